@@ -1,0 +1,42 @@
+# Two commands do everything on a fresh machine: `make demo` and `make test`.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test lint test-long test-crash bench clean
+
+help:  ## what there is
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+
+install: $(STAMP)  ## install into .venv
+
+$(STAMP): pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	touch $@
+
+demo: $(STAMP)  ## a whole migration on the embedded lab, with a report to look at
+	$(BIN)/migrate lab demo
+
+lint: $(STAMP)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/lint-imports
+	$(BIN)/mypy
+
+test: lint  ## lint, types, all tests
+	$(BIN)/python -m pytest -n 2 -m 'not crash and not long and not benchmark'
+
+test-long: $(STAMP)  ## many examples: properties at 20,000 each
+	HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest -n 2 -m 'not benchmark'
+
+test-crash: $(STAMP)  ## kill real processes at every effect
+	$(BIN)/python -m pytest -n 2 -m crash --timeout 3000
+
+bench: $(STAMP)  ## ratios measured in one run
+	$(BIN)/python -m pytest -s -m benchmark tests/benchmarks
+
+clean:
+	rm -rf $(VENV) .migrate demo .mypy_cache .ruff_cache .pytest_cache

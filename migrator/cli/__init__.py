@@ -1,0 +1,1 @@
+"""Arguments in, exit code out. One command a file; `wiring` is where ports meet adapters."""

@@ -1,0 +1,103 @@
+"""The aws-auth ConfigMap as the authenticator reads it: rows with their places, and what was lost on the way."""
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+Section: TypeAlias = Literal["mapRoles", "mapUsers", "mapAccounts"]
+SECTIONS: tuple[Section, ...] = ("mapRoles", "mapUsers", "mapAccounts")
+
+
+@dataclass(frozen=True, slots=True)
+class RowMapping:
+    """One row of mapRoles or mapUsers that the authenticator keeps.
+
+    ``index`` counts the items of the section from 0, dropped ones included; ``line`` and ``column`` count from
+    1 inside the section's text. ``groups`` is None where the row has none (Go's nil), otherwise the decoded
+    list, in which an element that was no string is ``""``. ``suggests`` says, field by field, what the text
+    seems to mean where decoding left a zero value (``row-stripped``).
+    """
+
+    section: Section
+    index: int
+    line: int
+    column: int
+    arn: str
+    username: str
+    groups: tuple[str, ...] | None
+    sso: bool = False
+    suggests: tuple[str, ...] = ()
+
+    @property
+    def source(self) -> str:
+        """``mapRoles[3]``: how plans, findings and reports name this row."""
+        return f"{self.section}[{self.index}]"
+
+    @property
+    def effective_groups(self) -> tuple[str, ...]:
+        """The groups, without the difference between none and an empty list."""
+        return self.groups or ()
+
+
+@dataclass(frozen=True, slots=True)
+class AccountRow:
+    """One element of mapAccounts that the authenticator keeps."""
+
+    index: int
+    line: int
+    column: int
+    account: str
+
+    @property
+    def source(self) -> str:
+        """``mapAccounts[0]``."""
+        return f"mapAccounts[{self.index}]"
+
+
+@dataclass(frozen=True, slots=True)
+class DroppedRow:
+    """An item that the authenticator drops alone: no ARN, null, a scalar, both rolearn and sso."""
+
+    section: Section
+    index: int
+    line: int
+    column: int
+    reason: str
+
+    @property
+    def source(self) -> str:
+        """``mapRoles[3]``."""
+        return f"{self.section}[{self.index}]"
+
+
+@dataclass(frozen=True, slots=True)
+class SectionProblem:
+    """A section that does not parse (``lost``: all its rows are gone in the live cluster), or one on which YAML
+    parsers differ (``doubtful``: our reading may not equal the authenticator's).
+    """
+
+    kind: Literal["lost", "doubtful"]
+    section: Section
+    line: int
+    column: int
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class AwsAuth:
+    """Everything in an aws-auth ConfigMap, in document order.
+
+    ``rows`` holds mapRoles and mapUsers rows that the authenticator keeps, shadowed duplicates included.
+    ``error`` is True where the authenticator would log a parse or validation error.
+    """
+
+    rows: tuple[RowMapping, ...] = ()
+    accounts: tuple[AccountRow, ...] = ()
+    dropped: tuple[DroppedRow, ...] = ()
+    problems: tuple[SectionProblem, ...] = ()
+    unknown_keys: tuple[str, ...] = ()
+    error: bool = False
+
+    @property
+    def doubt(self) -> bool:
+        """True when some section may be read differently by the authenticator."""
+        return any(problem.kind == "doubtful" for problem in self.problems)

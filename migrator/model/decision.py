@@ -1,0 +1,66 @@
+"""What a person decided: the content of decisions.yaml. An answer that matches nothing is an error."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from migrator.model.access_entry import AssociatedPolicy, EntryType
+from migrator.model.step import ProofClass
+
+
+@dataclass(frozen=True, slots=True)
+class Acceptance:
+    """Somebody, by name, accepts something, for a reason (and until a date, for gates)."""
+
+    by: str
+    reason: str
+    until: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PrincipalAnswer:
+    """The answer for one principal: skip it, or create this entry. None means: as the plan proposes."""
+
+    action: Literal["skip", "create"]
+    reason: str = ""
+    principal_arn: str | None = None
+    username: str | None = None
+    groups: tuple[str, ...] | None = None
+    policies: tuple[AssociatedPolicy, ...] | None = None
+    type: EntryType | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GroupAnswer:
+    """``rename_to``: the new name of a reserved group; ``also``: an ordinary group beside system:masters' policy."""
+
+    rename_to: str | None = None
+    also: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AssumeAs:
+    """How to become a principal for verification."""
+
+    profile: str | None = None
+    assume_role: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Decisions:
+    """All answers. Keys are as written in the file: ARNs, accounts, groups, gates, finding kinds."""
+
+    accept_lost_sections: tuple[str, ...] = ()
+    accept_loss: Mapping[str, Acceptance] = field(default_factory=dict)
+    accounts: Mapping[str, str] = field(default_factory=dict)  # account -> reason; the only action is skip
+    principals: Mapping[str, PrincipalAnswer] = field(default_factory=dict)
+    groups: Mapping[str, GroupAnswer] = field(default_factory=dict)
+    waive_verification: Mapping[str, Acceptance] = field(default_factory=dict)
+    verify_as: Mapping[str, AssumeAs] = field(default_factory=dict)
+    break_glass: str | None = None
+    expand_accounts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    waive_gates: Mapping[str, Acceptance] = field(default_factory=dict)
+    proof_policy: Mapping[str, ProofClass] = field(default_factory=dict)
+
+
+NO_DECISIONS = Decisions()

@@ -1,0 +1,81 @@
+"""The plan: one action per principal, the findings, the ordered steps."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+from migrator.model.access_entry import AuthenticationMode, EntrySpec, Identity
+from migrator.model.finding import Finding
+from migrator.model.rbac import PermissionRow
+from migrator.model.step import ProofClass, Step
+
+Action: TypeAlias = Literal["create", "update", "recreate", "keep", "await", "skip", "block"]
+ACTIONS: tuple[Action, ...] = ("create", "update", "recreate", "keep", "await", "skip", "block")
+Strategy: TypeAlias = Literal["preserve", "policies"]
+Target: TypeAlias = Literal["API", "API_AND_CONFIG_MAP"]
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterRef:
+    """Which cluster: enough to refuse a plan for another one."""
+
+    name: str
+    arn: str
+    account_id: str
+    region: str
+    partition: str
+    authentication_mode: AuthenticationMode
+
+
+@dataclass(frozen=True, slots=True)
+class AccessChange:
+    """What the principal may do after that it may not before (``gained``), and the other way round (``lost``)."""
+
+    gained: tuple[PermissionRow, ...] = ()
+    lost: tuple[PermissionRow, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedPrincipal:
+    """A principal with its one action. ``sources`` are all its rows, shadowed ones included, in document order.
+
+    ``entry`` is None for ``skip`` and ``block`` (``proposed`` may hold a block's best answer); for ``await`` it
+    is what EKS is expected to make, and ``entry_after`` what it is updated to, where that differs.
+    """
+
+    principal_arn: str
+    action: Action
+    before: Identity
+    sources: tuple[str, ...] = ()
+    principal_id: str | None = None
+    entry: EntrySpec | None = None
+    proposed: EntrySpec | None = None
+    required_proof: ProofClass = "live"
+    access: AccessChange = AccessChange()
+    findings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The whole plan. ``basis`` is the normalised object that the decisions depend on."""
+
+    created_at: str
+    cluster: ClusterRef
+    basis: Mapping[str, Any]
+    snapshot_digest: str
+    strategy: Strategy
+    target: Target
+    principals: tuple[PlannedPrincipal, ...]
+    findings: tuple[Finding, ...]
+    steps: tuple[Step, ...]
+    break_glass: str | None = None
+
+    @property
+    def blocked(self) -> bool:
+        """True while a person must decide something first."""
+        return any(finding.severity == "block" for finding in self.findings)
+
+    @property
+    def summary(self) -> dict[str, int]:
+        """How many principals end in each action; every action is counted, zeros too."""
+        return {action: sum(p.action == action for p in self.principals) for action in ACTIONS}

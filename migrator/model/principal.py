@@ -1,0 +1,96 @@
+"""Principals of IAM: their ARNs, and what IAM says of them.
+
+The authenticator compares a caller's *canonical* ARN: a role's loses its path, a user's keeps it
+(aws-iam-authenticator ``pkg/arn/arn.go``). EKS access entries want the full ARN with the path.
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, TypeAlias
+
+PrincipalKind: TypeAlias = Literal[
+    "role", "service-linked-role", "user", "root", "federated-user", "assumed-role", "group", "other"
+]
+
+_ARN = re.compile(
+    r"arn:(?P<partition>[^:]*):(?P<service>[^:]*):(?P<region>[^:]*):(?P<account>[^:]*):(?P<resource>.*)", re.S
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Arn:
+    """An ARN taken apart, as written; ``str(arn)`` gives the text back."""
+
+    partition: str
+    service: str
+    region: str
+    account: str
+    resource: str
+
+    def __str__(self) -> str:
+        return f"arn:{self.partition}:{self.service}:{self.region}:{self.account}:{self.resource}"
+
+    @property
+    def kind(self) -> PrincipalKind:
+        """Which kind of principal the ARN names; ``other`` when it names none."""
+        head, _, rest = self.resource.partition("/")
+        if self.service == "iam":
+            if self.resource == "root":
+                return "root"
+            if head == "role" and rest:
+                return "service-linked-role" if rest.startswith("aws-service-role/") else "role"
+            if head in ("user", "group") and rest:
+                return "user" if head == "user" else "group"
+        if self.service == "sts" and rest:
+            if head == "assumed-role":
+                return "assumed-role"
+            if head == "federated-user":
+                return "federated-user"
+        return "other"
+
+    @property
+    def name(self) -> str:
+        """Last segment of the resource: the role's or user's name without its path."""
+        return self.resource.rpartition("/")[2]
+
+    @property
+    def path(self) -> str:
+        """The IAM path, ``/`` when there is none, ``/team/ops/`` otherwise."""
+        middle = self.resource.split("/")[1:-1]
+        return "/" + "".join(f"{part}/" for part in middle)
+
+    @property
+    def pathless(self) -> "Arn":
+        """The same principal without its path, as aws-auth has to spell a role."""
+        head = self.resource.partition("/")[0]
+        return Arn(self.partition, self.service, self.region, self.account, f"{head}/{self.name}")
+
+
+def parse_arn(text: str) -> Arn | None:
+    """The ARN in ``text``, or None when it has not the shape of one. Nothing is trimmed or lower-cased."""
+    match = _ARN.fullmatch(text)
+    return Arn(**match.groupdict()) if match else None
+
+
+@dataclass(frozen=True, slots=True)
+class IamPrincipal:
+    """A role or user as IAM knows it.
+
+    ``id`` is the unique id (``AROA…``, ``AIDA…``) that an access entry is pinned to. ``trusted_services`` are
+    the service principals of the trust policy, None when it was not read.
+    """
+
+    arn: str
+    id: str | None = None
+    create_date: datetime | None = None
+    trusted_services: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AccountRead:
+    """Of which account the roles, and the users, are listed completely: only there absence means absence."""
+
+    account: str
+    roles: bool
+    users: bool

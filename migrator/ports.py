@@ -1,0 +1,279 @@
+"""What the workflows need of the world, as protocols. Adapters implement them; nothing here does anything.
+
+Readers return raw API shapes (JSON-like mappings, lists complete: pagination is the adapter's affair), because a
+snapshot holds raw shapes. Writers take values of the model. Every method raises :class:`migrator.errors.MigratorError`
+and no foreign exception.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from datetime import datetime, timedelta
+from typing import Any, Literal, Protocol, TypeVar
+
+from migrator.model.access_entry import AccessEntry, AssociatedPolicy, AuthenticationMode, EntrySpec
+from migrator.model.evidence import SelfSubject
+from migrator.model.journal import Event, Record
+from migrator.model.rbac import AccessRequest
+
+Raw = Mapping[str, Any]
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+class ClusterReader(Protocol):
+    """Reads of the EKS API about one cluster."""
+
+    def caller_identity(self) -> Raw:
+        """STS GetCallerIdentity: Account, Arn, UserId."""
+        ...
+
+    def caller_chain(self) -> Sequence[str]:
+        """ARNs of the principals the caller arrives through, itself last."""
+        ...
+
+    def describe_cluster(self) -> Raw:
+        """DescribeCluster ``.cluster``. Raises ``cluster-not-found``."""
+        ...
+
+    def list_access_entries(self) -> list[Raw] | None:
+        """Every entry (DescribeAccessEntry ``.accessEntry``) with ``associatedAccessPolicies``; None in CONFIG_MAP mode."""
+        ...
+
+    def list_access_policies(self) -> list[str]:
+        """ARNs of all access policies of the partition."""
+        ...
+
+    def list_nodegroups(self) -> list[Raw]:
+        """DescribeNodegroup ``.nodegroup`` of every managed node group."""
+        ...
+
+    def list_fargate_profiles(self) -> list[Raw]:
+        """DescribeFargateProfile ``.fargateProfile`` of every profile."""
+        ...
+
+    def list_capabilities(self) -> list[Raw]:
+        """EKS capabilities with their ``roleArn``."""
+        ...
+
+    def list_identity_provider_configs(self) -> list[Raw]:
+        """OIDC identity provider configurations."""
+        ...
+
+
+class AccessEntries(Protocol):
+    """Access entries of one cluster: the writes."""
+
+    def describe(self, principal_arn: str) -> AccessEntry | None:
+        """The entry with its policies, None when there is none."""
+        ...
+
+    def create(self, principal_arn: str, entry: EntrySpec, *, tags: Mapping[str, str], token: str) -> None:
+        """CreateAccessEntry (policies are associated apart). ``token`` is the clientRequestToken.
+        Raises ``entry-exists`` (409), ``invalid-principal``, ``invalid-entry``.
+        """
+        ...
+
+    def update(self, principal_arn: str, entry: EntrySpec, *, token: str) -> None:
+        """UpdateAccessEntry with every field. Raises ``entry-not-found``."""
+        ...
+
+    def delete(self, principal_arn: str) -> None:
+        """DeleteAccessEntry. Raises ``entry-not-found``."""
+        ...
+
+    def associate(self, principal_arn: str, policy: AssociatedPolicy) -> None:
+        """AssociateAccessPolicy: an upsert that replaces the scope."""
+        ...
+
+    def disassociate(self, principal_arn: str, policy_arn: str) -> None:
+        """DisassociateAccessPolicy."""
+        ...
+
+
+class AuthMode(Protocol):
+    """The authentication mode of one cluster."""
+
+    def read(self) -> tuple[AuthenticationMode, str]:
+        """``(mode, cluster status)``, read now."""
+        ...
+
+    def switch(self, to: AuthenticationMode, *, token: str) -> str:
+        """UpdateClusterConfig; returns the update id. One-way. Raises ``update-in-progress``, ``unsupported-change``."""
+        ...
+
+    def update_status(self, update_id: str) -> tuple[str, list[str]]:
+        """DescribeUpdate: ``(InProgress|Failed|Cancelled|Successful, error messages)``."""
+        ...
+
+
+class ConfigMaps(Protocol):
+    """The aws-auth ConfigMap."""
+
+    def read(self) -> Raw | None:
+        """kube-system/aws-auth as the API gives it, None when absent."""
+        ...
+
+    def write_data(self, data: Mapping[str, str], *, resource_version: str) -> Raw:
+        """Replace ``data``, guarded by the resourceVersion. Raises ``aws-auth-changed`` on a conflict."""
+        ...
+
+    def delete(self, *, resource_version: str) -> None:
+        """Delete it, guarded by the resourceVersion."""
+        ...
+
+
+class Rbac(Protocol):
+    """RBAC objects, group references and nodes: reads for the snapshot, and the few bindings of our own."""
+
+    def read_rbac(self) -> Raw:
+        """``{roles, roleBindings, clusterRoles, clusterRoleBindings}``, each a list of raw objects."""
+        ...
+
+    def list_namespaces(self) -> list[str]:
+        """Names of all namespaces."""
+        ...
+
+    def list_nodes(self) -> list[Raw]:
+        """Nodes cut to ``name``, ``labels``, ``providerID``."""
+        ...
+
+    def list_group_reference_objects(self) -> list[Raw]:
+        """Raw objects that may name groups or usernames: FlowSchemas, admission policies and webhooks, Kyverno,
+        Gatekeeper, the Argo CD RBAC ConfigMap. Kinds that the cluster does not serve are left out.
+        """
+        ...
+
+    def read_binding(self, name: str, namespace: str | None) -> Raw | None:
+        """A (Cluster)RoleBinding, None when absent."""
+        ...
+
+    def apply_binding(self, binding: Raw) -> Raw:
+        """Server-side apply of a (Cluster)RoleBinding with our field manager."""
+        ...
+
+    def delete_binding(self, name: str, namespace: str | None) -> None:
+        """Delete a binding; absent is fine."""
+        ...
+
+
+class AccessReviewer(Protocol):
+    """Reviews asked as one principal, with a token minted for each login and never kept."""
+
+    def who_am_i(self) -> SelfSubject | None:
+        """SelfSubjectReview with a fresh token; None when the login is refused (401)."""
+        ...
+
+    def can(self, request: AccessRequest) -> tuple[bool, str]:
+        """SelfSubjectAccessReview: ``(allowed, reason)``."""
+        ...
+
+
+class Reviewers(Protocol):
+    """Ways to become a principal."""
+
+    def as_principal(self, principal_arn: str) -> AccessReviewer:
+        """A reviewer that logs in as the principal. Raises ``cannot-become``: the reason, and what would be enough."""
+        ...
+
+
+class Principals(Protocol):
+    """IAM of one or more accounts."""
+
+    def list_account(self, account: str) -> tuple[list[Raw], bool, bool]:
+        """All roles and users of an account as snapshot ``iam.principals`` items, and whether the roles, and the
+        users, are complete.
+        """
+        ...
+
+    def get(self, arn: str) -> Raw | None:
+        """One role or user by account and name; None when it does not exist. Raises ``iam-denied``."""
+        ...
+
+    def roles_of_instances(self, instance_ids: Iterable[str]) -> Mapping[str, str]:
+        """Instance id -> role ARN, through instance profiles; what cannot be resolved is left out."""
+        ...
+
+
+class StateStore(Protocol):
+    """The state of one cluster: plan, journal, evidence, ``backup/`` and the lock. Files are 0600."""
+
+    @property
+    def location(self) -> str:
+        """Where it is, for people."""
+        ...
+
+    def read(self, name: str) -> bytes | None:
+        """A file's bytes, None when absent."""
+        ...
+
+    def write(self, name: str, content: bytes) -> None:
+        """Replace a file in one move, fsynced: old or new content, never half of it."""
+        ...
+
+    def append_record(self, step: str | None, event: Event, effect: Mapping[str, Any], at: datetime) -> Record:
+        """Append to the journal, chained and fsynced before this returns."""
+        ...
+
+    def journal(self) -> tuple[Record, ...]:
+        """The journal, its chain checked. A torn last line is dropped; other damage raises ``journal-damaged``."""
+        ...
+
+    def append_line(self, name: str, line: bytes) -> None:
+        """Append one line to another ``.jsonl`` file, fsynced."""
+        ...
+
+    def lock(self, owner: str) -> AbstractContextManager[None]:
+        """Hold the cluster's lock. Raises ``locked`` with the owner's name."""
+        ...
+
+
+class AuditLogs(Protocol):
+    """CloudWatch Logs of the control plane."""
+
+    def events(self, log_type: str, start: datetime, end: datetime) -> Iterable[Raw]:
+        """Log events ``{timestamp, message}`` of one type (``audit``, ``authenticator``), oldest first."""
+        ...
+
+
+class Clock(Protocol):
+    """The one clock. In the lab it follows lab time."""
+
+    def now(self) -> datetime:
+        """Now, in UTC."""
+        ...
+
+    def sleep(self, duration: timedelta) -> None:
+        """Wait."""
+        ...
+
+
+class Approver(Protocol):
+    """Asks a person. Without a terminal or an answer: ``Refused``."""
+
+    def confirm(self, question: str) -> None:
+        """A yes, or ``--yes``."""
+        ...
+
+    def type_again(self, what: str, expected: str) -> None:
+        """The name typed again; ``--yes`` never answers this."""
+        ...
+
+
+class Events(Protocol):
+    """Progress for whoever listens; silence is the default."""
+
+    def say(self, kind: Literal["info", "step", "done", "warn"], message: str) -> None:
+        """One line about what happens."""
+        ...
+
+    def progress(self, label: str, done: int, total: int) -> None:
+        """How far a long thing is."""
+        ...
+
+
+class TaskRunner(Protocol):
+    """Runs independent calls side by side."""
+
+    def map(self, call: Callable[[T], R], items: Sequence[T]) -> list[R]:
+        """Results in the order of the items; the first error is raised after all have ended."""
+        ...

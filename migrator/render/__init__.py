@@ -1,0 +1,1 @@
+"""Values to text, escaped for where the text goes. Pure."""

@@ -1,0 +1,1 @@
+"""What happens: one workflow a file, reaching the world through `migrator.ports` only."""
