@@ -1,0 +1,23 @@
+"""One spelling of JSON for everything that is compared or digested: sorted keys, ASCII, no room for taste.
+
+ASCII on purpose: text from the cluster is hostile, and an escaped bidi override or lone surrogate harms nobody.
+"""
+
+import hashlib
+import json
+from typing import Any
+
+
+def canonical_bytes(document: Any) -> bytes:  # noqa: ANN401 - any JSON value
+    """Compact JSON with sorted keys: what digests are taken of."""
+    return json.dumps(document, sort_keys=True, separators=(",", ":"), allow_nan=False).encode("ascii")
+
+
+def pretty_bytes(document: Any) -> bytes:  # noqa: ANN401 - any JSON value
+    """The same for people and ``diff``: two-space indent, LF, a newline at the end."""
+    return json.dumps(document, sort_keys=True, indent=2, allow_nan=False).encode("ascii") + b"\n"
+
+
+def digest_of(document: Any) -> str:  # noqa: ANN401 - any JSON value
+    """``sha256:…`` of the canonical bytes. It finds accidents, not enemies: a digest is no signature."""
+    return "sha256:" + hashlib.sha256(canonical_bytes(document)).hexdigest()

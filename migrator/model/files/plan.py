@@ -1,0 +1,151 @@
+"""plan.json: bytes to :class:`~migrator.model.plan.Plan` and back, byte-stable, with its digest checked.
+
+Apply uses the bytes that were approved: a plan is decoded, never re-made, and its digest tells whether somebody
+edited it by hand.
+"""
+
+from typing import Any
+
+import msgspec
+
+from migrator.errors import Failed
+from migrator.model.canonical import digest_of, pretty_bytes
+from migrator.model.files import wire
+from migrator.model.files.step_payloads import effect_from, payload_of, preconditions_of
+from migrator.model.finding import Finding
+from migrator.model.plan import Action, ClusterRef, Plan, PlannedPrincipal
+from migrator.model.step import Effect, Step
+
+FORMAT = "migrator/plan/v1"
+
+
+def plan_to_document(plan: Plan) -> dict[str, Any]:
+    """The plan as the JSON object ``migrator/plan/v1``, its digest filled in."""
+    document = wire.PlanDocument(
+        format=FORMAT,
+        created_at=plan.created_at,
+        plan_digest="",
+        cluster=wire.struct_of(plan.cluster, wire.Cluster),
+        basis=dict(plan.basis),
+        snapshot_digest=plan.snapshot_digest,
+        strategy=plan.strategy,
+        break_glass=wire.BreakGlass(principal_arn=plan.break_glass) if plan.break_glass else None,
+        principals=tuple(wire.struct_of(p, wire.Principal) for p in plan.principals),
+        findings=tuple(wire.struct_of(f, wire.Finding) for f in plan.findings),
+        target=plan.target,
+        steps=tuple(_step_to_wire(step) for step in plan.steps),
+        summary=msgspec.convert(plan.summary, dict[Action, int]),
+    )
+    builtins: dict[str, Any] = msgspec.to_builtins(document)
+    return builtins | {"planDigest": plan_digest(builtins)}
+
+
+def plan_digest(document: dict[str, Any]) -> str:
+    """``sha256:…`` of the document without its ``planDigest``."""
+    return digest_of({key: value for key, value in document.items() if key != "planDigest"})
+
+
+def encode_plan(plan: Plan) -> bytes:
+    """The bytes of plan.json: sorted, two-space indented, LF; the same plan gives the same bytes."""
+    return pretty_bytes(plan_to_document(plan))
+
+
+def decode_plan(content: bytes) -> Plan:
+    """The plan in ``content``.
+
+    Raises ``Failed``: ``plan-unreadable`` (no JSON, or another format), ``plan-malformed`` (unknown or wrong
+    fields), ``plan-edited`` (the digest does not fit).
+    """
+    return decode_plan_with_digest(content)[0]
+
+
+def decode_plan_with_digest(content: bytes) -> tuple[Plan, str]:
+    """The plan and its digest, which names it in tags, journals and tokens. Raises as :func:`decode_plan`."""
+    document = _document(content)
+    try:
+        plan = _plan_from(msgspec.convert(document, wire.PlanDocument))
+    except msgspec.ValidationError as error:
+        raise Failed(
+            "plan-malformed",
+            "The plan file is malformed.",
+            why=str(error),
+            remedy="Make it again with `migrate plan`; a plan is not edited by hand, decisions.yaml is.",
+        ) from error
+    if document["planDigest"] != plan_digest(document):
+        raise Failed(
+            "plan-edited",
+            "The plan file was changed after it was made.",
+            why="Its planDigest does not fit its content.",
+            remedy="Make it again with `migrate plan`; put what you want changed into decisions.yaml.",
+        )
+    return plan, document["planDigest"]
+
+
+def plan_from_document(document: dict[str, Any]) -> Plan:
+    """The plan in a plan document, as the library call gives it. Raises as :func:`decode_plan`."""
+    return decode_plan(msgspec.json.encode(document))
+
+
+def _document(content: bytes) -> dict[str, Any]:
+    try:
+        document = msgspec.json.decode(content)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise Failed(
+            "plan-unreadable",
+            "This is not a plan file.",
+            why=f"It is not JSON: {error}.",
+            remedy="Give the file that `migrate plan --out PLAN` wrote.",
+        ) from error
+    if not isinstance(document, dict) or document.get("format") != FORMAT:
+        found = document.get("format") if isinstance(document, dict) else type(document).__name__
+        raise Failed(
+            "plan-unreadable",
+            "This is not a plan file of this version.",
+            why=f"Its format is {str(found)[:60]!r}, not {FORMAT!r}.",
+            remedy="Give the file that `migrate plan --out PLAN` wrote.",
+        )
+    return document
+
+
+def _step_to_wire(step: Step) -> wire.Step:
+    return wire.Step(
+        id=step.id,
+        kind=step.effect.kind,
+        principal_arn=step.principal_arn,
+        requires=step.requires,
+        preconditions=preconditions_of(step.effect),
+        payload=payload_of(step.effect),
+        undo=_undo_to_wire(step.undo),
+        because_of=step.because_of,
+    )
+
+
+def _undo_to_wire(effect: Effect | None) -> wire.Undo | None:
+    if effect is None:
+        return None
+    return wire.Undo(kind=effect.kind, principal_arn=getattr(effect, "principal_arn", None), payload=payload_of(effect))
+
+
+def _plan_from(document: wire.PlanDocument) -> Plan:
+    return Plan(
+        created_at=document.created_at,
+        cluster=wire.model_of(document.cluster, ClusterRef),
+        basis=document.basis,
+        snapshot_digest=document.snapshot_digest,
+        strategy=document.strategy,
+        target=document.target,
+        principals=tuple(wire.model_of(p, PlannedPrincipal) for p in document.principals),
+        findings=tuple(wire.model_of(f, Finding) for f in document.findings),
+        steps=tuple(_step_from(step) for step in document.steps),
+        break_glass=document.break_glass.principal_arn if document.break_glass else None,
+    )
+
+
+def _step_from(step: wire.Step) -> Step:
+    return Step(
+        id=step.id,
+        effect=effect_from(step.kind, step.principal_arn, step.payload),
+        requires=step.requires,
+        because_of=step.because_of,
+        undo=effect_from(step.undo.kind, step.undo.principal_arn, step.undo.payload) if step.undo else None,
+    )

@@ -1,0 +1,180 @@
+"""Shapes of the documents as they are written: camelCase structs beside the model's dataclasses.
+
+Field for field these mirror ``migrator.model``; ``msgspec.convert(…, from_attributes=True)`` carries values
+across. Plans and journals refuse unknown fields, so that a newer file is never half understood.
+"""
+
+from datetime import datetime
+from typing import Any, TypeVar
+
+import msgspec
+
+from migrator.model.access_entry import AuthenticationMode, EntryType, ScopeType, Via
+from migrator.model.finding import Severity
+from migrator.model.plan import Action, Strategy, Target
+from migrator.model.step import ProofClass
+
+T = TypeVar("T")
+S = TypeVar("S", bound=msgspec.Struct)
+
+
+def struct_of(value: object, struct: type[S]) -> S:
+    """A model value as the wire struct of the same fields."""
+    return msgspec.convert(value, struct, from_attributes=True)
+
+
+def model_of(struct: msgspec.Struct, model: type[T]) -> T:
+    """A wire struct as the model value of the same fields."""
+    return msgspec.convert(struct, model, from_attributes=True)
+
+
+class Strict(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
+    """Base of everything in a plan."""
+
+
+class Scope(Strict):
+    """Where a policy holds."""
+
+    type: ScopeType
+    namespaces: tuple[str, ...] = ()
+
+
+class Policy(Strict):
+    """An associated access policy."""
+
+    policy_arn: str
+    scope: Scope = msgspec.field(name="accessScope")
+
+
+class Entry(Strict):
+    """What an access entry is meant to be; ``username`` null leaves the name to EKS."""
+
+    type: EntryType
+    username: str | None
+    kubernetes_groups: tuple[str, ...]
+    access_policies: tuple[Policy, ...]
+
+
+class ObservedEntry(Strict):
+    """An access entry as it was read."""
+
+    principal_arn: str
+    type: EntryType
+    username: str
+    kubernetes_groups: tuple[str, ...]
+    access_policies: tuple[Policy, ...]
+    created_at: datetime | None
+    modified_at: datetime | None
+    entry_arn: str
+    tags: dict[str, str]
+
+
+class Before(Strict, omit_defaults=True):
+    """The identity before; access policies are written only where there are any."""
+
+    username: str
+    groups: tuple[str, ...]
+    via: Via
+    policies: tuple[Policy, ...] = msgspec.field(name="accessPolicies", default=())
+
+
+class Permission(Strict):
+    """A block of permissions."""
+
+    scope: str
+    api_groups: tuple[str, ...]
+    resources: tuple[str, ...]
+    verbs: tuple[str, ...]
+    resource_names: tuple[str, ...]
+    non_resource_urls: tuple[str, ...] = msgspec.field(name="nonResourceURLs")
+
+
+class Access(Strict):
+    """Access gained and lost."""
+
+    gained: tuple[Permission, ...]
+    lost: tuple[Permission, ...]
+
+
+class Principal(Strict):
+    """One principal with its action."""
+
+    principal_arn: str
+    sources: tuple[str, ...]
+    action: Action
+    principal_id: str | None
+    before: Before
+    entry: Entry | None
+    proposed: Entry | None
+    required_proof: ProofClass
+    access: Access
+    findings: tuple[str, ...]
+
+
+class Finding(Strict):
+    """One finding."""
+
+    code: str
+    severity: Severity
+    source: str | None
+    line: int | None
+    principal_arn: str | None
+    message: str
+    remedy: str
+    reference: str
+
+
+class Cluster(Strict):
+    """Which cluster."""
+
+    name: str
+    arn: str
+    account_id: str
+    region: str
+    partition: str
+    authentication_mode: AuthenticationMode
+
+
+class BreakGlass(Strict):
+    """The IAM principal that could make entries if every admin were locked out."""
+
+    principal_arn: str
+
+
+class Undo(Strict):
+    """What takes a step back: a step of its own, without a place."""
+
+    kind: str
+    principal_arn: str | None
+    payload: dict[str, Any]
+
+
+class Step(Strict):
+    """A step; the shape of ``payload`` follows from ``kind``."""
+
+    id: str
+    kind: str
+    principal_arn: str | None
+    requires: tuple[str, ...]
+    preconditions: dict[str, Any]
+    payload: dict[str, Any]
+    undo: Undo | None
+    because_of: tuple[str, ...] = msgspec.field(name="because_of")
+
+
+class PlanDocument(Strict):
+    """``migrator/plan/v1``."""
+
+    format: str
+    created_at: str
+    plan_digest: str
+    cluster: Cluster
+    basis: dict[str, Any]
+    snapshot_digest: str
+    strategy: Strategy
+    break_glass: BreakGlass | None
+    principals: tuple[Principal, ...]
+    findings: tuple[Finding, ...]
+    target: Target
+    steps: tuple[Step, ...]
+    summary: dict[Action, int]
