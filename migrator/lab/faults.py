@@ -1,0 +1,92 @@
+"""Faults of a cloud, injected on a seeded schedule.
+
+A fault names calls by pattern (``eks:CreateAccessEntry``, ``eks:*``, ``kubernetes:patch configmaps``), a kind, and
+when it strikes: after ``skip`` matching calls, at most ``times`` times, each time with ``probability`` (drawn from
+the seed, so the same schedule strikes alike in every run that makes the same calls).
+"""
+
+import fnmatch
+import random
+import threading
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias, get_args
+
+FaultKind: TypeAlias = Literal[
+    "latency",  # `seconds` longer
+    "throttle",  # the service's throttling error; `retry_after` seconds as a header when given
+    "error",  # HTTP `status`, 500 or 503
+    "reset",  # the connection is reset before anything is done
+    "lost-answer",  # it is done, and the connection closes (or hangs `seconds`) without an answer
+    "stale-read",  # a read answers from the state `seconds` of lab time ago
+    "partial-page",  # a list answers at most `page_size` items and a token
+    "expired-credentials",  # the token included in the request is expired
+    "update-fails",  # the cluster update that this call starts ends Failed
+]
+
+
+@dataclass(slots=True)
+class Fault:
+    """One injected fault and how often it has struck."""
+
+    operation: str
+    kind: FaultKind
+    skip: int = 0
+    times: int | None = None
+    probability: float = 1.0
+    seed: int = 0
+    seconds: float = 0.0
+    status: int = 500
+    retry_after: int | None = None
+    page_size: int = 1
+    seen: int = 0
+    struck: int = 0
+    _random: random.Random = field(default_factory=random.Random, repr=False)
+
+    def __post_init__(self) -> None:
+        if self.kind not in get_args(FaultKind):
+            raise ValueError(f"unknown fault {self.kind!r}; known are {', '.join(get_args(FaultKind))}")
+        self._random = random.Random(f"{self.seed} {self.operation} {self.kind}")  # noqa: S311 - a schedule, no secret
+
+    def strikes(self, operation: str) -> bool:
+        """Whether this call is hit. Counts the call."""
+        if not fnmatch.fnmatchcase(operation, self.operation):
+            return False
+        self.seen += 1
+        drawn = self._random.random()
+        if self.seen <= self.skip or (self.times is not None and self.struck >= self.times):
+            return False
+        if drawn >= self.probability:
+            return False
+        self.struck += 1
+        return True
+
+
+class Faults:
+    """The faults of a lab. Both servers ask :meth:`draw` once for every request."""
+
+    def __init__(self) -> None:
+        self._faults: list[Fault] = []
+        self._lock = threading.Lock()
+
+    def add(self, fault: Fault) -> Fault:
+        """Inject a fault from now on."""
+        with self._lock:
+            self._faults.append(fault)
+        return fault
+
+    def clear(self) -> None:
+        """No faults any more."""
+        with self._lock:
+            self._faults = []
+
+    def all(self) -> list[Fault]:
+        """What is injected, with counts."""
+        with self._lock:
+            return list(self._faults)
+
+    def draw(self, operation: str) -> dict[FaultKind, Fault]:
+        """The faults that strike this call, by kind."""
+        if not self._faults:
+            return {}
+        with self._lock:
+            return {fault.kind: fault for fault in self._faults if fault.strikes(operation)}

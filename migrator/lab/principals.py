@@ -1,0 +1,185 @@
+"""Accounts, their principals and their credentials. All keys are made up; none is worth anything anywhere else."""
+
+import base64
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, TypeAlias
+
+from migrator.model.principal import Arn
+
+
+@dataclass(slots=True)
+class Permissions:
+    """What a principal may do: everything, but for ``denied``; or only ``allowed`` when that is given.
+
+    Patterns as in a policy (``eks:*``, ``eks:CreateAccessEntry``), case-insensitive.
+    """
+
+    denied: tuple[str, ...] = ()
+    allowed: tuple[str, ...] | None = None
+
+    def allows(self, action: str) -> bool:
+        """Whether ``action`` (``eks:DescribeCluster``) is allowed."""
+        if any(_matches(pattern, action) for pattern in self.denied):
+            return False
+        return self.allowed is None or any(_matches(pattern, action) for pattern in self.allowed)
+
+
+def _matches(pattern: str, action: str) -> bool:
+    """IAM's action wildcards: ``*`` and ``?``, without regard to case. Iterative, so no pattern is slow."""
+    text, glob, at, star, mark = action.lower(), pattern.lower(), 0, -1, 0
+    i = 0
+    while i < len(text):
+        if at < len(glob) and glob[at] in ("?", text[i]) and glob[at] != "*":
+            i, at = i + 1, at + 1
+        elif at < len(glob) and glob[at] == "*":
+            star, mark, at = at, i, at + 1
+        elif star >= 0:
+            at, mark = star + 1, mark + 1
+            i = mark
+        else:
+            return False
+    return all(char == "*" for char in glob[at:])
+
+
+@dataclass(slots=True)
+class IamRole:
+    """A role. ``trust_policy`` is the policy document; ``id`` (``AROA…``) is new whenever the role is made anew."""
+
+    arn: str
+    name: str
+    path: str
+    id: str
+    create_date: datetime
+    trust_policy: Mapping[str, Any]
+    permissions: Permissions = field(default_factory=Permissions)
+    tags: dict[str, str] = field(default_factory=dict)
+    description: str = ""
+    max_session: int = 3600
+
+
+@dataclass(slots=True)
+class IamUser:
+    """A user; ``id`` is ``AIDA…``."""
+
+    arn: str
+    name: str
+    path: str
+    id: str
+    create_date: datetime
+    permissions: Permissions = field(default_factory=Permissions)
+    tags: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class RootUser:
+    """The root user of an account; its unique id is the account's number."""
+
+    arn: str
+    id: str
+    permissions: Permissions = field(default_factory=Permissions)
+
+
+Principal: TypeAlias = IamRole | IamUser | RootUser
+
+
+@dataclass(slots=True)
+class InstanceProfile:
+    """An instance profile and the role in it, by name."""
+
+    arn: str
+    name: str
+    path: str
+    id: str
+    create_date: datetime
+    role_name: str | None
+
+
+@dataclass(slots=True)
+class Instance:
+    """An EC2 instance: what the planner and the authenticator ask of it."""
+
+    id: str
+    region: str
+    private_dns_name: str
+    instance_profile: str | None = None
+    launch_time: datetime | None = None
+    state: str = "running"
+    platform: str | None = None
+    tags: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Account:
+    """An AWS account. IAM names are unique without regard to case, so the keys are lower-cased names."""
+
+    id: str
+    partition: str = "aws"
+    name: str = ""
+    roles: dict[str, IamRole] = field(default_factory=dict)
+    users: dict[str, IamUser] = field(default_factory=dict)
+    instance_profiles: dict[str, InstanceProfile] = field(default_factory=dict)
+    instances: dict[str, Instance] = field(default_factory=dict)
+    root: RootUser = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.root = RootUser(self.arn_of("root"), self.id)
+
+    def arn_of(self, resource: str) -> str:
+        """``arn:aws:iam::ACCOUNT:resource``."""
+        return str(Arn(self.partition, "iam", "", self.id, resource))
+
+    def principals(self) -> Iterator[IamRole | IamUser]:
+        """All roles, then all users."""
+        yield from self.roles.values()
+        yield from self.users.values()
+
+    def find(self, arn: Arn) -> Principal | None:
+        """The principal with exactly this ARN: path and spelling count, as EKS demands."""
+        if arn.kind == "root":
+            return self.root
+        found: IamRole | IamUser | None = None
+        if arn.kind in ("role", "service-linked-role"):
+            found = self.roles.get(arn.name.lower())
+        elif arn.kind == "user":
+            found = self.users.get(arn.name.lower())
+        return found if found is not None and found.arn == str(arn) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """Keys of a principal, or of a session of a role. ``expires`` is machine time; None never expires."""
+
+    access_key_id: str
+    secret_access_key: str = field(repr=False)
+    session_token: str | None = field(repr=False)
+    principal_arn: str
+    principal_id: str
+    session_name: str | None = None
+    expires: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who signed a request, as STS tells it.
+
+    ``arn`` is the caller's ARN (``arn:aws:sts::A:assumed-role/NAME/SESSION`` for a session), ``principal_arn`` the
+    full IAM ARN behind it, ``principal_id`` the unique id that access entries are pinned to, ``user_id`` STS's
+    ``UserId`` (``AROA…:SESSION`` for a session). ``session_name`` is empty for users and root.
+    """
+
+    arn: str
+    account: str
+    user_id: str
+    principal_arn: str
+    principal_id: str
+    session_name: str
+    access_key_id: str
+    permissions: Permissions = field(default_factory=Permissions)
+
+
+def make_id(prefix: str, seed: str) -> str:
+    """A unique id of IAM's shape, 21 characters: the same seed gives the same id."""
+    return prefix + base64.b32encode(hashlib.sha256(seed.encode()).digest()).decode()[:17]

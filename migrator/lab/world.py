@@ -1,0 +1,164 @@
+"""The state that both sides of the lab share: accounts, clusters, credentials, time, faults, effects.
+
+Whoever reads or changes a world holds ``world.lock``. Rules of AWS are in the APIs (``eks_api``, ``iam_api``, …);
+this module holds what is so, not what is allowed.
+"""
+
+import secrets
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from migrator.lab.clock import LabClock
+from migrator.lab.effects import EffectLog
+from migrator.lab.faults import Faults
+from migrator.lab.lab_cluster import EntryVersion, LabCluster, LabEntry, LabPolicy, LabUpdate
+from migrator.lab.latency import Latency
+from migrator.lab.principals import Account, Caller, Credential, IamRole, IamUser, Permissions, Principal, RootUser
+from migrator.model.principal import parse_arn
+
+__all__ = [
+    "Account",
+    "Caller",
+    "Credential",
+    "EntryVersion",
+    "IamRole",
+    "IamUser",
+    "LabCluster",
+    "LabEntry",
+    "LabPolicy",
+    "LabUpdate",
+    "Permissions",
+    "Principal",
+    "RootUser",
+    "Settings",
+    "World",
+]
+
+
+@dataclass(slots=True)
+class Settings:
+    """Delays in lab time, and who operates. ``operator`` is the ARN whose keys ``lab env`` prints."""
+
+    propagation: timedelta = timedelta(seconds=2)
+    update_duration: timedelta = timedelta(seconds=3)
+    iam_propagation: timedelta = timedelta(0)
+    token_cache: timedelta = timedelta(seconds=10)
+    operator: str | None = None
+    region: str = "eu-central-1"
+
+
+@dataclass(slots=True)
+class World:
+    """Everything. Clusters are keyed by (account, region, name): two accounts may use one name."""
+
+    clock: LabClock = field(default_factory=LabClock)
+    faults: Faults = field(default_factory=Faults)
+    latency: Latency = field(default_factory=Latency)
+    accounts: dict[str, Account] = field(default_factory=dict)
+    clusters: dict[tuple[str, str, str], LabCluster] = field(default_factory=dict)
+    settings: Settings = field(default_factory=Settings)
+    name: str = "lab"
+    lock: "threading.RLock" = field(default_factory=threading.RLock)
+    effects: EffectLog = field(init=False)
+    credentials: dict[str, Credential] = field(default_factory=dict)
+    endpoint: str | None = None  # URL of the AWS side once it is served: tokens are presigned for it
+    sequence: int = 0
+
+    def __post_init__(self) -> None:
+        self.effects = EffectLog(self.clock, self.lock)
+
+    def next_number(self) -> int:
+        """A number that was never given before: what makes ids of re-created things differ."""
+        self.sequence += 1
+        return self.sequence
+
+    def now(self) -> datetime:
+        """Lab time."""
+        return self.clock.now()
+
+    # Clusters.
+
+    def add_cluster(self, cluster: LabCluster) -> LabCluster:
+        """Put a cluster into the world."""
+        self.clusters[(cluster.account, cluster.region, cluster.name)] = cluster
+        return cluster
+
+    def cluster(self, name: str, *, region: str | None = None, account: str | None = None) -> LabCluster:
+        """A cluster by name, and by region and account where several have it. Raises ``KeyError``."""
+        found = [
+            cluster
+            for cluster in self.clusters.values()
+            if cluster.name == name and region in (None, cluster.region) and account in (None, cluster.account)
+        ]
+        if len(found) != 1:
+            raise KeyError(f"{len(found)} clusters are named {name}")
+        return found[0]
+
+    # Principals and credentials.
+
+    def principal(self, arn: str) -> Principal | None:
+        """The principal that exists now under exactly this IAM ARN (path included), else None."""
+        parsed = parse_arn(arn)
+        account = self.accounts.get(parsed.account) if parsed else None
+        return account.find(parsed) if parsed and account and account.partition == parsed.partition else None
+
+    def principals(self) -> Iterator[IamRole | IamUser]:
+        """All roles and users of all accounts."""
+        for account in self.accounts.values():
+            yield from account.principals()
+
+    def credentials_of(self, principal_arn: str, session_name: str = "lab") -> Credential:
+        """Made-up credentials of a principal: keys of a user or root, a session of a role. Raises ``KeyError``."""
+        with self.lock:
+            principal = self.principal(principal_arn)
+            if principal is None:
+                raise KeyError(f"no principal {principal_arn} in this world")
+            for credential in self.credentials.values():
+                if credential.principal_id == principal.id and credential.expires is None:
+                    wanted = session_name if isinstance(principal, IamRole) else None
+                    if credential.session_name == wanted:
+                        return credential
+            return self.issue(principal, session_name if isinstance(principal, IamRole) else None, None)
+
+    def issue(self, principal: Principal, session_name: str | None, expires: datetime | None) -> Credential:
+        """New keys; a session when ``session_name`` is given."""
+        prefix = "ASIA" if session_name is not None else "AKIA"
+        credential = Credential(
+            access_key_id=prefix + _letters(16),
+            secret_access_key=secrets.token_urlsafe(30),
+            session_token=secrets.token_urlsafe(96) if session_name is not None else None,
+            principal_arn=principal.arn,
+            principal_id=principal.id,
+            session_name=session_name,
+            expires=expires,
+        )
+        self.credentials[credential.access_key_id] = credential
+        return credential
+
+    def caller_of(self, credential: Credential) -> Caller | None:
+        """Who uses these credentials; None when the principal is gone or was made anew since."""
+        principal = self.principal(credential.principal_arn)
+        if principal is None or principal.id != credential.principal_id:
+            return None
+        parsed = parse_arn(principal.arn)
+        account = parsed.account if parsed else ""
+        arn, user_id = principal.arn, principal.id
+        if credential.session_name is not None and parsed is not None:
+            arn = f"arn:{parsed.partition}:sts::{account}:assumed-role/{parsed.name}/{credential.session_name}"
+            user_id = f"{principal.id}:{credential.session_name}"
+        return Caller(
+            arn=arn,
+            account=account,
+            user_id=user_id,
+            principal_arn=principal.arn,
+            principal_id=principal.id,
+            session_name=credential.session_name or "",
+            access_key_id=credential.access_key_id,
+            permissions=principal.permissions,
+        )
+
+
+def _letters(count: int) -> str:
+    return "".join(secrets.choice("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567") for _ in range(count))
