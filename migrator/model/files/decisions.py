@@ -1,0 +1,144 @@
+"""decisions.yaml: the loaded document to :class:`~migrator.model.decision.Decisions`.
+
+The text is round-tripped by whoever reads the file; here a mapping is checked: unknown keys and wrong types are
+refused. Whether an answer fits the cluster is judged in ``decide``.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import msgspec
+
+from migrator.errors import Failed
+from migrator.model.access_entry import AccessScope, AssociatedPolicy, EntryType
+from migrator.model.decision import Acceptance, AssumeAs, Decisions, GroupAnswer, PrincipalAnswer
+from migrator.model.step import ProofClass
+
+
+class _Strict(msgspec.Struct, forbid_unknown_fields=True):
+    """Base: a misspelt key must not be an answer that silently does nothing."""
+
+
+class _Acceptance(_Strict):
+    by: str
+    reason: str
+    until: str | None = None
+
+
+class _AccountAnswer(_Strict):
+    action: Literal["skip"]
+    reason: str
+
+
+class _Policy(_Strict):
+    policy: str
+    namespaces: list[str] = []
+
+
+class _PrincipalAnswer(_Strict):
+    action: Literal["skip", "create"]
+    reason: str = ""
+    principal_arn: str | None = None
+    username: str | None = None
+    groups: list[str] | None = None
+    policies: list[_Policy] | None = None
+    type: EntryType | None = None
+
+
+class _GroupAnswer(_Strict):
+    rename_to: str | None = None
+    also: str | None = None
+
+
+class _AssumeAs(_Strict):
+    profile: str | None = None
+    assume_role: str | None = None
+
+
+class DecisionsDocument(_Strict):
+    """decisions.yaml as a whole. Every key is optional."""
+
+    accept_lost_sections: list[Literal["mapRoles", "mapUsers", "mapAccounts"]] = []
+    accept_loss: dict[str, _Acceptance] = {}
+    accounts: dict[str, _AccountAnswer] = {}
+    principals: dict[str, _PrincipalAnswer] = {}
+    groups: dict[str, _GroupAnswer] = {}
+    waive_verification: dict[str, _Acceptance] = {}
+    verify_as: dict[str, _AssumeAs] = {}
+    break_glass: str | None = None
+    expand_accounts: dict[str, list[str]] = {}
+    waive_gates: dict[str, _Acceptance] = {}
+    proof_policy: dict[str, ProofClass] = {}
+
+
+def decode_decisions(document: Mapping[str, Any] | None) -> Decisions:
+    """The answers in a loaded decisions.yaml; an empty file (None) answers nothing.
+
+    An account number without quotes is a number to YAML; its leading zeros are put back. Raises ``Failed``
+    ``decisions-malformed`` naming the field.
+    """
+    try:
+        wire = msgspec.convert(_with_text_accounts(document or {}), DecisionsDocument)
+    except msgspec.ValidationError as error:
+        raise Failed(
+            "decisions-malformed",
+            "The decisions file is malformed.",
+            why=str(error),
+            remedy="Correct that field; `migrate plan --write-decisions` writes stubs with the right shape.",
+        ) from error
+    return Decisions(
+        accept_lost_sections=tuple(wire.accept_lost_sections),
+        accept_loss={key: _acceptance(value) for key, value in wire.accept_loss.items()},
+        accounts={key: value.reason for key, value in wire.accounts.items()},
+        principals={key: _principal(value) for key, value in wire.principals.items()},
+        groups={key: GroupAnswer(value.rename_to, value.also) for key, value in wire.groups.items()},
+        waive_verification={key: _acceptance(value) for key, value in wire.waive_verification.items()},
+        verify_as={key: AssumeAs(value.profile, value.assume_role) for key, value in wire.verify_as.items()},
+        break_glass=wire.break_glass,
+        expand_accounts={key: tuple(value) for key, value in wire.expand_accounts.items()},
+        waive_gates={key: _acceptance(value) for key, value in wire.waive_gates.items()},
+        proof_policy=dict(wire.proof_policy),
+    )
+
+
+def _with_text_accounts(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Account numbers as twelve digits of text, dates as text: the two things YAML does not leave alone."""
+    plain: dict[str, Any] = {str(key): _plain(value) for key, value in document.items()}
+    for section in ("accounts", "expand_accounts"):
+        if isinstance(plain.get(section), dict):
+            plain[section] = {key.zfill(12) if key.isdigit() else key: v for key, v in plain[section].items()}
+    return plain
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401 - any YAML value
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, str | bool | int | float) or value is None:
+        return str(value) if isinstance(value, str) else value
+    return str(value)
+
+
+def _acceptance(value: _Acceptance) -> Acceptance:
+    return Acceptance(by=value.by, reason=value.reason, until=value.until)
+
+
+def _principal(value: _PrincipalAnswer) -> PrincipalAnswer:
+    policies = None if value.policies is None else tuple(_policy(policy) for policy in value.policies)
+    return PrincipalAnswer(
+        action=value.action,
+        reason=value.reason,
+        principal_arn=value.principal_arn,
+        username=value.username,
+        groups=None if value.groups is None else tuple(value.groups),
+        policies=policies,
+        type=value.type,
+    )
+
+
+def _policy(value: _Policy) -> AssociatedPolicy:
+    """A policy by name or ARN; the plan puts a bare name into the cluster's partition."""
+    if not value.namespaces:
+        return AssociatedPolicy(value.policy)
+    return AssociatedPolicy(value.policy, AccessScope("namespace", tuple(sorted(value.namespaces))))

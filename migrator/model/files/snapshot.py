@@ -1,0 +1,340 @@
+"""snapshot.json: a document of raw API shapes to :class:`~migrator.model.snapshot.Snapshot`.
+
+A person can build one from ``aws … --output json`` and ``kubectl … -o json``, so it is read tolerantly: unknown
+fields are ignored, lists may be missing (unknown, and the plan says what that weakened), ``kubectl``'s ``List``
+objects stand for their items, and times may be ISO text or the AWS CLI's numbers.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime, timezone
+from typing import Any, TypeVar, cast, get_args
+
+from migrator.errors import Failed
+from migrator.model.access_entry import AccessEntry, AccessScope, AssociatedPolicy, AuthenticationMode, EntryType
+from migrator.model.plan import ClusterRef
+from migrator.model.principal import AccountRead, IamPrincipal, parse_arn
+from migrator.model.rbac import RbacState
+from migrator.model.snapshot import (
+    Creator,
+    FargateProfile,
+    GroupReference,
+    Login,
+    Node,
+    Nodegroup,
+    Snapshot,
+    Usage,
+)
+
+FORMAT = "migrator/snapshot/v1"
+_RBAC_LISTS = ("roles", "roleBindings", "clusterRoles", "clusterRoleBindings")
+T = TypeVar("T")
+
+
+def decode_snapshot(document: object) -> Snapshot:
+    """The snapshot in a document.
+
+    Raises ``Failed``: ``snapshot-unreadable`` (another format), ``snapshot-malformed`` (a field of the wrong
+    type; the message names it).
+    """
+    if not isinstance(document, Mapping) or document.get("format") != FORMAT:
+        found = document.get("format") if isinstance(document, Mapping) else type(document).__name__
+        raise Failed(
+            "snapshot-unreadable",
+            "This is not a snapshot of this version.",
+            why=f"Its format is {str(found)[:60]!r}, not {FORMAT!r}.",
+            remedy="Make one with `migrate snapshot CLUSTER --out FILE`.",
+        )
+    return _Reader(document).snapshot()
+
+
+def parse_time(value: object, where: str) -> datetime:
+    """A moment as ISO 8601 text or as seconds since 1970, in UTC. Raises ``snapshot-malformed`` naming ``where``."""
+    try:
+        if isinstance(value, bool):
+            raise TypeError
+        if isinstance(value, int | float):
+            return datetime.fromtimestamp(value, timezone.utc)
+        if isinstance(value, datetime):
+            return value.astimezone(timezone.utc)
+        if isinstance(value, str):
+            moment = datetime.fromisoformat(value.replace("Z", "+00:00"))
+            return (moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).astimezone(timezone.utc)
+    except (ValueError, OverflowError, OSError, TypeError):
+        pass
+    raise _malformed(where, "an ISO 8601 time", value)
+
+
+def _malformed(where: str, wanted: str, found: object) -> Failed:
+    return Failed(
+        "snapshot-malformed",
+        f"The snapshot's `{where}` is not {wanted}.",
+        why=f"Found {type(found).__name__}: {str(found)[:80]!r}.",
+        remedy="Make the snapshot again with `migrate snapshot CLUSTER --out FILE`, or mend that field.",
+    )
+
+
+def _mapping(value: object, where: str) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise _malformed(where, "an object", value)
+    return value
+
+
+def _text(value: object, where: str) -> str:
+    if not isinstance(value, str):
+        raise _malformed(where, "text", value)
+    return value
+
+
+def _items(value: object, where: str) -> list[Any]:
+    """A list, or the items of a Kubernetes ``List``."""
+    if isinstance(value, Mapping) and isinstance(value.get("items"), list):
+        value = value["items"]
+    if not isinstance(value, list):
+        raise _malformed(where, "a list", value)
+    return value
+
+
+def _texts(value: object, where: str) -> tuple[str, ...]:
+    return tuple(_text(item, where) for item in _items(value, where))
+
+
+class _Reader:
+    """Reads one document; remembers which lists were missing."""
+
+    def __init__(self, document: Mapping[str, Any]) -> None:
+        self.document = document
+        self.unknown: list[str] = []
+
+    def optional(self, key: str, read: Callable[[Any], T]) -> T | None:
+        value = self.document.get(key)
+        if value is None:
+            self.unknown.append(key)
+            return None
+        return read(value)
+
+    def listed(self, key: str, read: Callable[[Mapping[str, Any], str], T]) -> tuple[T, ...] | None:
+        def each(value: object) -> tuple[T, ...]:
+            items = enumerate(_items(value, key))
+            return tuple(read(_mapping(item, f"{key}[{i}]"), f"{key}[{i}]") for i, item in items)
+
+        return self.optional(key, each)
+
+    def snapshot(self) -> Snapshot:
+        document = self.document
+        cluster = _mapping(document.get("cluster"), "cluster")
+        caller = self.optional("callerIdentity", lambda v: _mapping(v, "callerIdentity"))
+        return Snapshot(
+            taken_at=_text(document.get("takenAt"), "takenAt"),
+            cluster=cluster_ref(cluster),
+            cluster_raw=cluster,
+            config_map=self.config_map(),
+            caller_arn=_text(caller.get("Arn"), "callerIdentity.Arn") if caller else None,
+            caller_chain=self.optional("callerChain", lambda v: _texts(v, "callerChain")),
+            access_entries=self.listed("accessEntries", access_entry),
+            access_policies=self.optional("accessPolicies", lambda v: _texts(v, "accessPolicies")),
+            nodegroups=self.listed("nodegroups", _nodegroup),
+            fargate_profiles=self.listed("fargateProfiles", _fargate_profile),
+            nodes=self.listed("nodes", _node),
+            rbac=self.optional("rbac", self.rbac),
+            namespaces=self.optional("namespaces", _namespaces),
+            group_references=self.listed("groupReferences", _group_reference),
+            **self.iam(),
+            creator=_creator(document.get("creator")),
+            capabilities=self.optional("capabilities", lambda v: tuple(_items(v, "capabilities"))),
+            identity_provider_configs=self.optional(
+                "identityProviderConfigs", lambda v: tuple(_items(v, "identityProviderConfigs"))
+            ),
+            usage=decode_usage(document["usage"]) if document.get("usage") is not None else None,
+            unknown=tuple(self.unknown),
+        )
+
+    def config_map(self) -> Mapping[str, Any] | None:
+        if "configMap" not in self.document:
+            raise Failed(
+                "snapshot-malformed",
+                "The snapshot has no `configMap`.",
+                why="null says that there is no aws-auth; a missing field says nothing.",
+                remedy="Put the ConfigMap object, or null, into `configMap`.",
+            )
+        value = self.document["configMap"]
+        if value is None:
+            return None
+        config_map = _mapping(value, "configMap")
+        data = config_map.get("data")
+        for key, text in _mapping(data if data is not None else {}, "configMap.data").items():
+            _text(text, f"configMap.data.{key}")
+        return config_map
+
+    def rbac(self, value: object) -> RbacState:
+        raw = _mapping(value, "rbac")
+        self.unknown += [f"rbac.{name}" for name in _RBAC_LISTS if raw.get(name) is None]
+        lists = {name: _items(raw[name], f"rbac.{name}") for name in _RBAC_LISTS if raw.get(name) is not None}
+        return RbacState.from_raw(lists)
+
+    def iam(self) -> dict[str, Any]:
+        iam = self.optional("iam", lambda v: _mapping(v, "iam")) or {}
+        principals = _items(iam.get("principals") or [], "iam.principals")
+        accounts = _items(iam.get("accountsRead") or [], "iam.accountsRead")
+        return {
+            "iam_principals": tuple(_iam_principal(p, f"iam.principals[{i}]") for i, p in enumerate(principals)),
+            "accounts_read": tuple(_account_read(a, f"iam.accountsRead[{i}]") for i, a in enumerate(accounts)),
+        }
+
+
+def cluster_ref(cluster: Mapping[str, Any]) -> ClusterRef:
+    """Name, ARN and mode out of DescribeCluster ``.cluster``. A cluster without accessConfig is in CONFIG_MAP mode."""
+    text = _text(cluster.get("arn"), "cluster.arn")
+    arn = parse_arn(text)
+    if arn is None or arn.service != "eks" or not arn.resource.startswith("cluster/"):
+        raise _malformed("cluster.arn", "the ARN of an EKS cluster", text)
+    mode = (cluster.get("accessConfig") or {}).get("authenticationMode") or "CONFIG_MAP"
+    if mode not in get_args(AuthenticationMode):
+        raise _malformed("cluster.accessConfig.authenticationMode", "an authentication mode", mode)
+    return ClusterRef(
+        name=arn.resource.removeprefix("cluster/"),
+        arn=text,
+        account_id=arn.account,
+        region=arn.region,
+        partition=arn.partition,
+        authentication_mode=cast("AuthenticationMode", mode),
+    )
+
+
+def access_entry(raw: Mapping[str, Any], where: str) -> AccessEntry:
+    """DescribeAccessEntry ``.accessEntry`` with ``associatedAccessPolicies`` beside its own fields."""
+    kind = raw.get("type") or "STANDARD"
+    if kind not in get_args(EntryType):
+        raise _malformed(f"{where}.type", "a type of access entry that is known", kind)
+    return AccessEntry(
+        principal_arn=_text(raw.get("principalArn"), f"{where}.principalArn"),
+        type=cast("EntryType", kind),
+        username=_text(raw.get("username") or "", f"{where}.username"),
+        kubernetes_groups=_texts(raw.get("kubernetesGroups") or [], f"{where}.kubernetesGroups"),
+        access_policies=tuple(
+            _policies(raw.get("associatedAccessPolicies") or [], f"{where}.associatedAccessPolicies")
+        ),
+        created_at=parse_time(raw["createdAt"], f"{where}.createdAt") if raw.get("createdAt") is not None else None,
+        modified_at=parse_time(raw["modifiedAt"], f"{where}.modifiedAt") if raw.get("modifiedAt") is not None else None,
+        entry_arn=_text(raw.get("accessEntryArn") or "", f"{where}.accessEntryArn"),
+        tags={k: _text(v, f"{where}.tags") for k, v in _mapping(raw.get("tags") or {}, f"{where}.tags").items()},
+    )
+
+
+def _policies(value: object, where: str) -> Iterable[AssociatedPolicy]:
+    for index, item in enumerate(_items(value, where)):
+        raw = _mapping(item, f"{where}[{index}]")
+        scope = _mapping(raw.get("accessScope") or {}, f"{where}[{index}].accessScope")
+        kind = scope.get("type") or "cluster"
+        if kind not in ("cluster", "namespace"):
+            raise _malformed(f"{where}[{index}].accessScope.type", "`cluster` or `namespace`", kind)
+        namespaces = _texts(scope.get("namespaces") or [], f"{where}[{index}].accessScope.namespaces")
+        yield AssociatedPolicy(
+            _text(raw.get("policyArn"), f"{where}[{index}].policyArn"),
+            AccessScope("cluster" if kind == "cluster" else "namespace", tuple(sorted(namespaces))),
+        )
+
+
+def _nodegroup(raw: Mapping[str, Any], where: str) -> Nodegroup:
+    return Nodegroup(
+        name=_text(raw.get("nodegroupName"), f"{where}.nodegroupName"),
+        node_role=_text(raw["nodeRole"], f"{where}.nodeRole") if raw.get("nodeRole") is not None else None,
+        status=_text(raw.get("status") or "", f"{where}.status"),
+        ami_type=_text(raw.get("amiType") or "", f"{where}.amiType"),
+    )
+
+
+def _fargate_profile(raw: Mapping[str, Any], where: str) -> FargateProfile:
+    return FargateProfile(
+        name=_text(raw.get("fargateProfileName"), f"{where}.fargateProfileName"),
+        pod_execution_role=_text(raw.get("podExecutionRoleArn"), f"{where}.podExecutionRoleArn"),
+        status=_text(raw.get("status") or "", f"{where}.status"),
+    )
+
+
+def _node(raw: Mapping[str, Any], where: str) -> Node:
+    """A node cut to four fields, or a whole Node object as kubectl gives it."""
+    metadata = _mapping(raw.get("metadata") or {}, f"{where}.metadata")
+    spec = _mapping(raw.get("spec") or {}, f"{where}.spec")
+    labels = _mapping(raw.get("labels") or metadata.get("labels") or {}, f"{where}.labels")
+    role = raw.get("roleArn")
+    return Node(
+        name=_text(raw.get("name") or metadata.get("name"), f"{where}.name"),
+        labels={key: _text(value, f"{where}.labels") for key, value in labels.items()},
+        provider_id=_text(raw.get("providerID") or spec.get("providerID") or "", f"{where}.providerID"),
+        role_arn=_text(role, f"{where}.roleArn") if role is not None else None,
+    )
+
+
+def _namespaces(value: object) -> tuple[str, ...]:
+    names = []
+    for index, item in enumerate(_items(value, "namespaces")):
+        name = item.get("metadata", {}).get("name") if isinstance(item, Mapping) else item
+        names.append(_text(name, f"namespaces[{index}]"))
+    return tuple(names)
+
+
+def _group_reference(raw: Mapping[str, Any], where: str) -> GroupReference:
+    namespace = raw.get("namespace")
+    return GroupReference(
+        api_version=_text(raw.get("apiVersion") or "", f"{where}.apiVersion"),
+        kind=_text(raw.get("kind") or "", f"{where}.kind"),
+        namespace=_text(namespace, f"{where}.namespace") if namespace is not None else None,
+        name=_text(raw.get("name") or "", f"{where}.name"),
+        path=_text(raw.get("path") or "", f"{where}.path"),
+        text=_text(raw.get("text") or "", f"{where}.text"),
+    )
+
+
+def _iam_principal(value: object, where: str) -> IamPrincipal:
+    raw = _mapping(value, where)
+    identifier, created, services = raw.get("id"), raw.get("createDate"), raw.get("trustedServices")
+    return IamPrincipal(
+        arn=_text(raw.get("arn"), f"{where}.arn"),
+        id=_text(identifier, f"{where}.id") if identifier is not None else None,
+        create_date=parse_time(created, f"{where}.createDate") if created is not None else None,
+        trusted_services=_texts(services, f"{where}.trustedServices") if services is not None else None,
+    )
+
+
+def _account_read(value: object, where: str) -> AccountRead:
+    raw = _mapping(value, where)
+    return AccountRead(
+        account=_text(raw.get("account"), f"{where}.account"),
+        roles=raw.get("roles") is True,
+        users=raw.get("users") is True,
+    )
+
+
+def _creator(value: object) -> Creator | None:
+    if value is None:
+        return None
+    raw = _mapping(value, "creator")
+    return Creator(arn=_text(raw.get("arn"), "creator.arn"), source=_text(raw.get("source") or "", "creator.source"))
+
+
+def decode_usage(value: object) -> Usage:
+    """What ``observe`` wrote: ``{from, to, complete, logins: […]}``. Raises ``snapshot-malformed``."""
+    raw = _mapping(value, "usage")
+    logins = []
+    for index, item in enumerate(_items(raw.get("logins") or [], "usage.logins")):
+        where = f"usage.logins[{index}]"
+        login = _mapping(item, where)
+        count = login.get("count", 1)
+        if not isinstance(count, int) or isinstance(count, bool):
+            raise _malformed(f"{where}.count", "a number", count)
+        logins.append(
+            Login(
+                arn=_text(login.get("arn"), f"{where}.arn"),
+                username=_text(login.get("username") or "", f"{where}.username"),
+                groups=_texts(login.get("groups") or [], f"{where}.groups"),
+                first=parse_time(login.get("first"), f"{where}.first"),
+                last=parse_time(login.get("last"), f"{where}.last"),
+                count=count,
+            )
+        )
+    return Usage(
+        start=parse_time(raw.get("from"), "usage.from"),
+        end=parse_time(raw.get("to"), "usage.to"),
+        complete=raw.get("complete") is True,
+        logins=tuple(logins),
+    )
