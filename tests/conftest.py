@@ -1,0 +1,29 @@
+"""What every test shares: the number of examples, and an environment in which nothing real can be reached."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+_COMMON = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow, HealthCheck.data_too_large]}
+settings.register_profile("default", max_examples=500, derandomize=True, database=None, **_COMMON)  # type: ignore[arg-type]
+settings.register_profile("quick", max_examples=25, derandomize=True, database=None, **_COMMON)  # type: ignore[arg-type]
+settings.register_profile("long", max_examples=20_000, print_blob=True, database=None, **_COMMON)  # type: ignore[arg-type]
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+
+_FOREIGN = ("AWS_", "KUBE", "MIGRATE_", "SSL_CERT", "REQUESTS_CA", "CURL_CA", "NO_COLOR")
+_PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "all_proxy", "no_proxy")
+
+
+@pytest.fixture(autouse=True)
+def no_foreign_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """No credentials, CA bundles, proxies or profiles of whoever runs the tests."""
+    for name in list(os.environ):
+        if name.startswith(_FOREIGN) or name in _PROXIES:
+            monkeypatch.delenv(name)
+    nowhere = tmp_path_factory.getbasetemp() / "nowhere"
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(nowhere))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(nowhere))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    yield
