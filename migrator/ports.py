@@ -247,6 +247,14 @@ class Clock(Protocol):
         ...
 
 
+class Entropy(Protocol):
+    """The one source of randomness."""
+
+    def run_id(self) -> str:
+        """A fresh run id: 16 lower-case hexadecimal digits, which nobody can guess."""
+        ...
+
+
 class Approver(Protocol):
     """Asks a person. Without a terminal or an answer: ``Refused``."""
 
