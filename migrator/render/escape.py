@@ -1,0 +1,137 @@
+"""Foreign text made harmless, once for each language that it is written into.
+
+Usernames, groups and ARNs come from whoever may edit the ConfigMap. In a terminal they could move the cursor
+or turn the reading direction round (CVE-2021-42574, "Trojan Source"), in Markdown and HTML add links and
+scripts, in HCL and shell run code. Every renderer passes foreign text through the function of its target; none
+of them drops anything, so that two different names never look alike because of us.
+"""
+
+import html as _html
+import re
+import shlex
+import unicodedata
+
+# Characters that Unicode calls printable but that show nothing, or only change what stands before them:
+# Hangul fillers, the braille blank. Marks (Mn, Me) are shown as code points too, because Kubernetes compares
+# names byte by byte: a composed and a decomposed letter are two names that look the same.
+_BLANKS = frozenset("\u115f\u1160\u2800\u3164\uffa0")
+_SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|~:/^$=\"'])")
+_MENTION = re.compile(r"(?<![A-Za-z0-9_])@|#(?=\d)")
+
+
+def _is_plain(char: str) -> bool:
+    """True for a character that shows itself and nothing else."""
+    if char.isascii():
+        return char.isprintable()
+    return char.isprintable() and char not in _BLANKS and unicodedata.category(char) not in ("Mn", "Me")
+
+
+def _code_point(char: str) -> str:
+    """The escape of one character: ``\\n``, ``\\x1b``, ``\\u202e`` or ``\\U000e0001``."""
+    number = ord(char)
+    if char in _SHORT:
+        return _SHORT[char]
+    if number < 0x100:
+        return f"\\x{number:02x}"
+    return f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"
+
+
+def terminal(text: str) -> str:
+    """One line in which every character shows itself: control, bidi, invisible and combining ones as code points."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(char if _is_plain(char) else _code_point(char) for char in text)
+
+
+def markdown(text: str) -> str:
+    """Prose for Markdown (GitHub's, and in table cells): no markup, no links, no HTML, no mention of anybody."""
+    shown = terminal(text)
+    shown = _MENTION.sub(lambda match: f"\x00{match.group()}", shown)
+    shown = shown.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    shown = _MARKDOWN.sub(r"\\\1", shown)
+    # GitHub looks for @name and #12 in the rendered text, where a backslash is gone already.
+    return re.sub(r"\x00(\\?[@#])", r"\1&#8203;", shown)
+
+
+def markdown_code(text: str, *, cell: bool = False) -> str:
+    """A code span that shows ``text`` as it is; ``cell``: inside a table, where a bar ends the cell."""
+    shown = terminal(text)
+    longest = max((len(run) for run in re.findall(r"`+", shown)), default=0)
+    fence = "`" * (longest + 1)
+    # CommonMark takes one blank off both ends unless the span is all blanks, so padding is given where it is needed.
+    edge = shown.startswith(("`", " ")) or shown.endswith(("`", " "))
+    pad = " " if edge and shown.strip(" ") else ""
+    if not shown:
+        return "*(empty)*"
+    return fence + pad + (shown.replace("|", "\\|") if cell else shown) + pad + fence
+
+
+def html(text: str) -> str:
+    """Text or a double- or single-quoted attribute value of HTML."""
+    return _html.escape(terminal(text), quote=True)
+
+
+def hcl(text: str) -> str:
+    """A quoted HCL string (Terraform) that evaluates to ``text``, for text in Unicode normal form C.
+
+    ``${`` and ``%{`` would open templates: HCL spec, "Template Literals". Terraform turns every string into
+    normal form C, so :func:`survives_hcl` is False for other text.
+    """
+    out = []
+    for index, char in enumerate(text):
+        if char in ('"', "\\"):
+            out.append("\\" + char)
+        elif char in _SHORT:
+            out.append(_SHORT[char])
+        elif char in "$%" and text[index + 1 : index + 2] == "{":
+            # A doubled sign is HCL's own escape, but not after another such sign: there only the code point is.
+            out.append(f"\\u{ord(char):04x}" if index and text[index - 1] == char else char * 2)
+        elif _is_plain(char):
+            out.append(char)
+        else:
+            out.append(f"\\u{ord(char):04x}" if ord(char) < 0x10000 else f"\\U{ord(char):08x}")
+    return f'"{"".join(out)}"'
+
+
+def survives_hcl(text: str) -> bool:
+    """True when Terraform reads back exactly ``text``: it normalises strings to form C."""
+    return unicodedata.is_normalized("NFC", text)
+
+
+def yaml(text: str) -> str:
+    """A double-quoted YAML scalar, which no YAML version reads as anything but this string."""
+    out = []
+    for char in text:
+        if char in ('"', "\\"):
+            out.append("\\" + char)
+        elif char in _SHORT or not _is_plain(char):
+            out.append(_code_point(char))
+        else:
+            out.append(char)
+    return f'"{"".join(out)}"'
+
+
+def shell(text: str) -> str:
+    """One word of a POSIX shell command; text that would not show itself needs bash's ``$'…'``.
+
+    Raises ValueError for a NUL, which no argument of a process can hold.
+    """
+    if "\0" in text:
+        raise ValueError("an argument of a command cannot hold a NUL character")
+    if all(_is_plain(char) for char in text):
+        return shlex.quote(text)
+    out = []
+    for char in text:
+        if char in ("'", "\\"):
+            out.append("\\" + char)
+        elif _is_plain(char):
+            out.append(char)
+        else:
+            out.extend(f"\\x{byte:02x}" for byte in char.encode("utf-8", "surrogateescape"))
+    return f"$'{''.join(out)}'"
+
+
+def comment(text: str) -> str:
+    """The rest of a ``#`` comment line in HCL, YAML or shell: it can neither end the line nor hide in it."""
+    return terminal(text)

@@ -1,0 +1,159 @@
+"""Terraform: raw ``aws_eks_access_entry`` and ``aws_eks_access_policy_association`` resources.
+
+Three files. ``access_entries.tf`` holds the resources. ``access_entries_import.tf`` holds an ``import`` block for
+each (Terraform 1.5), because every entry exists already or will after apply; the files may go once imported.
+``aws_auth_removed.tf`` holds ``removed`` blocks (Terraform 1.7), so that taking the aws-auth resource out of the
+code forgets it instead of deleting the ConfigMap under everybody's feet.
+
+Import ids: ``CLUSTER:PRINCIPAL`` and ``CLUSTER#PRINCIPAL#POLICY`` (provider documentation of the two resources).
+The output is as ``terraform fmt`` writes it.
+"""
+
+from collections.abc import Iterable, Mapping
+
+from migrator.model.access_entry import AssociatedPolicy
+from migrator.model.plan import Plan
+from migrator.render.code_entries import CodeEntries, CodeEntry, LeftOut, code_entries, origin
+from migrator.render.escape import comment, hcl, survives_hcl
+
+_AWS_AUTH_ADDRESSES = (
+    "kubernetes_config_map.aws_auth",
+    "kubernetes_config_map_v1.aws_auth",
+    "kubernetes_config_map_v1_data.aws_auth",
+)
+_LINE = 100
+
+
+def terraform(plan: Plan, *, include_owned: bool = False) -> dict[str, str]:
+    """File name -> content for ``migrate generate terraform``."""
+    code = _only_exact(code_entries(plan, include_owned=include_owned))
+    return {
+        "access_entries.tf": _resources(plan, code),
+        "access_entries_import.tf": _imports(plan, code.entries),
+        "aws_auth_removed.tf": _removed(),
+    }
+
+
+def _resources(plan: Plan, code: CodeEntries) -> str:
+    cluster = plan.cluster.name
+    blocks = [_header(plan)]
+    for entry in code.entries:
+        blocks.append(_entry(cluster, entry))
+        blocks.extend(_association(cluster, entry, policy) for policy in entry.spec.access_policies)
+    if code.left_out:
+        blocks.append(_left_out(code.left_out))
+    return "\n".join(blocks)
+
+
+def _only_exact(code: CodeEntries) -> CodeEntries:
+    """Without the entries whose texts Terraform would change on reading."""
+    exact, changed = [], []
+    for entry in code.entries:
+        spec = entry.spec
+        texts = (entry.principal_arn, spec.username or "", *spec.kubernetes_groups)
+        (exact if all(map(survives_hcl, texts)) else changed).append(entry)
+    reason = "its username or a group is not in Unicode normal form C, into which Terraform turns every text"
+    left_out = tuple(LeftOut(entry.principal_arn, reason) for entry in changed)
+    return CodeEntries(tuple(exact), code.left_out + left_out)
+
+
+def _header(plan: Plan) -> str:
+    return _comments(
+        f"Access entries of the EKS cluster {plan.cluster.name} ({plan.cluster.arn}).",
+        f"Made from the plan of {plan.created_at}. access_entries_import.tf takes over what exists already.",
+        "",
+        "The cluster's own resource needs this, or a change of the flag replaces the cluster:",
+        "  lifecycle {",
+        "    ignore_changes = [access_config[0].bootstrap_cluster_creator_admin_permissions]",
+        "  }",
+    )
+
+
+def _entry(cluster: str, entry: CodeEntry) -> str:
+    spec = entry.spec
+    texts = {"cluster_name": hcl(cluster), "principal_arn": hcl(entry.principal_arn), "type": hcl(spec.type)}
+    lists: dict[str, tuple[str, ...]] = {}
+    if spec.type == "STANDARD":  # node types have a username and groups that nobody may set
+        if spec.username is not None:
+            texts["user_name"] = hcl(spec.username)
+        if spec.kubernetes_groups:
+            lists["kubernetes_groups"] = spec.kubernetes_groups
+    return _comments(origin(entry)) + _block(f'resource "aws_eks_access_entry" "{entry.name}"', _body(texts, lists))
+
+
+def _association(cluster: str, entry: CodeEntry, policy: AssociatedPolicy) -> str:
+    texts = {
+        "cluster_name": hcl(cluster),
+        "principal_arn": f"aws_eks_access_entry.{entry.name}.principal_arn",
+        "policy_arn": hcl(policy.policy_arn),
+    }
+    namespaces = {"namespaces": policy.scope.namespaces} if policy.scope.namespaces else {}
+    scope = _block("access_scope", _body({"type": hcl(policy.scope.type)}, namespaces))
+    head = f'resource "aws_eks_access_policy_association" "{_association_name(entry, policy)}"'
+    return _block(head, [*_body(texts, {}), scope])
+
+
+def _association_name(entry: CodeEntry, policy: AssociatedPolicy) -> str:
+    safe = "".join(char if char.isascii() and char.isalnum() else "_" for char in policy.policy_name)
+    return f"{entry.name}_{safe}"
+
+
+def _imports(plan: Plan, entries: Iterable[CodeEntry]) -> str:
+    cluster = plan.cluster.name
+    blocks = [_comments("Takes the entries into the state as they are. This file may go after the first apply.")]
+    for entry in entries:
+        to = f"aws_eks_access_entry.{entry.name}"
+        blocks.append(_block("import", [_attributes({"to": to, "id": hcl(f"{cluster}:{entry.principal_arn}")})]))
+        for policy in entry.spec.access_policies:
+            to = f"aws_eks_access_policy_association.{_association_name(entry, policy)}"
+            identity = hcl(f"{cluster}#{entry.principal_arn}#{policy.policy_arn}")
+            blocks.append(_block("import", [_attributes({"to": to, "id": identity})]))
+    return "\n".join(blocks)
+
+
+def _removed() -> str:
+    head = _comments(
+        "Forgets the aws-auth ConfigMap without deleting it: a deleted one locks out everybody without an entry.",
+        "Take the resource itself out of the code in the same change. For a resource inside a module write the",
+        "module's address, for example module.eks.kubernetes_config_map.aws_auth. Addresses that are in no state",
+        "do nothing. This file may go after the first apply.",
+    )
+    blocks = [
+        _block("removed", [f"from = {address}\n", _block("lifecycle", ["destroy = false\n"])])
+        for address in _AWS_AUTH_ADDRESSES
+    ]
+    return "\n".join([head, *blocks])
+
+
+def _left_out(left_out: Iterable[LeftOut]) -> str:
+    return _comments("Left out:", *(f"  {item.principal_arn}: {item.reason}" for item in left_out))
+
+
+def _comments(*lines: str) -> str:
+    return "".join(f"# {comment(line)}".rstrip() + "\n" for line in lines)
+
+
+def _body(texts: Mapping[str, str], lists: Mapping[str, Iterable[str]]) -> list[str]:
+    """Attributes as parts of a block: all that fit a line in one part, each longer list in a part of its own."""
+    short, long = dict(texts), []
+    for key, values in lists.items():
+        items = [hcl(value) for value in values]
+        line = f"[{', '.join(items)}]"
+        if len(key) + len(line) <= _LINE:
+            short[key] = line
+        else:
+            long.append(f"{key} = [\n" + "".join(f"  {item},\n" for item in items) + "]\n")
+    return [_attributes(short), *long]
+
+
+def _attributes(pairs: Mapping[str, str]) -> str:
+    """Attributes with their equals signs in one column, as ``terraform fmt`` has it for neighbouring lines."""
+    width = max(len(key) for key in pairs)
+    return "".join(f"{key:<{width}} = {value}\n" for key, value in pairs.items())
+
+
+def _block(head: str, parts: Iterable[str]) -> str:
+    """A block whose parts stand apart by an empty line, which keeps their alignments apart too."""
+    body = "\n".join(parts)
+    indented = "".join(f"  {line}\n" if line else "\n" for line in body.split("\n")[:-1])
+    return f"{head} {{\n{indented}}}\n"
