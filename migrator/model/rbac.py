@@ -1,10 +1,11 @@
 """RBAC objects and permissions as values. Source of the semantics: kubernetes ``plugin/pkg/auth/authorizer/rbac``."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 SubjectKind: TypeAlias = Literal["User", "Group", "ServiceAccount"]
+RoleKind: TypeAlias = Literal["Role", "ClusterRole"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +18,17 @@ class PolicyRule:
     resource_names: tuple[str, ...] = ()
     non_resource_urls: tuple[str, ...] = ()
 
+    @classmethod
+    def from_raw(cls, raw: Mapping[str, Any]) -> "PolicyRule":
+        """A rule as the Kubernetes API gives it; what is no string is left out."""
+        return cls(
+            verbs=_strings(raw.get("verbs")),
+            api_groups=_strings(raw.get("apiGroups")),
+            resources=_strings(raw.get("resources")),
+            resource_names=_strings(raw.get("resourceNames")),
+            non_resource_urls=_strings(raw.get("nonResourceURLs")),
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class LabelSelector:
@@ -24,6 +36,17 @@ class LabelSelector:
 
     match_labels: tuple[tuple[str, str], ...] = ()
     match_expressions: tuple[tuple[str, str, tuple[str, ...]], ...] = ()
+
+    @classmethod
+    def from_raw(cls, raw: Mapping[str, Any]) -> "LabelSelector":
+        """A ``metav1.LabelSelector`` as the Kubernetes API gives it."""
+        return cls(
+            match_labels=tuple(sorted(_labels(raw.get("matchLabels")).items())),
+            match_expressions=tuple(
+                (str(item.get("key", "")), str(item.get("operator", "")), _strings(item.get("values")))
+                for item in _objects(raw.get("matchExpressions"))
+            ),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +59,23 @@ class Role:
     labels: Mapping[str, str]
     aggregation: tuple[LabelSelector, ...] | None = None
 
+    @classmethod
+    def from_raw(cls, raw: Mapping[str, Any], *, namespaced: bool) -> "Role | None":
+        """A Role or ClusterRole; None without a name, or without a namespace where it must have one."""
+        place = _place(raw, namespaced=namespaced)
+        if place is None:
+            return None
+        aggregation = None if namespaced else raw.get("aggregationRule")
+        return cls(
+            name=place[0],
+            namespace=place[1],
+            rules=tuple(PolicyRule.from_raw(rule) for rule in _objects(raw.get("rules"))),
+            labels=_labels(_mapping(raw.get("metadata")).get("labels")),
+            aggregation=tuple(LabelSelector.from_raw(s) for s in _objects(aggregation.get("clusterRoleSelectors")))
+            if isinstance(aggregation, Mapping)
+            else None,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Subject:
@@ -45,6 +85,14 @@ class Subject:
     name: str
     namespace: str | None = None
 
+    @classmethod
+    def from_raw(cls, raw: Mapping[str, Any]) -> "Subject | None":
+        """A subject; None for a kind that the authorizer does not know, or without a name: it matches nobody."""
+        kind, name, namespace = raw.get("kind"), raw.get("name"), raw.get("namespace")
+        if kind not in ("User", "Group", "ServiceAccount") or not isinstance(name, str):
+            return None
+        return cls(kind, name, namespace if isinstance(namespace, str) and namespace else None)
+
 
 @dataclass(frozen=True, slots=True)
 class Binding:
@@ -52,10 +100,29 @@ class Binding:
 
     name: str
     namespace: str | None
-    role_kind: Literal["Role", "ClusterRole"]
+    role_kind: RoleKind
     role_name: str
     subjects: tuple[Subject, ...]
     labels: Mapping[str, str]
+
+    @classmethod
+    def from_raw(cls, raw: Mapping[str, Any], *, namespaced: bool) -> "Binding | None":
+        """A RoleBinding or ClusterRoleBinding; None where it cannot grant anything.
+
+        A RoleBinding without a namespace is never read as a ClusterRoleBinding: that would widen it.
+        """
+        place, ref = _place(raw, namespaced=namespaced), _mapping(raw.get("roleRef"))
+        kind, name = ref.get("kind"), ref.get("name")
+        if place is None or kind not in ("Role", "ClusterRole") or not isinstance(name, str):
+            return None
+        return cls(
+            name=place[0],
+            namespace=place[1],
+            role_kind=kind,
+            role_name=name,
+            subjects=tuple(s for s in map(Subject.from_raw, _objects(raw.get("subjects"))) if s is not None),
+            labels=_labels(_mapping(raw.get("metadata")).get("labels")),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +131,25 @@ class RbacState:
 
     roles: tuple[Role, ...] = ()
     bindings: tuple[Binding, ...] = ()
+
+    @classmethod
+    def from_raw(cls, raw: Mapping[str, Any]) -> "RbacState":
+        """``{"roles": [], "roleBindings": [], "clusterRoles": [], "clusterRoleBindings": []}`` of raw objects.
+
+        Each list is an array of objects or a Kubernetes ``List`` with ``items``; a missing one is empty. Objects
+        and subjects that the API server could not hold are left out; nothing is raised.
+        """
+        roles = [
+            Role.from_raw(item, namespaced=key == "roles")
+            for key in ("clusterRoles", "roles")
+            for item in _objects(raw.get(key))
+        ]
+        bindings = [
+            Binding.from_raw(item, namespaced=key == "roleBindings")
+            for key in ("clusterRoleBindings", "roleBindings")
+            for item in _objects(raw.get(key))
+        ]
+        return cls(tuple(r for r in roles if r is not None), tuple(b for b in bindings if b is not None))
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +167,16 @@ class AccessRequest:
 
 @dataclass(frozen=True, slots=True)
 class PermissionRow:
-    """A block of permissions as the plan shows it: ``scope`` is ``cluster``, ``namespace NAME`` or ``non-resource``."""
+    """A block of permissions as the plan shows it: the product of its fields.
+
+    ``scope`` is ``cluster`` (with and without a namespace, in all namespaces), ``namespace NAME`` (NAME may end
+    in ``*``) or ``non-resource``. A difference under wildcards can also be ``cluster except namespace A, B``,
+    ``namespace dev-* except dev-a``, ``cluster outside namespaces`` (requests without a namespace only), or
+    ``unknown WHAT``: how far these permissions reach cannot be known, and the other fields are empty.
+
+    A field that starts with ``*`` and goes on with ``!x`` means all but ``x``; so does ``*/scale`` with
+    ``!deployments/scale``. Empty ``resource_names`` mean every name, as in RBAC.
+    """
 
     scope: str
     api_groups: tuple[str, ...] = ()
@@ -89,3 +184,37 @@ class PermissionRow:
     verbs: tuple[str, ...] = ()
     resource_names: tuple[str, ...] = ()
     non_resource_urls: tuple[str, ...] = ()
+
+    @property
+    def unknown(self) -> bool:
+        """True for the marker that says that something cannot be known."""
+        return self.scope.startswith("unknown ")
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _objects(value: object) -> Iterable[Mapping[str, Any]]:
+    if isinstance(value, Mapping):
+        value = value.get("items")
+    return [item for item in value if isinstance(item, Mapping)] if isinstance(value, (list, tuple)) else []
+
+
+def _strings(value: object) -> tuple[str, ...]:
+    return tuple(item for item in value if isinstance(item, str)) if isinstance(value, (list, tuple)) else ()
+
+
+def _labels(value: object) -> dict[str, str]:
+    return {k: v for k, v in _mapping(value).items() if isinstance(k, str) and isinstance(v, str)}
+
+
+def _place(raw: Mapping[str, Any], *, namespaced: bool) -> tuple[str, str | None] | None:
+    """``(name, namespace)`` of an object; None where it lacks one that it must have."""
+    metadata = _mapping(raw.get("metadata"))
+    name, namespace = metadata.get("name"), metadata.get("namespace")
+    if not isinstance(name, str) or not name:
+        return None
+    if not namespaced:
+        return name, None
+    return (name, namespace) if isinstance(namespace, str) and namespace else None

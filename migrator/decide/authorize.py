@@ -1,0 +1,246 @@
+"""Who may do what: kube-apiserver's RBAC authorizer, and EKS's authorizer of access policies.
+
+Sources: kubernetes ``plugin/pkg/auth/authorizer/rbac/rbac.go`` and ``pkg/registry/rbac/validation/rule.go``; EKS
+user guide, "Associate access policies with access entries". An :class:`RbacIndex` is made once per state of the
+cluster and asked thousands of times.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import TypeAlias
+
+from migrator.decide.aggregate_roles import effective_rules
+from migrator.decide.match_rules import RuleSet
+from migrator.model.access_entry import AccessScope, AssociatedPolicy
+from migrator.model.access_policy_tables import ACCESS_POLICIES
+from migrator.model.rbac import AccessRequest, Binding, RbacState, Subject
+
+MASTERS = "system:masters"
+AUTHENTICATED = "system:authenticated"
+_POLICY_MARK = ":eks::aws:cluster-access-policy/"
+_VIEWS_KEPT = 4096  # identities whose bindings are remembered; far more than a cluster's principals at once
+
+Answer: TypeAlias = tuple[bool, str]
+PolicyAnswer: TypeAlias = tuple[bool | None, str]
+
+
+@dataclass(frozen=True, slots=True)
+class BoundRole:
+    """A binding that applies to an identity, by which of its subjects, and the rules it gives.
+
+    ``rules`` is None where the role does not exist: the binding then gives nothing and the reason says so.
+    """
+
+    binding: Binding
+    subject: Subject
+    rules: RuleSet | None
+
+
+@dataclass(frozen=True, slots=True)
+class BoundRoles:
+    """All bindings of an identity: cluster-wide ones, and those of each namespace, in the state's order."""
+
+    cluster: tuple[BoundRole, ...]
+    by_namespace: Mapping[str, tuple[BoundRole, ...]]
+
+
+class RbacIndex:
+    """RBAC of one cluster, indexed by subject."""
+
+    def __init__(self, state: RbacState) -> None:
+        rules = {key: RuleSet(value) for key, value in effective_rules(state).items()}
+        self._rules = [rules.get(_role_key(binding)) for binding in state.bindings]
+        self._bindings = state.bindings
+        self._users: dict[str, list[tuple[int, int]]] = {}
+        self._groups: dict[str, list[tuple[int, int]]] = {}
+        for number, binding in enumerate(state.bindings):
+            for place, subject in enumerate(binding.subjects):
+                if subject.kind == "Group":
+                    self._groups.setdefault(subject.name, []).append((number, place))
+                elif (name := _username_of(subject, binding)) is not None:
+                    self._users.setdefault(name, []).append((number, place))
+        self._views: dict[tuple[str, tuple[str, ...]], BoundRoles] = {}
+
+    @property
+    def usernames(self) -> Iterable[str]:
+        """Every username that a User or ServiceAccount subject names."""
+        return self._users.keys()
+
+    @property
+    def groups(self) -> Iterable[str]:
+        """Every group that a subject names."""
+        return self._groups.keys()
+
+    def bound_roles(self, username: str, groups: Sequence[str]) -> BoundRoles:
+        """The bindings that apply to this username and exactly these groups (none is implied)."""
+        key = (username, tuple(groups))
+        view = self._views.get(key)
+        if view is None:
+            if len(self._views) >= _VIEWS_KEPT:
+                self._views.clear()
+            view = self._views[key] = self._bound_roles(*key)
+        return view
+
+    def _bound_roles(self, username: str, groups: tuple[str, ...]) -> BoundRoles:
+        first: dict[int, int] = {}  # binding -> its first subject that applies
+        for places in (self._users.get(username, ()), *(self._groups.get(group, ()) for group in groups)):
+            for number, place in places:
+                first[number] = min(place, first.get(number, place))
+        cluster: list[BoundRole] = []
+        by_namespace: dict[str, list[BoundRole]] = {}
+        for number, place in sorted(first.items()):
+            binding = self._bindings[number]
+            bound = BoundRole(binding, binding.subjects[place], self._rules[number])
+            (cluster if binding.namespace is None else by_namespace.setdefault(binding.namespace, [])).append(bound)
+        return BoundRoles(tuple(cluster), {namespace: tuple(found) for namespace, found in by_namespace.items()})
+
+    def allows(self, username: str, groups: Sequence[str], request: AccessRequest) -> Answer:
+        """RBAC's decision and its reason, for exactly these groups; ``system:masters`` means nothing here."""
+        view = self.bound_roles(username, groups)
+        candidates = view.cluster
+        if request.path is None and request.namespace:
+            candidates = candidates + view.by_namespace.get(request.namespace, ())
+        for bound in candidates:
+            if bound.rules is not None and bound.rules.allows(request):
+                return True, f"RBAC: allowed by {_describe(bound)}"
+        return False, _missing_roles(candidates)
+
+
+def policy_allows(
+    policies: Sequence[AssociatedPolicy], request: AccessRequest, *, principal_arn: str = "", principal_id: str = ""
+) -> PolicyAnswer:
+    """Whether associated access policies allow the request, with the reason that EKS's audit log shows.
+
+    None: a policy without a published rule table, or a scope pattern of undocumented meaning, may or may not
+    allow it; the reason names it.
+    """
+    doubt = ""
+    for policy in policies:
+        covered = _scope_covers(policy.scope, request)
+        rules = policy_rules(policy.policy_arn)
+        if covered is False or (rules is not None and not rules.allows(request)):
+            continue
+        if rules is None or covered is None:
+            doubt = doubt or f"unknown: access policy {policy.policy_arn}"
+            continue
+        return True, (
+            f"EKS Access Policy: allowed by ClusterRoleBinding {_quoted(f'{principal_arn}+{policy.policy_arn}')} "
+            f"of ClusterRole {_quoted(policy.policy_arn)} to User {_quoted(principal_id)}"
+        )
+    return (None, doubt) if doubt else (False, "")
+
+
+def authorize(
+    index: RbacIndex,
+    username: str,
+    groups: Sequence[str],
+    policies: Sequence[AssociatedPolicy],
+    request: AccessRequest,
+) -> PolicyAnswer:
+    """The whole chain for a logged-in identity: ``system:masters`` ahead of everything, RBAC, access policies.
+
+    ``groups`` are the identity's own; ``system:authenticated`` is implied. None: only an opaque policy could allow it.
+    """
+    if MASTERS in groups:
+        return True, ""
+    allowed, reason = index.allows(username, with_authenticated(groups), request)
+    if allowed:
+        return allowed, reason
+    by_policy, policy_reason = policy_allows(policies, request)
+    return by_policy, policy_reason or reason
+
+
+def with_authenticated(groups: Sequence[str]) -> tuple[str, ...]:
+    """The groups of a logged-in identity: its own and ``system:authenticated``."""
+    return tuple(dict.fromkeys((*groups, AUTHENTICATED)))
+
+
+@cache
+def policy_rules(policy_arn: str) -> RuleSet | None:
+    """The rules of an access policy of any partition; None for an opaque or unknown one."""
+    arn, mark, name = policy_arn.partition(_POLICY_MARK)
+    table = ACCESS_POLICIES.get(name) if mark and arn.startswith("arn:") else None
+    return RuleSet(table.rules) if table is not None and table.complete else None
+
+
+def namespace_matches(pattern: str, namespace: str) -> bool | None:
+    """Whether a namespace of an access scope covers a namespace.
+
+    The EKS user guide documents plain names and a trailing ``*``. For any other use of ``*`` the grammar is not
+    published: None where it would match if ``*`` meant any text anywhere.
+    """
+    head, star, tail = pattern.partition("*")
+    if not star:
+        return pattern == namespace
+    if not tail:
+        return namespace.startswith(head)
+    return None if _glob(pattern, namespace) else False
+
+
+def _glob(pattern: str, text: str) -> bool:
+    """``*`` means any text. Each part is looked for once, leftmost first: no backtracking."""
+    first, *middle, last = pattern.split("*")
+    if len(text) < len(first) + len(last) or not text.startswith(first) or not text.endswith(last):
+        return False
+    at, end = len(first), len(text) - len(last)
+    for part in middle:
+        found = text.find(part, at, end)
+        if found < 0:
+            return False
+        at = found + len(part)
+    return True
+
+
+def _scope_covers(scope: AccessScope, request: AccessRequest) -> bool | None:
+    if scope.type == "cluster":
+        return True
+    if request.path is not None or not request.namespace:
+        return False
+    answers = [namespace_matches(pattern, request.namespace) for pattern in scope.namespaces]
+    return True if True in answers else (None if None in answers else False)
+
+
+def _role_key(binding: Binding) -> tuple[str | None, str]:
+    """Where the role is looked up. A Role cannot be found from a ClusterRoleBinding: namespace "" holds none."""
+    if binding.role_kind == "ClusterRole":
+        return None, binding.role_name
+    return binding.namespace or "", binding.role_name
+
+
+def _username_of(subject: Subject, binding: Binding) -> str | None:
+    if subject.kind == "User":
+        return subject.name
+    namespace = subject.namespace or binding.namespace
+    return f"system:serviceaccount:{namespace}:{subject.name}" if namespace else None
+
+
+def _describe(bound: BoundRole) -> str:
+    """``RoleBinding "x/ns" of ClusterRole "y" to Group "z"``, as the API server words it."""
+    binding, subject = bound.binding, bound.subject
+    kind, name = "ClusterRoleBinding", binding.name
+    if binding.namespace is not None:
+        kind, name = "RoleBinding", f"{binding.name}/{binding.namespace}"
+    whom = subject.name
+    if subject.kind == "ServiceAccount":
+        whom = f"{subject.name}/{subject.namespace or binding.namespace}"
+    return (
+        f"{kind} {_quoted(name)} of {binding.role_kind} {_quoted(binding.role_name)} to {subject.kind} {_quoted(whom)}"
+    )
+
+
+def _missing_roles(candidates: Iterable[BoundRole]) -> str:
+    """Why RBAC says no: the roles that bindings name and nobody has. Empty when none is missing."""
+    missing = dict.fromkeys(
+        f"{b.binding.role_kind.lower()}.rbac.authorization.k8s.io {_quoted(b.binding.role_name)} not found"
+        for b in candidates
+        if b.rules is None
+    )
+    if not missing:
+        return ""
+    return f"RBAC: {next(iter(missing))}" if len(missing) == 1 else f"RBAC: [{', '.join(missing)}]"
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)  # Go's %q, for every name that Kubernetes accepts

@@ -1,0 +1,60 @@
+"""Does a rule allow a request? kube-apiserver's answer (``pkg/apis/rbac/v1/evaluation_helpers.go``), made fast.
+
+A :class:`RuleSet` is looked up, not scanned: a resource request needs at most six dictionary look-ups, whatever
+the number of rules.
+"""
+
+from collections.abc import Sequence
+
+from migrator.model.rbac import AccessRequest, PolicyRule
+
+_Names = frozenset[str] | None  # None: every name, also the empty one of list and create
+
+
+class RuleSet:
+    """The rules of one role or access policy. Compared by identity: one object per role and index."""
+
+    __slots__ = ("_resources", "_urls", "rules")
+
+    def __init__(self, rules: Sequence[PolicyRule]) -> None:
+        self.rules = tuple(rules)
+        self._resources: dict[tuple[str, str], list[tuple[frozenset[str], _Names]]] | None = None
+        self._urls: list[tuple[frozenset[str], frozenset[str], tuple[str, ...]]] = []
+
+    def allows(self, request: AccessRequest) -> bool:
+        """Whether one of the rules allows the request; its namespace is the binding's affair, not looked at here."""
+        if self._resources is None:
+            self._resources = self._compile()
+        if request.path is not None:
+            return self._allows_url(request.verb, request.path)
+        verb, name, sub = request.verb, request.name, request.subresource
+        if sub:
+            keys: tuple[str, ...] = (f"{request.resource}/{sub}", f"*/{sub}", "*")
+        else:
+            keys = (request.resource, "*")
+        table = self._resources
+        for group in (request.api_group, "*"):
+            for key in keys:
+                for verbs, names in table.get((group, key), ()):
+                    if (verb in verbs or "*" in verbs) and (names is None or name in names):
+                        return True
+        return False
+
+    def _compile(self) -> dict[tuple[str, str], list[tuple[frozenset[str], _Names]]]:
+        table: dict[tuple[str, str], list[tuple[frozenset[str], _Names]]] = {}
+        for rule in self.rules:
+            verbs = frozenset(rule.verbs)
+            names = frozenset(rule.resource_names) or None
+            for group in rule.api_groups:
+                for resource in rule.resources:
+                    table.setdefault((group, resource), []).append((verbs, names))
+            if rule.non_resource_urls:
+                prefixes = tuple(url.rstrip("*") for url in rule.non_resource_urls if url.endswith("*"))
+                self._urls.append((verbs, frozenset(rule.non_resource_urls), prefixes))
+        return table
+
+    def _allows_url(self, verb: str, path: str) -> bool:
+        return any(
+            (verb in verbs or "*" in verbs) and (path in exact or path.startswith(prefixes))
+            for verbs, exact, prefixes in self._urls
+        )
