@@ -1,0 +1,264 @@
+"""Sessions of AWS: the default chain of boto3, a profile, a chain of assumed roles. Every AWS call goes through here.
+
+boto3 is imported when a session is opened. Clients are cached per session, service and Region. Retries are
+botocore's adaptive ones (a token bucket besides the back-off); ``AWS_MAX_ATTEMPTS``, ``AWS_ENDPOINT_URL`` and every
+other setting of boto3's default chain hold. Foreign exceptions stop here (:mod:`migrator.adapters.aws_errors`).
+"""
+
+import re
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, NamedTuple, TypeVar
+
+from migrator.adapters.aws_errors import translate
+from migrator.adapters.foreign_logs import mute_sdk_debug
+from migrator.errors import MigratorError
+from migrator.model.principal import parse_arn
+
+R = TypeVar("R")
+Raw = Mapping[str, Any]
+
+
+class RoleToAssume(NamedTuple):
+    """One link of a chain of roles."""
+
+    arn: str
+    external_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AwsSettings:
+    """What the command line says about AWS. ``run`` ends up in RoleSessionName, so that CloudTrail shows the run."""
+
+    profile: str | None = None
+    region: str | None = None
+    assume_roles: tuple[RoleToAssume, ...] = ()
+    run: str = "run"
+
+
+class Keys(NamedTuple):
+    """Frozen credentials; never printed."""
+
+    access_key: str
+    secret_key: str
+    token: str | None
+
+    def __repr__(self) -> str:
+        return "Keys(hidden)"
+
+
+def open_session(settings: AwsSettings = AwsSettings()) -> "AwsSession":
+    """A session by profile (or the default chain), through all roles of the chain. Raises ``profile-not-found``.
+
+    Nothing is sent: a missing permission to assume a role shows at the first call.
+    """
+    session = _from_profile(settings.profile, settings.region, settings.run)
+    for role in settings.assume_roles:
+        session = session.assume(role.arn, external_id=role.external_id)
+    return session
+
+
+def _from_profile(profile: str | None, region: str | None, run: str) -> "AwsSession":
+    try:
+        import boto3
+
+        mute_sdk_debug()
+        boto_session = boto3.Session(profile_name=profile, region_name=region)
+    except Exception as error:
+        raise translate(error, service="sts", operation="GetCallerIdentity") from error
+    return AwsSession(boto_session, run=run, profile=profile)
+
+
+@dataclass(eq=False)
+class AwsSession:
+    """One identity in AWS, with cached clients. Safe to share between threads.
+
+    ``via`` is the session that this one's role is assumed from, ``role_arn`` that role as it was given.
+    """
+
+    boto: Any
+    run: str
+    profile: str | None = None
+    via: "AwsSession | None" = None
+    role_arn: str | None = None
+    _clients: dict[tuple[str, str | None, bool], Any] = field(default_factory=dict, repr=False)
+    _lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
+    _identity: Raw | None = field(default=None, repr=False)
+
+    @property
+    def region(self) -> str | None:
+        """The Region of the session, None when nothing says it."""
+        name = self.boto.region_name
+        return str(name) if name else None
+
+    def client(self, service: str, *, region: str | None = None, retries: bool = True) -> Any:
+        """A cached client. ``retries=False`` gives one that sends every request once: for what is one-way."""
+        key = (service, region, retries)
+        with self._lock:
+            if key not in self._clients:
+                self._clients[key] = self._new_client(service, region, retries)
+            return self._clients[key]
+
+    def _new_client(self, service: str, region: str | None, retries: bool) -> Any:
+        from botocore.config import Config
+
+        # total_max_attempts is left to AWS_MAX_ATTEMPTS and the profile, except where nothing may be sent twice
+        attempts: dict[str, Any] = {"mode": "adaptive"} if retries else {"total_max_attempts": 1}
+        config = Config(
+            retries=attempts,
+            connect_timeout=10,
+            read_timeout=60,
+            max_pool_connections=32,
+            user_agent_extra="eks-access-migrator",
+        )
+        try:
+            return self.boto.client(service, region_name=region, config=config)
+        except Exception as error:
+            raise translate(error, service=service, operation="*") from error
+
+    def call(self, service: str, method: str, *, subject: str = "", **parameters: Any) -> dict[str, Any]:
+        """One call, by boto3's method name; the answer comes without ResponseMetadata."""
+        return self.call_on(self.client(service), method, subject=subject, **parameters)
+
+    def call_on(self, client: Any, method: str, *, subject: str = "", **parameters: Any) -> dict[str, Any]:
+        """The same on a certain client."""
+        answer = self._guard(client, method, subject, lambda: getattr(client, method)(**parameters))
+        return {key: value for key, value in answer.items() if key != "ResponseMetadata"}
+
+    def pages(self, service: str, method: str, key: str, *, subject: str = "", **parameters: Any) -> list[Any]:
+        """All items of a listing, every page. ``key`` names the list in the answer."""
+        client = self.client(service)
+
+        def read() -> list[Any]:
+            paginator = client.get_paginator(method)
+            return [item for page in paginator.paginate(**parameters) for item in page.get(key, ())]
+
+        return self._guard(client, method, subject, read)
+
+    def _guard(self, client: Any, method: str, subject: str, call: Callable[[], R]) -> R:
+        service, operation = _names(client, method)
+        try:
+            return call()
+        except MigratorError:
+            raise
+        except Exception as error:
+            raise translate(error, service=service, operation=operation, subject=subject) from error
+
+    def assume(self, role_arn: str, *, external_id: str | None = None) -> "AwsSession":
+        """A session as the role, from this one; refreshed when it runs out. Nothing is sent yet."""
+        import boto3
+        from botocore.credentials import DeferredRefreshableCredentials
+        from botocore.session import get_session
+
+        def fetch() -> dict[str, Any]:
+            extra = {"ExternalId": external_id} if external_id else {}
+            name = session_name(self.run)
+            answer = self.call("sts", "assume_role", subject=role_arn, RoleArn=role_arn, RoleSessionName=name, **extra)
+            keys = answer["Credentials"]
+            return {
+                "access_key": keys["AccessKeyId"],
+                "secret_key": keys["SecretAccessKey"],
+                "token": keys["SessionToken"],
+                "expiry_time": _iso(keys["Expiration"]),
+            }
+
+        core = get_session()
+        if self.profile:
+            core.set_config_variable("profile", self.profile)  # its Region, endpoints and CA hold here too
+        core._credentials = DeferredRefreshableCredentials(refresh_using=fetch, method="sts-assume-role")
+        boto_session = boto3.Session(botocore_session=core, region_name=self.region)
+        return AwsSession(boto_session, run=self.run, profile=self.profile, via=self, role_arn=role_arn)
+
+    def with_profile(self, profile: str) -> "AwsSession":
+        """A session of a named profile, in the same Region and run. Raises ``profile-not-found``."""
+        return _from_profile(profile, self.region, self.run)
+
+    def keys(self) -> Keys:
+        """The credentials as they are now. Raises ``no-credentials``, ``credentials-expired``, ``iam-denied``."""
+        try:
+            credentials = self.boto.get_credentials()
+            if credentials is None:
+                from botocore.exceptions import NoCredentialsError
+
+                raise NoCredentialsError
+            frozen = credentials.get_frozen_credentials()
+        except MigratorError:
+            raise
+        except Exception as error:
+            raise translate(error, service="sts", operation="GetCallerIdentity") from error
+        return Keys(frozen.access_key, frozen.secret_key, frozen.token)
+
+    def caller_identity(self) -> Raw:
+        """STS GetCallerIdentity: Account, Arn, UserId; asked once."""
+        with self._lock:
+            if self._identity is None:
+                answer = self.call("sts", "get_caller_identity")
+                self._identity = {key: answer[key] for key in ("Account", "Arn", "UserId")}
+            return self._identity
+
+    def caller_chain(self) -> tuple[str, ...]:
+        """ARNs of the principals the caller arrives through, itself last.
+
+        Roles of the chain come as they were given (with path); a role that the credentials only show as an STS
+        session comes as its role ARN without path, which is how the authenticator spells it.
+        """
+        if self.via is not None and self.role_arn is not None:
+            return (*self.via.caller_chain(), self.role_arn)
+        return (*self._profile_chain(), principal_of(str(self.caller_identity()["Arn"])))
+
+    def _profile_chain(self) -> tuple[str, ...]:
+        """What a profile with role_arn and source_profile arrives through: botocore assumes that role by itself."""
+        from botocore.session import Session
+
+        profiles = Session(profile=self.profile).full_config.get("profiles", {})
+        name = self.profile or self.boto.profile_name
+        chain: list[str] = []
+        seen = {name}
+        while (here := profiles.get(name, {})).get("role_arn") and (name := here.get("source_profile")):
+            if name in seen:
+                break  # a profile that is its own source: static keys beside role_arn
+            seen.add(name)
+            source = profiles.get(name, {})
+            try:
+                arn = source.get("role_arn") or principal_of(str(self.with_profile(name).caller_identity()["Arn"]))
+            except MigratorError:
+                break  # the way in works without our seeing it; what cannot be read is not guessed
+            chain.insert(0, arn)
+        return tuple(chain)
+
+
+def principal_of(arn: str) -> str:
+    """The role behind an STS session, spelled without path; any other ARN unchanged."""
+    parsed = parse_arn(arn)
+    if parsed is None or parsed.kind != "assumed-role":
+        return arn
+    role = parsed.resource.split("/")[1]
+    return f"arn:{parsed.partition}:iam::{parsed.account}:role/{role}"
+
+
+def session_name(run: str) -> str:
+    """A RoleSessionName that says which run this was (STS: 2 to 64 letters, digits and ``_+=,.@-``)."""
+    return re.sub(r"[^\w+=,.@-]", "-", f"migrate-{run}", flags=re.ASCII)[:64]
+
+
+def jsonable(value: Any) -> Any:
+    """An answer of boto3 as JSON-like data: times become ISO 8601 text in UTC, the rest stays."""
+    if isinstance(value, Mapping):
+        return {str(key): jsonable(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [jsonable(item) for item in value]
+    return _iso(value) if isinstance(value, datetime) else value
+
+
+def _iso(moment: datetime) -> str:
+    from datetime import timezone
+
+    return moment.astimezone(timezone.utc).isoformat().replace("+00:00", "Z")
+
+
+def _names(client: Any, method: str) -> tuple[str, str]:
+    """``("eks", "DescribeCluster")``: the IAM prefix and the API's name of a boto3 method."""
+    operation = client.meta.method_to_api_mapping.get(method, method)
+    return client.meta.service_model.signing_name, operation

@@ -1,0 +1,112 @@
+"""The one place that reads the clock and draws random names.
+
+Time is machine time, except in the lab: where ``MIGRATE_CLOCK_URL`` names a lab's clock on this machine, now and
+sleep follow lab time, so that propagation and soak periods can be stepped over. Signatures stay on machine time
+(:func:`machine_time`), in the lab too.
+"""
+
+import http.client
+import json
+import secrets
+import time
+from collections.abc import Mapping
+from datetime import datetime, timedelta, timezone
+from typing import Any
+from urllib.parse import urlsplit
+
+from migrator.adapters.foreign_text import foreign
+from migrator.errors import Failed, WrongUse
+from migrator.ports import Clock
+
+VARIABLE = "MIGRATE_CLOCK_URL"
+
+
+def machine_time() -> datetime:
+    """Now on this machine, in UTC, whatever a lab says: what signatures are dated with."""
+    return datetime.now(timezone.utc)
+
+
+class SystemEntropy:
+    """:class:`migrator.ports.Entropy` from the operating system."""
+
+    def run_id(self) -> str:
+        """16 lower-case hexadecimal digits that nobody can guess."""
+        return secrets.token_hex(8)
+
+
+def open_clock(environment: Mapping[str, str]) -> Clock:
+    """The machine's clock, or the lab's where the environment names it."""
+    url = environment.get(VARIABLE)
+    return LabTimeClock(url) if url else MachineClock()
+
+
+class MachineClock:
+    """Machine time."""
+
+    def now(self) -> datetime:
+        """Now, in UTC."""
+        return machine_time()
+
+    def sleep(self, duration: timedelta) -> None:
+        """Wait; not at all for a negative duration."""
+        time.sleep(max(0.0, duration.total_seconds()))
+
+
+class LabTimeClock:
+    """Lab time, asked from a lab on this machine: ``GET`` tells it, ``POST`` steps it.
+
+    Sleeping steps the lab to the moment when the sleep would end, so that sleeps side by side do not add up.
+    """
+
+    def __init__(self, url: str) -> None:
+        parts = urlsplit(url)
+        if parts.scheme != "http" or parts.hostname not in ("127.0.0.1", "localhost", "::1"):
+            raise WrongUse(
+                "clock-url-invalid",
+                f"{VARIABLE} must be an http:// address of a lab on this machine",
+                why=foreign(url),
+                remedy=f"unset {VARIABLE}",
+            )
+        self._netloc, self._path = parts.netloc, parts.path or "/"
+
+    def now(self) -> datetime:
+        """Lab time, in UTC."""
+        return self._moment(self._ask("GET", None))
+
+    def sleep(self, duration: timedelta) -> None:
+        """Step the lab to where it would be after the sleep."""
+        if duration > timedelta(0):
+            self._ask("POST", {"advanceTo": (self.now() + duration).isoformat()})
+
+    def _ask(self, method: str, body: Mapping[str, str] | None) -> Mapping[str, Any]:
+        connection = http.client.HTTPConnection(self._netloc, timeout=30)
+        try:
+            content = None if body is None else json.dumps(body)
+            connection.request(method, self._path, content, {"Content-Type": "application/json"})
+            answer = connection.getresponse()
+            text = answer.read()
+            if answer.status != 200:
+                raise self._failed(f"HTTP {answer.status}: {text[:200]!r}")
+            document = json.loads(text)
+        except (OSError, ValueError, http.client.HTTPException) as error:
+            raise self._failed(error) from error
+        finally:
+            connection.close()
+        if not isinstance(document, dict):
+            raise self._failed("the answer is no JSON object")
+        return document
+
+    def _moment(self, document: Mapping[str, Any]) -> datetime:
+        try:
+            return datetime.fromisoformat(str(document["now"]).replace("Z", "+00:00")).astimezone(timezone.utc)
+        except (KeyError, ValueError) as error:
+            raise self._failed(error) from error
+
+    @staticmethod
+    def _failed(why: object) -> Failed:
+        return Failed(
+            "lab-clock-unreachable",
+            "the lab's clock does not answer",
+            why=foreign(why),
+            remedy=f"start the lab again, or unset {VARIABLE} when this is no lab",
+        )
