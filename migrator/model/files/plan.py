@@ -4,12 +4,13 @@ Apply uses the bytes that were approved: a plan is decoded, never re-made, and i
 edited it by hand.
 """
 
+import json
 from typing import Any
 
 import msgspec
 
 from migrator.errors import Failed
-from migrator.model.canonical import digest_of, pretty_bytes
+from migrator.model.canonical import canonical_bytes, digest_of, pretty_bytes
 from migrator.model.files import wire
 from migrator.model.files.step_payloads import effect_from, payload_of, preconditions_of
 from migrator.model.finding import Finding
@@ -36,7 +37,7 @@ def plan_to_document(plan: Plan) -> dict[str, Any]:
         steps=tuple(_step_to_wire(step) for step in plan.steps),
         summary=msgspec.convert(plan.summary, dict[Action, int]),
     )
-    builtins: dict[str, Any] = msgspec.to_builtins(document)
+    builtins: dict[str, Any] = json.loads(canonical_bytes(msgspec.to_builtins(document)))  # lists, not tuples
     return builtins | {"planDigest": plan_digest(builtins)}
 
 
@@ -83,7 +84,7 @@ def decode_plan_with_digest(content: bytes) -> tuple[Plan, str]:
 
 def plan_from_document(document: dict[str, Any]) -> Plan:
     """The plan in a plan document, as the library call gives it. Raises as :func:`decode_plan`."""
-    return decode_plan(msgspec.json.encode(document))
+    return decode_plan(canonical_bytes(document))
 
 
 def _document(content: bytes) -> dict[str, Any]:
