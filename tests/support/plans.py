@@ -21,7 +21,7 @@ def role(name: str, account: str = ACCOUNT) -> str:
     return f"arn:aws:iam::{account}:role/{name}"
 
 
-def cluster(**changes: Any) -> ClusterRef:
+def cluster(**changes: Any) -> ClusterRef:  # noqa: ANN401 - any field
     """A cluster in CONFIG_MAP mode."""
     fields: dict[str, Any] = {
         "name": "prod",
@@ -34,7 +34,7 @@ def cluster(**changes: Any) -> ClusterRef:
     return ClusterRef(**{**fields, **changes})
 
 
-def principal(arn: str, action: Action = "create", **changes: Any) -> PlannedPrincipal:
+def principal(arn: str, action: Action = "create", **changes: Any) -> PlannedPrincipal:  # noqa: ANN401 - any field
     """A principal whose row gives the group ``devs``, and an entry that gives the same."""
     fields: dict[str, Any] = {
         "before": Identity("dev", ("devs",), "config-map"),
@@ -44,7 +44,7 @@ def principal(arn: str, action: Action = "create", **changes: Any) -> PlannedPri
     return PlannedPrincipal(principal_arn=arn, action=action, **{**fields, **changes})
 
 
-def plan(*principals: PlannedPrincipal, **changes: Any) -> Plan:
+def plan(*principals: PlannedPrincipal, **changes: Any) -> Plan:  # noqa: ANN401 - any field
     """A plan of the given principals, with one step each for those that are created."""
     steps = [Step("s01", EnableEntries())]
     for each in principals:
