@@ -16,7 +16,9 @@ import unicodedata
 # names byte by byte: a composed and a decomposed letter are two names that look the same.
 _BLANKS = frozenset("\u115f\u1160\u2800\u3164\uffa0")
 _SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
-_MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|~:/^$=\"'])")
+# What opens markup inside a line of GitHub's Markdown; a colon does where a scheme or an emoji's name follows,
+# a full stop after www. Nothing here stands at the start of a line, where more would.
+_MARKDOWN = re.compile(r"([\\`*_\[\]|~$]|:(?=[\w/])|(?<=www)\.)", re.IGNORECASE)
 _MENTION = re.compile(r"(?<![A-Za-z0-9_])@|#(?=\d)")
 
 
@@ -28,7 +30,7 @@ def _is_plain(char: str) -> bool:
 
 
 def _code_point(char: str) -> str:
-    """The escape of one character: ``\\n``, ``\\x1b``, ``\\u202e`` or ``\\U000e0001``."""
+    r"""The escape of one character: ``\n``, ``\x1b``, ``\u202e`` or ``\U000e0001``."""
     number = ord(char)
     if char in _SHORT:
         return _SHORT[char]

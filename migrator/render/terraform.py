@@ -47,7 +47,8 @@ def _resources(plan: Plan, code: CodeEntries) -> str:
 
 def _only_exact(code: CodeEntries) -> CodeEntries:
     """Without the entries whose texts Terraform would change on reading."""
-    exact, changed = [], []
+    exact: list[CodeEntry] = []
+    changed: list[CodeEntry] = []
     for entry in code.entries:
         spec = entry.spec
         texts = (entry.principal_arn, spec.username or "", *spec.kubernetes_groups)

@@ -1,5 +1,6 @@
 """Rich renderables turned into text, without a look at the environment: the same input gives the same text."""
 
+from collections.abc import Iterable
 from io import StringIO
 
 from rich.console import Console, RenderableType
@@ -32,3 +33,10 @@ def text_of(renderable: RenderableType, *, width: int = MAX_WIDTH, color: bool =
 def foreign(text: str, style: str = "") -> Text:
     """Foreign text for a table: escaped, never read as markup, folded rather than cut."""
     return Text(terminal(text), style=style, overflow="fold")
+
+
+def stack(parts: Iterable[Text]) -> Text:
+    """Lines under each other, folded rather than cut."""
+    joined = Text("\n").join(parts)
+    joined.overflow = "fold"
+    return joined

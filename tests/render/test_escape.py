@@ -52,12 +52,14 @@ def test_markdown_prose_holds_no_markup(text: str) -> None:
     assert "<" not in written
     assert "\n" not in written
     for index, char in enumerate(written):
-        if char in "`*_[]()|!:":
+        if char in "`*_[]|~$":
             assert written[index - 1] == "\\"
+    assert "://" not in written
+    assert "www." not in written.lower()
 
 
 def test_markdown_mentions_nobody_and_no_issue() -> None:
-    assert escape.markdown("@octocat sees #12") == "@&#8203;octocat sees \\#&#8203;12"
+    assert escape.markdown("@octocat sees #12") == "@&#8203;octocat sees #&#8203;12"
 
 
 def test_markdown_leaves_an_address_of_mail_alone() -> None:

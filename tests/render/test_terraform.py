@@ -22,7 +22,7 @@ from tests.support.plans import VIEW, company, plan, plans, principal, role
 plain_text = st.from_regex(r"[A-Za-z0-9:@/.+=,_-]{0,30}", fullmatch=True)
 
 
-def _unquote(value: Any) -> Any:
+def _unquote(value: Any) -> Any:  # noqa: ANN401 - any HCL value
     if isinstance(value, str):
         return value[1:-1] if value.startswith('"') else value
     if isinstance(value, list):

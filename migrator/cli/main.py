@@ -1,0 +1,122 @@
+"""The ``migrate`` command: the only place that turns errors into words and exit codes.
+
+Loads click and nothing else of weight; commands are imported when they are called.
+"""
+
+import sys
+from collections.abc import Sequence
+from typing import Any, NoReturn, TextIO
+
+import click
+
+from migrator import __version__
+from migrator.cli import exit_codes
+from migrator.cli.lazy import LazyGroup
+from migrator.cli.settings import Settings, global_options
+from migrator.errors import MigratorError
+
+_FOREIGN_LIMIT = 400  # characters of a foreign error message; more hides what matters
+
+COMMANDS = {
+    "snapshot": ("migrator.cli.snapshot", "Read a cluster into one file."),
+    "plan": ("migrator.cli.plan", "Decide what becomes of every principal: the dry run."),
+    "show": ("migrator.cli.show", "Show a saved plan again."),
+    "explain": ("migrator.cli.explain", "One principal: what it is, what it will be, and why."),
+    "apply": ("migrator.cli.apply", "Make the access entries of a plan; the same command resumes."),
+    "verify": ("migrator.cli.verify", "Prove access as each principal."),
+    "cutover": ("migrator.cli.cutover", "Switch to access entries only. One-way."),
+    "retire": ("migrator.cli.retire", "Delete the inert aws-auth after the cut-over."),
+    "rollback": ("migrator.cli.rollback", "Until the cut-over: back to what was there."),
+    "status": ("migrator.cli.status", "Where the migration stands."),
+    "generate": ("migrator.cli.generate", "Write a plan's entries as code."),
+    "token": ("migrator.cli.token", "Print an ExecCredential for kubectl."),
+    "lab": ("migrator.cli.lab", "An EKS on this machine, to learn and rehearse on."),
+}
+
+
+@click.group(
+    cls=LazyGroup,
+    table=COMMANDS,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog=exit_codes.epilog(),
+    params=[*global_options()],
+)
+@click.version_option(__version__, prog_name="migrate", message="%(prog)s %(version)s")
+@click.pass_context
+def cli(ctx: click.Context, /, **given: Any) -> None:  # noqa: ANN401 - the global options
+    """Move EKS clusters from the aws-auth ConfigMap to access entries, with proof.
+
+    Data goes to stdout, talk to stderr. Global options may stand before or after the command.
+    """
+    ctx.obj = Settings().with_given(given)
+
+
+def run(arguments: Sequence[str], *, stderr: TextIO) -> int:
+    """Run the command line; returns the exit code and never raises."""
+    traceback = "--traceback" in arguments
+    try:
+        result = cli.main(args=list(arguments), prog_name="migrate", standalone_mode=False)
+        return result if isinstance(result, int) else exit_codes.DONE
+    except MigratorError as error:
+        _say(stderr, error.code, error.message, error.why, error.remedy, traceback=traceback)
+        return error.exit_code
+    except click.UsageError as error:
+        return _usage(error, stderr)
+    except (KeyboardInterrupt, click.Abort):
+        why = "It was interrupted."
+        _say(stderr, "interrupted", "Stopped.", why, "The same command goes on from here.", traceback=traceback)
+        return exit_codes.INTERRUPTED
+    except BrokenPipeError:
+        return _reader_left()
+    except Exception as error:
+        why = f"{type(error).__name__}: {error}"
+        remedy = "Run it again with --traceback, and report what that shows."
+        _say(stderr, "unexpected", "Something went wrong that should not.", why, remedy, traceback=traceback)
+        return exit_codes.FAILED
+
+
+def _usage(error: click.UsageError, stderr: TextIO) -> int:
+    command = error.ctx.command_path if error.ctx is not None else "migrate"
+    if isinstance(error, getattr(click.exceptions, "NoArgsIsHelpError", ())):  # click 8.2
+        stderr.write(error.format_message() + "\n")
+        return exit_codes.USAGE
+    _say(stderr, "usage", error.format_message(), "", f"{command} --help shows how it is called.", traceback=False)
+    return exit_codes.USAGE
+
+
+def _reader_left() -> int:
+    """Whoever read our output has closed it, as ``head`` does; nothing more can be written, at exit neither."""
+    import os
+
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return exit_codes.FAILED
+
+
+def _say(stderr: TextIO, code: str, message: str, why: str, remedy: str, *, traceback: bool) -> None:
+    """What, why, what to do: three lines. Foreign text in them cannot leave its line."""
+    from migrator.render.escape import terminal
+
+    if traceback:
+        import traceback as tracebacks
+
+        for line in tracebacks.format_exc().splitlines():
+            stderr.write(terminal(line) + "\n")
+    stderr.write(f"error: {_clip(terminal(message))} [{terminal(code)}]\n")
+    if why:
+        stderr.write(f"why:   {_clip(terminal(why))}\n")
+    if remedy:
+        stderr.write(f"do:    {_clip(terminal(remedy))}\n")
+
+
+def _clip(text: str) -> str:
+    return text if len(text) <= _FOREIGN_LIMIT else text[:_FOREIGN_LIMIT] + " …"
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Entry point of the ``migrate`` script."""
+    code = run(sys.argv[1:] if arguments is None else arguments, stderr=sys.stderr)
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        code = _reader_left()
+    sys.exit(code)

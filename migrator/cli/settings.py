@@ -1,0 +1,63 @@
+"""What the global options say, and how a command gets them: before or after the command's name.
+
+This module is loaded for ``migrate --help``: click and the standard library only.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import click
+
+OUTPUTS = ("table", "json", "yaml", "markdown")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The global options. ``assume_role`` is a chain, in order; ``output`` is how data is written on stdout."""
+
+    profile: str | None = None
+    region: str | None = None
+    assume_role: tuple[str, ...] = ()
+    state_dir: str | None = None
+    kubeconfig: str | None = None
+    context: str | None = None
+    proxy_url: str | None = None
+    output: str = "table"
+    no_color: bool = False
+    quiet: bool = False
+    verbose: int = 0
+    log_file: str | None = None
+    traceback: bool = False
+
+    def with_given(self, given: Mapping[str, Any]) -> "Settings":
+        """These settings with whatever was given in a second place; what was not given stays."""
+        names = {field.name for field in fields(self)}
+        return replace(self, **{key: value for key, value in given.items() if key in names and value})
+
+
+def global_options() -> list[click.Option]:
+    """Fresh option objects for one command; unset ones are None or empty, so that places can be merged."""
+    return [
+        click.Option(["--profile"], metavar="NAME", help="AWS profile (else boto3's default chain)."),
+        click.Option(["--region"], metavar="REGION", help="AWS Region."),
+        click.Option(["--assume-role"], metavar="ARN", multiple=True, help="Role to assume; repeat it for a chain."),
+        click.Option(
+            ["--state-dir"],
+            metavar="PATH",
+            envvar="MIGRATE_STATE_DIR",
+            help="Where plans, journals and backups are kept. [MIGRATE_STATE_DIR, else .migrate]",
+        ),
+        click.Option(["--kubeconfig"], metavar="FILE", help="Reach the API server as this file says."),
+        click.Option(["--context"], metavar="NAME", help="Context of the kubeconfig."),
+        click.Option(["--proxy-url"], metavar="URL", help="Proxy to the API server."),
+        click.Option(["--output"], type=click.Choice(OUTPUTS), help="Format of the data on stdout. [table]"),
+        click.Option(["--no-color"], is_flag=True, default=None, help="No colours. [NO_COLOR]"),
+        click.Option(["--quiet"], is_flag=True, default=None, help="No talk on stderr but errors and questions."),
+        click.Option(["-v", "--verbose"], count=True, default=0, help="Say more; twice: every call."),
+        click.Option(["--log-file"], metavar="FILE", help="Write the log to a file (mode 0600)."),
+        click.Option(["--traceback"], is_flag=True, default=None, help="Show the traceback of an error."),
+    ]
+
+
+GLOBAL_NAMES = frozenset(field.name for field in fields(Settings))

@@ -1,0 +1,170 @@
+"""The terminal: questions, progress, and data on stdout.
+
+Talk goes to stderr, so that stdout can be piped. A question needs a terminal: without one, and without an answer,
+nothing is done. ``--yes`` answers questions, but never the one for a name typed again.
+"""
+
+import os
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, TextIO
+
+from migrator.cli.settings import Settings
+from migrator.errors import Refused, WrongUse
+from migrator.render.escape import terminal
+
+_MARKS = {"info": "", "step": "- ", "done": "+ ", "warn": "! "}
+_STYLES = {"info": "", "step": "", "done": "32", "warn": "33"}
+
+
+def use_color(settings: Settings, stream: TextIO, environment: Mapping[str, str]) -> bool:
+    """Colours on a terminal, unless ``--no-color``, NO_COLOR (any value) or a dumb terminal says otherwise."""
+    wanted = not settings.no_color and not environment.get("NO_COLOR") and environment.get("TERM") != "dumb"
+    return wanted and stream.isatty()
+
+
+@dataclass(eq=False)
+class TerminalEvents:
+    """:class:`migrator.ports.Events` on stderr: a bar on a terminal, plain lines elsewhere."""
+
+    stream: TextIO
+    quiet: bool = False
+    color: bool = False
+    _bar: bool = field(default=False, repr=False)
+
+    def say(self, kind: Literal["info", "step", "done", "warn"], message: str) -> None:
+        """One line about what happens. ``--quiet`` leaves warnings."""
+        if self.quiet and kind != "warn":
+            return
+        self._end_bar()
+        text = _MARKS[kind] + terminal(message)
+        style = _STYLES[kind]
+        self.stream.write(f"\x1b[{style}m{text}\x1b[0m\n" if self.color and style else f"{text}\n")
+        self.stream.flush()
+
+    def progress(self, label: str, done: int, total: int) -> None:
+        """How far a long thing is: redrawn on a terminal; elsewhere a line at each quarter."""
+        if self.quiet or total <= 0:
+            return
+        if self.stream.isatty():
+            filled = 24 * done // total
+            self.stream.write(f"\r\x1b[K{terminal(label)} [{'#' * filled}{'.' * (24 - filled)}] {done}/{total}")
+            self._bar = True
+            if done >= total:
+                self._end_bar()
+            self.stream.flush()
+        elif done == total or 4 * done // total > 4 * (done - 1) // total:
+            self.stream.write(f"{terminal(label)} {done}/{total}\n")
+
+    def _end_bar(self) -> None:
+        if self._bar:
+            self.stream.write("\n")
+            self._bar = False
+
+
+@dataclass(frozen=True, slots=True)
+class TerminalApprover:
+    """:class:`migrator.ports.Approver` on a terminal. ``typed`` is the name given on the command line, if any."""
+
+    stdin: TextIO
+    stderr: TextIO
+    yes: bool = False
+    typed: str | None = None
+
+    def confirm(self, question: str) -> None:
+        """A yes. Raises ``no-terminal``, ``not-confirmed``."""
+        if self.yes:
+            self.stderr.write(f"{terminal(question)} yes (--yes)\n")
+            return
+        self._needs_terminal(question, "Answer it beforehand with --yes.")
+        answer = self._ask(f"{terminal(question)} [y/N] ")
+        if answer.strip().lower() not in ("y", "yes"):
+            raise Refused("not-confirmed", "Nothing was done.", why="The question was not answered with yes.")
+
+    def type_again(self, what: str, expected: str) -> None:
+        """The name, typed again. Raises ``no-terminal``, ``name-mismatch``."""
+        if self.typed is None:
+            self._needs_terminal(what, "Give the name on the command line with --confirm NAME.")
+            given = self._ask(f"{terminal(what)}: ").strip()
+        else:
+            given = self.typed
+        if given != expected:
+            raise Refused(
+                "name-mismatch",
+                "Nothing was done.",
+                why=f"The name typed is {given!r}, not {expected!r}.",
+                remedy="Check that this is the cluster you mean, then try again.",
+            )
+
+    def _ask(self, prompt: str) -> str:
+        self.stderr.write(prompt)
+        self.stderr.flush()
+        answer = self.stdin.readline()
+        if not answer:
+            raise Refused("no-answer", "Nothing was done.", why="The input ended before an answer.")
+        return answer
+
+    def _needs_terminal(self, question: str, remedy: str) -> None:
+        if not self.stdin.isatty():
+            raise Refused("no-terminal", f"A question needs an answer: {question}", why="No terminal.", remedy=remedy)
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """Data on stdout, in the format that ``--output`` names. Built once per command."""
+
+    settings: Settings
+    stdout: TextIO
+    environment: Mapping[str, str]
+
+    @property
+    def color(self) -> bool:
+        """Whether tables may have colours."""
+        return use_color(self.settings, self.stdout, self.environment)
+
+    @property
+    def width(self) -> int:
+        """Columns for tables: the terminal's, at most 100; 100 where there is none."""
+        if not self.stdout.isatty():
+            return 100
+        try:
+            columns = os.get_terminal_size(self.stdout.fileno()).columns
+        except OSError:
+            return 100
+        return max(40, min(100, columns or 100))
+
+    def show(
+        self, *, document: Callable[[], Any], table: Callable[[], str], markdown: Callable[[], str] | None = None
+    ) -> None:
+        """Write one document. Only the form that is asked for is made."""
+        match self.settings.output:
+            case "json":
+                from migrator.model.canonical import pretty_bytes
+
+                text = pretty_bytes(document()).decode("ascii")
+            case "yaml":
+                from migrator.render.as_yaml import yaml_text
+
+                text = yaml_text(document())
+            case "markdown":
+                if markdown is None:
+                    raise WrongUse(
+                        "no-markdown", "This command has no Markdown output.", remedy="Use table, json or yaml."
+                    )
+                text = markdown()
+            case _:
+                text = table()
+        self.stdout.write(text if text.endswith("\n") else text + "\n")
+        self.stdout.flush()
+
+
+def output_of(settings: Settings) -> Output:
+    """Output to this process's stdout."""
+    return Output(settings, sys.stdout, os.environ)
+
+
+def events_of(settings: Settings) -> TerminalEvents:
+    """Talk on this process's stderr."""
+    color = use_color(settings, sys.stderr, os.environ)
+    return TerminalEvents(sys.stderr, quiet=settings.quiet, color=color)

@@ -1,0 +1,54 @@
+"""A JSON document as YAML, for people: the same values, keys sorted, hostile text escaped inside its quotes."""
+
+from typing import Any
+
+from migrator.render.escape import yaml
+
+# What YAML 1.1 reads as a boolean or null, in any case.
+_WORDS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})
+
+
+def yaml_text(document: Any) -> str:  # noqa: ANN401 - any JSON value
+    """Block style, two spaces; every string in double quotes, so that no YAML version reads it as something else."""
+    return "\n".join(_lines(document)) + "\n"
+
+
+def _lines(value: Any) -> list[str]:  # noqa: ANN401 - any JSON value
+    if isinstance(value, dict) and value:
+        return [line for key in sorted(value) for line in _under(f"{_key(key)}:", value[key])]
+    if isinstance(value, (list, tuple)) and value:
+        return [line for item in value for line in _item(item)]
+    return [_scalar(value)]
+
+
+def _under(head: str, value: Any) -> list[str]:  # noqa: ANN401 - any JSON value
+    lines = _lines(value)
+    if isinstance(value, (dict, list, tuple)) and value:
+        return [head, *(f"  {line}" for line in lines)]
+    return [f"{head} {lines[0]}"]
+
+
+def _item(value: Any) -> list[str]:  # noqa: ANN401 - any JSON value
+    first, *rest = _lines(value)
+    return [f"- {first}", *(f"  {line}" for line in rest)]
+
+
+def _key(key: str) -> str:
+    bare = key.isascii() and key.isalpha() and key.lower() not in _WORDS
+    return key if bare else yaml(key)
+
+
+def _scalar(value: Any) -> str:  # noqa: ANN401 - any JSON value
+    if isinstance(value, str):
+        return yaml(value)
+    if isinstance(value, dict):
+        return "{}"
+    if isinstance(value, (list, tuple)):
+        return "[]"
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (int, float)):
+        return repr(value)
+    raise TypeError(f"not a JSON value: {type(value).__name__}")

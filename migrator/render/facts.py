@@ -1,0 +1,145 @@
+"""What is said of a principal, in words but without a form: terminal, Markdown and HTML say the same things.
+
+Values here are foreign text as it is; whoever writes them out escapes them.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from migrator.model.access_entry import AssociatedPolicy, EntrySpec, Identity, Via
+from migrator.model.plan import Plan, PlannedPrincipal
+from migrator.model.principal import parse_arn
+from migrator.model.rbac import PermissionRow
+
+# What EKS gives an entry without a username (EKS user guide, "Create access entries", table of types).
+_DEFAULT_NAME = {
+    "EC2_LINUX": "system:node:{{EC2PrivateDNSName}}",
+    "EC2_WINDOWS": "system:node:{{EC2PrivateDNSName}}",
+    "FARGATE_LINUX": "system:node:{{SessionName}}",
+    "EC2": "system:node:{{SessionName}}",
+    "HYBRID_LINUX": "system:node:{{SessionName}}",
+}
+VIA: Mapping[Via, str] = {
+    "config-map": "by a row in aws-auth",
+    "access-entry": "by an access entry",
+    "automatic": "by an entry that EKS made",
+    "none": "cannot log in",
+}
+ACTION_MEANS = {
+    "create": "a new entry is made",
+    "update": "the entry is changed in place",
+    "recreate": "the entry is dead: it is deleted and made again",
+    "keep": "the entry there decides already: nothing to do",
+    "await": "EKS makes this entry itself when entries are switched on",
+    "skip": "nothing is migrated; a finding says why",
+    "block": "a person must decide first",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One labelled thing: ``Fact("groups", ("devs", "ops"))``. ``tone`` is how it is meant."""
+
+    label: str
+    values: tuple[str, ...]
+    tone: str = "plain"  # plain | same | changed | lost
+
+
+def short_arn(arn: str, plan: Plan) -> str:
+    """``111122223333:role/ci/runner``: without what all IAM ARNs of the cluster's partition share."""
+    return arn.removeprefix(f"arn:{plan.cluster.partition}:iam::")
+
+
+def place(source: str, lines: Mapping[str, int]) -> str:
+    """``mapRoles[3] line 14``, or without the line where it is not known."""
+    line = lines.get(source)
+    return source if line is None else f"{source} line {line}"
+
+
+def lines_of_findings(plan: Plan) -> dict[str, int]:
+    """The lines of those rows that a finding is about."""
+    return {f.source: f.line for f in plan.findings if f.source is not None and f.line is not None}
+
+
+def policy_words(policy: AssociatedPolicy) -> str:
+    """``AmazonEKSViewPolicy in shop, web`` or ``AmazonEKSClusterAdminPolicy in the whole cluster``."""
+    scope = policy.scope
+    where = "the whole cluster" if scope.type == "cluster" else ", ".join(scope.namespaces) or "no namespace"
+    return f"{policy.policy_name} in {where}"
+
+
+def default_username(arn: str, spec: EntrySpec) -> str:
+    """The username that EKS gives where none is set; empty when it is not known.
+
+    A role's is the STS form without the path, a user's is the ARN (EKS user guide, "Create access entries").
+    """
+    if spec.type != "STANDARD":
+        return _DEFAULT_NAME.get(spec.type, "")
+    parsed = parse_arn(arn)
+    if parsed is None or parsed.kind not in ("role", "user"):
+        return ""
+    if parsed.kind == "user":
+        return arn
+    return f"arn:{parsed.partition}:sts::{parsed.account}:assumed-role/{parsed.name}/{{{{SessionName}}}}"
+
+
+def before_facts(identity: Identity) -> tuple[Fact, ...]:
+    """Who the principal is today."""
+    if identity.via == "none":
+        return (Fact(VIA["none"], ()),)
+    facts = [Fact("name", (identity.username,))]
+    if identity.groups:
+        facts.append(Fact("groups", identity.groups))
+    facts.extend(Fact("policy", (policy_words(policy),)) for policy in identity.policies)
+    return (*facts, Fact(VIA[identity.via], ()))
+
+
+def after_facts(principal: PlannedPrincipal) -> tuple[Fact, ...]:
+    """Who the principal will be, each fact told apart from today's."""
+    if principal.action == "skip":
+        return (Fact("nothing", ()),)
+    spec = principal.entry or principal.proposed
+    if spec is None:
+        return (Fact("undecided", ()),)
+    facts = [Fact("proposed only", ())] if principal.entry is None else []
+    facts.append(Fact("type", (spec.type,)))
+    facts.extend(_entry_facts(principal, spec))
+    return tuple(facts)
+
+
+def _entry_facts(principal: PlannedPrincipal, spec: EntrySpec) -> Iterable[Fact]:
+    before = principal.before
+    name = spec.username if spec.username is not None else default_username(principal.principal_arn, spec)
+    same = before.via != "none" and name == before.username
+    label = "name" if spec.username is not None else "name by EKS"
+    yield Fact(label, (name or "not known",), "same" if same else "changed")
+    if spec.type != "STANDARD":
+        return
+    if spec.kubernetes_groups:
+        kept = set(spec.kubernetes_groups) == set(before.groups)
+        yield Fact("groups", spec.kubernetes_groups, "same" if kept else "changed")
+    for policy in spec.access_policies:
+        yield Fact("policy", (policy_words(policy),), "same" if policy in before.policies else "changed")
+    gone = tuple(group for group in before.groups if group not in spec.kubernetes_groups)
+    if gone:
+        yield Fact("without group", gone, "lost")
+
+
+def permission_words(row: PermissionRow) -> str:
+    """``get, list deployments.apps in namespace shop``: one block of permissions as a phrase."""
+    verbs = ", ".join(row.verbs) or "nothing"
+    if row.non_resource_urls:
+        return f"{verbs} {', '.join(row.non_resource_urls)}"
+    groups = row.api_groups or ("",)
+    things = [f"{resource}.{group}" if group else resource for group in groups for resource in row.resources]
+    only = f" only {', '.join(row.resource_names)}" if row.resource_names else ""
+    where = "in the whole cluster" if row.scope == "cluster" else f"in {row.scope}"
+    return f"{verbs} {', '.join(things)}{only} {where}"
+
+
+def step_counts(plan: Plan) -> dict[str, int]:
+    """How many steps of each kind, in the order in which the kinds first come."""
+    counts: dict[str, int] = {}
+    for step in plan.steps:
+        counts[step.effect.kind] = counts.get(step.effect.kind, 0) + 1
+    return counts

@@ -1,0 +1,110 @@
+"""The plan as Markdown, for a pull request or a change ticket: GitHub's tables, foreign text in code spans."""
+
+from collections.abc import Iterable, Mapping
+
+from migrator.model.finding import Finding
+from migrator.model.plan import Plan, PlannedPrincipal
+from migrator.render.escape import markdown, markdown_code
+from migrator.render.facts import (
+    Fact,
+    after_facts,
+    before_facts,
+    lines_of_findings,
+    permission_words,
+    place,
+    short_arn,
+    step_counts,
+)
+
+_SEVERITIES = ("block", "warn", "info")
+
+
+def plan_markdown(plan: Plan, *, lines: Mapping[str, int] | None = None) -> str:
+    """The whole plan: summary first, then principals, findings, steps."""
+    known = {**lines_of_findings(plan), **(lines or {})}
+    parts = [_head(plan), _principals(plan, known), _findings(plan), _steps(plan)]
+    return "\n".join(part for part in parts if part)
+
+
+def _head(plan: Plan) -> str:
+    cluster = plan.cluster
+    counts = ", ".join(f"{count} {action}" for action, count in plan.summary.items() if count) or "none"
+    blockers = sum(finding.severity == "block" for finding in plan.findings)
+    verdict = f"**{blockers} blocking**: answer in `decisions.yaml` first." if blockers else "Nothing blocks."
+    return (
+        f"# Access entries for {markdown(cluster.name)}\n\n"
+        f"{verdict}\n\n"
+        f"- Cluster: {markdown_code(cluster.arn)}\n"
+        f"- Mode: `{cluster.authentication_mode}`, target `{plan.target}`, strategy `{plan.strategy}`\n"
+        f"- Read: {markdown_code(plan.created_at)}\n"
+        f"- Principals: {len(plan.principals)} ({counts})\n"
+        f"- Snapshot: {markdown_code(plan.snapshot_digest)}\n"
+    )
+
+
+def _principals(plan: Plan, lines: Mapping[str, int]) -> str:
+    if not plan.principals:
+        return "No principal has access through aws-auth or an access entry: nothing to migrate.\n"
+    head = "| Action | Principal and rows | Today | After | Findings |\n|---|---|---|---|---|\n"
+    return "## Principals\n\n" + head + "".join(_row(plan, each, lines) for each in plan.principals)
+
+
+def _row(plan: Plan, principal: PlannedPrincipal, lines: Mapping[str, int]) -> str:
+    places = ", ".join(place(source, lines) for source in principal.sources) or "no row in aws-auth"
+    access = [
+        f"{label} {markdown_code(permission_words(row), cell=True)}"
+        for label, rows in (("gains", principal.access.gained), ("loses", principal.access.lost))
+        for row in rows
+    ]
+    cells = (
+        f"**{principal.action}**",
+        f"{markdown_code(short_arn(principal.principal_arn, plan), cell=True)}<br>{markdown(places)}",
+        _facts(before_facts(principal.before)),
+        "<br>".join([_facts(after_facts(principal)), *access]),
+        ", ".join(markdown_code(code, cell=True) for code in principal.findings),
+    )
+    return "| " + " | ".join(cells) + " |\n"
+
+
+def _facts(facts: Iterable[Fact]) -> str:
+    out = []
+    for fact in facts:
+        values = ", ".join(markdown_code(value, cell=True) for value in fact.values)
+        same = " (same)" if fact.tone == "same" else ""
+        out.append(f"{fact.label} {values}{same}".strip())
+    return "<br>".join(out)
+
+
+def _findings(plan: Plan) -> str:
+    if not plan.findings:
+        return ""
+    ordered = sorted(plan.findings, key=lambda finding: _SEVERITIES.index(finding.severity))
+    return "## Findings\n\n" + "".join(_finding(plan, finding) for finding in ordered)
+
+
+def _finding(plan: Plan, finding: Finding) -> str:
+    where = []
+    if finding.source is not None:
+        where.append(markdown(place(finding.source, {} if finding.line is None else {finding.source: finding.line})))
+    if finding.principal_arn is not None:
+        where.append(markdown_code(short_arn(finding.principal_arn, plan)))
+    at = f" ({', '.join(where)})" if where else ""
+    link = f" ([reference]({finding.reference}))" if _is_link(finding.reference) else ""
+    return (
+        f"- **{finding.severity}** {markdown_code(finding.code)}{at}: {markdown(finding.message)}{link}\n"
+        f"  - do: {markdown(finding.remedy)}\n"
+    )
+
+
+def _is_link(text: str) -> bool:
+    """References come from our catalogue; a plan file can still hold anything."""
+    return text.startswith("https://") and all(
+        (char.isascii() and char.isalnum()) or char in "-._~/:?#=&%" for char in text
+    )
+
+
+def _steps(plan: Plan) -> str:
+    if not plan.steps:
+        return "## Steps\n\nNone: nothing to do.\n"
+    counts = "".join(f"- {count} `{kind}`\n" for kind, count in step_counts(plan).items())
+    return f"## Steps\n\n{len(plan.steps)} in all:\n\n{counts}"

@@ -1,0 +1,159 @@
+"""The plan for a terminal: cluster, one row per principal with before and after, findings, steps, summary.
+
+At most 100 columns. Names are folded, never cut: half an ARN is another ARN.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from migrator.model.finding import Finding
+from migrator.model.plan import Action, Plan, PlannedPrincipal
+from migrator.render.facts import (
+    Fact,
+    after_facts,
+    before_facts,
+    lines_of_findings,
+    permission_words,
+    place,
+    short_arn,
+    step_counts,
+)
+from migrator.render.text import MAX_WIDTH, foreign, stack, text_of
+
+ACTION_STYLE: Mapping[Action, str] = {
+    "create": "green",
+    "update": "yellow",
+    "recreate": "yellow",
+    "keep": "dim",
+    "await": "cyan",
+    "skip": "dim",
+    "block": "bold red",
+}
+SEVERITY_STYLE = {"block": "bold red", "warn": "yellow", "info": "cyan"}
+_TONE_STYLE = {"plain": "", "same": "dim", "changed": "yellow", "lost": "red"}
+_SEVERITIES = ("block", "warn", "info")
+_PERMISSIONS_SHOWN = 3
+
+
+def plan_table(
+    plan: Plan, *, lines: Mapping[str, int] | None = None, width: int = MAX_WIDTH, color: bool = False
+) -> str:
+    """The whole plan as text. ``lines`` maps a row (``mapRoles[3]``) to its line inside the section."""
+    known = {**lines_of_findings(plan), **(lines or {})}
+    parts = [header(plan), Text(""), _principals(plan, known), Text("")]
+    if plan.findings:
+        parts += [findings_list(plan, plan.findings), Text("")]
+    parts += [_steps(plan), _summary(plan)]
+    return text_of(Group(*parts), width=width, color=color)
+
+
+def header(plan: Plan) -> RenderableType:
+    """Which cluster, from which mode to which, and from which reading."""
+    cluster = plan.cluster
+    title = Text.assemble(("Cluster ", "bold"), foreign(cluster.name, "bold"), "  ", foreign(cluster.arn, "dim"))
+    way = Text(f"Mode {cluster.authentication_mode}, target {plan.target}, strategy {plan.strategy}, ")
+    return Group(title, Text.assemble(way, foreign(f"read {plan.created_at}")))
+
+
+def _principals(plan: Plan, lines: Mapping[str, int]) -> RenderableType:
+    if not plan.principals:
+        return Text("No principal has access through aws-auth or an access entry: nothing to migrate.")
+    outer = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_edge=False, header_style="bold", expand=True)
+    outer.add_column("ACTION", width=8, no_wrap=True)
+    shared = f"PRINCIPAL (without arn:{plan.cluster.partition}:iam::) and its rows"
+    outer.add_column(Group(Text(shared), _pair("TODAY", "AFTER")), ratio=1)
+    for principal in plan.principals:
+        after = stack([_facts(after_facts(principal)), *_access(principal)])
+        outer.add_row(
+            Text(principal.action, style=ACTION_STYLE[principal.action]),
+            Group(_who(plan, principal, lines), _pair(_facts(before_facts(principal.before)), after), Text("")),
+        )
+    return outer
+
+
+def _pair(left: str | Text, right: str | Text) -> Table:
+    """Today beside after, each half of the width."""
+    pair = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=False, expand=True)
+    pair.add_column(ratio=1, overflow="fold")
+    pair.add_column(ratio=1, overflow="fold")
+    pair.add_row(left, right)
+    return pair
+
+
+def _who(plan: Plan, principal: PlannedPrincipal, lines: Mapping[str, int]) -> Text:
+    where = ", ".join(place(source, lines) for source in principal.sources)
+    parts = [foreign(short_arn(principal.principal_arn, plan), "bold"), foreign(where or "no row in aws-auth", "dim")]
+    if principal.findings:
+        codes = [Text.assemble("! ", foreign(code, _code_style(plan, code))) for code in principal.findings]
+        parts.append(Text("  ").join(codes))
+    return stack(parts)
+
+
+def _code_style(plan: Plan, code: str) -> str:
+    found = [finding.severity for finding in plan.findings if finding.code == code]
+    return SEVERITY_STYLE[min(found, key=_SEVERITIES.index)] if found else ""
+
+
+def _facts(facts: Iterable[Fact]) -> Text:
+    lines = []
+    for fact in facts:
+        style = _TONE_STYLE[fact.tone]
+        same = " (same)" if fact.tone == "same" else ""
+        if not fact.values:
+            lines.append(Text(fact.label, style="dim"))
+        else:
+            values = ", ".join(value or '""' for value in fact.values)
+            lines.append(Text.assemble((f"{fact.label} ", "dim"), foreign(values, style), (same, "dim")))
+    return stack(lines)
+
+
+def _access(principal: PlannedPrincipal) -> list[Text]:
+    out: list[Text] = []
+    for label, style, rows in (
+        ("gains", "yellow", principal.access.gained),
+        ("loses", "red", principal.access.lost),
+    ):
+        out.extend(foreign(f"{label} {permission_words(row)}", style) for row in rows[:_PERMISSIONS_SHOWN])
+        if len(rows) > _PERMISSIONS_SHOWN:
+            out.append(Text(f"{label} {len(rows) - _PERMISSIONS_SHOWN} more: migrate explain", style=style))
+    return out
+
+
+def findings_list(plan: Plan, findings: Sequence[Finding]) -> RenderableType:
+    """Findings, the blocking ones first: severity, code, place and principal; then what and what to do."""
+    ordered = sorted(findings, key=lambda finding: _SEVERITIES.index(finding.severity))
+    blocks: list[RenderableType] = [Text("FINDINGS", style="bold")]
+    for finding in ordered:
+        head = Text.assemble((f"{finding.severity:<5} ", SEVERITY_STYLE[finding.severity]), (finding.code, "bold"))
+        if finding.source is not None:
+            line = {} if finding.line is None else {finding.source: finding.line}
+            head.append_text(foreign("  " + place(finding.source, line)))
+        body = [foreign(finding.message), Text.assemble(("do: ", "bold"), foreign(finding.remedy))]
+        if finding.principal_arn is not None:
+            body.insert(0, foreign(short_arn(finding.principal_arn, plan), "dim"))
+        blocks += [head, Padding(Group(*body), (0, 0, 0, 6))]
+    return Group(*blocks)
+
+
+def _steps(plan: Plan) -> Text:
+    if not plan.steps:
+        return Text("Steps: none, nothing to do")
+    counts = ", ".join(f"{count} {kind}" for kind, count in step_counts(plan).items())
+    return Text(f"Steps: {len(plan.steps)} ({counts})")
+
+
+def _summary(plan: Plan) -> Text:
+    counts = ", ".join(f"{count} {action}" for action, count in plan.summary.items() if count)
+    line = Text(f"Principals: {len(plan.principals)}" + (f" ({counts})" if counts else ""))
+    blockers = sum(finding.severity == "block" for finding in plan.findings)
+    if plan.break_glass is not None:
+        line = Text.assemble(line, "\n", foreign(f"Break-glass: {short_arn(plan.break_glass, plan)}"))
+    if blockers:
+        word = "finding blocks" if blockers == 1 else "findings block"
+        ask = "Answer in decisions.yaml: --write-decisions FILE writes the questions"
+        line = Text.assemble(line, (f"\n{blockers} {word} this plan. {ask}", "bold red"))
+    return line
