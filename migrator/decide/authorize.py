@@ -6,6 +6,7 @@ cluster and asked thousands of times.
 """
 
 import json
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -18,8 +19,10 @@ from migrator.model.access_policy_tables import ACCESS_POLICIES
 from migrator.model.rbac import AccessRequest, Binding, RbacState, Subject
 
 MASTERS = "system:masters"
+NODES = "system:nodes"
 AUTHENTICATED = "system:authenticated"
 _POLICY_MARK = ":eks::aws:cluster-access-policy/"
+_LAST_CHARACTER = "\U0010ffff"
 _VIEWS_KEPT = 4096  # identities whose bindings are remembered; far more than a cluster's principals at once
 
 Answer: TypeAlias = tuple[bool, str]
@@ -61,17 +64,19 @@ class RbacIndex:
                     self._groups.setdefault(subject.name, []).append((number, place))
                 elif (name := _username_of(subject, binding)) is not None:
                     self._users.setdefault(name, []).append((number, place))
+        self._names: list[str] | None = None
         self._views: dict[tuple[str, tuple[str, ...]], BoundRoles] = {}
 
-    @property
-    def usernames(self) -> Iterable[str]:
-        """Every username that a User or ServiceAccount subject names."""
-        return self._users.keys()
+    def names_with_prefix(self, prefix: str) -> Sequence[str]:
+        """Usernames and groups that subjects name and that start with ``prefix``, sorted.
 
-    @property
-    def groups(self) -> Iterable[str]:
-        """Every group that a subject names."""
-        return self._groups.keys()
+        ServiceAccounts are named by their username, ``system:serviceaccount:NAMESPACE:NAME``.
+        """
+        if self._names is None:
+            self._names = sorted(self._users.keys() | self._groups.keys())
+        start = bisect_left(self._names, prefix)
+        end = bisect_left(self._names, prefix + _LAST_CHARACTER, start)
+        return self._names[start:end]
 
     def bound_roles(self, username: str, groups: Sequence[str]) -> BoundRoles:
         """The bindings that apply to this username and exactly these groups (none is implied)."""

@@ -6,6 +6,7 @@ the number of rules.
 
 from collections.abc import Sequence
 
+from migrator.decide.rule_boxes import Box, resource_boxes, url_boxes
 from migrator.model.rbac import AccessRequest, PolicyRule
 
 _Names = frozenset[str] | None  # None: every name, also the empty one of list and create
@@ -14,12 +15,20 @@ _Names = frozenset[str] | None  # None: every name, also the empty one of list a
 class RuleSet:
     """The rules of one role or access policy. Compared by identity: one object per role and index."""
 
-    __slots__ = ("_resources", "_urls", "rules")
+    __slots__ = ("_boxes", "_resources", "_urls", "rules")
 
     def __init__(self, rules: Sequence[PolicyRule]) -> None:
         self.rules = tuple(rules)
         self._resources: dict[tuple[str, str], list[tuple[frozenset[str], _Names]]] | None = None
         self._urls: list[tuple[frozenset[str], frozenset[str], tuple[str, ...]]] = []
+        self._boxes: tuple[frozenset[Box], frozenset[Box]] | None = None
+
+    @property
+    def boxes(self) -> tuple[frozenset[Box], frozenset[Box]]:
+        """The same rules as boxes: of resource requests, and of non-resource requests."""
+        if self._boxes is None:
+            self._boxes = resource_boxes(self.rules), url_boxes(self.rules)
+        return self._boxes
 
     def allows(self, request: AccessRequest) -> bool:
         """Whether one of the rules allows the request; its namespace is the binding's affair, not looked at here."""

@@ -191,7 +191,7 @@ class PermissionRow:
         return self.scope.startswith("unknown ")
 
 
-def _mapping(value: object) -> Mapping[str, Any]:
+def _mapping(value: object) -> Mapping[Any, Any]:
     return value if isinstance(value, Mapping) else {}
 
 
