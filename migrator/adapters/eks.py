@@ -89,7 +89,7 @@ class EksCluster:
         return self._describe_each(describe, key, parameter, self._list(listing, names_key))
 
     def _describe_each(self, method: str, key: str, parameter: str, values: Sequence[Any]) -> list[Raw]:
-        def describe(value: Any) -> Raw | None:  # noqa: ANN401 - a name, or a {type, name}
+        def describe(value: Any) -> Raw | None:
             try:
                 return self._one(method, key, clusterName=self._name, **{parameter: value})
             except MigratorError as error:

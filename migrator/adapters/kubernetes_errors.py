@@ -1,0 +1,137 @@
+"""What went wrong on the way to an API server of EKS, or in its answer, as our errors.
+
+Source of the endpoint modes: EKS user guide, "Cluster API server endpoint". A filtered source address is not told
+so: the connection just times out, which is why a time-out names ``publicAccessCidrs`` first.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from migrator.adapters.foreign_text import foreign
+from migrator.errors import Changed, Failed, MigratorError
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where an API server is, and what DescribeCluster tells of the ways to it (None: not known).
+
+    ``ca_pem`` None means the certificate authorities of the system. ``proxy_url`` wins over ``HTTPS_PROXY``.
+    """
+
+    server: str
+    ca_pem: str | None = None
+    cluster_name: str = ""
+    region: str = ""
+    public: bool | None = None
+    private: bool | None = None
+    public_cidrs: tuple[str, ...] = ()
+    proxy_url: str | None = None
+    tls_server_name: str | None = None
+
+    @property
+    def access(self) -> str:
+        """The endpoint access mode in words."""
+        if self.public is None and self.private is None:
+            return "access mode not known"
+        both = "public and private" if self.private else "public"
+        return f"{both} access" if self.public else "private access only"
+
+
+def unreachable(endpoint: Endpoint, cause: object, *, timed_out: bool) -> Failed:
+    """``api-server-unreachable``: nothing was sent. Names the access mode, the likely cause and the ways out."""
+    name, region = endpoint.cluster_name or "the cluster", endpoint.region
+    cidrs = ", ".join(endpoint.public_cidrs)
+    where = f" --region {region}" if region else ""
+    if endpoint.public is False:
+        why = "its endpoint answers inside the VPC only (endpointPublicAccess is off)"
+        remedy = "use --proxy-url, a VPN, or a host in the VPC"
+    else:
+        why = "the connection failed" if not timed_out else "the connection timed out"
+        if cidrs:
+            likely = (
+                "this machine's address is probably not among its publicAccessCidrs"
+                if timed_out
+                else "publicAccessCidrs are"
+            )
+            why = f"{why}; {likely} ({cidrs})"
+        allowed = ",".join((*endpoint.public_cidrs, "YOUR-ADDRESS/32"))
+        remedy = (
+            "use --proxy-url or a VPN, or let this machine in: "
+            f"aws eks update-cluster-config{where} --name {name} --resources-vpc-config publicAccessCidrs={allowed}"
+        )
+    return Failed(
+        "api-server-unreachable",
+        f"the API server of {name} cannot be reached ({endpoint.access})",
+        why=f"{why}; {foreign(cause, limit=160)}",
+        remedy=remedy,
+    )
+
+
+def no_answer(endpoint: Endpoint, verb: str, resource: str, cause: object) -> Failed:
+    """``api-server-no-answer``: it was sent, and may have been done."""
+    return Failed(
+        "api-server-no-answer",
+        f"the API server of {endpoint.cluster_name or endpoint.server} did not answer {verb} {resource}",
+        why=foreign(cause),
+        remedy="run the same command again; what was sent may have been done, which is found out by looking",
+    )
+
+
+def tls_failed(endpoint: Endpoint, cause: object) -> Failed:
+    """``api-server-tls-failed``: who answered is not who DescribeCluster promised."""
+    return Failed(
+        "api-server-tls-failed",
+        f"the certificate of the API server at {foreign(endpoint.server)} is not the cluster's",
+        why=foreign(cause),
+        remedy="a proxy that opens TLS must let this host pass; behind a tunnel name the TLS server (tls-server-name)",
+    )
+
+
+def refused(endpoint: Endpoint, status: int, body: bytes, verb: str, resource: str) -> MigratorError:
+    """An answer that is no success, by status code (Kubernetes API conventions, "HTTP status codes")."""
+    text = foreign(_message(body))
+    name = endpoint.cluster_name or "the cluster"
+    if status == 401:
+        return Failed(
+            "not-authenticated",
+            f"the API server of {name} does not accept this login",
+            why=text or "neither an access entry nor a row of aws-auth matches the caller",
+            remedy="use a principal that has access to the cluster (--profile, --assume-role)",
+        )
+    if status == 403:
+        return Failed(
+            "kubernetes-denied",
+            f"the API server of {name} does not allow {verb} {resource}",
+            why=text,
+            remedy=f"give the caller {verb} on {resource} (RBAC or an access policy)",
+        )
+    if status == 404:
+        return Failed("not-found", f"the API server of {name} has no {resource}", why=text)
+    if status == 409 and resource == "configmaps aws-auth":
+        return Changed(
+            "aws-auth-changed",
+            "somebody else changed the aws-auth ConfigMap at the same time",
+            why=text,
+            remedy="find out who writes it (managedFields), then make a fresh plan",
+        )
+    if status == 409:
+        return Failed("kubernetes-conflict", f"somebody else changed {resource} at the same time", why=text)
+    if status in (400, 405, 406, 413, 415, 422):
+        return Failed("kubernetes-refused", f"the API server of {name} refuses {verb} {resource}", why=text)
+    return Failed(
+        "api-server-failed",
+        f"the API server of {name} answered {verb} {resource} with HTTP {status}",
+        why=text,
+        remedy="run the same command again",
+    )
+
+
+def _message(body: bytes) -> str:
+    """The message of a Kubernetes Status, else the body as text."""
+    try:
+        document: Any = json.loads(body)
+    except (ValueError, RecursionError):
+        return body[:2048].decode(errors="replace")
+    return str(document.get("message", "")) if isinstance(document, Mapping) else ""

@@ -1,0 +1,171 @@
+"""JSON over HTTPS to one API server, on the connection pool of the kubernetes package's ApiClient.
+
+Raw JSON, because the typed models drop fields they do not know. CA and endpoint come from DescribeCluster, proxies
+from ``--proxy-url``, ``HTTPS_PROXY`` and ``NO_PROXY``. One wire serves every identity: who asks is a header of each
+request, so that reviews as hundreds of principals share their connections.
+"""
+
+import base64
+import binascii
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from migrator.adapters.foreign_logs import mute_sdk_debug
+from migrator.adapters.foreign_text import foreign
+from migrator.adapters.kubernetes_errors import Endpoint, no_answer, tls_failed, unreachable
+from migrator.errors import Failed
+from migrator.ports import Raw
+
+CONNECT_SECONDS = 6.0
+READ_SECONDS = 60.0
+_BUSY = (429, 502, 503, 504)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Status code and body. ``json`` reads the body."""
+
+    status: int
+    body: bytes
+
+    def json(self) -> Any:
+        """The body as JSON. Raises ``api-server-failed`` where it is none (an answer of a proxy in between)."""
+        try:
+            return json.loads(self.body)
+        except (ValueError, RecursionError) as error:
+            text = foreign(self.body[:2048].decode(errors="replace"))
+            raise Failed("api-server-failed", "what answered is no Kubernetes API", why=text) from error
+
+
+def endpoint_of(cluster: Raw, *, proxy_url: str | None = None) -> Endpoint:
+    """The endpoint in DescribeCluster ``.cluster``. Raises ``api-server-unknown`` while a cluster has none."""
+    server = str(cluster.get("endpoint") or "")
+    ca_data = (cluster.get("certificateAuthority") or {}).get("data")
+    if not server or not ca_data:
+        raise Failed(
+            "api-server-unknown",
+            f"the cluster has no API server endpoint yet (status {foreign(cluster.get('status'))})",
+            remedy="wait until it is ACTIVE",
+        )
+    try:
+        ca_pem = base64.b64decode(ca_data, validate=True).decode("ascii")
+    except (binascii.Error, UnicodeDecodeError, ValueError) as error:
+        raise Failed("api-server-unknown", "the certificate authority in DescribeCluster cannot be read") from error
+    vpc = cluster.get("resourcesVpcConfig") or {}
+    return Endpoint(
+        server=server.rstrip("/"),
+        ca_pem=ca_pem,
+        cluster_name=str(cluster.get("name", "")),
+        region=str(cluster.get("arn", ":::")).split(":")[3],
+        public=vpc.get("endpointPublicAccess"),
+        private=vpc.get("endpointPrivateAccess"),
+        public_cidrs=tuple(vpc.get("publicAccessCidrs") or ()),
+        proxy_url=proxy_url,
+    )
+
+
+def open_wire(endpoint: Endpoint) -> "KubernetesWire":
+    """A wire to the endpoint. Nothing is sent yet."""
+    from kubernetes.client import Configuration
+
+    configuration = Configuration(host=endpoint.server)
+    if endpoint.proxy_url:
+        configuration.proxy = endpoint.proxy_url
+        configuration.no_proxy = ""  # somebody asked for this proxy
+    if endpoint.tls_server_name:
+        configuration.tls_server_name = endpoint.tls_server_name
+    return KubernetesWire(endpoint, configuration)
+
+
+class KubernetesWire:
+    """Requests with a pool of connections. Safe to share between threads."""
+
+    def __init__(self, endpoint: Endpoint, configuration: Any) -> None:
+        from kubernetes.client import ApiClient
+
+        mute_sdk_debug()
+        self.endpoint = endpoint
+        configuration.connection_pool_maxsize = 32
+        self._client: Any = ApiClient(configuration)
+        self._pool = self._client.rest_client.pool_manager
+        if endpoint.ca_pem is not None:  # not through Configuration: older ones take files only
+            self._pool.connection_pool_kw["ca_cert_data"] = endpoint.ca_pem
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        authorization: str | None,
+        body: object = None,
+        content_type: str = "application/json",
+        repeatable: bool | None = None,
+        about: tuple[str, str] = ("", ""),
+    ) -> Answer:
+        """One request; the answer whatever its status. ``about`` is ``(verb, resource)`` for errors.
+
+        ``repeatable`` (default: GET only) requests are sent again after a lost answer or 502 to 504; a 429, which
+        says that nothing was done, is waited out for every request. Raises ``api-server-unreachable`` when
+        nothing was sent, ``api-server-no-answer`` when something was, ``api-server-tls-failed``.
+        """
+        import urllib3
+
+        again = method == "GET" if repeatable is None else repeatable
+        retry = urllib3.Retry(
+            total=6,
+            connect=1,  # nothing was sent
+            read=2 if again else 0,
+            other=0,
+            redirect=0,
+            status=4,
+            status_forcelist=_BUSY if again else (429,),
+            allowed_methods=None,
+            backoff_factor=0.25,
+            raise_on_status=False,
+        )
+        headers = {"Accept": "application/json", "User-Agent": "eks-access-migrator"}
+        if authorization:
+            headers["Authorization"] = authorization
+        if body is not None:
+            headers["Content-Type"] = content_type
+        try:
+            response = self._pool.request(
+                method,
+                self.endpoint.server + path,
+                body=None if body is None else json.dumps(body).encode(),
+                headers=headers,
+                timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS),
+                retries=retry,
+                redirect=False,
+            )
+            return Answer(int(response.status), bytes(response.data))
+        except urllib3.exceptions.HTTPError as error:
+            raise self._lost(error, about) from error
+
+    def _lost(self, error: Exception, about: tuple[str, str]) -> Failed:
+        """Why there is no answer: urllib3 wraps the reason into MaxRetryError, and a proxy's into ProxyError."""
+        from urllib3 import exceptions as sdk
+
+        cause: BaseException = error
+        while isinstance(cause, sdk.MaxRetryError) and cause.reason is not None:
+            cause = cause.reason
+        if isinstance(cause, sdk.SSLError):
+            return tls_failed(self.endpoint, cause)
+        if isinstance(cause, (sdk.ConnectTimeoutError, sdk.NewConnectionError, sdk.ProxyError, sdk.LocationValueError)):
+            # NewConnectionError is a ConnectTimeoutError by inheritance, and no time-out
+            timed_out = isinstance(cause, sdk.ConnectTimeoutError) and not isinstance(cause, sdk.NewConnectionError)
+            return unreachable(self.endpoint, cause, timed_out=timed_out)
+        return no_answer(self.endpoint, *about, cause)
+
+    def close(self) -> None:
+        """Close idle connections."""
+        self._client.close()
+
+
+def query(parameters: Mapping[str, str]) -> str:
+    """``?a=b`` with everything escaped; empty for no parameters."""
+    from urllib.parse import urlencode
+
+    return f"?{urlencode(parameters)}" if parameters else ""
