@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from migrator.adapters.aws_session import AwsSession, RoleToAssume, jsonable
+from migrator.adapters.trust_policy import trusted_services
 from migrator.errors import Failed, MigratorError
 from migrator.model.principal import Arn, parse_arn
 from migrator.ports import Raw, TaskRunner
@@ -166,36 +167,6 @@ def _user(raw: Raw) -> dict[str, Any]:
         "id": raw.get("UserId"),
         "createDate": jsonable(raw.get("CreateDate")),
     }
-
-
-def trusted_services(document: object) -> list[str] | None:
-    """Service principals that a trust policy allows to assume the role; None where the policy does not say.
-
-    A wildcard, or NotPrincipal, trusts more than it names, so the list would not be complete (IAM user guide,
-    "AWS JSON policy elements: Principal").
-    """
-    if not isinstance(document, Mapping):
-        return None
-    statements = document.get("Statement", ())
-    found: set[str] = set()
-    for statement in [statements] if isinstance(statements, Mapping) else statements:
-        if not isinstance(statement, Mapping) or statement.get("Effect") != "Allow":
-            continue
-        principal = statement.get("Principal")
-        if not isinstance(principal, Mapping) or "*" in _texts(principal.get("AWS")):
-            return None
-        services = _texts(principal.get("Service"))
-        if any("*" in service for service in services):
-            return None
-        found.update(services)
-    return sorted(found)
-
-
-def _texts(value: object) -> list[str]:
-    """A string, or a list of strings: IAM policies write one item either way."""
-    if isinstance(value, str):
-        return [value]
-    return [str(item) for item in value] if isinstance(value, list) else []
 
 
 def _could_be_name(name: str) -> bool:

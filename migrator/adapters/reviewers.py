@@ -1,0 +1,236 @@
+"""Logging in to the cluster as somebody else, for real: their credentials, a fresh token, their own questions.
+
+Impersonation and SubjectAccessReview do not see access policies (EKS user guide, "Review access policy
+permissions"), so the only faithful test of a principal is to be it: by assuming the role, from the caller's session
+or through another role, or by a profile that holds its credentials.
+"""
+
+import threading
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from migrator.adapters.aws_session import AwsSession, principal_of
+from migrator.adapters.eks_token import Token, TokenMint
+from migrator.adapters.foreign_text import foreign
+from migrator.adapters.kubernetes_errors import refused
+from migrator.adapters.kubernetes_wire import KubernetesWire
+from migrator.adapters.trust_policy import who_may_assume
+from migrator.errors import Failed, MigratorError
+from migrator.model.decision import AssumeAs
+from migrator.model.evidence import SelfSubject
+from migrator.model.principal import Arn, parse_arn
+from migrator.model.rbac import AccessRequest
+
+_LOGIN_SECONDS = 60.0  # how long the questions of one login may use its token
+_SELF_REVIEWS = ("v1", "v1beta1", "v1alpha1")  # GA in Kubernetes 1.28, beta in 1.27, alpha in 1.26
+
+
+class RealReviewers:
+    """:class:`migrator.ports.Reviewers`. ``ways`` says, by ARN, how to become a principal other than by assuming
+    it from the caller's session. Safe to share between threads.
+    """
+
+    def __init__(
+        self,
+        session: AwsSession,
+        wire: KubernetesWire,
+        cluster_name: str,
+        *,
+        region: str | None = None,
+        ways: Mapping[str, AssumeAs] | None = None,
+    ) -> None:
+        self._session = session
+        self._wire = wire
+        self._cluster_name = cluster_name
+        self._region = region
+        self._ways = {_key(arn): way for arn, way in (ways or {}).items()}
+        self._lock = threading.Lock()
+        self._known: dict[str, Reviewer] = {}
+
+    def as_principal(self, principal_arn: str) -> "Reviewer":
+        """A reviewer that logs in as the principal; its credentials are there when this returns.
+
+        Raises ``cannot-become``: ``why`` says what is in the way, ``remedy`` what would be enough.
+        """
+        key = _key(principal_arn)
+        with self._lock:
+            known = self._known.get(key)
+        if known is not None and not known.refused:
+            return known
+        session = self._become(principal_arn)
+        reviewer = Reviewer(self._wire, TokenMint(session, self._cluster_name, self._region))
+        with self._lock:
+            self._known[key] = reviewer
+        return reviewer
+
+    def _become(self, arn: str) -> AwsSession:
+        way = self._ways.get(_key(arn), AssumeAs())
+        parsed = parse_arn(arn)
+        if way.profile:
+            return self._by_profile(arn, way.profile)
+        if _key(principal_of(str(self._session.caller_identity()["Arn"]))) == _key(arn):
+            return self._session
+        if parsed is None or parsed.kind not in ("role", "user"):
+            kind = parsed.kind if parsed else "other"
+            raise _cannot(
+                arn, f"nobody can become this kind of principal ({kind})", "prove it another way, or waive it"
+            )
+        if parsed.kind == "user":
+            raise _cannot(
+                arn,
+                "an IAM user is not assumed; only its own access keys are it",
+                f"name a profile with its keys: --as {arn}=PROFILE, or verify_as in decisions.yaml",
+            )
+        return self._by_role(arn, parsed, way.assume_role)
+
+    def _by_profile(self, arn: str, profile: str) -> AwsSession:
+        try:
+            session = self._session.with_profile(profile)
+            found = str(session.caller_identity()["Arn"])
+        except MigratorError as error:
+            raise _cannot(arn, f"profile {foreign(profile)}: {error.message}", error.remedy) from error
+        if _key(principal_of(found)) != _key(arn):
+            why = f"profile {foreign(profile)} is {foreign(found)}"
+            raise _cannot(arn, why, "name a profile of this very principal")
+        return session
+
+    def _by_role(self, arn: str, parsed: Arn, through: str | None) -> AwsSession:
+        session = self._session
+        if through and _key(through) != _key(arn):
+            session = session.assume(through)
+        session = session.assume(arn)
+        try:
+            session.keys()
+        except MigratorError as error:
+            if error.code not in ("iam-denied", "principal-not-found", "aws-refused", "credentials-invalid"):
+                raise
+            caller = principal_of(str(self._session.caller_identity()["Arn"]))
+            raise _cannot(
+                arn,
+                f"{error.message}; {self._trust_of(parsed)}",
+                f"let its trust policy name {caller} (and allow that caller sts:AssumeRole), or name a profile: "
+                f"--as {arn}=PROFILE",
+            ) from error
+        return session
+
+    def _trust_of(self, role: Arn) -> str:
+        """What the trust policy says, where the caller may read it."""
+        try:
+            found = self._session.call("iam", "get_role", subject=str(role), RoleName=role.name)["Role"]
+        except MigratorError as error:
+            return f"its trust policy could not be read ({error.code})"
+        if found["Arn"] != str(role):  # a role of the same name in the caller's account
+            return "its trust policy is in another account or under another path"
+        return who_may_assume(found.get("AssumeRolePolicyDocument"))
+
+
+class Reviewer:
+    """:class:`migrator.ports.AccessReviewer`: questions asked as one principal.
+
+    :meth:`who_am_i` begins a login with a token that nobody has seen before; :meth:`can` asks within that login for
+    at most a minute, in memory only, and else begins one. So what is asked after a ``who_am_i`` is answered for the
+    same identity, and what a cache knew of an earlier login does not count.
+    """
+
+    def __init__(self, wire: KubernetesWire, mint: TokenMint) -> None:
+        self._wire = wire
+        self._mint = mint
+        self._lock = threading.Lock()
+        self._login: tuple[float, Token] | None = None
+        self._version = 0
+        self.refused = False  # the last login was; credentials may belong to a principal that is gone
+
+    def who_am_i(self) -> SelfSubject | None:
+        """SelfSubjectReview with a fresh token; None when the login is refused (401)."""
+        token = self._begin()
+        while True:
+            version = _SELF_REVIEWS[self._version]
+            kind = f"authentication.k8s.io/{version}"
+            path = f"/apis/{kind}/selfsubjectreviews"
+            body = {"apiVersion": kind, "kind": "SelfSubjectReview"}
+            status, document = self._ask(token, path, body, "selfsubjectreviews")
+            if status == 404 and self._version + 1 < len(_SELF_REVIEWS):
+                self._version += 1
+                continue
+            break
+        self.refused = status == 401
+        if self.refused:
+            return None
+        if status == 404:
+            raise Failed(
+                "self-review-missing",
+                "the cluster is too old to say who a login is (SelfSubjectReview, Kubernetes 1.26)",
+                remedy="prove the principals another way",
+            )
+        user = document.get("status", {}).get("userInfo", {})
+        extra = {str(key): tuple(values or ()) for key, values in (user.get("extra") or {}).items()}
+        return SelfSubject(str(user.get("username", "")), tuple(user.get("groups") or ()), extra)
+
+    def can(self, request: AccessRequest) -> tuple[bool, str]:
+        """SelfSubjectAccessReview: ``(allowed, reason)``. Raises ``not-authenticated`` when the login is refused."""
+        body = {
+            "apiVersion": "authorization.k8s.io/v1",
+            "kind": "SelfSubjectAccessReview",
+            "spec": _attributes(request),
+        }
+        path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+        resource = "selfsubjectaccessreviews"
+        status, document = self._ask(self._current(), path, body, resource)
+        if status == 401:
+            raise refused(self._wire.endpoint, 401, b"", "create", resource)
+        answer = document.get("status", {})
+        reason = str(answer.get("reason") or answer.get("evaluationError") or "")
+        return bool(answer.get("allowed")) and not answer.get("denied"), reason
+
+    def _ask(self, token: Token, path: str, body: object, resource: str) -> tuple[int, dict[str, Any]]:
+        answer = self._wire.send(
+            "POST",
+            path,
+            authorization=f"Bearer {token.reveal()}",
+            body=body,
+            repeatable=True,  # a review changes nothing
+            about=("create", resource),
+        )
+        if answer.status in (401, 404):
+            return answer.status, {}
+        if not 200 <= answer.status < 300:
+            raise refused(self._wire.endpoint, answer.status, answer.body, "create", resource)
+        return answer.status, answer.json()
+
+    def _begin(self) -> Token:
+        token = self._mint.mint()
+        with self._lock:
+            self._login = (time.monotonic(), token)
+        return token
+
+    def _current(self) -> Token:
+        with self._lock:
+            login = self._login
+        if login is None or time.monotonic() - login[0] > _LOGIN_SECONDS:
+            return self._begin()
+        return login[1]
+
+
+def _attributes(request: AccessRequest) -> dict[str, dict[str, str]]:
+    if request.path is not None:
+        return {"nonResourceAttributes": {"path": request.path, "verb": request.verb}}
+    fields = {
+        "verb": request.verb,
+        "group": request.api_group,
+        "resource": request.resource,
+        "subresource": request.subresource,
+        "namespace": request.namespace or "",
+        "name": request.name,
+    }
+    return {"resourceAttributes": {key: value for key, value in fields.items() if value}}
+
+
+def _key(arn: str) -> str:
+    """Roles are one whatever path or case they are written with (within an account); users are what is written."""
+    parsed = parse_arn(arn)
+    return str(parsed.pathless).lower() if parsed is not None and parsed.kind == "role" else arn
+
+
+def _cannot(arn: str, why: str, remedy: str) -> Failed:
+    return Failed("cannot-become", f"cannot log in as {foreign(arn)}", why=why, remedy=remedy)
