@@ -127,14 +127,16 @@ def _entry_facts(principal: PlannedPrincipal, spec: EntrySpec) -> Iterable[Fact]
 
 def permission_words(row: PermissionRow) -> str:
     """``get, list deployments.apps in namespace shop``: one block of permissions as a phrase."""
-    verbs = ", ".join(row.verbs) or "nothing"
+    if row.unknown:
+        return f"not known: {row.scope.removeprefix('unknown ')}"
+    verbs = ", ".join(row.verbs)
     if row.non_resource_urls:
         return f"{verbs} {', '.join(row.non_resource_urls)}"
     groups = row.api_groups or ("",)
     things = [f"{resource}.{group}" if group else resource for group in groups for resource in row.resources]
     only = f" only {', '.join(row.resource_names)}" if row.resource_names else ""
-    where = "in the whole cluster" if row.scope == "cluster" else f"in {row.scope}"
-    return f"{verbs} {', '.join(things)}{only} {where}"
+    where = "the whole cluster" if row.scope == "cluster" else row.scope
+    return f"{verbs} {', '.join(things)}{only} in {where}"
 
 
 def step_counts(plan: Plan) -> dict[str, int]:

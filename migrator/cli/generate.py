@@ -1,0 +1,47 @@
+"""``migrate generate``: a plan's entries as code for the tool that a team manages its clusters with."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+
+from migrator.cli.files import read_plan, write_file
+from migrator.cli.lazy import MigrateCommand, settings_of
+from migrator.cli.options import plan_argument
+from migrator.cli.terminal import events_of
+from migrator.errors import Refused
+from migrator.model.plan import Plan
+
+KINDS = ("terraform",)
+
+
+@click.command("generate", cls=MigrateCommand, short_help="Write a plan's entries as code.")
+@click.argument("kind", type=click.Choice(KINDS))
+@plan_argument
+@click.option("-o", "--out", metavar="FOLDER", required=True, help="Where the files go; - prints them.")
+@click.option("--include-owned", is_flag=True, help="Entries that EKS makes itself, too.")
+@click.option("--force", is_flag=True, help="Replace files that are there.")
+@click.pass_context
+def command(ctx: click.Context, /, kind: str, plan_file: str, out: str, *, include_owned: bool, force: bool) -> None:
+    """Write the access entries of the plan in the file PLAN as code, with what takes existing ones over.
+
+    Entries that EKS owns are left out; a comment names them.
+    """
+    plan, _, _ = read_plan(plan_file)
+    files = _generator(kind)(plan, include_owned)
+    if out == "-":
+        write_file("-", "\n".join(files.values()).encode())
+        return
+    there = [name for name in files if (Path(out) / name).exists()]
+    if there and not force:
+        why = f"{', '.join(there)} in {out} would be replaced."
+        raise Refused("files-exist", "Nothing was written.", why=why, remedy="Name another folder, or add --force.")
+    for name, text in files.items():
+        write_file(str(Path(out) / name), text.encode())
+    events_of(settings_of(ctx)).say("done", f"{', '.join(files)} written to {out}")
+
+
+def _generator(kind: str) -> Callable[[Plan, bool], dict[str, str]]:
+    from migrator.render.terraform import terraform
+
+    return {"terraform": lambda plan, owned: terraform(plan, include_owned=owned)}[kind]

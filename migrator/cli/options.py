@@ -1,0 +1,30 @@
+"""Arguments and options that several commands share."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def plan_argument(function: F) -> F:
+    """The plan file."""
+    return click.argument("plan_file", metavar="PLAN")(function)
+
+
+def cluster_argument(function: F) -> F:
+    """The name of the cluster."""
+    return click.argument("cluster", metavar="CLUSTER")(function)
+
+
+def out_option(help_text: str, *, required: bool = False) -> Callable[[F], F]:
+    """``-o/--out``: a path; ``-`` is stdout."""
+    return click.option("-o", "--out", metavar="FILE", required=required, help=help_text)
+
+
+def yes_option(function: F) -> F:
+    """``--yes`` answers questions, never the one for a name typed again."""
+    return click.option("--yes", is_flag=True, help="Answer the questions with yes (a name is still asked for).")(
+        function
+    )

@@ -1,0 +1,91 @@
+"""``migrate plan``: the dry run. Reads, decides, shows; writes only what ``--out`` and ``--write-decisions`` name."""
+
+import os
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import click
+
+import migrator
+from migrator.cli import exit_codes
+from migrator.cli.files import read_bytes, read_decisions, read_json, write_file
+from migrator.cli.lazy import MigrateCommand, settings_of
+from migrator.cli.options import out_option
+from migrator.cli.settings import Settings
+from migrator.cli.terminal import events_of, output_of
+
+
+@click.command("plan", cls=MigrateCommand, short_help="Decide what becomes of every principal: the dry run.")
+@click.argument("cluster", required=False)
+@click.option("--snapshot", metavar="FILE", help="Plan from a snapshot instead of a live cluster.")
+@click.option("--config-map", metavar="FILE", help="A first look at an aws-auth file; all else is unknown.")
+@click.option("--cluster-arn", metavar="ARN", help="Whose aws-auth the file of --config-map is.")
+@click.option("--decisions", metavar="FILE", help="What people decided (decisions.yaml).")
+@click.option("--write-decisions", metavar="FILE", help="Add a commented question to this file for every blocker.")
+@click.option("--strategy", default="preserve", show_default=True, type=click.Choice(["preserve", "policies"]))
+@click.option("--target", default="API", show_default=True, type=click.Choice(["API", "API_AND_CONFIG_MAP"]))
+@click.option("--usage", metavar="FILE", help="Who logged in, as `migrate observe` wrote it.")
+@click.option("--detailed-exitcode", is_flag=True, help="Exit with 2 when there is something to do.")
+@out_option("Write the plan to this file; without it nothing is written.")
+@click.pass_context
+def command(ctx: click.Context, /, **given: Any) -> int:  # noqa: ANN401 - click's parameters
+    """Decide what becomes of every principal of CLUSTER: access entries, findings, steps.
+
+    Nothing is changed. The plan proves itself before it is shown: all steps are simulated, and planning again
+    leaves nothing to do.
+    """
+    settings = settings_of(ctx)
+    if sum(given[key] is not None for key in ("cluster", "snapshot", "config_map")) != 1:
+        raise click.UsageError("Give one of CLUSTER, --snapshot FILE or --config-map FILE.", ctx)
+    if (given["config_map"] is None) != (given["cluster_arn"] is None):
+        raise click.UsageError("--config-map FILE and --cluster-arn ARN belong together.", ctx)
+    from migrator.cli.wiring import now
+
+    moment = now(os.environ)
+    snapshot = _snapshot(settings, given, moment)
+    decisions = read_decisions(given["decisions"]) if given["decisions"] is not None else None
+    document = migrator.plan(snapshot, decisions, strategy=given["strategy"], target=given["target"], now=moment)
+    return _finish(settings, given, snapshot, document)
+
+
+def _snapshot(settings: Settings, given: Mapping[str, Any], moment: datetime) -> Mapping[str, Any]:
+    if given["snapshot"] is not None:
+        snapshot = read_json(given["snapshot"], "The snapshot file", "snapshot-unreadable")
+    elif given["config_map"] is not None:
+        from migrator.decide.read_manifest import read_manifest
+        from migrator.run.write_plan import snapshot_of_config_map
+
+        config_map = read_manifest(read_bytes(given["config_map"], "The ConfigMap file"))
+        taken_at = moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+        snapshot = snapshot_of_config_map(config_map, given["cluster_arn"], taken_at=taken_at)
+    else:
+        from migrator.cli.wiring import read_cluster
+
+        snapshot = read_cluster(settings, given["cluster"])
+    if given["usage"] is not None:
+        snapshot = {**snapshot, "usage": read_json(given["usage"], "The usage file", "usage-unreadable")}
+    return snapshot
+
+
+def _finish(settings: Settings, given: Mapping[str, Any], snapshot: Mapping[str, Any], document: dict[str, Any]) -> int:
+    from migrator.cli.show import show_plan
+    from migrator.model.canonical import pretty_bytes
+    from migrator.model.files.plan import plan_from_document
+
+    plan = plan_from_document(document)
+    events = events_of(settings)
+    if given["out"] != "-":
+        show_plan(output_of(settings), plan, document, config_map=snapshot.get("configMap"))
+    if given["out"] is not None:
+        write_file(given["out"], pretty_bytes(document))
+        events.say("done", f"plan written to {given['out']}")
+    if given["write_decisions"] is not None:
+        from migrator.cli.decisions import write_questions
+
+        events.say("done", write_questions(given["write_decisions"], plan))
+    if plan.blocked:
+        return exit_codes.BLOCKED
+    if given["detailed_exitcode"] and plan.steps:
+        return exit_codes.CHANGES_PENDING
+    return exit_codes.DONE

@@ -1,0 +1,174 @@
+"""The plan as table, as Markdown and explained: wide enough for no more than 100 columns, and hostile text is text."""
+
+import re
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rich.cells import cell_len
+
+from migrator.model.access_entry import AssociatedPolicy, EntrySpec, Identity
+from migrator.model.finding import Finding
+from migrator.model.plan import AccessChange, Plan
+from migrator.render.entry_diff import differences, entry_diff
+from migrator.render.explain import explain, find_principal
+from migrator.render.markdown import plan_markdown
+from migrator.render.plan_table import plan_table
+from tests.support.plans import ACCOUNT, CLUSTER_ADMIN, LOST, REFERENCE, company, plan, plans, principal, role
+
+_FEW = settings(max_examples=60)
+
+
+def _flat(text: str) -> str:
+    """Without the breaks that folding puts in."""
+    return re.sub(r"\s+", "", text)
+
+
+@_FEW
+@given(plans(), st.integers(40, 200))
+def test_the_table_is_never_wider_than_100_columns(value: Plan, width: int) -> None:
+    for line in plan_table(value, width=width).splitlines():
+        assert cell_len(line) <= min(width, 100)
+
+
+@_FEW
+@given(plans())
+def test_hostile_text_reaches_no_form_raw(value: Plan) -> None:
+    forms = [plan_table(value), plan_markdown(value)]
+    forms += [explain(value, each) for each in value.principals]
+    for form in forms:
+        assert all(char == "\n" or char.isprintable() for char in form)
+
+
+def test_without_color_no_escape_sequence_is_written() -> None:
+    assert "\x1b" not in plan_table(company())
+    assert "\x1b[" in plan_table(company(), color=True)
+
+
+def test_each_principal_has_its_action_rows_before_after_and_findings() -> None:
+    text = plan_table(company(), lines={"mapRoles[0]": 1, "mapRoles[4]": 20})
+    for each in company().principals:
+        assert _flat(each.principal_arn.removeprefix("arn:aws:iam::")) in _flat(text)
+        assert each.action in text
+    for wanted in (
+        "mapRoles[0] line 1, mapRoles[4] line 20",
+        "! row-shadowed",
+        "groups system:masters, platform",
+        "without group system:masters",
+        "type EC2_LINUX",
+        "(same)",
+    ):
+        assert wanted in text
+
+
+def test_findings_come_worst_first_with_place_and_remedy() -> None:
+    text = plan_table(company())
+    assert text.index("block foreign-role-unverified  mapRoles[6] line 31") < text.index("warn  dead-row")
+    assert text.index("warn  dead-row") < text.index("info  row-shadowed")
+    assert "do: Name a reader role for the account, or answer in decisions.yaml under principals." in text
+
+
+def test_the_summary_counts_and_says_what_blocks() -> None:
+    text = plan_table(company())
+    assert "Principals: 8 (2 create, 1 update, 1 recreate, 1 keep, 1 await, 1 skip, 1 block)" in text
+    assert "1 finding blocks this plan" in text
+    assert "Steps: 3 (1 enable-entries, 2 create-entry)" in text
+
+
+def test_an_empty_plan_says_that_there_is_nothing_to_migrate() -> None:
+    text = plan_table(plan(steps=()))
+    assert "nothing to migrate" in text
+    assert "Steps: none, nothing to do" in text
+    assert "nothing to migrate" in plan_markdown(plan(steps=()))
+
+
+def test_gained_and_lost_access_is_shown_and_capped_in_the_table() -> None:
+    value = plan(principal(role("dev"), access=AccessChange(gained=(LOST,) * 5, lost=(LOST,))))
+    text = _flat(plan_table(value))
+    assert "losesget,listdeployments.appsinnamespaceshop" in text
+    assert "gains2more:migrateexplain" in text
+    assert plan_markdown(value).count("gains") == 5
+
+
+def test_markdown_keeps_one_line_for_each_principal() -> None:
+    evil = Identity("a|b\n| x | <b>", ("`", "@team"), "config-map")
+    value = plan(principal(role("dev"), before=evil))
+    rows = [line for line in plan_markdown(value).splitlines() if line.startswith("| **")]
+    assert len(rows) == 1
+    assert len(re.findall(r"(?<!\\)\|", rows[0])) == 6
+    assert "<b>" not in re.sub(r"`[^`]*`", "", rows[0])
+
+
+def test_markdown_links_nothing_but_https() -> None:
+    evil = Finding("x", "warn", "m", "r", "javascript:alert(1)")
+    assert "javascript" not in plan_markdown(plan(findings=(evil,)))
+    fine = Finding("x", "warn", "m", "r", REFERENCE)
+    assert f"]({REFERENCE})" in plan_markdown(plan(findings=(fine,)))
+
+
+def test_explain_tells_action_rows_today_after_why_and_steps() -> None:
+    value = company()
+    sso = value.principals[0]
+    text = explain(value, sso, lines={"mapRoles[0]": 1})
+    for wanted in (
+        "create: a new entry is made",
+        "mapRoles[0] line 1",
+        "+ accessPolicies.AmazonEKSClusterAdminPolicy: cluster",
+        "- kubernetesGroups: system:masters",
+        "info row-shadowed",
+        "s02 create-entry after s01",
+        "cut-over wants it live",
+    ):
+        assert wanted in text
+
+
+@_FEW
+@given(plans())
+def test_explain_covers_every_action(value: Plan) -> None:
+    for each in value.principals:
+        assert f"{each.action}: " in explain(value, each)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [
+        (f"arn:aws:iam::{ACCOUNT}:user/anna", [f"arn:aws:iam::{ACCOUNT}:user/anna"]),
+        ("user/anna", [f"arn:aws:iam::{ACCOUNT}:user/anna"]),
+        ("anna", [f"arn:aws:iam::{ACCOUNT}:user/anna"]),
+        ("mapRoles[5]", [role("ci/runner")]),
+        ("nna", []),
+        ("", []),
+    ],
+)
+def test_a_principal_is_found_by_arn_by_its_end_and_by_row(wanted: str, found: list[str]) -> None:
+    assert [each.principal_arn for each in find_principal(company(), wanted)] == found
+
+
+def test_a_name_in_two_accounts_finds_both() -> None:
+    value = plan(principal(role("admin")), principal(role("admin", "444455556666")))
+    assert len(find_principal(value, "admin")) == 2
+
+
+def test_equal_entries_do_not_differ() -> None:
+    assert entry_diff(principal(role("dev"))) == ()
+
+
+def test_node_entries_show_the_groups_that_eks_gives() -> None:
+    before = Identity("system:node:{{EC2PrivateDNSName}}", ("system:bootstrappers", "system:nodes"), "config-map")
+    node = principal(role("nodes"), before=before, entry=EntrySpec("EC2_LINUX"))
+    assert entry_diff(node) == ("- kubernetesGroups: system:bootstrappers",)
+
+
+def test_policies_are_told_with_their_scope() -> None:
+    before = Identity("dev", ("devs",), "access-entry", (AssociatedPolicy(CLUSTER_ADMIN),))
+    entry = EntrySpec("STANDARD", "developer", ("devs",))
+    assert entry_diff(principal(role("dev"), before=before, entry=entry)) == (
+        "- accessPolicies.AmazonEKSClusterAdminPolicy: cluster",
+        "~ username: dev -> developer",
+    )
+
+
+@given(st.dictionaries(st.sampled_from("abc"), st.integers() | st.text(max_size=3) | st.lists(st.text(max_size=2))))
+def test_nothing_differs_from_itself(value: dict[str, Any]) -> None:
+    assert differences(value, value) == ()
