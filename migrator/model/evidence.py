@@ -1,11 +1,15 @@
 """Evidence: what was seen of a principal's access, when, on which state, and to what it can be attributed."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal, TypeAlias
 
+from migrator.errors import Failed
 from migrator.model.rbac import AccessRequest
 from migrator.model.step import ProofClass
+
+# Strongest first. A class is enough where it, or a weaker one, is demanded.
+PROOF_CLASSES: tuple[ProofClass, ...] = ("live", "observed", "simulated", "attested", "unverified")
 
 Verdict: TypeAlias = Literal["ok", "partial", "failed", "unknown"]
 Phase: TypeAlias = Literal["before", "after"]
@@ -57,3 +61,45 @@ class Evidence:
     def holds(self) -> bool:
         """True when nothing differs from what is right."""
         return not self.differences and all(r.allowed == r.probe.expected for r in self.probes)
+
+
+def evidence_to_document(evidence: Evidence) -> dict[str, Any]:
+    """The evidence as one JSON object: a line of ``evidence.jsonl``. It holds no token and no key."""
+    return asdict(evidence)
+
+
+def evidence_from_document(document: Mapping[str, Any]) -> Evidence:
+    """The evidence in one line of ``evidence.jsonl``. Raises ``Failed("evidence-damaged")``."""
+    try:
+        subject = document["subject"]
+        return Evidence(
+            principal_arn=document["principal_arn"],
+            proof_class=document["proof_class"],
+            phase=document["phase"],
+            at=document["at"],
+            state_digest=document["state_digest"],
+            attribution=document["attribution"],
+            subject=None if subject is None else _subject(subject),
+            probes=tuple(_result(each) for each in document["probes"]),
+            differences=tuple(document["differences"]),
+            how=document["how"],
+        )
+    except (KeyError, TypeError, AttributeError) as error:
+        raise Failed(
+            "evidence-damaged",
+            "A line of the evidence cannot be read.",
+            why=f"{type(error).__name__}: a field is missing or has the wrong shape.",
+            remedy="Move evidence.jsonl away and verify again.",
+        ) from error
+
+
+def _subject(document: Mapping[str, Any]) -> SelfSubject:
+    extra = {key: tuple(values) for key, values in document["extra"].items()}
+    return SelfSubject(document["username"], tuple(document["groups"]), extra)
+
+
+def _result(document: Mapping[str, Any]) -> ProbeResult:
+    probe = document["probe"]
+    return ProbeResult(
+        Probe(AccessRequest(**probe["request"]), probe["expected"]), document["allowed"], document["reason"]
+    )

@@ -50,7 +50,9 @@ Journal: TypeAlias = tuple[Record, ...]
 def next_record(journal: Journal, *, at: str, step: str | None, event: Event, effect: Mapping[str, Any]) -> Record:
     """The record that follows ``journal``, its place, its link and its digest filled in."""
     last = journal[-1] if journal else None
-    return seal(n=last.n + 1 if last else 1, prev=last.digest if last else "", at=at, step=step, event=event, effect=effect)
+    return seal(
+        n=last.n + 1 if last else 1, prev=last.digest if last else "", at=at, step=step, event=event, effect=effect
+    )
 
 
 def seal(*, n: int, prev: str, at: str, step: str | None, event: Event, effect: Mapping[str, Any]) -> Record:
@@ -125,5 +127,5 @@ def _damaged(number: int, why: str) -> Failed:
         "journal-damaged",
         f"The journal is damaged at line {number}.",
         why=f"Line {number}: {why}. What a run did cannot be told from a damaged journal.",
-        remedy="Put the file back from a backup, or move it away: a run without it adopts the entries that carry its tag.",
+        remedy="Restore it from a backup, or move it away: a run without it adopts the entries that carry its tag.",
     )

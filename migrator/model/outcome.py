@@ -29,3 +29,38 @@ class Skipped:
 
 
 Outcome: TypeAlias = Succeeded | Failed | Skipped
+
+
+@dataclass(frozen=True, slots=True)
+class StepOutcome:
+    """A step that a run left undone, and why."""
+
+    step_id: str
+    kind: str
+    principal_arn: str | None
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunOutcome:
+    """How a run ended: what is done, what is not and why, and the exit code that says so.
+
+    ``refused``: principals given up, with the reason; their rows answer as before, unless the reason says otherwise.
+    ``outstanding``: principals whose demanded proof cannot be had by this run.
+    """
+
+    command: str
+    run: str
+    exit_code: int
+    done: int
+    total: int
+    left: tuple[StepOutcome, ...] = ()
+    refused: tuple[tuple[str, str], ...] = ()
+    outstanding: tuple[tuple[str, str], ...] = ()
+    error: MigratorError | None = None
+    state: str = ""  # where journal and backup are
+
+    @property
+    def complete(self) -> bool:
+        """True when every step is done."""
+        return self.done == self.total and self.error is None

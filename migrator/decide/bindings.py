@@ -1,0 +1,48 @@
+"""Bindings of our own: the bridge, and the parallel bindings of reserved groups."""
+
+from collections.abc import Mapping
+
+from migrator.model.step import MANAGED_BY, MANAGED_BY_LABEL, CreateBinding, CreateBridge
+
+
+def binding_object(effect: CreateBridge | CreateBinding, *, plan_digest: str, run: str) -> Mapping[str, object]:
+    """The (Cluster)RoleBinding of a rendered effect, labelled as ours.
+
+    Label values hold at most 63 characters and no colon: the plan's digest is shortened.
+    """
+    namespace = effect.namespace if isinstance(effect, CreateBinding) else None
+    role_kind = effect.role_kind if isinstance(effect, CreateBinding) else "ClusterRole"
+    role_name = effect.role_name if isinstance(effect, CreateBinding) else "cluster-admin"
+    metadata: dict[str, object] = {
+        "name": effect.binding_name,
+        "labels": {
+            MANAGED_BY_LABEL: MANAGED_BY,
+            "eks-access-migrator/plan": plan_digest.removeprefix("sha256:")[:16],
+            "eks-access-migrator/run": run,
+        },
+    }
+    if namespace is not None:
+        metadata["namespace"] = namespace
+    return {
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "ClusterRoleBinding" if namespace is None else "RoleBinding",
+        "metadata": metadata,
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": role_kind, "name": role_name},
+        "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "Group", "name": effect.group}],
+    }
+
+
+def same_binding(found: Mapping[str, object], wanted: Mapping[str, object]) -> bool:
+    """Whether a binding as read is the one wanted: role, subjects, and our label on it."""
+    metadata = found.get("metadata")
+    labels = metadata.get("labels") if isinstance(metadata, Mapping) else None
+    ours = isinstance(labels, Mapping) and labels.get(MANAGED_BY_LABEL) == MANAGED_BY
+    return ours and _role_and_subjects(found) == _role_and_subjects(wanted)
+
+
+def _role_and_subjects(binding: Mapping[str, object]) -> tuple[object, ...]:
+    role, subjects = binding.get("roleRef"), binding.get("subjects")
+    role = role if isinstance(role, Mapping) else {}
+    subjects = subjects if isinstance(subjects, list) else []
+    names = sorted((str(s.get("kind")), str(s.get("namespace") or ""), str(s.get("name"))) for s in subjects)
+    return (role.get("kind"), role.get("name"), names)

@@ -1,0 +1,145 @@
+"""What changed in the cluster since the plan, apart from what runs of the plan did themselves."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from migrator.decide.entry_states import PLAN_TAG, EntryState, lane_states
+from migrator.decide.progress import Lane, Progress, lanes_of
+from migrator.model.access_entry import SERVICE_LINKED_MARK, AccessEntry
+from migrator.model.plan import Plan
+from migrator.model.rbac import RbacState
+from migrator.model.snapshot import Snapshot
+from migrator.model.step import MANAGED_BY, MANAGED_BY_LABEL, AwaitEntry, DeleteEntry, EnableEntries
+
+_MOST_LINES = 40
+_LONGEST_TEXT = 120
+
+
+def as_before(snapshot: Snapshot, plan: Plan, progress: Progress, plan_digest: str) -> tuple[Snapshot, tuple[str, ...]]:
+    """A fresh snapshot with what runs of this plan did taken out again, and lines about entries nobody expected.
+
+    Ours are: the first mode step, entries with this plan's tag, entries that a begun lane changes (their own state
+    is compared step by step, when their turn comes), and bindings with our label.
+    """
+    lanes = lanes_of(plan)
+    begun = {key: lane for key, lane in lanes.items() if any(progress.of(step.id).status != "pending" for step in lane)}
+    entries = snapshot.access_entries
+    surprises: tuple[str, ...] = ()
+    cluster = snapshot.cluster
+    if entries is not None:
+        entries = tuple(
+            entry
+            for found in entries
+            if found.tags.get(PLAN_TAG) != plan_digest
+            for entry in (_first(begun.get(found.principal_arn), found, progress),)
+            if entry is not None
+        ) + _deleted(begun, entries, plan_digest)
+    if plan.cluster.authentication_mode == "CONFIG_MAP" and _enabled(plan, progress, snapshot, plan_digest):
+        cluster = replace(cluster, authentication_mode="CONFIG_MAP")
+        expected = {s.effect.principal_arn for s in plan.steps if isinstance(s.effect, AwaitEntry)}
+        surprises = tuple(
+            f"there is an access entry for {entry.principal_arn} that the plan does not know"
+            for entry in entries or ()
+            if entry.principal_arn not in expected and SERVICE_LINKED_MARK not in entry.principal_arn
+        )
+        entries = None
+    return (
+        replace(snapshot, cluster=cluster, access_entries=_sorted(entries), rbac=_without_ours(snapshot.rbac)),
+        surprises,
+    )
+
+
+def _enabled(plan: Plan, progress: Progress, snapshot: Snapshot, plan_digest: str) -> bool:
+    """Whether a run of this plan switched the mode: by its journal, or by an entry with its tag."""
+    if snapshot.cluster.authentication_mode == "CONFIG_MAP":
+        return False
+    begun = any(
+        isinstance(step.effect, EnableEntries) and progress.of(step.id).status != "pending" for step in plan.steps
+    )
+    return begun or any(entry.tags.get(PLAN_TAG) == plan_digest for entry in snapshot.access_entries or ())
+
+
+def _first(lane: Lane | None, found: AccessEntry, progress: Progress) -> AccessEntry | None:
+    """The entry as it was before the lane began."""
+    if lane is None:
+        return found
+    state = lane_states(lane, progress.run or "")[0]
+    if state is None or isinstance(lane[0].effect, AwaitEntry):
+        return found
+    return _restored(found, state)
+
+
+def _restored(found: AccessEntry, state: EntryState) -> AccessEntry:
+    return replace(
+        found,
+        username=found.username if not state.username else state.username,
+        kubernetes_groups=found.kubernetes_groups if state.groups is None else tuple(sorted(state.groups)),
+        access_policies=found.access_policies
+        if state.policies is None
+        else tuple(sorted(state.policies, key=lambda policy: policy.policy_arn)),
+    )
+
+
+def _deleted(begun: Mapping[str, Lane], entries: tuple[AccessEntry, ...], plan_digest: str) -> tuple[AccessEntry, ...]:
+    """Dead entries that a begun lane deleted."""
+    present = {entry.principal_arn for entry in entries if entry.tags.get(PLAN_TAG) != plan_digest}
+    return tuple(
+        effect.before
+        for key, lane in begun.items()
+        if key not in present and isinstance(effect := lane[0].effect, DeleteEntry)
+    )
+
+
+def _sorted(entries: tuple[AccessEntry, ...] | None) -> tuple[AccessEntry, ...] | None:
+    return None if entries is None else tuple(sorted(entries, key=lambda entry: entry.principal_arn))
+
+
+def _without_ours(rbac: RbacState | None) -> RbacState | None:
+    if rbac is None:
+        return None
+    kept = tuple(binding for binding in rbac.bindings if binding.labels.get(MANAGED_BY_LABEL) != MANAGED_BY)
+    return replace(rbac, bindings=kept)
+
+
+def describe_changes(before: Any, now: Any, path: str = "") -> tuple[str, ...]:  # noqa: ANN401 - JSON values
+    """Two JSON values compared, one line a difference, at most 40 lines; empty when they are equal."""
+    lines = list(_differences(before, now, path))
+    if len(lines) > _MOST_LINES:
+        return (*lines[:_MOST_LINES], f"and {len(lines) - _MOST_LINES} more differences")
+    return tuple(lines)
+
+
+def _differences(before: Any, now: Any, path: str) -> list[str]:  # noqa: ANN401
+    if isinstance(before, Mapping) and isinstance(now, Mapping):
+        keys = sorted({*before, *now}, key=str)
+        return [line for key in keys for line in _member(before, now, key, f"{path}.{key}" if path else str(key))]
+    if isinstance(before, list | tuple) and isinstance(now, list | tuple):
+        return _list_differences(list(before), list(now), path)
+    return [] if before == now else [f"{path}: was {_short(before)}, is {_short(now)}"]
+
+
+def _member(before: Mapping[Any, Any], now: Mapping[Any, Any], key: Any, path: str) -> list[str]:  # noqa: ANN401
+    if key not in now:
+        return [f"{path}: gone, was {_short(before[key])}"]
+    if key not in before:
+        return [f"{path}: new, {_short(now[key])}"]
+    return _differences(before[key], now[key], path)
+
+
+def _list_differences(before: list[Any], now: list[Any], path: str) -> list[str]:
+    """Lists of equal length are compared place by place; else by what is gone and what is new."""
+    if len(before) == len(now):
+        return [
+            line
+            for i, (b, n) in enumerate(zip(before, now, strict=True))
+            for line in _differences(b, n, f"{path}[{i}]")
+        ]
+    gone = [f"{path}: gone, {_short(item)}" for item in before if item not in now]
+    new = [f"{path}: new, {_short(item)}" for item in now if item not in before]
+    return gone + new or [f"{path}: {len(before)} items became {len(now)}"]
+
+
+def _short(value: Any) -> str:  # noqa: ANN401
+    text = repr(value) if not isinstance(value, Mapping) else repr(dict(value))
+    return text if len(text) <= _LONGEST_TEXT else text[: _LONGEST_TEXT - 1] + "…"

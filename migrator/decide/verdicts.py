@@ -1,0 +1,117 @@
+"""From evidence to verdicts: per principal, and one for the cluster. ``unknown`` is never ``ok``.
+
+Evidence ages, and it is void once the state it was taken on has changed. A live or observed proof counts in full
+only if it can be attributed to the entry: while the ConfigMap is still asked, a dead or mistyped entry falls through
+to the row and every probe passes.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from migrator.model.access_entry import AccessEntry, AuthenticationMode
+from migrator.model.canonical import digest_of
+from migrator.model.evidence import PROOF_CLASSES, Evidence, Verdict
+from migrator.model.plan import PlannedPrincipal
+from migrator.model.step import BRIDGE_PREFIX, MARKER_PREFIX, ProofClass
+
+EVIDENCE_AGE = timedelta(hours=24)
+
+
+@dataclass(frozen=True, slots=True)
+class PrincipalVerdict:
+    """What is known of one principal, and how it is known: ``why`` is one line for people."""
+
+    principal_arn: str
+    verdict: Verdict
+    proof_class: ProofClass
+    required: ProofClass
+    why: str
+    evidence: Evidence | None = None
+
+
+def state_digest(entry: AccessEntry | None, mode: AuthenticationMode | None) -> str:
+    """What a piece of evidence was taken on: the entry without our own marker and bridge groups, and the mode."""
+    if entry is None:
+        return digest_of(["no entry", mode])
+    groups = sorted(g for g in entry.kubernetes_groups if not g.startswith((MARKER_PREFIX, BRIDGE_PREFIX)))
+    policies = sorted([p.policy_arn, p.scope.type, sorted(p.scope.namespaces)] for p in entry.access_policies)
+    return digest_of([entry.principal_arn, entry.type, entry.username, groups, policies, mode])
+
+
+def attributable(evidence: Evidence) -> bool:
+    """Whether the proof can be due to nothing but the entry. Rules evaluated and words given need no attribution."""
+    return evidence.attribution != "none" or evidence.proof_class not in ("live", "observed")
+
+
+def at_least(found: ProofClass, required: ProofClass) -> bool:
+    """Whether a class of proof is as strong as the one required; a person's word, being explicit, always is."""
+    return found == "attested" or PROOF_CLASSES.index(found) <= PROOF_CLASSES.index(required)
+
+
+def verdict_of(
+    principal: PlannedPrincipal,
+    evidence: Iterable[Evidence],
+    *,
+    current: str,
+    now: datetime,
+    required: ProofClass | None = None,
+    max_age: timedelta = EVIDENCE_AGE,
+) -> PrincipalVerdict:
+    """The verdict on one principal from its ``after`` evidence, in the order it was taken.
+
+    ``current`` is the :func:`state_digest` of now. The newest evidence decides that something is wrong; the
+    strongest that holds decides how well it is known to be right.
+    """
+    demanded = required or principal.required_proof
+    arn = principal.principal_arn
+    mine = [e for e in evidence if e.principal_arn == arn and e.phase == "after" and e.proof_class != "unverified"]
+    fresh = [e for e in mine if e.state_digest == current and _age(e, now) <= max_age]
+    if not fresh:
+        why = "nothing was shown yet" if not mine else "what was shown is too old or of another state"
+        return PrincipalVerdict(arn, "unknown", "unverified", demanded, why)
+    if not fresh[-1].holds:
+        return PrincipalVerdict(arn, "failed", fresh[-1].proof_class, demanded, _failure(fresh[-1]), fresh[-1])
+    holding = [e for e in fresh if e.holds]
+    best = min(holding, key=lambda e: (not attributable(e), not at_least(e.proof_class, demanded), _rank(e)))
+    enough = attributable(best) and at_least(best.proof_class, demanded)
+    why = best.how if enough else f"{best.how}; {demanded} proof, attributable to the entry, is demanded"
+    return PrincipalVerdict(arn, "ok" if enough else "partial", best.proof_class, demanded, why, best)
+
+
+def _rank(evidence: Evidence) -> int:
+    return PROOF_CLASSES.index(evidence.proof_class)
+
+
+def _age(evidence: Evidence, now: datetime) -> timedelta:
+    return now - datetime.fromisoformat(evidence.at.replace("Z", "+00:00"))
+
+
+def _failure(evidence: Evidence) -> str:
+    wrong = [
+        f"{r.probe.request.verb} {r.probe.request.resource or r.probe.request.path}: "
+        f"{'allowed' if r.allowed else 'denied'}, and was not before"
+        for r in evidence.probes
+        if r.allowed != r.probe.expected
+    ]
+    return "; ".join((*evidence.differences, *wrong))
+
+
+def cluster_verdict(verdicts: Iterable[PrincipalVerdict]) -> Verdict:
+    """One verdict for all: the worst of them. No principals at all is ``unknown``, not ``ok``."""
+    found = {each.verdict for each in verdicts}
+    for worst in ("failed", "unknown", "partial"):
+        if worst in found:
+            return worst
+    return "ok" if found else "unknown"
+
+
+def counts(verdicts: Iterable[PrincipalVerdict]) -> Mapping[Verdict, int]:
+    """How many principals there are of each verdict, zeros too."""
+    found = [each.verdict for each in verdicts]
+    return {
+        "ok": found.count("ok"),
+        "partial": found.count("partial"),
+        "failed": found.count("failed"),
+        "unknown": found.count("unknown"),
+    }

@@ -1,0 +1,202 @@
+"""Apply a plan: one-way mode step, entries in proven order, each journaled, each taken back when its proof fails.
+
+The same call resumes: what was begun is settled by looking. Nothing here decides what comes next; see
+:mod:`migrator.decide.next_action`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from migrator.decide.next_action import Finished, Observed, Wish
+from migrator.decide.progress import SETTLED, Progress, lanes_of, refusal_of
+from migrator.decide.second_admin import admins_to_prove, second_admin
+from migrator.errors import Interrupted, MigratorError, WrongUse
+from migrator.model.decision import Acceptance
+from migrator.model.outcome import RunOutcome, StepOutcome
+from migrator.model.plan import Plan
+from migrator.model.snapshot import Snapshot
+from migrator.run.begin_run import (
+    RunPorts,
+    back_up,
+    backed_up_data,
+    callers_in,
+    chain_of,
+    progress_in,
+    refuse_blocked,
+    refuse_changed,
+    refuse_other_cluster,
+    row_check,
+    run_id_for,
+)
+from migrator.run.drive import drive
+from migrator.run.one_run import OneRun
+from migrator.run.prove_principal import prove_admin
+
+
+@dataclass(frozen=True, slots=True)
+class ApplyOptions:
+    """``only``: these principals; ``max_rate``: writes per second; ``keep_going``: a failed proof does not stop the
+    others. ``waive_verification`` and ``waive_gates`` come from decisions.yaml.
+    """
+
+    only: tuple[str, ...] = ()
+    max_rate: float | None = None
+    keep_going: bool = False
+    waive_verification: Mapping[str, Acceptance] = field(default_factory=dict)
+    waive_gates: Mapping[str, Acceptance] = field(default_factory=dict)
+
+
+def apply_plan(plan: Plan, plan_digest: str, ports: RunPorts, options: ApplyOptions = ApplyOptions()) -> RunOutcome:
+    """Apply, or go on applying. Before anything is written it raises ``Blocked`` (3), ``Refused`` (4: another
+    cluster, locked), ``Changed`` (5) or ``WrongUse``; what stops it later is in the outcome's ``error``.
+    """
+    refuse_blocked(plan)
+    _refuse_unknown(plan, options.only)
+    chain = chain_of(ports.reader)
+    with ports.store.lock(chain[-1]):
+        snapshot = ports.read_snapshot()
+        refuse_other_cluster(plan, snapshot)
+        progress = progress_in(ports.store.journal(), plan, plan_digest)
+        if _all_settled(plan, progress):
+            return outcome_of(plan, progress, ports, Finished(), None)
+        refuse_changed(plan, plan_digest, snapshot, progress, ports.basis_of)
+        run_id = run_id_for(progress, snapshot, plan_digest, ports.entropy)
+        run = _start(plan, plan_digest, ports, options, snapshot, progress, chain, run_id)
+        return _go(run, ports, options)
+
+
+def _refuse_unknown(plan: Plan, only: tuple[str, ...]) -> None:
+    known = {p.principal_arn for p in plan.principals}
+    for arn in only:
+        if arn not in known:
+            raise WrongUse(
+                "principal-not-in-plan",
+                f"The plan has no principal {arn}.",
+                remedy="Give the ARN as `migrate show PLAN` prints it.",
+            )
+
+
+def _all_settled(plan: Plan, progress: Progress) -> bool:
+    return all(progress.of(step.id).status in SETTLED for step in plan.steps)
+
+
+def _start(
+    plan: Plan,
+    plan_digest: str,
+    ports: RunPorts,
+    options: ApplyOptions,
+    snapshot: Snapshot,
+    progress: Progress,
+    chain: tuple[str, ...],
+    run_id: str,
+) -> OneRun:
+    files = back_up(ports.store, ports.reader, ports.config_maps, snapshot, run_id)
+    check = row_check(
+        plan,
+        ports.config_maps,
+        backed_up_data(ports.store, run_id),
+        api_mode=snapshot.cluster.authentication_mode == "API",
+    )
+    wish = Wish(plan_digest, frozenset(options.only) or None, options.keep_going)
+    run = OneRun(
+        plan,
+        ports,
+        wish,
+        progress,
+        observed_at_start(plan, ports, snapshot, chain),
+        waived_proofs=options.waive_verification,
+        max_rate=options.max_rate,
+        row_gives_before=check,
+    )
+    run.record(None, "run-started", {"run": run_id, "command": "apply", "planDigest": plan_digest, "caller": chain[-1]})
+    run.record(None, "backed-up", {"files": files})
+    run.see(second_admin=second_admin(plan, run.progress, run.situation().observed.callers, options.waive_gates))
+    return run
+
+
+def observed_at_start(plan: Plan, ports: RunPorts, snapshot: Snapshot, chain: tuple[str, ...]) -> Observed:
+    """What the fresh snapshot shows. Entries that EKS will make itself are looked for when their turn comes."""
+    entries = None
+    if snapshot.access_entries is not None:
+        found = {entry.principal_arn: entry for entry in snapshot.access_entries}
+        entries = {key: found.get(key) for key in lanes_of(plan) if not key.startswith("step ")}
+    elif snapshot.cluster.authentication_mode == "CONFIG_MAP":
+        entries = {p.principal_arn: None for p in plan.principals if p.action == "create"}
+    return Observed(now=ports.clock.now(), entries=entries or {}, callers=callers_in(plan, chain))
+
+
+def _go(run: OneRun, ports: RunPorts, options: ApplyOptions) -> RunOutcome:
+    error: MigratorError | None = None
+    finished = Finished()
+    try:
+        finished = _drive_to_the_end(run, options)
+    except MigratorError as stopped:
+        error = stopped
+    except KeyboardInterrupt:
+        error = Interrupted(
+            "interrupted", "Stopped on the way.", remedy="The same command goes on from here; nothing is lost."
+        )
+    outcome = outcome_of(run.plan, run.progress, ports, finished, error)
+    run.record(None, "run-ended", {"exit": outcome.exit_code})
+    return outcome
+
+
+def _drive_to_the_end(run: OneRun, options: ApplyOptions) -> Finished:
+    """Drive; where only the operator's own principal is left for want of a second admin, try to prove one."""
+    finished = drive(run)
+    observed = run.situation().observed
+    waiting = any(step.principal_arn in observed.callers for step, _ in finished.left)
+    if not waiting or observed.second_admin:
+        return finished
+    for arn in admins_to_prove(run.plan, observed.callers):
+        shown = prove_admin(run, arn)
+        if shown:
+            run.see(second_admin=shown)
+            return drive(run)
+    found = second_admin(run.plan, run.progress, observed.callers, options.waive_gates)
+    run.see(second_admin=found)
+    return drive(run) if found else finished
+
+
+def outcome_of(
+    plan: Plan, progress: Progress, ports: RunPorts, finished: Finished, error: MigratorError | None
+) -> RunOutcome:
+    """The outcome as a value, and the exit code that says so: 0 all done, or waiting only for proofs that a later
+    observation gives; 1 a principal was refused; 6 a proof failed; else the error's own.
+    """
+    lanes = lanes_of(plan)
+    refused = {
+        key: (str(state.effect.get("code", "")), str(state.effect.get("message", "")))
+        for key, lane in lanes.items()
+        if (state := refusal_of(lane, progress)) is not None
+    }
+    outstanding = tuple(
+        (step.principal_arn or step.id, str(progress.of(step.id).effect.get("why", "")))
+        for step in plan.steps
+        if progress.of(step.id).status == "deferred"
+    )
+    outcome = RunOutcome(
+        command=progress.command or "apply",
+        run=progress.run or "",
+        exit_code=0,
+        done=sum(progress.of(step.id).status in SETTLED for step in plan.steps),
+        total=len(plan.steps),
+        left=tuple(StepOutcome(s.id, s.effect.kind, s.principal_arn, why) for s, why in finished.left),
+        refused=tuple((key, message) for key, (_, message) in refused.items()),
+        outstanding=outstanding,
+        error=error,
+        state=ports.store.location,
+    )
+    return replace(outcome, exit_code=_exit_code(outcome, {code for code, _ in refused.values()}))
+
+
+def _exit_code(outcome: RunOutcome, codes: set[str]) -> int:
+    if outcome.error is not None:
+        return outcome.error.exit_code
+    if "proof-failed" in codes:
+        return 6
+    if codes:
+        return 1
+    waiting = {arn for arn, _ in outcome.outstanding}
+    unexplained = [s for s in outcome.left if s.why != "not asked for" and s.principal_arn not in {None, *waiting}]
+    return 6 if unexplained else 0

@@ -1,0 +1,188 @@
+"""What every writing workflow does first: the lock, the fresh read, the comparison with the plan, run id, backup."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from migrator.decide.changes import as_before, describe_changes
+from migrator.decide.entry_states import PLAN_TAG, RUN_TAG
+from migrator.decide.progress import Progress, progress_of, records_of
+from migrator.errors import Blocked, Changed, MigratorError, Refused
+from migrator.model.canonical import pretty_bytes
+from migrator.model.journal import Journal
+from migrator.model.plan import Plan
+from migrator.model.principal import parse_arn
+from migrator.model.snapshot import Snapshot
+from migrator.model.step import MANAGED_BY, MANAGED_BY_LABEL
+from migrator.ports import ClusterReader, ConfigMaps, Entropy, StateStore
+from migrator.run.one_run import StepPorts
+
+_RUN_ID_LENGTH = 16
+
+
+@dataclass(frozen=True, slots=True)
+class RunPorts(StepPorts):
+    """What a whole run needs: the step ports, reads for the comparison and the backup, and a source of run ids.
+
+    ``read_snapshot`` reads the cluster afresh; ``basis_of`` is what plans are compared by.
+    """
+
+    reader: ClusterReader
+    entropy: Entropy
+    read_snapshot: Callable[[], Snapshot]
+    basis_of: Callable[[Snapshot], Mapping[str, Any]]
+
+
+def refuse_blocked(plan: Plan) -> None:
+    """Raises ``Blocked`` while a person must decide something first."""
+    if plan.blocked:
+        codes = sorted({finding.code for finding in plan.findings if finding.severity == "block"})
+        raise Blocked(
+            "plan-blocked",
+            "The plan is blocked: a person must decide something first.",
+            why="Open findings: " + ", ".join(codes) + ".",
+            remedy="Answer them in decisions.yaml (migrate plan --write-decisions adds stubs) and plan again.",
+        )
+
+
+def refuse_other_cluster(plan: Plan, snapshot: Snapshot) -> None:
+    """Raises ``Refused`` when the plan was made for another cluster than the one that was read."""
+    if plan.cluster.arn != snapshot.cluster.arn:
+        raise Refused(
+            "plan-for-other-cluster",
+            f"The plan is for {plan.cluster.arn}.",
+            why=f"The cluster that was read is {snapshot.cluster.arn}.",
+            remedy="Use the plan of this cluster, or the profile and region of the plan's.",
+        )
+
+
+def refuse_changed(
+    plan: Plan,
+    plan_digest: str,
+    snapshot: Snapshot,
+    progress: Progress,
+    basis_of: Callable[[Snapshot], Mapping[str, Any]],
+) -> None:
+    """Raises ``Changed``, naming what changed, when the cluster is no longer the one that was planned for."""
+    before, surprises = as_before(snapshot, plan, progress, plan_digest)
+    changes = (*surprises, *describe_changes(plan.basis, basis_of(before)))
+    if changes:
+        raise Changed(
+            "cluster-changed",
+            "The cluster is not as it was when the plan was made.",
+            why="; ".join(changes),
+            remedy="Plan again and look at what is different.",
+        )
+
+
+def progress_in(journal: Journal, plan: Plan, plan_digest: str) -> Progress:
+    """How far runs of this plan came."""
+    return progress_of(plan, records_of(journal, plan_digest))
+
+
+def run_id_for(progress: Progress, snapshot: Snapshot, plan_digest: str, entropy: Entropy) -> str:
+    """The id to go on with: the journal's while anything of it stands, else that on entries or bindings which an
+    earlier run of this plan left (from another folder, or with a lost journal), else a fresh one.
+    """
+    if progress.run and not progress.untouched:
+        return progress.run
+    for entry in snapshot.access_entries or ():
+        if entry.tags.get(PLAN_TAG) == plan_digest and is_run_id(entry.tags.get(RUN_TAG, "")):
+            return entry.tags[RUN_TAG]
+    short = plan_digest.removeprefix("sha256:")[:16]
+    for binding in snapshot.rbac.bindings if snapshot.rbac else ():
+        labels = binding.labels
+        if labels.get(MANAGED_BY_LABEL) == MANAGED_BY and labels.get("eks-access-migrator/plan") == short:
+            found = labels.get("eks-access-migrator/run", "")
+            if is_run_id(found):
+                return found
+    return entropy.run_id()
+
+
+def is_run_id(text: str) -> bool:
+    """Whether the text can be an id of ours; nothing else is ever put into the name of a group."""
+    return len(text) == _RUN_ID_LENGTH and all(c in "0123456789abcdef" for c in text)
+
+
+def back_up(
+    store: StateStore, reader: ClusterReader, config_maps: ConfigMaps, snapshot: Snapshot, run: str
+) -> list[str]:
+    """Save aws-auth exactly as the API gives it (resourceVersion included) and all entries with their policies.
+
+    A backup that exists is never written over: it is the older one that shows the state before. Returns the
+    names of the files.
+    """
+    wanted: dict[str, Callable[[], Any]] = {
+        f"backup/{run}/aws-auth.json": config_maps.read,
+        f"backup/{run}/access-entries.json": reader.list_access_entries,
+        f"backup/{run}/rbac.json": lambda: _names_of_bindings(snapshot),
+    }
+    for name, read in wanted.items():
+        if store.read(name) is None:
+            store.write(name, pretty_bytes(read()))
+    return sorted(wanted)
+
+
+def _names_of_bindings(snapshot: Snapshot) -> list[dict[str, Any]] | None:
+    if snapshot.rbac is None:
+        return None
+    return [
+        {"name": b.name, "namespace": b.namespace, "role": [b.role_kind, b.role_name]} for b in snapshot.rbac.bindings
+    ]
+
+
+def backed_up_data(store: StateStore, run: str) -> Mapping[str, str] | None:
+    """The ``data`` of the aws-auth that was backed up; empty when there was no ConfigMap, None without a backup."""
+    content = store.read(f"backup/{run}/aws-auth.json")
+    if content is None:
+        return None
+    document = json.loads(content)
+    return {} if document is None else dict(document.get("data") or {})
+
+
+def row_check(
+    plan: Plan, config_maps: ConfigMaps, data_before: Mapping[str, str] | None, *, api_mode: bool
+) -> Callable[[str], bool]:
+    """Whether the live aws-auth still gives a principal its identity from before the run: asked before an entry is
+    deleted. It does when the ConfigMap's data are the same as before, and the ConfigMap is asked at all.
+    """
+    before = {p.principal_arn: p.before.via for p in plan.principals}
+
+    def gives(arn: str) -> bool:
+        if before.get(arn) == "none":
+            return True
+        if api_mode or data_before is None or before.get(arn) != "config-map":
+            return False
+        live = config_maps.read()
+        return live is not None and dict(live.get("data") or {}) == dict(data_before)
+
+    return gives
+
+
+def callers_in(plan: Plan, chain: tuple[str, ...]) -> frozenset[str]:
+    """The plan's principals that the operator is, or arrives through."""
+    behind = {_canonical(arn) for arn in chain}
+    return frozenset(p.principal_arn for p in plan.principals if _canonical(p.principal_arn) in behind)
+
+
+def _canonical(text: str) -> str:
+    """A role as ``account/role/name``, lower-cased, whether it is written with its path or as a session's ARN."""
+    arn = parse_arn(text)
+    if arn is None:
+        return text
+    if arn.kind == "assumed-role":
+        return f"{arn.account}/role/{arn.resource.split('/')[1]}".lower()
+    if arn.kind == "role":
+        return f"{arn.account}/role/{arn.name}".lower()
+    return f"{arn.account}/{arn.resource}".lower()
+
+
+def chain_of(reader: ClusterReader) -> tuple[str, ...]:
+    """Who the operator is and arrives through; the identity alone where the chain cannot be told."""
+    try:
+        chain = tuple(reader.caller_chain())
+    except MigratorError:
+        chain = ()
+    arn = str(reader.caller_identity().get("Arn", ""))
+    return chain if arn in chain else (*chain, arn)

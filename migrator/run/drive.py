@@ -1,0 +1,136 @@
+"""The loop: ask :mod:`migrator.decide.next_action` what is next, do exactly that, until there is nothing left."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from migrator.decide.next_action import (
+    PRINCIPAL_REFUSALS,
+    Action,
+    Adopt,
+    Do,
+    Finished,
+    Hold,
+    Look,
+    Refuse,
+    Undo,
+    Wait,
+    lane_action,
+    next_actions,
+)
+from migrator.errors import MigratorError, assert_never
+from migrator.run.execute_step import entry_document, execute, take_back
+from migrator.run.one_run import OneRun
+
+POLL = timedelta(seconds=3)
+TRIES = 20  # how often one step may meet an answer that has to be looked at again
+
+
+def drive(run: OneRun) -> Finished:
+    """Run until nothing more can be done now. Raises the error that stopped it; the journal says how far it came."""
+    while True:
+        actions = next_actions(run.situation())
+        first = actions[0]
+        if isinstance(first, Refuse):
+            raise stop(run, first)
+        if isinstance(first, Finished):
+            return first
+        keys = [key for action in actions if (key := _lane_of(run, action)) is not None]
+        if keys:
+            _side_by_side(run, keys)
+            continue
+        looks = [action.look if isinstance(action, Wait) else action for action in actions]
+        if isinstance(first, Wait):
+            run.ports.events.say("info", f"waiting: {first.why}")
+            run.ports.clock.sleep(POLL)
+        for look in dict.fromkeys(look for look in looks if isinstance(look, Look)):
+            run.look(look)
+
+
+def stop(run: OneRun, action: Refuse) -> MigratorError:
+    """The error of a refusal; an attempt that is over is journaled, so that the next run may repeat it."""
+    if action.step is not None:
+        run.record(action.step.id, "refused", {"code": action.error.code, "message": action.error.message})
+    return action.error
+
+
+def _lane_of(run: OneRun, action: Action) -> str | None:
+    """The lane that an action belongs to, None for waiting and for looks at the cluster."""
+    at = run.situation()
+    match action:
+        case Do() | Adopt() | Undo() | Hold():
+            return at.lane_of[action.step.id]
+        case Look():
+            return action.name if action.subject in ("entry", "row") and action.name in at.lanes else None
+        case Wait() | Refuse() | Finished():
+            return None
+        case _:
+            assert_never(action)
+
+
+def _side_by_side(run: OneRun, keys: Sequence[str]) -> None:
+    """Each lane as far as it goes. The first error is raised after all lanes have come to a stop."""
+    errors = run.ports.tasks.map(lambda key: _lane(run, key), keys)
+    for error in errors:
+        if error is not None:
+            raise error
+
+
+def _lane(run: OneRun, key: str) -> MigratorError | None:
+    """One lane until it has to wait, is finished, or fails: an error is a value, so that no other lane is lost."""
+    met_again = 0
+    while True:
+        action = lane_action(run.situation(), key)
+        try:
+            match action:
+                case Finished() | Wait():
+                    return None
+                case Refuse():
+                    return stop(run, action)
+                case _:
+                    one_action(run, action)
+        except MigratorError as error:
+            step = action.step if isinstance(action, Do) else None
+            if step is None or not _settled(run, step.id, step.principal_arn, error):
+                return error
+            met_again += 1
+            if met_again > TRIES:
+                return error
+
+
+def one_action(run: OneRun, action: Look | Do | Adopt | Undo | Hold) -> None:
+    """Do what was decided, and nothing else."""
+    match action:
+        case Look():
+            run.look(action)
+        case Do(step):
+            run.ports.events.say("step", describe(step.effect.kind, step.principal_arn))
+            execute(run, step)
+        case Adopt(step, why):
+            entry = run.situation().observed.entries.get(step.principal_arn or "")
+            run.record(step.id, "adopted", {"why": why, "entry": entry_document(entry)})
+        case Undo(step):
+            run.ports.events.say("warn", f"taking back {describe(step.effect.kind, step.principal_arn)}")
+            take_back(run, action)
+        case Hold(step, why):
+            run.record(step.id, "refused", {"undo": True, "code": "no-way-back", "message": why})
+            run.ports.events.say("warn", why)
+        case _:
+            assert_never(action)
+
+
+def describe(kind: str, principal_arn: str | None) -> str:
+    """``create-entry arn:…``: one line about a step."""
+    return f"{kind} {principal_arn}" if principal_arn else kind
+
+
+def _settled(run: OneRun, step_id: str, arn: str | None, error: MigratorError) -> bool:
+    """Whether an error of the API is an answer that the lane can go on from."""
+    if error.code in PRINCIPAL_REFUSALS:
+        run.record(step_id, "refused", {"code": error.code, "message": error.message, "why": error.why})
+        run.ports.events.say("warn", f"{arn}: {error.message}")
+        return True
+    if error.code in ("entry-exists", "entry-not-found") and arn is not None:
+        run.ports.clock.sleep(POLL)  # a read may lag behind the write that this answer knows of
+        run.forget(Look("entry", arn))
+        return True
+    return False

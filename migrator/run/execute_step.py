@@ -1,0 +1,220 @@
+"""Have the effect of one step: intention on disk, effect, read back, done on disk.
+
+Which step, and whether at all, is decided by :mod:`migrator.decide.next_action` alone.
+"""
+
+from dataclasses import asdict
+from datetime import timedelta
+from typing import Any
+
+from migrator.decide.bindings import binding_object
+from migrator.decide.entry_states import ENTRY_TAG, PLAN_TAG, RUN_TAG, lane_states, matches, rendered
+from migrator.decide.next_action import Look, Undo, binding_key
+from migrator.errors import Failed, MigratorError, assert_never
+from migrator.model.access_entry import AccessEntry, EntrySpec
+from migrator.model.canonical import digest_of
+from migrator.model.plan import Plan
+from migrator.model.step import (
+    AssociatePolicy,
+    AwaitEntry,
+    CreateBinding,
+    CreateBridge,
+    CreateEntry,
+    DeleteEntry,
+    DisassociatePolicy,
+    Effect,
+    EnableEntries,
+    Prove,
+    RemoveBridge,
+    Step,
+    UpdateEntry,
+)
+from migrator.run.one_run import OneRun
+from migrator.run.prove_principal import prove_step
+
+POLL = timedelta(seconds=2)
+READ_BACK = timedelta(seconds=60)
+
+
+def execute(run: OneRun, step: Step) -> None:
+    """Execute one step whose turn it is. Raises ``MigratorError``; the journal then holds the intention."""
+    effect = rendered(step.effect, run.run_id)
+    match effect:
+        case EnableEntries():
+            _enable(run, step, effect)
+        case AwaitEntry():
+            run.record(step.id, "intended", {"await": effect.principal_arn})
+            run.forget(Look("entry", effect.principal_arn))
+        case CreateBridge() | CreateBinding():
+            _bind(run, step, effect)
+        case RemoveBridge():
+            run.record(step.id, "intended", {"delete": effect.binding_name})
+            _unbind(run, effect)
+            run.record(step.id, "done", {"deleted": effect.binding_name})
+        case Prove():
+            prove_step(run, step, effect)
+        case CreateEntry() | UpdateEntry() | DeleteEntry() | AssociatePolicy() | DisassociatePolicy():
+            run.take_turn()
+            run.record(step.id, "intended", intention(effect))
+            send(run, effect, token=token_of(run, step))
+            entry = read_back(run, step)
+            run.record(step.id, "done", {"entry": entry_document(entry)})
+        case _:
+            assert_never(effect)
+
+
+def token_of(run: OneRun, step: Step) -> str:
+    """The clientRequestToken: the same for a repeated attempt of the same step, another after it was taken back."""
+    return digest_of([run.digest, run.run_id, step.id, run.progress.of(step.id).attempts])[-64:]
+
+
+def intention(effect: Effect) -> dict[str, Any]:
+    """What is about to be sent, for the journal. It holds names and groups, no secret."""
+    document = {key: value for key, value in asdict(effect).items() if key != "before"}
+    return {"kind": effect.kind, **_plain(document)}
+
+
+def _plain(document: dict[str, Any]) -> dict[str, Any]:
+    return {key: list(value) if isinstance(value, tuple) else value for key, value in document.items()}
+
+
+def entry_document(entry: AccessEntry | None) -> dict[str, Any] | None:
+    """What was read back, without its times."""
+    if entry is None:
+        return None
+    return {
+        "type": entry.type,
+        "username": entry.username,
+        "kubernetesGroups": list(entry.kubernetes_groups),
+        "accessPolicies": [p.policy_arn for p in entry.access_policies],
+    }
+
+
+def send(run: OneRun, effect: Effect, *, token: str) -> None:
+    """One write to EKS. An entry that is gone already counts as deleted."""
+    entries = run.ports.entries
+    match effect:
+        case CreateEntry():
+            entries.create(effect.principal_arn, effect.entry, tags=tags_of(run, effect), token=token)
+        case UpdateEntry():
+            entries.update(effect.principal_arn, effect.entry, token=token)
+        case DeleteEntry():
+            _gone_is_fine(lambda: entries.delete(effect.principal_arn), "entry-not-found")
+        case AssociatePolicy():
+            entries.associate(effect.principal_arn, effect.policy)
+        case DisassociatePolicy():
+            arn = effect.policy.policy_arn
+            _gone_is_fine(
+                lambda: entries.disassociate(effect.principal_arn, arn), "policy-not-found", "entry-not-found"
+            )
+        case EnableEntries() | AwaitEntry() | CreateBridge() | CreateBinding() | RemoveBridge() | Prove():
+            raise AssertionError(f"{effect.kind} is no write of an entry")
+        case _:
+            assert_never(effect)
+
+
+def tags_of(run: OneRun, effect: CreateEntry) -> dict[str, str]:
+    """By these a run from another folder knows what was made, by which run, and what it is meant to become."""
+    final = final_spec(run.plan, effect.principal_arn) or effect.entry
+    return {PLAN_TAG: run.digest, RUN_TAG: run.run_id, ENTRY_TAG: digest_of(asdict(final))}
+
+
+def final_spec(plan: Plan, arn: str) -> EntrySpec | None:
+    """What the plan means an entry to be in the end."""
+    return next((p.entry for p in plan.principals if p.principal_arn == arn), None)
+
+
+def read_back(run: OneRun, step: Step) -> AccessEntry | None:
+    """The entry once it is shown as the step made it. Raises ``Failed("not-shown")`` when it is not within a minute."""
+    arn = step.principal_arn or ""
+    at = run.situation()
+    lane = at.lanes[at.lane_of[step.id]]
+    wanted = lane_states(lane, run.run_id)[lane.index(step) + 1]
+    return _until_shown(run, arn, lambda entry: matches(wanted, entry, run.digest))
+
+
+def _until_shown(run: OneRun, arn: str, fits: Any) -> AccessEntry | None:  # noqa: ANN401 - a predicate
+    deadline = run.now() + READ_BACK
+    while True:
+        entry = run.ports.entries.describe(arn)
+        run.see_entry(arn, entry)
+        if fits(entry):
+            return entry
+        if run.now() >= deadline:
+            raise Failed(
+                "not-shown",
+                f"EKS took the change of {arn} but does not show it.",
+                why=f"It was looked for during {int(READ_BACK.total_seconds())} seconds.",
+                remedy="The same command goes on from here: it looks again before it does anything.",
+            )
+        run.ports.clock.sleep(POLL)
+
+
+def _enable(run: OneRun, step: Step, effect: EnableEntries) -> None:
+    if run.progress.of(step.id).status == "pending":
+        run.ports.approver.confirm(
+            f"Switch cluster {run.plan.cluster.name} from {effect.mode_from} to {effect.mode_to}? "
+            "This is one-way, and EKS at once makes entries for the creator, managed node groups and Fargate."
+        )
+    run.record(step.id, "intended", intention(effect))
+    run.see(mode=None)
+    try:
+        update_id = run.ports.mode.switch(effect.mode_to, token=token_of(run, step))
+    except MigratorError as error:
+        if error.code in LOOK_AGAIN:
+            run.ports.clock.sleep(POLL)
+            return  # whether it began is settled by looking
+        raise
+    run.record(step.id, "sent", {"updateId": update_id})
+
+
+# After these the switch may have begun, or something else runs: look, never send again on their account.
+LOOK_AGAIN = frozenset({"update-in-progress", "unsupported-change", "aws-no-answer", "aws-server-error"})
+
+
+def _bind(run: OneRun, step: Step, effect: CreateBridge | CreateBinding) -> None:
+    wanted = binding_object(effect, plan_digest=run.digest, run=run.run_id)
+    run.record(step.id, "intended", {"kind": effect.kind, "binding": binding_key(effect), "group": effect.group})
+    run.ports.rbac.apply_binding(wanted)
+    run.forget(Look("binding", binding_key(effect)))
+    run.record(step.id, "done", {"binding": binding_key(effect), "group": effect.group})
+
+
+def _unbind(run: OneRun, effect: CreateBridge | CreateBinding | RemoveBridge) -> None:
+    namespace = None if isinstance(effect, CreateBridge) else effect.namespace
+    run.ports.rbac.delete_binding(effect.binding_name, namespace)
+    run.forget(Look("binding", binding_key(effect)))
+
+
+def take_back(run: OneRun, action: Undo) -> None:
+    """Take one step back by its stored undo, journaled before and after."""
+    step = action.step
+    if action.gone:
+        run.record(step.id, "undone", {"found": "not there"})
+        return
+    run.record(step.id, "undoing", {"kind": step.effect.kind})
+    match rendered(step.effect, run.run_id), step.undo:
+        case (CreateBridge() | CreateBinding() as binding, _):
+            _unbind(run, binding)
+        case (_, None):
+            raise AssertionError(f"step {step.id} has no way back")
+        case (_, undo):
+            run.take_turn()
+            send(run, rendered(undo, run.run_id), token=token_of(run, step))
+            _read_back_undone(run, step)
+    run.record(step.id, "undone", {"kind": step.effect.kind})
+
+
+def _read_back_undone(run: OneRun, step: Step) -> None:
+    at = run.situation()
+    lane = at.lanes[at.lane_of[step.id]]
+    wanted = lane_states(lane, run.run_id)[lane.index(step)]
+    _until_shown(run, step.principal_arn or "", lambda entry: matches(wanted, entry, run.digest))
+
+
+def _gone_is_fine(call: Any, *codes: str) -> None:  # noqa: ANN401 - a call without arguments
+    try:
+        call()
+    except MigratorError as error:
+        if error.code not in codes:
+            raise

@@ -1,0 +1,148 @@
+"""One run of one plan: the journal it writes and what it has seen, shared by the lanes that go side by side."""
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from migrator.decide.next_action import Look, Observed, Situation, Wish, situation
+from migrator.decide.progress import Progress, advance
+from migrator.decide.rate import full_bucket, take
+from migrator.model.access_entry import AccessEntry
+from migrator.model.decision import Acceptance
+from migrator.model.journal import Event
+from migrator.model.plan import Plan
+from migrator.ports import (
+    AccessEntries,
+    Approver,
+    AuthMode,
+    Clock,
+    ConfigMaps,
+    Events,
+    Rbac,
+    Reviewers,
+    StateStore,
+    TaskRunner,
+)
+
+_FIELDS = {"update": "updates", "entry": "entries", "binding": "bindings", "row": "rows"}
+
+
+@dataclass(frozen=True, slots=True)
+class StepPorts:
+    """What executing steps needs of the world."""
+
+    entries: AccessEntries
+    mode: AuthMode
+    config_maps: ConfigMaps
+    rbac: Rbac
+    reviewers: Reviewers
+    store: StateStore
+    clock: Clock
+    approver: Approver
+    events: Events
+    tasks: TaskRunner
+
+
+class OneRun:
+    """Progress and observations of a run. Everything that changes here changes under one lock."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        ports: StepPorts,
+        wish: Wish,
+        progress: Progress,
+        observed: Observed,
+        *,
+        waived_proofs: Mapping[str, Acceptance] | None = None,
+        max_rate: float | None = None,
+        row_gives_before: Callable[[str], bool] | None = None,
+    ) -> None:
+        self.plan = plan
+        self.ports = ports
+        self.waived_proofs = dict(waived_proofs or {})
+        self._row_gives_before = row_gives_before or (lambda _arn: False)
+        self._lock = threading.RLock()
+        self._situation = situation(plan, progress, observed, wish)
+        self._bucket = full_bucket(max_rate, observed.now) if max_rate else None
+
+    @property
+    def progress(self) -> Progress:
+        """What the journal says."""
+        return self._situation.progress
+
+    @property
+    def run_id(self) -> str:
+        """The run's id."""
+        return self._situation.run
+
+    @property
+    def digest(self) -> str:
+        """The plan's digest."""
+        return self._situation.wish.plan_digest
+
+    def situation(self) -> Situation:
+        """Everything known, with the clock read now."""
+        with self._lock:
+            now = self.ports.clock.now()
+            return replace(self._situation, observed=replace(self._situation.observed, now=now))
+
+    def record(self, step: str | None, event: Event, effect: Mapping[str, Any]) -> None:
+        """Write to the journal, on disk before this returns, and fold it into the progress."""
+        with self._lock:
+            record = self.ports.store.append_record(step, event, effect, self.ports.clock.now())
+            progress = advance(self._situation.progress, self._situation.lanes, record)
+            self._situation = replace(self._situation, progress=progress)
+
+    def see(self, **changes: Any) -> None:  # noqa: ANN401 - fields of Observed
+        """Replace fields of the observation."""
+        with self._lock:
+            self._situation = replace(self._situation, observed=replace(self._situation.observed, **changes))
+
+    def see_entry(self, arn: str, entry: AccessEntry | None) -> None:
+        """An entry as it is now."""
+        self._keep("entries", arn, entry)
+
+    def forget(self, what: Look) -> None:
+        """What was known no longer counts: look again before the next decision."""
+        with self._lock:
+            name = _FIELDS[what.subject]
+            known = getattr(self._situation.observed, name)
+            self.see(**{name: {key: value for key, value in known.items() if key != what.name}})
+
+    def _keep(self, name: str, key: str, value: object) -> None:
+        with self._lock:
+            self.see(**{name: {**getattr(self._situation.observed, name), key: value}})
+
+    def look(self, what: Look) -> None:
+        """Read what a decision asks for."""
+        ports = self.ports
+        match what.subject:
+            case "cluster":
+                mode, status = ports.mode.read()
+                self.see(mode=mode, cluster_status=status)
+            case "update":
+                status, errors = ports.mode.update_status(what.name)
+                self._keep("updates", what.name, (status, tuple(errors)))
+            case "entry":
+                self.see_entry(what.name, ports.entries.describe(what.name))
+            case "binding":
+                namespace, _, name = what.name.partition("/")
+                self._keep("bindings", what.name, ports.rbac.read_binding(name, namespace or None))
+            case "row":
+                self._keep("rows", what.name, self._row_gives_before(what.name))
+
+    def take_turn(self) -> None:
+        """Wait until the rate lets one more write be sent."""
+        if self._bucket is None:
+            return
+        with self._lock:
+            self._bucket, wait = take(self._bucket, self.ports.clock.now())
+        if wait > timedelta(0):
+            self.ports.clock.sleep(wait)
+
+    def now(self) -> datetime:
+        """The clock, read now."""
+        return self.ports.clock.now()

@@ -1,0 +1,168 @@
+"""Show who a principal is to the cluster, by logging in as it, and to what that can be attributed.
+
+A proof after a write is asked for with fresh tokens until it holds twice in a row or 120 seconds have passed: a new
+entry takes up to 30 seconds to reach the authenticator. Whoever cannot be logged in as gets the best other class,
+recorded as what it is.
+"""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import timedelta
+
+from migrator.decide.compare_subject import compare_subject, policy_probe
+from migrator.decide.entry_states import default_username
+from migrator.decide.verdicts import state_digest
+from migrator.errors import MigratorError
+from migrator.model.access_entry import AccessEntry, AssociatedPolicy
+from migrator.model.canonical import canonical_bytes
+from migrator.model.evidence import (
+    PROOF_CLASSES,
+    Attribution,
+    Evidence,
+    Probe,
+    ProbeResult,
+    SelfSubject,
+    evidence_to_document,
+)
+from migrator.model.rbac import AccessRequest
+from migrator.model.step import Prove, Step
+from migrator.ports import AccessReviewer
+from migrator.run.one_run import OneRun
+
+PATIENCE = timedelta(seconds=120)
+PAUSE = timedelta(seconds=2)
+IN_A_ROW = 2
+EVIDENCE_FILE = "evidence.jsonl"
+EVERYTHING = AccessRequest(verb="*", api_group="*", resource="*")
+
+
+def prove_step(run: OneRun, step: Step, effect: Prove) -> None:
+    """Prove, record the evidence, and journal the step as done, deferred or refused.
+
+    Raises ``MigratorError`` when the cluster cannot be asked at all: that proves nothing either way.
+    """
+    arn = effect.principal_arn
+    entry = run.situation().observed.entries.get(arn)
+    waiver = run.waived_proofs.get(arn)
+    try:
+        reviewer = run.ports.reviewers.as_principal(arn)
+    except MigratorError as error:
+        if error.code != "cannot-become":
+            raise
+        evidence = _without_login(run, effect, entry, " ".join(filter(None, (error.message, error.why))))
+    else:
+        evidence = _by_login(run, effect, entry, reviewer)
+    if waiver is not None and evidence.proof_class != "live":
+        evidence = replace(evidence, proof_class="attested", how=f"attested by {waiver.by}: {waiver.reason}")
+    run.ports.store.append_line(EVIDENCE_FILE, canonical_bytes(evidence_to_document(evidence)))
+    summary = {"class": evidence.proof_class, "attribution": evidence.attribution, "how": evidence.how}
+    if not evidence.holds:
+        run.record(
+            step.id, "refused", {"code": "proof-failed", "message": "; ".join(_what_differs(evidence)), **summary}
+        )
+    elif evidence.proof_class == "attested" or _enough(evidence, effect):
+        run.record(step.id, "done", summary)
+    else:
+        run.record(step.id, "deferred", {**summary, "why": f"proof of class {effect.proof_class} cannot be had now"})
+
+
+def _enough(evidence: Evidence, effect: Prove) -> bool:
+    return PROOF_CLASSES.index(evidence.proof_class) <= PROOF_CLASSES.index(effect.proof_class)
+
+
+def _what_differs(evidence: Evidence) -> Iterable[str]:
+    yield from evidence.differences
+    for result in evidence.probes:
+        if result.allowed != result.probe.expected:
+            yield f"{result.probe.request.verb} {result.probe.request.resource or result.probe.request.path}: denied"
+
+
+def _without_login(run: OneRun, effect: Prove, entry: AccessEntry | None, why: str) -> Evidence:
+    """Rules evaluated: the entry as read gives, by EKS's own rules, the name and groups that are right."""
+    node = effect.attribution == "node"
+    differences: tuple[str, ...] = ()
+    if entry is None:
+        differences = ("there is no entry",)
+    elif not node:
+        found = SelfSubject(entry.username or default_username(entry.principal_arn), entry.kubernetes_groups)
+        differences = compare_subject(effect.username, effect.groups, found)
+    return Evidence(
+        principal_arn=effect.principal_arn,
+        proof_class="simulated",
+        phase="after",
+        at=run.now().isoformat(),
+        state_digest=state_digest(entry, run.situation().observed.mode),
+        differences=differences,
+        how=f"evaluated from the entry as read back; {why}",
+    )
+
+
+def _by_login(run: OneRun, effect: Prove, entry: AccessEntry | None, reviewer: AccessReviewer) -> Evidence:
+    deadline = run.now() + PATIENCE
+    in_a_row = logins = 0
+    while True:
+        subject = reviewer.who_am_i()
+        logins += 1
+        differences = compare_subject(effect.username, effect.groups, subject)
+        probes = _policy_probes(effect, entry, reviewer) if subject is not None else ()
+        if differences or any(not each.allowed for each in probes):
+            in_a_row = 0
+        else:
+            in_a_row += 1
+        if in_a_row >= IN_A_ROW or run.now() >= deadline:
+            break
+        run.ports.clock.sleep(PAUSE)
+    at = run.now().isoformat()
+    return Evidence(
+        principal_arn=effect.principal_arn,
+        proof_class="live",
+        phase="after",
+        at=at,
+        state_digest=state_digest(entry, run.situation().observed.mode),
+        attribution=_attribution(run.run_id, subject, probes),
+        subject=subject,
+        probes=probes,
+        differences=differences,
+        how=f"logged in {logins} times with fresh tokens, last at {at}",
+    )
+
+
+def _policy_probes(effect: Prove, entry: AccessEntry | None, reviewer: AccessReviewer) -> tuple[ProbeResult, ...]:
+    policies: tuple[AssociatedPolicy, ...] = entry.access_policies if entry and effect.attribution == "policy" else ()
+    requests = [request for request in map(policy_probe, policies) if request is not None]
+    return tuple(ProbeResult(Probe(request, expected=True), *reviewer.can(request)) for request in requests)
+
+
+def _attribution(run_id: str, subject: SelfSubject | None, probes: tuple[ProbeResult, ...]) -> Attribution:
+    if subject is not None and run_id and any(group.endswith(f":{run_id}") for group in subject.groups):
+        return "marker"
+    if any("EKS Access Policy" in each.reason for each in probes):
+        return "policy"
+    return "none"
+
+
+def prove_admin(run: OneRun, arn: str) -> str:
+    """Log in as an administrator and ask whether it may do everything; how that was shown, empty when it was not."""
+    try:
+        reviewer = run.ports.reviewers.as_principal(arn)
+    except MigratorError as error:
+        if error.code != "cannot-become":
+            raise
+        return ""
+    subject = reviewer.who_am_i()
+    probes = () if subject is None else (ProbeResult(Probe(EVERYTHING, expected=True), *reviewer.can(EVERYTHING)),)
+    at = run.now().isoformat()
+    evidence = Evidence(
+        principal_arn=arn,
+        proof_class="live",
+        phase="after",
+        at=at,
+        state_digest=state_digest(run.ports.entries.describe(arn), run.situation().observed.mode),
+        attribution=_attribution(run.run_id, subject, probes),
+        subject=subject,
+        probes=probes,
+        differences=() if subject is not None else ("the login was refused",),
+        how=f"logged in at {at}, as an administrator besides the operator",
+    )
+    run.ports.store.append_line(EVIDENCE_FILE, canonical_bytes(evidence_to_document(evidence)))
+    return f"{arn} (live)" if evidence.holds else ""
