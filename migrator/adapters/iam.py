@@ -48,7 +48,9 @@ class IamPrincipals:
 
         def listing(method: str, key: str) -> list[Raw] | None:
             try:
-                return session.pages("iam", method, key, subject=f"account {account}")
+                return session.pages(
+                    "iam", method, key, subject=f"account {account}", PaginationConfig={"PageSize": 1000}
+                )
             except MigratorError as error:
                 if error.code == "iam-denied":
                     return None

@@ -1,0 +1,207 @@
+"""Reads everything that a plan depends on, side by side, into one document of raw API shapes.
+
+Without the cluster, aws-auth and the access entries there is nothing to plan from: a missing permission there is an
+error that names it. Any other list that may not be read is left out, which says "unknown" and never "empty", and
+``unread`` says why. IAM is listed per account when many principals are asked for, and asked one by one for few.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime, timezone
+from typing import Any
+
+from migrator.decide.group_references import references_in
+from migrator.decide.read_aws_auth import read_aws_auth
+from migrator.errors import MigratorError
+from migrator.model.files.snapshot import FORMAT
+from migrator.model.principal import Arn, parse_arn
+from migrator.ports import ClusterReader, ConfigMaps, Events, Principals, Raw, Rbac, TaskRunner
+
+LIST_FROM = 8  # principals of one account: from here on listing the account costs fewer calls than asking one by one
+_NOT_ALLOWED = frozenset({"iam-denied", "kubernetes-denied", "sdk-too-old", "region-disabled", "account-unreadable"})
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotPorts:
+    """What taking a snapshot needs of the world."""
+
+    cluster: ClusterReader
+    config_maps: ConfigMaps
+    rbac: Rbac
+    principals: Principals
+    tasks: TaskRunner
+    events: Events
+
+
+@dataclass(frozen=True, slots=True)
+class _Denied:
+    """A list that may not be read."""
+
+    error: MigratorError
+
+
+def take_snapshot(ports: SnapshotPorts, *, now: datetime, described: Raw | None = None) -> dict[str, Any]:
+    """The snapshot document (``migrator/snapshot/v1``).
+
+    ``described`` is DescribeCluster's answer where the caller has just read it. ``unread`` in the document is a
+    list of ``{what, code, message, remedy}``. Raises :class:`MigratorError` when something essential cannot be
+    read: ``cluster-not-found``, ``iam-denied``, ``api-server-unreachable``, ``kubernetes-denied``.
+    """
+    found = _read_cluster(ports, described)
+    unread = _pop_unread(found)
+    document: dict[str, Any] = {
+        "format": FORMAT,
+        "takenAt": now.astimezone(timezone.utc).isoformat(timespec="seconds").replace("+00:00", "Z"),
+        "creator": None,
+        "usage": None,
+        **found,
+    }
+    _add_node_roles(ports, document, unread)
+    document["iam"] = _read_iam(ports, document, unread)
+    for item in unread:
+        ports.events.say("warn", f"{item['what']} is not known: {item['message']}")
+    if unread:
+        document["unread"] = unread
+    return document
+
+
+def _read_cluster(ports: SnapshotPorts, described: Raw | None) -> dict[str, Any]:
+    """Everything that depends on nothing else, at the same time. Values are :class:`_Denied` where not allowed."""
+    cluster, rbac = ports.cluster, ports.rbac
+    essential: dict[str, Callable[[], Any]] = {
+        "callerIdentity": cluster.caller_identity,
+        "configMap": ports.config_maps.read,
+        "accessEntries": cluster.list_access_entries,
+    }
+    if described is None:
+        essential["cluster"] = cluster.describe_cluster
+    optional: dict[str, Callable[[], Any]] = {
+        "callerChain": lambda: list(cluster.caller_chain()),
+        "accessPolicies": cluster.list_access_policies,
+        "nodegroups": cluster.list_nodegroups,
+        "fargateProfiles": cluster.list_fargate_profiles,
+        "capabilities": cluster.list_capabilities,
+        "identityProviderConfigs": cluster.list_identity_provider_configs,
+        "nodes": rbac.list_nodes,
+        "rbac": rbac.read_rbac,
+        "namespaces": rbac.list_namespaces,
+        "groupReferences": lambda: [_reference(one) for one in references_in(rbac.list_group_reference_objects())],
+    }
+    reads = [*essential.items(), *((name, _if_allowed(read)) for name, read in optional.items())]
+    answers = ports.tasks.map(lambda named: named[1](), reads)
+    found = dict(zip((name for name, _ in reads), answers, strict=True))
+    return found if described is None else {**found, "cluster": described}
+
+
+def _if_allowed(read: Callable[[], Any]) -> Callable[[], Any]:
+    def attempt() -> Any:  # noqa: ANN401 - whatever the read gives
+        try:
+            return read()
+        except MigratorError as error:
+            if error.code in _NOT_ALLOWED:
+                return _Denied(error)
+            raise
+
+    return attempt
+
+
+def _reference(reference: Any) -> dict[str, Any]:  # noqa: ANN401 - a GroupReference, in the file's spelling
+    fields = asdict(reference)
+    return {"apiVersion": fields.pop("api_version"), **fields}
+
+
+def _pop_unread(found: dict[str, Any]) -> list[dict[str, str]]:
+    """Take what was not allowed out of ``found``, lists inside ``rbac`` too, and say why."""
+    unread = []
+    for name in [name for name, value in found.items() if isinstance(value, _Denied)]:
+        unread.append(_why(name, found.pop(name).error))
+    partly = found.get("rbac", {}).pop("unread", {}) if "rbac" in found else {}
+    unread += [{"what": f"rbac.{name}", "remedy": "", **reason} for name, reason in partly.items()]
+    return unread
+
+
+def _why(what: str, error: MigratorError) -> dict[str, str]:
+    return {"what": what, "code": error.code, "message": error.message, "remedy": error.remedy}
+
+
+def _add_node_roles(ports: SnapshotPorts, document: dict[str, Any], unread: list[dict[str, str]]) -> None:
+    """``roleArn`` for nodes on EC2: provider id (``aws:///zone/i-…``) -> instance -> instance profile -> role."""
+    nodes = document.get("nodes") or []
+    instances = {node["name"]: node["providerID"].rpartition("/")[2] for node in nodes}
+    wanted = sorted({instance for instance in instances.values() if instance.startswith("i-")})
+    if not wanted:
+        return
+    try:
+        roles = ports.principals.roles_of_instances(wanted)
+    except MigratorError as error:
+        if error.code not in _NOT_ALLOWED:
+            raise
+        unread.append(_why("nodes.roleArn", error))
+        return
+    document["nodes"] = [
+        {**node, "roleArn": roles[instances[node["name"]]]} if instances[node["name"]] in roles else dict(node)
+        for node in nodes
+    ]
+
+
+def _read_iam(ports: SnapshotPorts, document: Mapping[str, Any], unread: list[dict[str, str]]) -> dict[str, Any]:
+    accounts: dict[str, set[str]] = {}
+    for arn in filter(None, map(_readable, _principals_of(document))):
+        accounts.setdefault(arn.account, set()).add(str(arn.pathless if arn.kind == "role" else arn))
+    order = sorted(accounts)
+    read = ports.tasks.map(lambda account: _read_account(ports, account, sorted(accounts[account])), order)
+    principals: dict[str, Raw] = {}
+    accounts_read = []
+    for account, (items, roles, users, denied) in zip(order, read, strict=True):
+        principals.update((item["arn"], item) for item in items)
+        accounts_read.append({"account": account, "roles": roles, "users": users})
+        if denied is not None:
+            unread.append(_why(f"iam.principals of {account}", denied))
+    return {"principals": [principals[arn] for arn in sorted(principals)], "accountsRead": accounts_read}
+
+
+def _principals_of(document: Mapping[str, Any]) -> Iterable[str]:
+    """Everybody whom decisions may be about: rows, entries, node groups, Fargate profiles, live nodes."""
+    data = (document["configMap"] or {}).get("data") or {}
+    yield from (row.arn for row in read_aws_auth(data).rows)
+    yield from (entry["principalArn"] for entry in document["accessEntries"] or ())
+    for key, field in (("nodegroups", "nodeRole"), ("fargateProfiles", "podExecutionRoleArn"), ("nodes", "roleArn")):
+        yield from (item[field] for item in document.get(key) or () if item.get(field))
+
+
+def _readable(text: str) -> Arn | None:
+    """The ARN of a role or user in an account; service-linked roles are EKS's own affair."""
+    arn = parse_arn(text) or parse_arn(text.lower())
+    if arn is None or arn.kind not in ("role", "user") or not (arn.account.isdigit() and len(arn.account) == 12):
+        return None
+    return arn
+
+
+def _read_account(
+    ports: SnapshotPorts, account: str, arns: list[str]
+) -> tuple[list[Raw], bool, bool, MigratorError | None]:
+    """``(items, roles complete, users complete, what was not allowed)`` of one account.
+
+    A principal that a single read does not find is looked for in a listing: only that tells absence for sure,
+    because names are compared without case where principals are made, and with case where they are read.
+    """
+    denied: MigratorError | None = None
+    found: list[Raw] = []
+    if len(arns) < LIST_FROM:
+        answers = ports.tasks.map(lambda arn: _if_allowed(lambda: ports.principals.get(arn))(), arns)
+        found = [item for arn, item in zip(arns, answers, strict=True) if _is_meant(arn, item)]
+        denied = next((answer.error for answer in answers if isinstance(answer, _Denied)), None)
+        if len(found) == len(arns):
+            return found, False, False, None
+    items, roles, users = ports.principals.list_account(account)
+    if roles and users:
+        denied = None
+    return [*found, *items], roles, users, denied
+
+
+def _is_meant(arn: str, item: Any) -> bool:  # noqa: ANN401 - what a single read gave
+    """Whether IAM's answer is the principal that was asked for: a user's path is part of who it is."""
+    if not isinstance(item, Mapping):
+        return False
+    given = parse_arn(item["arn"])
+    return given is not None and (given.kind != "user" or item["arn"].lower() == arn.lower())
