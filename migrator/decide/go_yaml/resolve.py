@@ -1,0 +1,170 @@
+"""The YAML 1.1 type of a scalar, as go-yaml v2 resolves it (``resolve.go``).
+
+``yes``, ``off`` and ``y`` are booleans, ``0123`` is octal, ``1e3`` a float, ``004217`` a number and no text; dates
+stay text, because go-yaml hands them over as text for backward compatibility.
+"""
+
+import base64
+import math
+import re
+from typing import Final, Literal, NamedTuple, TypeAlias
+
+_PREFIX: Final = "tag:yaml.org,2002:"
+STR_TAG: Final = f"{_PREFIX}str"
+BOOL_TAG: Final = f"{_PREFIX}bool"
+INT_TAG: Final = f"{_PREFIX}int"
+FLOAT_TAG: Final = f"{_PREFIX}float"
+NULL_TAG: Final = f"{_PREFIX}null"
+TIMESTAMP_TAG: Final = f"{_PREFIX}timestamp"
+BINARY_TAG: Final = f"{_PREFIX}binary"
+MERGE_TAG: Final = f"{_PREFIX}merge"
+
+_RESOLVED_TAGS: Final = frozenset({STR_TAG, BOOL_TAG, INT_TAG, FLOAT_TAG, NULL_TAG, TIMESTAMP_TAG})
+
+
+class NotText(NamedTuple):
+    """A scalar that is no string: in a place that wants one, Go leaves the zero value."""
+
+    kind: Literal["bool", "int", "uint", "float"]
+    value: bool | int | float
+
+    @property
+    def jsonable(self) -> bool:
+        """JSON knows neither NaN nor infinities: Go refuses the whole text."""
+        return self.kind != "float" or math.isfinite(self.value)
+
+
+ScalarValue: TypeAlias = None | str | NotText
+
+
+class CannotDecodeError(ValueError):
+    """An explicit tag that the text does not fit: go-yaml gives the whole document up."""
+
+
+class NotCertainError(ValueError):
+    """Versions of go-yaml differ on this scalar."""
+
+
+_WORDS: Final[dict[str, ScalarValue]] = {
+    "": None,
+    **dict.fromkeys(("~", "null", "Null", "NULL")),
+    **dict.fromkeys(("y", "Y", "yes", "Yes", "YES", "true", "True", "TRUE", "on", "On", "ON"), NotText("bool", True)),
+    **dict.fromkeys(
+        ("n", "N", "no", "No", "NO", "false", "False", "FALSE", "off", "Off", "OFF"), NotText("bool", False)
+    ),
+    **dict.fromkeys((".nan", ".NaN", ".NAN"), NotText("float", math.nan)),
+    **dict.fromkeys((".inf", ".Inf", ".INF", "+.inf", "+.Inf", "+.INF"), NotText("float", math.inf)),
+    **dict.fromkeys(("-.inf", "-.Inf", "-.INF"), NotText("float", -math.inf)),
+}
+# Only texts that start with one of these are looked at; everything else is a string at once.
+_WORD_STARTS: Final = frozenset("yYnNtTfFoO~")
+_NUMBER_STARTS: Final = frozenset("+-0123456789")
+
+# strconv.ParseInt with base 0, after underscores were taken out; strconv.ParseFloat of what yamlStyleFloat lets by.
+_INTEGER = re.compile(r"[+-]?(?:0[bB][01]+|0[oO][0-7]+|0[xX][0-9a-fA-F]+|0[0-7]*|[1-9][0-9]*)")
+_SIGNED_BINARY = re.compile(r"0b([+-][01]+)")
+_FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
+_DATE = re.compile(r"[0-9]{4}-(0?[1-9]|1[0-2])-(0?[1-9]|1[0-9]|2[0-8])")
+_BASE64 = re.compile(r"[A-Za-z0-9+/]*={0,2}")
+_BASES: Final = {"0b": 2, "0o": 8, "0x": 16}
+
+
+def resolve(tag: str, text: str) -> ScalarValue:
+    """The value of a plain or tagged scalar. ``tag`` is ``""`` for none, else in full (``tag:yaml.org,2002:int``).
+
+    Raises CannotDecodeError where go-yaml gives up, NotCertainError where its versions differ.
+    """
+    if not tag:
+        return _resolve_plain(text)
+    if tag == BINARY_TAG:
+        return _decode_binary(text)
+    if tag == STR_TAG or tag not in _RESOLVED_TAGS:
+        return text
+    if tag == TIMESTAMP_TAG:
+        return _timestamp(text)
+    value = _resolve_plain(text)
+    if tag == FLOAT_TAG and isinstance(value, NotText) and value.kind == "int":
+        return NotText("float", float(value.value))
+    if _tag_of(value) != tag:
+        raise CannotDecodeError(f"cannot decode {text[:40]!r} as {tag.replace(_PREFIX, '!!')}")
+    return value
+
+
+def _tag_of(value: ScalarValue) -> str:
+    if value is None:
+        return NULL_TAG
+    if isinstance(value, str):
+        return STR_TAG
+    return {"bool": BOOL_TAG, "int": INT_TAG, "uint": INT_TAG, "float": FLOAT_TAG}[value.kind]
+
+
+def _resolve_plain(text: str) -> ScalarValue:
+    first = text[:1]
+    if not first or first in _WORD_STARTS:
+        return _WORDS.get(text, text)
+    if first in _NUMBER_STARTS:
+        return _WORDS[text] if text in _WORDS else _number(text)
+    if first == ".":
+        return _WORDS[text] if text in _WORDS else _fraction(text)
+    return text
+
+
+def _number(text: str) -> ScalarValue:
+    plain = text.replace("_", "")
+    if _INTEGER.fullmatch(plain):
+        return _integer(plain)
+    if _FLOAT.fullmatch(plain):
+        return _float(plain, text)
+    binary = _SIGNED_BINARY.fullmatch(plain)
+    if binary and -(2**63) <= (number := int(binary[1], 2)) < 2**63:
+        return NotText("int", number)  # "0b-1": go-yaml cuts the prefix off and parses the rest, sign included
+    return text
+
+
+def _integer(plain: str) -> ScalarValue:
+    digits = plain.lstrip("+-")
+    base = _BASES.get(digits[:2].lower(), 8 if digits.startswith("0") and len(digits) > 1 else 10)
+    bare = digits[2:] if digits[:2].lower() in _BASES else digits
+    number = int(bare, base) if base != 10 or len(bare) <= 40 else 10**40
+    if plain.startswith("-"):
+        number = -number
+    if -(2**63) <= number < 2**63:
+        return NotText("int", number)
+    if plain[0] not in "+-" and number < 2**64:
+        return NotText("uint", number)
+    if _FLOAT.fullmatch(plain):
+        return _float(plain, plain)
+    raise NotCertainError(f"the number {plain[:40]} is out of every range")
+
+
+def _float(plain: str, text: str) -> ScalarValue:
+    number = float(plain)
+    if math.isfinite(number):
+        return NotText("float", number)
+    if plain.lstrip("+-").isdigit():
+        raise NotCertainError("a number of more than 300 digits")
+    return text  # out of float64's range: strconv refuses, the text stays a string
+
+
+def _fraction(text: str) -> ScalarValue:
+    if "_" in text and _FLOAT.fullmatch(text.replace("_", "")):
+        raise NotCertainError(f"underscores in {text[:40]}")
+    return _float(text, text) if _FLOAT.fullmatch(text) else text
+
+
+def _timestamp(text: str) -> str:
+    if _DATE.fullmatch(text):
+        return text
+    if not re.match(r"[0-9]{4}-", text):
+        raise CannotDecodeError(f"cannot decode {text[:40]!r} as !!timestamp")
+    raise NotCertainError("an explicit !!timestamp")
+
+
+def _decode_binary(text: str) -> str:
+    packed = text.replace("\r", "").replace("\n", "")
+    if len(packed) % 4 or not _BASE64.fullmatch(packed):
+        raise CannotDecodeError("!!binary value contains invalid base64 data")
+    try:
+        return base64.b64decode(packed).decode()
+    except UnicodeDecodeError:
+        raise NotCertainError("a !!binary value that is no text") from None

@@ -1,0 +1,23 @@
+"""Go's notion of equal text: ``strings.ToLower``, ``strings.EqualFold`` and the field names of ``encoding/json``."""
+
+
+def to_lower(text: str) -> str:
+    """``strings.ToLower``: rune by rune, so one character never becomes two and no sigma is final."""
+    if text.isascii():
+        return text.lower()
+    return "".join(char.lower() if len(char.lower()) == 1 else char.lower()[0] for char in text)
+
+
+def fold(text: str) -> str:
+    """Equal for two texts exactly when ``strings.EqualFold`` holds (ASCII on at least one side).
+
+    The long s and the Kelvin sign fold to ASCII letters although lower-casing leaves the first alone.
+    """
+    if text.isascii():
+        return text.lower()
+    return to_lower(text.replace("\u017f", "s").replace("\u212a", "k"))
+
+
+def fold_key(name: str) -> str:
+    """The form under which ``encoding/json`` looks a field up when no name is equal byte by byte."""
+    return fold(name)
