@@ -20,7 +20,7 @@ FaultKind: TypeAlias = Literal[
     "stale-read",  # a read answers from the state `seconds` of lab time ago
     "partial-page",  # a list answers at most `page_size` items and a token
     "expired-credentials",  # the token included in the request is expired
-    "update-fails",  # the cluster update that this call starts ends Failed
+    "update-fails",  # the cluster update that this call starts ends as `outcome`
 ]
 
 
@@ -38,9 +38,10 @@ class Fault:
     status: int = 500
     retry_after: int | None = None
     page_size: int = 1
+    outcome: Literal["Failed", "Cancelled"] = "Failed"
     seen: int = 0
     struck: int = 0
-    _random: random.Random = field(default_factory=random.Random, repr=False)
+    _random: random.Random = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         if self.kind not in get_args(FaultKind):

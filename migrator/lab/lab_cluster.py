@@ -15,7 +15,7 @@ from migrator.lab.log_store import LogStore
 from migrator.model.access_entry import SERVICE_LINKED_MARK, AccessScope, AuthenticationMode, EntryType
 
 UpdateStatus: TypeAlias = Literal["InProgress", "Failed", "Cancelled", "Successful"]
-ALWAYS = timedelta(0)
+LOG_TYPES = ("api", "audit", "authenticator", "controllerManager", "scheduler")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +79,7 @@ class LabUpdate:
     outcome: UpdateStatus = "Successful"
     mode: AuthenticationMode | None = None
     vpc_config: Mapping[str, Any] | None = None
+    log_types: tuple[str, ...] | None = None
     errors: tuple[tuple[str, str], ...] = ()
     token: str | None = None
 
@@ -122,6 +123,8 @@ class LabCluster:
     propagation: timedelta = timedelta(seconds=2)
     update_duration: timedelta = timedelta(seconds=3)
     status_override: str | None = None
+    # Which entries EKS makes by itself; a world can leave some out, as EKS has been seen to do with Fargate.
+    automatic: frozenset[str] = frozenset({"creator", "nodegroups", "fargate", "service-linked"})
     listeners: list[Callable[[], None]] = field(default_factory=list)  # after every change, lock held: drop caches
 
     @property
@@ -155,6 +158,13 @@ class LabCluster:
         """What the authenticator and the authorizer see at a moment."""
         return list(self._versions(lambda version: version.effective_from <= at).values())
 
+    def entry(self, principal_arn: str, at: datetime) -> LabEntry | None:
+        """One entry as the API shows it at a moment."""
+        for version in reversed(self.history.get(principal_arn, [])):
+            if version.written_at <= at:
+                return version.entry
+        return None
+
     def _versions(self, counts: Callable[[EntryVersion], bool]) -> dict[str, LabEntry]:
         found: dict[str, LabEntry] = {}
         for principal_arn, versions in self.history.items():
@@ -170,6 +180,41 @@ class LabCluster:
         moments = {version.effective_from for versions in self.history.values() for version in versions}
         moments |= {update.done_at for update in self.updates}
         return sorted(moment for moment in moments if moment > after)
+
+    def vpc_config_at(self, at: datetime) -> dict[str, Any]:
+        """``resourcesVpcConfig`` at a moment: who may reach the endpoint, after the updates that have ended."""
+        config: dict[str, Any] = {
+            "subnetIds": ["subnet-0a1b2c3d4e5f60001", "subnet-0a1b2c3d4e5f60002"],
+            "securityGroupIds": [],
+            "clusterSecurityGroupId": "sg-0a1b2c3d4e5f60001",
+            "vpcId": "vpc-0a1b2c3d4e5f60001",
+            "endpointPublicAccess": True,
+            "endpointPrivateAccess": False,
+            "publicAccessCidrs": ["0.0.0.0/0"],
+            **self.vpc_config,
+        }
+        for update in self.updates:
+            if update.vpc_config is not None and update.succeeded(at):
+                config.update(update.vpc_config)
+        return config
+
+    def log_types_at(self, at: datetime) -> tuple[str, ...]:
+        """Control-plane log types that are on at a moment."""
+        types = self.log_types
+        for update in self.updates:
+            if update.log_types is not None and update.succeeded(at):
+                types = update.log_types
+        return types
+
+    def logging_at(self, at: datetime) -> list[dict[str, Any]]:
+        """``clusterLogging`` of DescribeCluster."""
+        on = self.log_types_at(at)
+        off = [kind for kind in LOG_TYPES if kind not in on]
+        shown = [
+            {"types": [kind for kind in LOG_TYPES if kind in on], "enabled": True},
+            {"types": off, "enabled": False},
+        ]
+        return [setup for setup in shown if setup["types"]]
 
     # Changes.
 

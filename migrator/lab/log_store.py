@@ -23,6 +23,7 @@ class LogStore:
         self._lines: list[LogLine] = []
         self._lock = threading.Lock()
         self._next = 0
+        self.stored_bytes = 0
 
     def __len__(self) -> int:
         return len(self._lines)
@@ -32,6 +33,7 @@ class LogStore:
         with self._lock:
             line = LogLine(int(at.timestamp() * 1000), stream, message, self._next)
             self._next += 1
+            self.stored_bytes += len(message) + 26
             if self._lines and line.timestamp < self._lines[-1].timestamp:
                 bisect.insort(self._lines, line)
             else:

@@ -6,9 +6,10 @@ this module holds what is so, not what is allowed.
 
 import secrets
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 from migrator.lab.clock import LabClock
 from migrator.lab.effects import EffectLog
@@ -65,6 +66,10 @@ class World:
     credentials: dict[str, Credential] = field(default_factory=dict)
     endpoint: str | None = None  # URL of the AWS side once it is served: tokens are presigned for it
     sequence: int = 0
+    # Opens a cluster's HTTPS endpoint, given by whoever serves the Kubernetes side: (URL, CA certificate in PEM).
+    open_endpoint: Callable[[LabCluster], tuple[str, bytes]] | None = None
+    # Further operations of the control API, by name: the Kubernetes side adds its own.
+    controls: dict[str, Callable[[Mapping[str, Any]], Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.effects = EffectLog(self.clock, self.lock)
@@ -95,6 +100,13 @@ class World:
         if len(found) != 1:
             raise KeyError(f"{len(found)} clusters are named {name}")
         return found[0]
+
+    def endpoint_of(self, cluster: LabCluster) -> tuple[str, bytes]:
+        """The cluster's endpoint and CA; opened when first asked for. Without a Kubernetes side nobody listens."""
+        if cluster.endpoint_url is None or cluster.ca_pem is None:
+            opened = self.open_endpoint(cluster) if self.open_endpoint else ("https://127.0.0.1:9", b"")
+            cluster.endpoint_url, cluster.ca_pem = opened
+        return cluster.endpoint_url, cluster.ca_pem
 
     # Principals and credentials.
 

@@ -1,0 +1,114 @@
+"""What a shell, a test or the command line needs to use a running lab, read from its directory."""
+
+import http.client
+import json
+from collections.abc import Mapping, MutableMapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from migrator.errors import Failed
+from migrator.lab.control_api import PREFIX, TOKEN_HEADER
+from migrator.lab.server import STATE_FILE
+
+# Whatever else could send boto3 somewhere else than to the lab.
+UNSET_VARIABLES = (
+    "AWS_PROFILE",
+    "AWS_DEFAULT_PROFILE",
+    "AWS_SESSION_TOKEN",
+    "AWS_SECURITY_TOKEN",
+    "AWS_ROLE_ARN",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    "AWS_CA_BUNDLE",
+    "REQUESTS_CA_BUNDLE",
+    "SSL_CERT_FILE",
+    "AWS_ENDPOINT_URL_EKS",
+    "AWS_ENDPOINT_URL_STS",
+    "AWS_ENDPOINT_URL_IAM",
+    "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
+    "AWS_USE_FIPS_ENDPOINT",
+    "AWS_USE_DUALSTACK_ENDPOINT",
+    "HTTP_PROXY",
+    "http_proxy",
+)
+
+
+def lab_state(directory: Path) -> dict[str, Any]:
+    """The state file of a running lab. Raises ``lab-not-running``."""
+    try:
+        state = json.loads((directory / STATE_FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise Failed(
+            "lab-not-running",
+            f"no lab runs in {directory}",
+            why=type(error).__name__,
+            remedy="start one with: migrate lab up --detach",
+        ) from error
+    result: dict[str, Any] = state
+    return result
+
+
+def lab_environment(directory: Path) -> dict[str, str]:
+    """Variables that make boto3, the AWS CLI and this tool use the lab as its operator.
+
+    Take :data:`UNSET_VARIABLES` away first; a session token, where the operator has one, is in the result.
+    """
+    state = lab_state(directory)
+    environment = {
+        "AWS_ENDPOINT_URL": state["endpoint"],
+        "AWS_REGION": state["region"],
+        "AWS_DEFAULT_REGION": state["region"],
+        "AWS_SHARED_CREDENTIALS_FILE": state["credentialsFile"],
+        "AWS_CONFIG_FILE": state["configFile"],
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "NO_PROXY": "127.0.0.1,localhost",
+        "no_proxy": "127.0.0.1,localhost",
+        "MIGRATE_CLOCK_URL": state["endpoint"] + PREFIX + "clock",
+    }
+    if state.get("operator"):
+        environment |= _variables(credentials_of(directory, state["operator"]))
+    return environment
+
+
+def credentials_of(directory: Path, principal_arn: str) -> dict[str, str]:
+    """``AccessKeyId``, ``SecretAccessKey`` and, for a role, ``SessionToken`` of a principal. Raises ``lab-refused``."""
+    found = control(directory, "POST", "credentials", {"principalArn": principal_arn})
+    return {key: str(value) for key, value in found.items() if value is not None}
+
+
+def _variables(keys: Mapping[str, str]) -> dict[str, str]:
+    names = {
+        "AccessKeyId": "AWS_ACCESS_KEY_ID",
+        "SecretAccessKey": "AWS_SECRET_ACCESS_KEY",
+        "SessionToken": "AWS_SESSION_TOKEN",
+    }
+    return {names[key]: value for key, value in keys.items()}
+
+
+def enter_lab(directory: Path, environment: MutableMapping[str, str]) -> None:
+    """Point ``environment`` (a copy, or ``os.environ``) at the lab."""
+    for name in UNSET_VARIABLES:
+        environment.pop(name, None)
+    environment.update(lab_environment(directory))
+
+
+def control(directory: Path, method: str, name: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Ask the control API: ``control(directory, "POST", "clock", {"advance": 60})``. Raises ``lab-refused``."""
+    state = lab_state(directory)
+    token = Path(state["controlTokenFile"]).read_text(encoding="utf-8")
+    connection = http.client.HTTPConnection(urlsplit(state["endpoint"]).netloc, timeout=30)
+    try:
+        content = None if body is None else json.dumps(body)
+        connection.request(method, PREFIX + name, content, {TOKEN_HEADER: token, "Content-Type": "application/json"})
+        answer = connection.getresponse()
+        document = json.loads(answer.read())
+    except (OSError, ValueError) as error:
+        raise Failed("lab-not-running", f"the lab in {directory} does not answer", why=str(error)) from error
+    finally:
+        connection.close()
+    if answer.status != 200:
+        raise Failed("lab-refused", f"the lab refused {name}", why=str(document.get("error")))
+    result: dict[str, Any] = document
+    return result

@@ -1,0 +1,164 @@
+"""The lab as a process: one AWS port, one TLS port a cluster, a directory with how to reach them.
+
+``python -m migrator.lab.server --world FILE --directory DIR`` runs it until SIGTERM or SIGINT.
+"""
+
+import argparse
+import contextlib
+import importlib.util
+import json
+import os
+import secrets
+import signal
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from migrator.lab.aws_api import AwsApi
+from migrator.lab.control_api import PREFIX, ControlApi
+from migrator.lab.http_wire import HttpServer, Request, Response
+from migrator.lab.lab_cluster import LabCluster
+from migrator.lab.world import World
+from migrator.lab.world_files import demo_world_path, load_world
+
+STATE_FILE = "lab.json"
+TOKEN_FILE = "control-token"  # noqa: S105 - a file's name
+CREDENTIALS_FILE = "credentials"
+CONFIG_FILE = "config"
+FORMAT = "migrator/lab/v1"
+
+
+class Lab:
+    """A running lab. Start one per process and directory; several may run on one machine."""
+
+    def __init__(self, world: World, directory: Path) -> None:
+        self.world = world
+        self.directory = directory
+        self._server: HttpServer | None = None
+        self._stops: list[Callable[[], None]] = []
+
+    @property
+    def endpoint(self) -> str:
+        """URL of the AWS side and of the control API."""
+        if self._server is None:
+            raise RuntimeError("the lab is not running")
+        return f"http://127.0.0.1:{self._server.port}"
+
+    def start(self, port: int = 0) -> str:
+        """Serve the world; returns :attr:`endpoint`. Files in the directory are 0600."""
+        self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        token = secrets.token_urlsafe(24)
+        aws, control = AwsApi(self.world), ControlApi(self.world, token)
+
+        def handle(request: Request) -> Response:
+            return control(request) if request.path.startswith(PREFIX) else aws(request)
+
+        self._server = HttpServer(handle, port)
+        self.world.endpoint = self.endpoint
+        self.world.open_endpoint = _kubernetes_side(self.world, self.directory)
+        self._server.start()
+        self._write_state(token)
+        return self.endpoint
+
+    def stop(self) -> None:
+        """Close every port and take the state file away."""
+        (self.directory / STATE_FILE).unlink(missing_ok=True)
+        for cluster in self.world.clusters.values():
+            stop = getattr(cluster.kube, "stop", None)
+            if callable(stop):
+                stop()
+        if self._server is not None:
+            self._server.stop()
+            self._server = None
+
+    def _write_state(self, token: str) -> None:
+        write_private(self.directory / TOKEN_FILE, token)
+        profiles = write_profiles(self.world, self.directory)
+        state = {
+            "format": FORMAT,
+            "pid": os.getpid(),
+            "endpoint": self.endpoint,
+            "controlTokenFile": str(self.directory.resolve() / TOKEN_FILE),
+            "credentialsFile": str(self.directory.resolve() / CREDENTIALS_FILE),
+            "configFile": str(self.directory.resolve() / CONFIG_FILE),
+            "world": self.world.name,
+            "region": self.world.settings.region,
+            "operator": self.world.settings.operator,
+            "profiles": profiles,
+        }
+        write_private(self.directory / STATE_FILE, json.dumps(state, indent=2) + "\n")
+
+
+def write_private(path: Path, text: str) -> None:
+    """Replace a file that only its owner can read."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.unlink(missing_ok=True)
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+    temporary.replace(path)
+
+
+def write_profiles(world: World, directory: Path) -> dict[str, str]:
+    """AWS credentials and config files with a profile for every principal; returns profile names by ARN."""
+    profiles: dict[str, str] = {}
+    credentials: list[str] = []
+    with world.lock:
+        for principal in world.principals():
+            account = principal.arn.split(":")[4]
+            name = principal.name if principal.name not in profiles.values() else f"{principal.name}-{account}"
+            if name in profiles.values():
+                name = f"{name}-{len(profiles)}"
+            profiles[principal.arn] = name
+            keys = world.credentials_of(principal.arn)
+            credentials += [
+                f"[{name}]",
+                f"aws_access_key_id = {keys.access_key_id}",
+                f"aws_secret_access_key = {keys.secret_access_key}",
+            ]
+            if keys.session_token:
+                credentials.append(f"aws_session_token = {keys.session_token}")
+    config = [line for name in profiles.values() for line in (f"[profile {name}]", f"region = {world.settings.region}")]
+    write_private(directory / CREDENTIALS_FILE, "\n".join([*credentials, ""]))
+    write_private(directory / CONFIG_FILE, "\n".join([*config, ""]))
+    return profiles
+
+
+def _kubernetes_side(world: World, directory: Path) -> Callable[[LabCluster], tuple[str, bytes]] | None:
+    """Whoever opens clusters' endpoints; None where the lab's extra is not installed."""
+    if importlib.util.find_spec("migrator.lab.kubernetes_api") is None:
+        return None
+    lock = threading.Lock()
+
+    def open_endpoint(cluster: LabCluster) -> tuple[str, bytes]:
+        module: Any = importlib.import_module("migrator.lab.kubernetes_api")
+        with lock:
+            if cluster.endpoint_url is not None and cluster.ca_pem is not None:
+                return cluster.endpoint_url, cluster.ca_pem
+            url, ca_pem = module.start_cluster_server(world, cluster)
+            return url, ca_pem
+
+    return open_endpoint
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a lab in the foreground until it is told to stop."""
+    parser = argparse.ArgumentParser(prog="python -m migrator.lab.server", description="An EKS on this machine.")
+    parser.add_argument("--world", type=Path, default=demo_world_path())
+    parser.add_argument("--directory", type=Path, required=True)
+    parser.add_argument("--port", type=int, default=0)
+    options = parser.parse_args(arguments)
+    lab = Lab(load_world(options.world), options.directory)
+    over = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: over.set())
+    lab.start(options.port)
+    with contextlib.suppress(KeyboardInterrupt):
+        over.wait()
+    lab.stop()
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
