@@ -13,6 +13,17 @@ from migrator.model.access_entry import AccessEntry, AssociatedPolicy, Authentic
 
 ProofClass: TypeAlias = Literal["live", "observed", "simulated", "attested", "unverified"]
 
+# Names of what a run makes for itself; ``{run}`` ends them, so that apply can tell its own placeholders.
+RUN = "{run}"
+BRIDGE_PREFIX = "migrator-bridge:"
+BRIDGE_GROUP = "migrator-bridge:{run}"
+BRIDGE_BINDING = "migrator-bridge-{run}"
+MARKER_PREFIX = "migrator-probe:"  # bound to nothing
+MARKER_GROUP = "migrator-probe:{run}"
+# The label of every binding of ours, and what it says.
+MANAGED_BY_LABEL = "app.kubernetes.io/managed-by"
+MANAGED_BY = "eks-access-migrator"
+
 
 @dataclass(frozen=True, slots=True)
 class EnableEntries:
@@ -118,11 +129,15 @@ class Prove:
 
 @dataclass(frozen=True, slots=True)
 class RemoveBridge:
-    """Delete the bridge's binding, once nobody needs it."""
+    """Delete a binding of ours that nobody needs any more: the bridge's, or, as undo, a parallel one's.
+
+    ``namespace`` None: a ClusterRoleBinding, as the bridge's always is.
+    """
 
     kind: ClassVar[str] = "remove-bridge"
     binding_name: str
     group: str
+    namespace: str | None = None
 
 
 Effect: TypeAlias = (
