@@ -68,137 +68,140 @@ _RULES: tuple[_Rule, ...] = (
     _rule(
         _NOT_FOUND,
         "policy-not-found",
-        "EKS knows no such access policy ({subject})",
-        "compare with: aws eks list-access-policies",
+        "EKS knows no such access policy ({subject}).",
+        "Compare with: `aws eks list-access-policies`.",
         on="AssociateAccessPolicy DisassociateAccessPolicy",
         text="policyArn",
     ),
     _rule(
         _NOT_FOUND,
         "cluster-not-found",
-        "there is no such EKS cluster ({subject})",
-        "check name, --region and the account of the credentials: aws eks list-clusters",
+        "There is no such EKS cluster ({subject}).",
+        "Check name, --region and the account of the credentials: `aws eks list-clusters`.",
         text="(?i)no cluster found",
     ),
     _rule(
         _NOT_FOUND,
         "cluster-not-found",
-        "there is no such EKS cluster ({subject})",
-        "check name, --region and the account of the credentials: aws eks list-clusters",
+        "There is no such EKS cluster ({subject}).",
+        "Check name, --region and the account of the credentials: `aws eks list-clusters`.",
         on="DescribeCluster UpdateClusterConfig ListAccessEntries ListNodegroups ListFargateProfiles "
         "ListIdentityProviderConfigs ListCapabilities CreateAccessEntry",
     ),
     _rule(
         _NOT_FOUND,
         "entry-not-found",
-        "there is no such access entry ({subject})",
-        "make a fresh plan; somebody else may have deleted it",
+        "There is no such access entry ({subject}).",
+        "Make a fresh plan; somebody else may have deleted it.",
         on=_ENTRY_READS_AND_WRITES,
     ),
     _rule(
         "InvalidRequestException " + _INVALID,
         "entries-not-enabled",
-        "access entries are not enabled on this cluster ({subject})",
-        "the cluster's authentication mode must be API_AND_CONFIG_MAP or API",
+        "Access entries are not enabled on this cluster ({subject}).",
+        "The cluster's authentication mode must be API_AND_CONFIG_MAP or API.",
         text="authentication mode must be set",
     ),
     _rule(
         "ResourceInUseException",
         "entry-exists",
-        "the principal has an access entry already ({subject})",
-        "make a fresh plan; EKS or somebody else made the entry",
+        "The principal has an access entry already ({subject}).",
+        "Make a fresh plan; EKS or somebody else made the entry.",
         on="CreateAccessEntry",
     ),
     _rule(
         "ResourceInUseException",
         "update-in-progress",
-        "another update of the cluster is running ({subject})",
-        "wait until the cluster is ACTIVE and run the same command again",
+        "Another update of the cluster is running ({subject}).",
+        "Wait until the cluster is ACTIVE and run the same command again.",
     ),
     _rule(
         "InvalidRequestException",
         "update-in-progress",
-        "another update of the cluster is running ({subject})",
-        "wait until the cluster is ACTIVE and run the same command again",
+        "Another update of the cluster is running ({subject}).",
+        "Wait until the cluster is ACTIVE and run the same command again.",
         on="UpdateClusterConfig",
         text="(?i)in progress|not (currently )?active|currently (updating|not)",
     ),
     _rule(
         _INVALID + " InvalidRequestException",
         "unsupported-change",
-        "EKS refuses this change of the authentication mode ({subject})",
-        "modes go CONFIG_MAP, API_AND_CONFIG_MAP, API, one step at a time and never back",
+        "EKS refuses this change of the authentication mode ({subject}).",
+        "Modes go CONFIG_MAP, API_AND_CONFIG_MAP, API, one step at a time and never back.",
         on="UpdateClusterConfig",
         text="(?i)unsupported authentication mode",
     ),
     _rule(
         _INVALID,
         "invalid-principal",
-        "EKS does not take this principal ({subject})",
-        "the ARN must be that of an existing role (with its path) or user, and not of a service-linked role",
+        "EKS does not take this principal ({subject}).",
+        "The ARN must be that of an existing role (with its path) or user, and not of a service-linked role.",
         on=_ENTRY_READS_AND_WRITES,
         text="(?i)principalArn|invalid principal|service linked role",
     ),
     _rule(
         _INVALID,
         "invalid-policy",
-        "EKS does not take this access policy or scope ({subject})",
-        "check policy ARN, partition and scope: aws eks list-access-policies",
+        "EKS does not take this access policy or scope ({subject}).",
+        "Check policy ARN, partition and scope: `aws eks list-access-policies`.",
         on="AssociateAccessPolicy DisassociateAccessPolicy",
     ),
     _rule(
         _INVALID,
         "invalid-entry",
-        "EKS does not take this access entry ({subject})",
-        "change username, groups or type in decisions.yaml and plan again",
+        "EKS does not take this access entry ({subject}).",
+        "Change username, groups or type in decisions.yaml and plan again.",
         on=_ENTRY_READS_AND_WRITES,
     ),
     _rule(
-        _NOT_FOUND, "not-found", "{service} does not find it ({subject})", "make a fresh plan; it may have been deleted"
+        _NOT_FOUND,
+        "not-found",
+        "{service} does not find it ({subject}).",
+        "Make a fresh plan; it may have been deleted.",
     ),
     # IAM, STS, EC2, S3
-    _rule("NoSuchEntity", "principal-not-found", "IAM knows no such principal ({subject})", "check name and account"),
-    _rule("NoSuchBucket", "bucket-not-found", "there is no such bucket ({subject})", "check --state-dir"),
+    _rule("NoSuchEntity", "principal-not-found", "IAM knows no such principal ({subject}).", "Check name and account."),
+    _rule("NoSuchBucket", "bucket-not-found", "There is no such bucket ({subject}).", "Check --state-dir."),
     _rule(
         "PreconditionFailed ConditionalRequestConflict",
         "state-changed",
-        "somebody else wrote the state ({subject})",
-        "run again",
+        "Somebody else wrote the state ({subject}).",
+        "Run again.",
     ),
     # who the caller is
     _rule(
         "ExpiredToken ExpiredTokenException RequestExpired TokenRefreshRequired ExpiredTokenError",
         "credentials-expired",
-        "the AWS credentials have expired",
-        "log in again (for IAM Identity Center: aws sso login) and run the same command again",
+        "The AWS credentials have expired.",
+        "Log in again (for IAM Identity Center: `aws sso login`) and run the same command again.",
     ),
     _rule(
         "SignatureDoesNotMatch InvalidSignatureException RequestTimeTooSkewed",
         "credentials-invalid",
-        "{service} does not accept the signature of {action}",
-        "check the secret key and this machine's clock",
+        "{service} does not accept the signature of {action}.",
+        "Check the secret key and this machine's clock.",
         quote=False,
     ),
     _rule(
         "InvalidClientTokenId UnrecognizedClientException AuthFailure MissingAuthenticationToken "
         "MissingAuthenticationTokenException InvalidAccessKeyId InvalidToken IncompleteSignature NotSignedUp",
         "credentials-invalid",
-        "{service} does not know these AWS credentials",
-        "check the profile; in a Region that is not enabled for the account every key is unknown",
+        "{service} does not know these AWS credentials.",
+        "Check the profile; in a Region that is not enabled for the account every key is unknown.",
     ),
     _rule(
         "OptInRequired RegionDisabledException SubscriptionRequiredException",
         "region-disabled",
-        "the Region, or {service} in it, is not enabled for this account",
-        "check --region, or enable the Region",
+        "The Region, or {service} in it, is not enabled for this account.",
+        "Check --region, or enable the Region.",
     ),
     _rule(
         "AccessDenied AccessDeniedException AccessDeniedError UnauthorizedOperation UnauthorizedException "
         "AuthorizationError AuthorizationErrorException NotAuthorized NotAuthorizedException "
         "Client.UnauthorizedOperation UnauthorizedAccess Forbidden 403",
         "iam-denied",
-        "IAM does not allow {action} ({subject})",
-        "give the caller {action}; a service control policy or permissions boundary can deny it too",
+        "IAM does not allow {action} ({subject}).",
+        "Give the caller {action}; a service control policy or permissions boundary can deny it too.",
     ),
     # how it went
     _rule(
@@ -207,29 +210,29 @@ _RULES: tuple[_Rule, ...] = (
         "PriorRequestNotComplete ProvisionedThroughputExceededException EC2ThrottledException "
         "TransactionInProgressException 429",
         "throttled",
-        "{service} throttles {action}, also after retries",
-        "run the same command again later, or with a lower --max-rate",
+        "{service} throttles {action}, also after retries.",
+        "Run the same command again later, or with a lower --max-rate.",
     ),
     _rule(
         "ResourceLimitExceededException ServiceQuotaExceededException LimitExceeded",
         "limit-exceeded",
-        "a quota of {service} is used up ({subject})",
-        "ask for a higher quota (Service Quotas) and run the same command again",
+        "A quota of {service} is used up ({subject}).",
+        "Ask for a higher quota (Service Quotas) and run the same command again.",
     ),
     _rule(
         "ServerException InternalError InternalFailure InternalServerError ServiceUnavailable "
         "ServiceUnavailableException ServiceException ServiceFailure RequestTimeout RequestTimeoutException "
         "HttpTimeoutException Unavailable InternalServerException 500 502 503 504",
         "aws-server-error",
-        "{service} failed at {action}, also after retries",
-        "run the same command again; what was sent may have been done, which is found out by looking",
+        "{service} failed at {action}, also after retries.",
+        "Run the same command again; what was sent may have been done, which is found out by looking.",
     ),
     _rule(
         "ClientException InvalidRequestException ValidationException ValidationError InvalidParameterException "
         "InvalidInput InvalidParameterValue MalformedQueryString InvalidAction",
         "aws-refused",
-        "{service} refuses {action} ({subject})",
-        "see the reason; make a fresh plan if the cluster changed",
+        "{service} refuses {action} ({subject}).",
+        "See the reason; make a fresh plan if the cluster changed.",
     ),
 )
 
@@ -263,8 +266,8 @@ def _from_answer(error: Any, service: str, operation: str, subject: str) -> Migr
     }
     rule = _match(code, done, text) or _match(status, done, text)
     if rule is None:
-        message = "{service} refuses {action} with {code} ({subject})".format(code=foreign(code, limit=64), **filled)
-        return Failed("aws-error", message, why=foreign(text), remedy="see the reason; run again with --traceback")
+        message = "{service} refuses {action} with {code} ({subject}).".format(code=foreign(code, limit=64), **filled)
+        return Failed("aws-error", message, why=foreign(text), remedy="See the reason; run again with --traceback.")
     return Failed(
         rule.error,
         rule.message.format(**filled),
@@ -292,14 +295,14 @@ def _from_sdk(error: Exception, service: str, operation: str) -> MigratorError:
         (
             (sdk.ProfileNotFound,),
             "profile-not-found",
-            "there is no such AWS profile",
-            "check --profile and AWS_PROFILE: aws configure list-profiles",
+            "There is no such AWS profile.",
+            "Check --profile and AWS_PROFILE: `aws configure list-profiles`.",
         ),
         (
             (sdk.UnauthorizedSSOTokenError, sdk.SSOTokenLoadError, sdk.TokenRetrievalError, sdk.LoginRefreshRequired),
             "credentials-expired",
-            "the session of the AWS profile has expired",
-            "log in again: aws sso login (or aws login) with the same profile",
+            "The session of the AWS profile has expired.",
+            "Log in again: `aws sso login` (or `aws login`) with the same profile.",
         ),
         (
             (
@@ -314,59 +317,59 @@ def _from_sdk(error: Exception, service: str, operation: str) -> MigratorError:
                 sdk.UnknownCredentialError,
             ),
             "no-credentials",
-            "no AWS credentials were found",
-            "set AWS_PROFILE or --profile, or log in (aws sso login)",
+            "No AWS credentials were found.",
+            "Set AWS_PROFILE or --profile, or log in (`aws sso login`).",
         ),
         (
             (sdk.NoRegionError, sdk.InvalidRegionError),
             "no-region",
-            "the AWS Region is not known",
-            "set --region or AWS_REGION",
+            "The AWS Region is not known.",
+            "Set --region or AWS_REGION.",
         ),
         (
             (sdk.SSLError,),
             "aws-tls-failed",
-            f"TLS to {name} failed for {service}:{operation}",
-            "set AWS_CA_BUNDLE to the certificate authority of the proxy in between",
+            f"TLS to {name} failed for {service}:{operation}.",
+            "Set AWS_CA_BUNDLE to the certificate authority of the proxy in between.",
         ),
         (
             (sdk.ProxyConnectionError, sdk.InvalidProxiesConfigError),
             "aws-unreachable",
-            f"the proxy does not let {service}:{operation} through",
-            "check HTTPS_PROXY and NO_PROXY",
+            f"The proxy does not let {service}:{operation} through.",
+            "Check HTTPS_PROXY and NO_PROXY.",
         ),
         (
             (sdk.ConnectTimeoutError, sdk.EndpointConnectionError, sdk.ConnectionError),
             "aws-unreachable",
             unreachable,
-            "check network, proxy (HTTPS_PROXY, NO_PROXY), --region and AWS_ENDPOINT_URL",
+            "Check network, proxy (HTTPS_PROXY, NO_PROXY), --region and AWS_ENDPOINT_URL.",
         ),
         (
             (sdk.ReadTimeoutError, sdk.ConnectionClosedError, sdk.HTTPClientError, sdk.IncompleteReadError),
             "aws-no-answer",
-            f"{name} did not answer {service}:{operation}",
-            "run the same command again; what was sent may have been done, which is found out by looking",
+            f"{name} did not answer {service}:{operation}.",
+            "Run the same command again; what was sent may have been done, which is found out by looking.",
         ),
         (
             (sdk.UnknownServiceError, sdk.OperationNotPageableError, sdk.DataNotFoundError),
             "sdk-too-old",
-            f"this boto3 does not know {service}:{operation}",
-            "upgrade boto3",
+            f"This boto3 does not know {service}:{operation}.",
+            "Upgrade boto3.",
         ),
         (
             (sdk.ParamValidationError, sdk.ValidationError),
             "aws-refused",
-            f"{service}:{operation} cannot be asked like this",
-            "see the reason",
+            f"{service}:{operation} cannot be asked like this.",
+            "See the reason.",
         ),
         (
             (sdk.BotoCoreError, ValueError),  # ValueError: an AWS_ENDPOINT_URL that is no URL
             "aws-config-invalid",
-            f"the AWS configuration does not allow {service}:{operation}",
-            "check ~/.aws/config, AWS_ENDPOINT_URL and the other AWS_ variables",
+            f"The AWS configuration does not allow {service}:{operation}.",
+            "Check ~/.aws/config, AWS_ENDPOINT_URL and the other AWS_ variables.",
         ),
     )
     for classes, code, message, remedy in table:
         if isinstance(error, classes):
             return Failed(code, message, why=foreign(error), remedy=remedy)
-    return Failed("aws-error", f"{service}:{operation} failed", why=foreign(f"{type(error).__name__}: {error}"))
+    return Failed("aws-error", f"{service}:{operation} failed.", why=foreign(f"{type(error).__name__}: {error}"))

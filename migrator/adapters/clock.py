@@ -63,9 +63,9 @@ class LabTimeClock:
         if parts.scheme != "http" or parts.hostname not in ("127.0.0.1", "localhost", "::1"):
             raise WrongUse(
                 "clock-url-invalid",
-                f"{VARIABLE} must be an http:// address of a lab on this machine",
+                f"{VARIABLE} must be an http:// address of a lab on this machine.",
                 why=foreign(url),
-                remedy=f"unset {VARIABLE}",
+                remedy=f"Unset {VARIABLE}",
             )
         self._netloc, self._path = parts.netloc, parts.path or "/"
 
@@ -106,7 +106,7 @@ class LabTimeClock:
     def _failed(why: object) -> Failed:
         return Failed(
             "lab-clock-unreachable",
-            "the lab's clock does not answer",
+            "The lab's clock does not answer.",
             why=foreign(why),
-            remedy=f"start the lab again, or unset {VARIABLE} when this is no lab",
+            remedy=f"Start the lab again, or unset {VARIABLE} when this is no lab.",
         )

@@ -123,8 +123,8 @@ class EksAuthMode:
         if mode is None:
             raise Failed(
                 "mode-unknown",
-                f"the cluster has an authentication mode that is not known here: {str(text)[:40]}",
-                remedy="upgrade eks-access-migrator",
+                f"The cluster has an authentication mode that is not known here: {str(text)[:40]}.",
+                remedy="Upgrade eks-access-migrator.",
             )
         return mode, str(cluster.get("status", ""))
 

@@ -74,9 +74,9 @@ class TokenMint:
         if len(text) > MAX_BYTES:
             raise Failed(
                 "token-too-large",
-                f"the token has {len(text)} bytes; the cluster accepts {MAX_BYTES}",
-                why="session credentials grow with session tags and with every role of a chain",
-                remedy="use a shorter chain of roles, or one without transitive session tags",
+                f"The token has {len(text)} bytes; the cluster accepts {MAX_BYTES}.",
+                why="Session credentials grow with session tags and with every role of a chain.",
+                remedy="Use a shorter chain of roles, or one without transitive session tags.",
             )
         return Token(text)
 

@@ -68,7 +68,7 @@ class IamPrincipals:
         """
         parsed = parse_arn(arn)
         if parsed is None or parsed.kind not in ("role", "service-linked-role", "user"):
-            raise Failed("not-a-principal", "this ARN names no role and no user that IAM could know", why=arn[:256])
+            raise Failed("not-a-principal", "This ARN names no role and no user that IAM could know.", why=arn[:256])
         kind = "user" if parsed.kind == "user" else "role"
         return self._once(("get", parsed.account, kind, parsed.name), lambda: self._get(parsed, kind))
 
@@ -135,8 +135,8 @@ class IamPrincipals:
             if reader is None:
                 raise Failed(
                     "account-unreadable",
-                    f"IAM of account {account[:24]} is not read: no reader role is named for it",
-                    remedy="name one that may iam:GetRole and iam:ListRoles there (--reader-role ACCOUNT=ARN)",
+                    f"IAM of account {account[:24]} is not read: no reader role is named for it.",
+                    remedy="Name one that may iam:GetRole and iam:ListRoles there (--reader-role ACCOUNT=ARN).",
                 )
             if account not in self._sessions:
                 role = RoleToAssume(reader) if isinstance(reader, str) else reader

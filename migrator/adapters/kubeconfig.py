@@ -50,17 +50,17 @@ def open_kubeconfig(cluster: Endpoint, *, file: str | None = None, context: str 
     except Exception as error:  # the package raises what it meets: OSError, YAMLError, ConfigException
         raise Failed(
             "kubeconfig-unreadable",
-            f"the kubeconfig {foreign(file or 'of the environment')} cannot be used",
+            f"The kubeconfig {foreign(file or 'of the environment')} cannot be used.",
             why=foreign(error),
-            remedy="check --kubeconfig and --context: kubectl config get-contexts",
+            remedy="Check --kubeconfig and --context: `kubectl config get-contexts`.",
         ) from error
     server = str(configuration.host).rstrip("/")
     if server != cluster.server and ca_pem.split() != (cluster.ca_pem or "").split():
         raise Refused(
             "kubeconfig-other-cluster",
-            f"the kubeconfig's server {foreign(server)} is not cluster {cluster.cluster_name}",
-            why="neither its address nor its certificate authority is the one that DescribeCluster tells",
-            remedy="choose the right --context, or leave --kubeconfig away",
+            f"The kubeconfig's server {foreign(server)} is not cluster {cluster.cluster_name}.",
+            why="Neither its address nor its certificate authority is the one that DescribeCluster tells.",
+            remedy="Choose the right --context, or leave --kubeconfig away.",
         )
     if cluster.proxy_url:
         configuration.proxy, configuration.no_proxy = cluster.proxy_url, ""

@@ -81,8 +81,8 @@ def _gone(error: MigratorError) -> MigratorError:
         return error
     return Changed(
         "aws-auth-changed",
-        "somebody deleted the aws-auth ConfigMap at the same time",
-        remedy="find out who manages it, then make a fresh plan",
+        "Somebody deleted the aws-auth ConfigMap at the same time.",
+        remedy="Find out who manages it, then make a fresh plan.",
     )
 
 
@@ -175,6 +175,6 @@ def _binding_path(name: str, namespace: str | None) -> str:
 
     for part in (name, *([namespace] if namespace is not None else [])):
         if not _SEGMENT.fullmatch(part) or part in (".", ".."):
-            raise Failed("name-invalid", "this is no name of a binding or namespace", why=part[:64])
+            raise Failed("name-invalid", "This is no name of a binding or namespace.", why=part[:64])
     middle = "" if namespace is None else f"/namespaces/{quote(namespace, safe='')}"
     return f"{_RBAC}{middle}/{_binding_kind(namespace)}/{quote(name, safe='')}"

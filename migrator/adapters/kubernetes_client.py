@@ -57,7 +57,7 @@ class ServiceAccountLogin:
             return f"Bearer {self._file.read_text(encoding='utf-8').strip()}"
         except OSError as error:
             why = f"{self._file}: {error.strerror}"
-            raise Failed("no-credentials", "the pod has no service account token", why=why) from error
+            raise Failed("no-credentials", "The pod has no service account token.", why=why) from error
 
 
 class KubernetesClient:
@@ -139,6 +139,6 @@ def open_in_cluster(
     except (OSError, UnicodeDecodeError):
         ca_pem = ""
     if not host or not ca_pem:
-        raise Failed("not-in-cluster", "this is no pod with a service account", remedy="run it inside the cluster")
+        raise Failed("not-in-cluster", "This is no pod with a service account.", remedy="Run it inside the cluster.")
     server = f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}"
     return KubernetesClient(open_wire(Endpoint(server=server, ca_pem=ca_pem)), ServiceAccountLogin(mount / "token"))

@@ -41,41 +41,45 @@ class Endpoint:
 
 def unreachable(endpoint: Endpoint, cause: object, *, timed_out: bool) -> Failed:
     """``api-server-unreachable``: nothing was sent. Names the access mode, the likely cause and the ways out."""
-    name, region = endpoint.cluster_name or "the cluster", endpoint.region
-    cidrs = ", ".join(endpoint.public_cidrs)
-    where = f" --region {region}" if region else ""
+    name = endpoint.cluster_name or "the cluster"
     if endpoint.public is False:
-        why = "its endpoint answers inside the VPC only (endpointPublicAccess is off)"
-        remedy = "use --proxy-url, a VPN, or a host in the VPC"
+        why = "Its endpoint answers inside the VPC only (endpointPublicAccess is off)."
+        remedy = "Use --proxy-url, a VPN, or a host in the VPC."
     else:
-        why = "the connection failed" if not timed_out else "the connection timed out"
-        if cidrs:
-            likely = (
-                "this machine's address is probably not among its publicAccessCidrs"
-                if timed_out
-                else "publicAccessCidrs are"
-            )
-            why = f"{why}; {likely} ({cidrs})"
+        why = _likely(endpoint, timed_out)
         allowed = ",".join((*endpoint.public_cidrs, "YOUR-ADDRESS/32"))
+        where = f" --region {endpoint.region}" if endpoint.region else ""
         remedy = (
-            "use --proxy-url or a VPN, or let this machine in: "
-            f"aws eks update-cluster-config{where} --name {name} --resources-vpc-config publicAccessCidrs={allowed}"
+            "Use --proxy-url or a VPN, or let this machine in: "
+            f"`aws eks update-cluster-config{where} --name {name} --resources-vpc-config publicAccessCidrs={allowed}`."
         )
     return Failed(
         "api-server-unreachable",
-        f"the API server of {name} cannot be reached ({endpoint.access})",
-        why=f"{why}; {foreign(cause, limit=160)}",
+        f"The API server of {name} cannot be reached ({endpoint.access}).",
+        why=f"{why} {foreign(cause, limit=160)}",
         remedy=remedy,
     )
+
+
+def _likely(endpoint: Endpoint, timed_out: bool) -> str:
+    how = "The connection timed out" if timed_out else "The connection failed"
+    cidrs = endpoint.public_cidrs
+    if not cidrs:
+        return f"{how}."
+    if "0.0.0.0/0" in cidrs:  # noqa: S104 - what publicAccessCidrs says when everybody may connect
+        return f"{how}, although publicAccessCidrs lets every address in: a firewall or proxy on the way is likely."
+    if timed_out:
+        return f"{how}: this machine's address is probably not among its publicAccessCidrs ({', '.join(cidrs)})."
+    return f"{how}; its publicAccessCidrs are {', '.join(cidrs)}."
 
 
 def no_answer(endpoint: Endpoint, verb: str, resource: str, cause: object) -> Failed:
     """``api-server-no-answer``: it was sent, and may have been done."""
     return Failed(
         "api-server-no-answer",
-        f"the API server of {endpoint.cluster_name or endpoint.server} did not answer {verb} {resource}",
+        f"The API server of {endpoint.cluster_name or endpoint.server} did not answer {verb} {resource}.",
         why=foreign(cause),
-        remedy="run the same command again; what was sent may have been done, which is found out by looking",
+        remedy="Run the same command again; what was sent may have been done, which is found out by looking.",
     )
 
 
@@ -83,9 +87,9 @@ def tls_failed(endpoint: Endpoint, cause: object) -> Failed:
     """``api-server-tls-failed``: who answered is not who DescribeCluster promised."""
     return Failed(
         "api-server-tls-failed",
-        f"the certificate of the API server at {foreign(endpoint.server)} is not the cluster's",
+        f"The certificate of the API server at {foreign(endpoint.server)} is not the cluster's.",
         why=foreign(cause),
-        remedy="a proxy that opens TLS must let this host pass; behind a tunnel name the TLS server (tls-server-name)",
+        remedy="A proxy that opens TLS must let this host pass; behind a tunnel name the TLS server (tls-server-name).",
     )
 
 
@@ -96,35 +100,35 @@ def refused(endpoint: Endpoint, status: int, body: bytes, verb: str, resource: s
     if status == 401:
         return Failed(
             "not-authenticated",
-            f"the API server of {name} does not accept this login",
+            f"The API server of {name} does not accept this login.",
             why=text or "neither an access entry nor a row of aws-auth matches the caller",
-            remedy="use a principal that has access to the cluster (--profile, --assume-role)",
+            remedy="Use a principal that has access to the cluster (--profile, --assume-role).",
         )
     if status == 403:
         return Failed(
             "kubernetes-denied",
-            f"the API server of {name} does not allow {verb} {resource}",
+            f"The API server of {name} does not allow {verb} {resource}.",
             why=text,
-            remedy=f"give the caller {verb} on {resource} (RBAC or an access policy)",
+            remedy=f"Give the caller {verb} on {resource} (RBAC or an access policy).",
         )
     if status == 404:
-        return Failed("not-found", f"the API server of {name} has no {resource}", why=text)
+        return Failed("not-found", f"The API server of {name} has no {resource}.", why=text)
     if status == 409 and resource == "configmaps aws-auth":
         return Changed(
             "aws-auth-changed",
-            "somebody else changed the aws-auth ConfigMap at the same time",
+            "Somebody else changed the aws-auth ConfigMap at the same time.",
             why=text,
-            remedy="find out who writes it (managedFields), then make a fresh plan",
+            remedy="Find out who writes it (managedFields), then make a fresh plan.",
         )
     if status == 409:
-        return Failed("kubernetes-conflict", f"somebody else changed {resource} at the same time", why=text)
+        return Failed("kubernetes-conflict", f"Somebody else changed {resource} at the same time.", why=text)
     if status in (400, 405, 406, 413, 415, 422):
-        return Failed("kubernetes-refused", f"the API server of {name} refuses {verb} {resource}", why=text)
+        return Failed("kubernetes-refused", f"The API server of {name} refuses {verb} {resource}.", why=text)
     return Failed(
         "api-server-failed",
-        f"the API server of {name} answered {verb} {resource} with HTTP {status}",
+        f"The API server of {name} answered {verb} {resource} with HTTP {status}.",
         why=text,
-        remedy="run the same command again",
+        remedy="Run the same command again.",
     )
 
 

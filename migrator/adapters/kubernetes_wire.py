@@ -36,7 +36,7 @@ class Answer:
             return json.loads(self.body)
         except (ValueError, RecursionError) as error:
             text = foreign(self.body[:2048].decode(errors="replace"))
-            raise Failed("api-server-failed", "what answered is no Kubernetes API", why=text) from error
+            raise Failed("api-server-failed", "What answered is no Kubernetes API.", why=text) from error
 
 
 def endpoint_of(cluster: Raw, *, proxy_url: str | None = None) -> Endpoint:
@@ -46,13 +46,13 @@ def endpoint_of(cluster: Raw, *, proxy_url: str | None = None) -> Endpoint:
     if not server or not ca_data:
         raise Failed(
             "api-server-unknown",
-            f"the cluster has no API server endpoint yet (status {foreign(cluster.get('status'))})",
-            remedy="wait until it is ACTIVE",
+            f"The cluster has no API server endpoint yet (status {foreign(cluster.get('status'))}).",
+            remedy="Wait until it is ACTIVE.",
         )
     try:
         ca_pem = base64.b64decode(ca_data, validate=True).decode("ascii")
     except (binascii.Error, UnicodeDecodeError, ValueError) as error:
-        raise Failed("api-server-unknown", "the certificate authority in DescribeCluster cannot be read") from error
+        raise Failed("api-server-unknown", "The certificate authority in DescribeCluster cannot be read.") from error
     vpc = cluster.get("resourcesVpcConfig") or {}
     return Endpoint(
         server=server.rstrip("/"),

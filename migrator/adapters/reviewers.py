@@ -74,13 +74,13 @@ class RealReviewers:
         if parsed is None or parsed.kind not in ("role", "user"):
             kind = parsed.kind if parsed else "other"
             raise _cannot(
-                arn, f"nobody can become this kind of principal ({kind})", "prove it another way, or waive it"
+                arn, f"Nobody can become this kind of principal ({kind}).", "Prove it another way, or waive it."
             )
         if parsed.kind == "user":
             raise _cannot(
                 arn,
-                "an IAM user is not assumed; only its own access keys are it",
-                f"name a profile with its keys: --as {arn}=PROFILE, or verify_as in decisions.yaml",
+                "An IAM user is not assumed; only its own access keys are it.",
+                f"Name a profile with its keys: --as {arn}=PROFILE, or verify_as in decisions.yaml.",
             )
         return self._by_role(arn, parsed, way.assume_role)
 
@@ -89,10 +89,10 @@ class RealReviewers:
             session = self._session.with_profile(profile)
             found = str(session.caller_identity()["Arn"])
         except MigratorError as error:
-            raise _cannot(arn, f"profile {foreign(profile)}: {error.message}", error.remedy) from error
+            raise _cannot(arn, f"Profile {foreign(profile)}: {error.message}", error.remedy) from error
         if _key(principal_of(found)) != _key(arn):
-            why = f"profile {foreign(profile)} is {foreign(found)}"
-            raise _cannot(arn, why, "name a profile of this very principal")
+            why = f"Profile {foreign(profile)} is {foreign(found)}."
+            raise _cannot(arn, why, "Name a profile of this very principal.")
         return session
 
     def _by_role(self, arn: str, parsed: Arn, through: str | None) -> AwsSession:
@@ -108,9 +108,9 @@ class RealReviewers:
             caller = principal_of(str(self._session.caller_identity()["Arn"]))
             raise _cannot(
                 arn,
-                f"{error.message}; {self._trust_of(parsed)}",
-                f"let its trust policy name {caller} (and allow that caller sts:AssumeRole), or name a profile: "
-                f"--as {arn}=PROFILE",
+                f"{error.message}; {self._trust_of(parsed)}.",
+                f"Let its trust policy name {caller} (and allow that caller sts:AssumeRole), or name a profile: "
+                f"--as {arn}=PROFILE.",
             ) from error
         return session
 
@@ -160,8 +160,8 @@ class Reviewer:
         if status == 404:
             raise Failed(
                 "self-review-missing",
-                "the cluster is too old to say who a login is (SelfSubjectReview, Kubernetes 1.26)",
-                remedy="prove the principals another way",
+                "The cluster is too old to say who a login is (SelfSubjectReview, Kubernetes 1.26).",
+                remedy="Prove the principals another way.",
             )
         user = document.get("status", {}).get("userInfo", {})
         extra = {str(key): tuple(values or ()) for key, values in (user.get("extra") or {}).items()}
@@ -233,4 +233,4 @@ def _key(arn: str) -> str:
 
 
 def _cannot(arn: str, why: str, remedy: str) -> Failed:
-    return Failed("cannot-become", f"cannot log in as {foreign(arn)}", why=why, remedy=remedy)
+    return Failed("cannot-become", f"Cannot log in as {foreign(arn)}.", why=why, remedy=remedy)

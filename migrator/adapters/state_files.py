@@ -35,7 +35,7 @@ def cluster_folder(directory: Path, cluster: ClusterRef) -> Path:
     for part, pattern in zip(parts, (_PARTITION, _ACCOUNT, _REGION, _CLUSTER), strict=True):
         if not pattern.fullmatch(part):
             raise Failed(
-                "name-invalid", "this cluster has no name that a folder could carry", why=foreign("/".join(parts))
+                "name-invalid", "This cluster has no name that a folder could carry.", why=foreign("/".join(parts))
             )
     return directory.joinpath(*parts)
 
@@ -112,7 +112,7 @@ class StateFolder:
     def append_line(self, name: str, line: bytes) -> None:
         """Append one line to another ``.jsonl`` file, synced. A torn last line goes first."""
         if b"\n" in line.rstrip(b"\n"):
-            raise Failed("state-unwritable", "one line was to be appended, and it is several")
+            raise Failed("state-unwritable", "One line was to be appended, and it is several.")
         with self._appending(name) as descriptor:
             size = os.fstat(descriptor).st_size
             if size and os.pread(descriptor, 1, size - 1) != b"\n":
@@ -147,9 +147,9 @@ class StateFolder:
         owner = foreign((self.read("lock.owner") or b"").decode(errors="replace"))
         return Refused(
             "locked",
-            f"another run works on this cluster: {owner or 'its owner is not known'}",
-            why=f"it holds the lock in {self._folder}",
-            remedy="wait until it has ended, or end it; the lock goes with its process",
+            f"Another run works on this cluster: {owner or 'its owner is not known'}.",
+            why=f"It holds the lock in {self._folder}",
+            remedy="Wait until it has ended, or end it; the lock goes with its process.",
         )
 
     @contextmanager
@@ -172,7 +172,7 @@ class StateFolder:
     def _path(self, name: str) -> Path:
         parts = name.split("/")
         if not all(_FILE.fullmatch(part) for part in parts):
-            raise Failed("name-invalid", "this is no name of a state file", why=foreign(name))
+            raise Failed("name-invalid", "This is no name of a state file.", why=foreign(name))
         return self._folder.joinpath(*parts)
 
     def _make(self, folder: Path) -> None:
@@ -197,9 +197,9 @@ def _told(path: Path) -> Iterator[None]:
     except OSError as error:
         raise Failed(
             "state-unwritable",
-            f"the state at {path} cannot be read or written",
+            f"The state at {path} cannot be read or written.",
             why=foreign(error.strerror or error),
-            remedy="check the folder, its owner and the free space, or choose another --state-dir",
+            remedy="Check the folder, its owner and the free space, or choose another --state-dir.",
         ) from error
 
 
