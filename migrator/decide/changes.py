@@ -16,8 +16,12 @@ _MOST_LINES = 40
 _LONGEST_TEXT = 120
 
 
-def as_before(snapshot: Snapshot, plan: Plan, progress: Progress, plan_digest: str) -> tuple[Snapshot, tuple[str, ...]]:
+def as_before(
+    snapshot: Snapshot, plan: Plan, progress: Progress, plan_digest: str, *, begun_before: bool = False
+) -> tuple[Snapshot, tuple[str, ...]]:
     """A fresh snapshot with what runs of this plan did taken out again, and lines about entries nobody expected.
+
+    ``begun_before``: a run of this plan began here, even if its journal was lost.
 
     Ours are: the first mode step, entries with this plan's tag, entries that a begun lane changes (their own state
     is compared step by step, when their turn comes), and bindings with our label.
@@ -35,7 +39,9 @@ def as_before(snapshot: Snapshot, plan: Plan, progress: Progress, plan_digest: s
             for entry in (_first(begun.get(found.principal_arn), found, progress),)
             if entry is not None
         ) + _deleted(begun, entries, plan_digest)
-    if plan.cluster.authentication_mode == "CONFIG_MAP" and _enabled(plan, progress, snapshot, plan_digest):
+    if plan.cluster.authentication_mode == "CONFIG_MAP" != snapshot.cluster.authentication_mode and (
+        begun_before or _enabled(plan, progress, snapshot, plan_digest)
+    ):
         cluster = replace(cluster, authentication_mode="CONFIG_MAP")
         expected = {s.effect.principal_arn for s in plan.steps if isinstance(s.effect, AwaitEntry)}
         surprises = tuple(
@@ -52,8 +58,6 @@ def as_before(snapshot: Snapshot, plan: Plan, progress: Progress, plan_digest: s
 
 def _enabled(plan: Plan, progress: Progress, snapshot: Snapshot, plan_digest: str) -> bool:
     """Whether a run of this plan switched the mode: by its journal, or by an entry with its tag."""
-    if snapshot.cluster.authentication_mode == "CONFIG_MAP":
-        return False
     begun = any(
         isinstance(step.effect, EnableEntries) and progress.of(step.id).status != "pending" for step in plan.steps
     )

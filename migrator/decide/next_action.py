@@ -317,7 +317,7 @@ def _binding(at: Situation, step: PlanStep) -> Action:
     if isinstance(effect, RemoveBridge):
         return Adopt(step, "it is gone") if found is None else Do(step)
     if found is None:
-        return Adopt(step, "everybody is past needing it") if _bridge_over(at, step, effect) else Do(step)
+        return Adopt(step, "everybody is past needing it") if _bridge_over(at, effect) else Do(step)
     if same_binding(found, binding_object(effect, plan_digest=at.wish.plan_digest, run=at.run)):
         return Adopt(step, "it is there")
     return Refuse(
@@ -330,11 +330,11 @@ def _binding(at: Situation, step: PlanStep) -> Action:
     )
 
 
-def _bridge_over(at: Situation, step: PlanStep, effect: CreateBridge | CreateBinding) -> bool:
-    """Whether a bridge that nothing was journaled of was built, used and taken down by a run whose journal is lost:
-    every entry that crosses it is at its end already.
+def _bridge_over(at: Situation, effect: CreateBridge | CreateBinding) -> bool:
+    """Whether a bridge that is not there was built, used and taken down by a run whose journal is lost: every entry
+    that crosses it is at its end already.
     """
-    if not isinstance(effect, CreateBridge) or at.progress.of(step.id).status != "pending":
+    if not isinstance(effect, CreateBridge):
         return False
     users = [key for key, lane in at.lanes.items() if _uses(lane, effect.group, at.run)]
     return bool(users) and all(

@@ -19,8 +19,10 @@ from migrator.run.begin_run import (
     RunPorts,
     back_up,
     backed_up_data,
+    begun_run,
     callers_in,
     chain_of,
+    note_run,
     progress_in,
     refuse_blocked,
     refuse_changed,
@@ -59,8 +61,9 @@ def apply_plan(plan: Plan, plan_digest: str, ports: RunPorts, options: ApplyOpti
         progress = progress_in(ports.store.journal(), plan, plan_digest)
         if _all_settled(plan, progress):
             return outcome_of(plan, progress, ports, Finished(), None)
-        refuse_changed(plan, plan_digest, snapshot, progress, ports.basis_of)
-        run_id = run_id_for(progress, snapshot, plan_digest, ports.entropy)
+        begun = begun_run(ports.store, plan_digest)
+        refuse_changed(plan, plan_digest, snapshot, progress, ports.basis_of, begun=begun is not None)
+        run_id = run_id_for(progress, snapshot, plan_digest, ports.entropy, begun=begun)
         run = _start(plan, plan_digest, ports, options, snapshot, progress, chain, run_id)
         return _go(run, ports, options)
 
@@ -90,6 +93,7 @@ def _start(
     chain: tuple[str, ...],
     run_id: str,
 ) -> OneRun:
+    note_run(ports.store, plan_digest, run_id)
     files = back_up(ports.store, ports.reader, ports.config_maps, snapshot, run_id)
     check = row_check(
         plan,

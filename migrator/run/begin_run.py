@@ -19,6 +19,7 @@ from migrator.ports import ClusterReader, ConfigMaps, Entropy, StateStore
 from migrator.run.one_run import StepPorts
 
 _RUN_ID_LENGTH = 16
+_RUN_FILE = "run.json"  # which plan a run was begun for, and its id: survives a damaged journal
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,15 +58,32 @@ def refuse_other_cluster(plan: Plan, snapshot: Snapshot) -> None:
         )
 
 
+def begun_run(store: StateStore, plan_digest: str) -> str | None:
+    """The id of a run of this plan that was begun here, whatever became of its journal."""
+    try:
+        document = json.loads(store.read(_RUN_FILE) or b"{}")
+    except ValueError:
+        return None
+    run = document.get("run") if isinstance(document, dict) and document.get("planDigest") == plan_digest else None
+    return run if isinstance(run, str) and is_run_id(run) else None
+
+
+def note_run(store: StateStore, plan_digest: str, run: str) -> None:
+    """Note the run beside the journal, before its first effect."""
+    store.write(_RUN_FILE, pretty_bytes({"planDigest": plan_digest, "run": run}))
+
+
 def refuse_changed(
     plan: Plan,
     plan_digest: str,
     snapshot: Snapshot,
     progress: Progress,
     basis_of: Callable[[Snapshot], Mapping[str, Any]],
+    *,
+    begun: bool,
 ) -> None:
     """Raises ``Changed``, naming what changed, when the cluster is no longer the one that was planned for."""
-    before, surprises = as_before(snapshot, plan, progress, plan_digest)
+    before, surprises = as_before(snapshot, plan, progress, plan_digest, begun_before=begun)
     changes = (*surprises, *describe_changes(plan.basis, basis_of(before)))
     if changes:
         raise Changed(
@@ -81,12 +99,14 @@ def progress_in(journal: Journal, plan: Plan, plan_digest: str) -> Progress:
     return progress_of(plan, records_of(journal, plan_digest))
 
 
-def run_id_for(progress: Progress, snapshot: Snapshot, plan_digest: str, entropy: Entropy) -> str:
+def run_id_for(progress: Progress, snapshot: Snapshot, plan_digest: str, entropy: Entropy, *, begun: str | None) -> str:
     """The id to go on with: the journal's while anything of it stands, else that on entries or bindings which an
     earlier run of this plan left (from another folder, or with a lost journal), else a fresh one.
     """
     if progress.run and not progress.untouched:
         return progress.run
+    if begun and not progress.states:
+        return begun
     for entry in snapshot.access_entries or ():
         if entry.tags.get(PLAN_TAG) == plan_digest and is_run_id(entry.tags.get(RUN_TAG, "")):
             return entry.tags[RUN_TAG]

@@ -10,7 +10,9 @@ from migrator.decide.next_action import Look, Observed, Situation, Wish, situati
 from migrator.decide.progress import Progress, advance
 from migrator.decide.rate import full_bucket, take
 from migrator.model.access_entry import AccessEntry
+from migrator.model.canonical import canonical_bytes
 from migrator.model.decision import Acceptance
+from migrator.model.evidence import Evidence, evidence_to_document
 from migrator.model.journal import Event
 from migrator.model.plan import Plan
 from migrator.ports import (
@@ -26,6 +28,7 @@ from migrator.ports import (
     TaskRunner,
 )
 
+EVIDENCE_FILE = "evidence.jsonl"
 _FIELDS = {"update": "updates", "entry": "entries", "binding": "bindings", "row": "rows"}
 
 
@@ -142,6 +145,11 @@ class OneRun:
             self._bucket, wait = take(self._bucket, self.ports.clock.now())
         if wait > timedelta(0):
             self.ports.clock.sleep(wait)
+
+    def keep_evidence(self, evidence: Evidence) -> None:
+        """Append to the evidence, on disk before this returns."""
+        with self._lock:
+            self.ports.store.append_line(EVIDENCE_FILE, canonical_bytes(evidence_to_document(evidence)))
 
     def now(self) -> datetime:
         """The clock, read now."""

@@ -14,7 +14,6 @@ from migrator.decide.entry_states import default_username
 from migrator.decide.verdicts import state_digest
 from migrator.errors import MigratorError
 from migrator.model.access_entry import AccessEntry, AssociatedPolicy
-from migrator.model.canonical import canonical_bytes
 from migrator.model.evidence import (
     PROOF_CLASSES,
     Attribution,
@@ -22,7 +21,6 @@ from migrator.model.evidence import (
     Probe,
     ProbeResult,
     SelfSubject,
-    evidence_to_document,
 )
 from migrator.model.rbac import AccessRequest
 from migrator.model.step import Prove, Step
@@ -32,7 +30,6 @@ from migrator.run.one_run import OneRun
 PATIENCE = timedelta(seconds=120)
 PAUSE = timedelta(seconds=2)
 IN_A_ROW = 2
-EVIDENCE_FILE = "evidence.jsonl"
 EVERYTHING = AccessRequest(verb="*", api_group="*", resource="*")
 
 
@@ -54,7 +51,7 @@ def prove_step(run: OneRun, step: Step, effect: Prove) -> None:
         evidence = _by_login(run, effect, entry, reviewer)
     if waiver is not None and evidence.proof_class != "live":
         evidence = replace(evidence, proof_class="attested", how=f"attested by {waiver.by}: {waiver.reason}")
-    run.ports.store.append_line(EVIDENCE_FILE, canonical_bytes(evidence_to_document(evidence)))
+    run.keep_evidence(evidence)
     summary = {"class": evidence.proof_class, "attribution": evidence.attribution, "how": evidence.how}
     if not evidence.holds:
         run.record(
@@ -164,5 +161,5 @@ def prove_admin(run: OneRun, arn: str) -> str:
         differences=() if subject is not None else ("the login was refused",),
         how=f"logged in at {at}, as an administrator besides the operator",
     )
-    run.ports.store.append_line(EVIDENCE_FILE, canonical_bytes(evidence_to_document(evidence)))
+    run.keep_evidence(evidence)
     return f"{arn} (live)" if evidence.holds else ""

@@ -1,0 +1,500 @@
+"""A cluster in memory behind the ports: enough of EKS to test workflows, with a crash at any effect.
+
+The rules it keeps: modes go forward one step; an entry shadows its row at once; without an entry the row answers
+unless the mode is API; a policy counts only on an entry. The real rules are the embedded lab's affair.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+from migrator.errors import Failed, MigratorError, Refused
+from migrator.model.access_entry import AccessEntry, AssociatedPolicy, AuthenticationMode, EntrySpec, Identity
+from migrator.model.evidence import SelfSubject
+from migrator.model.journal import Event, Record, decode_journal, encode_record, next_record
+from migrator.model.plan import ClusterRef
+from migrator.model.rbac import AccessRequest, Binding, RbacState, Subject
+from migrator.model.snapshot import Snapshot
+from migrator.ports import AccessReviewer, Raw
+
+ACCOUNT = "111122223333"
+CLUSTER_ARN = f"arn:aws:eks:eu-west-1:{ACCOUNT}:cluster/prod"
+OPERATOR = f"arn:aws:iam::{ACCOUNT}:role/operator"
+START = datetime(2026, 11, 22, tzinfo=timezone.utc)
+
+
+class Crash(BaseException):
+    """The process died: no ``except Exception`` of the product may see it."""
+
+
+@dataclass
+class Cluster:
+    """The world. ``rows``: who logs in through aws-auth as what. ``crash_at``: die at that effect, counted from 1,
+    ``"before"`` it happens or ``"after"`` it has.
+    """
+
+    rows: dict[str, Identity] = field(default_factory=dict)
+    mode: AuthenticationMode = "CONFIG_MAP"
+    status: str = "ACTIVE"
+    entries: dict[str, AccessEntry] = field(default_factory=dict)
+    automatic: dict[str, EntrySpec] = field(default_factory=dict)
+    bindings: dict[tuple[str | None, str], Raw] = field(default_factory=dict)
+    data: dict[str, str] | None = field(default_factory=lambda: {"mapRoles": "- rolearn: x\n"})
+    resource_version: int = 1
+    unassumable: set[str] = field(default_factory=set)
+    invalid: set[str] = field(default_factory=set)
+    dead: set[str] = field(default_factory=set)  # entries that the authenticator never matches
+    updates: dict[str, tuple[str, list[str]]] = field(default_factory=dict)
+    update_ends: str = "Successful"
+    tokens: dict[str, str] = field(default_factory=dict)
+    effects: list[str] = field(default_factory=list)
+    crash_at: tuple[int, str] | None = None
+    watch: Callable[[str], None] | None = None
+    now: datetime = START
+
+    @contextmanager
+    def effect(self, name: str) -> Iterator[None]:
+        """Count an effect, and die at the one that was asked for."""
+        number = len(self.effects) + 1
+        if self.crash_at == (number, "before"):
+            raise Crash(name)
+        yield
+        self.effects.append(name)
+        if self.watch is not None:
+            self.watch(name)
+        if self.crash_at == (number, "after"):
+            raise Crash(name)
+
+    def login(self, arn: str) -> SelfSubject | None:
+        """Who the principal is now: by its entry, else by its row while the ConfigMap is asked."""
+        entry = self.entries.get(arn)
+        if entry is not None and self.mode != "CONFIG_MAP" and arn not in self.dead:
+            return SelfSubject(entry.username, (*entry.kubernetes_groups, "system:authenticated"))
+        row = self.rows.get(arn)
+        if row is None or self.mode == "API" or self.data is None:
+            return None
+        return SelfSubject(row.username, (*row.groups, "system:authenticated"))
+
+    def admin(self, arn: str) -> tuple[bool, str]:
+        """Whether the principal may do everything, and why."""
+        subject = self.login(arn)
+        if subject is None:
+            return False, ""
+        if "system:masters" in subject.groups:
+            return True, ""
+        for raw in self.bindings.values():
+            if raw["roleRef"]["name"] == "cluster-admin" and any(s["name"] in subject.groups for s in raw["subjects"]):
+                return True, f'RBAC: allowed by ClusterRoleBinding "{raw["metadata"]["name"]}"'
+        entry = self.entries.get(arn)
+        if (
+            entry is not None
+            and self.mode != "CONFIG_MAP"
+            and any("ClusterAdmin" in p.policy_arn for p in entry.access_policies)
+        ):
+            return True, "EKS Access Policy: allowed"
+        return False, ""
+
+    def describe(self) -> str:
+        """Everything that must be equal after an interrupted run and an uninterrupted one. Run ids are cut out."""
+        return json.dumps(
+            {
+                "mode": self.mode,
+                "entries": {
+                    arn: [
+                        e.type,
+                        e.username,
+                        sorted(e.kubernetes_groups),
+                        sorted(p.policy_arn for p in e.access_policies),
+                    ]
+                    for arn, e in sorted(self.entries.items())
+                },
+                "bindings": sorted(str(key) for key in self.bindings),
+                "data": self.data,
+            },
+            indent=1,
+        )
+
+
+def cluster_ref(mode: AuthenticationMode) -> ClusterRef:
+    """The cluster in a plan or snapshot."""
+    return ClusterRef("prod", CLUSTER_ARN, ACCOUNT, "eu-west-1", "aws", mode)
+
+
+def snapshot_of(cluster: Cluster) -> Snapshot:
+    """What reading the cluster gives."""
+    bindings = tuple(
+        Binding(
+            name,
+            namespace,
+            raw["roleRef"]["kind"],
+            raw["roleRef"]["name"],
+            tuple(Subject(s["kind"], s["name"]) for s in raw["subjects"]),
+            dict(raw["metadata"].get("labels", {})),
+        )
+        for (namespace, name), raw in sorted(cluster.bindings.items(), key=str)
+    )
+    entries = None if cluster.mode == "CONFIG_MAP" else tuple(cluster.entries[arn] for arn in sorted(cluster.entries))
+    data = cluster.data
+    return Snapshot(
+        taken_at=cluster.now.isoformat(),
+        cluster=cluster_ref(cluster.mode),
+        cluster_raw={},
+        config_map=None if data is None else {"data": dict(data)},
+        access_entries=entries,
+        rbac=RbacState((), bindings),
+    )
+
+
+def basis_of(snapshot: Snapshot) -> Mapping[str, Any]:
+    """A basis of the parts that this memory cluster has."""
+    entries = snapshot.access_entries
+    return {
+        "mode": snapshot.cluster.authentication_mode,
+        "data": None if snapshot.config_map is None else snapshot.config_map["data"],
+        "entries": None
+        if entries is None
+        else [
+            [
+                e.principal_arn,
+                e.type,
+                e.username,
+                sorted(e.kubernetes_groups),
+                sorted(p.policy_arn for p in e.access_policies),
+            ]
+            for e in entries
+        ],
+        "bindings": [[b.namespace, b.name] for b in (snapshot.rbac or RbacState()).bindings],
+    }
+
+
+@dataclass
+class MemoryReader:
+    """ClusterReader."""
+
+    cluster: Cluster
+    caller: str = OPERATOR
+
+    def caller_identity(self) -> Raw:
+        return {"Account": ACCOUNT, "Arn": self.caller, "UserId": "AROA"}
+
+    def caller_chain(self) -> Sequence[str]:
+        return (self.caller,)
+
+    def describe_cluster(self) -> Raw:
+        return {"name": "prod", "arn": CLUSTER_ARN, "status": self.cluster.status}
+
+    def list_access_entries(self) -> list[Raw] | None:
+        if self.cluster.mode == "CONFIG_MAP":
+            return None
+        return [{"principalArn": arn, "username": e.username} for arn, e in sorted(self.cluster.entries.items())]
+
+    def list_access_policies(self) -> list[str]:
+        return []
+
+    def list_nodegroups(self) -> list[Raw]:
+        return []
+
+    def list_fargate_profiles(self) -> list[Raw]:
+        return []
+
+    def list_capabilities(self) -> list[Raw]:
+        return []
+
+    def list_identity_provider_configs(self) -> list[Raw]:
+        return []
+
+
+@dataclass
+class MemoryEntries:
+    """AccessEntries."""
+
+    cluster: Cluster
+
+    def describe(self, principal_arn: str) -> AccessEntry | None:
+        return self.cluster.entries.get(principal_arn)
+
+    def create(self, principal_arn: str, entry: EntrySpec, *, tags: Mapping[str, str], token: str) -> None:
+        cluster = self.cluster
+        if principal_arn in cluster.invalid:
+            raise Failed("invalid-principal", f"{principal_arn} is invalid")
+        if principal_arn in cluster.entries:
+            raise Failed("entry-exists", f"{principal_arn} is in use")
+        groups = entry.kubernetes_groups if entry.type == "STANDARD" else ("system:nodes",)
+        username = entry.username or (
+            principal_arn if entry.type == "STANDARD" else "system:node:{{EC2PrivateDNSName}}"
+        )
+        with cluster.effect(f"create {principal_arn}"):
+            cluster.entries[principal_arn] = AccessEntry(
+                principal_arn, entry.type, username, groups, (), cluster.now, cluster.now, "", dict(tags)
+            )
+            cluster.dead.discard(principal_arn)
+
+    def update(self, principal_arn: str, entry: EntrySpec, *, token: str) -> None:
+        old = self._existing(principal_arn)
+        with self.cluster.effect(f"update {principal_arn}"):
+            self.cluster.entries[principal_arn] = replace(
+                old, username=entry.username or principal_arn, kubernetes_groups=entry.kubernetes_groups
+            )
+
+    def delete(self, principal_arn: str) -> None:
+        self._existing(principal_arn)
+        with self.cluster.effect(f"delete {principal_arn}"):
+            del self.cluster.entries[principal_arn]
+
+    def associate(self, principal_arn: str, policy: AssociatedPolicy) -> None:
+        old = self._existing(principal_arn)
+        kept = tuple(p for p in old.access_policies if p.policy_arn != policy.policy_arn)
+        with self.cluster.effect(f"associate {principal_arn}"):
+            self.cluster.entries[principal_arn] = replace(old, access_policies=(*kept, policy))
+
+    def disassociate(self, principal_arn: str, policy_arn: str) -> None:
+        old = self._existing(principal_arn)
+        kept = tuple(p for p in old.access_policies if p.policy_arn != policy_arn)
+        with self.cluster.effect(f"disassociate {principal_arn}"):
+            self.cluster.entries[principal_arn] = replace(old, access_policies=kept)
+
+    def _existing(self, arn: str) -> AccessEntry:
+        if arn not in self.cluster.entries:
+            raise Failed("entry-not-found", f"{arn} has no entry")
+        return self.cluster.entries[arn]
+
+
+_NEXT: Mapping[str, AuthenticationMode] = {"CONFIG_MAP": "API_AND_CONFIG_MAP", "API_AND_CONFIG_MAP": "API"}
+
+
+@dataclass
+class MemoryMode:
+    """AuthMode. An update is InProgress once when it is asked about, then ends as the world says."""
+
+    cluster: Cluster
+
+    def read(self) -> tuple[AuthenticationMode, str]:
+        return self.cluster.mode, self.cluster.status
+
+    def switch(self, to: AuthenticationMode, *, token: str) -> str:
+        cluster = self.cluster
+        if token in cluster.tokens:
+            return cluster.tokens[token]
+        if _NEXT.get(cluster.mode) != to:
+            raise Failed("unsupported-change", f"from {cluster.mode} to {to}")
+        update_id = f"update-{len(cluster.updates) + 1}"
+        with cluster.effect(f"switch {to}"):
+            cluster.tokens[token] = update_id
+            cluster.updates[update_id] = (cluster.update_ends, [] if cluster.update_ends == "Successful" else ["why"])
+            if cluster.update_ends == "Successful":
+                cluster.mode = to
+                for arn, spec in cluster.automatic.items() if to == "API_AND_CONFIG_MAP" else ():
+                    cluster.entries[arn] = AccessEntry(
+                        arn, spec.type, spec.username or arn, spec.kubernetes_groups, spec.access_policies, cluster.now
+                    )
+        return update_id
+
+    def update_status(self, update_id: str) -> tuple[str, list[str]]:
+        return self.cluster.updates[update_id]
+
+
+@dataclass
+class MemoryConfigMaps:
+    """ConfigMaps."""
+
+    cluster: Cluster
+
+    def read(self) -> Raw | None:
+        if self.cluster.data is None:
+            return None
+        return {
+            "metadata": {"name": "aws-auth", "resourceVersion": str(self.cluster.resource_version)},
+            "data": dict(self.cluster.data),
+        }
+
+    def write_data(self, data: Mapping[str, str], *, resource_version: str) -> Raw:
+        self._guard(resource_version)
+        with self.cluster.effect("write aws-auth"):
+            self.cluster.data = dict(data)
+            self.cluster.resource_version += 1
+        return self.read() or {}
+
+    def delete(self, *, resource_version: str) -> None:
+        self._guard(resource_version)
+        with self.cluster.effect("delete aws-auth"):
+            self.cluster.data = None
+
+    def _guard(self, resource_version: str) -> None:
+        if self.cluster.data is None or resource_version != str(self.cluster.resource_version):
+            raise Failed("aws-auth-changed", "somebody else wrote aws-auth")
+
+
+@dataclass
+class MemoryRbac:
+    """Rbac."""
+
+    cluster: Cluster
+
+    def read_rbac(self) -> Raw:
+        return {}
+
+    def list_namespaces(self) -> list[str]:
+        return []
+
+    def list_nodes(self) -> list[Raw]:
+        return []
+
+    def list_group_reference_objects(self) -> list[Raw]:
+        return []
+
+    def read_binding(self, name: str, namespace: str | None) -> Raw | None:
+        return self.cluster.bindings.get((namespace, name))
+
+    def apply_binding(self, binding: Raw) -> Raw:
+        metadata = binding["metadata"]
+        with self.cluster.effect(f"bind {metadata['name'].rpartition('-')[0]}"):
+            self.cluster.bindings[(metadata.get("namespace"), metadata["name"])] = binding
+        return binding
+
+    def delete_binding(self, name: str, namespace: str | None) -> None:
+        if (namespace, name) in self.cluster.bindings:
+            with self.cluster.effect(f"unbind {name.rpartition('-')[0]}"):
+                del self.cluster.bindings[(namespace, name)]
+
+
+@dataclass
+class MemoryReviewer:
+    """AccessReviewer of one principal."""
+
+    cluster: Cluster
+    arn: str
+
+    def who_am_i(self) -> SelfSubject | None:
+        return self.cluster.login(self.arn)
+
+    def can(self, request: AccessRequest) -> tuple[bool, str]:
+        return self.cluster.admin(self.arn)
+
+
+@dataclass
+class MemoryReviewers:
+    """Reviewers."""
+
+    cluster: Cluster
+
+    def as_principal(self, principal_arn: str) -> AccessReviewer:
+        if principal_arn in self.cluster.unassumable:
+            raise Failed("cannot-become", f"cannot log in as {principal_arn}", why="its trust policy names others")
+        return MemoryReviewer(self.cluster, principal_arn)
+
+
+@dataclass
+class MemoryStore:
+    """StateStore: bytes as a folder would hold them, so that they can be cut anywhere."""
+
+    files: dict[str, bytes] = field(default_factory=dict)
+    owner: str = ""
+    crash_at_record: int | None = None
+
+    @property
+    def location(self) -> str:
+        return "memory"
+
+    def read(self, name: str) -> bytes | None:
+        return self.files.get(name)
+
+    def write(self, name: str, content: bytes) -> None:
+        self.files[name] = content
+
+    def append_record(self, step: str | None, event: Event, effect: Mapping[str, Any], at: datetime) -> Record:
+        journal, whole = decode_journal(self.files.get("journal.jsonl", b""))
+        record = next_record(journal, at=at.isoformat(), step=step, event=event, effect=effect)
+        self.files["journal.jsonl"] = self.files.get("journal.jsonl", b"")[:whole] + encode_record(record)
+        return record
+
+    def journal(self) -> tuple[Record, ...]:
+        return decode_journal(self.files.get("journal.jsonl", b""))[0]
+
+    def append_line(self, name: str, line: bytes) -> None:
+        self.files[name] = self.files.get(name, b"") + line.rstrip(b"\n") + b"\n"
+
+    @contextmanager
+    def lock(self, owner: str) -> Iterator[None]:
+        if self.owner:
+            raise Refused("locked", f"{self.owner} holds the lock")
+        self.owner = owner
+        try:
+            yield
+        finally:
+            self.owner = ""
+
+
+@dataclass
+class MemoryClock:
+    """Clock: sleeping moves it."""
+
+    cluster: Cluster
+    slept: timedelta = timedelta(0)
+
+    def now(self) -> datetime:
+        return self.cluster.now
+
+    def sleep(self, duration: timedelta) -> None:
+        self.cluster.now += duration
+        self.slept += duration
+
+
+@dataclass
+class MemoryApprover:
+    """Approver: answers yes, or refuses; remembers the questions."""
+
+    yes: bool = True
+    typed: str | None = None
+    asked: list[str] = field(default_factory=list)
+
+    def confirm(self, question: str) -> None:
+        self.asked.append(question)
+        if not self.yes:
+            raise Refused("not-confirmed", "Nobody said yes.")
+
+    def type_again(self, what: str, expected: str) -> None:
+        self.asked.append(what)
+        if self.typed != expected:
+            raise Refused("not-confirmed", "The name was not typed again.")
+
+
+@dataclass
+class MemoryEvents:
+    """Events: kept."""
+
+    lines: list[tuple[str, str]] = field(default_factory=list)
+
+    def say(self, kind: str, message: str) -> None:
+        self.lines.append((kind, message))
+
+    def progress(self, label: str, done: int, total: int) -> None:
+        self.lines.append(("progress", f"{label} {done}/{total}"))
+
+
+class InTurn:
+    """TaskRunner: one after the other."""
+
+    def map(self, call: Callable[[Any], Any], items: Sequence[Any]) -> list[Any]:
+        results, first = [], None
+        for item in items:
+            try:
+                results.append(call(item))
+            except MigratorError as error:
+                first = first or error
+        if first is not None:
+            raise first
+        return results
+
+
+@dataclass
+class MemoryEntropy:
+    """Entropy: counted."""
+
+    drawn: int = 0
+
+    def run_id(self) -> str:
+        self.drawn += 1
+        return f"{self.drawn:016x}"
