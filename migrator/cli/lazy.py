@@ -38,6 +38,10 @@ class MigrateCommand(click.Command):
         own = {param.name for param in self.params}
         given = {key: ctx.params.pop(key) for key in [*ctx.params] if key in GLOBAL_NAMES and key not in own}
         ctx.obj = settings_of(ctx).with_given(given)
+        if ctx.obj.verbose or ctx.obj.log_file:
+            from migrator.cli.logs import set_up_logging
+
+            set_up_logging(ctx.obj)
         return super().invoke(ctx)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

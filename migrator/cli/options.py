@@ -28,3 +28,19 @@ def yes_option(function: F) -> F:
     return click.option("--yes", is_flag=True, help="Answer the questions with yes (a name is still asked for).")(
         function
     )
+
+
+def decisions_option(function: F) -> F:
+    """``--decisions FILE``."""
+    return click.option("--decisions", metavar="FILE", help="What people decided (decisions.yaml).")(function)
+
+
+def as_option(function: F) -> F:
+    """``--as PRINCIPAL=PROFILE``, in ``become``."""
+    return click.option(
+        "--as",
+        "become",
+        metavar="PRINCIPAL=PROFILE",
+        multiple=True,
+        help="Log in as this principal with an AWS profile; may be repeated.",
+    )(function)

@@ -4,6 +4,7 @@ Talk goes to stderr, so that stdout can be piped. A question needs a terminal: w
 nothing is done. ``--yes`` answers questions, but never the one for a name typed again.
 """
 
+import logging
 import os
 import sys
 from collections.abc import Callable, Mapping
@@ -34,7 +35,8 @@ class TerminalEvents:
     _bar: bool = field(default=False, repr=False)
 
     def say(self, kind: Literal["info", "step", "done", "warn"], message: str) -> None:
-        """One line about what happens. ``--quiet`` leaves warnings."""
+        """One line about what happens. ``--quiet`` leaves warnings; the log file has everything."""
+        logging.getLogger("migrator.talk").log(logging.WARNING if kind == "warn" else logging.INFO, "%s", message)
         if self.quiet and kind != "warn":
             return
         self._end_bar()

@@ -1,0 +1,54 @@
+"""``migrate apply``: make the access entries of a plan. The same command goes on after any interruption."""
+
+import click
+
+from migrator.cli.answers import decisions_in, ways_to_become
+from migrator.cli.ended import ended
+from migrator.cli.files import read_plan
+from migrator.cli.lazy import MigrateCommand, settings_of
+from migrator.cli.options import as_option, decisions_option, plan_argument, yes_option
+
+
+@click.command("apply", cls=MigrateCommand, short_help="Make the access entries of a plan; the same command resumes.")
+@plan_argument
+@yes_option
+@click.option("--only", metavar="ARN", multiple=True, help="These principals only; may be repeated.")
+@click.option("--max-rate", type=click.FloatRange(min=0, min_open=True), metavar="N", help="Writes per second.")
+@click.option("--keep-going", is_flag=True, help="A principal whose proof fails does not stop the others.")
+@decisions_option
+@as_option
+@click.pass_context
+def command(
+    ctx: click.Context,
+    /,
+    plan_file: str,
+    *,
+    yes: bool,
+    only: tuple[str, ...],
+    max_rate: float | None,
+    keep_going: bool,
+    decisions: str | None,
+    become: tuple[str, ...],
+) -> int:
+    """Make the access entries of the plan in the file PLAN.
+
+    Saves aws-auth and all entries first, switches access entries on (asked, because it is one-way), makes each
+    entry in proven order, proves it, and takes it back at once when its proof fails.
+    """
+    from migrator.cli.wiring import run_ports
+    from migrator.run.apply_plan import ApplyOptions, apply_plan
+
+    settings = settings_of(ctx)
+    plan, digest, content = read_plan(plan_file)
+    answers = decisions_in(decisions)
+    ports = run_ports(settings, plan, yes=yes, ways=ways_to_become(answers, become))
+    options = ApplyOptions(
+        only=only,
+        max_rate=max_rate,
+        keep_going=keep_going,
+        waive_verification=answers.waive_verification,
+        waive_gates=answers.waive_gates,
+    )
+    outcome = apply_plan(plan, digest, ports, options)
+    ports.store.write("plan.json", content)
+    return ended(settings, plan, outcome)

@@ -1,0 +1,83 @@
+"""``migrate lab up``: start a lab, in this terminal or beside it."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import click
+
+from migrator.cli.lab_place import lab_directory_option, resolved
+from migrator.cli.lazy import MigrateCommand, settings_of
+from migrator.cli.terminal import events_of
+from migrator.errors import Failed, MigratorError, Refused
+
+_START_SECONDS = 30.0
+
+
+@click.command("up", cls=MigrateCommand, short_help="Start a lab.")
+@click.option("--world", metavar="FILE", help="The world to load; a company of some 15 principals without it.")
+@click.option("--detach", is_flag=True, help="Leave it running and return.")
+@lab_directory_option
+@click.pass_context
+def command(ctx: click.Context, /, world: str | None, *, detach: bool, lab_dir: str) -> int | None:
+    """Start a lab: an EKS on this machine, from a world file. It runs until Ctrl-C, or migrate lab down."""
+    directory = resolved(lab_dir)
+    events = events_of(settings_of(ctx))
+    process = start(directory, world, detach=detach)
+    events.say("done", f"the lab runs; its state is in {directory}")
+    events.say("info", 'use it with: eval "$(migrate lab env)"')
+    if detach:
+        return None
+    try:
+        return process.wait()
+    except KeyboardInterrupt:
+        process.terminate()
+        process.wait()
+        return 0
+
+
+def start(directory: Path, world: str | None, *, detach: bool) -> "subprocess.Popen[bytes]":
+    """Start a lab as a process of its own and wait until it answers.
+
+    Raises ``lab-running``, ``lab-failed`` with what it said last.
+    """
+    refuse_running(directory)
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    log = directory / "lab.log"
+    arguments = [sys.executable, "-m", "migrator.lab.server", "--directory", str(directory)]
+    if world is not None:
+        arguments += ["--world", world]
+    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(descriptor, "wb") as output:
+        process = subprocess.Popen(  # noqa: S603 - this interpreter and our own module
+            arguments, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=detach
+        )
+    deadline = time.monotonic() + _START_SECONDS
+    while not is_running(directory):
+        if process.poll() is not None or time.monotonic() > deadline:
+            process.kill()
+            said = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+            why = said[-1] if said else "it said nothing"
+            raise Failed("lab-failed", "The lab did not start.", why=why, remedy=f"Look into {log}.")
+        time.sleep(0.02)
+    return process
+
+
+def refuse_running(directory: Path) -> None:
+    """Raises ``lab-running`` while a lab answers in this folder."""
+    if is_running(directory):
+        remedy = "Use it, stop it with migrate lab down, or name another --lab-dir."
+        raise Refused("lab-running", f"A lab runs in {directory} already.", remedy=remedy)
+
+
+def is_running(directory: Path) -> bool:
+    """Whether a lab answers whose state is in this folder."""
+    from migrator.lab.lab_client import control
+
+    try:
+        control(directory, "GET", "world")
+    except (MigratorError, OSError):
+        return False
+    return True

@@ -1,0 +1,25 @@
+"""``migrate snapshot``: everything that a plan needs, in one file of raw API shapes."""
+
+import click
+
+from migrator.cli.files import write_file
+from migrator.cli.lazy import MigrateCommand, settings_of
+from migrator.cli.options import cluster_argument, out_option
+from migrator.cli.terminal import events_of
+
+
+@click.command("snapshot", cls=MigrateCommand, short_help="Read a cluster into one file.")
+@cluster_argument
+@out_option("Where the snapshot goes; - is stdout.", required=True)
+@click.pass_context
+def command(ctx: click.Context, /, cluster: str, out: str) -> None:
+    """Read everything about CLUSTER that a plan depends on, and change nothing.
+
+    What may not be read is left out, which means unknown, and is said on stderr.
+    """
+    from migrator.cli.wiring import read_cluster
+    from migrator.model.canonical import pretty_bytes
+
+    settings = settings_of(ctx)
+    write_file(out, pretty_bytes(read_cluster(settings, cluster)))
+    events_of(settings).say("done", f"snapshot of {cluster} written to {'stdout' if out == '-' else out}")

@@ -1,0 +1,29 @@
+"""``migrate token``: a login for kubectl, as an exec plugin wants it."""
+
+import json
+
+import click
+
+from migrator.cli.lazy import MigrateCommand, settings_of
+from migrator.cli.options import cluster_argument
+
+
+@click.command("token", cls=MigrateCommand, short_help="Print an ExecCredential for kubectl.")
+@cluster_argument
+@click.option("--as", "role", metavar="ARN", help="Assume this role first.")
+@click.pass_context
+def command(ctx: click.Context, /, cluster: str, role: str | None) -> None:
+    """Print an ExecCredential with a fresh token for CLUSTER, whatever --output says.
+
+    The token is a credential: it is for kubectl's exec plugin, and is written nowhere else.
+    """
+    from migrator.adapters.clock import machine_time
+    from migrator.adapters.eks_token import TokenMint, exec_credential
+    from migrator.cli.wiring import open_aws
+
+    settings = settings_of(ctx)
+    session = open_aws(settings)
+    if role is not None:
+        session = session.assume(role)
+    token = TokenMint(session, cluster).mint()
+    click.echo(json.dumps(exec_credential(token, machine_time())))

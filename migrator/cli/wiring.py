@@ -1,0 +1,182 @@
+"""The composition root: builds the adapters that a workflow asks for, from the global options and the environment.
+
+Adapters are imported in the function that needs them, so that a command loads boto3 and kubernetes only when it talks
+to a cluster.
+"""
+
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from migrator.cli.settings import Settings
+from migrator.cli.terminal import TerminalApprover, events_of
+from migrator.errors import WrongUse
+from migrator.model.decision import AssumeAs
+from migrator.model.plan import ClusterRef, Plan
+from migrator.model.snapshot import Snapshot
+from migrator.ports import Clock, StateStore
+
+if TYPE_CHECKING:
+    from migrator.adapters.aws_session import AwsSession
+    from migrator.adapters.eks import EksCluster
+    from migrator.adapters.kubernetes_client import KubernetesClient
+    from migrator.adapters.kubernetes_wire import KubernetesWire
+    from migrator.adapters.reviewers import RealReviewers
+    from migrator.adapters.tasks_threads import Threads
+    from migrator.run.begin_run import RunPorts
+    from migrator.run.take_snapshot import SnapshotPorts
+
+WORKERS = 8  # calls side by side
+_STATE_DIR = ".migrate"
+
+
+def clock(environment: Mapping[str, str] = os.environ) -> Clock:
+    """The machine's clock, or the lab's."""
+    from migrator.adapters.clock import open_clock
+
+    return open_clock(environment)
+
+
+def now(environment: Mapping[str, str] = os.environ) -> datetime:
+    """The one clock reading of a command that only decides."""
+    return clock(environment).now()
+
+
+def open_aws(settings: Settings, *, region: str | None = None, run: str = "run") -> "AwsSession":
+    """A session by the global options. ``region`` is the plan's, for where nobody names another."""
+    from migrator.adapters.aws_session import AwsSettings, RoleToAssume, open_session
+
+    roles = tuple(RoleToAssume(arn) for arn in settings.assume_role)
+    return open_session(AwsSettings(settings.profile, settings.region or region, roles, run))
+
+
+def open_store(settings: Settings, cluster: ClusterRef) -> StateStore:
+    """The state of one cluster, in ``--state-dir``."""
+    from migrator.adapters.state_files import StateFolder
+
+    place = settings.state_dir or _STATE_DIR
+    if "://" in place:
+        raise WrongUse(
+            "state-dir-unsupported",
+            f"State cannot be kept at {place}.",
+            why="This version keeps it in folders.",
+            remedy="Name a folder, for example on a shared file system.",
+        )
+    return StateFolder(Path(place), cluster)
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """Everything that talks to one cluster, as the operator."""
+
+    name: str
+    session: "AwsSession"
+    tasks: "Threads"
+    reader: "EksCluster"
+    described: Mapping[str, Any]
+    wire: "KubernetesWire"
+    client: "KubernetesClient"
+
+
+def connect(settings: Settings, name: str, *, region: str | None = None, run: str = "run") -> Connection:
+    """Describe the cluster, and get ready to talk to its API server; nothing is asked of it yet.
+
+    Raises ``no-credentials``, ``cluster-not-found``, ``iam-denied``, ``kubeconfig-unreadable``.
+    """
+    from migrator.adapters.eks import EksCluster
+    from migrator.adapters.eks_token import TokenMint
+    from migrator.adapters.kubeconfig import open_kubeconfig
+    from migrator.adapters.kubernetes_client import KubernetesClient, MintedLogin
+    from migrator.adapters.kubernetes_wire import endpoint_of, open_wire
+    from migrator.adapters.tasks_threads import Threads
+
+    session = open_aws(settings, region=region, run=run)
+    tasks = Threads(WORKERS)
+    reader = EksCluster(session, name, tasks)
+    described = reader.describe_cluster()
+    endpoint = endpoint_of(described, proxy_url=settings.proxy_url)
+    wire = open_wire(endpoint)
+    if settings.kubeconfig or settings.context:
+        client = open_kubeconfig(endpoint, file=settings.kubeconfig, context=settings.context)
+        wire = client.wire
+    else:
+        client = KubernetesClient(wire, MintedLogin(TokenMint(session, name)))
+    return Connection(name, session, tasks, reader, described, wire, client)
+
+
+def snapshot_ports(settings: Settings, connection: Connection) -> "SnapshotPorts":
+    """What taking a snapshot needs."""
+    from migrator.adapters.iam import IamPrincipals
+    from migrator.adapters.kubernetes_api import KubernetesConfigMaps, KubernetesRbac
+    from migrator.run.take_snapshot import SnapshotPorts
+
+    return SnapshotPorts(
+        cluster=connection.reader,
+        config_maps=KubernetesConfigMaps(connection.client),
+        rbac=KubernetesRbac(connection.client, connection.tasks),
+        principals=IamPrincipals(connection.session, connection.tasks),
+        tasks=connection.tasks,
+        events=events_of(settings),
+    )
+
+
+def read_cluster(settings: Settings, name: str) -> dict[str, Any]:
+    """The snapshot document of a live cluster."""
+    from migrator.run.take_snapshot import take_snapshot
+
+    connection = connect(settings, name)
+    ports = snapshot_ports(settings, connection)
+    return take_snapshot(ports, now=now(), described=connection.described)
+
+
+def reviewers(connection: Connection, ways: Mapping[str, AssumeAs]) -> "RealReviewers":
+    """Ways to become each principal: by assuming it, or as ``ways`` says."""
+    from migrator.adapters.reviewers import RealReviewers
+
+    return RealReviewers(connection.session, connection.wire, connection.name, ways=ways)
+
+
+def run_ports(
+    settings: Settings,
+    plan: Plan,
+    *,
+    yes: bool = False,
+    typed: str | None = None,
+    ways: Mapping[str, AssumeAs] | None = None,
+) -> "RunPorts":
+    """What a run of a plan needs, on the cluster that the plan names."""
+    from migrator.adapters.clock import SystemEntropy
+    from migrator.adapters.eks_entries import EksAccessEntries, EksAuthMode
+    from migrator.adapters.kubernetes_api import KubernetesConfigMaps, KubernetesRbac
+    from migrator.decide.basis import basis_of
+    from migrator.model.files.snapshot import decode_snapshot
+    from migrator.run.begin_run import RunPorts
+    from migrator.run.take_snapshot import take_snapshot
+
+    name = plan.cluster.name
+    connection = connect(settings, name, region=plan.cluster.region)
+    ticking = clock()
+
+    def read_snapshot() -> Snapshot:
+        return decode_snapshot(take_snapshot(snapshot_ports(settings, connection), now=ticking.now()))
+
+    return RunPorts(
+        entries=EksAccessEntries(connection.session, name),
+        mode=EksAuthMode(connection.session, name),
+        config_maps=KubernetesConfigMaps(connection.client),
+        rbac=KubernetesRbac(connection.client, connection.tasks),
+        reviewers=reviewers(connection, ways or {}),
+        store=open_store(settings, plan.cluster),
+        clock=ticking,
+        approver=TerminalApprover(sys.stdin, sys.stderr, yes=yes, typed=typed),
+        events=events_of(settings),
+        tasks=connection.tasks,
+        reader=connection.reader,
+        entropy=SystemEntropy(),
+        read_snapshot=read_snapshot,
+        basis_of=basis_of,
+    )
