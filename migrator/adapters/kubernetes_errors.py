@@ -66,7 +66,7 @@ def _likely(endpoint: Endpoint, timed_out: bool) -> str:
     cidrs = endpoint.public_cidrs
     if not cidrs:
         return f"{how}."
-    if "0.0.0.0/0" in cidrs:  # noqa: S104 - what publicAccessCidrs says when everybody may connect
+    if "0.0.0.0/0" in cidrs:
         return f"{how}, although publicAccessCidrs lets every address in: a firewall or proxy on the way is likely."
     if timed_out:
         return f"{how}: this machine's address is probably not among its publicAccessCidrs ({', '.join(cidrs)})."

@@ -66,8 +66,10 @@ def endpoint_of(cluster: Raw, *, proxy_url: str | None = None) -> Endpoint:
     )
 
 
-def open_wire(endpoint: Endpoint) -> "KubernetesWire":
-    """A wire to the endpoint. Nothing is sent yet."""
+def open_wire(
+    endpoint: Endpoint, *, connect_seconds: float = CONNECT_SECONDS, read_seconds: float = READ_SECONDS
+) -> "KubernetesWire":
+    """A wire to the endpoint. Nothing is sent yet. A connection is tried twice, ``connect_seconds`` each."""
     from kubernetes.client import Configuration
 
     configuration = Configuration(host=endpoint.server)
@@ -76,17 +78,25 @@ def open_wire(endpoint: Endpoint) -> "KubernetesWire":
         configuration.no_proxy = ""  # somebody asked for this proxy
     if endpoint.tls_server_name:
         configuration.tls_server_name = endpoint.tls_server_name
-    return KubernetesWire(endpoint, configuration)
+    return KubernetesWire(endpoint, configuration, connect_seconds=connect_seconds, read_seconds=read_seconds)
 
 
 class KubernetesWire:
     """Requests with a pool of connections. Safe to share between threads."""
 
-    def __init__(self, endpoint: Endpoint, configuration: Any) -> None:
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        configuration: Any,
+        *,
+        connect_seconds: float = CONNECT_SECONDS,
+        read_seconds: float = READ_SECONDS,
+    ) -> None:
         from kubernetes.client import ApiClient
 
         mute_sdk_debug()
         self.endpoint = endpoint
+        self._seconds = (connect_seconds, read_seconds)
         configuration.connection_pool_maxsize = 32
         self._client: Any = ApiClient(configuration)
         self._pool = self._client.rest_client.pool_manager
@@ -136,7 +146,7 @@ class KubernetesWire:
                 self.endpoint.server + path,
                 body=None if body is None else json.dumps(body).encode(),
                 headers=headers,
-                timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS),
+                timeout=urllib3.Timeout(connect=self._seconds[0], read=self._seconds[1]),
                 retries=retry,
                 redirect=False,
             )
