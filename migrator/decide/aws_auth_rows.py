@@ -17,14 +17,13 @@ from migrator.decide.go_yaml.decode import decode_scalar
 from migrator.decide.go_yaml.nodes import Node
 from migrator.decide.go_yaml.problems import YamlProblem, lost
 from migrator.decide.text_folding import fold_key
-from migrator.model.aws_auth import AccountRow, DroppedRow, RowMapping, Section
+from migrator.model.aws_auth import AUTHENTICATOR_PARTITIONS, AccountRow, DroppedRow, RowMapping, Section
 
-# aws-iam-authenticator pkg/endpoints/partitions.go
-_PARTITIONS: Final = frozenset({"aws", "aws-cn", "aws-us-gov", "aws-iso", "aws-iso-b", "aws-iso-e", "aws-iso-f"})
 _ACCOUNT_ID = re.compile(r"[0-9]{12}")
 _PERMISSION_SET = re.compile(r"[0-9A-Za-z_+=,.@-]{1,32}")
 
 _ARN_FIELD: Final[Mapping[Section, str]] = {"mapRoles": "rolearn", "mapUsers": "userarn"}
+_LONGEST_MEANING: Final = 500  # characters of a suggestion
 _SSO_FIELDS: Final = ("permissionSetName", "accountID", "partition")
 
 
@@ -93,7 +92,7 @@ def _why_dropped(arn_field: str, arn: str, sso: Mapping[str, str] | None) -> str
         return "its sso accountID is no quoted number of 12 digits"
     if not _PERMISSION_SET.fullmatch(sso.get("permissionSetName", "")):
         return "its sso permissionSetName is not valid"
-    if sso.get("partition", "") and sso["partition"] not in _PARTITIONS:
+    if sso.get("partition", "") and sso["partition"] not in AUTHENTICATOR_PARTITIONS:
         return "its sso partition is not one that the authenticator knows"
     return None
 
@@ -174,7 +173,7 @@ class _Struct:
         for name, value in self._seen.items():
             if name == "groups":
                 yield from _suggested_groups(value, self.groups or [])
-            elif name != "sso" and not self.texts.get(name) and (meant := _meaning(value)):
+            elif name == "username" and not self.texts.get(name) and (meant := _meaning(value)):
                 yield f"{name}: {meant}"
 
 
@@ -190,12 +189,12 @@ def _assign_text(texts: dict[str, str], name: str, value: Node) -> bool:
 def _meaning(node: Node) -> str:
     """What somebody probably meant by a value that has the wrong type; ``""`` for nothing."""
     if node.kind == "scalar":
-        return "" if node.value is None else node.text
+        return "" if node.value is None else node.text[:_LONGEST_MEANING]
     if node.kind == "mapping":  # "- system: masters"
-        parts = [f"{key}:{_meaning(value)}" for key, value in node.items.items() if isinstance(key, str)]
+        parts = [f"{key}:{value.text}" for key, value in node.items.items() if isinstance(key, str)]
     else:
-        parts = [_meaning(child.resolved) for child in node.children if child.resolved.kind == "scalar"]
-    return ", ".join(part for part in parts if part)
+        parts = [child.resolved.text for child in node.children]
+    return ", ".join(part for part in parts if part)[:_LONGEST_MEANING]
 
 
 def _suggested_groups(value: Node, decoded: list[str]) -> Iterator[str]:

@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from migrator.decide.aws_auth_rows import RowsRead, read_accounts, read_rows
+from migrator.decide.effective_rows import ambiguous_users, effective_roles, effective_users
 from migrator.decide.go_yaml.compose import compose
 from migrator.decide.go_yaml.decode import decode
 from migrator.decide.go_yaml.problems import YamlProblem, doubtful
-from migrator.decide.effective_rows import ambiguous_users, effective_roles, effective_users
 from migrator.model.aws_auth import SECTIONS, AwsAuth, RowMapping, Section, SectionProblem
 
 __all__ = ["ambiguous_users", "effective_document", "effective_roles", "effective_users", "read_aws_auth"]

@@ -5,6 +5,10 @@ from typing import Literal, TypeAlias
 
 Section: TypeAlias = Literal["mapRoles", "mapUsers", "mapAccounts"]
 SECTIONS: tuple[Section, ...] = ("mapRoles", "mapUsers", "mapAccounts")
+# The partitions the authenticator knows: aws-iam-authenticator pkg/endpoints/partitions.go.
+AUTHENTICATOR_PARTITIONS: frozenset[str] = frozenset(
+    {"aws", "aws-cn", "aws-us-gov", "aws-iso", "aws-iso-b", "aws-iso-e", "aws-iso-f"}
+)
 
 
 @dataclass(frozen=True, slots=True)

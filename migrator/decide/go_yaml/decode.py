@@ -7,6 +7,7 @@ infinities and more than 10,000 JSON levels. Nothing is decoded twice: aliases s
 count what expanding them would have cost Go. There is no recursion.
 """
 
+import math
 from typing import Final
 
 from migrator.decide.go_yaml.compose import Document
@@ -128,7 +129,7 @@ def _map_key(node: Node) -> MapKey:
         hint = " (an unquoted template?)" if key.kind == "mapping" and key.flow else ""
         raise lost(node.line, node.column, f"invalid map key{hint}")
     if isinstance(key.value, NotText):
-        if key.value.value != key.value.value:  # noqa: PLR0124 - NaN: every one is a key of its own
+        if math.isnan(key.value.value):  # Go keeps each of them
             return (key.value.kind, id(node))
         return (key.value.kind, key.value.value)
     return NULL_KEY if key.value is None else key.value

@@ -1,4 +1,4 @@
-"""The tree of one YAML document, before and after decoding. Mutable on purpose: it never leaves this package's users."""
+"""The tree of one YAML document, before and after decoding. Mutable on purpose: it never gets far from here."""
 
 from typing import Final, Literal, TypeAlias
 
@@ -9,6 +9,7 @@ Kind: TypeAlias = Literal["scalar", "sequence", "mapping", "alias"]
 MapKey: TypeAlias = str | tuple[str, object]
 
 NULL_KEY: Final[MapKey] = ("null", None)
+_LEAVES: Final = ("scalar", "alias")
 
 
 class Node:
@@ -17,8 +18,9 @@ class Node:
     Set by :mod:`.compose`: ``text`` of scalars, ``tag`` in full or ``""``, ``implicit`` (plain, or tagged ``!``),
     ``flow`` of collections, ``children`` (keys and values in turn for mappings), ``target`` of aliases,
     ``is_merge_key``, ``depth`` (number of open collections around it).
-    Set by :mod:`.decode`: ``value`` of scalars, ``items`` of mappings (last duplicate wins, merges applied), ``size``
-    (decode operations, aliases expanded), ``nesting`` (JSON levels), ``refusal`` (why JSON cannot hold it), ``decoded``.
+    Set by :mod:`.decode`: ``decoded``, ``value`` of scalars, ``items`` of mappings (last duplicate wins, merges
+    applied), ``size`` (decode operations, aliases expanded), ``nesting`` (JSON levels), ``refusal`` (why JSON cannot
+    hold it).
     """
 
     __slots__ = (
@@ -51,10 +53,11 @@ class Node:
         self.implicit = False
         self.flow = False
         self.is_merge_key = False
-        self.children: list[Node] = []
+        # Most nodes are scalars: they share what they never fill.
+        self.children: list[Node] = _NO_CHILDREN if kind in _LEAVES else []
         self.target: Node | None = None
         self.value: ScalarValue = None
-        self.items: dict[MapKey, Node] = {}
+        self.items: dict[MapKey, Node] = {} if kind == "mapping" else _NO_ITEMS
         self.size = 1
         self.nesting = 0
         self.refusal: str | None = None
@@ -62,5 +65,9 @@ class Node:
 
     @property
     def resolved(self) -> "Node":
-        """What an alias stands for; any other node itself. (The target of an alias is never an alias.)"""
+        """What an alias stands for (never another alias); any other node itself."""
         return self.target if self.target is not None else self
+
+
+_NO_CHILDREN: Final[list[Node]] = []
+_NO_ITEMS: Final[dict[MapKey, Node]] = {}

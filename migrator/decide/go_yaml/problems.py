@@ -3,7 +3,7 @@
 from typing import Literal
 
 
-class YamlProblem(Exception):  # noqa: N818 - one of its two kinds is no error
+class YamlProblem(Exception):
     """Ends the reading of one text. ``line`` and ``column`` count from 1; ``message`` is one line of plain text."""
 
     def __init__(self, kind: Literal["lost", "doubtful"], line: int, column: int, message: str) -> None:

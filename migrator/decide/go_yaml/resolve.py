@@ -34,7 +34,7 @@ class NotText(NamedTuple):
         return self.kind != "float" or math.isfinite(self.value)
 
 
-ScalarValue: TypeAlias = None | str | NotText
+ScalarValue: TypeAlias = str | NotText | None
 
 
 class CannotDecodeError(ValueError):
