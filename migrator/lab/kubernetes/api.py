@@ -1,0 +1,245 @@
+"""One cluster's API server: every request goes through faults, authentication, impersonation, authorisation, audit."""
+
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from migrator.lab.authenticator import Authenticator
+from migrator.lab.authorizer import Authorizer, Decision
+from migrator.lab.effects import ClientKilledError
+from migrator.lab.faults import Fault, FaultKind
+from migrator.lab.http_wire import DropConnectionError
+from migrator.lab.in_force import EntriesInForce
+from migrator.lab.kubernetes import audit
+from migrator.lab.kubernetes.discovery import discover, version_info
+from migrator.lab.kubernetes.escalation import check_escalation
+from migrator.lab.kubernetes.http import Request, Response, json_response
+from migrator.lab.kubernetes.impersonation import denial, impersonated
+from migrator.lab.kubernetes.objects import Objects, read_body
+from migrator.lab.kubernetes.openapi import openapi_document
+from migrator.lab.kubernetes.registry import Registry
+from migrator.lab.kubernetes.request_info import RequestInfo, request_info
+from migrator.lab.kubernetes.resources import ResourceType
+from migrator.lab.kubernetes.reviews import REVIEWS, VERSIONS, Reviews
+from migrator.lab.kubernetes.service_accounts import ServiceAccountTokens, request_token
+from migrator.lab.kubernetes.status import (
+    ApiError,
+    forbidden,
+    method_not_allowed,
+    no_such_resource,
+    unauthorized,
+)
+from migrator.lab.kubernetes.user import ANONYMOUS, User
+from migrator.lab.world import LabCluster, World
+
+_HEALTH = frozenset(("/healthz", "/livez", "/readyz"))
+
+
+@dataclass(slots=True)
+class _Asking:
+    """What is known about a request while it is answered."""
+
+    request: Request
+    info: RequestInfo
+    user: User | None = None
+    speaker: User | None = None  # the user who impersonates ``user``
+    decision: Decision | None = None
+
+
+class KubernetesApi:
+    """Handles requests to one cluster. Thread-safe."""
+
+    def __init__(self, world: World, cluster: LabCluster, registry: Registry) -> None:
+        self._world, self._cluster, self.registry = world, cluster, registry
+        in_force = EntriesInForce(world, cluster)
+        self.authorizer = Authorizer(in_force, registry.store)
+        self.authenticator = Authenticator(world, cluster, registry.store, in_force)
+        self.service_accounts = ServiceAccountTokens(world.clock.machine_now, registry.store)
+        self._reviews = Reviews(self.authorizer, self._user_of)
+        self._objects = Objects(registry)
+        self.at_stop: list[Callable[[], None]] = []
+
+    def stop(self) -> None:
+        """End every watch and close what was opened for this cluster."""
+        self.registry.store.close()
+        while self.at_stop:
+            self.at_stop.pop()()
+
+    def handle(self, request: Request) -> Response:
+        """Answer a request; never raises."""
+        info = request_info(request)
+        self._world.latency.wait(info.operation)
+        faults = self._world.faults.draw(info.operation)
+        asking = _Asking(request, info)
+        early = _strike(faults)
+        if early is not None:
+            return early
+        try:
+            response = self._answer(asking, faults)
+        except ApiError as error:
+            headers = {"Retry-After": str(error.retry_after)} if error.retry_after is not None else {}
+            response = json_response(error.code, error.body(), headers)
+        except ClientKilledError:
+            return Response(500, drop=DropConnectionError())
+        self._log(asking, response)
+        if lost := faults.get("lost-answer"):
+            response.drop = DropConnectionError(hang=lost.seconds)
+        return response
+
+    # --- the chain -----------------------------------------------------------------------------------------------
+
+    def _answer(self, asking: _Asking, faults: dict[FaultKind, Fault]) -> Response:
+        request, info = asking.request, asking.info
+        if "expired-credentials" in faults:
+            raise unauthorized()
+        user = asking.user = self._authenticate(request, info)
+        speaks_as = impersonated(request, user, self.authorizer)
+        if speaks_as is not None:
+            asking.speaker, asking.user = user, speaks_as
+            user = speaks_as
+        asked = info.access_request()
+        asking.decision = self.authorizer.decide(user, asked)
+        if not asking.decision.allowed:
+            raise _denied(user, info, asking.decision.reason)
+        if not info.resource:
+            return self._non_resource(info)
+        review = REVIEWS.get((info.group, info.resource))
+        if review is not None and info.version in VERSIONS[info.group]:
+            return self._review(request, info, user)
+        kind = self.registry.types.find(info.group, info.version, info.resource)
+        if kind is None:
+            raise no_such_resource()
+        return self._on_object(request, info, kind, user, faults)
+
+    def _authenticate(self, request: Request, info: RequestInfo) -> User:
+        scheme, _, token = request.header("authorization").partition(" ")
+        if not scheme:
+            if info.path.rstrip("/") in _HEALTH:
+                return ANONYMOUS  # all that EKS leaves open to anonymous callers since Kubernetes 1.32
+            raise unauthorized()
+        user = self._user_of(token.strip()) if scheme.lower() == "bearer" else None
+        if user is None:
+            raise unauthorized()
+        return user
+
+    def _user_of(self, token: str) -> User | None:
+        return self.authenticator.user_of(token) or self.service_accounts.user_of(token)
+
+    def _review(self, request: Request, info: RequestInfo, user: User) -> Response:
+        if info.verb != "create":
+            raise method_not_allowed()
+        body = read_body(request)
+        if not isinstance(body, dict):
+            raise ApiError(400, "BadRequest", "the body is no review")
+        body.setdefault("apiVersion", f"{info.group}/{info.version}")
+        body.setdefault("kind", REVIEWS[info.group, info.resource][0])
+        return json_response(201, self._reviews.answer(info.resource, user, body, info.namespace))
+
+    def _non_resource(self, info: RequestInfo) -> Response:
+        path = info.path.rstrip("/")
+        if info.verb not in ("get", "head"):
+            raise method_not_allowed()
+        if path in _HEALTH:
+            return Response(200, b"ok", "text/plain; charset=utf-8")
+        if path == "/version":
+            return json_response(200, version_info(self._cluster.version))
+        found = discover(self.registry.types, path) or openapi_document(self.registry.types, path)
+        if found is None:
+            return Response(404, b"404 page not found\n", "text/plain; charset=utf-8")
+        return json_response(200, found)
+
+    # --- objects -------------------------------------------------------------------------------------------------
+
+    def _on_object(
+        self, request: Request, info: RequestInfo, kind: ResourceType, user: User, faults: dict[FaultKind, Fault]
+    ) -> Response:
+        if kind.namespaced and not info.namespace and info.verb not in ("list", "watch", "deletecollection"):
+            raise method_not_allowed()
+        if info.subresource:
+            if kind.key == ("", "serviceaccounts") and info.subresource == "token" and info.verb == "create":
+                return self._token(request, info)
+            if info.subresource != "status" or "status" not in kind.subresources:
+                raise no_such_resource()
+        stale, page = faults.get("stale-read"), faults.get("partial-page")
+        at = None
+        if stale is not None:
+            moment = self._world.now() - timedelta(seconds=stale.seconds)
+            at = self.registry.store.revision_at(moment)
+        return self._objects.answer(
+            request,
+            info,
+            kind,
+            guard=lambda found, before: check_escalation(self.authorizer, user, kind, info, found, before),
+            effect=self._effect(info, user),
+            may_create=lambda: self._may_create(info, user),
+            at_revision=at,
+            page_size=page.page_size if page is not None else None,
+        )
+
+    def _effect(self, info: RequestInfo, user: User) -> Callable[[str], AbstractContextManager[None]]:
+        def perform(name: str) -> AbstractContextManager[None]:
+            detail = {"cluster": self._cluster.name, "namespace": info.namespace, "name": name or info.name}
+            return self._world.effects.perform(user.username, info.operation, detail)
+
+        return perform
+
+    def _may_create(self, info: RequestInfo, user: User) -> None:
+        """A write that turns out to create needs the right to create, too."""
+        asked = replace(info.access_request(), verb="create")
+        decision = self.authorizer.decide(user, asked)
+        if not decision.allowed:
+            raise forbidden(info.resource, info.group, info.name, denial(user, asked, decision.reason))
+
+    def _token(self, request: Request, info: RequestInfo) -> Response:
+        body = read_body(request)
+        return json_response(201, request_token(self.service_accounts, info.namespace, info.name, body))
+
+    def _log(self, asking: _Asking, response: Response) -> None:
+        user, other = asking.user, None
+        if asking.speaker is not None:
+            user, other = asking.speaker, asking.user
+        audit.log_request(
+            self._cluster,
+            self._world.now(),
+            asking.request,
+            asking.info,
+            response,
+            user=user,
+            impersonated=other,
+            decision=asking.decision,
+        )
+
+
+def _strike(faults: dict[FaultKind, Fault]) -> Response | None:
+    """The faults that answer instead of the server."""
+    if latency := faults.get("latency"):
+        time.sleep(latency.seconds)
+    if "reset" in faults:
+        return Response(500, drop=DropConnectionError(reset=True))
+    if throttle := faults.get("throttle"):
+        error = ApiError(
+            429,
+            "TooManyRequests",
+            "the server has received too many requests and has asked us to try again later",
+            {"retryAfterSeconds": throttle.retry_after or 1},
+        )
+        headers = {"Retry-After": str(throttle.retry_after)} if throttle.retry_after is not None else {}
+        return json_response(429, error.body(), headers)
+    if broken := faults.get("error"):
+        reason = "ServiceUnavailable" if broken.status == 503 else "InternalError"
+        text = (
+            "the server is currently unable to handle the request"
+            if broken.status == 503
+            else "Internal error occurred"
+        )
+        return json_response(broken.status, ApiError(broken.status, reason, text).body())
+    return None
+
+
+def _denied(user: User, info: RequestInfo, reason: str) -> ApiError:
+    why = denial(user, info.access_request(), reason)
+    if not info.resource:
+        return ApiError(403, "Forbidden", f"forbidden: {why}", {})
+    return forbidden(info.resource, info.group, info.name, why)

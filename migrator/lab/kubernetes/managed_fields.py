@@ -1,0 +1,294 @@
+"""Who owns which field: ``metadata.managedFields``, and server-side apply on top of it.
+
+Source of the rules: Kubernetes documentation "Server-Side Apply" and structured-merge-diff: maps are granular, lists
+are atomic (as the API declares for RBAC's rules and subjects and for whatever has no schema), ``roleRef`` is atomic,
+``finalizers`` is a set. A path is a tuple of steps; a step is ``f:name`` or ``v:"value"``.
+"""
+
+import copy
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from migrator.lab.kubernetes.json_types import Json, Value
+from migrator.lab.kubernetes.status import ApiError, apply_conflict
+
+Path: TypeAlias = tuple[str, ...]
+Fields: TypeAlias = frozenset[Path]
+
+# metadata that belongs to the server: nobody owns it (apimachinery's stripMeta).
+_OF_THE_SERVER = ("name", "namespace", "uid", "resourceVersion", "generation", "creationTimestamp", "managedFields")
+_SERVER_METADATA = frozenset((*_OF_THE_SERVER, "selfLink", "deletionTimestamp", "deletionGracePeriodSeconds"))
+_ATOMIC = frozenset((("f:roleRef",),))
+_SETS = frozenset((("f:metadata", "f:finalizers"),))
+_SELF = "."
+MANAGER_LIMIT = 128
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """One entry of managedFields."""
+
+    manager: str
+    operation: Literal["Apply", "Update"]
+    api_version: str
+    fields: Fields
+    time: str | None = None
+    subresource: str = ""
+
+    @property
+    def key(self) -> tuple[str, str, str, str]:
+        """What makes two entries the same owner."""
+        return (self.manager, self.operation, self.api_version, self.subresource)
+
+
+# --- values to paths ---------------------------------------------------------------------------------------------
+
+
+def owned_fields(found: Json) -> Fields:
+    """The leaf paths of an object: what its applier owns."""
+    return frozenset(_leaves(_ownable(found), ()))
+
+
+def _ownable(found: Json) -> Json:
+    kept = {key: value for key, value in found.items() if key not in ("apiVersion", "kind", "metadata")}
+    metadata = {key: value for key, value in found.get("metadata", {}).items() if key not in _SERVER_METADATA}
+    if metadata:
+        kept["metadata"] = metadata
+    return kept
+
+
+def _leaves(value: Value, path: Path) -> Iterator[Path]:
+    if isinstance(value, dict) and path not in _ATOMIC and (value or not path):
+        for key, child in value.items():
+            yield from _leaves(child, (*path, f"f:{key}"))
+    elif path in _SETS and isinstance(value, list):
+        for item in value:
+            yield (*path, "v:" + json.dumps(item))
+    else:
+        yield path
+
+
+def changed_fields(before: Json | None, after: Json) -> tuple[Fields, Fields]:
+    """(modified or added, removed) between two states; a map that appears is itself added (its ``.``)."""
+    written: set[Path] = set()
+    removed: set[Path] = set()
+    _compare(_ownable(before or {}), _ownable(after), (), written, removed)
+    return frozenset(written), frozenset(removed)
+
+
+def _compare(before: Value, after: Value, path: Path, written: set[Path], removed: set[Path]) -> None:
+    if path in _SETS:
+        old, new = set(_leaves(before or [], path)), set(_leaves(after or [], path))
+        written |= new - old
+        removed |= old - new
+        if new and not old:
+            written.add((*path, _SELF))
+        return
+    if isinstance(after, dict) and after and path not in _ATOMIC:
+        if isinstance(before, dict):
+            for key in before.keys() - after.keys():
+                removed.update(_with_selves(before[key], (*path, f"f:{key}")))
+        elif before is not None:
+            removed.add(path)
+        if path and not isinstance(before, dict):
+            written.add((*path, _SELF))
+        for key, child in after.items():
+            known = before.get(key) if isinstance(before, dict) else None
+            _compare(known, child, (*path, f"f:{key}"), written, removed)
+    elif before != after:
+        if isinstance(before, dict):
+            removed.update(_with_selves(before, path))
+        written.add(path)
+
+
+def _with_selves(value: Value, path: Path) -> Iterator[Path]:
+    yield (*path, _SELF)
+    yield from _leaves(value, path)
+    if isinstance(value, dict) and path not in _ATOMIC:
+        for key, child in value.items():
+            yield from _with_selves(child, (*path, f"f:{key}"))
+
+
+# --- the wire format ---------------------------------------------------------------------------------------------
+
+
+def read_owners(found: Json) -> list[Owner]:
+    """The owners that an object's managedFields name; entries of another format are left out."""
+    owners = []
+    for entry in found.get("metadata", {}).get("managedFields") or []:
+        if entry.get("fieldsType") != "FieldsV1" or entry.get("operation") not in ("Apply", "Update"):
+            continue
+        fields = frozenset(_from_wire(entry.get("fieldsV1") or {}, ()))
+        owners.append(
+            Owner(
+                entry.get("manager", ""),
+                entry["operation"],
+                entry.get("apiVersion", ""),
+                fields,
+                entry.get("time"),
+                entry.get("subresource", ""),
+            )
+        )
+    return owners
+
+
+def _from_wire(tree: Json, path: Path) -> Iterator[Path]:
+    for step, child in tree.items():
+        if step == _SELF or not child:
+            yield (*path, step)
+        else:
+            yield from _from_wire(child, (*path, step))
+
+
+def write_owners(found: Json, owners: Iterable[Owner]) -> Json:
+    """The object with these managedFields, Apply before Update, each by name."""
+    entries = []
+    for owner in sorted(owners, key=lambda each: (each.operation != "Apply", each.time or "", each.manager)):
+        if not owner.fields and owner.operation == "Update":
+            continue
+        entry: Json = {
+            "manager": owner.manager,
+            "operation": owner.operation,
+            "apiVersion": owner.api_version,
+            "time": owner.time,
+            "fieldsType": "FieldsV1",
+            "fieldsV1": _to_wire(owner.fields),
+        }
+        if owner.subresource:
+            entry["subresource"] = owner.subresource
+        entries.append(entry)
+    metadata = {key: value for key, value in found.get("metadata", {}).items() if key != "managedFields"}
+    if entries:
+        metadata["managedFields"] = entries
+    return {**found, "metadata": metadata}
+
+
+def _to_wire(fields: Fields) -> Json:
+    tree: Json = {}
+    for path in sorted(fields):
+        at = tree
+        for step in path:
+            at = at.setdefault(step, {})
+    return tree
+
+
+# --- updates -----------------------------------------------------------------------------------------------------
+
+
+def track_update(before: Json | None, after: Json, manager: str, api_version: str, time: str) -> Json:
+    """``after`` with managedFields as an ordinary write by ``manager`` leaves them: what it changed is its own."""
+    written, removed = changed_fields(before, after)
+    owners = read_owners(after) if before is None else read_owners(before)
+    wanted = after.get("metadata", {}).get("managedFields")
+    if before is not None and wanted == []:
+        owners = []  # an explicit empty list resets all ownership
+    mine = Owner(manager, "Update", api_version, frozenset())
+    kept = []
+    for owner in owners:
+        if owner.key == mine.key:
+            mine = owner
+        else:
+            kept.append(_replace_fields(owner, owner.fields - written - removed))
+    fields = (mine.fields - removed) | written
+    changed = bool(written or removed)
+    mine = Owner(mine.manager, "Update", api_version, fields, time if changed else mine.time)
+    return write_owners(after, [*(owner for owner in kept if owner.fields or owner.operation == "Apply"), mine])
+
+
+def _replace_fields(owner: Owner, fields: Fields) -> Owner:
+    return Owner(owner.manager, owner.operation, owner.api_version, fields, owner.time, owner.subresource)
+
+
+# --- server-side apply -------------------------------------------------------------------------------------------
+
+
+def apply(live: Json | None, applied: Json, manager: str, api_version: str, time: str, *, force: bool) -> Json:
+    """The object after ``manager`` applied its configuration.
+
+    Raises a 409 ApiError that names every field which another manager owns with another value, unless ``force``:
+    then those fields change hands. Fields that this manager applied before and no longer names are removed when
+    nobody else owns them.
+    """
+    mine = Owner(manager, "Apply", api_version, owned_fields(applied))
+    owners = read_owners(live or {})
+    before = next((owner for owner in owners if owner.key == mine.key), None)
+    others = [owner for owner in owners if owner.key != mine.key]
+    base = live or {"apiVersion": applied["apiVersion"], "kind": applied["kind"], "metadata": {}}
+    merged = _merge(base, _without_server_fields(applied), ())
+    written, _ = changed_fields(live, merged)
+    contested = {owner.key: owner.fields & written for owner in others}
+    if any(contested.values()):
+        if not force:
+            raise _conflicts([(owner, sorted(contested[owner.key])) for owner in others if contested[owner.key]])
+        others = [_replace_fields(owner, owner.fields - contested[owner.key]) for owner in others]
+    abandoned = before.fields - mine.fields if before else frozenset()
+    for path in sorted(abandoned, key=len, reverse=True):
+        if not any(path in owner.fields for owner in others):
+            merged = _without(merged, path)
+    unchanged = before is not None and before.fields == mine.fields and _ownable(merged) == _ownable(base)
+    stamped = Owner(manager, "Apply", api_version, mine.fields, before.time if unchanged and before else time)
+    kept = [owner for owner in others if owner.fields or owner.operation == "Apply"]
+    return write_owners(merged, [*kept, stamped])
+
+
+def _without_server_fields(applied: Json) -> Json:
+    metadata = {key: value for key, value in applied.get("metadata", {}).items() if key != "managedFields"}
+    return {**applied, "metadata": metadata}
+
+
+def _merge(live: Value, applied: Value, path: Path) -> Value:
+    if path in _SETS and isinstance(live, list) and isinstance(applied, list):
+        return live + [item for item in applied if item not in live]
+    if isinstance(applied, dict) and isinstance(live, dict) and path not in _ATOMIC:
+        merged = dict(live)
+        for key, value in applied.items():
+            merged[key] = _merge(live.get(key), value, (*path, f"f:{key}"))
+        return merged
+    return copy.deepcopy(applied)
+
+
+def _without(value: Value, path: Path) -> Value:
+    step, rest = path[0], path[1:]
+    if step == _SELF:
+        return value
+    if step.startswith("v:") and isinstance(value, list):
+        return [item for item in value if json.dumps(item) != step[2:]]
+    key = step[2:]
+    if not isinstance(value, dict) or key not in value:
+        return value
+    if not rest:
+        return {name: child for name, child in value.items() if name != key}
+    child = _without(value[key], rest)
+    if child in ({}, []) and value[key] not in ({}, []):
+        return {name: other for name, other in value.items() if name != key}
+    return {**value, key: child}
+
+
+def _conflicts(found: list[tuple[Owner, list[Path]]]) -> ApiError:
+    causes = [
+        {"reason": "FieldManagerConflict", "message": f"conflict with {_describe(owner)}", "field": _dotted(path)}
+        for owner, paths in found
+        for path in paths
+    ]
+    if len(causes) == 1:
+        owner, paths = found[0]
+        text = f"Apply failed with 1 conflict: conflict with {_describe(owner)}: {_dotted(paths[0])}"
+        return apply_conflict(text, causes)
+    lines = []
+    for owner, paths in sorted(found, key=lambda pair: pair[0].manager):
+        lines.append(f"conflicts with {_describe(owner)}:")
+        lines += [f"- {_dotted(path)}" for path in paths]
+    return apply_conflict(f"Apply failed with {len(causes)} conflicts: " + "\n".join(lines), causes)
+
+
+def _describe(owner: Owner) -> str:
+    text = json.dumps(owner.manager)
+    if owner.subresource:
+        text += f" with subresource {json.dumps(owner.subresource)}"
+    return f"{text} using {owner.api_version}" if owner.operation == "Update" else text
+
+
+def _dotted(path: Path) -> str:
+    return "".join(f"[={step[2:]}]" if step.startswith("v:") else f".{step[2:]}" for step in path if step != _SELF)

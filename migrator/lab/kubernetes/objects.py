@@ -1,0 +1,289 @@
+"""Requests on stored objects: get, list, watch, create, update, patch, delete, deletecollection."""
+
+import base64
+import json
+from collections.abc import Callable
+
+from migrator.lab.kubernetes import protobuf
+from migrator.lab.kubernetes.http import Request, Response, json_response
+from migrator.lab.kubernetes.json_types import Json, Value
+from migrator.lab.kubernetes.registry import Effect, Guard, Registry, Write
+from migrator.lab.kubernetes.request_info import RequestInfo
+from migrator.lab.kubernetes.resources import ResourceType
+from migrator.lab.kubernetes.selectors import Matcher, field_matcher, label_matcher
+from migrator.lab.kubernetes.status import ApiError, bad_request, expired, method_not_allowed, unsupported_media_type
+from migrator.lab.kubernetes.watch import watch
+
+APPLY = "application/apply-patch+yaml"
+_WATCH_SECONDS = 1800.0
+_MANAGER_LIMIT = 128
+_CONTINUE_EXPIRED = (
+    "The provided continue parameter is too old to display a consistent list result. You must start a new list "
+    "without the continue parameter."
+)
+
+
+class Objects:
+    """Serves the objects of one registry. Callers were authenticated and authorised before."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+
+    def answer(
+        self,
+        request: Request,
+        info: RequestInfo,
+        kind: ResourceType,
+        *,
+        guard: Guard,
+        effect: Effect,
+        may_create: Callable[[], None],
+        at_revision: int | None = None,
+        page_size: int | None = None,
+    ) -> Response:
+        """The answer to a request on ``kind``. ``at_revision`` makes reads stale, ``page_size`` lists partial."""
+        match info.verb:
+            case "get":
+                return json_response(200, self._get(kind, info, at_revision))
+            case "list":
+                return json_response(200, self._list(request, kind, info, at_revision, page_size))
+            case "watch":
+                return self._watch(request, kind, info)
+            case "deletecollection":
+                write = self._write(request, info, guard, effect, may_create, {})
+                namespace = info.namespace if kind.namespaced and info.namespace else None
+                removed = self._registry.delete_collection(kind, namespace, _chosen(request), write)
+                return json_response(200, self._as_list(kind, info, removed, self._registry.store.revision))
+            case _:
+                return self._on_one(request, info, kind, guard=guard, effect=effect, may_create=may_create)
+
+    def _on_one(
+        self,
+        request: Request,
+        info: RequestInfo,
+        kind: ResourceType,
+        *,
+        guard: Guard,
+        effect: Effect,
+        may_create: Callable[[], None],
+    ) -> Response:
+        """A write to one object."""
+        if info.verb == "delete":
+            return self._delete(request, kind, info, guard, effect, may_create)
+        body = read_body(request)
+        write = self._write(request, info, guard, effect, may_create, {})
+        namespace = _place(kind, info)
+        match info.verb:
+            case "create" if not info.name:
+                found, code = self._registry.create(kind, namespace, body, write), 201
+            case "update" if info.name:
+                known = self._registry.store.get(kind.key, namespace, info.name) is not None
+                found = self._registry.update(kind, namespace, info.name, body, write)
+                code = 200 if known else 201
+            case "patch" if info.name:
+                found, code = self._patch(request, kind, info, body, write)
+            case _:
+                raise method_not_allowed()
+        return json_response(code, _served(found, kind, info.version))
+
+    # --- reads ---------------------------------------------------------------------------------------------------
+
+    def _get(self, kind: ResourceType, info: RequestInfo, at_revision: int | None) -> Json:
+        namespace = _place(kind, info)
+        if at_revision is not None:
+            for found in self._registry.store.items_at(kind.key, namespace, at_revision) or ():
+                if found["metadata"]["name"] == info.name:
+                    return _served(found, kind, info.version)
+        return _served(self._registry.get(kind, namespace, info.name), kind, info.version)
+
+    def _list(
+        self, request: Request, kind: ResourceType, info: RequestInfo, at_revision: int | None, page_size: int | None
+    ) -> Json:
+        namespace = info.namespace if kind.namespaced and info.namespace else None
+        chosen, limit = _chosen(request), _number(request.parameter("limit"))
+        if page_size is not None:
+            limit = min(limit or page_size, page_size)
+        token = request.parameter("continue")
+        store = self._registry.store
+        after: tuple[str, str] | None = None
+        if token:
+            revision, after = _read_token(token)
+            items = store.items_at(kind.key, namespace, revision)
+            if items is None:
+                raise expired(_CONTINUE_EXPIRED)
+        elif at_revision is not None:
+            items, revision = store.items_at(kind.key, namespace, at_revision) or [], at_revision
+        else:
+            items, revision = store.items(kind.key, namespace)
+        found = [item for item in items if chosen(item) and (after is None or _key(item) > after)]
+        page = found[:limit] if limit else found
+        listed = self._as_list(kind, info, page, revision)
+        if len(page) < len(found):
+            listed["metadata"]["continue"] = _token(revision, _key(page[-1]))
+            if not request.parameter("labelSelector") and not request.parameter("fieldSelector"):
+                listed["metadata"]["remainingItemCount"] = len(found) - len(page)
+        return listed
+
+    def _watch(self, request: Request, kind: ResourceType, info: RequestInfo) -> Response:
+        since = request.parameter("resourceVersion")
+        if since and not since.isdecimal():
+            raise bad_request(f"invalid resource version: {since!r}")
+        seconds = _number(request.parameter("timeoutSeconds")) or _WATCH_SECONDS
+        chunks = watch(
+            self._registry.store,
+            kind,
+            info.version,
+            info.namespace if kind.namespaced and info.namespace else None,
+            _chosen(request),
+            since,
+            seconds=float(seconds),
+            bookmarks=request.parameter("allowWatchBookmarks") in ("1", "true"),
+        )
+        return Response(200, chunks=chunks)
+
+    def _as_list(self, kind: ResourceType, info: RequestInfo, items: list[Json], revision: int) -> Json:
+        return {
+            "kind": f"{kind.kind}List",
+            "apiVersion": kind.api_version(info.version),
+            "metadata": {"resourceVersion": str(revision)},
+            "items": [_served(item, kind, info.version) for item in items],
+        }
+
+    # --- writes --------------------------------------------------------------------------------------------------
+
+    def _patch(
+        self, request: Request, kind: ResourceType, info: RequestInfo, body: Value, write: Write
+    ) -> tuple[Json, int]:
+        media_type, namespace = _media_type(request), _place(kind, info)
+        if media_type != APPLY:
+            return self._registry.patch(kind, namespace, info.name, body, media_type, write), 200
+        if not request.parameter("fieldManager"):
+            raise ApiError(
+                422,
+                "Invalid",
+                'PatchOptions.meta.k8s.io "" is invalid: fieldManager: Required value: is required for apply patch',
+                {
+                    "group": "meta.k8s.io",
+                    "kind": "PatchOptions",
+                    "causes": [
+                        {
+                            "reason": "FieldValueRequired",
+                            "message": "Required value: is required for apply patch",
+                            "field": "fieldManager",
+                        }
+                    ],
+                },
+            )
+        force = request.parameter("force") in ("1", "true")
+        found, made = self._registry.apply(kind, namespace, info.name, body, write, force=force)
+        return found, 201 if made else 200
+
+    def _delete(
+        self,
+        request: Request,
+        kind: ResourceType,
+        info: RequestInfo,
+        guard: Guard,
+        effect: Effect,
+        may_create: Callable[[], None],
+    ) -> Response:
+        options = read_body(request) if request.body else {}
+        if not isinstance(options, dict):
+            raise bad_request("the body is no DeleteOptions")
+        write = self._write(request, info, guard, effect, may_create, options)
+        found = self._registry.delete(kind, _place(kind, info), info.name, options, write)
+        if found["metadata"].get("finalizers") or kind.custom or kind.key == ("", "pods"):
+            return json_response(200, _served(found, kind, info.version))
+        details: Json = {"name": info.name, "kind": kind.plural, "uid": found["metadata"]["uid"]}
+        if kind.group:
+            details["group"] = kind.group
+        return json_response(
+            200, {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "details": details}
+        )
+
+    def _write(
+        self,
+        request: Request,
+        info: RequestInfo,
+        guard: Guard,
+        effect: Effect,
+        may_create: Callable[[], None],
+        options: Json,
+    ) -> Write:
+        dry = request.query.get("dryRun") or options.get("dryRun") or []
+        if any(value not in ("All", "") for value in dry):
+            raise bad_request(f'dryRun: Unsupported value: {json.dumps(dry)}: supported values: "All"')
+        dry_run = "All" in dry
+        manager = request.parameter("fieldManager") or request.header("user-agent").partition("/")[0] or "unknown"
+        write = Write(manager[:_MANAGER_LIMIT], dry_run, guard, version=info.version, may_create=may_create)
+        return write if dry_run else Write(manager[:_MANAGER_LIMIT], dry_run, guard, effect, info.version, may_create)
+
+
+def read_body(request: Request) -> Value:
+    """The body from JSON, YAML or, for some kinds, protobuf; raises a 400 or 415 ApiError."""
+    media_type = _media_type(request)
+    if media_type == protobuf.MEDIA_TYPE:
+        return protobuf.decode(request.body)
+    if media_type in ("", "application/json") or media_type.endswith("+json"):
+        try:
+            return json.loads(request.body)
+        except (ValueError, RecursionError) as error:
+            raise bad_request(f"the object provided is unrecognized (must be of type JSON): {error}") from None
+    if media_type in (APPLY, "application/yaml"):
+        return _read_yaml(request.body)
+    raise unsupported_media_type()
+
+
+def _read_yaml(body: bytes) -> Value:
+    try:
+        return json.loads(body)  # kubectl sends JSON, which is YAML
+    except (ValueError, RecursionError):
+        pass
+    from ruamel.yaml import YAML  # noqa: PLC0415 - only for bodies that people write
+    from ruamel.yaml.error import YAMLError  # noqa: PLC0415
+
+    try:
+        return json.loads(json.dumps(YAML(typ="safe", pure=True).load(body.decode()), default=str))
+    except (YAMLError, ValueError, RecursionError) as error:
+        raise bad_request(f"error decoding YAML: {type(error).__name__}") from None
+
+
+def _media_type(request: Request) -> str:
+    return request.header("content-type").partition(";")[0].strip().lower()
+
+
+def _place(kind: ResourceType, info: RequestInfo) -> str:
+    return info.namespace if kind.namespaced else ""
+
+
+def _served(found: Json, kind: ResourceType, version: str) -> Json:
+    api_version = kind.api_version(version)
+    return found if found.get("apiVersion") == api_version else {**found, "apiVersion": api_version}
+
+
+def _chosen(request: Request) -> Matcher:
+    labels, fields = request.parameter("labelSelector"), request.parameter("fieldSelector")
+    by_label, by_field = label_matcher(labels), field_matcher(fields)
+    return lambda found: by_label(found) and by_field(found)
+
+
+def _number(text: str) -> int:
+    if text and not text.isdecimal():
+        raise bad_request(f"strconv.ParseInt: parsing {text!r}: invalid syntax")
+    return int(text or 0)
+
+
+def _key(found: Json) -> tuple[str, str]:
+    return (found["metadata"].get("namespace", ""), found["metadata"]["name"])
+
+
+def _token(revision: int, after: tuple[str, str]) -> str:
+    return base64.urlsafe_b64encode(json.dumps({"v": 1, "rv": revision, "after": after}).encode()).decode().rstrip("=")
+
+
+def _read_token(token: str) -> tuple[int, tuple[str, str]]:
+    try:
+        found = json.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
+        return int(found["rv"]), (str(found["after"][0]), str(found["after"][1]))
+    except (ValueError, KeyError, TypeError, IndexError):
+        raise bad_request("continue key is not valid: invalid continue token") from None

@@ -1,0 +1,198 @@
+"""The three ways to patch: JSON patch (RFC 6902), merge patch (RFC 7386) and strategic merge patch.
+
+All are pure: they return a new object. Strategic merge follows apimachinery ``pkg/util/strategicpatch`` for the lists
+whose merge keys are known here; every other list is replaced, as the API declares for RBAC's rules and subjects.
+"""
+
+import copy
+from typing import Any
+
+from migrator.lab.kubernetes.json_types import Json, Value
+from migrator.lab.kubernetes.status import bad_request, unprocessable
+
+# Field name -> merge key, from the patchMergeKey tags of the built-in types.
+_MERGE_KEYS = {
+    "containers": "name",
+    "initContainers": "name",
+    "ephemeralContainers": "name",
+    "volumes": "name",
+    "env": "name",
+    "volumeMounts": "mountPath",
+    "ownerReferences": "uid",
+    "conditions": "type",
+    "imagePullSecrets": "name",
+    "secrets": "name",
+    "hostAliases": "ip",
+    "taints": "key",
+    "addresses": "type",
+    "webhooks": "name",
+}
+_PRIMITIVE_MERGE = {"finalizers"}
+_MISSING = object()
+
+
+def merge_patch(target: Value, patch: Value) -> Value:
+    """RFC 7386: maps merge, null removes, everything else replaces."""
+    if not isinstance(patch, dict):
+        return copy.deepcopy(patch)
+    merged = dict(target) if isinstance(target, dict) else {}
+    for key, value in patch.items():
+        if value is None:
+            merged.pop(key, None)
+        else:
+            merged[key] = merge_patch(merged.get(key), value)
+    return merged
+
+
+def json_patch(target: Json, operations: Value) -> Json:
+    """RFC 6902. Raises a 400 ApiError for what is no patch, 422 for one that cannot be applied."""
+    if not isinstance(operations, list) or not all(isinstance(step, dict) for step in operations):
+        raise bad_request("json: cannot unmarshal object into Go value of type jsonpatch.Patch")
+    if len(operations) > 10_000:
+        raise bad_request("the allowed maximum operations in a JSON patch is 10000")
+    document: Value = copy.deepcopy(target)
+    for step in operations:
+        try:
+            document = _json_step(document, step)
+        except (KeyError, IndexError, ValueError, TypeError) as error:
+            raise unprocessable(f"{step.get('op')} operation does not apply: doc is missing path: {error}") from None
+    if not isinstance(document, dict):
+        raise unprocessable("the patch does not leave an object")
+    return document
+
+
+def _json_step(document: Value, step: Json) -> Value:
+    kind, path = step["op"], _pointer(step["path"])
+    match kind:
+        case "add":
+            return _put(document, path, copy.deepcopy(step["value"]), insert=True)
+        case "replace":
+            _look(document, path)
+            return _put(document, path, copy.deepcopy(step["value"]), insert=False)
+        case "remove":
+            return _drop(document, path)
+        case "test":
+            if _look(document, path) != step.get("value"):
+                raise unprocessable(f"testing value {step['path']} failed")
+            return document
+        case "copy":
+            return _put(document, path, copy.deepcopy(_look(document, _pointer(step["from"]))), insert=True)
+        case "move":
+            moved = _look(document, _pointer(step["from"]))
+            return _put(_drop(document, _pointer(step["from"])), path, moved, insert=True)
+        case _:
+            raise unprocessable(f"Unexpected kind: {kind}")
+
+
+def _pointer(text: str) -> list[str]:
+    if text == "":
+        return []
+    if not text.startswith("/"):
+        raise ValueError(text)
+    return [part.replace("~1", "/").replace("~0", "~") for part in text[1:].split("/")]
+
+
+def _child(at: Value, part: str) -> Value:
+    if isinstance(at, list):
+        index = int(part)
+        if index < 0:
+            raise IndexError(part)
+        return at[index]
+    return at[part]
+
+
+def _look(document: Value, path: list[str]) -> Value:
+    for part in path:
+        document = _child(document, part)
+    return document
+
+
+def _put(document: Value, path: list[str], value: Value, *, insert: bool) -> Value:
+    if not path:
+        return value
+    parent, last = _look(document, path[:-1]), path[-1]
+    if isinstance(parent, list):
+        index = len(parent) if last == "-" else int(last)
+        if not 0 <= index <= len(parent):
+            raise IndexError(last)
+        if insert:
+            parent.insert(index, value)
+        else:
+            parent[index] = value
+    elif isinstance(parent, dict):
+        parent[last] = value
+    else:
+        raise KeyError(last)
+    return document
+
+
+def _drop(document: Value, path: list[str]) -> Value:
+    if not path:
+        raise KeyError("")
+    parent, last = _look(document, path[:-1]), path[-1]
+    if isinstance(parent, list):
+        index = int(last)
+        if index < 0:
+            raise IndexError(last)
+        del parent[index]
+    else:
+        del parent[last]
+    return document
+
+
+def strategic_merge_patch(target: Json, patch: Json) -> Json:
+    """Maps merge; lists with a known merge key merge by it; ``$patch``, ``$retainKeys`` and friends are obeyed."""
+    merged = _merge_map(target, patch)
+    return merged if isinstance(merged, dict) else {}
+
+
+def _merge_map(target: Value, patch: Json) -> Value:
+    directive = patch.get("$patch")
+    if directive == "replace":
+        return {key: copy.deepcopy(value) for key, value in patch.items() if key != "$patch"}
+    if directive == "delete":
+        return {}
+    merged = dict(target) if isinstance(target, dict) else {}
+    if (retain := patch.get("$retainKeys")) is not None:
+        merged = {key: value for key, value in merged.items() if key in retain}
+    for key, value in patch.items():
+        if key.startswith("$setElementOrder/") or key in ("$patch", "$retainKeys"):
+            continue
+        if key.startswith("$deleteFromPrimitiveList/"):
+            field = key.partition("/")[2]
+            merged[field] = [item for item in merged.get(field) or [] if item not in value]
+        elif value is None:
+            merged.pop(key, None)
+        elif isinstance(value, dict):
+            merged[key] = _merge_map(merged.get(key), value)
+        elif isinstance(value, list):
+            merged[key] = _merge_list(key, merged.get(key), value, patch.get(f"$setElementOrder/{key}"))
+        else:
+            merged[key] = value
+    return merged
+
+
+def _merge_list(field: str, target: Value, patch: list[Any], order: Value) -> list[Any]:
+    present = list(target) if isinstance(target, list) else []
+    if field in _PRIMITIVE_MERGE:
+        return present + [item for item in patch if item not in present]
+    merge_key = _MERGE_KEYS.get(field)
+    if merge_key is None or not all(isinstance(item, dict) for item in (*present, *patch)):
+        return [copy.deepcopy(item) for item in patch if not (isinstance(item, dict) and "$patch" in item)]
+    if any(item.get("$patch") == "replace" for item in patch):
+        return [copy.deepcopy(item) for item in patch if item.get("$patch") != "replace"]
+    for item in patch:
+        present = _merge_item(present, item, merge_key)
+    if isinstance(order, list):
+        names = [item.get(merge_key) if isinstance(item, dict) else item for item in order]
+        present.sort(key=lambda item: names.index(item[merge_key]) if item.get(merge_key) in names else len(names))
+    return present
+
+
+def _merge_item(present: list[Any], item: Json, merge_key: str) -> list[Any]:
+    if item.get("$patch") == "delete":
+        return [found for found in present if found.get(merge_key) != item.get(merge_key)]
+    for index, found in enumerate(present):
+        if found.get(merge_key, _MISSING) == item.get(merge_key):
+            return [*present[:index], _merge_map(found, item), *present[index + 1 :]]
+    return [*present, _merge_map({}, item)]

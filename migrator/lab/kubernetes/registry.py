@@ -1,0 +1,431 @@
+"""The life of an object: created, updated, patched, deleted, under the rules of kube-apiserver's generic registry.
+
+Source: kubernetes ``staging/src/k8s.io/apiserver/pkg/registry/generic/registry``. Authorisation happened before;
+what depends on the writer's identity (RBAC's escalation check) is passed in as a ``guard``.
+"""
+
+import secrets
+import uuid
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from datetime import datetime
+
+from migrator.decide.aggregate_roles import selects
+from migrator.lab.kubernetes import managed_fields, patches, validation
+from migrator.lab.kubernetes.json_types import Json, Value
+from migrator.lab.kubernetes.resources import ResourceType, ResourceTypes, type_of_definition
+from migrator.lab.kubernetes.selectors import Matcher
+from migrator.lab.kubernetes.status import (
+    ApiError,
+    already_exists,
+    bad_request,
+    conflict,
+    forbidden,
+    invalid,
+    modified,
+    not_found,
+)
+from migrator.lab.kubernetes.store import ObjectStore
+from migrator.model.rbac import LabelSelector
+
+Guard = Callable[[Json, Json | None], None]  # (object as it would be, object as it is): raises to refuse
+Effect = Callable[[str], AbstractContextManager[None]]  # name of the object: wraps the one moment of writing
+
+_DEFAULT_NAMESPACES = ("default", "kube-system", "kube-public", "kube-node-lease")
+_PROTECTED = frozenset(("default", "kube-system", "kube-public"))
+_CLUSTER_ROLES = ("rbac.authorization.k8s.io", "clusterroles")
+_SUFFIX_LETTERS = "bcdfghjklmnpqrstvwxz2456789"
+
+
+def _no_guard(found: Json, before: Json | None) -> None:
+    return None
+
+
+def _no_effect(name: str) -> AbstractContextManager[None]:
+    return nullcontext()
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """How a write is made: ``manager`` owns the changed fields; ``dry_run`` stores nothing."""
+
+    manager: str = "unknown"
+    dry_run: bool = False
+    guard: Guard = _no_guard
+    effect: Effect = _no_effect
+    version: str | None = None
+    may_create: Callable[[], None] = lambda: None
+
+
+class Registry:
+    """The objects of one cluster. ``now`` gives lab time. Thread-safe."""
+
+    def __init__(self, now: Callable[[], datetime], store: ObjectStore | None = None) -> None:
+        self.store = store or ObjectStore(now)
+        self.types = ResourceTypes()
+        self._now = now
+
+    # --- reading -------------------------------------------------------------------------------------------------
+
+    def get(self, kind: ResourceType, namespace: str, name: str) -> Json:
+        """The object; raises a 404 ApiError."""
+        found = self.store.get(kind.key, namespace, name)
+        if found is None:
+            raise not_found(kind.plural, kind.group, name)
+        return found
+
+    # --- writing -------------------------------------------------------------------------------------------------
+
+    def create(self, kind: ResourceType, namespace: str, body: Json, write: Write) -> Json:
+        """Store a new object; raises ApiError (404 no such namespace, 409 exists, 422 invalid)."""
+        body = _prepared(kind, namespace, body)
+        metadata = body["metadata"]
+        if metadata.get("resourceVersion"):
+            raise bad_request("resourceVersion should not be set on objects to be created")
+        if not metadata.get("name") and metadata.get("generateName"):
+            metadata["name"] = metadata["generateName"] + "".join(secrets.choice(_SUFFIX_LETTERS) for _ in range(5))
+        with write.effect(metadata.get("name", "")), self.store.lock:
+            self._check_namespace(kind, namespace)
+            found = self._born(kind, body)
+            validation.validate(kind, found, None)
+            name = metadata["name"]
+            if self.store.get(kind.key, namespace, name) is not None:
+                raise already_exists(kind.plural, kind.group, name)
+            write.guard(found, None)
+            found = managed_fields.track_update(
+                None, found, write.manager, kind.api_version(write.version), self._stamp()
+            )
+            return self._store(kind, namespace, name, found, None, write)
+
+    def update(self, kind: ResourceType, namespace: str, name: str, body: Json, write: Write) -> Json:
+        """Replace an object (PUT)."""
+        body = _prepared(kind, namespace, body)
+        given = body["metadata"].get("name")
+        if given != name:
+            raise bad_request(f"the name of the object ({given}) does not match the name on the URL ({name})")
+        with write.effect(name), self.store.lock:
+            before = self.store.get(kind.key, namespace, name)
+            if before is None:
+                if not kind.create_on_update:
+                    raise not_found(kind.plural, kind.group, name)
+                write.may_create()
+                body["metadata"].pop("resourceVersion", None)
+                return self.create(kind, namespace, body, _without_effect(write))
+            self._check_version(kind, body, before, explicit=True)
+            return self._replace(kind, namespace, name, before, body, write)
+
+    def patch(self, kind: ResourceType, namespace: str, name: str, patch: Value, media_type: str, write: Write) -> Json:
+        """Apply a JSON, merge or strategic merge patch to the newest state; a resourceVersion in it is obeyed."""
+        with write.effect(name), self.store.lock:
+            before = self.get(kind, namespace, name)
+            match media_type:
+                case "application/json-patch+json":
+                    after = patches.json_patch(before, patch)
+                case "application/strategic-merge-patch+json" if not kind.custom:
+                    after = patches.strategic_merge_patch(before, _object(patch))
+                case "application/merge-patch+json":
+                    after = patches.merge_patch(before, _object(patch))
+                case _:
+                    raise ApiError(
+                        415,
+                        "UnsupportedMediaType",
+                        "the body of the request was in an unknown format - accepted media types include: "
+                        "application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml",
+                    )
+            after = _prepared(kind, namespace, after)
+            self._check_version(kind, after, before, explicit=False)
+            return self._replace(kind, namespace, name, before, after, write)
+
+    def apply(
+        self, kind: ResourceType, namespace: str, name: str, body: Json, write: Write, *, force: bool
+    ) -> tuple[Json, bool]:
+        """Server-side apply; returns the object and whether it was made by this."""
+        body = _prepared(kind, namespace, _object(body))
+        metadata = body["metadata"]
+        if metadata.setdefault("name", name) != name:
+            raise bad_request(
+                f"the name of the object ({metadata['name']}) does not match the name on the URL ({name})"
+            )
+        if metadata.get("managedFields"):
+            raise bad_request("metadata.managedFields must be nil")
+        with write.effect(name), self.store.lock:
+            before = self.store.get(kind.key, namespace, name)
+            if before is None:
+                if metadata.get("uid") or metadata.get("resourceVersion"):
+                    why = "uid mismatch: the provided object specified a uid, and no existing object was found"
+                    raise conflict(kind.plural, kind.group, name, why)
+                write.may_create()
+                self._check_namespace(kind, namespace)
+            else:
+                self._check_version(kind, body, before, explicit=False)
+            after = managed_fields.apply(
+                before, body, write.manager, kind.api_version(write.version), self._stamp(), force=force
+            )
+            if before is not None:
+                return self._replace(kind, namespace, name, before, after, write, tracked=True), False
+            found = self._born(kind, after)
+            validation.validate(kind, found, None)
+            write.guard(found, None)
+            return self._store(kind, namespace, name, found, None, write), True
+
+    def delete(self, kind: ResourceType, namespace: str, name: str, options: Json, write: Write) -> Json:
+        """Remove an object, or mark it while finalizers are left; preconditions are obeyed."""
+        with write.effect(name), self.store.lock:
+            before = self.get(kind, namespace, name)
+            self._check_preconditions(kind, name, before, options)
+            if kind.key == ("", "namespaces") and name in _PROTECTED:
+                raise forbidden(kind.plural, kind.group, name, "this namespace may not be deleted")
+            if write.dry_run:
+                return before
+            return self._delete(kind, namespace, name, before)
+
+    def delete_collection(self, kind: ResourceType, namespace: str | None, chosen: Matcher, write: Write) -> list[Json]:
+        """Remove every object that matches."""
+        removed = []
+        with write.effect("*"), self.store.lock:
+            for found in self.store.items(kind.key, namespace)[0]:
+                if chosen(found):
+                    removed.append(found)
+                    if not write.dry_run:
+                        metadata = found["metadata"]
+                        self._delete(kind, metadata.get("namespace", ""), metadata["name"], found)
+        return removed
+
+    # --- loading a world -----------------------------------------------------------------------------------------
+
+    def load(self, found: Json) -> Json:
+        """Put an object of a world file in, as if it had been there for long: nothing is refused, nobody owns it.
+
+        A kind that no definition announces becomes a custom resource; its namespace appears if it is missing.
+        """
+        metadata = dict(found.get("metadata") or {})
+        api_version, name = found["apiVersion"], metadata["name"]
+        kind = self.types.of_kind(api_version, found["kind"])
+        if kind is None:
+            kind = self.types.add_unannounced(api_version, found["kind"], namespaced=bool(metadata.get("namespace")))
+        namespace = metadata.setdefault("namespace", "default") if kind.namespaced else ""
+        if not kind.namespaced:
+            metadata.pop("namespace", None)
+        with self.store.lock:
+            if kind.namespaced:
+                self.ensure_namespace(namespace)
+            metadata.setdefault("uid", str(uuid.uuid4()))
+            metadata.setdefault("creationTimestamp", self._stamp())
+            stored = self.store.put(kind.key, namespace, name, {**found, "metadata": metadata})
+            self._consequences(kind, stored)
+            return stored
+
+    def ensure_namespace(self, name: str) -> None:
+        """Make the namespace if it is missing."""
+        if self.store.get(("", "namespaces"), "", name) is None:
+            self.load({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+
+    def ensure_default_namespaces(self) -> None:
+        """The namespaces that every cluster has."""
+        for name in _DEFAULT_NAMESPACES:
+            self.ensure_namespace(name)
+
+    # --- parts ---------------------------------------------------------------------------------------------------
+
+    def _stamp(self) -> str:
+        return self._now().strftime("%Y-%m-%dT%H:%M:%SZ")
+
+    def _born(self, kind: ResourceType, body: Json) -> Json:
+        metadata = {
+            key: value
+            for key, value in body["metadata"].items()
+            if key not in ("deletionTimestamp", "deletionGracePeriodSeconds", "selfLink")
+        }
+        metadata["uid"], metadata["creationTimestamp"] = str(uuid.uuid4()), self._stamp()
+        if kind.custom or kind.group in (
+            "apps",
+            "batch",
+            "admissionregistration.k8s.io",
+            "flowcontrol.apiserver.k8s.io",
+        ):
+            metadata["generation"] = 1
+        return validation.default(kind, {**body, "metadata": metadata})
+
+    def _replace(
+        self,
+        kind: ResourceType,
+        namespace: str,
+        name: str,
+        before: Json,
+        body: Json,
+        write: Write,
+        *,
+        tracked: bool = False,
+    ) -> Json:
+        kept = {
+            key: before["metadata"][key]
+            for key in ("creationTimestamp", "deletionTimestamp", "generation")
+            if key in before["metadata"]
+        }
+        metadata = {**body["metadata"], **kept}
+        metadata.setdefault("uid", before["metadata"]["uid"])
+        metadata["resourceVersion"] = before["metadata"]["resourceVersion"]
+        found = validation.default(kind, {**body, "metadata": metadata})
+        validation.validate(kind, found, before)
+        write.guard(found, before)
+        if not tracked:
+            found = managed_fields.track_update(
+                before, found, write.manager, kind.api_version(write.version), self._stamp()
+            )
+        if found == before:
+            return before
+        if "generation" in metadata and found.get("spec") != before.get("spec"):
+            found = {**found, "metadata": {**found["metadata"], "generation": metadata["generation"] + 1}}
+        return self._store(kind, namespace, name, found, before, write)
+
+    def _store(
+        self, kind: ResourceType, namespace: str, name: str, found: Json, before: Json | None, write: Write
+    ) -> Json:
+        if write.dry_run:
+            return found
+        if found["metadata"].get("deletionTimestamp") and not found["metadata"].get("finalizers"):
+            self.store.put(kind.key, namespace, name, found)
+            return self.store.remove(kind.key, namespace, name) or found
+        stored = self.store.put(kind.key, namespace, name, found)
+        self._consequences(kind, stored)
+        return stored
+
+    def _check_namespace(self, kind: ResourceType, namespace: str) -> None:
+        if not kind.namespaced:
+            return
+        found = self.store.get(("", "namespaces"), "", namespace)
+        if found is None:
+            raise not_found("namespaces", "", namespace)
+
+    def _check_version(self, kind: ResourceType, body: Json, before: Json, *, explicit: bool) -> None:
+        name, given = before["metadata"]["name"], body["metadata"].get("resourceVersion")
+        uid = body["metadata"].get("uid")
+        if uid and uid != before["metadata"]["uid"]:
+            why = f"Precondition failed: UID in precondition: {uid}, UID in object meta: {before['metadata']['uid']}"
+            raise conflict(kind.plural, kind.group, name, why)
+        if not given:
+            if explicit and not kind.unconditional_update:
+                text = "Invalid value: 0x0: must be specified for an update"
+                raise invalid(kind.kind, kind.group, name, [("FieldValueInvalid", "metadata.resourceVersion", text)])
+            return
+        if given != before["metadata"]["resourceVersion"]:
+            raise modified(kind.plural, kind.group, name)
+
+    def _check_preconditions(self, kind: ResourceType, name: str, before: Json, options: Json) -> None:
+        wanted = options.get("preconditions") or {}
+        uid, version = wanted.get("uid"), wanted.get("resourceVersion")
+        actual = before["metadata"]
+        if uid and uid != actual["uid"]:
+            why = f"Precondition failed: UID in precondition: {uid}, UID in object meta: {actual['uid']}"
+            raise conflict(kind.plural, kind.group, name, why)
+        if version and version != actual["resourceVersion"]:
+            why = (
+                f"Precondition failed: ResourceVersion in precondition: {version}, ResourceVersion in object meta: "
+                f"{actual['resourceVersion']}"
+            )
+            raise conflict(kind.plural, kind.group, name, why)
+
+    def _delete(self, kind: ResourceType, namespace: str, name: str, before: Json) -> Json:
+        if before["metadata"].get("finalizers"):
+            if before["metadata"].get("deletionTimestamp"):
+                return before
+            marked = {**before["metadata"], "deletionTimestamp": self._stamp(), "deletionGracePeriodSeconds": 0}
+            return self.store.put(kind.key, namespace, name, {**before, "metadata": marked})
+        removed = self.store.remove(kind.key, namespace, name) or before
+        self._bereave(kind, name, before)
+        return removed
+
+    def _bereave(self, kind: ResourceType, name: str, before: Json) -> None:
+        """What the controllers of a real cluster do after a removal: contents of namespaces and owned objects go."""
+        if kind.key == ("", "namespaces"):
+            for other in self.types.all():
+                if other.namespaced:
+                    for found in self.store.items(other.key, name)[0]:
+                        self.store.remove(other.key, name, found["metadata"]["name"])
+        if kind.key == ("apiextensions.k8s.io", "customresourcedefinitions"):
+            announced = type_of_definition(before)
+            if announced is not None:
+                for found in self.store.items(announced.key)[0]:
+                    metadata = found["metadata"]
+                    self.store.remove(announced.key, metadata.get("namespace", ""), metadata["name"])
+                self.types.remove(announced.group, announced.plural)
+        if kind.key == _CLUSTER_ROLES:
+            self._aggregate()
+        uid = before["metadata"]["uid"]
+        for key in tuple(self.store.keys()):
+            for found in self.store.items(key)[0]:
+                owners = found["metadata"].get("ownerReferences") or ()
+                if owners and all(owner.get("uid") == uid for owner in owners):
+                    self.store.remove(key, found["metadata"].get("namespace", ""), found["metadata"]["name"])
+
+    def _consequences(self, kind: ResourceType, stored: Json) -> None:
+        """What the controllers of a real cluster do after a write: definitions serve, namespaces are furnished."""
+        if kind.key == ("apiextensions.k8s.io", "customresourcedefinitions"):
+            announced = type_of_definition(stored)
+            if announced is not None:
+                self.types.add(announced)
+        if kind.key == _CLUSTER_ROLES:
+            self._aggregate()
+        if kind.key == ("", "namespaces"):
+            name = stored["metadata"]["name"]
+            if self.store.get(("", "serviceaccounts"), name, "default") is None:
+                self.load(
+                    {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default", "namespace": name}}
+                )
+
+    def _aggregate(self) -> None:
+        """What the aggregation controller does: rules of aggregated ClusterRoles follow the roles they select."""
+        roles = {found["metadata"]["name"]: found for found in self.store.items(_CLUSTER_ROLES)[0]}
+        for name, found in roles.items():
+            if "aggregationRule" not in found:
+                continue
+            rules: list[Json] = []
+            for selector in (found["aggregationRule"] or {}).get("clusterRoleSelectors") or ():
+                chosen = LabelSelector.from_raw(selector)
+                for other, role in roles.items():
+                    if other != name and selects(chosen, role["metadata"].get("labels") or {}):
+                        rules += [rule for rule in role.get("rules") or () if rule not in rules]
+            if rules != (found.get("rules") or []):
+                self._consequences_of_aggregation(name, {**found, "rules": rules})
+                return
+
+    def _consequences_of_aggregation(self, name: str, found: Json) -> None:
+        before = self.store.get(_CLUSTER_ROLES, "", name)
+        found = managed_fields.track_update(
+            before, found, "clusterrole-aggregation-controller", "rbac.authorization.k8s.io/v1", self._stamp()
+        )
+        self.store.put(_CLUSTER_ROLES, "", name, found)
+        self._aggregate()  # roles may aggregate aggregated roles: until nothing changes
+
+
+def _prepared(kind: ResourceType, namespace: str, body: Value) -> Json:
+    """The body with its own metadata, in the namespace of the URL; raises a 400 ApiError for what cannot be decoded."""
+    problem = validation.check_shape(kind, body)
+    if problem:
+        raise bad_request(problem)
+    body.setdefault("kind", kind.kind)
+    body.setdefault("apiVersion", kind.api_version())
+    if body["kind"] != kind.kind or body["apiVersion"].rpartition("/")[0] != kind.group:
+        raise bad_request(
+            f"{body['kind']} in version {body['apiVersion']!r} cannot be handled as a {kind.kind}: "
+            f"the API version in the data ({body['apiVersion']}) does not match the expected API version"
+        )
+    metadata = {key: value for key, value in (body.get("metadata") or {}).items() if value is not None}
+    if kind.namespaced:
+        if (metadata.get("namespace") or namespace) != namespace:
+            raise bad_request("the namespace of the provided object does not match the namespace sent on the request")
+        metadata["namespace"] = namespace
+    else:
+        metadata.pop("namespace", None)
+    return {**body, "metadata": metadata}
+
+
+def _object(body: Value) -> Json:
+    if not isinstance(body, dict):
+        raise bad_request("the body is no object")
+    return body
+
+
+def _without_effect(write: Write) -> Write:
+    return Write(write.manager, write.dry_run, write.guard, _no_effect, write.version)

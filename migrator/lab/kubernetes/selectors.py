@@ -1,0 +1,70 @@
+"""Label and field selectors of lists, watches and deletecollection.
+
+Source: apimachinery ``pkg/labels``, ``pkg/fields``.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+
+from migrator.lab.kubernetes.json_types import Json, Value
+from migrator.lab.kubernetes.status import bad_request
+
+Matcher = Callable[[Json], bool]
+
+_SET = re.compile(r"\s*(?P<key>[\w./-]+)\s+(?P<operator>in|notin)\s+\((?P<values>[^)]*)\)\s*")
+_EQUAL = re.compile(r"\s*(?P<key>[\w./-]+)\s*(?P<operator>==|!=|=)\s*(?P<value>[\w.-]*)\s*")
+_EXISTS = re.compile(r"\s*(?P<absent>!?)\s*(?P<key>[\w./-]+)\s*")
+_TERMS = re.compile(r",(?![^(]*\))")
+
+
+def label_matcher(selector: str) -> Matcher:
+    """A test for objects; raises a 400 ApiError for a selector that does not parse."""
+    tests = [_label_term(term) for term in _TERMS.split(selector)] if selector.strip() else []
+
+    def matches(found: Json) -> bool:
+        labels = found.get("metadata", {}).get("labels") or {}
+        return all(test(labels) for test in tests)
+
+    return matches
+
+
+def _label_term(term: str) -> Callable[[Mapping[str, str]], bool]:
+    if match := _SET.fullmatch(term):
+        key, values = match["key"], {value.strip() for value in match["values"].split(",")}
+        if match["operator"] == "in":
+            return lambda labels: labels.get(key) in values
+        return lambda labels: labels.get(key) not in values
+    if match := _EQUAL.fullmatch(term):
+        key, value = match["key"], match["value"]
+        if match["operator"] == "!=":
+            return lambda labels: labels.get(key) != value
+        return lambda labels: labels.get(key) == value
+    if match := _EXISTS.fullmatch(term):
+        key = match["key"]
+        if match["absent"]:
+            return lambda labels: key not in labels
+        return lambda labels: key in labels
+    raise bad_request(f"unable to parse requirement: invalid label selector: {term!r}")
+
+
+def field_matcher(selector: str) -> Matcher:
+    """A test for objects by dotted paths (``metadata.name=aws-auth``), equal or unequal."""
+    tests: list[Matcher] = []
+    for term in selector.split(",") if selector.strip() else []:
+        match = re.fullmatch(r"\s*([\w.]+)\s*(==|!=|=)\s*(.*?)\s*", term)
+        if match is None:
+            raise bad_request(f"invalid field selector: {term!r}")
+        path, operator, value = match.groups()
+        tests.append(_field_term(path.split("."), value, wanted=operator != "!="))
+    return lambda found: all(test(found) for test in tests)
+
+
+def _field_term(path: list[str], value: str, *, wanted: bool) -> Matcher:
+    def test(found: Json) -> bool:
+        at: Value = found
+        for part in path:
+            at = at.get(part) if isinstance(at, dict) else None
+        text = "" if at is None else str(at).lower() if isinstance(at, bool) else str(at)
+        return (text == value) == wanted
+
+    return test

@@ -1,0 +1,248 @@
+"""What the server refuses to store. Source: kubernetes ``pkg/apis/{core,rbac,coordination}/validation``."""
+
+import re
+from collections.abc import Callable
+
+from migrator.lab.kubernetes.json_types import Json, Value
+from migrator.lab.kubernetes.resources import ResourceType
+from migrator.lab.kubernetes.status import invalid
+
+Cause = tuple[str, str, str]
+
+_SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
+_DATA_KEY = re.compile(r"[-._a-zA-Z0-9]+")
+_DATA_LIMIT = 1024 * 1024
+_RBAC = "rbac.authorization.k8s.io"
+_SUBDOMAIN_TEXT = (
+    "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and "
+    "end with an alphanumeric character (e.g. 'example.com', regex used for validation is "
+    r"'[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')"
+)
+_LABEL_TEXT = (
+    "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with "
+    "an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is "
+    "'[a-z0-9]([-a-z0-9]*[a-z0-9])?')"
+)
+
+
+def validate(kind: ResourceType, found: Json, before: Json | None) -> None:
+    """Raise a 422 ApiError with every cause if ``found`` may not be stored (in the place of ``before``)."""
+    causes = _metadata(kind, found, before)
+    check = _CHECKS.get(kind.key)
+    if check is not None:
+        causes += check(found, before)
+    if causes:
+        raise invalid(kind.kind, kind.group, found["metadata"].get("name", ""), causes)
+
+
+def _metadata(kind: ResourceType, found: Json, before: Json | None) -> list[Cause]:
+    metadata, causes = found["metadata"], []
+    name = metadata.get("name", "")
+    if not name:
+        causes.append(("FieldValueRequired", "metadata.name", "Required value: name or generateName is required"))
+    elif before is None:
+        causes += _name(kind, name)
+    for field in ("labels", "annotations"):
+        for key, value in (metadata.get(field) or {}).items():
+            if not isinstance(value, str):
+                causes.append(("FieldValueInvalid", f"metadata.{field}", f"Invalid value: {key!r}: must be a string"))
+    if before is not None:
+        for field in ("uid", "name", "namespace"):
+            if metadata.get(field) != before["metadata"].get(field):
+                text = f'Invalid value: "{metadata.get(field)}": field is immutable'
+                causes.append(("FieldValueInvalid", f"metadata.{field}", text))
+    return causes
+
+
+def _name(kind: ResourceType, name: str) -> list[Cause]:
+    if kind.group == _RBAC:  # any path segment
+        if name in (".", "..") or "/" in name or "%" in name:
+            return [("FieldValueInvalid", "metadata.name", f"Invalid value: \"{name}\": may not contain '/' or '%'")]
+        return []
+    if kind.key in (("", "namespaces"), ("", "services")):
+        ok, text, limit = _LABEL.fullmatch(name), _LABEL_TEXT, 63
+    else:
+        ok, text, limit = _SUBDOMAIN.fullmatch(name), _SUBDOMAIN_TEXT, 253
+    if ok and len(name) <= limit:
+        return []
+    why = text if not ok else f"must be no more than {limit} characters"
+    return [("FieldValueInvalid", "metadata.name", f'Invalid value: "{name}": {why}')]
+
+
+def _config_map(found: Json, before: Json | None) -> list[Cause]:
+    causes, size = [], 0
+    for field in ("data", "binaryData"):
+        values = found.get(field) or {}
+        for key, value in values.items():
+            if not _DATA_KEY.fullmatch(key) or len(key) > 253 or key in (".", ".."):
+                text = (
+                    f'Invalid value: "{key}": a valid config key must consist of alphanumeric characters, '
+                    "'-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  or 'key-name', "
+                    "regex used for validation is '[-._a-zA-Z0-9]+')"
+                )
+                causes.append(("FieldValueInvalid", f"{field}[{key}]", text))
+            size += len(value.encode("utf-8", "surrogatepass"))
+    if size > _DATA_LIMIT:
+        causes.append(("FieldValueTooLong", "", f"Too long: may not be more than {_DATA_LIMIT} bytes"))
+    if before is not None and before.get("immutable"):
+        text = "Forbidden: field is immutable when `immutable` is set"
+        causes += [
+            ("FieldValueForbidden", field, text)
+            for field in ("immutable", "data", "binaryData")
+            if (found.get(field) or None) != (before.get(field) or None)
+        ]
+    return causes
+
+
+def _rules(found: Json, before: Json | None) -> list[Cause]:
+    causes = []
+    cluster = found["kind"] == "ClusterRole"
+    for index, rule in enumerate(found.get("rules") or []):
+        place = f"rules[{index}]"
+        if not rule.get("verbs"):
+            causes.append(
+                ("FieldValueRequired", f"{place}.verbs", "Required value: verbs must contain at least one value")
+            )
+        if rule.get("nonResourceURLs"):
+            if not cluster:
+                text = "Invalid value: namespaced rules cannot apply to non-resource URLs"
+                causes.append(("FieldValueInvalid", f"{place}.nonResourceURLs", text))
+            elif rule.get("apiGroups") or rule.get("resources") or rule.get("resourceNames"):
+                text = "Invalid value: rules cannot apply to both regular resources and non-resource URLs"
+                causes.append(("FieldValueInvalid", f"{place}.nonResourceURLs", text))
+            continue
+        if not rule.get("apiGroups"):
+            text = "Required value: resource rules must supply at least one api group"
+            causes.append(("FieldValueRequired", f"{place}.apiGroups", text))
+        if not rule.get("resources"):
+            text = "Required value: resource rules must supply at least one resource"
+            causes.append(("FieldValueRequired", f"{place}.resources", text))
+    return causes
+
+
+def _binding(found: Json, before: Json | None) -> list[Cause]:
+    causes = []
+    reference = found.get("roleRef") or {}
+    allowed = ("ClusterRole",) if found["kind"] == "ClusterRoleBinding" else ("Role", "ClusterRole")
+    if before is not None and reference != before.get("roleRef"):
+        shown = (
+            "rbac.RoleRef{"
+            + ", ".join(
+                f'{field}:"{reference.get(key, "")}"'
+                for field, key in (("APIGroup", "apiGroup"), ("Kind", "kind"), ("Name", "name"))
+            )
+            + "}"
+        )
+        causes.append(("FieldValueInvalid", "roleRef", f"Invalid value: {shown}: cannot change roleRef"))
+        return causes
+    if reference.get("apiGroup") != _RBAC:
+        text = f'Unsupported value: "{reference.get("apiGroup", "")}": supported values: "{_RBAC}"'
+        causes.append(("FieldValueNotSupported", "roleRef.apiGroup", text))
+    if reference.get("kind") not in allowed:
+        known = ", ".join(f'"{name}"' for name in sorted(allowed))
+        text = f'Unsupported value: "{reference.get("kind", "")}": supported values: {known}'
+        causes.append(("FieldValueNotSupported", "roleRef.kind", text))
+    if not reference.get("name"):
+        causes.append(("FieldValueRequired", "roleRef.name", "Required value"))
+    for index, subject in enumerate(found.get("subjects") or []):
+        causes += _subject(f"subjects[{index}]", subject)
+    return causes
+
+
+def _subject(place: str, subject: Json) -> list[Cause]:
+    causes = []
+    if not subject.get("name"):
+        causes.append(("FieldValueRequired", f"{place}.name", "Required value"))
+    group = subject.get("apiGroup", "")
+    match subject.get("kind"):
+        case "ServiceAccount":
+            if group:
+                text = f'Unsupported value: "{group}": supported values: ""'
+                causes.append(("FieldValueNotSupported", f"{place}.apiGroup", text))
+            if not subject.get("namespace"):
+                causes.append(("FieldValueRequired", f"{place}.namespace", "Required value"))
+        case "User" | "Group":
+            if group != _RBAC:
+                text = f'Unsupported value: "{group}": supported values: "{_RBAC}"'
+                causes.append(("FieldValueNotSupported", f"{place}.apiGroup", text))
+        case other:
+            text = f'Unsupported value: "{other}": supported values: "ServiceAccount", "User", "Group"'
+            causes.append(("FieldValueNotSupported", f"{place}.kind", text))
+    return causes
+
+
+def _lease(found: Json, before: Json | None) -> list[Cause]:
+    seconds = (found.get("spec") or {}).get("leaseDurationSeconds")
+    if seconds is not None and seconds <= 0:
+        text = f"Invalid value: {seconds}: must be greater than 0"
+        return [("FieldValueInvalid", "spec.leaseDurationSeconds", text)]
+    return []
+
+
+_CHECKS: dict[tuple[str, str], Callable[[Json, Json | None], list[Cause]]] = {
+    ("", "configmaps"): _config_map,
+    (_RBAC, "roles"): _rules,
+    (_RBAC, "clusterroles"): _rules,
+    (_RBAC, "rolebindings"): _binding,
+    (_RBAC, "clusterrolebindings"): _binding,
+    ("coordination.k8s.io", "leases"): _lease,
+}
+
+
+def default(kind: ResourceType, found: Json) -> Json:
+    """Fill in what the API fills in (``apis/rbac/v1`` defaults: API groups of roleRef and subjects)."""
+    if kind.group != _RBAC or not kind.plural.endswith("bindings"):
+        return found
+    reference = dict(found.get("roleRef") or {})
+    reference.setdefault("apiGroup", _RBAC)
+    filled = {**found, "roleRef": reference}
+    if found.get("subjects"):
+        filled["subjects"] = [
+            {"apiGroup": _RBAC, **subject} if subject.get("kind") in ("User", "Group") else subject
+            for subject in found["subjects"]
+        ]
+    return filled
+
+
+def check_shape(kind: ResourceType, found: Value) -> str | None:
+    """Why ``found`` does not decode into the kind (a 400 in the API), or None. Only what Go's decoder would refuse."""
+    if not isinstance(found, dict):
+        return f"json: cannot unmarshal {_go_type(found)} into Go value of type {kind.kind}"
+    if not isinstance(found.get("metadata", {}), dict):
+        return f"{kind.kind} in version {kind.versions[0]!r} cannot be handled as a {kind.kind}: metadata is no object"
+    if kind.key == ("", "configmaps"):
+        for field in ("data", "binaryData"):
+            values = found.get(field)
+            if values is not None and not isinstance(values, dict):
+                return _unreadable(kind, values, f"{field} of type map[string]string")
+            for value in (values or {}).values():
+                if not isinstance(value, str):
+                    return _unreadable(kind, value, f"{field} of type string")
+    for field in ("rules", "subjects") if kind.group == _RBAC else ():
+        values = found.get(field)
+        if not isinstance(values or [], list) or not all(isinstance(item, dict) for item in values or ()):
+            return _unreadable(kind, values, f"{field} of type []struct")
+    return None
+
+
+def _unreadable(kind: ResourceType, value: Value, target: str) -> str:
+    version = kind.versions[0]
+    return (
+        f'{kind.kind} in version "{version}" cannot be handled as a {kind.kind}: json: cannot unmarshal '
+        f"{_go_type(value)} into Go struct field {kind.kind}.{target}"
+    )
+
+
+def _go_type(value: Value) -> str:
+    match value:
+        case bool():
+            return "bool"
+        case str():
+            return "string"
+        case int() | float():
+            return "number"
+        case list():
+            return "array"
+        case _:
+            return "object"

@@ -1,0 +1,91 @@
+"""Watches: the changes after a revision as a stream of lines.
+
+Source: Kubernetes documentation, "API concepts", "Efficient detection of changes".
+"""
+
+import json
+import time
+from collections.abc import Iterator
+
+from migrator.lab.kubernetes.json_types import Json
+from migrator.lab.kubernetes.resources import ResourceType
+from migrator.lab.kubernetes.selectors import Matcher
+from migrator.lab.kubernetes.status import expired
+from migrator.lab.kubernetes.store import Change, ObjectStore
+
+_BOOKMARK_SECONDS = 60.0
+_BEAT_SECONDS = 1.0
+
+
+def watch(
+    store: ObjectStore,
+    kind: ResourceType,
+    version: str,
+    namespace: str | None,
+    chosen: Matcher,
+    since: str,
+    *,
+    seconds: float,
+    bookmarks: bool,
+) -> Iterator[bytes]:
+    """Yield event lines for ``seconds`` of machine time; an empty piece means "nothing new, look after the peer".
+
+    ``since`` empty or ``0``: everything that is there comes first, as ADDED. A revision that is no longer remembered
+    ends the stream with an ERROR event that carries the 410 status.
+    """
+    end = time.monotonic() + seconds
+    if since in ("", "0"):
+        with store.lock:
+            present, revision = store.items(kind.key, namespace)
+        for found in present:
+            if chosen(found):
+                yield _line("ADDED", _served(found, kind, version))
+    else:
+        revision = int(since)
+    marked = time.monotonic()
+    while store.is_open():
+        with store.lock:
+            changes, newest = store.changes_since(revision, kind.key), store.revision
+        if changes is None:
+            yield _line("ERROR", expired(f"too old resource version: {revision} ({store.oldest})").body())
+            return
+        for change in changes:
+            event = _event(change, namespace, chosen)
+            if event is not None:
+                yield _line(event[0], _served(event[1], kind, version))
+        revision = max(revision, newest)
+        left = end - time.monotonic()
+        if bookmarks and (left <= 0 or time.monotonic() - marked > _BOOKMARK_SECONDS):
+            marked = time.monotonic()
+            yield _line("BOOKMARK", _bookmark(kind, version, revision))
+        if left <= 0:
+            return
+        if not store.wait(revision, min(left, _BEAT_SECONDS)):
+            yield b""
+
+
+def _event(change: Change, namespace: str | None, chosen: Matcher) -> tuple[str, Json] | None:
+    """What a watcher with a selector sees of a change: an object that no longer matches is gone for it."""
+    if namespace is not None and change.place[0] != namespace:
+        return None
+    matched = change.before is not None and chosen(change.before)
+    matches = change.type != "DELETED" and chosen(change.object)
+    if matches:
+        return ("MODIFIED" if matched else "ADDED"), change.object
+    if not matched:
+        return None
+    version = {"resourceVersion": str(change.revision)}
+    before = change.before or {}
+    return "DELETED", {**before, "metadata": {**before["metadata"], **version}}
+
+
+def _served(found: Json, kind: ResourceType, version: str) -> Json:
+    return {**found, "apiVersion": kind.api_version(version)}
+
+
+def _bookmark(kind: ResourceType, version: str, revision: int) -> Json:
+    return {"kind": kind.kind, "apiVersion": kind.api_version(version), "metadata": {"resourceVersion": str(revision)}}
+
+
+def _line(kind: str, found: Json) -> bytes:
+    return json.dumps({"type": kind, "object": found}, separators=(",", ":")).encode() + b"\n"

@@ -1,0 +1,53 @@
+"""The Kubernetes endpoints of a lab: one certificate authority a lab, one TLS port a cluster.
+
+A cluster's API is made when it is first asked for, which is its first DescribeCluster as a rule.
+"""
+
+import tempfile
+from pathlib import Path
+
+from migrator.lab.kubernetes.api import KubernetesApi
+from migrator.lab.kubernetes.default_objects import new_registry
+from migrator.lab.kubernetes.http import TlsServers
+from migrator.lab.pki import make_pki
+from migrator.lab.world import LabCluster, World
+
+__all__ = ["KubernetesApi", "kubernetes_api", "start_cluster_server"]
+
+
+class KubernetesServers:
+    """The TLS side of one lab."""
+
+    def __init__(self, world: World) -> None:
+        self._pki = make_pki(world.clock.machine_now())
+        with tempfile.TemporaryDirectory(prefix="lab-pki-") as name:  # 0700; gone once OpenSSL has read the key
+            self.tls = TlsServers(self._pki.server_context(Path(name)))
+
+    @property
+    def ca_pem(self) -> bytes:
+        """The certificate that signs every cluster's endpoint of this lab."""
+        return self._pki.ca
+
+
+def kubernetes_api(world: World, cluster: LabCluster) -> KubernetesApi:
+    """The cluster's API in process, for the oracle and for tests; made from ``cluster.kubernetes_objects``."""
+    with world.lock:
+        if cluster.kube is None:
+            cluster.kube = KubernetesApi(world, cluster, new_registry(world.clock.now, cluster.kubernetes_objects))
+        api: KubernetesApi = cluster.kube
+        return api
+
+
+def start_cluster_server(world: World, cluster: LabCluster) -> tuple[str, bytes]:
+    """Serve a cluster's Kubernetes API on a free port of 127.0.0.1; returns (endpoint URL, CA in PEM).
+
+    ``cluster.kube.stop()`` ends it.
+    """
+    with world.lock:
+        if world.kubernetes is None:
+            world.kubernetes = KubernetesServers(world)
+        servers: KubernetesServers = world.kubernetes
+        api = kubernetes_api(world, cluster)
+    port, stop_listening = servers.tls.listen(api.handle)
+    api.at_stop.append(stop_listening)
+    return f"https://127.0.0.1:{port}", servers.ca_pem
