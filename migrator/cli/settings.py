@@ -14,11 +14,14 @@ OUTPUTS = ("table", "json", "yaml", "markdown")
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The global options. ``assume_role`` is a chain, in order; ``output`` is how data is written on stdout."""
+    """The global options. ``assume_role`` is a chain, in order; ``reader_role`` are roles that read IAM of foreign
+    accounts; ``output`` is how data is written on stdout.
+    """
 
     profile: str | None = None
     region: str | None = None
     assume_role: tuple[str, ...] = ()
+    reader_role: tuple[str, ...] = ()
     state_dir: str | None = None
     kubeconfig: str | None = None
     context: str | None = None
@@ -42,6 +45,12 @@ def global_options() -> list[click.Option]:
         click.Option(["--profile"], metavar="NAME", help="AWS profile (else boto3's default chain)."),
         click.Option(["--region"], metavar="REGION", help="AWS Region."),
         click.Option(["--assume-role"], metavar="ARN", multiple=True, help="Role to assume; repeat it for a chain."),
+        click.Option(
+            ["--reader-role"],
+            metavar="ARN",
+            multiple=True,
+            help="Role that may read IAM of its own, foreign account; may be repeated.",
+        ),
         click.Option(
             ["--state-dir"],
             metavar="PATH",

@@ -17,6 +17,7 @@ from migrator.cli.terminal import TerminalApprover, events_of
 from migrator.errors import WrongUse
 from migrator.model.decision import AssumeAs
 from migrator.model.plan import ClusterRef, Plan
+from migrator.model.principal import parse_arn
 from migrator.model.snapshot import Snapshot
 from migrator.ports import Clock, StateStore
 
@@ -118,10 +119,22 @@ def snapshot_ports(settings: Settings, connection: Connection) -> "SnapshotPorts
         cluster=connection.reader,
         config_maps=KubernetesConfigMaps(connection.client),
         rbac=KubernetesRbac(connection.client, connection.tasks),
-        principals=IamPrincipals(connection.session, connection.tasks),
+        principals=IamPrincipals(connection.session, connection.tasks, _readers(settings)),
         tasks=connection.tasks,
         events=events_of(settings),
     )
+
+
+def _readers(settings: Settings) -> dict[str, str]:
+    """Which role reads IAM of which foreign account: the account that the role is in."""
+    readers: dict[str, str] = {}
+    for text in settings.reader_role:
+        arn = parse_arn(text)
+        if arn is None or arn.kind != "role":
+            why, remedy = f"Found {text!r}.", "Give the ARN of a role in the account that it reads."
+            raise WrongUse("reader-role-malformed", "--reader-role wants the ARN of a role.", why=why, remedy=remedy)
+        readers[arn.account] = text
+    return readers
 
 
 def read_cluster(settings: Settings, name: str) -> dict[str, Any]:

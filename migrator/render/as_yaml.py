@@ -10,30 +10,33 @@ _WORDS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"}
 
 def yaml_text(document: Any) -> str:  # noqa: ANN401 - any JSON value
     """Block style, two spaces; every string in double quotes, so that no YAML version reads it as something else."""
-    return "\n".join(_lines(document)) + "\n"
+    return "\n".join(yaml_lines(document, sort=True)) + "\n"
 
 
-def _lines(value: Any) -> list[str]:  # noqa: ANN401 - any JSON value
+def yaml_lines(value: Any, *, sort: bool = False) -> list[str]:  # noqa: ANN401 - any JSON value
+    """The value as lines; keys in the order they come in, or sorted."""
     if isinstance(value, dict) and value:
-        return [line for key in sorted(value) for line in _under(f"{_key(key)}:", value[key])]
+        keys = sorted(value) if sort else list(value)
+        return [line for key in keys for line in _under(f"{yaml_key(key)}:", value[key], sort)]
     if isinstance(value, (list, tuple)) and value:
-        return [line for item in value for line in _item(item)]
+        return [line for item in value for line in _item(item, sort)]
     return [_scalar(value)]
 
 
-def _under(head: str, value: Any) -> list[str]:  # noqa: ANN401 - any JSON value
-    lines = _lines(value)
+def _under(head: str, value: Any, sort: bool) -> list[str]:  # noqa: ANN401 - any JSON value
+    lines = yaml_lines(value, sort=sort)
     if isinstance(value, (dict, list, tuple)) and value:
         return [head, *(f"  {line}" for line in lines)]
     return [f"{head} {lines[0]}"]
 
 
-def _item(value: Any) -> list[str]:  # noqa: ANN401 - any JSON value
-    first, *rest = _lines(value)
+def _item(value: Any, sort: bool) -> list[str]:  # noqa: ANN401 - any JSON value
+    first, *rest = yaml_lines(value, sort=sort)
     return [f"- {first}", *(f"  {line}" for line in rest)]
 
 
-def _key(key: str) -> str:
+def yaml_key(key: str) -> str:
+    """A key of a mapping, quoted unless it is a word that every YAML version reads as text."""
     bare = key.isascii() and key.isalpha() and key.lower() not in _WORDS
     return key if bare else yaml(key)
 

@@ -1,0 +1,132 @@
+"""Questions written into decisions.yaml: text in, text out, and what people wrote there stays as it is.
+
+For every blocker a commented stub is put under its section; taking the ``#`` away and completing it answers.
+ruamel.yaml reads the file before and after, so that the places of the sections are known and the answers are shown to
+be the same ones. A question that is answered, or asked already, is not asked again.
+"""
+
+import re
+import textwrap
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap
+from ruamel.yaml.error import YAMLError
+
+from migrator.errors import Failed
+from migrator.render.as_yaml import yaml_key, yaml_lines
+from migrator.render.escape import comment
+
+_HEAD = (
+    "What people decided about this cluster's migration. Each answer needs a reason, so that it can be reviewed.\n"
+    "Questions are comments: take the # away, complete the answer, and run migrate plan --decisions again.\n"
+)
+_WIDTH = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One blocker: under ``section`` (``principals``), ``key`` (an ARN), an answer that could be given.
+
+    ``key`` None: the section itself holds the answer, a list or a text. ``about`` are lines for people; foreign
+    text in them is escaped here.
+    """
+
+    section: str
+    key: str | None
+    answer: Any
+    about: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """The new text, and how many questions are new in it."""
+
+    text: str
+    added: int
+
+
+def write_questions(text: str, questions: Sequence[Question]) -> Written:
+    """``text`` with every open question in it. Raises ``decisions-unreadable`` where it is not YAML."""
+    before = _load(text)
+    added = 0
+    if not text.strip():
+        text = "".join(f"# {line}\n" for line in _HEAD.splitlines())
+    if not text.endswith("\n"):
+        text += "\n"
+    for question in questions:
+        if _answered(_load(text), question) or _asked(text, question):
+            continue
+        text = _insert(text, question)
+        added += 1
+    if _plain(_load(text)) != _plain(before):  # pragma: no cover - shown by a property test
+        raise Failed("decisions-unreadable", "The questions could not be written without changing the answers.")
+    return Written(text, added)
+
+
+def _load(text: str) -> CommentedMap:
+    try:
+        document = YAML(typ="rt").load(text)
+    except (YAMLError, ValueError, RecursionError) as error:
+        why = " ".join(str(error).split())
+        raise Failed("decisions-unreadable", "The decisions file is not YAML.", why=why) from error
+    if document is None:
+        return CommentedMap()
+    if not isinstance(document, CommentedMap):
+        raise Failed("decisions-unreadable", "The decisions file holds no mapping at its top.")
+    return document
+
+
+def _plain(document: Mapping[str, Any]) -> dict[str, Any]:
+    """The answers; a section without any says as much as no section."""
+    return {str(key): value for key, value in document.items() if value not in (None, {})}
+
+
+def _answered(document: CommentedMap, question: Question) -> bool:
+    section = document.get(question.section)
+    if question.key is None:
+        return section is not None
+    return isinstance(section, Mapping) and any(str(key) == question.key for key in section)
+
+
+def _asked(text: str, question: Question) -> bool:
+    wanted = yaml_key(question.section if question.key is None else question.key)
+    return re.search(rf"^\s*#\s*{re.escape(wanted)}:(\s|$)", text, re.M) is not None
+
+
+def _insert(text: str, question: Question) -> str:
+    """Put the stub under its section's line; a section that is not there is begun at the end."""
+    lines = text.splitlines(keepends=True)
+    if question.key is None:
+        return text + _stub(question, "", {question.section: question.answer})
+    document = _load(text)
+    stub = {question.key: question.answer}
+    closed = _is_closed(document, text)
+    if closed and not document.get(question.section):
+        return text + _stub(question, "", {question.section: stub})  # nothing but comments may follow
+    if question.section not in document:
+        return f"{text}\n{question.section}:\n{_stub(question, '  ', stub)}"
+    value = document[question.section]
+    at: int = document.lc.key(question.section)[0]
+    if not value:  # nothing yet, or an empty pair of braces: an empty block in which comments have their place
+        tail = re.search(r"#.*$", lines[at])
+        lines[at] = f"{question.section}:{'  ' + tail.group() if tail else ''}\n"
+        return "".join([*lines[: at + 1], _stub(question, "  ", stub), *lines[at + 1 :]])
+    if closed or value.fa.flow_style():
+        hint = f"(the section {question.section} is written in braces: add this inside them)\n"
+        return text + f"# {hint}" + _stub(question, "", {question.section: stub})
+    indent = " " * value.lc.key(next(iter(value)))[1]
+    return "".join([*lines[: at + 1], _stub(question, indent, stub), *lines[at + 1 :]])
+
+
+def _is_closed(document: CommentedMap, text: str) -> bool:
+    """Whether no section can be begun at the end: the whole file is written in braces, or ends with ``...``."""
+    braces = bool(document.fa.flow_style()) or (not document and re.search(r"^[^#\s]", text, re.M) is not None)
+    return braces or re.search(r"^\.\.\.", text, re.M) is not None
+
+
+def _stub(question: Question, indent: str, answer: Mapping[str, Any]) -> str:
+    told = [line for text in question.about for line in textwrap.wrap(comment(text), _WIDTH)]
+    return "".join(f"{indent}# {line}".rstrip() + "\n" for line in (*told, *yaml_lines(dict(answer))))
