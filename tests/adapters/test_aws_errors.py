@@ -164,7 +164,7 @@ def _all_sdk_errors() -> list[type[BotoCoreError]]:
 
 @pytest.mark.parametrize("kind", _all_sdk_errors(), ids=lambda kind: kind.__name__)
 def test_every_exception_class_of_the_sdk_has_a_meaning(kind: type[BotoCoreError]) -> None:
-    error = translate(kind.__new__(kind), service="eks", operation="DescribeCluster")
+    error = translate(BotoCoreError.__new__(kind), service="eks", operation="DescribeCluster")
     assert error.code not in ("aws-error", "")
     assert error.remedy
 
