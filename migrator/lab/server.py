@@ -36,7 +36,6 @@ class Lab:
         self.world = world
         self.directory = directory
         self._server: HttpServer | None = None
-        self._stops: list[Callable[[], None]] = []
 
     @property
     def endpoint(self) -> str:
@@ -56,14 +55,16 @@ class Lab:
 
         self._server = HttpServer(handle, port)
         self.world.endpoint = self.endpoint
-        self.world.open_endpoint = _kubernetes_side(self.world, self.directory)
+        if self.world.open_endpoint is None:
+            self.world.open_endpoint = _kubernetes_side(self.world)
         self._server.start()
         self._write_state(token)
         return self.endpoint
 
     def stop(self) -> None:
-        """Close every port and take the state file away."""
-        (self.directory / STATE_FILE).unlink(missing_ok=True)
+        """Close every port; take the state file and all keys away."""
+        for name in (STATE_FILE, TOKEN_FILE, CREDENTIALS_FILE, CONFIG_FILE):
+            (self.directory / name).unlink(missing_ok=True)
         for cluster in self.world.clusters.values():
             stop = getattr(cluster.kube, "stop", None)
             if callable(stop):
@@ -125,7 +126,7 @@ def write_profiles(world: World, directory: Path) -> dict[str, str]:
     return profiles
 
 
-def _kubernetes_side(world: World, directory: Path) -> Callable[[LabCluster], tuple[str, bytes]] | None:
+def _kubernetes_side(world: World) -> Callable[[LabCluster], tuple[str, bytes]] | None:
     """Whoever opens clusters' endpoints; None where the lab's extra is not installed."""
     if importlib.util.find_spec("migrator.lab.kubernetes_api") is None:
         return None
