@@ -70,6 +70,7 @@ class World:
     open_endpoint: Callable[[LabCluster], tuple[str, bytes]] | None = None
     # Further operations of the control API, by name: the Kubernetes side adds its own.
     controls: dict[str, Callable[[Mapping[str, Any]], Any]] = field(default_factory=dict)
+    kubernetes: Any = None  # the Kubernetes side's servers: one CA a lab
 
     def __post_init__(self) -> None:
         self.effects = EffectLog(self.clock, self.lock)
