@@ -30,6 +30,14 @@ class Bridge(wire.Strict):
     group: str
 
 
+class RemoveBridge(wire.Strict):
+    """The binding that goes."""
+
+    binding_name: str
+    group: str
+    namespace: str | None = None
+
+
 class CreateBinding(wire.Strict):
     """A parallel binding of our own."""
 
@@ -92,7 +100,7 @@ PAYLOADS: dict[str, tuple[type[wire.Strict], type[Any]]] = {
     steps.AssociatePolicy.kind: (AssociatePolicy, steps.AssociatePolicy),
     steps.DisassociatePolicy.kind: (DisassociatePolicy, steps.DisassociatePolicy),
     steps.Prove.kind: (Prove, steps.Prove),
-    steps.RemoveBridge.kind: (Bridge, steps.RemoveBridge),
+    steps.RemoveBridge.kind: (RemoveBridge, steps.RemoveBridge),
 }
 
 

@@ -1,0 +1,202 @@
+"""Findings about the ConfigMap as a whole, the cluster, and what was not read."""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from migrator.decide.creator import HIDDEN_CREATOR
+from migrator.decide.findings_catalogue import make_finding
+from migrator.decide.name_references import binding_place, is_ours
+from migrator.decide.order_steps import acting_keys
+from migrator.decide.plan_facts import PlanFacts, quoted
+from migrator.decide.required_proof import is_admin
+from migrator.decide.row_keys import principal_key
+from migrator.decide.settled import Settled
+from migrator.decide.subjects import has_hidden_creator
+from migrator.decide.who_can_match import row_groups, same_mapping
+from migrator.model.aws_auth import AccountRow
+from migrator.model.finding import Finding
+from migrator.model.step import BRIDGE_PREFIX, MARKER_PREFIX
+
+# What a missing list of the snapshot weakens, in words.
+_WEAKENS = {
+    "callerIdentity": "who runs the tool is not known, so that nobody can be put last",
+    "accessPolicies": "whether the partition offers the access policies was not asked",
+    "nodegroups": "managed node groups are treated as if there were none",
+    "fargateProfiles": "whether Fargate uses a role is not known",
+    "nodes": "under which roles nodes run, and on which system, is not known",
+    "rbac": "what usernames and groups give is not known",
+    "groupReferences": "what names groups and usernames outside RBAC is not known",
+    "iam": "whether principals exist, and their paths, are not known",
+    "identityProviderConfigs": "which groups OIDC tokens may carry is not known",
+}
+
+
+def cluster_findings(settled: Sequence[Settled], facts: PlanFacts) -> Iterator[Finding]:
+    """All findings that belong to no single principal, in a fixed order."""
+    yield from _reading(facts)
+    yield from _rows(facts)
+    yield from _accounts(facts)
+    yield from _unknown(facts)
+    yield from _creator(facts)
+    yield from _masters(settled, facts)
+    yield from _admins(settled, facts)
+    yield from _pass_role(settled)
+    yield from _leftovers(facts)
+    yield from _logins(facts)
+    in_force = facts.mode != "API" and (facts.aws_auth.rows or facts.aws_auth.accounts)
+    if not in_force and not any(p.kind for p in facts.aws_auth.problems):
+        yield make_finding("nothing-to-migrate", "No row of aws-auth is in force.")
+
+
+def _reading(facts: PlanFacts) -> Iterator[Finding]:
+    if facts.mode == "API":
+        return
+    for problem in facts.aws_auth.problems:
+        where = f"{problem.section}, line {problem.line}, column {problem.column}: {problem.message}"
+        accepted = problem.kind == "lost" and problem.section in facts.decisions.accept_lost_sections
+        code = "section-lost" if problem.kind == "lost" else "section-doubtful"
+        yield make_finding(
+            code, where, source=problem.section, line=problem.line, severity="warn" if accepted else None
+        )
+        snapshot = facts.snapshot
+        unread = [
+            name
+            for name, value in (
+                ("nodes", snapshot.nodes),
+                ("nodegroups", snapshot.nodegroups),
+                ("fargateProfiles", snapshot.fargate_profiles),
+            )
+            if value is None
+        ]
+        if accepted and problem.section == "mapRoles" and unread:
+            yield make_finding("lost-section-nodes-unknown", f"Not read: {quoted(unread)}.", source=problem.section)
+    for key in facts.aws_auth.unknown_keys:
+        yield make_finding("unknown-data-key", f"`{key}` is none of mapRoles, mapUsers, mapAccounts.", source=key)
+
+
+def _rows(facts: PlanFacts) -> Iterator[Finding]:
+    for dropped in facts.aws_auth.dropped:
+        yield make_finding(
+            "row-dropped", f"The item is dropped: {dropped.reason}", source=dropped.source, line=dropped.line
+        )
+    for row in facts.aws_auth.rows:
+        if row.sso:
+            message = "Its feature gate is off on EKS."
+            yield make_finding("dead-sso-matcher", message, source=row.source, line=row.line)
+        if row.suggests:
+            message = f"The text suggests {quoted(row.suggests)}; in force are the username `{row.username}` and "
+            message += f"the groups {quoted(g for g in row.effective_groups if g) or 'none'}."
+            arn = row.arn or None
+            yield make_finding("row-stripped", message, source=row.source, line=row.line, principal_arn=arn)
+    for group in row_groups(facts.aws_auth.rows):
+        for row in group.rows:
+            if group.winner is not None and row is not group.winner and not same_mapping(row, group.winner):
+                message = f"{group.winner.source} wins, with the username `{group.winner.username}`."
+                yield make_finding("row-shadowed", message, source=row.source, line=row.line, principal_arn=row.arn)
+
+
+def _accounts(facts: PlanFacts) -> Iterator[Finding]:
+    if facts.mode == "API":
+        return
+    for row in facts.aws_auth.accounts:
+        yield _account(row, facts)
+
+
+def _account(row: AccountRow, facts: PlanFacts) -> Finding:
+    decisions = facts.decisions
+    if not (len(row.account) == 12 and row.account.isascii() and row.account.isdigit()):
+        code, message = "map-accounts-dead", f"`{row.account}` is no account number."
+    elif row.account in decisions.accounts:
+        code, message = "account-skipped", f"Account {row.account}: {decisions.accounts[row.account]}"
+    elif row.account in decisions.expand_accounts:
+        arns = quoted(decisions.expand_accounts[row.account])
+        code, message = "account-expanded", f"Account {row.account} becomes {arns or 'nobody'}."
+    else:
+        code, message = "map-accounts", f"Every principal of account {row.account} without a row of its own may log in."
+    stays = code == "map-accounts" and facts.target == "API_AND_CONFIG_MAP"
+    return make_finding(code, message, source=row.source, line=row.line, severity="warn" if stays else None)
+
+
+def _unknown(facts: PlanFacts) -> Iterator[Finding]:
+    for name in facts.snapshot.unknown:
+        weakens = _WEAKENS.get(name.partition(".")[0])
+        if weakens is not None:
+            yield make_finding("input-unknown", f"`{name}` was not read: {weakens}.")
+    unresolved = sum(node.role_arn is None for node in facts.snapshot.nodes or ())
+    if unresolved:
+        yield make_finding("input-unknown", f"The role of {unresolved} live nodes could not be resolved.")
+
+
+def _creator(facts: PlanFacts) -> Iterator[Finding]:
+    if facts.mode == "CONFIG_MAP" and facts.snapshot.creator is None and has_hidden_creator(facts):
+        yield make_finding("creator-unknown", "The cluster's creator is not known.")
+
+
+def _masters(settled: Sequence[Settled], facts: PlanFacts) -> Iterator[Finding]:
+    """What names system:masters besides Kubernetes' own binding of it."""
+    changing = any(
+        note.code in ("masters-becomes-policy", "creator-becomes-entry")
+        for each in settled
+        if each.action not in ("skip", "keep")
+        for note in each.notes
+    )
+    places = [p for p in facts.names.of_group("system:masters") if p != "ClusterRoleBinding cluster-admin"]
+    if changing and places:
+        yield make_finding("masters-referenced", f"`system:masters` is named by {quoted(dict.fromkeys(places))}.")
+
+
+def admins(settled: Iterable[Settled]) -> tuple[str, ...]:
+    """Principals that hold AmazonEKSClusterAdminPolicy for the cluster when the plan is done."""
+    return tuple(
+        each.subject.arn
+        for each in settled
+        if each.action not in ("skip", "block")
+        and each.entry is not None
+        and is_admin(each.update or each.entry)
+        and "/aws-service-role/" not in each.subject.arn
+    )
+
+
+def _admins(settled: Sequence[Settled], facts: PlanFacts) -> Iterator[Finding]:
+    """Admins are independent of each other when they are different principals; callers of a chain count once."""
+    acting = set(acting_keys(facts))
+    found = admins(settled)
+    chain = [arn for arn in found if principal_key(arn) in acting]
+    independent = len(found) - max(0, len(chain) - 1)
+    if independent < 2 and facts.decisions.break_glass is None:
+        names = quoted(found) or "nobody"
+        yield make_finding("single-admin", f"Admins after the migration: {names}.")
+
+
+def _pass_role(settled: Sequence[Settled]) -> Iterator[Finding]:
+    roles = [
+        each.subject.arn
+        for each in settled
+        if each.action in ("create", "recreate") and each.entry and each.entry.type in ("EC2_LINUX", "EC2_WINDOWS")
+    ]
+    if roles:
+        yield make_finding("pass-role-needed", f"Whoever runs apply needs iam:PassRole on {quoted(roles)}.")
+
+
+def _leftovers(facts: PlanFacts) -> Iterator[Finding]:
+    rbac = facts.snapshot.rbac
+    for binding in rbac.bindings if rbac else ():
+        names = [s.name for s in binding.subjects if s.name.startswith((BRIDGE_PREFIX, MARKER_PREFIX))]
+        if names and is_ours(binding):
+            yield make_finding("leftover-bridge", f"{binding_place(binding)} binds {quoted(names)}.")
+        elif names:
+            yield make_finding("bridge-name-used", f"{binding_place(binding)} binds {quoted(names)}.")
+    if facts.mode != "API":
+        for row in facts.aws_auth.rows:
+            used = [g for g in row.effective_groups if g.startswith((BRIDGE_PREFIX, MARKER_PREFIX))]
+            if used:
+                yield make_finding(
+                    "bridge-name-used", f"The row gives {quoted(used)}.", source=row.source, line=row.line
+                )
+
+
+def _logins(facts: PlanFacts) -> Iterator[Finding]:
+    for key, logins in sorted(facts.logins.items()):
+        hidden = any(login.username == HIDDEN_CREATOR.username for login in logins)
+        if not facts.explains(key):
+            who = "the hidden creator's name" if hidden else f"`{logins[-1].username}`"
+            yield make_finding("login-unexplained", f"`{logins[-1].arn}` logged in as {who}.")

@@ -1,0 +1,88 @@
+"""Findings about the cluster and the snapshot."""
+
+from migrator.decide.finding_kinds import references as ref
+from migrator.model.finding_kind import FindingKind
+
+KINDS: tuple[FindingKind, ...] = (
+    FindingKind(
+        "nothing-to-migrate",
+        "info",
+        "There is no aws-auth ConfigMap, or nothing in it is in force.",
+        "That is a valid state: nobody logs in through it.",
+        "Nothing.",
+        ref.AUTH_CONFIGMAP,
+    ),
+    FindingKind(
+        "input-unknown",
+        "warn",
+        "Something was not read, which weakens decisions.",
+        "What is unknown is never taken for absent.",
+        "Allow the snapshot to read it.",
+        ref.MIGRATING_ENTRIES,
+    ),
+    FindingKind(
+        "creator-unknown",
+        "warn",
+        "Who created the cluster is not known; EKS makes an entry for that principal at the first mode switch.",
+        "The creator is a hidden admin in CONFIG_MAP mode.",
+        "Look for CreateCluster in CloudTrail.",
+        ref.ACCESS_ENTRIES,
+    ),
+    FindingKind(
+        "creator-becomes-entry",
+        "info",
+        "The cluster's creator is a hidden admin; EKS makes its entry, with AmazonEKSClusterAdminPolicy, itself.",
+        "The first mode switch is the cut-over for the creator.",
+        "Nothing. Delete the entry later, if the creator shall not be an admin.",
+        ref.ACCESS_ENTRIES,
+        ("gain", "loss"),
+    ),
+    FindingKind(
+        "creator-row-differs",
+        "block",
+        "The creator's row has groups or a name that something in the cluster names; EKS's own entry has neither.",
+        "The automatic entry shadows the row at the mode switch, until it is updated.",
+        "Accept the gap under accept_loss: the entry is updated right after the switch.",
+        ref.ACCESS_ENTRIES,
+    ),
+    FindingKind(
+        "creator-name-referenced",
+        "warn",
+        "Something in the cluster names kubernetes-admin, the hidden creator's name, which goes.",
+        "The automatic entry gives the creator another name.",
+        "Name the new username there too.",
+        ref.ACCESS_ENTRIES,
+    ),
+    FindingKind(
+        "single-admin",
+        "warn",
+        "After the migration there are not two independent admins.",
+        "The one who runs the tool goes last, and needs somebody who can help if that fails.",
+        "Add an admin, or name under break_glass an IAM principal that may create access entries.",
+        ref.ACCESS_ENTRIES,
+    ),
+    FindingKind(
+        "login-unexplained",
+        "warn",
+        "Somebody logged in whom no row and no entry explains.",
+        "The hidden creator, or a row that has been changed since.",
+        "Find out who that is before cut-over: that access may end there.",
+        ref.ACCESS_ENTRIES,
+    ),
+    FindingKind(
+        "leftover-bridge",
+        "warn",
+        "A bridge of an earlier run still stands.",
+        "The run was interrupted before it could remove it.",
+        "Nothing: it is removed at the end.",
+        ref.RBAC,
+    ),
+    FindingKind(
+        "bridge-name-used",
+        "block",
+        "Something in the cluster uses a name that is kept for a run's own groups.",
+        "Whoever has that group would be an admin while a run goes on.",
+        "Rename that group or remove it.",
+        ref.RBAC,
+    ),
+)

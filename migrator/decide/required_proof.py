@@ -1,0 +1,41 @@
+"""Which class of proof cut-over wants of a principal.
+
+Whoever logged in within the log window, and every node role, must be seen live or in the logs; the rest may be
+simulated. Without a complete window everybody counts as active. ``proof_policy`` may ask for another class by kind.
+"""
+
+from migrator.decide.plan_facts import CLUSTER_ADMIN, PlanFacts
+from migrator.decide.row_keys import principal_key
+from migrator.model.access_entry import EntrySpec
+from migrator.model.principal import parse_arn
+from migrator.model.step import ProofClass
+
+PROOF_KINDS = ("node", "admin", "user", "role")
+
+
+def proof_kind(principal_arn: str, entry: EntrySpec | None) -> str:
+    """``node``, ``admin``, ``user`` or ``role``: what ``proof_policy`` in decisions.yaml distinguishes."""
+    if entry is not None and entry.type != "STANDARD":
+        return "node"
+    if entry is not None and is_admin(entry):
+        return "admin"
+    arn = parse_arn(principal_arn)
+    return "user" if arn is not None and arn.kind == "user" else "role"
+
+
+def is_admin(entry: EntrySpec) -> bool:
+    """Whether an entry holds AmazonEKSClusterAdminPolicy for the whole cluster."""
+    return any(p.policy_name == CLUSTER_ADMIN and p.scope.type == "cluster" for p in entry.access_policies)
+
+
+def required_proof(principal_arn: str, entry: EntrySpec | None, facts: PlanFacts) -> ProofClass:
+    """The weakest class that cut-over accepts for a principal with this entry; ``simulated`` where there is none."""
+    if entry is None:
+        return "simulated"
+    kind = proof_kind(principal_arn, entry)
+    asked = facts.decisions.proof_policy.get(kind)
+    if asked is not None:
+        return asked
+    usage = facts.snapshot.usage
+    active = usage is None or not usage.complete or principal_key(principal_arn) in facts.logins
+    return "observed" if active or kind == "node" else "simulated"

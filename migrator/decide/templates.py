@@ -1,0 +1,113 @@
+"""Templates in usernames and groups, and what names they can become.
+
+aws-iam-authenticator ``pkg/server/server.go`` renders five templates, spelled exactly so; anything else in braces
+stays as it is. Whether a template can become a name that something in the cluster mentions is answered by
+comparing two patterns, never by rendering an example.
+"""
+
+import re
+from functools import lru_cache
+from typing import TypeAlias
+
+EC2_NAME = "{{EC2PrivateDNSName}}"
+SESSION = "{{SessionName}}"
+SESSION_RAW = "{{SessionNameRaw}}"
+ACCOUNT = "{{AccountID}}"
+ACCESS_KEY = "{{AccessKeyID}}"
+
+# What each template can become. Session names: IAM allows [\w+=,.@-]{2,64}; SessionName turns @ into -.
+_VALUES = {
+    EC2_NAME: r"[A-Za-z0-9.-]",
+    SESSION: r"[\w+=,.-]",
+    SESSION_RAW: r"[\w+=,.@-]",
+    ACCOUNT: r"[0-9]",
+    ACCESS_KEY: r"[A-Za-z0-9_]",
+}
+_TEMPLATE = re.compile("|".join(re.escape(name) for name in _VALUES))
+_Token: TypeAlias = tuple[str, re.Pattern[str] | None]  # a character, or a repeated class of characters
+_ANY = re.compile(r".", re.DOTALL)
+
+
+def templates_in(text: str) -> tuple[str, ...]:
+    """The templates that the authenticator would render, in order."""
+    return tuple(_TEMPLATE.findall(text))
+
+
+def literal_prefix(text: str) -> str:
+    """The text before the first template."""
+    match = _TEMPLATE.search(text)
+    return text[: match.start()] if match else text
+
+
+def render_account(text: str, account: str) -> str:
+    """``{{AccountID}}`` is the same for every login of a principal, so that it can be rendered beforehand."""
+    return text.replace(ACCOUNT, account)
+
+
+def render_for_user(text: str) -> str:
+    """An IAM user has no session: its session name renders as empty."""
+    return text.replace(SESSION, "").replace(SESSION_RAW, "")
+
+
+def colon_before_session(text: str) -> bool:
+    """EKS user guide, "Create access entries": a colon must stand somewhere before a session-name template."""
+    places = [at for at in (text.find(SESSION), text.find(SESSION_RAW)) if at >= 0]
+    return not places or ":" in text[: min(places)]
+
+
+@lru_cache(maxsize=4096)
+def _tokens(text: str, wildcards: bool) -> tuple[_Token, ...]:
+    found: list[_Token] = []
+    at = 0
+    for match in _TEMPLATE.finditer(text):
+        found += _plain(text[at : match.start()], wildcards)
+        found.append(("", re.compile(_VALUES[match.group()])))
+        at = match.end()
+    return tuple(found + _plain(text[at:], wildcards))
+
+
+def _plain(text: str, wildcards: bool) -> list[_Token]:
+    return [("", _ANY) if wildcards and char == "*" else (char, None) for char in text]
+
+
+def can_become(template: str, name: str) -> bool:
+    """Whether a template can become a name. ``*`` in the name stands for any text, as admission rules use it.
+
+    Errs to yes: lengths are not looked at.
+    """
+    if "*" not in name and not templates_in(template):
+        return template == name
+    return _meet(_tokens(template, wildcards=False), _tokens(name, wildcards=True))
+
+
+def _meet(left: tuple[_Token, ...], right: tuple[_Token, ...]) -> bool:
+    """Whether two patterns have a text in common: reachability over pairs of places."""
+    seen: set[tuple[int, int]] = set()
+    queue = [(0, 0)]
+    while queue:
+        place = queue.pop()
+        if place in seen:
+            continue
+        seen.add(place)
+        i, j = place
+        if i == len(left) and j == len(right):
+            return True
+        if i < len(left) and left[i][1] is not None:
+            queue.append((i + 1, j))
+        if j < len(right) and right[j][1] is not None:
+            queue.append((i, j + 1))
+        if i < len(left) and j < len(right):
+            queue += _both(left[i], right[j], i, j)
+    return False
+
+
+def _both(left: _Token, right: _Token, i: int, j: int) -> list[tuple[int, int]]:
+    """Steps that take one character from both sides."""
+    (a, many_a), (b, many_b) = left, right
+    if many_a is None and many_b is None:
+        return [(i + 1, j + 1)] if a == b else []
+    if many_a is None:
+        return [(i + 1, j)] if many_b is not None and many_b.fullmatch(a) else []
+    if many_b is None:
+        return [(i, j + 1)] if many_a.fullmatch(b) else []
+    return []  # two repeated classes: each may end, which the caller tries already

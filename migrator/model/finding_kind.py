@@ -1,0 +1,21 @@
+"""The kinds of findings: what a code stands for, for everybody who explains one."""
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from migrator.model.finding import Severity
+
+Difference: TypeAlias = Literal["gain", "loss"]
+
+
+@dataclass(frozen=True, slots=True)
+class FindingKind:
+    """One code of the catalogue. ``names`` says which differences of access it accounts for."""
+
+    code: str
+    severity: Severity
+    what: str
+    why: str
+    remedy: str
+    reference: str
+    names: tuple[Difference, ...] = ()
