@@ -15,6 +15,9 @@ from migrator.cli.settings import Settings
 from migrator.errors import Refused, WrongUse
 from migrator.render.escape import terminal
 
+# Talk goes to the log file too; without one nobody else may print it a second time.
+_TALK = logging.getLogger("migrator.talk")
+logging.getLogger("migrator").addHandler(logging.NullHandler())
 _MARKS = {"info": "", "step": "- ", "done": "+ ", "warn": "! "}
 _STYLES = {"info": "", "step": "", "done": "32", "warn": "33"}
 
@@ -36,7 +39,7 @@ class TerminalEvents:
 
     def say(self, kind: Literal["info", "step", "done", "warn"], message: str) -> None:
         """One line about what happens. ``--quiet`` leaves warnings; the log file has everything."""
-        logging.getLogger("migrator.talk").log(logging.WARNING if kind == "warn" else logging.INFO, "%s", message)
+        _TALK.log(logging.WARNING if kind == "warn" else logging.INFO, "%s", message)
         if self.quiet and kind != "warn":
             return
         self._end_bar()

@@ -1,15 +1,15 @@
-"""The verdicts of ``verify``: one row per principal with its proof and how it is known, and one line for all."""
+"""What ``verify`` showed: one row per principal with its proof and how it is known, and one line for all."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from migrator.model.evidence import Evidence, Verdict
+from migrator.model.evidence import Evidence, PrincipalVerdict, Verdict
+from migrator.model.outcome import VerifyOutcome
 from migrator.model.plan import Plan
-from migrator.model.step import ProofClass
 from migrator.render.escape import markdown, markdown_code
 from migrator.render.facts import short_arn
 from migrator.render.text import MAX_WIDTH, foreign, stack, text_of
@@ -23,101 +23,98 @@ VERDICT_STYLE: Mapping[Verdict, str] = {
 _WORST_FIRST: tuple[Verdict, ...] = ("failed", "unknown", "partial", "ok")
 
 
-class VerdictLike(Protocol):
-    """What is shown of a verdict on one principal."""
-
-    @property
-    def principal_arn(self) -> str:
-        """Whom it is about."""
-
-    @property
-    def verdict(self) -> Verdict:
-        """ok, partial, failed, unknown."""
-
-    @property
-    def proof_class(self) -> ProofClass:
-        """The class of the proof there is."""
-
-    @property
-    def required(self) -> ProofClass:
-        """The class that is demanded."""
-
-    @property
-    def why(self) -> str:
-        """How it is known, in one line."""
-
-    @property
-    def evidence(self) -> Evidence | None:
-        """The evidence that decided."""
-
-
-def verdict_table(
-    plan: Plan,
-    verdicts: Sequence[VerdictLike],
-    cluster: Verdict,
-    *,
-    width: int = MAX_WIDTH,
-    color: bool = False,
-) -> str:
-    """All verdicts as text, the worst first, and the cluster's at the end."""
+def verdict_table(plan: Plan, outcome: VerifyOutcome, *, width: int = MAX_WIDTH, color: bool = False) -> str:
+    """All verdicts as text, the worst first, and the cluster's at the end; for a baseline what was taken."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_edge=False, header_style="bold", expand=True)
-    table.add_column("VERDICT", width=8, no_wrap=True)
+    table.add_column("VERDICT" if outcome.phase == "after" else "TAKEN", width=8, no_wrap=True)
     table.add_column("PROOF", width=10, no_wrap=True)
     table.add_column("PRINCIPAL, LOGGED IN AS, HOW IT IS KNOWN", ratio=1, overflow="fold")
-    before = {each.principal_arn: each.before for each in plan.principals}
-    for each in sorted(verdicts, key=lambda verdict: _WORST_FIRST.index(verdict.verdict)):
-        lines = [foreign(short_arn(each.principal_arn, plan), "bold")]
-        identity = before.get(each.principal_arn)
-        if identity is not None and identity.via != "none":
-            lines.append(_who("before", identity.username, identity.groups))
-        if each.evidence is not None and each.evidence.subject is not None:
-            lines.append(_who("now", each.evidence.subject.username, each.evidence.subject.groups))
-        lines.append(foreign(each.why))
-        table.add_row(Text(each.verdict, style=VERDICT_STYLE[each.verdict]), Text(each.proof_class), stack(lines))
-    parts: list[RenderableType] = [table, Text(""), _cluster_line(plan, verdicts, cluster)]
+    if outcome.phase == "after":
+        for verdict in _sorted(outcome.verdicts):
+            _add_verdict(table, plan, verdict)
+    else:
+        for evidence in sorted(outcome.evidence, key=lambda each: each.holds):
+            _add_baseline(table, plan, evidence)
+    parts: list[RenderableType] = [table, Text(""), _last_line(plan, outcome)]
     return text_of(Group(*parts), width=width, color=color)
 
 
+def _sorted(verdicts: Sequence[PrincipalVerdict]) -> list[PrincipalVerdict]:
+    return sorted(verdicts, key=lambda verdict: _WORST_FIRST.index(verdict.verdict))
+
+
+def _add_verdict(table: Table, plan: Plan, verdict: PrincipalVerdict) -> None:
+    lines = [foreign(short_arn(verdict.principal_arn, plan), "bold")]
+    before = next((each.before for each in plan.principals if each.principal_arn == verdict.principal_arn), None)
+    if before is not None and before.via != "none":
+        lines.append(_who("before", before.username, before.groups))
+    lines += _evidence_lines(verdict.evidence, "now")
+    lines.append(foreign(verdict.why))
+    if verdict.verdict != "ok":
+        lines.append(Text(f"demanded: {verdict.required}", style="yellow"))
+    table.add_row(Text(verdict.verdict, style=VERDICT_STYLE[verdict.verdict]), Text(verdict.proof_class), stack(lines))
+
+
+def _add_baseline(table: Table, plan: Plan, evidence: Evidence) -> None:
+    lines = [foreign(short_arn(evidence.principal_arn, plan), "bold"), *_evidence_lines(evidence, "is")]
+    lines += [foreign(difference, "red") for difference in evidence.differences]
+    lines.append(foreign(evidence.how))
+    state = Text("as read", style="green") if evidence.holds else Text("differs", style="bold red")
+    table.add_row(state, Text(evidence.proof_class), stack(lines))
+
+
+def _evidence_lines(evidence: Evidence | None, label: str) -> list[Text]:
+    if evidence is None or evidence.subject is None:
+        return []
+    return [_who(label, evidence.subject.username, evidence.subject.groups)]
+
+
 def _who(label: str, username: str, groups: Sequence[str]) -> Text:
-    return Text.assemble(
-        (f"{label:<6} ", "dim"), foreign(f"{username or '(no name)'}; {', '.join(groups) or 'no groups'}")
-    )
+    who = f"{username or '(no name)'}; {', '.join(groups) or 'no groups'}"
+    return Text.assemble((f"{label:<6} ", "dim"), foreign(who))
 
 
-def _cluster_line(plan: Plan, verdicts: Sequence[VerdictLike], cluster: Verdict) -> Text:
+def _last_line(plan: Plan, outcome: VerifyOutcome) -> Text:
+    cluster = foreign(plan.cluster.name, "bold")
+    if outcome.phase == "before":
+        differ = sum(not evidence.holds for evidence in outcome.evidence)
+        text = f": baseline of {len(outcome.evidence)} principals taken, {differ} not as the plan reads them"
+        return Text.assemble("Cluster ", cluster, text)
     counts = ", ".join(
-        f"{count} {name}" for name in reversed(_WORST_FIRST) if (count := sum(v.verdict == name for v in verdicts))
+        f"{count} {name}"
+        for name in reversed(_WORST_FIRST)
+        if (count := sum(each.verdict == name for each in outcome.verdicts))
     )
-    return Text.assemble(
-        "Cluster ",
-        foreign(plan.cluster.name, "bold"),
-        ": ",
-        (cluster, VERDICT_STYLE[cluster]),
-        f" ({counts or 'no principals'})",
-    )
+    verdict = (outcome.verdict, VERDICT_STYLE[outcome.verdict])
+    return Text.assemble("Cluster ", cluster, f" in mode {outcome.mode}: ", verdict, f" ({counts or 'no principals'})")
 
 
-def verdict_markdown(plan: Plan, verdicts: Sequence[VerdictLike], cluster: Verdict) -> str:
+def verdict_markdown(plan: Plan, outcome: VerifyOutcome) -> str:
     """The verdicts as a Markdown table for a change ticket."""
     rows = [
         f"| **{each.verdict}** | {each.proof_class} | {markdown_code(short_arn(each.principal_arn, plan), cell=True)} "
         f"| {markdown(each.why)} |\n"
-        for each in sorted(verdicts, key=lambda verdict: _WORST_FIRST.index(verdict.verdict))
+        for each in _sorted(outcome.verdicts)
     ]
     head = "| Verdict | Proof | Principal | How it is known |\n|---|---|---|---|\n"
-    return f"## Verification of {markdown(plan.cluster.name)}: {cluster}\n\n{head}{''.join(rows)}"
+    title = f"## Verification of {markdown(plan.cluster.name)} in mode {outcome.mode}: {outcome.verdict}"
+    return f"{title}\n\n{head}{''.join(rows)}"
 
 
-def verdict_document(plan: Plan, verdicts: Sequence[VerdictLike], cluster: Verdict) -> dict[str, Any]:
-    """The verdicts as a JSON document."""
+def verdict_document(plan: Plan, outcome: VerifyOutcome) -> dict[str, Any]:
+    """The outcome as a JSON document."""
     return {
         "cluster": plan.cluster.arn,
-        "verdict": cluster,
-        "principals": [_principal_document(each) for each in verdicts],
+        "phase": outcome.phase,
+        "mode": outcome.mode,
+        "verdict": outcome.verdict,
+        "exitCode": outcome.exit_code,
+        "principals": [_principal_document(each) for each in outcome.verdicts],
+        "state": outcome.state,
     }
 
 
-def _principal_document(verdict: VerdictLike) -> dict[str, Any]:
+def _principal_document(verdict: PrincipalVerdict) -> dict[str, Any]:
     subject = verdict.evidence.subject if verdict.evidence is not None else None
     return {
         "principalArn": verdict.principal_arn,

@@ -1,0 +1,78 @@
+"""The plan's entries as a CloudFormation template of ``AWS::EKS::AccessEntry`` resources.
+
+Existing entries come into a stack by an import change set, whose input is the second file. Imported resources need a
+DeletionPolicy (CloudFormation user guide, "Import existing resources"); ``Retain`` also keeps a deleted stack from
+locking everybody out.
+"""
+
+import json
+from typing import Any
+
+from migrator.model.plan import Plan
+from migrator.render.as_yaml import yaml_lines
+from migrator.render.code_entries import CodeEntry, code_entries, origin
+from migrator.render.escape import comment
+
+_TYPE = "AWS::EKS::AccessEntry"
+
+
+def cloudformation(plan: Plan, *, include_owned: bool = False) -> dict[str, str]:
+    """File name -> content for ``migrate generate cloudformation``."""
+    code = code_entries(plan, include_owned=include_owned)
+    lines = [
+        f"# Access entries of the EKS cluster {comment(plan.cluster.name)} ({comment(plan.cluster.arn)}).",
+        f"# Made from the plan of {comment(plan.created_at)}. To take over what exists already:",
+        "#   aws cloudformation create-change-set --change-set-type IMPORT --change-set-name take-over \\",
+        "#     --stack-name STACK --template-body file://access-entries.yaml \\",
+        "#     --resources-to-import file://resources-to-import.json",
+        'AWSTemplateFormatVersion: "2010-09-09"',
+        "Description: EKS access entries",
+        "Resources:" if code.entries else "Resources: {}",
+    ]
+    for entry in code.entries:
+        lines.append(f"  # {comment(origin(entry))}")
+        lines += [f"  {line}" for line in yaml_lines({_logical_id(entry): _resource(plan, entry)})]
+    if code.left_out:
+        lines.append("# Left out:")
+        lines += [f"#   {comment(item.principal_arn)}: {comment(item.reason)}" for item in code.left_out]
+    imports = [
+        {
+            "ResourceType": _TYPE,
+            "LogicalResourceId": _logical_id(entry),
+            "ResourceIdentifier": {"PrincipalArn": entry.principal_arn, "ClusterName": plan.cluster.name},
+        }
+        for entry in code.entries
+    ]
+    return {
+        "access-entries.yaml": "\n".join(lines) + "\n",
+        "resources-to-import.json": json.dumps(imports, indent=2) + "\n",
+    }
+
+
+def _logical_id(entry: CodeEntry) -> str:
+    """Letters and digits only, as logical ids are."""
+    return "".join(word.capitalize() for word in entry.name.split("_"))
+
+
+def _resource(plan: Plan, entry: CodeEntry) -> dict[str, Any]:
+    spec = entry.spec
+    properties: dict[str, Any] = {
+        "ClusterName": plan.cluster.name,
+        "PrincipalArn": entry.principal_arn,
+        "Type": spec.type,
+    }
+    if spec.type == "STANDARD":
+        if spec.username is not None:
+            properties["Username"] = spec.username
+        if spec.kubernetes_groups:
+            properties["KubernetesGroups"] = list(spec.kubernetes_groups)
+    if spec.access_policies:
+        properties["AccessPolicies"] = [
+            {"PolicyArn": policy.policy_arn, "AccessScope": _scope(policy.scope.type, policy.scope.namespaces)}
+            for policy in spec.access_policies
+        ]
+    return {"Type": _TYPE, "DeletionPolicy": "Retain", "UpdateReplacePolicy": "Retain", "Properties": properties}
+
+
+def _scope(kind: str, namespaces: tuple[str, ...]) -> dict[str, Any]:
+    return {"Type": kind, "Namespaces": list(namespaces)} if namespaces else {"Type": kind}

@@ -1,0 +1,54 @@
+"""The plan's entries as an eksctl ClusterConfig (``accessConfig.accessEntries``).
+
+For ``eksctl create accessentry -f``; eksctl makes one CloudFormation stack for each entry and does not take over
+entries that are there (eksctl user guide, "EKS access entries").
+"""
+
+from typing import Any
+
+from migrator.model.plan import Plan
+from migrator.render.as_yaml import yaml_lines
+from migrator.render.code_entries import CodeEntry, code_entries, origin
+from migrator.render.escape import comment
+
+
+def eksctl(plan: Plan, *, include_owned: bool = False) -> dict[str, str]:
+    """File name -> content for ``migrate generate eksctl``."""
+    code = code_entries(plan, include_owned=include_owned)
+    mode = "API" if plan.target == "API" else "API_AND_CONFIG_MAP"
+    lines = [
+        f"# Access entries of the EKS cluster {comment(plan.cluster.name)} ({comment(plan.cluster.arn)}).",
+        f"# Made from the plan of {comment(plan.created_at)}.",
+        *yaml_lines({"apiVersion": "eksctl.io/v1alpha5", "kind": "ClusterConfig"}),
+        *yaml_lines({"metadata": {"name": plan.cluster.name, "region": plan.cluster.region}}),
+        "accessConfig:",
+        f"  authenticationMode: {mode}",
+        "  accessEntries:" if code.entries else "  accessEntries: []",
+    ]
+    for entry in code.entries:
+        lines.append(f"    # {comment(origin(entry))}")
+        lines += [f"    {line}" for line in yaml_lines([_entry(entry)])]
+    if code.left_out:
+        lines.append("# Left out:")
+        lines += [f"#   {comment(item.principal_arn)}: {comment(item.reason)}" for item in code.left_out]
+    return {"access-entries.yaml": "\n".join(lines) + "\n"}
+
+
+def _entry(entry: CodeEntry) -> dict[str, Any]:
+    spec = entry.spec
+    found: dict[str, Any] = {"principalARN": entry.principal_arn, "type": spec.type}
+    if spec.type == "STANDARD":
+        if spec.username is not None:
+            found["kubernetesUsername"] = spec.username
+        if spec.kubernetes_groups:
+            found["kubernetesGroups"] = list(spec.kubernetes_groups)
+    if spec.access_policies:
+        found["accessPolicies"] = [
+            {"policyARN": policy.policy_arn, "accessScope": _scope(policy.scope.type, policy.scope.namespaces)}
+            for policy in spec.access_policies
+        ]
+    return found
+
+
+def _scope(kind: str, namespaces: tuple[str, ...]) -> dict[str, Any]:
+    return {"type": kind, "namespaces": list(namespaces)} if namespaces else {"type": kind}

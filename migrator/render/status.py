@@ -1,0 +1,50 @@
+"""Where a migration stands, as text and as a document."""
+
+from typing import Any
+
+from rich.console import Group
+from rich.text import Text
+
+from migrator.model.outcome import StatusOutcome
+from migrator.render.text import MAX_WIDTH, foreign, text_of
+
+
+def status_text(status: StatusOutcome, *, width: int = MAX_WIDTH, color: bool = False) -> str:
+    """What is, what is next, what is not known."""
+    rows: list[tuple[str, str]] = [
+        ("Cluster", status.cluster),
+        ("Mode", f"{status.mode or 'not known'} ({status.cluster_status or 'status not known'})"),
+        ("Plan", status.plan_digest or "none"),
+        ("Last run", f"{status.command or 'none'} {status.run or ''}".strip()),
+        ("Steps", f"{status.done} of {status.total} done"),
+    ]
+    rows += [("Given up", f"{who}: {why}") for who, why in status.refused]
+    rows += [("Proof open", f"{who}: {why}") for who, why in status.outstanding]
+    rows += [("Left", f"{step.principal_arn or step.kind}: {step.why}") for step in status.left]
+    rows += [("Not known", what) for what in status.unknown]
+    rows += [("Next", status.next), ("State", status.state or "none")]
+    lines = [Text.assemble((f"{label:<11}", "bold"), foreign(value)) for label, value in rows]
+    return text_of(Group(*lines), width=width, color=color)
+
+
+def status_document(status: StatusOutcome) -> dict[str, Any]:
+    """The status as a JSON document."""
+    return {
+        "cluster": status.cluster,
+        "mode": status.mode,
+        "clusterStatus": status.cluster_status,
+        "planDigest": status.plan_digest,
+        "run": status.run,
+        "command": status.command,
+        "steps": {"done": status.done, "total": status.total},
+        "next": status.next,
+        "left": [
+            {"step": each.step_id, "kind": each.kind, "principalArn": each.principal_arn, "why": each.why}
+            for each in status.left
+        ],
+        "refused": [{"principalArn": who, "why": why} for who, why in status.refused],
+        "outstanding": [{"principalArn": who, "why": why} for who, why in status.outstanding],
+        "unknown": list(status.unknown),
+        "exitCode": status.exit_code,
+        "state": status.state,
+    }
