@@ -64,9 +64,18 @@ def test_each_principal_has_its_action_rows_before_after_and_findings() -> None:
 
 def test_findings_come_worst_first_with_place_and_remedy() -> None:
     text = plan_table(company())
-    assert text.index("block foreign-role-unverified  mapRoles[6] line 31") < text.index("warn  dead-row")
-    assert text.index("warn  dead-row") < text.index("info  row-shadowed")
+    assert text.index("block foreign-role-unverified") < text.index("warn  dead-row") < text.index("info  row-shadowed")
+    assert "mapRoles[6] line 31  444455556666:role/partner" in text
     assert "do: Name a reader role for the account, or answer in decisions.yaml under principals." in text
+
+
+def test_findings_of_one_code_share_a_remedy_that_is_the_same() -> None:
+    same = [Finding("x", "warn", f"number {n}", "do it", REFERENCE) for n in range(3)]
+    other = [*same[:2], Finding("x", "warn", "number 2", "do that", REFERENCE)]
+    text = plan_table(plan(findings=tuple(same)))
+    assert text.count("warn  x") == text.count("do: do it") == 1
+    text = plan_table(plan(findings=tuple(other)))
+    assert (text.count("do: do it"), text.count("do: do that")) == (2, 1)
 
 
 def test_the_summary_counts_and_says_what_blocks() -> None:

@@ -72,9 +72,9 @@ class KubernetesLab:
         )
         return arn
 
-    def token(self, arn: str, session: str = "s1", **changes: Any) -> str:
+    def token(self, arn: str, session: str = "s1", endpoint: str = STS) -> str:
         """A token as ``aws eks get-token`` makes it, for the principal under this ARN."""
-        return token_of(self.world, arn, session, cluster=self.cluster.name, **changes)
+        return token_of(self.world, arn, session, cluster=self.cluster.name, endpoint=endpoint)
 
     # --- entries -------------------------------------------------------------------------------------------------
 
@@ -120,7 +120,7 @@ class KubernetesLab:
             }
         )
 
-    def load(self, kind: str, name: str, namespace: str | None = None, **fields: Any) -> Json:
+    def load(self, kind: str, name: str, namespace: str | None = None, **fields: object) -> Json:
         group = "rbac.authorization.k8s.io/v1" if "Role" in kind else "v1"
         metadata = {"name": name, **({"namespace": namespace} if namespace else {})}
         return self.api.registry.load({"apiVersion": group, "kind": kind, "metadata": metadata, **fields})
@@ -152,7 +152,7 @@ class KubernetesLab:
         token: str,
         method: str,
         target: str,
-        body: Any = None,
+        body: object = None,
         content_type: str = "application/json",
         headers: Mapping[str, list[str]] | None = None,
     ) -> Answer:
@@ -239,7 +239,7 @@ class WireClient:
         host = urllib.parse.urlsplit(self.url).netloc
         return http.client.HTTPSConnection(host, context=self._context, timeout=20)
 
-    def ask(self, token: str, method: str, target: str, body: Any = None, **headers: str) -> Answer:
+    def ask(self, token: str, method: str, target: str, body: object = None, **headers: str) -> Answer:
         content = json.dumps(body) if body is not None else None
         sent = {"Authorization": f"Bearer {token}", "Content-Type": "application/json", **headers}
         self.connection.request(method, target, content, sent)
