@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice, product
 
 from migrator.decide.authorize import MASTERS, NODES, RbacIndex
-from migrator.decide.name_templates import ALPHABETS, is_template, literal_prefix, readings, render
+from migrator.decide.name_templates import ALPHABETS, readings, render
 from migrator.decide.permission_rows import arranged
 from migrator.decide.permission_set import (
     NOTHING,
@@ -19,11 +19,13 @@ from migrator.decide.permission_set import (
     is_login,
     permissions_of_login,
 )
+from migrator.decide.templates import literal_prefix, templates_in
 from migrator.model.access_entry import Identity
 from migrator.model.plan import AccessChange
 from migrator.model.rbac import PermissionRow
 
-_MOST_LOGINS = 512
+_MOST_LOGINS = 4096
+_MOST_DASHES = 5
 _ANY = "\0"  # no rendered name holds a NUL, so no subject names such a login
 _OTHER: Mapping[str, str] = dict.fromkeys(ALPHABETS, _ANY)
 
@@ -42,6 +44,14 @@ def permissions_of(identity: Identity, index: RbacIndex | None) -> PermissionSet
     return found if complete else found | _too_many(identity)
 
 
+def permissions_of_unnamed(identity: Identity, index: RbacIndex | None) -> PermissionSet:
+    """What a login of the identity may do that nothing in RBAC names: the same for every session.
+
+    Without templates this is what ``permissions_of`` gives.
+    """
+    return _permissions(identity, _OTHER, index)
+
+
 def compare(
     before: Identity, after: Identity, index: RbacIndex | None, *, index_after: RbacIndex | None = None
 ) -> AccessChange:
@@ -51,8 +61,8 @@ def compare(
         return AccessChange()
     logins, complete = _logins((before, after), (index, later))
     gained, lost = set[PermissionRow](), set[PermissionRow]()
-    for values in logins:
-        old, new = _permissions(before, values, index), _permissions(after, values, later)
+    pairs = {(_permissions(before, values, index), _permissions(after, values, later)) for values in logins}
+    for old, new in pairs:
         gained.update(difference(new, old))
         lost.update(difference(old, new))
     if not complete:
@@ -81,7 +91,7 @@ def _permissions(identity: Identity, values: Mapping[str, str], index: RbacIndex
 
 
 def _too_many(identity: Identity) -> PermissionSet:
-    names = [name for name in (identity.username, *identity.groups) if is_template(name)]
+    names = [name for name in (identity.username, *identity.groups) if templates_in(name)]
     return PermissionSet(unknown=frozenset(Unknown(f"logins of {name}: RBAC names too many of them") for name in names))
 
 
@@ -89,7 +99,7 @@ def _logins(
     identities: Iterable[Identity], indexes: Iterable[RbacIndex | None]
 ) -> tuple[list[Mapping[str, str]], bool]:
     """Values of the variables for each login that RBAC can tell apart, the unnamed ones last; False when cut short."""
-    names = {name for i in identities if is_login(i) for name in (i.username, *i.groups) if is_template(name)}
+    names = {name for i in identities if is_login(i) for name in (i.username, *i.groups) if templates_in(name)}
     if not names:
         return [{}], True
     complete = True
@@ -101,7 +111,8 @@ def _logins(
             for reading in found or ():
                 for variable, value in reading.items():
                     values.setdefault(variable, set()).add(value)
-    combinations = list(islice(_combinations(values), _MOST_LOGINS + 1))
+    raw_counts = any("SessionNameRaw" in variable for name in names for variable in templates_in(name))
+    combinations = list(islice(_combinations(values, raw_counts=raw_counts), _MOST_LOGINS + 1))
     return combinations[:_MOST_LOGINS], complete and len(combinations) <= _MOST_LOGINS
 
 
@@ -114,12 +125,22 @@ def _subjects(name: str, indexes: Iterable[RbacIndex | None]) -> Iterator[str]:
             yield from index.names_with_prefix(prefix)
 
 
-def _combinations(values: Mapping[str, Iterable[str]]) -> Iterator[Mapping[str, str]]:
+def _combinations(values: Mapping[str, Iterable[str]], *, raw_counts: bool) -> Iterator[Mapping[str, str]]:
     """Every combination of the values found and "any other"; both spellings of the session's name go together."""
     sessions = {(value.replace("@", "-"), value) for value in values.get("SessionNameRaw", ())}
     for value in values.get("SessionName", ()):
-        sessions |= {(value, value), (value, value.replace("-", "@"))}
+        sessions |= {(value, raw) for raw in (_spellings(value) if raw_counts else (_ANY,))}
     others = [name for name in _OTHER if name in values and not name.startswith("SessionName")]
     for session, raw in [*sorted(sessions), (_ANY, _ANY)]:
         for rest in product(*([*sorted(values[name]), _ANY] for name in others)):
             yield {**_OTHER, "SessionName": session, "SessionNameRaw": raw, **dict(zip(others, rest, strict=True))}
+
+
+def _spellings(session: str) -> Iterator[str]:
+    """The raw names that a session's name can come from: each ``-`` may have been ``@``."""
+    pieces = session.split("-")
+    if len(pieces) > _MOST_DASHES:
+        yield from (session, _ANY)  # so many that some spelling is not named
+        return
+    for marks in product("-@", repeat=len(pieces) - 1):
+        yield "".join(f"{mark}{piece}" for mark, piece in zip(("", *marks), pieces, strict=True))

@@ -1,9 +1,8 @@
-r"""Usernames and groups with template variables: which names they can become.
+r"""Which values a template must take to become a given name: needed where each named login is looked at by itself.
 
-aws-iam-authenticator renders ``{{SessionName}}`` and four others in usernames and groups of every backend
-(``pkg/server/server.go``, renderTemplate); spelling is exact, anything else stays literal. What a variable can
-hold follows from what it is: a role session name is 2 to 64 of ``[\w+=,.@-]`` (STS API reference, AssumeRole),
-and in ``{{SessionName}}`` every ``@`` has become ``-``.
+What a variable can hold follows from what it is: a role session name is 2 to 64 of ``[\w+=,.@-]`` (STS API
+reference, AssumeRole), and in ``{{SessionName}}`` every ``@`` has become ``-`` (aws-iam-authenticator
+``pkg/server/server.go``, renderTemplate).
 """
 
 import re
@@ -28,8 +27,9 @@ _LENGTHS: Mapping[str, tuple[int, int]] = {
     "AccessKeyID": (16, 128),
 }
 _VARIABLE = re.compile(r"\{\{(" + "|".join(ALPHABETS) + r")\}\}")
-_WORK = 20_000  # steps before a comparison of two names gives up and says that they may match
-Values: TypeAlias = Mapping[str, str]
+# Beyond these the readings of one name are too many to tell; real names have one or two variables.
+_WORK = 20_000
+_MOST_PARTS = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,35 +48,21 @@ def parts(name: str) -> tuple[Part, ...]:
     return tuple(Variable(piece) if place % 2 else piece for place, piece in enumerate(pieces) if piece)
 
 
-def is_template(name: str) -> bool:
-    """Whether the authenticator would render anything in this name."""
-    return _VARIABLE.search(name) is not None
-
-
-def literal_prefix(name: str) -> str:
-    """The text that everything the template can become starts with."""
-    first = next(iter(parts(name)), "")
-    return first if isinstance(first, str) else ""
-
-
-def render(name: str, values: Values) -> str:
-    """The name with the variables that have a value replaced by it."""
-    for variable, value in values.items():
-        name = name.replace(f"{{{{{variable}}}}}", value)
-    return name
+def render(name: str, values: Mapping[str, str]) -> str:
+    """The name with each variable replaced by its value; variables without one stay."""
+    return _VARIABLE.sub(lambda found: values.get(found[1], found[0]), name)
 
 
 def readings(template: str, name: str) -> tuple[dict[str, str], ...] | None:
-    """Every assignment of variables under which ``template`` becomes ``name``; None when there are too many to tell."""
+    """Every assignment of variables under which ``template`` becomes ``name``; None when they are too many to tell."""
     pieces = parts(template)
+    if len(pieces) > _MOST_PARTS:
+        return None
     last = pieces[-1] if pieces else ""
     if isinstance(last, str) and not name.endswith(last):
         return ()
-    found: list[dict[str, str]] = []
     work = [_WORK]
-    for reading in _read(pieces, name, {}, work):
-        if reading not in found:
-            found.append(reading)
+    found = list(_read(pieces, name, {}, work))
     return tuple(found) if work[0] > 0 else None
 
 
@@ -97,7 +83,7 @@ def _read(pieces: tuple[Part, ...], text: str, values: dict[str, str], work: lis
         yield from _read(rest, text[len(value) :], {**values, piece.name: value}, work)
 
 
-def _values_at(variable: str, text: str, values: Values, *, last: bool) -> Iterator[str]:
+def _values_at(variable: str, text: str, values: Mapping[str, str], *, last: bool) -> Iterator[str]:
     """What the variable can hold at the start of ``text``; one value where it has one already, or ends the name."""
     known = values.get(variable)
     if known is not None:
@@ -112,56 +98,3 @@ def _values_at(variable: str, text: str, values: Values, *, last: bool) -> Itera
     for length in (len(text),) if last else range(shortest, reach + 1):
         if shortest <= length <= reach:
             yield text[:length]
-
-
-def may_match(one: str, other: str) -> bool:
-    """Whether two names, each a literal or a template, can be the same name after rendering.
-
-    Never wrongly False; True also where it would take too long to tell, or where one variable used twice would
-    need two values.
-    """
-    if one == other:
-        return True
-    left, right = _symbols(one), _symbols(other)
-    if all(isinstance(s, str) for s in (*left, *right)):
-        return False
-    if len(left) * len(right) > _WORK * 50:
-        return True
-    return _meet(left, right)
-
-
-_Symbol: TypeAlias = str | frozenset[str]  # one character, or any number of characters of an alphabet
-
-
-def _symbols(name: str) -> tuple[_Symbol, ...]:
-    found: list[_Symbol] = []
-    for part in parts(name):
-        found.extend([ALPHABETS[part.name]] if isinstance(part, Variable) else part)
-    return tuple(found)
-
-
-def _meet(left: tuple[_Symbol, ...], right: tuple[_Symbol, ...]) -> bool:
-    """Whether the two languages share a word: both automata walked at once, each pair of places once."""
-    seen = {(0, 0)}
-    queue = [(0, 0)]
-    for i, j in queue:
-        if i == len(left) and j == len(right):
-            return True
-        for place in _onward(left[i : i + 1], right[j : j + 1], i, j):
-            if place not in seen:
-                seen.add(place)
-                queue.append(place)
-    return False
-
-
-def _onward(a: tuple[_Symbol, ...], b: tuple[_Symbol, ...], i: int, j: int) -> Iterator[tuple[int, int]]:
-    if a and not isinstance(a[0], str):
-        yield i + 1, j  # the variable ends here
-        if b and isinstance(b[0], str) and b[0] in a[0]:
-            yield i, j + 1  # it takes one more character
-    if b and not isinstance(b[0], str):
-        yield i, j + 1
-        if a and isinstance(a[0], str) and a[0] in b[0]:
-            yield i + 1, j
-    if a and b and isinstance(a[0], str) and a[0] == b[0]:
-        yield i + 1, j + 1

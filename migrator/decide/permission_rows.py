@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
 from itertools import product
 from typing import TypeAlias
 
@@ -10,6 +9,7 @@ from migrator.decide.subtract_boxes import FULL, NAMESPACES, Changes, Difference
 from migrator.model.rbac import PermissionRow
 
 Tokens: TypeAlias = tuple[str, ...]
+_Fields: TypeAlias = tuple[Tokens, ...]  # of a PermissionRow, in their order
 
 
 def resource_rows(difference: Difference, diagram: int) -> Iterator[PermissionRow]:
@@ -31,10 +31,13 @@ def url_rows(difference: Difference, diagram: int) -> Iterator[PermissionRow]:
 
 
 def arranged(rows: Iterable[PermissionRow]) -> tuple[PermissionRow, ...]:
-    """The rows, those joined that differ in one list only, in one order."""
-    found = _joined(rows, lambda row: row.api_groups, lambda row, tokens: replace(row, api_groups=tokens))
-    found = _joined(found, lambda row: row.resources, lambda row, tokens: replace(row, resources=tokens))
-    return tuple(sorted(found, key=_order))
+    """The rows, those joined that differ in their API groups or in their resources only, in one order."""
+    found: Iterable[_Fields] = {
+        ((r.scope,), r.api_groups, r.resources, r.verbs, r.resource_names, r.non_resource_urls) for r in rows
+    }
+    for field in (1, 2):
+        found = _joined(found, field)
+    return tuple(PermissionRow(fields[0][0], *fields[1:]) for fields in sorted(found, key=_order))
 
 
 def _paths(difference: Difference, diagram: int, level: int) -> Iterator[tuple[Tokens, ...]]:
@@ -88,24 +91,19 @@ def _scopes(dimension: Dimension, changes: Changes) -> list[Tokens]:
     return found
 
 
-def _joined(
-    rows: Iterable[PermissionRow],
-    read: Callable[[PermissionRow], Tokens],
-    write: Callable[[PermissionRow, Tokens], PermissionRow],
-) -> set[PermissionRow]:
+def _joined(rows: Iterable[_Fields], field: int) -> list[_Fields]:
     """Rows that are equal but for one list become one; rows with exclusions in it stay as they are."""
-    kept: set[PermissionRow] = set()
-    alike: dict[PermissionRow, set[str]] = defaultdict(set)
+    kept: list[_Fields] = []
+    alike: dict[_Fields, set[str]] = defaultdict(set)
     for row in rows:
-        tokens = read(row)
+        tokens = row[field]
         if not tokens or any(token.startswith("!") for token in tokens):
-            kept.add(row)
+            kept.append(row)
         else:
-            alike[write(row, ())].update(tokens)
-    return kept | {write(row, tuple(sorted(tokens))) for row, tokens in alike.items()}
+            rest = (*row[:field], (), *row[field + 1 :])
+            alike[rest].update(tokens)
+    return kept + [(*row[:field], tuple(sorted(tokens)), *row[field + 1 :]) for row, tokens in alike.items()]
 
 
-def _order(row: PermissionRow) -> tuple[int, str, Tokens, Tokens, Tokens, Tokens, Tokens]:
-    kinds = ("cluster", "namespace", "non-resource", "unknown")
-    kind = kinds.index(row.scope.partition(" ")[0])
-    return kind, row.scope, row.api_groups, row.resources, row.verbs, row.resource_names, row.non_resource_urls
+def _order(row: _Fields) -> tuple[int, _Fields]:
+    return ("cluster", "namespace", "non-resource", "unknown").index(row[0][0].partition(" ")[0]), row

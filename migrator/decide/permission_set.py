@@ -8,7 +8,7 @@ What cannot be known stays visible: an access policy without a published rule ta
 node authorizer. It is compared by name, and a difference that it may hide is marked, never shown as empty.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from migrator.decide.authorize import (
@@ -59,15 +59,30 @@ class PermissionSet:
 
     def allows(self, request: AccessRequest) -> bool | None:
         """Whether the request is in the set; None where only something unknown could allow it."""
+        return self.asker()(request)
+
+    def asker(self) -> Callable[[AccessRequest], bool | None]:
+        """``allows`` for many requests, made ready once."""
+        where: dict[Node, list[PolicyRule]] = {}
         for grant in self.grants:
-            if _covers(grant.namespace, request) and grant.rules.allows(request):
+            where.setdefault(grant.namespace, []).extend(grant.rules.rules)
+        rules = {namespace: RuleSet(found) for namespace, found in where.items()}
+        patterns = [namespace for namespace in rules if namespace is not None and namespace.endswith("*")]
+
+        def allows(request: AccessRequest) -> bool | None:
+            places: list[Node] = [None]
+            if request.path is None and request.namespace:
+                places += [request.namespace, *(p for p in patterns if namespace_matches(p, request.namespace))]
+            if any(place in rules and rules[place].allows(request) for place in places):
                 return True
-        for unknown in self.unknown:
-            if _covers(unknown.namespace, request) is not False and (
-                unknown.rules is None or unknown.rules.allows(request)
-            ):
-                return None
-        return False
+            doubt = any(
+                _covers(unknown.namespace, request) is not False
+                and (unknown.rules is None or unknown.rules.allows(request))
+                for unknown in self.unknown
+            )
+            return None if doubt else False
+
+        return allows
 
     def rows(self) -> tuple[PermissionRow, ...]:
         """All of it as rows."""

@@ -1,0 +1,140 @@
+"""Names in CEL, Rego and JMESPath: string literals of an expression, as names or as patterns with ``*``.
+
+A scanner, not a parser: one pass of tokens that cannot backtrack, so hostile text costs its length and no more. It
+errs to too much: a literal that could be a name, or a part of one, counts, because a name that is missed could
+change without anybody being told.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+Language: TypeAlias = Literal["cel", "rego", "jmespath"]
+
+_ABOUT_USERS = ("userinfo", "user_info", "username", "request.user", "serviceaccount", "groups")
+_USER_WORDS = ("user", "group", "subject", "principal", "member", "account")
+_LONGEST_NAME = 256
+_SHORTEST_PART = 3  # a shorter part of a name counts only in a call about users: contains(image, "/") is none
+# Each alternative ends at the end of the text at the latest, so that no quote is ever tried twice.
+_DOUBLE = r'"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)'
+_SINGLE = r"'[^'\\]*(?:\\.[^'\\]*)*(?:'|\\?\Z)"
+_BACKTICK = r"`[^`]*(?:`|\Z)"
+_REST = r"(?P<word>[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)|(?P<other>\S)"
+_TOKENS: dict[Language, re.Pattern[str]] = {
+    "cel": re.compile(rf"(?P<comment>//[^\n]*)|(?P<text>{_DOUBLE}|{_SINGLE})|{_REST}", re.DOTALL),
+    "rego": re.compile(rf"(?P<comment>\#[^\n]*)|(?P<text>{_DOUBLE}|{_BACKTICK})|{_REST}", re.DOTALL),
+    "jmespath": re.compile(rf"(?P<comment>(?!))|(?P<text>{_DOUBLE}|{_SINGLE}|{_BACKTICK})|{_REST}", re.DOTALL),
+}
+_STARTS = frozenset({"startswith", "starts_with"})
+_ENDS = frozenset({"endswith", "ends_with"})
+_CONTAINS = frozenset({"contains"})
+_REGEXES = frozenset({"matches", "match", "re_match", "regex_match", "globs_match", "find"})
+_RUN = re.compile(r"\\[^A-Za-z0-9]|[^\\^$.|?*+()\[\]{}]")
+_ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|.)", re.DOTALL)
+_VERB = re.compile(r"%[#+0-9.-]{0,8}[a-zA-Z]")
+
+
+def is_about_users(text: str) -> bool:
+    """Whether an expression looks at the user, the groups or the service account that ask."""
+    lowered = text.lower()
+    return any(word in lowered for word in _ABOUT_USERS)
+
+
+@dataclass(slots=True)
+class _Call:
+    """An open parenthesis: the function before it, and whether it, what is around or what is in it names users."""
+
+    function: str
+    parent: "_Call | None"
+    about_users: bool
+
+
+@dataclass(slots=True)
+class _Found:
+    text: str
+    call: _Call
+    joined_before: bool
+    joined_after: bool = False
+
+
+def names_in(text: str, language: Language) -> Iterator[str]:
+    """Literals that can be names: ``dev:alice``, or ``dev:*`` for ``startsWith('dev:')`` and ``'dev:' + x``."""
+    for found in _literals(text, language):
+        for name in _patterns(found):
+            if len(name) <= _LONGEST_NAME and "\n" not in name:
+                yield name
+
+
+def _literals(text: str, language: Language) -> list[_Found]:
+    found: list[_Found] = []
+    call = _Call("", None, about_users=False)
+    last, before = "", ""  # the last word if nothing came after it, and the last token; a literal's is its quote
+    for token in _TOKENS[language].finditer(text):
+        kind, value = token.lastgroup, token.group()
+        if kind == "comment":
+            continue
+        if value == "+" and before == '"':
+            found[-1].joined_after = True
+        if kind == "text":
+            found += [_Found(literal, call, before == "+") for literal in _decoded(value, raw=last in ("r", "R", "br"))]
+        elif kind == "word":
+            call.about_users = call.about_users or _names_users(value)
+        elif value == "(":
+            call = _Call(last.rpartition(".")[2].lower(), call, call.about_users or _names_users(last))
+        elif value == ")" and call.parent is not None:
+            call.parent.about_users = call.parent.about_users or call.about_users
+            call = call.parent
+        last, before = (value if kind == "word" else ""), ('"' if kind == "text" else value)
+    return found
+
+
+def _names_users(word: str) -> bool:
+    lowered = word.lower()
+    return any(part in lowered for part in _USER_WORDS)
+
+
+def _decoded(quoted: str, *, raw: bool) -> tuple[str, ...]:
+    """The literal's text; with escapes also as written, because escapes differ between the languages."""
+    inner = quoted[1:-1] if len(quoted) > 1 and quoted[0] == quoted[-1] else quoted[1:]
+    if quoted[0] == "`":
+        return (inner.strip('"'),)  # JMESPath holds JSON there
+    if raw or "\\" not in inner:
+        return (inner,)
+    return tuple(dict.fromkeys((_ESCAPE.sub(_unescaped, inner), inner)))
+
+
+def _unescaped(match: re.Match[str]) -> str:
+    code = match[1]
+    if len(code) > 1:
+        character = chr(int(code[1:], 16))
+        return match[0] if "\ud800" <= character <= "\udfff" else character
+    return {"n": "\n", "t": "\t", "r": "\r"}.get(code, code)
+
+
+def _patterns(found: _Found) -> Iterator[str]:
+    function, text = found.call.function, found.text
+    sure = found.call.about_users
+    if function in _REGEXES:
+        yield from _regex_parts(text, sure=sure)
+        return
+    text = _VERB.sub("*", text)  # sprintf("dev:%s", …)
+    if not sure and len(text) < _SHORTEST_PART and (function in _STARTS | _ENDS | _CONTAINS):
+        return
+    head = "*" if function in _ENDS | _CONTAINS or found.joined_before else ""
+    tail = "*" if function in _STARTS | _CONTAINS or found.joined_after else ""
+    if text.strip("*"):
+        yield f"{head}{text}{tail}"
+
+
+def _regex_parts(text: str, *, sure: bool) -> Iterator[str]:
+    """The plain parts of a regular expression, each of which a matching name may hold; ``*`` where there is none."""
+    runs: list[str] = [""]
+    end = 0
+    for match in _RUN.finditer(text):
+        if match.start() != end:
+            runs.append("")
+        runs[-1] += match.group()[-1]
+        end = match.end()
+    parts = [f"*{run}*" for run in runs if len(run) >= _SHORTEST_PART]
+    yield from parts or (["*"] if sure else [])
