@@ -10,6 +10,7 @@ from typing import TypeAlias
 from migrator.decide.progress import Lane
 from migrator.errors import assert_never
 from migrator.model.access_entry import AccessEntry, AssociatedPolicy, EntrySpec, EntryType
+from migrator.model.plan import Plan
 from migrator.model.principal import parse_arn
 from migrator.model.step import (
     BRIDGE_BINDING,
@@ -65,12 +66,13 @@ def lane_states(lane: Lane, run: str) -> tuple[State, ...]:
 
 
 def _first_state(lane: Lane, run: str) -> State:
-    for step in lane:
+    for place, step in enumerate(lane):
         match step.effect:
             case CreateEntry() | AwaitEntry():
                 return ABSENT
             case UpdateEntry(before=spec):
-                return _state_of(spec, run, frozenset(spec.access_policies), made_by_us=False)
+                policies = _before_policies(frozenset(spec.access_policies), lane[:place])
+                return _state_of(spec, run, policies, made_by_us=False)
             case DeleteEntry(before=entry):
                 return EntryState(
                     entry.type, entry.username, frozenset(entry.kubernetes_groups), frozenset(entry.access_policies)
@@ -78,6 +80,37 @@ def _first_state(lane: Lane, run: str) -> State:
             case _:
                 continue
     return EntryState()
+
+
+def _before_policies(policies: frozenset[AssociatedPolicy], steps: Lane) -> frozenset[AssociatedPolicy]:
+    """The policies before steps that came to ``policies``."""
+    for step in reversed(steps):
+        match step.effect:
+            case AssociatePolicy(policy=policy, before=before):
+                policies = (policies - {policy}) | ({before} if before else set())
+            case DisassociatePolicy(policy=policy):
+                policies = policies | {policy}
+            case _:
+                continue
+    return policies
+
+
+def final_spec(plan: Plan, principal_arn: str) -> EntrySpec | None:
+    """What the plan means an entry to be in the end, after every step about it; None where it means none."""
+    planned = next((p.entry for p in plan.principals if p.principal_arn == principal_arn), None)
+    lane = tuple(step for step in plan.steps if step.principal_arn == principal_arn)
+    state = lane_states(lane, "")[-1]
+    if state is None or state.type is None:
+        return planned
+    groups = tuple(sorted(state.groups or ()))
+    order = planned.kubernetes_groups if planned else ()
+    policies = planned.access_policies if planned and state.policies is None else tuple(state.policies or ())
+    return EntrySpec(
+        type=state.type,
+        username=state.username or None,
+        kubernetes_groups=order if set(order) == set(groups) else groups,
+        access_policies=tuple(sorted(policies, key=lambda policy: policy.policy_arn)),
+    )
 
 
 def after(state: State, effect: Effect, run: str) -> State:
@@ -112,6 +145,11 @@ def _state_of(
         policies=policies,
         made_by_us=made_by_us,
     )
+
+
+def state_of(spec: EntrySpec) -> EntryState:
+    """A spec without any name of a run's, as the state that an entry of it is in."""
+    return _state_of(spec, "", frozenset(spec.access_policies), made_by_us=False)
 
 
 def _with_policy(state: State, policy_arn: str, policy: AssociatedPolicy | None) -> State:

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any, Literal, TypeAlias
 
 from migrator.decide.bindings import binding_object, same_binding
-from migrator.decide.entry_states import lane_states, matches, rendered
+from migrator.decide.entry_states import lane_states, matches, render_run, rendered
 from migrator.decide.progress import (
     SETTLED,
     Lane,
@@ -33,6 +33,7 @@ from migrator.model.step import Step as PlanStep
 # An update of the cluster's configuration takes minutes; an automatic entry appears within it; a read may lag.
 UPDATE_TIMEOUT = timedelta(minutes=40)
 AWAIT_TIMEOUT = timedelta(minutes=5)
+MODES: tuple[AuthenticationMode, ...] = ("CONFIG_MAP", "API_AND_CONFIG_MAP", "API")  # one step at a time, never back
 STALE_READ_TIMEOUT = timedelta(seconds=60)
 # Refusals of the API that concern one principal alone: the others go on.
 PRINCIPAL_REFUSALS = frozenset({"invalid-principal", "invalid-entry", "invalid-policy", "policy-not-found"})
@@ -212,8 +213,8 @@ def _forward(at: Situation, lane: Lane) -> Action:
     if obstacle:
         return Finished(tuple((each, obstacle) for each in lane[place:]))
     match step.effect:
-        case EnableEntries():
-            return _enable(at, step)
+        case EnableEntries() as effect:
+            return _enable(at, step, effect)
         case CreateBridge() | CreateBinding() | RemoveBridge():
             return _binding(at, step)
         case _:
@@ -237,6 +238,7 @@ def _obstacle(at: Situation, lane: Lane, step: PlanStep) -> str:
 
 
 def _second_admin(at: Situation) -> str:
+    """Who was shown to administer the cluster besides the operator; empty while nobody was."""
     return at.observed.second_admin or second_admin(at.plan, at.progress, at.observed.callers, {})
 
 
@@ -260,8 +262,8 @@ def _unmet(at: Situation, lane: Lane, step: PlanStep, required: str) -> str:
         if gone and (at.wish.keep_going or refusal.effect.get("code") in PRINCIPAL_REFUSALS):
             return ""
         return f"{key} was given up: {refusal.effect.get('message', 'refused')}"
-    if isinstance(step.effect, RemoveBridge):
-        return f"{key} still needs the bridge"
+    if isinstance(step.effect, RemoveBridge) and not (_parked(at, other) and not _on_bridge(at, other, step.effect)):
+        return f"{key} may still need the bridge"
     if _parked(at, other) or (at.wish.only is not None and other[0].principal_arn not in {None, *at.wish.only}):
         return ""
     return f"{required} is not done"
@@ -276,7 +278,14 @@ def _parked(at: Situation, lane: Lane) -> bool:
     return False
 
 
-def _enable(at: Situation, step: PlanStep) -> Action:
+def _on_bridge(at: Situation, lane: Lane, bridge: RemoveBridge) -> bool:
+    """Whether the entry of a lane that came to a stop still carries the bridge's group."""
+    place = next(i for i, step in enumerate(lane) if at.progress.of(step.id).status not in SETTLED)
+    state = lane_states(lane, at.run)[place]
+    return state is not None and (state.groups is None or render_run(bridge.group, at.run) in state.groups)
+
+
+def _enable(at: Situation, step: PlanStep, effect: EnableEntries) -> Action:
     state, seen = at.progress.of(step.id), at.observed
     if seen.mode is None:
         return Look("cluster")
@@ -296,11 +305,13 @@ def _enable(at: Situation, step: PlanStep) -> Action:
             ),
             step,
         )
-    if update[0] == "InProgress" or seen.cluster_status != "ACTIVE":
+    if update[0] == "InProgress":  # looked at anew: what was read of it before the wait is no longer true
+        return _wait(at, step, "the update is in progress", began + UPDATE_TIMEOUT, Look("update", update_id))
+    if seen.cluster_status != "ACTIVE":
         return _wait(
             at, step, f"the cluster is {seen.cluster_status or 'busy'}", began + UPDATE_TIMEOUT, Look("cluster")
         )
-    if seen.mode != "CONFIG_MAP":
+    if MODES.index(seen.mode) >= MODES.index(effect.mode_to):
         return Adopt(step, f"the cluster is in {seen.mode} mode")
     if update[0] == "Successful":  # the answer of one read lags behind the other
         return _wait(at, step, "the mode is not shown yet", began + UPDATE_TIMEOUT, Look("cluster"))

@@ -18,6 +18,9 @@ Status: TypeAlias = Literal[
 Lane: TypeAlias = tuple[Step, ...]
 
 SETTLED: frozenset[Status] = frozenset({"done", "adopted"})
+# Commands that carry out the plan's own steps, or take them back; others only read how far these came.
+APPLY, ROLL_BACK, CUT_OVER, RETIRE = "apply", "rollback", "cutover", "retire"
+ENTRY_COMMANDS = frozenset({APPLY, ROLL_BACK})
 # What may have changed the cluster and is still there.
 STANDING: frozenset[Status] = frozenset({"intended", "sent", "done", "adopted", "undoing"})
 
@@ -141,7 +144,9 @@ def _after(lanes: Mapping[str, Lane], step_id: str) -> tuple[str, ...]:
 
 def _started(progress: Progress, lanes: Mapping[str, Lane], record: Record) -> Progress:
     """A new attempt: proofs are asked for again, and whatever was taken back completely is tried again."""
-    run = record.effect.get("run")
+    run, command = record.effect.get("run"), str(record.effect.get("command", ""))
+    if command not in ENTRY_COMMANDS:
+        return replace(progress, run=run, ended=None, states=_own_again(progress.states, command))
     states = {step_id: replace(state, held="") for step_id, state in progress.states.items()}
     for lane in lanes.values():
         known = [(step.id, states[step.id]) for step in lane if step.id in states]
@@ -151,7 +156,17 @@ def _started(progress: Progress, lanes: Mapping[str, Lane], record: Record) -> P
                 states[step_id] = replace(state, status="pending")
             elif state.status in ("refused", "undone") and not going_back:
                 states[step_id] = replace(state, status="pending", attempts=state.attempts + 1)
-    return Progress(run=run, command=str(record.effect.get("command", "")), states=states, waived=progress.waived)
+    return Progress(run=run, command=command, states=states, waived=progress.waived)
+
+
+def _own_again(states: Mapping[str, StepState], command: str) -> dict[str, StepState]:
+    """The steps of a command that is not the plan's own (``cutover-…``), those that ended without being done anew."""
+    return {
+        step_id: replace(state, status="pending", attempts=state.attempts + 1)
+        if step_id.startswith(f"{command}-") and state.status in ("refused", "undone")
+        else state
+        for step_id, state in states.items()
+    }
 
 
 def standing(lane: Lane, states: Mapping[str, StepState]) -> tuple[Step, ...]:

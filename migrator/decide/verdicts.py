@@ -6,28 +6,15 @@ to the row and every probe passes.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from migrator.model.access_entry import AccessEntry, AuthenticationMode
 from migrator.model.canonical import digest_of
-from migrator.model.evidence import PROOF_CLASSES, Evidence, Verdict
+from migrator.model.evidence import PROOF_CLASSES, Evidence, PrincipalVerdict, Verdict
 from migrator.model.plan import PlannedPrincipal
 from migrator.model.step import BRIDGE_PREFIX, MARKER_PREFIX, ProofClass
 
 EVIDENCE_AGE = timedelta(hours=24)
-
-
-@dataclass(frozen=True, slots=True)
-class PrincipalVerdict:
-    """What is known of one principal, and how it is known: ``why`` is one line for people."""
-
-    principal_arn: str
-    verdict: Verdict
-    proof_class: ProofClass
-    required: ProofClass
-    why: str
-    evidence: Evidence | None = None
 
 
 def state_digest(entry: AccessEntry | None, mode: AuthenticationMode | None) -> str:

@@ -1,5 +1,6 @@
 """Evidence: what was seen of a principal's access, when, on which state, and to what it can be attributed."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, TypeAlias
@@ -63,6 +64,18 @@ class Evidence:
         return not self.differences and all(r.allowed == r.probe.expected for r in self.probes)
 
 
+@dataclass(frozen=True, slots=True)
+class PrincipalVerdict:
+    """What is known of one principal, and how it is known: ``why`` is one line for people."""
+
+    principal_arn: str
+    verdict: Verdict
+    proof_class: ProofClass
+    required: ProofClass
+    why: str
+    evidence: Evidence | None = None
+
+
 def evidence_to_document(evidence: Evidence) -> dict[str, Any]:
     """The evidence as one JSON object: a line of ``evidence.jsonl``. It holds no token and no key."""
     return asdict(evidence)
@@ -103,3 +116,18 @@ def _result(document: Mapping[str, Any]) -> ProbeResult:
     return ProbeResult(
         Probe(AccessRequest(**probe["request"]), probe["expected"]), document["allowed"], document["reason"]
     )
+
+
+def evidence_in(content: bytes) -> tuple[Evidence, ...]:
+    """Everything in an ``evidence.jsonl``, oldest first; a torn last line is left out.
+
+    Raises ``Failed("evidence-damaged")``.
+    """
+    found = []
+    for line in content[: content.rfind(b"\n") + 1].splitlines():
+        try:
+            document = json.loads(line)
+        except (ValueError, RecursionError):
+            document = None
+        found.append(evidence_from_document(document if isinstance(document, dict) else {}))
+    return tuple(found)

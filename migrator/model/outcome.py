@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from migrator.errors import MigratorError
+from migrator.model.evidence import Evidence, Phase, PrincipalVerdict, Verdict
+from migrator.model.gate import Gate
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,3 +66,49 @@ class RunOutcome:
     def complete(self) -> bool:
         """True when every step is done."""
         return self.done == self.total and self.error is None
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyOutcome:
+    """What verification showed. ``evidence``: what was taken now; ``verdicts`` count valid earlier evidence too."""
+
+    phase: Phase
+    mode: str
+    verdicts: tuple[PrincipalVerdict, ...]
+    verdict: Verdict
+    evidence: tuple[Evidence, ...]
+    exit_code: int
+    state: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CutOverOutcome:
+    """The gates, and what came of the switch. ``verification`` is None unless the cluster was switched."""
+
+    gates: tuple[Gate, ...]
+    mode: str
+    exit_code: int
+    verification: VerifyOutcome | None = None
+    error: MigratorError | None = None
+    state: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StatusOutcome:
+    """Where a migration stands. None and ``unknown`` say that something is not known, never that it is nothing."""
+
+    cluster: str
+    mode: str | None
+    cluster_status: str | None
+    plan_digest: str | None
+    run: str | None
+    command: str | None
+    done: int
+    total: int
+    next: str
+    left: tuple[StepOutcome, ...] = ()
+    refused: tuple[tuple[str, str], ...] = ()
+    outstanding: tuple[tuple[str, str], ...] = ()
+    unknown: tuple[str, ...] = ()
+    exit_code: int = 0
+    state: str = ""

@@ -7,11 +7,12 @@ The same call resumes: what was begun is settled by looking. Nothing here decide
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from migrator.decide.next_action import Finished, Observed, Wish
-from migrator.decide.progress import SETTLED, Progress, lanes_of, refusal_of
+from migrator.decide.next_action import Finished, Wish
+from migrator.decide.progress import APPLY, SETTLED, Progress, lanes_of, refusal_of
 from migrator.decide.second_admin import admins_to_prove, second_admin
 from migrator.errors import Interrupted, MigratorError, WrongUse
 from migrator.model.decision import Acceptance
+from migrator.model.files.plan import encode_plan
 from migrator.model.outcome import RunOutcome, StepOutcome
 from migrator.model.plan import Plan
 from migrator.model.snapshot import Snapshot
@@ -20,9 +21,9 @@ from migrator.run.begin_run import (
     back_up,
     backed_up_data,
     begun_run,
-    callers_in,
     chain_of,
     note_run,
+    observed_at_start,
     progress_in,
     refuse_blocked,
     refuse_changed,
@@ -93,6 +94,7 @@ def _start(
     chain: tuple[str, ...],
     run_id: str,
 ) -> OneRun:
+    ports.store.write("plan.json", encode_plan(plan))
     note_run(ports.store, plan_digest, run_id)
     files = back_up(ports.store, ports.reader, ports.config_maps, snapshot, run_id)
     check = row_check(
@@ -112,21 +114,10 @@ def _start(
         max_rate=options.max_rate,
         row_gives_before=check,
     )
-    run.record(None, "run-started", {"run": run_id, "command": "apply", "planDigest": plan_digest, "caller": chain[-1]})
+    run.record(None, "run-started", {"run": run_id, "command": APPLY, "planDigest": plan_digest, "caller": chain[-1]})
     run.record(None, "backed-up", {"files": files})
     run.see(second_admin=second_admin(plan, run.progress, run.situation().observed.callers, options.waive_gates))
     return run
-
-
-def observed_at_start(plan: Plan, ports: RunPorts, snapshot: Snapshot, chain: tuple[str, ...]) -> Observed:
-    """What the fresh snapshot shows. Entries that EKS will make itself are looked for when their turn comes."""
-    entries = None
-    if snapshot.access_entries is not None:
-        found = {entry.principal_arn: entry for entry in snapshot.access_entries}
-        entries = {key: found.get(key) for key in lanes_of(plan) if not key.startswith("step ")}
-    elif snapshot.cluster.authentication_mode == "CONFIG_MAP":
-        entries = {p.principal_arn: None for p in plan.principals if p.action == "create"}
-    return Observed(now=ports.clock.now(), entries=entries or {}, callers=callers_in(plan, chain))
 
 
 def _go(run: OneRun, ports: RunPorts, options: ApplyOptions) -> RunOutcome:
@@ -180,7 +171,7 @@ def outcome_of(
         if progress.of(step.id).status == "deferred"
     )
     outcome = RunOutcome(
-        command=progress.command or "apply",
+        command=APPLY,
         run=progress.run or "",
         exit_code=0,
         done=sum(progress.of(step.id).status in SETTLED for step in plan.steps),

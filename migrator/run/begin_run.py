@@ -7,7 +7,8 @@ from typing import Any
 
 from migrator.decide.changes import as_before, describe_changes
 from migrator.decide.entry_states import PLAN_TAG, RUN_TAG
-from migrator.decide.progress import Progress, progress_of, records_of
+from migrator.decide.next_action import Observed
+from migrator.decide.progress import Progress, lanes_of, progress_of, records_of
 from migrator.errors import Blocked, Changed, MigratorError, Refused
 from migrator.model.canonical import pretty_bytes
 from migrator.model.journal import Journal
@@ -206,3 +207,14 @@ def chain_of(reader: ClusterReader) -> tuple[str, ...]:
         chain = ()
     arn = str(reader.caller_identity().get("Arn", ""))
     return chain if arn in chain else (*chain, arn)
+
+
+def observed_at_start(plan: Plan, ports: RunPorts, snapshot: Snapshot, chain: tuple[str, ...]) -> Observed:
+    """What the fresh snapshot shows. Entries that EKS will make itself are looked for when their turn comes."""
+    entries = None
+    if snapshot.access_entries is not None:
+        found = {entry.principal_arn: entry for entry in snapshot.access_entries}
+        entries = {key: found.get(key) for key in lanes_of(plan) if not key.startswith("step ")}
+    elif snapshot.cluster.authentication_mode == "CONFIG_MAP":
+        entries = {p.principal_arn: None for p in plan.principals if p.action == "create"}
+    return Observed(now=ports.clock.now(), entries=entries or {}, callers=callers_in(plan, chain))

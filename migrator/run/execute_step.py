@@ -8,12 +8,11 @@ from datetime import timedelta
 from typing import Any
 
 from migrator.decide.bindings import binding_object
-from migrator.decide.entry_states import ENTRY_TAG, PLAN_TAG, RUN_TAG, lane_states, matches, rendered
+from migrator.decide.entry_states import ENTRY_TAG, PLAN_TAG, RUN_TAG, final_spec, lane_states, matches, rendered
 from migrator.decide.next_action import Look, Undo, binding_key
 from migrator.errors import Failed, MigratorError, assert_never
-from migrator.model.access_entry import AccessEntry, EntrySpec
+from migrator.model.access_entry import AccessEntry
 from migrator.model.canonical import digest_of
-from migrator.model.plan import Plan
 from migrator.model.step import (
     AssociatePolicy,
     AwaitEntry,
@@ -119,11 +118,6 @@ def tags_of(run: OneRun, effect: CreateEntry) -> dict[str, str]:
     return {PLAN_TAG: run.digest, RUN_TAG: run.run_id, ENTRY_TAG: digest_of(asdict(final))}
 
 
-def final_spec(plan: Plan, arn: str) -> EntrySpec | None:
-    """What the plan means an entry to be in the end."""
-    return next((p.entry for p in plan.principals if p.principal_arn == arn), None)
-
-
 def read_back(run: OneRun, step: Step) -> AccessEntry | None:
     """The entry once it is shown as the step made it. Raises ``Failed("not-shown")`` when it is not within a minute."""
     arn = step.principal_arn or ""
@@ -151,7 +145,7 @@ def _until_shown(run: OneRun, arn: str, fits: Any) -> AccessEntry | None:  # noq
 
 
 def _enable(run: OneRun, step: Step, effect: EnableEntries) -> None:
-    if run.progress.of(step.id).status == "pending":
+    if run.progress.of(step.id).status == "pending" and effect.mode_to == "API_AND_CONFIG_MAP":
         run.ports.approver.confirm(
             f"Switch cluster {run.plan.cluster.name} from {effect.mode_from} to {effect.mode_to}? "
             "This is one-way, and EKS at once makes entries for the creator, managed node groups and Fargate."

@@ -1,0 +1,175 @@
+"""The cut-over: all gates, the cluster's name typed again, the switch to API mode, the wait, verification again.
+
+There is no way back from API mode. After a time-out the update is read, never sent again on its account.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from migrator.decide.aws_auth_owners import owners_of
+from migrator.decide.changes import as_before
+from migrator.decide.gates import (
+    GateFacts,
+    cut_over_gates,
+    end_state_changes,
+    last_rehearsal,
+    steps_left,
+    unknown_waivers,
+)
+from migrator.decide.next_action import Observed, Wish
+from migrator.decide.progress import CUT_OVER, SETTLED, Progress, progress_of, records_of
+from migrator.errors import Interrupted, MigratorError, Refused, WrongUse
+from migrator.model.decision import Acceptance
+from migrator.model.evidence import evidence_in
+from migrator.model.gate import Gate, all_pass
+from migrator.model.outcome import CutOverOutcome
+from migrator.model.plan import Plan
+from migrator.model.snapshot import Snapshot
+from migrator.model.step import EnableEntries, ProofClass, Step
+from migrator.run.begin_run import RunPorts, callers_in, chain_of, progress_in, refuse_blocked, refuse_other_cluster
+from migrator.run.drive import drive
+from migrator.run.one_run import EVIDENCE_FILE, OneRun
+from migrator.run.verify_access import VerifyOptions, current_verdicts, verify_access
+
+SWITCH = Step(f"{CUT_OVER}-switch", EnableEntries("API_AND_CONFIG_MAP", "API"))
+
+
+@dataclass(frozen=True, slots=True)
+class CutOverOptions:
+    """Waivers and policies from decisions.yaml. ``verify_first``: take fresh proofs before the gates are judged;
+    ``gates_only``: judge and show the gates, switch nothing.
+    """
+
+    waive_gates: Mapping[str, Acceptance] = field(default_factory=dict)
+    waive_verification: Mapping[str, Acceptance] = field(default_factory=dict)
+    proof_policy: Mapping[str, ProofClass] = field(default_factory=dict)
+    verify_first: bool = True
+    gates_only: bool = False
+
+
+DEFAULTS = CutOverOptions()
+
+
+def cut_over(plan: Plan, plan_digest: str, ports: RunPorts, options: CutOverOptions = DEFAULTS) -> CutOverOutcome:
+    """Judge the gates; when all pass and the name was typed again, switch and verify.
+
+    Exit code 0 switched (now or earlier) and verified, 4 a gate or the person refused, 6 switched and the
+    verification failed, 7 interrupted, else the error's. Raises ``Blocked``, ``Refused`` (another cluster, locked),
+    ``WrongUse`` for a waiver of no gate, before anything is done.
+    """
+    refuse_blocked(plan)
+    wrong = unknown_waivers(plan, options.waive_gates)
+    if wrong:
+        raise WrongUse("no-such-gate", f"There is no gate that can be waived named {', '.join(wrong)}.")
+    chain = chain_of(ports.reader)
+    with ports.store.lock(chain[-1]):
+        snapshot = ports.read_snapshot()
+        refuse_other_cluster(plan, snapshot)
+        records = records_of(ports.store.journal(), plan_digest)
+        switching = progress_of(_switch_plan(plan), records)
+        if snapshot.cluster.authentication_mode == "API" and switching.of(SWITCH.id).status in ("pending", *SETTLED):
+            return _verified(plan, ports, options, ())
+        progress = progress_in(ports.store.journal(), plan, plan_digest)
+        gates: tuple[Gate, ...] = ()
+        if snapshot.cluster.authentication_mode != "API":
+            gates = _gates(plan, plan_digest, ports, options, snapshot, progress, chain)
+            if not all_pass(gates) or options.gates_only:
+                return _refused(gates, snapshot, ports)
+            try:
+                ports.approver.type_again("the cluster's name", plan.cluster.name)
+            except Refused as refusal:
+                return replace(_refused(gates, snapshot, ports), error=refusal, exit_code=refusal.exit_code)
+        return _switch(plan, plan_digest, ports, options, gates, switching, progress.run or "", chain)
+
+
+def _switch_plan(plan: Plan) -> Plan:
+    """The switch as a plan of one step, so that the one brain decides about it too."""
+    return replace(plan, steps=(SWITCH,))
+
+
+def _gates(
+    plan: Plan,
+    plan_digest: str,
+    ports: RunPorts,
+    options: CutOverOptions,
+    snapshot: Snapshot,
+    progress: Progress,
+    chain: tuple[str, ...],
+) -> tuple[Gate, ...]:
+    mode, status = ports.mode.read()
+    before, surprises = as_before(snapshot, plan, progress, plan_digest)
+    changes = end_state_changes(plan, progress, snapshot, plan_digest, ports.basis_of(before))
+    how = _verify_options(options)
+    verdicts = (
+        verify_access(plan, ports, how).verdicts
+        if options.verify_first
+        else current_verdicts(plan, ports, snapshot, how)
+    )
+    facts = GateFacts(
+        now=ports.clock.now(),
+        mode=mode,
+        cluster_status=status,
+        left=steps_left(plan, progress),
+        changes=(*surprises, *changes),
+        verdicts=verdicts,
+        callers=callers_in(plan, chain),
+        rehearsed=last_rehearsal(evidence_in(ports.store.read(EVIDENCE_FILE) or b"")),
+        owners=owners_of(ports.config_maps.read()),
+        nodes_unhealthy=() if snapshot.nodes == () else None,
+        waivers=options.waive_gates,
+    )
+    return cut_over_gates(plan, facts)
+
+
+def _verify_options(options: CutOverOptions) -> VerifyOptions:
+    return VerifyOptions(waive_verification=options.waive_verification, proof_policy=options.proof_policy)
+
+
+def _refused(gates: tuple[Gate, ...], snapshot: Snapshot, ports: RunPorts) -> CutOverOutcome:
+    closed = ", ".join(f"{gate.number} ({gate.name}: {gate.state})" for gate in gates if not gate.passes)
+    error = Refused("gates-closed", "The cut-over is refused.", why=f"Closed gates: {closed}.") if closed else None
+    mode = snapshot.cluster.authentication_mode
+    return CutOverOutcome(gates, mode, error.exit_code if error else 0, None, error, ports.store.location)
+
+
+def _switch(
+    plan: Plan,
+    plan_digest: str,
+    ports: RunPorts,
+    options: CutOverOptions,
+    gates: tuple[Gate, ...],
+    switching: Progress,
+    run_id: str,
+    chain: tuple[str, ...],
+) -> CutOverOutcome:
+    run = OneRun(_switch_plan(plan), ports, Wish(plan_digest), switching, Observed(now=ports.clock.now()))
+    run.record(
+        None, "run-started", {"run": run_id, "command": CUT_OVER, "planDigest": plan_digest, "caller": chain[-1]}
+    )
+    for gate in gates:
+        if gate.waived_by is not None and gate.state != "pass":
+            run.record(None, "waived", {"gate": gate.name, "state": gate.state, "by": gate.waived_by})
+    try:
+        drive(run)
+        outcome = _verified(plan, ports, options, gates)
+    except MigratorError as error:
+        outcome = _stopped(gates, ports, error)
+    except KeyboardInterrupt:
+        stopped = Interrupted("interrupted", "Stopped on the way.", remedy="`migrate status` reads how far it came.")
+        outcome = _stopped(gates, ports, stopped)
+    run.record(None, "run-ended", {"exit": outcome.exit_code})
+    return outcome
+
+
+def _stopped(gates: tuple[Gate, ...], ports: RunPorts, error: MigratorError) -> CutOverOutcome:
+    try:
+        mode = ports.mode.read()[0]
+    except MigratorError:
+        return CutOverOutcome(gates, "unknown", error.exit_code, None, error, ports.store.location)
+    return CutOverOutcome(gates, mode, error.exit_code, None, error, ports.store.location)
+
+
+def _verified(plan: Plan, ports: RunPorts, options: CutOverOptions, gates: tuple[Gate, ...]) -> CutOverOutcome:
+    """In API mode: everybody is verified again, now that no row is asked any more."""
+    verification = verify_access(plan, ports, _verify_options(options))
+    return CutOverOutcome(gates, "API", verification.exit_code, verification, None, ports.store.location)

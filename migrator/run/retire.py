@@ -1,0 +1,75 @@
+"""Delete the inert aws-auth after the cut-over, with a backup: what nobody reads should not mislead anybody."""
+
+from migrator.decide.aws_auth_owners import owners_of
+from migrator.decide.progress import RETIRE, Progress
+from migrator.decide.retirement import next_retirement
+from migrator.errors import MigratorError, Refused, assert_never
+from migrator.model.canonical import pretty_bytes
+from migrator.model.outcome import RunOutcome
+from migrator.model.plan import Plan
+from migrator.run.begin_run import RunPorts, chain_of, progress_in, refuse_other_cluster
+
+STEP = f"{RETIRE}-delete"
+
+
+def retire(plan: Plan, plan_digest: str, ports: RunPorts) -> RunOutcome:
+    """Back up and delete kube-system/aws-auth. Exit code 0 gone, now or before.
+
+    Raises ``Refused``: ``not-cut-over`` while the ConfigMap may still be asked, another cluster, locked, not
+    confirmed. ``aws-auth-changed`` (1) when somebody wrote it in between.
+    """
+    chain = chain_of(ports.reader)
+    with ports.store.lock(chain[-1]):
+        snapshot = ports.read_snapshot()
+        refuse_other_cluster(plan, snapshot)
+        progress = progress_in(ports.store.journal(), plan, plan_digest)
+        found = ports.config_maps.read()
+        action = next_retirement(ports.mode.read()[0], found is not None, progress.of(STEP).status)
+        match action:
+            case "refuse":
+                raise Refused(
+                    "not-cut-over",
+                    "aws-auth is still asked: the cluster is not in API mode.",
+                    why=f"It is in {snapshot.cluster.authentication_mode} mode.",
+                    remedy="Run `migrate cutover PLAN` first.",
+                )
+            case "finished":
+                return _outcome(ports, progress, None)
+            case "adopt":
+                ports.store.append_record(STEP, "adopted", {"why": "it is gone"}, ports.clock.now())
+                return _outcome(ports, progress, None)
+            case "delete":
+                return _delete(plan_digest, ports, progress, dict(found or {}), chain[-1])
+            case _:
+                assert_never(action)
+
+
+def _delete(plan_digest: str, ports: RunPorts, progress: Progress, found: dict[str, object], caller: str) -> RunOutcome:
+    now = ports.clock.now()
+    owners = owners_of(found) or ()
+    again = f" It will come back: {'; '.join(owners)}." if owners else ""
+    ports.approver.confirm(f"Delete the ConfigMap kube-system/aws-auth, which is not asked any more?{again}")
+    name = f"backup/{RETIRE}-{now.strftime('%Y%m%dT%H%M%SZ')}.json"
+    ports.store.write(name, pretty_bytes(found))
+    start = {"run": progress.run or "", "command": RETIRE, "planDigest": plan_digest, "caller": caller}
+    ports.store.append_record(None, "run-started", start, now)
+    ports.store.append_record(None, "backed-up", {"files": [name]}, now)
+    metadata = found.get("metadata")
+    version = str(metadata.get("resourceVersion", "")) if isinstance(metadata, dict) else ""
+    ports.store.append_record(STEP, "intended", {"delete": "kube-system/aws-auth", "resourceVersion": version}, now)
+    error: MigratorError | None = None
+    try:
+        ports.config_maps.delete(resource_version=version)
+    except MigratorError as failed:
+        error = failed
+        ports.store.append_record(STEP, "refused", {"code": failed.code, "message": failed.message}, ports.clock.now())
+    else:
+        ports.store.append_record(STEP, "done", {"deleted": "kube-system/aws-auth"}, ports.clock.now())
+    outcome = _outcome(ports, progress, error)
+    ports.store.append_record(None, "run-ended", {"exit": outcome.exit_code}, ports.clock.now())
+    return outcome
+
+
+def _outcome(ports: RunPorts, progress: Progress, error: MigratorError | None) -> RunOutcome:
+    code = error.exit_code if error else 0
+    return RunOutcome(RETIRE, progress.run or "", code, 0 if error else 1, 1, error=error, state=ports.store.location)

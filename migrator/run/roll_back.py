@@ -1,0 +1,119 @@
+"""Back to what was there: delete what runs of the plan made, restore what they changed. Possible until the cut-over.
+
+Each deletion waits for a look at aws-auth: where a row no longer gives a principal what it had, its entry stays and
+the outcome says so. The mode step is one-way, and automatic entries of EKS's own stay.
+"""
+
+from dataclasses import dataclass
+
+from migrator.decide.next_action import Finished, Wish
+from migrator.decide.progress import ROLL_BACK, Progress, lanes_of, standing
+from migrator.errors import Interrupted, MigratorError, Refused
+from migrator.model.outcome import RunOutcome, StepOutcome
+from migrator.model.plan import Plan
+from migrator.model.step import EnableEntries, RemoveBridge
+from migrator.run.begin_run import (
+    RunPorts,
+    backed_up_data,
+    begun_run,
+    chain_of,
+    observed_at_start,
+    progress_in,
+    refuse_other_cluster,
+    row_check,
+)
+from migrator.run.drive import drive
+from migrator.run.one_run import OneRun
+
+
+@dataclass(frozen=True, slots=True)
+class RollBackOptions:
+    """``only``: these principals; bindings stay then. ``max_rate``: writes per second."""
+
+    only: tuple[str, ...] = ()
+    max_rate: float | None = None
+
+
+DEFAULTS = RollBackOptions()
+
+
+def roll_back(plan: Plan, plan_digest: str, ports: RunPorts, options: RollBackOptions = DEFAULTS) -> RunOutcome:
+    """Take back what runs of the plan did. Exit code 0 everything taken back, 4 something stays because taking it
+    back would lock somebody out, 5 somebody else changed an entry meanwhile, else the error's.
+
+    Raises ``Refused``: ``no-way-back`` after the cut-over, another cluster, locked.
+    """
+    chain = chain_of(ports.reader)
+    with ports.store.lock(chain[-1]):
+        snapshot = ports.read_snapshot()
+        refuse_other_cluster(plan, snapshot)
+        if snapshot.cluster.authentication_mode == "API":
+            raise Refused(
+                "no-way-back",
+                "The cluster is in API mode: there is no way back to aws-auth.",
+                why="EKS never asks the ConfigMap again.",
+                remedy="Entries can still be created and changed; the backup of aws-auth in the state says what "
+                "everybody had.",
+            )
+        progress = progress_in(ports.store.journal(), plan, plan_digest)
+        if not _standing(plan, progress):
+            return _outcome(plan, progress, ports, Finished(), None)
+        run_id = progress.run or begun_run(ports.store, plan_digest) or ""
+        check = row_check(plan, ports.config_maps, backed_up_data(ports.store, run_id), api_mode=False)
+        wish = Wish(plan_digest, frozenset(options.only) or None, back=True)
+        run = OneRun(
+            plan,
+            ports,
+            wish,
+            progress,
+            observed_at_start(plan, ports, snapshot, chain),
+            max_rate=options.max_rate,
+            row_gives_before=check,
+        )
+        run.record(
+            None, "run-started", {"run": run_id, "command": ROLL_BACK, "planDigest": plan_digest, "caller": chain[-1]}
+        )
+        return _go(run, ports)
+
+
+def _go(run: OneRun, ports: RunPorts) -> RunOutcome:
+    error: MigratorError | None = None
+    finished = Finished()
+    try:
+        finished = drive(run)
+    except MigratorError as stopped:
+        error = stopped
+    except KeyboardInterrupt:
+        error = Interrupted("interrupted", "Stopped on the way.", remedy="The same command goes on from here.")
+    outcome = _outcome(run.plan, run.progress, ports, finished, error)
+    run.record(None, "run-ended", {"exit": outcome.exit_code})
+    return outcome
+
+
+def _standing(plan: Plan, progress: Progress) -> list[str]:
+    """What is still to be taken back."""
+    return [
+        step.id
+        for lane in lanes_of(plan).values()
+        for step in standing(lane, progress.states)
+        if not isinstance(step.effect, EnableEntries | RemoveBridge)
+    ]
+
+
+def _outcome(
+    plan: Plan, progress: Progress, ports: RunPorts, finished: Finished, error: MigratorError | None
+) -> RunOutcome:
+    still = _standing(plan, progress)
+    undone = sum(state.status == "undone" for state in progress.states.values())
+    left = tuple(StepOutcome(s.id, s.effect.kind, s.principal_arn, why) for s, why in finished.left if s.id in still)
+    exit_code = error.exit_code if error else 4 if left else 0
+    return RunOutcome(
+        ROLL_BACK,
+        progress.run or "",
+        exit_code,
+        undone,
+        undone + len(still),
+        left,
+        error=error,
+        state=ports.store.location,
+    )

@@ -1,0 +1,147 @@
+"""Where a migration stands: the journal, and the cluster as it is read now. What is not known is said to be unknown."""
+
+from dataclasses import dataclass
+
+from migrator.decide.next_action import (
+    Action,
+    Adopt,
+    Do,
+    Finished,
+    Hold,
+    Look,
+    Observed,
+    Refuse,
+    Undo,
+    Wait,
+    Wish,
+    next_actions,
+    situation,
+)
+from migrator.decide.progress import CUT_OVER, SETTLED, Progress, lanes_of, records_of, refusal_of
+from migrator.errors import MigratorError, assert_never
+from migrator.model.journal import Journal
+from migrator.model.outcome import StatusOutcome, StepOutcome
+from migrator.model.plan import Plan
+from migrator.ports import AuthMode, Clock, StateStore
+from migrator.run.begin_run import progress_in
+
+
+@dataclass(frozen=True, slots=True)
+class StatusPorts:
+    """What a status needs; it writes nothing. ``mode`` is None where the cluster cannot be asked at all."""
+
+    store: StateStore
+    clock: Clock
+    mode: AuthMode | None
+
+
+def show_status(
+    cluster: str, ports: StatusPorts, plan: Plan | None = None, plan_digest: str | None = None
+) -> StatusOutcome:
+    """Status of a cluster, by its plan where there is one. Exit code 1 where something is unknown, else 0.
+
+    Raises ``Failed("journal-damaged")``.
+    """
+    unknown: list[str] = []
+    mode = status = None
+    if ports.mode is None:
+        unknown.append("the cluster was not asked")
+    else:
+        try:
+            mode, status = ports.mode.read()
+        except MigratorError as error:
+            unknown.append(f"mode and status of the cluster: {error.message}")
+    journal = ports.store.journal()
+    if plan is None or plan_digest is None:
+        unknown.append("there is no plan" if not journal else "which plan the journal belongs to")
+        last = next((r for r in reversed(journal) if r.event == "run-started"), None)
+        effect = last.effect if last else {}
+        return StatusOutcome(
+            cluster=cluster,
+            mode=mode,
+            cluster_status=status,
+            plan_digest=None,
+            run=effect.get("run"),
+            command=effect.get("command"),
+            done=0,
+            total=0,
+            next="make a plan",
+            unknown=tuple(unknown),
+            exit_code=1,
+            state=ports.store.location,
+        )
+    return _of_plan(plan, plan_digest, ports, journal, (mode, status), unknown)
+
+
+def _of_plan(
+    plan: Plan,
+    plan_digest: str,
+    ports: StatusPorts,
+    journal: Journal,
+    seen: tuple[str | None, str | None],
+    unknown: list[str],
+) -> StatusOutcome:
+    progress = progress_in(journal, plan, plan_digest)
+    at = situation(
+        plan, progress, Observed(now=ports.clock.now(), second_admin="not judged by a status"), Wish(plan_digest)
+    )
+    actions = next_actions(at)
+    begun = [s.id for s in plan.steps if progress.of(s.id).status in ("intended", "sent", "undoing")]
+    unknown += [f"whether step {step_id} came to its end: the next run looks" for step_id in begun]
+    finished = actions[0] if isinstance(actions[0], Finished) else Finished()
+    lanes = lanes_of(plan)
+    left = [(step, why) for step, why in finished.left] or [
+        (step, progress.of(step.id).status) for step in plan.steps if progress.of(step.id).status not in SETTLED
+    ]
+    return StatusOutcome(
+        cluster=plan.cluster.name,
+        mode=seen[0],
+        cluster_status=seen[1],
+        plan_digest=plan_digest,
+        run=progress.run,
+        command=_last_command(journal, plan_digest),
+        done=sum(progress.of(step.id).status in SETTLED for step in plan.steps),
+        total=len(plan.steps),
+        next=_next(plan, progress, actions, seen[0]),
+        left=tuple(StepOutcome(s.id, s.effect.kind, s.principal_arn, why) for s, why in left),
+        refused=tuple(
+            (key, str(state.effect.get("message", "")))
+            for key, lane in lanes.items()
+            if (state := refusal_of(lane, progress)) is not None
+        ),
+        outstanding=tuple(
+            (step.principal_arn or step.id, str(progress.of(step.id).effect.get("why", "")))
+            for step in plan.steps
+            if progress.of(step.id).status == "deferred"
+        ),
+        unknown=tuple(unknown),
+        exit_code=1 if unknown else 0,
+        state=ports.store.location,
+    )
+
+
+def _last_command(journal: Journal, plan_digest: str) -> str | None:
+    started = [r for r in records_of(journal, plan_digest) if r.event == "run-started"]
+    return str(started[-1].effect.get("command")) if started else None
+
+
+def _next(plan: Plan, progress: Progress, actions: tuple[Action, ...], mode: str | None) -> str:
+    """One line: what the next command would do."""
+    if plan.blocked:
+        return "decide the open findings"
+    if mode == "API":
+        return "verify, then retire aws-auth" if progress.of(f"{CUT_OVER}-switch").status in SETTLED else "verify"
+    action = actions[0]
+    match action:
+        case Finished(left=()):
+            return "cut over" if plan.target == "API" else "nothing: the plan's target is reached"
+        case Finished():
+            return "prove who is outstanding, then apply again"
+        case Do() | Adopt() | Undo() | Hold() | Wait():
+            return f"apply: {action.step.effect.kind} {action.step.principal_arn or ''}".rstrip()
+        case Look():
+            return f"apply: look at {action.subject} {action.name}".rstrip()
+        case Refuse():
+            return action.error.message
+        case _:
+            assert_never(action)
