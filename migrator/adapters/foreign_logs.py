@@ -1,4 +1,4 @@
-"""Loggers of the SDKs, kept above DEBUG: at DEBUG botocore writes out answers of AssumeRole, secret keys included."""
+"""Loggers of the SDKs, kept quiet: at DEBUG botocore writes out answers of AssumeRole, secret keys included."""
 
 import logging
 
@@ -6,8 +6,8 @@ _TALKATIVE = ("botocore", "boto3", "s3transfer", "urllib3", "kubernetes", "clien
 
 
 def mute_sdk_debug() -> None:
-    """No SDK logger writes DEBUG lines from here on, whatever the root logger is set to."""
+    """SDK loggers write warnings and errors only from here on, whatever the root logger is set to."""
     for name in _TALKATIVE:
         logger = logging.getLogger(name)
-        if logger.level < logging.INFO:
-            logger.setLevel(logging.INFO)
+        if logger.level < logging.WARNING:
+            logger.setLevel(logging.WARNING)

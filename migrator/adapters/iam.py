@@ -136,7 +136,7 @@ class IamPrincipals:
                 raise Failed(
                     "account-unreadable",
                     f"IAM of account {account[:24]} is not read: no reader role is named for it.",
-                    remedy="Name one that may iam:GetRole and iam:ListRoles there (--reader-role ACCOUNT=ARN).",
+                    remedy="Name one that may iam:GetRole and iam:ListRoles there (--reader-role ARN).",
                 )
             if account not in self._sessions:
                 role = RoleToAssume(reader) if isinstance(reader, str) else reader

@@ -25,7 +25,7 @@ class KubeconfigLogin:
         return "KubeconfigLogin(hidden)"
 
     def header(self, *, fresh: bool = False) -> str | None:
-        """``Bearer …``; None where a client certificate is the login."""
+        """``Bearer …``; None for a kubeconfig without a login."""
         for name in ("BearerToken", "authorization"):  # the key's name differs between versions of the package
             value = self._configuration.get_api_key_with_prefix(name)
             if value:
@@ -37,7 +37,7 @@ class KubeconfigLogin:
 def open_kubeconfig(cluster: Endpoint, *, file: str | None = None, context: str | None = None) -> KubernetesClient:
     """A client as the kubeconfig says. ``cluster`` is the endpoint in DescribeCluster, whose access facts are kept.
 
-    Raises ``kubeconfig-unreadable``, ``kubeconfig-other-cluster``.
+    Raises ``kubeconfig-unreadable``, ``kubeconfig-other-cluster``, ``kubeconfig-client-certificate``.
     """
     from kubernetes import config
     from kubernetes.client import Configuration
@@ -61,6 +61,14 @@ def open_kubeconfig(cluster: Endpoint, *, file: str | None = None, context: str 
             f"The kubeconfig's server {foreign(server)} is not cluster {cluster.cluster_name}.",
             why="Neither its address nor its certificate authority is the one that DescribeCluster tells.",
             remedy="Choose the right --context, or leave --kubeconfig away.",
+        )
+    if configuration.cert_file:
+        # a certificate would log in every request on the wire, those of other principals' reviews included
+        raise Refused(
+            "kubeconfig-client-certificate",
+            "The kubeconfig logs in with a client certificate.",
+            why="On EKS, logins are IAM principals; with a certificate nobody else's access could be proven.",
+            remedy="Leave --kubeconfig away, or name a context with a token or an exec plugin.",
         )
     if cluster.proxy_url:
         configuration.proxy, configuration.no_proxy = cluster.proxy_url, ""

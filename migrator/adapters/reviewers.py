@@ -108,7 +108,7 @@ class RealReviewers:
             caller = principal_of(str(self._session.caller_identity()["Arn"]))
             raise _cannot(
                 arn,
-                f"{error.message}; {self._trust_of(parsed)}.",
+                f"{error.message.rstrip('.')}; {self._trust_of(parsed)}.",
                 f"Let its trust policy name {caller} (and allow that caller sts:AssumeRole), or name a profile: "
                 f"--as {arn}=PROFILE.",
             ) from error
