@@ -3,13 +3,17 @@
 A log group ``/aws/eks/NAME/cluster`` exists for every cluster that has a log type switched on.
 """
 
-from collections.abc import Mapping
+import threading
+import uuid
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
 from migrator.lab.aws_call import Call, Handler, make_token, read_token
 from migrator.lab.aws_errors import AwsError
 from migrator.lab.filter_pattern import compile_pattern
+from migrator.lab.insights import Query
 from migrator.lab.lab_cluster import LabCluster
 from migrator.lab.log_store import LogLine
 
@@ -102,8 +106,84 @@ def _show(line: LogLine) -> dict[str, Any]:
     }
 
 
+@dataclass(slots=True)
+class RunningQuery:
+    """An Insights query. It runs beside the world, which must not wait for a search through millions of lines."""
+
+    status: str = "Running"
+    rows: list[list[tuple[str, str]]] = field(default_factory=list)
+    scanned: int = 0
+    account: str = ""
+
+    def run(self, query: Query, lines: Iterable[LogLine]) -> None:
+        """Run to the end; what goes wrong is the query's status."""
+        try:
+            self.rows = query.run(self._counted(lines))
+            self.status = "Complete" if self.status == "Running" else self.status
+        except Exception:  # a thread has nobody to raise to
+            self.status = "Failed"
+            raise
+
+    def _counted(self, lines: Iterable[LogLine]) -> Iterator[LogLine]:
+        for line in lines:
+            self.scanned += 1
+            yield line
+
+
+def start_query(call: Call) -> Mapping[str, Any]:
+    """StartQuery over one log group; times are seconds since 1970."""
+    params = call.params
+    names = [
+        *([params["logGroupName"]] if params.get("logGroupName") else []),
+        *(params.get("logGroupNames") or []),
+        *(params.get("logGroupIdentifiers") or []),
+    ]
+    if len(names) != 1:
+        raise AwsError("InvalidParameterException", "The lab queries one log group at a time.")
+    cluster = find_group(call, names[0])
+    start, end = int(call.need("startTime")), int(call.need("endTime"))
+    if start > end:
+        raise AwsError("InvalidParameterException", "startTime must not be after endTime")
+    query = Query(str(call.need("queryString")), params.get("limit"))
+    running = RunningQuery(account=call.caller.account)
+    query_id = str(uuid.uuid4())
+    call.world.queries[query_id] = running
+    lines = cluster.logs.between(start * 1000, end * 1000 + 999)
+    threading.Thread(target=running.run, args=(query, lines), name="lab-insights", daemon=True).start()
+    return {"queryId": query_id}
+
+
+def _query(call: Call) -> RunningQuery:
+    found = call.world.queries.get(str(call.need("queryId")))
+    if not isinstance(found, RunningQuery) or found.account != call.caller.account:
+        raise AwsError("ResourceNotFoundException", "The query could not be found.")
+    return found
+
+
+def get_query_results(call: Call) -> Mapping[str, Any]:
+    """GetQueryResults: rows once the query is complete."""
+    query = _query(call)
+    rows = query.rows if query.status == "Complete" else []
+    return {
+        "queryLanguage": "CWLI",
+        "status": query.status,
+        "results": [[{"field": name, "value": value} for name, value in row] for row in rows],
+        "statistics": {"recordsMatched": float(len(rows)), "recordsScanned": float(query.scanned), "bytesScanned": 0.0},
+    }
+
+
+def stop_query(call: Call) -> Mapping[str, Any]:
+    """StopQuery: its results are thrown away."""
+    query = _query(call)
+    query.status = "Cancelled"
+    return {"success": True}
+
+
 OPERATIONS: Mapping[str, Handler] = {
     "DescribeLogGroups": describe_log_groups,
     "DescribeLogStreams": describe_log_streams,
     "FilterLogEvents": filter_log_events,
+    "StartQuery": start_query,
+    "GetQueryResults": get_query_results,
+    "StopQuery": stop_query,
 }

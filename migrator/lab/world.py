@@ -65,6 +65,7 @@ class World:
     effects: EffectLog = field(init=False)
     credentials: dict[str, Credential] = field(default_factory=dict)
     endpoint: str | None = None  # URL of the AWS side once it is served: tokens are presigned for it
+    queries: dict[str, Any] = field(default_factory=dict)  # CloudWatch Logs Insights queries by id
     sequence: int = 0
     # Opens a cluster's HTTPS endpoint, given by whoever serves the Kubernetes side: (URL, CA certificate in PEM).
     open_endpoint: Callable[[LabCluster], tuple[str, bytes]] | None = None
