@@ -36,12 +36,16 @@ class TerminalEvents:
     quiet: bool = False
     color: bool = False
     _bar: bool = field(default=False, repr=False)
+    _last: str = field(default="", repr=False)
 
     def say(self, kind: Literal["info", "step", "done", "warn"], message: str) -> None:
-        """One line about what happens. ``--quiet`` leaves warnings; the log file has everything."""
+        """One line about what happens. ``--quiet`` leaves warnings; the log file has everything. What was just said
+        (waiting, mostly) is not said again.
+        """
         _TALK.log(logging.WARNING if kind == "warn" else logging.INFO, "%s", message)
-        if self.quiet and kind != "warn":
+        if (self.quiet and kind != "warn") or message == self._last:
             return
+        self._last = message
         self._end_bar()
         text = _MARKS[kind] + terminal(message)
         style = _STYLES[kind]

@@ -1,8 +1,10 @@
 """How a run ended: what is done, what is not and why."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from rich.console import Group, RenderableType
+from rich.padding import Padding
 from rich.text import Text
 
 from migrator.model.outcome import RunOutcome
@@ -21,19 +23,34 @@ def outcome_text(plan: Plan, outcome: RunOutcome, *, width: int = MAX_WIDTH, col
             f" on {plan.cluster.name} (run {outcome.run})" if outcome.run else f" on {plan.cluster.name}",
         )
     ]
+    waiting = {who for who, _ in outcome.outstanding}
+    left = [(each.principal_arn or each.kind, each.why) for each in outcome.left if each.principal_arn not in waiting]
     sections = (
         ("Given up, as they were before", "red", outcome.refused),
         ("Waiting for proof", "yellow", outcome.outstanding),
-        ("Left", "yellow", [(step.principal_arn or step.kind, step.why) for step in outcome.left]),
+        ("Left", "yellow", tuple(left)),
     )
     for title, tone, items in sections:
         if items:
             parts.append(Text(f"{title}:", style=tone))
-            lines = [Text.assemble("  ", foreign(short_arn(who, plan)), ": ", foreign(why)) for who, why in items]
-            parts.append(stack(lines))
+            parts.append(Padding(_by_reason(plan, items), (0, 0, 0, 2)))
     if outcome.state:
         parts.append(foreign(f"Journal and backup: {outcome.state}", "dim"))
     return text_of(Group(*parts), width=width, color=color)
+
+
+def _by_reason(plan: Plan, items: Sequence[tuple[str, str]]) -> RenderableType:
+    """Each reason once, with everybody whom it concerns under it."""
+    reasons: dict[str, list[str]] = {}
+    for who, why in items:
+        names = reasons.setdefault(why, [])
+        if who not in names:
+            names.append(who)
+    lines: list[RenderableType] = []
+    for why, names in reasons.items():
+        lines.append(foreign(f"{why}:"))
+        lines.append(Padding(stack([foreign(short_arn(name, plan), "bold") for name in names]), (0, 0, 0, 2)))
+    return Group(*lines)
 
 
 def outcome_document(outcome: RunOutcome) -> dict[str, Any]:

@@ -44,7 +44,7 @@ def plan_table(
 ) -> str:
     """The whole plan as text. ``lines`` maps a row (``mapRoles[3]``) to its line inside the section."""
     known = {**lines_of_findings(plan), **(lines or {})}
-    parts = [header(plan), Text(""), _principals(plan, known), Text("")]
+    parts = [header(plan), Text(""), _principals(plan, known)]
     if plan.findings:
         parts += [findings_list(plan, plan.findings), Text("")]
     parts += [_steps(plan), _summary(plan)]
@@ -61,7 +61,7 @@ def header(plan: Plan) -> RenderableType:
 
 def _principals(plan: Plan, lines: Mapping[str, int]) -> RenderableType:
     if not plan.principals:
-        return Text("No principal has access through aws-auth or an access entry: nothing to migrate.")
+        return Text("No principal has access through aws-auth or an access entry: nothing to migrate.\n")
     outer = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_edge=False, header_style="bold", expand=True)
     outer.add_column("ACTION", width=8, no_wrap=True)
     shared = f"PRINCIPAL (without arn:{plan.cluster.partition}:iam::) and its rows"
@@ -124,19 +124,33 @@ def _access(principal: PlannedPrincipal) -> list[Text]:
 
 
 def findings_list(plan: Plan, findings: Sequence[Finding]) -> RenderableType:
-    """Findings, the blocking ones first: severity, code, place and principal; then what and what to do."""
-    ordered = sorted(findings, key=lambda finding: _SEVERITIES.index(finding.severity))
+    """Findings, the blocking ones first, those of one code together; a remedy that all share is said once."""
+    groups: dict[tuple[str, str], list[Finding]] = {}
+    for finding in sorted(findings, key=lambda finding: _SEVERITIES.index(finding.severity)):
+        groups.setdefault((finding.severity, finding.code), []).append(finding)
     blocks: list[RenderableType] = [Text("FINDINGS", style="bold")]
-    for finding in ordered:
-        head = Text.assemble((f"{finding.severity:<5} ", SEVERITY_STYLE[finding.severity]), (finding.code, "bold"))
-        if finding.source is not None:
-            line = {} if finding.line is None else {finding.source: finding.line}
-            head.append_text(foreign("  " + place(finding.source, line)))
-        body = [foreign(finding.message), Text.assemble(("do: ", "bold"), foreign(finding.remedy))]
-        if finding.principal_arn is not None:
-            body.insert(0, foreign(short_arn(finding.principal_arn, plan), "dim"))
-        blocks += [head, Padding(Group(*body), (0, 0, 0, 6))]
+    for (severity, code), members in groups.items():
+        blocks.append(Text.assemble((f"{severity:<5} ", SEVERITY_STYLE[severity]), foreign(code, "bold")))
+        shared = len({finding.remedy for finding in members}) == 1
+        for finding in members:
+            blocks.append(Padding(_finding(plan, finding, remedy=not shared), (0, 0, 0, 6)))
+        if shared:
+            blocks.append(Padding(_remedy(members[0]), (0, 0, 0, 6)))
     return Group(*blocks)
+
+
+def _finding(plan: Plan, finding: Finding, *, remedy: bool) -> RenderableType:
+    where = []
+    if finding.source is not None:
+        where.append(place(finding.source, {} if finding.line is None else {finding.source: finding.line}))
+    if finding.principal_arn is not None:
+        where.append(short_arn(finding.principal_arn, plan))
+    lines = [foreign("  ".join(where), "dim")] if where else []
+    return stack([*lines, foreign(finding.message), *([_remedy(finding)] if remedy else [])])
+
+
+def _remedy(finding: Finding) -> Text:
+    return Text.assemble(("do: ", "bold"), foreign(finding.remedy))
 
 
 def _steps(plan: Plan) -> Text:
