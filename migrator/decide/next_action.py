@@ -454,7 +454,7 @@ def _give_up(at: Situation, lane: Lane) -> Action:
 
 def _back(at: Situation, lane: Lane) -> Action:
     """Take back what a lane did; bindings only when no entry of ours is left that may need them."""
-    if at.wish.only is not None and lane[0].principal_arn not in {None, *at.wish.only}:
+    if at.wish.only is not None and lane[0].principal_arn not in at.wish.only:
         return Finished()
     steps = [s for s in standing(lane, at.progress.states) if not isinstance(s.effect, EnableEntries | RemoveBridge)]
     held = [step for step in steps if at.progress.of(step.id).held]

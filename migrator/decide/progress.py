@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeAlias
 from migrator.errors import assert_never
 from migrator.model.journal import Event, Journal, Record
 from migrator.model.plan import Plan
-from migrator.model.step import AwaitEntry, Prove, Step
+from migrator.model.step import AwaitEntry, CreateBridge, CreateEntry, Prove, RemoveBridge, Step, UpdateEntry
 
 Status: TypeAlias = Literal[
     "pending", "intended", "sent", "done", "adopted", "deferred", "refused", "undoing", "undone"
@@ -56,11 +56,6 @@ class Progress:
     def of(self, step_id: str) -> StepState:
         """The state of a step; ``pending`` for one that nothing was recorded of."""
         return self.states.get(step_id, PENDING)
-
-    @property
-    def untouched(self) -> bool:
-        """True when nothing that a run did is still standing: a fresh run id may be chosen."""
-        return all(state.status in ("pending", "undone", "refused", "deferred") for state in self.states.values())
 
 
 def lanes_of(plan: Plan) -> dict[str, Lane]:
@@ -156,7 +151,39 @@ def _started(progress: Progress, lanes: Mapping[str, Lane], record: Record) -> P
                 states[step_id] = replace(state, status="pending")
             elif state.status in ("refused", "undone") and not going_back:
                 states[step_id] = replace(state, status="pending", attempts=state.attempts + 1)
+    for step_id in _bridges_needed_again(lanes, states):
+        states[step_id] = replace(states[step_id], status="pending", attempts=states[step_id].attempts + 1)
     return Progress(run=run, command=command, states=states, waived=progress.waived)
+
+
+def _bridges_needed_again(lanes: Mapping[str, Lane], states: Mapping[str, StepState]) -> tuple[str, ...]:
+    """Steps of bridges that were taken down although somebody, tried again now, will still cross them."""
+    crossing = {
+        group
+        for lane in lanes.values()
+        for step in lane
+        if isinstance(step.effect, CreateEntry | UpdateEntry) and states.get(step.id, PENDING).status not in SETTLED
+        for group in step.effect.entry.kubernetes_groups
+    }
+    return tuple(
+        step.id
+        for lane in lanes.values()
+        for step in lane
+        if isinstance(step.effect, CreateBridge | RemoveBridge)
+        and step.effect.group in crossing
+        and _removed(lanes, states, step.effect.group)
+        and step.id in states
+    )
+
+
+def _removed(lanes: Mapping[str, Lane], states: Mapping[str, StepState], group: str) -> bool:
+    return any(
+        isinstance(step.effect, RemoveBridge)
+        and step.effect.group == group
+        and states.get(step.id, PENDING).status in SETTLED
+        for lane in lanes.values()
+        for step in lane
+    )
 
 
 def _own_again(states: Mapping[str, StepState], command: str) -> dict[str, StepState]:

@@ -8,7 +8,7 @@ from typing import Any
 from migrator.decide.changes import as_before, describe_changes
 from migrator.decide.entry_states import PLAN_TAG, RUN_TAG
 from migrator.decide.next_action import Observed
-from migrator.decide.progress import Progress, lanes_of, progress_of, records_of
+from migrator.decide.progress import Progress, lanes_of, progress_of, records_of, standing
 from migrator.errors import Blocked, Changed, MigratorError, Refused
 from migrator.model.canonical import pretty_bytes
 from migrator.model.journal import Journal
@@ -100,11 +100,13 @@ def progress_in(journal: Journal, plan: Plan, plan_digest: str) -> Progress:
     return progress_of(plan, records_of(journal, plan_digest))
 
 
-def run_id_for(progress: Progress, snapshot: Snapshot, plan_digest: str, entropy: Entropy, *, begun: str | None) -> str:
+def run_id_for(
+    plan: Plan, progress: Progress, snapshot: Snapshot, plan_digest: str, entropy: Entropy, *, begun: str | None
+) -> str:
     """The id to go on with: the journal's while anything of it stands, else that on entries or bindings which an
     earlier run of this plan left (from another folder, or with a lost journal), else a fresh one.
     """
-    if progress.run and not progress.untouched:
+    if progress.run and any(standing(lane, progress.states) for lane in lanes_of(plan).values()):
         return progress.run
     if begun and not progress.states:
         return begun

@@ -107,12 +107,12 @@ def _outcome(
     undone = sum(state.status == "undone" for state in progress.states.values())
     left = tuple(StepOutcome(s.id, s.effect.kind, s.principal_arn, why) for s, why in finished.left if s.id in still)
     exit_code = error.exit_code if error else 4 if left else 0
-    return RunOutcome(
+    return RunOutcome(  # what was not asked for is no part of it
         ROLL_BACK,
         progress.run or "",
         exit_code,
         undone,
-        undone + len(still),
+        undone + len(left),
         left,
         error=error,
         state=ports.store.location,

@@ -44,6 +44,7 @@ class Cluster:
     bindings: dict[tuple[str | None, str], Raw] = field(default_factory=dict)
     data: dict[str, str] | None = field(default_factory=lambda: {"mapRoles": "- rolearn: x\n"})
     resource_version: int = 1
+    managers: list[str] = field(default_factory=lambda: ["eks"])
     unassumable: set[str] = field(default_factory=set)
     invalid: set[str] = field(default_factory=set)
     dead: set[str] = field(default_factory=set)  # entries that the authenticator never matches
@@ -306,7 +307,11 @@ class MemoryConfigMaps:
         if self.cluster.data is None:
             return None
         return {
-            "metadata": {"name": "aws-auth", "resourceVersion": str(self.cluster.resource_version)},
+            "metadata": {
+                "name": "aws-auth",
+                "resourceVersion": str(self.cluster.resource_version),
+                "managedFields": [{"manager": manager} for manager in self.cluster.managers],
+            },
             "data": dict(self.cluster.data),
         }
 

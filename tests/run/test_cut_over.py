@@ -1,0 +1,192 @@
+"""The cut-over: gates, the typed name, the switch, and verification after it."""
+
+from dataclasses import replace
+
+import pytest
+
+from migrator.errors import Blocked, WrongUse
+from migrator.model.decision import Acceptance
+from migrator.model.finding import Finding
+from migrator.model.plan import Plan
+from migrator.run.apply_plan import apply_plan
+from migrator.run.cut_over import CutOverOptions, cut_over
+from tests.support.memory_ports import Crash
+from tests.support.memory_runs import DEVS, DIGEST, NODES, World, company
+
+WAIVED = {
+    "rehearsal": Acceptance("Jo", "a test cluster"),
+    "nodes": Acceptance("Jo", "looked at by hand"),
+}
+OPTIONS = CutOverOptions(waive_gates=WAIVED, waive_verification={NODES: Acceptance("Jo", "seen in the logs")})
+
+
+def applied() -> tuple[World, Plan]:
+    cluster, plan = company()
+    world = World(cluster)
+    world.approver.typed = "prod"
+    assert apply_plan(plan, DIGEST, world.ports()).exit_code == 0
+    cluster.effects.clear()
+    return world, plan
+
+
+def states(world: World, plan: Plan, options: CutOverOptions = OPTIONS) -> dict[str, str]:
+    outcome = cut_over(plan, DIGEST, world.ports(), options)
+    assert world.cluster.mode == "API_AND_CONFIG_MAP"
+    assert outcome.exit_code == 4
+    return {gate.name: gate.state for gate in outcome.gates if not gate.passes}
+
+
+def test_with_all_gates_open_and_the_name_typed_the_cluster_is_switched_and_verified() -> None:
+    world, plan = applied()
+    outcome = cut_over(plan, DIGEST, world.ports(), OPTIONS)
+    assert outcome.exit_code == 0, outcome
+    assert world.cluster.mode == "API"
+    assert world.cluster.effects == ["switch API"]
+    assert outcome.verification is not None
+    assert outcome.verification.verdict == "ok"
+    assert all(e.attribution == "api-mode" for e in outcome.verification.evidence)
+
+
+def test_a_waiver_is_journaled_with_its_name() -> None:
+    world, plan = applied()
+    cut_over(plan, DIGEST, world.ports(), OPTIONS)
+    waived = [record.effect for record in world.store.journal() if record.event == "waived"]
+    assert {effect["gate"] for effect in waived} == {"rehearsal", "nodes"}
+    assert all("Jo" in effect["by"] for effect in waived)
+
+
+def test_unknown_is_a_fail() -> None:
+    world, plan = applied()
+    closed = states(world, plan, replace(OPTIONS, waive_gates={}))
+    assert closed == {"rehearsal": "unknown", "nodes": "unknown"}
+
+
+def test_the_name_must_be_typed_again() -> None:
+    world, plan = applied()
+    world.approver.typed = "staging"
+    outcome = cut_over(plan, DIGEST, world.ports(), OPTIONS)
+    assert (outcome.exit_code, world.cluster.effects) == (4, [])
+
+
+def test_a_step_that_is_not_done_closes_the_gate() -> None:
+    cluster, plan = company()
+    cluster.invalid.add(DEVS)
+    world = World(cluster)
+    apply_plan(plan, DIGEST, world.ports())
+    assert "end-state" in states(world, plan)
+
+
+def test_an_entry_changed_since_closes_the_gate() -> None:
+    world, plan = applied()
+    entry = world.cluster.entries[DEVS]
+    world.cluster.entries[DEVS] = replace(entry, kubernetes_groups=())
+    assert {"end-state", "proofs"} <= states(world, plan).keys()
+
+
+def test_a_row_changed_since_closes_the_gate() -> None:
+    world, plan = applied()
+    world.cluster.data = {"mapRoles": "- rolearn: z\n"}
+    assert "end-state" in states(world, plan)
+
+
+def test_a_dead_entry_that_the_row_covers_for_is_not_proven() -> None:
+    """Every probe passes, by the row: only attribution shows that API mode would lock the principal out."""
+    world, plan = applied()
+    world.store.files.pop("evidence.jsonl")
+    assert "proofs" in states(world, plan)  # developers: right name and groups, attributable to nothing
+
+
+def test_a_principal_without_proof_closes_the_gate() -> None:
+    world, plan = applied()
+    closed = states(world, plan, replace(OPTIONS, waive_verification={}))
+    assert "proofs" in closed
+
+
+def test_one_proven_admin_is_not_two() -> None:
+    world, plan = applied()
+    world.cluster.unassumable |= set(world.cluster.entries)
+    world.store.files.pop("evidence.jsonl")
+    assert "second-admin" in states(world, plan)
+
+
+def test_an_update_that_runs_closes_the_gate_and_cannot_be_waived() -> None:
+    world, plan = applied()
+    world.cluster.status = "UPDATING"
+    assert "no-update-running" in states(world, plan)
+    with pytest.raises(WrongUse):
+        cut_over(plan, DIGEST, world.ports(), replace(OPTIONS, waive_gates={"mode": Acceptance("Jo", "x")}))
+
+
+def test_infrastructure_code_that_owns_aws_auth_closes_the_gate() -> None:
+    world, plan = applied()
+    world.cluster.managers = ["Terraform"]
+    assert states(world, plan).keys() == {"code"}
+
+
+def test_a_cluster_in_config_map_mode_is_refused() -> None:
+    cluster, plan = company()
+    world = World(cluster)
+    world.approver.typed = "prod"
+    outcome = cut_over(plan, DIGEST, world.ports(), OPTIONS)
+    assert outcome.exit_code == 4
+    assert {"mode", "end-state"} <= {gate.name for gate in outcome.gates if not gate.passes}
+
+
+def test_a_plan_that_ends_dual_is_not_cut_over() -> None:
+    world, plan = applied()
+    assert "plan" in states(world, replace(plan, target="API_AND_CONFIG_MAP"))
+
+
+def test_a_blocked_plan_is_refused() -> None:
+    world, plan = applied()
+    with pytest.raises(Blocked):
+        cut_over(replace(plan, findings=(Finding("x", "block", "m", "r", "https://x"),)), DIGEST, world.ports())
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_crash_at_the_switch_is_settled_by_looking(when: str) -> None:
+    world, plan = applied()
+    world.cluster.crash_at = (1, when)
+    with pytest.raises(Crash):
+        cut_over(plan, DIGEST, world.ports(), OPTIONS)
+    world.cluster.crash_at = None
+    outcome = cut_over(plan, DIGEST, world.ports(), OPTIONS)
+    assert outcome.exit_code == 0, outcome
+    assert world.cluster.effects == ["switch API"]
+
+
+def test_a_failed_switch_is_told_and_may_be_tried_again() -> None:
+    world, plan = applied()
+    world.cluster.update_ends = "Failed"
+    outcome = cut_over(plan, DIGEST, world.ports(), OPTIONS)
+    assert outcome.error is not None
+    assert (outcome.exit_code, outcome.error.code, outcome.mode) == (1, "update-failed", "API_AND_CONFIG_MAP")
+    world.cluster.update_ends = "Successful"
+    assert cut_over(plan, DIGEST, world.ports(), OPTIONS).exit_code == 0
+
+
+def test_a_second_cut_over_only_verifies() -> None:
+    world, plan = applied()
+    cut_over(plan, DIGEST, world.ports(), OPTIONS)
+    outcome = cut_over(plan, DIGEST, world.ports(), OPTIONS)
+    assert (outcome.exit_code, world.cluster.effects) == (0, ["switch API"])
+
+
+def test_whoever_lost_access_by_the_switch_is_exit_6() -> None:
+    world, plan = applied()
+
+    def kill(effect: str) -> None:
+        if effect == "switch API":
+            world.cluster.dead.add(DEVS)
+
+    world.cluster.watch = kill
+    outcome = cut_over(plan, DIGEST, world.ports(), OPTIONS)
+    assert outcome.exit_code == 6
+    assert outcome.verification is not None
+    assert outcome.verification.verdict == "failed"
+
+
+def test_an_expired_waiver_waives_nothing() -> None:
+    world, plan = applied()
+    old = {name: replace(waiver, until="2026-11-01") for name, waiver in WAIVED.items()}
+    assert states(world, plan, replace(OPTIONS, waive_gates=old)).keys() == {"rehearsal", "nodes"}

@@ -1,0 +1,125 @@
+"""Rolling back: what was there is there again, after any prefix of apply, and nobody is locked out on the way."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from migrator.errors import Refused
+from migrator.run.apply_plan import apply_plan
+from migrator.run.roll_back import RollBackOptions, roll_back
+from tests.run.test_apply_plan import EFFECTS, oracle
+from tests.support.memory_ports import OPERATOR, Crash
+from tests.support.memory_runs import ALICE, CREATOR, DEVS, DIGEST, World, company
+
+
+def left(world: World) -> dict[str, object]:
+    """Entries, bindings and aws-auth: what a roll-back gives back. The mode step is one-way."""
+    described = json.loads(world.cluster.describe())
+    described.pop("mode")
+    described["entries"].pop(CREATOR, None)  # EKS's own entries stay
+    return dict(described)
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("k", range(1, EFFECTS + 1))
+def test_roll_back_after_any_prefix_of_apply_equals_the_cluster_before(k: int, when: str) -> None:
+    cluster, plan = company()
+    world = World(cluster)
+    before = left(world)
+    cluster.crash_at = (k, when)
+    oracle(cluster)
+    with pytest.raises(Crash):
+        apply_plan(plan, DIGEST, world.ports())
+    cluster.crash_at = None
+    outcome = roll_back(plan, DIGEST, world.ports())
+    assert outcome.exit_code == 0, outcome
+    assert left(world) == before
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("k", range(1, 7))
+def test_roll_back_goes_on_after_a_crash(k: int, when: str) -> None:
+    cluster, plan = company()
+    world = World(cluster)
+    before = left(world)
+    oracle(cluster)
+    apply_plan(plan, DIGEST, world.ports())
+    cluster.crash_at = (len(cluster.effects) + k, when)
+    try:
+        roll_back(plan, DIGEST, world.ports())
+    except Crash:
+        cluster.crash_at = None
+        assert roll_back(plan, DIGEST, world.ports()).exit_code == 0
+    assert left(world) == before
+    deleted = [effect for effect in cluster.effects if effect.startswith("delete")]
+    assert len(deleted) == len(set(deleted)) == 4
+
+
+def test_apply_after_a_roll_back_starts_anew_with_another_run_id() -> None:
+    cluster, plan = company()
+    world = World(cluster)
+    first = apply_plan(plan, DIGEST, world.ports())
+    roll_back(plan, DIGEST, world.ports())
+    again = apply_plan(plan, DIGEST, world.ports())
+    assert again.exit_code == 0, again
+    assert again.run != first.run
+    assert {ALICE, OPERATOR, DEVS} <= set(cluster.entries)
+    assert cluster.bindings == {}
+
+
+def test_whoever_is_applied_again_alone_crosses_a_bridge_again() -> None:
+    cluster, plan = company()
+    world = World(cluster)
+    oracle(cluster)
+    apply_plan(plan, DIGEST, world.ports())
+    roll_back(plan, DIGEST, world.ports(), RollBackOptions(only=(ALICE,)))
+    cluster.effects.clear()
+    assert apply_plan(plan, DIGEST, world.ports()).exit_code == 0
+    assert [e.split()[0] for e in cluster.effects] == ["bind", "create", "associate", "update", "update", "unbind"]
+
+
+def test_an_entry_stays_where_the_row_no_longer_answers() -> None:
+    cluster, plan = company()
+    world = World(cluster)
+    apply_plan(plan, DIGEST, world.ports())
+    cluster.data = {"mapRoles": "[]"}
+    outcome = roll_back(plan, DIGEST, world.ports())
+    assert outcome.exit_code == 4
+    assert {ALICE, OPERATOR, DEVS} <= set(cluster.entries)
+    assert all("lock" in step.why or "still there" in step.why for step in outcome.left)
+
+
+def test_only_takes_back_the_principals_that_were_asked_for() -> None:
+    cluster, plan = company()
+    world = World(cluster)
+    apply_plan(plan, DIGEST, world.ports())
+    assert roll_back(plan, DIGEST, world.ports(), RollBackOptions(only=(DEVS,))).exit_code == 0
+    assert DEVS not in cluster.entries
+    assert ALICE in cluster.entries
+
+
+def test_somebody_elses_change_of_an_entry_is_not_overwritten() -> None:
+    cluster, plan = company()
+    world = World(cluster)
+    apply_plan(plan, DIGEST, world.ports())
+    cluster.entries[DEVS] = replace(cluster.entries[DEVS], kubernetes_groups=("others",))
+    outcome = roll_back(plan, DIGEST, world.ports())
+    assert outcome.exit_code == 5
+    assert cluster.entries[DEVS].kubernetes_groups == ("others",)
+
+
+def test_there_is_no_way_back_from_api_mode() -> None:
+    cluster, plan = company()
+    world = World(cluster)
+    apply_plan(plan, DIGEST, world.ports())
+    cluster.mode = "API"
+    with pytest.raises(Refused) as refused:
+        roll_back(plan, DIGEST, world.ports())
+    assert refused.value.code == "no-way-back"
+
+
+def test_nothing_to_take_back_is_done() -> None:
+    cluster, plan = company()
+    outcome = roll_back(plan, DIGEST, World(cluster).ports())
+    assert (outcome.exit_code, outcome.done) == (0, 0)
