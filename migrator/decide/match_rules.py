@@ -13,15 +13,27 @@ _Names = frozenset[str] | None  # None: every name, also the empty one of list a
 
 
 class RuleSet:
-    """The rules of one role or access policy. Compared by identity: one object per role and index."""
+    """The rules of one role or access policy, in their order; equal to another with the same rules."""
 
-    __slots__ = ("_boxes", "_resources", "_urls", "rules")
+    __slots__ = ("_boxes", "_hash", "_resources", "_urls", "rules")
 
     def __init__(self, rules: Sequence[PolicyRule]) -> None:
         self.rules = tuple(rules)
         self._resources: dict[tuple[str, str], list[tuple[frozenset[str], _Names]]] | None = None
         self._urls: list[tuple[frozenset[str], frozenset[str], tuple[str, ...]]] = []
         self._boxes: tuple[frozenset[Box], frozenset[Box]] | None = None
+        self._hash: int | None = None
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or (isinstance(other, RuleSet) and self.rules == other.rules)
+
+    def __hash__(self) -> int:
+        if self._hash is None:  # rules are many and hashed often
+            self._hash = hash(self.rules)
+        return self._hash
+
+    def __repr__(self) -> str:
+        return f"RuleSet({self.rules!r})"
 
     @property
     def boxes(self) -> tuple[frozenset[Box], frozenset[Box]]:

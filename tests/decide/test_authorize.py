@@ -1,0 +1,255 @@
+"""kube-apiserver's RBAC decisions and EKS's access policies, rule by rule."""
+
+import pytest
+
+from migrator.decide.authorize import RbacIndex, authorize, namespace_matches, policy_allows, policy_rules
+from migrator.model.access_entry import AccessScope, AssociatedPolicy
+from migrator.model.rbac import AccessRequest, Binding, PolicyRule, RbacState, Role, Subject
+from tests.support import rbac_vectors
+from tests.support.access import POLICY_ARN, bind, group, policy, role, rule, user
+
+GET_PODS = AccessRequest("get", "", "pods", namespace="dev")
+
+
+def _index(*items: Role | Binding) -> RbacIndex:
+    return RbacIndex(
+        RbacState(
+            tuple(item for item in items if isinstance(item, Role)),
+            tuple(item for item in items if isinstance(item, Binding)),
+        )
+    )
+
+
+def test_every_recorded_review_is_answered_as_the_api_server_did() -> None:
+    index, questions = RbacIndex(rbac_vectors.state()), rbac_vectors.questions()
+    wrong = [q for q in questions if index.allows(q[0], q[1], q[2])[0] is not q[3]]
+    assert (len(questions), wrong) == (1000, [])
+
+
+def test_recorded_reviews_are_answered_alike_where_no_controller_has_filled_aggregated_roles() -> None:
+    state = rbac_vectors.state()
+    emptied = tuple(
+        Role(r.name, r.namespace, () if r.aggregation is not None else r.rules, r.labels, r.aggregation)
+        for r in state.roles
+    )
+    assert emptied != state.roles
+    index = RbacIndex(RbacState(emptied, state.bindings))
+    assert all(index.allows(*q[:3])[0] is q[3] for q in rbac_vectors.questions())
+
+
+@pytest.mark.parametrize(
+    ("binding", "username", "reason"),
+    [
+        (bind("x", "y", group("z"), namespace="dev"), "u", 'RoleBinding "x/dev" of ClusterRole "y" to Group "z"'),
+        (bind("x", "y", user("u")), "u", 'ClusterRoleBinding "x" of ClusterRole "y" to User "u"'),
+        (
+            bind("x", "y", Subject("ServiceAccount", "sa"), namespace="dev"),
+            "system:serviceaccount:dev:sa",
+            'RoleBinding "x/dev" of ClusterRole "y" to ServiceAccount "sa/dev"',
+        ),
+        (
+            bind("x", "y", Subject("ServiceAccount", "sa", "ops")),
+            "system:serviceaccount:ops:sa",
+            'ClusterRoleBinding "x" of ClusterRole "y" to ServiceAccount "sa/ops"',
+        ),
+    ],
+)
+def test_the_reason_names_binding_role_and_subject(binding: Binding, username: str, reason: str) -> None:
+    index = _index(role("y", rule("get", "pods")), binding)
+    assert index.allows(username, ("z",), GET_PODS) == (True, f"RBAC: allowed by {reason}")
+
+
+def test_the_first_subject_that_applies_is_named() -> None:
+    index = _index(role("y", rule("get", "pods")), bind("x", "y", user("other"), group("z"), user("u")))
+    assert index.allows("u", ("z",), GET_PODS)[1].endswith('to Group "z"')
+
+
+def test_a_service_account_without_namespace_in_a_cluster_role_binding_is_nobody() -> None:
+    index = _index(role("y", rule("get", "pods")), bind("x", "y", Subject("ServiceAccount", "sa")))
+    assert not index.allows("system:serviceaccount:None:sa", (), GET_PODS)[0]
+    assert not index.allows("system:serviceaccount::sa", (), GET_PODS)[0]
+
+
+def test_a_missing_role_is_said_and_grants_nothing() -> None:
+    index = _index(bind("x", "gone", user("u")), bind("z", "r", user("u"), namespace="dev", kind="Role"))
+    cluster_wide = AccessRequest("get", "", "pods")
+    assert index.allows("u", (), cluster_wide) == (
+        False,
+        'RBAC: clusterrole.rbac.authorization.k8s.io "gone" not found',
+    )
+    assert index.allows("u", (), GET_PODS) == (
+        False,
+        'RBAC: [clusterrole.rbac.authorization.k8s.io "gone" not found, role.rbac.authorization.k8s.io "r" not found]',
+    )
+
+
+def test_a_cluster_role_binding_cannot_reach_a_role_of_a_namespace() -> None:
+    index = _index(role("r", rule("get", "pods"), namespace="dev"), bind("x", "r", user("u"), kind="Role"))
+    assert not index.allows("u", (), GET_PODS)[0]
+
+
+def test_a_role_binding_holds_in_its_namespace_only() -> None:
+    index = _index(role("y", rule("get", "pods", urls="/healthz")), bind("x", "y", user("u"), namespace="dev"))
+    assert index.allows("u", (), GET_PODS)[0]
+    assert not index.allows("u", (), AccessRequest("get", "", "pods", namespace="prod"))[0]
+    assert not index.allows("u", (), AccessRequest("get", "", "pods"))[0]
+    assert not index.allows("u", (), AccessRequest("get", path="/healthz"))[0]
+
+
+@pytest.mark.parametrize(
+    ("resources", "resource", "subresource", "allowed"),
+    [
+        ("pods", "pods", "log", False),
+        ("pods/log", "pods", "log", True),
+        ("pods/log", "pods", "", False),
+        ("*", "pods", "log", True),
+        ("*/log", "pods", "log", True),
+        ("*/log", "pods", "", False),
+        ("*/log", "pods", "blog", False),
+        ("pods/*", "pods", "log", False),
+    ],
+)
+def test_subresources_are_resources_of_their_own(
+    resources: str, resource: str, subresource: str, allowed: bool
+) -> None:
+    index = _index(role("y", rule("get", resources)), bind("x", "y", user("u")))
+    assert index.allows("u", (), AccessRequest("get", "", resource, subresource))[0] is allowed
+
+
+def test_resource_names_limit_a_rule_to_requests_with_these_names() -> None:
+    index = _index(role("y", rule("get", "pods", names="a b")), bind("x", "y", user("u")))
+    for name, allowed in (("a", True), ("c", False), ("", False)):
+        assert index.allows("u", (), AccessRequest("get", "", "pods", name=name))[0] is allowed
+
+
+@pytest.mark.parametrize(
+    ("url", "path", "allowed"),
+    [
+        ("/healthz", "/healthz", True),
+        ("/healthz", "/healthz/x", False),
+        ("/healthz/*", "/healthz/", True),
+        ("/healthz/**", "/healthz/x", True),
+        ("/health*z", "/healthyz", False),
+        ("*", "/anything", True),
+    ],
+)
+def test_urls_match_whole_or_by_a_trailing_star(url: str, path: str, allowed: bool) -> None:
+    index = _index(role("y", PolicyRule(("get",), non_resource_urls=(url,))), bind("x", "y", user("u")))
+    assert index.allows("u", (), AccessRequest("get", path=path))[0] is allowed
+    assert not index.allows("u", (), AccessRequest("post", path=path))[0]
+
+
+def test_masters_come_before_rbac_and_are_unknown_to_it() -> None:
+    index = _index()
+    assert not index.allows("u", ("system:masters",), GET_PODS)[0]
+    assert authorize(index, "u", ("system:masters",), (), GET_PODS) == (True, "")
+
+
+def test_everybody_who_logs_in_is_authenticated() -> None:
+    index = _index(role("y", rule("get", "pods")), bind("x", "y", group("system:authenticated")))
+    assert not index.allows("u", (), GET_PODS)[0]
+    assert authorize(index, "u", (), (), GET_PODS)[0] is True
+
+
+def test_policies_are_asked_after_rbac() -> None:
+    view = policy("AmazonEKSViewPolicy", "dev")
+    allowed, reason = authorize(_index(), "u", (), (view,), GET_PODS)
+    assert allowed is True and reason.startswith("EKS Access Policy: ")
+    index = _index(role("y", rule("get", "pods")), bind("x", "y", user("u")))
+    assert authorize(index, "u", (), (view,), GET_PODS)[1].startswith("RBAC: ")
+    assert authorize(_index(bind("x", "gone", user("u"))), "u", (), (view,), AccessRequest("get", "", "nodes")) == (
+        False,
+        'RBAC: clusterrole.rbac.authorization.k8s.io "gone" not found',
+    )
+
+
+def test_a_policy_s_reason_names_principal_policy_and_principal_id() -> None:
+    arn = "arn:aws:iam::111122223333:role/dev"
+    view = POLICY_ARN + "AmazonEKSViewPolicy"
+    assert policy_allows([policy("AmazonEKSViewPolicy")], GET_PODS, principal_arn=arn, principal_id="AROAEX") == (
+        True,
+        f'EKS Access Policy: allowed by ClusterRoleBinding "{arn}+{view}" of ClusterRole "{view}" to User "AROAEX"',
+    )
+
+
+def test_a_namespace_scope_holds_inside_its_namespaces_only() -> None:
+    admin = [policy("AmazonEKSClusterAdminPolicy", "dev", "team-*")]
+    for request, allowed in (
+        (GET_PODS, True),
+        (AccessRequest("delete", "x.io", "things", "status", "team-a"), True),
+        (AccessRequest("get", "", "pods", namespace="prod"), False),
+        (AccessRequest("get", "", "pods"), False),
+        (AccessRequest("get", "", "nodes"), False),
+        (AccessRequest("get", path="/healthz"), False),
+    ):
+        assert policy_allows(admin, request)[0] is allowed, request
+
+
+def test_several_policies_add_up() -> None:
+    both = [policy("AmazonEKSViewPolicy", "dev"), policy("AmazonEKSEditPolicy", "prod")]
+    assert policy_allows(both, GET_PODS)[0] is True
+    assert policy_allows(both, AccessRequest("create", "", "pods", namespace="prod"))[0] is True
+    assert policy_allows(both, AccessRequest("create", "", "pods", namespace="dev"))[0] is False
+
+
+def test_an_opaque_policy_leaves_the_answer_open_unless_another_allows() -> None:
+    opaque = policy("AmazonEKSNetworkingPolicy")
+    answer, reason = policy_allows([opaque, policy("AmazonEKSViewPolicy")], AccessRequest("delete", "", "pods"))
+    assert answer is None and "AmazonEKSNetworkingPolicy" in reason
+    assert policy_allows([opaque, policy("AmazonEKSViewPolicy")], GET_PODS)[0] is True
+    assert policy_allows([policy("AmazonEKSNetworkingPolicy", "dev")], AccessRequest("get", "", "nodes"))[0] is False
+
+
+def test_tables_hold_in_every_partition_and_for_no_other_arn() -> None:
+    assert policy_rules("arn:aws-cn:eks::aws:cluster-access-policy/AmazonEKSViewPolicy") is not None
+    for arn in (
+        "arn:aws:eks::aws:cluster-access-policy/SomethingNew",
+        "arn:aws:iam::aws:policy/AmazonEKSViewPolicy",
+        "AmazonEKSViewPolicy",
+        ":eks::aws:cluster-access-policy/AmazonEKSViewPolicy",
+    ):
+        assert policy_rules(arn) is None
+        assert policy_allows([AssociatedPolicy(arn)], GET_PODS)[0] is None
+
+
+@pytest.mark.parametrize(
+    ("pattern", "namespace", "answer"),
+    [
+        ("dev", "dev", True),
+        ("dev", "dev-a", False),
+        ("", "dev", False),
+        ("dev-*", "dev-", True),
+        ("dev-*", "dev", False),
+        ("*", "anything", True),
+        ("*-dev", "a-dev", None),
+        ("*-dev", "dev-a", False),
+        ("a*b*c", "a-b-c", None),
+        ("a*b*c", "abc", None),
+        ("a*b*c", "acb", False),
+        ("a*a", "a", False),
+        ("a*x*a", "a-a", False),
+        ("dev**", "dev", None),
+    ],
+)
+def test_only_a_trailing_star_of_a_scope_is_documented(pattern: str, namespace: str, answer: bool | None) -> None:
+    assert namespace_matches(pattern, namespace) is answer
+
+
+def test_a_scope_of_undocumented_meaning_leaves_the_answer_open() -> None:
+    odd = [AssociatedPolicy(POLICY_ARN + "AmazonEKSViewPolicy", AccessScope("namespace", ("d*v", "prod")))]
+    assert policy_allows(odd, GET_PODS)[0] is None
+    assert policy_allows(odd, AccessRequest("get", "", "pods", namespace="prod"))[0] is True
+    assert policy_allows(odd, AccessRequest("delete", "", "pods", namespace="dev"))[0] is False
+
+
+def test_remembered_identities_are_bounded() -> None:
+    index = _index(role("y", rule("get", "pods")), bind("x", "y", user("u-4999")))
+    answers = [index.allows(f"u-{n}", (), GET_PODS)[0] for n in range(5000)]
+    assert answers.index(True) == 4999 and not index.allows("u-0", (), GET_PODS)[0]
+
+
+def test_names_are_found_by_prefix() -> None:
+    index = _index(bind("x", "y", user("dev:b"), group("dev:a"), user("ops"), Subject("ServiceAccount", "s", "dev")))
+    assert list(index.names_with_prefix("dev:")) == ["dev:a", "dev:b"]
+    assert list(index.names_with_prefix("system:")) == ["system:serviceaccount:dev:s"]
+    assert len(index.names_with_prefix("")) == 4
