@@ -11,6 +11,8 @@ from migrator.lab.eks_clusters import find_cluster
 from migrator.lab.lab_cluster import LabCluster
 from migrator.model.principal import parse_arn
 
+_CAPABILITY_SUMMARY = ("capabilityName", "arn", "type", "status", "version", "createdAt", "modifiedAt")
+
 
 def _stem(cluster: LabCluster) -> str:
     return f"arn:{cluster.partition}:eks:{cluster.region}:{cluster.account}"
@@ -73,8 +75,10 @@ def list_capabilities(call: Call) -> Mapping[str, Any]:
     """ListCapabilities: summaries, which have no role."""
     cluster = find_cluster(call, "clusterName")
     page, token = call.page(list(cluster.capabilities), str)
-    shown = [_capability(cluster, name) for name in page]
-    return {"capabilities": shown, "nextToken": token}
+    summaries = [
+        {key: value for key, value in _capability(cluster, name).items() if key in _CAPABILITY_SUMMARY} for name in page
+    ]
+    return {"capabilities": summaries, "nextToken": token}
 
 
 def describe_capability(call: Call) -> Mapping[str, Any]:

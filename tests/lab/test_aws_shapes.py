@@ -1,0 +1,242 @@
+"""Every answer of the lab is what botocore's service models say: nothing missing, nothing unknown, nothing mistyped."""
+
+import json
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.model import ListShape, MapShape, Shape, StructureShape
+from botocore.validate import ParamValidator
+
+from migrator.lab.aws_api import AwsApi
+from migrator.lab.aws_call import Call
+from migrator.lab.aws_protocol import SERVICES, operation_model
+from migrator.lab.server import Lab
+from migrator.lab.sigv4 import read_signature
+from tests.support.aws_lab import (
+    ALICE,
+    CLUSTER_ADMIN,
+    HOME,
+    NODES,
+    OPERATOR,
+    REGION,
+    RUNNER,
+    VIEW,
+    client,
+    demo,
+    serving,
+    small_world,
+)
+
+NOW = datetime(2026, 11, 22, 12, 0, tzinfo=timezone.utc)
+TRUST = '{"Statement": []}'
+ENTRY = {"clusterName": "demo", "principalArn": RUNNER}
+STAMP = int(NOW.timestamp())
+
+# One call of every operation, in an order in which each finds what it needs.
+CALLS: list[tuple[str, str, dict[str, Any]]] = [
+    ("sts", "GetCallerIdentity", {}),
+    ("sts", "AssumeRole", {"RoleArn": RUNNER, "RoleSessionName": "session"}),
+    ("eks", "ListClusters", {}),
+    ("eks", "DescribeCluster", {"name": "demo"}),
+    ("eks", "CreateAccessEntry", {**ENTRY, "kubernetesGroups": ["a"], "tags": {"k": "v"}}),
+    ("eks", "DescribeAccessEntry", ENTRY),
+    ("eks", "UpdateAccessEntry", {**ENTRY, "username": "ci"}),
+    ("eks", "ListAccessEntries", {"clusterName": "demo", "maxResults": 1}),
+    (
+        "eks",
+        "AssociateAccessPolicy",
+        {**ENTRY, "policyArn": VIEW, "accessScope": {"type": "namespace", "namespaces": ["x"]}},
+    ),
+    ("eks", "AssociateAccessPolicy", {**ENTRY, "policyArn": CLUSTER_ADMIN, "accessScope": {"type": "cluster"}}),
+    ("eks", "ListAssociatedAccessPolicies", {**ENTRY, "maxResults": 1}),
+    ("eks", "DisassociateAccessPolicy", {**ENTRY, "policyArn": VIEW}),
+    ("eks", "DeleteAccessEntry", ENTRY),
+    ("eks", "ListAccessPolicies", {"maxResults": 3}),
+    ("eks", "ListNodegroups", {"clusterName": "demo"}),
+    ("eks", "DescribeNodegroup", {"clusterName": "demo", "nodegroupName": "linux"}),
+    ("eks", "ListFargateProfiles", {"clusterName": "demo"}),
+    ("eks", "DescribeFargateProfile", {"clusterName": "demo", "fargateProfileName": "pods"}),
+    ("eks", "ListCapabilities", {"clusterName": "demo"}),
+    ("eks", "DescribeCapability", {"clusterName": "demo", "capabilityName": "gitops"}),
+    ("eks", "ListIdentityProviderConfigs", {"clusterName": "demo"}),
+    (
+        "eks",
+        "DescribeIdentityProviderConfig",
+        {"clusterName": "demo", "identityProviderConfig": {"type": "oidc", "name": "company"}},
+    ),
+    ("eks", "ListTagsForResource", {"resourceArn": f"arn:aws:eks:{REGION}:{HOME}:cluster/demo"}),
+    ("eks", "TagResource", {"resourceArn": f"arn:aws:eks:{REGION}:{HOME}:cluster/demo", "tags": {"a": "b"}}),
+    ("eks", "UntagResource", {"resourceArn": f"arn:aws:eks:{REGION}:{HOME}:cluster/demo", "tagKeys": ["a"]}),
+    ("eks", "UpdateClusterConfig", {"name": "demo", "accessConfig": {"authenticationMode": "API"}}),
+    ("eks", "ListUpdates", {"name": "demo"}),
+    ("eks", "DescribeUpdate", {"name": "demo"}),
+    ("iam", "CreateRole", {"RoleName": "new", "AssumeRolePolicyDocument": TRUST, "Tags": [{"Key": "a", "Value": "b"}]}),
+    ("iam", "GetRole", {"RoleName": "new"}),
+    ("iam", "UpdateAssumeRolePolicy", {"RoleName": "new", "PolicyDocument": TRUST}),
+    ("iam", "ListRoles", {"MaxItems": 2}),
+    ("iam", "DeleteRole", {"RoleName": "new"}),
+    ("iam", "CreateUser", {"UserName": "new"}),
+    ("iam", "GetUser", {"UserName": "new"}),
+    ("iam", "ListUsers", {"MaxItems": 1}),
+    ("iam", "DeleteUser", {"UserName": "new"}),
+    ("iam", "GetInstanceProfile", {"InstanceProfileName": "nodes"}),
+    ("iam", "ListInstanceProfiles", {}),
+    ("iam", "ListInstanceProfilesForRole", {"RoleName": "nodes"}),
+    ("iam", "SimulatePrincipalPolicy", {"PolicySourceArn": ALICE, "ActionNames": ["eks:ListClusters"]}),
+    ("iam", "ListAccountAliases", {}),
+    ("ec2", "DescribeInstances", {}),
+    ("ec2", "DescribeRegions", {}),
+    ("logs", "DescribeLogGroups", {}),
+    ("logs", "DescribeLogStreams", {"logGroupName": "/aws/eks/demo/cluster"}),
+    ("logs", "FilterLogEvents", {"logGroupName": "/aws/eks/demo/cluster", "limit": 1}),
+    (
+        "logs",
+        "StartQuery",
+        {
+            "logGroupName": "/aws/eks/demo/cluster",
+            "startTime": STAMP,
+            "endTime": STAMP + 60,
+            "queryString": "fields @timestamp",
+        },
+    ),
+    ("logs", "GetQueryResults", {}),
+    ("logs", "StopQuery", {}),
+]
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Iterator[Lab]:
+    world = small_world(
+        authenticationMode="API_AND_CONFIG_MAP",
+        nodegroups=[
+            {"nodegroupName": "linux", "nodeRole": NODES, "labels": {"a": "b"}, "scalingConfig": {"minSize": 1}}
+        ],
+        fargateProfiles=[
+            {
+                "fargateProfileName": "pods",
+                "podExecutionRoleArn": f"arn:aws:iam::{HOME}:role/fargate",
+                "selectors": [{"namespace": "x"}],
+            }
+        ],
+        capabilities=[{"capabilityName": "gitops", "type": "ARGOCD", "roleArn": RUNNER}],
+        identityProviderConfigs=[
+            {"identityProviderConfigName": "company", "issuerUrl": "https://id.example", "clientId": "kubernetes"}
+        ],
+        tags={"stage": "test"},
+    )
+    for second in range(3):
+        demo(world).log("authenticator", "a line", NOW + timedelta(seconds=second))
+    with serving(world, tmp_path) as running:
+        yield running
+
+
+def complete(params: dict[str, Any], shape: StructureShape | None, known: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters, with ids that an earlier answer gave."""
+    if shape is None:
+        return params
+    return {**params, **{name: known[name] for name in known if name in shape.members and name not in params}}
+
+
+def unknown_members(shape: Shape, value: object, where: str) -> list[str]:
+    """Members of a value that its shape does not have."""
+    if isinstance(shape, StructureShape) and isinstance(value, Mapping):
+        found = [f"{where}.{key}" for key in value if key not in shape.members]
+        for key, item in value.items():
+            if key in shape.members and item is not None:
+                found += unknown_members(shape.members[key], item, f"{where}.{key}")
+        return found
+    if isinstance(shape, ListShape) and isinstance(value, list):
+        return [name for item in value for name in unknown_members(shape.member, item, f"{where}[]")]
+    if isinstance(shape, MapShape) and isinstance(value, Mapping):
+        return [name for item in value.values() for name in unknown_members(shape.value, item, f"{where}{{}}")]
+    return []
+
+
+def without_nothing(value: Any) -> Any:  # noqa: ANN401 - any JSON
+    if isinstance(value, Mapping):
+        return {key: without_nothing(item) for key, item in value.items() if item is not None}
+    return [without_nothing(item) for item in value] if isinstance(value, list) else value
+
+
+def as_sent(value: Any) -> Any:  # noqa: ANN401 - any JSON
+    """An answer as it was on the wire: botocore decodes the policy documents of IAM."""
+    if isinstance(value, Mapping):
+        return {
+            key: json.dumps(item) if key == "AssumeRolePolicyDocument" else as_sent(item) for key, item in value.items()
+        }
+    return [as_sent(item) for item in value] if isinstance(value, list) else value
+
+
+def snake(name: str) -> str:
+    return "".join(f"_{char.lower()}" if char.isupper() else char for char in name).lstrip("_")
+
+
+def test_every_operation_of_the_lab_is_called_here(lab: Lab) -> None:
+    api = AwsApi(lab.world)
+    has = {(service, operation) for service in SERVICES for operation in api.operations(service)}
+    assert has == {(service, operation) for service, operation, _ in CALLS}
+
+
+def test_what_handlers_answer_validates_against_the_output_shapes(lab: Lab) -> None:
+    api, caller = AwsApi(lab.world), lab.world.caller_of(lab.world.credentials_of(OPERATOR))
+    assert caller is not None
+    known: dict[str, Any] = {}
+    for service, operation, params in CALLS:
+        model = operation_model(service, operation)
+        asked = complete(params, model.input_shape, known)
+        call = Call(lab.world, service, operation, asked, caller, REGION, lab.world.now(), lab.world.now(), {})
+        answer = dict(api.operations(service)[operation](call))
+        if model.output_shape is None:
+            assert answer == {}
+            continue
+        assert unknown_members(model.output_shape, answer, operation) == []
+        report = ParamValidator().validate(without_nothing(answer), model.output_shape)
+        assert not report.has_errors(), f"{service}:{operation}: {report.generate_report()}"
+        known |= {"updateId": answer["update"]["id"]} if "update" in answer else {}
+        known |= {"queryId": answer["queryId"]} if "queryId" in answer else {}
+
+
+def test_what_clients_parse_validates_against_the_output_shapes(lab: Lab) -> None:
+    clients = {service: client(lab, service) for service in SERVICES}
+    known: dict[str, Any] = {}
+    for service, operation, params in CALLS:
+        model = operation_model(service, operation)
+        answer = getattr(clients[service], snake(operation))(**complete(params, model.input_shape, known))
+        answer.pop("ResponseMetadata")
+        if model.output_shape is None:
+            continue
+        report = ParamValidator().validate(as_sent(answer), model.output_shape)
+        assert not report.has_errors(), f"{service}:{operation}: {report.generate_report()}"
+        known |= {"updateId": answer["update"]["id"]} if "update" in answer else {}
+        known |= {"queryId": answer["queryId"]} if "queryId" in answer else {}
+
+
+def test_required_members_that_the_api_always_gives_are_there(lab: Lab) -> None:
+    cluster = client(lab, "eks").describe_cluster(name="demo")["cluster"]
+    assert {
+        "name",
+        "arn",
+        "createdAt",
+        "version",
+        "endpoint",
+        "roleArn",
+        "resourcesVpcConfig",
+        "kubernetesNetworkConfig",
+        "logging",
+        "status",
+        "certificateAuthority",
+        "platformVersion",
+        "tags",
+        "accessConfig",
+    } <= set(cluster)
+    capability = client(lab, "eks").describe_capability(clusterName="demo", capabilityName="gitops")["capability"]
+    assert capability["roleArn"] == RUNNER
+
+
+def test_a_request_without_credentials_has_no_signature() -> None:
+    from migrator.lab.http_wire import Request
+
+    assert read_signature(Request("GET", "/", "", {})) is None
