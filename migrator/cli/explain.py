@@ -1,8 +1,10 @@
 """``migrate explain``: one principal of a plan, told in full."""
 
+from typing import Any
+
 import click
 
-from migrator.cli.files import read_plan
+from migrator.cli.files import read_json, read_plan
 from migrator.cli.lazy import MigrateCommand, settings_of
 from migrator.cli.options import plan_argument
 from migrator.cli.terminal import output_of
@@ -12,25 +14,32 @@ from migrator.errors import Failed
 @click.command("explain", cls=MigrateCommand, short_help="One principal: what it is, what it will be, and why.")
 @plan_argument
 @click.argument("principal")
+@click.option("--snapshot", metavar="FILE", help="The snapshot of the plan: it tells the lines of the rows.")
 @click.pass_context
-def command(ctx: click.Context, /, plan_file: str, principal: str) -> None:
+def command(ctx: click.Context, /, plan_file: str, principal: str, snapshot: str | None) -> None:
     """Explain what the plan in the file PLAN does with PRINCIPAL, and why.
 
     PRINCIPAL is an ARN, the end of one (role/ci/runner, runner), or a row (mapRoles[3]).
     """
+    from migrator.cli.show import lines_of_rows
+    from migrator.decide.explain import explain
     from migrator.model.files.plan import plan_to_document
-    from migrator.render.explain import explain, find_principal
+    from migrator.render.explain import explain as explain_text
+    from migrator.render.explain import explanation_document, find_principal
 
     plan, _, _ = read_plan(plan_file)
     found = find_principal(plan, principal)
     if len(found) != 1:
         raise _not_one(principal, [each.principal_arn for each in found])
+    read = {} if snapshot is None else read_json(snapshot, "The snapshot file", "snapshot-unreadable")
+    told = explain(plan, found[0].principal_arn, lines=lines_of_rows(read.get("configMap")))
     output = output_of(settings_of(ctx))
-    arn = found[0].principal_arn
-    output.show(
-        document=lambda: next(each for each in plan_to_document(plan)["principals"] if each["principalArn"] == arn),
-        table=lambda: explain(plan, found[0], width=output.width, color=output.color),
-    )
+
+    def document() -> dict[str, Any]:
+        principals = plan_to_document(plan)["principals"]
+        return explanation_document(told, next(p for p in principals if p["principalArn"] == told.principal_arn))
+
+    output.show(document=document, table=lambda: explain_text(plan, told, width=output.width, color=output.color))
 
 
 def _not_one(principal: str, found: list[str]) -> Failed:

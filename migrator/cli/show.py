@@ -50,4 +50,7 @@ def lines_of_rows(config_map: Mapping[str, Any] | None) -> dict[str, int]:
     from migrator.decide.read_aws_auth import read_aws_auth
 
     aws_auth = read_aws_auth(data)
-    return {row.source: row.line for row in (*aws_auth.rows, *aws_auth.accounts, *aws_auth.dropped)}
+    lines = {row.source: row.line for row in aws_auth.rows}
+    lines.update((row.source, row.line) for row in aws_auth.accounts)
+    lines.update((row.source, row.line) for row in aws_auth.dropped)
+    return lines

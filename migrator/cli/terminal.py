@@ -36,7 +36,7 @@ class TerminalEvents:
     quiet: bool = False
     color: bool = False
     _bar: bool = field(default=False, repr=False)
-    _last: str = field(default="", repr=False)
+    _last: str | None = field(default=None, repr=False)
 
     def say(self, kind: Literal["info", "step", "done", "warn"], message: str) -> None:
         """One line about what happens. ``--quiet`` leaves warnings; the log file has everything. What was just said

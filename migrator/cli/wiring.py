@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from migrator.cli.settings import Settings
 from migrator.cli.terminal import TerminalApprover, events_of
-from migrator.errors import WrongUse
+from migrator.errors import MigratorError, WrongUse
 from migrator.model.decision import AssumeAs
 from migrator.model.plan import ClusterRef, Plan
 from migrator.model.principal import parse_arn
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from migrator.adapters.reviewers import RealReviewers
     from migrator.adapters.tasks_threads import Threads
     from migrator.run.begin_run import RunPorts
+    from migrator.run.show_status import StatusPorts
     from migrator.run.take_snapshot import SnapshotPorts
 
 WORKERS = 8  # calls side by side
@@ -144,6 +145,26 @@ def read_cluster(settings: Settings, name: str) -> dict[str, Any]:
     connection = connect(settings, name)
     ports = snapshot_ports(settings, connection)
     return take_snapshot(ports, now=now(), described=connection.described)
+
+
+def describe(settings: Settings, name: str) -> Mapping[str, Any]:
+    """DescribeCluster of a cluster, nothing more."""
+    from migrator.adapters.eks import EksCluster
+    from migrator.adapters.tasks_threads import Threads
+
+    return EksCluster(open_aws(settings), name, Threads(1)).describe_cluster()
+
+
+def status_ports(settings: Settings, cluster: ClusterRef) -> "StatusPorts":
+    """What a status needs; where no session can be opened the cluster is not asked."""
+    from migrator.adapters.eks_entries import EksAuthMode
+    from migrator.run.show_status import StatusPorts
+
+    try:
+        mode = EksAuthMode(open_aws(settings, region=cluster.region), cluster.name)
+    except MigratorError:
+        mode = None
+    return StatusPorts(open_store(settings, cluster), clock(), mode)
 
 
 def reviewers(connection: Connection, ways: Mapping[str, AssumeAs]) -> "RealReviewers":

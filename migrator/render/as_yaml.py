@@ -1,5 +1,6 @@
 """A JSON document as YAML, for people: the same values, keys sorted, hostile text escaped inside its quotes."""
 
+import re
 from typing import Any
 
 from migrator.render.escape import yaml
@@ -37,7 +38,7 @@ def _item(value: Any, sort: bool) -> list[str]:  # noqa: ANN401 - any JSON value
 
 def yaml_key(key: str) -> str:
     """A key of a mapping, quoted unless it is a word that every YAML version reads as text."""
-    bare = key.isascii() and key.isalpha() and key.lower() not in _WORDS
+    bare = re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]*", key) is not None and key.lower() not in _WORDS
     return key if bare else yaml(key)
 
 

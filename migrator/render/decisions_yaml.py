@@ -1,4 +1,4 @@
-"""Questions written into decisions.yaml: text in, text out, and what people wrote there stays as it is.
+"""Stubs written into decisions.yaml: text in, text out, and what people wrote there stays as it is.
 
 For every blocker a commented stub is put under its section; taking the ``#`` away and completing it answers.
 ruamel.yaml reads the file before and after, so that the places of the sections are known and the answers are shown to
@@ -16,6 +16,7 @@ from ruamel.yaml.comments import CommentedMap
 from ruamel.yaml.error import YAMLError
 
 from migrator.errors import Failed
+from migrator.model.decision import Stub
 from migrator.render.as_yaml import yaml_key, yaml_lines
 from migrator.render.escape import comment
 
@@ -27,20 +28,6 @@ _WIDTH = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
-    """One blocker: under ``section`` (``principals``), ``key`` (an ARN), an answer that could be given.
-
-    ``key`` None: the section itself holds the answer, a list or a text. ``about`` are lines for people; foreign
-    text in them is escaped here.
-    """
-
-    section: str
-    key: str | None
-    answer: Any
-    about: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class Written:
     """The new text, and how many questions are new in it."""
 
@@ -48,7 +35,7 @@ class Written:
     added: int
 
 
-def write_questions(text: str, questions: Sequence[Question]) -> Written:
+def write_questions(text: str, questions: Sequence[Stub]) -> Written:
     """``text`` with every open question in it. Raises ``decisions-unreadable`` where it is not YAML."""
     before = _load(text)
     added = 0
@@ -56,10 +43,10 @@ def write_questions(text: str, questions: Sequence[Question]) -> Written:
         text = "".join(f"# {line}\n" for line in _HEAD.splitlines())
     if not text.endswith("\n"):
         text += "\n"
-    for question in questions:
-        if _answered(_load(text), question) or _asked(text, question):
+    for stub in questions:
+        if _answered(_load(text), stub) or _asked(text, stub):
             continue
-        text = _insert(text, question)
+        text = _insert(text, stub)
         added += 1
     if _plain(_load(text)) != _plain(before):  # pragma: no cover - shown by a property test
         raise Failed("decisions-unreadable", "The questions could not be written without changing the answers.")
@@ -84,41 +71,47 @@ def _plain(document: Mapping[str, Any]) -> dict[str, Any]:
     return {str(key): value for key, value in document.items() if value not in (None, {})}
 
 
-def _answered(document: CommentedMap, question: Question) -> bool:
-    section = document.get(question.section)
-    if question.key is None:
+def _answered(document: CommentedMap, stub: Stub) -> bool:
+    section = document.get(stub.section)
+    if stub.key is None:
         return section is not None
-    return isinstance(section, Mapping) and any(str(key) == question.key for key in section)
+    return isinstance(section, Mapping) and any(str(key) == stub.key for key in section)
 
 
-def _asked(text: str, question: Question) -> bool:
-    wanted = yaml_key(question.section if question.key is None else question.key)
-    return re.search(rf"^\s*#\s*{re.escape(wanted)}:(\s|$)", text, re.M) is not None
+def _asked(text: str, stub: Stub) -> bool:
+    """Whether the stub is there as a comment, under its own section: one ARN may be asked for in two sections."""
+    section = re.search(rf"^(# )?{re.escape(yaml_key(stub.section))}:.*$", text, re.M)
+    if section is None or stub.key is None:
+        return section is not None
+    rest = text[section.end() :]
+    end = re.search(r"^[^#\s]" if section.group(1) is None else r"^(?!# )", rest[1:], re.M)
+    region = rest[: end.start() + 1] if end else rest
+    return re.search(rf"^\s*#\s*{re.escape(yaml_key(stub.key))}:(\s|$)", region, re.M) is not None
 
 
-def _insert(text: str, question: Question) -> str:
+def _insert(text: str, stub: Stub) -> str:
     """Put the stub under its section's line; a section that is not there is begun at the end."""
     lines = text.splitlines(keepends=True)
-    if question.key is None:
-        return text + _stub(question, "", {question.section: question.answer})
+    if stub.key is None:
+        return text + _lines_of(stub, "", {stub.section: stub.answer})
     document = _load(text)
-    stub = {question.key: question.answer}
+    answer = {stub.key: stub.answer}
     closed = _is_closed(document, text)
-    if closed and not document.get(question.section):
-        return text + _stub(question, "", {question.section: stub})  # nothing but comments may follow
-    if question.section not in document:
-        return f"{text}\n{question.section}:\n{_stub(question, '  ', stub)}"
-    value = document[question.section]
-    at: int = document.lc.key(question.section)[0]
+    if closed and not document.get(stub.section):
+        return text + _lines_of(stub, "", {stub.section: answer})  # nothing but comments may follow
+    if stub.section not in document:
+        return f"{text}\n{stub.section}:\n{_lines_of(stub, '  ', answer)}"
+    value = document[stub.section]
+    at: int = document.lc.key(stub.section)[0]
     if not value:  # nothing yet, or an empty pair of braces: an empty block in which comments have their place
         tail = re.search(r"#.*$", lines[at])
-        lines[at] = f"{question.section}:{'  ' + tail.group() if tail else ''}\n"
-        return "".join([*lines[: at + 1], _stub(question, "  ", stub), *lines[at + 1 :]])
+        lines[at] = f"{stub.section}:{'  ' + tail.group() if tail else ''}\n"
+        return "".join([*lines[: at + 1], _lines_of(stub, "  ", answer), *lines[at + 1 :]])
     if closed or value.fa.flow_style():
-        hint = f"(the section {question.section} is written in braces: add this inside them)\n"
-        return text + f"# {hint}" + _stub(question, "", {question.section: stub})
+        hint = f"(the section {stub.section} is written in braces: add this inside them)\n"
+        return text + f"# {hint}" + _lines_of(stub, "", {stub.section: answer})
     indent = " " * value.lc.key(next(iter(value)))[1]
-    return "".join([*lines[: at + 1], _stub(question, indent, stub), *lines[at + 1 :]])
+    return "".join([*lines[: at + 1], _lines_of(stub, indent, answer), *lines[at + 1 :]])
 
 
 def _is_closed(document: CommentedMap, text: str) -> bool:
@@ -127,6 +120,6 @@ def _is_closed(document: CommentedMap, text: str) -> bool:
     return braces or re.search(r"^\.\.\.", text, re.M) is not None
 
 
-def _stub(question: Question, indent: str, answer: Mapping[str, Any]) -> str:
-    told = [line for text in question.about for line in textwrap.wrap(comment(text), _WIDTH)]
+def _lines_of(stub: Stub, indent: str, answer: Mapping[str, Any]) -> str:
+    told = [line for text in stub.about for line in textwrap.wrap(comment(text), _WIDTH)]
     return "".join(f"{indent}# {line}".rstrip() + "\n" for line in (*told, *yaml_lines(dict(answer))))

@@ -25,15 +25,6 @@ VIA: Mapping[Via, str] = {
     "automatic": "by an entry that EKS made",
     "none": "cannot log in",
 }
-ACTION_MEANS = {
-    "create": "a new entry is made",
-    "update": "the entry is changed in place",
-    "recreate": "the entry is dead: it is deleted and made again",
-    "keep": "the entry there decides already: nothing to do",
-    "await": "EKS makes this entry itself when entries are switched on",
-    "skip": "nothing is migrated; a finding says why",
-    "block": "a person must decide first",
-}
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,6 +91,14 @@ def test_progress_is_a_bar_on_a_terminal_and_few_lines_elsewhere() -> None:
     assert lines.getvalue() == "proofs 25/100\nproofs 50/100\nproofs 75/100\nproofs 100/100\nend\n"
 
 
+def test_what_was_just_said_is_not_said_again() -> None:
+    stream = io.StringIO()
+    events = TerminalEvents(stream)
+    for message in ("waiting", "waiting", "done", "waiting"):
+        events.say("info", message)
+    assert stream.getvalue() == "waiting\ndone\nwaiting\n"
+
+
 def test_quiet_leaves_warnings() -> None:
     stream = io.StringIO()
     events = TerminalEvents(stream, quiet=True)

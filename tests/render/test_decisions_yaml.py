@@ -1,4 +1,4 @@
-"""Questions in decisions.yaml: comments and answers stay, every open blocker is asked once."""
+"""Stubs in decisions.yaml: comments and answers stay, every open blocker is asked once."""
 
 import re
 from typing import Any
@@ -9,17 +9,18 @@ from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 from migrator.errors import Failed
+from migrator.model.decision import Stub
 from migrator.render.as_yaml import yaml_text
-from migrator.render.decisions_yaml import Question, write_questions
+from migrator.render.decisions_yaml import write_questions
 from tests.support.plans import hostile_text, role
 
-PARTNER = Question(
+PARTNER = Stub(
     "principals",
     role("partner"),
     {"action": "skip", "reason": "?"},
     ("foreign-role-unverified (mapRoles[6] line 31): nobody read its account.", "do: name a reader role."),
 )
-LOST = Question("accept_lost_sections", None, ["mapRoles"], ("section-lost: mapRoles does not parse.",))
+LOST = Stub("accept_lost_sections", None, ["mapRoles"], ("section-lost: mapRoles does not parse.",))
 
 
 def loaded(text: str) -> Any:  # noqa: ANN401 - any YAML value
@@ -64,6 +65,16 @@ def test_a_second_run_asks_nothing_twice() -> None:
     assert (again.added, again.text) == (0, once.text)
 
 
+def test_one_principal_may_be_asked_for_in_two_sections() -> None:
+    loss = Stub("accept_loss", role("partner"), {"by": "?", "reason": "?"})
+    written = write_questions("", [PARTNER, loss])
+    assert written.added == 2
+    assert write_questions(written.text, [loss, PARTNER]).added == 0
+    braces = write_questions("{}\n", [PARTNER, loss])
+    assert braces.added == 2
+    assert write_questions(braces.text, [loss, PARTNER]).added == 0
+
+
 def test_an_answered_question_is_not_asked() -> None:
     text = f'principals:\n  "{role("partner")}":\n    action: skip\n    reason: gone\naccept_lost_sections: []\n'
     assert write_questions(text, [PARTNER, LOST]).text == text
@@ -104,7 +115,7 @@ _answers = st.dictionaries(
 )
 _questions = st.lists(
     st.builds(
-        Question,
+        Stub,
         st.sampled_from(["principals", "accept_loss", "groups"]),
         hostile_text,
         st.dictionaries(st.sampled_from(["action", "reason"]), hostile_text, min_size=1),
@@ -116,7 +127,7 @@ _questions = st.lists(
 
 @settings(max_examples=100)
 @given(_answers, _questions)
-def test_questions_never_change_answers_whatever_they_hold(answers: dict[str, Any], questions: list[Question]) -> None:
+def test_questions_never_change_answers_whatever_they_hold(answers: dict[str, Any], questions: list[Stub]) -> None:
     text = yaml_text(answers)
     written = write_questions(text, questions)
     after = {key: value for key, value in (loaded(written.text) or {}).items() if value}

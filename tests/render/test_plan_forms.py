@@ -8,16 +8,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
+from migrator.decide.explain import explain
 from migrator.model.access_entry import AssociatedPolicy, EntrySpec, Identity
 from migrator.model.finding import Finding
-from migrator.model.plan import AccessChange, Plan
+from migrator.model.plan import AccessChange, Plan, PlannedPrincipal
 from migrator.render.entry_diff import differences, entry_diff
-from migrator.render.explain import explain, find_principal
+from migrator.render.explain import explain as explain_text
+from migrator.render.explain import find_principal
 from migrator.render.markdown import plan_markdown
 from migrator.render.plan_table import plan_table
 from tests.support.plans import ACCOUNT, CLUSTER_ADMIN, LOST, REFERENCE, company, plan, plans, principal, role
 
 _FEW = settings(max_examples=60)
+
+
+def told(value: Plan, principal_: PlannedPrincipal, lines: dict[str, int] | None = None) -> str:
+    """The explanation of one principal as text."""
+    return explain_text(value, explain(value, principal_.principal_arn, lines=lines))
 
 
 def _flat(text: str) -> str:
@@ -36,7 +43,7 @@ def test_the_table_is_never_wider_than_100_columns(value: Plan, width: int) -> N
 @given(plans())
 def test_hostile_text_reaches_no_form_raw(value: Plan) -> None:
     forms = [plan_table(value), plan_markdown(value)]
-    forms += [explain(value, each) for each in value.principals]
+    forms += [told(value, each) for each in value.principals]
     for form in forms:
         assert all(char == "\n" or char.isprintable() for char in form)
 
@@ -64,7 +71,11 @@ def test_each_principal_has_its_action_rows_before_after_and_findings() -> None:
 
 def test_findings_come_worst_first_with_place_and_remedy() -> None:
     text = plan_table(company())
-    assert text.index("block foreign-role-unverified") < text.index("warn  dead-row") < text.index("info  row-shadowed")
+    assert (
+        text.index("block foreign-role-unverified")
+        < text.index("warn  dead-role-path")
+        < text.index("info  row-shadowed")
+    )
     assert "mapRoles[6] line 31  444455556666:role/partner" in text
     assert "do: Name a reader role for the account, or answer in decisions.yaml under principals." in text
 
@@ -119,9 +130,9 @@ def test_markdown_links_nothing_but_https() -> None:
 def test_explain_tells_action_rows_today_after_why_and_steps() -> None:
     value = company()
     sso = value.principals[0]
-    text = explain(value, sso, lines={"mapRoles[0]": 1})
+    text = told(value, sso, {"mapRoles[0]": 1})
     for wanted in (
-        "create: a new entry is made",
+        "create: A new access entry gives the same as today.",
         "mapRoles[0] line 1",
         "+ accessPolicies.AmazonEKSClusterAdminPolicy: cluster",
         "- kubernetesGroups: system:masters",
@@ -136,7 +147,7 @@ def test_explain_tells_action_rows_today_after_why_and_steps() -> None:
 @given(plans())
 def test_explain_covers_every_action(value: Plan) -> None:
     for each in value.principals:
-        assert f"{each.action}: " in explain(value, each)
+        assert f"{each.action}: " in told(value, each)
 
 
 @pytest.mark.parametrize(

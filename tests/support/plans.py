@@ -80,7 +80,9 @@ def company() -> Plan:
         principal(sso, sources=("mapRoles[0]", "mapRoles[4]"), before=masters, entry=admin, findings=("row-shadowed",)),
         principal(role("nodes"), "create", sources=("mapRoles[1]",), before=node, entry=EntrySpec("EC2_LINUX")),
         principal(role("managed-nodes"), "await", sources=("mapRoles[2]",), before=node, entry=EntrySpec("EC2_LINUX")),
-        principal(dead, "skip", sources=("mapRoles[3]",), before=Identity("", (), "none"), findings=("dead-row",)),
+        principal(
+            dead, "skip", sources=("mapRoles[3]",), before=Identity("", (), "none"), findings=("dead-role-path",)
+        ),
         principal(f"arn:aws:iam::{ACCOUNT}:user/anna", "update", sources=("mapUsers[0]",)),
         principal(f"arn:aws:iam::{ACCOUNT}:user/ben", "keep", sources=("mapUsers[1]",)),
         principal(role("ci/runner"), "recreate", sources=("mapRoles[5]",)),
@@ -103,7 +105,7 @@ def company() -> Plan:
                 "arn:aws:iam::444455556666:role/partner",
             ),
             Finding(
-                "dead-row",
+                "dead-role-path",
                 "warn",
                 "A role ARN with a path never matches.",
                 "Nothing.",

@@ -1,0 +1,54 @@
+"""``migrate cutover``: all gates, the cluster's name typed again, the switch, verification."""
+
+import click
+
+from migrator.cli.answers import decisions_in, ways_to_become
+from migrator.cli.files import read_plan
+from migrator.cli.lazy import MigrateCommand, settings_of
+from migrator.cli.options import as_option, decisions_option, plan_argument
+from migrator.cli.terminal import output_of
+
+
+@click.command("cutover", cls=MigrateCommand, short_help="Switch to access entries only. One-way.")
+@plan_argument
+@click.option("--confirm", metavar="NAME", help="The cluster's name, for where nobody can type it.")
+@click.option("--gates", is_flag=True, help="Judge and show the gates, and switch nothing.")
+@decisions_option
+@as_option
+@click.pass_context
+def command(
+    ctx: click.Context,
+    /,
+    plan_file: str,
+    *,
+    confirm: str | None,
+    gates: bool,
+    decisions: str | None,
+    become: tuple[str, ...],
+) -> int:
+    """Switch the cluster of the plan in the file PLAN to API mode: aws-auth is not asked any more. There is no way
+    back.
+
+    Verifies everybody, judges the gates (an unknown one is closed), asks for the cluster's name, switches, and
+    verifies again.
+    """
+    from migrator.cli.wiring import run_ports
+    from migrator.render.cut_over import cut_over_document, cut_over_text
+    from migrator.run.cut_over import CutOverOptions, cut_over
+
+    settings = settings_of(ctx)
+    plan, digest, _ = read_plan(plan_file)
+    answers = decisions_in(decisions)
+    ports = run_ports(settings, plan, typed=confirm, ways=ways_to_become(answers, become))
+    options = CutOverOptions(
+        waive_gates=answers.waive_gates, waive_verification=answers.waive_verification, gates_only=gates
+    )
+    outcome = cut_over(plan, digest, ports, options)
+    output = output_of(settings)
+    output.show(
+        document=lambda: cut_over_document(plan, outcome),
+        table=lambda: cut_over_text(plan, outcome, width=output.width, color=output.color),
+    )
+    if outcome.error is not None:
+        raise outcome.error
+    return outcome.exit_code

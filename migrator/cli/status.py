@@ -1,0 +1,56 @@
+"""``migrate status``: where it stands, from the journal and the cluster."""
+
+from pathlib import Path
+
+import click
+
+from migrator.cli.files import read_plan
+from migrator.cli.lazy import MigrateCommand, settings_of
+from migrator.cli.settings import Settings
+from migrator.cli.terminal import output_of
+from migrator.model.outcome import StatusOutcome
+
+
+@click.command("status", cls=MigrateCommand, short_help="Where the migration stands.")
+@click.argument("plan_or_cluster", metavar="PLAN|CLUSTER")
+@click.pass_context
+def command(ctx: click.Context, /, plan_or_cluster: str) -> int:
+    """Show where the migration of a cluster stands: what is done, what is next, what is not known.
+
+    A file is a plan; anything else is the name of a cluster, whose plan is looked for in the state.
+    """
+    from migrator.render.status import status_document, status_text
+
+    settings = settings_of(ctx)
+    status = (
+        _of_plan(settings, plan_or_cluster)
+        if Path(plan_or_cluster).is_file()
+        else _of_cluster(settings, plan_or_cluster)
+    )
+    output = output_of(settings)
+    output.show(
+        document=lambda: status_document(status),
+        table=lambda: status_text(status, width=output.width, color=output.color),
+    )
+    return status.exit_code
+
+
+def _of_plan(settings: Settings, path: str) -> StatusOutcome:
+    from migrator.cli.wiring import status_ports
+    from migrator.run.show_status import show_status
+
+    plan, digest, _ = read_plan(path)
+    return show_status(plan.cluster.name, status_ports(settings, plan.cluster), plan, digest)
+
+
+def _of_cluster(settings: Settings, name: str) -> StatusOutcome:
+    from migrator.cli.wiring import describe, status_ports
+    from migrator.model.files.plan import decode_plan_with_digest
+    from migrator.model.files.snapshot import cluster_ref
+    from migrator.run.show_status import show_status
+
+    ports = status_ports(settings, cluster_ref(describe(settings, name)))
+    content = ports.store.read("plan.json")
+    if content is None:
+        return show_status(name, ports)
+    return show_status(name, ports, *decode_plan_with_digest(content))

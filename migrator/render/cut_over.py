@@ -1,0 +1,37 @@
+"""The cut-over's outcome: the gates, then, once switched, the verification without any row."""
+
+from typing import Any
+
+from migrator.model.outcome import CutOverOutcome
+from migrator.model.plan import Plan
+from migrator.render.gates import gate_document, gate_table
+from migrator.render.text import MAX_WIDTH
+from migrator.render.verdicts import verdict_document, verdict_table
+
+
+def cut_over_text(plan: Plan, outcome: CutOverOutcome, *, width: int = MAX_WIDTH, color: bool = False) -> str:
+    """The outcome for a terminal."""
+    parts = []
+    if outcome.gates:
+        parts.append(gate_table(outcome.gates, width=width, color=color))
+    if outcome.verification is not None:
+        parts.append(verdict_table(plan, outcome.verification, width=width, color=color))
+    means = "aws-auth is not asked any more" if outcome.mode == "API" else "nothing was switched"
+    parts.append(f"The cluster is in {outcome.mode} mode: {means}.\n")
+    return "\n".join(parts)
+
+
+def cut_over_document(plan: Plan, outcome: CutOverOutcome) -> dict[str, Any]:
+    """The outcome as a JSON document."""
+    error = outcome.error
+    return {
+        "cluster": plan.cluster.arn,
+        "mode": outcome.mode,
+        "exitCode": outcome.exit_code,
+        "gates": gate_document(outcome.gates),
+        "verification": None if outcome.verification is None else verdict_document(plan, outcome.verification),
+        "error": None
+        if error is None
+        else {"code": error.code, "message": error.message, "why": error.why, "remedy": error.remedy},
+        "state": outcome.state,
+    }
