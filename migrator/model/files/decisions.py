@@ -103,7 +103,8 @@ def decode_decisions(document: Mapping[str, Any] | None) -> Decisions:
 
 def _with_text_accounts(document: Mapping[str, Any]) -> dict[str, Any]:
     """Account numbers as twelve digits of text, dates as text: the two things YAML does not leave alone."""
-    plain: dict[str, Any] = {str(key): _plain(value) for key, value in document.items()}
+    # a section with nothing but comments under it answers nothing
+    plain: dict[str, Any] = {str(key): _plain(value) for key, value in document.items() if value is not None}
     for section in ("accounts", "expand_accounts"):
         if isinstance(plain.get(section), dict):
             plain[section] = {key.zfill(12) if key.isdigit() else key: v for key, v in plain[section].items()}
