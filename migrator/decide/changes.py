@@ -1,6 +1,6 @@
 """What changed in the cluster since the plan, apart from what runs of the plan did themselves."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -43,16 +43,43 @@ def as_before(
         begun_before or _enabled(plan, progress, snapshot, plan_digest)
     ):
         cluster = replace(cluster, authentication_mode="CONFIG_MAP")
-        expected = {s.effect.principal_arn for s in plan.steps if isinstance(s.effect, AwaitEntry)}
-        surprises = tuple(
-            f"there is an access entry for {entry.principal_arn} that the plan does not know"
-            for entry in entries or ()
-            if entry.principal_arn not in expected and SERVICE_LINKED_MARK not in entry.principal_arn
-        )
+        surprises = surprising_entries(plan, entries or (), plan_digest)
         entries = None
     return (
         replace(snapshot, cluster=cluster, access_entries=_sorted(entries), rbac=_without_ours(snapshot.rbac)),
         surprises,
+    )
+
+
+def surprising_entries(plan: Plan, entries: Iterable[AccessEntry], plan_digest: str) -> tuple[str, ...]:
+    """Entries after the first mode step that neither we made nor the plan expects EKS to make, one line each.
+
+    EKS's own service-linked entries are always there. Where the plan says that the hidden creator is not known, one
+    entry of EKS's shape for it is no surprise: it gives what the creator always had.
+    """
+    expected = {s.effect.principal_arn for s in plan.steps if isinstance(s.effect, AwaitEntry)}
+    unknown = [
+        entry
+        for entry in entries
+        if entry.principal_arn not in expected
+        and SERVICE_LINKED_MARK not in entry.principal_arn
+        and entry.tags.get(PLAN_TAG) != plan_digest
+    ]
+    planned = {p.principal_arn for p in plan.principals if p.action not in ("skip", "block")}
+    creators = [e for e in unknown if e.principal_arn not in planned and _is_creators(e)]
+    if len(creators) == 1 and any(finding.code == "creator-unknown" for finding in plan.findings):
+        unknown.remove(creators[0])
+    return tuple(f"there is an access entry for {e.principal_arn} that the plan does not know" for e in unknown)
+
+
+def _is_creators(entry: AccessEntry) -> bool:
+    """EKS user guide, "Grant access": the creator's entry has AmazonEKSClusterAdminPolicy for the cluster."""
+    policies = [(policy.policy_name, policy.scope.type) for policy in entry.access_policies]
+    return (
+        entry.type == "STANDARD"
+        and not entry.kubernetes_groups
+        and not entry.tags
+        and policies == [("AmazonEKSClusterAdminPolicy", "cluster")]
     )
 
 

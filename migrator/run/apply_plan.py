@@ -7,12 +7,14 @@ The same call resumes: what was begun is settled by looking. Nothing here decide
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from migrator.decide.changes import surprising_entries
 from migrator.decide.next_action import Finished, Wish
 from migrator.decide.progress import APPLY, SETTLED, Progress, lanes_of, refusal_of
 from migrator.decide.second_admin import admins_to_prove, second_admin
-from migrator.errors import Interrupted, MigratorError, WrongUse
+from migrator.errors import Changed, Interrupted, MigratorError, WrongUse
 from migrator.model.decision import Acceptance
 from migrator.model.files.plan import encode_plan
+from migrator.model.files.snapshot import access_entry
 from migrator.model.outcome import RunOutcome, StepOutcome
 from migrator.model.plan import Plan
 from migrator.model.snapshot import Snapshot
@@ -113,11 +115,29 @@ def _start(
         waived_proofs=options.waive_verification,
         max_rate=options.max_rate,
         row_gives_before=check,
+        after_mode_step=lambda run: _look_at_automatic_entries(run, ports),
     )
     run.record(None, "run-started", {"run": run_id, "command": APPLY, "planDigest": plan_digest, "caller": chain[-1]})
     run.record(None, "backed-up", {"files": files})
     run.see(second_admin=second_admin(plan, run.progress, run.situation().observed.callers, options.waive_gates))
     return run
+
+
+def _look_at_automatic_entries(run: OneRun, ports: RunPorts) -> None:
+    """All entries, right after the mode step. Raises ``Changed`` for one that nobody expected."""
+    found = {
+        raw["principalArn"]: access_entry(raw, raw["principalArn"]) for raw in ports.reader.list_access_entries() or ()
+    }
+    surprises = surprising_entries(run.plan, found.values(), run.digest)
+    if surprises:
+        raise Changed(
+            "unexpected-entries",
+            "After the mode step there are access entries that the plan does not know.",
+            why="; ".join(surprises),
+            remedy="Plan again: the new plan starts from what is there.",
+        )
+    for arn, entry in found.items():
+        run.see_entry(arn, entry)
 
 
 def _go(run: OneRun, ports: RunPorts, options: ApplyOptions) -> RunOutcome:

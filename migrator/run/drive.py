@@ -18,6 +18,7 @@ from migrator.decide.next_action import (
     next_actions,
 )
 from migrator.errors import MigratorError, assert_never
+from migrator.model.step import EnableEntries
 from migrator.run.execute_step import entry_document, execute, take_back
 from migrator.run.one_run import OneRun
 
@@ -108,6 +109,8 @@ def one_action(run: OneRun, action: Look | Do | Adopt | Undo | Hold) -> None:
         case Adopt(step, why):
             entry = run.situation().observed.entries.get(step.principal_arn or "")
             run.record(step.id, "adopted", {"why": why, "entry": entry_document(entry)})
+            if isinstance(step.effect, EnableEntries):
+                run.mode_step_done()
         case Undo(step):
             run.ports.events.say("warn", f"taking back {describe(step.effect.kind, step.principal_arn)}")
             take_back(run, action)

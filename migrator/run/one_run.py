@@ -62,11 +62,13 @@ class OneRun:
         waived_proofs: Mapping[str, Acceptance] | None = None,
         max_rate: float | None = None,
         row_gives_before: Callable[[str], bool] | None = None,
+        after_mode_step: Callable[["OneRun"], None] | None = None,
     ) -> None:
         self.plan = plan
         self.ports = ports
         self.waived_proofs = dict(waived_proofs or {})
         self._row_gives_before = row_gives_before or (lambda _arn: False)
+        self._after_mode_step = after_mode_step
         self._lock = threading.RLock()
         self._situation = situation(plan, progress, observed, wish)
         self._bucket = full_bucket(max_rate, observed.now) if max_rate else None
@@ -136,6 +138,11 @@ class OneRun:
                 self._keep("bindings", what.name, ports.rbac.read_binding(name, namespace or None))
             case "row":
                 self._keep("rows", what.name, self._row_gives_before(what.name))
+
+    def mode_step_done(self) -> None:
+        """What the workflow wants looked at once the mode has changed. Raises what it finds."""
+        if self._after_mode_step is not None:
+            self._after_mode_step(self)
 
     def take_turn(self) -> None:
         """Wait until the rate lets one more write be sent."""

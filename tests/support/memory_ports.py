@@ -190,7 +190,19 @@ class MemoryReader:
     def list_access_entries(self) -> list[Raw] | None:
         if self.cluster.mode == "CONFIG_MAP":
             return None
-        return [{"principalArn": arn, "username": e.username} for arn, e in sorted(self.cluster.entries.items())]
+        return [
+            {
+                "principalArn": arn,
+                "type": e.type,
+                "username": e.username,
+                "kubernetesGroups": list(e.kubernetes_groups),
+                "tags": dict(e.tags),
+                "associatedAccessPolicies": [
+                    {"policyArn": p.policy_arn, "accessScope": {"type": p.scope.type}} for p in e.access_policies
+                ],
+            }
+            for arn, e in sorted(self.cluster.entries.items())
+        ]
 
     def list_access_policies(self) -> list[str]:
         return []
