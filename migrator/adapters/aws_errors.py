@@ -161,6 +161,7 @@ _RULES: tuple[_Rule, ...] = (
     ),
     # IAM, STS, EC2, S3
     _rule("NoSuchEntity", "principal-not-found", "IAM knows no such principal ({subject}).", "Check name and account."),
+    _rule("NoSuchKey", "not-found", "There is no such object ({subject}).", "Check --state-dir."),
     _rule("NoSuchBucket", "bucket-not-found", "There is no such bucket ({subject}).", "Check --state-dir."),
     _rule(
         "PreconditionFailed ConditionalRequestConflict",

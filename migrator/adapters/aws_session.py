@@ -137,6 +137,14 @@ class AwsSession:
 
         return self._guard(client, method, subject, read)
 
+    def body(self, stream: Any, *, subject: str = "") -> bytes:
+        """All bytes of a streamed answer (S3 GetObject)."""
+        try:
+            content: bytes = stream.read()
+        except Exception as error:
+            raise translate(error, service="s3", operation="GetObject", subject=subject) from error
+        return content
+
     def _guard(self, client: Any, method: str, subject: str, call: Callable[[], R]) -> R:
         service, operation = _names(client, method)
         try:

@@ -13,8 +13,8 @@ import stat
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import datetime, timezone
-from pathlib import Path
-from typing import Any
+from pathlib import Path, PurePath
+from typing import Any, TypeVar
 
 from migrator.adapters.foreign_text import foreign
 from migrator.errors import Failed, MigratorError, Refused
@@ -22,6 +22,7 @@ from migrator.model.journal import Event, Record, decode_journal, encode_record,
 from migrator.model.plan import ClusterRef
 
 JOURNAL = "journal.jsonl"
+P = TypeVar("P", bound=PurePath)
 _PARTITION = re.compile(r"aws[a-z-]{0,20}")
 _ACCOUNT = re.compile(r"\d{12}")
 _REGION = re.compile(r"[a-z]{2}[a-z0-9-]{0,30}")
@@ -29,8 +30,8 @@ _CLUSTER = re.compile(r"[0-9A-Za-z][A-Za-z0-9_-]{0,99}")  # EKS API reference, C
 _FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,150}")
 
 
-def cluster_folder(directory: Path, cluster: ClusterRef) -> Path:
-    """Where the state of a cluster lies. Raises ``name-invalid`` for parts that are no name AWS gives."""
+def cluster_folder(directory: P, cluster: ClusterRef) -> P:
+    """Where the state of a cluster lies, below ``directory``. Raises ``name-invalid`` for names AWS does not give."""
     parts = (cluster.partition, cluster.account_id, cluster.region, cluster.name)
     for part, pattern in zip(parts, (_PARTITION, _ACCOUNT, _REGION, _CLUSTER), strict=True):
         if not pattern.fullmatch(part):
@@ -38,6 +39,14 @@ def cluster_folder(directory: Path, cluster: ClusterRef) -> Path:
                 "name-invalid", "This cluster has no name that a folder could carry.", why=foreign("/".join(parts))
             )
     return directory.joinpath(*parts)
+
+
+def file_parts(name: str) -> tuple[str, ...]:
+    """The parts of a file's name. Raises ``name-invalid`` for one that would leave the cluster's folder."""
+    parts = tuple(name.split("/"))
+    if not all(_FILE.fullmatch(part) for part in parts):
+        raise Failed("name-invalid", "This is no name of a state file.", why=foreign(name))
+    return parts
 
 
 class StateFolder:
@@ -170,10 +179,7 @@ class StateFolder:
                 _sync_folder(path.parent)
 
     def _path(self, name: str) -> Path:
-        parts = name.split("/")
-        if not all(_FILE.fullmatch(part) for part in parts):
-            raise Failed("name-invalid", "This is no name of a state file.", why=foreign(name))
-        return self._folder.joinpath(*parts)
+        return self._folder.joinpath(*file_parts(name))
 
     def _make(self, folder: Path) -> None:
         """Make missing folders, 0700 each, down from the root; the cluster's own is narrowed if it is wider."""
