@@ -16,7 +16,7 @@ from migrator.decide.go_yaml.compose import Document
 from migrator.decide.go_yaml.decode import decode_scalar
 from migrator.decide.go_yaml.nodes import Node
 from migrator.decide.go_yaml.problems import YamlProblem, lost
-from migrator.decide.text_folding import fold_key
+from migrator.decide.text_folding import fold
 from migrator.model.aws_auth import AUTHENTICATOR_PARTITIONS, AccountRow, DroppedRow, RowMapping, Section
 
 _ACCOUNT_ID = re.compile(r"[0-9]{12}")
@@ -24,7 +24,11 @@ _PERMISSION_SET = re.compile(r"[0-9A-Za-z_+=,.@-]{1,32}")
 
 _ARN_FIELD: Final[Mapping[Section, str]] = {"mapRoles": "rolearn", "mapUsers": "userarn"}
 _LONGEST_MEANING: Final = 500  # characters of a suggestion
-_SSO_FIELDS: Final = ("permissionSetName", "accountID", "partition")
+_ROW_FIELDS: Final[Mapping[Section, Mapping[str, str]]] = {
+    "mapRoles": {fold(name): name for name in ("rolearn", "sso", "username", "groups", "userid")},
+    "mapUsers": {fold(name): name for name in ("userarn", "username", "groups", "userid")},
+}
+_SSO_FIELDS: Final = {fold(name): name for name in ("permissionSetName", "accountID", "partition")}
 
 
 @dataclass(slots=True)
@@ -54,7 +58,7 @@ def read_rows(section: Section, root: Node | None) -> RowsRead:
 
 
 def _read_row(section: Section, index: int, item: Node, result: RowsRead) -> None:
-    row = _Struct(("username", "groups", "userid", _ARN_FIELD[section], *(("sso",) if section == "mapRoles" else ())))
+    row = _Struct(_ROW_FIELDS[section])
     node = item.resolved
     if node.kind == "mapping":
         row.decode(node)
@@ -109,8 +113,8 @@ class _Struct:
 
     __slots__ = ("_backing", "_fields", "_seen", "errors", "groups", "sso", "texts")
 
-    def __init__(self, fields: tuple[str, ...]) -> None:
-        self._fields = {fold_key(name): name for name in fields}
+    def __init__(self, fields: Mapping[str, str]) -> None:
+        self._fields = fields
         self.texts: dict[str, str] = {}
         self.groups: list[str] | None = None
         self.sso: dict[str, str] | None = None
@@ -120,11 +124,9 @@ class _Struct:
         self._seen: dict[str, Node] = {}
 
     def decode(self, node: Node) -> None:
-        """Apply the object's members in the order that JSON has them: sorted by key."""
-        for key in sorted(key for key in node.items if isinstance(key, str)):
-            name = self._fields.get(fold_key(key))
-            if name is not None:
-                self._assign(name, node.items[key])
+        """Apply an object."""
+        for name, value in _members(node, self._fields):
+            self._assign(name, value)
 
     def _assign(self, name: str, value: Node) -> None:
         self._seen[name] = value
@@ -162,11 +164,8 @@ class _Struct:
         if value.kind != "mapping":
             self.errors = True
             return
-        names = {fold_key(name): name for name in _SSO_FIELDS}
-        for key in sorted(key for key in value.items if isinstance(key, str)):
-            name = names.get(fold_key(key))
-            if name is not None:
-                self.errors |= not _assign_text(self.sso, name, value.items[key])
+        for name, member in _members(value, _SSO_FIELDS):
+            self.errors |= not _assign_text(self.sso, name, member)
 
     def suggestions(self) -> Iterator[str]:
         """Field by field, what the text seems to mean where decoding left nothing."""
@@ -175,6 +174,14 @@ class _Struct:
                 yield from _suggested_groups(value, self.groups or [])
             elif name == "username" and not self.texts.get(name) and (meant := _meaning(value)):
                 yield f"{name}: {meant}"
+
+
+def _members(node: Node, fields: Mapping[str, str]) -> Iterator[tuple[str, Node]]:
+    """An object's known members in the order that its JSON has them: sorted by key, in whatever case."""
+    for key in sorted(key for key in node.items if isinstance(key, str)):
+        name = fields.get(fold(key))
+        if name is not None:
+            yield name, node.items[key]
 
 
 def _assign_text(texts: dict[str, str], name: str, value: Node) -> bool:

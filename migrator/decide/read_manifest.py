@@ -26,7 +26,7 @@ _REMEDY: Final = "read the cluster instead: kubectl -n kube-system get configmap
 # The authenticator's own templates are meant to be in the map; all others are still to be filled by some tool.
 _OWN_TEMPLATE = re.compile(r"\{\{(?:EC2PrivateDNSName|AccountID|SessionName|SessionNameRaw|AccessKeyID)\}\}")
 _TEMPLATES: Final = (
-    (re.compile(r"\{\{[^{}\n]{0,200}\}\}|\{[%#][^{}\n]{0,200}[%#]\}"), "a Jinja, Helm or Go template"),
+    (re.compile(r"\{\{[^{}\n]{0,200}\}\}|\{[%#][^{}\n]{0,200}"), "a Jinja, Helm or Go template"),
     (re.compile(r"[$%]\{[^}\n]{0,200}\}|\$[A-Z_][A-Z0-9_]+"), "a shell or Terraform variable"),
     (re.compile(r"<[A-Za-z_][^<>@\n]{0,100}>"), "a placeholder"),
 )
@@ -93,8 +93,6 @@ def _encoding(content: bytes) -> str:
 def _objects(text: str) -> Iterator[_Object]:
     """Every object of the file, lists opened. Raises YamlProblem."""
     for value, duplicates in _documents(text):
-        if not isinstance(value, dict):
-            continue
         items = value.get("items")
         if str(value.get("kind", "")).endswith("List") and isinstance(items, list):
             yield from (_Object(item, duplicates) for item in items if isinstance(item, dict))
@@ -102,7 +100,7 @@ def _objects(text: str) -> Iterator[_Object]:
             yield _Object(value, duplicates)
 
 
-def _documents(text: str) -> Iterator[tuple[Any, tuple[str, ...]]]:
+def _documents(text: str) -> Iterator[tuple[dict[str, Any], tuple[str, ...]]]:
     if text.lstrip().startswith("{"):
         parsed = _as_json(text)
         if parsed is not None:
@@ -110,15 +108,15 @@ def _documents(text: str) -> Iterator[tuple[Any, tuple[str, ...]]]:
             return
     for document in compose_all(text):
         root = decode(document)
-        if root is None:
+        if root is None or root.kind != "mapping":
             continue
         if root.nesting > _MAX_NESTING:
             raise YamlProblem("doubtful", root.line, root.column, f"it has more than {_MAX_NESTING} levels")
         yield _to_python(root, {}), tuple(_duplicate_keys(document))
 
 
-def _as_json(text: str) -> tuple[Any, tuple[str, ...]] | None:
-    """A JSON document with its duplicate keys; None for what is no JSON (it may still be YAML in flow style)."""
+def _as_json(text: str) -> tuple[dict[str, Any], tuple[str, ...]] | None:
+    """A JSON object with its duplicate keys; None for what is no JSON (it may still be YAML in flow style)."""
     duplicates: list[str] = []
 
     def pairs(members: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -127,7 +125,7 @@ def _as_json(text: str) -> tuple[Any, tuple[str, ...]] | None:
         return dict(members)
 
     try:
-        value = json.loads(text, object_pairs_hook=pairs, parse_constant=_no_constant)
+        value: dict[str, Any] = json.loads(text, object_pairs_hook=pairs, parse_constant=_no_constant)
         json.dumps(value, ensure_ascii=False).encode()  # half a surrogate pair is a ValueError, too
     except (ValueError, RecursionError):
         return None

@@ -9,15 +9,10 @@ def to_lower(text: str) -> str:
 
 
 def fold(text: str) -> str:
-    """Equal for two texts exactly when ``strings.EqualFold`` holds (ASCII on at least one side).
+    """Equal for two texts exactly when ``strings.EqualFold`` holds, as far as one of them is ASCII.
 
     The long s and the Kelvin sign fold to ASCII letters although lower-casing leaves the first alone.
     """
     if text.isascii():
         return text.lower()
     return to_lower(text.replace("\u017f", "s").replace("\u212a", "k"))
-
-
-def fold_key(name: str) -> str:
-    """The form under which ``encoding/json`` looks a field up when no name is equal byte by byte."""
-    return fold(name)

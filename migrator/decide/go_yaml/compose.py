@@ -19,7 +19,7 @@ from migrator.decide.go_yaml.source import Source, check_limits
 
 LibyamlEvent: TypeAlias = Any  # the extension module has no types
 
-MAX_NODES: Final = 150_000
+MAX_NODES: Final = 120_000
 MAX_LEVELS: Final = 10_000  # go-yaml scannerc.go: max_flow_level, max_indents
 _MAX_FLOW_WORK: Final = 100_000_000  # libyaml looks at every open flow level for every token
 

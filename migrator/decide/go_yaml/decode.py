@@ -80,9 +80,7 @@ class _AliasBudget:
 def _allowed_ratio(operations: int) -> float:
     if operations <= _RATIO_LOW:
         return 0.99
-    if operations >= _RATIO_HIGH:
-        return 0.10
-    return 0.99 - 0.89 * ((operations - _RATIO_LOW) / (_RATIO_HIGH - _RATIO_LOW))
+    return max(0.10, 0.99 - 0.89 * ((operations - _RATIO_LOW) / (_RATIO_HIGH - _RATIO_LOW)))
 
 
 def _decode_alias(node: Node, budget: _AliasBudget) -> None:

@@ -1,6 +1,6 @@
 """The tree of one YAML document, before and after decoding. Mutable on purpose: it never gets far from here."""
 
-from typing import Final, Literal, TypeAlias
+from typing import ClassVar, Final, Literal, TypeAlias
 
 from migrator.decide.go_yaml.resolve import ScalarValue
 
@@ -9,7 +9,6 @@ Kind: TypeAlias = Literal["scalar", "sequence", "mapping", "alias"]
 MapKey: TypeAlias = str | tuple[str, object]
 
 NULL_KEY: Final[MapKey] = ("null", None)
-_LEAVES: Final = ("scalar", "alias")
 
 
 class Node:
@@ -23,51 +22,31 @@ class Node:
     hold it).
     """
 
-    __slots__ = (
-        "children",
-        "column",
-        "decoded",
-        "depth",
-        "flow",
-        "implicit",
-        "is_merge_key",
-        "items",
-        "kind",
-        "line",
-        "nesting",
-        "refusal",
-        "size",
-        "tag",
-        "target",
-        "text",
-        "value",
-    )
+    # Defaults stand here and not in the constructor: a map has up to 120,000 nodes, most of them plain scalars.
+    tag: str = ""
+    text: str = ""
+    implicit: bool = False
+    flow: bool = False
+    is_merge_key: bool = False
+    target: "Node | None" = None
+    value: ScalarValue = None
+    size: int = 1
+    nesting: int = 0
+    refusal: str | None = None
+    decoded: bool = False
+    _no_children: ClassVar[list["Node"]] = []
+    _no_items: ClassVar[dict[MapKey, "Node"]] = {}
 
     def __init__(self, kind: Kind, line: int, column: int, depth: int) -> None:
         self.kind: Kind = kind
         self.line = line
         self.column = column
         self.depth = depth
-        self.tag = ""
-        self.text = ""
-        self.implicit = False
-        self.flow = False
-        self.is_merge_key = False
-        # Most nodes are scalars: they share what they never fill.
-        self.children: list[Node] = _NO_CHILDREN if kind in _LEAVES else []
-        self.target: Node | None = None
-        self.value: ScalarValue = None
-        self.items: dict[MapKey, Node] = {} if kind == "mapping" else _NO_ITEMS
-        self.size = 1
-        self.nesting = 0
-        self.refusal: str | None = None
-        self.decoded = False
+        leaf = kind in ("scalar", "alias")
+        self.children: list[Node] = self._no_children if leaf else []
+        self.items: dict[MapKey, Node] = {} if kind == "mapping" else self._no_items
 
     @property
     def resolved(self) -> "Node":
         """What an alias stands for (never another alias); any other node itself."""
         return self.target if self.target is not None else self
-
-
-_NO_CHILDREN: Final[list[Node]] = []
-_NO_ITEMS: Final[dict[MapKey, Node]] = {}

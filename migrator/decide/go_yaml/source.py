@@ -19,7 +19,7 @@ LibyamlError: TypeAlias = Any
 
 MAX_BYTES: Final = 1 << 20  # a ConfigMap holds no more
 _MAX_DIRECTIVES: Final = 100  # libyaml compares every %TAG with every other
-_MAX_REPAIR_WORK: Final = 200_000  # values read again, and a part of the characters
+_MAX_REPAIR_WORK: Final = 120_000  # values read again, and a part of the characters
 
 _BREAKS = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
 _DIRECTIVE = re.compile("(?:^|[\r\n\x85\u2028\u2029])%")
