@@ -67,7 +67,7 @@ class Authenticator:
         """Whom the token logs in, or None."""
         if not token.startswith(PREFIX):
             return None
-        key = hashlib.sha256(token.encode("utf-8", "surrogateescape")).digest()
+        key = hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
         now, known = self._world.now(), self._remembered.get(key)
         if known is not None and now < known.until:
             return known.user

@@ -284,7 +284,18 @@ def test_a_damaged_token_is_refused_and_the_log_says_why(damage: Callable[[str],
 
 
 @pytest.mark.parametrize(
-    "token", ["", "k8s-aws-v1", "k8s-aws-v1.*", "k8s-aws-v1.aHR0cHM6Ly9b", "k8s-aws-v1.__8", "eyJ.e30.x", "a."]
+    "token",
+    [
+        "",
+        "k8s-aws-v1",
+        "k8s-aws-v1.*",
+        "k8s-aws-v1.aHR0cHM6Ly9b",
+        "k8s-aws-v1.__8",
+        "eyJ.e30.x",
+        "a.",
+        "ä",
+        "k8s-aws-v1.\ud800",
+    ],
 )
 def test_garbage_is_no_token(token: str) -> None:
     lab = kubernetes_lab()

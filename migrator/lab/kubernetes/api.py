@@ -83,6 +83,9 @@ class KubernetesApi:
             response = json_response(error.code, error.body(), headers)
         except ClientKilledError:
             return Response(500, drop=DropConnectionError())
+        except Exception as error:  # a defect of the lab must look like one, not like a network that fails
+            text = f"Internal error occurred: {type(error).__name__}: {error}"
+            response = json_response(500, ApiError(500, "InternalError", text).body())
         self._log(asking, response)
         if lost := faults.get("lost-answer"):
             response.drop = DropConnectionError(hang=lost.seconds)

@@ -74,7 +74,8 @@ def changed_fields(before: Json | None, after: Json) -> tuple[Fields, Fields]:
     """(modified or added, removed) between two states; a map that appears is itself added (its ``.``)."""
     written: set[Path] = set()
     removed: set[Path] = set()
-    _compare(_ownable(before or {}), _ownable(after), (), written, removed)
+    # metadata is always there: only what is in it comes and goes
+    _compare({"metadata": {}, **_ownable(before or {})}, {"metadata": {}, **_ownable(after)}, (), written, removed)
     return frozenset(written), frozenset(removed)
 
 
@@ -86,7 +87,7 @@ def _compare(before: Value, after: Value, path: Path, written: set[Path], remove
         if new and not old:
             written.add((*path, _SELF))
         return
-    if isinstance(after, dict) and after and path not in _ATOMIC:
+    if isinstance(after, dict) and (after or isinstance(before, dict)) and path not in _ATOMIC:
         if isinstance(before, dict):
             for key in before.keys() - after.keys():
                 removed.update(_with_selves(before[key], (*path, f"f:{key}")))
@@ -225,7 +226,7 @@ def apply(live: Json | None, applied: Json, manager: str, api_version: str, time
         others = [_replace_fields(owner, owner.fields - contested[owner.key]) for owner in others]
     abandoned = before.fields - mine.fields if before else frozenset()
     for path in sorted(abandoned, key=len, reverse=True):
-        if not any(path in owner.fields for owner in others):
+        if not any(kept[: len(path)] == path for owner in (mine, *others) for kept in owner.fields):
             merged = _without(merged, path)
     unchanged = before is not None and before.fields == mine.fields and _ownable(merged) == _ownable(base)
     stamped = Owner(manager, "Apply", api_version, mine.fields, before.time if unchanged and before else time)

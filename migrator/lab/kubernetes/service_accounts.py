@@ -56,7 +56,7 @@ class ServiceAccountTokens:
     def user_of(self, token: str) -> User | None:
         """The account behind a token; None when it is not ours, has ended, or the account is gone or made anew."""
         signed, _, signature = token.rpartition(".")
-        if not signed or not hmac.compare_digest(signature.encode(), self._signature(signed).encode()):
+        if not signed or not hmac.compare_digest(_raw(signature), _raw(self._signature(signed))):
             return None
         claims = json.loads(_bytes(signed.partition(".")[2]))
         if claims["exp"] <= self._now().timestamp():
@@ -71,7 +71,7 @@ class ServiceAccountTokens:
         return User(claims["sub"], groups, uid, extra)
 
     def _signature(self, signed: str) -> str:
-        return _text(hmac.new(self._key, signed.encode(), hashlib.sha256).digest())
+        return _text(hmac.new(self._key, _raw(signed), hashlib.sha256).digest())
 
 
 def request_token(tokens: ServiceAccountTokens, namespace: str, name: str, body: Value) -> Json:
@@ -89,6 +89,10 @@ def request_token(tokens: ServiceAccountTokens, namespace: str, name: str, body:
         "spec": {**spec, "audiences": [AUDIENCE], "expirationSeconds": seconds},
         "status": {"token": token, "expirationTimestamp": stamp},
     }
+
+
+def _raw(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
 
 
 def _part(found: Json) -> str:
