@@ -10,6 +10,7 @@ import json
 import os
 import secrets
 import signal
+import sys
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -20,6 +21,7 @@ from migrator.lab.control_api import PREFIX, ControlApi
 from migrator.lab.http_wire import HttpServer, Request, Response
 from migrator.lab.lab_cluster import LabCluster
 from migrator.lab.world import World
+from migrator.lab.world_copies import load_snapshot
 from migrator.lab.world_files import demo_world_path, load_world
 
 STATE_FILE = "lab.json"
@@ -143,14 +145,28 @@ def _kubernetes_side(world: World) -> Callable[[LabCluster], tuple[str, bytes]] 
     return open_endpoint
 
 
+def _read(world: Path, snapshot: Path | None, reader_roles: Sequence[str]) -> World:
+    if snapshot is None:
+        return load_world(world)
+    copy = load_snapshot(snapshot, reader_roles)
+    for text in copy.left_out:
+        sys.stderr.write(f"not copied: {text}\n")
+    return copy.world
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a lab in the foreground until it is told to stop."""
     parser = argparse.ArgumentParser(prog="python -m migrator.lab.server", description="An EKS on this machine.")
-    parser.add_argument("--world", type=Path, default=demo_world_path())
+    source = parser.add_mutually_exclusive_group()
+    source.add_argument("--world", type=Path, default=demo_world_path(), help="a world file")
+    source.add_argument("--from", type=Path, dest="snapshot", help="a snapshot: the lab is a copy of its cluster")
+    parser.add_argument(
+        "--reader-role", action="append", default=[], help="with --from: a role that reads IAM of a foreign account"
+    )
     parser.add_argument("--directory", type=Path, required=True)
     parser.add_argument("--port", type=int, default=0)
     options = parser.parse_args(arguments)
-    lab = Lab(load_world(options.world), options.directory)
+    lab = Lab(_read(options.world, options.snapshot, options.reader_role), options.directory)
     over = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: over.set())

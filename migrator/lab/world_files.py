@@ -287,7 +287,7 @@ def _cluster(world: World, part: _Part) -> None:
     )
     if "automatic" in part.raw:
         cluster.automatic = frozenset(part.texts("automatic"))
-    _ensure_service_role(account)
+    ensure_service_role(account)
     world.add_cluster(cluster)
     _entries(world, cluster, part)
     part.done()
@@ -297,7 +297,7 @@ def _named(part: _Part, key: str, name_key: str) -> dict[str, dict[str, Any]]:
     return {str(item.need(name_key)): dict(item.raw) for item in part.parts(key)}
 
 
-def _ensure_service_role(account: Account) -> None:
+def ensure_service_role(account: Account) -> None:
     """Every account with a cluster has EKS's service-linked role."""
     arn = account.arn_of(SERVICE_ROLE)
     name = "AWSServiceRoleForAmazonEKS"

@@ -1,0 +1,320 @@
+"""A world from a snapshot: a copy of a real cluster, to rehearse a migration on.
+
+Everything that a plan depends on is there again: cluster, entries, principals with their unique ids and creation
+dates, node groups, instances behind nodes, RBAC, aws-auth. Keys are made up. What a snapshot does not hold cannot be
+copied: :attr:`Copy.left_out` says what that is. Principals of an account that was not read completely are made as
+aws-auth names them, since they may exist; in an account that was read, who is absent stays absent.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from migrator.decide.read_aws_auth import read_aws_auth
+from migrator.errors import Failed
+from migrator.lab.entry_shapes import entry_arn
+from migrator.lab.lab_cluster import LabCluster, LabEntry, LabPolicy
+from migrator.lab.principals import Account, Instance, InstanceProfile, make_id
+from migrator.lab.reference_objects import objects_for
+from migrator.lab.world import IamRole, IamUser, World
+from migrator.lab.world_files import LONG_AGO, ensure_service_role
+from migrator.model.access_entry import AccessScope
+from migrator.model.principal import Arn, parse_arn
+
+FORMAT = "migrator/snapshot/v1"
+Raw: TypeAlias = Mapping[str, Any]
+# What the lab answers by itself, from its own state.
+_OWN_FIELDS = {
+    "name",
+    "arn",
+    "createdAt",
+    "version",
+    "endpoint",
+    "resourcesVpcConfig",
+    "logging",
+    "status",
+    "certificateAuthority",
+    "platformVersion",
+    "tags",
+    "accessConfig",
+    "health",
+}
+_RBAC_KINDS = {
+    "roles": "Role",
+    "roleBindings": "RoleBinding",
+    "clusterRoles": "ClusterRole",
+    "clusterRoleBindings": "ClusterRoleBinding",
+}
+
+
+@dataclass(slots=True)
+class Copy:
+    """A world, and in words what of the snapshot could not be copied into it."""
+
+    world: World
+    left_out: list[str] = field(default_factory=list)
+
+
+def load_snapshot(path: Path, reader_roles: Iterable[str] = ()) -> Copy:
+    """Read a snapshot file. Raises ``world-unreadable`` and ``world-invalid``."""
+    try:
+        raw = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise Failed("world-unreadable", f"cannot read the snapshot {path}", why=type(error).__name__) from error
+    return world_from_snapshot(raw, reader_roles)
+
+
+def world_from_snapshot(raw: object, reader_roles: Iterable[str] = ()) -> Copy:
+    """A copy of the cluster in a snapshot document. Raises ``world-invalid``.
+
+    ``reader_roles`` are ARNs of roles through which foreign accounts are read: a snapshot does not name them.
+    """
+    if not isinstance(raw, Mapping) or raw.get("format") != FORMAT:
+        raise Failed("world-invalid", "this is no snapshot", why=f"its format is not {FORMAT}")
+    try:
+        return _Copier(raw).copy(reader_roles)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        why = f"{type(error).__name__}: {error}"
+        raise Failed("world-invalid", "the snapshot cannot be copied into a world", why=why) from error
+
+
+class _Copier:
+    def __init__(self, raw: Raw) -> None:
+        self._raw = raw
+        self._cluster_raw: Raw = raw["cluster"]
+        arn = parse_arn(str(self._cluster_raw["arn"]))
+        if arn is None:
+            raise ValueError("the cluster's ARN is none")
+        self._arn = arn
+        self._world = World(name=f"copy of {self._cluster_raw['name']}")
+        self._world.settings.region = arn.region
+        self._copy = Copy(self._world)
+        iam = raw.get("iam") or {}
+        self._iam: list[Raw] = iam.get("principals") or []
+        self._complete = {
+            (item["account"], kind)
+            for item in iam.get("accountsRead") or []
+            for kind in ("roles", "users")
+            if item[kind]
+        }
+
+    def copy(self, reader_roles: Iterable[str]) -> Copy:
+        cluster = self._cluster()
+        for item in self._iam:
+            self._make(str(item["arn"]), item)
+        for arn in self._mentioned():
+            self._make_if_unknown(arn)
+        self._operator()
+        self._readers(reader_roles)
+        ensure_service_role(self._account(self._arn))
+        self._nodes(cluster)
+        self._entries(cluster)
+        cluster.kubernetes_objects = list(self._objects())
+        self._world.add_cluster(cluster)
+        if self._raw.get("creator") is None and cluster.initial_mode == "CONFIG_MAP":
+            self._copy.left_out.append("the hidden creator: the snapshot does not know who made the cluster")
+        return self._copy
+
+    # The cluster.
+
+    def _cluster(self) -> LabCluster:
+        raw = self._cluster_raw
+        creator = self._raw.get("creator") or {}
+        logging = (raw.get("logging") or {}).get("clusterLogging") or []
+        return LabCluster(
+            name=str(raw["name"]),
+            account=self._arn.account,
+            region=self._arn.region,
+            partition=self._arn.partition,
+            initial_mode=(raw.get("accessConfig") or {}).get("authenticationMode") or "CONFIG_MAP",
+            creator_arn=creator.get("arn"),
+            created_at=_moment(raw.get("createdAt")),
+            version=str(raw.get("version") or "1.34"),
+            platform_version=str(raw.get("platformVersion") or "eks.9"),
+            nodegroups=self._named("nodegroups", "nodegroupName"),
+            fargate_profiles=self._named("fargateProfiles", "fargateProfileName"),
+            capabilities=self._named("capabilities", "capabilityName"),
+            identity_provider_configs=self._named("identityProviderConfigs", "identityProviderConfigName"),
+            vpc_config=dict(raw.get("resourcesVpcConfig") or {}),
+            log_types=tuple(kind for setup in logging if setup.get("enabled") for kind in setup.get("types") or ()),
+            tags=dict(raw.get("tags") or {}),
+            raw={key: value for key, value in raw.items() if key not in _OWN_FIELDS and value is not None},
+        )
+
+    def _named(self, key: str, name_key: str) -> dict[str, dict[str, Any]]:
+        found = self._raw.get(key)
+        if found is None:
+            self._copy.left_out.append(f"{key}: not in the snapshot")
+        return {str(item[name_key]): _with_moments(item) for item in found or []}
+
+    # Principals.
+
+    def _account(self, arn: Arn) -> Account:
+        if arn.account not in self._world.accounts:
+            self._world.accounts[arn.account] = Account(arn.account, arn.partition)
+        return self._world.accounts[arn.account]
+
+    def _make(self, text: str, item: Raw) -> None:
+        arn = parse_arn(text)
+        if arn is None or arn.kind not in ("role", "service-linked-role", "user"):
+            return
+        account, born = self._account(arn), _moment(item.get("createDate"))
+        if arn.kind == "user":
+            user_id = str(item.get("id") or make_id("AIDA", text))
+            account.users[arn.name.lower()] = IamUser(text, arn.name, arn.path, user_id, born)
+            return
+        account.roles[arn.name.lower()] = IamRole(
+            arn=text,
+            name=arn.name,
+            path=arn.path,
+            id=str(item.get("id") or make_id("AROA", text)),
+            create_date=born,
+            trust_policy=self._trust(arn, item.get("trustedServices") or ()),
+        )
+
+    def _trust(self, arn: Arn, services: Iterable[str]) -> dict[str, Any]:
+        """The services as they were, and whoever rehearses: the accounts of the role and of the cluster."""
+        accounts = sorted({arn.account, self._arn.account})
+        roots = [f"arn:{arn.partition}:iam::{account}:root" for account in accounts]
+        statements: list[dict[str, Any]] = [
+            {"Effect": "Allow", "Principal": {"AWS": roots}, "Action": "sts:AssumeRole"}
+        ]
+        if names := list(services):
+            statements.append({"Effect": "Allow", "Principal": {"Service": names}, "Action": "sts:AssumeRole"})
+        return {"Version": "2012-10-17", "Statement": statements}
+
+    def _mentioned(self) -> Iterable[str]:
+        """Principals by the full ARNs of EKS first, then as aws-auth spells them."""
+        yield from (entry["principalArn"] for entry in self._raw.get("accessEntries") or ())
+        for key, name in (("nodegroups", "nodeRole"), ("fargateProfiles", "podExecutionRoleArn"), ("nodes", "roleArn")):
+            yield from (item[name] for item in self._raw.get(key) or () if item.get(name))
+        if creator := (self._raw.get("creator") or {}).get("arn"):
+            yield creator
+        data = (self._raw.get("configMap") or {}).get("data") or {}
+        yield from (row.arn for row in read_aws_auth(data).rows)
+
+    def _make_if_unknown(self, text: str) -> None:
+        arn = parse_arn(text)
+        if arn is None or arn.kind not in ("role", "user") or not arn.account.isdecimal():
+            return
+        kind = "users" if arn.kind == "user" else "roles"
+        there = getattr(self._account(arn), kind)
+        if (arn.account, kind) not in self._complete and arn.name.lower() not in there:
+            self._make(text, {})
+
+    def _operator(self) -> None:
+        """Whoever took the snapshot operates the copy."""
+        arn = parse_arn(str((self._raw.get("callerIdentity") or {}).get("Arn") or ""))
+        if arn is None:
+            arn = Arn(self._arn.partition, "iam", "", self._arn.account, "user/lab-operator")
+        account = self._account(arn)
+        if arn.kind == "assumed-role":
+            name = arn.resource.split("/")[1]
+            if name.lower() not in account.roles:
+                self._make(account.arn_of(f"role/{name}"), {})
+            self._world.settings.operator = account.roles[name.lower()].arn
+            return
+        if arn.kind == "user" and account.find(arn) is None:
+            self._make(str(arn), {})
+        self._world.settings.operator = str(arn) if account.find(arn) else None
+
+    def _readers(self, arns: Iterable[str]) -> None:
+        """Roles that read IAM of foreign accounts; who may be assumed is the trust of every role of the copy."""
+        readers = [arn for text in arns if (arn := parse_arn(text)) is not None and arn.kind == "role"]
+        for arn in readers:
+            if arn.name.lower() not in self._account(arn).roles:
+                self._make(str(arn), {})
+        read = {arn.account for item in self._iam if (arn := parse_arn(str(item["arn"]))) is not None}
+        for account in sorted(read - {self._arn.account} - {arn.account for arn in readers}):
+            self._copy.left_out.append(f"the role that reads account {account}: name it with --reader-role")
+
+    # Nodes and entries.
+
+    def _nodes(self, cluster: LabCluster) -> None:
+        account = self._account(self._arn)
+        for node in self._raw.get("nodes") or ():
+            instance, role = str(node.get("providerID") or "").rpartition("/")[2], parse_arn(node.get("roleArn") or "")
+            if not instance.startswith("i-"):
+                continue
+            profile = None
+            if role is not None and role.account == account.id:
+                profile = role.name
+                arn = account.arn_of(f"instance-profile/{profile}")
+                account.instance_profiles[profile.lower()] = InstanceProfile(
+                    arn, profile, "/", make_id("AIPA", arn), LONG_AGO, role.name
+                )
+            account.instances[instance] = Instance(instance, cluster.region, str(node["name"]), profile, LONG_AGO)
+
+    def _entries(self, cluster: LabCluster) -> None:
+        for raw in self._raw.get("accessEntries") or ():
+            arn, principal = parse_arn(raw["principalArn"]), self._world.principal(raw["principalArn"])
+            if arn is None:
+                continue
+            created = _moment(raw.get("createdAt"))
+            born = getattr(principal, "create_date", LONG_AGO)
+            # Older than its principal, or without one: it is pinned to an id that nobody has any more.
+            alive = principal is not None and born <= created
+            entry = LabEntry(
+                principal_arn=raw["principalArn"],
+                principal_id=principal.id if principal is not None and alive else make_id("AROA", f"gone {arn}"),
+                type=raw.get("type") or "STANDARD",
+                username=str(raw.get("username") or ""),
+                kubernetes_groups=tuple(raw.get("kubernetesGroups") or ()),
+                entry_arn=str(raw.get("accessEntryArn") or entry_arn(cluster, arn)),
+                created_at=created,
+                modified_at=_moment(raw.get("modifiedAt") or raw.get("createdAt")),
+                policies=tuple(_policy(item) for item in raw.get("associatedAccessPolicies") or ()),
+                tags=dict(raw.get("tags") or {}),
+            )
+            cluster.write_entry(entry.principal_arn, entry, created, delay=timedelta(0))
+
+    # Kubernetes.
+
+    def _objects(self) -> Iterable[dict[str, Any]]:
+        raw = self._raw
+        for name in raw.get("namespaces") or ():
+            yield {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
+        if raw.get("configMap") is not None:
+            yield {"apiVersion": "v1", "kind": "ConfigMap", **raw["configMap"]}
+        rbac = raw.get("rbac")
+        if rbac is None:
+            self._copy.left_out.append("rbac: not in the snapshot")
+        for key, kind in _RBAC_KINDS.items():
+            for item in (rbac or {}).get(key) or ():
+                yield {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": kind, **item}
+        for node in raw.get("nodes") or ():
+            yield {
+                "apiVersion": "v1",
+                "kind": "Node",
+                "metadata": {"name": node["name"], "labels": dict(node.get("labels") or {})},
+                "spec": {"providerID": node.get("providerID") or ""},
+            }
+        objects, left_out = objects_for(raw.get("groupReferences") or ())
+        self._copy.left_out += left_out
+        yield from objects
+
+
+def _policy(item: Raw) -> LabPolicy:
+    scope = item.get("accessScope") or {}
+    namespaces = tuple(scope.get("namespaces") or ())
+    at = _moment(item.get("associatedAt"))
+    return LabPolicy(str(item["policyArn"]), AccessScope(scope.get("type") or "cluster", namespaces), at, at)
+
+
+def _moment(value: object) -> datetime:
+    """A time of a snapshot: ISO text or seconds since 1970; :data:`LONG_AGO` when there is none."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return datetime.fromtimestamp(value, tz=timezone.utc)
+    if isinstance(value, str):
+        moment = datetime.fromisoformat(value.replace("Z", "+00:00"))
+        return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
+    return LONG_AGO
+
+
+def _with_moments(item: Raw) -> dict[str, Any]:
+    """An API object of the snapshot with its two times as moments again."""
+    times = {key: _moment(item[key]) for key in ("createdAt", "modifiedAt") if item.get(key) is not None}
+    return {**{key: value for key, value in item.items() if value is not None}, **times}

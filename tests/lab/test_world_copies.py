@@ -1,0 +1,230 @@
+"""A copy of a cluster from its snapshot: planned from, it cannot be told from the original."""
+
+import json
+import os
+import subprocess
+import sys
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from migrator.decide.group_references import references_in
+from migrator.errors import Failed
+from migrator.lab.lab_client import enter_lab
+from migrator.lab.reference_objects import objects_for
+from migrator.lab.world import IamRole, World
+from migrator.lab.world_copies import load_snapshot, world_from_snapshot
+from migrator.lab.world_files import build_world, demo_world_path, load_world
+from tests.support.aws_lab import ABROAD, ALICE, HOME, NODES, RUNNER, serving
+from tests.support.small_lab import world_document
+
+READER = f"arn:aws:iam::{ABROAD}:role/iam-reader"
+# What differs between two labs that are alike: ports, certificates, versions of objects, times.
+_PASSING = {"takenAt", "resourceVersion", "uid", "creationTimestamp", "endpoint", "certificateAuthority", "time"}
+
+
+def lasting(value: Any) -> Any:  # noqa: ANN401 - any JSON
+    if isinstance(value, dict):
+        return {key: lasting(item) for key, item in value.items() if key not in _PASSING}
+    return [lasting(item) for item in value] if isinstance(value, list) else value
+
+
+def snapshot_of(world: World, directory: Path, *, reader: str = READER) -> Path:
+    """Take a snapshot of a world's only cluster with the command line."""
+    (cluster,) = world.clusters.values()
+    out = directory / "snapshot.json"
+    with serving(world, directory):
+        environment = dict(os.environ)
+        enter_lab(directory, environment)
+        command = [
+            sys.executable,
+            "-m",
+            "migrator",
+            "--reader-role",
+            reader,
+            "snapshot",
+            cluster.name,
+            "--out",
+            str(out),
+        ]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return out
+
+
+def minimal(**changes: Any) -> dict[str, Any]:  # noqa: ANN401 - fields of a document
+    cluster = {
+        "name": "c",
+        "arn": f"arn:aws:eks:eu-central-1:{HOME}:cluster/c",
+        "accessConfig": {"authenticationMode": "API_AND_CONFIG_MAP"},
+    }
+    return {"format": "migrator/snapshot/v1", "cluster": cluster, **changes}
+
+
+def test_a_snapshot_of_the_copy_equals_that_of_the_original(tmp_path: Path) -> None:
+    first = snapshot_of(load_world(demo_world_path()), tmp_path / "one")
+    copy = load_snapshot(first, [READER])
+    second = snapshot_of(copy.world, tmp_path / "two")
+    assert lasting(json.loads(second.read_text())) == lasting(json.loads(first.read_text()))
+    assert [text.partition(":")[0] for text in copy.left_out] == ["the hidden creator"]
+
+
+def test_a_copy_of_a_cluster_with_entries_equals_it_too(tmp_path: Path) -> None:
+    flow_schema = {
+        "apiVersion": "flowcontrol.apiserver.k8s.io/v1",
+        "kind": "FlowSchema",
+        "metadata": {"name": "team"},
+        "spec": {"rules": [{"subjects": [{"kind": "Group", "group": {"name": "team-a"}}]}]},
+    }
+    entries = [
+        {
+            "principalArn": RUNNER,
+            "kubernetesGroups": ["a"],
+            "policies": [{"policyArn": "AmazonEKSViewPolicy", "namespaces": ["x-*"]}],
+        },
+        {"principalArn": ALICE, "username": "alice", "tags": {"k": "v"}},
+    ]
+    document = world_document(objects=(flow_schema,), authenticationMode="API_AND_CONFIG_MAP", accessEntries=entries)
+    first = snapshot_of(build_world(document), tmp_path / "one")
+    copy = load_snapshot(first, [READER])
+    second = snapshot_of(copy.world, tmp_path / "two")
+    original = lasting(json.loads(first.read_text()))
+    assert lasting(json.loads(second.read_text())) == original
+    assert any(item["text"] == "team-a" for item in original["groupReferences"])
+
+
+def test_an_entry_older_than_its_principal_is_dead_in_the_copy() -> None:
+    principals = [{"arn": RUNNER, "id": "AROANEW", "createDate": "2026-01-01T00:00:00Z"}]
+    entry = {"principalArn": RUNNER, "type": "STANDARD", "username": "x", "createdAt": "2025-01-01T00:00:00Z"}
+    alive = {**entry, "createdAt": "2026-02-01T00:00:00+00:00"}
+    for raw, expected in ((entry, False), (alive, True)):
+        world = world_from_snapshot(minimal(iam={"principals": principals}, accessEntries=[raw])).world
+        found = world.cluster("c").entry(RUNNER, datetime(2026, 11, 22, tzinfo=timezone.utc))
+        assert found is not None
+        assert (found.principal_id == "AROANEW") is expected
+
+
+@pytest.mark.parametrize(("complete", "there"), [(True, False), (False, True)])
+def test_who_is_absent_stays_absent_where_the_account_was_read(complete: bool, there: bool) -> None:
+    rows = f"- {{rolearn: 'arn:aws:iam::{HOME}:role/gone', username: x}}\n"
+    iam = {"principals": [], "accountsRead": [{"account": HOME, "roles": complete, "users": complete}]}
+    config_map = {"metadata": {"name": "aws-auth", "namespace": "kube-system"}, "data": {"mapRoles": rows}}
+    world = world_from_snapshot(minimal(iam=iam, configMap=config_map)).world
+    assert (world.principal(f"arn:aws:iam::{HOME}:role/gone") is not None) is there
+
+
+def test_whoever_took_the_snapshot_operates_the_copy() -> None:
+    session = {"Arn": f"arn:aws:sts::{HOME}:assumed-role/operator/me", "Account": HOME, "UserId": "x"}
+    principals = [{"arn": f"arn:aws:iam::{HOME}:role/ops/operator", "id": "AROAX"}]
+    world = world_from_snapshot(minimal(callerIdentity=session, iam={"principals": principals})).world
+    assert world.settings.operator == f"arn:aws:iam::{HOME}:role/ops/operator"
+    assert world_from_snapshot(minimal(callerIdentity={"Arn": ALICE})).world.settings.operator == ALICE
+    unknown = world_from_snapshot(minimal()).world
+    assert unknown.settings.operator is not None
+    assert unknown.principal(unknown.settings.operator) is not None
+
+
+def test_nodes_lead_to_their_role_again() -> None:
+    node = {"name": "n1", "labels": {}, "providerID": "aws:///eu-central-1a/i-0aaaaaaaaaaaaaaaa", "roleArn": NODES}
+    world = world_from_snapshot(minimal(nodes=[node])).world
+    account = world.accounts[HOME]
+    profile = account.instance_profiles[account.instances["i-0aaaaaaaaaaaaaaaa"].instance_profile or ""]
+    assert profile.role_name == "nodes"
+    assert isinstance(world.principal(NODES), IamRole)
+
+
+def test_what_cannot_be_copied_is_said() -> None:
+    reference = {
+        "apiVersion": "kyverno.io/v1",
+        "kind": "ClusterPolicy",
+        "namespace": None,
+        "name": "p",
+        "path": "x",
+        "text": "y",
+    }
+    left_out = world_from_snapshot(minimal(groupReferences=[reference])).left_out
+    assert any(text.startswith("ClusterPolicy p") for text in left_out)
+    assert any(text.startswith("rbac") for text in left_out)
+    assert any(text.startswith("nodegroups") for text in left_out)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        None,
+        [],
+        {},
+        {"format": "x"},
+        minimal(cluster={}),
+        minimal(cluster={"arn": "x", "name": "y"}),
+        minimal(nodes=[1]),
+    ],
+)
+def test_what_is_no_snapshot_is_refused(raw: object) -> None:
+    with pytest.raises(Failed) as refusal:
+        world_from_snapshot(raw)
+    assert refusal.value.code == "world-invalid"
+
+
+def test_a_file_that_is_no_json_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "x.json").write_text("{")
+    for name in ("x.json", "none.json"):
+        with pytest.raises(Failed) as refusal:
+            load_snapshot(tmp_path / name)
+        assert refusal.value.code == "world-unreadable"
+
+
+def test_objects_made_again_hold_the_same_references() -> None:
+    objects = [
+        {
+            "apiVersion": "flowcontrol.apiserver.k8s.io/v1",
+            "kind": "FlowSchema",
+            "metadata": {"name": "f"},
+            "spec": {
+                "rules": [
+                    {"subjects": [{"kind": "User", "user": {"name": "alice"}}]},
+                    {
+                        "subjects": [
+                            {"kind": "Group", "group": {"name": "team"}},
+                            {"kind": "ServiceAccount", "serviceAccount": {"namespace": "ns", "name": "sa"}},
+                        ]
+                    },
+                ]
+            },
+        },
+        {
+            "apiVersion": "admissionregistration.k8s.io/v1",
+            "kind": "ValidatingAdmissionPolicy",
+            "metadata": {"name": "v"},
+            "spec": {
+                "validations": [
+                    {"expression": "'system:masters' in request.userInfo.groups"},
+                    {"expression": "request.userInfo.username in ['a', 'b']"},
+                ]
+            },
+        },
+        {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": {"name": "argocd-rbac-cm", "namespace": "argocd"},
+            "data": {"policy.csv": "# comment\ng, example:admins, role:admin\n\np, bob, applications, *, */*, allow\n"},
+        },
+    ]
+    before = references_in(objects)
+    raw = [
+        {
+            "apiVersion": r.api_version,
+            "kind": r.kind,
+            "namespace": r.namespace,
+            "name": r.name,
+            "path": r.path,
+            "text": r.text,
+        }
+        for r in before
+    ]
+    made, left_out = objects_for(raw)
+    assert left_out == []
+    assert references_in(made) == before
+    assert len(before) >= 7
