@@ -21,6 +21,7 @@ _MOST_REFERENCES = 2_000  # of one object, after repetitions are gone
 _MOST_READ = 100_000  # before
 _MOST_VALUES = 200_000  # fields of one object that are looked at
 _LONGEST_PATH = 400
+_LONGEST_TEXT = 200_000  # characters of one expression
 _EXPRESSIONS = ("expression", "messageExpression", "valueExpression")
 _ANY_NAME = "*"
 
@@ -205,9 +206,10 @@ def _condition(path: str, condition: Raw) -> Iterator[_Place]:
 
 def _jmespath(path: str, text: str) -> Iterator[_Place]:
     """Literals of what stands between ``{{`` and ``}}``; quotes of the text around mean nothing."""
-    for piece in text.split("{{")[1:]:
-        for name in names_in(piece.partition("}}")[0], "jmespath"):
-            yield path, name
+    for piece in text[: _LONGEST_TEXT * 2].split("{{")[1:]:
+        yield from _names_at(path, piece.partition("}}")[0], "jmespath")
+    if len(text) > _LONGEST_TEXT * 2:
+        yield path, _ANY_NAME
 
 
 def _argocd(raw: Raw) -> Iterator[_Place]:
@@ -232,8 +234,16 @@ def _in_expressions(texts: Sequence[_Place], language: Language) -> Iterator[_Pl
     """Names of all expressions of an object if one of them is about users: variables carry names between them."""
     if any(is_about_users(text) for _, text in texts):
         for path, text in texts:
-            for name in names_in(text, language):
-                yield path, name
+            yield from _names_at(path, text, language)
+
+
+def _names_at(path: str, text: str, language: Language) -> Iterator[_Place]:
+    """Names of one expression; one longer than anybody writes is not scanned and may hold any name."""
+    if len(text) > _LONGEST_TEXT:
+        yield path, _ANY_NAME
+        return
+    for name in names_in(text, language):
+        yield path, name
 
 
 def _leaves(value: object, path: str = "") -> Iterator[tuple[str, str, str]]:

@@ -73,7 +73,7 @@ def probes_for(
     yes = list(islice((request for request in chosen if allows(request) is True), limit))
     outside = dict.fromkeys(_outside(yes, permissions, namespaces))
     no = list(islice((request for request in outside if allows(request) is False), limit))
-    yes = yes[: limit - min(len(no), (limit + 3) // 4)]
+    yes = yes[: limit - min(len(no), limit // 4)]
     no = no[: limit - len(yes)]
     return (*(Probe(request, expected=True) for request in yes), *(Probe(request, expected=False) for request in no))
 
