@@ -14,7 +14,7 @@ _BY_SESSION = "system:node:{{SessionName}}"
 NODE_IDENTITIES: dict[EntryType, tuple[str, tuple[str, ...]]] = {
     "EC2_LINUX": (_BY_DNS, ("system:nodes",)),
     "EC2_WINDOWS": (_BY_DNS, ("system:nodes", "eks:kube-proxy-windows")),
-    "FARGATE_LINUX": (_BY_SESSION, ("system:bootstrappers", "system:nodes", "system:node-proxier")),
+    "FARGATE_LINUX": (_BY_SESSION, ("system:node-proxier", "system:nodes")),  # not published: the row's, as EC2_LINUX
     "EC2": (_BY_SESSION, ("system:nodes",)),
     "HYBRID_LINUX": (_BY_SESSION, ("system:nodes",)),
     "HYPERPOD_LINUX": (_BY_SESSION, ("system:nodes",)),

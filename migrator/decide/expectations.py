@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from migrator.decide.authorize import RbacIndex, authorize
+from migrator.decide.entry_identity import NODE_IDENTITIES
 from migrator.decide.entry_states import default_username
 from migrator.decide.probes import probes_for
 from migrator.model.access_entry import AccessEntry, AssociatedPolicy, EntrySpec, Identity
@@ -11,8 +12,6 @@ from migrator.model.evidence import Evidence, Phase, Probe
 from migrator.model.plan import PlannedPrincipal
 from migrator.model.rbac import AccessRequest
 from migrator.model.step import BRIDGE_PREFIX, MARKER_PREFIX
-
-NODE_GROUPS = ("system:nodes",)
 
 
 def is_ours(group: str) -> bool:
@@ -29,12 +28,14 @@ def phase_of(principal: PlannedPrincipal, entry: AccessEntry | None, mode: str) 
 
 def identity_after(principal: PlannedPrincipal, spec: EntrySpec | None, entry: AccessEntry | None) -> Identity:
     """Who the plan means the principal to be: ``spec`` is its entry after all steps. Marker and bridge groups that
-    the entry still carries belong to it.
+    the entry still carries belong to it. Groups of node types are EKS's own and as it shows them.
     """
     if spec is None:
         return Identity("", (), "none")
     if spec.type != "STANDARD":
-        return Identity(entry.username if entry else principal.before.username, NODE_GROUPS, "access-entry")
+        username, groups = NODE_IDENTITIES[spec.type]
+        shown = entry.kubernetes_groups if entry is not None and entry.type == spec.type else ()
+        return Identity(entry.username if entry else username, shown or groups, "access-entry")
     extra = tuple(group for group in (entry.kubernetes_groups if entry else ()) if is_ours(group))
     username = spec.username or default_username(principal.principal_arn)
     return Identity(username, (*spec.kubernetes_groups, *extra), "access-entry", spec.access_policies)

@@ -40,7 +40,7 @@ def prove_step(run: OneRun, step: Step, effect: Prove) -> None:
     """
     arn = effect.principal_arn
     entry = run.situation().observed.entries.get(arn)
-    waiver = run.waived_proofs.get(arn)
+    waiver = run.settings.waived_proofs.get(arn)
     try:
         reviewer = run.ports.reviewers.as_principal(arn)
     except MigratorError as error:
@@ -97,10 +97,13 @@ def _without_login(run: OneRun, effect: Prove, entry: AccessEntry | None, why: s
 def _by_login(run: OneRun, effect: Prove, entry: AccessEntry | None, reviewer: AccessReviewer) -> Evidence:
     deadline = run.now() + PATIENCE
     in_a_row = logins = 0
+    node = effect.attribution == "node"
+    # a node entry's groups are EKS's own and not all published: what EKS shows of the entry is what is right
+    groups = entry.kubernetes_groups if node and entry is not None and entry.kubernetes_groups else effect.groups
     while True:
         subject = reviewer.who_am_i()
         logins += 1
-        differences = compare_subject(effect.username, effect.groups, subject)
+        differences = compare_subject(effect.username, groups, subject)
         probes = _policy_probes(effect, entry, reviewer) if subject is not None else ()
         if differences or any(not each.allowed for each in probes):
             in_a_row = 0
@@ -116,7 +119,7 @@ def _by_login(run: OneRun, effect: Prove, entry: AccessEntry | None, reviewer: A
         phase="after",
         at=at,
         state_digest=state_digest(entry, run.situation().observed.mode),
-        attribution=_attribution(run.run_id, subject, probes),
+        attribution="node" if node and by_node_entry(subject) else _attribution(run.run_id, subject, probes),
         subject=subject,
         probes=probes,
         differences=differences,
@@ -128,6 +131,11 @@ def _policy_probes(effect: Prove, entry: AccessEntry | None, reviewer: AccessRev
     policies: tuple[AssociatedPolicy, ...] = entry.access_policies if entry and effect.attribution == "policy" else ()
     requests = [request for request in map(policy_probe, policies) if request is not None]
     return tuple(ProbeResult(Probe(request, expected=True), *reviewer.can(request)) for request in requests)
+
+
+def by_node_entry(subject: SelfSubject | None) -> bool:
+    """Whether a node's login came through its entry: rows of nodes give ``system:bootstrappers``, entries do not."""
+    return subject is not None and "system:bootstrappers" not in subject.groups
 
 
 def _attribution(run_id: str, subject: SelfSubject | None, probes: tuple[ProbeResult, ...]) -> Attribution:

@@ -42,6 +42,7 @@ from migrator.model.step import ProofClass
 from migrator.ports import AccessReviewer
 from migrator.run.begin_run import RunPorts, refuse_other_cluster
 from migrator.run.one_run import EVIDENCE_FILE
+from migrator.run.prove_principal import by_node_entry
 
 PATIENCE = timedelta(seconds=30)  # entries take up to that long to reach the authenticator
 PAUSE = timedelta(seconds=2)
@@ -210,7 +211,7 @@ def _by_login(
         phase=phase,
         at=at,
         state_digest=state_digest(entry, world.snapshot.cluster.authentication_mode),
-        attribution=_attribution(world.mode, subject, results),
+        attribution=_attribution(world.mode, principal, subject, results),
         subject=subject,
         probes=results,
         differences=differences,
@@ -218,12 +219,16 @@ def _by_login(
     )
 
 
-def _attribution(mode: str, subject: SelfSubject | None, results: tuple[ProbeResult, ...]) -> Attribution:
+def _attribution(
+    mode: str, principal: PlannedPrincipal, subject: SelfSubject | None, results: tuple[ProbeResult, ...]
+) -> Attribution:
     """What ties the login to the entry and to nothing else."""
     if mode == "API":
         return "api-mode"
     if subject is not None and any(is_ours(group) for group in subject.groups):
         return "marker"
+    if "system:bootstrappers" in principal.before.groups and by_node_entry(subject):
+        return "node"
     if any(r.allowed and r.reason.startswith("EKS Access Policy") for r in results):
         return "policy"
     return "none"
