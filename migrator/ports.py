@@ -7,6 +7,7 @@ and no foreign exception.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal, Protocol, TypeVar
 
@@ -36,7 +37,9 @@ class ClusterReader(Protocol):
         ...
 
     def list_access_entries(self) -> list[Raw] | None:
-        """Every entry (DescribeAccessEntry ``.accessEntry``) with ``associatedAccessPolicies``; None in CONFIG_MAP mode."""
+        """Every entry (DescribeAccessEntry ``.accessEntry``) with ``associatedAccessPolicies``; None in CONFIG_MAP
+        mode.
+        """
         ...
 
     def list_access_policies(self) -> list[str]:
@@ -98,7 +101,9 @@ class AuthMode(Protocol):
         ...
 
     def switch(self, to: AuthenticationMode, *, token: str) -> str:
-        """UpdateClusterConfig; returns the update id. One-way. Raises ``update-in-progress``, ``unsupported-change``."""
+        """UpdateClusterConfig, sent once; returns the update id. One-way. Raises ``update-in-progress``,
+        ``unsupported-change``; after ``aws-no-answer`` and ``aws-server-error`` it may have begun: look.
+        """
         ...
 
     def update_status(self, update_id: str) -> tuple[str, list[str]]:
@@ -227,11 +232,31 @@ class StateStore(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class QueryRows:
+    """What a Logs Insights query found. ``complete`` False: there are more rows than CloudWatch gives (10,000)."""
+
+    rows: list[dict[str, str]]
+    complete: bool
+    bytes_scanned: int
+
+
 class AuditLogs(Protocol):
     """CloudWatch Logs of the control plane."""
 
-    def events(self, log_type: str, start: datetime, end: datetime) -> Iterable[Raw]:
-        """Log events ``{timestamp, message}`` of one type (``audit``, ``authenticator``), oldest first."""
+    def stored_bytes(self) -> int:
+        """Size of the log group: what a query over all of it scans, and costs. Raises ``logs-off``."""
+        ...
+
+    def events(self, log_type: str, start: datetime, end: datetime, *, pattern: str = "") -> Iterable[Raw]:
+        """Log events ``{timestamp, message, eventId, logStreamName}`` of one type (``audit``, ``authenticator``),
+        oldest first, read page by page; ``timestamp`` in milliseconds, ``pattern`` a CloudWatch filter pattern.
+        Raises ``logs-off``, ``iam-denied``.
+        """
+        ...
+
+    def query(self, text: str, start: datetime, end: datetime) -> QueryRows:
+        """A Logs Insights query over the log group. Raises ``logs-off``, ``iam-denied``, ``query-failed``."""
         ...
 
 

@@ -155,12 +155,26 @@ _RULES: tuple[_Rule, ...] = (
     ),
     _rule(
         _NOT_FOUND,
+        "logs-off",
+        "The cluster writes no control-plane logs ({subject}).",
+        "Switch them on: `aws eks update-cluster-config --name CLUSTER --logging "
+        '{{"clusterLogging":[{{"types":["audit","authenticator"],"enabled":true}}]}}`.',
+        on="FilterLogEvents StartQuery DescribeLogStreams",
+    ),
+    _rule(
+        _NOT_FOUND,
         "not-found",
         "{service} does not find it ({subject}).",
         "Make a fresh plan; it may have been deleted.",
     ),
     # IAM, STS, EC2, S3
     _rule("NoSuchEntity", "principal-not-found", "IAM knows no such principal ({subject}).", "Check name and account."),
+    _rule(
+        "AWSOrganizationsNotInUseException",
+        "no-organization",
+        "The account is in no AWS organization.",
+        "List the accounts in fleet.yaml instead.",
+    ),
     _rule("NoSuchKey", "not-found", "There is no such object ({subject}).", "Check --state-dir."),
     _rule("NoSuchBucket", "bucket-not-found", "There is no such bucket ({subject}).", "Check --state-dir."),
     _rule(
@@ -230,7 +244,7 @@ _RULES: tuple[_Rule, ...] = (
     ),
     _rule(
         "ClientException InvalidRequestException ValidationException ValidationError InvalidParameterException "
-        "InvalidInput InvalidParameterValue MalformedQueryString InvalidAction",
+        "InvalidInput InvalidParameterValue MalformedQueryString MalformedQueryException InvalidAction",
         "aws-refused",
         "{service} refuses {action} ({subject}).",
         "See the reason; make a fresh plan if the cluster changed.",

@@ -156,9 +156,7 @@ class AwsSession:
 
     def assume(self, role_arn: str, *, external_id: str | None = None) -> "AwsSession":
         """A session as the role, from this one; refreshed when it runs out. Nothing is sent yet."""
-        import boto3
         from botocore.credentials import DeferredRefreshableCredentials
-        from botocore.session import get_session
 
         def fetch() -> dict[str, Any]:
             extra = {"ExternalId": external_id} if external_id else {}
@@ -172,12 +170,32 @@ class AwsSession:
                 "expiry_time": _iso(keys["Expiration"]),
             }
 
+        credentials = DeferredRefreshableCredentials(refresh_using=fetch, method="sts-assume-role")
+        boto_session = self._with(credentials, self.region)
+        return AwsSession(boto_session, run=self.run, profile=self.profile, via=self, role_arn=role_arn)
+
+    def in_region(self, region: str) -> "AwsSession":
+        """The same identity in another Region; its credentials are shared and refreshed once."""
+        if region == self.region:
+            return self
+        try:
+            boto_session = self._with(self.boto.get_credentials(), region)
+        except Exception as error:
+            raise translate(error, service="sts", operation="GetCallerIdentity") from error
+        found = AwsSession(boto_session, run=self.run, profile=self.profile, via=self.via, role_arn=self.role_arn)
+        found._identity = self._identity
+        return found
+
+    def _with(self, credentials: Any, region: str | None) -> Any:
+        """A boto3 session with these credentials; profile, endpoints and CA hold as they do here."""
+        import boto3
+        from botocore.session import get_session
+
         core = get_session()
         if self.profile:
-            core.set_config_variable("profile", self.profile)  # its Region, endpoints and CA hold here too
-        core._credentials = DeferredRefreshableCredentials(refresh_using=fetch, method="sts-assume-role")
-        boto_session = boto3.Session(botocore_session=core, region_name=self.region)
-        return AwsSession(boto_session, run=self.run, profile=self.profile, via=self, role_arn=role_arn)
+            core.set_config_variable("profile", self.profile)
+        core._credentials = credentials  # botocore has no public way in for credentials that refresh
+        return boto3.Session(botocore_session=core, region_name=region)
 
     def with_profile(self, profile: str) -> "AwsSession":
         """A session of a named profile, in the same Region and run. Raises ``profile-not-found``."""
