@@ -12,7 +12,7 @@ What aws-iam-authenticator does after STS has named the caller (``pkg/server/ser
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -108,8 +108,16 @@ def _by_folded_arn(rows: Iterable[RowMapping]) -> dict[str, tuple[RowMapping, ..
     return {key: tuple(same) for key, same in found.items()}
 
 
+def index_entries(entries: Iterable[PinnedEntry]) -> dict[str, PinnedEntry]:
+    """Entries by the unique id that they are pinned to: build it once when many callers are asked about."""
+    return {entry.principal_id: entry for entry in entries}
+
+
 def identity_of(
-    caller: Caller, aws_auth: AwsAuth | RowIndex, entries: Sequence[PinnedEntry], mode: AuthenticationMode
+    caller: Caller,
+    aws_auth: AwsAuth | RowIndex,
+    entries: Sequence[PinnedEntry] | Mapping[str, PinnedEntry],
+    mode: AuthenticationMode,
 ) -> Outcome:
     """Who ``caller`` is in a cluster with these rows and entries. Never guesses: see :class:`Ambiguous`."""
     if mode != "CONFIG_MAP":
@@ -128,8 +136,9 @@ def identity_of(
     return Denied("no row of aws-auth is for this principal")
 
 
-def _entry_of(caller: Caller, entries: Sequence[PinnedEntry]) -> PinnedEntry | None:
-    mine = next((entry for entry in reversed(entries) if entry.principal_id == caller.principal_id), None)
+def _entry_of(caller: Caller, entries: Sequence[PinnedEntry] | Mapping[str, PinnedEntry]) -> PinnedEntry | None:
+    by_id = entries if isinstance(entries, Mapping) else index_entries(entries)
+    mine = by_id.get(caller.principal_id)
     if mine is None:
         return None
     arn = parse_arn(mine.principal_arn)

@@ -14,6 +14,7 @@ from migrator.decide.effective_rows import ambiguous_users, effective_roles, eff
 from migrator.decide.go_yaml.compose import compose
 from migrator.decide.go_yaml.decode import decode
 from migrator.decide.go_yaml.problems import YamlProblem, doubtful
+from migrator.decide.go_yaml.source import MAX_BYTES
 from migrator.model.aws_auth import SECTIONS, AwsAuth, RowMapping, Section, SectionProblem
 
 __all__ = ["ambiguous_users", "effective_document", "effective_roles", "effective_users", "read_aws_auth"]
@@ -28,7 +29,9 @@ _NOTHING: Final = frozenset({"", "``", '""', "''"})
 
 def read_aws_auth(data: Mapping[str, str]) -> AwsAuth:
     """Read a ConfigMap's ``data``. Whatever the texts hold, this returns: problems are values, not exceptions."""
-    read = {section: _read_section(section, data[section]) for section in SECTIONS if section in data}
+    found: Mapping[str, object] = data  # a snapshot made by hand may hold anything
+    too_long = sum(len(value) for value in found.values() if isinstance(value, str)) > MAX_BYTES
+    read = {section: _read_section(section, found[section], too_long) for section in SECTIONS if section in data}
     parts = list(read.values())
     return AwsAuth(
         rows=tuple(row for section in ("mapRoles", "mapUsers") if section in read for row in read[section].rows),
@@ -44,10 +47,12 @@ def read_aws_auth(data: Mapping[str, str]) -> AwsAuth:
     )
 
 
-def _read_section(section: Section, text: str) -> RowsRead:
+def _read_section(section: Section, text: object, too_long: bool) -> RowsRead:
     try:
         if not isinstance(text, str):
             raise doubtful(1, 1, "its value is not text")
+        if too_long:
+            raise doubtful(1, 1, "the data is longer than the 1 MiB that a ConfigMap can hold")
         if text.strip(_SPACE) in _NOTHING:
             return RowsRead()
         document = compose(text)

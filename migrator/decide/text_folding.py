@@ -11,8 +11,9 @@ def to_lower(text: str) -> str:
 def fold(text: str) -> str:
     """Equal for two texts exactly when ``strings.EqualFold`` holds, as far as one of them is ASCII.
 
-    The long s and the Kelvin sign fold to ASCII letters although lower-casing leaves the first alone.
+    The long s folds to an ASCII letter although lower-casing leaves it alone; the dotted capital I the other way round.
     """
     if text.isascii():
         return text.lower()
-    return to_lower(text.replace("\u017f", "s").replace("\u212a", "k"))
+    folded = text.replace("\u017f", "s").replace("\u212a", "k")
+    return "".join(char.lower() if len(char.lower()) == 1 else char for char in folded)

@@ -18,6 +18,7 @@ from migrator.decide.effective_identity import (
     PinnedEntry,
     canonical_arn,
     identity_of,
+    index_entries,
     index_rows,
 )
 from migrator.decide.read_aws_auth import read_aws_auth
@@ -264,6 +265,11 @@ def test_an_index_answers_like_the_rows_it_was_made_of() -> None:
     index = index_rows(aws_auth)
     assert identity_of(caller(), index, (), "CONFIG_MAP") == identity_of(caller(), aws_auth, (), "CONFIG_MAP")
     assert answer(identity_of(caller(), index, (), "CONFIG_MAP"))["username"] == "last"
+
+
+def test_an_index_of_entries_answers_like_the_entries() -> None:
+    entries = [entry(), entry(identifier="AROA2", username="other")]
+    assert identity_of(caller(), rows(), index_entries(entries), "API") == identity_of(caller(), rows(), entries, "API")
 
 
 @pytest.mark.parametrize(

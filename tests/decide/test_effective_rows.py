@@ -65,6 +65,7 @@ def test_lower_casing_is_rune_by_rune() -> None:
 def test_folding_knows_the_two_letters_that_fold_to_ascii() -> None:
     assert fold("\u212aey\u017f") == "keys" == fold("KEYS")
     assert fold("É") == "é"
+    assert fold("\u0130") == "\u0130"
 
 
 @given(st.text(max_size=20))

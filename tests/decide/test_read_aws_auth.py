@@ -107,6 +107,13 @@ def test_a_section_in_doubt_is_not_read() -> None:
     assert aws_auth.error
 
 
+def test_data_that_no_config_map_can_hold_is_in_doubt() -> None:
+    half = "#" * ((1 << 19) + 1)
+    assert not read_aws_auth({"mapRoles": half}).doubt
+    aws_auth = read_aws_auth({"mapRoles": half, "mapUsers": half})
+    assert [problem.kind for problem in aws_auth.problems] == ["doubtful", "doubtful"]
+
+
 def test_a_value_that_is_no_text_is_in_doubt() -> None:
     data: Any = {"mapRoles": 5}
     assert read_aws_auth(data).doubt
