@@ -5,7 +5,7 @@ that a role with two intents cannot be expressed. A node's username in the row, 
 a trust policy alone never does: it refutes, or chooses between types.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from migrator.decide.find_principal import Found
 from migrator.decide.plan_facts import NodeUse, Note, PlanFacts, Wanted, quoted
@@ -114,8 +114,13 @@ def _of_instances(role: _Role) -> Wanted:
         )
     if len(role.systems) > 1:
         return role.block("node-os-mixed", f"{_users_of(role.use)} use this role, with {quoted(sorted(role.systems))}.")
-    windows = WINDOWS_GROUP in role.groups or "windows" in role.systems
-    return _with_type(role, "EC2_WINDOWS" if windows else "EC2_LINUX")
+    if WINDOWS_GROUP in role.groups:
+        return _with_type(role, "EC2_WINDOWS")
+    if "windows" not in role.systems:
+        return _with_type(role, "EC2_LINUX")
+    wanted = _with_type(role, "EC2_WINDOWS")
+    note = Note("windows-group-added", f"{_users_of(role.use)}: Windows, and the row lacks `{WINDOWS_GROUP}`.")
+    return replace(wanted, notes=(*wanted.notes, note))
 
 
 def _of_sessions(role: _Role) -> Wanted:

@@ -10,6 +10,8 @@ from migrator.decide.classify_node import classify_node, is_node_template
 from migrator.decide.creator import creator_entry
 from migrator.decide.entry_for import rendered_row, standard_entry
 from migrator.decide.plan_facts import Note, PlanFacts, Wanted, quoted
+from migrator.decide.policies_strategy import with_policies
+from migrator.decide.principal_answers import is_for
 from migrator.decide.row_keys import canonical_arn, principal_key
 from migrator.decide.subjects import Subject
 from migrator.decide.templates import EC2_NAME
@@ -110,7 +112,8 @@ def _of_row(subject: Subject, row: RowMapping, facts: PlanFacts) -> Wanted:
         note = Note("node-template-unverified", "The trust policy was not read.", row=row)
         wanted = replace(standard_entry(row, subject.arn, facts), action="block", notes=(note,))
     if wanted is None:
-        wanted = standard_entry(row, subject.arn, facts)
+        accepted = any(is_for(key, (subject.arn, row.arn)) for key in facts.decisions.accept_loss)
+        wanted = with_policies(standard_entry(row, subject.arn, facts), row, facts, accepted=accepted)
     return _verified(subject, row, wanted)
 
 

@@ -22,7 +22,6 @@ from migrator.decide.settled import Settled
 from migrator.decide.simulate import simulate
 from migrator.decide.subjects import subjects_of
 from migrator.errors import Failed
-from migrator.model.aws_auth import AwsAuth
 from migrator.model.decision import Decisions
 from migrator.model.finding import Finding
 from migrator.model.plan import Plan, PlannedPrincipal, Strategy, Target
@@ -50,7 +49,7 @@ def make_plan(
     check_after(settled, facts)
     steps = order_steps(settled, facts)
     _prove_access(settled)
-    _prove_end(facts, aws_auth, steps)
+    _prove_end(facts, settled, steps)
     basis = basis_of(snapshot, aws_auth)
     return Plan(
         created_at=snapshot.taken_at,
@@ -109,16 +108,23 @@ def _prove_access(settled: Iterable[Settled]) -> None:
                 raise _unproven(f"`{each.subject.arn}` would have a {difference} of access that no finding names.")
 
 
-def _prove_end(facts: PlanFacts, aws_auth: AwsAuth, steps: tuple[Step, ...]) -> None:
-    """Simulate every step and plan again: nothing may be left to do."""
+def _prove_end(facts: PlanFacts, settled: Iterable[Settled], steps: tuple[Step, ...]) -> None:
+    """Simulate every step and plan again: nothing may be left to do for anybody who is decided."""
     if not steps:
         return
     after = simulate(facts.snapshot, steps)
     index: RbacIndex | None = facts.index if after.rbac is facts.snapshot.rbac else None
     later = gather(
-        after, facts.decisions, aws_auth, strategy=facts.strategy, target=facts.target, index=index, names=facts.names
+        after,
+        facts.decisions,
+        facts.aws_auth,
+        strategy=facts.strategy,
+        target=facts.target,
+        index=index,
+        names=facts.names,
     )
-    left = order_steps([settle(subject, later) for subject in subjects_of(later)], later)
+    undecided = {each.subject.arn for each in settled if each.action == "block"}
+    left = order_steps([settle(s, later) for s in subjects_of(later) if s.arn not in undecided], later)
     if left:
         kinds = ", ".join(f"{step.effect.kind} {step.principal_arn or ''}".strip() for step in left[:5])
         raise _unproven(f"After all steps there would still be something to do: {kinds}.")

@@ -60,7 +60,8 @@ class _Order:
     def __init__(self, facts: PlanFacts) -> None:
         self.facts = facts
         self.steps: list[Step] = []
-        self.first: tuple[str, ...] = ()  # what every lane rests on
+        self.first: tuple[str, ...] = ()  # what everything rests on
+        self.bridge: tuple[str, ...] = ()  # what bridged lanes rest on besides
 
     def add(self, effect: Effect, requires: Iterable[str] = (), because_of: tuple[str, ...] = ()) -> str:
         step_id = f"s{len(self.steps) + 1:02d}"
@@ -76,8 +77,8 @@ class _Order:
         working = [each for each in by_arn if each.action in ("create", "recreate", "update")]
         bindings = self._bindings([each for each in by_arn if each.action in ("await", "create", "recreate", "update")])
         bridged = [each for each in working if _needs_bridge(each)]
-        bridge = (self.add(CreateBridge(BRIDGE_BINDING, BRIDGE_GROUP), self.first),) if bridged else ()
-        base = (*self.first, *awaited, *bindings, *bridge)
+        base = (*self.first, *awaited, *bindings)
+        self.bridge = (self.add(CreateBridge(BRIDGE_BINDING, BRIDGE_GROUP), self.first),) if bridged else ()
         acting = acting_keys(self.facts)
         others = [each for each in working if principal_key(each.subject.arn) not in acting]
         ends = self._lanes(others, base)
@@ -93,18 +94,16 @@ class _Order:
         return tuple(self.steps)
 
     def _lanes(self, others: list[Settled], base: tuple[str, ...]) -> list[str]:
-        """One canary of each kind, each alone; then everybody else, side by side."""
+        """One canary of each kind, one canary at a time; everybody else after the canary of their kind."""
         by_kind: dict[str, list[Settled]] = {}
         for each in others:
             by_kind.setdefault(_kind(each), []).append(each)
         kinds = [kind for kind in _CANARIES if kind in by_kind] + sorted(by_kind.keys() - set(_CANARIES))
-        ends: list[str] = []
+        canaries: dict[str, str] = {}
         for kind in kinds:
-            ends.append(self._lane(by_kind[kind][0], (*base, *ends[-1:])))
-        needs = (*base, *ends[-1:])
-        for kind in kinds:
-            ends += [self._lane(each, needs) for each in by_kind[kind][1:]]
-        return ends
+            canaries[kind] = self._lane(by_kind[kind][0], (*base, *tuple(canaries.values())[-1:]))
+        rest = [self._lane(each, (*base, canaries[kind])) for kind in kinds for each in by_kind[kind][1:]]
+        return [*canaries.values(), *rest]
 
     def _awaited(self, each: Settled) -> str:
         """EKS's own entry: waited for, proven, and completed where the row gave more."""
@@ -125,7 +124,8 @@ class _Order:
             if not each.entry.access_policies:
                 return changed
             return self.add(self._proof(each, each.entry, ()), (changed,), _sources(each))
-        arn, sources, end = each.subject.arn, _sources(each), requires
+        arn, sources = each.subject.arn, _sources(each)
+        end = (*requires, *self.bridge) if _needs_bridge(each) else requires
         if each.action == "recreate":
             assert each.subject.entry is not None  # noqa: S101 - the dead one
             end = (self.add(DeleteEntry(each.subject.entry.principal_arn, each.subject.entry), end, sources),)

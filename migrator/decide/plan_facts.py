@@ -88,6 +88,7 @@ class PlanFacts:
     row_groups: frozenset[str]
     row_keys: frozenset[str]
     found: dict[str, Found] = field(default_factory=dict)
+    replacements: dict[str, object] = field(default_factory=dict)  # group -> what access policies stand for it
 
     @property
     def mode(self) -> AuthenticationMode:

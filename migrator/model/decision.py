@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from migrator.model.access_entry import AssociatedPolicy, EntryType
 from migrator.model.step import ProofClass
@@ -64,3 +64,16 @@ class Decisions:
 
 
 NO_DECISIONS = Decisions()
+
+
+@dataclass(frozen=True, slots=True)
+class Stub:
+    """An answer that could be given to a blocker: under ``section``, for ``key`` (an ARN, a group, an account).
+
+    ``key`` None: the section itself holds the answer. ``about`` are lines for people, foreign text unescaped.
+    """
+
+    section: str
+    key: str | None
+    answer: Any
+    about: tuple[str, ...] = ()

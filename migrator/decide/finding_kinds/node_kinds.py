@@ -41,6 +41,15 @@ KINDS: tuple[FindingKind, ...] = (
         ("loss",),
     ),
     FindingKind(
+        "windows-group-added",
+        "warn",
+        "Windows nodes run under this role, whose row does not give eks:kube-proxy-windows; the entry's type does.",
+        "Nodes on Windows need the group for kube-proxy, and the type EC2_WINDOWS always gives it.",
+        "Nothing.",
+        ref.WINDOWS,
+        ("gain",),
+    ),
+    FindingKind(
         "node-row-without-nodes-group",
         "block",
         "A row with a node's username but without the group system:nodes.",

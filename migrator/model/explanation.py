@@ -1,0 +1,46 @@
+"""One principal of a plan, told in full, as a value: what renderers and machines make their text of."""
+
+from dataclasses import dataclass
+
+from migrator.model.access_entry import EntrySpec, Identity
+from migrator.model.finding import Finding
+from migrator.model.finding_kind import FindingKind
+from migrator.model.plan import AccessChange, Action
+from migrator.model.step import ProofClass, Step
+
+
+@dataclass(frozen=True, slots=True)
+class ExplainedRow:
+    """A row of the principal, with its line inside the section where that is known."""
+
+    source: str
+    line: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """A finding with what its code means in general."""
+
+    finding: Finding
+    kind: FindingKind
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What the principal is today, what it will be, why, and by which steps.
+
+    ``after`` is None where a person must decide first and no best answer is known. ``means`` says what the action
+    is, in a sentence.
+    """
+
+    principal_arn: str
+    action: Action
+    means: str
+    rows: tuple[ExplainedRow, ...]
+    before: Identity
+    after: Identity | None
+    entry: EntrySpec | None
+    access: AccessChange
+    reasons: tuple[Reason, ...]
+    steps: tuple[Step, ...]
+    required_proof: ProofClass

@@ -1,0 +1,75 @@
+"""mapAccounts: a whole account may log in, which no access entry can say."""
+
+import pytest
+
+from migrator.errors import Failed
+from migrator.model.access_entry import EntrySpec
+from migrator.model.decision import Decisions
+from tests.support.worlds import OTHER, entry, finding, iam, one, only, planned, role, row, user, world
+
+
+def test_map_accounts_blocks() -> None:
+    plan = planned(world(accounts=[OTHER]))
+    assert finding(plan, "map-accounts").source == "mapAccounts[0]"
+    assert plan.blocked
+
+
+def test_map_accounts_that_is_no_account_number_is_dead() -> None:
+    plan = planned(world(accounts=["12345", "x"]))
+    assert not plan.blocked
+    assert [f.code for f in plan.findings if f.source] == ["map-accounts-dead", "map-accounts-dead"]
+
+
+def test_skipped_account_is_a_named_loss() -> None:
+    plan = planned(world(accounts=[OTHER]), Decisions(accounts={OTHER: "nobody uses it"}))
+    assert finding(plan, "account-skipped").severity == "warn"
+    assert not plan.blocked
+
+
+def test_expanded_account_gives_the_canonical_arn_as_username_and_no_groups() -> None:
+    full = role("team/deployer", OTHER)
+    plan = planned(world(accounts=[OTHER]), Decisions(expand_accounts={OTHER: (full, user("x/ana", OTHER))}))
+    assert one(plan, full).entry == EntrySpec("STANDARD", role("deployer", OTHER), ())
+    assert one(plan, full).before == one(plan, full).before.__class__(role("deployer", OTHER), (), "config-map")
+    assert one(plan, user("x/ana", OTHER)).entry == EntrySpec("STANDARD", user("x/ana", OTHER), ())
+    assert finding(plan, "account-expanded").severity == "warn"
+    assert not plan.blocked
+
+
+def test_expanded_principal_that_has_an_entry_is_kept() -> None:
+    arn = role("deployer", OTHER)
+    decisions = Decisions(expand_accounts={OTHER: (arn,)})
+    assert only(planned(world(accounts=[OTHER], entries=[entry(arn, arn)]), decisions)).action == "keep"
+
+
+def test_expanded_principal_that_does_not_exist_is_skipped() -> None:
+    from migrator.model.principal import AccountRead
+
+    decisions = Decisions(expand_accounts={OTHER: (role("gone", OTHER),)})
+    read = (AccountRead(OTHER, roles=True, users=True),)
+    assert only(planned(world(accounts=[OTHER], accounts_read=read), decisions)).findings == ("principal-absent",)
+
+
+@pytest.mark.parametrize(
+    "arn", ["nonsense", role("deployer"), f"arn:aws:iam::{OTHER}:root", role("x", OTHER, "aws-cn")]
+)
+def test_expansion_to_somebody_of_another_account_is_refused(arn: str) -> None:
+    with pytest.raises(Failed) as error:
+        planned(world(accounts=[OTHER]), Decisions(expand_accounts={OTHER: (arn,)}))
+    assert error.value.code == "decision-invalid"
+
+
+def test_expansion_of_a_principal_with_its_own_row_is_refused() -> None:
+    snapshot = world([row(role("deployer", OTHER))], accounts=[OTHER], principals=[iam(role("deployer", OTHER))])
+    with pytest.raises(Failed, match="does not fit"):
+        planned(snapshot, Decisions(expand_accounts={OTHER: (role("deployer", OTHER),)}))
+
+
+def test_account_cannot_be_skipped_and_expanded() -> None:
+    with pytest.raises(Failed) as error:
+        planned(world(accounts=[OTHER]), Decisions(accounts={OTHER: "x"}, expand_accounts={OTHER: ()}))
+    assert error.value.code == "decision-invalid"
+
+
+def test_migration_that_ends_at_dual_mode_leaves_map_accounts_in_place() -> None:
+    assert not planned(world(accounts=[OTHER]), target="API_AND_CONFIG_MAP").blocked
