@@ -3,6 +3,7 @@
 import pytest
 
 from migrator.decide.authorize import RbacIndex, authorize, namespace_matches, policy_allows, policy_rules
+from migrator.decide.match_rules import RuleSet
 from migrator.model.access_entry import AccessScope, AssociatedPolicy
 from migrator.model.rbac import AccessRequest, Binding, PolicyRule, RbacState, Role, Subject
 from tests.support import rbac_vectors
@@ -246,6 +247,12 @@ def test_remembered_identities_are_bounded() -> None:
     index = _index(role("y", rule("get", "pods")), bind("x", "y", user("u-4999")))
     answers = [index.allows(f"u-{n}", (), GET_PODS)[0] for n in range(5000)]
     assert answers.index(True) == 4999 and not index.allows("u-0", (), GET_PODS)[0]
+
+
+def test_rule_sets_with_the_same_rules_are_equal() -> None:
+    one, same, other = (RuleSet((rule(verbs, "pods"),)) for verbs in ("get", "get", "list"))
+    assert one == same and hash(one) == hash(same) and one not in (other, "rules")
+    assert repr(one) == f"RuleSet({one.rules!r})"
 
 
 def test_names_are_found_by_prefix() -> None:

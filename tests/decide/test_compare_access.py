@@ -241,6 +241,12 @@ def test_rbac_that_was_not_read_is_unknown_name_by_name() -> None:
     assert compare(_login("u", "a", "b"), _login("u", "a"), None).gained == ()
 
 
+def test_templates_are_compared_by_their_text_where_rbac_was_not_read() -> None:
+    lost = compare(_login("a:{{SessionName}}"), _login("b:{{SessionName}}"), None).lost
+    assert [row.scope for row in lost] == ["unknown RBAC of user a:{{SessionName}}"]
+    assert compare(_login("a:{{SessionName}}", "g"), _login("a:{{SessionName}}"), None).gained == ()
+
+
 def test_the_node_authorizer_goes_by_username_and_group() -> None:
     dns, session = (Identity(name, ("system:nodes",), "config-map") for name in (NODE_DNS, NODE_SESSION))
     assert compare(dns, Identity(NODE_DNS, ("system:nodes",), "automatic"), EMPTY) == AccessChange()
