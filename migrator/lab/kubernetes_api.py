@@ -48,6 +48,8 @@ def start_cluster_server(world: World, cluster: LabCluster) -> tuple[str, bytes]
             world.kubernetes = KubernetesServers(world)
         servers: KubernetesServers = world.kubernetes
         api = kubernetes_api(world, cluster)
-    port, stop_listening = servers.tls.listen(api.handle)
+    port, stop_listening = servers.tls.listen(
+        api.handle, admits=lambda: cluster.admits(world.settings.caller_address, world.now())
+    )
     api.at_stop.append(stop_listening)
     return f"https://127.0.0.1:{port}", servers.ca_pem

@@ -9,6 +9,7 @@ oracle, about every moment at which something will change (:meth:`LabCluster.upc
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from ipaddress import ip_address, ip_network
 from typing import Any, Literal, TypeAlias
 
 from migrator.lab.log_store import LogStore
@@ -197,6 +198,12 @@ class LabCluster:
             if update.vpc_config is not None and update.succeeded(at):
                 config.update(update.vpc_config)
         return config
+
+    def admits(self, address: str, at: datetime) -> bool:
+        """Whether the endpoint answers a caller outside of the VPC: public access on, and its address in a range."""
+        config = self.vpc_config_at(at)
+        ranges = (ip_network(text, strict=False) for text in config["publicAccessCidrs"])
+        return bool(config["endpointPublicAccess"]) and any(ip_address(address) in found for found in ranges)
 
     def log_types_at(self, at: datetime) -> tuple[str, ...]:
         """Control-plane log types that are on at a moment."""

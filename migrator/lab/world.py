@@ -48,6 +48,7 @@ class Settings:
     token_cache: timedelta = timedelta(seconds=10)
     operator: str | None = None
     region: str = "eu-central-1"
+    caller_address: str = "203.0.113.10"  # where clients of cluster endpoints seem to come from (RFC 5737)
 
 
 @dataclass(slots=True)

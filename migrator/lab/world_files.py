@@ -7,7 +7,8 @@ is made up; what is left out gets a plausible value that is the same in every ru
 format: migrator/world/v1
 name: demo
 operator: arn:aws:iam::111122223333:role/platform/migration-operator
-settings: {region: eu-central-1, propagationSeconds: 2, updateSeconds: 3, iamPropagationSeconds: 0}
+settings: {region: eu-central-1, propagationSeconds: 2, updateSeconds: 3, iamPropagationSeconds: 0,
+           tokenCacheSeconds: 10, callerAddress: 203.0.113.10}
 accounts:
   - id: "111122223333"
     roles: [{name: runner, path: /ci/, trust: {aws: [...], services: [...], federated: [...], externalId: ...}}]
@@ -143,6 +144,7 @@ def _settings(top: _Part) -> Settings:
         token_cache=part.seconds("tokenCacheSeconds", 10),
         operator=top.get("operator"),
         region=str(part.get("region", "eu-central-1")),
+        caller_address=str(part.get("callerAddress", "203.0.113.10")),
     )
     part.done()
     return settings

@@ -1,9 +1,13 @@
 """The authentication mode as a ratchet, its updates, and the entries that EKS makes by itself."""
 
+import base64
+import http.client
+import ssl
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -244,3 +248,43 @@ def test_an_unknown_cluster_is_not_found_in_eks_words(lab: Lab) -> None:
     assert (
         error_of(client(lab, "eks", region="eu-west-1").describe_cluster, name="demo")[0] == "ResourceNotFoundException"
     )
+
+
+@pytest.mark.parametrize(
+    ("config", "admitted"),
+    [
+        ({}, True),
+        ({"publicAccessCidrs": ["203.0.113.0/24"]}, True),
+        ({"publicAccessCidrs": ["198.51.100.0/24", "203.0.113.11/32"]}, False),
+        ({"endpointPublicAccess": False, "endpointPrivateAccess": True}, False),
+    ],
+)
+def test_the_endpoint_answers_addresses_in_its_ranges(config: dict[str, object], admitted: bool) -> None:
+    world = small_world(resourcesVpcConfig=config)
+    assert demo(world).admits(world.settings.caller_address, world.now()) is admitted
+
+
+def test_an_endpoint_that_admits_nobody_is_silent_until_it_is_opened(tmp_path: Path) -> None:
+    world = small_world(resourcesVpcConfig={"publicAccessCidrs": ["198.51.100.1/32"]})
+    world.open_endpoint = None
+    with serving(world, tmp_path) as lab:
+        eks = client(lab, "eks")
+        described = eks.describe_cluster(name="demo")["cluster"]
+        context = ssl.create_default_context(
+            cadata=base64.b64decode(described["certificateAuthority"]["data"]).decode()
+        )
+        host = urlsplit(described["endpoint"]).netloc
+
+        def version() -> int:
+            connection = http.client.HTTPSConnection(host, timeout=1, context=context)
+            try:
+                connection.request("GET", "/version")
+                return connection.getresponse().status
+            finally:
+                connection.close()
+
+        with pytest.raises(TimeoutError):
+            version()
+        eks.update_cluster_config(name="demo", resourcesVpcConfig={"publicAccessCidrs": ["203.0.113.10/32"]})
+        lab.world.clock.advance(timedelta(seconds=5))
+        assert version() in (200, 401, 403)

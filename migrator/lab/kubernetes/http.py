@@ -112,6 +112,7 @@ class _Port:
 
     listener: socket.socket
     handler: Handler
+    admits: Callable[[], bool]
     connections: set[socket.socket] = field(default_factory=set)
     closed: bool = False
 
@@ -125,11 +126,16 @@ class TlsServers:
         self._selector: selectors.BaseSelector | None = None
         self._wake: socket.socket | None = None
 
-    def listen(self, handler: Handler, host: str = "127.0.0.1") -> tuple[int, Callable[[], None]]:
-        """Serve ``handler`` on a free port of ``host``; returns the port and what closes it."""
+    def listen(
+        self, handler: Handler, host: str = "127.0.0.1", admits: Callable[[], bool] = lambda: True
+    ) -> tuple[int, Callable[[], None]]:
+        """Serve ``handler`` on a free port of ``host``; returns the port and what closes it.
+
+        A connection that ``admits`` refuses is held without an answer, as a filter on addresses does.
+        """
         listener = socket.create_server((host, 0), backlog=_BACKLOG)
         listener.setblocking(False)
-        port = _Port(listener, handler)
+        port = _Port(listener, handler, admits)
         with self._lock:
             if self._selector is None:
                 self._selector = selectors.DefaultSelector()
@@ -180,6 +186,10 @@ class TlsServers:
         try:
             plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             plain.settimeout(_HANDSHAKE_SECONDS)
+            if not port.admits():
+                while plain.recv(4096):  # until the client gives up, or the time for a handshake is over
+                    pass
+                return
             connection = self._context.wrap_socket(plain, server_side=True)
             connection.settimeout(_IDLE_SECONDS)
             with self._lock:
