@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from migrator.model.step import MANAGED_BY, MANAGED_BY_LABEL, CreateBinding, CreateBridge
+from migrator.model.step import MANAGED_BY, MANAGED_BY_LABEL, CreateBinding, CreateBridge, RemoveBridge
 
 
 def binding_object(effect: CreateBridge | CreateBinding, *, plan_digest: str, run: str) -> Mapping[str, object]:
@@ -46,3 +46,9 @@ def _role_and_subjects(binding: Mapping[str, object]) -> tuple[object, ...]:
     subjects = subjects if isinstance(subjects, list) else []
     names = sorted((str(s.get("kind")), str(s.get("namespace") or ""), str(s.get("name"))) for s in subjects)
     return (role.get("kind"), role.get("name"), names)
+
+
+def binding_key(effect: CreateBridge | CreateBinding | RemoveBridge) -> str:
+    """``namespace/name``, or ``/name`` for a ClusterRoleBinding: how observations name a binding."""
+    namespace = None if isinstance(effect, CreateBridge) else effect.namespace
+    return f"{namespace or ''}/{effect.binding_name}"

@@ -7,8 +7,8 @@ The same call resumes: what was begun is settled by looking. Nothing here decide
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from migrator.decide.actions import Finished, Wish
 from migrator.decide.changes import surprising_entries
-from migrator.decide.next_action import Finished, Wish
 from migrator.decide.progress import APPLY, SETTLED, Progress, lanes_of, refusal_of
 from migrator.decide.second_admin import admins_to_prove, second_admin
 from migrator.errors import Changed, Interrupted, MigratorError, WrongUse
@@ -34,7 +34,7 @@ from migrator.run.begin_run import (
     run_id_for,
 )
 from migrator.run.drive import drive
-from migrator.run.one_run import OneRun
+from migrator.run.one_run import OneRun, RunSettings
 from migrator.run.prove_principal import prove_admin
 
 
@@ -112,10 +112,12 @@ def _start(
         wish,
         progress,
         observed_at_start(plan, ports, snapshot, chain),
-        waived_proofs=options.waive_verification,
-        max_rate=options.max_rate,
-        row_gives_before=check,
-        after_mode_step=lambda run: _look_at_automatic_entries(run, ports),
+        RunSettings(
+            waived_proofs=options.waive_verification,
+            max_rate=options.max_rate,
+            row_gives_before=check,
+            after_mode_step=lambda run: _look_at_automatic_entries(run, ports),
+        ),
     )
     run.record(None, "run-started", {"run": run_id, "command": APPLY, "planDigest": plan_digest, "caller": chain[-1]})
     run.record(None, "backed-up", {"files": files})

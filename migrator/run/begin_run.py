@@ -5,9 +5,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from migrator.decide.actions import Observed
 from migrator.decide.changes import as_before, describe_changes
 from migrator.decide.entry_states import PLAN_TAG, RUN_TAG
-from migrator.decide.next_action import Observed
 from migrator.decide.progress import Progress, lanes_of, progress_of, records_of, standing
 from migrator.errors import Blocked, Changed, MigratorError, Refused
 from migrator.model.canonical import pretty_bytes

@@ -6,6 +6,7 @@ There is no way back from API mode. After a time-out the update is read, never s
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from migrator.decide.actions import Observed, Wish
 from migrator.decide.aws_auth_owners import owners_of
 from migrator.decide.changes import as_before
 from migrator.decide.gates import (
@@ -16,7 +17,6 @@ from migrator.decide.gates import (
     steps_left,
     unknown_waivers,
 )
-from migrator.decide.next_action import Observed, Wish
 from migrator.decide.progress import CUT_OVER, SETTLED, Progress, progress_of, records_of
 from migrator.errors import Interrupted, MigratorError, Refused, WrongUse
 from migrator.model.decision import Acceptance

@@ -3,20 +3,9 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
-from migrator.decide.next_action import (
-    PRINCIPAL_REFUSALS,
-    Action,
-    Adopt,
-    Do,
-    Finished,
-    Hold,
-    Look,
-    Refuse,
-    Undo,
-    Wait,
-    lane_action,
-    next_actions,
-)
+from migrator.decide.actions import Action, Adopt, Do, Finished, Hold, Look, Refuse, Undo, Wait
+from migrator.decide.next_action import lane_action, next_actions
+from migrator.decide.obstacles import PRINCIPAL_REFUSALS
 from migrator.errors import MigratorError, assert_never
 from migrator.model.step import EnableEntries
 from migrator.run.execute_step import entry_document, execute, take_back
@@ -42,9 +31,17 @@ def drive(run: OneRun) -> Finished:
         looks = [action.look if isinstance(action, Wait) else action for action in actions]
         if isinstance(first, Wait):
             run.ports.events.say("info", f"waiting: {first.why}")
-            run.ports.clock.sleep(POLL)
+            run.ports.clock.sleep(_pause(run, actions))
         for look in dict.fromkeys(look for look in looks if isinstance(look, Look)):
             run.look(look)
+
+
+def _pause(run: OneRun, actions: Sequence[Action]) -> timedelta:
+    """Until it is worth looking again: a moment, or all the time that only has to pass."""
+    waits = [action for action in actions if isinstance(action, Wait)]
+    if any(wait.look is not None for wait in waits):
+        return POLL
+    return max(POLL, min(wait.until for wait in waits) - run.now())
 
 
 def stop(run: OneRun, action: Refuse) -> MigratorError:

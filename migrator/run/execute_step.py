@@ -7,9 +7,9 @@ from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 
-from migrator.decide.bindings import binding_object
+from migrator.decide.actions import Look, Undo
+from migrator.decide.bindings import binding_key, binding_object
 from migrator.decide.entry_states import ENTRY_TAG, PLAN_TAG, RUN_TAG, final_spec, lane_states, matches, rendered
-from migrator.decide.next_action import Look, Undo, binding_key
 from migrator.errors import Failed, MigratorError, assert_never
 from migrator.model.access_entry import AccessEntry
 from migrator.model.canonical import digest_of

@@ -2,11 +2,11 @@
 
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from migrator.decide.next_action import Look, Observed, Situation, Wish, situation
+from migrator.decide.actions import Look, Observed, Situation, Wish, situation
 from migrator.decide.progress import Progress, advance
 from migrator.decide.rate import full_bucket, take
 from migrator.model.access_entry import AccessEntry
@@ -48,6 +48,21 @@ class StepPorts:
     tasks: TaskRunner
 
 
+@dataclass(frozen=True, slots=True)
+class RunSettings:
+    """``waived_proofs`` by principal, from decisions.yaml. ``max_rate``: writes per second. ``row_gives_before``
+    answers whether aws-auth still gives a principal what it had. ``after_mode_step`` is called once the mode changed.
+    """
+
+    waived_proofs: Mapping[str, Acceptance] = field(default_factory=dict)
+    max_rate: float | None = None
+    row_gives_before: Callable[[str], bool] = lambda _arn: False
+    after_mode_step: Callable[["OneRun"], None] = lambda _run: None
+
+
+DEFAULTS = RunSettings()
+
+
 class OneRun:
     """Progress and observations of a run. Everything that changes here changes under one lock."""
 
@@ -58,20 +73,14 @@ class OneRun:
         wish: Wish,
         progress: Progress,
         observed: Observed,
-        *,
-        waived_proofs: Mapping[str, Acceptance] | None = None,
-        max_rate: float | None = None,
-        row_gives_before: Callable[[str], bool] | None = None,
-        after_mode_step: Callable[["OneRun"], None] | None = None,
+        settings: RunSettings = DEFAULTS,
     ) -> None:
         self.plan = plan
         self.ports = ports
-        self.waived_proofs = dict(waived_proofs or {})
-        self._row_gives_before = row_gives_before or (lambda _arn: False)
-        self._after_mode_step = after_mode_step
+        self.settings = settings
         self._lock = threading.RLock()
         self._situation = situation(plan, progress, observed, wish)
-        self._bucket = full_bucket(max_rate, observed.now) if max_rate else None
+        self._bucket = full_bucket(settings.max_rate, observed.now) if settings.max_rate else None
 
     @property
     def progress(self) -> Progress:
@@ -137,12 +146,11 @@ class OneRun:
                 namespace, _, name = what.name.partition("/")
                 self._keep("bindings", what.name, ports.rbac.read_binding(name, namespace or None))
             case "row":
-                self._keep("rows", what.name, self._row_gives_before(what.name))
+                self._keep("rows", what.name, self.settings.row_gives_before(what.name))
 
     def mode_step_done(self) -> None:
         """What the workflow wants looked at once the mode has changed. Raises what it finds."""
-        if self._after_mode_step is not None:
-            self._after_mode_step(self)
+        self.settings.after_mode_step(self)
 
     def take_turn(self) -> None:
         """Wait until the rate lets one more write be sent."""

@@ -6,7 +6,7 @@ the outcome says so. The mode step is one-way, and automatic entries of EKS's ow
 
 from dataclasses import dataclass
 
-from migrator.decide.next_action import Finished, Wish
+from migrator.decide.actions import Finished, Wish
 from migrator.decide.progress import ROLL_BACK, Progress, lanes_of, standing
 from migrator.errors import Interrupted, MigratorError, Refused
 from migrator.model.outcome import RunOutcome, StepOutcome
@@ -23,7 +23,7 @@ from migrator.run.begin_run import (
     row_check,
 )
 from migrator.run.drive import drive
-from migrator.run.one_run import OneRun
+from migrator.run.one_run import OneRun, RunSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,16 +60,9 @@ def roll_back(plan: Plan, plan_digest: str, ports: RunPorts, options: RollBackOp
             return _outcome(plan, progress, ports, Finished(), None)
         run_id = progress.run or begun_run(ports.store, plan_digest) or ""
         check = row_check(plan, ports.config_maps, backed_up_data(ports.store, run_id), api_mode=False)
+        settings = RunSettings(max_rate=options.max_rate, row_gives_before=check)
         wish = Wish(plan_digest, frozenset(options.only) or None, back=True)
-        run = OneRun(
-            plan,
-            ports,
-            wish,
-            progress,
-            observed_at_start(plan, ports, snapshot, chain),
-            max_rate=options.max_rate,
-            row_gives_before=check,
-        )
+        run = OneRun(plan, ports, wish, progress, observed_at_start(plan, ports, snapshot, chain), settings)
         run.record(
             None, "run-started", {"run": run_id, "command": ROLL_BACK, "planDigest": plan_digest, "caller": chain[-1]}
         )

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from migrator.decide.next_action import (
+from migrator.decide.actions import (
     Action,
     Adopt,
     Do,
@@ -14,9 +14,9 @@ from migrator.decide.next_action import (
     Undo,
     Wait,
     Wish,
-    next_actions,
     situation,
 )
+from migrator.decide.next_action import next_actions
 from migrator.decide.progress import CUT_OVER, SETTLED, Progress, lanes_of, records_of, refusal_of
 from migrator.errors import MigratorError, assert_never
 from migrator.model.journal import Journal
