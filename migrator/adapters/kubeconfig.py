@@ -55,7 +55,8 @@ def open_kubeconfig(cluster: Endpoint, *, file: str | None = None, context: str 
             remedy="Check --kubeconfig and --context: `kubectl config get-contexts`.",
         ) from error
     server = str(configuration.host).rstrip("/")
-    if server != cluster.server and ca_pem.split() != (cluster.ca_pem or "").split():
+    same_authority = bool(ca_pem.strip()) and ca_pem.split() == (cluster.ca_pem or "").split()
+    if server != cluster.server and not same_authority:
         raise Refused(
             "kubeconfig-other-cluster",
             f"The kubeconfig's server {foreign(server)} is not cluster {cluster.cluster_name}.",

@@ -83,11 +83,19 @@ def no_answer(endpoint: Endpoint, verb: str, resource: str, cause: object) -> Fa
     )
 
 
-def tls_failed(endpoint: Endpoint, cause: object) -> Failed:
-    """``api-server-tls-failed``: who answered is not who DescribeCluster promised."""
+def tls_failed(endpoint: Endpoint, cause: object, *, certificate: bool) -> Failed:
+    """``api-server-tls-failed``: no TLS; with ``certificate``, who answered is not who DescribeCluster promised."""
+    where = foreign(endpoint.server)
+    if not certificate:
+        return Failed(
+            "api-server-tls-failed",
+            f"No TLS connection to the API server at {where} came about.",
+            why=foreign(cause),
+            remedy="Run the command again; a proxy or tunnel in between may cut the connection.",
+        )
     return Failed(
         "api-server-tls-failed",
-        f"The certificate of the API server at {foreign(endpoint.server)} is not the cluster's.",
+        f"The certificate of the API server at {where} is not the cluster's.",
         why=foreign(cause),
         remedy="A proxy that opens TLS must let this host pass; behind a tunnel name the TLS server (tls-server-name).",
     )

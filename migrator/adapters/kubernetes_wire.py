@@ -8,6 +8,7 @@ request, so that reviews as hundreds of principals share their connections.
 import base64
 import binascii
 import json
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -127,7 +128,7 @@ class KubernetesWire:
             total=6,
             connect=1,  # nothing was sent
             read=2 if again else 0,
-            other=0,
+            other=1 if again else 0,  # TLS that breaks off
             redirect=0,
             status=4,
             status_forcelist=_BUSY if again else (429,),
@@ -162,7 +163,9 @@ class KubernetesWire:
         while isinstance(cause, sdk.MaxRetryError) and cause.reason is not None:
             cause = cause.reason
         if isinstance(cause, sdk.SSLError):
-            return tls_failed(self.endpoint, cause)
+            inner = cause.args[0] if cause.args else None
+            certificate = isinstance(inner, ssl.CertificateError) or "certificate" in str(cause).lower()
+            return tls_failed(self.endpoint, cause, certificate=certificate)
         if isinstance(cause, (sdk.ConnectTimeoutError, sdk.NewConnectionError, sdk.ProxyError, sdk.LocationValueError)):
             # NewConnectionError is a ConnectTimeoutError by inheritance, and no time-out
             timed_out = isinstance(cause, sdk.ConnectTimeoutError) and not isinstance(cause, sdk.NewConnectionError)

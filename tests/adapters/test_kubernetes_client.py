@@ -264,6 +264,16 @@ def test_only_the_clusters_own_certificate_authority_is_trusted(tmp_path: Path) 
         with pytest.raises(MigratorError) as caught:
             open_wire(Endpoint(server=url, ca_pem=other)).send("GET", "/", authorization=None)
     assert caught.value.code == "api-server-tls-failed"
+    assert "certificate" in caught.value.message
+
+
+def test_tls_that_breaks_off_does_not_blame_the_certificate() -> None:
+    with scripted_api(lambda _: (200, {})) as api:  # speaks no TLS at all
+        wire = open_wire(Endpoint(server=api.url.replace("http://", "https://")))
+        with pytest.raises(MigratorError) as caught:
+            wire.send("GET", "/", authorization=None)
+    assert caught.value.code == "api-server-tls-failed"
+    assert "certificate" not in caught.value.message
 
 
 def test_the_systems_authorities_are_not_asked_where_the_cluster_has_its_own(

@@ -1,0 +1,122 @@
+"""Kubeconfigs: the right cluster or none, tokens and exec plugins, never a client certificate."""
+
+import base64
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from migrator.adapters.kubeconfig import open_kubeconfig
+from migrator.adapters.kubernetes_errors import Endpoint
+from migrator.errors import MigratorError, Refused
+from tests.support.scripted_api import scripted_api
+from tests.support.small_lab import SmallLab
+
+CLUSTER = Endpoint(server="https://abc.example", ca_pem="-----CA-----\n", cluster_name="prod", public=True)
+
+
+def kubeconfig(tmp_path: Path, *, server: str = CLUSTER.server, user: Any = None, **cluster: Any) -> str:  # noqa: ANN401
+    """A kubeconfig file; JSON is YAML."""
+    fields = {"server": server, "certificate-authority-data": base64.b64encode(b"-----CA-----\n").decode(), **cluster}
+    document = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "current-context": "main",
+        "contexts": [{"name": "main", "context": {"cluster": "c", "user": "u"}}],
+        "clusters": [{"name": "c", "cluster": {key: value for key, value in fields.items() if value is not None}}],
+        "users": [{"name": "u", "user": {"token": "t-1"} if user is None else user}],
+    }
+    file = tmp_path / "kubeconfig"
+    file.write_text(json.dumps(document), encoding="utf-8")
+    return str(file)
+
+
+def test_the_token_of_the_kubeconfig_is_used(tmp_path: Path) -> None:
+    with scripted_api(lambda _: (200, {"kind": "ConfigMap"})) as api:
+        endpoint = replace(CLUSTER, server=api.url)
+        client = open_kubeconfig(endpoint, file=kubeconfig(tmp_path, server=api.url))
+        client.get("/api/v1/x", "x")
+        assert api.asked[0].token == "t-1"
+
+
+def test_an_exec_plugin_is_asked_for_the_token(tmp_path: Path) -> None:
+    credential = {
+        "apiVersion": "client.authentication.k8s.io/v1beta1",
+        "kind": "ExecCredential",
+        "status": {"token": "from-plugin"},
+    }
+    program = f"print({json.dumps(json.dumps(credential))})"
+    user = {
+        "exec": {
+            "apiVersion": "client.authentication.k8s.io/v1beta1",
+            "command": sys.executable,
+            "args": ["-c", program],
+            "interactiveMode": "Never",
+        }
+    }
+    client = open_kubeconfig(CLUSTER, file=kubeconfig(tmp_path, user=user))
+    assert client._login.header() == "Bearer from-plugin"
+
+
+def test_facts_about_access_stay_those_of_the_cluster(tmp_path: Path) -> None:
+    client = open_kubeconfig(CLUSTER, file=kubeconfig(tmp_path))
+    assert client.wire.endpoint.cluster_name == "prod"
+    assert client.wire.endpoint.public is True
+
+
+@pytest.mark.parametrize("server", ["https://other.example", "https://127.0.0.1:8443"])
+def test_another_server_with_the_clusters_authority_is_the_cluster(server: str, tmp_path: Path) -> None:
+    assert open_kubeconfig(CLUSTER, file=kubeconfig(tmp_path, server=server)).wire.endpoint.server == server
+
+
+def test_a_kubeconfig_of_another_cluster_is_refused(tmp_path: Path) -> None:
+    other = base64.b64encode(b"-----OTHER-----\n").decode()
+    file = kubeconfig(tmp_path, server="https://other.example", **{"certificate-authority-data": other})
+    with pytest.raises(Refused) as caught:
+        open_kubeconfig(CLUSTER, file=file)
+    assert caught.value.code == "kubeconfig-other-cluster"
+
+
+def test_another_server_without_an_authority_is_refused(tmp_path: Path) -> None:
+    file = kubeconfig(tmp_path, server="https://other.example", **{"certificate-authority-data": None})
+    with pytest.raises(Refused):
+        open_kubeconfig(replace(CLUSTER, ca_pem=None), file=file)
+
+
+def test_a_client_certificate_is_refused_because_it_would_be_everybodys_login(tmp_path: Path) -> None:
+    pem = base64.b64encode(b"-----X-----\n").decode()
+    file = kubeconfig(tmp_path, user={"client-certificate-data": pem, "client-key-data": pem})
+    with pytest.raises(Refused) as caught:
+        open_kubeconfig(CLUSTER, file=file)
+    assert caught.value.code == "kubeconfig-client-certificate"
+
+
+@pytest.mark.parametrize("content", ["", "][", "kind: Config\n", None])
+def test_an_unusable_kubeconfig_is_told(content: str | None, tmp_path: Path) -> None:
+    file = tmp_path / "kubeconfig"
+    if content is not None:
+        file.write_text(content, encoding="utf-8")
+    with pytest.raises(MigratorError) as caught:
+        open_kubeconfig(CLUSTER, file=str(file))
+    assert caught.value.code == "kubeconfig-unreadable"
+
+
+def test_an_unknown_context_is_told(tmp_path: Path) -> None:
+    with pytest.raises(MigratorError) as caught:
+        open_kubeconfig(CLUSTER, file=kubeconfig(tmp_path), context="nowhere")
+    assert caught.value.code == "kubeconfig-unreadable"
+
+
+def test_a_kubeconfig_reaches_the_lab(lab: SmallLab, tmp_path: Path) -> None:
+    endpoint = lab.wire.endpoint
+    assert endpoint.ca_pem is not None
+    token = str(lab.kubernetes._login.header()).removeprefix("Bearer ")
+    authority = base64.b64encode(endpoint.ca_pem.encode()).decode()
+    file = kubeconfig(
+        tmp_path, server=endpoint.server, user={"token": token}, **{"certificate-authority-data": authority}
+    )
+    client = open_kubeconfig(endpoint, file=file)
+    assert client.get("/api/v1/namespaces/kube-system/configmaps/aws-auth", "x")["kind"] == "ConfigMap"
