@@ -207,7 +207,7 @@ def _meaning(node: Node) -> str:
 def _suggested_groups(value: Node, decoded: list[str]) -> Iterator[str]:
     if value.kind != "sequence":
         words = _meaning(value).replace(" - ", " ").split()  # "-system:masters": a dash without its blank
-        meant = ", ".join(word.removeprefix("-") for word in words)
+        meant = ", ".join(word.removeprefix("-").strip("'\"") for word in words)
         if meant and not decoded:
             yield f"groups: {meant}"
         return

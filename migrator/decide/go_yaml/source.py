@@ -30,6 +30,18 @@ _ESCAPED_SLASH = re.compile(r"(?<!\\)(?:\\\\)*\\/")
 _COLON_WORD = re.compile(r"(?<![^\s\[{,])[A-Za-z0-9_./@=+-]+(?::(?=\S)[A-Za-z0-9_./@=+*-]*)+")
 _RISKY_LINE = re.compile("^%|!")
 _REST_OF_WORD = re.compile(r"[^\s,?\[\]{}]*")
+# What is usually wrong, by what libyaml says.
+_HINTS: Final = {
+    "could not find expected ':'": "a line that is no 'key: value', or a quote that is not closed",
+    "did not find expected key": "the indentation differs from the keys before",
+    "did not find expected '-' indicator": "the indentation differs from the items before",
+    "mapping values are not allowed in this context": "a value with ': ' in it must be quoted",
+    "block sequence entries are not allowed in this context": "a list starts on a line of its own",
+    "did not find expected ',' or ']'": "a bracket that is not closed, or a comma that is missing",
+    "did not find expected ',' or '}'": "a brace that is not closed, or a comma that is missing",
+    "found character that cannot start any token": "a value that starts like this must be quoted",
+    "found unexpected end of stream": "a quote that is not closed",
+}
 # Noncharacters would be refused by the reader; these are private use, in no font and in no ConfigMap.
 _STAND_INS: Final = tuple(chr(code) for code in range(0xF171, 0xF171 + 32))
 
@@ -156,11 +168,12 @@ def _allowed(char: str) -> bool:
 
 
 def _explain(problem: LibyamlError, message: str, line: str) -> str:
-    """What libyaml says, and what is usually behind them in an aws-auth ConfigMap."""
+    """What libyaml says, and what is usually behind it in an aws-auth ConfigMap."""
     context = f"{problem.context}: " if getattr(problem, "context", None) else ""
-    hint = ""
     if line.lstrip(" ").startswith("\t"):
-        hint = " (a tab cannot indent)"
+        hint = "a tab cannot indent"
     elif "{{" in line or "{%" in line:
-        hint = " (a template at the start of a value must be quoted)"
-    return f"{context}{message}{hint}"
+        hint = "a template at the start of a value must be quoted"
+    else:
+        hint = _HINTS.get(message, "")
+    return f"{context}{message} ({hint})" if hint else f"{context}{message}"

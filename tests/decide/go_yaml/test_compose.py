@@ -124,10 +124,10 @@ def test_an_escaped_slash_is_none_of_go_yaml() -> None:
     ("text", "line", "column", "message"),
     [
         ("- a: 1\n\tb: 2\n", 2, 1, "a tab cannot indent"),
-        ("- a: b: c\n", 1, 7, "mapping values are not allowed in this context"),
+        ("- a: b: c\n", 1, 7, "not allowed in this context (a value with ': ' in it must be quoted)"),
         ("- a: {{Session}}name\n", 1, 17, "a template at the start of a value must be quoted"),
-        ("- [a\n", 2, 1, "did not find expected ',' or ']'"),
-        ("- 'a\n", 2, 1, "unexpected end of stream"),
+        ("- [a\n", 2, 1, "did not find expected ',' or ']' (a bracket that is not closed, or a comma that is missing)"),
+        ("- 'a\n", 2, 1, "unexpected end of stream (a quote that is not closed)"),
         ('- "\\q"\n', 1, 4, "unknown escape character"),
         ("- *a\n", 1, 3, "unknown anchor 'a'"),
         ("- a\n- \x01\n", 2, 3, "control characters are not allowed"),
