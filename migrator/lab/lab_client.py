@@ -63,6 +63,10 @@ def lab_environment(directory: Path) -> dict[str, str]:
         "AWS_SHARED_CREDENTIALS_FILE": state["credentialsFile"],
         "AWS_CONFIG_FILE": state["configFile"],
         "AWS_EC2_METADATA_DISABLED": "true",
+        # Whatever these were set to, it does not know the lab's certificate authority.
+        "AWS_CA_BUNDLE": state["caFile"],
+        "REQUESTS_CA_BUNDLE": state["caFile"],
+        "SSL_CERT_FILE": state["caFile"],
         "NO_PROXY": "127.0.0.1,localhost",
         "no_proxy": "127.0.0.1,localhost",
         "MIGRATE_CLOCK_URL": state["endpoint"] + PREFIX + "clock",

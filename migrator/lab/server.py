@@ -14,7 +14,6 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 from migrator.lab.aws_api import AwsApi
 from migrator.lab.control_api import PREFIX, ControlApi
@@ -28,6 +27,7 @@ STATE_FILE = "lab.json"
 TOKEN_FILE = "control-token"  # noqa: S105 - a file's name
 CREDENTIALS_FILE = "credentials"
 CONFIG_FILE = "config"
+CA_FILE = "ca.pem"
 FORMAT = "migrator/lab/v1"
 
 
@@ -65,7 +65,7 @@ class Lab:
 
     def stop(self) -> None:
         """Close every port; take the state file and all keys away."""
-        for name in (STATE_FILE, TOKEN_FILE, CREDENTIALS_FILE, CONFIG_FILE):
+        for name in (STATE_FILE, TOKEN_FILE, CREDENTIALS_FILE, CONFIG_FILE, CA_FILE):
             (self.directory / name).unlink(missing_ok=True)
         for cluster in self.world.clusters.values():
             stop = getattr(cluster.kube, "stop", None)
@@ -78,6 +78,8 @@ class Lab:
     def _write_state(self, token: str) -> None:
         write_private(self.directory / TOKEN_FILE, token)
         profiles = write_profiles(self.world, self.directory)
+        ca_pem = getattr(self.world.kubernetes, "ca_pem", b"")
+        write_private(self.directory / CA_FILE, ca_pem.decode())
         state = {
             "format": FORMAT,
             "pid": os.getpid(),
@@ -85,6 +87,7 @@ class Lab:
             "controlTokenFile": str(self.directory.resolve() / TOKEN_FILE),
             "credentialsFile": str(self.directory.resolve() / CREDENTIALS_FILE),
             "configFile": str(self.directory.resolve() / CONFIG_FILE),
+            "caFile": str(self.directory.resolve() / CA_FILE),
             "world": self.world.name,
             "region": self.world.settings.region,
             "operator": self.world.settings.operator,
@@ -130,19 +133,13 @@ def write_profiles(world: World, directory: Path) -> dict[str, str]:
 
 def _kubernetes_side(world: World) -> Callable[[LabCluster], tuple[str, bytes]] | None:
     """Whoever opens clusters' endpoints; None where the lab's extra is not installed."""
-    if importlib.util.find_spec("migrator.lab.kubernetes_api") is None:
+    if importlib.util.find_spec("cryptography") is None:
         return None
-    lock = threading.Lock()
+    from migrator.lab.kubernetes_api import KubernetesServers, start_cluster_server  # noqa: PLC0415
 
-    def open_endpoint(cluster: LabCluster) -> tuple[str, bytes]:
-        module: Any = importlib.import_module("migrator.lab.kubernetes_api")
-        with lock:
-            if cluster.endpoint_url is not None and cluster.ca_pem is not None:
-                return cluster.endpoint_url, cluster.ca_pem
-            url, ca_pem = module.start_cluster_server(world, cluster)
-            return url, ca_pem
-
-    return open_endpoint
+    if world.kubernetes is None:
+        world.kubernetes = KubernetesServers(world)
+    return lambda cluster: start_cluster_server(world, cluster)
 
 
 def _read(world: Path, snapshot: Path | None, reader_roles: Sequence[str]) -> World:

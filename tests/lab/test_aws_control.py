@@ -1,5 +1,6 @@
 """The control API, the lab's files, and the environment that a shell needs."""
 
+import base64
 import http.client
 import json
 import os
@@ -158,6 +159,9 @@ def test_a_shell_with_other_settings_uses_the_lab(lab: Lab, tmp_path: Path) -> N
     environment |= {"AWS_ENDPOINT_URL_EKS": "https://eks.example", "HTTP_PROXY": "http://127.0.0.1:9"}
     enter_lab(tmp_path, environment)
     assert not {"AWS_PROFILE", "AWS_ENDPOINT_URL_EKS"} & set(environment)
+    assert {environment[name] for name in ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")} == {
+        str(tmp_path.resolve() / "ca.pem")
+    }
     assert "AWS_PROFILE" in UNSET_VARIABLES
     script = (
         "import boto3; print(boto3.client('sts').get_caller_identity()['Arn'],"
@@ -197,3 +201,13 @@ def test_the_lab_imports_neither_boto3_nor_kubernetes() -> None:
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_the_labs_certificate_authority_lies_beside_its_state(tmp_path: Path) -> None:
+    world = small_world()
+    world.open_endpoint = None
+    with serving(world, tmp_path) as lab:
+        described = client(lab, "eks").describe_cluster(name="demo")["cluster"]
+        written = (tmp_path / "ca.pem").read_text()
+    assert base64.b64decode(described["certificateAuthority"]["data"]).decode() == written
+    assert written.startswith("-----BEGIN CERTIFICATE-----")
