@@ -10,10 +10,10 @@ from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 from migrator.decide.aggregate_roles import effective_rules
-from migrator.decide.match_rules import RuleSet
+from migrator.decide.match_rules import Grant, RuleSet
 from migrator.model.access_entry import AccessScope, AssociatedPolicy
 from migrator.model.access_policy_tables import ACCESS_POLICIES
 from migrator.model.rbac import AccessRequest, Binding, RbacState, Subject
@@ -27,6 +27,7 @@ _VIEWS_KEPT = 4096  # identities whose bindings are remembered; far more than a 
 
 Answer: TypeAlias = tuple[bool, str]
 PolicyAnswer: TypeAlias = tuple[bool | None, str]
+SubjectNames: TypeAlias = Literal["users", "groups"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,19 +65,42 @@ class RbacIndex:
                     self._groups.setdefault(subject.name, []).append((number, place))
                 elif (name := _username_of(subject, binding)) is not None:
                     self._users.setdefault(name, []).append((number, place))
-        self._names: list[str] | None = None
+        self._sorted: dict[SubjectNames, list[str]] = {}
+        self._granted: dict[tuple[SubjectNames, str], frozenset[Grant]] = {}
         self._views: dict[tuple[str, tuple[str, ...]], BoundRoles] = {}
 
-    def names_with_prefix(self, prefix: str) -> Sequence[str]:
-        """Usernames and groups that subjects name and that start with ``prefix``, sorted.
+    def names_with_prefix(self, names: SubjectNames, prefix: str) -> Sequence[str]:
+        """Usernames or groups that subjects name and that start with ``prefix``, sorted.
 
         ServiceAccounts are named by their username, ``system:serviceaccount:NAMESPACE:NAME``.
         """
-        if self._names is None:
-            self._names = sorted(self._users.keys() | self._groups.keys())
-        start = bisect_left(self._names, prefix)
-        end = bisect_left(self._names, prefix + _LAST_CHARACTER, start)
-        return self._names[start:end]
+        if names not in self._sorted:
+            self._sorted[names] = sorted(self._places(names))
+        known = self._sorted[names]
+        start = bisect_left(known, prefix)
+        return known[start : bisect_left(known, prefix + _LAST_CHARACTER, start)]
+
+    def grants(self, username: str, groups: Sequence[str]) -> frozenset[Grant]:
+        """What RBAC gives to this username and exactly these groups: RBAC only adds, subject by subject."""
+        return self._grants_of("users", username).union(*(self._grants_of("groups", group) for group in groups))
+
+    def _grants_of(self, names: SubjectNames, name: str) -> frozenset[Grant]:
+        places = self._places(names).get(name)
+        if places is None:
+            return frozenset()
+        known = self._granted.get((names, name))
+        if known is None:
+            found = ((self._bindings[number].namespace, self._rules[number]) for number, _ in places)
+            # No namespace has a star in its name: such a binding grants nothing, and must not be read as a prefix.
+            known = self._granted[names, name] = frozenset(
+                Grant(namespace, rules)
+                for namespace, rules in found
+                if rules is not None and (namespace is None or (namespace and "*" not in namespace))
+            )
+        return known
+
+    def _places(self, names: SubjectNames) -> Mapping[str, list[tuple[int, int]]]:
+        return self._users if names == "users" else self._groups
 
     def bound_roles(self, username: str, groups: Sequence[str]) -> BoundRoles:
         """The bindings that apply to this username and exactly these groups (none is implied)."""

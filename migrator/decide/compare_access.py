@@ -8,7 +8,7 @@ session's name to another's is a loss and a gain, not an equality.
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice, product
 
-from migrator.decide.authorize import MASTERS, NODES, RbacIndex
+from migrator.decide.authorize import MASTERS, NODES, RbacIndex, SubjectNames
 from migrator.decide.name_templates import ALPHABETS, readings, render
 from migrator.decide.permission_rows import arranged
 from migrator.decide.permission_set import (
@@ -99,30 +99,34 @@ def _logins(
     identities: Iterable[Identity], indexes: Iterable[RbacIndex | None]
 ) -> tuple[list[Mapping[str, str]], bool]:
     """Values of the variables for each login that RBAC can tell apart, the unnamed ones last; False when cut short."""
-    names = {name for i in identities if is_login(i) for name in (i.username, *i.groups) if templates_in(name)}
-    if not names:
+    logins = [identity for identity in identities if is_login(identity)]
+    names: set[tuple[SubjectNames, str]] = {("users", identity.username) for identity in logins}
+    names |= {("groups", group) for identity in logins for group in identity.groups}
+    templates = sorted((kind, name) for kind, name in names if templates_in(name))
+    if not templates:
         return [{}], True
     complete = True
     values: dict[str, set[str]] = {}
-    for name in sorted(names):
-        for subject in _subjects(name, indexes):
+    for kind, name in templates:
+        for subject in _subjects(kind, name, indexes):
             found = readings(name, subject)
             complete = complete and found is not None
             for reading in found or ():
                 for variable, value in reading.items():
                     values.setdefault(variable, set()).add(value)
-    raw_counts = any("SessionNameRaw" in variable for name in names for variable in templates_in(name))
+    raw_counts = any("SessionNameRaw" in variable for _, name in templates for variable in templates_in(name))
     combinations = list(islice(_combinations(values, raw_counts=raw_counts), _MOST_LOGINS + 1))
     return combinations[:_MOST_LOGINS], complete and len(combinations) <= _MOST_LOGINS
 
 
-def _subjects(name: str, indexes: Iterable[RbacIndex | None]) -> Iterator[str]:
+def _subjects(kind: SubjectNames, name: str, indexes: Iterable[RbacIndex | None]) -> Iterator[str]:
     """Names that make a difference and start like the template: those that RBAC names, and two built-in groups."""
     prefix = literal_prefix(name)
-    yield from (group for group in (MASTERS, NODES) if group.startswith(prefix))
+    if kind == "groups":
+        yield from (group for group in (MASTERS, NODES) if group.startswith(prefix))
     for index in dict.fromkeys(indexes):
         if index is not None:
-            yield from index.names_with_prefix(prefix)
+            yield from index.names_with_prefix(kind, prefix)
 
 
 def _combinations(values: Mapping[str, Iterable[str]], *, raw_counts: bool) -> Iterator[Mapping[str, str]]:

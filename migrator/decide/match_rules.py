@@ -5,8 +5,9 @@ the number of rules.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from migrator.decide.rule_boxes import Box, resource_boxes, url_boxes
+from migrator.decide.rule_boxes import Box, Node, resource_boxes, url_boxes
 from migrator.model.rbac import AccessRequest, PolicyRule
 
 _Names = frozenset[str] | None  # None: every name, also the empty one of list and create
@@ -79,3 +80,11 @@ class RuleSet:
             (verb in verbs or "*" in verbs) and (path in exact or path.startswith(prefixes))
             for verbs, exact, prefixes in self._urls
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """Rules that hold somewhere: ``namespace`` None is cluster-wide, ``dev-*`` and ``*`` are prefixes."""
+
+    namespace: Node
+    rules: RuleSet

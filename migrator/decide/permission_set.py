@@ -14,13 +14,12 @@ from dataclasses import dataclass
 from migrator.decide.authorize import (
     MASTERS,
     NODES,
-    BoundRoles,
     RbacIndex,
     namespace_matches,
     policy_rules,
     with_authenticated,
 )
-from migrator.decide.match_rules import RuleSet
+from migrator.decide.match_rules import Grant, RuleSet
 from migrator.decide.permission_rows import arranged, resource_rows, url_rows
 from migrator.decide.rule_boxes import ALL, Box, Node
 from migrator.decide.subtract_boxes import EMPTY, RESOURCE_DIMENSIONS, URL_DIMENSIONS, Difference
@@ -28,14 +27,6 @@ from migrator.model.access_entry import AssociatedPolicy, Identity
 from migrator.model.rbac import AccessRequest, PermissionRow, PolicyRule
 
 _NODE_NAMES = "system:node:"
-
-
-@dataclass(frozen=True, slots=True)
-class Grant:
-    """Rules that hold somewhere: ``namespace`` None is cluster-wide, ``dev-*`` and ``*`` are prefixes."""
-
-    namespace: Node
-    rules: RuleSet
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +108,7 @@ def permissions_of_login(
         unknown.add(Unknown(f"RBAC of user {identity.username}"))
         unknown.update(Unknown(f"RBAC of group {group}") for group in identity.groups)
     else:
-        _add_bound(index.bound_roles(username, with_authenticated(groups)), grants)
+        grants.update(index.grants(username, with_authenticated(groups)))
     if NODES in groups and username.startswith(_NODE_NAMES):
         unknown.add(Unknown(f"node authorizer for {identity.username}"))
     for policy in identity.policies:
@@ -182,14 +173,6 @@ def _covers(namespace: Node, request: AccessRequest) -> bool | None:
     if request.path is not None or not request.namespace:
         return False
     return namespace_matches(namespace, request.namespace)
-
-
-def _add_bound(bound: BoundRoles, grants: set[Grant]) -> None:
-    grants.update(Grant(None, role.rules) for role in bound.cluster if role.rules is not None)
-    for namespace, roles in bound.by_namespace.items():
-        # No namespace has a star in its name: such a binding grants nothing, and must not be read as a prefix.
-        if namespace and "*" not in namespace:
-            grants.update(Grant(namespace, role.rules) for role in roles if role.rules is not None)
 
 
 def _add_policy(policy: AssociatedPolicy, grants: set[Grant], unknown: set[Unknown]) -> None:

@@ -257,6 +257,7 @@ def test_rule_sets_with_the_same_rules_are_equal() -> None:
 
 def test_names_are_found_by_prefix() -> None:
     index = _index(bind("x", "y", user("dev:b"), group("dev:a"), user("ops"), Subject("ServiceAccount", "s", "dev")))
-    assert list(index.names_with_prefix("dev:")) == ["dev:a", "dev:b"]
-    assert list(index.names_with_prefix("system:")) == ["system:serviceaccount:dev:s"]
-    assert len(index.names_with_prefix("")) == 4
+    assert list(index.names_with_prefix("users", "dev:")) == ["dev:b"]
+    assert list(index.names_with_prefix("groups", "dev:")) == ["dev:a"]
+    assert list(index.names_with_prefix("users", "system:")) == ["system:serviceaccount:dev:s"]
+    assert len(index.names_with_prefix("users", "")) == 3

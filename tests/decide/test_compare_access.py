@@ -4,8 +4,8 @@ import pytest
 
 from migrator.decide.authorize import RbacIndex
 from migrator.decide.compare_access import compare, permissions_of, permissions_of_unnamed
-from migrator.decide.match_rules import RuleSet
-from migrator.decide.permission_set import EVERYTHING, NOTHING, Grant, PermissionSet, difference, is_subset
+from migrator.decide.match_rules import Grant, RuleSet
+from migrator.decide.permission_set import EVERYTHING, NOTHING, PermissionSet, difference, is_subset
 from migrator.model.access_entry import NOBODY, AccessScope, AssociatedPolicy, Identity
 from migrator.model.plan import AccessChange
 from migrator.model.rbac import AccessRequest, Binding, PermissionRow, RbacState, Role, Subject
