@@ -7,6 +7,7 @@ a cloud fails: the network, the throttle, the credentials, then the operation, t
 import importlib
 import json
 import time
+import traceback
 import uuid
 from collections.abc import Mapping
 from datetime import timedelta
@@ -58,6 +59,12 @@ class AwsApi:
             return write_error(protocol, error, request_id)
         except ClientKilledError:
             raise DropConnectionError(reset=True) from None
+        except DropConnectionError:
+            raise
+        except Exception as error:  # a defect of the lab must not look like a network failure
+            traceback.print_exc()
+            defect = AwsError("InternalFailure", f"a defect of the lab: {type(error).__name__}: {error}", 500)
+            return write_error(protocol, defect, request_id)
 
     def _answer(self, service: str, parts: SignedParts, request: Request, request_id: str) -> Response:
         operation, params = parse_request(service, request)

@@ -148,6 +148,8 @@ def _parse_query(service: str, request: Request) -> tuple[str, dict[str, Any]]:
 def _read_form(shape: Shape, form: Mapping[str, str], prefix: str, ec2: bool) -> Value:
     """The value under ``prefix`` in a form, None when it is not there."""
     if isinstance(shape, StructureShape):
+        if prefix and not any(key.startswith(prefix) for key in form):
+            return None
         value = {}
         for key, member in shape.members.items():
             found = _read_form(member, form, f"{prefix}.{_form_name(key, member, ec2)}".lstrip("."), ec2)

@@ -109,13 +109,14 @@ def write_private(path: Path, text: str) -> None:
 def write_profiles(world: World, directory: Path) -> dict[str, str]:
     """AWS credentials and config files with a profile for every principal; returns profile names by ARN."""
     profiles: dict[str, str] = {}
+    taken: set[str] = set()
     credentials: list[str] = []
     with world.lock:
         for principal in world.principals():
             account = principal.arn.split(":")[4]
-            name = principal.name if principal.name not in profiles.values() else f"{principal.name}-{account}"
-            if name in profiles.values():
-                name = f"{name}-{len(profiles)}"
+            wanted = (principal.name, f"{principal.name}-{account}", f"{principal.name}-{account}-{len(taken)}")
+            name = next(name for name in wanted if name not in taken)
+            taken.add(name)
             profiles[principal.arn] = name
             keys = world.credentials_of(principal.arn)
             credentials += [

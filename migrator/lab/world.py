@@ -64,7 +64,8 @@ class World:
     name: str = "lab"
     lock: "threading.RLock" = field(default_factory=threading.RLock)
     effects: EffectLog = field(init=False)
-    credentials: dict[str, Credential] = field(default_factory=dict)
+    credentials: dict[str, Credential] = field(default_factory=dict)  # by access key id
+    _standing: dict[tuple[str, str | None], Credential] = field(default_factory=dict, repr=False)
     endpoint: str | None = None  # URL of the AWS side once it is served: tokens are presigned for it
     queries: dict[str, Any] = field(default_factory=dict)  # CloudWatch Logs Insights queries by id
     sequence: int = 0
@@ -130,12 +131,11 @@ class World:
             principal = self.principal(principal_arn)
             if principal is None:
                 raise KeyError(f"no principal {principal_arn} in this world")
-            for credential in self.credentials.values():
-                if credential.principal_id == principal.id and credential.expires is None:
-                    wanted = session_name if isinstance(principal, IamRole) else None
-                    if credential.session_name == wanted:
-                        return credential
-            return self.issue(principal, session_name if isinstance(principal, IamRole) else None, None)
+            session = session_name if isinstance(principal, IamRole) else None
+            key = (principal.id, session)
+            if key not in self._standing:
+                self._standing[key] = self.issue(principal, session, None)
+            return self._standing[key]
 
     def issue(self, principal: Principal, session_name: str | None, expires: datetime | None) -> Credential:
         """New keys; a session when ``session_name`` is given."""
