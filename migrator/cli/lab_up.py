@@ -18,14 +18,21 @@ _START_SECONDS = 30.0
 
 @click.command("up", cls=MigrateCommand, short_help="Start a lab.")
 @click.option("--world", metavar="FILE", help="The world to load; a company of some 15 principals without it.")
+@click.option("--from", "snapshot", metavar="FILE", help="A snapshot: the lab is a copy of its cluster.")
 @click.option("--detach", is_flag=True, help="Leave it running and return.")
 @lab_directory_option
 @click.pass_context
-def command(ctx: click.Context, /, world: str | None, *, detach: bool, lab_dir: str) -> int | None:
-    """Start a lab: an EKS on this machine, from a world file. It runs until Ctrl-C, or migrate lab down."""
+def command(
+    ctx: click.Context, /, world: str | None, snapshot: str | None, *, detach: bool, lab_dir: str
+) -> int | None:
+    """Start a lab: an EKS on this machine, from a world file, or as a copy of a real cluster with made-up
+    credentials for all its principals. It runs until Ctrl-C, or migrate lab down.
+    """
+    if world is not None and snapshot is not None:
+        raise click.UsageError("Give --world FILE or --from FILE, not both.", ctx)
     directory = resolved(lab_dir)
     events = events_of(settings_of(ctx))
-    process = start(directory, world, detach=detach)
+    process = start(directory, world, snapshot, detach=detach)
     events.say("done", f"the lab runs; its state is in {directory}")
     events.say("info", 'use it with: eval "$(migrate lab env)"')
     if detach:
@@ -38,7 +45,9 @@ def command(ctx: click.Context, /, world: str | None, *, detach: bool, lab_dir: 
         return 0
 
 
-def start(directory: Path, world: str | None, *, detach: bool) -> "subprocess.Popen[bytes]":
+def start(
+    directory: Path, world: str | None, snapshot: str | None = None, *, detach: bool
+) -> "subprocess.Popen[bytes]":
     """Start a lab as a process of its own and wait until it answers.
 
     Raises ``lab-running``, ``lab-failed`` with what it said last.
@@ -49,6 +58,8 @@ def start(directory: Path, world: str | None, *, detach: bool) -> "subprocess.Po
     arguments = [sys.executable, "-m", "migrator.lab.server", "--directory", str(directory)]
     if world is not None:
         arguments += ["--world", world]
+    if snapshot is not None:
+        arguments += ["--from", snapshot]
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
     with os.fdopen(descriptor, "wb") as output:
         process = subprocess.Popen(  # noqa: S603 - this interpreter and our own module

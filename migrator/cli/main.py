@@ -28,6 +28,7 @@ COMMANDS = {
     "retire": ("migrator.cli.retire", "Delete the inert aws-auth after the cut-over."),
     "rollback": ("migrator.cli.rollback", "Until the cut-over: back to what was there."),
     "status": ("migrator.cli.status", "Where the migration stands."),
+    "report": ("migrator.cli.report", "The report for the change ticket."),
     "generate": ("migrator.cli.generate", "Write a plan's entries as code."),
     "token": ("migrator.cli.token", "Print an ExecCredential for kubectl."),
     "lab": ("migrator.cli.lab", "An EKS on this machine, to learn and rehearse on."),
