@@ -21,7 +21,6 @@ from migrator.model.snapshot import Snapshot
 from migrator.run.begin_run import (
     RunPorts,
     back_up,
-    backed_up_data,
     begun_run,
     chain_of,
     note_run,
@@ -99,12 +98,7 @@ def _start(
     ports.store.write("plan.json", encode_plan(plan))
     note_run(ports.store, plan_digest, run_id)
     files = back_up(ports.store, ports.reader, ports.config_maps, snapshot, run_id)
-    check = row_check(
-        plan,
-        ports.config_maps,
-        backed_up_data(ports.store, run_id),
-        api_mode=snapshot.cluster.authentication_mode == "API",
-    )
+    check = row_check(plan, ports.config_maps, api_mode=snapshot.cluster.authentication_mode == "API")
     wish = Wish(plan_digest, frozenset(options.only) or None, options.keep_going)
     run = OneRun(
         plan,

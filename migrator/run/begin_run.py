@@ -9,6 +9,7 @@ from migrator.decide.actions import Observed
 from migrator.decide.changes import as_before, describe_changes
 from migrator.decide.entry_states import PLAN_TAG, RUN_TAG
 from migrator.decide.progress import Progress, lanes_of, progress_of, records_of, standing
+from migrator.decide.row_gives import row_gives
 from migrator.errors import Blocked, Changed, MigratorError, Refused
 from migrator.model.canonical import pretty_bytes
 from migrator.model.journal import Journal
@@ -155,30 +156,17 @@ def _names_of_bindings(snapshot: Snapshot) -> list[dict[str, Any]] | None:
     ]
 
 
-def backed_up_data(store: StateStore, run: str) -> Mapping[str, str] | None:
-    """The ``data`` of the aws-auth that was backed up; empty when there was no ConfigMap, None without a backup."""
-    content = store.read(f"backup/{run}/aws-auth.json")
-    if content is None:
-        return None
-    document = json.loads(content)
-    return {} if document is None else dict(document.get("data") or {})
-
-
-def row_check(
-    plan: Plan, config_maps: ConfigMaps, data_before: Mapping[str, str] | None, *, api_mode: bool
-) -> Callable[[str], bool]:
+def row_check(plan: Plan, config_maps: ConfigMaps, *, api_mode: bool) -> Callable[[str], bool]:
     """Whether the live aws-auth still gives a principal its identity from before the run: asked before an entry is
-    deleted. It does when the ConfigMap's data are the same as before, and the ConfigMap is asked at all.
+    deleted. In API mode no row gives anything.
     """
-    before = {p.principal_arn: p.before.via for p in plan.principals}
+    before = {p.principal_arn: p.before for p in plan.principals}
 
     def gives(arn: str) -> bool:
-        if before.get(arn) == "none":
-            return True
-        if api_mode or data_before is None or before.get(arn) != "config-map":
+        if api_mode or arn not in before:
             return False
         live = config_maps.read()
-        return live is not None and dict(live.get("data") or {}) == dict(data_before)
+        return row_gives(None if live is None else dict(live.get("data") or {}), arn, before[arn])
 
     return gives
 

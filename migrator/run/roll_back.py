@@ -14,7 +14,6 @@ from migrator.model.plan import Plan
 from migrator.model.step import EnableEntries, RemoveBridge
 from migrator.run.begin_run import (
     RunPorts,
-    backed_up_data,
     begun_run,
     chain_of,
     observed_at_start,
@@ -59,7 +58,7 @@ def roll_back(plan: Plan, plan_digest: str, ports: RunPorts, options: RollBackOp
         if not _standing(plan, progress):
             return _outcome(plan, progress, ports, Finished(), None)
         run_id = progress.run or begun_run(ports.store, plan_digest) or ""
-        check = row_check(plan, ports.config_maps, backed_up_data(ports.store, run_id), api_mode=False)
+        check = row_check(plan, ports.config_maps, api_mode=False)
         settings = RunSettings(max_rate=options.max_rate, row_gives_before=check)
         wish = Wish(plan_digest, frozenset(options.only) or None, back=True)
         run = OneRun(plan, ports, wish, progress, observed_at_start(plan, ports, snapshot, chain), settings)

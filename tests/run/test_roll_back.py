@@ -90,6 +90,17 @@ def test_an_entry_stays_where_the_row_no_longer_answers() -> None:
     assert all("lock" in step.why or "still there" in step.why for step in outcome.left)
 
 
+def test_somebody_elses_row_may_change_meanwhile() -> None:
+    cluster, plan = company()
+    world = World(cluster)
+    apply_plan(plan, DIGEST, world.ports())
+    assert cluster.data is not None
+    rows = json.loads(cluster.data["mapRoles"])
+    rows.append({"rolearn": "arn:aws:iam::111122223333:role/new", "username": "new", "groups": []})
+    cluster.data = {"mapRoles": json.dumps(rows)}
+    assert roll_back(plan, DIGEST, world.ports()).exit_code == 0
+
+
 def test_only_takes_back_the_principals_that_were_asked_for() -> None:
     cluster, plan = company()
     world = World(cluster)

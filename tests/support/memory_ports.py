@@ -42,7 +42,7 @@ class Cluster:
     entries: dict[str, AccessEntry] = field(default_factory=dict)
     automatic: dict[str, EntrySpec] = field(default_factory=dict)
     bindings: dict[tuple[str | None, str], Raw] = field(default_factory=dict)
-    data: dict[str, str] | None = field(default_factory=lambda: {"mapRoles": "- rolearn: x\n"})
+    data: dict[str, str] | None = None
     resource_version: int = 1
     managers: list[str] = field(default_factory=lambda: ["eks"])
     unassumable: set[str] = field(default_factory=set)
@@ -55,6 +55,18 @@ class Cluster:
     crash_at: tuple[int, str] | None = None
     watch: Callable[[str], None] | None = None
     now: datetime = START
+
+    def __post_init__(self) -> None:
+        if self.data is None:
+            rows = [
+                {
+                    "rolearn": f"arn:aws:iam::{ACCOUNT}:role/{arn.rpartition('/')[2]}",
+                    "username": i.username,
+                    "groups": i.groups,
+                }
+                for arn, i in self.rows.items()
+            ]
+            self.data = {"mapRoles": json.dumps(rows)}
 
     @contextmanager
     def effect(self, name: str) -> Iterator[None]:

@@ -1,0 +1,37 @@
+"""Whether aws-auth, as it is now, gives a principal what its row gave before: asked before an entry is deleted."""
+
+from collections.abc import Mapping
+
+from migrator.decide.effective_identity import canonical_arn, index_rows
+from migrator.decide.read_aws_auth import read_aws_auth
+from migrator.decide.text_folding import fold
+from migrator.model.access_entry import Identity
+from migrator.model.principal import parse_arn
+
+
+def row_gives(data: Mapping[str, str] | None, principal_arn: str, before: Identity) -> bool:
+    """True when every login through the map would have the username and groups of ``before``.
+
+    ``data`` is the live ConfigMap's, None when there is no ConfigMap. In doubt (parsers differ on the text, two
+    spellings of one user) the answer is False: an entry that stays locks nobody out. Somebody who could not log in
+    before loses nothing: True.
+    """
+    if before.via == "none":
+        return True
+    canonical = canonical_arn(principal_arn)
+    if before.via != "config-map" or data is None or canonical is None:
+        return False
+    aws_auth = read_aws_auth(data)
+    if aws_auth.doubt:
+        return False
+    index = index_rows(aws_auth)
+    rows = index.roles.get(fold(canonical)) or index.users.get(fold(canonical))
+    if rows:
+        wanted = (before.username, _groups(before.groups))
+        return all((row.username, _groups(row.effective_groups)) == wanted for row in rows)
+    arn = parse_arn(canonical)
+    return arn is not None and arn.account in index.accounts and (before.username, before.groups) == (canonical, ())
+
+
+def _groups(groups: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(group for group in groups if group)
