@@ -12,7 +12,8 @@ from typing import Literal, TypeAlias
 
 Language: TypeAlias = Literal["cel", "rego", "jmespath"]
 
-_ABOUT_USERS = ("userinfo", "user_info", "username", "request.user", "serviceaccount", "groups")
+# Who asks is request.userInfo in CEL and Kyverno, input.review.userInfo in Rego; Kyverno has two variables more.
+_ABOUT_USERS = re.compile(r"user_?info|\{\{\s*serviceAccountName", re.IGNORECASE)
 _USER_WORDS = ("user", "group", "subject", "principal", "member", "account")
 _LONGEST_NAME = 256
 _SHORTEST_PART = 3  # a shorter part of a name counts only in a call about users: contains(image, "/") is none
@@ -37,8 +38,7 @@ _VERB = re.compile(r"%[#+0-9.-]{0,8}[a-zA-Z]")
 
 def is_about_users(text: str) -> bool:
     """Whether an expression looks at the user, the groups or the service account that ask."""
-    lowered = text.lower()
-    return any(word in lowered for word in _ABOUT_USERS)
+    return _ABOUT_USERS.search(text) is not None
 
 
 @dataclass(slots=True)

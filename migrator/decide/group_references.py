@@ -167,7 +167,7 @@ def _gatekeeper_constraint(raw: Raw) -> Iterator[_Place]:
 
 
 def _kyverno(raw: Raw) -> Iterator[_Place]:
-    """Subjects in ``match`` and ``exclude``, conditions on the user, JMESPath and CEL expressions."""
+    """Subjects in ``match`` and ``exclude``; in a policy that looks at users every condition and expression."""
     expressions: list[_Place] = []
     about = _about(raw)
     for path, key, value in _nodes(raw.get("spec"), "spec"):
@@ -176,12 +176,12 @@ def _kyverno(raw: Raw) -> Iterator[_Place]:
                 yield from ((at, text.replace("?", "*")) for at, text in _subject(path, value))
             elif key == "context" and about:
                 yield from _context(path, value)
-            elif "key" in value and "operator" in value:
+            elif "key" in value and "operator" in value and about:
                 yield from _condition(path, value)
         elif isinstance(value, str):
             if key in _EXPRESSIONS:
                 expressions.append((path, value))
-            elif "{{" in value and is_about_users(value):
+            elif "{{" in value and about:
                 yield from _jmespath(path, value)
     yield from _in_expressions(expressions, "cel")
 
@@ -196,12 +196,11 @@ def _context(path: str, entry: Raw) -> Iterator[_Place]:
 
 
 def _condition(path: str, condition: Raw) -> Iterator[_Place]:
-    """``{key, operator, value}``: if one side is about users, the other holds names; wildcards are ``*`` and ``?``."""
-    sides = [(f"{path}.{side}", text) for side in ("key", "value") for _, _, text in _leaves(condition.get(side))]
-    if any(is_about_users(text) for _, text in sides):
-        for side, text in sides:
+    """``{key, operator, value}``: variables may carry the user, so each text counts; wildcards are ``*`` and ``?``."""
+    for side in ("key", "value"):
+        for _, _, text in _leaves(condition.get(side)):
             if "{{" not in text and text.strip("*?"):
-                yield side, text.replace("?", "*")
+                yield f"{path}.{side}", text.replace("?", "*")
 
 
 def _jmespath(path: str, text: str) -> Iterator[_Place]:

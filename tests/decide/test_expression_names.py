@@ -57,7 +57,7 @@ def test_literals_are_names_or_patterns(language: Language, text: str, names: li
         ("request.userInfo.username", True),
         ("input.review.userInfo", True),
         ("{{ serviceAccountName }}", True),
-        ("object.spec.replicas > 3", False),
+        ("object.spec.serviceAccountName == 'x' && object.apiGroups == ''", False),
     ],
 )
 def test_only_expressions_about_users_count(text: str, about: bool) -> None:

@@ -118,9 +118,7 @@ def test_kyverno_policies_name_subjects_and_compare_users() -> None:
         "preconditions": {
             "all": [
                 {"key": "{{ request.userInfo.groups }}", "operator": "AnyIn", "value": ["system:masters", "ops-*"]},
-                {"key": "cluster-admin", "operator": "AnyIn", "value": "{{ request.clusterRoles }}"},
-                {"key": "{{ request.operation }}", "operator": "Equals", "value": "DELETE"},
-                {"key": "x", "operator": "Equals", "value": "{{ serviceAccountName }}"},
+                {"key": "alice", "operator": "Equals", "value": "{{ somebody }}"},
             ]
         },
         "validate": {"message": "it's {{ request.userInfo.groups.contains(@, 'auditors') }} for you"},
@@ -130,9 +128,17 @@ def test_kyverno_policies_name_subjects_and_compare_users() -> None:
         "system:serviceaccount:ops:sa",
         "system:masters",
         "ops-*",
-        "x",
+        "alice",
         "*auditors*",
     ]
+
+
+def test_kyverno_policies_that_do_not_look_at_users_name_subjects_only() -> None:
+    condition = {"key": "{{ request.object.spec.serviceAccountName }}", "operator": "Equals", "value": "default"}
+    rule = {"match": {"subjects": [{"kind": "User", "name": "alice"}]}, "preconditions": {"all": [condition]}}
+    assert _texts(_object("kyverno.io/v1", "Policy", "dev", spec={"rules": [rule]})) == ["alice"]
+    by_account = {**condition, "key": "{{ serviceAccountName }}"}
+    assert _texts(_object("kyverno.io/v1", "Policy", "dev", spec={"rules": [by_account]})) == ["default"]
 
 
 def test_kyverno_context_of_a_policy_about_users_may_hold_names() -> None:
