@@ -199,6 +199,34 @@ class Principals(Protocol):
         ...
 
 
+class Permissions(Protocol):
+    """What IAM lets the caller do, asked without doing it."""
+
+    def refused(self, needs: Sequence[tuple[str, str]]) -> list[tuple[str, str]] | None:
+        """Those of the ``(action, resource)`` pairs that IAM would refuse; None when that may not be asked."""
+        ...
+
+
+class SourceAddress(Protocol):
+    """The address that the world sees this machine under."""
+
+    def public_address(self) -> str | None:
+        """An IP address; None when it cannot be found out."""
+        ...
+
+
+class EndpointAccess(Protocol):
+    """Which addresses may reach the public endpoint of one cluster."""
+
+    def public_cidrs(self) -> tuple[str, ...]:
+        """``publicAccessCidrs``, read now."""
+        ...
+
+    def set_public_cidrs(self, cidrs: Sequence[str], *, token: str) -> str:
+        """UpdateClusterConfig, sent once; returns the update id. Raises ``update-in-progress``."""
+        ...
+
+
 class StateStore(Protocol):
     """The state of one cluster: plan, journal, evidence, ``backup/`` and the lock. Files are 0600."""
 

@@ -1,0 +1,73 @@
+"""What IAM would refuse the caller (``iam:SimulatePrincipalPolicy``), and where the caller's packets come from."""
+
+import ipaddress
+from collections.abc import Sequence
+
+from migrator.adapters.aws_session import AwsSession, principal_of
+from migrator.errors import MigratorError
+from migrator.model.principal import parse_arn
+from migrator.ports import Principals
+
+_CHECK_IP = "https://checkip.amazonaws.com"
+_SECONDS = 3.0
+
+
+class SimulatedPermissions:
+    """:class:`migrator.ports.Permissions` by policy simulation.
+
+    Simulation knows identity policies and permissions boundaries; service control policies are seen only in part
+    (IAM user guide, "IAM policy testing with the IAM policy simulator"), so "not refused" is no promise.
+    """
+
+    def __init__(self, session: AwsSession, principals: Principals) -> None:
+        self._session = session
+        self._principals = principals
+
+    def refused(self, needs: Sequence[tuple[str, str]]) -> list[tuple[str, str]] | None:
+        """The pairs that would be refused; None when simulating, or reading the caller, is not allowed."""
+        caller = principal_of(str(self._session.caller_identity()["Arn"]))
+        parsed = parse_arn(caller)
+        if parsed is None or parsed.kind not in ("role", "user", "root"):
+            return None
+        if parsed.kind == "root":
+            return []  # no policy limits the root user
+        try:
+            found = self._principals.get(caller)  # a session does not show its role's path
+            return None if found is None else self._ask(str(found["arn"]), needs)
+        except MigratorError as error:
+            if error.code in ("iam-denied", "account-unreadable", "aws-refused"):
+                return None
+            raise
+
+    def _ask(self, source: str, needs: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+        by_resource: dict[str, list[str]] = {}
+        for action, resource in needs:
+            by_resource.setdefault(resource, []).append(action)
+        refused: set[tuple[str, str]] = set()
+        for resource, actions in by_resource.items():
+            results = self._session.pages(
+                "iam",
+                "simulate_principal_policy",
+                "EvaluationResults",
+                subject=source,
+                PolicySourceArn=source,
+                ActionNames=sorted(set(actions)),
+                ResourceArns=[resource],
+            )
+            refused.update((one["EvalActionName"], resource) for one in results if one["EvalDecision"] != "allowed")
+        return [need for need in dict.fromkeys(map(tuple, needs)) if need in refused]
+
+
+class CheckIp:
+    """:class:`migrator.ports.SourceAddress`: asks AWS's checkip service, through the proxy of the environment."""
+
+    def public_address(self) -> str | None:
+        """The address, None when the service does not tell one within three seconds."""
+        import http.client
+        import urllib.request
+
+        try:
+            with urllib.request.urlopen(_CHECK_IP, timeout=_SECONDS) as answer:
+                return str(ipaddress.ip_address(answer.read(64).decode("ascii").strip()))
+        except (OSError, ValueError, http.client.HTTPException):
+            return None

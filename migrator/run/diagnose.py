@@ -1,0 +1,154 @@
+"""Can this machine reach the API server, and may this caller do the job: what ``doctor`` asks, changing nothing.
+
+Checks are independent: one that cannot be answered is ``unknown`` and says why, and the others go on.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from migrator.decide.cluster_checks import address_check, cluster_checks
+from migrator.decide.required_permissions import ESSENTIAL, Need, kubernetes_needs_of, needs_of
+from migrator.errors import MigratorError
+from migrator.model.diagnosis import Check, Diagnosis
+from migrator.model.files.snapshot import cluster_ref
+from migrator.model.plan import ClusterRef
+from migrator.model.rbac import AccessRequest
+from migrator.ports import (
+    AccessReviewer,
+    ClusterReader,
+    ConfigMaps,
+    Permissions,
+    Raw,
+    Reviewers,
+    SourceAddress,
+    TaskRunner,
+)
+
+DEFAULT_COMMANDS = ("plan", "apply", "verify", "cutover")
+# Policies allow these for named roles as a rule, so that a refusal on "*" says little.
+_ON_NAMED_ROLES = frozenset({"iam:PassRole", "sts:AssumeRole"})
+
+
+@dataclass(frozen=True, slots=True)
+class DiagnosePorts:
+    """What diagnosing needs of the world."""
+
+    cluster: ClusterReader
+    config_maps: ConfigMaps
+    reviewers: Reviewers
+    permissions: Permissions
+    source: SourceAddress
+    tasks: TaskRunner
+
+
+def diagnose(
+    ports: DiagnosePorts, *, described: Raw | None = None, commands: Sequence[str] = DEFAULT_COMMANDS
+) -> Diagnosis:
+    """All checks. Raises only what makes every check pointless: ``no-credentials``, ``cluster-not-found``."""
+    cluster = described if described is not None else ports.cluster.describe_cluster()
+    reference = cluster_ref(cluster)
+    groups = ports.tasks.map(
+        lambda ask: tuple(ask()),
+        [
+            lambda: _caller(ports),
+            lambda: cluster_checks(cluster),
+            lambda: _way_in(ports, cluster),
+            lambda: _iam(ports, reference, commands),
+        ],
+    )
+    checks = [check for group in groups for check in group]
+    if any(check.name == "api-server" and check.state == "ok" for check in checks):
+        checks += _in_the_cluster(ports, commands)
+    return Diagnosis(reference.name, tuple(checks))
+
+
+def _caller(ports: DiagnosePorts) -> Iterable[Check]:
+    chain = list(ports.cluster.caller_chain())
+    through = f", through {' and '.join(chain[:-1])}" if len(chain) > 1 else ""
+    yield Check("caller", "ok", f"You are {ports.cluster.caller_identity()['Arn']}{through}.")
+
+
+def _way_in(ports: DiagnosePorts, cluster: Raw) -> Iterable[Check]:
+    """Try the API server; the address is asked for only where a filter may be in the way."""
+    try:
+        found = ports.config_maps.read()
+    except MigratorError as error:
+        yield Check("api-server", "fail", f"{error.message} {error.why}".strip(), error.remedy)
+        check = address_check(cluster, None)
+        if error.code == "api-server-unreachable" and check is not None:
+            yield address_check(cluster, ports.source.public_address()) or check
+        return
+    yield Check("api-server", "ok", "The API server answers, and lets you read aws-auth.")
+    if found is None:
+        yield Check("aws-auth", "warn", "There is no aws-auth ConfigMap: nothing to migrate.")
+
+
+def _iam(ports: DiagnosePorts, cluster: ClusterRef, commands: Sequence[str]) -> Iterable[Check]:
+    needs = {command: needs_of(command, cluster) for command in commands}
+    everything = list(dict.fromkeys(need for wanted in needs.values() for need in wanted))
+    refused = ports.permissions.refused(everything)
+    if refused is None:
+        yield Check(
+            "iam-permissions",
+            "unknown",
+            "What IAM allows you may not be asked (iam:SimulatePrincipalPolicy).",
+            "Compare your policies with the ones the commands need: `migrate doctor --policy`.",
+        )
+        return
+    missing = frozenset(Need(*pair) for pair in refused)
+    for command, wanted in needs.items():
+        yield _iam_check(command, [need.action for need in wanted if need in missing])
+
+
+def _iam_check(command: str, missing: list[str]) -> Check:
+    name = f"iam-permissions-{command}"
+    if not missing:
+        return Check(name, "ok", f"IAM allows what `{command}` needs.")
+    hard = [action for action in missing if action in ESSENTIAL or _writes(action)]
+    said = f"IAM does not allow {', '.join(missing)} for `{command}`."
+    remedy = f"Give the caller {', '.join(hard or missing)}; `migrate doctor --policy` writes the policy."
+    return Check(name, "fail" if hard else "warn", said, remedy)
+
+
+def _writes(action: str) -> bool:
+    """Whether a command fails without the action; other reads only make its answers weaker."""
+    if action in _ON_NAMED_ROLES:
+        return False
+    return not action.partition(":")[2].startswith(("Describe", "List", "Get"))
+
+
+def _in_the_cluster(ports: DiagnosePorts, commands: Sequence[str]) -> list[Check]:
+    """Who the caller is inside, and what it may do there, asked as itself."""
+    caller = ports.cluster.caller_chain()[-1]
+    try:
+        reviewer = ports.reviewers.as_principal(caller)
+        subject = reviewer.who_am_i()
+    except MigratorError as error:
+        return [Check("login", "unknown", f"{error.message} {error.why}".strip(), error.remedy)]
+    if subject is None:
+        return [Check("login", "fail", "The cluster refuses your login.", "Use a principal that has access.")]
+    groups = ", ".join(subject.groups) or "no groups"
+    checks = [Check("login", "ok", f"Inside the cluster you are {subject.username or '(no name)'} with {groups}.")]
+    requests = {command: kubernetes_needs_of(command) for command in commands}
+    wanted = list(dict.fromkeys(request for needs in requests.values() for request in needs))
+    answers = dict(zip(wanted, ports.tasks.map(_asking(reviewer), wanted), strict=True))
+    return [*checks, *(_kubernetes_check(command, needs, answers) for command, needs in requests.items() if needs)]
+
+
+def _asking(reviewer: AccessReviewer) -> Callable[[AccessRequest], bool]:
+    return lambda request: reviewer.can(request)[0]
+
+
+def _kubernetes_check(command: str, needs: Sequence[AccessRequest], answers: dict[AccessRequest, bool]) -> Check:
+    name = f"kubernetes-permissions-{command}"
+    missing = [_spelled(need) for need in needs if not answers[need]]
+    if not missing:
+        return Check(name, "ok", f"The API server allows what `{command}` needs.")
+    hard = any(not answers[need] and (need.verb != "list") for need in needs)
+    said = f"The API server does not allow you to {', '.join(missing)} (`{command}`)."
+    return Check(name, "fail" if hard else "warn", said, "Bind the caller to a role that allows it.")
+
+
+def _spelled(need: AccessRequest) -> str:
+    name = f" {need.name}" if need.name else ""
+    return f"{need.verb} {need.resource}{name}"

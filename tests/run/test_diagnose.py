@@ -1,0 +1,172 @@
+"""Doctor: what it says of a healthy cluster, and of each thing that can be in the way."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from migrator.adapters.caller_permissions import SimulatedPermissions
+from migrator.adapters.endpoint_access import EksEndpointAccess
+from migrator.adapters.reviewers import RealReviewers
+from migrator.errors import Failed
+from migrator.lab.principals import Permissions as LabPermissions
+from migrator.model.diagnosis import Check, Diagnosis
+from migrator.ports import Raw
+from migrator.run.diagnose import DiagnosePorts, diagnose
+from tests.support.small_lab import ACCOUNT, ALICE, CLUSTER, SmallLab, adapters, small_lab, world_document
+
+Start = Callable[..., SmallLab]
+NARROW = {"endpointPublicAccess": True, "endpointPrivateAccess": False, "publicAccessCidrs": ["203.0.113.0/24"]}
+
+
+@dataclass
+class Address:
+    """A machine that is seen under an address."""
+
+    address: str | None = "198.51.100.7"
+
+    def public_address(self) -> str | None:
+        return self.address
+
+
+@dataclass
+class NobodyAsks:
+    """A caller who may not simulate policies."""
+
+    def refused(self, needs: Sequence[tuple[str, str]]) -> list[tuple[str, str]] | None:
+        return None
+
+
+@pytest.fixture
+def start_lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
+    with ExitStack() as running:
+
+        def start(**changes: Any) -> SmallLab:  # noqa: ANN401 - fields of a world file
+            return running.enter_context(small_lab(tmp_path / "lab", monkeypatch, world_document(**changes)))
+
+        yield start
+
+
+def ports(lab: SmallLab, address: str | None = None) -> DiagnosePorts:
+    return DiagnosePorts(
+        lab.cluster,
+        lab.config_maps,
+        RealReviewers(lab.session, lab.wire, CLUSTER),
+        SimulatedPermissions(lab.session, lab.principals),
+        Address(address),
+        lab.tasks,
+    )
+
+
+def by_name(diagnosis: Diagnosis) -> dict[str, Check]:
+    return {check.name: check for check in diagnosis.checks}
+
+
+def test_a_healthy_cluster_and_caller(start_lab: Start) -> None:
+    found = diagnose(ports(start_lab()))
+    checks = by_name(found)
+    assert found.healthy
+    assert "assumed-role/operator" in checks["caller"].said
+    assert checks["api-server"].state == "ok"
+    assert "Inside the cluster you are" in checks["login"].said
+    assert {f"iam-permissions-{one}" for one in ("plan", "apply", "verify", "cutover")} <= set(checks)
+    assert checks["kubernetes-permissions-apply"].state == "ok"
+
+
+def test_missing_writes_fail_and_missing_reads_warn(start_lab: Start) -> None:
+    lab = start_lab()
+    denied = LabPermissions(("eks:CreateAccessEntry", "eks:ListNodegroups"), None)
+    lab.lab.world.accounts[ACCOUNT].roles["operator"].permissions = denied
+    checks = by_name(diagnose(ports(lab)))
+    assert checks["iam-permissions-plan"].state == "warn"
+    assert checks["iam-permissions-apply"].state == "fail"
+    assert "eks:CreateAccessEntry" in checks["iam-permissions-apply"].remedy
+    assert checks["iam-permissions-cutover"].state == "warn"
+
+
+def test_a_caller_who_may_not_simulate_gets_unknown_and_the_policy(start_lab: Start) -> None:
+    found = diagnose(replace(ports(start_lab()), permissions=NobodyAsks()))
+    check = by_name(found)["iam-permissions"]
+    assert check.state == "unknown"
+    assert "--policy" in check.remedy
+    assert not found.healthy
+
+
+def test_simulation_that_is_denied_is_unknown(start_lab: Start) -> None:
+    lab = start_lab()
+    lab.lab.world.accounts[ACCOUNT].roles["operator"].permissions = LabPermissions(("iam:Simulate*",), None)
+    assert SimulatedPermissions(lab.session, lab.principals).refused([("eks:DescribeCluster", "*")]) is None
+
+
+def test_a_caller_without_rights_in_the_cluster_is_told_what_it_lacks(start_lab: Start) -> None:
+    objects: tuple[dict[str, Any], ...] = (
+        {
+            "apiVersion": "rbac.authorization.k8s.io/v1",
+            "kind": "Role",
+            "metadata": {"name": "reader", "namespace": "kube-system"},
+            "rules": [{"apiGroups": [""], "resources": ["configmaps"], "verbs": ["get"]}],
+        },
+        {
+            "apiVersion": "rbac.authorization.k8s.io/v1",
+            "kind": "RoleBinding",
+            "metadata": {"name": "reader", "namespace": "kube-system"},
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "reader"},
+            "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "alice"}],
+        },
+    )
+    lab = start_lab(objects=objects)
+    alice = adapters(lab.lab, lab.session.with_profile(lab.profile(ALICE)))
+    checks = by_name(diagnose(ports(alice)))
+    assert "you are alice with team-a" in checks["login"].said
+    assert checks["kubernetes-permissions-plan"].state == "warn"
+    assert checks["kubernetes-permissions-apply"].state == "fail"
+    assert "create clusterrolebindings" in checks["kubernetes-permissions-apply"].said
+
+
+def test_a_caller_who_may_not_read_aws_auth_fails(start_lab: Start) -> None:
+    lab = start_lab()
+    alice = adapters(lab.lab, lab.session.with_profile(lab.profile(ALICE)))
+    checks = by_name(diagnose(ports(alice)))
+    assert checks["api-server"].state == "fail"
+    assert "get configmaps aws-auth" in checks["api-server"].said
+    assert "login" not in checks
+
+
+def test_an_absent_aws_auth_is_said(start_lab: Start) -> None:
+    lab = start_lab()
+    raw = lab.config_maps.read()
+    assert raw is not None
+    lab.config_maps.delete(resource_version=raw["metadata"]["resourceVersion"])
+    assert by_name(diagnose(ports(lab)))["aws-auth"].state == "warn"
+
+
+class Unreachable:
+    """An API server that does not answer."""
+
+    def read(self) -> Raw | None:
+        raise Failed("api-server-unreachable", "It cannot be reached.", why="Timed out.", remedy="Use --proxy-url.")
+
+    write_data = delete = read  # never called
+
+
+@pytest.mark.parametrize(("address", "state"), [("198.51.100.7", "fail"), ("203.0.113.9", "ok"), (None, "unknown")])
+def test_an_unreachable_api_server_is_compared_with_the_filter(
+    address: str | None, state: str, start_lab: Start
+) -> None:
+    lab = start_lab()
+    described = {**lab.cluster.describe_cluster(), "resourcesVpcConfig": NARROW}
+    blocked: Any = Unreachable()
+    checks = by_name(diagnose(replace(ports(lab, address), config_maps=blocked), described=described))
+    assert checks["api-server"].state == "fail"
+    assert checks["source-address"].state == state
+    assert checks["endpoint-access"].state == "warn"
+    assert "login" not in checks
+
+
+def test_public_cidrs_are_read_and_set(start_lab: Start) -> None:
+    lab = start_lab(resourcesVpcConfig={**NARROW, "subnetIds": []})
+    access = EksEndpointAccess(lab.session, CLUSTER)
+    assert access.public_cidrs() == ("203.0.113.0/24",)
