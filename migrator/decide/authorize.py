@@ -1,32 +1,28 @@
-"""Who may do what: kube-apiserver's RBAC authorizer, and EKS's authorizer of access policies.
+"""Who may do what: kube-apiserver's RBAC authorizer, and the whole chain of a cluster's authorizers.
 
-Sources: kubernetes ``plugin/pkg/auth/authorizer/rbac/rbac.go`` and ``pkg/registry/rbac/validation/rule.go``; EKS
-user guide, "Associate access policies with access entries". An :class:`RbacIndex` is made once per state of the
-cluster and asked thousands of times.
+Source: kubernetes ``plugin/pkg/auth/authorizer/rbac/rbac.go`` and ``pkg/registry/rbac/validation/rule.go``. An
+:class:`RbacIndex` is made once per state of the cluster and asked thousands of times.
 """
 
-import json
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Literal, TypeAlias
 
+from migrator.decide.access_policies import PolicyAnswer, policy_allows
 from migrator.decide.aggregate_roles import effective_rules
 from migrator.decide.match_rules import Grant, RuleSet
-from migrator.model.access_entry import AccessScope, AssociatedPolicy
-from migrator.model.access_policy_tables import ACCESS_POLICIES
+from migrator.decide.quoting import quoted
+from migrator.model.access_entry import AssociatedPolicy
 from migrator.model.rbac import AccessRequest, Binding, RbacState, Subject
 
 MASTERS = "system:masters"
 NODES = "system:nodes"
 AUTHENTICATED = "system:authenticated"
-_POLICY_MARK = ":eks::aws:cluster-access-policy/"
 _LAST_CHARACTER = "\U0010ffff"
 _VIEWS_KEPT = 4096  # identities whose bindings are remembered; far more than a cluster's principals at once
 
 Answer: TypeAlias = tuple[bool, str]
-PolicyAnswer: TypeAlias = tuple[bool | None, str]
 SubjectNames: TypeAlias = Literal["users", "groups"]
 
 
@@ -137,30 +133,6 @@ class RbacIndex:
         return False, _missing_roles(candidates)
 
 
-def policy_allows(
-    policies: Sequence[AssociatedPolicy], request: AccessRequest, *, principal_arn: str = "", principal_id: str = ""
-) -> PolicyAnswer:
-    """Whether associated access policies allow the request, with the reason that EKS's audit log shows.
-
-    None: a policy without a published rule table, or a scope pattern of undocumented meaning, may or may not
-    allow it; the reason names it.
-    """
-    doubt = ""
-    for policy in policies:
-        covered = _scope_covers(policy.scope, request)
-        rules = policy_rules(policy.policy_arn)
-        if covered is False or (rules is not None and not rules.allows(request)):
-            continue
-        if rules is None or covered is None:
-            doubt = doubt or f"unknown: access policy {policy.policy_arn}"
-            continue
-        return True, (
-            f"EKS Access Policy: allowed by ClusterRoleBinding {_quoted(f'{principal_arn}+{policy.policy_arn}')} "
-            f"of ClusterRole {_quoted(policy.policy_arn)} to User {_quoted(principal_id)}"
-        )
-    return (None, doubt) if doubt else (False, "")
-
-
 def authorize(
     index: RbacIndex,
     username: str,
@@ -186,51 +158,6 @@ def with_authenticated(groups: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*groups, AUTHENTICATED)))
 
 
-@cache
-def policy_rules(policy_arn: str) -> RuleSet | None:
-    """The rules of an access policy of any partition; None for an opaque or unknown one."""
-    arn, mark, name = policy_arn.partition(_POLICY_MARK)
-    table = ACCESS_POLICIES.get(name) if mark and arn.startswith("arn:") else None
-    return RuleSet(table.rules) if table is not None and table.complete else None
-
-
-def namespace_matches(pattern: str, namespace: str) -> bool | None:
-    """Whether a namespace of an access scope covers a namespace.
-
-    The EKS user guide documents plain names and a trailing ``*``. For any other use of ``*`` the grammar is not
-    published: None where it would match if ``*`` meant any text anywhere.
-    """
-    head, star, tail = pattern.partition("*")
-    if not star:
-        return pattern == namespace
-    if not tail:
-        return namespace.startswith(head)
-    return None if _glob(pattern, namespace) else False
-
-
-def _glob(pattern: str, text: str) -> bool:
-    """``*`` means any text. Each part is looked for once, leftmost first: no backtracking."""
-    first, *middle, last = pattern.split("*")
-    if len(text) < len(first) + len(last) or not text.startswith(first) or not text.endswith(last):
-        return False
-    at, end = len(first), len(text) - len(last)
-    for part in middle:
-        found = text.find(part, at, end)
-        if found < 0:
-            return False
-        at = found + len(part)
-    return True
-
-
-def _scope_covers(scope: AccessScope, request: AccessRequest) -> bool | None:
-    if scope.type == "cluster":
-        return True
-    if request.path is not None or not request.namespace:
-        return False
-    answers = [namespace_matches(pattern, request.namespace) for pattern in scope.namespaces]
-    return True if True in answers else (None if None in answers else False)
-
-
 def _role_key(binding: Binding) -> tuple[str | None, str]:
     """Where the role is looked up. A Role cannot be found from a ClusterRoleBinding: namespace "" holds none."""
     if binding.role_kind == "ClusterRole":
@@ -254,22 +181,16 @@ def _describe(bound: BoundRole) -> str:
     whom = subject.name
     if subject.kind == "ServiceAccount":
         whom = f"{subject.name}/{subject.namespace or binding.namespace}"
-    return (
-        f"{kind} {_quoted(name)} of {binding.role_kind} {_quoted(binding.role_name)} to {subject.kind} {_quoted(whom)}"
-    )
+    return f"{kind} {quoted(name)} of {binding.role_kind} {quoted(binding.role_name)} to {subject.kind} {quoted(whom)}"
 
 
 def _missing_roles(candidates: Iterable[BoundRole]) -> str:
     """Why RBAC says no: the roles that bindings name and nobody has. Empty when none is missing."""
     missing = dict.fromkeys(
-        f"{b.binding.role_kind.lower()}.rbac.authorization.k8s.io {_quoted(b.binding.role_name)} not found"
+        f"{b.binding.role_kind.lower()}.rbac.authorization.k8s.io {quoted(b.binding.role_name)} not found"
         for b in candidates
         if b.rules is None
     )
     if not missing:
         return ""
     return f"RBAC: {next(iter(missing))}" if len(missing) == 1 else f"RBAC: [{', '.join(missing)}]"
-
-
-def _quoted(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False)  # Go's %q, for every name that Kubernetes accepts

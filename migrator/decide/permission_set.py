@@ -11,14 +11,8 @@ node authorizer. It is compared by name, and a difference that it may hide is ma
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from migrator.decide.authorize import (
-    MASTERS,
-    NODES,
-    RbacIndex,
-    namespace_matches,
-    policy_rules,
-    with_authenticated,
-)
+from migrator.decide.access_policies import namespace_matches, policy_rules
+from migrator.decide.authorize import MASTERS, NODES, RbacIndex, with_authenticated
 from migrator.decide.match_rules import Grant, RuleSet
 from migrator.decide.permission_rows import arranged, resource_rows, url_rows
 from migrator.decide.rule_boxes import ALL, Box, Node

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice, zip_longest
 
-from migrator.decide.authorize import RbacIndex, namespace_matches
+from migrator.decide.access_policies import namespace_matches
+from migrator.decide.authorize import RbacIndex
 from migrator.decide.compare_access import permissions_of_unnamed
 from migrator.decide.permission_set import PermissionSet
 from migrator.decide.rule_boxes import Node

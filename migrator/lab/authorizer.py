@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from migrator.decide.authorize import RbacIndex, policy_allows
+from migrator.decide.access_policies import policy_allows
+from migrator.decide.authorize import RbacIndex
 from migrator.decide.match_rules import RuleSet
 from migrator.lab.in_force import EntriesInForce, InForce
 from migrator.lab.kubernetes.status import not_found
