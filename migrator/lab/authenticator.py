@@ -5,13 +5,14 @@ aws-auth ConfigMap, as the cluster's mode says. Sources: aws-iam-authenticator `
 guide, "Grant IAM users and roles access to Kubernetes APIs".
 """
 
+import functools
 import hashlib
 import random
 import re
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timezone
 
 from migrator.decide.effective_identity import (
     Ambiguous,
@@ -29,14 +30,16 @@ from migrator.decide.read_aws_auth import read_aws_auth
 from migrator.lab.authenticator_token import CLUSTER_HEADER, PREFIX, TokenRefusedError, presigned_url
 from migrator.lab.aws_errors import CommonError
 from migrator.lab.in_force import EntriesInForce, InForce
-from migrator.lab.kubernetes.store import ObjectStore
+from migrator.lab.kubernetes.store import Change, ObjectStore
 from migrator.lab.kubernetes.user import AUTHENTICATED, MASTERS, User
 from migrator.lab.sigv4 import verify_presigned_url
 from migrator.lab.world import Caller, LabCluster, World
 
 STREAM = "authenticator"
 CREATOR_USERNAME = "kubernetes-admin"  # what EKS calls the hidden creator while the mode is CONFIG_MAP
-_CONFIG_MAPS = ("", "configmaps")
+_AWS_AUTH = (("", "configmaps"), "kube-system", "aws-auth")
+_BEGINNING = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_VERSIONS = 500  # of aws-auth that are remembered
 _PLAIN = re.compile(r"[A-Za-z0-9._/@^+-]+")  # what logrus prints without quotes
 _REMEMBERED = 10_000
 
@@ -47,6 +50,19 @@ class _Remembered:
 
     user: User
     until: datetime
+
+
+class _Rows:
+    """The rows of one version of aws-auth, read when first asked for."""
+
+    def __init__(self, since: datetime, data: Mapping[str, str]) -> None:
+        self.since = since
+        self._data = data
+
+    @functools.cached_property
+    def index(self) -> RowIndex:
+        """The rows by ARN."""
+        return index_rows(read_aws_auth(self._data))
 
 
 class Authenticator:
@@ -60,7 +76,8 @@ class Authenticator:
         self._world, self._cluster, self._store, self._in_force = world, cluster, store, in_force
         self._lock = threading.Lock()
         self._remembered: dict[bytes, _Remembered] = {}
-        self._rows: tuple[str, RowIndex] | None = None
+        self._history = [_Rows(_BEGINNING, self._aws_auth_data())]
+        store.on_change(self._notice)
         self._pinned: tuple[InForce | None, tuple[PinnedEntry, ...]] = (None, ())
 
     def user_of(self, token: str) -> User | None:
@@ -87,8 +104,14 @@ class Authenticator:
 
     def user_for(self, caller: Caller) -> User | None:
         """Whom the cluster makes of a caller that STS has verified; None when the login is refused. Logged."""
+        outcome = self.log_login(caller, self._world.now())
+        return self.as_user(caller, outcome) if isinstance(outcome, LoggedIn) else None
+
+    def log_login(self, caller: Caller, moment: datetime) -> LoggedIn | Denied:
+        """What becomes of a login at a moment of lab time, written to the log."""
         asker = self.asker_of(caller)
         self._say(
+            moment,
             "info",
             "STS response",
             accesskeyid=caller.access_key_id,
@@ -97,29 +120,38 @@ class Authenticator:
             session=caller.session_name,
             userid=caller.principal_id,
         )
-        outcome = self.outcome_for(asker)
+        outcome = self.outcome_at(asker, moment)
         if isinstance(outcome, Ambiguous):  # the real one iterates over a Go map: any row, anew at each login
             outcome = random.choice(outcome.outcomes)  # noqa: S311 - no secret
         if isinstance(outcome, Denied):
-            self._say("warning", "access denied", arn=asker.canonical_arn, error=_refusal(outcome))
-            return None
-        uid = f"aws-iam-authenticator:{caller.account}:{caller.principal_id}"
-        self._say(
-            "info",
-            "access granted",
-            arn=asker.canonical_arn,
-            groups=f"[{' '.join(outcome.groups)}]",
-            uid=uid,
-            username=outcome.username,
-        )
-        return User(outcome.username, (*outcome.groups, AUTHENTICATED), uid, _extra(caller, asker.canonical_arn))
+            self._say(moment, "warning", "access denied", arn=asker.canonical_arn, error=_refusal(outcome))
+        else:
+            self._say(
+                moment,
+                "info",
+                "access granted",
+                arn=asker.canonical_arn,
+                groups=f"[{' '.join(outcome.groups)}]",
+                uid=_uid(caller),
+                username=outcome.username,
+            )
+        return outcome
 
-    def outcome_for(self, asker: Asker, in_force: InForce | None = None) -> Outcome | LoggedIn:
-        """Who a caller is by the mode, entries and rows in force, as they are now unless given."""
-        in_force = in_force or self._in_force.now()
+    def as_user(self, caller: Caller, outcome: LoggedIn) -> User:
+        """The Kubernetes user of a login."""
+        extra = _extra(caller, canonical_arn(caller.arn) or caller.arn)
+        return User(outcome.username, (*outcome.groups, AUTHENTICATED), _uid(caller), extra)
+
+    def outcome_at(self, asker: Asker, moment: datetime) -> Outcome:
+        """Who a caller is by the mode, entries and rows in force at a moment, past or (by what is done) to come."""
+        in_force = self._in_force.at(moment)
         if in_force.mode == "CONFIG_MAP" and self._is_creator(asker):
             return LoggedIn(CREATOR_USERNAME, (MASTERS,), "config-map", None)
-        return identity_of(asker, self._rows_in_force(), self._entries(in_force), in_force.mode)
+        return identity_of(asker, self._rows_at(moment), self._entries(in_force), in_force.mode)
+
+    def changes_of_rows(self, since: datetime) -> list[datetime]:
+        """When aws-auth changed after a moment, as far back as is remembered."""
+        return [rows.since for rows in self._history if rows.since > since]
 
     def asker_of(self, caller: Caller) -> Asker:
         """A verified caller as the mapping rules look at it."""
@@ -142,10 +174,10 @@ class Authenticator:
             url = presigned_url(token, self._cluster.partition, machine_now, self._world.endpoint)
             caller = verify_presigned_url(self._world, url, {CLUSTER_HEADER: self._cluster.name})
         except TokenRefusedError as refused:
-            self._say("warning", "access denied", error=str(refused))
+            self._say(self._world.now(), "warning", "access denied", error=str(refused))
             return None
         except CommonError as error:
-            self._say("warning", "access denied", error=f"sts getCallerIdentity failed: {error}")
+            self._say(self._world.now(), "warning", "access denied", error=f"sts getCallerIdentity failed: {error}")
             return None
         return self.user_for(caller)
 
@@ -153,15 +185,21 @@ class Authenticator:
         creator = self._cluster.creator_arn
         return creator is not None and canonical_arn(creator) == asker.canonical_arn
 
-    def _rows_in_force(self) -> RowIndex:
-        """The ConfigMap as last watched; without one there are no rows."""
-        found = self._store.get(_CONFIG_MAPS, "kube-system", "aws-auth")
-        version = found["metadata"]["resourceVersion"] if found is not None else ""
-        known = self._rows
-        if known is None or known[0] != version:
-            data = (found or {}).get("data") or {}
-            known = self._rows = (version, index_rows(read_aws_auth(data)))
-        return known[1]
+    def _rows_at(self, moment: datetime) -> RowIndex:
+        """The ConfigMap as it was watched at a moment; without one there are no rows."""
+        for rows in reversed(self._history):
+            if rows.since <= moment:
+                return rows.index
+        return self._history[0].index
+
+    def _aws_auth_data(self) -> Mapping[str, str]:
+        found = self._store.get(*_AWS_AUTH)
+        return (found or {}).get("data") or {}
+
+    def _notice(self, change: Change) -> None:
+        """The watch on aws-auth: rows of the newest version count at once, those before are kept for the past."""
+        if (change.key, *change.place) == _AWS_AUTH:
+            self._history = [*self._history[-_VERSIONS:], _Rows(self._world.now(), self._aws_auth_data())]
 
     def _entries(self, in_force: InForce) -> Sequence[PinnedEntry]:
         known = self._pinned
@@ -173,15 +211,18 @@ class Authenticator:
             known = self._pinned = (in_force, pinned)
         return known[1]
 
-    def _say(self, level: str, message: str, **fields: str) -> None:
+    def _say(self, moment: datetime, level: str, message: str, **fields: str) -> None:
         """Append a line in logrus' text format, as the authenticator writes it."""
-        if "authenticator" not in self._cluster.log_types:
+        if "authenticator" not in self._cluster.log_types_at(moment):
             return
-        now = self._world.now()
         parts = {"client": "127.0.0.1", "method": "POST", "path": "/authenticate", **fields}
         text = " ".join(f"{key}={_quoted(value)}" for key, value in sorted(parts.items()))
-        line = f'time="{now:%Y-%m-%dT%H:%M:%SZ}" level={level} msg="{message}" {text}'
-        self._cluster.log(STREAM, line, now)
+        line = f'time="{moment:%Y-%m-%dT%H:%M:%SZ}" level={level} msg="{message}" {text}'
+        self._cluster.log(STREAM, line, moment)
+
+
+def _uid(caller: Caller) -> str:
+    return f"aws-iam-authenticator:{caller.account}:{caller.principal_id}"
 
 
 def _refusal(denied: Denied) -> str:

@@ -9,10 +9,14 @@ from migrator.model.access_entry import AuthenticationMode
 
 @dataclass(frozen=True, slots=True)
 class InForce:
-    """Mode and entries that the control plane sees, until a moment of lab time (None: until somebody changes them)."""
+    """Mode and entries that the control plane sees from one moment of lab time to another.
+
+    ``until`` None: until somebody changes them.
+    """
 
     mode: AuthenticationMode
     entries: tuple[LabEntry, ...]
+    since: datetime
     until: datetime | None
 
 
@@ -30,15 +34,23 @@ class EntriesInForce:
         if known is not None and (known.until is None or self._world.now() < known.until):
             return known
         with self._world.lock:
-            known = self._known = self.at(self._world.now())
+            now = self._world.now()
+            known = self._known = self._look(now)
         return known
 
     def at(self, moment: datetime) -> InForce:
-        """What is in force at any moment, by all that has been done so far; the world's lock is held."""
+        """What is in force at any moment, past or to come, by all that has been done so far."""
+        known = self._known
+        if known is not None and known.since <= moment and (known.until is None or moment < known.until):
+            return known
+        with self._world.lock:
+            return self._look(moment)
+
+    def _look(self, moment: datetime) -> InForce:
         mode = self._cluster.mode(moment)
         entries = () if mode == "CONFIG_MAP" else tuple(self._cluster.effective_entries(moment))
         upcoming = self._cluster.upcoming(moment)
-        return InForce(mode, entries, upcoming[0] if upcoming else None)
+        return InForce(mode, entries, moment, upcoming[0] if upcoming else None)
 
     def _forget(self) -> None:
         self._known = None

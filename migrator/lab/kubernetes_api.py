@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 from migrator.lab.kubernetes.api import KubernetesApi
-from migrator.lab.kubernetes.default_objects import new_registry
+from migrator.lab.kubernetes.cluster_api import kubernetes_api
 from migrator.lab.kubernetes.http import TlsServers
 from migrator.lab.pki import make_pki
 from migrator.lab.world import LabCluster, World
@@ -27,15 +27,6 @@ class KubernetesServers:
     def ca_pem(self) -> bytes:
         """The certificate that signs every cluster's endpoint of this lab."""
         return self._pki.ca
-
-
-def kubernetes_api(world: World, cluster: LabCluster) -> KubernetesApi:
-    """The cluster's API in process, for the oracle and for tests; made from ``cluster.kubernetes_objects``."""
-    with world.lock:
-        if cluster.kube is None:
-            cluster.kube = KubernetesApi(world, cluster, new_registry(world.clock.now, cluster.kubernetes_objects))
-        api: KubernetesApi = cluster.kube
-        return api
 
 
 def start_cluster_server(world: World, cluster: LabCluster) -> tuple[str, bytes]:

@@ -2,7 +2,7 @@
 
 import bisect
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import NamedTuple
 
@@ -24,6 +24,7 @@ class LogStore:
         self._lock = threading.Lock()
         self._next = 0
         self.stored_bytes = 0
+        self.before_reading: Callable[[], None] = lambda: None  # whoever writes lazily catches up here
 
     def __len__(self) -> int:
         return len(self._lines)
@@ -41,6 +42,7 @@ class LogStore:
 
     def between(self, start: int | None, end: int | None, skip: int = 0) -> Iterator[LogLine]:
         """Lines with ``start <= timestamp <= end`` (milliseconds), oldest first, without the first ``skip``."""
+        self.before_reading()
         with self._lock:
             first = 0 if start is None else bisect.bisect_left(self._lines, (start,))
             lines = self._lines
@@ -52,6 +54,7 @@ class LogStore:
 
     def streams(self) -> dict[str, tuple[int, int]]:
         """Stream names with first and last timestamp."""
+        self.before_reading()
         found: dict[str, tuple[int, int]] = {}
         with self._lock:
             for line in self._lines:

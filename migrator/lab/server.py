@@ -18,8 +18,10 @@ from pathlib import Path
 from migrator.lab.aws_api import AwsApi
 from migrator.lab.control_api import PREFIX, ControlApi
 from migrator.lab.http_wire import HttpServer, Request, Response
+from migrator.lab.kubernetes_controls import add_controls
 from migrator.lab.lab_cluster import LabCluster
 from migrator.lab.world import World
+from migrator.lab.world_controls import add_aws_controls
 from migrator.lab.world_copies import load_snapshot
 from migrator.lab.world_files import demo_world_path, load_world
 
@@ -55,10 +57,12 @@ class Lab:
         def handle(request: Request) -> Response:
             return control(request) if request.path.startswith(PREFIX) else aws(request)
 
+        add_aws_controls(self.world)
         self._server = HttpServer(handle, port)
         self.world.endpoint = self.endpoint
         if self.world.open_endpoint is None:
             self.world.open_endpoint = _kubernetes_side(self.world)
+        add_controls(self.world)
         self._server.start()
         self._write_state(token)
         return self.endpoint

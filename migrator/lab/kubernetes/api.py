@@ -17,7 +17,8 @@ from migrator.lab.kubernetes.discovery import discover, version_info
 from migrator.lab.kubernetes.escalation import check_escalation
 from migrator.lab.kubernetes.http import Request, Response, json_response
 from migrator.lab.kubernetes.impersonation import denial, impersonated
-from migrator.lab.kubernetes.objects import Objects, read_body
+from migrator.lab.kubernetes.kubelets import Kubelets
+from migrator.lab.kubernetes.objects import FOLLOWED, Objects, read_body
 from migrator.lab.kubernetes.openapi import openapi_document
 from migrator.lab.kubernetes.registry import Registry
 from migrator.lab.kubernetes.request_info import RequestInfo, request_info
@@ -52,13 +53,15 @@ class KubernetesApi:
     """Handles requests to one cluster. Thread-safe."""
 
     def __init__(self, world: World, cluster: LabCluster, registry: Registry) -> None:
-        self._world, self._cluster, self.registry = world, cluster, registry
+        self._world, self.cluster, self.registry = world, cluster, registry
         in_force = EntriesInForce(world, cluster)
         self.authorizer = Authorizer(in_force, registry.store)
         self.authenticator = Authenticator(world, cluster, registry.store, in_force)
         self.service_accounts = ServiceAccountTokens(world.clock.machine_now, registry.store)
         self._reviews = Reviews(self.authorizer, self._user_of)
-        self._objects = Objects(registry)
+        self.kubelets = Kubelets(world, cluster, registry, self.authenticator, self.authorizer)
+        self._objects = Objects(registry, self.catch_up)
+        cluster.logs.before_reading = self.catch_up
         self.at_stop: list[Callable[[], None]] = []
 
     def stop(self) -> None:
@@ -66,6 +69,10 @@ class KubernetesApi:
         self.registry.store.close()
         while self.at_stop:
             self.at_stop.pop()()
+
+    def catch_up(self) -> None:
+        """Let happen what happens by itself: kubelets renew leases."""
+        self.kubelets.catch_up()
 
     def handle(self, request: Request) -> Response:
         """Answer a request; never raises."""
@@ -147,7 +154,7 @@ class KubernetesApi:
         if path in _HEALTH:
             return Response(200, b"ok", "text/plain; charset=utf-8")
         if path == "/version":
-            return json_response(200, version_info(self._cluster.version))
+            return json_response(200, version_info(self.cluster.version))
         found = discover(self.registry.types, path) or openapi_document(self.registry.types, path)
         if found is None:
             return Response(404, b"404 page not found\n", "text/plain; charset=utf-8")
@@ -165,6 +172,8 @@ class KubernetesApi:
                 return self._token(request, info)
             if info.subresource != "status" or "status" not in kind.subresources:
                 raise no_such_resource()
+        if kind.key in FOLLOWED:
+            self.catch_up()
         stale, page = faults.get("stale-read"), faults.get("partial-page")
         at = None
         if stale is not None:
@@ -183,7 +192,7 @@ class KubernetesApi:
 
     def _effect(self, info: RequestInfo, user: User) -> Callable[[str], AbstractContextManager[None]]:
         def perform(name: str) -> AbstractContextManager[None]:
-            detail = {"cluster": self._cluster.name, "namespace": info.namespace, "name": name or info.name}
+            detail = {"cluster": self.cluster.name, "namespace": info.namespace, "name": name or info.name}
             return self._world.effects.perform(user.username, info.operation, detail)
 
         return perform
@@ -204,7 +213,7 @@ class KubernetesApi:
         if asking.speaker is not None:
             user, other = asking.speaker, asking.user
         audit.log_request(
-            self._cluster,
+            self.cluster,
             self._world.now(),
             asking.request,
             asking.info,

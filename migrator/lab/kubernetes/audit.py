@@ -31,7 +31,7 @@ def log_request(
     decision: Decision | None = None,
 ) -> None:
     """Append the event of an answered request, if the cluster's audit log is switched on."""
-    if "audit" not in cluster.log_types or info.path.startswith(_SILENT):
+    if "audit" not in cluster.log_types_at(at) or info.path.startswith(_SILENT):
         return
     stamp = at.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     query = f"?{request.raw_query}" if request.raw_query else ""

@@ -12,9 +12,11 @@ from migrator.lab.kubernetes.request_info import RequestInfo
 from migrator.lab.kubernetes.resources import ResourceType
 from migrator.lab.kubernetes.selectors import Matcher, field_matcher, label_matcher
 from migrator.lab.kubernetes.status import ApiError, bad_request, expired, method_not_allowed, unsupported_media_type
-from migrator.lab.kubernetes.watch import watch
+from migrator.lab.kubernetes.watch import Watched, watch
 
 APPLY = "application/apply-patch+yaml"
+# Objects that change while nobody writes them: whoever reads them first lets the cluster catch up.
+FOLLOWED = frozenset((("", "nodes"), ("coordination.k8s.io", "leases"), ("", "pods"), ("batch", "jobs")))
 _WATCH_SECONDS = 1800.0
 _MANAGER_LIMIT = 128
 _CONTINUE_EXPIRED = (
@@ -26,8 +28,8 @@ _CONTINUE_EXPIRED = (
 class Objects:
     """Serves the objects of one registry. Callers were authenticated and authorised before."""
 
-    def __init__(self, registry: Registry) -> None:
-        self._registry = registry
+    def __init__(self, registry: Registry, beat: Callable[[], None] = lambda: None) -> None:
+        self._registry, self._beat = registry, beat
 
     def answer(
         self,
@@ -129,15 +131,14 @@ class Objects:
         if since and not since.isdecimal():
             raise bad_request(f"invalid resource version: {since!r}")
         seconds = _number(request.parameter("timeoutSeconds")) or _WATCH_SECONDS
+        namespace = info.namespace if kind.namespaced and info.namespace else None
         chunks = watch(
             self._registry.store,
-            kind,
-            info.version,
-            info.namespace if kind.namespaced and info.namespace else None,
-            _chosen(request),
+            Watched(kind, info.version, namespace, _chosen(request)),
             since,
             seconds=float(seconds),
             bookmarks=request.parameter("allowWatchBookmarks") in ("1", "true"),
+            beat=self._beat if kind.key in FOLLOWED else lambda: None,
         )
         return Response(200, chunks=chunks)
 

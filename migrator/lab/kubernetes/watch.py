@@ -5,7 +5,8 @@ Source: Kubernetes documentation, "API concepts", "Efficient detection of change
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 from migrator.lab.kubernetes.json_types import Json
 from migrator.lab.kubernetes.resources import ResourceType
@@ -17,47 +18,61 @@ _BOOKMARK_SECONDS = 60.0
 _BEAT_SECONDS = 1.0
 
 
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """What is watched: objects of a kind that match, in one namespace or (None) in all, served in a version."""
+
+    kind: ResourceType
+    version: str
+    namespace: str | None
+    chosen: Matcher
+
+    def line(self, event: str, found: Json) -> bytes:
+        """One line of the stream."""
+        served = {**found, "apiVersion": self.kind.api_version(self.version)}
+        return _line(event, served)
+
+
 def watch(
     store: ObjectStore,
-    kind: ResourceType,
-    version: str,
-    namespace: str | None,
-    chosen: Matcher,
+    watched: Watched,
     since: str,
     *,
     seconds: float,
     bookmarks: bool,
+    beat: Callable[[], None],
 ) -> Iterator[bytes]:
     """Yield event lines for ``seconds`` of machine time; an empty piece means "nothing new, look after the peer".
 
     ``since`` empty or ``0``: everything that is there comes first, as ADDED. A revision that is no longer remembered
-    ends the stream with an ERROR event that carries the 410 status.
+    ends the stream with an ERROR event that carries the 410 status. ``beat`` is called before each look.
     """
     end = time.monotonic() + seconds
     if since in ("", "0"):
         with store.lock:
-            present, revision = store.items(kind.key, namespace)
+            present, revision = store.items(watched.kind.key, watched.namespace)
         for found in present:
-            if chosen(found):
-                yield _line("ADDED", _served(found, kind, version))
+            if watched.chosen(found):
+                yield watched.line("ADDED", found)
     else:
         revision = int(since)
     marked = time.monotonic()
     while store.is_open():
+        beat()
         with store.lock:
-            changes, newest = store.changes_since(revision, kind.key), store.revision
+            changes, newest = store.changes_since(revision, watched.kind.key), store.revision
         if changes is None:
             yield _line("ERROR", expired(f"too old resource version: {revision} ({store.oldest})").body())
             return
         for change in changes:
-            event = _event(change, namespace, chosen)
+            event = _event(change, watched.namespace, watched.chosen)
             if event is not None:
-                yield _line(event[0], _served(event[1], kind, version))
+                yield watched.line(*event)
         revision = max(revision, newest)
         left = end - time.monotonic()
         if bookmarks and (left <= 0 or time.monotonic() - marked > _BOOKMARK_SECONDS):
             marked = time.monotonic()
-            yield _line("BOOKMARK", _bookmark(kind, version, revision))
+            yield watched.line("BOOKMARK", _bookmark(watched.kind, revision))
         if left <= 0:
             return
         if not store.wait(revision, min(left, _BEAT_SECONDS)):
@@ -79,12 +94,8 @@ def _event(change: Change, namespace: str | None, chosen: Matcher) -> tuple[str,
     return "DELETED", {**before, "metadata": {**before["metadata"], **version}}
 
 
-def _served(found: Json, kind: ResourceType, version: str) -> Json:
-    return {**found, "apiVersion": kind.api_version(version)}
-
-
-def _bookmark(kind: ResourceType, version: str, revision: int) -> Json:
-    return {"kind": kind.kind, "apiVersion": kind.api_version(version), "metadata": {"resourceVersion": str(revision)}}
+def _bookmark(kind: ResourceType, revision: int) -> Json:
+    return {"kind": kind.kind, "metadata": {"resourceVersion": str(revision)}}
 
 
 def _line(kind: str, found: Json) -> bytes:
