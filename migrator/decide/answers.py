@@ -58,7 +58,7 @@ def _with_accepted_loss(settled: Settled, facts: PlanFacts) -> Settled:
         action=action,
         entry=settled.proposed,
         proposed=None,
-        notes=(*_softened(settled), _accepted_note(settled, acceptance)),
+        notes=(*_softened(settled), accepted_note(settled, acceptance)),
     )
 
 
@@ -72,7 +72,8 @@ def _softened(settled: Settled) -> tuple[Note, ...]:
     return tuple(replace(note, severity="warn") if is_blocking(note) else note for note in settled.notes)
 
 
-def _accepted_note(settled: Settled, acceptance: Acceptance) -> Note:
+def accepted_note(settled: Settled, acceptance: Acceptance) -> Note:
+    """Who accepts what the principal loses, and why."""
     message = f"{acceptance.by} accepts what `{settled.subject.arn}` loses: {acceptance.reason}"
     return Note("loss-accepted", message)
 
@@ -98,7 +99,7 @@ def _skipped(settled: Settled, answer: PrincipalAnswer, facts: PlanFacts) -> Set
         missing = Note("loss-not-accepted", f"`{subject.arn}` logs in today, and nobody accepts that it ends.")
         proposed = settled.proposed or settled.entry
         return replace(settled, action="block", entry=None, proposed=proposed, notes=(*_softened(settled), missing))
-    notes = (*_softened(settled), note, _accepted_note(settled, acceptance))
+    notes = (*_softened(settled), note, accepted_note(settled, acceptance))
     return replace(settled, action="skip", after=NOBODY, entry=None, proposed=None, notes=notes, bindings=())
 
 

@@ -185,13 +185,6 @@ def _leftovers(facts: PlanFacts) -> Iterator[Finding]:
             yield make_finding("leftover-bridge", f"{binding_place(binding)} binds {quoted(names)}.")
         elif names:
             yield make_finding("bridge-name-used", f"{binding_place(binding)} binds {quoted(names)}.")
-    if facts.mode != "API":
-        for row in facts.aws_auth.rows:
-            used = [g for g in row.effective_groups if g.startswith((BRIDGE_PREFIX, MARKER_PREFIX))]
-            if used:
-                yield make_finding(
-                    "bridge-name-used", f"The row gives {quoted(used)}.", source=row.source, line=row.line
-                )
 
 
 def _logins(facts: PlanFacts) -> Iterator[Finding]:

@@ -35,7 +35,7 @@ def wanted_for(subject: Subject, facts: PlanFacts) -> Wanted:
         return _dead(subject, facts)
     if subject.row is None:
         return _ambiguous(subject)
-    return _staying(subject, _of_row(subject, subject.row, facts), facts)
+    return _staying(subject, _unused(subject, _of_row(subject, subject.row, facts), facts), facts)
 
 
 def identity_of_rows(subject: Subject, facts: PlanFacts) -> Identity:
@@ -176,6 +176,16 @@ def _verified(subject: Subject, row: RowMapping, wanted: Wanted) -> Wanted:
     if wanted.action == "skip":
         return replace(wanted, notes=(*wanted.notes, replace(note, severity="warn")))
     return replace(wanted, action="block", notes=(*wanted.notes, note))
+
+
+def _unused(subject: Subject, wanted: Wanted, facts: PlanFacts) -> Wanted:
+    """Mark a row that nobody used within a complete log window; it is never dropped for that."""
+    usage = facts.snapshot.usage
+    if usage is None or not usage.complete or wanted.action == "skip" or facts.logins.get(principal_key(subject.arn)):
+        return wanted
+    window = f"{usage.start:%Y-%m-%d} to {usage.end:%Y-%m-%d}"
+    note = Note("row-unused", f"Nobody logged in as `{subject.arn}` from {window}.", row=subject.row)
+    return replace(wanted, notes=(*wanted.notes, note))
 
 
 def _staying(subject: Subject, wanted: Wanted, facts: PlanFacts) -> Wanted:

@@ -23,7 +23,7 @@ from migrator.decide.templates import (
 from migrator.model.access_entry import RESERVED_PREFIXES, AssociatedPolicy, EntrySpec
 from migrator.model.aws_auth import RowMapping
 from migrator.model.principal import parse_arn
-from migrator.model.step import CreateBinding
+from migrator.model.step import BRIDGE_PREFIX, MARKER_PREFIX, CreateBinding
 
 _SILENT = frozenset({"", "system:authenticated"})
 
@@ -77,6 +77,9 @@ class _Work:
         templates = [group for group in written if templates_in(group)]
         if templates:
             self.block("group-template", f"Groups built from the login: {quoted(templates)}.")
+        ours = [group for group in groups if group.startswith((BRIDGE_PREFIX, MARKER_PREFIX))]
+        if ours:
+            self.block("bridge-name-used", f"The row gives {quoted(ours)}.")
         has_masters = MASTERS in groups
         kept: list[str] = []
         if has_masters:

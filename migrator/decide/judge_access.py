@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from migrator.decide.answers import accepted_loss, names_of
+from migrator.decide.answers import accepted_loss, accepted_note, names_of
 from migrator.decide.authorize import RbacIndex
 from migrator.decide.compare_access import compare
+from migrator.decide.findings_catalogue import accounts_for
 from migrator.decide.plan_facts import Note, PlanFacts
 from migrator.decide.principal_answers import invalid
 from migrator.decide.settled import Settled
@@ -20,7 +21,7 @@ def judge(settled: Sequence[Settled], facts: PlanFacts) -> Iterator[Settled]:
     for each in settled:
         changed = replace(each, access=_change(each, facts, later))
         answered = any(note.code == "answered" for note in each.notes) and each.action != "block"
-        yield _judged(changed, facts) if answered else changed
+        yield _judged(changed, facts) if answered else _accepted(changed, facts)
 
 
 def _index_after(settled: Iterable[Settled], facts: PlanFacts) -> RbacIndex | None:
@@ -51,6 +52,16 @@ def _change(each: Settled, facts: PlanFacts, later: RbacIndex | None) -> AccessC
     return compare(each.before, each.after, facts.index, index_after=later)
 
 
+def _accepted(each: Settled, facts: PlanFacts) -> Settled:
+    """A loss that somebody accepted by name says so."""
+    if not each.access.lost or each.action == "block" or accounts_for((note.code for note in each.notes), "loss"):
+        return each
+    acceptance = accepted_loss(each, facts)
+    if acceptance is None:
+        return each
+    return replace(each, notes=(*each.notes, accepted_note(each, acceptance)))
+
+
 def _judged(each: Settled, facts: PlanFacts) -> Settled:
     """An answer: it may give to whoever has nothing, may never widen, and a loss needs a name."""
     arn, access = each.subject.arn, each.access
@@ -70,8 +81,7 @@ def _judged(each: Settled, facts: PlanFacts) -> Settled:
     acceptance = accepted_loss(each, facts)
     if acceptance is None:
         return _blocked(each, Note("loss-not-accepted", f"The answer loses access that `{arn}` has today."))
-    note = Note("loss-accepted", f"{acceptance.by} accepts what `{arn}` loses: {acceptance.reason}")
-    return replace(each, notes=(*each.notes, note))
+    return replace(each, notes=(*each.notes, accepted_note(each, acceptance)))
 
 
 def _blocked(each: Settled, note: Note) -> Settled:

@@ -2,7 +2,9 @@
 
 import pytest
 
+from migrator.errors import Failed
 from migrator.model.access_entry import EntrySpec
+from migrator.model.decision import Decisions
 from tests.support.worlds import (
     ACCEPTED,
     NODE_GROUPS,
@@ -30,8 +32,6 @@ from tests.support.worlds import (
     user,
     world,
 )
-from migrator.errors import Failed
-from migrator.model.decision import Decisions
 
 NODES = role("nodes")
 EC2 = [iam(NODES, "ec2")]

@@ -1,0 +1,112 @@
+"""Findings about the ConfigMap as a whole, the cluster, and what was not read."""
+
+import pytest
+
+from migrator.model.decision import Decisions
+from tests.support.worlds import (
+    finding,
+    findings,
+    login,
+    node,
+    planned,
+    role,
+    row,
+    usage,
+    world,
+)
+
+DEV = role("dev")
+BROKEN = {"mapRoles": "- rolearn: x\n\tusername: y\n"}
+
+
+def test_lost_section_blocks_and_is_never_salvaged() -> None:
+    plan = planned(world(users=[row("arn:aws:iam::111122223333:user/ana", "ana")], data=BROKEN))
+    found = finding(plan, "section-lost")
+    assert (found.severity, found.source, found.line) == ("block", "mapRoles", 2)
+    assert "column" in found.message
+    assert [p.principal_arn for p in plan.principals] == ["arn:aws:iam::111122223333:user/ana"]
+
+
+def test_accepted_lost_section_lets_the_plan_go_on_with_what_is_in_force() -> None:
+    plan = planned(world(data=BROKEN), Decisions(accept_lost_sections=("mapRoles",)))
+    assert finding(plan, "section-lost").severity == "warn"
+    assert not plan.blocked
+
+
+def test_lost_section_can_never_waive_a_role_that_live_nodes_use() -> None:
+    plan = planned(world(data=BROKEN, nodes=(node(role("nodes")),)), Decisions(accept_lost_sections=("mapRoles",)))
+    assert finding(plan, "node-role-without-node-row").severity == "block"
+
+
+@pytest.mark.parametrize("unread", ["nodes", "nodegroups", "fargate_profiles"])
+def test_lost_section_cannot_be_waived_while_nodes_are_unread(unread: str) -> None:
+    plan = planned(world(data=BROKEN, **{unread: None}), Decisions(accept_lost_sections=("mapRoles",)))
+    assert finding(plan, "lost-section-nodes-unknown").severity == "block"
+
+
+def test_lost_users_can_be_waived_while_nodes_are_unread() -> None:
+    snapshot = world(data={"mapUsers": "- userarn: x\n\tusername: y\n"}, nodes=None)
+    assert not planned(snapshot, Decisions(accept_lost_sections=("mapUsers",))).blocked
+
+
+def test_doubtful_section_blocks_and_cannot_be_waived() -> None:
+    doubtful = {"mapRoles": "- rolearn: *unknown\n- &a [*a]\n"}
+    plan = planned(world(data=doubtful))
+    assert {f.code for f in plan.findings} & {"section-lost", "section-doubtful"}
+
+
+def test_stripped_row_is_a_user_without_those_groups_and_said_so() -> None:
+    plan = planned(world([row(DEV, "x", "system:masters")]))
+    assert finding(plan, "row-stripped").source == "mapRoles[0]"
+    assert plan.principals[0].before.groups == ()
+    assert plan.principals[0].entry is not None
+    assert plan.principals[0].entry.access_policies == ()
+
+
+def test_unknown_data_key_is_reported() -> None:
+    assert "mapusers" in finding(planned(world(data={"mapusers": "- x"})), "unknown-data-key").message
+
+
+def test_problems_of_an_inert_config_map_do_not_block_in_api_mode() -> None:
+    assert not planned(world(data=BROKEN, accounts=["444455556666"], mode="API")).blocked
+
+
+def test_absent_config_map_is_a_valid_state() -> None:
+    plan = planned(world(config_map=None))
+    assert [f.code for f in plan.findings if f.code == "nothing-to-migrate"]
+    assert (plan.principals, plan.steps, plan.blocked) == ((), (), False)
+
+
+def test_lost_rows_are_not_nothing() -> None:
+    assert findings(planned(world(data=BROKEN)), "nothing-to-migrate") == ()
+
+
+@pytest.mark.parametrize("name", ["callerIdentity", "accessPolicies", "nodegroups", "nodes", "rbac.roles", "iam"])
+def test_what_was_not_read_is_said(name: str) -> None:
+    assert name in finding(planned(world(unknown=(name,))), "input-unknown").message
+
+
+def test_unread_lists_that_weaken_nothing_are_not_worth_a_word() -> None:
+    assert findings(planned(world(unknown=("namespaces", "usage"))), "input-unknown") == ()
+
+
+def test_nodes_whose_role_is_not_resolved_are_counted() -> None:
+    assert "2 live nodes" in finding(planned(world(nodes=(node(None), node(None)))), "input-unknown").message
+
+
+def test_row_that_nobody_used_in_a_complete_window_is_marked_and_kept() -> None:
+    plan = planned(world([row(DEV, "x")], usage=usage()))
+    assert "row-unused" in plan.principals[0].findings
+    assert plan.principals[0].action == "create"
+    assert findings(planned(world([row(DEV, "x")], usage=usage(complete=False))), "row-unused") == ()
+    assert findings(planned(world([row(DEV, "x")], usage=usage(login(DEV)))), "row-unused") == ()
+
+
+def test_login_that_nothing_explains_is_reported() -> None:
+    snapshot = world(
+        [row(DEV, "x")], usage=usage(login(DEV), login(role("ghost")), login(role("maker"), "kubernetes-admin"))
+    )
+    messages = [f.message for f in findings(planned(snapshot), "login-unexplained")]
+    assert len(messages) == 2
+    assert any("ghost" in m for m in messages)
+    assert any("hidden creator" in m for m in messages)

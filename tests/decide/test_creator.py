@@ -1,0 +1,106 @@
+"""The cluster's hidden creator."""
+
+from typing import Any
+
+from migrator.model.access_entry import EntrySpec, Identity
+from migrator.model.decision import Decisions
+from migrator.model.snapshot import Creator
+from tests.support.worlds import (
+    ACCEPTED,
+    ACCOUNT,
+    bind,
+    finding,
+    findings,
+    group,
+    iam,
+    kinds,
+    named,
+    on_cluster,
+    only,
+    planned,
+    rbac,
+    role,
+    row,
+    user,
+    world,
+)
+
+MAKER = role("maker")
+OWN = EntrySpec("STANDARD", None, (), (on_cluster(),))
+
+
+def made(*rows: Any, arn: str = MAKER, **changes: Any) -> Any:
+    fields = {"mode": "CONFIG_MAP", "creator": Creator(arn, "CloudTrail"), "principals": [iam(MAKER)], **changes}
+    return world(rows, **fields)
+
+
+def test_creator_is_awaited_in_config_map_mode() -> None:
+    plan = planned(made())
+    assert (only(plan).action, only(plan).entry) == ("await", OWN)
+    assert only(plan).before == Identity("kubernetes-admin", ("system:masters",), "automatic")
+    assert kinds(plan) == ["enable-entries", "await-entry", "prove"]
+
+
+def test_session_that_created_the_cluster_is_its_role() -> None:
+    full = role("team/maker")
+    plan = planned(made(arn=f"arn:aws:sts::{ACCOUNT}:assumed-role/maker/me", principals=[iam(full)]))
+    assert only(plan).principal_arn == full
+
+
+def test_creator_is_like_everybody_else_after_the_switch() -> None:
+    assert planned(made(mode="API_AND_CONFIG_MAP")).principals == ()
+    assert only(planned(made(row(MAKER, "x"), mode="API_AND_CONFIG_MAP"))).action == "create"
+
+
+def test_creator_without_admin_permissions_is_like_everybody_else() -> None:
+    raw = {"accessConfig": {"bootstrapClusterCreatorAdminPermissions": False}}
+    assert planned(made(cluster_raw=raw)).principals == ()
+    assert findings(planned(made(cluster_raw=raw, creator=None)), "creator-unknown") == ()
+
+
+def test_unknown_creator_is_reported() -> None:
+    assert finding(planned(made(creator=None)), "creator-unknown").severity == "warn"
+
+
+def test_creator_that_does_not_exist_any_more_is_skipped() -> None:
+    plan = planned(made(principals=()))
+    assert (only(plan).action, only(plan).findings) == ("skip", ("principal-absent",))
+
+
+def test_row_that_gives_more_is_followed_by_an_update() -> None:
+    plan = planned(made(row(MAKER, "boss", ("system:masters", "unbound"))))
+    assert (only(plan).action, only(plan).entry) == ("await", OWN)
+    assert kinds(plan, MAKER) == ["await-entry", "update-entry", "prove", "update-entry", "prove"]
+    last = [s.effect for s in plan.steps if s.effect.kind == "update-entry"][-1]
+    assert getattr(last, "entry", None) == EntrySpec("STANDARD", "boss", ("unbound",), (on_cluster(),))
+
+
+def test_creators_row_with_a_name_that_something_references_blocks_the_mode_step() -> None:
+    for snapshot in (
+        made(row(MAKER, "boss", ("system:masters",)), rbac=rbac(bind(named("boss")))),
+        made(row(MAKER, "boss", ("devs",)), rbac=rbac(bind(group("devs")))),
+    ):
+        plan = planned(snapshot)
+        assert only(plan).action == "block"
+        assert "creator-row-differs" in only(plan).findings
+
+
+def test_gap_of_the_creators_row_can_be_accepted() -> None:
+    snapshot = made(row(MAKER, "boss", ("devs",)), rbac=rbac(bind(group("devs"))))
+    plan = planned(snapshot, Decisions(accept_loss={MAKER: ACCEPTED}))
+    assert only(plan).action == "await"
+    assert kinds(plan, MAKER)[1] == "update-entry"
+
+
+def test_creators_row_that_cannot_be_carried_blocks() -> None:
+    assert only(planned(made(row(MAKER, "x", ("t:{{SessionName}}",))))).action == "block"
+
+
+def test_whatever_names_the_hidden_creator_is_listed() -> None:
+    plan = planned(made(rbac=rbac(bind(named("kubernetes-admin")))))
+    assert "view-binding" in finding(plan, "creator-name-referenced").message
+
+
+def test_user_may_be_the_creator() -> None:
+    plan = planned(made(arn=user("ana"), principals=[iam(user("ana"))]))
+    assert only(plan).principal_arn == user("ana")
