@@ -39,7 +39,9 @@ class Found:
 class IamIndex:
     """The principals that were read, by canonical ARN."""
 
-    def __init__(self, principals: Iterable[IamPrincipal], accounts: Iterable[AccountRead], cluster_account: str):
+    def __init__(
+        self, principals: Iterable[IamPrincipal], accounts: Iterable[AccountRead], cluster_account: str
+    ) -> None:
         self._by_key: dict[str, list[IamPrincipal]] = {}
         self._users_by_name: dict[tuple[str, str], str] = {}
         for principal in principals:

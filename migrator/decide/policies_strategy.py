@@ -21,6 +21,7 @@ _COUNTERPARTS = {
     "admin": "AmazonEKSAdminPolicy",
     "cluster-admin": "AmazonEKSClusterAdminPolicy",
 }
+_NO_CHANGE = AccessChange()
 _NOBODY_NAMES = "\0"  # a username that no subject can name
 
 
@@ -29,7 +30,7 @@ class Replacement:
     """What would stand for a group: policies and what changes, or why there are none."""
 
     policies: tuple[AssociatedPolicy, ...] = ()
-    change: AccessChange = AccessChange()
+    change: AccessChange = _NO_CHANGE
     why_not: str = ""
 
 

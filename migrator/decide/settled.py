@@ -8,6 +8,8 @@ from migrator.model.access_entry import EntrySpec, Identity
 from migrator.model.plan import AccessChange, Action
 from migrator.model.step import CreateBinding
 
+_NO_CHANGE = AccessChange()
+
 
 @dataclass(frozen=True, slots=True)
 class Settled:
@@ -25,4 +27,4 @@ class Settled:
     update: EntrySpec | None = None
     notes: tuple[Note, ...] = ()
     bindings: tuple[CreateBinding, ...] = ()
-    access: AccessChange = AccessChange()
+    access: AccessChange = _NO_CHANGE

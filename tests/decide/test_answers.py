@@ -7,7 +7,7 @@ import pytest
 from migrator.errors import Failed
 from migrator.model.access_entry import EntrySpec
 from migrator.model.decision import AssumeAs, Decisions, PrincipalAnswer
-from migrator.model.snapshot import Creator
+from migrator.model.snapshot import Creator, Snapshot
 from tests.support.worlds import (
     ACCEPTED,
     ACCOUNT,
@@ -44,7 +44,7 @@ DEV = role("dev")
 READERS = rbac(bind(group("readers")), bind(group("editors"), role_name="edit"))
 
 
-def refused(snapshot: Any, decisions: Decisions) -> str:
+def refused(snapshot: Snapshot, decisions: Decisions) -> str:
     with pytest.raises(Failed) as error:
         planned(snapshot, decisions)
     return error.value.code

@@ -1,9 +1,11 @@
 """Node roles: their type, who makes the entry, and when a person must decide."""
 
+from typing import Any
+
 import pytest
 
 from migrator.errors import Failed
-from migrator.model.access_entry import EntrySpec
+from migrator.model.access_entry import AuthenticationMode, EntrySpec
 from migrator.model.decision import Decisions
 from tests.support.worlds import (
     ACCEPTED,
@@ -245,13 +247,13 @@ def test_unread_node_groups_are_as_if_not_managed_and_said_so() -> None:
     "uses", [{"nodegroups": (nodegroup(NODES),)}, {"fargate_profiles": (profile(NODES),)}, {"nodes": (node(NODES),)}]
 )
 @pytest.mark.parametrize("mode", ["CONFIG_MAP", "API_AND_CONFIG_MAP"])
-def test_role_of_nodes_whose_row_is_no_node_row_blocks(uses: dict[str, object], mode: str) -> None:
+def test_role_of_nodes_whose_row_is_no_node_row_blocks(uses: dict[str, Any], mode: AuthenticationMode) -> None:
     snapshot = world([row(NODES, "admin", ("system:masters",))], principals=EC2, mode=mode, **uses)
     assert only(planned(snapshot)).findings == ("node-role-without-node-row",)
 
 
 @pytest.mark.parametrize("mode", ["CONFIG_MAP", "API_AND_CONFIG_MAP"])
-def test_role_of_nodes_without_any_row_blocks(mode: str) -> None:
+def test_role_of_nodes_without_any_row_blocks(mode: AuthenticationMode) -> None:
     snapshot = world(principals=EC2, nodegroups=(nodegroup(NODES),), mode=mode)
     assert only(planned(snapshot)).findings == ("node-role-without-node-row",)
 

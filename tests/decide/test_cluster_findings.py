@@ -1,5 +1,7 @@
 """Findings about the ConfigMap as a whole, the cluster, and what was not read."""
 
+from dataclasses import replace
+
 import pytest
 
 from migrator.model.decision import Decisions
@@ -40,7 +42,8 @@ def test_lost_section_can_never_waive_a_role_that_live_nodes_use() -> None:
 
 @pytest.mark.parametrize("unread", ["nodes", "nodegroups", "fargate_profiles"])
 def test_lost_section_cannot_be_waived_while_nodes_are_unread(unread: str) -> None:
-    plan = planned(world(data=BROKEN, **{unread: None}), Decisions(accept_lost_sections=("mapRoles",)))
+    snapshot = replace(world(data=BROKEN), **{unread: None})  # type: ignore[arg-type]
+    plan = planned(snapshot, Decisions(accept_lost_sections=("mapRoles",)))
     assert finding(plan, "lost-section-nodes-unknown").severity == "block"
 
 

@@ -4,10 +4,11 @@ from typing import Any
 
 from migrator.model.access_entry import EntrySpec, Identity
 from migrator.model.decision import Decisions
-from migrator.model.snapshot import Creator
+from migrator.model.snapshot import Creator, Snapshot
 from tests.support.worlds import (
     ACCEPTED,
     ACCOUNT,
+    Row,
     bind,
     finding,
     findings,
@@ -29,8 +30,13 @@ MAKER = role("maker")
 OWN = EntrySpec("STANDARD", None, (), (on_cluster(),))
 
 
-def made(*rows: Any, arn: str = MAKER, **changes: Any) -> Any:
-    fields = {"mode": "CONFIG_MAP", "creator": Creator(arn, "CloudTrail"), "principals": [iam(MAKER)], **changes}
+def made(*rows: Row, arn: str = MAKER, **changes: Any) -> Snapshot:  # noqa: ANN401 - any field
+    fields: dict[str, Any] = {
+        "mode": "CONFIG_MAP",
+        "creator": Creator(arn, "CloudTrail"),
+        "principals": [iam(MAKER)],
+        **changes,
+    }
     return world(rows, **fields)
 
 

@@ -1,5 +1,7 @@
 """People and pipelines: usernames, groups, access policies."""
 
+from typing import Any
+
 import pytest
 
 from migrator.errors import Failed
@@ -10,6 +12,7 @@ from migrator.model.step import CreateBinding
 from tests.support.worlds import (
     ADMIN_POLICY,
     NODE_GROUPS,
+    Row,
     answers,
     bind,
     entry,
@@ -39,7 +42,7 @@ DEV = role("dev")
 DEFAULT = "arn:aws:sts::111122223333:assumed-role/dev/{{SessionName}}"
 
 
-def entry_of(username: object, *groups: str, **changes: object) -> EntrySpec | None:
+def entry_of(username: object, *groups: str, **changes: Any) -> EntrySpec | None:  # noqa: ANN401 - any field
     return only(planned(world([row(DEV, username, groups)], **changes))).entry
 
 
@@ -127,12 +130,12 @@ def test_reserved_prefixes_are_compared_with_case() -> None:
         {"rbac": rbac(roles=[Role("sudo", None, (PolicyRule(("impersonate",), ("",), ("groups",), ("eks:x",)),), {})])},
     ],
 )
-def test_reserved_group_named_outside_bindings_blocks(changes: dict[str, object]) -> None:
+def test_reserved_group_named_outside_bindings_blocks(changes: dict[str, Any]) -> None:
     assert "reserved-group-bound" in only(planned(world([row(DEV, "x", ("eks:x",))], **changes))).findings
 
 
 @pytest.mark.parametrize("changes", [{"rbac": None}, {"group_references": None}, {"unknown": ("rbac.roles",)}])
-def test_reserved_group_with_unread_references_blocks(changes: dict[str, object]) -> None:
+def test_reserved_group_with_unread_references_blocks(changes: dict[str, Any]) -> None:
     assert "reserved-group-unread" in only(planned(world([row(DEV, "x", ("eks:x",))], **changes))).findings
 
 
@@ -175,8 +178,8 @@ def test_parallel_bindings_are_shared_by_all_holders_of_the_group() -> None:
         ({"identity_provider_configs": ({"oidc": {"groupsClaim": "groups"}},)}, []),
     ],
 )
-def test_new_name_that_something_uses_already_is_refused(changes: dict[str, object], rows: list[object]) -> None:
-    snapshot = world([row(DEV, "x", ("eks:x",)), *rows], **changes)  # type: ignore[list-item]
+def test_new_name_that_something_uses_already_is_refused(changes: dict[str, Any], rows: list[Row]) -> None:
+    snapshot = world([row(DEV, "x", ("eks:x",)), *rows], **changes)
     with pytest.raises(Failed) as error:
         planned(snapshot, group_answers(eks__x="team-x"))
     assert error.value.code == "decision-invalid"
@@ -248,7 +251,7 @@ def test_username_that_cannot_be_carried_is_left_to_eks_where_nothing_can_mean_i
         {"group_references": (reference("al*", "ClusterPolicy"),)},
     ],
 )
-def test_username_that_cannot_be_carried_blocks_where_something_can_mean_it(changes: dict[str, object]) -> None:
+def test_username_that_cannot_be_carried_blocks_where_something_can_mean_it(changes: dict[str, Any]) -> None:
     plan = planned(world([row(DEV, "{{SessionNameRaw}}")], **changes))
     assert "username-bound" in only(plan).findings
     assert only(plan).action == "block"

@@ -1,15 +1,17 @@
 """The order of steps: no gap, no more than before, the first of each kind alone, the operator last."""
 
-from typing import Any
+from collections.abc import Mapping
 
 from migrator.model.access_entry import EntrySpec
+from migrator.model.decision import Decisions
 from migrator.model.plan import Plan
-from migrator.model.snapshot import Creator
+from migrator.model.snapshot import Creator, Snapshot
 from migrator.model.step import (
     MANAGED_BY,
     MANAGED_BY_LABEL,
     CreateBridge,
     CreateEntry,
+    ProofClass,
     Prove,
     RemoveBridge,
     Step,
@@ -31,6 +33,7 @@ from tests.support.worlds import (
     node_row,
     nodegroup,
     on_cluster,
+    one,
     planned,
     rbac,
     role,
@@ -234,11 +237,8 @@ def test_blocked_principal_has_no_steps() -> None:
     assert steps_of(planned(world([row(DEV, "x", ("t:{{SessionName}}",))])), DEV) == []
 
 
-def proof(snapshot: Any, arn: str, **decided: Any) -> str:
-    from migrator.model.decision import Decisions
-    from tests.support.worlds import one
-
-    return one(planned(snapshot, Decisions(**decided)), arn).required_proof
+def proof(snapshot: Snapshot, arn: str, proof_policy: Mapping[str, ProofClass] = {}) -> str:
+    return one(planned(snapshot, Decisions(proof_policy=proof_policy)), arn).required_proof
 
 
 def test_without_a_complete_log_window_everybody_counts_as_active() -> None:
@@ -259,7 +259,7 @@ def test_every_node_role_must_be_seen() -> None:
 
 def test_proof_policy_asks_for_another_class_by_kind() -> None:
     snapshot = world([row(DEV, "x"), row(ADMIN, "y", MASTERS)], [row(user("ana"), "ana")])
-    policy = {"admin": "live", "user": "simulated"}
+    policy: dict[str, ProofClass] = {"admin": "live", "user": "simulated"}
     assert proof(snapshot, ADMIN, proof_policy=policy) == "live"
     assert proof(snapshot, user("ana"), proof_policy=policy) == "simulated"
     assert proof(snapshot, DEV, proof_policy=policy) == "observed"

@@ -28,7 +28,7 @@ DEV = role("dev")
 EDIT_POLICY = VIEW_POLICY.replace("View", "Edit")
 
 
-def with_policies(*groups: str, decisions: Decisions | None = None, **changes: Any) -> PlannedPrincipal:
+def with_policies(*groups: str, decisions: Decisions | None = None, **changes: Any) -> PlannedPrincipal:  # noqa: ANN401 - any field
     return only(planned(world([row(DEV, "x", groups)], **changes), decisions, strategy="policies"))
 
 

@@ -1,6 +1,7 @@
 """Steps on paper, and how each is taken back."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -50,7 +51,7 @@ OTHER_SPEC = EntrySpec("STANDARD", "y")
 BINDING = CreateBinding("made", "shop", "ClusterRole", "view", "team")
 
 
-def after(*effects: Effect, **changes: object) -> AccessEntry | None:
+def after(*effects: Effect, **changes: Any) -> AccessEntry | None:  # noqa: ANN401 - any field
     snapshot = simulate(world(**changes), [Step(str(n), effect) for n, effect in enumerate(effects)])
     return next(iter(snapshot.access_entries or ()), None)
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from migrator.model.access_entry import EntrySpec
 from tests.support.worlds import (
     ACCOUNT,
     NODE_USERNAME,
@@ -231,8 +232,7 @@ def test_unknown_template_is_literal_text() -> None:
 def test_session_name_renders_empty_for_a_user() -> None:
     plan = planned(world(users=[row(user("ana"), "dev-{{SessionName}}{{SessionNameRaw}}")]))
     assert only(plan).before.username == "dev-"
-    assert only(plan).entry is not None
-    assert only(plan).entry.username == "dev-"
+    assert only(plan).entry == EntrySpec("STANDARD", "dev-")
 
 
 def test_migration_that_ends_at_dual_mode_leaves_inexpressible_rows_in_place() -> None:

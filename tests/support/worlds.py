@@ -57,7 +57,7 @@ def iam(arn: str, *services: str, created: datetime | None = LONG_AGO, trust_rea
     return IamPrincipal(arn, "AROA" + arn.rpartition("/")[2].upper(), created, trusts)
 
 
-def entry(arn: str, username: str = "someone", groups: Sequence[str] = (), **changes: Any) -> AccessEntry:
+def entry(arn: str, username: str = "someone", groups: Sequence[str] = (), **changes: Any) -> AccessEntry:  # noqa: ANN401 - any field
     """An access entry that is younger than any principal here."""
     fields: dict[str, Any] = {"type": "STANDARD", "created_at": NOW, "access_policies": ()}
     fields.update(changes)
@@ -170,7 +170,7 @@ def world(
     principals: Sequence[IamPrincipal] | None = None,
     entries: Sequence[AccessEntry] = (),
     partition: str = "aws",
-    **changes: Any,
+    **changes: Any,  # noqa: ANN401 - any field
 ) -> Snapshot:
     """A cluster of which everything was read. Without ``principals`` IAM has whoever the rows name, roles trusting
     nobody (EC2, where the username is a node's).
@@ -202,12 +202,13 @@ def world(
 def _everybody(rows: Iterable[Row]) -> Iterable[IamPrincipal]:
     for arn, username in {str(r["arn"]): str(r.get("username", "")) for r in rows}.items():
         parsed = parse_arn(arn)
-        if parsed is not None and parsed.account == ACCOUNT and parsed.kind in ("role", "user") and " " not in arn:
-            if parsed.kind == "user" or parsed.path == "/":
-                yield iam(arn, *(("ec2",) if "EC2PrivateDNSName" in username else ()))
+        if parsed is None or parsed.account != ACCOUNT or parsed.kind not in ("role", "user") or " " in arn:
+            continue
+        if parsed.kind == "user" or parsed.path == "/":
+            yield iam(arn, *(("ec2",) if "EC2PrivateDNSName" in username else ()))
 
 
-def planned(snapshot: Snapshot, decisions: Decisions | None = None, **options: Any) -> Plan:
+def planned(snapshot: Snapshot, decisions: Decisions | None = None, **options: Any) -> Plan:  # noqa: ANN401 - any field
     """The plan of a snapshot."""
     return make_plan(snapshot, decisions or Decisions(), now=NOW, **options)
 
@@ -240,7 +241,7 @@ def kinds(plan: Plan, arn: str | None = None) -> list[str]:
     return [step.effect.kind for step in plan.steps if arn is None or step.principal_arn == arn]
 
 
-def answers(arn: str, action: str = "create", **fields: Any) -> Decisions:
+def answers(arn: str, action: str = "create", **fields: Any) -> Decisions:  # noqa: ANN401 - any field
     """decisions.yaml with an answer for one principal; ``accepted`` accepts its loss."""
     accepted = fields.pop("accepted", False)
     answer = PrincipalAnswer("skip" if action == "skip" else "create", reason="decided", **fields)
