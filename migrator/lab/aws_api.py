@@ -20,10 +20,12 @@ from migrator.lab.effects import ClientKilledError
 from migrator.lab.faults import Fault, FaultKind
 from migrator.lab.http_wire import DropConnectionError, Request, Response
 from migrator.lab.sigv4 import SignedParts, read_signature, verify
-from migrator.lab.world import World
+from migrator.lab.world import Caller, World
 
 # What anybody with valid credentials may do, or what the handler itself authorises by a trust policy.
-_NOT_AUTHORISED_HERE = {"sts:GetCallerIdentity", "sts:AssumeRole", "sts:GetSessionToken"}
+_UNSIGNED = {"sts:AssumeRoleWithWebIdentity"}
+_NOT_AUTHORISED_HERE = {"sts:GetCallerIdentity", "sts:AssumeRole", *_UNSIGNED}
+NOBODY = Caller("", "", "", "", "", "", "")  # who asks without a signature
 _READS = ("Describe", "List", "Get", "Filter")
 
 
@@ -46,11 +48,11 @@ class AwsApi:
         protocol = "query" if request.method == "POST" and request.body.startswith(b"Action=") else "rest-json"
         try:
             parts = read_signature(request)
-            if parts is None:
-                raise CommonError("no-signature", "Missing Authentication Token")
-            service = parts.scope.service
+            service = parts.scope.service if parts else "sts"
             if service not in SERVICES:
                 raise AwsError("UnknownService", f"the lab has no service {service}", 404)
+            if parts is None and protocol != "query":
+                raise CommonError("no-signature", "Missing Authentication Token")
             protocol = service_model(service).protocol
             return self._answer(service, parts, request, request_id)
         except CommonError as error:
@@ -66,19 +68,25 @@ class AwsApi:
             defect = AwsError("InternalFailure", f"a defect of the lab: {type(error).__name__}: {error}", 500)
             return write_error(protocol, defect, request_id)
 
-    def _answer(self, service: str, parts: SignedParts, request: Request, request_id: str) -> Response:
+    def _answer(self, service: str, parts: SignedParts | None, request: Request, request_id: str) -> Response:
         operation, params = parse_request(service, request)
         name = f"{service}:{operation}"
         self._world.latency.wait(name)
         faults = self._world.faults.draw(name)
         strike_before(faults)
-        caller = verify(self._world, request, parts)
+        if parts is not None:
+            caller = verify(self._world, request, parts)
+        elif name in _UNSIGNED:
+            caller = NOBODY
+        else:
+            raise CommonError("no-signature", "Missing Authentication Token")
         handler = self.operations(service).get(operation)
         if handler is None:
             raise AwsError("UnknownOperationException", f"the lab does not have {name}", 404)
         with self._world.lock:
             now = self._world.now()
-            call = Call(self._world, service, operation, params, caller, parts.scope.region, now, now, faults)
+            region = parts.scope.region if parts else self._world.settings.region
+            call = Call(self._world, service, operation, params, caller, region, now, now, faults)
             if (stale := faults.get("stale-read")) and operation.startswith(_READS):
                 call.as_of = now - timedelta(seconds=stale.seconds)
             if name not in _NOT_AUTHORISED_HERE:

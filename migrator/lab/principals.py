@@ -180,6 +180,15 @@ class Caller:
     permissions: Permissions = field(default_factory=Permissions)
 
 
+@dataclass(frozen=True, slots=True)
+class WebIdentity:
+    """What a token of an OpenID Connect provider says. ``provider_arn`` is the provider's ARN in IAM."""
+
+    provider_arn: str
+    subject: str
+    audience: str
+
+
 def make_id(prefix: str, seed: str) -> str:
     """A unique id of IAM's shape, 21 characters: the same seed gives the same id."""
     return prefix + base64.b32encode(hashlib.sha256(seed.encode()).digest()).decode()[:17]

@@ -7,7 +7,7 @@ from typing import Any
 
 from migrator.lab.aws_call import Call, Handler
 from migrator.lab.aws_errors import AwsError, CommonError
-from migrator.lab.trust import trusts
+from migrator.lab.trust import trusts, trusts_web_identity
 from migrator.lab.world import IamRole, RootUser
 from migrator.model.principal import parse_arn
 
@@ -33,7 +33,28 @@ def assume_role(call: Call) -> Mapping[str, Any]:
             "denied",
             f"User: {call.caller.arn} is not authorized to perform: sts:AssumeRole on resource: {arn}",
         )
-    seconds = _duration(call, role)
+    return _session(call, role, session, _duration(call, role))
+
+
+def assume_role_with_web_identity(call: Call) -> Mapping[str, Any]:
+    """AssumeRoleWithWebIdentity: unsigned, the provider's token is who asks."""
+    arn, session = str(call.need("RoleArn")), str(call.need("RoleSessionName"))
+    identity = call.world.web_identities.get(str(call.need("WebIdentityToken")))
+    if identity is None:
+        raise AwsError("InvalidIdentityToken", "The web identity token that was passed is not valid.")
+    role = call.world.principal(arn)
+    if not isinstance(role, IamRole) or not trusts_web_identity(role.trust_policy, identity):
+        raise AwsError("AccessDenied", "Not authorized to perform sts:AssumeRoleWithWebIdentity", 403)
+    answer = _session(call, role, session, _duration(call, role))
+    return {
+        **answer,
+        "SubjectFromWebIdentityToken": identity.subject,
+        "Audience": identity.audience,
+        "Provider": identity.provider_arn,
+    }
+
+
+def _session(call: Call, role: IamRole, session: str, seconds: int) -> dict[str, Any]:
     expires = call.world.clock.machine_now() + timedelta(seconds=seconds)
     credential = call.world.issue(role, session, expires)
     parsed = parse_arn(role.arn)
@@ -78,4 +99,8 @@ def _duration(call: Call, role: IamRole) -> int:
     return seconds
 
 
-OPERATIONS: Mapping[str, Handler] = {"GetCallerIdentity": get_caller_identity, "AssumeRole": assume_role}
+OPERATIONS: Mapping[str, Handler] = {
+    "GetCallerIdentity": get_caller_identity,
+    "AssumeRole": assume_role,
+    "AssumeRoleWithWebIdentity": assume_role_with_web_identity,
+}

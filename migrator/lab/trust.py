@@ -8,21 +8,42 @@ from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 from typing import Any
 
-from migrator.lab.world import Caller
+from migrator.lab.principals import Caller, WebIdentity
 
 ASSUME = "sts:AssumeRole"
+ASSUME_WITH_WEB_IDENTITY = "sts:AssumeRoleWithWebIdentity"
 
 
 def trusts(policy: Mapping[str, Any], caller: Caller, external_id: str | None) -> bool:
     """Whether ``caller`` may assume a role with this trust policy, giving ``external_id``."""
+    partition = caller.arn.split(":")[1]
+    mine = {"*", caller.account, f"arn:{partition}:iam::{caller.account}:root", caller.principal_arn, caller.arn}
+    context = {
+        "sts:externalid": external_id,
+        "aws:principalarn": caller.principal_arn,
+        "aws:principalaccount": caller.account,
+    }
+    return _allows(policy, ASSUME, "AWS", mine, context)
+
+
+def trusts_web_identity(policy: Mapping[str, Any], identity: WebIdentity) -> bool:
+    """Whether whoever holds a provider's token may assume a role with this trust policy."""
+    issuer = identity.provider_arn.partition(":oidc-provider/")[2].lower()
+    context: dict[str, str | None] = {f"{issuer}:sub": identity.subject, f"{issuer}:aud": identity.audience}
+    return _allows(policy, ASSUME_WITH_WEB_IDENTITY, "Federated", {identity.provider_arn}, context)
+
+
+def _allows(
+    policy: Mapping[str, Any], action: str, kind: str, names: set[str], context: Mapping[str, str | None]
+) -> bool:
     allowed = False
     for statement in _listed(policy.get("Statement")):
         if not isinstance(statement, Mapping):
             continue
         allow = statement.get("Effect") == "Allow"
-        if not _acts(statement) or not _names(statement, caller, unknown=not allow):
+        if not _acts(statement, action) or not _names(statement, kind, names, unknown=not allow):
             continue
-        if not _conditions_hold(statement.get("Condition"), caller, external_id, unknown=not allow):
+        if not _conditions_hold(statement.get("Condition"), context, unknown=not allow):
             continue
         if not allow:
             return False
@@ -40,12 +61,12 @@ def trusted_services(policy: Mapping[str, Any]) -> list[str]:
     return sorted(found)
 
 
-def _acts(statement: Mapping[str, Any]) -> bool:
+def _acts(statement: Mapping[str, Any], wanted: str) -> bool:
     actions = [str(action).lower() for action in _listed(statement.get("Action"))]
-    return any(fnmatchcase(ASSUME.lower(), action) for action in actions)
+    return any(fnmatchcase(wanted.lower(), action) for action in actions)
 
 
-def _names(statement: Mapping[str, Any], caller: Caller, *, unknown: bool) -> bool:
+def _names(statement: Mapping[str, Any], kind: str, names: set[str], *, unknown: bool) -> bool:
     if "NotPrincipal" in statement:
         return unknown
     principal = statement.get("Principal")
@@ -53,21 +74,14 @@ def _names(statement: Mapping[str, Any], caller: Caller, *, unknown: bool) -> bo
         return True
     if not isinstance(principal, Mapping):
         return False
-    partition = caller.arn.split(":")[1]
-    mine = {"*", caller.account, f"arn:{partition}:iam::{caller.account}:root", caller.principal_arn, caller.arn}
-    return any(str(name) in mine for name in _listed(principal.get("AWS")))
+    return any(str(name) in names for name in _listed(principal.get(kind)))
 
 
-def _conditions_hold(condition: object, caller: Caller, external_id: str | None, *, unknown: bool) -> bool:
+def _conditions_hold(condition: object, context: Mapping[str, str | None], *, unknown: bool) -> bool:
     if not condition:
         return True
     if not isinstance(condition, Mapping):
         return unknown
-    context = {
-        "sts:externalid": external_id,
-        "aws:principalarn": caller.principal_arn,
-        "aws:principalaccount": caller.account,
-    }
     for operator, tests in condition.items():
         for key, wanted in (tests or {}).items():
             holds = _holds(str(operator), context.get(key.lower()), [str(value) for value in _listed(wanted)])

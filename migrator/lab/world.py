@@ -16,7 +16,17 @@ from migrator.lab.effects import EffectLog
 from migrator.lab.faults import Faults
 from migrator.lab.lab_cluster import EntryVersion, LabCluster, LabEntry, LabPolicy, LabUpdate
 from migrator.lab.latency import Latency
-from migrator.lab.principals import Account, Caller, Credential, IamRole, IamUser, Permissions, Principal, RootUser
+from migrator.lab.principals import (
+    Account,
+    Caller,
+    Credential,
+    IamRole,
+    IamUser,
+    Permissions,
+    Principal,
+    RootUser,
+    WebIdentity,
+)
 from migrator.model.principal import parse_arn
 
 __all__ = [
@@ -34,6 +44,7 @@ __all__ = [
     "Principal",
     "RootUser",
     "Settings",
+    "WebIdentity",
     "World",
 ]
 
@@ -66,6 +77,7 @@ class World:
     effects: EffectLog = field(init=False)
     credentials: dict[str, Credential] = field(default_factory=dict)  # by access key id
     _standing: dict[tuple[str, str | None], Credential] = field(default_factory=dict, repr=False)
+    web_identities: dict[str, WebIdentity] = field(default_factory=dict)  # by token
     endpoint: str | None = None  # URL of the AWS side once it is served: tokens are presigned for it
     queries: dict[str, Any] = field(default_factory=dict)  # CloudWatch Logs Insights queries by id
     sequence: int = 0
@@ -151,6 +163,13 @@ class World:
         )
         self.credentials[credential.access_key_id] = credential
         return credential
+
+    def web_identity_token(self, identity: WebIdentity) -> str:
+        """A new token of an OpenID Connect provider, for AssumeRoleWithWebIdentity."""
+        token = f"lab-web-identity.{secrets.token_urlsafe(48)}"
+        with self.lock:
+            self.web_identities[token] = identity
+        return token
 
     def caller_of(self, credential: Credential) -> Caller | None:
         """Who uses these credentials; None when the principal is gone or was made anew since."""

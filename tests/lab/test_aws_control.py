@@ -211,3 +211,17 @@ def test_the_labs_certificate_authority_lies_beside_its_state(tmp_path: Path) ->
         written = (tmp_path / "ca.pem").read_text()
     assert base64.b64decode(described["certificateAuthority"]["data"]).decode() == written
     assert written.startswith("-----BEGIN CERTIFICATE-----")
+
+
+def test_delays_and_permissions_are_changed_while_the_lab_runs(lab: Lab, tmp_path: Path) -> None:
+    change = {"settings": {"propagationSeconds": 7}, "permissions": {OPERATOR: {"deniedActions": ["eks:List*"]}}}
+    control(tmp_path, "POST", "world", change)
+    assert lab.world.cluster("demo").propagation == timedelta(seconds=7)
+    assert error_of(client(lab, "eks").list_clusters)[0] == "AccessDeniedException"
+    control(tmp_path, "POST", "world", {"permissions": {OPERATOR: {}}, "automatic": {"demo": ["creator"]}})
+    assert client(lab, "eks").list_clusters()["clusters"] == ["demo"]
+    assert lab.world.cluster("demo").automatic == {"creator"}
+    mistakes: list[dict[str, Any]] = [{"settings": {"misspelt": 1}}, {"permissions": {"arn:none": {}}}]
+    for wrong in mistakes:
+        with pytest.raises(Failed):
+            control(tmp_path, "POST", "world", wrong)

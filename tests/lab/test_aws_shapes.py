@@ -15,6 +15,7 @@ from migrator.lab.aws_call import Call
 from migrator.lab.aws_protocol import SERVICES, operation_model
 from migrator.lab.server import Lab
 from migrator.lab.sigv4 import read_signature
+from migrator.lab.world import WebIdentity
 from tests.support.aws_lab import (
     ALICE,
     CLUSTER_ADMIN,
@@ -32,6 +33,8 @@ from tests.support.aws_lab import (
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=timezone.utc)
 TRUST = '{"Statement": []}'
+WEB = f"arn:aws:iam::{HOME}:role/web"
+PROVIDER = f"arn:aws:iam::{HOME}:oidc-provider/oidc.example"
 ENTRY = {"clusterName": "demo", "principalArn": RUNNER}
 STAMP = int(NOW.timestamp())
 
@@ -39,6 +42,7 @@ STAMP = int(NOW.timestamp())
 CALLS: list[tuple[str, str, dict[str, Any]]] = [
     ("sts", "GetCallerIdentity", {}),
     ("sts", "AssumeRole", {"RoleArn": RUNNER, "RoleSessionName": "session"}),
+    ("sts", "AssumeRoleWithWebIdentity", {"RoleArn": WEB, "RoleSessionName": "session"}),
     ("eks", "ListClusters", {}),
     ("eks", "DescribeCluster", {"name": "demo"}),
     ("eks", "CreateAccessEntry", {**ENTRY, "kubernetesGroups": ["a"], "tags": {"k": "v"}}),
@@ -183,7 +187,7 @@ def test_every_operation_of_the_lab_is_called_here(lab: Lab) -> None:
 def test_what_handlers_answer_validates_against_the_output_shapes(lab: Lab) -> None:
     api, caller = AwsApi(lab.world), lab.world.caller_of(lab.world.credentials_of(OPERATOR))
     assert caller is not None
-    known: dict[str, Any] = {}
+    known: dict[str, Any] = {"WebIdentityToken": lab.world.web_identity_token(WebIdentity(PROVIDER, "subject", "sts"))}
     for service, operation, params in CALLS:
         model = operation_model(service, operation)
         asked = complete(params, model.input_shape, known)
@@ -201,7 +205,7 @@ def test_what_handlers_answer_validates_against_the_output_shapes(lab: Lab) -> N
 
 def test_what_clients_parse_validates_against_the_output_shapes(lab: Lab) -> None:
     clients = {service: client(lab, service) for service in SERVICES}
-    known: dict[str, Any] = {}
+    known: dict[str, Any] = {"WebIdentityToken": lab.world.web_identity_token(WebIdentity(PROVIDER, "subject", "sts"))}
     for service, operation, params in CALLS:
         model = operation_model(service, operation)
         answer = getattr(clients[service], snake(operation))(**complete(params, model.input_shape, known))

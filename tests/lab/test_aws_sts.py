@@ -6,11 +6,13 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import botocore
 import pytest
 
+from migrator.lab.lab_client import control
 from migrator.lab.server import Lab
-from migrator.lab.trust import trusted_services, trusts
-from migrator.lab.world import Caller
+from migrator.lab.trust import trusted_services, trusts, trusts_web_identity
+from migrator.lab.world import Caller, WebIdentity
 from tests.support.aws_lab import (
     ABROAD,
     ALICE,
@@ -178,6 +180,47 @@ def test_a_condition_on_the_principal_is_evaluated() -> None:
 def test_a_deny_beats_every_allow(deny: dict[str, Any]) -> None:
     policy = trust(Principal={"AWS": HOME})
     policy["Statement"].append({"Effect": "Deny", "Action": "sts:*", **deny})
+    assert not trusts(policy, CALLER, None)
+
+
+PROVIDER = f"arn:aws:iam::{HOME}:oidc-provider/oidc.example"
+WEB = f"arn:aws:iam::{HOME}:role/web"
+
+
+def test_a_providers_token_assumes_a_role_without_any_keys(lab: Lab, tmp_path: Path) -> None:
+    body = {"webIdentityToken": {"providerArn": PROVIDER, "subject": "system:serviceaccount:ns:sa"}}
+    token = control(tmp_path, "POST", "world", body)["webIdentityToken"]["token"]
+    sts = client_with(lab, "sts", {}, signature_version=botocore.UNSIGNED)
+    answer = sts.assume_role_with_web_identity(RoleArn=WEB, RoleSessionName="web", WebIdentityToken=token)
+    me = client_with(lab, "sts", keys(answer)).get_caller_identity()
+    assert me["Arn"] == f"arn:aws:sts::{HOME}:assumed-role/web/web"
+    asked = {"RoleSessionName": "web", "WebIdentityToken": token}
+    assert error_of(sts.assume_role_with_web_identity, RoleArn=RUNNER, **asked)[0] == "AccessDenied"
+    made_up = {"RoleSessionName": "web", "WebIdentityToken": "made-up"}
+    assert error_of(sts.assume_role_with_web_identity, RoleArn=WEB, **made_up)[0] == "InvalidIdentityToken"
+
+
+def test_nothing_else_is_answered_without_a_signature(lab: Lab) -> None:
+    sts = client_with(lab, "sts", {}, signature_version=botocore.UNSIGNED)
+    assert error_of(sts.get_caller_identity)[0] == "MissingAuthenticationToken"
+    assert error_of(sts.assume_role, RoleArn=RUNNER, RoleSessionName="xx")[0] == "MissingAuthenticationToken"
+    iam = client_with(lab, "iam", {}, signature_version=botocore.UNSIGNED)
+    assert error_of(iam.list_roles)[0] in ("MissingAuthenticationToken", "InvalidAction")
+
+
+@pytest.mark.parametrize(
+    ("condition", "trusted"),
+    [
+        ({"StringEquals": {"oidc.example:sub": "me", "oidc.example:aud": "sts"}}, True),
+        ({"StringLike": {"oidc.example:sub": "m*"}}, True),
+        ({"StringEquals": {"oidc.example:sub": "other"}}, False),
+        ({"StringEquals": {"other.example:sub": "me"}}, False),
+    ],
+)
+def test_a_token_is_trusted_by_its_subject_and_audience(condition: dict[str, Any], trusted: bool) -> None:
+    statement = {"Effect": "Allow", "Action": "sts:AssumeRoleWithWebIdentity", "Principal": {"Federated": PROVIDER}}
+    policy = {"Statement": [{**statement, "Condition": condition}]}
+    assert trusts_web_identity(policy, WebIdentity(PROVIDER, "me", "sts")) is trusted
     assert not trusts(policy, CALLER, None)
 
 

@@ -49,6 +49,7 @@ def small_world(**cluster: object) -> World:
                         {"name": "windows-nodes", "trust": {"services": ["ec2.amazonaws.com"]}},
                         {"name": "fargate", "trust": {"services": ["eks-fargate-pods.amazonaws.com"]}},
                         {"name": "creator"},
+                        {"name": "web", "trust": {"federated": [f"arn:aws:iam::{HOME}:oidc-provider/oidc.example"]}},
                     ],
                     "users": [{"name": "alice", "path": "/people/"}],
                     "instanceProfiles": [{"name": "nodes", "role": "nodes"}],
