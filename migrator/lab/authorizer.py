@@ -7,19 +7,21 @@ by impersonation, or by a SubjectAccessReview with name and groups only - sees R
 
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 from migrator.decide.access_policies import policy_allows
 from migrator.decide.authorize import RbacIndex
 from migrator.decide.match_rules import RuleSet
 from migrator.lab.in_force import EntriesInForce, InForce
+from migrator.lab.kubernetes.by_identity import ByIdentity
+from migrator.lab.kubernetes.json_types import Json
 from migrator.lab.kubernetes.status import not_found
 from migrator.lab.kubernetes.store import ObjectStore
 from migrator.lab.kubernetes.user import MASTERS, User
 from migrator.lab.world import LabEntry
 from migrator.model.access_entry import AssociatedPolicy
-from migrator.model.rbac import AccessRequest, PolicyRule, RbacState
+from migrator.model.rbac import AccessRequest, Binding, PolicyRule, RbacState, Role
 
 RBAC = "rbac.authorization.k8s.io"
 RBAC_KEYS = ((RBAC, "roles"), (RBAC, "rolebindings"), (RBAC, "clusterroles"), (RBAC, "clusterrolebindings"))
@@ -95,13 +97,11 @@ class Authorizer:
         return known[1]
 
     def _rbac_state(self) -> RbacState:
-        return RbacState.from_raw(
-            {
-                "roles": self._store.items(RBAC_KEYS[0])[0],
-                "roleBindings": self._store.items(RBAC_KEYS[1])[0],
-                "clusterRoles": self._store.items(RBAC_KEYS[2])[0],
-                "clusterRoleBindings": self._store.items(RBAC_KEYS[3])[0],
-            }
+        roles = (_role.of(found) for key in (RBAC_KEYS[2], RBAC_KEYS[0]) for found in self._store.items(key)[0])
+        bindings = (_binding.of(found) for key in (RBAC_KEYS[3], RBAC_KEYS[1]) for found in self._store.items(key)[0])
+        return RbacState(
+            tuple(role for role in roles if role is not None),
+            tuple(binding for binding in bindings if binding is not None),
         )
 
     # --- access policies -----------------------------------------------------------------------------------------
@@ -154,6 +154,19 @@ class Authorizer:
             known = (generation, RuleSet([PolicyRule.from_raw(rule) for rule in role.get("rules") or ()]))
             self._node_rules = known
         return known[1]
+
+
+def _parse_role(found: Json) -> Role | None:
+    role = Role.from_raw(found, namespaced=found.get("kind") == "Role")
+    # The registry aggregates as the controller does: what is stored is what is in force.
+    return replace(role, aggregation=None) if role is not None else None
+
+
+def _parse_binding(found: Json) -> Binding | None:
+    return Binding.from_raw(found, namespaced=found.get("kind") == "RoleBinding")
+
+
+_role, _binding = ByIdentity(_parse_role), ByIdentity(_parse_binding)
 
 
 def _associated(entry: LabEntry) -> tuple[AssociatedPolicy, ...]:

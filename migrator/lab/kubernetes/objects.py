@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable
 
 from migrator.lab.kubernetes import protobuf
+from migrator.lab.kubernetes.by_identity import ByIdentity
 from migrator.lab.kubernetes.http import Request, Response, json_response
 from migrator.lab.kubernetes.json_types import Json, Value
 from migrator.lab.kubernetes.registry import Effect, Guard, Registry, Write
@@ -46,16 +47,16 @@ class Objects:
         """The answer to a request on ``kind``. ``at_revision`` makes reads stale, ``page_size`` lists partial."""
         match info.verb:
             case "get":
-                return json_response(200, self._get(kind, info, at_revision))
+                return Response(200, _encoded(self._get(kind, info, at_revision), kind, info.version))
             case "list":
-                return json_response(200, self._list(request, kind, info, at_revision, page_size))
+                return self._list(request, kind, info, at_revision, page_size)
             case "watch":
                 return self._watch(request, kind, info)
             case "deletecollection":
                 write = self._write(request, info, guard, effect, may_create, {})
                 namespace = info.namespace if kind.namespaced and info.namespace else None
                 removed = self._registry.delete_collection(kind, namespace, _chosen(request), write)
-                return json_response(200, self._as_list(kind, info, removed, self._registry.store.revision))
+                return _list_response(kind, info, removed, {"resourceVersion": str(self._registry.store.revision)})
             case _:
                 return self._on_one(request, info, kind, guard=guard, effect=effect, may_create=may_create)
 
@@ -95,12 +96,12 @@ class Objects:
         if at_revision is not None:
             for found in self._registry.store.items_at(kind.key, namespace, at_revision) or ():
                 if found["metadata"]["name"] == info.name:
-                    return _served(found, kind, info.version)
-        return _served(self._registry.get(kind, namespace, info.name), kind, info.version)
+                    return found
+        return self._registry.get(kind, namespace, info.name)
 
     def _list(
         self, request: Request, kind: ResourceType, info: RequestInfo, at_revision: int | None, page_size: int | None
-    ) -> Json:
+    ) -> Response:
         namespace = info.namespace if kind.namespaced and info.namespace else None
         chosen, limit = _chosen(request), _number(request.parameter("limit"))
         if page_size is not None:
@@ -119,12 +120,12 @@ class Objects:
             items, revision = store.items(kind.key, namespace)
         found = [item for item in items if chosen(item) and (after is None or _key(item) > after)]
         page = found[:limit] if limit else found
-        listed = self._as_list(kind, info, page, revision)
+        metadata: Json = {"resourceVersion": str(revision)}
         if len(page) < len(found):
-            listed["metadata"]["continue"] = _token(revision, _key(page[-1]))
+            metadata["continue"] = _token(revision, _key(page[-1]))
             if not request.parameter("labelSelector") and not request.parameter("fieldSelector"):
-                listed["metadata"]["remainingItemCount"] = len(found) - len(page)
-        return listed
+                metadata["remainingItemCount"] = len(found) - len(page)
+        return _list_response(kind, info, page, metadata)
 
     def _watch(self, request: Request, kind: ResourceType, info: RequestInfo) -> Response:
         since = request.parameter("resourceVersion")
@@ -141,14 +142,6 @@ class Objects:
             beat=self._beat if kind.key in FOLLOWED else lambda: None,
         )
         return Response(200, chunks=chunks)
-
-    def _as_list(self, kind: ResourceType, info: RequestInfo, items: list[Json], revision: int) -> Json:
-        return {
-            "kind": f"{kind.kind}List",
-            "apiVersion": kind.api_version(info.version),
-            "metadata": {"resourceVersion": str(revision)},
-            "items": [_served(item, kind, info.version) for item in items],
-        }
 
     # --- writes --------------------------------------------------------------------------------------------------
 
@@ -249,6 +242,25 @@ def _read_yaml(body: bytes) -> Value:
         raise bad_request(f"error decoding YAML: {type(error).__name__}") from None
 
 
+def _dump(found: Json) -> bytes:
+    return json.dumps(found, separators=(",", ":")).encode()
+
+
+_encodings = ByIdentity(_dump)
+
+
+def _encoded(found: Json, kind: ResourceType, version: str) -> bytes:
+    """A stored object as JSON; remembered, because most objects are read far more often than written."""
+    served = _served(found, kind, version)
+    return _encodings.of(found) if served is found else _dump(served)
+
+
+def _list_response(kind: ResourceType, info: RequestInfo, items: list[Json], metadata: Json) -> Response:
+    head = {"kind": f"{kind.kind}List", "apiVersion": kind.api_version(info.version), "metadata": metadata}
+    body = b",".join(_encoded(item, kind, info.version) for item in items)
+    return Response(200, json.dumps(head, separators=(",", ":")).encode()[:-1] + b',"items":[' + body + b"]}")
+
+
 def _media_type(request: Request) -> str:
     return request.header("content-type").partition(";")[0].strip().lower()
 
@@ -258,6 +270,7 @@ def _place(kind: ResourceType, info: RequestInfo) -> str:
 
 
 def _served(found: Json, kind: ResourceType, version: str) -> Json:
+    """The object in the version asked for; the stored object itself where that is its own."""
     api_version = kind.api_version(version)
     return found if found.get("apiVersion") == api_version else {**found, "apiVersion": api_version}
 
