@@ -7,13 +7,14 @@ other setting of boto3's default chain hold. Foreign exceptions stop here (:mod:
 
 import re
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple, TypeVar
 
 from migrator.adapters.aws_errors import translate
-from migrator.adapters.foreign_logs import mute_sdk_debug
+from migrator.adapters.foreign_logs import log_call, mute_sdk_debug
 from migrator.errors import MigratorError
 from migrator.model.principal import parse_arn
 
@@ -147,12 +148,19 @@ class AwsSession:
 
     def _guard(self, client: Any, method: str, subject: str, call: Callable[[], R]) -> R:
         service, operation = _names(client, method)
+        started = time.perf_counter()
+        outcome = "ok"
         try:
             return call()
-        except MigratorError:
+        except MigratorError as error:
+            outcome = error.code
             raise
         except Exception as error:
-            raise translate(error, service=service, operation=operation, subject=subject) from error
+            ours = translate(error, service=service, operation=operation, subject=subject)
+            outcome = ours.code
+            raise ours from error
+        finally:
+            log_call(f"{service}:{operation}", subject, outcome, time.perf_counter() - started)
 
     def assume(self, role_arn: str, *, external_id: str | None = None) -> "AwsSession":
         """A session as the role, from this one; refreshed when it runs out. Nothing is sent yet."""

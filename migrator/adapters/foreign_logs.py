@@ -1,8 +1,21 @@
-"""Loggers of the SDKs, kept quiet: at DEBUG botocore writes out answers of AssumeRole, secret keys included."""
+"""What is logged of calls to the outside: that they happened, never what they carried.
+
+Loggers of the SDKs are kept quiet: at DEBUG botocore writes out answers of AssumeRole, secret keys included.
+"""
 
 import logging
 
+from migrator.adapters.foreign_text import foreign
+
 _TALKATIVE = ("botocore", "boto3", "s3transfer", "urllib3", "kubernetes", "client", "filelock")
+_CALLS = logging.getLogger("migrator.calls")
+
+
+def log_call(what: str, subject: str, outcome: str, seconds: float) -> None:
+    """One line at DEBUG for a call: its name, what it was about, how it ended, how long it took."""
+    if _CALLS.isEnabledFor(logging.DEBUG):
+        about = f" ({foreign(subject)})" if subject else ""
+        _CALLS.debug("%s%s: %s, %.0f ms", what, about, outcome, seconds * 1000)
 
 
 def mute_sdk_debug() -> None:

@@ -9,11 +9,12 @@ import base64
 import binascii
 import json
 import ssl
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from migrator.adapters.foreign_logs import mute_sdk_debug
+from migrator.adapters.foreign_logs import log_call, mute_sdk_debug
 from migrator.adapters.foreign_text import foreign
 from migrator.adapters.kubernetes_errors import Endpoint, no_answer, tls_failed, unreachable
 from migrator.errors import Failed
@@ -141,6 +142,7 @@ class KubernetesWire:
             headers["Authorization"] = authorization
         if body is not None:
             headers["Content-Type"] = content_type
+        started, outcome = time.perf_counter(), "no answer"
         try:
             response = self._pool.request(
                 method,
@@ -151,9 +153,12 @@ class KubernetesWire:
                 retries=retry,
                 redirect=False,
             )
+            outcome = str(response.status)
             return Answer(int(response.status), bytes(response.data))
         except urllib3.exceptions.HTTPError as error:
             raise self._lost(error, about) from error
+        finally:
+            log_call(f"kubernetes:{method} {path}", "", outcome, time.perf_counter() - started)
 
     def _lost(self, error: Exception, about: tuple[str, str]) -> Failed:
         """Why there is no answer: urllib3 wraps the reason into MaxRetryError, and a proxy's into ProxyError."""

@@ -47,15 +47,13 @@ def diagnose(
     """All checks. Raises only what makes every check pointless: ``no-credentials``, ``cluster-not-found``."""
     cluster = described if described is not None else ports.cluster.describe_cluster()
     reference = cluster_ref(cluster)
-    groups = ports.tasks.map(
-        lambda ask: tuple(ask()),
-        [
-            lambda: _caller(ports),
-            lambda: cluster_checks(cluster),
-            lambda: _way_in(ports, cluster),
-            lambda: _iam(ports, reference, commands),
-        ],
-    )
+    asks: list[Callable[[], Iterable[Check]]] = [
+        lambda: _caller(ports),
+        lambda: cluster_checks(cluster),
+        lambda: _way_in(ports, cluster),
+        lambda: _iam(ports, reference, commands),
+    ]
+    groups = ports.tasks.map(lambda ask: tuple(ask()), asks)
     checks = [check for group in groups for check in group]
     if any(check.name == "api-server" and check.state == "ok" for check in checks):
         checks += _in_the_cluster(ports, commands)
