@@ -18,7 +18,7 @@ _BLANKS = frozenset("\u115f\u1160\u2800\u3164\uffa0")
 _SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 # What opens markup inside a line of GitHub's Markdown; a colon does where a scheme or an emoji's name follows,
 # a full stop after www. Nothing here stands at the start of a line, where more would.
-_MARKDOWN = re.compile(r"([\\`*_\[\]|~$]|:(?=[\w/])|(?<=www)\.)", re.IGNORECASE)
+_MARKDOWN = re.compile(r"([\\`*_\[\]|~$]|:(?=[A-Za-z_+/-])|(?<!\d):(?=\d)|(?<=www)\.)", re.IGNORECASE)
 _MENTION = re.compile(r"(?<![A-Za-z0-9_])@|#(?=\d)")
 
 

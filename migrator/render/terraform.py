@@ -62,6 +62,7 @@ def _header(plan: Plan) -> str:
     return _comments(
         f"Access entries of the EKS cluster {plan.cluster.name} ({plan.cluster.arn}).",
         f"Made from the plan of {plan.created_at}. access_entries_import.tf takes over what exists already.",
+        "Tags are left as they are: migrate apply marks what it made, and a resumed run looks for these marks.",
         "",
         "The cluster's own resource needs this, or a change of the flag replaces the cluster:",
         "  lifecycle {",
@@ -79,7 +80,8 @@ def _entry(cluster: str, entry: CodeEntry) -> str:
             texts["user_name"] = hcl(spec.username)
         if spec.kubernetes_groups:
             lists["kubernetes_groups"] = spec.kubernetes_groups
-    return _comments(origin(entry)) + _block(f'resource "aws_eks_access_entry" "{entry.name}"', _body(texts, lists))
+    parts = [*_body(texts, lists), _block("lifecycle", ["ignore_changes = [tags, tags_all]\n"])]
+    return _comments(origin(entry)) + _block(f'resource "aws_eks_access_entry" "{entry.name}"', parts)
 
 
 def _association(cluster: str, entry: CodeEntry, policy: AssociatedPolicy) -> str:

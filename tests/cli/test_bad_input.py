@@ -1,0 +1,186 @@
+"""What goes wrong at three in the morning: each has its own code, three lines, and nothing is written."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.cli_lab import CliLab, running
+
+NOBODY = "arn:aws:iam::111122223333:role/nobody"
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CliLab]:
+    with running(tmp_path_factory.mktemp("bad-input")) as found:
+        assert found.run("plan", "small", "--out", "plan.json").code == 0
+        assert found.run("snapshot", "small", "--out", "snapshot.json").code == 0
+        yield found
+
+
+def _fails(
+    lab: CliLab, code: str, *arguments: str, exit_code: int = 1, environment: dict[str, str] | None = None
+) -> str:
+    """The command fails with this code, says so in at most three lines, and changes nothing."""
+    before = sorted(path.name for path in lab.work.rglob("*"))
+    ran = lab.run(*arguments, environment=environment)
+    assert (ran.error_code, ran.code) == (code, exit_code), ran.err
+    assert ran.out == ""
+    said = [line for line in ran.err.splitlines() if line.startswith(("error: ", "why:   ", "do:    "))]
+    assert said[0].startswith("error: ")
+    assert len(said) >= 2, "an error says why, or what to do"
+    assert "Traceback" not in ran.err
+    assert sorted(path.name for path in lab.work.rglob("*")) == before
+    assert lab.effects() == []
+    return ran.err
+
+
+def test_no_such_cluster(lab: CliLab) -> None:
+    assert "--region" in _fails(lab, "cluster-not-found", "plan", "prod")
+
+
+def test_no_credentials(lab: CliLab) -> None:
+    environment = lab.environment()
+    for name in [name for name in environment if name.startswith(("AWS_ACCESS", "AWS_SECRET", "AWS_SESSION"))]:
+        del environment[name]
+    environment["AWS_SHARED_CREDENTIALS_FILE"] = environment["AWS_CONFIG_FILE"] = "/nonexistent"
+    assert "--profile" in _fails(lab, "no-credentials", "plan", "small", environment=environment)
+
+
+def test_no_such_profile(lab: CliLab) -> None:
+    _fails(lab, "profile-not-found", "plan", "small", "--profile", "nix")
+
+
+def test_no_permission_names_the_action(lab: CliLab) -> None:
+    said = _fails(lab, "iam-denied", "plan", "small", environment=lab.as_principal(NOBODY))
+    assert "eks:DescribeCluster" in said
+
+
+def test_a_reader_role_that_is_none(lab: CliLab) -> None:
+    _fails(lab, "reader-role-malformed", "plan", "small", "--reader-role", "reader", exit_code=64)
+
+
+def test_an_api_server_that_cannot_be_reached_names_access_mode_and_ways_in(lab: CliLab) -> None:
+    said = _fails(lab, "api-server-unreachable", "plan", "small", "--proxy-url", "http://127.0.0.1:1")
+    assert "access" in said
+    assert "--proxy-url" in said
+
+
+@pytest.mark.parametrize("command", ["show", "apply", "verify", "cutover", "rollback", "retire"])
+def test_no_such_plan_file(lab: CliLab, command: str) -> None:
+    _fails(lab, "file-not-found", command, "nix.json")
+
+
+def test_a_folder_instead_of_a_file(lab: CliLab) -> None:
+    _fails(lab, "file-unreadable", "show", "/")
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"format": "migrator/snapshot/v1"}', "\x00", "[" * 5000])
+def test_a_file_that_is_no_plan(lab: CliLab, tmp_path: Path, text: str) -> None:
+    file = tmp_path / "plan.json"
+    file.write_text(text)
+    _fails(lab, "plan-unreadable", "show", str(file))
+
+
+def test_a_plan_edited_by_hand(lab: CliLab, tmp_path: Path) -> None:
+    document = lab.document("plan.json")
+    document["principals"][0]["entry"]["kubernetesGroups"] = ["wheel"]
+    file = tmp_path / "plan.json"
+    file.write_text(json.dumps(document))
+    _fails(lab, "plan-edited", "apply", str(file), "--yes")
+
+
+def test_a_plan_with_fields_that_nobody_knows(lab: CliLab, tmp_path: Path) -> None:
+    document = lab.document("plan.json") | {"surprise": 1}
+    file = tmp_path / "plan.json"
+    file.write_text(json.dumps(document))
+    _fails(lab, "plan-malformed", "show", str(file))
+
+
+def test_a_plan_for_another_cluster(lab: CliLab, tmp_path: Path) -> None:
+    ran = lab.run("plan", "--snapshot", "snapshot.json", "--output", "json")
+    snapshot = lab.document("snapshot.json")
+    snapshot["cluster"]["arn"] = snapshot["cluster"]["arn"].replace("111122223333", "999988887777")
+    other = tmp_path / "snapshot.json"
+    other.write_text(json.dumps(snapshot))
+    assert lab.run("plan", "--snapshot", str(other), "--out", str(tmp_path / "plan.json")).code in (0, 3)
+    assert ran.code == 0
+    said = lab.run("verify", str(tmp_path / "plan.json"))
+    assert (said.code, said.error_code) == (4, "plan-for-other-cluster")
+
+
+@pytest.mark.parametrize("text", ["", "nonsense", "[1]", '{"format": "migrator/plan/v1"}', '{"format": 1}'])
+def test_a_file_that_is_no_snapshot(lab: CliLab, tmp_path: Path, text: str) -> None:
+    file = tmp_path / "snapshot.json"
+    file.write_text(text)
+    ran = lab.run("plan", "--snapshot", str(file))
+    assert (ran.code, ran.error_code) in [(1, "snapshot-unreadable"), (1, "snapshot-malformed")]
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("a: [", "decisions-unreadable"),
+        ("- a\n", "decisions-unreadable"),
+        ("princpals: {}\n", "decisions-malformed"),
+        ("principals: {arn: {action: delete}}\n", "decisions-malformed"),
+        ('principals: {"arn:aws:iam::111122223333:role/nix": {action: skip, reason: r}}\n', "decision-unused"),
+    ],
+)
+def test_decisions_that_cannot_be_used(lab: CliLab, tmp_path: Path, text: str, code: str) -> None:
+    file = tmp_path / "decisions.yaml"
+    file.write_text(text)
+    _fails(lab, code, "plan", "small", "--decisions", str(file))
+
+
+def test_an_answer_of_as_without_a_profile_is_wrong_usage(lab: CliLab) -> None:
+    ran = lab.run("verify", "plan.json", "--as", "somebody")
+    assert ran.code == 64
+
+
+def test_a_file_that_cannot_be_written(lab: CliLab) -> None:
+    ran = lab.run("plan", "small", "--out", "/proc/plan.json")
+    assert (ran.code, ran.error_code) == (1, "file-unwritable")
+
+
+def test_a_state_directory_that_is_no_folder(lab: CliLab, tmp_path: Path) -> None:
+    _fails(lab, "state-dir-unsupported", "apply", "plan.json", "--yes", "--state-dir", "s3://bucket/x", exit_code=64)
+    file = tmp_path / "file"
+    file.write_text("")
+    _fails(lab, "state-unwritable", "apply", "plan.json", "--yes", "--state-dir", str(file))
+
+
+def test_generated_files_are_not_replaced_unasked(lab: CliLab, tmp_path: Path) -> None:
+    out = str(tmp_path / "terraform")
+    assert lab.run("generate", "terraform", "plan.json", "--out", out).code == 0
+    again = lab.run("generate", "terraform", "plan.json", "--out", out)
+    assert (again.code, again.error_code) == (4, "files-exist")
+    assert lab.run("generate", "terraform", "plan.json", "--out", out, "--force").code == 0
+
+
+def test_a_config_map_file_that_is_none(lab: CliLab, tmp_path: Path) -> None:
+    file = tmp_path / "aws-auth.yaml"
+    file.write_text("data: {}\ndata: {}\n")
+    ran = lab.run("plan", "--config-map", str(file), "--cluster-arn", "arn:aws:eks:eu-central-1:111122223333:cluster/x")
+    assert ran.code == 1
+    assert ran.error_code.startswith("manifest-")
+    file.write_text("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: aws-auth, namespace: kube-system}\ndata: {}\n")
+    wrong = lab.run("plan", "--config-map", str(file), "--cluster-arn", "x")
+    assert (wrong.code, wrong.error_code) == (64, "cluster-arn-malformed")
+
+
+def test_a_first_look_says_that_all_else_is_unknown(lab: CliLab, tmp_path: Path) -> None:
+    file = tmp_path / "aws-auth.yaml"
+    row = '[{"rolearn": "arn:aws:iam::111122223333:role/dev", "username": "dev", "groups": ["devs"]}]'
+    data = json.dumps({"mapRoles": row})
+    file.write_text(
+        f"apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: aws-auth, namespace: kube-system}}\ndata: {data}\n"
+    )
+    arn = "arn:aws:eks:eu-central-1:111122223333:cluster/x"
+    ran = lab.run(
+        "plan", "--config-map", str(file), "--cluster-arn", arn, "--write-decisions", str(tmp_path / "d.yaml")
+    )
+    assert ran.code == 3, ran.err
+    assert "role-unverified" in ran.out
+    assert "arn:aws:iam::111122223333:role/dev" in (tmp_path / "d.yaml").read_text()

@@ -1,0 +1,127 @@
+"""A lab as a process, and the command line as a process: what a person at a terminal has."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from migrator.cli.lab_down import stop
+from migrator.cli.lab_up import start
+from migrator.lab.lab_client import control, enter_lab
+
+ACCOUNT = "111122223333"
+WORLD = """\
+format: migrator/world/v1
+name: small
+operator: arn:aws:iam::111122223333:role/operator
+settings: {region: eu-central-1, propagationSeconds: 1, updateSeconds: 2}
+accounts:
+  - id: "111122223333"
+    roles:
+      - {name: operator}
+      - {name: second-admin, path: /team/}
+      - {name: developer}
+      - {name: creator}
+      - {name: nobody, deniedActions: ["eks:DescribeCluster"]}
+clusters:
+  - name: small
+    account: "111122223333"
+    region: eu-central-1
+    creator: arn:aws:iam::111122223333:role/creator
+    kubernetes:
+      - apiVersion: v1
+        kind: ConfigMap
+        metadata: {name: aws-auth, namespace: kube-system}
+        data:
+          mapRoles: |
+            - {rolearn: "arn:aws:iam::111122223333:role/operator", username: operator, groups: ["system:masters"]}
+            - {rolearn: "arn:aws:iam::111122223333:role/second-admin", username: second, groups: ["system:masters"]}
+            - {rolearn: "arn:aws:iam::111122223333:role/developer", username: dev, groups: [developers]}
+  - {name: empty, account: "111122223333", region: eu-central-1, creator: "arn:aws:iam::111122223333:role/operator"}
+"""
+WAIVERS = """\
+waive_gates:
+  rehearsal: {by: test, reason: a lab}
+  nodes: {by: test, reason: no nodes}
+  code: {by: test, reason: nobody writes it}
+"""
+
+
+@dataclass(frozen=True)
+class Ran:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def error_code(self) -> str:
+        """The code in the first line of the error, empty without one."""
+        lines = [line for line in self.err.splitlines() if line.startswith("error: ")]
+        return lines[0].rpartition("[")[2].rstrip("]") if lines else ""
+
+
+@dataclass(frozen=True)
+class CliLab:
+    """A running lab and a folder to work in."""
+
+    directory: Path
+    work: Path
+
+    def environment(self, **changes: str) -> dict[str, str]:
+        """What a shell has after ``eval "$(migrate lab env)"``."""
+        environment = dict(os.environ)
+        enter_lab(self.directory, environment)
+        return environment | changes
+
+    def run(self, *arguments: str, environment: Mapping[str, str] | None = None, stdin: str = "") -> Ran:
+        """Run ``migrate`` in the folder; standard input is no terminal."""
+        done = subprocess.run(
+            [sys.executable, "-m", "migrator", *arguments],
+            cwd=self.work,
+            env=dict(self.environment() if environment is None else environment),
+            input=stdin,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return Ran(done.returncode, done.stdout, done.stderr)
+
+    def as_principal(self, arn: str) -> dict[str, str]:
+        """The environment with another principal's credentials."""
+        keys = control(self.directory, "POST", "credentials", {"principalArn": arn})
+        return self.environment(
+            AWS_ACCESS_KEY_ID=keys["AccessKeyId"],
+            AWS_SECRET_ACCESS_KEY=keys["SecretAccessKey"],
+            AWS_SESSION_TOKEN=keys["SessionToken"],
+        )
+
+    def effects(self) -> list[dict[str, Any]]:
+        """What clients changed so far."""
+        found: list[dict[str, Any]] = control(self.directory, "GET", "effects")["effects"]
+        return found
+
+    def document(self, name: str) -> dict[str, Any]:
+        """A JSON file of the folder."""
+        found = json.loads((self.work / name).read_bytes())
+        assert isinstance(found, dict)
+        return found
+
+
+@contextmanager
+def running(place: Path, world: str = WORLD) -> Iterator[CliLab]:
+    """A lab with a world of its own, stopped at the end."""
+    (place / "work").mkdir(parents=True)
+    (place / "world.yaml").write_text(world, encoding="utf-8")
+    process = start(place / "lab", str(place / "world.yaml"), detach=True)
+    try:
+        yield CliLab(place / "lab", place / "work")
+    finally:
+        stop(place / "lab")
+        process.wait()
