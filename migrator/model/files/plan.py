@@ -90,7 +90,7 @@ def plan_from_document(document: dict[str, Any]) -> Plan:
 def _document(content: bytes) -> dict[str, Any]:
     try:
         document = msgspec.json.decode(content)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Failed(
             "plan-unreadable",
             "This is not a plan file.",
