@@ -3,8 +3,10 @@
 import bisect
 import threading
 from collections.abc import Callable, Iterator
-from datetime import datetime
+from datetime import datetime, timedelta, timezone
 from typing import NamedTuple
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
 class LogLine(NamedTuple):
@@ -32,11 +34,11 @@ class LogStore:
     def append(self, stream: str, message: str, at: datetime) -> None:
         """Add a line."""
         with self._lock:
-            line = LogLine(int(at.timestamp() * 1000), stream, message, self._next)
+            line = LogLine((at - _EPOCH) // timedelta(milliseconds=1), stream, message, self._next)
             self._next += 1
             self.stored_bytes += len(message) + 26
             if self._lines and line.timestamp < self._lines[-1].timestamp:
-                bisect.insort(self._lines, line)
+                bisect.insort(self._lines, line, key=lambda other: (other.timestamp, other.id))
             else:
                 self._lines.append(line)
 
@@ -61,3 +63,46 @@ class LogStore:
                 first, _ = found.get(line.stream, (line.timestamp, line.timestamp))
                 found[line.stream] = (first, line.timestamp)
         return found
+
+
+class GeneratedLog(LogStore):
+    """A log of many lines that are made when they are read, so that millions cost no memory.
+
+    ``make(index)`` gives ``(timestamp in milliseconds, stream, message)``; timestamps never fall. What the cluster
+    logs itself while the lab runs is kept apart and comes after the generated lines.
+    """
+
+    def __init__(self, count: int, make: Callable[[int], tuple[int, str, str]]) -> None:
+        super().__init__()
+        self._count = count
+        self._make = make
+        self._next = count
+
+    def __len__(self) -> int:
+        return self._count + super().__len__()
+
+    def between(self, start: int | None, end: int | None, skip: int = 0) -> Iterator[LogLine]:
+        """Generated lines of the window, then those that were appended."""
+        first = 0 if start is None else self._first_at(start)
+        last = max(first, self._count if end is None else self._first_at(end + 1))
+        for index in range(first + skip, last):
+            timestamp, stream, message = self._make(index)
+            yield LogLine(timestamp, stream, message, index)
+        yield from super().between(start, end, max(0, skip - (last - first)))
+
+    def _first_at(self, timestamp: int) -> int:
+        low, high = 0, self._count
+        while low < high:
+            middle = (low + high) // 2
+            if self._make(middle)[0] < timestamp:
+                low = middle + 1
+            else:
+                high = middle
+        return low
+
+    def streams(self) -> dict[str, tuple[int, int]]:
+        """Streams of the first generated lines, with the bounds of all, and those that were appended."""
+        found: dict[str, tuple[int, int]] = {}
+        for index in range(min(self._count, 1000)):
+            found.setdefault(self._make(index)[1], (self._make(0)[0], self._make(self._count - 1)[0]))
+        return {**found, **super().streams()}

@@ -7,7 +7,6 @@ import threading
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import Any
 
 from migrator.lab.aws_call import Call, Handler, make_token, read_token
@@ -80,7 +79,7 @@ def filter_log_events(call: Call) -> Mapping[str, Any]:
     position = int(read_token(params["nextToken"])) if params.get("nextToken") else 0
     events: list[dict[str, Any]] = []
     size = 0
-    for line in islice(cluster.logs.between(params.get("startTime"), params.get("endTime")), position, None):
+    for line in cluster.logs.between(params.get("startTime"), params.get("endTime"), position):
         if len(events) >= limit or size > PAGE_BYTES:
             return {"events": events, "nextToken": make_token(str(position)), "searchedLogStreams": []}
         position += 1
