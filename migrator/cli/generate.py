@@ -12,7 +12,7 @@ from migrator.cli.terminal import events_of
 from migrator.errors import Refused
 from migrator.model.plan import Plan
 
-KINDS = ("terraform",)
+KINDS = ("terraform", "cloudformation", "eksctl", "aws-cli")
 
 
 @click.command("generate", cls=MigrateCommand, short_help="Write a plan's entries as code.")
@@ -42,6 +42,15 @@ def command(ctx: click.Context, /, kind: str, plan_file: str, out: str, *, inclu
 
 
 def _generator(kind: str) -> Callable[[Plan, bool], dict[str, str]]:
+    from migrator.render.aws_cli import aws_cli
+    from migrator.render.cloudformation import cloudformation
+    from migrator.render.eksctl import eksctl
     from migrator.render.terraform import terraform
 
-    return {"terraform": lambda plan, owned: terraform(plan, include_owned=owned)}[kind]
+    made: dict[str, Callable[..., dict[str, str]]] = {
+        "terraform": terraform,
+        "cloudformation": cloudformation,
+        "eksctl": eksctl,
+        "aws-cli": aws_cli,
+    }
+    return lambda plan, owned: made[kind](plan, include_owned=owned)

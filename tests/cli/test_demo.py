@@ -1,0 +1,75 @@
+"""``migrate lab demo``, which ``make demo`` runs: from nothing to a cluster without aws-auth, in one command."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    place = tmp_path_factory.mktemp("demo")
+    ran = subprocess.run(
+        [sys.executable, "-m", "migrator", "lab", "demo"], cwd=place, capture_output=True, text=True, check=False
+    )
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    return place / "demo", ran.stdout + ran.stderr
+
+
+def test_every_principal_is_shown_before_and_after(demo: tuple[Path, str]) -> None:
+    flat = re.sub(r"\s+", "", demo[1][demo[1].index("BEFORE, BY AWS-AUTH") :])
+    shown = ("runner", "alice", "bob", "metrics-agent", "batch-nodes", "sre", "old-jenkins", "analyst", "developer")
+    assert all(name in flat for name in shown)
+    assert "cannotlogincannotlogin" in flat
+
+
+def test_everybody_is_verified_three_times_and_ok(demo: tuple[Path, str]) -> None:
+    assert "baseline of 13 principals taken, 0 not as the plan reads them" in demo[1]
+    assert "in mode API_AND_CONFIG_MAP: ok (12 ok)" in demo[1]
+    assert "in mode API: ok (12 ok)" in demo[1]
+    assert "verdict on the cluster in mode API: ok" in demo[1]
+
+
+def test_a_new_row_gives_nothing_any_more(demo: tuple[Path, str]) -> None:
+    assert "refused (401)" in demo[1]
+
+
+def test_it_says_where_everything_lies_and_it_lies_there(demo: tuple[Path, str]) -> None:
+    for label in ("plan", "answers", "journal", "evidence", "backup", "report", "Terraform"):
+        found = re.search(rf"^  {label} +(\S+)$", demo[1], re.M)
+        assert found, label
+        assert (demo[0].parent / found.group(1)).exists()
+
+
+def test_output_is_at_most_100_columns_wide(demo: tuple[Path, str]) -> None:
+    commands_and_talk = ("$ ", "+ ", "- ", "! ", "Added to", "Switch cluster")
+    for line in demo[1].splitlines():
+        assert len(line) <= 100 or line.startswith(commands_and_talk), line
+
+
+def test_the_lab_is_gone_and_no_credentials_are_left(demo: tuple[Path, str]) -> None:
+    assert not (demo[0] / "lab").exists()
+    for path in demo[0].rglob("*"):
+        if path.is_file():
+            text = path.read_text()
+            assert "aws_secret_access_key" not in text
+            assert "k8s-aws-v1." not in text
+
+
+def test_a_second_demo_replaces_its_own_folder_only(tmp_path: Path) -> None:
+    (tmp_path / "demo").mkdir()
+    (tmp_path / "demo" / "thesis.tex").write_text("")
+    ran = subprocess.run(
+        [sys.executable, "-m", "migrator", "lab", "demo"],
+        cwd=tmp_path,
+        env=dict(os.environ),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 4
+    assert "[folder-exists]" in ran.stderr
+    assert (tmp_path / "demo" / "thesis.tex").exists()
