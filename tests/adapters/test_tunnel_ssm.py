@@ -1,0 +1,157 @@
+"""The tunnel, with a stand-in for AWS's plugin: how it is started, what it is told, and that it ends."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from migrator.adapters.kubernetes_errors import Endpoint
+from migrator.adapters.kubernetes_wire import open_wire
+from migrator.adapters.tunnel_ssm import Via, open_tunnel, parse_via
+from migrator.errors import MigratorError, WrongUse
+from tests.support.scripted_api import scripted_api
+from tests.support.small_lab import SmallLab
+from tests.support.stubbed_aws import answering, stubbed_session
+
+INSTANCE = "i-0123456789abcdef0"
+ENDPOINT = Endpoint(server="https://abc.gr7.eu-central-1.eks.amazonaws.com", ca_pem="PEM", cluster_name="prod")
+STARTED = {"SessionId": "s-1", "TokenValue": "very-secret-token", "StreamUrl": "wss://x"}
+# Forwards the local port that it is told to a target on this machine, and writes down what it was told.
+PROGRAM = """#!{python}
+import json, os, socket, sys, threading
+if sys.argv[1:] == ["--version"]:
+    print("{version}")
+    raise SystemExit
+request = json.loads(sys.argv[5])
+told = {{"argv": sys.argv[1:], "response": os.environ["AWS_SSM_START_SESSION_RESPONSE"]}}
+with open({told!r}, "w", encoding="utf-8") as file:
+    json.dump(told, file)
+if {dies}:
+    raise SystemExit(3)
+listener = socket.create_server(("127.0.0.1", int(request["Parameters"]["localPortNumber"][0])))
+def copy(a, b):
+    try:
+        while data := a.recv(65536):
+            b.sendall(data)
+    except OSError:
+        pass
+    finally:
+        b.close()
+while True:
+    one, _ = listener.accept()
+    other = socket.create_connection(("127.0.0.1", {port}))
+    threading.Thread(target=copy, args=(one, other), daemon=True).start()
+    threading.Thread(target=copy, args=(other, one), daemon=True).start()
+"""
+
+
+def plugin(tmp_path: Path, *, port: int = 9, version: str = "1.2.553.0", dies: bool = False) -> str:
+    told = str(tmp_path / "told.json")
+    text = PROGRAM.format(python=sys.executable, version=version, told=told, dies=dies, port=port)
+    file = tmp_path / "plugin"
+    file.write_text(text, encoding="utf-8")
+    file.chmod(0o700)
+    return str(file)
+
+
+def told(tmp_path: Path) -> Any:  # noqa: ANN401 - JSON
+    return json.loads((tmp_path / "told.json").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (f"ssm:{INSTANCE}", Via(INSTANCE)),
+        (f"ssm:{INSTANCE}:proxy.internal:3128", Via(INSTANCE, "proxy.internal", 3128)),
+        ("ssm:mi-0123456789abcdef0:10.0.0.5:8888", Via("mi-0123456789abcdef0", "10.0.0.5", 8888)),
+    ],
+)
+def test_ways_in(text: str, expected: Via) -> None:
+    assert parse_via(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "ssm:",
+        "ssm:web-1",
+        f"ssh:{INSTANCE}",
+        f"ssm:{INSTANCE}:host",
+        f"ssm:{INSTANCE}:h:0",
+        f"ssm:{INSTANCE}:h:99999",
+        f"ssm:{INSTANCE}:-x y:1",
+    ],
+)
+def test_what_names_no_way_in_is_told(text: str) -> None:
+    with pytest.raises(WrongUse):
+        parse_via(text)
+
+
+def test_the_tunnel_leads_to_the_endpoint_under_its_own_name(tmp_path: Path, lab: SmallLab) -> None:
+    """Through the stand-in to the lab's API server: TLS still checks the endpoint's name and authority."""
+    real = lab.wire.endpoint
+    port = int(real.server.rpartition(":")[2])
+    session = stubbed_session()
+    with answering(session, "ssm") as ssm:
+        ssm.add_response("start_session", STARTED)
+        ssm.add_response("terminate_session", {"SessionId": "s-1"}, {"SessionId": "s-1"})
+        with open_tunnel(session, Via(INSTANCE), real, plugin=plugin(tmp_path, port=port)) as endpoint:
+            assert endpoint.tls_server_name == "127.0.0.1"
+            assert endpoint.server != real.server
+            assert open_wire(endpoint).send("GET", "/version", authorization=None).status in (200, 401)
+    arguments = told(tmp_path)["argv"]
+    assert "very-secret-token" not in " ".join(arguments)
+    assert json.loads(told(tmp_path)["response"])["TokenValue"] == "very-secret-token"
+    request = json.loads(arguments[4])
+    assert request["Parameters"]["host"] == ["127.0.0.1"]
+    assert request["Parameters"]["portNumber"] == [str(port)]
+
+
+def test_a_proxy_behind_the_instance_becomes_the_proxy(tmp_path: Path) -> None:
+    session = stubbed_session()
+    with scripted_api(lambda _: (200, {})) as api, answering(session, "ssm") as ssm:
+        ssm.add_response("start_session", STARTED)
+        ssm.add_response("terminate_session", {"SessionId": "s-1"})
+        port = int(api.url.rpartition(":")[2])
+        way = Via(INSTANCE, "proxy.internal", 3128)
+        with open_tunnel(session, way, ENDPOINT, plugin=plugin(tmp_path, port=port)) as endpoint:
+            assert endpoint.server == ENDPOINT.server
+            assert str(endpoint.proxy_url).startswith("http://127.0.0.1:")
+    assert json.loads(told(tmp_path)["argv"][4])["Parameters"]["host"] == ["proxy.internal"]
+
+
+def test_the_session_ends_with_an_error_inside(tmp_path: Path) -> None:
+    session = stubbed_session()
+    with scripted_api(lambda _: (200, {})) as api, answering(session, "ssm") as ssm:
+        ssm.add_response("start_session", STARTED)
+        ssm.add_response("terminate_session", {"SessionId": "s-1"})
+        way = open_tunnel(session, Via(INSTANCE), ENDPOINT, plugin=plugin(tmp_path, port=int(api.url[17:])))
+        with pytest.raises(ZeroDivisionError), way:
+            raise ZeroDivisionError
+
+
+def test_a_plugin_that_dies_is_told(tmp_path: Path) -> None:
+    session = stubbed_session()
+    with answering(session, "ssm") as ssm:
+        ssm.add_response("start_session", STARTED)
+        ssm.add_response("terminate_session", {"SessionId": "s-1"})
+        way = open_tunnel(session, Via(INSTANCE), ENDPOINT, plugin=plugin(tmp_path, dies=True))
+        with pytest.raises(MigratorError) as caught, way:
+            pass
+    assert caught.value.code == "tunnel-failed"
+
+
+@pytest.mark.parametrize(
+    ("version", "code"), [("1.2.463.0", "plugin-too-old"), ("", "plugin-too-old"), (None, "plugin-missing")]
+)
+def test_the_plugin_must_be_there_and_take_the_token_by_environment(
+    version: str | None, code: str, tmp_path: Path
+) -> None:
+    program = str(tmp_path / "nothing") if version is None else plugin(tmp_path, version=version)
+    way = open_tunnel(stubbed_session(), Via(INSTANCE), ENDPOINT, plugin=program)
+    with pytest.raises(MigratorError) as caught, way:
+        pass
+    assert caught.value.code == code
