@@ -27,4 +27,5 @@ def write_questions(path: str, plan: Plan) -> str:
     if written.added:
         write_file(path, written.text.encode())
     there = len(stubs) - written.added
-    return f"{written.added} questions added to {path}" + (f", {there} were there" if there else "")
+    word = "question" if written.added == 1 else "questions"
+    return f"{written.added} {word} added to {path}" + (f", {there} were there" if there else "")

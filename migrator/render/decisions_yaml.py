@@ -24,7 +24,7 @@ _HEAD = (
     "What people decided about this cluster's migration. Each answer needs a reason, so that it can be reviewed.\n"
     "Questions are comments: take the # away, complete the answer, and run migrate plan --decisions again.\n"
 )
-_WIDTH = 100
+_WIDTH = 96
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,19 +38,19 @@ class Written:
 def write_questions(text: str, questions: Sequence[Stub]) -> Written:
     """``text`` with every open question in it. Raises ``decisions-unreadable`` where it is not YAML."""
     before = _load(text)
-    added = 0
     if not text.strip():
         text = "".join(f"# {line}\n" for line in _HEAD.splitlines())
     if not text.endswith("\n"):
         text += "\n"
+    open_ones: dict[str, list[Stub]] = {}
     for stub in questions:
-        if _answered(_load(text), stub) or _asked(text, stub):
-            continue
-        text = _insert(text, stub)
-        added += 1
+        if not (_answered(before, stub) or _asked(text, stub) or stub in open_ones.get(stub.section, ())):
+            open_ones.setdefault(stub.section, []).append(stub)
+    for section, stubs in open_ones.items():
+        text = _insert(text, section, stubs)
     if _plain(_load(text)) != _plain(before):  # pragma: no cover - shown by a property test
         raise Failed("decisions-unreadable", "The questions could not be written without changing the answers.")
-    return Written(text, added)
+    return Written(text, sum(map(len, open_ones.values())))
 
 
 def _load(text: str) -> CommentedMap:
@@ -89,29 +89,29 @@ def _asked(text: str, stub: Stub) -> bool:
     return re.search(rf"^\s*#\s*{re.escape(yaml_key(stub.key))}:(\s|$)", region, re.M) is not None
 
 
-def _insert(text: str, stub: Stub) -> str:
-    """Put the stub under its section's line; a section that is not there is begun at the end."""
-    lines = text.splitlines(keepends=True)
-    if stub.key is None:
-        return text + _lines_of(stub, "", {stub.section: stub.answer})
-    document = _load(text)
-    answer = {stub.key: stub.answer}
+def _insert(text: str, section: str, stubs: Sequence[Stub]) -> str:
+    """Put stubs under their section's line, in their order; a section that is not there is begun at the end."""
+    document, lines = _load(text), text.splitlines(keepends=True)
+    value = document.get(section)
     closed = _is_closed(document, text)
-    if closed and not document.get(stub.section):
-        return text + _lines_of(stub, "", {stub.section: answer})  # nothing but comments may follow
-    if stub.section not in document:
-        return f"{text}\n{stub.section}:\n{_lines_of(stub, '  ', answer)}"
-    value = document[stub.section]
-    at: int = document.lc.key(stub.section)[0]
-    if not value:  # nothing yet, or an empty pair of braces: an empty block in which comments have their place
+    if closed or stubs[0].key is None or (value and value.fa.flow_style()):
+        hint = f"# (the section {section} is written in braces: add this inside them)\n" if value else ""
+        return text + hint + "".join(_lines_of(stub, "", _under_section(stub)) for stub in stubs)
+    if section not in document:
+        return f"{text}\n{section}:\n" + "".join(_lines_of(stub, "  ", {stub.key: stub.answer}) for stub in stubs)
+    at: int = document.lc.key(section)[0]
+    indent = "  "
+    if value:
+        indent = " " * value.lc.key(next(iter(value)))[1]
+    else:  # nothing yet, or an empty pair of braces: an empty block in which comments have their place
         tail = re.search(r"#.*$", lines[at])
-        lines[at] = f"{stub.section}:{'  ' + tail.group() if tail else ''}\n"
-        return "".join([*lines[: at + 1], _lines_of(stub, "  ", answer), *lines[at + 1 :]])
-    if closed or value.fa.flow_style():
-        hint = f"(the section {stub.section} is written in braces: add this inside them)\n"
-        return text + f"# {hint}" + _lines_of(stub, "", {stub.section: answer})
-    indent = " " * value.lc.key(next(iter(value)))[1]
-    return "".join([*lines[: at + 1], _lines_of(stub, indent, answer), *lines[at + 1 :]])
+        lines[at] = f"{section}:{'  ' + tail.group() if tail else ''}\n"
+    block = "".join(_lines_of(stub, indent, {stub.key: stub.answer}) for stub in stubs)
+    return "".join([*lines[: at + 1], block, *lines[at + 1 :]])
+
+
+def _under_section(stub: Stub) -> dict[str, Any]:
+    return {stub.section: stub.answer if stub.key is None else {stub.key: stub.answer}}
 
 
 def _is_closed(document: CommentedMap, text: str) -> bool:
@@ -120,6 +120,6 @@ def _is_closed(document: CommentedMap, text: str) -> bool:
     return braces or re.search(r"^\.\.\.", text, re.M) is not None
 
 
-def _lines_of(stub: Stub, indent: str, answer: Mapping[str, Any]) -> str:
+def _lines_of(stub: Stub, indent: str, answer: Mapping[Any, Any]) -> str:
     told = [line for text in stub.about for line in textwrap.wrap(comment(text), _WIDTH)]
     return "".join(f"{indent}# {line}".rstrip() + "\n" for line in (*told, *yaml_lines(dict(answer))))

@@ -65,6 +65,14 @@ def test_a_second_run_asks_nothing_twice() -> None:
     assert (again.added, again.text) == (0, once.text)
 
 
+def test_questions_stand_in_the_order_of_the_plan() -> None:
+    names = [role(f"r{number}") for number in range(3)]
+    stubs = [Stub("principals", name, {"action": "skip"}) for name in names]
+    for text in ("", "principals: {}\n", "{}\n"):
+        written = write_questions(text, stubs).text
+        assert sorted(names, key=written.index) == names
+
+
 def test_one_principal_may_be_asked_for_in_two_sections() -> None:
     loss = Stub("accept_loss", role("partner"), {"by": "?", "reason": "?"})
     written = write_questions("", [PARTNER, loss])
