@@ -6,9 +6,11 @@ A cluster's API is made when it is first asked for, which is its first DescribeC
 import tempfile
 from pathlib import Path
 
+from migrator.lab.control_api import PREFIX
 from migrator.lab.kubernetes.api import KubernetesApi
 from migrator.lab.kubernetes.cluster_api import kubernetes_api
 from migrator.lab.kubernetes.http import TlsServers
+from migrator.lab.kubernetes.pod_sandbox import Surroundings
 from migrator.lab.pki import make_pki
 from migrator.lab.world import LabCluster, World
 
@@ -29,6 +31,14 @@ class KubernetesServers:
         return self._pki.ca
 
 
+def _inside(world: World, servers: KubernetesServers, api: KubernetesApi) -> Surroundings:
+    """What pods have around them: the API by a port of its own, since no filter on addresses is between them."""
+    port, stop_listening = servers.tls.listen(api.handle)
+    api.at_stop.append(stop_listening)
+    clock = f"{world.endpoint}{PREFIX}clock" if world.endpoint is not None else None
+    return Surroundings("127.0.0.1", port, servers.ca_pem, clock, api.registry.store, api.service_accounts)
+
+
 def start_cluster_server(world: World, cluster: LabCluster) -> tuple[str, bytes]:
     """Serve a cluster's Kubernetes API on a free port of 127.0.0.1; returns (endpoint URL, CA in PEM).
 
@@ -43,4 +53,5 @@ def start_cluster_server(world: World, cluster: LabCluster) -> tuple[str, bytes]
         api.handle, admits=lambda: cluster.admits(world.settings.caller_address, world.now())
     )
     api.at_stop.append(stop_listening)
+    api.jobs.start(lambda: _inside(world, servers, api))
     return f"https://127.0.0.1:{port}", servers.ca_pem

@@ -17,6 +17,7 @@ from migrator.lab.kubernetes.discovery import discover, version_info
 from migrator.lab.kubernetes.escalation import check_escalation
 from migrator.lab.kubernetes.http import Request, Response, json_response
 from migrator.lab.kubernetes.impersonation import denial, impersonated
+from migrator.lab.kubernetes.jobs import Jobs
 from migrator.lab.kubernetes.kubelets import Kubelets
 from migrator.lab.kubernetes.objects import FOLLOWED, Objects, read_body
 from migrator.lab.kubernetes.openapi import openapi_document
@@ -27,6 +28,7 @@ from migrator.lab.kubernetes.reviews import REVIEWS, VERSIONS, Reviews
 from migrator.lab.kubernetes.service_accounts import ServiceAccountTokens, request_token
 from migrator.lab.kubernetes.status import (
     ApiError,
+    bad_request,
     forbidden,
     method_not_allowed,
     no_such_resource,
@@ -62,11 +64,13 @@ class KubernetesApi:
         self.kubelets = Kubelets(world, cluster, registry, self.authenticator, self.authorizer)
         self._objects = Objects(registry, self.catch_up)
         cluster.logs.before_reading = self.catch_up
+        self.jobs = Jobs(registry, world.clock.now)
         self.at_stop: list[Callable[[], None]] = []
 
     def stop(self) -> None:
         """End every watch and close what was opened for this cluster."""
         self.registry.store.close()
+        self.jobs.stop()
         while self.at_stop:
             self.at_stop.pop()()
 
@@ -170,6 +174,8 @@ class KubernetesApi:
         if info.subresource:
             if kind.key == ("", "serviceaccounts") and info.subresource == "token" and info.verb == "create":
                 return self._token(request, info)
+            if kind.key == ("", "pods") and info.subresource == "log" and info.verb == "get":
+                return self._pod_log(kind, info)
             if info.subresource != "status" or "status" not in kind.subresources:
                 raise no_such_resource()
         if kind.key in FOLLOWED:
@@ -189,6 +195,13 @@ class KubernetesApi:
             at_revision=at,
             page_size=page.page_size if page is not None else None,
         )
+
+    def _pod_log(self, kind: ResourceType, info: RequestInfo) -> Response:
+        pod = self.registry.get(kind, info.namespace, info.name)
+        text = self.jobs.log_of(pod)
+        if text is None:
+            raise bad_request(f'container in pod "{info.name}" is waiting to start: the lab runs no images')
+        return Response(200, text, "text/plain")
 
     def _effect(self, info: RequestInfo, user: User) -> Callable[[str], AbstractContextManager[None]]:
         def perform(name: str) -> AbstractContextManager[None]:

@@ -1,0 +1,235 @@
+"""Jobs whose container command is ``migrate`` run for real, as processes of this machine.
+
+Job controller, scheduler and kubelet in one, as far as a single pod at a time needs them (Kubernetes documentation,
+"Jobs"): a pod with a service account token, retries up to ``backoffLimit``, ``activeDeadlineSeconds`` on lab time,
+conditions, log, and the end of the process when job or pod are deleted. Every other pod stays Pending.
+"""
+
+import contextlib
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import tempfile
+import threading
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from migrator.lab.kubernetes.json_types import Json
+from migrator.lab.kubernetes.pod_sandbox import NotRunnableError, Surroundings, furnish, runnable
+from migrator.lab.kubernetes.registry import Registry
+from migrator.lab.kubernetes.store import Change
+
+JOBS, PODS = ("batch", "jobs"), ("", "pods")
+_LOG_LIMIT = 1024 * 1024
+_LOOK_SECONDS = 0.1
+_END_SECONDS = 5.0
+_LETTERS = "bcdfghjklmnpqrstvwxz2456789"
+
+
+class Jobs:
+    """Runs the jobs of one cluster from :meth:`start` to :meth:`stop`."""
+
+    def __init__(self, registry: Registry, now: Callable[[], datetime]) -> None:
+        self._registry, self._now = registry, now
+        self._around: Callable[[], Surroundings] | None = None
+        self._logs: dict[str, bytes] = {}
+        self._stopping = threading.Event()
+        self._threads: list[threading.Thread] = []
+        registry.store.on_change(self._notice)
+
+    def start(self, around: Callable[[], Surroundings]) -> None:
+        """Run jobs from now on, those that are there already too. ``around`` is asked when a pod starts."""
+        if self._around is None:
+            self._around = around
+            for job in self._registry.store.items(JOBS)[0]:
+                self._begin(job)
+
+    def stop(self) -> None:
+        """End every process that was started here."""
+        self._stopping.set()
+        for thread in self._threads:
+            thread.join(timeout=2 * _END_SECONDS)
+
+    def log_of(self, pod: Json) -> bytes | None:
+        """What a pod of ours has written so far; None for a pod that does not run."""
+        return self._logs.get(pod["metadata"]["uid"])
+
+    def _notice(self, change: Change) -> None:
+        if change.key == JOBS and change.type == "ADDED" and self._around is not None:
+            self._begin(change.object)
+
+    def _begin(self, job: Json) -> None:
+        spec = job.get("spec") or {}
+        conditions = (job.get("status") or {}).get("conditions")
+        single = int(spec.get("completions") or 1) == 1
+        waits = bool(spec.get("suspend") or conditions)
+        if single and not waits and runnable((spec.get("template") or {}).get("spec") or {}):
+            thread = threading.Thread(target=self._run, args=(job,), name="lab-job", daemon=True)
+            self._threads.append(thread)
+            thread.start()
+
+    # --- one job -------------------------------------------------------------------------------------------------
+
+    def _run(self, job: Json) -> None:
+        spec = job["spec"]
+        started = self._now()
+        seconds = spec.get("activeDeadlineSeconds")
+        deadline = started + timedelta(seconds=seconds) if seconds is not None else None
+        failed, limit = 0, int(spec.get("backoffLimit", 6))
+        self._set_status(job, {"startTime": _stamp(started), "active": 1, "ready": 1})
+        while not self._over(job):
+            code = self._run_pod(job, deadline)
+            done: Json = {"startTime": _stamp(started)}
+            if code == 0:
+                done |= {"succeeded": 1, "completionTime": _stamp(self._now()), "conditions": [self._is("Complete")]}
+                self._set_status(job, done)
+                return
+            failed += 1
+            late = deadline is not None and self._now() >= deadline
+            if late or failed > limit:
+                reason = "DeadlineExceeded" if late else "BackoffLimitExceeded"
+                self._set_status(job, {**done, "failed": failed, "conditions": [self._is("Failed", reason)]})
+                return
+            self._set_status(job, {**done, "failed": failed, "active": 1})
+            self._wait(timedelta(seconds=min(10 * 2 ** (failed - 1), 360)), deadline)
+
+    def _run_pod(self, job: Json, deadline: datetime | None) -> int:
+        """Run one pod of the job to its end; its exit code, 1 where it could not even start."""
+        pod = self._registry.load(_pod_of(job))
+        around = self._around
+        if around is None:
+            return 1
+        folder = Path(tempfile.mkdtemp(prefix="lab-pod-"))
+        try:
+            process = furnish(pod, folder, around())
+            with (folder / "output").open("wb") as output:
+                child = subprocess.Popen(  # noqa: S603 - an argument list, and the program is this one
+                    process.arguments,
+                    env=process.environment,
+                    cwd=folder,
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                )
+            self._set_pod(pod, "Running")
+            code = self._follow(job, pod, child, folder / "output", deadline)
+        except NotRunnableError as error:
+            self._logs[pod["metadata"]["uid"]] = b""
+            self._set_pod(pod, "Pending", waiting=str(error))
+            return 1
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+        self._set_pod(pod, "Succeeded" if code == 0 else "Failed", code=code)
+        return code
+
+    def _follow(
+        self, job: Json, pod: Json, child: "subprocess.Popen[bytes]", output: Path, deadline: datetime | None
+    ) -> int:
+        uid = pod["metadata"]["uid"]
+        while child.poll() is None:
+            self._logs[uid] = _read(output)
+            gone = self._registry.store.get(PODS, pod["metadata"]["namespace"], pod["metadata"]["name"]) is None
+            if gone or self._over(job) or (deadline is not None and self._now() >= deadline):
+                _end(child)
+                break
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                child.wait(_LOOK_SECONDS)
+        code = child.wait()
+        self._logs[uid] = _read(output)
+        return code
+
+    def _over(self, job: Json) -> bool:
+        """Whether the job is gone, or the lab goes down."""
+        metadata = job["metadata"]
+        found = self._registry.store.get(JOBS, metadata["namespace"], metadata["name"])
+        return self._stopping.is_set() or found is None or found["metadata"]["uid"] != metadata["uid"]
+
+    def _wait(self, delay: timedelta, deadline: datetime | None) -> None:
+        """The pause before a retry, on lab time."""
+        end = self._now() + delay
+        if deadline is not None:
+            end = min(end, deadline)
+        while self._now() < end and not self._stopping.wait(_LOOK_SECONDS):
+            pass
+
+    # --- status --------------------------------------------------------------------------------------------------
+
+    def _is(self, condition: str, reason: str = "") -> Json:
+        found: Json = {"type": condition, "status": "True", "lastTransitionTime": _stamp(self._now())}
+        return {**found, "reason": reason} if reason else found
+
+    def _set_status(self, job: Json, status: Json) -> None:
+        metadata, store = job["metadata"], self._registry.store
+        with store.lock:
+            found = store.get(JOBS, metadata["namespace"], metadata["name"])
+            if found is not None and found["metadata"]["uid"] == metadata["uid"]:
+                store.put(JOBS, metadata["namespace"], metadata["name"], {**found, "status": status})
+
+    def _set_pod(self, pod: Json, phase: str, *, code: int | None = None, waiting: str = "") -> None:
+        metadata, store = pod["metadata"], self._registry.store
+        container = pod["spec"]["containers"][0].get("name", "main")
+        state: Json = {"running": {"startedAt": _stamp(self._now())}}
+        if code is not None:
+            state = {"terminated": {"exitCode": code, "reason": "Completed" if code == 0 else "Error"}}
+        if waiting:
+            state = {"waiting": {"reason": "CreateContainerConfigError", "message": waiting}}
+        status = {
+            "phase": phase,
+            "containerStatuses": [{"name": container, "ready": phase == "Running", "state": state}],
+        }
+        with store.lock:
+            found = store.get(PODS, metadata["namespace"], metadata["name"])
+            if found is not None:
+                store.put(PODS, metadata["namespace"], metadata["name"], {**found, "status": status})
+
+
+def _pod_of(job: Json) -> Json:
+    metadata, template = job["metadata"], job["spec"]["template"]
+    name = f"{metadata['name']}-" + "".join(secrets.choice(_LETTERS) for _ in range(5))
+    owner = {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "name": metadata["name"],
+        "uid": metadata["uid"],
+        "controller": True,
+        "blockOwnerDeletion": True,
+    }
+    labels = {
+        **((template.get("metadata") or {}).get("labels") or {}),
+        "batch.kubernetes.io/job-name": metadata["name"],
+        "job-name": metadata["name"],
+    }
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {
+            "name": name,
+            "namespace": metadata["namespace"],
+            "labels": labels,
+            "ownerReferences": [owner],
+        },
+        "spec": template["spec"],
+        "status": {"phase": "Pending"},
+    }
+
+
+def _end(child: "subprocess.Popen[bytes]") -> None:
+    """End everything in the container, as a kubelet does: politely first. The child leads a group of its own."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(child.pid, number)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            child.wait(_END_SECONDS)
+
+
+def _read(output: Path) -> bytes:
+    with output.open("rb") as file:
+        return file.read(_LOG_LIMIT)
+
+
+def _stamp(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")

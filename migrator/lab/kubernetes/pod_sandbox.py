@@ -1,0 +1,156 @@
+"""What a container finds when it starts: environment, mounted files, service account, command line.
+
+There is no container here, only a process of this machine: files of a mount lie in a folder of their own, and whatever
+of the command line or environment begins with a mount's path is rewritten to that folder.
+"""
+
+import base64
+import os
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from migrator.lab.kubernetes.json_types import Json
+from migrator.lab.kubernetes.service_accounts import ServiceAccountTokens
+from migrator.lab.kubernetes.store import ObjectStore
+
+SERVICE_ACCOUNT_MOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
+COMMAND = "migrate"
+_TOKEN_SECONDS = 86_400
+_INHERITED = ("PATH", "LANG", "LC_ALL", "PYTHONPATH", "VIRTUAL_ENV")
+
+
+class NotRunnableError(Exception):
+    """Why a container cannot start, in the words that the pod's status shows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What every pod of a cluster has around it. ``clock_url`` is the lab's clock."""
+
+    host: str
+    port: int
+    ca_pem: bytes
+    clock_url: str | None
+    store: ObjectStore
+    tokens: ServiceAccountTokens
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """What to start: arguments and environment."""
+
+    arguments: list[str]
+    environment: dict[str, str]
+
+
+def runnable(pod_spec: Json) -> bool:
+    """Whether the lab runs this pod: one container whose command is ``migrate``."""
+    containers = pod_spec.get("containers") or []
+    return len(containers) == 1 and (containers[0].get("command") or [""])[0] == COMMAND
+
+
+def furnish(pod: Json, folder: Path, around: Surroundings) -> Process:
+    """Write the mounts of a pod below ``folder`` and say what to start. Raises :class:`NotRunnableError`."""
+    namespace, spec = pod["metadata"]["namespace"], pod["spec"]
+    container = spec["containers"][0]
+    account = spec.get("serviceAccountName") or "default"
+    mounts = {SERVICE_ACCOUNT_MOUNT: _account_files(around, namespace, account)}
+    volumes = {volume["name"]: volume for volume in spec.get("volumes") or ()}
+    for mount in container.get("volumeMounts") or ():
+        volume = volumes.get(mount["name"])
+        if volume is None:
+            raise NotRunnableError(f"volume {mount['name']} is not there")
+        mounts[str(mount["mountPath"])] = dict(_volume_files(around, namespace, account, volume))
+    for path, files in mounts.items():
+        for name, content in files.items():
+            _write(folder / path.lstrip("/") / name, content)
+    variables = dict(_variables(around.store, pod, container))
+
+    def inside(text: str) -> str:
+        for path in sorted(mounts, key=len, reverse=True):
+            if text == path or text.startswith(f"{path.rstrip('/')}/"):
+                return str(folder) + text
+        return text
+
+    arguments = [*container["command"][1:], *(container.get("args") or ())]
+    expanded = [_expand(str(argument), variables) for argument in arguments]
+    environment = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+    environment |= {"HOME": str(folder), "KUBERNETES_SERVICE_HOST": around.host}
+    environment |= {"KUBERNETES_SERVICE_PORT": str(around.port), "KUBERNETES_SERVICE_PORT_HTTPS": str(around.port)}
+    if around.clock_url is not None:
+        environment["MIGRATE_CLOCK_URL"] = around.clock_url
+    environment |= {name: inside(value) for name, value in variables.items()}
+    return Process([sys.executable, "-m", "migrator", *map(inside, expanded)], environment)
+
+
+def _account_files(around: Surroundings, namespace: str, account: str) -> dict[str, bytes]:
+    if around.store.get(("", "serviceaccounts"), namespace, account) is None:
+        raise NotRunnableError(f'serviceaccount "{account}" not found')
+    token, _ = around.tokens.make(namespace, account, _TOKEN_SECONDS)
+    return {"token": token.encode(), "ca.crt": around.ca_pem, "namespace": namespace.encode()}
+
+
+def _volume_files(around: Surroundings, namespace: str, account: str, volume: Json) -> Iterator[tuple[str, bytes]]:
+    if "emptyDir" in volume:
+        return
+    sources = (volume.get("projected") or {}).get("sources") or [volume]
+    for source in sources:
+        if "configMap" in source:
+            name = source["configMap"]["name"]
+            yield from _data(around.store, ("", "configmaps"), namespace, name).items()
+        elif "secret" in source:
+            secret = source["secret"]
+            name = secret.get("secretName") or secret["name"]
+            yield from _data(around.store, ("", "secrets"), namespace, name).items()
+        elif "serviceAccountToken" in source:
+            token, _ = around.tokens.make(namespace, account, _TOKEN_SECONDS)
+            yield str(source["serviceAccountToken"].get("path") or "token"), token.encode()
+        else:
+            raise NotRunnableError(f"the lab mounts no {', '.join(sorted(set(source) - {'name'}))}")
+
+
+def _data(store: ObjectStore, key: tuple[str, str], namespace: str, name: str) -> dict[str, bytes]:
+    found = store.get(key, namespace, name)
+    if found is None:
+        raise NotRunnableError(f'{key[1].removesuffix("s")} "{name}" not found')
+    data = found.get("data") or {}
+    if key[1] == "secrets":
+        return {name: base64.b64decode(value) for name, value in data.items()}
+    return {name: value.encode() for name, value in data.items()}
+
+
+def _variables(store: ObjectStore, pod: Json, container: Json) -> Iterator[tuple[str, str]]:
+    metadata = pod["metadata"]
+    for item in container.get("env") or ():
+        source = item.get("valueFrom") or {}
+        if "fieldRef" in source:
+            path = str(source["fieldRef"].get("fieldPath"))
+            known = {"metadata.name": metadata["name"], "metadata.namespace": metadata["namespace"]}
+            if path not in known:
+                raise NotRunnableError(f"the lab knows no field {path} of a pod")
+            yield item["name"], known[path]
+        elif source:
+            kind, reference = next(iter(source.items()))
+            key = ("", {"configMapKeyRef": "configmaps", "secretKeyRef": "secrets"}.get(kind, kind))
+            data = _data(store, key, metadata["namespace"], reference["name"])
+            if reference["key"] not in data:
+                raise NotRunnableError(f"couldn't find key {reference['key']} in {key[1]} {reference['name']}")
+            yield item["name"], data[reference["key"]].decode()
+        else:
+            yield item["name"], str(item.get("value") or "")
+
+
+def _expand(text: str, variables: dict[str, str]) -> str:
+    """``$(NAME)`` as Kubernetes expands it in command and args."""
+    for name, value in variables.items():
+        text = text.replace(f"$({name})", value)
+    return text
+
+
+def _write(path: Path, content: bytes) -> None:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
