@@ -8,6 +8,7 @@ by impersonation, or by a SubjectAccessReview with name and groups only - sees R
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any, TypeAlias
 
 from migrator.decide.access_policies import policy_allows
@@ -50,25 +51,24 @@ class Authorizer:
         self._held: tuple[InForce | None, Held] = (None, {})
         self._node_rules: tuple[int, RuleSet] | None = None
 
-    def decide(self, user: User, request: AccessRequest) -> Decision:
-        """The whole chain."""
+    def decide(
+        self, user: User, request: AccessRequest, *, moment: datetime | None = None, rbac: RbacIndex | None = None
+    ) -> Decision:
+        """The whole chain, now or with the access policies of another moment and RBAC as it was (``rbac``)."""
         if MASTERS in user.groups:
             return Decision(True)
         if user.username.startswith(_NODE_USER) and _NODE_GROUP in user.groups and self._node_allows(user, request):
             return Decision(True)
-        decision = self.by_rbac(user, request)
+        decision = Decision(*(rbac or self.rbac).allows(user.username, user.groups, request))
         if decision.allowed:
             return decision
-        by_policy = self._by_policy(user.principal_id, request)
+        in_force = self._in_force.now() if moment is None else self._in_force.at(moment)
+        by_policy = self._by_policy(user.principal_id, request, in_force)
         if by_policy is None:
             return decision
         if by_policy.allowed or not decision.reason:
             return by_policy
         return Decision(False, "\n".join(text for text in (decision.reason, by_policy.reason) if text))
-
-    def by_rbac(self, user: User, request: AccessRequest) -> Decision:
-        """RBAC alone: all that escalation checks and impersonated users have."""
-        return Decision(*self.rbac.allows(user.username, user.groups, request))
 
     def rules_held(self, user: User, namespace: str) -> list[PolicyRule]:
         """The RBAC rules that bindings give to ``user``: cluster-wide ones and those of ``namespace``."""
@@ -106,10 +106,10 @@ class Authorizer:
 
     # --- access policies -----------------------------------------------------------------------------------------
 
-    def _by_policy(self, principal_id: str, request: AccessRequest) -> Decision | None:
+    def _by_policy(self, principal_id: str, request: AccessRequest, in_force: InForce) -> Decision | None:
         if not principal_id:
             return None
-        held = self._policies_held(self._in_force.now()).get(principal_id)
+        held = self._policies_held(in_force).get(principal_id)
         if held is None:
             return None
         principal_arn, policies = held

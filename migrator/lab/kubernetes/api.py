@@ -4,8 +4,9 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
+from migrator.decide.effective_identity import Ambiguous, LoggedIn
 from migrator.lab.authenticator import Authenticator
 from migrator.lab.authorizer import Authorizer, Decision
 from migrator.lab.effects import ClientKilledError
@@ -35,7 +36,7 @@ from migrator.lab.kubernetes.status import (
     unauthorized,
 )
 from migrator.lab.kubernetes.user import ANONYMOUS, User
-from migrator.lab.world import LabCluster, World
+from migrator.lab.world import Caller, LabCluster, World
 
 _HEALTH = frozenset(("/healthz", "/livez", "/readyz"))
 
@@ -73,6 +74,17 @@ class KubernetesApi:
         self.jobs.stop()
         while self.at_stop:
             self.at_stop.pop()()
+
+    def user_at(self, caller: Caller, moment: datetime) -> User | None:
+        """Whom a principal would log in as at a moment, past or (by what is done so far) to come; nothing is logged.
+
+        Of rows that contradict each other the first counts. :meth:`Authorizer.decide` with the same ``moment`` says
+        what that user may do: together they judge access at every moment, for whoever must not miss a gap.
+        """
+        outcome = self.authenticator.outcome_at(self.authenticator.asker_of(caller), moment)
+        if isinstance(outcome, Ambiguous):
+            outcome = outcome.outcomes[0]
+        return self.authenticator.as_user(caller, outcome) if isinstance(outcome, LoggedIn) else None
 
     def catch_up(self) -> None:
         """Let happen what happens by itself: kubelets renew leases."""

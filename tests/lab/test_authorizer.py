@@ -1,0 +1,96 @@
+"""Access at any moment: what the authenticator and the authorizers say, and will say, by all that is done."""
+
+import json
+from datetime import timedelta
+
+import pytest
+
+from migrator.model.access_entry import AccessScope
+from migrator.model.rbac import AccessRequest
+from tests.support.kubernetes_lab import KubernetesLab, kubernetes_lab
+
+NODES = AccessRequest("get", "", "nodes")
+SECONDS = timedelta(seconds=1)
+
+
+@pytest.fixture
+def lab() -> KubernetesLab:
+    lab = kubernetes_lab("API_AND_CONFIG_MAP")
+    lab.world.clock.freeze()
+    return lab
+
+
+def timeline(lab: KubernetesLab, arn: str, offsets: list[int]) -> list[tuple[str | None, bool]]:
+    """Username and access to nodes at seconds from now."""
+    caller = lab.world.caller_of(lab.world.credentials_of(arn, "s"))
+    assert caller is not None
+    found: list[tuple[str | None, bool]] = []
+    for offset in offsets:
+        moment = lab.world.now() + offset * SECONDS
+        user = lab.api.user_at(caller, moment)
+        allowed = user is not None and lab.api.authorizer.decide(user, NODES, moment=moment).allowed
+        found.append((user.username if user else None, allowed))
+    return found
+
+
+def test_the_gap_between_entry_and_policy_is_seen_before_and_after_it_happens(lab: KubernetesLab) -> None:
+    arn = lab.add_role("ops")
+    lab.set_aws_auth(mapRoles=json.dumps([{"rolearn": arn, "username": "row", "groups": ["system:masters"]}]))
+    lab.world.clock.advance(10 * SECONDS)
+    lab.add_entry(arn, "entry", [], delay=2 * SECONDS)
+    lab.add_entry(arn, "entry", [], [("AmazonEKSClusterAdminPolicy", AccessScope())], delay=5 * SECONDS)
+    expected = [(None, False), ("row", True), ("row", True), ("entry", False), ("entry", False), ("entry", True)]
+    assert timeline(lab, arn, [-11, -10, 1, 2, 4, 5]) == expected
+    lab.world.clock.advance(20 * SECONDS)
+    assert timeline(lab, arn, [-31, -30, -19, -18, -16, -15]) == expected
+
+
+def test_rbac_as_it_was_can_be_asked(lab: KubernetesLab) -> None:
+    arn = lab.add_role("dev")
+    lab.add_entry(arn, "dev")
+    caller = lab.world.caller_of(lab.world.credentials_of(arn, "s"))
+    assert caller is not None
+    user = lab.api.user_at(caller, lab.world.now())
+    assert user is not None
+    before = lab.api.authorizer.rbac
+    lab.bind("cluster-admin", "User:dev")
+    assert lab.api.authorizer.decide(user, NODES).allowed
+    assert not lab.api.authorizer.decide(user, NODES, rbac=before).allowed
+
+
+def test_judging_leaves_no_trace_in_the_logs(lab: KubernetesLab) -> None:
+    arn = lab.add_role("dev")
+    timeline(lab, arn, [0])
+    assert len(lab.cluster.logs) == 0
+
+
+def test_contradicting_rows_are_judged_by_the_first(lab: KubernetesLab) -> None:
+    arn = lab.add_user("carol")
+    rows = [{"userarn": arn, "username": "one"}, {"userarn": arn.replace("carol", "Carol"), "username": "two"}]
+    lab.set_aws_auth(mapUsers=json.dumps(rows))
+    assert timeline(lab, arn, [0, 0, 0]) == [("one", False)] * 3
+
+
+def test_nodes_of_a_copy_may_read_what_their_pods_name_in_every_way(lab: KubernetesLab) -> None:
+    arn = lab.add_role("nodes")
+    lab.set_aws_auth(mapRoles=json.dumps([{"rolearn": arn, "username": "system:node:n", "groups": ["system:nodes"]}]))
+    token = lab.token(arn)
+    container = {
+        "envFrom": [{"configMapRef": {"name": "all"}}],
+        "env": [{"name": "X", "valueFrom": {"secretKeyRef": {"name": "one", "key": "k"}}}, {"name": "Y", "value": "z"}],
+    }
+    volumes = [{"name": "v", "persistentVolumeClaim": {"claimName": "disk"}}]
+    spec = {"nodeName": "n", "containers": [container], "volumes": volumes, "imagePullSecrets": [{"name": "pull"}]}
+    lab.load("Pod", "p", "team", spec=spec)
+
+    def may_read(resource: str, name: str) -> bool:
+        return bool(lab.can(token, "get", resource, "team", name=name)["allowed"])
+
+    for resource, name in (
+        ("configmaps", "all"),
+        ("secrets", "one"),
+        ("secrets", "pull"),
+        ("persistentvolumeclaims", "disk"),
+    ):
+        assert may_read(resource, name), name
+        assert not may_read(resource, "other")
