@@ -17,6 +17,8 @@ NODE_PREFIX = "system:node:"
 WINDOWS_GROUP = "eks:kube-proxy-windows"
 NODE_GROUPS = frozenset({"system:bootstrappers", "system:nodes", "system:node-proxier", WINDOWS_GROUP})
 MASTERS = "system:masters"
+# The usernames of node types. A node's name holds no @ (RFC 1123), so that the raw session's name is the same one.
+NODE_NAMES = frozenset(NODE_PREFIX + template for template in (EC2_NAME, SESSION, SESSION_RAW))
 _ALWAYS_DROPPED = frozenset({"", "system:authenticated", "system:nodes"})
 _NOT_NEEDED = frozenset({"system:bootstrappers", "system:node-proxier"})
 # Services that nodes get their credentials through, and the kind of node that means.
@@ -74,6 +76,8 @@ def classify_node(row: RowMapping | None, found: Found, use: NodeUse, facts: Pla
         return role.block("foreign-node-row", "The row names nodes with a role of another account.")
     if found.state == "absent":
         return None
+    if row.username not in NODE_NAMES:
+        return role.block("node-name-differs", f"`{row.username}` is no name that a node entry gives.")
     if "system:nodes" not in role.groups:
         message = "The row names nodes, but the group `system:nodes` is not among the groups it really gives."
         return role.block("node-row-without-nodes-group", message)

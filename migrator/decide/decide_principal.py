@@ -6,7 +6,7 @@ entry blocks; unknown is never dead.
 
 from dataclasses import replace
 
-from migrator.decide.classify_node import classify_node, is_node_template
+from migrator.decide.classify_node import NODE_PREFIX, classify_node, is_node_template
 from migrator.decide.creator import creator_entry
 from migrator.decide.entry_for import rendered_row, standard_entry
 from migrator.decide.plan_facts import Note, PlanFacts, Wanted, quoted
@@ -14,7 +14,7 @@ from migrator.decide.policies_strategy import with_policies
 from migrator.decide.principal_answers import is_for
 from migrator.decide.row_keys import canonical_arn, principal_key
 from migrator.decide.subjects import Subject
-from migrator.decide.templates import EC2_NAME
+from migrator.decide.templates import EC2_NAME, SESSION, SESSION_RAW
 from migrator.model.access_entry import NOBODY, EntrySpec, Identity
 from migrator.model.aws_auth import RowMapping
 
@@ -50,6 +50,8 @@ def identity_of_rows(subject: Subject, facts: PlanFacts) -> Identity:
     if subject.found.state == "absent" or _never_renders(subject, row):
         return NOBODY
     username, groups = rendered_row(row, row.arn)
+    if username == NODE_PREFIX + SESSION_RAW:
+        username = NODE_PREFIX + SESSION  # a node's name holds no @: the same name
     return Identity(username, groups, "config-map")
 
 

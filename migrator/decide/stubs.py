@@ -25,6 +25,7 @@ _BY_SKIP = frozenset(
         "root-user",
         "foreign-node-row",
         "node-template-refuted",
+        "node-name-differs",
         "node-row-with-masters",
         "absent-but-logged-in",
         "dead-row-logged-in",

@@ -275,6 +275,12 @@ def test_node_row_without_the_nodes_group_blocks() -> None:
     assert "node-row-without-nodes-group" in only(planned(snapshot)).findings
 
 
+@pytest.mark.parametrize("name", ["system:node:x-{{EC2PrivateDNSName}}", "system:node:{{SessionName}}.local"])
+def test_node_name_that_no_node_entry_gives_blocks(name: str) -> None:
+    snapshot = world([row(NODES, name, NODE_GROUPS)], principals=EC2)
+    assert only(planned(snapshot)).findings == ("node-name-differs",)
+
+
 def test_node_row_with_further_bound_groups_blocks_and_shows_what_would_be_lost() -> None:
     snapshot = world([node_row(NODES, "readers")], principals=EC2, rbac=rbac(bind(group("readers"))))
     principal = only(planned(snapshot))

@@ -58,6 +58,14 @@ KINDS: tuple[FindingKind, ...] = (
         ref.NODE_AUTHORIZER,
     ),
     FindingKind(
+        "node-name-differs",
+        "block",
+        "The row gives nodes another name than any type of node entry does.",
+        "Node types fix the username; a kubelet that changes its name is another node.",
+        "Write the row as EKS does, or skip the principal with accept_loss.",
+        ref.CREATING_ENTRIES,
+    ),
+    FindingKind(
         "node-trust-ambiguous",
         "block",
         "The role may be assumed by several kinds of nodes.",

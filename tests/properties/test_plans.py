@@ -1,0 +1,163 @@
+"""What holds for every plan, whatever the cluster."""
+
+import json
+from dataclasses import replace
+from random import Random
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from migrator.decide.basis import basis_of
+from migrator.decide.effective_identity import Ambiguous, LoggedIn
+from migrator.decide.explain import ACTION_MEANS, explain
+from migrator.decide.findings_catalogue import accounts_for
+from migrator.decide.make_plan import make_plan
+from migrator.decide.row_keys import principal_key
+from migrator.decide.simulate import simulate
+from migrator.decide.stubs import UNANSWERABLE, stubs_for
+from migrator.errors import MigratorError
+from migrator.model.access_entry import NOBODY
+from migrator.model.decision import Decisions
+from migrator.model.plan import Plan, Strategy
+from migrator.model.snapshot import Snapshot
+from migrator.model.step import Step
+from tests.support.random_worlds import PEOPLE, access_of, answered, sections_of, worlds
+from tests.support.worlds import NOW
+
+NO_ANSWERS = Decisions()
+strategies: st.SearchStrategy[Strategy] = st.sampled_from(("preserve", "preserve", "policies"))
+
+
+def plan_of(snapshot: Snapshot, decisions: Decisions = NO_ANSWERS, strategy: Strategy = "preserve") -> Plan:
+    return make_plan(snapshot, decisions, strategy=strategy, now=NOW)
+
+
+@given(worlds(modes=("CONFIG_MAP", "API_AND_CONFIG_MAP", "API")))
+def test_every_row_is_in_exactly_one_principal_or_in_a_finding(snapshot: Snapshot) -> None:
+    plan = plan_of(snapshot)
+    sources = [source for principal in plan.principals for source in principal.sources]
+    told = {finding.source for finding in plan.findings}
+    assert len(sources) == len(set(sources))
+    for section, items in sections_of(snapshot).items():
+        for index in range(len(items)):
+            assert f"{section}[{index}]" in sources or f"{section}[{index}]" in told
+    arns = [principal.principal_arn for principal in plan.principals]
+    assert len(arns) == len(set(arns))
+
+
+@given(worlds(), strategies)
+def test_plan_again_after_all_steps_is_empty(snapshot: Snapshot, strategy: Strategy) -> None:
+    plan = plan_of(snapshot, strategy=strategy)
+    undecided = {p.principal_arn for p in plan.principals if p.action == "block"}
+    again = plan_of(simulate(snapshot, plan.steps), strategy=strategy)
+    for principal in again.principals:
+        assert principal.principal_arn in undecided or principal.action in ("keep", "skip", "block")
+    assert all(step.principal_arn in undecided or step.principal_arn is None for step in again.steps)
+    assert undecided or again.steps == ()
+
+
+@given(worlds(), strategies)
+def test_nothing_is_gained_or_lost_silently(snapshot: Snapshot, strategy: Strategy) -> None:
+    plan = plan_of(snapshot, strategy=strategy)
+    later = simulate(snapshot, plan.steps)
+    undecided = {principal_key(p.principal_arn) for p in plan.principals if p.action == "block"}
+    for principal in plan.principals:
+        if principal_key(principal.principal_arn) in undecided or principal.principal_arn not in PEOPLE:
+            continue
+        if {"entry-liveness-unknown", "user-unverified"} & set(principal.findings):
+            continue  # what was not read cannot be judged, and says so
+        arn = principal.principal_arn
+        before, after = access_of(arn, snapshot), access_of(arn, later, "API")
+        if isinstance(before.outcome, Ambiguous):
+            assert principal.action in ("keep", "skip")
+            continue
+        pairs = list(zip(before.allowed, after.allowed, strict=True))
+        gained = any(new and not old for old, new in pairs) or _is(after.outcome) > _is(before.outcome)
+        lost = any(old and not new for old, new in pairs) or _is(before.outcome) > _is(after.outcome)
+        assert not gained or accounts_for(principal.findings, "gain"), (principal, before, after)
+        by_account = isinstance(before.outcome, LoggedIn) and before.outcome.via == "accounts"
+        named = any(f.code == "map-accounts" for f in plan.findings) if by_account else False
+        assert not lost or named or accounts_for(principal.findings, "loss"), (principal, before, after)
+
+
+def _is(outcome: object) -> bool:
+    return isinstance(outcome, LoggedIn)
+
+
+@given(worlds(), st.randoms(use_true_random=False))
+def test_order_of_distinct_rows_does_not_matter(snapshot: Snapshot, random: Random) -> None:
+    data = dict(snapshot.aws_auth_data)
+    for section, items in sections_of(snapshot).items():
+        shuffled = list(items)
+        random.shuffle(shuffled)
+        key = "rolearn" if section == "mapRoles" else "userarn"
+        by_arn = {
+            arn.lower(): iter([i for i in items if i[key].lower() == arn.lower()]) for arn in {i[key] for i in items}
+        }
+        data[section] = json.dumps([next(by_arn[item[key].lower()]) for item in shuffled])
+    mixed = replace(snapshot, config_map={"data": data})
+    assert _essence(plan_of(mixed)) == _essence(plan_of(snapshot))
+
+
+def _essence(plan: Plan) -> object:
+    principals = {
+        p.principal_arn: (p.action, p.before, p.entry, p.proposed, p.access, frozenset(p.findings))
+        for p in plan.principals
+    }
+    steps = [(step.id, step.effect, step.requires, step.undo) for step in plan.steps]
+    return principals, steps
+
+
+@given(worlds(), answered())
+def test_answers_never_widen_an_identity_that_exists(snapshot: Snapshot, decisions: Decisions) -> None:
+    try:
+        plan = plan_of(snapshot, decisions)
+    except MigratorError as error:
+        assert error.code in ("decision-invalid", "decision-unused")
+        return
+    later = simulate(snapshot, plan.steps)
+    for principal in plan.principals:
+        named = "answered" in principal.findings
+        if named and principal.before != NOBODY and principal.action != "block":
+            assert principal.access.gained == ()
+        if not named or principal.principal_arn not in PEOPLE or principal.action in ("block", "skip"):
+            continue
+        before, after = access_of(principal.principal_arn, snapshot), access_of(principal.principal_arn, later)
+        if (
+            _is(before.outcome)
+            and principal.before.via != "automatic"
+            and "entry-liveness-unknown" not in principal.findings
+        ):
+            assert not any(new and not old for old, new in zip(before.allowed, after.allowed, strict=True)), principal
+
+
+@given(worlds(modes=("CONFIG_MAP", "API_AND_CONFIG_MAP", "API")))
+def test_explanation_covers_every_principal(snapshot: Snapshot) -> None:
+    plan = plan_of(snapshot)
+    for principal in plan.principals:
+        told = explain(plan, principal.principal_arn)
+        assert told.means == ACTION_MEANS[principal.action]
+        assert [each.source for each in told.rows] == list(principal.sources)
+        assert {code for code in principal.findings} <= {reason.finding.code for reason in told.reasons}
+        if principal.action in ("skip", "block", "recreate", "update", "await"):
+            assert told.reasons
+        blocking = [reason for reason in told.reasons if reason.finding.severity == "block"]
+        assert bool(blocking) == (principal.action == "block"), principal
+
+
+@given(worlds())
+def test_every_blocker_that_an_answer_can_solve_has_a_stub(snapshot: Snapshot) -> None:
+    plan = plan_of(snapshot)
+    stubs = stubs_for(plan)
+    answerable = [f for f in plan.findings if f.severity == "block" and f.code not in UNANSWERABLE]
+    assert bool(stubs) == bool(answerable)
+    assert len({(stub.section, stub.key) for stub in stubs}) == len(stubs)
+
+
+@given(worlds())
+def test_steps_go_back_to_what_was_there(snapshot: Snapshot) -> None:
+    plan = plan_of(snapshot)
+    kept = {step.id for step in plan.steps if step.effect.kind in ("enable-entries", "await-entry", "delete-entry")}
+    back = [Step(step.id, step.undo) for step in reversed(plan.steps) if step.undo is not None]
+    if not kept and not any(step.effect.kind == "remove-bridge" for step in plan.steps):
+        assert basis_of(simulate(snapshot, [*plan.steps, *back])) == basis_of(snapshot)
