@@ -72,9 +72,9 @@ class KubernetesLab:
         )
         return arn
 
-    def token(self, arn: str, session: str = "s1", endpoint: str = STS) -> str:
+    def token(self, arn: str, session: str = "s1", endpoint: str = STS, expires: int = 60) -> str:
         """A token as ``aws eks get-token`` makes it, for the principal under this ARN."""
-        return token_of(self.world, arn, session, cluster=self.cluster.name, endpoint=endpoint)
+        return token_of(self.world, arn, session, cluster=self.cluster.name, endpoint=endpoint, expires=expires)
 
     # --- entries -------------------------------------------------------------------------------------------------
 
