@@ -76,7 +76,9 @@ def _from_profile(profile: str | None, region: str | None, run: str) -> "AwsSess
 class AwsSession:
     """One identity in AWS, with cached clients. Safe to share between threads.
 
-    ``via`` is the session that this one's role is assumed from, ``role_arn`` that role as it was given.
+    ``boto`` is the boto3 session; for an assumed role it is made when a client is first asked for, because a role
+    that only signs tokens needs none. ``via`` is the session that the role is assumed from, ``role_arn`` that role as
+    it was given.
     """
 
     boto: Any
@@ -84,6 +86,8 @@ class AwsSession:
     profile: str | None = None
     via: "AwsSession | None" = None
     role_arn: str | None = None
+    _credentials: Any = field(default=None, repr=False)
+    _region: str | None = None
     _clients: dict[tuple[str, str | None, bool], Any] = field(default_factory=dict, repr=False)
     _lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
     _identity: Raw | None = field(default=None, repr=False)
@@ -91,8 +95,15 @@ class AwsSession:
     @property
     def region(self) -> str | None:
         """The Region of the session, None when nothing says it."""
-        name = self.boto.region_name
+        name = self._region if self.boto is None else self.boto.region_name
         return str(name) if name else None
+
+    def sts(self, region: str | None = None) -> tuple[str, str]:
+        """``(URL, signing Region)`` of the STS endpoint that boto3 resolves; all roles of a chain share one."""
+        if self.via is not None:
+            return self.via.sts(region or self.region)
+        meta = self.client("sts", region=region).meta
+        return str(meta.endpoint_url), str(meta.region_name)
 
     def client(self, service: str, *, region: str | None = None, retries: bool = True) -> Any:
         """A cached client. ``retries=False`` gives one that sends every request once: for what is one-way."""
@@ -115,6 +126,8 @@ class AwsSession:
             user_agent_extra="eks-access-migrator",
         )
         try:
+            if self.boto is None:
+                self.boto = self._boto_session()
             return self.boto.client(service, region_name=region, config=config)
         except Exception as error:
             raise translate(error, service=service, operation="*") from error
@@ -179,31 +192,41 @@ class AwsSession:
             }
 
         credentials = DeferredRefreshableCredentials(refresh_using=fetch, method="sts-assume-role")
-        boto_session = self._with(credentials, self.region)
-        return AwsSession(boto_session, run=self.run, profile=self.profile, via=self, role_arn=role_arn)
+        return AwsSession(None, self.run, self.profile, self, role_arn, _credentials=credentials, _region=self.region)
 
     def in_region(self, region: str) -> "AwsSession":
         """The same identity in another Region; its credentials are shared and refreshed once."""
         if region == self.region:
             return self
-        try:
-            boto_session = self._with(self.boto.get_credentials(), region)
-        except Exception as error:
-            raise translate(error, service="sts", operation="GetCallerIdentity") from error
-        found = AwsSession(boto_session, run=self.run, profile=self.profile, via=self.via, role_arn=self.role_arn)
+        credentials = self._own_credentials()
+        found = AwsSession(
+            None, self.run, self.profile, self.via, self.role_arn, _credentials=credentials, _region=region
+        )
         found._identity = self._identity
         return found
 
-    def _with(self, credentials: Any, region: str | None) -> Any:
-        """A boto3 session with these credentials; profile, endpoints and CA hold as they do here."""
+    def _boto_session(self) -> Any:
+        """A boto3 session with our credentials; profile, endpoints and CA hold as they do everywhere."""
         import boto3
         from botocore.session import get_session
 
         core = get_session()
         if self.profile:
             core.set_config_variable("profile", self.profile)
-        core._credentials = credentials  # botocore has no public way in for credentials that refresh
-        return boto3.Session(botocore_session=core, region_name=region)
+        core._credentials = self._credentials  # botocore has no public way in for credentials that refresh
+        return boto3.Session(botocore_session=core, region_name=self._region)
+
+    def _own_credentials(self) -> Any:
+        """The credentials object of botocore. Raises ``no-credentials``."""
+        from botocore.exceptions import NoCredentialsError
+
+        try:
+            found = self._credentials if self._credentials is not None else self.boto.get_credentials()
+            if found is None:
+                raise NoCredentialsError
+        except Exception as error:
+            raise translate(error, service="sts", operation="GetCallerIdentity") from error
+        return found
 
     def with_profile(self, profile: str) -> "AwsSession":
         """A session of a named profile, in the same Region and run. Raises ``profile-not-found``."""
@@ -212,14 +235,7 @@ class AwsSession:
     def keys(self) -> Keys:
         """The credentials as they are now. Raises ``no-credentials``, ``credentials-expired``, ``iam-denied``."""
         try:
-            credentials = self.boto.get_credentials()
-            if credentials is None:
-                from botocore.exceptions import NoCredentialsError
-
-                raise NoCredentialsError
-            frozen = credentials.get_frozen_credentials()
-        except MigratorError:
-            raise
+            frozen = self._own_credentials().get_frozen_credentials()
         except Exception as error:
             raise translate(error, service="sts", operation="GetCallerIdentity") from error
         return Keys(frozen.access_key, frozen.secret_key, frozen.token)
@@ -247,7 +263,7 @@ class AwsSession:
         from botocore.session import Session
 
         profiles = Session(profile=self.profile).full_config.get("profiles", {})
-        name = self.profile or self.boto.profile_name
+        name = self.profile or (self.boto.profile_name if self.boto is not None else "default")
         chain: list[str] = []
         seen = {name}
         while (here := profiles.get(name, {})).get("role_arn") and (name := here.get("source_profile")):

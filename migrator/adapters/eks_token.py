@@ -60,13 +60,13 @@ class TokenMint:
 
     def mint(self) -> Token:
         """A fresh token. Raises ``token-too-large`` above 4096 bytes, ``no-credentials``, ``iam-denied``."""
-        sts = self.session.client("sts", region=self.region)
+        endpoint, region = self.session.sts(self.region)
         keys = self.session.keys()
         at = machine_time()
         text = presigned_token(
             keys,
-            endpoint=str(sts.meta.endpoint_url),
-            region=str(sts.meta.region_name),
+            endpoint=endpoint,
+            region=region,
             cluster_name=self.cluster_name,
             at=at,
             variant=self._next_variant(at),
