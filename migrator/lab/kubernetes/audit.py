@@ -10,7 +10,7 @@ from datetime import datetime
 
 from migrator.lab.authorizer import Decision
 from migrator.lab.kubernetes.http import Request, Response
-from migrator.lab.kubernetes.json_types import Json, Value
+from migrator.lab.kubernetes.json_types import Json, Value, compact_json
 from migrator.lab.kubernetes.request_info import RequestInfo
 from migrator.lab.kubernetes.user import User
 from migrator.lab.world import LabCluster
@@ -65,7 +65,7 @@ def log_request(
             shown = _readable(body)
             if shown is not None:
                 event[name] = shown
-    cluster.log(STREAM, json.dumps(event, separators=(",", ":")), at)
+    cluster.log(STREAM, compact_json(event), at)
 
 
 def _reference(info: RequestInfo) -> Json:

@@ -6,7 +6,6 @@ kept alive; watches stream in chunks.
 """
 
 import contextlib
-import json
 import select
 import selectors
 import socket
@@ -20,7 +19,7 @@ from typing import IO, cast
 from urllib.parse import parse_qs, unquote
 
 from migrator.lab.http_wire import DropConnectionError
-from migrator.lab.kubernetes.json_types import Value
+from migrator.lab.kubernetes.json_types import Value, compact_json
 
 _MAX_HEADER = 64 * 1024
 _MAX_BODY = 3 * 1024 * 1024  # kube-apiserver's limit for a request body
@@ -95,7 +94,7 @@ Handler = Callable[[Request], Response]
 
 def json_response(code: int, body: Value, headers: Mapping[str, str] | None = None) -> Response:
     """A JSON answer."""
-    return Response(code, json.dumps(body, separators=(",", ":")).encode(), headers=headers or {})
+    return Response(code, compact_json(body).encode(), headers=headers or {})
 
 
 class _BadRequestError(Exception):

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from migrator.lab.kubernetes import protobuf
 from migrator.lab.kubernetes.by_identity import ByIdentity
 from migrator.lab.kubernetes.http import Request, Response, json_response
-from migrator.lab.kubernetes.json_types import Json, Value
+from migrator.lab.kubernetes.json_types import Json, Value, compact_json
 from migrator.lab.kubernetes.registry import Effect, Guard, Registry, Write
 from migrator.lab.kubernetes.request_info import RequestInfo
 from migrator.lab.kubernetes.resources import ResourceType
@@ -243,7 +243,7 @@ def _read_yaml(body: bytes) -> Value:
 
 
 def _dump(found: Json) -> bytes:
-    return json.dumps(found, separators=(",", ":")).encode()
+    return compact_json(found).encode()
 
 
 _encodings = ByIdentity(_dump)
@@ -258,7 +258,7 @@ def _encoded(found: Json, kind: ResourceType, version: str) -> bytes:
 def _list_response(kind: ResourceType, info: RequestInfo, items: list[Json], metadata: Json) -> Response:
     head = {"kind": f"{kind.kind}List", "apiVersion": kind.api_version(info.version), "metadata": metadata}
     body = b",".join(_encoded(item, kind, info.version) for item in items)
-    return Response(200, json.dumps(head, separators=(",", ":")).encode()[:-1] + b',"items":[' + body + b"]}")
+    return Response(200, compact_json(head).encode()[:-1] + b',"items":[' + body + b"]}")
 
 
 def _media_type(request: Request) -> str:

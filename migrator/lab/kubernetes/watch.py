@@ -3,12 +3,11 @@
 Source: Kubernetes documentation, "API concepts", "Efficient detection of changes".
 """
 
-import json
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from migrator.lab.kubernetes.json_types import Json
+from migrator.lab.kubernetes.json_types import Json, compact_json
 from migrator.lab.kubernetes.resources import ResourceType
 from migrator.lab.kubernetes.selectors import Matcher
 from migrator.lab.kubernetes.status import expired
@@ -99,4 +98,4 @@ def _bookmark(kind: ResourceType, revision: int) -> Json:
 
 
 def _line(kind: str, found: Json) -> bytes:
-    return json.dumps({"type": kind, "object": found}, separators=(",", ":")).encode() + b"\n"
+    return compact_json({"type": kind, "object": found}).encode() + b"\n"

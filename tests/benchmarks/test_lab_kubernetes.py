@@ -1,0 +1,119 @@
+"""How fast the lab's Kubernetes side is: reviews over keep-alive from another process, and a thousand clusters."""
+
+import http.client
+import json
+import ssl
+import time
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+
+import pytest
+
+from migrator.lab.kubernetes_api import start_cluster_server
+from migrator.lab.lab_cluster import LabCluster
+from migrator.model.access_entry import AccessScope
+from tests.support.kubernetes_lab import ACCOUNT, LONG_AGO, KubernetesLab, WireClient, kubernetes_lab, token_of
+
+pytestmark = pytest.mark.benchmark
+
+REVIEWS = 3_000
+REVIEWS_A_SECOND = 1_000
+CLUSTERS = 1_000
+PATH = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+
+
+@pytest.fixture
+def served() -> Iterator[tuple[KubernetesLab, WireClient]]:
+    lab = kubernetes_lab("API_AND_CONFIG_MAP")
+    client = WireClient(lab)
+    yield lab, client
+    client.close()
+    lab.api.stop()
+
+
+def ask_reviews(url: str, ca_pem: str, token: str, count: int) -> float:
+    """Seconds for ``count`` access reviews over one connection; the first one warms the token cache."""
+    connection = http.client.HTTPSConnection(
+        url.removeprefix("https://"), context=ssl.create_default_context(cadata=ca_pem)
+    )
+    asked = {"namespace": "team", "verb": "get", "resource": "pods"}
+    body = json.dumps(
+        {
+            "apiVersion": "authorization.k8s.io/v1",
+            "kind": "SelfSubjectAccessReview",
+            "spec": {"resourceAttributes": asked},
+        }
+    )
+    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+    started = time.perf_counter()
+    for number in range(count + 1):
+        connection.request("POST", PATH, body, headers)
+        answer = connection.getresponse()
+        answer.read()
+        if answer.status != 201:
+            raise AssertionError(answer.status)
+        if number == 0:
+            started = time.perf_counter()
+    connection.close()
+    return time.perf_counter() - started
+
+
+@pytest.mark.parametrize("by", ["RBAC", "access policy"])
+def test_a_thousand_access_reviews_a_second(
+    served: tuple[KubernetesLab, WireClient], by: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lab, client = served
+    arn = lab.add_role("ops")
+    scope = AccessScope("namespace", ("team",))
+    lab.add_entry(arn, "ops", ["devs"], [("AmazonEKSViewPolicy", scope)] if by == "access policy" else [])
+    if by == "RBAC":
+        lab.bind("view", "Group:devs")
+    assert lab.can(lab.token(arn), "get", "pods", "team")["allowed"]
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        arguments = (client.url, client.ca_pem.decode(), lab.token(arn), REVIEWS)
+        seconds = pool.submit(ask_reviews, *arguments).result()
+    with capsys.disabled():
+        print(f"\naccess reviews allowed by {by}: {REVIEWS / seconds:,.0f}/s (at least {REVIEWS_A_SECOND:,}/s)")  # noqa: T201
+    assert REVIEWS / seconds >= REVIEWS_A_SECOND
+
+
+def test_a_thousand_clusters_are_served_within_seconds(capsys: pytest.CaptureFixture[str]) -> None:
+    lab = kubernetes_lab()
+    arn = lab.add_role("ops")
+    row = json.dumps([{"rolearn": arn, "username": "ops", "groups": ["ops"]}])
+    metadata = {"name": "aws-auth", "namespace": "kube-system"}
+    aws_auth = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"mapRoles": row}}
+    clusters = [
+        LabCluster(f"c{number}", ACCOUNT, "eu-central-1", "aws", "CONFIG_MAP", None, LONG_AGO)
+        for number in range(CLUSTERS)
+    ]
+    before, started = _resident(), time.perf_counter()
+    for cluster in clusters:
+        cluster.kubernetes_objects = [aws_auth]
+        start_cluster_server(lab.world, lab.world.add_cluster(cluster))
+    opened = time.perf_counter() - started
+    for cluster in clusters:
+        one = KubernetesLab(lab.world, cluster, cluster.kube)
+        token = token_of(lab.world, arn, cluster=cluster.name)
+        assert one.who(token) is not None
+        assert not one.can(token, "get", "pods")["allowed"]
+    asked, grown = time.perf_counter() - started - opened, _resident() - before
+    for cluster in clusters:
+        cluster.kube.stop()
+    with capsys.disabled():
+        print(  # noqa: T201
+            f"\n{CLUSTERS:,} clusters: opened in {opened:.1f} s, logged in to all in {asked:.1f} s, {grown} MB more"
+        )
+    assert opened < 5
+    assert asked < 30
+    assert grown < 300
+
+
+def _resident() -> int:
+    """MB of memory in use; 0 where the system does not tell."""
+    try:
+        with open("/proc/self/statm", encoding="ascii") as file:  # noqa: PTH123 - no path to build
+            return int(file.read().split()[1]) * 4096 // 1_000_000
+    except OSError:
+        return 0
