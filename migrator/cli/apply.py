@@ -39,7 +39,7 @@ def command(
     from migrator.run.apply_plan import ApplyOptions, apply_plan
 
     settings = settings_of(ctx)
-    plan, digest, content = read_plan(plan_file)
+    plan, digest = read_plan(plan_file)
     answers = decisions_in(decisions)
     ports = run_ports(settings, plan, yes=yes, ways=ways_to_become(answers, become))
     options = ApplyOptions(
@@ -49,6 +49,4 @@ def command(
         waive_verification=answers.waive_verification,
         waive_gates=answers.waive_gates,
     )
-    outcome = apply_plan(plan, digest, ports, options)
-    ports.store.write("plan.json", content)
-    return ended(settings, plan, outcome)
+    return ended(settings, plan, apply_plan(plan, digest, ports, options))

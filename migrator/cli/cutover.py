@@ -37,7 +37,7 @@ def command(
     from migrator.run.cut_over import CutOverOptions, cut_over
 
     settings = settings_of(ctx)
-    plan, digest, _ = read_plan(plan_file)
+    plan, digest = read_plan(plan_file)
     answers = decisions_in(decisions)
     ports = run_ports(settings, plan, typed=confirm, ways=ways_to_become(answers, become))
     options = CutOverOptions(

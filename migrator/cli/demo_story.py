@@ -133,7 +133,7 @@ def _before_and_after(plan_file: Path, after: Mapping[str, Any]) -> None:
     from migrator.cli.files import read_plan
     from migrator.render.before_after import before_after
 
-    plan, _, _ = read_plan(str(plan_file))
+    plan, _ = read_plan(str(plan_file))
     found = {each["principalArn"]: each for each in after["principals"]}
     click.echo(before_after(plan, found, color=sys.stdout.isatty()), nl=False)
     click.echo(f"verdict on the cluster in mode {after['mode']}: {after['verdict']}")

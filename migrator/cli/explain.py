@@ -27,7 +27,7 @@ def command(ctx: click.Context, /, plan_file: str, principal: str, snapshot: str
     from migrator.render.explain import explain as explain_text
     from migrator.render.explain import explanation_document, find_principal
 
-    plan, _, _ = read_plan(plan_file)
+    plan, _ = read_plan(plan_file)
     found = find_principal(plan, principal)
     if len(found) != 1:
         raise _not_one(principal, [each.principal_arn for each in found])

@@ -58,12 +58,11 @@ def read_json(path: str, what: str, code: str) -> Mapping[str, Any]:
     return document
 
 
-def read_plan(path: str) -> tuple[Plan, str, bytes]:
-    """The plan in a file, its digest, and the very bytes. Raises as ``decode_plan``."""
+def read_plan(path: str) -> tuple[Plan, str]:
+    """The plan in a file, and its digest. Raises as ``decode_plan``."""
     from migrator.model.files.plan import decode_plan_with_digest
 
-    content = read_bytes(path, "The plan file")
-    return *decode_plan_with_digest(content), content
+    return decode_plan_with_digest(read_bytes(path, "The plan file"))
 
 
 def read_decisions(path: str) -> Mapping[str, Any] | None:

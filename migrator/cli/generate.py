@@ -27,7 +27,7 @@ def command(ctx: click.Context, /, kind: str, plan_file: str, out: str, *, inclu
 
     Entries that EKS owns are left out; a comment names them.
     """
-    plan, _, _ = read_plan(plan_file)
+    plan, _ = read_plan(plan_file)
     files = _generator(kind)(plan, include_owned)
     if out == "-":
         write_file("-", "\n".join(files.values()).encode())

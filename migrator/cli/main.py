@@ -30,6 +30,7 @@ COMMANDS = {
     "status": ("migrator.cli.status", "Where the migration stands."),
     "report": ("migrator.cli.report", "The report for the change ticket."),
     "generate": ("migrator.cli.generate", "Write a plan's entries as code."),
+    "doctor": ("migrator.cli.doctor", "Can this machine and this caller do the job?"),
     "token": ("migrator.cli.token", "Print an ExecCredential for kubectl."),
     "lab": ("migrator.cli.lab", "An EKS on this machine, to learn and rehearse on."),
 }

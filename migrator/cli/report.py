@@ -26,7 +26,7 @@ def command(ctx: click.Context, /, plan_file: str, markdown: str, decisions: str
     from migrator.run.verify_access import VerifyOptions, current_verdicts
 
     settings = settings_of(ctx)
-    plan, _, _ = read_plan(plan_file)
+    plan, _ = read_plan(plan_file)
     ports = run_ports(settings, plan)
     snapshot = ports.read_snapshot()
     options = VerifyOptions(waive_verification=decisions_in(decisions).waive_verification)

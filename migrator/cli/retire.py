@@ -18,5 +18,5 @@ def command(ctx: click.Context, /, plan_file: str, *, yes: bool) -> int:
     from migrator.run.retire import retire
 
     settings = settings_of(ctx)
-    plan, digest, _ = read_plan(plan_file)
+    plan, digest = read_plan(plan_file)
     return ended(settings, plan, retire(plan, digest, run_ports(settings, plan, yes=yes)))

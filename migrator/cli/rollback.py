@@ -23,6 +23,6 @@ def command(ctx: click.Context, /, plan_file: str, *, only: tuple[str, ...], max
     from migrator.run.roll_back import RollBackOptions, roll_back
 
     settings = settings_of(ctx)
-    plan, digest, _ = read_plan(plan_file)
+    plan, digest = read_plan(plan_file)
     options = RollBackOptions(only=only, max_rate=max_rate)
     return ended(settings, plan, roll_back(plan, digest, run_ports(settings, plan), options))

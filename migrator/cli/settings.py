@@ -26,6 +26,7 @@ class Settings:
     kubeconfig: str | None = None
     context: str | None = None
     proxy_url: str | None = None
+    via: str | None = None
     output: str = "table"
     no_color: bool = False
     quiet: bool = False
@@ -53,13 +54,18 @@ def global_options() -> list[click.Option]:
         ),
         click.Option(
             ["--state-dir"],
-            metavar="PATH",
+            metavar="PATH|s3://…",
             envvar="MIGRATE_STATE_DIR",
             help="Where plans, journals and backups are kept. [MIGRATE_STATE_DIR, else .migrate]",
         ),
         click.Option(["--kubeconfig"], metavar="FILE", help="Reach the API server as this file says."),
         click.Option(["--context"], metavar="NAME", help="Context of the kubeconfig."),
         click.Option(["--proxy-url"], metavar="URL", help="Proxy to the API server."),
+        click.Option(
+            ["--via"],
+            metavar="ssm:INSTANCE[:HOST:PORT]",
+            help="Reach the API server through a Session Manager tunnel, to it or to a proxy.",
+        ),
         click.Option(["--output"], type=click.Choice(OUTPUTS), help="Format of the data on stdout. [table]"),
         click.Option(["--no-color"], is_flag=True, default=None, help="No colours. [NO_COLOR]"),
         click.Option(["--quiet"], is_flag=True, default=None, help="No talk on stderr but errors and questions."),

@@ -20,7 +20,7 @@ def command(ctx: click.Context, /, plan_file: str) -> int:
     """Show the plan in the file PLAN again. Its digest is checked: a plan edited by hand is refused."""
     from migrator.model.files.plan import plan_to_document
 
-    plan, _, _ = read_plan(plan_file)
+    plan, _ = read_plan(plan_file)
     show_plan(output_of(settings_of(ctx)), plan, plan_to_document(plan), config_map=None)
     return exit_codes.BLOCKED if plan.blocked else exit_codes.DONE
 

@@ -39,7 +39,7 @@ def _of_plan(settings: Settings, path: str) -> StatusOutcome:
     from migrator.cli.wiring import status_ports
     from migrator.run.show_status import show_status
 
-    plan, digest, _ = read_plan(path)
+    plan, digest = read_plan(path)
     return show_status(plan.cluster.name, status_ports(settings, plan.cluster), plan, digest)
 
 

@@ -40,7 +40,7 @@ def command(
     from migrator.run.verify_access import VerifyOptions, verify_access
 
     settings = settings_of(ctx)
-    plan, _, _ = read_plan(plan_file)
+    plan, _ = read_plan(plan_file)
     answers = decisions_in(decisions)
     ports = run_ports(settings, plan, ways=ways_to_become(answers, become))
     options = VerifyOptions(

@@ -12,6 +12,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import click
+
 from migrator.cli.settings import Settings
 from migrator.cli.terminal import TerminalApprover, events_of
 from migrator.errors import MigratorError, WrongUse
@@ -19,7 +21,7 @@ from migrator.model.decision import AssumeAs
 from migrator.model.plan import ClusterRef, Plan
 from migrator.model.principal import parse_arn
 from migrator.model.snapshot import Snapshot
-from migrator.ports import Clock, StateStore
+from migrator.ports import Clock, NodeHealth, StateStore
 
 if TYPE_CHECKING:
     from migrator.adapters.aws_session import AwsSession
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from migrator.adapters.reviewers import RealReviewers
     from migrator.adapters.tasks_threads import Threads
     from migrator.run.begin_run import RunPorts
+    from migrator.run.diagnose import DiagnosePorts
     from migrator.run.show_status import StatusPorts
     from migrator.run.take_snapshot import SnapshotPorts
 
@@ -57,17 +60,15 @@ def open_aws(settings: Settings, *, region: str | None = None, run: str = "run")
 
 
 def open_store(settings: Settings, cluster: ClusterRef) -> StateStore:
-    """The state of one cluster, in ``--state-dir``."""
-    from migrator.adapters.state_files import StateFolder
-
+    """The state of one cluster, in ``--state-dir``: a folder, or ``s3://BUCKET/PREFIX``."""
     place = settings.state_dir or _STATE_DIR
     if "://" in place:
-        raise WrongUse(
-            "state-dir-unsupported",
-            f"State cannot be kept at {place}.",
-            why="This version keeps it in folders.",
-            remedy="Name a folder, for example on a shared file system.",
-        )
+        from migrator.adapters.state_s3 import open_bucket_state
+        from migrator.adapters.tasks_threads import Threads
+
+        return open_bucket_state(open_aws(settings, region=cluster.region), place, cluster, Threads(WORKERS))
+    from migrator.adapters.state_files import StateFolder
+
     return StateFolder(Path(place), cluster)
 
 
@@ -101,6 +102,11 @@ def connect(settings: Settings, name: str, *, region: str | None = None, run: st
     reader = EksCluster(session, name, tasks)
     described = reader.describe_cluster()
     endpoint = endpoint_of(described, proxy_url=settings.proxy_url)
+    if settings.via is not None:
+        from migrator.adapters.tunnel_ssm import open_tunnel, parse_via
+
+        tunnel = open_tunnel(session, parse_via(settings.via), endpoint)
+        endpoint = click.get_current_context().with_resource(tunnel)  # closed when the command has ended
     wire = open_wire(endpoint)
     if settings.kubeconfig or settings.context:
         client = open_kubeconfig(endpoint, file=settings.kubeconfig, context=settings.context)
@@ -167,6 +173,24 @@ def status_ports(settings: Settings, cluster: ClusterRef) -> "StatusPorts":
     return StatusPorts(open_store(settings, cluster), clock(), mode)
 
 
+def diagnose_ports(settings: Settings, connection: Connection) -> "DiagnosePorts":
+    """What a diagnosis needs."""
+    from migrator.adapters.caller_permissions import CheckIp, SimulatedPermissions
+    from migrator.adapters.iam import IamPrincipals
+    from migrator.adapters.kubernetes_api import KubernetesConfigMaps
+    from migrator.run.diagnose import DiagnosePorts
+
+    principals = IamPrincipals(connection.session, connection.tasks, _readers(settings))
+    return DiagnosePorts(
+        cluster=connection.reader,
+        config_maps=KubernetesConfigMaps(connection.client),
+        reviewers=reviewers(connection, {}),
+        permissions=SimulatedPermissions(connection.session, principals),
+        source=CheckIp(),
+        tasks=connection.tasks,
+    )
+
+
 def reviewers(connection: Connection, ways: Mapping[str, AssumeAs]) -> "RealReviewers":
     """Ways to become each principal: by assuming it, or as ``ways`` says."""
     from migrator.adapters.reviewers import RealReviewers
@@ -183,6 +207,7 @@ def run_ports(
     ways: Mapping[str, AssumeAs] | None = None,
 ) -> "RunPorts":
     """What a run of a plan needs, on the cluster that the plan names."""
+    from migrator.adapters.audit_logs import CloudWatchAuditLogs
     from migrator.adapters.clock import SystemEntropy
     from migrator.adapters.eks_entries import EksAccessEntries, EksAuthMode
     from migrator.adapters.kubernetes_api import KubernetesConfigMaps, KubernetesRbac
@@ -213,4 +238,17 @@ def run_ports(
         entropy=SystemEntropy(),
         read_snapshot=read_snapshot,
         basis_of=basis_of,
+        nodes=node_health(settings, connection),
+        logs=CloudWatchAuditLogs(connection.session, name),
+    )
+
+
+def node_health(settings: Settings, connection: Connection) -> NodeHealth:
+    """How the cluster's nodes are doing."""
+    from migrator.adapters.iam import IamPrincipals
+    from migrator.adapters.node_health import KubernetesNodeHealth
+
+    principals = IamPrincipals(connection.session, connection.tasks, _readers(settings))
+    return KubernetesNodeHealth(
+        connection.client, principals, connection.reader.list_fargate_profiles, connection.tasks
     )

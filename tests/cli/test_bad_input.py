@@ -145,7 +145,7 @@ def test_a_file_that_cannot_be_written(lab: CliLab) -> None:
 
 
 def test_a_state_directory_that_is_no_folder(lab: CliLab, tmp_path: Path) -> None:
-    _fails(lab, "state-dir-unsupported", "apply", "plan.json", "--yes", "--state-dir", "s3://bucket/x", exit_code=64)
+    _fails(lab, "state-dir-malformed", "apply", "plan.json", "--yes", "--state-dir", "ftp://x/y", exit_code=64)
     file = tmp_path / "file"
     file.write_text("")
     _fails(lab, "state-unwritable", "apply", "plan.json", "--yes", "--state-dir", str(file))

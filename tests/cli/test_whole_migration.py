@@ -200,3 +200,15 @@ def test_a_lab_can_be_a_copy_of_the_cluster(lab: CliLab, tmp_path: Path) -> None
         assert lab.run("lab", "down", "--lab-dir", copy).code == 0
     gone = lab.run("lab", "down", "--lab-dir", copy)
     assert (gone.code, gone.error_code) == (1, "lab-not-running")
+
+
+def test_doctor_says_who_one_is_and_what_one_may(lab: CliLab) -> None:
+    ran = lab.run("doctor", "small", "--output", "json")
+    document = json.loads(ran.out)
+    states = {check["name"]: check["state"] for check in document["checks"]}
+    assert (states["caller"], states["api-server"], states["login"]) == ("ok", "ok", "ok")
+    assert ran.code == (0 if document["healthy"] else 1)
+    assert "doctor" not in lab.run("doctor", "small").err
+    policy = json.loads(lab.run("doctor", "small", "--policy").out)
+    actions = [action for statement in policy["Statement"] for action in statement["Action"]]
+    assert "eks:CreateAccessEntry" in actions

@@ -1,0 +1,40 @@
+"""``migrate doctor``: can this machine reach the API server, and may this caller do the job."""
+
+import json
+
+import click
+
+from migrator.cli import exit_codes
+from migrator.cli.lazy import MigrateCommand, settings_of
+from migrator.cli.options import cluster_argument
+from migrator.cli.terminal import output_of
+
+
+@click.command("doctor", cls=MigrateCommand, short_help="Can this machine and this caller do the job?")
+@cluster_argument
+@click.option("--policy", is_flag=True, help="Print an IAM policy that allows everything, and check nothing.")
+@click.pass_context
+def command(ctx: click.Context, /, cluster: str, *, policy: bool) -> int:
+    """Check everything that a migration of CLUSTER needs, and change nothing.
+
+    Who the caller is, the ways to the API server, IAM and Kubernetes permissions, each with what to do.
+    """
+    from migrator.cli.wiring import connect, describe, diagnose_ports
+    from migrator.decide.required_permissions import policy_document
+    from migrator.model.files.snapshot import cluster_ref
+    from migrator.render.diagnosis import diagnosis_document, diagnosis_text
+    from migrator.run.diagnose import DEFAULT_COMMANDS, diagnose
+
+    settings = settings_of(ctx)
+    if policy:
+        document = policy_document(DEFAULT_COMMANDS, cluster_ref(describe(settings, cluster)))
+        click.echo(json.dumps(document, indent=2))
+        return exit_codes.DONE
+    connection = connect(settings, cluster)
+    diagnosis = diagnose(diagnose_ports(settings, connection), described=connection.described)
+    output = output_of(settings)
+    output.show(
+        document=lambda: diagnosis_document(diagnosis),
+        table=lambda: diagnosis_text(diagnosis, width=output.width, color=output.color),
+    )
+    return exit_codes.DONE if diagnosis.healthy else exit_codes.FAILED
