@@ -11,7 +11,7 @@ from typing import Any
 from migrator.adapters.foreign_text import foreign
 from migrator.adapters.kubernetes_client import KubernetesClient
 from migrator.adapters.kubernetes_errors import Endpoint
-from migrator.adapters.kubernetes_wire import KubernetesWire
+from migrator.adapters.kubernetes_wire import KubernetesWire, set_proxy
 from migrator.errors import Failed, Refused
 
 
@@ -71,8 +71,6 @@ def open_kubeconfig(cluster: Endpoint, *, file: str | None = None, context: str 
             why="On EKS, logins are IAM principals; with a certificate nobody else's access could be proven.",
             remedy="Leave --kubeconfig away, or name a context with a token or an exec plugin.",
         )
-    if cluster.proxy_url:
-        configuration.proxy, configuration.no_proxy = cluster.proxy_url, ""
     endpoint = Endpoint(
         server=server,
         cluster_name=cluster.cluster_name,
@@ -80,5 +78,7 @@ def open_kubeconfig(cluster: Endpoint, *, file: str | None = None, context: str 
         public=cluster.public,
         private=cluster.private,
         public_cidrs=cluster.public_cidrs,
+        proxy_url=cluster.proxy_url,
     )
+    set_proxy(configuration, endpoint)
     return KubernetesClient(KubernetesWire(endpoint, configuration), KubeconfigLogin(configuration))

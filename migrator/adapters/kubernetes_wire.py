@@ -74,13 +74,23 @@ def open_wire(
     """A wire to the endpoint. Nothing is sent yet. A connection is tried twice, ``connect_seconds`` each."""
     from kubernetes.client import Configuration
 
-    configuration = Configuration(host=endpoint.server)
-    if endpoint.proxy_url:
-        configuration.proxy = endpoint.proxy_url
-        configuration.no_proxy = ""  # somebody asked for this proxy
+    configuration: Any = Configuration(host=endpoint.server)
+    set_proxy(configuration, endpoint)
     if endpoint.tls_server_name:
         configuration.tls_server_name = endpoint.tls_server_name
     return KubernetesWire(endpoint, configuration, connect_seconds=connect_seconds, read_seconds=read_seconds)
+
+
+def set_proxy(configuration: Any, endpoint: Endpoint) -> None:
+    """The proxy that was asked for, else that of ``HTTPS_PROXY``/``NO_PROXY``: older packages do not read these."""
+    from urllib.request import getproxies_environment
+
+    if endpoint.proxy_url:
+        configuration.proxy, configuration.no_proxy = endpoint.proxy_url, ""  # asked for: no exceptions
+    elif not configuration.proxy:
+        proxies = getproxies_environment()
+        configuration.proxy = proxies.get(endpoint.server.partition(":")[0])
+        configuration.no_proxy = proxies.get("no")
 
 
 class KubernetesWire:
