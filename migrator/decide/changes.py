@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from migrator.decide.entry_states import PLAN_TAG, EntryState, lane_states
+from migrator.decide.entry_states import PLAN_TAG, EntryState, lane_states, matches
 from migrator.decide.progress import Lane, Progress, lanes_of
 from migrator.model.access_entry import SERVICE_LINKED_MARK, AccessEntry
 from migrator.model.plan import Plan
@@ -17,18 +17,25 @@ _LONGEST_TEXT = 120
 
 
 def as_before(
-    snapshot: Snapshot, plan: Plan, progress: Progress, plan_digest: str, *, begun_before: bool = False
+    snapshot: Snapshot, plan: Plan, progress: Progress, plan_digest: str, *, begun: str | None = None
 ) -> tuple[Snapshot, tuple[str, ...]]:
     """A fresh snapshot with what runs of this plan did taken out again, and lines about entries nobody expected.
 
-    ``begun_before``: a run of this plan began here, even if its journal was lost.
+    ``begun`` is the id of the run that began here, even if its journal was lost.
 
     Ours are: the first mode step, entries with this plan's tag, entries that a begun lane changes (their own state
     is compared step by step, when their turn comes), and bindings with our label.
     """
     lanes = lanes_of(plan)
-    begun = {key: lane for key, lane in lanes.items() if any(progress.of(step.id).status != "pending" for step in lane)}
+    run = begun or progress.run or ""
     entries = snapshot.access_entries
+    shown = {entry.principal_arn: entry for entry in entries or ()}
+    touched = {
+        key: lane
+        for key, lane in lanes.items()
+        if any(progress.of(step.id).status != "pending" for step in lane)
+        or (begun is not None and _on_its_way(lane, shown.get(key), run, plan_digest))
+    }
     surprises: tuple[str, ...] = ()
     cluster = snapshot.cluster
     if entries is not None:
@@ -36,11 +43,11 @@ def as_before(
             entry
             for found in entries
             if found.tags.get(PLAN_TAG) != plan_digest
-            for entry in (_first(begun.get(found.principal_arn), found, progress),)
+            for entry in (_first(touched.get(found.principal_arn), found, run),)
             if entry is not None
-        ) + _deleted(begun, entries, plan_digest)
+        ) + _deleted(touched, entries, plan_digest)
     if plan.cluster.authentication_mode == "CONFIG_MAP" != snapshot.cluster.authentication_mode and (
-        begun_before or _enabled(plan, progress, snapshot, plan_digest)
+        begun is not None or _enabled(plan, progress, snapshot, plan_digest)
     ):
         cluster = replace(cluster, authentication_mode="CONFIG_MAP")
         surprises = surprising_entries(plan, entries or (), plan_digest)
@@ -91,11 +98,19 @@ def _enabled(plan: Plan, progress: Progress, snapshot: Snapshot, plan_digest: st
     return begun or any(entry.tags.get(PLAN_TAG) == plan_digest for entry in snapshot.access_entries or ())
 
 
-def _first(lane: Lane | None, found: AccessEntry, progress: Progress) -> AccessEntry | None:
+def _on_its_way(lane: Lane, entry: AccessEntry | None, run: str, plan_digest: str) -> bool:
+    """Whether the entry is in a state that only the lane's own steps lead to: its journal was lost."""
+    if lane[0].principal_arn is None:
+        return False
+    before, *later = lane_states(lane, run)
+    return not matches(before, entry, plan_digest) and any(matches(state, entry, plan_digest) for state in later)
+
+
+def _first(lane: Lane | None, found: AccessEntry, run: str) -> AccessEntry | None:
     """The entry as it was before the lane began."""
     if lane is None:
         return found
-    state = lane_states(lane, progress.run or "")[0]
+    state = lane_states(lane, run)[0]
     if state is None or isinstance(lane[0].effect, AwaitEntry):
         return found
     return _restored(found, state)
@@ -112,12 +127,14 @@ def _restored(found: AccessEntry, state: EntryState) -> AccessEntry:
     )
 
 
-def _deleted(begun: Mapping[str, Lane], entries: tuple[AccessEntry, ...], plan_digest: str) -> tuple[AccessEntry, ...]:
+def _deleted(
+    touched: Mapping[str, Lane], entries: tuple[AccessEntry, ...], plan_digest: str
+) -> tuple[AccessEntry, ...]:
     """Dead entries that a begun lane deleted."""
     present = {entry.principal_arn for entry in entries if entry.tags.get(PLAN_TAG) != plan_digest}
     return tuple(
         effect.before
-        for key, lane in begun.items()
+        for key, lane in touched.items()
         if key not in present and isinstance(effect := lane[0].effect, DeleteEntry)
     )
 

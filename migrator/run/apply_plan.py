@@ -64,8 +64,8 @@ def apply_plan(plan: Plan, plan_digest: str, ports: RunPorts, options: ApplyOpti
         if _all_settled(plan, progress):
             return outcome_of(plan, progress, ports, Finished(), None)
         begun = begun_run(ports.store, plan_digest)
-        refuse_changed(plan, plan_digest, snapshot, progress, ports.basis_of, begun=begun is not None)
         run_id = run_id_for(plan, progress, snapshot, plan_digest, ports.entropy, begun=begun)
+        refuse_changed(plan, plan_digest, snapshot, progress, ports.basis_of, begun=run_id if begun else None)
         run = _start(plan, plan_digest, ports, options, snapshot, progress, chain, run_id)
         return _go(run, ports, options)
 

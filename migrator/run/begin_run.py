@@ -82,10 +82,10 @@ def refuse_changed(
     progress: Progress,
     basis_of: Callable[[Snapshot], Mapping[str, Any]],
     *,
-    begun: bool,
+    begun: str | None,
 ) -> None:
     """Raises ``Changed``, naming what changed, when the cluster is no longer the one that was planned for."""
-    before, surprises = as_before(snapshot, plan, progress, plan_digest, begun_before=begun)
+    before, surprises = as_before(snapshot, plan, progress, plan_digest, begun=begun)
     changes = (*surprises, *describe_changes(plan.basis, basis_of(before)))
     if changes:
         raise Changed(
@@ -109,8 +109,6 @@ def run_id_for(
     """
     if progress.run and any(standing(lane, progress.states) for lane in lanes_of(plan).values()):
         return progress.run
-    if begun and not progress.states:
-        return begun
     for entry in snapshot.access_entries or ():
         if entry.tags.get(PLAN_TAG) == plan_digest and is_run_id(entry.tags.get(RUN_TAG, "")):
             return entry.tags[RUN_TAG]
@@ -121,7 +119,8 @@ def run_id_for(
             found = labels.get("eks-access-migrator/run", "")
             if is_run_id(found):
                 return found
-    return entropy.run_id()
+    taken_back = any(state.status == "undone" for state in progress.states.values())
+    return begun if begun and not taken_back else entropy.run_id()
 
 
 def is_run_id(text: str) -> bool:
@@ -207,4 +206,11 @@ def observed_at_start(plan: Plan, ports: RunPorts, snapshot: Snapshot, chain: tu
         entries = {key: found.get(key) for key in lanes_of(plan) if not key.startswith("step ")}
     elif snapshot.cluster.authentication_mode == "CONFIG_MAP":
         entries = {p.principal_arn: None for p in plan.principals if p.action == "create"}
-    return Observed(now=ports.clock.now(), entries=entries or {}, callers=callers_in(plan, chain))
+    status = str(snapshot.cluster_raw.get("status") or "")
+    return Observed(
+        now=ports.clock.now(),
+        mode=snapshot.cluster.authentication_mode if status else None,
+        cluster_status=status,
+        entries=entries or {},
+        callers=callers_in(plan, chain),
+    )
