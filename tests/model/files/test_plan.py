@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
@@ -31,11 +31,13 @@ PLAN = Plan(
 )
 
 
+@settings(max_examples=100)
 @given(plans)
 def test_a_plan_survives_its_document(plan: Plan) -> None:
     assert decode_plan(encode_plan(plan)) == plan
 
 
+@settings(max_examples=100)
 @given(plans)
 def test_the_document_of_a_plan_fits_the_published_schema(plan: Plan) -> None:
     document = json.loads(encode_plan(plan))
@@ -45,6 +47,7 @@ def test_the_document_of_a_plan_fits_the_published_schema(plan: Plan) -> None:
 _VALIDATOR = Draft202012Validator(plan_schema())
 
 
+@settings(max_examples=100)
 @given(plans)
 def test_the_same_plan_gives_the_same_ascii_bytes(plan: Plan) -> None:
     content = encode_plan(plan)
