@@ -116,14 +116,14 @@ def test_a_deadline_on_lab_time_ends_the_process(lab: KubernetesLab, admin: str,
     lab.world.clock.advance(timedelta(seconds=601))
     ((failed,)) = wait_for(ended(lab, admin))
     assert failed["reason"] == "DeadlineExceeded"
-    assert not is_running(tmp_path)()
+    wait_for(lambda: not is_running(tmp_path)())
 
 
 def test_stopping_the_cluster_ends_its_processes(lab: KubernetesLab, admin: str, tmp_path: Path) -> None:
     lab.ask(admin, "POST", JOBS, long_running(tmp_path))
     wait_for(is_running(tmp_path))
     lab.api.stop()
-    assert not is_running(tmp_path)()
+    wait_for(lambda: not is_running(tmp_path)())
 
 
 @pytest.mark.parametrize(

@@ -150,6 +150,50 @@ def test_a_fargate_node_logs_in_as_the_profiles_role(lab: KubernetesLab, admin: 
     assert lab.ask(admin, "GET", LEASE.replace(NODE, name)).code == 200
 
 
+def fargate_pod(lab: KubernetesLab, admin: str, **labels: str) -> dict[str, Any]:
+    """A pod in the profile's namespace, as it looks a little later."""
+    body = {"metadata": {"name": "canary", "labels": labels}, "spec": {"containers": [{"name": "c", "image": "x"}]}}
+    assert lab.ask(admin, "POST", "/api/v1/namespaces/reports/pods", body).code == 201
+    step(lab, 15)
+    found: dict[str, Any] = lab.ask(admin, "GET", "/api/v1/namespaces/reports/pods/canary").body
+    return found
+
+
+def profile(lab: KubernetesLab) -> dict[str, Any]:
+    """A Fargate profile for pods of one label; its role's row."""
+    arn = lab.add_role("fargate")
+    lab.load("Namespace", "reports")
+    selectors = [{"namespace": "reports", "labels": {"on": "fargate"}}]
+    lab.cluster.fargate_profiles["p"] = {"podExecutionRoleArn": arn, "selectors": selectors, "status": "ACTIVE"}
+    return {"rolearn": arn, "username": "system:node:{{SessionName}}", "groups": ["system:nodes"]}
+
+
+def test_a_fargate_pod_runs_on_a_node_of_its_own_while_its_role_may_log_in(lab: KubernetesLab, admin: str) -> None:
+    lab.set_aws_auth(mapRoles=json.dumps([ROW, profile(lab)]))
+    pod = fargate_pod(lab, admin, on="fargate")
+    assert pod["status"]["phase"] == "Running"
+    node = pod["spec"]["nodeName"]
+    assert node.startswith("fargate-ip-")
+    assert lab.ask(admin, "GET", LEASE.replace(NODE, node)).code == 200
+    assert lab.ask(admin, "DELETE", "/api/v1/namespaces/reports/pods/canary").code == 200
+    assert lab.ask(admin, "GET", f"/api/v1/nodes/{node}").code == 404
+
+
+def test_a_fargate_pod_waits_and_says_why_until_its_role_may_log_in(lab: KubernetesLab, admin: str) -> None:
+    row = profile(lab)
+    pod = fargate_pod(lab, admin, on="fargate")
+    assert pod["status"]["phase"] == "Pending"
+    assert pod["status"]["conditions"][0]["message"].startswith("Pod execution role is not found in auth config")
+    lab.set_aws_auth(mapRoles=json.dumps([ROW, row]))
+    step(lab, 15)
+    assert lab.ask(admin, "GET", "/api/v1/namespaces/reports/pods/canary").body["status"]["phase"] == "Running"
+
+
+def test_a_pod_that_no_profile_selects_is_left_alone(lab: KubernetesLab, admin: str) -> None:
+    lab.set_aws_auth(mapRoles=json.dumps([ROW, profile(lab)]))
+    assert "status" not in fargate_pod(lab, admin, on="nodes")
+
+
 def test_a_node_whose_role_nobody_knows_has_no_lease(lab: KubernetesLab, admin: str) -> None:
     lab.load("Node", "stranger", spec={"providerID": "gce:///x/y"})
     assert lab.ask(admin, "GET", LEASE.replace(NODE, "stranger")).code == 404

@@ -88,6 +88,22 @@ def test_what_cannot_be_stored_is_refused(lab: KubernetesLab, admin: str, body: 
     assert said in answer.message
 
 
+def test_fields_that_a_kind_does_not_have_are_dropped_with_a_warning(lab: KubernetesLab, admin: str) -> None:
+    body = config_map("x", mapRoles="at the wrong place", data={"a": "b"})
+    made = lab.ask(admin, "POST", CONFIG_MAPS, body)
+    assert made.code == 201
+    assert "mapRoles" not in made.body
+    assert made.headers["Warning"] == '299 - "unknown field \\"mapRoles\\""'
+    strict = lab.ask(admin, "PUT", f"{CONFIG_MAPS}/x?fieldValidation=Strict", body)
+    assert (strict.code, strict.message) == (
+        400,
+        'ConfigMap in version "v1" cannot be handled as a ConfigMap: strict decoding error: unknown field "mapRoles"',
+    )
+    ignored = lab.ask(admin, "PUT", f"{CONFIG_MAPS}/x?fieldValidation=Ignore", body)
+    assert (ignored.code, dict(ignored.headers)) == (200, {})
+    assert lab.ask(admin, "PUT", f"{CONFIG_MAPS}/x?fieldValidation=Perhaps", body).code == 400
+
+
 @pytest.mark.parametrize("raw", [b"", b"{", b"\xff", b"[" * 100_000])
 def test_a_body_that_is_no_json_is_400(lab: KubernetesLab, admin: str, raw: bytes) -> None:
     assert lab.ask(admin, "POST", CONFIG_MAPS, raw).code == 400

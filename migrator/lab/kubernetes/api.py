@@ -16,13 +16,14 @@ from migrator.lab.in_force import EntriesInForce
 from migrator.lab.kubernetes import audit
 from migrator.lab.kubernetes.discovery import discover, version_info
 from migrator.lab.kubernetes.escalation import check_escalation
+from migrator.lab.kubernetes.fargate_pods import FargatePods
 from migrator.lab.kubernetes.http import Request, Response, json_response
 from migrator.lab.kubernetes.impersonation import denial, impersonated
 from migrator.lab.kubernetes.jobs import Jobs
 from migrator.lab.kubernetes.kubelets import Kubelets
 from migrator.lab.kubernetes.objects import FOLLOWED, Objects, read_body
 from migrator.lab.kubernetes.openapi import openapi_document
-from migrator.lab.kubernetes.registry import Registry
+from migrator.lab.kubernetes.registry import Registry, Write
 from migrator.lab.kubernetes.request_info import RequestInfo, request_info
 from migrator.lab.kubernetes.resources import ResourceType
 from migrator.lab.kubernetes.reviews import REVIEWS, VERSIONS, Reviews
@@ -63,6 +64,7 @@ class KubernetesApi:
         self.service_accounts = ServiceAccountTokens(world.clock.machine_now, registry.store)
         self._reviews = Reviews(self.authorizer, self._user_of)
         self.kubelets = Kubelets(world, cluster, registry, self.authenticator, self.authorizer)
+        self._fargate = FargatePods(cluster, registry, self.kubelets, world.clock.now)
         self._objects = Objects(registry, self.catch_up)
         cluster.logs.before_reading = self.catch_up
         self.jobs = Jobs(registry, world.clock.now)
@@ -87,8 +89,10 @@ class KubernetesApi:
         return self.authenticator.as_user(caller, outcome) if isinstance(outcome, LoggedIn) else None
 
     def catch_up(self) -> None:
-        """Let happen what happens by itself: kubelets renew leases."""
-        self.kubelets.catch_up()
+        """Let happen what happens by itself: Fargate starts pods, kubelets renew leases."""
+        with self._world.lock, self.registry.store.lock:
+            self._fargate.catch_up()
+            self.kubelets.catch_up()
 
     def handle(self, request: Request) -> Response:
         """Answer a request; never raises."""
@@ -201,9 +205,11 @@ class KubernetesApi:
             request,
             info,
             kind,
-            guard=lambda found, before: check_escalation(self.authorizer, user, kind, info, found, before),
-            effect=self._effect(info, user),
-            may_create=lambda: self._may_create(info, user),
+            write=Write(
+                guard=lambda found, before: check_escalation(self.authorizer, user, kind, info, found, before),
+                effect=self._effect(info, user),
+                may_create=lambda: self._may_create(info, user),
+            ),
             at_revision=at,
             page_size=page.page_size if page is not None else None,
         )

@@ -3,12 +3,13 @@
 import base64
 import json
 from collections.abc import Callable
+from dataclasses import replace
 
 from migrator.lab.kubernetes import protobuf
 from migrator.lab.kubernetes.by_identity import ByIdentity
 from migrator.lab.kubernetes.http import Request, Response, json_response
 from migrator.lab.kubernetes.json_types import Json, Value, compact_json
-from migrator.lab.kubernetes.registry import Effect, Guard, Registry, Write
+from migrator.lab.kubernetes.registry import Registry, Write
 from migrator.lab.kubernetes.request_info import RequestInfo
 from migrator.lab.kubernetes.resources import ResourceType
 from migrator.lab.kubernetes.selectors import Matcher, field_matcher, label_matcher
@@ -38,13 +39,15 @@ class Objects:
         info: RequestInfo,
         kind: ResourceType,
         *,
-        guard: Guard,
-        effect: Effect,
-        may_create: Callable[[], None],
+        write: Write,
         at_revision: int | None = None,
         page_size: int | None = None,
     ) -> Response:
-        """The answer to a request on ``kind``. ``at_revision`` makes reads stale, ``page_size`` lists partial."""
+        """The answer to a request on ``kind``.
+
+        ``write`` holds what the writer may do; the request adds the rest. ``at_revision`` makes reads stale,
+        ``page_size`` lists partial.
+        """
         match info.verb:
             case "get":
                 return Response(200, _encoded(self._get(kind, info, at_revision), kind, info.version))
@@ -53,28 +56,19 @@ class Objects:
             case "watch":
                 return self._watch(request, kind, info)
             case "deletecollection":
-                write = self._write(request, info, guard, effect, may_create, {})
+                write = _write(request, info, write, {})
                 namespace = info.namespace if kind.namespaced and info.namespace else None
                 removed = self._registry.delete_collection(kind, namespace, _chosen(request), write)
                 return _list_response(kind, info, removed, {"resourceVersion": str(self._registry.store.revision)})
             case _:
-                return self._on_one(request, info, kind, guard=guard, effect=effect, may_create=may_create)
+                return self._on_one(request, info, kind, write)
 
-    def _on_one(
-        self,
-        request: Request,
-        info: RequestInfo,
-        kind: ResourceType,
-        *,
-        guard: Guard,
-        effect: Effect,
-        may_create: Callable[[], None],
-    ) -> Response:
+    def _on_one(self, request: Request, info: RequestInfo, kind: ResourceType, write: Write) -> Response:
         """A write to one object."""
         if info.verb == "delete":
-            return self._delete(request, kind, info, guard, effect, may_create)
+            return self._delete(request, kind, info, write)
         body = read_body(request)
-        write = self._write(request, info, guard, effect, may_create, {})
+        write = _write(request, info, write, {})
         namespace = _place(kind, info)
         match info.verb:
             case "create" if not info.name:
@@ -87,7 +81,10 @@ class Objects:
                 found, code = self._patch(request, kind, info, body, write)
             case _:
                 raise method_not_allowed()
-        return json_response(code, _served(found, kind, info.version))
+        warnings = (
+            {"Warning": ", ".join(f"299 - {json.dumps(text)}" for text in write.warnings)} if write.warnings else {}
+        )
+        return json_response(code, _served(found, kind, info.version), warnings)
 
     # --- reads ---------------------------------------------------------------------------------------------------
 
@@ -172,19 +169,11 @@ class Objects:
         found, made = self._registry.apply(kind, namespace, info.name, body, write, force=force)
         return found, 201 if made else 200
 
-    def _delete(
-        self,
-        request: Request,
-        kind: ResourceType,
-        info: RequestInfo,
-        guard: Guard,
-        effect: Effect,
-        may_create: Callable[[], None],
-    ) -> Response:
+    def _delete(self, request: Request, kind: ResourceType, info: RequestInfo, write: Write) -> Response:
         options = read_body(request) if request.body else {}
         if not isinstance(options, dict):
             raise bad_request("the body is no DeleteOptions")
-        write = self._write(request, info, guard, effect, may_create, options)
+        write = _write(request, info, write, options)
         found = self._registry.delete(kind, _place(kind, info), info.name, options, write)
         if found["metadata"].get("finalizers") or kind.custom or kind.key == ("", "pods"):
             return json_response(200, _served(found, kind, info.version))
@@ -195,22 +184,25 @@ class Objects:
             200, {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "details": details}
         )
 
-    def _write(
-        self,
-        request: Request,
-        info: RequestInfo,
-        guard: Guard,
-        effect: Effect,
-        may_create: Callable[[], None],
-        options: Json,
-    ) -> Write:
-        dry = request.query.get("dryRun") or options.get("dryRun") or []
-        if any(value not in ("All", "") for value in dry):
-            raise bad_request(f'dryRun: Unsupported value: {json.dumps(dry)}: supported values: "All"')
-        dry_run = "All" in dry
-        manager = request.parameter("fieldManager") or request.header("user-agent").partition("/")[0] or "unknown"
-        write = Write(manager[:_MANAGER_LIMIT], dry_run, guard, version=info.version, may_create=may_create)
-        return write if dry_run else Write(manager[:_MANAGER_LIMIT], dry_run, guard, effect, info.version, may_create)
+
+def _write(request: Request, info: RequestInfo, write: Write, options: Json) -> Write:
+    """How the request wants to write."""
+    dry = request.query.get("dryRun") or options.get("dryRun") or []
+    if any(value not in ("All", "") for value in dry):
+        raise bad_request(f'dryRun: Unsupported value: {json.dumps(dry)}: supported values: "All"')
+    manager = request.parameter("fieldManager") or request.header("user-agent").partition("/")[0] or "unknown"
+    strictness = request.parameter("fieldValidation", "Warn")
+    if strictness not in ("Ignore", "Warn", "Strict"):
+        text = f'fieldValidation: Unsupported value: "{strictness}": supported values: "Ignore", "Strict", "Warn"'
+        raise bad_request(text)
+    return replace(
+        write,
+        manager=manager[:_MANAGER_LIMIT],
+        dry_run="All" in dry,
+        version=info.version,
+        strictness=strictness,
+        warnings=[],
+    )
 
 
 def read_body(request: Request) -> Value:

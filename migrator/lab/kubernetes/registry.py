@@ -8,7 +8,7 @@ import secrets
 import uuid
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from migrator.decide.aggregate_roles import selects
@@ -48,7 +48,11 @@ def _no_effect(name: str) -> AbstractContextManager[None]:
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """How a write is made: ``manager`` owns the changed fields; ``dry_run`` stores nothing."""
+    """How a write is made: ``manager`` owns the changed fields; ``dry_run`` stores nothing and is no effect.
+
+    ``guard`` may refuse what is about to be stored, ``may_create`` an update that turns out to create. ``strictness``
+    says what becomes of fields that a kind does not have (``Ignore``, ``Warn``, ``Strict``); ``warnings`` is filled.
+    """
 
     manager: str = "unknown"
     dry_run: bool = False
@@ -56,6 +60,12 @@ class Write:
     effect: Effect = _no_effect
     version: str | None = None
     may_create: Callable[[], None] = lambda: None
+    strictness: str = "Ignore"
+    warnings: list[str] = field(default_factory=list)
+
+    def performing(self, name: str) -> AbstractContextManager[None]:
+        """The moment in which it happens."""
+        return nullcontext() if self.dry_run else self.effect(name)
 
 
 class Registry:
@@ -79,13 +89,13 @@ class Registry:
 
     def create(self, kind: ResourceType, namespace: str, body: Json, write: Write) -> Json:
         """Store a new object; raises ApiError (404 no such namespace, 409 exists, 422 invalid)."""
-        body = _prepared(kind, namespace, body)
+        body = _prepared(kind, namespace, body, write)
         metadata = body["metadata"]
         if metadata.get("resourceVersion"):
             raise bad_request("resourceVersion should not be set on objects to be created")
         if not metadata.get("name") and metadata.get("generateName"):
             metadata["name"] = metadata["generateName"] + "".join(secrets.choice(_SUFFIX_LETTERS) for _ in range(5))
-        with write.effect(metadata.get("name", "")), self.store.lock:
+        with write.performing(metadata.get("name", "")), self.store.lock:
             self._check_namespace(kind, namespace)
             found = self._born(kind, body)
             validation.validate(kind, found, None)
@@ -100,11 +110,11 @@ class Registry:
 
     def update(self, kind: ResourceType, namespace: str, name: str, body: Json, write: Write) -> Json:
         """Replace an object (PUT)."""
-        body = _prepared(kind, namespace, body)
+        body = _prepared(kind, namespace, body, write)
         given = body["metadata"].get("name")
         if given != name:
             raise bad_request(f"the name of the object ({given}) does not match the name on the URL ({name})")
-        with write.effect(name), self.store.lock:
+        with write.performing(name), self.store.lock:
             before = self.store.get(kind.key, namespace, name)
             if before is None:
                 if not kind.create_on_update:
@@ -117,7 +127,7 @@ class Registry:
 
     def patch(self, kind: ResourceType, namespace: str, name: str, patch: Value, media_type: str, write: Write) -> Json:
         """Apply a JSON, merge or strategic merge patch to the newest state; a resourceVersion in it is obeyed."""
-        with write.effect(name), self.store.lock:
+        with write.performing(name), self.store.lock:
             before = self.get(kind, namespace, name)
             match media_type:
                 case "application/json-patch+json":
@@ -133,7 +143,7 @@ class Registry:
                         "the body of the request was in an unknown format - accepted media types include: "
                         "application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml",
                     )
-            after = _prepared(kind, namespace, after)
+            after = _prepared(kind, namespace, after, write)
             self._check_version(kind, after, before, explicit=False)
             return self._replace(kind, namespace, name, before, after, write)
 
@@ -141,7 +151,7 @@ class Registry:
         self, kind: ResourceType, namespace: str, name: str, body: Json, write: Write, *, force: bool
     ) -> tuple[Json, bool]:
         """Server-side apply; returns the object and whether it was made by this."""
-        body = _prepared(kind, namespace, _object(body))
+        body = _prepared(kind, namespace, _object(body), write)
         metadata = body["metadata"]
         if metadata.setdefault("name", name) != name:
             raise bad_request(
@@ -149,7 +159,7 @@ class Registry:
             )
         if metadata.get("managedFields"):
             raise bad_request("metadata.managedFields must be nil")
-        with write.effect(name), self.store.lock:
+        with write.performing(name), self.store.lock:
             before = self.store.get(kind.key, namespace, name)
             if before is None:
                 if metadata.get("uid") or metadata.get("resourceVersion"):
@@ -171,7 +181,7 @@ class Registry:
 
     def delete(self, kind: ResourceType, namespace: str, name: str, options: Json, write: Write) -> Json:
         """Remove an object, or mark it while finalizers are left; preconditions are obeyed."""
-        with write.effect(name), self.store.lock:
+        with write.performing(name), self.store.lock:
             before = self.get(kind, namespace, name)
             self._check_preconditions(kind, name, before, options)
             if kind.key == ("", "namespaces") and name in _PROTECTED:
@@ -183,7 +193,7 @@ class Registry:
     def delete_collection(self, kind: ResourceType, namespace: str | None, chosen: Matcher, write: Write) -> list[Json]:
         """Remove every object that matches."""
         removed = []
-        with write.effect("*"), self.store.lock:
+        with write.performing("*"), self.store.lock:
             for found in self.store.items(kind.key, namespace)[0]:
                 if chosen(found):
                     removed.append(found)
@@ -399,7 +409,7 @@ class Registry:
         self._aggregate()  # roles may aggregate aggregated roles: until nothing changes
 
 
-def _prepared(kind: ResourceType, namespace: str, body: Value) -> Json:
+def _prepared(kind: ResourceType, namespace: str, body: Value, write: Write) -> Json:
     """The body with its own metadata, in the namespace of the URL; raises a 400 ApiError for what cannot be decoded."""
     problem = validation.check_shape(kind, body)
     if problem:
@@ -411,6 +421,7 @@ def _prepared(kind: ResourceType, namespace: str, body: Value) -> Json:
             f"{body['kind']} in version {body['apiVersion']!r} cannot be handled as a {kind.kind}: "
             f"the API version in the data ({body['apiVersion']}) does not match the expected API version"
         )
+    body = _pruned(kind, body, write)
     metadata = {key: value for key, value in (body.get("metadata") or {}).items() if value is not None}
     if kind.namespaced:
         if (metadata.get("namespace") or namespace) != namespace:
@@ -421,6 +432,23 @@ def _prepared(kind: ResourceType, namespace: str, body: Value) -> Json:
     return {**body, "metadata": metadata}
 
 
+def _pruned(kind: ResourceType, body: Json, write: Write) -> Json:
+    """The body without fields that its kind does not have, as Go's decoder drops them."""
+    unknown = validation.unknown_fields(kind, body)
+    if not unknown:
+        return body
+    said = [f'unknown field "{name}"' for name in unknown]
+    if write.strictness == "Strict":
+        version = body["apiVersion"].rpartition("/")[2]
+        raise bad_request(
+            f'{kind.kind} in version "{version}" cannot be handled as a {kind.kind}: strict decoding error: '
+            + ", ".join(said)
+        )
+    if write.strictness == "Warn":
+        write.warnings.extend(said)
+    return {key: value for key, value in body.items() if key not in unknown}
+
+
 def _object(body: Value) -> Json:
     if not isinstance(body, dict):
         raise bad_request("the body is no object")
@@ -428,4 +456,4 @@ def _object(body: Value) -> Json:
 
 
 def _without_effect(write: Write) -> Write:
-    return Write(write.manager, write.dry_run, write.guard, _no_effect, write.version)
+    return replace(write, effect=_no_effect)

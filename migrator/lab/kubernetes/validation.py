@@ -205,6 +205,22 @@ def default(kind: ResourceType, found: Json) -> Json:
     return filled
 
 
+_COMMON_FIELDS = frozenset(("apiVersion", "kind", "metadata"))
+_FIELDS = {
+    "ConfigMap": frozenset(("data", "binaryData", "immutable")),
+    "Role": frozenset(("rules",)),
+    "ClusterRole": frozenset(("rules", "aggregationRule")),
+    "RoleBinding": frozenset(("roleRef", "subjects")),
+    "ClusterRoleBinding": frozenset(("roleRef", "subjects")),
+}
+
+
+def unknown_fields(kind: ResourceType, found: Json) -> list[str]:
+    """Top-level fields that the kind does not have; empty for kinds whose fields are not known here."""
+    fields = None if kind.custom else _FIELDS.get(kind.kind)
+    return [] if fields is None else sorted(found.keys() - fields - _COMMON_FIELDS)
+
+
 def check_shape(kind: ResourceType, found: Value) -> str | None:
     """Why ``found`` does not decode into the kind (a 400 in the API), or None. Only what Go's decoder would refuse."""
     if not isinstance(found, dict):
