@@ -1,7 +1,9 @@
 """Access at any moment: what the authenticator and the authorizers say, and will say, by all that is done."""
 
+import gzip
 import json
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -94,3 +96,31 @@ def test_nodes_of_a_copy_may_read_what_their_pods_name_in_every_way(lab: Kuberne
     ):
         assert may_read(resource, name), name
         assert not may_read(resource, "other")
+
+
+def test_every_recorded_access_review_is_answered_alike() -> None:
+    recorded = json.loads(gzip.decompress((Path(__file__).parents[1] / "data" / "vectors-rbac.json.gz").read_bytes()))
+    kinds = {
+        "clusterroles": "ClusterRole",
+        "clusterrolebindings": "ClusterRoleBinding",
+        "roles": "Role",
+        "rolebindings": "RoleBinding",
+    }
+    objects = [
+        {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": kinds[plural], **found}
+        for plural, items in recorded["objects"].items()
+        for found in items
+    ]
+    lab = kubernetes_lab(objects=objects)
+    admin = lab.admin()
+    different = []
+    for user, groups, attributes, allowed in recorded["sars"]:
+        spec = {"user": user, "groups": groups}
+        key = "nonResourceAttributes" if "path" in attributes else "resourceAttributes"
+        answer = lab.ask(
+            admin, "POST", "/apis/authorization.k8s.io/v1/subjectaccessreviews", {"spec": {**spec, key: attributes}}
+        )
+        if answer.body["status"]["allowed"] is not allowed:
+            different.append((user, groups, attributes, allowed))
+    assert len(recorded["sars"]) == 1000
+    assert different == []
