@@ -9,7 +9,7 @@ from dataclasses import replace
 from migrator.decide.entry_for import is_reserved
 from migrator.decide.entry_identity import identity_of_spec, same_entry, spec_of
 from migrator.decide.find_principal import Found
-from migrator.decide.findings_catalogue import CATALOGUE
+from migrator.decide.findings_catalogue import is_blocking, softened
 from migrator.decide.plan_facts import Note, PlanFacts, quoted
 from migrator.decide.principal_answers import answer_for, check_same_principal, invalid, is_for
 from migrator.decide.row_keys import row_key
@@ -58,18 +58,8 @@ def _with_accepted_loss(settled: Settled, facts: PlanFacts) -> Settled:
         action=action,
         entry=settled.proposed,
         proposed=None,
-        notes=(*_softened(settled), accepted_note(settled, acceptance)),
+        notes=(*softened(settled.notes), accepted_note(settled, acceptance)),
     )
-
-
-def is_blocking(note: Note) -> bool:
-    """Whether the finding made from a note blocks."""
-    return (note.severity or CATALOGUE[note.code].severity) == "block"
-
-
-def _softened(settled: Settled) -> tuple[Note, ...]:
-    """Notes that blocked, answered now: they stay as warnings."""
-    return tuple(replace(note, severity="warn") if is_blocking(note) else note for note in settled.notes)
 
 
 def accepted_note(settled: Settled, acceptance: Acceptance) -> Note:
@@ -92,14 +82,16 @@ def _skipped(settled: Settled, answer: PrincipalAnswer, facts: PlanFacts) -> Set
     note = Note("skipped-by-decision", f"`{subject.arn}` is left out: {answer.reason or 'no reason given'}")
     if settled.before.via == "none":
         return replace(
-            settled, action="skip", after=NOBODY, entry=None, proposed=None, notes=(*_softened(settled), note)
+            settled, action="skip", after=NOBODY, entry=None, proposed=None, notes=(*softened(settled.notes), note)
         )
     acceptance = accepted_loss(settled, facts)
     if acceptance is None:
         missing = Note("loss-not-accepted", f"`{subject.arn}` logs in today, and nobody accepts that it ends.")
         proposed = settled.proposed or settled.entry
-        return replace(settled, action="block", entry=None, proposed=proposed, notes=(*_softened(settled), missing))
-    notes = (*_softened(settled), note, accepted_note(settled, acceptance))
+        return replace(
+            settled, action="block", entry=None, proposed=proposed, notes=(*softened(settled.notes), missing)
+        )
+    notes = (*softened(settled.notes), note, accepted_note(settled, acceptance))
     return replace(settled, action="skip", after=NOBODY, entry=None, proposed=None, notes=notes, bindings=())
 
 
@@ -135,7 +127,7 @@ def _created(settled: Settled, answer: PrincipalAnswer, facts: PlanFacts) -> Set
         after=identity_of_spec(found.arn, spec),
         entry=spec,
         proposed=None,
-        notes=(*_softened(settled), note),
+        notes=(*softened(settled.notes), note),
     )
 
 
@@ -147,7 +139,7 @@ def _answered_automatic(settled: Settled, spec: EntrySpec, note: Note) -> Settle
         raise invalid(arn, "EKS makes the entry of this principal itself, of another type.", "Take the answer away.")
     update = None if same_entry(arn, expected, spec) else spec
     after = identity_of_spec(arn, spec)
-    notes = (*_softened(settled), note)
+    notes = (*softened(settled.notes), note)
     return replace(settled, action="await", entry=expected, update=update, proposed=None, after=after, notes=notes)
 
 

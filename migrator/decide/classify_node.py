@@ -65,7 +65,7 @@ def is_node_template(row: RowMapping | None) -> bool:
 
 
 def classify_node(row: RowMapping | None, found: Found, use: NodeUse, facts: PlanFacts) -> Wanted | None:
-    """What a node role needs; None for a principal that is no node."""
+    """What a node role needs; None for a principal that is no node. Dead rows and absent roles never come here."""
     if not is_node_template(row):
         return _no_node_row(row, use) if use.any else None
     assert row is not None  # noqa: S101 - a row without a username has no template
@@ -74,8 +74,6 @@ def classify_node(row: RowMapping | None, found: Found, use: NodeUse, facts: Pla
         return role.block("node-row-with-masters", "The row names nodes and gives `system:masters`.")
     if found.foreign:
         return role.block("foreign-node-row", "The row names nodes with a role of another account.")
-    if found.state == "absent":
-        return None
     if row.username not in NODE_NAMES:
         return role.block("node-name-differs", f"`{row.username}` is no name that a node entry gives.")
     if "system:nodes" not in role.groups:
@@ -107,11 +105,9 @@ def _users_of(use: NodeUse) -> str:
 def _of_instances(role: _Role) -> Wanted:
     """``system:node:{{EC2PrivateDNSName}}``: EC2_LINUX or EC2_WINDOWS."""
     if role.kinds is not None and "ec2" not in role.kinds:
-        if role.use.any:
-            message = f"{_users_of(role.use)} use this role, but its trust policy names no EC2 service."
-            return role.block("node-template-refuted", message)
-        message = "The trust policy names no EC2 service: no session of this role is an instance."
-        return Wanted("skip", None, (Note("dead-node-template", message, row=role.row),))
+        # without nodes under it the row is dead, which was seen before
+        message = f"{_users_of(role.use)} use this role, but its trust policy names no EC2 service."
+        return role.block("node-template-refuted", message)
     if role.use.profiles or not role.use.computes.isdisjoint({"fargate", "hybrid"}):
         return role.block(
             "node-trust-ambiguous", f"The row names EC2 instances, but {_users_of(role.use)} use the role."

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from migrator.decide.creator import HIDDEN_CREATOR
 from migrator.decide.findings_catalogue import make_finding
 from migrator.decide.name_references import binding_place, is_ours
-from migrator.decide.order_steps import acting_keys
+from migrator.decide.order_steps import acting_keys, needs_bridge
 from migrator.decide.plan_facts import PlanFacts, quoted
 from migrator.decide.required_proof import is_admin
 from migrator.decide.row_keys import principal_key
@@ -40,6 +40,9 @@ def cluster_findings(settled: Sequence[Settled], facts: PlanFacts) -> Iterator[F
     yield from _masters(settled, facts)
     yield from _admins(settled, facts)
     yield from _pass_role(settled)
+    gap = [each.subject.arn for each in settled if needs_bridge(each)]
+    if facts.accept_gap and gap:
+        yield make_finding("gap-accepted", f"Without access for a moment, some seconds each: {quoted(gap)}.")
     yield from _leftovers(facts)
     yield from _logins(facts)
     in_force = facts.mode != "API" and (facts.aws_auth.rows or facts.aws_auth.accounts)

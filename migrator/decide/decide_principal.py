@@ -6,9 +6,10 @@ entry blocks; unknown is never dead.
 
 from dataclasses import replace
 
-from migrator.decide.classify_node import NODE_PREFIX, classify_node, is_node_template
+from migrator.decide.classify_node import NODE_PREFIX, classify_node
 from migrator.decide.creator import creator_entry
 from migrator.decide.entry_for import rendered_row, standard_entry
+from migrator.decide.findings_catalogue import softened
 from migrator.decide.plan_facts import Note, PlanFacts, Wanted, quoted
 from migrator.decide.policies_strategy import with_policies
 from migrator.decide.principal_answers import is_for
@@ -34,7 +35,7 @@ def wanted_for(subject: Subject, facts: PlanFacts) -> Wanted:
     if subject.match.kind == "dead":
         return _dead(subject, facts)
     if subject.row is None:
-        return _ambiguous(subject)
+        return _staying(subject, _ambiguous(subject), facts)
     return _staying(subject, _unused(subject, _of_row(subject, subject.row, facts), facts), facts)
 
 
@@ -194,9 +195,7 @@ def _staying(subject: Subject, wanted: Wanted, facts: PlanFacts) -> Wanted:
     """With the target API_AND_CONFIG_MAP a row may stay where it is, unless EKS's own entry will shadow it."""
     if facts.target != "API_AND_CONFIG_MAP" or wanted.action != "block":
         return wanted
-    shadowed = facts.mode == "CONFIG_MAP" and (subject.use.nodegroups or subject.use.profiles)
-    if shadowed or is_node_template(subject.row) or subject.use.any:
+    if facts.mode == "CONFIG_MAP" and (subject.use.nodegroups or subject.use.profiles):
         return wanted
-    notes = tuple(replace(note, severity=note.severity or "warn") for note in wanted.notes)
     stays = Note("stays-in-config-map", "The row stays in aws-auth and keeps working.", row=subject.row)
-    return Wanted("skip", None, (*notes, stays))
+    return Wanted("skip", None, (*softened(wanted.notes), stays))

@@ -4,6 +4,7 @@ No finding is made with a code that is not here, and the page of findings is gen
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from migrator.decide.finding_kinds import (
     cluster_kinds,
@@ -14,6 +15,7 @@ from migrator.decide.finding_kinds import (
     reading_kinds,
     standard_kinds,
 )
+from migrator.decide.plan_facts import Note
 from migrator.model.finding import Finding, Severity
 from migrator.model.finding_kind import FindingKind
 
@@ -57,6 +59,16 @@ def make_finding(
         line=line,
         principal_arn=principal_arn,
     )
+
+
+def is_blocking(note: Note) -> bool:
+    """Whether the finding made from a note blocks."""
+    return (note.severity or CATALOGUE[note.code].severity) == "block"
+
+
+def softened(notes: Iterable[Note]) -> tuple[Note, ...]:
+    """Notes that blocked and are answered now: they stay as warnings."""
+    return tuple(replace(note, severity="warn") if is_blocking(note) else note for note in notes)
 
 
 def accounts_for(codes: Iterable[str], difference: str) -> bool:

@@ -54,10 +54,8 @@ def _change(each: Settled, facts: PlanFacts, later: RbacIndex | None) -> AccessC
 
 def _accepted(each: Settled, facts: PlanFacts) -> Settled:
     """A loss that somebody accepted by name says so."""
-    if not each.access.lost or each.action == "block" or accounts_for((note.code for note in each.notes), "loss"):
-        return each
-    acceptance = accepted_loss(each, facts)
-    if acceptance is None:
+    acceptance = accepted_loss(each, facts) if each.access.lost and each.action != "block" else None
+    if acceptance is None or accounts_for((note.code for note in each.notes), "loss"):
         return each
     return replace(each, notes=(*each.notes, accepted_note(each, acceptance)))
 

@@ -36,14 +36,18 @@ def make_plan(
     strategy: Strategy = "preserve",
     target: Target = "API",
     now: datetime,
+    accept_gap: bool = False,
 ) -> Plan:
     """The proven plan for a snapshot. ``now`` judges the age of answers only; the plan's time is the snapshot's.
+
+    ``accept_gap``: no bridge is built, and admins have nothing between their entry and its policy; for operators
+    who may not create bindings.
 
     A blocked plan is returned. Raises ``Failed``: ``decision-unused``, ``decision-invalid``, ``plan-unproven``.
     """
     del now  # nothing in a plan ages yet: the snapshot's own time is what counts
     aws_auth = read_aws_auth(snapshot.aws_auth_data)
-    facts = gather(snapshot, decisions, aws_auth, strategy=strategy, target=target)
+    facts = gather(snapshot, decisions, aws_auth, strategy=strategy, target=target, accept_gap=accept_gap)
     check_before(facts)
     settled = tuple(judge([settle(subject, facts) for subject in subjects_of(facts)], facts))
     check_after(settled, facts)
@@ -122,6 +126,7 @@ def _prove_end(facts: PlanFacts, settled: Iterable[Settled], steps: tuple[Step, 
         target=facts.target,
         index=index,
         names=facts.names,
+        accept_gap=facts.accept_gap,
     )
     undecided = {each.subject.arn for each in settled if each.action == "block"}
     left = order_steps([settle(s, later) for s in subjects_of(later) if s.arn not in undecided], later)

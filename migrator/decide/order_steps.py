@@ -76,7 +76,7 @@ class _Order:
         awaited = [self._awaited(each) for each in by_arn if each.action == "await"]
         working = [each for each in by_arn if each.action in ("create", "recreate", "update")]
         bindings = self._bindings([each for each in by_arn if each.action in ("await", "create", "recreate", "update")])
-        bridged = [each for each in working if _needs_bridge(each)]
+        bridged = [each for each in working if self._is_bridged(each)]
         base = (*self.first, *awaited, *bindings)
         self.bridge = (self.add(CreateBridge(BRIDGE_BINDING, BRIDGE_GROUP), self.first),) if bridged else ()
         acting = acting_keys(self.facts)
@@ -92,6 +92,9 @@ class _Order:
             self.add(RemoveBridge(BRIDGE_BINDING, BRIDGE_GROUP), ends)
         self._leftovers(ends)
         return tuple(self.steps)
+
+    def _is_bridged(self, each: Settled) -> bool:
+        return needs_bridge(each) and not self.facts.accept_gap
 
     def _lanes(self, others: list[Settled], base: tuple[str, ...]) -> list[str]:
         """One canary of each kind, one canary at a time; everybody else after the canary of their kind."""
@@ -125,7 +128,7 @@ class _Order:
                 return changed
             return self.add(self._proof(each, each.entry, ()), (changed,), _sources(each))
         arn, sources = each.subject.arn, _sources(each)
-        end = (*requires, *self.bridge) if _needs_bridge(each) else requires
+        end = (*requires, *self.bridge) if self._is_bridged(each) else requires
         if each.action == "recreate":
             assert each.subject.entry is not None  # noqa: S101 - the dead one
             end = (self.add(DeleteEntry(each.subject.entry.principal_arn, each.subject.entry), end, sources),)
@@ -133,7 +136,8 @@ class _Order:
         if each.entry.type != "STANDARD":
             created = self.add(CreateEntry(arn, bare), end, sources)
             return self.add(self._proof(each, bare, ()), (created,), sources)
-        extra = (*_interim(each), MARKER_GROUP)
+        bridge = (BRIDGE_GROUP,) if self._is_bridged(each) else ()
+        extra = (*_interim(each), *bridge, MARKER_GROUP)
         marked = _with_groups(bare, extra)
         step = self.add(CreateEntry(arn, marked), end, sources)
         for policy in each.entry.access_policies:
@@ -201,24 +205,22 @@ def _kind(each: Settled) -> str:
     return "policy" if each.entry.access_policies else "standard"
 
 
-def _needs_bridge(each: Settled) -> bool:
+def needs_bridge(each: Settled) -> bool:
     """Admins by system:masters, whose only power tomorrow is a policy that is associated after the entry is made."""
     made = each.action in ("create", "recreate")
     return made and each.entry is not None and is_admin(each.entry) and _MASTERS in each.before.groups
 
 
 def _interim(each: Settled) -> tuple[str, ...]:
-    """Groups that an entry carries until its policies are proven: the bridge, and groups that policies replace."""
+    """Groups that access policies replace: the entry carries them until the policies are proven."""
     assert each.entry is not None  # noqa: S101 - create and recreate carry the entry
     if not each.entry.access_policies:
         return ()
-    bridge = (BRIDGE_GROUP,) if _needs_bridge(each) else ()
-    replaced = [
+    return tuple(
         group
         for group in each.before.groups
         if group and not is_reserved(group) and not templates_in(group) and group not in each.entry.kubernetes_groups
-    ]
-    return (*replaced, *bridge)
+    )
 
 
 def _with_groups(spec: EntrySpec, extra: Sequence[str]) -> EntrySpec:

@@ -87,6 +87,7 @@ class PlanFacts:
     logins: Mapping[str, tuple[Login, ...]]
     row_groups: frozenset[str]
     row_keys: frozenset[str]
+    accept_gap: bool = False
     found: dict[str, Found] = field(default_factory=dict)
     replacements: dict[str, object] = field(default_factory=dict)  # group -> what access policies stand for it
 
@@ -136,6 +137,7 @@ def gather(
     target: Target,
     index: RbacIndex | None = None,
     names: NameIndex | None = None,
+    accept_gap: bool = False,
 ) -> PlanFacts:
     """Index the snapshot. ``index`` and ``names`` may be handed in where what they hold is known to be the same."""
     rbac_whole = snapshot.rbac is not None and not any(name.startswith("rbac.") for name in snapshot.unknown)
@@ -155,6 +157,7 @@ def gather(
         logins=_logins(snapshot),
         row_groups=frozenset(group for row in aws_auth.rows for group in row.effective_groups),
         row_keys=frozenset(row_key(row.arn) for row in aws_auth.rows),
+        accept_gap=accept_gap,
     )
 
 

@@ -26,7 +26,7 @@ def settle(subject: Subject, facts: PlanFacts) -> Settled:
     if entry is None:
         before = HIDDEN_CREATOR if _is_hidden(subject, facts) else identity_of_rows(subject, facts)
         settled = _without_entry(subject, wanted, before)
-    elif liveness_of(subject, facts) == "dead":
+    elif liveness_of(subject) == "dead":
         settled = _over_dead_entry(subject, entry, wanted, facts)
     else:
         settled = _beside_entry(subject, entry, wanted, facts)
@@ -85,7 +85,7 @@ def _beside_entry(subject: Subject, entry: AccessEntry, wanted: Wanted, facts: P
     before = identity_of_entry(entry)
     spec = spec_of(entry)
     notes: list[Note] = []
-    if liveness_of(subject, facts) == "unknown":
+    if liveness_of(subject) == "unknown":
         notes.append(Note("entry-liveness-unknown", f"It was not read when `{subject.arn}` was created."))
     right = acceptable_types(subject, wanted)
     if right and entry.type not in right:

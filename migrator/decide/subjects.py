@@ -60,7 +60,7 @@ def subjects_of(facts: PlanFacts) -> tuple[Subject, ...]:
     _add_entries(subjects, further, facts)
     _add_nodes(subjects, further, facts)
     _add_creator(subjects, further, facts)
-    _add_accounts(subjects, further, facts)
+    _add_accounts(further, facts)
     spelled = {row_key(s.arn): s for s in (*subjects.values(), *further.values())}
     dead = [_of_dead_rows(group, match, spelled, facts) for group, match in groups if match.kind == "dead"]
     final = {row_key(s.arn): s for s in (*spelled.values(), *dead)}
@@ -130,8 +130,8 @@ def has_hidden_creator(facts: PlanFacts) -> bool:
     return config.get("bootstrapClusterCreatorAdminPermissions") is not False
 
 
-def _add_accounts(subjects: dict[str, Subject], further: dict[str, Subject], facts: PlanFacts) -> None:
-    """Principals that an answer takes out of mapAccounts. Rows and entries come first, as for a login."""
+def _add_accounts(further: dict[str, Subject], facts: PlanFacts) -> None:
+    """Principals that an answer takes out of mapAccounts. One with a row of its own has been refused before."""
     mapped = {row.account for row in facts.aws_auth.accounts}
     for account, arns in facts.decisions.expand_accounts.items():
         for arn in arns if account in mapped else ():
@@ -139,8 +139,7 @@ def _add_accounts(subjects: dict[str, Subject], further: dict[str, Subject], fac
             if found.state == "unread":
                 found = replace(found, arn=arn, state="found")
             known = further.get(row_key(found.arn))
-            if principal_key(arn) not in subjects:
-                further[row_key(found.arn)] = replace(known or Subject(found.arn, found), account=account)
+            further[row_key(found.arn)] = replace(known or Subject(found.arn, found), account=account)
 
 
 def _of_dead_rows(group: RowGroup, match: Match, spelled: dict[str, Subject], facts: PlanFacts) -> Subject:
@@ -154,7 +153,7 @@ def _of_dead_rows(group: RowGroup, match: Match, spelled: dict[str, Subject], fa
     return Subject(arn, facts.find(arn), match, group)
 
 
-def liveness_of(subject: Subject, facts: PlanFacts) -> Liveness:
+def liveness_of(subject: Subject) -> Liveness:
     """Whether an existing entry can still answer.
 
     An entry is pinned to the unique id of its principal, which no API shows: one that is older than the principal
@@ -162,8 +161,6 @@ def liveness_of(subject: Subject, facts: PlanFacts) -> Liveness:
     """
     entry, found = subject.entry, subject.found
     assert entry is not None  # noqa: S101 - asked for subjects with an entry only
-    if is_owned_by_eks(entry, facts):
-        return "live"
     if found.state == "absent" or (found.principal and row_key(found.arn) != row_key(entry.principal_arn)):
         return "dead"
     born = found.principal.create_date if found.principal else None

@@ -39,11 +39,6 @@ class RowGroup:
     rows: tuple[RowMapping, ...]
     winner: RowMapping | None
 
-    @property
-    def ambiguous(self) -> bool:
-        """Whether the authenticator picks one of several mappings at random."""
-        return self.winner is None
-
 
 def row_groups(rows: Iterable[RowMapping]) -> tuple[RowGroup, ...]:
     """The rows by ARN, in order of first appearance. Rows of the SSO matcher are left out: they have no ARN."""

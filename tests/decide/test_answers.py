@@ -179,6 +179,17 @@ def test_policy_may_be_named_without_its_arn() -> None:
     assert only(plan).entry == EntrySpec("STANDARD", "x", ("readers",), (in_namespaces(VIEW_POLICY, "shop"),))
 
 
+def test_policy_may_be_named_by_its_arn() -> None:
+    snapshot = world([row(DEV, "x", ("readers",))], rbac=READERS)
+    plan = planned(snapshot, answers(DEV, groups=(), policies=(on_cluster(VIEW_POLICY),)))
+    assert only(plan).entry == EntrySpec("STANDARD", "x", (), (on_cluster(VIEW_POLICY),))
+
+
+def test_ambiguous_user_may_stay_where_the_migration_ends_at_dual_mode() -> None:
+    snapshot = world(users=[row(user("ana"), "a"), row(user("ANA"), "b")], principals=[iam(user("ana"))])
+    assert only(planned(snapshot, target="API_AND_CONFIG_MAP")).action == "skip"
+
+
 def test_answered_policy_without_masters_crosses_without_a_bridge() -> None:
     snapshot = world([row(DEV, "x", ("readers",))], rbac=READERS)
     plan = planned(snapshot, answers(DEV, groups=(), policies=(on_cluster("AmazonEKSViewPolicy"),)))

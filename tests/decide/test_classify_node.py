@@ -1,5 +1,6 @@
 """Node roles: their type, who makes the entry, and when a person must decide."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -159,6 +160,23 @@ def test_fargate_row_with_further_bound_groups_blocks() -> None:
         mode="CONFIG_MAP",
     )
     assert only(planned(snapshot)).findings == ("node-row-extra-groups",)
+
+
+def test_fargate_row_of_an_unread_account_that_no_profile_uses_is_skipped() -> None:
+    principal = only(planned(world([FARGATE_ROW], principals=(), accounts_read=())))
+    assert (principal.action, principal.findings) == ("skip", ("fargate-unused", "role-unverified"))
+
+
+def test_self_managed_node_row_may_stay_where_the_migration_ends_at_dual_mode() -> None:
+    snapshot = world([node_row(NODES, "readers")], principals=EC2, rbac=rbac(bind(group("readers"))))
+    assert only(planned(snapshot, target="API_AND_CONFIG_MAP")).action == "skip"
+    managed = replace(
+        snapshot,
+        nodegroups=(nodegroup(NODES),),
+        access_entries=None,
+        cluster=replace(snapshot.cluster, authentication_mode="CONFIG_MAP"),
+    )
+    assert only(planned(managed, target="API_AND_CONFIG_MAP")).action == "block"
 
 
 def test_fargate_is_told_by_node_proxier_where_the_trust_was_not_read() -> None:

@@ -128,6 +128,14 @@ def test_one_bridge_serves_all_admins_and_goes_after_the_last() -> None:
     assert proofs <= resting_on(plan, plan.steps[-1])
 
 
+def test_operator_who_may_not_create_bindings_accepts_a_gap_that_is_named() -> None:
+    plan = planned(world([row(ADMIN, "y", MASTERS), row(DEV, "x")]), accept_gap=True)
+    assert kinds(plan, ADMIN) == ["create-entry", "associate-policy", "prove", "update-entry", "prove"]
+    assert not {"create-bridge", "remove-bridge"} & set(kinds(plan))
+    assert ADMIN in finding(plan, "gap-accepted").message
+    assert findings(planned(world([row(DEV, "x")]), accept_gap=True), "gap-accepted") == ()
+
+
 def test_people_without_a_policy_do_not_wait_for_the_bridge() -> None:
     plan = planned(world([row(DEV, "x"), row(ADMIN, "y", MASTERS)]))
     bridge = next(step.id for step in plan.steps if step.effect.kind == "create-bridge")

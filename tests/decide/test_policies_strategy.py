@@ -44,6 +44,14 @@ def test_group_goes_where_policies_give_exactly_the_same() -> None:
     assert "group-replaced-by-policy" in found.findings
 
 
+def test_group_of_many_is_judged_once_and_replaced_for_all() -> None:
+    snapshot = world([row(role(n), n, ("v",)) for n in ("a", "b")], rbac=rbac(bind(group("v"))))
+    plan = planned(snapshot, strategy="policies")
+    assert [p.entry for p in plan.principals] == [
+        EntrySpec("STANDARD", n, (), (on_cluster(VIEW_POLICY),)) for n in "ab"
+    ]
+
+
 def test_namespaces_of_several_bindings_come_together() -> None:
     state = rbac(bind(group("v"), namespace="b"), bind(group("v"), namespace="a"), bind(group("w"), namespace="c"))
     expected = (in_namespaces(VIEW_POLICY, "a", "b", "c"),)

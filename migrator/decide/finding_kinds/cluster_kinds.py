@@ -70,6 +70,14 @@ KINDS: tuple[FindingKind, ...] = (
         ref.ACCESS_ENTRIES,
     ),
     FindingKind(
+        "gap-accepted",
+        "warn",
+        "Admins have no access between the creation of their entry and its access policy, as accepted.",
+        "An entry shadows its row at once, and its policy is associated by a second call.",
+        "Plan without accepting the gap where bindings may be created.",
+        ref.MIGRATING_ENTRIES,
+    ),
+    FindingKind(
         "leftover-bridge",
         "warn",
         "A bridge of an earlier run still stands.",
