@@ -11,10 +11,11 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from migrator.decide.aggregate_roles import selects
 from migrator.lab.kubernetes import managed_fields, patches, validation
+from migrator.lab.kubernetes.bodies import as_object, prepared
+from migrator.lab.kubernetes.controllers import Controllers
 from migrator.lab.kubernetes.json_types import Json, Value
-from migrator.lab.kubernetes.resources import ResourceType, ResourceTypes, type_of_definition
+from migrator.lab.kubernetes.resources import ResourceType, ResourceTypes
 from migrator.lab.kubernetes.selectors import Matcher
 from migrator.lab.kubernetes.status import (
     ApiError,
@@ -27,14 +28,13 @@ from migrator.lab.kubernetes.status import (
     not_found,
 )
 from migrator.lab.kubernetes.store import ObjectStore
-from migrator.model.rbac import LabelSelector
 
 Guard = Callable[[Json, Json | None], None]  # (object as it would be, object as it is): raises to refuse
 Effect = Callable[[str], AbstractContextManager[None]]  # name of the object: wraps the one moment of writing
 
 _DEFAULT_NAMESPACES = ("default", "kube-system", "kube-public", "kube-node-lease")
 _PROTECTED = frozenset(("default", "kube-system", "kube-public"))
-_CLUSTER_ROLES = ("rbac.authorization.k8s.io", "clusterroles")
+
 _SUFFIX_LETTERS = "bcdfghjklmnpqrstvwxz2456789"
 
 
@@ -63,6 +63,10 @@ class Write:
     strictness: str = "Ignore"
     warnings: list[str] = field(default_factory=list)
 
+    def prepare(self, kind: ResourceType, namespace: str, body: Value) -> Json:
+        """The body with its metadata in the namespace of the URL; raises a 400 ApiError for what cannot be decoded."""
+        return prepared(kind, namespace, body, self.strictness, self.warnings.append)
+
     def performing(self, name: str) -> AbstractContextManager[None]:
         """The moment in which it happens."""
         return nullcontext() if self.dry_run else self.effect(name)
@@ -75,6 +79,7 @@ class Registry:
         self.store = store or ObjectStore(now)
         self.types = ResourceTypes()
         self._now = now
+        self._controllers = Controllers(self.store, self.types, self.load, self._stamp)
 
     # --- reading -------------------------------------------------------------------------------------------------
 
@@ -89,7 +94,7 @@ class Registry:
 
     def create(self, kind: ResourceType, namespace: str, body: Json, write: Write) -> Json:
         """Store a new object; raises ApiError (404 no such namespace, 409 exists, 422 invalid)."""
-        body = _prepared(kind, namespace, body, write)
+        body = write.prepare(kind, namespace, body)
         metadata = body["metadata"]
         if metadata.get("resourceVersion"):
             raise bad_request("resourceVersion should not be set on objects to be created")
@@ -110,7 +115,7 @@ class Registry:
 
     def update(self, kind: ResourceType, namespace: str, name: str, body: Json, write: Write) -> Json:
         """Replace an object (PUT)."""
-        body = _prepared(kind, namespace, body, write)
+        body = write.prepare(kind, namespace, body)
         given = body["metadata"].get("name")
         if given != name:
             raise bad_request(f"the name of the object ({given}) does not match the name on the URL ({name})")
@@ -133,9 +138,9 @@ class Registry:
                 case "application/json-patch+json":
                     after = patches.json_patch(before, patch)
                 case "application/strategic-merge-patch+json" if not kind.custom:
-                    after = patches.strategic_merge_patch(before, _object(patch))
+                    after = patches.strategic_merge_patch(before, as_object(patch))
                 case "application/merge-patch+json":
-                    after = patches.merge_patch(before, _object(patch))
+                    after = patches.merge_patch(before, as_object(patch))
                 case _:
                     raise ApiError(
                         415,
@@ -143,7 +148,7 @@ class Registry:
                         "the body of the request was in an unknown format - accepted media types include: "
                         "application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml",
                     )
-            after = _prepared(kind, namespace, after, write)
+            after = write.prepare(kind, namespace, after)
             self._check_version(kind, after, before, explicit=False)
             return self._replace(kind, namespace, name, before, after, write)
 
@@ -151,7 +156,7 @@ class Registry:
         self, kind: ResourceType, namespace: str, name: str, body: Json, write: Write, *, force: bool
     ) -> tuple[Json, bool]:
         """Server-side apply; returns the object and whether it was made by this."""
-        body = _prepared(kind, namespace, _object(body), write)
+        body = write.prepare(kind, namespace, as_object(body))
         metadata = body["metadata"]
         if metadata.setdefault("name", name) != name:
             raise bad_request(
@@ -223,7 +228,7 @@ class Registry:
             metadata.setdefault("uid", str(uuid.uuid4()))
             metadata.setdefault("creationTimestamp", self._stamp())
             stored = self.store.put(kind.key, namespace, name, {**found, "metadata": metadata})
-            self._consequences(kind, stored)
+            self._controllers.after_write(kind, stored)
             return stored
 
     def ensure_namespace(self, name: str) -> None:
@@ -298,7 +303,7 @@ class Registry:
             self.store.put(kind.key, namespace, name, found)
             return self.store.remove(kind.key, namespace, name) or found
         stored = self.store.put(kind.key, namespace, name, found)
-        self._consequences(kind, stored)
+        self._controllers.after_write(kind, stored)
         return stored
 
     def _check_namespace(self, kind: ResourceType, namespace: str) -> None:
@@ -343,116 +348,8 @@ class Registry:
             marked = {**before["metadata"], "deletionTimestamp": self._stamp(), "deletionGracePeriodSeconds": 0}
             return self.store.put(kind.key, namespace, name, {**before, "metadata": marked})
         removed = self.store.remove(kind.key, namespace, name) or before
-        self._bereave(kind, name, before)
+        self._controllers.after_removal(kind, name, before)
         return removed
-
-    def _bereave(self, kind: ResourceType, name: str, before: Json) -> None:
-        """What the controllers of a real cluster do after a removal: contents of namespaces and owned objects go."""
-        if kind.key == ("", "namespaces"):
-            for other in self.types.all():
-                if other.namespaced:
-                    for found in self.store.items(other.key, name)[0]:
-                        self.store.remove(other.key, name, found["metadata"]["name"])
-        if kind.key == ("apiextensions.k8s.io", "customresourcedefinitions"):
-            announced = type_of_definition(before)
-            if announced is not None:
-                for found in self.store.items(announced.key)[0]:
-                    metadata = found["metadata"]
-                    self.store.remove(announced.key, metadata.get("namespace", ""), metadata["name"])
-                self.types.remove(announced.group, announced.plural)
-        if kind.key == _CLUSTER_ROLES:
-            self._aggregate()
-        uid = before["metadata"]["uid"]
-        for key in tuple(self.store.keys()):
-            for found in self.store.items(key)[0]:
-                owners = found["metadata"].get("ownerReferences") or ()
-                if owners and all(owner.get("uid") == uid for owner in owners):
-                    self.store.remove(key, found["metadata"].get("namespace", ""), found["metadata"]["name"])
-
-    def _consequences(self, kind: ResourceType, stored: Json) -> None:
-        """What the controllers of a real cluster do after a write: definitions serve, namespaces are furnished."""
-        if kind.key == ("apiextensions.k8s.io", "customresourcedefinitions"):
-            announced = type_of_definition(stored)
-            if announced is not None:
-                self.types.add(announced)
-        if kind.key == _CLUSTER_ROLES:
-            self._aggregate()
-        if kind.key == ("", "namespaces"):
-            name = stored["metadata"]["name"]
-            if self.store.get(("", "serviceaccounts"), name, "default") is None:
-                self.load(
-                    {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default", "namespace": name}}
-                )
-
-    def _aggregate(self) -> None:
-        """What the aggregation controller does: rules of aggregated ClusterRoles follow the roles they select."""
-        roles = {found["metadata"]["name"]: found for found in self.store.items(_CLUSTER_ROLES)[0]}
-        for name, found in roles.items():
-            if "aggregationRule" not in found:
-                continue
-            rules: list[Json] = []
-            for selector in (found["aggregationRule"] or {}).get("clusterRoleSelectors") or ():
-                chosen = LabelSelector.from_raw(selector)
-                for other, role in roles.items():
-                    if other != name and selects(chosen, role["metadata"].get("labels") or {}):
-                        rules += [rule for rule in role.get("rules") or () if rule not in rules]
-            if rules != (found.get("rules") or []):
-                self._consequences_of_aggregation(name, {**found, "rules": rules})
-                return
-
-    def _consequences_of_aggregation(self, name: str, found: Json) -> None:
-        before = self.store.get(_CLUSTER_ROLES, "", name)
-        found = managed_fields.track_update(
-            before, found, "clusterrole-aggregation-controller", "rbac.authorization.k8s.io/v1", self._stamp()
-        )
-        self.store.put(_CLUSTER_ROLES, "", name, found)
-        self._aggregate()  # roles may aggregate aggregated roles: until nothing changes
-
-
-def _prepared(kind: ResourceType, namespace: str, body: Value, write: Write) -> Json:
-    """The body with its own metadata, in the namespace of the URL; raises a 400 ApiError for what cannot be decoded."""
-    problem = validation.check_shape(kind, body)
-    if problem:
-        raise bad_request(problem)
-    body.setdefault("kind", kind.kind)
-    body.setdefault("apiVersion", kind.api_version())
-    if body["kind"] != kind.kind or body["apiVersion"].rpartition("/")[0] != kind.group:
-        raise bad_request(
-            f"{body['kind']} in version {body['apiVersion']!r} cannot be handled as a {kind.kind}: "
-            f"the API version in the data ({body['apiVersion']}) does not match the expected API version"
-        )
-    body = _pruned(kind, body, write)
-    metadata = {key: value for key, value in (body.get("metadata") or {}).items() if value is not None}
-    if kind.namespaced:
-        if (metadata.get("namespace") or namespace) != namespace:
-            raise bad_request("the namespace of the provided object does not match the namespace sent on the request")
-        metadata["namespace"] = namespace
-    else:
-        metadata.pop("namespace", None)
-    return {**body, "metadata": metadata}
-
-
-def _pruned(kind: ResourceType, body: Json, write: Write) -> Json:
-    """The body without fields that its kind does not have, as Go's decoder drops them."""
-    unknown = validation.unknown_fields(kind, body)
-    if not unknown:
-        return body
-    said = [f'unknown field "{name}"' for name in unknown]
-    if write.strictness == "Strict":
-        version = body["apiVersion"].rpartition("/")[2]
-        raise bad_request(
-            f'{kind.kind} in version "{version}" cannot be handled as a {kind.kind}: strict decoding error: '
-            + ", ".join(said)
-        )
-    if write.strictness == "Warn":
-        write.warnings.extend(said)
-    return {key: value for key, value in body.items() if key not in unknown}
-
-
-def _object(body: Value) -> Json:
-    if not isinstance(body, dict):
-        raise bad_request("the body is no object")
-    return body
 
 
 def _without_effect(write: Write) -> Write:

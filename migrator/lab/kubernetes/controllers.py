@@ -1,0 +1,87 @@
+"""What the controllers of a real cluster do after a write or a removal, done at once.
+
+kube-controller-manager's garbage collector, namespace, service account and ClusterRole aggregation controllers, and
+the API server's own for custom resource definitions. The store's lock is held.
+"""
+
+from collections.abc import Callable
+
+from migrator.decide.aggregate_roles import selects
+from migrator.lab.kubernetes import managed_fields
+from migrator.lab.kubernetes.json_types import Json
+from migrator.lab.kubernetes.resources import ResourceType, ResourceTypes, type_of_definition
+from migrator.lab.kubernetes.store import ObjectStore
+from migrator.model.rbac import LabelSelector
+
+_CLUSTER_ROLES = ("rbac.authorization.k8s.io", "clusterroles")
+
+
+class Controllers:
+    """The controllers of one registry; ``load`` puts an object in without asking, ``stamp`` gives lab time."""
+
+    def __init__(
+        self, store: ObjectStore, types: ResourceTypes, load: Callable[[Json], Json], stamp: Callable[[], str]
+    ) -> None:
+        self._store, self._types, self._load, self._stamp = store, types, load, stamp
+
+    def after_removal(self, kind: ResourceType, name: str, before: Json) -> None:
+        """What the controllers of a real cluster do after a removal: contents of namespaces and owned objects go."""
+        if kind.key == ("", "namespaces"):
+            for other in self._types.all():
+                if other.namespaced:
+                    for found in self._store.items(other.key, name)[0]:
+                        self._store.remove(other.key, name, found["metadata"]["name"])
+        if kind.key == ("apiextensions.k8s.io", "customresourcedefinitions"):
+            announced = type_of_definition(before)
+            if announced is not None:
+                for found in self._store.items(announced.key)[0]:
+                    metadata = found["metadata"]
+                    self._store.remove(announced.key, metadata.get("namespace", ""), metadata["name"])
+                self._types.remove(announced.group, announced.plural)
+        if kind.key == _CLUSTER_ROLES:
+            self._aggregate()
+        uid = before["metadata"]["uid"]
+        for key in tuple(self._store.keys()):
+            for found in self._store.items(key)[0]:
+                owners = found["metadata"].get("ownerReferences") or ()
+                if owners and all(owner.get("uid") == uid for owner in owners):
+                    self._store.remove(key, found["metadata"].get("namespace", ""), found["metadata"]["name"])
+
+    def after_write(self, kind: ResourceType, stored: Json) -> None:
+        """What the controllers of a real cluster do after a write: definitions serve, namespaces are furnished."""
+        if kind.key == ("apiextensions.k8s.io", "customresourcedefinitions"):
+            announced = type_of_definition(stored)
+            if announced is not None:
+                self._types.add(announced)
+        if kind.key == _CLUSTER_ROLES:
+            self._aggregate()
+        if kind.key == ("", "namespaces"):
+            name = stored["metadata"]["name"]
+            if self._store.get(("", "serviceaccounts"), name, "default") is None:
+                self._load(
+                    {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default", "namespace": name}}
+                )
+
+    def _aggregate(self) -> None:
+        """What the aggregation controller does: rules of aggregated ClusterRoles follow the roles they select."""
+        roles = {found["metadata"]["name"]: found for found in self._store.items(_CLUSTER_ROLES)[0]}
+        for name, found in roles.items():
+            if "aggregationRule" not in found:
+                continue
+            rules: list[Json] = []
+            for selector in (found["aggregationRule"] or {}).get("clusterRoleSelectors") or ():
+                chosen = LabelSelector.from_raw(selector)
+                for other, role in roles.items():
+                    if other != name and selects(chosen, role["metadata"].get("labels") or {}):
+                        rules += [rule for rule in role.get("rules") or () if rule not in rules]
+            if rules != (found.get("rules") or []):
+                self._put_aggregated(name, {**found, "rules": rules})
+                return
+
+    def _put_aggregated(self, name: str, found: Json) -> None:
+        before = self._store.get(_CLUSTER_ROLES, "", name)
+        found = managed_fields.track_update(
+            before, found, "clusterrole-aggregation-controller", "rbac.authorization.k8s.io/v1", self._stamp()
+        )
+        self._store.put(_CLUSTER_ROLES, "", name, found)
+        self._aggregate()  # roles may aggregate aggregated roles: until nothing changes
