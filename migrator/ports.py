@@ -14,6 +14,7 @@ from typing import Any, Literal, Protocol, TypeVar
 from migrator.model.access_entry import AccessEntry, AssociatedPolicy, AuthenticationMode, EntrySpec
 from migrator.model.evidence import SelfSubject
 from migrator.model.journal import Event, Record
+from migrator.model.node_health import NodesNow
 from migrator.model.rbac import AccessRequest
 
 Raw = Mapping[str, Any]
@@ -161,6 +162,14 @@ class Rbac(Protocol):
         ...
 
 
+class NodeHealth(Protocol):
+    """How the nodes of one cluster are doing."""
+
+    def read(self) -> NodesNow:
+        """Every node with its lease and its role, and the Fargate profiles, read now. Raises ``kubernetes-denied``."""
+        ...
+
+
 class AccessReviewer(Protocol):
     """Reviews asked as one principal, with a token minted for each login and never kept."""
 
@@ -271,6 +280,10 @@ class QueryRows:
 
 class AuditLogs(Protocol):
     """CloudWatch Logs of the control plane."""
+
+    def log_types(self) -> frozenset[str]:
+        """The types that are switched on (``audit``, ``authenticator``, …), as DescribeCluster says; read once."""
+        ...
 
     def stored_bytes(self) -> int:
         """Size of the log group: what a query over all of it scans, and costs. Raises ``logs-off``."""

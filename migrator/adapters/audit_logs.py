@@ -4,6 +4,7 @@ Source: EKS user guide, "Send control plane logs to CloudWatch Logs"; CloudWatch
 StartQuery). Events are read lazily, page by page: a month of audit log does not fit into memory.
 """
 
+import threading
 import time
 from collections.abc import Iterator
 from datetime import datetime
@@ -22,7 +23,19 @@ class CloudWatchAuditLogs:
 
     def __init__(self, session: AwsSession, cluster: str) -> None:
         self._session = session
+        self._cluster = cluster
         self._group = f"/aws/eks/{cluster}/cluster"
+        self._lock = threading.Lock()
+        self._types: frozenset[str] | None = None
+
+    def log_types(self) -> frozenset[str]:
+        """The types that are switched on, as DescribeCluster says; read once."""
+        with self._lock:
+            if self._types is None:
+                found = self._session.call("eks", "describe_cluster", subject=self._cluster, name=self._cluster)
+                setups = (found["cluster"].get("logging") or {}).get("clusterLogging") or ()
+                self._types = frozenset(kind for one in setups if one.get("enabled") for kind in one.get("types", ()))
+            return self._types
 
     def stored_bytes(self) -> int:
         """Size of the log group. Raises ``logs-off`` where there is none."""

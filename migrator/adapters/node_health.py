@@ -44,14 +44,12 @@ class KubernetesNodeHealth:
         """Nodes with leases and roles. Raises ``kubernetes-denied`` where nodes or leases may not be listed; roles
         and profiles that may not be read are unknown.
         """
-        leases, nodes, profiles = self._tasks.map(
-            lambda read: read(),
-            [
-                lambda: self._client.list(LEASES, "leases"),
-                lambda: self._client.list("/api/v1/nodes", "nodes"),
-                self._profiles,
-            ],
-        )
+        reads: list[Callable[[], Any]] = [
+            lambda: self._client.list(LEASES, "leases"),
+            lambda: self._client.list("/api/v1/nodes", "nodes"),
+            self._profiles,
+        ]
+        leases, nodes, profiles = self._tasks.map(lambda read: read(), reads)
         renewed = {lease["metadata"]["name"]: _moment((lease.get("spec") or {}).get("renewTime")) for lease in leases}
         roles = self._roles_of(nodes, profiles)
         return NodesNow(tuple(_state(node, roles, renewed) for node in nodes), tuple(profiles))

@@ -85,7 +85,8 @@ class Observed:
 
     ``rows``: whether the live aws-auth gives a principal its identity from before. ``callers``: principals of the
     plan that the operator is, or arrives through. ``second_admin``: who else was shown to administer the cluster,
-    and how; empty while nobody was.
+    and how; empty while nobody was. ``waits``: by step, until when a proof that needs time is not asked for again,
+    and why.
     """
 
     now: datetime
@@ -97,6 +98,7 @@ class Observed:
     rows: Mapping[str, bool] = field(default_factory=dict)
     callers: frozenset[str] = frozenset()
     second_admin: str = ""
+    waits: Mapping[str, tuple[datetime, str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

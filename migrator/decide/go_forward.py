@@ -139,7 +139,8 @@ def _entry(at: Situation, lane: Lane, place: int) -> Action:
     if isinstance(step.effect, AwaitEntry):
         return _await(at, step, state, met=fits[place + 1], missing=entry is None)
     if fits[place]:
-        return Do(step)
+        until, why = at.observed.waits.get(step.id, (at.observed.now, ""))
+        return Wait(step, why, until) if at.observed.now < until else Do(step)
     if any(fits[place + 1 :]):
         return Adopt(step, "the entry is at this step or past it")
     if any(fits[:place]):

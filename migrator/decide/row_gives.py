@@ -33,5 +33,24 @@ def row_gives(data: Mapping[str, str] | None, principal_arn: str, before: Identi
     return arn is not None and arn.account in index.accounts and (before.username, before.groups) == (canonical, ())
 
 
+def groups_by_row(data: Mapping[str, str] | None, principal_arn: str) -> frozenset[str] | None:
+    """The groups that aws-auth, as it is now, surely gives a principal; None where nothing in it can let it in.
+
+    Where it may let it in and the groups are not sure (several rows, a whole account, a text on which parsers
+    differ), they are those that every way in gives, which may be none.
+    """
+    canonical = canonical_arn(principal_arn)
+    if data is None:
+        return None
+    aws_auth = read_aws_auth(data)
+    if canonical is None or aws_auth.doubt:
+        return frozenset()
+    index, arn = index_rows(aws_auth), parse_arn(canonical)
+    rows = index.roles.get(fold(canonical)) or index.users.get(fold(canonical))
+    if rows:
+        return frozenset.intersection(*(_groups(row.effective_groups) for row in rows))
+    return frozenset() if arn is None or arn.account in index.accounts else None
+
+
 def _groups(groups: tuple[str, ...]) -> frozenset[str]:
     return frozenset(group for group in groups if group)

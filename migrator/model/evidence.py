@@ -14,7 +14,8 @@ PROOF_CLASSES: tuple[ProofClass, ...] = ("live", "observed", "simulated", "attes
 
 Verdict: TypeAlias = Literal["ok", "partial", "failed", "unknown"]
 Phase: TypeAlias = Literal["before", "after"]
-Attribution: TypeAlias = Literal["marker", "policy", "node", "rehearsal", "api-mode", "none"]
+# What ties a login to the entry. ``only-way``: aws-auth has nothing that could let this principal in.
+Attribution: TypeAlias = Literal["marker", "policy", "node", "rehearsal", "api-mode", "only-way", "none"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,14 @@ class Probe:
 
     request: AccessRequest
     expected: bool
+
+
+@dataclass(frozen=True, slots=True)
+class OwnProbe:
+    """A question that a person wants asked, of one principal or (None) of everybody."""
+
+    probe: Probe
+    principal_arn: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from migrator.decide.gates import (
     steps_left,
     unknown_waivers,
 )
+from migrator.decide.node_proof import unhealthy_nodes
 from migrator.decide.progress import CUT_OVER, SETTLED, Progress, progress_of, records_of
 from migrator.errors import Interrupted, MigratorError, Refused, WrongUse
 from migrator.model.decision import Acceptance
@@ -28,6 +29,7 @@ from migrator.model.snapshot import Snapshot
 from migrator.model.step import EnableEntries, ProofClass, Step
 from migrator.run.begin_run import RunPorts, callers_in, chain_of, progress_in, refuse_blocked, refuse_other_cluster
 from migrator.run.drive import drive
+from migrator.run.look_at_nodes import read_nodes
 from migrator.run.one_run import EVIDENCE_FILE, OneRun
 from migrator.run.verify_access import VerifyOptions, current_verdicts, verify_access
 
@@ -115,10 +117,16 @@ def _gates(
         callers=callers_in(plan, chain),
         rehearsed=last_rehearsal(evidence_in(ports.store.read(EVIDENCE_FILE) or b"")),
         owners=owners_of(ports.config_maps.read()),
-        nodes_unhealthy=() if snapshot.nodes == () else None,
+        nodes_unhealthy=_unhealthy(ports),
         waivers=options.waive_gates,
     )
     return cut_over_gates(plan, facts)
+
+
+def _unhealthy(ports: RunPorts) -> tuple[str, ...] | None:
+    """Nodes without a fresh lease, and Fargate profiles that are not well; None where that may not be read."""
+    found = read_nodes(ports.nodes)
+    return None if found is None else unhealthy_nodes(found, ports.clock.now())
 
 
 def _verify_options(options: CutOverOptions) -> VerifyOptions:

@@ -18,10 +18,12 @@ from migrator.model.plan import Plan
 from migrator.ports import (
     AccessEntries,
     Approver,
+    AuditLogs,
     AuthMode,
     Clock,
     ConfigMaps,
     Events,
+    NodeHealth,
     Rbac,
     Reviewers,
     StateStore,
@@ -34,7 +36,7 @@ _FIELDS = {"update": "updates", "entry": "entries", "binding": "bindings", "row"
 
 @dataclass(frozen=True, slots=True)
 class StepPorts:
-    """What executing steps needs of the world."""
+    """What executing steps needs of the world. ``nodes`` and ``logs`` are None where they are not looked at."""
 
     entries: AccessEntries
     mode: AuthMode
@@ -46,6 +48,8 @@ class StepPorts:
     approver: Approver
     events: Events
     tasks: TaskRunner
+    nodes: NodeHealth | None = field(default=None, kw_only=True)
+    logs: AuditLogs | None = field(default=None, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +122,10 @@ class OneRun:
     def see_entry(self, arn: str, entry: AccessEntry | None) -> None:
         """An entry as it is now."""
         self._keep("entries", arn, entry)
+
+    def wait_for(self, step_id: str, until: datetime, why: str) -> None:
+        """A proof needs time: do not ask for it again before ``until``."""
+        self._keep("waits", step_id, (until, why))
 
     def forget(self, what: Look) -> None:
         """What was known no longer counts: look again before the next decision."""

@@ -1,8 +1,9 @@
 """Show who a principal is to the cluster, by logging in as it, and to what that can be attributed.
 
 A proof after a write is asked for with fresh tokens until it holds twice in a row or 120 seconds have passed: a new
-entry takes up to 30 seconds to reach the authenticator. Whoever cannot be logged in as gets the best other class,
-recorded as what it is.
+entry takes up to 30 seconds to reach the authenticator. Nodes are watched: their leases, and their own logins in the
+control-plane logs; that takes as long as kubelets keep a token, so the run goes on with others meanwhile. Whoever
+cannot be logged in as is looked for in the logs, and else gets the best other class, recorded as what it is.
 """
 
 from collections.abc import Iterable
@@ -10,7 +11,10 @@ from dataclasses import replace
 from datetime import timedelta
 
 from migrator.decide.compare_subject import compare_subject, policy_probe
+from migrator.decide.entry_identity import spec_of
 from migrator.decide.entry_states import default_username
+from migrator.decide.login_proof import judge_logins, with_requests
+from migrator.decide.required_proof import is_admin
 from migrator.decide.verdicts import state_digest
 from migrator.errors import MigratorError
 from migrator.model.access_entry import AccessEntry, AssociatedPolicy
@@ -26,6 +30,8 @@ from migrator.model.rbac import AccessRequest
 from migrator.model.step import Prove, Step
 from migrator.ports import AccessReviewer
 from migrator.run.one_run import OneRun
+from migrator.run.prove_nodes import Waiting, nodes_evidence, shaped_at
+from migrator.run.see_logins import evidence_of_logins, logins_of, requests_of
 
 PATIENCE = timedelta(seconds=120)
 PAUSE = timedelta(seconds=2)
@@ -41,15 +47,12 @@ def prove_step(run: OneRun, step: Step, effect: Prove) -> None:
     arn = effect.principal_arn
     entry = run.situation().observed.entries.get(arn)
     waiver = run.settings.waived_proofs.get(arn)
-    try:
-        reviewer = run.ports.reviewers.as_principal(arn)
-    except MigratorError as error:
-        if error.code != "cannot-become":
-            raise
-        evidence = _without_login(run, effect, entry, " ".join(filter(None, (error.message, error.why))))
-    else:
-        evidence = _by_login(run, effect, entry, reviewer)
-    if waiver is not None and evidence.proof_class != "live":
+    evidence = nodes_evidence(run, step, effect, entry) if effect.attribution == "node" else None
+    if isinstance(evidence, Waiting):
+        return
+    if evidence is None or (evidence.proof_class != "observed" and not evidence.differences):
+        evidence = _by_login_or_logs(run, step, effect, entry, evidence)
+    if waiver is not None and evidence.proof_class not in ("live", "observed"):
         evidence = replace(evidence, proof_class="attested", how=f"attested by {waiver.by}: {waiver.reason}")
     run.keep_evidence(evidence)
     summary = {"class": evidence.proof_class, "attribution": evidence.attribution, "how": evidence.how}
@@ -61,6 +64,37 @@ def prove_step(run: OneRun, step: Step, effect: Prove) -> None:
         run.record(step.id, "done", summary)
     else:
         run.record(step.id, "deferred", {**summary, "why": f"proof of class {effect.proof_class} cannot be had now"})
+
+
+def _by_login_or_logs(
+    run: OneRun, step: Step, effect: Prove, entry: AccessEntry | None, nodes: Evidence | None
+) -> Evidence:
+    """Log in as the principal; where that cannot be, what the logs or the nodes tell, or the rules."""
+    try:
+        reviewer = run.ports.reviewers.as_principal(effect.principal_arn)
+    except MigratorError as error:
+        if error.code != "cannot-become":
+            raise
+        why = " ".join(filter(None, (error.message, error.why)))
+    else:
+        return _by_login(run, effect, entry, reviewer)
+    if effect.attribution == "node":
+        return nodes or _without_login(run, effect, entry, why)
+    return _by_logs(run, step, effect, entry, why)
+
+
+def _by_logs(run: OneRun, step: Step, effect: Prove, entry: AccessEntry | None, why: str) -> Evidence:
+    """What the principal did itself since the entry got its shape: its logins, and what a policy let it do."""
+    arn, since, mode = effect.principal_arn, shaped_at(run, step, entry), run.situation().observed.mode
+    found = logins_of(run.ports.logs, arn, since, run.now())
+    only_entry: Attribution = "api-mode" if mode == "API" else "none"
+    judged = judge_logins(effect.username, effect.groups, found.found or (), since=since, only_entry=only_entry)
+    if judged is not None and effect.attribution == "policy" and not judged.differences:
+        requests = requests_of(run.ports.logs, arn, since, run.now())
+        judged = with_requests(judged, requests, since=since, admin=entry is not None and is_admin(spec_of(entry)))
+    if judged is None:
+        return _without_login(run, effect, entry, f"{why} {found.why or 'Since then nothing of it is in the logs.'}")
+    return evidence_of_logins(arn, judged, state=state_digest(entry, mode), why=why)
 
 
 def _enough(evidence: Evidence, effect: Prove) -> bool:

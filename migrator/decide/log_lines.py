@@ -1,0 +1,129 @@
+"""Control-plane log lines as values: the authenticator's text lines and the API server's audit events.
+
+Sources: aws-iam-authenticator ``pkg/server/server.go`` (messages and fields) and logrus' text format; Kubernetes
+documentation, "Auditing" (``audit.k8s.io/v1``, annotations ``authorization.k8s.io/decision`` and ``…/reason``). Lines
+hold foreign text: whatever is not of the expected shape is None, never an error.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from datetime import datetime, timezone
+from typing import Any
+
+from migrator.model.observation import Decider, SeenLogin, SeenRequest
+
+_FIELD = re.compile(r'(\w+)=("(?:[^"\\]|\\.)*"|\S*)')
+_ESCAPE = re.compile(r"\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|(.))", re.S)
+_ESCAPED = {"n": "\n", "t": "\t", "r": "\r", "a": "\a", "b": "\b", "f": "\f", "v": "\v"}
+_GRANTED, _DENIED = 'msg="access granted"', 'msg="access denied"'
+_POLICY, _RBAC = "EKS Access Policy", "RBAC: allowed"
+
+
+def login_of(message: str, timestamp: int) -> SeenLogin | None:
+    """The login that an authenticator line tells; ``timestamp`` is the log event's, in milliseconds since 1970.
+
+    Other lines of the authenticator, and refusals that name nobody, are None.
+    """
+    granted = _GRANTED in message
+    if not granted and _DENIED not in message:
+        return None
+    fields = {name: _unquoted(value) for name, value in _FIELD.findall(message)}
+    arn = fields.get("arn", "")
+    if not arn:
+        return None
+    at = moment_of(timestamp)
+    if not granted:
+        return SeenLogin(arn, "", (), at, "authenticator", refused=fields.get("error") or "access denied")
+    groups = fields.get("groups", "").removeprefix("[").removesuffix("]").split()
+    return SeenLogin(arn, fields.get("username", ""), tuple(groups), at, "authenticator")
+
+
+def _unquoted(value: str) -> str:
+    """A value as logrus prints it: plain, or quoted as by Go's ``%q``."""
+    if not value.startswith('"'):
+        return value
+    inner = value[1:-1]
+    return _ESCAPE.sub(_character, inner) if "\\" in inner else inner
+
+
+def _character(match: re.Match[str]) -> str:
+    code = match[1] or match[2] or match[3]
+    if code is None:
+        return _ESCAPED.get(match[4], match[4])
+    number = int(code, 16)
+    return chr(number) if number <= 0x10FFFF else "\ufffd"
+
+
+def request_of(message: str, timestamp: int) -> SeenRequest | None:
+    """The request that an audit event tells, of somebody who logged in through IAM; None for everybody else's, for
+    earlier stages of a request, and for what is no audit event.
+    """
+    if "canonicalArn" not in message:
+        return None
+    try:
+        event = json.loads(message)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(event, dict) or event.get("stage") != "ResponseComplete":
+        return None
+    user = _mapping(event.get("user"))
+    arn = _first(_mapping(user.get("extra")).get("canonicalArn"))
+    if not arn:
+        return None
+    annotations, reference = _mapping(event.get("annotations")), _mapping(event.get("objectRef"))
+    return SeenRequest(
+        arn=arn,
+        username=_text(user.get("username")),
+        groups=_texts(user.get("groups")),
+        at=moment_of(timestamp),
+        allowed=annotations.get("authorization.k8s.io/decision") != "forbid",
+        by=_decider(_text(annotations.get("authorization.k8s.io/reason")), event),
+        verb=_text(event.get("verb")),
+        target=_target(reference, event),
+        namespace=_text(reference.get("namespace")),
+        user_agent=_text(event.get("userAgent")),
+    )
+
+
+def login_of_request(request: SeenRequest) -> SeenLogin:
+    """A request as the login that it rests on: for clusters whose authenticator log is off."""
+    return SeenLogin(request.arn, request.username, request.groups, request.at, "audit")
+
+
+def _decider(reason: str, event: Mapping[str, Any]) -> Decider:
+    if "impersonatedUser" in event:
+        return "impersonated"
+    if reason.startswith(_POLICY):
+        return "access-policy"
+    return "rbac" if reason.startswith(_RBAC) else "other"
+
+
+def _target(reference: Mapping[str, Any], event: Mapping[str, Any]) -> str:
+    resource = _text(reference.get("resource"))
+    if not resource:
+        return _text(event.get("requestURI")).partition("?")[0]
+    group, sub = _text(reference.get("apiGroup")), _text(reference.get("subresource"))
+    return "/".join(part for part in (group, resource, sub) if part)
+
+
+def moment_of(timestamp: int) -> datetime:
+    """Milliseconds since 1970 as a time in UTC."""
+    return datetime.fromtimestamp(timestamp / 1000, tz=timezone.utc)
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _texts(value: object) -> tuple[str, ...]:
+    return tuple(item for item in value if isinstance(item, str)) if isinstance(value, list) else ()
+
+
+def _first(value: object) -> str:
+    found = _texts(value)
+    return found[0] if found else ""

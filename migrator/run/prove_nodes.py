@@ -1,0 +1,38 @@
+"""Prove a node role within a run: watch its nodes, and let the run go on with others while kubelets keep old tokens."""
+
+from datetime import datetime
+
+from migrator.decide.verdicts import state_digest
+from migrator.decide.waiting import moment
+from migrator.model.access_entry import AccessEntry
+from migrator.model.evidence import Evidence
+from migrator.model.step import Prove, Step
+from migrator.run.look_at_nodes import LOOK_AGAIN, evidence_of_nodes, look_at_nodes, progress_line
+from migrator.run.one_run import OneRun
+
+
+class Waiting:
+    """Nothing can be said yet: the step is asked for again later."""
+
+
+def nodes_evidence(run: OneRun, step: Step, effect: Prove, entry: AccessEntry | None) -> Evidence | Waiting | None:
+    """What leases and logs show of the role's nodes; None where they may not be read."""
+    mode = run.situation().observed.mode or "API_AND_CONFIG_MAP"
+    arn = effect.principal_arn
+    looked = look_at_nodes(run.ports, arn, since=shaped_at(run, step, entry), api_mode=mode == "API")
+    if looked is None:
+        return None
+    if looked.judgement.waits and arn not in run.settings.waived_proofs:
+        run.wait_for(step.id, run.now() + LOOK_AGAIN, progress_line(arn, looked.judgement))
+        return Waiting()
+    return evidence_of_nodes(looked, arn, entry=entry, state=state_digest(entry, mode))
+
+
+def shaped_at(run: OneRun, step: Step, entry: AccessEntry | None) -> datetime:
+    """When the entry got the shape that is to be proven: as EKS says, else when the last step on it was done."""
+    if entry is not None and (shown := entry.modified_at or entry.created_at) is not None:
+        return shown
+    at = run.situation()
+    lane = at.lanes[at.lane_of[step.id]]
+    done = (moment(at.progress.of(each.id).at) for each in lane[: lane.index(step)])
+    return max((each for each in done if each is not None), default=run.now())

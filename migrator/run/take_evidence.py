@@ -1,0 +1,331 @@
+"""The evidence on one principal: by logging in as it, by its nodes, by the logs, or by the rules, the best that can be
+had. What could not be had is said, with the reason.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from migrator.decide.authorize import RbacIndex
+from migrator.decide.compare_subject import compare_subject
+from migrator.decide.entry_identity import same_entry
+from migrator.decide.entry_states import final_spec
+from migrator.decide.expectations import evaluate, identity_after, identity_of_entry, is_ours, phase_of, probes_of
+from migrator.decide.login_proof import judge_logins
+from migrator.decide.row_gives import groups_by_row
+from migrator.decide.row_keys import principal_key
+from migrator.decide.verdicts import EVIDENCE_AGE, state_digest
+from migrator.errors import MigratorError
+from migrator.model.access_entry import AccessEntry, EntrySpec, Identity
+from migrator.model.decision import Acceptance
+from migrator.model.evidence import Attribution, Evidence, OwnProbe, Phase, Probe, ProbeResult, SelfSubject
+from migrator.model.observation import SeenLogin
+from migrator.model.plan import Plan, PlannedPrincipal
+from migrator.model.snapshot import Snapshot, Usage
+from migrator.model.step import ProofClass
+from migrator.ports import AccessReviewer
+from migrator.run.begin_run import RunPorts
+from migrator.run.look_at_nodes import baseline_of_nodes, evidence_of_nodes, watch_nodes
+from migrator.run.prove_principal import by_node_entry
+from migrator.run.see_logins import Logins, evidence_of_logins, logins_of
+
+PATIENCE = timedelta(seconds=30)  # entries take up to that long to reach the authenticator
+PAUSE = timedelta(seconds=2)
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyOptions:
+    """``only``: these principals. ``baseline``: take the state before and judge nothing. ``probes``: at most so
+    many chosen questions each; ``own_probes`` come on top. ``usage``: what was observed of logins, from a file.
+    ``waive_verification`` and ``proof_policy`` (by kind of principal) come from decisions.yaml.
+    """
+
+    only: tuple[str, ...] = ()
+    baseline: bool = False
+    probes: int = 30
+    own_probes: tuple[OwnProbe, ...] = ()
+    usage: Usage | None = None
+    waive_verification: Mapping[str, Acceptance] = field(default_factory=dict)
+    proof_policy: Mapping[str, ProofClass] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """What one verification is measured against."""
+
+    plan: Plan
+    snapshot: Snapshot
+    index: RbacIndex | None
+    earlier: tuple[Evidence, ...]
+    ports: RunPorts
+    options: VerifyOptions
+
+    @property
+    def mode(self) -> str:
+        """The authentication mode as it was just read."""
+        return self.snapshot.cluster.authentication_mode
+
+    def spec(self, arn: str) -> EntrySpec | None:
+        """The entry that the plan ends in."""
+        return final_spec(self.plan, arn)
+
+    def entry(self, arn: str) -> AccessEntry | None:
+        """The entry as it was just read."""
+        return next((e for e in self.snapshot.access_entries or () if e.principal_arn == arn), None)
+
+    def digest(self, entry: AccessEntry | None) -> str:
+        """The state that evidence is taken on."""
+        return state_digest(entry, self.snapshot.cluster.authentication_mode)
+
+    def only_entry(self, arn: str) -> Attribution:
+        """Why nothing but an entry can let a principal in; ``none`` where aws-auth may."""
+        if self.mode == "API":
+            return "api-mode"
+        data = None if self.snapshot.config_map is None else self.snapshot.aws_auth_data
+        return "only-way" if groups_by_row(data, arn) is None else "none"
+
+
+def take_evidence(measure: Measure, principal: PlannedPrincipal) -> Evidence | None:
+    """The evidence on one principal; None where there is nothing to ask."""
+    arn = principal.principal_arn
+    entry = measure.entry(arn)
+    phase = phase_of(principal, entry, measure.mode)
+    if principal.action == "block" or (measure.options.baseline and phase == "after"):
+        return None
+    spec = measure.spec(arn)
+    nodes = None
+    if spec is not None and spec.type != "STANDARD":
+        nodes = _by_nodes(measure, principal, entry, phase)
+        if nodes is not None and (nodes.proof_class == "observed" or nodes.differences):
+            return nodes
+    try:
+        reviewer = measure.ports.reviewers.as_principal(arn)
+    except MigratorError as error:
+        if error.code != "cannot-become":
+            raise
+        why = " ".join(part for part in (error.message, error.why) if part)
+        return None if principal.action == "skip" else _without_login(measure, principal, entry, phase, why, nodes)
+    if principal.action == "skip":
+        return _nobody(measure, principal, reviewer, phase)
+    return _by_login(measure, principal, entry, phase, reviewer)
+
+
+def _expected(measure: Measure, principal: PlannedPrincipal, entry: AccessEntry | None, phase: Phase) -> Identity:
+    spec = measure.spec(principal.principal_arn)
+    return principal.before if phase == "before" else identity_after(principal, spec, entry)
+
+
+def _probes(measure: Measure, principal: PlannedPrincipal, phase: Phase) -> tuple[Probe, ...]:
+    chosen = probes_of(
+        principal,
+        measure.spec(principal.principal_arn),
+        phase,
+        measure.index,
+        namespaces=measure.snapshot.namespaces or (),
+        earlier=measure.earlier,
+        limit=measure.options.probes,
+    )
+    key = principal_key(principal.principal_arn)
+    own = (
+        each.probe
+        for each in measure.options.own_probes
+        if each.principal_arn is None or principal_key(each.principal_arn) == key
+    )
+    return tuple(dict.fromkeys((*own, *chosen)))
+
+
+def _by_login(
+    measure: Measure, principal: PlannedPrincipal, entry: AccessEntry | None, phase: Phase, reviewer: AccessReviewer
+) -> Evidence:
+    expected = _expected(measure, principal, entry, phase)
+    probes = _probes(measure, principal, phase)
+    deadline = measure.ports.clock.now() + PATIENCE
+    while True:
+        subject = reviewer.who_am_i()
+        results = () if subject is None else tuple(ProbeResult(p, *reviewer.can(p.request)) for p in probes)
+        differences = compare_subject(expected.username, expected.groups, subject)
+        wrong = differences or any(r.allowed != r.probe.expected for r in results)
+        if not wrong or phase == "before" or measure.ports.clock.now() >= deadline:
+            break
+        measure.ports.clock.sleep(PAUSE)
+    at = measure.ports.clock.now().isoformat()
+    denied = sum(not r.probe.expected and not r.allowed for r in results)
+    right = sum(r.allowed == r.probe.expected for r in results)
+    return Evidence(
+        principal_arn=principal.principal_arn,
+        proof_class="live",
+        phase=phase,
+        at=at,
+        state_digest=measure.digest(entry),
+        attribution=_attribution(measure, principal, subject, results),
+        subject=subject,
+        probes=results,
+        differences=(*differences, *_dead(measure, principal, entry, phase)),
+        how=f"logged in at {at}; {right} of {len(results)} probes as they must be, {denied} of them denied",
+    )
+
+
+def _dead(measure: Measure, principal: PlannedPrincipal, entry: AccessEntry | None, phase: Phase) -> tuple[str, ...]:
+    """An entry is pinned to its principal's unique id (EKS user guide, "Create access entries"): one that is older
+    than the principal matches nobody, and while aws-auth is asked the row hides that.
+    """
+    if entry is None or entry.created_at is None or phase == "before":
+        return ()
+    key = principal_key(principal.principal_arn)
+    made = next(
+        (found.create_date for found in measure.snapshot.iam_principals if principal_key(found.arn) == key), None
+    )
+    if made is None or made <= entry.created_at:
+        return ()
+    return (f"the entry is dead: it was made {entry.created_at.isoformat()}, the principal {made.isoformat()}",)
+
+
+def _attribution(
+    measure: Measure, principal: PlannedPrincipal, subject: SelfSubject | None, results: tuple[ProbeResult, ...]
+) -> Attribution:
+    """What ties the login to the entry and to nothing else."""
+    if measure.mode == "API":
+        return "api-mode"
+    if subject is not None and any(is_ours(group) for group in subject.groups):
+        return "marker"
+    if "system:bootstrappers" in principal.before.groups and by_node_entry(subject):
+        return "node"
+    if any(r.allowed and r.reason.startswith("EKS Access Policy") for r in results):
+        return "policy"
+    return measure.only_entry(principal.principal_arn)
+
+
+def _by_nodes(
+    measure: Measure, principal: PlannedPrincipal, entry: AccessEntry | None, phase: Phase
+) -> Evidence | None:
+    """What leases and logs show of a role's nodes; None where they may not be read, or there are none."""
+    arn, api_mode = principal.principal_arn, measure.mode == "API"
+    since = None if entry is None or phase == "before" else entry.modified_at or entry.created_at
+    looked = watch_nodes(measure.ports, arn, since=since, api_mode=api_mode)
+    if looked is None or not looked.judgement.findings:
+        return None
+    if phase == "before":
+        return baseline_of_nodes(looked, arn, state=measure.digest(entry))
+    evidence = evidence_of_nodes(looked, arn, entry=entry, state=measure.digest(entry))
+    return replace(evidence, differences=(*evidence.differences, *_dead(measure, principal, entry, phase)))
+
+
+def _without_login(
+    measure: Measure,
+    principal: PlannedPrincipal,
+    entry: AccessEntry | None,
+    phase: Phase,
+    why: str,
+    nodes: Evidence | None,
+) -> Evidence:
+    """The best that can be had of somebody whom nobody can be: the logs, then the nodes, then the rules."""
+    if nodes is not None:
+        why = f"{nodes.how}; {why}"
+    elif phase == "after" and entry is not None:
+        seen = _by_logs(measure, principal, entry, why)
+        if isinstance(seen, Evidence):
+            return seen
+        why = f"{why} {seen}"
+    return _by_rules(measure, principal, entry, phase, why)
+
+
+def _by_logs(measure: Measure, principal: PlannedPrincipal, entry: AccessEntry, why: str) -> Evidence | str:
+    """Logins since the entry got its shape; text instead where nothing was seen, with the reason."""
+    now = measure.ports.clock.now()
+    since = entry.modified_at or entry.created_at
+    if since is None:
+        return "When its entry was made is not known."
+    logins = _logins(measure, principal.principal_arn, max(since, now - EVIDENCE_AGE), now)
+    expected = _expected(measure, principal, entry, "after")
+    judged = judge_logins(
+        expected.username,
+        expected.groups,
+        logins.found or (),
+        since=since,
+        only_entry=measure.only_entry(principal.principal_arn),
+    )
+    if judged is None:
+        return logins.why or "It did not log in since its entry was made."
+    return evidence_of_logins(principal.principal_arn, judged, state=measure.digest(entry), why=why)
+
+
+def _logins(measure: Measure, arn: str, start: datetime, end: datetime) -> Logins:
+    """From the file that was given, else from the logs."""
+    usage, key = measure.options.usage, principal_key(arn)
+    if usage is None:
+        return logins_of(measure.ports.logs, arn, start, end)
+    found = (
+        SeenLogin(login.arn, login.username, login.groups, login.last, "authenticator")
+        for login in usage.logins
+        if principal_key(login.arn) == key and start <= login.last <= end
+    )
+    return Logins(tuple(found), "It is not in the usage file since then.")
+
+
+def _by_rules(
+    measure: Measure, principal: PlannedPrincipal, entry: AccessEntry | None, phase: Phase, why: str
+) -> Evidence:
+    """Rules evaluated, or a person's word where decisions.yaml gives one."""
+    expected = _expected(measure, principal, entry, phase)
+    differences: tuple[str, ...] = ()
+    found = principal.before if phase == "before" else None
+    if phase == "after":
+        found = identity_of_entry(entry) if entry is not None else None
+        differences = (
+            *_rule_differences(measure.spec(principal.principal_arn), expected, entry),
+            *_dead(measure, principal, entry, phase),
+        )
+    results: tuple[ProbeResult, ...] = ()
+    if found is not None and measure.index is not None:
+        answers = evaluate(measure.index, found, _probes(measure, principal, phase))
+        results = tuple(ProbeResult(probe, allowed, reason) for probe, allowed, reason in answers)
+    evidence = Evidence(
+        principal_arn=principal.principal_arn,
+        proof_class="simulated",
+        phase=phase,
+        at=measure.ports.clock.now().isoformat(),
+        state_digest=measure.digest(entry),
+        attribution="api-mode" if measure.mode == "API" else "none",
+        probes=results,
+        differences=differences,
+        how=f"rules evaluated, {len(results)} probes; {why}",
+    )
+    waiver = measure.options.waive_verification.get(principal.principal_arn)
+    if waiver is None or not evidence.holds:
+        return evidence
+    return replace(evidence, proof_class="attested", how=f"attested by {waiver.by}: {waiver.reason}; {evidence.how}")
+
+
+def _rule_differences(spec: EntrySpec | None, expected: Identity, entry: AccessEntry | None) -> tuple[str, ...]:
+    if entry is None:
+        return ("there is no entry",)
+    if spec is not None and spec.type != entry.type:
+        return (f"the entry is of type {entry.type}, not {spec.type}",)
+    if entry.type != "STANDARD":
+        return ()
+    found = SelfSubject(entry.username, entry.kubernetes_groups)
+    differences = list(compare_subject(expected.username, expected.groups, found))
+    held = EntrySpec(access_policies=entry.access_policies)
+    meant = EntrySpec(access_policies=spec.access_policies) if spec is not None else held
+    if not same_entry(entry.principal_arn, meant, held):
+        differences.append("the access policies are not those of the plan")
+    return tuple(differences)
+
+
+def _nobody(measure: Measure, principal: PlannedPrincipal, reviewer: AccessReviewer, phase: Phase) -> Evidence | None:
+    """Whoever cannot log in before must not be able to log in after."""
+    if principal.before.via != "none":
+        return None
+    subject = reviewer.who_am_i()
+    at = measure.ports.clock.now().isoformat()
+    return Evidence(
+        principal_arn=principal.principal_arn,
+        proof_class="live",
+        phase=phase,
+        at=at,
+        state_digest=measure.digest(None),
+        attribution="none",
+        subject=subject,
+        differences=() if subject is None else (f"the login works, as {subject.username!r}, and did not before",),
+        how=f"tried to log in at {at}",
+    )
