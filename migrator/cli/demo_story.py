@@ -18,15 +18,14 @@ _READER = "arn:aws:iam::444455556666:role/iam-reader"
 _DECISIONS = """\
 # What the people of the demo's company decided. Each answer needs a reason, so that it can be reviewed.
 
-# How to log in as those whom the operator cannot assume: people with their own keys or from IAM Identity Center,
-# and nodes, whose credentials come from their own instance.
+# How to log in as those whom the operator cannot assume: people with their own keys or from IAM Identity Center.
+# Nodes are not logged in as: that their kubelets renew their leases with new tokens is the proof.
 verify_as:
 {ways}
 
 # Gates that a named person lets pass.
 waive_gates:
   rehearsal: {{by: demo, reason: "the cluster was made a minute ago and nobody else uses it"}}
-  nodes: {{by: demo, reason: "no kubelets run in the lab, so no leases are renewed; nodes are logged in as instead"}}
   code: {{by: demo, reason: "the lab's aws-auth was written once, by its world file"}}
 """
 
@@ -43,8 +42,7 @@ def tell(place: Path, *, keep: bool) -> int:
 
     _title("1. Read the cluster, and prepare to log in as everybody")
     _migrate("snapshot", _CLUSTER, "--out", str(place / "snapshot.json"), *common)
-    snapshot = json.loads((place / "snapshot.json").read_bytes())
-    decisions.write_text(_DECISIONS.format(ways=_ways(place, snapshot)), encoding="utf-8")
+    decisions.write_text(_DECISIONS.format(ways=_ways(place)), encoding="utf-8")
     _title("2. Plan: what becomes of every principal. Nothing is changed")
     _migrate("plan", _CLUSTER, "--out", str(plan), *answers)
     _title("3. Before: log in as everybody by aws-auth, and keep what they may do")
@@ -94,38 +92,14 @@ def _relative(argument: str) -> str:
     return str(path.relative_to(here)) if path.is_absolute() and path.is_relative_to(here) else argument
 
 
-def _ways(place: Path, snapshot: Mapping[str, Any]) -> str:
+def _ways(place: Path) -> str:
     """``verify_as`` lines: a profile for everybody whom the operator cannot become by assuming a role."""
     from migrator.lab.lab_client import lab_state
     from migrator.render.escape import yaml
 
     profiles = dict(lab_state(place / "lab")["profiles"])
     ways = {arn: name for arn, name in profiles.items() if ":user/" in arn or "/aws-reserved/" in arn}
-    ways |= _node_profiles(place, snapshot)
     return "\n".join(f"  {yaml(arn)}: {{profile: {yaml(name)}}}" for arn, name in sorted(ways.items()))
-
-
-def _node_profiles(place: Path, snapshot: Mapping[str, Any]) -> dict[str, str]:
-    """A profile for each node role with credentials as an instance, or a Fargate pod's kubelet, gets them: the
-    session's name is what the node's name is made of.
-    """
-    from migrator.lab.lab_client import control
-
-    sessions = {
-        node["roleArn"]: node["providerID"].rpartition("/")[2] for node in snapshot["nodes"] if node.get("roleArn")
-    }
-    fargate = [n["name"] for n in snapshot["nodes"] if n["labels"].get("eks.amazonaws.com/compute-type") == "fargate"]
-    for profile in snapshot["fargateProfiles"]:
-        sessions.setdefault(profile["podExecutionRoleArn"], fargate[0])
-    lines, names = [], {}
-    for arn, session in sorted(sessions.items()):
-        keys = control(place / "lab", "POST", "credentials", {"principalArn": arn, "sessionName": session})
-        names[arn] = f"node-{arn.rpartition('/')[2]}"
-        lines += [f"[{names[arn]}]", f"aws_access_key_id = {keys['AccessKeyId']}"]
-        lines += [f"aws_secret_access_key = {keys['SecretAccessKey']}", f"aws_session_token = {keys['SessionToken']}"]
-    with (place / "lab" / "credentials").open("a", encoding="utf-8") as file:
-        file.write("\n".join(["", *lines, ""]))
-    return names
 
 
 def _before_and_after(plan_file: Path, after: Mapping[str, Any]) -> None:

@@ -33,7 +33,8 @@ def before_after(
         else:
             policies = principal.entry.access_policies if principal.entry is not None else ()
             names = [policy.policy_name for policy in policies]
-            who = Text("not logged in as") if found["username"] is None else _who(found["username"], found["groups"])
+            shown = found["username"] is not None
+            who = _who(found["username"], found["groups"]) if shown else foreign(found["why"])
             cells += [stack([who, *map(foreign, names)]), _verdict(str(found["verdict"]))]
         table.add_row(*cells)
     return text_of(table, width=width, color=color)

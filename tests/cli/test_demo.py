@@ -45,7 +45,7 @@ def test_it_says_where_everything_lies_and_it_lies_there(demo: tuple[Path, str])
 
 
 def test_output_is_at_most_100_columns_wide(demo: tuple[Path, str]) -> None:
-    commands_and_talk = ("$ ", "+ ", "- ", "! ", "Added to", "Switch cluster")
+    commands_and_talk = ("$ ", "+ ", "- ", "! ", "waiting: ", "Added to", "Switch cluster")
     for line in demo[1].splitlines():
         assert len(line) <= 100 or line.startswith(commands_and_talk), line
 

@@ -128,7 +128,10 @@ def test_status_says_what_is_next_and_what_is_not_known() -> None:
 
 
 def test_before_and_after_stand_side_by_side() -> None:
-    text = before_after(company(), {SSO: {"username": "admin:anna", "groups": ["platform"], "verdict": "ok"}})
+    nodes = {"username": None, "groups": None, "verdict": "ok", "why": "2 of 2 nodes logged in"}
+    people = {"username": "admin:anna", "groups": ["platform"], "verdict": "ok", "why": ""}
+    text = before_after(company(), {SSO: people, NODES: nodes})
+    assert "2 of 2 nodes logged in" in text
     assert "AmazonEKSClusterAdminPolicy" in text
     assert "cannot log in" in text
     assert "not asked" in text
@@ -164,7 +167,7 @@ def test_hostile_text_stays_text_everywhere(text: str) -> None:
         status_text(status),
         junit(company(), outcome),
         report_markdown(company(), outcome, ()),
-        before_after(company(), {SSO: {"username": text, "groups": [text], "verdict": "ok"}}),
+        before_after(company(), {SSO: {"username": text, "groups": [text], "verdict": "ok", "why": text}}),
     ]
     for each in shown:
         assert all(char == "\n" or char.isprintable() for char in each)
