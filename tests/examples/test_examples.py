@@ -52,7 +52,9 @@ def test_every_row_is_in_exactly_one_principal_or_in_a_finding(name: str) -> Non
     sources = [source for principal in plan["principals"] for source in principal["sources"]]
     found = {finding["source"] for finding in plan["findings"]}
     assert len(sources) == len(set(sources)), "a row in two principals"
-    rows = [row.source for row in (*aws_auth.rows, *aws_auth.dropped)] + [row.source for row in aws_auth.accounts]
+    rows = [row.source for row in aws_auth.rows]
+    rows += [row.source for row in aws_auth.dropped]
+    rows += [row.source for row in aws_auth.accounts]
     assert {row for row in rows if row not in sources} <= found
 
 
