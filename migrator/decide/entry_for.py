@@ -146,17 +146,21 @@ class _Work:
             self.block("username-ec2-template", f"`{username}` lets only EC2 instances in.")
             return None
         if not username:
-            return self._left_to_eks(username, "username-empty", "The row has no username")
+            self._left_to_eks(username, "username-empty", "The row has no username")
+            return None
         if is_reserved(username):
             if not self._seen(self.row.username):
                 self.block("username-reserved", f"`{username}` has a reserved prefix, and no login with it was seen.")
                 return None
-            return self._left_to_eks(username, "username-default", f"`{username}` has a reserved prefix")
+            self._left_to_eks(username, "username-default", f"`{username}` has a reserved prefix")
+            return None
         if ACCESS_KEY in username:
-            return self._left_to_eks(username, "username-default", f"`{username}` holds the access key")
+            self._left_to_eks(username, "username-default", f"`{username}` holds the access key")
+            return None
         if not colon_before_session(username):
             reason = f"`{username}` has no colon before the session's name"
-            return self._left_to_eks(username, "username-default", reason)
+            self._left_to_eks(username, "username-default", reason)
+            return None
         return username
 
     def _left_to_eks(self, old: str, code: str, reason: str) -> None:
