@@ -12,7 +12,7 @@ from migrator.cli.terminal import events_of
 from migrator.errors import Refused
 from migrator.model.plan import Plan
 
-KINDS = ("terraform", "cloudformation", "eksctl", "aws-cli")
+KINDS = ("terraform", "terraform-aws-modules", "terraform-cloudposse", "cloudformation", "eksctl", "aws-cli")
 
 
 @click.command("generate", cls=MigrateCommand, short_help="Write a plan's entries as code.")
@@ -46,9 +46,12 @@ def _generator(kind: str) -> Callable[[Plan, bool], dict[str, str]]:
     from migrator.render.cloudformation import cloudformation
     from migrator.render.eksctl import eksctl
     from migrator.render.terraform import terraform
+    from migrator.render.terraform_modules import terraform_aws_modules, terraform_cloudposse
 
     made: dict[str, Callable[..., dict[str, str]]] = {
         "terraform": terraform,
+        "terraform-aws-modules": terraform_aws_modules,
+        "terraform-cloudposse": terraform_cloudposse,
         "cloudformation": cloudformation,
         "eksctl": eksctl,
         "aws-cli": aws_cli,

@@ -9,28 +9,28 @@ Import ids: ``CLUSTER:PRINCIPAL`` and ``CLUSTER#PRINCIPAL#POLICY`` (provider doc
 The output is as ``terraform fmt`` writes it.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from migrator.model.access_entry import AssociatedPolicy
 from migrator.model.plan import Plan
 from migrator.render.code_entries import CodeEntries, CodeEntry, LeftOut, code_entries, origin
-from migrator.render.escape import comment, hcl, survives_hcl
+from migrator.render.escape import hcl, survives_hcl
+from migrator.render.hcl_blocks import attributes, block, body, comments
 
 _AWS_AUTH_ADDRESSES = (
     "kubernetes_config_map.aws_auth",
     "kubernetes_config_map_v1.aws_auth",
     "kubernetes_config_map_v1_data.aws_auth",
 )
-_LINE = 100
 
 
 def terraform(plan: Plan, *, include_owned: bool = False) -> dict[str, str]:
     """File name -> content for ``migrate generate terraform``."""
-    code = _only_exact(code_entries(plan, include_owned=include_owned))
+    code = only_exact(code_entries(plan, include_owned=include_owned))
     return {
         "access_entries.tf": _resources(plan, code),
         "access_entries_import.tf": _imports(plan, code.entries),
-        "aws_auth_removed.tf": _removed(),
+        "aws_auth_removed.tf": removed_blocks(),
     }
 
 
@@ -45,7 +45,7 @@ def _resources(plan: Plan, code: CodeEntries) -> str:
     return "\n".join(blocks)
 
 
-def _only_exact(code: CodeEntries) -> CodeEntries:
+def only_exact(code: CodeEntries) -> CodeEntries:
     """Without the entries whose texts Terraform would change on reading."""
     exact: list[CodeEntry] = []
     changed: list[CodeEntry] = []
@@ -59,7 +59,7 @@ def _only_exact(code: CodeEntries) -> CodeEntries:
 
 
 def _header(plan: Plan) -> str:
-    return _comments(
+    return comments(
         f"Access entries of the EKS cluster {plan.cluster.name} ({plan.cluster.arn}).",
         f"Made from the plan of {plan.created_at}. access_entries_import.tf takes over what exists already.",
         "Tags are left as they are: migrate apply marks what it made, and a resumed run looks for these marks.",
@@ -80,8 +80,8 @@ def _entry(cluster: str, entry: CodeEntry) -> str:
             texts["user_name"] = hcl(spec.username)
         if spec.kubernetes_groups:
             lists["kubernetes_groups"] = spec.kubernetes_groups
-    parts = [*_body(texts, lists), _block("lifecycle", ["ignore_changes = [tags, tags_all]\n"])]
-    return _comments(origin(entry)) + _block(f'resource "aws_eks_access_entry" "{entry.name}"', parts)
+    parts = [*body(texts, lists), block("lifecycle", ["ignore_changes = [tags, tags_all]\n"])]
+    return comments(origin(entry)) + block(f'resource "aws_eks_access_entry" "{entry.name}"', parts)
 
 
 def _association(cluster: str, entry: CodeEntry, policy: AssociatedPolicy) -> str:
@@ -91,9 +91,9 @@ def _association(cluster: str, entry: CodeEntry, policy: AssociatedPolicy) -> st
         "policy_arn": hcl(policy.policy_arn),
     }
     namespaces = {"namespaces": policy.scope.namespaces} if policy.scope.namespaces else {}
-    scope = _block("access_scope", _body({"type": hcl(policy.scope.type)}, namespaces))
+    scope = block("access_scope", body({"type": hcl(policy.scope.type)}, namespaces))
     head = f'resource "aws_eks_access_policy_association" "{_association_name(entry, policy)}"'
-    return _block(head, [*_body(texts, {}), scope])
+    return block(head, [*body(texts, {}), scope])
 
 
 def _association_name(entry: CodeEntry, policy: AssociatedPolicy) -> str:
@@ -103,60 +103,31 @@ def _association_name(entry: CodeEntry, policy: AssociatedPolicy) -> str:
 
 def _imports(plan: Plan, entries: Iterable[CodeEntry]) -> str:
     cluster = plan.cluster.name
-    blocks = [_comments("Takes the entries into the state as they are. This file may go after the first apply.")]
+    blocks = [comments("Takes the entries into the state as they are. This file may go after the first apply.")]
     for entry in entries:
         to = f"aws_eks_access_entry.{entry.name}"
-        blocks.append(_block("import", [_attributes({"to": to, "id": hcl(f"{cluster}:{entry.principal_arn}")})]))
+        blocks.append(block("import", [attributes({"to": to, "id": hcl(f"{cluster}:{entry.principal_arn}")})]))
         for policy in entry.spec.access_policies:
             to = f"aws_eks_access_policy_association.{_association_name(entry, policy)}"
             identity = hcl(f"{cluster}#{entry.principal_arn}#{policy.policy_arn}")
-            blocks.append(_block("import", [_attributes({"to": to, "id": identity})]))
+            blocks.append(block("import", [attributes({"to": to, "id": identity})]))
     return "\n".join(blocks)
 
 
-def _removed() -> str:
-    head = _comments(
+def removed_blocks() -> str:
+    """``removed`` blocks that forget the aws-auth ConfigMap without destroying it."""
+    head = comments(
         "Forgets the aws-auth ConfigMap without deleting it: a deleted one locks out everybody without an entry.",
         "Take the resource itself out of the code in the same change. For a resource inside a module write the",
         "module's address, for example module.eks.kubernetes_config_map.aws_auth. Addresses that are in no state",
         "do nothing. This file may go after the first apply.",
     )
     blocks = [
-        _block("removed", [f"from = {address}\n", _block("lifecycle", ["destroy = false\n"])])
+        block("removed", [f"from = {address}\n", block("lifecycle", ["destroy = false\n"])])
         for address in _AWS_AUTH_ADDRESSES
     ]
     return "\n".join([head, *blocks])
 
 
 def _left_out(left_out: Iterable[LeftOut]) -> str:
-    return _comments("Left out:", *(f"  {item.principal_arn}: {item.reason}" for item in left_out))
-
-
-def _comments(*lines: str) -> str:
-    return "".join(f"# {comment(line)}".rstrip() + "\n" for line in lines)
-
-
-def _body(texts: Mapping[str, str], lists: Mapping[str, Iterable[str]]) -> list[str]:
-    """Attributes as parts of a block: all that fit a line in one part, each longer list in a part of its own."""
-    short, long = dict(texts), []
-    for key, values in lists.items():
-        items = [hcl(value) for value in values]
-        line = f"[{', '.join(items)}]"
-        if len(key) + len(line) <= _LINE:
-            short[key] = line
-        else:
-            long.append(f"{key} = [\n" + "".join(f"  {item},\n" for item in items) + "]\n")
-    return [_attributes(short), *long]
-
-
-def _attributes(pairs: Mapping[str, str]) -> str:
-    """Attributes with their equals signs in one column, as ``terraform fmt`` has it for neighbouring lines."""
-    width = max(len(key) for key in pairs)
-    return "".join(f"{key:<{width}} = {value}\n" for key, value in pairs.items())
-
-
-def _block(head: str, parts: Iterable[str]) -> str:
-    """A block whose parts stand apart by an empty line, which keeps their alignments apart too."""
-    body = "\n".join(parts)
-    indented = "".join(f"  {line}\n" if line else "\n" for line in body.split("\n")[:-1])
-    return f"{head} {{\n{indented}}}\n"
+    return comments("Left out:", *(f"  {item.principal_arn}: {item.reason}" for item in left_out))

@@ -3,6 +3,7 @@
 import re
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from migrator.model.access_entry import AccessScope, AssociatedPolicy, EntrySpec
 from migrator.model.plan import Plan
 from migrator.render.code_entries import code_entries, stable_name
 from migrator.render.terraform import terraform
+from migrator.render.terraform_modules import terraform_aws_modules, terraform_cloudposse
 from tests.support.plans import VIEW, company, plan, plans, principal, role
 
 # python-hcl2 keeps escapes and templates as written, so what it reads back is compared with plain texts;
@@ -139,6 +141,49 @@ def test_an_entry_that_terraform_would_change_is_left_out() -> None:
     assert "normal form C" in text
 
 
+def _policies_of(entry: dict[str, Any], key: str) -> tuple[AssociatedPolicy, ...]:
+    return tuple(
+        AssociatedPolicy(
+            each.get("policy_arn", name),
+            AccessScope(each["access_scope"]["type"], tuple(each["access_scope"].get("namespaces", ()))),
+        )
+        for name, each in entry.get(key, {}).items()
+    )
+
+
+@settings(max_examples=60)
+@given(plans(plain_text))
+def test_module_maps_parse_back_to_the_plan(value: Plan) -> None:
+    ours = _read(terraform_aws_modules(value)["access_entries.auto.tfvars"])["access_entries"]
+    theirs = _read(terraform_cloudposse(value)["access_entry_map.auto.tfvars"])["access_entry_map"]
+    for found, policies in (
+        ({entry["principal_arn"]: entry for entry in ours.values()}, "policy_associations"),
+        (theirs, "access_policy_associations"),
+    ):
+        assert {
+            arn: EntrySpec(
+                entry["type"],
+                entry.get("user_name"),
+                tuple(entry.get("kubernetes_groups", ())),
+                _policies_of(entry, policies),
+            )
+            for arn, entry in found.items()
+        } == _wanted(value)
+
+
+def test_module_imports_name_the_resources_of_the_modules() -> None:
+    sso = company().principals[0].principal_arn
+    name = stable_name(sso)
+    policy = "arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy"
+    ours = terraform_aws_modules(company())["access_entries_import.tf"]
+    assert f'to = module.eks.aws_eks_access_entry.this["{name}"]' in ours
+    assert f'to = module.eks.aws_eks_access_policy_association.this["{name}_AmazonEKSClusterAdminPolicy"]' in ours
+    theirs = terraform_cloudposse(company())["access_entry_map_import.tf"]
+    assert f'to = module.eks_cluster.aws_eks_access_entry.map["{sso}"]' in theirs
+    assert f'to = module.eks_cluster.aws_eks_access_policy_association.map["{sso}-{policy}"]' in theirs
+    assert f'id = "prod#{sso}#{policy}"' in theirs
+
+
 @given(st.lists(st.from_regex(r"arn:aws:iam::[0-9]{12}:(role|user)/[\w+=,.@/-]{1,30}", fullmatch=True), unique=True))
 def test_names_are_identifiers_and_differ(arns: list[str]) -> None:
     made = [stable_name(arn) for arn in arns]
@@ -160,8 +205,17 @@ def _terraform() -> str:
     return found
 
 
+FORMS: tuple[Callable[[Plan], dict[str, str]], ...] = (terraform, terraform_aws_modules, terraform_cloudposse)
+
+
 def _check_format(directory: Path, value: Plan) -> None:
-    for name, text in terraform(value).items():
+    for form in FORMS:
+        (directory / form.__name__).mkdir()
+        _check_form(directory / form.__name__, form(value))
+
+
+def _check_form(directory: Path, files: dict[str, str]) -> None:
+    for name, text in files.items():
         (directory / name).write_text(text, encoding="utf-8")
     run = subprocess.run([_terraform(), "fmt", "-check", "-diff"], cwd=directory, capture_output=True, check=False)
     assert run.returncode == 0, run.stdout.decode()
