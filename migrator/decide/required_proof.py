@@ -6,7 +6,7 @@ simulated. Without a complete window everybody counts as active. ``proof_policy`
 
 from migrator.decide.plan_facts import CLUSTER_ADMIN, PlanFacts
 from migrator.decide.row_keys import principal_key
-from migrator.model.access_entry import EntrySpec
+from migrator.model.access_entry import SERVICE_LINKED_MARK, EntrySpec
 from migrator.model.principal import parse_arn
 from migrator.model.step import ProofClass
 
@@ -30,8 +30,8 @@ def is_admin(entry: EntrySpec) -> bool:
 
 def required_proof(principal_arn: str, entry: EntrySpec | None, facts: PlanFacts) -> ProofClass:
     """The weakest class that cut-over accepts for a principal with this entry; ``simulated`` where there is none."""
-    if entry is None:
-        return "simulated"
+    if entry is None or SERVICE_LINKED_MARK in principal_arn:
+        return "simulated"  # nobody can be EKS's own role, and EKS keeps its entry
     kind = proof_kind(principal_arn, entry)
     asked = facts.decisions.proof_policy.get(kind)
     if asked is not None:

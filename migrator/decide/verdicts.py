@@ -59,11 +59,33 @@ def verdict_of(
         return PrincipalVerdict(arn, "unknown", "unverified", demanded, why)
     if not fresh[-1].holds:
         return PrincipalVerdict(arn, "failed", fresh[-1].proof_class, demanded, _failure(fresh[-1]), fresh[-1])
-    holding = [e for e in fresh if e.holds]
-    best = min(holding, key=lambda e: (not attributable(e), not at_least(e.proof_class, demanded), _rank(e)))
+    newest = fresh[-1]
+    holding = [e for e in fresh if e.holds and _same_principal(e, newest)]
+    best = min(reversed(holding), key=lambda e: (not attributable(e), not at_least(e.proof_class, demanded), _rank(e)))
     enough = attributable(best) and at_least(best.proof_class, demanded)
-    why = best.how if enough else f"{best.how}; {demanded} proof, attributable to the entry, is demanded"
-    return PrincipalVerdict(arn, "ok" if enough else "partial", best.proof_class, demanded, why, best)
+    shown, how = _shown(best, newest)
+    why = how if enough else f"{how.rstrip('.')}; {demanded} proof, attributable to the entry, is demanded"
+    return PrincipalVerdict(arn, "ok" if enough else "partial", best.proof_class, demanded, why, shown)
+
+
+def _same_principal(evidence: Evidence, newest: Evidence) -> bool:
+    """Whether two logins were of one IAM principal: a role that was made anew has another unique id, and what was
+    shown of the old one says nothing about it.
+    """
+    ids = [_principal_id(each) for each in (evidence, newest)]
+    return None in ids or ids[0] == ids[1]
+
+
+def _principal_id(evidence: Evidence) -> str | None:
+    extra = evidence.subject.extra if evidence.subject is not None else {}
+    return next((values[0] for key, values in extra.items() if key.lower() == "principalid" and values), None)
+
+
+def _shown(best: Evidence, newest: Evidence) -> tuple[Evidence, str]:
+    """What people are shown: the newest login, with what ties it to the entry where another one did."""
+    if newest is best or newest.proof_class != "live" or best.proof_class not in ("live", "observed"):
+        return best, best.how
+    return newest, f"{newest.how}; tied to the entry at {best.at} ({best.attribution})"
 
 
 def _rank(evidence: Evidence) -> int:

@@ -86,8 +86,14 @@ class PrincipalVerdict:
 
 
 def evidence_to_document(evidence: Evidence) -> dict[str, Any]:
-    """The evidence as one JSON object: a line of ``evidence.jsonl``. It holds no token and no key."""
-    return asdict(evidence)
+    """The evidence as one JSON object: a line of ``evidence.jsonl``. It holds no token and no key, not even the id of
+    the access key that SelfSubjectReview tells.
+    """
+    document = asdict(evidence)
+    if document["subject"] is not None:
+        extra = document["subject"]["extra"]
+        document["subject"]["extra"] = {key: extra[key] for key in extra if key.lower() != "accesskeyid"}
+    return document
 
 
 def evidence_from_document(document: Mapping[str, Any]) -> Evidence:
