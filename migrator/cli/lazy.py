@@ -51,7 +51,9 @@ class MigrateCommand(click.Command):
             records = [
                 record
                 for param in self.get_params(ctx)
-                if (id(param) in hidden) is wanted and (record := param.get_help_record(ctx)) is not None
+                if isinstance(param, click.Option)
+                and (id(param) in hidden) is wanted
+                and (record := param.get_help_record(ctx)) is not None
             ]
             if records:
                 with formatter.section(title):

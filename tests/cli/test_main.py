@@ -43,6 +43,7 @@ def test_every_command_shows_its_help() -> None:
     for name, _, command in _leaves(cli):
         text = command.get_help(click.Context(command, info_name=name))
         assert text.startswith("Usage:")
+        assert not re.search(r"^  \[?[A-Z|]+\]?$", text, re.M), "arguments are in the usage line, not among the options"
 
 
 def test_every_command_but_groups_takes_the_global_options_after_its_name() -> None:
