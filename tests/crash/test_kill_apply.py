@@ -47,7 +47,7 @@ def survives(folder: Path, after: int, point: KillPoint) -> None:
         plan(session)
         killed = session.migrate("apply", "plan.json", "--yes", kill=(after, point))
         assert killed.returncode == KILLED, killed.stderr
-        assert len(session.effects()) == after
+        assert after <= len(session.effects()) < len(effects) + (point == "answer-lost")  # others were on their way
         session.run("apply", "plan.json", "--yes")
         assert session.end_state() == end_state
         assert made(session.effects()) == made(effects)
