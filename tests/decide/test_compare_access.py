@@ -72,6 +72,8 @@ def test_who_cannot_log_in_has_not_even_what_everybody_has() -> None:
     assert permissions_of_unnamed(NOBODY, index) == NOTHING
     assert compare(NOBODY, _login(), index).gained == (PermissionRow("cluster", ("",), ("pods",), ("get", "list")),)
     assert compare(NOBODY, Identity("x", ("system:masters",), "none"), index) == AccessChange()
+    assert compare(Identity("u", (), "none"), _login("u"), index).gained
+    assert compare(_login("u"), Identity("u", (), "none"), index).lost
 
 
 def test_the_same_right_in_another_namespace_is_both_lost_and_gained() -> None:
@@ -210,6 +212,8 @@ def test_an_opaque_policy_in_fewer_namespaces_is_lost_but_not_gained() -> None:
     assert change == AccessChange(lost=(UNKNOWN,))
     prefix = policy("AmazonEKSNetworkingPolicy", "dev*")
     assert compare(_login(policies=(prefix,)), _login(policies=(narrow,)), EMPTY).gained == ()
+    beside = policy("AmazonEKSNetworkingPolicy", "de")
+    assert compare(_login(policies=(prefix,)), _login(policies=(beside,)), EMPTY).gained
     other = policy("AmazonEKSNetworkingPolicy", "prod")
     assert [row.scope for row in compare(_login(policies=(prefix,)), _login(policies=(other,)), EMPTY).gained] == [
         f"{UNKNOWN.scope} in namespace prod"
