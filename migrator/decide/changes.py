@@ -8,6 +8,7 @@ from migrator.decide.entry_states import PLAN_TAG, EntryState, lane_states, matc
 from migrator.decide.progress import Lane, Progress, lanes_of
 from migrator.model.access_entry import SERVICE_LINKED_MARK, AccessEntry
 from migrator.model.plan import Plan
+from migrator.model.principal import Arn, parse_arn
 from migrator.model.rbac import RbacState
 from migrator.model.snapshot import Snapshot
 from migrator.model.step import MANAGED_BY, MANAGED_BY_LABEL, AwaitEntry, DeleteEntry, EnableEntries
@@ -148,6 +149,21 @@ def _without_ours(rbac: RbacState | None) -> RbacState | None:
         return None
     kept = tuple(binding for binding in rbac.bindings if binding.labels.get(MANAGED_BY_LABEL) != MANAGED_BY)
     return replace(rbac, bindings=kept)
+
+
+def not_read_again(before: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[str, ...]:
+    """ARNs of principals that the plan knows and the fresh basis does not, in accounts that were not read this time.
+
+    They are not gone: whoever runs this cannot see them.
+    """
+    missing = [arn for arn in before.get("iamPrincipals", {}) if arn not in now.get("iamPrincipals", {})]
+    read: Mapping[str, Any] = now.get("accountsRead") or {}
+    return tuple(arn for arn in missing if not _listed(parse_arn(arn), read))
+
+
+def _listed(arn: Arn | None, read: Mapping[str, Any]) -> bool:
+    roles, users = read.get(arn.account, (False, False)) if arn else (False, False)
+    return bool(users if arn and arn.kind == "user" else roles)
 
 
 def describe_changes(before: Any, now: Any, path: str = "") -> tuple[str, ...]:  # noqa: ANN401 - JSON values

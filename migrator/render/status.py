@@ -20,11 +20,21 @@ def status_text(status: StatusOutcome, *, width: int = MAX_WIDTH, color: bool = 
     ]
     rows += [("Given up", f"{who}: {why}") for who, why in status.refused]
     rows += [("Proof open", f"{who}: {why}") for who, why in status.outstanding]
-    rows += [("Left", f"{step.principal_arn or step.kind}: {step.why}") for step in status.left]
+    rows += [("Left", what) for what in _left(status)]
     rows += [("Not known", what) for what in status.unknown]
     rows += [("Next", status.next), ("State", status.state or "none")]
     lines = [Text.assemble((f"{label:<11}", "bold"), foreign(value)) for label, value in rows]
     return text_of(Group(*lines), width=width, color=color)
+
+
+def _left(status: StatusOutcome) -> list[str]:
+    """One line for each principal or step about the cluster, with what is left of it and why."""
+    reasons: dict[tuple[str, str], list[str]] = {}
+    for step in status.left:
+        kinds = reasons.setdefault((step.principal_arn or "the cluster", step.why), [])
+        if step.kind not in kinds:
+            kinds.append(step.kind)
+    return [f"{who}: {', '.join(kinds)} ({why})" for (who, why), kinds in reasons.items()]
 
 
 def status_document(status: StatusOutcome) -> dict[str, Any]:

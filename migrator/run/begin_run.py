@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from migrator.decide.actions import Observed
-from migrator.decide.changes import as_before, describe_changes
+from migrator.decide.changes import as_before, describe_changes, not_read_again
 from migrator.decide.entry_states import PLAN_TAG, RUN_TAG
 from migrator.decide.progress import Progress, lanes_of, progress_of, records_of, standing
 from migrator.decide.row_gives import row_gives
-from migrator.errors import Blocked, Changed, MigratorError, Refused
+from migrator.errors import Blocked, Changed, Failed, MigratorError, Refused
 from migrator.model.canonical import pretty_bytes
 from migrator.model.journal import Journal
 from migrator.model.plan import Plan
@@ -84,9 +84,20 @@ def refuse_changed(
     *,
     begun: str | None,
 ) -> None:
-    """Raises ``Changed``, naming what changed, when the cluster is no longer the one that was planned for."""
+    """Raises ``Changed``, naming what changed, when the cluster is no longer the one that was planned for, and
+    ``Failed`` when whoever runs this cannot read the IAM principals that the plan read.
+    """
     before, surprises = as_before(snapshot, plan, progress, plan_digest, begun=begun)
-    changes = (*surprises, *describe_changes(plan.basis, basis_of(before)))
+    basis = basis_of(before)
+    unseen = not_read_again(plan.basis, basis)
+    if unseen:
+        raise Failed(
+            "principals-not-read",
+            "Some principals of the plan cannot be read from here.",
+            why=f"IAM of their accounts was not read this time: {', '.join(unseen)}.",
+            remedy="Name the --reader-role that the plan was made with, or read IAM with the same permissions.",
+        )
+    changes = (*surprises, *describe_changes(plan.basis, basis))
     if changes:
         raise Changed(
             "cluster-changed",
