@@ -21,7 +21,7 @@ from migrator.model.decision import AssumeAs
 from migrator.model.plan import ClusterRef, Plan
 from migrator.model.principal import parse_arn
 from migrator.model.snapshot import Snapshot
-from migrator.ports import Clock, NodeHealth, StateStore
+from migrator.ports import Clock, Events, NodeHealth, Principals, StateStore
 
 if TYPE_CHECKING:
     from migrator.adapters.aws_session import AwsSession
@@ -83,11 +83,22 @@ class Connection:
     described: Mapping[str, Any]
     wire: "KubernetesWire"
     client: "KubernetesClient"
+    principals: Principals | None = None  # IAM as others read it already; None: read it for this cluster
 
 
-def connect(settings: Settings, name: str, *, region: str | None = None, run: str = "run") -> Connection:
+def connect(
+    settings: Settings,
+    name: str,
+    *,
+    region: str | None = None,
+    run: str = "run",
+    session: "AwsSession | None" = None,
+    described: Mapping[str, Any] | None = None,
+    principals: Principals | None = None,
+) -> Connection:
     """Describe the cluster, and get ready to talk to its API server; nothing is asked of it yet.
 
+    ``session``, ``described`` and ``principals`` are given by who has them already, for many clusters at once.
     Raises ``no-credentials``, ``cluster-not-found``, ``iam-denied``, ``kubeconfig-unreadable``.
     """
     from migrator.adapters.eks import EksCluster
@@ -97,10 +108,10 @@ def connect(settings: Settings, name: str, *, region: str | None = None, run: st
     from migrator.adapters.kubernetes_wire import endpoint_of, open_wire
     from migrator.adapters.tasks_threads import Threads
 
-    session = open_aws(settings, region=region, run=run)
+    session = session or open_aws(settings, region=region, run=run)
     tasks = Threads(WORKERS)
     reader = EksCluster(session, name, tasks)
-    described = reader.describe_cluster()
+    described = described or reader.describe_cluster()
     endpoint = endpoint_of(described, proxy_url=settings.proxy_url)
     if settings.via is not None:
         from migrator.adapters.tunnel_ssm import open_tunnel, parse_via
@@ -113,12 +124,18 @@ def connect(settings: Settings, name: str, *, region: str | None = None, run: st
         wire = client.wire
     else:
         client = KubernetesClient(wire, MintedLogin(TokenMint(session, name)))
-    return Connection(name, session, tasks, reader, described, wire, client)
+    return Connection(name, session, tasks, reader, described, wire, client, principals)
 
 
-def snapshot_ports(settings: Settings, connection: Connection) -> "SnapshotPorts":
-    """What taking a snapshot needs."""
+def principals_of(settings: Settings, connection: Connection) -> Principals:
+    """IAM of the cluster's account, and of the foreign ones that somebody may read."""
     from migrator.adapters.iam import IamPrincipals
+
+    return connection.principals or IamPrincipals(connection.session, connection.tasks, _readers(settings))
+
+
+def snapshot_ports(settings: Settings, connection: Connection, *, events: Events | None = None) -> "SnapshotPorts":
+    """What taking a snapshot needs."""
     from migrator.adapters.kubernetes_api import KubernetesConfigMaps, KubernetesRbac
     from migrator.run.take_snapshot import SnapshotPorts
 
@@ -126,9 +143,9 @@ def snapshot_ports(settings: Settings, connection: Connection) -> "SnapshotPorts
         cluster=connection.reader,
         config_maps=KubernetesConfigMaps(connection.client),
         rbac=KubernetesRbac(connection.client, connection.tasks),
-        principals=IamPrincipals(connection.session, connection.tasks, _readers(settings)),
+        principals=principals_of(settings, connection),
         tasks=connection.tasks,
-        events=events_of(settings),
+        events=events or events_of(settings),
     )
 
 
@@ -176,11 +193,10 @@ def status_ports(settings: Settings, cluster: ClusterRef) -> "StatusPorts":
 def diagnose_ports(settings: Settings, connection: Connection) -> "DiagnosePorts":
     """What a diagnosis needs."""
     from migrator.adapters.caller_permissions import CheckIp, SimulatedPermissions
-    from migrator.adapters.iam import IamPrincipals
     from migrator.adapters.kubernetes_api import KubernetesConfigMaps
     from migrator.run.diagnose import DiagnosePorts
 
-    principals = IamPrincipals(connection.session, connection.tasks, _readers(settings))
+    principals = principals_of(settings, connection)
     return DiagnosePorts(
         cluster=connection.reader,
         config_maps=KubernetesConfigMaps(connection.client),
@@ -205,8 +221,10 @@ def run_ports(
     yes: bool = False,
     typed: str | None = None,
     ways: Mapping[str, AssumeAs] | None = None,
+    connection: Connection | None = None,
+    events: Events | None = None,
 ) -> "RunPorts":
-    """What a run of a plan needs, on the cluster that the plan names."""
+    """What a run of a plan needs, on the cluster that the plan names, over ``connection`` where there is one."""
     from migrator.adapters.audit_logs import CloudWatchAuditLogs
     from migrator.adapters.clock import SystemEntropy
     from migrator.adapters.eks_entries import EksAccessEntries, EksAuthMode
@@ -217,38 +235,38 @@ def run_ports(
     from migrator.run.take_snapshot import take_snapshot
 
     name = plan.cluster.name
-    connection = connect(settings, name, region=plan.cluster.region)
+    connected = connection or connect(settings, name, region=plan.cluster.region)
+    talk = events or events_of(settings)
     ticking = clock()
 
     def read_snapshot() -> Snapshot:
-        return decode_snapshot(take_snapshot(snapshot_ports(settings, connection), now=ticking.now()))
+        return decode_snapshot(take_snapshot(snapshot_ports(settings, connected, events=talk), now=ticking.now()))
 
     return RunPorts(
-        entries=EksAccessEntries(connection.session, name),
-        mode=EksAuthMode(connection.session, name),
-        config_maps=KubernetesConfigMaps(connection.client),
-        rbac=KubernetesRbac(connection.client, connection.tasks),
-        reviewers=reviewers(connection, ways or {}),
+        entries=EksAccessEntries(connected.session, name),
+        mode=EksAuthMode(connected.session, name),
+        config_maps=KubernetesConfigMaps(connected.client),
+        rbac=KubernetesRbac(connected.client, connected.tasks),
+        reviewers=reviewers(connected, ways or {}),
         store=open_store(settings, plan.cluster),
         clock=ticking,
         approver=TerminalApprover(sys.stdin, sys.stderr, yes=yes, typed=typed),
-        events=events_of(settings),
-        tasks=connection.tasks,
-        reader=connection.reader,
+        events=talk,
+        tasks=connected.tasks,
+        reader=connected.reader,
         entropy=SystemEntropy(),
         read_snapshot=read_snapshot,
         basis_of=basis_of,
-        nodes=node_health(settings, connection),
-        logs=CloudWatchAuditLogs(connection.session, name),
+        nodes=node_health(settings, connected),
+        logs=CloudWatchAuditLogs(connected.session, name),
     )
 
 
 def node_health(settings: Settings, connection: Connection) -> NodeHealth:
     """How the cluster's nodes are doing."""
-    from migrator.adapters.iam import IamPrincipals
     from migrator.adapters.node_health import KubernetesNodeHealth
 
-    principals = IamPrincipals(connection.session, connection.tasks, _readers(settings))
+    principals = principals_of(settings, connection)
     return KubernetesNodeHealth(
         connection.client, principals, connection.reader.list_fargate_profiles, connection.tasks
     )
