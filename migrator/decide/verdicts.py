@@ -12,9 +12,11 @@ from migrator.model.access_entry import AccessEntry, AuthenticationMode
 from migrator.model.canonical import digest_of
 from migrator.model.evidence import PROOF_CLASSES, Evidence, PrincipalVerdict, Verdict
 from migrator.model.plan import PlannedPrincipal
+from migrator.model.rbac import AccessRequest
 from migrator.model.step import BRIDGE_PREFIX, MARKER_PREFIX, ProofClass
 
 EVIDENCE_AGE = timedelta(hours=24)
+_MOST_NAMED = 5
 
 
 def state_digest(entry: AccessEntry | None, mode: AuthenticationMode | None) -> str:
@@ -98,12 +100,21 @@ def _age(evidence: Evidence, now: datetime) -> timedelta:
 
 def _failure(evidence: Evidence) -> str:
     wrong = [
-        f"{r.probe.request.verb} {r.probe.request.resource or r.probe.request.path}: "
-        f"{'allowed' if r.allowed else 'denied'}, and was not before"
+        f"{asked(r.probe.request)}: " + ("allowed, and must be denied" if r.allowed else "denied, and must be allowed")
         for r in evidence.probes
         if r.allowed != r.probe.expected
     ]
-    return "; ".join((*evidence.differences, *wrong))
+    more = f"and {len(wrong) - _MOST_NAMED} more probes" if len(wrong) > _MOST_NAMED else ""
+    return "; ".join(filter(None, (*evidence.differences, *wrong[:_MOST_NAMED], more)))
+
+
+def asked(request: AccessRequest) -> str:
+    """A question in the words of ``kubectl auth can-i``: ``get apps/deployments/scale NAME in shop``."""
+    if request.path is not None:
+        return f"{request.verb} {request.path}"
+    what = "/".join(part for part in (request.api_group, request.resource, request.subresource) if part)
+    name = f" {request.name}" if request.name else ""
+    return f"{request.verb} {what}{name}" + (f" in {request.namespace}" if request.namespace else "")
 
 
 def cluster_verdict(verdicts: Iterable[PrincipalVerdict]) -> Verdict:

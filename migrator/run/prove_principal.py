@@ -15,7 +15,7 @@ from migrator.decide.entry_identity import spec_of
 from migrator.decide.entry_states import default_username
 from migrator.decide.login_proof import judge_logins, with_requests
 from migrator.decide.required_proof import is_admin
-from migrator.decide.verdicts import state_digest
+from migrator.decide.verdicts import asked, state_digest
 from migrator.errors import MigratorError
 from migrator.model.access_entry import AccessEntry, AssociatedPolicy
 from migrator.model.evidence import (
@@ -105,7 +105,7 @@ def _what_differs(evidence: Evidence) -> Iterable[str]:
     yield from evidence.differences
     for result in evidence.probes:
         if result.allowed != result.probe.expected:
-            yield f"{result.probe.request.verb} {result.probe.request.resource or result.probe.request.path}: denied"
+            yield f"{asked(result.probe.request)}: denied"
 
 
 def _without_login(run: OneRun, effect: Prove, entry: AccessEntry | None, why: str) -> Evidence:

@@ -1,0 +1,251 @@
+"""What verification catches on the lab, with the probe that shows it; and what impersonation would have let pass."""
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from migrator.adapters.eks_token import TokenMint
+from migrator.model.evidence import Evidence, OwnProbe, PrincipalVerdict, Probe
+from migrator.model.plan import Plan
+from migrator.model.rbac import AccessRequest
+from migrator.run.apply_plan import ApplyOptions
+from tests.support.proof_lab import CLUSTER, DEVS, POLICY, VIEWER, ProofLab, proof_lab
+
+SECRETS_IN_PAYMENTS = AccessRequest("get", "", "secrets", "", "payments")
+
+
+@pytest.fixture
+def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ProofLab]:
+    with proof_lab(tmp_path, monkeypatch) as found:
+        yield found
+
+
+@pytest.fixture
+def plan(lab: ProofLab) -> Plan:
+    """A plan whose developers were moved to an entry and proven; the viewer had an entry all along."""
+    made, digest = lab.plan()
+    assert lab.verify(made, DEVS, VIEWER, baseline=True).exit_code in (0, 6)
+    assert lab.apply(made, digest, ApplyOptions(only=(DEVS,))).exit_code == 0
+    for arn in (DEVS, VIEWER):
+        assert lab.verdict(made, arn).verdict == "ok"
+    return made
+
+
+def thinner(lab: ProofLab) -> str:
+    lab.eks("update_access_entry", principalArn=DEVS, username="dev:{{SessionName}}", kubernetesGroups=[])
+    return DEVS
+
+
+def wider(lab: ProofLab) -> str:
+    lab.eks("update_access_entry", principalArn=DEVS, username="dev:{{SessionName}}", kubernetesGroups=["devs", "wide"])
+    return DEVS
+
+
+def renamed(lab: ProofLab) -> str:
+    lab.eks("update_access_entry", principalArn=DEVS, username="developer:{{SessionName}}", kubernetesGroups=["devs"])
+    return DEVS
+
+
+def stale(lab: ProofLab) -> str:
+    """The role is deleted and made again under its name: the entry is pinned to the old one, the row answers."""
+    trust = lab.session.call("iam", "get_role", RoleName="devs")["Role"]["AssumeRolePolicyDocument"]
+    lab.session.call("iam", "delete_role", RoleName="devs")
+    lab.pass_time(5)
+    lab.session.call("iam", "create_role", RoleName="devs", AssumeRolePolicyDocument=json.dumps(trust))
+    return DEVS
+
+
+def lost_scope(lab: ProofLab) -> str:
+    scope = {"type": "namespace", "namespaces": ["shop"]}
+    policy = f"{POLICY}AmazonEKSEditPolicy"
+    lab.eks("associate_access_policy", principalArn=VIEWER, policyArn=policy, accessScope=scope)
+    return VIEWER
+
+
+def hidden(lab: ProofLab) -> str:
+    """A policy more: no rules review and no impersonation shows it."""
+    policy = f"{POLICY}AmazonEKSAdminViewPolicy"
+    lab.eks("associate_access_policy", principalArn=VIEWER, policyArn=policy, accessScope={"type": "cluster"})
+    return VIEWER
+
+
+def verdict_after(lab: ProofLab, plan: Plan, change: Callable[[ProofLab], str]) -> PrincipalVerdict:
+    arn = change(lab)
+    lab.pass_time(60)
+    outcome = lab.verify(plan, arn)
+    assert outcome.exit_code == 6
+    return outcome.verdicts[0]
+
+
+def wrong_probes(verdict: PrincipalVerdict) -> dict[str, bool]:
+    """What was answered otherwise than it must be: question -> answer."""
+    assert verdict.evidence is not None
+    return {
+        f"{r.probe.request.verb} {r.probe.request.resource} {r.probe.request.namespace or '*'}": r.allowed
+        for r in verdict.evidence.probes
+        if r.allowed != r.probe.expected
+    }
+
+
+def test_a_thinner_entry_is_caught_by_what_is_denied_now(lab: ProofLab, plan: Plan) -> None:
+    found = verdict_after(lab, plan, thinner)
+    assert (found.verdict, found.proof_class) == ("failed", "live")
+    assert "the group 'devs' is missing" in found.why
+    assert wrong_probes(found)["get secrets shop"] is False
+
+
+def test_a_wider_entry_is_caught_by_what_is_allowed_now(lab: ProofLab, plan: Plan) -> None:
+    found = verdict_after(lab, plan, wider)
+    assert found.verdict == "failed"
+    assert "the group 'wide' is there and should not be" in found.why
+    assert any(wrong_probes(found).values())
+
+
+def test_a_wrong_username_is_caught_by_who_the_login_is(lab: ProofLab, plan: Plan) -> None:
+    found = verdict_after(lab, plan, renamed)
+    assert found.verdict == "failed"
+    assert "the username is 'developer:migrate-run', not 'dev:migrate-run'" in found.why
+
+
+def test_a_stale_entry_is_caught_although_every_probe_passes_through_the_row(lab: ProofLab, plan: Plan) -> None:
+    found = verdict_after(lab, plan, stale)
+    assert found.verdict == "failed"
+    assert "the entry is dead" in found.why
+    assert wrong_probes(found) == {}
+    assert found.evidence is not None
+    assert found.evidence.attribution == "none"
+
+
+def test_a_stale_entry_is_not_ok_where_iam_may_not_be_read_either(lab: ProofLab, plan: Plan) -> None:
+    stale(lab)
+    lab.control("world", permissions={lab.lab.world.settings.operator: {"deniedActions": ["iam:*"]}})
+    found = lab.verdict(plan, DEVS)
+    assert found.verdict == "partial"
+    assert "attributable to the entry" in found.why
+
+
+def test_a_lost_namespace_scope_is_caught_by_the_probe_in_that_namespace(lab: ProofLab, plan: Plan) -> None:
+    found = verdict_after(lab, plan, lost_scope)
+    assert found.verdict == "failed"
+    wrong = wrong_probes(found)
+    assert wrong["get secrets payments"] is False
+    assert not any(question.endswith(" shop") for question in wrong)
+
+
+def test_a_policy_that_rules_reviews_do_not_show_is_caught_by_a_probe(lab: ProofLab, plan: Plan) -> None:
+    before = rules_review(lab, plan)
+    found = verdict_after(lab, plan, hidden)
+    assert found.verdict == "failed"
+    assert any(wrong_probes(found).values())
+    assert rules_review(lab, plan) == before
+
+
+def rules_review(lab: ProofLab, plan: Plan) -> Any:  # noqa: ANN401
+    """SelfSubjectRulesReview as the viewer: what ``kubectl auth can-i --list`` shows."""
+    connection = lab.connect()
+    token = TokenMint(lab.session.assume(VIEWER), CLUSTER).mint()
+    body = {
+        "apiVersion": "authorization.k8s.io/v1",
+        "kind": "SelfSubjectRulesReview",
+        "spec": {"namespace": "payments"},
+    }
+    path = "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews"
+    answer = connection.wire.send("POST", path, authorization=f"Bearer {token.reveal()}", body=body)
+    return answer.json()["status"]["resourceRules"]
+
+
+def impersonated(lab: ProofLab, identity: tuple[str, tuple[str, ...]], probes: Iterable[Probe]) -> list[bool]:
+    """The probes as ``kubectl auth can-i --as NAME --as-group GROUP`` would ask them, by the operator."""
+    connection = lab.connect()
+    token = TokenMint(lab.session, CLUSTER).mint()
+    name, groups = identity
+    headers: Any = __import__("urllib3").HTTPHeaderDict({"Authorization": f"Bearer {token.reveal()}"})
+    headers.add("Content-Type", "application/json")
+    headers.add("Impersonate-User", name)
+    for group in groups:
+        headers.add("Impersonate-Group", group)
+    answers = []
+    for probe in probes:
+        asked = probe.request
+        attributes = {
+            "verb": asked.verb,
+            "group": asked.api_group,
+            "resource": asked.resource,
+            "subresource": asked.subresource,
+            "namespace": asked.namespace or "",
+            "name": asked.name,
+        }
+        spec = (
+            {"nonResourceAttributes": {"path": asked.path, "verb": asked.verb}}
+            if asked.path is not None
+            else {"resourceAttributes": {key: value for key, value in attributes.items() if value}}
+        )
+        body = {"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview", "spec": spec}
+        path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+        response = connection.wire._pool.request(
+            "POST", connection.wire.endpoint.server + path, body=json.dumps(body), headers=headers
+        )
+        assert response.status == 201, response.data
+        answers.append(bool(json.loads(response.data)["status"]["allowed"]))
+    return answers
+
+
+@pytest.mark.parametrize("change", [thinner, wider, renamed, stale, lost_scope, hidden], ids=lambda c: c.__name__)
+def test_impersonation_would_have_seen_no_difference(
+    lab: ProofLab, plan: Plan, change: Callable[[ProofLab], str]
+) -> None:
+    """Whoever impersonates types in the name and groups that should be right, and access policies do not count for
+    it: it asks about RBAC, not about the principal. All six changes, each of which verification catches, pass.
+    """
+    arn = DEVS if change in (thinner, wider, renamed, stale) else VIEWER
+    taken = lab.verify(plan, arn).evidence[0]
+    assert isinstance(taken, Evidence)
+    assert taken.subject is not None
+    who = (taken.subject.username, taken.subject.groups)
+    probes = [result.probe for result in taken.probes]
+    before = impersonated(lab, who, probes)
+    found = verdict_after(lab, plan, change)
+    assert found.verdict == "failed"
+    assert impersonated(lab, who, probes) == before
+
+
+def test_own_probes_are_asked_of_everybody_or_of_one(lab: ProofLab, plan: Plan) -> None:
+    wanted = Probe(SECRETS_IN_PAYMENTS, expected=True)
+    of_all = lab.verify(plan, DEVS, VIEWER, own_probes=(OwnProbe(wanted),))
+    assert {v.principal_arn: v.verdict for v in of_all.verdicts} == {DEVS: "failed", VIEWER: "ok"}
+    failed = next(v for v in of_all.verdicts if v.verdict == "failed")
+    assert "get secrets in payments: denied, and must be allowed" in failed.why
+    of_one = lab.verify(plan, DEVS, VIEWER, own_probes=(OwnProbe(wanted, VIEWER),))
+    assert {v.verdict for v in of_one.verdicts} == {"ok"}
+
+
+def test_what_was_shown_is_void_once_the_entry_changes(lab: ProofLab, plan: Plan) -> None:
+    """The login of today does not speak for the entry of tomorrow, whoever asks without logging in again."""
+    from migrator.run.verify_access import current_verdicts
+
+    ports = lab.ports(plan)
+    verdicts = {v.principal_arn: v.verdict for v in current_verdicts(plan, ports, ports.read_snapshot())}
+    assert verdicts[DEVS] == "ok"
+    renamed(lab)
+    verdicts = {v.principal_arn: v.verdict for v in current_verdicts(plan, ports, ports.read_snapshot())}
+    assert verdicts[DEVS] == "unknown"
+
+
+def test_evidence_is_too_old_after_a_day(lab: ProofLab, plan: Plan) -> None:
+    from migrator.run.verify_access import current_verdicts
+
+    lab.pass_time(24 * 3600 + 60)
+    ports = lab.ports(plan)
+    verdicts = {v.principal_arn: v for v in current_verdicts(plan, ports, ports.read_snapshot())}
+    assert verdicts[DEVS].verdict == "unknown"
+    assert "too old" in verdicts[DEVS].why
+
+
+def test_proof_policy_asks_for_a_class_by_kind_of_principal(lab: ProofLab, plan: Plan) -> None:
+    found = lab.verdict(plan, DEVS, proof_policy={"role": "live"})
+    assert (found.required, found.verdict) == ("live", "ok")
+    other = lab.verdict(plan, DEVS, proof_policy={"node": "simulated"})
+    assert other.required == "observed"
