@@ -15,6 +15,10 @@ from migrator.model.rbac import Binding, RbacState, Subject
 from migrator.model.step import MANAGED_BY, MANAGED_BY_LABEL, CreateBinding
 
 
+# Blockers whose question is a loss: what the best answer would lose is shown.
+_LOSES = frozenset({"node-row-extra-groups", "policy-loses-rules", "creator-row-differs"})
+
+
 def judge(settled: Sequence[Settled], facts: PlanFacts) -> Iterator[Settled]:
     """Each with its access change. Raises ``Failed`` ``decision-invalid`` where an answer widens what exists."""
     later = _index_after(settled, facts)
@@ -49,6 +53,8 @@ def _binding(wanted: CreateBinding) -> Binding:
 def _change(each: Settled, facts: PlanFacts, later: RbacIndex | None) -> AccessChange:
     if each.after is None or each.after is each.before:
         return AccessChange()
+    if each.action == "block" and _LOSES.isdisjoint(note.code for note in each.notes):
+        return AccessChange()  # nobody knows yet what the entry will be
     return compare(each.before, each.after, facts.index, index_after=later)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from migrator.decide.actions import Look, Undo
 from migrator.decide.bindings import binding_key, binding_object
+from migrator.decide.entry_identity import entry_digest
 from migrator.decide.entry_states import ENTRY_TAG, PLAN_TAG, RUN_TAG, final_spec, lane_states, matches, rendered
 from migrator.errors import Failed, MigratorError, assert_never
 from migrator.model.access_entry import AccessEntry
@@ -115,7 +116,7 @@ def send(run: OneRun, effect: Effect, *, token: str) -> None:
 def tags_of(run: OneRun, effect: CreateEntry) -> dict[str, str]:
     """By these a run from another folder knows what was made, by which run, and what it is meant to become."""
     final = final_spec(run.plan, effect.principal_arn) or effect.entry
-    return {PLAN_TAG: run.digest, RUN_TAG: run.run_id, ENTRY_TAG: digest_of(asdict(final))}
+    return {PLAN_TAG: run.digest, RUN_TAG: run.run_id, ENTRY_TAG: entry_digest(effect.principal_arn, final)}
 
 
 def read_back(run: OneRun, step: Step) -> AccessEntry | None:
