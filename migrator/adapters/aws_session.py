@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, NamedTuple, TypeVar
 
 from migrator.adapters.aws_errors import translate
@@ -88,6 +89,7 @@ class AwsSession:
     role_arn: str | None = None
     _credentials: Any = field(default=None, repr=False)
     _region: str | None = None
+    pace: Callable[[str], None] | None = None  # called with service:Operation before every attempt to send it
     _clients: dict[tuple[str, str | None, bool], Any] = field(default_factory=dict, repr=False)
     _lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
     _identity: Raw | None = field(default=None, repr=False)
@@ -128,7 +130,10 @@ class AwsSession:
         try:
             if self.boto is None:
                 self.boto = self._boto_session()
-            return self.boto.client(service, region_name=region, config=config)
+            client = self.boto.client(service, region_name=region, config=config)
+            if self.pace is not None:
+                client.meta.events.register("before-send", _paced(self.pace, client.meta.service_model.signing_name))
+            return client
         except Exception as error:
             raise translate(error, service=service, operation="*") from error
 
@@ -214,6 +219,7 @@ class AwsSession:
         if self.profile:
             core.set_config_variable("profile", self.profile)
         core._credentials = self._credentials  # botocore has no public way in for credentials that refresh
+        core.register_component("data_loader", _loader(core.get_config_variable("data_path")))
         return boto3.Session(botocore_session=core, region_name=self._region)
 
     def _own_credentials(self) -> Any:
@@ -277,6 +283,23 @@ class AwsSession:
                 break  # the way in works without our seeing it; what cannot be read is not guessed
             chain.insert(0, arn)
         return tuple(chain)
+
+
+@lru_cache(maxsize=4)
+def _loader(data_path: str | None) -> Any:
+    """One reader of service models for all sessions of this process: reading them takes longer than using them."""
+    from botocore.loaders import create_loader
+
+    return create_loader(data_path)
+
+
+def _paced(pace: Callable[[str], None], service: str) -> Callable[..., None]:
+    """A handler of botocore's event before a request, or its repetition, is sent."""
+
+    def before_send(event_name: str, **_: Any) -> None:
+        pace(f"{service}:{event_name.rpartition('.')[2]}")
+
+    return before_send
 
 
 def principal_of(arn: str) -> str:

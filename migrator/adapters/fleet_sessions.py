@@ -1,0 +1,148 @@
+"""The ways into the accounts of a fleet: one session, one set of clients and one listing of IAM an account.
+
+An account without a profile and without roles is the caller's own. Sessions are made when they are first asked for
+and kept; every attempt to send takes its turn by :mod:`migrator.adapters.rate_limits`.
+"""
+
+import threading
+from collections.abc import Iterable, Mapping
+
+from migrator.adapters.aws_session import AwsSession, AwsSettings, RoleToAssume, open_session
+from migrator.adapters.iam import IamPrincipals
+from migrator.adapters.rate_limits import RateLimits
+from migrator.errors import Failed, MigratorError
+from migrator.model.fleet import FleetAccount, RoleLink
+from migrator.model.principal import parse_arn
+from migrator.ports import Raw, TaskRunner
+
+
+class FleetSessions:
+    """Sessions by account and Region. ``settings`` is how the caller itself comes to AWS."""
+
+    def __init__(
+        self,
+        settings: AwsSettings,
+        accounts: Iterable[FleetAccount],
+        readers: Mapping[str, RoleLink],
+        limits: RateLimits,
+        tasks: TaskRunner,
+    ) -> None:
+        self._settings = settings
+        self._accounts = {account.id: account for account in accounts}
+        self._readers = dict(readers)
+        self._limits = limits
+        self._tasks = tasks
+        self._lock = threading.RLock()
+        self._kept: dict[tuple[str, str], AwsSession] = {}
+        self._iam: dict[str, IamPrincipals] = {}
+        self._names: dict[str, Mapping[tuple[bool, str], Raw] | None] = {}
+        self._caller: AwsSession | None = None
+
+    def caller(self) -> AwsSession:
+        """The caller's own session. Raises ``no-credentials``, ``profile-not-found``."""
+        with self._lock:
+            if self._caller is None:
+                self._caller = open_session(self._settings)
+                self._caller.pace = self._limits.pace("caller", self._caller.region or "")
+            return self._caller
+
+    def session(self, account: FleetAccount, region: str) -> AwsSession:
+        """The session for an account and Region. Nothing is sent yet."""
+        key = (account.id, region)
+        with self._lock:
+            if key not in self._kept:
+                self._kept[key] = self._open(account, region)
+            return self._kept[key]
+
+    def _open(self, account: FleetAccount, region: str) -> AwsSession:
+        home = next((kept for (owner, _), kept in self._kept.items() if owner == account.id), None)
+        if home is None:
+            home = self.caller().with_profile(account.profile) if account.profile else self.caller()
+            for link in account.roles:
+                home = home.assume(link.arn, external_id=link.external_id)
+                home.pace = self._limits.pace(_account_of(link.arn), home.region or "")
+        session = home.in_region(region)
+        if session is not self._caller:
+            session.pace = self._limits.pace(account.id, region)
+        return session
+
+    def checked(self, account: FleetAccount, region: str) -> AwsSession:
+        """The same, once it leads into the account that is meant. Raises ``wrong-account``, ``iam-denied``."""
+        session = self.session(account, region)
+        found = str(session.caller_identity()["Account"])
+        if found != account.id:
+            raise Failed(
+                "wrong-account",
+                f"The way into account {account.id} leads into account {found}.",
+                why="Its role or profile is of another account, or it has none and the caller's own is another.",
+                remedy="Correct role or profile of this account in the fleet file.",
+            )
+        return session
+
+    def principals(self, account: FleetAccount, region: str) -> "FleetPrincipals":
+        """IAM for a cluster of the account and Region; what is read of an account is read once for the whole fleet."""
+        return FleetPrincipals(self, self.session(account, region), self._tasks)
+
+    def iam_of(self, account_id: str, session: AwsSession) -> IamPrincipals:
+        """The reader of one account's IAM: by the fleet's own way into it, else by a reader role, else ``session``."""
+        with self._lock:
+            if account_id in self._iam:
+                return self._iam[account_id]
+            account, reader = self._accounts.get(account_id), self._readers.get(account_id)
+            if account is not None:
+                found = IamPrincipals(self.session(account, session.region or ""), self._tasks)
+            elif reader is not None:
+                role = RoleToAssume(reader.arn, reader.external_id)
+                found = IamPrincipals(self.caller(), self._tasks, {account_id: role})
+            else:
+                return IamPrincipals(session, self._tasks)  # nobody may read it; each cluster is told so
+            self._iam[account_id] = found
+            return found
+
+    def by_name(self, account_id: str, iam: IamPrincipals) -> Mapping[tuple[bool, str], Raw] | None:
+        """Every principal of an account by (is a user, name); None where not all of them may be listed."""
+        if account_id not in self._names:
+            try:
+                items, roles, users = iam.list_account(account_id)
+            except MigratorError as error:
+                if error.code not in ("iam-denied", "account-unreadable"):
+                    raise
+                items, roles, users = [], False, False
+            named = {(":user/" in item["arn"], item["arn"].rpartition("/")[2]): item for item in items}
+            self._names[account_id] = named if roles and users else None
+        return self._names[account_id]
+
+
+class FleetPrincipals:
+    """:class:`migrator.ports.Principals` of one cluster, over what the fleet has read.
+
+    Accounts are listed rather than asked for one principal: the listing serves all clusters that name the account.
+    """
+
+    def __init__(self, fleet: FleetSessions, account: FleetAccount, session: AwsSession, tasks: TaskRunner) -> None:
+        self._fleet = fleet
+        self._account = account
+        self._session = session
+        self._own = IamPrincipals(session, tasks)  # instances belong to a Region
+
+    def list_account(self, account: str) -> tuple[list[Raw], bool, bool]:
+        """As :meth:`migrator.ports.Principals.list_account`."""
+        return self._fleet.iam_of(account, self._session).list_account(account)
+
+    def get(self, arn: str) -> Raw | None:
+        """One role or user: from the account's listing where that is complete, else asked for."""
+        parsed = parse_arn(arn)
+        if parsed is None:
+            return self._own.get(arn)
+        iam = self._fleet.iam_of(parsed.account, self._session)
+        named = self._fleet.by_name(parsed.account, iam)
+        return iam.get(arn) if named is None else named.get((parsed.kind == "user", parsed.name))
+
+    def roles_of_instances(self, instance_ids: Iterable[str]) -> Mapping[str, str]:
+        """As :meth:`migrator.ports.Principals.roles_of_instances`."""
+        return self._own.roles_of_instances(instance_ids)
+
+
+def _account_of(arn: str) -> str:
+    parsed = parse_arn(arn)
+    return parsed.account if parsed else "caller"

@@ -1,0 +1,100 @@
+"""Jobs of a fleet on threads of this process: so many at once in all, so many in one account.
+
+Each job works on one cluster and calls side by side inside itself; threads are enough, because all of it is waiting
+for AWS. A job that fails is an answer, so that it cannot take another one's along.
+"""
+
+import importlib
+import queue
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+from migrator.adapters.foreign_text import foreign
+from migrator.model.fleet_job import Job, JobEnd
+
+
+def run_task(task: str, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Call a task by its import path. This is what runs on workers of any kind."""
+    module, _, name = task.partition(":")
+    answer: Mapping[str, Any] = getattr(importlib.import_module(module), name)(arguments)
+    return answer
+
+
+class FleetThreads:
+    """:class:`migrator.ports.JobRunner` on at most ``overall`` threads, ``per_account`` of them in one account."""
+
+    def __init__(self, overall: int, per_account: int) -> None:
+        self._overall = overall
+        self._per_account = per_account
+
+    @property
+    def processes(self) -> int:
+        """How many processes share the rates."""
+        return 1
+
+    def run(
+        self, jobs: Sequence[Job], *, limit: Callable[[], int], interrupted: Callable[[], None]
+    ) -> Iterator[JobEnd]:
+        """Ends as they come. No job begins while ``limit()`` jobs are under way; at 0 those are waited for, and the
+        rest is not begun. The first Ctrl-C calls ``interrupted``; a second one is raised.
+        """
+        waiting = _Waiting(jobs, self._per_account)
+        ended: queue.SimpleQueue[tuple[Job, Future[Mapping[str, Any]]]] = queue.SimpleQueue()
+        running = 0
+        stops = 0
+        with ThreadPoolExecutor(self._overall, thread_name_prefix="fleet") as pool:
+            while True:
+                try:
+                    while running < min(self._overall, limit()) and (job := waiting.take()) is not None:
+                        future = pool.submit(run_task, job.task, job.arguments)
+                        future.add_done_callback(lambda done, job=job: ended.put((job, done)))  # type: ignore[misc]
+                        running += 1
+                    if not running:
+                        return
+                    job, future = ended.get()
+                except KeyboardInterrupt:
+                    stops += 1
+                    if stops > 1:
+                        raise
+                    interrupted()
+                    continue
+                running -= 1
+                waiting.give_back(job)
+                yield _end_of(job, future)
+
+
+class _Waiting:
+    """Jobs that were not begun, in order; an account at its limit lets the others go first."""
+
+    def __init__(self, jobs: Sequence[Job], per_account: int) -> None:
+        self._per_account = per_account
+        self._busy: Counter[str] = Counter()
+        self._queues: dict[str, deque[tuple[int, Job]]] = {}
+        for number, job in enumerate(jobs):
+            self._queues.setdefault(job.account, deque()).append((number, job))
+
+    def take(self) -> Job | None:
+        """The first job whose account has room; None where none has."""
+        free = [
+            (waiting[0][0], account)
+            for account, waiting in self._queues.items()
+            if waiting and self._busy[account] < self._per_account
+        ]
+        if not free:
+            return None
+        account = min(free)[1]
+        self._busy[account] += 1
+        return self._queues[account].popleft()[1]
+
+    def give_back(self, job: Job) -> None:
+        """A job of the account has ended."""
+        self._busy[job.account] -= 1
+
+
+def _end_of(job: Job, future: "Future[Mapping[str, Any]]") -> JobEnd:
+    error = future.exception()
+    if error is not None:
+        return JobEnd(job.arn, lost=foreign(f"{type(error).__name__}: {error}"))
+    return JobEnd(job.arn, future.result())
