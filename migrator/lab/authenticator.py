@@ -147,7 +147,7 @@ class Authenticator:
         in_force = self._in_force.at(moment)
         if in_force.mode == "CONFIG_MAP" and self._is_creator(asker):
             return LoggedIn(CREATOR_USERNAME, (MASTERS,), "config-map", None)
-        return identity_of(asker, self._rows_at(moment), self._entries(in_force), in_force.mode)
+        return identity_of(asker, self.rows_at(moment), self._entries(in_force), in_force.mode)
 
     def changes_of_rows(self, since: datetime) -> list[datetime]:
         """When aws-auth changed after a moment, as far back as is remembered."""
@@ -185,7 +185,7 @@ class Authenticator:
         creator = self._cluster.creator_arn
         return creator is not None and canonical_arn(creator) == asker.canonical_arn
 
-    def _rows_at(self, moment: datetime) -> RowIndex:
+    def rows_at(self, moment: datetime) -> RowIndex:
         """The ConfigMap as it was watched at a moment; without one there are no rows."""
         for rows in reversed(self._history):
             if rows.since <= moment:

@@ -70,6 +70,11 @@ class Authorizer:
             return by_policy
         return Decision(False, "\n".join(text for text in (decision.reason, by_policy.reason) if text))
 
+    def policies_of(self, user: User, moment: datetime) -> tuple[AssociatedPolicy, ...]:
+        """The access policies that count for a user at a moment."""
+        held = self._policies_held(self._in_force.at(moment)).get(user.principal_id) if user.principal_id else None
+        return held[1] if held is not None else ()
+
     def rules_held(self, user: User, namespace: str) -> list[PolicyRule]:
         """The RBAC rules that bindings give to ``user``: cluster-wide ones and those of ``namespace``."""
         roles = self.rbac.bound_roles(user.username, user.groups)

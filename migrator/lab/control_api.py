@@ -86,6 +86,9 @@ class ControlApi:
             return {"faults": [_show_fault(fault) for fault in world.faults.all()]}
         if name == "world":
             return self._show_world()
+        if name == "oracle" and world.oracle is not None:
+            report: Answer = world.oracle.report()
+            return report
         raise ControlError(f"no control GET {name}", 404)
 
     def _show_clock(self) -> Answer:
@@ -169,7 +172,12 @@ class ControlApi:
         if unknown:
             known = ", ".join(sorted(self._world.controls)) or "none"
             raise ControlError(f"unknown changes {', '.join(sorted(unknown))}; known are {known}")
-        return {name: self._world.controls[name](value) for name, value in body.items()}
+        answer = {}
+        for name, value in body.items():
+            answer[name] = self._world.controls[name](value)
+            if self._world.oracle is not None:
+                self._world.oracle.look()
+        return answer
 
 
 def _show_fault(fault: Fault) -> dict[str, Any]:

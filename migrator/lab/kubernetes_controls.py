@@ -11,6 +11,7 @@ from typing import Any
 from migrator.lab.kubernetes.api import KubernetesApi
 from migrator.lab.kubernetes.cluster_api import kubernetes_api
 from migrator.lab.kubernetes.managed_fields import track_update
+from migrator.lab.oracle import control_oracle
 from migrator.lab.principals import Instance
 from migrator.lab.world import World
 
@@ -36,6 +37,7 @@ def add_controls(world: World) -> None:
         "startNode": on_cluster(lambda _, api, value: api.kubelets.start(str(value["node"]))),
         "joinNode": on_cluster(_join_node),
         "forgetTokens": on_cluster(lambda _, api, value: api.authenticator.forget()),
+        "oracle": lambda value: control_oracle(world, value),
         "compactHistory": on_cluster(lambda _, api, value: api.registry.store.compact()),
     }
 

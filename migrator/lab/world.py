@@ -86,6 +86,7 @@ class World:
     # Further operations of the control API, by name: the Kubernetes side adds its own.
     controls: dict[str, Callable[[Mapping[str, Any]], Any]] = field(default_factory=dict)
     kubernetes: Any = None  # the Kubernetes side's servers: one CA a lab
+    oracle: Any = None  # who judges everybody's access after every change, while somebody wants it
 
     def __post_init__(self) -> None:
         self.effects = EffectLog(self.clock, self.lock)

@@ -17,6 +17,7 @@ from migrator.lab.lab_cluster import LabCluster
 from migrator.lab.server import Lab
 from migrator.lab.world import World
 from migrator.lab.world_files import demo_world_path, load_world
+from tests.support.forked_cli import ForkedCli
 
 READER_ROLE = "arn:aws:iam::444455556666:role/iam-reader"
 KILLED = -9
@@ -29,6 +30,7 @@ class LabSession:
     lab: Lab
     world: World
     folder: Path
+    forked: ForkedCli | None = None  # processes that start at once, for those who start many
 
     def environment(self) -> dict[str, str]:
         """What ``eval "$(migrate lab env)"`` leaves behind."""
@@ -38,8 +40,13 @@ class LabSession:
 
     def migrate(self, *arguments: str, kill: "tuple[int, KillPoint] | None" = None) -> subprocess.CompletedProcess[str]:
         """Run the command; with ``kill`` it dies by SIGKILL at that effect of the lab's log."""
+        arguments = ("--reader-role", READER_ROLE, *arguments)
+        if self.forked is not None:
+            done = self.forked.run(arguments, self.folder, self.environment(), lambda pid: self._arm(pid, kill))
+            self.world.effects.cancel_kill()
+            return done
         process = subprocess.Popen(
-            [sys.executable, "-m", "migrator", "--reader-role", READER_ROLE, *arguments],
+            [sys.executable, "-m", "migrator", *arguments],
             cwd=self.folder,
             env=self.environment(),
             stdin=subprocess.DEVNULL,
@@ -47,11 +54,14 @@ class LabSession:
             stderr=subprocess.PIPE,
             text=True,
         )
-        if kill is not None:
-            self.world.effects.order_kill(process.pid, *kill)
+        self._arm(process.pid, kill)
         out, err = process.communicate(timeout=240)
         self.world.effects.cancel_kill()
         return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+    def _arm(self, pid: int, kill: "tuple[int, KillPoint] | None") -> None:
+        if kill is not None:
+            self.world.effects.order_kill(pid, *kill)
 
     def run(self, *arguments: str) -> str:
         """Run the command, which must succeed; its standard output."""
@@ -98,12 +108,12 @@ def _without_run(name: str) -> str:
 
 
 @contextmanager
-def lab_session(folder: Path, world: World | None = None) -> Iterator[LabSession]:
+def lab_session(folder: Path, world: World | None = None, forked: ForkedCli | None = None) -> Iterator[LabSession]:
     """A lab with the demo world, or another, served while the block runs."""
     world = world or load_world(demo_world_path())
     lab = Lab(world, folder / "lab")
     lab.start()
     try:
-        yield LabSession(lab, world, folder)
+        yield LabSession(lab, world, folder, forked)
     finally:
         lab.stop()

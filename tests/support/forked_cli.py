@@ -1,0 +1,144 @@
+"""The command line as processes that start at once: forked from one that has everything imported.
+
+Each run is a process of its own with its own folder, environment and output, and dies by SIGKILL like any other. What
+is saved is a second of imports a run. ``python -m tests.support.forked_cli`` is the process that forks.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import TracebackType
+from typing import Any, NoReturn
+
+_SECONDS = 240.0
+
+
+class ForkedCli:
+    """Runs ``migrate`` commands, one at a time."""
+
+    def __init__(self) -> None:
+        self._folder = TemporaryDirectory(prefix="forked-cli-")
+        self._server = subprocess.Popen(
+            [sys.executable, "-m", "tests.support.forked_cli"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            bufsize=1,
+            cwd=Path(__file__).parents[2],
+        )
+
+    def __enter__(self) -> "ForkedCli":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the process that forks."""
+        if self._server.stdin is not None:
+            self._server.stdin.close()
+        self._server.wait(timeout=30)
+        if self._server.stdout is not None:
+            self._server.stdout.close()
+        self._folder.cleanup()
+
+    def run(
+        self,
+        arguments: Sequence[str],
+        folder: Path,
+        environment: Mapping[str, str],
+        started: Callable[[int], None] = lambda _pid: None,
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a command; ``started`` is called with its process id before it does anything."""
+        out, err = (Path(self._folder.name) / name for name in ("out", "err"))
+        order = {
+            "arguments": [*arguments],
+            "folder": str(folder),
+            "environment": dict(environment),
+            "out": str(out),
+            "err": str(err),
+        }
+        started(int(self._ask(order)["pid"]))
+        code = int(self._ask({"go": True})["code"])
+        return subprocess.CompletedProcess([*arguments], code, out.read_text("utf-8"), err.read_text("utf-8"))
+
+    def _ask(self, order: Mapping[str, object]) -> Mapping[str, int]:
+        assert self._server.stdin is not None
+        assert self._server.stdout is not None
+        self._server.stdin.write(json.dumps(order) + "\n")
+        line = self._server.stdout.readline()
+        assert line, "the process that forks is gone"
+        answer: Mapping[str, int] = json.loads(line)
+        return answer
+
+
+def _load_everything() -> None:
+    """What commands import when they are called; no client is made and no thread started before the fork."""
+    import importlib
+    import pkgutil
+
+    import boto3
+    import kubernetes.client
+
+    import migrator.adapters
+    import migrator.cli
+
+    assert boto3, kubernetes.client
+    for package in (migrator.cli, migrator.adapters):
+        for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
+            if not module.name.endswith("tasks_dask"):
+                importlib.import_module(module.name)
+
+
+def _serve() -> None:
+    _load_everything()
+    for line in sys.stdin:
+        order = json.loads(line)
+        ready, go = os.pipe()
+        child = os.fork()
+        if child == 0:
+            os.close(go)
+            os.read(ready, 1)
+            os.close(ready)
+            _become(order)
+        os.close(ready)
+        _say({"pid": child})
+        sys.stdin.readline()
+        os.close(go)
+        _, status = os.waitpid(child, 0)
+        _say({"code": os.waitstatus_to_exitcode(status)})
+
+
+def _become(order: Mapping[str, Any]) -> NoReturn:
+    """In the child: take folder, environment and files of the command, run it, and end."""
+    from migrator.cli.main import main
+
+    os.chdir(str(order["folder"]))
+    os.environ.clear()
+    os.environ.update(order["environment"])
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    for number, name in ((1, "out"), (2, "err")):
+        os.dup2(os.open(str(order[name]), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), number)
+    code = 1
+    try:
+        main([str(argument) for argument in order["arguments"]])
+    except SystemExit as ended:
+        code = ended.code if isinstance(ended.code, int) else int(bool(ended.code))
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+
+def _say(answer: Mapping[str, int]) -> None:
+    sys.stdout.write(json.dumps(answer) + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    _serve()
