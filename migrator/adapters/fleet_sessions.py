@@ -119,9 +119,8 @@ class FleetPrincipals:
     Accounts are listed rather than asked for one principal: the listing serves all clusters that name the account.
     """
 
-    def __init__(self, fleet: FleetSessions, account: FleetAccount, session: AwsSession, tasks: TaskRunner) -> None:
+    def __init__(self, fleet: FleetSessions, session: AwsSession, tasks: TaskRunner) -> None:
         self._fleet = fleet
-        self._account = account
         self._session = session
         self._own = IamPrincipals(session, tasks)  # instances belong to a Region
 
