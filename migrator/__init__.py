@@ -35,13 +35,15 @@ def plan(
     strategy: str = "preserve",
     target: str = "API",
     now: datetime,
+    accept_gap: bool = False,
 ) -> dict[str, Any]:
     """The plan document (``migrator/plan/v1``) for a snapshot document (``migrator/snapshot/v1``).
 
     A blocked plan is returned, not raised. ``now`` is used to judge the age of evidence only; ``createdAt`` is
-    the snapshot's ``takenAt``, so that the same input gives the same bytes. Raises :class:`MigratorError` for
+    the snapshot's ``takenAt``, so that the same input gives the same bytes. ``accept_gap`` builds no bridge for
+    administrators, for operators who may not create bindings: the plan says who has nothing for a moment. Raises :class:`MigratorError` for
     a document that is malformed or a decision that answers nothing.
     """
     from migrator.run.write_plan import plan_document
 
-    return plan_document(snapshot, decisions, strategy=strategy, target=target, now=now)
+    return plan_document(snapshot, decisions, strategy=strategy, target=target, now=now, accept_gap=accept_gap)

@@ -25,6 +25,11 @@ from migrator.cli.terminal import events_of, output_of
 @click.option("--write-decisions", metavar="FILE", help="Add a commented question to this file for every blocker.")
 @click.option("--strategy", default="preserve", show_default=True, type=click.Choice(["preserve", "policies"]))
 @click.option("--target", default="API", show_default=True, type=click.Choice(["API", "API_AND_CONFIG_MAP"]))
+@click.option(
+    "--accept-gap",
+    is_flag=True,
+    help="For operators who may not create bindings: administrators have no access for some seconds each.",
+)
 @click.option("--usage", metavar="FILE", help="Who logged in, as `migrate observe` wrote it.")
 @click.option("--detailed-exitcode", is_flag=True, help="Exit with 2 when there is something to do.")
 @out_option("Write the plan to this file; without it nothing is written.")
@@ -45,7 +50,14 @@ def command(ctx: click.Context, /, **given: Any) -> int:  # noqa: ANN401 - click
     moment = now(os.environ)
     snapshot = _snapshot(settings, given, moment)
     decisions = read_decisions(given["decisions"]) if given["decisions"] is not None else None
-    document = migrator.plan(snapshot, decisions, strategy=given["strategy"], target=given["target"], now=moment)
+    document = migrator.plan(
+        snapshot,
+        decisions,
+        strategy=given["strategy"],
+        target=given["target"],
+        now=moment,
+        accept_gap=given["accept_gap"],
+    )
     return _finish(settings, given, snapshot, document)
 
 

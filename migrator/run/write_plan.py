@@ -25,6 +25,7 @@ def plan_document(
     strategy: str,
     target: str,
     now: datetime,
+    accept_gap: bool = False,
 ) -> dict[str, Any]:
     """``migrator/plan/v1`` for a ``migrator/snapshot/v1`` document and the answers of a decisions.yaml.
 
@@ -41,6 +42,7 @@ def plan_document(
         strategy=cast("Strategy", strategy),
         target=cast("Target", target),
         now=now,
+        accept_gap=accept_gap,
     )
     return plan_to_document(plan)
 
