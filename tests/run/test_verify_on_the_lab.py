@@ -11,7 +11,6 @@ from migrator.adapters.eks_token import TokenMint
 from migrator.model.evidence import Evidence, OwnProbe, PrincipalVerdict, Probe
 from migrator.model.plan import Plan
 from migrator.model.rbac import AccessRequest
-from migrator.run.apply_plan import ApplyOptions
 from tests.support.proof_lab import CLUSTER, DEVS, POLICY, VIEWER, ProofLab, proof_lab
 
 SECRETS_IN_PAYMENTS = AccessRequest("get", "", "secrets", "", "payments")
@@ -28,7 +27,7 @@ def plan(lab: ProofLab) -> Plan:
     """A plan whose developers were moved to an entry and proven; the viewer had an entry all along."""
     made, digest = lab.plan()
     assert lab.verify(made, DEVS, VIEWER, baseline=True).exit_code in (0, 6)
-    assert lab.apply(made, digest, ApplyOptions(only=(DEVS,))).exit_code == 0
+    assert lab.apply(made, digest, DEVS).exit_code == 0
     for arn in (DEVS, VIEWER):
         assert lab.verdict(made, arn).verdict == "ok"
     return made

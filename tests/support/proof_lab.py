@@ -16,7 +16,7 @@ import pytest
 import migrator
 from migrator.adapters.aws_session import AwsSession, AwsSettings, open_session
 from migrator.cli.settings import Settings
-from migrator.cli.wiring import Connection, connect, now, read_cluster, run_ports
+from migrator.cli.wiring import Connection, connect, now, run_ports, snapshot_ports
 from migrator.lab.lab_client import control, enter_lab, lab_state
 from migrator.lab.server import Lab
 from migrator.lab.world_files import build_world
@@ -28,6 +28,7 @@ from migrator.model.outcome import RunOutcome, VerifyOutcome
 from migrator.model.plan import Plan
 from migrator.run.apply_plan import ApplyOptions, apply_plan
 from migrator.run.begin_run import RunPorts
+from migrator.run.take_snapshot import take_snapshot
 from migrator.run.verify_access import VerifyOptions, verify_access
 
 ACCOUNT, REGION, CLUSTER = "111122223333", "eu-central-1", "prod"
@@ -47,8 +48,12 @@ NODE_NAMES = tuple(f"ip-10-0-0-{n}.{ZONE}" for n in (1, 2, 3))
 INSTANCES = tuple(f"i-0123456789abcdef{n}" for n in (1, 2, 3))
 FARGATE_NODE = f"fargate-ip-10-0-9-1.{ZONE}"
 MAP_ROLES = f"""\
-- {{rolearn: "{role("workers")}", username: "system:node:{{{{EC2PrivateDNSName}}}}", groups: [system:bootstrappers, system:nodes]}}
-- {{rolearn: "{FARGATE}", username: "system:node:{{{{SessionName}}}}", groups: [system:bootstrappers, system:nodes, system:node-proxier]}}
+- rolearn: {role("workers")}
+  username: system:node:{{{{EC2PrivateDNSName}}}}
+  groups: [system:bootstrappers, system:nodes]
+- rolearn: {FARGATE}
+  username: system:node:{{{{SessionName}}}}
+  groups: [system:bootstrappers, system:nodes, system:node-proxier]
 - {{rolearn: "{OPERATOR}", username: operator, groups: ["system:masters"]}}
 - {{rolearn: "{ADMIN}", username: "admin:{{{{SessionName}}}}", groups: ["system:masters"]}}
 - {{rolearn: "{DEVS}", username: "dev:{{{{SessionName}}}}", groups: [devs]}}
@@ -152,15 +157,11 @@ class ProofLab:
     lab: Lab
     folder: Path
     settings: Settings
-
-    @property
-    def session(self) -> AwsSession:
-        """The operator in AWS."""
-        return open_session(AwsSettings(run="somebody"))
+    session: AwsSession  # the operator's; shared, because reading the SDK's models takes a second each time
 
     def connect(self) -> Connection:
         """The cluster, as the operator."""
-        return connect(self.settings, CLUSTER)
+        return connect(self.settings, CLUSTER, session=self.session)
 
     def profile(self, arn: str) -> str:
         """The AWS profile that holds a principal's credentials."""
@@ -168,22 +169,28 @@ class ProofLab:
 
     def plan(self, decisions: Mapping[str, Any] | None = None) -> tuple[Plan, str]:
         """The plan of the cluster as it is, with its digest."""
-        document = migrator.plan(read_cluster(self.settings, CLUSTER), decisions, now=now())
+        snapshot = take_snapshot(snapshot_ports(self.settings, self.connect()), now=now())
+        document = migrator.plan(snapshot, decisions, now=now())
         plan, digest = decode_plan_with_digest(pretty_bytes(document))
         assert not plan.blocked, [f for f in plan.findings if f.severity == "block"]
         return plan, digest
 
     def ports(self, plan: Plan, ways: Mapping[str, AssumeAs] | None = None) -> RunPorts:
         """Fresh production ports, as a command has them."""
-        return run_ports(self.settings, plan, yes=True, ways=ways or {ALICE: AssumeAs(profile=self.profile(ALICE))})
+        known = ways or {ALICE: AssumeAs(profile=self.profile(ALICE))}
+        return run_ports(self.settings, plan, yes=True, ways=known, connection=self.connect())
 
-    def apply(self, plan: Plan, digest: str, options: ApplyOptions = ApplyOptions()) -> RunOutcome:
-        """Apply to the end."""
-        return apply_plan(plan, digest, self.ports(plan), options)
+    def apply(self, plan: Plan, digest: str, *only: str, **options: Any) -> RunOutcome:  # noqa: ANN401
+        """Apply to the end, for everybody or some."""
+        return apply_plan(plan, digest, self.ports(plan), ApplyOptions(only=only, **options))
 
     def verify(
-        self, plan: Plan, *only: str, ways: Mapping[str, AssumeAs] | None = None, **options: Any
-    ) -> VerifyOutcome:  # noqa: ANN401
+        self,
+        plan: Plan,
+        *only: str,
+        ways: Mapping[str, AssumeAs] | None = None,
+        **options: Any,  # noqa: ANN401
+    ) -> VerifyOutcome:
         """Verify, everybody or some."""
         return verify_access(plan, self.ports(plan, ways), VerifyOptions(only=only, **options))
 
@@ -223,6 +230,7 @@ def proof_lab(
             monkeypatch.delenv(name)
         for name, value in environment.items():
             monkeypatch.setenv(name, value)
-        yield ProofLab(lab, folder, Settings(state_dir=str(folder / "state"), quiet=True))
+        settings = Settings(state_dir=str(folder / "state"), quiet=True)
+        yield ProofLab(lab, folder, settings, open_session(AwsSettings(run="run")))
     finally:
         lab.stop()
