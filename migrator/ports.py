@@ -162,6 +162,28 @@ class Rbac(Protocol):
         ...
 
 
+class ClusterObjects(Protocol):
+    """The few objects in kube-system that a rehearsal brings along, by kind and name: ServiceAccount, Role,
+    RoleBinding, ConfigMap, Lease, Job.
+    """
+
+    def read(self, kind: str, name: str) -> Raw | None:
+        """The object, None when absent."""
+        ...
+
+    def apply(self, manifest: Raw) -> Raw:
+        """Server-side apply with our field manager; creates it where it is absent."""
+        ...
+
+    def patch(self, kind: str, name: str, change: Raw) -> Raw:
+        """A merge patch. Raises ``not-found``."""
+        ...
+
+    def delete(self, kind: str, name: str) -> None:
+        """Delete it and what it owns; absent is fine."""
+        ...
+
+
 class NodeHealth(Protocol):
     """How the nodes of one cluster are doing."""
 

@@ -11,12 +11,13 @@ from datetime import datetime, timedelta
 
 from migrator.decide.changes import describe_changes
 from migrator.decide.entry_states import lane_states, matches, state_of
-from migrator.decide.progress import SETTLED, Progress, lanes_of
+from migrator.decide.progress import REHEARSE, SETTLED, Progress, lanes_of
 from migrator.decide.second_admin import GATE as SECOND_ADMIN
 from migrator.decide.second_admin import is_admin
+from migrator.decide.waiting import moment
 from migrator.model.access_entry import AuthenticationMode
 from migrator.model.decision import Acceptance
-from migrator.model.evidence import Evidence, PrincipalVerdict
+from migrator.model.evidence import PrincipalVerdict
 from migrator.model.gate import Gate, GateState
 from migrator.model.plan import Plan
 from migrator.model.snapshot import Snapshot
@@ -198,10 +199,10 @@ def _some(items: Iterable[str]) -> str:
     return "; ".join(found[:_MOST_NAMED]) + more
 
 
-def last_rehearsal(evidence: Iterable[Evidence]) -> datetime | None:
-    """When a rehearsal's evidence was last taken and held."""
-    times = [datetime.fromisoformat(e.at) for e in evidence if e.attribution == "rehearsal" and e.holds]
-    return max(times, default=None)
+def last_rehearsal(progress: Progress) -> datetime | None:
+    """When the latest rehearsal of this plan passed and was long enough to count; None where it did not."""
+    state = progress.of(f"{REHEARSE}-passed")
+    return moment(state.at) if state.status in SETTLED else None
 
 
 def end_state_changes(

@@ -19,7 +19,7 @@ Lane: TypeAlias = tuple[Step, ...]
 
 SETTLED: frozenset[Status] = frozenset({"done", "adopted"})
 # Commands that carry out the plan's own steps, or take them back; others only read how far these came.
-APPLY, ROLL_BACK, CUT_OVER, RETIRE = "apply", "rollback", "cutover", "retire"
+APPLY, ROLL_BACK, CUT_OVER, RETIRE, REHEARSE = "apply", "rollback", "cutover", "retire", "rehearse"
 ENTRY_COMMANDS = frozenset({APPLY, ROLL_BACK})
 # What may have changed the cluster and is still there.
 STANDING: frozenset[Status] = frozenset({"intended", "sent", "done", "adopted", "undoing"})
@@ -187,7 +187,12 @@ def _removed(lanes: Mapping[str, Lane], states: Mapping[str, StepState], group: 
 
 
 def _own_again(states: Mapping[str, StepState], command: str) -> dict[str, StepState]:
-    """The steps of a command that is not the plan's own (``cutover-…``), those that ended without being done anew."""
+    """The steps of a command that is not the plan's own (``cutover-…``), those that ended without being done anew.
+
+    A rehearsal whose timer is gone is over: the next one begins with nothing.
+    """
+    if command == REHEARSE and states.get(f"{REHEARSE}-clean", PENDING).status in SETTLED:
+        return {step_id: state for step_id, state in states.items() if not step_id.startswith(f"{REHEARSE}-")}
     return {
         step_id: replace(state, status="pending", attempts=state.attempts + 1)
         if step_id.startswith(f"{command}-") and state.status in ("refused", "undone")

@@ -1,7 +1,8 @@
 """Gates of the irreversible step. An unevaluated gate is a failed gate; no gates at all is a refusal."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, get_args
 
 GateState: TypeAlias = Literal["pass", "fail", "unknown"]
 
@@ -27,3 +28,40 @@ class Gate:
 def all_pass(gates: tuple[Gate, ...]) -> bool:
     """True when there are gates and every one passes."""
     return bool(gates) and all(gate.passes for gate in gates)
+
+
+def gates_to_documents(gates: Iterable[Gate]) -> list[dict[str, Any]]:
+    """The gates as JSON, as commands show them and the journal of a cut-over keeps them."""
+    return [
+        {
+            "number": gate.number,
+            "name": gate.name,
+            "question": gate.question,
+            "state": gate.state,
+            "detail": gate.detail,
+            "remedy": gate.remedy,
+            "waivedBy": gate.waived_by,
+            "passes": gate.passes,
+        }
+        for gate in gates
+    ]
+
+
+def gates_from_documents(documents: object) -> tuple[Gate, ...]:
+    """The gates that a journal keeps; none where it holds something else: a journal can be older than this."""
+    items = documents if isinstance(documents, list) else []
+    known = [each for each in items if isinstance(each, Mapping) and each.get("state") in get_args(GateState)]
+    return tuple(_gate(each) for each in known)
+
+
+def _gate(item: Mapping[str, Any]) -> Gate:
+    waived_by = item.get("waivedBy")
+    return Gate(
+        number=int(item.get("number", 0)),
+        name=str(item.get("name", "")),
+        question=str(item.get("question", "")),
+        state=item["state"],
+        detail=str(item.get("detail", "")),
+        remedy=str(item.get("remedy", "")),
+        waived_by=None if waived_by is None else str(waived_by),
+    )

@@ -94,6 +94,23 @@ class CutOverOutcome:
 
 
 @dataclass(frozen=True, slots=True)
+class RehearseOutcome:
+    """How a rehearsal ended. ``evidence``: it was long enough to count. ``aws_auth`` says how the map is now;
+    ``why`` is empty when it passed.
+    """
+
+    passed: bool
+    evidence: bool
+    seconds: int
+    aws_auth: str
+    why: str
+    exit_code: int
+    verification: VerifyOutcome | None = None
+    error: MigratorError | None = None
+    state: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class StatusOutcome:
     """Where a migration stands. None and ``unknown`` say that something is not known, never that it is nothing."""
 

@@ -5,6 +5,7 @@ There is no way back from API mode. After a time-out the update is read, never s
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from migrator.decide.actions import Observed, Wish
 from migrator.decide.aws_auth_owners import owners_of
@@ -21,8 +22,7 @@ from migrator.decide.node_proof import unhealthy_nodes
 from migrator.decide.progress import CUT_OVER, SETTLED, Progress, progress_of, records_of
 from migrator.errors import Interrupted, MigratorError, Refused, WrongUse
 from migrator.model.decision import Acceptance
-from migrator.model.evidence import evidence_in
-from migrator.model.gate import Gate, all_pass
+from migrator.model.gate import Gate, all_pass, gates_to_documents
 from migrator.model.outcome import CutOverOutcome
 from migrator.model.plan import Plan
 from migrator.model.snapshot import Snapshot
@@ -30,7 +30,7 @@ from migrator.model.step import EnableEntries, ProofClass, Step
 from migrator.run.begin_run import RunPorts, callers_in, chain_of, progress_in, refuse_blocked, refuse_other_cluster
 from migrator.run.drive import drive
 from migrator.run.look_at_nodes import read_nodes
-from migrator.run.one_run import EVIDENCE_FILE, OneRun
+from migrator.run.one_run import OneRun
 from migrator.run.verify_access import VerifyOptions, current_verdicts, verify_access
 
 SWITCH = Step(f"{CUT_OVER}-switch", EnableEntries("API_AND_CONFIG_MAP", "API"))
@@ -84,6 +84,15 @@ def cut_over(plan: Plan, plan_digest: str, ports: RunPorts, options: CutOverOpti
         return _switch(plan, plan_digest, ports, options, gates, switching, progress.run or "", chain)
 
 
+def gates_now(
+    plan: Plan, plan_digest: str, ports: RunPorts, snapshot: Snapshot, options: CutOverOptions = DEFAULTS
+) -> tuple[Gate, ...]:
+    """The gates by the evidence there is, for a report: nothing is asked anew, locked or written."""
+    progress = progress_in(ports.store.journal(), plan, plan_digest)
+    quietly = replace(options, verify_first=False)
+    return _gates(plan, plan_digest, ports, quietly, snapshot, progress, chain_of(ports.reader))
+
+
 def _switch_plan(plan: Plan) -> Plan:
     """The switch as a plan of one step, so that the one brain decides about it too."""
     return replace(plan, steps=(SWITCH,))
@@ -115,7 +124,7 @@ def _gates(
         changes=(*surprises, *changes),
         verdicts=verdicts,
         callers=callers_in(plan, chain),
-        rehearsed=last_rehearsal(evidence_in(ports.store.read(EVIDENCE_FILE) or b"")),
+        rehearsed=last_rehearsal(progress),
         owners=owners_of(ports.config_maps.read()),
         nodes_unhealthy=_unhealthy(ports),
         waivers=options.waive_gates,
@@ -151,9 +160,10 @@ def _switch(
     chain: tuple[str, ...],
 ) -> CutOverOutcome:
     run = OneRun(_switch_plan(plan), ports, Wish(plan_digest), switching, Observed(now=ports.clock.now()))
-    run.record(
-        None, "run-started", {"run": run_id, "command": CUT_OVER, "planDigest": plan_digest, "caller": chain[-1]}
-    )
+    start: dict[str, Any] = {"run": run_id, "command": CUT_OVER, "planDigest": plan_digest, "caller": chain[-1]}
+    if gates:  # none when an earlier attempt, whose switch went through, is brought to its end
+        start["gates"] = gates_to_documents(gates)
+    run.record(None, "run-started", start)
     for gate in gates:
         if gate.waived_by is not None and gate.state != "pass":
             run.record(None, "waived", {"gate": gate.name, "state": gate.state, "by": gate.waived_by})

@@ -87,7 +87,7 @@ class Cluster:
         if entry is not None and self.mode != "CONFIG_MAP" and arn not in self.dead:
             return SelfSubject(entry.username, (*entry.kubernetes_groups, "system:authenticated"))
         row = self.rows.get(arn)
-        if row is None or self.mode == "API" or self.data is None:
+        if row is None or self.mode == "API" or not any((self.data or {}).values()):
             return None
         return SelfSubject(row.username, (*row.groups, "system:authenticated"))
 
@@ -527,3 +527,48 @@ class MemoryEntropy:
     def run_id(self) -> str:
         self.drawn += 1
         return f"{self.drawn:016x}"
+
+
+@dataclass
+class MemoryObjects:
+    """ClusterObjects, with a Job that arms itself when it is created."""
+
+    cluster: Cluster
+    objects: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
+    arms: bool = True
+
+    def read(self, kind: str, name: str) -> Raw | None:
+        found = self.objects.get((kind, name))
+        return None if found is None else json.loads(json.dumps(found))
+
+    def apply(self, manifest: Raw) -> Raw:
+        kind, name = manifest["kind"], manifest["metadata"]["name"]
+        with self.cluster.effect(f"apply {kind} {name}"):
+            if (kind, name) == ("ConfigMap", "aws-auth"):
+                self.cluster.data = dict(manifest["data"])
+                self.cluster.resource_version += 1
+            else:
+                self.objects[(kind, name)] = json.loads(json.dumps(manifest))
+            if kind == "Job" and self.arms:
+                self.patch("Lease", name, {"metadata": {"annotations": {"eks-access-migrator/timer": "armed"}}})
+        return manifest
+
+    def patch(self, kind: str, name: str, change: Raw) -> Raw:
+        found = self.objects.get((kind, name))
+        if found is None:
+            raise Failed("not-found", f"{kind} {name} is not there")
+        _merge(found, change)
+        return found
+
+    def delete(self, kind: str, name: str) -> None:
+        if (kind, name) in self.objects:
+            with self.cluster.effect(f"delete {kind} {name}"):
+                del self.objects[(kind, name)]
+
+
+def _merge(into: dict[str, Any], change: Mapping[str, Any]) -> None:
+    for key, value in change.items():
+        if isinstance(value, Mapping):
+            _merge(into.setdefault(key, {}), value)
+        else:
+            into[key] = value

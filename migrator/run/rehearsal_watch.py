@@ -1,0 +1,87 @@
+"""What is looked at while no row lets anybody in: nodes' leases, refused logins, everybody who can be logged in as."""
+
+from datetime import datetime, timedelta
+
+from migrator.decide.log_lines import login_of
+from migrator.decide.row_keys import principal_key
+from migrator.errors import MigratorError
+from migrator.model.plan import Plan
+from migrator.ports import AccessReviewer
+from migrator.run.begin_run import RunPorts
+from migrator.run.look_at_nodes import read_nodes
+from migrator.run.rehearsal_conditions import authenticator_log_is_on
+
+LOGINS_EVERY = timedelta(seconds=60)
+_LOG_DELAY = timedelta(minutes=5)  # how late a line may come into the log
+
+
+class Trouble(MigratorError):
+    """Something that ends the rehearsal: who or what would have lost access."""
+
+    exit_code = 6
+
+
+class Watcher:
+    """Notes who and what is well at the start, and looks again and again."""
+
+    def __init__(self, plan: Plan, ports: RunPorts) -> None:
+        self._plan, self._ports = plan, ports
+        self._healthy: frozenset[str] = frozenset()
+        self._reviewers: dict[str, AccessReviewer] = {}
+        self._logins_at: datetime | None = None
+
+    def note_start(self) -> None:
+        """Nodes that renew their leases, and principals that can be logged in as, while rows still answer."""
+        now = self._ports.clock.now()
+        found = read_nodes(self._ports.nodes)
+        self._healthy = frozenset(node.name for node in found.nodes if node.fresh(now)) if found else frozenset()
+        arns = [p.principal_arn for p in self._plan.principals if p.entry is not None and p.action != "skip"]
+        reviewers = self._ports.tasks.map(self._become, arns)
+        self._reviewers = {arn: found for arn, found in zip(arns, reviewers, strict=True) if found is not None}
+
+    def _become(self, arn: str) -> AccessReviewer | None:
+        try:
+            reviewer = self._ports.reviewers.as_principal(arn)
+        except MigratorError as error:
+            if error.code != "cannot-become":
+                raise
+            return None
+        return reviewer if reviewer.who_am_i() is not None else None
+
+    def look(self, began: datetime) -> None:
+        """Everything once. Raises :class:`Trouble`. ``began``: since when no row is asked."""
+        now = self._ports.clock.now()
+        self._look_at_nodes(now)
+        self._look_at_log(began, now)
+        if self._logins_at is None or now - self._logins_at >= LOGINS_EVERY:
+            self._log_in_as_everybody()
+            self._logins_at = now
+
+    def _look_at_nodes(self, now: datetime) -> None:
+        found = read_nodes(self._ports.nodes)
+        for node in found.nodes if found else ():
+            if node.name in self._healthy and not node.leaving and not node.fresh(now):
+                raise Trouble("rehearsal-node", f"The lease of node {node.name} is not renewed any more.")
+
+    def _look_at_log(self, began: datetime, now: datetime) -> None:
+        """Refused logins of principals that the plan keeps, as far as the log has them."""
+        if self._ports.logs is None or not authenticator_log_is_on(self._ports):
+            return
+        kept = {principal_key(p.principal_arn): p.principal_arn for p in self._plan.principals if p.entry is not None}
+        start = max(began, now - _LOG_DELAY)
+        events = self._ports.logs.events("authenticator", start, now + timedelta(seconds=1), pattern='"access denied"')
+        for event in events:
+            login = login_of(event["message"], event["timestamp"])
+            if login is not None and login.refused and login.at >= began and principal_key(login.arn) in kept:
+                who = kept[principal_key(login.arn)]
+                raise Trouble("rehearsal-denied", f"A login of {who} was refused.", why=login.refused)
+
+    def _log_in_as_everybody(self) -> None:
+        arns = list(self._reviewers)
+        for arn, let_in in zip(arns, self._ports.tasks.map(self._lets_in, arns), strict=True):
+            if not let_in:
+                raise Trouble("rehearsal-login", f"{arn} cannot log in.")
+
+    def _lets_in(self, arn: str) -> bool:
+        """Whether the principal can log in; one refusal alone may be a hiccup."""
+        return any(self._reviewers[arn].who_am_i() is not None for _ in range(2))

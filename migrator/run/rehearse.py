@@ -1,0 +1,374 @@
+"""A dress rehearsal of API mode that can be taken back in seconds: aws-auth's values are blanked, and put back.
+
+On any trouble the exact bytes are back at once; a Job in the cluster puts them back if this process dies or cannot
+reach the cluster. Under 20 minutes it is no evidence: tokens live for 14, with caches on top. What comes next is
+decided by :mod:`migrator.decide.rehearsal`.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from migrator.decide import rehearsal as brain
+from migrator.decide.dead_man import (
+    KINDS,
+    NAME,
+    OVER,
+    REMOVE,
+    RENEW_WITHIN,
+    blanked,
+    lease_time,
+    original_of,
+    recreated,
+    timer_objects,
+)
+from migrator.decide.progress import REHEARSE, SETTLED, advance
+from migrator.decide.waiting import moment
+from migrator.errors import Failed, Interrupted, MigratorError, assert_never
+from migrator.model.canonical import pretty_bytes
+from migrator.model.decision import Acceptance
+from migrator.model.journal import Event
+from migrator.model.outcome import RehearseOutcome, VerifyOutcome
+from migrator.model.plan import Plan
+from migrator.model.step import ProofClass
+from migrator.ports import ClusterObjects, StateStore
+from migrator.run.begin_run import RunPorts, chain_of, progress_in, refuse_blocked, refuse_other_cluster
+from migrator.run.rehearsal_conditions import refuse_conditions
+from migrator.run.rehearsal_watch import Trouble, Watcher
+from migrator.run.verify_access import VerifyOptions, verify_access
+
+EVIDENCE_AFTER = timedelta(minutes=20)
+BEAT = timedelta(seconds=15)
+POLL = timedelta(seconds=2)
+PATIENCE = 2 * RENEW_WITHIN  # with an API server that does not answer; by then the timer has put the map back
+BACKUP = "backup/rehearsal-aws-auth.json"
+
+
+@dataclass(frozen=True, slots=True)
+class RehearseOptions:
+    """``length``: how long the map stays blank. ``image``: what the timer's Job runs. The rest is decisions.yaml's."""
+
+    length: timedelta = timedelta(minutes=30)
+    image: str = ""
+    waive_verification: Mapping[str, Acceptance] = field(default_factory=dict)
+    proof_policy: Mapping[str, ProofClass] = field(default_factory=dict)
+
+
+DEFAULTS = RehearseOptions()
+
+
+def rehearse(
+    plan: Plan, plan_digest: str, ports: RunPorts, objects: ClusterObjects, options: RehearseOptions = DEFAULTS
+) -> RehearseOutcome:
+    """Rehearse API mode, or put back what an interrupted rehearsal left.
+
+    Exit code 0 passed, 4 somebody else wrote the map, 6 somebody or a node would have lost access, 7 interrupted
+    (now, or by an earlier process), else the error's. In all of them aws-auth is as it was, or the timer in the
+    cluster is about to see to it; the outcome says which. Raises ``Refused`` where a condition is not met, before
+    anything is written.
+    """
+    refuse_blocked(plan)
+    chain = chain_of(ports.reader)
+    with ports.store.lock(chain[-1]):
+        snapshot = ports.read_snapshot()
+        refuse_other_cluster(plan, snapshot)
+        show = _Show(plan, plan_digest, ports, objects, options)
+        if not show.interrupted:
+            refuse_conditions(plan, plan_digest, ports, snapshot, chain)
+        show.begin(chain[-1], snapshot.config_map)
+        return show.run()
+
+
+class _Show:
+    """One rehearsal: what it knows, and the effect of each action."""
+
+    def __init__(
+        self, plan: Plan, plan_digest: str, ports: RunPorts, objects: ClusterObjects, options: RehearseOptions
+    ) -> None:
+        self._plan, self._digest, self._objects, self._options = plan, plan_digest, objects, options
+        self.ports = ports
+        self._watcher = Watcher(plan, ports)
+        self._progress = progress_in(ports.store.journal(), plan, plan_digest)
+        begun = self._progress.of(brain.TIMER_STEP).status != "pending"
+        self.interrupted = begun and self._progress.of(brain.CLEAN).status not in SETTLED
+        self._original: dict[str, Any] = {"data": {}}
+        self._end: tuple[str, int] | None = None  # why it ends, and the exit code; the first reason counts
+        self._error: MigratorError | None = None
+        self._renewed = ports.clock.now()
+        self._verification: VerifyOutcome | None = None
+
+    def begin(self, caller: str, config_map: Mapping[str, Any] | None) -> None:
+        """Back up and journal the start; after an interruption the backup of then is what counts."""
+        if self.interrupted:
+            self._original = _saved(self.ports)
+            self._end = ("the rehearsal was interrupted", 7)
+        else:
+            self.ports.store.write(BACKUP, pretty_bytes(config_map))
+            self._original = original_of(config_map or {})
+        run = self._progress.run or ""
+        self._record(None, "run-started", run=run, command=REHEARSE, planDigest=self._digest, caller=caller)
+        self._record(None, "backed-up", files=[BACKUP])
+
+    def run(self) -> RehearseOutcome:
+        """Obey the brain until nothing is left in the cluster, or until it cannot be reached for too long."""
+        since: datetime | None = None
+        while True:
+            try:
+                action = brain.next_rehearsal(self._progress, self._see(), self._options.length)
+                if isinstance(action, brain.Over):
+                    return self._outcome(action.why, "as it was")
+                self._do(action)
+                since = None
+            except Trouble as trouble:
+                self._stop(" ".join(part for part in (trouble.message, trouble.why) if part), 6)
+            except MigratorError as error:
+                self._error = self._error or error
+                self._stop(error.message, error.exit_code)
+                since = since or self.ports.clock.now()
+                if self.ports.clock.now() - since >= PATIENCE:
+                    return self._unreachable(error)
+                self.ports.clock.sleep(POLL)
+            except KeyboardInterrupt:
+                self._error = Interrupted("interrupted", "The rehearsal was stopped.", remedy=f"By hand: {REMOVE}")
+                self._stop("it was stopped by hand", 7)
+
+    def _see(self) -> brain.SeenRehearsal:
+        return brain.SeenRehearsal(
+            now=self.ports.clock.now(),
+            map=self._map(),
+            timer=brain.timer_state(self._objects.read("Lease", NAME)),
+            trouble=self._end[0] if self._end else "",
+            resumed=self.interrupted,
+        )
+
+    def _map(self) -> brain.MapState:
+        return brain.map_state(self.ports.config_maps.read(), self._original["data"])
+
+    def _do(self, action: brain.Rehearsing) -> None:
+        match action:
+            case brain.StartTimer():
+                self._start_timer()
+            case brain.AwaitTimer():
+                self.ports.events.say("info", "waiting: the timer's Job starts")
+                self.ports.clock.sleep(POLL)
+                self._renew()
+            case brain.Blank():
+                self._blank()
+            case brain.Watch():
+                self.beat()
+                self.ports.clock.sleep(BEAT)
+            case brain.Conclude():
+                self._conclude()
+            case brain.Restore():
+                self._restore(action)
+            case brain.AdoptRestored():
+                self._stop(action.why, 6)
+                self._record(brain.RESTORE, "adopted", why=action.why)
+            case brain.RemoveTimer(why):
+                if why:
+                    self._stop(why, 6)
+                self._remove_timer()
+            case brain.Over():
+                raise AssertionError("the end is not an effect")
+            case _:
+                assert_never(action)
+
+    # --- effects --------------------------------------------------------------------------------------------------
+
+    def _start_timer(self) -> None:
+        self._record(brain.TIMER_STEP, "intended", remove=REMOVE)
+        manifests = timer_objects(
+            self._original,
+            run=self._progress.run or "none",
+            image=self._options.image,
+            length=self._options.length,
+            now=self.ports.clock.now(),
+        )
+        for manifest in manifests:
+            self._objects.apply(manifest)
+        self._record(brain.TIMER_STEP, "done", objects=[manifest["kind"] for manifest in manifests])
+
+    def _blank(self) -> None:
+        """Note who is well; with a Lease just renewed and the timer armed, the values go."""
+        self._watcher.note_start()
+        self._renew()
+        if brain.timer_state(self._objects.read("Lease", NAME)) != "armed":
+            raise Trouble("rehearsal-timer", "The timer is not armed any more.")
+        live = self.ports.config_maps.read()
+        if live is None or brain.map_state(live, self._original["data"]) != "original":
+            return  # the brain looks again
+        self._record(brain.BLANK, "intended", resourceVersion=_version(live), keys=sorted(self._original["data"]))
+        self.ports.config_maps.write_data(blanked(self._original["data"]), resource_version=_version(live))
+        self._record(brain.BLANK, "done")
+        self.ports.events.say("step", "aws-auth is blank: only access entries let anybody in")
+
+    def beat(self) -> None:
+        """Renew the Lease, unless it is too late, and look at everything. Raises ``Trouble``."""
+        if self.ports.clock.now() - self._renewed > RENEW_WITHIN:
+            raise Trouble("rehearsal-late", "The Lease was not renewed in time.")
+        if self._map() != "blank":
+            return  # the brain sees it, too
+        self._renew()
+        self._watcher.look(self._began())
+        length = int(self._options.length.total_seconds())
+        self.ports.events.progress("rehearsed", min(self._seconds(), length), length)
+
+    def still_blank(self) -> None:
+        """Raises ``Trouble`` where a row may answer again: nothing that is seen now is due to an entry alone."""
+        if self._map() != "blank":
+            raise Trouble("rehearsal-written", "Somebody wrote aws-auth.")
+
+    def _renew(self) -> None:
+        now = self.ports.clock.now()
+        self._objects.patch("Lease", NAME, {"spec": {"renewTime": lease_time(now)}})
+        self._renewed = now
+
+    def _conclude(self) -> None:
+        """Evidence while no row is asked; each pause of it goes on watching. Then the map goes back."""
+        self.beat()
+        long_enough = timedelta(seconds=self._seconds()) >= EVIDENCE_AFTER
+        if long_enough:
+            options = self._options
+            how = VerifyOptions(waive_verification=options.waive_verification, proof_policy=options.proof_policy)
+            held = _HeldStore(self.ports.store)
+            self._verification = verify_access(self._plan, replace(self.ports, clock=_Beating(self), store=held), how)
+            self.still_blank()
+            held.let_go()
+            for verdict in self._verification.verdicts:
+                if verdict.verdict == "failed":
+                    raise Trouble("rehearsal-failed", f"{verdict.principal_arn}: {verdict.why}")
+        seconds = self._seconds()
+        while self._progress.of(brain.RESTORE).status not in SETTLED and self._map() == "blank":
+            self._restore(brain.Restore(""))
+        if long_enough and self._end is None and self._progress.of(brain.RESTORE).status in SETTLED:
+            self._record(brain.PASSED, "done", seconds=seconds)
+
+    def _restore(self, action: brain.Restore) -> None:
+        """The exact bytes, whatever is there now; somebody else's are saved first."""
+        live = self.ports.config_maps.read()
+        written_by_others = live is None or action.save
+        if action.why:
+            self._stop(action.why, 4 if written_by_others else 6)
+        saved = None
+        if action.save and live is not None:
+            saved = f"backup/foreign-aws-auth-{self.ports.clock.now():%Y%m%dT%H%M%SZ}.json"
+            self.ports.store.write(saved, pretty_bytes(dict(live)))
+        self._record(brain.RESTORE, "intended", why=action.why, saved=saved)
+        if live is None:
+            self._objects.apply(recreated(self._original))
+        else:
+            try:
+                self.ports.config_maps.write_data(self._original["data"], resource_version=_version(live))
+            except MigratorError as error:
+                if error.code == "aws-auth-changed":
+                    return  # somebody was quicker: look again
+                raise
+        if self._map() == "original":
+            self._record(brain.RESTORE, "done", why=action.why)
+            self.ports.events.say("done", "aws-auth is as it was")
+
+    def _remove_timer(self) -> None:
+        self._record(brain.CLEAN, "intended", kinds=list(KINDS))
+        if self._objects.read("Lease", NAME) is not None:
+            self._objects.patch("Lease", NAME, {"metadata": {"annotations": {OVER: "true"}}})
+        for kind in KINDS:
+            self._objects.delete(kind, NAME)
+        self._record(brain.CLEAN, "done", kinds=list(KINDS))
+
+    # --- the journal and the end ----------------------------------------------------------------------------------
+
+    def _record(self, step: str | None, event: Event, **effect: Any) -> None:  # noqa: ANN401 - JSON values
+        record = self.ports.store.append_record(step, event, effect, self.ports.clock.now())
+        self._progress = advance(self._progress, {}, record)
+
+    def _stop(self, why: str, code: int) -> None:
+        if self._end is None:
+            self._end = (why, code)
+            self.ports.events.say("warn", why)
+
+    def _began(self) -> datetime:
+        return moment(self._progress.of(brain.BLANK).at) or self.ports.clock.now()
+
+    def _seconds(self) -> int:
+        """How long the map has been, or was, blank."""
+        if self._progress.of(brain.BLANK).status == "pending":
+            return 0
+        restored = self._progress.of(brain.RESTORE)
+        end = moment(restored.at) if restored.status in SETTLED else None
+        return int(((end or self.ports.clock.now()) - self._began()).total_seconds())
+
+    def _unreachable(self, error: MigratorError) -> RehearseOutcome:
+        """Nothing more can be done from here; the timer in the cluster can."""
+        inside = self._progress.of(brain.BLANK).status != "pending"
+        blank = inside and self._progress.of(brain.RESTORE).status not in SETTLED
+        where = "not to be seen from here; the timer in the cluster puts it back" if blank else "as it was"
+        return self._outcome(error.message, where)
+
+    def _outcome(self, why: str, aws_auth: str) -> RehearseOutcome:
+        reason, code = self._end or (why, 6 if why else 0)
+        self._record(None, "run-ended", exit=code)
+        return RehearseOutcome(
+            passed=code == 0,
+            evidence=self._progress.of(brain.PASSED).status in SETTLED,
+            seconds=self._seconds(),
+            aws_auth=aws_auth,
+            why=reason,
+            exit_code=code,
+            verification=self._verification,
+            error=self._error,
+            state=self.ports.store.location,
+        )
+
+
+class _Beating:
+    """A clock whose every pause keeps the rehearsal alive."""
+
+    def __init__(self, show: _Show) -> None:
+        self._show = show
+
+    def now(self) -> datetime:
+        """Now, in UTC."""
+        return self._show.ports.clock.now()
+
+    def sleep(self, duration: timedelta) -> None:
+        """Wait, a beat at a time."""
+        clock = self._show.ports.clock
+        end = clock.now() + duration
+        while clock.now() < end:
+            clock.sleep(min(BEAT, end - clock.now()))
+            self._show.still_blank()
+            self._show.beat()
+
+
+class _HeldStore:
+    """A state store that keeps evidence back until it is sure that no row was asked meanwhile."""
+
+    def __init__(self, store: StateStore) -> None:
+        self._store = store
+        self._lines: list[tuple[str, bytes]] = []
+        self.location = store.location
+        self.read, self.write = store.read, store.write
+        self.append_record, self.journal, self.lock = store.append_record, store.journal, store.lock
+
+    def append_line(self, name: str, line: bytes) -> None:
+        """Keep the line."""
+        self._lines.append((name, line))
+
+    def let_go(self) -> None:
+        """Write the lines that were kept."""
+        for name, line in self._lines:
+            self._store.append_line(name, line)
+        self._lines.clear()
+
+
+def _version(config_map: Mapping[str, Any]) -> str:
+    return str((config_map.get("metadata") or {}).get("resourceVersion", ""))
+
+
+def _saved(ports: RunPorts) -> dict[str, Any]:
+    content = ports.store.read(BACKUP)
+    if content is None:
+        raise Failed("backup-missing", f"{BACKUP} is not there.", why="It holds the aws-auth to put back.")
+    return original_of(json.loads(content) or {})

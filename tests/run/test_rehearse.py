@@ -1,0 +1,301 @@
+"""The rehearsal: a pass is evidence, trouble puts the exact bytes back, and so does the timer."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+import pytest
+
+from migrator.errors import Failed, Refused
+from migrator.model.evidence import evidence_in
+from migrator.model.node_health import NodesNow, NodeState
+from migrator.model.outcome import RehearseOutcome
+from migrator.model.plan import Plan
+from migrator.run.apply_plan import apply_plan
+from migrator.run.begin_run import RunPorts
+from migrator.run.dead_man import TimerPorts, hold
+from migrator.run.rehearse import RehearseOptions, rehearse
+from tests.support.memory_ports import (
+    Cluster,
+    Crash,
+    MemoryClock,
+    MemoryConfigMaps,
+    MemoryEvents,
+    MemoryObjects,
+)
+from tests.support.memory_runs import ALICE, DEVS, DIGEST, World, company
+
+SHORT = RehearseOptions(length=timedelta(minutes=5))
+LONG = RehearseOptions(length=timedelta(minutes=30))
+
+
+@dataclass
+class MemoryNodes:
+    """NodeHealth: one node, which renews its lease until it is told not to."""
+
+    cluster: Cluster
+    dies_at: datetime | None = None
+
+    def read(self) -> NodesNow:
+        now = self.cluster.now
+        renewed = now if self.dies_at is None or now < self.dies_at else self.dies_at
+        return NodesNow((NodeState("ip-10-0-0-1", renewed=renewed, created=now),))
+
+
+@dataclass
+class Eventful(MemoryClock):
+    """A clock during whose pauses things happen, each once, at its time after the start."""
+
+    events: list[tuple[timedelta, Callable[[], None]]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.start = self.cluster.now
+
+    def sleep(self, duration: timedelta) -> None:
+        super().sleep(duration)
+        for event in [e for e in self.events if self.cluster.now - self.start >= e[0]]:
+            self.events.remove(event)
+            event[1]()
+
+
+@dataclass
+class Stage:
+    """A migrated cluster in API_AND_CONFIG_MAP mode, ready to rehearse."""
+
+    world: World
+    plan: Plan
+    objects: MemoryObjects
+    nodes: MemoryNodes
+    before: dict[str, str]
+    events: list[tuple[timedelta, Callable[[], None]]] = field(default_factory=list)
+
+    @property
+    def cluster(self) -> Cluster:
+        return self.world.cluster
+
+    def ports(self) -> RunPorts:
+        clock = Eventful(self.cluster, events=self.events)
+        return replace(self.world.ports(), clock=clock, nodes=self.nodes)
+
+    def rehearse(self, options: RehearseOptions = SHORT) -> RehearseOutcome:
+        return rehearse(self.plan, DIGEST, self.ports(), self.objects, options)
+
+    def timer(self) -> str:
+        """The Job, from where the operator left it."""
+        ports = TimerPorts(MemoryConfigMaps(self.cluster), self.objects, MemoryClock(self.cluster), MemoryEvents())
+        return hold(ports)
+
+
+@pytest.fixture
+def stage() -> Iterator[Stage]:
+    cluster, plan = company()
+    cluster.unassumable.clear()
+    world = World(cluster)
+    outcome = apply_plan(plan, DIGEST, world.ports())
+    assert outcome.exit_code == 0
+    assert cluster.data is not None
+    yield Stage(world, plan, MemoryObjects(cluster), MemoryNodes(cluster), dict(cluster.data))
+
+
+def clean(stage: Stage) -> None:
+    """The exact bytes are there, and nothing of the rehearsal is."""
+    assert stage.cluster.data == stage.before
+    assert stage.objects.objects == {}
+
+
+def test_a_short_rehearsal_passes_but_is_no_evidence(stage: Stage) -> None:
+    outcome = stage.rehearse()
+    assert (outcome.exit_code, outcome.passed, outcome.evidence) == (0, True, False), outcome
+    assert outcome.seconds >= 300
+    clean(stage)
+
+
+def test_twenty_minutes_are_evidence_that_only_entries_can_explain(stage: Stage) -> None:
+    outcome = stage.rehearse(LONG)
+    assert (outcome.exit_code, outcome.evidence) == (0, True), outcome
+    found = evidence_in(stage.world.store.files["evidence.jsonl"])
+    rehearsed = [e for e in found if e.principal_arn == DEVS and e.proof_class == "live"][-1]
+    assert rehearsed.attribution == "only-way"
+    clean(stage)
+
+
+def test_the_map_is_blanked_and_never_deleted(stage: Stage) -> None:
+    seen = []
+    stage.events.append((timedelta(minutes=2), lambda: seen.append(dict(stage.cluster.data or {}))))
+    stage.rehearse()
+    assert seen == [dict.fromkeys(stage.before, "")]
+    assert "delete aws-auth" not in stage.cluster.effects
+
+
+def test_the_timer_runs_before_the_map_is_blanked(stage: Stage) -> None:
+    stage.cluster.effects.clear()
+    stage.rehearse()
+    effects = stage.cluster.effects
+    assert effects.index("apply Job migrator-rehearsal") < effects.index("write aws-auth")
+
+
+def test_a_timer_that_never_starts_leaves_the_map_alone(stage: Stage) -> None:
+    stage.objects.arms = False
+    outcome = stage.rehearse()
+    assert outcome.exit_code == 6
+    assert "write aws-auth" not in stage.cluster.effects
+    clean(stage)
+
+
+def test_a_principal_that_cannot_log_in_any_more_ends_it_at_once(stage: Stage) -> None:
+    """The dead entry passed every probe until now: its row answered."""
+    stage.cluster.dead.add(DEVS)
+    outcome = stage.rehearse()
+    assert outcome.exit_code == 6
+    assert DEVS in outcome.why
+    assert outcome.seconds <= 60
+    clean(stage)
+
+
+def test_a_node_that_renews_no_more_ends_it(stage: Stage) -> None:
+    stage.nodes.dies_at = stage.cluster.now + timedelta(minutes=2)
+    outcome = stage.rehearse()
+    assert outcome.exit_code == 6
+    assert "ip-10-0-0-1" in outcome.why
+    clean(stage)
+
+
+def test_somebody_elses_map_is_saved_and_ours_put_back(stage: Stage) -> None:
+    theirs = {"mapRoles": "- rolearn: theirs\n"}
+    stage.events.append((timedelta(minutes=1), lambda: setattr(stage.cluster, "data", dict(theirs))))
+    outcome = stage.rehearse()
+    assert outcome.exit_code == 4
+    saved = [v for k, v in stage.world.store.files.items() if k.startswith("backup/foreign-aws-auth")]
+    assert len(saved) == 1
+    assert b"theirs" in saved[0]
+    clean(stage)
+
+
+def test_a_deleted_map_is_made_again(stage: Stage) -> None:
+    stage.events.append((timedelta(minutes=1), lambda: setattr(stage.cluster, "data", None)))
+    assert stage.rehearse().exit_code == 4
+    clean(stage)
+
+
+def test_a_killed_operator_is_made_up_for_by_the_timer(stage: Stage) -> None:
+    stage.events.append((timedelta(minutes=2), crash))
+    with pytest.raises(Crash):
+        stage.rehearse()
+    assert stage.cluster.data != stage.before
+    began = stage.cluster.now
+    assert stage.timer() == "fired"
+    assert stage.cluster.data == stage.before
+    assert timedelta(seconds=120) <= stage.cluster.now - began < timedelta(seconds=140)
+    outcome = stage.rehearse()
+    assert outcome.exit_code == 7
+    clean(stage)
+
+
+def crash() -> None:
+    raise Crash("killed")
+
+
+def test_after_a_kill_the_same_command_puts_the_map_back_first(stage: Stage) -> None:
+    stage.events.append((timedelta(minutes=2), crash))
+    with pytest.raises(Crash):
+        stage.rehearse()
+    outcome = stage.rehearse()
+    assert (outcome.exit_code, outcome.passed) == (7, False)
+    clean(stage)
+    assert stage.rehearse().exit_code == 0
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("k", range(1, 16))
+def test_a_kill_at_any_effect_ends_with_the_exact_bytes(stage: Stage, k: int, when: str) -> None:
+    stage.cluster.crash_at = (len(stage.cluster.effects) + k, when)
+    try:
+        assert stage.rehearse().exit_code == 0
+    except Crash:
+        stage.cluster.crash_at = None
+        outcome = stage.rehearse()
+        assert outcome.exit_code in (0, 7)
+    clean(stage)
+
+
+def test_an_interrupt_from_the_keyboard_puts_the_map_back(stage: Stage) -> None:
+    def stop() -> None:
+        raise KeyboardInterrupt
+
+    stage.events.append((timedelta(minutes=2), stop))
+    assert stage.rehearse().exit_code == 7
+    clean(stage)
+
+
+def test_a_timer_that_fired_is_told_and_is_no_pass(stage: Stage) -> None:
+    fired: list[str] = []
+    stage.events.append((timedelta(minutes=2), lambda: fired.append(stage.timer())))
+    outcome = stage.rehearse()
+    assert outcome.exit_code == 6
+    assert not outcome.passed
+    clean(stage)
+
+
+def test_a_lost_network_is_left_to_the_timer_and_said(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    def gone(*_args: object) -> None:
+        raise Failed("api-server-unreachable", "no route")
+
+    def cut() -> None:
+        monkeypatch.setattr(MemoryConfigMaps, "read", gone)
+        monkeypatch.setattr(stage.objects, "patch", gone)
+
+    stage.events.append((timedelta(minutes=2), cut))
+    outcome = stage.rehearse()
+    assert outcome.exit_code == 1
+    assert "timer" in outcome.aws_auth
+    monkeypatch.undo()
+    assert stage.timer() == "fired"
+    assert stage.cluster.data == stage.before
+    assert stage.rehearse().exit_code == 7
+    clean(stage)
+
+
+def test_the_timer_leaves_when_the_operator_says_that_it_is_over(stage: Stage) -> None:
+    stage.rehearse()
+    assert stage.cluster.data == stage.before
+    with pytest.raises(Failed):
+        stage.timer()  # its own ConfigMap is gone
+
+
+def test_the_timer_saves_what_somebody_else_wrote(stage: Stage) -> None:
+    stage.events.append((timedelta(minutes=2), crash))
+    with pytest.raises(Crash):
+        stage.rehearse()
+    stage.cluster.data = {"mapRoles": "theirs"}
+    assert stage.timer() == "fired"
+    assert stage.cluster.data == stage.before
+    lease = stage.objects.read("Lease", "migrator-rehearsal")
+    assert lease is not None
+    assert "theirs" in lease["metadata"]["annotations"]["eks-access-migrator/foreign-data"]
+
+
+def test_it_is_refused_where_it_would_be_an_outage(stage: Stage) -> None:
+    stage.cluster.mode = "CONFIG_MAP"
+    with pytest.raises(Refused) as refused:
+        stage.rehearse()
+    assert "outage" in refused.value.why
+    assert stage.objects.objects == {}
+
+
+def test_it_is_refused_while_the_plan_is_not_applied() -> None:
+    cluster, plan = company()
+    cluster.invalid.add(ALICE)
+    world = World(cluster)
+    apply_plan(plan, DIGEST, world.ports())
+    assert cluster.data is not None
+    stage = Stage(world, plan, MemoryObjects(cluster), MemoryNodes(cluster), dict(cluster.data))
+    with pytest.raises(Refused) as refused:
+        stage.rehearse()
+    assert "apply it first" in refused.value.why
+
+
+def test_it_is_refused_while_the_operator_is_not_proven(stage: Stage) -> None:
+    stage.world.store.files.pop("evidence.jsonl")
+    with pytest.raises(Refused) as refused:
+        stage.rehearse()
+    assert "operator" in refused.value.why
