@@ -27,10 +27,8 @@ def stage_of(facts: ClusterFacts) -> str:
         return "not planned"
     if facts.blocked:
         return "blocked"
-    if facts.steps and facts.done == facts.steps:
+    if facts.done == facts.steps:
         # a plan that ends in dual mode is at its end there
-        return "applied" if facts.target == "API" else "migrated"
-    if not facts.steps:
         return "applied" if facts.target == "API" else "migrated"
     return "applying" if facts.done else "planned"
 
