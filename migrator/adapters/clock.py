@@ -40,6 +40,27 @@ def open_clock(environment: Mapping[str, str]) -> Clock:
     return LabTimeClock(url) if url else MachineClock()
 
 
+def open_waiting_clock(environment: Mapping[str, str]) -> Clock:
+    """A clock for whoever only watches: its pauses take machine time and never step a lab on."""
+    url = environment.get(VARIABLE)
+    return WaitingClock(LabTimeClock(url)) if url else MachineClock()
+
+
+class WaitingClock:
+    """Lab time to look at, machine time to wait: a fifth of a second a pause, because lab time may fly."""
+
+    def __init__(self, lab: "LabTimeClock") -> None:
+        self._lab = lab
+
+    def now(self) -> datetime:
+        """Lab time, in UTC."""
+        return self._lab.now()
+
+    def sleep(self, duration: timedelta) -> None:
+        """Wait a moment."""
+        time.sleep(max(0.0, min(0.2, duration.total_seconds())))
+
+
 class MachineClock:
     """Machine time."""
 

@@ -24,6 +24,7 @@ COMMANDS = {
     "explain": ("migrator.cli.explain", "One principal: what it is, what it will be, and why."),
     "apply": ("migrator.cli.apply", "Make the access entries of a plan; the same command resumes."),
     "verify": ("migrator.cli.verify", "Prove access as each principal."),
+    "rehearse": ("migrator.cli.rehearse", "Try API mode, reversibly: aws-auth blanked and put back."),
     "cutover": ("migrator.cli.cutover", "Switch to access entries only. One-way."),
     "retire": ("migrator.cli.retire", "Delete the inert aws-auth after the cut-over."),
     "rollback": ("migrator.cli.rollback", "Until the cut-over: back to what was there."),
@@ -31,6 +32,7 @@ COMMANDS = {
     "report": ("migrator.cli.report", "The report for the change ticket."),
     "generate": ("migrator.cli.generate", "Write a plan's entries as code."),
     "doctor": ("migrator.cli.doctor", "Can this machine and this caller do the job?"),
+    "timer": ("migrator.cli.timer", "In the cluster: put aws-auth back unless a rehearsal goes on."),
     "token": ("migrator.cli.token", "Print an ExecCredential for kubectl."),
     "lab": ("migrator.cli.lab", "An EKS on this machine, to learn and rehearse on."),
 }

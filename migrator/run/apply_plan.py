@@ -29,6 +29,7 @@ from migrator.run.begin_run import (
     refuse_blocked,
     refuse_changed,
     refuse_other_cluster,
+    refuse_rehearsing,
     row_check,
     run_id_for,
 )
@@ -61,6 +62,7 @@ def apply_plan(plan: Plan, plan_digest: str, ports: RunPorts, options: ApplyOpti
         snapshot = ports.read_snapshot()
         refuse_other_cluster(plan, snapshot)
         progress = progress_in(ports.store.journal(), plan, plan_digest)
+        refuse_rehearsing(progress)
         if _all_settled(plan, progress):
             return outcome_of(plan, progress, ports, Finished(), None)
         begun = begun_run(ports.store, plan_digest)

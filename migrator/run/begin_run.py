@@ -8,7 +8,7 @@ from typing import Any
 from migrator.decide.actions import Observed
 from migrator.decide.changes import as_before, describe_changes, not_read_again
 from migrator.decide.entry_states import PLAN_TAG, RUN_TAG
-from migrator.decide.progress import Progress, lanes_of, progress_of, records_of, standing
+from migrator.decide.progress import REHEARSE, SETTLED, Progress, lanes_of, progress_of, records_of, standing
 from migrator.decide.row_gives import row_gives
 from migrator.errors import Blocked, Changed, Failed, MigratorError, Refused
 from migrator.model.canonical import pretty_bytes
@@ -104,6 +104,18 @@ def refuse_changed(
             "The cluster is not as it was when the plan was made.",
             why="; ".join(changes),
             remedy="Plan again and look at what is different.",
+        )
+
+
+def refuse_rehearsing(progress: Progress) -> None:
+    """Raises ``Refused`` while an interrupted rehearsal may have left aws-auth blank."""
+    begun = progress.of(f"{REHEARSE}-timer").status != "pending"
+    if begun and progress.of(f"{REHEARSE}-clean").status not in SETTLED:
+        raise Refused(
+            "rehearsal-unfinished",
+            "A rehearsal was interrupted, and aws-auth may be blank.",
+            why="Its end is not in the journal.",
+            remedy="Run `migrate rehearse PLAN` once: it puts aws-auth back before anything else.",
         )
 
 

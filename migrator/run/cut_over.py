@@ -27,7 +27,15 @@ from migrator.model.outcome import CutOverOutcome
 from migrator.model.plan import Plan
 from migrator.model.snapshot import Snapshot
 from migrator.model.step import EnableEntries, ProofClass, Step
-from migrator.run.begin_run import RunPorts, callers_in, chain_of, progress_in, refuse_blocked, refuse_other_cluster
+from migrator.run.begin_run import (
+    RunPorts,
+    callers_in,
+    chain_of,
+    progress_in,
+    refuse_blocked,
+    refuse_other_cluster,
+    refuse_rehearsing,
+)
 from migrator.run.drive import drive
 from migrator.run.look_at_nodes import read_nodes
 from migrator.run.one_run import OneRun
@@ -72,6 +80,7 @@ def cut_over(plan: Plan, plan_digest: str, ports: RunPorts, options: CutOverOpti
         if snapshot.cluster.authentication_mode == "API" and switching.of(SWITCH.id).status in ("pending", *SETTLED):
             return _verified(plan, ports, options, ())
         progress = progress_in(ports.store.journal(), plan, plan_digest)
+        refuse_rehearsing(progress)
         gates: tuple[Gate, ...] = ()
         if snapshot.cluster.authentication_mode != "API":
             gates = _gates(plan, plan_digest, ports, options, snapshot, progress, chain)

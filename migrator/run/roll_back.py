@@ -19,6 +19,7 @@ from migrator.run.begin_run import (
     observed_at_start,
     progress_in,
     refuse_other_cluster,
+    refuse_rehearsing,
     row_check,
 )
 from migrator.run.drive import drive
@@ -55,6 +56,7 @@ def roll_back(plan: Plan, plan_digest: str, ports: RunPorts, options: RollBackOp
                 "everybody had.",
             )
         progress = progress_in(ports.store.journal(), plan, plan_digest)
+        refuse_rehearsing(progress)
         if not _standing(plan, progress):
             return _outcome(plan, progress, ports, Finished(), None)
         run_id = progress.run or begun_run(ports.store, plan_digest) or ""

@@ -17,7 +17,7 @@ from migrator.decide.actions import (
     situation,
 )
 from migrator.decide.next_action import next_actions
-from migrator.decide.progress import CUT_OVER, SETTLED, Progress, lanes_of, records_of, refusal_of
+from migrator.decide.progress import CUT_OVER, REHEARSE, RETIRE, SETTLED, Progress, lanes_of, records_of, refusal_of
 from migrator.errors import MigratorError, assert_never
 from migrator.model.journal import Journal
 from migrator.model.outcome import StatusOutcome, StepOutcome
@@ -129,6 +129,10 @@ def _next(plan: Plan, progress: Progress, actions: tuple[Action, ...], mode: str
     """One line: what the next command would do."""
     if plan.blocked:
         return "decide the open findings"
+    if progress.of(f"{REHEARSE}-timer").status != "pending" and progress.of(f"{REHEARSE}-clean").status not in SETTLED:
+        return "rehearse: put back what an interrupted rehearsal left"
+    if mode == "API" and progress.of(f"{RETIRE}-delete").status in SETTLED:
+        return "nothing: aws-auth is retired"
     if mode == "API":
         return "verify, then retire aws-auth" if progress.of(f"{CUT_OVER}-switch").status in SETTLED else "verify"
     action = actions[0]

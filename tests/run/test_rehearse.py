@@ -13,8 +13,10 @@ from migrator.model.outcome import RehearseOutcome
 from migrator.model.plan import Plan
 from migrator.run.apply_plan import apply_plan
 from migrator.run.begin_run import RunPorts
+from migrator.run.cut_over import cut_over
 from migrator.run.dead_man import TimerPorts, hold
 from migrator.run.rehearse import RehearseOptions, rehearse
+from migrator.run.roll_back import roll_back
 from tests.support.memory_ports import (
     Cluster,
     Crash,
@@ -299,3 +301,15 @@ def test_it_is_refused_while_the_operator_is_not_proven(stage: Stage) -> None:
     with pytest.raises(Refused) as refused:
         stage.rehearse()
     assert "operator" in refused.value.why
+
+
+def test_nothing_else_runs_while_an_interrupted_rehearsal_may_have_left_the_map_blank(stage: Stage) -> None:
+    stage.events.append((timedelta(minutes=2), crash))
+    with pytest.raises(Crash):
+        stage.rehearse()
+    for command in (apply_plan, roll_back, cut_over):
+        with pytest.raises(Refused) as refused:
+            command(stage.plan, DIGEST, stage.ports())
+        assert refused.value.code == "rehearsal-unfinished"
+    stage.rehearse()
+    assert roll_back(stage.plan, DIGEST, stage.ports()).exit_code == 0

@@ -1,0 +1,78 @@
+"""``migrate rehearse``: a reversible dress rehearsal of API mode."""
+
+import re
+from datetime import timedelta
+
+import click
+
+from migrator.cli.answers import decisions_in, ways_to_become
+from migrator.cli.files import read_plan
+from migrator.cli.lazy import MigrateCommand, settings_of
+from migrator.cli.options import as_option, decisions_option, plan_argument
+from migrator.cli.terminal import output_of
+
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours"}
+
+
+def _duration(_ctx: click.Context, _param: click.Parameter, text: str) -> timedelta:
+    match = re.fullmatch(r"(\d{1,5})([smh])", text)
+    if match is None:
+        raise click.BadParameter("use a number and s, m or h, for example 30m")
+    return timedelta(**{_UNITS[match[2]]: int(match[1])})
+
+
+@click.command("rehearse", cls=MigrateCommand, short_help="Try API mode, reversibly: aws-auth blanked and put back.")
+@plan_argument
+@click.option("--for", "length", default="30m", show_default=True, callback=_duration, help="How long, as 30m or 1h.")
+@click.option(
+    "--image",
+    metavar="IMAGE",
+    envvar="MIGRATE_IMAGE",
+    required=True,
+    show_envvar=True,
+    help="Container image with this package, for the timer in the cluster.",
+)
+@decisions_option
+@as_option
+@click.pass_context
+def command(
+    ctx: click.Context,
+    /,
+    plan_file: str,
+    *,
+    length: timedelta,
+    image: str,
+    decisions: str | None,
+    become: tuple[str, ...],
+) -> int:
+    """Blank aws-auth on the cluster of the plan in the file PLAN, watch, and put it back: the logins are those of
+    API mode.
+
+    A Job in the cluster runs first and puts the map back if this process dies. On a node without its lease, a refused
+    login or somebody else's write it is back at once. Under 20 minutes it is no evidence.
+    """
+    from migrator.adapters.kubernetes_objects import KubernetesObjects
+    from migrator.cli.wiring import connect, run_ports
+    from migrator.render.rehearsal import rehearsal_document, rehearsal_text
+    from migrator.run.rehearse import RehearseOptions, rehearse
+
+    settings = settings_of(ctx)
+    plan, digest = read_plan(plan_file)
+    answers = decisions_in(decisions)
+    connection = connect(settings, plan.cluster.name, region=plan.cluster.region)
+    ports = run_ports(settings, plan, ways=ways_to_become(answers, become), connection=connection)
+    options = RehearseOptions(
+        length=length,
+        image=image,
+        waive_verification=answers.waive_verification,
+        proof_policy=answers.proof_policy,
+    )
+    outcome = rehearse(plan, digest, ports, KubernetesObjects(connection.client), options)
+    output = output_of(settings)
+    output.show(
+        document=lambda: rehearsal_document(plan, outcome),
+        table=lambda: rehearsal_text(plan, outcome, width=output.width, color=output.color),
+    )
+    if outcome.error is not None:
+        raise outcome.error
+    return outcome.exit_code
