@@ -1,0 +1,189 @@
+"""Runs of ``migrate apply`` that are killed and resumed, on small worlds, with the oracle watching."""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from migrator.lab.effects import Effect, KillPoint
+from migrator.lab.lab_client import lab_state
+from migrator.lab.oracle import Oracle
+from migrator.lab.oracle_cluster import Kind, WrongDecision
+from migrator.lab.world_files import build_world
+from tests.support.crash_worlds import BY_NAME, CLUSTER, CrashWorld
+from tests.support.forked_cli import ForkedCli
+from tests.support.lab_session import KILLED, LabSession, lab_session
+
+POINTS: tuple[KillPoint, ...] = ("answer-lost", "before-next")
+APPLY = ("apply", "plan.json", "--yes", "--decisions", "decisions.yaml")
+_SLACK = 1.0  # seconds of lab time that a run may take between two writes of one lane on a busy machine
+
+
+@cache
+def forked() -> ForkedCli:
+    """One for the whole test process; it ends when its standard input closes."""
+    return ForkedCli()
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A world's files, and what a run that nobody disturbs does to it."""
+
+    world: CrashWorld
+    files: Mapping[str, str]
+    stated: Mapping[str, tuple[Kind, ...]]
+    before: object
+    after: object
+    effects: tuple[Effect, ...]
+    wrong: tuple[WrongDecision, ...]
+    report: Mapping[str, Any]
+
+
+@contextmanager
+def session_of(world: CrashWorld, folder: Path, files: Mapping[str, str] | None = None) -> Iterator[LabSession]:
+    """A fresh lab with this world, and a folder with these files."""
+    with lab_session(folder, build_world(world.document), forked()) as session:
+        for name, text in (files or {}).items():
+            (folder / name).write_text(text, encoding="utf-8")
+        yield session
+
+
+@cache
+def prepared(name: str) -> Prepared:
+    """Plan one of the worlds, and apply it undisturbed."""
+    world = BY_NAME[name]
+    with TemporaryDirectory(prefix=f"{name}-") as place, session_of(world, Path(place)) as session:
+        files = planned(session, world)
+        stated = differences_in(files["plan.json"])
+        before = lasting(session)
+        oracle = Oracle(session.world, stated=stated)
+        out = session.run(*APPLY)
+        steps = len(json.loads(files["plan.json"])["steps"])
+        assert f"{steps} of {steps} steps done" in out, out
+        oracle.stop()
+        report = oracle.report()
+        wrong = tuple(oracle.wrong())
+        return Prepared(world, files, stated, before, session.end_state(), tuple(session.effects()), wrong, report)
+
+
+def planned(session: LabSession, world: CrashWorld) -> Mapping[str, str]:
+    """Plan with the world's answers, and with credentials to log in as everybody in the plan."""
+    folder = session.folder
+    options = ("-o", "plan.json", "--decisions", "decisions.yaml", "--quiet", *world.plan_options)
+    source: tuple[str, ...] = (CLUSTER,)
+    if world.creator is not None:
+        session.run("snapshot", CLUSTER, "-o", "snapshot.json", "--quiet")
+        snapshot = json.loads((folder / "snapshot.json").read_text())
+        snapshot["creator"] = {"arn": world.creator, "source": "tests"}
+        (folder / "snapshot.json").write_text(json.dumps(snapshot))
+        source = ("--snapshot", "snapshot.json")
+    answers = dict(world.answers)
+    for _ in range(2):  # answers may only name principals that the plan knows
+        (folder / "decisions.yaml").write_text(json.dumps(answers))
+        done = session.migrate("plan", *source, *options)
+        plan = json.loads((folder / "plan.json").read_text()) if (folder / "plan.json").exists() else {}
+        known = {each["principalArn"] for each in plan.get("principals", ())}
+        profiles = lab_state(folder / "lab")["profiles"]
+        answers["verify_as"] = {arn: {"profile": profiles[arn]} for arn in sorted(known & set(profiles))}
+    assert done.returncode == 0, done.stdout + done.stderr
+    return {name: (folder / name).read_text() for name in ("plan.json", "decisions.yaml")}
+
+
+def differences_in(plan: str) -> dict[str, tuple[Kind, ...]]:
+    """What a plan says of access gained and lost, by principal."""
+    stated: dict[str, tuple[Kind, ...]] = {}
+    for each in json.loads(plan)["principals"]:
+        lost: tuple[Kind, ...] = ("denied",) if each["access"]["lost"] else ()
+        gained: tuple[Kind, ...] = ("allowed",) if each["access"]["gained"] else ()
+        if lost or gained:
+            stated[each["principalArn"]] = (*lost, *gained)
+    return stated
+
+
+def made(effects: Iterable[Effect]) -> "Counter[tuple[str, str, str]]":
+    """How often each effect was made, whatever the run's random id and the caller's session."""
+    return Counter(
+        (effect.operation, str(effect.detail.get("principalArn", "")), str(effect.detail.get("policyArn", "")))
+        for effect in effects
+    )
+
+
+def kill_points(effects: int) -> list[tuple[int, KillPoint]]:
+    """Both ways to die at every effect: done and not answered; arrived and not done."""
+    return [(n, POINTS[0]) for n in range(1, effects + 1)] + [(n, POINTS[1]) for n in range(effects)]
+
+
+def survives(prepared: Prepared, folder: Path, after: int, point: KillPoint) -> None:
+    """Kill at one effect, run the same command again: same end, every effect once, nobody ever wrongly answered."""
+    with session_of(prepared.world, folder, prepared.files) as session:
+        oracle = Oracle(session.world, stated=prepared.stated)
+        killed = session.migrate(*APPLY, kill=(after, point))
+        assert killed.returncode == KILLED, killed.stderr
+        assert len(session.effects()) == after
+        session.run(*APPLY)
+        assert session.end_state() == prepared.after
+        assert made(session.effects()) == made(prepared.effects)
+        oracle.stop()
+        nothing_wrong(prepared, oracle, session.effects())
+
+
+def goes_back(prepared: Prepared, folder: Path, after: int, point: KillPoint) -> None:
+    """Kill at one effect, then roll back: what was there before, and nobody ever wrongly answered."""
+    with session_of(prepared.world, folder, prepared.files) as session:
+        oracle = Oracle(session.world, stated=prepared.stated)
+        assert session.migrate(*APPLY, kill=(after, point)).returncode == KILLED
+        session.run("rollback", "plan.json")
+        oracle.stop()
+        nothing_wrong(prepared, oracle, session.effects())
+        assert lasting(session) == prepared.before
+
+
+def lasting(session: LabSession) -> object:
+    """What a roll-back gives back exactly: not the mode, entries that EKS made itself, and dead entries."""
+    now, state = session.world.now(), session.end_state()
+    for cluster in session.world.clusters.values():
+        for arn, entry in cluster.entries(now).items():
+            principal = session.world.principal(arn)
+            if entry.automatic or principal is None or principal.id != entry.principal_id:
+                del state[cluster.name]["entries"][arn]
+        del state[cluster.name]["mode"]
+    return state
+
+
+def nothing_wrong(prepared: Prepared, oracle: Oracle, effects: Iterable[Effect]) -> None:
+    """No wrong answer but, without a bridge, those of administrators between their entry and its policy."""
+    nothing_wrong_in(prepared, oracle.wrong(), effects)
+
+
+def nothing_wrong_in(prepared: Prepared, found: Iterable[WrongDecision], effects: Iterable[Effect]) -> None:
+    """The same of answers already collected."""
+    wrong = list(found)
+    if prepared.world.gap:
+        wrong = [each for each in wrong if not in_the_stated_gap(each, prepared, effects)]
+    assert not wrong, [(each.login, each.kind, each.request, each.token, each.effect, each.reason) for each in wrong]
+
+
+def in_the_stated_gap(wrong: WrongDecision, prepared: Prepared, effects: Iterable[Effect]) -> bool:
+    """Whether a denial is one that a plan without a bridge announces.
+
+    It begins after a CreateAccessEntry of this very principal, is over once the policy is in force, and the plan's
+    finding names the principal.
+    """
+    plan = json.loads(prepared.files["plan.json"])
+    announced = " ".join(f["message"] for f in plan["findings"] if f["code"] == "gap-accepted")
+    own = [e for e in effects if e.detail.get("principalArn") == wrong.principal_arn]
+    created = [e.at for e in own if e.operation == "eks:CreateAccessEntry"]
+    associated = [e.at for e in own if e.operation == "eks:AssociateAccessPolicy"]
+    propagation = prepared.world.document["settings"]["propagationSeconds"]
+    return (
+        wrong.kind == "denied"
+        and f"`{wrong.principal_arn}`" in announced
+        and any((wrong.since - at).total_seconds() >= propagation for at in created)
+        and wrong.until is not None
+        and any(0 <= (wrong.until - at).total_seconds() <= propagation + _SLACK for at in associated)
+    )
