@@ -11,7 +11,6 @@ from migrator.decide.required_proof import is_admin
 from migrator.decide.row_keys import principal_key
 from migrator.decide.settled import Settled
 from migrator.decide.subjects import has_hidden_creator
-from migrator.decide.who_can_match import row_groups, same_mapping
 from migrator.model.aws_auth import AccountRow
 from migrator.model.finding import Finding
 from migrator.model.step import BRIDGE_PREFIX, MARKER_PREFIX
@@ -85,16 +84,6 @@ def _rows(facts: PlanFacts) -> Iterator[Finding]:
         if row.sso:
             message = "Its feature gate is off on EKS."
             yield make_finding("dead-sso-matcher", message, source=row.source, line=row.line)
-        if row.suggests:
-            message = f"The text suggests {quoted(row.suggests)}; in force are the username `{row.username}` and "
-            message += f"the groups {quoted(g for g in row.effective_groups if g) or 'none'}."
-            arn = row.arn or None
-            yield make_finding("row-stripped", message, source=row.source, line=row.line, principal_arn=arn)
-    for group in row_groups(facts.aws_auth.rows):
-        for row in group.rows:
-            if group.winner is not None and row is not group.winner and not same_mapping(row, group.winner):
-                message = f"{group.winner.source} wins, with the username `{group.winner.username}`."
-                yield make_finding("row-shadowed", message, source=row.source, line=row.line, principal_arn=row.arn)
 
 
 def _accounts(facts: PlanFacts) -> Iterator[Finding]:

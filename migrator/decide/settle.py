@@ -10,7 +10,9 @@ from migrator.decide.entry_states import ENTRY_TAG, PLAN_TAG
 from migrator.decide.plan_facts import Note, PlanFacts, Wanted, quoted
 from migrator.decide.settled import Settled
 from migrator.decide.subjects import Subject, is_owned_by_eks, liveness_of
+from migrator.decide.who_can_match import same_mapping
 from migrator.model.access_entry import NOBODY, AccessEntry, EntrySpec, EntryType, Identity
+from migrator.model.aws_auth import RowMapping
 from migrator.model.step import BRIDGE_PREFIX, MARKER_PREFIX
 
 _OURS_FOR_A_WHILE = (BRIDGE_PREFIX, MARKER_PREFIX)
@@ -21,7 +23,7 @@ def settle(subject: Subject, facts: PlanFacts) -> Settled:
     entry = subject.entry
     if entry is not None and is_owned_by_eks(entry, facts):
         who = identity_of_entry(entry)
-        return Settled(subject, "keep", who, who, spec_of(entry), notes=_row_notes(subject))
+        return Settled(subject, "keep", who, who, spec_of(entry), notes=_row_notes(subject, facts))
     wanted = wanted_for(subject, facts)
     if entry is None:
         before = HIDDEN_CREATOR if _is_hidden(subject, facts) else identity_of_rows(subject, facts)
@@ -30,7 +32,7 @@ def settle(subject: Subject, facts: PlanFacts) -> Settled:
         settled = _over_dead_entry(subject, entry, wanted, facts)
     else:
         settled = _beside_entry(subject, entry, wanted, facts)
-    settled = replace(settled, notes=(*_row_notes(subject), *settled.notes))
+    settled = replace(settled, notes=(*_row_notes(subject, facts), *settled.notes))
     return apply_answer(settled, facts)
 
 
@@ -38,9 +40,29 @@ def _is_hidden(subject: Subject, facts: PlanFacts) -> bool:
     return subject.is_creator and facts.mode == "CONFIG_MAP" and subject.found.state != "absent"
 
 
-def _row_notes(subject: Subject) -> tuple[Note, ...]:
-    """Rows that never match, beside a principal that is in the plan for another reason."""
-    return tuple(Note(match.code, match.message, row=group.rows[-1]) for group, match in subject.dead)
+def _row_notes(subject: Subject, facts: PlanFacts) -> tuple[Note, ...]:
+    """What is wrong with single rows of a principal, whatever becomes of it: rows that never match, rows that another
+    one overrides, and rows whose text suggests more than is read of it. In API mode no row counts.
+    """
+    never = tuple(Note(match.code, match.message, row=group.rows[-1]) for group, match in subject.dead)
+    if facts.mode == "API":
+        return never
+    stripped = (_stripped(row) for row in subject.rows if row.suggests)
+    return (*never, *_overridden(subject), *stripped)
+
+
+def _overridden(subject: Subject) -> tuple[Note, ...]:
+    winner = subject.row
+    if winner is None or subject.group is None:
+        return ()
+    message = f"{winner.source} wins, with the username `{winner.username}`."
+    losers = (row for row in subject.group.rows if row is not winner and not same_mapping(row, winner))
+    return tuple(Note("row-shadowed", message, row=row) for row in losers)
+
+
+def _stripped(row: RowMapping) -> Note:
+    read = f"the username `{row.username}` and the groups {quoted(g for g in row.effective_groups if g) or 'none'}"
+    return Note("row-stripped", f"The text suggests {quoted(row.suggests)}; what is read are {read}.", row=row)
 
 
 def _without_entry(subject: Subject, wanted: Wanted, before: Identity) -> Settled:
