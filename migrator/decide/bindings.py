@@ -4,12 +4,17 @@ from collections.abc import Mapping
 
 from migrator.model.step import MANAGED_BY, MANAGED_BY_LABEL, CreateBinding, CreateBridge, RemoveBridge
 
+PLAN_LABEL = "eks-access-migrator/plan"
+RUN_LABEL = "eks-access-migrator/run"
+
+
+def plan_label(plan_digest: str) -> str:
+    """The plan's digest as a label value: at most 63 characters, and no colon."""
+    return plan_digest.removeprefix("sha256:")[:16]
+
 
 def binding_object(effect: CreateBridge | CreateBinding, *, plan_digest: str, run: str) -> Mapping[str, object]:
-    """The (Cluster)RoleBinding of a rendered effect, labelled as ours.
-
-    Label values hold at most 63 characters and no colon: the plan's digest is shortened.
-    """
+    """The (Cluster)RoleBinding of a rendered effect, labelled as ours."""
     namespace = effect.namespace if isinstance(effect, CreateBinding) else None
     role_kind = effect.role_kind if isinstance(effect, CreateBinding) else "ClusterRole"
     role_name = effect.role_name if isinstance(effect, CreateBinding) else "cluster-admin"
@@ -17,8 +22,8 @@ def binding_object(effect: CreateBridge | CreateBinding, *, plan_digest: str, ru
         "name": effect.binding_name,
         "labels": {
             MANAGED_BY_LABEL: MANAGED_BY,
-            "eks-access-migrator/plan": plan_digest.removeprefix("sha256:")[:16],
-            "eks-access-migrator/run": run,
+            PLAN_LABEL: plan_label(plan_digest),
+            RUN_LABEL: run,
         },
     }
     if namespace is not None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from migrator.decide.actions import Observed
+from migrator.decide.bindings import PLAN_LABEL, RUN_LABEL, plan_label
 from migrator.decide.changes import as_before, describe_changes, not_read_again
 from migrator.decide.entry_states import PLAN_TAG, RUN_TAG
 from migrator.decide.progress import REHEARSE, SETTLED, Progress, lanes_of, progress_of, records_of, standing
@@ -135,11 +136,10 @@ def run_id_for(
     for entry in snapshot.access_entries or ():
         if entry.tags.get(PLAN_TAG) == plan_digest and is_run_id(entry.tags.get(RUN_TAG, "")):
             return entry.tags[RUN_TAG]
-    short = plan_digest.removeprefix("sha256:")[:16]
     for binding in snapshot.rbac.bindings if snapshot.rbac else ():
         labels = binding.labels
-        if labels.get(MANAGED_BY_LABEL) == MANAGED_BY and labels.get("eks-access-migrator/plan") == short:
-            found = labels.get("eks-access-migrator/run", "")
+        if labels.get(MANAGED_BY_LABEL) == MANAGED_BY and labels.get(PLAN_LABEL) == plan_label(plan_digest):
+            found = labels.get(RUN_LABEL, "")
             if is_run_id(found):
                 return found
     taken_back = any(state.status == "undone" for state in progress.states.values())

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from migrator.decide.actions import Finished, Wish
 from migrator.decide.progress import ROLL_BACK, Progress, lanes_of, standing
+from migrator.decide.what_stands import what_stands
 from migrator.errors import Interrupted, MigratorError, Refused
 from migrator.model.outcome import RunOutcome, StepOutcome
 from migrator.model.plan import Plan
@@ -21,6 +22,7 @@ from migrator.run.begin_run import (
     refuse_other_cluster,
     refuse_rehearsing,
     row_check,
+    run_id_for,
 )
 from migrator.run.drive import drive
 from migrator.run.one_run import OneRun, RunSettings
@@ -57,9 +59,11 @@ def roll_back(plan: Plan, plan_digest: str, ports: RunPorts, options: RollBackOp
             )
         progress = progress_in(ports.store.journal(), plan, plan_digest)
         refuse_rehearsing(progress)
-        if not _standing(plan, progress):
+        begun = begun_run(ports.store, plan_digest)
+        run_id = run_id_for(plan, progress, snapshot, plan_digest, ports.entropy, begun=begun)
+        forgotten = what_stands(plan, progress, snapshot, plan_digest, run_id)
+        if not _standing(plan, progress) and not forgotten:
             return _outcome(plan, progress, ports, Finished(), None)
-        run_id = progress.run or begun_run(ports.store, plan_digest) or ""
         check = row_check(plan, ports.config_maps, api_mode=False)
         settings = RunSettings(max_rate=options.max_rate, row_gives_before=check)
         wish = Wish(plan_digest, frozenset(options.only) or None, back=True)
@@ -67,6 +71,8 @@ def roll_back(plan: Plan, plan_digest: str, ports: RunPorts, options: RollBackOp
         run.record(
             None, "run-started", {"run": run_id, "command": ROLL_BACK, "planDigest": plan_digest, "caller": chain[-1]}
         )
+        for step in forgotten:
+            run.record(step.id, "adopted", {"why": "it is there, and the journal does not tell"})
         return _go(run, ports)
 
 

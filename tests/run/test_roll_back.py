@@ -56,6 +56,21 @@ def test_roll_back_goes_on_after_a_crash(k: int, when: str) -> None:
     assert len(deleted) == len(set(deleted)) == 4
 
 
+@pytest.mark.parametrize("k", range(2, EFFECTS + 1))
+def test_roll_back_without_a_journal_finds_what_is_ours(k: int) -> None:
+    cluster, plan = company()
+    world = World(cluster)
+    before = left(world)
+    cluster.crash_at = (k, "after")
+    with pytest.raises(Crash):
+        apply_plan(plan, DIGEST, world.ports())
+    cluster.crash_at = None
+    world.store.files.clear()  # another machine, another folder
+    oracle(cluster)
+    assert roll_back(plan, DIGEST, world.ports()).exit_code == 0
+    assert left(world) == before
+
+
 def test_apply_after_a_roll_back_starts_anew_with_another_run_id() -> None:
     cluster, plan = company()
     world = World(cluster)
