@@ -38,6 +38,11 @@ class FleetSessions:
         self._names: dict[str, Mapping[tuple[bool, str], Raw] | None] = {}
         self._caller: AwsSession | None = None
 
+    def know(self, accounts: Iterable[FleetAccount]) -> None:
+        """Further accounts of the fleet, as discovery found them."""
+        with self._lock:
+            self._accounts.update((account.id, account) for account in accounts)
+
     def caller(self) -> AwsSession:
         """The caller's own session. Raises ``no-credentials``, ``profile-not-found``."""
         with self._lock:

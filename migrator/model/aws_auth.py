@@ -102,6 +102,14 @@ class AwsAuth:
     error: bool = False
 
     @property
+    def lines(self) -> dict[str, int]:
+        """``mapRoles[3]`` -> its line inside the section, of everything that has a place of its own."""
+        lines = {row.source: row.line for row in self.rows}
+        lines.update((row.source, row.line) for row in self.accounts)
+        lines.update((row.source, row.line) for row in self.dropped)
+        return lines
+
+    @property
     def doubt(self) -> bool:
         """True when some section may be read differently by the authenticator."""
         return any(problem.kind == "doubtful" for problem in self.problems)

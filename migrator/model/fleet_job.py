@@ -1,10 +1,10 @@
-"""One cluster's part of a fleet command, in a form that can be done in any process: a function by its import path,
-and arguments that are JSON.
-"""
+"""One cluster's part of a fleet command, in a form that any process can do: a function by its import path, and JSON."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from migrator.model.fleet import FleetAccount, RateRule, RoleLink
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,3 +27,16 @@ class JobEnd:
     arn: str
     answer: Mapping[str, Any] | None = None
     lost: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """How a worker comes to the accounts of the fleet. ``settings`` are the global options; ``share`` is the
+    worker's part of each rate. Credentials are no part of it: a worker has its own.
+    """
+
+    settings: Mapping[str, Any]
+    accounts: tuple[FleetAccount, ...]
+    readers: Mapping[str, RoleLink]
+    rates: tuple[RateRule, ...]
+    share: float = 1.0

@@ -29,7 +29,7 @@ class SeenRequest:
     """A request in the audit log, of somebody who logged in through IAM.
 
     ``by``: what decided it, by the annotation ``authorization.k8s.io/reason``. ``target``: ``apiGroup/resource``
-    with its subresource, or a path.
+    with its subresource; empty for a path, of which there may be any number.
     """
 
     arn: str

@@ -181,7 +181,7 @@ def _stop(run: _Run) -> str:
         return "it was interrupted"
     if run.ports.stop_wanted():
         return "the stop file is there"
-    if run.command in WRITING:
+    if run.command in WRITING and run.file.freeze:
         window = frozen(run.file.freeze, run.ports.clock.now())
         if window is not None:
             return f"nothing is begun until {_text(window[1])}: {window[0] or 'a freeze window'}"
@@ -205,8 +205,9 @@ def _pause(run: _Run, wave: Wave) -> str:
 
 
 def _work(run: _Run, wave: Wave, todo: Sequence[FleetCluster], make_job: MakeJob, label: str) -> tuple[int, str]:
-    """Do the clusters; returns how many failed, and why no more were begun. A cluster on which nothing could be tried is not done, and did not
-    fail: no attempt shows that the next one is in danger.
+    """Do the clusters; returns how many failed, and why no more were begun.
+
+    A cluster on which nothing could be tried is not done, and did not fail: no attempt shows that others are in danger.
     """
     jobs: list[Job] = []
     for cluster in todo:

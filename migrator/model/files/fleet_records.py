@@ -20,9 +20,11 @@ from migrator.model.fleet import (
     ClusterResult,
     ClusterStatus,
     Command,
+    FleetCluster,
     FleetOutcome,
     Inventory,
 )
+from migrator.model.fleet_job import Setup
 
 INVENTORY_FORMAT = "migrator/fleet-inventory/v1"
 OUTCOME_FORMAT = "migrator/fleet-outcome/v1"
@@ -242,3 +244,39 @@ def outcome_to_document(outcome: FleetOutcome) -> dict[str, Any]:
 def jsonl(documents: Iterable[Mapping[str, Any]]) -> bytes:
     """One compact object a line: what GitHub Actions and Step Functions take as a matrix."""
     return b"".join(canonical_bytes(document) + b"\n" for document in documents)
+
+
+class _Rate(_Tolerant):
+    api: str
+    per_second: float
+    burst: int
+
+
+class _Setup(_Tolerant):
+    settings: dict[str, Any]
+    accounts: tuple[_Account, ...]
+    readers: dict[str, _Role]
+    rates: tuple[_Rate, ...]
+    share: float
+
+
+def setup_to_document(setup: Setup) -> dict[str, Any]:
+    """What a worker needs to come to AWS as this command does, as a JSON object. It holds no credentials."""
+    document: dict[str, Any] = msgspec.to_builtins(wire.struct_of(setup, _Setup))
+    return document
+
+
+def setup_from_document(document: Mapping[str, Any]) -> Setup:
+    """And back."""
+    return wire.model_of(msgspec.convert(document, _Setup), Setup)
+
+
+def cluster_to_document(cluster: FleetCluster) -> dict[str, Any]:
+    """A cluster of the fleet as a JSON object."""
+    document: dict[str, Any] = msgspec.to_builtins(wire.struct_of(cluster, _Cluster))
+    return document
+
+
+def cluster_from_document(document: Mapping[str, Any]) -> FleetCluster:
+    """And back."""
+    return wire.model_of(msgspec.convert(document, _Cluster), FleetCluster)

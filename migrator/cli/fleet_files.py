@@ -1,0 +1,45 @@
+"""The fleet file and the fleet's decisions, read with an error that helps."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from migrator.cli.files import read_bytes, read_decisions
+from migrator.errors import Failed
+from migrator.model.fleet import FleetFile
+
+
+def read_fleet(path: str) -> FleetFile:
+    """The fleet in a file. Raises ``fleet-unreadable``, ``fleet-malformed``."""
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+
+    from migrator.model.files.fleet import FORMAT, decode_fleet
+
+    content = read_bytes(path, "The fleet file")
+    try:
+        document = YAML(typ="safe", pure=True).load(content.decode("utf-8-sig"))
+    except (YAMLError, UnicodeDecodeError, ValueError, RecursionError) as error:
+        why = " ".join(str(error).split())
+        raise Failed("fleet-unreadable", f"The fleet file {path} is not YAML.", why=why) from error
+    file = decode_fleet(document)
+    if isinstance(document, dict) and document.get("format") == FORMAT:
+        return file
+    name = re.sub(r"[^A-Za-z0-9_.-]+", "-", Path(path).stem).strip(".-_")[:60]
+    return replace(file, name=name or "fleet")  # a c7n-org file has no name of its own
+
+
+def read_fleet_decisions(path: str | None) -> Mapping[str, Any]:
+    """The document in a fleet's decisions.yaml, as JSON would have it; empty without a file."""
+    import json
+
+    from migrator.model.files.fleet_decisions import decode_fleet_decisions
+
+    if path is None:
+        return {}
+    document = read_decisions(path)
+    decode_fleet_decisions(document)
+    found: dict[str, Any] = json.loads(json.dumps(document or {}, default=str))
+    return found

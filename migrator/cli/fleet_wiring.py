@@ -1,0 +1,166 @@
+"""The composition root of the fleet commands: sessions, discovery, executors, and the fleet's own state."""
+
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from migrator.cli.fleet_worker import CALLS, Worker, keep_worker, open_state, setup_id, worker_from
+from migrator.cli.settings import Settings
+from migrator.cli.terminal import TerminalApprover, events_of
+from migrator.cli.wiring import clock
+from migrator.errors import WrongUse
+from migrator.model.fleet import FleetCluster, FleetFile, Inventory
+from migrator.model.fleet_job import Job, Setup
+from migrator.ports import StateStore
+from migrator.run.fleet_discover import Found
+from migrator.run.fleet_ports import FleetPorts, JobRunner
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the options of a fleet command say: which clusters, how many at once, by whom."""
+
+    clusters: tuple[str, ...] = ()
+    concurrency: int | None = None
+    fresh: bool = False
+    stop_file: str | None = None
+    executor: str = "threads"
+    scheduler: str | None = None
+    tls: str | None = None
+
+    @classmethod
+    def of(cls, given: Mapping[str, Any]) -> "Asked":
+        """From click's parameters."""
+        return cls(**{name: given[name] for name in cls.__slots__ if name in given})
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """A fleet file with the way to its accounts. ``worker`` knows the accounts once they were discovered."""
+
+    settings: Settings
+    file: FleetFile
+    worker: Worker
+
+
+def open_fleet(settings: Settings, file: FleetFile) -> Fleet:
+    """Sessions for the file's accounts. Raises ``no-credentials``, and for global options that name one cluster."""
+    for name in ("kubeconfig", "context", "via"):
+        if getattr(settings, name):
+            raise WrongUse(
+                "option-of-one-cluster",
+                f"--{name} is for one cluster, not for a fleet.",
+                remedy="Leave it out; endpoints come from DescribeCluster.",
+            )
+    worker = worker_from(Setup(asdict(settings), file.accounts, file.reader_roles, file.rates))
+    worker.sessions.caller().caller_identity()  # without credentials no account can be told from another
+    return Fleet(settings, file, worker)
+
+
+def discover_fleet(fleet: Fleet, asked: Asked) -> tuple[Fleet, Found]:
+    """Ask every account; the fleet that is returned knows those that the organization has."""
+    from migrator.adapters.fleet_accounts import FleetAccounts
+    from migrator.adapters.tasks_threads import Threads
+    from migrator.run.fleet_discover import discover
+    from migrator.run.fleet_ports import DiscoverPorts
+
+    file, sessions = fleet.file, fleet.worker.sessions
+    tasks = Threads(asked.concurrency or file.concurrency.overall)
+    reader = file.organization.reader if file.organization else ()
+    ports = DiscoverPorts(
+        accounts=FleetAccounts(sessions, reader, tasks, Threads(min(CALLS, file.concurrency.per_account))),
+        clock=clock(),
+        events=events_of(fleet.settings),
+        tasks=tasks,
+    )
+    found = discover(file, ports, asked.clusters)
+    accounts = found.inventory.accounts
+    sessions.know(accounts)
+    worker = replace(fleet.worker, accounts={account.id: account for account in accounts})
+    return replace(fleet, worker=worker), found
+
+
+def fleet_store(fleet: Fleet) -> StateStore:
+    """The state of the fleet itself."""
+    place = fleet.settings.state_dir or ".migrate"
+    if "://" in place:
+        from migrator.adapters.fleet_state import FleetBucket
+        from migrator.adapters.tasks_threads import Threads
+
+        return FleetBucket(fleet.worker.sessions.caller(), place, fleet.file.name, Threads(32))
+    from migrator.adapters.fleet_state import FleetFolder
+
+    return FleetFolder(Path(place), fleet.file.name)
+
+
+def fleet_ports(fleet: Fleet, asked: Asked, *, yes: bool = False, typed: str | None = None) -> FleetPorts:
+    """What a command over the fleet needs."""
+    from migrator.adapters.clock import SystemEntropy
+    from migrator.adapters.fleet_threads import FleetThreads
+    from migrator.adapters.tasks_threads import Threads
+    from migrator.adapters.wave_hooks import Hooks
+
+    limits = fleet.file.concurrency
+    here = FleetThreads(asked.concurrency or limits.overall, limits.per_account)
+    return FleetPorts(
+        store=fleet_store(fleet),
+        store_of=lambda cluster: open_state(fleet.settings, fleet.worker.sessions, cluster),
+        jobs=_executor(fleet, asked, here),
+        here=here,
+        hooks=Hooks(),
+        clock=clock(),
+        approver=TerminalApprover(sys.stdin, sys.stderr, yes=yes, typed=typed),
+        events=events_of(fleet.settings),
+        tasks=Threads(CALLS),
+        run_id=SystemEntropy().run_id,
+        stop_wanted=lambda: asked.stop_file is not None and Path(asked.stop_file).exists(),
+    )
+
+
+def _executor(fleet: Fleet, asked: Asked, here: JobRunner) -> JobRunner:
+    if asked.executor == "threads":
+        if asked.scheduler or asked.tls:
+            raise WrongUse("scheduler-without-dask", "--scheduler and --tls want --executor dask.")
+        return here
+    raise WrongUse("executor-unknown", "There is no executor dask yet.")
+
+
+class Jobs:
+    """Makes jobs: every one carries the setup, and what discovery has read of its cluster."""
+
+    def __init__(self, fleet: Fleet, inventory: Inventory, found: Found | None, *, share: float = 1.0) -> None:
+        from migrator.model.files.fleet_records import setup_to_document
+
+        setup = Setup(asdict(fleet.settings), inventory.accounts, fleet.file.reader_roles, fleet.file.rates, share)
+        self._setup = setup_to_document(setup)
+        self._id = setup_id(self._setup)
+        self._described = found.described if found is not None else {}
+        keep_worker(self._id, fleet.worker)
+
+    def make(self, cluster: FleetCluster, task: str, **more: Any) -> Job:  # noqa: ANN401 - JSON
+        """A job of :mod:`migrator.cli.fleet_tasks`."""
+        from migrator.adapters.aws_session import jsonable
+        from migrator.model.files.fleet_records import cluster_to_document
+
+        arguments = {
+            "setup": self._setup,
+            "setupId": self._id,
+            "cluster": cluster_to_document(cluster),
+            "described": jsonable(self._described.get(cluster.arn)),
+            **more,
+        }
+        return Job(cluster.arn, cluster.account, f"migrator.cli.fleet_tasks:{task}", arguments, cluster.placement)
+
+
+def inputs_of(command: str, *parts: Any) -> str:  # noqa: ANN401 - JSON values
+    """The digest that says whether two commands ask for the same."""
+    from migrator.model.canonical import digest_of
+
+    return digest_of([command, *parts])
+
+
+def selection_of(file: FleetFile, clusters: Sequence[str]) -> dict[str, Any]:
+    """What of the fleet file and the options decides which clusters are worked on."""
+    return {"select": str(file.select), "named": sorted(file.clusters), "only": sorted(clusters)}

@@ -1,0 +1,184 @@
+"""A fleet for the terminal: who answered, how a command ended, where everything stands. At most 100 columns."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from migrator.model.fleet import STATUSES, Answer, ClusterResult, FleetOutcome, Inventory
+from migrator.model.fleet_report import FleetReport
+from migrator.render.text import MAX_WIDTH, foreign, text_of
+
+SHOWN = 20  # lines of one list; --output json has all
+STATUS_STYLE: Mapping[str, str] = {
+    "done": "green",
+    "blocked": "yellow",
+    "waiting": "cyan",
+    "unreachable": "red",
+    "denied": "red",
+    "failed": "bold red",
+    "refused": "red",
+    "changed": "red",
+    "unproven": "bold red",
+    "interrupted": "yellow",
+}
+STAGE_STYLE: Mapping[str, str] = {
+    "migrated": "green",
+    "applied": "green",
+    "applying": "yellow",
+    "planned": "cyan",
+    "blocked": "yellow",
+    "not planned": "dim",
+    "unknown": "red",
+}
+
+
+def short_cluster(arn: str) -> str:
+    """``ACCOUNT/REGION/NAME``, as the folders of the state are."""
+    parts = arn.split(":", 5)
+    return f"{parts[4]}/{parts[3]}/{parts[5].removeprefix('cluster/')}" if len(parts) == 6 else arn
+
+
+def inventory_text(inventory: Inventory, *, width: int = MAX_WIDTH, color: bool = False) -> str:
+    """Who answered, and the clusters by account."""
+    parts = [*_accounts(inventory), _by_account(inventory)]
+    if inventory.not_selected:
+        parts.append(Text(f"{inventory.not_selected} further clusters are not selected."))
+    return text_of(Group(*parts), width=width, color=color)
+
+
+def accounts_line(inventory: Inventory) -> str:
+    """``40 accounts expected, 35 answered``."""
+    return f"{inventory.expected} accounts expected, {inventory.answered} answered"
+
+
+def _accounts(inventory: Inventory) -> list[RenderableType]:
+    style = "green" if inventory.complete else "bold red"
+    parts: list[RenderableType] = [
+        Text.assemble((accounts_line(inventory), style), f"; {len(inventory.clusters)} clusters")
+    ]
+    if inventory.silent:
+        parts.append(_silent(inventory.silent))
+    parts += _list("Named, and not found", [(short_cluster(arn), why) for arn, why in inventory.missing])
+    parts += _list("Left out", [(f"{item.id} {item.name}".strip(), item.reason) for item in inventory.left_out])
+    return parts
+
+
+def _silent(answers: Sequence[Answer]) -> RenderableType:
+    """One line for an account and a reason, however many Regions it is of."""
+    groups: dict[tuple[str, str, str], list[Answer]] = {}
+    for answer in answers:
+        groups.setdefault((answer.account, answer.status, answer.code), []).append(answer)
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for name in ("ACCOUNT", "REGIONS", "STATUS"):
+        table.add_column(name, overflow="fold")
+    table.add_column("REASON", overflow="fold", ratio=1)
+    for (account, status, _), found in list(groups.items())[:SHOWN]:
+        regions = Text("\n".join(answer.region for answer in found))
+        table.add_row(account, regions, Text(status, style="red"), foreign(found[0].reason))
+    if len(groups) > SHOWN:
+        table.add_row("…", "", "", f"and {len(groups) - SHOWN} more")
+    return table
+
+
+def _by_account(inventory: Inventory) -> RenderableType:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    table.add_column("ACCOUNT", no_wrap=True)
+    table.add_column("NAME", overflow="fold")
+    table.add_column("CLUSTERS", justify="right")
+    table.add_column("MODES", overflow="fold")
+    for account in inventory.accounts:
+        here = [cluster for cluster in inventory.clusters if cluster.account == account.id]
+        modes: dict[str, int] = {}
+        for cluster in here:
+            modes[cluster.mode or "not known"] = modes.get(cluster.mode or "not known", 0) + 1
+        table.add_row(account.id, foreign(account.name), str(len(here)), _counts(modes))
+    return table
+
+
+def _counts(counts: Mapping[str, int]) -> Text:
+    return Text(", ".join(f"{count} {name}" for name, count in counts.items()))
+
+
+def fleet_outcome_text(outcome: FleetOutcome, *, width: int = MAX_WIDTH, color: bool = False) -> str:
+    """How a command ended on the fleet, what is left and why."""
+    total = len(outcome.results)
+    done = outcome.count("done")
+    style = "green" if outcome.exit_code == 0 else "yellow"
+    parts: list[RenderableType] = [
+        Text.assemble(
+            f"fleet {outcome.command}: ", (f"{done} of {total} clusters done", style), f" (run {outcome.run})"
+        ),
+        *_accounts(outcome.inventory),
+    ]
+    counts = {status: outcome.count(status) for status in STATUSES if outcome.count(status)}
+    if counts:
+        parts.append(Text(", ".join(f"{count} {status}" for status, count in counts.items())))
+    if outcome.stopped:
+        parts.append(foreign(f"Stopped: {outcome.stopped}", "bold yellow"))
+    parts += _left(outcome.left)
+    parts.append(foreign(f"State: {outcome.state}", "dim"))
+    return text_of(Group(*parts), width=width, color=color)
+
+
+def _left(results: Sequence[ClusterResult]) -> list[RenderableType]:
+    """Clusters that are not done, each reason once with everybody whom it concerns."""
+    groups: dict[tuple[str, str], list[str]] = {}
+    for result in results:
+        why = result.message or result.code
+        groups.setdefault((result.status, _without_names(why, result.arn)), []).append(short_cluster(result.arn))
+    parts: list[RenderableType] = []
+    for (status, why), names in sorted(groups.items(), key=lambda item: (STATUSES.index(item[0][0]), item[0][1])):
+        parts.append(Text.assemble((f"{status}: ", STATUS_STYLE[status]), foreign(f"{why} ({len(names)} clusters)")))
+        more = [f"and {len(names) - SHOWN} more"] if len(names) > SHOWN else []
+        parts += [foreign(f"  {name}") for name in (*names[:SHOWN], *more)]
+    return parts
+
+
+def _without_names(text: str, arn: str) -> str:
+    """The message without this cluster's own name, so that equal reasons look equal."""
+    name = arn.rpartition("/")[2]
+    return text.replace(arn, "the cluster").replace(f" {name} ", " the cluster ") if name else text
+
+
+def _list(title: str, items: Iterable[tuple[str, str]]) -> list[RenderableType]:
+    found = list(items)
+    if not found:
+        return []
+    lines = [foreign(f"  {name}: {why}") for name, why in found[:SHOWN]]
+    more = [Text(f"  and {len(found) - SHOWN} more")] if len(found) > SHOWN else []
+    return [Text(f"{title}:", style="yellow"), *lines, *more]
+
+
+def fleet_status_text(report: FleetReport, *, width: int = MAX_WIDTH, color: bool = False) -> str:
+    """Where every account stands, and what is next."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    table.add_column("ACCOUNT", no_wrap=True)
+    table.add_column("NAME", overflow="fold")
+    table.add_column("DONE", justify="right", no_wrap=True)
+    table.add_column("STAGES", overflow="fold")
+    table.add_column("NEXT", overflow="fold")
+    for account in report.accounts:
+        stages = Text(", ").join(
+            Text(f"{count} {stage}", style=STAGE_STYLE[stage]) for stage, count in account.stages.items()
+        )
+        first = next(iter(account.left), "") if account.answered else account.reason
+        table.add_row(
+            account.id, foreign(account.name), f"{account.migrated}/{account.clusters}", stages, foreign(first)
+        )
+    unknown = [(short_cluster(each.arn), each.problem) for each in report.facts if each.problem]
+    failed = [
+        (short_cluster(arn), f"{result.command}: {result.status}: {result.message}")
+        for arn, result in report.last.items()
+        if not result.done and result.status not in ("waiting", "blocked")
+    ]
+    parts: list[RenderableType] = [
+        *_accounts(report.inventory),
+        Text(", ".join(f"{count} {stage}" for stage, count in report.stages.items()) or "no clusters"),
+        table,
+        *_list("Not known", unknown),
+        *_list("Ended badly last time", failed),
+        foreign(f"Inventory of {report.inventory.taken_at}. State: {report.state}", "dim"),
+    ]
+    return text_of(Group(*parts), width=width, color=color)
