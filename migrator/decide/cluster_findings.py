@@ -69,10 +69,11 @@ def _reading(facts: PlanFacts) -> Iterator[Finding]:
             )
             if value is None
         ]
+        unread += ["nodes.roleArn"] if _nodes_of_unknown_roles(facts) else []
         if accepted and problem.section == "mapRoles" and unread:
             yield make_finding("lost-section-nodes-unknown", f"Not read: {quoted(unread)}.", source=problem.section)
     for key in facts.aws_auth.unknown_keys:
-        yield make_finding("unknown-data-key", f"`{key}` is none of mapRoles, mapUsers, mapAccounts.", source=key)
+        yield make_finding("unknown-data-key", f"`{key}` is none of mapRoles, mapUsers, mapAccounts.")
 
 
 def _rows(facts: PlanFacts) -> Iterator[Finding]:
@@ -113,9 +114,18 @@ def _unknown(facts: PlanFacts) -> Iterator[Finding]:
         weakens = _WEAKENS.get(name.partition(".")[0])
         if weakens is not None:
             yield make_finding("input-unknown", f"`{name}` was not read: {weakens}.")
-    unresolved = sum(node.role_arn is None for node in facts.snapshot.nodes or ())
+    unresolved = _nodes_of_unknown_roles(facts)
     if unresolved:
         yield make_finding("input-unknown", f"The role of {unresolved} live nodes could not be resolved.")
+
+
+def _nodes_of_unknown_roles(facts: PlanFacts) -> int:
+    """How many live nodes run under nobody knows which role; of those on Fargate the profiles tell it."""
+    told = facts.snapshot.fargate_profiles is not None
+    return sum(
+        node.role_arn is None and not (told and node.labels.get("eks.amazonaws.com/compute-type") == "fargate")
+        for node in facts.snapshot.nodes or ()
+    )
 
 
 def _creator(facts: PlanFacts) -> Iterator[Finding]:
