@@ -1,8 +1,8 @@
 """The gates of the cut-over, in one place: every irreversible step is behind all of them.
 
 A gate that was not evaluated is ``unknown``, and unknown does not pass. A named person may waive a gate, with a
-reason and until a date, in decisions.yaml; the waiver is journaled. Two gates cannot be waived, because the switch
-itself would fail.
+reason and until a date, in decisions.yaml; the waiver is journaled. Three gates cannot be waived: the plan itself must
+end in API mode, and in another mode or during an update the switch would fail.
 """
 
 from collections.abc import Iterable, Mapping
@@ -24,7 +24,7 @@ from migrator.model.snapshot import Snapshot
 from migrator.model.step import Prove
 
 REHEARSAL_AGE = timedelta(days=7)
-NOT_WAIVABLE = frozenset({"mode", "no-update-running"})
+NOT_WAIVABLE = frozenset({"plan", "mode", "no-update-running"})
 _MOST_NAMED = 5
 
 
