@@ -7,6 +7,8 @@ from migrator.cli.lazy import LazyGroup
 COMMANDS = {
     "discover": ("migrator.cli.fleet_discover", "Which accounts answer, and which clusters are in them."),
     "plan": ("migrator.cli.fleet_plan", "Plan every cluster: the dry run."),
+    "status": ("migrator.cli.fleet_status", "Where every cluster stands."),
+    "report": ("migrator.cli.fleet_report", "What repeats, what is open, what is left."),
 }
 
 

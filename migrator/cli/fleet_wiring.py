@@ -16,6 +16,7 @@ from migrator.model.fleet_job import Job, Setup
 from migrator.ports import StateStore
 from migrator.run.fleet_discover import Found
 from migrator.run.fleet_ports import FleetPorts, JobRunner
+from migrator.run.fleet_status import FleetStatusPorts
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,3 +165,17 @@ def inputs_of(command: str, *parts: Any) -> str:  # noqa: ANN401 - JSON values
 def selection_of(file: FleetFile, clusters: Sequence[str]) -> dict[str, Any]:
     """What of the fleet file and the options decides which clusters are worked on."""
     return {"select": str(file.select), "named": sorted(file.clusters), "only": sorted(clusters)}
+
+
+def fleet_status_ports(settings: Settings, file: FleetFile) -> FleetStatusPorts:
+    """What a status of the fleet needs: its state and its clusters', no account of it."""
+    from migrator.adapters.tasks_threads import Threads
+
+    fleet = Fleet(settings, file, worker_from(Setup(asdict(settings), file.accounts, file.reader_roles, file.rates)))
+    remote = "://" in (settings.state_dir or "")
+    return FleetStatusPorts(
+        store=fleet_store(fleet),
+        store_of=lambda cluster: open_state(settings, fleet.worker.sessions, cluster),
+        clock=clock(),
+        tasks=Threads(32 if remote else 1),  # reading files is work for one core, reading S3 is waiting
+    )

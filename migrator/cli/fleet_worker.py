@@ -17,6 +17,7 @@ from migrator.errors import Refused
 from migrator.model.fleet import FleetAccount, FleetCluster
 from migrator.model.plan import ClusterRef
 from migrator.ports import StateStore
+from migrator.run.fleet_status import ref_of
 
 if TYPE_CHECKING:
     from migrator.adapters.fleet_sessions import FleetSessions
@@ -103,12 +104,6 @@ def open_state(settings: Settings, sessions: "FleetSessions", cluster: ClusterRe
     from migrator.adapters.state_files import StateFolder
 
     return StateFolder(Path(place), cluster)
-
-
-def ref_of(cluster: FleetCluster) -> ClusterRef:
-    """A cluster of the fleet as plans name it."""
-    mode = cluster.mode or "CONFIG_MAP"
-    return ClusterRef(cluster.name, cluster.arn, cluster.account, cluster.region, cluster.partition, mode)
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,4 +70,5 @@ class FleetReport:
     admins: tuple[AdminAcross, ...]
     accounts: tuple[AccountProgress, ...]
     stages: Mapping[str, int]
+    stage_by_cluster: tuple[str, ...] = ()  # in the order of ``facts``
     state: str = ""

@@ -37,6 +37,7 @@ def report_of(
     inventory: Inventory, facts: Sequence[ClusterFacts], results: Iterable[ClusterResult], *, at: str, state: str = ""
 ) -> FleetReport:
     """The report. ``results`` in the order in which they came: the latest of a cluster counts."""
+    stages = tuple(stage_of(each) for each in facts)
     return FleetReport(
         fleet=inventory.fleet,
         at=at,
@@ -48,7 +49,8 @@ def report_of(
         questions=open_questions(facts),
         admins=admins_across(facts),
         accounts=account_progress(inventory, facts),
-        stages=_in_order(Counter(stage_of(each) for each in facts)),
+        stages=_in_order(Counter(stages)),
+        stage_by_cluster=stages,
         state=state,
     )
 
@@ -110,11 +112,15 @@ def account_progress(inventory: Inventory, facts: Iterable[ClusterFacts]) -> tup
     by_account: dict[str, list[ClusterFacts]] = {}
     for each in facts:
         by_account.setdefault(home.get(each.arn, ""), []).append(each)
-    silent: dict[str, list[str]] = {}
+    silent: dict[str, dict[str, list[str]]] = {}
     for answer in inventory.silent:
-        silent.setdefault(answer.account, []).append(f"{answer.region}: {answer.reason or answer.status}")
+        silent.setdefault(answer.account, {}).setdefault(answer.status, []).append(answer.region)
+    reasons = {
+        account: "; ".join(f"{status} in {', '.join(regions)}" for status, regions in found.items())
+        for account, found in silent.items()
+    }
     return tuple(
-        _progress(account.id, account.name, by_account.get(account.id, ()), silent.get(account.id))
+        _progress(account.id, account.name, by_account.get(account.id, ()), reasons.get(account.id))
         for account in inventory.accounts
     )
 
@@ -130,7 +136,7 @@ def _progress(account: str, name: str, facts: Sequence[ClusterFacts], silent: Se
         migrated=stages["migrated"],
         stages=_in_order(stages),
         left=dict(left.most_common()),
-        reason="; ".join(silent or ()),
+        reason=silent or "",
     )
 
 

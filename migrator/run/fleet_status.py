@@ -1,0 +1,136 @@
+"""Where every cluster of a fleet stands, read from the clusters' own files: nothing is asked of AWS.
+
+Whatever single-cluster commands did is seen, too, because the files are theirs. What cannot be read is a problem of
+that cluster and of no other.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+
+from migrator.decide.fleet.patterns import report_of
+from migrator.decide.progress import CUT_OVER, SETTLED
+from migrator.decide.second_admin import is_admin
+from migrator.errors import Failed, MigratorError
+from migrator.model.files.fleet_records import INVENTORY_FILE, RUNS_FILE, FleetRecord, decode_inventory, decode_records
+from migrator.model.files.plan import decode_plan_with_digest
+from migrator.model.fleet import ClusterFacts, ClusterResult, FindingSeen, FleetCluster, Inventory
+from migrator.model.fleet_report import FleetReport
+from migrator.model.plan import ClusterRef, Plan
+from migrator.model.step import EnableEntries
+from migrator.ports import Clock, StateStore, TaskRunner
+from migrator.run.begin_run import progress_in
+from migrator.run.show_status import StatusPorts, show_status
+
+_MODES = ("CONFIG_MAP", "API_AND_CONFIG_MAP", "API")  # a cluster only ever moves to the right
+
+
+@dataclass(frozen=True, slots=True)
+class FleetStatusPorts:
+    """What a status of a fleet needs: its own state, that of each cluster, the clock."""
+
+    store: StateStore
+    store_of: Callable[[ClusterRef], StateStore]
+    clock: Clock
+    tasks: TaskRunner
+
+
+@dataclass(frozen=True, slots=True)
+class _Still:
+    """One reading of the clock for all clusters."""
+
+    at: datetime
+
+    def now(self) -> datetime:
+        return self.at
+
+    def sleep(self, duration: timedelta) -> None:
+        raise AssertionError(f"a status does not wait {duration}")
+
+
+def fleet_report(ports: FleetStatusPorts) -> FleetReport:
+    """Everything that is known about the fleet. Raises ``no-inventory`` before the first discovery."""
+    content = ports.store.read(INVENTORY_FILE)
+    if content is None:
+        raise Failed(
+            "no-inventory",
+            "Nothing is known of this fleet yet.",
+            why=f"There is no inventory in {ports.store.location}.",
+            remedy="Discover it first: migrate fleet discover FLEET.",
+        )
+    inventory = decode_inventory(content)
+    records = decode_records(ports.store.read(RUNS_FILE) or b"")
+    now = ports.clock.now()
+    verdicts = {each.arn: str(each.detail.get("verdict", "")) for each in _results(records, "verify")}
+    still = _Still(now)
+
+    def facts(cluster: FleetCluster) -> ClusterFacts:
+        try:
+            return facts_of(cluster, ports.store_of(ref_of(cluster)), still, verdicts.get(cluster.arn, ""))
+        except MigratorError as error:
+            return ClusterFacts(cluster.arn, problem=f"{error.message} {error.why}".strip())
+
+    found = ports.tasks.map(facts, inventory.clusters)
+    at = now.astimezone(timezone.utc).isoformat(timespec="seconds").replace("+00:00", "Z")
+    latest = [record.result for record in records if record.result is not None]
+    return report_of(inventory, found, _here(latest, inventory), at=at, state=ports.store.location)
+
+
+def _results(records: Iterable[FleetRecord], command: str) -> Iterable[ClusterResult]:
+    return (each.result for each in records if each.command == command and each.result is not None)
+
+
+def _here(results: Iterable[ClusterResult], inventory: Inventory) -> Iterable[ClusterResult]:
+    """Results of clusters that are in the fleet now."""
+    known = {cluster.arn for cluster in inventory.clusters}
+    return (result for result in results if result.arn in known)
+
+
+def ref_of(cluster: FleetCluster) -> ClusterRef:
+    """A cluster of the fleet as plans and folders name it."""
+    mode = cluster.mode or "CONFIG_MAP"
+    return ClusterRef(cluster.name, cluster.arn, cluster.account, cluster.region, cluster.partition, mode)
+
+
+def facts_of(cluster: FleetCluster, store: StateStore, clock: Clock, verdict: str = "") -> ClusterFacts:
+    """What the files of one cluster say. Raises what keeps them from being read."""
+    content = store.read("plan.json")
+    if content is None:
+        return ClusterFacts(cluster.arn, mode=cluster.mode, next="make a plan")
+    plan, digest = decode_plan_with_digest(content)
+    status = show_status(cluster.name, StatusPorts(store, clock, None), plan, digest)
+    mode = _latest_mode(cluster, plan, digest, store)
+    return ClusterFacts(
+        arn=cluster.arn,
+        plan_digest=digest,
+        planned_at=plan.created_at,
+        mode=mode,
+        target=plan.target,
+        blocked=plan.blocked,
+        summary=plan.summary,
+        principals={p.principal_arn: p.action for p in plan.principals},
+        admins=tuple(p.principal_arn for p in plan.principals if is_admin(p)),
+        findings=tuple(FindingSeen(f.code, f.severity, f.principal_arn) for f in plan.findings),
+        steps=status.total,
+        done=status.done,
+        next=_next(mode, status.next),
+        verdict=verdict,
+    )
+
+
+def _next(mode: str, told: str) -> str:
+    """What is next in words that are the same for all clusters at the same point: without the step's own name."""
+    if mode == "API":
+        return "verify, then retire aws-auth"
+    return "apply" if told.startswith("apply: ") else told
+
+
+def _latest_mode(cluster: FleetCluster, plan: Plan, digest: str, store: StateStore) -> str:
+    """The furthest mode that anybody has seen: discovery, the plan, or the journal of what was done since."""
+    seen: list[str] = [plan.cluster.authentication_mode, cluster.mode or _MODES[0]]
+    progress = progress_in(store.journal(), plan, digest)
+    if progress.of(f"{CUT_OVER}-switch").status in SETTLED:
+        seen.append("API")
+    if any(isinstance(s.effect, EnableEntries) and progress.of(s.id).status in SETTLED for s in plan.steps):
+        seen.append("API_AND_CONFIG_MAP")
+    return max(seen, key=_MODES.index)
