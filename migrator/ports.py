@@ -16,6 +16,7 @@ from migrator.model.evidence import SelfSubject
 from migrator.model.journal import Event, Record
 from migrator.model.node_health import NodesNow
 from migrator.model.rbac import AccessRequest
+from migrator.model.usage_report import LogGroup
 
 Raw = Mapping[str, Any]
 T = TypeVar("T")
@@ -309,6 +310,10 @@ class AuditLogs(Protocol):
 
     def stored_bytes(self) -> int:
         """Size of the log group: what a query over all of it scans, and costs. Raises ``logs-off``."""
+        ...
+
+    def group(self) -> LogGroup:
+        """Size, age and retention of the log group. Raises ``logs-off``."""
         ...
 
     def events(self, log_type: str, start: datetime, end: datetime, *, pattern: str = "") -> Iterable[Raw]:

@@ -7,10 +7,11 @@ StartQuery). Events are read lazily, page by page: a month of audit log does not
 import threading
 import time
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timezone
 
 from migrator.adapters.aws_session import AwsSession
 from migrator.errors import Failed
+from migrator.model.usage_report import LogGroup
 from migrator.ports import QueryRows, Raw
 
 ROWS = 10_000  # what Logs Insights gives at most
@@ -39,16 +40,23 @@ class CloudWatchAuditLogs:
 
     def stored_bytes(self) -> int:
         """Size of the log group. Raises ``logs-off`` where there is none."""
+        return self.group().stored_bytes
+
+    def group(self) -> LogGroup:
+        """Size, age and retention of the log group. Raises ``logs-off`` where there is none."""
         groups = self._session.pages(
             "logs", "describe_log_groups", "logGroups", subject=self._group, logGroupNamePrefix=self._group
         )
         for group in groups:
             if group["logGroupName"] == self._group:
-                return int(group.get("storedBytes", 0))
+                created = datetime.fromtimestamp(group.get("creationTime", 0) / 1000, tz=timezone.utc)
+                return LogGroup(int(group.get("storedBytes", 0)), created, group.get("retentionInDays"))
         raise Failed(
             "logs-off",
             f"The cluster writes no control-plane logs ({self._group}).",
-            remedy="Switch on the types audit and authenticator: `aws eks update-cluster-config --logging …`.",
+            remedy="Switch on the types audit and authenticator: aws eks update-cluster-config "
+            f"--name {self._cluster} --logging "
+            '\'{"clusterLogging":[{"types":["audit","authenticator"],"enabled":true}]}\'',
         )
 
     def events(self, log_type: str, start: datetime, end: datetime, *, pattern: str = "") -> Iterator[Raw]:

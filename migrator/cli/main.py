@@ -19,6 +19,7 @@ _FOREIGN_LIMIT = 400  # characters of a foreign error message; more hides what m
 
 COMMANDS = {
     "snapshot": ("migrator.cli.snapshot", "Read a cluster into one file."),
+    "observe": ("migrator.cli.observe", "Who really uses the cluster, from its logs."),
     "plan": ("migrator.cli.plan", "Decide what becomes of every principal: the dry run."),
     "show": ("migrator.cli.show", "Show a saved plan again."),
     "explain": ("migrator.cli.explain", "One principal: what it is, what it will be, and why."),

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from migrator.adapters.tasks_threads import Threads
     from migrator.run.begin_run import RunPorts
     from migrator.run.diagnose import DiagnosePorts
+    from migrator.run.observe import ObservePorts
     from migrator.run.show_status import StatusPorts
     from migrator.run.take_snapshot import SnapshotPorts
 
@@ -260,6 +261,27 @@ def run_ports(
         nodes=node_health(settings, connected),
         logs=CloudWatchAuditLogs(connected.session, name),
     )
+
+
+def observe_ports(settings: Settings, name: str, *, yes: bool = False) -> "tuple[ObservePorts, str]":
+    """What observing needs, and the cluster's ARN."""
+    from migrator.adapters.audit_logs import CloudWatchAuditLogs
+    from migrator.adapters.kubernetes_api import KubernetesConfigMaps
+    from migrator.model.files.snapshot import cluster_ref
+    from migrator.run.observe import ObservePorts
+
+    connection = connect(settings, name)
+    cluster = cluster_ref(connection.described)
+    ports = ObservePorts(
+        logs=CloudWatchAuditLogs(connection.session, name),
+        reader=connection.reader,
+        config_maps=KubernetesConfigMaps(connection.client),
+        store=open_store(settings, cluster),
+        clock=clock(),
+        approver=TerminalApprover(sys.stdin, sys.stderr, yes=yes),
+        events=events_of(settings),
+    )
+    return ports, cluster.arn
 
 
 def node_health(settings: Settings, connection: Connection) -> NodeHealth:

@@ -28,7 +28,7 @@ def login_of(message: str, timestamp: int) -> SeenLogin | None:
     granted = _GRANTED in message
     if not granted and _DENIED not in message:
         return None
-    fields = {name: _unquoted(value) for name, value in _FIELD.findall(message)}
+    fields = {name: unquoted(value) for name, value in _FIELD.findall(message)}
     arn = fields.get("arn", "")
     if not arn:
         return None
@@ -39,7 +39,7 @@ def login_of(message: str, timestamp: int) -> SeenLogin | None:
     return SeenLogin(arn, fields.get("username", ""), tuple(groups), at, "authenticator")
 
 
-def _unquoted(value: str) -> str:
+def unquoted(value: str) -> str:
     """A value as logrus prints it: plain, or quoted as by Go's ``%q``."""
     if not value.startswith('"'):
         return value
@@ -80,7 +80,9 @@ def request_of(message: str, timestamp: int) -> SeenRequest | None:
         allowed=annotations.get("authorization.k8s.io/decision") != "forbid",
         by=_decider(_text(annotations.get("authorization.k8s.io/reason")), event),
         verb=_text(event.get("verb")),
-        target=_target(reference, event),
+        target=target_of(
+            _text(reference.get("apiGroup")), _text(reference.get("resource")), _text(reference.get("subresource"))
+        ),
         namespace=_text(reference.get("namespace")),
         user_agent=_text(event.get("userAgent")),
     )
@@ -99,12 +101,9 @@ def _decider(reason: str, event: Mapping[str, Any]) -> Decider:
     return "rbac" if reason.startswith(_RBAC) else "other"
 
 
-def _target(reference: Mapping[str, Any], event: Mapping[str, Any]) -> str:
-    resource = _text(reference.get("resource"))
-    if not resource:
-        return _text(event.get("requestURI")).partition("?")[0]
-    group, sub = _text(reference.get("apiGroup")), _text(reference.get("subresource"))
-    return "/".join(part for part in (group, resource, sub) if part)
+def target_of(api_group: str, resource: str, subresource: str) -> str:
+    """``apps/deployments/scale``; empty where there is no resource."""
+    return "/".join(part for part in (api_group, resource, subresource) if part) if resource else ""
 
 
 def moment_of(timestamp: int) -> datetime:

@@ -71,7 +71,7 @@ def with_requests(
     denied = [request for request in mine if not request.allowed and request.at >= since + SPREAD]
     if admin and denied:
         last = max(denied, key=lambda request: request.at)
-        wrong = f"{last.verb} {last.target} was denied at {last.at.isoformat()}, to an administrator"
+        wrong = f"{last.verb} {last.target or 'a path'} was denied at {last.at.isoformat()}, to an administrator"
         return replace(judged, differences=(wrong,))
     if any(request.allowed and request.by == "access-policy" for request in mine):
         return replace(judged, attribution="policy")

@@ -175,7 +175,7 @@ def _ordered(operator: str, left: Evaluate, right: Evaluate) -> Evaluate:
 
 
 def parse_value(tokens: Tokens) -> Evaluate:
-    """A field, a literal, or one of the functions ispresent, strcontains, tolower, bin."""
+    """A field, a literal, or one of the functions ispresent, strcontains, tolower, toMillis, coalesce, bin."""
     kind, text = tokens.take()
     if kind in ("double", "single"):
         literal = _unescape(text)
@@ -200,6 +200,8 @@ def _function(name: str, tokens: Tokens) -> Evaluate:
     tokens.need(")")
     if name == "ispresent" and len(arguments) == 1:
         return lambda record: arguments[0](record) is not None
+    if name == "tomillis" and len(arguments) == 1:
+        return lambda record: _milliseconds(arguments[0](record))
     if name == "tolower" and len(arguments) == 1:
         return lambda record: str(arguments[0](record) or "").lower()
     if name == "strcontains" and len(arguments) == 2:
@@ -222,6 +224,15 @@ def _bin(tokens: Tokens) -> Evaluate:
         return timestamp_text(zero + step * ((moment - zero) // step))
 
     return floor
+
+
+def _milliseconds(text: Value) -> int | None:
+    """A timestamp field as milliseconds since 1970."""
+    try:
+        moment = datetime.strptime(str(text), "%Y-%m-%d %H:%M:%S.%f").replace(tzinfo=timezone.utc)
+    except ValueError:
+        return None
+    return (moment - datetime(1970, 1, 1, tzinfo=timezone.utc)) // timedelta(milliseconds=1)
 
 
 def timestamp_text(moment: datetime) -> str:

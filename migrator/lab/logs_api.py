@@ -112,6 +112,7 @@ class RunningQuery:
     status: str = "Running"
     rows: list[list[tuple[str, str]]] = field(default_factory=list)
     scanned: int = 0
+    scanned_bytes: int = 0
     account: str = ""
 
     def run(self, query: Query, lines: Iterable[LogLine]) -> None:
@@ -126,6 +127,7 @@ class RunningQuery:
     def _counted(self, lines: Iterable[LogLine]) -> Iterator[LogLine]:
         for line in lines:
             self.scanned += 1
+            self.scanned_bytes += len(line.message) + 26
             yield line
 
 
@@ -167,7 +169,11 @@ def get_query_results(call: Call) -> Mapping[str, Any]:
         "queryLanguage": "CWLI",
         "status": query.status,
         "results": [[{"field": name, "value": value} for name, value in row] for row in rows],
-        "statistics": {"recordsMatched": float(len(rows)), "recordsScanned": float(query.scanned), "bytesScanned": 0.0},
+        "statistics": {
+            "recordsMatched": float(len(rows)),
+            "recordsScanned": float(query.scanned),
+            "bytesScanned": float(query.scanned_bytes),
+        },
     }
 
 

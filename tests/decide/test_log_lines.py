@@ -123,10 +123,10 @@ def test_a_forbidden_request_and_an_impersonated_one() -> None:
     assert spoken_for.by == "impersonated"
 
 
-def test_a_path_is_what_was_asked_where_there_is_no_resource() -> None:
+def test_a_path_is_no_target() -> None:
     found = request_of(event(objectRef=None, requestURI="/metrics?x=1"), 0)
     assert found is not None
-    assert found.target == "/metrics"
+    assert found.target == ""
     nested = request_of(event(objectRef={"apiGroup": "apps", "resource": "deployments", "subresource": "scale"}), 0)
     assert nested is not None
     assert nested.target == "apps/deployments/scale"
