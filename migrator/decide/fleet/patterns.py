@@ -125,7 +125,7 @@ def account_progress(inventory: Inventory, facts: Iterable[ClusterFacts]) -> tup
     )
 
 
-def _progress(account: str, name: str, facts: Sequence[ClusterFacts], silent: Sequence[str] | None) -> AccountProgress:
+def _progress(account: str, name: str, facts: Sequence[ClusterFacts], silent: str | None) -> AccountProgress:
     stages = Counter(stage_of(each) for each in facts)
     left = Counter(each.next or each.problem or "make a plan" for each in facts if stage_of(each) != "migrated")
     return AccountProgress(
