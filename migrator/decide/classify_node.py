@@ -70,10 +70,10 @@ def classify_node(row: RowMapping | None, found: Found, use: NodeUse, facts: Pla
         return _no_node_row(row, use) if use.any else None
     assert row is not None  # noqa: S101 - a row without a username has no template
     role = _Role(row, found, use, facts)
+    if found.foreign:  # first: nothing else that is wrong with it opens another answer than to leave it out
+        return role.block("foreign-node-row", "The row names nodes with a role of another account.")
     if MASTERS in role.groups:
         return role.block("node-row-with-masters", "The row names nodes and gives `system:masters`.")
-    if found.foreign:
-        return role.block("foreign-node-row", "The row names nodes with a role of another account.")
     if row.username not in NODE_NAMES:
         return role.block("node-name-differs", f"`{row.username}` is no name that a node entry gives.")
     if "system:nodes" not in role.groups:
@@ -131,15 +131,24 @@ def _of_sessions(role: _Role) -> Wanted:
     if kind == "refuted":
         message = "The trust policy names no service that nodes get credentials through."
         return role.block("node-template-refuted", message)
-    if kind == "ec2" and (role.use.profiles or not role.use.computes.isdisjoint({"fargate", "hybrid"})):
-        message = f"The trust policy names EC2 instances, but {_users_of(role.use)} use the role."
+    if _is_used_otherwise(kind, role.use):
+        message = f"The row and the trust policy tell of other nodes than {_users_of(role.use)}, which use the role."
         return role.block("node-trust-ambiguous", message)
     if kind == "ec2":
         return role.block("instance-id-node-names", "Nodes are named by session on a role for EC2 instances.", "EC2")
     return _fargate(role) if kind == "fargate" else _with_type(role, "HYBRID_LINUX")
 
 
+def _is_used_otherwise(kind: str, use: NodeUse) -> bool:
+    """Whether nodes of another kind use the role too. Nodes on EC2 have no compute type that names another place."""
+    if kind == "ec2":
+        return bool(use.profiles) or not use.computes.isdisjoint({"fargate", "hybrid"})
+    instances = bool(use.nodegroups) or (use.live > 0 and kind not in use.computes)
+    return instances or not use.computes <= {kind} or (kind == "hybrid" and bool(use.profiles))
+
+
 def _session_kind(role: _Role) -> str | None:
+    """The kind by the trust policy; where that was not read, by who uses the role, or by Fargate's own group."""
     if role.kinds is not None:
         return next(iter(role.kinds), "refuted")
     if role.use.profiles or "fargate" in role.use.computes or "system:node-proxier" in role.groups:
@@ -185,6 +194,9 @@ def _awaited(role: _Role, entry_type: EntryType, notes: tuple[Note, ...]) -> Wan
 
 def _extra_groups(role: _Role, entry_type: EntryType) -> Wanted:
     """Groups that a node entry cannot carry: dropped where they give nothing, else a person decides."""
+    templates = [group for group in role.row.effective_groups if templates_in(group)]
+    if templates:
+        return role.block("group-template", f"Groups built from the login: {quoted(templates)}.", entry_type)
     given = _ALWAYS_DROPPED | (frozenset({WINDOWS_GROUP}) if entry_type == "EC2_WINDOWS" else frozenset())
     extra = [group for group in dict.fromkeys(role.row.effective_groups) if group not in given]
     further = [group for group in extra if group not in _NOT_NEEDED]

@@ -6,7 +6,7 @@ entry blocks; unknown is never dead.
 
 from dataclasses import replace
 
-from migrator.decide.classify_node import NODE_PREFIX, classify_node
+from migrator.decide.classify_node import MASTERS, NODE_PREFIX, classify_node
 from migrator.decide.creator import creator_entry
 from migrator.decide.entry_for import rendered_row, standard_entry
 from migrator.decide.findings_catalogue import softened
@@ -109,6 +109,7 @@ def _of_row(subject: Subject, row: RowMapping, facts: PlanFacts) -> Wanted:
         return _dead_template(subject, row, facts)
     is_role = subject.match.kind == "role"
     wanted = classify_node(row, subject.found, subject.use, facts) if is_role else None
+    wanted = wanted or _of_one_node(subject, row)
     if wanted is not None and any(note.code == "foreign-node-row" for note in wanted.notes):
         return wanted
     if wanted is None and _needs_instance(row) and subject.found.trusts is None:
@@ -118,6 +119,18 @@ def _of_row(subject: Subject, row: RowMapping, facts: PlanFacts) -> Wanted:
         accepted = any(is_for(key, (subject.arn, row.arn)) for key in facts.decisions.accept_loss)
         wanted = with_policies(standard_entry(row, subject.arn, facts), row, facts, accepted=accepted)
     return _verified(subject, row, wanted)
+
+
+def _of_one_node(subject: Subject, row: RowMapping) -> Wanted | None:
+    """The name of one node, written out, with the power of a node or an admin: neither entry type nor name gives it."""
+    username, groups = rendered_row(row, subject.arn)
+    if not username.startswith(NODE_PREFIX):
+        return None
+    if MASTERS in groups:
+        return _cannot("node-row-with-masters", "The row names a node and gives `system:masters`.", row)
+    if "system:nodes" in groups:
+        return _cannot("node-name-differs", f"`{username}` is no name that a node entry gives.", row)
+    return None
 
 
 def _cannot(code: str, message: str, row: RowMapping) -> Wanted:
@@ -136,6 +149,9 @@ def is_service_linked(subject: Subject) -> bool:
 def _absent(subject: Subject, row: RowMapping, facts: PlanFacts) -> Wanted:
     if facts.logins.get(principal_key(row.arn)):
         return _cannot("absent-but-logged-in", f"`{row.arn}` does not exist, but logged in.", row)
+    if subject.use.live:
+        message = f"`{row.arn}` does not exist, but {subject.use.live} live nodes run under it."
+        return _cannot("absent-but-logged-in", message, row)
     beside = f" There is `{subject.found.elsewhere}`, which this row never matches." if subject.found.elsewhere else ""
     return Wanted("skip", None, (Note("principal-absent", f"`{row.arn}` does not exist.{beside}", row=row),))
 

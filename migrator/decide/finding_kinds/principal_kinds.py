@@ -18,7 +18,7 @@ KINDS: tuple[FindingKind, ...] = (
     FindingKind(
         "absent-but-logged-in",
         "block",
-        "The principal does not exist, yet the logs show that it logged in.",
+        "The principal does not exist, yet the logs show that it logged in, or nodes run under it.",
         "It was deleted within the log window, or was re-created under another name.",
         "Find out which principal does that work now, then answer under principals.",
         ref.CREATING_ENTRIES,
