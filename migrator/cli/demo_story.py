@@ -60,7 +60,8 @@ def tell(place: Path, *, keep: bool) -> int:
     _show_that_rows_are_inert()
     _title("9. The same entries as code, and a report for the change ticket")
     _migrate("generate", "terraform", str(plan), "--out", str(place / "terraform"))
-    _migrate("report", str(plan), "--markdown", str(place / "report.md"), "--quiet", *answers)
+    forms = ["--html", str(place / "report.html"), "--markdown", str(place / "report.md")]
+    _migrate("report", str(plan), *forms, "--quiet", *answers)
     _where(place, keep=keep)
     return 0
 
@@ -144,7 +145,8 @@ def _where(place: Path, *, keep: bool) -> None:
         ("journal", state / "journal.jsonl"),
         ("evidence", state / "evidence.jsonl"),
         ("backup", state / "backup"),
-        ("report", place / "report.md"),
+        ("report", place / "report.html"),
+        ("Markdown", place / "report.md"),
         ("Terraform", place / "terraform"),
     ):
         if not path.exists():

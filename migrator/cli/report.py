@@ -11,27 +11,42 @@ from migrator.cli.terminal import events_of
 
 @click.command("report", cls=MigrateCommand, short_help="The report for the change ticket.")
 @plan_argument
-@click.option("--markdown", metavar="FILE", required=True, help="Where the report goes; - is stdout.")
+@click.option("--html", metavar="FILE", help="One self-contained HTML file; - is stdout.")
+@click.option("--markdown", metavar="FILE", help="Markdown for a pull request; - is stdout.")
 @decisions_option
 @click.pass_context
-def command(ctx: click.Context, /, plan_file: str, markdown: str, decisions: str | None) -> None:
-    """Write a report on the plan in the file PLAN: verdict, every principal with its proof, the run's timeline.
+def command(
+    ctx: click.Context, /, plan_file: str, *, html: str | None, markdown: str | None, decisions: str | None
+) -> None:
+    """Write a report on the plan in the file PLAN: verdict, every principal with its proof, gates, the run's timeline.
 
     It is made from the journal, the evidence there is, and the cluster as it is now; nothing is asked anew.
     """
     from migrator.cli.wiring import run_ports
-    from migrator.decide.verdicts import cluster_verdict
-    from migrator.model.outcome import VerifyOutcome
-    from migrator.render.report import report_markdown
-    from migrator.run.verify_access import VerifyOptions, current_verdicts
+    from migrator.run.cut_over import CutOverOptions
+    from migrator.run.make_report import make_report
 
+    if html is None and markdown is None:
+        raise click.UsageError("Name a file for the report: --html FILE, --markdown FILE, or both.")
+    if html == markdown:
+        raise click.UsageError("The two forms cannot go to the same place.")
     settings = settings_of(ctx)
-    plan, _ = read_plan(plan_file)
-    ports = run_ports(settings, plan)
-    snapshot = ports.read_snapshot()
-    options = VerifyOptions(waive_verification=decisions_in(decisions).waive_verification)
-    verdicts = current_verdicts(plan, ports, snapshot, options)
-    mode = snapshot.cluster.authentication_mode
-    outcome = VerifyOutcome("after", mode, verdicts, cluster_verdict(verdicts), (), 0, ports.store.location)
-    write_file(markdown, report_markdown(plan, outcome, ports.store.journal()).encode())
-    events_of(settings).say("done", f"report written to {'stdout' if markdown == '-' else markdown}")
+    plan, digest = read_plan(plan_file)
+    answers = decisions_in(decisions)
+    options = CutOverOptions(
+        waive_gates=answers.waive_gates,
+        waive_verification=answers.waive_verification,
+        proof_policy=answers.proof_policy,
+    )
+    report = make_report(plan, digest, run_ports(settings, plan), options)
+    events = events_of(settings)
+    if html is not None:
+        from migrator.render.html import report_html
+
+        write_file(html, report_html(report).encode())
+        events.say("done", f"report written to {'stdout' if html == '-' else html}")
+    if markdown is not None:
+        from migrator.render.report import report_markdown
+
+        write_file(markdown, report_markdown(report).encode())
+        events.say("done", f"report written to {'stdout' if markdown == '-' else markdown}")

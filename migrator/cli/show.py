@@ -49,8 +49,4 @@ def lines_of_rows(config_map: Mapping[str, Any] | None) -> dict[str, int]:
         return {}
     from migrator.decide.read_aws_auth import read_aws_auth
 
-    aws_auth = read_aws_auth(data)
-    lines = {row.source: row.line for row in aws_auth.rows}
-    lines.update((row.source, row.line) for row in aws_auth.accounts)
-    lines.update((row.source, row.line) for row in aws_auth.dropped)
-    return lines
+    return read_aws_auth(data).lines

@@ -20,7 +20,7 @@ from migrator.model.principal import IamPrincipal, parse_arn
 from migrator.model.rbac import Binding, RbacState, Role
 from migrator.model.snapshot import Snapshot
 
-__all__ = ["basis_of", "digest_of"]
+__all__ = ["aws_auth_basis", "basis_of", "digest_of"]
 
 
 def basis_of(snapshot: Snapshot, aws_auth: AwsAuth | None = None) -> dict[str, Any]:
@@ -33,7 +33,7 @@ def basis_of(snapshot: Snapshot, aws_auth: AwsAuth | None = None) -> dict[str, A
     return {
         "cluster": snapshot.cluster.arn,
         "authenticationMode": snapshot.cluster.authentication_mode,
-        "awsAuth": _aws_auth(rows),
+        "awsAuth": aws_auth_basis(rows),
         "accessEntries": None if snapshot.access_entries is None else _entries(snapshot.access_entries),
         "accessPolicies": _sorted(snapshot.access_policies),
         "nodegroups": None
@@ -67,7 +67,8 @@ def _named(snapshot: Snapshot, aws_auth: AwsAuth) -> frozenset[str]:
     return frozenset(principal_key(arn) for arn in arns)
 
 
-def _aws_auth(aws_auth: AwsAuth) -> dict[str, Any]:
+def aws_auth_basis(aws_auth: AwsAuth) -> dict[str, Any]:
+    """What decisions depend on of aws-auth alone: equal for two texts that differ in layout and comments only."""
     return {
         "rows": [
             [row.source, row.arn, row.username, None if row.groups is None else list(row.groups), row.sso]

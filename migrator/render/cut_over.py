@@ -2,9 +2,10 @@
 
 from typing import Any
 
+from migrator.model.gate import gates_to_documents
 from migrator.model.outcome import CutOverOutcome
 from migrator.model.plan import Plan
-from migrator.render.gates import gate_document, gate_table
+from migrator.render.gates import gate_table
 from migrator.render.text import MAX_WIDTH
 from migrator.render.verdicts import verdict_document, verdict_table
 
@@ -28,7 +29,7 @@ def cut_over_document(plan: Plan, outcome: CutOverOutcome) -> dict[str, Any]:
         "cluster": plan.cluster.arn,
         "mode": outcome.mode,
         "exitCode": outcome.exit_code,
-        "gates": gate_document(outcome.gates),
+        "gates": gates_to_documents(outcome.gates),
         "verification": None if outcome.verification is None else verdict_document(plan, outcome.verification),
         "error": None
         if error is None

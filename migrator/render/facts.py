@@ -136,3 +136,10 @@ def step_counts(plan: Plan) -> dict[str, int]:
     for step in plan.steps:
         counts[step.effect.kind] = counts.get(step.effect.kind, 0) + 1
     return counts
+
+
+def is_link(text: str) -> bool:
+    """References come from our catalogue; a plan file can still hold anything."""
+    return text.startswith("https://") and all(
+        (char.isascii() and char.isalnum()) or char in "-._~/:?#=&%" for char in text
+    )

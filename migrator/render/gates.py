@@ -1,7 +1,6 @@
 """The gates of the cut-over, numbered, each with its answer and what would open it."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from rich.console import Group
 from rich.table import Table
@@ -37,20 +36,3 @@ def _sum(gates: Sequence[Gate]) -> str:
         return "No gate was looked at: refused."
     closed = [str(gate.number) for gate in gates if not gate.passes]
     return f"All {len(gates)} gates are open." if all_pass(tuple(gates)) else f"Closed: {', '.join(closed)}."
-
-
-def gate_document(gates: Sequence[Gate]) -> list[dict[str, Any]]:
-    """The gates as JSON."""
-    return [
-        {
-            "number": gate.number,
-            "name": gate.name,
-            "question": gate.question,
-            "state": gate.state,
-            "detail": gate.detail,
-            "remedy": gate.remedy,
-            "waivedBy": gate.waived_by,
-            "passes": gate.passes,
-        }
-        for gate in gates
-    ]

@@ -9,6 +9,7 @@ from migrator.render.facts import (
     Fact,
     after_facts,
     before_facts,
+    is_link,
     lines_of_findings,
     permission_words,
     place,
@@ -89,17 +90,10 @@ def _finding(plan: Plan, finding: Finding) -> str:
     if finding.principal_arn is not None:
         where.append(markdown_code(short_arn(finding.principal_arn, plan)))
     at = f" ({', '.join(where)})" if where else ""
-    link = f" ([reference]({finding.reference}))" if _is_link(finding.reference) else ""
+    link = f" ([reference]({finding.reference}))" if is_link(finding.reference) else ""
     return (
         f"- **{finding.severity}** {markdown_code(finding.code)}{at}: {markdown(finding.message)}{link}\n"
         f"  - do: {markdown(finding.remedy)}\n"
-    )
-
-
-def _is_link(text: str) -> bool:
-    """References come from our catalogue; a plan file can still hold anything."""
-    return text.startswith("https://") and all(
-        (char.isascii() and char.isalnum()) or char in "-._~/:?#=&%" for char in text
     )
 
 

@@ -1,29 +1,49 @@
-"""The report for a change ticket, as Markdown: verdict first, then the plan, the proof and the run's timeline."""
+"""The report for a change ticket, as Markdown: verdict first, then the plan, the proof, the gates, the timeline."""
 
 from collections.abc import Sequence
 
+from migrator.model.gate import Gate
 from migrator.model.journal import Record
-from migrator.model.outcome import VerifyOutcome
 from migrator.model.plan import Plan
+from migrator.model.report import Report
 from migrator.render.escape import markdown, markdown_code
 from migrator.render.facts import short_arn
+from migrator.render.headline import figures, sentence
 from migrator.render.markdown import plan_markdown
 from migrator.render.verdicts import verdict_markdown
 
 
-def report_markdown(plan: Plan, verification: VerifyOutcome, journal: Sequence[Record]) -> str:
-    """One document of everything that is known."""
-    counts = ", ".join(
-        f"{count} {name}"
-        for name in ("ok", "partial", "failed", "unknown")
-        if (count := sum(each.verdict == name for each in verification.verdicts))
-    )
+def report_markdown(report: Report) -> str:
+    """One document of everything that is known; :func:`migrator.render.html.report_html` says the same as HTML."""
+    plan, verification = report.plan, report.verification
+    facts = "".join(f"| {each.label} | **{each.value}** | {markdown(each.detail)} |\n" for each in figures(report))
     head = (
         f"# Migration of {markdown(plan.cluster.name)} to access entries: {verification.verdict}\n\n"
-        f"The cluster is in mode `{verification.mode}`. Principals: {counts or 'none'}.\n"
+        f"{sentence(report)}\n\n"
+        f"| | | |\n|---|---|---|\n{facts}\n"
+        f"The cluster is in mode `{verification.mode}`. Next: {markdown(report.status.next)}. "
+        f"Report made {markdown_code(report.made_at)}, plan {markdown_code(report.plan_digest)}.\n"
     )
-    body = plan_markdown(plan).replace("# Access entries for", "## The plan for", 1).replace("\n## ", "\n### ")
-    return "\n".join([head, verdict_markdown(plan, verification), body, _timeline(plan, journal)])
+    body = plan_markdown(plan, lines=report.lines)
+    body = body.replace("# Access entries for", "## The plan for", 1).replace("\n## ", "\n### ")
+    parts = [head, verdict_markdown(plan, verification), body, _gates(report), _timeline(plan, report.journal)]
+    return "\n".join(parts)
+
+
+def _gates(report: Report) -> str:
+    if not report.gates:
+        return f"## Gates of the cut-over\n\nNot judged here: the cluster is in mode `{report.verification.mode}`.\n"
+    when = f"As judged at the cut-over, {markdown_code(report.gates_at)}" if report.gates_at else "As they stand now"
+    rows = "".join(_gate(gate) for gate in report.gates)
+    return f"## Gates of the cut-over\n\n{when}:\n\n| | State | Question | Answer |\n|---|---|---|---|\n{rows}"
+
+
+def _gate(gate: Gate) -> str:
+    waived = gate.waived_by is not None and gate.state != "pass"
+    answer = markdown(gate.detail)
+    if gate.waived_by is not None:
+        answer += f"<br>waived by {markdown(gate.waived_by)}"
+    return f"| {gate.number} | **{'waived' if waived else gate.state}** | {markdown(gate.question)} | {answer} |\n"
 
 
 def _timeline(plan: Plan, journal: Sequence[Record]) -> str:

@@ -38,7 +38,7 @@ def test_a_new_row_gives_nothing_any_more(demo: tuple[Path, str]) -> None:
 
 
 def test_it_says_where_everything_lies_and_it_lies_there(demo: tuple[Path, str]) -> None:
-    for label in ("plan", "answers", "journal", "evidence", "backup", "report", "Terraform"):
+    for label in ("plan", "answers", "journal", "evidence", "backup", "report", "Markdown", "Terraform"):
         found = re.search(rf"^  {label} +(\S+)$", demo[1], re.M)
         assert found, label
         assert (demo[0].parent / found.group(1)).exists()

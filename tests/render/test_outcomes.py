@@ -8,7 +8,6 @@ import pytest
 from migrator.errors import Refused
 from migrator.model.evidence import Evidence, PrincipalVerdict, SelfSubject
 from migrator.model.gate import Gate
-from migrator.model.journal import next_record
 from migrator.model.outcome import CutOverOutcome, RunOutcome, StatusOutcome, StepOutcome, VerifyOutcome
 from migrator.render.before_after import before_after
 from migrator.render.cut_over import cut_over_document, cut_over_text
@@ -19,6 +18,7 @@ from migrator.render.report import report_markdown
 from migrator.render.status import status_document, status_text
 from migrator.render.verdicts import verdict_document, verdict_markdown, verdict_table
 from tests.support.plans import HOSTILE, company, role
+from tests.support.reports import hostile
 
 SSO = company().principals[0].principal_arn
 NODES = role("nodes")
@@ -137,16 +137,6 @@ def test_before_and_after_stand_side_by_side() -> None:
     assert "not asked" in text
 
 
-def test_a_report_has_verdict_plan_and_timeline() -> None:
-    first = next_record((), at="2026-11-22T00:00:00Z", step=None, event="run-started", effect={})
-    second = next_record((first,), at="2026-11-22T00:00:01Z", step="s02", event="done", effect={})
-    text = report_markdown(company(), VERIFIED, (first, second))
-    assert text.startswith("# Migration of prod to access entries: failed")
-    assert "s02 create-entry" in text
-    assert "### Findings" in text
-    assert "Nothing was run yet" in report_markdown(company(), VERIFIED, ())
-
-
 @pytest.mark.parametrize("text", HOSTILE)
 def test_hostile_text_stays_text_everywhere(text: str) -> None:
     subject = SelfSubject(text, (text,))
@@ -166,7 +156,7 @@ def test_hostile_text_stays_text_everywhere(text: str) -> None:
         outcome_text(company(), run),
         status_text(status),
         junit(company(), outcome),
-        report_markdown(company(), outcome, ()),
+        report_markdown(hostile(text)),
         before_after(company(), {SSO: {"username": text, "groups": [text], "verdict": "ok", "why": text}}),
     ]
     for each in shown:

@@ -1,0 +1,116 @@
+"""The access difference as a matrix: principals by scopes, with what is gained, lost, and was shown to be the same.
+
+The plan knows gained and lost permissions exactly; the probes show, scope by scope, that the rest answers as before.
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from migrator.model.evidence import PrincipalVerdict, ProbeResult
+from migrator.model.plan import PlannedPrincipal
+from migrator.model.report import Report
+from migrator.render.facts import permission_words
+
+Change: TypeAlias = Literal["gained", "lost", "both", "unknown", "wrong", "same", "none"]
+CLUSTER, URLS = "cluster", "non-resource"
+_OTHERS = "other namespaces"
+_MOST_COLUMNS = 16
+_LABELS = {CLUSTER: "whole cluster", URLS: "URLs"}
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One principal in one scope. ``count`` is of permissions for a change, of probes for ``same`` and ``wrong``."""
+
+    change: Change
+    count: int = 0
+    words: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One principal's row."""
+
+    principal_arn: str
+    cells: tuple[Cell, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Matrix:
+    """Scopes as columns, in the order in which the cells come; ``changed``: principals with any difference."""
+
+    columns: tuple[str, ...]
+    lines: tuple[Line, ...]
+    changed: int
+
+
+def access_matrix(report: Report) -> Matrix:
+    """All principals of the plan. Beyond 16 scopes the namespaces in which nothing differs share one column."""
+    verdicts = {each.principal_arn: each for each in report.verification.verdicts}
+    found = [(each, _cells(each, verdicts.get(each.principal_arn))) for each in report.plan.principals]
+    columns = _columns(cells for _, cells in found)
+    lines = tuple(Line(each.principal_arn, _line(cells, columns)) for each, cells in found)
+    changed = sum(any(cell.change not in ("same", "none") for cell in line.cells) for line in lines)
+    return Matrix(tuple(_label(column) for column in columns), lines, changed)
+
+
+def _label(scope: str) -> str:
+    return _LABELS.get(scope, scope.removeprefix("namespace ").removeprefix("unknown "))
+
+
+def _cells(principal: PlannedPrincipal, verdict: PrincipalVerdict | None) -> dict[str, Cell]:
+    evidence = verdict.evidence if verdict is not None else None
+    asked: dict[str, list[ProbeResult]] = {}
+    for result in evidence.probes if evidence is not None else ():
+        asked.setdefault(_scope_of(result), []).append(result)
+    changed = dict.fromkeys(row.scope for row in (*principal.access.gained, *principal.access.lost))
+    return {scope: _cell(principal, scope, asked.get(scope, [])) for scope in (*changed, *asked)}
+
+
+def _scope_of(result: ProbeResult) -> str:
+    request = result.probe.request
+    if request.path is not None:
+        return URLS
+    return CLUSTER if request.namespace is None else f"namespace {request.namespace}"
+
+
+def _cell(principal: PlannedPrincipal, scope: str, asked: list[ProbeResult]) -> Cell:
+    gained = [row for row in principal.access.gained if row.scope == scope]
+    lost = [row for row in principal.access.lost if row.scope == scope]
+    wrong = [each for each in asked if each.allowed != each.probe.expected]
+    words = "; ".join(
+        [f"gains {permission_words(row)}" for row in gained] + [f"loses {permission_words(row)}" for row in lost]
+    )
+    if any(row.unknown for row in (*gained, *lost)):
+        return Cell("unknown", len(gained) + len(lost), words)
+    if gained or lost:
+        change: Change = "both" if gained and lost else "gained" if gained else "lost"
+        return Cell(change, len(gained) + len(lost), words)
+    if wrong:
+        return Cell("wrong", len(wrong), f"{len(wrong)} of {len(asked)} probes answer otherwise than they must")
+    return Cell("same", len(asked), f"{len(asked)} probes answer as before")
+
+
+def _columns(lines: Iterable[dict[str, Cell]]) -> tuple[str, ...]:
+    """The whole cluster, URLs, then namespaces: those with a difference first, then the most asked ones."""
+    weight: Counter[str] = Counter()
+    differing: set[str] = set()
+    for cells in lines:
+        for scope, cell in cells.items():
+            weight[scope] += 1
+            if cell.change not in ("same", "none"):
+                differing.add(scope)
+    fixed = [scope for scope in (CLUSTER, URLS) if scope in weight]
+    rest = sorted((s for s in weight if s not in fixed), key=lambda s: (s not in differing, -weight[s], s))
+    shown = [scope for place, scope in enumerate(rest) if scope in differing or place < _MOST_COLUMNS]
+    return (*fixed, *shown, *([_OTHERS] if len(shown) < len(rest) else []))
+
+
+def _line(cells: dict[str, Cell], columns: tuple[str, ...]) -> tuple[Cell, ...]:
+    shown = [cells.get(column, Cell("none")) for column in columns]
+    if columns and columns[-1] == _OTHERS:
+        hidden = sum(cell.count for scope, cell in cells.items() if scope not in columns)
+        shown[-1] = Cell("same", hidden, f"{hidden} probes answer as before") if hidden else Cell("none")
+    return tuple(shown)

@@ -1,0 +1,118 @@
+"""The verdict of a report in one sentence, and the figures beside it: Markdown and HTML say the same."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from migrator.model.evidence import PrincipalVerdict, Verdict
+from migrator.model.report import Report
+
+WORST_FIRST: tuple[Verdict, ...] = ("failed", "unknown", "partial", "ok")
+_SEVERITIES = ("block", "warn", "info")
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One figure: ``Figure("Proven", "12 of 12", "all as demanded", "ok")``. ``tone``: ok, warn, bad or plain."""
+
+    label: str
+    value: str
+    detail: str
+    tone: str = "plain"
+
+
+def sentence(report: Report) -> str:
+    """What the verdict means, for somebody who reads nothing else."""
+    blocking = sum(finding.severity == "block" for finding in report.plan.findings)
+    findings = "1 finding" if blocking == 1 else f"{blocking} findings"
+    blocked = f" The plan is blocked: {findings} must be decided by a person first." if blocking else ""
+    return f"{_means(report)} {_asked(report)}{blocked}"
+
+
+def _means(report: Report) -> str:
+    verdict, verdicts = report.verification.verdict, report.verification.verdicts
+    wrong = sum(each.verdict == verdict for each in verdicts)
+    who = "1 principal" if wrong == 1 else f"{wrong} principals"
+    match verdict:
+        case "ok":
+            return "Everybody's access is proven."
+        case "partial":
+            return f"Nothing is wrong, but {who} must be proven more strongly."
+        case "failed":
+            return f"The access of {who} is not what it was."
+        case "unknown":
+            return f"Of {who} nothing is known yet." if verdicts else "Nobody's access was proven."
+
+
+def _asked(report: Report) -> str:
+    """Whether rows still let anybody in, which is what the mode is about."""
+    mode = report.verification.mode
+    if mode == "API":
+        return "aws-auth is not asked any more."
+    if mode == "API_AND_CONFIG_MAP":
+        return "aws-auth is still asked for whoever has no access entry."
+    return "The cluster still works by aws-auth alone."
+
+
+def figures(report: Report) -> tuple[Figure, ...]:
+    """The figures under the verdict."""
+    return (_principals(report), _proven(report), _access(report), _steps(report), _gates(report), _findings(report))
+
+
+def _principals(report: Report) -> Figure:
+    counts = ", ".join(f"{count} {action}" for action, count in report.plan.summary.items() if count)
+    return Figure("Principals", str(len(report.plan.principals)), counts or "none in aws-auth")
+
+
+def _proven(report: Report) -> Figure:
+    verdicts = report.verification.verdicts
+    good = sum(each.verdict == "ok" for each in verdicts)
+    rest = count_words(each for each in verdicts if each.verdict != "ok")
+    tone = "ok" if verdicts and good == len(verdicts) else "bad" if report.verification.verdict == "failed" else "warn"
+    return Figure("Proven", f"{good} of {len(verdicts)}", rest or "each as its policy demands", tone)
+
+
+def count_words(verdicts: Iterable[PrincipalVerdict]) -> str:
+    """``2 ok, 1 failed``; empty for nobody."""
+    found = [each.verdict for each in verdicts]
+    return ", ".join(f"{found.count(name)} {name}" for name in reversed(WORST_FIRST) if name in found)
+
+
+def _access(report: Report) -> Figure:
+    changes = [each.access for each in report.plan.principals]
+    known = [[row for row in (*each.gained, *each.lost) if not row.unknown] for each in changes]
+    gained = sum(any(not row.unknown for row in each.gained) for each in changes)
+    lost = sum(any(not row.unknown for row in each.lost) for each in changes)
+    unsure = sum(any(row.unknown for row in (*each.gained, *each.lost)) for each in changes)
+    changed = sum(map(bool, known))
+    if not changed and not unsure:
+        return Figure("Access changed", "0", "nobody gains, nobody loses", "ok")
+    detail = f"{gained} gain, {lost} lose" + (f", {unsure} not known" if unsure else "")
+    return Figure("Access changed", f"{changed} of {len(changes)}", detail, "warn")
+
+
+def _steps(report: Report) -> Figure:
+    status = report.status
+    total, done = status.total, status.done
+    open_ones = len(status.refused) + len(status.outstanding)
+    if not total:
+        return Figure("Steps done", "0 of 0", "nothing to do")
+    detail = f"{open_ones} given up or waiting" if open_ones else "all" if done == total else "not finished"
+    return Figure("Steps done", f"{done} of {total}", detail, "ok" if done == total else "warn")
+
+
+def _gates(report: Report) -> Figure:
+    gates = report.gates
+    if not gates:
+        return Figure("Gates open", "none", "not judged here")
+    passing = sum(gate.passes for gate in gates)
+    waived = sum(gate.waived_by is not None and gate.state != "pass" for gate in gates)
+    when = "at the cut-over" if report.gates_at else "now"
+    detail = f"{when}, {waived} of them waived" if waived else when
+    return Figure("Gates open", f"{passing} of {len(gates)}", detail, "ok" if passing == len(gates) else "warn")
+
+
+def _findings(report: Report) -> Figure:
+    found = [finding.severity for finding in report.plan.findings]
+    detail = ", ".join(f"{found.count(name)} {name}" for name in _SEVERITIES if name in found)
+    tone = "bad" if "block" in found else "plain"
+    return Figure("Findings", str(len(found)), detail or "nothing to know", tone)

@@ -1,0 +1,120 @@
+"""The report for a change ticket as one HTML file: no network, light and dark, keyboard, paper.
+
+Verdict first, then what needs somebody, the access difference as a matrix, every principal with its proof, the gates,
+and the timeline of the runs. What is written here is values; how it looks is ``templates/``.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from migrator.model.evidence import PROOF_CLASSES
+from migrator.model.gate import Gate
+from migrator.model.journal import Record
+from migrator.model.report import Report
+from migrator.render.access_matrix import access_matrix
+from migrator.render.cards import PROOF_MEANS, Card, cards, cluster_notes
+from migrator.render.facts import short_arn, step_counts
+from migrator.render.headline import WORST_FIRST, figures, sentence
+from migrator.render.page import page
+from migrator.render.run_chart import run_charts
+
+_MOST_NAMED = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Attention:
+    """Something that a person should look at, told once for everybody whom it concerns.
+
+    ``who`` are ``(anchor, name)``, the anchor empty where there is no place to go to; ``more`` are not named.
+    """
+
+    tone: str
+    what: str
+    why: str
+    who: tuple[tuple[str, str], ...]
+    more: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A record of the journal as a row of a table."""
+
+    n: int
+    at: str
+    event: str
+    step: str
+    who: str
+    said: str
+
+
+def report_html(report: Report) -> str:
+    """The whole document as text; the same report gives the same bytes."""
+    told = cards(report)
+    places = {card.arn: card for card in told}
+    return page(
+        "report.html.jinja",
+        scripts=("filters.js",),
+        report=report,
+        plan=report.plan,
+        sentence=sentence(report),
+        figures=figures(report),
+        attention=tuple(_attention(report, places)),
+        cards=told,
+        places=places,
+        matrix=access_matrix(report),
+        notes=cluster_notes(report),
+        gates=report.gates,
+        runs=run_charts(report.plan, report.journal),
+        events=tuple(_event(report, record) for record in report.journal),
+        steps=step_counts(report.plan),
+        verdicts=[name for name in (*WORST_FIRST, "skipped") if any(card.judged == name for card in told)],
+        actions=[action for action, count in report.plan.summary.items() if count],
+        classes=[(name, PROOF_MEANS[name]) for name in PROOF_CLASSES],
+    )
+
+
+def _attention(report: Report, places: dict[str, Card]) -> Iterable[Attention]:
+    """Each reason once, the worst first, with everybody whom it concerns."""
+    found: dict[tuple[str, str, str], list[tuple[str, str]]] = {}
+    for tone, what, why, arn in _worries(report):
+        names = found.setdefault((tone, what, why), [])
+        card = places.get(arn)
+        name = (card.anchor, f"{card.name.path}{card.name.name}") if card is not None else ("", arn)
+        if arn and name not in names:
+            names.append(name)
+    for (tone, what, why), names in found.items():
+        yield Attention(tone, what, why, tuple(names[:_MOST_NAMED]), max(len(names) - _MOST_NAMED, 0))
+    for gate in report.gates:
+        if not gate.passes:
+            yield Attention("warn", "closed gate", _closed(gate), ((f"g{gate.number}", f"{gate.number} {gate.name}"),))
+
+
+def _worries(report: Report) -> Iterable[tuple[str, str, str, str]]:
+    """``(tone, what, why, ARN)`` of blocking findings, verdicts that are not ok, what runs gave up or wait for."""
+    for finding in report.plan.findings:
+        if finding.severity == "block":
+            yield "bad", finding.code, finding.message, finding.principal_arn or ""
+    for judged in WORST_FIRST[:-1]:
+        for verdict in report.verification.verdicts:
+            if verdict.verdict == judged:
+                yield "bad" if judged == "failed" else "warn", judged, verdict.why, verdict.principal_arn
+    for arn, why in report.status.refused:
+        yield "bad", "given up", why, arn
+    for arn, why in report.status.outstanding:
+        yield "warn", "proof outstanding", why, arn
+    for why in report.status.unknown:
+        yield "warn", "not known", why, ""
+
+
+def _closed(gate: Gate) -> str:
+    return f"{gate.state}: {gate.detail}" if gate.detail else gate.state
+
+
+def _event(report: Report, record: Record) -> Event:
+    step = next((each for each in report.plan.steps if each.id == record.step), None)
+    who = short_arn(step.principal_arn, report.plan) if step is not None and step.principal_arn else ""
+    what = record.step or ""
+    effect = record.effect
+    told = {key: effect[key] for key in ("command", "gate", "by", "code", "message", "why", "exit") if key in effect}
+    said = "; ".join(f"{key} {value}" for key, value in told.items())
+    return Event(record.n, record.at, record.event, f"{what} {step.effect.kind}" if step else what, who, said)

@@ -1,0 +1,192 @@
+"""The timeline of each run as a chart: one lane per principal, from its entry being made to its access being proven.
+
+Numbers here are places in percent of the run's length, so that whoever draws needs no arithmetic.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal, TypeAlias
+
+from migrator.model.journal import Record
+from migrator.model.plan import Plan
+from migrator.model.step import Step
+
+Tone: TypeAlias = Literal["change", "proof", "undo"]
+Shape: TypeAlias = Literal["proven", "adopted", "open", "refused", "undone", "done"]
+_TICKS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 43200, 86400)
+_MOST_TICKS = 4  # labels stay apart on a phone
+_THINNEST = 0.35  # percent: a bar that can still be seen
+_ENDS: Mapping[str, Shape] = {
+    "adopted": "adopted",
+    "deferred": "open",
+    "refused": "refused",
+    "undone": "undone",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """Something that took time, or waited."""
+
+    start: float
+    width: float
+    tone: Tone
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Something that came to an end, by shape and words, never by colour alone."""
+
+    at: float
+    shape: Shape
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """One principal (None: the cluster) in one run. ``words`` tell all of it."""
+
+    principal_arn: str | None
+    bars: tuple[Bar, ...]
+    marks: tuple[Mark, ...]
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run. ``exit_code`` is None where it never came to its end. ``ticks``: place in percent and label."""
+
+    command: str
+    run_id: str
+    caller: str
+    started: str
+    took: str
+    exit_code: int | None
+    ticks: tuple[tuple[float, str], ...]
+    lanes: tuple[Lane, ...]
+
+
+def run_charts(plan: Plan, journal: Sequence[Record]) -> tuple[Run, ...]:
+    """The runs in the journal, oldest first."""
+    runs: list[list[Record]] = []
+    for record in journal:
+        if record.event == "run-started" or not runs:
+            runs.append([])
+        runs[-1].append(record)
+    steps = {step.id: step for step in plan.steps}
+    return tuple(_run(records, steps) for records in runs)
+
+
+def _run(records: Sequence[Record], steps: Mapping[str, Step]) -> Run:
+    first, last = records[0], records[-1]
+    begin, end = _moment(first.at), _moment(last.at)
+    axis = _Axis(begin, max(end - begin, timedelta(milliseconds=1)))
+    ended = last.effect.get("exit") if last.event == "run-ended" else None
+    return Run(
+        command=str(first.effect.get("command", "a run")),
+        run_id=str(first.effect.get("run", "")),
+        caller=str(first.effect.get("caller", "")),
+        started=first.at,
+        took=duration(end - begin),
+        exit_code=ended if isinstance(ended, int) else None,
+        ticks=axis.ticks(),
+        lanes=tuple(_lanes(records, steps, axis)),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Axis:
+    begin: datetime
+    length: timedelta
+
+    def place(self, at: str) -> float:
+        """Percent of the run's length."""
+        return round(min(max((_moment(at) - self.begin) / self.length, 0.0), 1.0) * 100, 2)
+
+    def since(self, at: str) -> str:
+        return f"+{duration(_moment(at) - self.begin)}"
+
+    def ticks(self) -> tuple[tuple[float, str], ...]:
+        seconds = self.length.total_seconds()
+        step = next((each for each in _TICKS if seconds / each <= _MOST_TICKS), _TICKS[-1])
+        count = min(int(seconds // step), 4 * _MOST_TICKS)
+        return tuple(
+            (round(step * n / seconds * 100, 2), "0" if not n else f"+{duration(timedelta(seconds=step * n))}")
+            for n in range(count + 1)
+        )
+
+
+def _lanes(records: Iterable[Record], steps: Mapping[str, Step], axis: _Axis) -> Iterable[Lane]:
+    """The cluster's lane first, then principals in the order in which their turns came."""
+    found: dict[str | None, list[Record]] = {None: []}
+    for record in records:
+        if record.step is None:
+            continue
+        step = steps.get(record.step)
+        found.setdefault(step.principal_arn if step is not None else None, []).append(record)
+    for arn, mine in found.items():
+        if mine:
+            yield _lane(arn, mine, steps, axis)
+
+
+def _lane(arn: str | None, records: Sequence[Record], steps: Mapping[str, Step], axis: _Axis) -> Lane:
+    bars: list[Bar] = []
+    marks: list[Mark] = []
+    words: list[str] = []
+    begun: dict[str, Record] = {}
+    before: Record | None = None
+    for record in records:
+        step_id = record.step or ""
+        kind = steps[step_id].effect.kind if step_id in steps else step_id
+        if record.event in ("intended", "undoing"):
+            begun[step_id] = record
+        elif record.event != "sent":
+            start = begun.pop(step_id, None)
+            ending = _ending(kind, record)
+            text = f"{kind} {ending} {axis.since(record.at)}"
+            tone: Tone = "undo" if ending in ("undone", "refused") else "proof" if kind == "prove" else "change"
+            since = start or (before if kind == "prove" else None)
+            if since is not None:
+                bars.append(_bar(axis, since, record, tone, text))
+            if since is None or ending != "done":
+                marks.append(Mark(axis.place(record.at), ending, text))
+            words.append(text)
+        before = record
+    for step_id, record in begun.items():
+        kind = steps[step_id].effect.kind if step_id in steps else step_id
+        text = f"{kind} begun {axis.since(record.at)}, its end was not recorded"
+        marks.append(Mark(axis.place(record.at), "open", text))
+        words.append(text)
+    return Lane(arn, tuple(bars), tuple(marks), "; ".join(words))
+
+
+def _ending(kind: str, record: Record) -> Shape:
+    if kind == "prove" and record.event in ("done", "adopted"):
+        return "proven"
+    return _ENDS.get(record.event, "done")
+
+
+def _bar(axis: _Axis, start: Record, end: Record, tone: Tone, words: str) -> Bar:
+    left, right = axis.place(start.at), axis.place(end.at)
+    width = max(round(right - left, 2), _THINNEST)
+    return Bar(min(left, 100 - width), width, tone, f"{words}, took {duration(_moment(end.at) - _moment(start.at))}")
+
+
+def _moment(at: str) -> datetime:
+    """Python 3.10 reads no ``Z``."""
+    return datetime.fromisoformat(at.replace("Z", "+00:00"))
+
+
+def duration(length: timedelta) -> str:
+    """``0.2 s``, ``21 s``, ``3 min 5 s``, ``2 h 10 min``, ``3 d 4 h``."""
+    seconds = length.total_seconds()
+    if seconds < 9.95:
+        return f"{seconds:.1f} s".replace(".0 s", " s")
+    whole = round(seconds)
+    for size, name, smaller, small in ((86400, "d", 3600, "h"), (3600, "h", 60, "min"), (60, "min", 1, "s")):
+        if whole >= size:
+            rest = whole % size // smaller
+            return f"{whole // size} {name} {rest} {small}" if rest else f"{whole // size} {name}"
+    return f"{whole} s"

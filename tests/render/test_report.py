@@ -1,0 +1,271 @@
+"""The report for a change ticket: the same values as Markdown and as HTML."""
+
+import base64
+import hashlib
+import html.parser
+import re
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from migrator.model.evidence import Evidence
+from migrator.model.finding import Finding
+from migrator.model.gate import Gate
+from migrator.model.outcome import VerifyOutcome
+from migrator.model.report import Report
+from migrator.render.escape import terminal
+from migrator.render.headline import figures, sentence
+from migrator.render.html import report_html
+from migrator.render.page import spans, when
+from migrator.render.report import report_markdown
+from tests.support.plans import HOSTILE, REFERENCE, hostile_text, plan, plans, principal, role
+from tests.support.reports import good, hostile, troubled
+
+VOID = {"meta", "link", "input", "img", "br", "base"}
+
+
+class Reader(html.parser.HTMLParser):
+    """A document as an HTML parser sees it: its tags with their attributes' names, and its texts."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.structure: list[tuple[str, tuple[str, ...]]] = []
+        self.values: list[str] = []
+        self.texts: list[str] = []
+        self.inside: list[str] = []
+        self.raw: dict[str, list[str]] = {"script": [], "style": []}
+        self.feed(text)
+        self.close()
+        assert self.inside == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.structure.append((tag, tuple(name for name, _ in attrs)))
+        self.values += [value or "" for _, value in attrs]
+        if tag not in VOID:
+            self.inside.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.structure.append((tag, tuple(name for name, _ in attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.inside.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self.inside and self.inside[-1] in self.raw:
+            self.raw[self.inside[-1]].append(data)
+        else:
+            self.texts.append(data)
+
+
+def words(text: str) -> str:
+    return re.sub(r"\s+", " ", " ".join(Reader(text).texts))
+
+
+@given(hostile_text.filter(lambda text: text.strip() and "`" not in text))
+@settings(max_examples=100)
+def test_whatever_a_name_is_the_document_has_the_same_elements(text: str) -> None:
+    tame, wild = Reader(report_html(hostile("x"))), Reader(report_html(hostile(text)))
+    assert wild.structure == tame.structure
+    assert (wild.raw["script"], wild.raw["style"]) == (tame.raw["script"], tame.raw["style"])
+    assert terminal(text) in wild.texts
+
+
+@given(plans())
+@settings(max_examples=60)
+def test_every_plan_can_be_reported_in_both_forms(planned: object) -> None:
+    report = replace(troubled(), plan=planned, journal=())  # type: ignore[arg-type]
+    text = report_html(report)
+    assert all(char == "\n" or char.isprintable() for char in text)
+    assert all(char == "\n" or char.isprintable() for char in report_markdown(report))
+    reader = Reader(text)
+    assert sum(tag == "article" for tag, _ in reader.structure) == len(report.plan.principals)
+    assert not any(name.startswith("on") or name == "style" for _, names in reader.structure for name in names)
+
+
+@pytest.mark.parametrize("report", [good(), troubled(), hostile(*HOSTILE)])
+def test_the_policy_names_exactly_what_is_inline(report: Report) -> None:
+    reader = Reader(report_html(report))
+    policy = next(value for value in reader.values if value.startswith("default-src"))
+    parts = dict(part.split(" ", 1) for part in policy.split("; "))
+    for element, directive in (("script", "script-src"), ("style", "style-src")):
+        digest = base64.b64encode(hashlib.sha256("".join(reader.raw[element]).encode()).digest()).decode()
+        assert parts[directive] == f"'sha256-{digest}'"
+    assert parts["default-src"] == parts["base-uri"] == parts["form-action"] == "'none'"
+
+
+def test_the_document_needs_nothing_from_anywhere() -> None:
+    reader = Reader(report_html(troubled()))
+    assert not {"link", "img", "iframe", "object", "embed", "base"} & {tag for tag, _ in reader.structure}
+    assert not any("src" in names for _, names in reader.structure)
+    assert "@import" not in "".join(reader.raw["style"])
+    assert "url(" not in "".join(reader.raw["style"])
+
+
+def test_the_same_report_gives_the_same_bytes() -> None:
+    assert report_html(troubled()) == report_html(troubled())
+
+
+def test_a_reference_is_a_link_only_where_it_is_a_plain_https_address() -> None:
+    evil = ("javascript:alert(1)", "http://docs.example", "https://a@evil.example", 'https://x" onclick="y', "//evil")
+    for reference in evil:
+        finding = Finding("creator-unknown", "warn", "m", "r", reference)
+        assert 'class="note"' in report_html(replace(good(), plan=plan(findings=(finding,))))
+        assert 'rel="noreferrer"' not in report_html(replace(good(), plan=plan(findings=(finding,))))
+    good_one = Finding("creator-unknown", "warn", "m", "r", REFERENCE)
+    assert f'<a href="{REFERENCE}"' in report_html(replace(good(), plan=plan(findings=(good_one,))))
+
+
+def test_every_principal_has_row_line_before_after_proof_and_findings() -> None:
+    text = words(report_html(troubled()))
+    for shown in (
+        "AWSReservedSSO_AdministratorAccess_0123456789abcdef",
+        "mapRoles[0] line 3, mapRoles[4]",
+        "admin:{{SessionName}}",
+        "AmazonEKSClusterAdminPolicy in the whole cluster",
+        "gains get, list deployments.apps in the whole cluster",
+        "loses get secrets in namespace shop",
+        "Logged in then as admin:anna",
+        "Logs in now as admin:anna",
+        "mapRoles[0] is overridden.",
+        "create pods/exec in namespace payments",
+        "(was no)",
+        "Demanded: live",
+    ):
+        assert shown in re.sub(r" +", " ", text), shown
+
+
+def test_every_finding_is_shown_exactly_once() -> None:
+    arn = role("a")
+    findings = (
+        Finding("dead-role-path", "warn", "by principal", "r", REFERENCE, "mapRoles[7]", 1, arn),
+        Finding("row-shadowed", "warn", "by row", "r", REFERENCE, "mapRoles[0]", 1, None),
+        Finding("principal-absent", "warn", "of somebody not planned", "r", REFERENCE, None, None, role("other")),
+        Finding("creator-unknown", "info", "of the cluster", "r", REFERENCE),
+    )
+    text = report_html(replace(good(), plan=plan(principal(arn), findings=findings)))
+    for finding in findings:
+        assert text.count(finding.message) == 1
+    assert text.index("by principal") < text.index("by row") < text.index('id="cluster-title"')
+    assert text.index('id="cluster-title"') < text.index("of somebody not planned")
+    assert "role/other" in text
+
+
+def test_attention_tells_each_reason_once_and_counts_whom_it_does_not_name() -> None:
+    arns = [role(f"r{number}") for number in range(30)]
+    report = good()
+    verdict = replace(report.verification.verdicts[0], verdict="unknown", why="nothing was shown yet", evidence=None)
+    verdicts = tuple(replace(verdict, principal_arn=arn) for arn in arns)
+    outcome = replace(report.verification, verdicts=verdicts, verdict="unknown")
+    text = report_html(replace(report, plan=plan(*map(principal, arns)), verification=outcome))
+    section = text[text.index('id="attention"') : text.index('class="filtered"')]
+    assert section.count("nothing was shown yet") == 1
+    assert section.count("<a href=") == 20
+    assert "and 10 more" in section
+
+
+def test_nothing_to_look_at_is_no_section() -> None:
+    assert 'id="attention"' not in report_html(good())
+
+
+def test_gates_are_those_of_the_switch_or_say_that_they_are_not_known() -> None:
+    assert "As they were judged at the cut-over, <time>2026-11-22 09:30:00Z" in report_html(good())
+    assert "As they stand now" in report_html(troubled())
+    without = replace(good(), gates=(), gates_at=None)
+    assert "Not judged here" in report_html(without)
+    assert "Not judged here" in report_markdown(without)
+
+
+@pytest.mark.parametrize("verdict", ["ok", "partial", "failed", "unknown"])
+def test_the_verdict_stands_in_title_and_banner(verdict: str) -> None:
+    report = good()
+    outcome: VerifyOutcome = replace(report.verification, verdict=verdict)  # type: ignore[arg-type]
+    text = report_html(replace(report, verification=outcome))
+    assert f"<title>prod: migration to access entries, {verdict}</title>" in text
+    assert f"<strong>{verdict}</strong>" in text
+
+
+def test_the_sentence_says_what_the_verdict_and_the_mode_mean() -> None:
+    assert sentence(good()) == "Everybody's access is proven. aws-auth is not asked any more."
+    told = sentence(troubled())
+    assert told.startswith("The access of 1 principal is not what it was. aws-auth is still asked")
+    assert told.endswith("The plan is blocked: 1 finding must be decided by a person first.")
+    nobody = replace(good(), verification=replace(good().verification, verdicts=(), verdict="unknown"))
+    assert sentence(nobody).startswith("Nobody's access was proven.")
+
+
+def test_figures_count_principals_once_and_say_what_is_not_known() -> None:
+    shown = {each.label: each for each in figures(troubled())}
+    assert (shown["Access changed"].value, shown["Access changed"].detail) == ("3 of 8", "2 gain, 2 lose, 1 not known")
+    assert (shown["Proven"].value, shown["Proven"].tone) == ("2 of 5", "bad")
+    assert shown["Gates open"].value == "2 of 3"
+    assert shown["Gates open"].detail == "now, 1 of them waived"
+    assert shown["Steps done"].detail == "2 given up or waiting"
+    assert {each.label: each.tone for each in figures(good())}["Access changed"] == "ok"
+
+
+def test_markdown_and_html_say_the_same() -> None:
+    report = troubled()
+    text = report_markdown(report)
+    assert text.startswith("# Migration of prod to access entries: failed\n\nThe access of 1 principal")
+    for figure in figures(report):
+        assert f"| {figure.label} | **{figure.value}** |" in text
+    assert "s02 create-entry" in text
+    assert "### Findings" in text
+    assert "mapRoles\\[0\\] line 3" in text
+    assert "waived by anna: agreed" in text
+    assert "Nothing was run yet" in report_markdown(replace(report, journal=()))
+    assert "Nothing was run yet" in report_html(replace(report, journal=()))
+
+
+def test_names_between_backticks_are_code_and_odd_backticks_stay() -> None:
+    assert spans("`a` becomes `b`.") == ((True, "a"), (False, " becomes "), (True, "b"), (False, "."))
+    assert spans("`` is empty") == ((True, ""), (False, " is empty"))
+    assert spans("a ` b") == ((False, "a ` b"),)
+    assert spans("") == ()
+
+
+@given(st.text())
+def test_spans_lose_nothing(text: str) -> None:
+    assert "".join(f"`{part}`" if is_code else part for is_code, part in spans(text)) == text
+
+
+def test_moments_are_shown_in_one_way() -> None:
+    assert when("at 2026-11-22T08:57:20.099661+00:00; then 2026-11-22T08:57:21Z") == (
+        "at 2026-11-22 08:57:20Z; then 2026-11-22 08:57:21Z"
+    )
+    assert when("2026-11-22T08:57:20+02:00") == "2026-11-22T08:57:20+02:00"
+
+
+def test_what_was_evaluated_only_is_shown_with_its_class() -> None:
+    report = good()
+    seen = replace(report.verification.verdicts[0], proof_class="attested", evidence=None)
+    outcome = replace(report.verification, verdicts=(seen,))
+    assert "attested : a named person vouches for it" in words(report_html(replace(report, verification=outcome)))
+
+
+def test_templates_mark_nothing_as_safe() -> None:
+    from importlib.resources import files
+
+    for file in files("migrator.render").joinpath("templates").iterdir():
+        if file.name.endswith(".jinja"):
+            text = file.read_text(encoding="utf-8")
+            assert not re.search(r"\|\s*(safe|e|escape|forceescape|tojson|xmlattr|urlize|format)\b", text), file.name
+            assert not re.search(r"\{\{[^}]*~", text), file.name
+            assert not re.search(r"=\{\{", text), f"{file.name}: an attribute without quotes"
+            assert "autoescape" not in text
+
+
+def test_gates_that_a_journal_keeps_come_back() -> None:
+    from migrator.model.gate import gates_from_documents, gates_to_documents
+
+    gates = (Gate(1, "mode", "Is it?", "pass", "it is"), Gate(2, "code", "Is it?", "fail", "", "Do.", "anna: yes"))
+    assert gates_from_documents(gates_to_documents(gates)) == gates
+    assert gates_from_documents(None) == gates_from_documents([{"state": "open"}, 3]) == ()
+
+
+def test_a_probe_that_is_wrong_is_marked_in_words() -> None:
+    text = report_html(troubled())
+    assert text.count("(was no)") == 1
+    assert isinstance(troubled().verification.verdicts[3].evidence, Evidence)
