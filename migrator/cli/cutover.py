@@ -41,7 +41,10 @@ def command(
     answers = decisions_in(decisions)
     ports = run_ports(settings, plan, typed=confirm, ways=ways_to_become(answers, become))
     options = CutOverOptions(
-        waive_gates=answers.waive_gates, waive_verification=answers.waive_verification, gates_only=gates
+        waive_gates=answers.waive_gates,
+        waive_verification=answers.waive_verification,
+        proof_policy=answers.proof_policy,
+        gates_only=gates,
     )
     outcome = cut_over(plan, digest, ports, options)
     output = output_of(settings)

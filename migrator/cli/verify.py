@@ -1,54 +1,48 @@
 """``migrate verify``: proof as each principal, by logging in as it."""
 
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
 import click
 
 from migrator.cli.answers import decisions_in, ways_to_become
-from migrator.cli.files import read_plan, write_file
+from migrator.cli.files import read_json, read_plan, write_file
 from migrator.cli.lazy import MigrateCommand, settings_of
 from migrator.cli.options import as_option, decisions_option, plan_argument
 from migrator.cli.terminal import output_of
+from migrator.model.decision import Decisions
+
+if TYPE_CHECKING:
+    from migrator.run.verify_access import VerifyOptions
 
 
 @click.command("verify", cls=MigrateCommand, short_help="Prove access as each principal.")
 @plan_argument
 @click.option("--only", metavar="ARN", multiple=True, help="These principals only; may be repeated.")
 @click.option("--baseline", is_flag=True, help="Take what is before apply, and judge nothing.")
-@click.option("--probes", type=click.IntRange(1, 500), default=30, show_default=True, help="Questions per principal.")
+@click.option("--probes", metavar="FILE", help="Ask these questions, too (YAML or JSON).")
+@click.option("--max-probes", type=click.IntRange(1, 500), default=30, show_default=True, help="Chosen per principal.")
+@click.option("--usage", metavar="FILE", help="Take logins from what `migrate observe` wrote, not from the logs.")
 @click.option("--junit", metavar="FILE", help="Write the verdicts as JUnit XML, too.")
 @decisions_option
 @as_option
 @click.pass_context
-def command(
-    ctx: click.Context,
-    /,
-    plan_file: str,
-    *,
-    only: tuple[str, ...],
-    baseline: bool,
-    probes: int,
-    junit: str | None,
-    decisions: str | None,
-    become: tuple[str, ...],
-) -> int:
+def command(ctx: click.Context, /, **given: Any) -> int:  # noqa: ANN401 - click's parameters
     """Log in as each principal of the plan in the file PLAN with a fresh token, and ask what it may do.
 
     Impersonation would not see access policies, so nobody is impersonated: roles are assumed, and --as or
-    verify_as in decisions.yaml names profiles for those who cannot be.
+    verify_as in decisions.yaml names profiles for those who cannot be. Nodes are watched: their leases and their own
+    logins. Whoever nobody can be is looked for in the control-plane logs.
     """
     from migrator.cli.wiring import run_ports
     from migrator.render.verdicts import verdict_document, verdict_markdown, verdict_table
-    from migrator.run.verify_access import VerifyOptions, verify_access
+    from migrator.run.verify_access import verify_access
 
     settings = settings_of(ctx)
-    plan, _ = read_plan(plan_file)
-    answers = decisions_in(decisions)
-    ports = run_ports(settings, plan, ways=ways_to_become(answers, become))
-    options = VerifyOptions(
-        only=only,
-        baseline=baseline,
-        probes=probes,
-        waive_verification=answers.waive_verification,
-    )
+    plan, _ = read_plan(given["plan_file"])
+    answers = decisions_in(given["decisions"])
+    options = _options(given, answers)
+    ports = run_ports(settings, plan, ways=ways_to_become(answers, given["become"]))
     outcome = verify_access(plan, ports, options)
     output = output_of(settings)
     output.show(
@@ -56,8 +50,27 @@ def command(
         table=lambda: verdict_table(plan, outcome, width=output.width, color=output.color),
         markdown=lambda: verdict_markdown(plan, outcome),
     )
-    if junit is not None:
-        from migrator.render.junit import junit as junit_text
+    if given["junit"] is not None:
+        from migrator.render.junit import junit
 
-        write_file(junit, junit_text(plan, outcome).encode())
+        write_file(given["junit"], junit(plan, outcome).encode())
     return outcome.exit_code
+
+
+def _options(given: Mapping[str, Any], answers: Decisions) -> "VerifyOptions":
+    from migrator.cli.own_probes import read_probes
+    from migrator.model.files.snapshot import decode_usage
+    from migrator.run.verify_access import VerifyOptions
+
+    usage = None
+    if given["usage"] is not None:
+        usage = decode_usage(read_json(given["usage"], "The usage file", "usage-unreadable"))
+    return VerifyOptions(
+        only=given["only"],
+        baseline=given["baseline"],
+        probes=given["max_probes"],
+        own_probes=read_probes(given["probes"]) if given["probes"] is not None else (),
+        usage=usage,
+        waive_verification=answers.waive_verification,
+        proof_policy=answers.proof_policy,
+    )

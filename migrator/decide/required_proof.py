@@ -4,6 +4,8 @@ Whoever logged in within the log window, and every node role, must be seen live 
 simulated. Without a complete window everybody counts as active. ``proof_policy`` may ask for another class by kind.
 """
 
+from collections.abc import Mapping
+
 from migrator.decide.plan_facts import CLUSTER_ADMIN, PlanFacts
 from migrator.decide.row_keys import principal_key
 from migrator.model.access_entry import SERVICE_LINKED_MARK, EntrySpec
@@ -28,14 +30,20 @@ def is_admin(entry: EntrySpec) -> bool:
     return any(p.policy_name == CLUSTER_ADMIN and p.scope.type == "cluster" for p in entry.access_policies)
 
 
-def required_proof(principal_arn: str, entry: EntrySpec | None, facts: PlanFacts) -> ProofClass:
-    """The weakest class that cut-over accepts for a principal with this entry; ``simulated`` where there is none."""
+def asked_proof(
+    principal_arn: str, entry: EntrySpec | None, proof_policy: Mapping[str, ProofClass]
+) -> ProofClass | None:
+    """What ``proof_policy`` asks for this principal; None where it says nothing."""
     if entry is None or SERVICE_LINKED_MARK in principal_arn:
         return "simulated"  # nobody can be EKS's own role, and EKS keeps its entry
-    kind = proof_kind(principal_arn, entry)
-    asked = facts.decisions.proof_policy.get(kind)
+    return proof_policy.get(proof_kind(principal_arn, entry))
+
+
+def required_proof(principal_arn: str, entry: EntrySpec | None, facts: PlanFacts) -> ProofClass:
+    """The weakest class that cut-over accepts for a principal with this entry; ``simulated`` where there is none."""
+    asked = asked_proof(principal_arn, entry, facts.decisions.proof_policy)
     if asked is not None:
         return asked
     usage = facts.snapshot.usage
     active = usage is None or not usage.complete or principal_key(principal_arn) in facts.logins
-    return "observed" if active or kind == "node" else "simulated"
+    return "observed" if active or proof_kind(principal_arn, entry) == "node" else "simulated"

@@ -7,13 +7,14 @@ each principal is taken is :mod:`migrator.run.take_evidence`.
 import threading
 
 from migrator.decide.authorize import RbacIndex
-from migrator.decide.required_proof import proof_kind
+from migrator.decide.required_proof import asked_proof
 from migrator.decide.verdicts import cluster_verdict, verdict_of
 from migrator.model.canonical import canonical_bytes
 from migrator.model.evidence import Evidence, Phase, PrincipalVerdict, evidence_in, evidence_to_document
 from migrator.model.outcome import VerifyOutcome
 from migrator.model.plan import Plan, PlannedPrincipal
 from migrator.model.snapshot import Snapshot
+from migrator.model.step import ProofClass
 from migrator.run.begin_run import RunPorts, refuse_other_cluster
 from migrator.run.one_run import EVIDENCE_FILE
 from migrator.run.take_evidence import Measure, VerifyOptions, take_evidence
@@ -87,13 +88,19 @@ def _verdicts(
             evidence,
             current=measure.digest(measure.entry(principal.principal_arn)),
             now=now,
-            required=measure.options.proof_policy.get(
-                proof_kind(principal.principal_arn, measure.spec(principal.principal_arn))
-            ),
+            required=_asked(measure, principal),
         )
         for principal in chosen
         if _judged(principal, evidence)
     )
+
+
+def _asked(measure: Measure, principal: PlannedPrincipal) -> ProofClass | None:
+    """What ``proof_policy`` asks; None: what the plan demands."""
+    if not measure.options.proof_policy:
+        return None
+    arn = principal.principal_arn
+    return asked_proof(arn, measure.spec(arn), measure.options.proof_policy)
 
 
 def _judged(principal: PlannedPrincipal, evidence: tuple[Evidence, ...]) -> bool:
