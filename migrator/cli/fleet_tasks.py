@@ -5,17 +5,18 @@ Every error is an answer: a cluster that fails says so and takes nothing else al
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from migrator.cli.fleet_worker import AnsweredBefore, QuietEvents, Worker, worker_of
 from migrator.decide.fleet.endings import result_of_error, status_of
-from migrator.errors import Failed, MigratorError
+from migrator.errors import Failed, MigratorError, Refused
+from migrator.model.access_entry import AuthenticationMode
 from migrator.model.canonical import pretty_bytes
 from migrator.model.decision import NO_DECISIONS, Decisions
 from migrator.model.files.fleet_records import cluster_from_document, result_to_document
 from migrator.model.fleet import ClusterResult, Command, FleetCluster
-from migrator.ports import StateStore
+from migrator.ports import AuthMode, StateStore
 
 if TYPE_CHECKING:
     from migrator.model.plan import Plan
@@ -126,6 +127,161 @@ def _planned(
     )
 
 
+def apply_cluster(arguments: Arguments) -> dict[str, Any]:
+    """Apply the plan in the cluster's folder, or go on applying. ``modeOnly``: the one-way mode step and what comes
+    before any principal; ``reversible``: everything else, and the mode step is refused.
+    """
+    return _task("apply", arguments, _apply)
+
+
+def _apply(worker: Worker, cluster: FleetCluster, arguments: Arguments) -> ClusterResult:
+    from migrator.run.apply_plan import ApplyOptions, apply_plan
+
+    plan, digest, ports = run_ports_of(worker, cluster, arguments)
+    if arguments.get("reversible"):
+        ports = replace(ports, mode=_NoSwitch(ports.mode))
+    answers = _answers(ports.store, arguments)
+    options = ApplyOptions(
+        mode_only=bool(arguments.get("modeOnly")),
+        max_rate=arguments.get("maxRate"),
+        keep_going=bool(arguments.get("keepGoing")),
+        waive_verification=answers.waive_verification,
+        waive_gates=answers.waive_gates,
+    )
+    outcome = apply_plan(plan, digest, ports, options)
+    why = "; ".join(f"{who}: {reason}" for who, reason in (*outcome.refused, *outcome.outstanding)[:5])
+    return _ended(
+        cluster,
+        "apply",
+        digest,
+        (outcome.exit_code, outcome.error),
+        message=f"{outcome.done} of {outcome.total} steps done." if outcome.exit_code else "",
+        why=why,
+        detail={
+            "done": outcome.done,
+            "total": outcome.total,
+            "refused": len(outcome.refused),
+            "outstanding": len(outcome.outstanding),
+            "left": len(outcome.left),
+        },
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _NoSwitch:
+    """:class:`migrator.ports.AuthMode` that never switches: irreversible steps are the coordinator's alone."""
+
+    mode: AuthMode
+
+    def read(self) -> tuple[AuthenticationMode, str]:
+        return self.mode.read()
+
+    def switch(self, to: AuthenticationMode, *, token: str) -> str:
+        del token
+        raise Refused("irreversible-on-worker", f"A worker never switches a cluster to {to}; the coordinator does.")
+
+    def update_status(self, update_id: str) -> tuple[str, list[str]]:
+        return self.mode.update_status(update_id)
+
+
+def verify_cluster(arguments: Arguments) -> dict[str, Any]:
+    """Prove access as each principal; ``baseline``: take what is before apply."""
+    return _task("verify", arguments, _verify)
+
+
+def _verify(worker: Worker, cluster: FleetCluster, arguments: Arguments) -> ClusterResult:
+    from migrator.run.verify_access import VerifyOptions, verify_access
+
+    plan, digest, ports = run_ports_of(worker, cluster, arguments)
+    answers = _answers(ports.store, arguments)
+    options = VerifyOptions(
+        baseline=bool(arguments.get("baseline")),
+        probes=int(arguments.get("probes", 30)),
+        waive_verification=answers.waive_verification,
+        proof_policy=answers.proof_policy,
+    )
+    outcome = verify_access(plan, ports, options)
+    bad = [f"{each.principal_arn}: {each.verdict} ({each.why})" for each in outcome.verdicts if each.verdict != "ok"]
+    return _ended(
+        cluster,
+        "verify",
+        digest,
+        (outcome.exit_code, None),
+        message=f"{len(bad)} of {len(outcome.verdicts)} principals are not proven." if outcome.exit_code else "",
+        why="; ".join(bad[:5]),
+        detail={"verdict": outcome.verdict, "phase": outcome.phase, "mode": outcome.mode},
+    )
+
+
+def cut_over_cluster(arguments: Arguments) -> dict[str, Any]:
+    """All gates, the switch, verification. One-way: for the coordinator, after the fleet's name was typed again."""
+    return _task("cutover", arguments, lambda *given: _cut_over(*given, gates_only=False))
+
+
+def judge_gates(arguments: Arguments) -> dict[str, Any]:
+    """All gates of a cut-over, judged; nothing is switched."""
+    return _task("gates", arguments, lambda *given: _cut_over(*given, gates_only=True))
+
+
+def _cut_over(worker: Worker, cluster: FleetCluster, arguments: Arguments, *, gates_only: bool) -> ClusterResult:
+    from migrator.run.cut_over import CutOverOptions, cut_over
+
+    command: Command = "gates" if gates_only else "cutover"
+    plan, digest, ports = run_ports_of(worker, cluster, arguments, typed=None if gates_only else cluster.name)
+    if gates_only:
+        ports = replace(ports, mode=_NoSwitch(ports.mode))
+    answers = _answers(ports.store, arguments)
+    options = CutOverOptions(
+        waive_gates=answers.waive_gates,
+        waive_verification=answers.waive_verification,
+        proof_policy=answers.proof_policy,
+        gates_only=gates_only,
+    )
+    outcome = cut_over(plan, digest, ports, options)
+    closed = [f"{gate.name}: {gate.detail}" for gate in outcome.gates if not gate.passes]
+    verdict = outcome.verification.verdict if outcome.verification is not None else ""
+    return _ended(
+        cluster,
+        command,
+        digest,
+        (outcome.exit_code, outcome.error),
+        message=f"Switched to {outcome.mode}; the verification is {verdict or 'open'}." if outcome.exit_code else "",
+        why="; ".join(closed),
+        detail={
+            "mode": outcome.mode,
+            "verdict": verdict,
+            "closed": [gate.name for gate in outcome.gates if not gate.passes],
+        },
+    )
+
+
+def _ended(
+    cluster: FleetCluster,
+    command: Command,
+    digest: str,
+    ending: tuple[int, MigratorError | None],
+    *,
+    message: str,
+    why: str,
+    detail: Mapping[str, Any],
+) -> ClusterResult:
+    """The result of a run: its error's words where there is one, else what the outcome says."""
+    exit_code, error = ending
+    return ClusterResult(
+        arn=cluster.arn,
+        command=command,
+        status=status_of(exit_code, error.code if error else ""),
+        exit_code=exit_code,
+        at="",
+        code=error.code if error else "",
+        message=error.message if error else message,
+        why=(error.why if error else "") or why,
+        remedy=error.remedy if error else "",
+        plan_digest=digest,
+        detail=detail,
+    )
+
+
 def decisions_of(store: StateStore) -> Decisions:
     """The answers in a cluster's folder."""
     from ruamel.yaml import YAML
@@ -136,6 +292,14 @@ def decisions_of(store: StateStore) -> Decisions:
     if content is None:
         return NO_DECISIONS
     return decode_decisions(YAML(typ="safe", pure=True).load(content.decode()))
+
+
+def _answers(store: StateStore, arguments: Arguments) -> Decisions:
+    """The answers that came with the command, else those that the plan was made with."""
+    from migrator.model.files.decisions import decode_decisions
+
+    given = arguments.get("answers")
+    return decode_decisions(given) if given is not None else decisions_of(store)
 
 
 def run_ports_of(
@@ -154,7 +318,7 @@ def run_ports_of(
     ports = run_ports(
         worker.settings,
         plan,
-        ways=ways_to_become(decisions_of(store), ()),
+        ways=ways_to_become(_answers(store, arguments), ()),
         connection=worker.connect(cluster, arguments.get("described")),
         events=QuietEvents(cluster.arn),
     )

@@ -77,6 +77,10 @@ def worker_from(setup: "Setup") -> Worker:
     from migrator.adapters.rate_limits import RateLimits
     from migrator.adapters.tasks_threads import Threads
 
+    # threads that import these packages at the same time meet in the middle of their import cycles
+    import boto3  # noqa: F401
+    import kubernetes.client  # noqa: F401
+
     given: dict[str, Any] = {
         key: tuple(value) if isinstance(value, list) else value for key, value in setup.settings.items()
     }

@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeAlias
 
 from migrator.model.access_entry import AuthenticationMode
 
-Command: TypeAlias = Literal["plan", "apply", "verify", "rehearse", "cutover"]
+Command: TypeAlias = Literal["plan", "apply", "verify", "rehearse", "gates", "cutover"]
 AnswerStatus: TypeAlias = Literal["answered", "empty", "denied", "unreachable", "region-disabled", "failed"]
 ClusterStatus: TypeAlias = Literal[
     "done",  # exit code 0

@@ -10,7 +10,7 @@ from migrator.model.fleet import FleetAccount, RateRule, RoleLink
 @dataclass(frozen=True, slots=True)
 class Job:
     """``task`` is ``package.module:function``; it takes ``arguments`` and returns a JSON object. ``placement`` is the
-    resource that a worker must have (``vpc:prod``).
+    resource that a worker must have (``vpc:prod``). ``first`` is done before it, by the coordinator: what is one-way.
     """
 
     arn: str
@@ -18,6 +18,7 @@ class Job:
     task: str
     arguments: Mapping[str, Any]
     placement: str | None = None
+    first: "Job | None" = None
 
 
 @dataclass(frozen=True, slots=True)

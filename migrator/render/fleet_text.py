@@ -124,15 +124,22 @@ def fleet_outcome_text(outcome: FleetOutcome, *, width: int = MAX_WIDTH, color: 
 
 def _left(results: Sequence[ClusterResult]) -> list[RenderableType]:
     """Clusters that are not done, each reason once with everybody whom it concerns."""
-    groups: dict[tuple[str, str], list[str]] = {}
+    groups: dict[tuple[str, str], list[ClusterResult]] = {}
     for result in results:
-        why = result.message or result.code
-        groups.setdefault((result.status, _without_names(why, result.arn)), []).append(short_cluster(result.arn))
+        why = _without_names(result.message or result.code, result.arn)
+        groups.setdefault((result.status, why), []).append(result)
     parts: list[RenderableType] = []
-    for (status, why), names in sorted(groups.items(), key=lambda item: (STATUSES.index(item[0][0]), item[0][1])):
-        parts.append(Text.assemble((f"{status}: ", STATUS_STYLE[status]), foreign(f"{why} ({len(names)} clusters)")))
-        more = [f"and {len(names) - SHOWN} more"] if len(names) > SHOWN else []
-        parts += [foreign(f"  {name}") for name in (*names[:SHOWN], *more)]
+    ordered = sorted(groups.items(), key=lambda item: (STATUSES.index(item[1][0].status), item[0][1]))
+    for (status, why), found in ordered:
+        count = f"({len(found)} cluster{'s' if len(found) > 1 else ''})"
+        parts.append(Text.assemble((f"{status}: ", STATUS_STYLE[status]), foreign(f"{why} {count}")))
+        parts += [foreign(f"  {short_cluster(result.arn)}") for result in found[:SHOWN]]
+        if len(found) > SHOWN:
+            parts.append(Text(f"  and {len(found) - SHOWN} more"))
+        first = found[0]
+        parts += [
+            foreign(f"  {name}: {text}", "dim") for name, text in (("why", first.why), ("do", first.remedy)) if text
+        ]
     return parts
 
 

@@ -40,11 +40,12 @@ from migrator.run.prove_principal import prove_admin
 
 @dataclass(frozen=True, slots=True)
 class ApplyOptions:
-    """``only``: these principals; ``max_rate``: writes per second; ``keep_going``: a failed proof does not stop the
-    others. ``waive_verification`` and ``waive_gates`` come from decisions.yaml.
+    """``only``: these principals; ``mode_only``: what comes before any principal, the one-way mode step with it.
+    ``max_rate``: writes per second; ``keep_going``: a failed proof does not stop the others. ``waive_verification`` and ``waive_gates`` come from decisions.yaml.
     """
 
     only: tuple[str, ...] = ()
+    mode_only: bool = False
     max_rate: float | None = None
     keep_going: bool = False
     waive_verification: Mapping[str, Acceptance] = field(default_factory=dict)
@@ -101,7 +102,8 @@ def _start(
     note_run(ports.store, plan_digest, run_id)
     files = back_up(ports.store, ports.reader, ports.config_maps, snapshot, run_id)
     check = row_check(plan, ports.config_maps, api_mode=snapshot.cluster.authentication_mode == "API")
-    wish = Wish(plan_digest, frozenset(options.only) or None, options.keep_going)
+    only = frozenset[str]() if options.mode_only else frozenset(options.only) or None
+    wish = Wish(plan_digest, only, options.keep_going)
     run = OneRun(
         plan,
         ports,

@@ -45,7 +45,8 @@ MakeJob: TypeAlias = Callable[[FleetCluster], "Job | ClusterResult"]
 class FleetOptions:
     """``inputs``: digest of everything that makes this command another one. ``fresh``: begin a new run. ``approved``:
     waves that need no question. ``part``: only named clusters are worked on, and several such commands may run side
-    by side. ``in_coordinator``: the jobs may not leave this process.
+    by side. ``in_coordinator``: the jobs may not leave this process. ``still_done`` judges a result of an earlier
+    run, where the cluster's own files can show that it holds; None: only results of the same run count.
     """
 
     inputs: str
@@ -53,6 +54,7 @@ class FleetOptions:
     approved: tuple[str, ...] = ()
     part: bool = False
     in_coordinator: bool = False
+    still_done: Callable[[ClusterResult], bool] | None = None
 
 
 @dataclass
@@ -127,11 +129,18 @@ def _begin(file: FleetFile, inventory: Inventory, command: Command, ports: Fleet
     run = _Run(command, going_on or ports.run_id(), file, ports, options)
     if going_on is None:
         run.record("run-started", inputs=options.inputs)
-    else:
+    if not options.fresh:
         here = {cluster.arn for cluster in inventory.clusters}
-        known = results_of(records, going_on)
-        run.results = {arn: each for arn, each in known.items() if arn in here and is_settled(each)}
-        ports.events.say("info", f"going on with run {going_on}: {len(run.results)} clusters are done")
+        earlier: Mapping[str, ClusterResult] = {}
+        if options.still_done is not None or going_on is not None:
+            earlier = results_of(records, command, None if options.still_done else going_on)
+        settled = [each for arn, each in earlier.items() if arn in here and is_settled(each)]
+        if options.still_done is not None:
+            holds = ports.tasks.map(options.still_done, settled)
+            settled = [each for each, hold in zip(settled, holds, strict=True) if hold]
+        run.results = {each.arn: each for each in settled}
+        if settled:
+            ports.events.say("info", f"{len(settled)} clusters are done already")
     if not options.part:
         ports.store.write(INVENTORY_FILE, encode_inventory(inventory))
     return run
@@ -216,8 +225,10 @@ def _work(run: _Run, wave: Wave, todo: Sequence[FleetCluster], make_job: MakeJob
             run.keep(replace(made, at=run.now_text(), wave=wave.name))
         else:
             jobs.append(made)
-    runner = run.ports.here if run.options.in_coordinator else run.ports.jobs
     failed, stopped = 0, ""
+    early = [job.first for job in jobs if job.first is not None]
+    rounds = [(run.ports.here, early, False)] if early else []
+    rounds.append((run.ports.here if run.options.in_coordinator else run.ports.jobs, jobs, True))
 
     def limit() -> int:
         nonlocal stopped
@@ -228,13 +239,16 @@ def _work(run: _Run, wave: Wave, todo: Sequence[FleetCluster], make_job: MakeJob
         run.interrupted = True
         run.ports.events.say("warn", "stopping: clusters that are under way are brought to an end (Ctrl-C again: not)")
 
-    for done, end in enumerate(runner.run(jobs, limit=limit, interrupted=interrupted), 1):
-        result = replace(_result(run, end), wave=wave.name)
-        run.keep(result)
-        failed += not is_settled(result)
-        if not is_settled(result):
-            run.ports.events.say("warn", f"{_short(result.arn)}: {result.status}: {result.message}")
-        run.ports.events.progress(label, done, len(jobs))
+    for runner, batch, last in rounds:
+        left = [job for job in batch if job.arn not in run.results]
+        for done, end in enumerate(runner.run(left, limit=limit, interrupted=interrupted), 1):
+            result = replace(_result(run, end), wave=wave.name)
+            if last or not is_settled(result):
+                run.keep(result)
+            if not is_settled(result):
+                failed += 1
+                run.ports.events.say("warn", f"{_short(result.arn)}: {result.status}: {result.message}")
+            run.ports.events.progress(label if last else f"{label}: mode", done, len(left))
     return failed, stopped
 
 

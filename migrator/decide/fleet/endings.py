@@ -86,12 +86,12 @@ def run_to_go_on_with(records: Iterable[FleetRecord], command: Command, inputs: 
     return None if finished else run
 
 
-def results_of(records: Iterable[FleetRecord], run: str) -> dict[str, ClusterResult]:
-    """The latest result of each cluster in a run."""
+def results_of(records: Iterable[FleetRecord], command: Command, run: str | None) -> dict[str, ClusterResult]:
+    """The latest result of each cluster in a run of the command; ``run`` None: in any."""
     return {
         record.result.arn: record.result
         for record in records
-        if record.run == run and record.event == "cluster" and record.result is not None
+        if record.command == command and run in (None, record.run) and record.result is not None
     }
 
 

@@ -1,0 +1,148 @@
+"""What ``fleet apply``, ``verify``, ``rehearse`` and ``cutover`` have in common: plans from the state, one job each."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from migrator.cli.fleet_ended import fleet_ended
+from migrator.cli.fleet_files import read_fleet, read_fleet_decisions
+from migrator.cli.fleet_wiring import (
+    Asked,
+    Fleet,
+    Jobs,
+    discover_fleet,
+    fleet_ports,
+    inputs_of,
+    open_fleet,
+    selection_of,
+)
+from migrator.cli.settings import Settings
+from migrator.errors import MigratorError
+from migrator.model.fleet import WRITING, ClusterResult, Command, FleetCluster, Inventory
+from migrator.model.fleet_job import Job
+from migrator.run.fleet_ports import FleetPorts
+from migrator.run.fleet_status import facts_of, ref_of
+from migrator.run.run_fleet import FleetOptions, run_fleet
+
+
+@dataclass(frozen=True, slots=True)
+class RunOfPlans:
+    """One command on the plans of a fleet. ``task`` is of :mod:`migrator.cli.fleet_tasks`, ``more`` its arguments.
+
+    ``question`` is asked once, with the number of clusters; ``type_again``: the fleet's name is, for what is one-way.
+    ``writes``: a plan that is blocked, or missing, keeps its cluster out.
+    """
+
+    command: Command
+    task: str
+    more: Mapping[str, Any]
+    question: str = ""
+    type_again: bool = False
+    in_coordinator: bool = False
+
+
+def run_plans(settings: Settings, fleet_file: str, given: Mapping[str, Any], what: RunOfPlans) -> int:
+    """Discover, ask once, do it wave by wave, show how it ended; returns the exit code."""
+    asked = Asked.of(given)
+    file, decisions = read_fleet(fleet_file), read_fleet_decisions(given.get("decisions"))
+    fleet, found = discover_fleet(open_fleet(settings, file), asked)
+    ports = fleet_ports(fleet, asked, yes=bool(given.get("yes")), typed=given.get("confirm"))
+    maker = _Maker(
+        fleet, Jobs(fleet, found.inventory, found), ports, what, decisions if given.get("decisions") else None
+    )
+    _ask(found.inventory, fleet, ports, what)
+    options = FleetOptions(
+        inputs=inputs_of(what.command, what.more, decisions, selection_of(file, asked.clusters)),
+        fresh=asked.fresh,
+        approved=tuple(given.get("approve") or ()),
+        part=bool(asked.clusters),
+        in_coordinator=what.in_coordinator,
+        still_done=maker.still_done(found.inventory),
+    )
+    return fleet_ended(settings, run_fleet(file, found.inventory, what.command, maker.job, ports, options))
+
+
+def _ask(inventory: Inventory, fleet: Fleet, ports: FleetPorts, what: RunOfPlans) -> None:
+    """The question of the whole command. Raises ``Refused``."""
+    if what.question:
+        ports.approver.confirm(what.question.format(clusters=len(inventory.clusters), fleet=fleet.file.name))
+    if what.type_again:
+        ports.approver.type_again("the fleet's name", fleet.file.name)
+
+
+class _Maker:
+    """Makes the job of one cluster from the plan in its folder."""
+
+    def __init__(
+        self, fleet: Fleet, jobs: Jobs, ports: FleetPorts, what: RunOfPlans, decisions: Mapping[str, Any] | None
+    ) -> None:
+        from migrator.model.files.fleet_decisions import decode_fleet_decisions
+
+        self._jobs = jobs
+        self._ports = ports
+        self._what = what
+        self._answers = None if decisions is None else decode_fleet_decisions(decisions)
+        self._remote = ports.jobs is not ports.here
+
+    def job(self, cluster: FleetCluster) -> "Job | ClusterResult":
+        """What is to be done on the cluster, or why nothing can be."""
+        try:
+            content = self._ports.store_of(ref_of(cluster)).read("plan.json")
+            document = json.loads(content) if content is not None else None
+        except (MigratorError, ValueError) as error:
+            return self._not(cluster, "plan-unreadable", f"Its plan cannot be read: {error}.", "Plan it again.")
+        if document is None:
+            return self._not(cluster, "no-plan", "It has no plan.", "Make one: migrate fleet plan.")
+        blocking = sorted({f["code"] for f in document.get("findings", ()) if f.get("severity") == "block"})
+        if blocking and self._what.command in WRITING:
+            remedy = "Answer in decisions.yaml and plan again."
+            refused = self._not(cluster, "plan-blocked", f"Its plan is blocked: {', '.join(blocking)}.", remedy)
+            return replace(refused, status="blocked", exit_code=3)
+        more = {**self._what.more, **self._given(cluster)}
+        job = self._jobs.make(cluster, self._what.task, **more)
+        if self._what.command != "apply" or not self._remote:
+            return job
+        first = self._jobs.make(cluster, self._what.task, **{**more, "modeOnly": True})
+        main = self._jobs.make(cluster, self._what.task, **{**more, "reversible": True})
+        one_way = any(step.get("kind") == "enable-entries" for step in document.get("steps", ()))
+        return replace(main, first=first if one_way else None)
+
+    def _given(self, cluster: FleetCluster) -> dict[str, Any]:
+        from migrator.decide.fleet.answers import answers_for
+        from migrator.model.files.fleet_decisions import decisions_to_document
+
+        if self._answers is None:
+            return {}
+        return {"answers": decisions_to_document(answers_for(self._answers, cluster))}
+
+    def _not(self, cluster: FleetCluster, code: str, message: str, remedy: str) -> ClusterResult:
+        return ClusterResult(
+            arn=cluster.arn,
+            command=self._what.command,
+            status="failed",
+            exit_code=1,
+            at="",
+            code=code,
+            message=message,
+            remedy=remedy,
+        )
+
+    def still_done(self, inventory: Inventory) -> "Callable[[ClusterResult], bool] | None":
+        """Whether an earlier result of this command holds, by the cluster's own files. Reads are done anew instead."""
+        if self._what.command not in ("apply", "cutover"):
+            return None
+        clusters = {cluster.arn: cluster for cluster in inventory.clusters}
+
+        def holds(result: ClusterResult) -> bool:
+            try:
+                facts = facts_of(
+                    clusters[result.arn], self._ports.store_of(ref_of(clusters[result.arn])), self._ports.clock
+                )
+            except MigratorError:
+                return False
+            if facts.plan_digest != result.plan_digest:
+                return False
+            return facts.mode == "API" if self._what.command == "cutover" else facts.done == facts.steps
+
+        return holds
