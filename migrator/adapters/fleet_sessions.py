@@ -4,6 +4,7 @@ An account without a profile and without roles is the caller's own. Sessions are
 and kept; every attempt to send takes its turn by :mod:`migrator.adapters.rate_limits`.
 """
 
+import importlib
 import threading
 from collections.abc import Iterable, Mapping
 
@@ -14,6 +15,12 @@ from migrator.errors import Failed, MigratorError
 from migrator.model.fleet import FleetAccount, RoleLink
 from migrator.model.principal import parse_arn
 from migrator.ports import Raw, TaskRunner
+
+
+def load_sdks() -> None:
+    """Import the SDKs in one thread: threads that import them at once meet in the middle of their import cycles."""
+    for name in ("boto3", "kubernetes.client", "urllib3"):
+        importlib.import_module(name)
 
 
 class FleetSessions:

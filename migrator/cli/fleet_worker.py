@@ -73,14 +73,11 @@ def keep_worker(key: str, worker: Worker) -> None:
 def worker_from(setup: "Setup") -> Worker:
     """A worker of its own."""
     from migrator.adapters.aws_session import AwsSettings, RoleToAssume
-    from migrator.adapters.fleet_sessions import FleetSessions
+    from migrator.adapters.fleet_sessions import FleetSessions, load_sdks
     from migrator.adapters.rate_limits import RateLimits
     from migrator.adapters.tasks_threads import Threads
 
-    # threads that import these packages at the same time meet in the middle of their import cycles
-    import boto3  # noqa: F401
-    import kubernetes.client  # noqa: F401
-
+    load_sdks()
     given: dict[str, Any] = {
         key: tuple(value) if isinstance(value, list) else value for key, value in setup.settings.items()
     }

@@ -41,7 +41,8 @@ from migrator.run.prove_principal import prove_admin
 @dataclass(frozen=True, slots=True)
 class ApplyOptions:
     """``only``: these principals; ``mode_only``: what comes before any principal, the one-way mode step with it.
-    ``max_rate``: writes per second; ``keep_going``: a failed proof does not stop the others. ``waive_verification`` and ``waive_gates`` come from decisions.yaml.
+    ``max_rate``: writes per second; ``keep_going``: a failed proof does not stop the others. ``waive_verification``
+    and ``waive_gates`` come from decisions.yaml.
     """
 
     only: tuple[str, ...] = ()
