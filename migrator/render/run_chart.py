@@ -81,7 +81,8 @@ def run_charts(plan: Plan, journal: Sequence[Record]) -> tuple[Run, ...]:
 
 def _run(records: Sequence[Record], steps: Mapping[str, Step]) -> Run:
     first, last = records[0], records[-1]
-    begin, end = _moment(first.at), _moment(last.at)
+    moments = [_moment(record.at) for record in records]  # a clock may have been set back on the way
+    begin, end = min(moments), max(moments)
     axis = _Axis(begin, max(end - begin, timedelta(milliseconds=1)))
     ended = last.effect.get("exit") if last.event == "run-ended" else None
     return Run(
@@ -142,7 +143,9 @@ def _lane(arn: str | None, records: Sequence[Record], steps: Mapping[str, Step],
         kind = steps[step_id].effect.kind if step_id in steps else step_id
         if record.event in ("intended", "undoing"):
             begun[step_id] = record
-        elif record.event != "sent":
+        elif record.event == "sent":
+            begun.setdefault(step_id, record)
+        else:
             start = begun.pop(step_id, None)
             ending = _ending(kind, record)
             text = f"{kind} {ending} {axis.since(record.at)}"
@@ -171,7 +174,8 @@ def _ending(kind: str, record: Record) -> Shape:
 def _bar(axis: _Axis, start: Record, end: Record, tone: Tone, words: str) -> Bar:
     left, right = axis.place(start.at), axis.place(end.at)
     width = max(round(right - left, 2), _THINNEST)
-    return Bar(min(left, 100 - width), width, tone, f"{words}, took {duration(_moment(end.at) - _moment(start.at))}")
+    took = max(_moment(end.at) - _moment(start.at), timedelta())
+    return Bar(min(left, 100 - width), width, tone, f"{words}, took {duration(took)}")
 
 
 def _moment(at: str) -> datetime:

@@ -189,7 +189,7 @@ def test_the_policy_of_the_page_lets_no_other_script_or_style_in(open_html: Open
     ],
 )
 def test_it_is_readable_at_every_width_and_in_both_schemes(open_html: Open, kind: str, width: int, dark: bool) -> None:
-    report = {"troubled": troubled, "good": good, "hostile": lambda: hostile(MARKUP[0] * 3)}[kind]()
+    report = good() if kind == "good" else troubled() if kind == "troubled" else hostile(MARKUP[0] * 3)
     page = open_html(report_html(report), width=width, dark=dark).page
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
     name = f"report-{kind}-{'phone' if width == 400 else 'desktop'}{'-dark' if dark else ''}.png"

@@ -44,6 +44,15 @@ def test_it_says_where_everything_lies_and_it_lies_there(demo: tuple[Path, str])
         assert (demo[0].parent / found.group(1)).exists()
 
 
+def test_the_report_is_one_file_with_the_verdict_the_proofs_and_the_gates(demo: tuple[Path, str]) -> None:
+    text = (demo[0] / "report.html").read_text()
+    assert "<title>demo: migration to access entries, ok</title>" in text
+    assert text.count("<article") == 14
+    assert "As they were judged at the cut-over" in text
+    assert "mapRoles[4] line " in text  # a row without a finding has its line from the backup
+    assert (demo[0] / "report.html").stat().st_mode & 0o777 == 0o600
+
+
 def test_output_is_at_most_100_columns_wide(demo: tuple[Path, str]) -> None:
     commands_and_talk = ("$ ", "+ ", "- ", "! ", "waiting: ", "Added to", "Switch cluster")
     for line in demo[1].splitlines():
