@@ -85,8 +85,8 @@ def _access(report: Report) -> Figure:
     unsure = sum(any(row.unknown for row in (*each.gained, *each.lost)) for each in changes)
     changed = sum(map(bool, known))
     if not changed and not unsure:
-        return Figure("Access changed", "0", "nobody gains, nobody loses", "ok")
-    detail = f"{gained} gain, {lost} lose" + (f", {unsure} not known" if unsure else "")
+        return Figure("Access changed", "0", "by the rules nobody gains or loses", "ok")
+    detail = f"by the rules {gained} gain, {lost} lose" + (f", {unsure} not known" if unsure else "")
     return Figure("Access changed", f"{changed} of {len(changes)}", detail, "warn")
 
 

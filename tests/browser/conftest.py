@@ -49,7 +49,10 @@ class Opened:
 
     def serious_violations(self) -> list[tuple[str, str]]:
         """``(rule, element)`` of what axe-core finds serious or critical, with everything unfolded."""
-        self.page.evaluate("document.querySelectorAll('details').forEach(details => { details.open = true; })")
+        self.page.evaluate("for (const each of document.querySelectorAll('details')) { each.open = true; }")
+        self.page.evaluate(
+            "for (const each of document.querySelectorAll('.card')) each.style.contentVisibility = 'visible'"
+        )
         self.page.evaluate(files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8"))
         found = self.page.evaluate("axe.run().then(results => results.violations)")
         serious = [each for each in found if each["impact"] in ("serious", "critical")]

@@ -28,7 +28,7 @@ MARKUP = (
 
 def shown(page: Page) -> list[str]:
     """The names of the principals whose cards are visible."""
-    return [card.inner_text() for card in page.locator("article.card:visible h3 b").all()]
+    return page.locator("article.card:visible").locator("h3 b").all_text_contents()
 
 
 def test_nothing_is_loaded_and_nothing_complains(open_html: Open) -> None:

@@ -62,9 +62,23 @@ def test_a_baseline_shows_what_was_taken_and_judges_nothing() -> None:
 
 
 def test_only_ok_passes_in_junit() -> None:
-    suite = ElementTree.fromstring(junit(company(), VERIFIED))  # noqa: S314 - our own text
+    (suite,) = ElementTree.fromstring(junit(company(), VERIFIED))  # noqa: S314 - our own text
     assert (suite.get("tests"), suite.get("failures")) == ("3", "2")
     assert [case.find("failure") is None for case in suite] == [True, False, False]
+
+
+def test_junit_has_what_ci_servers_ask_for() -> None:
+    root = ElementTree.fromstring(junit(company(), VERIFIED))  # noqa: S314 - our own text
+    assert root.tag == "testsuites"
+    for counted in (root, root[0]):
+        assert {"name", "tests", "failures", "errors", "skipped", "time"} == set(counted.attrib)
+    cases = root.findall("testsuite/testcase")
+    assert all({"classname", "name", "time"} == set(case.attrib) for case in cases)
+    assert len({case.get("name") for case in cases}) == len(cases)
+    failures = root.findall("testsuite/testcase/failure")
+    assert [failure.get("type") for failure in failures] == ["failed", "unknown"]
+    assert failures[0].get("message") == "failed: live proof is demanded, there is live"
+    assert failures[0].text == "get pods: denied, and was not before"
 
 
 def test_a_document_has_every_principal_and_the_verdict() -> None:
@@ -161,5 +175,5 @@ def test_hostile_text_stays_text_everywhere(text: str) -> None:
     ]
     for each in shown:
         assert all(char == "\n" or char.isprintable() for char in each)
-    case = ElementTree.fromstring(junit(company(), outcome))[0]  # noqa: S314 - our own text
+    case = ElementTree.fromstring(junit(company(), outcome))[0][0]  # noqa: S314 - our own text
     assert len(case) == 1

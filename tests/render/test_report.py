@@ -197,7 +197,10 @@ def test_the_sentence_says_what_the_verdict_and_the_mode_mean() -> None:
 
 def test_figures_count_principals_once_and_say_what_is_not_known() -> None:
     shown = {each.label: each for each in figures(troubled())}
-    assert (shown["Access changed"].value, shown["Access changed"].detail) == ("3 of 8", "2 gain, 2 lose, 1 not known")
+    assert (shown["Access changed"].value, shown["Access changed"].detail) == (
+        "3 of 8",
+        "by the rules 2 gain, 2 lose, 1 not known",
+    )
     assert (shown["Proven"].value, shown["Proven"].tone) == ("2 of 5", "bad")
     assert shown["Gates open"].value == "2 of 3"
     assert shown["Gates open"].detail == "now, 1 of them waived"
