@@ -98,7 +98,7 @@ class CloudWatchAuditLogs:
             queryString=text,
             limit=ROWS,
         )
-        waited, pause = 0.0, 0.2
+        waited, pause = 0.0, 0.05
         while waited < _QUERY_SECONDS:
             answer = self._session.call("logs", "get_query_results", subject=self._group, queryId=started["queryId"])
             if answer["status"] == "Complete":
