@@ -118,7 +118,15 @@ groups = st.lists(st.sampled_from(["g1", "g2", "team-alice"]), max_size=2, uniqu
 
 def every_request() -> list[AccessRequest]:
     """One request for every class that the vocabulary can tell apart, and a few more."""
-    resources = [("pods", ""), ("pods", "log"), ("x", "log"), ("deployments", "scale"), ("x", "scale"), ("x", "")]
+    resources = [
+        ("*/", ""),
+        ("pods", ""),
+        ("pods", "log"),
+        ("x", "log"),
+        ("deployments", "scale"),
+        ("x", "scale"),
+        ("x", ""),
+    ]
     asked = [
         AccessRequest(verb, api_group, resource, sub, namespace, name)
         for verb, api_group, (resource, sub), namespace, name in product(
