@@ -1,5 +1,6 @@
 """``migrate rehearse``: a reversible dress rehearsal of API mode."""
 
+import os
 import re
 from datetime import timedelta
 
@@ -51,6 +52,7 @@ def command(
     A Job in the cluster runs first and puts the map back if this process dies. On a node without its lease, a refused
     login or somebody else's write it is back at once. Under 20 minutes it is no evidence.
     """
+    from migrator.adapters.clock import open_waiting_clock
     from migrator.adapters.kubernetes_objects import KubernetesObjects
     from migrator.cli.wiring import connect, run_ports
     from migrator.render.rehearsal import rehearsal_document, rehearsal_text
@@ -67,7 +69,8 @@ def command(
         waive_verification=answers.waive_verification,
         proof_policy=answers.proof_policy,
     )
-    outcome = rehearse(plan, digest, ports, KubernetesObjects(connection.client), options)
+    objects, waiting = KubernetesObjects(connection.client), open_waiting_clock(os.environ)
+    outcome = rehearse(plan, digest, ports, objects, options, waiting=waiting)
     output = output_of(settings)
     output.show(
         document=lambda: rehearsal_document(plan, outcome),

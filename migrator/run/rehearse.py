@@ -33,7 +33,7 @@ from migrator.model.journal import Event
 from migrator.model.outcome import RehearseOutcome, VerifyOutcome
 from migrator.model.plan import Plan
 from migrator.model.step import ProofClass
-from migrator.ports import ClusterObjects, StateStore
+from migrator.ports import Clock, ClusterObjects, StateStore
 from migrator.run.begin_run import RunPorts, chain_of, progress_in, refuse_blocked, refuse_other_cluster
 from migrator.run.rehearsal_conditions import refuse_conditions
 from migrator.run.rehearsal_watch import Trouble, Watcher
@@ -60,9 +60,16 @@ DEFAULTS = RehearseOptions()
 
 
 def rehearse(
-    plan: Plan, plan_digest: str, ports: RunPorts, objects: ClusterObjects, options: RehearseOptions = DEFAULTS
+    plan: Plan,
+    plan_digest: str,
+    ports: RunPorts,
+    objects: ClusterObjects,
+    options: RehearseOptions = DEFAULTS,
+    *,
+    waiting: Clock | None = None,
 ) -> RehearseOutcome:
-    """Rehearse API mode, or put back what an interrupted rehearsal left.
+    """Rehearse API mode, or put back what an interrupted rehearsal left. ``waiting`` only waits, and never steps
+    time: for what takes the time that it takes, which is the start of the timer's Job.
 
     Exit code 0 passed, 4 somebody else wrote the map, 6 somebody or a node would have lost access, 7 interrupted
     (now, or by an earlier process), else the error's. In all of them aws-auth is as it was, or the timer in the
@@ -74,7 +81,7 @@ def rehearse(
     with ports.store.lock(chain[-1]):
         snapshot = ports.read_snapshot()
         refuse_other_cluster(plan, snapshot)
-        show = _Show(plan, plan_digest, ports, objects, options)
+        show = _Show(plan, plan_digest, ports, objects, options, waiting or ports.clock)
         if not show.interrupted:
             refuse_conditions(plan, plan_digest, ports, snapshot, chain)
         show.begin(chain[-1], snapshot.config_map)
@@ -85,10 +92,16 @@ class _Show:
     """One rehearsal: what it knows, and the effect of each action."""
 
     def __init__(
-        self, plan: Plan, plan_digest: str, ports: RunPorts, objects: ClusterObjects, options: RehearseOptions
+        self,
+        plan: Plan,
+        plan_digest: str,
+        ports: RunPorts,
+        objects: ClusterObjects,
+        options: RehearseOptions,
+        waiting: Clock,
     ) -> None:
         self._plan, self._digest, self._objects, self._options = plan, plan_digest, objects, options
-        self.ports = ports
+        self.ports, self._waiting = ports, waiting
         self._watcher = Watcher(plan, ports)
         self._progress = progress_in(ports.store.journal(), plan, plan_digest)
         begun = self._progress.of(brain.TIMER_STEP).status != "pending"
@@ -152,7 +165,7 @@ class _Show:
                 self._start_timer()
             case brain.AwaitTimer():
                 self.ports.events.say("info", "waiting: the timer's Job starts")
-                self.ports.clock.sleep(POLL)
+                self._waiting.sleep(POLL)
                 self._renew()
             case brain.Blank():
                 self._blank()
