@@ -23,8 +23,9 @@ from migrator.lab.sigv4 import SignedParts, read_signature, verify
 from migrator.lab.world import Caller, World
 
 # What anybody with valid credentials may do, or what the handler itself authorises by a trust policy.
-_UNSIGNED = {"sts:AssumeRoleWithWebIdentity"}
+_UNSIGNED = {"sts:AssumeRoleWithWebIdentity", "sso:GetRoleCredentials"}
 _NOT_AUTHORISED_HERE = {"sts:GetCallerIdentity", "sts:AssumeRole", *_UNSIGNED}
+_PORTAL = "/federation/credentials"  # of IAM Identity Center, whose requests are not signed
 NOBODY = Caller("", "", "", "", "", "", "")  # who asks without a signature
 _READS = ("Describe", "List", "Get", "Filter")
 
@@ -48,10 +49,10 @@ class AwsApi:
         protocol = "query" if request.method == "POST" and request.body.startswith(b"Action=") else "rest-json"
         try:
             parts = read_signature(request)
-            service = parts.scope.service if parts else "sts"
+            service = parts.scope.service if parts else "sso" if request.path == _PORTAL else "sts"
             if service not in SERVICES:
                 raise AwsError("UnknownService", f"the lab has no service {service}", 404)
-            if parts is None and protocol != "query":
+            if parts is None and protocol != "query" and service != "sso":
                 raise CommonError("no-signature", "Missing Authentication Token")
             protocol = service_model(service).protocol
             return self._answer(service, parts, request, request_id)

@@ -21,7 +21,7 @@ from migrator.lab.aws_errors import AwsError
 from migrator.lab.http_wire import Request, Response
 
 Value: TypeAlias = Any  # shaped by a botocore shape
-SERVICES = ("eks", "sts", "iam", "ec2", "logs")
+SERVICES = ("eks", "sts", "iam", "ec2", "logs", "sso")
 # Characters that XML 1.0 cannot carry, not even escaped.
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -65,6 +65,9 @@ def _parse_rest_json(service: str, request: Request) -> tuple[str, dict[str, Any
         return operation, params
     if request.query:
         _read_query_string(_query_members(service, operation), request.query, params)
+    for name, key in _header_members(service, operation):
+        if name in request.headers:
+            params[key] = request.headers[name]
     if request.body:
         params.update(_json_body(request, shape, "InvalidRequestException"))
     return operation, params
@@ -90,6 +93,16 @@ def _query_members(service: str, operation: str) -> dict[str, tuple[str, Shape]]
         for key, member in shape.members.items()
         if member.serialization.get("location") == "querystring"
     }
+
+
+@functools.cache
+def _header_members(service: str, operation: str) -> tuple[tuple[str, str], ...]:
+    shape = operation_model(service, operation).input_shape
+    return tuple(
+        (str(member.serialization.get("name", key)).lower(), key)
+        for key, member in shape.members.items()
+        if member.serialization.get("location") == "header"
+    )
 
 
 @functools.cache

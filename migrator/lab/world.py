@@ -78,6 +78,7 @@ class World:
     credentials: dict[str, Credential] = field(default_factory=dict)  # by access key id
     _standing: dict[tuple[str, str | None], Credential] = field(default_factory=dict, repr=False)
     web_identities: dict[str, WebIdentity] = field(default_factory=dict)  # by token
+    portal_sessions: dict[str, str] = field(default_factory=dict)  # IAM Identity Center: who signed in, by token
     endpoint: str | None = None  # URL of the AWS side once it is served: tokens are presigned for it
     queries: dict[str, Any] = field(default_factory=dict)  # CloudWatch Logs Insights queries by id
     sequence: int = 0
@@ -170,6 +171,13 @@ class World:
         token = f"lab-web-identity.{secrets.token_urlsafe(48)}"
         with self.lock:
             self.web_identities[token] = identity
+        return token
+
+    def sign_in(self, user_name: str) -> str:
+        """Somebody signs in to IAM Identity Center's portal; the access token."""
+        token = f"lab-portal.{secrets.token_urlsafe(48)}"
+        with self.lock:
+            self.portal_sessions[token] = user_name
         return token
 
     def caller_of(self, credential: Credential) -> Caller | None:

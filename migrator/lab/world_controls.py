@@ -13,11 +13,13 @@ def add_aws_controls(world: World) -> None:
 
     ``settings``: delays in seconds of lab time. ``permissions``: by ARN, ``{deniedActions, allowedActions}``.
     ``automatic``: by cluster name, the kinds of entries that EKS will make by itself. ``webIdentityToken``: a new
-    token of an OpenID Connect provider (``{providerArn, subject, audience}``).
+    token of an OpenID Connect provider (``{providerArn, subject, audience}``). ``signIn``: somebody signs in to IAM
+    Identity Center (``{userName}``); answers the access token.
     """
     world.controls["settings"] = lambda body: _settings(world, body)
     world.controls["permissions"] = lambda body: _permissions(world, body)
     world.controls["automatic"] = lambda body: _automatic(world, body)
+    world.controls["signIn"] = lambda body: {"accessToken": world.sign_in(str(body["userName"]))}
     world.controls["webIdentityToken"] = lambda body: _web_identity(world, body)
 
 

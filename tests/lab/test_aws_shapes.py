@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,7 @@ CALLS: list[tuple[str, str, dict[str, Any]]] = [
     ("sts", "GetCallerIdentity", {}),
     ("sts", "AssumeRole", {"RoleArn": RUNNER, "RoleSessionName": "session"}),
     ("sts", "AssumeRoleWithWebIdentity", {"RoleArn": WEB, "RoleSessionName": "session"}),
+    ("sso", "GetRoleCredentials", {"roleName": "View", "accountId": HOME}),
     ("eks", "ListClusters", {}),
     ("eks", "DescribeCluster", {"name": "demo"}),
     ("eks", "CreateAccessEntry", {**ENTRY, "kubernetesGroups": ["a"], "tags": {"k": "v"}}),
@@ -131,10 +133,18 @@ def lab(tmp_path: Path) -> Iterator[Lab]:
         ],
         tags={"stage": "test"},
     )
+    permission_set = replace(world.accounts[HOME].roles["runner"], name="AWSReservedSSO_View_0a1b", id="AROAVIEWVIEWVIEWVIEW1")
+    world.accounts[HOME].roles[permission_set.name.lower()] = permission_set
     for second in range(3):
         demo(world).log("authenticator", "a line", NOW + timedelta(seconds=second))
     with serving(world, tmp_path) as running:
         yield running
+
+
+def tokens(lab: Lab) -> dict[str, Any]:
+    """What a client has from elsewhere."""
+    web = lab.world.web_identity_token(WebIdentity(PROVIDER, "subject", "sts"))
+    return {"WebIdentityToken": web, "accessToken": lab.world.sign_in("jo")}
 
 
 def complete(params: dict[str, Any], shape: StructureShape | None, known: Mapping[str, Any]) -> dict[str, Any]:
@@ -187,7 +197,7 @@ def test_every_operation_of_the_lab_is_called_here(lab: Lab) -> None:
 def test_what_handlers_answer_validates_against_the_output_shapes(lab: Lab) -> None:
     api, caller = AwsApi(lab.world), lab.world.caller_of(lab.world.credentials_of(OPERATOR))
     assert caller is not None
-    known: dict[str, Any] = {"WebIdentityToken": lab.world.web_identity_token(WebIdentity(PROVIDER, "subject", "sts"))}
+    known = tokens(lab)
     for service, operation, params in CALLS:
         model = operation_model(service, operation)
         asked = complete(params, model.input_shape, known)
@@ -205,7 +215,7 @@ def test_what_handlers_answer_validates_against_the_output_shapes(lab: Lab) -> N
 
 def test_what_clients_parse_validates_against_the_output_shapes(lab: Lab) -> None:
     clients = {service: client(lab, service) for service in SERVICES}
-    known: dict[str, Any] = {"WebIdentityToken": lab.world.web_identity_token(WebIdentity(PROVIDER, "subject", "sts"))}
+    known = tokens(lab)
     for service, operation, params in CALLS:
         model = operation_model(service, operation)
         answer = getattr(clients[service], snake(operation))(**complete(params, model.input_shape, known))
