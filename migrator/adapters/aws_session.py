@@ -79,7 +79,7 @@ class AwsSession:
 
     ``boto`` is the boto3 session; for an assumed role it is made when a client is first asked for, because a role
     that only signs tokens needs none. ``via`` is the session that the role is assumed from, ``role_arn`` that role as
-    it was given.
+    it was given. ``_home`` is the session whose identity and boto3 session this one uses in another Region.
     """
 
     boto: Any
@@ -93,6 +93,8 @@ class AwsSession:
     _clients: dict[tuple[str, str | None, bool], Any] = field(default_factory=dict, repr=False)
     _lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
     _identity: Raw | None = field(default=None, repr=False)
+    _chain: tuple[str, ...] | None = field(default=None, repr=False)
+    _home: "AwsSession | None" = field(default=None, repr=False)
 
     @property
     def region(self) -> str | None:
@@ -127,10 +129,13 @@ class AwsSession:
             max_pool_connections=32,
             user_agent_extra="eks-access-migrator",
         )
+        home = self._home or self
         try:
-            if self.boto is None:
-                self.boto = self._boto_session()
-            client = self.boto.client(service, region_name=region, config=config)
+            with home._lock:  # boto3 sessions make one client at a time
+                if home.boto is None:
+                    home.boto = home._boto_session()
+                where = region or (self._region if self._home else None)
+                client = home.boto.client(service, region_name=where, config=config)
             if self.pace is not None:
                 client.meta.events.register("before-send", _paced(self.pace, client.meta.service_model.signing_name))
             return client
@@ -200,15 +205,16 @@ class AwsSession:
         return AwsSession(None, self.run, self.profile, self, role_arn, _credentials=credentials, _region=self.region)
 
     def in_region(self, region: str) -> "AwsSession":
-        """The same identity in another Region; its credentials are shared and refreshed once."""
+        """The same identity in another Region: its credentials are shared and refreshed once, and what boto3 has read
+        of models and settings is shared, too.
+        """
         if region == self.region:
             return self
-        credentials = self._own_credentials()
-        found = AwsSession(
-            None, self.run, self.profile, self.via, self.role_arn, _credentials=credentials, _region=region
+        home = self._home or self
+        credentials = home._own_credentials()
+        return AwsSession(
+            None, self.run, self.profile, self.via, self.role_arn, _credentials=credentials, _region=region, _home=home
         )
-        found._identity = self._identity
-        return found
 
     def _boto_session(self) -> Any:
         """A boto3 session with our credentials; profile, endpoints and CA hold as they do everywhere."""
@@ -248,6 +254,8 @@ class AwsSession:
 
     def caller_identity(self) -> Raw:
         """STS GetCallerIdentity: Account, Arn, UserId; asked once."""
+        if self._home is not None:
+            return self._home.caller_identity()
         with self._lock:
             if self._identity is None:
                 answer = self.call("sts", "get_caller_identity")
@@ -258,11 +266,17 @@ class AwsSession:
         """ARNs of the principals the caller arrives through, itself last.
 
         Roles of the chain come as they were given (with path); a role that the credentials only show as an STS
-        session comes as its role ARN without path, which is how the authenticator spells it.
+        session comes as its role ARN without path, which is how the authenticator spells it. Found out once.
         """
-        if self.via is not None and self.role_arn is not None:
-            return (*self.via.caller_chain(), self.role_arn)
-        return (*self._profile_chain(), principal_of(str(self.caller_identity()["Arn"])))
+        if self._home is not None:
+            return self._home.caller_chain()
+        with self._lock:
+            if self._chain is None:
+                if self.via is not None and self.role_arn is not None:
+                    self._chain = (*self.via.caller_chain(), self.role_arn)
+                else:
+                    self._chain = (*self._profile_chain(), principal_of(str(self.caller_identity()["Arn"])))
+            return self._chain
 
     def _profile_chain(self) -> tuple[str, ...]:
         """What a profile with role_arn and source_profile arrives through: botocore assumes that role by itself."""

@@ -12,7 +12,7 @@ from migrator.cli.fleet_worker import AnsweredBefore, QuietEvents, Worker, worke
 from migrator.decide.fleet.endings import result_of_error, status_of
 from migrator.errors import Failed, MigratorError, Refused
 from migrator.model.access_entry import AuthenticationMode
-from migrator.model.canonical import pretty_bytes
+from migrator.model.canonical import canonical_bytes, pretty_bytes
 from migrator.model.decision import NO_DECISIONS, Decisions
 from migrator.model.files.fleet_records import cluster_from_document, result_to_document
 from migrator.model.fleet import ClusterResult, Command, FleetCluster
@@ -63,8 +63,10 @@ def _plan(worker: Worker, cluster: FleetCluster, arguments: Arguments) -> Cluste
     moment = now()
     ports = snapshot_ports(worker.settings, connection, events=QuietEvents(cluster.arn))
     snapshot = take_snapshot(ports, now=moment, described=connection.described)
-    answers = decode_fleet_decisions(arguments.get("decisions"))
-    decisions, questions = asked(answers_for(answers, cluster), decode_snapshot(snapshot))
+    questions: tuple[tuple[str, str], ...] = ()
+    decisions = answers_for(decode_fleet_decisions(arguments.get("decisions")), cluster)
+    if decisions != NO_DECISIONS:
+        decisions, questions = asked(decisions, decode_snapshot(snapshot))
     answered = decisions_to_document(decisions)
     document = plan_document(snapshot, answered, strategy=arguments["strategy"], target=arguments["target"], now=moment)
     _keep(worker.store(cluster), snapshot, document, answered)
@@ -82,7 +84,7 @@ def _keep(
         digest = _digest_in(before)
         if before is not None and digest and digest != document["planDigest"] and store.read("journal.jsonl"):
             store.write(f"plans/{digest.removeprefix('sha256:')[:16]}.json", before)
-        store.write(SNAPSHOT_FILE, pretty_bytes(snapshot))
+        store.write(SNAPSHOT_FILE, canonical_bytes(snapshot))  # one line: it is large, and read by machines
         if answered or store.read(DECISIONS_FILE) is not None:
             store.write(DECISIONS_FILE, yaml_text(answered).encode())
         store.write(PLAN_FILE, pretty_bytes(document))
