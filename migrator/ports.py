@@ -239,6 +239,16 @@ class Permissions(Protocol):
         ...
 
 
+class PrincipalPermissions(Protocol):
+    """What IAM lets another principal do, asked without doing it."""
+
+    def refused_to(self, principal_arn: str, needs: Sequence[tuple[str, str]]) -> list[tuple[str, str]] | None:
+        """Those of the ``(action, resource)`` pairs that IAM would refuse the principal; None when that may not be
+        asked. Raises ``principal-not-found``.
+        """
+        ...
+
+
 class SourceAddress(Protocol):
     """The address that the world sees this machine under."""
 

@@ -1,4 +1,4 @@
-"""What IAM would refuse the caller (``iam:SimulatePrincipalPolicy``), and where the caller's packets come from."""
+"""What IAM would refuse somebody (``iam:SimulatePrincipalPolicy``), and where the caller's packets come from."""
 
 import ipaddress
 from collections.abc import Sequence
@@ -10,10 +10,11 @@ from migrator.ports import Principals
 
 _CHECK_IP = "https://checkip.amazonaws.com"
 _SECONDS = 3.0
+_MAY_NOT_ASK = frozenset({"iam-denied", "account-unreadable", "aws-refused"})
 
 
 class SimulatedPermissions:
-    """:class:`migrator.ports.Permissions` by policy simulation.
+    """:class:`migrator.ports.Permissions` and :class:`migrator.ports.PrincipalPermissions` by policy simulation.
 
     Simulation knows identity policies and permissions boundaries; service control policies are seen only in part
     (IAM user guide, "IAM policy testing with the IAM policy simulator"), so "not refused" is no promise.
@@ -33,9 +34,18 @@ class SimulatedPermissions:
             return []  # no policy limits the root user
         try:
             found = self._principals.get(caller)  # a session does not show its role's path
-            return None if found is None else self._ask(str(found["arn"]), needs)
         except MigratorError as error:
-            if error.code in ("iam-denied", "account-unreadable", "aws-refused"):
+            if error.code in _MAY_NOT_ASK:
+                return None
+            raise
+        return None if found is None else self.refused_to(str(found["arn"]), needs)
+
+    def refused_to(self, principal_arn: str, needs: Sequence[tuple[str, str]]) -> list[tuple[str, str]] | None:
+        """The pairs that would be refused to a role or user; None when simulating is not allowed."""
+        try:
+            return self._ask(principal_arn, needs)
+        except MigratorError as error:
+            if error.code in _MAY_NOT_ASK:
                 return None
             raise
 

@@ -227,6 +227,7 @@ def run_ports(
 ) -> "RunPorts":
     """What a run of a plan needs, on the cluster that the plan names, over ``connection`` where there is one."""
     from migrator.adapters.audit_logs import CloudWatchAuditLogs
+    from migrator.adapters.caller_permissions import SimulatedPermissions
     from migrator.adapters.clock import SystemEntropy
     from migrator.adapters.eks_entries import EksAccessEntries, EksAuthMode
     from migrator.adapters.kubernetes_api import KubernetesConfigMaps, KubernetesRbac
@@ -260,6 +261,7 @@ def run_ports(
         basis_of=basis_of,
         nodes=node_health(settings, connected),
         logs=CloudWatchAuditLogs(connected.session, name),
+        permissions=SimulatedPermissions(connected.session, principals_of(settings, connected)),
     )
 
 

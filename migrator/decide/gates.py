@@ -13,7 +13,7 @@ from migrator.decide.changes import describe_changes
 from migrator.decide.entry_states import lane_states, matches, state_of
 from migrator.decide.progress import REHEARSE, SETTLED, Progress, lanes_of
 from migrator.decide.second_admin import GATE as SECOND_ADMIN
-from migrator.decide.second_admin import is_admin
+from migrator.decide.second_admin import BreakGlass, is_admin
 from migrator.decide.waiting import moment
 from migrator.model.access_entry import AuthenticationMode
 from migrator.model.decision import Acceptance
@@ -34,6 +34,7 @@ class GateFacts:
 
     ``left``: steps of the plan that are not done. ``changes``: how a fresh read differs from the plan's end state.
     ``owners``: who is known to write aws-auth from code. ``callers``: the plan's principals that the operator is.
+    ``break_glass``: what was found of the principal that the plan names, None where it names none.
     ``rehearsed``: when a rehearsal last passed. ``nodes_unhealthy``: nodes with a stale lease or not ready.
     """
 
@@ -44,6 +45,7 @@ class GateFacts:
     changes: tuple[str, ...] | None = None
     verdicts: tuple[PrincipalVerdict, ...] | None = None
     callers: frozenset[str] = frozenset()
+    break_glass: BreakGlass | None = None
     rehearsed: datetime | None = None
     owners: tuple[str, ...] | None = None
     nodes_unhealthy: tuple[str, ...] | None = None
@@ -151,15 +153,17 @@ def _proofs(plan: Plan, facts: GateFacts) -> Gate:
 
 
 def _admins(plan: Plan, facts: GateFacts) -> Gate:
-    question = "Are two administrators proven, one of them not the operator?"
-    remedy = "Verify as a second administrator (verify_as in decisions.yaml names a profile or role)."
+    question = "Are two administrators proven, one of them not the operator, or one and a break-glass principal?"
+    remedy = "Verify as a second administrator (verify_as in decisions.yaml), or plan with a break_glass principal."
     if facts.verdicts is None:
         return _gate(6, SECOND_ADMIN, question, "unknown", "no verdicts were made", remedy)
     ok = {v.principal_arn for v in facts.verdicts if v.verdict == "ok" and v.proof_class in ("live", "observed")}
     admins = [p.principal_arn for p in plan.principals if is_admin(p) and p.principal_arn in ok]
     independent = [arn for arn in admins if arn not in facts.callers]
-    state: GateState = "pass" if len(admins) >= 2 and independent else "fail"
-    return _gate(6, SECOND_ADMIN, question, state, "proven: " + (_some(admins) or "nobody"), remedy)
+    glass = facts.break_glass
+    enough = bool(len(admins) >= 2 and independent) or bool(admins and glass is not None and glass.shown)
+    detail = "proven: " + (_some(admins) or "nobody") + (f"; {glass}" if glass is not None else "")
+    return _gate(6, SECOND_ADMIN, question, "pass" if enough else "fail", detail, remedy)
 
 
 def _rehearsal(facts: GateFacts) -> Gate:

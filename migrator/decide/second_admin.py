@@ -1,20 +1,44 @@
 """Who else administers the cluster: shown before the operator's own way in is touched.
 
 Whoever runs the tool, and every principal it arrives through, goes last, and only once a second, independent
-administrator is proven or a person, by name, waived that.
+administrator is proven, or a break-glass principal was shown to be able to make an access entry for itself, or a
+person, by name, waived that.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from migrator.decide.progress import SETTLED, Progress
 from migrator.model.decision import Acceptance
-from migrator.model.plan import Plan, PlannedPrincipal
+from migrator.model.plan import ClusterRef, Plan, PlannedPrincipal
 from migrator.model.step import Prove
 
 GATE = "second-admin"
 MASTERS = "system:masters"
 CLUSTER_ADMIN = "AmazonEKSClusterAdminPolicy"
 _SHOWN = frozenset({"live", "observed", "attested"})
+
+
+@dataclass(frozen=True, slots=True)
+class BreakGlass:
+    """The IAM principal that a plan names for when nobody can log in any more, and whether it was shown that IAM
+    would let it in (EKS user guide, "Create access entries": CreateAccessEntry, AssociateAccessPolicy).
+    """
+
+    principal_arn: str
+    shown: bool
+    why: str
+
+    def __str__(self) -> str:
+        return f"{self.principal_arn} (break-glass: {self.why})"
+
+
+def break_glass_needs(cluster: ClusterRef) -> tuple[tuple[str, str], ...]:
+    """``(action, resource)`` pairs that a break-glass principal must be allowed, as the service authorization
+    reference for Amazon EKS lists their resource types.
+    """
+    entries = f"arn:{cluster.partition}:eks:{cluster.region}:{cluster.account_id}:access-entry/{cluster.name}/*"
+    return ("eks:CreateAccessEntry", cluster.arn), ("eks:AssociateAccessPolicy", entries)
 
 
 def is_admin(principal: PlannedPrincipal) -> bool:

@@ -33,6 +33,7 @@ from migrator.run.begin_run import (
     row_check,
     run_id_for,
 )
+from migrator.run.break_glass import look_at_break_glass
 from migrator.run.drive import drive
 from migrator.run.one_run import OneRun, RunSettings
 from migrator.run.prove_principal import prove_admin
@@ -71,7 +72,7 @@ def apply_plan(plan: Plan, plan_digest: str, ports: RunPorts, options: ApplyOpti
         run_id = run_id_for(plan, progress, snapshot, plan_digest, ports.entropy, begun=begun)
         refuse_changed(plan, plan_digest, snapshot, progress, ports.basis_of, begun=run_id if begun else None)
         run = _start(plan, plan_digest, ports, options, snapshot, progress, chain, run_id)
-        return _go(run, ports, options)
+        return _go(run, ports, options, chain)
 
 
 def _refuse_unknown(plan: Plan, only: tuple[str, ...]) -> None:
@@ -141,11 +142,11 @@ def _look_at_automatic_entries(run: OneRun, ports: RunPorts) -> None:
         run.see_entry(arn, entry)
 
 
-def _go(run: OneRun, ports: RunPorts, options: ApplyOptions) -> RunOutcome:
+def _go(run: OneRun, ports: RunPorts, options: ApplyOptions, chain: tuple[str, ...]) -> RunOutcome:
     error: MigratorError | None = None
     finished = Finished()
     try:
-        finished = _drive_to_the_end(run, options)
+        finished = _drive_to_the_end(run, ports, options, chain)
     except MigratorError as stopped:
         error = stopped
     except KeyboardInterrupt:
@@ -157,8 +158,10 @@ def _go(run: OneRun, ports: RunPorts, options: ApplyOptions) -> RunOutcome:
     return outcome
 
 
-def _drive_to_the_end(run: OneRun, options: ApplyOptions) -> Finished:
-    """Drive; where only the operator's own principal is left for want of a second admin, try to prove one."""
+def _drive_to_the_end(run: OneRun, ports: RunPorts, options: ApplyOptions, chain: tuple[str, ...]) -> Finished:
+    """Drive; where only the operator's own principal is left for want of a second admin, try to prove one, then to
+    show the break-glass principal's way in.
+    """
     finished = drive(run)
     observed = run.situation().observed
     waiting = any(step.principal_arn in observed.callers for step, _ in finished.left)
@@ -170,6 +173,10 @@ def _drive_to_the_end(run: OneRun, options: ApplyOptions) -> Finished:
             run.see(second_admin=shown)
             return drive(run)
     found = second_admin(run.plan, run.progress, observed.callers, options.waive_gates)
+    glass = None if found else look_at_break_glass(run.plan, ports.permissions, chain)
+    if glass is not None:
+        ports.events.say("info" if glass.shown else "warn", str(glass))
+        found = str(glass) if glass.shown else ""
     run.see(second_admin=found)
     return drive(run) if found else finished
 

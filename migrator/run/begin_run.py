@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from migrator.decide.actions import Observed
@@ -18,7 +18,7 @@ from migrator.model.plan import Plan
 from migrator.model.principal import parse_arn
 from migrator.model.snapshot import Snapshot
 from migrator.model.step import MANAGED_BY, MANAGED_BY_LABEL
-from migrator.ports import ClusterReader, ConfigMaps, Entropy, StateStore
+from migrator.ports import ClusterReader, ConfigMaps, Entropy, PrincipalPermissions, StateStore
 from migrator.run.one_run import StepPorts
 
 _RUN_ID_LENGTH = 16
@@ -29,13 +29,15 @@ _RUN_FILE = "run.json"  # which plan a run was begun for, and its id: survives a
 class RunPorts(StepPorts):
     """What a whole run needs: the step ports, reads for the comparison and the backup, and a source of run ids.
 
-    ``read_snapshot`` reads the cluster afresh; ``basis_of`` is what plans are compared by.
+    ``read_snapshot`` reads the cluster afresh; ``basis_of`` is what plans are compared by. ``permissions`` is asked
+    about a break-glass principal, None where it is not.
     """
 
     reader: ClusterReader
     entropy: Entropy
     read_snapshot: Callable[[], Snapshot]
     basis_of: Callable[[Snapshot], Mapping[str, Any]]
+    permissions: PrincipalPermissions | None = field(default=None, kw_only=True)
 
 
 def refuse_blocked(plan: Plan) -> None:
@@ -197,6 +199,11 @@ def callers_in(plan: Plan, chain: tuple[str, ...]) -> frozenset[str]:
     """The plan's principals that the operator is, or arrives through."""
     behind = {_canonical(arn) for arn in chain}
     return frozenset(p.principal_arn for p in plan.principals if _canonical(p.principal_arn) in behind)
+
+
+def arrives_through(arn: str, chain: tuple[str, ...]) -> bool:
+    """Whether a role or user is one of those that the operator is, or arrives through."""
+    return _canonical(arn) in {_canonical(each) for each in chain}
 
 
 def _canonical(text: str) -> str:

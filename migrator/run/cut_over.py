@@ -36,6 +36,7 @@ from migrator.run.begin_run import (
     refuse_other_cluster,
     refuse_rehearsing,
 )
+from migrator.run.break_glass import look_at_break_glass
 from migrator.run.drive import drive
 from migrator.run.look_at_nodes import read_nodes
 from migrator.run.one_run import OneRun
@@ -133,6 +134,7 @@ def _gates(
         changes=(*surprises, *changes),
         verdicts=verdicts,
         callers=callers_in(plan, chain),
+        break_glass=look_at_break_glass(plan, ports.permissions, chain),
         rehearsed=last_rehearsal(progress),
         owners=owners_of(ports.config_maps.read()),
         nodes_unhealthy=_unhealthy(ports),

@@ -2,13 +2,12 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
 from migrator.errors import Failed, Refused
 from migrator.model.evidence import evidence_in
-from migrator.model.node_health import NodesNow, NodeState
 from migrator.model.outcome import RehearseOutcome
 from migrator.model.plan import Plan
 from migrator.run.apply_plan import apply_plan
@@ -23,25 +22,13 @@ from tests.support.memory_ports import (
     MemoryClock,
     MemoryConfigMaps,
     MemoryEvents,
+    MemoryNodes,
     MemoryObjects,
 )
 from tests.support.memory_runs import ALICE, DEVS, DIGEST, World, company
 
 SHORT = RehearseOptions(length=timedelta(minutes=5))
 LONG = RehearseOptions(length=timedelta(minutes=30))
-
-
-@dataclass
-class MemoryNodes:
-    """NodeHealth: one node, which renews its lease until it is told not to."""
-
-    cluster: Cluster
-    dies_at: datetime | None = None
-
-    def read(self) -> NodesNow:
-        now = self.cluster.now
-        renewed = now if self.dies_at is None or now < self.dies_at else self.dies_at
-        return NodesNow((NodeState("ip-10-0-0-1", renewed=renewed, created=now),))
 
 
 @dataclass

@@ -15,6 +15,7 @@ from migrator.errors import Failed, MigratorError, Refused
 from migrator.model.access_entry import AccessEntry, AssociatedPolicy, AuthenticationMode, EntrySpec, Identity
 from migrator.model.evidence import SelfSubject
 from migrator.model.journal import Event, Record, decode_journal, encode_record, next_record
+from migrator.model.node_health import NodesNow, NodeState
 from migrator.model.plan import ClusterRef
 from migrator.model.rbac import AccessRequest, Binding, RbacState, Subject
 from migrator.model.snapshot import Snapshot
@@ -572,3 +573,30 @@ def _merge(into: dict[str, Any], change: Mapping[str, Any]) -> None:
             _merge(into.setdefault(key, {}), value)
         else:
             into[key] = value
+
+
+@dataclass
+class MemoryNodes:
+    """NodeHealth: one node, which renews its lease until it is told not to."""
+
+    cluster: Cluster
+    dies_at: datetime | None = None
+
+    def read(self) -> NodesNow:
+        now = self.cluster.now
+        renewed = now if self.dies_at is None or now < self.dies_at else self.dies_at
+        return NodesNow((NodeState("ip-10-0-0-1", renewed=renewed, created=now),))
+
+
+@dataclass
+class MemoryPermissions:
+    """PrincipalPermissions: who is refused what, by action; None where nobody may ask."""
+
+    refuses: Mapping[str, tuple[str, ...]] | None
+
+    def refused_to(self, principal_arn: str, needs: Sequence[tuple[str, str]]) -> list[tuple[str, str]] | None:
+        if self.refuses is None:
+            return None
+        if principal_arn not in self.refuses:
+            raise Failed("principal-not-found", "IAM knows no such principal.")
+        return [need for need in needs if need[0] in self.refuses[principal_arn]]
