@@ -115,7 +115,18 @@ def _step_recorded(progress: Progress, lanes: Mapping[str, Lane], record: Record
                 states[each] = replace(state, status="undone", at=record.at, effect=record.effect)
     else:
         states[step_id] = replace(before, status=_status_of(record.event), at=record.at, effect=record.effect)
+    if record.event == "intended":
+        for each in _removals_of(lanes, step_id):
+            if states.get(each, PENDING).status in SETTLED:  # built anew, so removed anew
+                states[each] = replace(states[each], status="pending", attempts=states[each].attempts + 1)
     return replace(progress, states=states)
+
+
+def _removals_of(lanes: Mapping[str, Lane], step_id: str) -> tuple[str, ...]:
+    """The steps that remove the bridge which a step builds."""
+    steps = [step for lane in lanes.values() for step in lane]
+    built = {step.effect.group for step in steps if step.id == step_id and isinstance(step.effect, CreateBridge)}
+    return tuple(step.id for step in steps if isinstance(step.effect, RemoveBridge) and step.effect.group in built)
 
 
 def _status_of(event: Event) -> Status:

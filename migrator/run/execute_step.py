@@ -197,6 +197,7 @@ def take_back(run: OneRun, action: Undo) -> None:
             run.take_turn()
             send(run, rendered(undo, run.run_id), token=token_of(run, step))
             _read_back_undone(run, step)
+            run.forget(Look("row", step.principal_arn or ""))  # read anew before the entry goes
     run.record(step.id, "undone", {"kind": step.effect.kind})
 
 

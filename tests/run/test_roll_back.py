@@ -2,9 +2,11 @@
 
 import json
 from dataclasses import replace
+from datetime import datetime
 
 import pytest
 
+from migrator.decide.waiting import REMEMBERED
 from migrator.errors import Refused
 from migrator.run.apply_plan import apply_plan
 from migrator.run.roll_back import RollBackOptions, roll_back
@@ -38,7 +40,7 @@ def test_roll_back_after_any_prefix_of_apply_equals_the_cluster_before(k: int, w
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
-@pytest.mark.parametrize("k", range(1, 7))
+@pytest.mark.parametrize("k", range(1, 11))
 def test_roll_back_goes_on_after_a_crash(k: int, when: str) -> None:
     cluster, plan = company()
     world = World(cluster)
@@ -54,6 +56,47 @@ def test_roll_back_goes_on_after_a_crash(k: int, when: str) -> None:
     assert left(world) == before
     deleted = [effect for effect in cluster.effects if effect.startswith("delete")]
     assert len(deleted) == len(set(deleted)) == 4
+
+
+def test_an_administrator_goes_back_over_the_bridge() -> None:
+    """The policy goes with the entry at once, and kube-apiserver remembers logins by the entry for a while."""
+    cluster, plan = company()
+    world = World(cluster)
+    oracle(cluster)
+    apply_plan(plan, DIGEST, world.ports())
+    applied = len(cluster.effects)
+    seen: list[tuple[str, datetime]] = []
+    cluster.watch = lambda effect: seen.append((effect, cluster.now))
+    assert roll_back(plan, DIGEST, world.ports()).exit_code == 0
+    assert [effect for effect, _ in seen] == cluster.effects[applied:]
+    when = dict(seen)
+    delete, update = when[f"delete {ALICE}"], when[f"update {ALICE}"]
+    assert when["bind migrator-bridge"] <= update
+    assert delete - update >= REMEMBERED
+    assert when["unbind migrator-bridge"] - delete >= REMEMBERED
+
+
+def test_whoever_has_power_by_groups_alone_goes_back_at_once() -> None:
+    cluster, plan = company()
+    world = World(cluster)
+    apply_plan(plan, DIGEST, world.ports())
+    applied = len(cluster.effects)
+    roll_back(plan, DIGEST, world.ports(), RollBackOptions(only=(DEVS,)))
+    assert cluster.effects[applied:] == [f"delete {DEVS}"]
+
+
+def test_a_bridge_built_for_the_way_back_goes_when_apply_goes_on_instead() -> None:
+    cluster, plan = company()
+    world = World(cluster)
+    oracle(cluster)
+    apply_plan(plan, DIGEST, world.ports())
+    cluster.crash_at = (len(cluster.effects) + 4, "after")
+    with pytest.raises(Crash):
+        roll_back(plan, DIGEST, world.ports())
+    cluster.crash_at = None
+    assert cluster.bindings
+    assert apply_plan(plan, DIGEST, world.ports()).exit_code == 0
+    assert cluster.bindings == {}
 
 
 @pytest.mark.parametrize("k", range(2, EFFECTS + 1))
