@@ -132,6 +132,19 @@ class StateFolder:
         """Hold the cluster's lock; it ends with the process at the latest. Raises ``locked`` with the owner's name."""
         return self._locked(owner)
 
+    def break_lock(self, owner: str) -> bool:
+        """Take the lock away from ``owner``. A lock in a folder lives and dies with its process, so there is never
+        one to take: False where nobody holds it, and one that is held raises ``locked`` or ``lock-owner-differs``.
+        """
+        holder = foreign((self.read("lock.owner") or b"").decode(errors="replace"))
+        try:
+            with self._locked(owner):
+                return False
+        except Refused as refused:
+            if refused.code != "locked" or holder in ("", owner):
+                raise
+            raise lock_of_another(holder, self.location) from refused
+
     @contextmanager
     def _locked(self, owner: str) -> Iterator[None]:
         from filelock import FileLock, Timeout
@@ -193,6 +206,16 @@ class StateFolder:
                 here.mkdir(mode=0o700, exist_ok=True)
                 _sync_folder(here.parent)
         folder.chmod(0o700)
+
+
+def lock_of_another(holder: str, location: str) -> Refused:
+    """The refusal to break a lock that is not the named owner's."""
+    return Refused(
+        "lock-owner-differs",
+        f"The lock is held by {holder}.",
+        why=f"--break-lock names another owner; nothing was taken away in {location}.",
+        remedy="Look at `migrate status`, and name the owner whose run is dead.",
+    )
 
 
 @contextmanager

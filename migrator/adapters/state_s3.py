@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 from migrator.adapters.aws_session import AwsSession
 from migrator.adapters.clock import machine_time
 from migrator.adapters.foreign_text import foreign
-from migrator.adapters.state_files import JOURNAL, cluster_folder, file_parts
+from migrator.adapters.state_files import JOURNAL, cluster_folder, file_parts, lock_of_another
 from migrator.errors import Failed, MigratorError, Refused, WrongUse
 from migrator.model.journal import Event, Record, decode_journal, encode_record, next_record
 from migrator.model.plan import ClusterRef
@@ -127,13 +127,23 @@ class StateBucket:
         """Hold the cluster's lock, renewed while held. Raises ``locked`` with the owner's name."""
         return self._locked(owner)
 
-    def break_lock(self) -> str | None:
-        """Take the lock away from whoever holds it; returns the owner it had."""
+    def break_lock(self, owner: str) -> bool:
+        """Take the lock away from ``owner``, as the refusal spells it; True when there was one. A run that still
+        lives is refused its next record. Raises ``lock-owner-differs`` where somebody else holds it.
+        """
         key = self._key(_LOCK)
         found = self._get(key)
-        if found is not None:
-            self._call("delete_object", Key=key)
-        return _owner(found.content) if found else None
+        if found is None:
+            return False
+        if _owner(found.content) != owner:
+            raise lock_of_another(_owner(found.content), self.location)
+        try:
+            self._call("delete_object", Key=key, IfMatch=found.tag)
+        except MigratorError as error:
+            if error.code not in ("state-changed", "not-found"):
+                raise
+            raise self._held(self._get(key)) from error  # renewed, or taken by somebody, this very moment
+        return True
 
     @contextmanager
     def _locked(self, owner: str) -> Iterator[None]:
@@ -226,7 +236,7 @@ class StateBucket:
             "locked",
             f"Another run works on this cluster: {_owner(found.content) if found else 'its owner is not known'}.",
             why=f"It holds the lock in {self.location} until {until or 'a moment ago'}, and renews it.",
-            remedy="Wait until it has ended; the lock of a run that died expires by itself.",
+            remedy="Wait until it has ended; that of a run that died expires by itself, or give --break-lock OWNER.",
         )
 
     def _taken(self, why: str) -> MigratorError:

@@ -6,7 +6,7 @@ from migrator.cli.answers import decisions_in, ways_to_become
 from migrator.cli.ended import ended
 from migrator.cli.files import read_plan
 from migrator.cli.lazy import MigrateCommand, settings_of
-from migrator.cli.options import as_option, decisions_option, plan_argument, yes_option
+from migrator.cli.options import as_option, break_lock_option, decisions_option, plan_argument, yes_option
 
 
 @click.command("apply", cls=MigrateCommand, short_help="Make the access entries of a plan; the same command resumes.")
@@ -17,8 +17,9 @@ from migrator.cli.options import as_option, decisions_option, plan_argument, yes
 @click.option("--keep-going", is_flag=True, help="A principal whose proof fails does not stop the others.")
 @decisions_option
 @as_option
+@break_lock_option
 @click.pass_context
-def command(
+def command(  # noqa: PLR0913 - one argument an option
     ctx: click.Context,
     /,
     plan_file: str,
@@ -29,6 +30,7 @@ def command(
     keep_going: bool,
     decisions: str | None,
     become: tuple[str, ...],
+    break_lock: str | None,
 ) -> int:
     """Make the access entries of the plan in the file PLAN.
 
@@ -41,7 +43,7 @@ def command(
     settings = settings_of(ctx)
     plan, digest = read_plan(plan_file)
     answers = decisions_in(decisions)
-    ports = run_ports(settings, plan, yes=yes, ways=ways_to_become(answers, become))
+    ports = run_ports(settings, plan, yes=yes, ways=ways_to_become(answers, become), break_lock=break_lock)
     options = ApplyOptions(
         only=only,
         max_rate=max_rate,

@@ -5,7 +5,7 @@ import click
 from migrator.cli.answers import decisions_in, ways_to_become
 from migrator.cli.files import read_plan
 from migrator.cli.lazy import MigrateCommand, settings_of
-from migrator.cli.options import as_option, decisions_option, plan_argument
+from migrator.cli.options import as_option, break_lock_option, decisions_option, plan_argument
 from migrator.cli.terminal import output_of
 
 
@@ -15,6 +15,7 @@ from migrator.cli.terminal import output_of
 @click.option("--gates", is_flag=True, help="Judge and show the gates, and switch nothing.")
 @decisions_option
 @as_option
+@break_lock_option
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -25,6 +26,7 @@ def command(
     gates: bool,
     decisions: str | None,
     become: tuple[str, ...],
+    break_lock: str | None,
 ) -> int:
     """Switch the cluster of the plan in the file PLAN to API mode: aws-auth is not asked any more. There is no way
     back.
@@ -39,7 +41,7 @@ def command(
     settings = settings_of(ctx)
     plan, digest = read_plan(plan_file)
     answers = decisions_in(decisions)
-    ports = run_ports(settings, plan, typed=confirm, ways=ways_to_become(answers, become))
+    ports = run_ports(settings, plan, typed=confirm, ways=ways_to_become(answers, become), break_lock=break_lock)
     options = CutOverOptions(
         waive_gates=answers.waive_gates,
         waive_verification=answers.waive_verification,

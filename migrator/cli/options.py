@@ -30,6 +30,15 @@ def yes_option(function: F) -> F:
     )
 
 
+def break_lock_option(function: F) -> F:
+    """``--break-lock OWNER``: the lock of a run that is dead."""
+    return click.option(
+        "--break-lock",
+        metavar="OWNER",
+        help="Take the lock away from OWNER first, whose run is dead; the refusal names the owner.",
+    )(function)
+
+
 def decisions_option(function: F) -> F:
     """``--decisions FILE``."""
     return click.option("--decisions", metavar="FILE", help="What people decided (decisions.yaml).")(function)

@@ -9,7 +9,7 @@ import click
 from migrator.cli.answers import decisions_in, ways_to_become
 from migrator.cli.files import read_plan
 from migrator.cli.lazy import MigrateCommand, settings_of
-from migrator.cli.options import as_option, decisions_option, plan_argument
+from migrator.cli.options import as_option, break_lock_option, decisions_option, plan_argument
 from migrator.cli.terminal import output_of
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours"}
@@ -35,6 +35,7 @@ def _duration(_ctx: click.Context, _param: click.Parameter, text: str) -> timede
 )
 @decisions_option
 @as_option
+@break_lock_option
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -45,6 +46,7 @@ def command(
     image: str,
     decisions: str | None,
     become: tuple[str, ...],
+    break_lock: str | None,
 ) -> int:
     """Blank aws-auth on the cluster of the plan in the file PLAN, watch, and put it back: the logins are those of
     API mode.
@@ -62,7 +64,8 @@ def command(
     plan, digest = read_plan(plan_file)
     answers = decisions_in(decisions)
     connection = connect(settings, plan.cluster.name, region=plan.cluster.region)
-    ports = run_ports(settings, plan, ways=ways_to_become(answers, become), connection=connection)
+    ways = ways_to_become(answers, become)
+    ports = run_ports(settings, plan, ways=ways, connection=connection, break_lock=break_lock)
     options = RehearseOptions(
         length=length,
         image=image,

@@ -5,18 +5,20 @@ import click
 from migrator.cli.ended import ended
 from migrator.cli.files import read_plan
 from migrator.cli.lazy import MigrateCommand, settings_of
-from migrator.cli.options import plan_argument, yes_option
+from migrator.cli.options import break_lock_option, plan_argument, yes_option
 
 
 @click.command("retire", cls=MigrateCommand, short_help="Delete the inert aws-auth after the cut-over.")
 @plan_argument
 @yes_option
+@break_lock_option
 @click.pass_context
-def command(ctx: click.Context, /, plan_file: str, *, yes: bool) -> int:
+def command(ctx: click.Context, /, plan_file: str, *, yes: bool, break_lock: str | None) -> int:
     """Back up and delete the ConfigMap aws-auth of the cluster of the plan in the file PLAN, after the cut-over."""
     from migrator.cli.wiring import run_ports
     from migrator.run.retire import retire
 
     settings = settings_of(ctx)
     plan, digest = read_plan(plan_file)
-    return ended(settings, plan, retire(plan, digest, run_ports(settings, plan, yes=yes)))
+    ports = run_ports(settings, plan, yes=yes, break_lock=break_lock)
+    return ended(settings, plan, retire(plan, digest, ports))

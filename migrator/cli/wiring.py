@@ -21,7 +21,7 @@ from migrator.model.decision import AssumeAs
 from migrator.model.plan import ClusterRef, Plan
 from migrator.model.principal import parse_arn
 from migrator.model.snapshot import Snapshot
-from migrator.ports import Clock, Events, NodeHealth, Principals, StateStore
+from migrator.ports import Clock, Events, NodeHealth, Principals
 
 if TYPE_CHECKING:
     from migrator.adapters.aws_session import AwsSession
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from migrator.adapters.kubernetes_client import KubernetesClient
     from migrator.adapters.kubernetes_wire import KubernetesWire
     from migrator.adapters.reviewers import RealReviewers
+    from migrator.adapters.state_files import StateFolder
+    from migrator.adapters.state_s3 import StateBucket
     from migrator.adapters.tasks_threads import Threads
     from migrator.run.begin_run import RunPorts
     from migrator.run.diagnose import DiagnosePorts
@@ -60,7 +62,7 @@ def open_aws(settings: Settings, *, region: str | None = None, run: str = "run")
     return open_session(AwsSettings(settings.profile, settings.region or region, roles, run))
 
 
-def open_store(settings: Settings, cluster: ClusterRef) -> StateStore:
+def open_store(settings: Settings, cluster: ClusterRef) -> "StateFolder | StateBucket":
     """The state of one cluster, in ``--state-dir``: a folder, or ``s3://BUCKET/PREFIX``."""
     place = settings.state_dir or _STATE_DIR
     if "://" in place:
@@ -224,8 +226,12 @@ def run_ports(
     ways: Mapping[str, AssumeAs] | None = None,
     connection: Connection | None = None,
     events: Events | None = None,
+    break_lock: str | None = None,
 ) -> "RunPorts":
-    """What a run of a plan needs, on the cluster that the plan names, over ``connection`` where there is one."""
+    """What a run of a plan needs, on the cluster that the plan names, over ``connection`` where there is one.
+
+    ``break_lock``: whose lock on the cluster's state is taken away first.
+    """
     from migrator.adapters.audit_logs import CloudWatchAuditLogs
     from migrator.adapters.caller_permissions import SimulatedPermissions
     from migrator.adapters.clock import SystemEntropy
@@ -240,6 +246,9 @@ def run_ports(
     connected = connection or connect(settings, name, region=plan.cluster.region)
     talk = events or events_of(settings)
     ticking = clock()
+    store = open_store(settings, plan.cluster)
+    if break_lock is not None and store.break_lock(break_lock):
+        talk.say("warn", f"the lock of {break_lock} was taken away")
 
     def read_snapshot() -> Snapshot:
         return decode_snapshot(take_snapshot(snapshot_ports(settings, connected, events=talk), now=ticking.now()))
@@ -250,7 +259,7 @@ def run_ports(
         config_maps=KubernetesConfigMaps(connected.client),
         rbac=KubernetesRbac(connected.client, connected.tasks),
         reviewers=reviewers(connected, ways or {}),
-        store=open_store(settings, plan.cluster),
+        store=store,
         clock=ticking,
         approver=TerminalApprover(sys.stdin, sys.stderr, yes=yes, typed=typed),
         events=talk,

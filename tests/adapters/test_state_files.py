@@ -218,3 +218,13 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
     with pytest.raises(MigratorError) as caught:
         StateFolder(tmp_path / "state", cluster()).write("plan.json", b"{}")
     assert caught.value.code == "state-unwritable"
+
+
+def test_the_lock_of_a_process_that_lives_is_not_broken(store: StateFolder, tmp_path: Path) -> None:
+    other = StateFolder(tmp_path / "state", cluster())
+    assert not other.break_lock("ann")
+    with store.lock("ann"):
+        for owner, code in (("ann", "locked"), ("ben", "lock-owner-differs")):
+            with pytest.raises(Refused) as caught:
+                other.break_lock(owner)
+            assert (caught.value.code, "ann" in caught.value.message) == (code, True)

@@ -162,11 +162,31 @@ def test_a_lock_that_cannot_be_read_is_a_lock(content: bytes, s3: Any) -> None: 
 
 
 def test_a_lock_can_be_broken_by_name(s3: Any) -> None:  # noqa: ANN401
-    assert store().break_lock() is None
+    assert not store().break_lock("stuck")
     put_lock(s3, "stuck", expires=machine_time() + timedelta(hours=1))
-    assert store().break_lock() == "stuck"
+    with pytest.raises(Refused) as caught:
+        store().break_lock("somebody else")
+    assert caught.value.code == "lock-owner-differs"
+    assert "stuck" in caught.value.message
+    assert store().break_lock("stuck")
     with store().lock("me"):
         pass
+
+
+def test_a_run_whose_lock_was_broken_writes_no_more(s3: Any) -> None:  # noqa: ANN401
+    state = store(lease=timedelta(seconds=0.25))  # renewed every 50 ms
+    with state.lock("ann"):
+        state.append_record(None, "run-started", {}, AT)
+        broken = False
+        while not broken:
+            try:
+                broken = store().break_lock("ann")
+            except Refused as refused:
+                assert refused.code == "locked"  # renewed between look and deletion: looked at again
+        assert state._lost.wait(5)
+        with pytest.raises(Refused) as caught:
+            state.append_record("s01", "intended", {}, AT)
+    assert caught.value.code == "lock-lost"
 
 
 def test_whose_lock_was_taken_writes_no_more(s3: Any) -> None:  # noqa: ANN401

@@ -256,3 +256,23 @@ def test_a_lost_network_is_left_to_the_job_and_said(stage: Stage) -> None:
     assert stage.data == AWS_AUTH["data"]
     assert stage.rehearse("5m")[0] == 7
     stage.clean()
+
+
+def test_while_one_run_goes_on_another_is_refused_with_the_owners_name(stage: Stage) -> None:
+    owner = f"arn:aws:sts::{ACCOUNT}:assumed-role/operator/"
+    process = stage.begin()
+    effects = len(stage.session.effects())
+    for command in (("apply", "plan.json", "--yes"), ("rollback", "plan.json"), REHEARSE):
+        refused = stage.session.migrate(*command)
+        assert (refused.returncode, "[locked]" in refused.stderr) == (4, True), refused.stderr
+        assert owner in refused.stderr
+    name = refused.stderr.partition("this cluster: ")[2].partition(" [locked]")[0].rstrip(".")
+    for given, code in ((name, "[locked]"), ("somebody", "[lock-owner-differs]")):
+        refused = stage.session.migrate("apply", "plan.json", "--yes", "--break-lock", given)
+        assert (refused.returncode, code in refused.stderr) == (4, True), refused.stderr
+    assert stage.blank()
+    assert all(effect.operation.startswith("kubernetes:") for effect in stage.session.effects()[effects:])
+    process.send_signal(signal.SIGINT)
+    assert process.wait(PATIENCE) == 7
+    process.communicate()
+    stage.clean()
