@@ -282,6 +282,17 @@ def test_a_right_that_moves_to_another_session_is_lost_and_gained() -> None:
     assert compare(_login("old:{{SessionName}}"), _login("new:{{SessionName}}"), together) == AccessChange()
 
 
+def test_what_several_sessions_lose_is_joined() -> None:
+    index = _index(
+        role("pods", rule("get", "pods")),
+        role("secrets", rule("get", "secrets")),
+        bind("a", "pods", user("dev:alice"), namespace="dev"),
+        bind("b", "secrets", user("dev:bob"), namespace="dev"),
+    )
+    change = compare(_login("dev:{{SessionName}}"), _login("x"), index)
+    assert change == AccessChange(lost=(PermissionRow("namespace dev", ("",), ("pods", "secrets"), ("get",)),))
+
+
 def test_both_spellings_of_a_session_are_one_session() -> None:
     index = _index(READER, bind("b", "reader", user("n:a-b"), user("r:a@b"), namespace="dev"))
     change = compare(_login("n:{{SessionName}}"), _login("r:{{SessionNameRaw}}"), index)
