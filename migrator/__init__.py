@@ -41,8 +41,8 @@ def plan(
 
     A blocked plan is returned, not raised. ``now`` is used to judge the age of evidence only; ``createdAt`` is
     the snapshot's ``takenAt``, so that the same input gives the same bytes. ``accept_gap`` builds no bridge for
-    administrators, for operators who may not create bindings: the plan says who has nothing for a moment. Raises :class:`MigratorError` for
-    a document that is malformed or a decision that answers nothing.
+    administrators, for operators who may not create bindings: the plan says who has nothing for a moment. Raises
+    :class:`MigratorError` for a document that is malformed or a decision that answers nothing.
     """
     from migrator.run.write_plan import plan_document
 

@@ -133,7 +133,8 @@ def lab(tmp_path: Path) -> Iterator[Lab]:
         ],
         tags={"stage": "test"},
     )
-    permission_set = replace(world.accounts[HOME].roles["runner"], name="AWSReservedSSO_View_0a1b", id="AROAVIEWVIEWVIEWVIEW1")
+    runner = world.accounts[HOME].roles["runner"]
+    permission_set = replace(runner, name="AWSReservedSSO_View_0a1b", id="AROAVIEWVIEWVIEWVIEW1")
     world.accounts[HOME].roles[permission_set.name.lower()] = permission_set
     for second in range(3):
         demo(world).log("authenticator", "a line", NOW + timedelta(seconds=second))
