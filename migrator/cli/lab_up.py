@@ -1,6 +1,7 @@
 """``migrate lab up``: start a lab, in this terminal or beside it."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -32,13 +33,14 @@ def command(
         raise click.UsageError("Give --world FILE or --from FILE, not both.", ctx)
     directory = resolved(lab_dir)
     events = events_of(settings_of(ctx))
+    if not detach:
+        for number in (signal.SIGTERM, signal.SIGHUP):  # a lab in the foreground ends with its command
+            signal.signal(number, signal.default_int_handler)
     process = start(directory, world, snapshot, detach=detach)
-    events.say("done", f"the lab runs; its state is in {directory}")
-    events.say("info", 'use it with: eval "$(migrate lab env)"')
-    if detach:
-        return None
     try:
-        return process.wait()
+        events.say("done", f"the lab runs; its state is in {directory}")
+        events.say("info", 'use it with: eval "$(migrate lab env)"')
+        return None if detach else process.wait()
     except KeyboardInterrupt:
         process.terminate()
         process.wait()
@@ -65,15 +67,22 @@ def start(
         process = subprocess.Popen(  # noqa: S603 - this interpreter and our own module
             arguments, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=detach
         )
+    try:
+        _await_answer(process, directory, log)
+    except BaseException:
+        process.kill()
+        raise
+    return process
+
+
+def _await_answer(process: "subprocess.Popen[bytes]", directory: Path, log: Path) -> None:
     deadline = time.monotonic() + _START_SECONDS
     while not is_running(directory):
         if process.poll() is not None or time.monotonic() > deadline:
-            process.kill()
             said = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
             why = said[-1] if said else "it said nothing"
             raise Failed("lab-failed", "The lab did not start.", why=why, remedy=f"Look into {log}.")
         time.sleep(0.02)
-    return process
 
 
 def refuse_running(directory: Path) -> None:
