@@ -4,7 +4,8 @@ import ipaddress
 from collections.abc import Sequence
 
 from migrator.adapters.aws_session import AwsSession, principal_of
-from migrator.errors import MigratorError
+from migrator.adapters.foreign_text import foreign
+from migrator.errors import MigratorError, WrongUse
 from migrator.model.principal import parse_arn
 from migrator.ports import Principals
 
@@ -66,6 +67,22 @@ class SimulatedPermissions:
             )
             refused.update((one["EvalActionName"], resource) for one in results if one["EvalDecision"] != "allowed")
         return [need for need in dict.fromkeys(map(tuple, needs)) if need in refused]
+
+
+class KnownAddress:
+    """:class:`migrator.ports.SourceAddress` that somebody told. Raises ``source-address-malformed``."""
+
+    def __init__(self, address: str) -> None:
+        try:
+            self._address = str(ipaddress.ip_address(address))
+        except ValueError:
+            raise WrongUse(
+                "source-address-malformed", "--source-address wants an IP address.", why=foreign(address)
+            ) from None
+
+    def public_address(self) -> str | None:
+        """The address."""
+        return self._address
 
 
 class CheckIp:

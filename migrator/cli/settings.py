@@ -15,7 +15,8 @@ OUTPUTS = ("table", "json", "yaml", "markdown")
 @dataclass(frozen=True, slots=True)
 class Settings:
     """The global options. ``assume_role`` is a chain, in order; ``reader_role`` are roles that read IAM of foreign
-    accounts; ``output`` is how data is written on stdout.
+    accounts; ``output`` is how data is written on stdout. ``open_endpoint_for_me`` and ``source_address``: let this
+    machine through ``publicAccessCidrs`` as long as the command runs.
     """
 
     profile: str | None = None
@@ -27,6 +28,8 @@ class Settings:
     context: str | None = None
     proxy_url: str | None = None
     via: str | None = None
+    open_endpoint_for_me: bool = False
+    source_address: str | None = None
     output: str = "table"
     no_color: bool = False
     quiet: bool = False
@@ -65,6 +68,17 @@ def global_options() -> list[click.Option]:
             ["--via"],
             metavar="ssm:INSTANCE[:HOST:PORT]",
             help="Reach the API server through a Session Manager tunnel, to it or to a proxy.",
+        ),
+        click.Option(
+            ["--open-endpoint-for-me"],
+            is_flag=True,
+            default=None,
+            help="Add this machine's address to publicAccessCidrs while the command runs; asked.",
+        ),
+        click.Option(
+            ["--source-address"],
+            metavar="IP",
+            help="The address that this machine is seen under, else checkip.amazonaws.com is asked.",
         ),
         click.Option(["--output"], type=click.Choice(OUTPUTS), help="Format of the data on stdout. [table]"),
         click.Option(["--no-color"], is_flag=True, default=None, help="No colours. [NO_COLOR]"),

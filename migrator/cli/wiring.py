@@ -21,7 +21,7 @@ from migrator.model.decision import AssumeAs
 from migrator.model.plan import ClusterRef, Plan
 from migrator.model.principal import parse_arn
 from migrator.model.snapshot import Snapshot
-from migrator.ports import Clock, Events, NodeHealth, Principals
+from migrator.ports import Clock, Events, NodeHealth, Principals, SourceAddress
 
 if TYPE_CHECKING:
     from migrator.adapters.aws_session import AwsSession
@@ -115,6 +115,8 @@ def connect(
     tasks = Threads(WORKERS)
     reader = EksCluster(session, name, tasks)
     described = described or reader.describe_cluster()
+    if settings.open_endpoint_for_me:
+        _open_endpoint(settings, session, name, described)
     endpoint = endpoint_of(described, proxy_url=settings.proxy_url)
     if settings.via is not None:
         from migrator.adapters.tunnel_ssm import open_tunnel, parse_via
@@ -128,6 +130,37 @@ def connect(
     else:
         client = KubernetesClient(wire, MintedLogin(TokenMint(session, name)))
     return Connection(name, session, tasks, reader, described, wire, client, principals)
+
+
+def _open_endpoint(settings: Settings, session: "AwsSession", name: str, described: Mapping[str, Any]) -> None:
+    """Let this machine through publicAccessCidrs until the command has ended. ``--yes`` answers the question."""
+    from migrator.adapters.clock import SystemEntropy
+    from migrator.adapters.eks_entries import EksAuthMode
+    from migrator.adapters.endpoint_access import EksEndpointAccess
+    from migrator.model.files.snapshot import cluster_ref
+    from migrator.run.open_endpoint import OpenPorts, opened_endpoint
+
+    context = click.get_current_context(silent=True)
+    if context is None:  # a worker of a fleet: its commands end at different times
+        message = "--open-endpoint-for-me is for commands on one cluster."
+        raise WrongUse("open-endpoint-one-cluster", message, remedy="Open the endpoints of a fleet beforehand.")
+    ports = OpenPorts(
+        access=EksEndpointAccess(session, name),
+        mode=EksAuthMode(session, name),
+        source=_source(settings),
+        store=open_store(settings, cluster_ref(described)),
+        approver=TerminalApprover(sys.stdin, sys.stderr, yes=bool(context.params.get("yes"))),
+        events=events_of(settings),
+        clock=clock(),
+    )
+    context.with_resource(opened_endpoint(ports, run=SystemEntropy().run_id()))
+
+
+def _source(settings: Settings) -> SourceAddress:
+    """The address this machine is seen under: as the options say, else as AWS sees it."""
+    from migrator.adapters.caller_permissions import CheckIp, KnownAddress
+
+    return CheckIp() if settings.source_address is None else KnownAddress(settings.source_address)
 
 
 def principals_of(settings: Settings, connection: Connection) -> Principals:
@@ -195,7 +228,7 @@ def status_ports(settings: Settings, cluster: ClusterRef) -> "StatusPorts":
 
 def diagnose_ports(settings: Settings, connection: Connection) -> "DiagnosePorts":
     """What a diagnosis needs."""
-    from migrator.adapters.caller_permissions import CheckIp, SimulatedPermissions
+    from migrator.adapters.caller_permissions import SimulatedPermissions
     from migrator.adapters.kubernetes_api import KubernetesConfigMaps
     from migrator.run.diagnose import DiagnosePorts
 
@@ -205,7 +238,7 @@ def diagnose_ports(settings: Settings, connection: Connection) -> "DiagnosePorts
         config_maps=KubernetesConfigMaps(connection.client),
         reviewers=reviewers(connection, {}),
         permissions=SimulatedPermissions(connection.session, principals),
-        source=CheckIp(),
+        source=_source(settings),
         tasks=connection.tasks,
     )
 

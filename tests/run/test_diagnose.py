@@ -11,7 +11,7 @@ import pytest
 from migrator.adapters.caller_permissions import SimulatedPermissions
 from migrator.adapters.endpoint_access import EksEndpointAccess
 from migrator.adapters.reviewers import RealReviewers
-from migrator.errors import Failed
+from migrator.errors import Failed, MigratorError
 from migrator.lab.principals import Permissions as LabPermissions
 from migrator.model.diagnosis import Check, Diagnosis
 from migrator.ports import Raw
@@ -99,6 +99,20 @@ def test_simulation_that_is_denied_is_unknown(start_lab: Start) -> None:
     lab = start_lab()
     lab.lab.world.accounts[ACCOUNT].roles["operator"].permissions = LabPermissions(("iam:Simulate*",), None)
     assert SimulatedPermissions(lab.session, lab.principals).refused([("eks:DescribeCluster", "*")]) is None
+
+
+def test_what_iam_refuses_another_principal_can_be_asked(start_lab: Start) -> None:
+    lab = start_lab()
+    permissions = SimulatedPermissions(lab.session, lab.principals)
+    needs = [("eks:CreateAccessEntry", "*"), ("eks:AssociateAccessPolicy", "*")]
+    assert permissions.refused_to(ALICE, needs) == []
+    lab.lab.world.accounts[ACCOUNT].users["alice"].permissions = LabPermissions(("eks:Associate*",), None)
+    assert permissions.refused_to(ALICE, needs) == needs[1:]
+    with pytest.raises(MigratorError) as caught:
+        permissions.refused_to(f"arn:aws:iam::{ACCOUNT}:role/nobody-there", needs)
+    assert caught.value.code == "principal-not-found"
+    lab.lab.world.accounts[ACCOUNT].roles["operator"].permissions = LabPermissions(("iam:Simulate*",), None)
+    assert permissions.refused_to(ALICE, needs) is None
 
 
 def test_a_caller_without_rights_in_the_cluster_is_told_what_it_lacks(start_lab: Start) -> None:
