@@ -37,13 +37,11 @@ def verify_access(plan: Plan, ports: RunPorts, options: VerifyOptions = DEFAULTS
     measure = Measure(plan, snapshot, index, earlier, ports, options)
     chosen = [p for p in plan.principals if not options.only or p.principal_arn in options.only]
     taken = tuple(each for each in ports.tasks.map(_Counted(measure, len(chosen)), chosen) if each is not None)
-    for evidence in taken:
-        ports.store.append_line(EVIDENCE_FILE, canonical_bytes(evidence_to_document(evidence)))
     return _outcome(measure, chosen, taken)
 
 
 class _Counted:
-    """Takes the evidence on one principal after the other, and shows how far that is."""
+    """Takes the evidence on one principal after the other, keeps it, and shows how far that is."""
 
     def __init__(self, measure: Measure, total: int) -> None:
         self._measure, self._total = measure, total
@@ -52,6 +50,9 @@ class _Counted:
 
     def __call__(self, principal: PlannedPrincipal) -> Evidence | None:
         found = take_evidence(self._measure, principal)
+        if found is not None:
+            store = self._measure.ports.store
+            store.append_line(EVIDENCE_FILE, canonical_bytes(evidence_to_document(found)))
         with self._lock:
             self._done += 1
             self._measure.ports.events.progress("verified", self._done, self._total)
@@ -96,11 +97,12 @@ def _verdicts(
 
 
 def _asked(measure: Measure, principal: PlannedPrincipal) -> ProofClass | None:
-    """What ``proof_policy`` asks; None: what the plan demands."""
+    """What ``proof_policy`` asks; None: what the plan demands. For an entry that may be dead it cannot ask for less."""
     if not measure.options.proof_policy:
         return None
     arn = principal.principal_arn
-    return asked_proof(arn, measure.spec(arn), measure.options.proof_policy)
+    asked = asked_proof(arn, measure.spec(arn), measure.options.proof_policy)
+    return None if asked == "simulated" and "entry-liveness-unknown" in principal.findings else asked
 
 
 def _judged(principal: PlannedPrincipal, evidence: tuple[Evidence, ...]) -> bool:
