@@ -1,0 +1,139 @@
+"""Verification of 300 principals with 30 probes each, eight at a time, over a network of 20 ms a call."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import migrator
+from migrator.cli.settings import Settings
+from migrator.cli.wiring import connect, now, run_ports, snapshot_ports
+from migrator.errors import MigratorError
+from migrator.lab.lab_client import control, enter_lab
+from migrator.model.canonical import pretty_bytes
+from migrator.model.files.plan import decode_plan_with_digest
+from migrator.run.take_snapshot import take_snapshot
+from migrator.run.verify_access import VerifyOptions, verify_access
+
+pytestmark = [pytest.mark.benchmark, pytest.mark.timeout(900)]
+PRINCIPALS, PROBES, WORKERS, LATENCY = 300, 30, 8, 0.020
+IDEAL = PRINCIPALS * PROBES * LATENCY / WORKERS  # 22.5 s: nothing but the probes' own waiting
+RATIO = 1.3
+ACCOUNT, REGION, CLUSTER = "111122223333", "eu-central-1", "big"
+
+
+def world() -> dict[str, Any]:
+    """A cluster in API mode with 300 roles, each with an entry and rules of its own in a namespace of its own."""
+    rules = [
+        {"apiGroups": [group], "resources": [resource], "verbs": ["get", "list", "watch", "create", "patch"]}
+        for group, resource in (("", "pods"), ("", "secrets"), ("apps", "deployments"), ("batch", "jobs"))
+    ]
+    rbac = "rbac.authorization.k8s.io"
+    names = [f"team-{number:03d}" for number in range(PRINCIPALS)]
+    objects: list[dict[str, Any]] = [
+        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}} for name in names
+    ]
+    for name in names:
+        metadata = {"name": name, "namespace": name}
+        objects.append({"apiVersion": f"{rbac}/v1", "kind": "Role", "metadata": metadata, "rules": rules})
+        objects.append(
+            {
+                "apiVersion": f"{rbac}/v1",
+                "kind": "RoleBinding",
+                "metadata": metadata,
+                "roleRef": {"apiGroup": rbac, "kind": "Role", "name": name},
+                "subjects": [{"apiGroup": rbac, "kind": "Group", "name": name}],
+            }
+        )
+    operator = f"arn:aws:iam::{ACCOUNT}:role/operator"
+    admin = [{"policyArn": "AmazonEKSClusterAdminPolicy"}]
+    entries: list[dict[str, Any]] = [{"principalArn": operator, "username": "operator", "policies": admin}]
+    entries += [
+        {
+            "principalArn": f"arn:aws:iam::{ACCOUNT}:role/{name}",
+            "username": f"{name}:{{{{SessionName}}}}",
+            "kubernetesGroups": [name],
+        }
+        for name in names
+    ]
+    return {
+        "format": "migrator/world/v1",
+        "name": "big",
+        "operator": operator,
+        "settings": {"region": REGION, "propagationSeconds": 0},
+        "accounts": [{"id": ACCOUNT, "roles": [{"name": "operator"}, *({"name": name} for name in names)]}],
+        "clusters": [
+            {
+                "name": CLUSTER,
+                "account": ACCOUNT,
+                "region": REGION,
+                "authenticationMode": "API",
+                "automatic": [],
+                "accessEntries": entries,
+                "kubernetes": objects,
+            }
+        ],
+    }
+
+
+@pytest.fixture
+def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The lab in a process of its own; the environment leads to it."""
+    (tmp_path / "world.json").write_text(json.dumps(world()), encoding="utf-8")
+    place = tmp_path / "lab"
+    process = subprocess.Popen(
+        [
+            sys.executable,
+            "-m",
+            "migrator.lab.server",
+            "--world",
+            str(tmp_path / "world.json"),
+            "--directory",
+            str(place),
+        ]
+    )
+    try:
+        for _ in range(600):
+            try:
+                control(place, "GET", "world")
+                break
+            except MigratorError:
+                time.sleep(0.05)
+        environment = dict(os.environ)
+        enter_lab(place, environment)
+        for name in set(os.environ) - set(environment):
+            monkeypatch.delenv(name)
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        yield place
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def test_300_principals_with_30_probes_each_take_at_most_1_3_times_the_ideal(lab: Path, tmp_path: Path) -> None:
+    settings = Settings(state_dir=str(tmp_path / "state"), quiet=True)
+    connection = connect(settings, CLUSTER)
+    snapshot = take_snapshot(snapshot_ports(settings, connection), now=now())
+    plan, _ = decode_plan_with_digest(pretty_bytes(migrator.plan(snapshot, now=now())))
+    people = [p.principal_arn for p in plan.principals if not p.principal_arn.endswith("role/operator")]
+    assert len(people) == PRINCIPALS
+    ports = run_ports(settings, plan, connection=connection)
+    control(lab, "POST", "latency", {"operation": "*", "seconds": LATENCY})
+    begun = time.perf_counter()
+    outcome = verify_access(plan, ports, VerifyOptions(only=tuple(people), probes=PROBES))
+    wall = time.perf_counter() - begun
+    asked = sum(len(each.probes) for each in outcome.evidence)
+    print(  # noqa: T201
+        f"\nverify: {len(outcome.evidence)} principals, {asked} probes in {wall:.1f} s; "
+        f"ideal {IDEAL:.1f} s, ratio {wall / IDEAL:.2f} (target {RATIO})"
+    )
+    assert asked == PRINCIPALS * PROBES
+    assert outcome.verdict == "ok"
+    assert wall <= RATIO * IDEAL
