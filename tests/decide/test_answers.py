@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from migrator.errors import Failed
-from migrator.model.access_entry import EntrySpec
+from migrator.model.access_entry import AuthenticationMode, EntrySpec
 from migrator.model.decision import AssumeAs, Decisions, PrincipalAnswer
 from migrator.model.snapshot import Creator, Snapshot
 from tests.support.worlds import (
@@ -229,6 +229,15 @@ def test_managed_nodes_without_a_row_can_be_answered_by_their_type() -> None:
     plan = planned(snapshot, answers(nodes, type="EC2_LINUX"))
     assert (only(plan).action, only(plan).entry) == ("await", EntrySpec("EC2_LINUX"))
     assert refused(snapshot, answers(nodes, type="STANDARD", username="x")) == "decision-invalid"
+
+
+@pytest.mark.parametrize("mode", ["CONFIG_MAP", "API_AND_CONFIG_MAP"])
+def test_answer_for_a_role_of_nodes_must_say_the_type(mode: AuthenticationMode) -> None:
+    nodes = role("nodes")
+    snapshot = world(principals=[iam(nodes, "ec2")], nodes=(node(nodes, "windows"),), mode=mode)
+    assert refused(snapshot, answers(nodes)) == "decision-invalid"
+    assert only(planned(snapshot, answers(nodes, type="EC2_WINDOWS"))).entry == EntrySpec("EC2_WINDOWS")
+    assert only(planned(snapshot, answers(nodes, type="STANDARD", username="x"))).entry == EntrySpec("STANDARD", "x")
 
 
 def test_fargate_entry_cannot_be_answered_into_being() -> None:
