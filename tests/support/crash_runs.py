@@ -1,5 +1,6 @@
 """Runs of ``migrate apply`` that are killed and resumed, on small worlds, with the oracle watching."""
 
+import atexit
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -21,13 +22,16 @@ from tests.support.lab_session import KILLED, LabSession, lab_session
 
 POINTS: tuple[KillPoint, ...] = ("answer-lost", "before-next")
 APPLY = ("apply", "plan.json", "--yes", "--decisions", "decisions.yaml")
+_IN_FLIGHT = 4  # lanes go side by side: requests of others may have been on their way when the process died
 _TICK = 0.5  # seconds between a change and its place in the log of effects, on a busy machine
 
 
 @cache
 def forked() -> ForkedCli:
-    """One for the whole test process; it ends when its standard input closes."""
-    return ForkedCli()
+    """One for the whole test process."""
+    one = ForkedCli()
+    atexit.register(one.close)
+    return one
 
 
 @dataclass(frozen=True)
@@ -124,7 +128,7 @@ def survives(prepared: Prepared, folder: Path, after: int, point: KillPoint) -> 
         oracle = Oracle(session.world, stated=prepared.stated)
         killed = session.migrate(*APPLY, kill=(after, point))
         assert killed.returncode == KILLED, killed.stderr
-        assert len(session.effects()) == after
+        assert after <= len(session.effects()) <= after + _IN_FLIGHT
         session.run(*APPLY)
         assert session.end_state() == prepared.after
         assert made(session.effects()) == made(prepared.effects)
