@@ -12,6 +12,7 @@ from itertools import islice, zip_longest
 from migrator.decide.access_policies import namespace_matches
 from migrator.decide.authorize import RbacIndex
 from migrator.decide.compare_access import permissions_of_unnamed
+from migrator.decide.match_rules import RuleSet
 from migrator.decide.permission_set import PermissionSet
 from migrator.decide.rule_boxes import Node
 from migrator.model.access_entry import Identity
@@ -21,6 +22,7 @@ from migrator.model.rbac import AccessRequest, PolicyRule
 _NAME = "migrator-probe"  # of objects, paths and namespaces that need not exist: reviews do not look
 _COMMON_VERBS = ("delete", "create", "patch", "update", "get", "list", "watch")
 _VERBS = ("impersonate", "escalate", "bind", *_COMMON_VERBS, "deletecollection", "use", "approve", "sign")
+_VERB_RANKS = {verb: place for place, verb in enumerate(("*", *_VERBS))}
 _RBAC = "rbac.authorization.k8s.io"
 # What matters most when it changes hands; asked wherever a wildcard gives it, and first where a list names it.
 _TELLING: tuple[AccessRequest, ...] = (
@@ -112,16 +114,15 @@ def _requests(
     yield asked
     if "*" in rule.verbs:
         yield replace(asked, verb="delete")
-    wild = "*" in rule.verbs, "*" in rule.api_groups, "*" in rule.resources
-    if any(wild):
+    if "*" in (*rule.verbs, *rule.api_groups, *rule.resources):
+        unnamed = RuleSet((replace(rule, resource_names=()),))
         for telling in (*_TELLING, *(AccessRequest("list", group, kind) for group, kind in custom_resources)):
-            if namespace is None or telling.resource not in _CLUSTER_KINDS:
+            if (namespace is None or telling.resource not in _CLUSTER_KINDS) and unnamed.allows(telling):
                 yield replace(telling, namespace=namespace, name=name)
 
 
 def _by_rank(verbs: Iterable[str]) -> list[str]:
-    ranks = {verb: place for place, verb in enumerate(("*", *_VERBS))}
-    return sorted(set(verbs), key=lambda verb: (ranks.get(verb, len(ranks)), verb))
+    return sorted(set(verbs), key=lambda verb: (_VERB_RANKS.get(verb, len(_VERB_RANKS)), verb))
 
 
 def _example(scope: Node, namespaces: Sequence[str]) -> str | None:
