@@ -341,6 +341,8 @@ def _unique(accounts: list[FleetAccount]) -> tuple[FleetAccount, ...]:
 
 def _from_custodian(found: _CustodianDocument) -> FleetFile:
     accounts = []
+    if not found.accounts:
+        raise malformed("It names no accounts.")
     for item in found.accounts:
         if not item.role and not item.profile:
             raise malformed(f"Account {item.account_id[:24]} has neither role nor profile.")

@@ -31,7 +31,8 @@ def decode_fleet_decisions(document: Mapping[str, Any] | None) -> FleetAnswers:
     Raises ``decisions-malformed``, and ``fleet-malformed`` for a selector.
     """
     plain = dict(document or {})
-    some = plain.pop("where", None) or []
+    some = plain.pop("where", None)
+    some = [] if some is None else some
     if not isinstance(some, list):
         raise _malformed("where must be a list.")
     selected = []
