@@ -23,9 +23,8 @@ _DECISIONS = """\
 verify_as:
 {ways}
 
-# Gates that a named person lets pass.
+# A gate that a named person lets pass.
 waive_gates:
-  rehearsal: {{by: demo, reason: "the cluster was made a minute ago and nobody else uses it"}}
   code: {{by: demo, reason: "the lab's aws-auth was written once, by its world file"}}
 """
 
@@ -51,14 +50,16 @@ def tell(place: Path, *, keep: bool) -> int:
     _migrate("apply", str(plan), "--yes", *answers)
     _title("5. Verify: the same people, the same questions, now by access entries")
     _migrate("verify", str(plan), "--quiet", *answers)
-    _title("6. Cut over: all gates, then the switch. There is no way back from here")
+    _title("6. Rehearse: half an hour of API mode, reversibly (the lab's clock is stepped)")
+    _migrate("rehearse", str(plan), "--for", "30m", "--image", "eks-access-migrator:demo", "--quiet", *answers)
+    _title("7. Cut over: all gates, then the switch. There is no way back from here")
     _migrate("cutover", str(plan), "--confirm", _CLUSTER, "--quiet", *answers)
-    _title("7. Verify again: no row is asked any more")
+    _title("8. Verify again: no row is asked any more")
     after = json.loads(_migrate("verify", str(plan), "--quiet", "--output", "json", *answers, capture=True))
     _before_and_after(plan, after)
-    _title("8. Is the ConfigMap really not asked any more?")
+    _title("9. Is the ConfigMap really not asked any more?")
     _show_that_rows_are_inert()
-    _title("9. The same entries as code, and a report for the change ticket")
+    _title("10. The same entries as code, and a report for the change ticket")
     _migrate("generate", "terraform", str(plan), "--out", str(place / "terraform"))
     forms = ["--html", str(place / "report.html"), "--markdown", str(place / "report.md")]
     _migrate("report", str(plan), *forms, "--quiet", *answers)

@@ -22,8 +22,8 @@ _MARK = ".migrate-demo"  # only a folder that a demo made is replaced
 def command(folder: str, *, keep: bool) -> int:
     """Run a whole migration on a lab: a company's cluster with 15 rows in aws-auth becomes one without aws-auth.
 
-    Shows plan, baseline, apply, verification of every principal, cut-over, and that the ConfigMap is not asked any
-    more. Everything lies in a folder afterwards.
+    Shows plan, baseline, apply, verification of every principal, a rehearsal, cut-over, and that the ConfigMap is not
+    asked any more. Everything lies in a folder afterwards.
     """
     from migrator.cli.demo_story import tell
 

@@ -33,6 +33,11 @@ def test_everybody_is_verified_three_times_and_ok(demo: tuple[Path, str]) -> Non
     assert "verdict on the cluster in mode API: ok" in demo[1]
 
 
+def test_the_cut_over_is_rehearsed_and_not_waived(demo: tuple[Path, str]) -> None:
+    assert "rehearsal on demo: passed" in demo[1]
+    assert re.search(r"^7 +pass +rehearsal:", demo[1], re.M)
+
+
 def test_a_new_row_gives_nothing_any_more(demo: tuple[Path, str]) -> None:
     assert "refused (401)" in demo[1]
 
