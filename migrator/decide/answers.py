@@ -6,6 +6,8 @@ who needs more access gets it in another change, not hidden in a migration.
 
 from dataclasses import replace
 
+from migrator.decide.classify_node import automatic_type
+from migrator.decide.creator import automatic_entry
 from migrator.decide.entry_for import is_reserved
 from migrator.decide.entry_identity import identity_of_spec, same_entry, spec_of
 from migrator.decide.find_principal import Found
@@ -47,12 +49,13 @@ def apply_answer(settled: Settled, facts: PlanFacts) -> Settled:
 def _with_accepted_loss(settled: Settled, facts: PlanFacts) -> Settled:
     """Blocks that ask for nothing but the acceptance of a loss."""
     blocking = {note.code for note in settled.notes if is_blocking(note)}
-    if settled.action != "block" or settled.proposed is None or not blocking <= _ANSWERED_BY_LOSS:
+    lives = settled.before.via == "access-entry"
+    if settled.action != "block" or lives or settled.proposed is None or not blocking <= _ANSWERED_BY_LOSS:
         return settled
     acceptance = accepted_loss(settled, facts)
     if acceptance is None:
         return settled
-    action: Action = "await" if _is_automatic(settled, facts) else "create"
+    action: Action = "await" if _is_automatic(settled, facts) else _made(settled)
     return replace(
         settled,
         action=action,
@@ -71,6 +74,11 @@ def accepted_note(settled: Settled, acceptance: Acceptance) -> Note:
 def _is_automatic(settled: Settled, facts: PlanFacts) -> bool:
     use = settled.subject.use
     return facts.mode == "CONFIG_MAP" and bool(use.nodegroups or use.profiles or settled.subject.is_creator)
+
+
+def _made(settled: Settled) -> Action:
+    """How a principal without a live entry gets one."""
+    return "create" if settled.subject.entry is None else "recreate"
 
 
 def _skipped(settled: Settled, answer: PrincipalAnswer, facts: PlanFacts) -> Settled:
@@ -107,19 +115,16 @@ def _created(settled: Settled, answer: PrincipalAnswer, facts: PlanFacts) -> Set
     found = _answered_principal(settled, answer, facts)
     spec = _answered_spec(settled, answer, facts)
     entry = subject.entry
-    if settled.action == "keep" and entry is not None:
+    note = Note("answered", f"decisions.yaml: {answer.reason or 'no reason given'}")
+    action: Action = _made(settled) if settled.action in ("block", "skip") else settled.action
+    if entry is not None and settled.before.via == "access-entry":
         if same_entry(subject.arn, spec_of(entry), spec):
-            return settled
+            return settled if settled.action == "keep" else _kept(settled, spec_of(entry), note)
         if entry.type != spec.type:
             raise invalid(subject.arn, "The type of an entry cannot be changed.", "Delete the entry first.")
-    note = Note("answered", f"decisions.yaml: {answer.reason or 'no reason given'}")
-    action: Action = settled.action
-    if settled.action in ("block", "skip"):
-        action = "recreate" if entry is not None and settled.before.via != "access-entry" else "create"
-    if settled.action == "keep" or (entry is not None and settled.before.via == "access-entry"):
         action = "update"
     if _is_automatic(settled, facts):
-        return _answered_automatic(settled, spec, note)
+        return _answered_automatic(settled, spec, note, facts)
     return replace(
         settled,
         subject=replace(subject, arn=found.arn, found=found),
@@ -131,12 +136,25 @@ def _created(settled: Settled, answer: PrincipalAnswer, facts: PlanFacts) -> Set
     )
 
 
-def _answered_automatic(settled: Settled, spec: EntrySpec, note: Note) -> Settled:
+def _kept(settled: Settled, spec: EntrySpec, note: Note) -> Settled:
+    """The entry is what the answer asks for."""
+    notes = (*(each for each in softened(settled.notes) if each.code != "entry-half-made"), note)
+    return replace(
+        settled, action="keep", after=settled.before, entry=spec, proposed=None, update=None, bindings=(), notes=notes
+    )
+
+
+def _answered_automatic(settled: Settled, spec: EntrySpec, note: Note, facts: PlanFacts) -> Settled:
     """EKS makes the entry at the switch: an answer can only add to it, or confirm its type."""
     arn = settled.subject.arn
-    expected = settled.entry or (spec if spec.type != "STANDARD" else None)
-    if expected is None or expected.type != spec.type:
-        raise invalid(arn, "EKS makes the entry of this principal itself, of another type.", "Take the answer away.")
+    if settled.subject.is_creator:
+        expected = automatic_entry(facts)
+    else:
+        expected = settled.entry or EntrySpec(automatic_type(settled.subject.use) or "STANDARD")
+    if expected.type != spec.type:
+        raise invalid(
+            arn, f"EKS makes the entry of this principal itself, of type {expected.type}.", "Take the answer away."
+        )
     update = None if same_entry(arn, expected, spec) else spec
     after = identity_of_spec(arn, spec)
     notes = (*softened(settled.notes), note)
@@ -167,6 +185,8 @@ def _answered_spec(settled: Settled, answer: PrincipalAnswer, facts: PlanFacts) 
     base = settled.update or settled.entry or settled.proposed or EntrySpec()
     kind: EntryType = answer.type or base.type
     arn = settled.subject.arn
+    if settled.subject.use.any and answer.type is None and kind == "STANDARD" and settled.action == "block":
+        raise invalid(arn, "Nodes run under this role: which type of entry is meant must be said.", "Give the type.")
     if kind != "STANDARD":
         _check_node_type(settled, answer, kind)
         return EntrySpec(kind)

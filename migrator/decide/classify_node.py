@@ -177,14 +177,24 @@ def _with_type(role: _Role, entry_type: EntryType) -> Wanted:
     if checked.action == "block":
         return checked
     if role.facts.mode == "CONFIG_MAP" and role.use.nodegroups:
-        # EKS makes EC2_WINDOWS for its own Windows images only, and EC2_LINUX for everything else, CUSTOM included
-        windows = any(group.ami_type.startswith("WINDOWS") for group in role.use.nodegroups)
-        expected: EntryType = "EC2_WINDOWS" if windows else "EC2_LINUX"
+        expected = automatic_type(role.use)
         if expected != entry_type:
             message = f"EKS will make an entry of type {expected} for {_users_of(role.use)}; needed is {entry_type}."
             return role.block("automatic-entry-differs", message, entry_type)
         return _awaited(role, entry_type, checked.notes)
     return Wanted("create", EntrySpec(entry_type), checked.notes)
+
+
+def automatic_type(use: NodeUse) -> EntryType | None:
+    """The type of the entry that EKS makes for who uses a role; None where that is several types, or nobody.
+
+    For node groups EC2_WINDOWS with EKS's own Windows images only, and EC2_LINUX for everything else, CUSTOM included.
+    """
+    windows = [group.ami_type.startswith("WINDOWS") for group in use.nodegroups]
+    types: set[EntryType] = {"FARGATE_LINUX"} if use.profiles else set()
+    if windows:
+        types.add("EC2_WINDOWS" if any(windows) else "EC2_LINUX")
+    return types.pop() if len(types) == 1 else None
 
 
 def _awaited(role: _Role, entry_type: EntryType, notes: tuple[Note, ...]) -> Wanted:

@@ -2,16 +2,17 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from migrator.decide.creator import HIDDEN_CREATOR
+from migrator.decide.creator import HIDDEN_CREATOR, names_of_hidden_creator
+from migrator.decide.entry_states import PLAN_TAG
 from migrator.decide.findings_catalogue import make_finding
 from migrator.decide.name_references import binding_place, is_ours
 from migrator.decide.order_steps import acting_keys, needs_bridge
 from migrator.decide.plan_facts import PlanFacts, quoted
 from migrator.decide.required_proof import is_admin
-from migrator.decide.row_keys import principal_key
+from migrator.decide.row_keys import principal_key, row_key
 from migrator.decide.settled import Settled
-from migrator.decide.subjects import has_hidden_creator
-from migrator.model.aws_auth import AccountRow
+from migrator.decide.subjects import creator_is_known, has_hidden_creator
+from migrator.model.aws_auth import AccountRow, RowMapping
 from migrator.model.finding import Finding
 from migrator.model.step import BRIDGE_PREFIX, MARKER_PREFIX
 
@@ -83,8 +84,19 @@ def _rows(facts: PlanFacts) -> Iterator[Finding]:
         )
     for row in facts.aws_auth.rows:
         if row.sso:
-            message = "Its feature gate is off on EKS."
-            yield make_finding("dead-sso-matcher", message, source=row.source, line=row.line)
+            yield _sso(row, facts)
+
+
+def _sso(row: RowMapping, facts: PlanFacts) -> Finding:
+    """A row of the SSO matcher; its pattern would match the logins that start with it."""
+    pattern = row_key(row.arn).removesuffix("*").partition(":iam::")[2]
+    seen = [key for key in facts.logins if key.partition(":iam::")[2].startswith(pattern) and not facts.explains(key)]
+    if seen and facts.mode != "API":
+        message = (
+            f"An SSO row never matches on EKS. Yet {quoted(sorted(seen))} logged in, and no other row explains it."
+        )
+        return make_finding("dead-row-logged-in", message, source=row.source, line=row.line)
+    return make_finding("dead-sso-matcher", "Its feature gate is off on EKS.", source=row.source, line=row.line)
 
 
 def _accounts(facts: PlanFacts) -> Iterator[Finding]:
@@ -129,8 +141,15 @@ def _nodes_of_unknown_roles(facts: PlanFacts) -> int:
 
 
 def _creator(facts: PlanFacts) -> Iterator[Finding]:
-    if facts.mode == "CONFIG_MAP" and facts.snapshot.creator is None and has_hidden_creator(facts):
-        yield make_finding("creator-unknown", "The cluster's creator is not known.")
+    if facts.mode != "CONFIG_MAP" or not has_hidden_creator(facts) or creator_is_known(facts):
+        return
+    creator = facts.snapshot.creator
+    session = f" beyond `{creator.arn}`, a session of a role whose path was not read" if creator else ""
+    yield make_finding("creator-unknown", f"The cluster's creator is not known{session}.")
+    places = names_of_hidden_creator(facts)
+    if places:
+        message = f"`{HIDDEN_CREATOR.username}` is named by {quoted(places)}."
+        yield make_finding("creator-name-referenced", message)
 
 
 def _masters(settled: Sequence[Settled], facts: PlanFacts) -> Iterator[Finding]:
@@ -187,6 +206,11 @@ def _leftovers(facts: PlanFacts) -> Iterator[Finding]:
             yield make_finding("leftover-bridge", f"{binding_place(binding)} binds {quoted(names)}.")
         elif names:
             yield make_finding("bridge-name-used", f"{binding_place(binding)} binds {quoted(names)}.")
+    for entry in (facts.snapshot.access_entries or ()) if facts.mode != "API" else ():
+        names = [name for name in entry.kubernetes_groups if name.startswith((BRIDGE_PREFIX, MARKER_PREFIX))]
+        if names and PLAN_TAG not in entry.tags:
+            message = f"The access entry of `{entry.principal_arn}`, which is not ours, gives {quoted(names)}."
+            yield make_finding("bridge-name-used", message, principal_arn=entry.principal_arn)
 
 
 def _logins(facts: PlanFacts) -> Iterator[Finding]:

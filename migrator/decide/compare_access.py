@@ -5,7 +5,7 @@ A username or group with a template is as many logins as there are sessions. RBA
 session's name to another's is a loss and a gain, not an equality.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice, product
 
 from migrator.decide.authorize import MASTERS, NODES, RbacIndex, SubjectNames
@@ -68,6 +68,19 @@ def compare(
     if not complete:
         gained.update(_too_many(after).rows())
         lost.update(_too_many(before).rows())
+    return AccessChange(gained=arranged(gained), lost=arranged(lost))
+
+
+def compare_with_several(
+    befores: Sequence[Identity], after: Identity, index: RbacIndex | None, index_after: RbacIndex | None
+) -> AccessChange:
+    """Against somebody who is one or the other at random: lost is what any of them has, gained what none has."""
+    had = NOTHING
+    lost = set[PermissionRow]()
+    for before in befores:
+        had |= permissions_of(before, index)
+        lost.update(compare(before, after, index, index_after=index_after).lost)
+    gained = set(difference(permissions_of(after, index_after), had))
     return AccessChange(gained=arranged(gained), lost=arranged(lost))
 
 

@@ -26,7 +26,8 @@ _SERVICE_LINKED_NAME = "awsservicerolefor"
 def wanted_for(subject: Subject, facts: PlanFacts) -> Wanted:
     """What should become of a principal, as far as rows, IAM and nodes tell."""
     if subject.is_creator and subject.found.state != "absent":
-        return creator_entry(subject, facts)
+        wanted = creator_entry(subject, facts)
+        return wanted if subject.row is None else _verified(subject, subject.row, wanted)
     if subject.match is None:
         return _without_rows(subject, facts)
     if facts.mode == "API":
@@ -44,10 +45,21 @@ def identity_of_rows(subject: Subject, facts: PlanFacts) -> Identity:
     if facts.mode == "API":
         return NOBODY
     if subject.account is not None:
-        return Identity(canonical_arn(subject.arn), (), "config-map")
+        return NOBODY if subject.found.state == "absent" else Identity(canonical_arn(subject.arn), (), "config-map")
     if subject.group is None or subject.match is None or subject.match.kind == "dead":
         return NOBODY
-    row = subject.row or subject.group.rows[-1]
+    return _identity_of_row(subject, subject.row or subject.group.rows[-1])
+
+
+def identities_at_random(subject: Subject, facts: PlanFacts) -> tuple[Identity, ...]:
+    """Who the principal is at one login or another, where two spellings give different mappings; else nobody."""
+    if facts.mode == "API" or subject.match is None or subject.match.kind == "dead" or subject.group is None:
+        return ()
+    rows = () if subject.group.winner else subject.group.rows
+    return tuple(_identity_of_row(subject, row) for row in {row.arn: row for row in rows}.values())
+
+
+def _identity_of_row(subject: Subject, row: RowMapping) -> Identity:
     if subject.found.state == "absent" or _never_renders(subject, row):
         return NOBODY
     username, groups = rendered_row(row, row.arn)

@@ -103,6 +103,7 @@ class _Work:
         if answer is None or answer.also is None:
             return []
         self.note("masters-also-group", f"The group `{answer.also}`, bound to cluster-admin, is added.")
+        self._check_new_group(answer.also)
         self.bindings += admin_binding(answer.also, self.facts)
         return [answer.also]
 
@@ -123,6 +124,11 @@ class _Work:
             self.note("reserved-group-dropped", f"`{group}` is named by nothing, and an entry cannot carry it.")
         return []
 
+    def _check_new_group(self, name: str) -> None:
+        """A group of ours gets bindings: who else may have it must be known."""
+        if not self.facts.names.rbac_known:
+            self.block("reserved-group-unread", f"`{name}`: who has or names this group already was not read.")
+
     def _node_group(self, group: str) -> list[str]:
         places = self.facts.names.of_group(group)
         if places or not self.facts.names.complete:
@@ -133,6 +139,7 @@ class _Work:
         return []
 
     def _renamed(self, group: str, new_name: str, places: tuple[str, ...]) -> None:
+        self._check_new_group(new_name)
         self.bindings += parallel_bindings(group, new_name, self.facts)
         self.note("reserved-group-renamed", f"`{group}` becomes `{new_name}`, with bindings of our own.")
         bound = {binding_place(binding) for binding in self.facts.names.bindings_of_group(group)}
@@ -184,10 +191,11 @@ class _Work:
         names = self.facts.names
         if not names.rbac_known:
             return
-        plain = [group for group in groups if group not in _SILENT and not is_reserved(group)]
-        loose = [group for group in plain if not templates_in(group) and not names.of_group(group)]
-        bound = len(loose) < len(plain) or MASTERS in groups or bool(names.of_username(username))
+        given = [group for group in groups if group not in _SILENT]
+        loose = [g for g in given if not is_reserved(g) and not templates_in(g) and not names.of_group(g)]
+        bound = MASTERS in given or any(templates_in(g) or names.of_group(g) for g in given)
         if loose:
             self.note("grants-nothing", f"Nothing binds {quoted(loose)}.")
-        elif not bound:
-            self.note("grants-nothing", f"Nothing binds the username `{username}`, and the row has no group.")
+        elif not bound and not names.of_username(username):
+            none = "the row has no group" if not given else "none of its groups is named either"
+            self.note("grants-nothing", f"Nothing binds the username `{username}`, and {none}.")

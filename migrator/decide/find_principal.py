@@ -64,6 +64,7 @@ class IamIndex:
         for principal in known.values():
             return Found(principal.arn, "found", principal, foreign)
         is_user = parsed is not None and parsed.kind == "user"
-        complete = account in (self._users_read if is_user else self._roles_read)
+        is_listed = is_user or (parsed is not None and parsed.kind in ("role", "service-linked-role"))
+        complete = is_listed and account in (self._users_read if is_user else self._roles_read)  # root is in no list
         elsewhere = self._users_by_name.get((account, parsed.name)) if parsed and is_user else None
         return Found(arn, "absent" if complete else "unread", None, foreign, elsewhere)

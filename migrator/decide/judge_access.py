@@ -5,7 +5,8 @@ from dataclasses import replace
 
 from migrator.decide.answers import accepted_loss, accepted_note, names_of
 from migrator.decide.authorize import RbacIndex
-from migrator.decide.compare_access import compare
+from migrator.decide.compare_access import compare, compare_with_several
+from migrator.decide.decide_principal import identities_at_random
 from migrator.decide.findings_catalogue import accounts_for
 from migrator.decide.plan_facts import Note, PlanFacts
 from migrator.decide.principal_answers import invalid
@@ -13,7 +14,6 @@ from migrator.decide.settled import Settled
 from migrator.model.plan import AccessChange
 from migrator.model.rbac import Binding, RbacState, Subject
 from migrator.model.step import MANAGED_BY, MANAGED_BY_LABEL, CreateBinding
-
 
 # Blockers whose question is a loss: what the best answer would lose is shown.
 _LOSES = frozenset({"node-row-extra-groups", "policy-loses-rules", "creator-row-differs"})
@@ -55,6 +55,9 @@ def _change(each: Settled, facts: PlanFacts, later: RbacIndex | None) -> AccessC
         return AccessChange()
     if each.action == "block" and _LOSES.isdisjoint(note.code for note in each.notes):
         return AccessChange()  # nobody knows yet what the entry will be
+    at_random = identities_at_random(each.subject, facts) if each.before.via == "config-map" else ()
+    if at_random:
+        return compare_with_several(at_random, each.after, facts.index, later)
     return compare(each.before, each.after, facts.index, index_after=later)
 
 

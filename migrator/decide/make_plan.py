@@ -22,11 +22,12 @@ from migrator.decide.settled import Settled
 from migrator.decide.simulate import simulate
 from migrator.decide.subjects import subjects_of
 from migrator.errors import Failed
+from migrator.model.access_entry import EntrySpec
 from migrator.model.decision import Decisions
 from migrator.model.finding import Finding
 from migrator.model.plan import Plan, PlannedPrincipal, Strategy, Target
 from migrator.model.snapshot import Snapshot
-from migrator.model.step import Step
+from migrator.model.step import ProofClass, Step
 
 
 def make_plan(
@@ -79,10 +80,17 @@ def _principal(each: Settled, facts: PlanFacts) -> PlannedPrincipal:
         principal_id=each.subject.found.principal.id if each.subject.found.principal else None,
         entry=shown,
         proposed=each.proposed if each.action == "block" else None,
-        required_proof=required_proof(each.subject.arn, each.update or shown, facts),
+        required_proof=_required_proof(each, shown, facts),
         access=each.access,
         findings=tuple(dict.fromkeys(note.code for note in each.notes)),
     )
+
+
+def _required_proof(each: Settled, shown: EntrySpec | None, facts: PlanFacts) -> ProofClass:
+    """Of an entry that may be dead, rules that are evaluated prove nothing: a login must be tied to it."""
+    required = required_proof(each.subject.arn, each.update or shown, facts)
+    unknown = any(note.code == "entry-liveness-unknown" for note in each.notes)
+    return "observed" if unknown and required not in ("live", "observed") else required
 
 
 def _findings(settled: Sequence[Settled], facts: PlanFacts) -> Iterable[Finding]:

@@ -79,17 +79,21 @@ class NameIndex:
 
     def _add_impersonation(self, role: Role) -> None:
         for rule in role.rules:
-            if "impersonate" not in rule.verbs and "*" not in rule.verbs:
+            # "impersonate:user-info" and the like are the constrained verbs
+            if not any(verb == "*" or verb.startswith("impersonate") for verb in rule.verbs):
                 continue
             place = f"impersonate rule of {'ClusterRole' if role.namespace is None else 'Role'} {_at(role)}"
-            self._add_impersonated(rule, place)
+            self._add_impersonated(rule, place, role.namespace or "*")
 
-    def _add_impersonated(self, rule: PolicyRule, place: str) -> None:
+    def _add_impersonated(self, rule: PolicyRule, place: str, namespace: str) -> None:
         for name in rule.resource_names:
             if not {"groups", "*"}.isdisjoint(rule.resources):
                 self.groups.setdefault(name, []).append(place)
-            if not {"users", "serviceaccounts", "*"}.isdisjoint(rule.resources):
+            if not {"users", "nodes", "*"}.isdisjoint(rule.resources):
                 self._users.setdefault(name, []).append(place)
+            if not {"serviceaccounts", "*"}.isdisjoint(rule.resources):
+                account = f"system:serviceaccount:{namespace}:{name}"
+                (self._patterns if "*" in account else self._users).setdefault(account, []).append(place)
 
     def _add_reference(self, reference: GroupReference) -> None:
         place = f"{reference.kind} {_at(reference)} ({reference.path})"

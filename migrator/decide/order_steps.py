@@ -38,7 +38,7 @@ from migrator.model.step import (
     UpdateEntry,
 )
 
-_MASTERS = "system:masters"
+_EVERYBODY = "system:authenticated"
 _CANARIES = ("standard", "policy", "admin")  # node types follow, in alphabetical order
 
 
@@ -206,9 +206,15 @@ def _kind(each: Settled) -> str:
 
 
 def needs_bridge(each: Settled) -> bool:
-    """Admins by system:masters, whose only power tomorrow is a policy that is associated after the entry is made."""
-    made = each.action in ("create", "recreate")
-    return made and each.entry is not None and is_admin(each.entry) and _MASTERS in each.before.groups
+    """Admins whose only power tomorrow is a policy that is associated after the entry is made, because the name or
+    the group that makes them admins today cannot be carried.
+    """
+    if each.action not in ("create", "recreate") or each.entry is None or not is_admin(each.entry):
+        return False
+    if each.before.via != "config-map":
+        return False
+    lost = any(is_reserved(group) and group != _EVERYBODY for group in each.before.groups)
+    return lost or each.before.username != each.entry.username
 
 
 def _interim(each: Settled) -> tuple[str, ...]:

@@ -2,8 +2,11 @@
 
 from collections.abc import Mapping
 
+from migrator.decide.classify_node import NODE_PREFIX
 from migrator.decide.effective_identity import canonical_arn, index_rows
+from migrator.decide.entry_for import rendered_row
 from migrator.decide.read_aws_auth import read_aws_auth
+from migrator.decide.templates import SESSION, SESSION_RAW
 from migrator.decide.text_folding import fold
 from migrator.model.access_entry import Identity
 from migrator.model.principal import parse_arn
@@ -27,8 +30,9 @@ def row_gives(data: Mapping[str, str] | None, principal_arn: str, before: Identi
     index = index_rows(aws_auth)
     rows = index.roles.get(fold(canonical)) or index.users.get(fold(canonical))
     if rows:
-        wanted = (before.username, _groups(before.groups))
-        return all((row.username, _groups(row.effective_groups)) == wanted for row in rows)
+        wanted = (_one_spelling(before.username), _groups(before.groups))
+        given = [rendered_row(row, principal_arn) for row in rows]
+        return all((_one_spelling(username), _groups(groups)) == wanted for username, groups in given)
     arn = parse_arn(canonical)
     return arn is not None and arn.account in index.accounts and (before.username, before.groups) == (canonical, ())
 
@@ -50,6 +54,11 @@ def groups_by_row(data: Mapping[str, str] | None, principal_arn: str) -> frozens
     if rows:
         return frozenset.intersection(*(_groups(row.effective_groups) for row in rows))
     return frozenset() if arn is None or arn.account in index.accounts else None
+
+
+def _one_spelling(username: str) -> str:
+    """A node's name holds no ``@``, so that both templates of the session give the same name."""
+    return NODE_PREFIX + SESSION if username == NODE_PREFIX + SESSION_RAW else username
 
 
 def _groups(groups: tuple[str, ...]) -> frozenset[str]:

@@ -23,7 +23,8 @@ def settle(subject: Subject, facts: PlanFacts) -> Settled:
     entry = subject.entry
     if entry is not None and is_owned_by_eks(entry, facts):
         who = identity_of_entry(entry)
-        return Settled(subject, "keep", who, who, spec_of(entry), notes=_row_notes(subject, facts))
+        notes = (*_row_notes(subject, facts), *_shadowed(subject, entry, wanted_for(subject, facts), facts))
+        return Settled(subject, "keep", who, who, spec_of(entry), notes=notes)
     wanted = wanted_for(subject, facts)
     if entry is None:
         before = HIDDEN_CREATOR if _is_hidden(subject, facts) else identity_of_rows(subject, facts)
@@ -91,15 +92,13 @@ def _without_entry(subject: Subject, wanted: Wanted, before: Identity) -> Settle
 def _over_dead_entry(subject: Subject, entry: AccessEntry, wanted: Wanted, facts: PlanFacts) -> Settled:
     """The entry answers nobody: the row does, where there is one."""
     before = identity_of_rows(subject, facts)
-    if wanted.action == "create":
+    made = _without_entry(subject, wanted, before)
+    if made.action != "skip":
         note = Note("entry-dead", f"The access entry of `{subject.arn}` is older than the principal.")
-        made = _without_entry(subject, wanted, before)
-        return replace(made, action="recreate", notes=(*wanted.notes, note))
-    if wanted.action == "block":
-        return _without_entry(subject, wanted, before)
+        return replace(made, action="recreate" if made.action == "create" else made.action, notes=(*made.notes, note))
     reason = "is gone" if subject.found.state == "absent" else "was re-created"
     note = Note("orphan-dead-entry", f"`{entry.principal_arn}` {reason}; its access entry answers nobody.")
-    return Settled(subject, "skip", before, NOBODY, notes=(*wanted.notes, note))
+    return replace(made, notes=(*made.notes, note))
 
 
 def _beside_entry(subject: Subject, entry: AccessEntry, wanted: Wanted, facts: PlanFacts) -> Settled:
@@ -116,15 +115,20 @@ def _beside_entry(subject: Subject, entry: AccessEntry, wanted: Wanted, facts: P
         return Settled(subject, "block", before, None, proposed=EntrySpec(min(right)), notes=(*notes, note))
     if _is_half_made(entry, spec, wanted):
         return _completed(subject, entry, wanted, (*notes,))
-    row = subject.row if facts.mode != "API" else None
-    target = wanted.update or wanted.entry
-    if row is not None and (target is None or not same_entry(subject.arn, spec, target)):
-        message = f"The entry gives {_shown(spec, subject.arn)}; the row would give the username `{row.username}` and "
-        message += f"the groups {quoted(row.effective_groups) or 'none'}."
-        notes.append(Note("row-shadowed-by-entry", message, row=row))
-    elif row is None and wanted.action == "skip":
+    notes += _shadowed(subject, entry, wanted, facts)
+    if (subject.row is None or facts.mode == "API") and wanted.action == "skip":
         notes += wanted.notes
     return Settled(subject, "keep", before, before, spec, notes=tuple(notes))
+
+
+def _shadowed(subject: Subject, entry: AccessEntry, wanted: Wanted, facts: PlanFacts) -> tuple[Note, ...]:
+    """The row that a live entry stands before, where it would give something else."""
+    row, spec, target = subject.row, spec_of(entry), wanted.update or wanted.entry
+    if row is None or facts.mode == "API" or (target is not None and same_entry(subject.arn, spec, target)):
+        return ()
+    message = f"The entry gives {_shown(spec, subject.arn)}; the row would give the username `{row.username}` and "
+    message += f"the groups {quoted(row.effective_groups) or 'none'}."
+    return (Note("row-shadowed-by-entry", message, row=row),)
 
 
 def _shown(spec: EntrySpec, arn: str) -> str:
@@ -169,10 +173,13 @@ def _is_half_made(entry: AccessEntry, spec: EntrySpec, wanted: Wanted) -> bool:
 
 def _completed(subject: Subject, entry: AccessEntry, wanted: Wanted, notes: tuple[Note, ...]) -> Settled:
     before = identity_of_entry(entry)
-    target = (wanted.update or wanted.entry) if wanted.action in ("create", "await") else None
+    target = (wanted.update or wanted.entry) if wanted.action in ("create", "await", "block") else None
     if target is None or target.type != "STANDARD":
         note = Note("half-made-without-row", f"The entry of `{subject.arn}` was left half-made.")
         return Settled(subject, "block", before, None, notes=(*notes, note))
+    if wanted.action == "block":
+        note = Note("entry-half-made", f"The entry of `{subject.arn}` was left half-made, and its row is undecided.")
+        return Settled(subject, "block", before, None, proposed=target, notes=(*notes, *wanted.notes, note))
     note = Note("entry-half-made", f"The entry of `{subject.arn}` was left half-made; it is completed.")
     after = identity_of_spec(subject.arn, target)
     return Settled(

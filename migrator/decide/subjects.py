@@ -115,13 +115,27 @@ def _add_creator(subjects: dict[str, Subject], further: dict[str, Subject], fact
     if creator is None or facts.mode != "CONFIG_MAP" or not has_hidden_creator(facts):
         return
     key = principal_key(creator.arn)
-    if key in subjects:
-        subjects[key] = replace(subjects[key], is_creator=True)
-        return
-    found = facts.find(key if ":assumed-role/" in creator.arn else creator.arn)
+    is_session = ":assumed-role/" in creator.arn
+    subject = subjects.get(key)
+    found = subject.found if subject else facts.find(key if is_session else creator.arn)
+    if found.state == "unread" and not is_session:  # the full ARN is what the source tells
+        found = replace(found, arn=creator.arn, state="found")
     arn = found.arn if found.state == "found" else creator.arn
-    known = further.get(row_key(arn)) or Subject(arn, found)
-    further[row_key(arn)] = replace(known, is_creator=True)
+    if subject is not None:
+        arn = found.arn if found.state == "found" else subject.arn
+        subjects[key] = replace(subject, arn=arn, found=found, is_creator=True)
+    elif found.state != "unread":
+        known = further.get(row_key(arn)) or Subject(arn, found)
+        further[row_key(arn)] = replace(known, is_creator=True)
+
+
+def creator_is_known(facts: PlanFacts) -> bool:
+    """Whether the hidden creator's full ARN is known: a session tells no path of its role."""
+    creator = facts.snapshot.creator
+    if creator is None or ":assumed-role/" not in creator.arn:
+        return creator is not None
+    key = principal_key(creator.arn)
+    return key in facts.row_keys or facts.find(key).state != "unread"
 
 
 def has_hidden_creator(facts: PlanFacts) -> bool:

@@ -12,11 +12,17 @@ import msgspec
 from migrator.errors import Failed
 from migrator.model.access_entry import AccessScope, AssociatedPolicy, EntryType
 from migrator.model.decision import Acceptance, AssumeAs, Decisions, GroupAnswer, PrincipalAnswer
-from migrator.model.step import ProofClass
 
 
 class _Strict(msgspec.Struct, forbid_unknown_fields=True):
     """Base: a misspelt key must not be an answer that silently does nothing."""
+
+
+def _filled_in(**texts: str) -> None:
+    """Raises ``ValueError`` for a text that says nothing: blank, or still a stub's ``<your name>``."""
+    for name, text in texts.items():
+        if not text.strip() or (text.startswith("<") and text.endswith(">")):
+            raise ValueError(f"{name} says nothing: {text!r}")
 
 
 class _Acceptance(_Strict):
@@ -24,10 +30,16 @@ class _Acceptance(_Strict):
     reason: str
     until: str | None = None
 
+    def __post_init__(self) -> None:
+        _filled_in(by=self.by, reason=self.reason)
+
 
 class _AccountAnswer(_Strict):
     action: Literal["skip"]
     reason: str
+
+    def __post_init__(self) -> None:
+        _filled_in(reason=self.reason)
 
 
 class _Policy(_Strict):
@@ -68,7 +80,8 @@ class DecisionsDocument(_Strict):
     break_glass: str | None = None
     expand_accounts: dict[str, list[str]] = {}
     waive_gates: dict[str, _Acceptance] = {}
-    proof_policy: dict[str, ProofClass] = {}
+    # what can be asked for: a person's word goes to waive_verification, and unverified is nothing
+    proof_policy: dict[str, Literal["live", "observed", "simulated"]] = {}
 
 
 def decode_decisions(document: Mapping[str, Any] | None) -> Decisions:

@@ -71,6 +71,12 @@ def test_every_section_of_the_file_is_read() -> None:
         {"principals": {ARN: {"action": "create", "group": ["x"]}}},
         {"accounts": {"444455556666": {"action": "create", "reason": ""}}},
         {"proof_policy": {"node": "believed"}},
+        {"proof_policy": {"role": "unverified"}},
+        {"accept_loss": {ARN: {"by": " ", "reason": "reviewed"}}},
+        {"waive_gates": {"rehearsal": {"by": "<your name>", "reason": "reviewed"}}},
+        {"waive_verification": {ARN: {"by": "Ana", "reason": "<why>"}}},
+        {"accounts": {"444455556666": {"action": "skip", "reason": "<why>"}}},
+        {"proof_policy": {"role": "attested"}},
     ],
 )
 def test_a_misspelt_or_wrong_answer_is_refused(document: dict[str, Any]) -> None:
