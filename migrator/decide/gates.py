@@ -86,6 +86,11 @@ def _waived(gate: Gate, facts: GateFacts) -> Gate:
     return replace(gate, waived_by=f"{waiver.by}: {waiver.reason}")
 
 
+def in_force(waivers: Mapping[str, Acceptance], now: datetime) -> dict[str, Acceptance]:
+    """The waivers whose date has not passed."""
+    return {name: each for name, each in waivers.items() if each.until is None or not _expired(each.until, now)}
+
+
 def _expired(until: str, now: datetime) -> bool:
     """A date holds to its end, UTC; a text that is no date has ended."""
     try:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from migrator.decide.actions import Finished, Wish
 from migrator.decide.changes import surprising_entries
+from migrator.decide.gates import in_force
 from migrator.decide.progress import APPLY, SETTLED, Progress, lanes_of, refusal_of
 from migrator.decide.second_admin import admins_to_prove, second_admin
 from migrator.errors import Changed, Interrupted, MigratorError, WrongUse
@@ -35,6 +36,7 @@ from migrator.run.begin_run import (
 )
 from migrator.run.break_glass import look_at_break_glass
 from migrator.run.drive import drive
+from migrator.run.may_bind import refuse_without_bindings
 from migrator.run.one_run import OneRun, RunSettings
 from migrator.run.prove_principal import prove_admin
 
@@ -71,6 +73,7 @@ def apply_plan(plan: Plan, plan_digest: str, ports: RunPorts, options: ApplyOpti
         begun = begun_run(ports.store, plan_digest)
         run_id = run_id_for(plan, progress, snapshot, plan_digest, ports.entropy, begun=begun)
         refuse_changed(plan, plan_digest, snapshot, progress, ports.basis_of, begun=run_id if begun else None)
+        refuse_without_bindings(plan, progress, ports.reviewers, chain[-1])
         run = _start(plan, plan_digest, ports, options, snapshot, progress, chain, run_id)
         return _go(run, ports, options, chain)
 
@@ -121,7 +124,8 @@ def _start(
     )
     run.record(None, "run-started", {"run": run_id, "command": APPLY, "planDigest": plan_digest, "caller": chain[-1]})
     run.record(None, "backed-up", {"files": files})
-    run.see(second_admin=second_admin(plan, run.progress, run.situation().observed.callers, options.waive_gates))
+    waivers = in_force(options.waive_gates, ports.clock.now())
+    run.see(second_admin=second_admin(plan, run.progress, run.situation().observed.callers, waivers))
     return run
 
 
@@ -172,7 +176,8 @@ def _drive_to_the_end(run: OneRun, ports: RunPorts, options: ApplyOptions, chain
         if shown:
             run.see(second_admin=shown)
             return drive(run)
-    found = second_admin(run.plan, run.progress, observed.callers, options.waive_gates)
+    waivers = in_force(options.waive_gates, ports.clock.now())
+    found = second_admin(run.plan, run.progress, observed.callers, waivers)
     glass = None if found else look_at_break_glass(run.plan, ports.permissions, chain)
     if glass is not None:
         ports.events.say("info" if glass.shown else "warn", str(glass))
