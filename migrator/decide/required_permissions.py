@@ -4,9 +4,11 @@ Source: service authorization reference for Amazon EKS, IAM, EC2 and CloudWatch 
 cluster's ARN, ``{below}`` for the ARN of what belongs to it: ``arn:…:KIND/CLUSTER/*``.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, Final, NamedTuple
 
+from migrator.decide.dead_man import NAME as TIMER_NAME
+from migrator.decide.dead_man import NAMESPACE as TIMER_NAMESPACE
 from migrator.model.plan import ClusterRef
 from migrator.model.rbac import AccessRequest
 
@@ -70,6 +72,14 @@ COMMANDS: Final = tuple(_COMMANDS)
 ESSENTIAL: Final = frozenset({"eks:DescribeCluster", "eks:ListAccessEntries", "eks:DescribeAccessEntry"})
 _AWS_AUTH: Final = {"resource": "configmaps", "namespace": "kube-system", "name": "aws-auth"}
 _RBAC: Final = "rbac.authorization.k8s.io"
+_TIMER: Final = (
+    ("", "serviceaccounts"),
+    (_RBAC, "roles"),
+    (_RBAC, "rolebindings"),
+    ("", "configmaps"),
+    ("coordination.k8s.io", "leases"),
+    ("batch", "jobs"),
+)
 
 
 def needs_of(command: str, cluster: ClusterRef) -> tuple[Need, ...]:
@@ -97,6 +107,15 @@ def policy_document(commands: Iterable[str], cluster: ClusterRef) -> dict[str, A
     return {"Version": "2012-10-17", "Statement": statements}
 
 
+def _timer() -> Iterator[AccessRequest]:
+    """What making and removing the objects of a rehearsal's timer takes; server-side apply of a new object is asked
+    as ``patch`` and as ``create`` (Kubernetes documentation, "Server-Side Apply").
+    """
+    for group, resource in _TIMER:
+        for verb in ("create", "patch", "delete"):
+            yield AccessRequest(verb, group, resource, namespace=TIMER_NAMESPACE, name=TIMER_NAME)
+
+
 def kubernetes_needs_of(command: str) -> tuple[AccessRequest, ...]:
     """Requests to the API server that a command makes as the caller."""
     reads = (
@@ -113,7 +132,7 @@ def kubernetes_needs_of(command: str) -> tuple[AccessRequest, ...]:
         case "apply" | "rollback":
             return (*reads, *writes, AccessRequest("bind", _RBAC, "clusterroles", name="cluster-admin"))
         case "rehearse":
-            return (*reads, AccessRequest("patch", **_AWS_AUTH))
+            return (*reads, AccessRequest("patch", **_AWS_AUTH), *_timer())
         case "retire":
             return (*reads, AccessRequest("delete", **_AWS_AUTH))
         case "observe":

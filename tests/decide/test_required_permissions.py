@@ -1,10 +1,14 @@
 """The permissions that commands need, and the policy that gives them."""
 
+from datetime import datetime, timedelta, timezone
+
 import boto3
 import pytest
 
+from migrator.decide.dead_man import timer_objects
 from migrator.decide.required_permissions import COMMANDS, ESSENTIAL, kubernetes_needs_of, needs_of, policy_document
 from migrator.model.plan import ClusterRef
+from migrator.model.rbac import AccessRequest
 
 ARN = "arn:aws-cn:eks:cn-north-1:111122223333:cluster/prod"
 CLUSTER = ClusterRef("prod", ARN, "111122223333", "cn-north-1", "aws-cn", "CONFIG_MAP")
@@ -40,6 +44,17 @@ def test_the_policy_holds_every_need_once() -> None:
     held = [(action, one["Resource"]) for one in document["Statement"] for action in one["Action"]]
     assert sorted(held) == sorted({tuple(need) for need in needs_of("apply", CLUSTER)})
     assert len(held) == len(set(held))
+
+
+def test_rehearsing_asks_for_every_object_of_its_timer() -> None:
+    now = datetime(2026, 11, 22, tzinfo=timezone.utc)
+    made = timer_objects({"data": {}}, run="r", image="i", length=timedelta(minutes=30), now=now)
+    asked = kubernetes_needs_of("rehearse")
+    for manifest in made:
+        group = manifest["apiVersion"].rpartition("/")[0]
+        for verb in ("create", "patch", "delete"):
+            resource, name = manifest["kind"].lower() + "s", manifest["metadata"]["name"]
+            assert AccessRequest(verb, group, resource, namespace="kube-system", name=name) in asked
 
 
 def test_only_commands_that_write_aws_auth_ask_to_write_it() -> None:
