@@ -11,6 +11,7 @@ from migrator.decide.actions import Finished, Wish
 from migrator.decide.changes import surprising_entries
 from migrator.decide.gates import in_force
 from migrator.decide.progress import APPLY, SETTLED, Progress, lanes_of, refusal_of
+from migrator.decide.second_admin import GATE as SECOND_ADMIN
 from migrator.decide.second_admin import admins_to_prove, second_admin
 from migrator.errors import Changed, Interrupted, MigratorError, WrongUse
 from migrator.model.decision import Acceptance
@@ -125,7 +126,12 @@ def _start(
     run.record(None, "run-started", {"run": run_id, "command": APPLY, "planDigest": plan_digest, "caller": chain[-1]})
     run.record(None, "backed-up", {"files": files})
     waivers = in_force(options.waive_gates, ports.clock.now())
-    run.see(second_admin=second_admin(plan, run.progress, run.situation().observed.callers, waivers))
+    callers = run.situation().observed.callers
+    proven = second_admin(plan, run.progress, callers, {})
+    waiver = waivers.get(SECOND_ADMIN)
+    if not proven and waiver is not None and callers:
+        run.record(None, "waived", {"gate": SECOND_ADMIN, "by": f"{waiver.by}: {waiver.reason}"})
+    run.see(second_admin=proven or second_admin(plan, run.progress, callers, waivers))
     return run
 
 

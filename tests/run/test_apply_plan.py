@@ -115,8 +115,11 @@ def test_a_person_may_waive_the_second_admin_by_name() -> None:
     cluster, plan = company()
     cluster.unassumable |= {ALICE, CREATOR}
     options = ApplyOptions(waive_gates={"second-admin": Acceptance("Jo", "one-admin cluster")})
-    assert apply_plan(plan, DIGEST, World(cluster).ports(), options).exit_code == 0
+    world = World(cluster)
+    assert apply_plan(plan, DIGEST, world.ports(), options).exit_code == 0
     assert OPERATOR in cluster.entries
+    waived = [record.effect for record in world.store.journal() if record.event == "waived"]
+    assert waived == [{"gate": "second-admin", "by": "Jo: one-admin cluster"}]
 
 
 def test_whoever_cannot_be_proven_keeps_the_bridge() -> None:
