@@ -69,8 +69,8 @@ class RealReviewers:
         parsed = parse_arn(arn)
         if way.profile:
             return self._by_profile(arn, way.profile)
-        if _key(principal_of(str(self._session.caller_identity()["Arn"]))) == _key(arn):
-            return self._session
+        if _key(principal_of(str(self._session.caller_identity()["Arn"]))) == _key(principal_of(arn)):
+            return self._session  # also where it is spelled as the session of STS that it is
         if parsed is None or parsed.kind not in ("role", "user"):
             kind = parsed.kind if parsed else "other"
             raise _cannot(
