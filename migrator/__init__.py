@@ -20,8 +20,8 @@ def read_aws_auth(data: Mapping[str, str]) -> dict[str, Any]:
     Returns ``{"error": bool, "doubt": bool, "roles": {lower-cased ARN: row}, "users": {ARN as written: row},
     "accounts": [...]}`` with rows ``{"arn", "username", "groups"}`` and ``"sso": True`` on rows of the SSO
     matcher. ``error``: the authenticator would log an error. ``doubt``: YAML parsers differ on this text and
-    the reading may not equal the authenticator's. Raises :class:`MigratorError` for input that is no
-    ConfigMap data (a value that is not text, or over the 1 MiB limit).
+    the reading may not equal the authenticator's, or no ConfigMap can hold it (a value that is not text, more than
+    1 MiB). Raises nothing for any content.
     """
     from migrator.decide.read_aws_auth import effective_document
 

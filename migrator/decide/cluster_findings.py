@@ -19,6 +19,8 @@ from migrator.model.step import BRIDGE_PREFIX, MARKER_PREFIX
 # What a missing list of the snapshot weakens, in words.
 _WEAKENS = {
     "callerIdentity": "who runs the tool is not known, so that nobody can be put last",
+    "callerChain": "through whom the caller arrives is not known, so that they cannot be put last",
+    "capabilities": "which roles belong to EKS capabilities is not known, and their entries are EKS's own",
     "accessPolicies": "whether the partition offers the access policies was not asked",
     "nodegroups": "managed node groups are treated as if there were none",
     "fargateProfiles": "whether Fargate uses a role is not known",
@@ -122,6 +124,8 @@ def _account(row: AccountRow, facts: PlanFacts) -> Finding:
 
 
 def _unknown(facts: PlanFacts) -> Iterator[Finding]:
+    if facts.snapshot.access_entries is None and facts.mode != "CONFIG_MAP":
+        yield make_finding("entries-unread", f"The mode is {facts.mode}, and the access entries were not read.")
     for name in facts.snapshot.unknown:
         weakens = _WEAKENS.get(name.partition(".")[0])
         if weakens is not None:

@@ -47,6 +47,7 @@ UNANSWERABLE = frozenset(
         "node-os-mixed",
         "principal-ambiguous",
         "answer-unjudged",
+        "entries-unread",
     }
 )
 

@@ -324,3 +324,17 @@ def test_sso_row_whose_principal_logged_in_blocks() -> None:
     assert finding(seen, "dead-row-logged-in").source == "mapRoles[0]"
     other = planned(world(data=sso, usage=usage(login(arn.replace("Admin", "View")))))
     assert finding(other, "dead-sso-matcher").severity == "warn"
+
+
+def test_unread_entries_block_where_there_may_be_some() -> None:
+    """In CONFIG_MAP mode null says that EKS lists none; later it says nothing."""
+    assert findings(planned(world([row(DEV)], mode="CONFIG_MAP")), "entries-unread") == ()
+    for mode in ("API_AND_CONFIG_MAP", "API"):
+        assert planned(world([row(DEV)], mode=mode, access_entries=None)).blocked
+
+
+@pytest.mark.parametrize("missing", ["caller_chain", "capabilities"])
+def test_whatever_was_not_read_is_said_to_weaken_something(missing: str) -> None:
+    unknown = {"caller_chain": "callerChain"}.get(missing, missing)
+    plan = planned(world([row(DEV)], **{missing: None, "unknown": (unknown,)}))
+    assert unknown in finding(plan, "input-unknown").message

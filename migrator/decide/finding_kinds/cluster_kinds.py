@@ -21,6 +21,14 @@ KINDS: tuple[FindingKind, ...] = (
         ref.MIGRATING_ENTRIES,
     ),
     FindingKind(
+        "entries-unread",
+        "block",
+        "The cluster has access entries, and they were not read.",
+        "An entry that exists decides already; what would be made beside it is not known.",
+        "Let the snapshot list the access entries (eks:ListAccessEntries, eks:DescribeAccessEntry).",
+        ref.MIGRATING_ENTRIES,
+    ),
+    FindingKind(
         "creator-unknown",
         "warn",
         "Who created the cluster is not known; EKS makes an entry for that principal at the first mode switch.",

@@ -90,6 +90,13 @@ def decode_decisions(document: Mapping[str, Any] | None) -> Decisions:
     An account number without quotes is a number to YAML; its leading zeros are put back. Raises ``Failed``
     ``decisions-malformed`` naming the field.
     """
+    if document is not None and not isinstance(document, Mapping):
+        raise Failed(
+            "decisions-malformed",
+            "The decisions file is malformed.",
+            why=f"It holds a {type(document).__name__}, not sections with answers.",
+            remedy="Begin with sections such as `principals:` and `accept_loss:`.",
+        )
     try:
         wire = msgspec.convert(_with_text_accounts(document or {}), DecisionsDocument)
     except msgspec.ValidationError as error:

@@ -122,6 +122,8 @@ class _Reader:
     def snapshot(self) -> Snapshot:
         document = self.document
         cluster = _mapping(document.get("cluster"), "cluster")
+        _mapping(cluster.get("computeConfig") or {}, "cluster.computeConfig")
+        parse_time(document.get("takenAt"), "takenAt")
         caller = self.optional("callerIdentity", lambda v: _mapping(v, "callerIdentity"))
         return Snapshot(
             taken_at=_text(document.get("takenAt"), "takenAt"),
@@ -140,10 +142,8 @@ class _Reader:
             group_references=self.listed("groupReferences", _group_reference),
             **self.iam(),
             creator=_creator(document.get("creator")),
-            capabilities=self.optional("capabilities", lambda v: tuple(_items(v, "capabilities"))),
-            identity_provider_configs=self.optional(
-                "identityProviderConfigs", lambda v: tuple(_items(v, "identityProviderConfigs"))
-            ),
+            capabilities=self.listed("capabilities", _raw),
+            identity_provider_configs=self.listed("identityProviderConfigs", _identity_provider),
             usage=decode_usage(document["usage"]) if document.get("usage") is not None else None,
             unknown=tuple(self.unknown),
         )
@@ -187,7 +187,7 @@ def cluster_ref(cluster: Mapping[str, Any]) -> ClusterRef:
     arn = parse_arn(text)
     if arn is None or arn.service != "eks" or not arn.resource.startswith("cluster/"):
         raise _malformed("cluster.arn", "the ARN of an EKS cluster", text)
-    mode = (cluster.get("accessConfig") or {}).get("authenticationMode") or "CONFIG_MAP"
+    mode = _mapping(cluster.get("accessConfig") or {}, "cluster.accessConfig").get("authenticationMode") or "CONFIG_MAP"
     if mode not in get_args(AuthenticationMode):
         raise _malformed("cluster.accessConfig.authenticationMode", "an authentication mode", mode)
     return ClusterRef(
@@ -232,6 +232,20 @@ def _policies(value: object, where: str) -> Iterable[AssociatedPolicy]:
             _text(raw.get("policyArn"), f"{where}[{index}].policyArn"),
             AccessScope("cluster" if kind == "cluster" else "namespace", tuple(sorted(namespaces))),
         )
+
+
+def _raw(raw: Mapping[str, Any], where: str) -> Mapping[str, Any]:
+    """An object that stays as the API gave it."""
+    del where
+    return raw
+
+
+def _identity_provider(raw: Mapping[str, Any], where: str) -> Mapping[str, Any]:
+    """DescribeIdentityProviderConfig ``.identityProviderConfig``; the prefix of groups is compared with names."""
+    oidc = _mapping(raw.get("oidc") or {}, f"{where}.oidc")
+    for found, at in ((raw, where), (oidc, f"{where}.oidc")):
+        _text(found.get("groupsPrefix") or "", f"{at}.groupsPrefix")
+    return raw
 
 
 def _nodegroup(raw: Mapping[str, Any], where: str) -> Nodegroup:

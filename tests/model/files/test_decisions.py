@@ -84,3 +84,10 @@ def test_a_misspelt_or_wrong_answer_is_refused(document: dict[str, Any]) -> None
         decode_decisions(document)
     assert caught.value.code == "decisions-malformed"
     assert caught.value.why
+
+
+@pytest.mark.parametrize("document", [[], ["principals"], "principals", 5])
+def test_a_file_without_sections_is_no_decisions_file(document: Any) -> None:  # noqa: ANN401 - any YAML value
+    with pytest.raises(MigratorError) as caught:
+        decode_decisions(document)
+    assert caught.value.code == "decisions-malformed"

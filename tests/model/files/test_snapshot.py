@@ -114,6 +114,10 @@ def test_times_are_iso_text_or_seconds(value: object, moment: datetime) -> None:
 @pytest.mark.parametrize(
     ("change", "where"),
     [
+        ({"capabilities": [5]}, "capabilities[0]"),
+        ({"identityProviderConfigs": [5]}, "identityProviderConfigs[0]"),
+        ({"identityProviderConfigs": [{"oidc": {"groupsPrefix": 5}}]}, "identityProviderConfigs[0].oidc.groupsPrefix"),
+        ({"takenAt": "never"}, "takenAt"),
         ({"takenAt": 5}, "takenAt"),
         ({"cluster": None}, "cluster"),
         ({"cluster": {"arn": "arn:aws:iam::111122223333:role/x"}}, "cluster.arn"),
@@ -142,3 +146,11 @@ def test_another_document_is_no_snapshot(document: object) -> None:
     with pytest.raises(MigratorError) as caught:
         decode_snapshot(document)
     assert caught.value.code == "snapshot-unreadable"
+
+
+@pytest.mark.parametrize("field", ["accessConfig", "computeConfig"])
+def test_parts_of_the_cluster_that_decisions_look_into_are_objects(field: str) -> None:
+    with pytest.raises(MigratorError) as caught:
+        decode_snapshot(BARE | {"cluster": {**BARE["cluster"], field: 5}})
+    assert caught.value.code == "snapshot-malformed"
+    assert f"cluster.{field}" in caught.value.message
