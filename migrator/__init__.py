@@ -23,7 +23,7 @@ def read_aws_auth(data: Mapping[str, str]) -> dict[str, Any]:
     the reading may not equal the authenticator's, or no ConfigMap can hold it (a value that is not text, more than
     1 MiB). Raises nothing for any content.
     """
-    from migrator.decide.read_aws_auth import effective_document
+    from migrator.decide.reading.read_aws_auth import effective_document
 
     return effective_document(data)
 

@@ -9,7 +9,7 @@ from migrator.model.plan import Plan
 
 def write_questions(path: str, plan: Plan) -> str:
     """Add a question for every open blocker; returns what was done, as one line."""
-    from migrator.decide.stubs import stubs_for
+    from migrator.decide.planning.stubs import stubs_for
     from migrator.render.decisions_yaml import write_questions as merge
 
     stubs = stubs_for(plan)

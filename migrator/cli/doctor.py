@@ -22,7 +22,7 @@ def command(ctx: click.Context, /, cluster: str, *, yes: bool, policy: bool) -> 
     Who the caller is, the ways to the API server, IAM and Kubernetes permissions, each with what to do.
     """
     from migrator.cli.wiring import connect, describe, diagnose_ports
-    from migrator.decide.required_permissions import policy_document
+    from migrator.decide.diagnosis.required_permissions import policy_document
     from migrator.model.files.snapshot import cluster_ref
     from migrator.render.diagnosis import diagnosis_document, diagnosis_text
     from migrator.run.diagnose import DEFAULT_COMMANDS, diagnose

@@ -22,7 +22,7 @@ def command(ctx: click.Context, /, plan_file: str, principal: str, snapshot: str
     PRINCIPAL is an ARN, the end of one (role/ci/runner, runner), or a row (mapRoles[3]).
     """
     from migrator.cli.show import lines_of_rows
-    from migrator.decide.explain import explain
+    from migrator.decide.planning.explain import explain
     from migrator.model.files.plan import plan_to_document
     from migrator.render.explain import explain as explain_text
     from migrator.render.explain import explanation_document, find_principal

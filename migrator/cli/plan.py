@@ -65,7 +65,7 @@ def _snapshot(settings: Settings, given: Mapping[str, Any], moment: datetime) ->
     if given["snapshot"] is not None:
         snapshot = read_json(given["snapshot"], "The snapshot file", "snapshot-unreadable")
     elif given["config_map"] is not None:
-        from migrator.decide.read_manifest import read_manifest
+        from migrator.decide.reading.read_manifest import read_manifest
         from migrator.run.write_plan import snapshot_of_config_map
 
         config_map = read_manifest(read_bytes(given["config_map"], "The ConfigMap file"))

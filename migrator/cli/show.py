@@ -47,6 +47,6 @@ def lines_of_rows(config_map: Mapping[str, Any] | None) -> dict[str, int]:
     data = (config_map or {}).get("data")
     if not isinstance(data, dict):
         return {}
-    from migrator.decide.read_aws_auth import read_aws_auth
+    from migrator.decide.reading.read_aws_auth import read_aws_auth
 
     return read_aws_auth(data).lines

@@ -270,7 +270,7 @@ def run_ports(
     from migrator.adapters.clock import SystemEntropy
     from migrator.adapters.eks_entries import EksAccessEntries, EksAuthMode
     from migrator.adapters.kubernetes_api import KubernetesConfigMaps, KubernetesRbac
-    from migrator.decide.basis import basis_of
+    from migrator.decide.planning.basis import basis_of
     from migrator.model.files.snapshot import decode_snapshot
     from migrator.run.begin_run import RunPorts
     from migrator.run.take_snapshot import take_snapshot

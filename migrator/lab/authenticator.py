@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
-from migrator.decide.effective_identity import (
+from migrator.decide.reading.effective_identity import (
     Ambiguous,
     Denied,
     LoggedIn,
@@ -25,8 +25,8 @@ from migrator.decide.effective_identity import (
     identity_of,
     index_rows,
 )
-from migrator.decide.effective_identity import Caller as Asker
-from migrator.decide.read_aws_auth import read_aws_auth
+from migrator.decide.reading.effective_identity import Caller as Asker
+from migrator.decide.reading.read_aws_auth import read_aws_auth
 from migrator.lab.authenticator_token import CLUSTER_HEADER, PREFIX, TokenRefusedError, presigned_url
 from migrator.lab.aws_errors import CommonError
 from migrator.lab.in_force import EntriesInForce, InForce

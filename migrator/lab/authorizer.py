@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, TypeAlias
 
-from migrator.decide.access_policies import policy_allows
-from migrator.decide.authorize import RbacIndex
-from migrator.decide.match_rules import RuleSet
+from migrator.decide.access.access_policies import policy_allows
+from migrator.decide.access.authorize import RbacIndex
+from migrator.decide.access.match_rules import RuleSet
 from migrator.lab.in_force import EntriesInForce, InForce
 from migrator.lab.kubernetes.by_identity import ByIdentity
 from migrator.lab.kubernetes.json_types import Json

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, TypeAlias
 
-from migrator.decide.verdicts import asked
+from migrator.decide.proving.verdicts import asked
 from migrator.lab.kubernetes.api import KubernetesApi
 from migrator.lab.kubernetes.user import User
 from migrator.lab.oracle_subjects import logins_of, named, probes_of

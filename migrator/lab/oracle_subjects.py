@@ -6,7 +6,7 @@ another.
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from migrator.decide.probes import probes_for
+from migrator.decide.access.probes import probes_for
 from migrator.lab.kubernetes.api import KubernetesApi
 from migrator.lab.kubernetes.user import AUTHENTICATED, User
 from migrator.lab.lab_cluster import LabCluster

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from migrator.decide.read_aws_auth import read_aws_auth
+from migrator.decide.reading.read_aws_auth import read_aws_auth
 from migrator.errors import Failed
 from migrator.lab.entry_shapes import entry_arn
 from migrator.lab.lab_cluster import LabCluster, LabEntry, LabPolicy

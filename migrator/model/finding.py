@@ -1,4 +1,4 @@
-"""Findings: what somebody should know, and what blocks. The catalogue of codes is in decide/findings_catalogue."""
+"""Findings: what somebody should know, and what blocks. The catalogue of codes is in decide/findings."""
 
 from dataclasses import dataclass
 from typing import Literal, TypeAlias

@@ -171,3 +171,6 @@ class Step:
     def principal_arn(self) -> str | None:
         """The principal concerned, None for steps about the cluster."""
         return getattr(self.effect, "principal_arn", None)
+
+
+Lane: TypeAlias = tuple[Step, ...]  # the steps of one principal, or of the cluster, in order

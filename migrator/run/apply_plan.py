@@ -1,18 +1,18 @@
 """Apply a plan: one-way mode step, entries in proven order, each journaled, each taken back when its proof fails.
 
 The same call resumes: what was begun is settled by looking. Nothing here decides what comes next; see
-:mod:`migrator.decide.next_action`.
+:mod:`migrator.decide.running.next_action`.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from migrator.decide.actions import Finished, Wish
-from migrator.decide.changes import surprising_entries
-from migrator.decide.gates import in_force
-from migrator.decide.progress import APPLY, SETTLED, Progress, lanes_of, refusal_of
-from migrator.decide.second_admin import GATE as SECOND_ADMIN
-from migrator.decide.second_admin import admins_to_prove, second_admin
+from migrator.decide.running.actions import Finished, Wish
+from migrator.decide.running.changes import surprising_entries
+from migrator.decide.running.gates import in_force
+from migrator.decide.running.progress import APPLY, SETTLED, Progress, lanes_of, refusal_of
+from migrator.decide.running.second_admin import GATE as SECOND_ADMIN
+from migrator.decide.running.second_admin import admins_to_prove, second_admin
 from migrator.errors import Changed, Interrupted, MigratorError, WrongUse
 from migrator.model.decision import Acceptance
 from migrator.model.files.plan import encode_plan

@@ -5,12 +5,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from migrator.decide.actions import Observed
-from migrator.decide.bindings import PLAN_LABEL, RUN_LABEL, plan_label
-from migrator.decide.changes import as_before, describe_changes, not_read_again
-from migrator.decide.entry_states import PLAN_TAG, RUN_TAG
-from migrator.decide.progress import REHEARSE, SETTLED, Progress, lanes_of, progress_of, records_of, standing
-from migrator.decide.row_gives import row_gives
+from migrator.decide.planning.bindings import PLAN_LABEL, RUN_LABEL, plan_label
+from migrator.decide.planning.entry_states import PLAN_TAG, RUN_TAG
+from migrator.decide.running.actions import Observed
+from migrator.decide.running.changes import as_before, describe_changes, not_read_again
+from migrator.decide.running.progress import REHEARSE, SETTLED, Progress, lanes_of, progress_of, records_of, standing
+from migrator.decide.running.row_gives import row_gives
 from migrator.errors import Blocked, Changed, Failed, MigratorError, Refused
 from migrator.model.canonical import pretty_bytes
 from migrator.model.journal import Journal

@@ -1,6 +1,6 @@
 """Asks IAM whether the break-glass principal of a plan could make its own way into the cluster."""
 
-from migrator.decide.second_admin import BreakGlass, break_glass_needs
+from migrator.decide.running.second_admin import BreakGlass, break_glass_needs
 from migrator.errors import MigratorError
 from migrator.model.plan import Plan
 from migrator.model.principal import parse_arn

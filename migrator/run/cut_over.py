@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from migrator.decide.actions import Observed, Wish
-from migrator.decide.aws_auth_owners import owners_of
-from migrator.decide.changes import as_before
-from migrator.decide.gates import (
+from migrator.decide.proving.node_proof import unhealthy_nodes
+from migrator.decide.reading.aws_auth_owners import owners_of
+from migrator.decide.running.actions import Observed, Wish
+from migrator.decide.running.changes import as_before
+from migrator.decide.running.gates import (
     GateFacts,
     cut_over_gates,
     end_state_changes,
@@ -18,8 +19,7 @@ from migrator.decide.gates import (
     steps_left,
     unknown_waivers,
 )
-from migrator.decide.node_proof import unhealthy_nodes
-from migrator.decide.progress import CUT_OVER, SETTLED, Progress, progress_of, records_of
+from migrator.decide.running.progress import CUT_OVER, SETTLED, Progress, progress_of, records_of
 from migrator.errors import Interrupted, MigratorError, Refused, WrongUse
 from migrator.model.decision import Acceptance
 from migrator.model.gate import Gate, all_pass, gates_to_documents

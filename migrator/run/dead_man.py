@@ -9,8 +9,17 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from migrator.decide.dead_man import AWS_AUTH, FOREIGN, NAME, OVER, RENEW_WITHIN, TIMER, read_original, recreated
-from migrator.decide.rehearsal import map_state
+from migrator.decide.running.dead_man import (
+    AWS_AUTH,
+    FOREIGN,
+    NAME,
+    OVER,
+    RENEW_WITHIN,
+    TIMER,
+    read_original,
+    recreated,
+)
+from migrator.decide.running.rehearsal import map_state
 from migrator.errors import Failed, MigratorError
 from migrator.ports import Clock, ClusterObjects, ConfigMaps, Events
 

@@ -6,8 +6,8 @@ Checks are independent: one that cannot be answered is ``unknown`` and says why,
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from migrator.decide.cluster_checks import address_check, cluster_checks
-from migrator.decide.required_permissions import ESSENTIAL, Need, kubernetes_needs_of, needs_of
+from migrator.decide.diagnosis.cluster_checks import address_check, cluster_checks
+from migrator.decide.diagnosis.required_permissions import ESSENTIAL, Need, kubernetes_needs_of, needs_of
 from migrator.errors import MigratorError
 from migrator.model.diagnosis import Check, Diagnosis
 from migrator.model.files.snapshot import cluster_ref

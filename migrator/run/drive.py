@@ -1,11 +1,11 @@
-"""The loop: ask :mod:`migrator.decide.next_action` what is next, do exactly that, until there is nothing left."""
+"""The loop: ask ``next_action`` what is next, do exactly that, until there is nothing left."""
 
 from collections.abc import Sequence
 from datetime import timedelta
 
-from migrator.decide.actions import Action, Adopt, Do, Finished, Hold, Look, Refuse, Undo, Wait
-from migrator.decide.next_action import lane_action, next_actions
-from migrator.decide.obstacles import PRINCIPAL_REFUSALS
+from migrator.decide.running.actions import Action, Adopt, Do, Finished, Hold, Look, Refuse, Undo, Wait
+from migrator.decide.running.next_action import lane_action, next_actions
+from migrator.decide.running.obstacles import PRINCIPAL_REFUSALS
 from migrator.errors import MigratorError, assert_never
 from migrator.model.step import EnableEntries
 from migrator.run.execute_step import entry_document, execute, take_back

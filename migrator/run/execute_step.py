@@ -1,16 +1,24 @@
 """Have the effect of one step: intention on disk, effect, read back, done on disk.
 
-Which step, and whether at all, is decided by :mod:`migrator.decide.next_action` alone.
+Which step, and whether at all, is decided by :mod:`migrator.decide.running.next_action` alone.
 """
 
 from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 
-from migrator.decide.actions import Look, Undo
-from migrator.decide.bindings import binding_key, binding_object
-from migrator.decide.entry_identity import entry_digest
-from migrator.decide.entry_states import ENTRY_TAG, PLAN_TAG, RUN_TAG, final_spec, lane_states, matches, rendered
+from migrator.decide.planning.bindings import binding_key, binding_object
+from migrator.decide.planning.entry_identity import entry_digest
+from migrator.decide.planning.entry_states import (
+    ENTRY_TAG,
+    PLAN_TAG,
+    RUN_TAG,
+    final_spec,
+    lane_states,
+    matches,
+    rendered,
+)
+from migrator.decide.running.actions import Look, Undo
 from migrator.errors import Failed, MigratorError, assert_never
 from migrator.model.access_entry import AccessEntry
 from migrator.model.canonical import digest_of

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 
 from migrator.decide.fleet.patterns import report_of
-from migrator.decide.progress import CUT_OVER, SETTLED
-from migrator.decide.second_admin import is_admin
+from migrator.decide.running.progress import CUT_OVER, SETTLED
+from migrator.decide.running.second_admin import is_admin
 from migrator.errors import Failed, MigratorError
 from migrator.model.files.fleet_records import INVENTORY_FILE, RUNS_FILE, FleetRecord, decode_inventory, decode_records
 from migrator.model.files.plan import decode_plan_with_digest

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from migrator.decide.node_proof import NodeJudgement, NodeWindow, judge_nodes, nodes_of
-from migrator.decide.row_gives import groups_by_row
+from migrator.decide.proving.node_proof import NodeJudgement, NodeWindow, judge_nodes, nodes_of
+from migrator.decide.running.row_gives import groups_by_row
 from migrator.errors import MigratorError
 from migrator.model.access_entry import AccessEntry
 from migrator.model.evidence import Attribution, Evidence

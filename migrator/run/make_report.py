@@ -6,10 +6,10 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from migrator.decide.basis import aws_auth_basis
-from migrator.decide.progress import CUT_OVER, records_of
-from migrator.decide.read_aws_auth import read_aws_auth
-from migrator.decide.verdicts import cluster_verdict
+from migrator.decide.planning.basis import aws_auth_basis
+from migrator.decide.proving.verdicts import cluster_verdict
+from migrator.decide.reading.read_aws_auth import read_aws_auth
+from migrator.decide.running.progress import CUT_OVER, records_of
 from migrator.errors import Failed
 from migrator.model.evidence import Evidence, evidence_in
 from migrator.model.gate import Gate, gates_from_documents

@@ -3,9 +3,9 @@
 The bridge comes after the mode step, which is one-way: who learns only then that it cannot be built has no way back.
 """
 
-from migrator.decide.binding_permissions import requests_for_bindings
-from migrator.decide.progress import Progress
-from migrator.decide.verdicts import asked
+from migrator.decide.proving.verdicts import asked
+from migrator.decide.running.binding_permissions import requests_for_bindings
+from migrator.decide.running.progress import Progress
 from migrator.errors import Blocked, MigratorError
 from migrator.model.plan import Plan
 from migrator.ports import Reviewers

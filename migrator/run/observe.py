@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal, TypeAlias
 
-from migrator.decide.usage import Tally, milliseconds
-from migrator.decide.usage_report import Window, usage_report
+from migrator.decide.observing.usage import Tally, milliseconds
+from migrator.decide.observing.usage_report import Window, usage_report
 from migrator.errors import Failed, Interrupted, MigratorError
 from migrator.model.canonical import canonical_bytes
 from migrator.model.observation import LogType

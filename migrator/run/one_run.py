@@ -6,9 +6,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from migrator.decide.actions import Look, Observed, Situation, Wish, situation
-from migrator.decide.progress import Progress, advance
-from migrator.decide.rate import full_bucket, take
+from migrator.decide.running.actions import Look, Observed, Situation, Wish, situation
+from migrator.decide.running.progress import Progress, advance
+from migrator.decide.running.rate import full_bucket, take
 from migrator.model.access_entry import AccessEntry
 from migrator.model.canonical import canonical_bytes
 from migrator.model.decision import Acceptance

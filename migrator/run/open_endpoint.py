@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
-from migrator.decide.cluster_checks import host_cidr, is_among
+from migrator.decide.diagnosis.cluster_checks import host_cidr, is_among
 from migrator.errors import Failed
 from migrator.model.canonical import digest_of, pretty_bytes
 from migrator.ports import Approver, AuthMode, Clock, EndpointAccess, Events, SourceAddress, StateStore

@@ -2,8 +2,8 @@
 
 from datetime import datetime
 
-from migrator.decide.verdicts import state_digest
-from migrator.decide.waiting import moment
+from migrator.decide.proving.verdicts import state_digest
+from migrator.decide.running.waiting import moment
 from migrator.model.access_entry import AccessEntry
 from migrator.model.evidence import Evidence
 from migrator.model.step import Prove, Step

@@ -10,12 +10,12 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import timedelta
 
-from migrator.decide.compare_subject import compare_subject, policy_probe
-from migrator.decide.entry_identity import spec_of
-from migrator.decide.entry_states import default_username
-from migrator.decide.login_proof import judge_logins, with_requests
-from migrator.decide.required_proof import is_admin
-from migrator.decide.verdicts import asked, state_digest
+from migrator.decide.planning.entry_identity import spec_of
+from migrator.decide.planning.entry_states import default_username
+from migrator.decide.planning.required_proof import is_admin
+from migrator.decide.proving.compare_subject import compare_subject, policy_probe
+from migrator.decide.proving.login_proof import judge_logins, with_requests
+from migrator.decide.proving.verdicts import asked, state_digest
 from migrator.errors import MigratorError
 from migrator.model.access_entry import AccessEntry, AssociatedPolicy
 from migrator.model.evidence import (

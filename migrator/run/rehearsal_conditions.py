@@ -1,7 +1,7 @@
 """When a rehearsal is one and no outage: the conditions, all of them looked at before anything is written."""
 
-from migrator.decide.gates import steps_left
-from migrator.decide.verdicts import state_digest
+from migrator.decide.proving.verdicts import state_digest
+from migrator.decide.running.gates import steps_left
 from migrator.errors import MigratorError, Refused
 from migrator.model.evidence import evidence_in
 from migrator.model.plan import Plan

@@ -2,8 +2,8 @@
 
 from datetime import datetime, timedelta
 
-from migrator.decide.log_lines import login_of
-from migrator.decide.row_keys import principal_key
+from migrator.decide.observing.log_lines import login_of
+from migrator.decide.reading.row_keys import principal_key
 from migrator.errors import MigratorError
 from migrator.model.plan import Plan
 from migrator.ports import AccessReviewer

@@ -2,7 +2,7 @@
 
 On any trouble the exact bytes are back at once; a Job in the cluster puts them back if this process dies or cannot
 reach the cluster. Under 20 minutes it is no evidence: tokens live for 14, with caches on top. What comes next is
-decided by :mod:`migrator.decide.rehearsal`.
+decided by :mod:`migrator.decide.running.rehearsal`.
 """
 
 import json
@@ -11,8 +11,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from migrator.decide import rehearsal as brain
-from migrator.decide.dead_man import (
+from migrator.decide.running import rehearsal as brain
+from migrator.decide.running.dead_man import (
     KINDS,
     NAME,
     OVER,
@@ -24,8 +24,8 @@ from migrator.decide.dead_man import (
     recreated,
     timer_objects,
 )
-from migrator.decide.progress import REHEARSE, SETTLED, advance
-from migrator.decide.waiting import moment
+from migrator.decide.running.progress import REHEARSE, SETTLED, advance
+from migrator.decide.running.waiting import moment
 from migrator.errors import Failed, Interrupted, MigratorError, assert_never
 from migrator.model.canonical import pretty_bytes
 from migrator.model.decision import Acceptance

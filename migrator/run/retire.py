@@ -1,8 +1,8 @@
 """Delete the inert aws-auth after the cut-over, with a backup: what nobody reads should not mislead anybody."""
 
-from migrator.decide.aws_auth_owners import owners_of
-from migrator.decide.progress import RETIRE, Progress
-from migrator.decide.retirement import next_retirement
+from migrator.decide.reading.aws_auth_owners import owners_of
+from migrator.decide.running.progress import RETIRE, Progress
+from migrator.decide.running.retirement import next_retirement
 from migrator.errors import MigratorError, Refused, assert_never
 from migrator.model.canonical import pretty_bytes
 from migrator.model.outcome import RunOutcome

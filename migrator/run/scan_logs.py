@@ -4,10 +4,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from migrator.decide.log_lines import login_of, moment_of, request_of
-from migrator.decide.usage import Tally, milliseconds
-from migrator.decide.usage_queries import add_rows, query_of
-from migrator.decide.usage_report import Window
+from migrator.decide.observing.log_lines import login_of, moment_of, request_of
+from migrator.decide.observing.usage import Tally, milliseconds
+from migrator.decide.observing.usage_queries import add_rows, query_of
+from migrator.decide.observing.usage_report import Window
 from migrator.model.observation import LogType
 from migrator.model.usage_report import ScanMethod
 from migrator.ports import AuditLogs, Events, Raw

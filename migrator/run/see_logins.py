@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
 
-from migrator.decide.log_lines import login_of, login_of_request, request_of
-from migrator.decide.login_proof import LoginJudgement
-from migrator.decide.row_keys import canonical_arn, principal_key
+from migrator.decide.observing.log_lines import login_of, login_of_request, request_of
+from migrator.decide.proving.login_proof import LoginJudgement
+from migrator.decide.reading.row_keys import canonical_arn, principal_key
 from migrator.errors import MigratorError
 from migrator.model.evidence import Evidence
 from migrator.model.observation import SeenLogin, SeenRequest

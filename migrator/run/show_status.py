@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from migrator.decide.actions import (
+from migrator.decide.running.actions import (
     Action,
     Adopt,
     Do,
@@ -16,8 +16,17 @@ from migrator.decide.actions import (
     Wish,
     situation,
 )
-from migrator.decide.next_action import next_actions
-from migrator.decide.progress import CUT_OVER, REHEARSE, RETIRE, SETTLED, Progress, lanes_of, records_of, refusal_of
+from migrator.decide.running.next_action import next_actions
+from migrator.decide.running.progress import (
+    CUT_OVER,
+    REHEARSE,
+    RETIRE,
+    SETTLED,
+    Progress,
+    lanes_of,
+    records_of,
+    refusal_of,
+)
 from migrator.errors import MigratorError, assert_never
 from migrator.model.journal import Journal
 from migrator.model.outcome import StatusOutcome, StepOutcome

@@ -6,15 +6,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from migrator.decide.authorize import RbacIndex
-from migrator.decide.compare_subject import compare_subject
-from migrator.decide.entry_identity import same_entry
-from migrator.decide.entry_states import final_spec
-from migrator.decide.expectations import evaluate, identity_after, identity_of_entry, is_ours, phase_of, probes_of
-from migrator.decide.login_proof import judge_logins
-from migrator.decide.row_gives import groups_by_row
-from migrator.decide.row_keys import principal_key
-from migrator.decide.verdicts import EVIDENCE_AGE, state_digest
+from migrator.decide.access.authorize import RbacIndex
+from migrator.decide.planning.entry_identity import same_entry
+from migrator.decide.planning.entry_states import final_spec
+from migrator.decide.proving.compare_subject import compare_subject
+from migrator.decide.proving.expectations import (
+    evaluate,
+    identity_after,
+    identity_of_entry,
+    is_ours,
+    phase_of,
+    probes_of,
+)
+from migrator.decide.proving.login_proof import judge_logins
+from migrator.decide.proving.verdicts import EVIDENCE_AGE, state_digest
+from migrator.decide.reading.row_keys import principal_key
+from migrator.decide.running.row_gives import groups_by_row
 from migrator.errors import MigratorError
 from migrator.model.access_entry import AccessEntry, EntrySpec, Identity
 from migrator.model.decision import Acceptance

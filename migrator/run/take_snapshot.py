@@ -10,8 +10,8 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from typing import Any
 
-from migrator.decide.group_references import references_in
-from migrator.decide.read_aws_auth import read_aws_auth
+from migrator.decide.access.group_references import references_in
+from migrator.decide.reading.read_aws_auth import read_aws_auth
 from migrator.errors import MigratorError
 from migrator.model.files.snapshot import FORMAT
 from migrator.model.principal import Arn, parse_arn

@@ -6,9 +6,9 @@ each principal is taken is :mod:`migrator.run.take_evidence`.
 
 import threading
 
-from migrator.decide.authorize import RbacIndex
-from migrator.decide.required_proof import asked_proof
-from migrator.decide.verdicts import cluster_verdict, verdict_of
+from migrator.decide.access.authorize import RbacIndex
+from migrator.decide.planning.required_proof import asked_proof
+from migrator.decide.proving.verdicts import cluster_verdict, verdict_of
 from migrator.model.canonical import canonical_bytes
 from migrator.model.evidence import Evidence, Phase, PrincipalVerdict, evidence_in, evidence_to_document
 from migrator.model.outcome import VerifyOutcome

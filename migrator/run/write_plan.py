@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, cast, get_args
 
-from migrator.decide.make_plan import make_plan
+from migrator.decide.planning.make_plan import make_plan
 from migrator.errors import WrongUse
 from migrator.model.files.decisions import decode_decisions
 from migrator.model.files.plan import plan_to_document

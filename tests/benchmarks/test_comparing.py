@@ -8,9 +8,9 @@ from typing import TypeVar
 
 import pytest
 
-from migrator.decide.authorize import RbacIndex
-from migrator.decide.compare_access import compare
-from migrator.decide.probes import probes_for
+from migrator.decide.access.authorize import RbacIndex
+from migrator.decide.access.compare_access import compare
+from migrator.decide.access.probes import probes_for
 from migrator.model.access_entry import Identity
 from migrator.model.rbac import RbacState
 from tests.support import rbac_vectors

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from migrator.decide.usage import MOST_NAMES
+from migrator.decide.observing.usage import MOST_NAMES
 from migrator.lab.lab_client import enter_lab
 from tests.support.generated_logs import START, Logs, brute_force
 from tests.support.small_lab import CLUSTER

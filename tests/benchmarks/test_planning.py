@@ -8,7 +8,7 @@ from typing import Literal
 
 import pytest
 
-from migrator.decide.make_plan import make_plan
+from migrator.decide.planning.make_plan import make_plan
 from migrator.model.decision import Decisions
 from migrator.model.plan import Plan
 from migrator.model.rbac import Binding, PolicyRule, RbacState, Role, Subject

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from migrator.decide.effective_identity import Caller, identity_of, index_rows
-from migrator.decide.read_aws_auth import effective_document, read_aws_auth
-from migrator.decide.read_manifest import read_manifest
+from migrator.decide.reading.effective_identity import Caller, identity_of, index_rows
+from migrator.decide.reading.read_aws_auth import effective_document, read_aws_auth
+from migrator.decide.reading.read_manifest import read_manifest
 from migrator.errors import MigratorError
 
 pytestmark = pytest.mark.benchmark

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from migrator.decide.entry_identity import entry_digest
-from migrator.decide.entry_states import ENTRY_TAG, PLAN_TAG
+from migrator.decide.planning.entry_identity import entry_digest
+from migrator.decide.planning.entry_states import ENTRY_TAG, PLAN_TAG
 from migrator.errors import Failed
 from migrator.model.access_entry import EntrySpec
 from migrator.model.decision import Decisions, GroupAnswer
@@ -336,5 +336,6 @@ def test_unread_entries_block_where_there_may_be_some() -> None:
 @pytest.mark.parametrize("missing", ["caller_chain", "capabilities"])
 def test_whatever_was_not_read_is_said_to_weaken_something(missing: str) -> None:
     unknown = {"caller_chain": "callerChain"}.get(missing, missing)
-    plan = planned(world([row(DEV)], **{missing: None, "unknown": (unknown,)}))
+    without: dict[str, Any] = {missing: None, "unknown": (unknown,)}
+    plan = planned(world([row(DEV)], **without))
     assert unknown in finding(plan, "input-unknown").message

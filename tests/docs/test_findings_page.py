@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from migrator.decide.findings_catalogue import CATALOGUE, catalogue_markdown
+from migrator.decide.findings.findings_catalogue import CATALOGUE, catalogue_markdown
 from tests.support.golden import assert_golden
 
 PAGE = Path(__file__).parents[2] / "playbooks" / "findings.md"

@@ -10,8 +10,8 @@ import pytest
 from jsonschema import Draft202012Validator
 
 import migrator
-from migrator.decide.read_aws_auth import read_aws_auth
-from migrator.decide.read_manifest import read_manifest
+from migrator.decide.reading.read_aws_auth import read_aws_auth
+from migrator.decide.reading.read_manifest import read_manifest
 from migrator.model.canonical import pretty_bytes
 from migrator.model.files.schemas import plan_schema, snapshot_schema
 from tests.support.example_snapshots import EXAMPLES, FACTS, snapshot_of

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from migrator.decide.group_references import references_in
+from migrator.decide.access.group_references import references_in
 from migrator.errors import Failed
 from migrator.lab.lab_client import enter_lab
 from migrator.lab.reference_objects import objects_for

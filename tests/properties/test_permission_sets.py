@@ -6,11 +6,11 @@ from itertools import product
 from hypothesis import given
 from hypothesis import strategies as st
 
-from migrator.decide.authorize import RbacIndex, authorize
-from migrator.decide.compare_access import compare, permissions_of
-from migrator.decide.match_rules import Grant, RuleSet
-from migrator.decide.name_templates import ALPHABETS, parts, readings, render
-from migrator.decide.permission_set import EVERYTHING, NOTHING, PermissionSet, Unknown, difference, is_subset
+from migrator.decide.access.authorize import RbacIndex, authorize
+from migrator.decide.access.compare_access import compare, permissions_of
+from migrator.decide.access.match_rules import Grant, RuleSet
+from migrator.decide.access.name_templates import ALPHABETS, parts, readings, render
+from migrator.decide.access.permission_set import EVERYTHING, NOTHING, PermissionSet, Unknown, difference, is_subset
 from migrator.model.access_entry import Identity
 from migrator.model.rbac import AccessRequest, PolicyRule, RbacState
 from tests.support import access

@@ -7,14 +7,14 @@ from random import Random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from migrator.decide.basis import basis_of
-from migrator.decide.effective_identity import Ambiguous, LoggedIn
-from migrator.decide.explain import ACTION_MEANS, explain
-from migrator.decide.findings_catalogue import accounts_for
-from migrator.decide.make_plan import make_plan
-from migrator.decide.row_keys import principal_key
-from migrator.decide.simulate import simulate
-from migrator.decide.stubs import UNANSWERABLE, stubs_for
+from migrator.decide.findings.findings_catalogue import accounts_for
+from migrator.decide.planning.basis import basis_of
+from migrator.decide.planning.explain import ACTION_MEANS, explain
+from migrator.decide.planning.make_plan import make_plan
+from migrator.decide.planning.simulate import simulate
+from migrator.decide.planning.stubs import UNANSWERABLE, stubs_for
+from migrator.decide.reading.effective_identity import Ambiguous, LoggedIn
+from migrator.decide.reading.row_keys import principal_key
 from migrator.errors import MigratorError
 from migrator.model.access_entry import NOBODY
 from migrator.model.decision import Decisions

@@ -6,9 +6,9 @@ import sys
 from pathlib import Path
 
 _SCRIPT = """
-from migrator.decide.authorize import RbacIndex
-from migrator.decide.compare_access import compare
-from migrator.decide.probes import probes_for
+from migrator.decide.access.authorize import RbacIndex
+from migrator.decide.access.compare_access import compare
+from migrator.decide.access.probes import probes_for
 from migrator.model.access_entry import Identity
 from tests.support import rbac_vectors
 from tests.support.access import policy

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from migrator.decide.explain import explain
+from migrator.decide.planning.explain import explain
 from migrator.model.access_entry import AssociatedPolicy, EntrySpec, Identity
 from migrator.model.finding import Finding
 from migrator.model.plan import AccessChange, Plan, PlannedPrincipal

@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from migrator.decide.gates import NOT_WAIVABLE
-from migrator.decide.rehearsal import PASSED
+from migrator.decide.running.gates import NOT_WAIVABLE
+from migrator.decide.running.rehearsal import PASSED
 from migrator.errors import WrongUse
 from migrator.model.decision import Acceptance
 from migrator.model.outcome import CutOverOutcome

@@ -6,7 +6,7 @@ from datetime import datetime
 
 import pytest
 
-from migrator.decide.waiting import REMEMBERED
+from migrator.decide.running.waiting import REMEMBERED
 from migrator.errors import Refused
 from migrator.run.apply_plan import apply_plan
 from migrator.run.roll_back import RollBackOptions, roll_back

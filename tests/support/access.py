@@ -8,8 +8,8 @@ from itertools import product
 
 from hypothesis import strategies as st
 
-from migrator.decide.match_rules import Grant, RuleSet
-from migrator.decide.permission_set import PermissionSet, Unknown
+from migrator.decide.access.match_rules import Grant, RuleSet
+from migrator.decide.access.permission_set import PermissionSet, Unknown
 from migrator.model.access_entry import AccessScope, AssociatedPolicy
 from migrator.model.rbac import AccessRequest, Binding, PermissionRow, PolicyRule, RbacState, Role, Subject
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from migrator.decide.read_manifest import read_manifest
+from migrator.decide.reading.read_manifest import read_manifest
 from migrator.model.access_policy_tables import ACCESS_POLICIES
 from migrator.model.canonical import pretty_bytes
 

@@ -15,6 +15,7 @@ EXTERNAL_ID = "fleet-7"
 REGIONS = ("eu-central-1", "eu-west-1", "us-east-1")
 SHARED_ADMIN = f"arn:aws:iam::{OPERATOR_ACCOUNT}:role/break-glass"
 CI = f"arn:aws:iam::{OPERATOR_ACCOUNT}:role/shared-ci"
+NOWHERE = "https://127.0.0.1:9"
 SHAPES = ("plain", "nodes", "pipeline", "blocked", "dual", "empty")
 
 
@@ -35,8 +36,8 @@ def fleet_world(
 ) -> dict[str, Any]:
     """The content of a world file: ``clusters`` in all, dealt out over accounts and Regions in turn.
 
-    ``denied`` accounts do not let the operator's role read EKS; the API servers of the clusters whose names are in
-    ``unreachable`` let nobody in.
+    ``denied`` accounts do not let the operator's role read EKS; nothing answers at the endpoints of the clusters
+    whose names are in ``unreachable``.
     """
     ids = account_ids(accounts)
     dice = random.Random(seed)
@@ -126,7 +127,7 @@ def _cluster(
         "authenticationMode": "API_AND_CONFIG_MAP" if shape == "dual" else "CONFIG_MAP",
         "creator": f"{home}/creator",
         "tags": {"stage": ("dev", "test", "prod")[dice.randrange(3)], "shape": shape},
-        **({"resourcesVpcConfig": {"publicAccessCidrs": ["198.51.100.7/32"]}} if name in unreachable else {}),
+        **({"describe": {"endpoint": NOWHERE}} if name in unreachable else {}),
         "kubernetes": _objects(rows),
     }
 

@@ -11,8 +11,9 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from migrator.decide.authorize import RbacIndex, authorize
-from migrator.decide.effective_identity import (
+from migrator.decide.access.authorize import RbacIndex, authorize
+from migrator.decide.planning.entry_states import PLAN_TAG
+from migrator.decide.reading.effective_identity import (
     Caller,
     LoggedIn,
     Outcome,
@@ -20,8 +21,7 @@ from migrator.decide.effective_identity import (
     canonical_arn,
     identity_of,
 )
-from migrator.decide.entry_states import PLAN_TAG
-from migrator.decide.read_aws_auth import read_aws_auth
+from migrator.decide.reading.read_aws_auth import read_aws_auth
 from migrator.model.access_entry import AccessEntry, AssociatedPolicy, AuthenticationMode
 from migrator.model.decision import Acceptance, Decisions, GroupAnswer, PrincipalAnswer
 from migrator.model.principal import AccountRead, IamPrincipal, parse_arn

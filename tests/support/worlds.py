@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any
 
-from migrator.decide.make_plan import make_plan
+from migrator.decide.planning.make_plan import make_plan
 from migrator.model.access_entry import AccessEntry, AccessScope, AssociatedPolicy, AuthenticationMode
 from migrator.model.access_policy_tables import ACCESS_POLICIES
 from migrator.model.decision import Acceptance, Decisions, GroupAnswer, PrincipalAnswer

@@ -11,10 +11,10 @@ from dataclasses import fields, replace
 from typing import Any, TypeAlias
 
 from migrator.decide.fleet.select import selects
-from migrator.decide.plan_facts import gather
-from migrator.decide.read_aws_auth import read_aws_auth
-from migrator.decide.row_keys import row_key
-from migrator.decide.subjects import subjects_of
+from migrator.decide.planning.plan_facts import gather
+from migrator.decide.planning.subjects import subjects_of
+from migrator.decide.reading.read_aws_auth import read_aws_auth
+from migrator.decide.reading.row_keys import row_key
 from migrator.model.aws_auth import AwsAuth
 from migrator.model.decision import NO_DECISIONS, Decisions
 from migrator.model.fleet import FleetCluster

@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from migrator.decide.effective_identity import Ambiguous, LoggedIn
+from migrator.decide.reading.effective_identity import Ambiguous, LoggedIn
 from migrator.lab.authenticator import Authenticator
 from migrator.lab.authorizer import Authorizer, Decision
 from migrator.lab.effects import ClientKilledError

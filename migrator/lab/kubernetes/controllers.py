@@ -6,7 +6,7 @@ the API server's own for custom resource definitions. The store's lock is held.
 
 from collections.abc import Callable
 
-from migrator.decide.aggregate_roles import selects
+from migrator.decide.access.aggregate_roles import selects
 from migrator.lab.kubernetes import managed_fields
 from migrator.lab.kubernetes.json_types import Json
 from migrator.lab.kubernetes.resources import ResourceType, ResourceTypes, type_of_definition

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from migrator.decide.effective_identity import LoggedIn
+from migrator.decide.reading.effective_identity import LoggedIn
 from migrator.lab.authenticator import Authenticator
 from migrator.lab.authorizer import Authorizer
 from migrator.lab.kubernetes import audit

@@ -15,14 +15,15 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
-import msgspec
-
 from migrator.errors import Failed
 from migrator.model.access_entry import AssociatedPolicy
 from migrator.model.decision import NO_DECISIONS, Decisions
+from migrator.model.files import wire
 from migrator.model.files.decisions import DecisionsDocument, decode_decisions
 from migrator.model.files.fleet import selector_from
 from migrator.model.fleet_answers import FleetAnswers, SelectedAnswers
+
+wire.prepare(DecisionsDocument)  # clusters of a fleet are planned in many threads
 
 
 def decode_fleet_decisions(document: Mapping[str, Any] | None) -> FleetAnswers:
@@ -53,7 +54,7 @@ def decisions_to_document(decisions: Decisions) -> dict[str, Any]:
             continue
         document[each.name] = _accounts(value) if each.name == "accounts" else _without_nothing(_builtins(value))
     # what is written is what would be read: a section whose shape drifted apart shows here and not in use
-    msgspec.convert(document, DecisionsDocument)
+    wire.convert(document, DecisionsDocument)
     return document
 
 

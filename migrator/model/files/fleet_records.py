@@ -163,7 +163,7 @@ def decode_inventory(content: bytes) -> Inventory:
         document = json.loads(content)
         if document.get("format") != INVENTORY_FORMAT:
             raise ValueError(f"its format is {str(document.get('format'))[:60]!r}")
-        return wire.model_of(msgspec.convert(document, _Inventory), Inventory)
+        return wire.model_of(wire.convert(document, _Inventory), Inventory)
     except (ValueError, AttributeError, msgspec.ValidationError) as error:
         raise Failed(
             "inventory-unreadable",
@@ -182,7 +182,7 @@ def result_to_document(result: ClusterResult) -> dict[str, Any]:
 def result_from_document(document: Mapping[str, Any]) -> ClusterResult:
     """The result in a JSON object. Raises ``Failed`` ``fleet-record-damaged``."""
     try:
-        return wire.model_of(msgspec.convert(document, _Result), ClusterResult)
+        return wire.model_of(wire.convert(document, _Result), ClusterResult)
     except msgspec.ValidationError as error:
         raise _damaged(str(error)) from error
 
@@ -268,7 +268,7 @@ def setup_to_document(setup: Setup) -> dict[str, Any]:
 
 def setup_from_document(document: Mapping[str, Any]) -> Setup:
     """And back."""
-    return wire.model_of(msgspec.convert(document, _Setup), Setup)
+    return wire.model_of(wire.convert(document, _Setup), Setup)
 
 
 def cluster_to_document(cluster: FleetCluster) -> dict[str, Any]:
@@ -279,4 +279,4 @@ def cluster_to_document(cluster: FleetCluster) -> dict[str, Any]:
 
 def cluster_from_document(document: Mapping[str, Any]) -> FleetCluster:
     """And back."""
-    return wire.model_of(msgspec.convert(document, _Cluster), FleetCluster)
+    return wire.model_of(wire.convert(document, _Cluster), FleetCluster)

@@ -64,7 +64,7 @@ def decode_plan_with_digest(content: bytes) -> tuple[Plan, str]:
     """The plan and its digest, which names it in tags, journals and tokens. Raises as :func:`decode_plan`."""
     document = _document(content)
     try:
-        plan = _plan_from(msgspec.convert(document, wire.PlanDocument))
+        plan = _plan_from(wire.convert(document, wire.PlanDocument))
     except msgspec.ValidationError as error:
         raise Failed(
             "plan-malformed",

@@ -116,13 +116,14 @@ def effect_from(kind: str, principal_arn: str | None, payload: dict[str, Any]) -
     if kind not in PAYLOADS:
         raise msgspec.ValidationError(f"unknown kind of step {kind!r}")
     struct, effect_type = PAYLOADS[kind]
-    value = msgspec.convert(payload, struct)
+    value = wire.convert(payload, struct)
     fields = {name: getattr(value, name) for name in struct.__struct_fields__}
     needs_principal = "principal_arn" in effect_type.__dataclass_fields__
     if needs_principal == (principal_arn is None):
         raise msgspec.ValidationError(f"a step of kind {kind!r} needs {'a' if needs_principal else 'no'} principalArn")
     if needs_principal:
         fields["principal_arn"] = principal_arn
+    wire.prepare(effect_type)
     effect: steps.Effect = msgspec.convert(_Fields(fields), effect_type, from_attributes=True)
     return effect
 

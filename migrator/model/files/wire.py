@@ -4,6 +4,7 @@ Field for field these mirror ``migrator.model``; ``msgspec.convert(…, from_att
 across. Plans and journals refuse unknown fields, so that a newer file is never half understood.
 """
 
+import threading
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -18,13 +19,38 @@ T = TypeVar("T")
 S = TypeVar("S", bound=msgspec.Struct)
 
 
+_PREPARED: set[object] = set()
+_PREPARING = threading.Lock()
+
+
+def prepare(*types: type) -> None:
+    """Let msgspec learn what it must know of types, in one thread at a time.
+
+    It learns on first use and keeps what it learnt on the classes; two threads that use one class first at the same
+    time read what is half written there, and the process dies.
+    """
+    for each in types:
+        if each not in _PREPARED:
+            with _PREPARING:
+                msgspec.json.Decoder(each)
+                _PREPARED.add(each)
+
+
+def convert(value: object, to: type[T]) -> T:
+    """``value``, JSON-like, as ``to``. Safe in any thread. Raises ``msgspec.ValidationError``."""
+    prepare(to)
+    return msgspec.convert(value, to)
+
+
 def struct_of(value: object, struct: type[S]) -> S:
     """A model value as the wire struct of the same fields."""
+    prepare(struct)
     return msgspec.convert(value, struct, from_attributes=True)
 
 
 def model_of(struct: msgspec.Struct, model: type[T]) -> T:
     """A wire struct as the model value of the same fields."""
+    prepare(model)
     return msgspec.convert(struct, model, from_attributes=True)
 
 

@@ -1,0 +1,1 @@
+"""What an identity may do: RBAC, access policies, exact comparison, and the questions that show it."""

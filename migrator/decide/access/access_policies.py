@@ -1,0 +1,87 @@
+"""EKS's authorizer of access policies, which stands beside RBAC.
+
+Source: EKS user guide, "Associate access policies with access entries" and "Review access policy permissions". Rules
+come from the published tables; a policy without one is opaque, and what it allows is unknown, never guessed.
+"""
+
+from collections.abc import Sequence
+from functools import cache
+from typing import TypeAlias
+
+from migrator.decide.access.match_rules import RuleSet
+from migrator.decide.access.quoting import quoted
+from migrator.model.access_entry import AccessScope, AssociatedPolicy
+from migrator.model.access_policy_tables import ACCESS_POLICIES
+from migrator.model.rbac import AccessRequest
+
+_POLICY_MARK = ":eks::aws:cluster-access-policy/"
+PolicyAnswer: TypeAlias = tuple[bool | None, str]
+
+
+def policy_allows(
+    policies: Sequence[AssociatedPolicy], request: AccessRequest, *, principal_arn: str = "", principal_id: str = ""
+) -> PolicyAnswer:
+    """Whether associated access policies allow the request, with the reason that EKS's audit log shows.
+
+    None: a policy without a published rule table, or a scope pattern of undocumented meaning, may or may not
+    allow it; the reason names it.
+    """
+    doubt = ""
+    for policy in policies:
+        covered = _scope_covers(policy.scope, request)
+        rules = policy_rules(policy.policy_arn)
+        if covered is False or (rules is not None and not rules.allows(request)):
+            continue
+        if rules is None or covered is None:
+            doubt = doubt or f"unknown: access policy {policy.policy_arn}"
+            continue
+        return True, (
+            f"EKS Access Policy: allowed by ClusterRoleBinding {quoted(f'{principal_arn}+{policy.policy_arn}')} "
+            f"of ClusterRole {quoted(policy.policy_arn)} to User {quoted(principal_id)}"
+        )
+    return (None, doubt) if doubt else (False, "")
+
+
+@cache
+def policy_rules(policy_arn: str) -> RuleSet | None:
+    """The rules of an access policy of any partition; None for an opaque or unknown one."""
+    arn, mark, name = policy_arn.partition(_POLICY_MARK)
+    table = ACCESS_POLICIES.get(name) if mark and arn.startswith("arn:") else None
+    return RuleSet(table.rules) if table is not None and table.complete else None
+
+
+def namespace_matches(pattern: str, namespace: str) -> bool | None:
+    """Whether a namespace of an access scope covers a namespace.
+
+    The EKS user guide documents plain names and a trailing ``*``. For any other use of ``*`` the grammar is not
+    published: None where it would match if ``*`` meant any text anywhere.
+    """
+    head, star, tail = pattern.partition("*")
+    if not star:
+        return pattern == namespace
+    if not tail:
+        return namespace.startswith(head)
+    return None if _glob(pattern, namespace) else False
+
+
+def _glob(pattern: str, text: str) -> bool:
+    """``*`` means any text. Each part is looked for once, leftmost first: no backtracking."""
+    first, *middle, last = pattern.split("*")
+    if len(text) < len(first) + len(last) or not text.startswith(first) or not text.endswith(last):
+        return False
+    at, end = len(first), len(text) - len(last)
+    for part in middle:
+        found = text.find(part, at, end)
+        if found < 0:
+            return False
+        at = found + len(part)
+    return True
+
+
+def _scope_covers(scope: AccessScope, request: AccessRequest) -> bool | None:
+    if scope.type == "cluster":
+        return True
+    if request.path is not None or not request.namespace:
+        return False
+    answers = [namespace_matches(pattern, request.namespace) for pattern in scope.namespaces]
+    return True if True in answers else (None if None in answers else False)

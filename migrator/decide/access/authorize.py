@@ -1,0 +1,196 @@
+"""Who may do what: kube-apiserver's RBAC authorizer, and the whole chain of a cluster's authorizers.
+
+Source: kubernetes ``plugin/pkg/auth/authorizer/rbac/rbac.go`` and ``pkg/registry/rbac/validation/rule.go``. An
+:class:`RbacIndex` is made once per state of the cluster and asked thousands of times.
+"""
+
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from migrator.decide.access.access_policies import PolicyAnswer, policy_allows
+from migrator.decide.access.aggregate_roles import effective_rules
+from migrator.decide.access.match_rules import Grant, RuleSet
+from migrator.decide.access.quoting import quoted
+from migrator.model.access_entry import AssociatedPolicy
+from migrator.model.rbac import AccessRequest, Binding, RbacState, Subject
+
+MASTERS = "system:masters"
+NODES = "system:nodes"
+AUTHENTICATED = "system:authenticated"
+_LAST_CHARACTER = "\U0010ffff"
+_VIEWS_KEPT = 4096  # identities whose bindings are remembered; far more than a cluster's principals at once
+
+Answer: TypeAlias = tuple[bool, str]
+SubjectNames: TypeAlias = Literal["users", "groups"]
+
+
+@dataclass(frozen=True, slots=True)
+class BoundRole:
+    """A binding that applies to an identity, by which of its subjects, and the rules it gives.
+
+    ``rules`` is None where the role does not exist: the binding then gives nothing and the reason says so.
+    """
+
+    binding: Binding
+    subject: Subject
+    rules: RuleSet | None
+
+
+@dataclass(frozen=True, slots=True)
+class BoundRoles:
+    """All bindings of an identity: cluster-wide ones, and those of each namespace, in the state's order."""
+
+    cluster: tuple[BoundRole, ...]
+    by_namespace: Mapping[str, tuple[BoundRole, ...]]
+
+
+class RbacIndex:
+    """RBAC of one cluster, indexed by subject."""
+
+    def __init__(self, state: RbacState) -> None:
+        rules = {key: RuleSet(value) for key, value in effective_rules(state).items()}
+        self._rules = [rules.get(_role_key(binding)) for binding in state.bindings]
+        self._bindings = state.bindings
+        self._users: dict[str, list[tuple[int, int]]] = {}
+        self._groups: dict[str, list[tuple[int, int]]] = {}
+        for number, binding in enumerate(state.bindings):
+            for place, subject in enumerate(binding.subjects):
+                if subject.kind == "Group":
+                    self._groups.setdefault(subject.name, []).append((number, place))
+                elif (name := _username_of(subject, binding)) is not None:
+                    self._users.setdefault(name, []).append((number, place))
+        self._sorted: dict[SubjectNames, list[str]] = {}
+        self._granted: dict[tuple[SubjectNames, str], frozenset[Grant]] = {}
+        self._views: dict[tuple[str, tuple[str, ...]], BoundRoles] = {}
+
+    def names_with_prefix(self, names: SubjectNames, prefix: str) -> Sequence[str]:
+        """Usernames or groups that subjects name and that start with ``prefix``, sorted.
+
+        ServiceAccounts are named by their username, ``system:serviceaccount:NAMESPACE:NAME``.
+        """
+        if names not in self._sorted:
+            self._sorted[names] = sorted(self._places(names))
+        known = self._sorted[names]
+        start = bisect_left(known, prefix)
+        return known[start : bisect_left(known, prefix + _LAST_CHARACTER, start)]
+
+    def grants(self, username: str, groups: Sequence[str]) -> frozenset[Grant]:
+        """What RBAC gives to this username and exactly these groups: RBAC only adds, subject by subject."""
+        return self._grants_of("users", username).union(*(self._grants_of("groups", group) for group in groups))
+
+    def _grants_of(self, names: SubjectNames, name: str) -> frozenset[Grant]:
+        places = self._places(names).get(name)
+        if places is None:
+            return frozenset()
+        known = self._granted.get((names, name))
+        if known is None:
+            found = ((self._bindings[number].namespace, self._rules[number]) for number, _ in places)
+            # No namespace has a star in its name: such a binding grants nothing, and must not be read as a prefix.
+            known = self._granted[names, name] = frozenset(
+                Grant(namespace, rules)
+                for namespace, rules in found
+                if rules is not None and (namespace is None or (namespace and "*" not in namespace))
+            )
+        return known
+
+    def _places(self, names: SubjectNames) -> Mapping[str, list[tuple[int, int]]]:
+        return self._users if names == "users" else self._groups
+
+    def bound_roles(self, username: str, groups: Sequence[str]) -> BoundRoles:
+        """The bindings that apply to this username and exactly these groups (none is implied)."""
+        key = (username, tuple(groups))
+        view = self._views.get(key)
+        if view is None:
+            if len(self._views) >= _VIEWS_KEPT:
+                self._views.clear()
+            view = self._views[key] = self._bound_roles(*key)
+        return view
+
+    def _bound_roles(self, username: str, groups: tuple[str, ...]) -> BoundRoles:
+        first: dict[int, int] = {}  # binding -> its first subject that applies
+        for places in (self._users.get(username, ()), *(self._groups.get(group, ()) for group in groups)):
+            for number, place in places:
+                first[number] = min(place, first.get(number, place))
+        cluster: list[BoundRole] = []
+        by_namespace: dict[str, list[BoundRole]] = {}
+        for number, place in sorted(first.items()):
+            binding = self._bindings[number]
+            bound = BoundRole(binding, binding.subjects[place], self._rules[number])
+            (cluster if binding.namespace is None else by_namespace.setdefault(binding.namespace, [])).append(bound)
+        return BoundRoles(tuple(cluster), {namespace: tuple(found) for namespace, found in by_namespace.items()})
+
+    def allows(self, username: str, groups: Sequence[str], request: AccessRequest) -> Answer:
+        """RBAC's decision and its reason, for exactly these groups; ``system:masters`` means nothing here."""
+        view = self.bound_roles(username, groups)
+        candidates = view.cluster
+        if request.path is None and request.namespace:
+            candidates = candidates + view.by_namespace.get(request.namespace, ())
+        for bound in candidates:
+            if bound.rules is not None and bound.rules.allows(request):
+                return True, f"RBAC: allowed by {_describe(bound)}"
+        return False, _missing_roles(candidates)
+
+
+def authorize(
+    index: RbacIndex,
+    username: str,
+    groups: Sequence[str],
+    policies: Sequence[AssociatedPolicy],
+    request: AccessRequest,
+) -> PolicyAnswer:
+    """The whole chain for a logged-in identity: ``system:masters`` ahead of everything, RBAC, access policies.
+
+    ``groups`` are the identity's own; ``system:authenticated`` is implied. None: only an opaque policy could allow it.
+    """
+    if MASTERS in groups:
+        return True, ""
+    allowed, reason = index.allows(username, with_authenticated(groups), request)
+    if allowed:
+        return allowed, reason
+    by_policy, policy_reason = policy_allows(policies, request)
+    return by_policy, policy_reason or reason
+
+
+def with_authenticated(groups: Sequence[str]) -> tuple[str, ...]:
+    """The groups of a logged-in identity: its own and ``system:authenticated``."""
+    return tuple(dict.fromkeys((*groups, AUTHENTICATED)))
+
+
+def _role_key(binding: Binding) -> tuple[str | None, str]:
+    """Where the role is looked up. A Role cannot be found from a ClusterRoleBinding: namespace "" holds none."""
+    if binding.role_kind == "ClusterRole":
+        return None, binding.role_name
+    return binding.namespace or "", binding.role_name
+
+
+def _username_of(subject: Subject, binding: Binding) -> str | None:
+    if subject.kind == "User":
+        return subject.name
+    namespace = subject.namespace or binding.namespace
+    return f"system:serviceaccount:{namespace}:{subject.name}" if namespace else None
+
+
+def _describe(bound: BoundRole) -> str:
+    """``RoleBinding "x/ns" of ClusterRole "y" to Group "z"``, as the API server words it."""
+    binding, subject = bound.binding, bound.subject
+    kind, name = "ClusterRoleBinding", binding.name
+    if binding.namespace is not None:
+        kind, name = "RoleBinding", f"{binding.name}/{binding.namespace}"
+    whom = subject.name
+    if subject.kind == "ServiceAccount":
+        whom = f"{subject.name}/{subject.namespace or binding.namespace}"
+    return f"{kind} {quoted(name)} of {binding.role_kind} {quoted(binding.role_name)} to {subject.kind} {quoted(whom)}"
+
+
+def _missing_roles(candidates: Iterable[BoundRole]) -> str:
+    """Why RBAC says no: the roles that bindings name and nobody has. Empty when none is missing."""
+    missing = dict.fromkeys(
+        f"{b.binding.role_kind.lower()}.rbac.authorization.k8s.io {quoted(b.binding.role_name)} not found"
+        for b in candidates
+        if b.rules is None
+    )
+    if not missing:
+        return ""
+    return f"RBAC: {next(iter(missing))}" if len(missing) == 1 else f"RBAC: [{', '.join(missing)}]"

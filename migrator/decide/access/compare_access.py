@@ -1,0 +1,163 @@
+"""What somebody may do before and after: gained and lost, exactly.
+
+A username or group with a template is as many logins as there are sessions. RBAC can name some of these logins
+(``dev:alice``), so each named one is compared by itself, and all others together: a right that moves from one
+session's name to another's is a loss and a gain, not an equality.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice, product
+
+from migrator.decide.access.authorize import MASTERS, NODES, RbacIndex, SubjectNames
+from migrator.decide.access.name_templates import ALPHABETS, readings, render
+from migrator.decide.access.permission_rows import arranged
+from migrator.decide.access.permission_set import (
+    NOTHING,
+    PermissionSet,
+    Unknown,
+    difference,
+    is_login,
+    permissions_of_login,
+)
+from migrator.decide.reading.templates import literal_prefix, templates_in
+from migrator.model.access_entry import Identity
+from migrator.model.plan import AccessChange
+from migrator.model.rbac import PermissionRow
+
+_MOST_LOGINS = 4096
+_MOST_DASHES = 5
+_ANY = "\0"  # no rendered name holds a NUL, so no subject names such a login
+_OTHER: Mapping[str, str] = dict.fromkeys(ALPHABETS, _ANY)
+
+
+def permissions_of(identity: Identity, index: RbacIndex | None) -> PermissionSet:
+    """Everything the identity may do; with a template, everything that one of its logins may do.
+
+    ``index`` None: RBAC was not read, so its part is unknown.
+    """
+    if not is_login(identity):
+        return NOTHING
+    logins, complete = _logins((identity,), (index,))
+    found = NOTHING
+    for values in logins:
+        found |= _permissions(identity, values, index)
+    return found if complete else found | _too_many(identity)
+
+
+def permissions_of_unnamed(identity: Identity, index: RbacIndex | None) -> PermissionSet:
+    """What a login of the identity may do that nothing in RBAC names: the same for every session.
+
+    Without templates this is what ``permissions_of`` gives.
+    """
+    return _permissions(identity, _OTHER, index)
+
+
+def compare(
+    before: Identity, after: Identity, index: RbacIndex | None, *, index_after: RbacIndex | None = None
+) -> AccessChange:
+    """Gained and lost permissions; ``index_after`` where RBAC itself changes too (bindings of our own)."""
+    later = index_after or index
+    if later is index and _same(before, after):
+        return AccessChange()
+    logins, complete = _logins((before, after), (index, later))
+    gained, lost = set[PermissionRow](), set[PermissionRow]()
+    pairs = {(_permissions(before, values, index), _permissions(after, values, later)) for values in logins}
+    for old, new in pairs:
+        gained.update(difference(new, old))
+        lost.update(difference(old, new))
+    if not complete:
+        gained.update(_too_many(after).rows())
+        lost.update(_too_many(before).rows())
+    return AccessChange(gained=arranged(gained), lost=arranged(lost))
+
+
+def compare_with_several(
+    befores: Sequence[Identity], after: Identity, index: RbacIndex | None, index_after: RbacIndex | None
+) -> AccessChange:
+    """Against somebody who is one or the other at random: lost is what any of them has, gained what none has."""
+    had = NOTHING
+    lost = set[PermissionRow]()
+    for before in befores:
+        had |= permissions_of(before, index)
+        lost.update(compare(before, after, index, index_after=index_after).lost)
+    gained = set(difference(permissions_of(after, index_after), had))
+    return AccessChange(gained=arranged(gained), lost=arranged(lost))
+
+
+def _same(before: Identity, after: Identity) -> bool:
+    if not is_login(before) and not is_login(after):
+        return True
+    return (
+        is_login(before) == is_login(after)
+        and before.username == after.username
+        and set(before.groups) == set(after.groups)
+        and set(before.policies) == set(after.policies)
+    )
+
+
+def _permissions(identity: Identity, values: Mapping[str, str], index: RbacIndex | None) -> PermissionSet:
+    if not is_login(identity):
+        return NOTHING
+    username = render(identity.username, values)
+    groups = tuple(render(group, values) for group in identity.groups)
+    return permissions_of_login(identity, username, groups, index)
+
+
+def _too_many(identity: Identity) -> PermissionSet:
+    names = [name for name in (identity.username, *identity.groups) if templates_in(name)]
+    return PermissionSet(unknown=frozenset(Unknown(f"logins of {name}: RBAC names too many of them") for name in names))
+
+
+def _logins(
+    identities: Iterable[Identity], indexes: Iterable[RbacIndex | None]
+) -> tuple[list[Mapping[str, str]], bool]:
+    """Values of the variables for each login that RBAC can tell apart, the unnamed ones last; False when cut short."""
+    logins = [identity for identity in identities if is_login(identity)]
+    names: set[tuple[SubjectNames, str]] = {("users", identity.username) for identity in logins}
+    names |= {("groups", group) for identity in logins for group in identity.groups}
+    templates = sorted((kind, name) for kind, name in names if templates_in(name))
+    if not templates:
+        return [{}], True
+    complete = True
+    values: dict[str, set[str]] = {}
+    for kind, name in templates:
+        for subject in _subjects(kind, name, indexes):
+            found = readings(name, subject)
+            complete = complete and found is not None
+            for reading in found or ():
+                for variable, value in reading.items():
+                    values.setdefault(variable, set()).add(value)
+    raw_counts = any("SessionNameRaw" in variable for _, name in templates for variable in templates_in(name))
+    combinations = list(islice(_combinations(values, raw_counts=raw_counts), _MOST_LOGINS + 1))
+    return combinations[:_MOST_LOGINS], complete and len(combinations) <= _MOST_LOGINS
+
+
+def _subjects(kind: SubjectNames, name: str, indexes: Iterable[RbacIndex | None]) -> Iterator[str]:
+    """Names that make a difference and start like the template: those that RBAC names, and two built-in groups."""
+    prefix = literal_prefix(name)
+    if kind == "groups":
+        yield from (group for group in (MASTERS, NODES) if group.startswith(prefix))
+    for index in dict.fromkeys(indexes):
+        if index is not None:
+            yield from index.names_with_prefix(kind, prefix)
+
+
+def _combinations(values: Mapping[str, Iterable[str]], *, raw_counts: bool) -> Iterator[Mapping[str, str]]:
+    """Every combination of the values found and "any other"; both spellings of the session's name go together."""
+    sessions = {(value.replace("@", "-"), value) for value in values.get("SessionNameRaw", ())}
+    for value in values.get("SessionName", ()):
+        sessions |= {(value, raw) for raw in (_spellings(value) if raw_counts else (_ANY,))}
+    others = [name for name in _OTHER if name in values and not name.startswith("SessionName")]
+    for session, raw in [*sorted(sessions), (_ANY, _ANY)]:
+        for rest in product(*([*sorted(values[name]), _ANY] for name in others)):
+            yield {**_OTHER, "SessionName": session, "SessionNameRaw": raw, **dict(zip(others, rest, strict=True))}
+
+
+def _spellings(session: str) -> Iterator[str]:
+    """The raw names that a session's name can come from: each ``-`` may have been ``@``."""
+    pieces = session.split("-")
+    if len(pieces) > _MOST_DASHES:
+        yield from (session, _ANY)  # so many that some spelling is not named
+        return
+    for marks in product("-@", repeat=len(pieces) - 1):
+        yield "".join(f"{mark}{piece}" for mark, piece in zip(("", *marks), pieces, strict=True))

@@ -1,0 +1,118 @@
+"""Everything in the cluster that names a group or a username: bindings, ``impersonate`` rules, and whatever was
+collected into ``groupReferences`` (FlowSchemas, admission policies, webhooks, policy engines, Argo CD).
+
+Names decide what a login may do, far beyond RBAC: a name may only change or go where nothing here can mean it.
+"""
+
+from bisect import bisect_left
+from collections.abc import Iterable
+
+from migrator.decide.reading.templates import can_become, literal_prefix, templates_in
+from migrator.model.rbac import Binding, PolicyRule, RbacState, Role
+from migrator.model.snapshot import GroupReference
+from migrator.model.step import MANAGED_BY, MANAGED_BY_LABEL
+
+
+class NameIndex:
+    """Names and the places that mention them. ``complete`` False: something was not read, absence means nothing."""
+
+    def __init__(
+        self, rbac: RbacState | None, references: Iterable[GroupReference] | None, *, complete: bool = True
+    ) -> None:
+        self.complete = complete and rbac is not None and references is not None
+        self.rbac_known = complete and rbac is not None
+        self.groups: dict[str, list[str]] = {}
+        self.group_bindings: dict[str, list[Binding]] = {}
+        self._users: dict[str, list[str]] = {}
+        self._patterns: dict[str, list[str]] = {}
+        self._judged: dict[str, tuple[str, ...]] = {}
+        for binding in rbac.bindings if rbac else ():
+            self._add_binding(binding)
+        for role in rbac.roles if rbac else ():
+            self._add_impersonation(role)
+        for reference in references or ():
+            if not (rbac is not None and reference.api_version.startswith("rbac.")):  # RBAC is read itself
+                self._add_reference(reference)
+        self._sorted_users = sorted(self._users)
+
+    def of_group(self, group: str) -> tuple[str, ...]:
+        """The places that name a group: what keeping or losing it can matter for."""
+        wide = [place for text, places in self._patterns.items() if can_become(group, text) for place in places]
+        return (*self.groups.get(group, ()), *wide)
+
+    def bindings_of_group(self, group: str) -> tuple[Binding, ...]:
+        """The bindings with the group among their subjects."""
+        return tuple(self.group_bindings.get(group, ()))
+
+    def of_username(self, username: str) -> tuple[str, ...]:
+        """The places whose name the username, a template perhaps, can become. ServiceAccounts count as names."""
+        if username not in self._judged:
+            self._judged[username] = tuple(self._find(username))
+        return self._judged[username]
+
+    def _find(self, username: str) -> Iterable[str]:
+        if not templates_in(username):
+            yield from self._users.get(username, ())
+        else:
+            prefix = literal_prefix(username)
+            for name in self._sorted_users[bisect_left(self._sorted_users, prefix) :]:
+                if not name.startswith(prefix):
+                    break
+                if can_become(username, name):
+                    yield from self._users[name]
+        for text, places in self._patterns.items():
+            if can_become(username, text):
+                yield from places
+
+    def _add_binding(self, binding: Binding) -> None:
+        place = binding_place(binding)
+        for subject in binding.subjects:
+            if subject.kind == "Group":
+                self.groups.setdefault(subject.name, []).append(place)
+                bound = self.group_bindings.setdefault(subject.name, [])
+                if not bound or bound[-1] is not binding:
+                    bound.append(binding)
+            elif subject.kind == "User":
+                self._users.setdefault(subject.name, []).append(place)
+            elif namespace := subject.namespace or binding.namespace:
+                self._users.setdefault(f"system:serviceaccount:{namespace}:{subject.name}", []).append(place)
+
+    def _add_impersonation(self, role: Role) -> None:
+        for rule in role.rules:
+            # "impersonate:user-info" and the like are the constrained verbs
+            if not any(verb == "*" or verb.startswith("impersonate") for verb in rule.verbs):
+                continue
+            place = f"impersonate rule of {'ClusterRole' if role.namespace is None else 'Role'} {_at(role)}"
+            self._add_impersonated(rule, place, role.namespace or "*")
+
+    def _add_impersonated(self, rule: PolicyRule, place: str, namespace: str) -> None:
+        for name in rule.resource_names:
+            if not {"groups", "*"}.isdisjoint(rule.resources):
+                self.groups.setdefault(name, []).append(place)
+            if not {"users", "nodes", "*"}.isdisjoint(rule.resources):
+                self._users.setdefault(name, []).append(place)
+            if not {"serviceaccounts", "*"}.isdisjoint(rule.resources):
+                account = f"system:serviceaccount:{namespace}:{name}"
+                (self._patterns if "*" in account else self._users).setdefault(account, []).append(place)
+
+    def _add_reference(self, reference: GroupReference) -> None:
+        place = f"{reference.kind} {_at(reference)} ({reference.path})"
+        if "*" in reference.text:
+            self._patterns.setdefault(reference.text, []).append(place)
+            return
+        self.groups.setdefault(reference.text, []).append(place)
+        self._users.setdefault(reference.text, []).append(place)
+
+
+def binding_place(binding: Binding) -> str:
+    """``RoleBinding shop/readers``: how findings name a binding."""
+    return f"{'ClusterRoleBinding' if binding.namespace is None else 'RoleBinding'} {_at(binding)}"
+
+
+def is_ours(binding: Binding) -> bool:
+    """Whether a binding carries our label."""
+    return binding.labels.get(MANAGED_BY_LABEL) == MANAGED_BY
+
+
+def _at(item: Binding | Role | GroupReference) -> str:
+    return item.name if item.namespace is None else f"{item.namespace}/{item.name}"

@@ -1,0 +1,126 @@
+"""Exact difference of two unions of boxes, in one canonical shape.
+
+The values of a dimension form a tree: everything, patterns inside it, single values inside those. Each node
+stands for its values that no deeper node holds (its *class*), and every class has values, so a union of boxes is
+decided class by class: for each node the boxes that hold it, then the same question for the remaining dimensions.
+Nodes with the same answer belong together. The result is a decision diagram with one node per distinct answer:
+equal sets give equal diagrams, whatever rules they were written with.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from migrator.decide.access.rule_boxes import ALL, Box, Node
+
+Tails: TypeAlias = frozenset[Box]
+# Nodes at which membership changes against their parent: a canonical way to write a set of classes.
+Changes: TypeAlias = frozenset[Node]
+Parents: TypeAlias = Callable[[Iterable[str]], list[tuple[str, Node]]]
+EMPTY, FULL = 0, 1
+
+
+@dataclass(frozen=True, slots=True)
+class Dimension:
+    """``parents`` orders nodes, parents first, each with its nearest ancestor among them (None: the root).
+
+    ``split`` are nodes that together hold everything, so that the root has no value of its own.
+    """
+
+    parents: Parents
+    split: tuple[str, ...] = ()
+
+
+def flat(nodes: Iterable[str]) -> list[tuple[str, Node]]:
+    """Single values only: API groups, verbs, resource names."""
+    return [(node, None) for node in nodes]
+
+
+def by_subresource(nodes: Iterable[str]) -> list[tuple[str, Node]]:
+    """``pods/log`` lies inside ``*/log`` where that is a node."""
+    known = set(nodes)
+    patterns = {node for node in known if node.startswith("*/") and len(node) > len("*/")}
+    found: list[tuple[str, Node]] = [(node, None) for node in patterns]
+    for node in known - patterns:
+        pattern = f"*/{node.partition('/')[2]}"
+        found.append((node, pattern if pattern in patterns else None))
+    return found
+
+
+def by_prefix(nodes: Iterable[str]) -> list[tuple[str, Node]]:
+    """A node that ends in ``*`` is a prefix; what starts with it lies inside. Sorting puts prefixes first."""
+    found: list[tuple[str, Node]] = []
+    around: list[str] = []  # the prefixes that the current node may lie in, widest first
+    for text, _, node in sorted((node.removesuffix("*"), not node.endswith("*"), node) for node in nodes):
+        while around and not text.startswith(around[-1].removesuffix("*")):
+            around.pop()
+        found.append((node, around[-1] if around else None))
+        if node.endswith("*"):
+            around.append(node)
+    return found
+
+
+def in_namespaces(nodes: Iterable[str]) -> list[tuple[str, Node]]:
+    """``""`` is the request without a namespace; ``*`` any namespace, so it does not hold ``""``."""
+    known = set(nodes)
+    outside: list[tuple[str, Node]] = [("", None)] if "" in known else []
+    return outside + by_prefix(known - {""})
+
+
+NAMESPACES = Dimension(in_namespaces, split=("", "*"))
+RESOURCE_DIMENSIONS = (NAMESPACES, Dimension(flat), Dimension(by_subresource), Dimension(flat), Dimension(flat))
+URL_DIMENSIONS = (Dimension(by_prefix), Dimension(flat))
+
+
+@dataclass(slots=True)
+class Difference:
+    """``a`` minus ``b`` over some dimensions, as a diagram: ``entries[id]`` maps changes to the next diagram's id."""
+
+    dimensions: tuple[Dimension, ...]
+    entries: dict[int, frozenset[tuple[Changes, int]]] = field(default_factory=dict)
+    _ids: dict[tuple[int, frozenset[tuple[Changes, int]]], int] = field(default_factory=dict)
+    _known: dict[tuple[int, Tails, Tails], int] = field(default_factory=dict)
+
+    def subtract(self, a: Tails, b: Tails, level: int = 0) -> int:
+        """The id of the diagram of ``a`` minus ``b``; EMPTY when every request of ``a`` is in ``b``."""
+        a = a - b  # a box of both is subtracted whole
+        if not a or (ALL,) * (len(self.dimensions) - level) in b:
+            return EMPTY
+        if level == len(self.dimensions):
+            return FULL
+        key = level, a, b
+        known = self._known.get(key)
+        if known is None:
+            known = self._known[key] = self._split(level, a, b)
+        return known
+
+    def _split(self, level: int, a: Tails, b: Tails) -> int:
+        dimension = self.dimensions[level]
+        own_a, own_b = _by_node(a), _by_node(b)
+        nodes = {node for own in (own_a, own_b) for node in own if node is not None}
+        held: dict[Node, tuple[Tails, Tails]] = {None: (own_a.get(None, frozenset()), own_b.get(None, frozenset()))}
+        answers: dict[Node, int] = {None: EMPTY if dimension.split else self.subtract(*held[None], level + 1)}
+        changes: dict[int, set[Node]] = {answers[None]: {None}}
+        for node, parent in dimension.parents(nodes.union(dimension.split)):
+            above_a, above_b = held[parent]
+            held[node] = above_a | own_a.get(node, frozenset()), above_b | own_b.get(node, frozenset())
+            answer = answers[node] = self.subtract(*held[node], level + 1)
+            if answer != answers[parent]:
+                changes.setdefault(answer, set()).add(node)
+                changes.setdefault(answers[parent], set()).add(node)
+        changes.pop(EMPTY, None)
+        if not changes:
+            return EMPTY
+        entry = frozenset((frozenset(where), answer) for answer, where in changes.items())
+        identity = self._ids.setdefault((level, entry), len(self._ids) + FULL + 1)
+        self.entries[identity] = entry
+        return identity
+
+
+def _by_node(boxes: Tails) -> dict[Node, Tails]:
+    """Node of the first component -> the rest of every box that names it."""
+    found: dict[Node, set[Box]] = {}
+    for box in boxes:
+        for node in box[0]:
+            found.setdefault(node, set()).add(box[1:])
+    return {node: frozenset(tails) for node, tails in found.items()}

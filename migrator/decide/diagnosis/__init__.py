@@ -1,0 +1,1 @@
+"""What stands between this machine, this caller and a migration."""

@@ -1,1 +1,0 @@
-"""The findings catalogue, one module per subject; ``decide/findings_catalogue.py`` puts it together."""

@@ -1,0 +1,57 @@
+"""Findings about what a person decided."""
+
+from migrator.decide.findings.finding_kinds import references as ref
+from migrator.model.finding_kind import FindingKind
+
+KINDS: tuple[FindingKind, ...] = (
+    FindingKind(
+        "skipped-by-decision",
+        "warn",
+        "The principal is left out, as decided.",
+        "A person answered so.",
+        "Nothing.",
+        ref.MIGRATING_ENTRIES,
+    ),
+    FindingKind(
+        "loss-accepted",
+        "warn",
+        "Access is lost, as a named person accepted.",
+        "A person answered so.",
+        "Nothing.",
+        ref.MIGRATING_ENTRIES,
+        ("loss",),
+    ),
+    FindingKind(
+        "loss-not-accepted",
+        "block",
+        "The answer would lose access that exists today.",
+        "A loss needs the name of whoever accepts it.",
+        "Add the principal under accept_loss with by and reason, or change the answer.",
+        ref.MIGRATING_ENTRIES,
+    ),
+    FindingKind(
+        "new-grant",
+        "warn",
+        "The answer gives access to a principal that has none today.",
+        "A person answered so.",
+        "Nothing, if that is meant.",
+        ref.ACCESS_ENTRIES,
+        ("gain",),
+    ),
+    FindingKind(
+        "answered",
+        "info",
+        "The entry is what a person decided.",
+        "decisions.yaml answers for this principal.",
+        "Nothing.",
+        ref.MIGRATING_ENTRIES,
+    ),
+    FindingKind(
+        "answer-unjudged",
+        "block",
+        "The answer changes access, and RBAC was not read, so that nobody can say how.",
+        "An answer may not widen what exists.",
+        "Let the snapshot read RBAC.",
+        ref.RBAC,
+    ),
+)

@@ -1,0 +1,56 @@
+"""Findings about entries that exist already."""
+
+from migrator.decide.findings.finding_kinds import references as ref
+from migrator.model.finding_kind import FindingKind
+
+KINDS: tuple[FindingKind, ...] = (
+    FindingKind(
+        "row-shadowed-by-entry",
+        "warn",
+        "An access entry exists, decides already, and differs from the row.",
+        "An entry wins over aws-auth at once and completely; nothing is merged.",
+        "Nothing, if the access of today is right. To change the entry, answer under principals.",
+        ref.MIGRATING_ENTRIES,
+    ),
+    FindingKind(
+        "entry-dead",
+        "warn",
+        "The access entry is older than the principal: it is pinned to a deleted one, and the row answers instead.",
+        "Entries are pinned to the unique id of the principal, which a re-created one does not have.",
+        "Nothing: the entry is deleted and made again from the row.",
+        ref.CREATING_ENTRIES,
+    ),
+    FindingKind(
+        "orphan-dead-entry",
+        "warn",
+        "An access entry that nobody can use: its principal is gone or was re-created, and no row answers.",
+        "Making it again would be a new grant.",
+        "Delete the entry when convenient.",
+        ref.CREATING_ENTRIES,
+    ),
+    FindingKind(
+        "entry-liveness-unknown",
+        "warn",
+        "It is not known whether the access entry is older than its principal.",
+        "A dead entry looks the same, and the row answers in its place until API mode.",
+        "Let the snapshot read the principal; cut-over asks for a proof that can be attributed to the entry.",
+        ref.CREATING_ENTRIES,
+    ),
+    FindingKind(
+        "entry-half-made",
+        "warn",
+        "An entry of an earlier run that is not what that run meant it to be.",
+        "The run was interrupted.",
+        "Nothing: it is completed.",
+        ref.MIGRATING_ENTRIES,
+        ("gain", "loss"),
+    ),
+    FindingKind(
+        "half-made-without-row",
+        "block",
+        "An entry of an earlier run that is not what that run meant it to be, and no row tells what that was.",
+        "The run was interrupted and the row has gone since.",
+        "Roll that run back, or answer under principals what the entry shall be.",
+        ref.MIGRATING_ENTRIES,
+    ),
+)

@@ -1,0 +1,17 @@
+"""A finding in the making: what deciding notes about a principal on the way."""
+
+from dataclasses import dataclass
+
+from migrator.model.aws_auth import RowMapping
+from migrator.model.finding import Severity
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A finding about a principal, before it is known which row and ARN it is tied to."""
+
+    code: str
+    message: str
+    severity: Severity | None = None
+    row: RowMapping | None = None
+    remedy: str | None = None

@@ -1,0 +1,1 @@
+"""Who really uses the cluster, counted from the control-plane logs."""

@@ -1,0 +1,229 @@
+"""Counting who logs in: log lines are added one by one, and what is kept does not grow with their number.
+
+The one value in this package that changes in place: a month of audit log has millions of lines. It depends on which
+lines were added and not on their order (but for which kinds of denials are left out when there are too many), so that
+a scan may stop and go on, and may ask CloudWatch to count for it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from migrator.decide.observing.log_lines import moment_of
+from migrator.model.observation import Decider, SeenLogin, SeenRequest
+from migrator.model.snapshot import Login
+from migrator.model.usage_report import Decided, Denial
+
+MOST_NAMES = 100  # of one principal with the same groups; with more of them only what they begin with is kept
+MOST_DENIALS = 2_000
+OWN_USER_AGENT = "eks-access-migrator"
+_DECIDERS: tuple[Decider | str, ...] = ("rbac", "access-policy", "other", "impersonated", "denied")
+_DAY = 86_400_000
+
+
+@dataclass(slots=True)
+class Span:
+    """A number of events and the times of the first and the last, in milliseconds since 1970."""
+
+    first: int
+    last: int
+    count: int = 1
+
+    def add(self, first: int, last: int, count: int) -> None:
+        """More of the same."""
+        self.first, self.last, self.count = min(self.first, first), max(self.last, last), self.count + count
+
+
+@dataclass(slots=True)
+class _Names:
+    """The names of one principal with the same groups: each by itself, or folded into what all begin with."""
+
+    spans: dict[str, Span] = field(default_factory=dict)
+    prefix: str | None = None
+
+    def add(self, name: str, first: int, last: int, count: int) -> None:
+        key = name if self.prefix is None else self._widen(name)
+        span = self.spans.get(key)
+        if span is None:
+            self.spans[key] = Span(first, last, count)
+        else:
+            span.add(first, last, count)
+        if self.prefix is None and len(self.spans) > MOST_NAMES:
+            self._fold()
+
+    def _widen(self, name: str) -> str:
+        assert self.prefix is not None  # noqa: S101 - folded
+        prefix = _common(self.prefix, name)
+        if prefix != self.prefix:
+            self.spans = {f"{prefix}*": self.spans[f"{self.prefix}*"]}
+            self.prefix = prefix
+        return f"{prefix}*"
+
+    def _fold(self) -> None:
+        self.prefix = _common(min(self.spans), max(self.spans))  # whatever lies between begins alike
+        spans = iter(self.spans.values())
+        whole = next(spans)
+        for span in spans:
+            whole.add(span.first, span.last, span.count)
+        self.spans = {f"{self.prefix}*": whole}
+
+
+class Tally:
+    """Counts of logins, decisions and denials. ``applied``: when a plan was first applied (milliseconds since 1970)."""
+
+    def __init__(self, applied: int | None = None) -> None:
+        self.applied = applied
+        self.lines = 0
+        self.days: dict[str, set[int]] = {}  # log type -> days since 1970 with at least one line of it
+        self._logins: dict[tuple[str, tuple[str, ...]], _Names] = {}
+        self._decided: dict[str, list[int]] = {}
+        self._own: dict[str, int] = {}  # requests of this tool, which verifies by logging in
+        self._denials: dict[tuple[str, str, str], tuple[Span, int]] = {}
+        self._left_out = 0
+
+    # --- adding --------------------------------------------------------------------------------------------------
+
+    def add_login(self, login: SeenLogin, *, count: int = 1, first: datetime | None = None) -> None:
+        """A login, or ``count`` of them from ``first`` to ``login.at``."""
+        last = milliseconds(login.at)
+        begin = last if first is None else milliseconds(first)
+        if login.refused:
+            self._deny(login.arn, "login", login.refused, begin, last, count)
+            return
+        names = self._logins.get((login.arn, login.groups))
+        if names is None:
+            names = self._logins[login.arn, login.groups] = _Names()
+        names.add(login.username, begin, last, count)
+
+    def add_request(
+        self, request: SeenRequest, *, as_login: bool, count: int = 1, first: datetime | None = None
+    ) -> None:
+        """A request, or ``count`` alike. ``as_login``: nothing else tells of logins."""
+        if request.user_agent.startswith(OWN_USER_AGENT):
+            self._own[request.arn] = self._own.get(request.arn, 0) + count
+            return
+        last = milliseconds(request.at)
+        begin = last if first is None else milliseconds(first)
+        denied = not request.allowed and request.by != "impersonated"
+        counts = self._decided.setdefault(request.arn, [0] * len(_DECIDERS))
+        counts[_DECIDERS.index("denied" if denied else request.by)] += count
+        if denied:
+            what = f"{request.verb} {request.target or 'a path'}"
+            self._deny(request.arn, what, "no rule allows it", begin, last, count)
+        if as_login:
+            names = self._logins.setdefault((request.arn, request.groups), _Names())
+            names.add(request.username, begin, last, count)
+
+    def saw(self, log_type: str, timestamp: int, lines: int = 1) -> None:
+        """A line of a log was there, whatever it said."""
+        self.lines += lines
+        self.days.setdefault(log_type, set()).add(timestamp // _DAY)
+
+    def _deny(self, arn: str, what: str, why: str, first: int, last: int, count: int) -> None:
+        key = (arn, what, why)
+        after = count if self.applied is not None and first >= self.applied else 0
+        known = self._denials.get(key)
+        if known is not None:
+            known[0].add(first, last, count)
+            self._denials[key] = (known[0], known[1] + after)
+        elif len(self._denials) < MOST_DENIALS:
+            self._denials[key] = (Span(first, last, count), after)
+        else:
+            self._left_out += count
+
+    # --- what came of it -----------------------------------------------------------------------------------------
+
+    def only_own(self) -> frozenset[str]:
+        """Principals that nobody but this tool was, as far as the audit log tells: whoever asked anything else is
+        none of them.
+        """
+        return frozenset(self._own) - self._decided.keys()
+
+    def logins(self) -> tuple[Login, ...]:
+        """Each principal under each name with each set of groups, in the order of these."""
+        found = [
+            Login(arn, name, groups, moment_of(span.first), moment_of(span.last), span.count)
+            for (arn, groups), names in self._logins.items()
+            for name, span in names.spans.items()
+        ]
+        return tuple(sorted(found, key=lambda login: (login.arn, login.username, login.groups)))
+
+    def decided(self) -> tuple[Decided, ...]:
+        """What decided the requests of each principal."""
+        return tuple(Decided(arn, *counts) for arn, counts in sorted(self._decided.items()))
+
+    def denials(self) -> tuple[Denial, ...]:
+        """Refused logins and denied requests, the latest first."""
+        found = [
+            Denial(
+                *key,
+                moment_of(span.first),
+                moment_of(span.last),
+                span.count,
+                after if self.applied is not None else None,
+            )
+            for key, (span, after) in self._denials.items()
+        ]
+        return tuple(sorted(found, key=lambda each: (-each.last.timestamp(), each.arn, each.what, each.why)))
+
+    @property
+    def denials_left_out(self) -> int:
+        """Denials of kinds for which there was no room."""
+        return self._left_out
+
+    # --- stopping and going on -----------------------------------------------------------------------------------
+
+    def document(self) -> dict[str, Any]:
+        """Everything, as JSON."""
+        return {
+            "applied": self.applied,
+            "lines": self.lines,
+            "days": {kind: sorted(days) for kind, days in self.days.items()},
+            "logins": [
+                [arn, list(groups), names.prefix, {name: _numbers(span) for name, span in names.spans.items()}]
+                for (arn, groups), names in self._logins.items()
+            ],
+            "decided": self._decided,
+            "own": self._own,
+            "denials": [[*key, *_numbers(span), after] for key, (span, after) in self._denials.items()],
+            "leftOut": self._left_out,
+        }
+
+    @classmethod
+    def of_document(cls, document: Mapping[str, Any]) -> "Tally":
+        """The tally that wrote the document. Raises ``KeyError``, ``TypeError`` or ``ValueError`` for another one."""
+        tally = cls(document["applied"])
+        tally.lines, tally._left_out = int(document["lines"]), int(document["leftOut"])
+        tally.days = {str(kind): set(map(int, days)) for kind, days in document["days"].items()}
+        tally._logins = {
+            (arn, tuple(groups)): _Names({name: Span(*numbers) for name, numbers in spans.items()}, prefix)
+            for arn, groups, prefix, spans in document["logins"]
+        }
+        tally._decided = {arn: list(map(int, counts)) for arn, counts in document["decided"].items()}
+        tally._own = {arn: int(count) for arn, count in document["own"].items()}
+        tally._denials = {
+            (arn, what, why): (Span(first, last, count), after)
+            for arn, what, why, first, last, count, after in document["denials"]
+        }
+        return tally
+
+
+def _common(one: str, other: str) -> str:
+    """What two names begin with alike."""
+    for place, (a, b) in enumerate(zip(one, other, strict=False)):
+        if a != b:
+            return one[:place]
+    return min(one, other, key=len)
+
+
+def _numbers(span: Span) -> list[int]:
+    return [span.first, span.last, span.count]
+
+
+def milliseconds(moment: datetime) -> int:
+    """Milliseconds since 1970, exactly."""
+    return (moment - _EPOCH) // timedelta(milliseconds=1)
+
+
+_EPOCH = moment_of(0)

@@ -1,0 +1,113 @@
+"""Questions to CloudWatch Logs Insights that count what ``usage.Tally`` counts, and their rows.
+
+Source: CloudWatch Logs user guide, "CloudWatch Logs Insights language query syntax". Inside quoted values of the
+authenticator's lines and of JSON every quote is escaped, so that ``name="`` only ever begins a field of its own.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timezone
+
+from migrator.decide.observing.log_lines import moment_of, target_of, unquoted
+from migrator.decide.observing.usage import OWN_USER_AGENT, Tally
+from migrator.model.observation import Decider, LogType, SeenLogin, SeenRequest
+
+_BOUNDS = "toMillis(@timestamp) >= START and toMillis(@timestamp) < END"
+_COUNTS = "stats count(*) as n, min(@timestamp) as first, max(@timestamp) as last by"
+_AUTHENTICATOR = f"""\
+filter @logStream like /^authenticator-/ and {_BOUNDS}
+| filter @message like /msg="access (granted|denied)"/
+| parse @message /msg="access (?<outcome>granted|denied)"/
+| parse @message / arn="(?<arn>[^"]*)"/
+| parse @message / groups=(?<groups>"(?:[^"\\\\]|\\\\.)*")/
+| parse @message / username=(?<username>"(?:[^"\\\\]|\\\\.)*"|\\S*)\\s*$/
+| parse @message / error=(?<error>"(?:[^"\\\\]|\\\\.)*"|\\S*)/
+| filter ispresent(arn)
+| {_COUNTS} outcome, arn, username, groups, error
+"""
+_AUDIT = f"""\
+filter @logStream like /^kube-apiserver-audit-/ and {_BOUNDS}
+| filter stage = "ResponseComplete" and ispresent(user.extra.canonicalArn.0)
+| fields user.extra.canonicalArn.0 as arn, `annotations.authorization.k8s.io/decision` as decision,\
+ ispresent(impersonatedUser.username) as spoken, `annotations.authorization.k8s.io/reason` as reason
+| parse reason /^(?<by>RBAC: allowed|EKS Access Policy)/
+| parse userAgent /^(?<own>{OWN_USER_AGENT})/
+PARSE| {_COUNTS} arn, decision, spoken, by, own, verb, objectRef.apiGroup, objectRef.resource,\
+ objectRef.subresourceNAMES
+"""
+_BY: Mapping[str, Decider] = {"RBAC: allowed": "rbac", "EKS Access Policy": "access-policy"}
+
+
+def query_of(log_type: LogType, start: int, end: int, *, as_login: bool) -> str:
+    """The question about ``start <= time < end`` (milliseconds since 1970). ``as_login``: who asked is told, too."""
+    if log_type == "authenticator":
+        text = _AUTHENTICATOR
+    else:
+        parse = '| parse @message /"groups":(?<groups>\\[[^\\]]*\\])/\n' if as_login else ""
+        text = _AUDIT.replace("PARSE", parse).replace("NAMES", ", user.username, groups" if as_login else "")
+    return text.replace("START", str(start)).replace("END", str(end))
+
+
+def add_rows(tally: Tally, log_type: LogType, rows: Iterable[Mapping[str, str]], *, as_login: bool) -> None:
+    """Count what a query counted. Rows without an ARN or a number are none of ours."""
+    for row in rows:
+        arn, count = row.get("arn", ""), _number(row.get("n", ""))
+        first, last = _moment(row.get("first", "")), _moment(row.get("last", ""))
+        if not arn or not count or first is None or last is None:
+            continue
+        for moment in dict.fromkeys((first, last)):
+            tally.saw(log_type, int(moment.timestamp() * 1000), 0)
+        tally.lines += count
+        if log_type == "authenticator":
+            tally.add_login(_login(row, arn, last), count=count, first=first)
+        else:
+            tally.add_request(_request(row, arn, last), as_login=as_login, count=count, first=first)
+
+
+def _login(row: Mapping[str, str], arn: str, at: datetime) -> SeenLogin:
+    if row.get("outcome") == "denied":
+        return SeenLogin(arn, "", (), at, "authenticator", refused=unquoted(row.get("error", "")) or "access denied")
+    groups = unquoted(row.get("groups", "")).removeprefix("[").removesuffix("]").split()
+    return SeenLogin(arn, unquoted(row.get("username", "")), tuple(groups), at, "authenticator")
+
+
+def _request(row: Mapping[str, str], arn: str, at: datetime) -> SeenRequest:
+    spoken = row.get("spoken", "").lower() in ("1", "true")
+    return SeenRequest(
+        arn=arn,
+        username=row.get("user.username", ""),
+        groups=_groups(row.get("groups", "")),
+        at=at,
+        allowed=row.get("decision") != "forbid",
+        by="impersonated" if spoken else _BY.get(row.get("by", ""), "other"),
+        verb=row.get("verb", ""),
+        target=target_of(
+            row.get("objectRef.apiGroup", ""), row.get("objectRef.resource", ""), row.get("objectRef.subresource", "")
+        ),
+        user_agent=row.get("own", ""),
+    )
+
+
+def _groups(text: str) -> tuple[str, ...]:
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return ()
+    return tuple(item for item in found if isinstance(item, str)) if isinstance(found, list) else ()
+
+
+def _number(text: str) -> int:
+    try:
+        return int(float(text))
+    except (ValueError, OverflowError):
+        return 0
+
+
+def _moment(text: str) -> datetime | None:
+    """A time as Insights gives it: milliseconds since 1970, or ``2026-11-22 07:00:00.000``."""
+    try:
+        if text.replace(".", "", 1).replace("E", "", 1).isdigit():
+            return moment_of(int(float(text)))
+        return datetime.fromisoformat(text).replace(tzinfo=timezone.utc)
+    except (ValueError, OverflowError):
+        return None

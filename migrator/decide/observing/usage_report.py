@@ -1,0 +1,173 @@
+"""From counts to a report: rows nobody used, principals behind accounts and templates, logins that no row explains,
+and whether the window is complete.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+from migrator.decide.observing.log_lines import moment_of
+from migrator.decide.observing.usage import Tally, milliseconds
+from migrator.decide.planning.creator import HIDDEN_NAME
+from migrator.decide.reading.effective_identity import RowIndex, index_rows
+from migrator.decide.reading.read_aws_auth import read_aws_auth
+from migrator.decide.reading.row_keys import principal_key, row_key
+from migrator.decide.reading.templates import templates_in
+from migrator.model.aws_auth import AwsAuth, RowMapping
+from migrator.model.principal import parse_arn
+from migrator.model.snapshot import Login, Usage
+from migrator.model.usage_report import (
+    LogGroup,
+    NamesOfTemplate,
+    ScanMethod,
+    SeenPrincipal,
+    UnusedRow,
+    UsageReport,
+)
+
+_DAY = timedelta(days=1)
+_MOST_NAMES = 20
+_MOST_DAYS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """What was looked at: from ``start`` to ``end``, in the logs that are on (``types``) of a log group."""
+
+    start: datetime
+    end: datetime
+    types: frozenset[str]
+    group: LogGroup
+
+    @property
+    def login_log(self) -> Literal["authenticator", "audit"]:
+        """The log that tells of logins."""
+        return "authenticator" if "authenticator" in self.types else "audit"
+
+
+def usage_report(
+    tally: Tally,
+    window: Window,
+    *,
+    aws_auth: Mapping[str, str] | None,
+    entries: Iterable[str] | None,
+    method: ScanMethod,
+    bytes_scanned: int,
+    cut: Iterable[str] = (),
+) -> UsageReport:
+    """The report. ``aws_auth``: the ConfigMap's data, empty where there is none, None where it could not be read;
+    ``entries``: the principals of the access entries, None where that is not known. ``cut``: what a scan could not
+    read to the end.
+    """
+    own = tally.only_own()
+    logins = tuple(login for login in tally.logins() if login.arn not in own)
+    gaps = (*cut, *_gaps(tally, window))
+    rows = None if aws_auth is None else read_aws_auth(aws_auth)
+    index = None if rows is None else index_rows(rows)
+    seen = {principal_key(login.arn) for login in logins}
+    unknown = tuple(_without_row(logins, index, frozenset(map(principal_key, entries or ()))))
+    return UsageReport(
+        usage=Usage(window.start, window.end, not gaps, logins),
+        counted="logins" if window.login_log == "authenticator" else "requests",
+        method=method,
+        lines=tally.lines,
+        bytes_scanned=bytes_scanned,
+        decided=tally.decided(),
+        denials=tally.denials(),
+        denials_left_out=tally.denials_left_out,
+        unused=tuple(_unused(rows, seen)) if rows is not None else (),
+        templates=tuple(_templates(index, logins)) if index is not None else (),
+        behind_accounts=tuple(each for each in unknown if each.account is not None),
+        unexplained=tuple(each for each in unknown if each.account is None),
+        gaps=gaps,
+        rows_known=rows is not None,
+        own=tuple(sorted(own)),
+    )
+
+
+def _gaps(tally: Tally, window: Window) -> Iterator[str]:
+    """Why the window does not say who did not log in."""
+    if not window.types & {"authenticator", "audit"}:
+        yield "neither the authenticator's log nor the audit log is on"
+        return
+    if window.group.created > window.start:
+        yield f"the log begins {window.group.created:%Y-%m-%d %H:%MZ}"
+    kept = window.group.retention_days
+    if kept is not None and window.end - timedelta(days=kept) > window.start:
+        yield f"lines are deleted after {kept} days"
+    silent = list(_silent_days(tally.days.get(window.login_log, set()), window))
+    if silent:
+        more = f" and {len(silent) - _MOST_DAYS} more days" if len(silent) > _MOST_DAYS else ""
+        yield f"no line of the {window.login_log} log on {', '.join(silent[:_MOST_DAYS])}{more}"
+
+
+def _silent_days(days: set[int], window: Window) -> Iterator[str]:
+    """Days within the window without a single line: the log type was off, or nothing ever logged in. The first and
+    the last day, of which only a part may be in the window, count when the window is shorter than two days.
+    """
+    day = milliseconds(_DAY + moment_of(0))
+    first, last = milliseconds(window.start) // day, milliseconds(window.end) // day
+    wanted = range(first + 1, last) if last - first > 1 else range(first, last + 1)
+    if last - first <= 1:
+        if not days & set(wanted):
+            yield f"{window.start:%Y-%m-%d}"
+        return
+    for number in wanted:
+        if number not in days:
+            yield f"{moment_of(number * day):%Y-%m-%d}"
+
+
+def _unused(rows: AwsAuth, seen: set[str]) -> Iterator[UnusedRow]:
+    for row in rows.rows:
+        if row.arn and row_key(row.arn) not in seen:  # a row with a path never matches anybody
+            yield UnusedRow(row.source, row.arn)
+
+
+def _templates(index: RowIndex, logins: Sequence[Login]) -> Iterator[NamesOfTemplate]:
+    """What templated usernames and groups of the rows in force became."""
+    by_key: dict[str, list[Login]] = {}
+    for login in logins:
+        by_key.setdefault(principal_key(login.arn), []).append(login)
+    rows = {row.source: row for found in (*index.roles.values(), *index.users.values()) for row in found}
+    for row in sorted(rows.values(), key=lambda each: (each.section, each.index)):
+        mine = by_key.get(row_key(row.arn), [])
+        for template, names in _rendered(row, mine):
+            found = sorted(set(names))
+            if found:
+                yield NamesOfTemplate(row.source, row.arn, template, tuple(found[:_MOST_NAMES]), len(found))
+
+
+def _rendered(row: RowMapping, logins: Sequence[Login]) -> Iterator[tuple[str, list[str]]]:
+    if templates_in(row.username):
+        yield row.username, [login.username for login in logins]
+    literal = {group for group in row.effective_groups if not templates_in(group)} | {"system:authenticated"}
+    for group in row.effective_groups:
+        if templates_in(group):
+            yield group, [each for login in logins for each in login.groups if each not in literal]
+
+
+def _without_row(logins: Sequence[Login], index: RowIndex | None, entries: frozenset[str]) -> Iterator[SeenPrincipal]:
+    """The newest login of each principal that neither a row nor an entry names."""
+    newest: dict[str, Login] = {}
+    counts: dict[str, int] = {}
+    for login in logins:
+        key = principal_key(login.arn)
+        if key in entries or (index is not None and (key in index.roles or key in index.users)):
+            continue
+        counts[key] = counts.get(key, 0) + login.count
+        if key not in newest or login.last > newest[key].last:
+            newest[key] = login
+    if index is None:
+        return
+    for key, login in sorted(newest.items()):
+        arn = parse_arn(login.arn)
+        yield SeenPrincipal(
+            login.arn,
+            login.username,
+            login.groups,
+            login.last,
+            counts[key],
+            account=arn.account if arn is not None and arn.account in index.accounts else None,
+            hidden_creator=login.username == HIDDEN_NAME,
+        )

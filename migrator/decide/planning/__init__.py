@@ -1,0 +1,1 @@
+"""From a snapshot and answers to a plan that proves itself."""

@@ -1,0 +1,70 @@
+"""Which IAM principal a row or an entry means.
+
+A principal is looked up in its own account and nowhere else: a role of the same name in another account is
+somebody else. Roles are found by account and name, because aws-auth leaves their path out (names are unique in an
+account whatever their case, IAM user guide, "IAM identifiers"); users are found by their whole ARN. Absence counts
+only where an account was listed completely.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from migrator.decide.reading.row_keys import principal_key
+from migrator.model.principal import AccountRead, IamPrincipal, parse_arn
+
+FoundState: TypeAlias = Literal["found", "absent", "unread", "ambiguous"]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A principal as far as IAM was read. ``arn`` is IAM's spelling, or the ARN as written where it is not known.
+
+    ``elsewhere`` is a user of the same name under another path, for explanations only.
+    """
+
+    arn: str
+    state: FoundState
+    principal: IamPrincipal | None = None
+    foreign: bool = False
+    elsewhere: str | None = None
+
+    @property
+    def trusts(self) -> frozenset[str] | None:
+        """Labels of the trusted services (``ec2``), None when the trust policy was not read."""
+        services = self.principal.trusted_services if self.principal else None
+        return None if services is None else frozenset(service.split(".")[0].lower() for service in services)
+
+
+class IamIndex:
+    """The principals that were read, by canonical ARN."""
+
+    def __init__(
+        self, principals: Iterable[IamPrincipal], accounts: Iterable[AccountRead], cluster_account: str
+    ) -> None:
+        self._by_key: dict[str, list[IamPrincipal]] = {}
+        self._users_by_name: dict[tuple[str, str], str] = {}
+        for principal in principals:
+            self._by_key.setdefault(principal_key(principal.arn), []).append(principal)
+            arn = parse_arn(principal.arn)
+            if arn is not None and arn.kind == "user":
+                self._users_by_name[arn.account, arn.name.lower()] = principal.arn
+        self._roles_read = {read.account for read in accounts if read.roles}
+        self._users_read = {read.account for read in accounts if read.users}
+        self._cluster_account = cluster_account
+
+    def find(self, arn: str) -> Found:
+        """The principal that a canonical ARN (or a full one) means."""
+        parsed = parse_arn(arn.lower())
+        account = parsed.account if parsed else ""
+        foreign = account != self._cluster_account
+        known = {principal.arn: principal for principal in self._by_key.get(principal_key(arn), ())}
+        if len(known) > 1:
+            return Found(arn, "ambiguous", foreign=foreign)
+        for principal in known.values():
+            return Found(principal.arn, "found", principal, foreign)
+        is_user = parsed is not None and parsed.kind == "user"
+        is_listed = is_user or (parsed is not None and parsed.kind in ("role", "service-linked-role"))
+        complete = is_listed and account in (self._users_read if is_user else self._roles_read)  # root is in no list
+        elsewhere = self._users_by_name.get((account, parsed.name)) if parsed and is_user else None
+        return Found(arn, "absent" if complete else "unread", None, foreign, elsewhere)

@@ -1,0 +1,99 @@
+"""Access before and after, compared for everybody whose identity changes, and answers judged by it."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+
+from migrator.decide.access.authorize import RbacIndex
+from migrator.decide.access.compare_access import compare, compare_with_several
+from migrator.decide.findings.findings_catalogue import accounts_for
+from migrator.decide.findings.note import Note
+from migrator.decide.planning.answers import accepted_loss, accepted_note, names_of
+from migrator.decide.planning.decide_principal import identities_at_random
+from migrator.decide.planning.plan_facts import PlanFacts
+from migrator.decide.planning.principal_answers import invalid
+from migrator.decide.planning.settled import Settled
+from migrator.model.plan import AccessChange
+from migrator.model.rbac import Binding, RbacState, Subject
+from migrator.model.step import MANAGED_BY, MANAGED_BY_LABEL, CreateBinding
+
+# Blockers whose question is a loss: what the best answer would lose is shown.
+_LOSES = frozenset({"node-row-extra-groups", "policy-loses-rules", "creator-row-differs"})
+
+
+def judge(settled: Sequence[Settled], facts: PlanFacts) -> Iterator[Settled]:
+    """Each with its access change. Raises ``Failed`` ``decision-invalid`` where an answer widens what exists."""
+    later = _index_after(settled, facts)
+    for each in settled:
+        changed = replace(each, access=_change(each, facts, later))
+        answered = any(note.code == "answered" for note in each.notes) and each.action != "block"
+        yield _judged(changed, facts) if answered else _accepted(changed, facts)
+
+
+def _index_after(settled: Iterable[Settled], facts: PlanFacts) -> RbacIndex | None:
+    """RBAC with the parallel bindings of our own; the same index where there are none."""
+    wanted = dict.fromkeys(binding for each in settled for binding in each.bindings)
+    rbac = facts.snapshot.rbac
+    if not wanted or facts.index is None or rbac is None:
+        return facts.index
+    there = {(binding.namespace, binding.name) for binding in rbac.bindings}
+    new = [_binding(b) for b in wanted if (b.namespace, b.binding_name) not in there]
+    return RbacIndex(RbacState(rbac.roles, (*rbac.bindings, *new))) if new else facts.index
+
+
+def _binding(wanted: CreateBinding) -> Binding:
+    return Binding(
+        wanted.binding_name,
+        wanted.namespace,
+        wanted.role_kind,
+        wanted.role_name,
+        (Subject("Group", wanted.group),),
+        {MANAGED_BY_LABEL: MANAGED_BY},
+    )
+
+
+def _change(each: Settled, facts: PlanFacts, later: RbacIndex | None) -> AccessChange:
+    if each.after is None or each.after is each.before:
+        return AccessChange()
+    if each.action == "block" and _LOSES.isdisjoint(note.code for note in each.notes):
+        return AccessChange()  # nobody knows yet what the entry will be
+    at_random = identities_at_random(each.subject, facts) if each.before.via == "config-map" else ()
+    if at_random:
+        return compare_with_several(at_random, each.after, facts.index, later)
+    return compare(each.before, each.after, facts.index, index_after=later)
+
+
+def _accepted(each: Settled, facts: PlanFacts) -> Settled:
+    """A loss that somebody accepted by name says so."""
+    acceptance = accepted_loss(each, facts) if each.access.lost and each.action != "block" else None
+    if acceptance is None or accounts_for((note.code for note in each.notes), "loss"):
+        return each
+    return replace(each, notes=(*each.notes, accepted_note(each, acceptance)))
+
+
+def _judged(each: Settled, facts: PlanFacts) -> Settled:
+    """An answer: it may give to whoever has nothing, may never widen, and a loss needs a name."""
+    arn, access = each.subject.arn, each.access
+    if facts.index is None and (access.gained or access.lost):
+        return _blocked(each, Note("answer-unjudged", f"RBAC was not read: how `{arn}` changes is not known."))
+    if access.gained and each.before.via == "none":
+        note = Note("new-grant", f"`{arn}` gets access that it does not have today.")
+        each = replace(each, notes=(*each.notes, note))
+    elif access.gained:
+        raise invalid(
+            names_of(each)[-1],
+            "The answer gives access that the principal does not have today.",
+            "Narrow the answer; widen access in a change of its own.",
+        )
+    if not access.lost:
+        return each
+    acceptance = accepted_loss(each, facts)
+    if acceptance is None:
+        return _blocked(each, Note("loss-not-accepted", f"The answer loses access that `{arn}` has today."))
+    return replace(each, notes=(*each.notes, accepted_note(each, acceptance)))
+
+
+def _blocked(each: Settled, note: Note) -> Settled:
+    proposed = each.update or each.entry
+    return replace(
+        each, action="block", entry=None, update=None, proposed=proposed, bindings=(), notes=(*each.notes, note)
+    )

@@ -1,0 +1,152 @@
+"""From a snapshot and answers to the plan: one action per principal, findings, ordered steps, and the proof of it.
+
+The proof: all steps are simulated on the snapshot and planned again, which must leave nothing to do; and no access
+may be gained or lost that no finding names. A plan that cannot be proven is an error, never a warning.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from migrator.decide.access.authorize import RbacIndex
+from migrator.decide.findings.findings_catalogue import accounts_for, make_finding
+from migrator.decide.planning.basis import basis_of, digest_of
+from migrator.decide.planning.cluster_findings import cluster_findings
+from migrator.decide.planning.decisions_check import check_after, check_before
+from migrator.decide.planning.judge_access import judge
+from migrator.decide.planning.order_steps import order_steps
+from migrator.decide.planning.plan_facts import PlanFacts, gather
+from migrator.decide.planning.required_proof import required_proof
+from migrator.decide.planning.settle import settle
+from migrator.decide.planning.settled import Settled
+from migrator.decide.planning.simulate import simulate
+from migrator.decide.planning.subjects import subjects_of
+from migrator.decide.reading.read_aws_auth import read_aws_auth
+from migrator.errors import Failed
+from migrator.model.access_entry import EntrySpec
+from migrator.model.decision import Decisions
+from migrator.model.finding import Finding
+from migrator.model.plan import Plan, PlannedPrincipal, Strategy, Target
+from migrator.model.snapshot import Snapshot
+from migrator.model.step import ProofClass, Step
+
+
+def make_plan(
+    snapshot: Snapshot,
+    decisions: Decisions,
+    *,
+    strategy: Strategy = "preserve",
+    target: Target = "API",
+    now: datetime,
+    accept_gap: bool = False,
+) -> Plan:
+    """The proven plan for a snapshot. ``now`` judges the age of answers only; the plan's time is the snapshot's.
+
+    ``accept_gap``: no bridge is built, and admins have nothing between their entry and its policy; for operators
+    who may not create bindings.
+
+    A blocked plan is returned. Raises ``Failed``: ``decision-unused``, ``decision-invalid``, ``plan-unproven``.
+    """
+    del now  # nothing in a plan ages yet: the snapshot's own time is what counts
+    aws_auth = read_aws_auth(snapshot.aws_auth_data)
+    facts = gather(snapshot, decisions, aws_auth, strategy=strategy, target=target, accept_gap=accept_gap)
+    check_before(facts)
+    settled = tuple(judge([settle(subject, facts) for subject in subjects_of(facts)], facts))
+    check_after(settled, facts)
+    steps = order_steps(settled, facts)
+    _prove_access(settled)
+    _prove_end(facts, settled, steps)
+    basis = basis_of(snapshot, aws_auth)
+    return Plan(
+        created_at=snapshot.taken_at,
+        cluster=snapshot.cluster,
+        basis=basis,
+        snapshot_digest=digest_of(basis),
+        strategy=strategy,
+        target=target,
+        principals=tuple(_principal(each, facts) for each in settled),
+        findings=tuple(_findings(settled, facts)),
+        steps=steps,
+        break_glass=decisions.break_glass,
+    )
+
+
+def _principal(each: Settled, facts: PlanFacts) -> PlannedPrincipal:
+    shown = each.entry if each.action not in ("skip", "block") else None
+    return PlannedPrincipal(
+        principal_arn=each.subject.arn,
+        action=each.action,
+        before=each.before,
+        sources=tuple(row.source for row in each.subject.rows),
+        principal_id=each.subject.found.principal.id if each.subject.found.principal else None,
+        entry=shown,
+        proposed=each.proposed if each.action == "block" else None,
+        required_proof=_required_proof(each, shown, facts),
+        access=each.access,
+        findings=tuple(dict.fromkeys(note.code for note in each.notes)),
+    )
+
+
+def _required_proof(each: Settled, shown: EntrySpec | None, facts: PlanFacts) -> ProofClass:
+    """Of an entry that may be dead, rules that are evaluated prove nothing: a login must be tied to it."""
+    required = required_proof(each.subject.arn, each.update or shown, facts)
+    unknown = any(note.code == "entry-liveness-unknown" for note in each.notes)
+    return "observed" if unknown and required not in ("live", "observed") else required
+
+
+def _findings(settled: Sequence[Settled], facts: PlanFacts) -> Iterable[Finding]:
+    yield from cluster_findings(settled, facts)
+    for each in settled:
+        for note in each.notes:
+            row = note.row or each.subject.row
+            yield make_finding(
+                note.code,
+                note.message,
+                source=row.source if row else None,
+                line=row.line if row else None,
+                principal_arn=each.subject.arn,
+                remedy=note.remedy,
+                severity=note.severity,
+            )
+
+
+def _prove_access(settled: Iterable[Settled]) -> None:
+    """No silent gain, no silent loss: each difference has a finding that accounts for it."""
+    for each in settled:
+        if each.action == "block":
+            continue
+        codes = [note.code for note in each.notes]
+        for difference, rows in (("gain", each.access.gained), ("loss", each.access.lost)):
+            if rows and not accounts_for(codes, difference):
+                raise _unproven(f"`{each.subject.arn}` would have a {difference} of access that no finding names.")
+
+
+def _prove_end(facts: PlanFacts, settled: Iterable[Settled], steps: tuple[Step, ...]) -> None:
+    """Simulate every step and plan again: nothing may be left to do for anybody who is decided."""
+    if not steps:
+        return
+    after = simulate(facts.snapshot, steps)
+    index: RbacIndex | None = facts.index if after.rbac is facts.snapshot.rbac else None
+    later = gather(
+        after,
+        facts.decisions,
+        facts.aws_auth,
+        strategy=facts.strategy,
+        target=facts.target,
+        index=index,
+        names=facts.names,
+        accept_gap=facts.accept_gap,
+    )
+    undecided = {each.subject.arn for each in settled if each.action == "block"}
+    left = order_steps([settle(s, later) for s in subjects_of(later) if s.arn not in undecided], later)
+    if left:
+        kinds = ", ".join(f"{step.effect.kind} {step.principal_arn or ''}".strip() for step in left[:5])
+        raise _unproven(f"After all steps there would still be something to do: {kinds}.")
+
+
+def _unproven(why: str) -> Failed:
+    return Failed(
+        "plan-unproven",
+        "The plan could not be proven, so it was not made.",
+        why=why,
+        remedy="This is a defect of the tool: please report it with the snapshot (`migrate snapshot`).",
+    )

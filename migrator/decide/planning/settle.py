@@ -1,0 +1,194 @@
+"""One action per principal: what its rows ask for, held against what exists and against what a person decided."""
+
+from dataclasses import replace
+
+from migrator.decide.findings.note import Note
+from migrator.decide.planning.answers import apply_answer
+from migrator.decide.planning.creator import HIDDEN_CREATOR
+from migrator.decide.planning.decide_principal import identity_of_rows, wanted_for
+from migrator.decide.planning.entry_identity import (
+    entry_digest,
+    identity_of_entry,
+    identity_of_spec,
+    same_entry,
+    spec_of,
+)
+from migrator.decide.planning.entry_states import ENTRY_TAG, PLAN_TAG
+from migrator.decide.planning.plan_facts import PlanFacts, Wanted, quoted
+from migrator.decide.planning.settled import Settled
+from migrator.decide.planning.subjects import Subject, is_owned_by_eks, liveness_of
+from migrator.decide.reading.who_can_match import same_mapping
+from migrator.model.access_entry import NOBODY, AccessEntry, EntrySpec, EntryType, Identity
+from migrator.model.aws_auth import RowMapping
+from migrator.model.step import BRIDGE_PREFIX, MARKER_PREFIX
+
+_OURS_FOR_A_WHILE = (BRIDGE_PREFIX, MARKER_PREFIX)
+
+
+def settle(subject: Subject, facts: PlanFacts) -> Settled:
+    """The principal's action, its identity before and after, and why."""
+    entry = subject.entry
+    if entry is not None and is_owned_by_eks(entry, facts):
+        who = identity_of_entry(entry)
+        notes = (*_row_notes(subject, facts), *_shadowed(subject, entry, wanted_for(subject, facts), facts))
+        return Settled(subject, "keep", who, who, spec_of(entry), notes=notes)
+    wanted = wanted_for(subject, facts)
+    if entry is None:
+        before = HIDDEN_CREATOR if _is_hidden(subject, facts) else identity_of_rows(subject, facts)
+        settled = _without_entry(subject, wanted, before)
+    elif liveness_of(subject) == "dead":
+        settled = _over_dead_entry(subject, entry, wanted, facts)
+    else:
+        settled = _beside_entry(subject, entry, wanted, facts)
+    settled = replace(settled, notes=(*_row_notes(subject, facts), *settled.notes))
+    return apply_answer(settled, facts)
+
+
+def _is_hidden(subject: Subject, facts: PlanFacts) -> bool:
+    return subject.is_creator and facts.mode == "CONFIG_MAP" and subject.found.state != "absent"
+
+
+def _row_notes(subject: Subject, facts: PlanFacts) -> tuple[Note, ...]:
+    """What is wrong with single rows of a principal, whatever becomes of it: rows that never match, rows that another
+    one overrides, and rows whose text suggests more than is read of it. In API mode no row counts.
+    """
+    never = tuple(Note(match.code, match.message, row=group.rows[-1]) for group, match in subject.dead)
+    if facts.mode == "API":
+        return never
+    stripped = (_stripped(row) for row in subject.rows if row.suggests)
+    return (*never, *_overridden(subject), *stripped)
+
+
+def _overridden(subject: Subject) -> tuple[Note, ...]:
+    winner = subject.row
+    if winner is None or subject.group is None:
+        return ()
+    message = f"{winner.source} wins, with the username `{winner.username}`."
+    losers = (row for row in subject.group.rows if row is not winner and not same_mapping(row, winner))
+    return tuple(Note("row-shadowed", message, row=row) for row in losers)
+
+
+def _stripped(row: RowMapping) -> Note:
+    read = f"the username `{row.username}` and the groups {quoted(g for g in row.effective_groups if g) or 'none'}"
+    return Note("row-stripped", f"The text suggests {quoted(row.suggests)}; what is read are {read}.", row=row)
+
+
+def _without_entry(subject: Subject, wanted: Wanted, before: Identity) -> Settled:
+    match wanted.action:
+        case "create" | "await":
+            final = wanted.update or wanted.entry
+            assert final is not None  # noqa: S101 - create and await carry an entry
+            return Settled(
+                subject,
+                "create" if wanted.action == "create" else "await",
+                before,
+                identity_of_spec(subject.arn, final),
+                wanted.entry,
+                update=wanted.update,
+                notes=wanted.notes,
+                bindings=wanted.bindings,
+            )
+        case "block":
+            after = identity_of_spec(subject.arn, wanted.entry) if wanted.entry else None
+            return Settled(subject, "block", before, after, proposed=wanted.entry, notes=wanted.notes)
+        case _:
+            stays = any(note.code == "stays-in-config-map" for note in wanted.notes)
+            return Settled(subject, "skip", before, before if stays else NOBODY, notes=wanted.notes)
+
+
+def _over_dead_entry(subject: Subject, entry: AccessEntry, wanted: Wanted, facts: PlanFacts) -> Settled:
+    """The entry answers nobody: the row does, where there is one."""
+    before = identity_of_rows(subject, facts)
+    made = _without_entry(subject, wanted, before)
+    if made.action != "skip":
+        note = Note("entry-dead", f"The access entry of `{subject.arn}` is older than the principal.")
+        return replace(made, action="recreate" if made.action == "create" else made.action, notes=(*made.notes, note))
+    reason = "is gone" if subject.found.state == "absent" else "was re-created"
+    note = Note("orphan-dead-entry", f"`{entry.principal_arn}` {reason}; its access entry answers nobody.")
+    return replace(made, notes=(*made.notes, note))
+
+
+def _beside_entry(subject: Subject, entry: AccessEntry, wanted: Wanted, facts: PlanFacts) -> Settled:
+    """A live entry decides already, whatever the row says: keep, complete what a run left half-made, or block."""
+    before = identity_of_entry(entry)
+    spec = spec_of(entry)
+    notes: list[Note] = []
+    if liveness_of(subject) == "unknown":
+        notes.append(Note("entry-liveness-unknown", f"It was not read when `{subject.arn}` was created."))
+    right = acceptable_types(subject, wanted)
+    if right and entry.type not in right:
+        message = f"The entry is of type {entry.type}; the nodes of this role need {' or '.join(sorted(right))}."
+        note = Note("entry-wrong-type", message)
+        return Settled(subject, "block", before, None, proposed=EntrySpec(min(right)), notes=(*notes, note))
+    if _is_half_made(entry, spec, wanted):
+        return _completed(subject, entry, wanted, (*notes,))
+    notes += _shadowed(subject, entry, wanted, facts)
+    if (subject.row is None or facts.mode == "API") and wanted.action == "skip":
+        notes += wanted.notes
+    return Settled(subject, "keep", before, before, spec, notes=tuple(notes))
+
+
+def _shadowed(subject: Subject, entry: AccessEntry, wanted: Wanted, facts: PlanFacts) -> tuple[Note, ...]:
+    """The row that a live entry stands before, where it would give something else."""
+    row, spec, target = subject.row, spec_of(entry), wanted.update or wanted.entry
+    if row is None or facts.mode == "API" or (target is not None and same_entry(subject.arn, spec, target)):
+        return ()
+    message = f"The entry gives {_shown(spec, subject.arn)}; the row would give the username `{row.username}` and "
+    message += f"the groups {quoted(row.effective_groups) or 'none'}."
+    return (Note("row-shadowed-by-entry", message, row=row),)
+
+
+def _shown(spec: EntrySpec, arn: str) -> str:
+    who = identity_of_spec(arn, spec)
+    policies = quoted(policy.policy_name for policy in who.policies)
+    return (
+        f"the username `{who.username}`, the groups {quoted(who.groups) or 'none'}, the policies {policies or 'none'}"
+    )
+
+
+def acceptable_types(subject: Subject, wanted: Wanted) -> frozenset[EntryType]:
+    """The types that an entry of a role with nodes may have; empty where no nodes run under the principal."""
+    use = subject.use
+    if not use.any:
+        return frozenset()
+    right: set[EntryType] = set()
+    if wanted.entry is not None and wanted.entry.type != "STANDARD":
+        right.add(wanted.entry.type)
+    if use.profiles or "fargate" in use.computes:
+        right.add("FARGATE_LINUX")
+    if "hybrid" in use.computes:
+        right.add("HYBRID_LINUX")
+    images = {"windows" if g.ami_type.startswith("WINDOWS") else "linux" for g in use.nodegroups}
+    if "windows" in use.systems | images:
+        right.add("EC2_WINDOWS")
+    if "linux" in use.systems | images and not right & {"FARGATE_LINUX", "HYBRID_LINUX"}:
+        right |= {"EC2_LINUX", "EC2"}
+    return frozenset(right or {"EC2_LINUX", "EC2_WINDOWS", "EC2", "HYBRID_LINUX", "HYPERPOD_LINUX"})
+
+
+def _is_half_made(entry: AccessEntry, spec: EntrySpec, wanted: Wanted) -> bool:
+    """Whether a run of ours was interrupted here: a group of the run is left, or the tag says what was meant."""
+    if PLAN_TAG not in entry.tags:
+        return False
+    if any(group.startswith(_OURS_FOR_A_WHILE) for group in spec.kubernetes_groups):
+        return True
+    target = wanted.update or wanted.entry
+    if target is None or target.type != "STANDARD" or same_entry(entry.principal_arn, spec, target):
+        return False
+    return entry.tags.get(ENTRY_TAG) == entry_digest(entry.principal_arn, target)
+
+
+def _completed(subject: Subject, entry: AccessEntry, wanted: Wanted, notes: tuple[Note, ...]) -> Settled:
+    before = identity_of_entry(entry)
+    target = (wanted.update or wanted.entry) if wanted.action in ("create", "await", "block") else None
+    if target is None or target.type != "STANDARD":
+        note = Note("half-made-without-row", f"The entry of `{subject.arn}` was left half-made.")
+        return Settled(subject, "block", before, None, notes=(*notes, note))
+    if wanted.action == "block":
+        note = Note("entry-half-made", f"The entry of `{subject.arn}` was left half-made, and its row is undecided.")
+        return Settled(subject, "block", before, None, proposed=target, notes=(*notes, *wanted.notes, note))
+    note = Note("entry-half-made", f"The entry of `{subject.arn}` was left half-made; it is completed.")
+    after = identity_of_spec(subject.arn, target)
+    return Settled(
+        subject, "update", before, after, target, notes=(*notes, *wanted.notes, note), bindings=wanted.bindings
+    )

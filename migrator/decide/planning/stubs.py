@@ -1,0 +1,112 @@
+"""Answers that could be given to a plan's blockers: what ``plan --write-decisions`` writes as commented stubs.
+
+Values that only a person knows are written in angle brackets; nothing here decides.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from migrator.decide.planning.classify_node import MASTERS, NODE_GROUPS
+from migrator.decide.planning.entry_for import is_reserved
+from migrator.model.decision import Stub
+from migrator.model.finding import Finding
+from migrator.model.plan import Plan, PlannedPrincipal
+
+_WHO = "<your name>"
+_WHY = "<why>"
+_LOSS: dict[str, Any] = {"by": _WHO, "reason": _WHY}
+# Blockers that the acceptance of a loss answers, and those that only leaving the principal out answers.
+_BY_LOSS = frozenset({"node-row-extra-groups", "policy-loses-rules", "loss-not-accepted", "creator-row-differs"})
+_BY_SKIP = frozenset(
+    {
+        "service-linked-role",
+        "federated-user",
+        "root-user",
+        "foreign-node-row",
+        "node-template-refuted",
+        "node-name-differs",
+        "node-row-with-masters",
+        "absent-but-logged-in",
+        "dead-row-logged-in",
+    }
+)
+_BY_ARN = frozenset({"role-unverified", "foreign-role-unverified"})
+_BY_TYPE = frozenset({"instance-id-node-names", "node-type-unknown", "node-trust-ambiguous"})
+# Nothing but a change of the cluster, the ConfigMap or the snapshot answers these.
+UNANSWERABLE = frozenset(
+    {
+        "section-doubtful",
+        "lost-section-nodes-unknown",
+        "bridge-name-used",
+        "policy-unavailable",
+        "entry-wrong-type",
+        "fargate-entry-missing",
+        "fargate-profiles-unread",
+        "automatic-entry-differs",
+        "node-os-mixed",
+        "principal-ambiguous",
+        "answer-unjudged",
+        "entries-unread",
+    }
+)
+
+
+def stubs_for(plan: Plan) -> tuple[Stub, ...]:
+    """The stubs of all blocking findings, in the plan's order, each once."""
+    principals = {principal.principal_arn: principal for principal in plan.principals}
+    stubs: dict[tuple[str, str | None], Stub] = {}
+    for finding in plan.findings:
+        if finding.severity != "block":
+            continue
+        for stub in _stubs(finding, principals.get(finding.principal_arn or "")):
+            stubs.setdefault((stub.section, stub.key), stub)
+    return tuple(stubs.values())
+
+
+def _stubs(finding: Finding, principal: PlannedPrincipal | None) -> Iterator[Stub]:
+    about = (f"{finding.code} ({finding.source})" if finding.source else finding.code, finding.message, finding.remedy)
+    if finding.code == "section-lost":
+        yield Stub("accept_lost_sections", None, [finding.source], about)
+    elif finding.code == "map-accounts":
+        account = re.sub(r"\D", "", finding.message)[:12]
+        yield Stub("expand_accounts", account, [f"arn:aws:iam::{account}:role/<name>"], about)
+        yield Stub("accounts", account, {"action": "skip", "reason": _WHY}, about)
+    elif principal is not None and finding.code not in UNANSWERABLE:
+        yield from _of_principal(finding.code, principal, about)
+
+
+def _of_principal(code: str, principal: PlannedPrincipal, about: tuple[str, ...]) -> Iterator[Stub]:
+    arn = principal.principal_arn
+    if code == "reserved-group-bound":
+        for group in principal.before.groups:
+            if is_reserved(group) and group not in NODE_GROUPS | {MASTERS, "system:authenticated"}:
+                yield Stub("groups", group, {"rename_to": proposed_name(group)}, about)
+        return
+    if code in _BY_SKIP:
+        yield Stub("principals", arn, {"action": "skip", "reason": _WHY}, about)
+    elif code not in _BY_LOSS:
+        yield Stub("principals", arn, _answer(code, principal), about)
+    if code in _BY_LOSS | _BY_SKIP:
+        yield Stub("accept_loss", arn, dict(_LOSS), about)
+
+
+def _answer(code: str, principal: PlannedPrincipal) -> dict[str, Any]:
+    """``create`` with what is proposed; what is missing in angle brackets."""
+    answer: dict[str, Any] = {"action": "create"}
+    arn = principal.principal_arn
+    if code in _BY_ARN:
+        head, _, name = arn.rpartition("/")
+        answer["principal_arn"] = f"{head}/<path>/{name}"
+    if code in _BY_TYPE:
+        answer["type"] = principal.proposed.type if principal.proposed else "<type>"
+    if code.startswith("username-"):
+        answer["username"] = "<username>"
+    if code in ("group-template", "ambiguous-user", "node-groups-bound"):
+        answer["groups"] = list(principal.proposed.kubernetes_groups) if principal.proposed else ["<group>"]
+    return answer | {"reason": _WHY}
+
+
+def proposed_name(group: str) -> str:
+    """An ordinary name for a reserved group: ``eks:developer`` becomes ``migrated-eks-developer``."""
+    return "migrated-" + re.sub(r"[^A-Za-z0-9.-]+", "-", group).strip("-")

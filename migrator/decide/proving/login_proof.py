@@ -1,0 +1,92 @@
+"""Whether logins that somebody made themselves show an access entry to be right: class ``observed``.
+
+A login counts for an entry only if nothing else can have let it in: it carries the run's own group, or no row of
+aws-auth is asked. What came before the entry was in force for sure may have gone either way, so it can only speak for
+the entry, never against it.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from migrator.decide.proving.compare_subject import compare_subject
+from migrator.decide.proving.expectations import is_ours
+from migrator.decide.proving.node_proof import SPREAD
+from migrator.model.evidence import Attribution, SelfSubject
+from migrator.model.observation import SeenLogin, SeenRequest
+
+
+@dataclass(frozen=True, slots=True)
+class LoginJudgement:
+    """The newest login that tells something, how it differs from what is right, and what ties it to the entry."""
+
+    login: SeenLogin
+    count: int
+    attribution: Attribution
+    differences: tuple[str, ...] = ()
+
+    @property
+    def subject(self) -> SelfSubject | None:
+        """Who the login was; None where it was refused."""
+        return None if self.login.refused else SelfSubject(self.login.username, self.login.groups)
+
+    @property
+    def how(self) -> str:
+        """One line for people."""
+        log = "the authenticator's log" if self.login.source == "authenticator" else "the audit log"
+        times = "once" if self.count == 1 else f"{self.count} times"
+        what = "was refused" if self.login.refused else f"seen {times} in {log}"
+        return f"{what}, last at {self.login.at.isoformat()}"
+
+
+def judge_logins(
+    username: str,
+    groups: Sequence[str],
+    logins: Iterable[SeenLogin],
+    *,
+    since: datetime,
+    only_entry: Attribution = "none",
+) -> LoginJudgement | None:
+    """Judge one principal's logins against the name and groups that its entry gives; None where none tells anything.
+
+    ``since``: when the entry got its present shape. ``only_entry``: why no row can have let a login in
+    (``api-mode``, ``rehearsal``, ``only-way``), ``none`` where one can.
+    """
+    mine = sorted((login for login in logins if login.at >= since), key=lambda login: login.at)
+    judged = [(login, _differences(username, groups, login)) for login in mine]
+    sure = [(login, wrong) for login, wrong in judged if not wrong or login.at >= since + SPREAD]
+    if not sure:
+        return None
+    login, differences = sure[-1]
+    return LoginJudgement(login, len(sure), _attribution(login, only_entry), differences)
+
+
+def with_requests(
+    judged: LoginJudgement, requests: Iterable[SeenRequest], *, since: datetime, admin: bool
+) -> LoginJudgement | None:
+    """The logins with what an access policy decided since: tied to the policy where one allowed something, None
+    where nothing tells. To an ``admin``, who may do everything, nothing may have been denied.
+    """
+    mine = [request for request in requests if request.at >= since and request.by != "impersonated"]
+    denied = [request for request in mine if not request.allowed and request.at >= since + SPREAD]
+    if admin and denied:
+        last = max(denied, key=lambda request: request.at)
+        wrong = f"{last.verb} {last.target or 'a path'} was denied at {last.at.isoformat()}, to an administrator"
+        return replace(judged, differences=(wrong,))
+    if any(request.allowed and request.by == "access-policy" for request in mine):
+        return replace(judged, attribution="policy")
+    return None
+
+
+def _differences(username: str, groups: Sequence[str], login: SeenLogin) -> tuple[str, ...]:
+    if login.refused:
+        return (f"the login was refused: {login.refused}",)
+    if login.source == "authenticator":  # its groups are told apart by blanks
+        groups = [part for group in groups for part in group.split()]
+    return compare_subject(username, groups, SelfSubject(login.username, login.groups))
+
+
+def _attribution(login: SeenLogin, only_entry: Attribution) -> Attribution:
+    if only_entry != "none":
+        return only_entry
+    return "marker" if any(is_ours(group) for group in login.groups) else "none"

@@ -1,0 +1,258 @@
+"""Rows of mapRoles, mapUsers and mapAccounts, decoded as the authenticator decodes them.
+
+mapRoles and mapUsers go through Go's ``encoding/json`` into ``RoleMapping`` and ``UserMapping``
+(aws-iam-authenticator ``pkg/config/types.go``), and each row is then validated alone (``pkg/config/mapper.go``).
+A value of the wrong type does not stop decoding: its field keeps what it has (nothing, as a rule), the row stays.
+Keys match in any case; where several spellings occur, they are applied in byte order, so the last one wins.
+mapAccounts is decoded by yaml.v2 into strings, which keeps the literal text of numbers.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from migrator.decide.reading.go_yaml.compose import Document
+from migrator.decide.reading.go_yaml.decode import decode_scalar
+from migrator.decide.reading.go_yaml.nodes import Node
+from migrator.decide.reading.go_yaml.problems import YamlProblem, lost
+from migrator.decide.reading.text_folding import fold
+from migrator.model.aws_auth import AUTHENTICATOR_PARTITIONS, AccountRow, DroppedRow, RowMapping, Section
+
+_ACCOUNT_ID = re.compile(r"[0-9]{12}")
+_PERMISSION_SET = re.compile(r"[0-9A-Za-z_+=,.@-]{1,32}")
+
+_ARN_FIELD: Final[Mapping[Section, str]] = {"mapRoles": "rolearn", "mapUsers": "userarn"}
+_LONGEST_MEANING: Final = 500  # characters of a suggestion
+_ROW_FIELDS: Final[Mapping[Section, Mapping[str, str]]] = {
+    "mapRoles": {fold(name): name for name in ("rolearn", "sso", "username", "groups", "userid")},
+    "mapUsers": {fold(name): name for name in ("userarn", "username", "groups", "userid")},
+}
+_SSO_FIELDS: Final = {fold(name): name for name in ("permissionSetName", "accountID", "partition")}
+
+
+@dataclass(slots=True)
+class RowsRead:
+    """What one section gave. ``error`` is True where the authenticator logs a parse or validation error."""
+
+    rows: list[RowMapping] = field(default_factory=list)
+    accounts: list[AccountRow] = field(default_factory=list)
+    dropped: list[DroppedRow] = field(default_factory=list)
+    problem: YamlProblem | None = None
+    error: bool = False
+
+
+def read_rows(section: Section, root: Node | None) -> RowsRead:
+    """The rows of a decoded mapRoles or mapUsers document. Anything but a list (or nothing) gives none."""
+    result = RowsRead()
+    if root is None or (root.kind == "scalar" and root.value is None):
+        return result
+    if root.kind != "sequence":
+        what = "a mapping" if root.kind == "mapping" else "a single value"
+        result.problem = lost(root.line, root.column, f"it is {what} where a list of rows is expected")
+        result.error = True
+        return result
+    for index, item in enumerate(root.children):
+        _read_row(section, index, item, result)
+    return result
+
+
+def _read_row(section: Section, index: int, item: Node, result: RowsRead) -> None:
+    row = _Struct(_ROW_FIELDS[section])
+    node = item.resolved
+    if node.kind == "mapping":
+        row.decode(node)
+    elif node.kind == "sequence" or node.value is not None:
+        row.errors = True
+    arn = row.texts.get(_ARN_FIELD[section], "")
+    reason = _why_dropped(_ARN_FIELD[section], arn, row.sso)
+    if reason is not None:
+        result.dropped.append(DroppedRow(section, index, item.line, item.column, reason))
+        result.error = True
+        return
+    result.error = result.error or row.errors
+    result.rows.append(
+        RowMapping(
+            section=section,
+            index=index,
+            line=item.line,
+            column=item.column,
+            arn=arn if row.sso is None else _sso_pattern(row.sso),
+            username=row.texts.get("username", ""),
+            groups=None if row.groups is None else tuple(row.groups),
+            sso=row.sso is not None,
+            suggests=tuple(row.suggestions()),
+        )
+    )
+
+
+def _why_dropped(arn_field: str, arn: str, sso: Mapping[str, str] | None) -> str | None:
+    """The ``Validate`` of RoleMapping and UserMapping: None for a row that is kept."""
+    if sso is None:
+        return None if arn else f"it has no {arn_field}"
+    if arn:
+        return "it has both rolearn and sso"
+    if not _ACCOUNT_ID.fullmatch(sso.get("accountID", "")):
+        return "its sso accountID is no quoted number of 12 digits"
+    if not _PERMISSION_SET.fullmatch(sso.get("permissionSetName", "")):
+        return "its sso permissionSetName is not valid"
+    if sso.get("partition", "") and sso["partition"] not in AUTHENTICATOR_PARTITIONS:
+        return "its sso partition is not one that the authenticator knows"
+    return None
+
+
+def _sso_pattern(sso: Mapping[str, str]) -> str:
+    """The pattern that the authenticator would match, which has no partition as soon as one is given (its bug)."""
+    partition = "" if sso.get("partition") else "aws"
+    account, name = sso.get("accountID", ""), sso.get("permissionSetName", "")
+    return f"arn:{partition}:iam::{account}:role/awsreservedsso_{name.lower()}_*"
+
+
+class _Struct:
+    """A Go struct being filled by ``encoding/json``."""
+
+    __slots__ = ("_backing", "_fields", "_seen", "errors", "groups", "sso", "texts")
+
+    def __init__(self, fields: Mapping[str, str]) -> None:
+        self._fields = fields
+        self.texts: dict[str, str] = {}
+        self.groups: list[str] | None = None
+        self.sso: dict[str, str] | None = None
+        self.errors = False
+        # A slice that is decoded into again keeps its elements until they are overwritten.
+        self._backing: list[str] = []
+        self._seen: dict[str, Node] = {}
+
+    def decode(self, node: Node) -> None:
+        """Apply an object."""
+        for name, value in _members(node, self._fields):
+            self._assign(name, value)
+
+    def _assign(self, name: str, value: Node) -> None:
+        self._seen[name] = value
+        if name == "groups":
+            self._assign_groups(value)
+        elif name == "sso":
+            self._assign_sso(value)
+        else:
+            self.errors |= not _assign_text(self.texts, name, value)
+
+    def _assign_groups(self, value: Node) -> None:
+        if value.kind != "sequence":
+            if value.kind == "scalar" and value.value is None:
+                self.groups, self._backing = None, []
+            else:
+                self.errors = True
+            return
+        if not value.children:
+            self._backing = []
+        for position, child in enumerate(value.children):
+            element = child.resolved
+            if position == len(self._backing):
+                self._backing.append("")
+            if element.kind == "scalar" and isinstance(element.value, str):
+                self._backing[position] = element.value
+            else:
+                self.errors |= element.kind != "scalar" or element.value is not None
+        self.groups = self._backing[: len(value.children)]
+
+    def _assign_sso(self, value: Node) -> None:
+        if value.kind == "scalar" and value.value is None:
+            self.sso = None
+            return
+        self.sso = {} if self.sso is None else self.sso
+        if value.kind != "mapping":
+            self.errors = True
+            return
+        for name, member in _members(value, _SSO_FIELDS):
+            self.errors |= not _assign_text(self.sso, name, member)
+
+    def suggestions(self) -> Iterator[str]:
+        """Field by field, what the text seems to mean where decoding left nothing."""
+        for name, value in self._seen.items():
+            if name == "groups":
+                yield from _suggested_groups(value, self.groups or [])
+            elif name == "username" and not self.texts.get(name) and (meant := _meaning(value)):
+                yield f"{name}: {meant}"
+
+
+def _members(node: Node, fields: Mapping[str, str]) -> Iterator[tuple[str, Node]]:
+    """An object's known members in the order that its JSON has them: sorted by key, in whatever case."""
+    for key in sorted(key for key in node.items if isinstance(key, str)):
+        name = fields.get(fold(key))
+        if name is not None:
+            yield name, node.items[key]
+
+
+def _assign_text(texts: dict[str, str], name: str, value: Node) -> bool:
+    """Decode into a string field: null leaves it as it is, anything but text is an error (False)."""
+    if value.kind == "scalar":
+        if isinstance(value.value, str):
+            texts[name] = value.value
+        return value.value is None or isinstance(value.value, str)
+    return False
+
+
+def _meaning(node: Node) -> str:
+    """What somebody probably meant by a value that has the wrong type; ``""`` for nothing."""
+    if node.kind == "scalar":
+        return "" if node.value is None else node.text[:_LONGEST_MEANING]
+    if node.kind == "mapping":  # "- system: masters"
+        parts = [f"{key}:{value.text}" for key, value in node.items.items() if isinstance(key, str)]
+    else:
+        parts = [child.resolved.text for child in node.children]
+    return ", ".join(part for part in parts if part)[:_LONGEST_MEANING]
+
+
+def _suggested_groups(value: Node, decoded: list[str]) -> Iterator[str]:
+    if value.kind != "sequence":
+        words = _meaning(value).replace(" - ", " ").split()  # "-system:masters": a dash without its blank
+        meant = ", ".join(word.removeprefix("-").strip("'\"") for word in words)
+        if meant and not decoded:
+            yield f"groups: {meant}"
+        return
+    for position, child in enumerate(value.children):
+        group = decoded[position] if position < len(decoded) else ""
+        if not group and (meant := _meaning(child.resolved)):
+            yield f"groups[{position}]: {meant}"
+        elif " - " in group:  # a list that is indented too far is folded into one text
+            yield f"groups[{position}]: {', '.join(part for part in group.split(' - ') if part)}"
+
+
+def read_accounts(document: Document) -> RowsRead:
+    """The elements of mapAccounts. Decoding stops at a tag that does not fit; what came before it is kept."""
+    result = RowsRead()
+    root = document.root
+    if root is None:
+        return result
+    try:
+        if root.kind == "sequence":
+            _read_account_list(root, result)
+        elif root.kind == "mapping" or decode_scalar(root) is not None:
+            raise lost(root.line, root.column, "it is no list of account ids")
+    except YamlProblem as problem:
+        result.problem = problem
+        result.error = True
+    return result
+
+
+def _read_account_list(root: Node, result: RowsRead) -> None:
+    texts: list[tuple[Node, int, str]] = []
+    try:
+        for index, item in enumerate(root.children):
+            node = item.resolved
+            if node.kind != "scalar":
+                result.dropped.append(
+                    DroppedRow("mapAccounts", index, item.line, item.column, f"it is a {node.kind}, not an account id")
+                )
+                result.error = True
+                continue
+            value = decode_scalar(node)
+            texts.append((item, index, "" if value is None else value if isinstance(value, str) else node.text))
+    except YamlProblem:
+        # Go made the list in its full length before it met the problem: the rest of it is empty texts.
+        left = len(root.children) - len(texts)
+        texts += [(item, index, "") for index, item in enumerate(root.children)][-left:]
+        raise
+    finally:
+        result.accounts += [AccountRow(index, item.line, item.column, text) for item, index, text in texts]

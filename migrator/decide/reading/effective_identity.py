@@ -1,0 +1,221 @@
+"""Who a caller is inside the cluster: the one function that the lab, the planner and the verifier share.
+
+What aws-iam-authenticator does after STS has named the caller (``pkg/server/server.go`` ``doMapping`` and
+``renderTemplate``, ``pkg/mapper/dynamicfile``, ``pkg/mapper/configmap``), with the settings that reproduce EKS:
+
+1. Access entries, unless the mode is CONFIG_MAP. An entry is found by the principal's unique id and counts only if its
+   ARN, a role's path aside, is the caller's canonical ARN; one that is pinned to a deleted principal's id is never
+   found. A found entry decides: a template that cannot be rendered or a reserved username refuses the login.
+2. Rows, unless the mode is API: mapRoles before mapUsers, whatever kind of ARN each holds, compared in any case.
+3. mapAccounts: the canonical ARN is the username, and there are no groups.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from migrator.decide.reading.effective_rows import effective_roles, effective_users
+from migrator.decide.reading.text_folding import fold, to_lower
+from migrator.model.access_entry import RESERVED_PREFIXES, AuthenticationMode
+from migrator.model.aws_auth import AUTHENTICATOR_PARTITIONS, AwsAuth, RowMapping
+from migrator.model.principal import Arn, parse_arn
+
+_INSTANCE_SESSION = re.compile(r"i-(?:[0-9A-Za-z_]{8}|[0-9A-Za-z_]{17})")
+_NODE_NAME = "{{EC2PrivateDNSName}}"
+# Usernames with a reserved prefix that EKS gives itself, to nodes and to its own service-linked role.
+_NAMES_OF_EKS = frozenset({"system:node:{{EC2PrivateDNSName}}", "system:node:{{SessionName}}", "eks:managed"})
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """A principal as the authenticator gets it from STS.
+
+    ``canonical_arn`` is without a role's path (see :func:`canonical_arn`); ``session_name`` is ``""`` for users and
+    root; ``ec2_private_dns_name`` is what DescribeInstances says of the instance that the session is named after, None
+    when there is none.
+    """
+
+    canonical_arn: str
+    account_id: str
+    principal_id: str
+    session_name: str
+    access_key_id: str = ""
+    ec2_private_dns_name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PinnedEntry:
+    """An access entry with the unique id of the principal that it was made for."""
+
+    principal_arn: str
+    principal_id: str
+    username: str
+    groups: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedIn:
+    """The identity a login has. ``source`` names the row (``mapRoles[3]``) or the entry's ARN."""
+
+    username: str
+    groups: tuple[str, ...]
+    via: Literal["access-entry", "config-map", "accounts"]
+    source: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Denied:
+    """The login is refused."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ambiguous:
+    """Several rows match and lead to different outcomes: the authenticator takes a random one at each login."""
+
+    sources: tuple[str, ...]
+    outcomes: tuple[LoggedIn | Denied, ...]
+
+
+Outcome: TypeAlias = LoggedIn | Denied | Ambiguous
+
+
+@dataclass(frozen=True, slots=True)
+class RowIndex:
+    """The effective rows by folded ARN, and the accounts: build it once when many callers are asked about."""
+
+    roles: dict[str, tuple[RowMapping, ...]]
+    users: dict[str, tuple[RowMapping, ...]]
+    accounts: dict[str, str]
+
+
+def index_rows(aws_auth: AwsAuth) -> RowIndex:
+    """Index what is in force. ``sso`` rows match nobody on EKS (their feature gate is off) and are left out."""
+    return RowIndex(
+        roles=_by_folded_arn(row for row in effective_roles(aws_auth).values() if not row.sso),
+        users=_by_folded_arn(effective_users(aws_auth).values()),
+        accounts={row.account: row.source for row in aws_auth.accounts},
+    )
+
+
+def _by_folded_arn(rows: Iterable[RowMapping]) -> dict[str, tuple[RowMapping, ...]]:
+    found: defaultdict[str, list[RowMapping]] = defaultdict(list)
+    for row in sorted(rows, key=lambda row: row.index):
+        found[fold(row.arn)].append(row)
+    return {key: tuple(same) for key, same in found.items()}
+
+
+def index_entries(entries: Iterable[PinnedEntry]) -> dict[str, PinnedEntry]:
+    """Entries by the unique id that they are pinned to: build it once when many callers are asked about."""
+    return {entry.principal_id: entry for entry in entries}
+
+
+def identity_of(
+    caller: Caller,
+    aws_auth: AwsAuth | RowIndex,
+    entries: Sequence[PinnedEntry] | Mapping[str, PinnedEntry],
+    mode: AuthenticationMode,
+) -> Outcome:
+    """Who ``caller`` is in a cluster with these rows and entries. Never guesses: see :class:`Ambiguous`."""
+    if mode != "CONFIG_MAP":
+        entry = _entry_of(caller, entries)
+        if entry is not None:
+            return _log_in_by_entry(caller, entry)
+    if mode == "API":
+        return Denied("no access entry is for this principal")
+    index = aws_auth if isinstance(aws_auth, RowIndex) else index_rows(aws_auth)
+    key = fold(caller.canonical_arn)
+    rows = index.roles.get(key) or index.users.get(key)
+    if rows:
+        return _log_in_by_rows(caller, rows)
+    if caller.account_id in index.accounts:
+        return LoggedIn(caller.canonical_arn, (), "accounts", index.accounts[caller.account_id])
+    return Denied("no row of aws-auth is for this principal")
+
+
+def _entry_of(caller: Caller, entries: Sequence[PinnedEntry] | Mapping[str, PinnedEntry]) -> PinnedEntry | None:
+    by_id = entries if isinstance(entries, Mapping) else index_entries(entries)
+    mine = by_id.get(caller.principal_id)
+    if mine is None:
+        return None
+    arn = parse_arn(mine.principal_arn)
+    if arn is None or arn.partition not in AUTHENTICATOR_PARTITIONS:
+        return None
+    compared = _role_without_path(arn) if arn.resource.startswith("role/") else mine.principal_arn
+    return mine if to_lower(compared) == to_lower(caller.canonical_arn) else None
+
+
+def _role_without_path(arn: Arn) -> str:
+    return f"arn:{arn.partition}:iam::{arn.account}:role/{arn.name}"
+
+
+def _log_in_by_entry(caller: Caller, entry: PinnedEntry) -> LoggedIn | Denied:
+    outcome = _render(caller, entry.username, entry.groups, "access-entry", entry.principal_arn)
+    if isinstance(outcome, Denied) or entry.username in _NAMES_OF_EKS:
+        return outcome
+    if outcome.username.startswith(RESERVED_PREFIXES):
+        return Denied(f"the entry's username {outcome.username!r} has a reserved prefix")
+    return outcome
+
+
+def _log_in_by_rows(caller: Caller, rows: Sequence[RowMapping]) -> Outcome:
+    outcomes = [_render(caller, row.username, row.effective_groups, "config-map", row.source) for row in rows]
+    if len({_visible(outcome) for outcome in outcomes}) == 1:
+        return outcomes[0]
+    return Ambiguous(tuple(row.source for row in rows), tuple(outcomes))
+
+
+def _visible(outcome: LoggedIn | Denied) -> tuple[str, tuple[str, ...]] | None:
+    return (outcome.username, outcome.groups) if isinstance(outcome, LoggedIn) else None
+
+
+def _render(
+    caller: Caller, username: str, groups: Sequence[str], via: Literal["access-entry", "config-map"], source: str
+) -> LoggedIn | Denied:
+    if any(_NODE_NAME in template for template in (username, *groups)):
+        if not _INSTANCE_SESSION.fullmatch(caller.session_name):
+            return Denied(f"{_NODE_NAME} needs a session that is named after an instance")
+        if caller.ec2_private_dns_name is None:
+            return Denied(f"{_NODE_NAME} needs an instance, and {caller.session_name} is none")
+    rendered = template_renderer(caller)
+    return LoggedIn(rendered(username), tuple(rendered(group) for group in groups), via, source)
+
+
+def template_renderer(caller: Caller) -> Callable[[str], str]:
+    """A function that fills the authenticator's templates for one caller. Only exact spellings count."""
+    values = (
+        (_NODE_NAME, caller.ec2_private_dns_name or ""),
+        ("{{AccountID}}", caller.account_id),
+        ("{{SessionName}}", caller.session_name.replace("@", "-")),
+        ("{{SessionNameRaw}}", caller.session_name),
+        ("{{AccessKeyID}}", caller.access_key_id),
+    )
+
+    def render(template: str) -> str:
+        if "{{" in template:
+            for name, value in values:
+                template = template.replace(name, value)
+        return template
+
+    return render
+
+
+def canonical_arn(text: str) -> str | None:
+    """The ARN under which the authenticator knows a principal, None for what can be no caller.
+
+    An assumed role, and a role with a path, become ``arn:P:iam::A:role/NAME``; users keep their path; root and
+    federated users stay as they are (``pkg/arn/arn.go``).
+    """
+    arn = parse_arn(text)
+    if arn is None or arn.partition not in AUTHENTICATOR_PARTITIONS:
+        return None
+    kind = arn.kind
+    if kind == "assumed-role":
+        parts = arn.resource.split("/")
+        return f"arn:{arn.partition}:iam::{arn.account}:role/{'/'.join(parts[1:-1])}" if len(parts) > 2 else None
+    if kind in ("role", "service-linked-role"):
+        return _role_without_path(arn)
+    return text if kind in ("user", "root", "federated-user") else None

@@ -1,0 +1,171 @@
+"""libyaml's events into a tree of nodes, read as go-yaml v2 would have read them.
+
+go-yaml v2 is a port of libyaml, so events of the C library (``ruamel.yaml.clib``) are its events, but for what
+:mod:`.source` levels and for three rules of go-yaml's scanner and parser that are kept here: 10,000 levels are enough,
+only YAML 1.1 is compatible, and an empty flow collection as a key confuses its list of simple keys (``doubtful``).
+
+Work is bounded: a text that could cost more than about a second is ``doubtful`` and unread.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any, Final, TypeAlias
+
+import _ruamel_yaml as libyaml
+
+from migrator.decide.reading.go_yaml.nodes import Kind, Node
+from migrator.decide.reading.go_yaml.problems import doubtful, lost
+from migrator.decide.reading.go_yaml.resolve import MERGE_TAG
+from migrator.decide.reading.go_yaml.source import Source, check_limits
+
+LibyamlEvent: TypeAlias = Any  # the extension module has no types
+
+MAX_NODES: Final = 120_000
+MAX_LEVELS: Final = 10_000  # go-yaml scannerc.go: max_flow_level, max_indents
+_MAX_FLOW_WORK: Final = 100_000_000  # libyaml looks at every open flow level for every token
+
+
+class Document:
+    """The first document (``root`` None when the text holds none) and its nodes, children before parents."""
+
+    __slots__ = ("nodes", "root")
+
+    def __init__(self) -> None:
+        self.root: Node | None = None
+        self.nodes: list[Node] = []
+
+
+def compose(text: str) -> Document:
+    """The first document of ``text``; what follows it is not looked at. Raises YamlProblem."""
+    for document in compose_all(text):
+        return document
+    return Document()
+
+
+def compose_all(text: str) -> Iterator[Document]:
+    """Every document in turn. Raises YamlProblem, after the documents before the problem were given."""
+    text = text.removeprefix("\ufeff")
+    check_limits(text)
+    source = Source(text)
+    done = 0
+    while True:
+        composer = _Composer(source)
+        try:
+            for number, document in enumerate(composer.documents()):
+                if number >= done:
+                    done += 1
+                    yield document
+        except libyaml.YAMLError as problem:
+            source.repair(problem, documents_read=done, values_read=composer.values_read)
+        else:
+            return
+
+
+class _Composer:
+    """Builds the documents of one pass over the events."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._parser: Any = libyaml.CParser(source.text.encode())
+        self._handlers: dict[type, Callable[[LibyamlEvent], None]] = {
+            libyaml.ScalarEvent: self._on_scalar,
+            libyaml.AliasEvent: self._on_alias,
+            libyaml.SequenceStartEvent: self._on_sequence,
+            libyaml.MappingStartEvent: self._on_mapping,
+            libyaml.SequenceEndEvent: self._on_end,
+            libyaml.MappingEndEvent: self._on_end,
+        }
+        self._document = Document()
+        self._open: list[Node] = []
+        self._anchors: dict[str, Node] = {}
+        self.values_read = 0
+        self._flow_levels = 0
+        self._flow_work = 0
+
+    def documents(self) -> Iterator[Document]:
+        """Documents in turn, each as soon as its end is read. Raises YamlProblem and libyaml's errors."""
+        get_event = self._parser.get_event
+        handlers = self._handlers
+        get_event()  # the stream's start
+        while (start := get_event()).__class__ is not libyaml.StreamEndEvent:
+            if start.version not in (None, (1, 1)):  # libyaml takes 1.2 as well
+                raise lost(start.start_mark.line + 1, 1, "found incompatible YAML document")
+            self._document = Document()
+            self._anchors = {}
+            while (event := get_event()).__class__ is not libyaml.DocumentEndEvent:
+                handlers[event.__class__](event)
+            yield self._document
+
+    def _add(self, kind: Kind, event: LibyamlEvent) -> Node:
+        mark = event.start_mark
+        node = Node(kind, mark.line + 1, mark.column + 1, len(self._open))
+        self.values_read += 1
+        self._flow_work += self._flow_levels
+        if self.values_read > MAX_NODES:
+            raise doubtful(node.line, node.column, f"it has more than {MAX_NODES:,} values")
+        if self._flow_work > _MAX_FLOW_WORK:
+            raise doubtful(node.line, node.column, "its flow collections are too deep for their length")
+        if self._open:
+            parent = self._open[-1]
+            if parent.kind == "mapping" and len(parent.children) % 2 == 0:
+                self._check_key(node, kind, event)
+            parent.children.append(node)
+        else:
+            self._document.root = node
+        return node
+
+    def _check_key(self, node: Node, kind: Kind, event: LibyamlEvent) -> None:
+        if kind == "scalar":
+            node.is_merge_key = event.value == "<<" and (event.implicit[0] or event.tag == MERGE_TAG)
+
+    def _on_scalar(self, event: LibyamlEvent) -> None:
+        node = self._add("scalar", event)
+        node.text = self._source.original(event.value)
+        node.tag = event.tag or ""
+        node.implicit = event.implicit[0]
+        if event.anchor:
+            self._anchors[event.anchor] = node
+        if self._source.has_escaped_slash and event.style == '"':
+            self._check_slashes(event)
+        self._document.nodes.append(node)
+
+    def _check_slashes(self, event: LibyamlEvent) -> None:
+        mark = event.start_mark
+        if self._source.escapes_slash(mark, event.end_mark):
+            raise lost(mark.line + 1, mark.column + 1, "while parsing a quoted scalar: unknown escape \\/")
+
+    def _on_alias(self, event: LibyamlEvent) -> None:
+        node = self._add("alias", event)
+        node.text = event.anchor
+        node.target = self._anchors.get(event.anchor)
+        if node.target is None:
+            raise lost(node.line, node.column, f"unknown anchor {event.anchor[:40]!r} referenced")
+        self._document.nodes.append(node)
+
+    def _on_sequence(self, event: LibyamlEvent) -> None:
+        self._open_collection("sequence", event)
+
+    def _on_mapping(self, event: LibyamlEvent) -> None:
+        self._open_collection("mapping", event)
+
+    def _open_collection(self, kind: Kind, event: LibyamlEvent) -> None:
+        node = self._add(kind, event)
+        node.flow = bool(event.flow_style)
+        if event.anchor:
+            self._anchors[event.anchor] = node
+        self._open.append(node)
+        self._flow_levels += node.flow
+        if self._flow_levels > MAX_LEVELS:
+            raise lost(node.line, node.column, f"exceeded max depth of {MAX_LEVELS}")
+        if len(self._open) - self._flow_levels > MAX_LEVELS:
+            raise doubtful(node.line, node.column, f"it has more than {MAX_LEVELS:,} levels")
+
+    def _on_end(self, event: LibyamlEvent) -> None:
+        node = self._open.pop()
+        self._flow_levels -= node.flow
+        self._document.nodes.append(node)
+        if node.flow and not node.children and self._open and self._is_key(node):
+            raise doubtful(node.line, node.column, "an empty flow collection as a key")
+
+    def _is_key(self, node: Node) -> bool:
+        parent = self._open[-1]
+        return parent.kind == "mapping" and len(parent.children) % 2 == 1 and parent.children[-1] is node

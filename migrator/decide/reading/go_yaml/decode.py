@@ -1,0 +1,172 @@
+"""What go-yaml v2 decodes a document into, and whether JSON can hold it.
+
+The rules are those of go-yaml's ``decode.go`` for an untyped target and of ``sigs.k8s.io/yaml`` for the step to JSON:
+the last of two equal keys wins, a merge overwrites what stands before it and is overwritten by what stands after it,
+collections cannot be keys, aliases that blow the document up are refused, and so are, only then, keys of null, NaN,
+infinities and more than 10,000 JSON levels. Nothing is decoded twice: aliases share what they stand for, and only
+count what expanding them would have cost Go. There is no recursion.
+"""
+
+import math
+from typing import Final
+
+from migrator.decide.reading.go_yaml.compose import Document
+from migrator.decide.reading.go_yaml.nodes import NULL_KEY, MapKey, Node
+from migrator.decide.reading.go_yaml.problems import doubtful, lost
+from migrator.decide.reading.go_yaml.resolve import CannotDecodeError, NotCertainError, NotText, ScalarValue, resolve
+
+# go-yaml decode.go, allowedAliasRatio: how much of the work aliases may cause, by the size of the work.
+_RATIO_LOW: Final = 400_000
+_RATIO_HIGH: Final = 4_000_000
+_JSON_LEVELS: Final = 10_000  # encoding/json, maxNestingDepth
+
+_COLLECTIONS: Final = ("sequence", "mapping")
+
+
+def decode(document: Document) -> Node | None:
+    """Decode every node of the document; returns its root, fit for JSON. Raises YamlProblem."""
+    if document.root is None:
+        return None
+    budget = _AliasBudget()
+    for node in document.nodes:
+        if node.kind == "scalar":
+            decode_scalar(node)
+        elif node.kind == "alias":
+            _decode_alias(node, budget)
+        elif node.kind == "sequence":
+            _decode_sequence(node)
+        else:
+            _decode_mapping(node)
+        node.decoded = True
+        budget.done += 0 if node.is_merge_key else 1
+    _check_jsonable(document.root)
+    return document.root
+
+
+def decode_scalar(node: Node) -> ScalarValue:
+    """Give a scalar its value. Raises YamlProblem."""
+    if not node.tag and not node.implicit:
+        node.value = node.text
+        return node.text
+    try:
+        node.value = resolve(node.tag, node.text)
+    except CannotDecodeError as problem:
+        raise lost(node.line, node.column, str(problem)) from None
+    except NotCertainError as problem:
+        raise doubtful(node.line, node.column, str(problem)) from None
+    if isinstance(node.value, NotText) and not node.value.jsonable:
+        node.refusal = f"JSON has no value for {node.text[:40]}"
+    return node.value
+
+
+class _AliasBudget:
+    """How many decode operations were done, and how many of them through aliases."""
+
+    __slots__ = ("done", "through_aliases")
+
+    def __init__(self) -> None:
+        self.done = 1  # the document itself
+        self.through_aliases = 0
+
+    def expand(self, node: Node, size: int) -> None:
+        """Count an alias. Its own operation and those of the open collections around it have begun already."""
+        self.done += size
+        self.through_aliases += size
+        begun = self.done + node.depth + 1
+        if self.through_aliases > 100 and begun > 1000 and self.through_aliases / begun > _allowed_ratio(begun):
+            raise lost(node.line, node.column, "document contains excessive aliasing")
+
+
+def _allowed_ratio(operations: int) -> float:
+    if operations <= _RATIO_LOW:
+        return 0.99
+    return max(0.10, 0.99 - 0.89 * ((operations - _RATIO_LOW) / (_RATIO_HIGH - _RATIO_LOW)))
+
+
+def _decode_alias(node: Node, budget: _AliasBudget) -> None:
+    target = node.resolved
+    if not target.decoded:  # it is still open: the alias stands inside its own anchor
+        raise lost(node.line, node.column, f"anchor {node.text[:40]!r} value contains itself")
+    budget.expand(node, target.size)
+    node.size = 1 + target.size
+
+
+def _decode_sequence(node: Node) -> None:
+    size, nesting = 1, 0
+    for child in node.children:
+        value = child.resolved
+        size += child.size
+        nesting = max(nesting, value.nesting)
+        if value.refusal:
+            node.refusal = value.refusal
+    node.size, node.nesting = size, nesting + 1
+
+
+def _decode_mapping(node: Node) -> None:
+    items = node.items
+    size = 1
+    children = iter(node.children)
+    for key, value in zip(children, children, strict=True):
+        if key.is_merge_key:
+            size += _merge(value, items)
+            continue
+        size += key.size + value.size
+        items[_map_key(key)] = value.resolved
+    nesting = 0
+    for map_key, value in items.items():
+        nesting = max(nesting, value.nesting)
+        refusal = value.refusal or _key_refusal(map_key)
+        if refusal:
+            node.refusal = refusal
+    node.size, node.nesting = size, nesting + 1
+
+
+def _map_key(node: Node) -> MapKey:
+    key = node.resolved
+    if key.kind in _COLLECTIONS:
+        hint = " (an unquoted template?)" if key.kind == "mapping" and key.flow else ""
+        raise lost(node.line, node.column, f"invalid map key{hint}")
+    if isinstance(key.value, NotText):
+        if math.isnan(key.value.value):  # Go keeps each of them
+            return (key.value.kind, id(node))
+        return (key.value.kind, key.value.value)
+    return NULL_KEY if key.value is None else key.value
+
+
+def _key_refusal(key: MapKey) -> str | None:
+    if isinstance(key, str):
+        return None
+    if key == NULL_KEY:
+        return "JSON has no key for null"
+    return "JSON has no key for a number beyond 63 bits" if key[0] == "uint" else None
+
+
+def _merge(value: Node, items: dict[MapKey, Node]) -> int:
+    """Merge ``<<: value`` into the mapping, in place; returns the decode operations it took."""
+    if value.kind == "sequence":
+        # Backwards, as earlier ones take precedence.
+        for source in reversed(value.children):
+            _merge_one(source, items)
+        return value.size - 1
+    _merge_one(value, items)
+    return value.size
+
+
+def _merge_one(value: Node, items: dict[MapKey, Node]) -> None:
+    if value.resolved.kind != "mapping":
+        raise lost(value.line, value.column, "map merge requires map or sequence of maps as the value")
+    items.update(value.resolved.items)
+
+
+def _check_jsonable(root: Node) -> None:
+    if root.refusal:
+        node, message = root, root.refusal
+        while culprit := next((child for child in _live_children(node) if child.refusal), None):
+            node = culprit
+        raise lost(node.line, node.column, message)
+    if root.nesting > _JSON_LEVELS:
+        raise lost(root.line, root.column, f"exceeded max depth of {_JSON_LEVELS} in JSON")
+
+
+def _live_children(node: Node) -> list[Node]:
+    return list(node.items.values()) if node.kind == "mapping" else [child.resolved for child in node.children]

@@ -1,0 +1,179 @@
+r"""A text as libyaml gets it, where libyaml and go-yaml differ over characters, and what neither is asked to read.
+
+go-yaml v2 is a port of libyaml; its ``scannerc.go`` and ``readerc.go`` differ from libyaml 0.1 in a few places:
+
+* ``[system:masters]``: libyaml refuses a colon inside a plain scalar of a flow collection, go-yaml takes it. The colon
+  is replaced by a character that the text does not have, and put back in the values.
+* ``"\'"`` is an escape of go-yaml only (a stand-in again), ``"\/"`` one of libyaml only (go-yaml refuses).
+* A byte order mark inside the text, long version directives, and damage behind the first document, which go-yaml reads
+  in smaller pieces: ``doubtful``.
+"""
+
+import re
+from typing import Any, Final, TypeAlias
+
+from migrator.decide.reading.go_yaml.problems import YamlProblem, doubtful, lost
+
+LibyamlMark: TypeAlias = Any  # the extension module has no types
+LibyamlError: TypeAlias = Any
+
+MAX_BYTES: Final = 1 << 20  # a ConfigMap holds no more
+_MAX_DIRECTIVES: Final = 100  # libyaml compares every %TAG with every other
+_MAX_REPAIR_WORK: Final = 120_000  # values read again, and a part of the characters
+
+_BREAKS = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
+_DIRECTIVE = re.compile("(?:^|[\r\n\x85\u2028\u2029])%")
+_LONG_VERSION = re.compile(r"(?m)^%YAML[ \t]+(?:[0-9]{3,}\.|[0-9]*\.[0-9]{3,})")
+_ESCAPED_SLASH = re.compile(r"(?<!\\)(?:\\\\)*\\/")
+# A word with colons inside, at the start of a token, on a line without tags and directives: nowhere in YAML is one of
+# these colons an indicator.
+_COLON_WORD = re.compile(r"(?<![^\s\[{,])[A-Za-z0-9_./@=+-]+(?::(?=\S)[A-Za-z0-9_./@=+*-]*)+")
+_RISKY_LINE = re.compile("^%|!")
+_REST_OF_WORD = re.compile(r"[^\s,?\[\]{}]*")
+# What is usually wrong, by what libyaml says.
+_HINTS: Final = {
+    "could not find expected ':'": "a line that is no 'key: value', or a quote that is not closed",
+    "did not find expected key": "the indentation differs from the keys before",
+    "did not find expected '-' indicator": "the indentation differs from the items before",
+    "mapping values are not allowed in this context": "a value with ': ' in it must be quoted",
+    "block sequence entries are not allowed in this context": "a list starts on a line of its own",
+    "did not find expected ',' or ']'": "a bracket that is not closed, or a comma that is missing",
+    "did not find expected ',' or '}'": "a brace that is not closed, or a comma that is missing",
+    "found character that cannot start any token": "a value that starts like this must be quoted",
+    "found unexpected end of stream": "a quote that is not closed",
+}
+# Noncharacters would be refused by the reader; these are private use, in no font and in no ConfigMap.
+_STAND_INS: Final = tuple(chr(code) for code in range(0xF171, 0xF171 + 32))
+
+
+def check_limits(text: str) -> None:
+    """Raise YamlProblem for a text that is not to be read at all."""
+    try:
+        size = len(text.encode())
+    except UnicodeEncodeError:
+        raise doubtful(1, 1, "it holds half a surrogate pair") from None
+    if size > MAX_BYTES:
+        raise doubtful(1, 1, "it is longer than the 1 MiB that a ConfigMap can hold")
+    if "\ufeff" in text:
+        raise doubtful(*_place(text, text.index("\ufeff")), "a byte order mark in the middle of the text")
+    if "%" in text and len(_DIRECTIVE.findall(text)) > _MAX_DIRECTIVES:
+        raise doubtful(1, 1, "it has more than 100 lines that start like directives")
+    if _LONG_VERSION.search(text):
+        raise doubtful(1, 1, "its %YAML directive has a long version number")
+
+
+def _place(text: str, index: int) -> tuple[int, int]:
+    """Line and column, from 1, of a character."""
+    line, start = 1, 0
+    for found in _BREAKS.finditer(text, 0, index):
+        line, start = line + 1, found.end()
+    return line, index - start + 1
+
+
+class Source:
+    """The text as libyaml gets it, and the way back."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.has_escaped_slash = "\\/" in text
+        self._stand_ins: list[str] = []
+        self._work = 0
+        self._starts: list[int] | None = None
+
+    def original(self, value: str) -> str:
+        """A scalar's value with the stand-ins taken back."""
+        if not self._stand_ins:
+            return value
+        colon, backslash = self._stand_ins
+        return value.replace(colon, ":").replace(backslash + "'", "'")
+
+    def escapes_slash(self, start: LibyamlMark, end: LibyamlMark) -> bool:
+        """Whether the double-quoted scalar between two marks has the escape that go-yaml does not know."""
+        return _ESCAPED_SLASH.search(self.text, self.index(start), self.index(end)) is not None
+
+    def index(self, mark: LibyamlMark) -> int:
+        """The character that a mark of libyaml stands at."""
+        if self._starts is None:
+            self._starts = [0, *(found.end() for found in _BREAKS.finditer(self.text))]
+        line, column = int(mark.line), int(mark.column)
+        return min(self._starts[min(line, len(self._starts) - 1)] + column, len(self.text))
+
+    def repair(self, problem: LibyamlError, *, documents_read: int, values_read: int) -> None:
+        """Put a stand-in where go-yaml reads on. Raises YamlProblem where it does not either."""
+        mark = getattr(problem, "problem_mark", None)
+        if mark is None:
+            raise self._unreadable(problem, documents_read)
+        at = self.index(mark)
+        message = str(problem.problem)
+        if message == "found unexpected ':'" and self.text[at : at + 1] == ":":
+            self._take_stand_ins()
+            if self._work == 0:
+                self._replace_colon_words()
+            self._replace_in_word(at)
+        elif message == "found unknown escape character" and self.text[at : at + 2] == "\\'":
+            self._take_stand_ins()
+            self.text = self.text[:at] + self._stand_ins[1] + self.text[at + 1 :]
+        else:
+            raise lost(mark.line + 1, mark.column + 1, _explain(problem, message, self._line_at(at)))
+        self._work += values_read + len(self.text) // 50 + 1
+        if self._work > _MAX_REPAIR_WORK:
+            raise doubtful(mark.line + 1, mark.column + 1, "too many colons inside words of flow collections")
+
+    def _line_at(self, at: int) -> str:
+        return _BREAKS.split(self.text[max(0, at - 200) : at])[-1] + _BREAKS.split(self.text[at : at + 200])[0]
+
+    def _unreadable(self, problem: LibyamlError, documents_read: int) -> YamlProblem:
+        """A character that no YAML reader takes. Behind the first document's end go-yaml may not have got there."""
+        at = next((i for i, char in enumerate(self.text) if not _allowed(char)), 0)
+        line, column = _place(self.text, at)
+        message = "control characters are not allowed"
+        if documents_read == 0 and re.search(r"(?m)^(?:---|\.\.\.)(?:\s|$)", self.text[:at]):
+            return doubtful(line, column, f"{message}, and this one may come after the first document")
+        return lost(line, column, message)
+
+    def _take_stand_ins(self) -> None:
+        if not self._stand_ins:
+            lowered = self.text.lower()
+            free = [mark for mark in _STAND_INS if mark not in self.text and f"{ord(mark):x}" not in lowered]
+            if len(free) < 2:
+                raise doubtful(1, 1, "it uses the private characters that reading it would need")
+            self._stand_ins = free[:2]
+
+    def _replace_in_word(self, at: int) -> None:
+        """All colons of the plain word that goes on at ``at``, but one that ends it."""
+        end = at + len(_REST_OF_WORD.match(self.text, at)[0])  # type: ignore[index]  # it matches everywhere
+        keep = self.text[end - 1 : end] if end - 1 > at and (end == len(self.text) or self.text[end].isspace()) else ""
+        word = self.text[at : end - len(keep)].replace(":", self._stand_ins[0])
+        self.text = self.text[:at] + word + keep + self.text[end:]
+
+    def _replace_colon_words(self) -> None:
+        """All that the first colon hints at, in one go: one repair at a time would read the text again for each."""
+        colon = self._stand_ins[0]
+        lines = self.text.splitlines(keepends=True)
+        self.text = "".join(
+            line if _RISKY_LINE.search(line) else _COLON_WORD.sub(lambda word: word[0].replace(":", colon), line)
+            for line in lines
+        )
+
+
+def _allowed(char: str) -> bool:
+    code = ord(char)
+    return (
+        code in (0x9, 0xA, 0xD, 0x85)
+        or 0x20 <= code <= 0x7E
+        or 0xA0 <= code <= 0xD7FF
+        or 0xE000 <= code <= 0xFFFD
+        or code >= 0x10000
+    )
+
+
+def _explain(problem: LibyamlError, message: str, line: str) -> str:
+    """What libyaml says, and what is usually behind it in an aws-auth ConfigMap."""
+    context = f"{problem.context}: " if getattr(problem, "context", None) else ""
+    if line.lstrip(" ").startswith("\t"):
+        hint = "a tab cannot indent"
+    elif "{{" in line or "{%" in line:
+        hint = "a template at the start of a value must be quoted"
+    else:
+        hint = _HINTS.get(message, "")
+    return f"{context}{message} ({hint})" if hint else f"{context}{message}"

@@ -1,0 +1,217 @@
+"""A file that claims to be the aws-auth ConfigMap, read strictly: when in doubt, the cluster is to be read instead.
+
+A file is a first look, never the truth: people keep templates, half-edited copies and dumps of other objects. So this
+takes what ``kubectl get -o yaml`` or ``-o json`` prints (an object, a list, several documents; UTF-8 or UTF-16 with
+or without a byte order mark, any line ends) and refuses everything that the API server would not hold exactly so.
+"""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, NamedTuple, NoReturn
+
+from migrator.decide.reading.go_yaml.compose import Document, compose_all
+from migrator.decide.reading.go_yaml.decode import decode
+from migrator.decide.reading.go_yaml.nodes import Node
+from migrator.decide.reading.go_yaml.problems import YamlProblem
+from migrator.decide.reading.go_yaml.resolve import NotText
+from migrator.errors import Failed
+from migrator.model.aws_auth import SECTIONS
+
+MAX_BYTES: Final = 1 << 20  # Kubernetes: a ConfigMap holds at most 1 MiB
+_MAX_NESTING: Final = 100
+_REMEDY: Final = "read the cluster instead: kubectl -n kube-system get configmap aws-auth -o yaml"
+
+# The authenticator's own templates are meant to be in the map; all others are still to be filled by some tool.
+_OWN_TEMPLATE = re.compile(r"\{\{(?:EC2PrivateDNSName|AccountID|SessionName|SessionNameRaw|AccessKeyID)\}\}")
+_TEMPLATES: Final = (
+    (re.compile(r"\{\{[^{}\n]{0,200}\}\}|\{[%#][^{}\n]{0,200}"), "a Jinja, Helm or Go template"),
+    (re.compile(r"[$%]\{[^}\n]{0,200}\}|\$[A-Z_][A-Z0-9_]+"), "a shell or Terraform variable"),
+    (re.compile(r"<[A-Za-z_][^<>@\n]{0,100}>"), "a placeholder"),
+)
+_COMMENT = re.compile(r"(?m)(?:^|(?<=\s))#.*$")
+
+
+class _Object(NamedTuple):
+    """An object of the file, and the keys that its document has twice."""
+
+    content: Mapping[str, Any]
+    duplicates: tuple[str, ...]
+
+
+def read_manifest(content: bytes) -> dict[str, Any]:
+    """The ConfigMap object in a file, ``data`` included even when it is empty.
+
+    Raises Failed with one of the codes ``manifest-too-large``, ``manifest-encoding``, ``manifest-template``,
+    ``manifest-unparseable``, ``manifest-duplicate-key``, ``manifest-not-aws-auth`` and ``manifest-data``.
+    """
+    text = _decode_text(content)
+    try:
+        objects = list(_objects(text))
+    except YamlProblem as problem:
+        template = _find_template(text)
+        if template:
+            _refuse("manifest-template", f"the file still holds {template}", "it has to be rendered first")
+        place = f"line {problem.line}, column {problem.column}"
+        _refuse("manifest-unparseable", f"the file is no manifest that kubectl would take ({place})", problem.message)
+    found = _pick(objects)
+    if found.duplicates:
+        keys = ", ".join(sorted(set(found.duplicates)))
+        _refuse("manifest-duplicate-key", f"the manifest has {keys} twice", "only one of them is in the cluster")
+    return {**found.content, "data": _checked_data(found.content)}
+
+
+def _refuse(code: str, message: str, why: str) -> NoReturn:
+    raise Failed(code, message, why=why, remedy=_REMEDY) from None
+
+
+def _decode_text(content: bytes) -> str:
+    if len(content) > 4 * MAX_BYTES:
+        _refuse("manifest-too-large", "the file is over 4 MiB", "Kubernetes limits a ConfigMap to 1 MiB")
+    try:
+        text = content.decode(_encoding(content)).removeprefix("\ufeff")
+    except UnicodeDecodeError as problem:
+        _refuse("manifest-encoding", "the file is text in no encoding that Kubernetes tools write", str(problem.reason))
+    if len(text.encode()) > MAX_BYTES:
+        _refuse("manifest-too-large", "the file is over 1 MiB", "Kubernetes limits a ConfigMap to 1 MiB")
+    return text
+
+
+def _encoding(content: bytes) -> str:
+    """PowerShell's ``>`` writes UTF-16 with a byte order mark; without one, ASCII's zero bytes tell."""
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return "utf-16"
+    start = content[:4]
+    if len(start) == 4 and start[0] and not start[1] and start[2] and not start[3]:
+        return "utf-16-le"
+    if len(start) == 4 and not start[0] and start[1] and not start[2] and start[3]:
+        return "utf-16-be"
+    return "utf-8"
+
+
+def _objects(text: str) -> Iterator[_Object]:
+    """Every object of the file, lists opened. Raises YamlProblem."""
+    for value, duplicates in _documents(text):
+        items = value.get("items")
+        if str(value.get("kind", "")).endswith("List") and isinstance(items, list):
+            yield from (_Object(item, duplicates) for item in items if isinstance(item, dict))
+        else:
+            yield _Object(value, duplicates)
+
+
+def _documents(text: str) -> Iterator[tuple[dict[str, Any], tuple[str, ...]]]:
+    if text.lstrip().startswith("{"):
+        parsed = _as_json(text)
+        if parsed is not None:
+            yield parsed
+            return
+    for document in compose_all(text):
+        root = decode(document)
+        if root is None or root.kind != "mapping":
+            continue
+        if root.nesting > _MAX_NESTING:
+            raise YamlProblem("doubtful", root.line, root.column, f"it has more than {_MAX_NESTING} levels")
+        yield _to_python(root, {}), tuple(_duplicate_keys(document))
+
+
+def _as_json(text: str) -> tuple[dict[str, Any], tuple[str, ...]] | None:
+    """A JSON object with its duplicate keys; None for what is no JSON (it may still be YAML in flow style)."""
+    duplicates: list[str] = []
+
+    def pairs(members: list[tuple[str, Any]]) -> dict[str, Any]:
+        times = Counter(key for key, _ in members)
+        duplicates.extend(key for key, count in times.items() if count > 1)
+        return dict(members)
+
+    try:
+        value: dict[str, Any] = json.loads(text, object_pairs_hook=pairs, parse_constant=_no_constant)
+        json.dumps(value, ensure_ascii=False).encode()  # half a surrogate pair is a ValueError, too
+    except (ValueError, RecursionError):
+        return None
+    return value, tuple(duplicates)
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _duplicate_keys(document: Document) -> Iterator[str]:
+    for node in document.nodes:
+        if node.kind == "mapping":
+            seen: set[object] = set()
+            for key in node.children[::2]:
+                value = "<<" if key.is_merge_key else key.resolved.value
+                if value in seen:
+                    yield str(value)
+                seen.add(value)
+
+
+def _to_python(node: Node, done: dict[int, Any]) -> Any:  # noqa: ANN401 - plain JSON
+    """Plain JSON of a decoded node. What aliases share stays shared."""
+    if node.kind == "scalar":
+        return node.value.value if isinstance(node.value, NotText) else node.value
+    if id(node) in done:
+        return done[id(node)]
+    value: Any
+    if node.kind == "sequence":
+        value = [_to_python(child.resolved, done) for child in node.children]
+    else:
+        odd = next((key for key in node.items if not isinstance(key, str)), None)
+        if odd is not None:
+            raise YamlProblem("lost", node.line, node.column, "it has a key that is no string")
+        value = {key: _to_python(child, done) for key, child in node.items.items()}
+    done[id(node)] = value
+    return value
+
+
+def _pick(objects: list[_Object]) -> _Object:
+    config_maps = [found for found in objects if found.content.get("kind") == "ConfigMap"]
+    named = [found for found in config_maps if _metadata(found, "name") == "aws-auth"]
+    code = "manifest-not-aws-auth"
+    if not config_maps:
+        _refuse(code, "the file holds no ConfigMap", "aws-auth is the ConfigMap of that name in kube-system")
+    if not named:
+        names = ", ".join(sorted({str(_metadata(found, "name")) for found in config_maps}))
+        _refuse(code, f"the ConfigMap is not named aws-auth but {names}", "the authenticator reads no other")
+    if len(named) > 1:
+        _refuse(code, "the file holds several ConfigMaps named aws-auth", "only one of them is in the cluster")
+    namespace = _metadata(named[0], "namespace")
+    if namespace != "kube-system":
+        where = "names no namespace" if namespace is None else f"is for namespace {namespace}"
+        _refuse(code, f"the manifest {where}", "the authenticator reads aws-auth of kube-system only")
+    return named[0]
+
+
+def _metadata(found: _Object, key: str) -> Any:  # noqa: ANN401 - plain JSON
+    metadata = found.content.get("metadata")
+    return metadata.get(key) if isinstance(metadata, dict) else None
+
+
+def _checked_data(config_map: Mapping[str, Any]) -> dict[str, str]:
+    misplaced = [section for section in SECTIONS if section in config_map]
+    if misplaced:
+        _refuse("manifest-data", f"{', '.join(misplaced)} is not under data", "the API server drops unknown fields")
+    data = config_map.get("data")
+    if data is None:
+        return {}
+    if not isinstance(data, dict):
+        _refuse("manifest-data", "data is no mapping", "the API server refuses such a ConfigMap")
+    for key, value in data.items():
+        if not isinstance(value, str):
+            hint = "a block needs its '|'" if isinstance(value, (list, dict)) else "it needs quotes"
+            _refuse("manifest-data", f"data.{key} is not text ({hint})", "the API server refuses such a ConfigMap")
+        template = _find_template(value)
+        if template:
+            _refuse("manifest-template", f"data.{key} still holds {template}", "it has to be rendered first")
+    return data
+
+
+def _find_template(text: str) -> str | None:
+    """What kind of template the text still holds, with an example, outside comments."""
+    text = _OWN_TEMPLATE.sub("", _COMMENT.sub("", text))
+    for pattern, kind in _TEMPLATES:
+        example = pattern.search(text)
+        if example:
+            return f"{kind}: {example[0][:60]}"
+    return None

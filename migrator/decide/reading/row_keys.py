@@ -1,0 +1,34 @@
+"""How rows, entries and logins are compared: the authenticator's canonical form of an ARN, lower-cased.
+
+A role loses its path and a session becomes its role; users, root and federated users stay as they are
+(aws-iam-authenticator ``pkg/arn/arn.go``). The comparison ignores case (``pkg/config/mapper.go``).
+"""
+
+from migrator.decide.reading.text_folding import fold
+from migrator.model.principal import Arn, parse_arn
+
+
+def row_key(arn: str) -> str:
+    """What a row is compared by (``strings.EqualFold``): its ARN without case, nothing taken away."""
+    return fold(arn)
+
+
+def principal_key(arn: str) -> str:
+    """What the authenticator would ask for when this principal logs in: canonical, lower-cased."""
+    parsed = parse_arn(fold(arn))
+    if parsed is None:
+        return fold(arn)
+    if parsed.kind in ("role", "service-linked-role"):
+        return str(parsed.pathless)
+    if parsed.kind == "assumed-role":
+        name = parsed.resource.split("/")[1]
+        return str(Arn(parsed.partition, "iam", "", parsed.account, f"role/{name}"))
+    return str(parsed)
+
+
+def canonical_arn(arn: str) -> str:
+    """The canonical ARN in the principal's own spelling: the username that mapAccounts gives."""
+    parsed = parse_arn(arn)
+    if parsed is not None and parsed.kind in ("role", "service-linked-role"):
+        return str(parsed.pathless)
+    return arn

@@ -1,0 +1,99 @@
+"""Which rows can match a login at all, and which row of several answers.
+
+The authenticator compares a caller's canonical ARN, ignoring case, with rows as they are written: roles are kept by
+their lower-cased ARN (the last wins), users by their ARN as written (two spellings: random), mapRoles is asked
+before mapUsers whatever kind of ARN each holds (aws-iam-authenticator ``pkg/config/mapper.go``,
+``pkg/mapper/configmap/configmap.go``, ``pkg/arn/arn.go``).
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from migrator.decide.reading.row_keys import row_key
+from migrator.decide.reading.text_folding import to_lower
+from migrator.model.aws_auth import RowMapping
+from migrator.model.principal import Arn, parse_arn
+
+MatchKind: TypeAlias = Literal["role", "user", "root", "federated-user", "dead"]
+_NAME = re.compile(r"[\w+=,.@-]{1,128}", re.ASCII)
+_PATH = re.compile(r"(/[\x21-\x7e]*)?/", re.ASCII)
+_ACCOUNT = re.compile(r"[0-9]{12}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """Whom a row's ARN can match; for ``dead`` the finding's code and what is wrong with the ARN."""
+
+    kind: MatchKind
+    code: str = ""
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RowGroup:
+    """All rows with one ARN, in document order, and the one that answers (None: random, or none with ``sso``)."""
+
+    key: str
+    rows: tuple[RowMapping, ...]
+    winner: RowMapping | None
+
+
+def row_groups(rows: Iterable[RowMapping]) -> tuple[RowGroup, ...]:
+    """The rows by ARN, in order of first appearance. Rows of the SSO matcher are left out: they have no ARN."""
+    by_key: dict[str, list[RowMapping]] = {}
+    for row in rows:
+        if not row.sso:
+            by_key.setdefault(row_key(row.arn), []).append(row)
+    return tuple(RowGroup(key, tuple(group), _winner(group)) for key, group in by_key.items())
+
+
+def _winner(group: list[RowMapping]) -> RowMapping | None:
+    # the last of each key that the authenticator keeps: lower-cased ARNs of roles, ARNs of users as written
+    kept = {to_lower(row.arn): row for row in group if row.section == "mapRoles"} or {row.arn: row for row in group}
+    winners = list(kept.values())
+    return winners[-1] if all(same_mapping(winners[0], other) for other in winners[1:]) else None
+
+
+def same_mapping(one: RowMapping, other: RowMapping) -> bool:
+    """Whether two rows give the same username and groups."""
+    return one.username == other.username and set(one.effective_groups) == set(other.effective_groups)
+
+
+def match_of(written: str, partition: str) -> Match:
+    """Whom an ARN in aws-auth can match, in a cluster of this partition."""
+    text = row_key(written)
+    if any(character in text for character in "*?"):
+        return Match("dead", "dead-wildcard", "aws-auth knows no wildcards.")
+    if re.search(r"\s", text):
+        return Match("dead", "dead-blank-in-arn", "The ARN holds a blank, and nothing is trimmed.")
+    arn = parse_arn(text)
+    if arn is None or arn.service not in ("iam", "sts") or arn.region or not _ACCOUNT.fullmatch(arn.account):
+        return Match("dead", "dead-malformed-arn", "This is not the ARN of a principal.")
+    if arn.partition != partition:
+        problem = f"The ARN is of partition `{arn.partition}`, the cluster of `{partition}`."
+        return Match("dead", "dead-other-partition", problem)
+    return _match_of_kind(arn)
+
+
+def _match_of_kind(arn: Arn) -> Match:
+    well_named = _NAME.fullmatch(arn.name) is not None and _PATH.fullmatch(arn.path) is not None
+    match arn.kind:
+        case "root":
+            return Match("root")
+        case "federated-user" if arn.resource.count("/") == 1 and well_named:
+            return Match("federated-user")
+        case "assumed-role":
+            return Match("dead", "dead-sts-session", "The ARN of a session is looked up as its role, never as itself.")
+        case "group":
+            return Match("dead", "dead-iam-group", "An IAM group is no principal.")
+        case "role" | "service-linked-role" if arn.path != "/":
+            problem = f"The path `{arn.path}` is not part of what the authenticator compares: write `{arn.pathless}`."
+            return Match("dead", "dead-role-path", problem)
+        case "role" if well_named:
+            return Match("role")
+        case "user" if well_named:
+            return Match("user")
+        case _:
+            return Match("dead", "dead-malformed-arn", "This is not the ARN of a principal.")

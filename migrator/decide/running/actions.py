@@ -1,0 +1,135 @@
+"""What can happen next, as values, and what an answer to that depends on."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal, TypeAlias
+
+from migrator.decide.running.progress import Progress, lanes_of
+from migrator.errors import MigratorError
+from migrator.model.access_entry import AccessEntry, AuthenticationMode
+from migrator.model.plan import Plan
+from migrator.model.step import Lane
+from migrator.model.step import Step as PlanStep
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Something must be read first: ``name`` says of what (a principal's ARN, an update id, ``namespace/name``)."""
+
+    subject: Literal["cluster", "update", "entry", "binding", "row"]
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Do:
+    """Journal the intention, have the effect, read back, journal it as done."""
+
+    step: PlanStep
+
+
+@dataclass(frozen=True, slots=True)
+class Adopt:
+    """The effect is there already: journal it, do nothing."""
+
+    step: PlanStep
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Undo:
+    """Take the step back by its stored undo. ``gone``: it is not there (any more), only journal it."""
+
+    step: PlanStep
+    gone: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Taking a step back would take somebody's access away: leave it, and say so."""
+
+    step: PlanStep
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Nothing to do but look again, until ``until``; with no ``look``, only time has to pass."""
+
+    step: PlanStep
+    why: str
+    until: datetime
+    look: Look | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    """Stop: what is seen is not what the plan was made for. ``step``: the attempt that is over and may be repeated."""
+
+    error: MigratorError
+    step: PlanStep | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """Nothing more can be done now. ``left``: steps that are not done, each with the reason."""
+
+    left: tuple[tuple[PlanStep, str], ...] = ()
+
+
+Action: TypeAlias = Look | Do | Adopt | Undo | Hold | Wait | Refuse | Finished
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """What is known of the cluster now. A key that is missing has not been looked at.
+
+    ``rows``: whether the live aws-auth gives a principal its identity from before. ``callers``: principals of the
+    plan that the operator is, or arrives through. ``second_admin``: who else was shown to administer the cluster,
+    and how; empty while nobody was. ``waits``: by step, until when a proof that needs time is not asked for again,
+    and why.
+    """
+
+    now: datetime
+    mode: AuthenticationMode | None = None
+    cluster_status: str = ""
+    updates: Mapping[str, tuple[str, tuple[str, ...]]] = field(default_factory=dict)
+    entries: Mapping[str, AccessEntry | None] = field(default_factory=dict)
+    bindings: Mapping[str, Mapping[str, Any] | None] = field(default_factory=dict)
+    rows: Mapping[str, bool] = field(default_factory=dict)
+    callers: frozenset[str] = frozenset()
+    second_admin: str = ""
+    waits: Mapping[str, tuple[datetime, str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What the operator asked for. ``only``: these principals (None: all). ``back``: take everything back."""
+
+    plan_digest: str
+    only: frozenset[str] | None = None
+    keep_going: bool = False
+    back: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """Everything that an answer depends on, gathered."""
+
+    plan: Plan
+    progress: Progress
+    observed: Observed
+    wish: Wish
+    lanes: Mapping[str, Lane]
+    lane_of: Mapping[str, str]
+
+    @property
+    def run(self) -> str:
+        """The run's id, in the names of groups and bindings."""
+        return self.progress.run or ""
+
+
+def situation(plan: Plan, progress: Progress, observed: Observed, wish: Wish) -> Situation:
+    """Gather; the lanes are made once."""
+    lanes = lanes_of(plan)
+    return Situation(plan, progress, observed, wish, lanes, {s.id: key for key, lane in lanes.items() for s in lane})

@@ -1,0 +1,209 @@
+"""What changed in the cluster since the plan, apart from what runs of the plan did themselves."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from migrator.decide.planning.entry_states import PLAN_TAG, EntryState, lane_states, matches
+from migrator.decide.running.progress import Progress, lanes_of
+from migrator.model.access_entry import SERVICE_LINKED_MARK, AccessEntry
+from migrator.model.plan import Plan
+from migrator.model.principal import Arn, parse_arn
+from migrator.model.rbac import RbacState
+from migrator.model.snapshot import Snapshot
+from migrator.model.step import MANAGED_BY, MANAGED_BY_LABEL, AwaitEntry, DeleteEntry, EnableEntries, Lane
+
+_MOST_LINES = 40
+_LONGEST_TEXT = 120
+
+
+def as_before(
+    snapshot: Snapshot, plan: Plan, progress: Progress, plan_digest: str, *, begun: str | None = None
+) -> tuple[Snapshot, tuple[str, ...]]:
+    """A fresh snapshot with what runs of this plan did taken out again, and lines about entries nobody expected.
+
+    ``begun`` is the id of the run that began here, even if its journal was lost.
+
+    Ours are: the first mode step, entries with this plan's tag, entries that a begun lane changes (their own state
+    is compared step by step, when their turn comes), and bindings with our label.
+    """
+    lanes = lanes_of(plan)
+    run = begun or progress.run or ""
+    entries = snapshot.access_entries
+    shown = {entry.principal_arn: entry for entry in entries or ()}
+    touched = {
+        key: lane
+        for key, lane in lanes.items()
+        if any(progress.of(step.id).status != "pending" for step in lane)
+        or (begun is not None and _on_its_way(lane, shown.get(key), run, plan_digest))
+    }
+    surprises: tuple[str, ...] = ()
+    cluster = snapshot.cluster
+    if entries is not None:
+        entries = tuple(
+            entry
+            for found in entries
+            if found.tags.get(PLAN_TAG) != plan_digest
+            for entry in (_first(touched.get(found.principal_arn), found, run),)
+            if entry is not None
+        ) + _deleted(touched, entries, plan_digest)
+    if plan.cluster.authentication_mode == "CONFIG_MAP" != snapshot.cluster.authentication_mode and (
+        begun is not None or _enabled(plan, progress, snapshot, plan_digest)
+    ):
+        cluster = replace(cluster, authentication_mode="CONFIG_MAP")
+        surprises = surprising_entries(plan, entries or (), plan_digest)
+        entries = None
+    return (
+        replace(snapshot, cluster=cluster, access_entries=_sorted(entries), rbac=_without_ours(snapshot.rbac)),
+        surprises,
+    )
+
+
+def surprising_entries(plan: Plan, entries: Iterable[AccessEntry], plan_digest: str) -> tuple[str, ...]:
+    """Entries after the first mode step that neither we made nor the plan expects EKS to make, one line each.
+
+    EKS's own service-linked entries are always there. Where the plan says that the hidden creator is not known, one
+    entry of EKS's shape for it is no surprise: it gives what the creator always had.
+    """
+    expected = {s.effect.principal_arn for s in plan.steps if isinstance(s.effect, AwaitEntry)}
+    unknown = [
+        entry
+        for entry in entries
+        if entry.principal_arn not in expected
+        and SERVICE_LINKED_MARK not in entry.principal_arn
+        and entry.tags.get(PLAN_TAG) != plan_digest
+    ]
+    planned = {p.principal_arn for p in plan.principals if p.action not in ("skip", "block")}
+    creators = [e for e in unknown if e.principal_arn not in planned and _is_creators(e)]
+    if len(creators) == 1 and any(finding.code == "creator-unknown" for finding in plan.findings):
+        unknown.remove(creators[0])
+    return tuple(f"there is an access entry for {e.principal_arn} that the plan does not know" for e in unknown)
+
+
+def _is_creators(entry: AccessEntry) -> bool:
+    """EKS user guide, "Grant access": the creator's entry has AmazonEKSClusterAdminPolicy for the cluster."""
+    policies = [(policy.policy_name, policy.scope.type) for policy in entry.access_policies]
+    return (
+        entry.type == "STANDARD"
+        and not entry.kubernetes_groups
+        and not entry.tags
+        and policies == [("AmazonEKSClusterAdminPolicy", "cluster")]
+    )
+
+
+def _enabled(plan: Plan, progress: Progress, snapshot: Snapshot, plan_digest: str) -> bool:
+    """Whether a run of this plan switched the mode: by its journal, or by an entry with its tag."""
+    begun = any(
+        isinstance(step.effect, EnableEntries) and progress.of(step.id).status != "pending" for step in plan.steps
+    )
+    return begun or any(entry.tags.get(PLAN_TAG) == plan_digest for entry in snapshot.access_entries or ())
+
+
+def _on_its_way(lane: Lane, entry: AccessEntry | None, run: str, plan_digest: str) -> bool:
+    """Whether the entry is in a state that only the lane's own steps lead to: its journal was lost."""
+    if lane[0].principal_arn is None:
+        return False
+    before, *later = lane_states(lane, run)
+    return not matches(before, entry, plan_digest) and any(matches(state, entry, plan_digest) for state in later)
+
+
+def _first(lane: Lane | None, found: AccessEntry, run: str) -> AccessEntry | None:
+    """The entry as it was before the lane began."""
+    if lane is None:
+        return found
+    state = lane_states(lane, run)[0]
+    if state is None or isinstance(lane[0].effect, AwaitEntry):
+        return found
+    return _restored(found, state)
+
+
+def _restored(found: AccessEntry, state: EntryState) -> AccessEntry:
+    return replace(
+        found,
+        username=found.username if not state.username else state.username,
+        kubernetes_groups=found.kubernetes_groups if state.groups is None else tuple(sorted(state.groups)),
+        access_policies=found.access_policies
+        if state.policies is None
+        else tuple(sorted(state.policies, key=lambda policy: policy.policy_arn)),
+    )
+
+
+def _deleted(
+    touched: Mapping[str, Lane], entries: tuple[AccessEntry, ...], plan_digest: str
+) -> tuple[AccessEntry, ...]:
+    """Dead entries that a begun lane deleted."""
+    present = {entry.principal_arn for entry in entries if entry.tags.get(PLAN_TAG) != plan_digest}
+    return tuple(
+        effect.before
+        for key, lane in touched.items()
+        if key not in present and isinstance(effect := lane[0].effect, DeleteEntry)
+    )
+
+
+def _sorted(entries: tuple[AccessEntry, ...] | None) -> tuple[AccessEntry, ...] | None:
+    return None if entries is None else tuple(sorted(entries, key=lambda entry: entry.principal_arn))
+
+
+def _without_ours(rbac: RbacState | None) -> RbacState | None:
+    if rbac is None:
+        return None
+    kept = tuple(binding for binding in rbac.bindings if binding.labels.get(MANAGED_BY_LABEL) != MANAGED_BY)
+    return replace(rbac, bindings=kept)
+
+
+def not_read_again(before: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[str, ...]:
+    """ARNs of principals that the plan knows and the fresh basis does not, in accounts that were not read this time.
+
+    They are not gone: whoever runs this cannot see them.
+    """
+    missing = [arn for arn in before.get("iamPrincipals", {}) if arn not in now.get("iamPrincipals", {})]
+    read: Mapping[str, Any] = now.get("accountsRead") or {}
+    return tuple(arn for arn in missing if not _listed(parse_arn(arn), read))
+
+
+def _listed(arn: Arn | None, read: Mapping[str, Any]) -> bool:
+    roles, users = read.get(arn.account, (False, False)) if arn else (False, False)
+    return bool(users if arn and arn.kind == "user" else roles)
+
+
+def describe_changes(before: Any, now: Any, path: str = "") -> tuple[str, ...]:  # noqa: ANN401 - JSON values
+    """Two JSON values compared, one line a difference, at most 40 lines; empty when they are equal."""
+    lines = list(_differences(before, now, path))
+    if len(lines) > _MOST_LINES:
+        return (*lines[:_MOST_LINES], f"and {len(lines) - _MOST_LINES} more differences")
+    return tuple(lines)
+
+
+def _differences(before: Any, now: Any, path: str) -> list[str]:  # noqa: ANN401
+    if isinstance(before, Mapping) and isinstance(now, Mapping):
+        keys = sorted({*before, *now}, key=str)
+        return [line for key in keys for line in _member(before, now, key, f"{path}.{key}" if path else str(key))]
+    if isinstance(before, list | tuple) and isinstance(now, list | tuple):
+        return _list_differences(list(before), list(now), path)
+    return [] if before == now else [f"{path}: was {_short(before)}, is {_short(now)}"]
+
+
+def _member(before: Mapping[Any, Any], now: Mapping[Any, Any], key: Any, path: str) -> list[str]:  # noqa: ANN401
+    if key not in now:
+        return [f"{path}: gone, was {_short(before[key])}"]
+    if key not in before:
+        return [f"{path}: new, {_short(now[key])}"]
+    return _differences(before[key], now[key], path)
+
+
+def _list_differences(before: list[Any], now: list[Any], path: str) -> list[str]:
+    """Lists of equal length are compared place by place; else by what is gone and what is new."""
+    if len(before) == len(now):
+        return [
+            line
+            for i, (b, n) in enumerate(zip(before, now, strict=True))
+            for line in _differences(b, n, f"{path}[{i}]")
+        ]
+    gone = [f"{path}: gone, {_short(item)}" for item in before if item not in now]
+    new = [f"{path}: new, {_short(item)}" for item in now if item not in before]
+    return gone + new or [f"{path}: {len(before)} items became {len(now)}"]
+
+
+def _short(value: Any) -> str:  # noqa: ANN401
+    text = repr(value) if not isinstance(value, Mapping) else repr(dict(value))
+    return text if len(text) <= _LONGEST_TEXT else text[: _LONGEST_TEXT - 1] + "…"

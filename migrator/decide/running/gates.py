@@ -1,0 +1,243 @@
+"""The gates of the cut-over, in one place: every irreversible step is behind all of them.
+
+A gate that was not evaluated is ``unknown``, and unknown does not pass. A named person may waive a gate, with a
+reason and until a date, in decisions.yaml; the waiver is journaled. Three gates cannot be waived: the plan itself must
+end in API mode, and in another mode or during an update the switch would fail.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from migrator.decide.planning.entry_states import lane_states, matches, state_of
+from migrator.decide.running.changes import describe_changes
+from migrator.decide.running.progress import REHEARSE, SETTLED, Progress, lanes_of
+from migrator.decide.running.second_admin import GATE as SECOND_ADMIN
+from migrator.decide.running.second_admin import BreakGlass, is_admin
+from migrator.decide.running.waiting import moment
+from migrator.model.access_entry import AuthenticationMode
+from migrator.model.decision import Acceptance
+from migrator.model.evidence import PrincipalVerdict
+from migrator.model.gate import Gate, GateState
+from migrator.model.plan import Plan
+from migrator.model.snapshot import Snapshot
+from migrator.model.step import Prove
+
+REHEARSAL_AGE = timedelta(days=7)
+NOT_WAIVABLE = frozenset({"plan", "mode", "no-update-running"})
+_MOST_NAMED = 5
+
+
+@dataclass(frozen=True, slots=True)
+class GateFacts:
+    """What the gates judge. None stands for "not known".
+
+    ``left``: steps of the plan that are not done. ``changes``: how a fresh read differs from the plan's end state.
+    ``owners``: who is known to write aws-auth from code. ``callers``: the plan's principals that the operator is.
+    ``break_glass``: what was found of the principal that the plan names, None where it names none.
+    ``rehearsed``: when a rehearsal last passed. ``nodes_unhealthy``: nodes with a stale lease or not ready.
+    """
+
+    now: datetime
+    mode: AuthenticationMode | None = None
+    cluster_status: str | None = None
+    left: tuple[str, ...] | None = None
+    changes: tuple[str, ...] | None = None
+    verdicts: tuple[PrincipalVerdict, ...] | None = None
+    callers: frozenset[str] = frozenset()
+    break_glass: BreakGlass | None = None
+    rehearsed: datetime | None = None
+    owners: tuple[str, ...] | None = None
+    nodes_unhealthy: tuple[str, ...] | None = None
+    waivers: Mapping[str, Acceptance] = field(default_factory=dict)
+
+
+def cut_over_gates(plan: Plan, facts: GateFacts) -> tuple[Gate, ...]:
+    """All gates in order, evaluated, waivers applied."""
+    gates = (
+        _plan_gate(plan),
+        _mode(facts),
+        _update(facts),
+        _end_state(facts),
+        _proofs(plan, facts),
+        _admins(plan, facts),
+        _rehearsal(facts),
+        _code(facts),
+        _nodes(facts),
+    )
+    return tuple(_waived(gate, facts) for gate in gates)
+
+
+def unknown_waivers(plan: Plan, waivers: Mapping[str, Acceptance]) -> tuple[str, ...]:
+    """Names under ``waive_gates`` that are no gate, or none that can be waived."""
+    names = {gate.name for gate in cut_over_gates(plan, GateFacts(now=_EPOCH))} - NOT_WAIVABLE
+    return tuple(sorted(set(waivers) - names))
+
+
+_EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
+
+
+def _waived(gate: Gate, facts: GateFacts) -> Gate:
+    waiver = facts.waivers.get(gate.name)
+    if waiver is None or gate.state == "pass" or gate.name in NOT_WAIVABLE:
+        return gate
+    if waiver.until is not None and _expired(waiver.until, facts.now):
+        return replace(gate, detail=f"{gate.detail}; the waiver of {waiver.by} ended {waiver.until}")
+    return replace(gate, waived_by=f"{waiver.by}: {waiver.reason}")
+
+
+def in_force(waivers: Mapping[str, Acceptance], now: datetime) -> dict[str, Acceptance]:
+    """The waivers whose date has not passed."""
+    return {name: each for name, each in waivers.items() if each.until is None or not _expired(each.until, now)}
+
+
+def _expired(until: str, now: datetime) -> bool:
+    """A date holds to its end, UTC; a text that is no date has ended."""
+    try:
+        end = datetime.fromisoformat(until.replace("Z", "+00:00"))
+    except ValueError:
+        return True
+    if len(until) == len("2026-11-22"):
+        end += timedelta(days=1)
+    return now >= (end if end.tzinfo else end.replace(tzinfo=now.tzinfo))
+
+
+def _plan_gate(plan: Plan) -> Gate:
+    if plan.blocked:
+        state: GateState = "fail"
+        detail = "the plan has findings that a person must decide"
+    elif plan.target != "API":
+        state = "fail"
+        detail = f"the plan ends at {plan.target}"
+    else:
+        state = "pass"
+        detail = "no open finding; its target is API"
+    return _gate(1, "plan", "Is the plan decided, and does it end in API mode?", state, detail, "Plan again.")
+
+
+def _mode(facts: GateFacts) -> Gate:
+    question = "Is the cluster in API_AND_CONFIG_MAP mode?"
+    if facts.mode is None:
+        return _gate(2, "mode", question, "unknown", "the mode was not read", "Check access to EKS.")
+    state: GateState = "pass" if facts.mode == "API_AND_CONFIG_MAP" else "fail"
+    return _gate(2, "mode", question, state, f"it is in {facts.mode}", "Apply the plan first.")
+
+
+def _update(facts: GateFacts) -> Gate:
+    question = "Is no update of the cluster running?"
+    if facts.cluster_status is None:
+        return _gate(3, "no-update-running", question, "unknown", "the status was not read", "Check access to EKS.")
+    state: GateState = "pass" if facts.cluster_status == "ACTIVE" else "fail"
+    return _gate(3, "no-update-running", question, state, f"the cluster is {facts.cluster_status}", "Wait for ACTIVE.")
+
+
+def _end_state(facts: GateFacts) -> Gate:
+    question = "Is the cluster, read afresh, what the plan ends in?"
+    remedy = "Run `migrate apply` until nothing is left; plan again if somebody else changed the cluster."
+    if facts.left is None or facts.changes is None:
+        return _gate(4, "end-state", question, "unknown", "it was not compared", remedy)
+    wrong = (*(f"not done: {step}" for step in facts.left), *facts.changes)
+    state: GateState = "fail" if wrong else "pass"
+    return _gate(4, "end-state", question, state, _some(wrong) or "every step is done and nothing differs", remedy)
+
+
+def _proofs(plan: Plan, facts: GateFacts) -> Gate:
+    question = "Is every principal's access proven as its policy demands?"
+    remedy = "Run `migrate verify`; for whoever cannot be logged in as, waive_verification in decisions.yaml."
+    if facts.verdicts is None:
+        return _gate(5, "proofs", question, "unknown", "no verdicts were made", remedy)
+    judged = {verdict.principal_arn for verdict in facts.verdicts}
+    missing = [p.principal_arn for p in plan.principals if p.action != "skip" and p.principal_arn not in judged]
+    wrong = [f"{v.principal_arn}: {v.verdict} ({v.why})" for v in facts.verdicts if v.verdict != "ok"]
+    wrong += [f"{arn}: unknown (no verdict)" for arn in missing]
+    if not judged and not missing:
+        return _gate(5, "proofs", question, "pass", "the plan has no principal to prove", remedy)
+    only_unknown = all(v.verdict in ("ok", "unknown") for v in facts.verdicts)
+    state: GateState = "pass" if not wrong else "unknown" if only_unknown else "fail"
+    return _gate(5, "proofs", question, state, _some(wrong) or f"all {len(judged)} are", remedy)
+
+
+def _admins(plan: Plan, facts: GateFacts) -> Gate:
+    question = "Are two administrators proven, one of them not the operator, or one and a break-glass principal?"
+    remedy = "Verify as a second administrator (verify_as in decisions.yaml), or plan with a break_glass principal."
+    if facts.verdicts is None:
+        return _gate(6, SECOND_ADMIN, question, "unknown", "no verdicts were made", remedy)
+    ok = {v.principal_arn for v in facts.verdicts if v.verdict == "ok" and v.proof_class in ("live", "observed")}
+    admins = [p.principal_arn for p in plan.principals if is_admin(p) and p.principal_arn in ok]
+    independent = [arn for arn in admins if arn not in facts.callers]
+    glass = facts.break_glass
+    enough = bool(len(admins) >= 2 and independent) or bool(admins and glass is not None and glass.shown)
+    detail = "proven: " + (_some(admins) or "nobody") + (f"; {glass}" if glass is not None else "")
+    return _gate(6, SECOND_ADMIN, question, "pass" if enough else "fail", detail, remedy)
+
+
+def _rehearsal(facts: GateFacts) -> Gate:
+    question = f"Did a rehearsal pass within {REHEARSAL_AGE.days} days?"
+    remedy = "Run `migrate rehearse`, or waive the gate by name in decisions.yaml."
+    if facts.rehearsed is None:
+        return _gate(7, "rehearsal", question, "unknown", "there is no record of one", remedy)
+    recent = facts.now - facts.rehearsed <= REHEARSAL_AGE
+    return _gate(7, "rehearsal", question, "pass" if recent else "fail", f"at {facts.rehearsed.isoformat()}", remedy)
+
+
+def _code(facts: GateFacts) -> Gate:
+    question = "Does no infrastructure code own aws-auth?"
+    remedy = "Remove aws-auth from that code first (`migrate generate terraform` writes the removed blocks)."
+    if facts.owners is None:
+        return _gate(8, "code", question, "unknown", "aws-auth does not tell who writes it", remedy)
+    state: GateState = "fail" if facts.owners else "pass"
+    return _gate(8, "code", question, state, _some(facts.owners) or "no sign of any", remedy)
+
+
+def _nodes(facts: GateFacts) -> Gate:
+    question = "Do all nodes renew their leases?"
+    remedy = "Look at `kubectl get nodes` and the leases in kube-node-lease."
+    if facts.nodes_unhealthy is None:
+        return _gate(9, "nodes", question, "unknown", "the leases were not read", remedy)
+    state: GateState = "fail" if facts.nodes_unhealthy else "pass"
+    return _gate(9, "nodes", question, state, _some(facts.nodes_unhealthy) or "they do", remedy)
+
+
+def _gate(number: int, name: str, question: str, state: GateState, detail: str, remedy: str) -> Gate:
+    return Gate(number, name, question, state, detail, "" if state == "pass" else remedy)
+
+
+def _some(items: Iterable[str]) -> str:
+    found = list(items)
+    more = f", and {len(found) - _MOST_NAMED} more" if len(found) > _MOST_NAMED else ""
+    return "; ".join(found[:_MOST_NAMED]) + more
+
+
+def last_rehearsal(progress: Progress) -> datetime | None:
+    """When the latest rehearsal of this plan passed and was long enough to count; None where it did not."""
+    state = progress.of(f"{REHEARSE}-passed")
+    return moment(state.at) if state.status in SETTLED else None
+
+
+def end_state_changes(
+    plan: Plan, progress: Progress, snapshot: Snapshot, plan_digest: str, basis: Mapping[str, object]
+) -> tuple[str, ...]:
+    """How a fresh read differs from what the plan ends in: everything but our own changes as it was when the plan
+    was made, and every entry as its last step leaves it. ``basis`` is that of :func:`changes.as_before`.
+    """
+    lanes = lanes_of(plan)
+    found = {entry.principal_arn: entry for entry in snapshot.access_entries or ()}
+    wrong = []
+    for principal in plan.principals:
+        arn = principal.principal_arn
+        if principal.entry is None or principal.action in ("skip", "block"):
+            continue
+        state = lane_states(lanes[arn], progress.run or "")[-1] if arn in lanes else None
+        wanted = state if state is not None and state.type is not None else state_of(principal.entry)
+        if not matches(wanted, found.get(arn), plan_digest):
+            wrong.append(f"the entry of {arn} is {'not what the plan ends in' if arn in found else 'missing'}")
+    return (*wrong, *describe_changes(plan.basis, basis))
+
+
+def steps_left(plan: Plan, progress: Progress) -> tuple[str, ...]:
+    """Steps that are not done. A proof that is left is the affair of the proofs gate."""
+    return tuple(
+        f"{step.id} {step.effect.kind} {step.principal_arn or ''}".rstrip()
+        for step in plan.steps
+        if progress.of(step.id).status not in SETTLED and not isinstance(step.effect, Prove)
+    )

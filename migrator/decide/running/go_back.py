@@ -1,0 +1,175 @@
+"""The next action of a lane that is taken back, because one of its steps was refused or by roll-back.
+
+An entry takes its access policies along when it goes, and whoever logged in by it a moment ago is still known by the
+name and groups that it gave. So whoever has only a policy gets back the groups that carried them on the way there,
+and the entry goes once every older token is forgotten.
+"""
+
+from dataclasses import replace
+
+from migrator.decide.planning.bindings import binding_key
+from migrator.decide.planning.entry_states import lane_states, matches, rendered
+from migrator.decide.running.actions import Action, Do, Finished, Hold, Look, Refuse, Situation, Undo, Wait
+from migrator.decide.running.go_forward import entry_changed
+from migrator.decide.running.progress import SETTLED, refusal_of, standing
+from migrator.decide.running.waiting import LONG_AGO, REMEMBERED, moment, spread_by
+from migrator.model.step import (
+    BRIDGE_GROUP,
+    MARKER_GROUP,
+    CreateBinding,
+    CreateBridge,
+    CreateEntry,
+    EnableEntries,
+    Lane,
+    RemoveBridge,
+    UpdateEntry,
+)
+from migrator.model.step import Step as PlanStep
+
+
+def give_up(at: Situation, lane: Lane) -> Action:
+    """Take back what a lane did after one of its steps was refused, so that the row answers again."""
+    refusal = refusal_of(lane, at.progress)
+    reason = str(refusal.effect.get("message", "")) if refusal else ""
+    steps = [step for step in standing(lane, at.progress.states) if not at.progress.of(step.id).held]
+    if not steps or any(at.progress.of(step.id).held for step in lane):
+        return Finished(tuple((step, reason) for step in lane if at.progress.of(step.id).status not in SETTLED))
+    return _undo(at, lane, _shortest(steps))
+
+
+def back(at: Situation, lane: Lane) -> Action:
+    """Take back what a lane did; bindings only when no entry of ours is left that may need them."""
+    again = _bridge_again(at, lane)
+    if again is not None:
+        return again
+    if not _asked_for(at, lane[0].principal_arn) and not _bridge_of_the_asked(at, lane):
+        return Finished()
+    steps = [s for s in standing(lane, at.progress.states) if not isinstance(s.effect, EnableEntries | RemoveBridge)]
+    held = [step for step in steps if at.progress.of(step.id).held]
+    if held:
+        return Finished(tuple((step, at.progress.of(step.id).held) for step in held))
+    if not steps:
+        return Finished()
+    if isinstance(steps[0].effect, CreateBridge | CreateBinding):
+        others = [s for key in at.lanes for s in standing(at.lanes[key], at.progress.states)]
+        others = [s for s in others if s.principal_arn is not None and _asked_for(at, s.principal_arn)]
+        if others:
+            return Finished(((steps[0], "entries that need it are still there"),))
+        entries = [each for each in at.lanes.values() if each[0].principal_arn]
+        spread = max((spread_by(at, each, REMEMBERED) for each in entries), default=LONG_AGO)
+        if at.observed.now < spread:
+            return Wait(steps[0], "logins by the last entry that was deleted may still be remembered", spread)
+        return _undo(at, lane, steps[0])
+    return _entry_back(at, lane, steps)
+
+
+def _asked_for(at: Situation, arn: str | None) -> bool:
+    return at.wish.only is None or arn in at.wish.only
+
+
+def _bridge_of_the_asked(at: Situation, lane: Lane) -> bool:
+    """Whether a bridge, if it stands, is there for those who go back now: nobody else's entry has its group."""
+    if not isinstance(lane[0].effect, CreateBridge):
+        return False
+    return not any(_on_bridge(at, other) for key, other in at.lanes.items() if not _asked_for(at, key))
+
+
+def _on_bridge(at: Situation, lane: Lane) -> bool:
+    steps = standing(lane, at.progress.states)
+    created = next((step.effect for step in steps if isinstance(step.effect, CreateEntry)), None)
+    return created is not None and BRIDGE_GROUP in created.entry.kubernetes_groups and not _carried(created, steps[0])
+
+
+def _entry_back(at: Situation, lane: Lane, steps: list[PlanStep]) -> Action:
+    """First what the entry carried beside its policies, then, when no older login is remembered, the entry itself."""
+    created = _shortest(steps)
+    if not isinstance(created.effect, CreateEntry):
+        return _undo(at, lane, created)
+    if _carried(created.effect, steps[0]):
+        row = _row_answers(at, created)
+        if row is not None:
+            return row
+        bridge = _bridge_missing(at, created.effect)
+        return bridge if bridge is not None else _undo(at, lane, steps[0])
+    changed = [at.progress.of(s.id) for s in lane if isinstance(s.effect, UpdateEntry) and s not in steps]
+    until = max((when + REMEMBERED for state in changed if (when := moment(state.at)) is not None), default=LONG_AGO)
+    if at.observed.now < until:
+        return Wait(created, "logins without the groups that it has again may still be remembered", until)
+    return _undo(at, lane, created)
+
+
+def _carried(created: CreateEntry, last: PlanStep) -> bool:
+    """Whether the last change took groups away that carried the principal until its policies were proven."""
+    if not isinstance(last.effect, UpdateEntry):
+        return False
+    return bool(set(created.entry.kubernetes_groups) - set(last.effect.entry.kubernetes_groups) - {MARKER_GROUP})
+
+
+def _bridge_again(at: Situation, lane: Lane) -> Action | None:
+    """Build a bridge anew for those who go back over it; None where there is nothing to build."""
+    step = lane[0]
+    if not isinstance(step.effect, CreateBridge) or not any(_returns(at, other) for other in at.lanes.values()):
+        return None
+    name = binding_key(rendered(step.effect, at.run))  # type: ignore[arg-type]
+    if name not in at.observed.bindings:
+        return Look("binding", name)
+    return Do(step) if at.observed.bindings[name] is None else None
+
+
+def _returns(at: Situation, lane: Lane) -> bool:
+    """Whether a lane is about to put the bridge's group back on its entry."""
+    arn = lane[0].principal_arn
+    if arn is None or not _asked_for(at, arn):
+        return False
+    steps = standing(lane, at.progress.states)
+    created = next((step.effect for step in steps if isinstance(step.effect, CreateEntry)), None)
+    if created is None or BRIDGE_GROUP not in created.entry.kubernetes_groups or not at.observed.rows.get(arn, True):
+        return False
+    return _carried(created, steps[0]) and not any(at.progress.of(step.id).held for step in steps)
+
+
+def _bridge_missing(at: Situation, created: CreateEntry) -> Action | None:
+    """What stands between an entry and the bridge's group: None where it can be put back."""
+    if BRIDGE_GROUP not in created.entry.kubernetes_groups:
+        return None
+    step = next((step for step in at.plan.steps if isinstance(step.effect, CreateBridge)), None)
+    if step is None:
+        return None
+    name = binding_key(rendered(step.effect, at.run))  # type: ignore[arg-type]
+    if name not in at.observed.bindings:
+        return Look("binding", name)
+    return Finished() if at.observed.bindings[name] is None else None
+
+
+def _row_answers(at: Situation, created: PlanStep) -> Action | None:
+    """What keeps an entry from being deleted: None where the row answers in its place."""
+    arn = created.principal_arn or ""
+    if arn not in at.observed.rows:
+        return Look("row", arn)
+    if at.observed.rows[arn]:
+        return None
+    return Hold(created, f"aws-auth no longer gives {arn} what it had: deleting its entry would lock it out")
+
+
+def _shortest(steps: list[PlanStep]) -> PlanStep:
+    """Deleting the entry that the lane created takes everything on it along, at once: no half-way state."""
+    return next((step for step in steps if isinstance(step.effect, CreateEntry)), steps[0])
+
+
+def _undo(at: Situation, lane: Lane, step: PlanStep) -> Action:
+    if isinstance(step.effect, CreateBridge | CreateBinding):
+        name = binding_key(rendered(step.effect, at.run))  # type: ignore[arg-type]
+        if name not in at.observed.bindings:
+            return Look("binding", name)
+        return Undo(step, gone=at.observed.bindings[name] is None)
+    arn = step.principal_arn or ""
+    if arn not in at.observed.entries:
+        return Look("entry", arn)
+    entry, states = at.observed.entries[arn], lane_states(lane, at.run)
+    place = lane.index(step)
+    if matches(states[place], entry, at.wish.plan_digest):
+        return Undo(step, gone=True)
+    if not any(matches(each, entry, at.wish.plan_digest) for each in states[place + 1 :]):
+        return Refuse(entry_changed(replace(step, effect=step.undo or step.effect), entry))
+    held = _row_answers(at, step) if isinstance(step.effect, CreateEntry) else None
+    return Undo(step) if held is None else held

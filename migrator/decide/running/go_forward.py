@@ -1,0 +1,191 @@
+"""The next action of a lane on its way to the plan's end: what was begun is settled by what is seen."""
+
+from datetime import datetime
+
+from migrator.decide.planning.bindings import binding_key, binding_object, same_binding
+from migrator.decide.planning.entry_states import lane_states, matches, rendered
+from migrator.decide.running.actions import Action, Adopt, Do, Finished, Look, Refuse, Situation, Wait
+from migrator.decide.running.obstacles import obstacle
+from migrator.decide.running.progress import SETTLED, StepState
+from migrator.decide.running.waiting import AWAIT_TIMEOUT, STALE_READ_TIMEOUT, UPDATE_TIMEOUT, moment, spread_by
+from migrator.errors import Changed, Failed
+from migrator.model.access_entry import AccessEntry, AuthenticationMode
+from migrator.model.step import AwaitEntry, CreateBinding, CreateBridge, CreateEntry, EnableEntries, Lane, RemoveBridge
+from migrator.model.step import Step as PlanStep
+
+MODES: tuple[AuthenticationMode, ...] = ("CONFIG_MAP", "API_AND_CONFIG_MAP", "API")  # one step at a time, never back
+
+
+def forward(at: Situation, lane: Lane) -> Action:
+    """The first step that is not settled: begin it, adopt it, look, wait, or say why it cannot be begun."""
+    place = next((i for i, step in enumerate(lane) if at.progress.of(step.id).status not in SETTLED), None)
+    if place is None:
+        return Finished()
+    step = lane[place]
+    why = obstacle(at, lane, step)
+    if why:
+        return Finished(tuple((each, why) for each in lane[place:]))
+    match step.effect:
+        case EnableEntries() as effect:
+            return _enable(at, step, effect)
+        case CreateBridge() | CreateBinding() | RemoveBridge():
+            return _binding(at, step)
+        case _:
+            return _entry(at, lane, place)
+
+
+def _enable(at: Situation, step: PlanStep, effect: EnableEntries) -> Action:
+    state, seen = at.progress.of(step.id), at.observed
+    if seen.mode is None:
+        return Look("cluster")
+    began = moment(state.at) or seen.now
+    update_id = str(state.effect.get("updateId", "")) if state.status == "sent" else ""
+    if update_id and update_id not in seen.updates:
+        return Look("update", update_id)
+    update = seen.updates.get(update_id, ("", ()))
+    if update[0] in ("Failed", "Cancelled"):
+        why = "; ".join(update[1]) or "EKS gave no reason"
+        return Refuse(
+            Failed(
+                "update-failed",
+                f"The change of the authentication mode ended {update[0]}.",
+                why=why,
+                remedy="Run the same command again once the cause is gone.",
+            ),
+            step,
+        )
+    if update[0] == "InProgress":  # looked at anew: what was read of it before the wait is no longer true
+        return _wait(at, step, "the update is in progress", began + UPDATE_TIMEOUT, Look("update", update_id))
+    if seen.cluster_status != "ACTIVE":
+        return _wait(
+            at, step, f"the cluster is {seen.cluster_status or 'busy'}", began + UPDATE_TIMEOUT, Look("cluster")
+        )
+    if MODES.index(seen.mode) >= MODES.index(effect.mode_to):
+        return Adopt(step, f"the cluster is in {seen.mode} mode")
+    if update[0] == "Successful":  # the answer of one read lags behind the other
+        return _wait(at, step, "the mode is not shown yet", began + UPDATE_TIMEOUT, Look("cluster"))
+    return Do(step)
+
+
+def _wait(at: Situation, step: PlanStep, why: str, until: datetime, look: Look) -> Action:
+    if at.observed.now < until:
+        return Wait(step, why, until, look)
+    return Refuse(
+        Failed(
+            "timed-out",
+            f"Step {step.id} ({step.effect.kind}) did not come to an end.",
+            why=f"{why}; it was waited for until {until.isoformat()}.",
+            remedy="Look at the cluster's updates in EKS; the same command goes on from here.",
+        )
+    )
+
+
+def _binding(at: Situation, step: PlanStep) -> Action:
+    effect = rendered(step.effect, at.run)
+    assert isinstance(effect, CreateBridge | CreateBinding | RemoveBridge)  # noqa: S101 - narrows for the checker
+    name = binding_key(effect)
+    if name not in at.observed.bindings:
+        return Look("binding", name)
+    found = at.observed.bindings[name]
+    if isinstance(effect, RemoveBridge):
+        if found is None:
+            return Adopt(step, "it is gone")
+        spread = max(
+            (spread_by(at, lane) for lane in at.lanes.values() if _uses(lane, effect.group, at.run)), default=None
+        )
+        if spread is not None and at.observed.now < spread:
+            return Wait(step, "the last change of an entry may not have reached the authenticator", spread)
+        return Do(step)
+    if found is None:
+        return Adopt(step, "everybody is past needing it") if _bridge_over(at, effect) else Do(step)
+    if same_binding(found, binding_object(effect, plan_digest=at.wish.plan_digest, run=at.run)):
+        return Adopt(step, "it is there")
+    return Refuse(
+        Changed(
+            "binding-exists",
+            f"There is a binding named {name} already, and it is not ours.",
+            why="A binding of somebody else is never changed.",
+            remedy="Remove or rename it, then run the same command again.",
+        )
+    )
+
+
+def _bridge_over(at: Situation, effect: CreateBridge | CreateBinding) -> bool:
+    """Whether a bridge that is not there was built, used and taken down by a run whose journal is lost: every entry
+    that crosses it is at its end already.
+    """
+    if not isinstance(effect, CreateBridge):
+        return False
+    users = [key for key, lane in at.lanes.items() if _uses(lane, effect.group, at.run)]
+    return bool(users) and all(
+        key in at.observed.entries
+        and matches(lane_states(at.lanes[key], at.run)[-1], at.observed.entries[key], at.wish.plan_digest)
+        for key in users
+    )
+
+
+def _uses(lane: Lane, group: str, run: str) -> bool:
+    return any(state is not None and group in (state.groups or ()) for state in lane_states(lane, run))
+
+
+def _entry(at: Situation, lane: Lane, place: int) -> Action:
+    step, state = lane[place], at.progress.of(lane[place].id)
+    arn = step.principal_arn or ""
+    if arn not in at.observed.entries:
+        return Look("entry", arn)
+    entry = at.observed.entries[arn]
+    states = lane_states(lane, at.run)
+    fits = [matches(each, entry, at.wish.plan_digest) for each in states]
+    if isinstance(step.effect, AwaitEntry):
+        return _await(at, step, state, met=fits[place + 1], missing=entry is None)
+    if fits[place]:
+        until, why = at.observed.waits.get(step.id, (at.observed.now, ""))
+        return Wait(step, why, until) if at.observed.now < until else Do(step)
+    if any(fits[place + 1 :]):
+        return Adopt(step, "the entry is at this step or past it")
+    if any(fits[:place]):
+        since = max((moment(at.progress.of(s.id).at) or at.observed.now for s in lane[:place]), default=at.observed.now)
+        until = since + STALE_READ_TIMEOUT
+        if at.observed.now < until:
+            return Wait(step, "the last change of the entry is not shown yet", until, Look("entry", arn))
+    return Refuse(entry_changed(step, entry))
+
+
+def _await(at: Situation, step: PlanStep, state: StepState, *, met: bool, missing: bool) -> Action:
+    arn = step.principal_arn or ""
+    if met:
+        return Adopt(step, "EKS made the entry")
+    if not missing:
+        return Refuse(
+            Changed(
+                "automatic-entry-differs",
+                f"EKS made another entry for {arn} than the plan expects.",
+                why="An automatic entry is never changed on a guess.",
+                remedy="Plan again: the new plan starts from the entry as it is.",
+            )
+        )
+    if state.status != "intended":
+        return Do(step)
+    until = (moment(state.at) or at.observed.now) + AWAIT_TIMEOUT
+    if at.observed.now < until:
+        return Wait(step, "EKS has not made the entry yet", until, Look("entry", arn))
+    return Refuse(
+        Changed(
+            "automatic-entry-missing",
+            f"EKS did not make the entry for {arn} that the plan expects.",
+            why=f"It was waited for until {until.isoformat()}.",
+            remedy="Plan again: the new plan makes the entry, or says why it cannot.",
+        )
+    )
+
+
+def entry_changed(step: PlanStep, entry: AccessEntry | None) -> Changed:
+    """The entry is not in any state that the lane passes through: somebody else was there."""
+    arn = step.principal_arn or ""
+    if entry is None:
+        what, why = f"The entry of {arn} is gone.", "Somebody else deleted it."
+    elif isinstance(step.effect, CreateEntry):
+        what, why = f"There is an entry for {arn} that this plan did not make.", "EKS or somebody else made it."
+    else:
+        what, why = f"The entry of {arn} is not as the plan has it.", "Somebody else changed it."
+    return Changed("entry-changed", what, why=why, remedy="Plan again: the new plan starts from what is there.")

@@ -1,0 +1,75 @@
+"""Why a step cannot be begun now: what it requires, what it waits for, and who must be proven first."""
+
+from migrator.decide.planning.entry_states import lane_states, render_run
+from migrator.decide.running.actions import Situation
+from migrator.decide.running.progress import SETTLED, refusal_of, standing
+from migrator.decide.running.second_admin import second_admin
+from migrator.model.step import AwaitEntry, Lane, Prove, RemoveBridge
+from migrator.model.step import Step as PlanStep
+
+# Refusals of the API that concern one principal alone: the others go on.
+PRINCIPAL_REFUSALS = frozenset({"invalid-principal", "invalid-entry", "invalid-policy", "policy-not-found"})
+
+
+def obstacle(at: Situation, lane: Lane, step: PlanStep) -> str:
+    """Why the step cannot be begun now; empty when it can."""
+    arn = step.principal_arn
+    if at.wish.only is not None and arn is not None and arn not in at.wish.only:
+        return "not asked for"
+    if at.progress.of(step.id).status == "deferred":
+        return str(at.progress.of(step.id).effect.get("why", "")) or "the proof cannot be had now"
+    for required in step.requires:
+        reason = _unmet(at, lane, step, required)
+        if reason:
+            return reason
+    if arn is not None and arn in at.observed.callers and not _only_proofs(lane) and not _second_admin(at):
+        return "a second, independent administrator is not proven yet, and this run acts as this principal"
+    return ""
+
+
+def _second_admin(at: Situation) -> str:
+    """Who was shown to administer the cluster besides the operator; empty while nobody was."""
+    return at.observed.second_admin or second_admin(at.plan, at.progress, at.observed.callers, {})
+
+
+def _only_proofs(lane: Lane) -> bool:
+    return all(isinstance(step.effect, Prove | AwaitEntry) for step in lane)
+
+
+def _unmet(at: Situation, lane: Lane, step: PlanStep, required: str) -> str:
+    """Why a required step does not let this one begin; empty when it does."""
+    if at.progress.of(required).status in SETTLED:
+        return ""
+    key = at.lane_of.get(required)
+    if key is None:
+        return f"it requires {required}, which the plan does not have"
+    other = at.lanes[key]
+    if other is lane:
+        return f"{required} is not done"
+    refusal = refusal_of(other, at.progress)
+    if refusal is not None:
+        gone = not standing(other, at.progress.states)
+        if gone and (at.wish.keep_going or refusal.effect.get("code") in PRINCIPAL_REFUSALS):
+            return ""
+        return f"{key} was given up: {refusal.effect.get('message', 'refused')}"
+    if isinstance(step.effect, RemoveBridge) and not (_parked(at, other) and not _on_bridge(at, other, step.effect)):
+        return f"{key} may still need the bridge"
+    if _parked(at, other) or (at.wish.only is not None and other[0].principal_arn not in {None, *at.wish.only}):
+        return ""
+    return f"{required} is not done"
+
+
+def _parked(at: Situation, lane: Lane) -> bool:
+    """True when the lane's next step waits for a proof that cannot be had now: nothing of it is half-made."""
+    for step in lane:
+        status = at.progress.of(step.id).status
+        if status not in SETTLED:
+            return status == "deferred"
+    return False
+
+
+def _on_bridge(at: Situation, lane: Lane, bridge: RemoveBridge) -> bool:
+    """Whether the entry of a lane that came to a stop still carries the bridge's group."""
+    place = next(i for i, step in enumerate(lane) if at.progress.of(step.id).status not in SETTLED)
+    state = lane_states(lane, at.run)[place]
+    return state is not None and (state.groups is None or render_run(bridge.group, at.run) in state.groups)

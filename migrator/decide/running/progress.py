@@ -1,0 +1,231 @@
+"""How far a plan is: the journal folded into one state per step.
+
+Folding needs no clock and no cluster, so that a run that resumes, ``status`` and the report agree on what happened.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, TypeAlias
+
+from migrator.errors import assert_never
+from migrator.model.journal import Event, Journal, Record
+from migrator.model.plan import Plan
+from migrator.model.step import AwaitEntry, CreateBridge, CreateEntry, Lane, Prove, RemoveBridge, Step, UpdateEntry
+
+Status: TypeAlias = Literal[
+    "pending", "intended", "sent", "done", "adopted", "deferred", "refused", "undoing", "undone"
+]
+
+SETTLED: frozenset[Status] = frozenset({"done", "adopted"})
+# Commands that carry out the plan's own steps, or take them back; others only read how far these came.
+APPLY, ROLL_BACK, CUT_OVER, RETIRE, REHEARSE = "apply", "rollback", "cutover", "retire", "rehearse"
+ENTRY_COMMANDS = frozenset({APPLY, ROLL_BACK})
+# What may have changed the cluster and is still there.
+STANDING: frozenset[Status] = frozenset({"intended", "sent", "done", "adopted", "undoing"})
+
+
+@dataclass(frozen=True, slots=True)
+class StepState:
+    """What the journal says of one step.
+
+    ``effect`` is that of the last record; ``attempts`` counts how often the step ended without being done, so
+    that a new attempt gets a new idempotency token; ``held`` says why taking it back was refused.
+    """
+
+    status: Status = "pending"
+    at: str = ""
+    effect: Mapping[str, Any] = field(default_factory=dict)
+    attempts: int = 0
+    held: str = ""
+
+
+PENDING = StepState()
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """The state of every step of one plan. ``run`` is the id that ``{run}`` stands for, None before the first run."""
+
+    run: str | None = None
+    command: str = ""
+    states: Mapping[str, StepState] = field(default_factory=dict)
+    ended: int | None = None
+    waived: tuple[Mapping[str, Any], ...] = ()
+
+    def of(self, step_id: str) -> StepState:
+        """The state of a step; ``pending`` for one that nothing was recorded of."""
+        return self.states.get(step_id, PENDING)
+
+
+def lanes_of(plan: Plan) -> dict[str, Lane]:
+    """The plan's steps as lanes, in plan order: all steps of one principal, or one step about the cluster.
+
+    Steps of one lane go one after the other; lanes go side by side as far as ``requires`` lets them.
+    """
+    lanes: dict[str, list[Step]] = {}
+    for step in plan.steps:
+        lanes.setdefault(step.principal_arn or f"step {step.id}", []).append(step)
+    return {key: tuple(steps) for key, steps in lanes.items()}
+
+
+def records_of(journal: Journal, plan_digest: str) -> Journal:
+    """The records of the runs of one plan: from each of its ``run-started`` to the next run's."""
+    mine: list[Record] = []
+    inside = False
+    for record in journal:
+        if record.event == "run-started":
+            inside = record.effect.get("planDigest") == plan_digest
+        if inside:
+            mine.append(record)
+    return tuple(mine)
+
+
+def progress_of(plan: Plan, records: Iterable[Record]) -> Progress:
+    """All records of the plan's runs, folded."""
+    lanes = lanes_of(plan)
+    progress = Progress()
+    for record in records:
+        progress = advance(progress, lanes, record)
+    return progress
+
+
+def advance(progress: Progress, lanes: Mapping[str, Lane], record: Record) -> Progress:
+    """The progress after one more record."""
+    match record.event:
+        case "run-started":
+            return _started(progress, lanes, record)
+        case "run-ended":
+            return replace(progress, ended=record.effect.get("exit"))
+        case "waived":
+            return replace(progress, waived=(*progress.waived, record.effect))
+        case _:
+            return progress if record.step is None else _step_recorded(progress, lanes, record, record.step)
+
+
+def _step_recorded(progress: Progress, lanes: Mapping[str, Lane], record: Record, step_id: str) -> Progress:
+    states = dict(progress.states)
+    before = progress.of(step_id)
+    if record.event == "refused" and record.effect.get("undo"):
+        states[step_id] = replace(before, held=str(record.effect.get("message", "")) or "refused")
+    elif record.event == "undone":
+        for each in (step_id, *_after(lanes, step_id)):
+            state = progress.of(each)
+            if each == step_id or state.status not in ("pending", "refused"):
+                states[each] = replace(state, status="undone", at=record.at, effect=record.effect)
+    else:
+        states[step_id] = replace(before, status=_status_of(record.event), at=record.at, effect=record.effect)
+    if record.event == "intended":
+        for each in _removals_of(lanes, step_id):
+            if states.get(each, PENDING).status in SETTLED:  # built anew, so removed anew
+                states[each] = replace(states[each], status="pending", attempts=states[each].attempts + 1)
+    return replace(progress, states=states)
+
+
+def _removals_of(lanes: Mapping[str, Lane], step_id: str) -> tuple[str, ...]:
+    """The steps that remove the bridge which a step builds."""
+    steps = [step for lane in lanes.values() for step in lane]
+    built = {step.effect.group for step in steps if step.id == step_id and isinstance(step.effect, CreateBridge)}
+    return tuple(step.id for step in steps if isinstance(step.effect, RemoveBridge) and step.effect.group in built)
+
+
+def _status_of(event: Event) -> Status:
+    match event:
+        case "intended" | "sent" | "done" | "adopted" | "deferred" | "refused" | "undoing" | "undone":
+            return event
+        case "run-started" | "run-ended" | "backed-up" | "waived":
+            return "pending"
+        case _:
+            assert_never(event)
+
+
+def _after(lanes: Mapping[str, Lane], step_id: str) -> tuple[str, ...]:
+    """The later steps of the same lane: they rest on this one, and fall with it."""
+    for lane in lanes.values():
+        ids = [step.id for step in lane]
+        if step_id in ids:
+            return tuple(ids[ids.index(step_id) + 1 :])
+    return ()
+
+
+def _started(progress: Progress, lanes: Mapping[str, Lane], record: Record) -> Progress:
+    """A new attempt: proofs are asked for again, and whatever was taken back completely is tried again."""
+    run, command = record.effect.get("run"), str(record.effect.get("command", ""))
+    if command not in ENTRY_COMMANDS:
+        return replace(progress, run=run, ended=None, states=_own_again(progress.states, command))
+    states = {step_id: replace(state, held="") for step_id, state in progress.states.items()}
+    for lane in lanes.values():
+        known = [(step.id, states[step.id]) for step in lane if step.id in states]
+        going_back = any(state.status == "refused" for _, state in known) and standing(lane, states)
+        for step_id, state in known:
+            if state.status == "deferred":
+                states[step_id] = replace(state, status="pending")
+            elif state.status in ("refused", "undone") and not going_back:
+                states[step_id] = replace(state, status="pending", attempts=state.attempts + 1)
+    for step_id in _bridges_needed_again(lanes, states):
+        states[step_id] = replace(states[step_id], status="pending", attempts=states[step_id].attempts + 1)
+    return Progress(run=run, command=command, states=states, waived=progress.waived)
+
+
+def _bridges_needed_again(lanes: Mapping[str, Lane], states: Mapping[str, StepState]) -> tuple[str, ...]:
+    """Steps of bridges that were taken down although somebody, tried again now, will still cross them."""
+    crossing = {
+        group
+        for lane in lanes.values()
+        for step in lane
+        if isinstance(step.effect, CreateEntry | UpdateEntry) and states.get(step.id, PENDING).status not in SETTLED
+        for group in step.effect.entry.kubernetes_groups
+    }
+    return tuple(
+        step.id
+        for lane in lanes.values()
+        for step in lane
+        if isinstance(step.effect, CreateBridge | RemoveBridge)
+        and step.effect.group in crossing
+        and _removed(lanes, states, step.effect.group)
+        and step.id in states
+    )
+
+
+def _removed(lanes: Mapping[str, Lane], states: Mapping[str, StepState], group: str) -> bool:
+    return any(
+        isinstance(step.effect, RemoveBridge)
+        and step.effect.group == group
+        and states.get(step.id, PENDING).status in SETTLED
+        for lane in lanes.values()
+        for step in lane
+    )
+
+
+def _own_again(states: Mapping[str, StepState], command: str) -> dict[str, StepState]:
+    """The steps of a command that is not the plan's own (``cutover-…``), those that ended without being done anew.
+
+    A rehearsal whose timer is gone is over: the next one begins with nothing.
+    """
+    if command == REHEARSE and states.get(f"{REHEARSE}-clean", PENDING).status in SETTLED:
+        return {step_id: state for step_id, state in states.items() if not step_id.startswith(f"{REHEARSE}-")}
+    return {
+        step_id: replace(state, status="pending", attempts=state.attempts + 1)
+        if step_id.startswith(f"{command}-") and state.status in ("refused", "undone")
+        else state
+        for step_id, state in states.items()
+    }
+
+
+def standing(lane: Lane, states: Mapping[str, StepState]) -> tuple[Step, ...]:
+    """The steps of a lane that changed the cluster, or may have, and that can be taken back; last one first."""
+    return tuple(
+        step
+        for step in reversed(lane)
+        if step.undo is not None
+        and not isinstance(step.effect, Prove | AwaitEntry)
+        and states.get(step.id, PENDING).status in STANDING
+    )
+
+
+def refusal_of(lane: Lane, progress: Progress) -> StepState | None:
+    """The refusal that made the run give this lane up, None while it goes on."""
+    for step in lane:
+        state = progress.of(step.id)
+        if state.status == "refused":
+            return state
+    return None

@@ -1,0 +1,17 @@
+"""What to do about the inert aws-auth, from what is seen and journaled."""
+
+from typing import Literal, TypeAlias
+
+from migrator.decide.running.progress import Status
+from migrator.model.access_entry import AuthenticationMode
+
+Retirement: TypeAlias = Literal["delete", "adopt", "finished", "refuse"]
+
+
+def next_retirement(mode: AuthenticationMode, present: bool, status: Status) -> Retirement:
+    """Delete it only where it is not asked; an intention whose ConfigMap is gone was carried out."""
+    if mode != "API":
+        return "refuse"
+    if present:
+        return "delete"
+    return "adopt" if status == "intended" else "finished"

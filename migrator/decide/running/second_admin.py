@@ -1,0 +1,71 @@
+"""Who else administers the cluster: shown before the operator's own way in is touched.
+
+Whoever runs the tool, and every principal it arrives through, goes last, and only once a second, independent
+administrator is proven, or a break-glass principal was shown to be able to make an access entry for itself, or a
+person, by name, waived that.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from migrator.decide.running.progress import SETTLED, Progress
+from migrator.model.decision import Acceptance
+from migrator.model.plan import ClusterRef, Plan, PlannedPrincipal
+from migrator.model.step import Prove
+
+GATE = "second-admin"
+MASTERS = "system:masters"
+CLUSTER_ADMIN = "AmazonEKSClusterAdminPolicy"
+_SHOWN = frozenset({"live", "observed", "attested"})
+
+
+@dataclass(frozen=True, slots=True)
+class BreakGlass:
+    """The IAM principal that a plan names for when nobody can log in any more, and whether it was shown that IAM
+    would let it in (EKS user guide, "Create access entries": CreateAccessEntry, AssociateAccessPolicy).
+    """
+
+    principal_arn: str
+    shown: bool
+    why: str
+
+    def __str__(self) -> str:
+        return f"{self.principal_arn} (break-glass: {self.why})"
+
+
+def break_glass_needs(cluster: ClusterRef) -> tuple[tuple[str, str], ...]:
+    """``(action, resource)`` pairs that a break-glass principal must be allowed, as the service authorization
+    reference for Amazon EKS lists their resource types.
+    """
+    entries = f"arn:{cluster.partition}:eks:{cluster.region}:{cluster.account_id}:access-entry/{cluster.name}/*"
+    return ("eks:CreateAccessEntry", cluster.arn), ("eks:AssociateAccessPolicy", entries)
+
+
+def is_admin(principal: PlannedPrincipal) -> bool:
+    """Whether the principal administers the whole cluster, before and after."""
+    after = principal.entry is not None and any(
+        policy.policy_name == CLUSTER_ADMIN and policy.scope.type == "cluster"
+        for policy in principal.entry.access_policies
+    )
+    return after and principal.action not in ("skip", "block")
+
+
+def admins_to_prove(plan: Plan, callers: frozenset[str]) -> tuple[str, ...]:
+    """Administrators other than the operator, in plan order."""
+    return tuple(p.principal_arn for p in plan.principals if is_admin(p) and p.principal_arn not in callers)
+
+
+def second_admin(plan: Plan, progress: Progress, callers: frozenset[str], waivers: Mapping[str, Acceptance]) -> str:
+    """Who was shown to administer the cluster besides the operator, and how; empty while nobody was."""
+    admins = admins_to_prove(plan, callers)
+    for step in plan.steps:
+        state = progress.of(step.id)
+        if (
+            isinstance(step.effect, Prove)
+            and step.principal_arn in admins
+            and state.status in SETTLED
+            and state.effect.get("class") in _SHOWN
+        ):
+            return f"{step.principal_arn} ({state.effect.get('class')})"
+    waiver = waivers.get(GATE)
+    return f"waived by {waiver.by}: {waiver.reason}" if waiver else ""

@@ -1,0 +1,39 @@
+"""How long is waited for what, and when a change is in force for sure."""
+
+from datetime import datetime, timedelta
+
+from migrator.decide.running.actions import Situation
+from migrator.decide.running.progress import SETTLED
+from migrator.model.step import Lane, Prove
+
+# An update of the cluster's configuration takes minutes; an automatic entry appears within it; a read may lag.
+UPDATE_TIMEOUT = timedelta(minutes=40)
+AWAIT_TIMEOUT = timedelta(minutes=5)
+STALE_READ_TIMEOUT = timedelta(seconds=60)
+# A change of an entry takes up to 30 seconds to reach the authenticator; where nobody can ask, time is the only proof.
+SPREAD = timedelta(seconds=60)
+# After that kube-apiserver still knows whom an older token belongs to: two minutes by default
+# (--authentication-token-webhook-cache-ttl), and EKS does not publish what it sets.
+REMEMBERED = timedelta(seconds=150)
+LONG_AGO = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
+
+
+def spread_by(at: Situation, lane: Lane, within: timedelta = SPREAD) -> datetime:
+    """When the last change of a lane's entry is in force for sure: at once where a login showed it since."""
+    latest = LONG_AGO
+    for step in lane:
+        state = at.progress.of(step.id)
+        if isinstance(step.effect, Prove):
+            if state.status in SETTLED and state.effect.get("class") in ("live", "observed"):
+                latest = LONG_AGO
+        elif state.status in (*SETTLED, "undone"):
+            latest = max(latest, (moment(state.at) or at.observed.now) + within)
+    return latest
+
+
+def moment(at: str) -> datetime | None:
+    """The time in a record, None where there is none."""
+    try:
+        return datetime.fromisoformat(at.replace("Z", "+00:00"))
+    except ValueError:
+        return None
