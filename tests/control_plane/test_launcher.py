@@ -1,0 +1,264 @@
+"""What stands between the lab and the real components: files, proxy, webhook, launcher; tested everywhere."""
+
+import http.client
+import json
+import os
+import ssl
+import stat
+import sys
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from botocore.auth import SigV4QueryAuth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+
+from migrator.lab.kubernetes.default_objects import new_registry
+from migrator.model.access_entry import AccessScope
+from tests.support.control_plane import record
+from tests.support.control_plane.bed import STS, EmbeddedBed, who
+from tests.support.control_plane.binaries import Binaries, find_binaries
+from tests.support.control_plane.certificates import Authority
+from tests.support.control_plane.policy_webhook import PolicyWebhook
+from tests.support.control_plane.processes import NotReadyError, Programs, answers, free_port
+from tests.support.control_plane.real_bed import ADMIN, RealBed, aggregated
+from tests.support.control_plane.recorded import AWS_AUTH, MODES
+from tests.support.control_plane.state_files import write_files
+from tests.support.control_plane.sts_proxy import StsProxy
+from tests.support.kubernetes_lab import KubernetesLab, kubernetes_lab
+
+VIEW = "AmazonEKSViewPolicy"
+
+
+@pytest.fixture
+def lab() -> KubernetesLab:
+    return kubernetes_lab("API_AND_CONFIG_MAP")
+
+
+@pytest.fixture
+def authority(lab: KubernetesLab, tmp_path: Path) -> Authority:
+    return Authority(tmp_path / "pki", "test", lab.world.clock.machine_now())
+
+
+# --- files ------------------------------------------------------------------------------------------------------------
+
+
+def test_the_files_hold_what_is_in_force(lab: KubernetesLab, tmp_path: Path) -> None:
+    role, user = lab.add_role("dev", "/team/"), lab.add_user("carol")
+    lab.add_entry(role, "dev:{{SessionName}}", ["devs"])
+    lab.add_entry(user, "carol")
+    lab.add_entry(lab.add_role("later"), "later", delay=timedelta(minutes=5))
+    entries, mode = tmp_path / "entries.json", tmp_path / "mode.json"
+    write_files(lab.cluster, lab.world.now(), entries, mode)
+    found = json.loads(entries.read_text())
+    assert found["mapRoles"] == [
+        {"rolearn": role, "username": "dev:{{SessionName}}", "groups": ["devs"], "userid": "AROADEVXXXXXXXXXXXXXX"}
+    ]
+    assert [each["userarn"] for each in found["mapUsers"]] == [user]
+    assert found["mapAccounts"] == []
+    assert (found["Version"], found["LastUpdatedDateTime"].isdigit()) == ("1", True)
+    assert json.loads(mode.read_text())["backendMode"] == "DynamicFile EKSConfigMap"
+    lab.set_mode("API")
+    write_files(lab.cluster, lab.world.now(), entries, mode)
+    assert json.loads(mode.read_text())["backendMode"] == "DynamicFile"
+    assert not list(tmp_path.glob("*.new"))
+
+
+# --- proxy ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def proxy(lab: KubernetesLab, authority: Authority) -> Iterator[StsProxy]:
+    proxy = StsProxy(lab.world, authority)
+    yield proxy
+    proxy.stop()
+
+
+def through(proxy: StsProxy, authority: Authority, host: str) -> http.client.HTTPSConnection:
+    context = ssl.create_default_context(cafile=str(authority.ca_file))
+    connection = http.client.HTTPSConnection("127.0.0.1", urlsplit(proxy.url).port, context=context, timeout=10)
+    connection.set_tunnel(host, 443)
+    return connection
+
+
+def presigned(lab: KubernetesLab, arn: str, cluster: str) -> str:
+    """Path and query of a GetCallerIdentity URL, as a token carries it."""
+    found = lab.world.credentials_of(arn, "s1")
+    keys = Credentials(found.access_key_id, found.secret_access_key, found.session_token)
+    url = f"{STS}/?Action=GetCallerIdentity&Version=2011-06-15"
+    request = AWSRequest("GET", url, headers={"x-k8s-aws-id": cluster})
+    SigV4QueryAuth(keys, "sts", "eu-central-1", expires=60).add_auth(request)
+    return str(request.url).removeprefix(STS)
+
+
+def test_the_proxy_answers_for_sts_as_the_authenticator_reads_it(
+    lab: KubernetesLab, authority: Authority, proxy: StsProxy
+) -> None:
+    arn = lab.add_role("dev", "/team/")
+    connection = through(proxy, authority, "sts.eu-central-1.amazonaws.com")
+    for _ in range(2):  # over one connection
+        headers = {"x-k8s-aws-id": "demo", "accept": "application/json"}
+        connection.request("GET", presigned(lab, arn, "demo"), headers=headers)
+        answer = connection.getresponse()
+        found = json.loads(answer.read())["GetCallerIdentityResponse"]["GetCallerIdentityResult"]
+        assert answer.status == 200
+        assert found["Arn"] == "arn:aws:sts::111122223333:assumed-role/dev/s1"
+    connection.request("GET", presigned(lab, arn, "another"), headers={"x-k8s-aws-id": "demo"})
+    refused = connection.getresponse()
+    assert refused.status == 403
+    assert b"SignatureDoesNotMatch" in refused.read()
+    connection.close()
+
+
+def test_the_proxy_reaches_no_other_host(authority: Authority, proxy: StsProxy) -> None:
+    for host in ("evil.example.com", "sts.amazonaws.com.example.com", "s3.amazonaws.com"):
+        connection = through(proxy, authority, host)
+        with pytest.raises(OSError, match="403"):
+            connection.request("GET", "/")
+        connection.close()
+    assert proxy.asked == ["evil.example.com", "sts.amazonaws.com.example.com", "s3.amazonaws.com"]
+
+
+# --- webhook ----------------------------------------------------------------------------------------------------------
+
+
+def test_the_webhook_decides_by_policies_and_by_the_principals_id(lab: KubernetesLab, authority: Authority) -> None:
+    arn = lab.add_role("viewer")
+    lab.add_entry(arn, "viewer", policies=[(VIEW, AccessScope("namespace", ("shop",)))])
+    webhook = PolicyWebhook(lab.world, lab.cluster, authority.server_context("policies", ["127.0.0.1"]))
+    context = ssl.create_default_context(cafile=str(authority.ca_file))
+    connection = http.client.HTTPSConnection("127.0.0.1", urlsplit(webhook.url).port, context=context, timeout=10)
+
+    def ask(extra: dict[str, list[str]], **attributes: str) -> dict[str, object]:
+        spec = {
+            "user": "viewer",
+            "extra": extra,
+            "resourceAttributes": {"verb": "list", "resource": "pods", **attributes},
+        }
+        review = {"apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview", "spec": spec}
+        connection.request("POST", "/authorize", json.dumps(review), {"Content-Type": "application/json"})
+        status: dict[str, object] = json.loads(connection.getresponse().read())["status"]
+        return status
+
+    own = {"sigs.k8s.io/aws-iam-authenticator/principalId": ["AROAVIEWERXXXXXXXXXXX"]}
+    try:
+        found = ask(own, namespace="shop")
+        assert found["allowed"] is True
+        assert str(found["reason"]).startswith("EKS Access Policy: allowed by ClusterRoleBinding")
+        assert ask({key.lower(): value for key, value in own.items()}, namespace="shop")["allowed"] is True
+        assert ask(own, namespace="default") == {"allowed": False, "denied": False, "reason": ""}
+        assert ask({}, namespace="shop")["allowed"] is False
+        lab.set_mode("CONFIG_MAP")
+        assert ask(own, namespace="shop")["allowed"] is False
+    finally:
+        connection.close()
+        webhook.stop()
+
+
+# --- launcher ---------------------------------------------------------------------------------------------------------
+
+
+def stubs(folder: Path) -> Binaries:
+    """Three executables that stand for the real ones."""
+    folder.mkdir()
+    stub = Path(__file__).with_name("stub.py")
+    for name in ("kube-apiserver", "etcd", "aws-iam-authenticator"):
+        path = folder / name
+        path.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{stub}" {name} "$@"\n')
+        path.chmod(0o755)
+    found = find_binaries({"KUBEBUILDER_ASSETS": str(folder)})
+    assert isinstance(found, Binaries)
+    return found
+
+
+def test_everything_is_started_asked_and_ended(tmp_path: Path) -> None:
+    bed = RealBed(tmp_path / "run", stubs(tmp_path / "bin")).start()
+    try:
+        roles = bed.ask(ADMIN, "GET", "/apis/rbac.authorization.k8s.io/v1/clusterroles").body["items"]
+        assert {role["metadata"]["name"]: role.get("rules") for role in roles}["all"] == [{"verbs": ["get"]}]
+        assert bed.ask("a-token", "GET", "/readyz").code == 401
+        pids = [program.process.pid for program in bed._programs.running]
+        assert len(pids) == 3
+        assert [path for path in (tmp_path / "run").rglob("*.key") if stat.S_IMODE(path.stat().st_mode) != 0o600] == []
+    finally:
+        bed.stop()
+    for pid in pids:
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
+
+
+def test_a_program_that_fails_says_why(tmp_path: Path) -> None:
+    found = stubs(tmp_path / "bin")
+    (tmp_path / "bin" / "etcd").write_text("#!/bin/sh\necho no space left on device\nexit 3\n")
+    with pytest.raises(NotReadyError, match=r"etcd ended with 3:\nno space left on device"):
+        RealBed(tmp_path / "run", found).start()
+
+
+def test_what_is_not_ready_in_time_is_told(tmp_path: Path) -> None:
+    programs = Programs(tmp_path)
+    program = programs.start("sleeper", ["/bin/sleep", "60"], {})
+    with pytest.raises(NotReadyError, match="sleeper is not ready after 0 s"):
+        program.await_ready(lambda: answers(free_port()), seconds=0.2)
+    programs.stop()
+    assert program.process.returncode is not None
+
+
+def test_missing_components_are_named_with_the_way_to_get_them(tmp_path: Path) -> None:
+    told = find_binaries({"KUBEBUILDER_ASSETS": str(tmp_path), "PATH": str(tmp_path)})
+    assert isinstance(told, str)
+    for part in ("kube-apiserver", "etcd", "aws-iam-authenticator", "setup-envtest", "KUBEBUILDER_ASSETS"):
+        assert part in told
+
+
+def test_single_components_can_be_named(tmp_path: Path) -> None:
+    stubs(tmp_path / "bin")
+    own = tmp_path / "own-etcd"
+    own.write_text("#!/bin/sh\n")
+    own.chmod(0o755)
+    found = find_binaries({"KUBEBUILDER_ASSETS": str(tmp_path / "bin"), "TEST_ASSET_ETCD": str(own)})
+    assert isinstance(found, Binaries)
+    assert found.etcd == own
+    assert found.kube_apiserver.parent == tmp_path / "bin"
+
+
+def test_aggregated_roles_are_filled_as_the_controller_fills_them() -> None:
+    """The lab's own registry aggregates while it loads, and was compared with a real cluster."""
+    store = new_registry(kubernetes_lab().world.clock.now, []).store
+    roles = store.items(("rbac.authorization.k8s.io", "clusterroles"))[0]
+    bare = [{**role, "rules": None} if role.get("aggregationRule") else role for role in roles]
+    for _ in range(4):
+        for role in bare:
+            if role.get("aggregationRule"):
+                role["rules"] = aggregated(role["aggregationRule"]["clusterRoleSelectors"], bare)
+    filled = {role["metadata"]["name"]: role["rules"] for role in bare if role.get("aggregationRule")}
+    assert set(filled) >= {"admin", "edit", "view"}
+    for role in roles:
+        name = role["metadata"]["name"]
+        if name in filled:
+            assert sorted(map(str, filled[name])) == sorted(map(str, role["rules"])), name
+
+
+# --- recording --------------------------------------------------------------------------------------------------------
+
+
+def test_recording_what_answers_alike_changes_no_answer(tmp_path: Path) -> None:
+    """The embedded lab gives the recorded answers, so recording it must give the recorded files back."""
+    modes = record.record_modes(EmbeddedBed(), "v")
+    for ours, theirs in zip(modes["vectors"], json.loads(MODES.read_text())["vectors"], strict=True):
+        wanted = theirs["answer"] | (
+            {"extra": sorted(theirs["answer"]["extra"])} if "extra" in theirs["answer"] else {}
+        )
+        assert ours == theirs | {"answer": wanted}
+    aws_auth = record.record_aws_auth(EmbeddedBed(), "v")
+    assert aws_auth["vectors"] == json.loads(AWS_AUTH.read_text())["vectors"]
+    rbac = record.record_rbac(EmbeddedBed(), "s")
+    assert rbac["sars"] == record.recorded_rbac()["sars"]
+    record.write(tmp_path, modes, aws_auth, rbac)
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted((MODES.name, AWS_AUTH.name, record.RBAC.name))
+
+
+def test_a_login_is_asked_for_over_the_bed(lab: KubernetesLab) -> None:
+    assert who(EmbeddedBed(), "k8s-aws-v1.nonsense") is None
