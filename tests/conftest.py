@@ -1,6 +1,7 @@
 """What every test shares: the number of examples, and an environment in which nothing real can be reached."""
 
 import os
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -11,6 +12,10 @@ settings.register_profile("default", max_examples=500, derandomize=True, databas
 settings.register_profile("quick", max_examples=25, derandomize=True, database=None, **_COMMON)  # type: ignore[arg-type]
 settings.register_profile("long", max_examples=20_000, print_blob=True, database=None, **_COMMON)  # type: ignore[arg-type]
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+
+# A shell that starts the tests in the background has SIGINT ignored, and every process they start would inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _FOREIGN = ("AWS_", "KUBE", "MIGRATE_", "SSL_CERT", "REQUESTS_CA", "CURL_CA", "NO_COLOR")
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "all_proxy", "no_proxy")

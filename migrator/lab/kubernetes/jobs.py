@@ -24,6 +24,7 @@ from migrator.lab.kubernetes.store import Change
 
 JOBS, PODS = ("batch", "jobs"), ("", "pods")
 _LOG_LIMIT = 1024 * 1024
+_TERMINATED = 143  # what a shell says of SIGTERM
 _LOOK_SECONDS = 0.1
 _END_SECONDS = 5.0
 _LETTERS = "bcdfghjklmnpqrstvwxz2456789"
@@ -129,18 +130,19 @@ class Jobs:
     def _follow(
         self, job: Json, pod: Json, child: "subprocess.Popen[bytes]", output: Path, deadline: datetime | None
     ) -> int:
-        uid = pod["metadata"]["uid"]
+        uid, ended = pod["metadata"]["uid"], False
         while child.poll() is None:
             self._logs[uid] = _read(output)
             gone = self._registry.store.get(PODS, pod["metadata"]["namespace"], pod["metadata"]["name"]) is None
             if gone or self._over(job) or (deadline is not None and self._now() >= deadline):
                 _end(child)
+                ended = True
                 break
             with contextlib.suppress(subprocess.TimeoutExpired):
                 child.wait(_LOOK_SECONDS)
         code = child.wait()
         self._logs[uid] = _read(output)
-        return code
+        return code or _TERMINATED if ended else code  # a program that ends politely was still ended
 
     def _over(self, job: Json) -> bool:
         """Whether the job is gone, or the lab goes down."""
