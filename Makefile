@@ -1,6 +1,7 @@
 # Two commands do everything on a fresh machine: `make demo` and `make test`.
 PYTHON ?= python3
 VENV := .venv
+SEED ?= 20261126
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEMO_STAMP := $(VENV)/.installed-demo
@@ -36,7 +37,7 @@ test: lint  ## lint, types, all tests
 	$(BIN)/python -m pytest -n 2 -m 'not crash and not long and not benchmark'
 
 test-long: $(STAMP)  ## many examples: properties at 20,000 each
-	HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest -n 2 -m 'not benchmark'
+	HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest -n 2 --dist worksteal --timeout 0 -m 'not benchmark and not crash' --hypothesis-seed=$(SEED)
 
 test-crash: $(STAMP)  ## kill real processes at every effect
 	$(BIN)/python -m pytest -n 2 -m crash --timeout 3000
