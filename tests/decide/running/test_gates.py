@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from migrator.decide.running.gates import NOT_WAIVABLE, GateFacts, cut_over_gates, unknown_waivers
+from migrator.decide.running.gates import NOT_WAIVABLE, GateFacts, cut_over_gates, in_force, unknown_waivers
 from migrator.model.decision import Acceptance
 from migrator.model.evidence import PrincipalVerdict, Verdict
 from migrator.model.finding import Finding
@@ -142,3 +142,123 @@ def test_no_gates_at_all_is_no_pass() -> None:
 def test_only_a_pass_or_a_waiver_passes() -> None:
     assert not Gate(1, "n", "q", "unknown").passes
     assert not Gate(1, "n", "q", "fail").passes
+
+
+def words(facts: GateFacts, plan: Plan = PLAN) -> dict[str, tuple[str, str, str]]:
+    """Question, what was found, and what to do, as a person reads them."""
+    return {gate.name: (gate.question, gate.detail, gate.remedy) for gate in cut_over_gates(plan, facts)}
+
+
+def test_every_gate_asks_in_plain_words_and_says_what_it_found() -> None:
+    assert words(GOOD) == {
+        "plan": ("Is the plan decided, and does it end in API mode?", "no open finding; its target is API", ""),
+        "mode": ("Is the cluster in API_AND_CONFIG_MAP mode?", "it is in API_AND_CONFIG_MAP", ""),
+        "no-update-running": ("Is no update of the cluster running?", "the cluster is ACTIVE", ""),
+        "end-state": (
+            "Is the cluster, read afresh, what the plan ends in?",
+            "every step is done and nothing differs",
+            "",
+        ),
+        "proofs": ("Is every principal's access proven as its policy demands?", "all 5 are", ""),
+        "second-admin": (
+            "Are two administrators proven, one of them not the operator, or one and a break-glass principal?",
+            f"proven: {CREATOR}; {ALICE}; {OPERATOR}",
+            "",
+        ),
+        "rehearsal": ("Did a rehearsal pass within 7 days?", "at 2026-11-21T12:00:00+00:00", ""),
+        "code": ("Does no infrastructure code own aws-auth?", "no sign of any", ""),
+        "nodes": ("Do all nodes renew their leases?", "they do", ""),
+    }
+
+
+def test_every_gate_that_is_unknown_says_what_was_not_read_and_what_to_do() -> None:
+    read = "Check access to EKS."
+    verify = "Verify as a second administrator (verify_as in decisions.yaml), or plan with a break_glass principal."
+    found = {name: each[1:] for name, each in words(GateFacts(now=NOW)).items() if name != "plan"}
+    assert found == {
+        "mode": ("the mode was not read", read),
+        "no-update-running": ("the status was not read", read),
+        "end-state": (
+            "it was not compared",
+            "Run `migrate apply` until nothing is left; plan again if somebody else changed the cluster.",
+        ),
+        "proofs": (
+            "no verdicts were made",
+            "Run `migrate verify`; for whoever cannot be logged in as, waive_verification in decisions.yaml.",
+        ),
+        "second-admin": ("no verdicts were made", verify),
+        "rehearsal": (
+            "there is no record of one",
+            "Run `migrate rehearse`, or waive the gate by name in decisions.yaml.",
+        ),
+        "code": (
+            "aws-auth does not tell who writes it",
+            "Remove aws-auth from that code first (`migrate generate terraform` writes the removed blocks).",
+        ),
+        "nodes": ("the leases were not read", "Look at `kubectl get nodes` and the leases in kube-node-lease."),
+    }
+
+
+def test_every_gate_that_is_closed_says_why_and_what_to_do() -> None:
+    closed = replace(
+        GOOD,
+        mode="CONFIG_MAP",
+        cluster_status="UPDATING",
+        left=("s01 create-entry",),
+        changes=("something",),
+        verdicts=(verdict(ALICE, "failed"), *(verdict(a) for a in EVERYBODY if a not in (ALICE, NODES))),
+        owners=("Terraform", "Argo CD"),
+        nodes_unhealthy=tuple(f"node-{n}" for n in range(7)),
+    )
+    blocked = replace(PLAN, findings=(Finding("x", "block", "m", "r", "https://x"),))
+    found = {name: each[1] for name, each in words(closed, blocked).items()}
+    assert found == {
+        "plan": "the plan has findings that a person must decide",
+        "mode": "it is in CONFIG_MAP",
+        "no-update-running": "the cluster is UPDATING",
+        "end-state": "not done: s01 create-entry; something",
+        "proofs": f"{ALICE}: failed (why); {NODES}: unknown (no verdict)",
+        "second-admin": f"proven: {CREATOR}; {OPERATOR}",
+        "rehearsal": "at 2026-11-21T12:00:00+00:00",
+        "code": "Terraform; Argo CD",
+        "nodes": "node-0; node-1; node-2; node-3; node-4, and 2 more",
+    }
+    remedies = {name: each[2] for name, each in words(closed, blocked).items()}
+    assert remedies["plan"] == "Plan again."
+    assert remedies["mode"] == "Apply the plan first."
+    assert remedies["no-update-running"] == "Wait for ACTIVE."
+    assert words(GOOD, replace(PLAN, target="API_AND_CONFIG_MAP"))["plan"][1] == "the plan ends at API_AND_CONFIG_MAP"
+
+
+def test_five_are_named_before_the_rest_is_counted() -> None:
+    five = tuple(f"node-{n}" for n in range(5))
+    assert words(replace(GOOD, nodes_unhealthy=five))["nodes"][1] == "node-0; node-1; node-2; node-3; node-4"
+
+
+def test_a_gate_that_passes_needs_no_waiver_and_shows_none() -> None:
+    gates = cut_over_gates(PLAN, replace(GOOD, waivers={"rehearsal": Acceptance("Jo", "x")}))
+    assert [gate.waived_by for gate in gates] == [None] * 9
+
+
+def test_a_waiver_that_ended_is_told_with_its_owner_and_its_date() -> None:
+    facts = replace(GOOD, rehearsed=None, waivers={"rehearsal": Acceptance("Jo", "x", "2026-11-21")})
+    found = {gate.name: gate for gate in cut_over_gates(PLAN, facts)}["rehearsal"]
+    assert found.waived_by is None
+    assert found.detail == "there is no record of one; the waiver of Jo ended 2026-11-21"
+
+
+@pytest.mark.parametrize(
+    ("until", "holds"),
+    [
+        ("2026-11-22T12:00:00Z", False),  # it ends at this very moment
+        ("2026-11-22T12:00:01Z", True),
+        ("2026-11-22T13:30:00+02:00", False),  # an offset of its own counts
+        ("2026-11-22T10:30:00-02:00", True),
+        ("2026-11-22T12:30:00", True),  # without an offset it is UTC
+        ("2026-11-22T11:30:00", False),
+    ],
+)
+def test_a_waiver_with_a_time_ends_at_that_moment(until: str, holds: bool) -> None:
+    waivers = {"rehearsal": Acceptance("Jo", "x", until)}
+    assert all_pass(cut_over_gates(PLAN, replace(GOOD, rehearsed=None, waivers=waivers))) == holds
+    assert in_force(waivers, NOW) == (waivers if holds else {})
