@@ -3,7 +3,12 @@
 import pytest
 
 from migrator.decide.access.authorize import RbacIndex
-from migrator.decide.access.compare_access import compare, permissions_of, permissions_of_unnamed
+from migrator.decide.access.compare_access import (
+    compare,
+    compare_with_several,
+    permissions_of,
+    permissions_of_unnamed,
+)
 from migrator.decide.access.match_rules import Grant, RuleSet
 from migrator.decide.access.permission_set import EVERYTHING, NOTHING, PermissionSet, difference, is_subset
 from migrator.model.access_entry import NOBODY, AccessScope, AssociatedPolicy, Identity
@@ -369,3 +374,42 @@ def test_a_binding_in_an_impossible_namespace_is_no_prefix() -> None:
 def test_all_rows_of_a_login_are_its_permissions() -> None:
     index = _index(READER, bind("b", "reader", user("u")))
     assert permissions_of(_login("u"), index).rows() == (PermissionRow("cluster", ("",), ("pods",), ("get", "list")),)
+
+
+def test_somebody_at_random_loses_what_either_has_and_gains_what_neither_has() -> None:
+    index = _index(
+        READER,
+        role("keeper", rule("get", "secrets")),
+        role("maker", rule("create", "configmaps")),
+        bind("a", "reader", group("readers"), namespace="dev"),
+        bind("b", "keeper", group("keepers"), namespace="dev"),
+        bind("c", "maker", group("makers"), namespace="dev"),
+    )
+    pods = PermissionRow("namespace dev", ("",), ("pods",), ("get", "list"))
+    secrets = PermissionRow("namespace dev", ("",), ("secrets",), ("get",))
+    maps = PermissionRow("namespace dev", ("",), ("configmaps",), ("create",))
+    either = (_login("u", "readers"), _login("u", "keepers"))
+    assert compare_with_several(either, NOBODY, index, index) == AccessChange(lost=(pods, secrets))
+    assert compare_with_several(either, _login("u", "readers"), index, index) == AccessChange(lost=(secrets,))
+    assert compare_with_several(either, _login("u", "makers"), index, index) == AccessChange((maps,), (pods, secrets))
+    assert compare_with_several(either, _login("u", "readers", "keepers"), index, index) == AccessChange()
+
+
+def test_somebody_at_random_is_judged_by_the_bindings_that_there_will_be() -> None:
+    index = _index(READER, bind("b", "reader", group("system:old"), namespace="dev"))
+    later = _index(
+        READER,
+        bind("b", "reader", group("system:old"), namespace="dev"),
+        bind("t", "reader", group("new"), namespace="dev"),
+    )
+    either = (_login("u", "system:old"), _login("v", "system:old"))
+    assert compare_with_several(either, _login("u", "new"), index, later) == AccessChange()
+    assert compare_with_several((_login("u"), _login("v")), _login("u", "new"), index, later).gained
+    assert compare_with_several(either, _login("u", "new"), index, index).lost
+
+
+def test_what_is_unknown_of_too_many_logins_says_which_name_it_is_about() -> None:
+    index = _index(READER, bind("b", "reader", user("a" * 200), namespace="dev"))
+    lost = compare(_login("{{SessionName}}" * 60), _login("x"), index).lost
+    told = f"logins of {'{{SessionName}}' * 60}: RBAC names too many of them"
+    assert [(row.unknown, told in row.scope) for row in lost] == [(True, True)]
