@@ -120,7 +120,8 @@ def _of_instances(role: _Role) -> Wanted:
     if "windows" not in role.systems:
         return _with_type(role, "EC2_LINUX")
     wanted = _with_type(role, "EC2_WINDOWS")
-    note = Note("windows-group-added", f"{_users_of(role.use)}: Windows, and the row lacks `{WINDOWS_GROUP}`.")
+    message = f"{_users_of(role.use)}: Windows, and the row lacks `{WINDOWS_GROUP}`."
+    note = Note("windows-group-added", message, groups=(WINDOWS_GROUP,))
     return replace(wanted, notes=(*wanted.notes, note))
 
 
@@ -222,5 +223,6 @@ def _extra_groups(role: _Role, entry_type: EntryType) -> Wanted:
         return role.block("node-row-extra-groups", message, entry_type)
     if not extra:
         return Wanted("create")
-    note = Note("node-groups-dropped", f"{quoted(extra)}: not carried by an entry of type {entry_type}.", row=role.row)
+    message = f"{quoted(extra)}: not carried by an entry of type {entry_type}."
+    note = Note("node-groups-dropped", message, row=role.row, groups=tuple(extra))
     return Wanted("create", None, (note,))
