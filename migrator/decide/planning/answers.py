@@ -88,6 +88,9 @@ def _skipped(settled: Settled, answer: PrincipalAnswer, facts: PlanFacts) -> Set
         raise invalid(subject.arn, "EKS makes this entry itself at the mode switch.", "Take the answer away.")
     if settled.action in ("keep", "skip"):
         return settled
+    if settled.before.via == "access-entry":
+        why = "Its access entry exists and decides: leaving the principal out would not end what the entry gives."
+        raise invalid(subject.arn, why, "Delete the entry first, or answer with action: create.")
     note = Note("skipped-by-decision", f"`{subject.arn}` is left out: {answer.reason or 'no reason given'}")
     if settled.before.via == "none":
         return replace(
