@@ -73,9 +73,11 @@ def test_nothing_is_gained_or_lost_silently(snapshot: Snapshot, strategy: Strate
         if isinstance(before.outcome, Ambiguous):
             assert principal.action in ("keep", "skip")
             continue
-        pairs = list(zip(before.allowed, after.allowed, strict=True))
-        gained = any(new and not old for old, new in pairs) or _is(after.outcome) > _is(before.outcome)
-        lost = any(old and not new for old, new in pairs) or _is(before.outcome) > _is(after.outcome)
+        hidden = principal.before.via == "automatic"  # the hidden creator is an admin, whatever the rows say
+        was = hidden or _is(before.outcome)
+        pairs = [(hidden or old, new) for old, new in zip(before.allowed, after.allowed, strict=True)]
+        gained = any(new and not old for old, new in pairs) or _is(after.outcome) > was
+        lost = any(old and not new for old, new in pairs) or was > _is(after.outcome)
         assert not gained or accounts_for(principal.findings, "gain"), (principal, before, after)
         by_account = isinstance(before.outcome, LoggedIn) and before.outcome.via == "accounts"
         named = any(f.code == "map-accounts" for f in plan.findings) if by_account else False
