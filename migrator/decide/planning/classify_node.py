@@ -160,14 +160,12 @@ def _session_kind(role: _Role) -> str | None:
 
 def _fargate(role: _Role) -> Wanted:
     """Entries for Fargate are made by EKS and by nobody else."""
-    dropped = _extra_groups(role, "FARGATE_LINUX")
     if role.use.profiles:
-        if dropped.action == "block":
-            return dropped
-        if role.facts.mode == "CONFIG_MAP":
-            return _awaited(role, "FARGATE_LINUX", dropped.notes)
-        profiles = quoted(profile.name for profile in role.use.profiles)
-        return role.block("fargate-entry-missing", f"Fargate profile {profiles} uses the role; it has no entry.")
+        if role.facts.mode != "CONFIG_MAP":
+            profiles = quoted(profile.name for profile in role.use.profiles)
+            return role.block("fargate-entry-missing", f"Fargate profile {profiles} uses the role; it has no entry.")
+        dropped = _extra_groups(role, "FARGATE_LINUX")
+        return dropped if dropped.action == "block" else _awaited(role, "FARGATE_LINUX", dropped.notes)
     if role.facts.snapshot.fargate_profiles is None:
         return role.block("fargate-profiles-unread", "The row is a Fargate row, and the profiles were not read.")
     note = Note("fargate-unused", "The row is a Fargate row, and no Fargate profile uses the role.", row=role.row)
@@ -175,14 +173,16 @@ def _fargate(role: _Role) -> Wanted:
 
 
 def _with_type(role: _Role, entry_type: EntryType) -> Wanted:
+    """What EKS itself will make comes first: nobody can accept an entry of another type than the nodes need."""
+    awaited = role.facts.mode == "CONFIG_MAP" and bool(role.use.nodegroups)
+    expected = automatic_type(role.use)
+    if awaited and expected != entry_type:
+        message = f"EKS will make an entry of type {expected} for {_users_of(role.use)}; needed is {entry_type}."
+        return role.block("automatic-entry-differs", message, entry_type)
     checked = _extra_groups(role, entry_type)
     if checked.action == "block":
         return checked
-    if role.facts.mode == "CONFIG_MAP" and role.use.nodegroups:
-        expected = automatic_type(role.use)
-        if expected != entry_type:
-            message = f"EKS will make an entry of type {expected} for {_users_of(role.use)}; needed is {entry_type}."
-            return role.block("automatic-entry-differs", message, entry_type)
+    if awaited:
         return _awaited(role, entry_type, checked.notes)
     return Wanted("create", EntrySpec(entry_type), checked.notes)
 

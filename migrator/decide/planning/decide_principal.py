@@ -27,8 +27,7 @@ _SERVICE_LINKED_NAME = "awsservicerolefor"
 def wanted_for(subject: Subject, facts: PlanFacts) -> Wanted:
     """What should become of a principal, as far as rows, IAM and nodes tell."""
     if subject.is_creator and subject.found.state != "absent":
-        wanted = creator_entry(subject, facts)
-        return wanted if subject.row is None else _verified(subject, subject.row, wanted)
+        return _of_creator(subject, creator_entry(subject, facts))
     if subject.match is None:
         return _without_rows(subject, facts)
     if facts.mode == "API":
@@ -67,6 +66,19 @@ def _identity_of_row(subject: Subject, row: RowMapping) -> Identity:
     if username == NODE_PREFIX + SESSION_RAW:
         username = NODE_PREFIX + SESSION  # a node's name holds no @: the same name
     return Identity(username, groups, "config-map")
+
+
+def _of_creator(subject: Subject, wanted: Wanted) -> Wanted:
+    """EKS's own entry for the creator shadows whatever rows and nodes the creator has, at the mode switch already."""
+    if subject.use.any:
+        message = "EKS will make an entry of type STANDARD for the creator, under whose role nodes run."
+        note = Note("automatic-entry-differs", message, row=subject.row, remedy="Give the nodes a role of their own.")
+        return Wanted("block", None, (*wanted.notes, note))
+    if subject.row is not None:
+        return _verified(subject, subject.row, wanted)
+    if subject.match is not None and subject.match.kind != "dead":  # rows, and none that wins
+        return Wanted("block", wanted.entry, (*wanted.notes, *_ambiguous(subject).notes))
+    return wanted
 
 
 def _without_rows(subject: Subject, facts: PlanFacts) -> Wanted:
