@@ -68,7 +68,7 @@ def is_node_template(row: RowMapping | None) -> bool:
 def classify_node(row: RowMapping | None, found: Found, use: NodeUse, facts: PlanFacts) -> Wanted | None:
     """What a node role needs; None for a principal that is no node. Dead rows and absent roles never come here."""
     if not is_node_template(row):
-        return _no_node_row(row, use) if use.any else None
+        return no_node_row(row, use) if use.any else None
     assert row is not None  # noqa: S101 - a row without a username has no template
     role = _Role(row, found, use, facts)
     if found.foreign:  # first: nothing else that is wrong with it opens another answer than to leave it out
@@ -86,7 +86,8 @@ def classify_node(row: RowMapping | None, found: Found, use: NodeUse, facts: Pla
     return _of_instances(role) if EC2_NAME in row.username else _of_sessions(role)
 
 
-def _no_node_row(row: RowMapping | None, use: NodeUse) -> Wanted:
+def no_node_row(row: RowMapping | None, use: NodeUse) -> Wanted:
+    """Nodes run under a role whose row is no node's, or that has none: two intents and one immutable entry."""
     who = _users_of(use)
     if row is None:
         message = f"{who} use this role, and no row gives it an identity."

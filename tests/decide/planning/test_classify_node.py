@@ -400,3 +400,10 @@ def test_nobody_can_accept_making_a_fargate_entry_themselves() -> None:
     )
     principal = only(planned(snapshot, Decisions(accept_loss={NODES: ACCEPTED})))
     assert (principal.action, principal.findings) == ("block", ("fargate-entry-missing",))
+
+
+def test_nodes_without_an_entry_in_api_mode_are_warned_of_whatever_the_row_says() -> None:
+    for rows in ([], [node_row(NODES)]):
+        plan = planned(world(rows, principals=EC2, nodes=(node(NODES),), mode="API"))
+        assert only(plan).action == "skip"
+        assert finding(plan, "node-role-without-node-row").severity == "warn"
