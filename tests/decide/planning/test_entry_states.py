@@ -48,7 +48,7 @@ def test_policies_before_a_lane_are_told_back_from_its_update() -> None:
     )
     first = states[0]
     assert first is not None
-    assert first.policies == {narrow, in_namespaces("other", "a")}
+    assert first.policies == frozenset({narrow, in_namespaces("other", "a")})
     assert lane_states(lane(changed), "")[0] == state_of(held)
 
 
@@ -65,7 +65,7 @@ def test_update_that_stands_behind_other_updates_of_policies_keeps_them() -> Non
     steps = tuple(step for step in narrower.steps if step.principal_arn == DEV)
     first = lane_states(steps, "")[0]
     assert first is not None
-    assert first.policies == set(held)
+    assert first.policies == frozenset(held)
     assert final_spec(narrower, DEV) == EntrySpec("STANDARD", "x", ("devs",), (in_namespaces(VIEW_POLICY, "b"),))
 
 

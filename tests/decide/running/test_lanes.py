@@ -17,8 +17,8 @@ from migrator.model.finding import Finding
 from migrator.model.journal import next_record
 from migrator.model.plan import Plan
 from migrator.model.step import BRIDGE_BINDING, BRIDGE_GROUP, CreateBridge, CreateEntry, RemoveBridge, UpdateEntry
-from tests.support.memory_ports import Cluster, snapshot_of
-from tests.support.memory_runs import ADMIN_POLICY, ALICE, DEVS, DIGEST, OPERATOR, PlanBuilder, company
+from tests.support.memory_ports import OPERATOR, Cluster, snapshot_of
+from tests.support.memory_runs import ADMIN_POLICY, ALICE, DEVS, DIGEST, PlanBuilder, company
 
 NOW = datetime(2026, 11, 22, tzinfo=timezone.utc)
 LATER = NOW + timedelta(hours=3)

@@ -52,7 +52,7 @@ def test_what_no_row_can_give_or_is_not_read_is_not_given() -> None:
 
 def test_groups_by_row_are_those_that_every_way_in_gives() -> None:
     data = world([row(role("dev"), "x", ("a", "b"))], [row(user("ana"), "x", ("a",)), row(user("ANA"), "y", ("b",))])
-    assert groups_by_row(data.aws_auth_data, role("dev")) == {"a", "b"}
+    assert groups_by_row(data.aws_auth_data, role("dev")) == frozenset({"a", "b"})
     assert groups_by_row(data.aws_auth_data, user("ana")) == frozenset()
     assert groups_by_row(data.aws_auth_data, role("ops")) is None
     assert groups_by_row(world(accounts=["111122223333"]).aws_auth_data, role("ops")) == frozenset()
