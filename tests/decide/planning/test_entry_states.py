@@ -8,7 +8,7 @@ from migrator.decide.planning.entry_states import EntryState, final_spec, lane_s
 from migrator.decide.planning.plan_facts import NodeUse
 from migrator.model.access_entry import AccessEntry, EntrySpec
 from migrator.model.snapshot import FargateProfile
-from migrator.model.step import AssociatePolicy, CreateBinding, DisassociatePolicy, Lane, Step, UpdateEntry
+from migrator.model.step import AssociatePolicy, CreateBinding, DisassociatePolicy, Lane, Prove, Step, UpdateEntry
 from tests.support.worlds import (
     ADMIN_POLICY,
     VIEW_POLICY,
@@ -29,7 +29,7 @@ DEV = role("dev")
 SPEC = EntrySpec("STANDARD", "x", ("devs",))
 
 
-def lane(*effects: AssociatePolicy | DisassociatePolicy | UpdateEntry) -> Lane:
+def lane(*effects: AssociatePolicy | DisassociatePolicy | UpdateEntry | Prove) -> Lane:
     return tuple(Step(f"s{number:02d}", effect) for number, effect in enumerate(effects))
 
 
@@ -41,6 +41,7 @@ def test_policies_before_a_lane_are_told_back_from_its_update() -> None:
         lane(
             AssociatePolicy(DEV, wide, narrow),
             DisassociatePolicy(DEV, in_namespaces("other", "a")),
+            Prove(DEV, "x", ("devs",), "live", "marker"),
             AssociatePolicy(DEV, on_cluster(), None),
             UpdateEntry(DEV, held, held),
         ),

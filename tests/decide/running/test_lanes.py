@@ -7,7 +7,19 @@ from typing import Any
 
 import pytest
 
-from migrator.decide.running.actions import Action, Adopt, Do, Finished, Look, Observed, Refuse, Wait, Wish, situation
+from migrator.decide.running.actions import (
+    Action,
+    Adopt,
+    Do,
+    Finished,
+    Look,
+    Observed,
+    Refuse,
+    Undo,
+    Wait,
+    Wish,
+    situation,
+)
 from migrator.decide.running.changes import as_before, surprising_entries
 from migrator.decide.running.next_action import lane_action
 from migrator.decide.running.obstacles import obstacle
@@ -16,9 +28,17 @@ from migrator.model.access_entry import AccessEntry, EntrySpec
 from migrator.model.finding import Finding
 from migrator.model.journal import next_record
 from migrator.model.plan import Plan
-from migrator.model.step import BRIDGE_BINDING, BRIDGE_GROUP, CreateBridge, CreateEntry, RemoveBridge, UpdateEntry
+from migrator.model.step import (
+    BRIDGE_BINDING,
+    BRIDGE_GROUP,
+    CreateBinding,
+    CreateBridge,
+    CreateEntry,
+    RemoveBridge,
+    UpdateEntry,
+)
 from tests.support.memory_ports import OPERATOR, Cluster, snapshot_of
-from tests.support.memory_runs import ADMIN_POLICY, ALICE, DEVS, DIGEST, PlanBuilder, company
+from tests.support.memory_runs import ADMIN_POLICY, ALICE, DEVS, DIGEST, PlanBuilder, company, delete
 
 NOW = datetime(2026, 11, 22, tzinfo=timezone.utc)
 LATER = NOW + timedelta(hours=3)
@@ -76,6 +96,12 @@ def test_a_bridge_that_nobody_crosses_is_built_and_never_taken_for_over() -> Non
     plan = build.plan(Cluster())
     name = f"/{BRIDGE_BINDING.replace('{run}', RUN)}"
     assert isinstance(answer(plan, MODE, {}, bindings={name: None}), Do)
+
+
+def test_a_binding_of_our_own_that_is_not_there_is_made_whoever_is_done() -> None:
+    build = PlanBuilder()
+    build.add(CreateBinding("migrator-b", "shop", "Role", "reader", "devs"))
+    assert isinstance(answer(build.plan(Cluster()), MODE, {}, bindings={"shop/migrator-b": None}), Do)
 
 
 def devs_plan() -> Plan:
@@ -142,17 +168,18 @@ def test_an_admin_goes_back_over_the_bridge_only_where_it_stands() -> None:
     assert isinstance(back_on_the_bridge(bindings={name: None}), Finished)
 
 
-def test_groups_that_carried_somebody_without_a_bridge_need_none_on_the_way_back() -> None:
+@pytest.mark.parametrize("carrier", ["readers", BRIDGE_GROUP])
+def test_groups_that_carried_somebody_are_put_back_where_the_plan_builds_no_bridge(carrier: str) -> None:
     """With ``--accept-gap`` there is no bridge; a group that a policy replaced is simply put back."""
     build = PlanBuilder()
-    carried, final = EntrySpec("STANDARD", "x", ("readers",)), EntrySpec("STANDARD", "x", ())
-    made = build.add(CreateEntry(DEVS, carried), undo=None)
+    carried, final = EntrySpec("STANDARD", "x", (carrier,)), EntrySpec("STANDARD", "x", ())
+    made = build.add(CreateEntry(DEVS, carried), undo=delete(DEVS, carried))
     build.add(UpdateEntry(DEVS, final, carried), made, undo=UpdateEntry(DEVS, carried, final))
     plan = build.plan(Cluster())
     entry = AccessEntry(DEVS, "STANDARD", "x", (), tags=TAGS)
     states = done("s01", "s02", at=NOW - timedelta(hours=2))
     found = answer(plan, DEVS, states, Wish(DIGEST, back=True), entries={DEVS: entry}, rows={DEVS: True}, now=LATER)
-    assert type(found).__name__ == "Undo"
+    assert found == Undo(plan.steps[1])
 
 
 def test_a_bridge_that_was_taken_down_is_built_again_for_whoever_is_tried_again() -> None:

@@ -128,6 +128,13 @@ def test_a_map_that_lost_its_timer_is_put_back_at_once() -> None:
     assert _after_blanking(map="blank", timer="armed", trouble="denied") == Restore("denied")
 
 
+def test_a_blanking_that_was_not_done_yet_is_done_under_the_armed_timer_alone() -> None:
+    states = {TIMER_STEP: StepState("done"), BLANK: StepState("intended", NOW.isoformat())}
+    for timer, action in (("armed", Blank()), ("fired", AdoptRestored("the timer put it back"))):
+        seen_now = SeenRehearsal(now=NOW, map="original", timer=timer)  # type: ignore[arg-type]
+        assert next_rehearsal(Progress(states=states), seen_now, LENGTH) == action
+
+
 def test_a_timer_that_fired_before_the_blanking_ends_the_rehearsal() -> None:
     states = {TIMER_STEP: StepState("done", NOW.isoformat())}
     found = next_rehearsal(Progress(states=states), SeenRehearsal(now=NOW, map="original", timer="fired"), LENGTH)
