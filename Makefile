@@ -6,7 +6,8 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEMO_STAMP := $(VENV)/.installed-demo
 
-CORE_TESTS := tests/decide tests/properties tests/examples tests/model
+# The tests that drive the pure core: its own, and the workflows' on ports in memory and on the lab.
+CORE_TESTS := tests/decide tests/properties tests/examples tests/model tests/run
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo test lint coverage test-long test-crash bench clean
@@ -38,7 +39,7 @@ lint: $(STAMP)
 test: lint  ## lint, types, all tests
 	$(BIN)/python -m pytest -n 2 -m 'not crash and not long and not benchmark'
 
-coverage: $(STAMP)  ## every branch of the pure core, by the tests that need no lab
+coverage: $(STAMP)  ## every branch of the pure core, or it fails
 	rm -f .coverage .coverage.*
 	HYPOTHESIS_PROFILE=quick $(BIN)/python -m coverage run --source=migrator/decide -m pytest \
 		-m 'not crash and not long and not benchmark' $(CORE_TESTS)
