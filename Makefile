@@ -6,8 +6,11 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEMO_STAMP := $(VENV)/.installed-demo
 
+# The tests that drive the pure core: its own, and the workflows' on ports in memory and on the lab.
+CORE_TESTS := tests/decide tests/properties tests/examples tests/model tests/run
+
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint test-long test-crash bench clean
+.PHONY: help install demo test lint coverage test-long test-crash bench clean
 
 help:  ## what there is
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -35,6 +38,13 @@ lint: $(STAMP)
 
 test: lint  ## lint, types, all tests
 	$(BIN)/python -m pytest -n 2 -m 'not crash and not long and not benchmark'
+
+coverage: $(STAMP)  ## every branch of the pure core, or it fails
+	rm -f .coverage .coverage.*
+	HYPOTHESIS_PROFILE=quick $(BIN)/python -m coverage run --source=migrator/decide -m pytest \
+		-m 'not crash and not long and not benchmark' $(CORE_TESTS)
+	$(BIN)/python -m coverage combine --quiet
+	$(BIN)/python -m coverage report --skip-covered --show-missing --fail-under=100
 
 test-long: $(STAMP)  ## many examples: properties at 20,000 each
 	HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest -n 2 --dist worksteal --timeout 0 -m 'not benchmark and not crash' --hypothesis-seed=$(SEED)

@@ -19,16 +19,17 @@ from migrator.errors import Failed
 def command(ctx: click.Context, /, plan_file: str, principal: str, snapshot: str | None) -> None:
     """Explain what the plan in the file PLAN does with PRINCIPAL, and why.
 
-    PRINCIPAL is an ARN, the end of one (role/ci/runner, runner), or a row (mapRoles[3]).
+    PRINCIPAL is an ARN (as IAM, aws-auth or a session spells it), the end of one (role/ci/runner, runner), or a row
+    (mapRoles[3]).
     """
     from migrator.cli.show import lines_of_rows
-    from migrator.decide.planning.explain import explain
+    from migrator.decide.planning.explain import explain, principals_of
     from migrator.model.files.plan import plan_to_document
     from migrator.render.explain import explain as explain_text
     from migrator.render.explain import explanation_document, find_principal
 
     plan, _ = read_plan(plan_file)
-    found = find_principal(plan, principal)
+    found = find_principal(plan, principal) or principals_of(plan, principal)
     if len(found) != 1:
         raise _not_one(principal, [each.principal_arn for each in found])
     read = {} if snapshot is None else read_json(snapshot, "The snapshot file", "snapshot-unreadable")

@@ -10,7 +10,10 @@ Difference: TypeAlias = Literal["gain", "loss"]
 
 @dataclass(frozen=True, slots=True)
 class FindingKind:
-    """One code of the catalogue. ``names`` says which differences of access it accounts for."""
+    """One code of the catalogue. ``names`` says which differences of access it can account for.
+
+    What of a principal's difference a finding really accounts for is judged by its cause: decide/planning.
+    """
 
     code: str
     severity: Severity

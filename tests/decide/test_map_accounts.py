@@ -5,7 +5,7 @@ import pytest
 from migrator.errors import Failed
 from migrator.model.access_entry import EntrySpec
 from migrator.model.decision import Decisions
-from tests.support.worlds import OTHER, entry, finding, iam, one, only, planned, role, row, user, world
+from tests.support.worlds import ACCOUNT, OTHER, entry, finding, iam, node, one, only, planned, role, row, user, world
 
 
 def test_map_accounts_blocks() -> None:
@@ -73,3 +73,10 @@ def test_account_cannot_be_skipped_and_expanded() -> None:
 
 def test_migration_that_ends_at_dual_mode_leaves_map_accounts_in_place() -> None:
     assert not planned(world(accounts=[OTHER]), target="API_AND_CONFIG_MAP").blocked
+
+
+def test_expanding_an_account_never_makes_a_person_of_a_role_of_nodes() -> None:
+    nodes = role("nodes")
+    expanded = Decisions(expand_accounts={ACCOUNT: (nodes,)})
+    plan = planned(world(accounts=[ACCOUNT], principals=[iam(nodes, "ec2")], nodes=(node(nodes),)), expanded)
+    assert (one(plan, nodes).action, one(plan, nodes).findings) == ("block", ("node-role-without-node-row",))

@@ -21,6 +21,7 @@ from migrator.decide.reading.templates import ACCESS_KEY, EC2_NAME, colon_before
 from migrator.model.access_entry import NOBODY, AssociatedPolicy, EntrySpec, EntryType
 from migrator.model.decision import Acceptance, PrincipalAnswer
 from migrator.model.plan import Action
+from migrator.model.step import BRIDGE_PREFIX, MARKER_PREFIX
 
 _NO_ENTRY = frozenset({"service-linked-role", "federated-user", "root-user"})
 _ANSWERED_BY_LOSS = frozenset({"node-row-extra-groups", "policy-loses-rules"})
@@ -88,6 +89,9 @@ def _skipped(settled: Settled, answer: PrincipalAnswer, facts: PlanFacts) -> Set
         raise invalid(subject.arn, "EKS makes this entry itself at the mode switch.", "Take the answer away.")
     if settled.action in ("keep", "skip"):
         return settled
+    if settled.before.via == "access-entry":
+        why = "Its access entry exists and decides: leaving the principal out would not end what the entry gives."
+        raise invalid(subject.arn, why, "Delete the entry first, or answer with action: create.")
     note = Note("skipped-by-decision", f"`{subject.arn}` is left out: {answer.reason or 'no reason given'}")
     if settled.before.via == "none":
         return replace(
@@ -238,6 +242,9 @@ def _check_names(arn: str, spec: EntrySpec) -> None:
     wrong = [group for group in spec.kubernetes_groups if not group or is_reserved(group) or templates_in(group)]
     if wrong:
         raise invalid(arn, f"An entry cannot carry the groups {quoted(wrong)}.", "Use names without a reserved prefix.")
+    ours = [group for group in spec.kubernetes_groups if group.startswith((BRIDGE_PREFIX, MARKER_PREFIX))]
+    if ours:
+        raise invalid(arn, f"Groups like {quoted(ours)} are those of a run, and go when it ends.", "Use another name.")
 
 
 def _check_policies(arn: str, policies: tuple[AssociatedPolicy, ...], facts: PlanFacts) -> None:

@@ -68,7 +68,7 @@ def is_node_template(row: RowMapping | None) -> bool:
 def classify_node(row: RowMapping | None, found: Found, use: NodeUse, facts: PlanFacts) -> Wanted | None:
     """What a node role needs; None for a principal that is no node. Dead rows and absent roles never come here."""
     if not is_node_template(row):
-        return _no_node_row(row, use) if use.any else None
+        return no_node_row(row, use) if use.any else None
     assert row is not None  # noqa: S101 - a row without a username has no template
     role = _Role(row, found, use, facts)
     if found.foreign:  # first: nothing else that is wrong with it opens another answer than to leave it out
@@ -86,7 +86,8 @@ def classify_node(row: RowMapping | None, found: Found, use: NodeUse, facts: Pla
     return _of_instances(role) if EC2_NAME in row.username else _of_sessions(role)
 
 
-def _no_node_row(row: RowMapping | None, use: NodeUse) -> Wanted:
+def no_node_row(row: RowMapping | None, use: NodeUse) -> Wanted:
+    """Nodes run under a role whose row is no node's, or that has none: two intents and one immutable entry."""
     who = _users_of(use)
     if row is None:
         message = f"{who} use this role, and no row gives it an identity."
@@ -120,7 +121,8 @@ def _of_instances(role: _Role) -> Wanted:
     if "windows" not in role.systems:
         return _with_type(role, "EC2_LINUX")
     wanted = _with_type(role, "EC2_WINDOWS")
-    note = Note("windows-group-added", f"{_users_of(role.use)}: Windows, and the row lacks `{WINDOWS_GROUP}`.")
+    message = f"{_users_of(role.use)}: Windows, and the row lacks `{WINDOWS_GROUP}`."
+    note = Note("windows-group-added", message, groups=(WINDOWS_GROUP,))
     return replace(wanted, notes=(*wanted.notes, note))
 
 
@@ -159,14 +161,12 @@ def _session_kind(role: _Role) -> str | None:
 
 def _fargate(role: _Role) -> Wanted:
     """Entries for Fargate are made by EKS and by nobody else."""
-    dropped = _extra_groups(role, "FARGATE_LINUX")
     if role.use.profiles:
-        if dropped.action == "block":
-            return dropped
-        if role.facts.mode == "CONFIG_MAP":
-            return _awaited(role, "FARGATE_LINUX", dropped.notes)
-        profiles = quoted(profile.name for profile in role.use.profiles)
-        return role.block("fargate-entry-missing", f"Fargate profile {profiles} uses the role; it has no entry.")
+        if role.facts.mode != "CONFIG_MAP":
+            profiles = quoted(profile.name for profile in role.use.profiles)
+            return role.block("fargate-entry-missing", f"Fargate profile {profiles} uses the role; it has no entry.")
+        dropped = _extra_groups(role, "FARGATE_LINUX")
+        return dropped if dropped.action == "block" else _awaited(role, "FARGATE_LINUX", dropped.notes)
     if role.facts.snapshot.fargate_profiles is None:
         return role.block("fargate-profiles-unread", "The row is a Fargate row, and the profiles were not read.")
     note = Note("fargate-unused", "The row is a Fargate row, and no Fargate profile uses the role.", row=role.row)
@@ -174,14 +174,16 @@ def _fargate(role: _Role) -> Wanted:
 
 
 def _with_type(role: _Role, entry_type: EntryType) -> Wanted:
+    """What EKS itself will make comes first: nobody can accept an entry of another type than the nodes need."""
+    awaited = role.facts.mode == "CONFIG_MAP" and bool(role.use.nodegroups)
+    expected = automatic_type(role.use)
+    if awaited and expected != entry_type:
+        message = f"EKS will make an entry of type {expected} for {_users_of(role.use)}; needed is {entry_type}."
+        return role.block("automatic-entry-differs", message, entry_type)
     checked = _extra_groups(role, entry_type)
     if checked.action == "block":
         return checked
-    if role.facts.mode == "CONFIG_MAP" and role.use.nodegroups:
-        expected = automatic_type(role.use)
-        if expected != entry_type:
-            message = f"EKS will make an entry of type {expected} for {_users_of(role.use)}; needed is {entry_type}."
-            return role.block("automatic-entry-differs", message, entry_type)
+    if awaited:
         return _awaited(role, entry_type, checked.notes)
     return Wanted("create", EntrySpec(entry_type), checked.notes)
 
@@ -222,5 +224,6 @@ def _extra_groups(role: _Role, entry_type: EntryType) -> Wanted:
         return role.block("node-row-extra-groups", message, entry_type)
     if not extra:
         return Wanted("create")
-    note = Note("node-groups-dropped", f"{quoted(extra)}: not carried by an entry of type {entry_type}.", row=role.row)
+    message = f"{quoted(extra)}: not carried by an entry of type {entry_type}."
+    note = Note("node-groups-dropped", message, row=role.row, groups=tuple(extra))
     return Wanted("create", None, (note,))

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from migrator.decide.findings.findings_catalogue import softened
 from migrator.decide.findings.note import Note
-from migrator.decide.planning.classify_node import MASTERS, NODE_PREFIX, classify_node
+from migrator.decide.planning.classify_node import MASTERS, NODE_PREFIX, classify_node, no_node_row
 from migrator.decide.planning.creator import creator_entry
 from migrator.decide.planning.entry_for import rendered_row, standard_entry
 from migrator.decide.planning.plan_facts import PlanFacts, Wanted, quoted
@@ -27,13 +27,12 @@ _SERVICE_LINKED_NAME = "awsservicerolefor"
 def wanted_for(subject: Subject, facts: PlanFacts) -> Wanted:
     """What should become of a principal, as far as rows, IAM and nodes tell."""
     if subject.is_creator and subject.found.state != "absent":
-        wanted = creator_entry(subject, facts)
-        return wanted if subject.row is None else _verified(subject, subject.row, wanted)
+        return _of_creator(subject, creator_entry(subject, facts))
     if subject.match is None:
         return _without_rows(subject, facts)
     if facts.mode == "API":
         note = Note("row-inert", "aws-auth is not asked in API mode.", row=subject.rows[0])
-        return Wanted("skip", None, (note,))
+        return Wanted("skip", None, (note, *_nodes_without_entry(subject)))
     if subject.match.kind == "dead":
         return _dead(subject, facts)
     if subject.row is None:
@@ -69,21 +68,40 @@ def _identity_of_row(subject: Subject, row: RowMapping) -> Identity:
     return Identity(username, groups, "config-map")
 
 
+def _of_creator(subject: Subject, wanted: Wanted) -> Wanted:
+    """EKS's own entry for the creator shadows whatever rows and nodes the creator has, at the mode switch already."""
+    if subject.use.any:
+        message = "EKS will make an entry of type STANDARD for the creator, under whose role nodes run."
+        note = Note("automatic-entry-differs", message, row=subject.row, remedy="Give the nodes a role of their own.")
+        return Wanted("block", None, (*wanted.notes, note))
+    if subject.row is not None:
+        return _verified(subject, subject.row, wanted)
+    if subject.match is not None and subject.match.kind != "dead":  # rows, and none that wins
+        return Wanted("block", wanted.entry, (*wanted.notes, *_ambiguous(subject).notes))
+    return wanted
+
+
 def _without_rows(subject: Subject, facts: PlanFacts) -> Wanted:
+    if subject.account is not None and subject.found.state == "absent":
+        note = Note("principal-absent", f"`{subject.arn}` does not exist in account {subject.account}.")
+        return Wanted("skip", None, (note,))
+    if subject.use.any and subject.entry is None:  # whoever expands an account does not make nodes of people
+        if facts.mode == "API":
+            return Wanted("skip", None, _nodes_without_entry(subject))
+        return no_node_row(None, subject.use)
     if subject.account is not None:
-        if subject.found.state == "absent":
-            note = Note("principal-absent", f"`{subject.arn}` does not exist in account {subject.account}.")
-            return Wanted("skip", None, (note,))
         return Wanted("create", EntrySpec("STANDARD", canonical_arn(subject.arn)))
-    if subject.use.any and subject.entry is None:
-        wanted = classify_node(None, subject.found, subject.use, facts) or NOTHING_WANTED
-        if facts.mode != "API":
-            return wanted
-        return Wanted("skip", None, tuple(replace(note, severity="warn") for note in wanted.notes))
     if subject.is_creator:
         note = Note("principal-absent", f"`{subject.arn}`, who created the cluster, does not exist.")
         return Wanted("skip", None, (note,))
     return NOTHING_WANTED
+
+
+def _nodes_without_entry(subject: Subject) -> tuple[Note, ...]:
+    """In API mode it is too late to block: nodes under a role without an entry are shown as a warning."""
+    if subject.entry is not None or not subject.use.any:
+        return ()
+    return tuple(replace(note, severity="warn") for note in no_node_row(None, subject.use).notes)
 
 
 def _dead(subject: Subject, facts: PlanFacts) -> Wanted:

@@ -19,6 +19,7 @@ from migrator.decide.reading.templates import templates_in
 from migrator.errors import Failed
 from migrator.model.decision import GroupAnswer
 from migrator.model.principal import parse_arn
+from migrator.model.step import BRIDGE_PREFIX, MARKER_PREFIX
 
 _MASTERS = "system:masters"
 
@@ -82,6 +83,8 @@ def _check_group(group: str, answer: GroupAnswer, facts: PlanFacts) -> None:
         raise invalid(group, "The answer says neither rename_to nor also.", "Give one of them.")
     if not name or is_reserved(name) or templates_in(name):
         raise invalid(group, f"EKS refuses the group `{name}`.", "Choose a name without a reserved prefix.")
+    if name.startswith((BRIDGE_PREFIX, MARKER_PREFIX)):
+        raise invalid(group, f"Groups like `{name}` are those of a run, and go when it ends.", "Use another name.")
     if answer.also is not None and is_admin_group(name, facts):
         return
     same = [g for g, other in facts.decisions.groups.items() if g != group and name in (other.rename_to, other.also)]

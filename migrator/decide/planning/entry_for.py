@@ -87,7 +87,8 @@ class _Work:
             kept += self._masters()
         beside = [group for group in groups if has_masters and group in NODE_GROUPS]
         if beside:
-            self.note("node-groups-dropped", f"{quoted(beside)} beside `system:masters` under an ordinary username.")
+            message = f"{quoted(beside)} beside `system:masters` under an ordinary username."
+            self.notes.append(Note("node-groups-dropped", message, row=self.row, groups=tuple(beside)))
         for group in groups:
             if group in _SILENT or group == MASTERS or group in beside or templates_in(group):
                 continue
@@ -104,8 +105,10 @@ class _Work:
         if answer is None or answer.also is None:
             return []
         self.note("masters-also-group", f"The group `{answer.also}`, bound to cluster-admin, is added.")
-        self._check_new_group(answer.also)
-        self.bindings += admin_binding(answer.also, self.facts)
+        made = admin_binding(answer.also, self.facts)
+        if made:  # else somebody else's binding makes admins of whoever has the group, today already
+            self._check_new_group(answer.also)
+        self.bindings += made
         return [answer.also]
 
     def _reserved(self, group: str) -> list[str]:
@@ -126,9 +129,12 @@ class _Work:
         return []
 
     def _check_new_group(self, name: str) -> None:
-        """A group of ours gets bindings: who else may have it must be known."""
+        """A group of ours gets bindings: who else may have it, by a token of an OIDC provider too, must be known."""
         if not self.facts.names.rbac_known:
             self.block("reserved-group-unread", f"`{name}`: who has or names this group already was not read.")
+        elif not self.facts.oidc_groups_known:
+            message = f"`{name}`: whether tokens of an OIDC identity provider may carry this group was not read."
+            self.block("group-name-unread", message)
 
     def _node_group(self, group: str) -> list[str]:
         places = self.facts.names.of_group(group)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from migrator.decide.findings.findings_catalogue import CATALOGUE
 from migrator.decide.planning.entry_identity import identity_of_spec
-from migrator.decide.reading.row_keys import row_key
+from migrator.decide.reading.row_keys import principal_key, row_key
 from migrator.errors import WrongUse
 from migrator.model.access_entry import NOBODY, Identity
 from migrator.model.explanation import ExplainedRow, Explanation, Reason
@@ -45,6 +45,14 @@ def explain(plan: Plan, principal_arn: str, *, lines: Mapping[str, int] | None =
         steps=tuple(step for step in plan.steps if step.principal_arn == principal.principal_arn),
         required_proof=principal.required_proof,
     )
+
+
+def principals_of(plan: Plan, arn: str) -> tuple[PlannedPrincipal, ...]:
+    """The principals that the authenticator would know by this ARN: a role as aws-auth writes it, without its path
+    (IAM Identity Center), or a session of it as ``aws sts get-caller-identity`` shows it.
+    """
+    key = principal_key(arn)
+    return tuple(each for each in plan.principals if principal_key(each.principal_arn) == key)
 
 
 def _find(plan: Plan, principal_arn: str) -> PlannedPrincipal:

@@ -4,11 +4,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from migrator.decide.access.authorize import RbacIndex
-from migrator.decide.access.compare_access import compare, compare_with_several
-from migrator.decide.findings.findings_catalogue import accounts_for
 from migrator.decide.findings.note import Note
 from migrator.decide.planning.answers import accepted_loss, accepted_note, names_of
-from migrator.decide.planning.decide_principal import identities_at_random
+from migrator.decide.planning.explained_access import access_change, unexplained
 from migrator.decide.planning.plan_facts import PlanFacts
 from migrator.decide.planning.principal_answers import invalid
 from migrator.decide.planning.settled import Settled
@@ -22,14 +20,14 @@ _LOSES = frozenset({"node-row-extra-groups", "policy-loses-rules", "creator-row-
 
 def judge(settled: Sequence[Settled], facts: PlanFacts) -> Iterator[Settled]:
     """Each with its access change. Raises ``Failed`` ``decision-invalid`` where an answer widens what exists."""
-    later = _index_after(settled, facts)
+    later = index_after(settled, facts)
     for each in settled:
         changed = replace(each, access=_change(each, facts, later))
         answered = any(note.code == "answered" for note in each.notes) and each.action != "block"
-        yield _judged(changed, facts) if answered else _accepted(changed, facts)
+        yield _judged(changed, facts) if answered else _accepted(changed, facts, later)
 
 
-def _index_after(settled: Iterable[Settled], facts: PlanFacts) -> RbacIndex | None:
+def index_after(settled: Iterable[Settled], facts: PlanFacts) -> RbacIndex | None:
     """RBAC with the parallel bindings of our own; the same index where there are none."""
     wanted = dict.fromkeys(binding for each in settled for binding in each.bindings)
     rbac = facts.snapshot.rbac
@@ -52,20 +50,15 @@ def _binding(wanted: CreateBinding) -> Binding:
 
 
 def _change(each: Settled, facts: PlanFacts, later: RbacIndex | None) -> AccessChange:
-    if each.after is None or each.after is each.before:
-        return AccessChange()
     if each.action == "block" and _LOSES.isdisjoint(note.code for note in each.notes):
         return AccessChange()  # nobody knows yet what the entry will be
-    at_random = identities_at_random(each.subject, facts) if each.before.via == "config-map" else ()
-    if at_random:
-        return compare_with_several(at_random, each.after, facts.index, later)
-    return compare(each.before, each.after, facts.index, index_after=later)
+    return access_change(each, facts, later)
 
 
-def _accepted(each: Settled, facts: PlanFacts) -> Settled:
-    """A loss that somebody accepted by name says so."""
+def _accepted(each: Settled, facts: PlanFacts, later: RbacIndex | None) -> Settled:
+    """A loss that somebody accepted by name says so, where nothing else tells of it."""
     acceptance = accepted_loss(each, facts) if each.access.lost and each.action != "block" else None
-    if acceptance is None or accounts_for((note.code for note in each.notes), "loss"):
+    if acceptance is None or not unexplained(each, facts, later).lost:
         return each
     return replace(each, notes=(*each.notes, accepted_note(each, acceptance)))
 

@@ -8,11 +8,12 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from migrator.decide.access.authorize import RbacIndex
-from migrator.decide.findings.findings_catalogue import accounts_for, make_finding
+from migrator.decide.findings.findings_catalogue import make_finding
 from migrator.decide.planning.basis import basis_of, digest_of
 from migrator.decide.planning.cluster_findings import cluster_findings
 from migrator.decide.planning.decisions_check import check_after, check_before
-from migrator.decide.planning.judge_access import judge
+from migrator.decide.planning.explained_access import unexplained
+from migrator.decide.planning.judge_access import index_after, judge
 from migrator.decide.planning.order_steps import order_steps
 from migrator.decide.planning.plan_facts import PlanFacts, gather
 from migrator.decide.planning.required_proof import required_proof
@@ -53,7 +54,7 @@ def make_plan(
     settled = tuple(judge([settle(subject, facts) for subject in subjects_of(facts)], facts))
     check_after(settled, facts)
     steps = order_steps(settled, facts)
-    _prove_access(settled)
+    _prove_access(settled, facts)
     _prove_end(facts, settled, steps)
     basis = basis_of(snapshot, aws_auth)
     return Plan(
@@ -109,14 +110,15 @@ def _findings(settled: Sequence[Settled], facts: PlanFacts) -> Iterable[Finding]
             )
 
 
-def _prove_access(settled: Iterable[Settled]) -> None:
-    """No silent gain, no silent loss: each difference has a finding that accounts for it."""
+def _prove_access(settled: Sequence[Settled], facts: PlanFacts) -> None:
+    """No silent gain, no silent loss: each difference is the one that a finding of the principal tells of."""
+    later = index_after(settled, facts)
     for each in settled:
         if each.action == "block":
             continue
-        codes = [note.code for note in each.notes]
-        for difference, rows in (("gain", each.access.gained), ("loss", each.access.lost)):
-            if rows and not accounts_for(codes, difference):
+        left = unexplained(each, facts, later)
+        for difference, rows in (("gain", left.gained), ("loss", left.lost)):
+            if rows:
                 raise _unproven(f"`{each.subject.arn}` would have a {difference} of access that no finding names.")
 
 

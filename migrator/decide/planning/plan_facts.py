@@ -17,6 +17,7 @@ from migrator.model.snapshot import FargateProfile, Login, Nodegroup, Snapshot
 from migrator.model.step import CreateBinding
 
 _NOT_MANAGED = frozenset({"DELETING", "CREATE_FAILED", "DELETE_FAILED"})
+_LISTED = frozenset({"type", "name", "oidc"})
 CLUSTER_ADMIN = "AmazonEKSClusterAdminPolicy"
 
 
@@ -95,6 +96,15 @@ class PlanFacts:
         """Whether the partition offers the policy, as far as that was asked."""
         known = self.snapshot.access_policies
         return known is None or policy_arn in known
+
+    @property
+    def oidc_groups_known(self) -> bool:
+        """Whether it is known of every OIDC identity provider which groups its tokens may carry.
+
+        A provider of which only type and name were listed (ListIdentityProviderConfigs) may carry any.
+        """
+        configs = self.snapshot.identity_provider_configs
+        return configs is not None and all(config.get("oidc") or not config.keys() <= _LISTED for config in configs)
 
     def explains(self, key: str) -> bool:
         """Whether a login under this canonical ARN has a reason: a row, an entry, mapAccounts, the hidden creator."""

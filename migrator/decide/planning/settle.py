@@ -7,13 +7,12 @@ from migrator.decide.planning.answers import apply_answer
 from migrator.decide.planning.creator import HIDDEN_CREATOR
 from migrator.decide.planning.decide_principal import identity_of_rows, wanted_for
 from migrator.decide.planning.entry_identity import (
-    entry_digest,
     identity_of_entry,
     identity_of_spec,
     same_entry,
     spec_of,
 )
-from migrator.decide.planning.entry_states import ENTRY_TAG, PLAN_TAG
+from migrator.decide.planning.entry_states import PLAN_TAG
 from migrator.decide.planning.plan_facts import PlanFacts, Wanted, quoted
 from migrator.decide.planning.settled import Settled
 from migrator.decide.planning.subjects import Subject, is_owned_by_eks, liveness_of
@@ -120,7 +119,7 @@ def _beside_entry(subject: Subject, entry: AccessEntry, wanted: Wanted, facts: P
         message = f"The entry is of type {entry.type}; the nodes of this role need {' or '.join(sorted(right))}."
         note = Note("entry-wrong-type", message)
         return Settled(subject, "block", before, None, proposed=EntrySpec(min(right)), notes=(*notes, note))
-    if _is_half_made(entry, spec, wanted):
+    if _is_half_made(entry, spec):
         return _completed(subject, entry, wanted, (*notes,))
     notes += _shadowed(subject, entry, wanted, facts)
     if (subject.row is None or facts.mode == "API") and wanted.action == "skip":
@@ -166,16 +165,14 @@ def acceptable_types(subject: Subject, wanted: Wanted) -> frozenset[EntryType]:
     return frozenset(right or {"EC2_LINUX", "EC2_WINDOWS", "EC2", "HYBRID_LINUX", "HYPERPOD_LINUX"})
 
 
-def _is_half_made(entry: AccessEntry, spec: EntrySpec, wanted: Wanted) -> bool:
-    """Whether a run of ours was interrupted here: a group of the run is left, or the tag says what was meant."""
-    if PLAN_TAG not in entry.tags:
-        return False
-    if any(group.startswith(_OURS_FOR_A_WHILE) for group in spec.kubernetes_groups):
-        return True
-    target = wanted.update or wanted.entry
-    if target is None or target.type != "STANDARD" or same_entry(entry.principal_arn, spec, target):
-        return False
-    return entry.tags.get(ENTRY_TAG) == entry_digest(entry.principal_arn, target)
+def _is_half_made(entry: AccessEntry, spec: EntrySpec) -> bool:
+    """Whether a run of ours was interrupted here: a group of the run is left on an entry with our tag.
+
+    Every state of an entry between its making and its end carries such a group. An entry of ours without one that is
+    not what its tag says was changed on purpose, by hand or by an answer that UpdateAccessEntry cannot note in the
+    tag: it decides, like any other entry, and giving back what it lacks would be a new grant.
+    """
+    return PLAN_TAG in entry.tags and any(group.startswith(_OURS_FOR_A_WHILE) for group in spec.kubernetes_groups)
 
 
 def _completed(subject: Subject, entry: AccessEntry, wanted: Wanted, notes: tuple[Note, ...]) -> Settled:

@@ -48,6 +48,7 @@ UNANSWERABLE = frozenset(
         "principal-ambiguous",
         "answer-unjudged",
         "entries-unread",
+        "group-name-unread",
     }
 )
 

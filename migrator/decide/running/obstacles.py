@@ -60,12 +60,9 @@ def _unmet(at: Situation, lane: Lane, step: PlanStep, required: str) -> str:
 
 
 def _parked(at: Situation, lane: Lane) -> bool:
-    """True when the lane's next step waits for a proof that cannot be had now: nothing of it is half-made."""
-    for step in lane:
-        status = at.progress.of(step.id).status
-        if status not in SETTLED:
-            return status == "deferred"
-    return False
+    """True when the lane, which is not done, waits for a proof that cannot be had now: nothing of it is half-made."""
+    states = (at.progress.of(step.id).status for step in lane)
+    return next(status for status in states if status not in SETTLED) == "deferred"
 
 
 def _on_bridge(at: Situation, lane: Lane, bridge: RemoveBridge) -> bool:

@@ -115,3 +115,8 @@ def test_addresses_in_blocks(address: str, cidrs: tuple[str, ...], expected: boo
 def test_one_address_is_a_block() -> None:
     assert host_cidr("203.0.113.9") == "203.0.113.9/32"
     assert host_cidr("2001:db8::1") == "2001:db8::1/128"
+
+
+def test_a_cluster_in_api_mode_has_been_migrated() -> None:
+    found = checks(accessConfig={"authenticationMode": "API"})["authentication-mode"]
+    assert (found.state, "aws-auth is not asked" in found.said) == ("ok", True)

@@ -151,3 +151,10 @@ def test_answers_are_written_as_they_are_read() -> None:
     decisions = decode_decisions(document)
     assert decode_decisions(decisions_to_document(decisions)) == decisions
     assert set(decisions_to_document(decisions)) == set(document)
+
+
+def test_answers_about_no_principal_do_not_look_at_principals() -> None:
+    answers = decode_fleet_decisions({"groups": {"system:masters": {"also": "admins"}}})
+    kept, questions = asked(answers_for(answers, cluster("orders")), decode_snapshot(_snapshot(ROWS)))
+    assert questions == (("groups", "system:masters"),)
+    assert kept.principals == {}

@@ -135,3 +135,7 @@ def test_the_longest_of_several_windows_is_told() -> None:
         FreezeWindow("long", _at("2026-12-01T00:00"), _at("2027-01-07T00:00")),
     ]
     assert frozen(windows, _at("2026-12-20T12:00")) == ("long", _at("2027-01-07T00:00"))
+
+
+def test_a_window_without_times_freezes_nothing() -> None:
+    assert frozen([FreezeWindow("empty")], datetime(2026, 11, 22, tzinfo=timezone.utc)) is None

@@ -159,3 +159,8 @@ def test_no_json_breaks_the_reader(document: object) -> None:
     text = json.dumps({"canonicalArn": 1, "stage": "ResponseComplete", "user": document})
     request_of(text, 0)
     request_of(json.dumps(document), 0)
+
+
+@pytest.mark.parametrize("message", ['{"canonicalArn"', '["canonicalArn"]', "[" * 100_000 + '"canonicalArn"'])
+def test_a_line_that_is_no_audit_event_tells_no_request(message: str) -> None:
+    assert request_of(message, 0) is None

@@ -124,3 +124,9 @@ def test_a_silent_day_is_a_gap() -> None:
 def test_without_the_authenticators_log_requests_are_counted() -> None:
     assert report(window=window(types=frozenset({"audit"}))).counted == "requests"
     assert report(window=window(types=frozenset())).gaps == ("neither the authenticator's log nor the audit log is on",)
+
+
+def test_a_window_within_two_days_is_silent_only_where_neither_day_has_a_line() -> None:
+    short = Window(END - timedelta(hours=20), END, BOTH, LogGroup(0, LONG_AGO))
+    assert report(window=short).gaps == ()
+    assert len(report(window=short, silent=True).gaps) == 1

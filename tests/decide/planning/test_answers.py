@@ -6,7 +6,7 @@ import pytest
 
 from migrator.errors import Failed
 from migrator.model.access_entry import AuthenticationMode, EntrySpec
-from migrator.model.decision import AssumeAs, Decisions, PrincipalAnswer
+from migrator.model.decision import AssumeAs, Decisions, GroupAnswer, PrincipalAnswer
 from migrator.model.snapshot import Creator, Snapshot
 from tests.support.worlds import (
     ACCEPTED,
@@ -282,3 +282,13 @@ def test_break_glass_is_named_by_the_plan() -> None:
 def test_who_accepts_is_named_in_the_finding() -> None:
     snapshot = world([row(DEV, "x", ("readers",))], rbac=READERS)
     assert "Ana" in finding(planned(snapshot, answers(DEV, "skip", accepted=True)), "loss-accepted").message
+
+
+@pytest.mark.parametrize("name", ["migrator-bridge:1", "migrator-probe:1"])
+def test_names_of_a_runs_own_groups_are_refused_in_answers(name: str) -> None:
+    snapshot = world([row(DEV, "x", ("eks:a", "system:masters"))])
+    also = Decisions(groups={"system:masters": GroupAnswer(also=name)})
+    for decisions in (answers(DEV, username="x", groups=(name,)), group_answers(eks__a=name), also):
+        with pytest.raises(Failed) as error:
+            planned(snapshot, decisions)
+        assert error.value.code == "decision-invalid"

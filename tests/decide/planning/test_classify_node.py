@@ -377,3 +377,33 @@ def test_unread_node_role_blocks_with_its_best_answer() -> None:
     principal = only(planned(world([node_row(NODES)], principals=(), accounts_read=())))
     assert principal.action == "block"
     assert principal.proposed == EntrySpec("EC2_LINUX")
+
+
+def test_nobody_can_accept_an_automatic_entry_of_another_type_than_the_nodes_need() -> None:
+    """An accepted loss answers for groups; the entry that EKS makes at the one-way switch is another matter."""
+    snapshot = world(
+        [node_row(NODES, WINDOWS, "extra")],
+        nodegroups=(nodegroup(NODES, "CUSTOM"),),
+        rbac=rbac(bind(group("extra"))),
+        mode="CONFIG_MAP",
+    )
+    principal = only(planned(snapshot, Decisions(accept_loss={NODES: ACCEPTED})))
+    assert (principal.action, principal.findings) == ("block", ("automatic-entry-differs",))
+
+
+def test_nobody_can_accept_making_a_fargate_entry_themselves() -> None:
+    snapshot = world(
+        [row(NODES, SESSION_NODE, (*NODE_GROUPS, "extra"))],
+        principals=FARGATE,
+        fargate_profiles=(profile(NODES),),
+        rbac=rbac(bind(group("extra"))),
+    )
+    principal = only(planned(snapshot, Decisions(accept_loss={NODES: ACCEPTED})))
+    assert (principal.action, principal.findings) == ("block", ("fargate-entry-missing",))
+
+
+def test_nodes_without_an_entry_in_api_mode_are_warned_of_whatever_the_row_says() -> None:
+    for rows in ([], [node_row(NODES)]):
+        plan = planned(world(rows, principals=EC2, nodes=(node(NODES),), mode="API"))
+        assert only(plan).action == "skip"
+        assert finding(plan, "node-role-without-node-row").severity == "warn"

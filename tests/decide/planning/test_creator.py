@@ -16,6 +16,8 @@ from tests.support.worlds import (
     iam,
     kinds,
     named,
+    node_row,
+    nodegroup,
     on_cluster,
     only,
     planned,
@@ -110,3 +112,32 @@ def test_whatever_names_the_hidden_creator_is_listed() -> None:
 def test_user_may_be_the_creator() -> None:
     plan = planned(made(arn=user("ana"), principals=[iam(user("ana"))]))
     assert only(plan).principal_arn == user("ana")
+
+
+def test_creator_with_rows_at_random_blocks_the_mode_step() -> None:
+    ana = user("ana")
+    snapshot = world(
+        [],
+        [row(ana, "a", ("x",)), row(user("ANA"), "b", ("y",))],
+        mode="CONFIG_MAP",
+        creator=Creator(ana, "CloudTrail"),
+        rbac=rbac(bind(group("x"))),
+        principals=[iam(ana)],
+    )
+    principal = only(planned(snapshot))
+    assert (principal.action, principal.findings) == ("block", ("creator-becomes-entry", "ambiguous-user"))
+
+
+def test_creator_under_whose_role_nodes_run_blocks_the_mode_step() -> None:
+    maker = role("maker")
+    for rows in ([], [node_row(maker)]):
+        snapshot = world(
+            rows,
+            mode="CONFIG_MAP",
+            creator=Creator(maker, "CloudTrail"),
+            principals=[iam(maker, "ec2")],
+            nodegroups=(nodegroup(maker),),
+        )
+        principal = only(planned(snapshot))
+        assert principal.action == "block"
+        assert "automatic-entry-differs" in principal.findings

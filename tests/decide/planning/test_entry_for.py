@@ -191,6 +191,23 @@ def test_oidc_provider_without_a_groups_claim_uses_no_name() -> None:
     assert only(plan).action == "create"
 
 
+@pytest.mark.parametrize("configs", [None, ({"type": "oidc", "name": "corp"},), ({"oidc": {}},)])
+def test_new_name_blocks_while_it_is_not_read_which_groups_oidc_tokens_carry(configs: Any) -> None:  # noqa: ANN401 - raw
+    rows = [row(DEV, "x", ("eks:x",)), row(role("ops"), "y", ("system:masters",))]
+    decisions = Decisions(groups={"eks:x": GroupAnswer(rename_to="team-x"), "system:masters": GroupAnswer(also="adm")})
+    plan = planned(world(rows, identity_provider_configs=configs, rbac=rbac(bind(group("eks:x")))), decisions)
+    assert [p.action for p in plan.principals] == ["block", "block"]
+    assert {f.principal_arn for f in findings(plan, "group-name-unread")} == {DEV, role("ops")}
+    assert plan.steps == ()
+
+
+def test_group_that_is_an_admin_already_asks_for_no_oidc_provider() -> None:
+    admins = rbac(bind(group("adm"), role_name="cluster-admin"))
+    snapshot = world([row(DEV, "x", ("system:masters",))], identity_provider_configs=None, rbac=admins)
+    plan = planned(snapshot, Decisions(groups={"system:masters": GroupAnswer(also="adm")}))
+    assert only(plan).action == "create"
+
+
 def test_two_groups_must_not_be_renamed_to_one() -> None:
     with pytest.raises(Failed):
         planned(world([row(DEV, "x", ("eks:x", "eks:y"))]), group_answers(eks__x="same", eks__y="same"))

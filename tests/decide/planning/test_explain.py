@@ -3,7 +3,7 @@
 import pytest
 
 from migrator.decide.findings.findings_catalogue import CATALOGUE
-from migrator.decide.planning.explain import ACTION_MEANS, explain
+from migrator.decide.planning.explain import ACTION_MEANS, explain, principals_of
 from migrator.decide.planning.stubs import UNANSWERABLE, proposed_name, stubs_for
 from migrator.errors import WrongUse
 from migrator.model.access_entry import NOBODY
@@ -52,6 +52,16 @@ def test_principal_is_found_whatever_the_case() -> None:
     with pytest.raises(WrongUse) as error:
         explain(plan, role("typo"))
     assert error.value.code == "principal-unknown"
+
+
+def test_principal_is_found_as_aws_auth_or_a_session_spells_it() -> None:
+    full = role("aws-reserved/sso.amazonaws.com/eu-west-1/AWSReservedSSO_Ops_0123456789abcdef")
+    written = role("AWSReservedSSO_Ops_0123456789abcdef")
+    plan = planned(world([row(written, "ops")], principals=[iam(full)]))
+    session = f"arn:aws:sts::{ACCOUNT}:assumed-role/AWSReservedSSO_Ops_0123456789abcdef/ana@example.com"
+    for arn in (full, written, session):
+        assert [each.principal_arn for each in principals_of(plan, arn)] == [full]
+    assert principals_of(plan, role("typo")) == ()
 
 
 def test_every_action_is_explained_with_what_the_principal_is_afterwards() -> None:

@@ -21,6 +21,7 @@ from tests.support.worlds import (
     ACCOUNT,
     LONG_AGO,
     NODE_USERNAME,
+    answers,
     bind,
     entry,
     finding,
@@ -297,3 +298,12 @@ def test_session_of_the_operator_is_its_role() -> None:
     caller = f"arn:aws:sts::{ACCOUNT}:assumed-role/operator/any-session"
     plan = planned(world([row(DEV, "x"), row(OPERATOR, "me")], caller_arn=caller))
     assert steps_of(plan, DEV)[-1].id in resting_on(plan, steps_of(plan, OPERATOR)[0])
+
+
+def test_whoever_has_nothing_today_needs_no_bridge_to_become_an_admin() -> None:
+    plan = planned(
+        world([row(role("team/dev"), "x")], principals=[iam(role("team/dev"))]),
+        answers(role("team/dev"), username="x", groups=(), policies=(on_cluster(),)),
+    )
+    assert "create-bridge" not in kinds(plan)
+    assert "create-entry" in kinds(plan)

@@ -3,8 +3,12 @@
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
+
 from migrator.decide.planning.entry_identity import entry_digest
 from migrator.decide.planning.entry_states import ENTRY_TAG, PLAN_TAG
+from migrator.decide.planning.simulate import simulate
+from migrator.errors import Failed
 from migrator.model.access_entry import EntrySpec
 from tests.support.worlds import (
     LONG_AGO,
@@ -137,10 +141,24 @@ def test_entry_of_ours_that_still_carries_a_runs_groups_is_completed() -> None:
     assert kinds(plan, DEV) == ["associate-policy", "update-entry", "prove", "update-entry", "prove"]
 
 
-def test_entry_of_ours_that_lacks_what_its_tag_says_is_completed() -> None:
+def test_entry_of_ours_that_lost_what_its_tag_says_is_never_given_it_back() -> None:
     tags = {PLAN_TAG: "sha256:1", ENTRY_TAG: entry_digest(DEV, FULL)}
-    plan = planned(world([MASTERS_ROW], entries=[entry(DEV, "x", ("devs",), tags=tags)]))
-    assert only(plan).action == "update"
+    for groups, policies in ((("devs",), ()), ((), (on_cluster(),))):
+        plan = planned(world([MASTERS_ROW], entries=[entry(DEV, "x", groups, access_policies=policies, tags=tags)]))
+        assert (only(plan).action, only(plan).findings) == ("keep", ("row-shadowed-by-entry",))
+        assert plan.steps == ()
+
+
+def test_difference_that_a_person_accepted_stays_when_the_answer_is_gone() -> None:
+    bound = rbac(bind(group("devs")), bind(group("more"), role_name="edit"))
+    rows, tags = [row(DEV, "x", ("devs", "more"))], {PLAN_TAG: "sha256:1"}
+    spec = EntrySpec("STANDARD", "x", ("devs", "more"))
+    made = entry(DEV, "x", ("devs", "more"), tags={**tags, ENTRY_TAG: entry_digest(DEV, spec)})
+    snapshot = world(rows, entries=[made], rbac=bound)
+    narrowed = planned(snapshot, answers(DEV, groups=("devs",), accepted=True))
+    assert only(narrowed).action == "update"
+    again = planned(simulate(snapshot, narrowed.steps))
+    assert (only(again).action, only(again).before.groups, again.steps) == ("keep", ("devs",), ())
 
 
 def test_entry_of_ours_that_somebody_changed_on_purpose_is_kept() -> None:
@@ -179,3 +197,10 @@ def test_difference_that_a_person_accepted_updates_the_entry() -> None:
     plan = planned(snapshot, answers(DEV, groups=("devs",), policies=(), accepted=True))
     assert (only(plan).action, only(plan).entry) == ("update", EntrySpec("STANDARD", "x", ("devs",)))
     assert kinds(plan, DEV) == ["update-entry", "prove", "update-entry", "disassociate-policy"]
+
+
+def test_skipping_somebody_whose_entry_decides_is_refused() -> None:
+    blocked = world(entries=[half_made()], principals=[iam(DEV)])  # type: ignore[list-item]
+    with pytest.raises(Failed) as error:
+        planned(blocked, answers(DEV, "skip", accepted=True))
+    assert error.value.code == "decision-invalid"

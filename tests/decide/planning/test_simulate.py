@@ -193,16 +193,18 @@ def test_unprovable_plan_is_an_error() -> None:
     from migrator.decide.planning.settle import settle
     from migrator.decide.planning.subjects import subjects_of
     from migrator.decide.reading.read_aws_auth import read_aws_auth
+    from migrator.model.access_entry import NOBODY
     from migrator.model.plan import AccessChange
     from migrator.model.rbac import PermissionRow
 
-    snapshot = world([row(DEV, "x", ("devs",))])
+    snapshot = world([row(DEV, "x", ("devs",))], rbac=rbac(bind(group("devs"))))
     facts = gather(snapshot, Decisions(), read_aws_auth(snapshot.aws_auth_data), strategy="preserve", target="API")
     settled = [settle(subject, facts) for subject in subjects_of(facts)]
     with pytest.raises(Failed) as error:  # steps that do not lead to the plan's end
         _prove_end(facts, settled, (Step("s01", EnableEntries()),))
     assert error.value.code == "plan-unproven"
-    for access in (AccessChange(gained=(PermissionRow("cluster"),)), AccessChange(lost=(PermissionRow("cluster"),))):
+    more, less = AccessChange(gained=(PermissionRow("cluster"),)), AccessChange(lost=(PermissionRow("cluster"),))
+    for changed in (replace(settled[0], access=more, before=NOBODY), replace(settled[0], access=less, after=NOBODY)):
         with pytest.raises(Failed) as error:
-            _prove_access([replace(settled[0], access=access)])
+            _prove_access([changed], facts)
         assert error.value.code == "plan-unproven"

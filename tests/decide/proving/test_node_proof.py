@@ -191,3 +191,16 @@ def test_never_complete_while_a_node_is_not_seen_and_never_both_done_and_waiting
     assert found.complete == all(kind == "entry" for kind in kinds)
     assert not (found.waits and (found.complete or found.differences))
     assert found.waits == (not found.complete and not found.differences and timedelta(seconds=after) < PATIENCE)
+
+
+def test_a_node_without_a_lease_is_waited_for_while_it_is_new_and_was_down_before_otherwise() -> None:
+    new, old = replace(node("new"), created=MADE + timedelta(minutes=2)), node("old")
+    found = judge([new, old], [])
+    assert found.named("waiting") == ("new",)
+    assert found.named("down-before") == ("old",)
+    assert judge([replace(node("never"), created=None)], []).named("down-before") == ("never",)
+
+
+def test_without_knowing_since_when_nothing_is_told_of_it() -> None:
+    window = NodeWindow(None, MADE, ROW, logins=(login("a", MADE - timedelta(minutes=1)),))
+    assert "(since" not in judge_nodes([node("a", renewed=MADE)], window).how

@@ -16,11 +16,13 @@ from migrator.decide.reading.read_aws_auth import effective_document, read_aws_a
 from migrator.model.aws_auth import AwsAuth, RowMapping
 
 VECTORS = Path(__file__).parents[2] / "data" / "vectors-parse.jsonl.gz"
+ODD_VECTORS = VECTORS.with_name("vectors-go-yaml.jsonl.gz")
+FIELDS = ("error", "roles", "users", "accounts")
 ARN = "arn:aws:iam::111122223333:role/dev"
 
 
-def recorded() -> list[dict[str, Any]]:
-    lines = gzip.decompress(VECTORS.read_bytes()).decode().splitlines()
+def recorded(path: Path = VECTORS) -> list[dict[str, Any]]:
+    lines = gzip.decompress(path.read_bytes()).decode().splitlines()
     return [json.loads(line) for line in lines][1:]
 
 
@@ -46,17 +48,26 @@ def test_what_the_authenticator_makes_of_four_thousand_texts() -> None:
     start = time.process_time()
     read = [effective_document(vector["data"]) for vector in vectors]
     seconds = time.process_time() - start
-    fields = ("error", "roles", "users", "accounts")
     wrong = [
         vector["data"]
         for vector, ours in zip(vectors, read, strict=True)
-        if not ours["doubt"] and any(ours[name] != vector[name] for name in fields)
+        if not ours["doubt"] and any(ours[name] != vector[name] for name in FIELDS)
     ]
     doubts = sum(ours["doubt"] for ours in read)
     assert len(vectors) == 4_000
     assert wrong == []
     assert doubts <= 80, "more than 2 % in doubt"
     assert seconds <= 20
+
+
+def test_scalars_and_constructs_of_every_kind_are_read_as_go_reads_them_or_not_at_all() -> None:
+    """Octal, binary, infinite and huge numbers, dates, tags, anchors, merges, directives, block scalars, breaks."""
+    vectors = recorded(ODD_VECTORS)
+    read = [effective_document(vector["data"]) for vector in vectors]
+    known = [(vector, ours) for vector, ours in zip(vectors, read, strict=True) if not ours["doubt"]]
+    wrong = [vector["data"] for vector, ours in known if any(ours[name] != vector[name] for name in FIELDS)]
+    assert wrong == []
+    assert (len(vectors), len(vectors) - len(known)) == (3_739, 192)
 
 
 def test_the_library_gives_the_same_document() -> None:

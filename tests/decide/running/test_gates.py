@@ -7,14 +7,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from migrator.decide.running.gates import NOT_WAIVABLE, GateFacts, cut_over_gates, in_force, unknown_waivers
+from migrator.decide.running.gates import (
+    NOT_WAIVABLE,
+    GateFacts,
+    cut_over_gates,
+    end_state_changes,
+    in_force,
+    unknown_waivers,
+)
+from migrator.decide.running.progress import Progress
 from migrator.model.decision import Acceptance
 from migrator.model.evidence import PrincipalVerdict, Verdict
 from migrator.model.finding import Finding
 from migrator.model.gate import Gate, all_pass
 from migrator.model.plan import Plan
 from migrator.model.step import ProofClass
-from tests.support.memory_ports import OPERATOR
+from tests.support.memory_ports import OPERATOR, snapshot_of
 from tests.support.memory_runs import ALICE, CREATOR, DEVS, NODES, company
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=timezone.utc)
@@ -262,3 +270,15 @@ def test_a_waiver_with_a_time_ends_at_that_moment(until: str, holds: bool) -> No
     waivers = {"rehearsal": Acceptance("Jo", "x", until)}
     assert all_pass(cut_over_gates(PLAN, replace(GOOD, rehearsed=None, waivers=waivers))) == holds
     assert in_force(waivers, NOW) == (waivers if holds else {})
+
+
+def test_a_plan_with_nobody_to_prove_passes_the_gate_of_proofs() -> None:
+    empty = replace(PLAN, principals=(), steps=())
+    assert "proofs" not in states(replace(GOOD, verdicts=()), empty)
+
+
+def test_everybody_that_the_plan_leaves_out_is_left_out_of_its_end() -> None:
+    cluster, plan = company()
+    snapshot = snapshot_of(cluster)
+    left_out = replace(plan, principals=tuple(replace(p, action="skip", entry=None) for p in plan.principals), steps=())
+    assert end_state_changes(left_out, Progress(), snapshot, "sha256:0", plan.basis) == ()

@@ -1,7 +1,9 @@
 """The brain of a rehearsal: total, and never away from a blank map without putting it back."""
 
 from datetime import datetime, timedelta, timezone
+from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,12 +18,14 @@ from migrator.decide.running.rehearsal import (
     Blank,
     Conclude,
     Over,
+    RemoveTimer,
     Restore,
     SeenRehearsal,
     Watch,
     map_state,
     next_rehearsal,
 )
+from migrator.errors import Failed
 
 NOW = datetime(2026, 11, 22, tzinfo=timezone.utc)
 LENGTH = timedelta(minutes=30)
@@ -102,3 +106,36 @@ def test_every_object_carries_the_label_that_one_line_removes() -> None:
     manifests = timer_objects({"data": {}}, run="r", image="i", length=LENGTH, now=NOW)
     assert all(m["metadata"]["labels"]["eks-access-migrator/rehearsal"] == "r" for m in manifests)
     assert {m["kind"] for m in manifests} == {"ServiceAccount", "Role", "RoleBinding", "ConfigMap", "Lease", "Job"}
+
+
+@pytest.mark.parametrize(
+    "document", [{}, {"data": {}}, {"data": {"original.json": "{"}}, {"data": {"original.json": "[]"}}]
+)
+def test_a_damaged_original_is_an_error_and_never_an_empty_map(document: dict[str, Any]) -> None:
+    with pytest.raises(Failed) as error:
+        read_original(document)
+    assert error.value.code == "timer-damaged"
+
+
+def _after_blanking(**fields: Any) -> object:  # noqa: ANN401 - any field
+    states = {TIMER_STEP: StepState("done"), BLANK: StepState("done", NOW.isoformat())}
+    return next_rehearsal(Progress(states=states), SeenRehearsal(now=NOW, **fields), LENGTH)
+
+
+def test_a_map_that_lost_its_timer_is_put_back_at_once() -> None:
+    assert _after_blanking(map="blank", timer="none") == Restore("the timer is not there any more")
+    assert _after_blanking(map="blank", timer="armed", resumed=True) == Restore("the rehearsal was interrupted")
+    assert _after_blanking(map="blank", timer="armed", trouble="denied") == Restore("denied")
+
+
+def test_a_blanking_that_was_not_done_yet_is_done_under_the_armed_timer_alone() -> None:
+    states = {TIMER_STEP: StepState("done"), BLANK: StepState("intended", NOW.isoformat())}
+    for timer, action in (("armed", Blank()), ("fired", AdoptRestored("the timer put it back"))):
+        seen_now = SeenRehearsal(now=NOW, map="original", timer=timer)  # type: ignore[arg-type]
+        assert next_rehearsal(Progress(states=states), seen_now, LENGTH) == action
+
+
+def test_a_timer_that_fired_before_the_blanking_ends_the_rehearsal() -> None:
+    states = {TIMER_STEP: StepState("done", NOW.isoformat())}
+    found = next_rehearsal(Progress(states=states), SeenRehearsal(now=NOW, map="original", timer="fired"), LENGTH)
+    assert found == RemoveTimer("the timer fired before the rehearsal began")

@@ -43,7 +43,6 @@ KINDS: tuple[FindingKind, ...] = (
         "The first mode switch is the cut-over for the creator.",
         "Nothing. Delete the entry later, if the creator shall not be an admin.",
         ref.ACCESS_ENTRIES,
-        ("gain", "loss"),
     ),
     FindingKind(
         "creator-row-differs",

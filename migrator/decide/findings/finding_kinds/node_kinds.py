@@ -162,7 +162,6 @@ KINDS: tuple[FindingKind, ...] = (
         "It shadows the row at once.",
         "Nothing.",
         ref.CREATING_ENTRIES,
-        ("gain", "loss"),
     ),
     FindingKind(
         "foreign-node-row",

@@ -22,4 +22,5 @@ RBAC = "https://kubernetes.io/docs/reference/access-authn-authz/rbac/"
 NODE_AUTHORIZER = "https://kubernetes.io/docs/reference/access-authn-authz/node/"
 FLOW_CONTROL = "https://kubernetes.io/docs/concepts/cluster-administration/flow-control/"
 IAM_ROLES = "https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html"
+OIDC = f"{_GUIDE}/authenticate-oidc-identity-provider.html"
 PASS_ROLE = "https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_passrole.html"  # noqa: S105 - a page

@@ -63,6 +63,14 @@ KINDS: tuple[FindingKind, ...] = (
         ref.CREATING_ENTRIES,
     ),
     FindingKind(
+        "group-name-unread",
+        "block",
+        "A new group gets bindings, and it was not read which groups OIDC identity providers may give.",
+        "Whoever gets the same group from a token would gain what the bindings give.",
+        "Let the snapshot read them (eks:ListIdentityProviderConfigs, eks:DescribeIdentityProviderConfig).",
+        ref.OIDC,
+    ),
+    FindingKind(
         "reserved-group-renamed",
         "info",
         "A group gets a new name and parallel bindings of our own, as decided.",
