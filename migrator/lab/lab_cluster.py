@@ -125,7 +125,7 @@ class LabCluster:
     update_duration: timedelta = timedelta(seconds=3)
     status_override: str | None = None
     # Which entries EKS makes by itself; a world can leave some out, as EKS has been seen to do with Fargate.
-    automatic: frozenset[str] = frozenset({"creator", "nodegroups", "fargate", "service-linked"})
+    automatic: frozenset[str] = frozenset({"creator", "nodegroups", "fargate", "capabilities", "service-linked"})
     listeners: list[Callable[[], None]] = field(default_factory=list)  # after every change, lock held: drop caches
 
     @property

@@ -250,7 +250,8 @@ class _Copier:
 
     def _entries(self, cluster: LabCluster) -> None:
         for raw in self._raw.get("accessEntries") or ():
-            arn, principal = parse_arn(raw["principalArn"]), self._world.principal(raw["principalArn"])
+            arn_text = raw["principalArn"]
+            arn, principal = parse_arn(arn_text), self._world.principal(arn_text)
             if arn is None:
                 continue
             created = _moment(raw.get("createdAt"))
@@ -258,7 +259,7 @@ class _Copier:
             # Older than its principal, or without one: it is pinned to an id that nobody has any more.
             alive = principal is not None and born <= created
             entry = LabEntry(
-                principal_arn=raw["principalArn"],
+                principal_arn=arn_text,
                 principal_id=principal.id if principal is not None and alive else make_id("AROA", f"gone {arn}"),
                 type=raw.get("type") or "STANDARD",
                 username=str(raw.get("username") or ""),
@@ -268,6 +269,7 @@ class _Copier:
                 modified_at=_moment(raw.get("modifiedAt") or raw.get("createdAt")),
                 policies=tuple(_policy(item) for item in raw.get("associatedAccessPolicies") or ()),
                 tags=dict(raw.get("tags") or {}),
+                automatic=arn_text == (self._cluster_raw.get("computeConfig") or {}).get("nodeRoleArn"),
             )
             cluster.write_entry(entry.principal_arn, entry, created, delay=timedelta(0))
 
