@@ -24,10 +24,38 @@ _DEFAULTS = {
     "change": "edit",
     "node": "",
 }
+_HELP = """\
+Inject a fault into calls whose name matches OPERATION: eks:CreateAccessEntry, "iam:*", "*",
+"kubernetes:patch configmaps". Without arguments the faults are listed.
+
+\b
+KIND                 what happens to the call
+latency              it takes seconds=N longer
+throttle             it is refused by the service's throttle; retry_after=N sends that header
+error                it fails with status=500 or 503
+reset                the connection is reset, and nothing was done
+lost-answer          it is done, and nobody is told; seconds=N hangs as long before hanging up
+stale-read           a read shows how it was seconds=N ago
+partial-page         a list gives page_size=N items and a token for the rest
+expired-credentials  the caller's credentials have expired
+update-fails         the update of the cluster that it starts ends as outcome=Failed or Cancelled
+second-writer        just before it somebody else writes aws-auth: change=edit, recreate or delete
+node-stops           just before it the kubelet of node=NAME stops renewing its lease
+
+\b
+When it strikes      after skip=N matching calls, times=N times, each with probability=P
+                     drawn from seed=N: the same calls meet the same faults in every run
+Several clusters     cluster=NAME says where a second writer writes or a node stops
+
+\b
+migrate lab fault eks:CreateAccessEntry lost-answer skip=2 times=1
+migrate lab fault "eks:*" throttle probability=0.2 seed=7 retry_after=1
+migrate lab fault "kubernetes:update configmaps" second-writer times=1 change=recreate
+"""
 _TEXTS = ("outcome", "cluster", "change", "node")  # a cluster's name may look like a number
 
 
-@click.command("fault", cls=MigrateCommand, short_help="Inject faults, list them, clear them.")
+@click.command("fault", cls=MigrateCommand, help=_HELP, short_help="Inject faults, list them, clear them.")
 @click.argument("operation", required=False)
 @click.argument("kind", required=False, type=click.Choice(get_args(FaultKind)), metavar="[KIND]")
 @click.argument("settings", nargs=-1, metavar="[KEY=VALUE]...")
@@ -44,33 +72,7 @@ def command(
     clear: bool,
     lab_dir: str,
 ) -> None:
-    """Inject a fault into calls whose name matches OPERATION: eks:CreateAccessEntry, "iam:*", "*",
-    "kubernetes:patch configmaps". Without arguments the faults are listed.
-
-    \b
-    KIND                 what happens to the call
-    latency              it takes seconds=N longer
-    throttle             it is refused by the service's throttle; retry_after=N sends that header
-    error                it fails with status=500 or 503
-    reset                the connection is reset, and nothing was done
-    lost-answer          it is done, and nobody is told; seconds=N hangs as long before hanging up
-    stale-read           a read shows how it was seconds=N ago
-    partial-page         a list gives page_size=N items and a token for the rest
-    expired-credentials  the caller's credentials have expired
-    update-fails         the update of the cluster that it starts ends as outcome=Failed or Cancelled
-    second-writer        just before it somebody else writes aws-auth: change=edit, recreate or delete
-    node-stops           just before it the kubelet of node=NAME stops renewing its lease
-
-    \b
-    When it strikes      after skip=N matching calls, times=N times, each with probability=P
-                         drawn from seed=N: the same calls meet the same faults in every run
-    Several clusters     cluster=NAME says where a second writer writes or a node stops
-
-    \b
-    migrate lab fault eks:CreateAccessEntry lost-answer skip=2 times=1
-    migrate lab fault "eks:*" throttle probability=0.2 seed=7 retry_after=1
-    migrate lab fault "kubernetes:update configmaps" second-writer times=1 change=recreate
-    """
+    """Inject, list or clear faults."""
     from migrator.lab.lab_client import control
 
     body: dict[str, Any] = {"clear": True} if clear else {}

@@ -74,13 +74,12 @@ def _touch_aws_auth(world: World, api: KubernetesApi, value: Change) -> str | No
 def _one_row_more(data: Mapping[str, str], roles: str) -> str:
     """``mapRoles`` with a row more for a role that nobody has; a comment more where the text takes no row."""
     text = data.get("mapRoles", "")
-    rows = len(read_aws_auth(data).rows)
-    name = f"second-writer-{rows}"
-    row = {"rolearn": f"{roles}/{name}", "username": name, "groups": []}
-    body = text.rstrip()
+    rows, body = len(read_aws_auth(data).rows), text.rstrip()
     indent = next((line[: len(line) - len(line.lstrip())] for line in text.splitlines() if line.strip()), "")
-    flow = json.dumps(row)
-    for tried in (f"{body}\n{indent}- {flow}\n".lstrip("\n"), f"{body[:-1].rstrip().rstrip(',')}, {flow}]", f"[{flow}]"):
+    name = f"second-writer-{rows}"
+    row = json.dumps({"rolearn": f"{roles}/{name}", "username": name, "groups": []})
+    block, flow = f"{body}\n{indent}- {row}\n".lstrip("\n"), f"{body[:-1].rstrip().rstrip(',')}, {row}]"
+    for tried in (f"[{row}]",) if body in ("", "[]") else (block, flow):
         if len(read_aws_auth({**data, "mapRoles": tried}).rows) == rows + 1:
             return tried
     return f"{text}\n# written by somebody else\n"
