@@ -114,9 +114,31 @@ class _Copier:
         self._entries(cluster)
         cluster.kubernetes_objects = list(self._objects())
         self._world.add_cluster(cluster)
-        if self._raw.get("creator") is None and cluster.initial_mode == "CONFIG_MAP":
-            self._copy.left_out.append("the hidden creator: the snapshot does not know who made the cluster")
+        self._access_of_the_operator(cluster)
         return self._copy
+
+    def _access_of_the_operator(self, cluster: LabCluster) -> None:
+        """Whoever read the cluster had access to it: without a row, only as its hidden creator."""
+        operator, has_row = self._world.settings.operator, self._operator_has_a_row()
+        if cluster.initial_mode != "CONFIG_MAP":
+            holders = {entry["principalArn"] for entry in self._raw.get("accessEntries") or ()}
+            if not has_row and operator not in holders:
+                text = "no row and no entry lets it in; be somebody else with migrate lab credentials"
+                self._copy.left_out.append(f"access of {operator}: {text}")
+        elif self._raw.get("creator") is None:
+            text = "the hidden creator: the snapshot does not know who made the cluster"
+            if not has_row:
+                cluster.creator_arn = operator
+                text += f"; the copy takes {operator} for it, whom no row lets in"
+            self._copy.left_out.append(text)
+
+    def _operator_has_a_row(self) -> bool:
+        arn = parse_arn(self._world.settings.operator or "")
+        read = read_aws_auth((self._raw.get("configMap") or {}).get("data") or {})
+        if arn is None or any(row.account == arn.account for row in read.accounts):
+            return arn is not None
+        key = f"arn:{arn.partition}:iam::{arn.account}:role/{arn.name}" if arn.kind == "role" else str(arn)
+        return any(row.arn.lower() == key.lower() for row in read.rows)
 
     # The cluster.
 
@@ -162,18 +184,29 @@ class _Copier:
         if arn is None or arn.kind not in ("role", "service-linked-role", "user"):
             return
         account, born = self._account(arn), _moment(item.get("createDate"))
+        known_id = item.get("id") or self._id_of_the_caller(arn)
         if arn.kind == "user":
-            user_id = str(item.get("id") or make_id("AIDA", text))
+            user_id = str(known_id or make_id("AIDA", text))
             account.users[arn.name.lower()] = IamUser(text, arn.name, arn.path, user_id, born)
             return
         account.roles[arn.name.lower()] = IamRole(
             arn=text,
             name=arn.name,
             path=arn.path,
-            id=str(item.get("id") or make_id("AROA", text)),
+            id=str(known_id or make_id("AROA", text)),
             create_date=born,
             trust_policy=self._trust(arn, item.get("trustedServices") or ()),
         )
+
+    def _id_of_the_caller(self, arn: Arn) -> str | None:
+        """The unique id of whoever took the snapshot, where it is this principal: STS tells it."""
+        caller = self._raw.get("callerIdentity") or {}
+        known = parse_arn(str(caller.get("Arn") or ""))
+        if known is None or known.account != arn.account:
+            return None
+        if known.resource != arn.resource and not known.resource.startswith(f"assumed-role/{arn.name}/"):
+            return None
+        return str(caller.get("UserId") or "").partition(":")[0] or None
 
     def _trust(self, arn: Arn, services: Iterable[str]) -> dict[str, Any]:
         """The services as they were, and whoever rehearses: the accounts of the role and of the cluster."""
