@@ -1,5 +1,6 @@
 """The lab's own commands as people use them: every kind of fault by its line, profiles, and what a copy lacks."""
 
+import contextlib
 import io
 import json
 import shlex
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
+from botocore.exceptions import ConnectionClosedError
 
 from migrator.cli.lab_fault import _DEFAULTS
 from migrator.cli.main import run
@@ -17,6 +19,7 @@ from migrator.lab.faults import Fault, FaultKind
 from migrator.lab.lab_client import control
 from migrator.lab.server import Lab
 from migrator.lab.world_files import demo_world_path, load_world
+from tests.support.aws_lab import client
 
 LINES: dict[str, str] = {
     "latency": "eks:* latency seconds=0.01",
@@ -34,13 +37,18 @@ LINES: dict[str, str] = {
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A lab of the demo's world, in this process."""
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Lab, Path]]:
+    """A lab of the demo's world, in this process, and its folder."""
     directory = tmp_path_factory.mktemp("lab")
-    served = Lab(load_world(demo_world_path()), directory)
-    served.start()
-    yield directory
-    served.stop()
+    running = Lab(load_world(demo_world_path()), directory)
+    running.start()
+    yield running, directory
+    running.stop()
+
+
+@pytest.fixture
+def lab(served: tuple[Lab, Path]) -> Path:
+    return served[1]
 
 
 def said(capsys: pytest.CaptureFixture[str], lab: Path, line: str) -> tuple[int, str, str]:
@@ -91,6 +99,9 @@ def test_the_help_names_every_kind_and_key(lab: Path, capsys: pytest.CaptureFixt
         ("fault eks:* throttle often=2", 1, "unknown members of a fault: often"),
         ("fault eks:* second-writer cluster=7", 1, "known are demo"),
         ("credentials alice --verify-as", 64, "leave PRINCIPAL out"),
+        ("kill", 64, "Give PID, or --cancel"),
+        ("kill 12 --cancel", 64, "Give PID, or --cancel"),
+        ("kill 12 --after 0", 64, "goes with --before-next"),
     ],
 )
 def test_a_line_that_means_nothing_is_told_what_would(
@@ -111,6 +122,26 @@ def test_profiles_are_listed_and_written_as_decisions(lab: Path, capsys: pytest.
     _, text, _ = said(capsys, lab, "credentials --verify-as")
     assert text.startswith("verify_as:\n")
     assert '  "arn:aws:iam::111122223333:user/alice": {profile: "alice"}' in text
+
+
+@pytest.mark.parametrize(("point", "users"), [("", 2), ("--before-next", 1)])
+def test_a_client_is_killed_at_its_nth_effect_and_others_live_on(
+    served: tuple[Lab, Path], capsys: pytest.CaptureFixture[str], point: str, users: int
+) -> None:
+    running, lab = served
+    said(capsys, lab, "fault --clear")
+    assert running.world.settings.operator is not None
+    iam = client(running, "iam", running.world.settings.operator)
+    with subprocess.Popen(["/bin/sleep", "60"]) as victim:
+        after = 2 if not point else 1
+        code, _, err = said(capsys, lab, f"kill {victim.pid} --after {after} {point}")
+        assert (code, f"process {victim.pid} is killed" in err) == (0, True)
+        for number in range(2):
+            with contextlib.suppress(ConnectionClosedError):
+                iam.create_user(UserName=f"user{len(point)}-{number}")
+        made = sum(user["UserName"].startswith(f"user{len(point)}-") for user in iam.list_users()["Users"])
+        assert (made, victim.wait(10)) == (users, -9)
+    assert said(capsys, lab, "kill --cancel")[2] == "+ nobody is killed\n"
 
 
 def test_a_copy_says_what_it_lacks_and_how_to_use_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
