@@ -147,7 +147,9 @@ def test_a_client_is_killed_at_its_nth_effect_and_others_live_on(
 def test_a_copy_says_what_it_lacks_and_how_to_use_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     cluster = {"name": "c", "arn": "arn:aws:eks:eu-central-1:111122223333:cluster/c"}
     foreign = {"arn": "arn:aws:iam::444455556666:role/x", "id": "AROAX", "createDate": "2024-01-01T00:00:00Z"}
-    known = {name: [] for name in ("fargateProfiles", "capabilities", "identityProviderConfigs")}
+    known: dict[str, list[object]] = {
+        name: [] for name in ("fargateProfiles", "capabilities", "identityProviderConfigs")
+    }
     snapshot = {"cluster": cluster, "iam": {"principals": [foreign]}, "rbac": {}, **known}
     (tmp_path / "snapshot.json").write_text(json.dumps({"format": "migrator/snapshot/v1", **snapshot}))
     place = tmp_path / "a copy"

@@ -22,7 +22,7 @@ from tests.support.aws_lab import HOME, REGION, RUNNER, VIEW, Client, client, de
 from tests.support.aws_lab import switch_to_entries as switch
 
 ATTEMPTS = {"legacy": 5, "standard": 3, "adaptive": 3}
-RETRYING = {"retries": {"mode": "standard"}}
+RETRYING: dict[str, Any] = {"retries": {"mode": "standard"}}
 GROUP = "/aws/eks/demo/cluster"
 FAST = {"Delay": 0.05, "MaxAttempts": 40}
 
@@ -246,13 +246,9 @@ def test_a_conflict_is_not_retried(lab: Lab, tmp_path: Path) -> None:
 # --- waiters ----------------------------------------------------------------------------------------------------------
 
 
-def wait(lab: Lab, name: str, params: Mapping[str, str], **settings: object) -> None:
+def wait(lab: Lab, name: str, params: Mapping[str, str], **settings: Any) -> None:  # noqa: ANN401 - botocore's Config
     eks = client(lab, "eks", **settings)
     eks.get_waiter(name).wait(**params, WaiterConfig=FAST)
-
-
-def seen_statuses(place: Path) -> int:
-    return calls(place)
 
 
 def test_the_cluster_waiter_asks_until_the_update_is_over_and_no_longer(lab: Lab, tmp_path: Path) -> None:

@@ -168,7 +168,7 @@ def test_a_call_of_aws_can_be_the_moment_at_which_somebody_writes(served: Lab, t
     cluster = served.world.cluster("demo")
     client(served, "eks").list_clusters()
     client(served, "eks").list_clusters()
-    data = kubernetes_api(served.world, cluster).registry.store.get(("", "configmaps"), "kube-system", "aws-auth")[
-        "data"
-    ]
-    assert [row.username for row in read_aws_auth(data).rows] == ["second-writer-0"]
+    store = kubernetes_api(served.world, cluster).registry.store
+    written = store.get(("", "configmaps"), "kube-system", "aws-auth")
+    assert written is not None
+    assert [row.username for row in read_aws_auth(written["data"]).rows] == ["second-writer-0"]
