@@ -50,7 +50,7 @@ Several clusters     cluster=NAME says where a second writer writes or a node st
 \b
 migrate lab fault eks:CreateAccessEntry lost-answer skip=2 times=1
 migrate lab fault "eks:*" throttle probability=0.2 seed=7 retry_after=1
-migrate lab fault "kubernetes:update configmaps" second-writer times=1 change=recreate
+migrate lab fault "kubernetes:patch configmaps" second-writer times=1 change=recreate
 """
 _TEXTS = ("outcome", "cluster", "change", "node")  # a cluster's name may look like a number
 

@@ -67,6 +67,8 @@ class Fault:
         _between("page_size", self.page_size, 0)
         if self.kind == "node-stops" and not self.node:
             raise ValueError("node-stops needs the name of a node: node=NAME")
+        if self.kind == "stale-read" and not self.seconds:
+            raise ValueError("stale-read needs how far back it reads: seconds=N")
         self._random = random.Random(f"{self.seed} {self.operation} {self.kind}")  # noqa: S311 - a schedule, no secret
 
     def strikes(self, operation: str) -> bool:

@@ -151,6 +151,7 @@ def served(tmp_path: Path) -> Iterator[Lab]:
         ({"kind": "second-writer", "change": "improve"}, "known are edit, recreate, delete"),
         ({"kind": "second-writer", "cluster": "none"}, "known are demo"),
         ({"kind": "node-stops"}, "node=NAME"),
+        ({"kind": "stale-read"}, "seconds=N"),
     ],
 )
 def test_a_fault_that_could_never_strike_is_refused(
