@@ -7,6 +7,7 @@ aws-auth names them, since they may exist; in an account that was read, who is a
 """
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,12 +17,13 @@ from migrator.decide.reading.read_aws_auth import read_aws_auth
 from migrator.errors import Failed
 from migrator.lab.copied_cluster import Raw, add_nodes, moment, objects_of, with_moments, write_entries
 from migrator.lab.lab_cluster import LabCluster
-from migrator.lab.principals import Account, make_id
+from migrator.lab.principals import IAM_NAME, Account, make_id
 from migrator.lab.world import IamRole, IamUser, World
 from migrator.lab.world_files import ensure_service_role
 from migrator.model.principal import Arn, parse_arn
 
 FORMAT = "migrator/snapshot/v1"
+_LABEL = re.compile(r"[a-z0-9-]+")
 # What the lab answers by itself, from its own state.
 _OWN_FIELDS = {
     "name",
@@ -76,7 +78,7 @@ class _Copier:
         self._raw = raw
         self._cluster_raw: Raw = raw["cluster"]
         arn = parse_arn(str(self._cluster_raw["arn"]))
-        if arn is None:
+        if arn is None or not (_LABEL.fullmatch(arn.region) and _LABEL.fullmatch(arn.partition)):
             raise ValueError("the cluster's ARN is none")
         self._arn = arn
         self._world = World(name=f"copy of {self._cluster_raw['name']}")
@@ -172,6 +174,10 @@ class _Copier:
     def _make(self, text: str, item: Raw) -> None:
         arn = parse_arn(text)
         if arn is None or arn.kind not in ("role", "service-linked-role", "user"):
+            return
+        if not (IAM_NAME.fullmatch(arn.name) and arn.account.isdecimal()):
+            # A row can name what IAM cannot have, with line breaks if it likes.
+            self._copy.left_out.append("a principal: IAM allows no such name")
             return
         account, born = self._account(arn), moment(item.get("createDate"))
         known_id = item.get("id") or self._id_of_the_caller(arn)

@@ -15,9 +15,10 @@ from migrator.decide.access.group_references import references_in
 from migrator.errors import Failed
 from migrator.lab.lab_client import enter_lab
 from migrator.lab.reference_objects import objects_for
-from migrator.lab.world import IamRole, World
+from migrator.lab.server import CONFIG_FILE, CREDENTIALS_FILE, write_profiles
+from migrator.lab.world import IamRole, IamUser, World
 from migrator.lab.world_copies import load_snapshot, world_from_snapshot
-from migrator.lab.world_files import build_world, demo_world_path, load_world
+from migrator.lab.world_files import LONG_AGO, build_world, demo_world_path, load_world
 from tests.support.aws_lab import ABROAD, ALICE, HOME, NODES, RUNNER, serving
 from tests.support.small_lab import world_document
 
@@ -161,6 +162,27 @@ def test_whoever_took_the_snapshot_operates_the_copy() -> None:
     assert unknown.principal(unknown.settings.operator) is not None
 
 
+@pytest.mark.parametrize("read", [True, False])
+def test_a_row_that_names_what_iam_cannot_have_writes_no_line_into_the_credentials_files(
+    tmp_path: Path, read: bool
+) -> None:
+    hostile = f"arn:aws:iam::{HOME}:role/x]\ncredential_process = evil\n[default"
+    row = json.dumps([{"rolearn": hostile, "username": "x"}])
+    config_map = {"metadata": {"name": "aws-auth", "namespace": "kube-system"}, "data": {"mapRoles": row}}
+    iam = {"principals": [{"arn": hostile, "id": "AROAX"}] if read else []}
+    copy = world_from_snapshot(minimal(configMap=config_map, iam=iam))
+    assert copy.world.principal(hostile) is None
+    assert "a principal: IAM allows no such name" in copy.left_out
+    name = "x]\nevil = 1\n[default"
+    user = IamUser(f"arn:aws:iam::{HOME}:user/{name}", name, "/", "AIDAX", LONG_AGO)
+    copy.world.accounts[HOME].users[name] = user
+    write_profiles(copy.world, tmp_path)
+    for file in (CREDENTIALS_FILE, CONFIG_FILE):
+        lines = (tmp_path / file).read_text().splitlines()
+        assert not [line for line in lines if "evil" in line or "default" in line]
+    assert "[unnamed]" in (tmp_path / CREDENTIALS_FILE).read_text()
+
+
 def test_nodes_lead_to_their_role_again() -> None:
     node = {"name": "n1", "labels": {}, "providerID": "aws:///eu-central-1a/i-0aaaaaaaaaaaaaaaa", "roleArn": NODES}
     world = world_from_snapshot(minimal(nodes=[node])).world
@@ -194,6 +216,7 @@ def test_what_cannot_be_copied_is_said() -> None:
         {"format": "x"},
         minimal(cluster={}),
         minimal(cluster={"arn": "x", "name": "y"}),
+        minimal(cluster={"arn": f"arn:aws:eks:x\n[default]:{HOME}:cluster/c", "name": "c"}),
         minimal(nodes=[1]),
     ],
 )
