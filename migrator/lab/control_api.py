@@ -16,6 +16,7 @@ from urllib.parse import parse_qsl
 from migrator.lab.faults import Fault
 from migrator.lab.http_wire import Request, Response
 from migrator.lab.meanwhile import check_meanwhile
+from migrator.lab.operation_names import check_operation
 from migrator.lab.world import World
 
 PREFIX = "/_lab/v1/"
@@ -141,6 +142,7 @@ class ControlApi:
             if unknown:
                 raise ControlError(f"unknown members of a fault: {', '.join(sorted(unknown))}")
             fault = Fault(**{key: value for key, value in body.items() if key in known})
+            check_operation(fault.operation)
             check_meanwhile(self._world, fault)
             self._world.faults.add(fault)
         return {"faults": [_show_fault(fault) for fault in self._world.faults.all()]}

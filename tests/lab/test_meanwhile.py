@@ -152,6 +152,9 @@ def served(tmp_path: Path) -> Iterator[Lab]:
         ({"kind": "second-writer", "cluster": "none"}, "known are demo"),
         ({"kind": "node-stops"}, "node=NAME"),
         ({"kind": "stale-read"}, "seconds=N"),
+        ({"kind": "reset", "operation": "eks:CreateAccesEntry"}, "did you mean eks:CreateAccessEntry"),
+        ({"kind": "reset", "operation": "nothing"}, "names are like eks:ListClusters"),
+        ({"kind": "reset", "operation": "EKS:*"}, "no call of the lab is named EKS:*"),
     ],
 )
 def test_a_fault_that_could_never_strike_is_refused(
@@ -162,6 +165,12 @@ def test_a_fault_that_could_never_strike_is_refused(
     assert refusal.value.code == "lab-refused"
     assert told in str(refusal.value.why)
     assert control(tmp_path, "GET", "fault")["faults"] == []
+
+
+@pytest.mark.parametrize("operation", ["*", "?*", "eks:*", "*:List*", "sso:*", "kubernetes:get x", "k*", "logs:F*"])
+def test_every_name_that_a_call_can_have_is_taken(served: Lab, tmp_path: Path, operation: str) -> None:
+    control(tmp_path, "POST", "fault", {"operation": operation, "kind": "reset", "times": 0})
+    assert [fault["operation"] for fault in control(tmp_path, "GET", "fault")["faults"]] == [operation]
 
 
 def test_a_call_of_aws_can_be_the_moment_at_which_somebody_writes(served: Lab, tmp_path: Path) -> None:
