@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from migrator.cli.lab_credentials import ways_to_log_in
 from migrator.errors import Failed
 
 _CLUSTER = "demo"
@@ -41,7 +42,7 @@ def tell(place: Path, *, keep: bool) -> int:
 
     _title("1. Read the cluster, and prepare to log in as everybody")
     _migrate("snapshot", _CLUSTER, "--out", str(place / "snapshot.json"), *common)
-    decisions.write_text(_DECISIONS.format(ways=_ways(place)), encoding="utf-8")
+    decisions.write_text(_DECISIONS.format(ways=ways_to_log_in(place / "lab")), encoding="utf-8")
     _title("2. Plan: what becomes of every principal. Nothing is changed")
     _migrate("plan", _CLUSTER, "--out", str(plan), *answers)
     _title("3. Before: log in as everybody by aws-auth, and keep what they may do")
@@ -92,16 +93,6 @@ def _relative(argument: str) -> str:
     path = Path(argument)
     here = Path.cwd()
     return str(path.relative_to(here)) if path.is_absolute() and path.is_relative_to(here) else argument
-
-
-def _ways(place: Path) -> str:
-    """``verify_as`` lines: a profile for everybody whom the operator cannot become by assuming a role."""
-    from migrator.lab.lab_client import lab_state
-    from migrator.render.escape import yaml
-
-    profiles = dict(lab_state(place / "lab")["profiles"])
-    ways = {arn: name for arn, name in profiles.items() if ":user/" in arn or "/aws-reserved/" in arn}
-    return "\n".join(f"  {yaml(arn)}: {{profile: {yaml(name)}}}" for arn, name in sorted(ways.items()))
 
 
 def _before_and_after(plan_file: Path, after: Mapping[str, Any]) -> None:

@@ -12,6 +12,7 @@ COMMANDS = {
     "fault": ("migrator.cli.lab_fault", "Inject faults, list them, clear them."),
     "clock": ("migrator.cli.lab_clock", "Show or step the lab's clock."),
     "effects": ("migrator.cli.lab_effects", "What clients have changed so far."),
+    "kill": ("migrator.cli.lab_kill", "Kill a client at its n-th effect."),
     "down": ("migrator.cli.lab_down", "Stop the lab."),
     "demo": ("migrator.cli.lab_demo", "A whole migration, from nothing to proof."),
 }

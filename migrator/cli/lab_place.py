@@ -10,12 +10,17 @@ import click
 F = TypeVar("F", bound=Callable[..., Any])
 
 
+def default_directory() -> str:
+    """Where a lab is when nobody says where."""
+    return os.environ.get("MIGRATE_LAB_DIR") or ".migrate/lab"
+
+
 def lab_directory_option(function: F) -> F:
     """``--lab-dir``, in ``lab_dir``."""
     return click.option(
         "--lab-dir",
         metavar="DIR",
-        default=lambda: os.environ.get("MIGRATE_LAB_DIR") or ".migrate/lab",
+        default=default_directory,
         help="Where the lab keeps its state. [MIGRATE_LAB_DIR, else .migrate/lab]",
     )(function)
 

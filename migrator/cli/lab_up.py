@@ -5,16 +5,19 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
-from migrator.cli.lab_place import lab_directory_option, resolved
+from migrator.cli.lab_place import default_directory, lab_directory_option, resolved
 from migrator.cli.lazy import MigrateCommand, settings_of
 from migrator.cli.terminal import events_of
 from migrator.errors import Failed, MigratorError, Refused
+from migrator.render.escape import shell
 
 _START_SECONDS = 30.0
+NOT_COPIED = "not copied: "  # how the lab's log begins a line about what a snapshot does not hold
 
 
 @click.command("up", cls=MigrateCommand, short_help="Start a lab.")
@@ -31,15 +34,18 @@ def command(
     """
     if world is not None and snapshot is not None:
         raise click.UsageError("Give --world FILE or --from FILE, not both.", ctx)
-    directory = resolved(lab_dir)
-    events = events_of(settings_of(ctx))
+    directory, settings = resolved(lab_dir), settings_of(ctx)
+    events = events_of(settings)
     if not detach:
         for number in (signal.SIGTERM, signal.SIGHUP):  # a lab in the foreground ends with its command
             signal.signal(number, signal.default_int_handler)
-    process = start(directory, world, snapshot, detach=detach)
+    process = start(directory, world, snapshot, detach=detach, reader_roles=settings.reader_role)
     try:
+        for text in not_copied(directory):
+            events.say("warn", f"not copied: {text}")
         events.say("done", f"the lab runs; its state is in {directory}")
-        events.say("info", 'use it with: eval "$(migrate lab env)"')
+        elsewhere = "" if directory == resolved(default_directory()) else f" --lab-dir {shell(str(directory))}"
+        events.say("info", f'use it with: eval "$(migrate lab env{elsewhere})"')
         return None if detach else process.wait()
     except KeyboardInterrupt:
         process.terminate()
@@ -48,7 +54,12 @@ def command(
 
 
 def start(
-    directory: Path, world: str | None, snapshot: str | None = None, *, detach: bool
+    directory: Path,
+    world: str | None,
+    snapshot: str | None = None,
+    *,
+    detach: bool,
+    reader_roles: Sequence[str] = (),
 ) -> "subprocess.Popen[bytes]":
     """Start a lab as a process of its own and wait until it answers.
 
@@ -62,6 +73,7 @@ def start(
         arguments += ["--world", world]
     if snapshot is not None:
         arguments += ["--from", snapshot]
+        arguments += [word for role in reader_roles for word in ("--reader-role", role)]
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
     with os.fdopen(descriptor, "wb") as output:
         process = subprocess.Popen(  # noqa: S603 - this interpreter and our own module
@@ -73,6 +85,12 @@ def start(
         process.kill()
         raise
     return process
+
+
+def not_copied(directory: Path) -> list[str]:
+    """What of a snapshot could not be copied into the lab that has just started, in its own words."""
+    lines = (directory / "lab.log").read_text(encoding="utf-8", errors="replace").splitlines()
+    return [line.removeprefix(NOT_COPIED) for line in lines if line.startswith(NOT_COPIED)]
 
 
 def _await_answer(process: "subprocess.Popen[bytes]", directory: Path, log: Path) -> None:

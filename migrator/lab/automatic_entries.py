@@ -1,8 +1,9 @@
 """Entries that EKS makes by itself when access entries are switched on.
 
-The hidden creator (with AmazonEKSClusterAdminPolicy), the roles of managed node groups and of Fargate profiles, and
-EKS's own service-linked role (EKS user guide, "Access entries", legacy cluster access; "Migrating existing aws-auth
-entries"). EKS guesses a node group's type from its AMI: a custom Windows AMI becomes EC2_LINUX.
+The hidden creator (with AmazonEKSClusterAdminPolicy), the roles of managed node groups, of Fargate profiles and of
+capabilities (these without groups, which may be added), and EKS's own service-linked role (EKS user guide, "Access
+entries", legacy cluster access; "Migrating existing aws-auth entries"). EKS guesses a node group's type from its AMI:
+a custom Windows AMI becomes EC2_LINUX.
 """
 
 from datetime import datetime
@@ -33,6 +34,10 @@ def automatic_entries(world: World, cluster: LabCluster, at: datetime) -> list[L
         for profile in cluster.fargate_profiles.values():
             if profile.get("status", "ACTIVE") == "ACTIVE" and profile.get("podExecutionRoleArn"):
                 wanted.setdefault(str(profile["podExecutionRoleArn"]), ("FARGATE_LINUX", ()))
+    if "capabilities" in cluster.automatic:
+        for capability in cluster.capabilities.values():
+            if capability.get("status", "ACTIVE") in _LIVE and capability.get("roleArn"):
+                wanted.setdefault(str(capability["roleArn"]), ("STANDARD", ()))
     if "service-linked" in cluster.automatic:
         account = world.accounts[cluster.account]
         wanted[account.arn_of(SERVICE_ROLE)] = ("STANDARD", _SERVICE_POLICIES)

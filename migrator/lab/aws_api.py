@@ -19,6 +19,7 @@ from migrator.lab.aws_protocol import SERVICES, parse_request, service_model, wr
 from migrator.lab.effects import ClientKilledError
 from migrator.lab.faults import Fault, FaultKind
 from migrator.lab.http_wire import DropConnectionError, Request, Response
+from migrator.lab.meanwhile import strike_meanwhile
 from migrator.lab.sigv4 import SignedParts, read_signature, verify
 from migrator.lab.world import Caller, World
 
@@ -74,6 +75,7 @@ class AwsApi:
         name = f"{service}:{operation}"
         self._world.latency.wait(name)
         faults = self._world.faults.draw(name)
+        strike_meanwhile(self._world, faults)
         strike_before(faults)
         if parts is not None:
             caller = verify(self._world, request, parts)

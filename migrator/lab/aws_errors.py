@@ -83,4 +83,5 @@ class CommonError(Exception):
         error = AwsError(code, self.message, self.status or status)
         if self.retry_after is not None:
             error.headers["Retry-After"] = str(self.retry_after)
+            error.headers["x-amz-retry-after"] = str(self.retry_after * 1000)  # milliseconds: what SDKs wait for
         return error

@@ -15,6 +15,8 @@ from urllib.parse import parse_qsl
 
 from migrator.lab.faults import Fault
 from migrator.lab.http_wire import Request, Response
+from migrator.lab.meanwhile import check_meanwhile
+from migrator.lab.operation_names import check_operation
 from migrator.lab.world import World
 
 PREFIX = "/_lab/v1/"
@@ -51,7 +53,9 @@ class ControlApi:
             return _json(200, self._answer(request))
         except ControlError as error:
             return _json(error.status, {"error": str(error)})
-        except (ValueError, TypeError, KeyError, OverflowError) as error:
+        except ValueError as error:
+            return _json(400, {"error": str(error)})
+        except (TypeError, KeyError, OverflowError) as error:
             return _json(400, {"error": f"{type(error).__name__}: {error}"})
 
     def _answer(self, request: Request) -> Answer:
@@ -137,7 +141,10 @@ class ControlApi:
             unknown = set(body) - known - {"clear"}
             if unknown:
                 raise ControlError(f"unknown members of a fault: {', '.join(sorted(unknown))}")
-            self._world.faults.add(Fault(**{key: value for key, value in body.items() if key in known}))
+            fault = Fault(**{key: value for key, value in body.items() if key in known})
+            check_operation(fault.operation)
+            check_meanwhile(self._world, fault)
+            self._world.faults.add(fault)
         return {"faults": [_show_fault(fault) for fault in self._world.faults.all()]}
 
     def _latency(self, body: Mapping[str, Any]) -> Answer:

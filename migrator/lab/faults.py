@@ -18,15 +18,23 @@ FaultKind: TypeAlias = Literal[
     "reset",  # the connection is reset before anything is done
     "lost-answer",  # it is done, and the connection closes (or hangs `seconds`) without an answer
     "stale-read",  # a read answers from the state `seconds` of lab time ago
-    "partial-page",  # a list answers at most `page_size` items and a token
+    "partial-page",  # a list answers at most `page_size` items and a token; FilterLogEvents even none, with 0
     "expired-credentials",  # the token included in the request is expired
     "update-fails",  # the cluster update that this call starts ends as `outcome`
+    "second-writer",  # just before the call somebody else writes aws-auth: `change` edit, recreate or delete
+    "node-stops",  # just before the call the kubelet of `node` stops renewing its lease
 ]
+Outcome: TypeAlias = Literal["Failed", "Cancelled"]
+Change: TypeAlias = Literal["edit", "recreate", "delete"]
 
 
 @dataclass(slots=True)
 class Fault:
-    """One injected fault and how often it has struck."""
+    """One injected fault and how often it has struck.
+
+    ``cluster`` says where a second writer writes or a node stops; it may be left out in a world of one cluster.
+    Raises :class:`ValueError` for values that mean nothing: a schedule that never strikes hides what it should show.
+    """
 
     operation: str
     kind: FaultKind
@@ -38,14 +46,29 @@ class Fault:
     status: int = 500
     retry_after: int | None = None
     page_size: int = 1
-    outcome: Literal["Failed", "Cancelled"] = "Failed"
+    outcome: Outcome = "Failed"
+    cluster: str = ""
+    change: Change = "edit"
+    node: str = ""
     seen: int = 0
     struck: int = 0
     _random: random.Random = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        if self.kind not in get_args(FaultKind):
-            raise ValueError(f"unknown fault {self.kind!r}; known are {', '.join(get_args(FaultKind))}")
+        _one_of("fault", self.kind, get_args(FaultKind))
+        _one_of("outcome", self.outcome, get_args(Outcome))
+        _one_of("change", self.change, get_args(Change))
+        _between("skip", self.skip, 0)
+        _between("times", 0 if self.times is None else self.times, 0)
+        _between("probability", self.probability, 0, 1)
+        _between("seconds", self.seconds, 0)
+        _between("status", self.status, 500, 599)
+        _between("retry_after", 0 if self.retry_after is None else self.retry_after, 0)
+        _between("page_size", self.page_size, 0)
+        if self.kind == "node-stops" and not self.node:
+            raise ValueError("node-stops needs the name of a node: node=NAME")
+        if self.kind == "stale-read" and not self.seconds:
+            raise ValueError("stale-read needs how far back it reads: seconds=N")
         self._random = random.Random(f"{self.seed} {self.operation} {self.kind}")  # noqa: S311 - a schedule, no secret
 
     def strikes(self, operation: str) -> bool:
@@ -60,6 +83,17 @@ class Fault:
             return False
         self.struck += 1
         return True
+
+
+def _one_of(what: str, value: object, known: tuple[str, ...]) -> None:
+    if value not in known:
+        raise ValueError(f"unknown {what} {value!r}; known are {', '.join(known)}")
+
+
+def _between(what: str, value: object, least: float, most: float = float("inf")) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:
+        limits = f"from {least:g} to {most:g}" if most != float("inf") else f"of at least {least:g}"
+        raise ValueError(f"{what} must be a number {limits}, not {value!r}")
 
 
 class Faults:

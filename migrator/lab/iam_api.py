@@ -12,12 +12,11 @@ from urllib.parse import quote
 
 from migrator.lab.aws_call import Call, Handler, make_token, read_token
 from migrator.lab.aws_errors import AwsError
-from migrator.lab.principals import Account, InstanceProfile, Permissions, make_id
+from migrator.lab.principals import IAM_NAME, Account, InstanceProfile, Permissions, make_id
 from migrator.lab.world import IamRole, IamUser
 from migrator.model.access_entry import SERVICE_LINKED_MARK
 
 T = TypeVar("T")
-_NAME = re.compile(r"[\w+=,.@-]{1,64}", re.ASCII)
 _PATH = re.compile(r"/(?:[\x21-\x2e\x30-\x7e]+/)*", re.ASCII)
 
 
@@ -223,7 +222,7 @@ def delete_user(call: Call) -> Mapping[str, Any]:
 
 def _new_name(call: Call, parameter: str) -> tuple[str, str]:
     name, path = str(call.need(parameter)), str(call.params.get("Path") or "/")
-    if not _NAME.fullmatch(name):
+    if not IAM_NAME.fullmatch(name) or len(name) > 64:
         raise AwsError("ValidationError", f"The specified value for {parameter} is invalid.")
     if not _PATH.fullmatch(path) or len(path) > 512:
         raise AwsError("ValidationError", "The specified value for path is invalid.")

@@ -4,10 +4,12 @@ These are changes for ``POST /_lab/v1/world`` (:attr:`World.controls`); every va
 ``region`` and ``account`` where several have that name.
 """
 
+import json
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
+from migrator.decide.reading.read_aws_auth import read_aws_auth
 from migrator.lab.kubernetes.api import KubernetesApi
 from migrator.lab.kubernetes.cluster_api import kubernetes_api
 from migrator.lab.kubernetes.managed_fields import track_update
@@ -31,6 +33,7 @@ def add_controls(world: World) -> None:
 
     world.controls |= {
         "writeAwsAuth": on_cluster(_write_aws_auth),
+        "touchAwsAuth": on_cluster(_touch_aws_auth),
         "putObject": on_cluster(_put_object),
         "deleteObject": on_cluster(_delete_object),
         "stopNode": on_cluster(lambda _, api, value: api.kubelets.stop(str(value["node"]))),
@@ -50,6 +53,36 @@ def _write_aws_auth(world: World, api: KubernetesApi, value: Change) -> str | No
     metadata = {"name": "aws-auth", "namespace": "kube-system"}
     found = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": dict(value["data"])}
     return _put_object(world, api, {"object": found, "manager": value.get("manager")})
+
+
+def _touch_aws_auth(world: World, api: KubernetesApi, value: Change) -> str | None:
+    """``{change, manager}``: somebody else edits it (one row more), deletes it, or deletes it and makes it again."""
+    change = value.get("change", "edit")
+    if change not in ("edit", "recreate", "delete"):
+        raise ValueError("change must be edit, recreate or delete")
+    before = api.registry.store.get(("", "configmaps"), "kube-system", "aws-auth")
+    data = dict((before or {}).get("data") or {})
+    if change == "edit":
+        data["mapRoles"] = _one_row_more(data, f"arn:{api.cluster.partition}:iam::{api.cluster.account}:role")
+    else:
+        api.registry.store.remove(("", "configmaps"), "kube-system", "aws-auth")
+    if change == "delete":
+        return None
+    return _write_aws_auth(world, api, {"data": data, "manager": value.get("manager")})
+
+
+def _one_row_more(data: Mapping[str, str], roles: str) -> str:
+    """``mapRoles`` with a row more for a role that nobody has; a comment more where the text takes no row."""
+    text = data.get("mapRoles", "")
+    rows, body = len(read_aws_auth(data).rows), text.rstrip()
+    indent = next((line[: len(line) - len(line.lstrip())] for line in text.splitlines() if line.strip()), "")
+    name = f"second-writer-{rows}"
+    row = json.dumps({"rolearn": f"{roles}/{name}", "username": name, "groups": []})
+    block, flow = f"{body}\n{indent}- {row}\n".lstrip("\n"), f"{body[:-1].rstrip().rstrip(',')}, {row}]"
+    for tried in (f"[{row}]",) if body in ("", "[]") else (block, flow):
+        if len(read_aws_auth({**data, "mapRoles": tried}).rows) == rows + 1:
+            return tried
+    return f"{text}\n# written by somebody else\n"
 
 
 def _put_object(world: World, api: KubernetesApi, value: Change) -> str:

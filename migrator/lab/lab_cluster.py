@@ -16,6 +16,7 @@ from migrator.lab.log_store import LogStore
 from migrator.model.access_entry import SERVICE_LINKED_MARK, AccessScope, AuthenticationMode, EntryType
 
 UpdateStatus: TypeAlias = Literal["InProgress", "Failed", "Cancelled", "Successful"]
+AUTOMATIC = frozenset({"creator", "nodegroups", "fargate", "capabilities", "service-linked"})
 LOG_TYPES = ("api", "audit", "authenticator", "controllerManager", "scheduler")
 
 
@@ -125,7 +126,7 @@ class LabCluster:
     update_duration: timedelta = timedelta(seconds=3)
     status_override: str | None = None
     # Which entries EKS makes by itself; a world can leave some out, as EKS has been seen to do with Fargate.
-    automatic: frozenset[str] = frozenset({"creator", "nodegroups", "fargate", "service-linked"})
+    automatic: frozenset[str] = AUTOMATIC
     listeners: list[Callable[[], None]] = field(default_factory=list)  # after every change, lock held: drop caches
 
     @property

@@ -73,10 +73,13 @@ def filter_log_events(call: Call) -> Mapping[str, Any]:
     limit = int(params.get("limit") or PAGE_EVENTS)
     if not 1 <= limit <= PAGE_EVENTS:
         raise AwsError("InvalidParameterException", "limit must be between 1 and 10000")
-    if partial := call.faults.get("partial-page"):
-        limit = min(limit, max(1, partial.page_size))
     passes = compile_pattern(str(params.get("filterPattern") or ""))
-    position = int(read_token(params["nextToken"])) if params.get("nextToken") else 0
+    position = int(read_token(params["nextToken"]).partition(" ")[0]) if params.get("nextToken") else 0
+    if partial := call.faults.get("partial-page"):
+        if partial.page_size == 0:  # nothing found yet, and more to come: what the service answers to a long search
+            token = make_token(f"{position} {partial.struck}")  # no token comes twice in a row
+            return {"events": [], "nextToken": token, "searchedLogStreams": []}
+        limit = min(limit, partial.page_size)
     events: list[dict[str, Any]] = []
     size = 0
     for line in cluster.logs.between(params.get("startTime"), params.get("endTime"), position):

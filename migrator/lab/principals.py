@@ -2,12 +2,16 @@
 
 import base64
 import hashlib
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeAlias
 
 from migrator.model.principal import Arn
+
+# What IAM allows in the name of a role, user or profile (IAM API Reference, CreateRole). Also what is safe in a file.
+IAM_NAME = re.compile(r"[\w+=,.@-]{1,128}", re.ASCII)
 
 
 @dataclass(slots=True)

@@ -20,6 +20,7 @@ from migrator.lab.control_api import PREFIX, ControlApi
 from migrator.lab.http_wire import HttpServer, Request, Response
 from migrator.lab.kubernetes_controls import add_controls
 from migrator.lab.lab_cluster import LabCluster
+from migrator.lab.principals import IAM_NAME
 from migrator.lab.world import World
 from migrator.lab.world_controls import add_aws_controls
 from migrator.lab.world_copies import load_snapshot
@@ -118,7 +119,9 @@ def write_profiles(world: World, directory: Path) -> dict[str, str]:
     with world.lock:
         for principal in world.principals():
             account = principal.arn.split(":")[4]
-            wanted = (principal.name, f"{principal.name}-{account}", f"{principal.name}-{account}-{len(taken)}")
+            # The files' format has no quotes: a line break in a name would be a setting of its own.
+            safe = principal.name if IAM_NAME.fullmatch(principal.name) else "unnamed"
+            wanted = (safe, f"{safe}-{account}", f"{safe}-{account}-{len(taken)}")
             name = next(name for name in wanted if name not in taken)
             taken.add(name)
             profiles[principal.arn] = name
@@ -152,7 +155,7 @@ def _read(world: Path, snapshot: Path | None, reader_roles: Sequence[str]) -> Wo
         return load_world(world)
     copy = load_snapshot(snapshot, reader_roles)
     for text in copy.left_out:
-        sys.stderr.write(f"not copied: {text}\n")
+        sys.stderr.write(f"not copied: {' '.join(text.split())}\n")
     return copy.world
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
+from migrator.lab.lab_cluster import AUTOMATIC
 from migrator.lab.principals import WebIdentity
 from migrator.lab.world import World
 
@@ -59,6 +60,8 @@ def _permissions(world: World, body: Mapping[str, Any]) -> Mapping[str, Any]:
 def _automatic(world: World, body: Mapping[str, Any]) -> Mapping[str, Any]:
     with world.lock:
         for name, kinds in body.items():
+            if unknown := set(kinds) - AUTOMATIC:
+                raise ValueError(f"automatic knows {', '.join(sorted(AUTOMATIC))}, not {', '.join(sorted(unknown))}")
             world.cluster(name).automatic = frozenset(kinds)
     return {}
 

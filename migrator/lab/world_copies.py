@@ -7,25 +7,23 @@ aws-auth names them, since they may exist; in an account that was read, who is a
 """
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 from migrator.decide.reading.read_aws_auth import read_aws_auth
 from migrator.errors import Failed
-from migrator.lab.entry_shapes import entry_arn
-from migrator.lab.lab_cluster import LabCluster, LabEntry, LabPolicy
-from migrator.lab.principals import Account, Instance, InstanceProfile, make_id
-from migrator.lab.reference_objects import objects_for
+from migrator.lab.copied_cluster import Raw, add_nodes, moment, objects_of, with_moments, write_entries
+from migrator.lab.lab_cluster import LabCluster
+from migrator.lab.principals import IAM_NAME, Account, make_id
 from migrator.lab.world import IamRole, IamUser, World
-from migrator.lab.world_files import LONG_AGO, ensure_service_role
-from migrator.model.access_entry import AccessScope
+from migrator.lab.world_files import ensure_service_role
 from migrator.model.principal import Arn, parse_arn
 
 FORMAT = "migrator/snapshot/v1"
-Raw: TypeAlias = Mapping[str, Any]
+_LABEL = re.compile(r"[a-z0-9-]+")
 # What the lab answers by itself, from its own state.
 _OWN_FIELDS = {
     "name",
@@ -41,12 +39,6 @@ _OWN_FIELDS = {
     "tags",
     "accessConfig",
     "health",
-}
-_RBAC_KINDS = {
-    "roles": "Role",
-    "roleBindings": "RoleBinding",
-    "clusterRoles": "ClusterRole",
-    "clusterRoleBindings": "ClusterRoleBinding",
 }
 
 
@@ -86,7 +78,7 @@ class _Copier:
         self._raw = raw
         self._cluster_raw: Raw = raw["cluster"]
         arn = parse_arn(str(self._cluster_raw["arn"]))
-        if arn is None:
+        if arn is None or not (_LABEL.fullmatch(arn.region) and _LABEL.fullmatch(arn.partition)):
             raise ValueError("the cluster's ARN is none")
         self._arn = arn
         self._world = World(name=f"copy of {self._cluster_raw['name']}")
@@ -110,13 +102,35 @@ class _Copier:
         self._operator()
         self._readers(reader_roles)
         ensure_service_role(self._account(self._arn))
-        self._nodes(cluster)
-        self._entries(cluster)
-        cluster.kubernetes_objects = list(self._objects())
+        add_nodes(self._raw, self._account(self._arn), cluster)
+        write_entries(self._raw, self._world, cluster)
+        cluster.kubernetes_objects = list(objects_of(self._raw, self._copy.left_out))
         self._world.add_cluster(cluster)
-        if self._raw.get("creator") is None and cluster.initial_mode == "CONFIG_MAP":
-            self._copy.left_out.append("the hidden creator: the snapshot does not know who made the cluster")
+        self._access_of_the_operator(cluster)
         return self._copy
+
+    def _access_of_the_operator(self, cluster: LabCluster) -> None:
+        """Whoever read the cluster had access to it: without a row, only as its hidden creator."""
+        operator, has_row = self._world.settings.operator, self._operator_has_a_row()
+        if cluster.initial_mode != "CONFIG_MAP":
+            holders = {entry["principalArn"] for entry in self._raw.get("accessEntries") or ()}
+            if not has_row and operator not in holders:
+                text = "no row and no entry lets it in; be somebody else with migrate lab credentials"
+                self._copy.left_out.append(f"access of {operator}: {text}")
+        elif self._raw.get("creator") is None:
+            text = "the hidden creator: the snapshot does not know who made the cluster"
+            if not has_row:
+                cluster.creator_arn = operator
+                text += f"; the copy takes {operator} for it, whom no row lets in"
+            self._copy.left_out.append(text)
+
+    def _operator_has_a_row(self) -> bool:
+        arn = parse_arn(self._world.settings.operator or "")
+        read = read_aws_auth((self._raw.get("configMap") or {}).get("data") or {})
+        if arn is None or any(row.account == arn.account for row in read.accounts):
+            return arn is not None
+        key = f"arn:{arn.partition}:iam::{arn.account}:role/{arn.name}" if arn.kind == "role" else str(arn)
+        return any(row.arn.lower() == key.lower() for row in read.rows)
 
     # The cluster.
 
@@ -131,7 +145,7 @@ class _Copier:
             partition=self._arn.partition,
             initial_mode=(raw.get("accessConfig") or {}).get("authenticationMode") or "CONFIG_MAP",
             creator_arn=creator.get("arn"),
-            created_at=_moment(raw.get("createdAt")),
+            created_at=moment(raw.get("createdAt")),
             version=str(raw.get("version") or "1.34"),
             platform_version=str(raw.get("platformVersion") or "eks.9"),
             nodegroups=self._named("nodegroups", "nodegroupName"),
@@ -148,7 +162,7 @@ class _Copier:
         found = self._raw.get(key)
         if found is None:
             self._copy.left_out.append(f"{key}: not in the snapshot")
-        return {str(item[name_key]): _with_moments(item) for item in found or []}
+        return {str(item[name_key]): with_moments(item) for item in found or []}
 
     # Principals.
 
@@ -161,19 +175,34 @@ class _Copier:
         arn = parse_arn(text)
         if arn is None or arn.kind not in ("role", "service-linked-role", "user"):
             return
-        account, born = self._account(arn), _moment(item.get("createDate"))
+        if not (IAM_NAME.fullmatch(arn.name) and arn.account.isdecimal()):
+            # A row can name what IAM cannot have, with line breaks if it likes.
+            self._copy.left_out.append("a principal: IAM allows no such name")
+            return
+        account, born = self._account(arn), moment(item.get("createDate"))
+        known_id = item.get("id") or self._id_of_the_caller(arn)
         if arn.kind == "user":
-            user_id = str(item.get("id") or make_id("AIDA", text))
+            user_id = str(known_id or make_id("AIDA", text))
             account.users[arn.name.lower()] = IamUser(text, arn.name, arn.path, user_id, born)
             return
         account.roles[arn.name.lower()] = IamRole(
             arn=text,
             name=arn.name,
             path=arn.path,
-            id=str(item.get("id") or make_id("AROA", text)),
+            id=str(known_id or make_id("AROA", text)),
             create_date=born,
             trust_policy=self._trust(arn, item.get("trustedServices") or ()),
         )
+
+    def _id_of_the_caller(self, arn: Arn) -> str | None:
+        """The unique id of whoever took the snapshot, where it is this principal: STS tells it."""
+        caller = self._raw.get("callerIdentity") or {}
+        known = parse_arn(str(caller.get("Arn") or ""))
+        if known is None or known.account != arn.account:
+            return None
+        if known.resource != arn.resource and not known.resource.startswith(f"assumed-role/{arn.name}/"):
+            return None
+        return str(caller.get("UserId") or "").partition(":")[0] or None
 
     def _trust(self, arn: Arn, services: Iterable[str]) -> dict[str, Any]:
         """The services as they were, and whoever rehearses: the accounts of the role and of the cluster."""
@@ -230,91 +259,3 @@ class _Copier:
         read = {arn.account for item in self._iam if (arn := parse_arn(str(item["arn"]))) is not None}
         for account in sorted(read - {self._arn.account} - {arn.account for arn in readers}):
             self._copy.left_out.append(f"the role that reads account {account}: name it with --reader-role")
-
-    # Nodes and entries.
-
-    def _nodes(self, cluster: LabCluster) -> None:
-        account = self._account(self._arn)
-        for node in self._raw.get("nodes") or ():
-            instance, role = str(node.get("providerID") or "").rpartition("/")[2], parse_arn(node.get("roleArn") or "")
-            if not instance.startswith("i-"):
-                continue
-            profile = None
-            if role is not None and role.account == account.id:
-                profile = role.name
-                arn = account.arn_of(f"instance-profile/{profile}")
-                account.instance_profiles[profile.lower()] = InstanceProfile(
-                    arn, profile, "/", make_id("AIPA", arn), LONG_AGO, role.name
-                )
-            account.instances[instance] = Instance(instance, cluster.region, str(node["name"]), profile, LONG_AGO)
-
-    def _entries(self, cluster: LabCluster) -> None:
-        for raw in self._raw.get("accessEntries") or ():
-            arn, principal = parse_arn(raw["principalArn"]), self._world.principal(raw["principalArn"])
-            if arn is None:
-                continue
-            created = _moment(raw.get("createdAt"))
-            born = getattr(principal, "create_date", LONG_AGO)
-            # Older than its principal, or without one: it is pinned to an id that nobody has any more.
-            alive = principal is not None and born <= created
-            entry = LabEntry(
-                principal_arn=raw["principalArn"],
-                principal_id=principal.id if principal is not None and alive else make_id("AROA", f"gone {arn}"),
-                type=raw.get("type") or "STANDARD",
-                username=str(raw.get("username") or ""),
-                kubernetes_groups=tuple(raw.get("kubernetesGroups") or ()),
-                entry_arn=str(raw.get("accessEntryArn") or entry_arn(cluster, arn)),
-                created_at=created,
-                modified_at=_moment(raw.get("modifiedAt") or raw.get("createdAt")),
-                policies=tuple(_policy(item) for item in raw.get("associatedAccessPolicies") or ()),
-                tags=dict(raw.get("tags") or {}),
-            )
-            cluster.write_entry(entry.principal_arn, entry, created, delay=timedelta(0))
-
-    # Kubernetes.
-
-    def _objects(self) -> Iterable[dict[str, Any]]:
-        raw = self._raw
-        for name in raw.get("namespaces") or ():
-            yield {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
-        if raw.get("configMap") is not None:
-            yield {"apiVersion": "v1", "kind": "ConfigMap", **raw["configMap"]}
-        rbac = raw.get("rbac")
-        if rbac is None:
-            self._copy.left_out.append("rbac: not in the snapshot")
-        for key, kind in _RBAC_KINDS.items():
-            for item in (rbac or {}).get(key) or ():
-                yield {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": kind, **item}
-        for node in raw.get("nodes") or ():
-            yield {
-                "apiVersion": "v1",
-                "kind": "Node",
-                "metadata": {"name": node["name"], "labels": dict(node.get("labels") or {})},
-                "spec": {"providerID": node.get("providerID") or ""},
-            }
-        objects, left_out = objects_for(raw.get("groupReferences") or ())
-        self._copy.left_out += left_out
-        yield from objects
-
-
-def _policy(item: Raw) -> LabPolicy:
-    scope = item.get("accessScope") or {}
-    namespaces = tuple(scope.get("namespaces") or ())
-    at = _moment(item.get("associatedAt"))
-    return LabPolicy(str(item["policyArn"]), AccessScope(scope.get("type") or "cluster", namespaces), at, at)
-
-
-def _moment(value: object) -> datetime:
-    """A time of a snapshot: ISO text or seconds since 1970; :data:`LONG_AGO` when there is none."""
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return datetime.fromtimestamp(value, tz=timezone.utc)
-    if isinstance(value, str):
-        moment = datetime.fromisoformat(value.replace("Z", "+00:00"))
-        return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
-    return LONG_AGO
-
-
-def _with_moments(item: Raw) -> dict[str, Any]:
-    """An API object of the snapshot with its two times as moments again."""
-    times = {key: _moment(item[key]) for key in ("createdAt", "modifiedAt") if item.get(key) is not None}
-    return {**{key: value for key, value in item.items() if value is not None}, **times}

@@ -37,7 +37,7 @@ from typing import Any
 from migrator.errors import Failed
 from migrator.lab.automatic_entries import SERVICE_ROLE, automatic_entries
 from migrator.lab.entry_shapes import entry_arn, names_of
-from migrator.lab.lab_cluster import LabCluster, LabEntry, LabPolicy
+from migrator.lab.lab_cluster import AUTOMATIC, LabCluster, LabEntry, LabPolicy
 from migrator.lab.principals import Account, Instance, InstanceProfile, Permissions, make_id
 from migrator.lab.world import IamRole, IamUser, Settings, World
 from migrator.model.access_entry import AccessScope
@@ -289,6 +289,8 @@ def _cluster(world: World, part: _Part) -> None:
     )
     if "automatic" in part.raw:
         cluster.automatic = frozenset(part.texts("automatic"))
+        if unknown := cluster.automatic - AUTOMATIC:
+            raise part.wrong(f"automatic knows {', '.join(sorted(AUTOMATIC))}, not {', '.join(sorted(unknown))}")
     ensure_service_role(account)
     world.add_cluster(cluster)
     _entries(world, cluster, part)

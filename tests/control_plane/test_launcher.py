@@ -224,6 +224,17 @@ def test_single_components_can_be_named(tmp_path: Path) -> None:
     assert found.kube_apiserver.parent == tmp_path / "bin"
 
 
+@pytest.mark.parametrize(("version", "does"), [("3.4.23", False), ("3.5.1", False), ("3.5.16", True), ("3.6.8", True)])
+def test_an_etcd_on_which_late_watches_fail_is_refused_with_its_version(
+    tmp_path: Path, version: str, does: bool
+) -> None:
+    stubs(tmp_path / "bin")
+    (tmp_path / "bin" / "etcd").write_text(f"#!/bin/sh\necho etcd Version: {version}\n")
+    found = find_binaries({"KUBEBUILDER_ASSETS": str(tmp_path / "bin"), "PATH": str(tmp_path)})
+    assert isinstance(found, Binaries) is does
+    assert does or f"is {version}, which is too old" in str(found)
+
+
 def test_aggregated_roles_are_filled_as_the_controller_fills_them() -> None:
     """The lab's own registry aggregates while it loads, and was compared with a real cluster."""
     store = new_registry(kubernetes_lab().world.clock.now, []).store

@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,10 +12,8 @@ import pytest
 from migrator.model.access_entry import AccessScope
 from tests.support.kubernetes_lab import KubernetesLab, WireClient, kubernetes_lab
 
-KUBECTL = shutil.which("kubectl")
-pytestmark = pytest.mark.skipif(
-    KUBECTL is None, reason="kubectl is not installed: https://kubernetes.io/docs/tasks/tools/"
-)
+# The one that comes with the development dependencies, else whatever there is.
+KUBECTL = shutil.which("kubectl", path=str(Path(sys.executable).parent)) or shutil.which("kubectl")
 
 AWS_AUTH = """apiVersion: v1
 kind: ConfigMap
@@ -54,7 +53,7 @@ current-context: x
         return str(path)
 
     def __call__(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        assert KUBECTL is not None
+        assert KUBECTL is not None, "kubectl is not installed: make install"
         clean = {key: value for key, value in os.environ.items() if not key.startswith(("KUBE", "SSL_", "http"))}
         clean |= {"KUBECONFIG": str(self.folder / "config"), "HOME": str(self.folder), **environment}
         return subprocess.run(

@@ -1,25 +1,28 @@
 """A copy of a cluster from its snapshot: planned from, it cannot be told from the original."""
 
+import io
 import json
 import os
-import subprocess
-import sys
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import migrator
+from migrator.cli.main import run
 from migrator.decide.access.group_references import references_in
 from migrator.errors import Failed
 from migrator.lab.lab_client import enter_lab
 from migrator.lab.reference_objects import objects_for
-from migrator.lab.world import IamRole, World
+from migrator.lab.server import CONFIG_FILE, CREDENTIALS_FILE, write_profiles
+from migrator.lab.world import IamRole, IamUser, World
 from migrator.lab.world_copies import load_snapshot, world_from_snapshot
-from migrator.lab.world_files import build_world, demo_world_path, load_world
+from migrator.lab.world_files import LONG_AGO, build_world, demo_world_path, load_world
 from tests.support.aws_lab import ABROAD, ALICE, HOME, NODES, RUNNER, serving
 from tests.support.small_lab import world_document
 
+EXAMPLES = Path(__file__).parents[2] / "examples"
 READER = f"arn:aws:iam::{ABROAD}:role/iam-reader"
 # What differs between two labs that are alike: ports, certificates, versions of objects, times.
 _PASSING = {"takenAt", "resourceVersion", "uid", "creationTimestamp", "endpoint", "certificateAuthority", "time"}
@@ -31,27 +34,30 @@ def lasting(value: Any) -> Any:  # noqa: ANN401 - any JSON
     return [lasting(item) for item in value] if isinstance(value, list) else value
 
 
-def snapshot_of(world: World, directory: Path, *, reader: str = READER) -> Path:
-    """Take a snapshot of a world's only cluster with the command line."""
+def snapshot_of(
+    world: World, directory: Path, monkeypatch: pytest.MonkeyPatch, *readers: str
+) -> tuple[Path, dict[str, Any]]:
+    """Take a snapshot of a world's only cluster with the command line, in this process; its file and what it holds."""
     (cluster,) = world.clusters.values()
-    out = directory / "snapshot.json"
-    with serving(world, directory):
+    out, stderr = directory / "snapshot.json", io.StringIO()
+    with serving(world, directory), monkeypatch.context() as changed:
         environment = dict(os.environ)
         enter_lab(directory, environment)
-        command = [
-            sys.executable,
-            "-m",
-            "migrator",
-            "--reader-role",
-            reader,
-            "snapshot",
-            cluster.name,
-            "--out",
-            str(out),
-        ]
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return out
+        for name in set(os.environ) - set(environment):
+            changed.delenv(name)
+        for name, value in environment.items():
+            changed.setenv(name, value)
+        roles = [word for reader in readers for word in ("--reader-role", reader)]
+        assert run(["snapshot", cluster.name, "--out", str(out), *roles], stderr=stderr) == 0, stderr.getvalue()
+    return out, json.loads(out.read_text())
+
+
+def plan_of(snapshot: dict[str, Any]) -> dict[str, Any]:
+    """The plan that a snapshot gives, without the time and the digests."""
+    plan = migrator.plan(snapshot, now=datetime(2026, 11, 26, tzinfo=timezone.utc))
+    return {
+        key: value for key, value in plan.items() if key not in ("createdAt", "planDigest", "snapshotDigest", "basis")
+    }
 
 
 def minimal(**changes: Any) -> dict[str, Any]:  # noqa: ANN401 - fields of a document
@@ -63,15 +69,15 @@ def minimal(**changes: Any) -> dict[str, Any]:  # noqa: ANN401 - fields of a doc
     return {"format": "migrator/snapshot/v1", "cluster": cluster, **changes}
 
 
-def test_a_snapshot_of_the_copy_equals_that_of_the_original(tmp_path: Path) -> None:
-    first = snapshot_of(load_world(demo_world_path()), tmp_path / "one")
-    copy = load_snapshot(first, [READER])
-    second = snapshot_of(copy.world, tmp_path / "two")
-    assert lasting(json.loads(second.read_text())) == lasting(json.loads(first.read_text()))
+def test_a_snapshot_of_the_copy_equals_that_of_the_original(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file, first = snapshot_of(load_world(demo_world_path()), tmp_path / "one", monkeypatch, READER)
+    copy = load_snapshot(file, [READER])
+    _, second = snapshot_of(copy.world, tmp_path / "two", monkeypatch, READER)
+    assert lasting(second) == lasting(first)
     assert [text.partition(":")[0] for text in copy.left_out] == ["the hidden creator"]
 
 
-def test_a_copy_of_a_cluster_with_entries_equals_it_too(tmp_path: Path) -> None:
+def test_a_copy_of_a_cluster_with_entries_equals_it_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     flow_schema = {
         "apiVersion": "flowcontrol.apiserver.k8s.io/v1",
         "kind": "FlowSchema",
@@ -87,12 +93,42 @@ def test_a_copy_of_a_cluster_with_entries_equals_it_too(tmp_path: Path) -> None:
         {"principalArn": ALICE, "username": "alice", "tags": {"k": "v"}},
     ]
     document = world_document(objects=(flow_schema,), authenticationMode="API_AND_CONFIG_MAP", accessEntries=entries)
-    first = snapshot_of(build_world(document), tmp_path / "one")
-    copy = load_snapshot(first, [READER])
-    second = snapshot_of(copy.world, tmp_path / "two")
-    original = lasting(json.loads(first.read_text()))
-    assert lasting(json.loads(second.read_text())) == original
+    file, first = snapshot_of(build_world(document), tmp_path / "one", monkeypatch, READER)
+    _, second = snapshot_of(load_snapshot(file, [READER]).world, tmp_path / "two", monkeypatch, READER)
+    original = lasting(first)
+    assert lasting(second) == original
     assert any(item["text"] == "team-a" for item in original["groupReferences"])
+
+
+@pytest.mark.parametrize("example", ["cdk-one-line-json", "china-partition", "hundred-fifty-entries", "lost-section"])
+def test_a_copy_of_an_example_is_planned_like_it_and_copied_again_it_stays_as_it_is(
+    example: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = EXAMPLES / example / "snapshot.json"
+    _, first = snapshot_of(load_snapshot(source).world, tmp_path / "one", monkeypatch)
+    assert plan_of(first) == plan_of(json.loads(source.read_text()))
+    _, second = snapshot_of(world_from_snapshot(first).world, tmp_path / "two", monkeypatch)
+    assert lasting(second) == lasting(first)
+
+
+def test_whoever_read_the_cluster_without_a_row_is_its_hidden_creator() -> None:
+    rows = f"- {{rolearn: 'arn:aws:iam::{HOME}:role/operator', username: x}}\n"
+    session = {"Arn": f"arn:aws:sts::{HOME}:assumed-role/operator/me", "Account": HOME, "UserId": "AROAOPS:me"}
+    config_map = {"metadata": {"name": "aws-auth", "namespace": "kube-system"}, "data": {"mapRoles": rows}}
+    cluster = {"name": "c", "arn": f"arn:aws:eks:eu-central-1:{HOME}:cluster/c"}
+    creators, told = [], []
+    for found in (None, config_map):
+        copy = world_from_snapshot(minimal(cluster=cluster, callerIdentity=session, configMap=found))
+        creators.append(copy.world.cluster("c").creator_arn)
+        told.append([text for text in copy.left_out if text.startswith("the hidden creator")])
+        operator = copy.world.principal(copy.world.settings.operator or "")
+        assert operator is not None
+        assert operator.id == "AROAOPS"
+    assert creators == [f"arn:aws:iam::{HOME}:role/operator", None]
+    assert ["the copy takes" in text for (text,) in told] == [True, False]
+    with_entries = world_from_snapshot(minimal(callerIdentity=session))
+    assert with_entries.world.cluster("c").creator_arn is None
+    assert any(text.startswith("access of ") for text in with_entries.left_out)
 
 
 def test_an_entry_older_than_its_principal_is_dead_in_the_copy() -> None:
@@ -124,6 +160,27 @@ def test_whoever_took_the_snapshot_operates_the_copy() -> None:
     unknown = world_from_snapshot(minimal()).world
     assert unknown.settings.operator is not None
     assert unknown.principal(unknown.settings.operator) is not None
+
+
+@pytest.mark.parametrize("read", [True, False])
+def test_a_row_that_names_what_iam_cannot_have_writes_no_line_into_the_credentials_files(
+    tmp_path: Path, read: bool
+) -> None:
+    hostile = f"arn:aws:iam::{HOME}:role/x]\ncredential_process = evil\n[default"
+    row = json.dumps([{"rolearn": hostile, "username": "x"}])
+    config_map = {"metadata": {"name": "aws-auth", "namespace": "kube-system"}, "data": {"mapRoles": row}}
+    iam = {"principals": [{"arn": hostile, "id": "AROAX"}] if read else []}
+    copy = world_from_snapshot(minimal(configMap=config_map, iam=iam))
+    assert copy.world.principal(hostile) is None
+    assert "a principal: IAM allows no such name" in copy.left_out
+    name = "x]\nevil = 1\n[default"
+    user = IamUser(f"arn:aws:iam::{HOME}:user/{name}", name, "/", "AIDAX", LONG_AGO)
+    copy.world.accounts[HOME].users[name] = user
+    write_profiles(copy.world, tmp_path)
+    for file in (CREDENTIALS_FILE, CONFIG_FILE):
+        lines = (tmp_path / file).read_text().splitlines()
+        assert not [line for line in lines if "evil" in line or "default" in line]
+    assert "[unnamed]" in (tmp_path / CREDENTIALS_FILE).read_text()
 
 
 def test_nodes_lead_to_their_role_again() -> None:
@@ -159,6 +216,7 @@ def test_what_cannot_be_copied_is_said() -> None:
         {"format": "x"},
         minimal(cluster={}),
         minimal(cluster={"arn": "x", "name": "y"}),
+        minimal(cluster={"arn": f"arn:aws:eks:x\n[default]:{HOME}:cluster/c", "name": "c"}),
         minimal(nodes=[1]),
     ],
 )

@@ -71,6 +71,7 @@ def test_a_misspelt_key_is_told_with_its_place() -> None:
         {"clusters": [{"name": "x", "account": HOME}]},
         {"accounts": [{"id": HOME}], "clusters": [{"name": "x", "account": HOME, "authenticationMode": "BOTH"}]},
         {"accounts": [{"id": HOME, "roles": [{"name": "x", "createDate": "yesterday"}]}]},
+        {"accounts": [{"id": HOME}], "clusters": [{"name": "x", "account": HOME, "automatic": ["nodes"]}]},
     ],
 )
 def test_what_is_no_world_is_refused(raw: object) -> None:

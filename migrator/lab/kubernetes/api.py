@@ -37,6 +37,7 @@ from migrator.lab.kubernetes.status import (
     unauthorized,
 )
 from migrator.lab.kubernetes.user import ANONYMOUS, User
+from migrator.lab.meanwhile import strike_meanwhile
 from migrator.lab.world import Caller, LabCluster, World
 
 _HEALTH = frozenset(("/healthz", "/livez", "/readyz"))
@@ -100,6 +101,7 @@ class KubernetesApi:
         self._world.latency.wait(info.operation)
         faults = self._world.faults.draw(info.operation)
         asking = _Asking(request, info)
+        strike_meanwhile(self._world, faults)
         early = _strike(faults)
         if early is not None:
             return early

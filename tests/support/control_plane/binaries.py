@@ -1,8 +1,10 @@
 """Where the real components are, by envtest's convention: who has tested a controller has most of them already."""
 
 import os
+import re
 import shutil
 import stat
+import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +16,7 @@ Get kube-apiserver and etcd with `setup-envtest use -p path` (sigs.k8s.io/contro
 aws-iam-authenticator from https://github.com/kubernetes-sigs/aws-iam-authenticator/releases; put all three into one
 folder and name it in KUBEBUILDER_ASSETS, or name each in TEST_ASSET_KUBE_APISERVER, TEST_ASSET_ETCD and
 TEST_ASSET_AWS_IAM_AUTHENTICATOR. etcd before 3.5.5 does not do: kube-apiserver's late watches fail on it."""
+OLDEST_ETCD = (3, 5, 5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,15 +36,27 @@ def find_binaries(environment: Mapping[str, str]) -> Binaries | str:
     for name in ("kube-apiserver", "etcd", "aws-iam-authenticator"):
         variable = f"TEST_ASSET_{name.upper().replace('-', '_')}"
         path = Path(environment[variable]) if environment.get(variable) else folder / name
-        if _runs(path):
-            found[name] = path
-        elif elsewhere := shutil.which(name, path=environment.get("PATH", os.defpath)):
-            found[name] = Path(elsewhere)
-        else:
+        if not _runs(path) and (elsewhere := shutil.which(name, path=environment.get("PATH", os.defpath))):
+            path = Path(elsewhere)
+        if not _runs(path):
             missing.append(f"{name} ({path})")
+        elif name == "etcd" and (version := etcd_version(path)) is not None and version < OLDEST_ETCD:
+            missing.append(f"etcd ({path} is {'.'.join(map(str, version))}, which is too old)")
+        else:
+            found[name] = path
     if missing:
         return HOW.format(missing=", ".join(missing))
     return Binaries(found["kube-apiserver"], found["etcd"], found["aws-iam-authenticator"])
+
+
+def etcd_version(path: Path) -> tuple[int, int, int] | None:
+    """What an etcd says that it is; None where it does not say it."""
+    try:
+        said = subprocess.run([path, "--version"], capture_output=True, text=True, check=False, timeout=10).stdout
+    except (OSError, subprocess.SubprocessError):
+        return None
+    found = re.search(r"etcd Version: (\d+)\.(\d+)\.(\d+)", said)
+    return (int(found[1]), int(found[2]), int(found[3])) if found else None
 
 
 def _runs(path: Path) -> bool:

@@ -31,6 +31,7 @@ _LOCAL = ("127.0.0.1", "localhost")
 _RESERVED = ["aws:", "system:", "eks:", "amazon:", "iam:"]
 _REMEMBERED = 11.0  # seconds: kube-apiserver's own cache of accepted tokens is ten, the webhook's one is set to one
 _SETTLING = 30.0
+_RELOADED = 1.0  # seconds until a changed aws-auth is certainly read: a tenth of that was measured
 _TYPES = {
     "ConfigMap": ("/api/v1", "configmaps"),
     "Namespace": ("/api/v1", "namespaces"),
@@ -113,7 +114,10 @@ class RealBed:
         assert answer.code in (200, 201), answer
 
     def settle(self) -> None:
-        """Wait until a login by a new entry and a login by a new row are answered as the mode wants it."""
+        """Wait until a login by a new entry and a login by a new row are answered as the mode wants it.
+
+        Beside a section that is no JSON, or no section at all, there is no place for a row: then time must do.
+        """
         self._canary += 1
         name, mode = f"canary-{self._canary}", self.lab.cluster.mode(self.world.now())
         self.lab.add_entry(self.entry_canary, name)
@@ -122,6 +126,8 @@ class RealBed:
         if self._with_row:
             self._put_rows(name)
             wanted[self.row_canary] = name if mode != "API" else None
+        else:
+            time.sleep(_RELOADED)
         deadline = time.monotonic() + _SETTLING
         while True:
             seen = {arn: (who(self, fresh_token(self, arn)) or {}).get("username") for arn in wanted}
