@@ -29,8 +29,9 @@ def command(ctx: click.Context, /, fleet_file: str, **given: Any) -> int:  # noq
     planned cluster, ready as a matrix for GitHub Actions or an AWS Step Functions Distributed Map.
     """
     from migrator.cli.fleet_ended import fleet_ended
+    from migrator.cli.fleet_executor import Jobs
     from migrator.cli.fleet_files import read_fleet, read_fleet_decisions
-    from migrator.cli.fleet_wiring import Asked, Jobs, discover_fleet, fleet_ports, inputs_of, open_fleet, selection_of
+    from migrator.cli.fleet_wiring import Asked, discover_fleet, fleet_ports, inputs_of, open_fleet, selection_of
     from migrator.run.run_fleet import FleetOptions, run_fleet
 
     form = given["form"] or settings_of(ctx).output
@@ -38,14 +39,15 @@ def command(ctx: click.Context, /, fleet_file: str, **given: Any) -> int:  # noq
     asked = Asked.of(given)
     file, decisions = read_fleet(fleet_file), read_fleet_decisions(given["decisions"])
     fleet, found = discover_fleet(open_fleet(settings, file), asked)
-    jobs = Jobs(fleet, found.inventory, found)
+    ports = fleet_ports(fleet, asked)
+    jobs = Jobs(fleet, found, ports, own_machine=asked.scheduler is None)
     how = {"decisions": decisions, "strategy": given["strategy"], "target": given["target"]}
     outcome = run_fleet(
         file,
         found.inventory,
         "plan",
         lambda cluster: jobs.make(cluster, "plan_cluster", **how),
-        fleet_ports(fleet, asked),
+        ports,
         FleetOptions(
             inputs_of("plan", how, selection_of(file, asked.clusters)), asked.fresh, part=bool(asked.clusters)
         ),
