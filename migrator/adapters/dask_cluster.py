@@ -20,6 +20,7 @@ from migrator.adapters.foreign_text import foreign
 from migrator.errors import Failed, MigratorError, WrongUse
 
 CONNECT_SECONDS = 20
+_NO_PAGES = {"distributed.scheduler.http.routes": [], "distributed.worker.http.routes": []}
 _CLOSE_SECONDS = 5
 _LOOPBACK_NAMES = frozenset({"localhost", "localhost.localdomain", "ip6-localhost"})
 
@@ -109,26 +110,29 @@ def embedded(workers: int, threads: int) -> Iterator[Any]:
     A process that dies is replaced; a job that it had is lost, and not begun again.
     """
     distributed = _distributed()
+    import dask
+
     try:
         security = distributed.Security.temporary()
     except ImportError as error:
         raise _missing(error) from error
     with tempfile.TemporaryDirectory(prefix="migrate-workers-", ignore_cleanup_errors=True) as scratch:
         try:
-            cluster = distributed.LocalCluster(
-                n_workers=workers,
-                threads_per_worker=threads,
-                processes=True,
-                host="127.0.0.1",
-                protocol="tls://",
-                security=security,
-                dashboard_address=None,
-                silence_logs=logging.CRITICAL + 1,
-                scheduler_kwargs={"allowed_failures": 0},
-                memory_limit=0,
-                local_directory=scratch,
-                preload=["migrator.adapters.dask_worker"],
-            )
+            with dask.config.set(_NO_PAGES):
+                cluster = distributed.LocalCluster(
+                    n_workers=workers,
+                    threads_per_worker=threads,
+                    processes=True,
+                    host="127.0.0.1",
+                    protocol="tls://",
+                    security=security,
+                    dashboard_address="127.0.0.1:0",
+                    silence_logs=logging.CRITICAL + 1,
+                    scheduler_kwargs={"allowed_failures": 0, "dashboard": False},
+                    memory_limit=0,
+                    local_directory=scratch,
+                    preload=["migrator.adapters.dask_worker"],
+                )
         except (OSError, TimeoutError, RuntimeError) as error:
             raise Failed(
                 "workers-not-started",

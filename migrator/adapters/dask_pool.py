@@ -112,7 +112,7 @@ class DaskPool:
         known = {*self._workers, *self._asked, *self.unfit}
         new = [address for address, each in seen.items() if address not in known and each["status"] == "running"]
         room = len(new) if self.most is None else max(0, self.most - len(self._workers) - len(self._asked))
-        self.too_many = len(new) - room
+        self.too_many = max(0, len(new) - room)
         for address in new[:room]:
             order = dict(zip(("file", "content"), self._shared, strict=True))
             key = f"about-{uuid.uuid4().hex}"

@@ -20,7 +20,7 @@ from migrator.errors import Failed
 from migrator.model.fleet_job import Job, JobEnd
 
 OWN_WORKERS = 2
-_LOOK_SECONDS = 1.0
+_LOOK_SECONDS = 1.0  # how often it is looked who is there
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +138,7 @@ class _Run:
         self._waiting = Waiting(jobs, options.per_account)
         self._begun: dict[str, _Begun] = {}
         self._alone: dict[str | None, float] = {}  # since when nobody is there for a placement
-        self._looked = time.monotonic()
+        self._looked = -_LOOK_SECONDS  # at once: much may have changed since the last run
         self._silent: float | None = None  # since when the scheduler has not answered
 
     def go_on(self, allowed: int) -> list[JobEnd] | None:
@@ -180,6 +180,7 @@ class _Run:
             return []  # it was given up already
         text, why = text_of(begun.future)
         if text is None:
+            self._looked = -_LOOK_SECONDS  # its worker may be gone, too: look before another job is given to it
             return [self._end(attempt, lost=why)]
         found = json.loads(text)
         return [self._end(attempt, answer=found.get("answer"), lost=found.get("lost", ""))]
