@@ -20,7 +20,7 @@ from migrator.adapters.foreign_text import foreign
 from migrator.errors import Failed, MigratorError, WrongUse
 
 CONNECT_SECONDS = 20
-_NO_PAGES = {"distributed.scheduler.http.routes": [], "distributed.worker.http.routes": []}
+_NO_PAGES: dict[str, list[str]] = {"distributed.scheduler.http.routes": [], "distributed.worker.http.routes": []}
 _CLOSE_SECONDS = 5
 _LOOPBACK_NAMES = frozenset({"localhost", "localhost.localdomain", "ip6-localhost"})
 

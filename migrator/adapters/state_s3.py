@@ -28,6 +28,7 @@ from migrator.ports import TaskRunner
 
 LEASE = timedelta(minutes=10)  # how long a lock outlives a run that died
 _LOCK = "lock"
+_MADE_ANEW = frozenset({"matrix.jsonl"})  # whole each time, for readers who know nothing of us; nobody appends
 
 
 class _Stored(NamedTuple):
@@ -89,7 +90,7 @@ class StateBucket:
 
     def write(self, name: str, content: bytes) -> None:
         """Replace an object; S3 shows the old or the new one, never half of it."""
-        if name.endswith(".jsonl"):
+        if name.endswith(".jsonl") and name not in _MADE_ANEW:
             raise Failed("state-unwritable", "Lines are appended, never replaced.", why=foreign(name))
         self._put(self._key(name), content)
 

@@ -85,8 +85,9 @@ def worker_from(setup: "Setup") -> Worker:
         key: tuple(value) if isinstance(value, list) else value for key, value in setup.settings.items()
     }
     settings = Settings(**given)
+    chain = tuple(RoleToAssume(*link) for link in settings.role_chain)
     sessions = FleetSessions(
-        AwsSettings(settings.profile, settings.region, tuple(map(RoleToAssume, settings.assume_role)), "fleet"),
+        AwsSettings(settings.profile, settings.region, chain, "fleet"),
         setup.accounts,
         setup.readers,
         RateLimits(setup.rates, share=setup.share),
