@@ -23,6 +23,7 @@ from migrator.run.fleet_discover import Found
 from migrator.run.fleet_ports import FleetPorts, JobRunner
 
 if TYPE_CHECKING:
+    from migrator.adapters.dask_cluster import Scheduler
     from migrator.cli.fleet_wiring import Asked, Fleet
 
 WAIT_SECONDS = 60.0
@@ -31,31 +32,37 @@ _CHECK = "workers.check"
 _OF_DASK = ("scheduler", "tls_ca", "tls_cert", "tls_key", "insecure_scheduler", "workers", "worker_wait")
 
 
-def executor_of(fleet: "Fleet", asked: "Asked", here: JobRunner) -> JobRunner:
-    """The runner for what may leave this process. Raises ``option-without-dask`` and what the scheduler's address
-    and files give reason to; nothing is connected or started yet.
+def check_options(asked: "Asked") -> None:
+    """Raises ``option-without-dask``, ``option-without-scheduler``, and what the scheduler's address and files give
+    reason to.
     """
+    scheduler = _scheduler(asked)
     if asked.executor == "threads":
         given = [f"--{name.replace('_', '-')}" for name in _OF_DASK if getattr(asked, name)]
         if given:
             raise WrongUse("option-without-dask", f"{', '.join(given)}: only with --executor dask.")
-        return here
-    return _dask(fleet, asked)
+    elif scheduler is not None:
+        scheduler.check()
+    elif asked.tls_ca or asked.tls_cert or asked.tls_key or asked.insecure_scheduler:
+        raise WrongUse("option-without-scheduler", "There are options for a scheduler, and no --scheduler.")
 
 
-def _dask(fleet: "Fleet", asked: "Asked") -> JobRunner:
+def _scheduler(asked: "Asked") -> "Scheduler | None":
     from migrator.adapters.dask_cluster import Scheduler
+
+    if asked.scheduler is None:
+        return None
+    return Scheduler(asked.scheduler, asked.tls_ca, asked.tls_cert, asked.tls_key, insecure=asked.insecure_scheduler)
+
+
+def executor_of(fleet: "Fleet", asked: "Asked", here: JobRunner) -> JobRunner:
+    """The runner for what may leave this process; nothing is connected or started before it is needed."""
+    if asked.executor == "threads":
+        return here
     from migrator.adapters.tasks_dask import DaskOptions, FleetDask
 
     _no_secrets(fleet.settings)
-    scheduler = None
-    if asked.scheduler is not None:
-        scheduler = Scheduler(
-            asked.scheduler, asked.tls_ca, asked.tls_cert, asked.tls_key, insecure=asked.insecure_scheduler
-        )
-        scheduler.check()
-    elif asked.tls_ca or asked.tls_cert or asked.tls_key or asked.insecure_scheduler:
-        raise WrongUse("option-without-scheduler", "Files for TLS, and no --scheduler that they are for.")
+    scheduler = _scheduler(asked)
     events = events_of(fleet.settings)
     if scheduler is not None and fleet.settings.profile:
         events.say("info", "workers use their own credentials; --profile is for this machine alone")

@@ -38,8 +38,12 @@ class Asked:
 
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> "Asked":
-        """From click's parameters."""
-        return cls(**{name: given[name] for name in cls.__slots__ if name in given})
+        """From click's parameters. Raises ``WrongUse`` where they do not go together; nothing was sent by then."""
+        from migrator.cli.fleet_executor import check_options
+
+        asked = cls(**{name: given[name] for name in cls.__slots__ if name in given})
+        check_options(asked)
+        return asked
 
 
 @dataclass(frozen=True, slots=True)
