@@ -176,7 +176,7 @@ def dask(session: LabSession, files: TlsFiles, *resources: str) -> Iterator[tupl
 def wait_until_connected(process: subprocess.Popen[str], port: int) -> None:
     """Until the command talks to the scheduler, and a moment more: jobs are under way then."""
     until = time.monotonic() + 60
-    while not any(each.raddr and each.raddr.port == port for each in psutil.Process(process.pid).net_connections()):
+    while not any(getattr(each.raddr, "port", 0) == port for each in psutil.Process(process.pid).net_connections()):
         assert process.poll() is None
         assert time.monotonic() < until
         time.sleep(0.05)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
+from ruamel.yaml import YAML
 
 from migrator.errors import MigratorError
 from migrator.model.canonical import pretty_bytes
@@ -194,6 +195,23 @@ def test_a_wrong_part_is_refused(part: dict[str, Any]) -> None:
 def test_a_role_name_becomes_a_role_of_the_account() -> None:
     names = {"account_id": "111122223333", "name": "n", "partition": "aws-cn"}
     assert role_arn("team/x", names) == "arn:aws-cn:iam::111122223333:role/team/x"
+
+
+def test_a_placement_rule_has_a_resource_and_a_selector() -> None:
+    file = _fleet(placements=[{"resource": "vpc:prod", "select": {"tags": {"stage": "prod"}}}])
+    assert [(rule.resource, rule.select.tags) for rule in file.placements] == [("vpc:prod", {"stage": "prod"})]
+
+
+def test_the_example_is_a_fleet_with_every_part() -> None:
+    document = YAML(typ="safe", pure=True).load((SCHEMAS.parent / "fleet.yaml").read_text())
+    file = decode_fleet(document)
+    assert set(document) == set(fleet_schema()["$defs"]["FleetDocument"]["properties"]) - {
+        "clusters",
+        "failure_tolerance",
+    }
+    assert [account.placement for account in file.accounts] == ["vpc:shared", None]
+    assert file.accounts[1].roles[1] == RoleLink("arn:aws:iam::444455556666:role/eks-access-migration", "payments-7")
+    Draft202012Validator(fleet_schema()).validate(document)
 
 
 def test_the_published_schema_is_the_one_in_force() -> None:
