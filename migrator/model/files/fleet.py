@@ -36,6 +36,7 @@ FORMAT = "migrator/fleet/v1"
 ALL_REGIONS = "all"
 _ACCOUNT = re.compile(r"\d{12}")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
+_EXTERNAL_ID = re.compile(r"[\w+=,.@:/-]{2,1224}", re.ASCII)
 _RESOURCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/-]{0,62}")
 _DURATION = re.compile(r"(\d+)\s*([smhd])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
@@ -329,9 +330,18 @@ def _as_list(role: "str | Sequence[str | _Role] | None") -> "Sequence[str | _Rol
 
 def _links(items: "Iterable[str | _Role]", external_id: str | None) -> tuple[RoleLink, ...]:
     return tuple(
-        RoleLink(item, external_id) if isinstance(item, str) else RoleLink(item.arn, item.external_id or external_id)
+        RoleLink(item, _external_id(external_id))
+        if isinstance(item, str)
+        else RoleLink(item.arn, _external_id(item.external_id or external_id))
         for item in items
     )
+
+
+def _external_id(text: str | None) -> str | None:
+    """As AssumeRole takes it (AWS STS API reference)."""
+    if text is not None and not _EXTERNAL_ID.fullmatch(text):
+        raise malformed(f"external_id {text[:40]!r} is not 2 to 1224 letters, digits and _+=,.@:/-.")
+    return text
 
 
 def _role_account(arn: str) -> str:
@@ -384,7 +394,7 @@ def _partition_of(role: "str | list[str | _Role] | None") -> str:
 def _organization(item: _Organization, defaults: _Defaults) -> OrganizationSource:
     return OrganizationSource(
         role=item.role,
-        external_id=item.external_id if item.external_id is not None else defaults.external_id,
+        external_id=_external_id(item.external_id if item.external_id is not None else defaults.external_id),
         through=_links(item.through, None),
         reader=_links(item.reader, None),
         units=tuple(item.units),
