@@ -148,7 +148,6 @@ def test_every_region_that_is_on_is_asked(organization: MotoOrganization) -> Non
     inventory = found(Unasked, regions=["all"], own_account=organization.management)
     asked = {answer.region for answer in inventory.answers if answer.account == shop}
     assert {"us-east-1", "eu-central-1", "ap-southeast-2"} <= asked
-    assert "us-gov-west-1" not in asked
 
 
 def test_an_organization_is_read_to_its_last_page(organization: MotoOrganization) -> None:
