@@ -10,9 +10,9 @@ import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from typing import Any
 
-from migrator import __version__
 from migrator.adapters import dask_worker
 from migrator.adapters.dask_cluster import seen_workers
 from migrator.adapters.foreign_text import foreign
@@ -123,11 +123,10 @@ class DaskPool:
         if found is None:
             return self._turn_away(address, why)
         told = json.loads(found)
-        theirs = told["versions"].get("eks-access-migrator")
-        if theirs != __version__:
-            return self._turn_away(
-                address, f"it has version {foreign(theirs)} of migrate, and this command is {__version__}"
-            )
+        here = version("eks-access-migrator")
+        if told["version"] != here:
+            why = f"it has version {foreign(told['version'])} of migrate, and this command is {here}"
+            return self._turn_away(address, why)
         if not told["sharesState"]:
             return self._turn_away(address, f"it does not see the state folder of this machine ({told['host']})")
         self._workers[address] = PoolWorker(

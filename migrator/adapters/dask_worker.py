@@ -14,7 +14,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from migrator import __version__
 from migrator.adapters.fleet_threads import run_task
 from migrator.adapters.foreign_text import foreign
 
@@ -39,10 +38,15 @@ def about(order: str) -> str:
             "process": _PROCESS,
             "host": platform.node(),
             "pid": os.getpid(),
-            "versions": {"eks-access-migrator": __version__, "distributed": version("distributed")},
+            "version": our_version(),
             "sharesState": _holds(given.get("file"), given.get("content")),
         }
     )
+
+
+def our_version() -> str:
+    """The version of this distribution, here."""
+    return version("eks-access-migrator")
 
 
 def do(order: str) -> str:

@@ -203,8 +203,9 @@ def test_no_more_jobs_at_once_than_may_be(
 
 
 def test_a_scheduler_that_goes_away_ends_every_job_with_a_status(
-    remote: Callable[..., FleetDask], cluster: LocalCluster
+    remote: Callable[..., FleetDask], cluster: LocalCluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(dask_cluster, "CONNECT_SECONDS", 2)
     runner = remote(wait=2.0, overall=1)
     runner.open()
     closing = threading.Timer(0.5, cluster.close)
@@ -219,7 +220,7 @@ def test_a_worker_of_another_version_is_turned_away(
     remote: Callable[..., FleetDask], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     said: list[str] = []
-    monkeypatch.setattr(dask_worker, "__version__", "0.0.1")
+    monkeypatch.setattr(dask_worker, "our_version", lambda: "0.0.1")
     with pytest.raises(MigratorError) as caught:
         remote(said.append).open()
     assert caught.value.code == "workers-unfit"
