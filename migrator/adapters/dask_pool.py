@@ -16,6 +16,7 @@ from typing import Any
 from migrator.adapters import dask_worker
 from migrator.adapters.dask_cluster import seen_workers
 from migrator.adapters.foreign_text import foreign
+from migrator.ports import Events
 
 GONE = "its worker is gone: killed, out of memory, or cut off"
 _FETCH_SECONDS = 10
@@ -49,18 +50,17 @@ class PoolWorker:
 
 class DaskPool:
     """``most``: how many processes may be used, None: no bound yet. ``shared`` is a file that each has to find, with
-    its content. ``own``: the processes are of this command, on this machine. ``woken`` is called from another thread
-    when there may be something to :meth:`look` at.
+    its content. ``own``: the processes are of this command, on this machine.
     """
 
-    def __init__(self, client: Any, *, own: bool, shared: tuple[str, str] | None, say: Callable[[str], None]) -> None:
+    def __init__(self, client: Any, *, own: bool, shared: tuple[str, str] | None, events: Events) -> None:
         self.client = client
         self.most: int | None = None
         self.unfit: dict[str, str] = {}
         self.too_many = 0
         self._own = own
         self._shared = shared or (None, None)
-        self._say = say
+        self._events = events
         self._workers: dict[str, PoolWorker] = {}
         self._asked: dict[str, Any] = {}  # address -> who are you
 
@@ -141,7 +141,7 @@ class DaskPool:
 
     def _turn_away(self, address: str, why: str) -> None:
         self.unfit[address] = foreign(why)
-        self._say(f"worker {address} is not used: {foreign(why)}")
+        self._events.say("warn", f"worker {address} is not used: {foreign(why)}")
 
 
 class Bell:

@@ -18,6 +18,7 @@ from migrator.adapters.dask_pool import GONE, Bell, DaskPool, PoolWorker, text_o
 from migrator.adapters.fleet_threads import Waiting
 from migrator.errors import Failed
 from migrator.model.fleet_job import Job, JobEnd
+from migrator.ports import Events
 
 OWN_WORKERS = 2
 _LOOK_SECONDS = 1.0  # how often it is looked who is there
@@ -42,9 +43,9 @@ class DaskOptions:
 class FleetDask:
     """:class:`migrator.run.fleet_ports.JobRunner` on dask. Nothing is started before it is needed."""
 
-    def __init__(self, options: DaskOptions, say: Callable[[str], None]) -> None:
+    def __init__(self, options: DaskOptions, events: Events) -> None:
         self._options = options
-        self._say = say
+        self._events = events
         self._held = ExitStack()
         self._pool: DaskPool | None = None
 
@@ -70,7 +71,7 @@ class FleetDask:
         else:
             wanted = wanted or OWN_WORKERS
             client = self._held.enter_context(embedded(wanted, max(1, -(-options.overall // wanted))))
-        pool = DaskPool(client, own=options.scheduler is None, shared=options.shared, say=self._say)
+        pool = DaskPool(client, own=options.scheduler is None, shared=options.shared, events=self._events)
         pool.most = wanted
         until = time.monotonic() + options.wait
         self._wait_for_workers(pool, wanted or 1, until)
@@ -91,7 +92,7 @@ class FleetDask:
                 return
             if not told and self._options.scheduler is not None and not pool.settled:
                 told = True
-                self._say(f"waiting for workers of dask, up to {self._options.wait:g} s")
+                self._events.say("info", f"waiting for workers of dask, up to {self._options.wait:g} s")
             if pool.settled and pool.unfit and not len(pool):
                 return  # all that are there were turned away
             time.sleep(0.1)

@@ -75,7 +75,7 @@ def executor_of(fleet: "Fleet", asked: "Asked", here: JobRunner) -> JobRunner:
         wait=asked.worker_wait or WAIT_SECONDS,
         shared=_shared(fleet) if scheduler is not None else None,
     )
-    runner = FleetDask(options, lambda text: events.say("warn", text))
+    runner = FleetDask(options, events)
     click.get_current_context().call_on_close(runner.close)
     return runner
 

@@ -20,14 +20,11 @@ from migrator.adapters.tasks_dask import DaskOptions, FleetDask
 from migrator.errors import MigratorError
 from migrator.model.fleet_job import Job, JobEnd
 from tests.support.dask_tasks import job
+from tests.support.memory_ports import MemoryEvents
 from tests.support.tls_files import TlsFiles, tls_files
 
 NO_PAGES: dict[str, Any] = {"dashboard_address": "127.0.0.1:0", "scheduler_kwargs": {"dashboard": False}}
 OWN = DaskOptions(overall=8, per_account=8, workers=2, wait=20)
-
-
-def _quiet(_: str) -> None:
-    pass
 
 
 def _run(runner: FleetDask, jobs: list[Job], limit: int = 99) -> dict[str, JobEnd]:
@@ -43,7 +40,7 @@ def _answer(end: JobEnd) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def own() -> Iterator[FleetDask]:
     """Two processes of our own."""
-    runner = FleetDask(OWN, _quiet)
+    runner = FleetDask(OWN, MemoryEvents())
     try:
         yield runner
     finally:
@@ -69,9 +66,11 @@ def cluster() -> Iterator[LocalCluster]:
 def remote(cluster: LocalCluster) -> Iterator[Callable[..., FleetDask]]:
     made = []
 
-    def make(said: Callable[[str], None] = _quiet, **more: Any) -> FleetDask:  # noqa: ANN401
+    def make(events: MemoryEvents | None = None, **more: Any) -> FleetDask:  # noqa: ANN401
         values: dict[str, Any] = {"overall": 8, "per_account": 8, "wait": 1.0, **more}
-        made.append(FleetDask(DaskOptions(scheduler=Scheduler(cluster.scheduler_address), **values), said))
+        made.append(
+            FleetDask(DaskOptions(scheduler=Scheduler(cluster.scheduler_address), **values), events or MemoryEvents())
+        )
         return made[-1]
 
     yield make
@@ -219,13 +218,13 @@ def test_a_scheduler_that_goes_away_ends_every_job_with_a_status(
 def test_a_worker_of_another_version_is_turned_away(
     remote: Callable[..., FleetDask], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    said: list[str] = []
+    events = MemoryEvents()
     monkeypatch.setattr(dask_worker, "our_version", lambda: "0.0.1")
     with pytest.raises(MigratorError) as caught:
-        remote(said.append).open()
+        remote(events).open()
     assert caught.value.code == "workers-unfit"
     assert "version 0.0.1" in caught.value.why
-    assert "is not used" in said[-1]
+    assert "is not used" in events.lines[-1][1]
 
 
 def test_a_worker_that_would_write_to_another_disk_is_turned_away(
@@ -240,7 +239,7 @@ def test_a_worker_that_would_write_to_another_disk_is_turned_away(
 
 def test_a_scheduler_without_workers_is_told_after_the_wait() -> None:
     with LocalCluster(n_workers=0, processes=False, protocol="tcp://", host="127.0.0.1", **NO_PAGES) as empty:
-        runner = FleetDask(DaskOptions(8, 8, Scheduler(empty.scheduler_address), wait=1.0), _quiet)
+        runner = FleetDask(DaskOptions(8, 8, Scheduler(empty.scheduler_address), wait=1.0), MemoryEvents())
         try:
             with pytest.raises(MigratorError) as caught:
                 runner.open()
@@ -252,7 +251,7 @@ def test_a_scheduler_without_workers_is_told_after_the_wait() -> None:
 def test_a_scheduler_that_does_not_answer_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dask_cluster, "CONNECT_SECONDS", 1)
     with pytest.raises(MigratorError) as caught:
-        FleetDask(DaskOptions(8, 8, Scheduler("tcp://127.0.0.1:9")), _quiet).open()
+        FleetDask(DaskOptions(8, 8, Scheduler("tcp://127.0.0.1:9")), MemoryEvents()).open()
     assert (caught.value.code, caught.value.exit_code) == ("scheduler-unreachable", 1)
 
 
@@ -274,14 +273,14 @@ def test_a_scheduler_with_tls_wants_a_certificate_of_its_authority(
         security=files.security(),
     ) as cluster:
         assert cluster.scheduler_address.startswith("tls://")
-        right = FleetDask(DaskOptions(8, 8, files.scheduler(cluster.scheduler_address), wait=5), _quiet)
+        right = FleetDask(DaskOptions(8, 8, files.scheduler(cluster.scheduler_address), wait=5), MemoryEvents())
         try:
             assert _answer(_run(right, [job("c", x=1)])["c"])["x"] == 1
         finally:
             right.close()
         stranger = tls_files(tmp_path).scheduler(cluster.scheduler_address)
         with pytest.raises(MigratorError) as caught:
-            FleetDask(DaskOptions(8, 8, stranger), _quiet).open()
+            FleetDask(DaskOptions(8, 8, stranger), MemoryEvents()).open()
     assert caught.value.code == "scheduler-unreachable"
 
 
