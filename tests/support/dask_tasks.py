@@ -28,7 +28,7 @@ def mark(arguments: Mapping[str, Any]) -> dict[str, Any]:
     path = Path(arguments["file"])
     with path.open("a", encoding="utf-8") as file:
         file.write("+\n")
-    time.sleep(arguments.get("seconds", 0.05))
+    time.sleep(arguments.get("seconds", 0.25))
     with path.open("a", encoding="utf-8") as file:
         file.write("-\n")
     return {}
