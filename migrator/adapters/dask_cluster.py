@@ -1,73 +1,23 @@
 """The way to a dask cluster: a scheduler that runs somewhere, or one of our own on this machine.
 
-Whoever reaches a scheduler can run code on its workers, with their credentials. Connections to another machine are
-therefore TLS with certificates on both sides; our own cluster listens on the loopback address, with TLS under a key
-that lives in memory, because other people may have accounts on this machine.
+Our own cluster listens on the loopback address, with TLS under a key that lives in memory, because other people may
+have accounts on this machine. For those that run already see :mod:`migrator.adapters.dask_scheduler`.
 """
 
-import ipaddress
 import logging
 import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
+from migrator.adapters.dask_scheduler import Scheduler
 from migrator.adapters.foreign_text import foreign
 from migrator.errors import Failed, MigratorError, WrongUse
 
 CONNECT_SECONDS = 20
 _NO_PAGES: dict[str, list[str]] = {"distributed.scheduler.http.routes": [], "distributed.worker.http.routes": []}
 _CLOSE_SECONDS = 5
-_LOOPBACK_NAMES = frozenset({"localhost", "localhost.localdomain", "ip6-localhost"})
-
-
-@dataclass(frozen=True, slots=True)
-class Scheduler:
-    """A scheduler that runs already: ``tls://HOST:PORT``, and the files of its certificate authority and of our own
-    certificate and key. ``insecure``: the operator says that ``tcp://`` to another machine is wanted.
-    """
-
-    address: str
-    ca: str | None = None
-    certificate: str | None = None
-    key: str | None = None
-    insecure: bool = False
-
-    def check(self) -> None:
-        """Raises ``scheduler-address``, ``scheduler-insecure``, ``scheduler-tls-files``; nothing is sent."""
-        scheme, host = _parts(self.address)
-        files = {"--tls-ca": self.ca, "--tls-cert": self.certificate, "--tls-key": self.key}
-        if scheme == "tcp":
-            if any(files.values()):
-                raise WrongUse(
-                    "scheduler-tls-files",
-                    "There are files for TLS, and the address is not tls://.",
-                    remedy=f"Give --scheduler tls://{self.address.partition('://')[2]}.",
-                )
-            if not self.insecure and not _loopback(host):
-                raise WrongUse(
-                    "scheduler-insecure",
-                    f"{foreign(self.address)} is another machine, and the connection is not encrypted.",
-                    why="Whoever can reach or read it can run code on the workers, with their credentials.",
-                    remedy="Run scheduler and workers with TLS and give tls://…, --tls-ca, --tls-cert and --tls-key; "
-                    "or say --insecure-scheduler.",
-                )
-            return
-        missing = [option for option, file in files.items() if not file]
-        if missing:
-            raise WrongUse(
-                "scheduler-tls-files",
-                f"A tls:// scheduler needs {', '.join(missing)}.",
-                why="Both sides show a certificate of one authority; without it anybody could be either.",
-                remedy="Give the files that the workers are started with, or a certificate of the same authority.",
-            )
-        for option, file in files.items():
-            if not Path(str(file)).is_file():
-                raise WrongUse("file-not-found", f"{option}: there is no file {foreign(file)}.")
 
 
 @contextmanager
@@ -76,7 +26,7 @@ def connected(scheduler: Scheduler) -> Iterator[Any]:
     scheduler.check()
     distributed = _distributed()
     security = None
-    if _parts(scheduler.address)[0] == "tls":
+    if scheduler.scheme == "tls":
         security = distributed.Security(
             require_encryption=True,
             tls_ca_file=scheduler.ca,
@@ -195,33 +145,6 @@ def _same_version(client: Any, here: str) -> None:
 def _close(client: Any) -> None:
     with suppress(Exception):  # what could not be said goodbye to is gone already
         client.close(timeout=_CLOSE_SECONDS)
-
-
-def _parts(address: str) -> tuple[str, str]:
-    """``(scheme, host)``. Raises ``scheduler-address``."""
-    text = address if "://" in address else f"tcp://{address}"  # as dask reads it
-    try:
-        parts = urlsplit(text)
-        found = parts.scheme, parts.hostname or "", parts.port
-    except ValueError:
-        found = "", "", None
-    if found[0] not in ("tcp", "tls") or not found[1] or not found[2]:
-        raise WrongUse(
-            "scheduler-address",
-            f"{foreign(address)} is no address of a scheduler.",
-            remedy="Give tls://HOST:PORT (or tcp://127.0.0.1:PORT on this machine).",
-        )
-    return found[0], found[1]
-
-
-def _loopback(host: str) -> bool:
-    """Whether the host is this machine for certain: a literal address, or a name that is always its own."""
-    if host in _LOOPBACK_NAMES:
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _causes(error: BaseException) -> str:

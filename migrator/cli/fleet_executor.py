@@ -23,7 +23,7 @@ from migrator.run.fleet_discover import Found
 from migrator.run.fleet_ports import FleetPorts, JobRunner
 
 if TYPE_CHECKING:
-    from migrator.adapters.dask_cluster import Scheduler
+    from migrator.adapters.dask_scheduler import Scheduler
     from migrator.cli.fleet_wiring import Asked, Fleet
 
 WAIT_SECONDS = 60.0
@@ -48,7 +48,7 @@ def check_options(asked: "Asked") -> None:
 
 
 def _scheduler(asked: "Asked") -> "Scheduler | None":
-    from migrator.adapters.dask_cluster import Scheduler
+    from migrator.adapters.dask_scheduler import Scheduler
 
     if asked.scheduler is None:
         return None
@@ -59,7 +59,8 @@ def executor_of(fleet: "Fleet", asked: "Asked", here: JobRunner) -> JobRunner:
     """The runner for what may leave this process; nothing is connected or started before it is needed."""
     if asked.executor == "threads":
         return here
-    from migrator.adapters.tasks_dask import DaskOptions, FleetDask
+    from migrator.adapters.dask_run import DaskOptions
+    from migrator.adapters.tasks_dask import FleetDask
 
     _no_secrets(fleet.settings)
     scheduler = _scheduler(asked)

@@ -15,8 +15,9 @@ from distributed import LocalCluster
 from distributed.protocol.pickle import dumps
 
 from migrator.adapters import dask_cluster, dask_worker
-from migrator.adapters.dask_cluster import Scheduler
-from migrator.adapters.tasks_dask import DaskOptions, FleetDask
+from migrator.adapters.dask_run import DaskOptions
+from migrator.adapters.dask_scheduler import Scheduler
+from migrator.adapters.tasks_dask import FleetDask
 from migrator.errors import MigratorError
 from migrator.model.fleet_job import Job, JobEnd
 from tests.support.dask_tasks import job
