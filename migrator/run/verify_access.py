@@ -72,11 +72,20 @@ def _outcome(measure: Measure, chosen: list[PlannedPrincipal], taken: tuple[Evid
     verdicts = _verdicts(measure, chosen, taken)
     verdict = cluster_verdict(verdicts)
     if phase == "before":
-        held = taken or tuple(e for e in measure.earlier if e.phase == "before" and measure.options.baseline)
+        held = taken or _taken_before(measure, chosen)
         exit_code = 0 if held and all(e.holds for e in held) else 6
     else:
         exit_code = 0 if verdict == "ok" else 6
     return VerifyOutcome(phase, measure.mode, verdicts, verdict, taken, exit_code, measure.ports.store.location)
+
+
+def _taken_before(measure: Measure, chosen: list[PlannedPrincipal]) -> tuple[Evidence, ...]:
+    """The newest baseline of each, for a baseline of which nothing is left to take."""
+    if not measure.options.baseline:
+        return ()
+    arns = {principal.principal_arn for principal in chosen}
+    newest = {e.principal_arn: e for e in measure.earlier if e.phase == "before" and e.principal_arn in arns}
+    return tuple(newest.values())
 
 
 def _verdicts(
