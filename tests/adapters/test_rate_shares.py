@@ -1,4 +1,4 @@
-"""Token buckets: how many calls there are in a time, whoever makes them."""
+"""Shares of a rate: processes side by side make together what one would make alone."""
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -46,25 +46,3 @@ def test_processes_with_a_share_each_make_no_more_calls_than_one_with_all(
         total += calls_by(limits, time, seconds)
     assert total <= burst + per_second * seconds + 1e-6
     assert total >= burst + per_second * seconds - processes  # and lose less than one call each
-
-
-def test_accounts_and_regions_have_buckets_of_their_own_and_iam_has_one_for_all_regions() -> None:
-    time = Time()
-    limits = RateLimits((RateRule("*", 1, 1),), clock=time, sleep=time.sleep)
-    for account, region in (("a", "x"), ("a", "y"), ("b", "x")):
-        limits.wait(account, region, "eks:ListClusters")
-    assert time.now == 0
-    limits.wait("a", "x", "eks:ListClusters")
-    assert time.now == 1
-    limits.wait("c", "x", "iam:ListRoles")
-    limits.wait("c", "y", "iam:ListRoles")
-    assert time.now == 2
-
-
-def test_every_rule_that_fits_has_to_be_kept() -> None:
-    time = Time()
-    rules = (RateRule("eks:*", 10, 1), RateRule("eks:Describe*", 1, 1))
-    limits = RateLimits(rules, clock=time, sleep=time.sleep)
-    for _ in range(3):
-        limits.wait("a", "x", "eks:DescribeCluster")
-    assert time.now == 2
