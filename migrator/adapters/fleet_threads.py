@@ -40,7 +40,7 @@ class FleetThreads:
         """Ends as they come. No job begins while ``limit()`` jobs are under way; at 0 those are waited for, and the
         rest is not begun. The first Ctrl-C calls ``interrupted``; a second one is raised.
         """
-        waiting = _Waiting(jobs, self._per_account)
+        waiting = Waiting(jobs, self._per_account)
         ended: queue.SimpleQueue[tuple[Job, Future[Mapping[str, Any]]]] = queue.SimpleQueue()
         running = 0
         stops = 0
@@ -65,7 +65,7 @@ class FleetThreads:
                 yield _end_of(job, future)
 
 
-class _Waiting:
+class Waiting:
     """Jobs that were not begun, in order; an account at its limit lets the others go first."""
 
     def __init__(self, jobs: Sequence[Job], per_account: int) -> None:
@@ -75,18 +75,30 @@ class _Waiting:
         for number, job in enumerate(jobs):
             self._queues.setdefault(job.account, deque()).append((number, job))
 
-    def take(self) -> Job | None:
-        """The first job whose account has room; None where none has."""
-        free = [
-            (waiting[0][0], account)
-            for account, waiting in self._queues.items()
-            if waiting and self._busy[account] < self._per_account
-        ]
-        if not free:
+    def __iter__(self) -> Iterator[Job]:
+        """All that wait, account by account."""
+        return (job for waiting in self._queues.values() for _, job in waiting)
+
+    def take(self, fits: Callable[[Job], bool] = lambda _: True) -> Job | None:
+        """The first job that fits and whose account has room; None where there is none."""
+        first: tuple[int, Job] | None = None
+        for account, waiting in self._queues.items():
+            if self._busy[account] < self._per_account:
+                found = next((item for item in waiting if fits(item[1])), None)
+                if found is not None and (first is None or found[0] < first[0]):
+                    first = found
+        if first is None:
             return None
-        account = min(free)[1]
-        self._busy[account] += 1
-        return self._queues[account].popleft()[1]
+        self._queues[first[1].account].remove(first)
+        self._busy[first[1].account] += 1
+        return first[1]
+
+    def give_up(self, hopeless: Callable[[Job], bool]) -> list[Job]:
+        """Take out all jobs that are hopeless; returns them."""
+        found = [job for job in self if hopeless(job)]
+        for account, waiting in self._queues.items():
+            self._queues[account] = deque(item for item in waiting if not hopeless(item[1]))
+        return found
 
     def give_back(self, job: Job) -> None:
         """A job of the account has ended."""

@@ -24,21 +24,21 @@ class TokenBucket:
     """
 
     per_second: float
-    burst: int
+    burst: float
     clock: Callable[[], float]
     _tokens: float = field(init=False)
     _at: float = field(init=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def __post_init__(self) -> None:
-        self._tokens = float(self.burst)
+        self._tokens = self.burst
         self._at = self.clock()
 
     def take(self) -> float:
         """Take one token; returns the seconds to wait until it is there."""
         with self._lock:
             now = self.clock()
-            self._tokens = min(float(self.burst), self._tokens + (now - self._at) * self.per_second)
+            self._tokens = min(self.burst, self._tokens + (now - self._at) * self.per_second)
             self._at = now
             self._tokens -= 1
             return max(0.0, -self._tokens / self.per_second)
@@ -78,6 +78,6 @@ class RateLimits:
         key = (account, region, rule.api)
         with self._lock:
             if key not in self._buckets:
-                burst = max(1, int(rule.burst * self._share))
-                self._buckets[key] = TokenBucket(rule.per_second * self._share, burst, self._clock)
+                share = self._share  # of the burst too, be it less than one call: the parts add up to the rate
+                self._buckets[key] = TokenBucket(rule.per_second * share, rule.burst * share, self._clock)
             return self._buckets[key]

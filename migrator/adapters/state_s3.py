@@ -28,6 +28,7 @@ from migrator.ports import TaskRunner
 
 LEASE = timedelta(minutes=10)  # how long a lock outlives a run that died
 _LOCK = "lock"
+_MADE_ANEW = frozenset({"matrix.jsonl"})  # whole each time, for readers who know nothing of us; nobody appends
 
 
 class _Stored(NamedTuple):
@@ -81,7 +82,7 @@ class StateBucket:
 
     def read(self, name: str) -> bytes | None:
         """An object's bytes, None when absent; all lines of a ``.jsonl``."""
-        if name.endswith(".jsonl"):
+        if _appended(name):
             lines = self._lines(name)
             return b"".join(lines) if lines else None
         found = self._get(self._key(name))
@@ -89,7 +90,7 @@ class StateBucket:
 
     def write(self, name: str, content: bytes) -> None:
         """Replace an object; S3 shows the old or the new one, never half of it."""
-        if name.endswith(".jsonl"):
+        if _appended(name):
             raise Failed("state-unwritable", "Lines are appended, never replaced.", why=foreign(name))
         self._put(self._key(name), content)
 
@@ -246,6 +247,11 @@ class StateBucket:
             why=f"{why[0].upper()}{why[1:]}: {self.location}.",
             remedy="Look at `migrate status`, and run the command again when the other run has ended.",
         )
+
+
+def _appended(name: str) -> bool:
+    """Whether a file is added to line by line, and so is many objects."""
+    return name.endswith(".jsonl") and name not in _MADE_ANEW
 
 
 def _lock_text(owner: str, lease: timedelta) -> bytes:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from migrator.cli.files import read_bytes, read_decisions
-from migrator.errors import Failed
+from migrator.errors import Failed, MigratorError
 from migrator.model.fleet import FleetFile
 
 
@@ -18,12 +18,18 @@ def read_fleet(path: str) -> FleetFile:
 
     from migrator.model.files.fleet import FORMAT, decode_fleet
 
-    content = read_bytes(path, "The fleet file")
+    try:
+        content = read_bytes(path, "The fleet file")
+    except MigratorError as error:
+        if error.code == "file-not-found":
+            error.remedy = "Name yours (migrate fleet … FLEET), or write one: examples/fleet.yaml shows every part."
+        raise
     try:
         document = YAML(typ="safe", pure=True).load(content.decode("utf-8-sig"))
     except (YAMLError, UnicodeDecodeError, ValueError, RecursionError) as error:
         why = " ".join(str(error).split())
-        raise Failed("fleet-unreadable", f"The fleet file {path} is not YAML.", why=why) from error
+        remedy = "Mend it at that place; examples/fleet.yaml is a whole one."
+        raise Failed("fleet-unreadable", f"The fleet file {path} is not YAML.", why=why, remedy=remedy) from error
     file = decode_fleet(document)
     if isinstance(document, dict) and document.get("format") == FORMAT:
         return file

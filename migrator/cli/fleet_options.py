@@ -25,19 +25,38 @@ def run_options(function: F) -> F:
             type=click.Choice(["threads", "dask"]),
             default="threads",
             show_default=True,
-            help="Who does the work: this process, or workers of dask.",
+            help="Who does the work: this process, or workers of dask. What is one-way this process always does.",
         ),
-        click.option("--scheduler", metavar="ADDRESS", help="dask's scheduler (tls://…); without it workers here."),
-        click.option(
-            "--tls",
-            "tls",
-            metavar="CA,CERT,KEY",
-            help="Files for a tls:// scheduler: certificate authority, certificate, key.",
-        ),
+        *_dask_options(),
     )
     for option in reversed(options):
         function = option(function)
     return function
+
+
+def _dask_options() -> tuple[Callable[[Any], Any], ...]:
+    """For ``--executor dask`` only."""
+    return (
+        click.option(
+            "--scheduler", metavar="ADDRESS", help="dask: tls://HOST:PORT of a scheduler; else processes here do it."
+        ),
+        click.option("--tls-ca", metavar="FILE", help="dask: the authority of the scheduler's certificate."),
+        click.option("--tls-cert", metavar="FILE", help="dask: our certificate, of the same authority."),
+        click.option("--tls-key", metavar="FILE", help="dask: its key."),
+        click.option("--insecure-scheduler", is_flag=True, help="dask: allow tcp:// to another machine."),
+        click.option(
+            "--workers",
+            type=click.IntRange(min=1),
+            metavar="N",
+            help="dask: processes that are started here [2], or are waited for and used at most [all].",
+        ),
+        click.option(
+            "--worker-wait",
+            type=click.FloatRange(min=1),
+            metavar="SECONDS",
+            help="dask: how long a cluster waits for a worker that may do it. [60]",
+        ),
+    )
 
 
 def wave_options(function: F) -> F:

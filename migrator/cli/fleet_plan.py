@@ -1,13 +1,17 @@
 """``migrate fleet plan``: every cluster planned, each into its own folder of the state."""
 
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from migrator.cli.fleet_options import fleet_argument, run_options
 from migrator.cli.lazy import MigrateCommand, settings_of
 from migrator.cli.options import decisions_option
+
+if TYPE_CHECKING:
+    from migrator.model.fleet import FleetFile, FleetOutcome
+    from migrator.run.fleet_ports import FleetPorts
 
 OUTPUTS = ("table", "json", "jsonl", "yaml")
 
@@ -26,11 +30,13 @@ def command(ctx: click.Context, /, fleet_file: str, **given: Any) -> int:  # noq
     """Discover the clusters of FLEET, read each one and plan it. No cluster is changed.
 
     Snapshot, plan and answers of each cluster go into its folder of the state. --output jsonl prints a line for each
-    planned cluster, ready as a matrix for GitHub Actions or an AWS Step Functions Distributed Map.
+    planned cluster, in the order of the waves, ready as a matrix for GitHub Actions or an AWS Step Functions
+    Distributed Map; it is kept in the state as fleet/NAME/matrix.jsonl, too.
     """
     from migrator.cli.fleet_ended import fleet_ended
+    from migrator.cli.fleet_executor import Jobs
     from migrator.cli.fleet_files import read_fleet, read_fleet_decisions
-    from migrator.cli.fleet_wiring import Asked, Jobs, discover_fleet, fleet_ports, inputs_of, open_fleet, selection_of
+    from migrator.cli.fleet_wiring import Asked, discover_fleet, fleet_ports, inputs_of, open_fleet, selection_of
     from migrator.run.run_fleet import FleetOptions, run_fleet
 
     form = given["form"] or settings_of(ctx).output
@@ -38,27 +44,41 @@ def command(ctx: click.Context, /, fleet_file: str, **given: Any) -> int:  # noq
     asked = Asked.of(given)
     file, decisions = read_fleet(fleet_file), read_fleet_decisions(given["decisions"])
     fleet, found = discover_fleet(open_fleet(settings, file), asked)
-    jobs = Jobs(fleet, found.inventory, found)
+    ports = fleet_ports(fleet, asked)
+    jobs = Jobs(fleet, found, ports, own_machine=asked.scheduler is None)
     how = {"decisions": decisions, "strategy": given["strategy"], "target": given["target"]}
     outcome = run_fleet(
         file,
         found.inventory,
         "plan",
         lambda cluster: jobs.make(cluster, "plan_cluster", **how),
-        fleet_ports(fleet, asked),
+        ports,
         FleetOptions(
             inputs_of("plan", how, selection_of(file, asked.clusters)), asked.fresh, part=bool(asked.clusters)
         ),
     )
     _tell_unused(settings, decisions, outcome)
+    lines = _matrix(file, outcome, ports, part=bool(asked.clusters))
     if form != "jsonl":
         return fleet_ended(settings, outcome)
-    from migrator.model.files.fleet_records import jsonl
-    from migrator.render.fleet_matrix import matrix
-
-    sys.stdout.buffer.write(jsonl(matrix(file, outcome)))
+    sys.stdout.buffer.write(lines)
     sys.stdout.flush()
     return outcome.exit_code
+
+
+def _matrix(file: "FleetFile", outcome: "FleetOutcome", ports: "FleetPorts", *, part: bool) -> bytes:
+    """The matrix, which is kept in the state, too: whoever reads it there needs no output of this command."""
+    from migrator.decide.fleet.waves import waves_of
+    from migrator.model.files.fleet_records import MATRIX_FILE, jsonl
+    from migrator.render.fleet_matrix import matrix
+
+    clusters = outcome.inventory.clusters
+    waves = waves_of(clusters, "apply", file.waves, order_by=file.order_by, tolerance=file.failure_tolerance)
+    wave_of = {cluster.arn: wave.name for wave in waves for cluster in wave.clusters}
+    lines = jsonl(matrix(file, outcome, wave_of))
+    if not part:
+        ports.store.write(MATRIX_FILE, lines)
+    return lines
 
 
 def _tell_unused(settings: Any, decisions: Any, outcome: Any) -> None:  # noqa: ANN401

@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from migrator.cli.fleet_ended import fleet_ended
+from migrator.cli.fleet_executor import Jobs
 from migrator.cli.fleet_files import read_fleet, read_fleet_decisions
 from migrator.cli.fleet_wiring import (
     Asked,
     Fleet,
-    Jobs,
     discover_fleet,
     fleet_ports,
     inputs_of,
@@ -48,9 +48,8 @@ def run_plans(settings: Settings, fleet_file: str, given: Mapping[str, Any], wha
     file, decisions = read_fleet(fleet_file), read_fleet_decisions(given.get("decisions"))
     fleet, found = discover_fleet(open_fleet(settings, file), asked)
     ports = fleet_ports(fleet, asked, yes=bool(given.get("yes")), typed=given.get("confirm"))
-    maker = _Maker(
-        fleet, Jobs(fleet, found.inventory, found), ports, what, decisions if given.get("decisions") else None
-    )
+    jobs = Jobs(fleet, found, ports, own_machine=asked.scheduler is None)
+    maker = _Maker(jobs, ports, what, decisions if given.get("decisions") else None)
     _ask(found.inventory, fleet, ports, what)
     options = FleetOptions(
         inputs=inputs_of(what.command, what.more, decisions, selection_of(file, asked.clusters)),
@@ -74,9 +73,7 @@ def _ask(inventory: Inventory, fleet: Fleet, ports: FleetPorts, what: RunOfPlans
 class _Maker:
     """Makes the job of one cluster from the plan in its folder."""
 
-    def __init__(
-        self, fleet: Fleet, jobs: Jobs, ports: FleetPorts, what: RunOfPlans, decisions: Mapping[str, Any] | None
-    ) -> None:
+    def __init__(self, jobs: Jobs, ports: FleetPorts, what: RunOfPlans, decisions: Mapping[str, Any] | None) -> None:
         from migrator.model.files.fleet_decisions import decode_fleet_decisions
 
         self._jobs = jobs
@@ -100,10 +97,9 @@ class _Maker:
             refused = self._not(cluster, "plan-blocked", f"Its plan is blocked: {', '.join(blocking)}.", remedy)
             return replace(refused, status="blocked", exit_code=3)
         more = {**self._what.more, **self._given(cluster)}
-        job = self._jobs.make(cluster, self._what.task, **more)
         if self._what.command != "apply" or not self._remote:
-            return job
-        first = self._jobs.make(cluster, self._what.task, **{**more, "modeOnly": True})
+            return self._jobs.make(cluster, self._what.task, here=self._what.in_coordinator, **more)
+        first = self._jobs.make(cluster, self._what.task, here=True, **{**more, "modeOnly": True})
         main = self._jobs.make(cluster, self._what.task, **{**more, "reversible": True})
         one_way = any(step.get("kind") == "enable-entries" for step in document.get("steps", ()))
         return replace(main, first=first if one_way else None)

@@ -203,13 +203,18 @@ def _verify(worker: Worker, cluster: FleetCluster, arguments: Arguments) -> Clus
         proof_policy=answers.proof_policy,
     )
     outcome = verify_access(plan, ports, options)
+    too_late = (
+        "No baseline was taken in time: entries are in force." if options.baseline and not outcome.evidence else ""
+    )
     bad = [f"{each.principal_arn}: {each.verdict} ({each.why})" for each in outcome.verdicts if each.verdict != "ok"]
     return _ended(
         cluster,
         "verify",
         digest,
         (outcome.exit_code, None),
-        message=f"{len(bad)} of {len(outcome.verdicts)} principals are not proven." if outcome.exit_code else "",
+        message=too_late or f"{len(bad)} of {len(outcome.verdicts)} principals are not proven."
+        if outcome.exit_code
+        else "",
         why="; ".join(bad[:5]),
         detail={"verdict": outcome.verdict, "phase": outcome.phase, "mode": outcome.mode},
     )

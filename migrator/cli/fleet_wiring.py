@@ -6,16 +6,16 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from migrator.cli.fleet_worker import CALLS, Worker, keep_worker, open_state, setup_id, worker_from
+from migrator.cli.fleet_worker import CALLS, Worker, open_state, worker_from
 from migrator.cli.settings import Settings
 from migrator.cli.terminal import TerminalApprover, events_of
 from migrator.cli.wiring import clock
 from migrator.errors import WrongUse
-from migrator.model.fleet import FleetCluster, FleetFile, Inventory
-from migrator.model.fleet_job import Job, Setup
+from migrator.model.fleet import FleetFile
+from migrator.model.fleet_job import Setup
 from migrator.ports import StateStore
 from migrator.run.fleet_discover import Found
-from migrator.run.fleet_ports import FleetPorts, JobRunner
+from migrator.run.fleet_ports import FleetPorts
 from migrator.run.fleet_status import FleetStatusPorts
 
 
@@ -29,12 +29,21 @@ class Asked:
     stop_file: str | None = None
     executor: str = "threads"
     scheduler: str | None = None
-    tls: str | None = None
+    tls_ca: str | None = None
+    tls_cert: str | None = None
+    tls_key: str | None = None
+    insecure_scheduler: bool = False
+    workers: int | None = None
+    worker_wait: float | None = None
 
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> "Asked":
-        """From click's parameters."""
-        return cls(**{name: given[name] for name in cls.__slots__ if name in given})
+        """From click's parameters. Raises ``WrongUse`` where they do not go together; nothing was sent by then."""
+        from migrator.cli.fleet_executor import check_options
+
+        asked = cls(**{name: given[name] for name in cls.__slots__ if name in given})
+        check_options(asked)
+        return asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,13 +111,14 @@ def fleet_ports(fleet: Fleet, asked: Asked, *, yes: bool = False, typed: str | N
     from migrator.adapters.fleet_threads import FleetThreads
     from migrator.adapters.tasks_threads import Threads
     from migrator.adapters.wave_hooks import Hooks
+    from migrator.cli.fleet_executor import executor_of
 
     limits = fleet.file.concurrency
     here = FleetThreads(asked.concurrency or limits.overall, limits.per_account)
     return FleetPorts(
         store=fleet_store(fleet),
         store_of=lambda cluster: open_state(fleet.settings, fleet.worker.sessions, cluster),
-        jobs=_executor(fleet, asked, here),
+        jobs=executor_of(fleet, asked, here),
         here=here,
         hooks=Hooks(),
         clock=clock(),
@@ -118,41 +128,6 @@ def fleet_ports(fleet: Fleet, asked: Asked, *, yes: bool = False, typed: str | N
         run_id=SystemEntropy().run_id,
         stop_wanted=lambda: asked.stop_file is not None and Path(asked.stop_file).exists(),
     )
-
-
-def _executor(fleet: Fleet, asked: Asked, here: JobRunner) -> JobRunner:
-    if asked.executor == "threads":
-        if asked.scheduler or asked.tls:
-            raise WrongUse("scheduler-without-dask", "--scheduler and --tls want --executor dask.")
-        return here
-    raise WrongUse("executor-unknown", "There is no executor dask yet.")
-
-
-class Jobs:
-    """Makes jobs: every one carries the setup, and what discovery has read of its cluster."""
-
-    def __init__(self, fleet: Fleet, inventory: Inventory, found: Found | None, *, share: float = 1.0) -> None:
-        from migrator.model.files.fleet_records import setup_to_document
-
-        setup = Setup(asdict(fleet.settings), inventory.accounts, fleet.file.reader_roles, fleet.file.rates, share)
-        self._setup = setup_to_document(setup)
-        self._id = setup_id(self._setup)
-        self._described = found.described if found is not None else {}
-        keep_worker(self._id, fleet.worker)
-
-    def make(self, cluster: FleetCluster, task: str, **more: Any) -> Job:  # noqa: ANN401 - JSON
-        """A job of :mod:`migrator.cli.fleet_tasks`."""
-        from migrator.adapters.aws_session import jsonable
-        from migrator.model.files.fleet_records import cluster_to_document
-
-        arguments = {
-            "setup": self._setup,
-            "setupId": self._id,
-            "cluster": cluster_to_document(cluster),
-            "described": jsonable(self._described.get(cluster.arn)),
-            **more,
-        }
-        return Job(cluster.arn, cluster.account, f"migrator.cli.fleet_tasks:{task}", arguments, cluster.placement)
 
 
 def inputs_of(command: str, *parts: Any) -> str:  # noqa: ANN401 - JSON values

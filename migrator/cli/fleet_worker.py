@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from migrator.model.fleet_job import Setup
 
 CALLS = 8  # side by side, in one account's listings
+_MOST_KEPT = 8
 _TALK = logging.getLogger("migrator.talk")
 _LOCK = threading.Lock()
 _KEPT: dict[str, "Worker"] = {}
@@ -61,6 +62,8 @@ def worker_of(arguments: Mapping[str, Any]) -> Worker:
     with _LOCK:
         if key not in _KEPT:
             _KEPT[key] = worker_from(setup_from_document(arguments["setup"]))
+            for oldest in [*_KEPT][:-_MOST_KEPT]:  # a worker of dask outlives the commands that it works for
+                del _KEPT[oldest]
         return _KEPT[key]
 
 
@@ -82,8 +85,9 @@ def worker_from(setup: "Setup") -> Worker:
         key: tuple(value) if isinstance(value, list) else value for key, value in setup.settings.items()
     }
     settings = Settings(**given)
+    chain = tuple(RoleToAssume(*link) for link in settings.role_chain)
     sessions = FleetSessions(
-        AwsSettings(settings.profile, settings.region, tuple(map(RoleToAssume, settings.assume_role)), "fleet"),
+        AwsSettings(settings.profile, settings.region, chain, "fleet"),
         setup.accounts,
         setup.readers,
         RateLimits(setup.rates, share=setup.share),

@@ -9,19 +9,23 @@ from typing import Any
 
 import click
 
+from migrator.errors import WrongUse
+
 OUTPUTS = ("table", "json", "yaml", "markdown")
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The global options. ``assume_role`` is a chain, in order; ``reader_role`` are roles that read IAM of foreign
-    accounts; ``output`` is how data is written on stdout. ``open_endpoint_for_me`` and ``source_address``: let this
-    machine through ``publicAccessCidrs`` as long as the command runs.
+    """The global options. ``assume_role`` is a chain, in order, ``external_id`` what its roles ask for;
+    ``reader_role`` are roles that read IAM of foreign accounts; ``output`` is how data is written on stdout.
+    ``open_endpoint_for_me`` and ``source_address``: let this machine through ``publicAccessCidrs`` as long as the
+    command runs.
     """
 
     profile: str | None = None
     region: str | None = None
     assume_role: tuple[str, ...] = ()
+    external_id: tuple[str, ...] = ()
     reader_role: tuple[str, ...] = ()
     state_dir: str | None = None
     kubeconfig: str | None = None
@@ -37,6 +41,20 @@ class Settings:
     log_file: str | None = None
     traceback: bool = False
 
+    @property
+    def role_chain(self) -> tuple[tuple[str, str | None], ...]:
+        """``(role, external id)`` in the order in which they are assumed. Raises ``external-id-without-role``."""
+        ids: tuple[str, ...] = self.external_id
+        if len(ids) == 1:
+            ids = ids * max(1, len(self.assume_role))
+        if ids and len(ids) != len(self.assume_role):
+            raise WrongUse(
+                "external-id-without-role",
+                f"There are {len(self.external_id)} external ids and {len(self.assume_role)} roles to assume.",
+                remedy="Give one --external-id, or one for each --assume-role in the same order.",
+            )
+        return tuple(zip(self.assume_role, (one or None for one in ids or [""] * len(self.assume_role)), strict=True))
+
     def with_given(self, given: Mapping[str, Any]) -> "Settings":
         """These settings with whatever was given in a second place; what was not given stays."""
         names = {field.name for field in fields(self)}
@@ -49,6 +67,12 @@ def global_options() -> list[click.Option]:
         click.Option(["--profile"], metavar="NAME", help="AWS profile (else boto3's default chain)."),
         click.Option(["--region"], metavar="REGION", help="AWS Region."),
         click.Option(["--assume-role"], metavar="ARN", multiple=True, help="Role to assume; repeat it for a chain."),
+        click.Option(
+            ["--external-id"],
+            metavar="ID",
+            multiple=True,
+            help="External id: one for every role of the chain, or one each in the chain's order ('' for none).",
+        ),
         click.Option(
             ["--reader-role"],
             metavar="ARN",

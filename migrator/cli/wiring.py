@@ -58,7 +58,7 @@ def open_aws(settings: Settings, *, region: str | None = None, run: str = "run")
     """A session by the global options. ``region`` is the plan's, for where nobody names another."""
     from migrator.adapters.aws_session import AwsSettings, RoleToAssume, open_session
 
-    roles = tuple(RoleToAssume(arn) for arn in settings.assume_role)
+    roles = tuple(RoleToAssume(*link) for link in settings.role_chain)
     return open_session(AwsSettings(settings.profile, settings.region or region, roles, run))
 
 

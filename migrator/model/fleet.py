@@ -274,6 +274,14 @@ class OrderBy:
 
 
 @dataclass(frozen=True, slots=True)
+class PlacementRule:
+    """Clusters that ``select`` means need a worker with ``resource`` (``vpc:prod``)."""
+
+    resource: str
+    select: Selector = Selector()
+
+
+@dataclass(frozen=True, slots=True)
 class FleetFile:
     """fleet.yaml, or a c7n-org accounts file, as it was read."""
 
@@ -282,6 +290,7 @@ class FleetFile:
     organization: OrganizationSource | None = None
     clusters: tuple[str, ...] = ()
     select: Selector = Selector()
+    placements: tuple[PlacementRule, ...] = ()
     order_by: tuple[OrderBy, ...] = ()
     waves: tuple[WaveRule, ...] = ()
     concurrency: Concurrency = Concurrency()

@@ -23,11 +23,14 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class JobEnd:
-    """What a job gave; ``lost`` says why it gave nothing: its worker is gone, or it broke."""
+    """What a job gave; ``lost`` says why it gave nothing: its worker is gone, or it broke. ``unplaced``: it was not
+    begun, as nobody was there to do it.
+    """
 
     arn: str
     answer: Mapping[str, Any] | None = None
     lost: str = ""
+    unplaced: str = ""
 
 
 @dataclass(frozen=True, slots=True)

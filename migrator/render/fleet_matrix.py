@@ -1,34 +1,56 @@
 """A planned fleet as jobs, one a cluster: for whoever runs ``migrate`` in many containers."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from migrator.model.fleet import FleetFile, FleetOutcome
+from migrator.model.fleet import FleetAccount, FleetFile, FleetOutcome
 from migrator.render.fleet_text import short_cluster
 
 
-def matrix(file: FleetFile, outcome: FleetOutcome, waves: dict[str, str] | None = None) -> Iterator[dict[str, Any]]:
-    """``{arn, name, account, region, wave, plan, status, blocked, steps}`` for each cluster that has a plan.
+def matrix(file: FleetFile, outcome: FleetOutcome, waves: Mapping[str, str]) -> Iterator[dict[str, Any]]:
+    """One object for each cluster that has a plan, in the order of ``waves`` (ARN -> wave of ``apply``).
 
-    ``plan`` is its place below the state directory; ``wave`` the wave of ``apply`` that it belongs to.
+    ``arn`` is what ``migrate fleet … --cluster`` takes; ``name`` with ``options`` what the commands for one cluster
+    take (the way into the account, for whoever runs this command's caller); ``plan`` is a path below ``state``.
     """
-    by_arn = {cluster.arn: cluster for cluster in outcome.inventory.clusters}
-    for result in outcome.results:
-        cluster = by_arn.get(result.arn)
-        if cluster is None or result.plan_digest is None:
+    clusters = {cluster.arn: cluster for cluster in outcome.inventory.clusters}
+    accounts = {account.id: account for account in outcome.inventory.accounts}
+    results = {result.arn: result for result in outcome.results}
+    for arn, wave in waves.items():
+        cluster, result = clusters.get(arn), results.get(arn)
+        if cluster is None or result is None or result.plan_digest is None:
             continue
+        place = f"{cluster.partition}/{short_cluster(arn)}"
         yield {
-            "arn": cluster.arn,
+            "arn": arn,
             "name": cluster.name,
             "account": cluster.account,
+            "accountName": cluster.account_name,
             "region": cluster.region,
             "partition": cluster.partition,
             "fleet": file.name,
-            "wave": (waves or {}).get(cluster.arn, ""),
-            "id": short_cluster(cluster.arn),
-            "plan": f"{cluster.partition}/{short_cluster(cluster.arn)}/plan.json",
+            "wave": wave,
+            "id": short_cluster(arn),
+            "placement": cluster.placement or "",
+            "options": way_into(accounts[cluster.account], cluster.region),
+            "state": outcome.state.removesuffix(f"/fleet/{file.name}"),
+            "plan": f"{place}/plan.json",
             "planDigest": result.plan_digest,
             "status": result.status,
             "blocked": result.status == "blocked",
+            "mode": result.detail.get("mode", ""),
             "steps": int(result.detail.get("steps", 0)),
         }
+
+
+def way_into(account: FleetAccount, region: str) -> list[str]:
+    """The global options that lead into an account and Region: ``["--region", …, "--assume-role", …]``."""
+    options = ["--region", region]
+    if account.profile:
+        options += ["--profile", account.profile]
+    for link in account.roles:
+        options += ["--assume-role", link.arn]
+    if any(link.external_id for link in account.roles):
+        for link in account.roles:
+            options += ["--external-id", link.external_id or ""]
+    return options

@@ -69,7 +69,9 @@ def discover(file: FleetFile, ports: DiscoverPorts, only: Sequence[str] = ()) ->
     wanted = tuple(only) or file.clusters
     asked = _ask_named(accounts, wanted, ports) if wanted else _ask_all(accounts, ports)
     by_id = {account.id: account for account in accounts}
-    clusters = [(cluster_of(raw, by_id[each.answer.account]), raw) for each in asked for raw in each.clusters]
+    clusters = [
+        (_placed(cluster_of(raw, by_id[each.answer.account]), file), raw) for each in asked for raw in each.clusters
+    ]
     chosen = [(cluster, raw) for cluster, raw in clusters if selects(file.select, cluster)]
     inventory = Inventory(
         taken_at=ports.clock.now().astimezone(timezone.utc).isoformat(timespec="seconds").replace("+00:00", "Z"),
@@ -82,6 +84,12 @@ def discover(file: FleetFile, ports: DiscoverPorts, only: Sequence[str] = ()) ->
         missing=tuple(item for each in asked for item in each.missing),
     )
     return Found(inventory, {cluster.arn: raw for cluster, raw in chosen})
+
+
+def _placed(cluster: FleetCluster, file: FleetFile) -> FleetCluster:
+    """The cluster with the placement that the file's rules give it, else its account's."""
+    rule = next((rule for rule in file.placements if selects(rule.select, cluster)), None)
+    return replace(cluster, placement=rule.resource) if rule else cluster
 
 
 def _in_use(accounts: Sequence[FleetAccount], asked: Iterable[_Asked]) -> tuple[FleetAccount, ...]:

@@ -254,6 +254,18 @@ def _work(run: _Run, wave: Wave, todo: Sequence[FleetCluster], make_job: MakeJob
 
 def _result(run: _Run, end: JobEnd) -> ClusterResult:
     at = run.now_text()
+    if end.unplaced:
+        return ClusterResult(
+            arn=end.arn,
+            command=run.command,
+            status="waiting",
+            exit_code=8,
+            at=at,
+            code="no-worker",
+            message="Not begun: no worker can do it.",
+            why=end.unplaced,
+            remedy="Start such a worker and run the same command again.",
+        )
     if end.answer is None:
         return ClusterResult(
             arn=end.arn,

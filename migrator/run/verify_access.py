@@ -27,8 +27,8 @@ def verify_access(plan: Plan, ports: RunPorts, options: VerifyOptions = DEFAULTS
     """Verify every principal of the plan, or those of ``options.only``.
 
     Exit code 0 only where the verdict on the cluster is ``ok`` (for a baseline: where it could be taken of
-    everybody who can be logged in as), else 6. Raises ``Refused`` for another cluster, and whatever keeps the
-    cluster from being read at all.
+    everybody who can be logged in as, or was taken earlier and everybody has crossed since), else 6.
+    Raises ``Refused`` for another cluster, and whatever keeps the cluster from being read at all.
     """
     snapshot = ports.read_snapshot()
     refuse_other_cluster(plan, snapshot)
@@ -72,10 +72,20 @@ def _outcome(measure: Measure, chosen: list[PlannedPrincipal], taken: tuple[Evid
     verdicts = _verdicts(measure, chosen, taken)
     verdict = cluster_verdict(verdicts)
     if phase == "before":
-        exit_code = 0 if taken and all(e.holds for e in taken) else 6
+        held = taken or _taken_before(measure, chosen)
+        exit_code = 0 if held and all(e.holds for e in held) else 6
     else:
         exit_code = 0 if verdict == "ok" else 6
     return VerifyOutcome(phase, measure.mode, verdicts, verdict, taken, exit_code, measure.ports.store.location)
+
+
+def _taken_before(measure: Measure, chosen: list[PlannedPrincipal]) -> tuple[Evidence, ...]:
+    """The newest baseline of each, for a baseline of which nothing is left to take."""
+    if not measure.options.baseline:
+        return ()
+    arns = {principal.principal_arn for principal in chosen}
+    newest = {e.principal_arn: e for e in measure.earlier if e.phase == "before" and e.principal_arn in arns}
+    return tuple(newest.values())
 
 
 def _verdicts(

@@ -12,6 +12,7 @@ from moto import mock_aws
 
 from migrator.adapters.aws_session import AwsSession
 from migrator.adapters.clock import machine_time
+from migrator.adapters.fleet_state import FleetBucket
 from migrator.adapters.state_s3 import LEASE, StateBucket, open_bucket_state
 from migrator.adapters.tasks_threads import Threads
 from migrator.errors import MigratorError, Refused, WrongUse
@@ -221,3 +222,12 @@ def test_a_missing_bucket_is_told(s3: Any) -> None:  # noqa: ANN401
         with pytest.raises(MigratorError) as caught:
             attempt()
         assert caught.value.code == "bucket-not-found"
+
+
+def test_a_matrix_is_one_object_for_readers_that_know_nothing_of_us(s3: Any) -> None:  # noqa: ANN401
+    session = AwsSession(boto3.Session(region_name="us-east-1"), run="r1")
+    state = FleetBucket(session, f"s3://{BUCKET}/eks", "workloads", Threads(4))
+    for lines in (b'{"n":1}\n{"n":2}\n', b'{"n":3}\n'):
+        state.write("matrix.jsonl", lines)
+        assert s3.get_object(Bucket=BUCKET, Key="eks/fleet/workloads/matrix.jsonl")["Body"].read() == lines
+        assert state.read("matrix.jsonl") == lines

@@ -1,17 +1,25 @@
 """Every ``$ migrate`` line of the playbooks is run, in order, against a lab; every AWS CLI line names real options."""
 
+import json
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import botocore.session
 import pytest
+from ruamel.yaml import YAML
 
+from migrator.model.files.fleet_decisions import decode_fleet_decisions
 from tests.support.cli_lab import WAIVERS, running
+from tests.support.fleet_world import fleet_file, fleet_world
+from tests.support.forked_cli import ForkedCli
 
 ROOT = Path(__file__).parents[2]
 PLAYBOOKS = sorted((ROOT / "playbooks").glob("*.md"))
 CLUSTER = "my-cluster"
+FLEET = "fleet"
 
 
 def commands(text: str, fence: str, prompt: str) -> list[list[str]]:
@@ -25,8 +33,43 @@ def test_there_are_playbooks() -> None:
     assert {path.stem for path in PLAYBOOKS} >= {"single-cluster", "roll-back", "break-glass", "private-endpoint"}
 
 
+def test_every_command_of_the_fleets_playbook_works(tmp_path: Path) -> None:
+    path = ROOT / "playbooks" / f"{FLEET}.md"
+    with running(tmp_path, json.dumps(fleet_world(1, 1, shapes=("plain",)))) as lab, ForkedCli() as forked:
+        (lab.work / "decisions.yaml").write_text(WAIVERS, encoding="utf-8")
+        (lab.work / "fleet.yaml").write_text(json.dumps(fleet_file(1) | {"name": "my-fleet"}), encoding="utf-8")
+        for command in commands(path.read_text(), "console", "$ "):
+            ran = forked.run(command[1:], lab.work, lab.environment())
+            assert ran.returncode == 0, f"{shlex.join(command)}: {ran.returncode}\n{ran.stdout}\n{ran.stderr}"
+        status = forked.run(["fleet", "status", "--output", "json"], lab.work, lab.environment())
+        assert json.loads(status.stdout)["stages"] == {"migrated": 1}
+
+
+def test_answers_in_the_fleets_playbook_are_read() -> None:
+    (block,) = re.findall(r"```yaml\n(.*?)```", (ROOT / "playbooks" / f"{FLEET}.md").read_text(), re.S)
+    answers = decode_fleet_decisions(YAML(typ="safe", pure=True).load(block))
+    assert [part.where.tags for part in answers.selected] == [{"stage": "prod"}]
+
+
+def test_commands_of_a_shell_in_the_fleets_playbook_have_options_that_exist() -> None:
+    text = (ROOT / "playbooks" / f"{FLEET}.md").read_text()
+    for program in ("dask ", "migrate "):
+        found = commands(text, "sh", program)
+        assert found
+        for name, *rest in found:
+            words = [sys.executable, "-m", program.strip(), name]
+            if program == "migrate ":
+                words = [sys.executable, "-m", "migrator", name, rest[0]]
+            done = subprocess.run([*words, "--help"], capture_output=True, text=True, check=True)
+            asked = {word for word in rest if word.startswith("--")}
+            assert asked
+            assert not [word for word in asked if word not in done.stdout]
+
+
 @pytest.mark.parametrize(
-    "path", [path for path in PLAYBOOKS if commands(path.read_text(), "console", "$ ")], ids=lambda path: path.stem
+    "path",
+    [path for path in PLAYBOOKS if commands(path.read_text(), "console", "$ ") and path.stem != FLEET],
+    ids=lambda path: path.stem,
 )
 def test_every_command_of_a_playbook_works(path: Path, tmp_path: Path) -> None:
     with running(tmp_path) as lab:

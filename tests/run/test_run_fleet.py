@@ -41,6 +41,7 @@ class Jobs:
 
     bad: set[str] = field(default_factory=set)
     lost: set[str] = field(default_factory=set)
+    unplaced: set[str] = field(default_factory=set)
     done: list[str] = field(default_factory=list)
     kill_after: int | None = None
     ctrl_c_after: int | None = None
@@ -60,6 +61,9 @@ class Jobs:
             if not running:
                 return
             job = running.pop(0)
+            if _name(job.arn) in self.unplaced:
+                yield JobEnd(job.arn, unplaced="no worker has the resource vpc:prod")
+                continue
             if self.kill_after is not None and len(self.done) >= self.kill_after:
                 raise Killed
             self.done.append(_name(job.arn))
@@ -282,6 +286,17 @@ def test_a_worker_that_is_lost_is_a_failed_cluster_and_no_other() -> None:
         ("failed", "worker-lost"),
         ("done", ""),
     ]
+
+
+def test_a_cluster_that_no_worker_can_do_waits_and_its_wave_goes_no_further() -> None:
+    fleet = Fleet(3, jobs=Jobs(unplaced={"c000"}))
+    outcome = fleet.run("apply")
+    first, *others = outcome.results
+    assert (first.status, first.code, first.exit_code) == ("waiting", "no-worker", 8)
+    assert first.why == "no worker has the resource vpc:prod"
+    assert {(other.status, other.code) for other in others} == {("waiting", "not-begun")}
+    fleet.jobs.unplaced.clear()
+    assert fleet.run("apply").exit_code == 0
 
 
 def test_reads_never_stop_for_a_failure() -> None:

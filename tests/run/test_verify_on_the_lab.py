@@ -33,6 +33,20 @@ def plan(lab: ProofLab) -> Plan:
     return made
 
 
+def test_a_baseline_that_was_taken_stays_taken_once_everybody_has_crossed(lab: ProofLab) -> None:
+    made, digest = lab.plan()
+    assert lab.verify(made, DEVS, baseline=True).exit_code == 0
+    assert lab.apply(made, digest, DEVS).exit_code == 0
+    again = lab.verify(made, DEVS, baseline=True)
+    assert (again.exit_code, again.evidence) == (0, ())
+
+
+def test_a_baseline_that_nobody_took_in_time_is_missed(lab: ProofLab) -> None:
+    made, digest = lab.plan()
+    assert lab.apply(made, digest, DEVS).exit_code == 0
+    assert lab.verify(made, DEVS, baseline=True).exit_code == 6
+
+
 def thinner(lab: ProofLab) -> str:
     lab.eks("update_access_entry", principalArn=DEVS, username="dev:{{SessionName}}", kubernetesGroups=[])
     return DEVS

@@ -24,6 +24,7 @@ from migrator.model.fleet import (
     Hooks,
     OrderBy,
     OrganizationSource,
+    PlacementRule,
     RateRule,
     RoleLink,
     Selector,
@@ -35,6 +36,8 @@ FORMAT = "migrator/fleet/v1"
 ALL_REGIONS = "all"
 _ACCOUNT = re.compile(r"\d{12}")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
+_EXTERNAL_ID = re.compile(r"[\w+=,.@:/-]{2,1224}", re.ASCII)
+_RESOURCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/-]{0,62}")
 _DURATION = re.compile(r"(\d+)\s*([smhd])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -145,6 +148,11 @@ class _OrderBy(_Strict):
     account: bool = False
 
 
+class _Placement(_Strict):
+    resource: str
+    select: _Selector = msgspec.field(default_factory=_Selector)
+
+
 class FleetDocument(_Strict):
     """fleet.yaml as a whole. Only ``format`` and one source of clusters are needed."""
 
@@ -155,6 +163,7 @@ class FleetDocument(_Strict):
     organization: _Organization | None = None
     clusters: list[str] = []
     select: _Selector = msgspec.field(default_factory=_Selector)
+    placements: list[_Placement] = []
     order_by: list[_OrderBy] = []
     waves: list[_Wave] = []
     concurrency: _Concurrency = msgspec.field(default_factory=_Concurrency)
@@ -241,6 +250,9 @@ def _fleet(found: FleetDocument) -> FleetFile:
         organization=_organization(found.organization, found.defaults) if found.organization else None,
         clusters=tuple(_cluster_arn(text) for text in found.clusters),
         select=_selector(found.select),
+        placements=tuple(
+            PlacementRule(_resource(item.resource, "placements"), _selector(item.select)) for item in found.placements
+        ),
         order_by=tuple(OrderBy(item.tag, tuple(item.values), item.account) for item in found.order_by),
         waves=_waves(found.waves),
         concurrency=_concurrency(found.concurrency),
@@ -281,8 +293,15 @@ def _account(item: _Account, defaults: _Defaults) -> FleetAccount:
         profile=item.profile,
         tags=_tags(item.tags),
         partition=partition,
-        placement=item.placement,
+        placement=_resource(item.placement, f"account {item.account_id}: placement") if item.placement else None,
     )
+
+
+def _resource(text: str, where: str) -> str:
+    """The name of a worker's resource, as it can be given to ``dask worker --resources``."""
+    if not _RESOURCE.fullmatch(text):
+        raise malformed(f"{where}: {text[:60]!r} is no name of a resource such as vpc:prod.")
+    return text
 
 
 def role_arn(template: str, names: Mapping[str, str]) -> str:
@@ -311,9 +330,18 @@ def _as_list(role: "str | Sequence[str | _Role] | None") -> "Sequence[str | _Rol
 
 def _links(items: "Iterable[str | _Role]", external_id: str | None) -> tuple[RoleLink, ...]:
     return tuple(
-        RoleLink(item, external_id) if isinstance(item, str) else RoleLink(item.arn, item.external_id or external_id)
+        RoleLink(item, _external_id(external_id))
+        if isinstance(item, str)
+        else RoleLink(item.arn, _external_id(item.external_id or external_id))
         for item in items
     )
+
+
+def _external_id(text: str | None) -> str | None:
+    """As AssumeRole takes it (AWS STS API reference)."""
+    if text is not None and not _EXTERNAL_ID.fullmatch(text):
+        raise malformed(f"external_id {text[:40]!r} is not 2 to 1224 letters, digits and _+=,.@:/-.")
+    return text
 
 
 def _role_account(arn: str) -> str:
@@ -366,7 +394,7 @@ def _partition_of(role: "str | list[str | _Role] | None") -> str:
 def _organization(item: _Organization, defaults: _Defaults) -> OrganizationSource:
     return OrganizationSource(
         role=item.role,
-        external_id=item.external_id if item.external_id is not None else defaults.external_id,
+        external_id=_external_id(item.external_id if item.external_id is not None else defaults.external_id),
         through=_links(item.through, None),
         reader=_links(item.reader, None),
         units=tuple(item.units),

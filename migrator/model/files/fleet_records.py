@@ -30,6 +30,7 @@ INVENTORY_FORMAT = "migrator/fleet-inventory/v1"
 OUTCOME_FORMAT = "migrator/fleet-outcome/v1"
 INVENTORY_FILE = "inventory.json"
 RUNS_FILE = "runs.jsonl"
+MATRIX_FILE = "matrix.jsonl"
 Event: TypeAlias = Literal["run-started", "cluster", "wave-started", "wave-ended", "run-ended"]
 
 

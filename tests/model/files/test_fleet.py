@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
+from ruamel.yaml import YAML
 
 from migrator.errors import MigratorError
 from migrator.model.canonical import pretty_bytes
@@ -23,9 +24,9 @@ def _fleet(**more: Any) -> FleetFile:  # noqa: ANN401 - parts of a fleet.yaml
 
 
 def test_defaults_are_filled_in_with_the_accounts_own_number() -> None:
-    file = _fleet(defaults={"role": "migration", "external_id": "x", "regions": ["eu-central-1"]})
+    file = _fleet(defaults={"role": "migration", "external_id": "x1", "regions": ["eu-central-1"]})
     (account,) = file.accounts
-    assert account.roles == (RoleLink(f"{HOME}/migration", "x"),)
+    assert account.roles == (RoleLink(f"{HOME}/migration", "x1"),)
     assert account.regions == ("eu-central-1",)
 
 
@@ -38,13 +39,13 @@ def test_a_chain_keeps_its_order_and_each_links_external_id() -> None:
                 {
                     "account_id": "111122223333",
                     "name": "shop",
-                    "role": [{"arn": hub, "external_id": "a"}, "arn:{partition}:iam::{account_id}:role/{name}"],
-                    "external_id": "b",
+                    "role": [{"arn": hub, "external_id": "a1"}, "arn:{partition}:iam::{account_id}:role/{name}"],
+                    "external_id": "b1",
                 }
             ],
         }
     )
-    assert file.accounts[0].roles == (RoleLink(hub, "a"), RoleLink(f"{HOME}/shop", "b"))
+    assert file.accounts[0].roles == (RoleLink(hub, "a1"), RoleLink(f"{HOME}/shop", "b1"))
 
 
 def test_an_account_with_a_profile_takes_no_default_role() -> None:
@@ -111,7 +112,7 @@ def test_a_custodian_file_is_read_as_it_is() -> None:
                     "name": "shop",
                     "email": "shop@example.com",
                     "role": [f"{HOME}/hub", f"{HOME}/c7n"],
-                    "external_id": "x",
+                    "external_id": "x1",
                     "regions": ["eu-central-1,eu-west-1"],
                     "tags": ["stage:prod", "path:/Workloads"],
                     "vars": {"a": {"b": 1}},
@@ -123,7 +124,7 @@ def test_a_custodian_file_is_read_as_it_is() -> None:
         }
     )
     shop, gov, third = file.accounts
-    assert shop.roles == (RoleLink(f"{HOME}/hub", "x"), RoleLink(f"{HOME}/c7n", "x"))
+    assert shop.roles == (RoleLink(f"{HOME}/hub", "x1"), RoleLink(f"{HOME}/c7n", "x1"))
     assert (shop.regions, shop.tags["stage"], shop.profile) == (("eu-central-1", "eu-west-1"), "prod", None)
     assert (gov.partition, gov.regions) == ("aws-us-gov", ("all",))
     assert (third.profile, third.roles, third.regions) == ("third", (), ("all",))
@@ -183,6 +184,11 @@ def test_what_is_no_fleet_is_refused_and_named(document: object, why: str) -> No
         {"hooks": {"before_wave": ["one string"]}},
         {"reader_roles": ["arn:aws:iam::111122223333:user/x"]},
         {"select": {"clusers": ["x"]}},
+        {"placements": [{"resource": "vpc prod=8"}]},
+        {"placements": [{"select": {}}]},
+        {"accounts": [{"account_id": "111122223333", "placement": "-"}]},
+        {"organization": {"external_id": "x"}},
+        {"accounts": [{"account_id": "111122223333", "role": "r", "external_id": "no spaces"}]},
     ],
 )
 def test_a_wrong_part_is_refused(part: dict[str, Any]) -> None:
@@ -194,6 +200,23 @@ def test_a_wrong_part_is_refused(part: dict[str, Any]) -> None:
 def test_a_role_name_becomes_a_role_of_the_account() -> None:
     names = {"account_id": "111122223333", "name": "n", "partition": "aws-cn"}
     assert role_arn("team/x", names) == "arn:aws-cn:iam::111122223333:role/team/x"
+
+
+def test_a_placement_rule_has_a_resource_and_a_selector() -> None:
+    file = _fleet(placements=[{"resource": "vpc:prod", "select": {"tags": {"stage": "prod"}}}])
+    assert [(rule.resource, rule.select.tags) for rule in file.placements] == [("vpc:prod", {"stage": "prod"})]
+
+
+def test_the_example_is_a_fleet_with_every_part() -> None:
+    document = YAML(typ="safe", pure=True).load((SCHEMAS.parent / "fleet.yaml").read_text())
+    file = decode_fleet(document)
+    assert set(document) == set(fleet_schema()["$defs"]["FleetDocument"]["properties"]) - {
+        "clusters",
+        "failure_tolerance",
+    }
+    assert [account.placement for account in file.accounts] == ["vpc:shared", None]
+    assert file.accounts[1].roles[1] == RoleLink("arn:aws:iam::444455556666:role/eks-access-migration", "payments-7")
+    Draft202012Validator(fleet_schema()).validate(document)
 
 
 def test_the_published_schema_is_the_one_in_force() -> None:
