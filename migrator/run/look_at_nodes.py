@@ -89,15 +89,23 @@ def baseline_of_nodes(looked: Looked, role_arn: str, *, state: str) -> Evidence:
 def progress_line(role_arn: str, found: NodeJudgement) -> str:
     """How far the nodes are: one line for whoever waits."""
     name = role_arn.rpartition("/")[2]
-    return f"nodes of {name}: {found.how}; until {found.window.end:%H:%M:%SZ} at most"
+    return f"nodes of {name}: {found.how}; until {found.until:%H:%M:%SZ} at most"
 
 
-def watch_nodes(ports: StepPorts, role_arn: str, *, since: datetime | None, api_mode: bool) -> Looked | None:
-    """Look until every node was seen, something is wrong, or there is nothing more to wait for."""
+def watch_nodes(
+    ports: StepPorts, role_arn: str, *, since: datetime | None, api_mode: bool, newcomer: str = ""
+) -> Looked | None:
+    """Look until every node was seen, something is wrong, or there is nothing more to wait for.
+
+    ``newcomer``: a node that joined just now, and whose login is waited for, too.
+    """
     said = ""
     while True:
         looked = look_at_nodes(ports, role_arn, since=since, api_mode=api_mode)
-        if looked is None or not looked.judgement.waits:
+        if looked is None:
+            return None
+        expected = looked.judgement.finding_of(newcomer) == "joining"
+        if not looked.judgement.waits and not (expected and not looked.judgement.differences):
             return looked
         line = progress_line(role_arn, looked.judgement)
         if line != said:

@@ -32,6 +32,7 @@ from migrator.model.snapshot import Snapshot, Usage
 from migrator.model.step import ProofClass
 from migrator.ports import AccessReviewer
 from migrator.run.begin_run import RunPorts
+from migrator.run.canary_pods import Arrival, Canaries, await_arrival
 from migrator.run.look_at_nodes import baseline_of_nodes, evidence_of_nodes, watch_nodes
 from migrator.run.prove_principal import by_node_entry
 from migrator.run.see_logins import Logins, evidence_of_logins, logins_of
@@ -44,7 +45,8 @@ PAUSE = timedelta(seconds=2)
 class VerifyOptions:
     """``only``: these principals. ``baseline``: take the state before and judge nothing. ``probes``: at most so
     many chosen questions each; ``own_probes`` come on top. ``usage``: what was observed of logins, from a file.
-    ``waive_verification`` and ``proof_policy`` (by kind of principal) come from decisions.yaml.
+    ``waive_verification`` and ``proof_policy`` (by kind of principal) come from decisions.yaml. ``canary_image``: a
+    person allowed canary pods on Fargate, of this image; None: none is made.
     """
 
     only: tuple[str, ...] = ()
@@ -54,6 +56,7 @@ class VerifyOptions:
     usage: Usage | None = None
     waive_verification: Mapping[str, Acceptance] = field(default_factory=dict)
     proof_policy: Mapping[str, ProofClass] = field(default_factory=dict)
+    canary_image: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,7 @@ class Measure:
     earlier: tuple[Evidence, ...]
     ports: RunPorts
     options: VerifyOptions
+    canaries: Canaries = field(default_factory=Canaries)
 
     @property
     def mode(self) -> str:
@@ -100,9 +104,10 @@ def take_evidence(measure: Measure, principal: PlannedPrincipal) -> Evidence | N
     if principal.action == "block" or (measure.options.baseline and phase == "after"):
         return None
     spec = measure.spec(arn)
-    nodes = None
+    nodes, canary = None, Arrival("")
     if spec is not None and spec.type != "STANDARD":
-        nodes = _by_nodes(measure, principal, entry, phase)
+        canary = _canary(measure, arn)
+        nodes = _by_nodes(measure, principal, entry, phase, canary)
         if nodes is not None and (nodes.proof_class == "observed" or nodes.differences):
             return nodes
     try:
@@ -110,7 +115,8 @@ def take_evidence(measure: Measure, principal: PlannedPrincipal) -> Evidence | N
     except MigratorError as error:
         if error.code != "cannot-become":
             raise
-        why = " ".join(part for part in (error.message, error.why) if part)
+        said = "" if nodes is not None or not canary.how else f"{canary.how};"
+        why = " ".join(part for part in (said, error.message, error.why) if part)
         return None if principal.action == "skip" else _without_login(measure, principal, entry, phase, why, nodes)
     if principal.action == "skip":
         return _nobody(measure, principal, reviewer, phase)
@@ -202,19 +208,43 @@ def _attribution(
     return measure.only_entry(principal.principal_arn)
 
 
+def _canary(measure: Measure, arn: str) -> Arrival:
+    """What became of the role's canary pod; nothing where none was asked for."""
+    pod = measure.canaries.of(arn)
+    return Arrival(pod) if isinstance(pod, str) else await_arrival(measure.ports, pod)
+
+
 def _by_nodes(
-    measure: Measure, principal: PlannedPrincipal, entry: AccessEntry | None, phase: Phase
+    measure: Measure, principal: PlannedPrincipal, entry: AccessEntry | None, phase: Phase, canary: Arrival
 ) -> Evidence | None:
     """What leases and logs show of a role's nodes; None where they may not be read, or there are none."""
     arn, api_mode = principal.principal_arn, measure.mode == "API"
     since = None if entry is None or phase == "before" else entry.modified_at or entry.created_at
-    looked = watch_nodes(measure.ports, arn, since=since, api_mode=api_mode)
+    if canary.refused:
+        return _refused_canary(measure, arn, entry, phase, canary)
+    looked = watch_nodes(measure.ports, arn, since=since, api_mode=api_mode, newcomer=canary.node)
     if looked is None or not looked.judgement.findings:
         return None
     if phase == "before":
-        return baseline_of_nodes(looked, arn, state=measure.digest(entry))
-    evidence = evidence_of_nodes(looked, arn, entry=entry, state=measure.digest(entry))
-    return replace(evidence, differences=(*evidence.differences, *_dead(measure, principal, entry, phase)))
+        evidence = baseline_of_nodes(looked, arn, state=measure.digest(entry))
+    else:
+        evidence = evidence_of_nodes(looked, arn, entry=entry, state=measure.digest(entry))
+        evidence = replace(evidence, differences=(*evidence.differences, *_dead(measure, principal, entry, phase)))
+    return replace(evidence, how=f"{canary.how}; {evidence.how}") if canary.how else evidence
+
+
+def _refused_canary(measure: Measure, arn: str, entry: AccessEntry | None, phase: Phase, canary: Arrival) -> Evidence:
+    """EKS itself says that the role's nodes may not log in."""
+    return Evidence(
+        principal_arn=arn,
+        proof_class="observed",
+        phase=phase,
+        at=measure.ports.clock.now().isoformat(),
+        state_digest=measure.digest(entry),
+        attribution="api-mode" if measure.mode == "API" else "none",
+        differences=(canary.how,),
+        how=canary.how,
+    )
 
 
 def _without_login(

@@ -5,9 +5,12 @@ each principal is taken is :mod:`migrator.run.take_evidence`.
 """
 
 import threading
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 
 from migrator.decide.access.authorize import RbacIndex
 from migrator.decide.planning.required_proof import asked_proof
+from migrator.decide.proving.expectations import phase_of
 from migrator.decide.proving.verdicts import cluster_verdict, verdict_of
 from migrator.model.canonical import canonical_bytes
 from migrator.model.evidence import Evidence, Phase, PrincipalVerdict, evidence_in, evidence_to_document
@@ -16,10 +19,11 @@ from migrator.model.plan import Plan, PlannedPrincipal
 from migrator.model.snapshot import Snapshot
 from migrator.model.step import ProofClass
 from migrator.run.begin_run import RunPorts, refuse_other_cluster
+from migrator.run.canary_pods import Canaries, canary_pods, clean_up_after_others
 from migrator.run.one_run import EVIDENCE_FILE
 from migrator.run.take_evidence import Measure, VerifyOptions, take_evidence
 
-__all__ = ["VerifyOptions", "current_verdicts", "verify_access"]
+__all__ = ["VerifyOptions", "current_verdicts", "verify_access", "verify_with_canaries"]
 DEFAULTS = VerifyOptions()
 
 
@@ -32,12 +36,47 @@ def verify_access(plan: Plan, ports: RunPorts, options: VerifyOptions = DEFAULTS
     """
     snapshot = ports.read_snapshot()
     refuse_other_cluster(plan, snapshot)
+    if options.canary_image is None:
+        clean_up_after_others(ports)
     index = RbacIndex(snapshot.rbac) if snapshot.rbac is not None else None
     earlier = evidence_in(ports.store.read(EVIDENCE_FILE) or b"")
     measure = Measure(plan, snapshot, index, earlier, ports, options)
     chosen = [p for p in plan.principals if not options.only or p.principal_arn in options.only]
-    taken = tuple(each for each in ports.tasks.map(_Counted(measure, len(chosen)), chosen) if each is not None)
+    with _canaries(measure, chosen) as canaries:
+        measure = replace(measure, canaries=canaries)
+        taken = tuple(each for each in ports.tasks.map(_Counted(measure, len(chosen)), chosen) if each is not None)
     return _outcome(measure, chosen, taken)
+
+
+def verify_with_canaries(plan: Plan, ports: RunPorts, options: VerifyOptions) -> VerifyOutcome:
+    """Verify, with canary pods where ``options.canary_image`` allows them; what an earlier run left of them is removed
+    either way. Whoever makes pods holds the cluster's lock. Raises ``Refused`` (``locked``) while another run does.
+    """
+    if options.canary_image is None:
+        return verify_access(plan, ports, options)
+    with ports.store.lock("verify --canary-pods"):
+        return verify_access(plan, ports, options)
+
+
+def _canaries(measure: Measure, chosen: list[PlannedPrincipal]) -> AbstractContextManager[Canaries]:
+    """A canary for each Fargate role that there is something to show of: its entry, or its row before that."""
+    image = measure.options.canary_image
+    if image is None:
+        return nullcontext(Canaries())
+    roles = [
+        principal.principal_arn
+        for principal in chosen
+        if (spec := measure.spec(principal.principal_arn)) is not None
+        and spec.type == "FARGATE_LINUX"
+        and principal.action not in ("block", "skip")
+        and not (measure.options.baseline and _phase(measure, principal) == "after")
+    ]
+    snapshot = measure.snapshot
+    return canary_pods(measure.ports, roles, snapshot.fargate_profiles, snapshot.namespaces, image=image)
+
+
+def _phase(measure: Measure, principal: PlannedPrincipal) -> Phase:
+    return phase_of(principal, measure.entry(principal.principal_arn), measure.mode)
 
 
 class _Counted:

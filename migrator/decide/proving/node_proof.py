@@ -20,12 +20,13 @@ TOKEN_LIFE = timedelta(minutes=15)
 SPREAD = timedelta(seconds=60)  # an entry takes up to 30 seconds to reach the authenticator
 LOG_DELAY = timedelta(minutes=5)  # CloudWatch Logs gets control-plane logs "within a few minutes"
 PATIENCE = SPREAD + TOKEN_LIFE + LOG_DELAY
+JOINING = SPREAD + LOG_DELAY  # so long after a node joined, its first login may be missing in the log
 STALE = timedelta(minutes=2)  # so long without a renewal is no hiccup
 BOOTSTRAPPERS = "system:bootstrappers"
 _NODE_USER = "system:node:"
 _MOST_NAMED = 3
 
-NodeFinding: TypeAlias = Literal["proven", "alive", "waiting", "by-row", "stale", "down-before", "leaving"]
+NodeFinding: TypeAlias = Literal["proven", "alive", "joining", "waiting", "by-row", "stale", "down-before", "leaving"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +84,8 @@ class NodeJudgement:
 
     @property
     def counted(self) -> int:
-        """Nodes that must be seen: all but those that were down before or are on their way out."""
-        return len(self.findings) - len(self.named("down-before", "leaving"))
+        """Nodes that must be seen: all but those that were down before, are on their way out, or joined just now."""
+        return len(self.findings) - len(self.named("down-before", "leaving", "joining"))
 
     @property
     def seen(self) -> int:
@@ -104,7 +105,21 @@ class NodeJudgement:
     @property
     def waits(self) -> bool:
         """Whether looking again can show more."""
-        return not self.complete and not self.differences and self.counted > 0 and self.window.now < self.window.end
+        if self.complete or self.differences:
+            return False
+        if self.counted == 0:
+            return bool(self.named("joining"))
+        return self.window.now < self.window.end
+
+    @property
+    def until(self) -> datetime:
+        """From when on looking again shows nothing more, at the latest."""
+        joined = [node.created for node, finding in self.findings if finding == "joining" and node.created is not None]
+        return max([self.window.end, *(moment + JOINING for moment in joined)])
+
+    def finding_of(self, name: str) -> NodeFinding | None:
+        """What is known of one node; None where the role has no node of that name."""
+        return next((finding for node, finding in self.findings if node.name == name), None)
 
     @property
     def how(self) -> str:
@@ -152,9 +167,17 @@ def _finding(node: NodeState, login: SeenLogin | None, window: NodeWindow) -> No
     if not fresh:
         return _why_not_fresh(node, window)
     renewed_later = node.renewed is not None and node.renewed >= window.in_force + TOKEN_LIFE
-    if renewed_later and (window.logins is None or window.only_entry):
+    if (renewed_later or _born_later(node, window)) and (window.logins is None or window.only_entry):
         return "alive"
-    return "waiting"
+    young = node.created is not None and node.created > window.begin and window.now - node.created < JOINING
+    return "joining" if young and login is None and window.now >= window.in_force + TOKEN_LIFE else "waiting"
+
+
+def _born_later(node: NodeState, window: NodeWindow) -> bool:
+    """A Fargate node is a machine made for one pod: what joined after the entry was in force never had a token from
+    before it.
+    """
+    return node.compute == "fargate" and node.created is not None and node.created >= window.in_force
 
 
 def _why_not_fresh(node: NodeState, window: NodeWindow) -> NodeFinding:
@@ -206,6 +229,7 @@ def _how(found: NodeJudgement) -> str:
         parts.append(f"{found.joined} joined since")
     for finding, text in (
         ("waiting", "not seen yet"),
+        ("joining", "joined too recently for the log"),
         ("by-row", "through aws-auth so far"),
         ("stale", "stopped renewing its lease"),
         ("down-before", "was down before"),

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from migrator.decide.proving.node_proof import (
     BOOTSTRAPPERS,
+    JOINING,
     PATIENCE,
     SPREAD,
     STALE,
@@ -191,3 +192,35 @@ def test_never_complete_while_a_node_is_not_seen_and_never_both_done_and_waiting
     assert found.complete == all(kind == "entry" for kind in kinds)
     assert not (found.waits and (found.complete or found.differences))
     assert found.waits == (not found.complete and not found.differences and timedelta(seconds=after) < PATIENCE)
+
+
+def young(after: timedelta, **fields: object) -> NodeState:
+    """A fresh node that joined a minute ago."""
+    now = MADE + after
+    return NodeState("young", ROLE, now - timedelta(seconds=5), now - timedelta(minutes=1), **fields)  # type: ignore[arg-type]
+
+
+def test_a_node_that_joined_just_now_is_not_held_against_the_others() -> None:
+    """Its first login reaches the log only minutes later; nodes come and go all the time."""
+    after = timedelta(days=3)
+    others = [login("a", MADE + after - timedelta(minutes=10))]
+    found = judge([alive(after=after), young(after)], others, after=after)
+    assert (found.complete, found.waits, found.finding_of("young")) == (True, False, "joining")
+    assert found.how.endswith("joined too recently for the log: young")
+
+
+def test_a_role_whose_only_node_joined_just_now_is_waited_for_until_the_log_must_have_it() -> None:
+    after = timedelta(days=3)
+    found = judge([young(after)], [], after=after)
+    assert (found.complete, found.waits) == (False, True)
+    assert found.until == MADE + after - timedelta(minutes=1) + JOINING
+    late = judge([replace(young(after), created=MADE + after - JOINING)], [], after=after)
+    assert (late.complete, late.waits, late.finding_of("young")) == (False, False, "waiting")
+
+
+def test_a_fargate_node_that_joined_after_the_entry_never_had_an_older_token() -> None:
+    """A machine is made for one pod: no quarter of an hour needs to pass. An EC2 instance may have been up before."""
+    after = timedelta(minutes=4)
+    assert judge([young(after, compute="fargate")], None, after=after).finding_of("young") == "alive"
+    assert judge([young(after)], None, after=after).finding_of("young") == "waiting"
+    assert judge([young(after, compute="fargate")], [], after=after).finding_of("young") == "waiting"
