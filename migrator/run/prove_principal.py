@@ -157,8 +157,12 @@ def _by_login(run: OneRun, effect: Prove, entry: AccessEntry | None, reviewer: A
         subject=subject,
         probes=probes,
         differences=differences,
-        how=f"logged in {logins} times with fresh tokens, last at {at}",
+        how=f"{_logged_in(subject)} {logins} times with fresh tokens, last at {at}",
     )
+
+
+def _logged_in(subject: SelfSubject | None) -> str:
+    return "tried to log in" if subject is None else f"logged in as {subject.username}"
 
 
 def _policy_probes(effect: Prove, entry: AccessEntry | None, reviewer: AccessReviewer) -> tuple[ProbeResult, ...]:
@@ -201,7 +205,7 @@ def prove_admin(run: OneRun, arn: str) -> str:
         subject=subject,
         probes=probes,
         differences=() if subject is not None else ("the login was refused",),
-        how=f"logged in at {at}, as an administrator besides the operator",
+        how=f"{_logged_in(subject)} at {at}, an administrator besides the operator",
     )
     run.keep_evidence(evidence)
     return f"{arn} (live)" if evidence.holds else ""

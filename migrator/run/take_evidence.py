@@ -18,6 +18,7 @@ from migrator.decide.proving.expectations import (
     phase_of,
     probes_of,
 )
+from migrator.decide.proving.how_known import how_of_login
 from migrator.decide.proving.login_proof import judge_logins
 from migrator.decide.proving.verdicts import EVIDENCE_AGE, state_digest
 from migrator.decide.reading.row_keys import principal_key
@@ -162,8 +163,6 @@ def _by_login(
             break
         measure.ports.clock.sleep(PAUSE)
     at = measure.ports.clock.now().isoformat()
-    denied = sum(not r.probe.expected and not r.allowed for r in results)
-    right = sum(r.allowed == r.probe.expected for r in results)
     return Evidence(
         principal_arn=principal.principal_arn,
         proof_class="live",
@@ -174,7 +173,7 @@ def _by_login(
         subject=subject,
         probes=results,
         differences=(*differences, *_dead(measure, principal, entry, phase)),
-        how=f"logged in at {at}; {right} of {len(results)} probes as they must be, {denied} of them denied",
+        how=how_of_login(subject, results, at),
     )
 
 
