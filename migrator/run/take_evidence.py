@@ -18,7 +18,7 @@ from migrator.decide.proving.expectations import (
     phase_of,
     probes_of,
 )
-from migrator.decide.proving.how_known import how_of_login
+from migrator.decide.proving.how_known import clock_time, how_of_login
 from migrator.decide.proving.login_proof import judge_logins
 from migrator.decide.proving.verdicts import EVIDENCE_AGE, state_digest
 from migrator.decide.reading.row_keys import principal_key
@@ -189,7 +189,7 @@ def _dead(measure: Measure, principal: PlannedPrincipal, entry: AccessEntry | No
     )
     if made is None or made <= entry.created_at:
         return ()
-    return (f"the entry is dead: it was made {entry.created_at.isoformat()}, the principal {made.isoformat()}",)
+    return (f"the entry is dead: it was made {clock_time(entry.created_at)}, the principal {clock_time(made)}",)
 
 
 def _attribution(
@@ -363,5 +363,5 @@ def _nobody(measure: Measure, principal: PlannedPrincipal, reviewer: AccessRevie
         attribution="none",
         subject=subject,
         differences=() if subject is None else (f"the login works, as {subject.username!r}, and did not before",),
-        how=f"tried to log in at {at}",
+        how=how_of_login(subject, (), at),
     )

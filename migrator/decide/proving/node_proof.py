@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal, TypeAlias
 
+from migrator.decide.proving.how_known import clock_time
 from migrator.decide.reading.row_keys import principal_key
 from migrator.model.node_health import LEASE_GRACE, NodesNow, NodeState
 from migrator.model.observation import SeenLogin
@@ -208,7 +209,7 @@ def _differences(found: NodeJudgement) -> Iterable[str]:
         return  # the entry works: what else happens under the role is the node's own affair, or somebody else's
     if found.refused:
         last = max(found.refused, key=lambda each: each.at)
-        yield f"a login of the role was refused at {_time(last.at)}: {last.refused}"
+        yield f"a login of the role was refused at {clock_time(last.at)}: {last.refused}"
     by_row = found.named("by-row")
     if by_row:
         yield f"{_some(by_row)} logged in through aws-auth, not through the entry: the entry does not match the role"
@@ -224,7 +225,7 @@ def _how(found: NodeJudgement) -> str:
     by = "logged in through the entry" if found.named("proven") else "renewed the lease with a token taken after it"
     parts = [f"{found.seen} of {found.counted} nodes {by}"]
     if window.since is not None:
-        parts[0] += f" (since {_time(window.since)})"
+        parts[0] += f" (since {clock_time(window.since)})"
     if found.joined:
         parts.append(f"{found.joined} joined since")
     for finding, text in (
@@ -246,7 +247,9 @@ def _how(found: NodeJudgement) -> str:
 def unhealthy_nodes(now: NodesNow, at: datetime) -> tuple[str, ...]:
     """What the cut-over gate wants to know: nodes without a fresh lease, and Fargate profiles that are not well."""
     nodes = [
-        f"{node.name} has no lease" if node.renewed is None else f"{node.name} renewed its lease {_time(node.renewed)}"
+        f"{node.name} has no lease"
+        if node.renewed is None
+        else f"{node.name} renewed its lease {clock_time(node.renewed)}"
         for node in now.nodes
         if not node.fresh(at) and not node.leaving
     ]
@@ -261,7 +264,3 @@ def unhealthy_nodes(now: NodesNow, at: datetime) -> tuple[str, ...]:
 def _some(names: Sequence[str]) -> str:
     more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
     return ", ".join(names[:_MOST_NAMED]) + more
-
-
-def _time(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%d %H:%M:%SZ")
