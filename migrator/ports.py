@@ -234,6 +234,10 @@ class Reviewers(Protocol):
         """A reviewer that logs in as the principal. Raises ``cannot-become``: the reason, and what would be enough."""
         ...
 
+    def prepare(self, principal_arns: Sequence[str]) -> None:
+        """A hint: these will be asked for, in this order. Raises nothing and waits for nothing."""
+        ...
+
 
 class Principals(Protocol):
     """IAM of one or more accounts."""

@@ -97,12 +97,20 @@ class Measure:
         return "only-way" if groups_by_row(data, arn) is None else "none"
 
 
+def there_is_something_to_ask(measure: Measure, principal: PlannedPrincipal) -> bool:
+    """Not of whoever a person must decide about, and no baseline of what is changed already."""
+    if principal.action == "block":
+        return False
+    phase = phase_of(principal, measure.entry(principal.principal_arn), measure.mode)
+    return not (measure.options.baseline and phase == "after")
+
+
 def take_evidence(measure: Measure, principal: PlannedPrincipal) -> Evidence | None:
     """The evidence on one principal; None where there is nothing to ask."""
     arn = principal.principal_arn
     entry = measure.entry(arn)
     phase = phase_of(principal, entry, measure.mode)
-    if principal.action == "block" or (measure.options.baseline and phase == "after"):
+    if not there_is_something_to_ask(measure, principal):
         return None
     spec = measure.spec(arn)
     nodes, canary = None, Arrival("")

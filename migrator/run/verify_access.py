@@ -10,7 +10,6 @@ from dataclasses import replace
 
 from migrator.decide.access.authorize import RbacIndex
 from migrator.decide.planning.required_proof import asked_proof
-from migrator.decide.proving.expectations import phase_of
 from migrator.decide.proving.verdicts import cluster_verdict, verdict_of
 from migrator.model.canonical import canonical_bytes
 from migrator.model.evidence import Evidence, Phase, PrincipalVerdict, evidence_in, evidence_to_document
@@ -21,7 +20,7 @@ from migrator.model.step import ProofClass
 from migrator.run.begin_run import RunPorts, refuse_other_cluster
 from migrator.run.canary_pods import Canaries, canary_pods, clean_up_after_others
 from migrator.run.one_run import EVIDENCE_FILE
-from migrator.run.take_evidence import Measure, VerifyOptions, take_evidence
+from migrator.run.take_evidence import Measure, VerifyOptions, take_evidence, there_is_something_to_ask
 
 __all__ = ["VerifyOptions", "current_verdicts", "verify_access", "verify_with_canaries"]
 DEFAULTS = VerifyOptions()
@@ -42,6 +41,7 @@ def verify_access(plan: Plan, ports: RunPorts, options: VerifyOptions = DEFAULTS
     earlier = evidence_in(ports.store.read(EVIDENCE_FILE) or b"")
     measure = Measure(plan, snapshot, index, earlier, ports, options)
     chosen = [p for p in plan.principals if not options.only or p.principal_arn in options.only]
+    ports.reviewers.prepare(_asked_by_login(measure, chosen))
     with _canaries(measure, chosen) as canaries:
         measure = replace(measure, canaries=canaries)
         taken = tuple(each for each in ports.tasks.map(_Counted(measure, len(chosen)), chosen) if each is not None)
@@ -68,15 +68,21 @@ def _canaries(measure: Measure, chosen: list[PlannedPrincipal]) -> AbstractConte
         for principal in chosen
         if (spec := measure.spec(principal.principal_arn)) is not None
         and spec.type == "FARGATE_LINUX"
-        and principal.action not in ("block", "skip")
-        and not (measure.options.baseline and _phase(measure, principal) == "after")
+        and principal.action != "skip"
+        and there_is_something_to_ask(measure, principal)
     ]
     snapshot = measure.snapshot
     return canary_pods(measure.ports, roles, snapshot.fargate_profiles, snapshot.namespaces, image=image)
 
 
-def _phase(measure: Measure, principal: PlannedPrincipal) -> Phase:
-    return phase_of(principal, measure.entry(principal.principal_arn), measure.mode)
+def _asked_by_login(measure: Measure, chosen: list[PlannedPrincipal]) -> list[str]:
+    """Whom somebody will log in as: all but nodes, which are watched first."""
+    return [
+        principal.principal_arn
+        for principal in chosen
+        if there_is_something_to_ask(measure, principal)
+        and ((spec := measure.spec(principal.principal_arn)) is None or spec.type == "STANDARD")
+    ]
 
 
 class _Counted:

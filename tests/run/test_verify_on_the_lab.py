@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 
 from migrator.adapters.eks_token import TokenMint
+from migrator.errors import Failed
+from migrator.lab.faults import Fault
 from migrator.model.evidence import Evidence, OwnProbe, PrincipalVerdict, Probe
 from migrator.model.plan import Plan
 from migrator.model.rbac import AccessRequest
-from tests.support.proof_lab import CLUSTER, DEVS, POLICY, VIEWER, ProofLab, proof_lab
+from tests.support.proof_lab import CLOSED, CLUSTER, DEVS, POLICY, VIEWER, ProofLab, proof_lab
 
 SECRETS_IN_PAYMENTS = AccessRequest("get", "", "secrets", "", "payments")
 
@@ -248,3 +250,32 @@ def test_proof_policy_asks_for_a_class_by_kind_of_principal(lab: ProofLab, plan:
     assert (found.required, found.verdict) == ("live", "ok")
     other = lab.verdict(plan, DEVS, proof_policy={"node": "simulated"})
     assert other.required == "observed"
+
+
+def test_principals_become_ready_beside_the_questions_and_each_is_assumed_once(lab: ProofLab) -> None:
+    """STS is waited for while the API server answers; a failure is told once, and tried anew after that."""
+    made, _ = lab.plan()
+    count = lab.lab.world.faults.add(Fault("sts:AssumeRole", "latency"))
+    reviewers = lab.ports(made).reviewers
+    reviewers.prepare([DEVS, CLOSED])
+    assert reviewers.as_principal(DEVS) is reviewers.as_principal(DEVS)
+    for asked in (2, 3):
+        with pytest.raises(Failed) as raised:
+            reviewers.as_principal(CLOSED)
+        assert raised.value.code == "cannot-become"
+        assert count.seen == asked
+
+
+def test_a_verdict_says_who_logged_in_when_with_which_answers_and_what_ties_it_to_the_entry(
+    lab: ProofLab, plan: Plan
+) -> None:
+    found = lab.verdict(plan, DEVS)
+    assert found.evidence is not None
+    probes = found.evidence.probes
+    positive = sum(each.probe.expected for each in probes)
+    assert 0 < positive < len(probes)
+    assert found.why.startswith("logged in as dev:migrate-run at 20")
+    assert f"; {positive} of {positive} probes equal; " in found.why
+    denied = len(probes) - positive
+    assert f"; {denied} of {denied} negative probes denied; tied to the entry at 20" in found.why
+    assert found.why.endswith(": its groups show the run's own marker")
