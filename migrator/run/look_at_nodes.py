@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from migrator.decide.proving.node_proof import NodeJudgement, NodeWindow, judge_nodes, nodes_of
+from migrator.decide.proving.node_proof import NodeJudgement, NodeWindow, judge_nodes, nodes_of, without_kube_proxy
 from migrator.decide.running.row_gives import groups_by_row
 from migrator.errors import MigratorError
 from migrator.model.access_entry import AccessEntry
@@ -58,7 +58,8 @@ def look_at_nodes(ports: StepPorts, role_arn: str, *, since: datetime | None, ap
 def evidence_of_nodes(looked: Looked, role_arn: str, *, entry: AccessEntry | None, state: str) -> Evidence:
     """What was seen, as evidence: ``observed`` only where every node that counts was seen."""
     found = looked.judgement
-    observed = found.complete or found.differences
+    differences = (*found.differences, *without_kube_proxy((node for node, _ in found.findings), entry))
+    observed = found.complete or differences
     attribution: Attribution = "api-mode" if looked.api_mode else "node"
     return Evidence(
         principal_arn=role_arn,
@@ -67,7 +68,7 @@ def evidence_of_nodes(looked: Looked, role_arn: str, *, entry: AccessEntry | Non
         at=found.window.now.isoformat(),
         state_digest=state,
         attribution=attribution if observed and found.attributable else "none",
-        differences=(*(() if entry is not None else ("there is no entry",)), *found.differences),
+        differences=(*(() if entry is not None else ("there is no entry",)), *differences),
         how=f"{found.how}; {looked.why_no_log}" if looked.why_no_log and not found.attributable else found.how,
     )
 

@@ -16,10 +16,22 @@ from migrator.model.canonical import pretty_bytes
 from migrator.model.evidence import PrincipalVerdict
 from migrator.model.plan import Plan
 from migrator.run.canary_pods import RECORD
+from migrator.run.cut_over import CutOverOptions, cut_over
 from migrator.run.verify_access import VerifyOptions, verify_with_canaries
 from tests.support.lab_session import KILLED, lab_session
 from tests.support.memory_ports import MemoryEvents
-from tests.support.proof_lab import ACCOUNT, CLUSTER, FARGATE, FARGATE_NODE, ProofLab, proof_lab, role, world_document
+from tests.support.proof_lab import (
+    ACCOUNT,
+    CLUSTER,
+    FARGATE,
+    FARGATE_NODE,
+    OPERATOR,
+    POLICY,
+    ProofLab,
+    proof_lab,
+    role,
+    world_document,
+)
 
 PROFILE = {"fargateProfileName": "pods", "podExecutionRoleArn": FARGATE, "status": "ACTIVE"}
 SELECTORS = [{"namespace": "shop", "labels": {"runs": "on-*", "team": "?"}}]
@@ -229,6 +241,29 @@ def test_the_profile_that_is_meant_gets_the_pod_where_several_select_it(
         found = Verified(lab, plan)
         assert found.verdict.verdict == "ok"
         assert "(Fargate profile pods)" in found.verdict.why
+
+
+def test_the_cut_over_asks_canaries_before_the_gates_where_that_is_allowed(lab: ProofLab) -> None:
+    plan, digest = lab.plan()
+    for allowed, verdict in ((None, "partial"), (CANARY_IMAGE, "ok")):
+        options = CutOverOptions(gates_only=True, canary_image=allowed)
+        outcome = cut_over(plan, digest, lab.ports(plan), options)
+        proofs = next(gate for gate in outcome.gates if gate.name == "proofs")
+        assert (FARGATE in proofs.detail) == (verdict == "partial"), proofs.detail
+    assert pod_writes(lab) == [("kubernetes:create pods", "shop"), ("kubernetes:delete pods", "shop")]
+
+
+def test_in_api_mode_nothing_but_the_entry_lets_a_canary_in(lab: ProofLab) -> None:
+    lab.eks("create_access_entry", principalArn=OPERATOR, username="operator")
+    admin, scope = f"{POLICY}AmazonEKSClusterAdminPolicy", {"type": "cluster"}
+    lab.eks("associate_access_policy", principalArn=OPERATOR, policyArn=admin, accessScope=scope)
+    lab.pass_time(60)
+    plan, _ = lab.plan()
+    lab.session.call("eks", "update_cluster_config", name=CLUSTER, accessConfig={"authenticationMode": "API"})
+    lab.pass_time(60)
+    found = Verified(lab, plan)
+    assert (found.verdict.verdict, found.verdict.proof_class) == ("ok", "observed")
+    assert found.verdict.why.endswith("tied to the entry: no row is asked in API mode")
 
 
 def test_what_a_killed_run_leaves_is_removed_by_the_next(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from typing import Literal, TypeAlias
 
 from migrator.decide.proving.how_known import clock_time
 from migrator.decide.reading.row_keys import principal_key
+from migrator.model.access_entry import AccessEntry
 from migrator.model.node_health import LEASE_GRACE, NodesNow, NodeState
 from migrator.model.observation import SeenLogin
 
@@ -24,6 +25,7 @@ PATIENCE = SPREAD + TOKEN_LIFE + LOG_DELAY
 JOINING = SPREAD + LOG_DELAY  # so long after a node joined, its first login may be missing in the log
 STALE = timedelta(minutes=2)  # so long without a renewal is no hiccup
 BOOTSTRAPPERS = "system:bootstrappers"
+WINDOWS_PROXY = "eks:kube-proxy-windows"
 _NODE_USER = "system:node:"
 _MOST_NAMED = 3
 
@@ -242,6 +244,19 @@ def _how(found: NodeJudgement) -> str:
     if not found.attributable and found.seen:
         parts.append("leases do not tell the entry from the row")
     return "; ".join(parts)
+
+
+def without_kube_proxy(nodes: Iterable[NodeState], entry: AccessEntry | None) -> tuple[str, ...]:
+    """Windows nodes whose kube-proxy cannot work: it is a Windows service there and logs in as the node, whose entry
+    must give ``eks:kube-proxy-windows`` (EKS user guide, "Deploy Windows nodes on EKS clusters"). On Linux it has a
+    service account of its own.
+    """
+    if entry is None or entry.type == "EC2_WINDOWS" or WINDOWS_PROXY in entry.kubernetes_groups:
+        return ()
+    windows = [node.name for node in nodes if node.system == "windows"]
+    if not windows:
+        return ()
+    return (f"{_some(windows)}: kube-proxy on Windows needs {WINDOWS_PROXY}, which a {entry.type} entry does not give",)
 
 
 def unhealthy_nodes(now: NodesNow, at: datetime) -> tuple[str, ...]:

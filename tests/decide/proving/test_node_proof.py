@@ -18,7 +18,9 @@ from migrator.decide.proving.node_proof import (
     judge_nodes,
     nodes_of,
     unhealthy_nodes,
+    without_kube_proxy,
 )
+from migrator.model.access_entry import AccessEntry, EntryType
 from migrator.model.node_health import LEASE_GRACE, NodesNow, NodeState, ProfileHealth
 from migrator.model.observation import SeenLogin
 
@@ -224,3 +226,16 @@ def test_a_fargate_node_that_joined_after_the_entry_never_had_an_older_token() -
     assert judge([young(after, compute="fargate")], None, after=after).finding_of("young") == "alive"
     assert judge([young(after)], None, after=after).finding_of("young") == "waiting"
     assert judge([young(after, compute="fargate")], [], after=after).finding_of("young") == "waiting"
+
+
+def entry(type_: EntryType, *groups: str) -> AccessEntry:
+    return AccessEntry(ROLE, type_, "system:node:{{EC2PrivateDNSName}}", groups)
+
+
+def test_kube_proxy_on_windows_nodes_needs_its_group() -> None:
+    nodes = [node("linux-1", system="linux"), node("win-1", system="windows"), node("old")]
+    (found,) = without_kube_proxy(nodes, entry("EC2_LINUX", "system:nodes"))
+    assert found.startswith("win-1: kube-proxy on Windows needs eks:kube-proxy-windows")
+    assert without_kube_proxy(nodes, entry("EC2_WINDOWS", "system:nodes", "eks:kube-proxy-windows")) == ()
+    assert without_kube_proxy(nodes[:1], entry("EC2_LINUX", "system:nodes")) == ()
+    assert without_kube_proxy(nodes, None) == ()
