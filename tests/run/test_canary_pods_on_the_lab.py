@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from migrator.errors import Refused
+from migrator.errors import Failed, Refused
 from migrator.lab.effects import KillPoint
+from migrator.lab.faults import Fault
 from migrator.lab.world_files import build_world
 from migrator.model.canary_pod import CANARY_IMAGE
 from migrator.model.canonical import pretty_bytes
@@ -185,6 +186,28 @@ def test_a_pod_that_gets_no_machine_is_given_up_after_minutes_and_removed(lab: P
     assert (found.verdict.verdict, found.verdict.proof_class) == ("partial", "simulated")
     assert "is on no node after 5 minutes: Pod provisioning timed out (will retry)" in found.verdict.why
     assert (lab.ports(plan).clock.now() - begun).total_seconds() < 600
+    assert pods(lab) == []
+
+
+def test_a_verification_that_breaks_off_removes_its_pods_all_the_same(lab: ProofLab) -> None:
+    plan, _ = lab.plan()
+    lab.lab.world.faults.add(Fault("kubernetes:list leases", "error"))
+    with pytest.raises(Failed) as raised:
+        Verified(lab, plan)
+    assert raised.value.code == "api-server-failed"
+    assert pod_writes(lab) == [("kubernetes:create pods", "shop"), ("kubernetes:delete pods", "shop")]
+
+
+def test_a_pod_that_cannot_be_removed_is_said_and_stays_on_record_for_the_next_run(lab: ProofLab) -> None:
+    plan, _ = lab.plan()
+    broken = lab.lab.world.faults.add(Fault("kubernetes:delete pods", "error"))
+    found = Verified(lab, plan)
+    (left,) = pods(lab)
+    name = left["metadata"]["name"]
+    assert f"canary pod shop/{name} is still there. By hand: kubectl delete pod {name} --namespace shop" in found.said
+    assert found.verdict.verdict == "ok"
+    broken.times = 0
+    assert f"canary pod shop/{name} is removed" in Verified(lab, plan, allowed=False).said
     assert pods(lab) == []
 
 
