@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from migrator.decide.access.authorize import RbacIndex
 from migrator.decide.planning.entry_identity import same_entry
 from migrator.decide.planning.entry_states import final_spec
-from migrator.decide.proving.compare_subject import compare_subject
+from migrator.decide.proving.compare_subject import compare_subject, policy_probe
 from migrator.decide.proving.expectations import (
     evaluate,
     identity_after,
@@ -147,6 +147,10 @@ def _probes(measure: Measure, principal: PlannedPrincipal, phase: Phase) -> tupl
         earlier=measure.earlier,
         limit=measure.options.probes,
     )
+    if measure.index is None:  # without RBAC nothing can be chosen but what the policies give by themselves
+        policies = _expected(measure, principal, measure.entry(principal.principal_arn), phase).policies
+        asked = (policy_probe(policy) for policy in policies)
+        chosen = tuple(Probe(request, expected=True) for request in asked if request is not None)
     key = principal_key(principal.principal_arn)
     own = (
         each.probe
@@ -180,7 +184,11 @@ def _by_login(
         attribution=_attribution(measure, principal, subject, results),
         subject=subject,
         probes=results,
-        differences=(*differences, *_dead(measure, principal, entry, phase)),
+        differences=(
+            *differences,
+            *(_other_policies(measure.spec(principal.principal_arn), entry) if phase == "after" else ()),
+            *_dead(measure, principal, entry, phase),
+        ),
         how=how_of_login(subject, results, at),
     )
 
@@ -348,12 +356,18 @@ def _rule_differences(spec: EntrySpec | None, expected: Identity, entry: AccessE
     if entry.type != "STANDARD":
         return ()
     found = SelfSubject(entry.username, entry.kubernetes_groups)
-    differences = list(compare_subject(expected.username, expected.groups, found))
-    held = EntrySpec(access_policies=entry.access_policies)
-    meant = EntrySpec(access_policies=spec.access_policies) if spec is not None else held
-    if not same_entry(entry.principal_arn, meant, held):
-        differences.append("the access policies are not those of the plan")
-    return tuple(differences)
+    return (*compare_subject(expected.username, expected.groups, found), *_other_policies(spec, entry))
+
+
+def _other_policies(spec: EntrySpec | None, entry: AccessEntry | None) -> tuple[str, ...]:
+    """Policies and scopes are compared as EKS shows them, too: the rules of some are not published, so that no probe
+    can be chosen for them.
+    """
+    if spec is None or entry is None:
+        return ()
+    held, meant = EntrySpec(access_policies=entry.access_policies), EntrySpec(access_policies=spec.access_policies)
+    same = same_entry(entry.principal_arn, meant, held)
+    return () if same else ("the access policies are not those of the plan",)
 
 
 def _nobody(measure: Measure, principal: PlannedPrincipal, reviewer: AccessReviewer, phase: Phase) -> Evidence | None:

@@ -39,7 +39,9 @@ def test_only_the_window_is_read(logs: CloudWatchAuditLogs) -> None:
     assert [event["message"][-1] for event in found] == ["3", "4", "5"]
 
 
-def test_all_pages_are_read_and_at_most_one_ahead_of_what_is_asked_for(lab: SmallLab, logs: CloudWatchAuditLogs) -> None:
+def test_all_pages_are_read_and_at_most_one_ahead_of_what_is_asked_for(
+    lab: SmallLab, logs: CloudWatchAuditLogs
+) -> None:
     fault = lab.lab.world.faults.add(Fault("logs:FilterLogEvents", "partial-page", page_size=2))
     assert len(list(logs.events("audit", T0, T0 + timedelta(hours=1)))) == 10
     before = fault.seen

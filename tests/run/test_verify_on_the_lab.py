@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,11 @@ import pytest
 from migrator.adapters.eks_token import TokenMint
 from migrator.errors import Failed
 from migrator.lab.faults import Fault
+from migrator.model.access_policy_tables import ACCESS_POLICIES
 from migrator.model.evidence import Evidence, OwnProbe, PrincipalVerdict, Probe
 from migrator.model.plan import Plan
 from migrator.model.rbac import AccessRequest
+from migrator.run.verify_access import VerifyOptions, verify_access
 from tests.support.proof_lab import CLOSED, CLUSTER, DEVS, POLICY, VIEWER, ProofLab, proof_lab
 
 SECRETS_IN_PAYMENTS = AccessRequest("get", "", "secrets", "", "payments")
@@ -279,3 +282,28 @@ def test_a_verdict_says_who_logged_in_when_with_which_answers_and_what_ties_it_t
     denied = len(probes) - positive
     assert f"; {denied} of {denied} negative probes denied; tied to the entry at 20" in found.why
     assert found.why.endswith(": its groups show the run's own marker")
+
+
+def test_a_policy_without_published_rules_is_compared_as_eks_shows_it(lab: ProofLab, plan: Plan) -> None:
+    """No probe can be chosen for it, and no baseline was taken: every probe passes, and the entry is still another."""
+    (unpublished, *_) = sorted(name for name, table in ACCESS_POLICIES.items() if not table.complete)
+    scope = {"type": "namespace", "namespaces": ["shop"]}
+    lab.eks("associate_access_policy", principalArn=VIEWER, policyArn=f"{POLICY}{unpublished}", accessScope=scope)
+    lab.pass_time(60)
+    found = lab.verdict(plan, VIEWER)
+    assert found.verdict == "failed"
+    assert "the access policies are not those of the plan" in found.why
+
+
+def test_where_rbac_may_not_be_read_the_policies_are_asked_all_the_same(lab: ProofLab, plan: Plan) -> None:
+    ports = lab.ports(plan)
+    blind = replace(ports, read_snapshot=lambda: replace(ports.read_snapshot(), rbac=None))
+    (found,) = verify_access(plan, blind, VerifyOptions(only=(VIEWER,))).verdicts
+    assert found.evidence is not None
+    assert found.evidence.probes
+    assert found.verdict == "ok"
+    lab.eks("disassociate_access_policy", principalArn=VIEWER, policyArn=f"{POLICY}AmazonEKSEditPolicy")
+    lab.pass_time(60)
+    (found,) = verify_access(plan, blind, VerifyOptions(only=(VIEWER,))).verdicts
+    assert found.verdict == "failed"
+    assert any(wrong_probes(found)), found.why
