@@ -1,6 +1,6 @@
 """``migrate verify``: proof as each principal, by logging in as it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -20,6 +20,7 @@ from migrator.cli.terminal import output_of
 from migrator.model.decision import Decisions
 
 if TYPE_CHECKING:
+    from migrator.model.plan import Plan
     from migrator.run.verify_access import VerifyOptions
 
 
@@ -53,6 +54,7 @@ def command(ctx: click.Context, /, **given: Any) -> int:  # noqa: ANN401 - click
     answers = decisions_in(given["decisions"])
     options = _options(given, answers)
     ways = ways_to_become(answers, given["become"])
+    _refuse_strangers(plan, set(ways) - set(answers.verify_as))
     ports = run_ports(settings, plan, ways=ways, break_lock=given["break_lock"])
     outcome = verify_with_canaries(plan, ports, options)
     output = output_of(settings)
@@ -66,6 +68,16 @@ def command(ctx: click.Context, /, **given: Any) -> int:  # noqa: ANN401 - click
 
         write_file(given["junit"], junit(plan, outcome).encode())
     return outcome.exit_code
+
+
+def _refuse_strangers(plan: "Plan", arns: Iterable[str]) -> None:
+    """``--as`` for somebody whom the plan does not have would do nothing, and nobody would notice."""
+    from migrator.decide.reading.row_keys import principal_key
+
+    known = {principal_key(principal.principal_arn) for principal in plan.principals}
+    for arn in sorted(arns):
+        if principal_key(arn) not in known:
+            raise click.UsageError(f"--as names {arn}, and the plan has no such principal.")
 
 
 def _options(given: Mapping[str, Any], answers: Decisions) -> "VerifyOptions":

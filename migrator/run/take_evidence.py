@@ -151,13 +151,16 @@ def _probes(measure: Measure, principal: PlannedPrincipal, phase: Phase) -> tupl
         policies = _expected(measure, principal, measure.entry(principal.principal_arn), phase).policies
         asked = (policy_probe(policy) for policy in policies)
         chosen = tuple(Probe(request, expected=True) for request in asked if request is not None)
+    return tuple(dict.fromkeys((*_own_probes(measure, principal), *chosen)))
+
+
+def _own_probes(measure: Measure, principal: PlannedPrincipal) -> tuple[Probe, ...]:
     key = principal_key(principal.principal_arn)
-    own = (
+    return tuple(
         each.probe
         for each in measure.options.own_probes
         if each.principal_arn is None or principal_key(each.principal_arn) == key
     )
-    return tuple(dict.fromkeys((*own, *chosen)))
 
 
 def _by_login(
@@ -331,6 +334,8 @@ def _by_rules(
     if found is not None and measure.index is not None:
         answers = evaluate(measure.index, found, _probes(measure, principal, phase))
         results = tuple(ProbeResult(probe, allowed, reason) for probe, allowed, reason in answers)
+    open_ones = len(set(_own_probes(measure, principal)) - {each.probe for each in results})
+    unanswered = f", {open_ones} of your own could not be answered" if open_ones else ""
     evidence = Evidence(
         principal_arn=principal.principal_arn,
         proof_class="simulated",
@@ -340,7 +345,7 @@ def _by_rules(
         attribution="api-mode" if measure.mode == "API" else "none",
         probes=results,
         differences=differences,
-        how=f"rules evaluated, {len(results)} probes; {why}",
+        how=f"rules evaluated, {len(results)} probes{unanswered}; {why}",
     )
     waiver = measure.options.waive_verification.get(principal.principal_arn)
     if waiver is None or not evidence.holds:

@@ -11,6 +11,8 @@ from dataclasses import replace
 from migrator.decide.access.authorize import RbacIndex
 from migrator.decide.planning.required_proof import asked_proof
 from migrator.decide.proving.verdicts import cluster_verdict, verdict_of
+from migrator.decide.reading.row_keys import principal_key
+from migrator.errors import WrongUse
 from migrator.model.canonical import canonical_bytes
 from migrator.model.evidence import Evidence, Phase, PrincipalVerdict, evidence_in, evidence_to_document
 from migrator.model.outcome import VerifyOutcome
@@ -30,9 +32,10 @@ def verify_access(plan: Plan, ports: RunPorts, options: VerifyOptions = DEFAULTS
     """Verify every principal of the plan, or those of ``options.only``.
 
     Exit code 0 only where the verdict on the cluster is ``ok`` (for a baseline: where it could be taken of
-    everybody who can be logged in as), else 6. Raises ``Refused`` for another cluster, and whatever keeps the
-    cluster from being read at all.
+    everybody who can be logged in as), else 6. Raises ``Refused`` for another cluster, ``WrongUse`` for a principal
+    that the plan does not have, and whatever keeps the cluster from being read at all.
     """
+    _refuse_strangers(plan, options)
     snapshot = ports.read_snapshot()
     refuse_other_cluster(plan, snapshot)
     if options.canary_image is None:
@@ -56,6 +59,26 @@ def verify_with_canaries(plan: Plan, ports: RunPorts, options: VerifyOptions) ->
         return verify_access(plan, ports, options)
     with ports.store.lock("verify --canary-pods"):
         return verify_access(plan, ports, options)
+
+
+def _refuse_strangers(plan: Plan, options: VerifyOptions) -> None:
+    """A question for somebody whom nobody knows would never be asked, and nobody would notice."""
+    known = {principal_key(principal.principal_arn) for principal in plan.principals}
+    for arn in options.only:
+        if arn not in {principal.principal_arn for principal in plan.principals}:
+            raise _stranger(arn, "principal-not-in-plan")
+    for each in options.own_probes:
+        if each.principal_arn is not None and principal_key(each.principal_arn) not in known:
+            raise _stranger(each.principal_arn, "probe-for-nobody")
+
+
+def _stranger(arn: str, code: str) -> WrongUse:
+    return WrongUse(
+        code,
+        f"The plan has no principal {arn}.",
+        why="A probe names it." if code == "probe-for-nobody" else "",
+        remedy="Give the ARN as `migrate show PLAN` prints it.",
+    )
 
 
 def _canaries(measure: Measure, chosen: list[PlannedPrincipal]) -> AbstractContextManager[Canaries]:

@@ -1,7 +1,7 @@
 """What verification catches on the lab, with the probe that shows it; and what impersonation would have let pass."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from migrator.adapters.eks_token import TokenMint
-from migrator.errors import Failed
+from migrator.errors import Failed, WrongUse
 from migrator.lab.faults import Fault
 from migrator.model.access_policy_tables import ACCESS_POLICIES
 from migrator.model.evidence import Evidence, OwnProbe, PrincipalVerdict, Probe
@@ -307,3 +307,33 @@ def test_where_rbac_may_not_be_read_the_policies_are_asked_all_the_same(lab: Pro
     (found,) = verify_access(plan, blind, VerifyOptions(only=(VIEWER,))).verdicts
     assert found.verdict == "failed"
     assert any(wrong_probes(found)), found.why
+
+
+@pytest.mark.parametrize(
+    ("options", "code"),
+    [
+        ({"only": (f"{DEVS}s",)}, "principal-not-in-plan"),
+        ({"own_probes": (OwnProbe(Probe(SECRETS_IN_PAYMENTS, expected=False), f"{DEVS}s"),)}, "probe-for-nobody"),
+    ],
+)
+def test_whoever_asks_about_somebody_unknown_is_told_instead_of_getting_no_answer(
+    lab: ProofLab, options: Mapping[str, Any], code: str
+) -> None:
+    made, _ = lab.plan()
+    with pytest.raises(WrongUse) as raised:
+        verify_access(made, lab.ports(made), VerifyOptions(**options))
+    assert raised.value.code == code
+    assert raised.value.exit_code == 64
+
+
+def test_an_own_probe_that_nobody_can_answer_is_counted(lab: ProofLab) -> None:
+    """Nobody can be this role, and the rules of its policy are not published: the question stays open, and says so."""
+    wanted = Probe(AccessRequest("get", "", "secrets", "", "kube-system"), expected=False)
+    (unpublished, *_) = sorted(name for name, table in ACCESS_POLICIES.items() if not table.complete)
+    lab.eks("create_access_entry", principalArn=CLOSED, username="closed", kubernetesGroups=["devs"])
+    scope = {"type": "cluster"}
+    lab.eks("associate_access_policy", principalArn=CLOSED, policyArn=f"{POLICY}{unpublished}", accessScope=scope)
+    made, _ = lab.plan()
+    (found,) = lab.verify(made, CLOSED, own_probes=(OwnProbe(wanted, CLOSED),)).verdicts
+    assert "1 of your own could not be answered" in found.why
+    assert found.verdict != "ok"
