@@ -148,7 +148,7 @@ def _on_node(ports: RunPorts, pod: CanaryPod, name: str, now: datetime) -> Arriv
         return Arrival(f"canary pod {pod.full_name} was placed on {name}, which is no Fargate node")
     if node is None or not node.fresh(now):
         return None
-    return Arrival(f"canary pod {pod.full_name} (Fargate profile {pod.profile}) runs on {name}", node=name)
+    return Arrival(f"canary pod {pod.full_name} (Fargate profile {pod.profile}) ran on {name}", node=name)
 
 
 def _stuck(pod: CanaryPod, seen: PodSeen) -> str:
