@@ -185,6 +185,28 @@ class ClusterObjects(Protocol):
         ...
 
 
+class Pods(Protocol):
+    """Pods of one cluster, as far as canaries need them."""
+
+    def create(self, manifest: Raw) -> Raw:
+        """Make a pod, sent once. Raises ``kubernetes-denied`` (RBAC, quotas, admission), ``kubernetes-refused``,
+        ``not-found`` for the namespace.
+        """
+        ...
+
+    def read(self, namespace: str, name: str) -> Raw | None:
+        """The pod, None when absent."""
+        ...
+
+    def messages(self, namespace: str, name: str) -> Sequence[str]:
+        """What events say of the pod, oldest first; empty where they may not be listed."""
+        ...
+
+    def delete(self, namespace: str, name: str) -> None:
+        """Delete it; absent is fine."""
+        ...
+
+
 class NodeHealth(Protocol):
     """How the nodes of one cluster are doing."""
 
@@ -210,6 +232,10 @@ class Reviewers(Protocol):
 
     def as_principal(self, principal_arn: str) -> AccessReviewer:
         """A reviewer that logs in as the principal. Raises ``cannot-become``: the reason, and what would be enough."""
+        ...
+
+    def prepare(self, principal_arns: Sequence[str]) -> None:
+        """A hint: these will be asked for, in this order. Raises nothing and waits for nothing."""
         ...
 
 

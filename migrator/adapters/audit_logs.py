@@ -6,8 +6,10 @@ StartQuery). Events are read lazily, page by page: a month of audit log does not
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
+from typing import Any
 
 from migrator.adapters.aws_session import AwsSession
 from migrator.errors import Failed
@@ -60,31 +62,31 @@ class CloudWatchAuditLogs:
         )
 
     def events(self, log_type: str, start: datetime, end: datetime, *, pattern: str = "") -> Iterator[Raw]:
-        """Log events of one type, oldest first, one page in memory at a time."""
+        """Log events of one type, oldest first. While one page is worked on, the next one is on its way; more than
+        these two are never in memory.
+        """
         if log_type not in _STREAMS:
             raise Failed("log-type-unknown", f"There is no log type {log_type[:40]}.", remedy="Ask for audit.")
         parameters = {"filterPattern": pattern} if pattern else {}
-        prefix = _STREAMS[log_type]
-        token: dict[str, str] = {}
-        while True:
-            page = self._session.call(
+
+        def ask(token: Mapping[str, str]) -> dict[str, Any]:
+            return self._session.call(
                 "logs",
                 "filter_log_events",
                 subject=self._group,
                 logGroupName=self._group,
-                logStreamNamePrefix=prefix,
+                logStreamNamePrefix=_STREAMS[log_type],
                 startTime=_milliseconds(start),
                 endTime=_milliseconds(end),
                 **parameters,
                 **token,
             )
+
+        for page in _read_ahead(ask):
             for event in page.get("events", ()):
                 # "kube-apiserver-" is the beginning of the audit streams' names too
                 if log_type != "api" or not event.get("logStreamName", "").startswith(_STREAMS["audit"]):
                     yield event
-            if not page.get("nextToken"):
-                return  # a page may be empty and not the last
-            token = {"nextToken": page["nextToken"]}
 
     def query(self, text: str, start: datetime, end: datetime) -> QueryRows:
         """Run a Logs Insights query and wait for it. Raises ``query-failed`` when it does not end well."""
@@ -114,6 +116,20 @@ class CloudWatchAuditLogs:
             f"The query over {self._group} ended as {answer['status']}.",
             remedy="Ask for a shorter time.",
         )
+
+
+def _read_ahead(ask: Callable[[Mapping[str, str]], dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Every page, each asked for while the one before it is worked on. A page may be empty and not the last."""
+    with ThreadPoolExecutor(1, thread_name_prefix="migrate-logs") as ahead:
+        coming = ahead.submit(ask, {})
+        while True:
+            page = coming.result()
+            token = page.get("nextToken")
+            if token:
+                coming = ahead.submit(ask, {"nextToken": token})
+            yield page
+            if not token:
+                return
 
 
 def _milliseconds(moment: datetime) -> int:

@@ -13,6 +13,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 from migrator.adapters.foreign_logs import log_call, mute_sdk_debug
 from migrator.adapters.foreign_text import foreign
@@ -114,6 +115,12 @@ class KubernetesWire:
         self._pool = self._client.rest_client.pool_manager
         if endpoint.ca_pem is not None:  # not through Configuration: older ones take files only
             self._pool.connection_pool_kw["ca_cert_data"] = endpoint.ca_pem
+        server = urlsplit(endpoint.server)
+        # one pool for the one host, instead of finding it anew for each of thousands of reviews; a proxy for plain
+        # HTTP wants whole URLs, and the manager to make them
+        plain = server.scheme != "https"
+        self._host = self._pool if plain else self._pool.connection_from_url(endpoint.server)
+        self._prefix = endpoint.server if plain else server.path.rstrip("/")
 
     def send(
         self,
@@ -154,9 +161,9 @@ class KubernetesWire:
             headers["Content-Type"] = content_type
         started, outcome = time.perf_counter(), "no answer"
         try:
-            response = self._pool.request(
+            response = self._host.urlopen(
                 method,
-                self.endpoint.server + path,
+                self._prefix + path,
                 body=None if body is None else json.dumps(body).encode(),
                 headers=headers,
                 timeout=urllib3.Timeout(connect=self._seconds[0], read=self._seconds[1]),

@@ -16,6 +16,7 @@ from migrator.ports import Principals, Raw, TaskRunner
 
 LEASES = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases"
 COMPUTE_LABEL = "eks.amazonaws.com/compute-type"
+SYSTEM_LABEL = "kubernetes.io/os"
 PROFILE_LABEL = "eks.amazonaws.com/fargate-profile"
 _NOT_ALLOWED = frozenset({"iam-denied", "kubernetes-denied", "account-unreadable", "region-disabled"})
 
@@ -109,6 +110,7 @@ def _state(node: Raw, roles: Mapping[str, str], renewed: Mapping[str, datetime |
         created=_moment(metadata.get("creationTimestamp")),
         compute=_compute(node),
         leaving=bool(spec.get("unschedulable")) or bool(metadata.get("deletionTimestamp")),
+        system=str((metadata.get("labels") or {}).get(SYSTEM_LABEL, "")),
     )
 
 

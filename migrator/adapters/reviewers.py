@@ -5,9 +5,11 @@ permissions"), so the only faithful test of a principal is to be it: by assuming
 or through another role, or by a profile that holds its credentials.
 """
 
+import contextlib
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
 from typing import Any
 
 from migrator.adapters.aws_session import AwsSession, principal_of
@@ -46,23 +48,49 @@ class RealReviewers:
         self._region = region
         self._ways = {_key(arn): way for arn, way in (ways or {}).items()}
         self._lock = threading.Lock()
-        self._known: dict[str, Reviewer] = {}
+        self._known: dict[str, Future[Reviewer]] = {}
+        self._untold: set[str] = set()  # prepared, and nobody has asked what came of it
+
+    def prepare(self, principal_arns: Sequence[str]) -> None:
+        """Become these principals beside what else is done, in this order: STS and the API server are waited for at
+        the same time. Nothing is raised; :meth:`as_principal` tells of each what came of it.
+        """
+        ahead = threading.Thread(target=self._prepare, args=(tuple(principal_arns),), name="migrate-become")
+        ahead.daemon = True  # whoever is interrupted does not wait for it
+        ahead.start()
+
+    def _prepare(self, principal_arns: Sequence[str]) -> None:
+        for arn in principal_arns:
+            with self._lock:
+                if _key(arn) in self._known:
+                    continue
+                self._untold.add(_key(arn))
+            with contextlib.suppress(Exception):
+                self._reviewer(arn, told=False)
 
     def as_principal(self, principal_arn: str) -> "Reviewer":
         """A reviewer that logs in as the principal; its credentials are there when this returns.
 
         Raises ``cannot-become``: ``why`` says what is in the way, ``remedy`` what would be enough.
         """
+        return self._reviewer(principal_arn, told=True)
+
+    def _reviewer(self, principal_arn: str, *, told: bool) -> "Reviewer":
+        """One thread becomes the principal, others wait for it. A failure is told once, then it is tried anew."""
         key = _key(principal_arn)
         with self._lock:
             known = self._known.get(key)
-        if known is not None and not known.refused:
-            return known
-        session = self._become(principal_arn)
-        reviewer = Reviewer(self._wire, TokenMint(session, self._cluster_name, self._region))
-        with self._lock:
-            self._known[key] = reviewer
-        return reviewer
+            if mine := known is None or (_failed(known) and not (told and key in self._untold)):
+                known = self._known[key] = Future()
+            if told:
+                self._untold.discard(key)
+        if mine:
+            try:
+                session = self._become(principal_arn)
+                known.set_result(Reviewer(self._wire, TokenMint(session, self._cluster_name, self._region)))
+            except BaseException as error:
+                known.set_exception(error)
+        return known.result()
 
     def _become(self, arn: str) -> AwsSession:
         way = self._ways.get(_key(arn), AssumeAs())
@@ -210,6 +238,10 @@ class Reviewer:
         if login is None or time.monotonic() - login[0] > _LOGIN_SECONDS:
             return self._begin()
         return login[1]
+
+
+def _failed(known: "Future[Reviewer]") -> bool:
+    return known.done() and (known.exception() is not None or known.result().refused)
 
 
 def _attributes(request: AccessRequest) -> dict[str, dict[str, str]]:

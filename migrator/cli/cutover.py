@@ -1,11 +1,20 @@
 """``migrate cutover``: all gates, the cluster's name typed again, the switch, verification."""
 
+from typing import Any
+
 import click
 
 from migrator.cli.answers import decisions_in, ways_to_become
 from migrator.cli.files import read_plan
 from migrator.cli.lazy import MigrateCommand, settings_of
-from migrator.cli.options import as_option, break_lock_option, decisions_option, plan_argument
+from migrator.cli.options import (
+    as_option,
+    break_lock_option,
+    canary_image,
+    canary_options,
+    decisions_option,
+    plan_argument,
+)
 from migrator.cli.terminal import output_of
 
 
@@ -13,21 +22,12 @@ from migrator.cli.terminal import output_of
 @plan_argument
 @click.option("--confirm", metavar="NAME", help="The cluster's name, for where nobody can type it.")
 @click.option("--gates", is_flag=True, help="Judge and show the gates, and switch nothing.")
+@canary_options
 @decisions_option
 @as_option
 @break_lock_option
 @click.pass_context
-def command(
-    ctx: click.Context,
-    /,
-    plan_file: str,
-    *,
-    confirm: str | None,
-    gates: bool,
-    decisions: str | None,
-    become: tuple[str, ...],
-    break_lock: str | None,
-) -> int:
+def command(ctx: click.Context, /, plan_file: str, **given: Any) -> int:  # noqa: ANN401 - click's parameters
     """Switch the cluster of the plan in the file PLAN to API mode: aws-auth is not asked any more. There is no way
     back.
 
@@ -40,13 +40,15 @@ def command(
 
     settings = settings_of(ctx)
     plan, digest = read_plan(plan_file)
-    answers = decisions_in(decisions)
-    ports = run_ports(settings, plan, typed=confirm, ways=ways_to_become(answers, become), break_lock=break_lock)
+    answers = decisions_in(given["decisions"])
+    ways = ways_to_become(answers, given["become"])
+    ports = run_ports(settings, plan, typed=given["confirm"], ways=ways, break_lock=given["break_lock"])
     options = CutOverOptions(
         waive_gates=answers.waive_gates,
         waive_verification=answers.waive_verification,
         proof_policy=answers.proof_policy,
-        gates_only=gates,
+        gates_only=given["gates"],
+        canary_image=canary_image(given),
     )
     outcome = cut_over(plan, digest, ports, options)
     output = output_of(settings)

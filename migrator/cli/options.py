@@ -1,9 +1,11 @@
 """Arguments and options that several commands share."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 import click
+
+from migrator.model.canary_pod import CANARY_IMAGE
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -53,3 +55,26 @@ def as_option(function: F) -> F:
         multiple=True,
         help="Log in as this principal with an AWS profile; may be repeated.",
     )(function)
+
+
+def canary_options(function: F) -> F:
+    """``--canary-pods`` allows pods on Fargate profiles, ``--canary-image`` says of which image."""
+    allowed = click.option(
+        "--canary-pods",
+        is_flag=True,
+        help="Make a small pod on a Fargate profile of each pod execution role, in a namespace that the profile "
+        "selects, see its node log in, and remove it again. Nothing is made without this.",
+    )
+    image = click.option(
+        "--canary-image",
+        metavar="IMAGE",
+        default=CANARY_IMAGE,
+        show_default=True,
+        help="For clusters that admit certain registries only; it need not start.",
+    )
+    return allowed(image(function))
+
+
+def canary_image(given: Mapping[str, Any]) -> str | None:
+    """The image of canary pods where they are allowed, else None."""
+    return str(given["canary_image"]) if given["canary_pods"] else None

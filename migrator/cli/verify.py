@@ -1,6 +1,6 @@
 """``migrate verify``: proof as each principal, by logging in as it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -8,11 +8,19 @@ import click
 from migrator.cli.answers import decisions_in, ways_to_become
 from migrator.cli.files import read_json, read_plan, write_file
 from migrator.cli.lazy import MigrateCommand, settings_of
-from migrator.cli.options import as_option, decisions_option, plan_argument
+from migrator.cli.options import (
+    as_option,
+    break_lock_option,
+    canary_image,
+    canary_options,
+    decisions_option,
+    plan_argument,
+)
 from migrator.cli.terminal import output_of
 from migrator.model.decision import Decisions
 
 if TYPE_CHECKING:
+    from migrator.model.plan import Plan
     from migrator.run.verify_access import VerifyOptions
 
 
@@ -24,26 +32,31 @@ if TYPE_CHECKING:
 @click.option("--max-probes", type=click.IntRange(1, 500), default=30, show_default=True, help="Chosen per principal.")
 @click.option("--usage", metavar="FILE", help="Take logins from what `migrate observe` wrote, not from the logs.")
 @click.option("--junit", metavar="FILE", help="Write the verdicts as JUnit XML, too.")
+@canary_options
 @decisions_option
 @as_option
+@break_lock_option
 @click.pass_context
 def command(ctx: click.Context, /, **given: Any) -> int:  # noqa: ANN401 - click's parameters
     """Log in as each principal of the plan in the file PLAN with a fresh token, and ask what it may do.
 
     Impersonation would not see access policies, so nobody is impersonated: roles are assumed, and --as or
     verify_as in decisions.yaml names profiles for those who cannot be. Nodes are watched: their leases and their own
-    logins. Whoever nobody can be is looked for in the control-plane logs.
+    logins. Whoever nobody can be is looked for in the control-plane logs. --canary-pods shows Fargate roles without
+    pods, and is the only way in which this command changes anything.
     """
     from migrator.cli.wiring import run_ports
     from migrator.render.verdicts import verdict_document, verdict_markdown, verdict_table
-    from migrator.run.verify_access import verify_access
+    from migrator.run.verify_access import verify_with_canaries
 
     settings = settings_of(ctx)
     plan, _ = read_plan(given["plan_file"])
     answers = decisions_in(given["decisions"])
     options = _options(given, answers)
-    ports = run_ports(settings, plan, ways=ways_to_become(answers, given["become"]))
-    outcome = verify_access(plan, ports, options)
+    ways = ways_to_become(answers, given["become"])
+    _refuse_strangers(plan, set(ways) - set(answers.verify_as))
+    ports = run_ports(settings, plan, ways=ways, break_lock=given["break_lock"])
+    outcome = verify_with_canaries(plan, ports, options)
     output = output_of(settings)
     output.show(
         document=lambda: verdict_document(plan, outcome),
@@ -55,6 +68,16 @@ def command(ctx: click.Context, /, **given: Any) -> int:  # noqa: ANN401 - click
 
         write_file(given["junit"], junit(plan, outcome).encode())
     return outcome.exit_code
+
+
+def _refuse_strangers(plan: "Plan", arns: Iterable[str]) -> None:
+    """``--as`` for somebody whom the plan does not have would do nothing, and nobody would notice."""
+    from migrator.decide.reading.row_keys import principal_key
+
+    known = {principal_key(principal.principal_arn) for principal in plan.principals}
+    for arn in sorted(arns):
+        if principal_key(arn) not in known:
+            raise click.UsageError(f"--as names {arn}, and the plan has no such principal.")
 
 
 def _options(given: Mapping[str, Any], answers: Decisions) -> "VerifyOptions":
@@ -73,4 +96,5 @@ def _options(given: Mapping[str, Any], answers: Decisions) -> "VerifyOptions":
         usage=usage,
         waive_verification=answers.waive_verification,
         proof_policy=answers.proof_policy,
+        canary_image=canary_image(given),
     )

@@ -270,6 +270,7 @@ def run_ports(
     from migrator.adapters.clock import SystemEntropy
     from migrator.adapters.eks_entries import EksAccessEntries, EksAuthMode
     from migrator.adapters.kubernetes_api import KubernetesConfigMaps, KubernetesRbac
+    from migrator.adapters.kubernetes_pods import KubernetesPods
     from migrator.decide.planning.basis import basis_of
     from migrator.model.files.snapshot import decode_snapshot
     from migrator.run.begin_run import RunPorts
@@ -304,6 +305,7 @@ def run_ports(
         nodes=node_health(settings, connected),
         logs=CloudWatchAuditLogs(connected.session, name),
         permissions=SimulatedPermissions(connected.session, principals_of(settings, connected)),
+        pods=KubernetesPods(connected.client),
     )
 
 

@@ -39,6 +39,7 @@ def add_controls(world: World) -> None:
         "stopNode": on_cluster(lambda _, api, value: api.kubelets.stop(str(value["node"]))),
         "startNode": on_cluster(lambda _, api, value: api.kubelets.start(str(value["node"]))),
         "joinNode": on_cluster(_join_node),
+        "fargateRoom": on_cluster(_fargate_room),
         "forgetTokens": on_cluster(lambda _, api, value: api.authenticator.forget()),
         "oracle": lambda value: control_oracle(world, value),
         "compactHistory": on_cluster(lambda _, api, value: api.registry.store.compact()),
@@ -126,6 +127,11 @@ def _join_node(world: World, api: KubernetesApi, value: Change) -> str:
     api.registry.load(node)
     api.catch_up()
     return "joined"
+
+
+def _fargate_room(world: World, api: KubernetesApi, value: Change) -> None:
+    """``{room: false}``: Fargate has no machine for further pods."""
+    api.fargate.room = bool(value["room"])
 
 
 def _stamp(moment: datetime) -> str:

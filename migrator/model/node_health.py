@@ -22,6 +22,7 @@ class NodeState:
     created: datetime | None = None
     compute: str = ""  # ``fargate``, ``hybrid``, … ; empty for an EC2 instance
     leaving: bool = False
+    system: str = ""  # ``linux``, ``windows``; empty where its label is missing
 
     def fresh(self, now: datetime) -> bool:
         """Whether the lease was renewed so recently that the node counts as alive."""

@@ -22,12 +22,21 @@ class Nodegroup:
 
 
 @dataclass(frozen=True, slots=True)
+class FargateSelector:
+    """Which pods a Fargate profile takes: namespace and labels, both with ``*`` and ``?`` as wildcards."""
+
+    namespace: str
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class FargateProfile:
     """A Fargate profile and the role its pods' kubelets run under."""
 
     name: str
     pod_execution_role: str
     status: str
+    selectors: tuple[FargateSelector, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from migrator.model.plan import Plan
 from migrator.model.principal import parse_arn
 from migrator.model.snapshot import Snapshot
 from migrator.model.step import MANAGED_BY, MANAGED_BY_LABEL
-from migrator.ports import ClusterReader, ConfigMaps, Entropy, PrincipalPermissions, StateStore
+from migrator.ports import ClusterReader, ConfigMaps, Entropy, Pods, PrincipalPermissions, StateStore
 from migrator.run.one_run import StepPorts
 
 _RUN_ID_LENGTH = 16
@@ -30,7 +30,8 @@ class RunPorts(StepPorts):
     """What a whole run needs: the step ports, reads for the comparison and the backup, and a source of run ids.
 
     ``read_snapshot`` reads the cluster afresh; ``basis_of`` is what plans are compared by. ``permissions`` is asked
-    about a break-glass principal, None where it is not.
+    about a break-glass principal, None where it is not. ``pods``: where canary pods are made, None where they may
+    not be.
     """
 
     reader: ClusterReader
@@ -38,6 +39,7 @@ class RunPorts(StepPorts):
     read_snapshot: Callable[[], Snapshot]
     basis_of: Callable[[Snapshot], Mapping[str, Any]]
     permissions: PrincipalPermissions | None = field(default=None, kw_only=True)
+    pods: Pods | None = field(default=None, kw_only=True)
 
 
 def refuse_blocked(plan: Plan) -> None:

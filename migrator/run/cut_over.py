@@ -48,7 +48,7 @@ SWITCH = Step(f"{CUT_OVER}-switch", EnableEntries("API_AND_CONFIG_MAP", "API"))
 @dataclass(frozen=True, slots=True)
 class CutOverOptions:
     """Waivers and policies from decisions.yaml. ``verify_first``: take fresh proofs before the gates are judged;
-    ``gates_only``: judge and show the gates, switch nothing.
+    ``gates_only``: judge and show the gates, switch nothing. ``canary_image``: canary pods on Fargate are allowed.
     """
 
     waive_gates: Mapping[str, Acceptance] = field(default_factory=dict)
@@ -56,6 +56,7 @@ class CutOverOptions:
     proof_policy: Mapping[str, ProofClass] = field(default_factory=dict)
     verify_first: bool = True
     gates_only: bool = False
+    canary_image: str | None = None
 
 
 DEFAULTS = CutOverOptions()
@@ -150,7 +151,11 @@ def _unhealthy(ports: RunPorts) -> tuple[str, ...] | None:
 
 
 def _verify_options(options: CutOverOptions) -> VerifyOptions:
-    return VerifyOptions(waive_verification=options.waive_verification, proof_policy=options.proof_policy)
+    return VerifyOptions(
+        waive_verification=options.waive_verification,
+        proof_policy=options.proof_policy,
+        canary_image=options.canary_image,
+    )
 
 
 def _refused(gates: tuple[Gate, ...], snapshot: Snapshot, ports: RunPorts) -> CutOverOutcome:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from migrator.decide.proving.node_proof import NodeJudgement, NodeWindow, judge_nodes, nodes_of
+from migrator.decide.proving.node_proof import NodeJudgement, NodeWindow, judge_nodes, nodes_of, without_kube_proxy
 from migrator.decide.running.row_gives import groups_by_row
 from migrator.errors import MigratorError
 from migrator.model.access_entry import AccessEntry
@@ -58,7 +58,8 @@ def look_at_nodes(ports: StepPorts, role_arn: str, *, since: datetime | None, ap
 def evidence_of_nodes(looked: Looked, role_arn: str, *, entry: AccessEntry | None, state: str) -> Evidence:
     """What was seen, as evidence: ``observed`` only where every node that counts was seen."""
     found = looked.judgement
-    observed = found.complete or found.differences
+    differences = (*found.differences, *without_kube_proxy((node for node, _ in found.findings), entry))
+    observed = found.complete or differences
     attribution: Attribution = "api-mode" if looked.api_mode else "node"
     return Evidence(
         principal_arn=role_arn,
@@ -67,7 +68,7 @@ def evidence_of_nodes(looked: Looked, role_arn: str, *, entry: AccessEntry | Non
         at=found.window.now.isoformat(),
         state_digest=state,
         attribution=attribution if observed and found.attributable else "none",
-        differences=(*(() if entry is not None else ("there is no entry",)), *found.differences),
+        differences=(*(() if entry is not None else ("there is no entry",)), *differences),
         how=f"{found.how}; {looked.why_no_log}" if looked.why_no_log and not found.attributable else found.how,
     )
 
@@ -89,15 +90,23 @@ def baseline_of_nodes(looked: Looked, role_arn: str, *, state: str) -> Evidence:
 def progress_line(role_arn: str, found: NodeJudgement) -> str:
     """How far the nodes are: one line for whoever waits."""
     name = role_arn.rpartition("/")[2]
-    return f"nodes of {name}: {found.how}; until {found.window.end:%H:%M:%SZ} at most"
+    return f"nodes of {name}: {found.how}; until {found.until:%H:%M:%SZ} at most"
 
 
-def watch_nodes(ports: StepPorts, role_arn: str, *, since: datetime | None, api_mode: bool) -> Looked | None:
-    """Look until every node was seen, something is wrong, or there is nothing more to wait for."""
+def watch_nodes(
+    ports: StepPorts, role_arn: str, *, since: datetime | None, api_mode: bool, newcomer: str = ""
+) -> Looked | None:
+    """Look until every node was seen, something is wrong, or there is nothing more to wait for.
+
+    ``newcomer``: a node that joined just now, and whose login is waited for, too.
+    """
     said = ""
     while True:
         looked = look_at_nodes(ports, role_arn, since=since, api_mode=api_mode)
-        if looked is None or not looked.judgement.waits:
+        if looked is None:
+            return None
+        expected = looked.judgement.finding_of(newcomer) == "joining"
+        if not looked.judgement.waits and not (expected and not looked.judgement.differences):
             return looked
         line = progress_line(role_arn, looked.judgement)
         if line != said:

@@ -14,6 +14,7 @@ from migrator.decide.planning.entry_identity import spec_of
 from migrator.decide.planning.entry_states import default_username
 from migrator.decide.planning.required_proof import is_admin
 from migrator.decide.proving.compare_subject import compare_subject, policy_probe
+from migrator.decide.proving.how_known import clock_time
 from migrator.decide.proving.login_proof import judge_logins, with_requests
 from migrator.decide.proving.verdicts import asked, state_digest
 from migrator.errors import MigratorError
@@ -157,8 +158,12 @@ def _by_login(run: OneRun, effect: Prove, entry: AccessEntry | None, reviewer: A
         subject=subject,
         probes=probes,
         differences=differences,
-        how=f"logged in {logins} times with fresh tokens, last at {at}",
+        how=f"{_logged_in(subject)} {logins} times with fresh tokens, last at {clock_time(at)}",
     )
+
+
+def _logged_in(subject: SelfSubject | None) -> str:
+    return "tried to log in" if subject is None else f"logged in as {subject.username}"
 
 
 def _policy_probes(effect: Prove, entry: AccessEntry | None, reviewer: AccessReviewer) -> tuple[ProbeResult, ...]:
@@ -201,7 +206,7 @@ def prove_admin(run: OneRun, arn: str) -> str:
         subject=subject,
         probes=probes,
         differences=() if subject is not None else ("the login was refused",),
-        how=f"logged in at {at}, as an administrator besides the operator",
+        how=f"{_logged_in(subject)} at {clock_time(at)}, an administrator besides the operator",
     )
     run.keep_evidence(evidence)
     return f"{arn} (live)" if evidence.holds else ""

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from migrator.decide.access.authorize import RbacIndex
 from migrator.decide.planning.entry_identity import same_entry
 from migrator.decide.planning.entry_states import final_spec
-from migrator.decide.proving.compare_subject import compare_subject
+from migrator.decide.proving.compare_subject import compare_subject, policy_probe
 from migrator.decide.proving.expectations import (
     evaluate,
     identity_after,
@@ -18,6 +18,7 @@ from migrator.decide.proving.expectations import (
     phase_of,
     probes_of,
 )
+from migrator.decide.proving.how_known import clock_time, how_of_login
 from migrator.decide.proving.login_proof import judge_logins
 from migrator.decide.proving.verdicts import EVIDENCE_AGE, state_digest
 from migrator.decide.reading.row_keys import principal_key
@@ -32,6 +33,7 @@ from migrator.model.snapshot import Snapshot, Usage
 from migrator.model.step import ProofClass
 from migrator.ports import AccessReviewer
 from migrator.run.begin_run import RunPorts
+from migrator.run.canary_pods import Arrival, Canaries, await_arrival
 from migrator.run.look_at_nodes import baseline_of_nodes, evidence_of_nodes, watch_nodes
 from migrator.run.prove_principal import by_node_entry
 from migrator.run.see_logins import Logins, evidence_of_logins, logins_of
@@ -44,7 +46,8 @@ PAUSE = timedelta(seconds=2)
 class VerifyOptions:
     """``only``: these principals. ``baseline``: take the state before and judge nothing. ``probes``: at most so
     many chosen questions each; ``own_probes`` come on top. ``usage``: what was observed of logins, from a file.
-    ``waive_verification`` and ``proof_policy`` (by kind of principal) come from decisions.yaml.
+    ``waive_verification`` and ``proof_policy`` (by kind of principal) come from decisions.yaml. ``canary_image``: a
+    person allowed canary pods on Fargate, of this image; None: none is made.
     """
 
     only: tuple[str, ...] = ()
@@ -54,6 +57,7 @@ class VerifyOptions:
     usage: Usage | None = None
     waive_verification: Mapping[str, Acceptance] = field(default_factory=dict)
     proof_policy: Mapping[str, ProofClass] = field(default_factory=dict)
+    canary_image: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +70,7 @@ class Measure:
     earlier: tuple[Evidence, ...]
     ports: RunPorts
     options: VerifyOptions
+    canaries: Canaries = field(default_factory=Canaries)
 
     @property
     def mode(self) -> str:
@@ -92,17 +97,26 @@ class Measure:
         return "only-way" if groups_by_row(data, arn) is None else "none"
 
 
+def there_is_something_to_ask(measure: Measure, principal: PlannedPrincipal) -> bool:
+    """Not of whoever a person must decide about, and no baseline of what is changed already."""
+    if principal.action == "block":
+        return False
+    phase = phase_of(principal, measure.entry(principal.principal_arn), measure.mode)
+    return not (measure.options.baseline and phase == "after")
+
+
 def take_evidence(measure: Measure, principal: PlannedPrincipal) -> Evidence | None:
     """The evidence on one principal; None where there is nothing to ask."""
     arn = principal.principal_arn
     entry = measure.entry(arn)
     phase = phase_of(principal, entry, measure.mode)
-    if principal.action == "block" or (measure.options.baseline and phase == "after"):
+    if not there_is_something_to_ask(measure, principal):
         return None
     spec = measure.spec(arn)
-    nodes = None
+    nodes, canary = None, Arrival("")
     if spec is not None and spec.type != "STANDARD":
-        nodes = _by_nodes(measure, principal, entry, phase)
+        canary = _canary(measure, arn)
+        nodes = _by_nodes(measure, principal, entry, phase, canary)
         if nodes is not None and (nodes.proof_class == "observed" or nodes.differences):
             return nodes
     try:
@@ -110,7 +124,8 @@ def take_evidence(measure: Measure, principal: PlannedPrincipal) -> Evidence | N
     except MigratorError as error:
         if error.code != "cannot-become":
             raise
-        why = " ".join(part for part in (error.message, error.why) if part)
+        said = "" if nodes is not None or not canary.how else f"{canary.how};"
+        why = " ".join(part for part in (said, error.message, error.why) if part)
         return None if principal.action == "skip" else _without_login(measure, principal, entry, phase, why, nodes)
     if principal.action == "skip":
         return _nobody(measure, principal, reviewer, phase)
@@ -132,13 +147,20 @@ def _probes(measure: Measure, principal: PlannedPrincipal, phase: Phase) -> tupl
         earlier=measure.earlier,
         limit=measure.options.probes,
     )
+    if measure.index is None:  # without RBAC nothing can be chosen but what the policies give by themselves
+        policies = _expected(measure, principal, measure.entry(principal.principal_arn), phase).policies
+        asked = (policy_probe(policy) for policy in policies)
+        chosen = tuple(Probe(request, expected=True) for request in asked if request is not None)
+    return tuple(dict.fromkeys((*_own_probes(measure, principal), *chosen)))
+
+
+def _own_probes(measure: Measure, principal: PlannedPrincipal) -> tuple[Probe, ...]:
     key = principal_key(principal.principal_arn)
-    own = (
+    return tuple(
         each.probe
         for each in measure.options.own_probes
         if each.principal_arn is None or principal_key(each.principal_arn) == key
     )
-    return tuple(dict.fromkeys((*own, *chosen)))
 
 
 def _by_login(
@@ -156,8 +178,6 @@ def _by_login(
             break
         measure.ports.clock.sleep(PAUSE)
     at = measure.ports.clock.now().isoformat()
-    denied = sum(not r.probe.expected and not r.allowed for r in results)
-    right = sum(r.allowed == r.probe.expected for r in results)
     return Evidence(
         principal_arn=principal.principal_arn,
         proof_class="live",
@@ -167,8 +187,12 @@ def _by_login(
         attribution=_attribution(measure, principal, subject, results),
         subject=subject,
         probes=results,
-        differences=(*differences, *_dead(measure, principal, entry, phase)),
-        how=f"logged in at {at}; {right} of {len(results)} probes as they must be, {denied} of them denied",
+        differences=(
+            *differences,
+            *(_other_policies(measure.spec(principal.principal_arn), entry) if phase == "after" else ()),
+            *_dead(measure, principal, entry, phase),
+        ),
+        how=how_of_login(subject, results, at),
     )
 
 
@@ -184,7 +208,7 @@ def _dead(measure: Measure, principal: PlannedPrincipal, entry: AccessEntry | No
     )
     if made is None or made <= entry.created_at:
         return ()
-    return (f"the entry is dead: it was made {entry.created_at.isoformat()}, the principal {made.isoformat()}",)
+    return (f"the entry is dead: it was made {clock_time(entry.created_at)}, the principal {clock_time(made)}",)
 
 
 def _attribution(
@@ -202,19 +226,43 @@ def _attribution(
     return measure.only_entry(principal.principal_arn)
 
 
+def _canary(measure: Measure, arn: str) -> Arrival:
+    """What became of the role's canary pod; nothing where none was asked for."""
+    pod = measure.canaries.of(arn)
+    return Arrival(pod) if isinstance(pod, str) else await_arrival(measure.ports, pod)
+
+
 def _by_nodes(
-    measure: Measure, principal: PlannedPrincipal, entry: AccessEntry | None, phase: Phase
+    measure: Measure, principal: PlannedPrincipal, entry: AccessEntry | None, phase: Phase, canary: Arrival
 ) -> Evidence | None:
     """What leases and logs show of a role's nodes; None where they may not be read, or there are none."""
     arn, api_mode = principal.principal_arn, measure.mode == "API"
     since = None if entry is None or phase == "before" else entry.modified_at or entry.created_at
-    looked = watch_nodes(measure.ports, arn, since=since, api_mode=api_mode)
+    if canary.refused:
+        return _refused_canary(measure, arn, entry, phase, canary)
+    looked = watch_nodes(measure.ports, arn, since=since, api_mode=api_mode, newcomer=canary.node)
     if looked is None or not looked.judgement.findings:
         return None
     if phase == "before":
-        return baseline_of_nodes(looked, arn, state=measure.digest(entry))
-    evidence = evidence_of_nodes(looked, arn, entry=entry, state=measure.digest(entry))
-    return replace(evidence, differences=(*evidence.differences, *_dead(measure, principal, entry, phase)))
+        evidence = baseline_of_nodes(looked, arn, state=measure.digest(entry))
+    else:
+        evidence = evidence_of_nodes(looked, arn, entry=entry, state=measure.digest(entry))
+        evidence = replace(evidence, differences=(*evidence.differences, *_dead(measure, principal, entry, phase)))
+    return replace(evidence, how=f"{canary.how}; {evidence.how}") if canary.how else evidence
+
+
+def _refused_canary(measure: Measure, arn: str, entry: AccessEntry | None, phase: Phase, canary: Arrival) -> Evidence:
+    """EKS itself says that the role's nodes may not log in."""
+    return Evidence(
+        principal_arn=arn,
+        proof_class="observed",
+        phase=phase,
+        at=measure.ports.clock.now().isoformat(),
+        state_digest=measure.digest(entry),
+        attribution="api-mode" if measure.mode == "API" else "none",
+        differences=(canary.how,),
+        how=canary.how,
+    )
 
 
 def _without_login(
@@ -286,6 +334,8 @@ def _by_rules(
     if found is not None and measure.index is not None:
         answers = evaluate(measure.index, found, _probes(measure, principal, phase))
         results = tuple(ProbeResult(probe, allowed, reason) for probe, allowed, reason in answers)
+    open_ones = len(set(_own_probes(measure, principal)) - {each.probe for each in results})
+    unanswered = f", {open_ones} of your own could not be answered" if open_ones else ""
     evidence = Evidence(
         principal_arn=principal.principal_arn,
         proof_class="simulated",
@@ -295,7 +345,7 @@ def _by_rules(
         attribution="api-mode" if measure.mode == "API" else "none",
         probes=results,
         differences=differences,
-        how=f"rules evaluated, {len(results)} probes; {why}",
+        how=f"rules evaluated, {len(results)} probes{unanswered}; {why}",
     )
     waiver = measure.options.waive_verification.get(principal.principal_arn)
     if waiver is None or not evidence.holds:
@@ -311,12 +361,18 @@ def _rule_differences(spec: EntrySpec | None, expected: Identity, entry: AccessE
     if entry.type != "STANDARD":
         return ()
     found = SelfSubject(entry.username, entry.kubernetes_groups)
-    differences = list(compare_subject(expected.username, expected.groups, found))
-    held = EntrySpec(access_policies=entry.access_policies)
-    meant = EntrySpec(access_policies=spec.access_policies) if spec is not None else held
-    if not same_entry(entry.principal_arn, meant, held):
-        differences.append("the access policies are not those of the plan")
-    return tuple(differences)
+    return (*compare_subject(expected.username, expected.groups, found), *_other_policies(spec, entry))
+
+
+def _other_policies(spec: EntrySpec | None, entry: AccessEntry | None) -> tuple[str, ...]:
+    """Policies and scopes are compared as EKS shows them, too: the rules of some are not published, so that no probe
+    can be chosen for them.
+    """
+    if spec is None or entry is None:
+        return ()
+    held, meant = EntrySpec(access_policies=entry.access_policies), EntrySpec(access_policies=spec.access_policies)
+    same = same_entry(entry.principal_arn, meant, held)
+    return () if same else ("the access policies are not those of the plan",)
 
 
 def _nobody(measure: Measure, principal: PlannedPrincipal, reviewer: AccessReviewer, phase: Phase) -> Evidence | None:
@@ -334,5 +390,5 @@ def _nobody(measure: Measure, principal: PlannedPrincipal, reviewer: AccessRevie
         attribution="none",
         subject=subject,
         differences=() if subject is None else (f"the login works, as {subject.username!r}, and did not before",),
-        how=f"tried to log in at {at}",
+        how=how_of_login(subject, (), at),
     )

@@ -5,10 +5,14 @@ each principal is taken is :mod:`migrator.run.take_evidence`.
 """
 
 import threading
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 
 from migrator.decide.access.authorize import RbacIndex
 from migrator.decide.planning.required_proof import asked_proof
 from migrator.decide.proving.verdicts import cluster_verdict, verdict_of
+from migrator.decide.reading.row_keys import principal_key
+from migrator.errors import WrongUse
 from migrator.model.canonical import canonical_bytes
 from migrator.model.evidence import Evidence, Phase, PrincipalVerdict, evidence_in, evidence_to_document
 from migrator.model.outcome import VerifyOutcome
@@ -16,10 +20,11 @@ from migrator.model.plan import Plan, PlannedPrincipal
 from migrator.model.snapshot import Snapshot
 from migrator.model.step import ProofClass
 from migrator.run.begin_run import RunPorts, refuse_other_cluster
+from migrator.run.canary_pods import Canaries, canary_pods, clean_up_after_others
 from migrator.run.one_run import EVIDENCE_FILE
-from migrator.run.take_evidence import Measure, VerifyOptions, take_evidence
+from migrator.run.take_evidence import Measure, VerifyOptions, take_evidence, there_is_something_to_ask
 
-__all__ = ["VerifyOptions", "current_verdicts", "verify_access"]
+__all__ = ["VerifyOptions", "current_verdicts", "verify_access", "verify_with_canaries"]
 DEFAULTS = VerifyOptions()
 
 
@@ -28,16 +33,80 @@ def verify_access(plan: Plan, ports: RunPorts, options: VerifyOptions = DEFAULTS
 
     Exit code 0 only where the verdict on the cluster is ``ok`` (for a baseline: where it could be taken of
     everybody who can be logged in as, or was taken earlier and everybody has crossed since), else 6.
-    Raises ``Refused`` for another cluster, and whatever keeps the cluster from being read at all.
+    Raises ``Refused`` for another cluster, ``WrongUse`` for a principal that the plan does not have, and whatever
+    keeps the cluster from being read at all.
     """
+    _refuse_strangers(plan, options)
     snapshot = ports.read_snapshot()
     refuse_other_cluster(plan, snapshot)
+    if options.canary_image is None:
+        clean_up_after_others(ports)
     index = RbacIndex(snapshot.rbac) if snapshot.rbac is not None else None
     earlier = evidence_in(ports.store.read(EVIDENCE_FILE) or b"")
     measure = Measure(plan, snapshot, index, earlier, ports, options)
     chosen = [p for p in plan.principals if not options.only or p.principal_arn in options.only]
-    taken = tuple(each for each in ports.tasks.map(_Counted(measure, len(chosen)), chosen) if each is not None)
+    ports.reviewers.prepare(_asked_by_login(measure, chosen))
+    with _canaries(measure, chosen) as canaries:
+        measure = replace(measure, canaries=canaries)
+        taken = tuple(each for each in ports.tasks.map(_Counted(measure, len(chosen)), chosen) if each is not None)
     return _outcome(measure, chosen, taken)
+
+
+def verify_with_canaries(plan: Plan, ports: RunPorts, options: VerifyOptions) -> VerifyOutcome:
+    """Verify, with canary pods where ``options.canary_image`` allows them; what an earlier run left of them is removed
+    either way. Whoever makes pods holds the cluster's lock. Raises ``Refused`` (``locked``) while another run does.
+    """
+    if options.canary_image is None:
+        return verify_access(plan, ports, options)
+    with ports.store.lock("verify --canary-pods"):
+        return verify_access(plan, ports, options)
+
+
+def _refuse_strangers(plan: Plan, options: VerifyOptions) -> None:
+    """A question for somebody whom nobody knows would never be asked, and nobody would notice."""
+    known = {principal_key(principal.principal_arn) for principal in plan.principals}
+    for arn in options.only:
+        if arn not in {principal.principal_arn for principal in plan.principals}:
+            raise _stranger(arn, "principal-not-in-plan")
+    for each in options.own_probes:
+        if each.principal_arn is not None and principal_key(each.principal_arn) not in known:
+            raise _stranger(each.principal_arn, "probe-for-nobody")
+
+
+def _stranger(arn: str, code: str) -> WrongUse:
+    return WrongUse(
+        code,
+        f"The plan has no principal {arn}.",
+        why="A probe names it." if code == "probe-for-nobody" else "",
+        remedy="Give the ARN as `migrate show PLAN` prints it.",
+    )
+
+
+def _canaries(measure: Measure, chosen: list[PlannedPrincipal]) -> AbstractContextManager[Canaries]:
+    """A canary for each Fargate role that there is something to show of: its entry, or its row before that."""
+    image = measure.options.canary_image
+    if image is None:
+        return nullcontext(Canaries())
+    roles = [
+        principal.principal_arn
+        for principal in chosen
+        if (spec := measure.spec(principal.principal_arn)) is not None
+        and spec.type == "FARGATE_LINUX"
+        and principal.action != "skip"
+        and there_is_something_to_ask(measure, principal)
+    ]
+    snapshot = measure.snapshot
+    return canary_pods(measure.ports, roles, snapshot.fargate_profiles, snapshot.namespaces, image=image)
+
+
+def _asked_by_login(measure: Measure, chosen: list[PlannedPrincipal]) -> list[str]:
+    """Whom somebody will log in as: all but nodes, which are watched first."""
+    return [
+        principal.principal_arn
+        for principal in chosen
+        if there_is_something_to_ask(measure, principal)
+        and ((spec := measure.spec(principal.principal_arn)) is None or spec.type == "STANDARD")
+    ]
 
 
 class _Counted:

@@ -49,6 +49,7 @@ def test_a_node_comes_with_its_lease_and_the_role_of_its_instance(lab: SmallLab)
     assert node.role_arn == NODES
     assert node.fresh(lab.lab.world.now())
     assert not node.leaving
+    assert node.system == "linux"
 
 
 def test_a_cordoned_node_is_on_its_way_out(start_lab: Start) -> None:

@@ -139,6 +139,17 @@ def test_an_answer_of_as_without_a_profile_is_wrong_usage(lab: CliLab) -> None:
     assert ran.code == 64
 
 
+def test_verifying_somebody_whom_the_plan_does_not_have(lab: CliLab, tmp_path: Path) -> None:
+    """A misspelt ARN would be a question that is never asked, and a login that is never tried."""
+    assert NOBODY in _fails(lab, "principal-not-in-plan", "verify", "plan.json", "--only", NOBODY, exit_code=64)
+    assert NOBODY in _fails(lab, "usage", "verify", "plan.json", "--as", f"{NOBODY}=prod", exit_code=64)
+    probes = tmp_path / "probes.yaml"
+    item = {"verb": "get", "resource": "secrets", "expected": "denied", "principal": NOBODY}
+    probes.write_text(json.dumps([item]), encoding="utf-8")
+    said = _fails(lab, "probe-for-nobody", "verify", "plan.json", "--probes", str(probes), exit_code=64)
+    assert "A probe names it." in said
+
+
 def test_a_file_that_cannot_be_written(lab: CliLab) -> None:
     ran = lab.run("plan", "small", "--out", "/proc/plan.json")
     assert (ran.code, ran.error_code) == (1, "file-unwritable")

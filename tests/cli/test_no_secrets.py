@@ -43,7 +43,7 @@ def run_everything(session: LabSession) -> list[tuple[str, bytes]]:
             ["plan", "demo", "--out", "plan.json", *decided],
             ["verify", "plan.json", "--baseline", *decided],
             ["apply", "plan.json", "--yes", *decided],
-            ["verify", "plan.json", "--probes", "probes.yaml", "--junit", "junit.xml", *decided],
+            ["verify", "plan.json", "--probes", "probes.yaml", "--junit", "junit.xml", "--canary-pods", *decided],
             ["verify", "plan.json", "--only", ALICE, "--as", f"{ALICE}=no-such-profile", "--traceback"],
             ["verify", "plan.json", "--output", "json", *decided],
             ["observe", "demo", "--since", "2h", "--out", "usage.json", "--yes"],

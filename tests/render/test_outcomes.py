@@ -28,7 +28,7 @@ VERIFIED = VerifyOutcome(
     "after",
     "API_AND_CONFIG_MAP",
     (
-        PrincipalVerdict(SSO, "ok", "live", "live", "logged in; 31 probes as they must be", LIVE),
+        PrincipalVerdict(SSO, "ok", "live", "live", "logged in; 31 of 31 probes equal", LIVE),
         PrincipalVerdict(RUNNER, "failed", "live", "live", "get pods: denied, and was not before"),
         PrincipalVerdict(NODES, "unknown", "unverified", "observed", "nothing was shown yet"),
     ),

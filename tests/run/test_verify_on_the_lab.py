@@ -1,17 +1,22 @@
 """What verification catches on the lab, with the probe that shows it; and what impersonation would have let pass."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from migrator.adapters.eks_token import TokenMint
+from migrator.errors import Failed, WrongUse
+from migrator.lab.faults import Fault
+from migrator.model.access_policy_tables import ACCESS_POLICIES
 from migrator.model.evidence import Evidence, OwnProbe, PrincipalVerdict, Probe
 from migrator.model.plan import Plan
 from migrator.model.rbac import AccessRequest
-from tests.support.proof_lab import CLUSTER, DEVS, POLICY, VIEWER, ProofLab, proof_lab
+from migrator.run.verify_access import VerifyOptions, verify_access
+from tests.support.proof_lab import CLOSED, CLUSTER, DEVS, POLICY, VIEWER, ProofLab, proof_lab
 
 SECRETS_IN_PAYMENTS = AccessRequest("get", "", "secrets", "", "payments")
 
@@ -262,3 +267,87 @@ def test_proof_policy_asks_for_a_class_by_kind_of_principal(lab: ProofLab, plan:
     assert (found.required, found.verdict) == ("live", "ok")
     other = lab.verdict(plan, DEVS, proof_policy={"node": "simulated"})
     assert other.required == "observed"
+
+
+def test_principals_become_ready_beside_the_questions_and_each_is_assumed_once(lab: ProofLab) -> None:
+    """STS is waited for while the API server answers; a failure is told once, and tried anew after that."""
+    made, _ = lab.plan()
+    count = lab.lab.world.faults.add(Fault("sts:AssumeRole", "latency"))
+    reviewers = lab.ports(made).reviewers
+    reviewers.prepare([DEVS, CLOSED])
+    assert reviewers.as_principal(DEVS) is reviewers.as_principal(DEVS)
+    for asked in (2, 3):
+        with pytest.raises(Failed) as raised:
+            reviewers.as_principal(CLOSED)
+        assert raised.value.code == "cannot-become"
+        assert count.seen == asked
+
+
+def test_a_verdict_says_who_logged_in_when_with_which_answers_and_what_ties_it_to_the_entry(
+    lab: ProofLab, plan: Plan
+) -> None:
+    found = lab.verdict(plan, DEVS)
+    assert found.evidence is not None
+    probes = found.evidence.probes
+    positive = sum(each.probe.expected for each in probes)
+    assert 0 < positive < len(probes)
+    assert found.why.startswith("logged in as dev:migrate-run at 20")
+    assert f"; {positive} of {positive} probes equal; " in found.why
+    denied = len(probes) - positive
+    assert f"; {denied} of {denied} negative probes denied; tied to the entry at 20" in found.why
+    assert found.why.endswith(": its groups show the run's own marker")
+
+
+def test_a_policy_without_published_rules_is_compared_as_eks_shows_it(lab: ProofLab, plan: Plan) -> None:
+    """No probe can be chosen for it, and no baseline was taken: every probe passes, and the entry is still another."""
+    (unpublished, *_) = sorted(name for name, table in ACCESS_POLICIES.items() if not table.complete)
+    scope = {"type": "namespace", "namespaces": ["shop"]}
+    lab.eks("associate_access_policy", principalArn=VIEWER, policyArn=f"{POLICY}{unpublished}", accessScope=scope)
+    lab.pass_time(60)
+    found = lab.verdict(plan, VIEWER)
+    assert found.verdict == "failed"
+    assert "the access policies are not those of the plan" in found.why
+
+
+def test_where_rbac_may_not_be_read_the_policies_are_asked_all_the_same(lab: ProofLab, plan: Plan) -> None:
+    ports = lab.ports(plan)
+    blind = replace(ports, read_snapshot=lambda: replace(ports.read_snapshot(), rbac=None))
+    (found,) = verify_access(plan, blind, VerifyOptions(only=(VIEWER,))).verdicts
+    assert found.evidence is not None
+    assert found.evidence.probes
+    assert found.verdict == "ok"
+    lab.eks("disassociate_access_policy", principalArn=VIEWER, policyArn=f"{POLICY}AmazonEKSEditPolicy")
+    lab.pass_time(60)
+    (found,) = verify_access(plan, blind, VerifyOptions(only=(VIEWER,))).verdicts
+    assert found.verdict == "failed"
+    assert any(wrong_probes(found)), found.why
+
+
+@pytest.mark.parametrize(
+    ("options", "code"),
+    [
+        ({"only": (f"{DEVS}s",)}, "principal-not-in-plan"),
+        ({"own_probes": (OwnProbe(Probe(SECRETS_IN_PAYMENTS, expected=False), f"{DEVS}s"),)}, "probe-for-nobody"),
+    ],
+)
+def test_whoever_asks_about_somebody_unknown_is_told_instead_of_getting_no_answer(
+    lab: ProofLab, options: Mapping[str, Any], code: str
+) -> None:
+    made, _ = lab.plan()
+    with pytest.raises(WrongUse) as raised:
+        verify_access(made, lab.ports(made), VerifyOptions(**options))
+    assert raised.value.code == code
+    assert raised.value.exit_code == 64
+
+
+def test_an_own_probe_that_nobody_can_answer_is_counted(lab: ProofLab) -> None:
+    """Nobody can be this role, and the rules of its policy are not published: the question stays open, and says so."""
+    wanted = Probe(AccessRequest("get", "", "secrets", "", "kube-system"), expected=False)
+    (unpublished, *_) = sorted(name for name, table in ACCESS_POLICIES.items() if not table.complete)
+    lab.eks("create_access_entry", principalArn=CLOSED, username="closed", kubernetesGroups=["devs"])
+    scope = {"type": "cluster"}
+    lab.eks("associate_access_policy", principalArn=CLOSED, policyArn=f"{POLICY}{unpublished}", accessScope=scope)
+    made, _ = lab.plan()
+    (found,) = lab.verify(made, CLOSED, own_probes=(OwnProbe(wanted, CLOSED),)).verdicts
+    assert "1 of your own could not be answered" in found.why
+    assert found.verdict != "ok"

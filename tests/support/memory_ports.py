@@ -410,6 +410,9 @@ class MemoryReviewers:
 
     cluster: Cluster
 
+    def prepare(self, principal_arns: Sequence[str]) -> None:
+        """Nothing takes time here."""
+
     def as_principal(self, principal_arn: str) -> AccessReviewer:
         if principal_arn in self.cluster.unassumable:
             raise Failed("cannot-become", f"cannot log in as {principal_arn}", why="its trust policy names others")

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from migrator.decide.proving.how_known import how_of_login
 from migrator.model.access_entry import Identity
 from migrator.model.evidence import Evidence, PrincipalVerdict, Probe, ProbeResult, SelfSubject
 from migrator.model.finding import Finding
@@ -34,7 +35,7 @@ def evidence(arn: str, username: str, *, wrong: bool = False) -> Evidence:
         for index, request in enumerate(_REQUESTS)
     )
     subject = SelfSubject(username, ("devs", "system:authenticated"))
-    how = f"logged in at 2026-11-22T09:00:00Z; {3 if wrong else 4} of 4 probes as they must be, 1 of them denied"
+    how = how_of_login(subject, probes, "2026-11-22T09:00:00Z")
     return Evidence(arn, "live", "after", "2026-11-22T09:00:00Z", "", "marker", subject, probes, (), how)
 
 
@@ -75,8 +76,7 @@ def good() -> Report:
     arns = (role("team/alice"), role("ci/runner"))
     planned = plan(*(principal(arn) for arn in arns))
     verdicts = tuple(
-        PrincipalVerdict(arn, "ok", "live", "live", "logged in; 4 of 4 probes as they must be", evidence(arn, "dev"))
-        for arn in arns
+        PrincipalVerdict(arn, "ok", "live", "live", evidence(arn, "dev").how, evidence(arn, "dev")) for arn in arns
     )
     report = _report(planned, verdicts, gates=GATES[:1], gates_at="2026-11-22T09:30:00Z", journal=())
     return replace(report, verification=replace(report.verification, mode="API"))

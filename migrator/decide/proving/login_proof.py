@@ -11,6 +11,7 @@ from datetime import datetime
 
 from migrator.decide.proving.compare_subject import compare_subject
 from migrator.decide.proving.expectations import is_ours
+from migrator.decide.proving.how_known import clock_time
 from migrator.decide.proving.node_proof import SPREAD
 from migrator.model.evidence import Attribution, SelfSubject
 from migrator.model.observation import SeenLogin, SeenRequest
@@ -36,7 +37,7 @@ class LoginJudgement:
         log = "the authenticator's log" if self.login.source == "authenticator" else "the audit log"
         times = "once" if self.count == 1 else f"{self.count} times"
         what = "was refused" if self.login.refused else f"seen {times} in {log}"
-        return f"{what}, last at {self.login.at.isoformat()}"
+        return f"{what}, last at {clock_time(self.login.at)}"
 
 
 def judge_logins(
@@ -71,7 +72,7 @@ def with_requests(
     denied = [request for request in mine if not request.allowed and request.at >= since + SPREAD]
     if admin and denied:
         last = max(denied, key=lambda request: request.at)
-        wrong = f"{last.verb} {last.target or 'a path'} was denied at {last.at.isoformat()}, to an administrator"
+        wrong = f"{last.verb} {last.target or 'a path'} was denied at {clock_time(last.at)}, to an administrator"
         return replace(judged, differences=(wrong,))
     if any(request.allowed and request.by == "access-policy" for request in mine):
         return replace(judged, attribution="policy")

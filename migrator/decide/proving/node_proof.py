@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal, TypeAlias
 
+from migrator.decide.proving.how_known import clock_time
 from migrator.decide.reading.row_keys import principal_key
+from migrator.model.access_entry import AccessEntry
 from migrator.model.node_health import LEASE_GRACE, NodesNow, NodeState
 from migrator.model.observation import SeenLogin
 
@@ -20,12 +22,14 @@ TOKEN_LIFE = timedelta(minutes=15)
 SPREAD = timedelta(seconds=60)  # an entry takes up to 30 seconds to reach the authenticator
 LOG_DELAY = timedelta(minutes=5)  # CloudWatch Logs gets control-plane logs "within a few minutes"
 PATIENCE = SPREAD + TOKEN_LIFE + LOG_DELAY
+JOINING = SPREAD + LOG_DELAY  # so long after a node joined, its first login may be missing in the log
 STALE = timedelta(minutes=2)  # so long without a renewal is no hiccup
 BOOTSTRAPPERS = "system:bootstrappers"
+WINDOWS_PROXY = "eks:kube-proxy-windows"
 _NODE_USER = "system:node:"
 _MOST_NAMED = 3
 
-NodeFinding: TypeAlias = Literal["proven", "alive", "waiting", "by-row", "stale", "down-before", "leaving"]
+NodeFinding: TypeAlias = Literal["proven", "alive", "joining", "waiting", "by-row", "stale", "down-before", "leaving"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +87,8 @@ class NodeJudgement:
 
     @property
     def counted(self) -> int:
-        """Nodes that must be seen: all but those that were down before or are on their way out."""
-        return len(self.findings) - len(self.named("down-before", "leaving"))
+        """Nodes that must be seen: all but those that were down before, are on their way out, or joined just now."""
+        return len(self.findings) - len(self.named("down-before", "leaving", "joining"))
 
     @property
     def seen(self) -> int:
@@ -104,7 +108,21 @@ class NodeJudgement:
     @property
     def waits(self) -> bool:
         """Whether looking again can show more."""
-        return not self.complete and not self.differences and self.counted > 0 and self.window.now < self.window.end
+        if self.complete or self.differences:
+            return False
+        if self.counted == 0:
+            return bool(self.named("joining"))
+        return self.window.now < self.window.end
+
+    @property
+    def until(self) -> datetime:
+        """From when on looking again shows nothing more, at the latest."""
+        joined = [node.created for node, finding in self.findings if finding == "joining" and node.created is not None]
+        return max([self.window.end, *(moment + JOINING for moment in joined)])
+
+    def finding_of(self, name: str) -> NodeFinding | None:
+        """What is known of one node; None where the role has no node of that name."""
+        return next((finding for node, finding in self.findings if node.name == name), None)
 
     @property
     def how(self) -> str:
@@ -152,9 +170,17 @@ def _finding(node: NodeState, login: SeenLogin | None, window: NodeWindow) -> No
     if not fresh:
         return _why_not_fresh(node, window)
     renewed_later = node.renewed is not None and node.renewed >= window.in_force + TOKEN_LIFE
-    if renewed_later and (window.logins is None or window.only_entry):
+    if (renewed_later or _born_later(node, window)) and (window.logins is None or window.only_entry):
         return "alive"
-    return "waiting"
+    young = node.created is not None and node.created > window.begin and window.now - node.created < JOINING
+    return "joining" if young and login is None and window.now >= window.in_force + TOKEN_LIFE else "waiting"
+
+
+def _born_later(node: NodeState, window: NodeWindow) -> bool:
+    """A Fargate node is a machine made for one pod: what joined after the entry was in force never had a token from
+    before it.
+    """
+    return node.compute == "fargate" and node.created is not None and node.created >= window.in_force
 
 
 def _why_not_fresh(node: NodeState, window: NodeWindow) -> NodeFinding:
@@ -185,7 +211,7 @@ def _differences(found: NodeJudgement) -> Iterable[str]:
         return  # the entry works: what else happens under the role is the node's own affair, or somebody else's
     if found.refused:
         last = max(found.refused, key=lambda each: each.at)
-        yield f"a login of the role was refused at {_time(last.at)}: {last.refused}"
+        yield f"a login of the role was refused at {clock_time(last.at)}: {last.refused}"
     by_row = found.named("by-row")
     if by_row:
         yield f"{_some(by_row)} logged in through aws-auth, not through the entry: the entry does not match the role"
@@ -201,11 +227,12 @@ def _how(found: NodeJudgement) -> str:
     by = "logged in through the entry" if found.named("proven") else "renewed the lease with a token taken after it"
     parts = [f"{found.seen} of {found.counted} nodes {by}"]
     if window.since is not None:
-        parts[0] += f" (since {_time(window.since)})"
+        parts[0] += f" (since {clock_time(window.since)})"
     if found.joined:
         parts.append(f"{found.joined} joined since")
     for finding, text in (
         ("waiting", "not seen yet"),
+        ("joining", "joined too recently for the log"),
         ("by-row", "through aws-auth so far"),
         ("stale", "stopped renewing its lease"),
         ("down-before", "was down before"),
@@ -219,10 +246,25 @@ def _how(found: NodeJudgement) -> str:
     return "; ".join(parts)
 
 
+def without_kube_proxy(nodes: Iterable[NodeState], entry: AccessEntry | None) -> tuple[str, ...]:
+    """Windows nodes whose kube-proxy cannot work: it is a Windows service there and logs in as the node, whose entry
+    must give ``eks:kube-proxy-windows`` (EKS user guide, "Deploy Windows nodes on EKS clusters"). On Linux it has a
+    service account of its own.
+    """
+    if entry is None or entry.type == "EC2_WINDOWS" or WINDOWS_PROXY in entry.kubernetes_groups:
+        return ()
+    windows = [node.name for node in nodes if node.system == "windows"]
+    if not windows:
+        return ()
+    return (f"{_some(windows)}: kube-proxy on Windows needs {WINDOWS_PROXY}, which a {entry.type} entry does not give",)
+
+
 def unhealthy_nodes(now: NodesNow, at: datetime) -> tuple[str, ...]:
     """What the cut-over gate wants to know: nodes without a fresh lease, and Fargate profiles that are not well."""
     nodes = [
-        f"{node.name} has no lease" if node.renewed is None else f"{node.name} renewed its lease {_time(node.renewed)}"
+        f"{node.name} has no lease"
+        if node.renewed is None
+        else f"{node.name} renewed its lease {clock_time(node.renewed)}"
         for node in now.nodes
         if not node.fresh(at) and not node.leaving
     ]
@@ -237,7 +279,3 @@ def unhealthy_nodes(now: NodesNow, at: datetime) -> tuple[str, ...]:
 def _some(names: Sequence[str]) -> str:
     more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
     return ", ".join(names[:_MOST_NAMED]) + more
-
-
-def _time(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%d %H:%M:%SZ")

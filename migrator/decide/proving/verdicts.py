@@ -8,6 +8,7 @@ to the row and every probe passes.
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
+from migrator.decide.proving.how_known import tied
 from migrator.model.access_entry import AccessEntry, AuthenticationMode
 from migrator.model.canonical import digest_of
 from migrator.model.evidence import PROOF_CLASSES, Evidence, PrincipalVerdict, Verdict
@@ -85,9 +86,11 @@ def _principal_id(evidence: Evidence) -> str | None:
 
 def _shown(best: Evidence, newest: Evidence) -> tuple[Evidence, str]:
     """What people are shown: the newest login, with what ties it to the entry where another one did."""
-    if newest is best or newest.proof_class != "live" or best.proof_class not in ("live", "observed"):
+    if best.proof_class not in ("live", "observed"):
         return best, best.how
-    return newest, f"{newest.how}; tied to the entry at {best.at} ({best.attribution})"
+    if newest is best or newest.proof_class != "live":
+        return best, "; ".join(filter(None, (best.how, tied(best.attribution))))
+    return newest, "; ".join(filter(None, (newest.how, tied(best.attribution, best.at))))
 
 
 def _rank(evidence: Evidence) -> int:

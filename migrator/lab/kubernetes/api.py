@@ -20,9 +20,11 @@ from migrator.lab.kubernetes.fargate_pods import FargatePods
 from migrator.lab.kubernetes.http import Request, Response, json_response
 from migrator.lab.kubernetes.impersonation import denial, impersonated
 from migrator.lab.kubernetes.jobs import Jobs
+from migrator.lab.kubernetes.json_types import Json
 from migrator.lab.kubernetes.kubelets import Kubelets
 from migrator.lab.kubernetes.objects import FOLLOWED, Objects, read_body
 from migrator.lab.kubernetes.openapi import openapi_document
+from migrator.lab.kubernetes.quotas import check_quota
 from migrator.lab.kubernetes.registry import Registry, Write
 from migrator.lab.kubernetes.request_info import RequestInfo, request_info
 from migrator.lab.kubernetes.resources import ResourceType
@@ -65,7 +67,7 @@ class KubernetesApi:
         self.service_accounts = ServiceAccountTokens(world.clock.machine_now, registry.store)
         self._reviews = Reviews(self.authorizer, self._user_of)
         self.kubelets = Kubelets(world, cluster, registry, self.authenticator, self.authorizer)
-        self._fargate = FargatePods(cluster, registry, self.kubelets, world.clock.now)
+        self.fargate = FargatePods(cluster, registry, self.kubelets, world.clock.now)
         self._objects = Objects(registry, self.catch_up)
         cluster.logs.before_reading = self.catch_up
         self.jobs = Jobs(registry, world.clock.now)
@@ -92,7 +94,7 @@ class KubernetesApi:
     def catch_up(self) -> None:
         """Let happen what happens by itself: Fargate starts pods, kubelets renew leases."""
         with self._world.lock, self.registry.store.lock:
-            self._fargate.catch_up()
+            self.fargate.catch_up()
             self.kubelets.catch_up()
 
     def handle(self, request: Request) -> Response:
@@ -203,12 +205,17 @@ class KubernetesApi:
         if stale is not None:
             moment = self._world.now() - timedelta(seconds=stale.seconds)
             at = self.registry.store.revision_at(moment)
+
+        def guard(found: Json, before: Json | None) -> None:
+            check_escalation(self.authorizer, user, kind, info, found, before)
+            check_quota(self.registry.store, kind, found, before)
+
         return self._objects.answer(
             request,
             info,
             kind,
             write=Write(
-                guard=lambda found, before: check_escalation(self.authorizer, user, kind, info, found, before),
+                guard=guard,
                 effect=self._effect(info, user),
                 may_create=lambda: self._may_create(info, user),
             ),

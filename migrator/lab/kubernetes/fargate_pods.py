@@ -5,19 +5,23 @@ a refusal is the one that people find in the pod's events.
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
+from fnmatch import fnmatchcase
+from typing import Any
 
 from migrator.lab.kubernetes.json_types import Json
-from migrator.lab.kubernetes.kubelets import Kubelets
+from migrator.lab.kubernetes.kubelets import PROFILE_ANNOTATION, Kubelets
 from migrator.lab.kubernetes.registry import Registry
 from migrator.lab.world import LabCluster
 
 PODS, NODES = ("", "pods"), ("", "nodes")
+PROFILE_LABEL = "eks.amazonaws.com/fargate-profile"
 REFUSAL = (
     "Pod execution role is not found in auth config or does not have all required permissions for launching "
     "fargate pods."
 )
+TIMED_OUT = "Pod provisioning timed out (will retry) for pod: "
 _AGAIN = timedelta(seconds=10)
 
 
@@ -29,6 +33,7 @@ class FargatePods:
     ) -> None:
         self._cluster, self._registry, self._kubelets, self._now = cluster, registry, kubelets, now
         self._tried: dict[str, datetime] = {}
+        self.room = True  # False: no machine is to be had, as where a subnet has no free address
 
     def catch_up(self) -> None:
         """Start what waits, and take the nodes of pods away that are gone."""
@@ -37,41 +42,67 @@ class FargatePods:
         store = self._registry.store
         waiting = [pod for pod in store.items(PODS)[0] if not (pod.get("spec") or {}).get("nodeName")]
         for pod in waiting:
-            if self._selected(pod) and not (pod.get("status") or {}).get("containerStatuses"):
-                self._start(pod)
+            profile = self._profile_of(pod)
+            if profile is not None and not (pod.get("status") or {}).get("containerStatuses"):
+                self._start(pod, profile)
         uids = {pod["metadata"]["uid"] for pod in store.items(PODS)[0]}
         for node in store.items(NODES)[0]:
             owner = (node["metadata"].get("annotations") or {}).get("lab/pod")
             if owner is not None and owner not in uids:
                 store.remove(NODES, "", node["metadata"]["name"])
 
-    def _selected(self, pod: Json) -> bool:
-        metadata = pod["metadata"]
-        labels = metadata.get("labels") or {}
-        for profile in self._cluster.fargate_profiles.values():
-            for selector in profile.get("selectors") or ():
-                wanted = selector.get("labels") or {}
-                if selector.get("namespace") == metadata["namespace"] and wanted.items() <= labels.items():
-                    return bool(profile.get("status", "ACTIVE") == "ACTIVE")
-        return False
+    def _profile_of(self, pod: Json) -> str | None:
+        """The profile that takes a pod: the one that its label names, if that selects it; else any that does."""
+        named = (pod["metadata"].get("labels") or {}).get(PROFILE_LABEL)
+        for name, profile in sorted(self._cluster.fargate_profiles.items()):
+            if named in (None, name) and profile.get("status", "ACTIVE") == "ACTIVE" and _selects(profile, pod):
+                return name
+        return None
 
-    def _start(self, pod: Json) -> None:
+    def _start(self, pod: Json, profile: str) -> None:
         metadata, now = pod["metadata"], self._now()
         tried = self._tried.get(metadata["uid"])
         if tried is not None and now - tried < _AGAIN:
             return
         self._tried[metadata["uid"]] = now
-        node = self._node_for(pod)
+        if not self.room:
+            self._warn(pod, now, f"{TIMED_OUT}{metadata['namespace']}/{metadata['name']}")
+            return
+        node = self._node_for(pod, profile)
         if not self._kubelets.may_register(node):
             condition = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": REFUSAL}
             self._put(pod, {"phase": "Pending", "conditions": [condition]})
+            self._warn(pod, now, REFUSAL)
             return
         self._registry.load(node)
         ready = {"type": "Ready", "status": "True"}
-        scheduled = {**pod, "spec": {**pod["spec"], "nodeName": node["metadata"]["name"]}}
+        labels = {**(pod["metadata"].get("labels") or {}), PROFILE_LABEL: profile}
+        scheduled = {
+            **pod,
+            "metadata": {**pod["metadata"], "labels": labels},
+            "spec": {**pod["spec"], "nodeName": node["metadata"]["name"]},
+        }
         self._put(scheduled, {"phase": "Running", "conditions": [{"type": "PodScheduled", "status": "True"}, ready]})
 
-    def _node_for(self, pod: Json) -> Json:
+    def _warn(self, pod: Json, now: datetime, message: str) -> None:
+        """The event that ``kubectl describe pod`` shows."""
+        metadata, stamp = pod["metadata"], now.strftime("%Y-%m-%dT%H:%M:%SZ")
+        about = {"kind": "Pod", "namespace": metadata["namespace"], "name": metadata["name"], "uid": metadata["uid"]}
+        self._registry.load(
+            {
+                "apiVersion": "v1",
+                "kind": "Event",
+                "metadata": {"name": f"{metadata['name']}.fargate", "namespace": metadata["namespace"]},
+                "involvedObject": about,
+                "reason": "FailedScheduling",
+                "type": "Warning",
+                "message": message,
+                "source": {"component": "fargate-scheduler"},
+                "lastTimestamp": stamp,
+            }
+        )
+
+    def _node_for(self, pod: Json, profile: str) -> Json:
         digest = hashlib.sha256(pod["metadata"]["uid"].encode()).digest()
         region = self._cluster.region
         name = f"fargate-ip-10-0-{digest[0]}-{digest[1]}.{region}.compute.internal"
@@ -83,7 +114,11 @@ class FargatePods:
         return {
             "apiVersion": "v1",
             "kind": "Node",
-            "metadata": {"name": name, "labels": labels, "annotations": {"lab/pod": pod["metadata"]["uid"]}},
+            "metadata": {
+                "name": name,
+                "labels": labels,
+                "annotations": {"lab/pod": pod["metadata"]["uid"], PROFILE_ANNOTATION: profile},
+            },
             "spec": {"providerID": f"aws:///{region}a/{digest.hex()[:10]}-{digest.hex()[10:42]}/{name}"},
         }
 
@@ -91,3 +126,16 @@ class FargatePods:
         if pod.get("status") != status or "nodeName" in pod["spec"]:
             metadata = pod["metadata"]
             self._registry.store.put(PODS, metadata["namespace"], metadata["name"], {**pod, "status": status})
+
+
+def _selects(profile: Mapping[str, Any], pod: Json) -> bool:
+    """Whether one of the profile's selectors takes the pod; ``*`` and ``?`` stand for any characters and for one."""
+    labels = pod["metadata"].get("labels") or {}
+    return any(
+        fnmatchcase(pod["metadata"]["namespace"], str(selector.get("namespace") or ""))
+        and all(
+            any(fnmatchcase(name, key) and fnmatchcase(value, wanted) for name, value in labels.items())
+            for key, wanted in (selector.get("labels") or {}).items()
+        )
+        for selector in profile.get("selectors") or ()
+    )

@@ -27,6 +27,7 @@ from migrator.model.rbac import AccessRequest
 TICK = timedelta(seconds=10)
 TOKEN_LIFE = timedelta(minutes=14)
 GRACE = timedelta(seconds=40)  # leaseDurationSeconds, after which the node counts as lost
+PROFILE_ANNOTATION = "lab/fargate-profile"  # which profile a Fargate node was made for
 NODES, LEASES, NAMESPACE = ("", "nodes"), ("coordination.k8s.io", "leases"), "kube-node-lease"
 
 
@@ -101,14 +102,15 @@ class Kubelets:
             profile = account.instance_profiles.get((instance.instance_profile or "").lower())
             role = account.roles.get((profile.role_name or "").lower()) if profile is not None else None
         elif last.startswith("fargate-"):
-            role = self._fargate_role()
+            role = self._fargate_role((node["metadata"].get("annotations") or {}).get(PROFILE_ANNOTATION))
         if role is None:
             return None
         arn = f"arn:{account.partition}:sts::{account.id}:assumed-role/{role.name}/{last}"
         return Caller(arn, account.id, f"{role.id}:{last}", role.arn, role.id, last, "ASIALABKUBELETXXXXXX")
 
-    def _fargate_role(self) -> IamRole | None:
-        for profile in self._cluster.fargate_profiles.values():
+    def _fargate_role(self, profile_name: str | None) -> IamRole | None:
+        profiles = self._cluster.fargate_profiles
+        for profile in [profiles[profile_name]] if profile_name in profiles else profiles.values():
             arn = parse_arn(str(profile.get("podExecutionRoleArn") or ""))
             if arn is not None:
                 return self._world.accounts[self._cluster.account].roles.get(arn.name.lower())

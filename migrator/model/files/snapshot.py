@@ -17,6 +17,7 @@ from migrator.model.rbac import RbacState
 from migrator.model.snapshot import (
     Creator,
     FargateProfile,
+    FargateSelector,
     GroupReference,
     Login,
     Node,
@@ -262,6 +263,19 @@ def _fargate_profile(raw: Mapping[str, Any], where: str) -> FargateProfile:
         name=_text(raw.get("fargateProfileName"), f"{where}.fargateProfileName"),
         pod_execution_role=_text(raw.get("podExecutionRoleArn"), f"{where}.podExecutionRoleArn"),
         status=_text(raw.get("status") or "", f"{where}.status"),
+        selectors=tuple(
+            _fargate_selector(each, f"{where}.selectors[{index}]")
+            for index, each in enumerate(_items(raw.get("selectors") or [], f"{where}.selectors"))
+        ),
+    )
+
+
+def _fargate_selector(raw: Any, where: str) -> FargateSelector:  # noqa: ANN401 - JSON
+    selector = _mapping(raw, where)
+    labels = _mapping(selector.get("labels") or {}, f"{where}.labels")
+    return FargateSelector(
+        namespace=_text(selector.get("namespace") or "", f"{where}.namespace"),
+        labels={str(key): _text(value, f"{where}.labels") for key, value in labels.items()},
     )
 
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from migrator.decide.proving.node_proof import (
     BOOTSTRAPPERS,
+    JOINING,
     PATIENCE,
     SPREAD,
     STALE,
@@ -17,7 +18,9 @@ from migrator.decide.proving.node_proof import (
     judge_nodes,
     nodes_of,
     unhealthy_nodes,
+    without_kube_proxy,
 )
+from migrator.model.access_entry import AccessEntry, EntryType
 from migrator.model.node_health import LEASE_GRACE, NodesNow, NodeState, ProfileHealth
 from migrator.model.observation import SeenLogin
 
@@ -204,3 +207,48 @@ def test_a_node_without_a_lease_is_waited_for_while_it_is_new_and_was_down_befor
 def test_without_knowing_since_when_nothing_is_told_of_it() -> None:
     window = NodeWindow(None, MADE, ROW, logins=(login("a", MADE - timedelta(minutes=1)),))
     assert "(since" not in judge_nodes([node("a", renewed=MADE)], window).how
+
+
+def young(after: timedelta, **fields: object) -> NodeState:
+    """A fresh node that joined a minute ago."""
+    now = MADE + after
+    return NodeState("young", ROLE, now - timedelta(seconds=5), now - timedelta(minutes=1), **fields)  # type: ignore[arg-type]
+
+
+def test_a_node_that_joined_just_now_is_not_held_against_the_others() -> None:
+    """Its first login reaches the log only minutes later; nodes come and go all the time."""
+    after = timedelta(days=3)
+    others = [login("a", MADE + after - timedelta(minutes=10))]
+    found = judge([alive(after=after), young(after)], others, after=after)
+    assert (found.complete, found.waits, found.finding_of("young")) == (True, False, "joining")
+    assert found.how.endswith("joined too recently for the log: young")
+
+
+def test_a_role_whose_only_node_joined_just_now_is_waited_for_until_the_log_must_have_it() -> None:
+    after = timedelta(days=3)
+    found = judge([young(after)], [], after=after)
+    assert (found.complete, found.waits) == (False, True)
+    assert found.until == MADE + after - timedelta(minutes=1) + JOINING
+    late = judge([replace(young(after), created=MADE + after - JOINING)], [], after=after)
+    assert (late.complete, late.waits, late.finding_of("young")) == (False, False, "waiting")
+
+
+def test_a_fargate_node_that_joined_after_the_entry_never_had_an_older_token() -> None:
+    """A machine is made for one pod: no quarter of an hour needs to pass. An EC2 instance may have been up before."""
+    after = timedelta(minutes=4)
+    assert judge([young(after, compute="fargate")], None, after=after).finding_of("young") == "alive"
+    assert judge([young(after)], None, after=after).finding_of("young") == "waiting"
+    assert judge([young(after, compute="fargate")], [], after=after).finding_of("young") == "waiting"
+
+
+def entry(type_: EntryType, *groups: str) -> AccessEntry:
+    return AccessEntry(ROLE, type_, "system:node:{{EC2PrivateDNSName}}", groups)
+
+
+def test_kube_proxy_on_windows_nodes_needs_its_group() -> None:
+    nodes = [node("linux-1", system="linux"), node("win-1", system="windows"), node("old")]
+    (found,) = without_kube_proxy(nodes, entry("EC2_LINUX", "system:nodes"))
+    assert found.startswith("win-1: kube-proxy on Windows needs eks:kube-proxy-windows")
+    assert without_kube_proxy(nodes, entry("EC2_WINDOWS", "system:nodes", "eks:kube-proxy-windows")) == ()
+    assert without_kube_proxy(nodes[:1], entry("EC2_LINUX", "system:nodes")) == ()
+    assert without_kube_proxy(nodes, None) == ()

@@ -1,0 +1,121 @@
+"""Canary pods on Fargate: where one can go, what it is, and what its state tells of the pod execution role.
+
+Sources: EKS user guide, "Define which Pods use Fargate when launched" (selectors and their wildcards; where several
+profiles select a pod, its label ``eks.amazonaws.com/fargate-profile`` names one) and "Amazon EKS Pod execution IAM
+role"; Kubernetes documentation, "Pod Security Standards" (the pod keeps to the restricted profile).
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from fnmatch import fnmatchcase
+from typing import Any
+
+from migrator.decide.reading.row_keys import principal_key
+from migrator.model.canary_pod import CanaryPod, PodSeen
+from migrator.model.snapshot import FargateProfile, FargateSelector
+from migrator.model.step import MANAGED_BY, MANAGED_BY_LABEL
+
+PROFILE_LABEL = "eks.amazonaws.com/fargate-profile"
+CANARY_LABEL = "eks-access-migrator/canary"
+LIVES_SECONDS = 3600  # a pod that nobody removes ends by itself
+_OF_KUBERNETES = ("kube-system", "kube-public", "kube-node-lease")  # where strangers' pods are least welcome
+_REFUSAL = "pod execution role"  # "Pod execution role is not found in auth config or does not have all required …"
+_MOST_PLACES = 5
+_LONGEST = 256  # characters of foreign text
+
+
+def places_for(
+    role_arn: str, profiles: Iterable[FargateProfile], namespaces: Sequence[str], name: str
+) -> tuple[CanaryPod, ...] | str:
+    """Where a canary of the role can go, the best place first; text instead, with the reason, where it cannot.
+
+    ``namespaces``: those that there are. None is made for it.
+    """
+    key = principal_key(role_arn)
+    mine = [profile for profile in profiles if principal_key(profile.pod_execution_role) == key]
+    if not mine:
+        return "no Fargate profile uses the role"
+    active = sorted((profile for profile in mine if profile.status == "ACTIVE"), key=lambda profile: profile.name)
+    if not active:
+        return ", ".join(f"Fargate profile {profile.name} is {profile.status}" for profile in mine)
+    found = [
+        CanaryPod(role_arn, profile.name, namespace, name, _labels(selector))
+        for profile in active
+        for selector in profile.selectors
+        for namespace in namespaces
+        if fnmatchcase(namespace, selector.namespace)
+    ]
+    if not found:
+        wanted = sorted({selector.namespace for profile in active for selector in profile.selectors})
+        return f"no namespace is there that its Fargate profiles select ({', '.join(wanted) or 'they select none'})"
+    return tuple(sorted(found, key=lambda pod: pod.namespace in _OF_KUBERNETES))[:_MOST_PLACES]
+
+
+def _labels(selector: FargateSelector) -> Mapping[str, str]:
+    """Labels that the selector matches: an ``x`` fits every wildcard and ends a label as well as it begins one."""
+    return {_without_wildcards(key): _without_wildcards(value) for key, value in selector.labels.items()}
+
+
+def _without_wildcards(pattern: str) -> str:
+    return pattern.replace("*", "x").replace("?", "x")
+
+
+def canary_manifest(pod: CanaryPod, image: str) -> dict[str, Any]:
+    """The Pod: unprivileged, without a token, with small requests and limits, and with an end of its own."""
+    size = {"cpu": "50m", "memory": "32Mi"}
+    container = {
+        "name": "pause",
+        "image": image,
+        "resources": {"requests": size, "limits": size},
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        },
+    }
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {
+            "name": pod.name,
+            "namespace": pod.namespace,
+            "labels": {
+                **pod.labels,
+                PROFILE_LABEL: pod.profile,
+                MANAGED_BY_LABEL: MANAGED_BY,
+                CANARY_LABEL: "true",
+            },
+        },
+        "spec": {
+            "activeDeadlineSeconds": LIVES_SECONDS,
+            "automountServiceAccountToken": False,
+            "enableServiceLinks": False,
+            "restartPolicy": "Never",
+            "terminationGracePeriodSeconds": 1,
+            "securityContext": {
+                "runAsNonRoot": True,
+                "runAsUser": 65535,
+                "runAsGroup": 65535,
+                "seccompProfile": {"type": "RuntimeDefault"},
+            },
+            "containers": [container],
+        },
+    }
+
+
+def is_canary(raw: Mapping[str, Any]) -> bool:
+    """Whether a pod is one of ours."""
+    return bool(((raw.get("metadata") or {}).get("labels") or {}).get(CANARY_LABEL) == "true")
+
+
+def look_at_pod(raw: Mapping[str, Any], events: Sequence[str] = ()) -> PodSeen:
+    """How a pod is. ``events``: what events say of it, oldest first."""
+    node = str((raw.get("spec") or {}).get("nodeName") or "")
+    if node:
+        return PodSeen("placed", node)
+    conditions = (raw.get("status") or {}).get("conditions") or ()
+    texts = [*events, *(str(each.get("message") or "") for each in conditions if each.get("status") == "False")]
+    texts = [" ".join(text.split())[:_LONGEST] for text in texts if text.strip()]
+    refusals = [text for text in texts if _REFUSAL in text.lower()]
+    if refusals:
+        return PodSeen("refused", said=refusals[-1])
+    return PodSeen("waiting", said=texts[-1] if texts else "")

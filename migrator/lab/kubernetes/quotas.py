@@ -1,0 +1,25 @@
+"""ResourceQuota's count of pods: more of them are refused, in the words of the admission plugin.
+
+Source: kubernetes ``staging/src/k8s.io/apiserver/pkg/admission/plugin/resourcequota``.
+"""
+
+from migrator.lab.kubernetes.json_types import Json
+from migrator.lab.kubernetes.resources import ResourceType
+from migrator.lab.kubernetes.status import forbidden
+from migrator.lab.kubernetes.store import ObjectStore
+
+_PODS = ("", "pods")
+
+
+def check_quota(store: ObjectStore, kind: ResourceType, found: Json, before: Json | None) -> None:
+    """Raise a 403 ApiError where one pod more is too many in its namespace."""
+    if kind.key != _PODS or before is not None:
+        return
+    metadata = found["metadata"]
+    used = len(store.items(_PODS, metadata["namespace"])[0])
+    for quota in store.items(("", "resourcequotas"), metadata["namespace"])[0]:
+        limit = ((quota.get("spec") or {}).get("hard") or {}).get("pods")
+        if limit is not None and used + 1 > int(limit):
+            name = quota["metadata"]["name"]
+            why = f"exceeded quota: {name}, requested: pods=1, used: pods={used}, limited: pods={limit}"
+            raise forbidden("pods", "", metadata["name"], why)

@@ -1,0 +1,224 @@
+"""Canary pods on Fargate: made where a person allowed it, waited for, and removed whatever happens.
+
+A Fargate node is made for one pod, so an idle profile has no node whose login could show that its pod execution role
+is let in. A pod that is about to be made is on record before it is made: what a killed run leaves behind is found and
+removed by the next one. Nobody else's pod is ever touched.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from migrator.decide.proving.canary_pods import canary_manifest, is_canary, look_at_pod, places_for
+from migrator.decide.reading.row_keys import principal_key
+from migrator.errors import MigratorError, Refused
+from migrator.model.canary_pod import CanaryPod, PodSeen
+from migrator.model.canonical import pretty_bytes
+from migrator.model.snapshot import FargateProfile
+from migrator.ports import Pods
+from migrator.run.begin_run import RunPorts
+from migrator.run.look_at_nodes import read_nodes
+
+RECORD = "canary-pods.json"
+PATIENCE = timedelta(minutes=5)  # a pod on Fargate starts within one or two minutes
+REFUSED_FOR = timedelta(minutes=2)  # so long a refusal must last: an entry takes up to 30 seconds to be in force
+GONE = timedelta(minutes=2)
+POLL = timedelta(seconds=5)
+_NOT_MADE = frozenset({"kubernetes-denied", "kubernetes-refused", "not-found"})
+
+
+@dataclass(frozen=True, slots=True)
+class Canaries:
+    """The canary of each role (by key), or the reason why it has none."""
+
+    pods: Mapping[str, CanaryPod] = field(default_factory=dict)
+    reasons: Mapping[str, str] = field(default_factory=dict)
+
+    def of(self, role_arn: str) -> CanaryPod | str:
+        """The pod of a role, else the reason, empty where none was asked for."""
+        key = principal_key(role_arn)
+        return self.pods.get(key) or self.reasons.get(key, "")
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """What became of a canary: ``node`` is where it runs, ``refused`` why its node may not log in; ``how`` says it."""
+
+    how: str
+    node: str = ""
+    refused: str = ""
+
+
+@contextmanager
+def canary_pods(
+    ports: RunPorts,
+    roles: Sequence[str],
+    profiles: Sequence[FargateProfile] | None,
+    namespaces: Sequence[str] | None,
+    *,
+    image: str,
+) -> Iterator[Canaries]:
+    """A canary for each of the roles while the context lives. The cluster's lock must be held."""
+    pods = ports.pods
+    if pods is None or not roles:
+        yield Canaries()
+        return
+    remove_left_pods(ports)
+    made: dict[str, CanaryPod] = {}
+    reasons: dict[str, str] = {}
+    with ExitStack() as stack:
+        stack.callback(remove_left_pods, ports)
+        for role in roles:
+            found = _made(ports, pods, role, profiles, namespaces, image)
+            if isinstance(found, CanaryPod):
+                made[principal_key(role)] = found
+            else:
+                reasons[principal_key(role)] = f"no canary pod: {found}"
+                ports.events.say("warn", f"no canary pod for {role}: {found}")
+        yield Canaries(made, reasons)
+
+
+def _made(
+    ports: RunPorts,
+    pods: Pods,
+    role: str,
+    profiles: Sequence[FargateProfile] | None,
+    namespaces: Sequence[str] | None,
+    image: str,
+) -> CanaryPod | str:
+    """The pod, made in the first place that takes it; else why there is none."""
+    if profiles is None or namespaces is None:
+        return "Fargate profiles or namespaces could not be read"
+    name = f"migrate-canary-{ports.entropy.run_id()[:8]}"
+    places = places_for(role, profiles, namespaces, name)
+    if isinstance(places, str):
+        return places
+    refusals = []
+    for pod in places:
+        ports.events.say(
+            "step",
+            f"canary: makes pod {pod.name} ({image}) in namespace {pod.namespace}, on Fargate profile {pod.profile} "
+            f"of {role}; it is removed again",
+        )
+        _note(ports, [*_noted(ports), pod])
+        try:
+            pods.create(canary_manifest(pod, image))
+        except MigratorError as error:
+            if error.code not in _NOT_MADE:
+                raise
+            refusals.append(f"namespace {pod.namespace}: {error.why or error.message}")
+            _note(ports, [each for each in _noted(ports) if each.full_name != pod.full_name])
+        else:
+            return pod
+    return "; ".join(refusals)
+
+
+def await_arrival(ports: RunPorts, pod: CanaryPod) -> Arrival:
+    """Wait until the pod is on a Fargate node whose lease is fresh, or it is clear that it will not be."""
+    assert ports.pods is not None  # noqa: S101 - the pod was made through it
+    begun, refused_since, said = ports.clock.now(), None, ""
+    while True:
+        raw, now = ports.pods.read(pod.namespace, pod.name), ports.clock.now()
+        if raw is None:
+            return Arrival(f"canary pod {pod.full_name} was removed by somebody else")
+        seen = look_at_pod(raw, ports.pods.messages(pod.namespace, pod.name))
+        if seen.state == "placed" and (arrival := _on_node(ports, pod, seen.node, now)) is not None:
+            return arrival
+        refused_since = (refused_since or now) if seen.state == "refused" else None
+        if refused_since is not None and now - refused_since >= REFUSED_FOR:
+            return Arrival(f"canary pod {pod.full_name} could not start: {seen.said}", refused=seen.said)
+        if now - begun >= PATIENCE:
+            return Arrival(_stuck(pod, seen))
+        line = f"waiting: canary pod {pod.full_name} {seen.state}{f' ({seen.said})' if seen.said else ''}"
+        if line != said:
+            ports.events.say("info", line)
+        said = line
+        ports.clock.sleep(POLL)
+
+
+def _on_node(ports: RunPorts, pod: CanaryPod, name: str, now: datetime) -> Arrival | None:
+    """What the pod's node tells; None while that is nothing."""
+    found = read_nodes(ports.nodes)
+    if found is None:
+        return Arrival(f"canary pod {pod.full_name} is on {name}, whose lease may not be read")
+    node = next((each for each in found.nodes if each.name == name), None)
+    if node is not None and node.compute != "fargate":
+        return Arrival(f"canary pod {pod.full_name} was placed on {name}, which is no Fargate node")
+    if node is None or not node.fresh(now):
+        return None
+    return Arrival(f"canary pod {pod.full_name} (Fargate profile {pod.profile}) ran on {name}", node=name)
+
+
+def _stuck(pod: CanaryPod, seen: PodSeen) -> str:
+    minutes = PATIENCE // timedelta(minutes=1)
+    if seen.node:
+        return f"canary pod {pod.full_name} is on {seen.node}, which has no fresh lease after {minutes} minutes"
+    return f"canary pod {pod.full_name} is on no node after {minutes} minutes{f': {seen.said}' if seen.said else ''}"
+
+
+# --- removing -------------------------------------------------------------------------------------------------------
+
+
+def clean_up_after_others(ports: RunPorts) -> None:
+    """Remove what a killed run left, unless a run is using it right now."""
+    if ports.pods is None or not _noted(ports):
+        return
+    try:
+        with ports.store.lock("canary pods"):
+            remove_left_pods(ports)
+    except Refused as error:
+        if error.code != "locked":
+            raise
+
+
+def remove_left_pods(ports: RunPorts) -> None:
+    """Remove every pod on record, and wait until it is gone; what cannot be removed stays on record and is said."""
+    noted, left = _noted(ports), []
+    for pod in noted:
+        try:
+            removed = _removed(ports, pod)
+        except MigratorError as error:
+            removed = False
+            ports.events.say("warn", f"canary pod {pod.full_name} could not be removed: {error.message}")
+        if not removed:
+            left.append(pod)
+            by_hand = f"kubectl delete pod {pod.name} --namespace {pod.namespace}"
+            ports.events.say("warn", f"canary pod {pod.full_name} is still there. By hand: {by_hand}")
+    if noted:
+        _note(ports, left)
+
+
+def _removed(ports: RunPorts, pod: CanaryPod) -> bool:
+    assert ports.pods is not None  # noqa: S101 - asked before
+    found = ports.pods.read(pod.namespace, pod.name)
+    if found is None:
+        return True
+    if not is_canary(found):
+        ports.events.say("warn", f"pod {pod.full_name} is on record as a canary and is none: it is left alone")
+        return True
+    ports.pods.delete(pod.namespace, pod.name)
+    until = ports.clock.now() + GONE
+    while ports.pods.read(pod.namespace, pod.name) is not None:
+        if ports.clock.now() >= until:
+            return False
+        ports.clock.sleep(POLL)
+    ports.events.say("done", f"canary pod {pod.full_name} is removed")
+    return True
+
+
+def _noted(ports: RunPorts) -> list[CanaryPod]:
+    try:
+        found = json.loads(ports.store.read(RECORD) or b"{}").get("pods", [])
+        return [CanaryPod(each["role"], each["profile"], each["namespace"], each["name"]) for each in found]
+    except (ValueError, KeyError, TypeError, AttributeError):
+        ports.events.say("warn", f"{RECORD} cannot be read; canary pods carry the label eks-access-migrator/canary")
+        return []
+
+
+def _note(ports: RunPorts, pods: Sequence[CanaryPod]) -> None:
+    found = [
+        {"role": pod.role_arn, "profile": pod.profile, "namespace": pod.namespace, "name": pod.name} for pod in pods
+    ]
+    ports.store.write(RECORD, pretty_bytes({"pods": found}))
