@@ -8,7 +8,7 @@ import logging
 import os
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from migrator.cli.settings import Settings
@@ -21,6 +21,7 @@ from migrator.run.fleet_status import ref_of
 
 if TYPE_CHECKING:
     from migrator.adapters.fleet_sessions import FleetSessions
+    from migrator.adapters.shared_lab_time import SharedLabTime
     from migrator.model.fleet_job import Setup
 
 CALLS = 8  # side by side, in one account's listings
@@ -31,11 +32,16 @@ _KEPT: dict[str, "Worker"] = {}
 
 @dataclass(frozen=True, slots=True)
 class Worker:
-    """The way to all clusters of one fleet, by the global options of its command."""
+    """The way to all clusters of one fleet, by the global options of its command.
+
+    ``winding_down`` is set at Ctrl-C: what takes long ends early. ``lab_time`` is what several rehearsals share on a lab.
+    """
 
     settings: Settings
     accounts: Mapping[str, FleetAccount]
     sessions: "FleetSessions"
+    winding_down: threading.Event = field(default_factory=threading.Event)
+    lab_time: "SharedLabTime" = field(default_factory=lambda: _lab_time())
 
     def store(self, cluster: FleetCluster) -> StateStore:
         """The state of a cluster."""
@@ -51,6 +57,13 @@ class Worker:
             described=described,
             principals=self.sessions.principals(account, cluster.region),
         )
+
+
+def _lab_time() -> "SharedLabTime":
+    from migrator.adapters.shared_lab_time import SharedLabTime
+    from migrator.cli.wiring import clock
+
+    return SharedLabTime(clock())
 
 
 def worker_of(arguments: Mapping[str, Any]) -> Worker:

@@ -1,11 +1,14 @@
 """Arguments and options that several commands share."""
 
+import re
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any, TypeVar
 
 import click
 
 F = TypeVar("F", bound=Callable[..., Any])
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours"}
 
 
 def plan_argument(function: F) -> F:
@@ -53,3 +56,26 @@ def as_option(function: F) -> F:
         multiple=True,
         help="Log in as this principal with an AWS profile; may be repeated.",
     )(function)
+
+
+def _duration(_ctx: click.Context, _param: click.Parameter, text: str) -> timedelta:
+    match = re.fullmatch(r"(\d{1,5})([smh])", text)
+    if match is None:
+        raise click.BadParameter("use a number and s, m or h, for example 30m")
+    return timedelta(**{_UNITS[match[2]]: int(match[1])})
+
+
+def rehearsal_options(function: F) -> F:
+    """``--for``, in ``length``, and ``--image`` of a rehearsal."""
+    length = click.option(
+        "--for", "length", default="30m", show_default=True, callback=_duration, help="How long, as 30m or 1h."
+    )
+    image = click.option(
+        "--image",
+        metavar="IMAGE",
+        envvar="MIGRATE_IMAGE",
+        required=True,
+        show_envvar=True,
+        help="Container image with this package, for the timer in the cluster.",
+    )
+    return length(image(function))
