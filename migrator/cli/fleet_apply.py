@@ -33,6 +33,6 @@ def command(ctx: click.Context, /, fleet_file: str, **given: Any) -> int:  # noq
 
     more = {"maxRate": given["max_rate"], "keepGoing": given["keep_going"]}
     what = RunOfPlans(
-        "apply", "fleet_tasks:apply_cluster", more, QUESTION, holds=lambda facts, _: facts.done == facts.steps
+        "apply", "apply_cluster", more, QUESTION, holds=lambda facts, _: facts.done == facts.steps
     )
     return run_plans(settings_of(ctx), fleet_file, given, what)

@@ -26,11 +26,11 @@ def command(ctx: click.Context, /, fleet_file: str, **given: Any) -> int:  # noq
     from migrator.cli.fleet_run import RunOfPlans, run_plans
 
     if given["gates"]:
-        what = RunOfPlans("gates", "fleet_tasks:judge_gates", {})
+        what = RunOfPlans("gates", "judge_gates", {})
     else:
         what = RunOfPlans(
             "cutover",
-            "fleet_tasks:cut_over_cluster",
+            "cut_over_cluster",
             {},
             type_again=True,
             in_coordinator=True,

@@ -44,7 +44,7 @@ def command(ctx: click.Context, /, fleet_file: str, **given: Any) -> int:  # noq
         file,
         found.inventory,
         "plan",
-        lambda cluster: jobs.make(cluster, "fleet_tasks:plan_cluster", **how),
+        lambda cluster: jobs.make(cluster, "plan_cluster", **how),
         fleet_ports(fleet, asked),
         FleetOptions(
             inputs_of("plan", how, selection_of(file, asked.clusters)), asked.fresh, part=bool(asked.clusters)

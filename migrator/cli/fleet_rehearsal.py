@@ -1,4 +1,4 @@
-"""One cluster's rehearsal in a fleet: what ``fleet rehearse`` runs by import path, on threads or on workers.
+"""One cluster's rehearsal in a fleet: on a thread, or on a worker.
 
 It may run on a worker, unlike a cut-over: it is taken back, and where the worker dies the Job in the cluster takes it
 back. It holds a thread for as long as it lasts, and is busy for a moment each quarter of a minute.
@@ -10,27 +10,24 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from threading import Event
-from typing import Any
 
-from migrator.cli.fleet_tasks import Arguments, answers_of, ended, run_ports_of, task
-from migrator.cli.fleet_worker import Worker
+from migrator.cli.fleet_tasks import Arguments, answers_of, ended, run_ports_of
+from migrator.cli.fleet_worker import CALLS, Worker
 from migrator.model.fleet import ClusterResult, FleetCluster
 from migrator.model.outcome import RehearseOutcome
 from migrator.ports import Clock
 
 
-def rehearse_cluster(arguments: Arguments) -> dict[str, Any]:
+def rehearse_one(worker: Worker, cluster: FleetCluster, arguments: Arguments) -> ClusterResult:
     """Blank aws-auth for ``seconds``, watch, put it back. What a dead process left is put back first, and then it is
     rehearsed all the same.
     """
-    return task("rehearse", arguments, _rehearse)
-
-
-def _rehearse(worker: Worker, cluster: FleetCluster, arguments: Arguments) -> ClusterResult:
     from migrator.adapters.kubernetes_objects import KubernetesObjects
+    from migrator.adapters.tasks_threads import Threads
     from migrator.run.rehearse import RehearseOptions, rehearse
 
-    connection = worker.connect(cluster, arguments.get("described"))
+    # with threads of its own: a login that waits for another cluster's call may be one that comes too late
+    connection = worker.connect(cluster, arguments.get("described"), tasks=Threads(CALLS))
     plan, digest, ports = run_ports_of(worker, cluster, arguments, connection=connection)
     if ports.mode.read()[0] == "API":
         return _nothing_left(cluster, digest)

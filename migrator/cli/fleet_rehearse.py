@@ -37,7 +37,7 @@ def command(ctx: click.Context, /, fleet_file: str, **given: Any) -> int:  # noq
     length = given["length"]
     more = {"seconds": int(length.total_seconds()), "image": given["image"]}
     holds = _passed_lately if length >= EVIDENCE_AFTER else None  # a shorter one leaves nothing that would hold
-    what = RunOfPlans("rehearse", "fleet_rehearsal:rehearse_cluster", more, QUESTION, holds=holds)
+    what = RunOfPlans("rehearse", "rehearse_cluster", more, QUESTION, holds=holds)
     return run_plans(settings_of(ctx), fleet_file, given, what)
 
 

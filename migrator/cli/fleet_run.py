@@ -29,8 +29,7 @@ from migrator.run.run_fleet import FleetOptions, run_fleet
 
 @dataclass(frozen=True, slots=True)
 class RunOfPlans:
-    """One command on the plans of a fleet. ``task`` is ``module:function`` in :mod:`migrator.cli`, ``more`` its
-    arguments.
+    """One command on the plans of a fleet. ``task`` is of :mod:`migrator.cli.fleet_tasks`, ``more`` its arguments.
 
     ``question`` is asked once, with the number of clusters; ``type_again``: the fleet's name is, for what is one-way.
     ``holds``: whether the cluster's own files show, at a moment, that the command was done on it; None: it is done anew

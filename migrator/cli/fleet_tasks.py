@@ -34,7 +34,9 @@ def task(command: Command, arguments: Arguments, work: Work) -> dict[str, Any]:
     """Do a cluster's part; however it ends, the answer is a result document."""
     cluster = cluster_from_document(arguments["cluster"])
     try:
-        result = work(worker_of(arguments), cluster, arguments)
+        worker = worker_of(arguments)
+        with worker.calls.job():
+            result = work(worker, cluster, arguments)
     except MigratorError as error:
         result = result_of_error(cluster.arn, command, error)
     except Exception as error:
@@ -215,6 +217,13 @@ def _verify(worker: Worker, cluster: FleetCluster, arguments: Arguments) -> Clus
         why="; ".join(bad[:5]),
         detail={"verdict": outcome.verdict, "phase": outcome.phase, "mode": outcome.mode},
     )
+
+
+def rehearse_cluster(arguments: Arguments) -> dict[str, Any]:
+    """Blank aws-auth for ``seconds``, watch, put it back."""
+    from migrator.cli.fleet_rehearsal import rehearse_one
+
+    return task("rehearse", arguments, rehearse_one)
 
 
 def cut_over_cluster(arguments: Arguments) -> dict[str, Any]:

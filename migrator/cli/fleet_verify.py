@@ -24,4 +24,4 @@ def command(ctx: click.Context, /, fleet_file: str, **given: Any) -> int:  # noq
     from migrator.cli.fleet_run import RunOfPlans, run_plans
 
     more = {"baseline": given["baseline"], "probes": given["probes"]}
-    return run_plans(settings_of(ctx), fleet_file, given, RunOfPlans("verify", "fleet_tasks:verify_cluster", more))
+    return run_plans(settings_of(ctx), fleet_file, given, RunOfPlans("verify", "verify_cluster", more))

@@ -142,7 +142,7 @@ class Jobs:
         keep_worker(self._id, fleet.worker)
 
     def make(self, cluster: FleetCluster, task: str, **more: Any) -> Job:  # noqa: ANN401 - JSON
-        """A job; ``task`` is ``module:function`` in :mod:`migrator.cli`."""
+        """A job of :mod:`migrator.cli.fleet_tasks`."""
         from migrator.adapters.aws_session import jsonable
         from migrator.model.files.fleet_records import cluster_to_document
 
@@ -153,7 +153,7 @@ class Jobs:
             "described": jsonable(self._described.get(cluster.arn)),
             **more,
         }
-        return Job(cluster.arn, cluster.account, f"migrator.cli.{task}", arguments, cluster.placement)
+        return Job(cluster.arn, cluster.account, f"migrator.cli.fleet_tasks:{task}", arguments, cluster.placement)
 
 
 def inputs_of(command: str, *parts: Any) -> str:  # noqa: ANN401 - JSON values

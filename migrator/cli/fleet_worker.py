@@ -16,12 +16,13 @@ from migrator.cli.wiring import Connection, connect
 from migrator.errors import Refused
 from migrator.model.fleet import FleetAccount, FleetCluster
 from migrator.model.plan import ClusterRef
-from migrator.ports import StateStore
+from migrator.ports import StateStore, TaskRunner
 from migrator.run.fleet_status import ref_of
 
 if TYPE_CHECKING:
     from migrator.adapters.fleet_sessions import FleetSessions
     from migrator.adapters.shared_lab_time import SharedLabTime
+    from migrator.adapters.tasks_threads import SharedThreads
     from migrator.model.fleet_job import Setup
 
 CALLS = 8  # side by side, in one account's listings
@@ -34,7 +35,8 @@ _KEPT: dict[str, "Worker"] = {}
 class Worker:
     """The way to all clusters of one fleet, by the global options of its command.
 
-    ``winding_down`` is set at Ctrl-C: what takes long ends early. ``lab_time`` is what several rehearsals share on a lab.
+    ``winding_down`` is set at Ctrl-C: what takes long ends early. ``lab_time`` is what several rehearsals share on a lab,
+    ``calls`` what the jobs of this process share.
     """
 
     settings: Settings
@@ -42,13 +44,18 @@ class Worker:
     sessions: "FleetSessions"
     winding_down: threading.Event = field(default_factory=threading.Event)
     lab_time: "SharedLabTime" = field(default_factory=lambda: _lab_time())
+    calls: "SharedThreads" = field(default_factory=lambda: _calls())
 
     def store(self, cluster: FleetCluster) -> StateStore:
         """The state of a cluster."""
         return open_state(self.settings, self.sessions, ref_of(cluster))
 
-    def connect(self, cluster: FleetCluster, described: Mapping[str, Any] | None) -> Connection:
-        """Ready to talk to a cluster; DescribeCluster is asked where ``described`` is None."""
+    def connect(
+        self, cluster: FleetCluster, described: Mapping[str, Any] | None, *, tasks: TaskRunner | None = None
+    ) -> Connection:
+        """Ready to talk to a cluster; DescribeCluster is asked where ``described`` is None. ``tasks``: not those that
+        the jobs share.
+        """
         account = self.accounts[cluster.account]
         return connect(
             self.settings,
@@ -56,6 +63,7 @@ class Worker:
             session=self.sessions.session(account, cluster.region),
             described=described,
             principals=self.sessions.principals(account, cluster.region),
+            tasks=tasks or self.calls,
         )
 
 
@@ -64,6 +72,12 @@ def _lab_time() -> "SharedLabTime":
     from migrator.cli.wiring import clock
 
     return SharedLabTime(clock())
+
+
+def _calls() -> "SharedThreads":
+    from migrator.adapters.tasks_threads import SharedThreads
+
+    return SharedThreads(each=CALLS)
 
 
 def worker_of(arguments: Mapping[str, Any]) -> Worker:
