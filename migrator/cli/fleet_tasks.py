@@ -12,7 +12,7 @@ from migrator.cli.fleet_worker import AnsweredBefore, QuietEvents, Worker, worke
 from migrator.decide.fleet.endings import result_of_error, status_of
 from migrator.errors import Failed, MigratorError, Refused
 from migrator.model.access_entry import AuthenticationMode
-from migrator.model.canonical import canonical_bytes, pretty_bytes
+from migrator.model.canonical import canonical_bytes
 from migrator.model.decision import NO_DECISIONS, Decisions
 from migrator.model.files.fleet_records import cluster_from_document, result_to_document
 from migrator.model.fleet import ClusterResult, Command, FleetCluster
@@ -81,6 +81,7 @@ def _keep(
     store: StateStore, snapshot: Mapping[str, Any], document: Mapping[str, Any], answered: Mapping[str, Any]
 ) -> None:
     """Write the files of a single migration. A plan that a journal tells about stays beside the new one."""
+    from migrator.model.files.wire import pretty
     from migrator.render.as_yaml import yaml_text
 
     with store.lock("migrate fleet plan"):
@@ -91,7 +92,7 @@ def _keep(
         store.write(SNAPSHOT_FILE, canonical_bytes(snapshot))  # one line: it is large, and read by machines
         if answered or store.read(DECISIONS_FILE) is not None:
             store.write(DECISIONS_FILE, yaml_text(answered).encode())
-        store.write(PLAN_FILE, pretty_bytes(document))
+        store.write(PLAN_FILE, pretty(document))
 
 
 def _digest_in(content: bytes | None) -> str:

@@ -31,20 +31,33 @@ _LOCK = threading.Lock()
 _KEPT: dict[str, "Worker"] = {}
 
 
+def _lab_time() -> "SharedLabTime":
+    from migrator.adapters.shared_lab_time import SharedLabTime
+    from migrator.cli.wiring import clock
+
+    return SharedLabTime(clock())
+
+
+def _calls() -> "SharedThreads":
+    from migrator.adapters.tasks_threads import SharedThreads
+
+    return SharedThreads(each=CALLS)
+
+
 @dataclass(frozen=True, slots=True)
 class Worker:
     """The way to all clusters of one fleet, by the global options of its command.
 
-    ``winding_down`` is set at Ctrl-C: what takes long ends early. ``lab_time`` is what several rehearsals share on a lab,
-    ``calls`` what the jobs of this process share.
+    ``winding_down`` is set at Ctrl-C: what takes long ends early. ``calls`` is what the jobs of this process share,
+    ``lab_time`` what its rehearsals share on a lab.
     """
 
     settings: Settings
     accounts: Mapping[str, FleetAccount]
     sessions: "FleetSessions"
     winding_down: threading.Event = field(default_factory=threading.Event)
-    lab_time: "SharedLabTime" = field(default_factory=lambda: _lab_time())
-    calls: "SharedThreads" = field(default_factory=lambda: _calls())
+    lab_time: "SharedLabTime" = field(default_factory=_lab_time)
+    calls: "SharedThreads" = field(default_factory=_calls)
 
     def store(self, cluster: FleetCluster) -> StateStore:
         """The state of a cluster."""
@@ -65,19 +78,6 @@ class Worker:
             principals=self.sessions.principals(account, cluster.region),
             tasks=tasks or self.calls,
         )
-
-
-def _lab_time() -> "SharedLabTime":
-    from migrator.adapters.shared_lab_time import SharedLabTime
-    from migrator.cli.wiring import clock
-
-    return SharedLabTime(clock())
-
-
-def _calls() -> "SharedThreads":
-    from migrator.adapters.tasks_threads import SharedThreads
-
-    return SharedThreads(each=CALLS)
 
 
 def worker_of(arguments: Mapping[str, Any]) -> Worker:

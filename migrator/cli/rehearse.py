@@ -11,6 +11,7 @@ from migrator.cli.lazy import MigrateCommand, settings_of
 from migrator.cli.options import as_option, break_lock_option, decisions_option, plan_argument, rehearsal_options
 from migrator.cli.terminal import output_of
 
+
 @click.command("rehearse", cls=MigrateCommand, short_help="Try API mode, reversibly: aws-auth blanked and put back.")
 @plan_argument
 @rehearsal_options

@@ -14,17 +14,8 @@ def canonical_bytes(document: Any) -> bytes:  # noqa: ANN401 - any JSON value
 
 
 def pretty_bytes(document: Any) -> bytes:  # noqa: ANN401 - any JSON value
-    """The same for people and ``diff``: two-space indent, LF, a newline at the end.
-
-    The standard library indents in Python, which takes longer than making most plans; what it is spared is the same
-    bytes, except for a lone surrogate, which only it takes.
-    """
-    import msgspec  # noqa: PLC0415 - whoever only digests loads nothing
-
-    try:
-        return msgspec.json.format(canonical_bytes(document), indent=2) + b"\n"
-    except msgspec.DecodeError:
-        return json.dumps(document, sort_keys=True, indent=2, allow_nan=False).encode("ascii") + b"\n"
+    """The same for people and ``diff``: two-space indent, LF, a newline at the end."""
+    return json.dumps(document, sort_keys=True, indent=2, allow_nan=False).encode("ascii") + b"\n"
 
 
 def digest_of(document: Any) -> str:  # noqa: ANN401 - any JSON value

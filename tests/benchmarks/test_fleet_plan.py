@@ -43,6 +43,11 @@ SERVICES = ("eks", "iam", "sts", "ec2", "kubernetes")
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
+def say(text: str) -> None:
+    """What was measured, for whoever reads `make bench`."""
+    print(text)  # noqa: T201
+
+
 @dataclass(frozen=True)
 class Scale:
     """The organisation, served."""
@@ -114,7 +119,7 @@ def scale(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scale]:
         (lab.work / "fleet.yaml").write_text(json.dumps(made.fleet), encoding="utf-8")
         found = Scale(lab, made)
         up = time.perf_counter() - started
-        print(f"\nlab with {CLUSTERS} clusters: up in {up:.1f} s, {found.lab_seconds():.1f} s of CPU")
+        say(f"\nlab with {CLUSTERS} clusters: up in {up:.1f} s, {found.lab_seconds():.1f} s of CPU")
         yield found
 
 
@@ -153,10 +158,10 @@ def test_a_thousand_clusters_are_planned_as_fast_as_the_network_lets(scale: Scal
     ideal = max(latency, tokens)
     ours, megabytes = used.ru_utime + used.ru_stime, used.ru_maxrss / 1000
     cores = os.cpu_count() or 1
-    print(f"calls: {sum(calls.values())}, {dict(sorted(calls.items()))}; results {_counts(document)}")
-    print(f"wall {wall:.1f} s = {wall / ideal:.2f} x ideal {ideal:.1f} s (latency {latency:.1f}, tokens {tokens:.1f})")
-    print(f"CPU: ours {ours:.1f} s, the lab's {lab_cpu:.1f} s: {(ours + lab_cpu) / (wall * cores):.0%} of {cores} cores")
-    print(f"memory: ours {megabytes:.0f} MB, the lab's {scale.lab_facts()}; load {os.getloadavg()[0]:.1f}")
+    say(f"calls: {sum(calls.values())}, {dict(sorted(calls.items()))}; results {_counts(document)}")
+    say(f"wall {wall:.1f} s = {wall / ideal:.2f} x ideal {ideal:.1f} s (latency {latency:.1f}, tokens {tokens:.1f})")
+    say(f"CPU: ours {ours:.1f} s, the lab's {lab_cpu:.1f} s: {(ours + lab_cpu) / (wall * cores):.0%} of {cores} cores")
+    say(f"memory: ours {megabytes:.0f} MB, the lab's {scale.lab_facts()}; load {os.getloadavg()[0]:.1f}")
     _check(scale, document)
     assert process.returncode == 8
     assert megabytes < MEGABYTES
@@ -186,7 +191,7 @@ def test_killed_twice_it_goes_on_where_it_was(scale: Scale) -> None:
         if record.result is not None and record.result.status in ("done", "blocked")
     )
     planned = sum(scale.calls().values())
-    print(f"killed twice: {len(done)} clusters planned, {sum(done.values())} times; {planned} calls in all")
+    say(f"killed twice: {len(done)} clusters planned, {sum(done.values())} times; {planned} calls in all")
     assert set(done.values()) == {1}
     assert len({each.run for each in decode_records(record.read_bytes())}) == 1
 
@@ -223,7 +228,7 @@ def test_every_plan_is_the_one_that_a_single_command_makes(scale: Scale, monkeyp
         link = RoleToAssume(f"arn:aws:iam::{account}:role/{ROLE}", EXTERNAL_ID)
         sessions[account] = open_session(AwsSettings(region="eu-central-1", assume_roles=(link,)))
     different = [why for why in Threads(4).map(alone, scale.organisation.readable) if why]
-    print(f"{len(scale.organisation.readable)} plans compared, {len(different)} differ")
+    say(f"{len(scale.organisation.readable)} plans compared, {len(different)} differ")
     assert different == []
 
 
@@ -231,5 +236,3 @@ def _moment(text: str) -> Any:  # noqa: ANN401 - datetime
     from datetime import datetime
 
     return datetime.fromisoformat(text.replace("Z", "+00:00"))
-
-

@@ -62,10 +62,12 @@ class Waves:
         return by_cluster(self.lab.effects())
 
     def rows_of(self, arn: str) -> str:
-        """mapRoles as the plan found it."""
+        """The rows as the plan found them."""
         _, _, _, region, account, name = arn.split(":")
         name = name.removeprefix("cluster/")
-        found = self.lab.document(f".migrate/aws/{account}/{region}/{name}/snapshot.json")["configMap"]["data"]["mapRoles"]
+        found = self.lab.document(f".migrate/aws/{account}/{region}/{name}/snapshot.json")["configMap"]["data"][
+            "mapRoles"
+        ]
         assert isinstance(found, str)
         return found
 

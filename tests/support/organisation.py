@@ -49,7 +49,13 @@ class Organisation:
 
 
 def organisation(
-    accounts: int, clusters: int, *, denied: int, unreachable: int, seed: int = 7, **fleet: Any
+    accounts: int,
+    clusters: int,
+    *,
+    denied: int,
+    unreachable: int,
+    seed: int = 7,
+    **fleet: Any,  # noqa: ANN401 - JSON values
 ) -> Organisation:
     """``clusters`` dealt out over accounts and Regions in turn, each after an example. ``fleet`` goes into its file."""
     ids = account_ids(accounts)
@@ -124,7 +130,9 @@ def _account(account: str, instances: list[dict[str, Any]], *, denied: bool) -> 
         if kind == "user":
             users.append(made)
         else:
-            roles.append({**made, **({"trust": {"services": services}} if (services := item["trustedServices"]) else {})})
+            roles.append(
+                {**made, **({"trust": {"services": services}} if (services := item["trustedServices"]) else {})}
+            )
     profiles = sorted({str(each["instanceProfile"]) for each in instances})
     return {
         "id": account,
