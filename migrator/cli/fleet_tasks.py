@@ -66,7 +66,10 @@ def _plan(worker: Worker, cluster: FleetCluster, arguments: Arguments) -> Cluste
     connection = worker.connect(cluster, arguments.get("described"))
     moment = now()
     ports = snapshot_ports(worker.settings, connection, events=QuietEvents(cluster.arn))
-    snapshot = take_snapshot(ports, now=moment, described=connection.described)
+    try:
+        snapshot = take_snapshot(ports, now=moment, described=connection.described)
+    finally:
+        connection.wire.close()  # the next clusters want the sockets
     questions: tuple[tuple[str, str], ...] = ()
     decisions = answers_for(decode_fleet_decisions(arguments.get("decisions")), cluster)
     if decisions != NO_DECISIONS:
