@@ -17,17 +17,15 @@ from migrator.model.fleet import FleetAccount, RoleLink
 from migrator.model.principal import parse_arn
 from migrator.ports import Raw, TaskRunner
 
-SINGLE_READS = (
-    7  # principals of one account; from the next one on a listing costs fewer calls (LIST_FROM of a snapshot)
-)
+SINGLE_READS = 7  # principals of one account; from the next one on a listing costs less (a snapshot's LIST_FROM)
 _COLLECT_AFTER = (50_000, 20, 20)  # objects, and collections of the younger generation; 700, 10, 10 by default
 
 
 def load_sdks() -> None:
     """Import the SDKs in one thread: threads that import them at once meet in the middle of their import cycles.
 
-    What is loaded then stays, and garbage is looked for less often: the SDKs' service models are millions of objects, and
-    looking through them at every plan stops all threads and takes a quarter of the CPU.
+    What is loaded then stays, and garbage is looked for less often: the SDKs' service models are very many objects,
+    and looking through them at every plan stops all threads and takes a quarter of the CPU.
     """
     for name in ("boto3", "kubernetes.client", "urllib3"):
         importlib.import_module(name)
