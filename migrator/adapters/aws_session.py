@@ -95,6 +95,8 @@ class AwsSession:
     _identity: Raw | None = field(default=None, repr=False)
     _chain: tuple[str, ...] | None = field(default=None, repr=False)
     _home: "AwsSession | None" = field(default=None, repr=False)
+    _kept: dict[str, Any] = field(default_factory=dict, repr=False)
+    _keeping: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     @property
     def region(self) -> str | None:
@@ -161,6 +163,14 @@ class AwsSession:
 
         return self._guard(client, method, subject, read)
 
+    def once(self, key: str, read: Callable[[], R]) -> R:
+        """What is the same for everything in this account and Region: read by whoever asks first, kept for the rest."""
+        with self._keeping:
+            if key not in self._kept:
+                self._kept[key] = read()
+            found: R = self._kept[key]
+            return found
+
     def body(self, stream: Any, *, subject: str = "") -> bytes:
         """All bytes of a streamed answer (S3 GetObject)."""
         try:
@@ -225,8 +235,19 @@ class AwsSession:
         if self.profile:
             core.set_config_variable("profile", self.profile)
         core._credentials = self._credentials  # botocore has no public way in for credentials that refresh
+        core._config = self._config_files()
         core.register_component("data_loader", _loader(core.get_config_variable("data_path")))
         return boto3.Session(botocore_session=core, region_name=self._region)
+
+    def _config_files(self) -> Any:
+        """What the session at the chain's beginning has read of config and credentials files: the files are the same
+        for all, and reading hundreds of profiles once more for each account takes longer than its calls do.
+        """
+        root = self
+        while root.via is not None:
+            root = root.via
+        boto = (root._home or root).boto
+        return None if boto is None else boto._session.full_config
 
     def _own_credentials(self) -> Any:
         """The credentials object of botocore. Raises ``no-credentials``."""

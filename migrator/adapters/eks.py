@@ -55,9 +55,13 @@ class EksCluster:
         return {**entry, "associatedAccessPolicies": policies}
 
     def list_access_policies(self) -> list[str]:
-        """ARNs of all access policies of the partition."""
-        policies = self._session.pages("eks", "list_access_policies", "accessPolicies", subject=self._subject)
-        return sorted(policy["arn"] for policy in policies)
+        """ARNs of all access policies of the partition; asked once for all clusters of the session."""
+
+        def read() -> list[str]:
+            policies = self._session.pages("eks", "list_access_policies", "accessPolicies", subject=self._subject)
+            return sorted(policy["arn"] for policy in policies)
+
+        return list(self._session.once("access policies", read))
 
     def list_nodegroups(self) -> list[Raw]:
         """DescribeNodegroup ``.nodegroup`` of every managed node group."""

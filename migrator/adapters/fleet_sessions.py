@@ -4,6 +4,7 @@ An account without a profile and without roles is the caller's own. Sessions are
 and kept; every attempt to send takes its turn by :mod:`migrator.adapters.rate_limits`.
 """
 
+import gc
 import importlib
 import threading
 from collections.abc import Iterable, Mapping
@@ -16,11 +17,20 @@ from migrator.model.fleet import FleetAccount, RoleLink
 from migrator.model.principal import parse_arn
 from migrator.ports import Raw, TaskRunner
 
+SINGLE_READS = 7  # principals of one account; from the next one on a listing costs less (a snapshot's LIST_FROM)
+_COLLECT_AFTER = (50_000, 20, 20)  # objects, and collections of the younger generation; 700, 10, 10 by default
+
 
 def load_sdks() -> None:
-    """Import the SDKs in one thread: threads that import them at once meet in the middle of their import cycles."""
+    """Import the SDKs in one thread: threads that import them at once meet in the middle of their import cycles.
+
+    What is loaded then stays, and garbage is looked for less often: the SDKs' service models are very many objects,
+    and looking through them at every plan stops all threads and takes a quarter of the CPU.
+    """
     for name in ("boto3", "kubernetes.client", "urllib3"):
         importlib.import_module(name)
+    gc.freeze()
+    gc.set_threshold(*_COLLECT_AFTER)
 
 
 class FleetSessions:
@@ -43,6 +53,7 @@ class FleetSessions:
         self._kept: dict[tuple[str, str], AwsSession] = {}
         self._iam: dict[str, IamPrincipals] = {}
         self._names: dict[str, Mapping[tuple[bool, str], Raw] | None] = {}
+        self._asked: dict[str, set[str]] = {}
         self._caller: AwsSession | None = None
 
     def know(self, accounts: Iterable[FleetAccount]) -> None:
@@ -111,9 +122,16 @@ class FleetSessions:
             self._iam[account_id] = found
             return found
 
-    def by_name(self, account_id: str, iam: IamPrincipals) -> Mapping[tuple[bool, str], Raw] | None:
-        """Every principal of an account by (is a user, name); None where not all of them may be listed."""
+    def by_name(self, account_id: str, name: str, iam: IamPrincipals) -> Mapping[tuple[bool, str], Raw] | None:
+        """Every principal of an account by (is a user, name); None where not all of them may be listed, or while
+        fewer names than :data:`SINGLE_READS` have been asked for.
+        """
         if account_id not in self._names:
+            with self._lock:
+                asked = self._asked.setdefault(account_id, set())
+                asked.add(name)
+                if len(asked) <= SINGLE_READS:
+                    return None
             try:
                 items, roles, users = iam.list_account(account_id)
             except MigratorError as error:
@@ -128,7 +146,8 @@ class FleetSessions:
 class FleetPrincipals:
     """:class:`migrator.ports.Principals` of one cluster, over what the fleet has read.
 
-    Accounts are listed rather than asked for one principal: the listing serves all clusters that name the account.
+    The first few principals of an account are asked for one by one, whichever clusters ask; then the account is listed,
+    once for all of them. So nothing need be known beforehand, and it never costs twice what the cheaper way does.
     """
 
     def __init__(self, fleet: FleetSessions, session: AwsSession, tasks: TaskRunner) -> None:
@@ -146,7 +165,7 @@ class FleetPrincipals:
         if parsed is None:
             return self._own.get(arn)
         iam = self._fleet.iam_of(parsed.account, self._session)
-        named = self._fleet.by_name(parsed.account, iam)
+        named = self._fleet.by_name(parsed.account, parsed.name, iam)
         return iam.get(arn) if named is None else named.get((parsed.kind == "user", parsed.name))
 
     def roles_of_instances(self, instance_ids: Iterable[str]) -> Mapping[str, str]:

@@ -197,6 +197,7 @@ class KubernetesWire:
     def close(self) -> None:
         """Close idle connections."""
         self._client.close()
+        self._pool.clear()  # which closing the client leaves open
 
 
 def query(parameters: Mapping[str, str]) -> str:

@@ -1,7 +1,9 @@
 """Independent calls side by side, in a bounded pool of threads."""
 
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -25,6 +27,39 @@ class Threads:
         with ThreadPoolExecutor(min(self._workers, len(items)), thread_name_prefix="migrate") as pool:
             futures = [pool.submit(call, item) for item in items]
         return [future.result() for future in futures]
+
+
+class SharedThreads:
+    """A :class:`migrator.ports.TaskRunner` for many jobs in one process, which share ``calls`` calls at once.
+
+    A job that is alone makes up to ``each`` calls side by side; sixteen jobs of sixteen calls make one each, in their
+    own threads. More would not end sooner: it would be hundreds of threads in turn, and bursts that are throttled.
+    """
+
+    def __init__(self, calls: int = 16, each: int = 8) -> None:
+        self._calls, self._each = calls, each
+        self._lock = threading.Lock()
+        self._jobs = 0
+
+    @contextmanager
+    def job(self) -> Iterator[None]:
+        """One job more, until it ends."""
+        with self._lock:
+            self._jobs += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._jobs -= 1
+
+    @property
+    def now(self) -> int:
+        """How many calls a job may make side by side, as things are."""
+        return max(1, min(self._each, self._calls // max(1, self._jobs)))
+
+    def map(self, call: Callable[[T], R], items: Sequence[T]) -> list[R]:
+        """As :meth:`Threads.map`."""
+        return Threads(self.now).map(call, items)
 
 
 def _in_turn(call: Callable[[T], R], items: Sequence[T]) -> list[R]:

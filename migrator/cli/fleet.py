@@ -9,6 +9,7 @@ COMMANDS = {
     "plan": ("migrator.cli.fleet_plan", "Plan every cluster: the dry run."),
     "apply": ("migrator.cli.fleet_apply", "Make the access entries of the plans, wave by wave."),
     "verify": ("migrator.cli.fleet_verify", "Prove access on every cluster."),
+    "rehearse": ("migrator.cli.fleet_rehearse", "Try API mode on every cluster, reversibly, wave by wave."),
     "cutover": ("migrator.cli.fleet_cutover", "Switch to access entries only, wave by wave. One-way."),
     "status": ("migrator.cli.fleet_status", "Where every cluster stands."),
     "report": ("migrator.cli.fleet_report", "What repeats, what is open, what is left."),

@@ -32,4 +32,5 @@ def command(ctx: click.Context, /, fleet_file: str, **given: Any) -> int:  # noq
     from migrator.cli.fleet_run import RunOfPlans, run_plans
 
     more = {"maxRate": given["max_rate"], "keepGoing": given["keep_going"]}
-    return run_plans(settings_of(ctx), fleet_file, given, RunOfPlans("apply", "apply_cluster", more, QUESTION))
+    what = RunOfPlans("apply", "apply_cluster", more, QUESTION, holds=lambda facts, _: facts.done == facts.steps)
+    return run_plans(settings_of(ctx), fleet_file, given, what)

@@ -28,5 +28,12 @@ def command(ctx: click.Context, /, fleet_file: str, **given: Any) -> int:  # noq
     if given["gates"]:
         what = RunOfPlans("gates", "judge_gates", {})
     else:
-        what = RunOfPlans("cutover", "cut_over_cluster", {}, type_again=True, in_coordinator=True)
+        what = RunOfPlans(
+            "cutover",
+            "cut_over_cluster",
+            {},
+            type_again=True,
+            in_coordinator=True,
+            holds=lambda facts, _: facts.mode == "API",
+        )
     return run_plans(settings_of(ctx), fleet_file, given, what)

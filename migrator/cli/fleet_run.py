@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from migrator.cli.fleet_ended import fleet_ended
@@ -19,7 +20,7 @@ from migrator.cli.fleet_wiring import (
 )
 from migrator.cli.settings import Settings
 from migrator.errors import MigratorError
-from migrator.model.fleet import WRITING, ClusterResult, Command, FleetCluster, Inventory
+from migrator.model.fleet import WRITING, ClusterFacts, ClusterResult, Command, FleetCluster, Inventory
 from migrator.model.fleet_job import Job
 from migrator.run.fleet_ports import FleetPorts
 from migrator.run.fleet_status import facts_of, ref_of
@@ -31,7 +32,8 @@ class RunOfPlans:
     """One command on the plans of a fleet. ``task`` is of :mod:`migrator.cli.fleet_tasks`, ``more`` its arguments.
 
     ``question`` is asked once, with the number of clusters; ``type_again``: the fleet's name is, for what is one-way.
-    ``writes``: a plan that is blocked, or missing, keeps its cluster out.
+    ``holds``: whether the cluster's own files show, at a moment, that the command was done on it; None: it is done anew
+    unless a run is gone on with.
     """
 
     command: Command
@@ -40,6 +42,7 @@ class RunOfPlans:
     question: str = ""
     type_again: bool = False
     in_coordinator: bool = False
+    holds: Callable[[ClusterFacts, datetime], bool] | None = None
 
 
 def run_plans(settings: Settings, fleet_file: str, given: Mapping[str, Any], what: RunOfPlans) -> int:
@@ -125,20 +128,19 @@ class _Maker:
         )
 
     def still_done(self, inventory: Inventory) -> "Callable[[ClusterResult], bool] | None":
-        """Whether an earlier result of this command holds, by the cluster's own files. Reads are done anew instead."""
-        if self._what.command not in ("apply", "cutover"):
+        """Whether an earlier result of this command holds, by the cluster's own files and for the same plan."""
+        judge = self._what.holds
+        if judge is None:
             return None
         clusters = {cluster.arn: cluster for cluster in inventory.clusters}
+        now = self._ports.clock.now()
 
         def holds(result: ClusterResult) -> bool:
+            cluster = clusters[result.arn]
             try:
-                facts = facts_of(
-                    clusters[result.arn], self._ports.store_of(ref_of(clusters[result.arn])), self._ports.clock
-                )
+                facts = facts_of(cluster, self._ports.store_of(ref_of(cluster)), self._ports.clock)
             except MigratorError:
                 return False
-            if facts.plan_digest != result.plan_digest:
-                return False
-            return facts.mode == "API" if self._what.command == "cutover" else facts.done == facts.steps
+            return facts.plan_digest == result.plan_digest and judge(facts, now)
 
         return holds

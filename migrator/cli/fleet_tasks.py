@@ -12,13 +12,14 @@ from migrator.cli.fleet_worker import AnsweredBefore, QuietEvents, Worker, worke
 from migrator.decide.fleet.endings import result_of_error, status_of
 from migrator.errors import Failed, MigratorError, Refused
 from migrator.model.access_entry import AuthenticationMode
-from migrator.model.canonical import canonical_bytes, pretty_bytes
+from migrator.model.canonical import canonical_bytes
 from migrator.model.decision import NO_DECISIONS, Decisions
 from migrator.model.files.fleet_records import cluster_from_document, result_to_document
 from migrator.model.fleet import ClusterResult, Command, FleetCluster
 from migrator.ports import AuthMode, StateStore
 
 if TYPE_CHECKING:
+    from migrator.cli.wiring import Connection
     from migrator.model.plan import Plan
     from migrator.run.begin_run import RunPorts
 
@@ -26,13 +27,16 @@ PLAN_FILE = "plan.json"
 SNAPSHOT_FILE = "snapshot.json"
 DECISIONS_FILE = "decisions.yaml"
 Arguments = Mapping[str, Any]
-_Work = Callable[[Worker, FleetCluster, Arguments], ClusterResult]
+Work = Callable[[Worker, FleetCluster, Arguments], ClusterResult]
 
 
-def _task(command: Command, arguments: Arguments, work: _Work) -> dict[str, Any]:
+def task(command: Command, arguments: Arguments, work: Work) -> dict[str, Any]:
+    """Do a cluster's part; however it ends, the answer is a result document."""
     cluster = cluster_from_document(arguments["cluster"])
     try:
-        result = work(worker_of(arguments), cluster, arguments)
+        worker = worker_of(arguments)
+        with worker.calls.job():
+            result = work(worker, cluster, arguments)
     except MigratorError as error:
         result = result_of_error(cluster.arn, command, error)
     except Exception as error:
@@ -48,7 +52,7 @@ def _task(command: Command, arguments: Arguments, work: _Work) -> dict[str, Any]
 
 def plan_cluster(arguments: Arguments) -> dict[str, Any]:
     """Read the cluster and plan it; snapshot, plan and its share of the answers go into its folder."""
-    return _task("plan", arguments, _plan)
+    return task("plan", arguments, _plan)
 
 
 def _plan(worker: Worker, cluster: FleetCluster, arguments: Arguments) -> ClusterResult:
@@ -62,7 +66,10 @@ def _plan(worker: Worker, cluster: FleetCluster, arguments: Arguments) -> Cluste
     connection = worker.connect(cluster, arguments.get("described"))
     moment = now()
     ports = snapshot_ports(worker.settings, connection, events=QuietEvents(cluster.arn))
-    snapshot = take_snapshot(ports, now=moment, described=connection.described)
+    try:
+        snapshot = take_snapshot(ports, now=moment, described=connection.described)
+    finally:
+        connection.wire.close()  # the next clusters want the sockets
     questions: tuple[tuple[str, str], ...] = ()
     decisions = answers_for(decode_fleet_decisions(arguments.get("decisions")), cluster)
     if decisions != NO_DECISIONS:
@@ -77,6 +84,7 @@ def _keep(
     store: StateStore, snapshot: Mapping[str, Any], document: Mapping[str, Any], answered: Mapping[str, Any]
 ) -> None:
     """Write the files of a single migration. A plan that a journal tells about stays beside the new one."""
+    from migrator.model.files.wire import pretty
     from migrator.render.as_yaml import yaml_text
 
     with store.lock("migrate fleet plan"):
@@ -87,7 +95,7 @@ def _keep(
         store.write(SNAPSHOT_FILE, canonical_bytes(snapshot))  # one line: it is large, and read by machines
         if answered or store.read(DECISIONS_FILE) is not None:
             store.write(DECISIONS_FILE, yaml_text(answered).encode())
-        store.write(PLAN_FILE, pretty_bytes(document))
+        store.write(PLAN_FILE, pretty(document))
 
 
 def _digest_in(content: bytes | None) -> str:
@@ -133,7 +141,7 @@ def apply_cluster(arguments: Arguments) -> dict[str, Any]:
     """Apply the plan in the cluster's folder, or go on applying. ``modeOnly``: the one-way mode step and what comes
     before any principal; ``reversible``: everything else, and the mode step is refused.
     """
-    return _task("apply", arguments, _apply)
+    return task("apply", arguments, _apply)
 
 
 def _apply(worker: Worker, cluster: FleetCluster, arguments: Arguments) -> ClusterResult:
@@ -142,7 +150,7 @@ def _apply(worker: Worker, cluster: FleetCluster, arguments: Arguments) -> Clust
     plan, digest, ports = run_ports_of(worker, cluster, arguments)
     if arguments.get("reversible"):
         ports = replace(ports, mode=_NoSwitch(ports.mode))
-    answers = _answers(ports.store, arguments)
+    answers = answers_of(ports.store, arguments)
     options = ApplyOptions(
         mode_only=bool(arguments.get("modeOnly")),
         max_rate=arguments.get("maxRate"),
@@ -152,7 +160,7 @@ def _apply(worker: Worker, cluster: FleetCluster, arguments: Arguments) -> Clust
     )
     outcome = apply_plan(plan, digest, ports, options)
     why = "; ".join(f"{who}: {reason}" for who, reason in (*outcome.refused, *outcome.outstanding)[:5])
-    return _ended(
+    return ended(
         cluster,
         "apply",
         digest,
@@ -188,14 +196,14 @@ class _NoSwitch:
 
 def verify_cluster(arguments: Arguments) -> dict[str, Any]:
     """Prove access as each principal; ``baseline``: take what is before apply."""
-    return _task("verify", arguments, _verify)
+    return task("verify", arguments, _verify)
 
 
 def _verify(worker: Worker, cluster: FleetCluster, arguments: Arguments) -> ClusterResult:
     from migrator.run.verify_access import VerifyOptions, verify_access
 
     plan, digest, ports = run_ports_of(worker, cluster, arguments)
-    answers = _answers(ports.store, arguments)
+    answers = answers_of(ports.store, arguments)
     options = VerifyOptions(
         baseline=bool(arguments.get("baseline")),
         probes=int(arguments.get("probes", 30)),
@@ -207,7 +215,7 @@ def _verify(worker: Worker, cluster: FleetCluster, arguments: Arguments) -> Clus
         "No baseline was taken in time: entries are in force." if options.baseline and not outcome.evidence else ""
     )
     bad = [f"{each.principal_arn}: {each.verdict} ({each.why})" for each in outcome.verdicts if each.verdict != "ok"]
-    return _ended(
+    return ended(
         cluster,
         "verify",
         digest,
@@ -220,14 +228,21 @@ def _verify(worker: Worker, cluster: FleetCluster, arguments: Arguments) -> Clus
     )
 
 
+def rehearse_cluster(arguments: Arguments) -> dict[str, Any]:
+    """Blank aws-auth for ``seconds``, watch, put it back."""
+    from migrator.cli.fleet_rehearsal import rehearse_one
+
+    return task("rehearse", arguments, rehearse_one)
+
+
 def cut_over_cluster(arguments: Arguments) -> dict[str, Any]:
     """All gates, the switch, verification. One-way: for the coordinator, after the fleet's name was typed again."""
-    return _task("cutover", arguments, lambda *given: _cut_over(*given, gates_only=False))
+    return task("cutover", arguments, lambda *given: _cut_over(*given, gates_only=False))
 
 
 def judge_gates(arguments: Arguments) -> dict[str, Any]:
     """All gates of a cut-over, judged; nothing is switched."""
-    return _task("gates", arguments, lambda *given: _cut_over(*given, gates_only=True))
+    return task("gates", arguments, lambda *given: _cut_over(*given, gates_only=True))
 
 
 def _cut_over(worker: Worker, cluster: FleetCluster, arguments: Arguments, *, gates_only: bool) -> ClusterResult:
@@ -237,7 +252,7 @@ def _cut_over(worker: Worker, cluster: FleetCluster, arguments: Arguments, *, ga
     plan, digest, ports = run_ports_of(worker, cluster, arguments, typed=None if gates_only else cluster.name)
     if gates_only:
         ports = replace(ports, mode=_NoSwitch(ports.mode))
-    answers = _answers(ports.store, arguments)
+    answers = answers_of(ports.store, arguments)
     options = CutOverOptions(
         waive_gates=answers.waive_gates,
         waive_verification=answers.waive_verification,
@@ -247,7 +262,7 @@ def _cut_over(worker: Worker, cluster: FleetCluster, arguments: Arguments, *, ga
     outcome = cut_over(plan, digest, ports, options)
     closed = [f"{gate.name}: {gate.detail}" for gate in outcome.gates if not gate.passes]
     verdict = outcome.verification.verdict if outcome.verification is not None else ""
-    return _ended(
+    return ended(
         cluster,
         command,
         digest,
@@ -262,7 +277,7 @@ def _cut_over(worker: Worker, cluster: FleetCluster, arguments: Arguments, *, ga
     )
 
 
-def _ended(
+def ended(
     cluster: FleetCluster,
     command: Command,
     digest: str,
@@ -301,7 +316,7 @@ def decisions_of(store: StateStore) -> Decisions:
     return decode_decisions(YAML(typ="safe", pure=True).load(content.decode()))
 
 
-def _answers(store: StateStore, arguments: Arguments) -> Decisions:
+def answers_of(store: StateStore, arguments: Arguments) -> Decisions:
     """The answers that came with the command, else those that the plan was made with."""
     from migrator.model.files.decisions import decode_decisions
 
@@ -310,9 +325,16 @@ def _answers(store: StateStore, arguments: Arguments) -> Decisions:
 
 
 def run_ports_of(
-    worker: Worker, cluster: FleetCluster, arguments: Arguments, *, typed: str | None = None
+    worker: Worker,
+    cluster: FleetCluster,
+    arguments: Arguments,
+    *,
+    typed: str | None = None,
+    connection: "Connection | None" = None,
 ) -> "tuple[Plan, str, RunPorts]":
-    """The plan in the cluster's folder with its digest, and the ports of a run of it. Raises ``no-plan``."""
+    """The plan in the cluster's folder with its digest, and the ports of a run of it, over ``connection`` where there
+    is one. Raises ``no-plan``.
+    """
     from migrator.cli.answers import ways_to_become
     from migrator.cli.wiring import run_ports
     from migrator.model.files.plan import decode_plan_with_digest
@@ -325,8 +347,8 @@ def run_ports_of(
     ports = run_ports(
         worker.settings,
         plan,
-        ways=ways_to_become(_answers(store, arguments), ()),
-        connection=worker.connect(cluster, arguments.get("described")),
+        ways=ways_to_become(answers_of(store, arguments), ()),
+        connection=connection or worker.connect(cluster, arguments.get("described")),
         events=QuietEvents(cluster.arn),
     )
     return plan, digest, replace(ports, store=store, approver=AnsweredBefore(typed))

@@ -127,6 +127,7 @@ def fleet_ports(fleet: Fleet, asked: Asked, *, yes: bool = False, typed: str | N
         tasks=Threads(CALLS),
         run_id=SystemEntropy().run_id,
         stop_wanted=lambda: asked.stop_file is not None and Path(asked.stop_file).exists(),
+        wind_down=fleet.worker.winding_down.set,
     )
 
 

@@ -8,7 +8,7 @@ import logging
 import os
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from migrator.cli.settings import Settings
@@ -16,11 +16,13 @@ from migrator.cli.wiring import Connection, connect
 from migrator.errors import Refused
 from migrator.model.fleet import FleetAccount, FleetCluster
 from migrator.model.plan import ClusterRef
-from migrator.ports import StateStore
+from migrator.ports import StateStore, TaskRunner
 from migrator.run.fleet_status import ref_of
 
 if TYPE_CHECKING:
     from migrator.adapters.fleet_sessions import FleetSessions
+    from migrator.adapters.shared_lab_time import SharedLabTime
+    from migrator.adapters.tasks_threads import SharedThreads
     from migrator.model.fleet_job import Setup
 
 CALLS = 8  # side by side, in one account's listings
@@ -30,20 +32,44 @@ _LOCK = threading.Lock()
 _KEPT: dict[str, "Worker"] = {}
 
 
+def _lab_time() -> "SharedLabTime":
+    from migrator.adapters.shared_lab_time import SharedLabTime
+    from migrator.cli.wiring import clock
+
+    return SharedLabTime(clock())
+
+
+def _calls() -> "SharedThreads":
+    from migrator.adapters.tasks_threads import SharedThreads
+
+    return SharedThreads(each=CALLS)
+
+
 @dataclass(frozen=True, slots=True)
 class Worker:
-    """The way to all clusters of one fleet, by the global options of its command."""
+    """The way to all clusters of one fleet, by the global options of its command.
+
+    ``winding_down`` is set at Ctrl-C: what takes long ends early. ``calls`` is what the jobs of this process share,
+    ``lab_time`` what its rehearsals share on a lab.
+    """
 
     settings: Settings
     accounts: Mapping[str, FleetAccount]
     sessions: "FleetSessions"
+    winding_down: threading.Event = field(default_factory=threading.Event)
+    lab_time: "SharedLabTime" = field(default_factory=_lab_time)
+    calls: "SharedThreads" = field(default_factory=_calls)
 
     def store(self, cluster: FleetCluster) -> StateStore:
         """The state of a cluster."""
         return open_state(self.settings, self.sessions, ref_of(cluster))
 
-    def connect(self, cluster: FleetCluster, described: Mapping[str, Any] | None) -> Connection:
-        """Ready to talk to a cluster; DescribeCluster is asked where ``described`` is None."""
+    def connect(
+        self, cluster: FleetCluster, described: Mapping[str, Any] | None, *, tasks: TaskRunner | None = None
+    ) -> Connection:
+        """Ready to talk to a cluster; DescribeCluster is asked where ``described`` is None. ``tasks``: not those that
+        the jobs share.
+        """
         account = self.accounts[cluster.account]
         return connect(
             self.settings,
@@ -51,6 +77,7 @@ class Worker:
             session=self.sessions.session(account, cluster.region),
             described=described,
             principals=self.sessions.principals(account, cluster.region),
+            tasks=tasks or self.calls,
         )
 
 

@@ -1,6 +1,8 @@
 """Arguments and options that several commands share."""
 
+import re
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from typing import Any, TypeVar
 
 import click
@@ -8,6 +10,7 @@ import click
 from migrator.model.canary_pod import CANARY_IMAGE
 
 F = TypeVar("F", bound=Callable[..., Any])
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours"}
 
 
 def plan_argument(function: F) -> F:
@@ -78,3 +81,26 @@ def canary_options(function: F) -> F:
 def canary_image(given: Mapping[str, Any]) -> str | None:
     """The image of canary pods where they are allowed, else None."""
     return str(given["canary_image"]) if given["canary_pods"] else None
+
+
+def _duration(_ctx: click.Context, _param: click.Parameter, text: str) -> timedelta:
+    match = re.fullmatch(r"(\d{1,5})([smh])", text)
+    if match is None:
+        raise click.BadParameter("use a number and s, m or h, for example 30m")
+    return timedelta(**{_UNITS[match[2]]: int(match[1])})
+
+
+def rehearsal_options(function: F) -> F:
+    """``--for``, in ``length``, and ``--image`` of a rehearsal."""
+    length = click.option(
+        "--for", "length", default="30m", show_default=True, callback=_duration, help="How long, as 30m or 1h."
+    )
+    image = click.option(
+        "--image",
+        metavar="IMAGE",
+        envvar="MIGRATE_IMAGE",
+        required=True,
+        show_envvar=True,
+        help="Container image with this package, for the timer in the cluster.",
+    )
+    return length(image(function))

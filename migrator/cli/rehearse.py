@@ -1,7 +1,6 @@
 """``migrate rehearse``: a reversible dress rehearsal of API mode."""
 
 import os
-import re
 from datetime import timedelta
 
 import click
@@ -9,30 +8,13 @@ import click
 from migrator.cli.answers import decisions_in, ways_to_become
 from migrator.cli.files import read_plan
 from migrator.cli.lazy import MigrateCommand, settings_of
-from migrator.cli.options import as_option, break_lock_option, decisions_option, plan_argument
+from migrator.cli.options import as_option, break_lock_option, decisions_option, plan_argument, rehearsal_options
 from migrator.cli.terminal import output_of
-
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours"}
-
-
-def _duration(_ctx: click.Context, _param: click.Parameter, text: str) -> timedelta:
-    match = re.fullmatch(r"(\d{1,5})([smh])", text)
-    if match is None:
-        raise click.BadParameter("use a number and s, m or h, for example 30m")
-    return timedelta(**{_UNITS[match[2]]: int(match[1])})
 
 
 @click.command("rehearse", cls=MigrateCommand, short_help="Try API mode, reversibly: aws-auth blanked and put back.")
 @plan_argument
-@click.option("--for", "length", default="30m", show_default=True, callback=_duration, help="How long, as 30m or 1h.")
-@click.option(
-    "--image",
-    metavar="IMAGE",
-    envvar="MIGRATE_IMAGE",
-    required=True,
-    show_envvar=True,
-    help="Container image with this package, for the timer in the cluster.",
-)
+@rehearsal_options
 @decisions_option
 @as_option
 @break_lock_option

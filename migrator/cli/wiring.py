@@ -21,7 +21,7 @@ from migrator.model.decision import AssumeAs
 from migrator.model.plan import ClusterRef, Plan
 from migrator.model.principal import parse_arn
 from migrator.model.snapshot import Snapshot
-from migrator.ports import Clock, Events, NodeHealth, Principals, SourceAddress
+from migrator.ports import Clock, Events, NodeHealth, Principals, SourceAddress, TaskRunner
 
 if TYPE_CHECKING:
     from migrator.adapters.aws_session import AwsSession
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from migrator.adapters.reviewers import RealReviewers
     from migrator.adapters.state_files import StateFolder
     from migrator.adapters.state_s3 import StateBucket
-    from migrator.adapters.tasks_threads import Threads
     from migrator.run.begin_run import RunPorts
     from migrator.run.diagnose import DiagnosePorts
     from migrator.run.observe import ObservePorts
@@ -81,7 +80,7 @@ class Connection:
 
     name: str
     session: "AwsSession"
-    tasks: "Threads"
+    tasks: TaskRunner
     reader: "EksCluster"
     described: Mapping[str, Any]
     wire: "KubernetesWire"
@@ -98,10 +97,11 @@ def connect(
     session: "AwsSession | None" = None,
     described: Mapping[str, Any] | None = None,
     principals: Principals | None = None,
+    tasks: TaskRunner | None = None,
 ) -> Connection:
     """Describe the cluster, and get ready to talk to its API server; nothing is asked of it yet.
 
-    ``session``, ``described`` and ``principals`` are given by who has them already, for many clusters at once.
+    ``session``, ``described``, ``principals`` and ``tasks`` are given by who has them for many clusters at once.
     Raises ``no-credentials``, ``cluster-not-found``, ``iam-denied``, ``kubeconfig-unreadable``.
     """
     from migrator.adapters.eks import EksCluster
@@ -112,7 +112,7 @@ def connect(
     from migrator.adapters.tasks_threads import Threads
 
     session = session or open_aws(settings, region=region, run=run)
-    tasks = Threads(WORKERS)
+    tasks = tasks or Threads(WORKERS)
     reader = EksCluster(session, name, tasks)
     described = described or reader.describe_cluster()
     if settings.open_endpoint_for_me:

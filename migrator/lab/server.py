@@ -8,6 +8,7 @@ import contextlib
 import importlib.util
 import json
 import os
+import resource
 import secrets
 import signal
 import sys
@@ -32,6 +33,7 @@ CREDENTIALS_FILE = "credentials"
 CONFIG_FILE = "config"
 CA_FILE = "ca.pem"
 FORMAT = "migrator/lab/v1"
+_FILES = 16_384  # open at once
 
 
 class Lab:
@@ -159,6 +161,14 @@ def _read(world: Path, snapshot: Path | None, reader_roles: Sequence[str]) -> Wo
     return copy.world
 
 
+def _allow_many_ports() -> None:
+    """A port for each cluster and a socket for each connection: more than the 1,024 files that many shells allow."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _FILES if hard == resource.RLIM_INFINITY else min(_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a lab in the foreground until it is told to stop."""
     parser = argparse.ArgumentParser(prog="python -m migrator.lab.server", description="An EKS on this machine.")
@@ -171,6 +181,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--directory", type=Path, required=True)
     parser.add_argument("--port", type=int, default=0)
     options = parser.parse_args(arguments)
+    _allow_many_ports()
     lab = Lab(_read(options.world, options.snapshot, options.reader_role), options.directory)
     over = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

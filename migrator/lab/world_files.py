@@ -28,6 +28,7 @@ clusters:
 ```
 """
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
@@ -58,10 +59,19 @@ def load_world(path: Path) -> World:
     from ruamel.yaml.error import YAMLError  # noqa: PLC0415
 
     try:
-        raw = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        raw = _as_json(text) or YAML(typ="safe").load(text)
     except (OSError, UnicodeDecodeError, YAMLError) as error:
         raise Failed("world-unreadable", f"cannot read the world {path}", why=str(error).splitlines()[0]) from error
     return build_world(raw)
+
+
+def _as_json(text: str) -> Any:  # noqa: ANN401 - what JSON gives
+    """A world that is written as JSON, which is YAML, too: thousands of clusters are read in a moment then."""
+    try:
+        return json.loads(text) if text.startswith("{") else None
+    except ValueError:
+        return None
 
 
 def build_world(raw: object) -> World:

@@ -315,7 +315,8 @@ class ClusterFacts:
     """What is known of one cluster from its own files: what reports and patterns are made of.
 
     ``principals``: ARN -> action. ``admins``: who administers the whole cluster after the plan. ``steps`` and
-    ``done`` count the plan's steps; ``next`` is one line. None: not known.
+    ``done`` count the plan's steps; ``next`` is one line. ``rehearsed``: when a rehearsal that counts last passed.
+    None: not known.
     """
 
     arn: str
@@ -333,6 +334,7 @@ class ClusterFacts:
     next: str = ""
     verdict: str = ""
     problem: str = ""  # why the files could not be read
+    rehearsed: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -202,7 +202,9 @@ def _objects(value: object) -> Iterable[Mapping[str, Any]]:
 
 
 def _strings(value: object) -> tuple[str, ...]:
-    return tuple(item for item in value if isinstance(item, str)) if isinstance(value, (list, tuple)) else ()
+    if not value or not isinstance(value, (list, tuple)):
+        return ()  # most fields of most rules
+    return tuple([item for item in value if isinstance(item, str)])
 
 
 def _labels(value: object) -> dict[str, str]:

@@ -73,7 +73,8 @@ class DiscoverPorts:
 class FleetPorts:
     """What a command over a fleet needs. ``here`` does what is irreversible, in this process; ``jobs`` the rest.
 
-    ``stop_wanted`` is asked before each cluster. ``store_of`` opens the state of one cluster.
+    ``stop_wanted`` is asked before each cluster. ``store_of`` opens the state of one cluster. ``wind_down`` is called
+    at the first Ctrl-C: what may take long is brought to an early end.
     """
 
     store: StateStore
@@ -87,3 +88,4 @@ class FleetPorts:
     tasks: TaskRunner
     run_id: Callable[[], str]
     stop_wanted: Callable[[], bool] = lambda: False
+    wind_down: Callable[[], None] = lambda: None

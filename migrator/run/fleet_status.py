@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 
 from migrator.decide.fleet.patterns import report_of
-from migrator.decide.running.progress import CUT_OVER, SETTLED
+from migrator.decide.running.gates import last_rehearsal
+from migrator.decide.running.progress import CUT_OVER, SETTLED, Progress
 from migrator.decide.running.second_admin import is_admin
 from migrator.errors import Failed, MigratorError
 from migrator.model.files.fleet_records import INVENTORY_FILE, RUNS_FILE, FleetRecord, decode_inventory, decode_records
@@ -99,7 +100,8 @@ def facts_of(cluster: FleetCluster, store: StateStore, clock: Clock, verdict: st
         return ClusterFacts(cluster.arn, mode=cluster.mode, next="make a plan")
     plan, digest = decode_plan_with_digest(content)
     status = show_status(cluster.name, StatusPorts(store, clock, None), plan, digest)
-    mode = _latest_mode(cluster, plan, digest, store)
+    progress = progress_in(store.journal(), plan, digest)
+    mode = _latest_mode(cluster, plan, progress)
     return ClusterFacts(
         arn=cluster.arn,
         plan_digest=digest,
@@ -115,6 +117,7 @@ def facts_of(cluster: FleetCluster, store: StateStore, clock: Clock, verdict: st
         done=status.done,
         next=_next(mode, status.next),
         verdict=verdict,
+        rehearsed=last_rehearsal(progress),
     )
 
 
@@ -125,10 +128,9 @@ def _next(mode: str, told: str) -> str:
     return "apply" if told.startswith("apply: ") else told
 
 
-def _latest_mode(cluster: FleetCluster, plan: Plan, digest: str, store: StateStore) -> str:
+def _latest_mode(cluster: FleetCluster, plan: Plan, progress: Progress) -> str:
     """The furthest mode that anybody has seen: discovery, the plan, or the journal of what was done since."""
     seen: list[str] = [plan.cluster.authentication_mode, cluster.mode or _MODES[0]]
-    progress = progress_in(store.journal(), plan, digest)
     if progress.of(f"{CUT_OVER}-switch").status in SETTLED:
         seen.append("API")
     if any(isinstance(s.effect, EnableEntries) and progress.of(s.id).status in SETTLED for s in plan.steps):

@@ -129,6 +129,8 @@ class _Show:
         since: datetime | None = None
         while True:
             try:
+                if since is not None:
+                    self.ports.clock.sleep(POLL)
                 action = brain.next_rehearsal(self._progress, self._see(), self._options.length)
                 if isinstance(action, brain.Over):
                     return self._outcome(action.why, "as it was")
@@ -142,7 +144,6 @@ class _Show:
                 since = since or self.ports.clock.now()
                 if self.ports.clock.now() - since >= PATIENCE:
                     return self._unreachable(error)
-                self.ports.clock.sleep(POLL)
             except KeyboardInterrupt:
                 self._error = Interrupted("interrupted", "The rehearsal was stopped.", remedy=f"By hand: {REMOVE}")
                 self._stop("it was stopped by hand", 7)

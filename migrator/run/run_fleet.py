@@ -237,6 +237,7 @@ def _work(run: _Run, wave: Wave, todo: Sequence[FleetCluster], make_job: MakeJob
 
     def interrupted() -> None:
         run.interrupted = True
+        run.ports.wind_down()
         run.ports.events.say("warn", "stopping: clusters that are under way are brought to an end (Ctrl-C again: not)")
 
     for runner, batch, last in rounds:

@@ -66,11 +66,14 @@ def take_snapshot(ports: SnapshotPorts, *, now: datetime, described: Raw | None 
 
 
 def _read_cluster(ports: SnapshotPorts, described: Raw | None) -> dict[str, Any]:
-    """Everything that depends on nothing else, at the same time. Values are :class:`_Denied` where not allowed."""
+    """Everything that depends on nothing else, at the same time. Values are :class:`_Denied` where not allowed.
+
+    aws-auth is read before all: an API server that does not answer is waited for once, and not for every list.
+    """
     cluster, rbac = ports.cluster, ports.rbac
+    config_map = ports.config_maps.read()
     essential: dict[str, Callable[[], Any]] = {
         "callerIdentity": cluster.caller_identity,
-        "configMap": ports.config_maps.read,
         "accessEntries": cluster.list_access_entries,
     }
     if described is None:
@@ -89,7 +92,7 @@ def _read_cluster(ports: SnapshotPorts, described: Raw | None) -> dict[str, Any]
     }
     reads = [*essential.items(), *((name, _if_allowed(read)) for name, read in optional.items())]
     answers = ports.tasks.map(lambda named: named[1](), reads)
-    found = dict(zip((name for name, _ in reads), answers, strict=True))
+    found = {"configMap": config_map, **dict(zip((name for name, _ in reads), answers, strict=True))}
     return found if described is None else {**found, "cluster": described}
 
 

@@ -137,6 +137,24 @@ def test_one_answer_lifts_a_question_everywhere_it_is_asked(mixed: CliLab) -> No
     assert "answers what no cluster asks" in typo.err
 
 
+def test_a_hook_a_stop_file_and_a_freeze_each_keep_the_first_wave_from_beginning(mixed: CliLab) -> None:
+    mixed.run("fleet", "plan")
+    before = mixed.effects()
+    (mixed.work / "stop").touch()
+    hooks = {"before_wave": [["sh", "-c", "echo not today >&2; exit 9"]]}
+    window = {"from": "2020-01-01T00:00:00Z", "until": "2099-01-01T00:00:00Z", "reason": "year end"}
+    for name, more, extra, why in (
+        ("hooked", {"hooks": hooks}, (), "before_wave hook sh ended with 9: not today"),
+        ("stopped", {}, ("--stop-file", "stop"), "the stop file is there"),
+        ("frozen", {"freeze": [window]}, (), "year end"),
+    ):
+        _write(mixed, f"{name}.yaml", fleet_file(3, **more))
+        found = _aggregate(mixed.run("fleet", "apply", f"{name}.yaml", "--yes", *extra, "--output", "json"))
+        assert why in found["stopped"]
+        assert not [result for result in found["results"] if result["status"] == "done"]
+    assert mixed.effects() == before
+
+
 def test_a_fleet_takes_no_option_of_one_cluster(mixed: CliLab) -> None:
     ran = mixed.run("fleet", "plan", "--context", "x")
     assert (ran.code, ran.error_code) == (64, "option-of-one-cluster")

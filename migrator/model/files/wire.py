@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from migrator.model.access_entry import AuthenticationMode, EntryType, ScopeType, Via
+from migrator.model.canonical import canonical_bytes, pretty_bytes
 from migrator.model.finding import Severity
 from migrator.model.plan import Action, Strategy, Target
 from migrator.model.step import ProofClass
@@ -34,6 +35,16 @@ def prepare(*types: type) -> None:
             with _PREPARING:
                 msgspec.json.Decoder(each)
                 _PREPARED.add(each)
+
+
+def pretty(document: Any) -> bytes:  # noqa: ANN401 - any JSON value
+    """The bytes of :func:`migrator.model.canonical.pretty_bytes`, several times faster: the standard library indents in
+    Python, which takes longer than making most plans. What msgspec does not read (a lone surrogate) is left to it.
+    """
+    try:
+        return msgspec.json.format(canonical_bytes(document), indent=2) + b"\n"
+    except msgspec.DecodeError:
+        return pretty_bytes(document)
 
 
 def convert(value: object, to: type[T]) -> T:
