@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from migrator.model.fleet import FleetFile, FleetOutcome
-from migrator.render.fleet_text import short_cluster
+from migrator.render.fleet_names import short_cluster
 
 
 def matrix(file: FleetFile, outcome: FleetOutcome, waves: dict[str, str] | None = None) -> Iterator[dict[str, Any]]:

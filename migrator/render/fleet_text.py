@@ -8,6 +8,8 @@ from rich.text import Text
 
 from migrator.model.fleet import STATUSES, Answer, ClusterResult, FleetOutcome, Inventory
 from migrator.model.fleet_report import FleetReport
+from migrator.render.fleet_headline import account_urgency, fleet_sentence, fleet_tone, troubles
+from migrator.render.fleet_names import accounts_line, short_cluster, short_principal, some, without_name
 from migrator.render.text import MAX_WIDTH, foreign, text_of
 
 SHOWN = 20  # lines of one list; --output json has all
@@ -24,20 +26,22 @@ STATUS_STYLE: Mapping[str, str] = {
     "interrupted": "yellow",
 }
 STAGE_STYLE: Mapping[str, str] = {
-    "migrated": "green",
-    "applied": "green",
-    "applying": "yellow",
-    "planned": "cyan",
-    "blocked": "yellow",
+    "unknown": "bold red",
+    "unreachable": "red",
+    "denied": "red",
     "not planned": "dim",
-    "unknown": "red",
+    "blocked": "yellow",
+    "planned": "cyan",
+    "applying": "yellow",
+    "applied": "cyan",
+    "verified": "cyan",
+    "rehearsed": "cyan",
+    "dual": "green",
+    "cut over": "green",
+    "retired": "green",
 }
-
-
-def short_cluster(arn: str) -> str:
-    """``ACCOUNT/REGION/NAME``, as the folders of the state are."""
-    parts = arn.split(":", 5)
-    return f"{parts[4]}/{parts[3]}/{parts[5].removeprefix('cluster/')}" if len(parts) == 6 else arn
+_QUESTIONS = 10
+_FEW = 8  # clusters named under one reason
 
 
 def inventory_text(inventory: Inventory, *, width: int = MAX_WIDTH, color: bool = False) -> str:
@@ -46,11 +50,6 @@ def inventory_text(inventory: Inventory, *, width: int = MAX_WIDTH, color: bool 
     if inventory.not_selected:
         parts.append(Text(f"{inventory.not_selected} further clusters are not selected."))
     return text_of(Group(*parts), width=width, color=color)
-
-
-def accounts_line(inventory: Inventory) -> str:
-    """``40 accounts expected, 35 answered``."""
-    return f"{inventory.expected} accounts expected, {inventory.answered} answered"
 
 
 def _accounts(inventory: Inventory) -> list[RenderableType]:
@@ -126,7 +125,7 @@ def _left(results: Sequence[ClusterResult]) -> list[RenderableType]:
     """Clusters that are not done, each reason once with everybody whom it concerns."""
     groups: dict[tuple[str, str], list[ClusterResult]] = {}
     for result in results:
-        why = _without_names(result.message or result.code, result.arn)
+        why = without_name(result.message or result.code, result.arn)
         groups.setdefault((result.status, why), []).append(result)
     parts: list[RenderableType] = []
     ordered = sorted(groups.items(), key=lambda item: (STATUSES.index(item[1][0].status), item[0][1]))
@@ -143,12 +142,6 @@ def _left(results: Sequence[ClusterResult]) -> list[RenderableType]:
     return parts
 
 
-def _without_names(text: str, arn: str) -> str:
-    """The message without this cluster's own name, so that equal reasons look equal."""
-    name = arn.rpartition("/")[2]
-    return text.replace(arn, "the cluster").replace(f" {name} ", " the cluster ") if name else text
-
-
 def _list(title: str, items: Iterable[tuple[str, str]]) -> list[RenderableType]:
     found = list(items)
     if not found:
@@ -159,33 +152,90 @@ def _list(title: str, items: Iterable[tuple[str, str]]) -> list[RenderableType]:
 
 
 def fleet_status_text(report: FleetReport, *, width: int = MAX_WIDTH, color: bool = False) -> str:
-    """Where every account stands, and what is next."""
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    table.add_column("ACCOUNT", no_wrap=True)
-    table.add_column("NAME", overflow="fold")
-    table.add_column("DONE", justify="right", no_wrap=True)
-    table.add_column("STAGES", overflow="fold")
-    table.add_column("NEXT", overflow="fold")
-    for account in report.accounts:
-        stages = Text(", ").join(
-            Text(f"{count} {stage}", style=STAGE_STYLE[stage]) for stage, count in account.stages.items()
-        )
-        first = next(iter(account.left), "") if account.answered else account.reason
-        table.add_row(
-            account.id, foreign(account.name), f"{account.migrated}/{account.clusters}", stages, foreign(first)
-        )
-    unknown = [(short_cluster(each.arn), each.problem) for each in report.facts if each.problem]
-    failed = [
-        (short_cluster(arn), f"{result.command}: {result.status}: {result.message}")
-        for arn, result in report.last.items()
-        if not result.done and result.status not in ("waiting", "blocked")
-    ]
+    """The whole in a few lines, then what is wrong, what waits for a decision, and the accounts with most left."""
     parts: list[RenderableType] = [
-        *_accounts(report.inventory),
-        Text(", ".join(f"{count} {stage}" for stage, count in report.stages.items()) or "no clusters"),
-        table,
-        *_list("Not known", unknown),
-        *_list("Ended badly last time", failed),
+        Text(fleet_sentence(report), style="green" if fleet_tone(report) == "ok" else "bold yellow"),
+        _stages(report.stages, len(report.rows)),
+        *_troubles(report),
+        *_questions(report),
+        *_progress(report),
         foreign(f"Inventory of {report.inventory.taken_at}. State: {report.state}", "dim"),
     ]
     return text_of(Group(*parts), width=width, color=color)
+
+
+def _stages(stages: Mapping[str, int], total: int) -> RenderableType:
+    """A line for each stage with a bar, so that the whole is seen at once."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=False)
+    table.add_column(no_wrap=True)
+    table.add_column(justify="right")
+    table.add_column(no_wrap=True)
+    for stage, count in stages.items():
+        bar = "█" * max(1, round(count / total * 60))
+        table.add_row(Text(stage), Text(f"{count:,}"), Text(bar, style=STAGE_STYLE[stage]))
+    return Group(Text(""), table if stages else Text("no clusters"))
+
+
+def _troubles(report: FleetReport) -> list[RenderableType]:
+    found = troubles(report)
+    if not found:
+        return []
+    parts: list[RenderableType] = [Text("\nNot known, and ended badly", style="bold")]
+    for trouble in found[:SHOWN]:
+        count = f" ({len(trouble.who)})" if len(trouble.who) > 1 else ""
+        parts.append(Text.assemble((f"{trouble.what}{count}: ", "red"), foreign(trouble.why)))
+        parts.append(foreign(f"  {_some(trouble.who)}"))
+        if trouble.remedy:
+            parts.append(foreign(f"  do: {trouble.remedy}", "dim"))
+    if len(found) > SHOWN:
+        parts.append(Text(f"and {len(found) - SHOWN} more reasons (--output json has all)"))
+    return parts
+
+
+def _questions(report: FleetReport) -> list[RenderableType]:
+    if not report.questions:
+        return []
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    table.add_column("CLUSTERS", justify="right")
+    table.add_column("PRINCIPAL", overflow="fold", ratio=3)
+    table.add_column("WHY", overflow="fold", ratio=2)
+    for question in report.questions[:_QUESTIONS]:
+        who = short_principal(question.principal_arn) if question.principal_arn else "the cluster itself"
+        table.add_row(str(len(question.clusters)), foreign(who), foreign(", ".join(question.codes)))
+    parts: list[RenderableType] = [Text("\nOne answer lifts each of these in all its clusters", style="bold"), table]
+    if len(report.questions) > _QUESTIONS:
+        parts.append(Text(f"and {len(report.questions) - _QUESTIONS} more"))
+    return [*parts, Text("migrate fleet report --html FILE has the answers to copy into decisions.yaml.", style="dim")]
+
+
+def _progress(report: FleetReport) -> list[RenderableType]:
+    """Accounts that are not done, those that need somebody first."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    table.add_column("ACCOUNT", no_wrap=True)
+    table.add_column("NAME", overflow="fold", ratio=1)
+    table.add_column("DONE", justify="right", no_wrap=True)
+    table.add_column("STAGES", overflow="fold", ratio=2)
+    table.add_column("LEFT", overflow="fold", ratio=2)
+    open_ones = sorted(
+        (each for each in report.accounts if not each.answered or each.finished < each.clusters), key=account_urgency
+    )
+    for account in open_ones[:SHOWN]:
+        stages = Text(", ").join(
+            Text(f"{count} {stage}", style=STAGE_STYLE[stage]) for stage, count in account.stages.items()
+        )
+        first, count = next(iter(account.left.items()), ("", 0))
+        left = account.reason if not account.answered else f"{first} ({count})"
+        done = f"{account.migrated}/{account.clusters}"
+        table.add_row(account.id, foreign(account.name), done, stages, foreign(left))
+    done_ones = len(report.accounts) - len(open_ones)
+    parts: list[RenderableType] = [Text(f"\nAccounts: {done_ones} done, {len(open_ones)} not", style="bold")]
+    if open_ones:
+        parts.append(table)
+    if len(open_ones) > SHOWN:
+        parts.append(Text(f"and {len(open_ones) - SHOWN} more accounts (--output json has all)"))
+    return parts
+
+
+def _some(names: Sequence[str]) -> str:
+    shown, more = some(names, _FEW)
+    return ", ".join(shown) + (f", and {more} more" if more else "")
