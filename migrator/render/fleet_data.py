@@ -6,7 +6,7 @@ What repeats (findings, mostly) is there once, and rows hold its place in the li
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from migrator.model.fleet import ClusterResult, FindingSeen
+from migrator.model.fleet import ClusterResult, FindingSeen, FleetCluster
 from migrator.model.fleet_report import ClusterRow, FleetReport
 from migrator.render.escape import shell
 from migrator.render.page import when
@@ -85,13 +85,18 @@ def _row(row: ClusterRow, findings: dict[FindingSeen, int]) -> dict[str, Any]:
         "version": cluster.version,
         "mode": facts.mode or cluster.mode or "",
         "stage": row.stage,
-        "tags": [f"{key}={value}" for key, value in sorted(cluster.tags.items())],
+        "tags": tags_of(cluster),
         "findings": [findings.setdefault(each, len(findings)) for each in here],
         "last": _last(row.last),
         "next": row.left,
         "command": command_line(row.command),
         "facts": [[name, text] for name, text in _facts(row) if text],
     }
+
+
+def tags_of(cluster: FleetCluster) -> list[str]:
+    """``key=value``, in the order of the keys."""
+    return [f"{key}={value}" for key, value in sorted(cluster.tags.items())]
 
 
 def _facts(row: ClusterRow) -> list[tuple[str, str]]:

@@ -114,7 +114,7 @@ def _silent(report: FleetReport) -> Iterable[Trouble]:
     told: dict[tuple[str, str], tuple[str, str]] = {}
     names = {account.id: account.name for account in report.accounts}
     for answer in report.inventory.silent:
-        key = (answer.status, answer.reason.replace(answer.account, "ACCOUNT").replace(answer.region, "REGION"))
+        key = (str(answer.status), answer.reason.replace(answer.account, "ACCOUNT").replace(answer.region, "REGION"))
         groups.setdefault(key, {}).setdefault(answer.account, []).append(answer.region)
         told.setdefault(key, (answer.reason, answer.remedy))
     for key, accounts in sorted(groups.items(), key=lambda item: -len(item[1])):

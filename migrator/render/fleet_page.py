@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from migrator.model.fleet_report import AccountProgress, ClusterRow, FleetReport, OpenQuestion
 from migrator.render.cards import Name, name_of
 from migrator.render.facts import is_link
-from migrator.render.fleet_data import TONES, Groups, fleet_data
+from migrator.render.fleet_data import TONES, Groups, fleet_data, tags_of
 from migrator.render.fleet_headline import account_urgency, fleet_figures, fleet_sentence, fleet_tone, troubles
 from migrator.render.fleet_history import run_lines
 from migrator.render.fleet_names import short_cluster, short_principal, some
@@ -109,6 +109,7 @@ def fleet_html(report: FleetReport) -> str:
         "runs": run_lines(report.runs),
         "words": _words,
         "codes": _codes,
+        "tags": lambda row: tags_of(row.cluster),
         "first": FIRST,
     }
     return page(

@@ -8,11 +8,12 @@
   var more = document.getElementById("more");
   var shown = document.getElementById("shown");
   var only = document.getElementById("only");
-  var CHUNK = 50;
+  var CHUNK = 30;
   var COLUMNS = 9;
   var SVG = "http://www.w3.org/2000/svg";
   var URGENT = ["unknown", "unreachable", "denied", "blocked", "applying", "applied", "planned", "not planned",
     "verified", "rehearsed", "cut over", "dual", "retired"];
+  var icons = new Map();
   var group = null;
   var descending = false;
   var matching = [];
@@ -25,14 +26,18 @@
     return element;
   }
 
+  // A copy of the drawing, made once: hundreds of references to it are what takes long to lay out.
   function icon(name) {
-    var image = document.createElementNS(SVG, "svg");
-    var use = document.createElementNS(SVG, "use");
-    image.setAttribute("class", "icon");
-    image.setAttribute("aria-hidden", "true");
-    use.setAttribute("href", "#i-" + name);
-    image.appendChild(use);
-    return image;
+    if (!icons.has(name)) {
+      var symbol = document.getElementById("i-" + name);
+      var image = document.createElementNS(SVG, "svg");
+      image.setAttribute("class", "icon");
+      image.setAttribute("aria-hidden", "true");
+      image.setAttribute("viewBox", symbol.getAttribute("viewBox"));
+      Array.prototype.forEach.call(symbol.children, function (part) { image.appendChild(part.cloneNode(true)); });
+      icons.set(name, image);
+    }
+    return icons.get(name).cloneNode(true);
   }
 
   function number(count) { return count.toLocaleString("en"); }
@@ -66,7 +71,9 @@
     cluster.codes = codes;
     cluster.all = codes.block.concat(codes.warn, codes.info);
     cluster.status = cluster.last ? cluster.last.status : "never tried";
-    cluster.text = null;
+    cluster.text = null;  // these three when they are needed
+    cluster.line = null;
+    cluster.detail = null;
   });
 
   function textOf(cluster) {
@@ -166,9 +173,11 @@
     var open = opener.getAttribute("aria-expanded") === "true";
     opener.setAttribute("aria-expanded", open ? "false" : "true");
     if (open) {
-      line.parentNode.removeChild(line.nextSibling);
+      line.parentNode.removeChild(cluster.detail);
+      cluster.detail = null;
     } else {
-      line.parentNode.insertBefore(detail(cluster), line.nextSibling);
+      cluster.detail = detail(cluster);
+      line.parentNode.insertBefore(cluster.detail, line.nextSibling);
     }
   }
 
@@ -278,7 +287,12 @@
   function draw(upTo) {
     var part = document.createDocumentFragment();
     var end = Math.min(upTo, matching.length);
-    for (; drawn < end; drawn += 1) { part.appendChild(row(matching[drawn])); }
+    for (; drawn < end; drawn += 1) {
+      var cluster = matching[drawn];
+      cluster.line = cluster.line || row(cluster);
+      part.appendChild(cluster.line);
+      if (cluster.detail) { part.appendChild(cluster.detail); }
+    }
     body.appendChild(part);
     more.hidden = drawn >= matching.length;
     document.getElementById("more-button").textContent = "Show more (" + number(matching.length - drawn) + " left)";
@@ -298,7 +312,7 @@
         (!wanted.finding.value || cluster.all.indexOf(wanted.finding.value) >= 0) &&
         words.every(function (word) { return textOf(cluster).indexOf(word) >= 0; });
     }), sort);
-    body.textContent = "";
+    body.replaceChildren();
     drawn = 0;
     draw(CHUNK);
     var filtered = matching.length < clusters.length;
@@ -407,7 +421,7 @@
   });
   window.addEventListener("afterprint", function () {
     closed.forEach(function (details) { details.open = false; });
-    if (drawn > before) { body.textContent = ""; drawn = 0; draw(before); }
+    if (drawn > before) { body.replaceChildren(); drawn = 0; draw(before); }
   });
   start();
 }());
