@@ -1,4 +1,4 @@
-"""The dashboard of a fleet of a thousand clusters as a reader meets it: in a browser, a phone, on paper, by keyboard."""
+"""The dashboard of a fleet of a thousand clusters as readers meet it: in a browser, a phone, on paper, by keyboard."""
 
 import statistics
 
@@ -150,7 +150,8 @@ def test_a_row_opens_its_findings_and_the_command_to_run_next(open_html: Open) -
     detail = page.locator("tr.detail")
     expect(detail).to_contain_text("foreign-role-unverified")
     arn = next(row.cluster.arn for row in LARGE.rows if row.cluster.name == "logistics-ml-0003")
-    expect(detail).to_contain_text(f"migrate fleet plan fleet.yaml --cluster {arn} --decisions decisions.yaml")
+    where = "--state-dir /srv/migration/.migrate --decisions decisions.yaml"
+    expect(detail).to_contain_text(f"migrate fleet plan fleet.yaml --cluster {arn} {where}")
     assert opener.get_attribute("aria-expanded") == "true"
     opener.press("Enter")
     expect(detail).to_have_count(0)

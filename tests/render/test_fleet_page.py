@@ -149,7 +149,7 @@ def test_an_answer_survives_whatever_a_principal_or_a_tag_is_called(arn: str, ta
     document = YAML(typ="safe", pure=True).load("\n".join(lines))
     if not everywhere:
         (document,) = document["where"]
-        assert document["clusters"]["tags"] == ({"team": tag} if tag or not everywhere else {})
+        assert document["clusters"]["tags"] == {"team": tag}
     assert document["principals"] == {arn: {"action": "skip", "reason": tag or "x"}}
     assert document["accept_loss"] == {arn: {"by": "a", "reason": "b"}}
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from migrator.decide.findings.findings_catalogue import CATALOGUE
 from migrator.decide.fleet.history import runs_of
 from migrator.decide.fleet.selecting import selector_for
-from migrator.decide.fleet.stages import FINISHED, MIGRATED, STAGES, left_of, next_command, stage_of
+from migrator.decide.fleet.stages import DEFAULT_STATE, FINISHED, MIGRATED, STAGES, left_of, next_command, stage_of
 from migrator.model.canonical import canonical_bytes
 from migrator.model.files.fleet_records import FleetRecord
 from migrator.model.fleet import ClusterFacts, FleetCluster, Inventory
@@ -43,12 +43,13 @@ def report_of(
     found = {each.arn: each for each in facts}
     last = {record.result.arn: record.result for record in records if record.result is not None}
     accounts = {account.id: account for account in inventory.accounts}
+    root = state.removesuffix(f"/fleet/{inventory.fleet}") or DEFAULT_STATE
     rows = []
     for cluster in sorted(inventory.clusters, key=_place):
         known = found.get(cluster.arn) or ClusterFacts(cluster.arn, problem="nothing is known of it")
         result = last.get(cluster.arn)
         stage = stage_of(known, result)
-        command = next_command(cluster, known, stage, file, accounts.get(cluster.account))
+        command = next_command(cluster, known, stage, file, accounts.get(cluster.account), state=root)
         rows.append(ClusterRow(cluster, known, stage, result, left_of(known, stage), command))
     everything = [row.facts for row in rows]
     findings = findings_across(everything)

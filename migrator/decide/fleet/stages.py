@@ -20,6 +20,7 @@ STAGES = (
 )
 MIGRATED = frozenset({"dual", "cut over", "retired"})
 FINISHED = frozenset({"dual", "retired"})
+DEFAULT_STATE = ".migrate"  # where commands look that are told nothing else
 _NOT_READ = ("unreachable", "denied")
 
 
@@ -64,10 +65,19 @@ def left_of(facts: ClusterFacts, stage: str) -> str:
 
 
 def next_command(
-    cluster: FleetCluster, facts: ClusterFacts, stage: str, fleet_file: str, account: FleetAccount | None = None
+    cluster: FleetCluster,
+    facts: ClusterFacts,
+    stage: str,
+    fleet_file: str,
+    account: FleetAccount | None = None,
+    *,
+    state: str = DEFAULT_STATE,
 ) -> tuple[str, ...]:
-    """The command that brings the cluster on, as arguments; empty where there is none, or none is known to fit."""
-    one = (fleet_file, "--cluster", cluster.arn)
+    """The command that brings the cluster on, as arguments; empty where there is none, or none is known to fit.
+
+    ``state`` is the state directory, named where it is not the one that commands use anyway.
+    """
+    one = (fleet_file, "--cluster", cluster.arn, *_in(state))
     match stage:
         case "unreachable" | "denied" | "not planned":
             return ("migrate", "fleet", "plan", *one)
@@ -78,7 +88,8 @@ def next_command(
         case "applied":
             return ("migrate", "fleet", "verify", *one)
         case "verified":
-            return _alone("rehearse", cluster, facts, account)
+            alone = _alone("rehearse", cluster, facts, account)
+            return (*alone, "--image", "<image>") if alone else ()  # of the timer: people's own registry
         case "rehearsed":
             return ("migrate", "fleet", "cutover", *one)
         case "cut over":
@@ -100,5 +111,9 @@ def _alone(command: str, cluster: FleetCluster, facts: ClusterFacts, account: Fl
         way = ("--profile", account.profile)
     elif account is not None and not any(link.external_id for link in account.roles):
         way = tuple(part for link in account.roles for part in ("--assume-role", link.arn))
-    state = facts.folder.removesuffix(tail)
-    return ("migrate", command, f"{facts.folder}/plan.json", "--state-dir", state, "--region", cluster.region, *way)
+    state = _in(facts.folder.removesuffix(tail))
+    return ("migrate", command, f"{facts.folder}/plan.json", *state, "--region", cluster.region, *way)
+
+
+def _in(state: str) -> tuple[str, ...]:
+    return () if state == DEFAULT_STATE else ("--state-dir", state)
