@@ -136,7 +136,9 @@ def _words(stages: Mapping[str, int]) -> str:
 
 
 def _codes(row: ClusterRow) -> str:
-    return ", ".join(dict.fromkeys(each.code for each in row.facts.findings if each.severity != "info"))
+    """What blocks first, then warnings."""
+    found = {each.code: each.severity for each in row.facts.findings if each.severity != "info"}
+    return ", ".join(sorted(found, key=lambda code: (found[code] != "block", code)))
 
 
 def _left(account: AccountProgress) -> str:
