@@ -20,7 +20,7 @@ def command(ctx: click.Context, /, fleet_file: str) -> int:
     from migrator.cli.terminal import output_of
     from migrator.model.files.fleet_report import report_document
     from migrator.render.fleet_markdown import fleet_markdown
-    from migrator.render.fleet_text import fleet_status_text
+    from migrator.render.fleet_status_text import fleet_status_text
     from migrator.run.fleet_status import fleet_report
 
     settings = settings_of(ctx)

@@ -336,7 +336,7 @@ class ClusterFacts:
     verdict: str = ""
     problem: str = ""  # why the files could not be read
     stubs: Mapping[str, tuple[Stub, ...]] = field(default_factory=dict)
-    rehearsed: str = ""
+    rehearsed: datetime | None = None
     retired: bool = False
     folder: str = ""
 

@@ -108,7 +108,7 @@ def _facts(row: ClusterRow) -> list[tuple[str, str]]:
         ("Principals", counts),
         ("Steps", f"{facts.done} of {facts.steps} done" if facts.plan_digest else ""),
         ("Proof", facts.verdict),
-        ("Rehearsed", when(facts.rehearsed)),
+        ("Rehearsed", when(facts.rehearsed.isoformat() if facts.rehearsed else "")),
         ("Administrators", ", ".join(facts.admins)),
         ("Folder", facts.folder),
     ]

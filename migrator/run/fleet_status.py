@@ -104,7 +104,6 @@ def facts_of(
     status = show_status(cluster.name, StatusPorts(store, clock, None), plan, digest)
     progress = progress_in(store.journal(), plan, digest)
     mode = _latest_mode(cluster, plan, progress)
-    rehearsed = last_rehearsal(progress)
     return ClusterFacts(
         arn=cluster.arn,
         plan_digest=digest,
@@ -123,7 +122,7 @@ def facts_of(
         next=_next(mode, status.next),
         verdict=str(proven.detail.get("verdict", "")) if proven and proven.plan_digest == digest else "",
         stubs=_stubs(plan),
-        rehearsed=rehearsed.isoformat() if rehearsed else "",
+        rehearsed=last_rehearsal(progress),
         retired=progress.of(f"{RETIRE}-delete").status in SETTLED,
         folder=store.location,
     )

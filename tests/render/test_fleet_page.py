@@ -123,8 +123,9 @@ def test_every_question_has_an_answer_that_the_fleet_reads_and_that_means_its_cl
     assert len(SMALL.questions) > 1
     for question in SMALL.questions:
         text = "\n".join(snippet(question))
-        with pytest.raises(Failed):  # what only a person knows is not there yet
-            decode_fleet_decisions(YAML(typ="safe").load(text))
+        if "<your name>" in text:
+            with pytest.raises(Failed):  # what only a person knows is not there yet
+                decode_fleet_decisions(YAML(typ="safe").load(text))
         for open_one, said in (("<your name>", "ana"), ("<why>", "reviewed"), ("<path>", "team")):
             text = text.replace(open_one, said)
         answers = decode_fleet_decisions(YAML(typ="safe").load(text))

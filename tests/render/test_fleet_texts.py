@@ -8,7 +8,7 @@ from rich.cells import cell_len
 
 from migrator.render.fleet_headline import fleet_figures, fleet_sentence, fleet_tone, troubles
 from migrator.render.fleet_markdown import fleet_markdown
-from migrator.render.fleet_text import fleet_status_text
+from migrator.render.fleet_status_text import fleet_status_text
 from tests.support.fleet_reports import done, hostile, large
 from tests.support.plans import HOSTILE
 

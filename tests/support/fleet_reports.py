@@ -207,7 +207,7 @@ def _facts(cluster: FleetCluster, kind: str, dice: random.Random) -> ClusterFact
         next="apply" if kind in ("planned", "applying") else "",
         verdict="ok" if kind in ("verified", "rehearsed", "cut over", "retired") else "",
         stubs=_stubs(findings),
-        rehearsed="2026-11-23T18:00:00+00:00" if kind in ("rehearsed", "cut over", "retired") else "",
+        rehearsed=_BEGIN + timedelta(hours=10) if kind in ("rehearsed", "cut over", "retired") else None,
         retired=kind == "retired",
         folder=folder,
     )

@@ -284,7 +284,7 @@ def _cluster(row: ClusterRow) -> _Cluster:
         next=row.left,
         command=list(row.command),
         verdict=facts.verdict,
-        rehearsed=facts.rehearsed,
+        rehearsed=facts.rehearsed.isoformat() if facts.rehearsed else "",
         problem=facts.problem,
         folder=facts.folder,
         last=_last(row.last),

@@ -1,6 +1,7 @@
 """What repeats across clusters."""
 
 import random
+from datetime import datetime, timezone
 from typing import TypeAlias, TypeVar
 
 import pytest
@@ -144,6 +145,7 @@ def test_a_result_of_a_cluster_that_left_the_fleet_is_history_and_no_row() -> No
 
 
 KNOWN = {"plan_digest": "sha256:x", "target": "API", "blocked": False, "mode": "CONFIG_MAP", "steps": 2}
+THEN = datetime(2026, 11, 23, tzinfo=timezone.utc)
 STAGED = {
     "unknown": ClusterFacts("x", problem="damaged"),
     "not planned": ClusterFacts("x", mode="CONFIG_MAP"),
@@ -152,7 +154,7 @@ STAGED = {
     "applying": ClusterFacts("x", done=1, **KNOWN),  # type: ignore[arg-type]
     "applied": ClusterFacts("x", done=2, **KNOWN),  # type: ignore[arg-type]
     "verified": ClusterFacts("x", done=2, verdict="ok", **KNOWN),  # type: ignore[arg-type]
-    "rehearsed": ClusterFacts("x", done=2, verdict="ok", rehearsed="then", **KNOWN),  # type: ignore[arg-type]
+    "rehearsed": ClusterFacts("x", done=2, verdict="ok", rehearsed=THEN, **KNOWN),  # type: ignore[arg-type]
     "dual": ClusterFacts("x", done=2, **{**KNOWN, "target": "API_AND_CONFIG_MAP"}),  # type: ignore[arg-type]
     "cut over": ClusterFacts("x", done=2, **{**KNOWN, "mode": "API"}),  # type: ignore[arg-type]
     "retired": ClusterFacts("x", done=2, retired=True, **{**KNOWN, "mode": "API"}),  # type: ignore[arg-type]
