@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from migrator.model.fleet import ClusterResult
 from migrator.model.fleet_report import AccountProgress, FleetReport
 from migrator.render.fleet_names import count_of, short_cluster, without_name
+from migrator.render.fleet_snippet import asked
 from migrator.render.headline import Figure
 
 _QUIET = frozenset(
@@ -59,7 +60,7 @@ def fleet_figures(report: FleetReport) -> tuple[Figure, ...]:
     inventory, stages, total = report.inventory, report.stages, len(report.rows)
     silent = inventory.expected - inventory.answered
     dark = sum(stages.get(name, 0) for name in ("unreachable", "denied", "unknown"))
-    open_ones = len(report.questions)
+    open_ones = len(asked(report.questions))
     finished = sum(each.finished for each in report.accounts)
     done = sum(each.answered and each.finished == each.clusters for each in report.accounts)
     bad = len(_failed(report))

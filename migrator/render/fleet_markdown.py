@@ -10,14 +10,14 @@ from migrator.model.fleet_report import FleetReport, RunSeen
 from migrator.render.escape import markdown, markdown_code
 from migrator.render.fleet_headline import account_urgency, fleet_figures, fleet_sentence, troubles
 from migrator.render.fleet_names import count_of, short_cluster, short_principal, some
-from migrator.render.fleet_snippet import snippet
+from migrator.render.fleet_snippet import Asked, asked, snippet
 from migrator.render.page import when
 
 LIMIT = 60_000  # characters; GitHub takes 65,536
 _ROWS = 20  # of one table
 _NAMED = 5  # clusters named in one cell
 _SNIPPETS = 5
-_LONG = 40  # lines of a snippet that is still to be read
+_LONG = 60  # lines of a snippet that is still to be read
 _TEXT = 300  # characters of one cell
 
 
@@ -54,7 +54,7 @@ def _tables(report: FleetReport) -> Iterable[str]:
     yield _table(
         "Open questions: one answer lifts each of them in every cluster named",
         ("Principal", "Why", "Clusters"),
-        ((_who(each.principal_arn), ", ".join(each.codes), _clusters(each.clusters)) for each in report.questions),
+        ((_asking(each), ", ".join(each.codes), _clusters(each.clusters)) for each in asked(report.questions)),
     )
     yield _table(
         "Clusters with the same findings",
@@ -85,7 +85,7 @@ def _tables(report: FleetReport) -> Iterable[str]:
     yield _table(
         "Administrators after the migration",
         ("Principal", "Clusters"),
-        ((_who(each.principal_arn), _clusters(each.clusters)) for each in report.admins),
+        ((short_principal(each.principal_arn), _clusters(each.clusters)) for each in report.admins),
     )
     yield _table(
         "Runs, the latest first",
@@ -107,14 +107,15 @@ def _waves(run: RunSeen) -> str:
 
 def _answers(report: FleetReport) -> str:
     """The answers that lift most, to copy."""
-    found = [(each, lines) for each in report.questions if (lines := snippet(each)) and len(lines) <= _LONG]
+    found = [(each, lines) for each in asked(report.questions) if (lines := snippet(each.questions))]
+    found = [(each, lines) for each, lines in found if len(lines) <= _LONG]
     if not found:
         return ""
     blocks = []
     for question, lines in found[:_SNIPPETS]:
         fence = "`" * max(3, 1 + max((len(run) for line in lines for run in _ticks(line)), default=0))
         blocks.append(
-            f"<details><summary>{markdown(_who(question.principal_arn))}</summary>\n\n"
+            f"<details><summary>{markdown(_asking(question))}</summary>\n\n"
             f"{fence}yaml\n" + "\n".join(lines) + f"\n{fence}\n\n</details>\n"
         )
     return "## Answers for decisions.yaml\n\n" + "\n".join(blocks)
@@ -124,8 +125,9 @@ def _ticks(line: str) -> list[str]:
     return ["`" * len(part) for part in "".join(c if c == "`" else " " for c in line).split()]
 
 
-def _who(arn: str | None) -> str:
-    return short_principal(arn) if arn else "the cluster itself"
+def _asking(question: Asked) -> str:
+    many = question.principals
+    return f"{question.name} (one in each of {many} accounts)" if many > 1 else question.name
 
 
 def _clusters(arns: Sequence[str]) -> str:

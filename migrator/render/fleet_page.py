@@ -7,14 +7,14 @@ rows are a plain table. What is written here is values; how it looks is ``templa
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from migrator.model.fleet_report import AccountProgress, ClusterRow, FleetReport, OpenQuestion
+from migrator.model.fleet_report import AccountProgress, ClusterRow, FleetReport
 from migrator.render.cards import Name, name_of
 from migrator.render.facts import is_link
 from migrator.render.fleet_data import TONES, Groups, fleet_data, tags_of
 from migrator.render.fleet_headline import account_urgency, fleet_figures, fleet_sentence, fleet_tone, troubles
 from migrator.render.fleet_history import run_lines
 from migrator.render.fleet_names import short_cluster, short_principal, some
-from migrator.render.fleet_snippet import snippet
+from migrator.render.fleet_snippet import Asked, asked, snippet
 from migrator.render.page import page
 
 _NAMED = 4  # clusters named where a button shows all of them
@@ -48,10 +48,11 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """An open question with its answer to copy."""
+    """An open question with its answer to copy; ``principals`` of that name ask it, each in its own account."""
 
     number: int
     name: Name
+    principals: int
     codes: tuple[str, ...]
     what: tuple[str, ...]
     remedy: tuple[str, ...]
@@ -101,7 +102,7 @@ def fleet_html(report: FleetReport) -> str:
         "means": STAGE_MEANS,
         "troubles": [(each, *some(each.who, _NAMED), groups.of(each.what, each.clusters)) for each in troubles(report)],
         "accounts": [(each, segments(each.stages), _left(each)) for each in accounts],
-        "questions": [_asking(number, each, report, groups) for number, each in enumerate(report.questions, 1)],
+        "questions": [_asking(number, each, report, groups) for number, each in enumerate(asked(report.questions), 1)],
         "same": [row for row in _same(report, groups) if row.clusters > 1],
         "alone": sum(len(each.clusters) == 1 for each in report.same if each.codes),
         "findings": list(_findings(report, groups)),
@@ -148,24 +149,24 @@ def _left(account: AccountProgress) -> str:
     return "; ".join(left)
 
 
-def _asking(number: int, question: OpenQuestion, report: FleetReport, groups: Groups) -> Asking:
+def _asking(number: int, question: Asked, report: FleetReport, groups: Groups) -> Asking:
     kinds = [kind for code in question.codes if (kind := report.kinds.get(code)) is not None]
-    arn = question.principal_arn
-    named, more = some(map(short_cluster, question.clusters), _NAMED)
-    name = name_of(short_principal(arn)) if arn else Name("", "", "the cluster itself")
+    clusters = question.clusters
+    named, more = some(map(short_cluster, clusters), _NAMED)
     return Asking(
         number=number,
-        name=name,
+        name=name_of(question.name),
+        principals=question.principals,
         codes=question.codes,
         what=tuple(kind.what for kind in kinds),
         remedy=tuple(kind.remedy for kind in kinds),
-        clusters=len(question.clusters),
-        accounts=len({arn.split(":")[4] for arn in question.clusters}),
+        clusters=len(clusters),
+        accounts=len({arn.split(":")[4] for arn in clusters}),
         named=named,
         more=more,
-        lines=snippet(question),
-        everywhere=question.where is None,
-        group=groups.of(f"blocked by {short_principal(arn) if arn else ', '.join(question.codes)}", question.clusters),
+        lines=snippet(question.questions),
+        everywhere=all(each.where is None for each in question.questions),
+        group=groups.of(f"blocked by {question.name} ({', '.join(question.codes)})", clusters),
     )
 
 

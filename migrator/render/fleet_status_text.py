@@ -8,7 +8,8 @@ from rich.text import Text
 
 from migrator.model.fleet_report import FleetReport
 from migrator.render.fleet_headline import account_urgency, fleet_sentence, fleet_tone, troubles
-from migrator.render.fleet_names import short_principal, some
+from migrator.render.fleet_names import some
+from migrator.render.fleet_snippet import asked
 from migrator.render.fleet_text import SHOWN
 from migrator.render.text import MAX_WIDTH, foreign, text_of
 
@@ -79,12 +80,15 @@ def _questions(report: FleetReport) -> list[RenderableType]:
     table.add_column("CLUSTERS", justify="right")
     table.add_column("PRINCIPAL", overflow="fold", ratio=3)
     table.add_column("WHY", overflow="fold", ratio=2)
-    for question in report.questions[:_QUESTIONS]:
-        who = short_principal(question.principal_arn) if question.principal_arn else "the cluster itself"
+    found = asked(report.questions)
+    for question in found[:_QUESTIONS]:
+        who = question.name
+        if question.principals > 1:
+            who += f" (one in each of {question.principals} accounts)"
         table.add_row(str(len(question.clusters)), foreign(who), foreign(", ".join(question.codes)))
     parts: list[RenderableType] = [Text("\nOne answer lifts each of these in all its clusters", style="bold"), table]
-    if len(report.questions) > _QUESTIONS:
-        parts.append(Text(f"and {len(report.questions) - _QUESTIONS} more"))
+    if len(found) > _QUESTIONS:
+        parts.append(Text(f"and {len(found) - _QUESTIONS} more"))
     return [*parts, Text("migrate fleet report --html FILE has the answers to copy into decisions.yaml.", style="dim")]
 
 

@@ -22,7 +22,7 @@ from migrator.model.fleet_report import OpenQuestion
 from migrator.render.escape import terminal
 from migrator.render.fleet_data import TONES, Groups, command_line, fleet_data
 from migrator.render.fleet_page import STAGE_MEANS, fleet_html, segments
-from migrator.render.fleet_snippet import snippet
+from migrator.render.fleet_snippet import asked, snippet
 from tests.render.test_report import Reader
 from tests.support.fleet_reports import done, hostile, large
 from tests.support.plans import HOSTILE, hostile_text
@@ -122,7 +122,7 @@ def test_every_question_has_an_answer_that_the_fleet_reads_and_that_means_its_cl
     clusters = [row.cluster for row in SMALL.rows]
     assert len(SMALL.questions) > 1
     for question in SMALL.questions:
-        text = "\n".join(snippet(question))
+        text = "\n".join(snippet([question]))
         if "<your name>" in text:
             with pytest.raises(Failed):  # what only a person knows is not there yet
                 decode_fleet_decisions(YAML(typ="safe").load(text))
@@ -135,6 +135,34 @@ def test_every_question_has_an_answer_that_the_fleet_reads_and_that_means_its_cl
         assert question.principal_arn in selected.answers.principals
 
 
+def test_roles_of_one_name_in_many_accounts_are_asked_once_with_an_answer_for_each() -> None:
+    arns = [f"arn:aws:iam::{account}:role/ci/runner" for account in ("1" * 12, "2" * 12, "3" * 12)]
+    wheres = (None, None, Selector(accounts=("3" * 12,)))
+    questions = [
+        OpenQuestion(
+            arn, ("role-unverified",), (f"cluster {arn}",), (Stub("principals", arn, {"action": "create"}),), where
+        )
+        for arn, where in zip(arns, wheres, strict=True)
+    ]
+    other = OpenQuestion(arns[0], ("service-linked-role",), ("x",))
+    found = asked([other, *questions])
+    assert [(each.name, len(each.questions), len(each.clusters)) for each in found] == [
+        ("role/ci/runner", 3, 3),
+        ("111111111111:role/ci/runner", 1, 1),
+    ]
+    document = YAML(typ="safe").load("\n".join(snippet(questions)))
+    assert document["principals"] == {arn: {"action": "create"} for arn in arns[:2]}
+    (third,) = document["where"]
+    assert third == {"principals": {arns[2]: {"action": "create"}}, "clusters": {"accounts": ["3" * 12]}}
+
+
+def test_every_question_is_asked_in_exactly_one_place() -> None:
+    questions = large().questions
+    found = [question for each in asked(questions) for question in each.questions]
+    assert sorted(found, key=repr) == sorted(questions, key=repr)
+    assert [(each.principals, len(each.clusters)) for each in asked(questions)] == [(1, 120), (10, 13)]
+
+
 @given(hostile_text, hostile_text, st.booleans())
 @settings(max_examples=50)
 def test_an_answer_survives_whatever_a_principal_or_a_tag_is_called(arn: str, tag: str, everywhere: bool) -> None:
@@ -145,7 +173,7 @@ def test_an_answer_survives_whatever_a_principal_or_a_tag_is_called(arn: str, ta
         Stub("accept_loss", arn, {"by": "a", "reason": "b"}),
     )
     where = None if everywhere else Selector(tags={"team": tag}, regions=("eu-west-1",))
-    lines = snippet(OpenQuestion(arn, (tag,), ("c",), stubs, where))
+    lines = snippet([OpenQuestion(arn, (tag,), ("c",), stubs, where)])
     assert all("\n" not in line for line in lines)
     document = YAML(typ="safe", pure=True).load("\n".join(lines))
     if not everywhere:
@@ -160,7 +188,7 @@ def test_of_two_answers_that_exclude_each_other_the_second_is_a_comment() -> Non
         Stub("expand_accounts", "111122223333", ["arn:aws:iam::111122223333:role/<name>"]),
         Stub("accounts", "111122223333", {"action": "skip", "reason": "<why>"}),
     )
-    lines = snippet(OpenQuestion(None, ("map-accounts",), ("c",), stubs))
+    lines = snippet([OpenQuestion(None, ("map-accounts",), ("c",), stubs)])
     assert YAML(typ="safe").load("\n".join(lines)) == {
         "expand_accounts": {"111122223333": ["arn:aws:iam::111122223333:role/<name>"]}
     }
@@ -169,7 +197,7 @@ def test_of_two_answers_that_exclude_each_other_the_second_is_a_comment() -> Non
 
 
 def test_a_question_that_no_answer_lifts_has_none() -> None:
-    assert snippet(OpenQuestion(None, ("node-os-mixed",), ("c",))) == ()
+    assert snippet([OpenQuestion(None, ("node-os-mixed",), ("c",))]) == ()
     asking = replace(SMALL, questions=(OpenQuestion(None, ("node-os-mixed",), (SMALL.rows[0].cluster.arn,)),))
     assert "No answer in <code>decisions.yaml</code> lifts this" in fleet_html(asking)
 
