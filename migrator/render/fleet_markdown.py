@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from migrator.model.fleet_report import FleetReport, RunSeen
 from migrator.render.escape import markdown, markdown_code
 from migrator.render.fleet_headline import account_urgency, fleet_figures, fleet_sentence, troubles
-from migrator.render.fleet_names import count_of, short_cluster, short_principal, some
+from migrator.render.fleet_names import accounts_line, count_of, short_cluster, short_principal, some
 from migrator.render.fleet_snippet import Asked, asked, snippet
 from migrator.render.page import when
 
@@ -39,8 +39,8 @@ def _head(report: FleetReport) -> str:
     stages = "".join(f"| {stage} | {count:,} |\n" for stage, count in report.stages.items())
     return (
         f"# Fleet {markdown(report.fleet)}: {report.migrated:,} of {count_of(len(report.rows), 'cluster')} migrated\n\n"
-        f"{fleet_sentence(report)} Read {markdown_code(when(report.at))}, inventory of "
-        f"{markdown_code(when(report.inventory.taken_at))}.\n\n"
+        f"{fleet_sentence(report)} {accounts_line(report.inventory)}. Read {markdown_code(when(report.at))}, "
+        f"inventory of {markdown_code(when(report.inventory.taken_at))}.\n\n"
         f"| | | |\n|---|---|---|\n{facts}\n## Clusters by stage\n\n| Stage | Clusters |\n|---|---:|\n{stages}"
     )
 
