@@ -175,7 +175,7 @@ def _same(report: FleetReport, groups: Groups) -> Iterable[Row]:
     for each in report.same:
         if not each.codes:
             continue
-        words = tuple((severity.get(code, "warn"), code) for code in each.codes)
+        words = tuple(sorted((severity.get(code, "warn"), code) for code in each.codes))  # block comes before warn
         named, more = some(map(short_cluster, each.clusters), _NAMED)
         group = groups.of(f"with {', '.join(each.codes)}", each.clusters)
         yield Row(words, len(each.clusters), named, more, group)
