@@ -226,13 +226,14 @@ def is_harmless(opened: Opened) -> None:
     assert page.evaluate("[...document.links].every(a => a.hash || a.href.startsWith('https://docs.aws.amazon.com/'))")
 
 
-@pytest.mark.parametrize("text", MARKUP)
-def test_markup_in_names_stays_text(open_html: Open, text: str) -> None:
-    opened = open_html(fleet_html(hostile(text)))
-    opened.page.get_by_role("searchbox").fill(text)
-    assert opened.page.locator("h1").text_content() == terminal(text)
-    assert names(opened.page) == [terminal(text)]
+def test_markup_in_names_stays_text(open_html: Open) -> None:
+    opened = open_html(fleet_html(hostile(*MARKUP)))
+    assert opened.page.locator("h1").text_content() == terminal(MARKUP[0])
+    assert sorted(names(opened.page)) == sorted(terminal(text) for text in MARKUP)
     is_harmless(opened)
+    for text in MARKUP:
+        opened.page.get_by_role("searchbox").fill(text)
+        assert terminal(text) in names(opened.page)
 
 
 def test_hostile_names_stay_text(open_html: Open) -> None:
