@@ -31,5 +31,4 @@ def command(ctx: click.Context, /, fleet_file: str) -> int:
         table=lambda: fleet_status_text(report, width=output.width, color=output.color),
         markdown=lambda: fleet_markdown(report),
     )
-    known = report.inventory.complete and not any(row.facts.problem for row in report.rows)
-    return exit_codes.DONE if known else exit_codes.FLEET_INCOMPLETE
+    return exit_codes.DONE if report.known else exit_codes.FLEET_INCOMPLETE

@@ -7,6 +7,8 @@ from migrator.model.decision import Stub
 from migrator.model.finding_kind import FindingKind
 from migrator.model.fleet import ClusterFacts, ClusterResult, Command, FleetCluster, Inventory, Selector
 
+_NOT_KNOWN = frozenset({"unknown", "unreachable", "denied"})  # stages
+
 
 @dataclass(frozen=True, slots=True)
 class FindingAcross:
@@ -136,6 +138,11 @@ class FleetReport:
     kinds: Mapping[str, FindingKind] = field(default_factory=dict)  # of the codes that were found
     state: str = ""
     file: str = "fleet.yaml"
+
+    @property
+    def known(self) -> bool:
+        """Whether every account answered and every cluster could be read. What is not known is never fine."""
+        return self.inventory.complete and not _NOT_KNOWN & set(self.stages)
 
     @property
     def migrated(self) -> int:

@@ -34,7 +34,7 @@ class Trouble:
 
 def fleet_tone(report: FleetReport) -> str:
     """``bad`` where something is not known or went wrong, ``warn`` where people must decide, else ``ok``."""
-    if not report.inventory.complete or any(each.tone == "bad" for each in troubles(report)):
+    if not report.known or any(each.tone == "bad" for each in troubles(report)):
         return "bad"
     if report.stages.get("blocked"):
         return "warn"

@@ -28,7 +28,8 @@ def test_the_sentence_says_the_whole() -> None:
 def test_what_cannot_be_read_is_never_fine() -> None:
     answered = replace(LARGE.inventory, answers=())
     quiet = [replace(row, last=None, facts=replace(row.facts, problem="")) for row in LARGE.rows]
-    assert fleet_tone(replace(LARGE, inventory=answered, rows=tuple(quiet))) == "warn"
+    assert fleet_tone(replace(LARGE, inventory=answered, rows=tuple(quiet))) == "bad"
+    assert fleet_tone(replace(LARGE, inventory=answered, rows=tuple(quiet), stages={"blocked": 1})) == "warn"
     dark = {"unreachable": 1, "retired": 999}
     figures = {each.label: each for each in fleet_figures(replace(LARGE, stages=dark))}
     assert (figures["Not read"].value, figures["Not read"].tone) == ("1", "bad")

@@ -1,6 +1,7 @@
 """What repeats across clusters."""
 
 import random
+from dataclasses import replace
 from datetime import datetime, timezone
 from typing import TypeAlias, TypeVar
 
@@ -172,6 +173,14 @@ def test_why_there_is_no_plan_is_a_stage_and_what_is_planned_stays_so(status: st
     assert stage_of(ClusterFacts("x"), last) == status
     assert stage_of(STAGED["planned"], last) == "planned"
     assert stage_of(STAGED["cut over"], last) == "cut over"
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_fleet_is_known_only_where_every_cluster_could_be_read(stage: str) -> None:
+    report = replace(report_of(inventory((A, B)), FACTS, at="now"), stages={stage: 1, "retired": 1})
+    assert report.known == (stage not in ("unknown", "unreachable", "denied"))
+    silent = inventory((A,), silent=(Answer("3" * 12, "*", "denied"),))
+    assert not replace(report, inventory=silent).known
 
 
 def test_a_verdict_that_is_not_ok_verifies_nothing() -> None:
