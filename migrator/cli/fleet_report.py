@@ -1,19 +1,25 @@
 """``migrate fleet report``: what repeats across clusters, what is open, what is left, in files."""
 
+from typing import TYPE_CHECKING
+
 import click
 
 from migrator.cli.fleet_options import fleet_argument
 from migrator.cli.lazy import MigrateCommand, settings_of
 
+if TYPE_CHECKING:
+    from migrator.model.fleet_report import FleetReport
+
 
 @click.command("report", cls=MigrateCommand, short_help="What repeats, what is open, what is left.")
 @fleet_argument
+@click.option("--html", metavar="FILE", help="One self-contained HTML file: the dashboard.")
 @click.option("--json", "json_file", metavar="FILE", help="One JSON document.")
-@click.option("--markdown", metavar="FILE", help="For a change ticket.")
+@click.option("--markdown", metavar="FILE", help="For a pull request or a change ticket.")
 @click.pass_context
-def command(ctx: click.Context, /, fleet_file: str, json_file: str | None, markdown: str | None) -> None:
-    """Write the report on FLEET: clusters with the same findings, principals that one answer settles everywhere, who
-    administers what, and what is left of each account.
+def command(ctx: click.Context, /, fleet_file: str, **files: str | None) -> None:
+    """Write the report on FLEET: where every cluster stands, clusters with the same findings, principals that one
+    answer settles everywhere, who administers what, what is left of each account, and what happened in each wave.
 
     It is made from the state; nothing is asked of AWS. A file named - is standard output.
     """
@@ -21,17 +27,33 @@ def command(ctx: click.Context, /, fleet_file: str, json_file: str | None, markd
     from migrator.cli.fleet_files import read_fleet
     from migrator.cli.fleet_wiring import fleet_status_ports
     from migrator.cli.terminal import events_of
-    from migrator.model.canonical import pretty_bytes
-    from migrator.render.fleet_markdown import fleet_markdown
-    from migrator.render.fleet_report import report_document
     from migrator.run.fleet_status import fleet_report
 
-    if not (json_file or markdown):
-        raise click.UsageError("Give --json FILE or --markdown FILE.", ctx)
+    places = [place for place in files.values() if place]
+    if not places:
+        raise click.UsageError("Give --html FILE, --markdown FILE or --json FILE.", ctx)
+    if len(set(places)) < len(places):
+        raise click.UsageError("Two forms cannot go to the same place.", ctx)
     settings = settings_of(ctx)
-    report = fleet_report(fleet_status_ports(settings, read_fleet(fleet_file)))
-    if json_file:
-        write_file(json_file, pretty_bytes(report_document(report)))
-    if markdown:
-        write_file(markdown, fleet_markdown(report).encode())
-    events_of(settings).say("done", f"report on {len(report.facts)} clusters written")
+    report = fleet_report(fleet_status_ports(settings, read_fleet(fleet_file)), fleet_file)
+    for form, place in files.items():
+        if place:
+            write_file(place, _form(form, report))
+            told = "stdout" if place == "-" else place
+            events_of(settings).say("done", f"report on {len(report.rows)} clusters written to {told}")
+
+
+def _form(form: str, report: "FleetReport") -> bytes:
+    """The report in one of its forms."""
+    if form == "html":
+        from migrator.render.fleet_page import fleet_html
+
+        return fleet_html(report).encode()
+    if form == "markdown":
+        from migrator.render.fleet_markdown import fleet_markdown
+
+        return fleet_markdown(report).encode()
+    from migrator.model.canonical import pretty_bytes
+    from migrator.model.files.fleet_report import report_document
+
+    return pretty_bytes(report_document(report))

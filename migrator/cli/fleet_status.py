@@ -18,18 +18,17 @@ def command(ctx: click.Context, /, fleet_file: str) -> int:
     from migrator.cli.fleet_files import read_fleet
     from migrator.cli.fleet_wiring import fleet_status_ports
     from migrator.cli.terminal import output_of
+    from migrator.model.files.fleet_report import report_document
     from migrator.render.fleet_markdown import fleet_markdown
-    from migrator.render.fleet_report import report_document
-    from migrator.render.fleet_text import fleet_status_text
+    from migrator.render.fleet_status_text import fleet_status_text
     from migrator.run.fleet_status import fleet_report
 
     settings = settings_of(ctx)
-    report = fleet_report(fleet_status_ports(settings, read_fleet(fleet_file)))
+    report = fleet_report(fleet_status_ports(settings, read_fleet(fleet_file)), fleet_file)
     output = output_of(settings)
     output.show(
         document=lambda: report_document(report),
         table=lambda: fleet_status_text(report, width=output.width, color=output.color),
         markdown=lambda: fleet_markdown(report),
     )
-    known = report.inventory.complete and not any(each.problem for each in report.facts)
-    return exit_codes.DONE if known else exit_codes.FLEET_INCOMPLETE
+    return exit_codes.DONE if report.known else exit_codes.FLEET_INCOMPLETE

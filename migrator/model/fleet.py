@@ -4,11 +4,12 @@ A cluster is named by its ARN everywhere. What could not be read is a status wit
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta, tzinfo
 from typing import Any, Literal, TypeAlias
 
 from migrator.model.access_entry import AuthenticationMode
+from migrator.model.decision import Stub
 
 Command: TypeAlias = Literal["plan", "apply", "verify", "rehearse", "gates", "cutover"]
 AnswerStatus: TypeAlias = Literal["answered", "empty", "denied", "unreachable", "region-disabled", "failed"]
@@ -159,6 +160,12 @@ class Selector:
     tags: Mapping[str, str] = field(default_factory=dict)
     account_tags: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def conditions(self) -> dict[str, list[str] | dict[str, str]]:
+        """Those that are given, as fleet.yaml and decisions.yaml write them."""
+        given = {each.name: getattr(self, each.name) for each in fields(self)}
+        return {name: dict(v) if isinstance(v, Mapping) else list(v) for name, v in given.items() if v}
+
 
 @dataclass(frozen=True, slots=True)
 class OrganizationSource:
@@ -303,11 +310,13 @@ class FleetFile:
 
 @dataclass(frozen=True, slots=True)
 class FindingSeen:
-    """A finding as patterns across clusters need it."""
+    """A finding as patterns across clusters need it; ``source`` and ``message`` are for whoever reads about one."""
 
     code: str
     severity: str
     principal_arn: str | None = None
+    source: str = ""
+    message: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -315,8 +324,9 @@ class ClusterFacts:
     """What is known of one cluster from its own files: what reports and patterns are made of.
 
     ``principals``: ARN -> action. ``admins``: who administers the whole cluster after the plan. ``steps`` and
-    ``done`` count the plan's steps; ``next`` is one line. ``rehearsed``: when a rehearsal that counts last passed.
-    None: not known.
+    ``done`` count the plan's steps; ``next`` is one line. None: not known. ``stubs``: the answers that could be given,
+    by the ARN of the principal that blocks (empty: the cluster itself). ``rehearsed``: when a rehearsal of this plan
+    passed. ``folder``: where the files are.
     """
 
     arn: str
@@ -334,7 +344,10 @@ class ClusterFacts:
     next: str = ""
     verdict: str = ""
     problem: str = ""  # why the files could not be read
+    stubs: Mapping[str, tuple[Stub, ...]] = field(default_factory=dict)
     rehearsed: datetime | None = None
+    retired: bool = False
+    folder: str = ""
 
 
 @dataclass(frozen=True, slots=True)

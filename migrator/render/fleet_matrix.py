@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from migrator.model.fleet import FleetAccount, FleetFile, FleetOutcome
-from migrator.render.fleet_text import short_cluster
+from migrator.render.fleet_names import short_cluster
 
 
 def matrix(file: FleetFile, outcome: FleetOutcome, waves: Mapping[str, str]) -> Iterator[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""A fleet for the terminal: who answered, how a command ended, where everything stands. At most 100 columns."""
+"""A fleet for the terminal: who answered, how a command ended. At most 100 columns."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -7,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from migrator.model.fleet import STATUSES, Answer, ClusterResult, FleetOutcome, Inventory
-from migrator.model.fleet_report import FleetReport
+from migrator.render.fleet_names import accounts_line, short_cluster, without_name
 from migrator.render.text import MAX_WIDTH, foreign, text_of
 
 SHOWN = 20  # lines of one list; --output json has all
@@ -23,21 +23,6 @@ STATUS_STYLE: Mapping[str, str] = {
     "unproven": "bold red",
     "interrupted": "yellow",
 }
-STAGE_STYLE: Mapping[str, str] = {
-    "migrated": "green",
-    "applied": "green",
-    "applying": "yellow",
-    "planned": "cyan",
-    "blocked": "yellow",
-    "not planned": "dim",
-    "unknown": "red",
-}
-
-
-def short_cluster(arn: str) -> str:
-    """``ACCOUNT/REGION/NAME``, as the folders of the state are."""
-    parts = arn.split(":", 5)
-    return f"{parts[4]}/{parts[3]}/{parts[5].removeprefix('cluster/')}" if len(parts) == 6 else arn
 
 
 def inventory_text(inventory: Inventory, *, width: int = MAX_WIDTH, color: bool = False) -> str:
@@ -46,11 +31,6 @@ def inventory_text(inventory: Inventory, *, width: int = MAX_WIDTH, color: bool 
     if inventory.not_selected:
         parts.append(Text(f"{inventory.not_selected} further clusters are not selected."))
     return text_of(Group(*parts), width=width, color=color)
-
-
-def accounts_line(inventory: Inventory) -> str:
-    """``40 accounts expected, 35 answered``."""
-    return f"{inventory.expected} accounts expected, {inventory.answered} answered"
 
 
 def _accounts(inventory: Inventory) -> list[RenderableType]:
@@ -126,7 +106,7 @@ def _left(results: Sequence[ClusterResult]) -> list[RenderableType]:
     """Clusters that are not done, each reason once with everybody whom it concerns."""
     groups: dict[tuple[str, str], list[ClusterResult]] = {}
     for result in results:
-        why = _without_names(result.message or result.code, result.arn)
+        why = without_name(result.message or result.code, result.arn)
         groups.setdefault((result.status, why), []).append(result)
     parts: list[RenderableType] = []
     ordered = sorted(groups.items(), key=lambda item: (STATUSES.index(item[1][0].status), item[0][1]))
@@ -143,12 +123,6 @@ def _left(results: Sequence[ClusterResult]) -> list[RenderableType]:
     return parts
 
 
-def _without_names(text: str, arn: str) -> str:
-    """The message without this cluster's own name, so that equal reasons look equal."""
-    name = arn.rpartition("/")[2]
-    return text.replace(arn, "the cluster").replace(f" {name} ", " the cluster ") if name else text
-
-
 def _list(title: str, items: Iterable[tuple[str, str]]) -> list[RenderableType]:
     found = list(items)
     if not found:
@@ -156,36 +130,3 @@ def _list(title: str, items: Iterable[tuple[str, str]]) -> list[RenderableType]:
     lines = [foreign(f"  {name}: {why}") for name, why in found[:SHOWN]]
     more = [Text(f"  and {len(found) - SHOWN} more")] if len(found) > SHOWN else []
     return [Text(f"{title}:", style="yellow"), *lines, *more]
-
-
-def fleet_status_text(report: FleetReport, *, width: int = MAX_WIDTH, color: bool = False) -> str:
-    """Where every account stands, and what is next."""
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    table.add_column("ACCOUNT", no_wrap=True)
-    table.add_column("NAME", overflow="fold")
-    table.add_column("DONE", justify="right", no_wrap=True)
-    table.add_column("STAGES", overflow="fold")
-    table.add_column("NEXT", overflow="fold")
-    for account in report.accounts:
-        stages = Text(", ").join(
-            Text(f"{count} {stage}", style=STAGE_STYLE[stage]) for stage, count in account.stages.items()
-        )
-        first = next(iter(account.left), "") if account.answered else account.reason
-        table.add_row(
-            account.id, foreign(account.name), f"{account.migrated}/{account.clusters}", stages, foreign(first)
-        )
-    unknown = [(short_cluster(each.arn), each.problem) for each in report.facts if each.problem]
-    failed = [
-        (short_cluster(arn), f"{result.command}: {result.status}: {result.message}")
-        for arn, result in report.last.items()
-        if not result.done and result.status not in ("waiting", "blocked")
-    ]
-    parts: list[RenderableType] = [
-        *_accounts(report.inventory),
-        Text(", ".join(f"{count} {stage}" for stage, count in report.stages.items()) or "no clusters"),
-        table,
-        *_list("Not known", unknown),
-        *_list("Ended badly last time", failed),
-        foreign(f"Inventory of {report.inventory.taken_at}. State: {report.state}", "dim"),
-    ]
-    return text_of(Group(*parts), width=width, color=color)

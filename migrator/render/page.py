@@ -9,7 +9,9 @@ Security Policy allows nothing but the one script and the one style sheet whose 
 import base64
 import functools
 import hashlib
+import json
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -17,18 +19,26 @@ from markupsafe import Markup
 
 from migrator.render.escape import terminal
 
-_STYLE = "page.css"
+_STYLES = ("page.css",)
 # ISO 8601 as clocks of ours write it; the zone is UTC there, in either spelling.
 _MOMENT = re.compile(r"(\d{4}-\d{2}-\d{2})T(\d{2}:\d{2}:\d{2})(?:\.\d+)?(?:Z|\+00:00)")
 
 
-def page(template: str, *, scripts: tuple[str, ...] = (), **values: object) -> str:
+def page(
+    template: str,
+    *,
+    styles: tuple[str, ...] = _STYLES,
+    scripts: tuple[str, ...] = (),
+    data: object = None,
+    **values: object,
+) -> str:
     """A whole document from a template in ``templates/`` that extends ``base.html.jinja``.
 
-    ``scripts`` are files there; together they become the page's one inline script. Raises jinja2's errors for a
+    ``styles`` and ``scripts`` are files there; together they become the page's one style sheet and its one script.
+    ``data`` is a JSON value for the script, kept in an element that no browser runs. Raises jinja2's errors for a
     template that is wrong: values cannot make it fail.
     """
-    style = _source(_STYLE)
+    style = "\n".join(_source(name) for name in styles)
     script = "\n".join(_source(name) for name in scripts)
     policy = "; ".join(
         (
@@ -39,8 +49,25 @@ def page(template: str, *, scripts: tuple[str, ...] = (), **values: object) -> s
             "form-action 'none'",
         )
     )
-    own = {"policy": policy, "style": Markup(style), "script": Markup(script)}  # noqa: S704 - our own files
+    inside = "" if data is None else Markup(_data(data))  # noqa: S704 - nothing in it can end its element
+    own = {"policy": policy, "style": Markup(style), "script": Markup(script), "data": inside}  # noqa: S704 - our files
     return _environment().get_template(template).render(**own, **values)
+
+
+def _data(value: object) -> str:
+    """JSON in which every text shows itself, and that holds none of the characters HTML is made of."""
+    text = json.dumps(_shown(value), separators=(",", ":"), allow_nan=False)
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def _shown(value: object) -> object:
+    if isinstance(value, str):
+        return terminal(value)
+    if isinstance(value, Mapping):
+        return {terminal(str(key)): _shown(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_shown(item) for item in value]
+    return value
 
 
 def show(value: Any) -> Any:  # noqa: ANN401 - whatever a template writes

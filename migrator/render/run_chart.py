@@ -81,9 +81,9 @@ def run_charts(plan: Plan, journal: Sequence[Record]) -> tuple[Run, ...]:
 
 def _run(records: Sequence[Record], steps: Mapping[str, Step]) -> Run:
     first, last = records[0], records[-1]
-    moments = [_moment(record.at) for record in records]  # a clock may have been set back on the way
+    moments = [moment(record.at) for record in records]  # a clock may have been set back on the way
     begin, end = min(moments), max(moments)
-    axis = _Axis(begin, max(end - begin, timedelta(milliseconds=1)))
+    axis = axis_of(begin, end)
     ended = last.effect.get("exit") if last.event == "run-ended" else None
     return Run(
         command=str(first.effect.get("command", "a run")),
@@ -98,18 +98,22 @@ def _run(records: Sequence[Record], steps: Mapping[str, Step]) -> Run:
 
 
 @dataclass(frozen=True, slots=True)
-class _Axis:
+class Axis:
+    """A time line: moments as places on it, in percent of its length."""
+
     begin: datetime
     length: timedelta
 
     def place(self, at: str) -> float:
         """Percent of the run's length."""
-        return round(min(max((_moment(at) - self.begin) / self.length, 0.0), 1.0) * 100, 2)
+        return round(min(max((moment(at) - self.begin) / self.length, 0.0), 1.0) * 100, 2)
 
     def since(self, at: str) -> str:
-        return f"+{duration(_moment(at) - self.begin)}"
+        """``+3 min 5 s``: how long after the beginning."""
+        return f"+{duration(moment(at) - self.begin)}"
 
     def ticks(self) -> tuple[tuple[float, str], ...]:
+        """Place in percent and label of a few marks."""
         seconds = self.length.total_seconds()
         step = next((each for each in _TICKS if seconds / each <= _MOST_TICKS), _TICKS[-1])
         count = min(int(seconds // step), 4 * _MOST_TICKS)
@@ -119,7 +123,12 @@ class _Axis:
         )
 
 
-def _lanes(records: Iterable[Record], steps: Mapping[str, Step], axis: _Axis) -> Iterable[Lane]:
+def axis_of(begin: datetime, end: datetime) -> Axis:
+    """From one moment to another; never without a length."""
+    return Axis(begin, max(end - begin, timedelta(milliseconds=1)))
+
+
+def _lanes(records: Iterable[Record], steps: Mapping[str, Step], axis: Axis) -> Iterable[Lane]:
     """The cluster's lane first, then principals in the order in which their turns came."""
     found: dict[str | None, list[Record]] = {None: []}
     for record in records:
@@ -132,7 +141,7 @@ def _lanes(records: Iterable[Record], steps: Mapping[str, Step], axis: _Axis) ->
             yield _lane(arn, mine, steps, axis)
 
 
-def _lane(arn: str | None, records: Sequence[Record], steps: Mapping[str, Step], axis: _Axis) -> Lane:
+def _lane(arn: str | None, records: Sequence[Record], steps: Mapping[str, Step], axis: Axis) -> Lane:
     bars: list[Bar] = []
     marks: list[Mark] = []
     words: list[str] = []
@@ -171,15 +180,15 @@ def _ending(kind: str, record: Record) -> Shape:
     return _ENDS.get(record.event, "done")
 
 
-def _bar(axis: _Axis, start: Record, end: Record, tone: Tone, words: str) -> Bar:
+def _bar(axis: Axis, start: Record, end: Record, tone: Tone, words: str) -> Bar:
     left, right = axis.place(start.at), axis.place(end.at)
     width = max(round(right - left, 2), _THINNEST)
-    took = max(_moment(end.at) - _moment(start.at), timedelta())
+    took = max(moment(end.at) - moment(start.at), timedelta())
     return Bar(min(left, 100 - width), width, tone, f"{words}, took {duration(took)}")
 
 
-def _moment(at: str) -> datetime:
-    """Python 3.10 reads no ``Z``."""
+def moment(at: str) -> datetime:
+    """A time as journals and records write it. Python 3.10 reads no ``Z``."""
     return datetime.fromisoformat(at.replace("Z", "+00:00"))
 
 

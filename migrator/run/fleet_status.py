@@ -5,17 +5,19 @@ that cluster and of no other.
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 
 from migrator.decide.fleet.patterns import report_of
+from migrator.decide.planning.stubs import stubs_for
 from migrator.decide.running.gates import last_rehearsal
-from migrator.decide.running.progress import CUT_OVER, SETTLED, Progress
+from migrator.decide.running.progress import CUT_OVER, RETIRE, SETTLED, Progress
 from migrator.decide.running.second_admin import is_admin
 from migrator.errors import Failed, MigratorError
+from migrator.model.decision import Stub
 from migrator.model.files.fleet_records import INVENTORY_FILE, RUNS_FILE, FleetRecord, decode_inventory, decode_records
 from migrator.model.files.plan import decode_plan_with_digest
-from migrator.model.fleet import ClusterFacts, ClusterResult, FindingSeen, FleetCluster, Inventory
+from migrator.model.fleet import ClusterFacts, ClusterResult, FindingSeen, FleetCluster
 from migrator.model.fleet_report import FleetReport
 from migrator.model.plan import ClusterRef, Plan
 from migrator.model.step import EnableEntries
@@ -49,8 +51,11 @@ class _Still:
         raise AssertionError(f"a status does not wait {duration}")
 
 
-def fleet_report(ports: FleetStatusPorts) -> FleetReport:
-    """Everything that is known about the fleet. Raises ``no-inventory`` before the first discovery."""
+def fleet_report(ports: FleetStatusPorts, file: str = "fleet.yaml") -> FleetReport:
+    """Everything that is known about the fleet; ``file`` is named in commands to run next.
+
+    Raises ``no-inventory`` before the first discovery.
+    """
     content = ports.store.read(INVENTORY_FILE)
     if content is None:
         raise Failed(
@@ -62,29 +67,22 @@ def fleet_report(ports: FleetStatusPorts) -> FleetReport:
     inventory = decode_inventory(content)
     records = decode_records(ports.store.read(RUNS_FILE) or b"")
     now = ports.clock.now()
-    verdicts = {each.arn: str(each.detail.get("verdict", "")) for each in _results(records, "verify")}
+    proven = {each.arn: each for each in _results(records, "verify") if each.detail.get("phase", "after") == "after"}
     still = _Still(now)
 
     def facts(cluster: FleetCluster) -> ClusterFacts:
         try:
-            return facts_of(cluster, ports.store_of(ref_of(cluster)), still, verdicts.get(cluster.arn, ""))
+            return facts_of(cluster, ports.store_of(ref_of(cluster)), still, proven.get(cluster.arn))
         except MigratorError as error:
             return ClusterFacts(cluster.arn, problem=f"{error.message} {error.why}".strip())
 
     found = ports.tasks.map(facts, inventory.clusters)
     at = now.astimezone(timezone.utc).isoformat(timespec="seconds").replace("+00:00", "Z")
-    latest = [record.result for record in records if record.result is not None]
-    return report_of(inventory, found, _here(latest, inventory), at=at, state=ports.store.location)
+    return report_of(inventory, found, records, at=at, state=ports.store.location, file=file)
 
 
 def _results(records: Iterable[FleetRecord], command: str) -> Iterable[ClusterResult]:
     return (each.result for each in records if each.command == command and each.result is not None)
-
-
-def _here(results: Iterable[ClusterResult], inventory: Inventory) -> Iterable[ClusterResult]:
-    """Results of clusters that are in the fleet now."""
-    known = {cluster.arn for cluster in inventory.clusters}
-    return (result for result in results if result.arn in known)
 
 
 def ref_of(cluster: FleetCluster) -> ClusterRef:
@@ -93,11 +91,15 @@ def ref_of(cluster: FleetCluster) -> ClusterRef:
     return ClusterRef(cluster.name, cluster.arn, cluster.account, cluster.region, cluster.partition, mode)
 
 
-def facts_of(cluster: FleetCluster, store: StateStore, clock: Clock, verdict: str = "") -> ClusterFacts:
-    """What the files of one cluster say. Raises what keeps them from being read."""
+def facts_of(
+    cluster: FleetCluster, store: StateStore, clock: Clock, proven: ClusterResult | None = None
+) -> ClusterFacts:
+    """What the files of one cluster say; ``proven`` is its latest verification, which counts for the plan that it was
+    of. Raises what keeps them from being read.
+    """
     content = store.read("plan.json")
     if content is None:
-        return ClusterFacts(cluster.arn, mode=cluster.mode, next="make a plan")
+        return ClusterFacts(cluster.arn, mode=cluster.mode, next="make a plan", folder=store.location)
     plan, digest = decode_plan_with_digest(content)
     status = show_status(cluster.name, StatusPorts(store, clock, None), plan, digest)
     progress = progress_in(store.journal(), plan, digest)
@@ -112,13 +114,28 @@ def facts_of(cluster: FleetCluster, store: StateStore, clock: Clock, verdict: st
         summary=plan.summary,
         principals={p.principal_arn: p.action for p in plan.principals},
         admins=tuple(p.principal_arn for p in plan.principals if is_admin(p)),
-        findings=tuple(FindingSeen(f.code, f.severity, f.principal_arn) for f in plan.findings),
+        findings=tuple(
+            FindingSeen(f.code, f.severity, f.principal_arn, f.source or "", f.message) for f in plan.findings
+        ),
         steps=status.total,
         done=status.done,
         next=_next(mode, status.next),
-        verdict=verdict,
+        verdict=str(proven.detail.get("verdict", "")) if proven and proven.plan_digest == digest else "",
+        stubs=_stubs(plan),
         rehearsed=last_rehearsal(progress),
+        retired=progress.of(f"{RETIRE}-delete").status in SETTLED,
+        folder=store.location,
     )
+
+
+def _stubs(plan: Plan) -> dict[str, tuple[Stub, ...]]:
+    """The answers that could be given, by who blocks: the ARN, or nothing for the cluster itself."""
+    who = dict.fromkeys(finding.principal_arn for finding in plan.findings if finding.severity == "block")
+    found = {
+        arn or "": stubs_for(replace(plan, findings=tuple(f for f in plan.findings if f.principal_arn == arn)))
+        for arn in who
+    }
+    return {arn: stubs for arn, stubs in found.items() if stubs}
 
 
 def _next(mode: str, told: str) -> str:

@@ -51,7 +51,7 @@ class Opened:
         """``(rule, element)`` of what axe-core finds serious or critical, with everything unfolded."""
         self.page.evaluate("for (const each of document.querySelectorAll('details')) { each.open = true; }")
         self.page.evaluate(
-            "for (const each of document.querySelectorAll('.card')) each.style.contentVisibility = 'visible'"
+            "for (const each of document.querySelectorAll('.card, section')) each.style.contentVisibility = 'visible'"
         )
         self.page.evaluate(files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8"))
         found = self.page.evaluate("axe.run().then(results => results.violations)")

@@ -114,7 +114,7 @@ def test_status_and_report_come_from_the_files_alone(mixed: CliLab) -> None:
     status = mixed.run("fleet", "status", "--output", "json", environment=offline)
     found = _aggregate(status)
     assert (status.code, found["accountsExpected"], found["accountsAnswered"]) == (8, 3, 2)
-    assert found["stages"]["not planned"] == 1
+    assert found["stages"]["unreachable"] == 1
     ran = mixed.run("fleet", "report", "--markdown", "report.md", "--json", "report.json", environment=offline)
     assert ran.code == 0, ran.err
     text = (mixed.work / "report.md").read_text()
@@ -201,7 +201,100 @@ def test_a_whole_fleet_from_aws_auth_to_api_mode_in_waves(tmp_path: Path) -> Non
         assert cut.code == 0, cut.out
         assert {result["detail"]["mode"] for result in _aggregate(cut)["results"]} == {"API"}
         status = lab.run("fleet", "status", "--output", "json")
-        assert (status.code, _aggregate(status)["stages"]) == (0, {"migrated": 6})
+        assert (status.code, _aggregate(status)["stages"]) == (0, {"cut over": 6})
         switches = [each for each in lab.effects() if each["operation"] == "eks:UpdateClusterConfig"]
         assert lab.run("fleet", "cutover", "--confirm", "test").code == 0
         assert switches == [each for each in lab.effects() if each["operation"] == "eks:UpdateClusterConfig"]
+
+
+@pytest.fixture(scope="module")
+def planned(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CliLab]:
+    """One account with two clusters, planned as a fleet; the shell has a profile that leads into the account."""
+    with running(tmp_path_factory.mktemp("planned"), json.dumps(fleet_world(1, 2, shapes=("plain",)))) as lab:
+        _write(lab, "fleet.yaml", fleet_file(1))
+        _write(lab, "decisions.yaml", WAIVERS)
+        assert lab.run("fleet", "plan", "--decisions", "decisions.yaml").code == 0
+        (lab.work / "aws.ini").write_text(
+            f"[profile single]\nrole_arn = arn:aws:iam::{account_ids(1)[0]}:role/migration\nexternal_id = fleet-7\n"
+            "credential_source = Environment\nregion = eu-central-1\n"
+        )
+        yield lab
+
+
+def _folder(lab: CliLab) -> str:
+    (plan,) = sorted((lab.work / ".migrate/aws").rglob("c0000/plan.json"))
+    return str(plan.parent.relative_to(lab.work))
+
+
+def test_a_clusters_folder_holds_the_files_of_a_single_migration_and_nothing_else(planned: CliLab) -> None:
+    folder = planned.work / _folder(planned)
+    assert {each.name for each in folder.iterdir()} <= {"plan.json", "snapshot.json", "decisions.yaml", "lock"}
+    assert {oct(each.stat().st_mode & 0o777) for each in folder.iterdir() if each.is_file()} == {"0o600"}
+    above = {each.name for each in (planned.work / ".migrate").iterdir()}
+    assert above == {"aws", "fleet"}
+
+
+def test_every_command_of_a_single_cluster_works_on_its_folder(planned: CliLab) -> None:
+    folder = _folder(planned)
+    plan = f"{folder}/plan.json"
+    environment = planned.environment(AWS_CONFIG_FILE=str(planned.work / "aws.ini"))
+    principal = planned.document(plan)["principals"][0]["principalArn"]
+    answers = ("--decisions", "decisions.yaml")
+    for arguments, codes in (
+        (("show", plan), (0,)),
+        (("explain", plan, principal), (0,)),
+        (("plan", "--snapshot", f"{folder}/snapshot.json", *answers), (0,)),
+        (("generate", "terraform", plan, "--out", "code"), (0,)),
+        (("status", plan), (0,)),
+        (("apply", plan, "--yes", *answers), (0,)),
+        (("verify", plan, *answers), (0, 6)),
+        (("report", plan, "--html", "report.html", *answers), (0,)),
+        (("status", plan), (0,)),
+        (("rollback", plan), (0,)),
+    ):
+        ran = planned.run(*arguments, "--profile", "single", environment=environment)
+        assert ran.code in codes, (arguments, ran.out, ran.err)
+    names = {each.name for each in (planned.work / folder).iterdir()}
+    assert {"journal.jsonl", "evidence.jsonl", "backup"} <= names
+
+
+def test_what_a_single_command_did_is_seen_by_the_fleet(planned: CliLab) -> None:
+    environment = planned.environment(AWS_CONFIG_FILE=str(planned.work / "aws.ini"))
+    other = next((planned.work / ".migrate/aws").rglob("c0001/plan.json")).relative_to(planned.work)
+    way = ("--profile", "single", "--region", other.parts[-3], "--decisions", "decisions.yaml")
+    ran = planned.run("apply", str(other), "--yes", *way, environment=environment)
+    assert ran.code == 0, ran.err
+    found = _aggregate(planned.run("fleet", "status", "--output", "json"))
+    stages = {each["name"]: each["stage"] for each in found["clusters"]}
+    assert stages["c0001"] == "applied"
+
+
+def test_the_dashboard_is_one_private_file_with_every_cluster_and_who_did_not_answer(mixed: CliLab) -> None:
+    mixed.run("fleet", "plan")
+    ran = mixed.run("fleet", "report", "--html", "fleet.html", "--json", "-", environment={"PATH": "/usr/bin:/bin"})
+    assert ran.code == 0, ran.err
+    html = (mixed.work / "fleet.html").read_text(encoding="utf-8")
+    document = json.loads(ran.out)
+    assert (mixed.work / "fleet.html").stat().st_mode & 0o777 == 0o600
+    for cluster in document["clusters"]:
+        assert cluster["arn"] in html
+    assert "1 of 3 accounts did not answer completely" in html
+    stages = {each["name"]: each["stage"] for each in document["clusters"]}
+    assert stages["c0002"] == "unreachable"
+    assert document["runs"][0]["command"] == "plan"
+    twice = mixed.run("fleet", "report", "--html", "x", "--json", "x")
+    assert (twice.code, mixed.run("fleet", "report").code) == (64, 64)
+
+
+def test_the_answer_that_the_report_gives_lifts_the_question(mixed: CliLab) -> None:
+    mixed.run("fleet", "plan")
+    mixed.run("fleet", "report", "--json", "before.json")
+    (question,) = mixed.document("before.json")["questions"]
+    sections: dict[str, dict[str, Any]] = {}
+    for answer in question["answers"]:
+        text = json.dumps(answer["answer"]).replace("<path>/", "").replace("<why>", "reviewed")
+        sections.setdefault(answer["section"], {})[answer["key"]] = json.loads(text)
+    where = question["where"]
+    _write(mixed, "given.yaml", sections if where is None else {"where": [{"clusters": where, **sections}]})
+    ran = mixed.run("fleet", "plan", "--decisions", "given.yaml", "--output", "json")
+    assert not [r for r in _aggregate(ran)["results"] if r["status"] == "blocked"], ran.err

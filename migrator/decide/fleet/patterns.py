@@ -1,58 +1,75 @@
-"""What repeats across clusters: findings, questions that one answer lifts everywhere, administrators, progress."""
+"""What repeats across clusters: findings, questions that one answer lifts everywhere, administrators, progress.
+
+Everything is counted from the clusters that the inventory names, in whatever order they come; a cluster that could
+not be read is counted with the rest.
+"""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
-from migrator.model.fleet import ClusterFacts, ClusterResult, Inventory
+from migrator.decide.findings.findings_catalogue import CATALOGUE
+from migrator.decide.fleet.history import runs_of
+from migrator.decide.fleet.questions import open_questions
+from migrator.decide.fleet.stages import DEFAULT_STATE, FINISHED, MIGRATED, STAGES, left_of, next_command, stage_of
+from migrator.model.files.fleet_records import FleetRecord
+from migrator.model.fleet import ClusterFacts, FleetCluster, Inventory
 from migrator.model.fleet_report import (
     AccountProgress,
     AdminAcross,
+    ClusterRow,
     FindingAcross,
     FleetReport,
-    OpenQuestion,
     SameFindings,
 )
 
-STAGES = ("unknown", "not planned", "blocked", "planned", "applying", "applied", "migrated")
 _SEVERITIES = ("block", "warn", "info")
 
 
-def stage_of(facts: ClusterFacts) -> str:
-    """Where a cluster stands, by its own files: one of :data:`STAGES`."""
-    if facts.problem:
-        return "unknown"
-    if facts.mode == "API":
-        return "migrated"
-    if facts.plan_digest is None:
-        return "not planned"
-    if facts.blocked:
-        return "blocked"
-    if facts.done == facts.steps:
-        # a plan that ends in dual mode is at its end there
-        return "applied" if facts.target == "API" else "migrated"
-    return "applying" if facts.done else "planned"
-
-
 def report_of(
-    inventory: Inventory, facts: Sequence[ClusterFacts], results: Iterable[ClusterResult], *, at: str, state: str = ""
+    inventory: Inventory,
+    facts: Iterable[ClusterFacts],
+    records: Sequence[FleetRecord] = (),
+    *,
+    at: str,
+    state: str = "",
+    file: str = "fleet.yaml",
 ) -> FleetReport:
-    """The report. ``results`` in the order in which they came: the latest of a cluster counts."""
-    stages = tuple(stage_of(each) for each in facts)
+    """The report on the clusters of the inventory. ``records`` in the order in which they came: the latest result of
+    a cluster counts. A cluster without facts is one of which nothing is known.
+    """
+    found = {each.arn: each for each in facts}
+    last = {record.result.arn: record.result for record in records if record.result is not None}
+    accounts = {account.id: account for account in inventory.accounts}
+    root = state.removesuffix(f"/fleet/{inventory.fleet}") or DEFAULT_STATE
+    rows = []
+    for cluster in sorted(inventory.clusters, key=_place):
+        known = found.get(cluster.arn) or ClusterFacts(cluster.arn, problem="nothing is known of it")
+        result = last.get(cluster.arn)
+        stage = stage_of(known, result)
+        command = next_command(cluster, known, stage, file, accounts.get(cluster.account), state=root)
+        rows.append(ClusterRow(cluster, known, stage, result, left_of(known, stage), command))
+    everything = [row.facts for row in rows]
+    findings = findings_across(everything)
     return FleetReport(
         fleet=inventory.fleet,
         at=at,
         inventory=inventory,
-        facts=tuple(facts),
-        last={result.arn: result for result in results},
-        findings=findings_across(facts),
-        same=same_findings(facts),
-        questions=open_questions(facts),
-        admins=admins_across(facts),
-        accounts=account_progress(inventory, facts),
-        stages=_in_order(Counter(stages)),
-        stage_by_cluster=stages,
+        rows=tuple(rows),
+        findings=findings,
+        same=same_findings(everything),
+        questions=open_questions(everything, inventory.clusters),
+        admins=admins_across(everything),
+        accounts=account_progress(inventory, rows),
+        stages=_in_order(Counter(row.stage for row in rows)),
+        runs=runs_of(records),
+        kinds={each.code: CATALOGUE[each.code] for each in findings if each.code in CATALOGUE},
         state=state,
+        file=file,
     )
+
+
+def _place(cluster: FleetCluster) -> tuple[str, str, str]:
+    return cluster.account, cluster.region, cluster.arn
 
 
 def findings_across(facts: Iterable[ClusterFacts]) -> tuple[FindingAcross, ...]:
@@ -65,58 +82,44 @@ def findings_across(facts: Iterable[ClusterFacts]) -> tuple[FindingAcross, ...]:
             clusters.setdefault(key, {})[each.arn] = None
             principals[key] += finding.principal_arn is not None
     found = [
-        FindingAcross(code, severity, tuple(where), principals[code, severity])
+        FindingAcross(code, severity, tuple(sorted(where)), principals[code, severity])
         for (code, severity), where in clusters.items()
     ]
     return tuple(sorted(found, key=lambda f: (_SEVERITIES.index(f.severity), -len(f.clusters), f.code)))
 
 
 def same_findings(facts: Iterable[ClusterFacts]) -> tuple[SameFindings, ...]:
-    """Groups of at least two clusters with the same blocking findings and warnings, largest first."""
-    groups: dict[tuple[str, ...], list[str]] = {}
+    """Every cluster in one group: those with the same blocking findings and warnings, the largest group first."""
+    groups: dict[tuple[bool, tuple[str, ...]], list[str]] = {}
     for each in facts:
         codes = tuple(sorted({finding.code for finding in each.findings if finding.severity != "info"}))
-        if codes:
-            groups.setdefault(codes, []).append(each.arn)
-    found = [SameFindings(codes, tuple(arns)) for codes, arns in groups.items() if len(arns) > 1]
-    return tuple(sorted(found, key=lambda group: (-len(group.clusters), group.codes)))
-
-
-def open_questions(facts: Iterable[ClusterFacts]) -> tuple[OpenQuestion, ...]:
-    """Who blocks which clusters: one principal for the same reasons is one question, wherever it stands."""
-    groups: dict[tuple[str | None, tuple[str, ...]], list[str]] = {}
-    for each in facts:
-        blocking: dict[str | None, set[str]] = {}
-        for finding in each.findings:
-            if finding.severity == "block":
-                blocking.setdefault(finding.principal_arn, set()).add(finding.code)
-        for arn, codes in blocking.items():
-            groups.setdefault((arn, tuple(sorted(codes))), []).append(each.arn)
-    found = [OpenQuestion(arn, codes, tuple(clusters)) for (arn, codes), clusters in groups.items()]
-    return tuple(sorted(found, key=lambda q: (-len(q.clusters), q.codes, q.principal_arn or "")))
+        groups.setdefault((each.plan_digest is not None, codes), []).append(each.arn)
+    found = [SameFindings(codes, tuple(sorted(arns)), planned) for (planned, codes), arns in groups.items()]
+    return tuple(sorted(found, key=lambda group: (-len(group.clusters), group.codes, group.planned)))
 
 
 def admins_across(facts: Iterable[ClusterFacts]) -> tuple[AdminAcross, ...]:
     """Who administers which clusters, those with the most first."""
     where: dict[str, list[str]] = {}
     for each in facts:
-        for arn in each.admins:
+        for arn in dict.fromkeys(each.admins):
             where.setdefault(arn, []).append(each.arn)
-    found = [AdminAcross(arn, tuple(clusters)) for arn, clusters in where.items()]
+    found = [AdminAcross(arn, tuple(sorted(clusters))) for arn, clusters in where.items()]
     return tuple(sorted(found, key=lambda admin: (-len(admin.clusters), admin.principal_arn)))
 
 
-def account_progress(inventory: Inventory, facts: Iterable[ClusterFacts]) -> tuple[AccountProgress, ...]:
+def account_progress(inventory: Inventory, rows: Iterable[ClusterRow]) -> tuple[AccountProgress, ...]:
     """How far each account is, in the order of the inventory."""
-    home = {cluster.arn: cluster.account for cluster in inventory.clusters}
-    by_account: dict[str, list[ClusterFacts]] = {}
-    for each in facts:
-        by_account.setdefault(home.get(each.arn, ""), []).append(each)
+    by_account: dict[str, list[ClusterRow]] = {}
+    for row in rows:
+        by_account.setdefault(row.cluster.account, []).append(row)
     silent: dict[str, dict[str, list[str]]] = {}
     for answer in inventory.silent:
         silent.setdefault(answer.account, {}).setdefault(answer.status, []).append(answer.region)
     reasons = {
-        account: "; ".join(f"{status} in {', '.join(regions)}" for status, regions in found.items())
+        account: "; ".join(
+            status if regions == ["*"] else f"{status} in {', '.join(regions)}" for status, regions in found.items()
+        )
         for account, found in silent.items()
     }
     return tuple(
@@ -125,17 +128,17 @@ def account_progress(inventory: Inventory, facts: Iterable[ClusterFacts]) -> tup
     )
 
 
-def _progress(account: str, name: str, facts: Sequence[ClusterFacts], silent: str | None) -> AccountProgress:
-    stages = Counter(stage_of(each) for each in facts)
-    left = Counter(each.next or each.problem or "make a plan" for each in facts if stage_of(each) != "migrated")
+def _progress(account: str, name: str, rows: Sequence[ClusterRow], silent: str | None) -> AccountProgress:
+    left = Counter(row.left for row in rows if row.left)
     return AccountProgress(
         id=account,
         name=name,
         answered=silent is None,
-        clusters=len(facts),
-        migrated=stages["migrated"],
-        stages=_in_order(stages),
-        left=dict(left.most_common()),
+        clusters=len(rows),
+        migrated=sum(row.stage in MIGRATED for row in rows),
+        finished=sum(row.stage in FINISHED for row in rows),
+        stages=_in_order(Counter(row.stage for row in rows)),
+        left=dict(sorted(left.items(), key=lambda item: (-item[1], item[0]))),
         reason=silent or "",
     )
 
