@@ -29,7 +29,7 @@ from migrator.decide.running.waiting import moment
 from migrator.errors import Failed, Interrupted, MigratorError, assert_never
 from migrator.model.canonical import pretty_bytes
 from migrator.model.decision import Acceptance
-from migrator.model.journal import Event
+from migrator.model.journal import Event, Record
 from migrator.model.outcome import RehearseOutcome, VerifyOutcome
 from migrator.model.plan import Plan
 from migrator.model.step import ProofClass
@@ -88,6 +88,15 @@ def rehearse(
         return show.run()
 
 
+def _unexpected(raised: Exception) -> Failed:
+    return Failed(
+        "unexpected",
+        "Something went wrong that should not, and the rehearsal was ended.",
+        why=f"{type(raised).__name__}: {raised}",
+        remedy="Report it with the journal of the run.",
+    )
+
+
 class _Show:
     """One rehearsal: what it knows, and the effect of each action."""
 
@@ -138,7 +147,8 @@ class _Show:
                 since = None
             except Trouble as trouble:
                 self._stop(" ".join(part for part in (trouble.message, trouble.why) if part), 6)
-            except MigratorError as error:
+            except Exception as raised:  # whatever it is, the map goes back first
+                error = raised if isinstance(raised, MigratorError) else _unexpected(raised)
                 self._error = self._error or error
                 self._stop(error.message, error.exit_code)
                 since = since or self.ports.clock.now()
@@ -294,7 +304,15 @@ class _Show:
     # --- the journal and the end ----------------------------------------------------------------------------------
 
     def _record(self, step: str | None, event: Event, **effect: Any) -> None:  # noqa: ANN401 - JSON values
-        record = self.ports.store.append_record(step, event, effect, self.ports.clock.now())
+        """Journal it. Once it is ending, putting back does not wait for a journal that cannot be written."""
+        now = self.ports.clock.now()
+        try:
+            record = self.ports.store.append_record(step, event, effect, now)
+        except MigratorError as error:
+            if self._end is None:
+                raise
+            self._error = self._error or error
+            record = Record(0, "", now.isoformat(), step, event, effect)
         self._progress = advance(self._progress, {}, record)
 
     def _stop(self, why: str, code: int) -> None:

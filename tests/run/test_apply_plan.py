@@ -1,11 +1,13 @@
 """Applying a plan to a cluster in memory: order, adoption, refusals, proofs, and every way to die."""
 
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from itertools import pairwise
 
 import pytest
 
-from migrator.errors import Blocked, Changed, Refused, WrongUse
+from migrator.errors import Blocked, Changed, Failed, MigratorError, Refused, WrongUse
 from migrator.model.access_entry import AccessEntry, EntrySpec, Identity
 from migrator.model.decision import Acceptance
 from migrator.model.evidence import SelfSubject
@@ -13,7 +15,7 @@ from migrator.model.finding import Finding
 from migrator.model.plan import Plan
 from migrator.model.step import DeleteEntry
 from migrator.run.apply_plan import ApplyOptions, apply_plan
-from tests.support.memory_ports import OPERATOR, Cluster, Crash
+from tests.support.memory_ports import OPERATOR, Cluster, Crash, MemoryClock
 from tests.support.memory_runs import (
     ADMIN_POLICY,
     ALICE,
@@ -89,6 +91,70 @@ def test_a_second_apply_makes_no_change() -> None:
     effects = list(cluster.effects)
     assert apply_plan(plan, DIGEST, world.ports()).exit_code == 0
     assert cluster.effects == effects
+
+
+@pytest.mark.parametrize("settled", ["everything", "one lane"])
+def test_an_entry_that_somebody_deleted_or_changed_after_its_lane_ended_is_exit_5(settled: str) -> None:
+    cluster, plan = company()
+    world = World(cluster)
+    apply_plan(plan, DIGEST, world.ports(), DEFAULTS if settled == "everything" else ApplyOptions(only=(DEVS,)))
+    cluster.now += timedelta(hours=1)
+    entry = cluster.entries.pop(DEVS)
+    effects = list(cluster.effects)
+    for changed in (None, replace(entry, kubernetes_groups=("others",))):
+        if changed is not None:
+            cluster.entries[DEVS] = changed
+        found = exit_of(plan, world)
+        assert (found.exit_code, found.code) == (5, "entry-changed")
+        assert DEVS in found.message
+        assert cluster.effects == effects
+
+
+def test_an_entry_that_was_taken_over_as_it_is_has_not_changed() -> None:
+    """Infrastructure code that adopts an entry puts tags of its own on it."""
+    cluster, plan = company()
+    world = World(cluster)
+    options = ApplyOptions(waive_verification={NODES: Acceptance("Jo", "seen in the logs")})
+    assert apply_plan(plan, DIGEST, world.ports(), options).done == len(plan.steps)
+    cluster.entries[DEVS] = replace(cluster.entries[DEVS], tags={"owner": "terraform"})
+    assert apply_plan(plan, DIGEST, world.ports()).exit_code == 0
+
+
+def exit_of(plan: Plan, world: World) -> MigratorError:
+    """The error that a run raises, or ends with."""
+    try:
+        outcome = apply_plan(plan, DIGEST, world.ports())
+    except MigratorError as error:
+        return error
+    assert outcome.error is not None, outcome
+    return outcome.error
+
+
+def test_an_entry_that_is_not_shown_at_once_is_waited_for() -> None:
+    cluster, plan = company()
+    world = World(cluster)
+    apply_plan(plan, DIGEST, world.ports(), ApplyOptions(only=(DEVS,)))
+    entry, ports = cluster.entries.pop(DEVS), world.ports()
+    began = cluster.now
+
+    def shown() -> None:
+        if cluster.now > began:
+            cluster.entries[DEVS] = entry
+
+    ports = replace(ports, clock=Ticking(cluster, happens=shown))
+    assert apply_plan(plan, DIGEST, ports, ApplyOptions(only=(DEVS,))).exit_code == 0
+    assert cluster.now > began
+
+
+@dataclass
+class Ticking(MemoryClock):
+    """Something happens while time passes."""
+
+    happens: Callable[[], None] = lambda: None
+
+    def sleep(self, duration: timedelta) -> None:
+        super().sleep(duration)
+        self.happens()
 
 
 def test_the_operator_goes_last() -> None:
@@ -387,6 +453,77 @@ def test_a_dead_entry_is_deleted_and_made_again() -> None:
         run_to_the_end(World(cluster), plan)
         assert cluster.effects == [f"delete {BOB}", f"create {BOB}", f"update {BOB}"]
         assert cluster.login(BOB) is not None
+
+
+def test_where_the_journal_cannot_be_written_nothing_is_done_and_a_later_run_goes_on() -> None:
+    """A full disk, or a folder that became read-only, at any record: no effect is sent that was not journaled."""
+    state, effects = reference()
+    cluster, plan = company()
+    whole = World(cluster)
+    run_to_the_end(whole, plan)
+    for refused_from in range(1, len(whole.store.journal()) + 1):
+        cluster, plan = company()
+        oracle(cluster)
+        world, lines = World(cluster), list[bytes]()
+
+        def full(line: bytes, lines: list[bytes] = lines, most: int = refused_from) -> None:
+            lines.append(line)
+            if len(lines) >= most:
+                raise Failed("state-unwritable", "The state cannot be written.", why="No space left on device")
+
+        world.store.watch = full
+        with pytest.raises(Failed, match="cannot be written"):
+            apply_plan(plan, DIGEST, world.ports())
+        done = list(cluster.effects)
+        intended = sum(record.event == "intended" for record in world.store.journal())
+        assert len(done) <= intended
+        with pytest.raises(Failed, match="cannot be written"):
+            apply_plan(plan, DIGEST, world.ports())
+        assert cluster.effects == done
+        world.store.watch = None
+        run_to_the_end(world, plan)
+        assert cluster.describe() == state
+        assert sorted(cluster.effects) == sorted(effects)
+
+
+def test_a_plan_made_anew_half_way_goes_on_from_what_stands() -> None:
+    """The old plan's entries are kept as they are found; going on with the new plan against them is exit 5."""
+    cluster, plan = company()
+    world = World(cluster)
+    cluster.crash_at = (4, "after")
+    with pytest.raises(Crash):
+        apply_plan(plan, DIGEST, world.ports())
+    cluster.crash_at = None
+    effects = list(cluster.effects)
+    other = "sha256:" + "cd" * 32  # the same steps, edited: another digest
+    with pytest.raises(Changed) as changed:
+        apply_plan(plan, other, world.ports())
+    assert changed.value.code == "cluster-changed"
+    assert cluster.effects == effects
+    run_to_the_end(world, plan)  # the plan that was begun still goes on
+
+
+@pytest.mark.parametrize("keep", ["", "intended"])
+def test_an_entry_of_ours_is_never_taken_for_the_dead_one_that_it_replaced(keep: str) -> None:
+    """They may be alike in everything but the tag; with the journal's end lost, only that tells."""
+    dead = AccessEntry(BOB, "STANDARD", "bob", ("devs",))
+    cluster = Cluster(
+        rows={BOB: Identity("bob", ("devs",), "config-map")},
+        mode="API_AND_CONFIG_MAP",
+        entries={BOB: dead},
+        dead={BOB},
+    )
+    build = PlanBuilder()
+    build.standard(BOB, "bob", ("devs",), build.add(DeleteEntry(BOB, dead)))
+    plan = build.plan(cluster)
+    world = World(cluster)
+    run_to_the_end(world, plan)
+    effects = list(cluster.effects)
+    lines = world.store.files["journal.jsonl"].splitlines(keepends=True)
+    kept = next(n for n, record in enumerate(world.store.journal()) if record.event == "intended") + 1 if keep else 0
+    world.store.files["journal.jsonl"] = b"".join(lines[:kept])
+    run_to_the_end(world, plan)
+    assert cluster.effects == effects
 
 
 def test_writes_keep_to_the_rate() -> None:
