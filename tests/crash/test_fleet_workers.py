@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from migrator.lab.world_files import build_world
-from tests.crash.test_kill_apply import made
+from tests.support.crash_runs import made
 from tests.support.fleet_world import fleet_file, fleet_world
 from tests.support.lab_session import LabSession, lab_session
 from tests.support.tls_files import TlsFiles, tls_files
