@@ -187,9 +187,7 @@ def test_a_thousand_clusters_are_planned_as_fast_as_the_network_lets(scale: Scal
     say(f"wall {wall:.1f} s = {wall / ideal:.2f} x ideal {ideal:.1f} s (latency {latency:.1f}, tokens {tokens:.1f})")
     say(f"CPU: ours {ours:.1f} s, the lab's {lab_cpu:.1f} s: {(ours + lab_cpu) / (wall * cores):.0%} of {cores} cores")
     waited = queueing.end()
-    say(
-        f"ready to run without a core: {waited:.0f} thread-seconds, {waited / AT_ONCE:.0f} s for each of {AT_ONCE} threads"
-    )
+    say(f"ready without a core: {waited:.0f} thread-seconds, {waited / AT_ONCE:.0f} s for each of {AT_ONCE} threads")
     say(f"memory: ours {megabytes:.0f} MB, the lab's {scale.lab_facts()}; load {os.getloadavg()[0]:.1f}")
     _check(scale, document)
     assert process.returncode == 8

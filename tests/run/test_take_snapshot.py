@@ -259,7 +259,8 @@ def test_an_api_server_that_does_not_answer_is_waited_for_once(start_lab: Start)
             waited.append(name)
             raise AssertionError(name)
 
-    silent = replace(ports(lab), config_maps=Silent(), rbac=Others())
+    nobody: dict[str, Any] = {"config_maps": Silent(), "rbac": Others()}
+    silent = replace(ports(lab), **nobody)
     with pytest.raises(MigratorError) as caught:
         take_snapshot(silent, now=datetime(2026, 11, 22, tzinfo=timezone.utc))
     assert (caught.value.code, waited) == ("api-server-no-answer", ["aws-auth"])
