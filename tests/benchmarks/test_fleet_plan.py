@@ -6,11 +6,13 @@ is set: 16 clusters at once, and the default rates. Then each cluster makes one 
 faster than all calls' latency over 16, or than the tokens of the busiest account and Region.
 """
 
+import contextlib
 import json
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -100,6 +102,27 @@ class Scale:
         return f"{status['VmRSS'].strip()}, {status['Threads'].strip()} threads, {files} open files"
 
 
+class Queueing(threading.Thread):
+    """How long threads of a process were ready to run and had no core: what other work on the machine costs it."""
+
+    def __init__(self, pid: int) -> None:
+        super().__init__(daemon=True)
+        self._tasks, self._over = Path(f"/proc/{pid}/task"), threading.Event()
+        self._seconds: dict[str, float] = {}
+
+    def run(self) -> None:
+        while not self._over.wait(0.5):
+            with contextlib.suppress(OSError):
+                for task in self._tasks.iterdir():
+                    with contextlib.suppress(OSError):
+                        self._seconds[task.name] = int((task / "schedstat").read_text().split()[1]) / 1e9
+
+    def end(self) -> float:
+        """Thread-seconds so far."""
+        self._over.set()
+        return sum(self._seconds.values())
+
+
 def _stat(pid: int) -> float:
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / TICKS
@@ -149,6 +172,8 @@ def test_a_thousand_clusters_are_planned_as_fast_as_the_network_lets(scale: Scal
     scale.network(LATENCY, 0.02)
     before, started = scale.lab_seconds(), time.perf_counter()
     process = scale.start("whole")
+    queueing = Queueing(process.pid)
+    queueing.start()
     _, status, used = os.wait4(process.pid, 0)
     wall, lab_cpu = time.perf_counter() - started, scale.lab_seconds() - before
     process.returncode = os.waitstatus_to_exitcode(status)
@@ -161,6 +186,8 @@ def test_a_thousand_clusters_are_planned_as_fast_as_the_network_lets(scale: Scal
     say(f"calls: {sum(calls.values())}, {dict(sorted(calls.items()))}; results {_counts(document)}")
     say(f"wall {wall:.1f} s = {wall / ideal:.2f} x ideal {ideal:.1f} s (latency {latency:.1f}, tokens {tokens:.1f})")
     say(f"CPU: ours {ours:.1f} s, the lab's {lab_cpu:.1f} s: {(ours + lab_cpu) / (wall * cores):.0%} of {cores} cores")
+    waited = queueing.end()
+    say(f"ready without a core: {waited:.0f} thread-seconds, {waited / AT_ONCE:.0f} s for each of {AT_ONCE} threads")
     say(f"memory: ours {megabytes:.0f} MB, the lab's {scale.lab_facts()}; load {os.getloadavg()[0]:.1f}")
     _check(scale, document)
     assert process.returncode == 8

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Literal
@@ -243,3 +243,24 @@ def _aws_auth(rows: str) -> dict[str, Any]:
         "metadata": {"name": "aws-auth", "namespace": "kube-system"},
         "data": {"mapRoles": rows},
     }
+
+
+def test_an_api_server_that_does_not_answer_is_waited_for_once(start_lab: Start) -> None:
+    lab = start_lab()
+    waited: list[str] = []
+
+    class Silent:
+        def read(self) -> Raw | None:
+            waited.append("aws-auth")
+            raise Failed("api-server-no-answer", "It does not answer.")
+
+    class Others:
+        def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - a method that nobody may call
+            waited.append(name)
+            raise AssertionError(name)
+
+    nobody: dict[str, Any] = {"config_maps": Silent(), "rbac": Others()}
+    silent = replace(ports(lab), **nobody)
+    with pytest.raises(MigratorError) as caught:
+        take_snapshot(silent, now=datetime(2026, 11, 22, tzinfo=timezone.utc))
+    assert (caught.value.code, waited) == ("api-server-no-answer", ["aws-auth"])
