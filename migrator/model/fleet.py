@@ -67,6 +67,19 @@ class FleetAccount:
     placement: str | None = None
 
 
+def way_into(account: FleetAccount, region: str) -> list[str]:
+    """The global options that lead into an account and Region: ``["--region", …, "--assume-role", …]``."""
+    options = ["--region", region]
+    if account.profile:
+        options += ["--profile", account.profile]
+    for link in account.roles:
+        options += ["--assume-role", link.arn]
+    if any(link.external_id for link in account.roles):
+        for link in account.roles:
+            options += ["--external-id", link.external_id or ""]
+    return options
+
+
 @dataclass(frozen=True, slots=True)
 class LeftOutAccount:
     """An account that is known and not asked, and why (suspended, ignored by the file)."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from migrator.model.fleet import FleetAccount, FleetFile, FleetOutcome
+from migrator.model.fleet import FleetFile, FleetOutcome, way_into
 from migrator.render.fleet_names import short_cluster
 
 
@@ -41,16 +41,3 @@ def matrix(file: FleetFile, outcome: FleetOutcome, waves: Mapping[str, str]) -> 
             "mode": result.detail.get("mode", ""),
             "steps": int(result.detail.get("steps", 0)),
         }
-
-
-def way_into(account: FleetAccount, region: str) -> list[str]:
-    """The global options that lead into an account and Region: ``["--region", …, "--assume-role", …]``."""
-    options = ["--region", region]
-    if account.profile:
-        options += ["--profile", account.profile]
-    for link in account.roles:
-        options += ["--assume-role", link.arn]
-    if any(link.external_id for link in account.roles):
-        for link in account.roles:
-            options += ["--external-id", link.external_id or ""]
-    return options

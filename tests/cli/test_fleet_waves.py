@@ -164,7 +164,7 @@ def _from_aws_auth_to_api_mode(waves: Waves) -> None:
     waves.somebody_writes(changed, waves.rows_of(changed))
     _goes_on(waves, cutover, done, others | {_name(changed)})
     code, status = waves.fleet("status")
-    assert (code, status["stages"]) == (0, {"migrated": waves.size.clusters})
+    assert (code, status["stages"]) == (0, {"cut over": waves.size.clusters})
 
 
 def test_a_failure_in_wave_two_stops_the_fleet_and_the_rest_is_untouched(tmp_path: Path) -> None:

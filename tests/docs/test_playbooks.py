@@ -42,7 +42,7 @@ def test_every_command_of_the_fleets_playbook_works(tmp_path: Path) -> None:
             ran = forked.run(command[1:], lab.work, lab.environment())
             assert ran.returncode == 0, f"{shlex.join(command)}: {ran.returncode}\n{ran.stdout}\n{ran.stderr}"
         status = forked.run(["fleet", "status", "--output", "json"], lab.work, lab.environment())
-        assert json.loads(status.stdout)["stages"] == {"migrated": 1}
+        assert json.loads(status.stdout)["stages"] == {"cut over": 1}
 
 
 def test_answers_in_the_fleets_playbook_are_read() -> None:

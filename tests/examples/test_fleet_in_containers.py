@@ -148,7 +148,7 @@ def test_the_workflow_takes_a_fleet_from_aws_auth_to_api_mode(lab: CliLab) -> No
     actions.run()
     canary, rest = (json.loads(actions.values[f"needs.plan.outputs.{name}"]) for name in ("canary", "rest"))
     assert [(item["wave"], item["name"]) for item in (*canary, *rest)] == [("first", "c0000"), ("rest", "c0001")]
-    assert states_of(lab) == {"migrated"}
+    assert states_of(lab) == {"cut over"}
     for name in ("baseline.json", "apply.json", "verify.json"):  # of the last cluster, as one container has them
         assert lab.document(name)["clusters"] == {"total": 1, "done": 1}
     assert "2 accounts expected, 2 answered" in actions.files["GITHUB_STEP_SUMMARY"].read_text()
@@ -279,7 +279,7 @@ class Machine:
 def test_the_state_machine_takes_a_fleet_from_aws_auth_to_api_mode(lab: CliLab) -> None:
     machine = Machine(lab)
     machine.run(definition(), {})
-    assert states_of(lab) == {"migrated"}
+    assert states_of(lab) == {"cut over"}
     applied = [command[4].rpartition("/")[2] for command in machine.commands if command[1] == "apply"]
     assert applied == ["c0000", "c0000", "c0001"]  # the canary before everybody, and then nothing is left to do on it
     assert [message["fleet"] for message in machine.approvals] == ["test"]

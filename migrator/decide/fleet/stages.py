@@ -1,6 +1,6 @@
 """Where a cluster of a fleet stands, by its own files, and the command that brings it on."""
 
-from migrator.model.fleet import ClusterFacts, ClusterResult, FleetAccount, FleetCluster
+from migrator.model.fleet import ClusterFacts, ClusterResult, FleetAccount, FleetCluster, way_into
 
 # In the order of the way; the first ones are not on it yet.
 STAGES = (
@@ -88,31 +88,22 @@ def next_command(
         case "applied":
             return ("migrate", "fleet", "verify", *one)
         case "verified":
-            alone = _alone("rehearse", cluster, facts, account)
-            return (*alone, "--image", "<image>") if alone else ()  # of the timer: people's own registry
+            return ("migrate", "fleet", "rehearse", *one, "--image", "<image>")  # the timer's, of people's own registry
         case "rehearsed":
             return ("migrate", "fleet", "cutover", *one)
         case "cut over":
-            return _alone("retire", cluster, facts, account)
+            return _retire(cluster, facts, account)
         case _:
             return ()
 
 
-def _alone(command: str, cluster: FleetCluster, facts: ClusterFacts, account: FleetAccount | None) -> tuple[str, ...]:
-    """A command of a single cluster on the files in its folder, with the way into its account.
-
-    An external id has no option there: then the profile that is the shell's has to bring it.
-    """
+def _retire(cluster: FleetCluster, facts: ClusterFacts, account: FleetAccount | None) -> tuple[str, ...]:
+    """The command of a single cluster on the plan in its folder, with the way into its account."""
     tail = f"/{cluster.partition}/{cluster.account}/{cluster.region}/{cluster.name}"
     if "://" in facts.folder or not facts.folder.endswith(tail):
         return ()  # the plan is in a bucket: it has to be fetched first
-    way: tuple[str, ...] = ()
-    if account is not None and account.profile:
-        way = ("--profile", account.profile)
-    elif account is not None and not any(link.external_id for link in account.roles):
-        way = tuple(part for link in account.roles for part in ("--assume-role", link.arn))
-    state = _in(facts.folder.removesuffix(tail))
-    return ("migrate", command, f"{facts.folder}/plan.json", *state, "--region", cluster.region, *way)
+    way = ("--region", cluster.region) if account is None else way_into(account, cluster.region)
+    return ("migrate", "retire", f"{facts.folder}/plan.json", *_in(facts.folder.removesuffix(tail)), *way)
 
 
 def _in(state: str) -> tuple[str, ...]:
