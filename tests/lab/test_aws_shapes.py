@@ -127,7 +127,7 @@ def lab(tmp_path: Path) -> Iterator[Lab]:
                 "selectors": [{"namespace": "x"}],
             }
         ],
-        capabilities=[{"capabilityName": "gitops", "type": "ARGOCD", "roleArn": RUNNER}],
+        capabilities=[{"capabilityName": "gitops", "type": "ARGOCD", "roleArn": WEB}],
         identityProviderConfigs=[
             {"identityProviderConfigName": "company", "issuerUrl": "https://id.example", "clientId": "kubernetes"}
         ],
@@ -248,7 +248,7 @@ def test_required_members_that_the_api_always_gives_are_there(lab: Lab) -> None:
         "accessConfig",
     } <= set(cluster)
     capability = client(lab, "eks").describe_capability(clusterName="demo", capabilityName="gitops")["capability"]
-    assert capability["roleArn"] == RUNNER
+    assert capability["roleArn"] == WEB
 
 
 def test_a_request_without_credentials_has_no_signature() -> None:
