@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -174,21 +175,28 @@ def nothing_wrong_in(prepared: Prepared, found: Iterable[WrongDecision], effects
 
 
 def in_the_stated_gap(wrong: WrongDecision, prepared: Prepared, effects: Iterable[Effect]) -> bool:
-    """Whether a denial is one that a plan without a bridge announces.
+    """Whether a denial is one that a plan without a bridge announces for this very principal.
 
-    It begins after a CreateAccessEntry of this very principal, is over once the policy is in force, and the plan's
-    finding names the principal.
+    On the way there it lasts from the entry's being in force until its policy is. On the way back it begins, at the
+    latest, when the entry is gone, for logins by it that are still remembered, and is over when they are not: that may
+    be after the oracle's last look.
     """
     plan = json.loads(prepared.files["plan.json"])
     announced = " ".join(f["message"] for f in plan["findings"] if f["code"] == "gap-accepted")
+    settings = prepared.world.document["settings"]
+    spread, remembered = settings["propagationSeconds"], settings.get("tokenCacheSeconds", 10)
     own = [e for e in effects if e.detail.get("principalArn") == wrong.principal_arn]
-    created = [e.at for e in own if e.operation == "eks:CreateAccessEntry"]
-    associated = [e.at for e in own if e.operation == "eks:AssociateAccessPolicy"]
-    propagation = prepared.world.document["settings"]["propagationSeconds"]
-    return (
-        wrong.kind == "denied"
-        and f"`{wrong.principal_arn}`" in announced
-        and any((wrong.since - at).total_seconds() >= propagation - _TICK for at in created)
-        and wrong.until is not None
-        and any(abs((wrong.until - at).total_seconds() - propagation) <= _TICK for at in associated)
-    )
+
+    def since(moment: datetime, *operations: str) -> list[float]:
+        """Seconds from what each effect brought into force until the moment."""
+        found = [e.at for e in own if e.operation.removeprefix("eks:") in operations]
+        return [(moment - at).total_seconds() - spread for at in found]
+
+    if wrong.kind != "denied" or f"`{wrong.principal_arn}`" not in announced:
+        return False
+    begun = any(abs(late) <= _TICK for late in since(wrong.since, "CreateAccessEntry", "DeleteAccessEntry"))
+    if wrong.token == "remembered":
+        gone = since(wrong.until or wrong.since, "DeleteAccessEntry")
+        return begun and any(-_TICK <= late <= remembered + _TICK for late in gone)
+    ends = since(wrong.until, "AssociateAccessPolicy", "DeleteAccessEntry") if wrong.until is not None else []
+    return begun and any(abs(late) <= _TICK for late in ends)

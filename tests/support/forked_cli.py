@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import TracebackType
@@ -83,12 +84,17 @@ def _load_everything() -> None:
     import pkgutil
 
     import boto3
+    import botocore.loaders
     import kubernetes.client
 
     import migrator.adapters
     import migrator.cli
 
     assert boto3, kubernetes.client
+    read = cache(botocore.loaders.JSONFileLoader().load_file)
+    botocore.loaders.JSONFileLoader.load_file = lambda _loader, path: read(path)
+    for service in ("eks", "sts", "iam", "ec2", "logs"):  # service models are read once, not by every process
+        boto3.Session().client(service, "eu-central-1", aws_access_key_id="-", aws_secret_access_key="-")
     for package in (migrator.cli, migrator.adapters):
         for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
             with contextlib.suppress(ImportError):  # of an extra that is not installed; its command says so itself

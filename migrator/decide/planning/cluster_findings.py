@@ -44,7 +44,11 @@ def cluster_findings(settled: Sequence[Settled], facts: PlanFacts) -> Iterator[F
     yield from _pass_role(settled)
     gap = [each.subject.arn for each in settled if needs_bridge(each)]
     if facts.accept_gap and gap:
-        yield make_finding("gap-accepted", f"Without access for a moment, some seconds each: {quoted(gap)}.")
+        yield make_finding(
+            "gap-accepted",
+            "Without access for some seconds each, and for two to three minutes each if they are rolled back: "
+            f"{quoted(gap)}.",
+        )
     yield from _leftovers(facts)
     yield from _logins(facts)
     in_force = facts.mode != "API" and (facts.aws_auth.rows or facts.aws_auth.accounts)
