@@ -50,7 +50,7 @@ test-long: $(STAMP)  ## many examples: properties at 20,000 each
 	HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest -n 2 --dist worksteal --timeout 0 -m 'not benchmark and not crash' --hypothesis-seed=$(SEED)
 
 test-crash: $(STAMP)  ## kill real processes at every effect
-	$(BIN)/python -m pytest -n 2 -m crash --timeout 3000
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m crash --timeout 3000
 
 bench: $(STAMP)  ## ratios measured in one run
 	$(BIN)/python -m pytest -s -m benchmark tests/benchmarks

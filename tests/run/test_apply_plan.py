@@ -389,6 +389,29 @@ def test_a_dead_entry_is_deleted_and_made_again() -> None:
         assert cluster.login(BOB) is not None
 
 
+@pytest.mark.parametrize("keep", ["", "intended"])
+def test_an_entry_of_ours_is_never_taken_for_the_dead_one_that_it_replaced(keep: str) -> None:
+    """They may be alike in everything but the tag; with the journal's end lost, only that tells."""
+    dead = AccessEntry(BOB, "STANDARD", "bob", ("devs",))
+    cluster = Cluster(
+        rows={BOB: Identity("bob", ("devs",), "config-map")},
+        mode="API_AND_CONFIG_MAP",
+        entries={BOB: dead},
+        dead={BOB},
+    )
+    build = PlanBuilder()
+    build.standard(BOB, "bob", ("devs",), build.add(DeleteEntry(BOB, dead)))
+    plan = build.plan(cluster)
+    world = World(cluster)
+    run_to_the_end(world, plan)
+    effects = list(cluster.effects)
+    lines = world.store.files["journal.jsonl"].splitlines(keepends=True)
+    kept = next(n for n, record in enumerate(world.store.journal()) if record.event == "intended") + 1 if keep else 0
+    world.store.files["journal.jsonl"] = b"".join(lines[:kept])
+    run_to_the_end(world, plan)
+    assert cluster.effects == effects
+
+
 def test_writes_keep_to_the_rate() -> None:
     cluster, plan = company()
     world = World(cluster)

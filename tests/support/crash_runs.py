@@ -3,12 +3,13 @@
 import atexit
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from pathlib import Path
+from shutil import rmtree
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -17,7 +18,7 @@ from migrator.lab.lab_client import lab_state
 from migrator.lab.oracle import Oracle
 from migrator.lab.oracle_cluster import Kind, WrongDecision
 from migrator.lab.world_files import build_world
-from tests.support.crash_worlds import BY_NAME, CLUSTER, CrashWorld
+from tests.support.crash_worlds import BY_NAME, CrashWorld
 from tests.support.forked_cli import ForkedCli
 from tests.support.lab_session import KILLED, LabSession, lab_session
 
@@ -80,9 +81,9 @@ def planned(session: LabSession, world: CrashWorld) -> Mapping[str, str]:
     """Plan with the world's answers, and with credentials to log in as everybody in the plan."""
     folder = session.folder
     options = ("-o", "plan.json", "--decisions", "decisions.yaml", "--quiet", *world.plan_options)
-    source: tuple[str, ...] = (CLUSTER,)
+    source: tuple[str, ...] = (world.cluster,)
     if world.creator is not None:
-        session.run("snapshot", CLUSTER, "-o", "snapshot.json", "--quiet")
+        session.run("snapshot", world.cluster, "-o", "snapshot.json", "--quiet")
         snapshot = json.loads((folder / "snapshot.json").read_text())
         snapshot["creator"] = {"arn": world.creator, "source": "tests"}
         (folder / "snapshot.json").write_text(json.dumps(snapshot))
@@ -121,6 +122,33 @@ def made(effects: Iterable[Effect]) -> "Counter[tuple[str, str, str]]":
 def kill_points(effects: int) -> list[tuple[int, KillPoint]]:
     """Both ways to die at every effect: done and not answered; arrived and not done."""
     return [(n, POINTS[0]) for n in range(1, effects + 1)] + [(n, POINTS[1]) for n in range(effects)]
+
+
+def one_of_each_kind(prepared: Prepared) -> list[tuple[int, KillPoint]]:
+    """The last effect of each kind, alternating the two ways to die."""
+    last = {effect.operation: effect.n for effect in prepared.effects}
+    every = set(kill_points(len(prepared.effects)))
+    return [
+        (n, POINTS[i % 2] if (n, POINTS[i % 2]) in every else POINTS[0]) for i, n in enumerate(sorted(last.values()))
+    ]
+
+
+def tried_everywhere(
+    prepared: Prepared,
+    ends_well: Callable[[Prepared, Path, int, KillPoint], None],
+    points: Sequence[tuple[int, KillPoint]],
+    place: Path,
+) -> None:
+    """Try each point in a lab of its own; those that did not end well are named, each with its reason."""
+    failed = []
+    for after, point in points:
+        folder = place / f"{after}-{point}"
+        try:
+            ends_well(prepared, folder, after, point)
+        except AssertionError as error:
+            failed.append(f"{prepared.world.name}, killed at effect {after} ({point}): {error}")
+        rmtree(folder, ignore_errors=True)
+    assert not failed, "\n\n".join(failed)
 
 
 def survives(prepared: Prepared, folder: Path, after: int, point: KillPoint) -> None:

@@ -4,6 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ruamel.yaml import YAML
+
+from migrator.lab.world_files import demo_world_path
+
 ACCOUNT, FOREIGN = "111122223333", "444455556666"
 REGION = "eu-central-1"
 CLUSTER = "prod"
@@ -31,6 +35,11 @@ class CrashWorld:
     plan_options: tuple[str, ...] = ()
     gap: bool = False
     creator: str | None = None
+
+    @property
+    def cluster(self) -> str:
+        """The name of its one cluster."""
+        return str(self.document["clusters"][0]["name"])
 
 
 def role(name: str, path: str = "/", account: str = ACCOUNT) -> str:
@@ -367,7 +376,13 @@ def creator_with_a_row() -> CrashWorld:
     return world("creator", {role("creator"): ("creator:{{SessionName}}", [MASTERS])}, creator=CREATOR)
 
 
+def demo() -> CrashWorld:
+    """The demo world: a bit of everything, as it is shipped."""
+    return CrashWorld("demo", YAML(typ="safe").load(demo_world_path().read_text(encoding="utf-8")))
+
+
 WORLDS: tuple[CrashWorld, ...] = (
+    demo(),
     masters(),
     groups(),
     usernames(),

@@ -421,11 +421,15 @@ class MemoryReviewers:
 
 @dataclass
 class MemoryStore:
-    """StateStore: bytes as a folder would hold them, so that they can be cut anywhere."""
+    """StateStore: bytes as a folder would hold them, so that they can be cut anywhere.
+
+    ``watch`` is called with each line of the journal before it is written.
+    """
 
     files: dict[str, bytes] = field(default_factory=dict)
     owner: str = ""
-    crash_at_record: int | None = None
+    watch: Callable[[bytes], None] | None = None
+    _known: tuple[bytes, tuple[Record, ...], int] = (b"", (), 0)  # a journal, its records, how much of it is whole
 
     @property
     def location(self) -> str:
@@ -438,13 +442,24 @@ class MemoryStore:
         self.files[name] = content
 
     def append_record(self, step: str | None, event: Event, effect: Mapping[str, Any], at: datetime) -> Record:
-        journal, whole = decode_journal(self.files.get("journal.jsonl", b""))
+        content, journal, whole = self._decoded()
         record = next_record(journal, at=at.isoformat(), step=step, event=event, effect=effect)
-        self.files["journal.jsonl"] = self.files.get("journal.jsonl", b"")[:whole] + encode_record(record)
+        line = encode_record(record)
+        if self.watch is not None:
+            self.watch(line)
+        content = self.files["journal.jsonl"] = content[:whole] + line
+        self._known = (content, (*journal, record), len(content))
         return record
 
     def journal(self) -> tuple[Record, ...]:
-        return decode_journal(self.files.get("journal.jsonl", b""))[0]
+        return self._decoded()[1]
+
+    def _decoded(self) -> tuple[bytes, tuple[Record, ...], int]:
+        """As whoever reads the file sees it; what was written here itself is not decoded again."""
+        content = self.files.get("journal.jsonl", b"")
+        if self._known[0] is not content:
+            self._known = (content, *decode_journal(content))
+        return self._known
 
     def append_line(self, name: str, line: bytes) -> None:
         self.files[name] = self.files.get(name, b"") + line.rstrip(b"\n") + b"\n"

@@ -41,7 +41,8 @@ ENTRY_TAG = "eks-access-migrator/entry"
 class EntryState:
     """What is known of an entry between two steps. None stands for "not known, so anything fits".
 
-    ``username`` ``""`` leaves the name to EKS. ``made_by_us``: this plan's tag is on it.
+    ``username`` ``""`` leaves the name to EKS. ``made_by_us``: this plan's tag is on it; ``made_by_others``: it is not,
+    so that a dead entry is told from the living one that replaced it, however alike they are.
     """
 
     type: EntryType | None = None
@@ -49,6 +50,7 @@ class EntryState:
     groups: frozenset[str] | None = None
     policies: frozenset[AssociatedPolicy] | None = None
     made_by_us: bool = False
+    made_by_others: bool = False
 
 
 ABSENT: None = None
@@ -75,7 +77,11 @@ def _first_state(lane: Lane, run: str) -> State:
                 return _state_of(spec, run, policies, made_by_us=False)
             case DeleteEntry(before=entry):
                 return EntryState(
-                    entry.type, entry.username, frozenset(entry.kubernetes_groups), frozenset(entry.access_policies)
+                    entry.type,
+                    entry.username,
+                    frozenset(entry.kubernetes_groups),
+                    frozenset(entry.access_policies),
+                    made_by_others=True,
                 )
             case _:
                 continue
@@ -163,7 +169,8 @@ def matches(state: State, entry: AccessEntry | None, plan_digest: str) -> bool:
     """Whether the entry as read looks like ``state``. Node types are compared by type alone: EKS fixes the rest."""
     if state is None or entry is None:
         return state is None and entry is None
-    if state.made_by_us and entry.tags.get(PLAN_TAG) != plan_digest:
+    ours = entry.tags.get(PLAN_TAG) == plan_digest
+    if (state.made_by_us and not ours) or (state.made_by_others and ours):
         return False
     if state.type is not None and state.type != entry.type:
         return False

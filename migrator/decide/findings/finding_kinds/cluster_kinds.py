@@ -80,8 +80,8 @@ KINDS: tuple[FindingKind, ...] = (
         "gap-accepted",
         "warn",
         "Admins have no access between the creation of their entry and its access policy, as accepted.",
-        "An entry shadows its row at once, and its policy is associated by a second call. On the way back the policy goes "
-        "with the entry at once, and the API server remembers logins by it for two minutes.",
+        "An entry shadows its row at once, and its policy is associated by a second call. On the way back the policy "
+        "goes with the entry at once, and the API server remembers logins by it for two minutes.",
         "Plan without accepting the gap where bindings may be created.",
         ref.MIGRATING_ENTRIES,
     ),
