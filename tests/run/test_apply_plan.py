@@ -1,11 +1,13 @@
 """Applying a plan to a cluster in memory: order, adoption, refusals, proofs, and every way to die."""
 
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from itertools import pairwise
 
 import pytest
 
-from migrator.errors import Blocked, Changed, Refused, WrongUse
+from migrator.errors import Blocked, Changed, MigratorError, Refused, WrongUse
 from migrator.model.access_entry import AccessEntry, EntrySpec, Identity
 from migrator.model.decision import Acceptance
 from migrator.model.evidence import SelfSubject
@@ -13,7 +15,7 @@ from migrator.model.finding import Finding
 from migrator.model.plan import Plan
 from migrator.model.step import DeleteEntry
 from migrator.run.apply_plan import ApplyOptions, apply_plan
-from tests.support.memory_ports import OPERATOR, Cluster, Crash
+from tests.support.memory_ports import OPERATOR, Cluster, Crash, MemoryClock
 from tests.support.memory_runs import (
     ADMIN_POLICY,
     ALICE,
@@ -89,6 +91,70 @@ def test_a_second_apply_makes_no_change() -> None:
     effects = list(cluster.effects)
     assert apply_plan(plan, DIGEST, world.ports()).exit_code == 0
     assert cluster.effects == effects
+
+
+@pytest.mark.parametrize("settled", ["everything", "one lane"])
+def test_an_entry_that_somebody_deleted_or_changed_after_its_lane_ended_is_exit_5(settled: str) -> None:
+    cluster, plan = company()
+    world = World(cluster)
+    apply_plan(plan, DIGEST, world.ports(), DEFAULTS if settled == "everything" else ApplyOptions(only=(DEVS,)))
+    cluster.now += timedelta(hours=1)
+    entry = cluster.entries.pop(DEVS)
+    effects = list(cluster.effects)
+    for changed in (None, replace(entry, kubernetes_groups=("others",))):
+        if changed is not None:
+            cluster.entries[DEVS] = changed
+        found = exit_of(plan, world)
+        assert (found.exit_code, found.code) == (5, "entry-changed")
+        assert DEVS in found.message
+        assert cluster.effects == effects
+
+
+def test_an_entry_that_was_taken_over_as_it_is_has_not_changed() -> None:
+    """Infrastructure code that adopts an entry puts tags of its own on it."""
+    cluster, plan = company()
+    world = World(cluster)
+    options = ApplyOptions(waive_verification={NODES: Acceptance("Jo", "seen in the logs")})
+    assert apply_plan(plan, DIGEST, world.ports(), options).done == len(plan.steps)
+    cluster.entries[DEVS] = replace(cluster.entries[DEVS], tags={"owner": "terraform"})
+    assert apply_plan(plan, DIGEST, world.ports()).exit_code == 0
+
+
+def exit_of(plan: Plan, world: World) -> MigratorError:
+    """The error that a run raises, or ends with."""
+    try:
+        outcome = apply_plan(plan, DIGEST, world.ports())
+    except MigratorError as error:
+        return error
+    assert outcome.error is not None, outcome
+    return outcome.error
+
+
+def test_an_entry_that_is_not_shown_at_once_is_waited_for() -> None:
+    cluster, plan = company()
+    world = World(cluster)
+    apply_plan(plan, DIGEST, world.ports(), ApplyOptions(only=(DEVS,)))
+    entry, ports = cluster.entries.pop(DEVS), world.ports()
+    began = cluster.now
+
+    def shown() -> None:
+        if cluster.now > began:
+            cluster.entries[DEVS] = entry
+
+    ports = replace(ports, clock=Ticking(cluster, happens=shown))
+    assert apply_plan(plan, DIGEST, ports, ApplyOptions(only=(DEVS,))).exit_code == 0
+    assert cluster.now > began
+
+
+@dataclass
+class Ticking(MemoryClock):
+    """Something happens while time passes."""
+
+    happens: Callable[[], None] = lambda: None
+
+    def sleep(self, duration: timedelta) -> None:
+        super().sleep(duration)
+        self.happens()
 
 
 def test_the_operator_goes_last() -> None:

@@ -1,5 +1,6 @@
 """The next action of a lane on its way to the plan's end: what was begun is settled by what is seen."""
 
+from dataclasses import replace
 from datetime import datetime
 
 from migrator.decide.planning.bindings import binding_key, binding_object, same_binding
@@ -7,7 +8,14 @@ from migrator.decide.planning.entry_states import lane_states, matches, rendered
 from migrator.decide.running.actions import Action, Adopt, Do, Finished, Look, Refuse, Situation, Wait
 from migrator.decide.running.obstacles import obstacle
 from migrator.decide.running.progress import SETTLED, StepState
-from migrator.decide.running.waiting import AWAIT_TIMEOUT, STALE_READ_TIMEOUT, UPDATE_TIMEOUT, moment, spread_by
+from migrator.decide.running.waiting import (
+    AWAIT_TIMEOUT,
+    LONG_AGO,
+    STALE_READ_TIMEOUT,
+    UPDATE_TIMEOUT,
+    moment,
+    spread_by,
+)
 from migrator.errors import Changed, Failed
 from migrator.model.access_entry import AccessEntry, AuthenticationMode
 from migrator.model.step import AwaitEntry, CreateBinding, CreateBridge, CreateEntry, EnableEntries, Lane, RemoveBridge
@@ -20,7 +28,7 @@ def forward(at: Situation, lane: Lane) -> Action:
     """The first step that is not settled: begin it, adopt it, look, wait, or say why it cannot be begun."""
     place = next((i for i, step in enumerate(lane) if at.progress.of(step.id).status not in SETTLED), None)
     if place is None:
-        return Finished()
+        return _still_so(at, lane)
     step = lane[place]
     why = obstacle(at, lane, step)
     if why:
@@ -32,6 +40,23 @@ def forward(at: Situation, lane: Lane) -> Action:
             return _binding(at, step)
         case _:
             return _entry(at, lane, place)
+
+
+def _still_so(at: Situation, lane: Lane) -> Action:
+    """Whether the entry of a lane that came to its end is still as it was left, where it has been looked at. Who has
+    taken it over since may have put tags of their own on it.
+    """
+    arn = lane[-1].principal_arn or ""
+    if arn not in at.observed.entries:
+        return Finished()
+    entry = at.observed.entries[arn]
+    *before, last = (None if state is None else replace(state, made_by_us=False) for state in lane_states(lane, at.run))
+    if matches(last, entry, at.wish.plan_digest):
+        return Finished()
+    until = (moment(at.progress.of(lane[-1].id).at) or LONG_AGO) + STALE_READ_TIMEOUT
+    if at.observed.now < until and any(matches(state, entry, at.wish.plan_digest) for state in before):
+        return Wait(lane[-1], "the last change of the entry is not shown yet", until, Look("entry", arn))
+    return Refuse(entry_changed(lane[-1], entry))
 
 
 def _enable(at: Situation, step: PlanStep, effect: EnableEntries) -> Action:
