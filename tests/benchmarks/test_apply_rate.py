@@ -1,97 +1,138 @@
 """500 entries at 20 writes a second with 50 ms a call: wall time against the ideal, and the incumbent's pattern.
 
-Propagation and proofs are off, as the target says: the plan has one canary and 499 entries that require it. The cluster
-is the one in memory, behind ports that take 50 ms a call; threads, journal (synced to disk) and rate are the product's.
-The incumbent writes one entry after the other, without a rate of its own.
+Propagation and proofs are off, as the target says: the plan has one canary and 499 entries that require it. Everything
+goes over the wire: the lab is a process of its own whose every EKS call takes 50 ms longer, and adapters, threads,
+journal (synced to disk) and rate are the product's. The incumbent writes one entry after the other, without a rate of
+its own, and looks before and after.
 """
 
 import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
+from migrator.adapters.aws_session import AwsSettings, open_session
 from migrator.adapters.clock import MachineClock
-from migrator.adapters.state_files import StateFolder
-from migrator.adapters.tasks_threads import Threads
-from migrator.model.access_entry import AccessEntry, AssociatedPolicy, EntrySpec, Identity
+from migrator.adapters.eks_entries import EksAccessEntries
+from migrator.cli.settings import Settings
+from migrator.cli.wiring import connect, run_ports
+from migrator.lab.lab_client import control
+from migrator.model.access_entry import EntrySpec, Identity
 from migrator.model.plan import Plan, PlannedPrincipal
 from migrator.model.step import CreateEntry
 from migrator.run.apply_plan import ApplyOptions, apply_plan
-from tests.support.memory_ports import ACCOUNT, Cluster, MemoryEntries, cluster_ref
-from tests.support.memory_runs import DIGEST, PlanBuilder, World, delete
+from migrator.run.begin_run import RunPorts
+from tests.support.cli_lab import ACCOUNT, CliLab, running
+from tests.support.memory_ports import Cluster
+from tests.support.memory_runs import DIGEST, PlanBuilder, delete
 
-ENTRIES, RATE, LATENCY = 500, 20, 0.05
+ENTRIES, RATE, LATENCY, SOME = 500, 20, 0.05, 40
+WORLD = f"""\
+format: migrator/world/v1
+name: many
+operator: arn:aws:iam::{ACCOUNT}:role/operator
+settings: {{region: eu-central-1, propagationSeconds: 0, updateSeconds: 0}}
+accounts:
+  - id: "{ACCOUNT}"
+    roles:
+      - {{name: operator}}
+{{roles}}
+clusters:
+  - name: many
+    account: "{ACCOUNT}"
+    region: eu-central-1
+    authenticationMode: API_AND_CONFIG_MAP
+    creator: arn:aws:iam::{ACCOUNT}:role/operator
+"""
 
 
-@dataclass
-class SlowEntries(MemoryEntries):
-    """Every call takes its time on the way; describing takes two, for the entry and its policies."""
-
-    def describe(self, principal_arn: str) -> AccessEntry | None:
-        time.sleep(2 * LATENCY)
-        return super().describe(principal_arn)
-
-    def create(self, principal_arn: str, entry: EntrySpec, *, tags: object, token: str) -> None:
-        time.sleep(LATENCY)
-        super().create(principal_arn, entry, tags=dict(tags), token=token)  # type: ignore[call-overload]
-
-    def associate(self, principal_arn: str, policy: AssociatedPolicy) -> None:
-        time.sleep(LATENCY)
-        super().associate(principal_arn, policy)
+def arn_of(number: int) -> str:
+    return f"arn:aws:iam::{ACCOUNT}:role/team-{number:03d}"
 
 
-def many() -> tuple[Cluster, Plan]:
-    """500 ordinary principals in API_AND_CONFIG_MAP mode, the first one alone."""
-    build, rows = PlanBuilder(), {}
+def many(count: int = ENTRIES) -> Plan:
+    """Ordinary principals in API_AND_CONFIG_MAP mode, the first one alone."""
+    build = PlanBuilder()
     canary = ""
-    for number in range(ENTRIES):
-        arn = f"arn:aws:iam::{ACCOUNT}:role/team-{number:03d}"
+    for number in range(count):
+        arn = arn_of(number)
         spec = EntrySpec("STANDARD", f"team-{number:03d}", ("devs",))
-        rows[arn] = Identity(f"team-{number:03d}", ("devs",), "config-map")
-        build.principals.append(PlannedPrincipal(arn, "create", rows[arn], entry=spec))
+        before = Identity(f"team-{number:03d}", ("devs",), "config-map")
+        build.principals.append(PlannedPrincipal(arn, "create", before, entry=spec))
         step = build.add(CreateEntry(arn, spec), canary, undo=delete(arn, spec))
         canary = canary or step
-    cluster = Cluster(rows=rows, mode="API_AND_CONFIG_MAP")
-    return cluster, build.plan(cluster)
+    return build.plan(Cluster(mode="API_AND_CONFIG_MAP"))
+
+
+@dataclass(frozen=True)
+class Bed:
+    """A lab with 500 roles and slow calls, and the product's ports over it, on machine time."""
+
+    lab: CliLab
+    ports: RunPorts
+    plan: Plan
+
+    def slow(self, seconds: float) -> None:
+        control(self.lab.directory, "POST", "latency", {"operation": "eks:*", "seconds": seconds})
+
+
+@contextmanager
+def bed(place: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bed]:
+    roles = "\n".join(f"      - {{name: team-{number:03d}}}" for number in range(ENTRIES))
+    with running(place, WORLD.replace("{roles}", roles)) as lab:
+        for name, value in environment_of(lab).items():
+            monkeypatch.setenv(name, value)
+        settings = Settings(state_dir=str(place / "state"), quiet=True)
+        session = open_session(AwsSettings(run="run"))
+        connection = connect(settings, "many", session=session)
+        ports = run_ports(settings, many(1), yes=True, ways={}, connection=connection)
+        snapshot = ports.read_snapshot()
+        plan = replace(many(), cluster=snapshot.cluster, basis=ports.basis_of(snapshot))
+        ports = replace(run_ports(settings, plan, yes=True, ways={}, connection=connection), clock=MachineClock())
+        yield Bed(lab, ports, plan)
+
+
+def environment_of(lab: CliLab) -> Mapping[str, str]:
+    return {name: value for name, value in lab.environment().items() if name.startswith(("AWS_", "SSL", "REQUESTS"))}
 
 
 @pytest.mark.benchmark
-def test_500_entries_at_20_writes_a_second(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    cluster, plan = many()
-    ports = replace(
-        World(cluster).ports(),
-        entries=SlowEntries(cluster),
-        clock=MachineClock(),
-        store=StateFolder(tmp_path, cluster_ref("API_AND_CONFIG_MAP")),
-        tasks=Threads(8),
-    )
-    began = time.perf_counter()
-    outcome = apply_plan(plan, DIGEST, ports, ApplyOptions(max_rate=RATE))
-    wall = time.perf_counter() - began
-    assert outcome.exit_code == 0
-    assert len(cluster.entries) == ENTRIES
+def test_500_entries_at_20_writes_a_second(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with bed(tmp_path / "ours", monkeypatch) as found:
+        found.slow(LATENCY)
+        began = time.perf_counter()
+        outcome = apply_plan(found.plan, DIGEST, found.ports, ApplyOptions(max_rate=RATE))
+        wall = time.perf_counter() - began
+        assert outcome.exit_code == 0, outcome
+        created = [effect for effect in found.lab.effects() if effect["operation"] == "eks:CreateAccessEntry"]
+        assert len(created) == len({effect["detail"]["principalArn"] for effect in created}) == ENTRIES
+    with bed(tmp_path / "theirs", monkeypatch) as found:
+        found.slow(LATENCY)
+        sequential = sequential_pattern(found)
     ideal = (ENTRIES - 1) / RATE + 3 * LATENCY  # the canary's own write and its read-back come first
-    sequential = sequential_pattern()
     with capsys.disabled():
         print(f"\n{ENTRIES} entries: {wall:.1f} s, ideal {ideal:.1f} s, ratio {wall / ideal:.2f} (target 1.25)")  # noqa: T201
-        print(f"one after the other, extrapolated from 40: {sequential:.1f} s")  # noqa: T201
+        print(f"one after the other, extrapolated from {SOME}: {sequential:.1f} s")  # noqa: T201
     assert wall <= 1.25 * ideal
 
 
-def sequential_pattern() -> float:
+def sequential_pattern(bed: Bed) -> float:
     """What the incumbent's pattern takes for as many: look, create, look again, one entry at a time."""
-    cluster, plan = many()
-    entries, some = SlowEntries(cluster), 40
+    entries = bed.ports.entries
+    assert isinstance(entries, EksAccessEntries)
     began = time.perf_counter()
-    for step in plan.steps[:some]:
+    for step in bed.plan.steps[:SOME]:
         assert isinstance(step.effect, CreateEntry)
         entries.describe(step.effect.principal_arn)
         entries.create(step.effect.principal_arn, step.effect.entry, tags={}, token=step.id)
         entries.describe(step.effect.principal_arn)
-    return (time.perf_counter() - began) * ENTRIES / some
+    return (time.perf_counter() - began) * ENTRIES / SOME
 
 
 def test_the_benchmarks_plan_is_one_canary_and_all_the_others() -> None:
-    _, plan = many()
-    assert [step.requires for step in plan.steps] == [(), *[("s01",)] * (ENTRIES - 1)]
+    assert [step.requires for step in many().steps] == [(), *[("s01",)] * (ENTRIES - 1)]

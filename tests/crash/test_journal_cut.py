@@ -1,8 +1,8 @@
 """The journal cut at every byte: what it no longer tells is made up for by looking, and no effect happens twice.
 
 Every byte is tried on clusters in memory, whose ports keep the journal's bytes as a folder would: as the last thing
-that reached the disk when the process died, and as what is left of the journal of a run that had gone on. The folder
-itself is cut at every byte as well, and real processes find a cut in every record.
+that reached the disk when the process died, and as what is left of the journal of a run that had gone on. Real
+processes find a cut in every record.
 """
 
 from collections.abc import Callable
@@ -13,17 +13,16 @@ from pathlib import Path
 
 import pytest
 
-from migrator.adapters.state_files import StateFolder
 from migrator.lab.oracle import Oracle
 from migrator.model.access_entry import AccessEntry, Identity
-from migrator.model.journal import decode_journal
 from migrator.model.plan import Plan
 from migrator.model.step import DeleteEntry
 from migrator.run.apply_plan import apply_plan
 from migrator.run.roll_back import roll_back
 from tests.run.test_apply_plan import oracle, run_to_the_end
-from tests.support.crash_runs import APPLY, KILLED, made, nothing_wrong, prepared, session_of
-from tests.support.memory_ports import START, Cluster, cluster_ref
+from tests.support.crash_runs import APPLY, made, nothing_wrong, prepared, session_of
+from tests.support.lab_session import KILLED
+from tests.support.memory_ports import Cluster
 from tests.support.memory_runs import BOB, DIGEST, PlanBuilder, World, company
 
 JOURNAL = "journal.jsonl"
@@ -133,23 +132,6 @@ def test_roll_back_with_any_record_of_the_journal_torn_gives_back_what_was_there
             assert outcome.exit_code == 0, (number, cut, outcome)
             assert set(world.cluster.entries) <= set(world.cluster.automatic)
             assert world.cluster.bindings == {}
-
-
-@pytest.mark.crash
-def test_a_folder_whose_journal_was_cut_at_any_byte_goes_on_behind_the_last_whole_record(tmp_path: Path) -> None:
-    """The next record stands where the torn one began, and the chain is whole."""
-    found = whole("reborn")
-    store = StateFolder(tmp_path, cluster_ref("API_AND_CONFIG_MAP"))
-    store.append_record(None, "backed-up", {}, START)
-    path = Path(store.location) / JOURNAL
-    for cut in range(len(found.journal) + 1):
-        path.write_bytes(found.journal[:cut])
-        kept, length = decode_journal(found.journal[:cut])
-        store = StateFolder(tmp_path, cluster_ref("API_AND_CONFIG_MAP"))
-        assert store.journal() == kept
-        record = store.append_record("s01", "done", {}, START)
-        assert store.journal() == (*kept, record)
-        assert path.read_bytes()[:length] == found.journal[:length]
 
 
 @pytest.mark.crash

@@ -9,16 +9,16 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from migrator.lab.kubernetes_api import kubernetes_api
-from tests.support.crash_runs import APPLY, KILLED, prepared, session_of
+from migrator.lab.lab_client import control
+from tests.support.crash_runs import APPLY, prepared, session_of
 from tests.support.crash_worlds import CREATOR, OPERATOR, role, user
 from tests.support.kubernetes_lab import KubernetesLab, WireClient, token_of
-from tests.support.lab_session import LabSession
+from tests.support.lab_session import KILLED, LabSession
 
 LOGINS = (
     OPERATOR,
@@ -117,7 +117,7 @@ def test_without_a_bridge_whoever_logs_in_over_the_wire_sees_the_gap(tmp_path: P
     found = prepared("no-bridge")
     with session_of(found.world, tmp_path, found.files) as session:
         session.world.latency.set("eks:AssociateAccessPolicy", 0.5)
-        session.world.settings.propagation = timedelta(0)
+        control(session.folder / "lab", "POST", "world", {"settings": {"propagationSeconds": 0}})
         prober = Prober(session)
         with prober.asking():
             session.run(*APPLY)

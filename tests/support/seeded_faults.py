@@ -6,8 +6,8 @@ The same seed gives the same schedule; which of the calls that go side by side a
 import json
 import random
 import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias
 
@@ -95,10 +95,12 @@ def injected(session: LabSession, plan: Schedule) -> tuple[Fault, ...]:
 
 
 @contextmanager
-def another_administrator(session: LabSession, prepared: Prepared, plan: Schedule) -> Iterator[list[str]]:
+def another_administrator(
+    session: LabSession, prepared: Prepared, plan: Schedule
+) -> Iterator[Callable[[], Sequence[str]]]:
     """Works on the cluster over the wire while the block runs, at the moment that the schedule names.
 
-    Gives the ARNs of whose entries were changed so.
+    Gives a function that waits for what has begun, and tells the ARNs of whose entries were changed so.
     """
     changed: list[str] = []
     come, over = threading.Event(), threading.Event()
@@ -115,8 +117,14 @@ def another_administrator(session: LabSession, prepared: Prepared, plan: Schedul
     session.world.effects.listeners.append(seen)
     working = threading.Thread(target=act, daemon=True)
     working.start()
+
+    def so_far() -> Sequence[str]:
+        if come.is_set():
+            working.join()
+        return tuple(changed)
+
     try:
-        yield changed
+        yield so_far
     finally:
         over.set()
         come.set()
@@ -137,7 +145,7 @@ def _act(session: LabSession, prepared: Prepared, act: Act) -> list[str]:
         "eks", endpoint_url=lab_environment(lab)["AWS_ENDPOINT_URL"], config=Config(retries={"total_max_attempts": 1})
     )
     arn, spec = found
-    try:
+    with suppress(BotoCoreError, ClientError):  # there already, or not yet, or a fault met this call, too
         if act == "deletes the entry":
             eks.delete_access_entry(clusterName=prepared.world.cluster, principalArn=arn)
         else:
@@ -146,9 +154,8 @@ def _act(session: LabSession, prepared: Prepared, act: Act) -> list[str]:
             eks.create_access_entry(
                 clusterName=prepared.world.cluster, principalArn=arn, kubernetesGroups=groups, **name
             )
-    except (BotoCoreError, ClientError):
-        return []  # the entry is there already, or is not, or a fault met this call
-    return [arn]
+    theirs = f"assumed-role/{OTHER.rpartition('/')[2]}/"
+    return [arn] if any(theirs in effect.who for effect in session.effects()) else []
 
 
 def harmless_principal(prepared: Prepared) -> tuple[str, Mapping[str, Any]] | None:
