@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -21,11 +21,18 @@ class Threads:
         self._workers = max(1, workers)
 
     def map(self, call: Callable[[T], R], items: Sequence[T]) -> list[R]:
-        """Results in the order of the items; the first error, in that order, is raised after all have ended."""
+        """Results in the order of the items; the first error, in that order, is raised after all have ended.
+
+        An interruption is raised at once: items that have not begun never do, and those that have go on meanwhile.
+        """
         if len(items) <= 1 or self._workers == 1:
             return _in_turn(call, items)
-        with ThreadPoolExecutor(min(self._workers, len(items)), thread_name_prefix="migrate") as pool:
+        pool = ThreadPoolExecutor(min(self._workers, len(items)), thread_name_prefix="migrate")
+        try:
             futures = [pool.submit(call, item) for item in items]
+            wait(futures)
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
         return [future.result() for future in futures]
 
 

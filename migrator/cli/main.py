@@ -118,8 +118,21 @@ def _clip(text: str) -> str:
     return text if len(text) <= _FOREIGN_LIMIT else text[:_FOREIGN_LIMIT] + " …"
 
 
+def _end_in_order() -> None:
+    """Being told to end (SIGTERM of a pipeline or a pod, SIGHUP of a closed terminal) is as good as Ctrl-C: a map that
+    is blank goes back, a lock is let go, the journal says so. What ``nohup`` ignores stays ignored.
+    """
+    import signal
+
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, signal.default_int_handler)
+
+
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Entry point of the ``migrate`` script."""
+    _end_in_order()
     code = run(sys.argv[1:] if arguments is None else arguments, stderr=sys.stderr)
     try:
         sys.stdout.flush()

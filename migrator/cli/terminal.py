@@ -8,6 +8,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Literal, TextIO
 
@@ -28,6 +29,15 @@ def use_color(settings: Settings, stream: TextIO, environment: Mapping[str, str]
     return wanted and stream.isatty()
 
 
+def talk(stream: TextIO, text: str) -> None:
+    """Say something that nobody has to hear: a reader that has gone (``2>&1 | head``, a closed terminal, a full disk)
+    ends the talk and never the run.
+    """
+    with suppress(OSError, ValueError):  # ValueError: the stream is closed
+        stream.write(text)
+        stream.flush()
+
+
 @dataclass(eq=False)
 class TerminalEvents:
     """:class:`migrator.ports.Events` on stderr: a bar on a terminal, plain lines elsewhere."""
@@ -46,11 +56,11 @@ class TerminalEvents:
         if (self.quiet and kind != "warn") or message == self._last:
             return
         self._last = message
-        self._end_bar()
         text = _MARKS[kind] + terminal(message)
         style = _STYLES[kind]
-        self.stream.write(f"\x1b[{style}m{text}\x1b[0m\n" if self.color and style else f"{text}\n")
-        self.stream.flush()
+        talk(
+            self.stream, self._bar_ended() + (f"\x1b[{style}m{text}\x1b[0m\n" if self.color and style else f"{text}\n")
+        )
 
     def progress(self, label: str, done: int, total: int) -> None:
         """How far a long thing is: redrawn on a terminal; elsewhere a line at each quarter."""
@@ -58,18 +68,17 @@ class TerminalEvents:
             return
         if self.stream.isatty():
             filled = 24 * done // total
-            self.stream.write(f"\r\x1b[K{terminal(label)} [{'#' * filled}{'.' * (24 - filled)}] {done}/{total}")
+            talk(self.stream, f"\r\x1b[K{terminal(label)} [{'#' * filled}{'.' * (24 - filled)}] {done}/{total}")
             self._bar = True
             if done >= total:
-                self._end_bar()
-            self.stream.flush()
+                talk(self.stream, self._bar_ended())
         elif done == total or 4 * done // total > 4 * (done - 1) // total:
-            self.stream.write(f"{terminal(label)} {done}/{total}\n")
+            talk(self.stream, f"{terminal(label)} {done}/{total}\n")
 
-    def _end_bar(self) -> None:
-        if self._bar:
-            self.stream.write("\n")
-            self._bar = False
+    def _bar_ended(self) -> str:
+        """What ends the bar's line, where there is one."""
+        ended, self._bar = "\n" if self._bar else "", False
+        return ended
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +93,7 @@ class TerminalApprover:
     def confirm(self, question: str) -> None:
         """A yes. Raises ``no-terminal``, ``not-confirmed``."""
         if self.yes:
-            self.stderr.write(f"{terminal(question)} yes (--yes)\n")
+            talk(self.stderr, f"{terminal(question)} yes (--yes)\n")
             return
         self._needs_terminal(question, "Answer it beforehand with --yes.")
         answer = self._ask(f"{terminal(question)} [y/N] ")

@@ -66,8 +66,12 @@ def _lane_of(run: OneRun, action: Action) -> str | None:
 
 
 def _side_by_side(run: OneRun, keys: Sequence[str]) -> None:
-    """Each lane as far as it goes. The first error is raised after all lanes have come to a stop."""
-    errors = run.ports.tasks.map(lambda key: _lane(run, key), keys)
+    """Each lane as far as it goes. The first error, or an interruption, is raised after all have come to a stop."""
+    try:
+        errors = run.ports.tasks.map(lambda key: _lane(run, key), keys)
+    except KeyboardInterrupt:
+        run.stop_lanes()
+        raise
     for error in errors:
         if error is not None:
             raise error
@@ -75,8 +79,13 @@ def _side_by_side(run: OneRun, keys: Sequence[str]) -> None:
 
 def _lane(run: OneRun, key: str) -> MigratorError | None:
     """One lane until it has to wait, is finished, or fails: an error is a value, so that no other lane is lost."""
+    with run.lane_under_way():
+        return _along(run, key)
+
+
+def _along(run: OneRun, key: str) -> MigratorError | None:
     met_again = 0
-    while True:
+    while not run.stopping:
         action = lane_action(run.situation(), key)
         try:
             match action:
@@ -93,6 +102,7 @@ def _lane(run: OneRun, key: str) -> MigratorError | None:
             met_again += 1
             if met_again > TRIES:
                 return error
+    return None
 
 
 def one_action(run: OneRun, action: Look | Do | Adopt | Undo | Hold) -> None:

@@ -150,7 +150,7 @@ def _until_shown(run: OneRun, arn: str, fits: Any) -> AccessEntry | None:  # noq
                 why=f"It was looked for during {int(READ_BACK.total_seconds())} seconds.",
                 remedy="The same command goes on from here: it looks again before it does anything.",
             )
-        run.ports.clock.sleep(POLL)
+        run.pause(POLL)
 
 
 def _enable(run: OneRun, step: Step, effect: EnableEntries) -> None:
@@ -165,7 +165,7 @@ def _enable(run: OneRun, step: Step, effect: EnableEntries) -> None:
         update_id = run.ports.mode.switch(effect.mode_to, token=token_of(run, step))
     except MigratorError as error:
         if error.code in LOOK_AGAIN:
-            run.ports.clock.sleep(POLL)
+            run.pause(POLL)
             return  # whether it began is settled by looking
         raise
     run.record(step.id, "sent", {"updateId": update_id})

@@ -1,7 +1,8 @@
 """One run of one plan: the journal it writes and what it has seen, shared by the lanes that go side by side."""
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from migrator.decide.running.actions import Look, Observed, Situation, Wish, situation
 from migrator.decide.running.progress import Progress, advance
 from migrator.decide.running.rate import full_bucket, take
+from migrator.errors import Interrupted
 from migrator.model.access_entry import AccessEntry
 from migrator.model.canonical import canonical_bytes
 from migrator.model.decision import Acceptance
@@ -84,6 +86,9 @@ class OneRun:
         self.settings = settings
         self._lock = threading.RLock()
         self._situation = situation(plan, progress, observed, wish)
+        self._lanes = 0
+        self._stopping = False
+        self._idle = threading.Condition(self._lock)
         self._bucket = full_bucket(settings.max_rate, observed.now) if settings.max_rate else None
 
     @property
@@ -100,6 +105,35 @@ class OneRun:
     def digest(self) -> str:
         """The plan's digest."""
         return self._situation.wish.plan_digest
+
+    @property
+    def stopping(self) -> bool:
+        """Whether it was interrupted: what has begun comes to its end, and nothing more begins."""
+        return self._stopping
+
+    @contextmanager
+    def lane_under_way(self) -> Iterator[None]:
+        """A lane that goes on in whatever thread."""
+        with self._idle:
+            self._lanes += 1
+        try:
+            yield
+        finally:
+            with self._idle:
+                self._lanes -= 1
+                self._idle.notify_all()
+
+    def stop_lanes(self) -> None:
+        """Let no lane begin anything more; returns when all have come to a stop."""
+        with self._idle:
+            self._stopping = True
+            self._idle.wait_for(lambda: self._lanes == 0)
+
+    def pause(self, duration: timedelta) -> None:
+        """Let time pass between two looks. Raises ``Interrupted`` where the run is to stop."""
+        self.ports.clock.sleep(duration)
+        if self._stopping:
+            raise Interrupted("interrupted", "Stopped on the way.", remedy="The same command goes on from here.")
 
     def situation(self) -> Situation:
         """Everything known, with the clock read now."""

@@ -146,7 +146,7 @@ def _by_login(run: OneRun, effect: Prove, entry: AccessEntry | None, reviewer: A
             in_a_row += 1
         if in_a_row >= IN_A_ROW or run.now() >= deadline:
             break
-        run.ports.clock.sleep(PAUSE)
+        run.pause(PAUSE)
     at = run.now().isoformat()
     return Evidence(
         principal_arn=effect.principal_arn,

@@ -88,6 +88,15 @@ def rehearse(
         return show.run()
 
 
+def _unexpected(raised: Exception) -> Failed:
+    return Failed(
+        "unexpected",
+        "Something went wrong that should not, and the rehearsal was ended.",
+        why=f"{type(raised).__name__}: {raised}",
+        remedy="Report it with the journal of the run.",
+    )
+
+
 class _Show:
     """One rehearsal: what it knows, and the effect of each action."""
 
@@ -138,7 +147,8 @@ class _Show:
                 since = None
             except Trouble as trouble:
                 self._stop(" ".join(part for part in (trouble.message, trouble.why) if part), 6)
-            except MigratorError as error:
+            except Exception as raised:  # whatever it is, the map goes back first
+                error = raised if isinstance(raised, MigratorError) else _unexpected(raised)
                 self._error = self._error or error
                 self._stop(error.message, error.exit_code)
                 since = since or self.ports.clock.now()

@@ -228,6 +228,16 @@ def test_after_a_kill_the_job_in_the_cluster_puts_the_map_back(stage: Stage) -> 
     stage.clean()
 
 
+@pytest.mark.parametrize("told", [signal.SIGTERM, signal.SIGHUP])
+def test_a_rehearsal_that_is_told_to_end_puts_the_map_back_itself(stage: Stage, told: signal.Signals) -> None:
+    """A pipeline that is cancelled, a terminal that is closed: nobody waits for the Job."""
+    process = stage.begin()
+    process.send_signal(told)
+    code, document = stage.ended(process)
+    assert (code, document["passed"], document["error"]["code"]) == (7, False, "interrupted"), document
+    stage.clean()
+
+
 def test_a_timer_that_expires_puts_the_map_back_and_the_rehearsal_does_not_pass(stage: Stage) -> None:
     """The operator's machine sleeps for some minutes."""
     process = stage.begin()

@@ -207,6 +207,18 @@ def test_a_kill_at_any_effect_ends_with_the_exact_bytes(stage: Stage, k: int, wh
     clean(stage)
 
 
+def test_whatever_goes_wrong_the_map_goes_back_first(stage: Stage) -> None:
+    def bug() -> None:
+        raise ZeroDivisionError("a bug")
+
+    stage.events.append((timedelta(minutes=3), bug))
+    outcome = stage.rehearse()
+    assert (outcome.exit_code, outcome.passed) == (1, False)
+    assert outcome.error is not None
+    assert (outcome.error.code, outcome.error.why) == ("unexpected", "ZeroDivisionError: a bug")
+    clean(stage)
+
+
 def test_an_interrupt_from_the_keyboard_puts_the_map_back(stage: Stage) -> None:
     def stop() -> None:
         raise KeyboardInterrupt

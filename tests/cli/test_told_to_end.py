@@ -1,0 +1,81 @@
+"""Being told to end: Ctrl-C, SIGTERM of a pipeline or a pod, a closed terminal, a reader that went away."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from migrator.lab.lab_client import control
+from tests.support.cli_lab import CliLab, running
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Iterator[CliLab]:
+    with running(tmp_path) as found:
+        yield found
+
+
+def begin(lab: CliLab, *arguments: str) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [sys.executable, "-m", "migrator", *arguments],
+        cwd=lab.work,
+        env=lab.environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def once(holds: Callable[[], bool], seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def journal(lab: CliLab) -> list[dict[str, object]]:
+    (path,) = lab.work.rglob("journal.jsonl")
+    return [json.loads(line) for line in path.read_bytes().splitlines()]
+
+
+@pytest.mark.parametrize("told", [signal.SIGTERM, signal.SIGINT])
+def test_apply_that_is_told_to_end_is_exit_7_and_the_same_command_goes_on(lab: CliLab, told: signal.Signals) -> None:
+    assert lab.run("plan", "small", "-o", "plan.json", "--quiet").code == 0
+    control(lab.directory, "POST", "latency", {"operation": "eks:*", "seconds": 0.3})
+    process = begin(lab, "apply", "plan.json", "--yes")
+    once(lambda: any(effect["operation"] == "eks:CreateAccessEntry" for effect in lab.effects()))
+    process.send_signal(told)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 7, out + err
+    assert "[interrupted]" in err
+    assert "The same command goes on from here" in err
+    assert "Traceback" not in err
+    *_, last = journal(lab)
+    assert (last["event"], last["effect"]) == ("run-ended", {"exit": 7})
+    control(lab.directory, "POST", "latency", {"operation": "eks:*", "seconds": 0})
+    assert lab.run("apply", "plan.json", "--yes").code == 0
+
+
+def test_a_reader_that_goes_away_ends_the_talk_and_not_the_run(lab: CliLab) -> None:
+    assert lab.run("plan", "small", "-o", "plan.json", "--quiet").code == 0
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        [sys.executable, "-m", "migrator", "apply", "plan.json", "--yes"],
+        cwd=lab.work,
+        env=lab.environment(),
+        stdout=subprocess.PIPE,
+        stderr=writing,
+        text=True,
+        check=False,
+    )
+    os.close(writing)
+    assert done.returncode == 0
+    assert "steps done" in done.stdout
