@@ -29,7 +29,7 @@ from migrator.decide.running.waiting import moment
 from migrator.errors import Failed, Interrupted, MigratorError, assert_never
 from migrator.model.canonical import pretty_bytes
 from migrator.model.decision import Acceptance
-from migrator.model.journal import Event
+from migrator.model.journal import Event, Record
 from migrator.model.outcome import RehearseOutcome, VerifyOutcome
 from migrator.model.plan import Plan
 from migrator.model.step import ProofClass
@@ -304,7 +304,15 @@ class _Show:
     # --- the journal and the end ----------------------------------------------------------------------------------
 
     def _record(self, step: str | None, event: Event, **effect: Any) -> None:  # noqa: ANN401 - JSON values
-        record = self.ports.store.append_record(step, event, effect, self.ports.clock.now())
+        """Journal it. Once it is ending, putting back does not wait for a journal that cannot be written."""
+        now = self.ports.clock.now()
+        try:
+            record = self.ports.store.append_record(step, event, effect, now)
+        except MigratorError as error:
+            if self._end is None:
+                raise
+            self._error = self._error or error
+            record = Record(0, "", now.isoformat(), step, event, effect)
         self._progress = advance(self._progress, {}, record)
 
     def _stop(self, why: str, code: int) -> None:

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import pytest
 
-from migrator.errors import Blocked, Changed, MigratorError, Refused, WrongUse
+from migrator.errors import Blocked, Changed, Failed, MigratorError, Refused, WrongUse
 from migrator.model.access_entry import AccessEntry, EntrySpec, Identity
 from migrator.model.decision import Acceptance
 from migrator.model.evidence import SelfSubject
@@ -453,6 +453,54 @@ def test_a_dead_entry_is_deleted_and_made_again() -> None:
         run_to_the_end(World(cluster), plan)
         assert cluster.effects == [f"delete {BOB}", f"create {BOB}", f"update {BOB}"]
         assert cluster.login(BOB) is not None
+
+
+def test_where_the_journal_cannot_be_written_nothing_is_done_and_a_later_run_goes_on() -> None:
+    """A full disk, or a folder that became read-only, at any record: no effect is sent that was not journaled."""
+    state, effects = reference()
+    cluster, plan = company()
+    whole = World(cluster)
+    run_to_the_end(whole, plan)
+    for refused_from in range(1, len(whole.store.journal()) + 1):
+        cluster, plan = company()
+        oracle(cluster)
+        world, lines = World(cluster), list[bytes]()
+
+        def full(line: bytes, lines: list[bytes] = lines, most: int = refused_from) -> None:
+            lines.append(line)
+            if len(lines) >= most:
+                raise Failed("state-unwritable", "The state cannot be written.", why="No space left on device")
+
+        world.store.watch = full
+        with pytest.raises(Failed, match="cannot be written"):
+            apply_plan(plan, DIGEST, world.ports())
+        done = list(cluster.effects)
+        intended = sum(record.event == "intended" for record in world.store.journal())
+        assert len(done) <= intended
+        with pytest.raises(Failed, match="cannot be written"):
+            apply_plan(plan, DIGEST, world.ports())
+        assert cluster.effects == done
+        world.store.watch = None
+        run_to_the_end(world, plan)
+        assert cluster.describe() == state
+        assert sorted(cluster.effects) == sorted(effects)
+
+
+def test_a_plan_made_anew_half_way_goes_on_from_what_stands() -> None:
+    """The old plan's entries are kept as they are found; going on with the new plan against them is exit 5."""
+    cluster, plan = company()
+    world = World(cluster)
+    cluster.crash_at = (4, "after")
+    with pytest.raises(Crash):
+        apply_plan(plan, DIGEST, world.ports())
+    cluster.crash_at = None
+    effects = list(cluster.effects)
+    other = "sha256:" + "cd" * 32  # the same steps, edited: another digest
+    with pytest.raises(Changed) as changed:
+        apply_plan(plan, other, world.ports())
+    assert changed.value.code == "cluster-changed"
+    assert cluster.effects == effects
+    run_to_the_end(world, plan)  # the plan that was begun still goes on
 
 
 @pytest.mark.parametrize("keep", ["", "intended"])

@@ -207,6 +207,26 @@ def test_a_kill_at_any_effect_ends_with_the_exact_bytes(stage: Stage, k: int, wh
     clean(stage)
 
 
+@pytest.mark.parametrize("minutes", [0, 3])
+def test_a_disk_that_is_full_keeps_no_map_blank(stage: Stage, minutes: int) -> None:
+    def full(_line: bytes) -> None:
+        raise Failed("state-unwritable", "The state cannot be written.", why="No space left on device")
+
+    def fill() -> None:
+        stage.world.store.watch = full
+
+    stage.events.append((timedelta(minutes=minutes), fill))
+    outcome = stage.rehearse()
+    assert (outcome.exit_code, outcome.passed, outcome.evidence) == (1, False, False)
+    assert outcome.error is not None
+    assert outcome.error.code == "state-unwritable"
+    assert outcome.aws_auth == "as it was"
+    clean(stage)
+    stage.world.store.watch = None
+    assert stage.rehearse().exit_code in (0, 7)  # anew, or what the journal does not know is brought to its end
+    clean(stage)
+
+
 def test_whatever_goes_wrong_the_map_goes_back_first(stage: Stage) -> None:
     def bug() -> None:
         raise ZeroDivisionError("a bug")
