@@ -19,7 +19,7 @@ def outcome_text(plan: Plan, outcome: RunOutcome, *, width: int = MAX_WIDTH, col
     parts: list[RenderableType] = [
         Text.assemble(
             f"{outcome.command}: ",
-            (f"{outcome.done} of {outcome.total} steps done", style),
+            (f"{outcome.done} of {outcome.total} steps done" if outcome.total else "nothing to do", style),
             f" on {plan.cluster.name} (run {outcome.run})" if outcome.run else f" on {plan.cluster.name}",
         )
     ]

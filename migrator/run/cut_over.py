@@ -160,7 +160,9 @@ def _verify_options(options: CutOverOptions) -> VerifyOptions:
 
 def _refused(gates: tuple[Gate, ...], snapshot: Snapshot, ports: RunPorts) -> CutOverOutcome:
     closed = ", ".join(f"{gate.number} ({gate.name}: {gate.state})" for gate in gates if not gate.passes)
-    error = Refused("gates-closed", "The cut-over is refused.", why=f"Closed gates: {closed}.") if closed else None
+    remedy = "Do what is said at each of them, and run the same command again."
+    why = f"Closed gates: {closed}."
+    error = Refused("gates-closed", "The cut-over is refused.", why=why, remedy=remedy) if closed else None
     mode = snapshot.cluster.authentication_mode
     return CutOverOutcome(gates, mode, error.exit_code if error else 0, None, error, ports.store.location)
 

@@ -25,13 +25,21 @@ def refuse_conditions(
     if left:
         wrong.append(f"{len(left)} steps of the plan are not done: apply it first")
     if mode == "API_AND_CONFIG_MAP" and not _operator_proven(plan, ports, snapshot, chain):
-        wrong.append("the operator's own access entry is not proven: without it nobody here could put aws-auth back")
+        wrong.append(
+            "the operator's own access entry is not proven, and without it nobody here could put aws-auth back: "
+            "run `migrate verify PLAN`"
+        )
     if read_nodes(ports.nodes) is None and not authenticator_log_is_on(ports):
         wrong.append("neither the nodes' leases nor the authenticator's log can be read: nobody would see a node fail")
     if not any(snapshot.aws_auth_data.values()):
         wrong.append("aws-auth is empty or absent: there is nothing to rehearse")
     if wrong:
-        raise Refused("rehearsal-conditions", "The rehearsal is refused.", why="; ".join(wrong) + ".")
+        raise Refused(
+            "rehearsal-conditions",
+            "The rehearsal is refused, and nothing was touched.",
+            why="; ".join(wrong) + ".",
+            remedy="Put that right, and run the same command again.",
+        )
 
 
 def _operator_proven(plan: Plan, ports: RunPorts, snapshot: Snapshot, chain: tuple[str, ...]) -> bool:
