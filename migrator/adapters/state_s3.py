@@ -100,7 +100,7 @@ class StateBucket:
         """
         with self._lock:
             if self._lost.is_set():
-                raise self._taken("the lock expired and somebody took it")
+                raise self._taken("the lock or the journal is somebody else's by now")
             if self._last is None:
                 records = self.journal()
                 self._last = records[-1] if records else None
@@ -108,7 +108,7 @@ class StateBucket:
             before = (self._last,) if self._last else ()
             record = next_record(before, at=moment, step=step, event=event, effect=effect)
             if not self._put_new(f"{self._key(JOURNAL)}/{record.n:08}", encode_record(record)):
-                self._last = None
+                self._lost.set()  # for good: what goes on beside this call must not go on behind the other's records
                 raise self._taken(f"record {record.n} of the journal is somebody else's")
             self._last = record
             return record
@@ -160,9 +160,8 @@ class StateBucket:
         finally:
             over.set()
             renewing.join()
-            if not self._lost.is_set():
-                with suppress(MigratorError):  # it expires by itself
-                    self._call("delete_object", Key=self._key(_LOCK), IfMatch=holder[0])
+            with suppress(MigratorError):  # somebody else's by now, or it expires by itself
+                self._call("delete_object", Key=self._key(_LOCK), IfMatch=holder[0])
 
     def _take(self, owner: str) -> str:
         """Write the lock where there is none, or over an expired one; returns its tag."""
