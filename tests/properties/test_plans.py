@@ -19,11 +19,11 @@ from migrator.decide.reading.effective_identity import Ambiguous, LoggedIn
 from migrator.decide.reading.row_keys import principal_key
 from migrator.errors import MigratorError
 from migrator.model.access_entry import NOBODY
-from migrator.model.decision import Decisions
+from migrator.model.decision import Acceptance, Decisions
 from migrator.model.plan import Plan, Strategy
 from migrator.model.snapshot import Snapshot
-from migrator.model.step import Step
-from tests.support.random_worlds import PEOPLE, REQUESTS, access_of, answered, sections_of, worlds
+from migrator.model.step import AwaitEntry, CreateEntry, Step
+from tests.support.random_worlds import PEOPLE, REQUESTS, access_of, answered, node_worlds, sections_of, worlds
 from tests.support.worlds import NOW
 
 NO_ANSWERS = Decisions()
@@ -165,6 +165,29 @@ def test_answers_never_widen_an_identity_that_exists(snapshot: Snapshot, decisio
             and "entry-liveness-unknown" not in principal.findings
         ):
             assert not any(new and not old for old, new in zip(before.allowed, after.allowed, strict=True)), principal
+
+
+@given(worlds() | node_worlds())
+def test_what_eks_makes_itself_is_awaited_as_eks_makes_it_and_fargate_entries_are_made_by_nobody_else(
+    snapshot: Snapshot,
+) -> None:
+    plan = plan_of(snapshot)
+    losses = {p.principal_arn: Acceptance("Ana", "all of it") for p in plan.principals if p.action == "block"}
+    accepted = plan_of(snapshot, Decisions(accept_loss=losses)) if losses else plan
+    images = {g.node_role: g.ami_type for g in snapshot.nodegroups or () if g.status == "ACTIVE"}
+    profiles = {profile.pod_execution_role for profile in snapshot.fargate_profiles or ()}
+    for step in (*plan.steps, *accepted.steps):
+        if isinstance(step.effect, CreateEntry):
+            assert step.effect.entry.type != "FARGATE_LINUX"
+        if isinstance(step.effect, AwaitEntry):
+            arn, awaited = step.effect.principal_arn, step.effect.expected.type
+            if arn in images:
+                assert awaited == ("EC2_WINDOWS" if images[arn].startswith("WINDOWS") else "EC2_LINUX")
+            elif arn in profiles:
+                assert awaited == "FARGATE_LINUX"
+            else:
+                assert snapshot.creator is not None
+                assert (arn, awaited) == (snapshot.creator.arn, "STANDARD")
 
 
 @given(worlds(modes=("CONFIG_MAP", "API_AND_CONFIG_MAP", "API")))

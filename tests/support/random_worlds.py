@@ -154,6 +154,8 @@ _good_node_rows = st.sampled_from(
         row(role("nodes"), NODE_USERNAME, (*NODE_GROUPS, WINDOWS)),
         row(role("pods"), SESSION_NODE, (*NODE_GROUPS, "system:node-proxier")),
         row(role("edge"), SESSION_NODE, NODE_GROUPS),
+        row(role("nodes"), NODE_USERNAME, (*NODE_GROUPS, WINDOWS, "readers")),
+        row(role("pods"), SESSION_NODE, (*NODE_GROUPS, "readers")),
     )
 )
 _plain_rows = st.builds(
@@ -213,7 +215,8 @@ def worlds(draw: st.DrawFn, *, modes: Sequence[AuthenticationMode] = ("CONFIG_MA
     uses: dict[str, Any] = {}
     if draw(st.booleans()):
         status = draw(st.sampled_from(("ACTIVE", "DELETING")))
-        uses["nodegroups"] = (nodegroup(role("nodes"), status=status),)
+        images = draw(st.sampled_from(("AL2023_x86_64_STANDARD", "CUSTOM", "WINDOWS_CORE_2022_x86_64")))
+        uses["nodegroups"] = (nodegroup(role("nodes"), images, status),)
     if draw(st.booleans()):
         uses["fargate_profiles"] = draw(st.sampled_from(((profile(role("pods")),), None)))
     if draw(st.booleans()):
@@ -238,6 +241,22 @@ def worlds(draw: st.DrawFn, *, modes: Sequence[AuthenticationMode] = ("CONFIG_MA
         entries=[draw(entries(arn)) for arn in arns],
         rbac=rbac(*draw(st.lists(bindings(), max_size=4, unique_by=lambda b: b.name)), roles=_ROLES),
         **uses,
+    )
+
+
+@st.composite
+def node_worlds(draw: st.DrawFn) -> Snapshot:
+    """A cluster of nodes alone: what their rows give, what EKS runs under their roles, and what names their groups."""
+    image = draw(st.sampled_from(("AL2023_x86_64_STANDARD", "CUSTOM", "WINDOWS_CORE_2022_x86_64")))
+    status = draw(st.sampled_from(("ACTIVE", "ACTIVE", "DELETING")))
+    bound = [Binding("b", None, "ClusterRole", "reader", (Subject("Group", "readers"),), {})]
+    return world(
+        draw(st.lists(_good_node_rows, min_size=1, max_size=3, unique_by=lambda each: each["arn"])),
+        mode=draw(st.sampled_from(("CONFIG_MAP", "API_AND_CONFIG_MAP"))),
+        principals=[_principal(arn, LONG_AGO) for arn in PEOPLE],
+        nodegroups=draw(st.sampled_from(((), (nodegroup(role("nodes"), image, status),)))),
+        fargate_profiles=draw(st.sampled_from(((), (profile(role("pods")),)))),
+        rbac=rbac(*draw(st.sampled_from(((), bound))), roles=_ROLES),
     )
 
 
