@@ -9,6 +9,7 @@ import queue
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import Any
@@ -88,6 +89,12 @@ class DaskPool:
         """Text in, text out, bound to one worker, never repeated by dask."""
         text = json.dumps(order)
         return self.client.submit(function, text, key=key, allow_other_workers=False, retries=0, pure=False, **more)
+
+    def tell(self, worker: PoolWorker, task: str, arguments: Mapping[str, Any]) -> None:
+        """A word to a worker beside its jobs. Whether it arrives shows in how they end."""
+        text = json.dumps({"task": task, "arguments": arguments})
+        with suppress(Exception):
+            self.client.run(dask_worker.tell, text, workers=[worker.address], on_error="ignore")
 
     def look(self) -> None:
         """See who is there: forget who is gone, ask newcomers who they are, take on those that are fit.

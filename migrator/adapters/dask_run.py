@@ -26,6 +26,7 @@ class DaskOptions:
 
     ``overall`` and ``per_account`` bound how many jobs are under way. ``wait``: seconds for workers to appear.
     ``shared``: a file of the state and what is in it; a worker that does not find it would write to another disk.
+    ``wind_down``: a function by its import path, called once on each busy worker with a job's arguments at Ctrl-C.
     """
 
     overall: int
@@ -34,6 +35,7 @@ class DaskOptions:
     workers: int | None = None
     wait: float = 60.0
     shared: tuple[str, str] | None = None
+    wind_down: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,13 @@ class DaskRun:
         if attempt is None or time.monotonic() - self._looked >= _LOOK_SECONDS:
             ends += self._look()
         return ends
+
+    def wind_down(self) -> None:
+        """Tell the workers that what takes long may end early."""
+        busy = {begun.worker.address: begun for begun in self._begun.values()}
+        for begun in busy.values():
+            if self._options.wind_down is not None:
+                self._pool.tell(begun.worker, self._options.wind_down, begun.job.arguments)
 
     @property
     def _reachable(self) -> bool:

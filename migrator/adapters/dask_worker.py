@@ -64,6 +64,12 @@ def do(order: str) -> str:
         return json.dumps({"lost": foreign(f"{type(error).__name__}: {error}")})
 
 
+def tell(order: str) -> None:
+    """Call a function by its import path, beside the jobs: a word to those that are under way."""
+    given = json.loads(order)
+    run_task(given["task"], given["arguments"])
+
+
 def _holds(file: str | None, content: str | None) -> bool:
     """Whether the file is here with that content; True where there is none to look for."""
     if file is None:

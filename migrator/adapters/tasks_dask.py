@@ -94,6 +94,7 @@ class FleetDask:
                 if stops > 1:
                     raise
                 interrupted()
+                run.wind_down()
                 continue
             if ends is None:
                 return

@@ -75,6 +75,7 @@ def executor_of(fleet: "Fleet", asked: "Asked", here: JobRunner) -> JobRunner:
         workers=asked.workers,
         wait=asked.worker_wait or WAIT_SECONDS,
         shared=_shared(fleet) if scheduler is not None else None,
+        wind_down="migrator.cli.fleet_worker:wind_down",
     )
     runner = FleetDask(options, events)
     click.get_current_context().call_on_close(runner.close)

@@ -94,6 +94,15 @@ def worker_of(arguments: Mapping[str, Any]) -> Worker:
         return _KEPT[key]
 
 
+def wind_down(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """What takes long in this process, for jobs with this setup, ends early: for workers that no Ctrl-C reaches."""
+    with _LOCK:
+        worker = _KEPT.get(str(arguments["setupId"]))
+    if worker is not None:
+        worker.winding_down.set()
+    return {}
+
+
 def keep_worker(key: str, worker: Worker) -> None:
     """Let jobs of this process use a worker that is there already, with what its sessions know."""
     with _LOCK:

@@ -148,6 +148,21 @@ def test_the_first_interrupt_brings_what_is_under_way_to_its_end_and_the_second_
         list(own.run(jobs, limit=always, interrupted=lambda: None))
 
 
+def test_what_takes_long_on_a_worker_is_told_of_the_interrupt(remote: Callable[..., FleetDask]) -> None:
+    asked: list[int] = []
+
+    def limit() -> int:
+        asked.append(1)
+        if len(asked) == 2:
+            time.sleep(0.5)  # until it has begun
+            raise KeyboardInterrupt
+        return 1
+
+    runner = remote(wind_down="tests.support.dask_tasks:say_word")
+    (end,) = runner.run([job("long", "wait_for_word")], limit=limit, interrupted=lambda: None)
+    assert _answer(end) == {"told": True}
+
+
 def test_only_names_and_text_cross_the_wire() -> None:
     for function in (dask_worker.do, dask_worker.about):
         named = [str(argument) for _, argument, _ in pickletools.genops(dumps(function)) if argument is not None]

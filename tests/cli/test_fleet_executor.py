@@ -10,7 +10,7 @@ import pytest
 
 from migrator.cli.fleet_executor import Jobs, executor_of
 from migrator.cli.fleet_wiring import Asked, Fleet
-from migrator.cli.fleet_worker import worker_from, worker_of
+from migrator.cli.fleet_worker import wind_down, worker_from, worker_of
 from migrator.cli.settings import Settings
 from migrator.errors import MigratorError
 from migrator.model.files.fleet import decode_fleet
@@ -119,6 +119,14 @@ def test_a_process_keeps_only_the_setups_of_the_last_commands() -> None:
     for number in range(8):
         worker_of({**first, "setupId": f"other-{number}"})
     assert worker_of(first) is not kept
+
+
+def test_the_word_to_end_early_is_for_the_jobs_of_one_command() -> None:
+    ours, theirs = _job(_fleet()).arguments, {**_job(_fleet()).arguments, "setupId": "another command's"}
+    workers = [worker_of(arguments) for arguments in (ours, theirs)]
+    assert wind_down(ours) == {}
+    assert [worker.winding_down.is_set() for worker in workers] == [True, False]
+    assert wind_down({"setupId": "nobody's"}) == {}
 
 
 def _decided(folder: Path) -> Mapping[str, Any]:

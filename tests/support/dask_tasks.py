@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,6 +10,8 @@ from typing import Any
 
 from migrator.model.fleet_job import Job
 from tests.support.fleet_values import ACCOUNT
+
+_WORD = threading.Event()
 
 
 def job(name: str, task: str = "echo", account: str = ACCOUNT, placement: str | None = None, **arguments: Any) -> Job:  # noqa: ANN401
@@ -39,6 +42,20 @@ def die(arguments: Mapping[str, Any]) -> dict[str, Any]:
     with Path(arguments["file"]).open("a", encoding="utf-8") as file:
         file.write("begun\n")
     os.kill(os.getpid(), signal.SIGKILL)
+    return {}
+
+
+def wait_for_word(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Wait until somebody says a word, or for long."""
+    del arguments
+    _WORD.clear()
+    return {"told": _WORD.wait(30)}
+
+
+def say_word(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """The word, to whoever waits for it in this process."""
+    del arguments
+    _WORD.set()
     return {}
 
 
