@@ -79,7 +79,7 @@ class ForkedCli:
 
 
 def _load_everything() -> None:
-    """What commands import when they are called; no client is made and no thread started before the fork."""
+    """What commands import when they are called; no thread is started before the fork."""
     import importlib
     import pkgutil
 
@@ -87,16 +87,15 @@ def _load_everything() -> None:
     import botocore.loaders
     import kubernetes.client
 
-    import migrator.adapters
-    import migrator.cli
+    import migrator
 
     assert boto3, kubernetes.client
     read = cache(botocore.loaders.JSONFileLoader().load_file)
     botocore.loaders.JSONFileLoader.load_file = lambda _loader, path: read(path)
     for service in ("eks", "sts", "iam", "ec2", "logs"):  # service models are read once, not by every process
         boto3.Session().client(service, "eu-central-1", aws_access_key_id="-", aws_secret_access_key="-")
-    for package in (migrator.cli, migrator.adapters):
-        for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
+    for module in pkgutil.walk_packages(migrator.__path__, "migrator."):
+        if not module.name.startswith(("migrator.lab", "migrator.__main__")):
             with contextlib.suppress(ImportError):  # of an extra that is not installed; its command says so itself
                 importlib.import_module(module.name)
 
