@@ -142,7 +142,8 @@ class _Show:
                     self.ports.clock.sleep(POLL)
                 action = brain.next_rehearsal(self._progress, self._see(), self._options.length)
                 if isinstance(action, brain.Over):
-                    return self._outcome(action.why, "as it was")
+                    theirs = action.why == brain.CHANGED_BEFORE or self._end == (brain.CHANGED_BEFORE, 4)
+                    return self._outcome(action.why, "as somebody else wrote it" if theirs else "as it was")
                 self._do(action)
                 since = None
             except Trouble as trouble:
@@ -192,7 +193,7 @@ class _Show:
                 self._record(brain.RESTORE, "adopted", why=action.why)
             case brain.RemoveTimer(why):
                 if why:
-                    self._stop(why, 6)
+                    self._stop(why, 4 if why == brain.CHANGED_BEFORE else 6)
                 self._remove_timer()
             case brain.Over():
                 raise AssertionError("the end is not an effect")
@@ -224,7 +225,14 @@ class _Show:
         if live is None or brain.map_state(live, self._original["data"]) != "original":
             return  # the brain looks again
         self._record(brain.BLANK, "intended", resourceVersion=_version(live), keys=sorted(self._original["data"]))
-        self.ports.config_maps.write_data(blanked(self._original["data"]), resource_version=_version(live))
+        try:
+            self.ports.config_maps.write_data(blanked(self._original["data"]), resource_version=_version(live))
+        except MigratorError as error:
+            if error.code != "aws-auth-changed":
+                raise
+            if self._map() != "blank":  # somebody was quicker, nothing of ours is in the cluster, and theirs stays
+                self._record(brain.BLANK, "refused", code=error.code, message=error.message)
+                return
         self._record(brain.BLANK, "done")
         self.ports.events.say("step", "aws-auth is blank: only access entries let anybody in")
 
@@ -325,7 +333,7 @@ class _Show:
 
     def _seconds(self) -> int:
         """How long the map has been, or was, blank."""
-        if self._progress.of(brain.BLANK).status == "pending":
+        if self._progress.of(brain.BLANK).status in brain.NEVER_BLANKED:
             return 0
         restored = self._progress.of(brain.RESTORE)
         end = moment(restored.at) if restored.status in SETTLED else None
@@ -333,7 +341,7 @@ class _Show:
 
     def _unreachable(self, error: MigratorError) -> RehearseOutcome:
         """Nothing more can be done from here; the timer in the cluster can."""
-        inside = self._progress.of(brain.BLANK).status != "pending"
+        inside = self._progress.of(brain.BLANK).status not in brain.NEVER_BLANKED
         blank = inside and self._progress.of(brain.RESTORE).status not in SETTLED
         where = "not to be seen from here; the timer in the cluster puts it back" if blank else "as it was"
         return self._outcome(error.message, where)

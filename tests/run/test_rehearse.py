@@ -1,6 +1,6 @@
 """The rehearsal: a pass is evidence, trouble puts the exact bytes back, and so does the timer."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
@@ -10,6 +10,7 @@ from migrator.errors import Failed, Refused
 from migrator.model.evidence import evidence_in
 from migrator.model.outcome import RehearseOutcome
 from migrator.model.plan import Plan
+from migrator.ports import Raw
 from migrator.run.apply_plan import apply_plan
 from migrator.run.begin_run import RunPorts
 from migrator.run.cut_over import cut_over
@@ -157,6 +158,42 @@ def test_somebody_elses_map_is_saved_and_ours_put_back(stage: Stage) -> None:
     saved = [v for k, v in stage.world.store.files.items() if k.startswith("backup/foreign-aws-auth")]
     assert len(saved) == 1
     assert b"theirs" in saved[0]
+    clean(stage)
+
+
+@dataclass
+class Quicker(MemoryConfigMaps):
+    """Somebody else writes between our look and our write, once: ``with_data`` None deletes."""
+
+    with_data: dict[str, str] | None = None
+    done: bool = False
+
+    def write_data(self, data: Mapping[str, str], *, resource_version: str) -> Raw:
+        if not self.done:
+            self.done = True
+            self.cluster.data = self.with_data
+            self.cluster.resource_version += 1
+        return super().write_data(data, resource_version=resource_version)
+
+
+@pytest.mark.parametrize("theirs", [{"mapRoles": "- theirs"}, None])
+def test_whoever_writes_before_the_blanking_keeps_what_they_wrote(stage: Stage, theirs: dict[str, str] | None) -> None:
+    """The blanking was refused, so there is nothing of ours to put back, and nothing of theirs to undo."""
+    stage.cluster.effects.clear()
+    ports = replace(stage.ports(), config_maps=Quicker(stage.cluster, theirs))
+    outcome = rehearse(stage.plan, DIGEST, ports, stage.objects, SHORT)
+    assert (outcome.exit_code, outcome.passed, outcome.seconds) == (4, False, 0), outcome
+    assert "before the rehearsal began" in outcome.why
+    assert outcome.aws_auth == "as somebody else wrote it"
+    assert stage.cluster.data == theirs
+    assert "write aws-auth" not in stage.cluster.effects
+    assert stage.objects.objects == {}
+
+
+def test_a_blanking_that_was_refused_over_a_label_is_tried_again(stage: Stage) -> None:
+    ports = replace(stage.ports(), config_maps=Quicker(stage.cluster, dict(stage.before)))
+    outcome = rehearse(stage.plan, DIGEST, ports, stage.objects, SHORT)
+    assert (outcome.exit_code, outcome.passed) == (0, True), outcome
     clean(stage)
 
 

@@ -10,12 +10,14 @@ from datetime import datetime, timedelta
 from typing import Any, Literal, TypeAlias
 
 from migrator.decide.running.dead_man import TIMER, blanked
-from migrator.decide.running.progress import REHEARSE, SETTLED, Progress
+from migrator.decide.running.progress import REHEARSE, SETTLED, Progress, Status
 from migrator.decide.running.waiting import moment
 
 TIMER_STEP, BLANK, RESTORE, CLEAN, PASSED = (
     f"{REHEARSE}-{name}" for name in ("timer", "blank", "restore", "clean", "passed")
 )
+NEVER_BLANKED: frozenset[Status] = frozenset({"pending", "refused"})  # refused: by the API server, whoever was quicker
+CHANGED_BEFORE = "somebody else wrote aws-auth before the rehearsal began; theirs was left alone"
 TIMER_START = timedelta(minutes=3)  # pulling an image and starting a pod
 MapState: TypeAlias = Literal["original", "blank", "foreign", "absent"]
 TimerState: TypeAlias = Literal["none", "starting", "armed", "fired"]
@@ -96,7 +98,7 @@ Rehearsing: TypeAlias = (
 def next_rehearsal(progress: Progress, seen: SeenRehearsal, length: timedelta) -> Rehearsing:
     """The one next action."""
     blank = progress.of(BLANK)
-    if progress.of(RESTORE).status in SETTLED or blank.status == "pending":
+    if progress.of(RESTORE).status in SETTLED or blank.status in NEVER_BLANKED:
         return _outside(progress, seen)
     if seen.map == "original":
         if blank.status == "intended" and not (seen.resumed or seen.trouble) and seen.timer == "armed":
@@ -119,7 +121,7 @@ def _outside(progress: Progress, seen: SeenRehearsal) -> Rehearsing:
     ended = progress.of(RESTORE).status in SETTLED
     why = str(progress.of(RESTORE).effect.get("why", "")) if ended else seen.trouble
     if not ended and seen.map != "original":
-        why = why or "aws-auth changed before the rehearsal began"
+        why = why or CHANGED_BEFORE
     if not ended and seen.timer == "fired":
         why = why or "the timer fired before the rehearsal began"
     started = progress.of(TIMER_STEP)
