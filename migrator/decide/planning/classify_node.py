@@ -8,6 +8,7 @@ a trust policy alone never does: it refutes, or chooses between types.
 from dataclasses import dataclass, replace
 
 from migrator.decide.findings.note import Note
+from migrator.decide.planning.entry_identity import NODE_IDENTITIES
 from migrator.decide.planning.find_principal import Found
 from migrator.decide.planning.plan_facts import NodeUse, PlanFacts, Wanted, quoted
 from migrator.decide.reading.templates import EC2_NAME, SESSION, SESSION_RAW, templates_in
@@ -210,7 +211,7 @@ def _extra_groups(role: _Role, entry_type: EntryType) -> Wanted:
     templates = [group for group in role.row.effective_groups if templates_in(group)]
     if templates:
         return role.block("group-template", f"Groups built from the login: {quoted(templates)}.", entry_type)
-    given = _ALWAYS_DROPPED | (frozenset({WINDOWS_GROUP}) if entry_type == "EC2_WINDOWS" else frozenset())
+    given = _ALWAYS_DROPPED | frozenset(NODE_IDENTITIES[entry_type][1])
     extra = [group for group in dict.fromkeys(role.row.effective_groups) if group not in given]
     further = [group for group in extra if group not in _NOT_NEEDED]
     places = {group: role.facts.names.of_group(group) for group in further}

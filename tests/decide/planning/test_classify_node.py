@@ -407,3 +407,17 @@ def test_nodes_without_an_entry_in_api_mode_are_warned_of_whatever_the_row_says(
         plan = planned(world(rows, principals=EC2, nodes=(node(NODES),), mode="API"))
         assert only(plan).action == "skip"
         assert finding(plan, "node-role-without-node-row").severity == "warn"
+
+
+def test_fargate_role_keeps_the_group_that_its_entry_has_and_is_told_of_the_others_alone() -> None:
+    """`system:node-proxier` is of Fargate's own entry: it is not dropped, whatever a binding gives it."""
+    bound = rbac(bind(group("system:node-proxier"), name="a"), bind(group("system:bootstrappers"), name="b"))
+    snapshot = world(
+        [FARGATE_ROW], principals=FARGATE, fargate_profiles=(profile(NODES),), rbac=bound, mode="CONFIG_MAP"
+    )
+    plan = planned(snapshot)
+    assert only(plan).action == "await"
+    told = finding(plan, "node-groups-dropped").message
+    assert "system:bootstrappers" in told
+    assert "system:node-proxier" not in told
+    assert only(plan).access.gained == ()
