@@ -413,3 +413,14 @@ def test_what_is_unknown_of_too_many_logins_says_which_name_it_is_about() -> Non
     lost = compare(_login("{{SessionName}}" * 60), _login("x"), index).lost
     told = f"logins of {'{{SessionName}}' * 60}: RBAC names too many of them"
     assert [(row.unknown, told in row.scope) for row in lost] == [(True, True)]
+
+
+def test_a_group_of_the_raw_session_name_is_told_apart_by_its_at_sign() -> None:
+    """`a@b` and `a-b` share a session name; only one of them is in the group that is bound."""
+    index = _index(READER, bind("b", "reader", group("team:a@b"), namespace="dev"))
+    raw = Identity("u", ("team:{{SessionNameRaw}}",), "config-map")
+    pods = PermissionRow("namespace dev", ("",), ("pods",), ("get", "list"))
+    assert compare(raw, _login("u"), index) == AccessChange(lost=(pods,))
+    assert compare(_login("u"), raw, index) == AccessChange(gained=(pods,))
+    assert compare(raw, raw, index) == AccessChange()
+    assert compare(raw, Identity("u", ("team:{{SessionName}}",), "config-map"), index) == AccessChange(lost=(pods,))

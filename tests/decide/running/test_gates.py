@@ -282,3 +282,49 @@ def test_everybody_that_the_plan_leaves_out_is_left_out_of_its_end() -> None:
     snapshot = snapshot_of(cluster)
     left_out = replace(plan, principals=tuple(replace(p, action="skip", entry=None) for p in plan.principals), steps=())
     assert end_state_changes(left_out, Progress(), snapshot, "sha256:0", plan.basis) == ()
+
+
+def test_a_gate_keeps_its_number_and_its_question_whatever_it_finds() -> None:
+    def asked(facts: GateFacts) -> list[tuple[int, str, str]]:
+        return [(gate.number, gate.name, gate.question) for gate in cut_over_gates(PLAN, facts)]
+
+    assert asked(GateFacts(now=NOW)) == asked(GOOD)
+    assert asked(replace(GOOD, verdicts=())) == asked(GOOD)
+
+
+def test_what_to_do_about_a_gate_is_the_same_whether_it_is_closed_or_unknown() -> None:
+    closed = replace(
+        GOOD, left=("s01",), verdicts=(), rehearsed=NOW - timedelta(days=8), owners=("CDK",), nodes_unhealthy=("n",)
+    )
+    names = ("end-state", "proofs", "second-admin", "rehearsal", "code", "nodes")
+    unknown = words(GateFacts(now=NOW))
+    assert {name: words(closed)[name][2] for name in names} == {name: unknown[name][2] for name in names}
+
+
+def test_a_plan_with_nobody_to_prove_needs_no_proof() -> None:
+    nobody = replace(PLAN, principals=())
+    (gate,) = [gate for gate in cut_over_gates(nobody, replace(GOOD, verdicts=())) if gate.name == "proofs"]
+    assert (gate.number, gate.state, gate.detail, gate.remedy) == (5, "pass", "the plan has no principal to prove", "")
+    assert gate.question == words(GOOD)["proofs"][0]
+
+
+def test_whoever_is_skipped_needs_no_verdict() -> None:
+    left_out = replace(PLAN.principals[0], principal_arn="arn:aws:iam::111122223333:role/gone", action="skip")
+    assert states(GOOD, replace(PLAN, principals=(*PLAN.principals, left_out))) == {}
+
+
+def test_a_verdict_that_is_unknown_leaves_the_gate_unknown() -> None:
+    verdicts = (verdict(DEVS, "unknown"), *(verdict(arn) for arn in EVERYBODY if arn != DEVS))
+    assert states(replace(GOOD, verdicts=verdicts)) == {"proofs": "unknown"}
+
+
+def test_an_administrator_whose_logins_were_observed_counts() -> None:
+    watched = tuple(verdict(arn, proof="observed") for arn in EVERYBODY)
+    assert states(replace(GOOD, verdicts=watched)) == {}
+    told = words(replace(GOOD, verdicts=tuple(verdict(arn, proof="simulated") for arn in EVERYBODY)))
+    assert told["second-admin"][1] == "proven: nobody"
+
+
+def test_a_rehearsal_counts_to_the_end_of_its_seventh_day() -> None:
+    assert states(replace(GOOD, rehearsed=NOW - timedelta(days=7))) == {}
+    assert states(replace(GOOD, rehearsed=NOW - timedelta(days=7, seconds=1))) == {"rehearsal": "fail"}
