@@ -107,12 +107,13 @@ def test_each_lost_or_gained_request_was_given_by_what_a_finding_names(
         before, after = access_of(arn, without), access_of(arn, later, "API")
         for request, by_row, new in zip(REQUESTS, before.allowed, after.allowed, strict=True):
             old = bool(by_row) or principal.before.via == "automatic"
-            groups = _named_groups(plan, arn, "node-groups-dropped" if old else "windows-group-added")
+            added = ("windows-group-added", "fargate-group-added")
+            groups = _named_groups(plan, arn, *(("node-groups-dropped",) if old else added))
             assert old == bool(new) or index.allows("", groups, request)[0], (principal, request)
 
 
-def _named_groups(plan: Plan, arn: str, code: str) -> tuple[str, ...]:
-    texts = [finding.message for finding in plan.findings if finding.principal_arn == arn and finding.code == code]
+def _named_groups(plan: Plan, arn: str, *codes: str) -> tuple[str, ...]:
+    texts = [finding.message for finding in plan.findings if finding.principal_arn == arn and finding.code in codes]
     return tuple(name for text in texts for name in re.findall("`([^`]+)`", text))
 
 

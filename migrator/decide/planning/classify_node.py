@@ -17,12 +17,13 @@ from migrator.model.aws_auth import RowMapping
 
 NODE_PREFIX = "system:node:"
 WINDOWS_GROUP = "eks:kube-proxy-windows"
-NODE_GROUPS = frozenset({"system:bootstrappers", "system:nodes", "system:node-proxier", WINDOWS_GROUP})
+PROXIER_GROUP = "system:node-proxier"
+NODE_GROUPS = frozenset({"system:bootstrappers", "system:nodes", PROXIER_GROUP, WINDOWS_GROUP})
 MASTERS = "system:masters"
 # The usernames of node types. A node's name holds no @ (RFC 1123), so that the raw session's name is the same one.
 NODE_NAMES = frozenset(NODE_PREFIX + template for template in (EC2_NAME, SESSION, SESSION_RAW))
 _ALWAYS_DROPPED = frozenset({"", "system:authenticated", "system:nodes"})
-_NOT_NEEDED = frozenset({"system:bootstrappers", "system:node-proxier"})
+_NOT_NEEDED = frozenset({"system:bootstrappers", PROXIER_GROUP})
 # Services that nodes get their credentials through, and the kind of node that means.
 _TRUSTS = {"ec2": "ec2", "eks-fargate-pods": "fargate", "ssm": "hybrid", "rolesanywhere": "hybrid"}
 
@@ -155,7 +156,7 @@ def _session_kind(role: _Role) -> str | None:
     """The kind by the trust policy; where that was not read, by who uses the role, or by Fargate's own group."""
     if role.kinds is not None:
         return next(iter(role.kinds), "refuted")
-    if role.use.profiles or "fargate" in role.use.computes or "system:node-proxier" in role.groups:
+    if role.use.profiles or "fargate" in role.use.computes or PROXIER_GROUP in role.groups:
         return "fargate"
     return "hybrid" if "hybrid" in role.use.computes else None
 
@@ -167,11 +168,20 @@ def _fargate(role: _Role) -> Wanted:
             profiles = quoted(profile.name for profile in role.use.profiles)
             return role.block("fargate-entry-missing", f"Fargate profile {profiles} uses the role; it has no entry.")
         dropped = _extra_groups(role, "FARGATE_LINUX")
-        return dropped if dropped.action == "block" else _awaited(role, "FARGATE_LINUX", dropped.notes)
+        if dropped.action == "block":
+            return dropped
+        return _awaited(role, "FARGATE_LINUX", (*dropped.notes, *_added_by_fargate(role)))
     if role.facts.snapshot.fargate_profiles is None:
         return role.block("fargate-profiles-unread", "The row is a Fargate row, and the profiles were not read.")
     note = Note("fargate-unused", "The row is a Fargate row, and no Fargate profile uses the role.", row=role.row)
     return Wanted("skip", None, (note,))
+
+
+def _added_by_fargate(role: _Role) -> tuple[Note, ...]:
+    if PROXIER_GROUP in role.groups:
+        return ()
+    message = f"{_users_of(role.use)}: Fargate, and the row lacks `{PROXIER_GROUP}`."
+    return (Note("fargate-group-added", message, row=role.row, groups=(PROXIER_GROUP,)),)
 
 
 def _with_type(role: _Role, entry_type: EntryType) -> Wanted:

@@ -85,6 +85,7 @@ _WITHOUT_CAUSE: Mapping[str, Callable[[Identity, Note, Settled, PlanFacts], Iden
     "entry-half-made": _as_by_rows,
     "node-groups-dropped": _without_groups,
     "windows-group-added": _with_groups,
+    "fargate-group-added": _with_groups,
     "fargate-unused": _gone,
     "new-grant": _granted,
 }

@@ -421,3 +421,13 @@ def test_fargate_role_keeps_the_group_that_its_entry_has_and_is_told_of_the_othe
     assert "system:bootstrappers" in told
     assert "system:node-proxier" not in told
     assert only(plan).access.gained == ()
+
+
+def test_fargate_role_whose_row_lacks_the_group_of_its_entry_is_told_of_what_it_gains() -> None:
+    bound = rbac(bind(group("system:node-proxier"), name="a"))
+    snapshot = world(
+        [SESSION_ROW], principals=FARGATE, fargate_profiles=(profile(NODES),), rbac=bound, mode="CONFIG_MAP"
+    )
+    principal = only(planned(snapshot))
+    assert (principal.action, "fargate-group-added" in principal.findings) == ("await", True)
+    assert principal.access.gained

@@ -50,6 +50,15 @@ KINDS: tuple[FindingKind, ...] = (
         ("gain",),
     ),
     FindingKind(
+        "fargate-group-added",
+        "warn",
+        "Fargate profiles use this role, whose row does not give system:node-proxier; the entry that EKS makes does.",
+        "kube-proxy on Fargate needs the group, and EKS makes the entry by itself at the first mode switch.",
+        "Nothing, unless a binding of yours gives the group more than kube-proxy needs.",
+        ref.FARGATE_ROLE,
+        ("gain",),
+    ),
+    FindingKind(
         "node-row-without-nodes-group",
         "block",
         "A row with a node's username but without the group system:nodes.",
