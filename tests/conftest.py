@@ -13,9 +13,12 @@ settings.register_profile("quick", max_examples=25, derandomize=True, database=N
 settings.register_profile("long", max_examples=20_000, print_blob=True, database=None, **_COMMON)  # type: ignore[arg-type]
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
-# A shell that starts the tests in the background has SIGINT ignored, and every process they start would inherit that.
+# A shell that starts the tests in the background has SIGINT ignored, nohup SIGHUP, and every process they start would
+# inherit that.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 _FOREIGN = ("AWS_", "KUBE", "MIGRATE_", "SSL_CERT", "REQUESTS_CA", "CURL_CA", "NO_COLOR")
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "all_proxy", "no_proxy")
