@@ -184,7 +184,11 @@ def _code(facts: GateFacts) -> Gate:
     question = "Does no infrastructure code own aws-auth?"
     remedy = "Remove aws-auth from that code first (`migrate generate terraform` writes the removed blocks)."
     if facts.owners is None:
-        return _gate(8, "code", question, "unknown", "aws-auth does not tell who writes it", remedy)
+        look = (
+            "See who wrote it: kubectl -n kube-system get configmap aws-auth -o yaml --show-managed-fields. "
+            "Where that shows no code, waive the gate by name in decisions.yaml."
+        )
+        return _gate(8, "code", question, "unknown", "aws-auth does not tell who writes it", look)
     state: GateState = "fail" if facts.owners else "pass"
     return _gate(8, "code", question, state, _some(facts.owners) or "no sign of any", remedy)
 
