@@ -10,7 +10,7 @@ DEMO_STAMP := $(VENV)/.installed-demo
 CORE_TESTS := tests/decide tests/properties tests/examples tests/model tests/run
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint coverage test-long test-crash bench clean
+.PHONY: help install demo test lint coverage test-long test-crash mutation bench clean
 
 help:  ## what there is
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -52,8 +52,12 @@ test-long: $(STAMP)  ## many examples: properties at 20,000 each
 test-crash: $(STAMP)  ## kill real processes at every effect
 	$(BIN)/python -m pytest -n 2 --dist loadgroup -m crash --timeout 3000
 
+mutation: $(STAMP)  ## how many wrong versions of the deciding functions the tests notice
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'mutmut>=3.8'
+	HYPOTHESIS_PROFILE=quick $(BIN)/mutmut run --max-children 2
+
 bench: $(STAMP)  ## ratios measured in one run
 	$(BIN)/python -m pytest -s -m benchmark tests/benchmarks
 
 clean:
-	rm -rf $(VENV) .migrate demo .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) .migrate demo mutants .mypy_cache .ruff_cache .pytest_cache
