@@ -22,6 +22,7 @@ from migrator.decide.planning.settled import Settled
 from migrator.decide.planning.simulate import simulate
 from migrator.decide.planning.subjects import subjects_of
 from migrator.decide.reading.read_aws_auth import read_aws_auth
+from migrator.decide.reading.row_keys import principal_key
 from migrator.errors import Failed
 from migrator.model.access_entry import EntrySpec
 from migrator.model.decision import Decisions
@@ -138,8 +139,9 @@ def _prove_end(facts: PlanFacts, settled: Iterable[Settled], steps: tuple[Step, 
         names=facts.names,
         accept_gap=facts.accept_gap,
     )
-    undecided = {each.subject.arn for each in settled if each.action == "block"}
-    left = order_steps([settle(s, later) for s in subjects_of(later) if s.arn not in undecided], later)
+    # by key: without the entry that tells its spelling, the same principal may be named as its row spells it
+    undecided = {principal_key(each.subject.arn) for each in settled if each.action == "block"}
+    left = order_steps([settle(s, later) for s in subjects_of(later) if principal_key(s.arn) not in undecided], later)
     if left:
         kinds = ", ".join(f"{step.effect.kind} {step.principal_arn or ''}".strip() for step in left[:5])
         raise _unproven(f"After all steps there would still be something to do: {kinds}.")

@@ -141,3 +141,15 @@ def test_creator_under_whose_role_nodes_run_blocks_the_mode_step() -> None:
         principal = only(planned(snapshot))
         assert principal.action == "block"
         assert "automatic-entry-differs" in principal.findings
+
+
+def test_a_blocked_creator_whose_row_spells_it_otherwise_is_one_blocked_principal() -> None:
+    """Until its entry is there, nothing but the row tells its spelling: the plan is blocked, and not unprovable."""
+    snapshot = made(
+        row(user("ANA"), "alice"),
+        arn=user("ana"),
+        principals=(),
+        accounts_read=(),
+        rbac=rbac(bind(named("alice"), name="b")),
+    )
+    assert [(p.principal_arn, p.action) for p in planned(snapshot).principals] == [(user("ana"), "block")]
