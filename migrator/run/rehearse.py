@@ -142,7 +142,7 @@ class _Show:
                     self.ports.clock.sleep(POLL)
                 action = brain.next_rehearsal(self._progress, self._see(), self._options.length)
                 if isinstance(action, brain.Over):
-                    theirs = action.why == brain.CHANGED_BEFORE or self._end == (brain.CHANGED_BEFORE, 4)
+                    theirs = action.why == brain.CHANGED_BEFORE
                     return self._outcome(action.why, "as somebody else wrote it" if theirs else "as it was")
                 self._do(action)
                 since = None
