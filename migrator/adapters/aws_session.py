@@ -301,9 +301,7 @@ class AwsSession:
 
     def _profile_chain(self) -> tuple[str, ...]:
         """What a profile with role_arn and source_profile arrives through: botocore assumes that role by itself."""
-        from botocore.session import Session
-
-        profiles = Session(profile=self.profile).full_config.get("profiles", {})
+        profiles = (self._config_files() or {}).get("profiles", {})
         name = self.profile or (self.boto.profile_name if self.boto is not None else "default")
         chain: list[str] = []
         seen = {name}

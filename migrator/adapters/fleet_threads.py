@@ -66,7 +66,11 @@ class FleetThreads:
 
 
 class Waiting:
-    """Jobs that were not begun, in order; an account at its limit lets the others go first."""
+    """Jobs that were not begun. Who is next is whose account has most jobs left for each slot it would then have.
+
+    So the accounts end together instead of one after the other, and are asked evenly: AWS throttles by account, and
+    botocore then holds back every cluster of the one that was. Of equals the first is taken.
+    """
 
     def __init__(self, jobs: Sequence[Job], per_account: int) -> None:
         self._per_account = per_account
@@ -80,18 +84,20 @@ class Waiting:
         return (job for waiting in self._queues.values() for _, job in waiting)
 
     def take(self, fits: Callable[[Job], bool] = lambda _: True) -> Job | None:
-        """The first job that fits and whose account has room; None where there is none."""
-        first: tuple[int, Job] | None = None
+        """The next job that fits and whose account has room; None where there is none."""
+        best: tuple[float, int] | None = None
+        chosen: Job | None = None
         for account, waiting in self._queues.items():
             if self._busy[account] < self._per_account:
-                found = next((item for item in waiting if fits(item[1])), None)
-                if found is not None and (first is None or found[0] < first[0]):
-                    first = found
-        if first is None:
+                number, job = next((item for item in waiting if fits(item[1])), (-1, None))
+                turn = (len(waiting) / (self._busy[account] + 1), -number)
+                if job is not None and (best is None or turn > best):
+                    best, chosen = turn, job
+        if best is None or chosen is None:
             return None
-        self._queues[first[1].account].remove(first)
-        self._busy[first[1].account] += 1
-        return first[1]
+        self._queues[chosen.account].remove((-best[1], chosen))
+        self._busy[chosen.account] += 1
+        return chosen
 
     def give_up(self, hopeless: Callable[[Job], bool]) -> list[Job]:
         """Take out all jobs that are hopeless; returns them."""

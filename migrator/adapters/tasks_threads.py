@@ -2,9 +2,9 @@
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -39,34 +39,110 @@ class Threads:
 class SharedThreads:
     """A :class:`migrator.ports.TaskRunner` for many jobs in one process, which share ``calls`` calls at once.
 
-    A job that is alone makes up to ``each`` calls side by side; sixteen jobs of sixteen calls make one each, in their
-    own threads. More would not end sooner: it would be hundreds of threads in turn, and bursts that are throttled.
+    A job that is alone makes up to ``each`` calls side by side. Sixteen jobs make one each, in their own threads; what
+    one of them leaves of its share while it computes, or waits, another takes. More calls than that would not end
+    sooner: it would be hundreds of threads in turn, and bursts that are throttled.
     """
 
     def __init__(self, calls: int = 16, each: int = 8) -> None:
-        self._calls, self._each = calls, each
+        self._each = each
+        self._free = calls
         self._lock = threading.Lock()
-        self._jobs = 0
-
-    @contextmanager
-    def job(self) -> Iterator[None]:
-        """One job more, until it ends."""
-        with self._lock:
-            self._jobs += 1
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._jobs -= 1
-
-    @property
-    def now(self) -> int:
-        """How many calls a job may make side by side, as things are."""
-        return max(1, min(self._each, self._calls // max(1, self._jobs)))
+        self._counted = threading.local()
+        self._pool = ThreadPoolExecutor(calls, thread_name_prefix="migrate")
 
     def map(self, call: Callable[[T], R], items: Sequence[T]) -> list[R]:
         """As :meth:`Threads.map`."""
-        return Threads(self.now).map(call, items)
+        part = _Part(call, items)
+        helpers: list[Future[None]] = []
+        try:
+            with self._share():
+                while part.waiting:
+                    helpers = [each for each in helpers if not each.done()]
+                    while part.waiting > 1 and len(helpers) < self._each - 1 and self._take():
+                        helpers.append(self._pool.submit(self._help, part))
+                    part.do_next()
+        finally:
+            part.stop()  # an interruption is raised at once
+        wait(helpers)
+        return part.results()
+
+    @contextmanager
+    def _share(self) -> Iterator[None]:
+        """A job works in its own thread in any case; one that maps inside a map has been counted."""
+        if getattr(self._counted, "yes", False):
+            yield
+            return
+        self._take(free=None)
+        self._counted.yes = True
+        try:
+            yield
+        finally:
+            self._counted.yes = False
+            self._give()
+
+    def _help(self, part: "_Part[Any, Any]") -> None:
+        """Side by side with the job, until its items are gone or the jobs' own threads take all shares."""
+        self._counted.yes = True
+        try:
+            while self._free >= 0 and part.waiting:
+                part.do_next()
+        finally:
+            self._counted.yes = False
+            self._give()
+
+    def _take(self, free: int | None = 1) -> bool:
+        with self._lock:
+            if free is not None and self._free < free:
+                return False
+            self._free -= 1
+            return True
+
+    def _give(self) -> None:
+        with self._lock:
+            self._free += 1
+
+
+class _Part(Generic[T, R]):
+    """The items of one ``map``, for whoever has time."""
+
+    def __init__(self, call: Callable[[T], R], items: Sequence[T]) -> None:
+        self._call = call
+        self._items = items
+        self._ends: list[tuple[R | None, BaseException | None]] = [(None, None)] * len(items)
+        self._left = len(items)
+        self._lock = threading.Lock()
+
+    @property
+    def waiting(self) -> int:
+        """How many items nobody has begun."""
+        return self._left
+
+    def do_next(self) -> None:
+        """Do one item, if there is one."""
+        with self._lock:
+            if not self._left:
+                return
+            number = len(self._items) - self._left
+            self._left -= 1
+        try:
+            self._ends[number] = (self._call(self._items[number]), None)
+        except BaseException as error:
+            self._ends[number] = (None, error)
+            if not isinstance(error, Exception):
+                raise
+
+    def stop(self) -> None:
+        """Items that have not begun never do."""
+        with self._lock:
+            self._left = 0
+
+    def results(self) -> list[R]:
+        """In the order of the items; raises the first error, in that order."""
+        for _, error in self._ends:
+            if error is not None:
+                raise error
+        return [result for result, _ in self._ends]  # type: ignore[misc]
 
 
 def _in_turn(call: Callable[[T], R], items: Sequence[T]) -> list[R]:

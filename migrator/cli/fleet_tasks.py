@@ -34,9 +34,7 @@ def task(command: Command, arguments: Arguments, work: Work) -> dict[str, Any]:
     """Do a cluster's part; however it ends, the answer is a result document."""
     cluster = cluster_from_document(arguments["cluster"])
     try:
-        worker = worker_of(arguments)
-        with worker.calls.job():
-            result = work(worker, cluster, arguments)
+        result = work(worker_of(arguments), cluster, arguments)
     except MigratorError as error:
         result = result_of_error(cluster.arn, command, error)
     except Exception as error:

@@ -1,12 +1,17 @@
 """Jobs on threads: how many at once, in all and in an account, and how they are stopped."""
 
 import threading
+import time
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from migrator.adapters.fleet_threads import FleetThreads
-from migrator.adapters.tasks_threads import SharedThreads
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from migrator.adapters.fleet_threads import FleetThreads, Waiting
+from migrator.adapters.tasks_threads import SharedThreads, Threads
 from migrator.model.fleet_job import Job, JobEnd
 
 _LOCK = threading.Lock()
@@ -61,19 +66,117 @@ def test_a_job_that_breaks_is_lost_and_no_other_is() -> None:
     assert all(ends[f"arn:{number}"].answer for number in (0, 2, 3))
 
 
-def test_calls_at_once_are_shared_by_the_jobs_that_run() -> None:
-    calls = SharedThreads(calls=16, each=8)
-    assert calls.now == 8
-    with calls.job(), calls.job():
-        assert calls.now == 8
-        with calls.job(), calls.job():
-            assert calls.now == 4
-            inside = [calls.job() for _ in range(30)]
-            for each in inside:
-                each.__enter__()
-            assert calls.now == 1
-            me = threading.get_ident()
-            assert set(calls.map(lambda _: threading.get_ident(), [1, 2, 3])) == {me}
-            for each in inside:
-                each.__exit__(None, None, None)
-    assert calls.now == 8
+def test_every_account_has_its_turn_and_large_ones_more_often() -> None:
+    waiting = Waiting([job(number, "small" if number < 3 else "large") for number in range(9)], per_account=3)
+    begun = [each.account for each in iter(waiting.take, None)]
+    assert Counter(begun) == {"small": 3, "large": 3}
+    assert begun[:3] == ["large", "small", "large"]  # 6 jobs for one slot, then 3 each for one, of which first is first
+
+
+@given(st.lists(st.sampled_from("abc"), max_size=20), st.integers(1, 4), st.integers(1, 6))
+def test_no_job_waits_while_there_is_room_for_it(accounts: list[str], per_account: int, overall: int) -> None:
+    """Jobs end in the order of their beginning: each is begun once, and a slot is empty only where all are full."""
+    waiting = Waiting([job(number, account) for number, account in enumerate(accounts)], per_account)
+    running: list[Job] = []
+    begun: list[str] = []
+    while True:
+        while len(running) < overall and (found := waiting.take()) is not None:
+            running.append(found)
+            begun.append(found.arn)
+        busy = Counter(each.account for each in running)
+        left = {each.account for each in waiting}
+        assert len(running) == overall or all(busy[account] == per_account for account in left)
+        assert all(count <= per_account for count in busy.values())
+        if not running:
+            break
+        waiting.give_back(running.pop(0))
+    assert sorted(begun) == sorted(f"arn:{number}" for number in range(len(accounts)))
+
+
+class Meter:
+    """How many calls are under way, and were at most."""
+
+    def __init__(self, seconds: float = 0.005) -> None:
+        self.now = self.most = 0
+        self._seconds = seconds
+        self._lock = threading.Lock()
+
+    def __call__(self, item: int) -> int:
+        with self._lock:
+            self.now += 1
+            self.most = max(self.most, self.now)
+        time.sleep(self._seconds)
+        with self._lock:
+            self.now -= 1
+        return -item
+
+
+def test_a_job_that_is_alone_makes_so_many_calls_side_by_side() -> None:
+    meter = Meter(0.02)
+    assert SharedThreads(calls=16, each=4).map(meter, range(12)) == [-item for item in range(12)]
+    assert 1 < meter.most <= 4
+
+
+def test_as_many_jobs_as_calls_make_one_each() -> None:
+    shared, meter = SharedThreads(calls=4, each=4), Meter()
+    together = threading.Barrier(4)
+
+    def one_job(_: int) -> list[int]:
+        together.wait(20)
+        return shared.map(meter, range(10))
+
+    assert Threads(4).map(one_job, range(4)) == [[-item for item in range(10)]] * 4
+    assert meter.most <= 7  # a helper that has begun a call ends it; three had when the last job began
+
+
+def test_what_a_job_leaves_of_its_share_another_takes() -> None:
+    shared, meter = SharedThreads(calls=2, each=4), Meter()
+    busy, enough = threading.Event(), threading.Event()
+
+    def wait_inside(_: int) -> None:
+        busy.set()
+        enough.wait(20)
+
+    other = threading.Thread(target=lambda: shared.map(wait_inside, [0]))
+    other.start()
+    busy.wait(20)
+    shared.map(meter, range(6))
+    assert meter.most == 1  # the other job has the other share
+    enough.set()
+    other.join()
+    shared.map(meter, range(6))
+    assert meter.most == 2
+
+
+def test_a_call_that_calls_side_by_side_itself_has_one_share() -> None:
+    shared, meter = SharedThreads(calls=1, each=4), Meter()
+    assert shared.map(lambda item: shared.map(meter, range(item)), range(4)) == [[], [0], [0, -1], [0, -1, -2]]
+    assert meter.most == 1
+    assert shared.map(meter, []) == []
+
+
+def test_the_first_error_is_raised_after_all_have_ended() -> None:
+    shared, ended = SharedThreads(calls=4, each=4), []
+
+    def call(item: int) -> None:
+        time.sleep(0.002 * item)
+        ended.append(item)
+        if item in (2, 5):
+            raise OSError(item)
+
+    with pytest.raises(OSError, match="2"):
+        shared.map(call, range(8))
+    assert sorted(ended) == list(range(8))
+
+
+def test_an_interruption_begins_nothing_more() -> None:
+    shared, begun = SharedThreads(calls=1), []
+
+    def call(item: int) -> None:
+        begun.append(item)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        shared.map(call, range(8))
+    assert begun == [0]
+    assert shared.map(abs, [-1]) == [1]
