@@ -6,7 +6,7 @@ import click
 
 from migrator.cli.fleet_options import fleet_argument, run_options, wave_options
 from migrator.cli.lazy import MigrateCommand, settings_of
-from migrator.cli.options import decisions_option
+from migrator.cli.options import canary_image, canary_options, decisions_option
 
 
 @click.command("cutover", cls=MigrateCommand, short_help="Switch to access entries only, wave by wave. One-way.")
@@ -15,6 +15,7 @@ from migrator.cli.options import decisions_option
 @wave_options
 @click.option("--confirm", metavar="FLEET", help="The fleet's name, for where nobody can type it.")
 @click.option("--gates", is_flag=True, help="Judge the gates of every cluster, and switch nothing.")
+@canary_options
 @decisions_option
 @click.pass_context
 def command(ctx: click.Context, /, fleet_file: str, **given: Any) -> int:  # noqa: ANN401 - click's parameters
@@ -25,13 +26,14 @@ def command(ctx: click.Context, /, fleet_file: str, **given: Any) -> int:  # noq
     """
     from migrator.cli.fleet_run import RunOfPlans, run_plans
 
+    more = {"canaryImage": canary_image(given)}
     if given["gates"]:
-        what = RunOfPlans("gates", "judge_gates", {})
+        what = RunOfPlans("gates", "judge_gates", more)
     else:
         what = RunOfPlans(
             "cutover",
             "cut_over_cluster",
-            {},
+            more,
             type_again=True,
             in_coordinator=True,
             holds=lambda facts, _: facts.mode == "API",

@@ -207,6 +207,7 @@ def _verify(worker: Worker, cluster: FleetCluster, arguments: Arguments) -> Clus
         probes=int(arguments.get("probes", 30)),
         waive_verification=answers.waive_verification,
         proof_policy=answers.proof_policy,
+        canary_image=arguments.get("canaryImage"),
     )
     outcome = verify_access(plan, ports, options)
     too_late = (
@@ -256,6 +257,7 @@ def _cut_over(worker: Worker, cluster: FleetCluster, arguments: Arguments, *, ga
         waive_verification=answers.waive_verification,
         proof_policy=answers.proof_policy,
         gates_only=gates_only,
+        canary_image=arguments.get("canaryImage"),
     )
     outcome = cut_over(plan, digest, ports, options)
     closed = [f"{gate.name}: {gate.detail}" for gate in outcome.gates if not gate.passes]

@@ -6,7 +6,7 @@ import click
 
 from migrator.cli.fleet_options import fleet_argument, run_options
 from migrator.cli.lazy import MigrateCommand, settings_of
-from migrator.cli.options import decisions_option
+from migrator.cli.options import canary_image, canary_options, decisions_option
 
 
 @click.command("verify", cls=MigrateCommand, short_help="Prove access on every cluster.")
@@ -14,14 +14,16 @@ from migrator.cli.options import decisions_option
 @run_options
 @click.option("--baseline", is_flag=True, help="Take what is before apply, and judge nothing.")
 @click.option("--probes", type=click.IntRange(1, 500), default=30, show_default=True, help="Questions per principal.")
+@canary_options
 @decisions_option
 @click.pass_context
 def command(ctx: click.Context, /, fleet_file: str, **given: Any) -> int:  # noqa: ANN401 - click's parameters
-    """Log in as each principal of each plan, and ask what it may do. Nothing is changed.
+    """Log in as each principal of each plan, and ask what it may do. Nothing is changed, unless
+    --canary-pods allows a small pod for each Fargate role, which is removed again.
 
     Evidence goes into each cluster's folder, where the cut-over looks for it.
     """
     from migrator.cli.fleet_run import RunOfPlans, run_plans
 
-    more = {"baseline": given["baseline"], "probes": given["probes"]}
+    more = {"baseline": given["baseline"], "probes": given["probes"], "canaryImage": canary_image(given)}
     return run_plans(settings_of(ctx), fleet_file, given, RunOfPlans("verify", "verify_cluster", more))

@@ -216,14 +216,18 @@ def describe(settings: Settings, name: str) -> Mapping[str, Any]:
 
 def status_ports(settings: Settings, cluster: ClusterRef) -> "StatusPorts":
     """What a status needs; where no session can be opened the cluster is not asked."""
+    from migrator.adapters.eks import EksCluster
     from migrator.adapters.eks_entries import EksAuthMode
+    from migrator.adapters.tasks_threads import Threads
     from migrator.run.show_status import StatusPorts
 
+    store = open_store(settings, cluster)
     try:
-        mode = EksAuthMode(open_aws(settings, region=cluster.region), cluster.name)
+        session = open_aws(settings, region=cluster.region)
     except MigratorError:
-        mode = None
-    return StatusPorts(open_store(settings, cluster), clock(), mode)
+        return StatusPorts(store, clock(), None)
+    reader = EksCluster(session, cluster.name, Threads())
+    return StatusPorts(store, clock(), EksAuthMode(session, cluster.name), reader)
 
 
 def diagnose_ports(settings: Settings, connection: Connection) -> "DiagnosePorts":

@@ -112,7 +112,10 @@ class RehearseOutcome:
 
 @dataclass(frozen=True, slots=True)
 class StatusOutcome:
-    """Where a migration stands. None and ``unknown`` say that something is not known, never that it is nothing."""
+    """Where a migration stands. None and ``unknown`` say that something is not known, never that it is nothing.
+
+    ``refused``, ``outstanding`` and ``changed`` are pairs of principal and reason.
+    """
 
     cluster: str
     mode: str | None
@@ -127,5 +130,6 @@ class StatusOutcome:
     refused: tuple[tuple[str, str], ...] = ()
     outstanding: tuple[tuple[str, str], ...] = ()
     unknown: tuple[str, ...] = ()
+    changed: tuple[tuple[str, str], ...] = ()
     exit_code: int = 0
     state: str = ""

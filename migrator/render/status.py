@@ -20,6 +20,7 @@ def status_text(status: StatusOutcome, *, width: int = MAX_WIDTH, color: bool = 
     ]
     rows += [("Given up", f"{who}: {why}") for who, why in status.refused]
     rows += [("Proof open", f"{who}: {why}") for who, why in status.outstanding]
+    rows += [("Changed", f"{who}: {why}") for who, why in status.changed]
     rows += [("Left", what) for what in _left(status)]
     rows += [("Not known", what) for what in status.unknown]
     rows += [("Next", status.next), ("State", status.state or "none")]
@@ -54,6 +55,7 @@ def status_document(status: StatusOutcome) -> dict[str, Any]:
         ],
         "refused": [{"principalArn": who, "why": why} for who, why in status.refused],
         "outstanding": [{"principalArn": who, "why": why} for who, why in status.outstanding],
+        "changed": [{"principalArn": who, "why": why} for who, why in status.changed],
         "unknown": list(status.unknown),
         "exitCode": status.exit_code,
         "state": status.state,

@@ -16,6 +16,7 @@ from migrator.decide.running.actions import (
     Wish,
     situation,
 )
+from migrator.decide.running.changes import entries_astray
 from migrator.decide.running.next_action import next_actions
 from migrator.decide.running.progress import (
     CUT_OVER,
@@ -28,26 +29,31 @@ from migrator.decide.running.progress import (
     refusal_of,
 )
 from migrator.errors import MigratorError, assert_never
+from migrator.model.files.snapshot import access_entry
 from migrator.model.journal import Journal
 from migrator.model.outcome import StatusOutcome, StepOutcome
 from migrator.model.plan import Plan
-from migrator.ports import AuthMode, Clock, StateStore
+from migrator.ports import AuthMode, Clock, ClusterReader, StateStore
 from migrator.run.begin_run import progress_in
 
 
 @dataclass(frozen=True, slots=True)
 class StatusPorts:
-    """What a status needs; it writes nothing. ``mode`` is None where the cluster cannot be asked at all."""
+    """What a status needs; it writes nothing. ``mode`` is None where the cluster cannot be asked at all, ``reader``
+    where its entries are not compared here.
+    """
 
     store: StateStore
     clock: Clock
     mode: AuthMode | None
+    reader: ClusterReader | None = None
 
 
 def show_status(
     cluster: str, ports: StatusPorts, plan: Plan | None = None, plan_digest: str | None = None
 ) -> StatusOutcome:
-    """Status of a cluster, by its plan where there is one. Exit code 1 where something is unknown, else 0.
+    """Status of a cluster, by its plan where there is one. Exit code 5 where entries are no longer as they were left,
+    1 where something is unknown, else 0.
 
     Raises ``Failed("journal-damaged")``.
     """
@@ -95,6 +101,7 @@ def _of_plan(
         plan, progress, Observed(now=ports.clock.now(), second_admin="not judged by a status"), Wish(plan_digest)
     )
     actions = next_actions(at)
+    astray = _astray(plan, plan_digest, progress, ports, unknown)
     begun = [s.id for s in plan.steps if progress.of(s.id).status in ("intended", "sent", "undoing")]
     unknown += [f"whether step {step_id} came to its end: the next run looks" for step_id in begun]
     finished = actions[0] if isinstance(actions[0], Finished) else Finished()
@@ -111,7 +118,9 @@ def _of_plan(
         command=_last_command(journal, plan_digest),
         done=sum(progress.of(step.id).status in SETTLED for step in plan.steps),
         total=len(plan.steps),
-        next=_next(plan, progress, actions, seen[0]),
+        next="plan again: the new plan starts from what is there"
+        if astray
+        else _next(plan, progress, actions, seen[0]),
         left=tuple(StepOutcome(s.id, s.effect.kind, s.principal_arn, why) for s, why in left),
         refused=tuple(
             (key, str(state.effect.get("message", "")))
@@ -124,9 +133,24 @@ def _of_plan(
             if progress.of(step.id).status == "deferred"
         ),
         unknown=tuple(unknown),
-        exit_code=1 if unknown else 0,
+        changed=astray,
+        exit_code=5 if astray else 1 if unknown else 0,
         state=ports.store.location,
     )
+
+
+def _astray(
+    plan: Plan, plan_digest: str, progress: Progress, ports: StatusPorts, unknown: list[str]
+) -> tuple[tuple[str, str], ...]:
+    """Entries that somebody else changed or deleted after the runs of this plan."""
+    if ports.reader is None or all(progress.of(step.id).status == "pending" for step in plan.steps):
+        return ()
+    try:
+        raw = ports.reader.list_access_entries() or ()
+    except MigratorError as error:
+        unknown.append(f"whether the entries are as they were left: {error.message}")
+        return ()
+    return entries_astray(plan, progress, [access_entry(each, "accessEntry") for each in raw], plan_digest)
 
 
 def _last_command(journal: Journal, plan_digest: str) -> str | None:

@@ -1,6 +1,7 @@
 """``migrate fleet`` as a person runs it, against a lab of several accounts over the wire."""
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -205,6 +206,32 @@ def test_a_whole_fleet_from_aws_auth_to_api_mode_in_waves(tmp_path: Path) -> Non
         switches = [each for each in lab.effects() if each["operation"] == "eks:UpdateClusterConfig"]
         assert lab.run("fleet", "cutover", "--confirm", "test").code == 0
         assert switches == [each for each in lab.effects() if each["operation"] == "eks:UpdateClusterConfig"]
+
+
+def test_a_fleet_makes_canary_pods_only_where_it_is_allowed_to_and_leaves_none(tmp_path: Path) -> None:
+    world = fleet_world(1, 2, regions=("eu-central-1",), shapes=("plain",))
+    (account,) = account_ids(1)
+    arn = f"arn:aws:iam::{account}:role/pods"
+    world["accounts"][1]["roles"].append({"name": "pods", "trust": {"services": ["eks-fargate-pods.amazonaws.com"]}})
+    profile = {"fargateProfileName": "pods", "podExecutionRoleArn": arn, "status": "ACTIVE"}
+    row = f'- {{rolearn: "{arn}", username: "system:node:{{{{SessionName}}}}", groups: ["system:bootstrappers", '
+    row += '"system:nodes", "system:node-proxier"]}\n'
+    for cluster in world["clusters"]:
+        cluster["fargateProfiles"] = [{**profile, "selectors": [{"namespace": "default"}]}]
+        cluster["kubernetes"][0]["data"]["mapRoles"] += row
+    with running(tmp_path, json.dumps(world)) as lab:
+        _write(lab, "fleet.yaml", fleet_file(1, regions=("eu-central-1",)))
+        assert lab.run("fleet", "plan").code == 0
+        before = lab.effects()
+        assert lab.run("fleet", "verify", "--baseline").code == 0
+        assert lab.effects() == before
+        ran = lab.run("fleet", "verify", "--baseline", "--canary-pods", "--output", "json")
+        assert ran.code == 0, ran.err
+        pods = [effect for effect in lab.effects()[len(before) :] if effect["operation"].endswith(" pods")]
+        assert Counter(each["operation"] for each in pods) == {"kubernetes:create pods": 2, "kubernetes:delete pods": 2}
+        for name in ("c0000", "c0001"):
+            evidence = (lab.work / f".migrate/aws/{account}/eu-central-1/{name}/evidence.jsonl").read_text()
+            assert "canary pod default/migrate-canary-" in evidence
 
 
 @pytest.fixture(scope="module")

@@ -1,20 +1,24 @@
 """Status: what is done, what is next, and what is not known."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
 from migrator.errors import Failed
 from migrator.model.access_entry import AuthenticationMode
 from migrator.model.outcome import StatusOutcome
+from migrator.ports import Raw
+from migrator.render.status import status_document, status_text
 from migrator.run.apply_plan import apply_plan
+from migrator.run.roll_back import roll_back
 from migrator.run.show_status import StatusPorts, show_status
-from tests.support.memory_ports import Crash, MemoryClock, MemoryMode
+from tests.support.memory_ports import Crash, MemoryClock, MemoryMode, MemoryReader
 from tests.support.memory_runs import ALICE, DIGEST, NODES, World, company
 
 
 def status(world: World) -> StatusOutcome:
-    ports = StatusPorts(world.store, MemoryClock(world.cluster), MemoryMode(world.cluster))
+    reader = MemoryReader(world.cluster)
+    ports = StatusPorts(world.store, MemoryClock(world.cluster), MemoryMode(world.cluster), reader)
     return show_status("prod", ports, PLAN, DIGEST)
 
 
@@ -80,3 +84,53 @@ def test_a_principal_given_up_is_shown_with_its_reason() -> None:
     world.cluster.invalid.add(ALICE)
     apply_plan(PLAN, DIGEST, world.ports())
     assert dict(status(world).refused)[ALICE] == f"{ALICE} is invalid"
+
+
+def test_an_entry_that_somebody_deleted_or_changed_since_is_exit_5_by_name() -> None:
+    world = World(company()[0])
+    apply_plan(PLAN, DIGEST, world.ports())
+    assert status(world).changed == ()
+    gone, other, *_ = world.cluster.entries
+    del world.cluster.entries[gone]
+    world.cluster.entries[other] = replace(world.cluster.entries[other], kubernetes_groups=("somebody-elses",))
+    found = status(world)
+    assert dict(found.changed) == {gone: "it is gone: somebody else deleted it", other: "somebody else changed it"}
+    assert (found.exit_code, found.next) == (5, "plan again: the new plan starts from what is there")
+    assert f"Changed    {gone}" in status_text(found).replace("\n", " ")
+    assert {each["principalArn"] for each in status_document(found)["changed"]} == {gone, other}
+
+
+@pytest.mark.parametrize("back", [False, True])
+@pytest.mark.parametrize("place", ["before", "after"])
+def test_a_run_that_died_anywhere_has_changed_nothing_behind_its_own_back(place: str, *, back: bool) -> None:
+    effects = 1
+    while True:
+        world = World(company()[0])
+        if back:
+            apply_plan(PLAN, DIGEST, world.ports())
+        world.cluster.crash_at = (len(world.cluster.effects) + effects, place)
+        try:
+            roll_back(PLAN, DIGEST, world.ports()) if back else apply_plan(PLAN, DIGEST, world.ports())
+        except Crash:
+            assert status(world).changed == ()
+            effects += 1
+        else:
+            break
+    assert status(world).changed == ()
+    assert effects > 5
+
+
+def test_entries_that_may_not_be_read_are_unknown() -> None:
+    world = World(company()[0])
+    apply_plan(PLAN, DIGEST, world.ports())
+    ports = StatusPorts(world.store, MemoryClock(world.cluster), MemoryMode(world.cluster), Denied(world.cluster))
+    found = show_status("prod", ports, PLAN, DIGEST)
+    assert (found.exit_code, found.changed) == (1, ())
+    assert found.unknown == ("whether the entries are as they were left: not allowed",)
+
+
+class Denied(MemoryReader):
+    """A reader of somebody without eks:ListAccessEntries."""
+
+    def list_access_entries(self) -> list[Raw] | None:
+        raise Failed("iam-denied", "not allowed")

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from migrator.decide.planning.entry_states import PLAN_TAG, EntryState, lane_states, matches
-from migrator.decide.running.progress import Progress, lanes_of
+from migrator.decide.running.progress import SETTLED, Progress, lanes_of
 from migrator.model.access_entry import SERVICE_LINKED_MARK, AccessEntry
 from migrator.model.plan import Plan
 from migrator.model.principal import Arn, parse_arn
@@ -57,6 +57,28 @@ def as_before(
         replace(snapshot, cluster=cluster, access_entries=_sorted(entries), rbac=_without_ours(snapshot.rbac)),
         surprises,
     )
+
+
+def entries_astray(
+    plan: Plan, progress: Progress, entries: Iterable[AccessEntry], plan_digest: str
+) -> tuple[tuple[str, str], ...]:
+    """``(principal ARN, what is wrong)`` of entries that are no longer as the journal says the runs left them.
+
+    A lane of which nothing stands, or in which a step was begun and did not end, says nothing. An entry may be ahead
+    of its journal, never behind it.
+    """
+    found = {entry.principal_arn: entry for entry in entries}
+    astray: list[tuple[str, str]] = []
+    for arn, lane in lanes_of(plan).items():
+        statuses = [progress.of(step.id).status for step in lane]
+        reached = [place for place, status in enumerate(statuses, 1) if status in SETTLED]
+        if lane[0].principal_arn is None or not reached or {"intended", "sent", "undoing"} & {*statuses}:
+            continue
+        states = lane_states(lane, progress.run or "")[max(reached) :]
+        if not any(matches(state, found.get(arn), plan_digest) for state in states):
+            why = "it is there again" if states[0] is None else "somebody else changed it"
+            astray.append((arn, why if arn in found else "it is gone: somebody else deleted it"))
+    return tuple(astray)
 
 
 def surprising_entries(plan: Plan, entries: Iterable[AccessEntry], plan_digest: str) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ The text is round-tripped by whoever reads the file; here a mapping is checked: 
 refused. Whether an answer fits the cluster is judged in ``decide``.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -13,6 +14,8 @@ from migrator.errors import Failed
 from migrator.model.access_entry import AccessScope, AssociatedPolicy, EntryType
 from migrator.model.decision import Acceptance, AssumeAs, Decisions, GroupAnswer, PrincipalAnswer
 
+_STUB = re.compile(r"<[a-z ]+>")  # what migrate plan --write-decisions leaves to a person
+
 
 class _Strict(msgspec.Struct, forbid_unknown_fields=True):
     """Base: a misspelt key must not be an answer that silently does nothing."""
@@ -21,8 +24,15 @@ class _Strict(msgspec.Struct, forbid_unknown_fields=True):
 def _filled_in(**texts: str) -> None:
     """Raises ``ValueError`` for a text that says nothing: blank, or still a stub's ``<your name>``."""
     for name, text in texts.items():
-        if not text.strip() or (text.startswith("<") and text.endswith(">")):
+        if not text.strip() or _STUB.fullmatch(text):
             raise ValueError(f"{name} says nothing: {text!r}")
+
+
+def _no_stubs(**texts: str | None) -> None:
+    """Raises ``ValueError`` for a text that is still a stub, or an ARN with ``<path>`` in it; all may be left out."""
+    for name, text in texts.items():
+        if text is not None and (_STUB.search if text.startswith("arn:") else _STUB.fullmatch)(text):
+            raise ValueError(f"{name} still has a place to fill in: {text!r}")
 
 
 class _Acceptance(_Strict):
@@ -55,6 +65,11 @@ class _PrincipalAnswer(_Strict):
     groups: list[str] | None = None
     policies: list[_Policy] | None = None
     type: EntryType | None = None
+
+    def __post_init__(self) -> None:
+        _no_stubs(reason=self.reason, principal_arn=self.principal_arn, username=self.username)
+        for group in self.groups or ():
+            _no_stubs(groups=group)
 
 
 class _GroupAnswer(_Strict):

@@ -76,6 +76,10 @@ def test_every_section_of_the_file_is_read() -> None:
         {"waive_gates": {"rehearsal": {"by": "<your name>", "reason": "reviewed"}}},
         {"waive_verification": {ARN: {"by": "Ana", "reason": "<why>"}}},
         {"accounts": {"444455556666": {"action": "skip", "reason": "<why>"}}},
+        {"principals": {ARN: {"action": "skip", "reason": "<why>"}}},
+        {"principals": {ARN: {"action": "create", "principal_arn": "arn:aws:iam::444455556666:role/<path>/dev"}}},
+        {"principals": {ARN: {"action": "create", "username": "<username>"}}},
+        {"principals": {ARN: {"action": "create", "groups": ["viewers", "<group>"]}}},
         {"proof_policy": {"role": "attested"}},
     ],
 )
