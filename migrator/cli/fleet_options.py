@@ -62,5 +62,5 @@ def _dask_options() -> tuple[Callable[[Any], Any], ...]:
 def wave_options(function: F) -> F:
     """For commands that write, wave by wave."""
     return click.option(
-        "--approve", metavar="WAVE", multiple=True, help="Approve this wave beforehand; may be repeated."
+        "--approve", metavar="WAVE", multiple=True, help="Begin this wave, which waits for approval; may be repeated."
     )(function)

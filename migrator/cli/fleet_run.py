@@ -50,10 +50,10 @@ def run_plans(settings: Settings, fleet_file: str, given: Mapping[str, Any], wha
     asked = Asked.of(given)
     file, decisions = read_fleet(fleet_file), read_fleet_decisions(given.get("decisions"))
     fleet, found = discover_fleet(open_fleet(settings, file), asked)
-    ports = fleet_ports(fleet, asked, yes=bool(given.get("yes")), typed=given.get("confirm"))
+    ports = fleet_ports(fleet, asked, typed=given.get("confirm"))
     jobs = Jobs(fleet, found, ports, own_machine=asked.scheduler is None)
     maker = _Maker(jobs, ports, what, decisions if given.get("decisions") else None)
-    _ask(found.inventory, fleet, ports, what)
+    _ask(found.inventory, fleet, ports, what, yes=bool(given.get("yes")))
     options = FleetOptions(
         inputs=inputs_of(what.command, what.more, decisions, selection_of(file, asked.clusters)),
         fresh=asked.fresh,
@@ -65,10 +65,14 @@ def run_plans(settings: Settings, fleet_file: str, given: Mapping[str, Any], wha
     return fleet_ended(settings, run_fleet(file, found.inventory, what.command, maker.job, ports, options))
 
 
-def _ask(inventory: Inventory, fleet: Fleet, ports: FleetPorts, what: RunOfPlans) -> None:
+def _ask(inventory: Inventory, fleet: Fleet, ports: FleetPorts, what: RunOfPlans, *, yes: bool) -> None:
     """The question of the whole command. Raises ``Refused``."""
     if what.question:
-        ports.approver.confirm(what.question.format(clusters=len(inventory.clusters), fleet=fleet.file.name))
+        question = what.question.format(clusters=len(inventory.clusters), fleet=fleet.file.name)
+        if yes:
+            ports.events.say("info", f"{question} yes (--yes)")
+        else:
+            ports.approver.confirm(question)
     if what.type_again:
         ports.approver.type_again("the fleet's name", fleet.file.name)
 

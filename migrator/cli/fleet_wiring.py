@@ -105,8 +105,10 @@ def fleet_store(fleet: Fleet) -> StateStore:
     return FleetFolder(Path(place), fleet.file.name)
 
 
-def fleet_ports(fleet: Fleet, asked: Asked, *, yes: bool = False, typed: str | None = None) -> FleetPorts:
-    """What a command over the fleet needs."""
+def fleet_ports(fleet: Fleet, asked: Asked, *, typed: str | None = None) -> FleetPorts:
+    """What a command over the fleet needs. Its approver is asked about waves, which ``--yes`` does not answer:
+    who wrote ``approve`` into the fleet file wants somebody to have looked at the waves before.
+    """
     from migrator.adapters.clock import SystemEntropy
     from migrator.adapters.fleet_threads import FleetThreads
     from migrator.adapters.tasks_threads import Threads
@@ -122,7 +124,7 @@ def fleet_ports(fleet: Fleet, asked: Asked, *, yes: bool = False, typed: str | N
         here=here,
         hooks=Hooks(),
         clock=clock(),
-        approver=TerminalApprover(sys.stdin, sys.stderr, yes=yes, typed=typed),
+        approver=TerminalApprover(sys.stdin, sys.stderr, typed=typed),
         events=events_of(fleet.settings),
         tasks=Threads(CALLS),
         run_id=SystemEntropy().run_id,

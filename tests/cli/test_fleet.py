@@ -208,6 +208,21 @@ def test_a_whole_fleet_from_aws_auth_to_api_mode_in_waves(tmp_path: Path) -> Non
         assert switches == [each for each in lab.effects() if each["operation"] == "eks:UpdateClusterConfig"]
 
 
+def test_a_wave_that_needs_approval_is_not_begun_by_yes_alone(tmp_path: Path) -> None:
+    with running(tmp_path, json.dumps(fleet_world(1, 4, regions=("eu-central-1",), shapes=("plain",)))) as lab:
+        rules = [{"name": "canary", "size": 1}, {"name": "rest", "pause": "1h", "approve": True}]
+        _write(lab, "fleet.yaml", fleet_file(1, regions=("eu-central-1",), waves=rules))
+        assert lab.run("fleet", "plan").code == 0
+        first = lab.run("fleet", "apply", "--yes")  # the lab's clock does not wait for the pause
+        assert first.code == 8
+        assert "wave rest waits for approval (--approve rest)" in " ".join(first.out.split())
+        results = _aggregate(lab.run("fleet", "apply", "--yes", "--output", "json"))["results"]
+        assert [result["status"] for result in results if result["wave"] == "canary"] == ["done"]
+        assert "done" not in {result["status"] for result in results if result["wave"] == "rest"}
+        assert lab.run("fleet", "apply", "--yes", "--approve", "rest").code == 0
+        assert lab.run("fleet", "status", "--output", "json").code == 0
+
+
 def test_a_fleet_makes_canary_pods_only_where_it_is_allowed_to_and_leaves_none(tmp_path: Path) -> None:
     world = fleet_world(1, 2, regions=("eu-central-1",), shapes=("plain",))
     (account,) = account_ids(1)
