@@ -16,7 +16,8 @@ def read_fleet(path: str) -> FleetFile:
     from ruamel.yaml import YAML
     from ruamel.yaml.error import YAMLError
 
-    from migrator.model.files.fleet import FORMAT, decode_fleet
+    from migrator.model.files.fleet import decode_fleet
+    from migrator.model.files.fleet_document import FORMAT
 
     try:
         content = read_bytes(path, "The fleet file")

@@ -13,7 +13,8 @@ from typing import get_args
 from migrator.decide.fleet.select import has_tags, in_unit, selects
 from migrator.errors import MigratorError
 from migrator.model.access_entry import AuthenticationMode
-from migrator.model.files.fleet import ALL_REGIONS, role_arn
+from migrator.model.files.fleet_accounts import role_arn
+from migrator.model.files.fleet_document import ALL_REGIONS
 from migrator.model.fleet import (
     Answer,
     AnswerStatus,

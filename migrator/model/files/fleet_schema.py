@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from migrator.model.files.fleet import FORMAT, FleetDocument
+from migrator.model.files.fleet_document import FORMAT, FleetDocument
 
 
 def fleet_schema() -> dict[str, Any]:

@@ -10,7 +10,8 @@ from ruamel.yaml import YAML
 
 from migrator.errors import MigratorError
 from migrator.model.canonical import pretty_bytes
-from migrator.model.files.fleet import decode_fleet, role_arn
+from migrator.model.files.fleet import decode_fleet
+from migrator.model.files.fleet_accounts import role_arn
 from migrator.model.files.fleet_schema import fleet_schema
 from migrator.model.fleet import Amount, FleetFile, RoleLink
 from tests.support.golden import assert_golden
