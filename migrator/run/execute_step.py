@@ -147,7 +147,8 @@ def _until_shown(run: OneRun, arn: str, fits: Any) -> AccessEntry | None:  # noq
             raise Failed(
                 "not-shown",
                 f"EKS took the change of {arn} but does not show it.",
-                why=f"It was looked for during {int(READ_BACK.total_seconds())} seconds.",
+                why=f"It was looked for during {int(READ_BACK.total_seconds())} seconds: EKS is slow, or somebody else "
+                "took it back at once.",
                 remedy="The same command goes on from here: it looks again before it does anything.",
             )
         run.pause(POLL)
