@@ -12,6 +12,7 @@ import ssl
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -112,7 +113,7 @@ class KubernetesWire:
         self._seconds = (connect_seconds, read_seconds)
         configuration.connection_pool_maxsize = 32
         self._client: Any = ApiClient(configuration)
-        self._pool = self._client.rest_client.pool_manager
+        self._pool: Any = self._client.rest_client.pool_manager
         if endpoint.ca_pem is not None:  # not through Configuration: older ones take files only
             self._pool.connection_pool_kw["ca_cert_data"] = endpoint.ca_pem
         server = urlsplit(endpoint.server)
@@ -120,6 +121,8 @@ class KubernetesWire:
         # HTTP wants whole URLs, and the manager to make them
         plain = server.scheme != "https"
         self._host = self._pool if plain else self._pool.connection_from_url(endpoint.server)
+        if not plain:
+            self._host.ConnectionCls = _connection_class()
         self._prefix = endpoint.server if plain else server.path.rstrip("/")
 
     def send(
@@ -198,6 +201,24 @@ class KubernetesWire:
         """Close idle connections."""
         self._client.close()
         self._pool.clear()  # which closing the client leaves open
+
+
+@lru_cache(maxsize=1)
+def _connection_class() -> Any:
+    """A connection whose TLS handshake belongs to connecting: urllib3 takes its time-out for that of an answer, and
+    then a write to a host that accepts and is silent would count as one that may have been done.
+    """
+    from urllib3.connection import HTTPSConnection
+    from urllib3.exceptions import ConnectTimeoutError
+
+    class Connection(HTTPSConnection):
+        def connect(self) -> None:
+            try:
+                super().connect()
+            except TimeoutError as error:
+                raise ConnectTimeoutError(self, f"{self.host} accepted the connection and said nothing") from error
+
+    return Connection
 
 
 def query(parameters: Mapping[str, str]) -> str:

@@ -147,6 +147,22 @@ def test_a_closed_port_is_an_unreachable_api_server() -> None:
     assert "public and private access" in caught.value.message
 
 
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_host_that_accepts_and_says_nothing_was_sent_nothing(method: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        endpoint = replace(ENDPOINT, server=f"https://127.0.0.1:{silent.getsockname()[1]}", ca_pem=None)
+        with pytest.raises(MigratorError) as caught:
+            open_wire(endpoint, connect_seconds=0.2).send(method, "/api", authorization=None)
+        assert caught.value.code == "api-server-unreachable"
+        assert "accepted the connection and said nothing" in caught.value.why
+        silent.settimeout(1)
+        for _ in range(2):
+            silent.accept()[0].close()
+        silent.settimeout(0.1)
+        with pytest.raises(TimeoutError):
+            silent.accept()
+
+
 def test_a_name_that_does_not_resolve_is_an_unreachable_api_server() -> None:
     wire = open_wire(replace(ENDPOINT, server="https://abc.invalid"))
     with pytest.raises(MigratorError) as caught:
