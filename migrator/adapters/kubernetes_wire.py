@@ -13,7 +13,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from migrator.adapters.foreign_logs import log_call, mute_sdk_debug
@@ -21,6 +21,9 @@ from migrator.adapters.foreign_text import foreign
 from migrator.adapters.kubernetes_errors import Endpoint, no_answer, tls_failed, unreachable
 from migrator.errors import Failed
 from migrator.ports import Raw
+
+if TYPE_CHECKING:
+    import urllib3
 
 CONNECT_SECONDS = 6.0
 READ_SECONDS = 60.0
@@ -113,17 +116,18 @@ class KubernetesWire:
         self._seconds = (connect_seconds, read_seconds)
         configuration.connection_pool_maxsize = 32
         self._client: Any = ApiClient(configuration)
-        self._pool: Any = self._client.rest_client.pool_manager
+        self._pool = self._client.rest_client.pool_manager
         if endpoint.ca_pem is not None:  # not through Configuration: older ones take files only
             self._pool.connection_pool_kw["ca_cert_data"] = endpoint.ca_pem
         server = urlsplit(endpoint.server)
         # one pool for the one host, instead of finding it anew for each of thousands of reviews; a proxy for plain
         # HTTP wants whole URLs, and the manager to make them
-        plain = server.scheme != "https"
-        self._host = self._pool if plain else self._pool.connection_from_url(endpoint.server)
-        if not plain:
-            self._host.ConnectionCls = _connection_class()
-        self._prefix = endpoint.server if plain else server.path.rstrip("/")
+        self._host: urllib3.PoolManager | urllib3.HTTPConnectionPool = self._pool
+        self._prefix = endpoint.server
+        if server.scheme == "https":
+            self._host = host = self._pool.connection_from_url(endpoint.server)
+            host.ConnectionCls = _connection_class()
+            self._prefix = server.path.rstrip("/")
 
     def send(
         self,
