@@ -96,6 +96,7 @@ class AwsSession:
     _chain: tuple[str, ...] | None = field(default=None, repr=False)
     _home: "AwsSession | None" = field(default=None, repr=False)
     _kept: dict[str, Any] = field(default_factory=dict, repr=False)
+    _paginators: dict[tuple[str, str], Any] = field(default_factory=dict, repr=False)
     _keeping: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     @property
@@ -156,9 +157,11 @@ class AwsSession:
     def pages(self, service: str, method: str, key: str, *, subject: str = "", **parameters: Any) -> list[Any]:
         """All items of a listing, every page. ``key`` names the list in the answer."""
         client = self.client(service)
+        paginator = self._paginators.get((service, method))
+        if paginator is None:  # making one makes a class
+            paginator = self._paginators[service, method] = client.get_paginator(method)
 
         def read() -> list[Any]:
-            paginator = client.get_paginator(method)
             return [item for page in paginator.paginate(**parameters) for item in page.get(key, ())]
 
         return self._guard(client, method, subject, read)
@@ -191,7 +194,10 @@ class AwsSession:
         except Exception as error:
             ours = translate(error, service=service, operation=operation, subject=subject)
             outcome = ours.code
-            raise ours from error
+            try:
+                raise ours from error
+            finally:
+                del ours  # its traceback has this frame: together they would keep all that the callers hold
         finally:
             log_call(f"{service}:{operation}", subject, outcome, time.perf_counter() - started)
 

@@ -20,4 +20,9 @@ def pretty_bytes(document: Any) -> bytes:  # noqa: ANN401 - any JSON value
 
 def digest_of(document: Any) -> str:  # noqa: ANN401 - any JSON value
     """``sha256:…`` of the canonical bytes. It finds accidents, not enemies: a digest is no signature."""
-    return "sha256:" + hashlib.sha256(canonical_bytes(document)).hexdigest()
+    return digest_of_bytes(canonical_bytes(document))
+
+
+def digest_of_bytes(content: bytes) -> str:
+    """The digest of what was made canonical already."""
+    return "sha256:" + hashlib.sha256(content).hexdigest()

@@ -35,9 +35,13 @@ class SnapshotPorts:
 
 @dataclass(frozen=True, slots=True)
 class _Denied:
-    """A list that may not be read."""
+    """A list that may not be read: ``what``'s reason, as ``unread`` has it. Not the error, whose traceback would keep
+    every list of the cluster.
+    """
 
-    error: MigratorError
+    code: str
+    message: str
+    remedy: str
 
 
 def take_snapshot(ports: SnapshotPorts, *, now: datetime, described: Raw | None = None) -> dict[str, Any]:
@@ -102,7 +106,7 @@ def _if_allowed(read: Callable[[], Any]) -> Callable[[], Any]:
             return read()
         except MigratorError as error:
             if error.code in _NOT_ALLOWED:
-                return _Denied(error)
+                return _Denied(error.code, error.message, error.remedy)
             raise
 
     return attempt
@@ -117,14 +121,14 @@ def _pop_unread(found: dict[str, Any]) -> list[dict[str, str]]:
     """Take what was not allowed out of ``found``, lists inside ``rbac`` too, and say why."""
     unread = []
     for name in [name for name, value in found.items() if isinstance(value, _Denied)]:
-        unread.append(_why(name, found.pop(name).error))
+        unread.append(_why(name, found.pop(name)))
     partly = found.get("rbac", {}).pop("unread", {}) if "rbac" in found else {}
     unread += [{"what": f"rbac.{name}", "remedy": "", **reason} for name, reason in partly.items()]
     return unread
 
 
-def _why(what: str, error: MigratorError) -> dict[str, str]:
-    return {"what": what, "code": error.code, "message": error.message, "remedy": error.remedy}
+def _why(what: str, denied: "_Denied | MigratorError") -> dict[str, str]:
+    return {"what": what, "code": denied.code, "message": denied.message, "remedy": denied.remedy}
 
 
 def _add_node_roles(ports: SnapshotPorts, document: dict[str, Any], unread: list[dict[str, str]]) -> None:
@@ -182,18 +186,18 @@ def _readable(text: str) -> Arn | None:
 
 def _read_account(
     ports: SnapshotPorts, account: str, arns: list[str]
-) -> tuple[list[Raw], bool, bool, MigratorError | None]:
+) -> tuple[list[Raw], bool, bool, "_Denied | None"]:
     """``(items, roles complete, users complete, what was not allowed)`` of one account.
 
     A principal that a single read does not find is looked for in a listing: only that tells absence for sure,
     because names are compared without case where principals are made, and with case where they are read.
     """
-    denied: MigratorError | None = None
+    denied: _Denied | None = None
     found: list[Raw] = []
     if len(arns) < LIST_FROM:
         answers = ports.tasks.map(lambda arn: _if_allowed(lambda: ports.principals.get(arn))(), arns)
         found = [item for arn, item in zip(arns, answers, strict=True) if _is_meant(arn, item)]
-        denied = next((answer.error for answer in answers if isinstance(answer, _Denied)), None)
+        denied = next((answer for answer in answers if isinstance(answer, _Denied)), None)
         if len(found) == len(arns):
             return found, False, False, None
     items, roles, users = ports.principals.list_account(account)

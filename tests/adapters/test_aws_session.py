@@ -1,7 +1,9 @@
 """Sessions: chains of roles, profiles, clients, and who the caller is."""
 
+import gc
 import logging
 import pickle
+import weakref
 from pathlib import Path
 
 import pytest
@@ -198,6 +200,33 @@ def test_all_pages_are_read() -> None:
         eks.add_response("list_nodegroups", {"nodegroups": ["a"], "nextToken": "t"}, {"clusterName": "demo"})
         eks.add_response("list_nodegroups", {"nodegroups": ["b"]}, {"clusterName": "demo", "nextToken": "t"})
         assert session.pages("eks", "list_nodegroups", "nodegroups", clusterName="demo") == ["a", "b"]
+
+
+def test_a_call_that_failed_keeps_nothing_alive() -> None:
+    """An error that a frame of its own traceback holds is a cycle, and with it all that the callers read so far."""
+    session = stubbed_session()
+    with answering(session, "eks") as eks:
+        eks.add_client_error("list_clusters", "AccessDeniedException", http_status_code=403)
+        gc.disable()
+        try:
+            with pytest.raises(MigratorError) as caught:
+                session.pages("eks", "list_clusters", "clusters")
+            error = weakref.ref(caught.value)
+            del caught
+            assert error() is None
+        finally:
+            gc.enable()
+
+
+def test_a_paginator_is_made_once() -> None:
+    """Each is a class of its own, which nothing frees but the garbage collector."""
+    session = stubbed_session()
+    with answering(session, "eks") as eks:
+        for _ in range(2):
+            eks.add_response("list_clusters", {"clusters": ["prod"]}, {})
+        before = session.pages("eks", "list_clusters", "clusters"), session._paginators["eks", "list_clusters"]
+        after = session.pages("eks", "list_clusters", "clusters"), session._paginators["eks", "list_clusters"]
+    assert before == after == (["prod"], after[1])
 
 
 def test_keys_are_not_printed() -> None:

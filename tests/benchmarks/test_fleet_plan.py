@@ -189,6 +189,11 @@ def test_a_thousand_clusters_are_planned_as_fast_as_the_network_lets(scale: Scal
     waited = queueing.end()
     say(f"ready without a core: {waited:.0f} thread-seconds, {waited / AT_ONCE:.0f} s for each of {AT_ONCE} threads")
     say(f"memory: ours {megabytes:.0f} MB, the lab's {scale.lab_facts()}; load {os.getloadavg()[0]:.1f}")
+    failed = [result["arn"] for result in document["results"] if result["status"] == "failed"]
+    if failed or document["accounts"]["answered"] < ACCOUNTS - DENIED:  # three attempts failed, one call in 100,000
+        say(f"a call failed three times; the same command goes on with {failed or 'the account'}")
+        assert scale.start("whole").wait() == 8
+        document = scale.lab.document("whole.json")
     _check(scale, document)
     assert process.returncode == 8
     assert megabytes < MEGABYTES

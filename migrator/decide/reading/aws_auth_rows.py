@@ -231,7 +231,7 @@ def read_accounts(document: Document) -> RowsRead:
         elif root.kind == "mapping" or decode_scalar(root) is not None:
             raise lost(root.line, root.column, "it is no list of account ids")
     except YamlProblem as problem:
-        result.problem = problem
+        result.problem = problem.with_traceback(None)
         result.error = True
     return result
 

@@ -58,7 +58,7 @@ def _read_section(section: Section, text: object, too_long: bool) -> RowsRead:
         document = compose(text)
         return read_accounts(document) if section == "mapAccounts" else read_rows(section, decode(document))
     except YamlProblem as problem:
-        return RowsRead(problem=problem, error=True)
+        return RowsRead(problem=problem.with_traceback(None), error=True)  # which would keep the callers' frames
 
 
 def effective_document(data: Mapping[str, str]) -> dict[str, Any]:

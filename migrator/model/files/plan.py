@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from migrator.errors import Failed
-from migrator.model.canonical import canonical_bytes, digest_of, pretty_bytes
+from migrator.model.canonical import canonical_bytes, digest_of, digest_of_bytes, pretty_bytes
 from migrator.model.files import wire
 from migrator.model.files.step_payloads import effect_from, payload_of, preconditions_of
 from migrator.model.finding import Finding
@@ -37,8 +37,11 @@ def plan_to_document(plan: Plan) -> dict[str, Any]:
         steps=tuple(_step_to_wire(step) for step in plan.steps),
         summary=msgspec.convert(plan.summary, dict[Action, int]),
     )
-    builtins: dict[str, Any] = json.loads(canonical_bytes(msgspec.to_builtins(document)))  # lists, not tuples
-    return builtins | {"planDigest": plan_digest(builtins)}
+    builtins = msgspec.to_builtins(document)
+    del builtins["planDigest"]
+    content = canonical_bytes(builtins)
+    lists: dict[str, Any] = json.loads(content)  # not tuples
+    return lists | {"planDigest": digest_of_bytes(content)}
 
 
 def plan_digest(document: dict[str, Any]) -> str:

@@ -66,14 +66,6 @@ class _Composer:
     def __init__(self, source: Source) -> None:
         self._source = source
         self._parser: Any = libyaml.CParser(source.text.encode())
-        self._handlers: dict[type, Callable[[LibyamlEvent], None]] = {
-            libyaml.ScalarEvent: self._on_scalar,
-            libyaml.AliasEvent: self._on_alias,
-            libyaml.SequenceStartEvent: self._on_sequence,
-            libyaml.MappingStartEvent: self._on_mapping,
-            libyaml.SequenceEndEvent: self._on_end,
-            libyaml.MappingEndEvent: self._on_end,
-        }
         self._document = Document()
         self._open: list[Node] = []
         self._anchors: dict[str, Node] = {}
@@ -84,7 +76,15 @@ class _Composer:
     def documents(self) -> Iterator[Document]:
         """Documents in turn, each as soon as its end is read. Raises YamlProblem and libyaml's errors."""
         get_event = self._parser.get_event
-        handlers = self._handlers
+        # not kept on self: that would be a cycle, and every text's nodes garbage that is looked for
+        handlers: dict[type, Callable[[LibyamlEvent], None]] = {
+            libyaml.ScalarEvent: self._on_scalar,
+            libyaml.AliasEvent: self._on_alias,
+            libyaml.SequenceStartEvent: self._on_sequence,
+            libyaml.MappingStartEvent: self._on_mapping,
+            libyaml.SequenceEndEvent: self._on_end,
+            libyaml.MappingEndEvent: self._on_end,
+        }
         get_event()  # the stream's start
         while (start := get_event()).__class__ is not libyaml.StreamEndEvent:
             if start.version not in (None, (1, 1)):  # libyaml takes 1.2 as well

@@ -1,5 +1,7 @@
 """libyaml's events become the nodes that go-yaml would have made."""
 
+import gc
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -205,3 +207,16 @@ def test_any_text_gives_nodes_or_a_problem(text: str) -> None:
         assert problem.message
     else:
         assert (document.root is None) == (not document.nodes)
+
+
+def test_a_text_that_was_read_leaves_no_garbage() -> None:
+    compose("- {a: b}")  # what is made once
+    gc.collect()
+    gc.disable()
+    try:
+        assert compose("- {a: [b, c], d: &e f}\n- {a: *e}").root is not None
+        with pytest.raises(YamlProblem):
+            compose("- {a: b")
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
