@@ -66,14 +66,16 @@ class FleetThreads:
 
 
 class Waiting:
-    """Jobs that were not begun. Who is next is whose account has most jobs left for each slot it would then have.
+    """Jobs that were not begun. An account at its limit lets the others go first.
 
-    So the accounts end together instead of one after the other, and are asked evenly: AWS throttles by account, and
-    botocore then holds back every cluster of the one that was. Of equals the first is taken.
+    Where nobody chose the order, the next is of the account that has most jobs left for each slot it would then have:
+    the accounts end together instead of one after the other, and are asked evenly. AWS throttles by account, and
+    botocore then holds back every cluster of the one that was.
     """
 
     def __init__(self, jobs: Sequence[Job], per_account: int) -> None:
         self._per_account = per_account
+        self._in_order = any(job.in_order for job in jobs)
         self._busy: Counter[str] = Counter()
         self._queues: dict[str, deque[tuple[int, Job]]] = {}
         for number, job in enumerate(jobs):
@@ -90,7 +92,7 @@ class Waiting:
         for account, waiting in self._queues.items():
             if self._busy[account] < self._per_account:
                 number, job = next((item for item in waiting if fits(item[1])), (-1, None))
-                turn = (len(waiting) / (self._busy[account] + 1), -number)
+                turn = (0.0 if self._in_order else len(waiting) / (self._busy[account] + 1), -number)
                 if job is not None and (best is None or turn > best):
                     best, chosen = turn, job
         if best is None or chosen is None:

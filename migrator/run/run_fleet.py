@@ -224,7 +224,7 @@ def _work(run: _Run, wave: Wave, todo: Sequence[FleetCluster], make_job: MakeJob
         if isinstance(made, ClusterResult):
             run.keep(replace(made, at=run.now_text(), wave=wave.name))
         else:
-            jobs.append(made)
+            jobs.append(replace(made, in_order=run.command in WRITING))
     failed, stopped = 0, ""
     early = [job.first for job in jobs if job.first is not None]
     rounds = [(run.ports.here, early, False)] if early else []

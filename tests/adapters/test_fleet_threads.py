@@ -4,6 +4,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -66,17 +67,25 @@ def test_a_job_that_breaks_is_lost_and_no_other_is() -> None:
     assert all(ends[f"arn:{number}"].answer for number in (0, 2, 3))
 
 
-def test_every_account_has_its_turn_and_large_ones_more_often() -> None:
-    waiting = Waiting([job(number, "small" if number < 3 else "large") for number in range(9)], per_account=3)
+def test_an_account_at_its_limit_lets_the_others_go_first() -> None:
+    waiting = Waiting([job(number, "a" if number < 4 else "b") for number in range(6)], per_account=2)
+    assert [each.arn for each in iter(waiting.take, None)] == ["arn:0", "arn:1", "arn:4", "arn:5"]
+
+
+def test_where_nobody_chose_the_order_every_account_has_its_turn_and_large_ones_more_often() -> None:
+    jobs = [replace(job(number, "small" if number < 3 else "large"), in_order=False) for number in range(9)]
+    waiting = Waiting(jobs, per_account=3)
     begun = [each.account for each in iter(waiting.take, None)]
     assert Counter(begun) == {"small": 3, "large": 3}
     assert begun[:3] == ["large", "small", "large"]  # 6 jobs for one slot, then 3 each for one, of which first is first
 
 
-@given(st.lists(st.sampled_from("abc"), max_size=20), st.integers(1, 4), st.integers(1, 6))
-def test_no_job_waits_while_there_is_room_for_it(accounts: list[str], per_account: int, overall: int) -> None:
+@given(st.lists(st.sampled_from("abc"), max_size=20), st.integers(1, 4), st.integers(1, 6), st.booleans())
+def test_no_job_waits_while_there_is_room_for_it(
+    accounts: list[str], per_account: int, overall: int, in_order: bool
+) -> None:
     """Jobs end in the order of their beginning: each is begun once, and a slot is empty only where all are full."""
-    waiting = Waiting([job(number, account) for number, account in enumerate(accounts)], per_account)
+    waiting = Waiting([replace(job(n, account), in_order=in_order) for n, account in enumerate(accounts)], per_account)
     running: list[Job] = []
     begun: list[str] = []
     while True:

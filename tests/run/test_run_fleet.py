@@ -48,11 +48,13 @@ class Jobs:
     most: int = 0
     seen: Callable[[str], None] = lambda _name: None
     processes: int = 1
+    in_order: set[bool] = field(default_factory=set)
 
     def run(
         self, jobs: Sequence[Job], *, limit: Callable[[], int], interrupted: Callable[[], None]
     ) -> Iterator[JobEnd]:
         left = list(jobs)
+        self.in_order |= {job.in_order for job in jobs}
         running: list[Job] = []
         while True:
             while left and len(running) < limit():
@@ -383,6 +385,15 @@ def test_a_hook_vetoes_the_wave_it_is_asked_about() -> None:
     assert (name, facts["wave"], facts["clusters"][0]["status"]) == ("after_wave", "canary", "done")
     after = Fleet(9, FleetFile("test", hooks=hooks), veto=Veto({("after_wave", "canary"): "look first"}))
     assert (after.run().stopped, after.jobs.done) == ("look first", ["c000"])
+
+
+@pytest.mark.parametrize(("command", "spread_out"), [("verify", True), ("apply", False)])
+def test_writes_keep_the_order_of_the_file_and_reads_go_through_accounts_evenly(
+    command: Command, *, spread_out: bool
+) -> None:
+    fleet = Fleet(6, FleetFile("test", waves=(WaveRule("all"),)))
+    fleet.run(command)
+    assert fleet.jobs.in_order == {not spread_out}
 
 
 def test_hooks_are_not_asked_about_reads() -> None:
