@@ -34,7 +34,9 @@ def test_a_thousand_clusters_open_within_two_seconds(open_html: Open) -> None:
     opens: list[float] = []
     while len(opens) < 5 and not (opens and min(opens) < OPEN):
         page = open_html(HTML).page
-        page.wait_for_function("performance.getEntriesByName('first-contentful-paint').length > 0")
+        # not wait_for_function: what it asks again in the page is an eval, which the page's own policy forbids
+        while not page.evaluate("performance.getEntriesByName('first-contentful-paint').length"):
+            page.wait_for_timeout(10)
         opens.append(
             page.evaluate(
                 "Math.max(performance.getEntriesByType('navigation')[0].domContentLoadedEventEnd,"
