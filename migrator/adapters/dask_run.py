@@ -48,11 +48,11 @@ class _Begun:
 class DaskRun:
     """Some jobs on a pool of workers, from the first to the last."""
 
-    def __init__(self, pool: DaskPool, jobs: Sequence[Job], options: DaskOptions) -> None:
+    def __init__(self, pool: DaskPool, jobs: Sequence[Job], options: DaskOptions, *, in_order: bool) -> None:
         self._pool = pool
         self._options = options
         self._bell = Bell()
-        self._waiting = Waiting(jobs, options.per_account)
+        self._waiting = Waiting(jobs, options.per_account, in_order=in_order)
         self._begun: dict[str, _Begun] = {}
         self._alone: dict[str | None, float] = {}  # since when nobody is there for a placement
         self._looked = -_LOOK_SECONDS  # at once: much may have changed since the last run

@@ -35,12 +35,17 @@ class FleetThreads:
         return 1
 
     def run(
-        self, jobs: Sequence[Job], *, limit: Callable[[], int], interrupted: Callable[[], None]
+        self,
+        jobs: Sequence[Job],
+        *,
+        limit: Callable[[], int],
+        interrupted: Callable[[], None],
+        in_order: bool = True,
     ) -> Iterator[JobEnd]:
         """Ends as they come. No job begins while ``limit()`` jobs are under way; at 0 those are waited for, and the
         rest is not begun. The first Ctrl-C calls ``interrupted``; a second one is raised.
         """
-        waiting = Waiting(jobs, self._per_account)
+        waiting = Waiting(jobs, self._per_account, in_order=in_order)
         ended: queue.SimpleQueue[tuple[Job, Future[Mapping[str, Any]]]] = queue.SimpleQueue()
         running = 0
         stops = 0
@@ -73,9 +78,9 @@ class Waiting:
     botocore then holds back every cluster of the one that was.
     """
 
-    def __init__(self, jobs: Sequence[Job], per_account: int) -> None:
+    def __init__(self, jobs: Sequence[Job], per_account: int, *, in_order: bool = True) -> None:
         self._per_account = per_account
-        self._in_order = any(job.in_order for job in jobs)
+        self._in_order = in_order
         self._busy: Counter[str] = Counter()
         self._queues: dict[str, deque[tuple[int, Job]]] = {}
         for number, job in enumerate(jobs):
@@ -87,19 +92,19 @@ class Waiting:
 
     def take(self, fits: Callable[[Job], bool] = lambda _: True) -> Job | None:
         """The next job that fits and whose account has room; None where there is none."""
-        best: tuple[float, int] | None = None
-        chosen: Job | None = None
-        for account, waiting in self._queues.items():
-            if self._busy[account] < self._per_account:
-                number, job = next((item for item in waiting if fits(item[1])), (-1, None))
-                turn = (0.0 if self._in_order else len(waiting) / (self._busy[account] + 1), -number)
-                if job is not None and (best is None or turn > best):
-                    best, chosen = turn, job
-        if best is None or chosen is None:
+        with_room = (queue for account, queue in self._queues.items() if self._busy[account] < self._per_account)
+        first = (next((item for item in queue if fits(item[1])), None) for queue in with_room)
+        item = min((each for each in first if each is not None), key=self._turn, default=None)
+        if item is None:
             return None
-        self._queues[chosen.account].remove((-best[1], chosen))
-        self._busy[chosen.account] += 1
-        return chosen
+        self._queues[item[1].account].remove(item)
+        self._busy[item[1].account] += 1
+        return item[1]
+
+    def _turn(self, item: tuple[int, Job]) -> tuple[float, int]:
+        number, job = item
+        share = 0.0 if self._in_order else len(self._queues[job.account]) / (self._busy[job.account] + 1)
+        return -share, number
 
     def give_up(self, hopeless: Callable[[Job], bool]) -> list[Job]:
         """Take out all jobs that are hopeless; returns them."""

@@ -76,7 +76,12 @@ class FleetDask:
             time.sleep(0.1)
 
     def run(
-        self, jobs: Sequence[Job], *, limit: Callable[[], int], interrupted: Callable[[], None]
+        self,
+        jobs: Sequence[Job],
+        *,
+        limit: Callable[[], int],
+        interrupted: Callable[[], None],
+        in_order: bool = True,
     ) -> Iterator[JobEnd]:
         """Ends as they come. No job begins while ``limit()`` jobs are under way; at 0 those are waited for, and the
         rest is not begun. The first Ctrl-C calls ``interrupted``; a second one is raised. A job for which no worker
@@ -84,7 +89,7 @@ class FleetDask:
         """
         if not jobs:
             return
-        run = DaskRun(self.open(), jobs, self._options)
+        run = DaskRun(self.open(), jobs, self._options, in_order=in_order)
         stops = 0
         while True:
             try:

@@ -26,7 +26,10 @@ class Threads:
         An interruption is raised at once: items that have not begun never do, and those that have go on meanwhile.
         """
         if len(items) <= 1 or self._workers == 1:
-            return _in_turn(call, items)
+            part = _Part(call, items)
+            while part.waiting:
+                part.do_next()
+            return part.results()
         pool = ThreadPoolExecutor(min(self._workers, len(items)), thread_name_prefix="migrate")
         try:
             futures = [pool.submit(call, item) for item in items]
@@ -73,13 +76,13 @@ class SharedThreads:
         if getattr(self._counted, "yes", False):
             yield
             return
-        self._take(free=None)
+        self._count(-1)
         self._counted.yes = True
         try:
             yield
         finally:
             self._counted.yes = False
-            self._give()
+            self._count(1)
 
     def _help(self, part: "_Part[Any, Any]") -> None:
         """Side by side with the job, until its items are gone or the jobs' own threads take all shares."""
@@ -89,18 +92,17 @@ class SharedThreads:
                 part.do_next()
         finally:
             self._counted.yes = False
-            self._give()
+            self._count(1)
 
-    def _take(self, free: int | None = 1) -> bool:
+    def _take(self) -> bool:
         with self._lock:
-            if free is not None and self._free < free:
-                return False
-            self._free -= 1
-            return True
+            free = self._free > 0
+            self._free -= free
+            return free
 
-    def _give(self) -> None:
+    def _count(self, shares: int) -> None:
         with self._lock:
-            self._free += 1
+            self._free += shares
 
 
 class _Part(Generic[T, R]):
@@ -143,16 +145,3 @@ class _Part(Generic[T, R]):
             if error is not None:
                 raise error
         return [result for result, _ in self._ends]  # type: ignore[misc]
-
-
-def _in_turn(call: Callable[[T], R], items: Sequence[T]) -> list[R]:
-    results: list[R] = []
-    first: Exception | None = None
-    for item in items:
-        try:
-            results.append(call(item))
-        except Exception as error:
-            first = first or error
-    if first is not None:
-        raise first
-    return results

@@ -2,7 +2,7 @@
 
 from migrator.cli.settings import Settings
 from migrator.cli.terminal import output_of
-from migrator.model.fleet import FleetOutcome
+from migrator.model.fleet_outcome import FleetOutcome
 
 
 def fleet_ended(settings: Settings, outcome: FleetOutcome) -> int:

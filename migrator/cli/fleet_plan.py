@@ -10,7 +10,8 @@ from migrator.cli.lazy import MigrateCommand, settings_of
 from migrator.cli.options import decisions_option
 
 if TYPE_CHECKING:
-    from migrator.model.fleet import FleetFile, FleetOutcome
+    from migrator.model.fleet import FleetFile
+    from migrator.model.fleet_outcome import FleetOutcome
     from migrator.run.fleet_ports import FleetPorts
 
 OUTPUTS = ("table", "json", "jsonl", "yaml")

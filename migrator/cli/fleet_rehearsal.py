@@ -13,7 +13,8 @@ from threading import Event
 
 from migrator.cli.fleet_tasks import Arguments, answers_of, ended, run_ports_of
 from migrator.cli.fleet_worker import CALLS, Worker
-from migrator.model.fleet import ClusterResult, FleetCluster
+from migrator.model.fleet import FleetCluster
+from migrator.model.fleet_outcome import ClusterResult
 from migrator.model.outcome import RehearseOutcome
 from migrator.ports import Clock
 

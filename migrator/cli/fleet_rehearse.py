@@ -8,7 +8,7 @@ import click
 from migrator.cli.fleet_options import fleet_argument, run_options, wave_options
 from migrator.cli.lazy import MigrateCommand, settings_of
 from migrator.cli.options import decisions_option, rehearsal_options, yes_option
-from migrator.model.fleet import ClusterFacts
+from migrator.model.fleet_outcome import ClusterFacts
 
 QUESTION = (
     "Rehearse API mode on {clusters} clusters of fleet {fleet}? On each, aws-auth is blank meanwhile; a Job in the "

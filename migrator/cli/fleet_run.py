@@ -1,6 +1,7 @@
 """What ``fleet apply``, ``verify``, ``rehearse`` and ``cutover`` have in common: plans from the state, one job each."""
 
 import json
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -19,9 +20,11 @@ from migrator.cli.fleet_wiring import (
     selection_of,
 )
 from migrator.cli.settings import Settings
+from migrator.cli.terminal import TerminalApprover
 from migrator.errors import MigratorError
-from migrator.model.fleet import WRITING, ClusterFacts, ClusterResult, Command, FleetCluster, Inventory
+from migrator.model.fleet import WRITING, Command, FleetCluster, Inventory
 from migrator.model.fleet_job import Job
+from migrator.model.fleet_outcome import ClusterFacts, ClusterResult
 from migrator.run.fleet_ports import FleetPorts
 from migrator.run.fleet_status import facts_of, ref_of
 from migrator.run.run_fleet import FleetOptions, run_fleet
@@ -69,10 +72,7 @@ def _ask(inventory: Inventory, fleet: Fleet, ports: FleetPorts, what: RunOfPlans
     """The question of the whole command. Raises ``Refused``."""
     if what.question:
         question = what.question.format(clusters=len(inventory.clusters), fleet=fleet.file.name)
-        if yes:
-            ports.events.say("info", f"{question} yes (--yes)")
-        else:
-            ports.approver.confirm(question)
+        TerminalApprover(sys.stdin, sys.stderr, yes=yes).confirm(question)
     if what.type_again:
         ports.approver.type_again("the fleet's name", fleet.file.name)
 

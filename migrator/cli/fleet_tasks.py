@@ -15,7 +15,8 @@ from migrator.model.access_entry import AuthenticationMode
 from migrator.model.canonical import canonical_bytes
 from migrator.model.decision import NO_DECISIONS, Decisions
 from migrator.model.files.fleet_records import cluster_from_document, result_to_document
-from migrator.model.fleet import ClusterResult, Command, FleetCluster
+from migrator.model.fleet import Command, FleetCluster
+from migrator.model.fleet_outcome import ClusterResult
 from migrator.ports import AuthMode, StateStore
 
 if TYPE_CHECKING:

@@ -1,5 +1,6 @@
 """``migrate status``: where it stands, from the journal and the cluster."""
 
+import re
 from pathlib import Path
 
 import click
@@ -10,6 +11,8 @@ from migrator.cli.settings import Settings
 from migrator.cli.terminal import output_of
 from migrator.model.outcome import StatusOutcome
 
+_CLUSTER_NAME = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]*")  # EKS API reference, CreateCluster: no dot and no slash
+
 
 @click.command("status", cls=MigrateCommand, short_help="Where the migration stands.")
 @click.argument("plan_or_cluster", metavar="PLAN|CLUSTER")
@@ -17,14 +20,14 @@ from migrator.model.outcome import StatusOutcome
 def command(ctx: click.Context, /, plan_or_cluster: str) -> int:
     """Show where the migration of a cluster stands: what is done, what is next, what is not known.
 
-    A file is a plan; anything else is the name of a cluster, whose plan is looked for in the state.
+    A file is a plan; else it is the name of a cluster, whose plan is looked for in the state.
     """
     from migrator.render.status import status_document, status_text
 
     settings = settings_of(ctx)
     status = (
         _of_plan(settings, plan_or_cluster)
-        if Path(plan_or_cluster).is_file()
+        if Path(plan_or_cluster).is_file() or not _CLUSTER_NAME.fullmatch(plan_or_cluster)
         else _of_cluster(settings, plan_or_cluster)
     )
     output = output_of(settings)

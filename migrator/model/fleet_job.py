@@ -11,7 +11,6 @@ from migrator.model.fleet import FleetAccount, RateRule, RoleLink
 class Job:
     """``task`` is ``package.module:function``; it takes ``arguments`` and returns a JSON object. ``placement`` is the
     resource that a worker must have (``vpc:prod``). ``first`` is done before it, by the coordinator: what is one-way.
-    ``in_order``: somebody chose the order of the jobs.
     """
 
     arn: str
@@ -20,7 +19,6 @@ class Job:
     arguments: Mapping[str, Any]
     placement: str | None = None
     first: "Job | None" = None
-    in_order: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 
 from migrator.model.decision import Stub
 from migrator.model.finding_kind import FindingKind
-from migrator.model.fleet import ClusterFacts, ClusterResult, Command, FleetCluster, Inventory, Selector
+from migrator.model.fleet import Command, FleetCluster, Inventory, Selector
+from migrator.model.fleet_outcome import ClusterFacts, ClusterResult
 
 _NOT_KNOWN = frozenset({"unknown", "unreachable", "denied"})  # stages
 

@@ -7,7 +7,6 @@ The authenticator compares a caller's *canonical* ARN: a role's loses its path, 
 import re
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
 from typing import Literal, TypeAlias
 
 PrincipalKind: TypeAlias = Literal[
@@ -68,7 +67,6 @@ class Arn:
         return Arn(self.partition, self.service, self.region, self.account, f"{head}/{self.name}")
 
 
-@lru_cache(maxsize=4096)
 def parse_arn(text: str) -> Arn | None:
     """The ARN in ``text``, or None when it has not the shape of one. Nothing is trimmed or lower-cased."""
     match = _ARN.fullmatch(text)

@@ -6,7 +6,8 @@ What repeats (findings, mostly) is there once, and rows hold its place in the li
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from migrator.model.fleet import ClusterResult, FindingSeen, FleetCluster
+from migrator.model.fleet import FleetCluster
+from migrator.model.fleet_outcome import ClusterResult, FindingSeen
 from migrator.model.fleet_report import ClusterRow, FleetReport
 from migrator.render.escape import shell
 from migrator.render.page import when

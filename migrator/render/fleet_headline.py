@@ -6,7 +6,7 @@ Terminal, Markdown and HTML say the same.
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from migrator.model.fleet import ClusterResult
+from migrator.model.fleet_outcome import ClusterResult
 from migrator.model.fleet_report import AccountProgress, FleetReport
 from migrator.render.fleet_names import count_of, short_cluster, without_name
 from migrator.render.fleet_snippet import asked

@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from migrator.model.fleet import FleetFile, FleetOutcome, way_into
+from migrator.model.fleet import FleetFile, way_into
+from migrator.model.fleet_outcome import FleetOutcome
 from migrator.render.fleet_names import short_cluster
 
 

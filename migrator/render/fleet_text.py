@@ -6,7 +6,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from migrator.model.fleet import STATUSES, Answer, ClusterResult, FleetOutcome, Inventory
+from migrator.model.fleet import Answer, Inventory
+from migrator.model.fleet_outcome import STATUSES, ClusterResult, FleetOutcome
 from migrator.render.fleet_names import accounts_line, short_cluster, without_name
 from migrator.render.text import MAX_WIDTH, foreign, text_of
 

@@ -43,10 +43,16 @@ class JobRunner(Protocol):
         ...
 
     def run(
-        self, jobs: Sequence[Job], *, limit: Callable[[], int], interrupted: Callable[[], None]
+        self,
+        jobs: Sequence[Job],
+        *,
+        limit: Callable[[], int],
+        interrupted: Callable[[], None],
+        in_order: bool = True,
     ) -> Iterator[JobEnd]:
         """Ends as they come. No job begins while ``limit()`` jobs are under way; at 0 those are waited for, and the
-        rest is not begun. The first Ctrl-C calls ``interrupted``; a second one is raised.
+        rest is not begun. The first Ctrl-C calls ``interrupted``; a second one is raised. ``in_order``: somebody chose
+        the order of the jobs; else it is the runner's.
         """
         ...
 

@@ -17,7 +17,8 @@ from migrator.errors import Failed, MigratorError
 from migrator.model.decision import Stub
 from migrator.model.files.fleet_records import INVENTORY_FILE, RUNS_FILE, FleetRecord, decode_inventory, decode_records
 from migrator.model.files.plan import decode_plan_with_digest
-from migrator.model.fleet import ClusterFacts, ClusterResult, FindingSeen, FleetCluster
+from migrator.model.fleet import FleetCluster
+from migrator.model.fleet_outcome import ClusterFacts, ClusterResult, FindingSeen
 from migrator.model.fleet_report import FleetReport
 from migrator.model.plan import ClusterRef, Plan
 from migrator.model.step import EnableEntries

@@ -33,14 +33,14 @@ from migrator.model.journal import Event, Record
 from migrator.model.outcome import RehearseOutcome, VerifyOutcome
 from migrator.model.plan import Plan
 from migrator.model.step import ProofClass
-from migrator.ports import Clock, ClusterObjects, StateStore
+from migrator.ports import Clock, ClusterObjects
 from migrator.run.begin_run import RunPorts, chain_of, progress_in, refuse_blocked, refuse_other_cluster
 from migrator.run.rehearsal_conditions import refuse_conditions
+from migrator.run.rehearsal_evidence import BEAT, BeatingClock, HeldStore
 from migrator.run.rehearsal_watch import Trouble, Watcher
 from migrator.run.verify_access import VerifyOptions, verify_access
 
 EVIDENCE_AFTER = timedelta(minutes=20)
-BEAT = timedelta(seconds=15)
 POLL = timedelta(seconds=2)
 PATIENCE = 2 * RENEW_WITHIN  # with an API server that does not answer; by then the timer has put the map back
 BACKUP = "backup/rehearsal-aws-auth.json"
@@ -252,6 +252,10 @@ class _Show:
         if self._map() != "blank":
             raise Trouble("rehearsal-written", "Somebody wrote aws-auth.")
 
+    def _watch(self) -> None:
+        self.still_blank()
+        self.beat()
+
     def _renew(self) -> None:
         now = self.ports.clock.now()
         self._objects.patch("Lease", NAME, {"spec": {"renewTime": lease_time(now)}})
@@ -264,8 +268,9 @@ class _Show:
         if long_enough:
             options = self._options
             how = VerifyOptions(waive_verification=options.waive_verification, proof_policy=options.proof_policy)
-            held = _HeldStore(self.ports.store)
-            self._verification = verify_access(self._plan, replace(self.ports, clock=_Beating(self), store=held), how)
+            held = HeldStore(self.ports.store)
+            ports = replace(self.ports, clock=BeatingClock(self.ports.clock, self._watch), store=held)
+            self._verification = verify_access(self._plan, ports, how)
             self.still_blank()
             held.let_go()
             for verdict in self._verification.verdicts:
@@ -360,47 +365,6 @@ class _Show:
             error=self._error,
             state=self.ports.store.location,
         )
-
-
-class _Beating:
-    """A clock whose every pause keeps the rehearsal alive."""
-
-    def __init__(self, show: _Show) -> None:
-        self._show = show
-
-    def now(self) -> datetime:
-        """Now, in UTC."""
-        return self._show.ports.clock.now()
-
-    def sleep(self, duration: timedelta) -> None:
-        """Wait, a beat at a time."""
-        clock = self._show.ports.clock
-        end = clock.now() + duration
-        while clock.now() < end:
-            clock.sleep(min(BEAT, end - clock.now()))
-            self._show.still_blank()
-            self._show.beat()
-
-
-class _HeldStore:
-    """A state store that keeps evidence back until it is sure that no row was asked meanwhile."""
-
-    def __init__(self, store: StateStore) -> None:
-        self._store = store
-        self._lines: list[tuple[str, bytes]] = []
-        self.location = store.location
-        self.read, self.write = store.read, store.write
-        self.append_record, self.journal, self.lock = store.append_record, store.journal, store.lock
-
-    def append_line(self, name: str, line: bytes) -> None:
-        """Keep the line."""
-        self._lines.append((name, line))
-
-    def let_go(self) -> None:
-        """Write the lines that were kept."""
-        for name, line in self._lines:
-            self._store.append_line(name, line)
-        self._lines.clear()
 
 
 def _version(config_map: Mapping[str, Any]) -> str:

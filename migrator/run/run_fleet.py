@@ -24,17 +24,9 @@ from migrator.model.files.fleet_records import (
     encode_record,
     result_from_document,
 )
-from migrator.model.fleet import (
-    WRITING,
-    ClusterResult,
-    Command,
-    FleetCluster,
-    FleetFile,
-    FleetOutcome,
-    Inventory,
-    Wave,
-)
+from migrator.model.fleet import WRITING, Command, FleetCluster, FleetFile, Inventory, Wave
 from migrator.model.fleet_job import Job, JobEnd
+from migrator.model.fleet_outcome import ClusterResult, FleetOutcome
 from migrator.run.fleet_ports import FleetPorts
 
 LOOK = timedelta(seconds=5)  # how often a pause looks whether somebody wants to stop
@@ -224,7 +216,7 @@ def _work(run: _Run, wave: Wave, todo: Sequence[FleetCluster], make_job: MakeJob
         if isinstance(made, ClusterResult):
             run.keep(replace(made, at=run.now_text(), wave=wave.name))
         else:
-            jobs.append(replace(made, in_order=run.command in WRITING))
+            jobs.append(made)
     failed, stopped = 0, ""
     early = [job.first for job in jobs if job.first is not None]
     rounds = [(run.ports.here, early, False)] if early else []
@@ -242,7 +234,8 @@ def _work(run: _Run, wave: Wave, todo: Sequence[FleetCluster], make_job: MakeJob
 
     for runner, batch, last in rounds:
         left = [job for job in batch if job.arn not in run.results]
-        for done, end in enumerate(runner.run(left, limit=limit, interrupted=interrupted), 1):
+        ends = runner.run(left, limit=limit, interrupted=interrupted, in_order=run.command in WRITING)
+        for done, end in enumerate(ends, 1):
             result = replace(_result(run, end), wave=wave.name)
             if last or not is_settled(result):
                 run.keep(result)

@@ -146,11 +146,11 @@ def _astray(
     if ports.reader is None or all(progress.of(step.id).status == "pending" for step in plan.steps):
         return ()
     try:
-        raw = ports.reader.list_access_entries() or ()
+        entries = [access_entry(raw, "accessEntry") for raw in ports.reader.list_access_entries() or ()]
     except MigratorError as error:
         unknown.append(f"whether the entries are as they were left: {error.message}")
         return ()
-    return entries_astray(plan, progress, [access_entry(each, "accessEntry") for each in raw], plan_digest)
+    return entries_astray(plan, progress, entries, plan_digest)
 
 
 def _last_command(journal: Journal, plan_digest: str) -> str | None:

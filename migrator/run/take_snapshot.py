@@ -35,9 +35,7 @@ class SnapshotPorts:
 
 @dataclass(frozen=True, slots=True)
 class _Denied:
-    """A list that may not be read: ``what``'s reason, as ``unread`` has it. Not the error, whose traceback would keep
-    every list of the cluster.
-    """
+    """Why a list may not be read. Not the error itself: its traceback would keep every list of the cluster."""
 
     code: str
     message: str
@@ -127,7 +125,7 @@ def _pop_unread(found: dict[str, Any]) -> list[dict[str, str]]:
     return unread
 
 
-def _why(what: str, denied: "_Denied | MigratorError") -> dict[str, str]:
+def _why(what: str, denied: _Denied | MigratorError) -> dict[str, str]:
     return {"what": what, "code": denied.code, "message": denied.message, "remedy": denied.remedy}
 
 
@@ -184,9 +182,7 @@ def _readable(text: str) -> Arn | None:
     return arn
 
 
-def _read_account(
-    ports: SnapshotPorts, account: str, arns: list[str]
-) -> tuple[list[Raw], bool, bool, "_Denied | None"]:
+def _read_account(ports: SnapshotPorts, account: str, arns: list[str]) -> tuple[list[Raw], bool, bool, _Denied | None]:
     """``(items, roles complete, users complete, what was not allowed)`` of one account.
 
     A principal that a single read does not find is looked for in a listing: only that tells absence for sure,

@@ -4,7 +4,6 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -73,8 +72,8 @@ def test_an_account_at_its_limit_lets_the_others_go_first() -> None:
 
 
 def test_where_nobody_chose_the_order_every_account_has_its_turn_and_large_ones_more_often() -> None:
-    jobs = [replace(job(number, "small" if number < 3 else "large"), in_order=False) for number in range(9)]
-    waiting = Waiting(jobs, per_account=3)
+    jobs = [job(number, "small" if number < 3 else "large") for number in range(9)]
+    waiting = Waiting(jobs, per_account=3, in_order=False)
     begun = [each.account for each in iter(waiting.take, None)]
     assert Counter(begun) == {"small": 3, "large": 3}
     assert begun[:3] == ["large", "small", "large"]  # 6 jobs for one slot, then 3 each for one, of which first is first
@@ -85,7 +84,7 @@ def test_no_job_waits_while_there_is_room_for_it(
     accounts: list[str], per_account: int, overall: int, in_order: bool
 ) -> None:
     """Jobs end in the order of their beginning: each is begun once, and a slot is empty only where all are full."""
-    waiting = Waiting([replace(job(n, account), in_order=in_order) for n, account in enumerate(accounts)], per_account)
+    waiting = Waiting([job(n, account) for n, account in enumerate(accounts)], per_account, in_order=in_order)
     running: list[Job] = []
     begun: list[str] = []
     while True:

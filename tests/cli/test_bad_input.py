@@ -67,7 +67,7 @@ def test_an_api_server_that_cannot_be_reached_names_access_mode_and_ways_in(lab:
     assert "--proxy-url" in said
 
 
-@pytest.mark.parametrize("command", ["show", "apply", "verify", "cutover", "rollback", "retire"])
+@pytest.mark.parametrize("command", ["show", "apply", "verify", "cutover", "rollback", "retire", "status"])
 def test_no_such_plan_file(lab: CliLab, command: str) -> None:
     _fails(lab, "file-not-found", command, "nix.json")
 

@@ -5,7 +5,8 @@ import pytest
 
 from migrator.cli.main import cli
 from migrator.decide.fleet.stages import STAGES, next_command
-from migrator.model.fleet import ClusterFacts, FleetAccount, RoleLink
+from migrator.model.fleet import FleetAccount, RoleLink
+from migrator.model.fleet_outcome import ClusterFacts
 from tests.support.fleet_values import cluster
 
 CLUSTER = cluster("orders")

@@ -50,9 +50,14 @@ class Elsewhere:
     processes = 3
 
     def run(
-        self, jobs: Sequence[Job], *, limit: Callable[[], int], interrupted: Callable[[], None]
+        self,
+        jobs: Sequence[Job],
+        *,
+        limit: Callable[[], int],
+        interrupted: Callable[[], None],
+        in_order: bool = True,
     ) -> Iterator[JobEnd]:
-        del jobs, limit, interrupted
+        del jobs, limit, interrupted, in_order
         return iter(())
 
 

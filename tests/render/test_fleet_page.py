@@ -17,7 +17,8 @@ from migrator.decide.fleet.stages import STAGES
 from migrator.errors import Failed
 from migrator.model.decision import Stub
 from migrator.model.files.fleet_decisions import decode_fleet_decisions
-from migrator.model.fleet import STATUSES, Selector
+from migrator.model.fleet import Selector
+from migrator.model.fleet_outcome import STATUSES
 from migrator.model.fleet_report import OpenQuestion
 from migrator.render.escape import terminal
 from migrator.render.fleet_data import TONES, Groups, command_line, fleet_data

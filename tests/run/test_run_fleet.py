@@ -12,17 +12,16 @@ from migrator.model.files.fleet_records import RUNS_FILE, decode_inventory, deco
 from migrator.model.fleet import (
     Amount,
     Answer,
-    ClusterResult,
     Command,
     FleetCluster,
     FleetFile,
-    FleetOutcome,
     FreezeWindow,
     Hooks,
     Inventory,
     WaveRule,
 )
 from migrator.model.fleet_job import Job, JobEnd
+from migrator.model.fleet_outcome import ClusterResult, FleetOutcome
 from migrator.run.fleet_ports import FleetPorts
 from migrator.run.run_fleet import FleetOptions, run_fleet
 from tests.support.fleet_values import clusters, inventory
@@ -51,10 +50,15 @@ class Jobs:
     in_order: set[bool] = field(default_factory=set)
 
     def run(
-        self, jobs: Sequence[Job], *, limit: Callable[[], int], interrupted: Callable[[], None]
+        self,
+        jobs: Sequence[Job],
+        *,
+        limit: Callable[[], int],
+        interrupted: Callable[[], None],
+        in_order: bool = True,
     ) -> Iterator[JobEnd]:
         left = list(jobs)
-        self.in_order |= {job.in_order for job in jobs}
+        self.in_order.add(in_order)
         running: list[Job] = []
         while True:
             while left and len(running) < limit():

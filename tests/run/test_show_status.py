@@ -134,3 +134,19 @@ class Denied(MemoryReader):
 
     def list_access_entries(self) -> list[Raw] | None:
         raise Failed("iam-denied", "not allowed")
+
+
+class Newer(MemoryReader):
+    """EKS with a type of entry that came after us."""
+
+    def list_access_entries(self) -> list[Raw] | None:
+        return [{**entry, "type": "LATER"} for entry in super().list_access_entries() or ()]
+
+
+def test_an_entry_of_a_type_that_came_later_is_unknown_and_the_rest_is_still_told() -> None:
+    world = World(company()[0])
+    apply_plan(PLAN, DIGEST, world.ports())
+    ports = StatusPorts(world.store, MemoryClock(world.cluster), MemoryMode(world.cluster), Newer(world.cluster))
+    found = show_status("prod", ports, PLAN, DIGEST)
+    assert (found.exit_code, found.changed, found.done) == (1, (), found.total - 1)
+    assert "whether the entries are as they were left" in found.unknown[0]

@@ -9,17 +9,8 @@ from migrator.decide.fleet.patterns import report_of
 from migrator.decide.fleet.waves import waves_of
 from migrator.model.decision import Stub
 from migrator.model.files.fleet_records import Event, FleetRecord
-from migrator.model.fleet import (
-    Answer,
-    ClusterFacts,
-    ClusterResult,
-    ClusterStatus,
-    Command,
-    FindingSeen,
-    FleetAccount,
-    FleetCluster,
-    Inventory,
-)
+from migrator.model.fleet import Answer, Command, FleetAccount, FleetCluster, Inventory
+from migrator.model.fleet_outcome import ClusterFacts, ClusterResult, ClusterStatus, FindingSeen
 from migrator.model.fleet_report import FleetReport
 
 REGIONS = ("eu-central-1", "eu-west-1", "us-east-1")

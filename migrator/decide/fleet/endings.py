@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping
 
 from migrator.errors import MigratorError
 from migrator.model.files.fleet_records import FleetRecord
-from migrator.model.fleet import ClusterResult, ClusterStatus, Command
+from migrator.model.fleet import Command
+from migrator.model.fleet_outcome import ClusterResult, ClusterStatus
 
 _BY_EXIT_CODE: Mapping[int, ClusterStatus] = {
     0: "done",

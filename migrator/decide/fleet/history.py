@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from migrator.model.files.fleet_records import FleetRecord
-from migrator.model.fleet import STATUSES, ClusterResult, Command
+from migrator.model.fleet import Command
+from migrator.model.fleet_outcome import STATUSES, ClusterResult
 from migrator.model.fleet_report import RunSeen, WaveSeen
 
 

@@ -12,7 +12,8 @@ from migrator.decide.fleet.history import runs_of
 from migrator.decide.fleet.questions import open_questions
 from migrator.decide.fleet.stages import DEFAULT_STATE, FINISHED, MIGRATED, STAGES, left_of, next_command, stage_of
 from migrator.model.files.fleet_records import FleetRecord
-from migrator.model.fleet import ClusterFacts, FleetCluster, Inventory
+from migrator.model.fleet import FleetCluster, Inventory
+from migrator.model.fleet_outcome import ClusterFacts
 from migrator.model.fleet_report import (
     AccountProgress,
     AdminAcross,

@@ -8,7 +8,8 @@ from collections.abc import Iterable
 
 from migrator.decide.fleet.selecting import selector_for
 from migrator.model.canonical import canonical_bytes
-from migrator.model.fleet import ClusterFacts, FleetCluster
+from migrator.model.fleet import FleetCluster
+from migrator.model.fleet_outcome import ClusterFacts
 from migrator.model.fleet_report import OpenQuestion
 
 _ABOUT_ONE = frozenset({"principals", "accept_loss"})  # sections whose keys are ARNs

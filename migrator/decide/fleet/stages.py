@@ -1,6 +1,7 @@
 """Where a cluster of a fleet stands, by its own files, and the command that brings it on."""
 
-from migrator.model.fleet import ClusterFacts, ClusterResult, FleetAccount, FleetCluster, way_into
+from migrator.model.fleet import FleetAccount, FleetCluster, way_into
+from migrator.model.fleet_outcome import ClusterFacts, ClusterResult
 
 # In the order of the way; the first ones are not on it yet.
 STAGES = (

@@ -14,7 +14,7 @@ from migrator.errors import Failed
 from migrator.model.access_entry import AccessScope, AssociatedPolicy, EntryType
 from migrator.model.decision import Acceptance, AssumeAs, Decisions, GroupAnswer, PrincipalAnswer
 
-_STUB = re.compile(r"<[a-z ]+>")  # what migrate plan --write-decisions leaves to a person
+_STUB = re.compile(r"<.*>", re.S)  # what migrate plan --write-decisions leaves to a person
 
 
 class _Strict(msgspec.Struct, forbid_unknown_fields=True):

@@ -14,17 +14,9 @@ import msgspec
 from migrator.errors import Failed
 from migrator.model.canonical import canonical_bytes, pretty_bytes
 from migrator.model.files import wire
-from migrator.model.fleet import (
-    STATUSES,
-    AnswerStatus,
-    ClusterResult,
-    ClusterStatus,
-    Command,
-    FleetCluster,
-    FleetOutcome,
-    Inventory,
-)
+from migrator.model.fleet import AnswerStatus, Command, FleetCluster, Inventory
 from migrator.model.fleet_job import Setup
+from migrator.model.fleet_outcome import STATUSES, ClusterResult, ClusterStatus, FleetOutcome
 
 INVENTORY_FORMAT = "migrator/fleet-inventory/v1"
 OUTCOME_FORMAT = "migrator/fleet-outcome/v1"

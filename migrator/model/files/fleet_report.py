@@ -10,7 +10,8 @@ import msgspec
 
 from migrator.model.decision import Stub
 from migrator.model.files import wire
-from migrator.model.fleet import Answer, ClusterResult
+from migrator.model.fleet import Answer
+from migrator.model.fleet_outcome import ClusterResult
 from migrator.model.fleet_report import (
     AccountProgress,
     ClusterRow,

@@ -12,7 +12,7 @@ from migrator.decide.fleet.endings import (
 )
 from migrator.errors import Blocked, Changed, Failed, Interrupted, MigratorError, Refused, Unproven
 from migrator.model.files.fleet_records import FleetRecord
-from migrator.model.fleet import ClusterStatus
+from migrator.model.fleet_outcome import ClusterStatus
 from tests.support.fleet_values import result
 
 

@@ -14,7 +14,8 @@ from migrator.decide.fleet.select import selects
 from migrator.decide.fleet.stages import FINISHED, MIGRATED, STAGES, left_of, stage_of
 from migrator.model.decision import Stub
 from migrator.model.files.fleet_records import FleetRecord
-from migrator.model.fleet import Answer, ClusterFacts, ClusterResult, FindingSeen, FleetCluster, Selector
+from migrator.model.fleet import Answer, FleetCluster, Selector
+from migrator.model.fleet_outcome import ClusterFacts, ClusterResult, FindingSeen
 from migrator.model.fleet_report import FleetReport
 from tests.support.fleet_values import cluster, inventory, result
 

@@ -75,6 +75,7 @@ def test_every_section_of_the_file_is_read() -> None:
         {"accept_loss": {ARN: {"by": " ", "reason": "reviewed"}}},
         {"waive_gates": {"rehearsal": {"by": "<your name>", "reason": "reviewed"}}},
         {"waive_verification": {ARN: {"by": "Ana", "reason": "<why>"}}},
+        {"waive_verification": {ARN: {"by": "Ana", "reason": "<TBD: ask Bo>"}}},
         {"accounts": {"444455556666": {"action": "skip", "reason": "<why>"}}},
         {"principals": {ARN: {"action": "skip", "reason": "<why>"}}},
         {"principals": {ARN: {"action": "create", "principal_arn": "arn:aws:iam::444455556666:role/<path>/dev"}}},
