@@ -56,6 +56,7 @@ def test_what_has_begun_comes_to_its_end_and_nothing_more_begins() -> None:
     oracle(cluster)
     begun, interrupted = threading.Event(), threading.Event()
     ports = replace(world.ports(), entries=Slow(cluster, begun, interrupted), tasks=CtrlC(begun, interrupted))
+    others = {*threading.enumerate()}  # of tests before this one
     outcome = apply_plan(plan, DIGEST, ports)
     assert outcome.exit_code == 7
     assert isinstance(outcome.error, Interrupted)
@@ -63,7 +64,9 @@ def test_what_has_begun_comes_to_its_end_and_nothing_more_begins() -> None:
     assert f"update {DEVS}" not in cluster.effects
     *_, made, ended = world.store.journal()
     assert (made.event, ended.event, ended.effect) == ("done", "run-ended", {"exit": 7})
-    assert threading.active_count() < 8
+    for thread in {*threading.enumerate()} - others:
+        thread.join(10)
+        assert not thread.is_alive()
     run_to_the_end(world, plan)
     assert cluster.describe() == end
     assert sorted(cluster.effects) == sorted(effects)
