@@ -71,6 +71,15 @@ class Measure:
     ports: RunPorts
     options: VerifyOptions
     canaries: Canaries = field(default_factory=Canaries)
+    made: frozenset[str] = frozenset()  # principals whose entry a run of this plan made and did not take back
+
+    def phase(self, principal: PlannedPrincipal) -> Phase:
+        """``before`` while the principal has not been moved. An entry that was made and is missing is no reason to
+        take its row for the state before: the row would answer every question right.
+        """
+        if principal.principal_arn in self.made and self.mode != "CONFIG_MAP":
+            return "after"
+        return phase_of(principal, self.entry(principal.principal_arn), self.mode)
 
     @property
     def mode(self) -> str:
@@ -101,15 +110,14 @@ def there_is_something_to_ask(measure: Measure, principal: PlannedPrincipal) -> 
     """Not of whoever a person must decide about, and no baseline of what is changed already."""
     if principal.action == "block":
         return False
-    phase = phase_of(principal, measure.entry(principal.principal_arn), measure.mode)
-    return not (measure.options.baseline and phase == "after")
+    return not (measure.options.baseline and measure.phase(principal) == "after")
 
 
 def take_evidence(measure: Measure, principal: PlannedPrincipal) -> Evidence | None:
     """The evidence on one principal; None where there is nothing to ask."""
     arn = principal.principal_arn
     entry = measure.entry(arn)
-    phase = phase_of(principal, entry, measure.mode)
+    phase = measure.phase(principal)
     if not there_is_something_to_ask(measure, principal):
         return None
     spec = measure.spec(arn)
@@ -187,13 +195,29 @@ def _by_login(
         attribution=_attribution(measure, principal, subject, results),
         subject=subject,
         probes=results,
-        differences=(
-            *differences,
-            *(_other_policies(measure.spec(principal.principal_arn), entry) if phase == "after" else ()),
-            *_dead(measure, principal, entry, phase),
+        differences=tuple(
+            dict.fromkeys(
+                (
+                    *differences,
+                    *_entry_differences(measure, principal, expected, entry, phase),
+                    *_dead(measure, principal, entry, phase),
+                )
+            )
         ),
         how=how_of_login(subject, results, at),
     )
+
+
+def _entry_differences(
+    measure: Measure, principal: PlannedPrincipal, expected: Identity, entry: AccessEntry | None, phase: Phase
+) -> tuple[str, ...]:
+    """The entry itself beside the login: while aws-auth is asked, a login that misses its entry falls through to the
+    row and gives every right answer (facts of the platform: precedence of entries over rows).
+    """
+    spec = measure.spec(principal.principal_arn)
+    if phase == "before" or spec is None:
+        return ()
+    return _rule_differences(spec, expected, entry)
 
 
 def _dead(measure: Measure, principal: PlannedPrincipal, entry: AccessEntry | None, phase: Phase) -> tuple[str, ...]:

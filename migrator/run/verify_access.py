@@ -12,14 +12,16 @@ from migrator.decide.access.authorize import RbacIndex
 from migrator.decide.planning.required_proof import asked_proof
 from migrator.decide.proving.verdicts import cluster_verdict, verdict_of
 from migrator.decide.reading.row_keys import principal_key
+from migrator.decide.running.progress import SETTLED
 from migrator.errors import WrongUse
 from migrator.model.canonical import canonical_bytes
 from migrator.model.evidence import Evidence, Phase, PrincipalVerdict, evidence_in, evidence_to_document
+from migrator.model.files.plan import plan_to_document
 from migrator.model.outcome import VerifyOutcome
 from migrator.model.plan import Plan, PlannedPrincipal
 from migrator.model.snapshot import Snapshot
-from migrator.model.step import ProofClass
-from migrator.run.begin_run import RunPorts, refuse_other_cluster
+from migrator.model.step import CreateEntry, ProofClass
+from migrator.run.begin_run import RunPorts, progress_in, refuse_other_cluster
 from migrator.run.canary_pods import Canaries, canary_pods, clean_up_after_others
 from migrator.run.one_run import EVIDENCE_FILE
 from migrator.run.take_evidence import Measure, VerifyOptions, take_evidence, there_is_something_to_ask
@@ -43,7 +45,7 @@ def verify_access(plan: Plan, ports: RunPorts, options: VerifyOptions = DEFAULTS
         clean_up_after_others(ports)
     index = RbacIndex(snapshot.rbac) if snapshot.rbac is not None else None
     earlier = evidence_in(ports.store.read(EVIDENCE_FILE) or b"")
-    measure = Measure(plan, snapshot, index, earlier, ports, options)
+    measure = Measure(plan, snapshot, index, earlier, ports, options, made=_made(plan, ports, snapshot))
     chosen = [p for p in plan.principals if not options.only or p.principal_arn in options.only]
     ports.reviewers.prepare(_asked_by_login(measure, chosen))
     with _canaries(measure, chosen) as canaries:
@@ -60,6 +62,16 @@ def verify_with_canaries(plan: Plan, ports: RunPorts, options: VerifyOptions) ->
         return verify_access(plan, ports, options)
     with ports.store.lock("verify --canary-pods"):
         return verify_access(plan, ports, options)
+
+
+def _made(plan: Plan, ports: RunPorts, snapshot: Snapshot) -> frozenset[str]:
+    """Principals without an entry for which the journal has one that a run of this plan made and did not take back."""
+    there = {entry.principal_arn for entry in snapshot.access_entries or ()}
+    steps = [step for step in plan.steps if isinstance(step.effect, CreateEntry) and step.principal_arn not in there]
+    if not steps:
+        return frozenset()
+    progress = progress_in(ports.store.journal(), plan, str(plan_to_document(plan)["planDigest"]))
+    return frozenset(str(step.principal_arn) for step in steps if progress.of(step.id).status in SETTLED)
 
 
 def _refuse_strangers(plan: Plan, options: VerifyOptions) -> None:

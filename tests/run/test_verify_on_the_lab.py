@@ -230,6 +230,23 @@ def test_impersonation_would_have_seen_no_difference(
     assert impersonated(lab, who, probes) == before
 
 
+def test_an_entry_that_was_deleted_after_apply_is_missed_although_the_row_answers(lab: ProofLab, plan: Plan) -> None:
+    """The row gives every right answer: only a look at the entry shows that API mode would lock the principal out."""
+    lab.eks("delete_access_entry", principalArn=DEVS)
+    outcome = lab.verify(plan, DEVS)
+    assert (outcome.phase, outcome.exit_code) == ("after", 6)
+    found = lab.verdict(plan, DEVS)
+    assert (found.verdict, found.why) == ("failed", "there is no entry")
+
+
+def test_an_entry_that_is_not_in_force_yet_is_compared_itself(lab: ProofLab, plan: Plan) -> None:
+    """A login within the propagation of a change still passes every probe; the entry shows the change at once."""
+    thinner(lab)
+    outcome = lab.verify(plan, DEVS)
+    assert outcome.exit_code == 6
+    assert any("devs" in each for each in outcome.evidence[-1].differences)
+
+
 def test_own_probes_are_asked_of_everybody_or_of_one(lab: ProofLab, plan: Plan) -> None:
     wanted = Probe(SECRETS_IN_PAYMENTS, expected=True)
     of_all = lab.verify(plan, DEVS, VIEWER, own_probes=(OwnProbe(wanted),))
