@@ -1,10 +1,12 @@
 """An endpoint and a login out of a kubeconfig, for ``--kubeconfig`` and ``--context``.
 
-Reading it, exec plugins and client certificates included, is the kubernetes package's affair. A kubeconfig can point
-anywhere, so its certificate authority or its server must be the cluster's own: writing to another cluster's aws-auth
-because of a stale context is a mistake that is easy to make.
+The kubernetes package reads it, exec plugins and client certificates included. A kubeconfig can point to any server:
+a stale context would write to the aws-auth of another cluster, and a server that can read the tokens of this tool could
+act as every principal that it logs in as. So the certificate authority is always the one in DescribeCluster: a
+kubeconfig that names another one, or that switches the check of the certificate off, is refused.
 """
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -35,9 +37,11 @@ class KubeconfigLogin:
 
 
 def open_kubeconfig(cluster: Endpoint, *, file: str | None = None, context: str | None = None) -> KubernetesClient:
-    """A client as the kubeconfig says. ``cluster`` is the endpoint in DescribeCluster, whose access facts are kept.
+    """A client as the kubeconfig says. ``cluster`` is the endpoint in DescribeCluster: its certificate authority is the
+    only one that is trusted, and its facts about access are kept.
 
-    Raises ``kubeconfig-unreadable``, ``kubeconfig-other-cluster``, ``kubeconfig-client-certificate``.
+    Raises ``kubeconfig-unreadable``, ``kubeconfig-insecure``, ``kubeconfig-other-cluster``,
+    ``kubeconfig-client-certificate``.
     """
     from kubernetes import config
     from kubernetes.client import Configuration
@@ -55,14 +59,8 @@ def open_kubeconfig(cluster: Endpoint, *, file: str | None = None, context: str 
             remedy="Check --kubeconfig and --context: `kubectl config get-contexts`.",
         ) from error
     server = str(configuration.host).rstrip("/")
-    same_authority = bool(ca_pem.strip()) and ca_pem.split() == (cluster.ca_pem or "").split()
-    if server != cluster.server and not same_authority:
-        raise Refused(
-            "kubeconfig-other-cluster",
-            f"The kubeconfig's server {foreign(server)} is not cluster {cluster.cluster_name}.",
-            why="Neither its address nor its certificate authority is the one that DescribeCluster tells.",
-            remedy="Choose the right --context, or leave --kubeconfig away.",
-        )
+    _refuse_unverified(server, configuration)
+    _refuse_other_cluster(server, ca_pem, cluster)
     if configuration.cert_file:
         # a certificate would log in every request on the wire, those of other principals' reviews included
         raise Refused(
@@ -73,6 +71,7 @@ def open_kubeconfig(cluster: Endpoint, *, file: str | None = None, context: str 
         )
     endpoint = Endpoint(
         server=server,
+        ca_pem=cluster.ca_pem,
         cluster_name=cluster.cluster_name,
         region=cluster.region,
         public=cluster.public,
@@ -80,5 +79,47 @@ def open_kubeconfig(cluster: Endpoint, *, file: str | None = None, context: str 
         public_cidrs=cluster.public_cidrs,
         proxy_url=cluster.proxy_url,
     )
+    configuration.ssl_ca_cert = None  # the wire trusts the endpoint's authority alone
     set_proxy(configuration, endpoint)
     return KubernetesClient(KubernetesWire(endpoint, configuration), KubeconfigLogin(configuration))
+
+
+def _refuse_unverified(server: str, configuration: Any) -> None:
+    """Raises ``kubeconfig-insecure`` where the server's certificate would not be checked."""
+    if configuration.verify_ssl and server.startswith("https://"):
+        return
+    setting = "insecure-skip-tls-verify: true" if server.startswith("https://") else "a server without TLS"
+    raise Refused(
+        "kubeconfig-insecure",
+        f"The kubeconfig does not check the certificate of {foreign(server)}.",
+        why=f"It has {setting}. Whoever answers in place of the API server would get the tokens of every principal.",
+        remedy="Remove the setting and use certificate-authority-data (`aws eks update-kubeconfig` writes it), or "
+        "leave out --kubeconfig and --context.",
+    )
+
+
+def _refuse_other_cluster(server: str, ca_pem: str, cluster: Endpoint) -> None:
+    """Raises ``kubeconfig-other-cluster`` where authority or server show that the context is for another cluster."""
+    given, trusted = _certificates(ca_pem), _certificates(cluster.ca_pem or "")
+    if ca_pem.strip():
+        # DescribeCluster returns several authorities while they are rotated, and a kubeconfig may hold the older one.
+        if given and given <= trusted:
+            return
+        why = "Its certificate authority is not the one in DescribeCluster."
+    else:
+        # Without an authority of its own it is checked by that of DescribeCluster.
+        if server == cluster.server and trusted:
+            return
+        why = "It names no certificate authority, and its address is not the one in DescribeCluster."
+    raise Refused(
+        "kubeconfig-other-cluster",
+        f"The kubeconfig's server {foreign(server)} is not cluster {cluster.cluster_name}.",
+        why=why,
+        remedy="Choose the right --context, or leave out --kubeconfig and --context.",
+    )
+
+
+def _certificates(pem: str) -> frozenset[str]:
+    """The certificates of a PEM bundle, without line breaks, and without the text that tools write around them."""
+    found = re.findall(r"-----BEGIN CERTIFICATE-----(.*?)-----END CERTIFICATE-----", pem, re.S)
+    return frozenset("".join(each.split()) for each in found)

@@ -6,6 +6,7 @@ do what.
 
 import json
 import os
+import stat
 import sys
 import tempfile
 from collections.abc import Mapping
@@ -18,19 +19,48 @@ from migrator.model.plan import Plan
 _LIMIT = 512 * 1024 * 1024  # bytes; more than any cluster's snapshot
 
 
-def read_bytes(path: str, what: str) -> bytes:
-    """The content of a file. Raises ``file-not-found``, ``file-unreadable``, ``file-too-large``."""
-    if path == "-":
-        return sys.stdin.buffer.read(_LIMIT)
-    file = Path(path)
+def read_bytes(path: str, what: str, *, limit: int = _LIMIT) -> bytes:
+    """The content of a file of at most ``limit`` bytes. Raises ``file-not-found``, ``file-unreadable``,
+    ``file-too-large``. A pipe, a socket and a device are refused: they may never end.
+    """
     try:
-        if file.is_file() and file.stat().st_size > _LIMIT:
-            raise Failed(
-                "file-too-large", f"{what} {path} is larger than 512 MiB.", remedy="Check that it is the file."
-            )
-        return file.read_bytes()
+        content = sys.stdin.buffer.read(limit + 1) if path == "-" else _read_regular(path, what, limit)
     except OSError as error:
         raise _unreadable(path, what, error) from error
+    if len(content) > limit:
+        raise _too_large(path, what, limit)
+    return content
+
+
+def refuse_unreadable(path: str, what: str) -> None:
+    """Raises as :func:`read_bytes`, for a file that another process is going to read."""
+    try:
+        _read_regular(path, what, 0)
+    except OSError as error:
+        raise _unreadable(path, what, error) from error
+
+
+def _read_regular(path: str, what: str, limit: int) -> bytes:
+    """At most ``limit + 1`` bytes of a regular file."""
+    # O_NONBLOCK: to open a pipe that has no writer would wait for one (open(2)).
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+    with os.fdopen(descriptor, "rb") as file:
+        found = os.fstat(file.fileno())
+        if not stat.S_ISREG(found.st_mode):
+            raise Failed(
+                "file-unreadable",
+                f"{what} {path} is not a regular file.",
+                why="It is a pipe, a socket or a device, which may never end.",
+                remedy="Write it to a file first, or name - and send it to standard input.",
+            )
+        if limit and found.st_size > limit:
+            raise _too_large(path, what, limit)
+        return file.read(limit + 1)
+
+
+def _too_large(path: str, what: str, limit: int) -> MigratorError:
+    message = f"{what} {path} is larger than {limit // 1024 // 1024} MiB."
+    return Failed("file-too-large", message, remedy="Check that it is the file.")
 
 
 def _unreadable(path: str, what: str, error: OSError) -> MigratorError:
@@ -67,18 +97,15 @@ def read_plan(path: str) -> tuple[Plan, str]:
 
 def read_decisions(path: str) -> Mapping[str, Any] | None:
     """The document in a decisions.yaml, None when it is empty. Raises ``decisions-unreadable``."""
-    from ruamel.yaml import YAML
-    from ruamel.yaml.error import YAMLError
+    from migrator.model.files.yaml_document import MOST_BYTES, YamlError, load_yaml
 
-    content = read_bytes(path, "The decisions file")
+    content = read_bytes(path, "The decisions file", limit=MOST_BYTES)
     remedy = "Correct the YAML there; `migrate plan --write-decisions` writes a file with the right shape."
     try:
-        document = YAML(typ="safe", pure=True).load(content.decode("utf-8-sig"))
-    except (YAMLError, UnicodeDecodeError, ValueError, RecursionError) as error:
-        why = " ".join(str(error).split())
-        raise Failed(
-            "decisions-unreadable", f"The decisions file {path} is not YAML.", why=why, remedy=remedy
-        ) from error
+        document = load_yaml(content)
+    except YamlError as error:
+        message = f"The decisions file {path} is not YAML that can be used."
+        raise Failed("decisions-unreadable", message, why=str(error), remedy=remedy) from error
     if document is not None and not isinstance(document, dict):
         why = "It holds no mapping at its top."
         raise Failed("decisions-unreadable", f"The decisions file {path} is not one.", why=why, remedy=remedy)

@@ -13,24 +13,21 @@ from migrator.model.fleet import FleetFile
 
 def read_fleet(path: str) -> FleetFile:
     """The fleet in a file. Raises ``fleet-unreadable``, ``fleet-malformed``."""
-    from ruamel.yaml import YAML
-    from ruamel.yaml.error import YAMLError
-
     from migrator.model.files.fleet import decode_fleet
     from migrator.model.files.fleet_document import FORMAT
+    from migrator.model.files.yaml_document import MOST_BYTES, YamlError, load_yaml
 
     try:
-        content = read_bytes(path, "The fleet file")
+        content = read_bytes(path, "The fleet file", limit=MOST_BYTES)
     except MigratorError as error:
         if error.code == "file-not-found":
             error.remedy = "Name yours (migrate fleet … FLEET), or write one: examples/fleet.yaml shows every part."
         raise
     try:
-        document = YAML(typ="safe", pure=True).load(content.decode("utf-8-sig"))
-    except (YAMLError, UnicodeDecodeError, ValueError, RecursionError) as error:
-        why = " ".join(str(error).split())
-        remedy = "Mend it at that place; examples/fleet.yaml is a whole one."
-        raise Failed("fleet-unreadable", f"The fleet file {path} is not YAML.", why=why, remedy=remedy) from error
+        document = load_yaml(content)
+    except YamlError as error:
+        message, remedy = f"The fleet file {path} is not YAML that can be used.", "examples/fleet.yaml is a whole one."
+        raise Failed("fleet-unreadable", message, why=str(error), remedy=f"Correct it; {remedy}") from error
     file = decode_fleet(document)
     if isinstance(document, dict) and document.get("format") == FORMAT:
         return file

@@ -307,14 +307,17 @@ def ended(
 
 def decisions_of(store: StateStore) -> Decisions:
     """The answers in a cluster's folder."""
-    from ruamel.yaml import YAML
-
     from migrator.model.files.decisions import decode_decisions
+    from migrator.model.files.yaml_document import YamlError, load_yaml
 
     content = store.read(DECISIONS_FILE)
     if content is None:
         return NO_DECISIONS
-    return decode_decisions(YAML(typ="safe", pure=True).load(content.decode()))
+    try:
+        return decode_decisions(load_yaml(content))
+    except YamlError as error:
+        message = f"{DECISIONS_FILE} in {store.location} is not YAML that can be used."
+        raise Failed("decisions-unreadable", message, why=str(error), remedy="Plan again.") from error
 
 
 def answers_of(store: StateStore, arguments: Arguments) -> Decisions:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 
+from migrator.cli.files import refuse_unreadable
 from migrator.cli.lab_place import default_directory, lab_directory_option, resolved
 from migrator.cli.lazy import MigrateCommand, settings_of
 from migrator.cli.terminal import events_of
@@ -66,6 +67,9 @@ def start(
     Raises ``lab-running``, ``lab-failed`` with what it said last.
     """
     refuse_running(directory)
+    for path, what in ((world, "The world file"), (snapshot, "The snapshot")):
+        if path is not None:
+            refuse_unreadable(path, what)
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     log = directory / "lab.log"
     arguments = [sys.executable, "-m", "migrator.lab.server", "--directory", str(directory)]

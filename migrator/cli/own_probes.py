@@ -20,14 +20,13 @@ def read_probes(path: str) -> tuple[OwnProbe, ...]:
     and ``name`` where wanted, or ``path``; ``expected`` (``allowed`` or ``denied``); and ``principal``, an ARN, when
     it is a question for one principal only.
     """
-    from ruamel.yaml import YAML
-    from ruamel.yaml.error import YAMLError
+    from migrator.model.files.yaml_document import MOST_BYTES, YamlError, load_yaml
 
-    content = read_bytes(path, "The probes file")
+    content = read_bytes(path, "The probes file", limit=MOST_BYTES)
     try:
-        document = YAML(typ="safe", pure=True).load(content.decode("utf-8-sig"))
-    except (YAMLError, UnicodeDecodeError, ValueError, RecursionError) as error:
-        raise _wrong(path, "it is neither YAML nor JSON: " + " ".join(str(error).split())) from error
+        document = load_yaml(content)
+    except YamlError as error:
+        raise _wrong(path, f"it is neither YAML nor JSON: {error}") from error
     if not isinstance(document, list):
         raise _wrong(path, "it holds no list")
     return tuple(_probe(path, number, item) for number, item in enumerate(document))

@@ -42,6 +42,7 @@ from migrator.lab.lab_cluster import AUTOMATIC, LabCluster, LabEntry, LabPolicy
 from migrator.lab.principals import Account, Instance, InstanceProfile, Permissions, make_id
 from migrator.lab.world import IamRole, IamUser, Settings, World
 from migrator.model.access_entry import AccessScope
+from migrator.model.files.yaml_document import YamlError, load_yaml
 from migrator.model.principal import parse_arn
 
 FORMAT = "migrator/world/v1"
@@ -55,14 +56,12 @@ def demo_world_path() -> Path:
 
 def load_world(path: Path) -> World:
     """Read a world file. Raises ``world-unreadable`` and ``world-invalid``."""
-    from ruamel.yaml import YAML  # noqa: PLC0415 - a world built in code needs no YAML
-    from ruamel.yaml.error import YAMLError  # noqa: PLC0415
-
     try:
         text = path.read_text(encoding="utf-8")
-        raw = _as_json(text) or YAML(typ="safe").load(text)
-    except (OSError, UnicodeDecodeError, YAMLError) as error:
-        raise Failed("world-unreadable", f"cannot read the world {path}", why=str(error).splitlines()[0]) from error
+        raw = _as_json(text) or load_yaml(text, pure=False)
+    except (OSError, UnicodeDecodeError, YamlError) as error:
+        why = (str(error).splitlines() or [type(error).__name__])[0]
+        raise Failed("world-unreadable", f"cannot read the world {path}", why=why) from error
     return build_world(raw)
 
 
@@ -70,7 +69,7 @@ def _as_json(text: str) -> Any:  # noqa: ANN401 - what JSON gives
     """A world that is written as JSON, which is YAML, too: thousands of clusters are read in a moment then."""
     try:
         return json.loads(text) if text.startswith("{") else None
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 

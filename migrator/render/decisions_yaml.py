@@ -17,6 +17,7 @@ from ruamel.yaml.error import YAMLError
 
 from migrator.errors import Failed
 from migrator.model.decision import Stub
+from migrator.model.files.yaml_document import refuse_expansion
 from migrator.render.as_yaml import yaml_key, yaml_lines
 from migrator.render.escape import comment
 
@@ -55,6 +56,7 @@ def write_questions(text: str, questions: Sequence[Stub]) -> Written:
 
 def _load(text: str) -> CommentedMap:
     try:
+        refuse_expansion(text)
         document = YAML(typ="rt").load(text)
     except (YAMLError, ValueError, RecursionError) as error:
         why = " ".join(str(error).split())

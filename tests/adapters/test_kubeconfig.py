@@ -2,6 +2,7 @@
 
 import base64
 import json
+import ssl
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -12,15 +13,21 @@ import pytest
 from migrator.adapters.kubeconfig import open_kubeconfig
 from migrator.adapters.kubernetes_errors import Endpoint
 from migrator.errors import MigratorError, Refused
-from tests.support.scripted_api import scripted_api
 from tests.support.small_lab import SmallLab
 
-CLUSTER = Endpoint(server="https://abc.example", ca_pem="-----CA-----\n", cluster_name="prod", public=True)
+
+def certificate(text: str) -> str:
+    body = base64.b64encode(text.encode() * 9).decode()
+    return f"-----BEGIN CERTIFICATE-----\n{body[:64]}\n{body[64:]}\n-----END CERTIFICATE-----\n"
+
+
+OWN, OLDER, OTHER = (certificate(name) for name in ("own", "older", "other"))
+CLUSTER = Endpoint(server="https://abc.example", ca_pem=OWN, cluster_name="prod", public=True)
 
 
 def kubeconfig(tmp_path: Path, *, server: str = CLUSTER.server, user: Any = None, **cluster: Any) -> str:  # noqa: ANN401
     """A kubeconfig file; JSON is YAML."""
-    fields = {"server": server, "certificate-authority-data": base64.b64encode(b"-----CA-----\n").decode(), **cluster}
+    fields = {"server": server, "certificate-authority-data": base64.b64encode(OWN.encode()).decode(), **cluster}
     document = {
         "apiVersion": "v1",
         "kind": "Config",
@@ -35,11 +42,8 @@ def kubeconfig(tmp_path: Path, *, server: str = CLUSTER.server, user: Any = None
 
 
 def test_the_token_of_the_kubeconfig_is_used(tmp_path: Path) -> None:
-    with scripted_api(lambda _: (200, {"kind": "ConfigMap"})) as api:
-        endpoint = replace(CLUSTER, server=api.url)
-        client = open_kubeconfig(endpoint, file=kubeconfig(tmp_path, server=api.url))
-        client.get("/api/v1/x", "x")
-        assert api.asked[0].token == "t-1"
+    client = open_kubeconfig(CLUSTER, file=kubeconfig(tmp_path))
+    assert client._login.header() == "Bearer t-1"
 
 
 def test_an_exec_plugin_is_asked_for_the_token(tmp_path: Path) -> None:
@@ -72,12 +76,51 @@ def test_another_server_with_the_clusters_authority_is_the_cluster(server: str, 
     assert open_kubeconfig(CLUSTER, file=kubeconfig(tmp_path, server=server)).wire.endpoint.server == server
 
 
-def test_a_kubeconfig_of_another_cluster_is_refused(tmp_path: Path) -> None:
-    other = base64.b64encode(b"-----OTHER-----\n").decode()
-    file = kubeconfig(tmp_path, server="https://other.example", **{"certificate-authority-data": other})
+@pytest.mark.parametrize("authority", [OTHER, OWN + OTHER, "no certificate"])
+@pytest.mark.parametrize("server", ["https://other.example", CLUSTER.server])
+def test_another_authority_than_that_of_describe_cluster_is_refused(
+    authority: str, server: str, tmp_path: Path
+) -> None:
+    """The address alone shows nothing: an answer from it would be trusted by the other authority."""
+    other = base64.b64encode(authority.encode()).decode()
+    file = kubeconfig(tmp_path, server=server, **{"certificate-authority-data": other})
     with pytest.raises(Refused) as caught:
         open_kubeconfig(CLUSTER, file=file)
     assert caught.value.code == "kubeconfig-other-cluster"
+
+
+@pytest.mark.parametrize("ca_pem", [OWN + OLDER, OLDER + OWN, f"subject=CN = kubernetes\n{OWN}"])
+def test_one_of_several_authorities_in_rotation_is_the_clusters(ca_pem: str, tmp_path: Path) -> None:
+    client = open_kubeconfig(replace(CLUSTER, ca_pem=ca_pem), file=kubeconfig(tmp_path))
+    assert client.wire.endpoint.ca_pem == ca_pem
+
+
+@pytest.mark.parametrize("authority", [OWN, None])
+def test_the_authority_of_describe_cluster_is_the_only_one_trusted(authority: str | None, tmp_path: Path) -> None:
+    data = None if authority is None else base64.b64encode(authority.encode()).decode()
+    given: dict[str, Any] = {"certificate-authority-data": data}
+    client = open_kubeconfig(CLUSTER, file=kubeconfig(tmp_path, **given))
+    pool = client.wire._pool.connection_pool_kw
+    assert pool["ca_cert_data"] == OWN
+    assert not pool.get("ca_certs")
+    assert pool.get("cert_reqs") == ssl.CERT_REQUIRED
+
+
+@pytest.mark.parametrize("authority", [OWN, None])
+@pytest.mark.parametrize("server", [CLUSTER.server, "https://bastion.example:8443"])
+def test_a_kubeconfig_that_checks_no_certificate_is_refused(server: str, authority: str | None, tmp_path: Path) -> None:
+    data = None if authority is None else base64.b64encode(authority.encode()).decode()
+    settings: dict[str, Any] = {"certificate-authority-data": data, "insecure-skip-tls-verify": True}
+    with pytest.raises(Refused) as caught:
+        open_kubeconfig(CLUSTER, file=kubeconfig(tmp_path, server=server, **settings))
+    assert caught.value.code == "kubeconfig-insecure"
+    assert "insecure-skip-tls-verify" in caught.value.why
+
+
+def test_a_server_without_tls_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(Refused) as caught:
+        open_kubeconfig(CLUSTER, file=kubeconfig(tmp_path, server="http://127.0.0.1:8001"))
+    assert caught.value.code == "kubeconfig-insecure"
 
 
 def test_another_server_without_an_authority_is_refused(tmp_path: Path) -> None:

@@ -1,6 +1,10 @@
 """What goes wrong at three in the morning: each has its own code, three lines, and nothing is written."""
 
+import contextlib
 import json
+import os
+import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -132,6 +136,46 @@ def test_decisions_that_cannot_be_used(lab: CliLab, tmp_path: Path, text: str, c
     file = tmp_path / "decisions.yaml"
     file.write_text(text)
     _fails(lab, code, "plan", "small", "--decisions", str(file))
+
+
+BOMB = "a0: &a0 [x,x,x,x,x,x,x,x,x,x]\n" + "".join(
+    f"a{i}: &a{i} [{','.join([f'*a{i - 1}'] * 10)}]\n" for i in range(1, 10)
+)
+
+
+@pytest.mark.parametrize("kind", ["aliases", "pipe", "device", "socket"])
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (("plan", "small", "--decisions"), "decisions-unreadable"),
+        (("verify", "plan.json", "--probes"), "probes-unreadable"),
+        (("fleet", "plan"), "fleet-unreadable"),
+        (("lab", "up", "--detach", "--lab-dir", "other-lab", "--world"), "lab-failed"),
+        (("lab", "up", "--detach", "--lab-dir", "other-lab", "--from"), "lab-failed"),
+        (("show",), "plan-unreadable"),
+    ],
+)
+def test_a_file_that_never_ends_or_stands_for_too_much_is_refused_at_once(
+    lab: CliLab, tmp_path: Path, arguments: tuple[str, ...], code: str, kind: str
+) -> None:
+    file = tmp_path / "input.yaml"
+    with contextlib.closing(socket.socket(socket.AF_UNIX)) as listener:
+        match kind:
+            case "aliases":
+                file.write_text(BOMB)
+            case "pipe":
+                os.mkfifo(file)
+            case "device":
+                file = Path("/dev/zero")
+            case _:
+                listener.bind(str(file))
+        code = code if kind == "aliases" else "file-unreadable"
+        began = time.monotonic()
+        ran = lab.run(*arguments, str(file))
+        seconds = time.monotonic() - began
+    assert (ran.error_code, ran.code) == (code, 1), ran.err
+    assert seconds < 10  # the interpreter and its imports on a busy machine; a pipe used to wait for ever
+    assert lab.effects() == []
 
 
 def test_an_answer_of_as_without_a_profile_is_wrong_usage(lab: CliLab) -> None:

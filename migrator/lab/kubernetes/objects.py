@@ -15,6 +15,7 @@ from migrator.lab.kubernetes.resources import ResourceType
 from migrator.lab.kubernetes.selectors import Matcher, field_matcher, label_matcher
 from migrator.lab.kubernetes.status import ApiError, bad_request, expired, method_not_allowed, unsupported_media_type
 from migrator.lab.kubernetes.watch import Watched, watch
+from migrator.model.files.yaml_document import load_yaml
 
 APPLY = "application/apply-patch+yaml"
 # Objects that change while nobody writes them: whoever reads them first lets the cluster catch up.
@@ -225,12 +226,9 @@ def _read_yaml(body: bytes) -> Value:
         return json.loads(body)  # kubectl sends JSON, which is YAML
     except (ValueError, RecursionError):
         pass
-    from ruamel.yaml import YAML  # noqa: PLC0415 - only for bodies that people write
-    from ruamel.yaml.error import YAMLError  # noqa: PLC0415
-
     try:
-        return json.loads(json.dumps(YAML(typ="safe", pure=True).load(body.decode()), default=str))
-    except (YAMLError, ValueError, RecursionError) as error:
+        return json.loads(json.dumps(load_yaml(body), default=str))
+    except (ValueError, RecursionError) as error:
         raise bad_request(f"error decoding YAML: {type(error).__name__}") from None
 
 

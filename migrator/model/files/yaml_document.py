@@ -1,0 +1,111 @@
+"""YAML that people write (decisions, fleets, probes, worlds), read without trusting it.
+
+A few lines of YAML can stand for more than a machine holds: an alias repeats a whole collection, and a merge key copies
+one (the "billion laughs" attack). The document is therefore composed first, and the nodes that it stands for are
+counted with every alias taken as a copy, before any value is built. Source of what aliases and merge keys mean: YAML
+1.2.2, section 7.1, and the YAML type "merge" (yaml.org/type/merge.html).
+"""
+
+import re
+from typing import Any
+
+MOST_BYTES = 4 * 1024 * 1024  # decisions about 10,000 principals are 3 MiB
+MOST_BYTES_FAST = 64 * 1024 * 1024  # for libyaml: a world of 1,000 clusters
+MOST_NODES = 200_000  # of a document that has aliases, each taken as a copy
+_MOST_BRACKETS = 1_000  # open at one place
+_MOST_WHY = 300  # characters of an explanation
+
+
+class YamlError(ValueError):
+    """The text is no YAML document that may be read. Its text says why, in one line."""
+
+
+def load_yaml(content: bytes | str, *, pure: bool = True) -> Any:  # noqa: ANN401 - what YAML gives
+    """The value of the one YAML document in ``content`` (UTF-8, with or without a byte order mark); None for none.
+
+    ``pure`` reads with ruamel.yaml's own parser, which takes plain scalars that libyaml refuses; False is ten times as
+    fast. Raises ``YamlError`` for text that is too long, not UTF-8, no YAML, nested too deeply, or whose aliases stand
+    for more than 200,000 nodes or for themselves.
+    """
+    from ruamel.yaml import YAML  # noqa: PLC0415 - only where a document of this kind is read
+    from ruamel.yaml.error import YAMLError  # noqa: PLC0415
+
+    text = _text(content, MOST_BYTES if pure else MOST_BYTES_FAST)
+    try:
+        # Only an anchor can be repeated: a text without its sign needs no counting.
+        if "&" in text:
+            _refuse_expansion(YAML(typ="safe", pure=True).compose(text))
+        return YAML(typ="safe", pure=pure).load(text)
+    except RecursionError as error:
+        raise YamlError("it is nested too deeply") from error
+    except (YAMLError, ValueError) as error:
+        why = " ".join(str(error).split())
+        raise YamlError(why if len(why) <= _MOST_WHY else why[: _MOST_WHY - 1] + "…") from error
+
+
+def refuse_expansion(text: str) -> None:
+    """Raises ``YamlError`` where the aliases of a text stand for too much; text that is no YAML passes."""
+    from ruamel.yaml import YAML  # noqa: PLC0415 - only where a document of this kind is read
+    from ruamel.yaml.error import YAMLError  # noqa: PLC0415
+
+    if "&" not in _text(text, MOST_BYTES):
+        return
+    try:
+        _refuse_expansion(YAML(typ="safe", pure=True).compose(text))
+    except (YAMLError, RecursionError):
+        return
+
+
+def _text(content: bytes | str, most: int) -> str:
+    if len(content) > most:
+        raise YamlError(f"it is larger than {most // 1024 // 1024} MiB")
+    try:
+        text = content if isinstance(content, str) else content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise YamlError(f"it is not UTF-8: byte {error.start}") from error
+    # The parser needs a time that grows with the square of the brackets that are open.
+    if text.count("[") + text.count("{") > _MOST_BRACKETS and _most_open(text) > _MOST_BRACKETS:
+        raise YamlError("it is nested too deeply")
+    return text
+
+
+def _most_open(text: str) -> int:
+    """The largest number of brackets that are open at one place, those inside of quoted text counted too."""
+    depth = most = 0
+    for match in re.finditer(r"[\[{]+|[\]}]+", text):
+        change = len(match.group())
+        depth += change if match.group()[0] in "[{" else -change
+        most = max(most, depth)
+    return most
+
+
+def _refuse_expansion(root: Any) -> None:  # noqa: ANN401 - a node of ruamel.yaml
+    """Count with every alias taken as a copy: children first, each node once, so that the count is quick."""
+    sizes: dict[int, int] = {}
+    under_way: set[int] = set()
+    stack: list[tuple[Any, bool]] = [] if root is None else [(root, False)]
+    while stack:
+        node, counted = stack.pop()
+        children = _children(node)
+        if counted:
+            under_way.discard(id(node))
+            sizes[id(node)] = 1 + sum(sizes[id(child)] for child in children)
+            if sizes[id(node)] > MOST_NODES:
+                raise YamlError(f"its aliases stand for more than {MOST_NODES:,} values")
+            continue
+        if id(node) in sizes:
+            continue
+        if id(node) in under_way:
+            raise YamlError("an alias stands for a value that holds the alias itself")
+        under_way.add(id(node))
+        stack.append((node, True))
+        stack += [(child, False) for child in children if id(child) not in sizes]
+
+
+def _children(node: Any) -> list[Any]:  # noqa: ANN401 - nodes of ruamel.yaml
+    value = node.value
+    if not isinstance(value, list):
+        return []
+    if value and isinstance(value[0], tuple):
+        return [part for pair in value for part in pair]
+    return value
