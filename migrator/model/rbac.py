@@ -175,7 +175,7 @@ class PermissionRow:
     ``unknown WHAT``: how far these permissions reach cannot be known, and the other fields are empty.
 
     A field that starts with ``*`` and goes on with ``!x`` means all but ``x``; so does ``*/scale`` with
-    ``!deployments/scale``. Empty ``resource_names`` mean every name, as in RBAC.
+    ``!deployments/scale``. Resource names are as in RBAC: none is every name, and ``*`` alone is the name ``*``.
     """
 
     scope: str

@@ -63,7 +63,7 @@ _RESOURCE_RULES = st.builds(
     verbs=_some("get", "delete", "*"),
     api_groups=_some("", "apps", "*"),
     resources=_some("pods", "pods/log", "*/log", "deployments/scale", "*/scale", "*", "*/"),
-    resource_names=st.just(()) | _some("a", "b"),
+    resource_names=st.just(()) | _some("a", "b", "*"),
 )
 _URL_RULES = st.builds(
     PolicyRule,
@@ -134,7 +134,7 @@ def every_request() -> list[AccessRequest]:
             ("", "apps", "batch"),
             resources,
             (None, "dev", "dev-b", "dev-a", "dev-ab", "prod", "other"),
-            ("", "a", "b"),
+            ("", "a", "b", "*"),
         )
     ]
     paths = ("/api", "/api/", "/api/v1", "/api/v1/x", "/ap", "/apx", "/x", "/xy", "/", "/other")
@@ -160,7 +160,7 @@ def row_allows(row: PermissionRow, request: AccessRequest) -> bool:
         and _holds(row.api_groups, request.api_group)
         and _holds(row.resources, resource, subresources=True)
         and _holds(row.verbs, request.verb)
-        and (not row.resource_names or _holds(row.resource_names, request.name))
+        and _name_holds(row.resource_names, request.name)
     )
 
 
@@ -176,6 +176,11 @@ def _scope_holds(scope: str, namespace: str) -> bool:
     if what == "cluster":
         return True
     return bool(namespace) and what.startswith("namespace ") and _one(what.split()[1], namespace, prefixes=True)
+
+
+def _name_holds(names: tuple[str, ...], name: str) -> bool:
+    without = [token[1:] for token in names if token.startswith("!")]
+    return name not in without if without else not names or name in names
 
 
 def _holds(tokens: tuple[str, ...], value: str, *, prefixes: bool = False, subresources: bool = False) -> bool:

@@ -1,11 +1,11 @@
 """A difference of permissions as rows that people read: few, disjoint, always in the same order."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import product
 from typing import TypeAlias
 
-from migrator.decide.access.subtract_boxes import FULL, NAMESPACES, Changes, Difference, Dimension
+from migrator.decide.access.subtract_boxes import FULL, NAMES, NAMESPACES, Changes, Difference, Dimension
 from migrator.model.rbac import PermissionRow
 
 Tokens: TypeAlias = tuple[str, ...]
@@ -20,7 +20,7 @@ def resource_rows(difference: Difference, diagram: int) -> Iterator[PermissionRo
             api_groups=groups,
             resources=resources,
             verbs=verbs,
-            resource_names=() if names == ("*",) else names,
+            resource_names=names,
         )
 
 
@@ -45,7 +45,7 @@ def _paths(difference: Difference, diagram: int, level: int) -> Iterator[tuple[T
         yield ()
         return
     dimension = difference.dimensions[level]
-    write: Callable[[Dimension, Changes], list[Tokens]] = _scopes if dimension is NAMESPACES else _tokens
+    write = _WRITERS.get(id(dimension), _tokens)
     for changes, below in difference.entries.get(diagram, ()):
         for head, tail in product(write(dimension, changes), list(_paths(difference, below, level + 1))):
             yield (head, *tail)
@@ -89,6 +89,14 @@ def _scopes(dimension: Dimension, changes: Changes) -> list[Tokens]:
             else:
                 found.append((f"namespace {node} except {without}" if without else f"namespace {node}",))
     return found
+
+
+def _names(dimension: Dimension, changes: Changes) -> list[Tokens]:
+    """No token is every name; RBAC compares names as text, so that ``*`` alone is that name (ResourceNameMatches)."""
+    return [()] if changes == {None} else _tokens(dimension, changes)
+
+
+_WRITERS: Mapping[int, Callable[[Dimension, Changes], list[Tokens]]] = {id(NAMESPACES): _scopes, id(NAMES): _names}
 
 
 def _joined(rows: Iterable[_Fields], field: int) -> list[_Fields]:

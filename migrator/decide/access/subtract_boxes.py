@@ -68,7 +68,8 @@ def in_namespaces(nodes: Iterable[str]) -> list[tuple[str, Node]]:
 
 
 NAMESPACES = Dimension(in_namespaces, split=("", "*"))
-RESOURCE_DIMENSIONS = (NAMESPACES, Dimension(flat), Dimension(by_subresource), Dimension(flat), Dimension(flat))
+NAMES = Dimension(flat)
+RESOURCE_DIMENSIONS = (NAMESPACES, Dimension(flat), Dimension(by_subresource), Dimension(flat), NAMES)
 URL_DIMENSIONS = (Dimension(by_prefix), Dimension(flat))
 
 
