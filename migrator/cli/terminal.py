@@ -14,7 +14,7 @@ from typing import Any, Literal, TextIO
 
 from migrator.cli.settings import Settings
 from migrator.errors import Refused, WrongUse
-from migrator.render.escape import terminal
+from migrator.render.escape import json_for_log, terminal
 
 # Talk goes to the log file too; without one nobody else may print it a second time.
 _TALK = logging.getLogger("migrator.talk")
@@ -160,7 +160,7 @@ class Output:
             case "json":
                 from migrator.model.canonical import pretty_bytes
 
-                text = pretty_bytes(document()).decode("ascii")
+                text = json_for_log(pretty_bytes(document()).decode("ascii"))
             case "yaml":
                 from migrator.render.as_yaml import yaml_text
 

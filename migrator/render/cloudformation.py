@@ -3,6 +3,9 @@
 Existing entries come into a stack by an import change set, whose input is the second file. Imported resources need a
 DeletionPolicy (CloudFormation user guide, "Import existing resources"); ``Retain`` also keeps a deleted stack from
 locking everybody out.
+
+``{{resolve:...}}`` is replaced wherever it is in a template and cannot be escaped, so that an entry with such a text is
+left out. ``${...}`` is literal outside ``Fn::Sub``, which these templates do not use.
 """
 
 import json
@@ -10,18 +13,20 @@ from typing import Any
 
 from migrator.model.plan import Plan
 from migrator.render.as_yaml import yaml_lines
-from migrator.render.code_entries import CodeEntry, code_entries, origin
-from migrator.render.escape import comment
+from migrator.render.code_entries import DYNAMIC_REFERENCE, CodeEntry, code_entries, only_literal, origin
+from migrator.render.escape import cloudformation_comment, survives_cloudformation
 
 _TYPE = "AWS::EKS::AccessEntry"
 
 
 def cloudformation(plan: Plan, *, include_owned: bool = False) -> dict[str, str]:
     """File name -> content for ``migrate generate cloudformation``."""
-    code = code_entries(plan, include_owned=include_owned)
+    owned = code_entries(plan, include_owned=include_owned)
+    cluster = plan.cluster
+    code = only_literal(owned, survives_cloudformation, DYNAMIC_REFERENCE, cluster.name)
     lines = [
-        f"# Access entries of the EKS cluster {comment(plan.cluster.name)} ({comment(plan.cluster.arn)}).",
-        f"# Made from the plan of {comment(plan.created_at)}. To take over what exists already:",
+        f"# {cloudformation_comment(f'Access entries of the EKS cluster {cluster.name} ({cluster.arn}).')}",
+        f"# Made from the plan of {cloudformation_comment(plan.created_at)}. To take over what exists already:",
         "#   aws cloudformation create-change-set --change-set-type IMPORT --change-set-name take-over \\",
         "#     --stack-name STACK --template-body file://access-entries.yaml \\",
         "#     --resources-to-import file://resources-to-import.json",
@@ -30,11 +35,14 @@ def cloudformation(plan: Plan, *, include_owned: bool = False) -> dict[str, str]
         "Resources:" if code.entries else "Resources: {}",
     ]
     for entry in code.entries:
-        lines.append(f"  # {comment(origin(entry))}")
+        lines.append(f"  # {cloudformation_comment(origin(entry))}")
         lines += [f"  {line}" for line in yaml_lines({_logical_id(entry): _resource(plan, entry)})]
     if code.left_out:
         lines.append("# Left out:")
-        lines += [f"#   {comment(item.principal_arn)}: {comment(item.reason)}" for item in code.left_out]
+        lines += [
+            f"#   {cloudformation_comment(item.principal_arn)}: {cloudformation_comment(item.reason)}"
+            for item in code.left_out
+        ]
     imports = [
         {
             "ResourceType": _TYPE,

@@ -7,6 +7,7 @@ service-linked roles are refused; Auto Mode entries cannot be modified).
 
 import hashlib
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from migrator.model.access_entry import SERVICE_LINKED_MARK, EntrySpec
@@ -15,6 +16,8 @@ from migrator.model.principal import parse_arn
 
 # An entry of these types is made by EKS from the thing it belongs to: a Fargate profile, a HyperPod cluster.
 _MADE_BY_EKS = frozenset({"FARGATE_LINUX", "HYPERPOD_LINUX"})
+# Why CloudFormation, and eksctl that makes stacks of it, get no such entry: the format has no escape.
+DYNAMIC_REFERENCE = "one of its texts holds a dynamic reference (resolve), which CloudFormation replaces by other text"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +28,14 @@ class CodeEntry:
     principal_arn: str
     spec: EntrySpec
     sources: tuple[str, ...] = ()
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """Every text of the entry that is not the generator's own."""
+        policies = self.spec.access_policies
+        namespaces = (name for policy in policies for name in policy.scope.namespaces)
+        arns = (policy.policy_arn for policy in policies)
+        return (self.principal_arn, self.spec.username or "", *self.spec.kubernetes_groups, *arns, *namespaces)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +82,21 @@ def _why_left_out(principal: PlannedPrincipal, *, include_owned: bool) -> str | 
     if principal.before.via == "automatic" or principal.entry.type in _MADE_BY_EKS:
         return "EKS made this entry and keeps it"
     return None
+
+
+def only_literal(code: CodeEntries, survives: Callable[[str], bool], reason: str, *shared: str) -> CodeEntries:
+    """Without the entries that hold a text which the format's reader would change.
+
+    ``survives`` says of a text whether it is read back as it is; ``shared`` are texts that every entry is written with.
+    """
+    literal: list[CodeEntry] = []
+    changed: list[LeftOut] = []
+    for entry in code.entries:
+        if all(map(survives, (*entry.texts, *shared))):
+            literal.append(entry)
+        else:
+            changed.append(LeftOut(entry.principal_arn, reason))
+    return CodeEntries(tuple(literal), code.left_out + tuple(changed))
 
 
 def stable_name(arn: str) -> str:

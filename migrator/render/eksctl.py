@@ -1,24 +1,27 @@
 """The plan's entries as an eksctl ClusterConfig (``accessConfig.accessEntries``).
 
 For ``eksctl create accessentry -f``; eksctl makes one CloudFormation stack for each entry and does not take over
-entries that are there (eksctl user guide, "EKS access entries").
+entries that are there (eksctl user guide, "EKS access entries"). So a text reaches CloudFormation, which replaces
+dynamic references in it: such an entry is left out.
 """
 
 from typing import Any
 
 from migrator.model.plan import Plan
 from migrator.render.as_yaml import yaml_lines
-from migrator.render.code_entries import CodeEntry, code_entries, origin
-from migrator.render.escape import comment
+from migrator.render.code_entries import DYNAMIC_REFERENCE, CodeEntry, code_entries, only_literal, origin
+from migrator.render.escape import cloudformation_comment, survives_cloudformation
 
 
 def eksctl(plan: Plan, *, include_owned: bool = False) -> dict[str, str]:
     """File name -> content for ``migrate generate eksctl``."""
-    code = code_entries(plan, include_owned=include_owned)
+    owned = code_entries(plan, include_owned=include_owned)
+    cluster = plan.cluster
+    code = only_literal(owned, survives_cloudformation, DYNAMIC_REFERENCE, cluster.name)
     mode = "API" if plan.target == "API" else "API_AND_CONFIG_MAP"
     lines = [
-        f"# Access entries of the EKS cluster {comment(plan.cluster.name)} ({comment(plan.cluster.arn)}).",
-        f"# Made from the plan of {comment(plan.created_at)}.",
+        f"# {cloudformation_comment(f'Access entries of the EKS cluster {cluster.name} ({cluster.arn}).')}",
+        f"# Made from the plan of {cloudformation_comment(plan.created_at)}.",
         *yaml_lines({"apiVersion": "eksctl.io/v1alpha5", "kind": "ClusterConfig"}),
         *yaml_lines({"metadata": {"name": plan.cluster.name, "region": plan.cluster.region}}),
         "accessConfig:",
@@ -26,11 +29,14 @@ def eksctl(plan: Plan, *, include_owned: bool = False) -> dict[str, str]:
         "  accessEntries:" if code.entries else "  accessEntries: []",
     ]
     for entry in code.entries:
-        lines.append(f"    # {comment(origin(entry))}")
+        lines.append(f"    # {cloudformation_comment(origin(entry))}")
         lines += [f"    {line}" for line in yaml_lines([_entry(entry)])]
     if code.left_out:
         lines.append("# Left out:")
-        lines += [f"#   {comment(item.principal_arn)}: {comment(item.reason)}" for item in code.left_out]
+        lines += [
+            f"#   {cloudformation_comment(item.principal_arn)}: {cloudformation_comment(item.reason)}"
+            for item in code.left_out
+        ]
     return {"access-entries.yaml": "\n".join(lines) + "\n"}
 
 

@@ -19,7 +19,19 @@ _SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 # What opens markup inside a line of GitHub's Markdown; a colon does where a scheme or an emoji's name follows,
 # a full stop after www. Nothing here stands at the start of a line, where more would.
 _MARKDOWN = re.compile(r"([\\`*_\[\]|~$]|:(?=[A-Za-z_+/-])|(?<!\d):(?=\d)|(?<=www)\.)", re.IGNORECASE)
-_MENTION = re.compile(r"(?<![A-Za-z0-9_])@|#(?=\d)")
+# GitHub: @name, #12, GH-12; GitLab also !12.
+_MENTION = re.compile(r"(?<![A-Za-z0-9_])@|[#!](?=\d)|(?<![A-Za-z0-9])GH(?=-\d)", re.IGNORECASE)
+# What a pipeline takes for a command when it reads its own log: Azure DevOps and GitHub's older form anywhere in a line
+# ("##vso[task.setvariable ...]", "##[add-mask]"), TeamCity, and GitHub's newer form at the start of a line, which a
+# folded table cell can be. Sources: "Logging commands" of Azure DevOps, "Workflow commands" of GitHub Actions, and
+# ActionCommand.cs of actions/runner.
+_LOG_COMMAND = re.compile(
+    r"##(?=(?:vso|teamcity)?\[)"
+    r"|::(?=(?:add-mask|add-matcher|add-path|debug|echo|end-?group|error|group|notice|remove-matcher|save-state|set-env"
+    r"|set-output|stop-commands|warning)(?:\s|::))",
+    re.IGNORECASE,
+)
+_DYNAMIC_REFERENCE = re.compile(r"\{\s*\{\s*resolve", re.IGNORECASE)
 
 
 def _is_plain(char: str) -> bool:
@@ -40,10 +52,14 @@ def _code_point(char: str) -> str:
 
 
 def terminal(text: str) -> str:
-    """One line in which every character shows itself: control, bidi, invisible and combining ones as code points."""
-    if text.isascii() and text.isprintable():
-        return text
-    return "".join(char if _is_plain(char) else _code_point(char) for char in text)
+    """One line in which every character shows itself: control, bidi, invisible and combining ones as code points.
+
+    The second character of what a pipeline's log would run as a command is a code point, too.
+    """
+    shown = text
+    if not (text.isascii() and text.isprintable()):
+        shown = "".join(char if _is_plain(char) else _code_point(char) for char in text)
+    return _LOG_COMMAND.sub(lambda match: f"{match.group()[0]}\\x{ord(match.group()[0]):02x}", shown)
 
 
 def markdown(text: str) -> str:
@@ -53,7 +69,7 @@ def markdown(text: str) -> str:
     shown = shown.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     shown = _MARKDOWN.sub(r"\\\1", shown)
     # GitHub looks for @name and #12 in the rendered text, where a backslash is gone already.
-    return re.sub(r"\x00(\\?[@#])", r"\1&#8203;", shown)
+    return re.sub(r"\x00(\\?[@#!]|GH)", r"\1&#8203;", shown, flags=re.IGNORECASE)
 
 
 def markdown_code(text: str, *, cell: bool = False) -> str:
@@ -102,7 +118,10 @@ def survives_hcl(text: str) -> bool:
 
 
 def yaml(text: str) -> str:
-    """A double-quoted YAML scalar, which no YAML version reads as anything but this string."""
+    r"""A double-quoted YAML scalar, which no YAML version reads as anything but this string.
+
+    ``##`` is written ``#\x23``: read back it is the same, and in the log of a pipeline it begins no command.
+    """
     out = []
     for char in text:
         if char in ('"', "\\"):
@@ -111,7 +130,27 @@ def yaml(text: str) -> str:
             out.append(_code_point(char))
         else:
             out.append(char)
-    return f'"{"".join(out)}"'
+    return f'"{"".join(out)}"'.replace("##", "#\\x23")
+
+
+def json_for_log(text: str) -> str:
+    """A JSON document that reads the same and in which a pipeline's log finds no command: ``#`` is in strings only."""
+    return text.replace("##", "#\\u0023")
+
+
+def survives_cloudformation(text: str) -> bool:
+    """False for text with a dynamic reference: CloudFormation puts a secret or parameter in its place.
+
+    A reference is ``{{resolve:service:key}}``, also inside longer text, and there is no escape for it (CloudFormation
+    user guide, "Get values stored in other services using dynamic references"). Spellings with other letter case or
+    with blanks count as well: which of them CloudFormation takes is not documented.
+    """
+    return _DYNAMIC_REFERENCE.search(text) is None
+
+
+def cloudformation_comment(text: str) -> str:
+    """A comment of a CloudFormation template, without anything that looks like a dynamic reference."""
+    return _DYNAMIC_REFERENCE.sub(lambda match: f"\\x7b{match.group()[1:]}", comment(text))
 
 
 def shell(text: str) -> str:

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 
 from migrator.model.access_entry import AssociatedPolicy
 from migrator.model.plan import Plan
-from migrator.render.code_entries import CodeEntries, CodeEntry, LeftOut, code_entries, origin
+from migrator.render.code_entries import CodeEntries, CodeEntry, LeftOut, code_entries, only_literal, origin
 from migrator.render.escape import hcl, survives_hcl
 from migrator.render.hcl_blocks import attributes, block, body, comments
 
@@ -47,15 +47,8 @@ def _resources(plan: Plan, code: CodeEntries) -> str:
 
 def only_exact(code: CodeEntries) -> CodeEntries:
     """Without the entries whose texts Terraform would change on reading."""
-    exact: list[CodeEntry] = []
-    changed: list[CodeEntry] = []
-    for entry in code.entries:
-        spec = entry.spec
-        texts = (entry.principal_arn, spec.username or "", *spec.kubernetes_groups)
-        (exact if all(map(survives_hcl, texts)) else changed).append(entry)
-    reason = "its username or a group is not in Unicode normal form C, into which Terraform turns every text"
-    left_out = tuple(LeftOut(entry.principal_arn, reason) for entry in changed)
-    return CodeEntries(tuple(exact), code.left_out + left_out)
+    reason = "one of its texts is not in Unicode normal form C, into which Terraform turns every text"
+    return only_literal(code, survives_hcl, reason)
 
 
 def _header(plan: Plan) -> str:

@@ -3,10 +3,12 @@
 import base64
 import html.parser
 import json
+import re
 import shlex
 import shutil
 import subprocess
 import unicodedata
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -14,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from migrator.render import escape
+from migrator.render import as_yaml, escape
 from tests.support.plans import HOSTILE, hostile_text
 
 no_surrogates = st.text(alphabet=st.characters(exclude_categories=["Cs"]))
@@ -40,10 +42,48 @@ def test_terminal_text_is_one_line_of_characters_that_show_themselves(text: str)
         ("\u3164", "\\u3164"),
         ("\U000e0041", "\\U000e0041"),
         ("Zoë 漢字", "Zoë 漢字"),
+        ("a ##vso[task.setvariable variable=x]y", "a #\\x23vso[task.setvariable variable=x]y"),
+        ("##[add-mask]x", "#\\x23[add-mask]x"),
+        ("##TeamCity[x]", "#\\x23TeamCity[x]"),
+        ("::error file=a::x", ":\\x3aerror file=a::x"),
+        ("x::Set-Output name=a::b", "x:\\x3aSet-Output name=a::b"),
+        ("::endgroup::", ":\\x3aendgroup::"),
+        ("arn:aws:eks::aws:cluster-access-policy/x ## 1", "arn:aws:eks::aws:cluster-access-policy/x ## 1"),
     ],
 )
 def test_terminal_shows_what_cannot_be_seen(text: str, shown: str) -> None:
     assert escape.terminal(text) == shown
+
+
+def _commands_of_a_log(lines: Iterable[str]) -> list[str]:
+    """Lines in which a pipeline finds a command: Azure and GitHub ``##`` anywhere, GitHub ``::`` first in a line."""
+    anywhere = re.compile(r"##(vso|teamcity)?\[", re.IGNORECASE)
+    return [line for line in lines if anywhere.search(line) or re.match(r"\s*::[a-z-]+(\s|::)", line, re.IGNORECASE)]
+
+
+_LOG_COMMANDS = st.lists(
+    st.sampled_from(["::", ":", "error", "set-output", " ", "name=x", "#", "##", "vso[", "[", "x"]), max_size=8
+).map("".join)
+
+
+@given(hostile_text | _LOG_COMMANDS, st.integers(1, 30))
+def test_no_line_of_folded_text_is_a_command_for_a_pipeline(text: str, width: int) -> None:
+    shown = escape.terminal(text)
+    assert not re.search(r"##(vso|teamcity)?\[", shown, re.IGNORECASE)
+    # A table folds a cell anywhere, so that each part of the text can be the start of a line.
+    known = ("::error ", "::error::", "::set-output ", "::set-output::")
+    folded = [shown[start : start + width] for start in range(len(shown))]
+    assert not [line for line in folded if line.lstrip().startswith(known)]
+
+
+@given(hostile_text | _LOG_COMMANDS)
+def test_yaml_and_json_in_a_log_read_the_same_and_are_no_command(text: str) -> None:
+    document = {"key": [text, {text: text}]}
+    written = as_yaml.yaml_text(document)
+    assert YAML(typ="safe").load(written) == document
+    in_json = escape.json_for_log(json.dumps(document, indent=2))
+    assert json.loads(in_json) == document
+    assert not _commands_of_a_log([*written.split("\n"), *in_json.split("\n")])
 
 
 @given(hostile_text)
@@ -60,6 +100,7 @@ def test_markdown_prose_holds_no_markup(text: str) -> None:
 
 def test_markdown_mentions_nobody_and_no_issue() -> None:
     assert escape.markdown("@octocat sees #12") == "@&#8203;octocat sees #&#8203;12"
+    assert escape.markdown("GH-12 gh-3 !4 HIGH-5") == "GH&#8203;-12 gh&#8203;-3 !&#8203;4 HIGH-5"
 
 
 def test_markdown_leaves_an_address_of_mail_alone() -> None:

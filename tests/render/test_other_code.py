@@ -1,10 +1,9 @@
 """CloudFormation, eksctl and AWS CLI: accepted by their own tools, and the same entries when read back."""
 
 import json
-import shutil
-import stat
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +15,33 @@ from migrator.model.access_entry import AccessScope, AssociatedPolicy, EntrySpec
 from migrator.model.plan import Plan
 from migrator.render.aws_cli import aws_cli
 from migrator.render.cloudformation import cloudformation
-from migrator.render.code_entries import code_entries
+from migrator.render.code_entries import DYNAMIC_REFERENCE, code_entries
 from migrator.render.eksctl import eksctl
-from tests.support.plans import HOSTILE, VIEW, company, plan, plans, principal, role
+from tests.support.plans import VIEW, cluster, company, plan, plans, principal, role
 
 _FEW = settings(max_examples=60)
 
 
+def _is_replaced(text: str) -> bool:
+    """Whether CloudFormation could take a part of the text for a dynamic reference."""
+    return "{{resolve" in "".join(text.lower().split())
+
+
 def _wanted(value: Plan) -> dict[str, EntrySpec]:
-    return {entry.principal_arn: entry.spec for entry in code_entries(value).entries}
+    """The entries that CloudFormation reads as they are written."""
+    code = {entry.principal_arn: entry.spec for entry in code_entries(value).entries}
+    return {
+        arn: spec
+        for arn, spec in code.items()
+        if not any(map(_is_replaced, (arn, spec.username or "", *spec.kubernetes_groups)))
+    }
+
+
+def _assert_the_rest_is_left_out(value: Plan, text: str) -> None:
+    """Every other entry is named with the reason, and nothing in the file looks like a reference."""
+    for arn in {entry.principal_arn for entry in code_entries(value).entries} - set(_wanted(value)):
+        assert f"#   {arn}: {DYNAMIC_REFERENCE}\n" in text
+    assert not _is_replaced(text)
 
 
 def _policies(found: Any, arn: str, scope: str, kind: str, names: str) -> tuple[AssociatedPolicy, ...]:  # noqa: ANN401
@@ -53,6 +70,7 @@ def test_cloudformation_reads_back_to_the_plan(value: Plan) -> None:
             _policies(policies, "PolicyArn", "AccessScope", "Type", "Namespaces"),
         )
     assert found == _wanted(value)
+    _assert_the_rest_is_left_out(value, files["access-entries.yaml"])
     imports = json.loads(files["resources-to-import.json"])
     assert {each["LogicalResourceId"] for each in imports} == set(resources)
 
@@ -60,7 +78,8 @@ def test_cloudformation_reads_back_to_the_plan(value: Plan) -> None:
 @_FEW
 @given(plans())
 def test_eksctl_reads_back_to_the_plan(value: Plan) -> None:
-    config = _load(eksctl(value)["access-entries.yaml"])
+    text = eksctl(value)["access-entries.yaml"]
+    config = _load(text)
     assert config["metadata"] == {"name": "prod", "region": "eu-west-1"}
     found = {
         each["principalARN"]: EntrySpec(
@@ -72,6 +91,58 @@ def test_eksctl_reads_back_to_the_plan(value: Plan) -> None:
         for each in config["accessConfig"]["accessEntries"]
     }
     assert found == _wanted(value)
+    _assert_the_rest_is_left_out(value, text)
+
+
+_REFERENCES = (
+    "{{resolve:ssm:/prod/password}}",
+    "{{resolve:ssm-secure:/prod/password:1}}",
+    "{{resolve:secretsmanager:prod/db:SecretString:password}}",
+    "team-{{resolve:ssm:a}}-x",
+    "{{{resolve:ssm:a}}}",
+    "{{Resolve:ssm:a}}",
+    "{{ resolve:ssm:a}}",
+    "{ {resolve:ssm:a}}",
+    "{{resolve",
+)
+
+
+@pytest.mark.parametrize("text", _REFERENCES)
+@pytest.mark.parametrize("generator", [cloudformation, eksctl])
+def test_an_entry_with_a_dynamic_reference_is_left_out_and_named(
+    generator: Callable[[Plan], dict[str, str]], text: str
+) -> None:
+    namespaced = (AssociatedPolicy(VIEW, AccessScope("namespace", (text,))),)
+    policy = (AssociatedPolicy(f"arn:aws:eks::aws:cluster-access-policy/{text}", AccessScope()),)
+    specs = {
+        role("username"): EntrySpec("STANDARD", text, ()),
+        role("group"): EntrySpec("STANDARD", "dev", ("a", text)),
+        role("namespace"): EntrySpec("STANDARD", "dev", (), namespaced),
+        role("policy"): EntrySpec("STANDARD", "dev", (), policy),
+        role("good"): EntrySpec("STANDARD", "{{SessionName}}${AWS::Region}", ("{{", "resolve:")),
+    }
+    value = plan(*(principal(arn, entry=spec, sources=(text,)) for arn, spec in specs.items()))
+    written = "".join(generator(value).values())
+    assert not _is_replaced(written)
+    for arn in specs:
+        assert (f"#   {arn}: {DYNAMIC_REFERENCE}" in written) == (arn != role("good"))
+
+
+@pytest.mark.parametrize("generator", [cloudformation, eksctl])
+def test_a_cluster_name_with_a_dynamic_reference_leaves_every_entry_out(
+    generator: Callable[[Plan], dict[str, str]],
+) -> None:
+    value = plan(principal(role("dev")), cluster=cluster(name="{{resolve:ssm:a}}"))
+    written = generator(value)["access-entries.yaml"]
+    assert f"#   {role('dev')}: {DYNAMIC_REFERENCE}" in written
+
+
+def test_a_template_has_no_functions_so_that_dollar_braces_are_literal() -> None:
+    spec = EntrySpec("STANDARD", "${AWS::AccountId}", ("!Ref x", "${x}", "Fn::Sub"))
+    found = _load(cloudformation(plan(principal(role("dev"), entry=spec)))["access-entries.yaml"])
+    [resource] = found["Resources"].values()
+    assert resource["Properties"]["Username"] == "${AWS::AccountId}"
+    assert resource["Properties"]["KubernetesGroups"] == ["!Ref x", "${x}", "Fn::Sub"]
 
 
 def test_cfn_lint_accepts_the_template(tmp_path: Path) -> None:
@@ -84,46 +155,6 @@ def test_cfn_lint_accepts_the_template(tmp_path: Path) -> None:
     template.write_text(cloudformation(value)["access-entries.yaml"])
     run = subprocess.run([str(lint), str(template)], capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stdout + run.stderr
-
-
-def _run_with_fake_aws(folder: Path, script: str, *, there: bool) -> list[list[str]]:
-    """The arguments of every call that the script makes. ``there``: whether entries exist already."""
-    calls = folder / "calls"
-    fake = folder / "aws"
-    exists = "0" if there else "1"
-    fake.write_text(
-        "#!/usr/bin/env bash\n"
-        'for each in "$@"; do printf "%s\\0" "$each"; done >> "$CALLS"; printf "\\n\\0" >> "$CALLS"\n'
-        f'[ "$2" != describe-access-entry ] || exit {exists}\n'
-    )
-    fake.chmod(fake.stat().st_mode | stat.S_IXUSR)
-    (folder / "run.sh").write_text(script)
-    bash = shutil.which("bash")
-    assert bash is not None
-    environment = {"PATH": f"{folder}:/usr/bin:/bin", "CALLS": str(calls)}
-    subprocess.run([bash, str(folder / "run.sh")], env=environment, capture_output=True, check=True)
-    return [record.split("\0")[:-1] for record in calls.read_text().split("\n\0")[:-1]]
-
-
-def test_the_script_makes_entries_with_exactly_the_words_of_the_plan(tmp_path: Path) -> None:
-    groups = tuple(text for text in HOSTILE if text and "\n" not in text)
-    policies = (AssociatedPolicy(VIEW, AccessScope("namespace", ("a", "b-*"))),)
-    entry = EntrySpec("STANDARD", "$(reboot); 'x'", groups, policies)
-    value = plan(principal(role("dev"), entry=entry), principal(role("nodes"), entry=EntrySpec("EC2_LINUX")))
-    calls = _run_with_fake_aws(tmp_path, aws_cli(value)["access-entries.sh"], there=False)
-    made = [call for call in calls if call[1] == "create-access-entry"]
-    assert [call[7] for call in made] == [role("dev"), role("nodes")]
-    first = made[0]
-    assert first[first.index("--username") + 1] == "$(reboot); 'x'"
-    assert tuple(first[first.index("--kubernetes-groups") + 1 :]) == groups
-    assert "--username" not in made[1]
-    [associated] = [call for call in calls if call[1] == "associate-access-policy"]
-    assert associated[associated.index("--access-scope") + 1] == "type=namespace,namespaces=a,b-*"
-
-
-def test_the_script_leaves_entries_alone_that_are_there(tmp_path: Path) -> None:
-    calls = _run_with_fake_aws(tmp_path, aws_cli(company())["access-entries.sh"], there=True)
-    assert {call[1] for call in calls} == {"describe-access-entry"}
 
 
 def test_what_eks_owns_is_named_in_every_form() -> None:

@@ -141,6 +141,15 @@ def test_an_entry_that_terraform_would_change_is_left_out() -> None:
     assert "normal form C" in text
 
 
+def test_an_entry_with_a_namespace_that_terraform_would_change_is_left_out() -> None:
+    policies = (AssociatedPolicy(VIEW, AccessScope("namespace", ("e\u0301",))),)
+    value = plan(principal(role("dev"), entry=EntrySpec("STANDARD", "dev", (), policies)))
+    for generator in (terraform, terraform_aws_modules, terraform_cloudposse):
+        assert f"#   {role('dev')}: one of its texts is not in Unicode normal form C" in "".join(
+            generator(value).values()
+        )
+
+
 def _policies_of(entry: dict[str, Any], key: str) -> tuple[AssociatedPolicy, ...]:
     return tuple(
         AssociatedPolicy(

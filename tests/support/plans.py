@@ -145,12 +145,27 @@ HOSTILE = (
     " ",
     "emoji \U0001f600",
     "\U000e0041tag",
+    "file:///etc/passwd",
+    "--endpoint-url",
+    '["a","b"]',
+    "{{resolve:secretsmanager:prod/db:SecretString:password}}",
+    "a{{ Resolve:ssm:x}}",
+    "]]>",
+    "</script><img src=x onerror=alert(1)>",
+    "=cmd|' /C calc'!A0",
+    "##vso[task.setvariable variable=x]y",
+    "##[add-mask]x",
+    "::set-output name=x::y",
+    "::error::x",
 )
 
 hostile_text = st.one_of(
     st.sampled_from(HOSTILE),
     st.text(max_size=20),
     st.text(alphabet="${}%\\\"'`|<>[]()@# \n\x1b\u202ea", max_size=20),
+    st.lists(st.sampled_from(["{", "{{", "resolve", "RESOLVE:", " ", "ssm:x", "}}", "##", "vso[", "::", "error"])).map(
+        "".join
+    ),
 )
 names = st.from_regex(r"[A-Za-z0-9+=,.@_-]{1,20}", fullmatch=True)
 accounts = st.from_regex(r"[0-9]{12}", fullmatch=True)
