@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any, Literal, Protocol, TypeVar
 
 from migrator.model.access_entry import AccessEntry, AssociatedPolicy, AuthenticationMode, EntrySpec
+from migrator.model.cluster_lock import LockHolder, LockRecord, LockSeen
 from migrator.model.evidence import SelfSubject
 from migrator.model.journal import Event, Record
 from migrator.model.node_health import NodesNow
@@ -325,6 +326,84 @@ class StateStore(Protocol):
 
     def lock(self, owner: str) -> AbstractContextManager[None]:
         """Hold the cluster's lock. Raises ``locked`` with the owner's name."""
+        ...
+
+
+class LockRecords(Protocol):
+    """One place in which the lock of a cluster is written down: a Lease, or a tag of the cluster."""
+
+    @property
+    def place(self) -> str:
+        """Where, for people."""
+        ...
+
+    def read(self) -> LockSeen | None:
+        """The record, read now; None where there is none. Raises ``kubernetes-denied``, ``iam-denied``, and what
+        keeps the API from being reached.
+        """
+        ...
+
+    def write(self, record: LockRecord, *, over: str | None) -> str:
+        """Write it where ``over`` is the version that is there (None: nothing is there); the new version. Raises
+        ``lock-changed`` where it is not. A tag has no compare-and-set: see :attr:`settle_seconds`.
+        """
+        ...
+
+    def clear(self, *, version: str) -> None:
+        """Remove the record with that version. Raises ``lock-changed``."""
+        ...
+
+    @property
+    def settle_seconds(self) -> float:
+        """How long to wait before what was written counts, if it is still there: 0 with compare-and-set."""
+        ...
+
+
+class HeldLock(Protocol):
+    """A lock on the cluster that this run holds."""
+
+    def check(self) -> None:
+        """Asked before each write. Raises ``cluster-lock-lost`` once the lock is another run's or may be."""
+        ...
+
+
+class ClusterLock(Protocol):
+    """The lock of record on one cluster, which operators in other folders and on other machines see."""
+
+    def holder(self, caller: str) -> LockHolder:
+        """The running process as a holder, with a fresh token."""
+        ...
+
+    def hold(self, holder: LockHolder) -> AbstractContextManager[HeldLock]:
+        """Hold the lock, renewed while held, let go at the end. Raises ``locked`` with the name of the run that
+        holds it, ``lock-not-possible`` where the caller may write neither a Lease nor a tag.
+        """
+        ...
+
+    def current(self) -> tuple[LockSeen, ...]:
+        """The locks that are written down now, whoever holds them. Raises what keeps them from being read."""
+        ...
+
+    def break_lock(self, seen: LockSeen) -> None:
+        """Remove the lock that was seen; its holder stops before its next write. Raises ``lock-changed`` where it was
+        renewed or changed since.
+        """
+        ...
+
+
+class MachineTime(Protocol):
+    """Time of this machine that goes on while the machine sleeps, in the lab too: for locks."""
+
+    def seconds(self) -> float:
+        """Seconds since some moment; never goes back."""
+        ...
+
+    def wait(self, seconds: float) -> None:
+        """Wait."""
+        ...
+
+    def now(self) -> datetime:
+        """The date, for people."""
         ...
 
 

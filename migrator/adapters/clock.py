@@ -26,6 +26,24 @@ def machine_time() -> datetime:
     return datetime.now(timezone.utc)
 
 
+class SteadyTime:
+    """:class:`migrator.ports.MachineTime`. It counts the time that the machine was suspended, too: a lock that was not
+    renewed meanwhile is over (clock_gettime(2): CLOCK_MONOTONIC of Linux stops, CLOCK_BOOTTIME does not).
+    """
+
+    def seconds(self) -> float:
+        """Seconds since the machine was started."""
+        return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+
+    def wait(self, seconds: float) -> None:
+        """Wait; not at all for a negative duration."""
+        time.sleep(max(0.0, seconds))
+
+    def now(self) -> datetime:
+        """Now, in UTC."""
+        return machine_time()
+
+
 class SystemEntropy:
     """:class:`migrator.ports.Entropy` from the operating system."""
 

@@ -199,7 +199,7 @@ def verify_cluster(arguments: Arguments) -> dict[str, Any]:
 
 
 def _verify(worker: Worker, cluster: FleetCluster, arguments: Arguments) -> ClusterResult:
-    from migrator.run.verify_access import VerifyOptions, verify_access
+    from migrator.run.verify_access import VerifyOptions, verify_with_canaries
 
     plan, digest, ports = run_ports_of(worker, cluster, arguments)
     answers = answers_of(ports.store, arguments)
@@ -210,7 +210,7 @@ def _verify(worker: Worker, cluster: FleetCluster, arguments: Arguments) -> Clus
         proof_policy=answers.proof_policy,
         canary_image=arguments.get("canaryImage"),
     )
-    outcome = verify_access(plan, ports, options)
+    outcome = verify_with_canaries(plan, digest, ports, options)
     too_late = (
         "No baseline was taken in time: entries are in force." if options.baseline and not outcome.evidence else ""
     )

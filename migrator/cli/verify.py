@@ -50,13 +50,13 @@ def command(ctx: click.Context, /, **given: Any) -> int:  # noqa: ANN401 - click
     from migrator.run.verify_access import verify_with_canaries
 
     settings = settings_of(ctx)
-    plan, _ = read_plan(given["plan_file"])
+    plan, digest = read_plan(given["plan_file"])
     answers = decisions_in(given["decisions"])
     options = _options(given, answers)
     ways = ways_to_become(answers, given["become"])
     _refuse_strangers(plan, set(ways) - set(answers.verify_as))
     ports = run_ports(settings, plan, ways=ways, break_lock=given["break_lock"])
-    outcome = verify_with_canaries(plan, ports, options)
+    outcome = verify_with_canaries(plan, digest, ports, options)
     output = output_of(settings)
     output.show(
         document=lambda: verdict_document(plan, outcome),

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from migrator.adapters.state_s3 import StateBucket
     from migrator.run.begin_run import RunPorts
     from migrator.run.diagnose import DiagnosePorts
+    from migrator.run.lock_cluster import LeasedLock
     from migrator.run.observe import ObservePorts
     from migrator.run.show_status import StatusPorts
     from migrator.run.take_snapshot import SnapshotPorts
@@ -230,6 +231,48 @@ def status_ports(settings: Settings, cluster: ClusterRef) -> "StatusPorts":
     return StatusPorts(store, clock(), EksAuthMode(session, cluster.name), reader)
 
 
+def cluster_lock(connection: Connection, events: Events) -> "LeasedLock":
+    """The lock of record in a cluster: a Lease, else a tag."""
+    from migrator.adapters.clock import SteadyTime
+    from migrator.adapters.lock_lease import LeaseRecords
+    from migrator.adapters.lock_tag import TagRecords
+    from migrator.adapters.this_process import still_runs, this_holder
+    from migrator.decide.running.lock_protocol import TAG_SETTLE_SECONDS
+    from migrator.run.lock_cluster import LeasedLock, LockPorts
+
+    arn = str(connection.described["arn"])
+    return LeasedLock(
+        LockPorts(
+            lease=LeaseRecords(connection.client),
+            tag=TagRecords(connection.session, connection.name, arn, settle_seconds=TAG_SETTLE_SECONDS),
+            time=SteadyTime(),
+            events=events,
+            runs=still_runs,
+            this_holder=this_holder,
+        )
+    )
+
+
+def _break_lock(owner: str, store: "StateFolder | StateBucket", lock: "LeasedLock", ports: "RunPorts") -> None:
+    """Take the locks away from ``owner``, who is shown first. Raises ``lock-owner-differs``, ``locked``."""
+    from migrator.decide.running.lock_protocol import describe_lock, lock_of_another
+
+    found = lock.current()
+    for seen in found:
+        if seen.record is not None and owner not in (seen.record.holder.identity, seen.record.holder.caller):
+            raise lock_of_another(seen)
+    for seen in found:
+        ports.events.say("warn", f"to be taken away: the lock of {describe_lock(seen)}")
+    ports.approver.confirm(
+        f"Take the lock of the cluster away from {owner}? Its run, if it still works, stops before its next write."
+    )
+    broken = store.break_lock(owner)  # refuses where a process with this state folder still runs: it is to be ended
+    for seen in found:
+        lock.break_lock(seen)
+    if broken or found:
+        ports.events.say("warn", f"the lock of {owner} was taken away")
+
+
 def diagnose_ports(settings: Settings, connection: Connection) -> "DiagnosePorts":
     """What a diagnosis needs."""
     from migrator.adapters.caller_permissions import SimulatedPermissions
@@ -285,13 +328,12 @@ def run_ports(
     talk = events or events_of(settings)
     ticking = clock()
     store = open_store(settings, plan.cluster)
-    if break_lock is not None and store.break_lock(break_lock):
-        talk.say("warn", f"the lock of {break_lock} was taken away")
+    lock = cluster_lock(connected, talk)
 
     def read_snapshot() -> Snapshot:
         return decode_snapshot(take_snapshot(snapshot_ports(settings, connected, events=talk), now=ticking.now()))
 
-    return RunPorts(
+    ports = RunPorts(
         entries=EksAccessEntries(connected.session, name),
         mode=EksAuthMode(connected.session, name),
         config_maps=KubernetesConfigMaps(connected.client),
@@ -310,7 +352,11 @@ def run_ports(
         logs=CloudWatchAuditLogs(connected.session, name),
         permissions=SimulatedPermissions(connected.session, principals_of(settings, connected)),
         pods=KubernetesPods(connected.client),
+        lock=lock,
     )
+    if break_lock is not None:
+        _break_lock(break_lock, store, lock, ports)
+    return ports
 
 
 def observe_ports(settings: Settings, name: str, *, yes: bool = False) -> "tuple[ObservePorts, str]":

@@ -24,7 +24,6 @@ from migrator.run.begin_run import (
     RunPorts,
     back_up,
     begun_run,
-    chain_of,
     note_run,
     observed_at_start,
     progress_in,
@@ -37,6 +36,7 @@ from migrator.run.begin_run import (
 )
 from migrator.run.break_glass import look_at_break_glass
 from migrator.run.drive import drive
+from migrator.run.hold_cluster import hold_cluster
 from migrator.run.may_bind import refuse_without_bindings
 from migrator.run.one_run import OneRun, RunSettings
 from migrator.run.prove_principal import prove_admin
@@ -63,8 +63,8 @@ def apply_plan(plan: Plan, plan_digest: str, ports: RunPorts, options: ApplyOpti
     """
     refuse_blocked(plan)
     _refuse_unknown(plan, options.only)
-    chain = chain_of(ports.reader)
-    with ports.store.lock(chain[-1]):
+    with hold_cluster(ports, APPLY, plan_digest) as held:
+        ports, chain = held.ports, held.chain
         snapshot = ports.read_snapshot()
         refuse_other_cluster(plan, snapshot)
         progress = progress_in(ports.store.journal(), plan, plan_digest)

@@ -18,7 +18,7 @@ from migrator.model.plan import Plan
 from migrator.model.principal import parse_arn
 from migrator.model.snapshot import Snapshot
 from migrator.model.step import MANAGED_BY, MANAGED_BY_LABEL
-from migrator.ports import ClusterReader, ConfigMaps, Entropy, Pods, PrincipalPermissions, StateStore
+from migrator.ports import ClusterLock, ClusterReader, ConfigMaps, Entropy, Pods, PrincipalPermissions, StateStore
 from migrator.run.one_run import StepPorts
 
 _RUN_ID_LENGTH = 16
@@ -31,13 +31,14 @@ class RunPorts(StepPorts):
 
     ``read_snapshot`` reads the cluster afresh; ``basis_of`` is what plans are compared by. ``permissions`` is asked
     about a break-glass principal, None where it is not. ``pods``: where canary pods are made, None where they may
-    not be.
+    not be. ``lock`` is the lock of record in the cluster, beside the one of ``store``.
     """
 
     reader: ClusterReader
     entropy: Entropy
     read_snapshot: Callable[[], Snapshot]
     basis_of: Callable[[Snapshot], Mapping[str, Any]]
+    lock: ClusterLock = field(kw_only=True)
     permissions: PrincipalPermissions | None = field(default=None, kw_only=True)
     pods: Pods | None = field(default=None, kw_only=True)
 

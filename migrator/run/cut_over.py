@@ -38,6 +38,7 @@ from migrator.run.begin_run import (
 )
 from migrator.run.break_glass import look_at_break_glass
 from migrator.run.drive import drive
+from migrator.run.hold_cluster import hold_cluster
 from migrator.run.look_at_nodes import read_nodes
 from migrator.run.one_run import OneRun
 from migrator.run.verify_access import VerifyOptions, current_verdicts, verify_access
@@ -73,8 +74,8 @@ def cut_over(plan: Plan, plan_digest: str, ports: RunPorts, options: CutOverOpti
     wrong = unknown_waivers(plan, options.waive_gates)
     if wrong:
         raise WrongUse("no-such-gate", f"There is no gate that can be waived named {', '.join(wrong)}.")
-    chain = chain_of(ports.reader)
-    with ports.store.lock(chain[-1]):
+    with hold_cluster(ports, CUT_OVER, plan_digest) as held:
+        ports, chain = held.ports, held.chain
         snapshot = ports.read_snapshot()
         refuse_other_cluster(plan, snapshot)
         records = records_of(ports.store.journal(), plan_digest)

@@ -7,7 +7,15 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from migrator.decide.diagnosis.cluster_checks import address_check, cluster_checks
-from migrator.decide.diagnosis.required_permissions import ESSENTIAL, Need, kubernetes_needs_of, needs_of
+from migrator.decide.diagnosis.required_permissions import (
+    ESSENTIAL,
+    LOCK_REQUESTS,
+    LOCKING,
+    Need,
+    kubernetes_needs_of,
+    lock_tag_needs,
+    needs_of,
+)
 from migrator.errors import MigratorError
 from migrator.model.diagnosis import Check, Diagnosis
 from migrator.model.files.snapshot import cluster_ref
@@ -56,7 +64,7 @@ def diagnose(
     groups = ports.tasks.map(lambda ask: tuple(ask()), asks)
     checks = [check for group in groups for check in group]
     if any(check.name == "api-server" and check.state == "ok" for check in checks):
-        checks += _in_the_cluster(ports, commands)
+        checks += _in_the_cluster(ports, reference, commands)
     return Diagnosis(reference.name, tuple(checks))
 
 
@@ -82,7 +90,8 @@ def _way_in(ports: DiagnosePorts, cluster: Raw) -> Iterable[Check]:
 
 
 def _iam(ports: DiagnosePorts, cluster: ClusterRef, commands: Sequence[str]) -> Iterable[Check]:
-    needs = {command: needs_of(command, cluster) for command in commands}
+    by_tag = lock_tag_needs(cluster)  # only where no Lease may be written: the check of the lock judges both
+    needs = {command: [need for need in needs_of(command, cluster) if need not in by_tag] for command in commands}
     everything = list(dict.fromkeys(need for wanted in needs.values() for need in wanted))
     refused = ports.permissions.refused(everything)
     if refused is None:
@@ -115,7 +124,7 @@ def _writes(action: str) -> bool:
     return not action.partition(":")[2].startswith(("Describe", "List", "Get"))
 
 
-def _in_the_cluster(ports: DiagnosePorts, commands: Sequence[str]) -> list[Check]:
+def _in_the_cluster(ports: DiagnosePorts, cluster: ClusterRef, commands: Sequence[str]) -> list[Check]:
     """Who the caller is inside, and what it may do there, asked as itself."""
     caller = ports.cluster.caller_chain()[-1]
     try:
@@ -128,9 +137,30 @@ def _in_the_cluster(ports: DiagnosePorts, commands: Sequence[str]) -> list[Check
     groups = ", ".join(subject.groups) or "no groups"
     checks = [Check("login", "ok", f"Inside the cluster you are {subject.username or '(no name)'} with {groups}.")]
     requests = {command: kubernetes_needs_of(command) for command in commands}
-    wanted = list(dict.fromkeys(request for needs in requests.values() for request in needs))
+    locking = LOCK_REQUESTS if LOCKING & {*commands} else ()
+    wanted = list(dict.fromkeys(request for needs in (*requests.values(), locking) for request in needs))
     answers = dict(zip(wanted, ports.tasks.map(_asking(reviewer), wanted), strict=True))
-    return [*checks, *(_kubernetes_check(command, needs, answers) for command, needs in requests.items() if needs)]
+    checks += [_kubernetes_check(command, needs, answers) for command, needs in requests.items() if needs]
+    return (
+        [*checks, _lock_check(ports, cluster, [need for need in locking if not answers[need]])] if locking else checks
+    )
+
+
+def _lock_check(ports: DiagnosePorts, cluster: ClusterRef, missing: Sequence[AccessRequest]) -> Check:
+    """Whether the caller can lock the cluster: by a Lease, else by a tag. Without a lock no run writes."""
+    name = "cluster-lock"
+    if not missing:
+        return Check(name, "ok", "You may write the Lease by which runs lock the cluster.")
+    said = f"The API server does not allow you to {', '.join(_spelled(need) for need in missing)} in kube-system"
+    remedy = "Give the caller get, create, update and delete on leases in namespace kube-system."
+    refused = ports.permissions.refused(list(lock_tag_needs(cluster)))
+    if refused is None:
+        return Check(name, "unknown", f"{said}; whether IAM allows to lock by a tag may not be asked.", remedy)
+    if not refused:
+        return Check(name, "warn", f"{said}: runs lock the cluster by a tag, which takes longer.", remedy)
+    actions = ", ".join(action for action, _ in refused)
+    also = f"{remedy[:-1]}, or {actions} on the cluster."
+    return Check(name, "fail", f"{said}, and IAM does not allow {actions}: no run can lock the cluster.", also)
 
 
 def _asking(reviewer: AccessReviewer) -> Callable[[AccessRequest], bool]:

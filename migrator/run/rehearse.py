@@ -33,8 +33,9 @@ from migrator.model.journal import Event, Record
 from migrator.model.outcome import RehearseOutcome, VerifyOutcome
 from migrator.model.plan import Plan
 from migrator.model.step import ProofClass
-from migrator.ports import Clock, ClusterObjects
-from migrator.run.begin_run import RunPorts, chain_of, progress_in, refuse_blocked, refuse_other_cluster
+from migrator.ports import Clock, ClusterObjects, ConfigMaps
+from migrator.run.begin_run import RunPorts, progress_in, refuse_blocked, refuse_other_cluster
+from migrator.run.hold_cluster import HeldCluster, hold_cluster
 from migrator.run.rehearsal_conditions import refuse_conditions
 from migrator.run.rehearsal_evidence import BEAT, BeatingClock, HeldStore
 from migrator.run.rehearsal_watch import Trouble, Watcher
@@ -77,14 +78,13 @@ def rehearse(
     anything is written.
     """
     refuse_blocked(plan)
-    chain = chain_of(ports.reader)
-    with ports.store.lock(chain[-1]):
-        snapshot = ports.read_snapshot()
+    with hold_cluster(ports, REHEARSE, plan_digest) as held:
+        snapshot = held.ports.read_snapshot()
         refuse_other_cluster(plan, snapshot)
-        show = _Show(plan, plan_digest, ports, objects, options, waiting or ports.clock)
+        show = _Show(plan, plan_digest, held, ports.config_maps, objects, options, waiting or ports.clock)
         if not show.interrupted:
-            refuse_conditions(plan, plan_digest, ports, snapshot, chain)
-        show.begin(chain[-1], snapshot.config_map)
+            refuse_conditions(plan, plan_digest, held.ports, snapshot, held.chain)
+        show.begin(held.caller, snapshot.config_map)
         return show.run()
 
 
@@ -104,13 +104,19 @@ class _Show:
         self,
         plan: Plan,
         plan_digest: str,
-        ports: RunPorts,
+        held: HeldCluster,
+        maps: ConfigMaps,
         objects: ClusterObjects,
         options: RehearseOptions,
         waiting: Clock,
     ) -> None:
         self._plan, self._digest, self._objects, self._options = plan, plan_digest, objects, options
-        self.ports, self._waiting = ports, waiting
+        self.ports, self._waiting = held.ports, waiting
+        ports = held.ports
+        self._held = held.lock
+        # Putting the map back needs no lock: a run that lost it must not leave aws-auth blank, and the write is
+        # guarded by the resourceVersion.
+        self._maps_back = maps
         self._watcher = Watcher(plan, ports)
         self._progress = progress_in(ports.store.journal(), plan, plan_digest)
         begun = self._progress.of(brain.TIMER_STEP).status != "pending"
@@ -205,6 +211,7 @@ class _Show:
     # --- effects --------------------------------------------------------------------------------------------------
 
     def _start_timer(self) -> None:
+        self._held.check()
         self._record(brain.TIMER_STEP, "intended", remove=REMOVE)
         manifests = timer_objects(
             self._original,
@@ -244,6 +251,7 @@ class _Show:
             raise Trouble("rehearsal-late", "The Lease was not renewed in time.")
         if self._map() != "blank":
             return  # the brain sees it, too
+        self._held.check()  # a rehearsal that lost the lock of the cluster ends, and the map goes back
         self._renew()
         self._watcher.look(self._began())
         length = int(self._options.length.total_seconds())
@@ -299,7 +307,7 @@ class _Show:
             self._objects.apply(recreated(self._original))
         else:
             try:
-                self.ports.config_maps.write_data(self._original["data"], resource_version=_version(live))
+                self._maps_back.write_data(self._original["data"], resource_version=_version(live))
             except MigratorError as error:
                 if error.code == "aws-auth-changed":
                     return  # somebody was quicker: look again

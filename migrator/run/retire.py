@@ -7,7 +7,8 @@ from migrator.errors import MigratorError, Refused, assert_never
 from migrator.model.canonical import pretty_bytes
 from migrator.model.outcome import RunOutcome
 from migrator.model.plan import Plan
-from migrator.run.begin_run import RunPorts, chain_of, progress_in, refuse_other_cluster
+from migrator.run.begin_run import RunPorts, progress_in, refuse_other_cluster
+from migrator.run.hold_cluster import hold_cluster
 
 STEP = f"{RETIRE}-delete"
 
@@ -18,8 +19,8 @@ def retire(plan: Plan, plan_digest: str, ports: RunPorts) -> RunOutcome:
     Raises ``Refused``: ``not-cut-over`` while the ConfigMap may still be asked, another cluster, locked, not
     confirmed. ``aws-auth-changed`` (1) when somebody wrote it in between.
     """
-    chain = chain_of(ports.reader)
-    with ports.store.lock(chain[-1]):
+    with hold_cluster(ports, RETIRE, plan_digest) as held:
+        ports, chain = held.ports, held.chain
         snapshot = ports.read_snapshot()
         refuse_other_cluster(plan, snapshot)
         progress = progress_in(ports.store.journal(), plan, plan_digest)

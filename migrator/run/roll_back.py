@@ -16,7 +16,6 @@ from migrator.model.step import EnableEntries, RemoveBridge
 from migrator.run.begin_run import (
     RunPorts,
     begun_run,
-    chain_of,
     observed_at_start,
     progress_in,
     refuse_other_cluster,
@@ -25,6 +24,7 @@ from migrator.run.begin_run import (
     run_id_for,
 )
 from migrator.run.drive import drive
+from migrator.run.hold_cluster import hold_cluster
 from migrator.run.one_run import OneRun, RunSettings
 
 
@@ -45,8 +45,8 @@ def roll_back(plan: Plan, plan_digest: str, ports: RunPorts, options: RollBackOp
 
     Raises ``Refused``: ``no-way-back`` after the cut-over, another cluster, locked.
     """
-    chain = chain_of(ports.reader)
-    with ports.store.lock(chain[-1]):
+    with hold_cluster(ports, ROLL_BACK, plan_digest) as held:
+        ports, chain = held.ports, held.chain
         snapshot = ports.read_snapshot()
         refuse_other_cluster(plan, snapshot)
         if snapshot.cluster.authentication_mode == "API":

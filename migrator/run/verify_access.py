@@ -23,6 +23,7 @@ from migrator.model.snapshot import Snapshot
 from migrator.model.step import CreateEntry, ProofClass
 from migrator.run.begin_run import RunPorts, progress_in, refuse_other_cluster
 from migrator.run.canary_pods import Canaries, canary_pods, clean_up_after_others
+from migrator.run.hold_cluster import hold_cluster
 from migrator.run.one_run import EVIDENCE_FILE
 from migrator.run.take_evidence import Measure, VerifyOptions, take_evidence, there_is_something_to_ask
 
@@ -54,14 +55,14 @@ def verify_access(plan: Plan, ports: RunPorts, options: VerifyOptions = DEFAULTS
     return _outcome(measure, chosen, taken)
 
 
-def verify_with_canaries(plan: Plan, ports: RunPorts, options: VerifyOptions) -> VerifyOutcome:
+def verify_with_canaries(plan: Plan, plan_digest: str, ports: RunPorts, options: VerifyOptions) -> VerifyOutcome:
     """Verify, with canary pods where ``options.canary_image`` allows them; what an earlier run left of them is removed
     either way. Whoever makes pods holds the cluster's lock. Raises ``Refused`` (``locked``) while another run does.
     """
     if options.canary_image is None:
         return verify_access(plan, ports, options)
-    with ports.store.lock("verify --canary-pods"):
-        return verify_access(plan, ports, options)
+    with hold_cluster(ports, "verify --canary-pods", plan_digest) as held:
+        return verify_access(plan, held.ports, options)
 
 
 def _made(plan: Plan, ports: RunPorts, snapshot: Snapshot) -> frozenset[str]:

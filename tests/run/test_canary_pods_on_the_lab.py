@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from migrator.cli import fleet_tasks
 from migrator.errors import Failed, Refused
 from migrator.lab.effects import KillPoint
 from migrator.lab.faults import Fault
@@ -19,8 +20,10 @@ from migrator.model.plan import Plan
 from migrator.run.canary_pods import RECORD
 from migrator.run.cut_over import CutOverOptions, cut_over
 from migrator.run.verify_access import VerifyOptions, verify_with_canaries
+from tests.support.fleet_values import cluster
 from tests.support.lab_session import KILLED, lab_session
 from tests.support.memory_ports import MemoryEvents
+from tests.support.memory_runs import DIGEST
 from tests.support.proof_lab import (
     ACCOUNT,
     CLUSTER,
@@ -59,7 +62,7 @@ class Verified:
         self.events = MemoryEvents()
         ports = replace(lab.ports(plan), events=self.events)
         options = VerifyOptions(only=(FARGATE,), canary_image=CANARY_IMAGE if allowed else None)
-        self.outcome = verify_with_canaries(plan, ports, options)
+        self.outcome = verify_with_canaries(plan, DIGEST, ports, options)
         self.verdict: PrincipalVerdict = self.outcome.verdicts[0]
 
     @property
@@ -232,6 +235,21 @@ def test_while_another_run_holds_the_lock_no_pod_is_made_and_none_of_its_pods_is
         Verified(lab, plan, allowed=False)
     assert pod_writes(lab) == []
     assert json.loads(lab.ports(plan).store.read(RECORD) or b"{}") == record("theirs")
+
+
+def test_fleet_verify_is_refused_while_another_run_holds_the_lock(
+    lab: ProofLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan, digest = lab.plan()
+    ports = lab.ports(plan)
+    monkeypatch.setattr(fleet_tasks, "run_ports_of", lambda *_given, **_more: (plan, digest, ports))
+    with lab.ports(plan).store.lock("another run"):
+        ports.store.write(RECORD, pretty_bytes(record("theirs")))
+        with pytest.raises(Refused) as raised:
+            fleet_tasks._verify(None, cluster(CLUSTER), {"canaryImage": CANARY_IMAGE})  # type: ignore[arg-type]
+    assert raised.value.code == "locked"
+    assert pod_writes(lab) == []
+    assert json.loads(ports.store.read(RECORD) or b"{}") == record("theirs")
 
 
 def record(name: str) -> dict[str, Any]:

@@ -74,6 +74,7 @@ def test_a_healthy_cluster_and_caller(start_lab: Start) -> None:
     assert "Inside the cluster you are" in checks["login"].said
     assert {f"iam-permissions-{one}" for one in ("plan", "apply", "verify", "cutover")} <= set(checks)
     assert checks["kubernetes-permissions-apply"].state == "ok"
+    assert checks["cluster-lock"].state == "ok"
 
 
 def test_missing_writes_fail_and_missing_reads_warn(start_lab: Start) -> None:
@@ -138,6 +139,13 @@ def test_a_caller_without_rights_in_the_cluster_is_told_what_it_lacks(start_lab:
     assert checks["kubernetes-permissions-plan"].state == "warn"
     assert checks["kubernetes-permissions-apply"].state == "fail"
     assert "create clusterrolebindings" in checks["kubernetes-permissions-apply"].said
+    assert checks["cluster-lock"].state == "warn"  # by a tag
+    denied = LabPermissions(("eks:TagResource",), None)
+    lab.lab.world.accounts[ACCOUNT].users["alice"].permissions = denied
+    check = by_name(diagnose(ports(alice)))["cluster-lock"]
+    assert check.state == "fail"
+    assert "create leases, get leases eks-access-migrator" in check.said
+    assert "eks:TagResource" in check.remedy
 
 
 def test_a_caller_who_may_not_read_aws_auth_fails(start_lab: Start) -> None:

@@ -11,8 +11,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from migrator.errors import Failed, MigratorError, Refused
+from migrator.decide.running.lock_protocol import locked
+from migrator.errors import Failed, Interrupted, MigratorError, Refused
 from migrator.model.access_entry import AccessEntry, AssociatedPolicy, AuthenticationMode, EntrySpec, Identity
+from migrator.model.cluster_lock import LockHolder, LockRecord, LockSeen
 from migrator.model.evidence import SelfSubject
 from migrator.model.journal import Event, Record, decode_journal, encode_record, next_record
 from migrator.model.node_health import NodesNow, NodeState
@@ -54,6 +56,7 @@ class Cluster:
     update_ends: str = "Successful"
     tokens: dict[str, str] = field(default_factory=dict)
     effects: list[str] = field(default_factory=list)
+    lock: LockSeen | None = None  # which operators with different stores see
     crash_at: tuple[int, str] | None = None
     watch: Callable[[str], None] | None = None
     now: datetime = START
@@ -479,6 +482,69 @@ class MemoryStore:
             yield
         finally:
             self.owner = ""
+
+
+@dataclass
+class MemoryLock:
+    """ClusterLock, in the cluster: two operators with stores of their own see the same one.
+
+    A crash leaves it there; ``release_dead`` is what the next process of the same operator finds out.
+    """
+
+    cluster: Cluster
+    host: str = "here"
+    held: int = 0
+
+    def holder(self, caller: str) -> LockHolder:
+        self.held += 1
+        return LockHolder(f"{caller}@{self.host}/1", token=f"{self.host}-{self.held}", caller=caller, host=self.host)
+
+    @contextmanager
+    def hold(self, holder: LockHolder) -> Iterator["MemoryHold"]:
+        found = self.cluster.lock
+        if found is not None:
+            raise locked(found)
+        mine = LockSeen(LockRecord(holder, self.cluster.now.isoformat(), 30), holder.token, "memory")
+        self.cluster.lock = mine
+        try:
+            yield MemoryHold(self.cluster, mine)
+        except Crash:
+            raise
+        except BaseException:
+            self._release(mine)
+            raise
+        else:
+            self._release(mine)
+
+    def _release(self, mine: LockSeen) -> None:
+        if self.cluster.lock is mine:
+            self.cluster.lock = None
+
+    def release_dead(self) -> None:
+        """The process of this operator that held it is dead."""
+        found = self.cluster.lock
+        if found is not None and found.record is not None and found.record.holder.host == self.host:
+            self.cluster.lock = None
+
+    def current(self) -> tuple[LockSeen, ...]:
+        return () if self.cluster.lock is None else (self.cluster.lock,)
+
+    def break_lock(self, seen: LockSeen) -> None:
+        if self.cluster.lock is not seen:
+            raise Failed("lock-changed", "it is not the one that was seen")
+        self.cluster.lock = None
+
+
+@dataclass
+class MemoryHold:
+    """HeldLock."""
+
+    cluster: Cluster
+    mine: LockSeen
+
+    def check(self) -> None:
+        if self.cluster.lock is not self.mine:
+            raise Interrupted("cluster-lock-lost", "another run has it")
 
 
 @dataclass

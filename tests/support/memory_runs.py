@@ -34,6 +34,7 @@ from tests.support.memory_ports import (
     MemoryEntries,
     MemoryEntropy,
     MemoryEvents,
+    MemoryLock,
     MemoryMode,
     MemoryRbac,
     MemoryReader,
@@ -160,11 +161,14 @@ class World:
     events: MemoryEvents = field(default_factory=MemoryEvents)
     entropy: MemoryEntropy = field(default_factory=MemoryEntropy)
     caller: str = OPERATOR
+    host: str = "here"  # another operator works on another one
 
     def ports(self) -> RunPorts:
         """Fresh ports, as a new process has them. A lock ends with its process."""
         self.store.owner = ""
         cluster = self.cluster
+        lock = MemoryLock(cluster, self.host)
+        lock.release_dead()
         return RunPorts(
             entries=MemoryEntries(cluster),
             mode=MemoryMode(cluster),
@@ -180,4 +184,5 @@ class World:
             entropy=self.entropy,
             read_snapshot=lambda: snapshot_of(cluster),
             basis_of=basis_of,
+            lock=lock,
         )

@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple
 
 from migrator.decide.running.dead_man import NAME as TIMER_NAME
 from migrator.decide.running.dead_man import NAMESPACE as TIMER_NAMESPACE
+from migrator.model.cluster_lock import LEASE_NAME, LOCK_NAMESPACE
 from migrator.model.plan import ClusterRef
 from migrator.model.rbac import AccessRequest
 
@@ -50,6 +51,8 @@ _WRITE: Final = (
     ("eks:DisassociateAccessPolicy", "access-entry"),
     ("eks:TagResource", "access-entry"),
 )
+# The lock of a cluster is a Lease; who may not write one locks by a tag (migrator.run.lock_cluster).
+_LOCK_TAG: Final = (("eks:TagResource", "cluster"), ("eks:UntagResource", "cluster"))
 _LOGS: Final = (
     ("logs:DescribeLogGroups", "*"),
     ("logs:FilterLogEvents", "*"),
@@ -60,14 +63,24 @@ _COMMANDS: Final[dict[str, tuple[tuple[str, str], ...]]] = {
     "snapshot": _READ,
     "plan": _READ,
     "verify": (*_READ, ("sts:AssumeRole", "*")),
-    "apply": (*_READ, *_MODE, *_WRITE, ("iam:PassRole", "*"), ("sts:AssumeRole", "*")),
-    "rehearse": (*_READ, ("sts:AssumeRole", "*")),
-    "cutover": (*_READ, *_MODE, ("sts:AssumeRole", "*")),
-    "rollback": (*_READ, *_WRITE),
-    "retire": _READ,
+    "apply": (*_READ, *_MODE, *_WRITE, *_LOCK_TAG, ("iam:PassRole", "*"), ("sts:AssumeRole", "*")),
+    "rehearse": (*_READ, *_LOCK_TAG, ("sts:AssumeRole", "*")),
+    "cutover": (*_READ, *_MODE, *_LOCK_TAG, ("sts:AssumeRole", "*")),
+    "rollback": (*_READ, *_WRITE, *_LOCK_TAG),
+    "retire": (*_READ, *_LOCK_TAG),
     "observe": (("eks:DescribeCluster", "cluster"), *_LOGS),
 }
 COMMANDS: Final = tuple(_COMMANDS)
+LOCKING: Final = frozenset({"apply", "rehearse", "cutover", "rollback", "retire"})
+# Requests by which a run takes, renews and releases the lock. ``create`` cannot be allowed by name (Kubernetes
+# documentation, "Using RBAC Authorization", "Referring to resources").
+LOCK_REQUESTS: Final = (
+    AccessRequest("create", "coordination.k8s.io", "leases", namespace=LOCK_NAMESPACE),
+    *(
+        AccessRequest(verb, "coordination.k8s.io", "leases", namespace=LOCK_NAMESPACE, name=LEASE_NAME)
+        for verb in ("get", "update", "delete")
+    ),
+)
 # What a run cannot do without: the other reads are weaker answers, not failures.
 ESSENTIAL: Final = frozenset({"eks:DescribeCluster", "eks:ListAccessEntries", "eks:DescribeAccessEntry"})
 _AWS_AUTH: Final = {"resource": "configmaps", "namespace": "kube-system", "name": "aws-auth"}
@@ -85,6 +98,11 @@ _TIMER: Final = (
 def needs_of(command: str, cluster: ClusterRef) -> tuple[Need, ...]:
     """IAM actions of a command with the resources they are asked on. Raises ``KeyError`` for no command."""
     return tuple(Need(action, _resource(kind, cluster)) for action, kind in _COMMANDS[command])
+
+
+def lock_tag_needs(cluster: ClusterRef) -> tuple[Need, ...]:
+    """IAM actions that the lock takes where no Lease may be written."""
+    return tuple(Need(action, _resource(kind, cluster)) for action, kind in _LOCK_TAG)
 
 
 def _resource(kind: str, cluster: ClusterRef) -> str:

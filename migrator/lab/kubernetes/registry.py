@@ -124,6 +124,12 @@ class Registry:
             if before is None:
                 if not kind.create_on_update:
                     raise not_found(kind.plural, kind.group, name)
+                uid = body["metadata"].get("uid")
+                # A uid in the body is a precondition of an update, and an object that was deleted has none
+                # (k8s.io/apiserver, rest.DefaultUpdatedObjectInfo and storage.Preconditions.Check).
+                if uid:
+                    why = f"Precondition failed: UID in precondition: {uid}, UID in object meta: "
+                    raise conflict(kind.plural, kind.group, name, why)
                 write.may_create()
                 body["metadata"].pop("resourceVersion", None)
                 return self.create(kind, namespace, body, _without_effect(write))

@@ -8,7 +8,9 @@ import pytest
 from migrator.decide.diagnosis.required_permissions import (
     COMMANDS,
     ESSENTIAL,
+    LOCKING,
     kubernetes_needs_of,
+    lock_tag_needs,
     needs_of,
     policy_document,
 )
@@ -39,7 +41,7 @@ def test_reads_change_nothing_and_apply_holds_every_write() -> None:
 
 
 def test_what_belongs_to_the_cluster_is_named_in_its_own_partition() -> None:
-    resources = {need.action: need.resource for need in needs_of("apply", CLUSTER)}
+    resources = {need.action: need.resource for need in reversed(needs_of("apply", CLUSTER))}
     assert resources["eks:CreateAccessEntry"] == ARN
     assert resources["eks:DeleteAccessEntry"] == "arn:aws-cn:eks:cn-north-1:111122223333:access-entry/prod/*"
     assert resources["eks:ListAccessPolicies"] == "*"
@@ -71,3 +73,9 @@ def test_only_commands_that_write_aws_auth_ask_to_write_it() -> None:
     assert writes("rehearse") == {"patch"}
     assert writes("retire") == {"delete"}
     assert kubernetes_needs_of("observe") == ()
+
+
+def test_every_command_that_writes_may_lock_by_a_tag() -> None:
+    for command in COMMANDS:
+        held = set(lock_tag_needs(CLUSTER)) <= set(needs_of(command, CLUSTER))
+        assert held == (command in LOCKING), command

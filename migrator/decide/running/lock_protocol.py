@@ -1,0 +1,101 @@
+"""When a lock may be taken, and how long a holder may count on it.
+
+The rules of client-go's leader election: a lock is over when its record has not changed for as long as the record
+says, by the clock of the reader since it first saw that record. No two clocks are compared. A holder stops a margin
+earlier, by its own clock since it sent its last renewal.
+"""
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from migrator.errors import Refused
+from migrator.model.cluster_lock import LockRecord, LockSeen
+
+LEASE_SECONDS = 30  # a lock outlives its last renewal by so long
+RENEW_SECONDS = 5.0
+MARGIN_SECONDS = 10.0  # a holder stops counting on its lock so much earlier: a request may be on its way so long
+TAG_SECONDS = 120  # a tag is renewed less often: each renewal is a write of the EKS API, seen in CloudTrail
+TAG_RENEW_SECONDS = 20.0
+TAG_SETTLE_SECONDS = 20.0  # a tag has no compare-and-set: what was written counts once it was read back after this
+TAG_LOOK_SECONDS = 8.0  # a holder of the Lease looks so often for a tag; a tag in its settling time is seen for sure
+LONGEST_SECONDS = 3600  # a record that says more is not believed
+
+Judgement: TypeAlias = Literal["free", "ours", "dead", "wait", "over", "alive"]
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """A lock of another run as it was first seen, and when (seconds of the reader's clock)."""
+
+    seen: LockSeen
+    at: float
+
+
+def lasts(record: LockRecord, default: int = LEASE_SECONDS) -> int:
+    """How many seconds a lock outlives its renewal."""
+    return record.seconds if 0 < record.seconds <= LONGEST_SECONDS else default
+
+
+def judge(seen: LockSeen | None, token: str, watched: Watched | None, now: float, runs: bool | None) -> Judgement:
+    """What a lock that was just read means for a run that wants it.
+
+    ``watched`` is what this run read before, None at its first look. ``runs``: whether the holder's process is known
+    to run (True) or to be dead (False) on this machine; None where that cannot be known from here.
+    """
+    if seen is None or seen.record is None:
+        return "free"
+    if seen.record.holder.token == token:
+        return "ours"
+    if runs is False:
+        return "dead"
+    if runs:
+        return "alive"
+    if watched is None:
+        return "wait"
+    if watched.seen.version != seen.version:
+        return "alive"
+    return "over" if now - watched.at >= lasts(seen.record) else "wait"
+
+
+def counts_until(sent: float, seconds: int) -> float:
+    """Until when, by its own clock, a holder may begin writes after a renewal that it sent at ``sent``."""
+    return sent + seconds - min(MARGIN_SECONDS, seconds / 3)
+
+
+def locked(seen: LockSeen) -> Refused:
+    """The refusal of a run that meets another one's lock."""
+    holder = seen.record.holder if seen.record else None
+    what = f" ({holder.command} since {holder.since})" if holder is not None and holder.command else ""
+    return Refused(
+        "locked",
+        f"Another run works on this cluster: {holder.identity if holder else 'its owner is not known'}{what}.",
+        why=f"It holds the lock in the cluster ({seen.place}) and renews it.",
+        remedy="Wait until it has ended. If its process cannot be ended, give "
+        f"--break-lock {holder.identity if holder else 'OWNER'}: it then stops before its next write.",
+    )
+
+
+def lock_of_another(seen: LockSeen) -> Refused:
+    """The refusal to break a lock that is not the named owner's."""
+    return Refused(
+        "lock-owner-differs",
+        f"The lock is held by {describe_lock(seen)}.",
+        why="--break-lock names another owner; nothing was taken away.",
+        remedy="Look at `migrate status`, and name the owner whose run is dead.",
+    )
+
+
+def describe_lock(seen: LockSeen) -> str:
+    """One line for people about a lock that is held."""
+    if seen.record is None:
+        return f"free ({seen.place})"
+    holder, record = seen.record.holder, seen.record
+    known = (
+        ("", holder.command),
+        ("since ", holder.since),
+        ("renewed ", record.renewed),
+        ("plan ", holder.plan_digest.removeprefix("sha256:")[:16]),
+        ("state ", holder.state),
+    )
+    facts = ", ".join(f"{word}{value}" for word, value in known if value)
+    return f"{holder.identity} ({'; '.join(part for part in (facts, seen.place) if part)})"

@@ -1,0 +1,47 @@
+"""The lock on one cluster, as it is written down in the cluster: who holds it, since when, until when."""
+
+from dataclasses import dataclass
+
+LEASE_NAME = "eks-access-migrator"  # of the Lease in kube-system: one lock a cluster
+LOCK_NAMESPACE = "kube-system"
+LOCK_TAG = "eks-access-migrator/lock"  # of the cluster, where no Lease may be written
+
+
+@dataclass(frozen=True, slots=True)
+class LockHolder:
+    """Who holds the lock. ``identity`` is one word for people and for ``--break-lock``: ``CALLER@HOST/PROCESS-ID``.
+
+    ``token`` is random and names one hold. ``process`` tells on the same machine whether the process still runs.
+    ``state`` is where the journal of the run is. An empty text means: not known.
+    """
+
+    identity: str
+    token: str = ""
+    caller: str = ""
+    host: str = ""
+    command: str = ""
+    plan_digest: str = ""
+    run: str = ""
+    since: str = ""
+    state: str = ""
+    process: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LockRecord:
+    """The lock with its last renewal (``renewed``, RFC 3339) and how many seconds it outlives that."""
+
+    holder: LockHolder
+    renewed: str
+    seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class LockSeen:
+    """What one read found. ``record`` is None where the lock was let go. ``version`` changes with every write;
+    ``place`` says for people where it is.
+    """
+
+    record: LockRecord | None
+    version: str
+    place: str

@@ -1,0 +1,325 @@
+"""Take, renew and release the lock of a cluster: a Lease, or a tag where no Lease may be written.
+
+The rules are those of :mod:`migrator.decide.running.lock_protocol`. A thread renews while the lock is held; a write
+asks :meth:`Hold.check` first.
+"""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta, timezone
+
+from migrator.decide.running.lock_protocol import (
+    LEASE_SECONDS,
+    RENEW_SECONDS,
+    TAG_LOOK_SECONDS,
+    TAG_RENEW_SECONDS,
+    TAG_SECONDS,
+    Watched,
+    counts_until,
+    describe_lock,
+    judge,
+    lasts,
+    locked,
+)
+from migrator.errors import Interrupted, MigratorError, Refused
+from migrator.model.cluster_lock import LockHolder, LockRecord, LockSeen
+from migrator.ports import Events, LockRecords, MachineTime
+
+_DENIED = frozenset({"kubernetes-denied", "not-authenticated"})
+_UNREACHABLE = frozenset({"api-server-unreachable", "api-server-tls-failed", "api-server-no-answer"})
+_LOOK = 1.0  # seconds between two looks at a lock of another run
+_TRIES = 5  # that find the record changed between look and write
+
+
+@dataclass(frozen=True, slots=True)
+class LockPorts:
+    """What the lock needs of the world. ``runs`` tells of a mark of :class:`LockHolder` whether its process runs."""
+
+    lease: LockRecords
+    tag: LockRecords
+    time: MachineTime
+    events: Events
+    runs: Callable[[str], bool | None]
+    this_holder: Callable[[str], LockHolder]
+
+
+class LeasedLock:
+    """:class:`migrator.ports.ClusterLock`."""
+
+    def __init__(self, ports: LockPorts) -> None:
+        self._ports = ports
+
+    def holder(self, caller: str) -> LockHolder:
+        """The running process as a holder, with a fresh token."""
+        return self._ports.this_holder(caller)
+
+    def current(self) -> tuple[LockSeen, ...]:
+        """The locks that are written down now."""
+        found = (self._ports.lease.read(), self._ports.tag.read())
+        return tuple(seen for seen in found if seen is not None and seen.record is not None)
+
+    def break_lock(self, seen: LockSeen) -> None:
+        """Remove the lock that was seen."""
+        records = self._ports.lease if seen.place == self._ports.lease.place else self._ports.tag
+        records.clear(version=seen.version)
+
+    @contextmanager
+    def hold(self, holder: LockHolder) -> "Iterator[Hold]":
+        """Hold the lock, renewed while held, let go at the end."""
+        held = self.acquire(replace(holder, since=_stamp(self._ports.time.now())))
+        over = threading.Event()
+        renewing = threading.Thread(target=held.keep, args=(over,), daemon=True, name="cluster-lock")
+        renewing.start()
+        try:
+            yield held
+        finally:
+            over.set()
+            held.release()
+            renewing.join(1.0)  # it ends by itself; a request of it that hangs keeps no command from its end
+
+    def acquire(self, holder: LockHolder) -> "Hold":
+        """By a Lease; else by a tag, which is said. Raises ``locked``, ``lock-not-possible``."""
+        try:
+            return self._take(self._ports.lease, holder, LEASE_SECONDS)
+        except MigratorError as error:
+            if error.code not in _DENIED | _UNREACHABLE:
+                raise
+            reason = error
+        self._refuse_leased(holder, reason)
+        self._ports.events.say(
+            "warn",
+            f"The lock is a tag of the cluster, not a Lease: {reason.message} Give the caller get, create, update and "
+            f"delete on leases in kube-system; a tag takes {int(self._ports.tag.settle_seconds)} seconds longer.",
+        )
+        try:
+            held = self._take(self._ports.tag, holder, TAG_SECONDS)
+            self._refuse_leased(holder, reason, held)
+        except MigratorError as error:
+            if error.code != "iam-denied":
+                raise
+            raise Refused(
+                "lock-not-possible",
+                "The lock of the cluster can be written neither as a Lease nor as a tag, and no run goes on without.",
+                why=f"Lease: {reason.message} {reason.why} Tag: {error.message} {error.why}",
+                remedy="Give the caller get, create, update, delete on leases in namespace kube-system, or "
+                "eks:TagResource and eks:UntagResource on the cluster.",
+            ) from error
+        return held
+
+    def _refuse_leased(self, holder: LockHolder, reason: MigratorError, held: "Hold | None" = None) -> None:
+        """Where the Lease may be read, though not written: refuse while another run holds it."""
+        if reason.code not in _DENIED:
+            return
+        try:
+            seen = self._ports.lease.read()
+        except MigratorError:
+            return  # its holder looks for our tag while that settles, and for one that is there before it begins
+        if seen is not None and seen.record is not None:
+            try:
+                await_end(self._ports, self._ports.lease, holder.token, seen)
+            except MigratorError:
+                if held is not None:
+                    held.release()
+                raise
+
+    def _take(self, records: LockRecords, holder: LockHolder, seconds: int) -> "Hold":
+        """Take the lock in one place. The first try takes one request where there is nothing."""
+        time, over = self._ports.time, None
+        for _ in range(_TRIES):
+            sent = time.seconds()
+            try:
+                version = records.write(LockRecord(holder, _stamp(time.now()), seconds), over=over)
+            except MigratorError as error:
+                if error.code not in ("lock-changed", "api-server-no-answer"):
+                    raise
+            else:
+                if self._settled(records, version, sent):
+                    return Hold(self._ports, records, holder, seconds, version, sent)
+            found = records.read()
+            if found is not None and found.record is not None:
+                if found.record.holder.token == holder.token and not records.settle_seconds:
+                    return Hold(self._ports, records, holder, seconds, found.version, sent)  # its answer was lost
+                found = await_end(self._ports, records, holder.token, found)
+            over = None if found is None else found.version
+        raise Refused(
+            "locked",
+            "Other runs are taking the lock of this cluster at the same time.",
+            why=f"The lock is {records.place}; it changed at each of {_TRIES} tries.",
+            remedy="Run the same command again.",
+        )
+
+    def _settled(self, records: LockRecords, version: str, sent: float) -> bool:
+        """Whether a record without compare-and-set is still ours after the pause. A request that took long may have
+        overwritten a record that was settled: then it does not count.
+        """
+        if not records.settle_seconds:
+            return True
+        if self._ports.time.seconds() - sent > records.settle_seconds / 2:
+            return False
+        self._ports.time.wait(records.settle_seconds)
+        found = records.read()
+        return found is not None and found.version == version
+
+
+class Hold:
+    """A lock that is held. Safe to ask from any thread."""
+
+    def __init__(
+        self, ports: LockPorts, records: LockRecords, holder: LockHolder, seconds: int, version: str, sent: float
+    ) -> None:
+        self._ports, self._records, self._holder, self._seconds = ports, records, holder, seconds
+        self._version = version
+        self._until = counts_until(sent, seconds)
+        self._lost: MigratorError | None = None
+        self._lock = threading.Lock()
+        self._looked = threading.Event()  # for a tag of another run, once
+        self._released = False
+        if records is ports.tag:
+            self._looked.set()
+
+    def check(self) -> None:
+        """Raises ``cluster-lock-lost`` unless the lock is certainly ours for long enough to send a write."""
+        self._looked.wait()
+        if self._lost is not None:
+            raise self._lost
+        if self._ports.time.seconds() < self._until:
+            return
+        with self._lock:  # renewals failed, or the machine slept: a renewal that succeeds proves that it is still ours
+            if self._ports.time.seconds() >= self._until:
+                self._renew_now()
+
+    def _renew_now(self) -> None:
+        if self._lost is None and not self._records.settle_seconds:
+            try:
+                self.renew()
+            except MigratorError as error:
+                raise self._unsure(error.message) from error
+        if self._lost is None and self._records.settle_seconds:
+            self._lost = self._unsure("It was not renewed in time.")
+        if self._lost is not None:
+            raise self._lost
+
+    def keep(self, over: threading.Event) -> None:
+        """Renew until ``over``; in a thread of its own. It also looks for a tag of another run."""
+        tagged = self._records is self._ports.tag
+        every = TAG_RENEW_SECONDS if tagged else RENEW_SECONDS
+        look = None if tagged else 0.0
+        while True:
+            if look is not None and self._ports.time.seconds() >= look:
+                try:
+                    self.look_for_tag(first=not self._looked.is_set())
+                finally:
+                    self._looked.set()
+                look = self._ports.time.seconds() + TAG_LOOK_SECONDS
+            if over.wait(every):
+                return
+            with self._lock:
+                if self._lost is not None or self._released:
+                    return
+                with suppress(MigratorError):  # there is time for more attempts
+                    self.renew()
+
+    def renew(self) -> None:
+        """Renew now; a record that is another run's by now is a lost lock."""
+        time = self._ports.time
+        if self._records.settle_seconds and time.seconds() >= self._until:
+            return  # without compare-and-set it is too late
+        sent = time.seconds()
+        try:
+            version = self._records.write(
+                LockRecord(self._holder, _stamp(time.now()), self._seconds), over=self._version
+            )
+        except MigratorError as error:
+            if error.code != "lock-changed":
+                raise
+            found = self._records.read()
+            if found is None or found.record is None or found.record.holder.token != self._holder.token:
+                self._lost = self._taken(found)
+                return
+            version = found.version  # the answer to an earlier renewal was lost
+        self._version = version
+        self._until = counts_until(sent, self._seconds)
+
+    def look_for_tag(self, *, first: bool) -> None:
+        """A run that may not write the Lease locks by a tag. One that was there first wins; a later one is seen while
+        it settles, and both stop rather than both go on.
+        """
+        try:
+            seen = self._ports.tag.read()
+        except MigratorError:
+            return  # who may not describe the cluster cannot run either
+        if seen is None or seen.record is None or seen.record.holder.token == self._holder.token:
+            return
+        if first:
+            try:
+                await_end(self._ports, self._ports.tag, self._holder.token, seen)
+            except MigratorError as error:
+                self._lost = error
+            return
+        if self._ports.runs(seen.record.holder.process) is not False:
+            self._lost = self._taken(seen)
+
+    def release(self) -> None:
+        """Let it go, if it is still ours; nothing of another run is touched. Failures pass: it expires by itself."""
+        with self._lock:
+            if self._released:
+                return
+            self._released = True
+            with suppress(MigratorError):
+                self._records.clear(version=self._version)
+
+    def _taken(self, found: LockSeen | None) -> Interrupted:
+        now = "removed by another operator" if found is None or found.record is None else "held by another run now"
+        who = f": {describe_lock(found)}" if found is not None and found.record is not None else ""
+        return Interrupted(
+            "cluster-lock-lost",
+            f"This run lost the lock of the cluster and stopped before its next write; the lock is {now}{who}.",
+            why=f"The lock is {self._records.place}: --break-lock removes it, and it is over after {self._seconds} "
+            "seconds without a renewal.",
+            remedy="Look at `migrate status`. Once the other run has ended, the same command goes on from here.",
+        )
+
+    def _unsure(self, why: str) -> Interrupted:
+        return Interrupted(
+            "cluster-lock-lost",
+            "This run could not renew the lock of the cluster in time and stopped before its next write.",
+            why=f"{why} Another run may take the lock ({self._records.place}).",
+            remedy="Once the API server can be reached, the same command goes on from here.",
+        )
+
+
+def _stamp(now: datetime) -> str:
+    """MicroTime, as Leases spell it."""
+    return now.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def await_end(ports: LockPorts, records: LockRecords, token: str, seen: LockSeen) -> LockSeen | None:
+    """Watch another run's lock: what is there once it is over or was let go. Raises ``locked`` as soon as it is
+    renewed.
+    """
+    time, watched, found = ports.time, None, seen
+    while True:
+        record = found.record
+        runs = ports.runs(record.holder.process) if record is not None else None
+        judgement = judge(found, token, watched, time.seconds(), runs)
+        if judgement == "alive":
+            raise locked(found)
+        if judgement != "wait":
+            if judgement in ("dead", "over") and record is not None:
+                ports.events.say("warn", f"took over the lock of a run that ended: {describe_lock(found)}")
+            return found
+        if watched is None and record is not None:
+            watched = Watched(found, time.seconds())
+            until = time.now() + timedelta(seconds=lasts(record))
+            ports.events.say(
+                "info",
+                f"waiting: the cluster is locked by {describe_lock(found)}. If that run has died, this run takes "
+                f"the lock over at {until:%H:%M:%S} UTC.",
+            )
+        time.wait(_LOOK)
+        looked = records.read()
+        if looked is None:
+            return None
+        found = looked
