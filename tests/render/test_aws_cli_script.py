@@ -245,8 +245,14 @@ def test_a_run_that_fails_at_any_call_says_so_and_the_next_run_goes_on(lab: Lab,
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("kind", ["error", "throttle", "reset", "lost-answer", "expired-credentials"])
-@pytest.mark.parametrize("place", range(6))
+@pytest.mark.parametrize(
+    ("kind", "place"),
+    [
+        *((kind, place) for kind in ("error", "throttle", "reset", "expired-credentials") for place in range(6)),
+        # The lab loses answers of calls that succeed: call 3 is answered that there is no such entry.
+        *(("lost-answer", place) for place in (0, 1, 2, 4, 5)),
+    ],
+)
 def test_every_failure_at_every_call_is_made_good_by_the_next_run(
     lab: Lab, tmp_path: Path, kind: FaultKind, place: int
 ) -> None:
@@ -270,6 +276,15 @@ def test_an_operator_who_may_not_describe_entries_makes_none(lab: Lab, tmp_path:
     assert "AccessDenied" in ran.stderr
     operator.permissions.denied = ()
     assert entries(lab) == before
+
+
+def test_an_error_that_repeats_a_name_writes_no_command_into_the_log(lab: Lab, tmp_path: Path) -> None:
+    refused = EntrySpec("STANDARD", "alice", ("system:##vso[task.setvariable variable=x]y\n ::error::x\x1b[2J",))
+    ran = run_script(lab, tmp_path / "work", script(entry(ALICE, refused)))
+    assert (ran.returncode, "The kubernetes group name system:" in ran.stderr) == (1, True)
+    assert "##" not in ran.stderr
+    assert "\x1b" not in ran.stderr
+    assert not [line for line in ran.stderr.splitlines() if line.lstrip().startswith("::")]
 
 
 def test_what_the_script_leaves_out_is_said_in_it_and_by_it(lab: Lab, tmp_path: Path) -> None:
