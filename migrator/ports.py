@@ -219,6 +219,10 @@ class NodeHealth(Protocol):
 class AccessReviewer(Protocol):
     """Reviews asked as one principal, with a token minted for each login and never kept."""
 
+    def session_name(self) -> str:
+        """The name of the role session that logs in, which the authenticator looks at; empty for a user."""
+        ...
+
     def who_am_i(self) -> SelfSubject | None:
         """SelfSubjectReview with a fresh token; None when the login is refused (401)."""
         ...

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any
 
-from migrator.adapters.aws_session import AwsSession, principal_of
+from migrator.adapters.aws_session import AwsSession, principal_of, session_name
 from migrator.adapters.eks_token import Token, TokenMint
 from migrator.adapters.foreign_text import foreign
 from migrator.adapters.kubernetes_errors import refused
@@ -87,7 +87,8 @@ class RealReviewers:
         if mine:
             try:
                 session = self._become(principal_arn)
-                known.set_result(Reviewer(self._wire, TokenMint(session, self._cluster_name, self._region)))
+                mint = TokenMint(session, self._cluster_name, self._region)
+                known.set_result(Reviewer(self._wire, mint, _name_of_session(session)))
             except BaseException as error:
                 known.set_exception(error)
         return known.result()
@@ -161,13 +162,18 @@ class Reviewer:
     same identity, and what a cache knew of an earlier login does not count.
     """
 
-    def __init__(self, wire: KubernetesWire, mint: TokenMint) -> None:
+    def __init__(self, wire: KubernetesWire, mint: TokenMint, session: str = "") -> None:
+        self._session = session
         self._wire = wire
         self._mint = mint
         self._lock = threading.Lock()
         self._login: tuple[float, Token] | None = None
         self._version = 0
         self.refused = False  # the last login was; credentials may belong to a principal that is gone
+
+    def session_name(self) -> str:
+        """The name of the role session, empty for a user."""
+        return self._session
 
     def who_am_i(self) -> SelfSubject | None:
         """SelfSubjectReview with a fresh token; None when the login is refused (401)."""
@@ -238,6 +244,14 @@ class Reviewer:
         if login is None or time.monotonic() - login[0] > _LOGIN_SECONDS:
             return self._begin()
         return login[1]
+
+
+def _name_of_session(session: AwsSession) -> str:
+    """What STS calls the session: of a role that was assumed here what was asked for, else what it answers."""
+    if session.role_arn is not None:
+        return session_name(session.run)
+    parsed = parse_arn(str(session.caller_identity()["Arn"]))
+    return parsed.name if parsed is not None and parsed.kind == "assumed-role" else ""
 
 
 def _failed(known: "Future[Reviewer]") -> bool:

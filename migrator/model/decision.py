@@ -52,6 +52,7 @@ class Decisions:
 
     accept_lost_sections: tuple[str, ...] = ()
     accept_loss: Mapping[str, Acceptance] = field(default_factory=dict)
+    accept_gain: Mapping[str, Acceptance] = field(default_factory=dict)  # of log-ins; permissions are never gained
     accounts: Mapping[str, str] = field(default_factory=dict)  # account -> reason; the only action is skip
     principals: Mapping[str, PrincipalAnswer] = field(default_factory=dict)
     groups: Mapping[str, GroupAnswer] = field(default_factory=dict)

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, TypeAlias
 
 from migrator.errors import Failed
+from migrator.model.log_ins import SessionKind
 from migrator.model.rbac import AccessRequest
 from migrator.model.step import ProofClass
 
@@ -53,8 +54,19 @@ class SelfSubject:
 
 
 @dataclass(frozen=True, slots=True)
+class LogInAttempt:
+    """A log-in as the principal that was tried, by which kind of session, and whether the cluster admitted it."""
+
+    sessions: SessionKind
+    admitted: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Evidence:
-    """One proof of one principal. ``state_digest`` is void once the entry, the row or the mode changes."""
+    """One proof of one principal. ``state_digest`` is void once the entry, the row or the mode changes.
+
+    ``log_ins`` are those that migrate tried itself, refused ones included; ``differences`` says what is wrong with one.
+    """
 
     principal_arn: str
     proof_class: ProofClass
@@ -66,6 +78,7 @@ class Evidence:
     probes: tuple[ProbeResult, ...] = ()
     differences: tuple[str, ...] = ()
     how: str = ""
+    log_ins: tuple[LogInAttempt, ...] = ()
 
     @property
     def holds(self) -> bool:
@@ -111,6 +124,8 @@ def evidence_from_document(document: Mapping[str, Any]) -> Evidence:
             probes=tuple(_result(each) for each in document["probes"]),
             differences=tuple(document["differences"]),
             how=document["how"],
+            # absent from evidence of earlier versions
+            log_ins=tuple(LogInAttempt(each["sessions"], each["admitted"]) for each in document.get("log_ins", ())),
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise Failed(

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from migrator.model.access_entry import EntrySpec, Identity
 from migrator.model.finding import Finding
 from migrator.model.finding_kind import FindingKind
+from migrator.model.log_ins import LogInPopulation
 from migrator.model.plan import AccessChange, Action
 from migrator.model.step import ProofClass, Step
 
@@ -30,7 +31,7 @@ class Explanation:
     """What the principal is today, what it will be, why, and by which steps.
 
     ``after`` is None where a person must decide first and no best answer is known. ``means`` says what the action
-    is, in a sentence.
+    is, in a sentence. ``log_ins_before`` and ``log_ins_after`` are the log-ins that the cluster admits.
     """
 
     principal_arn: str
@@ -44,3 +45,5 @@ class Explanation:
     reasons: tuple[Reason, ...]
     steps: tuple[Step, ...]
     required_proof: ProofClass
+    log_ins_before: LogInPopulation
+    log_ins_after: LogInPopulation | None

@@ -6,6 +6,7 @@ from typing import Any, Literal, TypeAlias
 
 from migrator.model.access_entry import AuthenticationMode, EntrySpec, Identity
 from migrator.model.finding import Finding
+from migrator.model.log_ins import LogInPopulation
 from migrator.model.rbac import PermissionRow
 from migrator.model.step import ProofClass, Step
 
@@ -29,10 +30,15 @@ class ClusterRef:
 
 @dataclass(frozen=True, slots=True)
 class AccessChange:
-    """What the principal may do after that it may not before (``gained``), and the other way round (``lost``)."""
+    """What the principal may do after that it may not before (``gained``), and the other way round (``lost``); and
+    which of its log-ins are admitted after and refused before, and the other way round. Permissions are compared for
+    logins that are admitted: a log-in that is gained gets all that the principal may do after.
+    """
 
     gained: tuple[PermissionRow, ...] = ()
     lost: tuple[PermissionRow, ...] = ()
+    log_ins_gained: LogInPopulation = ()
+    log_ins_lost: LogInPopulation = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +79,7 @@ class Plan:
     @property
     def blocked(self) -> bool:
         """True while a person must decide something first."""
-        undecided = any(principal.action == "block" for principal in self.principals)
-        return undecided or any(finding.severity == "block" for finding in self.findings)
+        return any(finding.severity == "block" for finding in self.findings)
 
     @property
     def summary(self) -> dict[str, int]:

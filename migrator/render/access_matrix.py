@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from migrator.model.evidence import PrincipalVerdict, ProbeResult
-from migrator.model.plan import PlannedPrincipal
+from migrator.model.log_ins import log_in_words
+from migrator.model.plan import AccessChange, PlannedPrincipal
 from migrator.model.report import Report
 from migrator.render.facts import permission_words
 
 Change: TypeAlias = Literal["gained", "lost", "both", "unknown", "wrong", "same", "none"]
-CLUSTER, URLS = "cluster", "non-resource"
+CLUSTER, URLS, LOG_INS = "cluster", "non-resource", "log-ins"
 _OTHERS = "other namespaces"
 _MOST_COLUMNS = 16
 _LABELS = {CLUSTER: "whole cluster", URLS: "URLs"}
@@ -66,7 +67,18 @@ def _cells(principal: PlannedPrincipal, verdict: PrincipalVerdict | None) -> dic
     for result in evidence.probes if evidence is not None else ():
         asked.setdefault(_scope_of(result), []).append(result)
     changed = dict.fromkeys(row.scope for row in (*principal.access.gained, *principal.access.lost))
-    return {scope: _cell(principal, scope, asked.get(scope, [])) for scope in (*changed, *asked)}
+    cells = {scope: _cell(principal, scope, asked.get(scope, [])) for scope in (*changed, *asked)}
+    log_ins = _log_ins(principal.access)
+    return cells if log_ins is None else {LOG_INS: log_ins, **cells}
+
+
+def _log_ins(access: AccessChange) -> Cell | None:
+    """Which log-ins are admitted, where that changes: a column of its own, because it is no permission."""
+    gained, lost = access.log_ins_gained, access.log_ins_lost
+    if not gained and not lost:
+        return None
+    words = [f"gains {log_in_words(each)}" for each in gained] + [f"loses {log_in_words(each)}" for each in lost]
+    return Cell("both" if gained and lost else "gained" if gained else "lost", len(words), "; ".join(words))
 
 
 def _scope_of(result: ProbeResult) -> str:
@@ -94,7 +106,7 @@ def _cell(principal: PlannedPrincipal, scope: str, asked: list[ProbeResult]) -> 
 
 
 def _columns(lines: Iterable[dict[str, Cell]]) -> tuple[str, ...]:
-    """The whole cluster, URLs, then namespaces: those with a difference first, then the most asked ones."""
+    """Log-ins, the whole cluster, URLs, then namespaces: those with a difference first, then the most asked ones."""
     weight: Counter[str] = Counter()
     differing: set[str] = set()
     for cells in lines:
@@ -102,7 +114,7 @@ def _columns(lines: Iterable[dict[str, Cell]]) -> tuple[str, ...]:
             weight[scope] += 1
             if cell.change not in ("same", "none"):
                 differing.add(scope)
-    fixed = [scope for scope in (CLUSTER, URLS) if scope in weight]
+    fixed = [scope for scope in (LOG_INS, CLUSTER, URLS) if scope in weight]
     rest = sorted((s for s in weight if s not in fixed), key=lambda s: (s not in differing, -weight[s], s))
     shown = [scope for place, scope in enumerate(rest) if scope in differing or place < _MOST_COLUMNS]
     return (*fixed, *shown, *([_OTHERS] if len(shown) < len(rest) else []))

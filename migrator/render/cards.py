@@ -12,11 +12,11 @@ from migrator.model.report import Report
 from migrator.model.step import ProofClass
 from migrator.render.facts import (
     Fact,
+    access_words,
     after_facts,
     before_facts,
     is_link,
     lines_of_findings,
-    permission_words,
     place,
     short_arn,
 )
@@ -141,8 +141,8 @@ def _card(
         after=after_facts(principal),
         was=_login(baseline),
         is_now=_login(evidence),
-        gained=tuple(permission_words(row) for row in principal.access.gained),
-        lost=tuple(permission_words(row) for row in principal.access.lost),
+        gained=tuple(words for label, words in access_words(principal.access) if label == "gains"),
+        lost=tuple(words for label, words in access_words(principal.access) if label == "loses"),
         notes=tuple(notes),
         questions=tuple(_question(each) for each in (evidence.probes if evidence is not None else ())),
     )

@@ -9,10 +9,11 @@ from rich.table import Table
 from rich.text import Text
 
 from migrator.model.explanation import Explanation, Reason
+from migrator.model.log_ins import LogInPopulation, population_words
 from migrator.model.plan import Plan, PlannedPrincipal
 from migrator.model.step import Step
 from migrator.render.entry_diff import entry_diff
-from migrator.render.facts import Fact, after_facts, before_facts, permission_words, place
+from migrator.render.facts import Fact, access_words, after_facts, before_facts, place
 from migrator.render.plan_table import ACTION_STYLE, SEVERITY_STYLE
 from migrator.render.text import MAX_WIDTH, foreign, text_of
 
@@ -29,13 +30,26 @@ def explain(plan: Plan, told: Explanation, *, width: int = MAX_WIDTH, color: boo
         _section("Today", map(_fact, before_facts(told.before))),
         _section("After", map(_fact, after_facts(principal))),
         _section("Entry, changed from today", [foreign(line) for line in entry_diff(principal)]),
-        _section("Access gained", [foreign(permission_words(row)) for row in told.access.gained]),
-        _section("Access lost", [foreign(permission_words(row)) for row in told.access.lost]),
+        _section("Who can log in today", [foreign(population_words(told.log_ins_before))]),
+        _section("Who can log in after", _who_after(told)),
+        _section("Access gained", _changes(told, "gains")),
+        _section("Access lost", _changes(told, "loses")),
         _section("Why", [part for reason in told.reasons for part in _reason(reason)]),
         _section("Steps", [foreign(_step(step)) for step in told.steps]),
         _section("Proof", [Text(f"cut-over wants it {told.required_proof}")]),
     ]
     return text_of(Group(*parts), width=width, color=color)
+
+
+def _changes(told: Explanation, label: str) -> list[RenderableType]:
+    return [foreign(words) for which, words in access_words(told.access) if which == label]
+
+
+def _who_after(told: Explanation) -> list[RenderableType]:
+    if told.log_ins_after is None:
+        return [Text("not decided")]
+    same = " (same)" if told.log_ins_after == told.log_ins_before else ""
+    return [foreign(population_words(told.log_ins_after) + same)]
 
 
 def find_principal(plan: Plan, wanted: str) -> tuple[PlannedPrincipal, ...]:
@@ -103,4 +117,15 @@ def explanation_document(told: Explanation, principal: dict[str, Any]) -> dict[s
         ],
         "steps": [{"id": step.id, "kind": step.effect.kind, "requires": list(step.requires)} for step in told.steps],
         "requiredProof": told.required_proof,
+        "logIns": {
+            "before": _population(told.log_ins_before),
+            "after": None if told.log_ins_after is None else _population(told.log_ins_after),
+        },
     }
+
+
+def _population(population: LogInPopulation) -> list[dict[str, Any]]:
+    return [
+        {"sessions": each.sessions, "names": list(each.names), "exceptNames": list(each.except_names)}
+        for each in population
+    ]

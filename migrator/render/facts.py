@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from migrator.model.access_entry import AssociatedPolicy, EntrySpec, Identity, Via
-from migrator.model.plan import Plan, PlannedPrincipal
+from migrator.model.log_ins import log_in_words
+from migrator.model.plan import AccessChange, Plan, PlannedPrincipal
 from migrator.model.principal import parse_arn
 from migrator.model.rbac import PermissionRow
 
@@ -72,6 +73,14 @@ def default_username(arn: str, spec: EntrySpec) -> str:
     if parsed.kind == "user":
         return arn
     return f"arn:{parsed.partition}:sts::{parsed.account}:assumed-role/{parsed.name}/{{{{SessionName}}}}"
+
+
+def access_words(access: AccessChange) -> Iterable[tuple[str, str]]:
+    """What is gained and lost, each as ``("gains", phrase)``: log-ins first, because they say for whom the rest is."""
+    yield from (("gains", f"log-ins: {log_in_words(log_ins)}") for log_ins in access.log_ins_gained)
+    yield from (("gains", permission_words(row)) for row in access.gained)
+    yield from (("loses", f"log-ins: {log_in_words(log_ins)}") for log_ins in access.log_ins_lost)
+    yield from (("loses", permission_words(row)) for row in access.lost)
 
 
 def before_facts(identity: Identity) -> tuple[Fact, ...]:

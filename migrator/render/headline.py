@@ -80,10 +80,12 @@ def count_words(verdicts: Iterable[PrincipalVerdict]) -> str:
 def _access(report: Report) -> Figure:
     changes = [each.access for each in report.plan.principals]
     known = [[row for row in (*each.gained, *each.lost) if not row.unknown] for each in changes]
-    gained = sum(any(not row.unknown for row in each.gained) for each in changes)
-    lost = sum(any(not row.unknown for row in each.lost) for each in changes)
+    gained = sum(bool(each.log_ins_gained) or any(not row.unknown for row in each.gained) for each in changes)
+    lost = sum(bool(each.log_ins_lost) or any(not row.unknown for row in each.lost) for each in changes)
     unsure = sum(any(row.unknown for row in (*each.gained, *each.lost)) for each in changes)
-    changed = sum(map(bool, known))
+    changed = sum(
+        bool(rows or each.log_ins_gained or each.log_ins_lost) for each, rows in zip(changes, known, strict=True)
+    )
     if not changed and not unsure:
         return Figure("Access changed", "0", "by the rules nobody gains or loses", "ok")
     detail = f"by the rules {gained} gain, {lost} lose" + (f", {unsure} not known" if unsure else "")

@@ -7,11 +7,11 @@ from migrator.model.plan import Plan, PlannedPrincipal
 from migrator.render.escape import markdown, markdown_code
 from migrator.render.facts import (
     Fact,
+    access_words,
     after_facts,
     before_facts,
     is_link,
     lines_of_findings,
-    permission_words,
     place,
     short_arn,
     step_counts,
@@ -52,11 +52,7 @@ def _principals(plan: Plan, lines: Mapping[str, int]) -> str:
 
 def _row(plan: Plan, principal: PlannedPrincipal, lines: Mapping[str, int]) -> str:
     places = ", ".join(place(source, lines) for source in principal.sources) or "no row in aws-auth"
-    access = [
-        f"{label} {markdown_code(permission_words(row), cell=True)}"
-        for label, rows in (("gains", principal.access.gained), ("loses", principal.access.lost))
-        for row in rows
-    ]
+    access = [f"{label} {markdown_code(words, cell=True)}" for label, words in access_words(principal.access)]
     cells = (
         f"**{principal.action}**",
         f"{markdown_code(short_arn(principal.principal_arn, plan), cell=True)}<br>{markdown(places)}",

@@ -14,10 +14,10 @@ from migrator.model.finding import Finding
 from migrator.model.plan import Action, Plan, PlannedPrincipal
 from migrator.render.facts import (
     Fact,
+    access_words,
     after_facts,
     before_facts,
     lines_of_findings,
-    permission_words,
     place,
     short_arn,
     step_counts,
@@ -113,13 +113,12 @@ def _facts(facts: Iterable[Fact]) -> Text:
 
 def _access(principal: PlannedPrincipal) -> list[Text]:
     out: list[Text] = []
-    for label, style, rows in (
-        ("gains", "yellow", principal.access.gained),
-        ("loses", "red", principal.access.lost),
-    ):
-        out.extend(foreign(f"{label} {permission_words(row)}", style) for row in rows[:_PERMISSIONS_SHOWN])
-        if len(rows) > _PERMISSIONS_SHOWN:
-            out.append(Text(f"{label} {len(rows) - _PERMISSIONS_SHOWN} more: migrate explain", style=style))
+    changes = list(access_words(principal.access))
+    for label, style in (("gains", "yellow"), ("loses", "red")):
+        words = [text for which, text in changes if which == label]
+        out.extend(foreign(f"{label} {text}", style) for text in words[:_PERMISSIONS_SHOWN])
+        if len(words) > _PERMISSIONS_SHOWN:
+            out.append(Text(f"{label} {len(words) - _PERMISSIONS_SHOWN} more: migrate explain", style=style))
     return out
 
 

@@ -14,6 +14,7 @@ from migrator.decide.planning.entry_identity import spec_of
 from migrator.decide.planning.entry_states import default_username
 from migrator.decide.planning.required_proof import is_admin
 from migrator.decide.proving.compare_subject import compare_subject, policy_probe
+from migrator.decide.proving.expected_log_in import ExpectedLogIn, expected_log_in, unannounced_log_ins
 from migrator.decide.proving.how_known import clock_time
 from migrator.decide.proving.login_proof import judge_logins, with_requests
 from migrator.decide.proving.verdicts import asked, state_digest
@@ -27,6 +28,7 @@ from migrator.model.evidence import (
     ProbeResult,
     SelfSubject,
 )
+from migrator.model.plan import PlannedPrincipal
 from migrator.model.rbac import AccessRequest
 from migrator.model.step import Prove, Step
 from migrator.ports import AccessReviewer
@@ -53,6 +55,9 @@ def prove_step(run: OneRun, step: Step, effect: Prove) -> None:
         return
     if evidence is None or (evidence.proof_class != "observed" and not evidence.differences):
         evidence = _by_login_or_logs(run, step, effect, entry, evidence)
+    principal = _planned(run, arn)
+    if principal is not None and (more := unannounced_log_ins(principal, entry)):
+        evidence = replace(evidence, differences=(*evidence.differences, *more))
     if waiver is not None and evidence.proof_class not in ("live", "observed"):
         evidence = replace(evidence, proof_class="attested", how=f"attested by {waiver.by}: {waiver.reason}")
     run.keep_evidence(evidence)
@@ -78,10 +83,45 @@ def _by_login_or_logs(
             raise
         why = " ".join(filter(None, (error.message, error.why)))
     else:
-        return _by_login(run, effect, entry, reviewer)
+        expected = _expected_log_in(run, effect.principal_arn, reviewer)
+        if expected is None or expected.expectation == "admitted":
+            return _by_login(run, effect, entry, reviewer)
+        refused = _refused_login(run, effect, entry, reviewer, expected)
+        if not refused.holds:
+            return refused
+        why = f"{refused.how}, as it must be ({expected.words})"
     if effect.attribution == "node":
         return nodes or _without_login(run, effect, entry, why)
     return _by_logs(run, step, effect, entry, why)
+
+
+def _expected_log_in(run: OneRun, arn: str, reviewer: AccessReviewer) -> ExpectedLogIn | None:
+    """What must become of a login as the principal with the session at hand; None for who is not in the plan."""
+    principal = _planned(run, arn)
+    return None if principal is None else expected_log_in(principal, "after", reviewer.session_name(), ())
+
+
+def _planned(run: OneRun, arn: str) -> PlannedPrincipal | None:
+    return next((each for each in run.plan.principals if each.principal_arn == arn), None)
+
+
+def _refused_login(
+    run: OneRun, effect: Prove, entry: AccessEntry | None, reviewer: AccessReviewer, expected: ExpectedLogIn
+) -> Evidence:
+    """A log-in that was refused before the entry, tried again: the entry must not admit it."""
+    subject = reviewer.who_am_i()
+    at = run.now().isoformat()
+    return Evidence(
+        principal_arn=effect.principal_arn,
+        proof_class="live",
+        phase="after",
+        at=at,
+        state_digest=state_digest(entry, run.situation().observed.mode),
+        subject=subject,
+        differences=expected.differences(subject, "after"),
+        how=f"{_logged_in(subject)} at {clock_time(at)}" + ("" if subject else ", and was refused"),
+        log_ins=(expected.attempt(subject),),
+    )
 
 
 def _by_logs(run: OneRun, step: Step, effect: Prove, entry: AccessEntry | None, why: str) -> Evidence:

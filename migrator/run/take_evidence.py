@@ -18,6 +18,7 @@ from migrator.decide.proving.expectations import (
     phase_of,
     probes_of,
 )
+from migrator.decide.proving.expected_log_in import ExpectedLogIn, expected_log_in, unannounced_log_ins
 from migrator.decide.proving.how_known import clock_time, how_of_login
 from migrator.decide.proving.login_proof import judge_logins
 from migrator.decide.proving.verdicts import EVIDENCE_AGE, state_digest
@@ -135,9 +136,18 @@ def take_evidence(measure: Measure, principal: PlannedPrincipal) -> Evidence | N
         said = "" if nodes is not None or not canary.how else f"{canary.how};"
         why = " ".join(part for part in (said, error.message, error.why) if part)
         return None if principal.action == "skip" else _without_login(measure, principal, entry, phase, why, nodes)
+    expected = expected_log_in(principal, phase, reviewer.session_name(), measure.earlier)
     if principal.action == "skip":
-        return _nobody(measure, principal, reviewer, phase)
-    return _by_login(measure, principal, entry, phase, reviewer)
+        return None if expected.expectation != "refused" else _refused_login(measure, arn, phase, reviewer, expected)
+    if expected.expectation == "admitted":
+        return _by_login(measure, principal, entry, phase, reviewer, expected)
+    refused = _refused_login(measure, arn, phase, reviewer, expected)
+    if not refused.holds:
+        return refused
+    # that this session is refused shows nothing of the log-ins that must work: those are shown in another way
+    why = f"{refused.how}, as it must be ({expected.words})"
+    shown = _without_login(measure, principal, entry, phase, why, nodes)
+    return replace(shown, log_ins=refused.log_ins)
 
 
 def _expected(measure: Measure, principal: PlannedPrincipal, entry: AccessEntry | None, phase: Phase) -> Identity:
@@ -172,7 +182,12 @@ def _own_probes(measure: Measure, principal: PlannedPrincipal) -> tuple[Probe, .
 
 
 def _by_login(
-    measure: Measure, principal: PlannedPrincipal, entry: AccessEntry | None, phase: Phase, reviewer: AccessReviewer
+    measure: Measure,
+    principal: PlannedPrincipal,
+    entry: AccessEntry | None,
+    phase: Phase,
+    reviewer: AccessReviewer,
+    log_in: ExpectedLogIn,
 ) -> Evidence:
     expected = _expected(measure, principal, entry, phase)
     probes = _probes(measure, principal, phase)
@@ -201,10 +216,12 @@ def _by_login(
                     *differences,
                     *_entry_differences(measure, principal, expected, entry, phase),
                     *_dead(measure, principal, entry, phase),
+                    *_unannounced(principal, entry, phase),
                 )
             )
         ),
         how=how_of_login(subject, results, at),
+        log_ins=(log_in.attempt(subject),),
     )
 
 
@@ -233,6 +250,10 @@ def _dead(measure: Measure, principal: PlannedPrincipal, entry: AccessEntry | No
     if made is None or made <= entry.created_at:
         return ()
     return (f"the entry is dead: it was made {clock_time(entry.created_at)}, the principal {clock_time(made)}",)
+
+
+def _unannounced(principal: PlannedPrincipal, entry: AccessEntry | None, phase: Phase) -> tuple[str, ...]:
+    return () if phase == "before" else unannounced_log_ins(principal, entry)
 
 
 def _attribution(
@@ -271,7 +292,8 @@ def _by_nodes(
         evidence = baseline_of_nodes(looked, arn, state=measure.digest(entry))
     else:
         evidence = evidence_of_nodes(looked, arn, entry=entry, state=measure.digest(entry))
-        evidence = replace(evidence, differences=(*evidence.differences, *_dead(measure, principal, entry, phase)))
+        wrong = (*_dead(measure, principal, entry, phase), *_unannounced(principal, entry, phase))
+        evidence = replace(evidence, differences=(*evidence.differences, *wrong))
     return replace(evidence, how=f"{canary.how}; {evidence.how}") if canary.how else evidence
 
 
@@ -325,7 +347,8 @@ def _by_logs(measure: Measure, principal: PlannedPrincipal, entry: AccessEntry, 
     )
     if judged is None:
         return logins.why or "It did not log in since its entry was made."
-    return evidence_of_logins(principal.principal_arn, judged, state=measure.digest(entry), why=why)
+    evidence = evidence_of_logins(principal.principal_arn, judged, state=measure.digest(entry), why=why)
+    return replace(evidence, differences=(*evidence.differences, *_unannounced(principal, entry, "after")))
 
 
 def _logins(measure: Measure, arn: str, start: datetime, end: datetime) -> Logins:
@@ -353,6 +376,7 @@ def _by_rules(
         differences = (
             *_rule_differences(measure.spec(principal.principal_arn), expected, entry),
             *_dead(measure, principal, entry, phase),
+            *_unannounced(principal, entry, phase),
         )
     results: tuple[ProbeResult, ...] = ()
     if found is not None and measure.index is not None:
@@ -399,20 +423,21 @@ def _other_policies(spec: EntrySpec | None, entry: AccessEntry | None) -> tuple[
     return () if same else ("the access policies are not those of the plan",)
 
 
-def _nobody(measure: Measure, principal: PlannedPrincipal, reviewer: AccessReviewer, phase: Phase) -> Evidence | None:
-    """Whoever cannot log in before must not be able to log in after."""
-    if principal.before.via != "none":
-        return None
+def _refused_login(
+    measure: Measure, arn: str, phase: Phase, reviewer: AccessReviewer, expected: ExpectedLogIn
+) -> Evidence:
+    """A log-in that must be refused, tried: what cannot log in before must not be able to log in after."""
     subject = reviewer.who_am_i()
     at = measure.ports.clock.now().isoformat()
     return Evidence(
-        principal_arn=principal.principal_arn,
+        principal_arn=arn,
         proof_class="live",
         phase=phase,
         at=at,
-        state_digest=measure.digest(None),
+        state_digest=measure.digest(measure.entry(arn)),
         attribution="none",
         subject=subject,
-        differences=() if subject is None else (f"the login works, as {subject.username!r}, and did not before",),
+        differences=expected.differences(subject, phase),
         how=how_of_login(subject, (), at),
+        log_ins=(expected.attempt(subject),),
     )

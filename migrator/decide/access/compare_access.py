@@ -1,4 +1,4 @@
-"""What somebody may do before and after: gained and lost, exactly.
+"""Access before and after, gained and lost, exactly: which log-ins are admitted, and what an admitted login may do.
 
 A username or group with a template is as many logins as there are sessions. RBAC can name some of these logins
 (``dev:alice``), so each named one is compared by itself, and all others together: a right that moves from one
@@ -6,9 +6,11 @@ session's name to another's is a loss and a gain, not an equality.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import islice, product
 
 from migrator.decide.access.authorize import MASTERS, NODES, RbacIndex, SubjectNames
+from migrator.decide.access.log_in_population import population_of, together, without
 from migrator.decide.access.name_templates import ALPHABETS, readings, render
 from migrator.decide.access.permission_rows import arranged
 from migrator.decide.access.permission_set import (
@@ -50,6 +52,27 @@ def permissions_of_unnamed(identity: Identity, index: RbacIndex | None) -> Permi
     Without templates this is what ``permissions_of`` gives.
     """
     return _permissions(identity, _OTHER, index)
+
+
+def compare_access(
+    befores: Sequence[Identity],
+    after: Identity,
+    principal_arn: str,
+    index: RbacIndex | None,
+    index_after: RbacIndex | None,
+) -> AccessChange:
+    """The whole difference of a principal's access: permissions, and log-ins that are admitted.
+
+    ``befores`` are several where the authenticator takes one of several rows at random.
+    """
+    if len(befores) == 1:
+        permissions = compare(befores[0], after, index, index_after=index_after)
+    else:
+        permissions = compare_with_several(befores, after, index, index_after)
+    old = [population_of(before, principal_arn) for before in befores]
+    new = population_of(after, principal_arn)
+    lost = together(without(population, new) for population in old)
+    return replace(permissions, log_ins_gained=without(new, together(old)), log_ins_lost=lost)
 
 
 def compare(

@@ -22,7 +22,7 @@ from migrator.model.fleet_answers import FleetAnswers
 from migrator.model.snapshot import Snapshot
 
 Question: TypeAlias = tuple[str, str]  # (section, key)
-_ABOUT_PRINCIPALS = ("principals", "accept_loss", "waive_verification", "verify_as")
+_ABOUT_PRINCIPALS = ("principals", "accept_loss", "accept_gain", "waive_verification", "verify_as")
 _EVERYWHERE = frozenset({"break_glass", "waive_gates", "proof_policy"})
 
 

@@ -12,7 +12,7 @@ from migrator.model.fleet import FleetCluster
 from migrator.model.fleet_outcome import ClusterFacts
 from migrator.model.fleet_report import OpenQuestion
 
-_ABOUT_ONE = frozenset({"principals", "accept_loss"})  # sections whose keys are ARNs
+_ABOUT_ONE = frozenset({"principals", "accept_loss", "accept_gain"})  # sections whose keys are ARNs
 
 
 def open_questions(facts: Iterable[ClusterFacts], clusters: Iterable[FleetCluster]) -> tuple[OpenQuestion, ...]:

@@ -38,6 +38,12 @@ def accepted_loss(settled: Settled, facts: PlanFacts) -> Acceptance | None:
     return next((value for key, value in facts.decisions.accept_loss.items() if is_for(key, names)), None)
 
 
+def accepted_gain(settled: Settled, facts: PlanFacts) -> Acceptance | None:
+    """Who accepts that log-ins of this principal are admitted that are refused today, if anybody does."""
+    names = names_of(settled) if facts.decisions.accept_gain else ()
+    return next((value for key, value in facts.decisions.accept_gain.items() if is_for(key, names)), None)
+
+
 def apply_answer(settled: Settled, facts: PlanFacts) -> Settled:
     """The settled principal with its answer, if it has one. Raises ``Failed`` ``decision-invalid``."""
     answer = answer_for(names_of(settled), facts.decisions) if facts.decisions.principals else None

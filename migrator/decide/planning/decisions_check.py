@@ -50,6 +50,7 @@ def check_after(settled: Sequence[Settled], facts: PlanFacts) -> None:
     sections = {
         "principals": decisions.principals,
         "accept_loss": decisions.accept_loss,
+        "accept_gain": decisions.accept_gain,
         "waive_verification": decisions.waive_verification,
         "verify_as": decisions.verify_as,
     }

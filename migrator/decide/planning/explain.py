@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from migrator.decide.access.log_in_population import population_of
 from migrator.decide.findings.findings_catalogue import CATALOGUE
 from migrator.decide.planning.entry_identity import identity_of_spec
 from migrator.decide.reading.row_keys import principal_key, row_key
@@ -32,18 +33,21 @@ def explain(plan: Plan, principal_arn: str, *, lines: Mapping[str, int] | None =
     findings = tuple(finding for finding in plan.findings if _is_about(finding, principal))
     known = {f.source: f.line for f in plan.findings if f.source is not None and f.line is not None}
     known.update(lines or {})
+    after = _after(plan, principal)
     return Explanation(
         principal_arn=principal.principal_arn,
         action=principal.action,
         means=ACTION_MEANS[principal.action],
         rows=tuple(ExplainedRow(source, known.get(source)) for source in principal.sources),
         before=principal.before,
-        after=_after(plan, principal),
+        after=after,
         entry=principal.entry or principal.proposed,
         access=principal.access,
         reasons=tuple(Reason(finding, CATALOGUE[finding.code]) for finding in findings),
         steps=tuple(step for step in plan.steps if step.principal_arn == principal.principal_arn),
         required_proof=principal.required_proof,
+        log_ins_before=population_of(principal.before, principal.principal_arn),
+        log_ins_after=None if after is None else population_of(after, principal.principal_arn),
     )
 
 

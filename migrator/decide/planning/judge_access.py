@@ -4,12 +4,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from migrator.decide.access.authorize import RbacIndex
+from migrator.decide.findings.findings_catalogue import softened
 from migrator.decide.findings.note import Note
-from migrator.decide.planning.answers import accepted_loss, accepted_note, names_of
+from migrator.decide.planning.answers import accepted_gain, accepted_loss, accepted_note, names_of
 from migrator.decide.planning.explained_access import access_change, unexplained
 from migrator.decide.planning.plan_facts import PlanFacts
 from migrator.decide.planning.principal_answers import invalid
 from migrator.decide.planning.settled import Settled
+from migrator.model.log_ins import log_in_words
 from migrator.model.plan import AccessChange
 from migrator.model.rbac import Binding, RbacState, Subject
 from migrator.model.step import MANAGED_BY, MANAGED_BY_LABEL, CreateBinding
@@ -24,7 +26,8 @@ def judge(settled: Sequence[Settled], facts: PlanFacts) -> Iterator[Settled]:
     for each in settled:
         changed = replace(each, access=_change(each, facts, later))
         answered = any(note.code == "answered" for note in each.notes) and each.action != "block"
-        yield _judged(changed, facts) if answered else _accepted(changed, facts, later)
+        judged = _judged(changed, facts) if answered else _accepted(changed, facts, later)
+        yield _with_log_ins(judged, facts)
 
 
 def index_after(settled: Iterable[Settled], facts: PlanFacts) -> RbacIndex | None:
@@ -50,15 +53,22 @@ def _binding(wanted: CreateBinding) -> Binding:
 
 
 def _change(each: Settled, facts: PlanFacts, later: RbacIndex | None) -> AccessChange:
+    change = access_change(each, facts, later)
     if each.action == "block" and _LOSES.isdisjoint(note.code for note in each.notes):
-        return AccessChange()  # nobody knows yet what the entry will be
-    return access_change(each, facts, later)
+        # What the entry will give is not decided yet. Which log-ins it admits is known from its type alone: no entry
+        # of type STANDARD admits fewer sessions than all.
+        return replace(change, gained=(), lost=())
+    return change
 
 
 def _accepted(each: Settled, facts: PlanFacts, later: RbacIndex | None) -> Settled:
     """A loss that somebody accepted by name says so, where nothing else tells of it."""
-    acceptance = accepted_loss(each, facts) if each.access.lost and each.action != "block" else None
-    if acceptance is None or not unexplained(each, facts, later).lost:
+    access = each.access
+    acceptance = accepted_loss(each, facts) if access.lost or access.log_ins_lost else None
+    if acceptance is None or each.action == "block":
+        return each
+    left = unexplained(each, facts, later)
+    if not left.lost and not left.log_ins_lost:
         return each
     return replace(each, notes=(*each.notes, accepted_note(each, acceptance)))
 
@@ -68,7 +78,7 @@ def _judged(each: Settled, facts: PlanFacts) -> Settled:
     arn, access = each.subject.arn, each.access
     if facts.index is None and (access.gained or access.lost):
         return _blocked(each, Note("answer-unjudged", f"RBAC was not read: how `{arn}` changes is not known."))
-    if access.gained and each.before.via == "none":
+    if (access.gained or access.log_ins_gained) and each.before.via == "none":
         note = Note("new-grant", f"`{arn}` gets access that it does not have today.")
         each = replace(each, notes=(*each.notes, note))
     elif access.gained:
@@ -77,7 +87,7 @@ def _judged(each: Settled, facts: PlanFacts) -> Settled:
             "The answer gives access that the principal does not have today.",
             "Narrow the answer; widen access in a change of its own.",
         )
-    if not access.lost:
+    if not access.lost and not access.log_ins_lost:
         return each
     acceptance = accepted_loss(each, facts)
     if acceptance is None:
@@ -85,7 +95,28 @@ def _judged(each: Settled, facts: PlanFacts) -> Settled:
     return replace(each, notes=(*each.notes, accepted_note(each, acceptance)))
 
 
+def _with_log_ins(each: Settled, facts: PlanFacts) -> Settled:
+    """Log-ins that are refused today and admitted by the entry: a person accepts them by name, or the plan blocks."""
+    if not each.access.log_ins_gained or each.before.via == "none":  # whoever has nothing today: new-grant says so
+        return each
+    note = Note("log-in-population-gained", _log_ins_gained(each), row=each.subject.row)
+    acceptance = accepted_gain(each, facts)
+    if acceptance is None:
+        return _blocked(each, note)
+    if each.action == "block":  # another question is open: what is accepted is shown with its answer
+        return each
+    message = f"{acceptance.by} accepts that more log-ins of `{each.subject.arn}` are admitted: {acceptance.reason}"
+    return replace(each, notes=(*each.notes, *softened([note]), Note("gain-accepted", message)))
+
+
+def _log_ins_gained(each: Settled) -> str:
+    words = " and ".join(map(log_in_words, each.access.log_ins_gained))
+    return f"Log-ins of `{each.subject.arn}` that are refused today and that its entry admits: {words}."
+
+
 def _blocked(each: Settled, note: Note) -> Settled:
+    if each.action == "block":
+        return replace(each, notes=(*each.notes, note))
     proposed = each.update or each.entry
     return replace(
         each, action="block", entry=None, update=None, proposed=proposed, bindings=(), notes=(*each.notes, note)

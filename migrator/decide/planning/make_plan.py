@@ -121,6 +121,9 @@ def _prove_access(settled: Sequence[Settled], facts: PlanFacts) -> None:
         for difference, rows in (("gain", left.gained), ("loss", left.lost)):
             if rows:
                 raise _unproven(f"`{each.subject.arn}` would have a {difference} of access that no finding names.")
+        for difference, log_ins in (("gain", left.log_ins_gained), ("loss", left.log_ins_lost)):
+            if log_ins:
+                raise _unproven(f"`{each.subject.arn}` would have a {difference} of log-ins that no finding names.")
 
 
 def _prove_end(facts: PlanFacts, settled: Iterable[Settled], steps: tuple[Step, ...]) -> None:

@@ -15,7 +15,9 @@ from migrator.model.plan import Plan, PlannedPrincipal
 
 _WHO = "<your name>"
 _WHY = "<why>"
-_LOSS: dict[str, Any] = {"by": _WHO, "reason": _WHY}
+_ACCEPTED: dict[str, Any] = {"by": _WHO, "reason": _WHY}
+_GAINS = "GAINS access: with this answer every session of the role logs in, not only those of EC2 instances."
+_LOSES = "LOSES access, the other way: action: skip here, and the principal under accept_loss; its instances end too."
 # Blockers that the acceptance of a loss answers, and those that only leaving the principal out answers.
 _BY_LOSS = frozenset({"node-row-extra-groups", "policy-loses-rules", "loss-not-accepted", "creator-row-differs"})
 _BY_SKIP = frozenset(
@@ -84,12 +86,16 @@ def _of_principal(code: str, principal: PlannedPrincipal, about: tuple[str, ...]
             if is_reserved(group) and group not in NODE_GROUPS | {MASTERS, "system:authenticated"}:
                 yield Stub("groups", group, {"rename_to": proposed_name(group)}, about)
         return
-    if code in _BY_SKIP:
+    if code == "log-in-population-gained":
+        yield Stub("accept_gain", arn, dict(_ACCEPTED), (*about, _GAINS))
+    elif code == "username-ec2-template":
+        yield Stub("principals", arn, _answer(code, principal), (*about, _GAINS, _LOSES))
+    elif code in _BY_SKIP:
         yield Stub("principals", arn, {"action": "skip", "reason": _WHY}, about)
     elif code not in _BY_LOSS:
         yield Stub("principals", arn, _answer(code, principal), about)
     if code in _BY_LOSS | _BY_SKIP:
-        yield Stub("accept_loss", arn, dict(_LOSS), about)
+        yield Stub("accept_loss", arn, dict(_ACCEPTED), about)
 
 
 def _answer(code: str, principal: PlannedPrincipal) -> dict[str, Any]:

@@ -22,10 +22,10 @@ from migrator.model.access_entry import RESERVED_PREFIXES, AuthenticationMode
 from migrator.model.aws_auth import AUTHENTICATOR_PARTITIONS, AwsAuth, RowMapping
 from migrator.model.principal import Arn, parse_arn
 
-_INSTANCE_SESSION = re.compile(r"i-(?:[0-9A-Za-z_]{8}|[0-9A-Za-z_]{17})")
+INSTANCE_SESSION = re.compile(r"i-(?:[0-9A-Za-z_]{8}|[0-9A-Za-z_]{17})")
 _NODE_NAME = "{{EC2PrivateDNSName}}"
 # Usernames with a reserved prefix that EKS gives itself, to nodes and to its own service-linked role.
-_NAMES_OF_EKS = frozenset({"system:node:{{EC2PrivateDNSName}}", "system:node:{{SessionName}}", "eks:managed"})
+NAMES_OF_EKS = frozenset({"system:node:{{EC2PrivateDNSName}}", "system:node:{{SessionName}}", "eks:managed"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +154,7 @@ def _role_without_path(arn: Arn) -> str:
 
 def _log_in_by_entry(caller: Caller, entry: PinnedEntry) -> LoggedIn | Denied:
     outcome = _render(caller, entry.username, entry.groups, "access-entry", entry.principal_arn)
-    if isinstance(outcome, Denied) or entry.username in _NAMES_OF_EKS:
+    if isinstance(outcome, Denied) or entry.username in NAMES_OF_EKS:
         return outcome
     if outcome.username.startswith(RESERVED_PREFIXES):
         return Denied(f"the entry's username {outcome.username!r} has a reserved prefix")
@@ -176,7 +176,7 @@ def _render(
     caller: Caller, username: str, groups: Sequence[str], via: Literal["access-entry", "config-map"], source: str
 ) -> LoggedIn | Denied:
     if any(_NODE_NAME in template for template in (username, *groups)):
-        if not _INSTANCE_SESSION.fullmatch(caller.session_name):
+        if not INSTANCE_SESSION.fullmatch(caller.session_name):
             return Denied(f"{_NODE_NAME} needs a session that is named after an instance")
         if caller.ec2_private_dns_name is None:
             return Denied(f"{_NODE_NAME} needs an instance, and {caller.session_name} is none")

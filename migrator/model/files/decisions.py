@@ -87,6 +87,7 @@ class DecisionsDocument(_Strict):
 
     accept_lost_sections: list[Literal["mapRoles", "mapUsers", "mapAccounts"]] = []
     accept_loss: dict[str, _Acceptance] = {}
+    accept_gain: dict[str, _Acceptance] = {}
     accounts: dict[str, _AccountAnswer] = {}
     principals: dict[str, _PrincipalAnswer] = {}
     groups: dict[str, _GroupAnswer] = {}
@@ -124,6 +125,7 @@ def decode_decisions(document: Mapping[str, Any] | None) -> Decisions:
     return Decisions(
         accept_lost_sections=tuple(wire.accept_lost_sections),
         accept_loss={key: _acceptance(value) for key, value in wire.accept_loss.items()},
+        accept_gain={key: _acceptance(value) for key, value in wire.accept_gain.items()},
         accounts={key: value.reason for key, value in wire.accounts.items()},
         principals={key: _principal(value) for key, value in wire.principals.items()},
         groups={key: GroupAnswer(value.rename_to, value.also) for key, value in wire.groups.items()},

@@ -13,6 +13,7 @@ import msgspec
 from migrator.model.access_entry import AuthenticationMode, EntryType, ScopeType, Via
 from migrator.model.canonical import canonical_bytes, pretty_bytes
 from migrator.model.finding import Severity
+from migrator.model.log_ins import SessionKind
 from migrator.model.plan import Action, Strategy, Target
 from migrator.model.step import ProofClass
 
@@ -126,11 +127,21 @@ class Permission(Strict):
     non_resource_urls: tuple[str, ...] = msgspec.field(name="nonResourceURLs")
 
 
-class Access(Strict):
-    """Access gained and lost."""
+class LogIns(Strict, omit_defaults=True):
+    """Log-ins of one kind of session of the principal: all, only those with these names, or all but those."""
+
+    sessions: SessionKind
+    names: tuple[str, ...] = ()
+    except_names: tuple[str, ...] = ()
+
+
+class Access(Strict, omit_defaults=True):
+    """Access gained and lost: permissions, and log-ins, which are written only where there are any."""
 
     gained: tuple[Permission, ...]
     lost: tuple[Permission, ...]
+    log_ins_gained: tuple[LogIns, ...] = ()
+    log_ins_lost: tuple[LogIns, ...] = ()
 
 
 class Principal(Strict):

@@ -122,8 +122,10 @@ KINDS: tuple[FindingKind, ...] = (
         "username-ec2-template",
         "block",
         "{{EC2PrivateDNSName}} in the username of a principal that is no node.",
-        "Only logins of EC2 instances work today; an entry would let every session in.",
-        "Give a username under principals, or skip the row with accept_loss.",
+        "Only sessions of EC2 instances log in today; an entry with a username of its own admits every session of the "
+        "role.",
+        "Give a username under principals and accept under accept_gain that every session of the role logs in with it; "
+        "or leave the role out with action: skip and accept_loss: its instances then lose access.",
         ref.SERVER,
     ),
     FindingKind(
