@@ -89,10 +89,10 @@ def read_json(path: str, what: str, code: str) -> Mapping[str, Any]:
 
 
 def read_plan(path: str) -> tuple[Plan, str]:
-    """The plan in a file, and its digest. Raises as ``decode_plan``."""
-    from migrator.model.files.plan import decode_plan_with_digest
+    """The plan in a file, proven again, and its digest. Raises as :func:`migrator.run.read_plan.read_plan`."""
+    from migrator.run.read_plan import read_plan as proven_plan
 
-    return decode_plan_with_digest(read_bytes(path, "The plan file"))
+    return proven_plan(read_bytes(path, "The plan file"))
 
 
 def read_decisions(path: str) -> Mapping[str, Any] | None:

@@ -1,6 +1,5 @@
 """What ``fleet apply``, ``verify``, ``rehearse`` and ``cutover`` have in common: plans from the state, one job each."""
 
-import json
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -25,8 +24,10 @@ from migrator.errors import MigratorError
 from migrator.model.fleet import WRITING, Command, FleetCluster, Inventory
 from migrator.model.fleet_job import Job
 from migrator.model.fleet_outcome import ClusterFacts, ClusterResult
+from migrator.model.step import EnableEntries
 from migrator.run.fleet_ports import FleetPorts
 from migrator.run.fleet_status import facts_of, ref_of
+from migrator.run.read_plan import read_plan
 from migrator.run.run_fleet import FleetOptions, run_fleet
 
 
@@ -93,13 +94,14 @@ class _Maker:
         """What is to be done on the cluster, or why nothing can be."""
         try:
             content = self._ports.store_of(ref_of(cluster)).read("plan.json")
-            document = json.loads(content) if content is not None else None
-        except (MigratorError, ValueError) as error:
-            return self._not(cluster, "plan-unreadable", f"Its plan cannot be read: {error}.", "Plan it again.")
-        if document is None:
+            plan = None if content is None else read_plan(content)[0]
+        except MigratorError as error:
+            why = f"{error.message} {error.why}".strip()
+            return self._not(cluster, error.code, f"Its plan cannot be used: {why}", error.remedy or "Plan it again.")
+        if plan is None:
             return self._not(cluster, "no-plan", "It has no plan.", "Make one: migrate fleet plan.")
-        blocking = sorted({f["code"] for f in document.get("findings", ()) if f.get("severity") == "block"})
-        if blocking and self._what.command in WRITING:
+        blocking = sorted({finding.code for finding in plan.findings if finding.severity == "block"})
+        if plan.blocked and self._what.command in WRITING:
             remedy = "Answer in decisions.yaml and plan again."
             refused = self._not(cluster, "plan-blocked", f"Its plan is blocked: {', '.join(blocking)}.", remedy)
             return replace(refused, status="blocked", exit_code=3)
@@ -108,7 +110,7 @@ class _Maker:
             return self._jobs.make(cluster, self._what.task, here=self._what.in_coordinator, **more)
         first = self._jobs.make(cluster, self._what.task, here=True, **{**more, "modeOnly": True})
         main = self._jobs.make(cluster, self._what.task, **{**more, "reversible": True})
-        one_way = any(step.get("kind") == "enable-entries" for step in document.get("steps", ()))
+        one_way = any(isinstance(step.effect, EnableEntries) for step in plan.steps)
         return replace(main, first=first if one_way else None)
 
     def _given(self, cluster: FleetCluster) -> dict[str, Any]:

@@ -341,13 +341,13 @@ def run_ports_of(
     """
     from migrator.cli.answers import ways_to_become
     from migrator.cli.wiring import run_ports
-    from migrator.model.files.plan import decode_plan_with_digest
+    from migrator.run.read_plan import read_plan
 
     store = worker.store(cluster)
     content = store.read(PLAN_FILE)
     if content is None:
         raise Failed("no-plan", "The cluster has no plan.", remedy="Make one: migrate fleet plan.")
-    plan, digest = decode_plan_with_digest(content)
+    plan, digest = read_plan(content)
     ports = run_ports(
         worker.settings,
         plan,

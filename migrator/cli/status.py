@@ -48,12 +48,12 @@ def _of_plan(settings: Settings, path: str) -> StatusOutcome:
 
 def _of_cluster(settings: Settings, name: str) -> StatusOutcome:
     from migrator.cli.wiring import describe, status_ports
-    from migrator.model.files.plan import decode_plan_with_digest
     from migrator.model.files.snapshot import cluster_ref
+    from migrator.run.read_plan import read_plan as proven_plan
     from migrator.run.show_status import show_status
 
     ports = status_ports(settings, cluster_ref(describe(settings, name)))
     content = ports.store.read("plan.json")
     if content is None:
         return show_status(name, ports)
-    return show_status(name, ports, *decode_plan_with_digest(content))
+    return show_status(name, ports, *proven_plan(content))

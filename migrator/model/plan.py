@@ -79,7 +79,8 @@ class Plan:
     @property
     def blocked(self) -> bool:
         """True while a person must decide something first."""
-        return any(finding.severity == "block" for finding in self.findings)
+        undecided = any(principal.action == "block" for principal in self.principals)
+        return undecided or any(finding.severity == "block" for finding in self.findings)
 
     @property
     def summary(self) -> dict[str, int]:

@@ -16,7 +16,6 @@ from migrator.decide.running.second_admin import is_admin
 from migrator.errors import Failed, MigratorError
 from migrator.model.decision import Stub
 from migrator.model.files.fleet_records import INVENTORY_FILE, RUNS_FILE, FleetRecord, decode_inventory, decode_records
-from migrator.model.files.plan import decode_plan_with_digest
 from migrator.model.fleet import FleetCluster
 from migrator.model.fleet_outcome import ClusterFacts, ClusterResult, FindingSeen
 from migrator.model.fleet_report import FleetReport
@@ -24,6 +23,7 @@ from migrator.model.plan import ClusterRef, Plan
 from migrator.model.step import EnableEntries
 from migrator.ports import Clock, StateStore, TaskRunner
 from migrator.run.begin_run import progress_in
+from migrator.run.read_plan import read_plan
 from migrator.run.show_status import StatusPorts, show_status
 
 _MODES = ("CONFIG_MAP", "API_AND_CONFIG_MAP", "API")  # a cluster only ever moves to the right
@@ -101,7 +101,7 @@ def facts_of(
     content = store.read("plan.json")
     if content is None:
         return ClusterFacts(cluster.arn, mode=cluster.mode, next="make a plan", folder=store.location)
-    plan, digest = decode_plan_with_digest(content)
+    plan, digest = read_plan(content)
     status = show_status(cluster.name, StatusPorts(store, clock, None), plan, digest)
     progress = progress_in(store.journal(), plan, digest)
     mode = _latest_mode(cluster, plan, progress)

@@ -196,7 +196,9 @@ class _Show:
                 self._restore(action)
             case brain.AdoptRestored():
                 self._stop(action.why, 6)
-                self._record(brain.RESTORE, "adopted", why=action.why)
+                written = brain.last_written(self.ports.config_maps.read())
+                known = {} if written is None else {"writtenAt": written.isoformat()}
+                self._record(brain.RESTORE, "adopted", why=action.why, **known)
             case brain.RemoveTimer(why):
                 if why:
                     self._stop(why, 4 if why == brain.CHANGED_BEFORE else 6)
@@ -346,11 +348,7 @@ class _Show:
 
     def _seconds(self) -> int:
         """How long the map has been, or was, blank."""
-        if self._progress.of(brain.BLANK).status in brain.NEVER_BLANKED:
-            return 0
-        restored = self._progress.of(brain.RESTORE)
-        end = moment(restored.at) if restored.status in SETTLED else None
-        return int(((end or self.ports.clock.now()) - self._began()).total_seconds())
+        return int(brain.time_blank(self._progress, self.ports.clock.now()).total_seconds())
 
     def _unreachable(self, error: MigratorError) -> RehearseOutcome:
         """Nothing more can be done from here; the timer in the cluster can."""

@@ -217,6 +217,51 @@ def test_a_killed_operator_is_made_up_for_by_the_timer(stage: Stage) -> None:
     clean(stage)
 
 
+def test_the_time_without_rows_ends_when_the_timer_put_them_back_and_not_when_that_is_seen(stage: Stage) -> None:
+    """A killed operator comes back after a night; aws-auth was blank for minutes of it."""
+    stage.events.append((timedelta(minutes=2), crash))
+    with pytest.raises(Crash):
+        stage.rehearse()
+    assert stage.timer() == "fired"
+    stage.cluster.now += timedelta(hours=9)
+    outcome = stage.rehearse()
+    assert outcome.exit_code == 7
+    assert 120 <= outcome.seconds <= 300, outcome
+
+
+def test_the_time_without_rows_is_right_on_a_machine_that_slept(stage: Stage) -> None:
+    """The process sleeps with its machine; the timer in the cluster does not."""
+
+    def sleep() -> None:
+        assert stage.timer() == "fired"
+        stage.cluster.now += timedelta(hours=9)
+
+    stage.events.append((timedelta(minutes=2), sleep))
+    outcome = stage.rehearse(LONG)
+    assert (outcome.exit_code, outcome.evidence) == (6, False), outcome
+    assert 120 <= outcome.seconds <= 300, outcome
+    clean(stage)
+
+
+@dataclass
+class Dying(MemoryConfigMaps):
+    """The process is killed when it is about to write."""
+
+    def write_data(self, data: Mapping[str, str], *, resource_version: str) -> Raw:
+        raise Crash("killed")
+
+
+def test_a_map_that_was_never_blanked_was_blank_for_no_time(stage: Stage) -> None:
+    """Killed between the note of the intention and the write: the next attempt finds the map as it was."""
+    stage.cluster.written = stage.cluster.now - timedelta(days=30)
+    with pytest.raises(Crash):
+        rehearse(stage.plan, DIGEST, replace(stage.ports(), config_maps=Dying(stage.cluster)), stage.objects, SHORT)
+    stage.cluster.now += timedelta(hours=9)
+    outcome = stage.rehearse()
+    assert (outcome.exit_code, outcome.seconds) == (7, 0), outcome
+    clean(stage)
+
+
 def crash() -> None:
     raise Crash("killed")
 

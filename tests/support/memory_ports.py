@@ -48,6 +48,7 @@ class Cluster:
     data: dict[str, str] | None = None
     resource_version: int = 1
     managers: list[str] = field(default_factory=lambda: ["eks"])
+    written: datetime | None = None  # when aws-auth was written last
     unassumable: set[str] = field(default_factory=set)
     invalid: set[str] = field(default_factory=set)
     dead: set[str] = field(default_factory=set)  # entries that the authenticator never matches
@@ -347,7 +348,7 @@ class MemoryConfigMaps:
             "metadata": {
                 "name": "aws-auth",
                 "resourceVersion": str(self.cluster.resource_version),
-                "managedFields": [{"manager": manager} for manager in self.cluster.managers],
+                "managedFields": [{"manager": manager} | self._time() for manager in self.cluster.managers],
             },
             "data": dict(self.cluster.data),
         }
@@ -357,12 +358,17 @@ class MemoryConfigMaps:
         with self.cluster.effect("write aws-auth"):
             self.cluster.data = dict(data)
             self.cluster.resource_version += 1
+            self.cluster.written = self.cluster.now
         return self.read() or {}
 
     def delete(self, *, resource_version: str) -> None:
         self._guard(resource_version)
         with self.cluster.effect("delete aws-auth"):
             self.cluster.data = None
+
+    def _time(self) -> dict[str, str]:
+        written = self.cluster.written
+        return {} if written is None else {"time": written.strftime("%Y-%m-%dT%H:%M:%SZ")}
 
     def _guard(self, resource_version: str) -> None:
         if self.cluster.data is None or resource_version != str(self.cluster.resource_version):

@@ -18,7 +18,8 @@ FoundState: TypeAlias = Literal["found", "absent", "unread", "ambiguous"]
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A principal as far as IAM was read. ``arn`` is IAM's spelling, or the ARN as written where it is not known.
+    """A principal as far as IAM was read. ``arn`` is IAM's spelling; where IAM was not read, the ARN as written with
+    the words that EKS takes in lower case only (``user/``, ``role/``); where it is absent, the ARN as written.
 
     ``elsewhere`` is a user of the same name under another path, for explanations only.
     """
@@ -67,4 +68,14 @@ class IamIndex:
         is_listed = is_user or (parsed is not None and parsed.kind in ("role", "service-linked-role"))
         complete = is_listed and account in (self._users_read if is_user else self._roles_read)  # root is in no list
         elsewhere = self._users_by_name.get((account, parsed.name)) if parsed and is_user else None
-        return Found(arn, "absent" if complete else "unread", None, foreign, elsewhere)
+        if complete:
+            return Found(arn, "absent", None, foreign, elsewhere)
+        return Found(_fixed_words_lower(arn) if is_listed else arn, "unread", None, foreign, elsewhere)
+
+
+def _fixed_words_lower(arn: str) -> str:
+    """``ARN:aws:IAM::…:USER/Alice`` as ``arn:aws:iam::…:user/Alice``: aws-auth is compared without case, and EKS's API
+    takes the words of an ARN in lower case only. The path and the name stay as written.
+    """
+    head, slash, rest = arn.partition("/")
+    return head.lower() + slash + rest

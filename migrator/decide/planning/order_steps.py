@@ -100,7 +100,7 @@ class _Order:
         """One canary of each kind, one canary at a time; everybody else after the canary of their kind."""
         by_kind: dict[str, list[Settled]] = {}
         for each in others:
-            by_kind.setdefault(_kind(each), []).append(each)
+            by_kind.setdefault(kind_of_entry(each.entry), []).append(each)
         kinds = [kind for kind in _CANARIES if kind in by_kind] + sorted(by_kind.keys() - set(_CANARIES))
         canaries: dict[str, str] = {}
         for kind in kinds:
@@ -196,13 +196,14 @@ class _Order:
                 self.add(RemoveBridge(binding.name, binding.subjects[0].name, binding.namespace), ends)
 
 
-def _kind(each: Settled) -> str:
-    assert each.entry is not None  # noqa: S101 - create, recreate and update carry the entry
-    if each.entry.type != "STANDARD":
-        return each.entry.type
-    if is_admin(each.entry):
+def kind_of_entry(entry: EntrySpec | None) -> str:
+    """The kind whose first principal goes alone: a node type, ``admin``, ``policy`` or ``standard``."""
+    assert entry is not None  # noqa: S101 - create, recreate and update carry the entry
+    if entry.type != "STANDARD":
+        return entry.type
+    if is_admin(entry):
         return "admin"
-    return "policy" if each.entry.access_policies else "standard"
+    return "policy" if entry.access_policies else "standard"
 
 
 def needs_bridge(each: Settled) -> bool:

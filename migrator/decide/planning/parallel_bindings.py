@@ -8,7 +8,6 @@ import re
 from migrator.decide.access.name_references import is_ours
 from migrator.decide.planning.plan_facts import PlanFacts
 from migrator.model.canonical import digest_of
-from migrator.model.rbac import Binding
 from migrator.model.step import CreateBinding
 
 ADMIN_ROLE = "cluster-admin"
@@ -18,7 +17,7 @@ def parallel_bindings(group: str, new_name: str, facts: PlanFacts) -> tuple[Crea
     """One binding of ours for each binding of ``group``, to the same role, with ``new_name`` as the only subject."""
     return tuple(
         CreateBinding(
-            binding_name=_name(new_name, binding),
+            binding_name=name_of_parallel(new_name, binding.namespace, binding.name),
             namespace=binding.namespace,
             role_kind=binding.role_kind,
             role_name=binding.role_name,
@@ -32,8 +31,12 @@ def admin_binding(group: str, facts: PlanFacts) -> tuple[CreateBinding, ...]:
     """A binding of ``group`` to cluster-admin; none where somebody else's binding gives that already."""
     if is_admin_group(group, facts):
         return ()
-    name = f"migrator-{_slug(group)}-{_digest(group)}"
-    return (CreateBinding(name, None, "ClusterRole", ADMIN_ROLE, group),)
+    return (admin_binding_of(group),)
+
+
+def admin_binding_of(group: str) -> CreateBinding:
+    """Our own binding of ``group`` to cluster-admin."""
+    return CreateBinding(f"migrator-{_slug(group)}-{_digest(group)}", None, "ClusterRole", ADMIN_ROLE, group)
 
 
 def is_admin_group(group: str, facts: PlanFacts) -> bool:
@@ -44,9 +47,9 @@ def is_admin_group(group: str, facts: PlanFacts) -> bool:
     )
 
 
-def _name(group: str, binding: Binding) -> str:
-    """A name that says what it stands beside, and differs for every group and binding."""
-    return f"migrator-{_slug(binding.name)}-{_digest(group, binding.namespace or '', binding.name)}"
+def name_of_parallel(group: str, namespace: str | None, name: str) -> str:
+    """Our name for the binding of ``group`` beside the binding ``name``: it differs for every group and binding."""
+    return f"migrator-{_slug(name)}-{_digest(group, namespace or '', name)}"
 
 
 def _slug(text: str) -> str:

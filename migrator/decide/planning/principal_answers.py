@@ -43,6 +43,13 @@ def check_same_principal(written: str, answered: str) -> None:
             f"principal_arn `{answered}` is not the principal that the row names.",
             "Give the full ARN of the same account and name; for users the path counts too.",
         )
+    as_written = parse_arn(answered)
+    if as_written is None or as_written.kind not in ("role", "user") or as_written.service != "iam":
+        raise invalid(
+            written,
+            f"principal_arn `{answered}` is not spelled as EKS takes it.",
+            f"Write its fixed words in lower case: `arn:{answer.partition}:iam::{answer.account}:{answer.kind}/…`.",
+        )
 
 
 def _identity(arn: Arn) -> tuple[str, str, str, str]:

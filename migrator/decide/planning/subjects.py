@@ -79,8 +79,9 @@ def _of_rows(group: RowGroup, match: Match, facts: PlanFacts) -> Subject:
     use = facts.nodes.get(group.key, UNUSED)
     if found.state == "unread":
         found = _known_otherwise(found, group, use, facts)
-    arn = found.arn if found.state == "found" else row.arn
-    return Subject(arn, found, match, group, use=use)
+    # An entry may be made for a user that was not read: its ARN must be one that EKS takes.
+    takes_entry = found.state == "found" or (found.state == "unread" and match.kind == "user")
+    return Subject(found.arn if takes_entry else row.arn, found, match, group, use=use)
 
 
 def _known_otherwise(found: Found, group: RowGroup, use: NodeUse, facts: PlanFacts) -> Found:

@@ -89,7 +89,9 @@ def _match_of_kind(arn: Arn) -> Match:
         case "group":
             return Match("dead", "dead-iam-group", "An IAM group is no principal.")
         case "role" | "service-linked-role" if arn.path != "/":
-            problem = f"The path `{arn.path}` is not part of what the authenticator compares: write `{arn.pathless}`."
+            problem = (
+                f"The authenticator compares a role's ARN without its path `{arn.path}`: no login matches this row."
+            )
             return Match("dead", "dead-role-path", problem)
         case "role" if well_named:
             return Match("role")

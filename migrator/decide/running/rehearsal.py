@@ -143,6 +143,33 @@ def _outside(progress: Progress, seen: SeenRehearsal) -> Rehearsing:
             return Blank()
 
 
+def last_written(config_map: Mapping[str, Any] | None) -> datetime | None:
+    """When aws-auth was written last, by the API server's clock; None where it does not say.
+
+    ``metadata.managedFields`` has the time of each manager's last write (Kubernetes documentation, "Server-Side
+    Apply").
+    """
+    metadata: Mapping[str, Any] = (config_map or {}).get("metadata") or {}
+    times = (moment(str(field.get("time", ""))) for field in metadata.get("managedFields") or () if field)
+    return max((time for time in times if time is not None), default=None)
+
+
+def time_blank(progress: Progress, now: datetime) -> timedelta:
+    """How long the map has been, or was, blank.
+
+    It ends when the map was put back, not when this process saw that: a machine that slept, or a process that was
+    killed, sees hours later what the timer in the cluster did after two minutes.
+    """
+    blank, restored = progress.of(BLANK), progress.of(RESTORE)
+    began = moment(blank.at)
+    if blank.status in NEVER_BLANKED or began is None:
+        return timedelta(0)
+    if restored.status not in SETTLED:
+        return now - began
+    end = moment(str(restored.effect.get("writtenAt", ""))) or moment(restored.at) or now
+    return max(min(end, now) - began, timedelta(0))
+
+
 def map_state(config_map: Mapping[str, Any] | None, original: Mapping[str, str]) -> MapState:
     """What aws-auth is now, compared with the data that were saved."""
     if config_map is None:

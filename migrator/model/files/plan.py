@@ -58,7 +58,8 @@ def decode_plan(content: bytes) -> Plan:
     """The plan in ``content``.
 
     Raises ``Failed``: ``plan-unreadable`` (no JSON, or another format), ``plan-malformed`` (unknown or wrong
-    fields), ``plan-edited`` (the digest does not fit).
+    fields), ``plan-edited`` (the digest does not fit), ``plan-inconsistent`` (counts or preconditions that do not
+    follow from the rest).
     """
     return decode_plan_with_digest(content)[0]
 
@@ -82,7 +83,23 @@ def decode_plan_with_digest(content: bytes) -> tuple[Plan, str]:
             why="Its planDigest does not fit its content.",
             remedy="Make it again with `migrate plan`; put what you want changed into decisions.yaml.",
         )
+    _refuse_other_derived_fields(plan, document)
     return plan, document["planDigest"]
+
+
+def _refuse_other_derived_fields(plan: Plan, document: dict[str, Any]) -> None:
+    """Counts and preconditions follow from the rest of the plan. Raises ``Failed`` ``plan-inconsistent``."""
+    wrong = "" if document["summary"] == plan.summary else "Its summary does not count its principals."
+    for step, written in zip(plan.steps, document["steps"], strict=True):
+        if written["preconditions"] != preconditions_of(step.effect):
+            wrong = f"The preconditions of step {step.id} are not those of {step.effect.kind}."
+    if wrong:
+        raise Failed(
+            "plan-inconsistent",
+            "The plan contradicts itself.",
+            why=wrong,
+            remedy="Make it again with `migrate plan`; put what you want changed into decisions.yaml.",
+        )
 
 
 def plan_from_document(document: dict[str, Any]) -> Plan:

@@ -118,6 +118,39 @@ def test_answer_that_names_another_account_or_name_is_refused(answered: str) -> 
     assert error.value.code == "decision-invalid"
 
 
+@pytest.mark.parametrize("spelled", ["role/team/dev", "ROLE/team/dev", "Role/team/DEV"])
+def test_answer_must_spell_the_fixed_words_of_an_arn_as_eks_takes_them(spelled: str) -> None:
+    """aws-auth is compared without case; CreateAccessEntry refuses `ROLE/`, long after the plan was approved."""
+    snapshot = world([row(f"arn:aws:iam::{OTHER}:ROLE/Dev", "dev", ("devs",))])
+    chosen = answers(role("dev", OTHER), principal_arn=f"arn:aws:iam::{OTHER}:{spelled}")
+    if spelled.startswith("role/"):
+        assert only(planned(snapshot, chosen)).principal_arn == role("team/dev", OTHER)
+        return
+    with pytest.raises(Failed) as error:
+        planned(snapshot, chosen)
+    assert error.value.code == "decision-invalid"
+    assert f"arn:aws:iam::{OTHER}:role/" in error.value.remedy
+
+
+def test_user_of_an_unread_account_gets_an_arn_that_eks_takes_and_keeps_its_name() -> None:
+    written = f"ARN:aws:IAM::{ACCOUNT}:USER/Team/Ana"
+    principal = only(planned(world(users=[row(written, "ana")], principals=(), accounts_read=())))
+    assert (principal.action, principal.principal_arn) == ("create", user("Team/Ana"))
+
+
+def test_a_row_that_spells_role_in_capitals_is_the_role() -> None:
+    principal = only(planned(world([row(f"arn:aws:iam::{ACCOUNT}:ROLE/DEV")], principals=[iam(role("team/dev"))])))
+    assert (principal.action, principal.principal_arn) == ("create", role("team/dev"))
+
+
+def test_a_row_with_a_path_is_told_to_match_no_login_and_not_what_to_write() -> None:
+    """What the row should have said would bring a dead row to life."""
+    plan = planned(world([row(f"arn:aws:iam::{ACCOUNT}:ROLE/Team/Dev")]))
+    found = finding(plan, "dead-role-path")
+    assert "no login matches this row" in found.message
+    assert "role/dev" not in (found.message + found.remedy).lower()
+
+
 def test_answer_for_a_user_must_name_the_path_too() -> None:
     with pytest.raises(Failed):
         planned(

@@ -1,0 +1,1 @@
+"""Proving a plan again when it is read: a plan file is a document that anybody may have written."""

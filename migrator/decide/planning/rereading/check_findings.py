@@ -1,0 +1,103 @@
+"""Findings of a plan that was read: codes and severities of the catalogue, about what the plan knows, none missing.
+
+A finding that blocks becomes a warning only by a decision, which leaves a finding of its own.
+"""
+
+from collections.abc import Iterator
+
+from migrator.decide.findings.findings_catalogue import CATALOGUE
+from migrator.decide.planning.plan_facts import PlanFacts
+from migrator.decide.planning.rereading.inconsistency import Inconsistency
+from migrator.decide.planning.rereading.plan_read import PlanRead
+from migrator.model.finding import Finding
+from migrator.model.plan import Plan, PlannedPrincipal
+
+# What a person's decision leaves behind on the principal whose blocker it answers.
+_DECISIONS = frozenset({"answered", "skipped-by-decision", "loss-accepted", "stays-in-config-map"})
+# A skipped principal has nothing to block; of a blocked one another finding blocks, and an answer softened this one.
+_NEEDS_NO_ANSWER = frozenset({"skip", "block"})
+# Findings about the cluster that an answer turns into a warning; the answer leaves nothing else in the plan.
+_ANSWERED_IN_PLACE = frozenset({"section-lost", "map-accounts"})
+_ACCOUNT_CODES = frozenset({"map-accounts", "map-accounts-dead", "account-skipped", "account-expanded"})
+_LOST_CODES = {"lost": "section-lost", "doubtful": "section-doubtful"}
+
+
+def check_findings(read: PlanRead) -> Iterator[Inconsistency]:
+    """Severities, references, places; that principals and findings name each other; that no blocker is missing."""
+    plan = read.plan
+    principals = {principal.principal_arn: principal for principal in plan.principals}
+    told: dict[str, set[str]] = {arn: set() for arn in principals}
+    blocking: set[str] = set()
+    for finding in plan.findings:
+        yield from _check_kind(finding)
+        if finding.principal_arn is None:
+            yield from _check_severity(finding, None)
+            continue
+        principal = principals.get(finding.principal_arn)
+        if principal is None:
+            yield Inconsistency(_place(finding), "Its principal is none of the plan's.")
+            continue
+        told[principal.principal_arn].add(finding.code)
+        if finding.severity == "block":
+            blocking.add(principal.principal_arn)
+        yield from _check_severity(finding, principal)
+    for principal in plan.principals:
+        yield from _check_principal(principal, told[principal.principal_arn], blocking)
+    yield from _check_aws_auth(plan, read.facts)
+
+
+def _place(finding: Finding) -> str:
+    about = f" of {finding.principal_arn}" if finding.principal_arn else ""
+    return f"finding {finding.code}{about}"
+
+
+def _check_kind(finding: Finding) -> Iterator[Inconsistency]:
+    kind = CATALOGUE.get(finding.code)
+    if kind is None:
+        yield Inconsistency(_place(finding), "The catalogue has no such finding.")
+    elif finding.reference != kind.reference:
+        yield Inconsistency(_place(finding), "Its reference is not that of the catalogue.")
+
+
+def _check_severity(finding: Finding, principal: PlannedPrincipal | None) -> Iterator[Inconsistency]:
+    kind = CATALOGUE.get(finding.code)
+    if kind is None or finding.severity == kind.severity:
+        return
+    # only a blocker is ever softened, and to a warning (findings_catalogue.softened)
+    if (kind.severity, finding.severity) != ("block", "warn"):
+        yield Inconsistency(_place(finding), f"Its severity is {finding.severity}, the catalogue's is {kind.severity}.")
+    elif principal is None and finding.code not in _ANSWERED_IN_PLACE:
+        yield Inconsistency(_place(finding), "It blocks, and no decision can turn it into a warning.")
+    elif principal is not None and not _may_soften(principal):
+        yield Inconsistency(_place(finding), "It blocks, and the plan shows no decision that answers it.")
+
+
+def _may_soften(principal: PlannedPrincipal) -> bool:
+    return principal.action in _NEEDS_NO_ANSWER or not _DECISIONS.isdisjoint(principal.findings)
+
+
+def _check_principal(principal: PlannedPrincipal, told: set[str], blocking: set[str]) -> Iterator[Inconsistency]:
+    arn = principal.principal_arn
+    missing = set(principal.findings) - told
+    if missing:
+        yield Inconsistency(f"principal {arn}", f"Its finding {min(missing)} is not among the plan's findings.")
+    unnamed = told - set(principal.findings) - {"bridge-name-used"}  # one about the cluster that names an entry
+    if unnamed:
+        yield Inconsistency(f"principal {arn}", f"The finding {min(unnamed)} is about it, and it does not list it.")
+    if (principal.action == "block") != (arn in blocking) and "bridge-name-used" not in told:
+        why = "It is blocked, and no finding blocks it." if principal.action == "block" else "A finding blocks it."
+        yield Inconsistency(f"principal {arn} with the action {principal.action}", why)
+
+
+def _check_aws_auth(plan: Plan, facts: PlanFacts) -> Iterator[Inconsistency]:
+    """What the basis says of lost sections and mapAccounts has its finding. In API mode aws-auth is not asked."""
+    if facts.mode == "API":
+        return
+    found = {(finding.code, finding.source) for finding in plan.findings}
+    for problem in facts.aws_auth.problems:
+        code = _LOST_CODES.get(problem.kind)
+        if code is None or (code, problem.section) not in found:
+            yield Inconsistency(f"section {problem.section}", f"It is {problem.kind}, and no finding says so.")
+    accounts = sum(finding.code in _ACCOUNT_CODES for finding in plan.findings)
+    if accounts < len(facts.aws_auth.accounts):
+        yield Inconsistency("mapAccounts", "An account of it has no finding.")

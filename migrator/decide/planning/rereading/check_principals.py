@@ -1,0 +1,170 @@
+"""Principals of a plan that was read, against what its basis says of them: rows, identity before, action, entry.
+
+Every row and entry of the basis belongs to exactly one principal. The entry is the one that the row gives; what it has
+besides must be announced by a finding of the principal that names it.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+
+from migrator.decide.findings.findings_catalogue import accounts_for
+from migrator.decide.planning.creator import HIDDEN_CREATOR
+from migrator.decide.planning.decide_principal import identities_at_random, identity_of_rows
+from migrator.decide.planning.entry_identity import identity_of_entry, same_entry, spec_of
+from migrator.decide.planning.plan_facts import NodeUse, PlanFacts
+from migrator.decide.planning.rereading.check_entry import check_entry
+from migrator.decide.planning.rereading.inconsistency import Inconsistency
+from migrator.decide.planning.rereading.plan_read import PlanRead
+from migrator.decide.planning.subjects import Subject, liveness_of
+from migrator.decide.reading.row_keys import canonical_arn
+from migrator.model.access_entry import NOBODY, AccessEntry, EntrySpec, Identity
+from migrator.model.plan import PlannedPrincipal
+from migrator.model.principal import parse_arn
+
+_ONE_LIVE_NODE = NodeUse(live=1)
+_GETS_ENTRY = frozenset({"create", "recreate", "update", "await"})
+_UPDATES = frozenset({"entry-half-made", "answered"})
+_LEAVES_OUT = frozenset({"stays-in-config-map", "skipped-by-decision"})
+
+
+def check_principals(read: PlanRead) -> Iterator[Inconsistency]:
+    """Each principal against the basis; none missing, none twice, none invented."""
+    counts = Counter(principal.principal_arn for principal in read.plan.principals)
+    for arn, count in counts.items():
+        if count > 1:
+            yield Inconsistency(f"principal {arn}", "The plan has it twice.")
+    for subject in read.unplanned:
+        yield Inconsistency(f"principal {subject.arn}", "The basis names it, and the plan has no principal for it.")
+    for principal in read.plan.principals:
+        subject = read.subject_of(principal)
+        if principal.principal_arn in read.of_basis:
+            yield from _check_named(principal, subject, read.facts)
+        else:
+            yield from _check_unnamed(principal, subject, read.facts)
+        yield from _check_action(principal, subject, read.facts)
+        yield from _check_access(principal)
+        if principal.entry is not None and principal.action in _GETS_ENTRY:
+            yield from check_entry(principal, principal.entry, read)
+
+
+def _where(principal: PlannedPrincipal) -> str:
+    return f"principal {principal.principal_arn} with the action {principal.action}"
+
+
+def _sources(subject: Subject) -> tuple[str, ...]:
+    return tuple(row.source for row in subject.rows)
+
+
+def _check_named(principal: PlannedPrincipal, subject: Subject, facts: PlanFacts) -> Iterator[Inconsistency]:
+    """A principal that the basis names: its rows, its unique id and its identity before are what the basis gives."""
+    if principal.sources != _sources(subject):
+        yield Inconsistency(_where(principal), f"Its rows are {', '.join(_sources(subject)) or 'none'} in the basis.")
+    known = subject.found.principal
+    if principal.principal_id != (known.id if known else None):
+        yield Inconsistency(_where(principal), "Its principalId is not the one in the basis.")
+    if not any(_same_identity(principal.before, before) for before in _befores(principal, subject, facts)):
+        yield Inconsistency(_where(principal), "Its identity before is not what the basis gives.")
+
+
+def _befores(principal: PlannedPrincipal, subject: Subject, facts: PlanFacts) -> Iterator[Identity]:
+    """Who the principal may be before, as far as the basis tells: live nodes and the creator are not in it."""
+    entry = subject.entry
+    if entry is not None:
+        yield identity_of_entry(entry)
+        if liveness_of(subject) != "dead":
+            return
+    yield identity_of_rows(subject, facts)
+    yield identity_of_rows(replace(subject, use=_ONE_LIVE_NODE), facts)
+    yield from identities_at_random(subject, facts)
+    if _is_creator(principal, facts):
+        yield HIDDEN_CREATOR
+
+
+def _is_creator(principal: PlannedPrincipal, facts: PlanFacts) -> bool:
+    return facts.mode == "CONFIG_MAP" and "creator-becomes-entry" in principal.findings
+
+
+def _same_identity(one: Identity, other: Identity) -> bool:
+    """The basis sorts groups and policies."""
+    return (
+        (one.username, one.via) == (other.username, other.via)
+        and sorted(one.groups) == sorted(other.groups)
+        and sorted((p.policy_arn, p.scope.type, sorted(p.scope.namespaces)) for p in one.policies)
+        == sorted((p.policy_arn, p.scope.type, sorted(p.scope.namespaces)) for p in other.policies)
+    )
+
+
+def _check_unnamed(principal: PlannedPrincipal, subject: Subject, facts: PlanFacts) -> Iterator[Inconsistency]:
+    """A principal that neither row nor entry names: a role of live nodes, the creator, or one out of mapAccounts."""
+    if principal.sources:
+        yield Inconsistency(_where(principal), "The basis gives its rows to another principal.")
+    if _is_creator(principal, facts):
+        allowed = (HIDDEN_CREATOR, NOBODY)
+    else:
+        allowed = (NOBODY, Identity(canonical_arn(principal.principal_arn), (), "config-map"))
+    if principal.before not in allowed:
+        yield Inconsistency(_where(principal), "Its identity before comes from no row and no entry of the basis.")
+    arn = parse_arn(subject.arn)
+    mapped = arn is not None and any(row.account == arn.account for row in facts.aws_auth.accounts)
+    if principal.action == "create" and not mapped:
+        yield Inconsistency(_where(principal), "Neither a row nor mapAccounts of the basis names it.")
+
+
+def _check_action(principal: PlannedPrincipal, subject: Subject, facts: PlanFacts) -> Iterator[Inconsistency]:
+    """The action against the entry that is there, and the entry that the action leaves."""
+    where = _where(principal)
+    if (principal.entry is None) != (principal.action in ("skip", "block")):
+        yield Inconsistency(where, "It must have an entry." if principal.entry is None else "It can have no entry.")
+    if principal.proposed is not None and principal.action != "block":
+        yield Inconsistency(where, "Only a blocked principal has a proposed entry.")
+    why = _why_not(principal, subject, facts)
+    if why:
+        yield Inconsistency(where, why)
+
+
+def _why_not(principal: PlannedPrincipal, subject: Subject, facts: PlanFacts) -> str:
+    """Why the action cannot be the one for what is there; empty where it can."""
+    entry, found = subject.entry, {*principal.findings}
+    match principal.action:
+        case "create" if entry is not None:
+            return "The basis has an access entry for it."
+        case "create" if _made_by_eks(principal, subject, facts):
+            return "EKS makes this entry itself at the mode switch."
+        case "recreate" if entry is None or liveness_of(subject) != "dead":
+            return "The basis has no dead access entry for it."
+        case "update" if entry is None or found.isdisjoint(_UPDATES):
+            return "No access entry and no finding asks for an update."
+        case "keep" if entry is None or not _keeps(subject, entry, principal.entry):
+            return "Its entry is not the one in the basis."
+        case "await" if not _made_by_eks(principal, subject, facts):
+            return "Nothing says that EKS makes an entry for it."
+        case "skip" if principal.before.via == "config-map" and not _is_left_out(principal):
+            return "It can log in today, and no finding says why it is left out."
+        case _:
+            return ""
+
+
+def _keeps(subject: Subject, entry: AccessEntry, planned: EntrySpec | None) -> bool:
+    return planned is not None and same_entry(subject.arn, spec_of(entry), planned)
+
+
+def _is_left_out(principal: PlannedPrincipal) -> bool:
+    return accounts_for(principal.findings, "loss") or not _LEAVES_OUT.isdisjoint(principal.findings)
+
+
+def _made_by_eks(principal: PlannedPrincipal, subject: Subject, facts: PlanFacts) -> bool:
+    """Whether EKS makes the entry at the switch: for managed node groups, Fargate profiles and the creator."""
+    use = subject.use
+    return facts.mode == "CONFIG_MAP" and bool(use.nodegroups or use.profiles or _is_creator(principal, facts))
+
+
+def _check_access(principal: PlannedPrincipal) -> Iterator[Inconsistency]:
+    """Announced gains and losses have a finding that accounts for them."""
+    if principal.action == "block":
+        return
+    for difference, rows in (("gain", principal.access.gained), ("loss", principal.access.lost)):
+        if rows and not accounts_for(principal.findings, difference):
+            yield Inconsistency(_where(principal), f"It has a {difference} of access that no finding accounts for.")
+    if principal.action == "keep" and (principal.access.gained or principal.access.lost):
+        yield Inconsistency(_where(principal), "A principal that is kept gains and loses nothing.")

@@ -1,0 +1,62 @@
+"""A plan that was read beside what its basis says: what every check looks things up in, indexed once."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from migrator.decide.planning.plan_facts import PlanFacts
+from migrator.decide.planning.rereading.basis_facts import facts_of_basis
+from migrator.decide.planning.subjects import Subject, subjects_of
+from migrator.decide.reading.row_keys import principal_key, row_key
+from migrator.model.finding import Finding
+from migrator.model.plan import Plan, PlannedPrincipal
+
+
+@dataclass(frozen=True, slots=True)
+class PlanRead:
+    """``unplanned``: principals of the basis that the plan has none for. ``of_basis``: what the basis says of each
+    principal of the plan, by ARN; principals that the basis does not name are not in it.
+    """
+
+    plan: Plan
+    facts: PlanFacts
+    of_basis: Mapping[str, Subject]
+    unplanned: Sequence[Subject]
+    findings: Mapping[str, Sequence[Finding]]
+
+    def subject_of(self, principal: PlannedPrincipal) -> Subject:
+        """What is known of a principal; of one that the basis does not name, what IAM says."""
+        arn = principal.principal_arn
+        return self.of_basis.get(arn) or Subject(arn, self.facts.find(arn))
+
+    def is_announced(self, principal: PlannedPrincipal, codes: frozenset[str], name: str) -> bool:
+        """Whether a finding of the principal with one of the codes names this group or access policy."""
+        return any(
+            finding.code in codes and (f"`{name}`" in finding.message or f"`{name} (" in finding.message)
+            for finding in self.findings.get(principal.principal_arn, ())
+        )
+
+
+def read_beside_basis(plan: Plan) -> PlanRead:
+    """Index the plan and its basis. Raises ``Failed`` ``plan-inconsistent`` for a basis of another shape."""
+    facts = facts_of_basis(plan)
+    subjects = subjects_of(facts)
+    of_basis = _matched(plan, subjects)
+    planned = {id(subject) for subject in of_basis.values()}
+    findings: dict[str, list[Finding]] = {}
+    for finding in plan.findings:
+        if finding.principal_arn is not None:
+            findings.setdefault(finding.principal_arn, []).append(finding)
+    return PlanRead(plan, facts, of_basis, [each for each in subjects if id(each) not in planned], findings)
+
+
+def _matched(plan: Plan, subjects: Sequence[Subject]) -> dict[str, Subject]:
+    """An answer may spell a principal with the path that its row lacks: then its rows tell which one it is."""
+    by_arn = {row_key(subject.arn): subject for subject in subjects}
+    by_rows = {tuple(row.source for row in subject.rows): subject for subject in subjects if subject.rows}
+    found: dict[str, Subject] = {}
+    for principal in plan.principals:
+        arn = principal.principal_arn
+        subject = by_arn.get(row_key(arn)) or by_rows.get(principal.sources)
+        if subject is not None and principal_key(subject.arn) == principal_key(arn):
+            found[arn] = subject
+    return found
