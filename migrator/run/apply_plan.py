@@ -16,12 +16,12 @@ from migrator.decide.running.second_admin import admins_to_prove, second_admin
 from migrator.errors import Changed, Interrupted, MigratorError, WrongUse
 from migrator.model.decision import Acceptance
 from migrator.model.files.plan import encode_plan
-from migrator.model.files.snapshot import access_entry
 from migrator.model.outcome import RunOutcome, StepOutcome
 from migrator.model.plan import Plan
 from migrator.model.snapshot import Snapshot
 from migrator.run.begin_run import (
     RunPorts,
+    all_entries,
     back_up,
     begun_run,
     note_run,
@@ -122,6 +122,7 @@ def _start(
             waived_proofs=options.waive_verification,
             max_rate=options.max_rate,
             row_gives_before=check,
+            list_entries=lambda: all_entries(ports.reader),
             after_mode_step=lambda run: _look_at_automatic_entries(run, ports),
         ),
     )
@@ -139,9 +140,7 @@ def _start(
 
 def _look_at_automatic_entries(run: OneRun, ports: RunPorts) -> None:
     """All entries, right after the mode step. Raises ``Changed`` for one that nobody expected."""
-    found = {
-        raw["principalArn"]: access_entry(raw, raw["principalArn"]) for raw in ports.reader.list_access_entries() or ()
-    }
+    found = {entry.principal_arn: entry for entry in all_entries(ports.reader)}
     surprises = surprising_entries(run.plan, found.values(), run.digest)
     if surprises:
         raise Changed(

@@ -12,7 +12,9 @@ from migrator.decide.running.changes import as_before, describe_changes, not_rea
 from migrator.decide.running.progress import REHEARSE, SETTLED, Progress, lanes_of, progress_of, records_of, standing
 from migrator.decide.running.row_gives import row_gives
 from migrator.errors import Blocked, Changed, Failed, MigratorError, Refused
+from migrator.model.access_entry import AccessEntry
 from migrator.model.canonical import pretty_bytes
+from migrator.model.files.snapshot import access_entry
 from migrator.model.journal import Journal
 from migrator.model.plan import Plan
 from migrator.model.principal import parse_arn
@@ -196,6 +198,11 @@ def row_check(plan: Plan, config_maps: ConfigMaps, *, api_mode: bool) -> Callabl
         return row_gives(None if live is None else dict(live.get("data") or {}), arn, before[arn])
 
     return gives
+
+
+def all_entries(reader: ClusterReader) -> tuple[AccessEntry, ...]:
+    """Every access entry of the cluster, read now; none in CONFIG_MAP mode."""
+    return tuple(access_entry(raw, str(raw["principalArn"])) for raw in reader.list_access_entries() or ())
 
 
 def callers_in(plan: Plan, chain: tuple[str, ...]) -> frozenset[str]:

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
-from migrator.decide.running.actions import Action, Adopt, Do, Finished, Hold, Look, Refuse, Undo, Wait
+from migrator.decide.running.actions import Action, Adopt, Do, Finished, GiveUp, Hold, Look, Refuse, Undo, Wait
+from migrator.decide.running.bridge import writes_entry
 from migrator.decide.running.next_action import lane_action, next_actions
 from migrator.decide.running.obstacles import PRINCIPAL_REFUSALS
 from migrator.errors import MigratorError, assert_never
@@ -24,21 +25,24 @@ def drive(run: OneRun) -> Finished:
             raise stop(run, first)
         if isinstance(first, Finished):
             return first
+        # What belongs to no principal is read first: a sequence that waits for it would else wait for all the others.
+        looks = [action for action in actions if isinstance(action, Look) and _lane_of(run, action) is None]
+        for look in dict.fromkeys(looks):
+            run.look(look)
         keys = [key for action in actions if (key := _lane_of(run, action)) is not None]
         if keys:
             _side_by_side(run, keys)
+        if keys or looks:
             continue
-        looks = [action.look if isinstance(action, Wait) else action for action in actions]
-        if isinstance(first, Wait):
-            run.ports.events.say("info", f"waiting: {first.why}")
-            run.ports.clock.sleep(_pause(run, actions))
-        for look in dict.fromkeys(look for look in looks if isinstance(look, Look)):
+        waits = [action for action in actions if isinstance(action, Wait)]
+        run.ports.events.say("info", f"waiting: {waits[0].why}")
+        run.ports.clock.sleep(_pause(run, waits))
+        for look in dict.fromkeys(wait.look for wait in waits if wait.look is not None):
             run.look(look)
 
 
-def _pause(run: OneRun, actions: Sequence[Action]) -> timedelta:
+def _pause(run: OneRun, waits: Sequence[Wait]) -> timedelta:
     """Until it is worth looking again: a moment, or all the time that only has to pass."""
-    waits = [action for action in actions if isinstance(action, Wait)]
     if any(wait.look is not None for wait in waits):
         return POLL
     return max(POLL, min(wait.until for wait in waits) - run.now())
@@ -55,7 +59,7 @@ def _lane_of(run: OneRun, action: Action) -> str | None:
     """The lane that an action belongs to, None for waiting and for looks at the cluster."""
     at = run.situation()
     match action:
-        case Do() | Adopt() | Undo() | Hold():
+        case Do() | Adopt() | Undo() | Hold() | GiveUp():
             return at.lane_of[action.step.id]
         case Look():
             return action.name if action.subject in ("entry", "row") and action.name in at.lanes else None
@@ -105,8 +109,10 @@ def _along(run: OneRun, key: str) -> MigratorError | None:
     return None
 
 
-def one_action(run: OneRun, action: Look | Do | Adopt | Undo | Hold) -> None:
-    """Do what was decided, and nothing else."""
+def one_action(run: OneRun, action: Look | Do | Adopt | Undo | Hold | GiveUp) -> None:
+    """Do what was decided, and nothing else: nothing at all where a look directly before shows something else."""
+    if isinstance(action, Do | Undo) and action.first and not _still_decided(run, action):
+        return
     match action:
         case Look():
             run.look(action)
@@ -124,8 +130,24 @@ def one_action(run: OneRun, action: Look | Do | Adopt | Undo | Hold) -> None:
         case Hold(step, why):
             run.record(step.id, "refused", {"undo": True, "code": "no-way-back", "message": why})
             run.ports.events.say("warn", why)
+        case GiveUp(step, difference):
+            run.record(step.id, "refused", {"code": difference.code, "message": difference.message})
+            run.ports.events.say("warn", difference.message)
         case _:
             assert_never(action)
+
+
+def _still_decided(run: OneRun, action: Do | Undo) -> bool:
+    """Whether the decision is the same once everything it rests on has been read again.
+
+    The turn is taken before: the rate limit may hold a write back for seconds.
+    """
+    if writes_entry(action.step.effect):
+        run.take_turn()
+    for look in action.first:
+        run.look(look)
+    at = run.situation()
+    return lane_action(at, at.lane_of[action.step.id]) == action
 
 
 def describe(kind: str, principal_arn: str | None) -> str:

@@ -62,7 +62,6 @@ def execute(run: OneRun, step: Step) -> None:
         case Prove():
             prove_step(run, step, effect)
         case CreateEntry() | UpdateEntry() | DeleteEntry() | AssociatePolicy() | DisassociatePolicy():
-            run.take_turn()
             run.record(step.id, "intended", intention(effect))
             send(run, effect, token=token_of(run, step))
             entry = read_back(run, step)
@@ -203,7 +202,6 @@ def take_back(run: OneRun, action: Undo) -> None:
         case (_, None):
             raise AssertionError(f"step {step.id} has no way back")
         case (_, undo):
-            run.take_turn()
             send(run, rendered(undo, run.run_id), token=token_of(run, step))
             _read_back_undone(run, step)
             run.forget(Look("row", step.principal_arn or ""))  # read anew before the entry goes

@@ -1,15 +1,17 @@
 """One run of one plan: the journal it writes and what it has seen, shared by the lanes that go side by side."""
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from migrator.decide.running.actions import Look, Observed, Situation, Wish, situation
+from migrator.decide.running.bridge import users_of
 from migrator.decide.running.progress import Progress, advance
 from migrator.decide.running.rate import full_bucket, take
+from migrator.decide.running.source_differences import Difference
 from migrator.errors import Interrupted
 from migrator.model.access_entry import AccessEntry
 from migrator.model.canonical import canonical_bytes
@@ -57,12 +59,16 @@ class StepPorts:
 @dataclass(frozen=True, slots=True)
 class RunSettings:
     """``waived_proofs`` by principal, from decisions.yaml. ``max_rate``: writes per second. ``row_gives_before``
-    answers whether aws-auth still gives a principal what it had. ``after_mode_step`` is called once the mode changed.
+    answers whether aws-auth still gives a principal what it had, ``difference_of`` how aws-auth or IAM differs from
+    what the plan has of it, None where they do not; both read again. ``list_entries`` reads all entries of the cluster.
+    ``after_mode_step`` is called once the mode changed.
     """
 
     waived_proofs: Mapping[str, Acceptance] = field(default_factory=dict)
     max_rate: float | None = None
     row_gives_before: Callable[[str], bool] = lambda _arn: False
+    difference_of: Callable[[str], Difference | None] = lambda _arn: None
+    list_entries: Callable[[], Iterable[AccessEntry]] = tuple
     after_mode_step: Callable[["OneRun"], None] = lambda _run: None
 
 
@@ -189,6 +195,23 @@ class OneRun:
                 self._keep("bindings", what.name, ports.rbac.read_binding(name, namespace or None))
             case "row":
                 self._keep("rows", what.name, self.settings.row_gives_before(what.name))
+            case "source":
+                self._keep("sources", what.name, self.settings.difference_of(what.name))
+            case "carriers":
+                self._keep("carriers", what.name, self._carriers_of(what.name))
+
+    def _carriers_of(self, group: str) -> frozenset[str]:
+        """Principals whose entries, read now, carry a group of a run's own.
+
+        This run's group is random and only entries of its plan can carry it; for another run's, all are read.
+        """
+        users = users_of(self.situation(), group)
+        if not users:
+            return frozenset(e.principal_arn for e in self.settings.list_entries() if group in e.kubernetes_groups)
+        for arn in users:
+            self.look(Look("entry", arn))
+        entries = self.situation().observed.entries
+        return frozenset(arn for arn in users if (e := entries[arn]) is not None and group in e.kubernetes_groups)
 
     def mode_step_done(self) -> None:
         """What the workflow wants looked at once the mode has changed. Raises what it finds."""

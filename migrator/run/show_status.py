@@ -7,6 +7,7 @@ from migrator.decide.running.actions import (
     Adopt,
     Do,
     Finished,
+    GiveUp,
     Hold,
     Look,
     Observed,
@@ -174,7 +175,7 @@ def _next(plan: Plan, progress: Progress, actions: tuple[Action, ...], mode: str
             return "cut over" if plan.target == "API" else "nothing: the plan's target is reached"
         case Finished():
             return "prove who is outstanding, then apply again"
-        case Do() | Adopt() | Undo() | Hold() | Wait():
+        case Do() | Adopt() | Undo() | Hold() | GiveUp() | Wait():
             return f"apply: {action.step.effect.kind} {action.step.principal_arn or ''}".rstrip()
         case Look():
             return f"apply: look at {action.subject} {action.name}".rstrip()

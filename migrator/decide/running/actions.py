@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, Literal, TypeAlias
 
 from migrator.decide.running.progress import Progress, lanes_of
+from migrator.decide.running.source_differences import Difference
 from migrator.errors import MigratorError
 from migrator.model.access_entry import AccessEntry, AuthenticationMode
 from migrator.model.plan import Plan
@@ -15,17 +16,26 @@ from migrator.model.step import Step as PlanStep
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """Something must be read first: ``name`` says of what (a principal's ARN, an update id, ``namespace/name``)."""
+    """Something must be read first: ``name`` says of what (a principal's ARN, an update id, ``namespace/name``).
 
-    subject: Literal["cluster", "update", "entry", "binding", "row"]
+    ``source``: whether aws-auth and IAM still give a principal what the plan was made for; ``carriers``: whose
+    entries carry the group ``name``.
+    """
+
+    subject: Literal["cluster", "update", "entry", "binding", "row", "source", "carriers"]
     name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Do:
-    """Journal the intention, have the effect, read back, journal it as done."""
+    """Journal the intention, have the effect, read back, journal it as done.
+
+    ``first`` is read directly before; only if the answer is then still this action, the effect is sent. What was
+    read earlier may be minutes old: proofs and the rate limit take time, and other people write meanwhile.
+    """
 
     step: PlanStep
+    first: tuple[Look, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +48,14 @@ class Adopt:
 
 @dataclass(frozen=True, slots=True)
 class Undo:
-    """Take the step back by its stored undo. ``gone``: it is not there (any more), only journal it."""
+    """Take the step back by its stored undo. ``gone``: it is not there (any more), only journal it.
+
+    ``first`` is read directly before, as for :class:`Do`.
+    """
 
     step: PlanStep
     gone: bool = False
+    first: tuple[Look, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +64,14 @@ class Hold:
 
     step: PlanStep
     why: str
+
+
+@dataclass(frozen=True, slots=True)
+class GiveUp:
+    """End the principal's sequence before this step: what the plan was made for has changed. Other principals go on."""
+
+    step: PlanStep
+    difference: Difference
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,14 +99,16 @@ class Finished:
     left: tuple[tuple[PlanStep, str], ...] = ()
 
 
-Action: TypeAlias = Look | Do | Adopt | Undo | Hold | Wait | Refuse | Finished
+Action: TypeAlias = Look | Do | Adopt | Undo | Hold | GiveUp | Wait | Refuse | Finished
 
 
 @dataclass(frozen=True, slots=True)
 class Observed:
     """What is known of the cluster now. A key that is missing has not been looked at.
 
-    ``rows``: whether the live aws-auth gives a principal its identity from before. ``callers``: principals of the
+    ``rows``: whether the live aws-auth gives a principal its identity from before. ``sources``: how the live aws-auth
+    or IAM differs from what the plan has of a principal, None where it does not. ``carriers``: by group, the
+    principals whose entries carry it. ``callers``: principals of the
     plan that the operator is, or arrives through. ``second_admin``: who else was shown to administer the cluster,
     and how; empty while nobody was. ``waits``: by step, until when a proof that needs time is not asked for again,
     and why.
@@ -97,6 +121,8 @@ class Observed:
     entries: Mapping[str, AccessEntry | None] = field(default_factory=dict)
     bindings: Mapping[str, Mapping[str, Any] | None] = field(default_factory=dict)
     rows: Mapping[str, bool] = field(default_factory=dict)
+    sources: Mapping[str, Difference | None] = field(default_factory=dict)
+    carriers: Mapping[str, frozenset[str]] = field(default_factory=dict)
     callers: frozenset[str] = frozenset()
     second_admin: str = ""
     waits: Mapping[str, tuple[datetime, str]] = field(default_factory=dict)

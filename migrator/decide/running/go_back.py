@@ -8,10 +8,12 @@ and the entry goes once every older token is forgotten.
 from dataclasses import replace
 
 from migrator.decide.planning.bindings import binding_key
-from migrator.decide.planning.entry_states import lane_states, matches, rendered
+from migrator.decide.planning.entry_states import lane_states, matches, render_run, rendered
 from migrator.decide.running.actions import Action, Do, Finished, Hold, Look, Refuse, Situation, Undo, Wait
+from migrator.decide.running.bridge import bridge_for, bridge_look, bridge_seen
 from migrator.decide.running.go_forward import entry_changed
 from migrator.decide.running.progress import SETTLED, refusal_of, standing
+from migrator.decide.running.source_differences import ROW_CHANGED
 from migrator.decide.running.waiting import LONG_AGO, REMEMBERED, moment, spread_by
 from migrator.model.step import (
     BRIDGE_GROUP,
@@ -59,8 +61,20 @@ def back(at: Situation, lane: Lane) -> Action:
         spread = max((spread_by(at, each, REMEMBERED) for each in entries), default=LONG_AGO)
         if at.observed.now < spread:
             return Wait(steps[0], "logins by the last entry that was deleted may still be remembered", spread)
-        return _undo(at, lane, steps[0])
+        carried = _carriers_gone(at, steps[0])
+        return carried if carried is not None else _undo(at, lane, steps[0])
     return _entry_back(at, lane, steps)
+
+
+def _carriers_gone(at: Situation, step: PlanStep) -> Action | None:
+    """What keeps a bridge: entries that, read again, carry its group. None where no entry does, or it is no bridge."""
+    if not isinstance(step.effect, CreateBridge):
+        return None
+    group = render_run(step.effect.group, at.run)
+    if group not in at.observed.carriers:
+        return Look("carriers", group)
+    carriers = at.observed.carriers[group]
+    return Finished(((step, f"{', '.join(sorted(carriers))} still carries the bridge group"),)) if carriers else None
 
 
 def _asked_for(at: Situation, arn: str | None) -> bool:
@@ -90,7 +104,7 @@ def _entry_back(at: Situation, lane: Lane, steps: list[PlanStep]) -> Action:
         if row is not None:
             return row
         bridge = _bridge_missing(at, created.effect)
-        return bridge if bridge is not None else _undo(at, lane, steps[0])
+        return bridge if bridge is not None else _undo(at, lane, steps[0])  # with one more look at the bridge
     changed = [at.progress.of(s.id) for s in lane if isinstance(s.effect, UpdateEntry) and s not in steps]
     until = max((when + REMEMBERED for state in changed if (when := moment(state.at)) is not None), default=LONG_AGO)
     if at.observed.now < until:
@@ -138,7 +152,7 @@ def _bridge_missing(at: Situation, created: CreateEntry) -> Action | None:
     name = binding_key(rendered(step.effect, at.run))  # type: ignore[arg-type]
     if name not in at.observed.bindings:
         return Look("binding", name)
-    return Finished() if at.observed.bindings[name] is None else None
+    return None if bridge_seen(at, step) else Finished()
 
 
 def _row_answers(at: Situation, created: PlanStep) -> Action | None:
@@ -148,7 +162,25 @@ def _row_answers(at: Situation, created: PlanStep) -> Action | None:
         return Look("row", arn)
     if at.observed.rows[arn]:
         return None
+    if _thinned_meanwhile(at, created):
+        return None
     return Hold(created, f"aws-auth no longer gives {arn} what it had: deleting its entry would lock it out")
+
+
+def _thinned_meanwhile(at: Situation, created: PlanStep) -> bool:
+    """Whether an administrator deleted or edited the principal's row while its entry was being made.
+
+    The journal has that as the reason why the sequence ended, and aws-auth, read again, still says so: the entry
+    gives more than is wanted, and deleting it locks out no one who should have access.
+    """
+    refusal = refusal_of(at.lanes[at.lane_of[created.id]], at.progress)
+    now = at.observed.sources.get(created.principal_arn or "")
+    return (
+        refusal is not None
+        and refusal.effect.get("code") == ROW_CHANGED
+        and now is not None
+        and now.code == ROW_CHANGED
+    )
 
 
 def _shortest(steps: list[PlanStep]) -> PlanStep:
@@ -161,7 +193,9 @@ def _undo(at: Situation, lane: Lane, step: PlanStep) -> Action:
         name = binding_key(rendered(step.effect, at.run))  # type: ignore[arg-type]
         if name not in at.observed.bindings:
             return Look("binding", name)
-        return Undo(step, gone=at.observed.bindings[name] is None)
+        gone = at.observed.bindings[name] is None
+        first = (Look("carriers", render_run(step.effect.group, at.run)),)
+        return Undo(step, gone, first if isinstance(step.effect, CreateBridge) and not gone else ())
     arn = step.principal_arn or ""
     if arn not in at.observed.entries:
         return Look("entry", arn)
@@ -172,4 +206,16 @@ def _undo(at: Situation, lane: Lane, step: PlanStep) -> Action:
     if not any(matches(each, entry, at.wish.plan_digest) for each in states[place + 1 :]):
         return Refuse(entry_changed(replace(step, effect=step.undo or step.effect), entry))
     held = _row_answers(at, step) if isinstance(step.effect, CreateEntry) else None
-    return Undo(step) if held is None else held
+    return Undo(step, first=_reads_before_undo(at, step)) if held is None else held
+
+
+def _reads_before_undo(at: Situation, step: PlanStep) -> tuple[Look, ...]:
+    """What is read directly before an entry is restored or deleted: the entry, its row, the bridge it goes back on."""
+    arn = step.principal_arn or ""
+    looks = [Look("entry", arn)]
+    if isinstance(step.effect, CreateEntry):
+        looks += [Look("row", arn), Look("source", arn)]
+    bridge = bridge_for(at, step.undo)
+    if bridge is not None:
+        looks.append(bridge_look(at, bridge))
+    return tuple(looks)

@@ -5,7 +5,15 @@ from datetime import datetime
 
 from migrator.decide.planning.bindings import binding_key, binding_object, same_binding
 from migrator.decide.planning.entry_states import lane_states, matches, rendered
-from migrator.decide.running.actions import Action, Adopt, Do, Finished, Look, Refuse, Situation, Wait
+from migrator.decide.running.actions import Action, Adopt, Do, Finished, GiveUp, Look, Refuse, Situation, Wait
+from migrator.decide.running.bridge import (
+    bridge_for,
+    bridge_look,
+    bridge_needed,
+    bridge_seen,
+    reads_before,
+    writes_entry,
+)
 from migrator.decide.running.obstacles import obstacle
 from migrator.decide.running.progress import SETTLED, StepState
 from migrator.decide.running.waiting import (
@@ -28,7 +36,7 @@ def forward(at: Situation, lane: Lane) -> Action:
     """The first step that is not settled: begin it, adopt it, look, wait, or say why it cannot be begun."""
     place = next((i for i, step in enumerate(lane) if at.progress.of(step.id).status not in SETTLED), None)
     if place is None:
-        return _still_so(at, lane)
+        return _built_again(at, lane) or _still_so(at, lane)
     step = lane[place]
     why = obstacle(at, lane, step)
     if why:
@@ -40,6 +48,17 @@ def forward(at: Situation, lane: Lane) -> Action:
             return _binding(at, step)
         case _:
             return _entry(at, lane, place)
+
+
+def _built_again(at: Situation, lane: Lane) -> Action | None:
+    """A bridge that was built and is needed, but not seen: a roll-back or another operator deleted it."""
+    step = lane[0]
+    if not isinstance(step.effect, CreateBridge) or not bridge_needed(at, step):
+        return None
+    look = bridge_look(at, step)
+    if look.name not in at.observed.bindings:
+        return look
+    return None if bridge_seen(at, step) else _binding(at, step)
 
 
 def _still_so(at: Situation, lane: Lane) -> Action:
@@ -120,7 +139,7 @@ def _binding(at: Situation, step: PlanStep) -> Action:
         )
         if spread is not None and at.observed.now < spread:
             return Wait(step, "the last change of an entry may not have reached the authenticator", spread)
-        return Do(step)
+        return _bridge_goes(at, step, effect.group, (spread or at.observed.now) + STALE_READ_TIMEOUT)
     if found is None:
         return Adopt(step, "everybody is past needing it") if _bridge_over(at, effect) else Do(step)
     if same_binding(found, binding_object(effect, plan_digest=at.wish.plan_digest, run=at.run)):
@@ -133,6 +152,18 @@ def _binding(at: Situation, step: PlanStep) -> Action:
             remedy="Remove or rename it, then run the same command again.",
         )
     )
+
+
+def _bridge_goes(at: Situation, step: PlanStep, group: str, until: datetime) -> Action:
+    """Delete the bridge once the entries, read again, show that none carries its group."""
+    look = Look("carriers", group)
+    if group not in at.observed.carriers:
+        return look
+    carriers = at.observed.carriers[group]
+    if not carriers:
+        return Do(step, (look,))
+    why = f"{', '.join(sorted(carriers))} still carries the bridge group"
+    return Wait(step, why, until, look) if at.observed.now < until else Finished(((step, why),))
 
 
 def _bridge_over(at: Situation, effect: CreateBridge | CreateBinding) -> bool:
@@ -165,7 +196,7 @@ def _entry(at: Situation, lane: Lane, place: int) -> Action:
         return _await(at, step, state, met=fits[place + 1], missing=entry is None)
     if fits[place]:
         until, why = at.observed.waits.get(step.id, (at.observed.now, ""))
-        return Wait(step, why, until) if at.observed.now < until else Do(step)
+        return Wait(step, why, until) if at.observed.now < until else _write(at, step)
     if any(fits[place + 1 :]):
         return Adopt(step, "the entry is at this step or past it")
     if any(fits[:place]):
@@ -174,6 +205,21 @@ def _entry(at: Situation, lane: Lane, place: int) -> Action:
         if at.observed.now < until:
             return Wait(step, "the last change of the entry is not shown yet", until, Look("entry", arn))
     return Refuse(entry_changed(step, entry))
+
+
+def _write(at: Situation, step: PlanStep) -> Action:
+    """A step whose turn it is, where its principal and the bridge are as the write needs them."""
+    difference = at.observed.sources.get(step.principal_arn or "") if writes_entry(step.effect) else None
+    if difference is not None:
+        return GiveUp(step, difference)
+    bridge = bridge_for(at, step.effect)
+    if bridge is not None:
+        look = bridge_look(at, bridge)
+        if look.name not in at.observed.bindings:
+            return look
+        if not bridge_seen(at, bridge):
+            return Finished(((step, "the bridge is built first"),))
+    return Do(step, reads_before(at, step))
 
 
 def _await(at: Situation, step: PlanStep, state: StepState, *, met: bool, missing: bool) -> Action:

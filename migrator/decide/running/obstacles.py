@@ -4,11 +4,14 @@ from migrator.decide.planning.entry_states import lane_states, render_run
 from migrator.decide.running.actions import Situation
 from migrator.decide.running.progress import SETTLED, refusal_of, standing
 from migrator.decide.running.second_admin import second_admin
+from migrator.decide.running.source_differences import CHANGED_CODES
 from migrator.model.step import AwaitEntry, Lane, Prove, RemoveBridge
 from migrator.model.step import Step as PlanStep
 
 # Refusals of the API that concern one principal alone: the others go on.
 PRINCIPAL_REFUSALS = frozenset({"invalid-principal", "invalid-entry", "invalid-policy", "policy-not-found"})
+# What ends one principal's sequence alone: those, and what has changed since the plan.
+ONE_PRINCIPAL = PRINCIPAL_REFUSALS | CHANGED_CODES
 
 
 def obstacle(at: Situation, lane: Lane, step: PlanStep) -> str:
@@ -18,7 +21,10 @@ def obstacle(at: Situation, lane: Lane, step: PlanStep) -> str:
         return "not asked for"
     if at.progress.of(step.id).status == "deferred":
         return str(at.progress.of(step.id).effect.get("why", "")) or "the proof cannot be had now"
-    for required in step.requires:
+    # A retry may begin in the middle of the sequence: what its earlier steps require must hold now as well.
+    before = lane[: lane.index(step)]
+    outside = (r for each in before for r in each.requires if at.lane_of.get(r) != at.lane_of.get(step.id))
+    for required in (*outside, *step.requires):
         reason = _unmet(at, lane, step, required)
         if reason:
             return reason
@@ -49,7 +55,7 @@ def _unmet(at: Situation, lane: Lane, step: PlanStep, required: str) -> str:
     refusal = refusal_of(other, at.progress)
     if refusal is not None:
         gone = not standing(other, at.progress.states)
-        if gone and (at.wish.keep_going or refusal.effect.get("code") in PRINCIPAL_REFUSALS):
+        if gone and (at.wish.keep_going or refusal.effect.get("code") in ONE_PRINCIPAL):
             return ""
         return f"{key} was given up: {refusal.effect.get('message', 'refused')}"
     if isinstance(step.effect, RemoveBridge) and not (_parked(at, other) and not _on_bridge(at, other, step.effect)):

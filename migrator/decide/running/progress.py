@@ -50,6 +50,8 @@ class Progress:
     command: str = ""
     states: Mapping[str, StepState] = field(default_factory=dict)
     ended: int | None = None
+    running: str = ""  # the command that was started last, whatever it carries out
+    going_back: bool = False  # a roll-back was begun and did not come to its end
     waived: tuple[Mapping[str, Any], ...] = ()
 
     def of(self, step_id: str) -> StepState:
@@ -95,11 +97,17 @@ def advance(progress: Progress, lanes: Mapping[str, Lane], record: Record) -> Pr
         case "run-started":
             return _started(progress, lanes, record)
         case "run-ended":
-            return replace(progress, ended=record.effect.get("exit"))
+            return _ended(progress, record.effect.get("exit"))
         case "waived":
             return replace(progress, waived=(*progress.waived, record.effect))
         case _:
             return progress if record.step is None else _step_recorded(progress, lanes, record, record.step)
+
+
+def _ended(progress: Progress, exit_code: int | None) -> Progress:
+    """A roll-back that took back everything that can be taken back (0, or 4: entries that must stay) is over."""
+    over = progress.running == ROLL_BACK and exit_code in (0, 4)
+    return replace(progress, ended=exit_code, going_back=progress.going_back and not over)
 
 
 def _step_recorded(progress: Progress, lanes: Mapping[str, Lane], record: Record, step_id: str) -> Progress:
@@ -151,7 +159,8 @@ def _started(progress: Progress, lanes: Mapping[str, Lane], record: Record) -> P
     """A new attempt: proofs are asked for again, and whatever was taken back completely is tried again."""
     run, command = record.effect.get("run"), str(record.effect.get("command", ""))
     if command not in ENTRY_COMMANDS:
-        return replace(progress, run=run, ended=None, states=_own_again(progress.states, command))
+        states = _own_again(progress.states, command)
+        return replace(progress, run=run, ended=None, running=command, states=states)
     states = {step_id: replace(state, held="") for step_id, state in progress.states.items()}
     for lane in lanes.values():
         known = [(step.id, states[step.id]) for step in lane if step.id in states]
@@ -163,7 +172,14 @@ def _started(progress: Progress, lanes: Mapping[str, Lane], record: Record) -> P
                 states[step_id] = replace(state, status="pending", attempts=state.attempts + 1)
     for step_id in _bridges_needed_again(lanes, states):
         states[step_id] = replace(states[step_id], status="pending", attempts=states[step_id].attempts + 1)
-    return Progress(run=run, command=command, states=states, waived=progress.waived)
+    return Progress(
+        run=run,
+        command=command,
+        states=states,
+        running=command,
+        going_back=command == ROLL_BACK,
+        waived=progress.waived,
+    )
 
 
 def _bridges_needed_again(lanes: Mapping[str, Lane], states: Mapping[str, StepState]) -> tuple[str, ...]:

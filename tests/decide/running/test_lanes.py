@@ -179,7 +179,7 @@ def test_groups_that_carried_somebody_are_put_back_where_the_plan_builds_no_brid
     entry = AccessEntry(DEVS, "STANDARD", "x", (), tags=TAGS)
     states = done("s01", "s02", at=NOW - timedelta(hours=2))
     found = answer(plan, DEVS, states, Wish(DIGEST, back=True), entries={DEVS: entry}, rows={DEVS: True}, now=LATER)
-    assert found == Undo(plan.steps[1])
+    assert found == Undo(plan.steps[1], first=(Look("entry", DEVS),))
 
 
 def test_a_bridge_that_was_taken_down_is_built_again_for_whoever_is_tried_again() -> None:

@@ -1,0 +1,104 @@
+"""When an entry may name the bridge group, when the bridge is built again, and when it may go: by what is seen.
+
+The journal says that the bridge was built once. A roll-back, another run or another administrator may have deleted
+its binding since, so every write that names the group asks for a look at the binding directly before it, and the
+binding is deleted only when the entries, read again, no longer carry the group.
+"""
+
+from migrator.decide.planning.bindings import binding_key, binding_object, same_binding
+from migrator.decide.planning.entry_states import lane_states, matches, render_run, rendered
+from migrator.decide.running.actions import Look, Situation
+from migrator.decide.running.obstacles import obstacle
+from migrator.decide.running.progress import SETTLED, refusal_of
+from migrator.model.step import (
+    AssociatePolicy,
+    CreateBridge,
+    CreateEntry,
+    DeleteEntry,
+    DisassociatePolicy,
+    Effect,
+    Lane,
+    UpdateEntry,
+)
+from migrator.model.step import Step as PlanStep
+
+
+def writes_entry(effect: Effect | None) -> bool:
+    """Whether an effect is a write to an access entry."""
+    return isinstance(effect, CreateEntry | UpdateEntry | DeleteEntry | AssociatePolicy | DisassociatePolicy)
+
+
+def bridge_for(at: Situation, effect: Effect | None) -> PlanStep | None:
+    """The step that builds the bridge whose group a write names; None where it names none that the plan builds."""
+    if not isinstance(effect, CreateEntry | UpdateEntry):
+        return None
+    groups = effect.entry.kubernetes_groups
+    return next((s for s in at.plan.steps if isinstance(s.effect, CreateBridge) and s.effect.group in groups), None)
+
+
+def bridge_look(at: Situation, bridge: PlanStep) -> Look:
+    """What to read to see a bridge."""
+    return Look("binding", binding_key(rendered(bridge.effect, at.run)))  # type: ignore[arg-type]
+
+
+def bridge_seen(at: Situation, bridge: PlanStep) -> bool:
+    """Whether this run's bridge binding was seen: ours by its labels, with the role and group it was built with."""
+    found = at.observed.bindings.get(bridge_look(at, bridge).name)
+    effect = rendered(bridge.effect, at.run)
+    assert isinstance(effect, CreateBridge)  # noqa: S101 - narrows for the checker
+    wanted = binding_object(effect, plan_digest=at.wish.plan_digest, run=at.run)
+    return found is not None and same_binding(found, wanted)
+
+
+def bridge_needed(at: Situation, bridge: PlanStep) -> bool:
+    """Whether an entry carries the bridge group now, or a sequence that may go on is about to put it on one."""
+    assert isinstance(bridge.effect, CreateBridge)  # noqa: S101 - narrows for the checker
+    group = render_run(bridge.effect.group, at.run)
+    for key, lane in at.lanes.items():
+        entry = at.observed.entries.get(key)
+        if entry is not None and group in entry.kubernetes_groups:
+            return True
+        if _about_to_name(at, lane, bridge):
+            return True
+    return False
+
+
+def _about_to_name(at: Situation, lane: Lane, bridge: PlanStep) -> bool:
+    arn = lane[0].principal_arn or ""
+    rest = [step for step in lane if at.progress.of(step.id).status not in SETTLED]
+    naming = [lane.index(step) for step in rest if bridge_for(at, step.effect) == bridge]
+    if not naming or arn not in at.observed.entries:
+        return False
+    # An entry that is past the write already is adopted, whatever a lost journal says.
+    entry, later = at.observed.entries[arn], lane_states(lane, at.run)[naming[0] + 1 :]
+    if any(matches(state, entry, at.wish.plan_digest) for state in later):
+        return False
+    return refusal_of(lane, at.progress) is None and not obstacle(at, lane, rest[0])
+
+
+def users_of(at: Situation, group: str) -> tuple[str, ...]:
+    """The principals whose entries carry a group at some step of their sequences. ``group`` as it is in the cluster."""
+    return tuple(
+        key
+        for key, lane in at.lanes.items()
+        if any(state is not None and group in (state.groups or ()) for state in lane_states(lane, at.run))
+    )
+
+
+def reads_before(at: Situation, step: PlanStep) -> tuple[Look, ...]:
+    """What is read directly before a step's write goes forward.
+
+    The principal's row and id: an administrator may have deleted or thinned the row meanwhile. The entry, where it is
+    overwritten or deleted: EKS refuses to create one twice, but takes an update of whatever is there. The bridge,
+    where the write names its group.
+    """
+    arn = step.principal_arn
+    if arn is None or not writes_entry(step.effect):
+        return ()
+    looks = [Look("source", arn)]
+    if not isinstance(step.effect, CreateEntry):
+        looks.append(Look("entry", arn))
+    bridge = bridge_for(at, step.effect)
+    if bridge is not None:
+        looks.append(bridge_look(at, bridge))
+    return tuple(looks)

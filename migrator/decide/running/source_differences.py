@@ -1,0 +1,149 @@
+"""How the live aws-auth and IAM differ from what a plan was made for, principal by principal, in plain words.
+
+A run reads them again directly before each write: a proof takes minutes, and an administrator who deletes or thins a
+row meanwhile wants less than the plan would give.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from migrator.decide.planning.entry_for import rendered_row
+from migrator.decide.reading.effective_identity import canonical_arn, index_rows
+from migrator.decide.reading.read_aws_auth import read_aws_auth
+from migrator.decide.reading.text_folding import fold
+from migrator.decide.running.row_gives import row_gives
+from migrator.model.access_entry import Identity
+from migrator.model.plan import Plan, PlannedPrincipal
+
+# The principal's own row was deleted or edited, and the rest of aws-auth can be read.
+ROW_CHANGED = "row-changed"
+# aws-auth as a whole is absent, empty or not certain to be read as the authenticator reads it.
+AWS_AUTH_LOST = "aws-auth-lost"
+PRINCIPAL_RECREATED, PRINCIPAL_DELETED = "principal-recreated", "principal-deleted"
+ROW_ADDED = "row-added"
+ENTRY_CHANGED = "entry-changed"
+# What ends one principal's sequence with exit code 5, while the others go on.
+CHANGED_CODES = frozenset({ROW_CHANGED, AWS_AUTH_LOST, PRINCIPAL_RECREATED, PRINCIPAL_DELETED})
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One thing that is no longer as the plan has it. ``subject``: a principal's ARN, or an account id."""
+
+    code: str
+    subject: str
+    message: str
+
+
+def row_difference(data: Mapping[str, str] | None, planned: PlannedPrincipal) -> Difference | None:
+    """How the live aws-auth differs from the identity that the plan has of a principal; None where it does not.
+
+    ``data`` is the live ConfigMap's, None when there is none. A principal that does not log in by a row (its entry
+    decides, or it is the creator of EKS's own) has no row to compare: its entry is compared instead.
+    """
+    arn, before = planned.principal_arn, planned.before
+    if before.via != "config-map" or row_gives(data, arn, before):
+        return None
+    lost = _lost(data)
+    if lost:
+        return Difference(AWS_AUTH_LOST, arn, f"{lost} The plan has a row for {arn} ({_who(before)}).")
+    given = _given(data, arn)
+    if not given:
+        return Difference(ROW_CHANGED, arn, f"aws-auth no longer has a row for {arn}. The plan has {_who(before)}.")
+    return Difference(
+        ROW_CHANGED, arn, f"aws-auth now gives {arn} {' or '.join(given)}. The plan was made for {_who(before)}."
+    )
+
+
+def _lost(data: Mapping[str, str] | None) -> str:
+    """Why aws-auth as a whole says nothing certain about one principal; empty where it does.
+
+    An administrator who wants less for one principal edits its row. A ConfigMap that is gone, blank or broken is an
+    accident or somebody's rehearsal, and no decision about this principal.
+    """
+    if data is None:
+        return "The ConfigMap aws-auth was deleted."
+    aws_auth = read_aws_auth(data)
+    if aws_auth.doubt:
+        return "aws-auth has a text on which YAML parsers differ."
+    if aws_auth.problems:
+        sections = ", ".join(sorted({problem.section for problem in aws_auth.problems}))
+        return f"aws-auth does not parse ({sections}), so the authenticator drops all rows there."
+    # A rehearsal, which a second operator may run, blanks every value; a person who deletes the last row leaves `[]`.
+    if not any(value.strip() for value in data.values()):
+        return "All values of aws-auth are blank."
+    return ""
+
+
+def _given(data: Mapping[str, str] | None, principal_arn: str) -> tuple[str, ...]:
+    """What the live rows give a principal, one text for each way in."""
+    canonical = canonical_arn(principal_arn)
+    if data is None or canonical is None:
+        return ()
+    index = index_rows(read_aws_auth(data))
+    rows = index.roles.get(fold(canonical)) or index.users.get(fold(canonical)) or ()
+    return tuple(dict.fromkeys(_identity(*rendered_row(row, principal_arn)) for row in rows))
+
+
+def _who(before: Identity) -> str:
+    return _identity(before.username, before.groups)
+
+
+def _identity(username: str, groups: Iterable[str]) -> str:
+    named = [group for group in groups if group]
+    return f"username {username!r}, " + (f"groups {', '.join(map(repr, named))}" if named else "no groups")
+
+
+def added_rows(plan: Plan, data: Mapping[str, str] | None) -> tuple[Difference, ...]:
+    """Rows in force now for principals that the plan does not know: a cut-over would take their access away."""
+    if data is None:
+        return ()
+    index = index_rows(read_aws_auth(data))
+    known = {
+        fold(canonical_arn(p.principal_arn) or p.principal_arn)
+        for p in plan.principals
+        if p.action not in ("skip", "block")
+    }
+    had, accounts = _rows_of_basis(plan)
+    found = []
+    for key, rows in {**index.users, **index.roles}.items():
+        given = {(row.username, tuple(row.effective_groups)) for row in rows}
+        if key not in known and not given <= had.get(key, set()):
+            who = " or ".join(sorted(_identity(*each) for each in given))
+            arn = rows[0].arn
+            found.append(
+                Difference(ROW_ADDED, arn, f"aws-auth has a row for {arn} ({who}) that the plan does not know.")
+            )
+    found += [
+        Difference(ROW_ADDED, account, f"mapAccounts of aws-auth has account {account}, which the plan does not know.")
+        for account in sorted(set(index.accounts) - accounts)
+    ]
+    return tuple(found)
+
+
+def _rows_of_basis(plan: Plan) -> tuple[dict[str, set[tuple[str, tuple[str, ...]]]], set[str]]:
+    """The rows that were there when the plan was made, by folded ARN, those without effect included."""
+    aws_auth = plan.basis.get("awsAuth")
+    if not isinstance(aws_auth, Mapping):
+        return {}, set()
+    rows: dict[str, set[tuple[str, tuple[str, ...]]]] = {}
+    for _, arn, username, groups, *_rest in aws_auth.get("rows", ()):
+        rows.setdefault(fold(arn), set()).add((username, tuple(groups or ())))
+    return rows, set(aws_auth.get("accounts", ()))
+
+
+def id_difference(planned: PlannedPrincipal, found: str | None) -> Difference | None:
+    """Whether IAM has another principal under this ARN now. ``found``: its unique id, None where there is none.
+
+    An entry is pinned to the unique id (EKS user guide, "Create access entries").
+    """
+    arn, wanted = planned.principal_arn, planned.principal_id
+    if wanted is None or found == wanted:
+        return None
+    if found is None:
+        return Difference(PRINCIPAL_DELETED, arn, f"IAM no longer has {arn}. The plan has its id {wanted}.")
+    return Difference(
+        PRINCIPAL_RECREATED,
+        arn,
+        f"{arn} was deleted and created again in IAM: its id is {found}, the plan has {wanted}.",
+    )
