@@ -18,6 +18,23 @@ from migrator.model.plan import Plan
 from migrator.model.principal import AccountRead, IamPrincipal
 from migrator.model.snapshot import FargateProfile, Nodegroup, Snapshot
 
+# Keys that every basis has (basis_of); later ones may be missing in older plans.
+_KEYS = frozenset(
+    {
+        "cluster",
+        "authenticationMode",
+        "awsAuth",
+        "accessEntries",
+        "accessPolicies",
+        "nodegroups",
+        "fargateProfiles",
+        "iamPrincipals",
+        "accountsRead",
+        "rbac",
+        "groupReferences",
+        "identityProviders",
+    }
+)
 _SOURCE = re.compile(r"(mapRoles|mapUsers)\[(\d+)\]", re.ASCII)
 
 
@@ -25,6 +42,9 @@ def facts_of_basis(plan: Plan) -> PlanFacts:
     """The planner's facts as far as the basis holds them. Raises ``Failed`` ``plan-inconsistent`` for a basis of
     another shape than :func:`migrator.decide.planning.basis.basis_of` gives.
     """
+    missing = sorted(_KEYS - plan.basis.keys())
+    if missing:
+        raise refusal(Inconsistency("its basis", f"The basis lacks `{missing[0]}`."))
     try:
         snapshot, aws_auth = _snapshot(plan), _aws_auth(plan.basis["awsAuth"])
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:

@@ -14,8 +14,12 @@ from migrator.model.plan import Plan, PlannedPrincipal
 
 # What a person's decision leaves behind on the principal whose blocker it answers.
 _DECISIONS = frozenset({"answered", "skipped-by-decision", "loss-accepted", "stays-in-config-map"})
-# A skipped principal has nothing to block; of a blocked one another finding blocks, and an answer softened this one.
-_NEEDS_NO_ANSWER = frozenset({"skip", "block"})
+# An answer that was judged and blocks for another reason.
+_STILL_BLOCKED = frozenset({"loss-not-accepted", "answer-unjudged"})
+# Blockers that are warnings where a principal is skipped anyway (decide_principal).
+_WARN_OF_SKIPPED = frozenset(
+    {"role-unverified", "foreign-role-unverified", "principal-ambiguous", "node-role-without-node-row"}
+)
 # Findings about the cluster that an answer turns into a warning; the answer leaves nothing else in the plan.
 _ANSWERED_IN_PLACE = frozenset({"section-lost", "map-accounts"})
 _ACCOUNT_CODES = frozenset({"map-accounts", "map-accounts-dead", "account-skipped", "account-expanded"})
@@ -68,12 +72,14 @@ def _check_severity(finding: Finding, principal: PlannedPrincipal | None) -> Ite
         yield Inconsistency(_place(finding), f"Its severity is {finding.severity}, the catalogue's is {kind.severity}.")
     elif principal is None and finding.code not in _ANSWERED_IN_PLACE:
         yield Inconsistency(_place(finding), "It blocks, and no decision can turn it into a warning.")
-    elif principal is not None and not _may_soften(principal):
+    elif principal is not None and not _may_soften(principal, finding.code):
         yield Inconsistency(_place(finding), "It blocks, and the plan shows no decision that answers it.")
 
 
-def _may_soften(principal: PlannedPrincipal) -> bool:
-    return principal.action in _NEEDS_NO_ANSWER or not _DECISIONS.isdisjoint(principal.findings)
+def _may_soften(principal: PlannedPrincipal, code: str) -> bool:
+    """Whether a blocker of the principal can be a warning: an answer softened it, or nothing is done anyway."""
+    decisions = _DECISIONS | _STILL_BLOCKED if principal.action == "block" else _DECISIONS
+    return not decisions.isdisjoint(principal.findings) or (principal.action == "skip" and code in _WARN_OF_SKIPPED)
 
 
 def _check_principal(principal: PlannedPrincipal, told: set[str], blocking: set[str]) -> Iterator[Inconsistency]:

@@ -14,7 +14,7 @@ from migrator.decide.planning.decide_principal import identities_at_random, iden
 from migrator.decide.planning.entry_identity import identity_of_entry, same_entry, spec_of
 from migrator.decide.planning.plan_facts import NodeUse, PlanFacts
 from migrator.decide.planning.rereading.check_entry import check_entry
-from migrator.decide.planning.rereading.inconsistency import Inconsistency
+from migrator.decide.planning.rereading.inconsistency import Inconsistency, policy_keys
 from migrator.decide.planning.rereading.plan_read import PlanRead
 from migrator.decide.planning.subjects import Subject, liveness_of
 from migrator.decide.reading.row_keys import canonical_arn
@@ -25,7 +25,8 @@ from migrator.model.principal import parse_arn
 _ONE_LIVE_NODE = NodeUse(live=1)
 _GETS_ENTRY = frozenset({"create", "recreate", "update", "await"})
 _UPDATES = frozenset({"entry-half-made", "answered"})
-_LEAVES_OUT = frozenset({"stays-in-config-map", "skipped-by-decision"})
+# Why a principal that can log in today gets no entry (settle, classify_node, answers).
+_LEAVES_OUT = frozenset({"stays-in-config-map", "loss-accepted", "fargate-unused"})
 
 
 def check_principals(read: PlanRead) -> Iterator[Inconsistency]:
@@ -90,8 +91,7 @@ def _same_identity(one: Identity, other: Identity) -> bool:
     return (
         (one.username, one.via) == (other.username, other.via)
         and sorted(one.groups) == sorted(other.groups)
-        and sorted((p.policy_arn, p.scope.type, sorted(p.scope.namespaces)) for p in one.policies)
-        == sorted((p.policy_arn, p.scope.type, sorted(p.scope.namespaces)) for p in other.policies)
+        and policy_keys(one) == policy_keys(other)
     )
 
 
@@ -105,6 +105,9 @@ def _check_unnamed(principal: PlannedPrincipal, subject: Subject, facts: PlanFac
         allowed = (NOBODY, Identity(canonical_arn(principal.principal_arn), (), "config-map"))
     if principal.before not in allowed:
         yield Inconsistency(_where(principal), "Its identity before comes from no row and no entry of the basis.")
+    known = subject.found.principal
+    if known is not None and principal.principal_id != known.id:
+        yield Inconsistency(_where(principal), "Its principalId is not the one in the basis.")
     arn = parse_arn(subject.arn)
     mapped = arn is not None and any(row.account == arn.account for row in facts.aws_auth.accounts)
     if principal.action == "create" and not mapped:
@@ -139,18 +142,22 @@ def _why_not(principal: PlannedPrincipal, subject: Subject, facts: PlanFacts) ->
             return "Its entry is not the one in the basis."
         case "await" if not _made_by_eks(principal, subject, facts):
             return "Nothing says that EKS makes an entry for it."
-        case "skip" if principal.before.via == "config-map" and not _is_left_out(principal):
+        case "skip" if principal.before.via != "none" and found.isdisjoint(_LEAVES_OUT):
             return "It can log in today, and no finding says why it is left out."
+        case "skip" if principal.before.via != "none" and _made_by_eks(principal, subject, facts):
+            return "EKS makes an entry for it at the mode switch, so that it cannot be left out."
         case _:
             return ""
 
 
 def _keeps(subject: Subject, entry: AccessEntry, planned: EntrySpec | None) -> bool:
-    return planned is not None and same_entry(subject.arn, spec_of(entry), planned)
-
-
-def _is_left_out(principal: PlannedPrincipal) -> bool:
-    return accounts_for(principal.findings, "loss") or not _LEAVES_OUT.isdisjoint(principal.findings)
+    if planned is None or not same_entry(subject.arn, spec_of(entry), planned):
+        return False
+    if entry.type == "STANDARD":
+        return True
+    # of node types same_entry compares the type alone; such an entry has no name and no groups of its own
+    bare = EntrySpec(entry.type, None, (), planned.access_policies)
+    return planned == bare and policy_keys(planned) == policy_keys(spec_of(entry))
 
 
 def _made_by_eks(principal: PlannedPrincipal, subject: Subject, facts: PlanFacts) -> bool:

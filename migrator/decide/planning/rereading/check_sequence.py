@@ -11,7 +11,7 @@ from migrator.decide.planning.entry_for import is_reserved
 from migrator.decide.planning.entry_identity import identity_of_spec, same_entry, spec_of
 from migrator.decide.planning.order_steps import needs_bridge
 from migrator.decide.planning.rereading.check_entry import check_standard
-from migrator.decide.planning.rereading.inconsistency import Inconsistency, names
+from migrator.decide.planning.rereading.inconsistency import Inconsistency, names, policy_key, policy_keys
 from migrator.decide.planning.rereading.plan_read import PlanRead
 from migrator.decide.planning.settled import Settled
 from migrator.decide.reading.templates import templates_in
@@ -42,7 +42,7 @@ _MADE = frozenset({"create", "recreate"})
 
 def is_bridged(principal: PlannedPrincipal, read: PlanRead) -> bool:
     """Whether the principal has nothing between its entry and its policy but the bridge."""
-    if any(finding.code == "gap-accepted" for finding in read.plan.findings):
+    if read.gap_accepted:
         return False
     subject = read.subject_of(principal)
     return needs_bridge(Settled(subject, principal.action, principal.before, None, principal.entry))
@@ -190,7 +190,7 @@ class _Walk:
         now = held.get(effect.policy.policy_arn)
         if self.state is None or (now is None) != (effect.before is None):
             yield "The access policy is associated in another way before this step."
-        elif now is not None and effect.before is not None and _policy_key(now) != _policy_key(effect.before):
+        elif now is not None and effect.before is not None and policy_key(now) != policy_key(effect.before):
             yield "The access policy has another scope before this step."
         if effect.policy not in self.target.access_policies:
             yield f"The principal's entry has no access policy {effect.policy.policy_name} with this scope."
@@ -201,7 +201,7 @@ class _Walk:
         if effect.policy.policy_arn in {policy.policy_arn for policy in self.target.access_policies}:
             yield f"The principal's entry keeps the access policy {effect.policy.policy_name}."
         now = held.pop(effect.policy.policy_arn, None)
-        if now is None or _policy_key(now) != _policy_key(effect.policy):
+        if now is None or policy_key(now) != policy_key(effect.policy):
             yield "The entry has no such access policy before this step."
         self._set_policies(held)
 
@@ -250,12 +250,7 @@ class _Walk:
 
 def _same(arn: str, one: EntrySpec, other: EntrySpec) -> bool:
     """Whether two specs are one entry, access policies of node types included. The basis sorts groups."""
-    policies = {_policy_key(each) for each in one.access_policies} == {_policy_key(p) for p in other.access_policies}
-    return policies and same_entry(arn, one, other)
-
-
-def _policy_key(policy: AssociatedPolicy) -> tuple[str, str, tuple[str, ...]]:
-    return policy.policy_arn, policy.scope.type, tuple(sorted(policy.scope.namespaces))
+    return policy_keys(one) == policy_keys(other) and same_entry(arn, one, other)
 
 
 def _same_entry_read(found: AccessEntry, stated: AccessEntry) -> bool:
@@ -263,6 +258,6 @@ def _same_entry_read(found: AccessEntry, stated: AccessEntry) -> bool:
     return (
         (found.principal_arn, found.type, found.username) == (stated.principal_arn, stated.type, stated.username)
         and sorted(found.kubernetes_groups) == sorted(stated.kubernetes_groups)
-        and sorted(map(_policy_key, found.access_policies)) == sorted(map(_policy_key, stated.access_policies))
+        and policy_keys(found) == policy_keys(stated)
         and found.created_at == stated.created_at
     )

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from migrator.errors import Failed
+from migrator.model.access_entry import AccessEntry, AssociatedPolicy, EntrySpec, Identity
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,3 +28,14 @@ def refusal(found: Inconsistency) -> Failed:
 def names(items: Iterable[str]) -> str:
     """Names in a message, sorted; ``none`` for no names."""
     return ", ".join(f"`{item}`" for item in sorted(items)) or "none"
+
+
+def policy_key(policy: AssociatedPolicy) -> tuple[str, str, tuple[str, ...]]:
+    """A policy with its scope, comparable: the basis sorts namespaces."""
+    return policy.policy_arn, policy.scope.type, tuple(sorted(policy.scope.namespaces))
+
+
+def policy_keys(holder: AccessEntry | EntrySpec | Identity) -> list[tuple[str, str, tuple[str, ...]]]:
+    """The policies of an entry or identity, in an order of their own."""
+    policies = holder.policies if isinstance(holder, Identity) else holder.access_policies
+    return sorted(policy_key(policy) for policy in policies)

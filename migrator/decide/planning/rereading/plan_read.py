@@ -22,6 +22,7 @@ class PlanRead:
     of_basis: Mapping[str, Subject]
     unplanned: Sequence[Subject]
     findings: Mapping[str, Sequence[Finding]]
+    gap_accepted: bool
 
     def subject_of(self, principal: PlannedPrincipal) -> Subject:
         """What is known of a principal; of one that the basis does not name, what IAM says."""
@@ -46,7 +47,14 @@ def read_beside_basis(plan: Plan) -> PlanRead:
     for finding in plan.findings:
         if finding.principal_arn is not None:
             findings.setdefault(finding.principal_arn, []).append(finding)
-    return PlanRead(plan, facts, of_basis, [each for each in subjects if id(each) not in planned], findings)
+    return PlanRead(
+        plan=plan,
+        facts=facts,
+        of_basis=of_basis,
+        unplanned=[each for each in subjects if id(each) not in planned],
+        findings=findings,
+        gap_accepted=any(finding.code == "gap-accepted" for finding in plan.findings),
+    )
 
 
 def _matched(plan: Plan, subjects: Sequence[Subject]) -> dict[str, Subject]:
