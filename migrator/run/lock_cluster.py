@@ -17,6 +17,7 @@ from migrator.decide.running.lock_protocol import (
     TAG_RENEW_SECONDS,
     TAG_SECONDS,
     Watched,
+    clear_until,
     counts_until,
     describe_lock,
     judge,
@@ -61,9 +62,15 @@ class LeasedLock:
         return tuple(seen for seen in found if seen is not None and seen.record is not None)
 
     def break_lock(self, seen: LockSeen) -> None:
-        """Remove the lock that was seen."""
+        """Remove the lock that was seen, and wait until a run that did not notice has no write under way."""
         records = self._ports.lease if seen.place == self._ports.lease.place else self._ports.tag
         records.clear(version=seen.version)
+        record = seen.record
+        if record is None or self._ports.runs(record.holder.process) is False:
+            return
+        seconds = min(lasts(record), TAG_SECONDS)
+        self._ports.events.say("info", f"waiting: {seconds} seconds, until the other run has no write under way")
+        self._ports.time.wait(seconds)
 
     @contextmanager
     def hold(self, holder: LockHolder) -> "Iterator[Hold]":
@@ -172,23 +179,34 @@ class Hold:
         self._ports, self._records, self._holder, self._seconds = ports, records, holder, seconds
         self._version = version
         self._until = counts_until(sent, seconds)
+        self._dead_tag = ""
+        self._clear = float("-inf")  # until when no run can hold the lock by a tag without being seen
         self._lost: MigratorError | None = None
         self._lock = threading.Lock()
         self._looked = threading.Event()  # for a tag of another run, once
         self._released = False
         if records is ports.tag:
+            self._clear = float("inf")
             self._looked.set()
 
     def check(self) -> None:
         """Raises ``cluster-lock-lost`` unless the lock is certainly ours for long enough to send a write."""
         self._looked.wait()
-        if self._lost is not None:
-            raise self._lost
-        if self._ports.time.seconds() < self._until:
+        self._raise_lost()
+        if self._ports.time.seconds() < min(self._until, self._clear):
             return
         with self._lock:  # renewals failed, or the machine slept: a renewal that succeeds proves that it is still ours
             if self._ports.time.seconds() >= self._until:
                 self._renew_now()
+            if self._ports.time.seconds() >= self._clear:
+                self.look_for_tag(first=False)
+            self._raise_lost()
+            if self._ports.time.seconds() >= min(self._until, self._clear):
+                raise self._unsure("It cannot be read whether another run locked the cluster by a tag.")
+
+    def _raise_lost(self) -> None:
+        if self._lost is not None:
+            raise self._lost
 
     def _renew_now(self) -> None:
         if self._lost is None and not self._records.settle_seconds:
@@ -208,10 +226,10 @@ class Hold:
         look = None if tagged else 0.0
         while True:
             if look is not None and self._ports.time.seconds() >= look:
-                try:
-                    self.look_for_tag(first=not self._looked.is_set())
-                finally:
-                    self._looked.set()
+                if self._looked.is_set():
+                    self.look_for_tag(first=False)
+                else:
+                    self.first_look()
                 look = self._ports.time.seconds() + TAG_LOOK_SECONDS
             if over.wait(every):
                 return
@@ -242,24 +260,38 @@ class Hold:
         self._version = version
         self._until = counts_until(sent, self._seconds)
 
+    def first_look(self) -> None:
+        """The look that the first write waits for."""
+        try:
+            self.look_for_tag(first=True)
+        finally:
+            self._looked.set()
+
     def look_for_tag(self, *, first: bool) -> None:
         """A run that may not write the Lease locks by a tag. One that was there first wins; a later one is seen while
         it settles, and both stop rather than both go on.
         """
+        sent = self._ports.time.seconds()
         try:
             seen = self._ports.tag.read()
         except MigratorError:
-            return  # who may not describe the cluster cannot run either
+            return  # there is time for more attempts
         if seen is None or seen.record is None or seen.record.holder.token == self._holder.token:
+            self._clear = clear_until(sent, self._ports.tag.settle_seconds)
             return
         if first:
             try:
-                await_end(self._ports, self._ports.tag, self._holder.token, seen)
+                found = await_end(self._ports, self._ports.tag, self._holder.token, seen)
             except MigratorError as error:
                 self._lost = error
+            else:  # a tag that a dead run left is not removed: without compare-and-set it could be a new one
+                self._dead_tag = "" if found is None else found.version
+                self.look_for_tag(first=False)
             return
-        if self._ports.runs(seen.record.holder.process) is not False:
-            self._lost = self._taken(seen)
+        if seen.version == self._dead_tag:
+            self._clear = clear_until(sent, self._ports.tag.settle_seconds)
+            return
+        self._lost = self._taken(seen)
 
     def release(self) -> None:
         """Let it go, if it is still ours; nothing of another run is touched. Failures pass: it expires by itself."""

@@ -16,7 +16,7 @@ RENEW_SECONDS = 5.0
 MARGIN_SECONDS = 10.0  # a holder stops counting on its lock so much earlier: a request may be on its way so long
 TAG_SECONDS = 120  # a tag is renewed less often: each renewal is a write of the EKS API, seen in CloudTrail
 TAG_RENEW_SECONDS = 20.0
-TAG_SETTLE_SECONDS = 20.0  # a tag has no compare-and-set: what was written counts once it was read back after this
+TAG_SETTLE_SECONDS = 30.0  # a tag has no compare-and-set: what was written counts once it was read back after this
 TAG_LOOK_SECONDS = 8.0  # a holder of the Lease looks so often for a tag; a tag in its settling time is seen for sure
 LONGEST_SECONDS = 3600  # a record that says more is not believed
 
@@ -60,6 +60,13 @@ def judge(seen: LockSeen | None, token: str, watched: Watched | None, now: float
 def counts_until(sent: float, seconds: int) -> float:
     """Until when, by its own clock, a holder may begin writes after a renewal that it sent at ``sent``."""
     return sent + seconds - min(MARGIN_SECONDS, seconds / 3)
+
+
+def clear_until(sent: float, settle_seconds: float) -> float:
+    """Until when a holder of the Lease may begin writes after a look, sent at ``sent``, that found no tag: a tag that
+    was written right after that look counts once it has settled.
+    """
+    return sent + settle_seconds - MARGIN_SECONDS
 
 
 def locked(seen: LockSeen) -> Refused:

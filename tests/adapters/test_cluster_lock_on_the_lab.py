@@ -1,0 +1,124 @@
+"""The lock of a cluster over the wire: a Lease; a tag where no Lease may be written; nothing where neither may."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from migrator.adapters.clock import SteadyTime
+from migrator.adapters.lock_lease import LeaseRecords
+from migrator.adapters.lock_tag import TagRecords
+from migrator.adapters.this_process import process_mark, still_runs, this_holder
+from migrator.errors import Failed, Refused
+from migrator.lab.principals import Permissions
+from migrator.model.cluster_lock import LOCK_TAG, LockHolder, LockRecord
+from migrator.run.lock_cluster import LeasedLock, LockPorts
+from tests.support.memory_ports import MemoryEvents
+from tests.support.small_lab import ACCOUNT, ALICE, CLUSTER, SmallLab, adapters
+
+HOLDER = LockHolder("arn:aws:iam::111122223333:role/a,b@host/1", token="t1", command="verify --canary-pods", run="r")
+RECORD = LockRecord(HOLDER, "2026-11-22T00:00:00.000000Z", 30)
+
+
+def tags(lab: SmallLab) -> dict[str, Any]:
+    return dict(lab.cluster.describe_cluster()["tags"])
+
+
+def lock_of(lab: SmallLab, settle: float = 30.0) -> tuple[LeasedLock, MemoryEvents]:
+    arn = lab.cluster.describe_cluster()["arn"]
+    events = MemoryEvents()
+    ports = LockPorts(
+        lease=LeaseRecords(lab.kubernetes),
+        tag=TagRecords(lab.session, CLUSTER, arn, settle_seconds=settle),
+        time=SteadyTime(),
+        events=events,
+        runs=still_runs,
+        this_holder=this_holder,
+    )
+    return LeasedLock(ports), events
+
+
+@pytest.fixture
+def alice(lab: SmallLab) -> SmallLab:
+    """A caller without any right in kube-system."""
+    return adapters(lab.lab, lab.session.with_profile(lab.profile(ALICE)))
+
+
+@pytest.mark.parametrize("kind", ["lease", "tag"])
+def test_record_is_written_read_replaced_and_removed_by_its_version_only(lab: SmallLab, kind: str) -> None:
+    arn = lab.cluster.describe_cluster()["arn"]
+    records = (
+        LeaseRecords(lab.kubernetes) if kind == "lease" else TagRecords(lab.session, CLUSTER, arn, settle_seconds=1)
+    )
+    assert records.read() is None
+    first = records.write(RECORD, over=None)
+    found = records.read()
+    assert found is not None
+    assert found.record is not None
+    assert (found.record.holder.token, found.record.holder.command) == ("t1", "verify --canary-pods")
+    assert (found.record.seconds, found.version) == (30, first)
+    later = replace(RECORD, renewed="2026-11-22T00:00:05.000000Z")
+    with pytest.raises(Failed) as caught:
+        records.write(later, over=None)
+    assert caught.value.code == "lock-changed"
+    second = records.write(later, over=first)
+    for stale in (lambda: records.write(RECORD, over=first), lambda: records.clear(version=first)):
+        with pytest.raises(Failed) as caught:
+            stale()
+        assert caught.value.code == "lock-changed"
+    records.clear(version=second)
+    assert records.read() is None
+    with pytest.raises(Failed) as caught:  # a renewal of the old holder does not bring a removed lock back
+        records.write(RECORD, over=second)
+    assert caught.value.code == "lock-changed"
+    assert records.read() is None
+
+
+def test_lease_is_held_by_the_process_that_runs_and_refuses_another(lab: SmallLab) -> None:
+    lock, _ = lock_of(lab)
+    other, _ = lock_of(lab)
+    with lock.hold(replace(lock.holder("arn:me"), command="apply")) as held:
+        held.check()
+        (seen,) = other.current()
+        assert seen.place == "Lease kube-system/eks-access-migrator"
+        with pytest.raises(Refused) as caught, other.hold(other.holder("arn:you")):
+            pass
+        assert caught.value.code == "locked"
+        assert "arn:me@" in caught.value.message
+    assert other.current() == ()
+    with other.hold(other.holder("arn:you")) as held:
+        held.check()
+
+
+def test_caller_who_may_write_no_lease_locks_by_a_tag(alice: SmallLab, lab: SmallLab) -> None:
+    lock, events = lock_of(alice, settle=0.3)
+    with lock.hold(replace(lock.holder("arn:alice"), command="apply")) as held:
+        held.check()
+        assert "by=arn:alice@" in tags(lab)[LOCK_TAG]
+        assert any("The lock is a tag of the cluster" in line for _, line in events.lines)
+        other, _ = lock_of(lab)  # who may write the Lease sees the tag before its first write
+        with other.hold(other.holder("arn:you")) as theirs, pytest.raises(Refused) as caught:
+            theirs.check()
+        assert caught.value.code == "locked"
+        held.check()
+    assert LOCK_TAG not in tags(lab)
+
+
+def test_caller_who_may_write_neither_lease_nor_tag_is_refused(alice: SmallLab, lab: SmallLab) -> None:
+    lab.lab.world.accounts[ACCOUNT].users["alice"].permissions = Permissions(("eks:TagResource",), None)
+    lock, _ = lock_of(alice, settle=0.3)
+    with pytest.raises(Refused) as caught, lock.hold(lock.holder("arn:alice")):
+        pass
+    assert caught.value.code == "lock-not-possible"
+    assert "eks:TagResource" in caught.value.remedy
+    assert "leases in namespace kube-system" in caught.value.remedy
+    assert LOCK_TAG not in tags(lab)
+
+
+def test_process_mark_tells_a_process_that_runs_from_one_that_does_not() -> None:
+    mark = process_mark()
+    assert still_runs(mark) is True
+    boot, space, pid, _ = mark.rsplit("/", 3)
+    assert still_runs(f"{boot}/{space}/{pid}/1") is False  # another process with the same id
+    assert still_runs(f"another-boot/{space}/{pid}/1") is None
+    assert still_runs("") is None

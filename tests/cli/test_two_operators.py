@@ -1,0 +1,169 @@
+"""Two operators with state folders of their own, as processes, at the same moment: one goes on, the other is told."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from migrator.adapters.aws_session import AwsSettings, open_session
+from migrator.adapters.eks import EksCluster
+from migrator.adapters.eks_token import TokenMint
+from migrator.adapters.kubernetes_client import KubernetesClient, MintedLogin
+from migrator.adapters.kubernetes_wire import endpoint_of, open_wire
+from migrator.adapters.lock_lease import LeaseRecords
+from migrator.adapters.tasks_threads import Threads
+from migrator.decide.running.lock_protocol import LEASE_SECONDS, MARGIN_SECONDS
+from migrator.lab.lab_client import control
+from migrator.model.cluster_lock import LockHolder, LockRecord
+from tests.support.cli_lab import ACCOUNT, WAIVERS, WORLD, CliLab, Ran, running
+
+OPERATOR, SECOND = f"arn:aws:iam::{ACCOUNT}:role/operator", f"arn:aws:iam::{ACCOUNT}:role/team/second-admin"
+APPLY = ("apply", "plan.json", "--yes", "--decisions", "decisions.yaml")
+IMAGE = ("--image", "example.com/migrate:1")
+SLOW = 0.4  # seconds that each write of EKS takes longer, so that runs are under way at the same time
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Iterator[CliLab]:
+    with running(tmp_path, WORLD) as found:
+        (found.work / "decisions.yaml").write_text(WAIVERS, encoding="utf-8")
+        assert found.run("plan", "small", "--decisions", "decisions.yaml", "--out", "plan.json").code == 0
+        control(found.directory, "POST", "latency", {"operation": "eks:*AccessEntry", "seconds": SLOW})
+        yield found
+
+
+def folder(name: str) -> tuple[str, ...]:
+    return ("--state-dir", f"state-{name}")
+
+
+def begin(lab: CliLab, *arguments: str, environment: Mapping[str, str] | None = None) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [sys.executable, "-m", "migrator", *arguments],
+        cwd=lab.work,
+        env=dict(environment or lab.environment()),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def end(process: "subprocess.Popen[str]") -> Ran:
+    out, err = process.communicate(timeout=120)
+    return Ran(process.returncode, out, err)
+
+
+def wait_for_write(lab: CliLab, operation: str = "eks:CreateAccessEntry") -> None:
+    until = time.monotonic() + 60
+    while not any(effect["operation"] == operation for effect in lab.effects()):
+        assert time.monotonic() < until, lab.effects()
+        time.sleep(0.05)
+
+
+PAIRS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "apply and apply": (APPLY, APPLY),
+    "apply and rollback": (APPLY, ("rollback", "plan.json")),
+    "apply and rehearse": (APPLY, ("rehearse", "plan.json", "--for", "1m", *IMAGE)),
+    "apply and cutover": (APPLY, ("cutover", "plan.json", "--confirm", "small", "--decisions", "decisions.yaml")),
+}
+
+
+@pytest.mark.parametrize("pair", PAIRS)
+def test_second_operator_with_its_own_folder_is_refused_by_name(lab: CliLab, pair: str) -> None:
+    first, second = PAIRS[pair]
+    running_apply = begin(lab, *folder("a"), *first)
+    wait_for_write(lab)
+    other = lab.run(*folder("b"), *second, environment=lab.as_principal(SECOND))
+    assert (other.code, other.error_code) == (4, "locked"), other.err
+    assert "assumed-role/operator/" in other.err
+    assert "apply since" in other.err
+    done = end(running_apply)
+    assert done.code == 0, done.err
+    assert not any("second-admin" in effect["who"] for effect in lab.effects() if "AccessEntry" in effect["operation"])
+    assert not any(effect["operation"] == "eks:DeleteAccessEntry" for effect in lab.effects())
+
+
+def test_two_that_begin_at_the_same_moment_are_one_run_and_one_refusal(lab: CliLab) -> None:
+    both = [begin(lab, *folder(name), *APPLY) for name in "ab"]
+    ended = [end(process) for process in both]
+    assert sorted(each.code for each in ended) == [0, 4], [each.err for each in ended]
+    created = [e["detail"]["principalArn"] for e in lab.effects() if e["operation"] == "eks:CreateAccessEntry"]
+    assert len(created) == len(set(created))
+    assert lab.run(*folder("c"), "rollback", "plan.json").code == 0
+
+
+def test_lock_of_a_killed_run_is_taken_over_at_once_on_the_same_machine(lab: CliLab) -> None:
+    killed = begin(lab, *folder("a"), *APPLY)
+    wait_for_write(lab)
+    os.kill(killed.pid, signal.SIGKILL)
+    end(killed)
+    began = time.monotonic()
+    again = lab.run(*folder("a"), *APPLY)
+    assert again.code == 0, again.err
+    assert "took over the lock of a run that ended" in again.err
+    assert time.monotonic() - began < 60
+
+
+def lease(lab: CliLab, monkeypatch: pytest.MonkeyPatch) -> LeaseRecords:
+    for name, value in lab.environment().items():
+        monkeypatch.setenv(name, value)
+    session = open_session(AwsSettings(run="test"))
+    described = EksCluster(session, "small", Threads(1)).describe_cluster()
+    return LeaseRecords(KubernetesClient(open_wire(endpoint_of(described)), MintedLogin(TokenMint(session, "small"))))
+
+
+ELSEWHERE = LockHolder("arn:aws:iam::111122223333:role/ci@pipeline/7", token="t", command="apply", host="pipeline")
+
+
+def test_lock_of_a_run_elsewhere_is_waited_for_and_taken_over_when_it_is_not_renewed(
+    lab: CliLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    records = lease(lab, monkeypatch)
+    records.write(LockRecord(ELSEWHERE, "2026-11-22T00:00:00.000000Z", 4), over=None)
+    done = lab.run(*folder("a"), *APPLY)
+    assert done.code == 0, done.err
+    assert "waiting: the cluster is locked by arn:aws:iam::111122223333:role/ci@pipeline/7" in done.err
+    assert "this run takes the lock over at" in done.err
+    assert records.read() is None
+
+
+def test_lock_that_is_renewed_is_refused_and_broken_by_its_name_only(
+    lab: CliLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    records = lease(lab, monkeypatch)
+    records.write(LockRecord(ELSEWHERE, "2026-11-22T00:00:00.000000Z", 8), over=None)
+    wrong = lab.run(*folder("a"), *APPLY, "--break-lock", "somebody-else")
+    assert (wrong.code, wrong.error_code) == (4, "lock-owner-differs"), wrong.err
+    unasked = lab.run(*folder("a"), "rollback", "plan.json", "--break-lock", ELSEWHERE.identity)
+    assert (unasked.code, unasked.error_code) == (4, "no-terminal"), unasked.err
+    assert f"to be taken away: the lock of {ELSEWHERE.identity} (apply" in unasked.err
+    done = lab.run(*folder("a"), *APPLY, "--break-lock", ELSEWHERE.identity)
+    assert done.code == 0, done.err
+    assert "was taken away" in done.err
+
+
+def test_run_whose_lease_is_stolen_stops_before_its_next_write(lab: CliLab, monkeypatch: pytest.MonkeyPatch) -> None:
+    records = lease(lab, monkeypatch)
+    process = begin(lab, *folder("a"), *APPLY)
+    wait_for_write(lab)
+    os.kill(process.pid, signal.SIGSTOP)  # a machine that sleeps
+    time.sleep(LEASE_SECONDS - MARGIN_SECONDS + 1)
+    stolen = records.write(LockRecord(ELSEWHERE, "2026-11-22T00:00:00.000000Z", 600), over=records_now(records))
+    before = lab.effects()
+    os.kill(process.pid, signal.SIGCONT)
+    done = end(process)
+    assert (done.code, done.error_code) == (7, "cluster-lock-lost"), done.err
+    assert ELSEWHERE.identity in done.err
+    assert len(lab.effects()) - len(before) <= 1  # the one request that was on its way
+    assert records_now(records) == stolen  # nothing is released that is another run's
+
+
+def records_now(records: LeaseRecords) -> str:
+    found = records.read()
+    assert found is not None
+    return found.version
