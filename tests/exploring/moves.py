@@ -1,0 +1,350 @@
+"""The moves out of a state, and the states they lead to.
+
+A process is stopped at calls that others can notice or be noticed by (``shared``). What it does between two of these
+is its own affair, so that it is done at once; where it dies on the way, each journal that it may leave is a move.
+A move has a cost: 0 for what an undisturbed operator sees, 1 for each disturbance.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from migrator.decide.running.progress import lanes_of
+from migrator.model.decision import Decisions
+from tests.exploring.answers import DURABLE, PRIVATE, WRITES, Facts, mishaps, ordinary, released, shadowing
+from tests.exploring.commands import APPLY, Command, Made, workflow
+from tests.exploring.judge import wanted_of
+from tests.exploring.ports import Call
+from tests.exploring.process import Answer, Exit, Pool, Process
+from tests.exploring.world import (
+    Cluster,
+    Entry,
+    Folder,
+    Login,
+    Row,
+    World,
+    changed,
+    login_of,
+    with_entry,
+    with_folder,
+    with_row,
+)
+
+STARTS = 5  # commands that one trace may start
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """Somebody with a terminal. ``process`` is None while nothing runs; ``kills`` are the folders that the process may
+    leave if it dies now; ``calm``: nothing has disturbed the command since it was started; ``died``: the command whose
+    process died last; ``begun``: this operator has started something; ``holds``: the process
+    has the lock of its folder.
+    """
+
+    folder: int
+    plan: str
+    process: Process | None = None
+    command: Command | None = None
+    kills: tuple[Folder, ...] = ()
+    calm: bool = False
+    died: Command | None = None
+    begun: bool = False
+    holds: bool = False
+
+    @property
+    def key(self) -> tuple[Any, ...]:
+        """Equal for operators that can do the same."""
+        return (self.folder, self.plan, id(self.process) if self.process else 0, self.calm, self.died, self.begun)
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """A world with the operators in it. ``current`` made the last move."""
+
+    world: World
+    operators: tuple[Operator, ...]
+    current: int = 0
+    starts: int = 0
+
+    @property
+    def key(self) -> int:
+        """Equal for equal states (by a 64-bit hash)."""
+        return hash((self.world.key, tuple(o.key for o in self.operators), self.current))
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """A command that came to its end in a move."""
+
+    operator: int
+    command: Command
+    exit: Exit
+    calm: bool
+
+
+Step = tuple[State, tuple[Ending, ...]]  # where a move leads, and what ended in it
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """One way on. ``text`` says who does what; ``go`` gives the state after it and what ended in it."""
+
+    text: str
+    cost: int
+    go: Callable[[], Step]
+    quiet: bool = False
+
+
+@dataclass
+class Scene:
+    """What a world is explored with: facts, operators, commands, and what others may do."""
+
+    name: str
+    about: str
+    cluster: Cluster
+    facts: Facts
+    folders: tuple[int, ...] = (0,)  # one operator each, with the number of its folder
+    commands: tuple[Command, ...] = (APPLY,)
+    decisions: Decisions = field(default_factory=Decisions)
+    rows: Mapping[str, tuple[Row | None, ...]] = field(default_factory=dict)  # what an administrator may make of them
+    entries: Mapping[str, tuple[Entry | None, ...]] = field(default_factory=dict)
+    born_again: tuple[str, ...] = ()
+    lost: bool = True
+    kill: bool = True
+    old: bool = True
+    edits: int = 1
+    accept_gap: bool = False
+    named: frozenset[str] = frozenset()  # usernames that a binding names
+    starts: int = STARTS
+    plans: dict[str, Made] = field(default_factory=dict)
+    pool: Pool = field(default_factory=Pool)
+
+    def keep(self, made: Made) -> None:
+        """A plan that somebody has made."""
+        self.plans[made.digest] = made
+        self.facts.lanes[made.digest] = lanes_of(made.plan)
+
+
+def shared(call: Call) -> bool:
+    """Whether others can notice the call, or be noticed by it."""
+    return call[0] not in PRIVATE and call[0] != "planned"
+
+
+class Moves:
+    """The moves of one scene."""
+
+    def __init__(self, scene: Scene) -> None:
+        self.scene = scene
+
+    def of(self, state: State) -> Iterator[Move]:
+        """Every move out of a state; the ordinary one first."""
+        running = [i for i, operator in enumerate(state.operators) if operator.process is not None]
+        if not running:
+            yield from self._starts(state, calm=True)
+            yield from self._others(state)
+            return
+        order = sorted(running, key=lambda i: (i != state.current, i))
+        for i in order:
+            yield self._step(state, i, cost=int(i != order[0]))
+        for i in order:
+            yield from self._mishaps(state, i)
+        for i in order:
+            yield from self._kills(state, i)
+        yield from self._others(state)
+        yield from self._starts(state, calm=False)
+
+    # --- processes ---------------------------------------------------------------------------------------------------
+
+    def _step(self, state: State, i: int, *, cost: int) -> Move:
+        call = _pending(state.operators[i])
+
+        def go() -> Step:
+            world, answer = ordinary(state.world, state.operators[i].folder, call, self.scene.facts)
+            calm = state if cost == 0 else _disturbed(state)
+            return self._on(calm, i, world, answer, wrote=call[0] in WRITES)
+
+        quiet = call[0] not in WRITES
+        return Move(f"{_who(i)} {say(call)}", cost, go, quiet)
+
+    def _mishaps(self, state: State, i: int) -> Iterator[Move]:
+        call = _pending(state.operators[i])
+        for text, world, answer in mishaps(state.world, state.operators[i].folder, call, self.scene.facts):
+            if ("judged" in text and not self.scene.old) or ("lost" in text and not self.scene.lost):
+                continue
+
+            def go(world: World = world, answer: Answer = answer) -> Step:
+                return self._on(_disturbed(state), i, world, answer, wrote=call[0] in WRITES)
+
+            yield Move(f"{_who(i)} {say(call)}: it {text}", 1, go)
+
+    def _on(self, state: State, i: int, world: World, answer: Answer, *, wrote: bool) -> Step:
+        """The process goes on with its answer, through everything that is its own affair, to its next shared call."""
+        operator = state.operators[i]
+        assert operator.process is not None
+        process = operator.process.after(answer)
+        return self._settle(state, i, world, process, kills=(world.folders[operator.folder],) if wrote else ())
+
+    def _settle(self, state: State, i: int, world: World, process: Process, *, kills: tuple[Folder, ...]) -> Step:
+        operator = state.operators[i]
+        plan = operator.plan
+        while not isinstance(process.pending, Exit) and not shared(process.pending):
+            call = process.pending
+            if call[0] == "planned":
+                plan = call[1]
+                planned = {**world.planned, **world.cluster.lives}
+                world = replace(world, planned=planned)
+                process = process.after(Answer(None, plan, world.now))
+                continue
+            world, answer = ordinary(world, operator.folder, call, self.scene.facts)
+            process = process.after(answer)
+            if call[0] in ("lock", "unlock") and answer.error is None:
+                operator = replace(operator, holds=call[0] == "lock")
+            if call[0] in DURABLE:
+                kills = (*kills, world.folders[operator.folder])
+        if isinstance(process.pending, Exit):
+            ended = replace(operator, plan=plan, process=None, command=None, kills=(), calm=False, died=None)
+            assert operator.command is not None
+            endings = (Ending(i, operator.command, process.pending, operator.calm),)
+            return _with(state, i, ended, world), endings
+        return _with(state, i, replace(operator, plan=plan, process=process, kills=kills), world), ()
+
+    def _kills(self, state: State, i: int) -> Iterator[Move]:
+        if not self.scene.kill:
+            return
+        operator = state.operators[i]
+        for number, folder in enumerate(operator.kills):
+
+            def go(folder: Folder = folder) -> Step:
+                dead = replace(
+                    operator, process=None, command=None, kills=(), calm=False, died=operator.command, holds=False
+                )
+                world = with_folder(state.world, operator.folder, released(folder) if operator.holds else folder)
+                return _with(_disturbed(state), i, dead, world), ()
+
+            last = folder.lines[-1] if folder.lines else None
+            left = f"its journal ends with {last.event} {last.step or ''}".rstrip() if last else "its journal is empty"
+            yield Move(f"{_who(i)} dies ({number + 1}); {left}", 1, go)
+
+    def _starts(self, state: State, *, calm: bool) -> Iterator[Move]:
+        if state.starts >= self.scene.starts:
+            return
+        for i, operator in enumerate(state.operators):
+            if operator.process is not None:
+                continue
+            for command in self.scene.commands:
+                first = state.starts == 0 or (calm and operator.died == command)
+
+                def go(i: int = i, operator: Operator = operator, command: Command = command) -> Step:
+                    return self._started(state, i, operator, command, calm=calm)
+
+                yield Move(f"{_who(i)} starts `{command.text}`", 0 if first else 1, go)
+
+    def _started(self, state: State, i: int, operator: Operator, command: Command, *, calm: bool) -> Step:
+        scene = self.scene
+        made = scene.plans[operator.plan]
+        flow = workflow(command, made, scene.decisions, scene.keep)
+        seed = state.starts + 1
+        process = scene.pool.start(flow, (command, made.digest), state.world.now, seed)
+        base = state if calm else _disturbed(state)
+        alone = all(other.folder == operator.folder or not other.begun for other in state.operators)
+        undisturbed = calm and alone and not state.world.edited and not state.world.cluster.late
+        begun = replace(operator, process=process, command=command, calm=undisturbed, died=None, begun=True)
+        base = replace(_with(base, i, begun, state.world), starts=state.starts + 1)
+        return self._settle(base, i, state.world, process, kills=())
+
+    # --- administrators, IAM, EKS -------------------------------------------------------------------------------------
+
+    def _others(self, state: State) -> Iterator[Move]:
+        scene, world = self.scene, state.world
+        for arn in sorted(world.cluster.late):
+            yield Move(f"EKS makes its entry for {_name(arn)}", 1, lambda arn=arn: (_late(state, arn), ()))  # type: ignore[misc]
+        if len(world.edited) + len(world.done) >= scene.edits or state.starts == 0:
+            return
+        for arn, rows in scene.rows.items():
+            for row in rows:
+                if arn in world.cluster.rows and world.cluster.rows[arn] != row:
+                    what = "deletes the row" if row is None else f"changes the row to {_groups(row.groups)}"
+                    yield self._edit(state, arn, f"an administrator {what} of {_name(arn)}", with_row(world, arn, row))
+        for arn, entries in scene.entries.items():
+            for entry in entries:
+                if arn in world.cluster.entries and world.cluster.entries[arn] != entry:
+                    what = "deletes the entry" if entry is None else f"changes the entry to {_groups(entry.groups)}"
+                    after = with_entry(world, arn, entry)
+                    yield self._edit(state, arn, f"an administrator {what} of {_name(arn)}", after)
+        for arn in scene.born_again:
+            lives = {**world.cluster.lives, arn: world.cluster.lives[arn] + 1}
+            after = changed(world, lives=lives)
+            yield self._edit(state, arn, f"{_name(arn)} is deleted and created again in IAM", after)
+
+    def _edit(self, state: State, arn: str, text: str, world: World) -> Move:
+        def go() -> Step:
+            cluster, login = world.cluster, login_of(world.cluster, arn)
+            row = cluster.rows.get(arn)
+            if "row" in text:  # what an administrator wants is what the rows say
+                cluster = replace(cluster, entries={}, _key=[])
+                login = None if row is None else Login(row.username, frozenset(row.groups))
+            wish = wanted_of(cluster, arn, login, self.scene.named)
+            edited = replace(
+                world,
+                wanted={**world.wanted, arn: wish},
+                edited={**world.edited, arn: world.now},
+                known=tuple(each for each in world.known if each.arn != arn),
+                done=world.done | {text},
+            )
+            return replace(_disturbed(state), world=edited), ()
+
+        return Move(text, 1, go)
+
+
+def _late(state: State, arn: str) -> State:
+    world = state.world
+    entry = world.cluster.automatic[arn]
+    entries = dict(world.cluster.entries)
+    if arn not in entries:
+        entries[arn] = entry
+    after = changed(world, entries=entries, late=world.cluster.late - {arn})
+    return replace(_disturbed(state), world=shadowing(after, world))
+
+
+def _pending(operator: Operator) -> Call:
+    assert operator.process is not None
+    assert not isinstance(operator.process.pending, Exit)
+    return operator.process.pending
+
+
+def _with(state: State, i: int, operator: Operator, world: World) -> State:
+    operators = (*state.operators[:i], operator, *state.operators[i + 1 :])
+    return replace(state, world=world, operators=operators, current=i)
+
+
+def _disturbed(state: State) -> State:
+    """Nobody is undisturbed any more."""
+    if not any(operator.calm for operator in state.operators):
+        return state
+    return replace(state, operators=tuple(replace(operator, calm=False) for operator in state.operators))
+
+
+def _who(i: int) -> str:
+    return "AB"[i]
+
+
+def _name(arn: str) -> str:
+    return arn.rpartition("/")[2]
+
+
+def _groups(groups: tuple[str, ...]) -> str:
+    return ", ".join(groups) or "no groups"
+
+
+def say(call: Call) -> str:
+    """A call in words."""
+    name, *rest = call
+    match name:
+        case "create entry" | "update entry":
+            return f"{name} {_name(rest[0])}: {_groups(rest[1].kubernetes_groups)}"
+        case "bind":
+            return f"bind {rest[1]} to {rest[2]}"
+        case "sleep":
+            return f"waits {rest[0]} s"
+        case _:
+            return " ".join([name, *(_name(str(each)) for each in rest[:1])])
