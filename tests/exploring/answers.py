@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 from migrator.decide.running.progress import Progress, StepState, advance
-from migrator.errors import Failed, MigratorError, Refused
+from migrator.errors import Failed, Interrupted, MigratorError, Refused
 from migrator.model.access_entry import AccessEntry, AssociatedPolicy, AuthenticationMode, EntrySpec
 from migrator.model.evidence import SelfSubject
 from migrator.model.journal import Record
@@ -26,12 +26,14 @@ from tests.exploring.process import Answer
 from tests.exploring.world import (
     ACCOUNT,
     ADMIN_POLICY,
+    LEASE,
     NEXT_MODE,
     PROPAGATION,
     Bound,
     Cluster,
     Entry,
     Folder,
+    Lease,
     Line,
     Login,
     World,
@@ -42,11 +44,14 @@ from tests.exploring.world import (
     with_binding,
     with_entry,
     with_folder,
+    with_lease,
 )
 from tests.support.worlds import world as snapshot_with
 
 # Calls that nobody but the process itself can notice, or that only its own state folder answers.
-PRIVATE = frozenset({"read file", "write file", "append", "read journal", "lock", "unlock", "become"})
+PRIVATE = frozenset(
+    {"read file", "write file", "append", "read journal", "lock", "unlock", "become", "planned", "check lock"}
+)
 DURABLE = frozenset({"append", "write file"})
 AWS_WRITES = frozenset(
     {"create entry", "update entry", "delete entry", "associate policy", "disassociate policy", "switch mode"}
@@ -71,6 +76,7 @@ class Facts:
 
     def snapshot(self, cluster: Cluster, now: int) -> Snapshot:
         """Everything as one read of it shows it."""
+        cluster = replace(cluster, lease=None, _key=[]) if cluster.lease else cluster
         key = (cluster.key, now)
         if key not in self._snapshots:
             self._snapshots[key] = self._read(cluster, now)
@@ -179,7 +185,8 @@ _Parts = tuple[World, Any, Hashable]
 
 
 def _read_all(world: World, place: int, call: Call, facts: Facts) -> _Parts:
-    return world, facts.snapshot(world.cluster, world.now), world.cluster.key
+    found = facts.snapshot(world.cluster, world.now)
+    return world, found, (id(found), world.now)
 
 
 def _list_entries(world: World, place: int, call: Call, facts: Facts) -> _Parts:
@@ -361,6 +368,36 @@ def _sleep(world: World, place: int, call: Call, facts: Facts) -> _Parts:
     return later(world, call[1]), None, None
 
 
+# --- the lock of record ---------------------------------------------------------------------------------------------
+
+
+def holds_lock(world: World, place: int) -> bool:
+    """Whether the Lease is of a process with this folder."""
+    return world.cluster.lease is not None and world.cluster.lease.machine == place
+
+
+def _take_lock(world: World, place: int, call: Call, facts: Facts) -> _Parts:
+    """A dead process's lock is taken at once on its own machine, elsewhere once it has run out."""
+    found = world.cluster.lease
+    if found is not None and found.renewed is None:
+        raise Refused("locked", "Another run works on this cluster.")
+    if found is not None and found.renewed is not None and found.machine != place:
+        world = later(world, max(0, found.renewed + LEASE - world.now))
+    return with_lease(world, Lease(place)), None, None
+
+
+def _check_lock(world: World, place: int, call: Call, facts: Facts) -> _Parts:
+    """A lock that ran out and that nobody took is renewed."""
+    found = world.cluster.lease
+    if found is None or found.machine != place:
+        raise Interrupted("cluster-lock-lost", "Another run has the lock, or may have it.")
+    return world if found.renewed is None else with_lease(world, Lease(place)), None, None
+
+
+def _let_lock_go(world: World, place: int, call: Call, facts: Facts) -> _Parts:
+    return with_lease(world, None) if holds_lock(world, place) else world, None, None
+
+
 # --- the state folder ------------------------------------------------------------------------------------------------
 
 
@@ -454,6 +491,9 @@ _ANSWERS = {
     "may": _may,
     "become": _become,
     "sleep": _sleep,
+    "take lock": _take_lock,
+    "check lock": _check_lock,
+    "let lock go": _let_lock_go,
     "read file": _read_file,
     "write file": _write_file,
     "append": _append,

@@ -11,22 +11,26 @@ from typing import Any
 
 from migrator.decide.running.progress import lanes_of
 from migrator.model.decision import Decisions
-from tests.exploring.answers import DURABLE, PRIVATE, WRITES, Facts, mishaps, ordinary, released, shadowing
+from tests.exploring.answers import DURABLE, PRIVATE, WRITES, Facts, holds_lock, mishaps, ordinary, released, shadowing
 from tests.exploring.commands import APPLY, Command, Made, workflow
 from tests.exploring.judge import wanted_of
 from tests.exploring.ports import Call
 from tests.exploring.process import Answer, Exit, Pool, Process
 from tests.exploring.world import (
+    LEASE,
     Cluster,
     Entry,
     Folder,
+    Lease,
     Login,
     Row,
     World,
     changed,
+    later,
     login_of,
     with_entry,
     with_folder,
+    with_lease,
     with_row,
 )
 
@@ -127,7 +131,7 @@ class Scene:
 
 def shared(call: Call) -> bool:
     """Whether others can notice the call, or be noticed by it."""
-    return call[0] not in PRIVATE and call[0] != "planned"
+    return call[0] not in PRIVATE
 
 
 class Moves:
@@ -156,57 +160,80 @@ class Moves:
     # --- processes ---------------------------------------------------------------------------------------------------
 
     def _step(self, state: State, i: int, *, cost: int) -> Move:
-        call = _pending(state.operators[i])
+        operator = state.operators[i]
+        now, process, call = self._front(state, i)
+        if isinstance(call, Exit):
+            return Move(f"{_who(i)} ends", cost, lambda: self._ended(state, i, call), quiet=True)
 
         def go() -> Step:
-            world, answer = ordinary(state.world, state.operators[i].folder, call, self.scene.facts)
+            world, answer = ordinary(now, operator.folder, call, self.scene.facts)
             calm = state if cost == 0 else _disturbed(state)
-            return self._on(calm, i, world, answer, wrote=call[0] in WRITES)
+            return self._on(calm, i, process, world, answer, wrote=call[0] in WRITES)
 
-        quiet = call[0] not in WRITES
-        return Move(f"{_who(i)} {say(call)}", cost, go, quiet)
+        return Move(f"{_who(i)} {say(call)}", cost, go, quiet=call[0] not in WRITES)
+
+    def _front(self, state: State, i: int) -> tuple[World, Process, Call | Exit]:
+        """The world, the process and its next call. A look at the lock and the write after it are one move: a lock
+        that is held is held for longer than a request takes (``lock_protocol.MARGIN_SECONDS``).
+        """
+        operator = state.operators[i]
+        assert operator.process is not None
+        process = operator.process
+        if isinstance(process.pending, tuple) and process.pending[0] == "check lock":
+            world, answer = ordinary(state.world, operator.folder, process.pending, self.scene.facts)
+            if answer.error is None:
+                process = process.after(answer)
+                return world, process, process.pending
+        return state.world, process, process.pending
 
     def _mishaps(self, state: State, i: int) -> Iterator[Move]:
-        call = _pending(state.operators[i])
-        for text, world, answer in mishaps(state.world, state.operators[i].folder, call, self.scene.facts):
+        now, process, call = self._front(state, i)
+        if isinstance(call, Exit):
+            return
+        for text, world, answer in mishaps(now, state.operators[i].folder, call, self.scene.facts):
             if ("judged" in text and not self.scene.old) or ("lost" in text and not self.scene.lost):
                 continue
 
             def go(world: World = world, answer: Answer = answer) -> Step:
-                return self._on(_disturbed(state), i, world, answer, wrote=call[0] in WRITES)
+                return self._on(_disturbed(state), i, process, world, answer, wrote=call[0] in WRITES)
 
             yield Move(f"{_who(i)} {say(call)}: it {text}", 1, go)
 
-    def _on(self, state: State, i: int, world: World, answer: Answer, *, wrote: bool) -> Step:
+    def _on(self, state: State, i: int, process: Process, world: World, answer: Answer, *, wrote: bool) -> Step:
         """The process goes on with its answer, through everything that is its own affair, to its next shared call."""
-        operator = state.operators[i]
-        assert operator.process is not None
-        process = operator.process.after(answer)
-        return self._settle(state, i, world, process, kills=(world.folders[operator.folder],) if wrote else ())
+        kills = (world.folders[state.operators[i].folder],) if wrote else ()
+        return self._settle(state, i, world, process.after(answer), kills=kills)
 
     def _settle(self, state: State, i: int, world: World, process: Process, *, kills: tuple[Folder, ...]) -> Step:
         operator = state.operators[i]
-        plan = operator.plan
         while not isinstance(process.pending, Exit) and not shared(process.pending):
             call = process.pending
             if call[0] == "planned":
-                plan = call[1]
-                planned = {**world.planned, **world.cluster.lives}
-                world = replace(world, planned=planned)
-                process = process.after(Answer(None, plan, world.now))
+                operator = replace(operator, plan=call[1])
+                world = replace(world, planned={**world.planned, **world.cluster.lives})
+                process = process.after(Answer(None, call[1], world.now))
                 continue
-            world, answer = ordinary(world, operator.folder, call, self.scene.facts)
-            process = process.after(answer)
+            before, (world, answer) = world, ordinary(world, operator.folder, call, self.scene.facts)
+            ahead = process.after(answer)
+            if call[0] == "check lock" and (answer.error or _writes(ahead)):
+                world = before
+                break
+            process = ahead
             if call[0] in ("lock", "unlock") and answer.error is None:
                 operator = replace(operator, holds=call[0] == "lock")
             if call[0] in DURABLE:
                 kills = (*kills, world.folders[operator.folder])
-        if isinstance(process.pending, Exit):
-            ended = replace(operator, plan=plan, process=None, command=None, kills=(), calm=False, died=None)
-            assert operator.command is not None
-            endings = (Ending(i, operator.command, process.pending, operator.calm),)
-            return _with(state, i, ended, world), endings
-        return _with(state, i, replace(operator, plan=plan, process=process, kills=kills), world), ()
+        going = _with(state, i, replace(operator, process=process, kills=kills), world)
+        if isinstance(process.pending, Exit) and not kills:
+            return self._ended(going, i, process.pending)
+        return going, ()
+
+    def _ended(self, state: State, i: int, how: Exit) -> Step:
+        operator = state.operators[i]
+        assert operator.command is not None
+        endings = (Ending(i, operator.command, how, operator.calm),)
+        idle = replace(operator, process=None, command=None, kills=(), calm=False, died=None)
+        return _with(state, i, idle, state.world), endings
 
     def _kills(self, state: State, i: int) -> Iterator[Move]:
         if not self.scene.kill:
@@ -216,9 +243,17 @@ class Moves:
 
             def go(folder: Folder = folder) -> Step:
                 dead = replace(
-                    operator, process=None, command=None, kills=(), calm=False, died=operator.command, holds=False
+                    operator,
+                    process=None,
+                    command=None,
+                    kills=(),
+                    calm=False,
+                    died=operator.command,
+                    holds=False,
                 )
                 world = with_folder(state.world, operator.folder, released(folder) if operator.holds else folder)
+                if operator.holds and holds_lock(world, operator.folder):
+                    world = with_lease(world, Lease(operator.folder, world.now))
                 return _with(_disturbed(state), i, dead, world), ()
 
             last = folder.lines[-1] if folder.lines else None
@@ -256,6 +291,12 @@ class Moves:
 
     def _others(self, state: State) -> Iterator[Move]:
         scene, world = self.scene, state.world
+        for i, operator in enumerate(state.operators):
+            if len(state.operators) > 1 and operator.holds and holds_lock(world, operator.folder):
+                slept = replace(
+                    _disturbed(state), world=with_lease(later(world, LEASE), Lease(operator.folder, world.now))
+                )
+                yield Move(f"{_who(i)}'s machine sleeps until its lock has run out", 1, lambda slept=slept: (slept, ()))  # type: ignore[misc]
         for arn in sorted(world.cluster.late):
             yield Move(f"EKS makes its entry for {_name(arn)}", 1, lambda arn=arn: (_late(state, arn), ()))  # type: ignore[misc]
         if len(world.edited) + len(world.done) >= scene.edits or state.starts == 0:
@@ -306,10 +347,8 @@ def _late(state: State, arn: str) -> State:
     return replace(_disturbed(state), world=shadowing(after, world))
 
 
-def _pending(operator: Operator) -> Call:
-    assert operator.process is not None
-    assert not isinstance(operator.process.pending, Exit)
-    return operator.process.pending
+def _writes(process: Process) -> bool:
+    return isinstance(process.pending, tuple) and process.pending[0] in WRITES
 
 
 def _with(state: State, i: int, operator: Operator, world: World) -> State:

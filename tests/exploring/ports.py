@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from migrator.decide.planning.basis import basis_of
 from migrator.errors import MigratorError
 from migrator.model.access_entry import AccessEntry, AssociatedPolicy, AuthenticationMode, EntrySpec
+from migrator.model.cluster_lock import LockHolder, LockSeen
 from migrator.model.evidence import SelfSubject
 from migrator.model.journal import Event, Record
 from migrator.model.rbac import AccessRequest
@@ -172,6 +173,9 @@ class Reviewer:
     wire: Wire
     arn: str
 
+    def session_name(self) -> str:
+        return "migrate-run"
+
     def who_am_i(self) -> SelfSubject | None:
         found: SelfSubject | None = self.wire.call("log in", self.arn)
         return found
@@ -230,6 +234,40 @@ class Store:
             yield
         finally:
             self.wire.call("unlock")
+
+
+@dataclass
+class Held:
+    """HeldLock."""
+
+    wire: Wire
+
+    def check(self) -> None:
+        self.wire.call("check lock")
+
+
+@dataclass
+class Lock:
+    """ClusterLock: a Lease in the cluster, seen by all who work on it. The world knows where a call comes from."""
+
+    wire: Wire
+
+    def holder(self, caller: str) -> LockHolder:
+        return LockHolder(f"{caller}@machine/1", token="token", caller=caller)
+
+    @contextmanager
+    def hold(self, holder: LockHolder) -> Iterator[Held]:
+        self.wire.call("take lock")
+        try:
+            yield Held(self.wire)
+        finally:
+            self.wire.call("let lock go")
+
+    def current(self) -> tuple[LockSeen, ...]:
+        return ()
+
+    def break_lock(self, seen: LockSeen) -> None:
+        """Nobody does here: a lock that ran out is a move of its own."""
 
 
 @dataclass
@@ -307,6 +345,7 @@ def run_ports(wire: Wire, seed: int) -> RunPorts:
         tasks=InTurn(),
         reader=Reader(wire),
         entropy=Numbers(seed),
+        lock=Lock(wire),
         read_snapshot=lambda: wire.call("read all"),
         basis_of=basis_of,
     )

@@ -18,6 +18,7 @@ ACCOUNT = "111122223333"
 ADMIN_POLICY = "arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy"
 MASTERS = "system:masters"
 PROPAGATION = 30  # seconds in which a login may still be judged by the entry as it was (EKS user guide)
+LEASE = 30  # seconds for which a Lease outlives its process
 REMEMBERED = 120  # seconds for which kube-apiserver knows whom a token belongs to (its default)
 NEXT_MODE: Mapping[str, AuthenticationMode] = {"CONFIG_MAP": "API_AND_CONFIG_MAP", "API_AND_CONFIG_MAP": "API"}
 
@@ -66,6 +67,16 @@ class Login:
 
 
 @dataclass(frozen=True, slots=True)
+class Lease:
+    """The lock of record. ``machine`` is the folder of its holder; ``renewed`` the second of its last renewal, None
+    while it is renewed all the time.
+    """
+
+    machine: int
+    renewed: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Cluster:
     """EKS and IAM. ``lives`` counts how often each principal was created, 0 while it does not exist. ``automatic``
     are the entries that EKS will make at the first mode step, ``late`` those that it has yet to make after it.
@@ -80,6 +91,7 @@ class Cluster:
     late: frozenset[str] = frozenset()
     updates: int = 0
     version: int = 1  # of aws-auth
+    lease: Lease | None = None
     objects: Mapping[str, str] = field(default_factory=dict)  # what else is in kube-system, as JSON, by "Kind name"
     _key: list[Any] = field(default_factory=list, compare=False, repr=False)
 
@@ -88,7 +100,8 @@ class Cluster:
         """Equal for equal clusters; made once."""
         if not self._key:
             parts = (self.rows, self.entries, self.bindings, self.lives, self.automatic, self.objects)
-            self._key.append((self.mode, self.late, self.updates, self.version, *(frozenset(p.items()) for p in parts)))
+            own = (self.mode, self.late, self.updates, self.version, self.lease)
+            self._key.append((*own, *(frozenset(p.items()) for p in parts)))
         found: tuple[Any, ...] = self._key[0]
         return found
 
@@ -249,6 +262,11 @@ def switched(world: World, mode: AuthenticationMode, *, late: bool) -> World:
         late=frozenset(due) if late else frozenset(),
         updates=world.cluster.updates + 1,
     )
+
+
+def with_lease(world: World, lease: Lease | None) -> World:
+    """The lock of record taken, left or let go."""
+    return replace(world, cluster=replace(world.cluster, lease=lease, _key=[]))
 
 
 def with_folder(world: World, place: int, folder: Folder) -> World:
