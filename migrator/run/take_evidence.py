@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from migrator.decide.access.authorize import RbacIndex
 from migrator.decide.planning.entry_identity import same_entry
 from migrator.decide.planning.entry_states import final_spec
+from migrator.decide.proving.announced import AnnouncedAccess
 from migrator.decide.proving.compare_subject import compare_subject, policy_probe
 from migrator.decide.proving.expectations import (
     evaluate,
@@ -72,6 +73,7 @@ class Measure:
     ports: RunPorts
     options: VerifyOptions
     canaries: Canaries = field(default_factory=Canaries)
+    announced: AnnouncedAccess | None = None  # None: RBAC was not read, and nothing is compared by it
     made: frozenset[str] = frozenset()  # principals whose entry a run of this plan made and did not take back
 
     def phase(self, principal: PlannedPrincipal) -> Phase:
@@ -216,7 +218,7 @@ def _by_login(
                     *differences,
                     *_entry_differences(measure, principal, expected, entry, phase),
                     *_dead(measure, principal, entry, phase),
-                    *_unannounced(principal, entry, phase),
+                    *_unannounced(measure, principal, entry, phase),
                 )
             )
         ),
@@ -252,8 +254,14 @@ def _dead(measure: Measure, principal: PlannedPrincipal, entry: AccessEntry | No
     return (f"the entry is dead: it was made {clock_time(entry.created_at)}, the principal {clock_time(made)}",)
 
 
-def _unannounced(principal: PlannedPrincipal, entry: AccessEntry | None, phase: Phase) -> tuple[str, ...]:
-    return () if phase == "before" else unannounced_log_ins(principal, entry)
+def _unannounced(
+    measure: Measure, principal: PlannedPrincipal, entry: AccessEntry | None, phase: Phase
+) -> tuple[str, ...]:
+    """What the entry gives besides the identity before and the announced differences, whatever the plan's steps say."""
+    if phase == "before":
+        return ()
+    differs = () if measure.announced is None or entry is None else measure.announced.differences(principal, entry)
+    return (*unannounced_log_ins(principal, entry), *differs)
 
 
 def _attribution(
@@ -292,7 +300,7 @@ def _by_nodes(
         evidence = baseline_of_nodes(looked, arn, state=measure.digest(entry))
     else:
         evidence = evidence_of_nodes(looked, arn, entry=entry, state=measure.digest(entry))
-        wrong = (*_dead(measure, principal, entry, phase), *_unannounced(principal, entry, phase))
+        wrong = (*_dead(measure, principal, entry, phase), *_unannounced(measure, principal, entry, phase))
         evidence = replace(evidence, differences=(*evidence.differences, *wrong))
     return replace(evidence, how=f"{canary.how}; {evidence.how}") if canary.how else evidence
 
@@ -348,7 +356,7 @@ def _by_logs(measure: Measure, principal: PlannedPrincipal, entry: AccessEntry, 
     if judged is None:
         return logins.why or "It did not log in since its entry was made."
     evidence = evidence_of_logins(principal.principal_arn, judged, state=measure.digest(entry), why=why)
-    return replace(evidence, differences=(*evidence.differences, *_unannounced(principal, entry, "after")))
+    return replace(evidence, differences=(*evidence.differences, *_unannounced(measure, principal, entry, "after")))
 
 
 def _logins(measure: Measure, arn: str, start: datetime, end: datetime) -> Logins:
@@ -376,7 +384,7 @@ def _by_rules(
         differences = (
             *_rule_differences(measure.spec(principal.principal_arn), expected, entry),
             *_dead(measure, principal, entry, phase),
-            *_unannounced(principal, entry, phase),
+            *_unannounced(measure, principal, entry, phase),
         )
     results: tuple[ProbeResult, ...] = ()
     if found is not None and measure.index is not None:

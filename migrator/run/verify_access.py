@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from migrator.decide.access.authorize import RbacIndex
 from migrator.decide.planning.required_proof import asked_proof
+from migrator.decide.proving.announced import announced_access
 from migrator.decide.proving.verdicts import cluster_verdict, verdict_of
 from migrator.decide.reading.row_keys import principal_key
 from migrator.decide.running.progress import SETTLED
@@ -46,7 +47,9 @@ def verify_access(plan: Plan, ports: RunPorts, options: VerifyOptions = DEFAULTS
         clean_up_after_others(ports)
     index = RbacIndex(snapshot.rbac) if snapshot.rbac is not None else None
     earlier = evidence_in(ports.store.read(EVIDENCE_FILE) or b"")
-    measure = Measure(plan, snapshot, index, earlier, ports, options, made=_made(plan, ports, snapshot))
+    announced = announced_access(plan, snapshot)
+    made = _made(plan, ports, snapshot)
+    measure = Measure(plan, snapshot, index, earlier, ports, options, announced=announced, made=made)
     chosen = [p for p in plan.principals if not options.only or p.principal_arn in options.only]
     ports.reviewers.prepare(_asked_by_login(measure, chosen))
     with _canaries(measure, chosen) as canaries:

@@ -263,17 +263,20 @@ def _act(place: int, action: str, document: Document) -> None:
 
 
 def _everywhere(document: Document, place: int) -> None:
-    """One more group in the entry and in every step of the principal, undo and proofs too: simulated alone, it fits."""
-    principal = document["principals"][place]
+    with_group(document, document["principals"][place], "developers-of-others")
+
+
+def with_group(document: Document, principal: Document, group: str) -> None:
+    """One more group in the entry and in every step of the principal, undo and proofs too: the steps fit the entry."""
     for entry in _entries_in(principal["entry"]):
-        entry["kubernetesGroups"].append("developers-of-others")
+        entry["kubernetesGroups"].append(group)
     for step in document["steps"]:
         if step["principalArn"] != principal["principalArn"]:
             continue
         for entry in _entries_in([step["payload"], step["undo"]]):
-            entry["kubernetesGroups"].append("developers-of-others")
+            entry["kubernetesGroups"].append(group)
         if step["kind"] == "prove":
-            step["payload"]["groups"].append("developers-of-others")
+            step["payload"]["groups"].append(group)
 
 
 def _entries_in(value: Any) -> Iterator[Document]:  # noqa: ANN401 - any JSON value

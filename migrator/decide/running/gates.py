@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from migrator.decide.planning.entry_states import lane_states, matches, state_of
+from migrator.decide.proving.announced import unannounced_changes
 from migrator.decide.running.changes import describe_changes
 from migrator.decide.running.progress import REHEARSE, SETTLED, Progress, lanes_of
 from migrator.decide.running.second_admin import GATE as SECOND_ADMIN
@@ -235,7 +236,7 @@ def end_state_changes(
         wanted = state if state is not None and state.type is not None else state_of(principal.entry)
         if not matches(wanted, found.get(arn), plan_digest):
             wrong.append(f"the entry of {arn} is {'not what the plan ends in' if arn in found else 'missing'}")
-    return (*wrong, *describe_changes(plan.basis, basis))
+    return (*wrong, *unannounced_changes(plan, snapshot, plan_digest), *describe_changes(plan.basis, basis))
 
 
 def steps_left(plan: Plan, progress: Progress) -> tuple[str, ...]:

@@ -1,0 +1,134 @@
+"""What an entry gives beyond the identity before and the differences that the plan announces.
+
+A plan's steps and ``entry`` say what is sent, not what is right: both may have been changed together. So an entry that
+was read is compared with the identity before the migration, by the cluster's own RBAC, and every gain or loss must be
+one of the rows under ``access`` that ``migrate show`` lists.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from migrator.decide.access.authorize import RbacIndex
+from migrator.decide.access.compare_access import compare
+from migrator.decide.access.match_rules import Grant, RuleSet
+from migrator.decide.access.permission_set import PermissionSet, is_subset
+from migrator.decide.planning.basis import basis_of
+from migrator.decide.planning.entry_identity import identity_of_entry, identity_of_spec, spec_of
+from migrator.decide.planning.entry_states import PLAN_TAG
+from migrator.decide.proving.expectations import is_ours
+from migrator.model.access_entry import NOBODY, AccessEntry, Identity
+from migrator.model.plan import AccessChange, Plan, PlannedPrincipal
+from migrator.model.rbac import PermissionRow, PolicyRule, RbacState
+from migrator.model.snapshot import Snapshot
+from migrator.model.step import CreateBinding
+
+_MOST_NAMED = 3
+_GETS_ENTRY = frozenset({"create", "recreate", "update", "await"})
+_CLUSTER = None
+
+
+@dataclass(frozen=True, slots=True)
+class AnnouncedAccess:
+    """``before`` is RBAC without the bindings that the plan makes, ``after`` RBAC as it was read. ``same_rbac``: RBAC
+    is still what the plan was made on, so that announced rows are compared to the letter; else by what they cover.
+    """
+
+    before: RbacIndex
+    after: RbacIndex
+    same_rbac: bool
+
+    def differences(self, principal: PlannedPrincipal, entry: AccessEntry | None) -> tuple[str, ...]:
+        """What the entry gives or lacks that the plan does not announce, one line each; empty where it is all said.
+
+        An entry that still carries a group of the run is on its way: of that only gains are told.
+        """
+        if principal.action == "block" or "ambiguous-user" in principal.findings:
+            return ()  # nothing was decided, or the identity before is another one at every login
+        change = self._change(principal, entry)
+        on_its_way = entry is not None and any(is_ours(group) for group in entry.kubernetes_groups)
+        gained = self._unannounced(change.gained, principal.access.gained)
+        lost = [] if on_its_way else self._unannounced(change.lost, principal.access.lost)
+        return (
+            *(f"it gains what the plan does not announce: {each}" for each in _worded(gained)),
+            *(f"it loses what the plan does not announce: {each}" for each in _worded(lost)),
+        )
+
+    def _change(self, principal: PlannedPrincipal, entry: AccessEntry | None) -> AccessChange:
+        before = principal.before
+        after = NOBODY if entry is None else _identity(entry, before)
+        same = self.after if principal.action in ("keep", "skip") else self.before  # no binding is made for these
+        return compare(before, after, same, index_after=self.after)
+
+    def _unannounced(self, rows: Iterable[PermissionRow], announced: Iterable[PermissionRow]) -> list[PermissionRow]:
+        known = {_key(row) for row in announced}
+        left = [row for row in rows if _key(row) not in known]
+        if self.same_rbac or not left:
+            return left
+        covered = _widest(announced)
+        return [row for row in left if row.unknown or not is_subset(_widest([row]), covered)]
+
+
+def announced_access(plan: Plan, snapshot: Snapshot) -> AnnouncedAccess | None:
+    """What entries are compared with; None where RBAC was not read completely, now or for the plan."""
+    whole = not any(name.startswith("rbac") for name in snapshot.unknown)
+    if snapshot.rbac is None or not whole or plan.basis.get("rbac") is None:
+        return None
+    after = RbacIndex(snapshot.rbac)
+    made = {(s.effect.namespace, s.effect.binding_name) for s in plan.steps if isinstance(s.effect, CreateBinding)}
+    kept = tuple(binding for binding in snapshot.rbac.bindings if (binding.namespace, binding.name) not in made)
+    before = after if len(kept) == len(snapshot.rbac.bindings) else RbacIndex(RbacState(snapshot.rbac.roles, kept))
+    return AnnouncedAccess(before, after, basis_of(snapshot)["rbac"] == plan.basis["rbac"])
+
+
+def unannounced_changes(plan: Plan, snapshot: Snapshot, plan_digest: str) -> tuple[str, ...]:
+    """Every entry of the cluster that gives more or less than the plan announces, and entries with the plan's tag for
+    principals that get none, one line each: for the gates.
+    """
+    entries: Mapping[str, AccessEntry] = {entry.principal_arn: entry for entry in snapshot.access_entries or ()}
+    planned = {principal.principal_arn: principal for principal in plan.principals}
+    wrong = [
+        f"the entry of {arn} carries the plan's tag, and the plan has none for it"
+        for arn, entry in entries.items()
+        if entry.tags.get(PLAN_TAG) == plan_digest and (arn not in planned or planned[arn].action not in _GETS_ENTRY)
+    ]
+    announced = announced_access(plan, snapshot)
+    for arn, principal in planned.items():
+        if announced is not None and arn in entries:
+            wrong += [f"the entry of {arn}: {each}" for each in announced.differences(principal, entries[arn])]
+    return tuple(wrong)
+
+
+def _identity(entry: AccessEntry, before: Identity) -> Identity:
+    """Who logs in through the entry, without the groups of a run. Of node types EKS fixes the identity."""
+    if entry.type != "STANDARD" and before.via != "access-entry":
+        return identity_of_spec(entry.principal_arn, spec_of(entry))
+    found = identity_of_entry(entry)
+    if before.via == "access-entry" and any(map(is_ours, before.groups)):
+        return found
+    return replace(found, groups=tuple(group for group in found.groups if not is_ours(group)))
+
+
+def _key(row: PermissionRow) -> tuple[object, ...]:
+    """What a row says, without what further fields show it by."""
+    return row.scope, row.api_groups, row.resources, row.verbs, row.resource_names, row.non_resource_urls
+
+
+def _widest(rows: Iterable[PermissionRow]) -> PermissionSet:
+    """A set that holds at least what the rows say: exceptions are left out."""
+    grants = set()
+    for row in rows:
+        fields = (row.verbs, row.api_groups, row.resources, row.resource_names, row.non_resource_urls)
+        rule = PolicyRule(*(tuple(each for each in field if not each.startswith("!")) for field in fields))
+        kind, _, name = row.scope.partition(" ")
+        namespace = name.partition(" ")[0] if kind == "namespace" else _CLUSTER
+        grants.add(Grant(namespace, RuleSet((rule,))))
+    return PermissionSet(grants=frozenset(grants))
+
+
+def _worded(rows: list[PermissionRow]) -> list[str]:
+    """The first rows in words."""
+    told = [
+        f"{', '.join(row.verbs) or 'something'} {', '.join(row.resources or row.non_resource_urls)} ({row.scope})"
+        for row in rows[:_MOST_NAMED]
+    ]
+    return told + ([f"and {len(rows) - _MOST_NAMED} more"] if len(rows) > _MOST_NAMED else [])
