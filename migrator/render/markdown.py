@@ -16,6 +16,7 @@ from migrator.render.facts import (
     short_arn,
     step_counts,
 )
+from migrator.render.step_words import writes_of
 
 _SEVERITIES = ("block", "warn", "info")
 
@@ -97,4 +98,13 @@ def _steps(plan: Plan) -> str:
     if not plan.steps:
         return "## Steps\n\nNone: nothing to do.\n"
     counts = "".join(f"- {count} `{kind}`\n" for kind, count in step_counts(plan).items())
-    return f"## Steps\n\n{len(plan.steps)} in all:\n\n{counts}"
+    return f"## Steps\n\n{len(plan.steps)} in all:\n\n{counts}\n{_writes(plan)}"
+
+
+def _writes(plan: Plan) -> str:
+    """Everything that apply sends, by principal, in the order of the steps."""
+    lines = ["What they write, in order:\n\n"]
+    for arn, writes in writes_of(plan).items():
+        lines.append(f"- {'the cluster' if arn is None else markdown_code(short_arn(arn, plan))}\n")
+        lines += [f"  - {markdown_code(f'{step_id} {words}')}\n" for step_id, words in writes]
+    return "".join(lines)

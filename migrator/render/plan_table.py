@@ -22,6 +22,7 @@ from migrator.render.facts import (
     short_arn,
     step_counts,
 )
+from migrator.render.step_words import writes_of
 from migrator.render.text import MAX_WIDTH, foreign, stack, text_of
 
 ACTION_STYLE: Mapping[Action, str] = {
@@ -47,7 +48,7 @@ def plan_table(
     parts = [header(plan), Text(""), _principals(plan, known)]
     if plan.findings:
         parts += [findings_list(plan, plan.findings), Text("")]
-    parts += [_steps(plan), _summary(plan)]
+    parts += [*_writes(plan), _steps(plan), _summary(plan)]
     return text_of(Group(*parts), width=width, color=color)
 
 
@@ -150,6 +151,18 @@ def _finding(plan: Plan, finding: Finding, *, remedy: bool) -> RenderableType:
 
 def _remedy(finding: Finding) -> Text:
     return Text.assemble(("do: ", "bold"), foreign(finding.remedy))
+
+
+def _writes(plan: Plan) -> Iterable[RenderableType]:
+    """Everything that apply sends, by principal, in the order of the steps."""
+    if not plan.steps:
+        return
+    yield Text("WRITES, as the steps hold them", style="bold")
+    for arn, writes in writes_of(plan).items():
+        yield Padding(Text("the cluster") if arn is None else foreign(short_arn(arn, plan)), (0, 0, 0, 2))
+        for step_id, words in writes:
+            yield Padding(foreign(f"{step_id} {words}"), (0, 0, 0, 6))
+    yield Text("")
 
 
 def _steps(plan: Plan) -> Text:

@@ -9,9 +9,21 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from migrator.decide.planning.explain import explain
-from migrator.model.access_entry import AssociatedPolicy, EntrySpec, Identity
+from migrator.model.access_entry import AccessEntry, AssociatedPolicy, EntrySpec, Identity
 from migrator.model.finding import Finding
 from migrator.model.plan import AccessChange, Plan, PlannedPrincipal
+from migrator.model.step import (
+    AssociatePolicy,
+    CreateBinding,
+    CreateBridge,
+    CreateEntry,
+    DeleteEntry,
+    DisassociatePolicy,
+    EnableEntries,
+    RemoveBridge,
+    Step,
+    UpdateEntry,
+)
 from migrator.render.entry_diff import differences, entry_diff
 from migrator.render.explain import explain as explain_text
 from migrator.render.explain import find_principal
@@ -94,6 +106,41 @@ def test_the_summary_counts_and_says_what_blocks() -> None:
     assert "Principals: 8 (2 create, 1 update, 1 recreate, 1 keep, 1 await, 1 skip, 1 block)" in text
     assert "1 finding blocks this plan" in text
     assert "Steps: 3 (1 enable-entries, 2 create-entry)" in text
+
+
+def test_every_write_of_every_step_is_shown_in_table_and_markdown() -> None:
+    group = 'evil", groups "none\n\x1b[2J`|'
+    spec = EntrySpec("STANDARD", "dev", ("devs", group))
+    steps = (
+        Step("s01", EnableEntries()),
+        Step("s02", CreateBridge("migrator-bridge-{run}", "migrator-bridge:{run}")),
+        Step("s03", CreateBinding("migrator-x", "shop", "ClusterRole", "edit", "team")),
+        Step("s04", CreateEntry(role("dev"), spec)),
+        Step("s05", AssociatePolicy(role("dev"), AssociatedPolicy(CLUSTER_ADMIN))),
+        Step("s06", UpdateEntry(role("dev"), EntrySpec("STANDARD", None), spec)),
+        Step("s07", DeleteEntry(role("old"), AccessEntry(role("old"), "STANDARD", "old"))),
+        Step("s08", DisassociatePolicy(role("dev"), AssociatedPolicy(CLUSTER_ADMIN))),
+        Step("s09", RemoveBridge("migrator-bridge-{run}", "migrator-bridge:{run}")),
+    )
+    value = plan(principal(role("dev")), steps=steps)
+    table, text = plan_table(value), plan_markdown(value)
+    for shown in (" ".join(table.split()), " ".join(text.split())):
+        for wanted in (
+            "s01 switch the authentication mode from CONFIG_MAP to API_AND_CONFIG_MAP: one-way",
+            's02 bind the group "migrator-bridge:{run}" to ClusterRole cluster-admin, '
+            'by ClusterRoleBinding "migrator-bridge-{run}"',
+            's03 bind the group "team" to ClusterRole "edit", by RoleBinding "migrator-x" in namespace "shop"',
+            's04 create the access entry: type STANDARD, username "dev", groups "devs", "evil',
+            "s05 associate AmazonEKSClusterAdminPolicy in the whole cluster",
+            "s06 update the access entry: type STANDARD, the username that EKS gives, groups none",
+            's07 delete the access entry: username "old"',
+            "s08 disassociate AmazonEKSClusterAdminPolicy in the whole cluster",
+            's09 delete ClusterRoleBinding "migrator-bridge-{run}" of the group "migrator-bridge:{run}"',
+        ):
+            assert wanted in shown, (wanted, shown)
+        assert "\x1b" not in shown
+        assert 'groups "devs", "evil", groups "none' not in shown  # a name cannot end its own quotation
+    assert all(line.startswith("  - ") for line in text.splitlines() if " s04 " in line or "`s04 " in line)
 
 
 def test_an_empty_plan_says_that_there_is_nothing_to_migrate() -> None:

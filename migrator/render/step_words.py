@@ -1,0 +1,87 @@
+"""What each step of a plan writes, in words: everything that apply will send, so that a reviewer sees it all.
+
+Names are quoted as JSON strings, so that no name can look like a part of the sentence. The words are foreign text:
+whoever writes them out escapes them.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+
+from migrator.errors import assert_never
+from migrator.model.access_entry import EntrySpec
+from migrator.model.plan import Plan
+from migrator.model.step import (
+    AssociatePolicy,
+    AwaitEntry,
+    CreateBinding,
+    CreateBridge,
+    CreateEntry,
+    DeleteEntry,
+    DisassociatePolicy,
+    Effect,
+    EnableEntries,
+    Prove,
+    RemoveBridge,
+    UpdateEntry,
+)
+from migrator.render.facts import policy_words
+
+
+def writes_of(plan: Plan) -> Mapping[str | None, Sequence[tuple[str, str]]]:
+    """``(step id, what it writes)`` by principal ARN, in the order of the steps; None: writes about the cluster."""
+    found: dict[str | None, list[tuple[str, str]]] = {}
+    for step in plan.steps:
+        words = write_words(step.effect)
+        if words:
+            found.setdefault(step.principal_arn, []).append((step.id, words))
+    return found
+
+
+def write_words(effect: Effect) -> str:
+    """What the effect writes; empty for a step that only waits or looks."""
+    match effect:
+        case AwaitEntry() | Prove():
+            return ""
+        case EnableEntries():
+            return f"switch the authentication mode from {effect.mode_from} to {effect.mode_to}: one-way"
+        case CreateBridge():
+            return f"bind the group {_quoted(effect.group)} to ClusterRole cluster-admin, by {_binding(effect, None)}"
+        case CreateBinding():
+            role = f"{effect.role_kind} {_quoted(effect.role_name)}"
+            return f"bind the group {_quoted(effect.group)} to {role}, by {_binding(effect, effect.namespace)}"
+        case RemoveBridge():
+            return f"delete {_binding(effect, effect.namespace)} of the group {_quoted(effect.group)}"
+        case CreateEntry():
+            return f"create the access entry: {_entry(effect.entry)}"
+        case UpdateEntry():
+            return f"update the access entry: {_entry(effect.entry)}"
+        case DeleteEntry():
+            return f"delete the access entry: username {_quoted(effect.before.username)}"
+        case AssociatePolicy():
+            return f"associate {policy_words(effect.policy)}"
+        case DisassociatePolicy():
+            return f"disassociate {policy_words(effect.policy)}"
+        case _:
+            assert_never(effect)
+
+
+def _binding(effect: CreateBridge | CreateBinding | RemoveBridge, namespace: str | None) -> str:
+    if namespace is None:
+        return f"ClusterRoleBinding {_quoted(effect.binding_name)}"
+    return f"RoleBinding {_quoted(effect.binding_name)} in namespace {_quoted(namespace)}"
+
+
+def _entry(spec: EntrySpec) -> str:
+    """Type, username and groups; access policies have steps of their own."""
+    if spec.type != "STANDARD":
+        return f"type {spec.type}"
+    name = "the username that EKS gives" if spec.username is None else f"username {_quoted(spec.username)}"
+    return f"type STANDARD, {name}, groups {_all_quoted(spec.kubernetes_groups)}"
+
+
+def _quoted(name: str) -> str:
+    return json.dumps(name, ensure_ascii=False)
+
+
+def _all_quoted(names: Iterable[str]) -> str:
+    return ", ".join(map(_quoted, names)) or "none"
