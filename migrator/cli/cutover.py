@@ -47,6 +47,7 @@ def command(ctx: click.Context, /, plan_file: str, **given: Any) -> int:  # noqa
         waive_gates=answers.waive_gates,
         waive_verification=answers.waive_verification,
         proof_policy=answers.proof_policy,
+        creator=answers.creator,
         gates_only=given["gates"],
         canary_image=canary_image(given),
     )

@@ -208,6 +208,7 @@ def _verify(worker: Worker, cluster: FleetCluster, arguments: Arguments) -> Clus
         probes=int(arguments.get("probes", 30)),
         waive_verification=answers.waive_verification,
         proof_policy=answers.proof_policy,
+        creator=answers.creator,
         canary_image=arguments.get("canaryImage"),
     )
     outcome = verify_with_canaries(plan, digest, ports, options)
@@ -257,6 +258,7 @@ def _cut_over(worker: Worker, cluster: FleetCluster, arguments: Arguments, *, ga
         waive_gates=answers.waive_gates,
         waive_verification=answers.waive_verification,
         proof_policy=answers.proof_policy,
+        creator=answers.creator,
         gates_only=gates_only,
         canary_image=arguments.get("canaryImage"),
     )

@@ -37,6 +37,7 @@ def command(
         waive_gates=answers.waive_gates,
         waive_verification=answers.waive_verification,
         proof_policy=answers.proof_policy,
+        creator=answers.creator,
     )
     report = make_report(plan, digest, run_ports(settings, plan), options)
     events = events_of(settings)

@@ -96,5 +96,6 @@ def _options(given: Mapping[str, Any], answers: Decisions) -> "VerifyOptions":
         usage=usage,
         waive_verification=answers.waive_verification,
         proof_policy=answers.proof_policy,
+        creator=answers.creator,
         canary_image=canary_image(given),
     )

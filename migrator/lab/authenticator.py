@@ -22,6 +22,7 @@ from migrator.decide.reading.effective_identity import (
     PinnedEntry,
     RowIndex,
     canonical_arn,
+    has_row,
     identity_of,
     index_rows,
 )
@@ -145,9 +146,10 @@ class Authenticator:
     def outcome_at(self, asker: Asker, moment: datetime) -> Outcome:
         """Who a caller is by the mode, entries and rows in force at a moment, past or (by what is done) to come."""
         in_force = self._in_force.at(moment)
-        if in_force.mode == "CONFIG_MAP" and self._is_creator(asker):
+        rows = self.rows_at(moment)
+        if in_force.mode == "CONFIG_MAP" and self._is_creator(asker) and not has_row(asker, rows):
             return LoggedIn(CREATOR_USERNAME, (MASTERS,), "config-map", None)
-        return identity_of(asker, self.rows_at(moment), self._entries(in_force), in_force.mode)
+        return identity_of(asker, rows, self._entries(in_force), in_force.mode)
 
     def changes_of_rows(self, since: datetime) -> list[datetime]:
         """When aws-auth changed after a moment, as far back as is remembered."""

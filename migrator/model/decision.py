@@ -39,6 +39,17 @@ class GroupAnswer:
 
 
 @dataclass(frozen=True, slots=True)
+class CreatorAnswer:
+    """Who created the cluster, as a person says by name. It also accepts that the access policy of the entry which
+    EKS makes for the creator stays on that entry, where the creator's row gave less.
+    """
+
+    arn: str
+    by: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class AssumeAs:
     """How to become a principal for verification."""
 
@@ -62,6 +73,7 @@ class Decisions:
     expand_accounts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     waive_gates: Mapping[str, Acceptance] = field(default_factory=dict)
     proof_policy: Mapping[str, ProofClass] = field(default_factory=dict)
+    creator: CreatorAnswer | None = None
 
 
 NO_DECISIONS = Decisions()

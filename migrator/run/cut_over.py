@@ -21,7 +21,7 @@ from migrator.decide.running.gates import (
 )
 from migrator.decide.running.progress import CUT_OVER, SETTLED, Progress, progress_of, records_of
 from migrator.errors import Interrupted, MigratorError, Refused, WrongUse
-from migrator.model.decision import Acceptance
+from migrator.model.decision import Acceptance, CreatorAnswer
 from migrator.model.gate import Gate, all_pass, gates_to_documents
 from migrator.model.outcome import CutOverOutcome
 from migrator.model.plan import Plan
@@ -58,6 +58,7 @@ class CutOverOptions:
     verify_first: bool = True
     gates_only: bool = False
     canary_image: str | None = None
+    creator: CreatorAnswer | None = None
 
 
 DEFAULTS = CutOverOptions()
@@ -156,6 +157,7 @@ def _verify_options(options: CutOverOptions) -> VerifyOptions:
         waive_verification=options.waive_verification,
         proof_policy=options.proof_policy,
         canary_image=options.canary_image,
+        creator=options.creator,
     )
 
 

@@ -3,7 +3,20 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
-from migrator.decide.running.actions import Action, Adopt, Do, Finished, GiveUp, Hold, Look, Refuse, Undo, Wait
+from migrator.decide.running.actions import (
+    Action,
+    Adopt,
+    Do,
+    Finished,
+    GiveUp,
+    Hold,
+    Look,
+    Refuse,
+    TakeOver,
+    Undo,
+    Wait,
+)
+from migrator.decide.running.automatic_entries import entry_record
 from migrator.decide.running.bridge import writes_entry
 from migrator.decide.running.next_action import lane_action, next_actions
 from migrator.decide.running.obstacles import PRINCIPAL_REFUSALS
@@ -59,7 +72,7 @@ def _lane_of(run: OneRun, action: Action) -> str | None:
     """The lane that an action belongs to, None for waiting and for looks at the cluster."""
     at = run.situation()
     match action:
-        case Do() | Adopt() | Undo() | Hold() | GiveUp():
+        case Do() | Adopt() | Undo() | Hold() | GiveUp() | TakeOver():
             return at.lane_of[action.step.id]
         case Look():
             return action.name if action.subject in ("entry", "row") and action.name in at.lanes else None
@@ -109,7 +122,7 @@ def _along(run: OneRun, key: str) -> MigratorError | None:
     return None
 
 
-def one_action(run: OneRun, action: Look | Do | Adopt | Undo | Hold | GiveUp) -> None:
+def one_action(run: OneRun, action: Look | Do | Adopt | Undo | Hold | GiveUp | TakeOver) -> None:
     """Do what was decided, and nothing else: nothing at all where a look directly before shows something else."""
     if isinstance(action, Do | Undo) and action.first and not _still_decided(run, action):
         return
@@ -127,6 +140,11 @@ def one_action(run: OneRun, action: Look | Do | Adopt | Undo | Hold | GiveUp) ->
         case Undo(step):
             run.ports.events.say("warn", f"taking back {describe(step.effect.kind, step.principal_arn)}")
             take_back(run, action)
+        case TakeOver(_, entry):
+            run.ports.events.say(
+                "warn", f"EKS made the entry of {entry.principal_arn}; it is changed to what was planned"
+            )
+            run.record(None, "backed-up", entry_record(entry))
         case Hold(step, why):
             run.record(step.id, "refused", {"undo": True, "code": "no-way-back", "message": why})
             run.ports.events.say("warn", why)

@@ -32,7 +32,9 @@ def make_report(plan: Plan, plan_digest: str, ports: RunPorts, options: CutOverO
     snapshot = ports.read_snapshot()
     refuse_other_cluster(plan, snapshot)
     journal = records_of(ports.store.journal(), plan_digest)
-    how = VerifyOptions(waive_verification=options.waive_verification, proof_policy=options.proof_policy)
+    how = VerifyOptions(
+        waive_verification=options.waive_verification, proof_policy=options.proof_policy, creator=options.creator
+    )
     verdicts = current_verdicts(plan, ports, snapshot, how)
     mode = snapshot.cluster.authentication_mode
     outcome = VerifyOutcome("after", mode, verdicts, cluster_verdict(verdicts), (), 0, ports.store.location)

@@ -151,8 +151,12 @@ class OneRun:
         """Write to the journal, on disk before this returns, and fold it into the progress."""
         with self._lock:
             record = self.ports.store.append_record(step, event, effect, self.ports.clock.now())
-            progress = advance(self._situation.progress, self._situation.lanes, record)
-            self._situation = replace(self._situation, progress=progress)
+            at = self._situation
+            progress = advance(at.progress, at.lanes, record)
+            if progress.automatic != at.progress.automatic:  # other steps lead from the entry that EKS made
+                self._situation = situation(at.plan, progress, at.observed, at.wish)
+            else:
+                self._situation = replace(at, progress=progress)
 
     def see(self, **changes: Any) -> None:  # noqa: ANN401 - fields of Observed
         """Replace fields of the observation."""

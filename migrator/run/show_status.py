@@ -12,6 +12,7 @@ from migrator.decide.running.actions import (
     Look,
     Observed,
     Refuse,
+    TakeOver,
     Undo,
     Wait,
     Wish,
@@ -175,7 +176,7 @@ def _next(plan: Plan, progress: Progress, actions: tuple[Action, ...], mode: str
             return "cut over" if plan.target == "API" else "nothing: the plan's target is reached"
         case Finished():
             return "prove who is outstanding, then apply again"
-        case Do() | Adopt() | Undo() | Hold() | GiveUp() | Wait():
+        case Do() | Adopt() | Undo() | Hold() | GiveUp() | TakeOver() | Wait():
             return f"apply: {action.step.effect.kind} {action.step.principal_arn or ''}".rstrip()
         case Look():
             return f"apply: look at {action.subject} {action.name}".rstrip()

@@ -24,10 +24,11 @@ from migrator.decide.proving.how_known import clock_time, how_of_login
 from migrator.decide.proving.login_proof import judge_logins
 from migrator.decide.proving.verdicts import EVIDENCE_AGE, state_digest
 from migrator.decide.reading.row_keys import principal_key
+from migrator.decide.running.automatic_entries import without_wider
 from migrator.decide.running.row_gives import groups_by_row
 from migrator.errors import MigratorError
 from migrator.model.access_entry import AccessEntry, EntrySpec, Identity
-from migrator.model.decision import Acceptance
+from migrator.model.decision import Acceptance, CreatorAnswer
 from migrator.model.evidence import Attribution, Evidence, OwnProbe, Phase, Probe, ProbeResult, SelfSubject
 from migrator.model.observation import SeenLogin
 from migrator.model.plan import Plan, PlannedPrincipal
@@ -49,7 +50,8 @@ class VerifyOptions:
     """``only``: these principals. ``baseline``: take the state before and judge nothing. ``probes``: at most so
     many chosen questions each; ``own_probes`` come on top. ``usage``: what was observed of logins, from a file.
     ``waive_verification`` and ``proof_policy`` (by kind of principal) come from decisions.yaml. ``canary_image``: a
-    person allowed canary pods on Fargate, of this image; None: none is made.
+    person allowed canary pods on Fargate, of this image; None: none is made. ``creator``: who created the cluster, by
+    an answer in decisions.yaml.
     """
 
     only: tuple[str, ...] = ()
@@ -60,11 +62,12 @@ class VerifyOptions:
     waive_verification: Mapping[str, Acceptance] = field(default_factory=dict)
     proof_policy: Mapping[str, ProofClass] = field(default_factory=dict)
     canary_image: str | None = None
+    creator: CreatorAnswer | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """What one verification is measured against."""
+    """What one verification is measured against. ``automatic``: entries that EKS made and that runs took over."""
 
     plan: Plan
     snapshot: Snapshot
@@ -74,6 +77,7 @@ class Measure:
     options: VerifyOptions
     canaries: Canaries = field(default_factory=Canaries)
     announced: AnnouncedAccess | None = None  # None: RBAC was not read, and nothing is compared by it
+    automatic: Mapping[str, EntrySpec] = field(default_factory=dict)
     made: frozenset[str] = frozenset()  # principals whose entry a run of this plan made and did not take back
 
     def phase(self, principal: PlannedPrincipal) -> Phase:
@@ -260,8 +264,12 @@ def _unannounced(
     """What the entry gives besides the identity before and the announced differences, whatever the plan's steps say."""
     if phase == "before":
         return ()
-    differs = () if measure.announced is None or entry is None else measure.announced.differences(principal, entry)
-    return (*unannounced_log_ins(principal, entry), *differs)
+    log_ins = unannounced_log_ins(principal, entry)
+    if measure.announced is None or entry is None:
+        return log_ins
+    automatic = measure.automatic.get(principal.principal_arn)
+    judged = without_wider(principal, entry, automatic, measure.announced.after)
+    return (*log_ins, *measure.announced.differences(principal, judged))
 
 
 def _attribution(

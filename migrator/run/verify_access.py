@@ -13,6 +13,7 @@ from migrator.decide.planning.required_proof import asked_proof
 from migrator.decide.proving.announced import announced_access
 from migrator.decide.proving.verdicts import cluster_verdict, verdict_of
 from migrator.decide.reading.row_keys import principal_key
+from migrator.decide.running.automatic_entries import automatic_in, plan_over, wider_than_before
 from migrator.decide.running.progress import SETTLED
 from migrator.errors import WrongUse
 from migrator.model.canonical import canonical_bytes
@@ -43,13 +44,24 @@ def verify_access(plan: Plan, ports: RunPorts, options: VerifyOptions = DEFAULTS
     _refuse_strangers(plan, options)
     snapshot = ports.read_snapshot()
     refuse_other_cluster(plan, snapshot)
+    automatic = automatic_in(ports.store.journal())
     if options.canary_image is None:
         clean_up_after_others(ports)
     index = RbacIndex(snapshot.rbac) if snapshot.rbac is not None else None
     earlier = evidence_in(ports.store.read(EVIDENCE_FILE) or b"")
     announced = announced_access(plan, snapshot)
     made = _made(plan, ports, snapshot)
-    measure = Measure(plan, snapshot, index, earlier, ports, options, announced=announced, made=made)
+    measure = Measure(
+        plan_over(plan, automatic),
+        snapshot,
+        index,
+        earlier,
+        ports,
+        options,
+        announced=announced,
+        automatic=automatic,
+        made=made,
+    )
     chosen = [p for p in plan.principals if not options.only or p.principal_arn in options.only]
     ports.reviewers.prepare(_asked_by_login(measure, chosen))
     with _canaries(measure, chosen) as canaries:
@@ -148,7 +160,10 @@ def current_verdicts(
     plan: Plan, ports: RunPorts, snapshot: Snapshot, options: VerifyOptions = DEFAULTS
 ) -> tuple[PrincipalVerdict, ...]:
     """The verdicts that the evidence on disk gives now, nothing asked anew."""
-    measure = Measure(plan, snapshot, None, evidence_in(ports.store.read(EVIDENCE_FILE) or b""), ports, options)
+    automatic = automatic_in(ports.store.journal())
+    earlier = evidence_in(ports.store.read(EVIDENCE_FILE) or b"")
+    index = RbacIndex(snapshot.rbac) if snapshot.rbac is not None else None
+    measure = Measure(plan_over(plan, automatic), snapshot, index, earlier, ports, options, automatic=automatic)
     return _verdicts(measure, list(plan.principals), ())
 
 
@@ -178,7 +193,8 @@ def _verdicts(
 ) -> tuple[PrincipalVerdict, ...]:
     evidence = (*measure.earlier, *taken)
     now = measure.ports.clock.now()
-    return tuple(
+    wider = {p.principal_arn: why for p in chosen if (why := _wider(measure, p))}
+    found = (
         verdict_of(
             principal,
             evidence,
@@ -187,7 +203,26 @@ def _verdicts(
             required=_asked(measure, principal),
         )
         for principal in chosen
-        if _judged(principal, evidence)
+        if principal.principal_arn in wider or _judged(principal, evidence)
+    )
+    return tuple(
+        replace(each, verdict="partial", why=wider[each.principal_arn])
+        if each.principal_arn in wider and each.verdict != "failed"
+        else each
+        for each in found
+    )
+
+
+def _wider(measure: Measure, principal: PlannedPrincipal) -> str:
+    """What EKS's own entry gives a principal beyond its row, until a person answers for it; empty where nothing."""
+    arn, answer = principal.principal_arn, measure.options.creator
+    extra = wider_than_before(principal, measure.entry(arn), measure.automatic.get(arn), measure.index)
+    if not extra or (answer is not None and principal_key(answer.arn) == principal_key(arn)):
+        return ""
+    names = ", ".join(policy.policy_name for policy in extra)
+    return (
+        f"creator-entry-wider: the entry that EKS made gives {names}, and the row did not. Answer `creator` (arn, by, "
+        f"reason) in decisions.yaml: {names} stays; or remove it: aws eks disassociate-access-policy"
     )
 
 

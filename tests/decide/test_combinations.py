@@ -235,7 +235,8 @@ def test_creator_known_by_a_session_of_an_unread_role_is_not_awaited_under_a_gue
 
 def test_creator_known_by_the_full_arn_of_its_role_is_awaited_under_it() -> None:
     full = role("teams/ops", OTHER)
-    plan = planned(world([row(role("ops", OTHER))], mode="CONFIG_MAP", creator=Creator(full, "CloudTrail")))
+    rows = [row(role("ops", OTHER), "x", ("system:masters",))]
+    plan = planned(world(rows, mode="CONFIG_MAP", creator=Creator(full, "CloudTrail")))
     assert (only(plan).principal_arn, only(plan).action, only(plan).sources) == (full, "await", ("mapRoles[0]",))
 
 

@@ -134,6 +134,18 @@ def test_the_hidden_creator_is_kubernetes_admin_while_the_mode_is_config_map() -
     assert lab.who(lab.token(arn)) is None
 
 
+def test_a_creator_with_a_row_is_what_the_row_says() -> None:
+    lab = kubernetes_lab(creator=role_arn("creator", "/infra/"))
+    arn = lab.add_role("creator", "/infra/")
+    mine = {"rolearn": role_arn("creator").upper().replace("ARN:AWS", "arn:aws"), "username": "boss", "groups": ["g"]}
+    lab.set_aws_auth(mapRoles=json.dumps([mine | {"rolearn": arn}]))
+    assert shown(lab.who(lab.token(arn)))["username"] == "kubernetes-admin"  # with its path a row matches nobody
+    lab.set_aws_auth(mapRoles=json.dumps([mine]))
+    assert shown(lab.who(lab.token(arn, "s2")))["username"] == "boss"
+    lab.set_aws_auth(mapAccounts=json.dumps([ACCOUNT]))
+    assert shown(lab.who(lab.token(arn, "s3")))["username"] == "kubernetes-admin"
+
+
 def test_a_node_is_named_after_the_instance_of_its_session() -> None:
     lab = kubernetes_lab()
     arn = lab.add_role("nodes")

@@ -19,11 +19,12 @@ from migrator.model.aws_auth import AwsAuth
 from migrator.model.decision import NO_DECISIONS, Decisions
 from migrator.model.fleet import FleetCluster
 from migrator.model.fleet_answers import FleetAnswers
+from migrator.model.principal import parse_arn
 from migrator.model.snapshot import Snapshot
 
 Question: TypeAlias = tuple[str, str]  # (section, key)
 _ABOUT_PRINCIPALS = ("principals", "accept_loss", "accept_gain", "waive_verification", "verify_as")
-_EVERYWHERE = frozenset({"break_glass", "waive_gates", "proof_policy"})
+_EVERYWHERE = frozenset({"break_glass", "waive_gates", "proof_policy", "creator"})
 
 
 def answers_for(answers: FleetAnswers, cluster: FleetCluster) -> Decisions:
@@ -59,6 +60,12 @@ def asked(decisions: Decisions, snapshot: Snapshot) -> tuple[Decisions, tuple[Qu
         keys = [key for key in value if fit(key)]
         questions += [(section, key) for key in keys]
         kept[section] = {key: value[key] for key in keys} if isinstance(value, Mapping) else tuple(keys)
+    if decisions.creator is not None:  # whoever creates a cluster does so in its account
+        arn = parse_arn(decisions.creator.arn)
+        if arn is None or arn.account == snapshot.cluster.account_id:
+            questions.append(("creator", decisions.creator.arn))
+        else:
+            kept["creator"] = None
     return replace(decisions, **kept), tuple(questions)
 
 
@@ -103,4 +110,6 @@ def questions_of(answers: FleetAnswers) -> tuple[Question, ...]:
         for each in fields(Decisions):
             if each.name not in _EVERYWHERE:
                 found.update(((each.name, key), None) for key in getattr(decisions, each.name))
+        if decisions.creator is not None:
+            found["creator", decisions.creator.arn] = None
     return tuple(found)

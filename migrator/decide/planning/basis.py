@@ -58,12 +58,15 @@ def basis_of(snapshot: Snapshot, aws_auth: AwsAuth | None = None) -> dict[str, A
 
 
 def _named(snapshot: Snapshot, aws_auth: AwsAuth) -> frozenset[str]:
-    """Canonical ARNs of the principals that rows, entries, node roles and the creator name."""
+    """Canonical ARNs of the principals that rows, entries and node roles name.
+
+    A creator without a row is left out: after the mode step, or to an operator who may not read CloudTrail, it is not
+    known any more, and the plan stays good.
+    """
     arns = [row.arn for row in aws_auth.rows]
     arns += [entry.principal_arn for entry in snapshot.access_entries or ()]
     arns += [group.node_role for group in snapshot.nodegroups or () if group.node_role]
     arns += [profile.pod_execution_role for profile in snapshot.fargate_profiles or ()]
-    arns += [snapshot.creator.arn] if snapshot.creator else []
     return frozenset(principal_key(arn) for arn in arns)
 
 

@@ -5,12 +5,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from migrator.decide.access.name_references import binding_place, is_ours
 from migrator.decide.findings.findings_catalogue import make_finding
 from migrator.decide.planning.creator import HIDDEN_CREATOR, names_of_hidden_creator
+from migrator.decide.planning.creator_evidence import has_hidden_creator
 from migrator.decide.planning.entry_states import PLAN_TAG
 from migrator.decide.planning.order_steps import acting_keys, needs_bridge
 from migrator.decide.planning.plan_facts import PlanFacts, quoted
 from migrator.decide.planning.required_proof import is_admin
 from migrator.decide.planning.settled import Settled
-from migrator.decide.planning.subjects import creator_is_known, has_hidden_creator
+from migrator.decide.planning.subjects import creator_is_known
 from migrator.decide.reading.row_keys import principal_key, row_key
 from migrator.model.aws_auth import AccountRow, RowMapping
 from migrator.model.finding import Finding
@@ -149,7 +150,7 @@ def _nodes_of_unknown_roles(facts: PlanFacts) -> int:
 
 
 def _creator(facts: PlanFacts) -> Iterator[Finding]:
-    if facts.mode != "CONFIG_MAP" or not has_hidden_creator(facts) or creator_is_known(facts):
+    if facts.mode != "CONFIG_MAP" or not has_hidden_creator(facts.snapshot.cluster_raw) or creator_is_known(facts):
         return
     creator = facts.snapshot.creator
     session = f" beyond `{creator.arn}`, a session of a role whose path was not read" if creator else ""

@@ -6,15 +6,19 @@ guide, "Legacy cluster access configuration"). That switch is the creator's cut-
 
 from dataclasses import replace
 
+from migrator.decide.access.compare_access import compare
+from migrator.decide.findings.findings_catalogue import is_blocking
 from migrator.decide.findings.note import Note
-from migrator.decide.planning.entry_for import standard_entry
+from migrator.decide.planning.creator_evidence import HIDDEN_NAME
+from migrator.decide.planning.entry_for import rendered_row, standard_entry
 from migrator.decide.planning.entry_identity import same_entry
 from migrator.decide.planning.plan_facts import CLUSTER_ADMIN, PlanFacts, Wanted, quoted
 from migrator.decide.planning.principal_answers import is_for
 from migrator.decide.planning.subjects import Subject
+from migrator.decide.reading.row_keys import principal_key
 from migrator.model.access_entry import AssociatedPolicy, EntrySpec, Identity
+from migrator.model.aws_auth import RowMapping
 
-HIDDEN_NAME = "kubernetes-admin"  # as authenticator logs show the hidden creator
 HIDDEN_CREATOR = Identity(HIDDEN_NAME, ("system:masters",), "automatic")
 
 
@@ -29,12 +33,12 @@ def names_of_hidden_creator(facts: PlanFacts) -> tuple[str, ...]:
 
 
 def creator_entry(subject: Subject, facts: PlanFacts) -> Wanted:
-    """The entry that EKS makes for the creator, and what it is updated to where the creator's row gives more."""
+    """The entry that EKS makes for the creator, and what it is updated to where the creator has a row."""
     expected = automatic_entry(facts)
     source = facts.snapshot.creator.source if facts.snapshot.creator else ""
     known = f" (known from {source})" if source else ""
     notes = [Note("creator-becomes-entry", f"`{subject.arn}` created the cluster{known}; EKS makes its entry itself.")]
-    places = names_of_hidden_creator(facts)
+    places = names_of_hidden_creator(facts) if subject.row is None else ()
     if places:
         message = f"`{HIDDEN_NAME}` is named by {quoted(places)}."
         notes.append(Note("creator-name-referenced", message))
@@ -43,22 +47,51 @@ def creator_entry(subject: Subject, facts: PlanFacts) -> Wanted:
     own = standard_entry(subject.row, subject.arn, facts)
     notes += own.notes
     assert own.entry is not None  # noqa: S101 - standard_entry always gives its best answer
-    policies = dict.fromkeys((*expected.access_policies, *own.entry.access_policies))
-    update = replace(own.entry, access_policies=tuple(policies))
-    named = [*facts.names.of_username(subject.row.username)]
-    named += [place for group in own.entry.kubernetes_groups for place in facts.names.of_group(group)]
-    names = (subject.arn, subject.row.arn)
-    accepted = next((given for key, given in facts.decisions.accept_loss.items() if is_for(key, names)), None)
-    differs = bool(named) or (not facts.names.complete and not same_entry(subject.arn, expected, update))
-    if own.action != "block" and differs and accepted:
-        message = f"{accepted.by} accepts what `{subject.arn}` lacks until its entry is updated: {accepted.reason}"
-        notes.append(Note("loss-accepted", message))
-    elif own.action != "block" and differs:
-        what = f"what {quoted(dict.fromkeys(named))} names" if named else "more, and it was not read what names it"
-        message = f"The creator's row gives {what}; EKS's own entry does not."
-        notes.append(Note("creator-row-differs", message, row=subject.row))
-        return Wanted("block", update, tuple(notes), own.bindings)
-    if own.action == "block":
+    update = with_policies_of(own.entry, expected)
+    notes += wider_notes(subject.arn, subject.row, expected, facts)
+    if own.action != "block":
+        notes += _until_updated(subject, subject.row, own.entry, facts)
+    if own.action == "block" or any(is_blocking(note) for note in notes):
         return Wanted("block", update, tuple(notes), own.bindings)
     changed = None if same_entry(subject.arn, expected, update) else update
     return Wanted("await", expected, tuple(notes), own.bindings, changed)
+
+
+def _until_updated(subject: Subject, row: RowMapping, own: EntrySpec, facts: PlanFacts) -> tuple[Note, ...]:
+    """What the creator lacks between the mode step and the update of EKS's entry."""
+    named = places_of_row(row, own, facts)
+    if not named and (facts.names.complete or same_entry(subject.arn, automatic_entry(facts), own)):
+        return ()
+    accept = facts.decisions.accept_loss
+    accepted = next((given for key, given in accept.items() if is_for(key, (subject.arn, row.arn))), None)
+    if accepted is not None:
+        message = f"{accepted.by} accepts what `{subject.arn}` lacks until its entry is updated: {accepted.reason}"
+        return (Note("loss-accepted", message),)
+    what = f"what {quoted(dict.fromkeys(named))} names" if named else "more, and it was not read what names it"
+    return (Note("creator-row-differs", f"The creator's row gives {what}; EKS's own entry does not.", row=row),)
+
+
+def places_of_row(row: RowMapping, own: EntrySpec, facts: PlanFacts) -> tuple[str, ...]:
+    """What in the cluster names the row's username, or a group that its entry would carry."""
+    by_group = (place for group in own.kubernetes_groups for place in facts.names.of_group(group))
+    return (*facts.names.of_username(row.username), *by_group)
+
+
+def with_policies_of(own: EntrySpec, automatic: EntrySpec) -> EntrySpec:
+    """A row's entry with the policies of EKS's own entry on it: these stay."""
+    return replace(own, access_policies=tuple(dict.fromkeys((*automatic.access_policies, *own.access_policies))))
+
+
+def wider_notes(arn: str, row: RowMapping, automatic: EntrySpec, facts: PlanFacts) -> tuple[Note, ...]:
+    """Where EKS's entry gives more than the row: a person says whether that stays."""
+    username, groups = rendered_row(row, arn)
+    by_row = Identity(username, groups, "config-map")
+    if not compare(by_row, replace(by_row, policies=automatic.access_policies), facts.index).gained:
+        return ()
+    what = quoted(policy.policy_name for policy in automatic.access_policies)
+    answer = facts.decisions.creator
+    if answer is None or principal_key(answer.arn) != principal_key(arn):
+        message = f"EKS's own entry for `{arn}` gives {what}; its row does not."
+        return (Note("creator-entry-wider", message, row=row),)
+    message = f"{answer.by} accepts that `{arn}` keeps {what}, which its row does not give: {answer.reason}"
+    return (Note("creator-entry-wider", message, row=row, severity="warn"),)

@@ -12,7 +12,7 @@ from migrator.decide.access.authorize import RbacIndex
 from migrator.decide.access.compare_access import compare_access
 from migrator.decide.findings.note import Note
 from migrator.decide.planning.decide_principal import identities_at_random, identity_of_rows
-from migrator.decide.planning.plan_facts import PlanFacts
+from migrator.decide.planning.plan_facts import CLUSTER_ADMIN, PlanFacts
 from migrator.decide.planning.settled import Settled
 from migrator.model.access_entry import NOBODY, Identity
 from migrator.model.plan import AccessChange
@@ -74,6 +74,13 @@ def _as_by_rows(_before: Identity, _note: Note, each: Settled, facts: PlanFacts)
     return identity_of_rows(each.subject, facts)
 
 
+def _with_creators_policy(before: Identity, _note: Note, each: Settled, _facts: PlanFacts) -> Identity:
+    """The policy that EKS gives the creator's entry, where it stays on it."""
+    kept = each.after.policies if each.after is not None else ()
+    extra = (p for p in kept if p.policy_name == CLUSTER_ADMIN and p.scope.type == "cluster")
+    return replace(before, policies=tuple(dict.fromkeys((*before.policies, *extra))))
+
+
 def _granted(before: Identity, _note: Note, each: Settled, _facts: PlanFacts) -> Identity:
     """Whoever has nothing today, and gets what a person answered."""
     return each.after if before.via == "none" and each.after is not None else before
@@ -86,5 +93,6 @@ _WITHOUT_CAUSE: Mapping[str, Callable[[Identity, Note, Settled, PlanFacts], Iden
     "fargate-group-added": _with_groups,
     "fargate-unused": _gone,
     "new-grant": _granted,
+    "creator-entry-wider": _with_creators_policy,
 }
 EXPLAINED_CODES = frozenset(_WITHOUT_CAUSE) | {"loss-accepted", "gain-accepted"}

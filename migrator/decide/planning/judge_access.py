@@ -17,7 +17,7 @@ from migrator.model.rbac import Binding, RbacState, Subject
 from migrator.model.step import MANAGED_BY, MANAGED_BY_LABEL, CreateBinding
 
 # Blockers whose question is a loss: what the best answer would lose is shown.
-_LOSES = frozenset({"node-row-extra-groups", "policy-loses-rules", "creator-row-differs"})
+_LOSES = frozenset({"node-row-extra-groups", "policy-loses-rules", "creator-row-differs", "creator-entry-wider"})
 
 
 def judge(settled: Sequence[Settled], facts: PlanFacts) -> Iterator[Settled]:

@@ -11,6 +11,7 @@ from migrator.decide.access.authorize import RbacIndex
 from migrator.decide.findings.findings_catalogue import make_finding
 from migrator.decide.planning.basis import basis_of, digest_of
 from migrator.decide.planning.cluster_findings import cluster_findings
+from migrator.decide.planning.creator_evidence import with_known_creator
 from migrator.decide.planning.decisions_check import check_after, check_before
 from migrator.decide.planning.explained_access import unexplained
 from migrator.decide.planning.judge_access import index_after, judge
@@ -50,6 +51,7 @@ def make_plan(
     """
     del now  # nothing in a plan ages yet: the snapshot's own time is what counts
     aws_auth = read_aws_auth(snapshot.aws_auth_data)
+    snapshot = with_known_creator(snapshot, decisions, aws_auth)
     facts = gather(snapshot, decisions, aws_auth, strategy=strategy, target=target, accept_gap=accept_gap)
     check_before(facts)
     settled = tuple(judge([settle(subject, facts) for subject in subjects_of(facts)], facts))

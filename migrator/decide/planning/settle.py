@@ -44,7 +44,9 @@ def settle(subject: Subject, facts: PlanFacts) -> Settled:
 
 
 def _is_hidden(subject: Subject, facts: PlanFacts) -> bool:
-    return subject.is_creator and facts.mode == "CONFIG_MAP" and subject.found.state != "absent"
+    """Whether the principal is the creator and no row is for it: a creator with a row is what the row says."""
+    has_row = subject.match is not None and subject.match.kind != "dead"
+    return subject.is_creator and not has_row and facts.mode == "CONFIG_MAP" and subject.found.state != "absent"
 
 
 def _row_notes(subject: Subject, facts: PlanFacts) -> tuple[Note, ...]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from migrator.decide.planning.classify_node import MASTERS, NODE_GROUPS
 from migrator.decide.planning.entry_for import is_reserved
+from migrator.decide.planning.plan_facts import CLUSTER_ADMIN
 from migrator.model.decision import Stub
 from migrator.model.finding import Finding
 from migrator.model.plan import Plan, PlannedPrincipal
@@ -85,6 +86,12 @@ def _of_principal(code: str, principal: PlannedPrincipal, about: tuple[str, ...]
         for group in principal.before.groups:
             if is_reserved(group) and group not in NODE_GROUPS | {MASTERS, "system:authenticated"}:
                 yield Stub("groups", group, {"rename_to": proposed_name(group)}, about)
+        return
+    if code == "creator-entry-wider":
+        yield Stub("creator", None, {"arn": arn, **_ACCEPTED}, about)
+        policies = principal.proposed.access_policies if principal.proposed else ()
+        own = [{"policy": policy.policy_name} for policy in policies if policy.policy_name != CLUSTER_ADMIN]
+        yield Stub("principals", arn, {"action": "create", "policies": own, "reason": _WHY}, about)
         return
     if code == "log-in-population-gained":
         yield Stub("accept_gain", arn, dict(_ACCEPTED), (*about, _GAINS))

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
+from migrator.decide.planning.creator_evidence import has_hidden_creator
 from migrator.decide.planning.find_principal import Found
 from migrator.decide.planning.plan_facts import UNUSED, NodeUse, PlanFacts
 from migrator.decide.planning.principal_answers import answered_arn
@@ -113,7 +114,7 @@ def _add_nodes(subjects: dict[str, Subject], further: dict[str, Subject], facts:
 def _add_creator(subjects: dict[str, Subject], further: dict[str, Subject], facts: PlanFacts) -> None:
     """The hidden creator, while the mode is CONFIG_MAP; afterwards its entry is like any other."""
     creator = facts.snapshot.creator
-    if creator is None or facts.mode != "CONFIG_MAP" or not has_hidden_creator(facts):
+    if creator is None or facts.mode != "CONFIG_MAP" or not has_hidden_creator(facts.snapshot.cluster_raw):
         return
     key = principal_key(creator.arn)
     is_session = ":assumed-role/" in creator.arn
@@ -137,12 +138,6 @@ def creator_is_known(facts: PlanFacts) -> bool:
         return creator is not None
     key = principal_key(creator.arn)
     return key in facts.row_keys or facts.find(key).state != "unread"
-
-
-def has_hidden_creator(facts: PlanFacts) -> bool:
-    """Whether the cluster was made with admin permissions for its creator (the default)."""
-    config = facts.snapshot.cluster_raw.get("accessConfig") or {}
-    return config.get("bootstrapClusterCreatorAdminPermissions") is not False
 
 
 def _add_accounts(further: dict[str, Subject], facts: PlanFacts) -> None:

@@ -136,6 +136,16 @@ def identity_of(
     return Denied("no row of aws-auth is for this principal")
 
 
+def has_row(caller: Caller, rows: RowIndex) -> bool:
+    """Whether a row, not just an account, is for the caller.
+
+    In CONFIG_MAP mode the hidden creator is what its row says; only without a row is it ``kubernetes-admin``
+    (aws/containers-roadmap#1209: a creator who mapped itself wrongly was locked out).
+    """
+    key = fold(caller.canonical_arn)
+    return bool(rows.roles.get(key) or rows.users.get(key))
+
+
 def _entry_of(caller: Caller, entries: Sequence[PinnedEntry] | Mapping[str, PinnedEntry]) -> PinnedEntry | None:
     by_id = entries if isinstance(entries, Mapping) else index_entries(entries)
     mine = by_id.get(caller.principal_id)

@@ -93,13 +93,21 @@ class Refuse:
 
 
 @dataclass(frozen=True, slots=True)
+class TakeOver:
+    """EKS made the entry that ``step`` would create: journal it, and go on from it."""
+
+    step: PlanStep
+    entry: AccessEntry
+
+
+@dataclass(frozen=True, slots=True)
 class Finished:
     """Nothing more can be done now. ``left``: steps that are not done, each with the reason."""
 
     left: tuple[tuple[PlanStep, str], ...] = ()
 
 
-Action: TypeAlias = Look | Do | Adopt | Undo | Hold | GiveUp | Wait | Refuse | Finished
+Action: TypeAlias = Look | Do | Adopt | Undo | Hold | GiveUp | TakeOver | Wait | Refuse | Finished
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,5 +165,5 @@ class Situation:
 
 def situation(plan: Plan, progress: Progress, observed: Observed, wish: Wish) -> Situation:
     """Gather; the lanes are made once."""
-    lanes = lanes_of(plan)
+    lanes = lanes_of(plan, progress)
     return Situation(plan, progress, observed, wish, lanes, {s.id: key for key, lane in lanes.items() for s in lane})

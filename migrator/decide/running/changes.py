@@ -5,13 +5,14 @@ from dataclasses import replace
 from typing import Any
 
 from migrator.decide.planning.entry_states import PLAN_TAG, EntryState, lane_states, matches
+from migrator.decide.running.automatic_entries import is_creators
 from migrator.decide.running.progress import SETTLED, Progress, lanes_of
 from migrator.model.access_entry import SERVICE_LINKED_MARK, AccessEntry
 from migrator.model.plan import Plan
 from migrator.model.principal import Arn, parse_arn
 from migrator.model.rbac import RbacState
 from migrator.model.snapshot import Snapshot
-from migrator.model.step import MANAGED_BY, MANAGED_BY_LABEL, AwaitEntry, DeleteEntry, EnableEntries, Lane
+from migrator.model.step import MANAGED_BY, MANAGED_BY_LABEL, AwaitEntry, CreateEntry, DeleteEntry, EnableEntries, Lane
 
 _MOST_LINES = 40
 _LONGEST_TEXT = 120
@@ -27,7 +28,7 @@ def as_before(
     Ours are: the first mode step, entries with this plan's tag, entries that a begun lane changes (their own state
     is compared step by step, when their turn comes), and bindings with our label.
     """
-    lanes = lanes_of(plan)
+    lanes = lanes_of(plan, progress)
     run = begun or progress.run or ""
     entries = snapshot.access_entries
     shown = {entry.principal_arn: entry for entry in entries or ()}
@@ -69,7 +70,7 @@ def entries_astray(
     """
     found = {entry.principal_arn: entry for entry in entries}
     astray: list[tuple[str, str]] = []
-    for arn, lane in lanes_of(plan).items():
+    for arn, lane in lanes_of(plan, progress).items():
         statuses = [progress.of(step.id).status for step in lane]
         reached = [place for place, status in enumerate(statuses, 1) if status in SETTLED]
         if lane[0].principal_arn is None or not reached or {"intended", "sent", "undoing"} & {*statuses}:
@@ -84,33 +85,25 @@ def entries_astray(
 def surprising_entries(plan: Plan, entries: Iterable[AccessEntry], plan_digest: str) -> tuple[str, ...]:
     """Entries after the first mode step that neither we made nor the plan expects EKS to make, one line each.
 
-    EKS's own service-linked entries are always there. Where the plan says that the hidden creator is not known, one
-    entry of EKS's shape for it is no surprise: it gives what the creator always had.
+    EKS's own service-linked entries are always there. Unless the plan awaits the creator's entry, one entry of the
+    shape that EKS gives it is no surprise: without a row the creator had as much before; where the plan creates an
+    entry the run takes it over. So it is with a node entry of the type that the plan creates.
     """
-    expected = {s.effect.principal_arn for s in plan.steps if isinstance(s.effect, AwaitEntry)}
+    awaited = {s.effect.principal_arn: s.effect.expected for s in plan.steps if isinstance(s.effect, AwaitEntry)}
+    made = {s.effect.principal_arn: s.effect.entry for s in plan.steps if isinstance(s.effect, CreateEntry)}
     unknown = [
         entry
         for entry in entries
-        if entry.principal_arn not in expected
+        if entry.principal_arn not in awaited
         and SERVICE_LINKED_MARK not in entry.principal_arn
         and entry.tags.get(PLAN_TAG) != plan_digest
     ]
-    planned = {p.principal_arn for p in plan.principals if p.action not in ("skip", "block")}
-    creators = [e for e in unknown if e.principal_arn not in planned and _is_creators(e)]
-    if len(creators) == 1 and any(finding.code == "creator-unknown" for finding in plan.findings):
+    creators = [entry for entry in unknown if is_creators(entry)]
+    if len(creators) == 1 and not any(spec.type == "STANDARD" for spec in awaited.values()):
         unknown.remove(creators[0])
+    nodes = {arn: spec.type for arn, spec in made.items() if spec.type != "STANDARD"}
+    unknown = [e for e in unknown if e.tags or nodes.get(e.principal_arn) != e.type]
     return tuple(f"there is an access entry for {e.principal_arn} that the plan does not know" for e in unknown)
-
-
-def _is_creators(entry: AccessEntry) -> bool:
-    """EKS user guide, "Grant access": the creator's entry has AmazonEKSClusterAdminPolicy for the cluster."""
-    policies = [(policy.policy_name, policy.scope.type) for policy in entry.access_policies]
-    return (
-        entry.type == "STANDARD"
-        and not entry.kubernetes_groups
-        and not entry.tags
-        and policies == [("AmazonEKSClusterAdminPolicy", "cluster")]
-    )
 
 
 def _enabled(plan: Plan, progress: Progress, snapshot: Snapshot, plan_digest: str) -> bool:

@@ -9,8 +9,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+from migrator.decide.access.authorize import RbacIndex
 from migrator.decide.planning.entry_states import lane_states, matches, state_of
 from migrator.decide.proving.announced import unannounced_changes
+from migrator.decide.running.automatic_entries import without_wider
 from migrator.decide.running.changes import describe_changes
 from migrator.decide.running.progress import REHEARSE, SETTLED, Progress, lanes_of
 from migrator.decide.running.second_admin import GATE as SECOND_ADMIN
@@ -225,7 +227,7 @@ def end_state_changes(
     """How a fresh read differs from what the plan ends in: everything but our own changes as it was when the plan
     was made, and every entry as its last step leaves it. ``basis`` is that of :func:`changes.as_before`.
     """
-    lanes = lanes_of(plan)
+    lanes = lanes_of(plan, progress)
     found = {entry.principal_arn: entry for entry in snapshot.access_entries or ()}
     wrong = []
     for principal in plan.principals:
@@ -236,7 +238,23 @@ def end_state_changes(
         wanted = state if state is not None and state.type is not None else state_of(principal.entry)
         if not matches(wanted, found.get(arn), plan_digest):
             wrong.append(f"the entry of {arn} is {'not what the plan ends in' if arn in found else 'missing'}")
-    return (*wrong, *unannounced_changes(plan, snapshot, plan_digest), *describe_changes(plan.basis, basis))
+    judged = _without_wider(plan, progress, snapshot)
+    return (*wrong, *unannounced_changes(plan, judged, plan_digest), *describe_changes(plan.basis, basis))
+
+
+def _without_wider(plan: Plan, progress: Progress, snapshot: Snapshot) -> Snapshot:
+    """The snapshot without what EKS's own entries give beyond the rows: the proofs gate asks about that."""
+    if not snapshot.access_entries or plan.cluster.authentication_mode != "CONFIG_MAP":
+        return snapshot
+    index = RbacIndex(snapshot.rbac) if snapshot.rbac is not None else None
+    planned = {principal.principal_arn: principal for principal in plan.principals}
+    entries = tuple(
+        without_wider(planned[e.principal_arn], e, progress.automatic.get(e.principal_arn), index)
+        if e.principal_arn in planned
+        else e
+        for e in snapshot.access_entries
+    )
+    return replace(snapshot, access_entries=entries)
 
 
 def steps_left(plan: Plan, progress: Progress) -> tuple[str, ...]:

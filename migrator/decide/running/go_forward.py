@@ -5,7 +5,19 @@ from datetime import datetime
 
 from migrator.decide.planning.bindings import binding_key, binding_object, same_binding
 from migrator.decide.planning.entry_states import lane_states, matches, rendered
-from migrator.decide.running.actions import Action, Adopt, Do, Finished, GiveUp, Look, Refuse, Situation, Wait
+from migrator.decide.running.actions import (
+    Action,
+    Adopt,
+    Do,
+    Finished,
+    GiveUp,
+    Look,
+    Refuse,
+    Situation,
+    TakeOver,
+    Wait,
+)
+from migrator.decide.running.automatic_entries import made_by_eks
 from migrator.decide.running.bridge import (
     bridge_for,
     bridge_look,
@@ -14,8 +26,9 @@ from migrator.decide.running.bridge import (
     reads_before,
     writes_entry,
 )
-from migrator.decide.running.obstacles import obstacle
+from migrator.decide.running.obstacles import OTHER_TYPE, obstacle
 from migrator.decide.running.progress import SETTLED, StepState
+from migrator.decide.running.source_differences import Difference
 from migrator.decide.running.waiting import (
     AWAIT_TIMEOUT,
     LONG_AGO,
@@ -26,7 +39,16 @@ from migrator.decide.running.waiting import (
 )
 from migrator.errors import Changed, Failed
 from migrator.model.access_entry import AccessEntry, AuthenticationMode
-from migrator.model.step import AwaitEntry, CreateBinding, CreateBridge, CreateEntry, EnableEntries, Lane, RemoveBridge
+from migrator.model.step import (
+    AssociatePolicy,
+    AwaitEntry,
+    CreateBinding,
+    CreateBridge,
+    CreateEntry,
+    EnableEntries,
+    Lane,
+    RemoveBridge,
+)
 from migrator.model.step import Step as PlanStep
 
 MODES: tuple[AuthenticationMode, ...] = ("CONFIG_MAP", "API_AND_CONFIG_MAP", "API")  # one step at a time, never back
@@ -194,6 +216,8 @@ def _entry(at: Situation, lane: Lane, place: int) -> Action:
     fits = [matches(each, entry, at.wish.plan_digest) for each in states]
     if isinstance(step.effect, AwaitEntry):
         return _await(at, step, state, met=fits[place + 1], missing=entry is None)
+    if isinstance(step.effect, AssociatePolicy) and step.effect.policy == step.effect.before and fits[place]:
+        return Adopt(step, "the policy is on the entry")
     if fits[place]:
         until, why = at.observed.waits.get(step.id, (at.observed.now, ""))
         return Wait(step, why, until) if at.observed.now < until else _write(at, step)
@@ -204,6 +228,8 @@ def _entry(at: Situation, lane: Lane, place: int) -> Action:
         until = since + STALE_READ_TIMEOUT
         if at.observed.now < until:
             return Wait(step, "the last change of the entry is not shown yet", until, Look("entry", arn))
+    if entry is not None and made_by_eks(entry, step, at.plan, at.progress.automatic):
+        return _over_automatic(step, entry)
     return Refuse(entry_changed(step, entry))
 
 
@@ -220,6 +246,23 @@ def _write(at: Situation, step: PlanStep) -> Action:
         if not bridge_seen(at, bridge):
             return Finished(((step, "the bridge is built first"),))
     return Do(step, reads_before(at, step))
+
+
+def _over_automatic(step: PlanStep, entry: AccessEntry) -> Action:
+    """EKS made an entry where the plan creates one: go on from it, unless its type cannot become the planned one."""
+    assert isinstance(step.effect, CreateEntry)  # noqa: S101 - what made_by_eks answers for
+    if entry.type == step.effect.entry.type:
+        return TakeOver(step, entry)
+    return GiveUp(
+        step,
+        Difference(
+            OTHER_TYPE,
+            entry.principal_arn,
+            f"EKS made an entry of type {entry.type} for {entry.principal_arn}, as for a cluster's creator; "
+            f"the plan has type {step.effect.entry.type}, and an entry keeps its type. Delete that entry "
+            "(its row in aws-auth is in force again at once), then run the same command again.",
+        ),
+    )
 
 
 def _await(at: Situation, step: PlanStep, state: StepState, *, met: bool, missing: bool) -> Action:

@@ -8,10 +8,11 @@ from migrator.decide.running.source_differences import CHANGED_CODES
 from migrator.model.step import AwaitEntry, Lane, Prove, RemoveBridge
 from migrator.model.step import Step as PlanStep
 
+OTHER_TYPE = "automatic-entry-of-other-type"  # EKS made the principal's entry, of a type that the plan does not have
 # Refusals of the API that concern one principal alone: the others go on.
 PRINCIPAL_REFUSALS = frozenset({"invalid-principal", "invalid-entry", "invalid-policy", "policy-not-found"})
 # What ends one principal's sequence alone: those, and what has changed since the plan.
-ONE_PRINCIPAL = PRINCIPAL_REFUSALS | CHANGED_CODES
+ONE_PRINCIPAL = PRINCIPAL_REFUSALS | CHANGED_CODES | {OTHER_TYPE}
 
 
 def obstacle(at: Situation, lane: Lane, step: PlanStep) -> str:

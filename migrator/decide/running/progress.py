@@ -7,7 +7,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeAlias
 
+from migrator.decide.running.automatic_entries import automatic_of, base_of, lane_over
 from migrator.errors import assert_never
+from migrator.model.access_entry import EntrySpec
 from migrator.model.journal import Event, Journal, Record
 from migrator.model.plan import Plan
 from migrator.model.step import AwaitEntry, CreateBridge, CreateEntry, Lane, Prove, RemoveBridge, Step, UpdateEntry
@@ -44,7 +46,10 @@ PENDING = StepState()
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """The state of every step of one plan. ``run`` is the id that ``{run}`` stands for, None before the first run."""
+    """The state of every step of one plan. ``run`` is the id that ``{run}`` stands for, None before the first run.
+
+    ``automatic``: entries that EKS made for principals of the plan and that its runs take over, as EKS made them.
+    """
 
     run: str | None = None
     command: str = ""
@@ -53,21 +58,27 @@ class Progress:
     running: str = ""  # the command that was started last, whatever it carries out
     going_back: bool = False  # a roll-back was begun and did not come to its end
     waived: tuple[Mapping[str, Any], ...] = ()
+    automatic: Mapping[str, EntrySpec] = field(default_factory=dict)
 
     def of(self, step_id: str) -> StepState:
         """The state of a step; ``pending`` for one that nothing was recorded of."""
         return self.states.get(step_id, PENDING)
 
 
-def lanes_of(plan: Plan) -> dict[str, Lane]:
+def lanes_of(plan: Plan, progress: Progress | None = None) -> dict[str, Lane]:
     """The plan's steps as lanes, in plan order: all steps of one principal, or one step about the cluster.
 
-    Steps of one lane go one after the other; lanes go side by side as far as ``requires`` lets them.
+    Steps of one lane go one after the other; lanes go side by side as far as ``requires`` lets them. With
+    ``progress`` a lane whose entry EKS made is the one that is carried out: it begins from EKS's entry.
     """
-    lanes: dict[str, list[Step]] = {}
+    found: dict[str, list[Step]] = {}
     for step in plan.steps:
-        lanes.setdefault(step.principal_arn or f"step {step.id}", []).append(step)
-    return {key: tuple(steps) for key, steps in lanes.items()}
+        found.setdefault(step.principal_arn or f"step {step.id}", []).append(step)
+    lanes = {key: tuple(steps) for key, steps in found.items()}
+    automatic = progress.automatic if progress is not None else {}
+    for arn in automatic.keys() & lanes.keys():
+        lanes[arn] = lane_over(lanes[arn], automatic[arn], base_of(plan))
+    return lanes
 
 
 def records_of(journal: Journal, plan_digest: str) -> Journal:
@@ -98,6 +109,8 @@ def advance(progress: Progress, lanes: Mapping[str, Lane], record: Record) -> Pr
             return _started(progress, lanes, record)
         case "run-ended":
             return _ended(progress, record.effect.get("exit"))
+        case "backed-up":
+            return replace(progress, automatic={**progress.automatic, **automatic_of(record.effect)})
         case "waived":
             return replace(progress, waived=(*progress.waived, record.effect))
         case _:
@@ -179,6 +192,7 @@ def _started(progress: Progress, lanes: Mapping[str, Lane], record: Record) -> P
         running=command,
         going_back=command == ROLL_BACK,
         waived=progress.waived,
+        automatic=progress.automatic,
     )
 
 

@@ -12,7 +12,7 @@ import msgspec
 
 from migrator.errors import Failed
 from migrator.model.access_entry import AccessScope, AssociatedPolicy, EntryType
-from migrator.model.decision import Acceptance, AssumeAs, Decisions, GroupAnswer, PrincipalAnswer
+from migrator.model.decision import Acceptance, AssumeAs, CreatorAnswer, Decisions, GroupAnswer, PrincipalAnswer
 
 _STUB = re.compile(r"<.*>", re.S)  # what migrate plan --write-decisions leaves to a person
 
@@ -72,6 +72,16 @@ class _PrincipalAnswer(_Strict):
             _no_stubs(groups=group)
 
 
+class _Creator(_Strict):
+    arn: str
+    by: str
+    reason: str
+
+    def __post_init__(self) -> None:
+        _filled_in(by=self.by, reason=self.reason)
+        _no_stubs(arn=self.arn)
+
+
 class _GroupAnswer(_Strict):
     rename_to: str | None = None
     also: str | None = None
@@ -98,6 +108,7 @@ class DecisionsDocument(_Strict):
     waive_gates: dict[str, _Acceptance] = {}
     # what can be asked for: a person's word goes to waive_verification, and unverified is nothing
     proof_policy: dict[str, Literal["live", "observed", "simulated"]] = {}
+    creator: _Creator | None = None
 
 
 def decode_decisions(document: Mapping[str, Any] | None) -> Decisions:
@@ -135,6 +146,7 @@ def decode_decisions(document: Mapping[str, Any] | None) -> Decisions:
         expand_accounts={key: tuple(value) for key, value in wire.expand_accounts.items()},
         waive_gates={key: _acceptance(value) for key, value in wire.waive_gates.items()},
         proof_policy=dict(wire.proof_policy),
+        creator=CreatorAnswer(wire.creator.arn, wire.creator.by, wire.creator.reason) if wire.creator else None,
     )
 
 

@@ -1,20 +1,29 @@
 """The cluster's hidden creator."""
 
+from dataclasses import replace
 from typing import Any
 
+import pytest
+
+from migrator.decide.planning.basis import basis_of
+from migrator.decide.planning.stubs import stubs_for
+from migrator.errors import Failed
 from migrator.model.access_entry import EntrySpec, Identity
-from migrator.model.decision import Decisions
+from migrator.model.decision import CreatorAnswer, Decisions
 from migrator.model.snapshot import Creator, Snapshot
 from tests.support.worlds import (
     ACCEPTED,
     ACCOUNT,
+    OTHER,
     Row,
+    answers,
     bind,
     finding,
     findings,
     group,
     iam,
     kinds,
+    login,
     named,
     node_row,
     nodegroup,
@@ -24,6 +33,7 @@ from tests.support.worlds import (
     rbac,
     role,
     row,
+    usage,
     user,
     world,
 )
@@ -94,7 +104,7 @@ def test_creators_row_with_a_name_that_something_references_blocks_the_mode_step
 
 
 def test_gap_of_the_creators_row_can_be_accepted() -> None:
-    snapshot = made(row(MAKER, "boss", ("devs",)), rbac=rbac(bind(group("devs"))))
+    snapshot = made(row(MAKER, "boss", ("system:masters", "devs")), rbac=rbac(bind(group("devs"))))
     plan = planned(snapshot, Decisions(accept_loss={MAKER: ACCEPTED}))
     assert only(plan).action == "await"
     assert kinds(plan, MAKER)[1] == "update-entry"
@@ -153,3 +163,86 @@ def test_a_blocked_creator_whose_row_spells_it_otherwise_is_one_blocked_principa
         rbac=rbac(bind(named("alice"), name="b")),
     )
     assert [(p.principal_arn, p.action) for p in planned(snapshot).principals] == [(user("ana"), "block")]
+
+
+def test_creator_with_a_row_is_what_the_row_says() -> None:
+    plan = planned(made(row(MAKER, "boss", ("system:masters", "unbound"))))
+    assert only(plan).before == Identity("boss", ("system:masters", "unbound"), "config-map")
+
+
+def test_row_that_never_matches_leaves_the_creator_hidden() -> None:
+    full = role("team/maker")
+    plan = planned(made(row(full, "boss", ("devs",)), arn=full, principals=[iam(full)]))
+    assert only(plan).before == Identity("kubernetes-admin", ("system:masters",), "automatic")
+    assert only(plan).action == "await"
+
+
+def test_entry_of_eks_that_gives_the_creator_more_than_its_row_blocks_until_answered() -> None:
+    snapshot = made(row(MAKER, "boss", ("unbound",)))
+    plan = planned(snapshot)
+    assert (only(plan).action, finding(plan, "creator-entry-wider").severity) == ("block", "block")
+    stays = planned(snapshot, Decisions(creator=CreatorAnswer(MAKER, "Ana", "it stays an administrator")))
+    assert (only(stays).action, finding(stays, "creator-entry-wider").severity) == ("await", "warn")
+    assert "Ana" in finding(stays, "creator-entry-wider").message
+    taken = planned(snapshot, answers(MAKER, policies=()))
+    assert "disassociate-policy" in kinds(taken, MAKER)
+    first, second = stubs_for(plan)
+    assert (first.section, first.key, first.answer["arn"]) == ("creator", None, MAKER)
+    assert (second.section, second.key, second.answer["policies"]) == ("principals", MAKER, [])
+
+
+def test_row_that_is_bound_to_everything_is_no_narrower_than_the_entry_of_eks() -> None:
+    everything = rbac(bind(group("ops"), role_name="cluster-admin"))
+    plan = planned(made(row(MAKER, "boss", ("ops",)), rbac=everything))
+    assert findings(plan, "creator-entry-wider") == ()
+
+
+def test_creator_is_known_by_an_answer_and_by_a_login_without_a_row() -> None:
+    answer = Decisions(creator=CreatorAnswer(MAKER, "Ana", "the bootstrap job"))
+    answered = planned(made(creator=None), answer)
+    assert (only(answered).action, only(answered).principal_arn) == ("await", MAKER)
+    assert "Ana" in finding(answered, "creator-becomes-entry").message
+    seen = planned(made(creator=None, usage=usage(login(MAKER, "kubernetes-admin"))))
+    assert only(seen).action == "await"
+    assert findings(seen, "creator-unknown") == ()
+
+
+def test_login_as_kubernetes_admin_that_a_row_explains_tells_no_creator() -> None:
+    snapshot = made(row(MAKER, "kubernetes-admin", ("system:masters",)), creator=None)
+    plan = planned(replace(snapshot, usage=usage(login(MAKER, "kubernetes-admin"))))
+    assert only(plan).action == "create"
+    both = usage(login(MAKER, "kubernetes-admin"), login(user("ana"), "kubernetes-admin"))
+    assert planned(made(creator=None, usage=both)).principals == ()
+
+
+@pytest.mark.parametrize(
+    "arn",
+    [
+        role("maker", OTHER),
+        role("maker", partition="aws-cn"),
+        f"arn:aws:sts::{ACCOUNT}:assumed-role/maker/me",
+        f"arn:aws:iam::{ACCOUNT}:group/makers",
+        role("aws-service-role/eks.amazonaws.com/AWSServiceRoleForAmazonEKS"),
+        role("mistyped"),
+        role("path/maker"),
+        "maker",
+    ],
+)
+def test_answer_that_cannot_name_the_creator_is_refused(arn: str) -> None:
+    with pytest.raises(Failed) as refused:
+        planned(made(creator=None), Decisions(creator=CreatorAnswer(arn, "Ana", "x")))
+    assert refused.value.code == "decision-invalid"
+
+
+def test_answer_against_the_evidence_is_refused() -> None:
+    snapshot = made(principals=[iam(MAKER), iam(role("other"))])
+    with pytest.raises(Failed, match="does not fit") as refused:
+        planned(snapshot, Decisions(creator=CreatorAnswer(role("other"), "Ana", "x")))
+    assert "CloudTrail" in refused.value.why
+
+
+def test_plan_stays_good_for_whoever_does_not_know_the_creator() -> None:
+    """The fresh read of apply may not see CloudTrail, and after the mode step nothing tells the creator."""
+    snapshot = made(row(role("dev"), "dev"), principals=[iam(MAKER), iam(role("dev"))])
+    unread = replace(snapshot, creator=None, iam_principals=(iam(role("dev")),))
+    assert planned(snapshot).basis == basis_of(unread)

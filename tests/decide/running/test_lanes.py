@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from migrator.decide.planning.entry_states import default_username
 from migrator.decide.running.actions import (
     Action,
     Adopt,
@@ -25,7 +26,6 @@ from migrator.decide.running.next_action import lane_action
 from migrator.decide.running.obstacles import obstacle
 from migrator.decide.running.progress import Progress, StepState, progress_of
 from migrator.model.access_entry import AccessEntry, EntrySpec
-from migrator.model.finding import Finding
 from migrator.model.journal import next_record
 from migrator.model.plan import Plan
 from migrator.model.step import (
@@ -38,7 +38,7 @@ from migrator.model.step import (
     UpdateEntry,
 )
 from tests.support.memory_ports import OPERATOR, Cluster, snapshot_of
-from tests.support.memory_runs import ADMIN_POLICY, ALICE, DEVS, DIGEST, PlanBuilder, company, delete
+from tests.support.memory_runs import ADMIN_POLICY, ALICE, CREATOR, DEVS, DIGEST, PlanBuilder, company, delete
 
 NOW = datetime(2026, 11, 22, tzinfo=timezone.utc)
 LATER = NOW + timedelta(hours=3)
@@ -196,21 +196,26 @@ def test_a_bridge_that_was_taken_down_is_built_again_for_whoever_is_tried_again(
     assert (progress.of(bridge).status, progress.of(bridge).attempts) == ("pending", 1)
 
 
-CREATOR_UNKNOWN = Finding("creator-unknown", "warn", "x", "x", "https://x")
+FOUNDER = "arn:aws:iam::111122223333:role/founder"
 
 
 @pytest.mark.parametrize(
     ("changes", "surprises"),
-    [({}, 0), ({"kubernetes_groups": ("a",)}, 1), ({"tags": {"a": "b"}}, 1), ({"access_policies": ()}, 1)],
+    [
+        ({}, 0),
+        ({"username": "x"}, 1),
+        ({"kubernetes_groups": ("a",)}, 1),
+        ({"tags": {"a": "b"}}, 1),
+        ({"access_policies": ()}, 1),
+    ],
 )
 def test_one_entry_of_eks_own_shape_for_an_unknown_creator_is_no_surprise(
     changes: dict[str, Any], surprises: int
 ) -> None:
-    made = replace(
-        AccessEntry("arn:aws:iam::111122223333:role/founder", "STANDARD", "x", (), (ADMIN_POLICY,)), **changes
-    )
-    plan = replace(company()[1], findings=(CREATOR_UNKNOWN,))
-    assert len(surprising_entries(plan, [made], DIGEST)) == surprises
+    made = replace(AccessEntry(FOUNDER, "STANDARD", default_username(FOUNDER), (), (ADMIN_POLICY,)), **changes)
+    plan = company()[1]
+    unknown = replace(plan, steps=tuple(step for step in plan.steps if step.principal_arn != CREATOR))
+    assert len(surprising_entries(unknown, [made], DIGEST)) == surprises
     assert len(surprising_entries(company()[1], [made], DIGEST)) == 1
 
 

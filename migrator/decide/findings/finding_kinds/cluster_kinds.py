@@ -33,7 +33,8 @@ KINDS: tuple[FindingKind, ...] = (
         "warn",
         "Who created the cluster is not known; EKS makes an entry for that principal at the first mode switch.",
         "The creator is a hidden admin in CONFIG_MAP mode.",
-        "Look for CreateCluster in CloudTrail.",
+        "Allow cloudtrail:LookupEvents (it reaches back 90 days), plan with --usage from `migrate observe`, or answer "
+        "`creator` in decisions.yaml. If EKS makes the entry of a principal of the plan, the run completes it.",
         ref.ACCESS_ENTRIES,
     ),
     FindingKind(
@@ -51,6 +52,16 @@ KINDS: tuple[FindingKind, ...] = (
         "The automatic entry shadows the row at the mode switch, until it is updated.",
         "Accept the gap under accept_loss: the entry is updated right after the switch.",
         ref.ACCESS_ENTRIES,
+    ),
+    FindingKind(
+        "creator-entry-wider",
+        "block",
+        "EKS's own entry for the cluster's creator gives AmazonEKSClusterAdminPolicy; the creator's row does not.",
+        "With a row, the creator is what the row says until the mode step. EKS's policy is never taken away silently.",
+        "Answer `creator` in decisions.yaml (arn, by, reason): the policy stays. Or answer under principals with "
+        "action: create and the policies that the entry shall have.",
+        ref.ACCESS_ENTRIES,
+        ("gain",),
     ),
     FindingKind(
         "creator-name-referenced",

@@ -1,0 +1,106 @@
+"""The cluster's creator at the mode step, over the wire: whatever its row gave before, it has afterwards.
+
+EKS makes an entry of its own for the creator when access entries are switched on. It shadows the creator's row at
+once, and knows neither the row's username nor its groups.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from migrator.lab.oracle import Oracle
+from migrator.lab.world_files import build_world
+from tests.support.creator_worlds import (
+    CLUSTER,
+    FOUNDER,
+    MASTERS,
+    NODE_ROW,
+    creator_world,
+    entry_of,
+    identities,
+    row,
+)
+from tests.support.lab_session import LabSession, lab_session
+
+ADMIN = "AmazonEKSClusterAdminPolicy"
+OWN_NAME = "arn:aws:sts::111122223333:assumed-role/cluster-bootstrap/{{SessionName}}"
+OWN = ("STANDARD", OWN_NAME, (), (ADMIN,))
+
+
+@contextmanager
+def planned(place: Path, world: object) -> Iterator[tuple[LabSession, Oracle]]:
+    """A lab with the world, a plan of its cluster, and an oracle that has looked at the access before."""
+    with lab_session(place, build_world(world)) as session:
+        session.run("plan", CLUSTER, "--out", "plan.json", "--quiet")
+        yield session, Oracle(session.world)
+
+
+def test_row_of_an_unknown_creator_is_put_on_the_entry_that_eks_makes(tmp_path: Path) -> None:
+    world = creator_world(row(FOUNDER, "terraform", [MASTERS, "ci-approvers"]))
+    with planned(tmp_path, world) as (session, oracle):
+        applied = session.migrate("apply", "plan.json", "--yes", "--quiet")
+        assert applied.returncode == 0, applied.stderr
+        assert "20 of 20 steps done" in applied.stdout
+        assert entry_of(session, FOUNDER) == ("STANDARD", "terraform", ("ci-approvers",), (ADMIN,))
+        assert identities(session, FOUNDER) == {("terraform", ("ci-approvers", "system:authenticated"))}
+        again = session.migrate("apply", "plan.json", "--yes", "--quiet")
+        assert (again.returncode, len(again.stderr.strip())) == (0, 0), again.stderr
+        verified = session.migrate("verify", "plan.json", "--only", FOUNDER, "--quiet")
+        assert verified.returncode == 0, verified.stdout + verified.stderr
+        second = session.run("plan", CLUSTER, "--out", "plan2.json", "--quiet")
+        assert "Steps: none, nothing to do" in second
+        back = session.migrate("rollback", "plan.json", "--quiet")
+        assert back.returncode == 0, back.stderr
+        assert entry_of(session, FOUNDER) == OWN
+        oracle.stop()
+        assert oracle.wrong() == []
+
+
+def test_admin_policy_that_the_creators_row_does_not_give_keeps_the_cut_over_closed(tmp_path: Path) -> None:
+    world = creator_world(row(FOUNDER, "terraform", ["ci-approvers"]))
+    with planned(tmp_path, world) as (session, oracle):
+        applied = session.migrate("apply", "plan.json", "--yes", "--quiet")
+        assert applied.returncode == 0, applied.stderr
+        assert entry_of(session, FOUNDER) == ("STANDARD", "terraform", ("ci-approvers",), (ADMIN,))
+        assert all(found.kind == "allowed" and found.principal_arn == FOUNDER for found in oracle.wrong())
+        told = session.migrate("verify", "plan.json", "--only", FOUNDER, "--quiet")
+        assert told.returncode == 6
+        assert "creator-entry-wider" in told.stdout
+        gates = session.migrate("cutover", "plan.json", "--gates", "--quiet")
+        assert "creator-entry-wider" in gates.stdout
+        answer = f"creator: {{arn: '{FOUNDER}', by: Ana, reason: it made the cluster}}\n"
+        (tmp_path / "decisions.yaml").write_text(answer)
+        with_answer = ("--decisions", "decisions.yaml", "--quiet")
+        assert session.migrate("verify", "plan.json", "--only", FOUNDER, *with_answer).returncode == 0
+        gates = session.migrate("cutover", "plan.json", "--gates", *with_answer)
+        assert "creator-entry-wider" not in gates.stdout
+
+
+def test_creator_with_a_node_row_stops_alone_and_says_what_to_delete(tmp_path: Path) -> None:
+    with planned(tmp_path, creator_world(row(FOUNDER, *NODE_ROW), node=True)) as (session, _):
+        applied = session.migrate("apply", "plan.json", "--yes", "--quiet")
+        assert applied.returncode == 1, applied.stderr
+        assert "Delete that entry" in applied.stderr
+        left = [line for line in applied.stdout.splitlines() if "admin2" in line or "migration-operator" in line]
+        assert left == []
+        now = session.world.now()
+        session.world.cluster(CLUSTER).write_entry(FOUNDER, None, now, delay=now - now)  # as the message says
+        done = session.migrate("apply", "plan.json", "--yes", "--quiet")
+        assert done.returncode == 0, done.stderr
+        found = entry_of(session, FOUNDER)
+        assert found is not None
+        assert found[0] == "EC2_LINUX"
+
+
+@pytest.mark.parametrize("rows", [[], [row(FOUNDER, "terraform", [MASTERS, "ci-approvers"], path=True)]])
+def test_creator_without_a_row_that_matches_keeps_what_it_had(tmp_path: Path, rows: list[dict[str, object]]) -> None:
+    with planned(tmp_path, creator_world(*rows)) as (session, oracle):
+        assert identities(session, FOUNDER) == {("kubernetes-admin", ("system:authenticated", MASTERS))}
+        applied = session.migrate("apply", "plan.json", "--yes", "--quiet")
+        assert applied.returncode == 0, applied.stderr
+        assert entry_of(session, FOUNDER) == OWN
+        assert session.migrate("apply", "plan.json", "--yes", "--quiet").returncode == 0
+        assert oracle.wrong() == []
+        assert "Steps: none" in session.run("plan", CLUSTER, "--quiet")
