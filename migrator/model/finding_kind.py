@@ -5,7 +5,7 @@ from typing import Literal, TypeAlias
 
 from migrator.model.finding import Severity
 
-Difference: TypeAlias = Literal["gain", "loss"]
+Difference: TypeAlias = Literal["gain", "log-in gain", "loss"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 
 from migrator.decide.observing.log_lines import login_of
+from migrator.decide.proving.expected_log_in import is_usual_refusal
 from migrator.decide.reading.row_keys import principal_key
 from migrator.errors import MigratorError
 from migrator.model.plan import Plan
@@ -67,13 +68,17 @@ class Watcher:
         """Refused logins of principals that the plan keeps, as far as the log has them."""
         if self._ports.logs is None or not authenticator_log_is_on(self._ports):
             return
-        kept = {principal_key(p.principal_arn): p.principal_arn for p in self._plan.principals if p.entry is not None}
+        kept = {principal_key(p.principal_arn): p for p in self._plan.principals if p.entry is not None}
         start = max(began, now - _LOG_DELAY)
         events = self._ports.logs.events("authenticator", start, now + timedelta(seconds=1), pattern='"access denied"')
         for event in events:
             login = login_of(event["message"], event["timestamp"])
             if login is not None and login.refused and login.at >= began and principal_key(login.arn) in kept:
-                who = kept[principal_key(login.arn)]
+                principal = kept[principal_key(login.arn)]
+                # a session of a node role that is no instance's, for example one of migrate itself
+                if is_usual_refusal(principal, login.refused):
+                    continue
+                who = principal.principal_arn
                 raise Trouble("rehearsal-denied", f"A login of {who} was refused.", why=login.refused)
 
     def _log_in_as_everybody(self) -> None:

@@ -54,7 +54,8 @@ def test_plan_that_was_made_is_consistent_when_read(
     assert read_again(plan) == []
     losses = {p.principal_arn: Acceptance("Ana", "all of it") for p in plan.principals if p.action == "block"}
     if losses and not decisions.principals:
-        accepted = make_plan(snapshot, Decisions(accept_loss=losses), strategy=strategy, target=target, now=NOW)
+        everything = Decisions(accept_loss=losses, accept_gain=losses)
+        accepted = make_plan(snapshot, everything, strategy=strategy, target=target, now=NOW)
         assert read_again(accepted) == []
 
 

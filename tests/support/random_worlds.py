@@ -282,10 +282,11 @@ def answered(draw: st.DrawFn) -> Decisions:
         for arn in arns
     }
     losses = {arn: Acceptance("Ana", "drawn") for arn in arns if draw(st.booleans())}
+    gains = {arn: Acceptance("Ana", "drawn") for arn in arns if draw(st.booleans())}
     groups = {"eks:team": GroupAnswer(rename_to="team-own")} if draw(st.booleans()) else {}
     if draw(st.booleans()):
         groups["system:masters"] = GroupAnswer(also="own-admins")
-    return Decisions(principals=answers, accept_loss=losses, groups=groups)
+    return Decisions(principals=answers, accept_loss=losses, accept_gain=gains, groups=groups)
 
 
 @dataclass(frozen=True)
@@ -296,10 +297,12 @@ class Access:
     allowed: tuple[bool | None, ...]
 
 
-def access_of(arn: str, snapshot: Snapshot, mode: AuthenticationMode | None = None) -> Access:
+def access_of(
+    arn: str, snapshot: Snapshot, mode: AuthenticationMode | None = None, *, caller: Caller | None = None
+) -> Access:
     """One login of a principal, by the rules of the authenticator and the authorizer alone."""
     asked = mode or snapshot.cluster.authentication_mode
-    caller = _caller(arn)
+    caller = caller or _caller(arn)
     pinned = [
         PinnedEntry(e.principal_arn, _pinned_id(e), e.username, e.kubernetes_groups)
         for e in snapshot.access_entries or ()
@@ -326,6 +329,14 @@ def _caller(arn: str) -> Caller:
     if "ec2" in (PEOPLE[arn] or ()):
         return Caller(canonical, parsed.account, arn, "i-0123456789abcdef0", "AKIA", "ip-10-0-0-1.ec2.internal")
     return Caller(canonical, parsed.account, arn, "alice", "AKIAIOSFODNN7EXAMPLE")
+
+
+def caller_with(arn: str, session_name: str, private_dns_name: str | None = None) -> Caller:
+    """A principal of the world by a session of this name."""
+    parsed, canonical = parse_arn(arn), canonical_arn(arn)
+    assert parsed is not None
+    assert canonical is not None
+    return Caller(canonical, parsed.account, arn, session_name, "AKIAIOSFODNN7EXAMPLE", private_dns_name)
 
 
 def _pinned_id(entry: AccessEntry) -> str:

@@ -25,7 +25,7 @@ def population_of(identity: Identity, principal_arn: str) -> LogInPopulation:
     kinds = sessions_of(principal_arn)
     # server.go renderTemplates: the login is refused unless the session is named after an instance that EC2 knows
     if any(EC2_NAME in name for name in (identity.username, *identity.groups)):
-        return tuple(LogIns(kind) for kind in kinds if kind == "instance")
+        kinds = tuple(kind for kind in kinds if kind == "instance")
     # rows are not held against the reserved prefixes (mapper EKSConfigMap before v0.7.17)
     if identity.via != "access-entry" or identity.username in NAMES_OF_EKS:
         return tuple(map(LogIns, kinds))

@@ -72,7 +72,7 @@ def softened(notes: Iterable[Note]) -> tuple[Note, ...]:
 
 
 def accounts_for(codes: Iterable[str], difference: str) -> bool:
-    """Whether one of the codes can account for a ``gain`` or a ``loss`` of access."""
+    """Whether one of the codes can account for a ``gain`` or ``loss`` of access, or a ``log-in gain``."""
     return any(difference in CATALOGUE[code].names for code in codes)
 
 

@@ -8,7 +8,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from migrator.decide.access.log_in_population import admits, kind_of_session, population_of, together, without
+from migrator.decide.access.log_in_population import (
+    admits,
+    kind_of_session,
+    population_of,
+    sessions_of,
+    together,
+    without,
+)
 from migrator.decide.planning.entry_identity import identity_of_entry
 from migrator.model.access_entry import AccessEntry
 from migrator.model.evidence import Evidence, LogInAttempt, Phase, SelfSubject
@@ -78,6 +85,15 @@ def unannounced_log_ins(principal: PlannedPrincipal, entry: AccessEntry | None) 
     known = together((population_of(principal.before, arn), principal.access.log_ins_gained))
     more = without(population_of(identity_of_entry(entry), arn), known)
     return tuple(f"the entry admits log-ins that were refused before: {log_in_words(each)}" for each in more)
+
+
+def is_usual_refusal(principal: PlannedPrincipal, error: str) -> bool:
+    """Whether a refused login of the principal is one that was refused before, too: a mapping was found, and it admits
+    only some sessions. ``error`` is the authenticator's: of a principal that nothing maps it says only this.
+    """
+    arn = principal.principal_arn
+    every = tuple(map(LogIns, sessions_of(arn)))
+    return "identity is not mapped" not in error and bool(without(every, population_of(principal.before, arn)))
 
 
 def _refused_in_baseline(arn: str, kind: SessionKind, earlier: Iterable[Evidence]) -> bool:

@@ -5,12 +5,14 @@ from typing import Any
 
 import pytest
 
+from migrator.decide.planning.rereading.prove_again import inconsistencies
 from migrator.decide.planning.stubs import stubs_for
 from migrator.errors import Failed
 from migrator.model.access_entry import EntrySpec, EntryType
 from migrator.model.decision import Acceptance, Decisions, PrincipalAnswer
 from migrator.model.files.plan import decode_plan, encode_plan
 from migrator.model.log_ins import LogIns
+from migrator.model.plan import Plan
 from migrator.model.snapshot import Snapshot
 from tests.support.worlds import (
     ACCEPTED,
@@ -218,3 +220,26 @@ def test_answer_for_a_principal_that_cannot_log_in_is_a_new_grant_with_its_log_i
     assert only(plan).access.log_ins_gained == (LogIns("user"),)
     assert "new-grant" in only(plan).findings
     assert "log-in-population-gained" not in only(plan).findings
+
+
+def changed(plan: Plan, **access: Any) -> list[str]:  # noqa: ANN401
+    """What is inconsistent in a plan whose announcement of log-ins was changed."""
+    (principal,) = plan.principals
+    announced = replace(principal, access=replace(principal.access, **access))
+    return [found.why for found in inconsistencies(replace(plan, principals=(announced,)))]
+
+
+def test_plan_file_that_keeps_a_gain_of_log_ins_to_itself_is_refused() -> None:
+    """By its entries, whatever it announces: a plan of a version that did not compare log-ins is one, too."""
+    plan = planned(jenkins(), replace(answers(JENKINS, username="jenkins"), accept_gain=GAIN))
+    assert changed(plan) == []
+    (why,) = changed(plan, log_ins_gained=())
+    assert "admits sessions that are not an EC2 instance's, and the plan does not say so" in why
+
+
+def test_plan_file_that_announces_a_gain_which_its_entry_does_not_give_is_refused() -> None:
+    """It would make verify take such a log-in for an announced one."""
+    plan = planned(world([node_row(role("nodes"))]))
+    assert changed(plan) == []
+    assert "announces a gain of sessions that are not an EC2 instance's" in changed(plan, log_ins_gained=(OTHERS,))[0]
+    assert "announces a loss of sessions of EC2 instances" in changed(plan, log_ins_lost=(INSTANCES,))[0]

@@ -47,7 +47,7 @@ KINDS: tuple[FindingKind, ...] = (
         "A person answered so. It covers log-ins alone: what the principal may do is never widened.",
         "Nothing.",
         ref.SERVER,
-        ("gain",),
+        ("log-in gain",),
     ),
     FindingKind(
         "new-grant",
@@ -56,7 +56,7 @@ KINDS: tuple[FindingKind, ...] = (
         "A person answered so.",
         "Nothing, if that is meant.",
         ref.ACCESS_ENTRIES,
-        ("gain",),
+        ("gain", "log-in gain"),
     ),
     FindingKind(
         "answered",

@@ -13,9 +13,9 @@ from migrator.model.finding import Finding
 from migrator.model.plan import Plan, PlannedPrincipal
 
 # What a person's decision leaves behind on the principal whose blocker it answers.
-_DECISIONS = frozenset({"answered", "skipped-by-decision", "loss-accepted", "stays-in-config-map"})
+_DECISIONS = frozenset({"answered", "skipped-by-decision", "loss-accepted", "gain-accepted", "stays-in-config-map"})
 # An answer that was judged and blocks for another reason.
-_STILL_BLOCKED = frozenset({"loss-not-accepted", "answer-unjudged"})
+_STILL_BLOCKED = frozenset({"loss-not-accepted", "answer-unjudged", "log-in-population-gained"})
 # Blockers that are warnings where a principal is skipped anyway (decide_principal).
 _WARN_OF_SKIPPED = frozenset(
     {"role-unverified", "foreign-role-unverified", "principal-ambiguous", "node-role-without-node-row"}

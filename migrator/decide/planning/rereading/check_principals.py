@@ -14,6 +14,7 @@ from migrator.decide.planning.decide_principal import identities_at_random, iden
 from migrator.decide.planning.entry_identity import identity_of_entry, same_entry, spec_of
 from migrator.decide.planning.plan_facts import NodeUse, PlanFacts
 from migrator.decide.planning.rereading.check_entry import check_entry
+from migrator.decide.planning.rereading.check_log_ins import check_log_ins
 from migrator.decide.planning.rereading.inconsistency import Inconsistency, policy_keys
 from migrator.decide.planning.rereading.plan_read import PlanRead
 from migrator.decide.planning.subjects import Subject, liveness_of
@@ -45,6 +46,7 @@ def check_principals(read: PlanRead) -> Iterator[Inconsistency]:
             yield from _check_unnamed(principal, subject, read.facts)
         yield from _check_action(principal, subject, read.facts)
         yield from _check_access(principal)
+        yield from check_log_ins(principal, read)
         if principal.entry is not None and principal.action in _GETS_ENTRY:
             yield from check_entry(principal, principal.entry, read)
 
