@@ -15,6 +15,7 @@ from migrator.cli.options import as_option, break_lock_option, decisions_option,
 @click.option("--only", metavar="ARN", multiple=True, help="These principals only; may be repeated.")
 @click.option("--max-rate", type=click.FloatRange(min=0, min_open=True), metavar="N", help="Writes per second.")
 @click.option("--keep-going", is_flag=True, help="A principal whose proof fails does not stop the others.")
+@click.option("--abandon-rollback", is_flag=True, help="Go forward although a roll-back was begun and did not finish.")
 @decisions_option
 @as_option
 @break_lock_option
@@ -28,6 +29,7 @@ def command(  # noqa: PLR0913 - one argument an option
     only: tuple[str, ...],
     max_rate: float | None,
     keep_going: bool,
+    abandon_rollback: bool,
     decisions: str | None,
     become: tuple[str, ...],
     break_lock: str | None,
@@ -48,6 +50,7 @@ def command(  # noqa: PLR0913 - one argument an option
         only=only,
         max_rate=max_rate,
         keep_going=keep_going,
+        abandon_rollback=abandon_rollback,
         waive_verification=answers.waive_verification,
         waive_gates=answers.waive_gates,
     )

@@ -316,6 +316,7 @@ def run_ports(
     from migrator.adapters.caller_permissions import SimulatedPermissions
     from migrator.adapters.clock import SystemEntropy
     from migrator.adapters.eks_entries import EksAccessEntries, EksAuthMode
+    from migrator.adapters.iam import IamPrincipals
     from migrator.adapters.kubernetes_api import KubernetesConfigMaps, KubernetesRbac
     from migrator.adapters.kubernetes_pods import KubernetesPods
     from migrator.decide.planning.basis import basis_of
@@ -352,6 +353,7 @@ def run_ports(
         logs=CloudWatchAuditLogs(connected.session, name),
         permissions=SimulatedPermissions(connected.session, principals_of(settings, connected)),
         pods=KubernetesPods(connected.client),
+        fresh_principals=lambda: IamPrincipals(connected.session, connected.tasks, _readers(settings)),
         lock=lock,
     )
     if break_lock is not None:

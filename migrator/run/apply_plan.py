@@ -4,7 +4,7 @@ The same call resumes: what was begun is settled by looking. Nothing here decide
 :mod:`migrator.decide.running.next_action`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from migrator.decide.running.actions import Finished, Wish
@@ -13,6 +13,8 @@ from migrator.decide.running.gates import in_force
 from migrator.decide.running.progress import APPLY, SETTLED, Progress, lanes_of, refusal_of
 from migrator.decide.running.second_admin import GATE as SECOND_ADMIN
 from migrator.decide.running.second_admin import admins_to_prove, second_admin
+from migrator.decide.running.source_differences import CHANGED_CODES, Difference, added_rows
+from migrator.decide.running.waiting import LONG_AGO, STALE_READ_TIMEOUT, moment
 from migrator.errors import Changed, Interrupted, MigratorError, WrongUse
 from migrator.model.decision import Acceptance
 from migrator.model.files.plan import encode_plan
@@ -29,14 +31,16 @@ from migrator.run.begin_run import (
     progress_in,
     refuse_blocked,
     refuse_changed,
+    refuse_going_back,
     refuse_other_cluster,
     refuse_rehearsing,
     row_check,
     run_id_for,
 )
 from migrator.run.break_glass import look_at_break_glass
-from migrator.run.drive import drive
+from migrator.run.drive import POLL, drive
 from migrator.run.hold_cluster import hold_cluster
+from migrator.run.look_again import SourceReader, changed_since, differences_now, entry_differences
 from migrator.run.may_bind import refuse_without_bindings
 from migrator.run.one_run import OneRun, RunSettings
 from migrator.run.prove_principal import prove_admin
@@ -45,7 +49,8 @@ from migrator.run.prove_principal import prove_admin
 @dataclass(frozen=True, slots=True)
 class ApplyOptions:
     """``only``: these principals; ``mode_only``: what comes before any principal, the one-way mode step with it.
-    ``max_rate``: writes per second; ``keep_going``: a failed proof does not stop the others. ``waive_verification``
+    ``max_rate``: writes per second; ``keep_going``: a failed proof does not stop the others.
+    ``abandon_rollback``: go forward although a roll-back was begun and did not finish. ``waive_verification``
     and ``waive_gates`` come from decisions.yaml.
     """
 
@@ -53,6 +58,7 @@ class ApplyOptions:
     mode_only: bool = False
     max_rate: float | None = None
     keep_going: bool = False
+    abandon_rollback: bool = False
     waive_verification: Mapping[str, Acceptance] = field(default_factory=dict)
     waive_gates: Mapping[str, Acceptance] = field(default_factory=dict)
 
@@ -69,10 +75,13 @@ def apply_plan(plan: Plan, plan_digest: str, ports: RunPorts, options: ApplyOpti
         refuse_other_cluster(plan, snapshot)
         progress = progress_in(ports.store.journal(), plan, plan_digest)
         refuse_rehearsing(progress)
+        if not options.abandon_rollback:
+            refuse_going_back(progress, plan)
         if _all_settled(plan, progress):
             observed = observed_at_start(plan, ports, snapshot, chain)
             finished = drive(OneRun(plan, ports, Wish(plan_digest), progress, observed))  # only looks: is it still so?
-            return outcome_of(plan, progress, ports, finished, None)
+            error = changed_since(plan, differences_now(plan, plan_digest, progress, ports, snapshot))
+            return outcome_of(plan, progress, ports, finished, error)
         begun = begun_run(ports.store, plan_digest)
         run_id = run_id_for(plan, progress, snapshot, plan_digest, ports.entropy, begun=begun)
         refuse_changed(plan, plan_digest, snapshot, progress, ports.basis_of, begun=run_id if begun else None)
@@ -121,6 +130,7 @@ def _start(
         RunSettings(
             waived_proofs=options.waive_verification,
             max_rate=options.max_rate,
+            difference_of=SourceReader(plan, ports, snapshot).difference,
             row_gives_before=check,
             list_entries=lambda: all_entries(ports.reader),
             after_mode_step=lambda run: _look_at_automatic_entries(run, ports),
@@ -158,6 +168,7 @@ def _go(run: OneRun, ports: RunPorts, options: ApplyOptions, chain: tuple[str, .
     finished = Finished()
     try:
         finished = _drive_to_the_end(run, ports, options, chain)
+        error = _last_look(run, ports)
     except MigratorError as stopped:
         error = stopped
     except KeyboardInterrupt:
@@ -167,6 +178,33 @@ def _go(run: OneRun, ports: RunPorts, options: ApplyOptions, chain: tuple[str, .
     outcome = outcome_of(run.plan, run.progress, ports, finished, error)
     run.record(None, "run-ended", {"exit": outcome.exit_code})
     return outcome
+
+
+def _last_look(run: OneRun, ports: RunPorts) -> MigratorError | None:
+    """Rows, unique ids and entries of all principals once more: what changed while the run was on its way.
+
+    Principals whose sequence ended for such a change come first. A read of EKS may lag behind the run's own last
+    writes: an entry that differs is read again for as long as that can be.
+    """
+    given_up = [
+        Difference(str(state.effect["code"]), key, str(state.effect.get("message", "")))
+        for key, lane in lanes_of(run.plan).items()
+        if (state := refusal_of(lane, run.progress)) is not None and state.effect.get("code") in CHANGED_CODES
+    ]
+    sources = SourceReader(run.plan, ports)
+    data = sources.rows_now()
+    found = (*given_up, *sources.all_differences(data), *added_rows(run.plan, data))
+    until = max((moment(state.at) or LONG_AGO for state in run.progress.states.values()), default=LONG_AGO)
+    while True:
+        entries = entry_differences(run.plan, run.progress, all_entries(ports.reader), run.digest)
+        if not entries or run.now() >= until + STALE_READ_TIMEOUT:
+            return changed_since(run.plan, _one_each((*found, *entries)))
+        run.pause(POLL)
+
+
+def _one_each(differences: Iterable[Difference]) -> tuple[Difference, ...]:
+    """The first difference of each principal."""
+    return tuple({each.subject: each for each in reversed(tuple(differences))}.values())[::-1]
 
 
 def _drive_to_the_end(run: OneRun, ports: RunPorts, options: ApplyOptions, chain: tuple[str, ...]) -> Finished:
@@ -228,6 +266,8 @@ def outcome_of(
 def _exit_code(outcome: RunOutcome, codes: set[str]) -> int:
     if outcome.error is not None:
         return outcome.error.exit_code
+    if codes & CHANGED_CODES:
+        return 5
     if "proof-failed" in codes:
         return 6
     if codes:

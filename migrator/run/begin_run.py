@@ -19,8 +19,17 @@ from migrator.model.journal import Journal
 from migrator.model.plan import Plan
 from migrator.model.principal import parse_arn
 from migrator.model.snapshot import Snapshot
-from migrator.model.step import MANAGED_BY, MANAGED_BY_LABEL
-from migrator.ports import ClusterLock, ClusterReader, ConfigMaps, Entropy, Pods, PrincipalPermissions, StateStore
+from migrator.model.step import MANAGED_BY, MANAGED_BY_LABEL, EnableEntries, RemoveBridge
+from migrator.ports import (
+    ClusterLock,
+    ClusterReader,
+    ConfigMaps,
+    Entropy,
+    Pods,
+    PrincipalPermissions,
+    Principals,
+    StateStore,
+)
 from migrator.run.one_run import StepPorts
 
 _RUN_ID_LENGTH = 16
@@ -33,7 +42,8 @@ class RunPorts(StepPorts):
 
     ``read_snapshot`` reads the cluster afresh; ``basis_of`` is what plans are compared by. ``permissions`` is asked
     about a break-glass principal, None where it is not. ``pods``: where canary pods are made, None where they may
-    not be. ``lock`` is the lock of record in the cluster, beside the one of ``store``.
+    not be. ``lock`` is the lock of record in the cluster, beside the one of ``store``. ``fresh_principals``
+    opens IAM without what was read of it before, None where ids are not read again.
     """
 
     reader: ClusterReader
@@ -43,6 +53,7 @@ class RunPorts(StepPorts):
     lock: ClusterLock = field(kw_only=True)
     permissions: PrincipalPermissions | None = field(default=None, kw_only=True)
     pods: Pods | None = field(default=None, kw_only=True)
+    fresh_principals: Callable[[], Principals] | None = field(default=None, kw_only=True)
 
 
 def refuse_blocked(plan: Plan) -> None:
@@ -124,6 +135,25 @@ def refuse_rehearsing(progress: Progress) -> None:
             "A rehearsal was interrupted, and aws-auth may be blank.",
             why="Its end is not in the journal.",
             remedy="Run `migrate rehearse PLAN` once: it puts aws-auth back before anything else.",
+        )
+
+
+def refuse_going_back(progress: Progress, plan: Plan) -> None:
+    """Raises ``Refused`` while a roll-back that was begun has more to take back: going forward undoes what it did."""
+    left = [
+        step
+        for lane in lanes_of(plan).values()
+        for step in standing(lane, progress.states)
+        if not isinstance(step.effect, EnableEntries | RemoveBridge)
+    ]
+    if progress.going_back and left:
+        raise Refused(
+            "rollback-unfinished",
+            "A roll-back of this plan was begun and did not finish.",
+            why=f"{len(left)} steps are still to be taken back, the next one: {left[-1].effect.kind} "
+            f"{left[-1].principal_arn or ''}".rstrip()
+            + ".",
+            remedy="Finish it: `migrate rollback PLAN`. Or go forward: `migrate apply PLAN --abandon-rollback`.",
         )
 
 

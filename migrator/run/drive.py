@@ -75,7 +75,7 @@ def _lane_of(run: OneRun, action: Action) -> str | None:
         case Do() | Adopt() | Undo() | Hold() | GiveUp() | TakeOver():
             return at.lane_of[action.step.id]
         case Look():
-            return action.name if action.subject in ("entry", "row") and action.name in at.lanes else None
+            return action.name if action.subject in ("entry", "row", "source") and action.name in at.lanes else None
         case Wait() | Refuse() | Finished():
             return None
         case _:

@@ -25,6 +25,7 @@ from migrator.run.begin_run import (
 )
 from migrator.run.drive import drive
 from migrator.run.hold_cluster import hold_cluster
+from migrator.run.look_again import SourceReader
 from migrator.run.one_run import OneRun, RunSettings
 
 
@@ -65,7 +66,11 @@ def roll_back(plan: Plan, plan_digest: str, ports: RunPorts, options: RollBackOp
         if not _standing(plan, progress) and not forgotten:
             return _outcome(plan, progress, ports, Finished(), None)
         check = row_check(plan, ports.config_maps, api_mode=False)
-        settings = RunSettings(max_rate=options.max_rate, row_gives_before=check)
+        settings = RunSettings(
+            max_rate=options.max_rate,
+            row_gives_before=check,
+            difference_of=SourceReader(plan, ports).difference,
+        )
         wish = Wish(plan_digest, frozenset(options.only) or None, back=True)
         run = OneRun(plan, ports, wish, progress, observed_at_start(plan, ports, snapshot, chain), settings)
         run.record(

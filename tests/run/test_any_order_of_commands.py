@@ -113,7 +113,7 @@ def one_command(name: str, world: World, plan: Plan, admin: str) -> None:
     only = {"": (), "admin": (admin,), "operator": (OPERATOR,)}[who]
     with suppress(MigratorError):
         if verb == "apply":
-            apply_plan(plan, DIGEST, world.ports(), ApplyOptions(only=only))
+            apply_plan(plan, DIGEST, world.ports(), ApplyOptions(only=only, abandon_rollback=True))
         else:
             roll_back(plan, DIGEST, world.ports(), RollBackOptions(only=only))
 

@@ -1,5 +1,6 @@
 """Applying a plan to a cluster in memory: order, adoption, refusals, proofs, and every way to die."""
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -319,12 +320,15 @@ def test_nothing_is_taken_back_where_the_row_would_not_answer() -> None:
     cluster = DeadEntries(like, {DEVS})
 
     def edit(effect: str) -> None:
-        if effect == f"create {DEVS}":
-            cluster.data = {"mapRoles": "[]"}
+        if effect == f"create {DEVS}" and cluster.data is not None:
+            rows = [row for row in json.loads(cluster.data["mapRoles"]) if row["username"] != "dev"]
+            cluster.data = {"mapRoles": json.dumps(rows)}
 
     cluster.watch = edit
     outcome = apply_plan(plan, DIGEST, World(cluster).ports())
-    assert outcome.exit_code == 6
+    assert outcome.exit_code == 5
+    assert outcome.error is not None
+    assert DEVS in outcome.error.message
     assert DEVS in cluster.entries
     assert any("lock it out" in step.why for step in outcome.left) or outcome.refused
 
@@ -436,11 +440,10 @@ def test_the_backup_holds_the_exact_config_map_and_is_never_written_over() -> No
 
 
 def test_a_dead_entry_is_deleted_and_made_again() -> None:
-    cluster = Cluster(mode="API_AND_CONFIG_MAP")
+    cluster = Cluster(rows={BOB: Identity("bob", ("devs",), "config-map")}, mode="API_AND_CONFIG_MAP")
     dead = AccessEntry(BOB, "STANDARD", "bob", ("devs",))
     cluster.entries[BOB] = dead
     cluster.dead.add(BOB)
-    cluster.rows[BOB] = Identity("bob", ("devs",), "config-map")
     build = PlanBuilder()
     gone = build.add(DeleteEntry(BOB, dead))
     build.standard(BOB, "bob", ("devs",), gone)

@@ -8,7 +8,7 @@ import pytest
 
 from migrator.decide.running.waiting import REMEMBERED
 from migrator.errors import Refused
-from migrator.run.apply_plan import apply_plan
+from migrator.run.apply_plan import ApplyOptions, apply_plan
 from migrator.run.roll_back import RollBackOptions, roll_back
 from tests.run.test_apply_plan import EFFECTS, oracle
 from tests.support.memory_ports import OPERATOR, Crash
@@ -95,7 +95,11 @@ def test_a_bridge_built_for_the_way_back_goes_when_apply_goes_on_instead() -> No
         roll_back(plan, DIGEST, world.ports())
     cluster.crash_at = None
     assert cluster.bindings
-    assert apply_plan(plan, DIGEST, world.ports()).exit_code == 0
+    with pytest.raises(Refused) as refused:  # nothing goes forward unless the operator says so
+        apply_plan(plan, DIGEST, world.ports())
+    assert refused.value.code == "rollback-unfinished"
+    assert "migrate rollback PLAN" in refused.value.remedy
+    assert apply_plan(plan, DIGEST, world.ports(), ApplyOptions(abandon_rollback=True)).exit_code == 0
     assert cluster.bindings == {}
 
 

@@ -5,7 +5,7 @@ unless the mode is API; a policy counts only on an entry. The real rules are the
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
@@ -49,6 +49,7 @@ class Cluster:
     resource_version: int = 1
     managers: list[str] = field(default_factory=lambda: ["eks"])
     written: datetime | None = None  # when aws-auth was written last
+    ids: dict[str, str] = field(default_factory=dict)  # unique ids of principals, as IAM has them now
     unassumable: set[str] = field(default_factory=set)
     invalid: set[str] = field(default_factory=set)
     dead: set[str] = field(default_factory=set)  # entries that the authenticator never matches
@@ -406,6 +407,22 @@ class MemoryRbac:
         if (namespace, name) in self.cluster.bindings:
             with self.cluster.effect(f"unbind {name.rpartition('-')[0]}"):
                 del self.cluster.bindings[(namespace, name)]
+
+
+@dataclass
+class MemoryPrincipals:
+    """Principals: those whose ids the cluster has."""
+
+    cluster: Cluster
+
+    def list_account(self, account: str) -> tuple[list[Raw], bool, bool]:
+        return [{"arn": arn, "id": each} for arn, each in self.cluster.ids.items()], True, True
+
+    def get(self, arn: str) -> Raw | None:
+        return {"arn": arn, "id": self.cluster.ids[arn]} if arn in self.cluster.ids else None
+
+    def roles_of_instances(self, instance_ids: Iterable[str]) -> Mapping[str, str]:
+        return {}
 
 
 @dataclass

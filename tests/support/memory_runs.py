@@ -36,6 +36,7 @@ from tests.support.memory_ports import (
     MemoryEvents,
     MemoryLock,
     MemoryMode,
+    MemoryPrincipals,
     MemoryRbac,
     MemoryReader,
     MemoryReviewers,
@@ -184,5 +185,6 @@ class World:
             entropy=self.entropy,
             read_snapshot=lambda: snapshot_of(cluster),
             basis_of=basis_of,
+            fresh_principals=lambda: MemoryPrincipals(cluster),
             lock=lock,
         )

@@ -162,25 +162,17 @@ def _row_answers(at: Situation, created: PlanStep) -> Action | None:
         return Look("row", arn)
     if at.observed.rows[arn]:
         return None
-    if _thinned_meanwhile(at, created):
-        return None
-    return Hold(created, f"aws-auth no longer gives {arn} what it had: deleting its entry would lock it out")
-
-
-def _thinned_meanwhile(at: Situation, created: PlanStep) -> bool:
-    """Whether an administrator deleted or edited the principal's row while its entry was being made.
-
-    The journal has that as the reason why the sequence ended, and aws-auth, read again, still says so: the entry
-    gives more than is wanted, and deleting it locks out no one who should have access.
-    """
     refusal = refusal_of(at.lanes[at.lane_of[created.id]], at.progress)
-    now = at.observed.sources.get(created.principal_arn or "")
-    return (
-        refusal is not None
-        and refusal.effect.get("code") == ROW_CHANGED
-        and now is not None
-        and now.code == ROW_CHANGED
-    )
+    if refusal is not None and refusal.effect.get("code") == ROW_CHANGED:
+        # An administrator deleted or edited the row while the entry was being made, as the journal says. Where
+        # aws-auth, read again, still says so, the entry gives more than is wanted, and deleting it locks out no one
+        # who should have access.
+        if arn not in at.observed.sources:
+            return Look("source", arn)
+        now = at.observed.sources[arn]
+        if now is not None and now.code == ROW_CHANGED:
+            return None
+    return Hold(created, f"aws-auth no longer gives {arn} what it had: deleting its entry would lock it out")
 
 
 def _shortest(steps: list[PlanStep]) -> PlanStep:

@@ -1,0 +1,164 @@
+"""Read again what a plan was made for: aws-auth and IAM directly before a write, and everything before a last step.
+
+aws-auth is one cheap read of the API server, and is read before every write of an entry. Unique ids are read in
+batches and count for 60 seconds: EKS pins an entry to the id at the moment of its creation, and a principal that was
+created again within that minute is one that its row, which names an ARN, admits anyway. The look at the end reads
+them without that allowance.
+"""
+
+import threading
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+
+from migrator.decide.planning.entry_states import matches, state_of
+from migrator.decide.running.changes import entries_astray
+from migrator.decide.running.progress import Progress, lanes_of
+from migrator.decide.running.source_differences import (
+    ENTRY_CHANGED,
+    Difference,
+    added_rows,
+    id_difference,
+    row_difference,
+)
+from migrator.errors import Changed
+from migrator.model.access_entry import AccessEntry
+from migrator.model.plan import Plan, PlannedPrincipal
+from migrator.model.principal import parse_arn
+from migrator.model.snapshot import Snapshot
+from migrator.ports import Principals
+from migrator.run.begin_run import RunPorts
+
+IDS_COUNT_FOR = timedelta(seconds=60)
+_MANY = 20  # ids of one account: above it the account is listed, as for a snapshot
+
+
+class SourceReader:
+    """The rows and unique ids of a plan's principals, read again as often as they must be.
+
+    ``approved`` is the data of aws-auth that the plan was just compared with: the same text again is no difference.
+    """
+
+    def __init__(self, plan: Plan, ports: RunPorts, snapshot: Snapshot | None = None) -> None:
+        self._planned = {p.principal_arn: p for p in plan.principals}
+        self._ports = ports
+        self._approved = snapshot.aws_auth_data if snapshot is not None and snapshot.config_map is not None else None
+        self._lock = threading.Lock()
+        self._ids: Mapping[str, str | None] = {}
+        self._read_at: datetime | None = None
+
+    def difference(self, principal_arn: str) -> Difference | None:
+        """How aws-auth, read now, or IAM differs from what the plan has of a principal; None where they do not."""
+        planned = self._planned.get(principal_arn)
+        if planned is None:
+            return None
+        return self._row(planned, self.rows_now()) or self._id(planned)
+
+    def rows_now(self) -> Mapping[str, str] | None:
+        """The data of aws-auth, read now; None where there is no ConfigMap."""
+        live = self._ports.config_maps.read()
+        return None if live is None else dict(live.get("data") or {})
+
+    def all_differences(self, data: Mapping[str, str] | None, *, rows: bool = True) -> tuple[Difference, ...]:
+        """Every difference of rows (unless they are not asked any more) and ids, read now, in plan order."""
+        with self._lock:
+            self._read_at = None
+        found = []
+        for planned in self._planned.values():
+            if planned.action in ("skip", "block"):
+                continue
+            difference = (self._row(planned, data) if rows else None) or self._id(planned)
+            if difference is not None:
+                found.append(difference)
+        return tuple(found)
+
+    def _row(self, planned: PlannedPrincipal, data: Mapping[str, str] | None) -> Difference | None:
+        if data is not None and data == self._approved:
+            return None
+        return row_difference(data, planned)
+
+    def _id(self, planned: PlannedPrincipal) -> Difference | None:
+        if planned.principal_id is None or self._ports.fresh_principals is None:
+            return None
+        with self._lock:
+            now = self._ports.clock.now()
+            if self._read_at is None or now - self._read_at > IDS_COUNT_FOR:
+                self._ids, self._read_at = self._read_ids(self._ports.fresh_principals()), now
+        return id_difference(planned, self._ids.get(planned.principal_arn))
+
+    def _read_ids(self, principals: Principals) -> Mapping[str, str | None]:
+        accounts: dict[str, list[str]] = {}
+        for arn, planned in self._planned.items():
+            parsed = parse_arn(arn)
+            if parsed is not None and planned.principal_id is not None and planned.action not in ("skip", "block"):
+                accounts.setdefault(parsed.account, []).append(arn)
+        found: dict[str, str | None] = {}
+        single: list[str] = []
+        for account, arns in accounts.items():
+            listed = _listed(principals, account) if len(arns) > _MANY else {}
+            found.update((arn, listed[arn]) for arn in arns if arn in listed)
+            single += [arn for arn in arns if arn not in listed]
+        answers = self._ports.tasks.map(principals.get, single)
+        for arn, answer in zip(single, answers, strict=True):
+            # Another path is another ARN: IAM answers by name alone.
+            same = answer is not None and answer["arn"] == arn
+            found[arn] = str(answer["id"]) if same and answer is not None else None
+        return found
+
+
+def _listed(principals: Principals, account: str) -> Mapping[str, str]:
+    items, _, _ = principals.list_account(account)
+    return {str(item["arn"]): str(item.get("id")) for item in items}
+
+
+def entry_differences(
+    plan: Plan, progress: Progress, entries: Iterable[AccessEntry], plan_digest: str
+) -> tuple[Difference, ...]:
+    """Entries of the plan's principals that are not as the runs left them, or, untouched, as the plan keeps them."""
+    found = {entry.principal_arn: entry for entry in entries}
+    differences = [
+        Difference(ENTRY_CHANGED, arn, f"The access entry of {arn} is not as this plan's runs left it: {why}.")
+        for arn, why in entries_astray(plan, progress, found.values(), plan_digest)
+    ]
+    for planned in plan.principals:
+        arn = planned.principal_arn
+        if planned.action != "keep" or planned.entry is None or arn in lanes_of(plan):
+            continue
+        if arn not in found:
+            differences.append(Difference(ENTRY_CHANGED, arn, f"The access entry of {arn} was deleted."))
+        elif not matches(state_of(planned.entry), found[arn], plan_digest):
+            text = f"The access entry of {arn} was changed; the plan keeps it as it was."
+            differences.append(Difference(ENTRY_CHANGED, arn, text))
+    return tuple(differences)
+
+
+def differences_now(
+    plan: Plan, plan_digest: str, progress: Progress, ports: RunPorts, snapshot: Snapshot
+) -> tuple[Difference, ...]:
+    """What a fresh snapshot shows to be no longer as the plan has it, rows of unknown principals included."""
+    data = None if snapshot.config_map is None else snapshot.aws_auth_data
+    return (
+        *SourceReader(plan, ports).all_differences(data),
+        *entry_differences(plan, progress, snapshot.access_entries or (), plan_digest),
+        *added_rows(plan, data),
+    )
+
+
+def changed_since(plan: Plan, differences: Iterable[Difference]) -> Changed | None:
+    """The error that names them, the first one in full; None where there is none."""
+    found = list(dict.fromkeys(differences))
+    if not found:
+        return None
+    first, *others = found
+    return Changed(
+        first.code,
+        first.message,
+        why="; ".join(each.message.rstrip(".") for each in others) + ("." if others else ""),
+        remedy=f"Plan again: `migrate plan {plan.cluster.name} --out plan.json`, and look at what is different.",
+    )
+
+
+def refuse_differences(plan: Plan, plan_digest: str, progress: Progress, ports: RunPorts, snapshot: Snapshot) -> None:
+    """Raises ``Changed`` (5) where a fresh snapshot is no longer as the plan has it."""
+    error = changed_since(plan, differences_now(plan, plan_digest, progress, ports, snapshot))
+    if error is not None:
+        raise error
