@@ -34,6 +34,7 @@ from migrator.run.begin_run import (
     refuse_going_back,
     refuse_other_cluster,
     refuse_rehearsing,
+    refuse_unannounced,
     row_check,
     run_id_for,
 )
@@ -85,6 +86,7 @@ def apply_plan(plan: Plan, plan_digest: str, ports: RunPorts, options: ApplyOpti
         begun = begun_run(ports.store, plan_digest)
         run_id = run_id_for(plan, progress, snapshot, plan_digest, ports.entropy, begun=begun)
         refuse_changed(plan, plan_digest, snapshot, progress, ports.basis_of, begun=run_id if begun else None)
+        refuse_unannounced(plan, snapshot)
         refuse_without_bindings(plan, progress, ports.reviewers, chain[-1])
         run = _start(plan, plan_digest, ports, options, snapshot, progress, chain, run_id)
         return _go(run, ports, options, chain)

@@ -7,6 +7,7 @@ from typing import Any
 
 from migrator.decide.planning.bindings import PLAN_LABEL, RUN_LABEL, plan_label
 from migrator.decide.planning.entry_states import PLAN_TAG, RUN_TAG
+from migrator.decide.proving.announced import unannounced_end
 from migrator.decide.running.actions import Observed
 from migrator.decide.running.changes import as_before, describe_changes, not_read_again
 from migrator.decide.running.progress import REHEARSE, SETTLED, Progress, lanes_of, progress_of, records_of, standing
@@ -32,6 +33,7 @@ from migrator.ports import (
 )
 from migrator.run.one_run import StepPorts
 
+_MOST_NAMED = 5
 _RUN_ID_LENGTH = 16
 _RUN_FILE = "run.json"  # which plan a run was begun for, and its id: survives a damaged journal
 
@@ -92,6 +94,20 @@ def begun_run(store: StateStore, plan_digest: str) -> str | None:
 def note_run(store: StateStore, plan_digest: str, run: str) -> None:
     """Note the run beside the journal, before its first effect."""
     store.write(_RUN_FILE, pretty_bytes({"planDigest": plan_digest, "run": run}))
+
+
+def refuse_unannounced(plan: Plan, snapshot: Snapshot) -> None:
+    """Raises ``Failed`` ``plan-inconsistent`` where the plan's entries give, by the cluster's RBAC, more or less than
+    the plan announces: the reader of a plan file does not see RBAC.
+    """
+    wrong = unannounced_end(plan, snapshot)
+    if wrong:
+        raise Failed(
+            "plan-inconsistent",
+            "The plan would change access that it does not announce.",
+            why="; ".join(wrong[:_MOST_NAMED]),
+            remedy="Make the plan again with `migrate plan`; nothing was sent.",
+        )
 
 
 def refuse_changed(

@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 from migrator.decide.planning.make_plan import make_plan
 from migrator.decide.planning.rereading.prove_again import inconsistencies
+from migrator.decide.planning.simulate import simulate
+from migrator.decide.proving.announced import unannounced_changes, unannounced_end
 from migrator.errors import MigratorError
 from migrator.model.access_entry import AuthenticationMode
 from migrator.model.canonical import canonical_bytes
@@ -87,3 +89,17 @@ def test_some_change_of_a_generated_plan_is_refused(snapshot: Snapshot, strategy
     document = plan_to_document(make_plan(snapshot, Decisions(), strategy=strategy, now=NOW))
     what, changed = random.choice(list(changes(document)))
     assert refused(changed) in ("plan-inconsistent", "plan-malformed"), what
+
+
+@given(worlds(modes=MODES) | node_worlds(), st.just(Decisions()) | answered(), strategies)
+def test_entries_of_a_plan_that_was_made_give_what_the_plan_announces(
+    snapshot: Snapshot, decisions: Decisions, strategy: Strategy
+) -> None:
+    """All steps done, nothing else changed: verify and the gates find no gain and no loss that was not announced."""
+    try:
+        plan = make_plan(snapshot, decisions, strategy=strategy, now=NOW)
+    except MigratorError as error:
+        assert error.code in ("decision-invalid", "decision-unused")
+        return
+    assert unannounced_end(plan, snapshot) == ()
+    assert unannounced_changes(plan, simulate(snapshot, plan.steps), "sha256:none") == ()

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+import migrator.run.apply_plan as apply_plan_module
 from migrator.decide.running.gates import end_state_changes
+from migrator.errors import Failed
 from migrator.model.canonical import canonical_bytes
 from migrator.model.files.plan import decode_plan_with_digest, encode_plan, plan_digest
 from migrator.model.plan import Plan
@@ -34,14 +36,31 @@ def widened(plan: Plan, *arns: str) -> tuple[Plan, str]:
     return decode_plan_with_digest(canonical_bytes(document))
 
 
+def apply_past_its_check(lab: ProofLab, plan: Plan, digest: str, arn: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Apply as if the cluster's RBAC had not been compared first: RBAC can change after a plan is applied."""
+    with monkeypatch.context() as patched:
+        patched.setattr(apply_plan_module, "refuse_unannounced", lambda plan, snapshot: None)
+        assert lab.apply(plan, digest, arn).exit_code in (0, 7)
+
+
+def test_apply_refuses_an_entry_that_gives_more_than_before_before_anything_is_sent(lab: ProofLab) -> None:
+    honest, _ = lab.plan()
+    plan, digest = widened(honest, DEVS)
+    with pytest.raises(Failed) as refused:
+        lab.apply(plan, digest, DEVS)
+    assert refused.value.code == "plan-inconsistent"
+    assert DEVS in refused.value.why
+    assert lab.ports(plan).store.journal() == ()
+
+
 @pytest.mark.parametrize("arn", [DEVS, CLOSED])
 def test_entry_that_gives_more_than_before_fails_verification_although_the_plan_says_so(
-    lab: ProofLab, arn: str
+    lab: ProofLab, arn: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One principal is verified by login, the other, which nobody can log in as, by the rules."""
     honest, _ = lab.plan()
     plan, digest = widened(honest, arn)
-    lab.apply(plan, digest, arn)
+    apply_past_its_check(lab, plan, digest, arn, monkeypatch)
     outcome = lab.verify(plan, arn)
     assert outcome.exit_code == 6
     (verdict,) = outcome.verdicts
@@ -49,10 +68,12 @@ def test_entry_that_gives_more_than_before_fails_verification_although_the_plan_
     assert "gains what the plan does not announce" in verdict.why
 
 
-def test_entry_that_gives_more_than_before_keeps_the_end_state_gate_closed(lab: ProofLab) -> None:
+def test_entry_that_gives_more_than_before_keeps_the_end_state_gate_closed(
+    lab: ProofLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
     honest, _ = lab.plan()
     plan, digest = widened(honest, DEVS)
-    lab.apply(plan, digest, DEVS)
+    apply_past_its_check(lab, plan, digest, DEVS, monkeypatch)
     ports = lab.ports(plan)
     snapshot = ports.read_snapshot()
     progress = progress_in(ports.store.journal(), plan, digest)

@@ -5,22 +5,23 @@ was read is compared with the identity before the migration, by the cluster's ow
 one of the rows under ``access`` that ``migrate show`` lists.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from migrator.decide.access.authorize import RbacIndex
-from migrator.decide.access.compare_access import compare
+from migrator.decide.access.compare_access import compare_access
 from migrator.decide.access.match_rules import Grant, RuleSet
 from migrator.decide.access.permission_set import PermissionSet, is_subset
 from migrator.decide.planning.basis import basis_of
 from migrator.decide.planning.entry_identity import identity_of_entry, identity_of_spec, spec_of
-from migrator.decide.planning.entry_states import PLAN_TAG
+from migrator.decide.planning.entry_states import PLAN_TAG, final_spec
+from migrator.decide.planning.parallel_bindings import admin_binding_of, name_of_parallel
 from migrator.decide.proving.expectations import is_ours
 from migrator.model.access_entry import NOBODY, AccessEntry, Identity
 from migrator.model.plan import AccessChange, Plan, PlannedPrincipal
-from migrator.model.rbac import PermissionRow, PolicyRule, RbacState
+from migrator.model.rbac import Binding, PermissionRow, PolicyRule, RbacState, Subject
 from migrator.model.snapshot import Snapshot
-from migrator.model.step import CreateBinding
+from migrator.model.step import MANAGED_BY, MANAGED_BY_LABEL, CreateBinding
 
 _MOST_NAMED = 3
 _GETS_ENTRY = frozenset({"create", "recreate", "update", "await"})
@@ -57,7 +58,7 @@ class AnnouncedAccess:
         before = principal.before
         after = NOBODY if entry is None else _identity(entry, before)
         same = self.after if principal.action in ("keep", "skip") else self.before  # no binding is made for these
-        return compare(before, after, same, index_after=self.after)
+        return compare_access((before,), after, principal.principal_arn, same, self.after)
 
     def _unannounced(self, rows: Iterable[PermissionRow], announced: Iterable[PermissionRow]) -> list[PermissionRow]:
         known = {_key(row) for row in announced}
@@ -68,16 +69,63 @@ class AnnouncedAccess:
         return [row for row in left if row.unknown or not is_subset(_widest([row]), covered)]
 
 
-def announced_access(plan: Plan, snapshot: Snapshot) -> AnnouncedAccess | None:
-    """What entries are compared with; None where RBAC was not read completely, now or for the plan."""
+def announced_access(plan: Plan, snapshot: Snapshot, *, applied: bool = False) -> AnnouncedAccess | None:
+    """What entries are compared with; None where RBAC was not read completely, now or for the plan. ``applied``: RBAC
+    with the bindings of the plan, whether they are made yet or not.
+    """
     whole = not any(name.startswith("rbac") for name in snapshot.unknown)
     if snapshot.rbac is None or not whole or plan.basis.get("rbac") is None:
         return None
-    after = RbacIndex(snapshot.rbac)
-    made = {(s.effect.namespace, s.effect.binding_name) for s in plan.steps if isinstance(s.effect, CreateBinding)}
+    made = {
+        (step.effect.namespace, step.effect.binding_name): _binding(step.effect)
+        for step in plan.steps
+        if isinstance(step.effect, CreateBinding)
+    }
     kept = tuple(binding for binding in snapshot.rbac.bindings if (binding.namespace, binding.name) not in made)
-    before = after if len(kept) == len(snapshot.rbac.bindings) else RbacIndex(RbacState(snapshot.rbac.roles, kept))
+    there = (*kept, *made.values()) if applied else snapshot.rbac.bindings
+    after = RbacIndex(RbacState(snapshot.rbac.roles, there))
+    before = after if len(kept) == len(there) else RbacIndex(RbacState(snapshot.rbac.roles, kept))
     return AnnouncedAccess(before, after, basis_of(snapshot)["rbac"] == plan.basis["rbac"])
+
+
+def unannounced_end(plan: Plan, snapshot: Snapshot) -> tuple[str, ...]:
+    """Entries of the plan itself, and bindings, that give what it does not announce: before anything is sent."""
+    announced = announced_access(plan, snapshot, applied=True)
+    if announced is None or snapshot.rbac is None:
+        return ()
+    wrong = []
+    for principal in plan.principals:
+        arn = principal.principal_arn
+        if principal.action not in _GETS_ENTRY:
+            continue
+        spec = final_spec(plan, arn) if principal.action == "await" else principal.entry
+        if spec is None:
+            continue
+        who = identity_of_spec(arn, spec)
+        entry = AccessEntry(arn, spec.type, who.username, who.groups, spec.access_policies)
+        wrong += [f"the entry of {arn}: {each}" for each in announced.differences(principal, entry)]
+    return (*wrong, *_other_roles(plan, snapshot.rbac))
+
+
+def _other_roles(plan: Plan, rbac: RbacState) -> Iterator[str]:
+    """Parallel bindings that bind another role than the binding they are named after."""
+    made = [step.effect for step in plan.steps if isinstance(step.effect, CreateBinding)]
+    for effect in made:
+        if effect == admin_binding_of(effect.group):
+            continue
+        beside = [
+            binding
+            for binding in rbac.bindings
+            if name_of_parallel(effect.group, binding.namespace, binding.name) == effect.binding_name
+        ]
+        if not any((b.role_kind, b.role_name) == (effect.role_kind, effect.role_name) for b in beside):
+            yield f"the binding {effect.binding_name} has another role than the binding that it is named after"
+
+
+def _binding(effect: CreateBinding) -> Binding:
+    subjects = (Subject("Group", effect.group),)
+    labels = {MANAGED_BY_LABEL: MANAGED_BY}
+    return Binding(effect.binding_name, effect.namespace, effect.role_kind, effect.role_name, subjects, labels)
 
 
 def unannounced_changes(plan: Plan, snapshot: Snapshot, plan_digest: str) -> tuple[str, ...]:
@@ -93,7 +141,9 @@ def unannounced_changes(plan: Plan, snapshot: Snapshot, plan_digest: str) -> tup
     ]
     announced = announced_access(plan, snapshot)
     for arn, principal in planned.items():
-        if announced is not None and arn in entries:
+        # a dead entry that was there is compared with the basis, and gives nothing
+        left_dead = principal.action == "skip" and arn in (plan.basis.get("accessEntries") or {})
+        if announced is not None and arn in entries and not left_dead:
             wrong += [f"the entry of {arn}: {each}" for each in announced.differences(principal, entries[arn])]
     return tuple(wrong)
 

@@ -47,6 +47,7 @@ def check_principals(read: PlanRead) -> Iterator[Inconsistency]:
         yield from _check_action(principal, subject, read.facts)
         yield from _check_access(principal)
         yield from check_log_ins(principal, read)
+        yield from _check_ambiguity(principal, subject, read.facts)
         if principal.entry is not None and principal.action in _GETS_ENTRY:
             yield from check_entry(principal, principal.entry, read)
 
@@ -172,8 +173,16 @@ def _check_access(principal: PlannedPrincipal) -> Iterator[Inconsistency]:
     """Announced gains and losses have a finding that accounts for them."""
     if principal.action == "block":
         return
-    for difference, rows in (("gain", principal.access.gained), ("loss", principal.access.lost)):
+    access = principal.access
+    changes = (("gain", access.gained or access.log_ins_gained), ("loss", access.lost or access.log_ins_lost))
+    for difference, rows in changes:
         if rows and not accounts_for(principal.findings, difference):
             yield Inconsistency(_where(principal), f"It has a {difference} of access that no finding accounts for.")
     if principal.action == "keep" and (principal.access.gained or principal.access.lost):
         yield Inconsistency(_where(principal), "A principal that is kept gains and loses nothing.")
+
+
+def _check_ambiguity(principal: PlannedPrincipal, subject: Subject, facts: PlanFacts) -> Iterator[Inconsistency]:
+    """Of a principal that two spellings make different, the identity before is not compared: it must be one."""
+    if "ambiguous-user" in principal.findings and not identities_at_random(subject, facts):
+        yield Inconsistency(_where(principal), "Its rows do not differ by spelling.")
