@@ -44,7 +44,8 @@ def _after(principal: PlannedPrincipal, read: PlanRead, today: LogInPopulation) 
         return today
     if principal.action == "skip":
         return today if "stays-in-config-map" in principal.findings else ()
-    spec = final_spec(read.plan, principal.principal_arn)
+    # only EKS's own entry may be completed by steps; looking through all steps for every principal takes long
+    spec = final_spec(read.plan, principal.principal_arn) if principal.action == "await" else principal.entry
     return (
         () if spec is None else population_of(identity_of_spec(principal.principal_arn, spec), principal.principal_arn)
     )

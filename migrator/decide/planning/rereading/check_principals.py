@@ -173,9 +173,7 @@ def _check_access(principal: PlannedPrincipal) -> Iterator[Inconsistency]:
     """Announced gains and losses have a finding that accounts for them."""
     if principal.action == "block":
         return
-    access = principal.access
-    changes = (("gain", access.gained or access.log_ins_gained), ("loss", access.lost or access.log_ins_lost))
-    for difference, rows in changes:
+    for difference, rows in (("gain", principal.access.gained), ("loss", principal.access.lost)):
         if rows and not accounts_for(principal.findings, difference):
             yield Inconsistency(_where(principal), f"It has a {difference} of access that no finding accounts for.")
     if principal.action == "keep" and (principal.access.gained or principal.access.lost):
