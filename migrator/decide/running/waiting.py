@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from migrator.decide.running.actions import Situation
-from migrator.decide.running.progress import SETTLED
+from migrator.decide.running.progress import SETTLED, StepState
 from migrator.model.step import Lane, Prove
 
 # An update of the cluster's configuration takes minutes; an automatic entry appears within it; a read may lag.
@@ -26,9 +26,16 @@ def spread_by(at: Situation, lane: Lane, within: timedelta = SPREAD) -> datetime
         if isinstance(step.effect, Prove):
             if state.status in SETTLED and state.effect.get("class") in ("live", "observed"):
                 latest = LONG_AGO
-        elif state.status in (*SETTLED, "undone"):
+        elif state.status in (*SETTLED, "undone") or _taken_back_by_an_earlier_run(state):
             latest = max(latest, (moment(state.at) or at.observed.now) + within)
     return latest
+
+
+def _taken_back_by_an_earlier_run(state: StepState) -> bool:
+    """A new run makes a step that was taken back pending again and keeps the time at which it went: a run that is
+    killed before it has waited leaves the wait to the next one.
+    """
+    return state.status == "pending" and bool(state.at)
 
 
 def moment(at: str) -> datetime | None:

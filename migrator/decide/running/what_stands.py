@@ -13,8 +13,11 @@ from migrator.model.step import MANAGED_BY, MANAGED_BY_LABEL, CreateBinding, Cre
 
 
 def what_stands(plan: Plan, progress: Progress, snapshot: Snapshot, plan_digest: str, run: str) -> tuple[Step, ...]:
-    """Steps whose effect is there, of lanes of which the journal has nothing standing; in plan order.
+    """Steps whose effect is there and that the journal does not tell of; in plan order.
 
+    A run that journals them may be killed between two lines. So the rest of an entry's sequence counts, too, where the
+    journal tells of its beginning: without the last steps, an administrator's entry would be deleted at once instead
+    of over the bridge.
     Only what is certainly ours counts: entries with this plan's tag, bindings with our labels. What the plan changed
     on somebody else's entry is not recognised without its journal.
     """
@@ -22,12 +25,14 @@ def what_stands(plan: Plan, progress: Progress, snapshot: Snapshot, plan_digest:
     bindings = {(b.namespace, b.name): b for b in (snapshot.rbac.bindings if snapshot.rbac else ())}
     found: list[Step] = []
     for key, lane in lanes_of(plan).items():
-        if standing(lane, progress.states):
-            continue
         if lane[0].principal_arn is None:
-            found += [step for step in lane if _binding_stands(step, bindings, plan_digest, run)]
+            stands = [step for step in lane if _binding_stands(step, bindings, plan_digest, run)]
         elif key in entries:
-            found += _lane_stands(lane, entries[key], plan_digest, run)
+            stands = list(_lane_stands(lane, entries[key], plan_digest, run))
+        else:
+            continue
+        known = bool(standing(lane, progress.states))
+        found += [step for step in stands if not known or progress.of(step.id).status == "pending"]
     return tuple(found)
 
 
