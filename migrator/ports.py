@@ -155,6 +155,10 @@ class Rbac(Protocol):
         """A (Cluster)RoleBinding, None when absent."""
         ...
 
+    def list_own_bindings(self) -> list[Raw]:
+        """(Cluster)RoleBindings with our label, in all namespaces."""
+        ...
+
     def apply_binding(self, binding: Raw) -> Raw:
         """Server-side apply of a (Cluster)RoleBinding with our field manager."""
         ...
@@ -330,6 +334,10 @@ class StateStore(Protocol):
 
     def lock(self, owner: str) -> AbstractContextManager[None]:
         """Hold the cluster's lock. Raises ``locked`` with the owner's name."""
+        ...
+
+    def lock_owner(self) -> str | None:
+        """Who holds the lock now, and until when where that is known; None where no run holds it."""
         ...
 
 

@@ -11,6 +11,7 @@ from migrator.adapters.group_reference_objects import list_group_reference_objec
 from migrator.adapters.kubernetes_client import FIELD_MANAGER, KubernetesClient
 from migrator.adapters.kubernetes_wire import query
 from migrator.errors import Failed, MigratorError
+from migrator.model.step import MANAGED_BY, MANAGED_BY_LABEL
 from migrator.ports import Raw, TaskRunner
 
 AWS_AUTH = "/api/v1/namespaces/kube-system/configmaps/aws-auth"
@@ -139,6 +140,13 @@ class KubernetesRbac:
     def read_binding(self, name: str, namespace: str | None) -> Raw | None:
         """A (Cluster)RoleBinding, None when absent."""
         return self._client.find(_binding_path(name, namespace), _binding_kind(namespace))
+
+    def list_own_bindings(self) -> list[Raw]:
+        """(Cluster)RoleBindings with our label, in all namespaces."""
+        selector = f"{MANAGED_BY_LABEL}={MANAGED_BY}"
+        kinds = ("clusterrolebindings", "rolebindings")
+        found = self._tasks.map(lambda kind: self._client.list(f"{_RBAC}/{kind}", kind, labelSelector=selector), kinds)
+        return [raw for listed in found for raw in listed]
 
     def apply_binding(self, binding: Raw) -> Raw:
         """Server-side apply with our field manager, never by force. Raises ``kubernetes-conflict`` when another

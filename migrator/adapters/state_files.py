@@ -132,6 +132,23 @@ class StateFolder:
         """Hold the cluster's lock; it ends with the process at the latest. Raises ``locked`` with the owner's name."""
         return self._locked(owner)
 
+    def lock_owner(self) -> str | None:
+        """Who holds the lock now; None where no process does. A file that a killed process left tells nothing."""
+        path = self._folder / "lock"
+        with _told(path):
+            try:
+                descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            except FileNotFoundError:
+                return None
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                owner = foreign((self.read("lock.owner") or b"").decode(errors="replace"))
+                return owner or "its owner is not known"
+            finally:
+                os.close(descriptor)
+        return None
+
     def break_lock(self, owner: str) -> bool:
         """Take the lock away from ``owner``. A lock in a folder lives and dies with its process, so there is never
         one to take: False where nobody holds it, and one that is held raises ``locked`` or ``lock-owner-differs``.

@@ -128,6 +128,13 @@ class StateBucket:
         """Hold the cluster's lock, renewed while held. Raises ``locked`` with the owner's name."""
         return self._locked(owner)
 
+    def lock_owner(self) -> str | None:
+        """Who holds the lock now, and until when; None where there is none or it has expired."""
+        found = self._get(self._key(_LOCK))
+        if found is None or _expired(found.content):
+            return None
+        return f"{_owner(found.content)} until {_field(found.content, 'expires')}"
+
     def break_lock(self, owner: str) -> bool:
         """Take the lock away from ``owner``, as the refusal spells it; True when there was one. A run that still
         lives is refused its next record. Raises ``lock-owner-differs`` where somebody else holds it.

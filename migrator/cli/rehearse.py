@@ -8,7 +8,14 @@ import click
 from migrator.cli.answers import decisions_in, ways_to_become
 from migrator.cli.files import read_plan
 from migrator.cli.lazy import MigrateCommand, settings_of
-from migrator.cli.options import as_option, break_lock_option, decisions_option, plan_argument, rehearsal_options
+from migrator.cli.options import (
+    as_option,
+    break_lock_option,
+    decisions_option,
+    plan_argument,
+    rehearsal_options,
+    yes_option,
+)
 from migrator.cli.terminal import output_of
 
 
@@ -18,6 +25,7 @@ from migrator.cli.terminal import output_of
 @decisions_option
 @as_option
 @break_lock_option
+@yes_option
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -29,6 +37,7 @@ def command(
     decisions: str | None,
     become: tuple[str, ...],
     break_lock: str | None,
+    yes: bool,
 ) -> int:
     """Blank aws-auth on the cluster of the plan in the file PLAN, watch, and put it back: the logins are those of
     API mode.
@@ -47,7 +56,7 @@ def command(
     answers = decisions_in(decisions)
     connection = connect(settings, plan.cluster.name, region=plan.cluster.region)
     ways = ways_to_become(answers, become)
-    ports = run_ports(settings, plan, ways=ways, connection=connection, break_lock=break_lock)
+    ports = run_ports(settings, plan, yes=yes, ways=ways, connection=connection, break_lock=break_lock)
     options = RehearseOptions(
         length=length,
         image=image,

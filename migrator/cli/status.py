@@ -26,9 +26,9 @@ def command(ctx: click.Context, /, plan_or_cluster: str) -> int:
 
     settings = settings_of(ctx)
     status = (
-        _of_plan(settings, plan_or_cluster)
-        if Path(plan_or_cluster).is_file() or not _CLUSTER_NAME.fullmatch(plan_or_cluster)
-        else _of_cluster(settings, plan_or_cluster)
+        _of_cluster(settings, plan_or_cluster)
+        if is_cluster_name(plan_or_cluster)
+        else _of_plan(settings, plan_or_cluster)
     )
     output = output_of(settings)
     output.show(
@@ -36,6 +36,11 @@ def command(ctx: click.Context, /, plan_or_cluster: str) -> int:
         table=lambda: status_text(status, width=output.width, color=output.color),
     )
     return status.exit_code
+
+
+def is_cluster_name(text: str) -> bool:
+    """Whether an argument that is a plan or a cluster is the name of a cluster."""
+    return not Path(text).is_file() and _CLUSTER_NAME.fullmatch(text) is not None
 
 
 def _of_plan(settings: Settings, path: str) -> StatusOutcome:

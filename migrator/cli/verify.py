@@ -15,6 +15,7 @@ from migrator.cli.options import (
     canary_options,
     decisions_option,
     plan_argument,
+    yes_option,
 )
 from migrator.cli.terminal import output_of
 from migrator.model.decision import Decisions
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 @decisions_option
 @as_option
 @break_lock_option
+@yes_option
 @click.pass_context
 def command(ctx: click.Context, /, **given: Any) -> int:  # noqa: ANN401 - click's parameters
     """Log in as each principal of the plan in the file PLAN with a fresh token, and ask what it may do.
@@ -55,7 +57,7 @@ def command(ctx: click.Context, /, **given: Any) -> int:  # noqa: ANN401 - click
     options = _options(given, answers)
     ways = ways_to_become(answers, given["become"])
     _refuse_strangers(plan, set(ways) - set(answers.verify_as))
-    ports = run_ports(settings, plan, ways=ways, break_lock=given["break_lock"])
+    ports = run_ports(settings, plan, yes=given["yes"], ways=ways, break_lock=given["break_lock"])
     outcome = verify_with_canaries(plan, digest, ports, options)
     output = output_of(settings)
     output.show(

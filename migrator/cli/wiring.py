@@ -219,6 +219,7 @@ def status_ports(settings: Settings, cluster: ClusterRef) -> "StatusPorts":
     """What a status needs; where no session can be opened the cluster is not asked."""
     from migrator.adapters.eks import EksCluster
     from migrator.adapters.eks_entries import EksAuthMode
+    from migrator.adapters.kubernetes_api import KubernetesRbac
     from migrator.adapters.tasks_threads import Threads
     from migrator.run.show_status import StatusPorts
 
@@ -227,8 +228,20 @@ def status_ports(settings: Settings, cluster: ClusterRef) -> "StatusPorts":
         session = open_aws(settings, region=cluster.region)
     except MigratorError:
         return StatusPorts(store, clock(), None)
-    reader = EksCluster(session, cluster.name, Threads())
-    return StatusPorts(store, clock(), EksAuthMode(session, cluster.name), reader)
+    tasks = Threads(WORKERS)
+    try:
+        connection = connect(settings, cluster.name, region=cluster.region, session=session, tasks=tasks)
+    except MigratorError:  # of a cluster that cannot be described: its mode says why
+        reader = EksCluster(session, cluster.name, tasks)
+        return StatusPorts(store, clock(), EksAuthMode(session, cluster.name), reader)
+    return StatusPorts(
+        store,
+        clock(),
+        EksAuthMode(session, cluster.name),
+        connection.reader,
+        KubernetesRbac(connection.client, tasks),
+        cluster_lock(connection, events_of(settings)),
+    )
 
 
 def cluster_lock(connection: Connection, events: Events) -> "LeasedLock":
@@ -255,7 +268,8 @@ def cluster_lock(connection: Connection, events: Events) -> "LeasedLock":
 
 def _break_lock(owner: str, store: "StateFolder | StateBucket", lock: "LeasedLock", ports: "RunPorts") -> None:
     """Take the locks away from ``owner``, who is shown first. Raises ``lock-owner-differs``, ``locked``."""
-    from migrator.decide.running.lock_protocol import describe_lock, lock_of_another
+    from migrator.decide.running.lock_protocol import lock_of_another
+    from migrator.model.cluster_lock import describe_lock
 
     found = lock.current()
     for seen in found:
@@ -276,7 +290,7 @@ def _break_lock(owner: str, store: "StateFolder | StateBucket", lock: "LeasedLoc
 def diagnose_ports(settings: Settings, connection: Connection) -> "DiagnosePorts":
     """What a diagnosis needs."""
     from migrator.adapters.caller_permissions import SimulatedPermissions
-    from migrator.adapters.kubernetes_api import KubernetesConfigMaps
+    from migrator.adapters.kubernetes_api import KubernetesConfigMaps, KubernetesRbac
     from migrator.run.diagnose import DiagnosePorts
 
     principals = principals_of(settings, connection)
@@ -287,6 +301,8 @@ def diagnose_ports(settings: Settings, connection: Connection) -> "DiagnosePorts
         permissions=SimulatedPermissions(connection.session, principals),
         source=_source(settings),
         tasks=connection.tasks,
+        rbac=KubernetesRbac(connection.client, connection.tasks),
+        lock=cluster_lock(connection, events_of(settings)),
     )
 
 
@@ -299,7 +315,7 @@ def reviewers(connection: Connection, ways: Mapping[str, AssumeAs]) -> "RealRevi
 
 def run_ports(
     settings: Settings,
-    plan: Plan,
+    plan: Plan | ClusterRef,
     *,
     yes: bool = False,
     typed: str | None = None,
@@ -308,7 +324,7 @@ def run_ports(
     events: Events | None = None,
     break_lock: str | None = None,
 ) -> "RunPorts":
-    """What a run of a plan needs, on the cluster that the plan names, over ``connection`` where there is one.
+    """What a run needs, on the cluster of the plan or on the one that is given, over ``connection`` where there is one.
 
     ``break_lock``: whose lock on the cluster's state is taken away first.
     """
@@ -324,11 +340,12 @@ def run_ports(
     from migrator.run.begin_run import RunPorts
     from migrator.run.take_snapshot import take_snapshot
 
-    name = plan.cluster.name
-    connected = connection or connect(settings, name, region=plan.cluster.region)
+    cluster = plan.cluster if isinstance(plan, Plan) else plan
+    name = cluster.name
+    connected = connection or connect(settings, name, region=cluster.region)
     talk = events or events_of(settings)
     ticking = clock()
-    store = open_store(settings, plan.cluster)
+    store = open_store(settings, cluster)
     lock = cluster_lock(connected, talk)
 
     def read_snapshot() -> Snapshot:

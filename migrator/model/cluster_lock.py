@@ -1,6 +1,7 @@
 """The lock on one cluster, as it is written down in the cluster: who holds it, since when, until when."""
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 LEASE_NAME = "eks-access-migrator"  # of the Lease in kube-system: one lock a cluster
 LOCK_NAMESPACE = "kube-system"
@@ -45,3 +46,29 @@ class LockSeen:
     record: LockRecord | None
     version: str
     place: str
+
+
+def expires(record: LockRecord) -> str | None:
+    """When the lock is over unless it is renewed, by the clock of its holder; None where that is not known."""
+    try:
+        renewed = datetime.fromisoformat(record.renewed.replace("Z", "+00:00"))
+    except ValueError:
+        return None
+    return (renewed + timedelta(seconds=record.seconds)).isoformat().replace("+00:00", "Z")
+
+
+def describe_lock(seen: LockSeen) -> str:
+    """One line for people about a lock that is held."""
+    if seen.record is None:
+        return f"free ({seen.place})"
+    holder, record = seen.record.holder, seen.record
+    known = (
+        ("", holder.command),
+        ("since ", holder.since),
+        ("renewed ", record.renewed),
+        ("expires ", expires(record) or ""),
+        ("plan ", holder.plan_digest.removeprefix("sha256:")[:16]),
+        ("state ", holder.state),
+    )
+    facts = ", ".join(f"{word}{value}" for word, value in known if value)
+    return f"{holder.identity} ({'; '.join(part for part in (facts, seen.place) if part)})"

@@ -4,8 +4,10 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from migrator.errors import MigratorError
+from migrator.model.cluster_lock import LockSeen
 from migrator.model.evidence import Evidence, Phase, PrincipalVerdict, Verdict
 from migrator.model.gate import Gate
+from migrator.model.leftover import Leftover
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,7 @@ class RunOutcome:
     outstanding: tuple[tuple[str, str], ...] = ()
     error: MigratorError | None = None
     state: str = ""  # where journal and backup are
+    leftovers: tuple[str, ...] = ()  # what runs left in the cluster that gives cluster-admin, a line each
 
     @property
     def complete(self) -> bool:
@@ -133,3 +136,6 @@ class StatusOutcome:
     changed: tuple[tuple[str, str], ...] = ()
     exit_code: int = 0
     state: str = ""
+    locks: tuple[LockSeen, ...] = ()  # of the cluster
+    state_lock: str | None = None  # who holds the lock of the state
+    leftovers: tuple[Leftover, ...] = ()

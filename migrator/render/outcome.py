@@ -34,6 +34,9 @@ def outcome_text(plan: Plan, outcome: RunOutcome, *, width: int = MAX_WIDTH, col
         if items:
             parts.append(Text(f"{title}:", style=tone))
             parts.append(Padding(_by_reason(plan, items), (0, 0, 0, 2)))
+    if outcome.leftovers:
+        parts.append(Text("Left in the cluster:", style="yellow"))
+        parts.append(Padding(stack([foreign(line) for line in outcome.leftovers]), (0, 0, 0, 2)))
     if outcome.state:
         parts.append(foreign(f"Journal and backup: {outcome.state}", "dim"))
     return text_of(Group(*parts), width=width, color=color)
@@ -68,6 +71,7 @@ def outcome_document(outcome: RunOutcome) -> dict[str, Any]:
         ],
         "refused": [{"principalArn": who, "why": why} for who, why in outcome.refused],
         "outstanding": [{"principalArn": who, "why": why} for who, why in outcome.outstanding],
+        "leftovers": list(outcome.leftovers),
         "error": None
         if error is None
         else {"code": error.code, "message": error.message, "why": error.why, "remedy": error.remedy},

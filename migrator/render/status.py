@@ -5,7 +5,9 @@ from typing import Any
 from rich.console import Group
 from rich.text import Text
 
+from migrator.model.cluster_lock import LockHolder, LockSeen, describe_lock, expires
 from migrator.model.outcome import StatusOutcome
+from migrator.render.leftovers import leftover_document
 from migrator.render.text import MAX_WIDTH, foreign, text_of
 
 
@@ -22,6 +24,9 @@ def status_text(status: StatusOutcome, *, width: int = MAX_WIDTH, color: bool = 
     rows += [("Proof open", f"{who}: {why}") for who, why in status.outstanding]
     rows += [("Changed", f"{who}: {why}") for who, why in status.changed]
     rows += [("Left", what) for what in _left(status)]
+    rows += [("Leftover", each.describe(status.cluster, own_run=status.run or "")) for each in status.leftovers]
+    rows += [("Locked by", describe_lock(seen)) for seen in status.locks]
+    rows += [("Locked by", f"{status.state_lock} (state folder)")] if status.state_lock else []
     rows += [("Not known", what) for what in status.unknown]
     rows += [("Next", status.next), ("State", status.state or "none")]
     lines = [Text.assemble((f"{label:<11}", "bold"), foreign(value)) for label, value in rows]
@@ -36,6 +41,24 @@ def _left(status: StatusOutcome) -> list[str]:
         if step.kind not in kinds:
             kinds.append(step.kind)
     return [f"{who}: {', '.join(kinds)} ({why})" for (who, why), kinds in reasons.items()]
+
+
+def _lock(seen: LockSeen) -> dict[str, Any]:
+    """A lock of the cluster. ``expires``: by the clock of its holder."""
+    record = seen.record
+    holder = record.holder if record is not None else LockHolder("")
+    return {
+        "place": seen.place,
+        "holder": holder.identity,
+        "caller": holder.caller,
+        "host": holder.host,
+        "command": holder.command,
+        "planDigest": holder.plan_digest or None,
+        "since": holder.since,
+        "renewed": record.renewed if record is not None else None,
+        "expires": expires(record) if record is not None else None,
+        "state": holder.state,
+    }
 
 
 def status_document(status: StatusOutcome) -> dict[str, Any]:
@@ -56,6 +79,9 @@ def status_document(status: StatusOutcome) -> dict[str, Any]:
         "refused": [{"principalArn": who, "why": why} for who, why in status.refused],
         "outstanding": [{"principalArn": who, "why": why} for who, why in status.outstanding],
         "changed": [{"principalArn": who, "why": why} for who, why in status.changed],
+        "leftovers": [leftover_document(each, status.cluster, own_run=status.run or "") for each in status.leftovers],
+        "locks": [_lock(seen) for seen in status.locks],
+        "stateLock": status.state_lock,
         "unknown": list(status.unknown),
         "exitCode": status.exit_code,
         "state": status.state,

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from migrator.decide.running.actions import Finished, Wish
 from migrator.decide.running.changes import surprising_entries
+from migrator.decide.running.cluster_leftovers import bridges, find_leftovers
 from migrator.decide.running.gates import in_force
 from migrator.decide.running.progress import APPLY, SETTLED, Progress, lanes_of, refusal_of
 from migrator.decide.running.second_admin import GATE as SECOND_ADMIN
@@ -40,11 +41,12 @@ from migrator.run.begin_run import (
 )
 from migrator.run.break_glass import look_at_break_glass
 from migrator.run.drive import POLL, drive
-from migrator.run.hold_cluster import hold_cluster
+from migrator.run.hold_cluster import HeldCluster, hold_cluster
 from migrator.run.look_again import SourceReader, changed_since, differences_now, entry_differences
 from migrator.run.may_bind import refuse_without_bindings
 from migrator.run.one_run import OneRun, RunSettings
 from migrator.run.prove_principal import prove_admin
+from migrator.run.read_leftovers import own_bindings, own_objects
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,25 +73,47 @@ def apply_plan(plan: Plan, plan_digest: str, ports: RunPorts, options: ApplyOpti
     refuse_blocked(plan)
     _refuse_unknown(plan, options.only)
     with hold_cluster(ports, APPLY, plan_digest) as held:
-        ports, chain = held.ports, held.chain
-        snapshot = ports.read_snapshot()
-        refuse_other_cluster(plan, snapshot)
-        progress = progress_in(ports.store.journal(), plan, plan_digest)
-        refuse_rehearsing(progress)
-        if not options.abandon_rollback:
-            refuse_going_back(progress, plan)
-        if _all_settled(plan, progress):
-            observed = observed_at_start(plan, ports, snapshot, chain)
-            finished = drive(OneRun(plan, ports, Wish(plan_digest), progress, observed))  # only looks: is it still so?
-            error = changed_since(plan, differences_now(plan, plan_digest, progress, ports, snapshot))
-            return outcome_of(plan, progress, ports, finished, error)
-        begun = begun_run(ports.store, plan_digest)
-        run_id = run_id_for(plan, progress, snapshot, plan_digest, ports.entropy, begun=begun)
-        refuse_changed(plan, plan_digest, snapshot, progress, ports.basis_of, begun=run_id if begun else None)
-        refuse_unannounced(plan, snapshot)
-        refuse_without_bindings(plan, progress, ports.reviewers, chain[-1])
-        run = _start(plan, plan_digest, ports, options, snapshot, progress, chain, run_id)
-        return _go(run, ports, options, chain)
+        outcome = _apply(plan, plan_digest, held, options)
+        return _with_bridges(plan, outcome, held.ports)
+
+
+def _with_bridges(plan: Plan, outcome: RunOutcome, ports: RunPorts) -> RunOutcome:
+    """Not 0 while a cluster-admin binding of another run stands: none is under way while this one has the lock. Its
+    own bridge is a step of the plan, which the outcome tells of.
+    """
+    if outcome.exit_code != 0:
+        return outcome
+    try:
+        if not bridges(find_leftovers(own_bindings(ports.rbac), ()), but=outcome.run):
+            return outcome
+        left = bridges(own_objects(ports.rbac, ports.reader).leftovers(), but=outcome.run)
+    except MigratorError as error:  # an unknown is not 0
+        why = f"not known: whether another run left a binding to cluster-admin ({error.message})"
+        return replace(outcome, exit_code=1, leftovers=(why,))
+    lines = tuple(each.describe(plan.cluster.name) for each in left)
+    return replace(outcome, exit_code=7 if left else 0, leftovers=lines)
+
+
+def _apply(plan: Plan, plan_digest: str, held: HeldCluster, options: ApplyOptions) -> RunOutcome:
+    ports, chain = held.ports, held.chain
+    snapshot = ports.read_snapshot()
+    refuse_other_cluster(plan, snapshot)
+    progress = progress_in(ports.store.journal(), plan, plan_digest)
+    refuse_rehearsing(progress)
+    if not options.abandon_rollback:
+        refuse_going_back(progress, plan)
+    if _all_settled(plan, progress):
+        observed = observed_at_start(plan, ports, snapshot, chain)
+        finished = drive(OneRun(plan, ports, Wish(plan_digest), progress, observed))  # only looks: is it still so?
+        error = changed_since(plan, differences_now(plan, plan_digest, progress, ports, snapshot))
+        return outcome_of(plan, progress, ports, finished, error)
+    begun = begun_run(ports.store, plan_digest)
+    run_id = run_id_for(plan, progress, snapshot, plan_digest, ports.entropy, begun=begun)
+    refuse_changed(plan, plan_digest, snapshot, progress, ports.basis_of, begun=run_id if begun else None)
+    refuse_unannounced(plan, snapshot)
+    refuse_without_bindings(plan, progress, ports.reviewers, chain[-1])
+    run = _start(plan, plan_digest, ports, options, snapshot, progress, chain, run_id)
+    return _go(run, ports, options, chain)
 
 
 def _refuse_unknown(plan: Plan, only: tuple[str, ...]) -> None:

@@ -17,20 +17,24 @@ from migrator.decide.diagnosis.required_permissions import (
     needs_of,
 )
 from migrator.errors import MigratorError
-from migrator.model.diagnosis import Check, Diagnosis
+from migrator.model.cluster_lock import describe_lock
+from migrator.model.diagnosis import Check, CheckState, Diagnosis
 from migrator.model.files.snapshot import cluster_ref
 from migrator.model.plan import ClusterRef
 from migrator.model.rbac import AccessRequest
 from migrator.ports import (
     AccessReviewer,
+    ClusterLock,
     ClusterReader,
     ConfigMaps,
     Permissions,
     Raw,
+    Rbac,
     Reviewers,
     SourceAddress,
     TaskRunner,
 )
+from migrator.run.read_leftovers import own_objects
 
 DEFAULT_COMMANDS = ("plan", "apply", "verify", "cutover")
 # Policies allow these for named roles as a rule, so that a refusal on "*" says little.
@@ -39,7 +43,7 @@ _ON_NAMED_ROLES = frozenset({"iam:PassRole", "sts:AssumeRole"})
 
 @dataclass(frozen=True, slots=True)
 class DiagnosePorts:
-    """What diagnosing needs of the world."""
+    """What diagnosing needs of the world. ``rbac`` and ``lock``: None where leftovers are not looked for."""
 
     cluster: ClusterReader
     config_maps: ConfigMaps
@@ -47,6 +51,8 @@ class DiagnosePorts:
     permissions: Permissions
     source: SourceAddress
     tasks: TaskRunner
+    rbac: Rbac | None = None
+    lock: ClusterLock | None = None
 
 
 def diagnose(
@@ -65,6 +71,7 @@ def diagnose(
     checks = [check for group in groups for check in group]
     if any(check.name == "api-server" and check.state == "ok" for check in checks):
         checks += _in_the_cluster(ports, reference, commands)
+        checks += _leftovers(ports, reference)
     return Diagnosis(reference.name, tuple(checks))
 
 
@@ -161,6 +168,25 @@ def _lock_check(ports: DiagnosePorts, cluster: ClusterRef, missing: Sequence[Acc
     actions = ", ".join(action for action, _ in refused)
     also = f"{remedy[:-1]}, or {actions} on the cluster."
     return Check(name, "fail", f"{said}, and IAM does not allow {actions}: no run can lock the cluster.", also)
+
+
+def _leftovers(ports: DiagnosePorts, cluster: ClusterRef) -> list[Check]:
+    """What runs left in the cluster, and the run that holds its lock."""
+    if ports.rbac is None or ports.lock is None:
+        return []
+    try:
+        locks = ports.lock.current()
+        left = own_objects(ports.rbac, ports.cluster).leftovers(locks)
+    except MigratorError as error:
+        return [Check("leftovers", "unknown", f"{error.message} {error.why}".strip(), error.remedy)]
+    checks = [Check("lock", "warn", f"A run works on the cluster: {describe_lock(seen)}.") for seen in locks]
+    if not left:
+        checks.append(Check("leftovers", "ok", "No run left a binding or a group in the cluster."))
+    for each in left:
+        state: CheckState = "fail" if each.kind == "bridge" and not each.locked_by else "warn"
+        remedy = f"`migrate rollback {cluster.name} --leftovers`" if each.removable else ""
+        checks.append(Check("leftovers", state, each.describe(cluster.name), remedy))
+    return checks
 
 
 def _asking(reviewer: AccessReviewer) -> Callable[[AccessRequest], bool]:

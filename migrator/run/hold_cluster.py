@@ -146,6 +146,9 @@ class _Rbac:
     def read_binding(self, name: str, namespace: str | None) -> Raw | None:
         return self.inner.read_binding(name, namespace)
 
+    def list_own_bindings(self) -> list[Raw]:
+        return self.inner.list_own_bindings()
+
     def apply_binding(self, binding: Raw) -> Raw:
         self.lock.check()
         return self.inner.apply_binding(binding)

@@ -19,13 +19,13 @@ from migrator.decide.running.lock_protocol import (
     Watched,
     clear_until,
     counts_until,
-    describe_lock,
     judge,
     lasts,
     locked,
+    long_expired,
 )
 from migrator.errors import Interrupted, MigratorError, Refused
-from migrator.model.cluster_lock import LockHolder, LockRecord, LockSeen
+from migrator.model.cluster_lock import LockHolder, LockRecord, LockSeen, describe_lock
 from migrator.ports import Events, LockRecords, MachineTime
 
 _DENIED = frozenset({"kubernetes-denied", "not-authenticated"})
@@ -57,9 +57,14 @@ class LeasedLock:
         return self._ports.this_holder(caller)
 
     def current(self) -> tuple[LockSeen, ...]:
-        """The locks that are written down now."""
+        """The locks of runs that may be under way: not of a process that is known to be dead, nor long expired."""
         found = (self._ports.lease.read(), self._ports.tag.read())
-        return tuple(seen for seen in found if seen is not None and seen.record is not None)
+        return tuple(seen for seen in found if seen is not None and self._may_be_held(seen))
+
+    def _may_be_held(self, seen: LockSeen) -> bool:
+        if seen.record is None or self._ports.runs(seen.record.holder.process) is False:
+            return False
+        return not long_expired(seen.record, self._ports.time.now())
 
     def break_lock(self, seen: LockSeen) -> None:
         """Remove the lock that was seen, and wait until a run that did not notice has no write under way."""

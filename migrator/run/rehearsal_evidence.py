@@ -37,6 +37,7 @@ class HeldStore:
         self.location = store.location
         self.read, self.write = store.read, store.write
         self.append_record, self.journal, self.lock = store.append_record, store.journal, store.lock
+        self.lock_owner = store.lock_owner
 
     def append_line(self, name: str, line: bytes) -> None:
         """Keep the line."""

@@ -1,6 +1,6 @@
 """Where a migration stands: the journal, and the cluster as it is read now. What is not known is said to be unknown."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from migrator.decide.running.actions import (
     Action,
@@ -19,6 +19,7 @@ from migrator.decide.running.actions import (
     situation,
 )
 from migrator.decide.running.changes import entries_astray
+from migrator.decide.running.cluster_leftovers import bridges, plan_made_elsewhere
 from migrator.decide.running.next_action import next_actions
 from migrator.decide.running.progress import (
     CUT_OVER,
@@ -31,24 +32,29 @@ from migrator.decide.running.progress import (
     refusal_of,
 )
 from migrator.errors import MigratorError, assert_never
+from migrator.model.cluster_lock import LockSeen, describe_lock
 from migrator.model.files.snapshot import access_entry
 from migrator.model.journal import Journal
+from migrator.model.leftover import Leftover
 from migrator.model.outcome import StatusOutcome, StepOutcome
 from migrator.model.plan import Plan
-from migrator.ports import AuthMode, Clock, ClusterReader, StateStore
+from migrator.ports import AuthMode, Clock, ClusterLock, ClusterReader, Rbac, StateStore
 from migrator.run.begin_run import progress_in
+from migrator.run.read_leftovers import OwnObjects, own_objects
 
 
 @dataclass(frozen=True, slots=True)
 class StatusPorts:
     """What a status needs; it writes nothing. ``mode`` is None where the cluster cannot be asked at all, ``reader``
-    where its entries are not compared here.
+    where its entries are not compared here; ``rbac`` and ``lock`` where leftovers and locks are not looked for.
     """
 
     store: StateStore
     clock: Clock
     mode: AuthMode | None
     reader: ClusterReader | None = None
+    rbac: Rbac | None = None
+    lock: ClusterLock | None = None
 
 
 def show_status(
@@ -69,6 +75,7 @@ def show_status(
         except MigratorError as error:
             unknown.append(f"mode and status of the cluster: {error.message}")
     journal = ports.store.journal()
+    seen = _seen_in_cluster(ports, unknown)
     if plan is None or plan_digest is None:
         unknown.append("there is no plan" if not journal else "which plan the journal belongs to")
         last = next((r for r in reversed(journal) if r.event == "run-started"), None)
@@ -86,8 +93,49 @@ def show_status(
             unknown=tuple(unknown),
             exit_code=1,
             state=ports.store.location,
+            locks=seen.locks,
+            state_lock=ports.store.lock_owner(),
+            leftovers=seen.leftovers,
         )
-    return _of_plan(plan, plan_digest, ports, journal, (mode, status), unknown)
+    found = _of_plan(plan, plan_digest, ports, journal, (mode, status), unknown, seen)
+    # A binding to cluster-admin that no run under way made is unfinished work, whatever the journal here says.
+    unfinished = found.exit_code == 0 and any(
+        not each.locked_by for each in bridges(seen.leftovers, but=found.run or "")
+    )
+    return replace(
+        found,
+        exit_code=7 if unfinished else found.exit_code,
+        locks=seen.locks,
+        state_lock=ports.store.lock_owner(),
+        leftovers=seen.leftovers,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _SeenInCluster:
+    """Locks and leftovers; empty where they are not looked for."""
+
+    locks: tuple[LockSeen, ...] = ()
+    own: OwnObjects | None = None
+
+    @property
+    def leftovers(self) -> tuple[Leftover, ...]:
+        return self.own.leftovers(self.locks) if self.own is not None else ()
+
+
+def _seen_in_cluster(ports: StatusPorts, unknown: list[str]) -> _SeenInCluster:
+    locks: tuple[LockSeen, ...] = ()
+    own: OwnObjects | None = None
+    try:
+        locks = ports.lock.current() if ports.lock is not None else ()
+    except MigratorError as error:
+        unknown.append(f"whether a run holds the lock of the cluster: {error.message}")
+    try:
+        if ports.rbac is not None and ports.reader is not None:
+            own = own_objects(ports.rbac, ports.reader)
+    except MigratorError as error:
+        unknown.append(f"what runs left in the cluster: {error.message}")
+    return _SeenInCluster(locks, own)
 
 
 def _of_plan(
@@ -97,13 +145,16 @@ def _of_plan(
     journal: Journal,
     seen: tuple[str | None, str | None],
     unknown: list[str],
+    in_cluster: _SeenInCluster,
 ) -> StatusOutcome:
     progress = progress_in(journal, plan, plan_digest)
+    elsewhere = _elsewhere(plan, plan_digest, progress, in_cluster)
+    unknown += [elsewhere] if elsewhere else []
     at = situation(
         plan, progress, Observed(now=ports.clock.now(), second_admin="not judged by a status"), Wish(plan_digest)
     )
     actions = next_actions(at)
-    astray = _astray(plan, plan_digest, progress, ports, unknown)
+    astray = _astray(plan, plan_digest, progress, ports, unknown, in_cluster.own)
     begun = [s.id for s in plan.steps if progress.of(s.id).status in ("intended", "sent", "undoing")]
     unknown += [f"whether step {step_id} came to its end: the next run looks" for step_id in begun]
     finished = actions[0] if isinstance(actions[0], Finished) else Finished()
@@ -122,6 +173,8 @@ def _of_plan(
         total=len(plan.steps),
         next="plan again: the new plan starts from what is there"
         if astray
+        else "name the state folder of that run (--state-dir), or go on from here: migrate apply adopts what it made"
+        if elsewhere
         else _next(plan, progress, actions, seen[0]),
         left=tuple(StepOutcome(s.id, s.effect.kind, s.principal_arn, why) for s, why in left),
         refused=tuple(
@@ -141,12 +194,35 @@ def _of_plan(
     )
 
 
+def _elsewhere(plan: Plan, plan_digest: str, progress: Progress, seen: _SeenInCluster) -> str:
+    """That a run from another state folder made entries or bindings of this plan; empty where none did."""
+    if seen.own is None or any(progress.of(step.id).status != "pending" for step in plan.steps):
+        return ""
+    runs = plan_made_elsewhere(plan_digest, seen.own.bindings, seen.own.entries)
+    if not runs:
+        return ""
+    at_work = [
+        describe_lock(lock)
+        for lock in seen.locks
+        if lock.record is not None and lock.record.holder.plan_digest == plan_digest
+    ]
+    who = f"; it is under way: {', '.join(at_work)}" if at_work else ""
+    return f"how far this plan is: another state folder has this run ({', '.join(runs)}){who}"
+
+
 def _astray(
-    plan: Plan, plan_digest: str, progress: Progress, ports: StatusPorts, unknown: list[str]
+    plan: Plan,
+    plan_digest: str,
+    progress: Progress,
+    ports: StatusPorts,
+    unknown: list[str],
+    own: OwnObjects | None,
 ) -> tuple[tuple[str, str], ...]:
     """Entries that somebody else changed or deleted after the runs of this plan."""
     if ports.reader is None or all(progress.of(step.id).status == "pending" for step in plan.steps):
         return ()
+    if own is not None:
+        return entries_astray(plan, progress, own.entries, plan_digest)
     try:
         entries = [access_entry(raw, "accessEntry") for raw in ports.reader.list_access_entries() or ()]
     except MigratorError as error:

@@ -1,5 +1,6 @@
 """Two operators with state folders of their own, as processes, at the same moment: one goes on, the other is told."""
 
+import json
 import os
 import signal
 import subprocess
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from migrator.adapters.aws_session import AwsSettings, open_session
+from migrator.adapters.clock import machine_time
 from migrator.adapters.eks import EksCluster
 from migrator.adapters.eks_token import TokenMint
 from migrator.adapters.kubernetes_client import KubernetesClient, MintedLogin
@@ -117,6 +119,10 @@ def lease(lab: CliLab, monkeypatch: pytest.MonkeyPatch) -> LeaseRecords:
     return LeaseRecords(KubernetesClient(open_wire(endpoint_of(described)), MintedLogin(TokenMint(session, "small"))))
 
 
+def now_text() -> str:
+    return f"{machine_time():%Y-%m-%dT%H:%M:%S.%fZ}"
+
+
 ELSEWHERE = LockHolder("arn:aws:iam::111122223333:role/ci@pipeline/7", token="t", command="apply", host="pipeline")
 
 
@@ -136,7 +142,7 @@ def test_lock_that_is_renewed_is_refused_and_broken_by_its_name_only(
     lab: CliLab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     records = lease(lab, monkeypatch)
-    records.write(LockRecord(ELSEWHERE, "2026-11-22T00:00:00.000000Z", 8), over=None)
+    records.write(LockRecord(ELSEWHERE, now_text(), 8), over=None)
     wrong = lab.run(*folder("a"), *APPLY, "--break-lock", "somebody-else")
     assert (wrong.code, wrong.error_code) == (4, "lock-owner-differs"), wrong.err
     unasked = lab.run(*folder("a"), "rollback", "plan.json", "--break-lock", ELSEWHERE.identity)
@@ -167,3 +173,29 @@ def records_now(records: LeaseRecords) -> str:
     found = records.read()
     assert found is not None
     return found.version
+
+
+def test_status_names_both_locks_and_the_leftovers_of_a_killed_run_are_removed_from_another_folder(lab: CliLab) -> None:
+    process = begin(lab, *folder("a"), *APPLY)
+    wait_for_write(lab, "kubernetes:patch clusterrolebindings")
+    here = json.loads(lab.run(*folder("a"), "--output", "json", "status", "plan.json").out)
+    os.kill(process.pid, signal.SIGKILL)
+    end(process)
+    (lock,) = here["locks"]
+    assert (lock["place"], lock["command"]) == ("Lease kube-system/eks-access-migrator", "apply")
+    assert "assumed-role/operator/" in lock["holder"]
+    assert lock["expires"] > lock["renewed"] > ""
+    assert lock["holder"] == here["stateLock"]
+    found = lab.run(*folder("b"), "--output", "json", "status", "plan.json")
+    document = json.loads(found.out)
+    assert found.code == 1
+    assert any("another state folder has this run" in line for line in document["unknown"])
+    assert [each["kind"] for each in document["leftovers"]].count("bridge") == 1
+    doctor = lab.run("doctor", "small")
+    assert doctor.code == 1
+    assert "cluster-admin binding migrator-bridge-" in " ".join(doctor.out.split())
+    assert lab.run(*folder("a"), "rollback", "plan.json").code == 0
+    done = lab.run(*folder("b"), "rollback", "small", "--leftovers", "--yes")
+    assert done.code == 0, done.err + done.out
+    after = json.loads(lab.run(*folder("b"), "--output", "json", "status", "plan.json").out)
+    assert (after["leftovers"], after["locks"], after["exitCode"]) == ([], [], 0)

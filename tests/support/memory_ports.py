@@ -21,6 +21,7 @@ from migrator.model.node_health import NodesNow, NodeState
 from migrator.model.plan import ClusterRef
 from migrator.model.rbac import AccessRequest, Binding, RbacState, Subject
 from migrator.model.snapshot import Snapshot
+from migrator.model.step import MANAGED_BY, MANAGED_BY_LABEL
 from migrator.ports import AccessReviewer, Raw
 
 ACCOUNT = "111122223333"
@@ -397,6 +398,13 @@ class MemoryRbac:
     def read_binding(self, name: str, namespace: str | None) -> Raw | None:
         return self.cluster.bindings.get((namespace, name))
 
+    def list_own_bindings(self) -> list[Raw]:
+        return [
+            raw
+            for raw in self.cluster.bindings.values()
+            if raw["metadata"].get("labels", {}).get(MANAGED_BY_LABEL) == MANAGED_BY
+        ]
+
     def apply_binding(self, binding: Raw) -> Raw:
         metadata = binding["metadata"]
         with self.cluster.effect(f"bind {metadata['name'].rpartition('-')[0]}"):
@@ -505,6 +513,9 @@ class MemoryStore:
 
     def append_line(self, name: str, line: bytes) -> None:
         self.files[name] = self.files.get(name, b"") + line.rstrip(b"\n") + b"\n"
+
+    def lock_owner(self) -> str | None:
+        return self.owner or None
 
     @contextmanager
     def lock(self, owner: str) -> Iterator[None]:

@@ -6,10 +6,11 @@ earlier, by its own clock since it sent its last renewal.
 """
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Literal, TypeAlias
 
 from migrator.errors import Refused
-from migrator.model.cluster_lock import LockRecord, LockSeen
+from migrator.model.cluster_lock import LockRecord, LockSeen, describe_lock, expires
 
 LEASE_SECONDS = 30  # a lock outlives its last renewal by so long
 RENEW_SECONDS = 5.0
@@ -18,6 +19,7 @@ TAG_SECONDS = 120  # a tag is renewed less often: each renewal is a write of the
 TAG_RENEW_SECONDS = 20.0
 TAG_SETTLE_SECONDS = 30.0  # a tag has no compare-and-set: what was written counts once it was read back after this
 TAG_LOOK_SECONDS = 8.0  # a holder of the Lease looks so often for a tag; a tag in its settling time is seen for sure
+_CLOCKS_DIFFER = timedelta(minutes=10)  # two of them, each five minutes wrong
 LONGEST_SECONDS = 3600  # a record that says more is not believed
 
 Judgement: TypeAlias = Literal["free", "ours", "dead", "wait", "over", "alive"]
@@ -57,6 +59,14 @@ def judge(seen: LockSeen | None, token: str, watched: Watched | None, now: float
     return "over" if now - watched.at >= lasts(seen.record) else "wait"
 
 
+def long_expired(record: LockRecord, now: datetime) -> bool:
+    """Whether a lock that was read once is over, whatever the clocks: AWS takes no request of a machine whose clock is
+    more than five minutes wrong (IAM user guide, "Signature Version 4", "Timestamps").
+    """
+    until = expires(record)
+    return until is not None and datetime.fromisoformat(until.replace("Z", "+00:00")) + _CLOCKS_DIFFER < now
+
+
 def counts_until(sent: float, seconds: int) -> float:
     """Until when, by its own clock, a holder may begin writes after a renewal that it sent at ``sent``."""
     return sent + seconds - min(MARGIN_SECONDS, seconds / 3)
@@ -90,19 +100,3 @@ def lock_of_another(seen: LockSeen) -> Refused:
         why="--break-lock names another owner; nothing was taken away.",
         remedy="Look at `migrate status`, and name the owner whose run is dead.",
     )
-
-
-def describe_lock(seen: LockSeen) -> str:
-    """One line for people about a lock that is held."""
-    if seen.record is None:
-        return f"free ({seen.place})"
-    holder, record = seen.record.holder, seen.record
-    known = (
-        ("", holder.command),
-        ("since ", holder.since),
-        ("renewed ", record.renewed),
-        ("plan ", holder.plan_digest.removeprefix("sha256:")[:16]),
-        ("state ", holder.state),
-    )
-    facts = ", ".join(f"{word}{value}" for word, value in known if value)
-    return f"{holder.identity} ({'; '.join(part for part in (facts, seen.place) if part)})"

@@ -1,0 +1,73 @@
+"""Read what runs left in a cluster, and remove what no entry needs (``migrate rollback --leftovers``)."""
+
+from dataclasses import dataclass
+
+from migrator.decide.running.cluster_leftovers import find_leftovers
+from migrator.model.access_entry import AccessEntry, EntrySpec
+from migrator.model.canonical import digest_of
+from migrator.model.cluster_lock import LockSeen
+from migrator.model.files.snapshot import access_entry
+from migrator.model.leftover import Leftover, LeftoversOutcome
+from migrator.model.rbac import Binding
+from migrator.ports import ClusterReader, Rbac
+from migrator.run.begin_run import RunPorts
+from migrator.run.hold_cluster import hold_cluster
+
+COMMAND = "rollback --leftovers"
+
+
+@dataclass(frozen=True, slots=True)
+class OwnObjects:
+    """Bindings with our label, and all entries, as they are now."""
+
+    bindings: tuple[Binding, ...]
+    entries: tuple[AccessEntry, ...]
+
+    def leftovers(self, locks: tuple[LockSeen, ...] = ()) -> tuple[Leftover, ...]:
+        """What is left; ``locks`` are those of other runs."""
+        return find_leftovers(self.bindings, self.entries, locks)
+
+
+def own_bindings(rbac: Rbac) -> tuple[Binding, ...]:
+    """Bindings with our label."""
+    found = (
+        Binding.from_raw(raw, namespaced="namespace" in (raw.get("metadata") or {})) for raw in rbac.list_own_bindings()
+    )
+    return tuple(binding for binding in found if binding is not None)
+
+
+def own_objects(rbac: Rbac, reader: ClusterReader) -> OwnObjects:
+    """Read both. Raises what keeps them from being read."""
+    entries = [access_entry(raw, str(raw.get("principalArn", ""))) for raw in reader.list_access_entries() or ()]
+    return OwnObjects(own_bindings(rbac), tuple(entries))
+
+
+def remove_leftovers(cluster: str, ports: RunPorts) -> LeftoversOutcome:
+    """Show what is left, ask, and remove what no entry needs: first groups on entries, then bindings. Holds the lock of
+    the cluster, so that no other run is under way. Raises ``locked``, ``not-confirmed``.
+    """
+    with hold_cluster(ports, COMMAND, "") as held:
+        found = own_objects(held.ports.rbac, held.ports.reader)
+        left = found.leftovers()
+        for each in left:
+            ports.events.say("info", each.describe(cluster))
+        gone = tuple(each for each in left if each.removable)
+        if gone:
+            ports.approver.confirm(f"Remove {len(gone)} of {len(left)} leftovers from cluster {cluster}?")
+        entries = {entry.principal_arn: entry for entry in found.entries}
+        for arn in dict.fromkeys(each.name for each in gone if each.kind == "group"):
+            groups = frozenset(each.group for each in gone if each.kind == "group" and each.name == arn)
+            _without_groups(held.ports, entries[arn], groups)
+        for each in gone:
+            if each.kind != "group":
+                held.ports.rbac.delete_binding(each.name, each.namespace)
+            ports.events.say("done", f"removed: {each.group if each.kind == 'group' else each.name}")
+    return LeftoversOutcome(cluster, gone, tuple(each for each in left if not each.removable))
+
+
+def _without_groups(ports: RunPorts, entry: AccessEntry, groups: frozenset[str]) -> None:
+    """Update the entry with every field it has, but for the groups."""
+    kept = tuple(group for group in entry.kubernetes_groups if group not in groups)
+    token = f"{entry.principal_arn}{sorted(groups)}{entry.modified_at}"
+    spec = EntrySpec(entry.type, entry.username, kept, entry.access_policies)
+    ports.entries.update(entry.principal_arn, spec, token=digest_of(token)[-64:])
