@@ -309,6 +309,11 @@ def _read_binding(world: World, place: int, call: Call, facts: Facts) -> _Parts:
     return world, None if bound is None else _binding(call[1], bound), bound
 
 
+def _list_bindings(world: World, place: int, call: Call, facts: Facts) -> _Parts:
+    bindings = sorted(world.cluster.bindings.items())
+    return world, [_binding(name, bound) for name, bound in bindings], tuple(bindings)
+
+
 def _binding(name: str, bound: Bound) -> dict[str, Any]:
     group = "rbac.authorization.k8s.io"
     return {
@@ -485,6 +490,7 @@ _ANSWERS = {
     "read update": _read_update,
     "read aws-auth": _read_aws_auth,
     "read binding": _read_binding,
+    "list bindings": _list_bindings,
     "bind": _bind,
     "unbind": _unbind,
     "log in": _log_in,

@@ -156,6 +156,10 @@ class Bindings:
         found: Raw | None = self.wire.call("read binding", name)
         return found
 
+    def list_own_bindings(self) -> list[Raw]:
+        found: list[Raw] = self.wire.call("list bindings")
+        return found
+
     def apply_binding(self, binding: Raw) -> Raw:
         labels = tuple(sorted(binding["metadata"].get("labels", {}).items()))
         name, subject = binding["metadata"]["name"], binding["subjects"][0]["name"]
@@ -208,6 +212,10 @@ class Store:
     @property
     def location(self) -> str:
         return "memory"
+
+    def lock_owner(self) -> str | None:
+        """Only a status asks."""
+        return None
 
     def read(self, name: str) -> bytes | None:
         found: bytes | None = self.wire.call("read file", name)
