@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, TypeAlias
 
-from migrator.decide.proving.verdicts import asked
+from migrator.decide.proving.how_known import request_text
 from migrator.lab.kubernetes.api import KubernetesApi
 from migrator.lab.kubernetes.user import User
 from migrator.lab.oracle_subjects import logins_of, named, probes_of
@@ -166,7 +166,7 @@ class ClusterOracle:
                 wrong |= each.known[1]
         for key in [key for key in login.open if key not in wrong]:
             login.open.pop(key).until = moment if key[2] == "fresh" else min(moment, last)
-        for key in sorted(wrong - set(login.open), key=lambda key: (key[0], key[2], asked(key[1]))):
+        for key in sorted(wrong - set(login.open), key=lambda key: (key[0], key[2], request_text(key[1]))):
             login.open[key] = found = self._wrong_decision(login, key, moment, effect)
             self.found.append(found)
 
@@ -208,7 +208,7 @@ class ClusterOracle:
             principal_arn=arn,
             login=named(arn, login.credential.session_name),
             kind=kind,
-            request=asked(request),
+            request=request_text(request),
             token=age,
             username=user.username if user is not None else "",
             reason=reason,

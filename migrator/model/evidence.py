@@ -19,12 +19,20 @@ Phase: TypeAlias = Literal["before", "after"]
 Attribution: TypeAlias = Literal["marker", "policy", "node", "rehearsal", "api-mode", "only-way", "none"]
 
 
+# A difference of access that the plan announces.
+Announced: TypeAlias = Literal["gained", "lost"]
+
+
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """A question asked as the principal, and the answer that is right."""
+    """A question asked as the principal, and the answer that is right.
+
+    ``announced``: the question is the witness of a difference that the plan announces; None for every other probe.
+    """
 
     request: AccessRequest
     expected: bool
+    announced: Announced | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +50,11 @@ class ProbeResult:
     probe: Probe
     allowed: bool
     reason: str = ""
+
+    @property
+    def right(self) -> bool:
+        """Whether the answer is no fault. An announced gain that is not there is none: nothing is gained or lost."""
+        return self.allowed == self.probe.expected or (self.probe.announced == "gained" and not self.allowed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +96,7 @@ class Evidence:
     @property
     def holds(self) -> bool:
         """True when nothing differs from what is right."""
-        return not self.differences and all(r.allowed == r.probe.expected for r in self.probes)
+        return not self.differences and all(r.right for r in self.probes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +157,10 @@ def _subject(document: Mapping[str, Any]) -> SelfSubject:
 def _result(document: Mapping[str, Any]) -> ProbeResult:
     probe = document["probe"]
     return ProbeResult(
-        Probe(AccessRequest(**probe["request"]), probe["expected"]), document["allowed"], document["reason"]
+        # absent from evidence of earlier versions
+        Probe(AccessRequest(**probe["request"]), probe["expected"], probe.get("announced")),
+        document["allowed"],
+        document["reason"],
     )
 
 

@@ -1,7 +1,7 @@
 """RBAC objects and permissions as values. Source of the semantics: kubernetes ``plugin/pkg/auth/authorizer/rbac``."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 SubjectKind: TypeAlias = Literal["User", "Group", "ServiceAccount"]
@@ -166,6 +166,52 @@ class AccessRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class Witness:
+    """One request that shows a row of a difference: allowed on one side of the change, denied on the other.
+
+    ``non_resource_url`` set: a non-resource request. ``namespace`` None: a request without a namespace. ``login`` is
+    empty where every login of the principal shows it; else it names the template variables of the logins that do, as
+    ``SessionName=alice``.
+    """
+
+    verb: str
+    api_group: str = ""
+    resource: str = ""
+    subresource: str = ""
+    name: str = ""
+    namespace: str | None = None
+    non_resource_url: str | None = None
+    login: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, request: AccessRequest, login: tuple[str, ...] = ()) -> "Witness":
+        """The witness that asks ``request``."""
+        return cls(
+            request.verb,
+            request.api_group,
+            request.resource,
+            request.subresource,
+            request.name,
+            request.namespace,
+            request.path,
+            login,
+        )
+
+    @property
+    def request(self) -> AccessRequest:
+        """What to ask an authorizer."""
+        return AccessRequest(
+            self.verb,
+            self.api_group,
+            self.resource,
+            self.subresource,
+            self.namespace,
+            self.name,
+            self.non_resource_url,
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class PermissionRow:
     """A block of permissions as the plan shows it: the product of its fields.
 
@@ -176,6 +222,9 @@ class PermissionRow:
 
     A field that starts with ``*`` and goes on with ``!x`` means all but ``x``; so does ``*/scale`` with
     ``!deployments/scale``. Resource names are as in RBAC: none is every name, and ``*`` alone is the name ``*``.
+
+    ``witness`` shows the row of a plan by one request; it is no part of what the row says, and two rows that differ in
+    it alone are equal. None where no request is certain (something unknown could decide it).
     """
 
     scope: str
@@ -184,6 +233,7 @@ class PermissionRow:
     verbs: tuple[str, ...] = ()
     resource_names: tuple[str, ...] = ()
     non_resource_urls: tuple[str, ...] = ()
+    witness: Witness | None = field(default=None, compare=False)
 
     @property
     def unknown(self) -> bool:

@@ -91,7 +91,7 @@ def _scope_of(result: ProbeResult) -> str:
 def _cell(principal: PlannedPrincipal, scope: str, asked: list[ProbeResult]) -> Cell:
     gained = [row for row in principal.access.gained if row.scope == scope]
     lost = [row for row in principal.access.lost if row.scope == scope]
-    wrong = [each for each in asked if each.allowed != each.probe.expected]
+    wrong = [each for each in asked if not each.right]
     words = "; ".join(
         [f"gains {permission_words(row)}" for row in gained] + [f"loses {permission_words(row)}" for row in lost]
     )

@@ -12,7 +12,7 @@ from migrator.model.report import Report
 from migrator.model.step import ProofClass
 from migrator.render.facts import (
     Fact,
-    access_words,
+    access_questions,
     after_facts,
     before_facts,
     is_link,
@@ -73,6 +73,14 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
+class Change:
+    """A difference of access, and the command that asks for it; empty where there is none."""
+
+    words: str
+    command: str
+
+
+@dataclass(frozen=True, slots=True)
 class Card:
     """A principal as the report shows it. ``anchor`` is its id in the page."""
 
@@ -90,8 +98,8 @@ class Card:
     after: tuple[Fact, ...]
     was: Login | None
     is_now: Login | None
-    gained: tuple[str, ...]
-    lost: tuple[str, ...]
+    gained: tuple[Change, ...]
+    lost: tuple[Change, ...]
     notes: tuple[Note, ...]
     questions: tuple[Question, ...]
 
@@ -141,10 +149,16 @@ def _card(
         after=after_facts(principal),
         was=_login(baseline),
         is_now=_login(evidence),
-        gained=tuple(words for label, words in access_words(principal.access) if label == "gains"),
-        lost=tuple(words for label, words in access_words(principal.access) if label == "loses"),
+        gained=_changes(principal, "gains"),
+        lost=_changes(principal, "loses"),
         notes=tuple(notes),
         questions=tuple(_question(each) for each in (evidence.probes if evidence is not None else ())),
+    )
+
+
+def _changes(principal: PlannedPrincipal, label: str) -> tuple[Change, ...]:
+    return tuple(
+        Change(words, command) for which, words, command in access_questions(principal.access) if which == label
     )
 
 
@@ -176,8 +190,8 @@ def _login(evidence: Evidence | None) -> Login | None:
 
 
 def _question(result: ProbeResult) -> Question:
-    right = result.allowed == result.probe.expected
-    return Question(request_words(result.probe.request), result.allowed, right, result.reason)
+    said = f" (announced as {result.probe.announced})" if result.probe.announced else ""
+    return Question(f"{request_words(result.probe.request)}{said}", result.allowed, result.right, result.reason)
 
 
 def request_words(request: AccessRequest) -> str:

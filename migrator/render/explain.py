@@ -12,8 +12,9 @@ from migrator.model.explanation import Explanation, Reason
 from migrator.model.log_ins import LogInPopulation, population_words
 from migrator.model.plan import Plan, PlannedPrincipal
 from migrator.model.step import Step
+from migrator.render.can_i import ASK_AS
 from migrator.render.entry_diff import entry_diff
-from migrator.render.facts import Fact, access_words, after_facts, before_facts, place
+from migrator.render.facts import Fact, access_questions, after_facts, before_facts, place
 from migrator.render.plan_table import ACTION_STYLE, SEVERITY_STYLE
 from migrator.render.text import MAX_WIDTH, foreign, text_of
 
@@ -42,7 +43,15 @@ def explain(plan: Plan, told: Explanation, *, width: int = MAX_WIDTH, color: boo
 
 
 def _changes(told: Explanation, label: str) -> list[RenderableType]:
-    return [foreign(words) for which, words in access_words(told.access) if which == label]
+    """The rows, and under each the command that asks for it; who must ask it is said once."""
+    lines: list[RenderableType] = []
+    asked = False
+    for which, words, command in access_questions(told.access):
+        if which == label:
+            asked = asked or bool(command)
+            lines += [foreign(words), *([foreign(f"  {command}", "dim")] if command else [])]
+    answers = "no today, yes after" if label == "gains" else "yes today, no after"
+    return [*lines, Text(f"The answers are {answers}. {ASK_AS}", style="dim")] if asked else lines
 
 
 def _who_after(told: Explanation) -> list[RenderableType]:

@@ -11,6 +11,7 @@ from migrator.model.log_ins import log_in_words
 from migrator.model.plan import AccessChange, Plan, PlannedPrincipal
 from migrator.model.principal import parse_arn
 from migrator.model.rbac import PermissionRow
+from migrator.render.can_i import question
 
 # What EKS gives an entry without a username (EKS user guide, "Create access entries", table of types).
 _DEFAULT_NAME = {
@@ -77,10 +78,15 @@ def default_username(arn: str, spec: EntrySpec) -> str:
 
 def access_words(access: AccessChange) -> Iterable[tuple[str, str]]:
     """What is gained and lost, each as ``("gains", phrase)``: log-ins first, because they say for whom the rest is."""
-    yield from (("gains", f"log-ins: {log_in_words(log_ins)}") for log_ins in access.log_ins_gained)
-    yield from (("gains", permission_words(row)) for row in access.gained)
-    yield from (("loses", f"log-ins: {log_in_words(log_ins)}") for log_ins in access.log_ins_lost)
-    yield from (("loses", permission_words(row)) for row in access.lost)
+    return ((label, words) for label, words, _ in access_questions(access))
+
+
+def access_questions(access: AccessChange) -> Iterable[tuple[str, str, str]]:
+    """:func:`access_words`, each with the command that asks for it; empty where there is none."""
+    yield from (("gains", f"log-ins: {log_in_words(log_ins)}", "") for log_ins in access.log_ins_gained)
+    yield from (("gains", permission_words(row), question(row.witness)) for row in access.gained)
+    yield from (("loses", f"log-ins: {log_in_words(log_ins)}", "") for log_ins in access.log_ins_lost)
+    yield from (("loses", permission_words(row), question(row.witness)) for row in access.lost)
 
 
 def before_facts(identity: Identity) -> tuple[Fact, ...]:

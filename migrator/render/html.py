@@ -12,6 +12,7 @@ from migrator.model.gate import Gate
 from migrator.model.journal import Record
 from migrator.model.report import Report
 from migrator.render.access_matrix import access_matrix
+from migrator.render.can_i import ASK_AS
 from migrator.render.cards import PROOF_MEANS, Card, cards, cluster_notes
 from migrator.render.facts import short_arn, step_counts
 from migrator.render.headline import WORST_FIRST, figures, sentence
@@ -60,6 +61,7 @@ def report_html(report: Report) -> str:
         figures=figures(report),
         attention=tuple(_attention(report, places)),
         cards=told,
+        ask_as=ASK_AS,
         places=places,
         matrix=access_matrix(report),
         notes=cluster_notes(report),

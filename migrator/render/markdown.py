@@ -4,10 +4,11 @@ from collections.abc import Iterable, Mapping
 
 from migrator.model.finding import Finding
 from migrator.model.plan import Plan, PlannedPrincipal
+from migrator.render.can_i import ASK_AS
 from migrator.render.escape import markdown, markdown_code
 from migrator.render.facts import (
     Fact,
-    access_words,
+    access_questions,
     after_facts,
     before_facts,
     is_link,
@@ -48,12 +49,18 @@ def _principals(plan: Plan, lines: Mapping[str, int]) -> str:
     if not plan.principals:
         return "No principal has access through aws-auth or an access entry: nothing to migrate.\n"
     head = "| Action | Principal and rows | Today | After | Findings |\n|---|---|---|---|---|\n"
-    return "## Principals\n\n" + head + "".join(_row(plan, each, lines) for each in plan.principals)
+    rows = "".join(_row(plan, each, lines) for each in plan.principals)
+    asked = any(command for each in plan.principals for _, _, command in access_questions(each.access))
+    how = f"\nA command beside a difference asks for it. {ASK_AS}\n" if asked else ""
+    return "## Principals\n\n" + head + rows + how
 
 
 def _row(plan: Plan, principal: PlannedPrincipal, lines: Mapping[str, int]) -> str:
     places = ", ".join(place(source, lines) for source in principal.sources) or "no row in aws-auth"
-    access = [f"{label} {markdown_code(words, cell=True)}" for label, words in access_words(principal.access)]
+    access = [
+        f"{label} {markdown_code(words, cell=True)}" + (f": {markdown_code(command, cell=True)}" if command else "")
+        for label, words, command in access_questions(principal.access)
+    ]
     cells = (
         f"**{principal.action}**",
         f"{markdown_code(short_arn(principal.principal_arn, plan), cell=True)}<br>{markdown(places)}",

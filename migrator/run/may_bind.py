@@ -3,7 +3,7 @@
 The bridge comes after the mode step, which is one-way: who learns only then that it cannot be built has no way back.
 """
 
-from migrator.decide.proving.verdicts import asked
+from migrator.decide.proving.how_known import request_text
 from migrator.decide.running.binding_permissions import requests_for_bindings
 from migrator.decide.running.progress import Progress
 from migrator.errors import Blocked, MigratorError
@@ -18,7 +18,7 @@ def refuse_without_bindings(plan: Plan, progress: Progress, reviewers: Reviewers
         return
     try:
         reviewer = reviewers.as_principal(caller)
-        refused = [asked(request) for request in requests if not reviewer.can(request)[0]]
+        refused = [request_text(request) for request in requests if not reviewer.can(request)[0]]
     except MigratorError as error:
         if error.code != "cannot-become":
             raise

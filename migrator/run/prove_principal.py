@@ -15,9 +15,9 @@ from migrator.decide.planning.entry_states import default_username
 from migrator.decide.planning.required_proof import is_admin
 from migrator.decide.proving.compare_subject import compare_subject, policy_probe
 from migrator.decide.proving.expected_log_in import ExpectedLogIn, expected_log_in, unannounced_log_ins
-from migrator.decide.proving.how_known import clock_time
+from migrator.decide.proving.how_known import clock_time, request_text
 from migrator.decide.proving.login_proof import judge_logins, with_requests
-from migrator.decide.proving.verdicts import asked, state_digest
+from migrator.decide.proving.verdicts import state_digest
 from migrator.errors import MigratorError
 from migrator.model.access_entry import AccessEntry, AssociatedPolicy
 from migrator.model.evidence import (
@@ -146,7 +146,7 @@ def _what_differs(evidence: Evidence) -> Iterable[str]:
     yield from evidence.differences
     for result in evidence.probes:
         if result.allowed != result.probe.expected:
-            yield f"{asked(result.probe.request)}: denied"
+            yield f"{request_text(result.probe.request)}: denied"
 
 
 def _without_login(run: OneRun, effect: Prove, entry: AccessEntry | None, why: str) -> Evidence:

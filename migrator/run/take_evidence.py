@@ -12,6 +12,8 @@ from migrator.decide.planning.entry_states import final_spec
 from migrator.decide.proving.announced import AnnouncedAccess
 from migrator.decide.proving.compare_subject import compare_subject, policy_probe
 from migrator.decide.proving.expectations import (
+    announced_probes,
+    baseline,
     evaluate,
     identity_after,
     identity_of_entry,
@@ -20,7 +22,7 @@ from migrator.decide.proving.expectations import (
     probes_of,
 )
 from migrator.decide.proving.expected_log_in import ExpectedLogIn, expected_log_in, unannounced_log_ins
-from migrator.decide.proving.how_known import clock_time, how_of_login
+from migrator.decide.proving.how_known import clock_time, how_of_announced, how_of_login
 from migrator.decide.proving.login_proof import judge_logins
 from migrator.decide.proving.verdicts import EVIDENCE_AGE, state_digest
 from migrator.decide.reading.row_keys import principal_key
@@ -32,6 +34,7 @@ from migrator.model.decision import Acceptance, CreatorAnswer
 from migrator.model.evidence import Attribution, Evidence, OwnProbe, Phase, Probe, ProbeResult, SelfSubject
 from migrator.model.observation import SeenLogin
 from migrator.model.plan import Plan, PlannedPrincipal
+from migrator.model.rbac import AccessRequest
 from migrator.model.snapshot import Snapshot, Usage
 from migrator.model.step import ProofClass
 from migrator.ports import AccessReviewer
@@ -43,6 +46,7 @@ from migrator.run.see_logins import Logins, evidence_of_logins, logins_of
 
 PATIENCE = timedelta(seconds=30)  # entries take up to that long to reach the authenticator
 PAUSE = timedelta(seconds=2)
+_WITNESS_SHARE = 3  # one third of the questions may be witnesses of announced differences
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +166,8 @@ def _expected(measure: Measure, principal: PlannedPrincipal, entry: AccessEntry 
 
 
 def _probes(measure: Measure, principal: PlannedPrincipal, phase: Phase) -> tuple[Probe, ...]:
+    # the witnesses are a part of the chosen questions, so that a principal costs no more for what changes
+    announced = announced_probes(principal, phase, measure.index, limit=measure.options.probes // _WITNESS_SHARE)
     chosen = probes_of(
         principal,
         measure.spec(principal.principal_arn),
@@ -169,13 +175,15 @@ def _probes(measure: Measure, principal: PlannedPrincipal, phase: Phase) -> tupl
         measure.index,
         namespaces=measure.snapshot.namespaces or (),
         earlier=measure.earlier,
-        limit=measure.options.probes,
+        limit=measure.options.probes - len(announced),
     )
     if measure.index is None:  # without RBAC nothing can be chosen but what the policies give by themselves
         policies = _expected(measure, principal, measure.entry(principal.principal_arn), phase).policies
-        asked = (policy_probe(policy) for policy in policies)
-        chosen = tuple(Probe(request, expected=True) for request in asked if request is not None)
-    return tuple(dict.fromkeys((*_own_probes(measure, principal), *chosen)))
+        shown = (policy_probe(policy) for policy in policies)
+        chosen = tuple(Probe(request, expected=True) for request in shown if request is not None)
+    asked = {probe.request for probe in announced}
+    others = (probe for probe in chosen if probe.request not in asked)
+    return tuple(dict.fromkeys((*_own_probes(measure, principal), *announced, *others)))
 
 
 def _own_probes(measure: Measure, principal: PlannedPrincipal) -> tuple[Probe, ...]:
@@ -226,9 +234,20 @@ def _by_login(
                 )
             )
         ),
-        how=how_of_login(subject, results, at),
+        how="; ".join(
+            (
+                how_of_login(subject, results, at),
+                *_announced(phase, results, baseline(principal.principal_arn, measure.earlier)),
+            )
+        ),
         log_ins=(log_in.attempt(subject),),
     )
+
+
+def _announced(phase: Phase, results: tuple[ProbeResult, ...], before: Mapping[AccessRequest, bool]) -> tuple[str, ...]:
+    """What the answers show of the announced differences, once the change is made."""
+    said = how_of_announced(results, before) if phase == "after" else ""
+    return (said,) if said else ()
 
 
 def _entry_differences(
@@ -395,9 +414,13 @@ def _by_rules(
             *_unannounced(measure, principal, entry, phase),
         )
     results: tuple[ProbeResult, ...] = ()
+    announced: tuple[str, ...] = ()
     if found is not None and measure.index is not None:
-        answers = evaluate(measure.index, found, _probes(measure, principal, phase))
+        probes = _probes(measure, principal, phase)
+        answers = evaluate(measure.index, found, probes)
         results = tuple(ProbeResult(probe, allowed, reason) for probe, allowed, reason in answers)
+        before = {probe.request: allowed for probe, allowed, _ in evaluate(measure.index, principal.before, probes)}
+        announced = _announced(phase, results, before)
     open_ones = len(set(_own_probes(measure, principal)) - {each.probe for each in results})
     unanswered = f", {open_ones} of your own could not be answered" if open_ones else ""
     evidence = Evidence(
@@ -409,7 +432,7 @@ def _by_rules(
         attribution="api-mode" if measure.mode == "API" else "none",
         probes=results,
         differences=differences,
-        how=f"rules evaluated, {len(results)} probes{unanswered}; {why}",
+        how="; ".join((f"rules evaluated, {len(results)} probes{unanswered}", *announced, why)),
     )
     waiver = measure.options.waive_verification.get(principal.principal_arn)
     if waiver is None or not evidence.holds:

@@ -12,7 +12,7 @@ from migrator.decide.access.match_rules import Grant, RuleSet
 from migrator.decide.access.name_templates import ALPHABETS, parts, readings, render
 from migrator.decide.access.permission_set import EVERYTHING, NOTHING, PermissionSet, Unknown, difference, is_subset
 from migrator.model.access_entry import Identity
-from migrator.model.rbac import AccessRequest, PolicyRule, RbacState
+from migrator.model.rbac import AccessRequest, PolicyRule, RbacState, Witness
 from tests.support import access
 
 
@@ -131,6 +131,23 @@ def test_permissions_are_what_the_authorizers_allow(state: RbacState, identity: 
         assert permitted(request) is answer, request
 
 
+@given(access.rbac_states, _logins, _logins)
+def test_each_row_has_a_witness_that_the_authorizers_confirm(
+    state: RbacState, before: Identity, after: Identity
+) -> None:
+    index = RbacIndex(state)
+    change = compare(before, after, index, namespaces=("dev", "dev-b", "kube-system"))
+    for rows, had, has in ((change.lost, before, after), (change.gained, after, before)):
+        for row in rows:
+            if row.witness is None:
+                assert row.unknown or any("NetworkingPolicy" in policy.policy_arn for policy in has.policies)
+                continue
+            request = row.witness.request
+            assert access.row_allows(row, request)
+            assert authorize(index, had.username, had.groups, had.policies, request)[0] is True
+            assert authorize(index, has.username, has.groups, has.policies, request)[0] is False
+
+
 _TEMPLATES = ("dev:{{SessionName}}", "ops-{{SessionName}}-b", "{{SessionNameRaw}}", "u1", "dev:alice")
 _GROUP_TEMPLATES = ("team-{{SessionName}}", "g1", "system:{{SessionName}}")
 _templated = st.builds(
@@ -145,12 +162,24 @@ _SESSIONS = ("alice", "a-b", "a@b", "ab", "ops-ab-b", "masters", "somebody", "u1
 @given(access.rbac_states, _templated, _templated)
 def test_each_session_is_compared_by_itself(state: RbacState, before: Identity, after: Identity) -> None:
     index = RbacIndex(state)
-    change = compare(before, after, index)
+    change = compare(before, after, index, namespaces=())
+    for rows, had, has in ((change.lost, before, after), (change.gained, after, before)):
+        for row in rows:
+            assert row.witness is not None
+            assert _answer(index, had, _session(row.witness), row.witness.request)
+            assert not _answer(index, has, _session(row.witness), row.witness.request)
     sessions = [{"SessionName": session.replace("@", "-"), "SessionNameRaw": session} for session in _SESSIONS]
     for request in access.EVERY_REQUEST[::11]:
         answers = [(_answer(index, before, s, request), _answer(index, after, s, request)) for s in sessions]
         assert any(access.row_allows(row, request) for row in change.lost) is any(b and not a for b, a in answers)
         assert any(access.row_allows(row, request) for row in change.gained) is any(a and not b for b, a in answers)
+
+
+def _session(witness: Witness) -> dict[str, str]:
+    """A session that the witness is about: any other where it names none."""
+    values = dict(each.split("=", 1) for each in witness.login)
+    session = values.get("SessionName", "zz-another")
+    return {"SessionName": session, "SessionNameRaw": values.get("SessionNameRaw", session)}
 
 
 def _answer(index: RbacIndex, identity: Identity, values: dict[str, str], request: AccessRequest) -> bool:

@@ -92,10 +92,12 @@ def _identity(chance: random.Random) -> Identity:
 
 
 def _judged(state: RbacState, before: Identity, after: Identity) -> Iterator[str]:
-    change = compare(before, after, RbacIndex(state))
+    change = compare(before, after, RbacIndex(state), namespaces=("dev", "dev-abc", "kube-system", "shop"))
     old, new = (smt_access.allowed(smt_access.grants_of(state, each)) for each in (before, after))
     yield from smt_access.complaints(old, new, change.lost)
     yield from smt_access.complaints(new, old, change.gained)
+    yield from smt_access.wrong_witnesses(old, new, change.lost)
+    yield from smt_access.wrong_witnesses(new, old, change.gained)
 
 
 def _pair(seed: int) -> tuple[RbacState, Identity, Identity]:

@@ -161,6 +161,43 @@ def test_a_policy_that_rules_reviews_do_not_show_is_caught_by_a_probe(lab: Proof
     assert rules_review(lab, plan) == before
 
 
+FEWER_RIGHTS = {
+    "principals": {
+        DEVS: {"action": "create", "username": "dev:{{SessionName}}", "groups": [], "reason": "fewer rights"}
+    },
+    "accept_loss": {DEVS: {"by": "anna", "reason": "they deploy by pipeline"}},
+}
+
+
+def test_announced_losses_are_asked_for_before_and_after(lab: ProofLab) -> None:
+    made, digest = lab.plan(FEWER_RIGHTS)
+    lost = next(p for p in made.principals if p.principal_arn == DEVS).access.lost
+    assert all(row.witness is not None and row.witness.namespace == "shop" for row in lost)
+    taken = lab.verify(made, DEVS, baseline=True)
+    assert taken.exit_code == 0
+    assert {r.allowed for r in taken.evidence[0].probes if r.probe.announced == "lost"} == {True}
+    assert lab.apply(made, digest, DEVS).exit_code == 0
+    found = lab.verdict(made, DEVS)
+    assert found.verdict == "ok"
+    shown = found.evidence
+    assert shown is not None
+    asked = [each for each in shown.probes if each.probe.announced == "lost"]
+    assert 0 < len(asked) <= 10
+    assert len(shown.probes) <= 30
+    assert not any(each.allowed for each in asked)
+    assert f"{len(asked)} of {len(asked)} announced losses shown" in shown.how
+
+
+def test_an_announced_loss_that_did_not_come_true_fails_the_verification(lab: ProofLab) -> None:
+    made, digest = lab.plan(FEWER_RIGHTS)
+    assert lab.apply(made, digest, DEVS).exit_code == 0
+    lab.eks("update_access_entry", principalArn=DEVS, username="dev:{{SessionName}}", kubernetesGroups=["devs"])
+    lab.pass_time(60)
+    outcome = lab.verify(made, DEVS)
+    assert outcome.exit_code == 6
+    assert "announced as lost, and still allowed (RBAC: allowed by RoleBinding" in outcome.verdicts[0].why
+
+
 def rules_review(lab: ProofLab, plan: Plan) -> Any:  # noqa: ANN401
     """SelfSubjectRulesReview as the viewer: what ``kubectl auth can-i --list`` shows."""
     connection = lab.connect()

@@ -256,3 +256,17 @@ def complaints(before: Formula, after: Formula, rows: Sequence[PermissionRow]) -
     if twice is not None:
         found.append(f"in two rows: {twice}")
     return found
+
+
+def wrong_witnesses(before: Formula, after: Formula, rows: Sequence[PermissionRow]) -> list[str]:
+    """Rows without a witness, and witnesses that do not show their row: each must, where nothing is unknown."""
+    judge = Judge()
+    found = []
+    for row in rows:
+        if row.witness is None:
+            found.append(f"no witness: {row}")
+            continue
+        shows = z3.And(before, z3.Not(after), in_row(row))
+        if judge.example(z3.And(is_request(row.witness.request), z3.Not(shows))) is not None:
+            found.append(f"the witness does not show its row: {row}")
+    return found

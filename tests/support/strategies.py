@@ -8,7 +8,7 @@ from migrator.model import step as steps
 from migrator.model.access_entry import AccessEntry, AccessScope, AssociatedPolicy, EntrySpec, Identity
 from migrator.model.finding import Finding
 from migrator.model.plan import AccessChange, ClusterRef, Plan, PlannedPrincipal
-from migrator.model.rbac import PermissionRow
+from migrator.model.rbac import PermissionRow, Witness
 
 hostile_text = st.text(max_size=40) | st.sampled_from(
     ["", "system:masters", "{{SessionName}}", "[red]x[/red]", "\x1b[31mred", "a\u202eb", "</script>", "${x}", "`id`"]
@@ -73,7 +73,18 @@ identities = st.builds(
     via=st.sampled_from(["config-map", "access-entry", "automatic", "none"]),
     policies=st.lists(policies, max_size=1).map(tuple),
 )
-permission_rows = st.builds(PermissionRow, hostile_text, texts, texts, texts, texts, texts)
+witnesses = st.builds(
+    Witness,
+    hostile_text,
+    hostile_text,
+    hostile_text,
+    hostile_text,
+    hostile_text,
+    st.none() | hostile_text,
+    st.none() | hostile_text,
+    texts,
+)
+permission_rows = st.builds(PermissionRow, hostile_text, texts, texts, texts, texts, texts, st.none() | witnesses)
 findings = st.builds(
     Finding,
     code=st.from_regex(r"[a-z]+(-[a-z]+){0,3}", fullmatch=True),

@@ -5,7 +5,7 @@ A username or group with a template is as many logins as there are sessions. RBA
 session's name to another's is a loss and a gain, not an equality.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice, product
 
@@ -21,10 +21,11 @@ from migrator.decide.access.permission_set import (
     is_login,
     permissions_of_login,
 )
+from migrator.decide.access.witnesses import with_witnesses, witness_of
 from migrator.decide.reading.templates import literal_prefix, templates_in
 from migrator.model.access_entry import Identity
 from migrator.model.plan import AccessChange
-from migrator.model.rbac import PermissionRow
+from migrator.model.rbac import AccessRequest, PermissionRow, Witness
 
 _MOST_LOGINS = 4096
 _MOST_DASHES = 5
@@ -60,15 +61,18 @@ def compare_access(
     principal_arn: str,
     index: RbacIndex | None,
     index_after: RbacIndex | None,
+    *,
+    namespaces: Sequence[str] | None = None,
 ) -> AccessChange:
     """The whole difference of a principal's access: permissions, and log-ins that are admitted.
 
-    ``befores`` are several where the authenticator takes one of several rows at random.
+    ``befores`` are several where the authenticator takes one of several rows at random. ``namespaces`` as in
+    :func:`compare`.
     """
     if len(befores) == 1:
-        permissions = compare(befores[0], after, index, index_after=index_after)
+        permissions = compare(befores[0], after, index, index_after=index_after, namespaces=namespaces)
     else:
-        permissions = compare_with_several(befores, after, index, index_after)
+        permissions = compare_with_several(befores, after, index, index_after, namespaces=namespaces)
     old = [population_of(before, principal_arn) for before in befores]
     new = population_of(after, principal_arn)
     lost = together(without(population, new) for population in old)
@@ -76,35 +80,91 @@ def compare_access(
 
 
 def compare(
-    before: Identity, after: Identity, index: RbacIndex | None, *, index_after: RbacIndex | None = None
+    before: Identity,
+    after: Identity,
+    index: RbacIndex | None,
+    *,
+    index_after: RbacIndex | None = None,
+    namespaces: Sequence[str] | None = None,
 ) -> AccessChange:
-    """Gained and lost permissions; ``index_after`` where RBAC itself changes too (bindings of our own)."""
+    """Gained and lost permissions; ``index_after`` where RBAC itself changes too (bindings of our own).
+
+    ``namespaces`` are those that exist: with them, be it none, each row gets a witness.
+    """
     later = index_after or index
     if later is index and _same(before, after):
         return AccessChange()
     logins, complete = _logins((before, after), (index, later))
-    gained, lost = set[PermissionRow](), set[PermissionRow]()
-    pairs = {(_permissions(before, values, index), _permissions(after, values, later)) for values in logins}
-    for old, new in pairs:
-        gained.update(difference(new, old))
-        lost.update(difference(old, new))
+    gained, lost = dict[PermissionRow, Witness | None](), dict[PermissionRow, Witness | None]()
+    pairs: dict[tuple[PermissionSet, PermissionSet], Mapping[str, str]] = {}
+    for values in reversed(logins):  # the logins that RBAC does not name come first: their witness is everybody's
+        pairs.setdefault((_permissions(before, values, index), _permissions(after, values, later)), values)
+    for (old, new), values in pairs.items():
+        _add_rows(gained, new, old, values, namespaces)
+        _add_rows(lost, old, new, values, namespaces)
     if not complete:
-        gained.update(_too_many(after).rows())
-        lost.update(_too_many(before).rows())
-    return AccessChange(gained=arranged(gained), lost=arranged(lost))
+        gained.update(dict.fromkeys(_too_many(after).rows()))
+        lost.update(dict.fromkeys(_too_many(before).rows()))
+    return AccessChange(
+        gained=with_witnesses(arranged(gained), gained),
+        lost=with_witnesses(arranged(lost), lost),
+    )
 
 
 def compare_with_several(
-    befores: Sequence[Identity], after: Identity, index: RbacIndex | None, index_after: RbacIndex | None
+    befores: Sequence[Identity],
+    after: Identity,
+    index: RbacIndex | None,
+    index_after: RbacIndex | None,
+    *,
+    namespaces: Sequence[str] | None = None,
 ) -> AccessChange:
     """Against somebody who is one or the other at random: lost is what any of them has, gained what none has."""
     had = NOTHING
-    lost = set[PermissionRow]()
+    lost: dict[PermissionRow, Witness | None] = {}
     for before in befores:
         had |= permissions_of(before, index)
-        lost.update(compare(before, after, index, index_after=index_after).lost)
-    gained = set(difference(permissions_of(after, index_after), had))
-    return AccessChange(gained=arranged(gained), lost=arranged(lost))
+        change = compare(before, after, index, index_after=index_after, namespaces=namespaces)
+        lost.update({row: row.witness for row in change.lost if lost.get(row) is None})
+    rows = difference(permissions_of(after, index_after), had)
+    gained: dict[PermissionRow, Witness | None] = dict.fromkeys(rows)
+    if rows and namespaces is not None:
+        for values in reversed(_logins((after,), (index_after,))[0]):
+            _add_witnesses(gained, rows, _certain(_permissions(after, values, index_after), had), values, namespaces)
+    return AccessChange(gained=with_witnesses(rows, gained), lost=with_witnesses(arranged(lost), lost))
+
+
+def _add_rows(
+    found: dict[PermissionRow, Witness | None],
+    a: PermissionSet,
+    b: PermissionSet,
+    values: Mapping[str, str],
+    namespaces: Sequence[str] | None,
+) -> None:
+    """The rows of ``a`` without ``b``, which are about the logins with these values."""
+    rows = difference(a, b)
+    found.update({row: None for row in rows if row not in found})
+    if rows and namespaces is not None:
+        _add_witnesses(found, rows, _certain(a, b), values, namespaces)
+
+
+def _certain(a: PermissionSet, b: PermissionSet) -> Callable[[AccessRequest], bool]:
+    """Whether a request is certainly in ``a`` and certainly not in ``b``."""
+    in_a, in_b = a.asker(), b.asker()
+    return lambda request: in_a(request) is True and in_b(request) is False
+
+
+def _add_witnesses(
+    found: dict[PermissionRow, Witness | None],
+    rows: Iterable[PermissionRow],
+    certain: Callable[[AccessRequest], bool],
+    values: Mapping[str, str],
+    namespaces: Sequence[str],
+) -> None:
+    login = sorted(f"{variable}={value}" for variable, value in values.items() if value != _ANY)
+    for row in rows:
+        if found.get(row) is None:
+            found[row] = witness_of(row, certain, login=login, namespaces=namespaces)
 
 
 def _same(before: Identity, after: Identity) -> bool:

@@ -9,7 +9,7 @@ from migrator.decide.access.subtract_boxes import FULL, NAMES, NAMESPACES, Chang
 from migrator.model.rbac import PermissionRow
 
 Tokens: TypeAlias = tuple[str, ...]
-_Fields: TypeAlias = tuple[Tokens, ...]  # of a PermissionRow, in their order
+_Fields: TypeAlias = tuple[Tokens, ...]  # of a PermissionRow without its witness, in their order
 
 
 def resource_rows(difference: Difference, diagram: int) -> Iterator[PermissionRow]:
@@ -37,7 +37,10 @@ def arranged(rows: Iterable[PermissionRow]) -> tuple[PermissionRow, ...]:
     }
     for field in (1, 2):
         found = _joined(found, field)
-    return tuple(PermissionRow(fields[0][0], *fields[1:]) for fields in sorted(found, key=_order))
+    return tuple(
+        PermissionRow(scope, groups, resources, verbs, names, urls)
+        for (scope,), groups, resources, verbs, names, urls in sorted(found, key=_order)
+    )
 
 
 def _paths(difference: Difference, diagram: int, level: int) -> Iterator[tuple[Tokens, ...]]:

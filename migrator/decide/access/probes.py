@@ -15,37 +15,20 @@ from migrator.decide.access.compare_access import permissions_of_unnamed
 from migrator.decide.access.match_rules import RuleSet
 from migrator.decide.access.permission_set import PermissionSet
 from migrator.decide.access.rule_boxes import Node
+from migrator.decide.access.telling_requests import (
+    CLUSTER_KINDS,
+    COMMON_VERBS,
+    PROBE_NAME,
+    TELLING,
+    VERB_RANKS,
+    order,
+    rank,
+)
 from migrator.model.access_entry import Identity
 from migrator.model.evidence import Probe
 from migrator.model.rbac import AccessRequest, PolicyRule
 
-_NAME = "migrator-probe"  # of objects, paths and namespaces that need not exist: reviews do not look
-_COMMON_VERBS = ("delete", "create", "patch", "update", "get", "list", "watch")
-_VERBS = ("impersonate", "escalate", "bind", *_COMMON_VERBS, "deletecollection", "use", "approve", "sign")
-_VERB_RANKS = {verb: place for place, verb in enumerate(("*", *_VERBS))}
-_RBAC = "rbac.authorization.k8s.io"
-# What matters most when it changes hands; asked wherever a wildcard gives it, and first where a list names it.
-_TELLING: tuple[AccessRequest, ...] = (
-    AccessRequest("get", "", "secrets"),
-    AccessRequest("create", "", "pods", "exec"),
-    AccessRequest("impersonate", "", "users"),
-    AccessRequest("escalate", _RBAC, "clusterroles"),
-    AccessRequest("bind", _RBAC, "clusterroles"),
-    AccessRequest("create", _RBAC, "clusterrolebindings"),
-    AccessRequest("list", "", "nodes"),
-    AccessRequest("delete", "", "namespaces"),
-    AccessRequest("create", "apiextensions.k8s.io", "customresourcedefinitions"),
-    AccessRequest("patch", "apps", "deployments"),
-    AccessRequest("delete", "", "pods"),
-    AccessRequest("create", "", "serviceaccounts", "token"),
-    AccessRequest("get", "", "configmaps"),
-    AccessRequest("list", "", "pods"),
-)
-_RANKS = {(r.verb, r.api_group, r.resource, r.subresource): place for place, r in enumerate(_TELLING)}
-_CLUSTER_KINDS = frozenset(
-    {"users", "clusterroles", "clusterrolebindings", "nodes", "namespaces", "customresourcedefinitions"}
-)
-_TELLING_RESOURCES = {f"{r.resource}/{r.subresource}".rstrip("/"): place for place, r in enumerate(_TELLING)}
+_TELLING_RESOURCES = {f"{r.resource}/{r.subresource}".rstrip("/"): place for place, r in enumerate(TELLING)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +76,7 @@ def _candidates(
                 place = _example(grant.namespace, namespaces)
                 found[scope, rule] = list(dict.fromkeys(_requests(rule, place, custom_resources)))
     everything = [_Candidate(scope, rule, request) for (scope, rule), all_ in found.items() for request in all_]
-    return sorted(everything, key=lambda c: (c.scope, _rank(c.request), _order(c.request), _texts(c.rule)))
+    return sorted(everything, key=lambda c: (c.scope, rank(c.request), order(c.request), _texts(c.rule)))
 
 
 def _requests(
@@ -102,13 +85,13 @@ def _requests(
     verbs = _by_rank(rule.verbs)
     if rule.non_resource_urls and namespace is None and verbs:
         url = min(rule.non_resource_urls)
-        path = f"{url.rstrip('*')}{_NAME}" if url.endswith("*") else url
+        path = f"{url.rstrip('*')}{PROBE_NAME}" if url.endswith("*") else url
         yield AccessRequest("get" if verbs[0] == "*" else verbs[0], path=path if path.startswith("/") else f"/{path}")
     if not (verbs and rule.api_groups and rule.resources):
         return
     name = min(rule.resource_names, default="")
     resource, _, subresource = min(
-        rule.resources, key=lambda r: (_TELLING_RESOURCES.get(r, len(_TELLING)), r)
+        rule.resources, key=lambda r: (_TELLING_RESOURCES.get(r, len(TELLING)), r)
     ).partition("/")
     asked = AccessRequest(verbs[0], min(rule.api_groups), resource, subresource, namespace, name)
     yield asked
@@ -116,13 +99,13 @@ def _requests(
         yield replace(asked, verb="delete")
     if "*" in (*rule.verbs, *rule.api_groups, *rule.resources):
         unnamed = RuleSet((replace(rule, resource_names=()),))
-        for telling in (*_TELLING, *(AccessRequest("list", group, kind) for group, kind in custom_resources)):
-            if (namespace is None or telling.resource not in _CLUSTER_KINDS) and unnamed.allows(telling):
+        for telling in (*TELLING, *(AccessRequest("list", group, kind) for group, kind in custom_resources)):
+            if (namespace is None or telling.resource not in CLUSTER_KINDS) and unnamed.allows(telling):
                 yield replace(telling, namespace=namespace, name=name)
 
 
 def _by_rank(verbs: Iterable[str]) -> list[str]:
-    return sorted(set(verbs), key=lambda verb: (_VERB_RANKS.get(verb, len(_VERB_RANKS)), verb))
+    return sorted(set(verbs), key=lambda verb: (VERB_RANKS.get(verb, len(VERB_RANKS)), verb))
 
 
 def _example(scope: Node, namespaces: Sequence[str]) -> str | None:
@@ -130,7 +113,7 @@ def _example(scope: Node, namespaces: Sequence[str]) -> str | None:
     if scope is None or not scope.endswith("*"):
         return scope
     existing = (n for n in sorted(namespaces) if namespace_matches(scope, n))
-    return next(existing, f"{scope[:-1]}{_NAME}")
+    return next(existing, f"{scope[:-1]}{PROBE_NAME}")
 
 
 def _chosen(candidates: Sequence[_Candidate]) -> list[AccessRequest]:
@@ -145,7 +128,7 @@ def _chosen(candidates: Sequence[_Candidate]) -> list[AccessRequest]:
         rules.add(best.rule)
         first.append(best)
     second: list[_Candidate] = []
-    for candidate in sorted(candidates, key=lambda c: _rank(c.request)):
+    for candidate in sorted(candidates, key=lambda c: rank(c.request)):
         if candidate.rule not in rules:
             rules.add(candidate.rule)
             second.append(candidate)
@@ -158,15 +141,15 @@ def _outside(
     """One step out of what is allowed, in turn with what matters most: elsewhere, wider, another verb or name."""
     granted = sorted({request.namespace for request in chosen if request.namespace})
     covered = [grant.namespace for grant in permissions.grants if grant.namespace is not None]
-    known = (*sorted(namespaces), "kube-system", "default", f"{_NAME}-elsewhere")
+    known = (*sorted(namespaces), "kube-system", "default", f"{PROBE_NAME}-elsewhere")
     elsewhere = next((n for n in known if not any(namespace_matches(scope, n) for scope in covered)), None)
     steps = [step for turn in zip_longest(*(_steps(r, elsewhere) for r in chosen)) for step in turn if step is not None]
     places = (None, *granted[:1], elsewhere)
     telling = [
         replace(request, namespace=place)
         for place in places
-        for request in _TELLING
-        if place is None or request.resource not in _CLUSTER_KINDS
+        for request in TELLING
+        if place is None or request.resource not in CLUSTER_KINDS
     ]
     for pair in zip_longest(telling, steps):
         yield from (request for request in pair if request is not None)
@@ -174,33 +157,15 @@ def _outside(
 
 def _steps(request: AccessRequest, elsewhere: str | None) -> Iterator[AccessRequest]:
     if request.path is not None:
-        yield replace(request, path=f"{request.path.rstrip('/')}-{_NAME}")
+        yield replace(request, path=f"{request.path.rstrip('/')}-{PROBE_NAME}")
         yield replace(request, verb="delete")
         return
     if request.namespace is not None:
         yield replace(request, namespace=elsewhere)
         yield replace(request, namespace=None)
-    yield from (replace(request, verb=verb) for verb in _COMMON_VERBS if verb != request.verb)
+    yield from (replace(request, verb=verb) for verb in COMMON_VERBS if verb != request.verb)
     if request.name:
-        yield replace(request, name=f"{request.name}-{_NAME}")
-
-
-def _rank(request: AccessRequest) -> int:
-    if request.path is not None:
-        return len(_TELLING) + 1  # everybody may read most of these
-    return _RANKS.get((request.verb, request.api_group, request.resource, request.subresource), len(_TELLING))
-
-
-def _order(request: AccessRequest) -> tuple[str, ...]:
-    return (
-        request.api_group,
-        request.resource,
-        request.subresource,
-        request.verb,
-        request.namespace or "",
-        request.name,
-        request.path or "",
-    )
+        yield replace(request, name=f"{request.name}-{PROBE_NAME}")
 
 
 def _texts(rule: PolicyRule) -> tuple[tuple[str, ...], ...]:

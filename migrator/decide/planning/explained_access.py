@@ -24,7 +24,10 @@ def access_change(each: Settled, facts: PlanFacts, later: RbacIndex | None) -> A
     """Gained and lost by what is planned. ``later`` is RBAC with the bindings of our own."""
     if each.after is None or each.after is each.before:
         return _NO_CHANGE
-    return compare_access(_befores(each, facts), each.after, each.subject.arn, facts.index, later)
+    namespaces = facts.snapshot.namespaces or ()
+    return compare_access(
+        _befores(each, facts), each.after, each.subject.arn, facts.index, later, namespaces=namespaces
+    )
 
 
 def unexplained(each: Settled, facts: PlanFacts, later: RbacIndex | None) -> AccessChange:

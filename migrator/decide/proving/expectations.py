@@ -2,15 +2,17 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from itertools import zip_longest
 
 from migrator.decide.access.authorize import RbacIndex, authorize
 from migrator.decide.access.probes import probes_for
+from migrator.decide.access.telling_requests import rank
 from migrator.decide.planning.entry_identity import NODE_IDENTITIES
 from migrator.decide.planning.entry_states import default_username
 from migrator.model.access_entry import AccessEntry, AssociatedPolicy, EntrySpec, Identity
-from migrator.model.evidence import Evidence, Phase, Probe
+from migrator.model.evidence import Announced, Evidence, Phase, Probe
 from migrator.model.plan import PlannedPrincipal
-from migrator.model.rbac import AccessRequest
+from migrator.model.rbac import AccessRequest, PermissionRow
 from migrator.model.step import BRIDGE_PREFIX, MARKER_PREFIX
 
 
@@ -75,6 +77,31 @@ def probes_of(
         elif planned is not None:
             found.append(replace(probe, expected=planned))
     return tuple(found)
+
+
+def announced_probes(
+    principal: PlannedPrincipal, phase: Phase, index: RbacIndex | None, *, limit: int
+) -> tuple[Probe, ...]:
+    """At most ``limit`` witnesses of the differences that the plan announces, as probes: losses and gains in turn.
+
+    Before, the right answers are those of today's rules. After, they are the plan's, whatever the entry gives: a loss
+    that did not come true is access that nobody announced. A witness that only some logins of the principal show is
+    not asked: the login at hand is not one of them.
+    """
+    changes: tuple[tuple[Announced, tuple[PermissionRow, ...]], ...] = (
+        ("lost", principal.access.lost),
+        ("gained", principal.access.gained),
+    )
+    kinds = []
+    for change, rows in changes:
+        witnesses = [row.witness for row in rows if row.witness is not None and not row.witness.login]
+        requests = sorted(dict.fromkeys(witness.request for witness in witnesses), key=rank)
+        kinds.append([Probe(request, (change == "gained") == (phase == "after"), change) for request in requests])
+    chosen = [probe for turn in zip_longest(*kinds) for probe in turn if probe is not None][:limit]
+    if phase == "after" or index is None:
+        return tuple(chosen)
+    today = [(probe, _evaluated(index, principal.before, probe.request)) for probe in chosen]
+    return tuple(probe if answer is None else replace(probe, expected=answer) for probe, answer in today)
 
 
 def baseline(principal_arn: str, earlier: Iterable[Evidence]) -> Mapping[AccessRequest, bool]:

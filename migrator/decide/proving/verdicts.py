@@ -8,12 +8,11 @@ to the row and every probe passes.
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
-from migrator.decide.proving.how_known import tied
+from migrator.decide.proving.how_known import request_text, tied
 from migrator.model.access_entry import AccessEntry, AuthenticationMode
 from migrator.model.canonical import digest_of
-from migrator.model.evidence import PROOF_CLASSES, Evidence, PrincipalVerdict, Verdict
+from migrator.model.evidence import PROOF_CLASSES, Evidence, PrincipalVerdict, ProbeResult, Verdict
 from migrator.model.plan import PlannedPrincipal
-from migrator.model.rbac import AccessRequest
 from migrator.model.step import BRIDGE_PREFIX, MARKER_PREFIX, ProofClass
 
 EVIDENCE_AGE = timedelta(hours=24)
@@ -103,21 +102,20 @@ def _age(evidence: Evidence, now: datetime) -> timedelta:
 
 def _failure(evidence: Evidence) -> str:
     wrong = [
-        f"{asked(r.probe.request)}: " + ("allowed, and must be denied" if r.allowed else "denied, and must be allowed")
-        for r in evidence.probes
-        if r.allowed != r.probe.expected
+        f"{request_text(r.probe.request)}: {_wrong(r)}"
+        for r in sorted(evidence.probes, key=lambda result: result.probe.announced != "lost")
+        if not r.right
     ]
     more = f"and {len(wrong) - _MOST_NAMED} more probes" if len(wrong) > _MOST_NAMED else ""
     return "; ".join(filter(None, (*evidence.differences, *wrong[:_MOST_NAMED], more)))
 
 
-def asked(request: AccessRequest) -> str:
-    """A question in the words of ``kubectl auth can-i``: ``get apps/deployments/scale NAME in shop``."""
-    if request.path is not None:
-        return f"{request.verb} {request.path}"
-    what = "/".join(part for part in (request.api_group, request.resource, request.subresource) if part)
-    name = f" {request.name}" if request.name else ""
-    return f"{request.verb} {what}{name}" + (f" in {request.namespace}" if request.namespace else "")
+def _wrong(result: ProbeResult) -> str:
+    if not result.allowed:
+        return "denied, and must be allowed"
+    if result.probe.announced == "lost":
+        return f"announced as lost, and still allowed ({result.reason or 'no reason given'})"
+    return "allowed, and must be denied"
 
 
 def cluster_verdict(verdicts: Iterable[PrincipalVerdict]) -> Verdict:

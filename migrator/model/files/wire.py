@@ -116,8 +116,21 @@ class Before(Strict, omit_defaults=True):
     policies: tuple[Policy, ...] = msgspec.field(name="accessPolicies", default=())
 
 
-class Permission(Strict):
-    """A block of permissions."""
+class Witness(Strict):
+    """One request that shows a block of permissions."""
+
+    verb: str
+    api_group: str
+    resource: str
+    subresource: str
+    name: str
+    namespace: str | None
+    non_resource_url: str | None = msgspec.field(name="nonResourceURL")
+    login: tuple[str, ...]
+
+
+class Permission(Strict, omit_defaults=True):
+    """A block of permissions; a witness is written only where there is one."""
 
     scope: str
     api_groups: tuple[str, ...]
@@ -125,6 +138,7 @@ class Permission(Strict):
     verbs: tuple[str, ...]
     resource_names: tuple[str, ...]
     non_resource_urls: tuple[str, ...] = msgspec.field(name="nonResourceURLs")
+    witness: Witness | None = None
 
 
 class LogIns(Strict, omit_defaults=True):

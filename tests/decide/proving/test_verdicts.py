@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from migrator.decide.proving.verdicts import asked, cluster_verdict, counts, state_digest, verdict_of
+from migrator.decide.proving.how_known import request_text
+from migrator.decide.proving.verdicts import cluster_verdict, counts, state_digest, verdict_of
 from migrator.model.access_entry import AccessEntry, Identity
 from migrator.model.canonical import canonical_bytes
 from migrator.model.evidence import (
@@ -126,6 +127,6 @@ def test_evidence_is_read_back_as_it_was_written_and_a_torn_line_is_left_out() -
 
 
 def test_questions_are_named_as_kubectl_names_them() -> None:
-    assert asked(AccessRequest("get", path="/metrics")) == "get /metrics"
+    assert request_text(AccessRequest("get", path="/metrics")) == "get /metrics"
     scale = AccessRequest("update", "apps", "deployments", subresource="scale", name="web", namespace="shop")
-    assert asked(scale) == "update apps/deployments/scale web in shop"
+    assert request_text(scale) == "update apps/deployments/scale web in shop"
