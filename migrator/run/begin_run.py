@@ -12,6 +12,7 @@ from migrator.decide.running.actions import Observed
 from migrator.decide.running.changes import as_before, describe_changes, not_read_again
 from migrator.decide.running.progress import REHEARSE, SETTLED, Progress, lanes_of, progress_of, records_of, standing
 from migrator.decide.running.row_gives import row_gives
+from migrator.decide.running.source_differences import row_difference
 from migrator.errors import Blocked, Changed, Failed, MigratorError, Refused
 from migrator.model.access_entry import AccessEntry
 from migrator.model.canonical import pretty_bytes
@@ -124,7 +125,10 @@ def refuse_changed(
     """
     before, surprises = as_before(snapshot, plan, progress, plan_digest, begun=begun)
     basis = basis_of(before)
-    unseen = not_read_again(plan.basis, basis)
+    data = None if snapshot.config_map is None else snapshot.aws_auth_data
+    rows = {p.principal_arn: found for p in plan.principals if (found := row_difference(data, p)) is not None}
+    # IAM is asked about what rows name: of a principal whose row was deleted nothing is read, and that is no denial.
+    unseen = [arn for arn in not_read_again(plan.basis, basis) if arn not in rows]
     if unseen:
         raise Failed(
             "principals-not-read",
@@ -134,6 +138,7 @@ def refuse_changed(
         )
     changes = (*surprises, *describe_changes(plan.basis, basis))
     if changes:
+        changes = (*(each.message.rstrip(".") for each in rows.values()), *changes)
         raise Changed(
             "cluster-changed",
             "The cluster is not as it was when the plan was made.",

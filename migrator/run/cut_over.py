@@ -10,7 +10,7 @@ from typing import Any
 from migrator.decide.proving.node_proof import unhealthy_nodes
 from migrator.decide.reading.aws_auth_owners import owners_of
 from migrator.decide.running.actions import Observed, Wish
-from migrator.decide.running.changes import as_before
+from migrator.decide.running.changes import as_before, describe_changes
 from migrator.decide.running.gates import (
     GateFacts,
     cut_over_gates,
@@ -20,7 +20,7 @@ from migrator.decide.running.gates import (
     unknown_waivers,
 )
 from migrator.decide.running.progress import CUT_OVER, SETTLED, Progress, progress_of, records_of
-from migrator.errors import Interrupted, MigratorError, Refused, WrongUse
+from migrator.errors import Changed, Interrupted, MigratorError, Refused, WrongUse
 from migrator.model.decision import Acceptance, CreatorAnswer
 from migrator.model.gate import Gate, all_pass, gates_to_documents
 from migrator.model.outcome import CutOverOutcome
@@ -39,6 +39,7 @@ from migrator.run.begin_run import (
 from migrator.run.break_glass import look_at_break_glass
 from migrator.run.drive import drive
 from migrator.run.hold_cluster import hold_cluster
+from migrator.run.look_again import changed_since, differences_now
 from migrator.run.look_at_nodes import read_nodes
 from migrator.run.one_run import OneRun
 from migrator.run.verify_access import VerifyOptions, current_verdicts, verify_access
@@ -68,7 +69,8 @@ def cut_over(plan: Plan, plan_digest: str, ports: RunPorts, options: CutOverOpti
     """Judge the gates; when all pass and the name was typed again, switch and verify.
 
     Exit code 0 switched (now or earlier) and verified, 4 a gate or the person refused, 6 switched and the
-    verification failed, 7 interrupted, else the error's. Raises ``Blocked``, ``Refused`` (another cluster, locked),
+    verification failed, 7 interrupted, 5 the cluster changed after the gates were judged,
+    else the error's. Raises ``Blocked``, ``Refused`` (another cluster, locked),
     ``WrongUse`` for a waiver of no gate, before anything is done.
     """
     refuse_blocked(plan)
@@ -94,7 +96,29 @@ def cut_over(plan: Plan, plan_digest: str, ports: RunPorts, options: CutOverOpti
                 ports.approver.type_again("the cluster's name", plan.cluster.name)
             except Refused as refusal:
                 return replace(_refused(gates, snapshot, ports), error=refusal, exit_code=refusal.exit_code)
+            changed = _changed_since_the_gates(plan, plan_digest, ports, snapshot, progress)
+            if changed is not None:
+                return replace(_refused(gates, snapshot, ports), error=changed, exit_code=changed.exit_code)
         return _switch(plan, plan_digest, ports, options, gates, switching, progress.run or "", chain)
+
+
+def _changed_since_the_gates(
+    plan: Plan, plan_digest: str, ports: RunPorts, judged: Snapshot, progress: Progress
+) -> MigratorError | None:
+    """What changed while proofs were taken and the name was typed: the switch has no way back, and the gates judged
+    an older read. A row added meanwhile would be lost with the switch. What a waiver let pass then still passes.
+    """
+    now = ports.read_snapshot()
+    lines = describe_changes(ports.basis_of(judged), ports.basis_of(now))
+    if not lines:
+        return None
+    remedy = f"Plan again: `migrate plan {plan.cluster.name} --out plan.json`, and look at what is different."
+    named = changed_since(plan, differences_now(plan, plan_digest, progress, ports, now))
+    if named is not None:
+        return named
+    return Changed(
+        "cluster-changed", "The cluster changed after the gates were judged.", why="; ".join(lines), remedy=remedy
+    )
 
 
 def gates_now(

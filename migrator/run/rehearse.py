@@ -32,10 +32,12 @@ from migrator.model.decision import Acceptance
 from migrator.model.journal import Event, Record
 from migrator.model.outcome import RehearseOutcome, VerifyOutcome
 from migrator.model.plan import Plan
+from migrator.model.snapshot import Snapshot
 from migrator.model.step import ProofClass
 from migrator.ports import Clock, ClusterObjects, ConfigMaps
 from migrator.run.begin_run import RunPorts, progress_in, refuse_blocked, refuse_other_cluster
 from migrator.run.hold_cluster import HeldCluster, hold_cluster
+from migrator.run.look_again import refuse_differences
 from migrator.run.rehearsal_conditions import refuse_conditions
 from migrator.run.rehearsal_evidence import BEAT, BeatingClock, HeldStore
 from migrator.run.rehearsal_watch import Trouble, Watcher
@@ -84,6 +86,7 @@ def rehearse(
         show = _Show(plan, plan_digest, held, ports.config_maps, objects, options, waiting or ports.clock)
         if not show.interrupted:
             refuse_conditions(plan, plan_digest, held.ports, snapshot, held.chain)
+            show.look_again(snapshot)
         show.begin(held.caller, snapshot.config_map)
         return show.run()
 
@@ -224,8 +227,15 @@ class _Show:
             self._objects.apply(manifest)
         self._record(brain.TIMER_STEP, "done", objects=[manifest["kind"] for manifest in manifests])
 
+    def look_again(self, snapshot: Snapshot) -> None:
+        """Raises ``Changed`` where rows, ids or entries are no longer as the plan has them: a principal whose row was
+        added since would be refused while aws-auth is blank.
+        """
+        refuse_differences(self._plan, self._digest, self._progress, self.ports, snapshot)
+
     def _blank(self) -> None:
         """Note who is well; with a Lease just renewed and the timer armed, the values go."""
+        self.look_again(self.ports.read_snapshot())
         self._watcher.note_start()
         self._renew()
         if brain.timer_state(self._objects.read("Lease", NAME)) != "armed":

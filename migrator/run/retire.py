@@ -3,12 +3,16 @@
 from migrator.decide.reading.aws_auth_owners import owners_of
 from migrator.decide.running.progress import RETIRE, Progress
 from migrator.decide.running.retirement import next_retirement
+from migrator.decide.running.row_gives import groups_by_row
+from migrator.decide.running.source_differences import added_rows, row_difference
 from migrator.errors import MigratorError, Refused, assert_never
 from migrator.model.canonical import pretty_bytes
 from migrator.model.outcome import RunOutcome
 from migrator.model.plan import Plan
+from migrator.model.snapshot import Snapshot
 from migrator.run.begin_run import RunPorts, progress_in, refuse_other_cluster
 from migrator.run.hold_cluster import hold_cluster
+from migrator.run.look_again import changed_since, entry_differences
 
 STEP = f"{RETIRE}-delete"
 
@@ -17,7 +21,8 @@ def retire(plan: Plan, plan_digest: str, ports: RunPorts) -> RunOutcome:
     """Back up and delete kube-system/aws-auth. Exit code 0 gone, now or before.
 
     Raises ``Refused``: ``not-cut-over`` while the ConfigMap may still be asked, another cluster, locked, not
-    confirmed. ``aws-auth-changed`` (1) when somebody wrote it in between.
+    confirmed. ``Changed`` (5) for rows added or entries changed since.
+    ``aws-auth-changed`` (1) when somebody wrote it in between.
     """
     with hold_cluster(ports, RETIRE, plan_digest) as held:
         ports, chain = held.ports, held.chain
@@ -40,9 +45,27 @@ def retire(plan: Plan, plan_digest: str, ports: RunPorts) -> RunOutcome:
                 ports.store.append_record(STEP, "adopted", {"why": "it is gone"}, ports.clock.now())
                 return _outcome(ports, progress, None)
             case "delete":
+                _refuse_changed(plan, plan_digest, ports, progress, snapshot)
                 return _delete(plan_digest, ports, progress, dict(found or {}), chain[-1])
             case _:
                 assert_never(action)
+
+
+def _refuse_changed(plan: Plan, plan_digest: str, ports: RunPorts, progress: Progress, snapshot: Snapshot) -> None:
+    """Raises ``Changed`` (5): a row that was added or edited since shows that a person still relies on aws-auth, and an
+    entry that is not as it was left is looked at before the old map is deleted. Rows deleted since say nothing.
+    """
+    data = None if snapshot.config_map is None else snapshot.aws_auth_data
+    edited = (
+        difference
+        for planned in plan.principals
+        if groups_by_row(data, planned.principal_arn) is not None
+        and (difference := row_difference(data, planned)) is not None
+    )
+    entries = entry_differences(plan, progress, snapshot.access_entries or (), plan_digest)
+    error = changed_since(plan, (*added_rows(plan, data), *edited, *entries))
+    if error is not None:
+        raise error
 
 
 def _delete(plan_digest: str, ports: RunPorts, progress: Progress, found: dict[str, object], caller: str) -> RunOutcome:

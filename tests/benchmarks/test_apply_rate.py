@@ -46,6 +46,13 @@ clusters:
     region: eu-central-1
     authenticationMode: API_AND_CONFIG_MAP
     creator: arn:aws:iam::{ACCOUNT}:role/operator
+    kubernetes:
+      - apiVersion: v1
+        kind: ConfigMap
+        metadata: {{name: aws-auth, namespace: kube-system}}
+        data:
+          mapRoles: |
+{{rows}}
 """
 
 
@@ -82,7 +89,11 @@ class Bed:
 @contextmanager
 def bed(place: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bed]:
     roles = "\n".join(f"      - {{name: team-{number:03d}}}" for number in range(ENTRIES))
-    with running(place, WORLD.replace("{roles}", roles)) as lab:
+    rows = "\n".join(
+        f'            - {{rolearn: "{arn_of(number)}", username: team-{number:03d}, groups: [devs]}}'
+        for number in range(ENTRIES)
+    )
+    with running(place, WORLD.replace("{roles}", roles).replace("{rows}", rows)) as lab:
         for name, value in environment_of(lab).items():
             monkeypatch.setenv(name, value)
         settings = Settings(state_dir=str(place / "state"), quiet=True)
@@ -108,17 +119,23 @@ def test_500_entries_at_20_writes_a_second(
         began = time.perf_counter()
         outcome = apply_plan(found.plan, DIGEST, found.ports, ApplyOptions(max_rate=RATE))
         wall = time.perf_counter() - began
+        again = time.perf_counter()
+        looked = found.ports.reader.list_access_entries()
+        last_look = time.perf_counter() - again
         assert outcome.exit_code == 0, outcome
+        assert looked is not None
         created = [effect for effect in found.lab.effects() if effect["operation"] == "eks:CreateAccessEntry"]
         assert len(created) == len({effect["detail"]["principalArn"] for effect in created}) == ENTRIES
     with bed(tmp_path / "theirs", monkeypatch) as found:
         found.slow(LATENCY)
         sequential = sequential_pattern(found)
     ideal = (ENTRIES - 1) / RATE + 3 * LATENCY  # the canary's own write and its read-back come first
+    writing = wall - last_look  # all entries are read once more at the end, when nothing is left to write
     with capsys.disabled():
-        print(f"\n{ENTRIES} entries: {wall:.1f} s, ideal {ideal:.1f} s, ratio {wall / ideal:.2f} (target 1.25)")  # noqa: T201
+        print(f"\n{ENTRIES} entries: {writing:.1f} s, ideal {ideal:.1f} s, ratio {writing / ideal:.2f} (target 1.1)")  # noqa: T201
+        print(f"the last look at all entries: {last_look:.1f} s, {wall:.1f} s in all")  # noqa: T201
         print(f"one after the other, extrapolated from {SOME}: {sequential:.1f} s")  # noqa: T201
-    assert wall <= 1.25 * ideal
+    assert writing <= 1.1 * ideal
 
 
 def sequential_pattern(bed: Bed) -> float:

@@ -1,5 +1,7 @@
 """The cut-over: gates, the typed name, the switch, and verification after it."""
 
+import json
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -10,8 +12,8 @@ from migrator.model.finding import Finding
 from migrator.model.plan import Plan
 from migrator.run.apply_plan import apply_plan
 from migrator.run.cut_over import CutOverOptions, cut_over
-from tests.support.memory_ports import Crash
-from tests.support.memory_runs import DEVS, DIGEST, NODES, World, company
+from tests.support.memory_ports import Crash, MemoryApprover
+from tests.support.memory_runs import BOB, DEVS, DIGEST, NODES, World, company
 
 WAIVED = {
     "rehearsal": Acceptance("Jo", "a test cluster"),
@@ -190,3 +192,32 @@ def test_an_expired_waiver_waives_nothing() -> None:
     world, plan = applied()
     old = {name: replace(waiver, until="2026-11-01") for name, waiver in WAIVED.items()}
     assert states(world, plan, replace(OPTIONS, waive_gates=old)).keys() == {"rehearsal", "nodes"}
+
+
+def add_row(world: World) -> None:
+    """An administrator adds a row for a principal that the plan does not know."""
+    assert world.cluster.data is not None
+    rows = json.loads(world.cluster.data["mapRoles"])
+    rows.append({"rolearn": BOB, "username": "bob", "groups": ["devs"]})
+    world.cluster.data = {"mapRoles": json.dumps(rows)}
+
+
+def thin_entry(world: World) -> None:
+    world.cluster.entries[DEVS] = replace(world.cluster.entries[DEVS], kubernetes_groups=())
+
+
+@pytest.mark.parametrize(("act", "named"), [(add_row, BOB), (thin_entry, DEVS)])
+def test_change_while_the_name_is_typed_keeps_the_cluster_from_being_switched(
+    act: Callable[[World], None], named: str
+) -> None:
+    world, plan = applied()
+
+    class Slow(MemoryApprover):
+        def type_again(self, what: str, expected: str) -> None:
+            act(world)
+
+    ports = replace(world.ports(), approver=Slow())
+    outcome = cut_over(plan, DIGEST, ports, OPTIONS)
+    assert (outcome.exit_code, world.cluster.mode) == (5, "API_AND_CONFIG_MAP")
+    assert outcome.error is not None
+    assert named in outcome.error.message

@@ -1,12 +1,13 @@
 """The rehearsal: a pass is evidence, trouble puts the exact bytes back, and so does the timer."""
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 import pytest
 
-from migrator.errors import Failed, Refused
+from migrator.errors import Changed, Failed, Refused
 from migrator.model.evidence import evidence_in
 from migrator.model.outcome import RehearseOutcome
 from migrator.model.plan import Plan
@@ -26,7 +27,7 @@ from tests.support.memory_ports import (
     MemoryNodes,
     MemoryObjects,
 )
-from tests.support.memory_runs import ALICE, DEVS, DIGEST, World, company
+from tests.support.memory_runs import ALICE, BOB, DEVS, DIGEST, World, company
 
 SHORT = RehearseOptions(length=timedelta(minutes=5))
 LONG = RehearseOptions(length=timedelta(minutes=30))
@@ -414,3 +415,33 @@ def test_nothing_else_runs_while_an_interrupted_rehearsal_may_have_left_the_map_
         assert refused.value.code == "rehearsal-unfinished"
     stage.rehearse()
     assert roll_back(stage.plan, DIGEST, stage.ports()).exit_code == 0
+
+
+def add_row(cluster: Cluster) -> None:
+    """An administrator adds a row for a principal that the plan does not know."""
+    assert cluster.data is not None
+    rows = json.loads(cluster.data["mapRoles"])
+    rows.append({"rolearn": BOB, "username": "bob", "groups": ["devs"]})
+    cluster.data = {"mapRoles": json.dumps(rows)}
+
+
+def test_row_that_the_plan_does_not_know_keeps_the_map_from_being_blanked(stage: Stage) -> None:
+    add_row(stage.cluster)
+    with pytest.raises(Changed) as changed:
+        stage.rehearse()
+    assert (changed.value.code, BOB in changed.value.message) == ("row-added", True)
+    assert "write aws-auth" not in stage.cluster.effects
+    assert stage.objects.objects == {}
+
+
+def test_entry_changed_while_the_timer_starts_keeps_the_map_from_being_blanked(stage: Stage) -> None:
+    def thin(effect: str) -> None:
+        if effect.startswith("apply Job"):
+            stage.cluster.entries[DEVS] = replace(stage.cluster.entries[DEVS], kubernetes_groups=())
+
+    stage.cluster.watch = thin
+    outcome = stage.rehearse()
+    assert outcome.exit_code == 5, outcome
+    assert DEVS in outcome.why
+    assert "write aws-auth" not in stage.cluster.effects
+    clean(stage)

@@ -1,12 +1,15 @@
 """Deleting the inert aws-auth."""
 
+import json
+from dataclasses import replace
+
 import pytest
 
-from migrator.errors import Refused
+from migrator.errors import Changed, Refused
 from migrator.run.apply_plan import apply_plan
 from migrator.run.retire import retire
 from tests.support.memory_ports import Crash
-from tests.support.memory_runs import DIGEST, World, company
+from tests.support.memory_runs import BOB, DEVS, DIGEST, World, company
 
 
 def in_api_mode() -> World:
@@ -63,3 +66,26 @@ def test_a_crash_is_settled_by_looking(when: str) -> None:
     world.cluster.crash_at = None
     assert retire(PLAN, DIGEST, world.ports()).exit_code == 0
     assert world.cluster.effects == ["delete aws-auth"]
+
+
+def test_row_added_or_entry_changed_since_the_cut_over_keeps_aws_auth() -> None:
+    world = in_api_mode()
+    assert world.cluster.data is not None
+    rows = json.loads(world.cluster.data["mapRoles"])
+    rows.append({"rolearn": BOB, "username": "bob", "groups": ["devs"]})
+    world.cluster.data = {"mapRoles": json.dumps(rows)}
+    with pytest.raises(Changed) as added:
+        retire(PLAN, DIGEST, world.ports())
+    assert (added.value.code, BOB in added.value.message) == ("row-added", True)
+    world = in_api_mode()
+    world.cluster.entries[DEVS] = replace(world.cluster.entries[DEVS], kubernetes_groups=())
+    with pytest.raises(Changed) as changed:
+        retire(PLAN, DIGEST, world.ports())
+    assert (changed.value.code, DEVS in changed.value.message) == ("entry-changed", True)
+    assert world.cluster.data is not None
+
+
+def test_row_deleted_since_the_cut_over_keeps_nothing() -> None:
+    world = in_api_mode()
+    world.cluster.data = {"mapRoles": "[]"}
+    assert retire(PLAN, DIGEST, world.ports()).exit_code == 0

@@ -1,15 +1,32 @@
 """Whether aws-auth, as it is now, gives a principal what its row gave before: asked before an entry is deleted."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 from migrator.decide.planning.classify_node import NODE_PREFIX
 from migrator.decide.planning.entry_for import rendered_row
-from migrator.decide.reading.effective_identity import canonical_arn, index_rows
+from migrator.decide.reading.effective_identity import RowIndex, canonical_arn, index_rows
 from migrator.decide.reading.read_aws_auth import read_aws_auth
 from migrator.decide.reading.templates import SESSION, SESSION_RAW
 from migrator.decide.reading.text_folding import fold
 from migrator.model.access_entry import Identity
+from migrator.model.aws_auth import AwsAuth
 from migrator.model.principal import parse_arn
+
+
+def rows_in(data: Mapping[str, str]) -> tuple[AwsAuth, RowIndex]:
+    """aws-auth as read, and its rows in force. A text that was read before is not read again: every write asks."""
+    items = tuple(sorted(data.items()))
+    if all(isinstance(value, str) for _, value in items):
+        return _read_once(items)
+    aws_auth = read_aws_auth(data)
+    return aws_auth, index_rows(aws_auth)
+
+
+@lru_cache(maxsize=4)
+def _read_once(items: tuple[tuple[str, str], ...]) -> tuple[AwsAuth, RowIndex]:
+    aws_auth = read_aws_auth(dict(items))
+    return aws_auth, index_rows(aws_auth)
 
 
 def row_gives(data: Mapping[str, str] | None, principal_arn: str, before: Identity) -> bool:
@@ -24,10 +41,9 @@ def row_gives(data: Mapping[str, str] | None, principal_arn: str, before: Identi
     canonical = canonical_arn(principal_arn)
     if before.via != "config-map" or data is None or canonical is None:
         return False
-    aws_auth = read_aws_auth(data)
+    aws_auth, index = rows_in(data)
     if aws_auth.doubt:
         return False
-    index = index_rows(aws_auth)
     rows = index.roles.get(fold(canonical)) or index.users.get(fold(canonical))
     if rows:
         wanted = (_one_spelling(before.username), _groups(before.groups))
@@ -46,10 +62,10 @@ def groups_by_row(data: Mapping[str, str] | None, principal_arn: str) -> frozens
     canonical = canonical_arn(principal_arn)
     if data is None:
         return None
-    aws_auth = read_aws_auth(data)
+    aws_auth, index = rows_in(data)
     if canonical is None or aws_auth.doubt:
         return frozenset()
-    index, arn = index_rows(aws_auth), parse_arn(canonical)
+    arn = parse_arn(canonical)
     rows = index.roles.get(fold(canonical)) or index.users.get(fold(canonical))
     if rows:
         return frozenset.intersection(*(_groups(row.effective_groups) for row in rows))

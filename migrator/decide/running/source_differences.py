@@ -8,10 +8,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from migrator.decide.planning.entry_for import rendered_row
-from migrator.decide.reading.effective_identity import canonical_arn, index_rows
-from migrator.decide.reading.read_aws_auth import read_aws_auth
+from migrator.decide.reading.effective_identity import canonical_arn
 from migrator.decide.reading.text_folding import fold
-from migrator.decide.running.row_gives import row_gives
+from migrator.decide.running.row_gives import row_gives, rows_in
 from migrator.model.access_entry import Identity
 from migrator.model.plan import Plan, PlannedPrincipal
 
@@ -63,7 +62,7 @@ def _lost(data: Mapping[str, str] | None) -> str:
     """
     if data is None:
         return "The ConfigMap aws-auth was deleted."
-    aws_auth = read_aws_auth(data)
+    aws_auth, _ = rows_in(data)
     if aws_auth.doubt:
         return "aws-auth has a text on which YAML parsers differ."
     if aws_auth.problems:
@@ -80,7 +79,7 @@ def _given(data: Mapping[str, str] | None, principal_arn: str) -> tuple[str, ...
     canonical = canonical_arn(principal_arn)
     if data is None or canonical is None:
         return ()
-    index = index_rows(read_aws_auth(data))
+    _, index = rows_in(data)
     rows = index.roles.get(fold(canonical)) or index.users.get(fold(canonical)) or ()
     return tuple(dict.fromkeys(_identity(*rendered_row(row, principal_arn)) for row in rows))
 
@@ -98,7 +97,7 @@ def added_rows(plan: Plan, data: Mapping[str, str] | None) -> tuple[Difference, 
     """Rows in force now for principals that the plan does not know: a cut-over would take their access away."""
     if data is None:
         return ()
-    index = index_rows(read_aws_auth(data))
+    _, index = rows_in(data)
     known = {
         fold(canonical_arn(p.principal_arn) or p.principal_arn)
         for p in plan.principals
