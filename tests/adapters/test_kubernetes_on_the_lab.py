@@ -300,6 +300,19 @@ def test_the_caller_is_itself_without_assuming_anything(lab: SmallLab) -> None:
     assert all(effect.operation != "sts:AssumeRole" for effect in lab.lab.world.effects.all(0))
 
 
+def test_reviewer_knows_the_name_of_its_session_before_any_login(lab: SmallLab) -> None:
+    """The authenticator looks at it, and SelfSubjectReview tells nothing of a login that was refused."""
+    ways = {ALICE: AssumeAs(profile=lab.profile(ALICE))}
+    everyone = reviewers(lab, ways)
+    assert everyone.as_principal(RUNNER).session_name() == "migrate-r1"
+    assert everyone.as_principal(ALICE).session_name() == ""
+    by_profile = reviewers(lab, {RUNNER: AssumeAs(profile=lab.profile(RUNNER))}).as_principal(RUNNER)
+    for reviewer in (by_profile, everyone.as_principal(OPERATOR)):
+        subject = reviewer.who_am_i()
+        assert subject is not None
+        assert (reviewer.session_name(),) == subject.extra["sessionName"]
+
+
 def test_a_role_can_be_reached_through_another_one(start_lab: Start) -> None:
     lab = start_lab()
     subject = reviewers(lab, {RUNNER: AssumeAs(assume_role=OPERATOR)}).as_principal(RUNNER).who_am_i()

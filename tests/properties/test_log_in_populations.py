@@ -240,7 +240,7 @@ def sessions_of(arn: str) -> Iterator[tuple[Caller, bool]]:
 
 
 @given(names)
-def test_nobody_admits_no_log_in(username: str) -> None:
+def test_identity_that_cannot_log_in_admits_no_log_in(username: str) -> None:
     assume(username)
     assert population_of(NOBODY, ROLE) == ()
     assert population_of(Identity(username, (), "none"), USER) == ()

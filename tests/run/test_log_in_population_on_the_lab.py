@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from migrator.decide.proving.announced import unannounced_changes
 from migrator.model.canonical import pretty_bytes
 from migrator.model.evidence import LogInAttempt
 from migrator.model.files.plan import decode_plan_with_digest, plan_to_document
@@ -81,7 +82,7 @@ def test_baseline_records_the_refused_log_in_and_holds(lab: ProofLab) -> None:
 
 
 def test_entry_that_admits_more_without_announcement_fails_verify_by_name(lab: ProofLab) -> None:
-    plan, _ = unannounced(lab.plan(GAIN)[0])
+    plan, digest = unannounced(lab.plan(GAIN)[0])
     assert lab.verify(plan, JENKINS, baseline=True).exit_code == 0
     made_by_hand(lab)
     outcome = lab.verify(plan, JENKINS)
@@ -90,6 +91,9 @@ def test_entry_that_admits_more_without_announcement_fails_verify_by_name(lab: P
     assert (verdict.principal_arn, verdict.verdict) == (JENKINS, "failed")
     assert "the login works, as 'jenkins', and did not before" in verdict.why
     assert "sessions that are not an EC2 instance's" in verdict.why
+    snapshot = lab.ports(plan).read_snapshot()
+    told = unannounced_changes(plan, snapshot, digest)
+    assert any(JENKINS in line and "log-ins that were refused before" in line for line in told)
 
 
 def test_entry_of_a_plan_without_announcement_is_taken_back_by_apply(lab: ProofLab) -> None:

@@ -73,10 +73,16 @@ def compare_access(
         permissions = compare(befores[0], after, index, index_after=index_after, namespaces=namespaces)
     else:
         permissions = compare_with_several(befores, after, index, index_after, namespaces=namespaces)
+    log_ins = compare_log_ins(befores, after, principal_arn)
+    return replace(permissions, log_ins_gained=log_ins.log_ins_gained, log_ins_lost=log_ins.log_ins_lost)
+
+
+def compare_log_ins(befores: Sequence[Identity], after: Identity, principal_arn: str) -> AccessChange:
+    """The log-ins gained and lost alone. One that any of several identities admits is admitted today, now and then."""
     old = [population_of(before, principal_arn) for before in befores]
     new = population_of(after, principal_arn)
     lost = together(without(population, new) for population in old)
-    return replace(permissions, log_ins_gained=without(new, together(old)), log_ins_lost=lost)
+    return AccessChange(log_ins_gained=without(new, together(old)), log_ins_lost=lost)
 
 
 def compare(

@@ -39,7 +39,7 @@ def accepted_loss(settled: Settled, facts: PlanFacts) -> Acceptance | None:
 
 
 def accepted_gain(settled: Settled, facts: PlanFacts) -> Acceptance | None:
-    """Who accepts that log-ins of this principal are admitted that are refused today, if anybody does."""
+    """The person who accepts that the entry admits log-ins of this principal that are refused today; None: no one."""
     names = names_of(settled) if facts.decisions.accept_gain else ()
     return next((value for key, value in facts.decisions.accept_gain.items() if is_for(key, names)), None)
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from migrator.decide.access.authorize import RbacIndex
-from migrator.decide.access.compare_access import compare_access
+from migrator.decide.access.compare_access import compare_access, compare_log_ins
 from migrator.decide.findings.note import Note
 from migrator.decide.planning.decide_principal import identities_at_random, identity_of_rows
 from migrator.decide.planning.plan_facts import CLUSTER_ADMIN, PlanFacts
@@ -28,6 +28,13 @@ def access_change(each: Settled, facts: PlanFacts, later: RbacIndex | None) -> A
     return compare_access(
         _befores(each, facts), each.after, each.subject.arn, facts.index, later, namespaces=namespaces
     )
+
+
+def log_in_change(each: Settled, facts: PlanFacts) -> AccessChange:
+    """The log-ins gained and lost by what is planned or proposed, without permissions."""
+    if each.after is None or each.after is each.before:
+        return _NO_CHANGE
+    return compare_log_ins(_befores(each, facts), each.after, each.subject.arn)
 
 
 def unexplained(each: Settled, facts: PlanFacts, later: RbacIndex | None) -> AccessChange:

@@ -7,7 +7,7 @@ from migrator.decide.access.authorize import RbacIndex
 from migrator.decide.findings.findings_catalogue import softened
 from migrator.decide.findings.note import Note
 from migrator.decide.planning.answers import accepted_gain, accepted_loss, accepted_note, names_of
-from migrator.decide.planning.explained_access import access_change, unexplained
+from migrator.decide.planning.explained_access import access_change, log_in_change, unexplained
 from migrator.decide.planning.plan_facts import PlanFacts
 from migrator.decide.planning.principal_answers import invalid
 from migrator.decide.planning.settled import Settled
@@ -53,12 +53,11 @@ def _binding(wanted: CreateBinding) -> Binding:
 
 
 def _change(each: Settled, facts: PlanFacts, later: RbacIndex | None) -> AccessChange:
-    change = access_change(each, facts, later)
     if each.action == "block" and _LOSES.isdisjoint(note.code for note in each.notes):
         # What the entry will give is not decided yet. Which log-ins it admits is known from its type alone: no entry
         # of type STANDARD admits fewer sessions than all.
-        return replace(change, gained=(), lost=())
-    return change
+        return log_in_change(each, facts)
+    return access_change(each, facts, later)
 
 
 def _accepted(each: Settled, facts: PlanFacts, later: RbacIndex | None) -> Settled:
@@ -97,7 +96,8 @@ def _judged(each: Settled, facts: PlanFacts) -> Settled:
 
 def _with_log_ins(each: Settled, facts: PlanFacts) -> Settled:
     """Log-ins that are refused today and admitted by the entry: a person accepts them by name, or the plan blocks."""
-    if not each.access.log_ins_gained or each.before.via == "none":  # whoever has nothing today: new-grant says so
+    # a principal that cannot log in at all today has the finding new-grant instead
+    if not each.access.log_ins_gained or each.before.via == "none":
         return each
     note = Note("log-in-population-gained", _log_ins_gained(each), row=each.subject.row)
     acceptance = accepted_gain(each, facts)

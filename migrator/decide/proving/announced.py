@@ -17,6 +17,7 @@ from migrator.decide.planning.entry_identity import identity_of_entry, identity_
 from migrator.decide.planning.entry_states import PLAN_TAG, final_spec
 from migrator.decide.planning.parallel_bindings import admin_binding_of, name_of_parallel
 from migrator.decide.proving.expectations import is_ours
+from migrator.decide.proving.expected_log_in import unannounced_log_ins
 from migrator.model.access_entry import NOBODY, AccessEntry, Identity
 from migrator.model.plan import AccessChange, Plan, PlannedPrincipal
 from migrator.model.rbac import Binding, PermissionRow, PolicyRule, RbacState, Subject
@@ -145,6 +146,8 @@ def unannounced_changes(plan: Plan, snapshot: Snapshot, plan_digest: str) -> tup
         left_dead = principal.action == "skip" and arn in (plan.basis.get("accessEntries") or {})
         if announced is not None and arn in entries and not left_dead:
             wrong += [f"the entry of {arn}: {each}" for each in announced.differences(principal, entries[arn])]
+        # which log-ins an entry admits follows from itself, whatever was read of RBAC
+        wrong += [f"the entry of {arn}: {each}" for each in unannounced_log_ins(principal, entries.get(arn))]
     return tuple(wrong)
 
 

@@ -79,7 +79,10 @@ def unannounced_log_ins(principal: PlannedPrincipal, entry: AccessEntry | None) 
 
     The entry itself tells: it takes time to reach the authenticator, and many principals cannot be logged in as.
     """
-    if entry is None or "new-grant" in principal.findings:
+    # nothing was decided, or the identity before is another one at every login
+    if entry is None or principal.action == "block" or "ambiguous-user" in principal.findings:
+        return ()
+    if "new-grant" in principal.findings:  # plans of earlier versions announce it by this finding alone
         return ()
     arn = principal.principal_arn
     known = together((population_of(principal.before, arn), principal.access.log_ins_gained))

@@ -13,7 +13,7 @@ from migrator.model.decision import Acceptance, Decisions, PrincipalAnswer
 from migrator.model.files.plan import decode_plan, encode_plan
 from migrator.model.log_ins import LogIns
 from migrator.model.plan import Plan
-from migrator.model.snapshot import Snapshot
+from migrator.model.snapshot import Creator, Snapshot
 from tests.support.worlds import (
     ACCEPTED,
     ADMIN_POLICY,
@@ -220,6 +220,21 @@ def test_answer_for_a_principal_that_cannot_log_in_is_a_new_grant_with_its_log_i
     assert only(plan).access.log_ins_gained == (LogIns("user"),)
     assert "new-grant" in only(plan).findings
     assert "log-in-population-gained" not in only(plan).findings
+
+
+def test_creator_whose_row_admits_instances_only_needs_an_accepted_gain() -> None:
+    """EKS's own entry for the creator admits every session of the role, at the mode switch already."""
+    snapshot = world(
+        [row(JENKINS, "jenkins-{{EC2PrivateDNSName}}", ("system:masters",))],
+        mode="CONFIG_MAP",
+        principals=[iam(JENKINS, "ec2")],
+        creator=Creator(JENKINS, "cloudtrail"),
+    )
+    answer = answers(JENKINS, username="jenkins")
+    assert "log-in-population-gained" in only(planned(snapshot, answer)).findings
+    assert planned(snapshot, answer).blocked
+    accepted = planned(snapshot, replace(answer, accept_gain=GAIN))
+    assert (only(accepted).action, only(accepted).access.log_ins_gained) == ("await", (OTHERS,))
 
 
 def changed(plan: Plan, **access: Any) -> list[str]:  # noqa: ANN401
