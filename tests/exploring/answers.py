@@ -6,7 +6,7 @@ write whose answer is lost, a login that is judged by the entry as it was.
 
 import json
 from collections.abc import Hashable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import datetime, timedelta, timezone
 from functools import lru_cache
 from typing import Any
@@ -107,10 +107,14 @@ class Facts:
 
     def _principals(self, cluster: Cluster) -> list[IamPrincipal]:
         return [
-            IamPrincipal(arn, f"AROA{arn.rpartition('/')[2].upper()}{life}", _born(life), self.services.get(arn, ()))
+            IamPrincipal(arn, _id(arn, life), _born(life), self.services.get(arn, ()))
             for arn, life in sorted(cluster.lives.items())
             if life
         ]
+
+
+def _id(arn: str, life: int) -> str:
+    return f"AROA{arn.rpartition('/')[2].upper()}{life}"
 
 
 def _born(life: int) -> datetime:
@@ -363,6 +367,11 @@ def _allowed(cluster: Cluster, arn: str) -> tuple[bool, str]:
     return False, ""
 
 
+def _read_principal(world: World, place: int, call: Call, facts: Facts) -> _Parts:
+    life = world.cluster.lives.get(call[1], 0)
+    return world, {"arn": call[1], "id": _id(call[1], life)} if life else None, life
+
+
 def _become(world: World, place: int, call: Call, facts: Facts) -> _Parts:
     if call[1] in facts.cannot_become:
         raise Failed("cannot-become", f"cannot log in as {call[1]}")
@@ -440,7 +449,8 @@ def _append(world: World, place: int, call: Call, facts: Facts) -> _Parts:
 
 
 def _progress_key(plan: str, progress: Progress) -> int:
-    return hash((plan, progress.run, progress.command, progress.ended, len(progress.waived)))
+    own = ((each.name, repr(getattr(progress, each.name))) for each in fields(progress) if each.name != "states")
+    return hash((plan, *own))
 
 
 def _step_key(plan: str, step_id: str, state: StepState) -> int:
@@ -496,6 +506,7 @@ _ANSWERS = {
     "log in": _log_in,
     "may": _may,
     "become": _become,
+    "read principal": _read_principal,
     "sleep": _sleep,
     "take lock": _take_lock,
     "check lock": _check_lock,

@@ -55,14 +55,16 @@ class Command:
 
     verb: str
     only: tuple[str, ...] = ()
+    abandon: bool = False  # a roll-back that was begun
 
     @property
     def text(self) -> str:
         """As a person types it."""
         only = "".join(f" --only {arn.rpartition('/')[2]}" for arn in self.only)
-        return f"{self.verb}{only}"
+        return f"{self.verb}{only}{' --abandon-rollback' * self.abandon}"
 
 
+ABANDON = Command("apply", abandon=True)
 APPLY, ROLL_BACK, PLAN_APPLY = Command("apply"), Command("rollback"), Command("plan-apply")
 
 
@@ -82,7 +84,9 @@ def workflow(
             if command.verb == "rollback":
                 outcome = roll_back(mine.plan, mine.digest, ports, RollBackOptions(only=command.only))
             else:
-                outcome = apply_plan(mine.plan, mine.digest, ports, ApplyOptions(only=command.only))
+                outcome = apply_plan(
+                    mine.plan, mine.digest, ports, ApplyOptions(only=command.only, abandon_rollback=command.abandon)
+                )
         except MigratorError as error:
             return Exit(error.exit_code, error.code)
         code = outcome.error.code if outcome.error else "; ".join(left.why for left in outcome.left[:1])

@@ -14,24 +14,24 @@ from dataclasses import fields, is_dataclass
 from datetime import datetime, timedelta
 from functools import cache
 from itertools import count
-from types import CodeType, FrameType
+from types import CodeType, FrameType, MethodType
 from typing import Any
 
 from migrator.decide.running.actions import Situation
 from migrator.decide.running.progress import StepState
 from migrator.errors import MigratorError
 from migrator.model.access_entry import AccessEntry
-from migrator.model.plan import Plan
+from migrator.model.plan import Plan, PlannedPrincipal
 from migrator.model.snapshot import Snapshot
 from migrator.model.step import Step
 from migrator.run.one_run import OneRun, StepPorts
 
 _PLAIN = (str, bytes, int, float, bool, type(None), datetime, timedelta)
-_BY_IDENTITY = (Plan, Snapshot)
+_BY_IDENTITY = (Plan, PlannedPrincipal, Snapshot)
 _READS = frozenset({"LOAD_FAST", "LOAD_FAST_CHECK", "LOAD_FAST_AND_CLEAR", "LOAD_FAST_LOAD_FAST", "LOAD_FAST_BORROW"})
 _MOST_REMEMBERED = 200_000
 _unlike = count(-1, -1)
-_ONE_RUN_ONLY = frozenset({"plan", "ports", "settings", "_lock", "_idle"})
+_ONE_RUN_ONLY = frozenset({"plan", "ports", "_lock", "_idle"})
 
 
 def fingerprint(frame: FrameType | None, now: int, seed: int) -> int:
@@ -97,6 +97,8 @@ def _content_of_object(value: Any) -> Any:  # noqa: ANN401 - any object
         return (name, frozenset(own.items()))
     if isinstance(value, Situation):
         return (content(value.progress), content(value.observed), content(value.wish))
+    if isinstance(value, MethodType):  # what a run is handed as a function may remember what it read
+        return (value.__name__, content(value.__self__))
     if isinstance(value, StepPorts) or not type(value).__module__.startswith("migrator."):
         return name
     if is_dataclass(value) and not isinstance(value, type):

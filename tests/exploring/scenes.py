@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from tests.exploring.answers import Facts, default_name
-from tests.exploring.commands import APPLY, PLAN_APPLY, ROLL_BACK, Command
+from tests.exploring.commands import ABANDON, APPLY, PLAN_APPLY, ROLL_BACK, Command
 from tests.exploring.moves import Scene
 from tests.exploring.ports import OPERATOR
 from tests.exploring.world import ADMIN_POLICY, MASTERS, Cluster, Entry, Row, role
@@ -51,7 +51,7 @@ def standard() -> Scene:
         "one team through an ordinary group",
         _cluster(DEVS),
         _facts(),
-        commands=(APPLY, ROLL_BACK),
+        commands=(APPLY, ROLL_BACK, ABANDON),
         rows={DEVS: (None, Row("dev", ()))},
         entries={DEVS: (None,)},
         born_again=(DEVS,),
@@ -66,7 +66,7 @@ def one_admin() -> Scene:
         "an administrator through system:masters",
         _cluster(ALICE),
         _facts(),
-        commands=(APPLY, ROLL_BACK),
+        commands=(APPLY, ROLL_BACK, ABANDON),
         rows={ALICE: (None, Row("alice", ("devs",)))},
         entries={ALICE: (None,)},
         born_again=(ALICE,),
@@ -80,7 +80,7 @@ def two_admins() -> Scene:
         "two administrators through system:masters",
         _cluster(ALICE, BOB),
         _facts(),
-        commands=(APPLY, ROLL_BACK),
+        commands=(APPLY, ROLL_BACK, ABANDON),
         rows={BOB: (None, Row("bob", ("platform",)))},
         entries={BOB: (None,)},
         born_again=(BOB,),
