@@ -66,6 +66,16 @@ class ClusterReader(Protocol):
         ...
 
 
+class ClusterCreation(Protocol):
+    """Who made a cluster, as the account's event history tells."""
+
+    def creator_of(self, name: str, cluster_arn: str, created_at: datetime) -> Raw | None:
+        """``{arn, source}``: the principal that called CreateCluster; None where no event tells it. Raises
+        ``iam-denied``.
+        """
+        ...
+
+
 class AccessEntries(Protocol):
     """Access entries of one cluster: the writes."""
 

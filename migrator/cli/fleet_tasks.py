@@ -59,6 +59,7 @@ def _plan(worker: Worker, cluster: FleetCluster, arguments: Arguments) -> Cluste
     from migrator.decide.fleet.answers import answers_for, asked
     from migrator.model.files.fleet_decisions import decisions_to_document, decode_fleet_decisions
     from migrator.model.files.snapshot import decode_snapshot
+    from migrator.run.read_history import with_history
     from migrator.run.take_snapshot import take_snapshot
     from migrator.run.write_plan import plan_document
 
@@ -69,6 +70,7 @@ def _plan(worker: Worker, cluster: FleetCluster, arguments: Arguments) -> Cluste
         snapshot = take_snapshot(ports, now=moment, described=connection.described)
     finally:
         connection.wire.close()  # the next clusters want the sockets
+    snapshot = with_history(snapshot, worker.store(cluster))
     questions: tuple[tuple[str, str], ...] = ()
     decisions = answers_for(decode_fleet_decisions(arguments.get("decisions")), cluster)
     if decisions != NO_DECISIONS:

@@ -18,6 +18,7 @@ from migrator.cli.settings import Settings
 from migrator.cli.terminal import TerminalApprover, events_of
 from migrator.errors import MigratorError, WrongUse
 from migrator.model.decision import AssumeAs
+from migrator.model.evidence import SelfSubject
 from migrator.model.plan import ClusterRef, Plan
 from migrator.model.principal import parse_arn
 from migrator.model.snapshot import Snapshot
@@ -173,6 +174,7 @@ def principals_of(settings: Settings, connection: Connection) -> Principals:
 
 def snapshot_ports(settings: Settings, connection: Connection, *, events: Events | None = None) -> "SnapshotPorts":
     """What taking a snapshot needs."""
+    from migrator.adapters.cloud_trail import CloudTrailCreation
     from migrator.adapters.kubernetes_api import KubernetesConfigMaps, KubernetesRbac
     from migrator.run.take_snapshot import SnapshotPorts
 
@@ -183,7 +185,16 @@ def snapshot_ports(settings: Settings, connection: Connection, *, events: Events
         principals=principals_of(settings, connection),
         tasks=connection.tasks,
         events=events or events_of(settings),
+        creation=CloudTrailCreation(connection.session),
+        # a login of a kubeconfig need not be the AWS identity of this session
+        who_am_i=None if settings.kubeconfig or settings.context else lambda: _own_login(connection),
     )
+
+
+def _own_login(connection: Connection) -> SelfSubject | None:
+    """Who the operator is inside the cluster, by a fresh token."""
+    caller = connection.reader.caller_chain()[-1]
+    return reviewers(connection, {}).as_principal(caller).who_am_i()
 
 
 def _readers(settings: Settings) -> dict[str, str]:
@@ -199,12 +210,15 @@ def _readers(settings: Settings) -> dict[str, str]:
 
 
 def read_cluster(settings: Settings, name: str) -> dict[str, Any]:
-    """The snapshot document of a live cluster."""
+    """The snapshot document of a live cluster, with what its state says of the time before our own mode step."""
+    from migrator.model.files.snapshot import cluster_ref
+    from migrator.run.read_history import with_history
     from migrator.run.take_snapshot import take_snapshot
 
     connection = connect(settings, name)
     ports = snapshot_ports(settings, connection)
-    return take_snapshot(ports, now=now(), described=connection.described)
+    document = take_snapshot(ports, now=now(), described=connection.described)
+    return with_history(document, open_store(settings, cluster_ref(connection.described)))
 
 
 def describe(settings: Settings, name: str) -> Mapping[str, Any]:

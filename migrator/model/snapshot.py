@@ -70,6 +70,20 @@ class Creator:
 
 
 @dataclass(frozen=True, slots=True)
+class BeforeModeStep:
+    """What the state folder says of the cluster before a run of ours switched the mode from CONFIG_MAP.
+
+    ``data`` is that of aws-auth as the run backed it up. ``automatic``: principals whose entry EKS made and a run took
+    over.
+    """
+
+    run: str
+    at: datetime
+    data: Mapping[str, str]
+    automatic: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
 class Login:
     """A principal seen in the logs, as whom, and how often."""
 
@@ -115,6 +129,7 @@ class Snapshot:
     capabilities: tuple[Mapping[str, Any], ...] | None = None
     identity_provider_configs: tuple[Mapping[str, Any], ...] | None = None
     usage: Usage | None = None
+    before_mode_step: BeforeModeStep | None = None
     unknown: tuple[str, ...] = field(default=())
 
     @property

@@ -128,7 +128,7 @@ def _writes(action: str) -> bool:
     """Whether a command fails without the action; other reads only make its answers weaker."""
     if action in _ON_NAMED_ROLES:
         return False
-    return not action.partition(":")[2].startswith(("Describe", "List", "Get"))
+    return not action.partition(":")[2].startswith(("Describe", "List", "Get", "Lookup"))
 
 
 def _in_the_cluster(ports: DiagnosePorts, cluster: ClusterRef, commands: Sequence[str]) -> list[Check]:

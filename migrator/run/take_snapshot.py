@@ -7,23 +7,30 @@ error that names it. Any other list that may not be read is left out, which says
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from migrator.decide.access.group_references import references_in
+from migrator.decide.planning.creator_evidence import HIDDEN_NAME
+from migrator.decide.reading.effective_identity import canonical_arn
 from migrator.decide.reading.read_aws_auth import read_aws_auth
+from migrator.decide.reading.row_keys import principal_key, row_key
 from migrator.errors import MigratorError
+from migrator.model.evidence import SelfSubject
 from migrator.model.files.snapshot import FORMAT
 from migrator.model.principal import Arn, parse_arn
-from migrator.ports import ClusterReader, ConfigMaps, Events, Principals, Raw, Rbac, TaskRunner
+from migrator.ports import ClusterCreation, ClusterReader, ConfigMaps, Events, Principals, Raw, Rbac, TaskRunner
 
+_EVENTS_KEPT = timedelta(days=90)  # CloudTrail user guide, "Working with CloudTrail event history"
 LIST_FROM = 8  # principals of one account: from here on listing the account costs fewer calls than asking one by one
 _NOT_ALLOWED = frozenset({"iam-denied", "kubernetes-denied", "sdk-too-old", "region-disabled", "account-unreadable"})
 
 
 @dataclass(frozen=True, slots=True)
 class SnapshotPorts:
-    """What taking a snapshot needs of the world."""
+    """What taking a snapshot needs of the world. ``creation`` and ``who_am_i``, the operator's own login to the
+    cluster, tell the creator; None where they are not asked.
+    """
 
     cluster: ClusterReader
     config_maps: ConfigMaps
@@ -31,6 +38,8 @@ class SnapshotPorts:
     principals: Principals
     tasks: TaskRunner
     events: Events
+    creation: ClusterCreation | None = None
+    who_am_i: Callable[[], SelfSubject | None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +68,7 @@ def take_snapshot(ports: SnapshotPorts, *, now: datetime, described: Raw | None 
         **found,
     }
     _add_node_roles(ports, document, unread)
+    document["creator"] = _creator(ports, document, now)
     document["iam"] = _read_iam(ports, document, unread)
     for item in unread:
         ports.events.say("warn", f"{item['what']} is not known: {item['message']}")
@@ -149,6 +159,56 @@ def _add_node_roles(ports: SnapshotPorts, document: dict[str, Any], unread: list
     ]
 
 
+def _creator(ports: SnapshotPorts, document: Mapping[str, Any], now: datetime) -> dict[str, Any] | None:
+    """``{arn, source}`` of the cluster's creator, by evidence; None where nothing tells it.
+
+    CloudTrail keeps events for 90 days: of an older cluster it is not asked. A permission that is missing leaves the
+    creator unknown, which the plan says.
+    """
+    cluster = document["cluster"]
+    mode = (cluster.get("accessConfig") or {}).get("authenticationMode") or "CONFIG_MAP"
+    if mode == "API":
+        return None
+    created = _moment(cluster.get("createdAt"))
+    if ports.creation is not None and created is not None and now - created <= _EVENTS_KEPT:
+        creation, name, arn = ports.creation, str(cluster.get("name") or ""), str(cluster["arn"])
+        found = _if_allowed(lambda: creation.creator_of(name, arn, created))()
+        if isinstance(found, _Denied):
+            ports.events.say("info", f"the creator is not looked up in CloudTrail: {found.message}")
+        elif found is not None:
+            return dict(found)
+    return _creator_by_own_login(ports, document) if mode == "CONFIG_MAP" else None
+
+
+def _creator_by_own_login(ports: SnapshotPorts, document: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The operator, where it logs in as ``kubernetes-admin`` and no row gives it that name."""
+    if ports.who_am_i is None:
+        return None
+    try:
+        subject = ports.who_am_i()
+    except MigratorError:
+        return None  # the other reads say what is in the way of a login
+    if subject is None or subject.username != HIDDEN_NAME:
+        return None
+    arn = next((values[0] for key, values in subject.extra.items() if key.lower() == "arn" and values), "")
+    arn = arn or str((document.get("callerIdentity") or {}).get("Arn") or "")
+    data = (document["configMap"] or {}).get("data") or {}
+    rows = {row_key(row.arn) for row in read_aws_auth(data).rows}
+    if parse_arn(arn) is None or principal_key(arn) in rows:
+        return None
+    return {"arn": arn, "source": f"the operator's own login as {HIDDEN_NAME} without a row"}
+
+
+def _moment(value: object) -> datetime | None:
+    if isinstance(value, datetime):
+        return value
+    try:
+        moment = datetime.fromisoformat(str(value).replace("Z", "+00:00"))
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else None
+
+
 def _read_iam(ports: SnapshotPorts, document: Mapping[str, Any], unread: list[dict[str, str]]) -> dict[str, Any]:
     accounts: dict[str, set[str]] = {}
     for arn in filter(None, map(_readable, _principals_of(document))):
@@ -166,12 +226,15 @@ def _read_iam(ports: SnapshotPorts, document: Mapping[str, Any], unread: list[di
 
 
 def _principals_of(document: Mapping[str, Any]) -> Iterable[str]:
-    """Everybody whom decisions may be about: rows, entries, node groups, Fargate profiles, live nodes."""
+    """Everybody whom decisions may be about: rows, entries, node groups, Fargate profiles, live nodes, the creator."""
     data = (document["configMap"] or {}).get("data") or {}
     yield from (row.arn for row in read_aws_auth(data).rows)
     yield from (entry["principalArn"] for entry in document["accessEntries"] or ())
     for key, field in (("nodegroups", "nodeRole"), ("fargateProfiles", "podExecutionRoleArn"), ("nodes", "roleArn")):
         yield from (item[field] for item in document.get(key) or () if item.get(field))
+    creator = (document.get("creator") or {}).get("arn")
+    if creator:
+        yield canonical_arn(creator) or creator if ":assumed-role/" in creator else creator
 
 
 def _readable(text: str) -> Arn | None:

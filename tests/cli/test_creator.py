@@ -4,6 +4,7 @@ EKS makes an entry of its own for the creator when access entries are switched o
 once, and knows neither the row's username nor its groups.
 """
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +17,9 @@ from tests.support.creator_worlds import (
     CLUSTER,
     FOUNDER,
     MASTERS,
+    NODE,
     NODE_ROW,
+    NODES,
     creator_world,
     entry_of,
     identities,
@@ -104,3 +107,56 @@ def test_creator_without_a_row_that_matches_keeps_what_it_had(tmp_path: Path, ro
         assert session.migrate("apply", "plan.json", "--yes", "--quiet").returncode == 0
         assert oracle.wrong() == []
         assert "Steps: none" in session.run("plan", CLUSTER, "--quiet")
+
+
+def test_plan_made_after_our_own_mode_step_knows_the_row_that_was_in_force(tmp_path: Path) -> None:
+    world = creator_world(row(FOUNDER, "terraform", [MASTERS, "ci-approvers"]))
+    with planned(tmp_path, world) as (session, oracle):
+        assert session.migrate("apply", "plan.json", "--only", NODES, "--yes", "--quiet").returncode in (0, 7)
+        assert entry_of(session, FOUNDER) == OWN
+        elsewhere = session.migrate("--state-dir", "other", "plan", CLUSTER, "--quiet")
+        assert elsewhere.returncode == 3, elsewhere.stdout
+        assert "automatic-entry-thinner" in elsewhere.stdout
+        here = session.run("plan", CLUSTER, "--out", "plan2.json", "--quiet")
+        assert "automatic-entry-completed" in here
+        applied = session.migrate("apply", "plan2.json", "--yes", "--quiet")
+        assert applied.returncode == 0, applied.stderr
+        assert entry_of(session, FOUNDER) == ("STANDARD", "terraform", ("ci-approvers",), (ADMIN,))
+        assert oracle.wrong() == []
+
+
+def test_plan_with_a_creator_that_nobody_else_knows_can_be_applied(tmp_path: Path) -> None:
+    with lab_session(tmp_path, build_world(creator_world())) as session:
+        session.run("snapshot", CLUSTER, "--out", "snapshot.json", "--quiet")
+        document = json.loads((tmp_path / "snapshot.json").read_bytes())
+        founder: dict[str, object] = {"arn": FOUNDER, "id": None, "createDate": None, "trustedServices": []}
+        document["creator"] = {"arn": FOUNDER, "source": "CloudTrail of last year"}
+        document["iam"]["principals"].append(founder)
+        (tmp_path / "edited.json").write_text(json.dumps(document))
+        session.run("plan", "--snapshot", "edited.json", "--out", "plan.json", "--quiet")
+        applied = session.migrate("apply", "plan.json", "--yes", "--quiet")
+        assert applied.returncode == 0, applied.stderr
+        assert session.migrate("apply", "plan.json", "--yes", "--quiet").returncode == 0
+
+
+def test_dead_entry_under_live_nodes_is_made_again_once_a_person_says_so(tmp_path: Path) -> None:
+    dead = {
+        "principalArn": NODES,
+        "type": "EC2_LINUX",
+        "createdAt": "2023-01-01T00:00:00Z",
+        "principalId": "AROAOLDOLDOLDOLDOLD12",
+    }
+    world = creator_world(mode="API_AND_CONFIG_MAP", entries=[dead], without=NODES)
+    with lab_session(tmp_path, build_world(world)) as session:
+        told = session.migrate("plan", CLUSTER, "--write-decisions", "decisions.yaml", "--quiet")
+        assert told.returncode == 3, told.stdout
+        assert "1 live node uses the role" in " ".join(told.stdout.split())
+        stub = (tmp_path / "decisions.yaml").read_text()
+        assert f'# "{NODES}":' in stub
+        assert "type: EC2_LINUX" in stub
+        answer = f"principals:\n  {NODES}: {{action: create, type: EC2_LINUX, reason: its nodes live}}\n"
+        (tmp_path / "decisions.yaml").write_text(answer)
+        session.run("plan", CLUSTER, "--decisions", "decisions.yaml", "--out", "plan.json", "--quiet")
+        applied = session.migrate("apply", "plan.json", "--yes", "--quiet")
+        assert applied.returncode == 0, applied.stderr
+        assert identities(session, NODES) == {(f"system:node:{NODE}", ("system:authenticated", "system:nodes"))}

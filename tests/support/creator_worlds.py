@@ -49,11 +49,13 @@ def creator_world(
     allowed: Sequence[str] = (),
     objects: Sequence[dict[str, Any]] = (),
     node: bool = False,
+    without: str = "",
 ) -> dict[str, Any]:
     """The content of a world file: the operator and another administrator have rows, nodes run under a role.
 
     ``rows`` come besides. ``created``: when the cluster was made; ``born``: when the creator's role was. ``allowed``:
     actions of the operator beyond what the commands need. ``node``: instances alone may be the creator's role.
+    ``without``: a principal that has no row.
     """
     roles: list[dict[str, Any]] = [
         {
@@ -71,7 +73,7 @@ def creator_world(
         row(ADMIN, "admin2:{{SessionName}}", [MASTERS]),
         row(NODES, *NODE_ROW),
     ]
-    named = {each["rolearn"] for each in rows}
+    named = {*(each["rolearn"] for each in rows), without}
     data = {"mapRoles": json.dumps([*(each for each in standing if each["rolearn"] not in named), *rows], indent=1)}
     return {
         "format": "migrator/world/v1",

@@ -41,6 +41,7 @@ _READ: Final = (
     ("iam:ListUsers", "*"),
     ("iam:GetInstanceProfile", "*"),
     ("ec2:DescribeInstances", "*"),
+    ("cloudtrail:LookupEvents", "*"),
 )
 _MODE: Final = (("eks:UpdateClusterConfig", "cluster"), ("eks:DescribeUpdate", "cluster"))
 _WRITE: Final = (

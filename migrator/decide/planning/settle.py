@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from migrator.decide.findings.note import Note
 from migrator.decide.planning.answers import apply_answer
+from migrator.decide.planning.automatic_entry import beside_automatic
 from migrator.decide.planning.creator import HIDDEN_CREATOR
 from migrator.decide.planning.decide_principal import identity_of_rows, wanted_for
 from migrator.decide.planning.entry_identity import (
@@ -104,9 +105,34 @@ def _over_dead_entry(subject: Subject, entry: AccessEntry, wanted: Wanted, facts
     if made.action != "skip":
         note = Note("entry-dead", f"The access entry of `{subject.arn}` is older than the principal.")
         return replace(made, action="recreate" if made.action == "create" else made.action, notes=(*made.notes, note))
+    if subject.use.any and subject.found.state != "absent":
+        return _dead_under_nodes(subject, entry, made)
     reason = "is gone" if subject.found.state == "absent" else "was re-created"
     note = Note("orphan-dead-entry", f"`{entry.principal_arn}` {reason}; its access entry answers nobody.")
     return replace(made, notes=(*made.notes, note))
+
+
+def _dead_under_nodes(subject: Subject, entry: AccessEntry, made: Settled) -> Settled:
+    """Nodes run under a role whose entry is pinned to the id of a deleted role: they cannot log in, nor can new ones.
+    Making the entry again gives them access that they do not have now, so a person says so.
+    """
+    use = subject.use
+    right = acceptable_types(subject, Wanted("none"))
+    kind = entry.type if entry.type in right else min(right)
+    parts = [f"{use.live} live node{'s' if use.live != 1 else ''}"] if use.live else []
+    parts += [f"node group `{group.name}`" for group in use.nodegroups]
+    parts += [f"Fargate profile `{profile.name}`" for profile in use.profiles]
+    uses = "uses" if len(parts) == 1 and use.live <= 1 else "use"
+    message = (
+        f"{', '.join(parts)} {uses} the role `{entry.principal_arn}`, which was deleted and created again; its access "
+        f"entry is pinned to the deleted role, and no row is for it: these nodes cannot log in."
+    )
+    remedy = (
+        f"Answer under principals with action: create and type: {kind}: the dead entry is deleted and made again. Or "
+        f"do both yourself: delete the access entry, and create it with type {kind}. Deleting it alone does not help."
+    )
+    note = Note("node-entry-dead", message, remedy=remedy)
+    return replace(made, action="block", after=None, proposed=EntrySpec(kind), notes=(note,))
 
 
 def _beside_entry(subject: Subject, entry: AccessEntry, wanted: Wanted, facts: PlanFacts) -> Settled:
@@ -123,6 +149,9 @@ def _beside_entry(subject: Subject, entry: AccessEntry, wanted: Wanted, facts: P
         return Settled(subject, "block", before, None, proposed=EntrySpec(min(right)), notes=(*notes, note))
     if _is_half_made(entry, spec):
         return _completed(subject, entry, wanted, (*notes,))
+    automatic = beside_automatic(subject, entry, wanted, facts)
+    if automatic is not None:
+        return replace(automatic, notes=(*notes, *automatic.notes))
     notes += _shadowed(subject, entry, wanted, facts)
     if (subject.row is None or facts.mode == "API") and wanted.action == "skip":
         notes += wanted.notes

@@ -35,7 +35,7 @@ _BY_SKIP = frozenset(
     }
 )
 _BY_ARN = frozenset({"role-unverified", "foreign-role-unverified"})
-_BY_TYPE = frozenset({"instance-id-node-names", "node-type-unknown", "node-trust-ambiguous"})
+_BY_TYPE = frozenset({"node-entry-dead", "instance-id-node-names", "node-type-unknown", "node-trust-ambiguous"})
 # Nothing but a change of the cluster, the ConfigMap or the snapshot answers these.
 UNANSWERABLE = frozenset(
     {
@@ -86,6 +86,11 @@ def _of_principal(code: str, principal: PlannedPrincipal, about: tuple[str, ...]
         for group in principal.before.groups:
             if is_reserved(group) and group not in NODE_GROUPS | {MASTERS, "system:authenticated"}:
                 yield Stub("groups", group, {"rename_to": proposed_name(group)}, about)
+        return
+    if code == "automatic-entry-thinner":
+        if principal.proposed is not None:
+            yield Stub("principals", arn, {"action": "create", "reason": _WHY}, about)
+            yield Stub("accept_loss", arn, dict(_ACCEPTED), about)
         return
     if code == "creator-entry-wider":
         yield Stub("creator", None, {"arn": arn, **_ACCEPTED}, about)

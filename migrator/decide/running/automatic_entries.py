@@ -11,8 +11,8 @@ from typing import Any
 
 from migrator.decide.access.authorize import RbacIndex
 from migrator.decide.access.compare_access import compare
+from migrator.decide.planning.automatic_entry import is_creators
 from migrator.decide.planning.entry_identity import spec_of
-from migrator.decide.planning.entry_states import default_username
 from migrator.decide.planning.undo import undo_of
 from migrator.model.access_entry import AccessEntry, AccessScope, AssociatedPolicy, EntrySpec, Identity
 from migrator.model.journal import Record
@@ -31,19 +31,6 @@ from migrator.model.step import (
 )
 
 JOURNAL_KEY = "automaticEntries"  # in the effect of a ``backed-up`` record
-_CREATORS_POLICY = "AmazonEKSClusterAdminPolicy"
-
-
-def is_creators(entry: AccessEntry) -> bool:
-    """Whether an entry looks like the one that EKS makes for the cluster's creator: nobody has changed it since."""
-    policies = [(policy.policy_name, policy.scope.type) for policy in entry.access_policies]
-    return (
-        entry.type == "STANDARD"
-        and not entry.kubernetes_groups
-        and not entry.tags
-        and entry.username in ("", default_username(entry.principal_arn))
-        and policies == [(_CREATORS_POLICY, "cluster")]
-    )
 
 
 def made_by_eks(entry: AccessEntry, step: Step, plan: Plan, automatic: Mapping[str, EntrySpec]) -> bool:

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from migrator.decide.planning.automatic_entry import is_creators
 from migrator.decide.planning.entry_states import PLAN_TAG, EntryState, lane_states, matches
-from migrator.decide.running.automatic_entries import is_creators
 from migrator.decide.running.progress import SETTLED, Progress, lanes_of
 from migrator.model.access_entry import SERVICE_LINKED_MARK, AccessEntry
 from migrator.model.plan import Plan

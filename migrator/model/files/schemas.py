@@ -62,5 +62,6 @@ def snapshot_schema() -> dict[str, Any]:
             "capabilities": objects,
             "identityProviderConfigs": objects,
             "usage": {"type": ["object", "null"]},
+            "beforeModeStep": {"type": ["object", "null"]},
         },
     }

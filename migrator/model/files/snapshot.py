@@ -15,6 +15,7 @@ from migrator.model.plan import ClusterRef
 from migrator.model.principal import AccountRead, IamPrincipal, parse_arn
 from migrator.model.rbac import RbacState
 from migrator.model.snapshot import (
+    BeforeModeStep,
     Creator,
     FargateProfile,
     FargateSelector,
@@ -143,6 +144,7 @@ class _Reader:
             group_references=self.listed("groupReferences", _group_reference),
             **self.iam(),
             creator=_creator(document.get("creator")),
+            before_mode_step=_before_mode_step(document.get("beforeModeStep")),
             capabilities=self.listed("capabilities", _raw),
             identity_provider_configs=self.listed("identityProviderConfigs", _identity_provider),
             usage=decode_usage(document["usage"]) if document.get("usage") is not None else None,
@@ -338,6 +340,21 @@ def _creator(value: object) -> Creator | None:
         return None
     raw = _mapping(value, "creator")
     return Creator(arn=_text(raw.get("arn"), "creator.arn"), source=_text(raw.get("source") or "", "creator.source"))
+
+
+def _before_mode_step(value: object) -> BeforeModeStep | None:
+    if value is None:
+        return None
+    where = "beforeModeStep"
+    raw = _mapping(value, where)
+    config_map = _mapping(raw.get("configMap") or {}, f"{where}.configMap")
+    data = _mapping(config_map.get("data") or {}, f"{where}.configMap.data")
+    return BeforeModeStep(
+        run=_text(raw.get("run"), f"{where}.run"),
+        at=parse_time(raw.get("at"), f"{where}.at"),
+        data={str(key): _text(text, f"{where}.configMap.data") for key, text in data.items()},
+        automatic=frozenset(_texts(raw.get("automaticEntries") or [], f"{where}.automaticEntries")),
+    )
 
 
 def decode_usage(value: object) -> Usage:

@@ -13,6 +13,23 @@ KINDS: tuple[FindingKind, ...] = (
         ref.MIGRATING_ENTRIES,
     ),
     FindingKind(
+        "automatic-entry-thinner",
+        "block",
+        "EKS made an entry by itself that gives less than the row which it shadows.",
+        "The first mode step makes such entries; the row was in force until then.",
+        "Answer under principals with action: create: the entry gets what the row gives. Or accept the loss under "
+        "accept_loss: the entry stays as it is.",
+        ref.ACCESS_ENTRIES,
+    ),
+    FindingKind(
+        "automatic-entry-completed",
+        "warn",
+        "EKS made an entry by itself at the mode step of an earlier run, and it gets what the row gave until then.",
+        "The journal and the backup in the state folder tell that the row was in force.",
+        "Nothing.",
+        ref.ACCESS_ENTRIES,
+    ),
+    FindingKind(
         "entry-dead",
         "warn",
         "The access entry is older than the principal: it is pinned to a deleted one, and the row answers instead.",
@@ -26,6 +43,14 @@ KINDS: tuple[FindingKind, ...] = (
         "An access entry that nobody can use: its principal is gone or was re-created, and no row answers.",
         "Making it again would be a new grant.",
         "Delete the entry when convenient.",
+        ref.CREATING_ENTRIES,
+    ),
+    FindingKind(
+        "node-entry-dead",
+        "block",
+        "Nodes run under a role that was deleted and created again, and its access entry is pinned to the deleted one.",
+        "No row answers in its place: the nodes cannot log in, and new ones cannot join.",
+        "Answer under principals with action: create and the type of the entry: it is deleted and made again.",
         ref.CREATING_ENTRIES,
     ),
     FindingKind(

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from migrator.decide.findings.findings_catalogue import accounts_for
+from migrator.decide.planning.automatic_entry import is_creators
 from migrator.decide.planning.creator import HIDDEN_CREATOR
 from migrator.decide.planning.decide_principal import identities_at_random, identity_of_rows
 from migrator.decide.planning.entry_identity import identity_of_entry, same_entry, spec_of
@@ -25,7 +26,7 @@ from migrator.model.principal import parse_arn
 
 _ONE_LIVE_NODE = NodeUse(live=1)
 _GETS_ENTRY = frozenset({"create", "recreate", "update", "await"})
-_UPDATES = frozenset({"entry-half-made", "answered"})
+_UPDATES = frozenset({"entry-half-made", "answered", "automatic-entry-completed"})
 # Why a principal that can log in today gets no entry (settle, classify_node, answers).
 _LEAVES_OUT = frozenset({"stays-in-config-map", "loss-accepted", "fargate-unused"})
 
@@ -76,13 +77,20 @@ def _befores(principal: PlannedPrincipal, subject: Subject, facts: PlanFacts) ->
     entry = subject.entry
     if entry is not None:
         yield identity_of_entry(entry)
-        if liveness_of(subject) != "dead":
+        if liveness_of(subject) != "dead" and not _is_completed(principal, entry):
             return
     yield identity_of_rows(subject, facts)
     yield identity_of_rows(replace(subject, use=_ONE_LIVE_NODE), facts)
     yield from identities_at_random(subject, facts)
     if _is_creator(principal, facts):
         yield HIDDEN_CREATOR
+
+
+def _is_completed(principal: PlannedPrincipal, entry: AccessEntry) -> bool:
+    """Whether EKS made the entry at our own mode step, so that the row is the identity before. The state folder told
+    that when the plan was made; here the entry must at least be of the shape that EKS gives it.
+    """
+    return "automatic-entry-completed" in principal.findings and is_creators(entry)
 
 
 def _is_creator(principal: PlannedPrincipal, facts: PlanFacts) -> bool:

@@ -1,0 +1,67 @@
+"""An access entry that is pinned to a deleted role, under which nodes run, and no row that answers in its place."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from migrator.decide.planning.stubs import stubs_for
+from migrator.model.access_entry import EntryType
+from migrator.model.snapshot import Snapshot
+from tests.support.worlds import (
+    LONG_AGO,
+    answers,
+    entry,
+    finding,
+    findings,
+    iam,
+    kinds,
+    node,
+    nodegroup,
+    only,
+    planned,
+    role,
+    world,
+)
+
+NODES = role("nodes")
+
+
+def recreated(kind: EntryType = "EC2_LINUX", **changes: Any) -> Snapshot:  # noqa: ANN401 - any field
+    """The role is younger than its entry."""
+    dead = entry(NODES, "", type=kind, created_at=LONG_AGO - timedelta(days=400))
+    fields: dict[str, Any] = {"principals": [iam(NODES, "ec2")], "entries": [dead], "nodes": (node(NODES),), **changes}
+    return world(**fields)
+
+
+@pytest.mark.parametrize("mode", ["API_AND_CONFIG_MAP", "API"])
+def test_dead_entry_under_live_nodes_blocks_and_names_both_steps(mode: str) -> None:
+    plan = planned(recreated(mode=mode))
+    told = finding(plan, "node-entry-dead")
+    assert (only(plan).action, told.severity) == ("block", "block")
+    assert "1 live node uses the role" in told.message
+    assert "delete the access entry, and create it with type EC2_LINUX" in told.remedy
+    assert findings(plan, "orphan-dead-entry") == ()
+
+
+def test_answer_of_the_stub_makes_the_entry_again() -> None:
+    snapshot = recreated()
+    (stub,) = stubs_for(planned(snapshot))
+    assert (stub.section, stub.answer["type"]) == ("principals", "EC2_LINUX")
+    plan = planned(snapshot, answers(NODES, type="EC2_LINUX"))
+    assert (only(plan).action, kinds(plan)) == ("recreate", ["delete-entry", "create-entry", "prove"])
+    assert finding(plan, "node-entry-dead").severity == "warn"
+
+
+def test_node_group_without_live_nodes_counts_too() -> None:
+    assert only(planned(recreated(nodes=(), nodegroups=(nodegroup(NODES),)))).action == "block"
+
+
+def test_windows_nodes_are_proposed_their_own_type() -> None:
+    (stub,) = stubs_for(planned(recreated(nodes=(node(NODES, "windows"),))))
+    assert stub.answer["type"] == "EC2_WINDOWS"
+
+
+def test_dead_entry_that_nobody_runs_under_stays_a_warning() -> None:
+    plan = planned(recreated(nodes=()))
+    assert (only(plan).action, only(plan).findings) == ("skip", ("orphan-dead-entry",))
