@@ -255,6 +255,8 @@ def status_ports(settings: Settings, cluster: ClusterRef) -> "StatusPorts":
         connection.reader,
         KubernetesRbac(connection.client, tasks),
         cluster_lock(connection, events_of(settings)),
+        principals_of(settings, connection),
+        tasks,
     )
 
 

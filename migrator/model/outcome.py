@@ -117,7 +117,8 @@ class RehearseOutcome:
 class StatusOutcome:
     """Where a migration stands. None and ``unknown`` say that something is not known, never that it is nothing.
 
-    ``refused``, ``outstanding`` and ``changed`` are pairs of principal and reason.
+    ``refused``, ``outstanding``, ``changed`` and ``dead`` are pairs of principal and reason. ``dead``: the
+    entry is pinned to a principal that was deleted or created again since the plan was made.
     """
 
     cluster: str
@@ -139,3 +140,4 @@ class StatusOutcome:
     locks: tuple[LockSeen, ...] = ()  # of the cluster
     state_lock: str | None = None  # who holds the lock of the state
     leftovers: tuple[Leftover, ...] = ()
+    dead: tuple[tuple[str, str], ...] = ()

@@ -23,6 +23,7 @@ def status_text(status: StatusOutcome, *, width: int = MAX_WIDTH, color: bool = 
     rows += [("Given up", f"{who}: {why}") for who, why in status.refused]
     rows += [("Proof open", f"{who}: {why}") for who, why in status.outstanding]
     rows += [("Changed", f"{who}: {why}") for who, why in status.changed]
+    rows += [("Dead", f"{who}: {why}") for who, why in status.dead]
     rows += [("Left", what) for what in _left(status)]
     rows += [("Leftover", each.describe(status.cluster, own_run=status.run or "")) for each in status.leftovers]
     rows += [("Locked by", describe_lock(seen)) for seen in status.locks]
@@ -79,6 +80,7 @@ def status_document(status: StatusOutcome) -> dict[str, Any]:
         "refused": [{"principalArn": who, "why": why} for who, why in status.refused],
         "outstanding": [{"principalArn": who, "why": why} for who, why in status.outstanding],
         "changed": [{"principalArn": who, "why": why} for who, why in status.changed],
+        "dead": [{"principalArn": who, "why": why} for who, why in status.dead],
         "leftovers": [leftover_document(each, status.cluster, own_run=status.run or "") for each in status.leftovers],
         "locks": [_lock(seen) for seen in status.locks],
         "stateLock": status.state_lock,

@@ -20,16 +20,15 @@ from migrator.decide.running.source_differences import (
     id_difference,
     row_difference,
 )
-from migrator.errors import Changed
+from migrator.errors import Changed, MigratorError
 from migrator.model.access_entry import AccessEntry
 from migrator.model.plan import Plan, PlannedPrincipal
-from migrator.model.principal import parse_arn
 from migrator.model.snapshot import Snapshot
 from migrator.ports import Principals
 from migrator.run.begin_run import RunPorts
+from migrator.run.read_principals import read_principals
 
 IDS_COUNT_FOR = timedelta(seconds=60)
-_MANY = 20  # ids of one account: above it the account is listed, as for a snapshot
 
 
 class SourceReader:
@@ -86,28 +85,17 @@ class SourceReader:
         return id_difference(planned, self._ids.get(planned.principal_arn))
 
     def _read_ids(self, principals: Principals) -> Mapping[str, str | None]:
-        accounts: dict[str, list[str]] = {}
-        for arn, planned in self._planned.items():
-            parsed = parse_arn(arn)
-            if parsed is not None and planned.principal_id is not None and planned.action not in ("skip", "block"):
-                accounts.setdefault(parsed.account, []).append(arn)
+        arns = [
+            arn
+            for arn, planned in self._planned.items()
+            if planned.principal_id is not None and planned.action not in ("skip", "block")
+        ]
         found: dict[str, str | None] = {}
-        single: list[str] = []
-        for account, arns in accounts.items():
-            listed = _listed(principals, account) if len(arns) > _MANY else {}
-            found.update((arn, listed[arn]) for arn in arns if arn in listed)
-            single += [arn for arn in arns if arn not in listed]
-        answers = self._ports.tasks.map(principals.get, single)
-        for arn, answer in zip(single, answers, strict=True):
-            # Another path is another ARN: IAM answers by name alone.
-            same = answer is not None and answer["arn"] == arn
-            found[arn] = str(answer["id"]) if same and answer is not None else None
+        for arn, answer in read_principals(arns, principals, self._ports.tasks).items():
+            if isinstance(answer, MigratorError):
+                raise answer
+            found[arn] = str(answer["id"]) if answer is not None else None
         return found
-
-
-def _listed(principals: Principals, account: str) -> Mapping[str, str]:
-    items, _, _ = principals.list_account(account)
-    return {str(item["arn"]): str(item.get("id")) for item in items}
 
 
 def entry_differences(

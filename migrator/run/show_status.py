@@ -20,6 +20,7 @@ from migrator.decide.running.actions import (
 )
 from migrator.decide.running.changes import entries_astray
 from migrator.decide.running.cluster_leftovers import bridges, plan_made_elsewhere
+from migrator.decide.running.dead_entries import dead_entries, principals_to_read
 from migrator.decide.running.next_action import next_actions
 from migrator.decide.running.progress import (
     CUT_OVER,
@@ -32,21 +33,25 @@ from migrator.decide.running.progress import (
     refusal_of,
 )
 from migrator.errors import MigratorError, assert_never
+from migrator.model.access_entry import AccessEntry
 from migrator.model.cluster_lock import LockSeen, describe_lock
-from migrator.model.files.snapshot import access_entry
+from migrator.model.files.snapshot import access_entry, iam_principal
 from migrator.model.journal import Journal
 from migrator.model.leftover import Leftover
 from migrator.model.outcome import StatusOutcome, StepOutcome
 from migrator.model.plan import Plan
-from migrator.ports import AuthMode, Clock, ClusterLock, ClusterReader, Rbac, StateStore
+from migrator.model.principal import IamPrincipal
+from migrator.ports import AuthMode, Clock, ClusterLock, ClusterReader, Principals, Rbac, StateStore, TaskRunner
 from migrator.run.begin_run import progress_in
 from migrator.run.read_leftovers import OwnObjects, own_objects
+from migrator.run.read_principals import read_principals
 
 
 @dataclass(frozen=True, slots=True)
 class StatusPorts:
     """What a status needs; it writes nothing. ``mode`` is None where the cluster cannot be asked at all, ``reader``
-    where its entries are not compared here; ``rbac`` and ``lock`` where leftovers and locks are not looked for.
+    where its entries are not compared here; ``rbac`` and ``lock`` where leftovers and locks are not looked for;
+    ``principals`` and ``tasks``, which asks about several at once, where dead entries are not.
     """
 
     store: StateStore
@@ -55,13 +60,15 @@ class StatusPorts:
     reader: ClusterReader | None = None
     rbac: Rbac | None = None
     lock: ClusterLock | None = None
+    principals: Principals | None = None
+    tasks: TaskRunner | None = None
 
 
 def show_status(
     cluster: str, ports: StatusPorts, plan: Plan | None = None, plan_digest: str | None = None
 ) -> StatusOutcome:
     """Status of a cluster, by its plan where there is one. Exit code 5 where entries are no longer as they were left,
-    1 where something is unknown, else 0.
+    1 where something is unknown or an entry of the plan's principals is dead, else 0.
 
     Raises ``Failed("journal-damaged")``.
     """
@@ -154,7 +161,10 @@ def _of_plan(
         plan, progress, Observed(now=ports.clock.now(), second_admin="not judged by a status"), Wish(plan_digest)
     )
     actions = next_actions(at)
-    astray = _astray(plan, plan_digest, progress, ports, unknown, in_cluster.own)
+    entries = _entries(ports, unknown, in_cluster.own)
+    untouched = all(progress.of(step.id).status == "pending" for step in plan.steps)
+    astray = () if untouched or entries is None else entries_astray(plan, progress, entries, plan_digest)
+    dead = _dead(plan, plan_digest, entries or (), ports, unknown)
     begun = [s.id for s in plan.steps if progress.of(s.id).status in ("intended", "sent", "undoing")]
     unknown += [f"whether step {step_id} came to its end: the next run looks" for step_id in begun]
     finished = actions[0] if isinstance(actions[0], Finished) else Finished()
@@ -172,7 +182,7 @@ def _of_plan(
         done=sum(progress.of(step.id).status in SETTLED for step in plan.steps),
         total=len(plan.steps),
         next="plan again: the new plan starts from what is there"
-        if astray
+        if astray or dead
         else "name the state folder of that run (--state-dir), or go on from here: migrate apply adopts what it made"
         if elsewhere
         else _next(plan, progress, actions, seen[0]),
@@ -189,7 +199,8 @@ def _of_plan(
         ),
         unknown=tuple(unknown),
         changed=astray,
-        exit_code=5 if astray else 1 if unknown else 0,
+        dead=dead,
+        exit_code=5 if astray else 1 if unknown or dead else 0,
         state=ports.store.location,
     )
 
@@ -210,25 +221,38 @@ def _elsewhere(plan: Plan, plan_digest: str, progress: Progress, seen: _SeenInCl
     return f"how far this plan is: another state folder has this run ({', '.join(runs)}){who}"
 
 
-def _astray(
-    plan: Plan,
-    plan_digest: str,
-    progress: Progress,
-    ports: StatusPorts,
-    unknown: list[str],
-    own: OwnObjects | None,
-) -> tuple[tuple[str, str], ...]:
-    """Entries that somebody else changed or deleted after the runs of this plan."""
-    if ports.reader is None or all(progress.of(step.id).status == "pending" for step in plan.steps):
-        return ()
+def _entries(ports: StatusPorts, unknown: list[str], own: OwnObjects | None) -> tuple[AccessEntry, ...] | None:
+    """All entries; None where they are not read, or cannot be, which is unknown then."""
     if own is not None:
-        return entries_astray(plan, progress, own.entries, plan_digest)
+        return own.entries
+    if ports.reader is None:
+        return None
     try:
-        entries = [access_entry(raw, "accessEntry") for raw in ports.reader.list_access_entries() or ()]
+        return tuple(access_entry(raw, "accessEntry") for raw in ports.reader.list_access_entries() or ())
     except MigratorError as error:
         unknown.append(f"whether the entries are as they were left: {error.message}")
+        return None
+
+
+def _dead(
+    plan: Plan, plan_digest: str, entries: tuple[AccessEntry, ...], ports: StatusPorts, unknown: list[str]
+) -> tuple[tuple[str, str], ...]:
+    """Entries whose principal was deleted or created again. One that the plan read and this cannot is unknown."""
+    if ports.principals is None or ports.tasks is None:
         return ()
-    return entries_astray(plan, progress, entries, plan_digest)
+    asked = principals_to_read(plan, entries)
+    try:
+        answers = read_principals(asked, ports.principals, ports.tasks)
+    except MigratorError as error:
+        answers = dict.fromkeys(asked, error)
+    found: dict[str, IamPrincipal | None] = {}
+    read_before = {p.principal_arn for p in plan.principals if p.principal_id is not None}
+    for arn, answer in answers.items():
+        if not isinstance(answer, MigratorError):
+            found[arn] = iam_principal(answer, arn) if answer is not None else None
+        elif arn in read_before:
+            unknown.append(f"whether the entry of {arn} is dead: {answer.message}")
+    return dead_entries(plan, plan_digest, entries, found)
 
 
 def _last_command(journal: Journal, plan_digest: str) -> str | None:

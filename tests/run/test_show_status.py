@@ -7,13 +7,14 @@ import pytest
 from migrator.errors import Failed
 from migrator.model.access_entry import AuthenticationMode
 from migrator.model.outcome import StatusOutcome
+from migrator.model.plan import Plan
 from migrator.ports import Raw
 from migrator.render.status import status_document, status_text
 from migrator.run.apply_plan import apply_plan
 from migrator.run.roll_back import roll_back
 from migrator.run.show_status import StatusPorts, show_status
-from tests.support.memory_ports import Crash, MemoryClock, MemoryMode, MemoryReader
-from tests.support.memory_runs import ALICE, DIGEST, NODES, World, company
+from tests.support.memory_ports import Cluster, Crash, InTurn, MemoryClock, MemoryMode, MemoryPrincipals, MemoryReader
+from tests.support.memory_runs import ALICE, DEVS, DIGEST, NODES, World, company
 
 
 def status(world: World) -> StatusOutcome:
@@ -98,6 +99,60 @@ def test_an_entry_that_somebody_deleted_or_changed_since_is_exit_5_by_name() -> 
     assert (found.exit_code, found.next) == (5, "plan again: the new plan starts from what is there")
     assert f"Changed    {gone}" in status_text(found).replace("\n", " ")
     assert {each["principalArn"] for each in status_document(found)["changed"]} == {gone, other}
+
+
+def with_ids(cluster: Cluster) -> Plan:
+    """The plan with the unique ids that IAM has."""
+    cluster.ids = {p.principal_arn: f"AROA{number}" for number, p in enumerate(PLAN.principals)}
+    return replace(
+        PLAN, principals=tuple(replace(p, principal_id=cluster.ids[p.principal_arn]) for p in PLAN.principals)
+    )
+
+
+def status_with_iam(world: World, plan: Plan, principals: MemoryPrincipals) -> StatusOutcome:
+    ports = StatusPorts(
+        world.store,
+        MemoryClock(world.cluster),
+        MemoryMode(world.cluster),
+        MemoryReader(world.cluster),
+        principals=principals,
+        tasks=InTurn(),
+    )
+    return show_status("prod", ports, plan, DIGEST)
+
+
+def test_entry_of_a_principal_that_was_deleted_or_created_again_is_dead_by_name_and_exit_1() -> None:
+    world = World(company()[0])
+    plan, principals = with_ids(world.cluster), MemoryPrincipals(world.cluster)
+    apply_plan(plan, DIGEST, world.ports())
+    found = status_with_iam(world, plan, principals)
+    assert (found.dead, found.exit_code) == ((), 0)
+    del world.cluster.ids[ALICE]
+    world.cluster.ids[DEVS] = "AROANEW"
+    found = status_with_iam(world, plan, principals)
+    assert {who: "deleted" in why for who, why in found.dead} == {ALICE: True, DEVS: False}
+    assert (found.exit_code, found.next) == (1, "plan again: the new plan starts from what is there")
+    assert "Dead" in status_text(found)
+    assert {each["principalArn"] for each in status_document(found)["dead"]} == {ALICE, DEVS}
+
+
+class DeniedIam(MemoryPrincipals):
+    """IAM that lets the caller read nothing."""
+
+    def get(self, arn: str) -> Raw | None:
+        raise Failed("iam-denied", f"IAM does not let you read {arn}.")
+
+
+def test_principal_that_the_plan_read_and_status_cannot_is_unknown_by_name() -> None:
+    world = World(company()[0])
+    plan = with_ids(world.cluster)
+    apply_plan(plan, DIGEST, world.ports())
+    found = status_with_iam(world, plan, DeniedIam(world.cluster))
+    assert found.dead == ()
+    assert any(f"the entry of {ALICE} is dead" in line for line in found.unknown)
+    assert found.exit_code == 1
+    # a plan that was made without reading IAM claims nothing about these principals
+    assert status_with_iam(world, PLAN, DeniedIam(world.cluster)).unknown == ()
 
 
 @pytest.mark.parametrize("back", [False, True])

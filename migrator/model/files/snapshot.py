@@ -179,7 +179,7 @@ class _Reader:
         principals = _items(iam.get("principals") or [], "iam.principals")
         accounts = _items(iam.get("accountsRead") or [], "iam.accountsRead")
         return {
-            "iam_principals": tuple(_iam_principal(p, f"iam.principals[{i}]") for i, p in enumerate(principals)),
+            "iam_principals": tuple(iam_principal(p, f"iam.principals[{i}]") for i, p in enumerate(principals)),
             "accounts_read": tuple(_account_read(a, f"iam.accountsRead[{i}]") for i, a in enumerate(accounts)),
         }
 
@@ -315,7 +315,8 @@ def _group_reference(raw: Mapping[str, Any], where: str) -> GroupReference:
     )
 
 
-def _iam_principal(value: object, where: str) -> IamPrincipal:
+def iam_principal(value: object, where: str) -> IamPrincipal:
+    """One item of ``iam.principals``. Raises ``Failed``, naming ``where``."""
     raw = _mapping(value, where)
     identifier, created, services = raw.get("id"), raw.get("createDate"), raw.get("trustedServices")
     return IamPrincipal(
