@@ -11,7 +11,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
+from migrator.decide.planning.basis import aws_auth_basis
 from migrator.decide.running.lock_protocol import locked
+from migrator.decide.running.row_gives import rows_in
 from migrator.errors import Failed, Interrupted, MigratorError, Refused
 from migrator.model.access_entry import AccessEntry, AssociatedPolicy, AuthenticationMode, EntrySpec, Identity
 from migrator.model.cluster_lock import LockHolder, LockRecord, LockSeen
@@ -182,6 +184,7 @@ def basis_of(snapshot: Snapshot) -> Mapping[str, Any]:
     entries = snapshot.access_entries
     return {
         "mode": snapshot.cluster.authentication_mode,
+        "awsAuth": aws_auth_basis(rows_in({} if snapshot.config_map is None else snapshot.aws_auth_data)[0]),
         "data": None if snapshot.config_map is None else snapshot.config_map["data"],
         "entries": None
         if entries is None
