@@ -1,6 +1,7 @@
 """The plan as table, as Markdown and explained: wide enough for no more than 100 columns, and hostile text is text."""
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from migrator.decide.planning.explain import explain
 from migrator.model.access_entry import AccessEntry, AssociatedPolicy, EntrySpec, Identity
 from migrator.model.finding import Finding
 from migrator.model.plan import AccessChange, Plan, PlannedPrincipal
+from migrator.model.rbac import Witness
 from migrator.model.step import (
     AssociatePolicy,
     CreateBinding,
@@ -156,6 +158,19 @@ def test_gained_and_lost_access_is_shown_and_capped_in_the_table() -> None:
     assert "losesget,listdeployments.appsinnamespaceshop" in text
     assert "gains2more:migrateexplain" in text
     assert plan_markdown(value).count("gains") == 5
+
+
+def test_a_difference_is_shown_with_the_command_that_asks_for_it() -> None:
+    witness = Witness("get", "apps", "deployments", "", "it's|x", "shop")
+    value = plan(principal(role("dev"), access=AccessChange(lost=(replace(LOST, witness=witness), LOST))))
+    command = "kubectl auth can-i get 'deployments.apps/it'\"'\"'s|x' -n shop"
+    shown = _flat(told(value, value.principals[0]))
+    assert shown.count("kubectlauthcan-i") == 1
+    assert _flat(command) in shown
+    assert "Theanswersareyestoday,noafter.Askwiththecredentialsoftheprincipalitself" in shown
+    assert command.replace("|", "\\|") in plan_markdown(value)
+    assert plan_markdown(value).count("Ask with the credentials of the principal itself") == 1
+    assert "can-i" not in plan_markdown(plan(principal(role("dev"), access=AccessChange(lost=(LOST,)))))
 
 
 def test_markdown_keeps_one_line_for_each_principal() -> None:

@@ -10,7 +10,7 @@ from migrator.model.gate import Gate
 from migrator.model.journal import Event, Journal, next_record
 from migrator.model.outcome import StatusOutcome, VerifyOutcome
 from migrator.model.plan import AccessChange, Plan
-from migrator.model.rbac import AccessRequest, PermissionRow
+from migrator.model.rbac import AccessRequest, PermissionRow, Witness
 from migrator.model.report import Report
 from tests.support.plans import REFERENCE, company, plan, principal, role
 
@@ -86,7 +86,8 @@ def troubled() -> Report:
     """Every action, verdict and severity, access gained and lost, a run that took an entry back, a closed gate."""
     planned = company()
     gained = PermissionRow("cluster", ("apps",), ("deployments",), ("get", "list"))
-    lost = PermissionRow("namespace shop", ("",), ("secrets",), ("get",))
+    witness = Witness("get", resource="secrets", namespace="shop")
+    lost = PermissionRow("namespace shop", ("",), ("secrets",), ("get",), witness=witness)
     odd = PermissionRow("unknown the rules of an aggregated role")
     access = (AccessChange((gained,), (lost,)), AccessChange((), (lost,)), AccessChange((gained,), ()))
     principals = list(planned.principals)
@@ -117,7 +118,10 @@ def hostile(*texts: str) -> Report:
     principals, findings, verdicts, baseline = [], [], [], {}
     for place, text in enumerate(texts):
         arn = text if len(texts) == 1 else role(f"r{place}")
-        row = PermissionRow(f"namespace {text}", (text,), (text,), (text,), (text,))
+        # a kind that kubectl can ask for; no process can be given a NUL
+        asked = text.replace("\0", "0")
+        witness = Witness(asked, "", "secrets", asked, asked, asked)
+        row = PermissionRow(f"namespace {text}", (text,), (text,), (text,), (text,), witness=witness)
         before = Identity(text, (text,), "config-map")
         principals.append(principal(arn, before=before, access=AccessChange((row,), (row,))))
         findings.append(Finding("row-shadowed", "warn", text, text, text, "mapRoles[0]", 3, arn))

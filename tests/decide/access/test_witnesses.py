@@ -91,6 +91,8 @@ def test_nothing_uncertain_is_a_witness() -> None:
     change = compare(before, Identity("u", (), "access-entry", (opaque,)), RbacIndex(state), namespaces=())
     assert [(row.unknown, row.witness) for row in change.lost] == [(False, None), (True, None)]
     assert witness_of(PermissionRow("unknown RBAC"), lambda _: True) is None
+    urls = PermissionRow("non-resource", verbs=("get",), non_resource_urls=("/api",))
+    assert witness_of(urls, lambda _: False) is None
 
 
 def test_a_comparison_that_needs_no_witness_has_none() -> None:
