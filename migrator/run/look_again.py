@@ -10,9 +10,8 @@ import threading
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
-from migrator.decide.planning.entry_states import matches, state_of
-from migrator.decide.running.changes import entries_astray
-from migrator.decide.running.progress import Progress, lanes_of
+from migrator.decide.running.changes import entries_astray, kept_entries_astray
+from migrator.decide.running.progress import Progress
 from migrator.decide.running.source_differences import (
     ENTRY_CHANGED,
     Difference,
@@ -102,20 +101,15 @@ def entry_differences(
     plan: Plan, progress: Progress, entries: Iterable[AccessEntry], plan_digest: str
 ) -> tuple[Difference, ...]:
     """Entries of the plan's principals that are not as the runs left them, or, untouched, as the plan keeps them."""
-    found = {entry.principal_arn: entry for entry in entries}
+    found = tuple(entries)
     differences = [
         Difference(ENTRY_CHANGED, arn, f"The access entry of {arn} is not as this plan's runs left it: {why}.")
-        for arn, why in entries_astray(plan, progress, found.values(), plan_digest)
+        for arn, why in entries_astray(plan, progress, found, plan_digest)
     ]
-    for planned in plan.principals:
-        arn = planned.principal_arn
-        if planned.action != "keep" or planned.entry is None or arn in lanes_of(plan):
-            continue
-        if arn not in found:
-            differences.append(Difference(ENTRY_CHANGED, arn, f"The access entry of {arn} was deleted."))
-        elif not matches(state_of(planned.entry), found[arn], plan_digest):
-            text = f"The access entry of {arn} was changed; the plan keeps it as it was."
-            differences.append(Difference(ENTRY_CHANGED, arn, text))
+    differences += [
+        Difference(ENTRY_CHANGED, arn, f"The access entry of {arn} is not as it was: {why}.")
+        for arn, why in kept_entries_astray(plan, found, plan_digest)
+    ]
     return tuple(differences)
 
 

@@ -18,7 +18,7 @@ from migrator.decide.running.actions import (
     Wish,
     situation,
 )
-from migrator.decide.running.changes import entries_astray
+from migrator.decide.running.changes import entries_astray, kept_entries_astray
 from migrator.decide.running.cluster_leftovers import bridges, plan_made_elsewhere
 from migrator.decide.running.dead_entries import dead_entries, principals_to_read
 from migrator.decide.running.next_action import next_actions
@@ -105,10 +105,9 @@ def show_status(
             leftovers=seen.leftovers,
         )
     found = _of_plan(plan, plan_digest, ports, journal, (mode, status), unknown, seen)
-    # A binding to cluster-admin that no run under way made is unfinished work, whatever the journal here says.
-    unfinished = found.exit_code == 0 and any(
-        not each.locked_by for each in bridges(seen.leftovers, but=found.run or "")
-    )
+    # A binding to cluster-admin that no run under way made is unfinished work, whatever the journal here says: also
+    # that of this plan's own last run, which ended before it could take it away.
+    unfinished = found.exit_code == 0 and any(not each.locked_by for each in bridges(seen.leftovers))
     return replace(
         found,
         exit_code=7 if unfinished else found.exit_code,
@@ -164,6 +163,7 @@ def _of_plan(
     entries = _entries(ports, unknown, in_cluster.own)
     untouched = all(progress.of(step.id).status == "pending" for step in plan.steps)
     astray = () if untouched or entries is None else entries_astray(plan, progress, entries, plan_digest)
+    astray += () if entries is None else kept_entries_astray(plan, entries, plan_digest)
     dead = _dead(plan, plan_digest, entries or (), ports, unknown)
     begun = [s.id for s in plan.steps if progress.of(s.id).status in ("intended", "sent", "undoing")]
     unknown += [f"whether step {step_id} came to its end: the next run looks" for step_id in begun]

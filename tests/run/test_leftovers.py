@@ -12,7 +12,7 @@ from migrator.model.plan import Plan
 from migrator.render.leftovers import leftovers_document, leftovers_text
 from migrator.render.outcome import outcome_document
 from migrator.render.status import status_document, status_text
-from migrator.run.apply_plan import apply_plan
+from migrator.run.apply_plan import ApplyOptions, apply_plan
 from migrator.run.read_leftovers import remove_leftovers
 from migrator.run.show_status import StatusPorts, show_status
 from tests.support.memory_ports import Cluster, Crash, MemoryClock, MemoryLock, MemoryMode, MemoryRbac, MemoryReader
@@ -75,6 +75,15 @@ def test_cluster_admin_binding_of_another_run_keeps_apply_and_status_from_0() ->
     (shown,) = status_document(found)["leftovers"]
     assert (shown["kind"], shown["run"], shown["plan"], shown["neededBy"]) == ("bridge", RUN, PLAN_LABEL, [])
     assert "Leftover" in status_text(found)
+
+
+def test_bridge_that_the_own_last_run_left_keeps_status_from_0() -> None:
+    cluster, plan = company()
+    world = World(cluster)
+    apply_plan(plan, DIGEST, world.ports(), ApplyOptions(only=(ALICE,)))
+    found = status(world, plan)
+    assert [each.kind for each in found.leftovers if each.kind == "bridge"] == ["bridge"]
+    assert found.exit_code == 7
 
 
 def test_bridge_of_a_run_under_way_elsewhere_is_named_with_its_holder() -> None:

@@ -14,7 +14,7 @@ from migrator.run.apply_plan import apply_plan
 from migrator.run.roll_back import roll_back
 from migrator.run.show_status import StatusPorts, show_status
 from tests.support.memory_ports import Cluster, Crash, InTurn, MemoryClock, MemoryMode, MemoryPrincipals, MemoryReader
-from tests.support.memory_runs import ALICE, DEVS, DIGEST, NODES, World, company
+from tests.support.memory_runs import ALICE, BOB, DEVS, DIGEST, NODES, World, company
 
 
 def status(world: World) -> StatusOutcome:
@@ -134,6 +134,24 @@ def test_entry_of_a_principal_that_was_deleted_or_created_again_is_dead_by_name_
     assert (found.exit_code, found.next) == (1, "plan again: the new plan starts from what is there")
     assert "Dead" in status_text(found)
     assert {each["principalArn"] for each in status_document(found)["dead"]} == {ALICE, DEVS}
+
+
+@pytest.mark.parametrize("change", ["deleted", "thinned"])
+def test_entry_that_the_plan_keeps_and_an_administrator_changed_is_exit_5_by_name(change: str) -> None:
+    world = World(company()[0])
+    kept = replace(next(p for p in PLAN.principals if p.principal_arn == DEVS), principal_arn=BOB, action="keep")
+    plan = replace(PLAN, principals=(*PLAN.principals, kept))
+    apply_plan(PLAN, DIGEST, world.ports())
+    entries = world.cluster.entries
+    entries[BOB] = replace(entries[DEVS], principal_arn=BOB, tags={})
+    assert status_with_iam(world, plan, MemoryPrincipals(world.cluster)).changed == ()
+    if change == "deleted":
+        del entries[BOB]
+    else:
+        entries[BOB] = replace(entries[BOB], kubernetes_groups=())
+    found = status_with_iam(world, plan, MemoryPrincipals(world.cluster))
+    assert (found.exit_code, [who for who, _ in found.changed]) == (5, [BOB])
+    assert change == "thinned" or "deleted" in found.changed[0][1]
 
 
 class DeniedIam(MemoryPrincipals):

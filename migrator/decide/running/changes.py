@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from migrator.decide.planning.automatic_entry import is_creators
-from migrator.decide.planning.entry_states import PLAN_TAG, EntryState, lane_states, matches
+from migrator.decide.planning.entry_states import PLAN_TAG, EntryState, lane_states, matches, state_of
 from migrator.decide.running.progress import SETTLED, Progress, lanes_of
 from migrator.model.access_entry import SERVICE_LINKED_MARK, AccessEntry
 from migrator.model.plan import Plan
@@ -81,6 +81,21 @@ def entries_astray(
         if not any(matches(state, found.get(arn), plan_digest) for state in states):
             why = "it is there again" if states[0] is None else "somebody else changed it"
             astray.append((arn, why if arn in found else "it is gone: somebody else deleted it"))
+    return tuple(astray)
+
+
+def kept_entries_astray(plan: Plan, entries: Iterable[AccessEntry], plan_digest: str) -> tuple[tuple[str, str], ...]:
+    """``(principal ARN, what is wrong)`` of entries that the plan keeps as they were, and that are not so any more."""
+    found = {entry.principal_arn: entry for entry in entries}
+    lanes, astray = lanes_of(plan), []
+    for planned in plan.principals:
+        arn = planned.principal_arn
+        if planned.action != "keep" or planned.entry is None or arn in lanes:
+            continue
+        if arn not in found:
+            astray.append((arn, "it was deleted; the plan keeps it"))
+        elif not matches(state_of(planned.entry), found[arn], plan_digest):
+            astray.append((arn, "it was changed; the plan keeps it as it was"))
     return tuple(astray)
 
 
