@@ -64,6 +64,16 @@ class Oracle:
             for cluster in self._clusters:
                 cluster.look(now, effects)
 
+    def edited(self, principal_arns: Collection[str], effect: Effect) -> None:
+        """An administrator changed what these principals may do, on purpose, by ``effect``, which is the last one.
+
+        What is right for them is, from now on, what they may do once everything done so far is in force. Until then,
+        and as long as tokens are remembered, what was right before counts as well. Called before the effect is judged.
+        """
+        with self._world.lock:
+            for cluster in self._clusters:
+                cluster.edited(principal_arns, effect.at, effect.n)
+
     def wrong(self, *, stated: bool = False) -> Sequence[WrongDecision]:
         """Wrong answers so far, those that were not announced (or, with ``stated``, those that were)."""
         with self._world.lock:

@@ -53,14 +53,25 @@ class _Remembered:
 
 @dataclass(slots=True)
 class _Login:
-    """One login of one principal. ``right`` has an answer for every probe."""
+    """One login of one principal. ``right`` has an answer for every probe.
+
+    ``also_right``: further answers that are right until ``settled``, while an administrator's edit comes into force.
+    """
 
     credential: Credential
     right: tuple[bool, ...]
     user: User | None
+    also_right: tuple[tuple[bool, ...], ...] = ()
+    settled: datetime | None = None
     known: tuple[State, frozenset[_Key]] | None = None
     remembered: list[_Remembered] = field(default_factory=list)
     open: dict[_Key, WrongDecision] = field(default_factory=dict)
+
+    def forget(self) -> None:
+        """What is right has changed: what was worked out is worked out again."""
+        self.known = None
+        for each in self.remembered:
+            each.known = None
 
 
 class ClusterOracle:
@@ -95,15 +106,40 @@ class ClusterOracle:
 
         RBAC is as it was at the last look until now: it has no delay, and whoever changes it looks.
         """
-        for moment in self._api.cluster.upcoming(self._looked):
+        self._catch_up(now, effect)
+        self._rbac = self._api.authorizer.rbac
+        self._judge(now, effect)
+
+    def edited(self, principal_arns: Collection[str], now: datetime, effect: int) -> None:
+        """From now on right is, for these principals, what they may do when everything done so far is in force."""
+        self._catch_up(now, effect)
+        moments = (now, *self._api.cluster.upcoming(now))
+        for login in self._logins.values():
+            if login.credential.principal_arn not in principal_arns:
+                continue
+            answers = [self._answers(self._user(login.credential, moment), moment) for moment in moments]
+            # A token from before keeps its name and groups, and loses at once the policies of an entry that is gone.
+            remembered = [self._answers(login.user, moment) for moment in moments]
+            login.also_right = (*login.also_right, login.right, *answers[:-1], *remembered)
+            login.right = answers[-1]
+            login.settled = moments[-1] + self._world.settings.token_cache
+            login.forget()
+        self._state = ()
+
+    def _catch_up(self, now: datetime, effect: int) -> None:
+        """Judge every moment since the last look at which access changed, or what is right, by itself."""
+        for moment in self._upcoming():
             if moment < now:
                 self._judge(moment, effect - 1)
-        self._rbac, self._looked = self._api.authorizer.rbac, now
-        self._judge(now, effect)
+        self._looked = now
+
+    def _upcoming(self) -> list[datetime]:
+        settled = {login.settled for login in self._logins.values() if login.settled is not None}
+        return sorted({*self._api.cluster.upcoming(self._looked), *(each for each in settled if each > self._looked)})
 
     def look_ahead(self, effect: int) -> None:
         """Judge the moments to come as well, as if nothing more was done: the last look of all."""
-        for moment in self._api.cluster.upcoming(self._looked):
+        for moment in self._upcoming():
             self._judge(moment, effect)
 
     # --- who -----------------------------------------------------------------------------------------------------
@@ -131,6 +167,7 @@ class ClusterOracle:
 
     def _judge(self, moment: datetime, effect: int) -> None:
         self._admit(moment)
+        self._settle(moment)
         state = self._state_at(moment)
         if state == self._state:
             return
@@ -138,6 +175,14 @@ class ClusterOracle:
         self.moments += 1
         for login in self._logins.values():
             self._judge_login(login, moment, effect)
+
+    def _settle(self, moment: datetime) -> None:
+        """What was right before an edit is no longer, once the edit is in force and no token from before remembered."""
+        for login in self._logins.values():
+            if login.settled is not None and login.settled <= moment:
+                login.also_right, login.settled = (), None
+                login.forget()
+                self._state = ()
 
     def _state_at(self, moment: datetime) -> State:
         """What decides access at a moment; equal states give equal answers."""
@@ -182,8 +227,8 @@ class ClusterOracle:
         answers = self._answers(user, moment)
         return state, frozenset(
             ("allowed" if answer else "denied", probe, age)
-            for probe, answer, right in zip(self.probes, answers, login.right, strict=True)
-            if answer != right
+            for probe, answer, *right in zip(self.probes, answers, login.right, *login.also_right, strict=True)
+            if answer not in right
         )
 
     def _answers(self, user: User | None, moment: datetime) -> tuple[bool, ...]:

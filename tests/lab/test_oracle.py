@@ -8,6 +8,7 @@ import pytest
 
 from migrator.errors import Failed
 from migrator.lab.control_api import ControlError
+from migrator.lab.effects import Effect
 from migrator.lab.kubernetes_controls import add_controls
 from migrator.lab.lab_client import control
 from migrator.lab.oracle import Oracle
@@ -184,6 +185,70 @@ def test_a_principal_that_is_gone_is_nobodys_loss(lab: KubernetesLab) -> None:
     oracle = Oracle(lab.world)
     del lab.world.accounts["111122223333"].roles["admin"]
     effect(lab)
+    assert not oracle.wrong()
+
+
+def edited(lab: KubernetesLab, oracle: Oracle, name: str) -> None:
+    """An effect by which an administrator changed a principal, told to the oracle before it judges."""
+
+    def seen(effect: Effect) -> None:
+        oracle.edited([arn(name)], effect)
+
+    lab.world.effects.listeners.insert(0, seen)
+    effect(lab)
+    lab.world.effects.listeners.remove(seen)
+
+
+def without_developer(lab: KubernetesLab) -> None:
+    lab.set_aws_auth(
+        mapRoles=json.dumps([{"rolearn": arn("admin"), "username": "admin", "groups": ["system:masters"]}])
+    )
+
+
+def test_what_an_administrator_takes_away_is_no_wrong_denial_and_its_return_is_a_wrong_allow(
+    lab: KubernetesLab,
+) -> None:
+    oracle = Oracle(lab.world)
+    without_developer(lab)
+    edited(lab, oracle, "dev")
+    assert not oracle.wrong()
+    lab.add_entry(arn("dev"), "dev", ["devs"])
+    effect(lab)
+    assert kinds(list(oracle.wrong())) == {("dev", "allowed", "fresh")}
+
+
+def test_an_edit_of_one_principal_excuses_no_other(lab: KubernetesLab) -> None:
+    oracle = Oracle(lab.world)
+    without_developer(lab)
+    edited(lab, oracle, "admin")
+    assert kinds(list(oracle.wrong())) == {("dev", "denied", "fresh")}
+
+
+def test_until_an_edit_is_in_force_the_former_answers_are_right_and_no_longer(lab: KubernetesLab) -> None:
+    lab.world.settings.token_cache = 5 * SECOND
+    lab.add_entry(arn("dev"), "dev", ["devs"])
+    oracle = Oracle(lab.world)
+    lab.add_entry(arn("dev"), "dev", [], delay=4 * SECOND)  # in force at 4 s, remembered until 9 s
+    edited(lab, oracle, "dev")
+    lab.world.clock.advance(6 * SECOND)
+    lab.add_entry(arn("dev"), "dev", ["devs"])
+    effect(lab)
+    assert not oracle.wrong()
+    lab.world.clock.advance(4 * SECOND)
+    oracle.stop()
+    (first, *_) = oracle.wrong()
+    assert (first.kind, first.token) == ("allowed", "fresh")
+    assert first.since == lab.world.now() - SECOND  # not a moment before
+
+
+def test_a_token_that_loses_its_policy_by_an_administrators_deletion_is_no_wrong_denial(lab: KubernetesLab) -> None:
+    lab.world.settings.token_cache = 5 * SECOND
+    lab.add_entry(arn("admin"), "admin", policies=[ADMIN])
+    oracle = Oracle(lab.world)
+    lab.remove_entry(arn("admin"))
+    edited(lab, oracle, "admin")
+    lab.world.clock.advance(6 * SECOND)
+    oracle.stop()
     assert not oracle.wrong()
 
 
