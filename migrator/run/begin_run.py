@@ -9,7 +9,7 @@ from migrator.decide.planning.bindings import PLAN_LABEL, RUN_LABEL, plan_label
 from migrator.decide.planning.entry_states import PLAN_TAG, RUN_TAG
 from migrator.decide.proving.announced import unannounced_end
 from migrator.decide.running.actions import Observed
-from migrator.decide.running.changes import as_before, describe_changes, not_read_again
+from migrator.decide.running.changes import as_before, basis_changes, not_read_again
 from migrator.decide.running.progress import REHEARSE, SETTLED, Progress, lanes_of, progress_of, records_of, standing
 from migrator.decide.running.row_gives import row_gives
 from migrator.decide.running.source_differences import row_difference
@@ -136,7 +136,7 @@ def refuse_changed(
             why=f"IAM of their accounts was not read this time: {', '.join(unseen)}.",
             remedy="Name the --reader-role that the plan was made with, or read IAM with the same permissions.",
         )
-    changes = (*surprises, *describe_changes(plan.basis, basis))
+    changes = (*surprises, *basis_changes(plan.basis, basis))
     if changes:
         changes = (*(each.message.rstrip(".") for each in rows.values()), *changes)
         raise Changed(

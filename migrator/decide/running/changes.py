@@ -198,6 +198,17 @@ def _listed(arn: Arn | None, read: Mapping[str, Any]) -> bool:
     return bool(users if arn and arn.kind == "user" else roles)
 
 
+def basis_changes(planned: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[str, ...]:
+    """How a fresh basis differs from the plan's, one line a difference.
+
+    Whether IAM was listed or asked principal by principal depends on how many were asked for (EKS's own entries add
+    some at the mode step). Where the same principals were found, it says nothing about the cluster.
+    """
+    if planned.get("iamPrincipals") == now.get("iamPrincipals") and "accountsRead" in planned:
+        now = {**now, "accountsRead": planned["accountsRead"]}
+    return describe_changes(planned, now)
+
+
 def describe_changes(before: Any, now: Any, path: str = "") -> tuple[str, ...]:  # noqa: ANN401 - JSON values
     """Two JSON values compared, one line a difference, at most 40 lines; empty when they are equal."""
     lines = list(_differences(before, now, path))

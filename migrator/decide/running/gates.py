@@ -13,7 +13,7 @@ from migrator.decide.access.authorize import RbacIndex
 from migrator.decide.planning.entry_states import lane_states, matches, state_of
 from migrator.decide.proving.announced import unannounced_changes
 from migrator.decide.running.automatic_entries import without_wider
-from migrator.decide.running.changes import describe_changes
+from migrator.decide.running.changes import basis_changes
 from migrator.decide.running.progress import REHEARSE, SETTLED, Progress, lanes_of
 from migrator.decide.running.second_admin import GATE as SECOND_ADMIN
 from migrator.decide.running.second_admin import BreakGlass, is_admin
@@ -239,7 +239,7 @@ def end_state_changes(
         if not matches(wanted, found.get(arn), plan_digest):
             wrong.append(f"the entry of {arn} is {'not what the plan ends in' if arn in found else 'missing'}")
     judged = _without_wider(plan, progress, snapshot)
-    return (*wrong, *unannounced_changes(plan, judged, plan_digest), *describe_changes(plan.basis, basis))
+    return (*wrong, *unannounced_changes(plan, judged, plan_digest), *basis_changes(plan.basis, basis))
 
 
 def _without_wider(plan: Plan, progress: Progress, snapshot: Snapshot) -> Snapshot:

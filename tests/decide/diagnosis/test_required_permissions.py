@@ -33,7 +33,7 @@ def test_every_action_is_an_operation_of_its_service(command: str) -> None:
 
 def test_reads_change_nothing_and_apply_holds_every_write() -> None:
     reads = {action for action, _ in needs_of("plan", CLUSTER)}
-    assert all(action.partition(":")[2].startswith(("Describe", "List", "Get")) for action in reads)
+    assert all(action.partition(":")[2].startswith(("Describe", "List", "Get", "Lookup")) for action in reads)
     assert reads >= ESSENTIAL
     assert {"eks:CreateAccessEntry", "eks:AssociateAccessPolicy", "iam:PassRole"} <= {
         action for action, _ in needs_of("apply", CLUSTER)

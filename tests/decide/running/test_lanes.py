@@ -21,7 +21,7 @@ from migrator.decide.running.actions import (
     Wish,
     situation,
 )
-from migrator.decide.running.changes import as_before, surprising_entries
+from migrator.decide.running.changes import as_before, basis_changes, surprising_entries
 from migrator.decide.running.next_action import lane_action
 from migrator.decide.running.obstacles import obstacle
 from migrator.decide.running.progress import Progress, StepState, progress_of
@@ -224,3 +224,11 @@ def test_rbac_that_was_not_read_stays_unread_when_our_own_changes_are_taken_out(
     snapshot = replace(snapshot_of(cluster), rbac=None)
     before, surprises = as_before(snapshot, plan, Progress(), DIGEST)
     assert (before.rbac, surprises) == (None, ())
+
+
+def test_how_completely_iam_was_read_is_no_change_where_the_same_principals_were_found() -> None:
+    found = {"iamPrincipals": {ALICE: {"id": "AROA1"}}, "accountsRead": {"111122223333": [False, False]}}
+    listed = {**found, "accountsRead": {"111122223333": [True, True]}}
+    assert basis_changes(found, listed) == basis_changes(listed, found) == ()
+    gone = {**listed, "iamPrincipals": {}}
+    assert len(basis_changes(found, gone)) == 3
