@@ -123,14 +123,15 @@ def _born(life: int) -> datetime:
 
 @lru_cache(maxsize=10_000)
 def shown(arn: str, entry: Entry) -> AccessEntry:
-    """An entry as EKS shows it. Its date tells for which life of the principal it was made."""
+    """An entry as EKS shows it. Its date tells for which life of the principal it was made, or when EKS made it."""
+    created = EPOCH + timedelta(seconds=entry.made) if entry.automatic else _born(entry.pinned) + timedelta(hours=1)
     return AccessEntry(
         arn,
         entry.type,
         entry.username,
         entry.groups,
         tuple(AssociatedPolicy(policy) for policy in entry.policies),
-        _born(entry.pinned) + timedelta(hours=1),
+        created,
         None,
         "",
         dict(entry.tags),
@@ -427,7 +428,7 @@ def _write_file(world: World, place: int, call: Call, facts: Facts) -> _Parts:
         return world, None, None
     files = {**folder.files, call[1]: call[2]}
     name, content = call[1], call[2]
-    key = folder.key if name.startswith(("backup/", "plan.json")) else hash((folder.key, name, content))
+    key = folder.key if name == "plan.json" else hash((folder.key, name, content))
     return with_folder(world, place, replace(folder, files=files, key=key)), None, None
 
 

@@ -2,16 +2,19 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 
 from migrator.decide.planning.make_plan import make_plan
 from migrator.errors import MigratorError
 from migrator.model.decision import Decisions
 from migrator.model.files.plan import encode_plan, plan_digest, plan_to_document
 from migrator.model.plan import Plan
-from migrator.model.snapshot import Snapshot
+from migrator.model.snapshot import BeforeModeStep, Snapshot
+from migrator.ports import StateStore
 from migrator.run import apply_plan as apply_module
 from migrator.run.apply_plan import ApplyOptions, apply_plan
+from migrator.run.read_history import with_history
 from migrator.run.roll_back import RollBackOptions, roll_back
 from tests.exploring.ports import EPOCH, Wire, run_ports
 from tests.exploring.process import Exit
@@ -68,6 +71,22 @@ ABANDON = Command("apply", abandon=True)
 APPLY, ROLL_BACK, PLAN_APPLY = Command("apply"), Command("rollback"), Command("plan-apply")
 
 
+def _read_cluster(snapshot: Snapshot, store: StateStore) -> Snapshot:
+    """What ``migrate plan`` reads: the cluster, with what its state says of the time before our own mode step."""
+    mode = snapshot.cluster.authentication_mode
+    known = {"cluster": {"accessConfig": {"authenticationMode": mode}}, "creator": snapshot.creator}
+    history = with_history(known, store).get("beforeModeStep")
+    if history is None:
+        return snapshot
+    before = BeforeModeStep(
+        run=history["run"],
+        at=datetime.fromisoformat(history["at"]),
+        data=history["configMap"]["data"],
+        automatic=frozenset(history["automaticEntries"]),
+    )
+    return replace(snapshot, before_mode_step=before)
+
+
 def workflow(
     command: Command, made: Made, decisions: Decisions, keep: Callable[[Made], None]
 ) -> Callable[[Wire, int], Exit]:
@@ -78,7 +97,7 @@ def workflow(
         try:
             mine = made
             if command.verb == "plan-apply":
-                mine = planned(wire.call("read all"), decisions)
+                mine = planned(_read_cluster(wire.call("read all"), ports.store), decisions)
                 keep(mine)
                 wire.call("planned", mine.digest)
             if command.verb == "rollback":

@@ -86,7 +86,7 @@ def wrongs(before: State, move: Move, after: State, endings: tuple[Ending, ...])
         if each.calm and each.exit.code != 0 and not each.exit.why.startswith(SAID):
             why = f"`{command}`, which nothing disturbed, ends with {each.exit.code} ({each.exit.why})"
             yield Wrong("stuck", each.command.verb, why)
-        if after.world.shadowed and (each.calm or each.exit.code == 0):
+        if after.world.shadowed and (each.calm or each.exit.code == 0) and not each.exit.why.startswith(SAID):
             names = ", ".join(sorted(arn.rpartition("/")[2] for arn in after.world.shadowed))
             yield Wrong("shadowed", names, f"`{command}` ends with {each.exit.code}; EKS's entry gives {names} less")
 

@@ -31,6 +31,7 @@ _BY_IDENTITY = (Plan, PlannedPrincipal, Snapshot)
 _READS = frozenset({"LOAD_FAST", "LOAD_FAST_CHECK", "LOAD_FAST_AND_CLEAR", "LOAD_FAST_LOAD_FAST", "LOAD_FAST_BORROW"})
 _MOST_REMEMBERED = 200_000
 _unlike = count(-1, -1)
+_COUNTED = ("migrator.", "tests.exploring.commands")
 _ONE_RUN_ONLY = frozenset({"plan", "ports", "_lock", "_idle"})
 
 
@@ -42,7 +43,7 @@ def fingerprint(frame: FrameType | None, now: int, seed: int) -> int:
         module = str(frame.f_globals.get("__name__", ""))
         if module == "contextlib" and frame.f_code.co_name == "__exit__":
             return next(_unlike)
-        if module.startswith("migrator.") or frame.f_code.co_name == "map":
+        if module.startswith(_COUNTED) or frame.f_code.co_name == "map":
             live = _live(frame.f_code, frame.f_lasti)
             values = tuple((name, content(value)) for name, value in frame.f_locals.items() if name in live)
             parts.append((id(frame.f_code), frame.f_lasti, values))
@@ -99,7 +100,7 @@ def _content_of_object(value: Any) -> Any:  # noqa: ANN401 - any object
         return (content(value.progress), content(value.observed), content(value.wish))
     if isinstance(value, MethodType):  # what a run is handed as a function may remember what it read
         return (value.__name__, content(value.__self__))
-    if isinstance(value, StepPorts) or not type(value).__module__.startswith("migrator."):
+    if isinstance(value, StepPorts) or not type(value).__module__.startswith(_COUNTED):
         return name
     if is_dataclass(value) and not isinstance(value, type):
         return (name, *(content(getattr(value, each.name)) for each in fields(value)))

@@ -339,7 +339,7 @@ class Moves:
 
 def _late(state: State, arn: str) -> State:
     world = state.world
-    entry = world.cluster.automatic[arn]
+    entry = replace(world.cluster.automatic[arn], made=world.now)
     entries = dict(world.cluster.entries)
     if arn not in entries:
         entries[arn] = entry

@@ -18,7 +18,6 @@ DEPTHS = {"dead-standard": 2, "managed-nodes": 2, "own-nodes": 2}
 # Faults that are known and not mended yet, as (kind, who).
 OPEN: dict[str, frozenset[tuple[str, str]]] = {
     "only-one": frozenset({("exit 0", "bridge")}),
-    "hidden-creator": frozenset({("exit 0", "lead"), ("shadowed", "lead")}),
     "own-nodes": frozenset({("unfinished", "apply")}),
 }
 

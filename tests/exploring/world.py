@@ -38,7 +38,9 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """An access entry. ``pinned`` is the number of the principal's life that it was made for."""
+    """An access entry. ``pinned`` is the number of the principal's life that it was made for; ``made`` the second in
+    which EKS made an automatic one.
+    """
 
     type: EntryType
     username: str
@@ -47,6 +49,7 @@ class Entry:
     pinned: int = 1
     tags: tuple[tuple[str, str], ...] = ()
     automatic: bool = False
+    made: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,7 +257,7 @@ def switched(world: World, mode: AuthenticationMode, *, late: bool) -> World:
     entries = dict(world.cluster.entries)
     due = world.cluster.automatic if mode == "API_AND_CONFIG_MAP" else {}
     if not late:
-        entries |= due
+        entries |= {arn: replace(entry, made=world.now) for arn, entry in due.items()}
     return changed(
         world,
         mode=mode,
