@@ -45,6 +45,11 @@ CALLS: list[tuple[str, str, dict[str, Any]]] = [
     ("sts", "AssumeRole", {"RoleArn": RUNNER, "RoleSessionName": "session"}),
     ("sts", "AssumeRoleWithWebIdentity", {"RoleArn": WEB, "RoleSessionName": "session"}),
     ("sso", "GetRoleCredentials", {"roleName": "View", "accountId": HOME}),
+    (
+        "cloudtrail",
+        "LookupEvents",
+        {"LookupAttributes": [{"AttributeKey": "EventName", "AttributeValue": "CreateCluster"}]},
+    ),
     ("eks", "ListClusters", {}),
     ("eks", "DescribeCluster", {"name": "demo"}),
     ("eks", "CreateAccessEntry", {**ENTRY, "kubernetesGroups": ["a"], "tags": {"k": "v"}}),
