@@ -11,6 +11,7 @@ from typing import Any
 
 from migrator.decide.running.dead_man import (
     AWS_AUTH,
+    BLANKED,
     FOREIGN,
     NAME,
     OVER,
@@ -70,12 +71,22 @@ def hold(ports: TimerPorts, within: timedelta = RENEW_WITHIN) -> str:
 
 
 def _put_back(ports: TimerPorts, original: Mapping[str, Any]) -> None:
-    """Until aws-auth is what it was; whatever fails is tried again."""
+    """Until aws-auth is what it was; whatever fails is tried again.
+
+    Where the operator never began to blank it, there is nothing to put back: whatever it is now, somebody wanted so.
+    """
     notes: dict[str, str] = {TIMER: "fired"}
     while True:
         try:
+            lease = ports.objects.read("Lease", NAME)
+            if lease is None:  # the operator is back and has cleaned up
+                return
             found = ports.config_maps.read()
             state = map_state(found, original["data"])
+            if state in ("foreign", "absent") and not _said(lease, BLANKED):
+                _say(ports, notes)
+                ports.events.say("done", f"{AWS_AUTH} was never blanked, and somebody else wrote it: it is left alone")
+                return
             if state == "foreign" and found is not None:
                 notes[FOREIGN] = json.dumps(dict(found.get("data") or {}))[:_MOST_FOREIGN]
             if state == "absent":
@@ -85,7 +96,7 @@ def _put_back(ports: TimerPorts, original: Mapping[str, Any]) -> None:
                 ports.config_maps.write_data(original["data"], resource_version=version)
             _say(ports, notes)
         except MigratorError as error:
-            if error.code == "not-found":  # the Lease: the operator is back and has cleaned up
+            if error.code == "not-found":  # the Lease, deleted since it was read
                 return
             ports.events.say("warn", f"{AWS_AUTH} is not back yet: {error.message}")
             ports.clock.sleep(POLL)

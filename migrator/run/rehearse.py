@@ -13,6 +13,7 @@ from typing import Any
 
 from migrator.decide.running import rehearsal as brain
 from migrator.decide.running.dead_man import (
+    BLANKED,
     KINDS,
     NAME,
     OVER,
@@ -151,7 +152,7 @@ class _Show:
                     self.ports.clock.sleep(POLL)
                 action = brain.next_rehearsal(self._progress, self._see(), self._options.length)
                 if isinstance(action, brain.Over):
-                    theirs = action.why == brain.CHANGED_BEFORE
+                    theirs = action.why in (brain.CHANGED_BEFORE, brain.CHANGED_AFTER)
                     return self._outcome(action.why, "as somebody else wrote it" if theirs else "as it was")
                 self._do(action)
                 since = None
@@ -198,8 +199,8 @@ class _Show:
             case brain.Restore():
                 self._restore(action)
             case brain.AdoptRestored():
-                self._stop(action.why, 6)
-                written = brain.last_written(self.ports.config_maps.read())
+                self._stop(action.why, 4 if action.why == brain.CHANGED_AFTER else 6)
+                written = self._put_back_at(action.why)
                 known = {} if written is None else {"writtenAt": written.isoformat()}
                 self._record(brain.RESTORE, "adopted", why=action.why, **known)
             case brain.RemoveTimer(why):
@@ -210,6 +211,16 @@ class _Show:
                 raise AssertionError("the end is not an effect")
             case _:
                 assert_never(action)
+
+    def _put_back_at(self, why: str) -> datetime | None:
+        """When the map went back, None where that cannot be read. Where somebody wrote it later, the Lease tells by
+        when the timer had fired.
+        """
+        if why != brain.CHANGED_AFTER:
+            return brain.last_written(self.ports.config_maps.read())
+        spec = (self._objects.read("Lease", NAME) or {}).get("spec") or {}
+        renewed = moment(str(spec.get("renewTime", "")))
+        return None if renewed is None else renewed + RENEW_WITHIN
 
     # --- effects --------------------------------------------------------------------------------------------------
 
@@ -244,6 +255,7 @@ class _Show:
         if live is None or brain.map_state(live, self._original["data"]) != "original":
             return  # the brain looks again
         self._record(brain.BLANK, "intended", resourceVersion=_version(live), keys=sorted(self._original["data"]))
+        self._objects.patch("Lease", NAME, {"metadata": {"annotations": {BLANKED: "true"}}})
         try:
             self.ports.config_maps.write_data(blanked(self._original["data"]), resource_version=_version(live))
         except MigratorError as error:

@@ -244,6 +244,75 @@ def test_the_time_without_rows_is_right_on_a_machine_that_slept(stage: Stage) ->
     clean(stage)
 
 
+def revoke(cluster: Cluster) -> dict[str, str] | None:
+    """An administrator takes a row out of aws-auth."""
+    assert cluster.data is not None
+    rows = json.loads(cluster.data["mapRoles"])
+    cluster.data = {**cluster.data, "mapRoles": json.dumps(rows[:-1])}
+    return dict(cluster.data)
+
+
+def delete(cluster: Cluster) -> dict[str, str] | None:
+    """An administrator deletes aws-auth."""
+    cluster.data = None
+    return None
+
+
+@pytest.mark.parametrize("edit", [revoke, delete])
+def test_row_revoked_after_the_timer_put_aws_auth_back_stays_revoked(
+    stage: Stage, edit: Callable[[Cluster], dict[str, str] | None]
+) -> None:
+    """The process is killed, the timer puts the rows back, and an administrator revokes one before it is run again."""
+    stage.events.append((timedelta(minutes=2), crash))
+    with pytest.raises(Crash):
+        stage.rehearse()
+    assert stage.timer() == "fired"
+    theirs = edit(stage.cluster)
+    outcome = stage.rehearse()
+    assert stage.cluster.data == theirs, outcome
+    assert (outcome.exit_code, outcome.aws_auth) == (7, "as somebody else wrote it"), outcome
+    assert stage.objects.objects == {}
+
+
+def test_row_revoked_while_the_machine_slept_stays_revoked(stage: Stage) -> None:
+    theirs: list[dict[str, str] | None] = []
+
+    def sleep() -> None:
+        assert stage.timer() == "fired"
+        theirs.append(revoke(stage.cluster))
+        stage.cluster.now += timedelta(hours=9)
+
+    stage.events.append((timedelta(minutes=2), sleep))
+    outcome = stage.rehearse(LONG)
+    assert [stage.cluster.data] == theirs, outcome
+    assert (outcome.exit_code, outcome.aws_auth) == (4, "as somebody else wrote it"), outcome
+    assert 120 <= outcome.seconds <= 300, outcome
+    assert stage.objects.objects == {}
+
+
+@pytest.mark.parametrize("edit", [revoke, delete])
+def test_timer_leaves_an_edit_alone_where_aws_auth_was_never_blanked(
+    stage: Stage, edit: Callable[[Cluster], dict[str, str] | None]
+) -> None:
+    """Killed once the timer is armed, before aws-auth is touched: there is nothing to put back."""
+
+    def kill(line: bytes) -> None:
+        if b"rehearse-blank" in line:
+            crash()
+
+    stage.world.store.watch = kill
+    with pytest.raises(Crash):
+        stage.rehearse()
+    stage.world.store.watch = None
+    assert stage.cluster.data == stage.before
+    theirs = edit(stage.cluster)
+    assert stage.timer() == "fired"
+    assert stage.cluster.data == theirs
+    assert stage.rehearse().exit_code == 7
+    assert stage.cluster.data == theirs
+    assert stage.objects.objects == {}
+
+
 @dataclass
 class Dying(MemoryConfigMaps):
     """The process is killed when it is about to write."""

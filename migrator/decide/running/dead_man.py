@@ -20,6 +20,7 @@ LABEL = "eks-access-migrator/rehearsal"
 ORIGINAL_KEY = "original.json"
 TIMER = "eks-access-migrator/timer"  # annotation of the Lease: armed, fired
 FOREIGN = "eks-access-migrator/foreign-data"  # what somebody else had written when the timer fired
+BLANKED = "eks-access-migrator/blanked"  # annotation by the operator, directly before the map is blanked
 OVER = "eks-access-migrator/over"  # annotation by the operator: the map is back, the timer may go
 RENEW_WITHIN = timedelta(seconds=120)
 ACCOUNT_FILES = "/var/run/secrets/kubernetes.io/serviceaccount"

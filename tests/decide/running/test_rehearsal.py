@@ -59,7 +59,10 @@ def test_a_blank_map_is_watched_or_put_back_and_never_left(progress: Progress, a
     action = next_rehearsal(progress, at, LENGTH)
     blanked_once = progress.of(BLANK).status not in ("pending", "refused")
     inside = blanked_once and progress.of(RESTORE).status in ("pending", "intended")
-    if inside and at.map != "original":
+    later = at.timer == "fired" and at.map in ("foreign", "absent")
+    if inside and later:  # the timer says that it fired once the map is back: what is there was written since
+        assert isinstance(action, AdoptRestored)
+    elif inside and at.map != "original":
         assert isinstance(action, Watch | Conclude | Restore)
         if at.resumed or at.trouble or at.timer != "armed" or at.map != "blank":
             assert isinstance(action, Restore)
