@@ -14,7 +14,7 @@ class Leftover:
     ``name`` is the binding, or the ARN of the principal; ``namespace`` that of a RoleBinding. ``plan`` and ``run`` are
     the labels: the first 16 digits of the plan's digest, and the run's id; empty where they are not known.
     ``needed_by``: the ARNs of entries that lose access without it. ``locked_by``: the run that is under way, which
-    made it.
+    made it. ``shared``: somebody else added subjects to the binding, who would lose access with it.
     """
 
     kind: LeftoverKind
@@ -25,11 +25,12 @@ class Leftover:
     run: str = ""
     needed_by: tuple[str, ...] = ()
     locked_by: str = ""
+    shared: bool = False
 
     @property
     def removable(self) -> bool:
-        """Whether no entry needs it and no run that is under way made it."""
-        return not self.needed_by and not self.locked_by
+        """Whether no entry and nobody else needs it, and no run that is under way made it."""
+        return not self.needed_by and not self.locked_by and not self.shared
 
     def describe(self, cluster: str, *, own_run: str = "") -> str:
         """One line: what it is, which run made it, what needs it, the command that settles it. ``own_run`` is the run
@@ -51,6 +52,8 @@ class Leftover:
             return (
                 f"{made}: needed by {needs}; finish it with `migrate apply PLAN` or `migrate rollback PLAN` of its plan"
             )
+        if self.shared:
+            return f"{made}: somebody else added subjects to it; delete it yourself once none of them needs it"
         return f"{made}: no entry needs it; remove it with `migrate rollback {cluster} --leftovers`"
 
 

@@ -42,7 +42,7 @@ from migrator.run.begin_run import (
 from migrator.run.break_glass import look_at_break_glass
 from migrator.run.drive import POLL, drive
 from migrator.run.hold_cluster import HeldCluster, hold_cluster
-from migrator.run.look_again import SourceReader, changed_since, differences_now, entry_differences
+from migrator.run.look_again import SourceReader, binding_differences, changed_since, differences_now, entry_differences
 from migrator.run.may_bind import refuse_without_bindings
 from migrator.run.one_run import OneRun, RunSettings
 from migrator.run.prove_principal import prove_admin
@@ -222,9 +222,11 @@ def _last_look(run: OneRun, ports: RunPorts) -> MigratorError | None:
     found = (*given_up, *sources.all_differences(data), *added_rows(run.plan, data))
     until = max((moment(state.at) or LONG_AGO for state in run.progress.states.values()), default=LONG_AGO)
     while True:
-        entries = entry_differences(run.plan, run.progress, all_entries(ports.reader), run.digest)
+        there = all_entries(ports.reader)
+        entries = entry_differences(run.plan, run.progress, there, run.digest)
         if not entries or run.now() >= until + STALE_READ_TIMEOUT:
-            return changed_since(run.plan, _one_each((*found, *entries)))
+            bindings = binding_differences(run.plan, run.progress, there, ports.rbac)
+            return changed_since(run.plan, _one_each((*found, *entries, *bindings)))
         run.pause(POLL)
 
 

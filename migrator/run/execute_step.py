@@ -193,7 +193,7 @@ def take_back(run: OneRun, action: Undo) -> None:
     """Take one step back by its stored undo, journaled before and after."""
     step = action.step
     if action.gone:
-        run.record(step.id, "undone", {"found": "not there"})
+        run.record(step.id, "undone", {"found": _found_instead(run, step)})
         return
     run.record(step.id, "undoing", {"kind": step.effect.kind})
     match rendered(step.effect, run.run_id), step.undo:
@@ -206,6 +206,17 @@ def take_back(run: OneRun, action: Undo) -> None:
             _read_back_undone(run, step)
             run.forget(Look("row", step.principal_arn or ""))  # read anew before the entry goes
     run.record(step.id, "undone", {"kind": step.effect.kind})
+
+
+def _found_instead(run: OneRun, step: Step) -> str:
+    """What stands where the effect of a step that is gone was."""
+    effect = rendered(step.effect, run.run_id)
+    if not isinstance(effect, CreateBridge | CreateBinding):
+        return "not there"
+    if run.situation().observed.bindings.get(binding_key(effect)) is None:
+        return "not there"
+    run.ports.events.say("warn", f"the binding {binding_key(effect)} is not as this run made it: it stays")
+    return "not as this run made it: left as it is"
 
 
 def _read_back_undone(run: OneRun, step: Step) -> None:

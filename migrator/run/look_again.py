@@ -10,12 +10,14 @@ import threading
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
+from migrator.decide.planning.bindings import binding_stands
 from migrator.decide.running.changes import entries_astray, kept_entries_astray
-from migrator.decide.running.progress import Progress
+from migrator.decide.running.progress import SETTLED, Progress
 from migrator.decide.running.source_differences import (
     ENTRY_CHANGED,
     Difference,
     added_rows,
+    binding_difference,
     id_difference,
     row_difference,
 )
@@ -23,7 +25,8 @@ from migrator.errors import Changed, MigratorError
 from migrator.model.access_entry import AccessEntry
 from migrator.model.plan import Plan, PlannedPrincipal
 from migrator.model.snapshot import Snapshot
-from migrator.ports import Principals
+from migrator.model.step import CreateBinding
+from migrator.ports import Principals, Rbac
 from migrator.run.begin_run import RunPorts
 from migrator.run.read_principals import read_principals
 
@@ -113,14 +116,33 @@ def entry_differences(
     return tuple(differences)
 
 
+def binding_differences(
+    plan: Plan, progress: Progress, entries: Iterable[AccessEntry], rbac: Rbac
+) -> tuple[Difference, ...]:
+    """Parallel bindings that runs of the plan made, that an entry needs, and that are no longer as they were made."""
+    steps = [step for step in plan.steps if progress.of(step.id).status in SETTLED]
+    made = [step.effect for step in steps if isinstance(step.effect, CreateBinding)]
+    carriers: dict[str, str] = {}
+    for entry in entries if made else ():
+        carriers |= {group: entry.principal_arn for group in entry.kubernetes_groups if group not in carriers}
+    return tuple(
+        binding_difference(effect, carriers[effect.group])
+        for effect in made
+        if effect.group in carriers
+        and not binding_stands(effect, rbac.read_binding(effect.binding_name, effect.namespace))
+    )
+
+
 def differences_now(
     plan: Plan, plan_digest: str, progress: Progress, ports: RunPorts, snapshot: Snapshot
 ) -> tuple[Difference, ...]:
     """What a fresh snapshot shows to be no longer as the plan has it, rows of unknown principals included."""
     data = None if snapshot.config_map is None else snapshot.aws_auth_data
+    entries = snapshot.access_entries or ()
     return (
         *SourceReader(plan, ports).all_differences(data),
-        *entry_differences(plan, progress, snapshot.access_entries or (), plan_digest),
+        *entry_differences(plan, progress, entries, plan_digest),
+        *binding_differences(plan, progress, entries, ports.rbac),
         *added_rows(plan, data),
     )
 

@@ -43,6 +43,7 @@ from migrator.model.plan import Plan
 from migrator.model.principal import IamPrincipal
 from migrator.ports import AuthMode, Clock, ClusterLock, ClusterReader, Principals, Rbac, StateStore, TaskRunner
 from migrator.run.begin_run import progress_in
+from migrator.run.look_again import binding_differences
 from migrator.run.read_leftovers import OwnObjects, own_objects
 from migrator.run.read_principals import read_principals
 
@@ -164,6 +165,7 @@ def _of_plan(
     untouched = all(progress.of(step.id).status == "pending" for step in plan.steps)
     astray = () if untouched or entries is None else entries_astray(plan, progress, entries, plan_digest)
     astray += () if entries is None else kept_entries_astray(plan, entries, plan_digest)
+    astray += _bindings_astray(plan, progress, ports, unknown, entries or ())
     dead = _dead(plan, plan_digest, entries or (), ports, unknown)
     begun = [s.id for s in plan.steps if progress.of(s.id).status in ("intended", "sent", "undoing")]
     unknown += [f"whether step {step_id} came to its end: the next run looks" for step_id in begun]
@@ -253,6 +255,20 @@ def _dead(
         elif arn in read_before:
             unknown.append(f"whether the entry of {arn} is dead: {answer.message}")
     return dead_entries(plan, plan_digest, entries, found)
+
+
+def _bindings_astray(
+    plan: Plan, progress: Progress, ports: StatusPorts, unknown: list[str], entries: tuple[AccessEntry, ...]
+) -> tuple[tuple[str, str], ...]:
+    """Parallel bindings that an entry needs and that somebody else changed or deleted."""
+    if ports.rbac is None:
+        return ()
+    try:
+        found = binding_differences(plan, progress, entries, ports.rbac)
+    except MigratorError as error:
+        unknown.append(f"whether the bindings are as they were left: {error.message}")
+        return ()
+    return tuple((each.subject, each.message) for each in found)
 
 
 def _last_command(journal: Journal, plan_digest: str) -> str | None:

@@ -162,3 +162,13 @@ def test_status_from_another_folder_says_that_another_folder_has_the_run() -> No
     assert "@here/1 (apply" in why
     assert "--state-dir" in found.next
     assert status(World(Cluster()), plan).exit_code == 0  # nothing of this plan is in the cluster
+
+
+def test_binding_of_ours_with_subjects_of_others_is_named_and_stays() -> None:
+    cluster, _ = company()
+    bind(cluster, "migrator-view-1", "view", "developers-2")
+    cluster.bindings[None, "migrator-view-1"]["subjects"].append({"kind": "User", "name": "maria"})
+    outcome = remove_leftovers("prod", World(cluster).ports())
+    assert (outcome.removed, outcome.exit_code) == ((), 7)
+    assert (None, "migrator-view-1") in cluster.bindings
+    assert "somebody else added subjects" in outcome.kept[0].describe("prod")

@@ -1,8 +1,9 @@
 """Bindings of our own: the bridge, and the parallel bindings of reserved groups."""
 
 from collections.abc import Mapping
+from typing import Literal
 
-from migrator.model.step import MANAGED_BY, MANAGED_BY_LABEL, CreateBinding, CreateBridge, RemoveBridge
+from migrator.model.step import BRIDGE_PREFIX, MANAGED_BY, MANAGED_BY_LABEL, CreateBinding, CreateBridge, RemoveBridge
 
 PLAN_LABEL = "eks-access-migrator/plan"
 RUN_LABEL = "eks-access-migrator/run"
@@ -43,6 +44,30 @@ def same_binding(found: Mapping[str, object], wanted: Mapping[str, object]) -> b
     labels = metadata.get("labels") if isinstance(metadata, Mapping) else None
     ours = isinstance(labels, Mapping) and labels.get(MANAGED_BY_LABEL) == MANAGED_BY
     return ours and _role_and_subjects(found) == _role_and_subjects(wanted)
+
+
+def binding_stands(effect: CreateBinding, found: Mapping[str, object] | None) -> bool:
+    """Whether a parallel binding as read is as a run of ours makes it, whichever run that was."""
+    return found is not None and same_binding(found, binding_object(effect, plan_digest="", run=""))
+
+
+def whose_binding(found: Mapping[str, object] | None, group: str) -> Literal["nobody's", "ours", "shared", "other's"]:
+    """Whose the binding is that stands under a name of ours, for the group that a run of ours bound by it.
+
+    ``ours``: the group is its only subject, and it has our label; the bridge group of a run needs none, because no one
+    else uses that group. ``shared``: it binds the group, and somebody else put it, or another subject, there.
+    ``other's``: it does not bind the group. ``nobody's``: there is none.
+    """
+    if found is None:
+        return "nobody's"
+    subjects = found.get("subjects")
+    names = [(s.get("kind"), s.get("name")) for s in subjects] if isinstance(subjects, list) else []
+    if ("Group", group) not in names:
+        return "other's"
+    metadata = found.get("metadata")
+    labels = metadata.get("labels") if isinstance(metadata, Mapping) else None
+    labelled = isinstance(labels, Mapping) and labels.get(MANAGED_BY_LABEL) == MANAGED_BY
+    return "ours" if len(names) == 1 and (labelled or group.startswith(BRIDGE_PREFIX)) else "shared"
 
 
 def _role_and_subjects(binding: Mapping[str, object]) -> tuple[object, ...]:

@@ -10,7 +10,7 @@ from migrator.decide.running.source_differences import Difference
 from migrator.errors import MigratorError
 from migrator.model.access_entry import AccessEntry, AuthenticationMode
 from migrator.model.plan import Plan
-from migrator.model.step import Lane
+from migrator.model.step import CreateBinding, Lane
 from migrator.model.step import Step as PlanStep
 
 
@@ -156,6 +156,7 @@ class Situation:
     wish: Wish
     lanes: Mapping[str, Lane]
     lane_of: Mapping[str, str]
+    binders: Mapping[str, tuple[PlanStep, ...]]  # by group: the steps that make its parallel bindings
 
     @property
     def run(self) -> str:
@@ -166,4 +167,9 @@ class Situation:
 def situation(plan: Plan, progress: Progress, observed: Observed, wish: Wish) -> Situation:
     """Gather; the lanes are made once."""
     lanes = lanes_of(plan, progress)
-    return Situation(plan, progress, observed, wish, lanes, {s.id: key for key, lane in lanes.items() for s in lane})
+    binders: dict[str, tuple[PlanStep, ...]] = {}
+    for step in plan.steps:
+        if isinstance(step.effect, CreateBinding):
+            binders[step.effect.group] = (*binders.get(step.effect.group, ()), step)
+    lane_of = {s.id: key for key, lane in lanes.items() for s in lane}
+    return Situation(plan, progress, observed, wish, lanes, lane_of, binders)

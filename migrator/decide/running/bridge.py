@@ -5,13 +5,14 @@ its binding since, so every write that names the group asks for a look at the bi
 binding is deleted only when the entries, read again, no longer carry the group.
 """
 
-from migrator.decide.planning.bindings import binding_key, binding_object, same_binding
+from migrator.decide.planning.bindings import binding_key, binding_object, binding_stands, same_binding
 from migrator.decide.planning.entry_states import lane_states, matches, render_run, rendered
 from migrator.decide.running.actions import Look, Situation
 from migrator.decide.running.obstacles import obstacle
 from migrator.decide.running.progress import SETTLED, refusal_of
 from migrator.model.step import (
     AssociatePolicy,
+    CreateBinding,
     CreateBridge,
     CreateEntry,
     DeleteEntry,
@@ -48,6 +49,27 @@ def bridge_seen(at: Situation, bridge: PlanStep) -> bool:
     assert isinstance(effect, CreateBridge)  # noqa: S101 - narrows for the checker
     wanted = binding_object(effect, plan_digest=at.wish.plan_digest, run=at.run)
     return found is not None and same_binding(found, wanted)
+
+
+def parallel_for(at: Situation, effect: Effect | None) -> tuple[PlanStep, ...]:
+    """The steps that make the parallel bindings of the groups that a write names: without them the entry gives less
+    than the row did.
+    """
+    if not isinstance(effect, CreateEntry | UpdateEntry):
+        return ()
+    return tuple(step for group in effect.entry.kubernetes_groups for step in at.binders.get(group, ()))
+
+
+def parallel_look(step: PlanStep) -> Look:
+    """What to read to see a parallel binding."""
+    return Look("binding", binding_key(step.effect))  # type: ignore[arg-type]
+
+
+def parallel_seen(at: Situation, step: PlanStep) -> bool:
+    """Whether a parallel binding was seen as a run of ours makes it."""
+    effect, found = step.effect, at.observed.bindings.get(parallel_look(step).name)
+    assert isinstance(effect, CreateBinding)  # noqa: S101 - narrows for the checker
+    return binding_stands(effect, found)
 
 
 def bridge_needed(at: Situation, bridge: PlanStep) -> bool:
@@ -89,8 +111,8 @@ def reads_before(at: Situation, step: PlanStep) -> tuple[Look, ...]:
     """What is read directly before a step's write goes forward.
 
     The principal's row and id: an administrator may have deleted or thinned the row meanwhile. The entry, where it is
-    overwritten or deleted: EKS refuses to create one twice, but takes an update of whatever is there. The bridge,
-    where the write names its group.
+    overwritten or deleted: EKS refuses to create one twice, but takes an update of whatever is there. The bridge and
+    the parallel bindings, where the write names their group.
     """
     arn = step.principal_arn
     if arn is None or not writes_entry(step.effect):
@@ -101,4 +123,4 @@ def reads_before(at: Situation, step: PlanStep) -> tuple[Look, ...]:
     bridge = bridge_for(at, step.effect)
     if bridge is not None:
         looks.append(bridge_look(at, bridge))
-    return tuple(looks)
+    return (*looks, *map(parallel_look, parallel_for(at, step.effect)))

@@ -51,6 +51,7 @@ def find_leftovers(
                 binding.labels.get(RUN_LABEL, ""),
                 needed_by,
                 at_work.get(plan, ""),
+                len(binding.subjects) > 1,  # a run binds one group
             )
         )
     for entry in entries:

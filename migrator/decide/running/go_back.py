@@ -7,11 +7,11 @@ and the entry goes once every older token is forgotten.
 
 from dataclasses import replace
 
-from migrator.decide.planning.bindings import binding_key
+from migrator.decide.planning.bindings import binding_key, whose_binding
 from migrator.decide.planning.entry_states import lane_states, matches, render_run, rendered
 from migrator.decide.running.actions import Action, Do, Finished, Hold, Look, Refuse, Situation, Undo, Wait
 from migrator.decide.running.bridge import bridge_for, bridge_look, bridge_seen
-from migrator.decide.running.go_forward import entry_changed
+from migrator.decide.running.go_forward import entry_changed, shared_binding
 from migrator.decide.running.progress import SETTLED, refusal_of, standing
 from migrator.decide.running.source_differences import ROW_CHANGED
 from migrator.decide.running.waiting import LONG_AGO, REMEMBERED, moment, spread_by
@@ -185,9 +185,14 @@ def _undo(at: Situation, lane: Lane, step: PlanStep) -> Action:
         name = binding_key(rendered(step.effect, at.run))  # type: ignore[arg-type]
         if name not in at.observed.bindings:
             return Look("binding", name)
-        gone = at.observed.bindings[name] is None
-        first = (Look("carriers", render_run(step.effect.group, at.run)),)
-        return Undo(step, gone, first if isinstance(step.effect, CreateBridge) and not gone else ())
+        group = render_run(step.effect.group, at.run)
+        whose = whose_binding(at.observed.bindings[name], group)
+        is_bridge = isinstance(step.effect, CreateBridge)
+        if whose == "shared" and is_bridge:
+            return Refuse(shared_binding(name, group))
+        if whose != "ours":  # what an administrator put under this name stays
+            return Undo(step, gone=True)
+        return Undo(step, first=(*((Look("carriers", group),) if is_bridge else ()), Look("binding", name)))
     arn = step.principal_arn or ""
     if arn not in at.observed.entries:
         return Look("entry", arn)

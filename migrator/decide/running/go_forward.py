@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import datetime
 
-from migrator.decide.planning.bindings import binding_key, binding_object, same_binding
+from migrator.decide.planning.bindings import binding_key, binding_object, same_binding, whose_binding
 from migrator.decide.planning.entry_states import lane_states, matches, rendered
 from migrator.decide.running.actions import (
     Action,
@@ -23,12 +23,15 @@ from migrator.decide.running.bridge import (
     bridge_look,
     bridge_needed,
     bridge_seen,
+    parallel_for,
+    parallel_look,
+    parallel_seen,
     reads_before,
     writes_entry,
 )
 from migrator.decide.running.obstacles import OTHER_TYPE, obstacle
 from migrator.decide.running.progress import SETTLED, StepState
-from migrator.decide.running.source_differences import Difference
+from migrator.decide.running.source_differences import Difference, binding_difference
 from migrator.decide.running.waiting import (
     AWAIT_TIMEOUT,
     LONG_AGO,
@@ -154,14 +157,17 @@ def _binding(at: Situation, step: PlanStep) -> Action:
         return Look("binding", name)
     found = at.observed.bindings[name]
     if isinstance(effect, RemoveBridge):
-        if found is None:
-            return Adopt(step, "it is gone")
+        whose = whose_binding(found, effect.group)
+        if whose == "shared":
+            return Refuse(shared_binding(name, effect.group))
+        if whose != "ours":
+            return Adopt(step, "it is gone" if found is None else "the binding that has its name is not ours")
         spread = max(
             (spread_by(at, lane) for lane in at.lanes.values() if _uses(lane, effect.group, at.run)), default=None
         )
         if spread is not None and at.observed.now < spread:
             return Wait(step, "the last change of an entry may not have reached the authenticator", spread)
-        return _bridge_goes(at, step, effect.group, (spread or at.observed.now) + STALE_READ_TIMEOUT)
+        return _bridge_goes(at, step, effect, (spread or at.observed.now) + STALE_READ_TIMEOUT)
     if found is None:
         return Adopt(step, "everybody is past needing it") if _bridge_over(at, effect) else Do(step)
     if same_binding(found, binding_object(effect, plan_digest=at.wish.plan_digest, run=at.run)):
@@ -176,14 +182,14 @@ def _binding(at: Situation, step: PlanStep) -> Action:
     )
 
 
-def _bridge_goes(at: Situation, step: PlanStep, group: str, until: datetime) -> Action:
+def _bridge_goes(at: Situation, step: PlanStep, bridge: RemoveBridge, until: datetime) -> Action:
     """Delete the bridge once the entries, read again, show that none carries its group."""
-    look = Look("carriers", group)
-    if group not in at.observed.carriers:
+    look = Look("carriers", bridge.group)
+    if bridge.group not in at.observed.carriers:
         return look
-    carriers = at.observed.carriers[group]
+    carriers = at.observed.carriers[bridge.group]
     if not carriers:
-        return Do(step, (look,))
+        return Do(step, (look, Look("binding", binding_key(bridge))))
     why = f"{', '.join(sorted(carriers))} still carries the bridge group"
     return Wait(step, why, until, look) if at.observed.now < until else Finished(((step, why),))
 
@@ -245,7 +251,24 @@ def _write(at: Situation, step: PlanStep) -> Action:
             return look
         if not bridge_seen(at, bridge):
             return Finished(((step, "the bridge is built first"),))
+    for parallel in parallel_for(at, step.effect):
+        if parallel_look(parallel).name not in at.observed.bindings:
+            return parallel_look(parallel)
+        if not parallel_seen(at, parallel):
+            return _without_parallel(at, step, parallel)
     return Do(step, reads_before(at, step))
+
+
+def _without_parallel(at: Situation, step: PlanStep, parallel: PlanStep) -> Action:
+    """A write whose group is not bound: the entry would give less than the row. A binding that was made and is gone was
+    deleted by an administrator or by a roll-back from another folder: it is not made again on a guess.
+    """
+    if at.progress.of(parallel.id).status not in SETTLED:
+        return Finished(((step, "the binding of its group is made first"),))
+    arn = step.principal_arn or ""
+    effect = parallel.effect
+    assert isinstance(effect, CreateBinding)  # noqa: S101 - narrows for the checker
+    return GiveUp(step, binding_difference(effect, arn))
 
 
 def _over_automatic(step: PlanStep, entry: AccessEntry) -> Action:
@@ -290,6 +313,16 @@ def _await(at: Situation, step: PlanStep, state: StepState, *, met: bool, missin
             why=f"It was waited for until {until.isoformat()}.",
             remedy="Plan again: the new plan makes the entry, or says why it cannot.",
         )
+    )
+
+
+def shared_binding(name: str, group: str) -> Changed:
+    """A binding of ours to which somebody else added subjects: deleting it would take their access away."""
+    return Changed(
+        "binding-changed",
+        f"The binding {name} is not as this run made it: it has other subjects beside the group {group}.",
+        why="Somebody else changed it, and what others use is never deleted.",
+        remedy=f"Take the group {group} out of it, or delete it, then run the same command again.",
     )
 
 

@@ -13,6 +13,7 @@ from migrator.decide.reading.text_folding import fold
 from migrator.decide.running.row_gives import row_gives, rows_in
 from migrator.model.access_entry import Identity
 from migrator.model.plan import Plan, PlannedPrincipal
+from migrator.model.step import CreateBinding
 
 # The principal's own row was deleted or edited, and the rest of aws-auth can be read.
 ROW_CHANGED = "row-changed"
@@ -20,9 +21,11 @@ ROW_CHANGED = "row-changed"
 AWS_AUTH_LOST = "aws-auth-lost"
 PRINCIPAL_RECREATED, PRINCIPAL_DELETED = "principal-recreated", "principal-deleted"
 ROW_ADDED = "row-added"
+# A parallel binding that a run made is gone or was changed: the group of an entry gives no longer what the row gave.
+BINDING_CHANGED = "binding-changed"
 ENTRY_CHANGED = "entry-changed"
 # What ends one principal's sequence with exit code 5, while the others go on.
-CHANGED_CODES = frozenset({ROW_CHANGED, AWS_AUTH_LOST, PRINCIPAL_RECREATED, PRINCIPAL_DELETED})
+CHANGED_CODES = frozenset({ROW_CHANGED, AWS_AUTH_LOST, PRINCIPAL_RECREATED, PRINCIPAL_DELETED, BINDING_CHANGED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,13 @@ class Difference:
     code: str
     subject: str
     message: str
+
+
+def binding_difference(binding: CreateBinding, subject: str) -> Difference:
+    """That a parallel binding is not there as a run made it. ``subject``: the principal whose entry has its group."""
+    name = f"{binding.namespace}/{binding.binding_name}" if binding.namespace else binding.binding_name
+    what = f"The binding {name} of the group {binding.group}"
+    return Difference(BINDING_CHANGED, subject, f"{what}, by which {subject} has its access, was deleted or changed.")
 
 
 def row_difference(data: Mapping[str, str] | None, planned: PlannedPrincipal) -> Difference | None:
