@@ -27,6 +27,7 @@ from migrator.decide.proving.login_proof import judge_logins
 from migrator.decide.proving.verdicts import EVIDENCE_AGE, state_digest
 from migrator.decide.reading.row_keys import principal_key
 from migrator.decide.running.automatic_entries import without_wider
+from migrator.decide.running.changes import entry_left_out
 from migrator.decide.running.row_gives import groups_by_row
 from migrator.errors import MigratorError
 from migrator.model.access_entry import AccessEntry, EntrySpec, Identity
@@ -131,6 +132,8 @@ def take_evidence(measure: Measure, principal: PlannedPrincipal) -> Evidence | N
     phase = measure.phase(principal)
     if not there_is_something_to_ask(measure, principal):
         return None
+    if entry is not None and entry_left_out(measure.plan, principal, entry):
+        return _left_out(measure, arn, entry, phase)
     spec = measure.spec(arn)
     nodes, canary = None, Arrival("")
     if spec is not None and spec.type != "STANDARD":
@@ -158,6 +161,21 @@ def take_evidence(measure: Measure, principal: PlannedPrincipal) -> Evidence | N
     why = f"{refused.how}, as it must be ({expected.words})"
     shown = _without_login(measure, principal, entry, phase, why, nodes)
     return replace(shown, log_ins=refused.log_ins)
+
+
+def _left_out(measure: Measure, arn: str, entry: AccessEntry, phase: Phase) -> Evidence:
+    """An entry that the plan does not have: EKS shows it, so that nobody has to log in by it."""
+    at = measure.ports.clock.now().isoformat()
+    return Evidence(
+        principal_arn=arn,
+        proof_class="simulated",
+        phase=phase,
+        at=at,
+        state_digest=measure.digest(entry),
+        attribution="none",
+        differences=("it has an access entry; the plan leaves it without one",),
+        how=f"the entry was read at {clock_time(at)}",
+    )
 
 
 def _expected(measure: Measure, principal: PlannedPrincipal, entry: AccessEntry | None, phase: Phase) -> Identity:

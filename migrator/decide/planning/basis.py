@@ -34,7 +34,7 @@ def basis_of(snapshot: Snapshot, aws_auth: AwsAuth | None = None) -> dict[str, A
         "cluster": snapshot.cluster.arn,
         "authenticationMode": snapshot.cluster.authentication_mode,
         "awsAuth": aws_auth_basis(rows),
-        "accessEntries": None if snapshot.access_entries is None else _entries(snapshot.access_entries),
+        "accessEntries": None if snapshot.access_entries is None else entries_basis(snapshot.access_entries),
         "accessPolicies": _sorted(snapshot.access_policies),
         "nodegroups": None
         if snapshot.nodegroups is None
@@ -82,7 +82,8 @@ def aws_auth_basis(aws_auth: AwsAuth) -> dict[str, Any]:
     }
 
 
-def _entries(entries: Iterable[AccessEntry]) -> dict[str, Any]:
+def entries_basis(entries: Iterable[AccessEntry]) -> dict[str, Any]:
+    """Entries by principal, as they stand in the basis."""
     return {
         entry.principal_arn: {
             "type": entry.type,

@@ -5,10 +5,11 @@ from dataclasses import replace
 from typing import Any
 
 from migrator.decide.planning.automatic_entry import is_creators
+from migrator.decide.planning.basis import entries_basis
 from migrator.decide.planning.entry_states import PLAN_TAG, EntryState, lane_states, matches, state_of
 from migrator.decide.running.progress import SETTLED, Progress, lanes_of
 from migrator.model.access_entry import SERVICE_LINKED_MARK, AccessEntry
-from migrator.model.plan import Plan
+from migrator.model.plan import Plan, PlannedPrincipal
 from migrator.model.principal import Arn, parse_arn
 from migrator.model.rbac import RbacState
 from migrator.model.snapshot import Snapshot
@@ -85,11 +86,15 @@ def entries_astray(
 
 
 def kept_entries_astray(plan: Plan, entries: Iterable[AccessEntry], plan_digest: str) -> tuple[tuple[str, str], ...]:
-    """``(principal ARN, what is wrong)`` of entries that the plan keeps as they were, and that are not so any more."""
+    """``(principal ARN, what is wrong)`` of entries that the plan keeps as they were, and that are not so any more,
+    and of principals that it leaves without an entry and that have one.
+    """
     found = {entry.principal_arn: entry for entry in entries}
     lanes, astray = lanes_of(plan), []
     for planned in plan.principals:
         arn = planned.principal_arn
+        if arn in found and entry_left_out(plan, planned, found[arn]):
+            astray.append((arn, "it has an access entry; the plan leaves it without one"))
         if planned.action != "keep" or planned.entry is None or arn in lanes:
             continue
         if arn not in found:
@@ -97,6 +102,21 @@ def kept_entries_astray(plan: Plan, entries: Iterable[AccessEntry], plan_digest:
         elif not matches(state_of(planned.entry), found[arn], plan_digest):
             astray.append((arn, "it was changed; the plan keeps it as it was"))
     return tuple(astray)
+
+
+def entry_left_out(plan: Plan, planned: PlannedPrincipal, entry: AccessEntry) -> bool:
+    """Whether somebody made an entry for a principal that the plan skips: it can log in, whatever became of its row.
+
+    The dead entry that was there is the same as in the basis. EKS's own entry of a creator that is not known gives
+    what the creator had before.
+    """
+    if planned.action != "skip" or SERVICE_LINKED_MARK in planned.principal_arn:
+        return False
+    known = (plan.basis.get("accessEntries") or {}).get(planned.principal_arn)
+    if known is not None and known == entries_basis([entry])[planned.principal_arn]:
+        return False
+    unknown_creator = any(finding.code == "creator-unknown" for finding in plan.findings)
+    return not (unknown_creator and planned.before.via == "none" and is_creators(entry))
 
 
 def surprising_entries(plan: Plan, entries: Iterable[AccessEntry], plan_digest: str) -> tuple[str, ...]:
