@@ -10,7 +10,7 @@ from migrator.errors import WrongUse
 from migrator.model.access_entry import NOBODY, Identity
 from migrator.model.explanation import ExplainedRow, Explanation, Reason
 from migrator.model.finding import Finding
-from migrator.model.plan import Action, Plan, PlannedPrincipal
+from migrator.model.plan import AccessChange, Action, Plan, PlannedPrincipal
 from migrator.model.step import UpdateEntry
 
 ACTION_MEANS: Mapping[Action, str] = {
@@ -37,7 +37,7 @@ def explain(plan: Plan, principal_arn: str, *, lines: Mapping[str, int] | None =
     return Explanation(
         principal_arn=principal.principal_arn,
         action=principal.action,
-        means=ACTION_MEANS[principal.action],
+        means=_means(plan, principal),
         rows=tuple(ExplainedRow(source, known.get(source)) for source in principal.sources),
         before=principal.before,
         after=after,
@@ -49,6 +49,17 @@ def explain(plan: Plan, principal_arn: str, *, lines: Mapping[str, int] | None =
         log_ins_before=population_of(principal.before, principal.principal_arn),
         log_ins_after=None if after is None else population_of(after, principal.principal_arn),
     )
+
+
+def _means(plan: Plan, principal: PlannedPrincipal) -> str:
+    """What the action means for this principal: that a new entry gives the same is said only where it does."""
+    if principal.action != "create":
+        return ACTION_MEANS[principal.action]
+    if principal.access != AccessChange():
+        return "A new access entry. It does not give the same as today: what is gained and lost is below."
+    if plan.basis.get("rbac") is None:
+        return "A new access entry. RBAC was not read, so that what it gives is not compared with today."
+    return ACTION_MEANS["create"]
 
 
 def principals_of(plan: Plan, arn: str) -> tuple[PlannedPrincipal, ...]:

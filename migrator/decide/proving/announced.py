@@ -12,7 +12,7 @@ from migrator.decide.access.authorize import RbacIndex
 from migrator.decide.access.compare_access import compare_access
 from migrator.decide.access.match_rules import Grant, RuleSet
 from migrator.decide.access.permission_set import PermissionSet, is_subset
-from migrator.decide.planning.basis import basis_of
+from migrator.decide.planning.basis import basis_of, entries_basis
 from migrator.decide.planning.entry_identity import identity_of_entry, identity_of_spec, spec_of
 from migrator.decide.planning.entry_states import PLAN_TAG, final_spec
 from migrator.decide.planning.parallel_bindings import admin_binding_of, name_of_parallel
@@ -142,13 +142,18 @@ def unannounced_changes(plan: Plan, snapshot: Snapshot, plan_digest: str) -> tup
     ]
     announced = announced_access(plan, snapshot)
     for arn, principal in planned.items():
-        # a dead entry that was there is compared with the basis, and gives nothing
-        left_dead = principal.action == "skip" and arn in (plan.basis.get("accessEntries") or {})
-        if announced is not None and arn in entries and not left_dead:
-            wrong += [f"the entry of {arn}: {each}" for each in announced.differences(principal, entries[arn])]
-        # which log-ins an entry admits follows from itself, whatever was read of RBAC
-        wrong += [f"the entry of {arn}: {each}" for each in unannounced_log_ins(principal, entries.get(arn))]
+        entry = entries.get(arn)
+        if entry is None or (principal.action == "skip" and _as_in_basis(plan, entry)):
+            continue  # a dead entry that was there, and is the same, gives nothing and admits nobody
+        if announced is not None:
+            wrong += [f"the entry of {arn}: {each}" for each in announced.differences(principal, entry)]
+        wrong += [f"the entry of {arn}: {each}" for each in unannounced_log_ins(principal, entry)]
     return tuple(wrong)
+
+
+def _as_in_basis(plan: Plan, entry: AccessEntry) -> bool:
+    known = plan.basis.get("accessEntries") or {}
+    return bool(known.get(entry.principal_arn) == entries_basis([entry])[entry.principal_arn])
 
 
 def _identity(entry: AccessEntry, before: Identity) -> Identity:

@@ -157,7 +157,9 @@ def _proofs(plan: Plan, facts: GateFacts) -> Gate:
         return _gate(5, "proofs", question, "pass", "the plan has no principal to prove", remedy)
     only_unknown = all(v.verdict in ("ok", "unknown") for v in facts.verdicts)
     state: GateState = "pass" if not wrong else "unknown" if only_unknown else "fail"
-    return _gate(5, "proofs", question, state, _some(wrong) or f"all {len(judged)} are", remedy)
+    weak = [v.principal_arn for v in facts.verdicts if v.proof_class not in ("live", "observed")]
+    by_rules = f"; by the rules or a person's word alone: {_some(weak)}" if weak else ""
+    return _gate(5, "proofs", question, state, _some(wrong) or f"all {len(judged)} are{by_rules}", remedy)
 
 
 def _admins(plan: Plan, facts: GateFacts) -> Gate:

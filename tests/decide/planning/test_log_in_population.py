@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 
+from migrator.decide.planning.explain import explain
 from migrator.decide.planning.rereading.prove_again import inconsistencies
 from migrator.decide.planning.stubs import stubs_for
+from migrator.decide.proving.announced import unannounced_changes
 from migrator.errors import Failed
 from migrator.model.access_entry import EntrySpec, EntryType
 from migrator.model.decision import Acceptance, Decisions, PrincipalAnswer
@@ -14,9 +16,11 @@ from migrator.model.files.plan import decode_plan, encode_plan
 from migrator.model.log_ins import LogIns
 from migrator.model.plan import Plan
 from migrator.model.snapshot import Creator, Snapshot
+from migrator.model.step import ProofClass
 from tests.support.worlds import (
     ACCEPTED,
     ADMIN_POLICY,
+    LONG_AGO,
     NODE_GROUPS,
     NODE_USERNAME,
     SESSION_NODE,
@@ -258,3 +262,37 @@ def test_plan_file_that_announces_a_gain_which_its_entry_does_not_give_is_refuse
     assert changed(plan) == []
     assert "announces a gain of sessions that are not an EC2 instance's" in changed(plan, log_ins_gained=(OTHERS,))[0]
     assert "announces a loss of sessions of EC2 instances" in changed(plan, log_ins_lost=(INSTANCES,))[0]
+
+
+def test_plan_file_of_rows_that_stay_is_refused_once_its_target_is_made_api() -> None:
+    """In API mode nobody logs in by them, and no one accepted that."""
+    plan = planned(world([row("arn:aws:iam::111122223333:root", "r")]), target="API_AND_CONFIG_MAP")
+    assert list(inconsistencies(plan)) == []
+    assert any("the target API ends aws-auth" in found.why for found in inconsistencies(replace(plan, target="API")))
+
+
+def test_plan_file_that_asks_for_a_proof_which_no_policy_asks_for_is_refused() -> None:
+    """`unverified` and `attested` would pass without anything shown."""
+    plan = planned(jenkins(), replace(answers(JENKINS, username="jenkins"), accept_gain=GAIN))
+    proofs: tuple[ProofClass, ...] = ("unverified", "attested")
+    for proof in proofs:
+        weaker = tuple(replace(each, required_proof=proof) for each in plan.principals)
+        found = [each.why for each in inconsistencies(replace(plan, principals=weaker))]
+        assert f"No policy asks for the proof `{proof}`." in found
+
+
+def test_new_entry_that_admits_more_is_not_said_to_give_the_same_as_today() -> None:
+    plan = planned(jenkins(), replace(answers(JENKINS, username="jenkins"), accept_gain=GAIN))
+    means = explain(plan, plan.principals[0].principal_arn).means
+    assert means == "A new access entry. It does not give the same as today: what is gained and lost is below."
+
+
+def test_dead_entry_that_the_plan_leaves_keeps_no_gate_closed() -> None:
+    """It was there, it admits nobody, and it is the same: nobody can log in who could not before."""
+    old = entry(role("gone"), "g", created_at=LONG_AGO.replace(year=2020))
+    snapshot = world([], entries=[old], principals=[iam(role("gone"))])
+    plan = planned(snapshot)
+    assert [each.action for each in plan.principals] == ["skip"]
+    assert unannounced_changes(plan, snapshot, "sha256:none") == ()
+    made_again = replace(snapshot, access_entries=(replace(old, created_at=LONG_AGO.replace(year=2026)),))
+    assert unannounced_changes(plan, made_again, "sha256:none") != ()

@@ -330,3 +330,10 @@ def test_an_administrator_whose_logins_were_observed_counts() -> None:
 def test_a_rehearsal_counts_to_the_end_of_its_seventh_day() -> None:
     assert states(replace(GOOD, rehearsed=NOW - timedelta(days=7))) == {}
     assert states(replace(GOOD, rehearsed=NOW - timedelta(days=7, seconds=1))) == {"rehearsal": "fail"}
+
+
+def test_whoever_is_proven_by_rules_alone_is_named_where_the_gate_passes() -> None:
+    facts = replace(GOOD, verdicts=(*GOOD.verdicts[1:], verdict(CREATOR, proof="simulated")))
+    state, detail, _ = words(facts)["proofs"]
+    assert detail == f"all 5 are; by the rules or a person's word alone: {CREATOR}"
+    assert state == words(GOOD)["proofs"][0]

@@ -34,6 +34,7 @@ def check_findings(read: PlanRead) -> Iterator[Inconsistency]:
     blocking: set[str] = set()
     for finding in plan.findings:
         yield from _check_kind(finding)
+        yield from _check_stays(finding, plan)
         if finding.principal_arn is None:
             yield from _check_severity(finding, None)
             continue
@@ -61,6 +62,15 @@ def _check_kind(finding: Finding) -> Iterator[Inconsistency]:
         yield Inconsistency(_place(finding), "The catalogue has no such finding.")
     elif finding.reference != kind.reference:
         yield Inconsistency(_place(finding), "Its reference is not that of the catalogue.")
+
+
+def _check_stays(finding: Finding, plan: Plan) -> Iterator[Inconsistency]:
+    """A row, or an account of mapAccounts, stays in aws-auth only where the cluster stays in API_AND_CONFIG_MAP mode:
+    in API mode it admits nobody, and no one accepted that.
+    """
+    stays = finding.code == "stays-in-config-map" or (finding.code == "map-accounts" and finding.severity != "block")
+    if stays and plan.target == "API":
+        yield Inconsistency(_place(finding), "Its row stays in aws-auth, and the target API ends aws-auth.")
 
 
 def _check_severity(finding: Finding, principal: PlannedPrincipal | None) -> Iterator[Inconsistency]:

@@ -26,6 +26,7 @@ from migrator.model.principal import parse_arn
 
 _ONE_LIVE_NODE = NodeUse(live=1)
 _GETS_ENTRY = frozenset({"create", "recreate", "update", "await"})
+_POLICY = frozenset({"live", "observed", "simulated"})
 _UPDATES = frozenset({"entry-half-made", "answered", "automatic-entry-completed"})
 # Why a principal that can log in today gets no entry (settle, classify_node, answers).
 _LEAVES_OUT = frozenset({"stays-in-config-map", "loss-accepted", "fargate-unused"})
@@ -47,6 +48,7 @@ def check_principals(read: PlanRead) -> Iterator[Inconsistency]:
             yield from _check_unnamed(principal, subject, read.facts)
         yield from _check_action(principal, subject, read.facts)
         yield from _check_access(principal)
+        yield from _check_proof(principal)
         yield from check_log_ins(principal, read)
         yield from _check_ambiguity(principal, subject, read.facts)
         if principal.entry is not None and principal.action in _GETS_ENTRY:
@@ -175,6 +177,14 @@ def _made_by_eks(principal: PlannedPrincipal, subject: Subject, facts: PlanFacts
     """Whether EKS makes the entry at the switch: for managed node groups, Fargate profiles and the creator."""
     use = subject.use
     return facts.mode == "CONFIG_MAP" and bool(use.nodegroups or use.profiles or _is_creator(principal, facts))
+
+
+def _check_proof(principal: PlannedPrincipal) -> Iterator[Inconsistency]:
+    """The class of proof that cut-over wants: one that `proof_policy` can ask for. Which one depends on the policy and
+    on the logins that were seen, which are not in the plan: the proofs gate names who is proven by rules alone.
+    """
+    if principal.required_proof not in _POLICY:
+        yield Inconsistency(_where(principal), f"No policy asks for the proof `{principal.required_proof}`.")
 
 
 def _check_access(principal: PlannedPrincipal) -> Iterator[Inconsistency]:
