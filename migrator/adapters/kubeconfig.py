@@ -6,6 +6,7 @@ act as every principal that it logs in as. So the certificate authority is alway
 kubeconfig that names another one, or that switches the check of the certificate off, is refused.
 """
 
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,7 @@ def open_kubeconfig(cluster: Endpoint, *, file: str | None = None, context: str 
     from kubernetes import config
     from kubernetes.client import Configuration
 
+    _refuse_endless(file)
     configuration: Any = Configuration()
     load: Any = config.load_kube_config
     try:
@@ -82,6 +84,21 @@ def open_kubeconfig(cluster: Endpoint, *, file: str | None = None, context: str 
     configuration.ssl_ca_cert = None  # the wire trusts the endpoint's authority alone
     set_proxy(configuration, endpoint)
     return KubernetesClient(KubernetesWire(endpoint, configuration), KubeconfigLogin(configuration))
+
+
+def _refuse_endless(file: str | None) -> None:
+    """Raises ``kubeconfig-unreadable`` for a pipe or a device, which may never end: the package opens whatever it is
+    given, and to open a pipe that has no writer waits for one (open(2)).
+    """
+    for path in [file] if file else os.environ.get("KUBECONFIG", "~/.kube/config").split(os.pathsep):
+        place = Path(path).expanduser()
+        if path and place.exists() and not place.is_file():
+            raise Failed(
+                "kubeconfig-unreadable",
+                f"The kubeconfig {foreign(path)} cannot be used.",
+                why="It is not a regular file.",
+                remedy="Write it to a file first, and name that with --kubeconfig.",
+            )
 
 
 def _refuse_unverified(server: str, configuration: Any) -> None:

@@ -2,6 +2,8 @@
 
 import base64
 import json
+import os
+import signal
 import ssl
 import sys
 from dataclasses import replace
@@ -163,3 +165,19 @@ def test_a_kubeconfig_reaches_the_lab(lab: SmallLab, tmp_path: Path) -> None:
     )
     client = open_kubeconfig(endpoint, file=file)
     assert client.get("/api/v1/namespaces/kube-system/configmaps/aws-auth", "x")["kind"] == "ConfigMap"
+
+
+@pytest.mark.parametrize("by_environment", [False, True])
+def test_a_pipe_in_place_of_a_kubeconfig_is_refused_at_once(
+    by_environment: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody writes to it: to open it would wait for ever."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    good = kubeconfig(tmp_path)
+    monkeypatch.setenv("KUBECONFIG", f"{good}{os.pathsep}{pipe}")
+    signal.alarm(10)  # on failure the test ends, and with it the process
+    with pytest.raises(MigratorError) as raised:
+        open_kubeconfig(CLUSTER, file=None if by_environment else str(pipe))
+    signal.alarm(0)
+    assert (raised.value.code, raised.value.why) == ("kubeconfig-unreadable", "It is not a regular file.")

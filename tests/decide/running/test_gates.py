@@ -333,7 +333,8 @@ def test_a_rehearsal_counts_to_the_end_of_its_seventh_day() -> None:
 
 
 def test_whoever_is_proven_by_rules_alone_is_named_where_the_gate_passes() -> None:
-    facts = replace(GOOD, verdicts=(*GOOD.verdicts[1:], verdict(CREATOR, proof="simulated")))
+    others = tuple(verdict(arn) for arn in EVERYBODY if arn != CREATOR)
+    facts = replace(GOOD, verdicts=(*others, verdict(CREATOR, proof="simulated")))
     state, detail, _ = words(facts)["proofs"]
     assert detail == f"all 5 are; by the rules or a person's word alone: {CREATOR}"
     assert state == words(GOOD)["proofs"][0]
