@@ -203,7 +203,7 @@ def _verdicts(
             required=_asked(measure, principal),
         )
         for principal in chosen
-        if principal.principal_arn in wider or _judged(principal, evidence)
+        if principal.principal_arn in wider or _judged(measure, principal, evidence)
     )
     return tuple(
         replace(each, verdict="partial", why=wider[each.principal_arn])
@@ -235,8 +235,17 @@ def _asked(measure: Measure, principal: PlannedPrincipal) -> ProofClass | None:
     return None if asked == "simulated" and "entry-liveness-unknown" in principal.findings else asked
 
 
-def _judged(principal: PlannedPrincipal, evidence: tuple[Evidence, ...]) -> bool:
-    """Everybody but skipped principals; those only where a login that must not work did."""
+def _judged(measure: Measure, principal: PlannedPrincipal, evidence: tuple[Evidence, ...]) -> bool:
+    """Everybody but skipped principals; those only where a login that must not work did, or an entry is there that the
+    plan does not have: one that is gone since is settled.
+    """
     if principal.action != "skip":
         return True
-    return any(e.principal_arn == principal.principal_arn and e.phase == "after" and not e.holds for e in evidence)
+    now = measure.digest(measure.entry(principal.principal_arn))
+    return any(
+        e.principal_arn == principal.principal_arn
+        and e.phase == "after"
+        and not e.holds
+        and (e.proof_class == "live" or e.state_digest == now)
+        for e in evidence
+    )

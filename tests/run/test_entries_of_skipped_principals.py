@@ -29,6 +29,8 @@ def test_verify_fails_whoever_is_skipped_and_has_an_entry() -> None:
     assert outcome.exit_code == 6
     (verdict,) = outcome.verdicts
     assert (verdict.verdict, verdict.why) == ("failed", "it has an access entry; the plan leaves it without one")
+    del cluster.entries[BOB]
+    assert BOB not in {each.principal_arn for each in verify_access(plan, world.ports()).verdicts}
 
 
 def test_apply_looks_for_entries_of_skipped_principals_at_its_end() -> None:
