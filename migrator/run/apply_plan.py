@@ -78,19 +78,19 @@ def apply_plan(plan: Plan, plan_digest: str, ports: RunPorts, options: ApplyOpti
 
 
 def _with_bridges(plan: Plan, outcome: RunOutcome, ports: RunPorts) -> RunOutcome:
-    """Not 0 while a cluster-admin binding of another run stands: none is under way while this one has the lock. Its
-    own bridge is a step of the plan, which the outcome tells of.
+    """Not 0 while a cluster-admin binding of any run stands: none is under way while this one has the lock, and this
+    one leaves its own where it was asked for some principals only, or where somebody who crosses it is not proven.
     """
     if outcome.exit_code != 0:
         return outcome
     try:
-        if not bridges(find_leftovers(own_bindings(ports.rbac), ()), but=outcome.run):
+        if not bridges(find_leftovers(own_bindings(ports.rbac), ())):
             return outcome
-        left = bridges(own_objects(ports.rbac, ports.reader).leftovers(), but=outcome.run)
+        left = bridges(own_objects(ports.rbac, ports.reader).leftovers())
     except MigratorError as error:  # an unknown is not 0
-        why = f"not known: whether another run left a binding to cluster-admin ({error.message})"
+        why = f"not known: whether a run left a binding to cluster-admin ({error.message})"
         return replace(outcome, exit_code=1, leftovers=(why,))
-    lines = tuple(each.describe(plan.cluster.name) for each in left)
+    lines = tuple(each.describe(plan.cluster.name, own_run=outcome.run) for each in left)
     return replace(outcome, exit_code=7 if left else 0, leftovers=lines)
 
 

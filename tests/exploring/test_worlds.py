@@ -17,7 +17,6 @@ DEPTHS = {"dead-standard": 2, "managed-nodes": 2, "own-nodes": 2}
 
 # Faults that are known and not mended yet, as (kind, who).
 OPEN: dict[str, frozenset[tuple[str, str]]] = {
-    "only-one": frozenset({("exit 0", "bridge")}),
     "own-nodes": frozenset({("unfinished", "apply")}),
 }
 

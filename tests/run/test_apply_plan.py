@@ -168,7 +168,7 @@ def test_the_operator_waits_until_a_second_admin_is_proven() -> None:
     cluster.unassumable |= {ALICE}
     world = World(cluster)
     outcome = apply_plan(plan, DIGEST, world.ports())
-    assert outcome.exit_code == 0 or OPERATOR not in cluster.entries
+    assert outcome.exit_code == 7  # alice, who is not proven, keeps the bridge
     assert OPERATOR in cluster.entries  # the creator, another admin, could be logged in as
     cluster, plan = company()
     cluster.unassumable |= {ALICE, CREATOR}
@@ -183,7 +183,7 @@ def test_a_person_may_waive_the_second_admin_by_name() -> None:
     cluster.unassumable |= {ALICE, CREATOR}
     options = ApplyOptions(waive_gates={"second-admin": Acceptance("Jo", "one-admin cluster")})
     world = World(cluster)
-    assert apply_plan(plan, DIGEST, world.ports(), options).exit_code == 0
+    assert apply_plan(plan, DIGEST, world.ports(), options).exit_code == 7  # alice keeps the bridge
     assert OPERATOR in cluster.entries
     waived = [record.effect for record in world.store.journal() if record.event == "waived"]
     assert waived == [{"gate": "second-admin", "by": "Jo: one-admin cluster"}]
@@ -340,6 +340,30 @@ def test_only_touches_the_principals_that_were_asked_for() -> None:
     assert set(cluster.entries) == {DEVS, CREATOR}
     with pytest.raises(WrongUse):
         apply_plan(plan, DIGEST, World(cluster).ports(), ApplyOptions(only=(BOB,)))
+
+
+def test_apply_of_some_principals_leaves_no_bridge_to_cluster_admin() -> None:
+    cluster, plan = company()
+    world = World(cluster)
+    oracle(cluster)
+    for arn in (DEVS, ALICE):
+        outcome = apply_plan(plan, DIGEST, world.ports(), ApplyOptions(only=(arn,)))
+        assert (outcome.exit_code, outcome.error, outcome.leftovers) == (0, None, ()), outcome
+        assert not [name for name in cluster.bindings if "bridge" in str(name)]
+        assert any("bridge" in effect for effect in cluster.effects) == (arn == ALICE)
+    done = apply_plan(plan, DIGEST, world.ports())
+    assert done.exit_code == 0
+    assert OPERATOR in cluster.entries
+    assert not [name for name in cluster.bindings if "bridge" in str(name)]
+
+
+def test_bridge_that_an_unproven_principal_keeps_is_not_0() -> None:
+    cluster, plan = company()
+    cluster.unassumable |= {ALICE}
+    outcome = apply_plan(plan, DIGEST, World(cluster).ports())
+    assert (outcome.exit_code, outcome.error) == (7, None)
+    assert outcome.leftovers[0].startswith(f"cluster-admin binding migrator-bridge-{outcome.run} of group")
+    assert "finish it with `migrate apply PLAN`" in outcome.leftovers[0]
 
 
 def test_a_blocked_plan_is_not_begun() -> None:

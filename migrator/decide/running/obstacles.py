@@ -5,7 +5,7 @@ from migrator.decide.running.actions import Situation
 from migrator.decide.running.progress import SETTLED, refusal_of, standing
 from migrator.decide.running.second_admin import second_admin
 from migrator.decide.running.source_differences import CHANGED_CODES
-from migrator.model.step import AwaitEntry, Lane, Prove, RemoveBridge
+from migrator.model.step import AwaitEntry, CreateBridge, Lane, Prove, RemoveBridge
 from migrator.model.step import Step as PlanStep
 
 OTHER_TYPE = "automatic-entry-of-other-type"  # EKS made the principal's entry, of a type that the plan does not have
@@ -19,6 +19,8 @@ def obstacle(at: Situation, lane: Lane, step: PlanStep) -> str:
     """Why the step cannot be begun now; empty when it can."""
     arn = step.principal_arn
     if at.wish.only is not None and arn is not None and arn not in at.wish.only:
+        return "not asked for"
+    if at.wish.only is not None and isinstance(step.effect, CreateBridge) and not _crossed_now(at, step.effect.group):
         return "not asked for"
     if at.progress.of(step.id).status == "deferred":
         return str(at.progress.of(step.id).effect.get("why", "")) or "the proof cannot be had now"
@@ -59,11 +61,25 @@ def _unmet(at: Situation, lane: Lane, step: PlanStep, required: str) -> str:
         if gone and (at.wish.keep_going or refusal.effect.get("code") in ONE_PRINCIPAL):
             return ""
         return f"{key} was given up: {refusal.effect.get('message', 'refused')}"
-    if isinstance(step.effect, RemoveBridge) and not (_parked(at, other) and not _on_bridge(at, other, step.effect)):
-        return f"{key} may still need the bridge"
-    if _parked(at, other) or (at.wish.only is not None and other[0].principal_arn not in {None, *at.wish.only}):
+    if isinstance(step.effect, RemoveBridge):
+        stays = _parked(at, other) or _not_asked(at, other)  # a run that goes on with it builds the bridge again
+        if not stays or _on_bridge(at, other, step.effect):
+            return f"{key} may still need the bridge"
+    if _parked(at, other) or _not_asked(at, other):
         return ""
     return f"{required} is not done"
+
+
+def _not_asked(at: Situation, lane: Lane) -> bool:
+    """True for the lane of a principal that this run was not asked for."""
+    return at.wish.only is not None and lane[0].principal_arn not in {None, *at.wish.only}
+
+
+def _crossed_now(at: Situation, group: str) -> bool:
+    """Whether a principal that this run was asked for still crosses the bridge with that group, or is on it."""
+    lanes = [lane for lane in at.lanes.values() if lane[0].principal_arn is not None and not _not_asked(at, lane)]
+    unfinished = [lane for lane in lanes if any(at.progress.of(step.id).status not in SETTLED for step in lane)]
+    return any(group in (state.groups or ()) for lane in unfinished for state in lane_states(lane, "{run}") if state)
 
 
 def _parked(at: Situation, lane: Lane) -> bool:
