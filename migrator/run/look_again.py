@@ -14,6 +14,7 @@ from migrator.decide.planning.bindings import binding_stands
 from migrator.decide.running.changes import entries_astray, kept_entries_astray
 from migrator.decide.running.progress import SETTLED, Progress
 from migrator.decide.running.source_differences import (
+    BINDING_CHANGED,
     ENTRY_CHANGED,
     Difference,
     added_rows,
@@ -153,11 +154,17 @@ def changed_since(plan: Plan, differences: Iterable[Difference]) -> Changed | No
     if not found:
         return None
     first, *others = found
+    remedy = f"Plan again: `migrate plan {plan.cluster.name} --out plan.json`, and look at what is different."
+    if first.code == BINDING_CHANGED:  # a new plan takes the entry as it is for what the principal has today
+        remedy = (
+            "Make the binding again as it was, or take everything back with `migrate rollback PLAN`, so that the rows "
+            "answer again; then run the same command again."
+        )
     return Changed(
         first.code,
         first.message,
         why="; ".join(each.message.rstrip(".") for each in others) + ("." if others else ""),
-        remedy=f"Plan again: `migrate plan {plan.cluster.name} --out plan.json`, and look at what is different.",
+        remedy=remedy,
     )
 
 

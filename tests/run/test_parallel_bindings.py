@@ -93,7 +93,27 @@ def test_apply_that_has_nothing_left_to_do_looks_at_bindings() -> None:
     world = World(cluster)
     assert apply_plan(plan, DIGEST, world.ports()).exit_code == 0
     del cluster.bindings[KEY]
-    assert apply_plan(plan, DIGEST, world.ports()).exit_code == 5
+    error = apply_plan(plan, DIGEST, world.ports()).error
+    assert error is not None
+    assert (error.code, error.exit_code) == ("binding-changed", 5)
+    assert "to ClusterRole view" in error.message
+    assert "migrate rollback PLAN" in error.remedy
+
+
+@pytest.mark.parametrize("way", ["by hand", "rolled back"])
+def test_what_to_do_about_a_binding_that_is_gone_helps(way: str) -> None:
+    cluster, plan = renamed()
+    world = World(cluster)
+    assert apply_plan(plan, DIGEST, world.ports()).exit_code == 0
+    del cluster.bindings[KEY]
+    if way == "by hand":
+        cluster.bindings[KEY] = theirs("developers", "more")
+    else:
+        assert roll_back(plan, DIGEST, world.ports()).exit_code == 0
+        assert DEVS not in cluster.entries
+    assert apply_plan(plan, DIGEST, world.ports()).exit_code == 0
+    assert KEY in cluster.bindings
+    assert DEVS in cluster.entries
 
 
 @pytest.mark.parametrize(

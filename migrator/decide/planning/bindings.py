@@ -47,8 +47,11 @@ def same_binding(found: Mapping[str, object], wanted: Mapping[str, object]) -> b
 
 
 def binding_stands(effect: CreateBinding, found: Mapping[str, object] | None) -> bool:
-    """Whether a parallel binding as read is as a run of ours makes it, whichever run that was."""
-    return found is not None and same_binding(found, binding_object(effect, plan_digest="", run=""))
+    """Whether a binding as read gives the group what a parallel binding gives it, whoever made it or added subjects."""
+    if found is None:
+        return False
+    kind, name, subjects = _role_and_subjects(found)
+    return (kind, name) == (effect.role_kind, effect.role_name) and ("Group", "", effect.group) in subjects
 
 
 def whose_binding(found: Mapping[str, object] | None, group: str) -> Literal["nobody's", "ours", "shared", "other's"]:
@@ -70,7 +73,7 @@ def whose_binding(found: Mapping[str, object] | None, group: str) -> Literal["no
     return "ours" if len(names) == 1 and (labelled or group.startswith(BRIDGE_PREFIX)) else "shared"
 
 
-def _role_and_subjects(binding: Mapping[str, object]) -> tuple[object, ...]:
+def _role_and_subjects(binding: Mapping[str, object]) -> tuple[object, object, list[tuple[str, str, str]]]:
     role, subjects = binding.get("roleRef"), binding.get("subjects")
     role = role if isinstance(role, Mapping) else {}
     subjects = subjects if isinstance(subjects, list) else []

@@ -66,7 +66,7 @@ def parallel_look(step: PlanStep) -> Look:
 
 
 def parallel_seen(at: Situation, step: PlanStep) -> bool:
-    """Whether a parallel binding was seen as a run of ours makes it."""
+    """Whether a binding was seen that gives the group what the parallel binding gives it."""
     effect, found = step.effect, at.observed.bindings.get(parallel_look(step).name)
     assert isinstance(effect, CreateBinding)  # noqa: S101 - narrows for the checker
     return binding_stands(effect, found)

@@ -40,7 +40,7 @@ class Difference:
 def binding_difference(binding: CreateBinding, subject: str) -> Difference:
     """That a parallel binding is not there as a run made it. ``subject``: the principal whose entry has its group."""
     name = f"{binding.namespace}/{binding.binding_name}" if binding.namespace else binding.binding_name
-    what = f"The binding {name} of the group {binding.group}"
+    what = f"The binding {name} of the group {binding.group} to {binding.role_kind} {binding.role_name}"
     return Difference(BINDING_CHANGED, subject, f"{what}, by which {subject} has its access, was deleted or changed.")
 
 
