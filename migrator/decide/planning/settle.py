@@ -1,5 +1,6 @@
 """One action per principal: what its rows ask for, held against what exists and against what a person decided."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 from migrator.decide.findings.note import Note
@@ -161,11 +162,33 @@ def _beside_entry(subject: Subject, entry: AccessEntry, wanted: Wanted, facts: P
 def _shadowed(subject: Subject, entry: AccessEntry, wanted: Wanted, facts: PlanFacts) -> tuple[Note, ...]:
     """The row that a live entry stands before, where it would give something else."""
     row, spec, target = subject.row, spec_of(entry), wanted.update or wanted.entry
-    if row is None or facts.mode == "API" or (target is not None and same_entry(subject.arn, spec, target)):
+    if row is None or facts.mode == "API":
         return ()
+    if target is not None and same_entry(subject.arn, spec, target):
+        return tuple(Note("row-shadowed-by-entry", text, row=row) for text in _unbound(wanted, facts))
     message = f"The entry gives {_shown(spec, subject.arn)}; the row would give the username `{row.username}` and "
     message += f"the groups {quoted(row.effective_groups) or 'none'}."
     return (Note("row-shadowed-by-entry", message, row=row),)
+
+
+def _unbound(wanted: Wanted, facts: PlanFacts) -> Iterator[str]:
+    """Parallel bindings that the groups of an entry need and that are not there any more, one sentence each."""
+    rbac = facts.snapshot.rbac
+    if rbac is None:
+        return
+    there = {
+        (binding.namespace, binding.role_kind, binding.role_name, subject.name)
+        for binding in rbac.bindings
+        for subject in binding.subjects
+        if subject.kind == "Group"
+    }
+    for each in wanted.bindings:
+        if (each.namespace, each.role_kind, each.role_name, each.group) not in there:
+            where = f"in {each.namespace}" if each.namespace else "in the whole cluster"
+            yield (
+                f"Nothing binds the group `{each.group}` of the entry to {each.role_kind} {each.role_name} {where}, "
+                "which the row gives. Make that binding, or take the entry back with `migrate rollback`."
+            )
 
 
 def _shown(spec: EntrySpec, arn: str) -> str:

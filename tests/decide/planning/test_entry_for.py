@@ -368,3 +368,20 @@ def test_kubernetes_own_binding_of_masters_is_not_worth_a_warning() -> None:
 def test_users_keep_their_own_default_name() -> None:
     arn = user("staff/ana")
     assert one(planned(world(users=[row(arn, "")])), arn).entry == EntrySpec("STANDARD", None)
+
+
+def test_kept_entry_whose_parallel_binding_is_gone_is_not_passed_over() -> None:
+    """An administrator deleted the binding: the entry gives nothing, and the row behind it would give `view`."""
+    answer = group_answers(eks__x="team-x")
+    first = planned(world([row(DEV, "x", ("eks:x",))], rbac=rbac(bind(group("eks:x")))), answer)
+    (made,) = (step.effect for step in first.steps if isinstance(step.effect, CreateBinding))
+    ours = entry(DEV, "x", ("team-x",), tags={"eks-access-migrator/plan": "sha256:0"})
+    standing = bind(
+        group("team-x"), name=made.binding_name, labels={"app.kubernetes.io/managed-by": "eks-access-migrator"}
+    )
+    rows = [row(DEV, "x", ("eks:x",))]
+    whole = planned(world(rows, entries=[ours], rbac=rbac(bind(group("eks:x")), standing)), answer)
+    assert (only(whole).action, only(whole).findings) == ("keep", ())
+    broken = planned(world(rows, entries=[ours], rbac=rbac(bind(group("eks:x")))), answer)
+    assert only(broken).action == "keep"
+    assert "Nothing binds the group `team-x`" in finding(broken, "row-shadowed-by-entry").message
