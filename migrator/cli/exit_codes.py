@@ -24,7 +24,7 @@ MEANING: Mapping[int, str] = {
     REFUSED: "refused by a gate, or a question without an answer",
     CHANGED: "the cluster changed since the plan; what changed is printed",
     UNPROVEN: "verification failed",
-    INTERRUPTED: "interrupted; the same command goes on from there",
+    INTERRUPTED: "not finished (interrupted, a proof is open, a bridge stands); the same command goes on",
     FLEET_INCOMPLETE: "some clusters of a fleet are not done",
     USAGE: "wrong usage",
 }

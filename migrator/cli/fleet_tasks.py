@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from migrator.cli.exit_codes import INTERRUPTED
 from migrator.cli.fleet_worker import AnsweredBefore, QuietEvents, Worker, worker_of
 from migrator.decide.fleet.endings import result_of_error, status_of
 from migrator.errors import Failed, MigratorError, Refused
@@ -163,12 +164,15 @@ def _apply(worker: Worker, cluster: FleetCluster, arguments: Arguments) -> Clust
     if options.mode_only and outcome.exit_code == 7 and outcome.error is None:
         outcome = replace(outcome, exit_code=0)  # the bridge stands for the principals, who come next
     why = "; ".join(f"{who}: {reason}" for who, reason in (*outcome.refused, *outcome.outstanding)[:5])
+    # A cluster that only waits for proofs is no failure that stops a wave; `outstanding` and `left` tell of it.
+    waits = outcome.exit_code == INTERRUPTED and outcome.error is None and not outcome.leftovers
+    exit_code = 0 if waits else outcome.exit_code
     return ended(
         cluster,
         "apply",
         digest,
-        (outcome.exit_code, outcome.error),
-        message=f"{outcome.done} of {outcome.total} steps done." if outcome.exit_code else "",
+        (exit_code, outcome.error),
+        message=f"{outcome.done} of {outcome.total} steps done." if exit_code else "",
         why=why,
         detail={
             "done": outcome.done,

@@ -34,6 +34,13 @@ def outcome_text(plan: Plan, outcome: RunOutcome, *, width: int = MAX_WIDTH, col
         if items:
             parts.append(Text(f"{title}:", style=tone))
             parts.append(Padding(_by_reason(plan, items), (0, 0, 0, 2)))
+    if outcome.outstanding:
+        parts.append(
+            Text(
+                "Each is proven by a log-in: let it log in once and apply again, or name credentials of it with --as "
+                "PRINCIPAL=PROFILE, or under verify_as in decisions.yaml."
+            )
+        )
     if outcome.leftovers:
         parts.append(Text("Left in the cluster:", style="yellow"))
         parts.append(Padding(stack([foreign(line) for line in outcome.leftovers]), (0, 0, 0, 2)))

@@ -81,7 +81,7 @@ def _with_bridges(plan: Plan, outcome: RunOutcome, ports: RunPorts) -> RunOutcom
     """Not 0 while a cluster-admin binding of any run stands: none is under way while this one has the lock, and this
     one leaves its own where it was asked for some principals only, or where somebody who crosses it is not proven.
     """
-    if outcome.exit_code != 0:
+    if outcome.error is not None or outcome.exit_code not in (0, 7):
         return outcome
     try:
         if not bridges(find_leftovers(own_bindings(ports.rbac), ())):
@@ -91,7 +91,7 @@ def _with_bridges(plan: Plan, outcome: RunOutcome, ports: RunPorts) -> RunOutcom
         why = f"not known: whether a run left a binding to cluster-admin ({error.message})"
         return replace(outcome, exit_code=1, leftovers=(why,))
     lines = tuple(each.describe(plan.cluster.name, own_run=outcome.run) for each in left)
-    return replace(outcome, exit_code=7 if left else 0, leftovers=lines)
+    return replace(outcome, exit_code=7 if left else outcome.exit_code, leftovers=lines)
 
 
 def _apply(plan: Plan, plan_digest: str, held: HeldCluster, options: ApplyOptions) -> RunOutcome:
@@ -262,8 +262,9 @@ def _drive_to_the_end(run: OneRun, ports: RunPorts, options: ApplyOptions, chain
 def outcome_of(
     plan: Plan, progress: Progress, ports: RunPorts, finished: Finished, error: MigratorError | None
 ) -> RunOutcome:
-    """The outcome as a value, and the exit code that says so: 0 all done, or waiting only for proofs that a later
-    observation gives; 1 a principal was refused; 6 a proof failed; else the error's own.
+    """The outcome as a value, and the exit code that says so: 0 everything that was asked for is done and proven; 1 a
+    principal was refused; 6 a proof failed; 7 not finished, the same command goes on (a proof that a later observation
+    gives); else the error's own.
     """
     lanes = lanes_of(plan)
     refused = {
@@ -302,4 +303,7 @@ def _exit_code(outcome: RunOutcome, codes: set[str]) -> int:
         return 1
     waiting = {arn for arn, _ in outcome.outstanding}
     unexplained = [s for s in outcome.left if s.why != "not asked for" and s.principal_arn not in {None, *waiting}]
-    return 6 if unexplained else 0
+    if unexplained:
+        return 6
+    # A principal that is not proven yet is no end: the same command goes on when it can be proven.
+    return 7 if outcome.outstanding else 0

@@ -23,6 +23,7 @@ from migrator.decide.running.cluster_leftovers import bridges, plan_made_elsewhe
 from migrator.decide.running.dead_entries import dead_entries, principals_to_read
 from migrator.decide.running.next_action import next_actions
 from migrator.decide.running.progress import (
+    APPLY,
     CUT_OVER,
     REHEARSE,
     RETIRE,
@@ -69,7 +70,8 @@ def show_status(
     cluster: str, ports: StatusPorts, plan: Plan | None = None, plan_digest: str | None = None
 ) -> StatusOutcome:
     """Status of a cluster, by its plan where there is one. Exit code 5 where entries are no longer as they were left,
-    1 where something is unknown or an entry of the plan's principals is dead, else 0.
+    1 where something is unknown or an entry of the plan's principals is dead, 7 where a run was begun and is not
+    finished, else 0.
 
     Raises ``Failed("journal-damaged")``.
     """
@@ -202,9 +204,26 @@ def _of_plan(
         unknown=tuple(unknown),
         changed=astray,
         dead=dead,
-        exit_code=5 if astray else 1 if unknown or dead else 0,
+        exit_code=_exit_code(
+            astray=bool(astray), unknown=bool(unknown or dead), unfinished=_unfinished(plan, progress)
+        ),
         state=ports.store.location,
     )
+
+
+def _exit_code(*, astray: bool, unknown: bool, unfinished: bool) -> int:
+    if astray:
+        return 5
+    if unknown:
+        return 1
+    return 7 if unfinished else 0
+
+
+def _unfinished(plan: Plan, progress: Progress) -> bool:
+    """Whether a run was begun, was not taken back, and has steps or proofs left."""
+    statuses = {progress.of(step.id).status for step in plan.steps}
+    begun = statuses - {"pending", "undone"}
+    return bool(begun) and not statuses <= SETTLED and progress.command == APPLY
 
 
 def _elsewhere(plan: Plan, plan_digest: str, progress: Progress, seen: _SeenInCluster) -> str:

@@ -104,9 +104,10 @@ def tells_the_truth(
         case 0 if complete:
             # what was done may be undone by others: the next run sees it
             assert changed or reached(session, found), said
-        case 0 | 6:
+        case 6 | 7:
             assert struck, said
-            assert "Waiting for proof" in done.stdout or "Left" in done.stdout, said
+            lost = code == "cluster-lock-lost"
+            assert lost or "Waiting for proof" in done.stdout or "Left" in done.stdout, said
         case 1:
             taken_back = {"not-shown"} if changed else set()  # by somebody else, right after it was made
             assert code in taken_back.union(*(EXPLAINS[kind] for kind in struck)), said

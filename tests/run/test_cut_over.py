@@ -26,7 +26,7 @@ def applied() -> tuple[World, Plan]:
     cluster, plan = company()
     world = World(cluster)
     world.approver.typed = "prod"
-    assert apply_plan(plan, DIGEST, world.ports()).exit_code == 0
+    assert apply_plan(plan, DIGEST, world.ports()).exit_code == 7
     cluster.effects.clear()
     return world, plan
 

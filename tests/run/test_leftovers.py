@@ -12,7 +12,7 @@ from migrator.model.plan import Plan
 from migrator.render.leftovers import leftovers_document, leftovers_text
 from migrator.render.outcome import outcome_document
 from migrator.render.status import status_document, status_text
-from migrator.run.apply_plan import apply_plan
+from migrator.run.apply_plan import ApplyOptions, apply_plan
 from migrator.run.read_leftovers import remove_leftovers
 from migrator.run.show_status import StatusPorts, show_status
 from tests.support.memory_ports import Cluster, Crash, MemoryClock, MemoryLock, MemoryMode, MemoryRbac, MemoryReader
@@ -85,6 +85,28 @@ def test_bridge_that_the_own_last_run_left_keeps_status_from_0() -> None:
     found = status(world, plan)
     assert [each.kind for each in found.leftovers if each.kind == "bridge"] == ["bridge"]
     assert found.exit_code == 7
+
+
+def test_apply_of_one_administrator_takes_its_bridge_away_again() -> None:
+    """Those who were not asked for get a bridge of their own later; meanwhile no binding to cluster-admin stands."""
+    cluster, plan = company()
+    world = World(cluster)
+    outcome = apply_plan(plan, DIGEST, world.ports(), ApplyOptions(only=(ALICE,)))
+    assert outcome.exit_code == 0, outcome
+    assert world.cluster.bindings == {}
+    assert apply_plan(plan, DIGEST, world.ports()).exit_code == 7  # the nodes are not proven yet
+    assert world.cluster.bindings == {}
+
+
+@pytest.mark.parametrize("k", range(1, 8))
+def test_bridge_that_the_own_last_run_left_keeps_apply_and_status_from_0(k: int) -> None:
+    cluster, plan = company()
+    world = World(cluster)
+    cluster.crash_at = (k, "after")
+    with pytest.raises(Crash):
+        apply_plan(plan, DIGEST, world.ports(), ApplyOptions(only=(ALICE,)))
+    if world.cluster.bindings:
+        assert status(world, plan).exit_code != 0
 
 
 def test_bridge_of_a_run_under_way_elsewhere_is_named_with_its_holder() -> None:

@@ -25,7 +25,7 @@ def applied() -> tuple[World, Plan]:
     world = World(cluster)
     world.approver.typed = "prod"
     verify_access(plan, world.ports(), VerifyOptions(baseline=True))
-    assert apply_plan(plan, DIGEST, world.ports()).exit_code == 0
+    assert apply_plan(plan, DIGEST, world.ports()).exit_code == 7
     return world, plan
 
 

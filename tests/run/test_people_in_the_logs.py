@@ -47,7 +47,7 @@ def marked(lab: ProofLab, plan: Plan) -> bool:
 def test_the_marker_stays_until_a_login_is_seen_and_that_proves_the_entry(lab: ProofLab) -> None:
     plan, digest = lab.plan()
     first = lab.apply(plan, digest, CLOSED)
-    assert (first.exit_code, [arn for arn, _ in first.outstanding]) == (0, [CLOSED])
+    assert (first.exit_code, [arn for arn, _ in first.outstanding]) == (7, [CLOSED])
     assert marked(lab, plan)
     assert lab.verdict(plan, CLOSED).verdict == "partial"
     lab.pass_time(120)

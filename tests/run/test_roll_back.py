@@ -99,7 +99,7 @@ def test_a_bridge_built_for_the_way_back_goes_when_apply_goes_on_instead() -> No
         apply_plan(plan, DIGEST, world.ports())
     assert refused.value.code == "rollback-unfinished"
     assert "migrate rollback PLAN" in refused.value.remedy
-    assert apply_plan(plan, DIGEST, world.ports(), ApplyOptions(abandon_rollback=True)).exit_code == 0
+    assert apply_plan(plan, DIGEST, world.ports(), ApplyOptions(abandon_rollback=True)).exit_code == 7
     assert cluster.bindings == {}
 
 
@@ -124,7 +124,7 @@ def test_apply_after_a_roll_back_starts_anew_with_another_run_id() -> None:
     first = apply_plan(plan, DIGEST, world.ports())
     roll_back(plan, DIGEST, world.ports())
     again = apply_plan(plan, DIGEST, world.ports())
-    assert again.exit_code == 0, again
+    assert again.exit_code == 7, again
     assert again.run != first.run
     assert {ALICE, OPERATOR, DEVS} <= set(cluster.entries)
     assert cluster.bindings == {}
@@ -137,7 +137,7 @@ def test_whoever_is_applied_again_alone_crosses_a_bridge_again() -> None:
     apply_plan(plan, DIGEST, world.ports())
     roll_back(plan, DIGEST, world.ports(), RollBackOptions(only=(ALICE,)))
     cluster.effects.clear()
-    assert apply_plan(plan, DIGEST, world.ports()).exit_code == 0
+    assert apply_plan(plan, DIGEST, world.ports()).exit_code == 7
     assert [e.split()[0] for e in cluster.effects] == ["bind", "create", "associate", "update", "update", "unbind"]
 
 

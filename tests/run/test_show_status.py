@@ -126,7 +126,7 @@ def test_entry_of_a_principal_that_was_deleted_or_created_again_is_dead_by_name_
     plan, principals = with_ids(world.cluster), MemoryPrincipals(world.cluster)
     apply_plan(plan, DIGEST, world.ports())
     found = status_with_iam(world, plan, principals)
-    assert (found.dead, found.exit_code) == ((), 0)
+    assert (found.dead, found.exit_code) == ((), 7)
     del world.cluster.ids[ALICE]
     world.cluster.ids[DEVS] = "AROANEW"
     found = status_with_iam(world, plan, principals)

@@ -45,7 +45,7 @@ def test_second_operator_is_refused_while_apply_runs(command: Callable[..., obje
     in_the_middle(cluster, interfere)
     first = World(cluster)
     outcome = apply_plan(plan, DIGEST, first.ports())
-    assert outcome.exit_code == 0, outcome
+    assert outcome.exit_code == 7, outcome
     (error,) = refused
     assert error.code == "locked"
     assert first.caller in error.message
@@ -65,7 +65,7 @@ def test_verify_with_canary_pods_is_refused_while_another_operator_applies() -> 
         refused.append(caught.value.code)
 
     in_the_middle(cluster, interfere)
-    assert apply_plan(plan, DIGEST, World(cluster).ports()).exit_code == 0
+    assert apply_plan(plan, DIGEST, World(cluster).ports()).exit_code == 7
     assert refused == ["locked"]
 
 
@@ -85,7 +85,7 @@ def test_run_whose_lock_was_taken_away_stops_before_its_next_write(at: int) -> N
     assert outcome.error.code == "cluster-lock-lost"
     assert cluster.lock is theirs  # nothing is let go that is another run's
     cluster.watch, cluster.lock = None, None
-    assert apply_plan(plan, DIGEST, first.ports()).exit_code == 0  # the same command goes on
+    assert apply_plan(plan, DIGEST, first.ports()).exit_code == 7  # the same command goes on
 
 
 def test_lock_is_let_go_after_an_error() -> None:

@@ -97,7 +97,7 @@ def _on_bridge(at: Situation, lane: Lane) -> bool:
 def _entry_back(at: Situation, lane: Lane, steps: list[PlanStep]) -> Action:
     """First what the entry carried beside its policies, then, when no older login is remembered, the entry itself."""
     created = _shortest(steps)
-    if not isinstance(created.effect, CreateEntry):
+    if not isinstance(created.effect, CreateEntry) or _gone_already(at, created):
         return _undo(at, lane, created)
     if _carried(created.effect, steps[0]):
         row = _row_answers(at, created)
@@ -110,6 +110,14 @@ def _entry_back(at: Situation, lane: Lane, steps: list[PlanStep]) -> Action:
     if at.observed.now < until:
         return Wait(created, "logins without the groups that it has again may still be remembered", until)
     return _undo(at, lane, created)
+
+
+def _gone_already(at: Situation, created: PlanStep) -> bool:
+    """Whether the entry that the step made was seen to be absent: another operator took it back, and nothing of it is
+    left to restore.
+    """
+    arn = created.principal_arn or ""
+    return arn in at.observed.entries and at.observed.entries[arn] is None
 
 
 def _carried(created: CreateEntry, last: PlanStep) -> bool:
@@ -136,8 +144,11 @@ def _returns(at: Situation, lane: Lane) -> bool:
     if arn is None or not _asked_for(at, arn):
         return False
     steps = standing(lane, at.progress.states)
-    created = next((step.effect for step in steps if isinstance(step.effect, CreateEntry)), None)
-    if created is None or BRIDGE_GROUP not in created.entry.kubernetes_groups or not at.observed.rows.get(arn, True):
+    made = next((step for step in steps if isinstance(step.effect, CreateEntry)), None)
+    if made is None or _gone_already(at, made) or not at.observed.rows.get(arn, True):
+        return False
+    created = made.effect
+    if not isinstance(created, CreateEntry) or BRIDGE_GROUP not in created.entry.kubernetes_groups:
         return False
     return _carried(created, steps[0]) and not any(at.progress.of(step.id).held for step in steps)
 
