@@ -21,6 +21,7 @@ from migrator.decide.running.bridge import writes_entry
 from migrator.decide.running.next_action import lane_action, next_actions
 from migrator.decide.running.obstacles import PRINCIPAL_REFUSALS
 from migrator.errors import MigratorError, assert_never
+from migrator.model.access_entry import AccessEntry
 from migrator.model.step import EnableEntries
 from migrator.run.execute_step import entry_document, execute, take_back
 from migrator.run.one_run import OneRun
@@ -141,9 +142,7 @@ def one_action(run: OneRun, action: Look | Do | Adopt | Undo | Hold | GiveUp | T
             run.ports.events.say("warn", f"taking back {describe(step.effect.kind, step.principal_arn)}")
             take_back(run, action)
         case TakeOver(_, entry):
-            run.ports.events.say(
-                "warn", f"EKS made the entry of {entry.principal_arn}; it is changed to what was planned"
-            )
+            run.ports.events.say("warn", _taken_over(entry))
             run.record(None, "backed-up", entry_record(entry))
         case Hold(step, why):
             run.record(step.id, "refused", {"undo": True, "code": "no-way-back", "message": why})
@@ -153,6 +152,14 @@ def one_action(run: OneRun, action: Look | Do | Adopt | Undo | Hold | GiveUp | T
             run.ports.events.say("warn", difference.message)
         case _:
             assert_never(action)
+
+
+def _taken_over(entry: AccessEntry) -> str:
+    """What becomes of an entry that EKS made: policies of it stay, which may be more than the row gave."""
+    policies = ", ".join(policy.policy_name for policy in entry.access_policies)
+    stays = f"; {policies} stays on it: `migrate verify PLAN` tells whether that is more than its row gave"
+    text = f"EKS made the entry of {entry.principal_arn}; it is changed to what was planned"
+    return text + (stays if policies else "")
 
 
 def _still_decided(run: OneRun, action: Do | Undo) -> bool:

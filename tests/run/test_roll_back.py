@@ -85,6 +85,24 @@ def test_whoever_has_power_by_groups_alone_goes_back_at_once() -> None:
     assert cluster.effects[applied:] == [f"delete {DEVS}"]
 
 
+@pytest.mark.parametrize("revoked", [DEVS, ALICE])
+def test_entry_that_has_to_stay_keeps_no_bridge_to_cluster_admin(revoked: str) -> None:
+    """An administrator took a row out after apply: its entry stays, and the others go back."""
+    cluster, plan = company()
+    world = World(cluster)
+    apply_plan(plan, DIGEST, world.ports())
+    assert cluster.data is not None
+    name = revoked.rpartition("/")[2]
+    rows = [row for row in json.loads(cluster.data["mapRoles"]) if not row["rolearn"].endswith(f"/{name}")]
+    cluster.data = {"mapRoles": json.dumps(rows)}
+    for _ in range(2):
+        outcome = roll_back(plan, DIGEST, world.ports())
+        assert outcome.exit_code == 4
+        assert {step.principal_arn for step in outcome.left} == {revoked}, outcome
+        assert set(cluster.entries) == {revoked, CREATOR}
+        assert not [name for name in cluster.bindings if "bridge" in str(name)]
+
+
 def test_a_bridge_built_for_the_way_back_goes_when_apply_goes_on_instead() -> None:
     cluster, plan = company()
     world = World(cluster)

@@ -28,6 +28,8 @@ from migrator.model.step import (
 )
 from migrator.model.step import Step as PlanStep
 
+_RUN = "{run}"  # names of ours as the plan has them
+
 
 def give_up(at: Situation, lane: Lane) -> Action:
     """Take back what a lane did after one of its steps was refused, so that the row answers again."""
@@ -53,9 +55,7 @@ def back(at: Situation, lane: Lane) -> Action:
     if not steps:
         return Finished()
     if isinstance(steps[0].effect, CreateBridge | CreateBinding):
-        others = [s for key in at.lanes for s in standing(at.lanes[key], at.progress.states)]
-        others = [s for s in others if s.principal_arn is not None and _asked_for(at, s.principal_arn)]
-        if others:
+        if any(_needs(at, key, steps[0]) for key in at.lanes):
             return Finished(((steps[0], "entries that need it are still there"),))
         entries = [each for each in at.lanes.values() if each[0].principal_arn]
         spread = max((spread_by(at, each, REMEMBERED) for each in entries), default=LONG_AGO)
@@ -64,6 +64,21 @@ def back(at: Situation, lane: Lane) -> Action:
         carried = _carriers_gone(at, steps[0])
         return carried if carried is not None else _undo(at, lane, steps[0])
     return _entry_back(at, lane, steps)
+
+
+def _needs(at: Situation, key: str, step: PlanStep) -> bool:
+    """Whether a lane that is taken back now, and is not back yet, may still need a bridge or binding of ours.
+
+    A bridge is not kept for those who never cross it, nor for an entry that has to stay: what carries its group now
+    is read again before it goes.
+    """
+    lane = at.lanes[key]
+    if lane[0].principal_arn is None or not _asked_for(at, key) or not standing(lane, at.progress.states):
+        return False
+    if not isinstance(step.effect, CreateBridge):
+        return True
+    crosses = any(state is not None and step.effect.group in (state.groups or ()) for state in lane_states(lane, _RUN))
+    return crosses and not any(at.progress.of(each.id).held for each in lane)
 
 
 def _carriers_gone(at: Situation, step: PlanStep) -> Action | None:
