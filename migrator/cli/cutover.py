@@ -14,7 +14,6 @@ from migrator.cli.options import (
     canary_options,
     decisions_option,
     plan_argument,
-    yes_option,
 )
 from migrator.cli.terminal import output_of
 
@@ -27,7 +26,6 @@ from migrator.cli.terminal import output_of
 @decisions_option
 @as_option
 @break_lock_option
-@yes_option
 @click.pass_context
 def command(ctx: click.Context, /, plan_file: str, **given: Any) -> int:  # noqa: ANN401 - click's parameters
     """Switch the cluster of the plan in the file PLAN to API mode: aws-auth is not asked any more. There is no way
@@ -44,9 +42,7 @@ def command(ctx: click.Context, /, plan_file: str, **given: Any) -> int:  # noqa
     plan, digest = read_plan(plan_file)
     answers = decisions_in(given["decisions"])
     ways = ways_to_become(answers, given["become"])
-    ports = run_ports(
-        settings, plan, yes=given["yes"], typed=given["confirm"], ways=ways, break_lock=given["break_lock"]
-    )
+    ports = run_ports(settings, plan, yes=False, typed=given["confirm"], ways=ways, break_lock=given["break_lock"])
     options = CutOverOptions(
         waive_gates=answers.waive_gates,
         waive_verification=answers.waive_verification,
