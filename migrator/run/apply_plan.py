@@ -9,7 +9,6 @@ from dataclasses import dataclass, field, replace
 
 from migrator.decide.running.actions import Finished, Wish
 from migrator.decide.running.changes import surprising_entries
-from migrator.decide.running.cluster_leftovers import bridges, find_leftovers
 from migrator.decide.running.gates import in_force
 from migrator.decide.running.progress import APPLY, SETTLED, Progress, lanes_of, refusal_of
 from migrator.decide.running.second_admin import GATE as SECOND_ADMIN
@@ -46,7 +45,7 @@ from migrator.run.look_again import SourceReader, binding_differences, changed_s
 from migrator.run.may_bind import refuse_without_bindings
 from migrator.run.one_run import OneRun, RunSettings
 from migrator.run.prove_principal import prove_admin
-from migrator.run.read_leftovers import own_bindings, own_objects
+from migrator.run.read_leftovers import with_bridges
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,24 +73,7 @@ def apply_plan(plan: Plan, plan_digest: str, ports: RunPorts, options: ApplyOpti
     _refuse_unknown(plan, options.only)
     with hold_cluster(ports, APPLY, plan_digest) as held:
         outcome = _apply(plan, plan_digest, held, options)
-        return _with_bridges(plan, outcome, held.ports)
-
-
-def _with_bridges(plan: Plan, outcome: RunOutcome, ports: RunPorts) -> RunOutcome:
-    """Not 0 while a cluster-admin binding of any run stands: none is under way while this one has the lock, and this
-    one leaves its own where it was asked for some principals only, or where somebody who crosses it is not proven.
-    """
-    if outcome.error is not None or outcome.exit_code not in (0, 7):
-        return outcome
-    try:
-        if not bridges(find_leftovers(own_bindings(ports.rbac), ())):
-            return outcome
-        left = bridges(own_objects(ports.rbac, ports.reader).leftovers())
-    except MigratorError as error:  # an unknown is not 0
-        why = f"not known: whether a run left a binding to cluster-admin ({error.message})"
-        return replace(outcome, exit_code=1, leftovers=(why,))
-    lines = tuple(each.describe(plan.cluster.name, own_run=outcome.run) for each in left)
-    return replace(outcome, exit_code=7 if left else outcome.exit_code, leftovers=lines)
+        return with_bridges(plan, outcome, held.ports)
 
 
 def _apply(plan: Plan, plan_digest: str, held: HeldCluster, options: ApplyOptions) -> RunOutcome:
@@ -110,7 +92,9 @@ def _apply(plan: Plan, plan_digest: str, held: HeldCluster, options: ApplyOption
     begun = begun_run(ports.store, plan_digest)
     run_id = run_id_for(plan, progress, snapshot, plan_digest, ports.entropy, begun=begun)
     refuse_changed(plan, plan_digest, snapshot, progress, ports.basis_of, begun=run_id if begun else None)
-    refuse_unannounced(plan, snapshot)
+    if not any(progress.of(step.id).status in SETTLED for step in plan.steps):
+        # Later the cluster is not the one that the plan's access was compared on: bridges have come and gone.
+        refuse_unannounced(plan, snapshot)
     refuse_without_bindings(plan, progress, ports.reviewers, chain[-1])
     run = _start(plan, plan_digest, ports, options, snapshot, progress, chain, run_id)
     return _go(run, ports, options, chain)

@@ -1,13 +1,16 @@
 """Read what runs left in a cluster, and remove what no entry needs (``migrate rollback --leftovers``)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from migrator.decide.running.cluster_leftovers import find_leftovers
+from migrator.decide.running.cluster_leftovers import bridges, find_leftovers
+from migrator.errors import MigratorError
 from migrator.model.access_entry import AccessEntry, EntrySpec
 from migrator.model.canonical import digest_of
 from migrator.model.cluster_lock import LockSeen
 from migrator.model.files.snapshot import access_entry
 from migrator.model.leftover import Leftover, LeftoversOutcome
+from migrator.model.outcome import RunOutcome
+from migrator.model.plan import Plan
 from migrator.model.rbac import Binding
 from migrator.ports import ClusterReader, Rbac
 from migrator.run.begin_run import RunPorts
@@ -71,3 +74,20 @@ def _without_groups(ports: RunPorts, entry: AccessEntry, groups: frozenset[str])
     token = f"{entry.principal_arn}{sorted(groups)}{entry.modified_at}"
     spec = EntrySpec(entry.type, entry.username, kept, entry.access_policies)
     ports.entries.update(entry.principal_arn, spec, token=digest_of(token)[-64:])
+
+
+def with_bridges(plan: Plan, outcome: RunOutcome, ports: RunPorts) -> RunOutcome:
+    """The outcome of a run at its end: not 0 while a cluster-admin binding of any run stands. No other run is under way
+    while this one has the lock; this one leaves its own where a principal that crosses it is not proven.
+    """
+    if outcome.error is not None or outcome.exit_code not in (0, 7):
+        return outcome
+    try:
+        if not bridges(find_leftovers(own_bindings(ports.rbac), ())):
+            return outcome
+        left = bridges(own_objects(ports.rbac, ports.reader).leftovers())
+    except MigratorError as error:  # an unknown is not 0
+        why = f"not known: whether a run left a binding to cluster-admin ({error.message})"
+        return replace(outcome, exit_code=1, leftovers=(why,))
+    lines = tuple(each.describe(plan.cluster.name, own_run=outcome.run) for each in left)
+    return replace(outcome, exit_code=7 if left else outcome.exit_code, leftovers=lines)

@@ -27,6 +27,7 @@ from migrator.run.drive import drive
 from migrator.run.hold_cluster import hold_cluster
 from migrator.run.look_again import SourceReader
 from migrator.run.one_run import OneRun, RunSettings
+from migrator.run.read_leftovers import with_bridges
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +42,9 @@ DEFAULTS = RollBackOptions()
 
 
 def roll_back(plan: Plan, plan_digest: str, ports: RunPorts, options: RollBackOptions = DEFAULTS) -> RunOutcome:
-    """Take back what runs of the plan did. Exit code 0 everything taken back, 4 something stays because taking it
-    back would lock somebody out, 5 somebody else changed an entry meanwhile, else the error's.
+    """Take back what runs of the plan did. Exit code 0 everything taken back, 7 a bridge of any run still stands, 4
+    something stays because taking it back would lock somebody out, 5 somebody else changed an entry meanwhile, else the
+    error's.
 
     Raises ``Refused``: ``no-way-back`` after the cut-over, another cluster, locked.
     """
@@ -64,7 +66,7 @@ def roll_back(plan: Plan, plan_digest: str, ports: RunPorts, options: RollBackOp
         run_id = run_id_for(plan, progress, snapshot, plan_digest, ports.entropy, begun=begun)
         forgotten = what_stands(plan, progress, snapshot, plan_digest, run_id)
         if not _standing(plan, progress) and not forgotten:
-            return _outcome(plan, progress, ports, Finished(), None)
+            return with_bridges(plan, _outcome(plan, progress, ports, Finished(), None), ports)
         check = row_check(plan, ports.config_maps, api_mode=False)
         settings = RunSettings(
             max_rate=options.max_rate,
@@ -78,7 +80,7 @@ def roll_back(plan: Plan, plan_digest: str, ports: RunPorts, options: RollBackOp
         )
         for step in forgotten:
             run.record(step.id, "adopted", {"why": "it is there, and the journal does not tell"})
-        return _go(run, ports)
+        return with_bridges(plan, _go(run, ports), ports)
 
 
 def _go(run: OneRun, ports: RunPorts) -> RunOutcome:

@@ -27,7 +27,7 @@ CASES = [
 # What a command may stop with, by exit code.
 STOPS = {
     1: {"not-shown"},
-    3: {"blocked"},
+    3: {"blocked", "plan-blocked"},
     4: {"locked", "rehearsal-conditions", "rehearsal-unfinished", "rollback-unfinished"},
     5: {*PLAN_AGAIN, "aws-auth-lost"},
     6: {""},

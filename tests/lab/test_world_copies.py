@@ -106,7 +106,7 @@ def test_a_copy_of_an_example_is_planned_like_it_and_copied_again_it_stays_as_it
 ) -> None:
     source = EXAMPLES / example / "snapshot.json"
     _, first = snapshot_of(load_snapshot(source).world, tmp_path / "one", monkeypatch)
-    # In the copy the operator logs in without a row, which shows that it is the creator: the example does not know that.
+    # In the copy the operator logs in without a row, which shows that it is the creator; the example does not.
     assert plan_of(first) == plan_of(json.loads(source.read_text()) | {"creator": first["creator"]})
     _, second = snapshot_of(world_from_snapshot(first).world, tmp_path / "two", monkeypatch)
     assert lasting(second) == lasting(first)

@@ -6,13 +6,17 @@ from datetime import datetime
 
 import pytest
 
+from migrator.decide.planning.bindings import binding_object
 from migrator.decide.running.waiting import REMEMBERED
 from migrator.errors import Refused
+from migrator.model.access_entry import AccessEntry, EntrySpec, Identity
+from migrator.model.plan import PlannedPrincipal
+from migrator.model.step import AssociatePolicy, CreateBridge, DisassociatePolicy, UpdateEntry
 from migrator.run.apply_plan import ApplyOptions, apply_plan
 from migrator.run.roll_back import RollBackOptions, roll_back
 from tests.run.test_apply_plan import EFFECTS, oracle
-from tests.support.memory_ports import OPERATOR, Crash
-from tests.support.memory_runs import ALICE, CREATOR, DEVS, DIGEST, World, company
+from tests.support.memory_ports import OPERATOR, Cluster, Crash
+from tests.support.memory_runs import ADMIN_POLICY, ALICE, CREATOR, DEVS, DIGEST, PlanBuilder, World, company
 
 
 def left(world: World) -> dict[str, object]:
@@ -214,3 +218,57 @@ def test_nothing_to_take_back_is_done() -> None:
     cluster, plan = company()
     outcome = roll_back(plan, DIGEST, World(cluster).ports())
     assert (outcome.exit_code, outcome.done) == (0, 0)
+
+
+def test_bridge_that_another_folder_left_goes_only_when_older_log_ins_are_forgotten() -> None:
+    """The other folder's journal has when the last entry went; this one has nothing."""
+    cluster, plan = company()
+    first = World(cluster)
+    apply_plan(plan, DIGEST, first.ports())
+    deleted = f"delete {OPERATOR}"
+    cluster.watch = lambda name: (
+        setattr(cluster, "crash_at", (len(cluster.effects) + 1, "before")) if name == deleted else None
+    )
+    with pytest.raises(Crash):
+        roll_back(plan, DIGEST, first.ports())
+    cluster.watch, cluster.crash_at = None, None
+    assert cluster.bindings
+    began = cluster.now
+    assert roll_back(plan, DIGEST, World(cluster).ports()).exit_code == 0
+    assert not cluster.bindings
+    assert cluster.now - began >= REMEMBERED
+
+
+def test_entry_that_another_run_left_half_made_is_not_restored_to_its_bridge() -> None:
+    """That run's bridge is gone: an administrator would be left with a group that nothing binds."""
+    half = EntrySpec("STANDARD", "alice", ("migrator-bridge:00000000000000ff",))
+    final = EntrySpec("STANDARD", "alice", (), (ADMIN_POLICY,))
+    held = replace(half, access_policies=(ADMIN_POLICY,))
+    cluster = Cluster(mode="API_AND_CONFIG_MAP", rows={ALICE: Identity("alice", ("system:masters",), "config-map")})
+    cluster.entries[ALICE] = AccessEntry(ALICE, "STANDARD", "alice", half.kubernetes_groups)
+    build = PlanBuilder()
+    before = Identity("alice", half.kubernetes_groups, "access-entry")
+    build.principals.append(PlannedPrincipal(ALICE, "update", before, entry=final))
+    step = build.add(AssociatePolicy(ALICE, ADMIN_POLICY), undo=DisassociatePolicy(ALICE, ADMIN_POLICY))
+    build.add(UpdateEntry(ALICE, final, held), step, undo=UpdateEntry(ALICE, held, final))
+    plan = build.plan(cluster)
+    world = World(cluster)
+    assert apply_plan(plan, DIGEST, world.ports()).exit_code == 0
+    outcome = roll_back(plan, DIGEST, world.ports())
+    assert outcome.exit_code == 4
+    assert "half-made" in outcome.left[0].why
+    assert cluster.entries[ALICE].access_policies == (ADMIN_POLICY,)
+    assert cluster.entries[ALICE].kubernetes_groups == ()
+
+
+def test_rollback_does_not_say_0_while_a_bridge_of_another_run_stands() -> None:
+    cluster, plan = company()
+    world = World(cluster)
+    cluster.bindings[None, "migrator-bridge-00000000000000ff"] = binding_object(
+        CreateBridge("migrator-bridge-00000000000000ff", "migrator-bridge:00000000000000ff"),
+        plan_digest="sha256:" + "cd" * 32,
+        run="00000000000000ff",
+    )
+    outcome = roll_back(plan, DIGEST, world.ports())
+    assert outcome.exit_code == 7
+    assert "migrator-bridge-00000000000000ff" in outcome.leftovers[0]

@@ -17,6 +17,7 @@ from migrator.decide.running.source_differences import ROW_CHANGED
 from migrator.decide.running.waiting import LONG_AGO, REMEMBERED, moment, spread_by
 from migrator.model.step import (
     BRIDGE_GROUP,
+    BRIDGE_PREFIX,
     MARKER_GROUP,
     CreateBinding,
     CreateBridge,
@@ -59,6 +60,10 @@ def back(at: Situation, lane: Lane) -> Action:
             return Finished(((steps[0], "entries that need it are still there"),))
         entries = [each for each in at.lanes.values() if each[0].principal_arn]
         spread = max((spread_by(at, each, REMEMBERED) for each in entries), default=LONG_AGO)
+        found = at.progress.of(steps[0].id)
+        if found.status == "adopted":
+            # A run from another state folder made it, and may have deleted entries a moment ago, unseen here.
+            spread = max(spread, (moment(found.at) or at.observed.now) + REMEMBERED)
         if at.observed.now < spread:
             return Wait(steps[0], "logins by the last entry that was deleted may still be remembered", spread)
         carried = _carriers_gone(at, steps[0])
@@ -112,6 +117,13 @@ def _on_bridge(at: Situation, lane: Lane) -> bool:
 def _entry_back(at: Situation, lane: Lane, steps: list[PlanStep]) -> Action:
     """First what the entry carried beside its policies, then, when no older login is remembered, the entry itself."""
     created = _shortest(steps)
+    if _on_a_dead_bridge(at, lane):
+        # A write whose groups name a bridge goes only while that bridge is seen, and this one's run is over.
+        why = (
+            f"another run had left the entry of {created.principal_arn} half-made when this plan was made: to restore "
+            "that would take away what its own bridge no longer gives, so the entry stays as this plan has it"
+        )
+        return Hold(steps[0], why)
     if not isinstance(created.effect, CreateEntry) or _gone_already(at, created):
         return _undo(at, lane, created)
     if _carried(created.effect, steps[0]):
@@ -125,6 +137,13 @@ def _entry_back(at: Situation, lane: Lane, steps: list[PlanStep]) -> Action:
     if at.observed.now < until:
         return Wait(created, "logins without the groups that it has again may still be remembered", until)
     return _undo(at, lane, created)
+
+
+def _on_a_dead_bridge(at: Situation, lane: Lane) -> bool:
+    """Whether the entry, as the plan found it, carried the bridge group of another run."""
+    first = lane_states(lane, at.run)[0]
+    own = render_run(BRIDGE_GROUP, at.run)
+    return first is not None and any(group.startswith(BRIDGE_PREFIX) and group != own for group in first.groups or ())
 
 
 def _gone_already(at: Situation, created: PlanStep) -> bool:
