@@ -70,6 +70,9 @@ def test_row_deleted_during_apply_is_exit_5_and_its_entry_is_not_made(lab: CliLa
 
 def test_row_thinned_during_apply_takes_the_half_made_entry_back(lab: CliLab) -> None:
     thinned = [row.replace("system:masters", "viewers") if row == _SECOND_ROW else row for row in _ROWS]
+    # The administrator is quicker than the next write, on a busy machine too.
+    slow = {"operation": "eks:AssociateAccessPolicy", "kind": "latency", "seconds": 2.0, "times": 1}
+    control(lab.directory, "POST", "fault", slow)
     ran = _apply_while(lab, SECOND, lambda: _write_rows(lab, *thinned))
     assert ran.code == 5, ran.out + ran.err
     deleted = [each for each in lab.effects() if each["operation"] == "eks:DeleteAccessEntry"]

@@ -58,7 +58,7 @@ def test_another_machine_goes_on_where_one_died(k: int, when: str, s3: Any) -> N
     with pytest.raises(Refused, match="the dead"):
         apply_plan(plan, DIGEST, machine(world))
     s3.put_object(Bucket=BUCKET, Key=LOCK, Body=left % str(machine_time() - timedelta(minutes=5)).encode())
-    assert apply_plan(plan, DIGEST, machine(world)).exit_code == 0
+    assert apply_plan(plan, DIGEST, machine(world)).exit_code == 7  # the nodes are not proven yet
     assert cluster.describe() == end
     assert sorted(cluster.effects) == sorted(effects)
 
