@@ -194,7 +194,7 @@ def test_explain_tells_action_rows_today_after_why_and_steps() -> None:
     sso = value.principals[0]
     text = told(value, sso, {"mapRoles[0]": 1})
     for wanted in (
-        "create: A new access entry. It does not give the same as today: what is gained and lost is below.",
+        "create: A new access entry.",
         "mapRoles[0] line 1",
         "+ accessPolicies.AmazonEKSClusterAdminPolicy: cluster",
         "- kubernetesGroups: system:masters",
