@@ -161,12 +161,11 @@ def _apply(worker: Worker, cluster: FleetCluster, arguments: Arguments) -> Clust
         waive_gates=answers.waive_gates,
     )
     outcome = apply_plan(plan, digest, ports, options)
-    if options.mode_only and outcome.exit_code == 7 and outcome.error is None:
-        outcome = replace(outcome, exit_code=0)  # the bridge stands for the principals, who come next
     why = "; ".join(f"{who}: {reason}" for who, reason in (*outcome.refused, *outcome.outstanding)[:5])
-    # A cluster that only waits for proofs is no failure that stops a wave; `outstanding` and `left` tell of it.
-    waits = outcome.exit_code == INTERRUPTED and outcome.error is None and not outcome.leftovers
-    exit_code = 0 if waits else outcome.exit_code
+    # A cluster that only waits for proofs is no failure that stops a wave; `outstanding` and `left` tell of it. After
+    # the round of the mode step a bridge stands for the principals, who come next.
+    waits = outcome.exit_code == INTERRUPTED and outcome.error is None
+    exit_code = 0 if waits and (options.mode_only or not outcome.leftovers) else outcome.exit_code
     return ended(
         cluster,
         "apply",
