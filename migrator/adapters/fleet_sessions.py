@@ -106,21 +106,29 @@ class FleetSessions:
         """IAM for a cluster of the account and Region; what is read of an account is read once for the whole fleet."""
         return FleetPrincipals(self, self.session(account, region), self._tasks)
 
+    def fresh_principals(self, account: FleetAccount, region: str) -> "FreshPrincipals":
+        """IAM for a cluster of the account and Region as it is now: nothing that the fleet has read before counts."""
+        return FreshPrincipals(self, self.session(account, region), self._tasks)
+
     def iam_of(self, account_id: str, session: AwsSession) -> IamPrincipals:
-        """The reader of one account's IAM: by the fleet's own way into it, else by a reader role, else ``session``."""
+        """The reader of one account's IAM, with what it has read: one for the whole fleet."""
         with self._lock:
-            if account_id in self._iam:
-                return self._iam[account_id]
+            if account_id not in self._iam:
+                self._iam[account_id] = self.new_iam_of(account_id, session)
+            return self._iam[account_id]
+
+    def new_iam_of(self, account_id: str, session: AwsSession) -> IamPrincipals:
+        """A reader of one account's IAM that has read nothing yet: by the fleet's own way into the account, else by a
+        reader role, else by ``session``, which raises ``account-unreadable`` for an account that is not its own.
+        """
+        with self._lock:
             account, reader = self._accounts.get(account_id), self._readers.get(account_id)
             if account is not None:
-                found = IamPrincipals(self.session(account, session.region or ""), self._tasks)
-            elif reader is not None:
+                return IamPrincipals(self.session(account, session.region or ""), self._tasks)
+            if reader is not None:
                 role = RoleToAssume(reader.arn, reader.external_id)
-                found = IamPrincipals(self.caller(), self._tasks, {account_id: role})
-            else:
-                return IamPrincipals(session, self._tasks)  # nobody may read it; each cluster is told so
-            self._iam[account_id] = found
-            return found
+                return IamPrincipals(self.caller(), self._tasks, {account_id: role})
+            return IamPrincipals(session, self._tasks)
 
     def by_name(self, account_id: str, name: str, iam: IamPrincipals) -> Mapping[tuple[bool, str], Raw] | None:
         """Every principal of an account by (is a user, name); None where not all of them may be listed, or while
@@ -171,6 +179,40 @@ class FleetPrincipals:
     def roles_of_instances(self, instance_ids: Iterable[str]) -> Mapping[str, str]:
         """As :meth:`migrator.ports.Principals.roles_of_instances`."""
         return self._own.roles_of_instances(instance_ids)
+
+
+class FreshPrincipals:
+    """:class:`migrator.ports.Principals` of one cluster, read anew by each object of this class.
+
+    A run asks through it directly before it writes, so that a role that was deleted and made again since the plan is
+    not taken for the old one.
+    """
+
+    def __init__(self, fleet: FleetSessions, session: AwsSession, tasks: TaskRunner) -> None:
+        self._fleet = fleet
+        self._session = session
+        self._own = IamPrincipals(session, tasks)
+        self._lock = threading.Lock()
+        self._accounts: dict[str, IamPrincipals] = {}
+
+    def list_account(self, account: str) -> tuple[list[Raw], bool, bool]:
+        """As :meth:`migrator.ports.Principals.list_account`."""
+        return self._of(account).list_account(account)
+
+    def get(self, arn: str) -> Raw | None:
+        """As :meth:`migrator.ports.Principals.get`."""
+        parsed = parse_arn(arn)
+        return self._own.get(arn) if parsed is None else self._of(parsed.account).get(arn)
+
+    def roles_of_instances(self, instance_ids: Iterable[str]) -> Mapping[str, str]:
+        """As :meth:`migrator.ports.Principals.roles_of_instances`."""
+        return self._own.roles_of_instances(instance_ids)
+
+    def _of(self, account: str) -> IamPrincipals:
+        with self._lock:
+            if account not in self._accounts:
+                self._accounts[account] = self._fleet.new_iam_of(account, self._session)
+            return self._accounts[account]
 
 
 def _account_of(arn: str) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from migrator.cli.settings import Settings
-from migrator.cli.wiring import Connection, connect
+from migrator.cli.wiring import Connection, FleetIam, connect
 from migrator.errors import Refused
 from migrator.model.fleet import FleetAccount, FleetCluster
 from migrator.model.plan import ClusterRef
@@ -76,7 +76,10 @@ class Worker:
             cluster.name,
             session=self.sessions.session(account, cluster.region),
             described=described,
-            principals=self.sessions.principals(account, cluster.region),
+            iam=FleetIam(
+                self.sessions.principals(account, cluster.region),
+                lambda: self.sessions.fresh_principals(account, cluster.region),
+            ),
             tasks=tasks or self.calls,
         )
 

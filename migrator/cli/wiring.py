@@ -6,7 +6,7 @@ to a cluster.
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -77,6 +77,14 @@ def open_store(settings: Settings, cluster: ClusterRef) -> "StateFolder | StateB
 
 
 @dataclass(frozen=True, slots=True)
+class FleetIam:
+    """IAM as a fleet reads it: ``principals`` share what other clusters have read, ``fresh`` ones read it again."""
+
+    principals: Principals
+    fresh: Callable[[], Principals]
+
+
+@dataclass(frozen=True, slots=True)
 class Connection:
     """Everything that talks to one cluster, as the operator."""
 
@@ -87,7 +95,7 @@ class Connection:
     described: Mapping[str, Any]
     wire: "KubernetesWire"
     client: "KubernetesClient"
-    principals: Principals | None = None  # IAM as others read it already; None: read it for this cluster
+    iam: "FleetIam | None" = None  # how a fleet reads IAM; None: read it for this cluster alone
 
 
 def connect(
@@ -98,12 +106,12 @@ def connect(
     run: str = "run",
     session: "AwsSession | None" = None,
     described: Mapping[str, Any] | None = None,
-    principals: Principals | None = None,
+    iam: "FleetIam | None" = None,
     tasks: TaskRunner | None = None,
 ) -> Connection:
     """Describe the cluster, and get ready to talk to its API server; nothing is asked of it yet.
 
-    ``session``, ``described``, ``principals`` and ``tasks`` are given by who has them for many clusters at once.
+    ``session``, ``described``, ``iam`` and ``tasks`` are given by who has them for many clusters at once.
     Raises ``no-credentials``, ``cluster-not-found``, ``iam-denied``, ``kubeconfig-unreadable``.
     """
     from migrator.adapters.eks import EksCluster
@@ -131,7 +139,7 @@ def connect(
         wire = client.wire
     else:
         client = KubernetesClient(wire, MintedLogin(TokenMint(session, name)))
-    return Connection(name, session, tasks, reader, described, wire, client, principals)
+    return Connection(name, session, tasks, reader, described, wire, client, iam)
 
 
 def _open_endpoint(settings: Settings, session: "AwsSession", name: str, described: Mapping[str, Any]) -> None:
@@ -167,9 +175,16 @@ def _source(settings: Settings) -> SourceAddress:
 
 def principals_of(settings: Settings, connection: Connection) -> Principals:
     """IAM of the cluster's account, and of the foreign ones that somebody may read."""
+    return connection.iam.principals if connection.iam is not None else _fresh_principals(settings, connection)
+
+
+def _fresh_principals(settings: Settings, connection: Connection) -> Principals:
+    """The same, where nothing has been read yet: what a run asks directly before it writes."""
     from migrator.adapters.iam import IamPrincipals
 
-    return connection.principals or IamPrincipals(connection.session, connection.tasks, _readers(settings))
+    if connection.iam is not None:
+        return connection.iam.fresh()
+    return IamPrincipals(connection.session, connection.tasks, _readers(settings))
 
 
 def snapshot_ports(settings: Settings, connection: Connection, *, events: Events | None = None) -> "SnapshotPorts":
@@ -348,7 +363,6 @@ def run_ports(
     from migrator.adapters.caller_permissions import SimulatedPermissions
     from migrator.adapters.clock import SystemEntropy
     from migrator.adapters.eks_entries import EksAccessEntries, EksAuthMode
-    from migrator.adapters.iam import IamPrincipals
     from migrator.adapters.kubernetes_api import KubernetesConfigMaps, KubernetesRbac
     from migrator.adapters.kubernetes_pods import KubernetesPods
     from migrator.decide.planning.basis import basis_of
@@ -386,7 +400,7 @@ def run_ports(
         logs=CloudWatchAuditLogs(connected.session, name),
         permissions=SimulatedPermissions(connected.session, principals_of(settings, connected)),
         pods=KubernetesPods(connected.client),
-        fresh_principals=lambda: IamPrincipals(connected.session, connected.tasks, _readers(settings)),
+        fresh_principals=lambda: _fresh_principals(settings, connected),
         lock=lock,
     )
     if break_lock is not None:

@@ -125,6 +125,8 @@ def _start(
     chain: tuple[str, ...],
     run_id: str,
 ) -> OneRun:
+    sources = SourceReader(plan, ports, snapshot)
+    sources.read_ids()
     ports.store.write("plan.json", encode_plan(plan))
     note_run(ports.store, plan_digest, run_id)
     files = back_up(ports.store, ports.reader, ports.config_maps, snapshot, run_id)
@@ -140,7 +142,7 @@ def _start(
         RunSettings(
             waived_proofs=options.waive_verification,
             max_rate=options.max_rate,
-            difference_of=SourceReader(plan, ports, snapshot).difference,
+            difference_of=sources.difference,
             row_gives_before=check,
             list_entries=lambda: all_entries(ports.reader),
             after_mode_step=lambda run: _look_at_automatic_entries(run, ports),

@@ -55,6 +55,16 @@ class SourceReader:
             return None
         return self._row(planned, self.rows_now()) or self._id(planned)
 
+    def read_ids(self) -> None:
+        """Read the unique ids before the first effect: who may not read them is told before anything is changed.
+
+        Raises ``iam-denied``, ``account-unreadable``.
+        """
+        if self._ports.fresh_principals is None:
+            return
+        with self._lock:
+            self._ids, self._read_at = self._read_ids(self._ports.fresh_principals()), self._ports.clock.now()
+
     def rows_now(self) -> Mapping[str, str] | None:
         """The data of aws-auth, read now; None where there is no ConfigMap."""
         live = self._ports.config_maps.read()

@@ -176,3 +176,22 @@ def test_config_files_are_read_once_for_all_accounts(world: World, monkeypatch: 
         for region in REGIONS:
             fleet.session(account(number), region).client("eks")
     assert len(read) == 1
+
+
+def test_fresh_principals_read_every_account_by_its_own_way_and_again_each_time(world: World) -> None:
+    calls = Calls(world, "iam:GetRole")
+    fleet = sessions()
+    own, foreign = f"arn:aws:iam::{ONE}:role/team/platform", f"arn:aws:iam::{OPERATOR_ACCOUNT}:role/shared-ci"
+    assert fleet.principals(account(ONE), REGIONS[0]).get(foreign) is not None
+    before = calls()[0]
+    for _ in range(2):
+        fresh = fleet.fresh_principals(account(ONE), REGIONS[0])
+        assert [item["arn"] for arn in (own, foreign) if (item := fresh.get(arn)) is not None] == [own, foreign]
+    assert calls()[0] == before + 4
+
+
+def test_fresh_principals_of_an_account_without_a_reader_are_unreadable(world: World) -> None:
+    fresh = sessions().fresh_principals(account(ONE), REGIONS[0])
+    with pytest.raises(MigratorError) as raised:
+        fresh.get("arn:aws:iam::999999999999:role/shared-ci")
+    assert raised.value.code == "account-unreadable"

@@ -15,8 +15,9 @@ from migrator.model.evidence import SelfSubject
 from migrator.model.finding import Finding
 from migrator.model.plan import Plan
 from migrator.model.step import DeleteEntry
+from migrator.ports import Raw
 from migrator.run.apply_plan import ApplyOptions, apply_plan
-from tests.support.memory_ports import OPERATOR, Cluster, Crash, MemoryClock
+from tests.support.memory_ports import OPERATOR, Cluster, Crash, MemoryClock, MemoryPrincipals
 from tests.support.memory_runs import (
     ADMIN_POLICY,
     ALICE,
@@ -560,3 +561,21 @@ def test_writes_keep_to_the_rate() -> None:
     cluster.watch = lambda effect: times.append(cluster.now) if effect.startswith(("create", "update")) else None
     apply_plan(plan, DIGEST, world.ports(), ApplyOptions(max_rate=0.5))
     assert all((b - a).total_seconds() >= 2 for a, b in pairwise(times))
+
+
+def test_ids_that_may_not_be_read_stop_apply_before_its_first_effect() -> None:
+    class Unreadable(MemoryPrincipals):
+        def get(self, arn: str) -> Raw | None:
+            raise Failed("account-unreadable", f"IAM of the account of {arn} is not read.")
+
+    cluster, plan = company()
+    world = World(cluster)
+    plan = replace(
+        plan,
+        principals=tuple(replace(p, principal_id=f"AROA{at}") for at, p in enumerate(plan.principals)),
+    )
+    ports = replace(world.ports(), fresh_principals=lambda: Unreadable(cluster))
+    with pytest.raises(Failed) as raised:
+        apply_plan(plan, DIGEST, ports)
+    assert raised.value.code == "account-unreadable"
+    assert (cluster.mode, cluster.effects) == ("CONFIG_MAP", [])
