@@ -34,7 +34,7 @@ COMMANDS = {
     "generate": ("migrator.cli.generate", "Write a plan's entries as code."),
     "doctor": ("migrator.cli.doctor", "Can this machine and this caller do the job?"),
     "timer": ("migrator.cli.timer", "In the cluster: put aws-auth back unless a rehearsal goes on."),
-    "fleet": ("migrator.cli.fleet", "The same over accounts, Regions and clusters."),
+    "fleet": ("migrator.fleet.cli.group", "The same over accounts, Regions and clusters."),
     "token": ("migrator.cli.token", "Print an ExecCredential for kubectl."),
     "lab": ("migrator.cli.lab", "An EKS on this machine, to learn and rehearse on."),
 }

@@ -12,10 +12,10 @@ from moto import mock_aws
 
 from migrator.adapters.aws_session import AwsSession
 from migrator.adapters.clock import machine_time
-from migrator.adapters.fleet_state import FleetBucket
 from migrator.adapters.state_s3 import LEASE, StateBucket, open_bucket_state
 from migrator.adapters.tasks_threads import Threads
 from migrator.errors import MigratorError, Refused, WrongUse
+from migrator.fleet.adapters.state import FleetBucket
 from migrator.model.plan import ClusterRef
 
 AT = datetime(2026, 11, 22, 8, 0, tzinfo=timezone.utc)

@@ -23,14 +23,14 @@ from typing import Any
 import pytest
 
 from migrator.adapters.aws_session import AwsSession, AwsSettings, RoleToAssume, open_session
-from migrator.adapters.fleet_sessions import load_sdks
-from migrator.adapters.rate_limits import DEFAULT_RATES
 from migrator.adapters.tasks_threads import Threads
 from migrator.cli.settings import Settings
 from migrator.cli.wiring import connect, snapshot_ports
 from migrator.errors import MigratorError
+from migrator.fleet.adapters.rate_limits import DEFAULT_RATES
+from migrator.fleet.adapters.sessions import load_sdks
+from migrator.fleet.model.files.records import RUNS_FILE, decode_records
 from migrator.lab.lab_client import control, enter_lab, lab_state
-from migrator.model.files.fleet_records import RUNS_FILE, decode_records
 from migrator.run.take_snapshot import take_snapshot
 from migrator.run.write_plan import plan_document
 from tests.support.cli_lab import CliLab, running

@@ -5,8 +5,8 @@ import statistics
 import pytest
 from playwright.sync_api import Page, expect
 
+from migrator.fleet.render.page import fleet_html
 from migrator.render.escape import terminal
-from migrator.render.fleet_page import fleet_html
 from tests.browser.conftest import SCREENSHOTS, Open, Opened
 from tests.browser.test_report import MARKUP
 from tests.support.fleet_reports import done, hostile, large

@@ -11,7 +11,7 @@ import botocore.session
 import pytest
 from ruamel.yaml import YAML
 
-from migrator.model.files.fleet_decisions import decode_fleet_decisions
+from migrator.fleet.model.files.decisions import decode_fleet_decisions
 from tests.support.cli_lab import WAIVERS, running
 from tests.support.fleet_world import fleet_file, fleet_world
 from tests.support.forked_cli import ForkedCli

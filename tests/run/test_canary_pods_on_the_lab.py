@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from migrator.cli import fleet_tasks
 from migrator.errors import Failed, Refused
+from migrator.fleet.app import jobs
 from migrator.lab.effects import KillPoint
 from migrator.lab.faults import Fault
 from migrator.lab.world_files import build_world
@@ -242,11 +242,11 @@ def test_fleet_verify_is_refused_while_another_run_holds_the_lock(
 ) -> None:
     plan, digest = lab.plan()
     ports = lab.ports(plan)
-    monkeypatch.setattr(fleet_tasks, "run_ports_of", lambda *_given, **_more: (plan, digest, ports))
+    monkeypatch.setattr(jobs, "run_ports_of", lambda *_given, **_more: (plan, digest, ports))
     with lab.ports(plan).store.lock("another run"):
         ports.store.write(RECORD, pretty_bytes(record("theirs")))
         with pytest.raises(Refused) as raised:
-            fleet_tasks._verify(None, cluster(CLUSTER), {"canaryImage": CANARY_IMAGE})  # type: ignore[arg-type]
+            jobs._verify(None, cluster(CLUSTER), {"canaryImage": CANARY_IMAGE})  # type: ignore[arg-type]
     assert raised.value.code == "locked"
     assert pod_writes(lab) == []
     assert json.loads(ports.store.read(RECORD) or b"{}") == record("theirs")

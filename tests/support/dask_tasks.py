@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from migrator.model.fleet_job import Job
+from migrator.fleet.model.job import Job
 from tests.support.fleet_values import ACCOUNT
 
 _WORD = threading.Event()

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
-from migrator.decide.fleet.patterns import report_of
-from migrator.decide.fleet.waves import waves_of
+from migrator.fleet.decide.patterns import report_of
+from migrator.fleet.decide.waves import waves_of
+from migrator.fleet.model.files.records import Event, FleetRecord
+from migrator.fleet.model.fleet import Answer, Command, FleetAccount, FleetCluster, Inventory
+from migrator.fleet.model.outcome import ClusterFacts, ClusterResult, ClusterStatus, FindingSeen
+from migrator.fleet.model.report import FleetReport
 from migrator.model.decision import Stub
-from migrator.model.files.fleet_records import Event, FleetRecord
-from migrator.model.fleet import Answer, Command, FleetAccount, FleetCluster, Inventory
-from migrator.model.fleet_outcome import ClusterFacts, ClusterResult, ClusterStatus, FindingSeen
-from migrator.model.fleet_report import FleetReport
 
 REGIONS = ("eu-central-1", "eu-west-1", "us-east-1")
 TEAMS = ("payments", "search", "identity", "logistics", "data", "media", "core", "risk", "sales", "labs")

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from migrator.model.fleet import Answer, Command, FleetAccount, FleetCluster, Inventory
-from migrator.model.fleet_outcome import ClusterResult, ClusterStatus
+from migrator.fleet.model.fleet import Answer, Command, FleetAccount, FleetCluster, Inventory
+from migrator.fleet.model.outcome import ClusterResult, ClusterStatus
 
 ACCOUNT = "111122223333"
 

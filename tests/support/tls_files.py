@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from migrator.adapters.dask_scheduler import Scheduler
+from migrator.fleet.adapters.dask_scheduler import Scheduler
 
 _BEGIN = datetime.datetime(2020, 1, 1, tzinfo=datetime.timezone.utc)
 _END = datetime.datetime(2120, 1, 1, tzinfo=datetime.timezone.utc)

@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 
 import migrator
-from migrator.decide.fleet.answers import answers_for, asked, questions_of
 from migrator.errors import MigratorError
+from migrator.fleet.decide.answers import answers_for, asked, questions_of
+from migrator.fleet.model.files.decisions import decisions_to_document, decode_fleet_decisions
 from migrator.model.files.decisions import decode_decisions
-from migrator.model.files.fleet_decisions import decisions_to_document, decode_fleet_decisions
 from migrator.model.files.snapshot import decode_snapshot
 from tests.support.fleet_values import cluster
 from tests.support.worlds import NOW

@@ -2,7 +2,8 @@
 
 import pytest
 
-from migrator.decide.fleet.endings import (
+from migrator.errors import Blocked, Changed, Failed, Interrupted, MigratorError, Refused, Unproven
+from migrator.fleet.decide.endings import (
     exit_code_of,
     is_settled,
     result_of_error,
@@ -10,9 +11,8 @@ from migrator.decide.fleet.endings import (
     run_to_go_on_with,
     status_of,
 )
-from migrator.errors import Blocked, Changed, Failed, Interrupted, MigratorError, Refused, Unproven
-from migrator.model.files.fleet_records import FleetRecord
-from migrator.model.fleet_outcome import ClusterStatus
+from migrator.fleet.model.files.records import FleetRecord
+from migrator.fleet.model.outcome import ClusterStatus
 from tests.support.fleet_values import result
 
 

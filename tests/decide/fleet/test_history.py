@@ -1,7 +1,7 @@
 """What happened to a fleet, from its record."""
 
-from migrator.decide.fleet.history import runs_of
-from migrator.model.files.fleet_records import FleetRecord
+from migrator.fleet.decide.history import runs_of
+from migrator.fleet.model.files.records import FleetRecord
 from tests.support.fleet_values import cluster, result
 
 A, B = cluster("a").arn, cluster("b").arn

@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from migrator.decide.fleet.patterns import report_of
-from migrator.decide.fleet.select import selects
-from migrator.decide.fleet.stages import FINISHED, MIGRATED, STAGES, left_of, stage_of
+from migrator.fleet.decide.patterns import report_of
+from migrator.fleet.decide.select import selects
+from migrator.fleet.decide.stages import FINISHED, MIGRATED, STAGES, left_of, stage_of
+from migrator.fleet.model.files.records import FleetRecord
+from migrator.fleet.model.fleet import Answer, FleetCluster, Selector
+from migrator.fleet.model.outcome import ClusterFacts, ClusterResult, FindingSeen
+from migrator.fleet.model.report import FleetReport
 from migrator.model.decision import Stub
-from migrator.model.files.fleet_records import FleetRecord
-from migrator.model.fleet import Answer, FleetCluster, Selector
-from migrator.model.fleet_outcome import ClusterFacts, ClusterResult, FindingSeen
-from migrator.model.fleet_report import FleetReport
 from tests.support.fleet_values import cluster, inventory, result
 
 T = TypeVar("T")

@@ -2,8 +2,8 @@
 
 import pytest
 
-from migrator.decide.fleet.select import in_unit, selects
-from migrator.model.fleet import Selector
+from migrator.fleet.decide.select import in_unit, selects
+from migrator.fleet.model.fleet import Selector
 from tests.support.fleet_values import cluster
 
 PROD = cluster("orders", tags={"stage": "prod"}, account_tags={"owner": "shop"}, unit="/Workloads/Prod", version="1.31")

@@ -1,8 +1,8 @@
 """The shortest selector that means some clusters and certainly no other one."""
 
-from migrator.decide.fleet.select import selects
-from migrator.decide.fleet.selecting import exactly, selector_for
-from migrator.model.fleet import Selector
+from migrator.fleet.decide.select import selects
+from migrator.fleet.decide.selecting import exactly, selector_for
+from migrator.fleet.model.fleet import Selector
 from tests.support.fleet_values import cluster
 
 DEV = tuple(cluster(f"d{n}", tags={"stage": "dev", "team": f"t{n}"}) for n in range(3))

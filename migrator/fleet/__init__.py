@@ -1,0 +1,1 @@
+"""Many clusters: the wing that runs every command over accounts, Regions and waves."""

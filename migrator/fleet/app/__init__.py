@@ -1,0 +1,1 @@
+"""One job for each command and cluster, and what a process needs to do it."""

@@ -1,0 +1,159 @@
+"""The composition root of the fleet commands: sessions, discovery, executors, and the fleet's own state."""
+
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from migrator.cli.settings import Settings
+from migrator.cli.terminal import TerminalApprover, events_of
+from migrator.cli.wiring import clock
+from migrator.errors import WrongUse
+from migrator.fleet.app.worker import CALLS, Worker, open_state, worker_from
+from migrator.fleet.model.fleet import FleetFile
+from migrator.fleet.model.job import Setup
+from migrator.fleet.ports import FleetPorts
+from migrator.fleet.run.discover import Found
+from migrator.fleet.run.status import FleetStatusPorts
+from migrator.ports import StateStore
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the options of a fleet command say: which clusters, how many at once, by whom."""
+
+    clusters: tuple[str, ...] = ()
+    concurrency: int | None = None
+    fresh: bool = False
+    stop_file: str | None = None
+    executor: str = "threads"
+    scheduler: str | None = None
+    tls_ca: str | None = None
+    tls_cert: str | None = None
+    tls_key: str | None = None
+    insecure_scheduler: bool = False
+    workers: int | None = None
+    worker_wait: float | None = None
+
+    @classmethod
+    def of(cls, given: Mapping[str, Any]) -> "Asked":
+        """From click's parameters. Raises ``WrongUse`` where they do not go together; nothing was sent by then."""
+        from migrator.fleet.app.executor import check_options
+
+        asked = cls(**{name: given[name] for name in cls.__slots__ if name in given})
+        check_options(asked)
+        return asked
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """A fleet file with the way to its accounts. ``worker`` knows the accounts once they were discovered."""
+
+    settings: Settings
+    file: FleetFile
+    worker: Worker
+
+
+def open_fleet(settings: Settings, file: FleetFile) -> Fleet:
+    """Sessions for the file's accounts. Raises ``no-credentials``, and for global options that name one cluster."""
+    for name in ("kubeconfig", "context", "via"):
+        if getattr(settings, name):
+            raise WrongUse(
+                "option-of-one-cluster",
+                f"--{name} is for one cluster, not for a fleet.",
+                remedy="Leave it out; endpoints come from DescribeCluster.",
+            )
+    worker = worker_from(Setup(asdict(settings), file.accounts, file.reader_roles, file.rates))
+    worker.sessions.caller().caller_identity()  # without credentials no account can be told from another
+    return Fleet(settings, file, worker)
+
+
+def discover_fleet(fleet: Fleet, asked: Asked) -> tuple[Fleet, Found]:
+    """Ask every account; the fleet that is returned knows those that the organization has."""
+    from migrator.adapters.tasks_threads import Threads
+    from migrator.fleet.adapters.accounts import FleetAccounts
+    from migrator.fleet.ports import DiscoverPorts
+    from migrator.fleet.run.discover import discover
+
+    file, sessions = fleet.file, fleet.worker.sessions
+    tasks = Threads(asked.concurrency or file.concurrency.overall)
+    reader = file.organization.reader if file.organization else ()
+    ports = DiscoverPorts(
+        accounts=FleetAccounts(sessions, reader, tasks, Threads(min(CALLS, file.concurrency.per_account))),
+        clock=clock(),
+        events=events_of(fleet.settings),
+        tasks=tasks,
+    )
+    found = discover(file, ports, asked.clusters)
+    accounts = found.inventory.accounts
+    sessions.know(accounts)
+    worker = replace(fleet.worker, accounts={account.id: account for account in accounts})
+    return replace(fleet, worker=worker), found
+
+
+def fleet_store(fleet: Fleet) -> StateStore:
+    """The state of the fleet itself."""
+    place = fleet.settings.state_dir or ".migrate"
+    if "://" in place:
+        from migrator.adapters.tasks_threads import Threads
+        from migrator.fleet.adapters.state import FleetBucket
+
+        return FleetBucket(fleet.worker.sessions.caller(), place, fleet.file.name, Threads(32))
+    from migrator.fleet.adapters.state import FleetFolder
+
+    return FleetFolder(Path(place), fleet.file.name)
+
+
+def fleet_ports(fleet: Fleet, asked: Asked, *, typed: str | None = None) -> FleetPorts:
+    """What a command over the fleet needs. Its approver is asked about waves, which ``--yes`` does not answer:
+    who wrote ``approve`` into the fleet file wants somebody to have looked at the waves before.
+    """
+    from migrator.adapters.clock import SystemEntropy
+    from migrator.adapters.tasks_threads import Threads
+    from migrator.fleet.adapters.threads import FleetThreads
+    from migrator.fleet.adapters.wave_hooks import Hooks
+    from migrator.fleet.app.executor import executor_of
+
+    limits = fleet.file.concurrency
+    here = FleetThreads(asked.concurrency or limits.overall, limits.per_account)
+    return FleetPorts(
+        store=fleet_store(fleet),
+        store_of=lambda cluster: open_state(fleet.settings, fleet.worker.sessions, cluster),
+        jobs=executor_of(fleet, asked, here),
+        here=here,
+        hooks=Hooks(),
+        clock=clock(),
+        approver=TerminalApprover(sys.stdin, sys.stderr, typed=typed),
+        events=events_of(fleet.settings),
+        tasks=Threads(CALLS),
+        run_id=SystemEntropy().run_id,
+        stop_wanted=lambda: asked.stop_file is not None and Path(asked.stop_file).exists(),
+        wind_down=fleet.worker.winding_down.set,
+    )
+
+
+def inputs_of(command: str, *parts: Any) -> str:  # noqa: ANN401 - JSON values
+    """The digest that says whether two commands ask for the same."""
+    from migrator.model.canonical import digest_of
+
+    return digest_of([command, *parts])
+
+
+def selection_of(file: FleetFile, clusters: Sequence[str]) -> dict[str, Any]:
+    """What of the fleet file and the options decides which clusters are worked on."""
+    return {"select": str(file.select), "named": sorted(file.clusters), "only": sorted(clusters)}
+
+
+def fleet_status_ports(settings: Settings, file: FleetFile) -> FleetStatusPorts:
+    """What a status of the fleet needs: its state and its clusters', no account of it."""
+    from migrator.adapters.tasks_threads import Threads
+
+    fleet = Fleet(settings, file, worker_from(Setup(asdict(settings), file.accounts, file.reader_roles, file.rates)))
+    remote = "://" in (settings.state_dir or "")
+    return FleetStatusPorts(
+        store=fleet_store(fleet),
+        store_of=lambda cluster: open_state(settings, fleet.worker.sessions, cluster),
+        clock=clock(),
+        tasks=Threads(32 if remote else 1),  # reading files is work for one core, reading S3 is waiting
+    )

@@ -1,0 +1,156 @@
+"""Who does the jobs of a fleet: threads of this process, or workers of dask; and what the jobs carry to them.
+
+A worker comes to AWS by its own credentials and assumes the roles of the fleet itself: no key and no token is part of
+a job. What only this machine has (a profile, a folder) is left out or refused.
+"""
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import click
+
+from migrator.cli.settings import Settings
+from migrator.cli.terminal import events_of
+from migrator.errors import WrongUse
+from migrator.fleet.app.worker import keep_worker, setup_id
+from migrator.fleet.model.fleet import FleetCluster
+from migrator.fleet.model.job import Job, Setup
+from migrator.fleet.ports import FleetPorts, JobRunner
+from migrator.fleet.run.discover import Found
+
+if TYPE_CHECKING:
+    from migrator.fleet.adapters.dask_scheduler import Scheduler
+    from migrator.fleet.app.connect import Asked, Fleet
+
+WAIT_SECONDS = 60.0
+_STATE_DIR = ".migrate"
+_CHECK = "workers.check"
+_OF_DASK = ("scheduler", "tls_ca", "tls_cert", "tls_key", "insecure_scheduler", "workers", "worker_wait")
+
+
+def check_options(asked: "Asked") -> None:
+    """Raises ``option-without-dask``, ``option-without-scheduler``, and what the scheduler's address and files give
+    reason to.
+    """
+    scheduler = _scheduler(asked)
+    if asked.executor == "threads":
+        given = [f"--{name.replace('_', '-')}" for name in _OF_DASK if getattr(asked, name)]
+        if given:
+            raise WrongUse("option-without-dask", f"{', '.join(given)}: only with --executor dask.")
+    elif scheduler is not None:
+        scheduler.check()
+    elif asked.tls_ca or asked.tls_cert or asked.tls_key or asked.insecure_scheduler:
+        raise WrongUse("option-without-scheduler", "There are options for a scheduler, and no --scheduler.")
+
+
+def _scheduler(asked: "Asked") -> "Scheduler | None":
+    from migrator.fleet.adapters.dask_scheduler import Scheduler
+
+    if asked.scheduler is None:
+        return None
+    return Scheduler(asked.scheduler, asked.tls_ca, asked.tls_cert, asked.tls_key, insecure=asked.insecure_scheduler)
+
+
+def executor_of(fleet: "Fleet", asked: "Asked", here: JobRunner) -> JobRunner:
+    """The runner for what may leave this process; nothing is connected or started before it is needed."""
+    if asked.executor == "threads":
+        return here
+    from migrator.fleet.adapters.dask_run import DaskOptions
+    from migrator.fleet.adapters.tasks_dask import FleetDask
+
+    _no_secrets(fleet.settings)
+    scheduler = _scheduler(asked)
+    events = events_of(fleet.settings)
+    if scheduler is not None and fleet.settings.profile:
+        events.say("info", "workers use their own credentials; --profile is for this machine alone")
+    limits = fleet.file.concurrency
+    options = DaskOptions(
+        overall=asked.concurrency or limits.overall,
+        per_account=limits.per_account,
+        scheduler=scheduler,
+        workers=asked.workers,
+        wait=asked.worker_wait or WAIT_SECONDS,
+        shared=_shared(fleet) if scheduler is not None else None,
+        wind_down="migrator.fleet.app.worker:wind_down",
+    )
+    runner = FleetDask(options, events)
+    click.get_current_context().call_on_close(runner.close)
+    return runner
+
+
+def _no_secrets(settings: Settings) -> None:
+    """What a job carries is kept in the memory of scheduler and workers. Raises ``secret-for-workers``."""
+    parts = urlsplit(settings.proxy_url or "")
+    if parts.username or parts.password:
+        raise WrongUse(
+            "secret-for-workers",
+            "--proxy-url has a user or password in it, and would go to every worker.",
+            remedy="Set HTTPS_PROXY where the workers run.",
+        )
+
+
+def _shared(fleet: "Fleet") -> tuple[str, str] | None:
+    """A file of the state that every worker has to find, if the state is a folder."""
+    from migrator.fleet.app.connect import fleet_store
+
+    if "://" in (fleet.settings.state_dir or ""):
+        return None
+    store, content = fleet_store(fleet), secrets.token_hex(16)
+    store.write(_CHECK, content.encode())
+    return str(Path(store.location).absolute() / _CHECK), content
+
+
+class Jobs:
+    """Makes jobs: every one carries the setup, and what discovery has read of its cluster.
+
+    The rates are divided by the processes that share them. What stays in this process goes on with its sessions.
+    """
+
+    def __init__(self, fleet: "Fleet", found: Found, ports: FleetPorts, *, own_machine: bool) -> None:
+        self._fleet = fleet
+        self._described = found.described
+        self._accounts = found.inventory.accounts
+        self._ports = ports
+        self._own_machine = own_machine
+        self._setups: dict[bool, tuple[Mapping[str, Any], str]] = {}
+
+    def make(self, cluster: FleetCluster, task: str, *, here: bool = False, **more: Any) -> Job:  # noqa: ANN401 - JSON
+        """A job of :mod:`migrator.fleet.app.jobs`. ``here``: it does not leave this process."""
+        from migrator.adapters.aws_session import jsonable
+        from migrator.fleet.model.files.records import cluster_to_document
+
+        setup, name = self._setup(here=here or self._ports.jobs is self._ports.here)
+        arguments = {
+            "setup": setup,
+            "setupId": name,
+            "cluster": cluster_to_document(cluster),
+            "described": jsonable(self._described.get(cluster.arn)),
+            **more,
+        }
+        return Job(cluster.arn, cluster.account, f"migrator.fleet.app.jobs:{task}", arguments, cluster.placement)
+
+    def _setup(self, *, here: bool) -> tuple[Mapping[str, Any], str]:
+        from migrator.fleet.model.files.records import setup_to_document
+
+        if here not in self._setups:
+            settings = self._fleet.settings if here else self._for_workers()
+            share = 1.0 if here else 1.0 / self._ports.jobs.processes
+            file = self._fleet.file
+            document = setup_to_document(Setup(asdict(settings), self._accounts, file.reader_roles, file.rates, share))
+            self._setups[here] = document, setup_id(document)
+            if here:
+                keep_worker(self._setups[here][1], self._fleet.worker)
+        return self._setups[here]
+
+    def _for_workers(self) -> Settings:
+        """The global options as they hold in another process, whatever folder it is in."""
+        settings = self._fleet.settings
+        place = settings.state_dir or _STATE_DIR
+        if "://" not in place:
+            place = str(Path(place).absolute())
+        profile = settings.profile if self._own_machine else None
+        return replace(settings, state_dir=place, profile=profile, log_file=None)

@@ -1,0 +1,1 @@
+"""`migrate fleet`: arguments in, exit code out. One command a file."""

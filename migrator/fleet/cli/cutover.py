@@ -1,0 +1,41 @@
+"""``migrate fleet cutover``: the switch to access entries only, wave by wave, by this process alone."""
+
+from typing import Any
+
+import click
+
+from migrator.cli.lazy import MigrateCommand, settings_of
+from migrator.cli.options import canary_image, canary_options, decisions_option
+from migrator.fleet.cli.options import fleet_argument, run_options, wave_options
+
+
+@click.command("cutover", cls=MigrateCommand, short_help="Switch to access entries only, wave by wave. One-way.")
+@fleet_argument
+@run_options
+@wave_options
+@click.option("--confirm", metavar="FLEET", help="The fleet's name, for where nobody can type it.")
+@click.option("--gates", is_flag=True, help="Judge the gates of every cluster, and switch nothing.")
+@canary_options
+@decisions_option
+@click.pass_context
+def command(ctx: click.Context, /, fleet_file: str, **given: Any) -> int:  # noqa: ANN401 - click's parameters
+    """Switch the clusters of FLEET to API mode, wave by wave: aws-auth is not asked any more. There is no way back.
+
+    Each cluster has to pass all of its gates. Unless the fleet file says otherwise no cluster may fail, and so one is
+    switched at a time. Only this process switches clusters, whatever executor does the rest.
+    """
+    from migrator.fleet.cli.run import RunOfPlans, run_plans
+
+    more = {"canaryImage": canary_image(given)}
+    if given["gates"]:
+        what = RunOfPlans("gates", "judge_gates", more)
+    else:
+        what = RunOfPlans(
+            "cutover",
+            "cut_over_cluster",
+            more,
+            type_again=True,
+            in_coordinator=True,
+            holds=lambda facts, _: facts.mode == "API",
+        )
+    return run_plans(settings_of(ctx), fleet_file, given, what)

@@ -1,0 +1,52 @@
+"""``migrate fleet discover``: who answers, and what is there."""
+
+import click
+
+from migrator.cli import exit_codes
+from migrator.cli.lazy import MigrateCommand, settings_of
+from migrator.fleet.cli.options import fleet_argument
+
+
+@click.command("discover", cls=MigrateCommand, short_help="Which accounts answer, and which clusters are in them.")
+@fleet_argument
+@click.option("--cluster", "clusters", metavar="ARN", multiple=True, help="Only this cluster; may be repeated.")
+@click.option("--concurrency", type=click.IntRange(min=1), metavar="N", help="Accounts and Regions at once.")
+@click.option("--accounts-out", metavar="FILE", help="Write the accounts as a c7n-org accounts file, too.")
+@click.pass_context
+def command(
+    ctx: click.Context,
+    /,
+    fleet_file: str,
+    clusters: tuple[str, ...],
+    concurrency: int | None,
+    accounts_out: str | None,
+) -> int:
+    """Ask every account of FLEET in every Region for its clusters, and write the inventory into the state.
+
+    An account that is denied, unreachable or empty says so, with the reason: it is never just missing.
+    """
+    from migrator.cli.terminal import output_of
+    from migrator.fleet.app.connect import Asked, discover_fleet, fleet_store, open_fleet
+    from migrator.fleet.cli.files import read_fleet
+    from migrator.fleet.model.files.records import INVENTORY_FILE, encode_inventory, inventory_to_document
+    from migrator.fleet.render.text import inventory_text
+
+    settings = settings_of(ctx)
+    fleet, found = discover_fleet(open_fleet(settings, read_fleet(fleet_file)), Asked(clusters, concurrency))
+    inventory = found.inventory
+    if not clusters:
+        store = fleet_store(fleet)
+        with store.lock("fleet discover"):
+            store.write(INVENTORY_FILE, encode_inventory(inventory))
+    if accounts_out is not None:
+        from migrator.cli.files import write_file
+        from migrator.fleet.render.accounts import accounts_document
+        from migrator.render.as_yaml import yaml_text
+
+        write_file(accounts_out, yaml_text(accounts_document(inventory)).encode())
+    output = output_of(settings)
+    output.show(
+        document=lambda: inventory_to_document(inventory),
+        table=lambda: inventory_text(inventory, width=output.width, color=output.color),
+    )
+    return exit_codes.DONE if inventory.complete else exit_codes.FLEET_INCOMPLETE

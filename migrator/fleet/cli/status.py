@@ -1,0 +1,34 @@
+"""``migrate fleet status``: where every cluster stands, from the files."""
+
+import click
+
+from migrator.cli import exit_codes
+from migrator.cli.lazy import MigrateCommand, settings_of
+from migrator.fleet.cli.options import fleet_argument
+
+
+@click.command("status", cls=MigrateCommand, short_help="Where every cluster stands.")
+@fleet_argument
+@click.pass_context
+def command(ctx: click.Context, /, fleet_file: str) -> int:
+    """Show where every account and cluster of FLEET stands: done, left, what is next, what is not known.
+
+    It is read from the state, and nothing is asked of AWS; `migrate fleet discover` asks who answers now.
+    """
+    from migrator.cli.terminal import output_of
+    from migrator.fleet.app.connect import fleet_status_ports
+    from migrator.fleet.cli.files import read_fleet
+    from migrator.fleet.model.files.report import report_document
+    from migrator.fleet.render.markdown import fleet_markdown
+    from migrator.fleet.render.status_text import fleet_status_text
+    from migrator.fleet.run.status import fleet_report
+
+    settings = settings_of(ctx)
+    report = fleet_report(fleet_status_ports(settings, read_fleet(fleet_file)), fleet_file)
+    output = output_of(settings)
+    output.show(
+        document=lambda: report_document(report),
+        table=lambda: fleet_status_text(report, width=output.width, color=output.color),
+        markdown=lambda: fleet_markdown(report),
+    )
+    return exit_codes.DONE if report.known else exit_codes.FLEET_INCOMPLETE

@@ -1,0 +1,103 @@
+"""What an ending means: a status for each error and exit code, and what need not be done again."""
+
+from collections.abc import Iterable, Mapping
+
+from migrator.errors import MigratorError
+from migrator.fleet.model.files.records import FleetRecord
+from migrator.fleet.model.fleet import Command
+from migrator.fleet.model.outcome import ClusterResult, ClusterStatus
+
+_BY_EXIT_CODE: Mapping[int, ClusterStatus] = {
+    0: "done",
+    3: "blocked",
+    4: "refused",
+    5: "changed",
+    6: "unproven",
+    7: "interrupted",
+}
+_UNREACHABLE = frozenset(
+    {
+        "api-server-unreachable",
+        "api-server-no-answer",
+        "api-server-tls-failed",
+        "api-server-failed",
+        "api-server-unknown",
+        "aws-unreachable",
+        "aws-no-answer",
+        "aws-server-error",
+        "aws-tls-failed",
+        "throttled",
+    }
+)
+_DENIED = frozenset(
+    {
+        "iam-denied",
+        "kubernetes-denied",
+        "not-authenticated",
+        "credentials-invalid",
+        "credentials-expired",
+        "no-credentials",
+        "wrong-account",
+        "profile-not-found",
+    }
+)
+
+
+def status_of(exit_code: int, code: str = "") -> ClusterStatus:
+    """The status for an exit code of a single cluster's command, and the code of the error behind it."""
+    if exit_code == 1 and code in _UNREACHABLE:
+        return "unreachable"
+    if exit_code == 1 and code in _DENIED:
+        return "denied"
+    return _BY_EXIT_CODE.get(exit_code, "failed")
+
+
+def result_of_error(arn: str, command: Command, error: MigratorError, *, at: str = "") -> ClusterResult:
+    """How a cluster ended whose command raised."""
+    return ClusterResult(
+        arn=arn,
+        command=command,
+        status=status_of(error.exit_code, error.code),
+        exit_code=error.exit_code,
+        at=at,
+        code=error.code,
+        message=error.message,
+        why=error.why,
+        remedy=error.remedy,
+    )
+
+
+def is_settled(result: ClusterResult) -> bool:
+    """Whether the same command with the same inputs need not try this cluster again. A blocked plan is a plan: it
+    is made anew when somebody has answered, which is another input.
+    """
+    return result.done or (result.command == "plan" and result.status == "blocked")
+
+
+def run_to_go_on_with(records: Iterable[FleetRecord], command: Command, inputs: str) -> str | None:
+    """The latest run of this command, if it had these inputs and is not finished; None: begin a new one."""
+    run, finished = None, True
+    for record in records:
+        if record.command != command:
+            continue
+        if record.event == "run-started":
+            run, finished = (record.run, False) if record.inputs == inputs else (None, True)
+        elif record.event == "run-ended" and record.run == run:
+            finished = record.exit_code == 0
+    return None if finished else run
+
+
+def results_of(records: Iterable[FleetRecord], command: Command, run: str | None) -> dict[str, ClusterResult]:
+    """The latest result of each cluster in a run of the command; ``run`` None: in any."""
+    return {
+        record.result.arn: record.result
+        for record in records
+        if record.command == command and run in (None, record.run) and record.result is not None
+    }
+
+
+def exit_code_of(results: Iterable[ClusterResult], *, complete: bool, interrupted: bool) -> int:
+    """0 where every account answered and every cluster is done, 7 interrupted, else 8."""
+    if interrupted:
+        return 7
+    return 0 if complete and all(result.done for result in results) else 8

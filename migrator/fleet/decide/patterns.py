@@ -1,0 +1,148 @@
+"""What repeats across clusters: findings, questions that one answer lifts everywhere, administrators, progress.
+
+Everything is counted from the clusters that the inventory names, in whatever order they come; a cluster that could
+not be read is counted with the rest.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+
+from migrator.decide.findings.findings_catalogue import CATALOGUE
+from migrator.fleet.decide.history import runs_of
+from migrator.fleet.decide.questions import open_questions
+from migrator.fleet.decide.stages import DEFAULT_STATE, FINISHED, MIGRATED, STAGES, left_of, next_command, stage_of
+from migrator.fleet.model.files.records import FleetRecord
+from migrator.fleet.model.fleet import FleetCluster, Inventory
+from migrator.fleet.model.outcome import ClusterFacts
+from migrator.fleet.model.report import (
+    AccountProgress,
+    AdminAcross,
+    ClusterRow,
+    FindingAcross,
+    FleetReport,
+    SameFindings,
+)
+
+_SEVERITIES = ("block", "warn", "info")
+
+
+def report_of(
+    inventory: Inventory,
+    facts: Iterable[ClusterFacts],
+    records: Sequence[FleetRecord] = (),
+    *,
+    at: str,
+    state: str = "",
+    file: str = "fleet.yaml",
+) -> FleetReport:
+    """The report on the clusters of the inventory. ``records`` in the order in which they came: the latest result of
+    a cluster counts. A cluster without facts is one of which nothing is known.
+    """
+    found = {each.arn: each for each in facts}
+    last = {record.result.arn: record.result for record in records if record.result is not None}
+    accounts = {account.id: account for account in inventory.accounts}
+    root = state.removesuffix(f"/fleet/{inventory.fleet}") or DEFAULT_STATE
+    rows = []
+    for cluster in sorted(inventory.clusters, key=_place):
+        known = found.get(cluster.arn) or ClusterFacts(cluster.arn, problem="nothing is known of it")
+        result = last.get(cluster.arn)
+        stage = stage_of(known, result)
+        command = next_command(cluster, known, stage, file, accounts.get(cluster.account), state=root)
+        rows.append(ClusterRow(cluster, known, stage, result, left_of(known, stage), command))
+    everything = [row.facts for row in rows]
+    findings = findings_across(everything)
+    return FleetReport(
+        fleet=inventory.fleet,
+        at=at,
+        inventory=inventory,
+        rows=tuple(rows),
+        findings=findings,
+        same=same_findings(everything),
+        questions=open_questions(everything, inventory.clusters),
+        admins=admins_across(everything),
+        accounts=account_progress(inventory, rows),
+        stages=_in_order(Counter(row.stage for row in rows)),
+        runs=runs_of(records),
+        kinds={each.code: CATALOGUE[each.code] for each in findings if each.code in CATALOGUE},
+        state=state,
+        file=file,
+    )
+
+
+def _place(cluster: FleetCluster) -> tuple[str, str, str]:
+    return cluster.account, cluster.region, cluster.arn
+
+
+def findings_across(facts: Iterable[ClusterFacts]) -> tuple[FindingAcross, ...]:
+    """Each finding with its clusters: blocking ones first, then the most frequent."""
+    clusters: dict[tuple[str, str], dict[str, None]] = {}
+    principals: Counter[tuple[str, str]] = Counter()
+    for each in facts:
+        for finding in each.findings:
+            key = (finding.code, finding.severity)
+            clusters.setdefault(key, {})[each.arn] = None
+            principals[key] += finding.principal_arn is not None
+    found = [
+        FindingAcross(code, severity, tuple(sorted(where)), principals[code, severity])
+        for (code, severity), where in clusters.items()
+    ]
+    return tuple(sorted(found, key=lambda f: (_SEVERITIES.index(f.severity), -len(f.clusters), f.code)))
+
+
+def same_findings(facts: Iterable[ClusterFacts]) -> tuple[SameFindings, ...]:
+    """Every cluster in one group: those with the same blocking findings and warnings, the largest group first."""
+    groups: dict[tuple[bool, tuple[str, ...]], list[str]] = {}
+    for each in facts:
+        codes = tuple(sorted({finding.code for finding in each.findings if finding.severity != "info"}))
+        groups.setdefault((each.plan_digest is not None, codes), []).append(each.arn)
+    found = [SameFindings(codes, tuple(sorted(arns)), planned) for (planned, codes), arns in groups.items()]
+    return tuple(sorted(found, key=lambda group: (-len(group.clusters), group.codes, group.planned)))
+
+
+def admins_across(facts: Iterable[ClusterFacts]) -> tuple[AdminAcross, ...]:
+    """Who administers which clusters, those with the most first."""
+    where: dict[str, list[str]] = {}
+    for each in facts:
+        for arn in dict.fromkeys(each.admins):
+            where.setdefault(arn, []).append(each.arn)
+    found = [AdminAcross(arn, tuple(sorted(clusters))) for arn, clusters in where.items()]
+    return tuple(sorted(found, key=lambda admin: (-len(admin.clusters), admin.principal_arn)))
+
+
+def account_progress(inventory: Inventory, rows: Iterable[ClusterRow]) -> tuple[AccountProgress, ...]:
+    """How far each account is, in the order of the inventory."""
+    by_account: dict[str, list[ClusterRow]] = {}
+    for row in rows:
+        by_account.setdefault(row.cluster.account, []).append(row)
+    silent: dict[str, dict[str, list[str]]] = {}
+    for answer in inventory.silent:
+        silent.setdefault(answer.account, {}).setdefault(answer.status, []).append(answer.region)
+    reasons = {
+        account: "; ".join(
+            status if regions == ["*"] else f"{status} in {', '.join(regions)}" for status, regions in found.items()
+        )
+        for account, found in silent.items()
+    }
+    return tuple(
+        _progress(account.id, account.name, by_account.get(account.id, ()), reasons.get(account.id))
+        for account in inventory.accounts
+    )
+
+
+def _progress(account: str, name: str, rows: Sequence[ClusterRow], silent: str | None) -> AccountProgress:
+    left = Counter(row.left for row in rows if row.left)
+    return AccountProgress(
+        id=account,
+        name=name,
+        answered=silent is None,
+        clusters=len(rows),
+        migrated=sum(row.stage in MIGRATED for row in rows),
+        finished=sum(row.stage in FINISHED for row in rows),
+        stages=_in_order(Counter(row.stage for row in rows)),
+        left=dict(sorted(left.items(), key=lambda item: (-item[1], item[0]))),
+        reason=silent or "",
+    )
+
+
+def _in_order(stages: Mapping[str, int]) -> dict[str, int]:
+    return {stage: stages[stage] for stage in STAGES if stages.get(stage)}

@@ -1,0 +1,111 @@
+"""Where a cluster of a fleet stands, by its own files, and the command that brings it on."""
+
+from migrator.fleet.model.fleet import FleetAccount, FleetCluster, way_into
+from migrator.fleet.model.outcome import ClusterFacts, ClusterResult
+
+# In the order of the way; the first ones are not on it yet.
+STAGES = (
+    "unknown",
+    "unreachable",
+    "denied",
+    "not planned",
+    "blocked",
+    "planned",
+    "applying",
+    "applied",
+    "verified",
+    "rehearsed",
+    "dual",
+    "cut over",
+    "retired",
+)
+MIGRATED = frozenset({"dual", "cut over", "retired"})
+FINISHED = frozenset({"dual", "retired"})
+DEFAULT_STATE = ".migrate"  # where commands look that are told nothing else
+_NOT_READ = ("unreachable", "denied")
+
+
+def stage_of(facts: ClusterFacts, last: ClusterResult | None = None) -> str:
+    """One of :data:`STAGES`. ``last``, the latest result of any command, says why there is no plan.
+
+    ``verified`` means proven after the entries were made; ``dual`` that the plan ends with both ways in, and did.
+    """
+    if facts.problem:
+        return "unknown"
+    if facts.mode == "API":
+        return "retired" if facts.retired else "cut over"
+    if facts.plan_digest is None:
+        return last.status if last is not None and last.status in _NOT_READ else "not planned"
+    if facts.blocked:
+        return "blocked"
+    if facts.done < facts.steps:
+        return "applying" if facts.done else "planned"
+    if facts.target != "API":
+        return "dual"
+    if facts.rehearsed:
+        return "rehearsed"
+    return "verified" if facts.verdict == "ok" else "applied"
+
+
+def left_of(facts: ClusterFacts, stage: str) -> str:
+    """What is left to do, in words that are the same for all clusters at the same point; empty: nothing."""
+    if stage in FINISHED:
+        return ""
+    words = {
+        "unknown": facts.problem,
+        "unreachable": "make it reachable, then plan it",
+        "denied": "allow it to be read, then plan it",
+        "not planned": "plan it",
+        "blocked": "decide the open findings",
+        "verified": "rehearse, then cut over",
+        "rehearsed": "cut over",
+        "applied": "verify",
+        "cut over": "retire aws-auth",
+    }
+    return words.get(stage) or facts.next or "apply"
+
+
+def next_command(
+    cluster: FleetCluster,
+    facts: ClusterFacts,
+    stage: str,
+    fleet_file: str,
+    account: FleetAccount | None = None,
+    *,
+    state: str = DEFAULT_STATE,
+) -> tuple[str, ...]:
+    """The command that brings the cluster on, as arguments; empty where there is none, or none is known to fit.
+
+    ``state`` is the state directory, named where it is not the one that commands use anyway.
+    """
+    one = (fleet_file, "--cluster", cluster.arn, *_in(state))
+    match stage:
+        case "unreachable" | "denied" | "not planned":
+            return ("migrate", "fleet", "plan", *one)
+        case "blocked":
+            return ("migrate", "fleet", "plan", *one, "--decisions", "decisions.yaml")
+        case "planned" | "applying":
+            return ("migrate", "fleet", "apply", *one)
+        case "applied":
+            return ("migrate", "fleet", "verify", *one)
+        case "verified":
+            return ("migrate", "fleet", "rehearse", *one, "--image", "<image>")  # the timer's, of people's own registry
+        case "rehearsed":
+            return ("migrate", "fleet", "cutover", *one)
+        case "cut over":
+            return _retire(cluster, facts, account)
+        case _:
+            return ()
+
+
+def _retire(cluster: FleetCluster, facts: ClusterFacts, account: FleetAccount | None) -> tuple[str, ...]:
+    """The command of a single cluster on the plan in its folder, with the way into its account."""
+    tail = f"/{cluster.partition}/{cluster.account}/{cluster.region}/{cluster.name}"
+    if "://" in facts.folder or not facts.folder.endswith(tail):
+        return ()  # the plan is in a bucket: it has to be fetched first
+    way = ("--region", cluster.region) if account is None else way_into(account, cluster.region)
+    return ("migrate", "retire", f"{facts.folder}/plan.json", *_in(facts.folder.removesuffix(tail)), *way)
+
+
+def _in(state: str) -> tuple[str, ...]:
+    return () if state == DEFAULT_STATE else ("--state-dir", state)

@@ -1,0 +1,125 @@
+"""Waves: a canary first, then more and more clusters, each wave only while the ones before it went well.
+
+A wave's ``failure_tolerance`` is how many of its clusters may fail. A strict wave never has more clusters under way
+than may still fail, so that the tolerance holds whatever happens to those (as CloudFormation StackSets' STRICT mode).
+Nothing that writes is begun in a freeze window.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta, timezone
+
+from migrator.fleet.decide.select import selects
+from migrator.fleet.model.fleet import (
+    WRITING,
+    Amount,
+    Command,
+    FleetCluster,
+    FreezeWindow,
+    OrderBy,
+    Selector,
+    Wave,
+    WaveRule,
+)
+
+GROWTH = 4  # each default wave is so many times the one before
+REST = "rest"
+_NONE = Amount(0)
+_WEEK = 7 * 24 * 60  # minutes
+
+
+def ordered(clusters: Iterable[FleetCluster], order_by: Sequence[OrderBy]) -> tuple[FleetCluster, ...]:
+    """Clusters in the order of the tags, then of their ARNs: the same fleet always gives the same order."""
+
+    def key(cluster: FleetCluster) -> tuple[tuple[int, ...], str]:
+        return tuple(_rank(cluster, each) for each in order_by), cluster.arn
+
+    return tuple(sorted(clusters, key=key))
+
+
+def _rank(cluster: FleetCluster, order: OrderBy) -> int:
+    value = (cluster.account_tags if order.account else cluster.tags).get(order.tag)
+    return order.values.index(value) if value in order.values else len(order.values)
+
+
+def waves_of(
+    clusters: Sequence[FleetCluster],
+    command: Command,
+    rules: Sequence[WaveRule] = (),
+    *,
+    order_by: Sequence[OrderBy] = (),
+    tolerance: Amount | None = None,
+) -> tuple[Wave, ...]:
+    """The waves of a command, every cluster in exactly one. Reads are one wave that nothing stops.
+
+    ``tolerance`` is the file's, for waves that say none; without either nobody may fail. Clusters that no rule takes
+    come last, in a wave named ``rest``. Without rules: one cluster, then 4, 16, 64, ...
+    """
+    left = list(ordered(clusters, order_by))
+    if command not in WRITING:
+        return (Wave("all", tuple(left), tolerance=len(left)),) if left else ()
+    waves = []
+    for rule in rules or _growing(len(left)):
+        wanted = [cluster for cluster in left if selects(rule.select, cluster)]
+        if rule.size is not None:
+            wanted = wanted[: max(1, rule.size.of(len(clusters)))]
+        if wanted:
+            waves.append(_wave(rule, wanted, command, tolerance))
+            taken = {cluster.arn for cluster in wanted}
+            left = [cluster for cluster in left if cluster.arn not in taken]
+    if left:
+        waves.append(_wave(WaveRule(REST), left, command, tolerance))
+    return tuple(waves)
+
+
+def _growing(total: int) -> list[WaveRule]:
+    rules = [WaveRule("canary", Selector(), Amount(1))]
+    size, covered = GROWTH, 1
+    while covered < total:
+        rules.append(WaveRule(f"wave {len(rules) + 1}", Selector(), Amount(size)))
+        covered += size
+        size *= GROWTH
+    return rules
+
+
+def _wave(rule: WaveRule, clusters: Sequence[FleetCluster], command: Command, tolerance: Amount | None) -> Wave:
+    allowed = rule.failure_tolerance or tolerance or _NONE
+    return Wave(
+        name=rule.name,
+        clusters=tuple(clusters),
+        tolerance=allowed.of(len(clusters)),
+        concurrency=rule.concurrency,
+        strict=command == "cutover" if rule.strict is None else rule.strict,
+        pause=rule.pause,
+        approve=rule.approve,
+    )
+
+
+def at_once(wave: Wave, overall: int, failed: int) -> int:
+    """How many clusters of the wave may be under way together, after ``failed`` of them failed; 0: begin no more."""
+    if failed > wave.tolerance:
+        return 0
+    limit = min(overall, wave.concurrency or overall)
+    return min(limit, wave.tolerance - failed + 1) if wave.strict else limit
+
+
+def frozen(windows: Sequence[FreezeWindow], now: datetime) -> tuple[str, datetime] | None:
+    """Why nothing may begin now, and until when; None where no window holds. The longest one is told."""
+    found = [(window.reason, until) for window in windows if (until := _frozen_until(window, now)) is not None]
+    return max(found, key=lambda item: item[1], default=None)
+
+
+def _frozen_until(window: FreezeWindow, now: datetime) -> datetime | None:
+    if window.begins is not None and window.ends is not None:
+        return window.ends if window.begins <= now < window.ends else None
+    if window.weekly_from is None or window.weekly_until is None:
+        return None
+    local = now.astimezone(window.zone or timezone.utc)
+    minute = local.weekday() * 1440 + local.hour * 60 + local.minute
+    begin, end = (day * 1440 + of_day for day, of_day in (window.weekly_from, window.weekly_until))
+    length = (end - begin) % _WEEK or _WEEK
+    passed = (minute - begin) % _WEEK
+    if passed >= length:
+        return None
+    start_of_minute = local.replace(second=0, microsecond=0)
+    # wall-clock arithmetic in the window's own zone: 08:00 is 08:00 on both sides of a change of summer time
+    return (start_of_minute + timedelta(minutes=length - passed)).astimezone(timezone.utc)

@@ -1,0 +1,1 @@
+"""What a fleet is: accounts, clusters, waves, jobs, outcomes."""

@@ -1,0 +1,1 @@
+"""The fleet file, its decisions, records and report, as documents."""

@@ -1,0 +1,164 @@
+"""The accounts of a fleet file, and the ways into them: roles with templates, chains, profiles, an organization."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+
+from migrator.fleet.model.files.document import (
+    ALL_REGIONS,
+    AccountItem,
+    CustodianDocument,
+    DefaultsItem,
+    OrganizationItem,
+    RoleItem,
+    malformed,
+)
+from migrator.fleet.model.fleet import FleetAccount, FleetFile, OrganizationSource, RoleLink
+from migrator.model.principal import parse_arn
+
+_ACCOUNT = re.compile(r"\d{12}")
+_EXTERNAL_ID = re.compile(r"[\w+=,.@:/-]{2,1224}", re.ASCII)
+_RESOURCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/-]{0,62}")
+
+
+def default_account(account_id: str, defaults: DefaultsItem) -> FleetAccount:
+    """An account that only its clusters tell of."""
+    return account_of(AccountItem(account_id=account_id), defaults)
+
+
+def account_of(item: AccountItem, defaults: DefaultsItem) -> FleetAccount:
+    """An account with what the defaults say of it. Raises ``fleet-malformed``, as everything here."""
+    if not _ACCOUNT.fullmatch(item.account_id):
+        raise malformed(f"account_id {item.account_id[:24]!r} is not 12 digits.")
+    if item.role and item.profile:
+        raise malformed(f"Account {item.account_id} has a role and a profile; one way in is enough.")
+    partition = item.partition if item.partition != "aws" else defaults.partition
+    external_id = item.external_id if item.external_id is not None else defaults.external_id
+    role = item.role if item.role or item.profile else defaults.role
+    names = {"account_id": item.account_id, "name": item.name, "partition": partition}
+    return FleetAccount(
+        id=item.account_id,
+        name=item.name,
+        regions=tuple(item.regions or defaults.regions or (ALL_REGIONS,)),
+        roles=tuple(
+            RoleLink(role_arn(link.arn, names), link.external_id) for link in links_of(_as_list(role), external_id)
+        ),
+        profile=item.profile,
+        tags=_tags(item.tags),
+        partition=partition,
+        placement=resource_of(item.placement, f"account {item.account_id}: placement") if item.placement else None,
+    )
+
+
+def role_arn(template: str, names: Mapping[str, str]) -> str:
+    """A role's ARN from a template: placeholders filled in; a bare name becomes a role of the account.
+
+    Raises ``fleet-malformed`` for a placeholder that nobody knows, and for what then is no role.
+    """
+    filled = re.sub(r"\{(\w+)\}", lambda match: _known(names, match.group(1), template), template)
+    if not filled.startswith("arn:"):
+        filled = f"arn:{names['partition']}:iam::{names['account_id']}:role/{filled.removeprefix('/')}"
+    arn = parse_arn(filled)
+    if arn is None or arn.kind != "role" or not _ACCOUNT.fullmatch(arn.account):
+        raise malformed(f"{filled[:120]!r} is not the ARN of a role.")
+    return filled
+
+
+def _known(names: Mapping[str, str], key: str, template: str) -> str:
+    if key not in names:
+        raise malformed(f"{template[:120]!r}: {{{key}}} is not known; {', '.join(sorted(names))} are.")
+    return names[key]
+
+
+def _as_list(role: "str | Sequence[str | RoleItem] | None") -> "Sequence[str | RoleItem]":
+    return [role] if isinstance(role, str) else role or []
+
+
+def links_of(items: "Iterable[str | RoleItem]", external_id: str | None) -> tuple[RoleLink, ...]:
+    """A chain of roles; links without an external id of their own take ``external_id``."""
+    return tuple(
+        RoleLink(item, _external_id(external_id))
+        if isinstance(item, str)
+        else RoleLink(item.arn, _external_id(item.external_id or external_id))
+        for item in items
+    )
+
+
+def _external_id(text: str | None) -> str | None:
+    """As AssumeRole takes it (AWS STS API reference)."""
+    if text is not None and not _EXTERNAL_ID.fullmatch(text):
+        raise malformed(f"external_id {text[:40]!r} is not 2 to 1224 letters, digits and _+=,.@:/-.")
+    return text
+
+
+def role_account(arn: str) -> str:
+    """The account of a reader role."""
+    parsed = parse_arn(arn)
+    if parsed is None or parsed.kind != "role":
+        raise malformed(f"reader_roles: {arn[:120]!r} is not the ARN of a role.")
+    return parsed.account
+
+
+def _tags(tags: list[str] | dict[str, str]) -> dict[str, str]:
+    """``key:value`` texts, as c7n-org writes tags, or a mapping."""
+    if isinstance(tags, dict):
+        return dict(tags)
+    return {key: value for key, _, value in (text.partition(":") for text in tags)}
+
+
+def unique(accounts: list[FleetAccount]) -> tuple[FleetAccount, ...]:
+    """The same accounts, where none is named twice."""
+    seen: set[str] = set()
+    for account in accounts:
+        if account.id in seen:
+            raise malformed(f"Account {account.id} is named twice.")
+        seen.add(account.id)
+    return tuple(accounts)
+
+
+def fleet_of_custodian(found: CustodianDocument) -> FleetFile:
+    """A fleet of c7n-org's accounts, with every role of a chain taking the external id as there."""
+    accounts = []
+    if not found.accounts:
+        raise malformed("It names no accounts.")
+    for item in found.accounts:
+        if not item.role and not item.profile:
+            raise malformed(f"Account {item.account_id[:24]} has neither role nor profile.")
+        tags: list[str] | dict[str, str] = item.tags
+        role: str | list[str | RoleItem] | None = [*item.role] if isinstance(item.role, list) else item.role
+        profile = None if role else item.profile  # c7n-org takes the role where both are given
+        regions = [part.strip() for text in item.regions for part in text.split(",") if part.strip()]
+        if ALL_REGIONS in regions:
+            regions = [ALL_REGIONS]
+        as_ours = AccountItem(item.account_id, item.name, role, profile, item.external_id, regions, tags)
+        accounts.append(account_of(as_ours, DefaultsItem(partition=_partition_of(role))))
+    return FleetFile(name="fleet", accounts=unique(accounts))
+
+
+def _partition_of(role: "str | list[str | RoleItem] | None") -> str:
+    last = _as_list(role)[-1] if role else ""
+    arn = parse_arn(last) if isinstance(last, str) else None
+    return arn.partition if arn else "aws"
+
+
+def organization_of(item: OrganizationItem, defaults: DefaultsItem) -> OrganizationSource:
+    """The organization that accounts are discovered in."""
+    return OrganizationSource(
+        role=item.role,
+        external_id=_external_id(item.external_id if item.external_id is not None else defaults.external_id),
+        through=links_of(item.through, None),
+        reader=links_of(item.reader, None),
+        units=tuple(item.units),
+        not_units=tuple(item.not_units),
+        not_accounts=tuple(item.not_accounts),
+        tags=dict(item.tags),
+        regions=tuple(item.regions or defaults.regions or (ALL_REGIONS,)),
+        partition=item.partition if item.partition != "aws" else defaults.partition,
+        own_account=item.own_account,
+    )
+
+
+def resource_of(text: str, where: str) -> str:
+    """The name of a worker's resource, as it can be given to ``dask worker --resources``."""
+    if not _RESOURCE.fullmatch(text):
+        raise malformed(f"{where}: {text[:60]!r} is no name of a resource such as vpc:prod.")
+    return text

@@ -1,0 +1,85 @@
+"""decisions.yaml of a fleet: the sections of a single cluster's, and ``where``, a list of the same with a selector.
+
+```yaml
+waive_gates:                     # for every cluster
+  code: {by: ana, reason: "removed from Terraform in change 4711"}
+where:
+  - clusters: {tags: {stage: dev}}   # a selector as in fleet.yaml
+    waive_gates: {rehearsal: {by: ana, reason: "nobody works there"}}
+```
+
+And back: the answers of one cluster as a decisions.yaml of its own.
+"""
+
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any
+
+from migrator.errors import Failed
+from migrator.fleet.model.answers import FleetAnswers, SelectedAnswers
+from migrator.fleet.model.files.fleet_file import selector_from
+from migrator.model.access_entry import AssociatedPolicy
+from migrator.model.decision import NO_DECISIONS, Decisions
+from migrator.model.files import wire
+from migrator.model.files.decisions import DecisionsDocument, decode_decisions
+
+wire.prepare(DecisionsDocument)  # clusters of a fleet are planned in many threads
+
+
+def decode_fleet_decisions(document: Mapping[str, Any] | None) -> FleetAnswers:
+    """The answers in a loaded document; a single cluster's decisions.yaml is one, too.
+
+    Raises ``decisions-malformed``, and ``fleet-malformed`` for a selector.
+    """
+    plain = dict(document or {})
+    some = plain.pop("where", None)
+    some = [] if some is None else some
+    if not isinstance(some, list):
+        raise _malformed("where must be a list.")
+    selected = []
+    for index, item in enumerate(some):
+        if not isinstance(item, Mapping) or not isinstance(item.get("clusters"), Mapping):
+            raise _malformed(f"where[{index}] must be a mapping with clusters: a selector.")
+        rest = {key: value for key, value in item.items() if key != "clusters"}
+        selected.append(SelectedAnswers(selector_from(item["clusters"]), decode_decisions(rest)))
+    return FleetAnswers(decode_decisions(plain), tuple(selected))
+
+
+def decisions_to_document(decisions: Decisions) -> dict[str, Any]:
+    """A decisions.yaml's content with these answers; sections without answers are left out."""
+    document: dict[str, Any] = {}
+    for each in fields(Decisions):
+        value = getattr(decisions, each.name)
+        if value == getattr(NO_DECISIONS, each.name):
+            continue
+        document[each.name] = _accounts(value) if each.name == "accounts" else _without_nothing(_builtins(value))
+    # what is written is what would be read: a section whose shape drifted apart shows here and not in use
+    wire.convert(document, DecisionsDocument)
+    return document
+
+
+def _accounts(value: Mapping[str, str]) -> dict[str, Any]:
+    return {account: {"action": "skip", "reason": reason} for account, reason in value.items()}
+
+
+def _builtins(value: Any) -> Any:  # noqa: ANN401 - a part of Decisions
+    if isinstance(value, AssociatedPolicy):
+        return {"policy": value.policy_arn, "namespaces": list(value.scope.namespaces)}
+    if isinstance(value, Mapping):
+        return {key: _builtins(item) for key, item in value.items()}
+    if isinstance(value, tuple):
+        return [_builtins(item) for item in value]
+    if hasattr(value, "__dataclass_fields__"):
+        return {each.name: _builtins(getattr(value, each.name)) for each in fields(value)}
+    return value
+
+
+def _without_nothing(value: Any) -> Any:  # noqa: ANN401 - JSON
+    if isinstance(value, dict):
+        return {key: _without_nothing(item) for key, item in value.items() if item is not None}
+    return value
+
+
+def _malformed(why: str) -> Failed:
+    remedy = "Each item under where has clusters (a selector as in fleet.yaml) and sections of decisions.yaml."
+    return Failed("decisions-malformed", "The decisions file is malformed.", why=why, remedy=remedy)

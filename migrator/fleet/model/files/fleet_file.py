@@ -1,0 +1,191 @@
+"""fleet.yaml, and the accounts file of Cloud Custodian's c7n-org, to :class:`~migrator.fleet.model.fleet.FleetFile`.
+
+A document with ``format: migrator/fleet/v1`` is a fleet.yaml, whose keys are all checked. One with ``accounts`` and
+no format is c7n-org's own (its schema is in ``tools/c7n_org/c7n_org/cli.py`` of Cloud Custodian): read as it is,
+keys that mean nothing here left alone, ``external_id`` given with every role of a chain as c7n-org does.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import msgspec
+
+from migrator.fleet.model.files.accounts import (
+    account_of,
+    default_account,
+    fleet_of_custodian,
+    links_of,
+    organization_of,
+    resource_of,
+    role_account,
+    unique,
+)
+from migrator.fleet.model.files.document import (
+    FORMAT,
+    ConcurrencyItem,
+    CustodianDocument,
+    FleetDocument,
+    RateItem,
+    SelectorItem,
+    WaveItem,
+    malformed,
+)
+from migrator.fleet.model.files.times import amount_of, duration_of, freeze_of, positive
+from migrator.fleet.model.fleet import (
+    Concurrency,
+    FleetFile,
+    Hooks,
+    OrderBy,
+    PlacementRule,
+    RateRule,
+    Selector,
+    WaveRule,
+)
+from migrator.model.principal import parse_arn
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
+
+
+def decode_fleet(document: object) -> FleetFile:
+    """The fleet in a loaded YAML document. Raises ``Failed`` ``fleet-malformed``, naming the field."""
+    if not isinstance(document, Mapping):
+        raise malformed("It holds no mapping at its top.")
+    plain = _plain(document)
+    try:
+        if "format" not in plain and isinstance(plain.get("accounts"), list):
+            return fleet_of_custodian(msgspec.convert(plain, CustodianDocument))
+        found = msgspec.convert(plain, FleetDocument)
+    except msgspec.ValidationError as error:
+        raise malformed(str(error)) from error
+    if found.format != FORMAT:
+        raise malformed(f"Its format is {found.format[:60]!r}, not {FORMAT!r}.")
+    return _fleet(found)
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401 - any YAML value
+    """YAML's values as JSON's. An account number without quotes is a number to YAML: its digits are put back."""
+    if isinstance(value, Mapping):
+        return {str(key): _field(str(key), item) for key, item in value.items() if item is not None}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, str):
+        return str(value)
+    return value if isinstance(value, bool | int | float) else str(value)
+
+
+def _field(key: str, value: Any) -> Any:  # noqa: ANN401 - any YAML value
+    if key in ("account_id", "own_account") and isinstance(value, int):
+        return f"{value:012}"
+    if key in ("accounts", "not_accounts", "versions") and isinstance(value, list):
+        return [_plain(item) if isinstance(item, Mapping) else _text(key, item) for item in value]
+    if key in ("tags", "account_tags") and isinstance(value, Mapping):
+        return {str(name): _text(key, item) for name, item in value.items()}
+    return _plain(value)
+
+
+def _text(key: str, value: Any) -> str:  # noqa: ANN401 - any YAML scalar
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"{value:012}" if key.endswith("accounts") and isinstance(value, int) else str(value)
+
+
+def _fleet(found: FleetDocument) -> FleetFile:
+    if not _NAME.fullmatch(found.name):
+        raise malformed("name must be letters, digits, '_', '.' and '-': it is the name of a folder.")
+    if not (found.accounts or found.organization or found.clusters):
+        raise malformed("It names no accounts, no organization and no clusters.")
+    file = FleetFile(
+        name=found.name,
+        accounts=unique([account_of(item, found.defaults) for item in found.accounts]),
+        organization=organization_of(found.organization, found.defaults) if found.organization else None,
+        clusters=tuple(_cluster_arn(text) for text in found.clusters),
+        select=_selector(found.select),
+        placements=tuple(
+            PlacementRule(resource_of(item.resource, "placements"), _selector(item.select)) for item in found.placements
+        ),
+        order_by=tuple(OrderBy(item.tag, tuple(item.values), item.account) for item in found.order_by),
+        waves=_waves(found.waves),
+        concurrency=_concurrency(found.concurrency),
+        rates=tuple(_rate(item) for item in found.rates),
+        failure_tolerance=amount_of(found.failure_tolerance, "failure_tolerance"),
+        freeze=tuple(freeze_of(item, index) for index, item in enumerate(found.freeze)),
+        hooks=Hooks(_commands(found.hooks.before_wave), _commands(found.hooks.after_wave)),
+        reader_roles={role_account(link.arn): link for link in links_of(found.reader_roles, None)},
+    )
+    known = {account.id for account in file.accounts}
+    missing = {arn.split(":")[4] for arn in file.clusters} - known
+    if missing and file.organization is None:
+        further = tuple(default_account(account, found.defaults) for account in sorted(missing))
+        file = replace(file, accounts=(*file.accounts, *further))
+    return file
+
+
+def _cluster_arn(text: str) -> str:
+    arn = parse_arn(text)
+    if arn is None or arn.service != "eks" or not arn.resource.startswith("cluster/"):
+        raise malformed(f"clusters: {text[:120]!r} is not the ARN of an EKS cluster.")
+    return text
+
+
+def _selector(item: SelectorItem) -> Selector:
+    return Selector(
+        clusters=tuple(item.clusters),
+        not_clusters=tuple(item.not_clusters),
+        accounts=tuple(item.accounts),
+        regions=tuple(item.regions),
+        units=tuple(item.units),
+        versions=tuple(item.versions),
+        modes=tuple(item.modes),
+        tags=dict(item.tags),
+        account_tags=dict(item.account_tags),
+    )
+
+
+def selector_from(document: object) -> Selector:
+    """A selector of another file (decisions with ``where``). Raises ``fleet-malformed``."""
+    try:
+        return _selector(msgspec.convert(_plain(document), SelectorItem))
+    except msgspec.ValidationError as error:
+        raise malformed(str(error)) from error
+
+
+def _waves(items: list[WaveItem]) -> tuple[WaveRule, ...]:
+    names = [item.name for item in items]
+    if len(set(names)) != len(names):
+        raise malformed("Two waves have one name.")
+    return tuple(
+        WaveRule(
+            name=item.name,
+            select=_selector(item.select),
+            size=amount_of(item.size, f"waves.{item.name}.size"),
+            failure_tolerance=amount_of(item.failure_tolerance, f"waves.{item.name}.failure_tolerance"),
+            concurrency=positive(item.concurrency, f"waves.{item.name}.concurrency"),
+            strict=item.strict,
+            pause=duration_of(item.pause, f"waves.{item.name}.pause"),
+            approve=item.approve,
+        )
+        for item in items
+    )
+
+
+def _concurrency(item: ConcurrencyItem) -> Concurrency:
+    if item.overall < 1 or item.per_account < 1:
+        raise malformed("concurrency must be 1 or more.")
+    return Concurrency(item.overall, item.per_account)
+
+
+def _rate(item: RateItem) -> RateRule:
+    if item.per_second <= 0 or not re.fullmatch(r"[a-z0-9-]+:[A-Za-z*?]+|\*", item.api):
+        raise malformed(f"rates: {item.api[:60]!r} wants an API such as eks:* and more than 0 calls per second.")
+    burst = item.burst if item.burst is not None else max(1, round(item.per_second))
+    if burst < 1:
+        raise malformed("rates: burst must be 1 or more.")
+    return RateRule(item.api, item.per_second, burst)
+
+
+def _commands(items: list[list[str]]) -> tuple[tuple[str, ...], ...]:
+    if not all(items):
+        raise malformed("hooks: a command is a list of at least one argument.")
+    return tuple(tuple(item) for item in items)

@@ -1,0 +1,84 @@
+"""Amounts, durations and windows of a fleet file."""
+
+import re
+from datetime import datetime, timedelta, timezone
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from migrator.fleet.model.files.document import FreezeItem, malformed
+from migrator.fleet.model.fleet import Amount, FreezeWindow
+
+_DURATION = re.compile(r"(\d+)\s*([smhd])")
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+_DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_MOMENT_OF_WEEK = re.compile(r"([A-Za-z]{3})[a-z]* (\d{1,2}):(\d{2})")
+
+
+def positive(value: int | None, where: str) -> int | None:
+    """1 or more, or None. Raises ``fleet-malformed``, as everything here."""
+    if value is not None and value < 1:
+        raise malformed(f"{where} must be 1 or more.")
+    return value
+
+
+def amount_of(value: int | str | None, where: str) -> Amount | None:
+    """A number, or a share such as ``10%``."""
+    if value is None:
+        return None
+    if isinstance(value, int):
+        if value < 0:
+            raise malformed(f"{where} must not be negative.")
+        return Amount(value)
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*%", value.strip())
+    if match is None or float(match.group(1)) > 100:
+        raise malformed(f"{where} must be a number or a share such as 10%.")
+    return Amount(percent=float(match.group(1)))
+
+
+def duration_of(value: str | int, where: str) -> timedelta:
+    """``90`` (seconds), ``30m``, ``2h``, ``1d``."""
+    if isinstance(value, int):
+        return timedelta(seconds=value)
+    match = _DURATION.fullmatch(value.strip())
+    if match is None:
+        raise malformed(f"{where} must be a duration such as 30m, 2h or 1d.")
+    return timedelta(**{_UNITS[match.group(2)]: int(match.group(1))})
+
+
+def freeze_of(item: FreezeItem, index: int) -> FreezeWindow:
+    """The window at ``freeze[index]``."""
+    where = f"freeze[{index}]"
+    try:
+        zone = timezone.utc if item.timezone == "UTC" else ZoneInfo(item.timezone)
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise malformed(f"{where}: there is no time zone {item.timezone[:60]!r}.") from error
+    if item.weekly is not None and item.begin is None and item.until is None:
+        return FreezeWindow(
+            item.reason,
+            weekly_from=_moment_of_week(item.weekly.begin, where),
+            weekly_until=_moment_of_week(item.weekly.until, where),
+            zone=zone,
+        )
+    if item.weekly is not None or item.begin is None or item.until is None:
+        raise malformed(f"{where} wants from and until, or weekly.")
+    begins, ends = (_moment(text, where) for text in (item.begin, item.until))
+    begins, ends = (moment if moment.tzinfo else moment.replace(tzinfo=zone) for moment in (begins, ends))
+    if ends <= begins:
+        raise malformed(f"{where} ends before it begins.")
+    return FreezeWindow(item.reason, begins, ends)
+
+
+def _moment(text: str, where: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text.strip().replace("Z", "+00:00"))
+    except ValueError as error:
+        raise malformed(f"{where}: {text[:40]!r} is no time such as 2026-12-20T18:00.") from error
+
+
+def _moment_of_week(text: str, where: str) -> tuple[int, int]:
+    match = _MOMENT_OF_WEEK.fullmatch(text.strip())
+    if match is None or match.group(1).lower() not in _DAYS:
+        raise malformed(f"{where}: {text[:40]!r} is no time of the week such as 'Fri 16:00'.")
+    hour, minute = int(match.group(2)), int(match.group(3))
+    if hour > 24 or minute > 59 or (hour == 24 and minute):
+        raise malformed(f"{where}: {text[:40]!r} is no time of the day.")
+    return _DAYS.index(match.group(1).lower()), hour * 60 + minute

@@ -1,0 +1,27 @@
+"""The accounts of an inventory as an accounts file that Cloud Custodian's c7n-org reads, and so do we."""
+
+from typing import Any
+
+from migrator.fleet.model.fleet import FleetAccount, Inventory
+
+
+def accounts_document(inventory: Inventory) -> dict[str, Any]:
+    """``{accounts: [...]}``. Accounts that are the caller's own have no way in to write down, and are left out."""
+    return {"accounts": [_account(each) for each in inventory.accounts if each.roles or each.profile]}
+
+
+def _account(account: FleetAccount) -> dict[str, Any]:
+    item: dict[str, Any] = {
+        "account_id": account.id,
+        "name": account.name or account.id,
+        "regions": list(account.regions),
+        "tags": [f"{key}:{value}" for key, value in sorted(account.tags.items())],
+    }
+    if account.unit:
+        item["tags"].append(f"path:{account.unit}")
+    if account.profile:
+        return {**item, "profile": account.profile}
+    arns = [link.arn for link in account.roles]
+    item["role"] = arns[0] if len(arns) == 1 else arns
+    ids = {link.external_id for link in account.roles if link.external_id}
+    return {**item, "external_id": ids.pop()} if len(ids) == 1 else item

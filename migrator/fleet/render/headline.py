@@ -1,0 +1,156 @@
+"""The state of a whole fleet in one sentence and a few figures, and what keeps it from going on.
+
+Terminal, Markdown and HTML say the same.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from migrator.fleet.model.outcome import ClusterResult
+from migrator.fleet.model.report import AccountProgress, FleetReport
+from migrator.fleet.render.names import count_of, short_cluster, without_name
+from migrator.fleet.render.snippet import asked
+from migrator.render.headline import Figure
+
+_QUIET = frozenset(
+    {"done", "waiting", "blocked"}
+)  # results that are no trouble: blocked ones are told by their questions
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """One reason, told once, with everybody whom it concerns: ``who`` are accounts with Regions, or clusters.
+
+    ``clusters`` are ARNs where it is about clusters.
+    """
+
+    tone: str
+    what: str
+    why: str
+    who: tuple[str, ...]
+    remedy: str = ""
+    clusters: tuple[str, ...] = ()
+
+
+def fleet_tone(report: FleetReport) -> str:
+    """``bad`` where something is not known or went wrong, ``warn`` where people must decide, else ``ok``."""
+    if not report.known or any(each.tone == "bad" for each in troubles(report)):
+        return "bad"
+    if report.stages.get("blocked"):
+        return "warn"
+    return "ok" if report.migrated == len(report.rows) else "plain"
+
+
+def fleet_sentence(report: FleetReport) -> str:
+    """The state of the whole, for somebody who reads nothing else."""
+    inventory = report.inventory
+    accounts, silent = count_of(inventory.expected, "account"), inventory.expected - inventory.answered
+    parts = [f"{report.migrated:,} of {count_of(len(report.rows), 'cluster')} migrated."]
+    if silent:
+        parts.append(f"{silent} of {accounts} did not answer completely: what is in them is not known.")
+    else:
+        parts.append(f"All {accounts} answered." if inventory.expected > 1 else f"{accounts} answered.")
+    if blocked := report.stages.get("blocked", 0):
+        parts.append(f"{count_of(blocked, 'cluster')} {'waits' if blocked == 1 else 'wait'} for a decision.")
+    return " ".join(parts)
+
+
+def fleet_figures(report: FleetReport) -> tuple[Figure, ...]:
+    """The figures under the sentence."""
+    inventory, stages, total = report.inventory, report.stages, len(report.rows)
+    silent = inventory.expected - inventory.answered
+    dark = sum(stages.get(name, 0) for name in ("unreachable", "denied", "unknown"))
+    open_ones = len(asked(report.questions))
+    finished = sum(each.finished for each in report.accounts)
+    done = sum(each.answered and each.finished == each.clusters for each in report.accounts)
+    bad = len(_failed(report))
+    return (
+        Figure(
+            "Accounts answered",
+            f"{inventory.answered:,} of {inventory.expected:,}",
+            f"{silent} denied or unreachable" if silent else "all of them, in every Region",
+            "bad" if silent else "ok",
+        ),
+        Figure(
+            "Clusters",
+            f"{total:,}",
+            f"{inventory.not_selected:,} more not selected" if inventory.not_selected else "in the fleet",
+        ),
+        Figure(
+            "Migrated",
+            f"{report.migrated:,}",
+            f"{finished:,} with nothing left; {done} of {len(report.accounts)} accounts are done",
+            "ok" if report.migrated == total else "plain",
+        ),
+        Figure(
+            "Blocked",
+            f"{stages.get('blocked', 0):,}",
+            f"by {count_of(open_ones, 'open question')}" if open_ones else "no open question",
+            "warn" if stages.get("blocked") else "ok",
+        ),
+        Figure(
+            "Not read",
+            f"{dark:,}",
+            ", ".join(f"{stages[n]} {n}" for n in ("unreachable", "denied", "unknown") if stages.get(n))
+            or "every cluster was",
+            "bad" if dark else "ok",
+        ),
+        Figure("Ended badly", f"{bad:,}", "by the latest command on each cluster", "bad" if bad else "ok"),
+    )
+
+
+def account_urgency(account: AccountProgress) -> tuple[bool, int, int, str]:
+    """For sorting: silent accounts, then those with most clusters that need somebody, then those with most left."""
+    stuck = sum(account.stages.get(stage, 0) for stage in ("unknown", "unreachable", "denied", "blocked"))
+    return account.answered, -stuck, account.finished - account.clusters, account.id
+
+
+def troubles(report: FleetReport) -> tuple[Trouble, ...]:
+    """What is not known and what went wrong, each reason once; the largest first within its kind."""
+    return (*_silent(report), *_missing(report), *_unknown(report), *_ended_badly(report))
+
+
+def _silent(report: FleetReport) -> Iterable[Trouble]:
+    groups: dict[tuple[str, str], dict[str, list[str]]] = {}
+    told: dict[tuple[str, str], tuple[str, str]] = {}
+    names = {account.id: account.name for account in report.accounts}
+    for answer in report.inventory.silent:
+        key = (str(answer.status), answer.reason.replace(answer.account, "ACCOUNT").replace(answer.region, "REGION"))
+        groups.setdefault(key, {}).setdefault(answer.account, []).append(answer.region)
+        told.setdefault(key, (answer.reason, answer.remedy))
+    for key, accounts in sorted(groups.items(), key=lambda item: -len(item[1])):
+        who = tuple(_account(each, names.get(each, ""), regions) for each, regions in accounts.items())
+        yield Trouble("bad", f"account {key[0]}", told[key][0] or "no reason was given", who, told[key][1])
+
+
+def _account(account: str, name: str, regions: list[str]) -> str:
+    where = "" if regions == ["*"] else f" in {', '.join(regions)}"
+    return f"{account} {name}".strip() + where
+
+
+def _missing(report: FleetReport) -> Iterable[Trouble]:
+    for arn, why in report.inventory.missing:
+        yield Trouble("bad", "named, and not found", why, (short_cluster(arn),))
+
+
+def _unknown(report: FleetReport) -> Iterable[Trouble]:
+    groups: dict[str, list[str]] = {}
+    for row in report.rows:
+        if row.facts.problem:
+            groups.setdefault(row.facts.problem, []).append(row.cluster.arn)
+    for why, arns in groups.items():
+        yield Trouble("bad", "not known", why, tuple(map(short_cluster, arns)), clusters=tuple(arns))
+
+
+def _failed(report: FleetReport) -> list[ClusterResult]:
+    return [row.last for row in report.rows if row.last is not None and row.last.status not in _QUIET]
+
+
+def _ended_badly(report: FleetReport) -> Iterable[Trouble]:
+    groups: dict[tuple[str, str, str], list[ClusterResult]] = {}
+    for result in _failed(report):
+        why = without_name(result.message or result.code, result.arn)
+        groups.setdefault((result.command, result.status, why), []).append(result)
+    for (command, status, why), found in sorted(groups.items(), key=lambda item: (-len(item[1]), item[0])):
+        arns = tuple(result.arn for result in found)
+        yield Trouble("bad", f"{command}: {status}", why, tuple(map(short_cluster, arns)), found[0].remedy, arns)

@@ -1,0 +1,152 @@
+"""What is known about a fleet, as Markdown: for a pull request, a change ticket, a wiki.
+
+Everything that repeats is told once, with how often; the JSON form and the dashboard have every cluster. However
+large the fleet, it stays below what GitHub takes as the text of a pull request (65,536 characters).
+"""
+
+from collections.abc import Iterable, Sequence
+
+from migrator.fleet.model.report import FleetReport, RunSeen
+from migrator.fleet.render.headline import account_urgency, fleet_figures, fleet_sentence, troubles
+from migrator.fleet.render.names import accounts_line, count_of, short_cluster, short_principal, some
+from migrator.fleet.render.snippet import Asked, asked, snippet
+from migrator.render.escape import markdown, markdown_code
+from migrator.render.page import when
+
+LIMIT = 60_000  # characters; GitHub takes 65,536
+_ROWS = 20  # of one table
+_NAMED = 5  # clusters named in one cell
+_SNIPPETS = 5
+_LONG = 60  # lines of a snippet that is still to be read
+_TEXT = 300  # characters of one cell
+
+
+def fleet_markdown(report: FleetReport) -> str:
+    """One document: who answered, how far everything is, what is open, what repeats, what happened."""
+    parts = [_head(report), *_tables(report), _answers(report)]
+    text = ""
+    for part in parts:
+        if len(text) + len(part) > LIMIT:
+            return f"{text}\nMore does not fit here: `migrate fleet report --json` has all.\n"
+        text += f"\n{part}" if text and part else part
+    return text
+
+
+def _head(report: FleetReport) -> str:
+    facts = "".join(
+        f"| {each.label} | **{each.value}** | {markdown(each.detail)} |\n" for each in fleet_figures(report)
+    )
+    stages = "".join(f"| {stage} | {count:,} |\n" for stage, count in report.stages.items())
+    return (
+        f"# Fleet {markdown(report.fleet)}: {report.migrated:,} of {count_of(len(report.rows), 'cluster')} migrated\n\n"
+        f"{fleet_sentence(report)} {accounts_line(report.inventory)}. Read {markdown_code(when(report.at))}, "
+        f"inventory of {markdown_code(when(report.inventory.taken_at))}.\n\n"
+        f"| | | |\n|---|---|---|\n{facts}\n## Clusters by stage\n\n| Stage | Clusters |\n|---|---:|\n{stages}"
+    )
+
+
+def _tables(report: FleetReport) -> Iterable[str]:
+    yield _table(
+        "Not known, and ended badly",
+        ("What", "Why", "Where"),
+        ((each.what, each.why, _some(each.who)) for each in troubles(report)),
+    )
+    yield _table(
+        "Open questions: one answer lifts each of them in every cluster named",
+        ("Principal", "Why", "Clusters"),
+        ((_asking(each), ", ".join(each.codes), _clusters(each.clusters)) for each in asked(report.questions)),
+    )
+    yield _table(
+        "Clusters with the same findings",
+        ("Findings", "Clusters"),
+        ((", ".join(each.codes), _clusters(each.clusters)) for each in report.same if each.codes),
+    )
+    open_ones = sorted((each for each in report.accounts if not each.answered or each.left), key=account_urgency)
+    yield _table(
+        f"What is left: {len(report.accounts) - len(open_ones)} accounts are done, {len(open_ones)} are not",
+        ("Account", "Name", "Migrated", "Left"),
+        (
+            (
+                each.id,
+                each.name,
+                f"{each.migrated} of {each.clusters}",
+                "; ".join(
+                    [*([each.reason] if each.reason else []), *(f"{n}: {what}" for what, n in each.left.items())]
+                ),
+            )
+            for each in open_ones
+        ),
+    )
+    yield _table(
+        "Findings",
+        ("Finding", "Severity", "Clusters", "Principals"),
+        ((each.code, each.severity, f"{len(each.clusters):,}", f"{each.principals:,}") for each in report.findings),
+    )
+    yield _table(
+        "Administrators after the migration",
+        ("Principal", "Clusters"),
+        ((short_principal(each.principal_arn), _clusters(each.clusters)) for each in report.admins),
+    )
+    yield _table(
+        "Runs, the latest first",
+        ("Command", "Began", "Ended", "Waves"),
+        ((run.command, when(run.started), _ended(run), _waves(run)) for run in reversed(report.runs)),
+    )
+
+
+def _ended(run: RunSeen) -> str:
+    if run.exit_code is None:
+        return "did not come to its end"
+    return f"{when(run.ended)}, exit code {run.exit_code}" + (f": {run.stopped}" if run.stopped else "")
+
+
+def _waves(run: RunSeen) -> str:
+    told = (f"{wave.name}: " + ", ".join(f"{n} {status}" for status, n in wave.counts.items()) for wave in run.waves)
+    return "; ".join(told)
+
+
+def _answers(report: FleetReport) -> str:
+    """The answers that lift most, to copy."""
+    found = [(each, lines) for each in asked(report.questions) if (lines := snippet(each.questions))]
+    found = [(each, lines) for each, lines in found if len(lines) <= _LONG]
+    if not found:
+        return ""
+    blocks = []
+    for question, lines in found[:_SNIPPETS]:
+        fence = "`" * max(3, 1 + max((len(run) for line in lines for run in _ticks(line)), default=0))
+        blocks.append(
+            f"<details><summary>{markdown(_asking(question))}</summary>\n\n"
+            f"{fence}yaml\n" + "\n".join(lines) + f"\n{fence}\n\n</details>\n"
+        )
+    return "## Answers for decisions.yaml\n\n" + "\n".join(blocks)
+
+
+def _ticks(line: str) -> list[str]:
+    return ["`" * len(part) for part in "".join(c if c == "`" else " " for c in line).split()]
+
+
+def _asking(question: Asked) -> str:
+    many = question.principals
+    return f"{question.name} (one in each of {many} accounts)" if many > 1 else question.name
+
+
+def _clusters(arns: Sequence[str]) -> str:
+    return f"{len(arns):,}: {_some(map(short_cluster, arns))}"
+
+
+def _some(names: Iterable[str]) -> str:
+    shown, more = some(names, _NAMED)
+    return ", ".join(shown) + (f", and {more:,} more" if more else "")
+
+
+def _table(title: str, head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [f"| {' | '.join(markdown(_short(text)) for text in row)} |\n" for row in rows]
+    if not lines:
+        return ""
+    more = f"\n{len(lines) - _ROWS:,} more are in the JSON form.\n" if len(lines) > _ROWS else ""
+    table = f"| {' | '.join(head)} |\n|{'---|' * len(head)}\n" + "".join(lines[:_ROWS])
+    return f"## {title}\n\n{table}{more}"
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _TEXT else f"{text[:_TEXT]}…"

@@ -1,0 +1,39 @@
+"""Names and words that every report on a fleet uses."""
+
+from collections.abc import Iterable
+
+from migrator.fleet.model.fleet import Inventory
+
+
+def short_cluster(arn: str) -> str:
+    """``ACCOUNT/REGION/NAME``, as the folders of the state are."""
+    parts = arn.split(":", 5)
+    return f"{parts[4]}/{parts[3]}/{parts[5].removeprefix('cluster/')}" if len(parts) == 6 else arn
+
+
+def short_principal(arn: str) -> str:
+    """``ACCOUNT:role/path/name``; anything that is no ARN as it is."""
+    parts = arn.split(":", 5)
+    return f"{parts[4]}:{parts[5]}" if len(parts) == 6 and parts[0] == "arn" else arn
+
+
+def accounts_line(inventory: Inventory) -> str:
+    """``40 accounts expected, 35 answered``."""
+    return f"{inventory.expected} accounts expected, {inventory.answered} answered"
+
+
+def count_of(number: int, thing: str) -> str:
+    """``1 cluster``, ``1,000 clusters``."""
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
+
+
+def some(names: Iterable[str], most: int) -> tuple[tuple[str, ...], int]:
+    """The first ones, and how many are left out."""
+    found = tuple(names)
+    return found[:most], max(len(found) - most, 0)
+
+
+def without_name(text: str, arn: str) -> str:
+    """A message without its cluster's own name, so that equal reasons look equal."""
+    name = arn.rpartition("/")[2]
+    return text.replace(arn, "the cluster").replace(f" {name} ", " the cluster ") if name else text

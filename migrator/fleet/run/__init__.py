@@ -1,0 +1,1 @@
+"""What happens to many clusters: discovery, waves, status."""

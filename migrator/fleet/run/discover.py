@@ -1,0 +1,249 @@
+"""Discovery: which accounts should answer, which did, and every cluster in them.
+
+An account or Region that does not answer is in the inventory with the reason. Accounts of an organization that are
+closed or suspended, or that the file leaves out, are listed as left out, with the reason.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import timezone
+from fnmatch import fnmatchcase
+from typing import get_args
+
+from migrator.errors import MigratorError
+from migrator.fleet.decide.select import has_tags, in_unit, selects
+from migrator.fleet.model.files.accounts import role_arn
+from migrator.fleet.model.files.document import ALL_REGIONS
+from migrator.fleet.model.fleet import (
+    Answer,
+    AnswerStatus,
+    FleetAccount,
+    FleetCluster,
+    FleetFile,
+    Inventory,
+    LeftOutAccount,
+    OrganizationSource,
+    RoleLink,
+)
+from migrator.fleet.ports import DiscoverPorts
+from migrator.model.access_entry import AuthenticationMode
+from migrator.model.principal import Arn, parse_arn
+from migrator.ports import Raw
+
+_STATUS: Mapping[str, AnswerStatus] = {
+    "iam-denied": "denied",
+    "credentials-invalid": "denied",
+    "credentials-expired": "denied",
+    "no-credentials": "denied",
+    "wrong-account": "denied",
+    "profile-not-found": "denied",
+    "aws-unreachable": "unreachable",
+    "aws-no-answer": "unreachable",
+    "aws-server-error": "unreachable",
+    "throttled": "unreachable",
+    "region-disabled": "region-disabled",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The inventory, and DescribeCluster of each selected cluster by ARN: fresh enough to plan from in one command."""
+
+    inventory: Inventory
+    described: Mapping[str, Raw]
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    answer: Answer
+    clusters: tuple[Raw, ...] = ()
+    missing: tuple[tuple[str, str], ...] = ()
+
+
+def discover(file: FleetFile, ports: DiscoverPorts, only: Sequence[str] = ()) -> Found:
+    """The inventory of the fleet. ``only``: ARNs of clusters; nothing else is asked then.
+
+    Raises ``no-organization`` and ``iam-denied`` where the organization itself cannot be read: without it nobody
+    knows how many accounts to expect.
+    """
+    accounts, left_out = _accounts(file, ports)
+    wanted = tuple(only) or file.clusters
+    asked = _ask_named(accounts, wanted, ports) if wanted else _ask_all(accounts, ports)
+    by_id = {account.id: account for account in accounts}
+    clusters = [
+        (_placed(cluster_of(raw, by_id[each.answer.account]), file), raw) for each in asked for raw in each.clusters
+    ]
+    chosen = [(cluster, raw) for cluster, raw in clusters if selects(file.select, cluster)]
+    inventory = Inventory(
+        taken_at=ports.clock.now().astimezone(timezone.utc).isoformat(timespec="seconds").replace("+00:00", "Z"),
+        fleet=file.name,
+        accounts=_in_use(accounts, asked),
+        answers=tuple(each.answer for each in asked),
+        clusters=tuple(cluster for cluster, _ in chosen),
+        left_out=left_out,
+        not_selected=len(clusters) - len(chosen),
+        missing=tuple(item for each in asked for item in each.missing),
+    )
+    return Found(inventory, {cluster.arn: raw for cluster, raw in chosen})
+
+
+def _placed(cluster: FleetCluster, file: FleetFile) -> FleetCluster:
+    """The cluster with the placement that the file's rules give it, else its account's."""
+    rule = next((rule for rule in file.placements if selects(rule.select, cluster)), None)
+    return replace(cluster, placement=rule.resource) if rule else cluster
+
+
+def _in_use(accounts: Sequence[FleetAccount], asked: Iterable[_Asked]) -> tuple[FleetAccount, ...]:
+    """Accounts that were asked: with named clusters, others are not expected to answer."""
+    used = {each.answer.account for each in asked}
+    return tuple(account for account in accounts if account.id in used)
+
+
+def _accounts(file: FleetFile, ports: DiscoverPorts) -> tuple[tuple[FleetAccount, ...], tuple[LeftOutAccount, ...]]:
+    """The file's accounts and the organization's; where both have one, the file's way into it holds."""
+    if file.organization is None:
+        return file.accounts, ()
+    named = {account.id: account for account in file.accounts}
+    found: list[FleetAccount] = []
+    left_out: list[LeftOutAccount] = []
+    for raw in ports.accounts.organization():
+        reason = _left_out(raw, file.organization)
+        account = named.pop(str(raw["id"]), None)
+        if reason:
+            left_out.append(LeftOutAccount(str(raw["id"]), str(raw.get("name", "")), reason))
+        else:
+            found.append(_of_organization(raw, file.organization, account))
+    return (*found, *named.values()), tuple(left_out)
+
+
+def _left_out(raw: Raw, source: OrganizationSource) -> str:
+    """Why an account of the organization is not asked; empty where it is."""
+    account, name, unit = str(raw["id"]), str(raw.get("name", "")), str(raw.get("organizationalUnit", "/"))
+    status = str(raw.get("status", ""))
+    if status not in ("ACTIVE", ""):
+        return f"its status is {status}"
+    if any(fnmatchcase(text, pattern) for pattern in source.not_accounts for text in (account, name)):
+        return "not_accounts leaves it out"
+    if any(in_unit(unit, pattern) for pattern in source.not_units):
+        return f"not_units leaves {unit} out"
+    if source.units and not any(in_unit(unit, pattern) for pattern in source.units):
+        return f"units does not name {unit}"
+    if source.tags and not isinstance(raw.get("tags"), Mapping):
+        return ""  # its tags may not be read: asking it is safer than leaving it out unseen
+    if source.tags and not has_tags(raw["tags"], source.tags):
+        return "tags leaves it out"
+    return ""
+
+
+def _of_organization(raw: Raw, source: OrganizationSource, named: FleetAccount | None) -> FleetAccount:
+    account, name = str(raw["id"]), str(raw.get("name", ""))
+    about = {
+        "name": name,
+        "tags": dict(raw.get("tags") or {}),
+        "unit": str(raw.get("organizationalUnit", "/")),
+    }
+    if named is not None:
+        return replace(named, **{**about, "tags": {**about["tags"], **named.tags}})  # type: ignore[dict-item, arg-type]
+    roles: tuple[RoleLink, ...] = ()
+    if account != source.own_account:
+        names = {"account_id": account, "name": name, "partition": source.partition}
+        roles = (*source.through, RoleLink(role_arn(source.role, names), source.external_id))
+    return FleetAccount(account, regions=source.regions, roles=roles, partition=source.partition, **about)  # type: ignore[arg-type]
+
+
+def _ask_all(accounts: Sequence[FleetAccount], ports: DiscoverPorts) -> list[_Asked]:
+    resolved = ports.tasks.map(lambda account: _regions(account, ports), accounts)
+    places = [
+        (account, region)
+        for account, found in zip(accounts, resolved, strict=True)
+        if not isinstance(found, _Asked)
+        for region in found
+    ]
+    asked = ports.tasks.map(lambda place: _ask(*place, ports), places)
+    return [found for found in resolved if isinstance(found, _Asked)] + asked
+
+
+def _regions(account: FleetAccount, ports: DiscoverPorts) -> Sequence[str] | _Asked:
+    if ALL_REGIONS not in account.regions:
+        return account.regions
+    try:
+        return ports.accounts.regions(account)
+    except MigratorError as error:
+        return _Asked(_silent(account.id, "*", error))
+
+
+def _ask(account: FleetAccount, region: str, ports: DiscoverPorts) -> _Asked:
+    try:
+        clusters = ports.accounts.clusters(account, region)
+    except MigratorError as error:
+        ports.events.say("warn", f"account {account.id} in {region}: {error.message}")
+        return _Asked(_silent(account.id, region, error))
+    status: AnswerStatus = "answered" if clusters else "empty"
+    return _Asked(Answer(account.id, region, status, len(clusters)), tuple(clusters))
+
+
+def _silent(account: str, region: str, error: MigratorError) -> Answer:
+    status = _STATUS.get(error.code, "failed")
+    reason = f"{error.message} {error.why}".strip()
+    return Answer(account, region, status, 0, error.code, reason, error.remedy)
+
+
+def _ask_named(accounts: Sequence[FleetAccount], arns: Sequence[str], ports: DiscoverPorts) -> list[_Asked]:
+    """Only the clusters that are named; one that is not there is missing, which is not the same as not selected."""
+    by_id = {account.id: account for account in accounts}
+    places: dict[tuple[str, str], list[Arn]] = {}
+    unknown: list[_Asked] = []
+    for text in dict.fromkeys(arns):
+        arn = parse_arn(text)
+        if arn is None or arn.account not in by_id:
+            account = arn.account if arn else ""
+            answer = Answer(account, arn.region if arn else "", "failed", 0, "account-not-in-fleet")
+            unknown.append(_Asked(answer, missing=((text, f"account {account} is not in the fleet file"),)))
+            continue
+        places.setdefault((arn.account, arn.region), []).append(arn)
+    asked = ports.tasks.map(lambda place: _ask_for(by_id[place[0][0]], place[1], ports), list(places.items()))
+    return [*unknown, *asked]
+
+
+def _ask_for(account: FleetAccount, arns: Sequence[Arn], ports: DiscoverPorts) -> _Asked:
+    region = arns[0].region
+    found: list[Raw] = []
+    missing: list[tuple[str, str]] = []
+    for arn in arns:
+        name = arn.resource.partition("/")[2]
+        try:
+            found.append(ports.accounts.cluster(account, region, name))
+        except MigratorError as error:
+            if error.code != "cluster-not-found":
+                left = [*missing, *((str(each), error.message) for each in arns if str(each) not in _arns(found))]
+                return _Asked(_silent(account.id, region, error), tuple(found), tuple(left))
+            missing.append((str(arn), error.message))
+    status: AnswerStatus = "answered" if found else "empty"
+    return _Asked(Answer(account.id, region, status, len(found)), tuple(found), tuple(missing))
+
+
+def _arns(found: Iterable[Raw]) -> set[str]:
+    return {str(raw["arn"]) for raw in found}
+
+
+def cluster_of(raw: Raw, account: FleetAccount) -> FleetCluster:
+    """A cluster of the fleet from DescribeCluster and its account."""
+    arn = str(raw["arn"])
+    partition, region = arn.split(":")[1], arn.split(":")[3]
+    mode = (raw.get("accessConfig") or {}).get("authenticationMode") or "CONFIG_MAP"
+    tags = raw.get("tags") or {}
+    return FleetCluster(
+        arn=arn,
+        name=str(raw["name"]),
+        account=account.id,
+        region=region,
+        partition=partition,
+        version=str(raw.get("version", "")),
+        mode=next((known for known in get_args(AuthenticationMode) if known == mode), None),
+        status=str(raw.get("status", "")),
+        tags={str(key): str(value) for key, value in tags.items()},
+        account_name=account.name,
+        account_tags=dict(account.tags),
+        unit=account.unit,
+        placement=account.placement,
+    )

@@ -1,0 +1,320 @@
+"""One command over a fleet: wave after wave, one cluster's failure never another's, everything recorded as it ends.
+
+The record is appended and synced as each cluster ends, so that a command that was killed goes on where it was: the
+same command with the same inputs does no cluster again that is done. What is irreversible is done by this process;
+the rest by whatever executor the ports bring.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta, timezone
+from typing import TypeAlias
+
+from migrator.errors import MigratorError
+from migrator.fleet.decide.endings import exit_code_of, is_settled, results_of, run_to_go_on_with
+from migrator.fleet.decide.waves import at_once, frozen, waves_of
+from migrator.fleet.model.files.records import (
+    INVENTORY_FILE,
+    RUNS_FILE,
+    Event,
+    FleetRecord,
+    decode_records,
+    encode_inventory,
+    encode_record,
+    result_from_document,
+)
+from migrator.fleet.model.fleet import WRITING, Command, FleetCluster, FleetFile, Inventory, Wave
+from migrator.fleet.model.job import Job, JobEnd
+from migrator.fleet.model.outcome import ClusterResult, FleetOutcome
+from migrator.fleet.ports import FleetPorts
+
+LOOK = timedelta(seconds=5)  # how often a pause looks whether somebody wants to stop
+MakeJob: TypeAlias = Callable[[FleetCluster], "Job | ClusterResult"]
+
+
+@dataclass(frozen=True, slots=True)
+class FleetOptions:
+    """``inputs``: digest of everything that makes this command another one. ``fresh``: begin a new run. ``approved``:
+    waves that need no question. ``part``: only named clusters are worked on, and several such commands may run side
+    by side. ``in_coordinator``: the jobs may not leave this process. ``still_done`` judges a result of an earlier
+    run, where the cluster's own files can show that it holds; None: only results of the same run count.
+    """
+
+    inputs: str
+    fresh: bool = False
+    approved: tuple[str, ...] = ()
+    part: bool = False
+    in_coordinator: bool = False
+    still_done: Callable[[ClusterResult], bool] | None = None
+
+
+@dataclass
+class _Run:
+    """What is known of the run so far."""
+
+    command: Command
+    id: str
+    file: FleetFile
+    ports: FleetPorts
+    options: FleetOptions
+    results: dict[str, ClusterResult] = field(default_factory=dict)
+    stopped: str = ""
+    interrupted: bool = False
+
+    def record(self, event: Event, **more: object) -> None:
+        record = FleetRecord(event, self.id, self.now_text(), self.command, **more)  # type: ignore[arg-type]
+        self.ports.store.append_line(RUNS_FILE, encode_record(record))
+
+    def now_text(self) -> str:
+        return _text(self.ports.clock.now())
+
+    def keep(self, result: ClusterResult) -> None:
+        self.results[result.arn] = result
+        self.record("cluster", result=result)
+
+
+def run_fleet(
+    file: FleetFile,
+    inventory: Inventory,
+    command: Command,
+    make_job: MakeJob,
+    ports: FleetPorts,
+    options: FleetOptions,
+) -> FleetOutcome:
+    """Do the command on every cluster of the inventory that it was not done on. ``make_job`` says what is to be done
+    on one, or why nothing can be. Exit code 0 all done, 7 interrupted, 8 some clusters (or accounts) are not.
+
+    Raises ``locked`` while another command works on this fleet, ``fleet-record-damaged``.
+    """
+    owner = f"fleet {command}"
+    with nullcontext() if options.part else ports.store.lock(owner):
+        started = ports.clock.now()
+        run = _begin(file, inventory, command, ports, options)
+        waves = waves_of(
+            inventory.clusters, command, file.waves, order_by=file.order_by, tolerance=file.failure_tolerance
+        )
+        for number, wave in enumerate(waves):
+            _wave(run, wave, number, len(waves), make_job)
+            if run.stopped:
+                break
+        _leave_waiting(run, waves)
+        results = tuple(run.results[cluster.arn] for wave in waves for cluster in wave.clusters)
+        code = exit_code_of(results, complete=inventory.complete, interrupted=run.interrupted)
+        run.record("run-ended", exit_code=code, why=run.stopped)
+    return FleetOutcome(
+        fleet=file.name,
+        command=command,
+        run=run.id,
+        inventory=inventory,
+        results=results,
+        exit_code=code,
+        stopped=run.stopped,
+        state=ports.store.location,
+        seconds=(ports.clock.now() - started).total_seconds(),
+    )
+
+
+def _begin(file: FleetFile, inventory: Inventory, command: Command, ports: FleetPorts, options: FleetOptions) -> _Run:
+    records = decode_records(ports.store.read(RUNS_FILE) or b"")
+    going_on = None if options.fresh else run_to_go_on_with(records, command, options.inputs)
+    run = _Run(command, going_on or ports.run_id(), file, ports, options)
+    if going_on is None:
+        run.record("run-started", inputs=options.inputs)
+    if not options.fresh:
+        here = {cluster.arn for cluster in inventory.clusters}
+        earlier: Mapping[str, ClusterResult] = {}
+        if options.still_done is not None or going_on is not None:
+            earlier = results_of(records, command, None if options.still_done else going_on)
+        settled = [each for arn, each in earlier.items() if arn in here and is_settled(each)]
+        if options.still_done is not None:
+            holds = ports.tasks.map(options.still_done, settled)
+            settled = [each for each, hold in zip(settled, holds, strict=True) if hold]
+        run.results = {each.arn: each for each in settled}
+        if settled:
+            ports.events.say("info", f"{len(settled)} clusters are done already")
+    if not options.part:
+        ports.store.write(INVENTORY_FILE, encode_inventory(inventory))
+    return run
+
+
+def _wave(run: _Run, wave: Wave, number: int, count: int, make_job: MakeJob) -> None:
+    """One wave, as far as it goes. ``run.stopped`` says why nothing may follow."""
+    todo = [cluster for cluster in wave.clusters if cluster.arn not in run.results]
+    if not todo:
+        return
+    run.stopped = _before(run, wave, number, todo)
+    if run.stopped:
+        return
+    label = f"{run.command} {wave.name} ({number + 1} of {count})"
+    run.record("wave-started", wave=wave.name)
+    failed, why = _work(run, wave, todo, make_job, label)
+    run.record("wave-ended", wave=wave.name)
+    if not why and failed > wave.tolerance:
+        why = f"{failed} clusters of wave {wave.name} failed, and {wave.tolerance} may"
+    if not why and run.command in WRITING:
+        why = run.ports.hooks.ask("after_wave", run.file.hooks.after_wave, _facts(run, wave, todo))
+    run.stopped = why
+
+
+def _before(run: _Run, wave: Wave, number: int, todo: Sequence[FleetCluster]) -> str:
+    """Why the wave may not begin; empty where it may. The pause before it is kept here."""
+    if run.command not in WRITING:
+        return _stop(run)
+    if number and wave.pause:
+        why = _pause(run, wave)
+        if why:
+            return why
+    why = _stop(run)
+    if why:
+        return why
+    if wave.approve and wave.name not in run.options.approved:
+        try:
+            run.ports.approver.confirm(f"Begin wave {wave.name}: {run.command} on {len(todo)} clusters?")
+        except MigratorError as error:
+            return f"wave {wave.name} waits for approval (--approve {wave.name}): {error.message}"
+    return run.ports.hooks.ask("before_wave", run.file.hooks.before_wave, _facts(run, wave, todo))
+
+
+def _stop(run: _Run) -> str:
+    """Why nothing may begin right now."""
+    if run.interrupted:
+        return "it was interrupted"
+    if run.ports.stop_wanted():
+        return "the stop file is there"
+    if run.command in WRITING and run.file.freeze:
+        window = frozen(run.file.freeze, run.ports.clock.now())
+        if window is not None:
+            return f"nothing is begun until {_text(window[1])}: {window[0] or 'a freeze window'}"
+    return ""
+
+
+def _pause(run: _Run, wave: Wave) -> str:
+    """Wait until the pause since the last wave is over, counted from when that ended, in this process or before."""
+    records = decode_records(run.ports.store.read(RUNS_FILE) or b"")
+    ends = [record.at for record in records if record.run == run.id and record.event == "wave-ended"]
+    if not ends:
+        return ""
+    until = datetime.fromisoformat(ends[-1].replace("Z", "+00:00")) + wave.pause
+    if run.ports.clock.now() < until:
+        run.ports.events.say("info", f"wave {wave.name} begins at {_text(until)}")
+    while (left := until - run.ports.clock.now()) > timedelta(0):
+        if run.ports.stop_wanted():
+            return "the stop file is there"
+        run.ports.clock.sleep(min(left, LOOK))
+    return ""
+
+
+def _work(run: _Run, wave: Wave, todo: Sequence[FleetCluster], make_job: MakeJob, label: str) -> tuple[int, str]:
+    """Do the clusters; returns how many failed, and why no more were begun.
+
+    A cluster on which nothing could be tried is not done, and did not fail: no attempt shows that others are in danger.
+    """
+    jobs: list[Job] = []
+    for cluster in todo:
+        made = make_job(cluster)
+        if isinstance(made, ClusterResult):
+            run.keep(replace(made, at=run.now_text(), wave=wave.name))
+        else:
+            jobs.append(made)
+    failed, stopped = 0, ""
+    early = [job.first for job in jobs if job.first is not None]
+    rounds = [(run.ports.here, early, False)] if early else []
+    rounds.append((run.ports.here if run.options.in_coordinator else run.ports.jobs, jobs, True))
+
+    def limit() -> int:
+        nonlocal stopped
+        stopped = stopped or _stop(run)
+        return 0 if stopped else at_once(wave, len(todo), failed)
+
+    def interrupted() -> None:
+        run.interrupted = True
+        run.ports.wind_down()
+        run.ports.events.say("warn", "stopping: clusters that are under way are brought to an end (Ctrl-C again: not)")
+
+    for runner, batch, last in rounds:
+        left = [job for job in batch if job.arn not in run.results]
+        ends = runner.run(left, limit=limit, interrupted=interrupted, in_order=run.command in WRITING)
+        for done, end in enumerate(ends, 1):
+            result = replace(_result(run, end), wave=wave.name)
+            if last or not is_settled(result):
+                run.keep(result)
+            if not is_settled(result):
+                failed += 1
+                run.ports.events.say("warn", f"{_short(result.arn)}: {result.status}: {result.message}")
+            run.ports.events.progress(label if last else f"{label}: mode", done, len(left))
+    return failed, stopped
+
+
+def _result(run: _Run, end: JobEnd) -> ClusterResult:
+    at = run.now_text()
+    if end.unplaced:
+        return ClusterResult(
+            arn=end.arn,
+            command=run.command,
+            status="waiting",
+            exit_code=8,
+            at=at,
+            code="no-worker",
+            message="Not begun: no worker can do it.",
+            why=end.unplaced,
+            remedy="Start such a worker and run the same command again.",
+        )
+    if end.answer is None:
+        return ClusterResult(
+            arn=end.arn,
+            command=run.command,
+            status="failed",
+            exit_code=1,
+            at=at,
+            code="worker-lost",
+            message="The work on this cluster did not come to its end.",
+            why=end.lost,
+            remedy="The same command goes on from here.",
+        )
+    document = {"arn": end.arn, "command": run.command, "at": at, **end.answer}
+    return replace(result_from_document(document), at=at)
+
+
+def _leave_waiting(run: _Run, waves: Sequence[Wave]) -> None:
+    """Clusters that were not begun are results, too: waiting, and for what."""
+    why = run.stopped or "it was not begun"
+    at = run.now_text()
+    for wave in waves:
+        for cluster in wave.clusters:
+            if cluster.arn not in run.results:
+                run.results[cluster.arn] = ClusterResult(
+                    arn=cluster.arn,
+                    command=run.command,
+                    status="waiting",
+                    exit_code=8,
+                    at=at,
+                    code="not-begun",
+                    message=f"Not begun: {why}.",
+                    remedy="The same command goes on from here.",
+                    wave=wave.name,
+                )
+
+
+def _facts(run: _Run, wave: Wave, todo: Sequence[FleetCluster]) -> Mapping[str, object]:
+    """What a hook is told."""
+    return {
+        "fleet": run.file.name,
+        "command": run.command,
+        "run": run.id,
+        "wave": wave.name,
+        "clusters": [
+            {"arn": cluster.arn, "status": run.results[cluster.arn].status if cluster.arn in run.results else None}
+            for cluster in todo
+        ],
+    }
+
+
+def _short(arn: str) -> str:
+    """``ACCOUNT/REGION/NAME``."""
+    parts = arn.split(":", 5)
+    return f"{parts[4]}/{parts[3]}/{parts[5].removeprefix('cluster/')}" if len(parts) == 6 else arn
+
+
+def _text(moment: datetime) -> str:
+    return moment.astimezone(timezone.utc).isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -1,0 +1,109 @@
+"""A fleet in the terminal and as Markdown: the interesting first, in bounds, however large the fleet."""
+
+import re
+from dataclasses import replace
+
+import pytest
+from rich.cells import cell_len
+
+from migrator.fleet.render.headline import fleet_figures, fleet_sentence, fleet_tone, troubles
+from migrator.fleet.render.markdown import fleet_markdown
+from migrator.fleet.render.status_text import fleet_status_text
+from tests.support.fleet_reports import done, hostile, large
+from tests.support.plans import HOSTILE
+
+LARGE = large()
+GITHUB = 65_536  # characters of a pull request's text
+
+
+def test_the_sentence_says_the_whole() -> None:
+    assert fleet_sentence(LARGE) == (
+        "60 of 1,000 clusters migrated. 5 of 100 accounts did not answer completely: what is in them is not known. "
+        "120 clusters wait for a decision."
+    )
+    assert fleet_sentence(done()) == "12 of 12 clusters migrated. All 4 accounts answered."
+    assert (fleet_tone(LARGE), fleet_tone(done())) == ("bad", "ok")
+
+
+def test_what_cannot_be_read_is_never_fine() -> None:
+    answered = replace(LARGE.inventory, answers=())
+    quiet = [replace(row, last=None, facts=replace(row.facts, problem="")) for row in LARGE.rows]
+    assert fleet_tone(replace(LARGE, inventory=answered, rows=tuple(quiet))) == "bad"
+    assert fleet_tone(replace(LARGE, inventory=answered, rows=tuple(quiet), stages={"blocked": 1})) == "warn"
+    dark = {"unreachable": 1, "retired": 999}
+    figures = {each.label: each for each in fleet_figures(replace(LARGE, stages=dark))}
+    assert (figures["Not read"].value, figures["Not read"].tone) == ("1", "bad")
+
+
+def test_equal_reasons_are_told_once_with_everybody() -> None:
+    found = {(each.what, each.why): each for each in troubles(LARGE)}
+    unreachable = found["plan: unreachable", "The API server of the cluster did not answer within 10 seconds."]
+    assert len(unreachable.who) == len(unreachable.clusters) == 10
+    assert len([each for each in troubles(LARGE) if each.what == "account denied"]) == 1
+
+
+@pytest.mark.parametrize("report", [LARGE, done(), hostile(*HOSTILE)], ids=["large", "done", "hostile"])
+def test_the_terminal_keeps_to_a_hundred_columns_and_two_screens(report: object) -> None:
+    lines = fleet_status_text(report).splitlines()  # type: ignore[arg-type]
+    assert max(map(cell_len, lines)) <= 100
+    assert len(lines) <= 140
+    assert all(line.isprintable() for line in lines)
+
+
+def test_the_terminal_tells_the_whole_first_then_trouble_questions_and_accounts() -> None:
+    text = fleet_status_text(LARGE)
+    marks = [
+        "60 of 1,000",
+        "blocked      120",
+        "account denied (3)",
+        "observability-vendor",
+        "Accounts: 0 done, 100 not",
+    ]
+    places = [text.index(mark) for mark in marks]
+    assert places == sorted(places)
+    assert "and 80 more accounts" in text
+
+
+def test_a_fleet_that_is_done_says_so_and_lists_nobody() -> None:
+    text = fleet_status_text(done())
+    assert "Accounts: 4 done, 0 not" in text
+    assert "ACCOUNT " not in text
+
+
+@pytest.mark.parametrize("report", [LARGE, done(), hostile(*HOSTILE)], ids=["large", "done", "hostile"])
+def test_markdown_fits_a_pull_request(report: object) -> None:
+    text = fleet_markdown(report)  # type: ignore[arg-type]
+    assert len(text) < GITHUB
+    assert all(char == "\n" or char.isprintable() for char in text)
+    assert all(len(table.splitlines()) <= 24 for table in re.findall(r"(?:^\|.*\n)+", text, re.M))
+
+
+def test_markdown_that_would_be_too_long_ends_and_says_so() -> None:
+    text = fleet_markdown(hostile(*(f"{'x' * 290}{number}" for number in range(400))))
+    assert len(text) < GITHUB
+    assert text.endswith("has all.\n")
+
+
+def test_markdown_has_the_groups_and_not_every_cluster() -> None:
+    text = fleet_markdown(LARGE)
+    for heading in (
+        "# Fleet platform: 60 of 1,000 clusters migrated",
+        "## Clusters by stage",
+        "## Not known, and ended badly",
+        "## Open questions",
+        "## Clusters with the same findings",
+        "## What is left: 0 accounts are done, 100 are not",
+        "## Administrators after the migration",
+        "## Runs, the latest first",
+    ):
+        assert heading in text
+    named = sum(row.cluster.name in text for row in LARGE.rows)
+    assert 0 < named < 200
+    assert "80 more are in the JSON form" in text
+
+
+def test_an_answer_in_markdown_cannot_end_its_block() -> None:
+    text = fleet_markdown(hostile("````x"))
+    block = re.search(r"(`{3,})yaml\n(.*?)\n\1\n", text, re.S)
+    assert block is not None
+    assert block.group(1) not in block.group(2)
