@@ -7,6 +7,8 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
+pytest_plugins = ["tests.support.lab_fixtures"]
+
 _COMMON = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow, HealthCheck.data_too_large]}
 settings.register_profile("default", max_examples=500, derandomize=True, database=None, **_COMMON)  # type: ignore[arg-type]
 settings.register_profile("quick", max_examples=25, derandomize=True, database=None, **_COMMON)  # type: ignore[arg-type]

@@ -36,7 +36,7 @@ COMMANDS = {
     "timer": ("migrator.cli.timer", "In the cluster: put aws-auth back unless a rehearsal goes on."),
     "fleet": ("migrator.fleet.cli.group", "The same over accounts, Regions and clusters."),
     "token": ("migrator.cli.token", "Print an ExecCredential for kubectl."),
-    "lab": ("migrator.cli.lab", "An EKS on this machine, to learn and rehearse on."),
+    "lab": ("migrator.lab.cli.group", "An EKS on this machine, to learn and rehearse on."),
 }
 
 

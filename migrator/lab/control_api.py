@@ -13,11 +13,11 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qsl
 
-from migrator.lab.faults import Fault
+from migrator.lab.aws.operation_names import check_operation
 from migrator.lab.http_wire import Request, Response
-from migrator.lab.meanwhile import check_meanwhile
-from migrator.lab.operation_names import check_operation
-from migrator.lab.world import World
+from migrator.lab.worlds.concurrent_writers import check_meanwhile
+from migrator.lab.worlds.faults import Fault
+from migrator.lab.worlds.world import World
 
 PREFIX = "/_lab/v1/"
 TOKEN_HEADER = "x-lab-token"  # noqa: S105 - a header's name

@@ -12,7 +12,7 @@ from migrator.lab.kubernetes.cluster_api import kubernetes_api
 from migrator.lab.kubernetes.http import TlsServers
 from migrator.lab.kubernetes.pod_sandbox import Surroundings
 from migrator.lab.pki import make_pki
-from migrator.lab.world import LabCluster, World
+from migrator.lab.worlds.world import LabCluster, World
 
 __all__ = ["KubernetesApi", "kubernetes_api", "start_cluster_server"]
 

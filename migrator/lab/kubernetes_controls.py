@@ -10,12 +10,12 @@ from datetime import datetime
 from typing import Any
 
 from migrator.decide.reading.read_aws_auth import read_aws_auth
+from migrator.lab.judge.oracle import control_oracle
 from migrator.lab.kubernetes.api import KubernetesApi
 from migrator.lab.kubernetes.cluster_api import kubernetes_api
 from migrator.lab.kubernetes.managed_fields import track_update
-from migrator.lab.oracle import control_oracle
-from migrator.lab.principals import Instance
-from migrator.lab.world import World
+from migrator.lab.worlds.principals import Instance
+from migrator.lab.worlds.world import World
 
 Change = Mapping[str, Any]
 

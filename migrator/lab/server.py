@@ -16,16 +16,16 @@ import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from migrator.lab.aws_api import AwsApi
+from migrator.lab.aws.api import AwsApi
 from migrator.lab.control_api import PREFIX, ControlApi
 from migrator.lab.http_wire import HttpServer, Request, Response
 from migrator.lab.kubernetes_controls import add_controls
-from migrator.lab.lab_cluster import LabCluster
-from migrator.lab.principals import IAM_NAME
-from migrator.lab.world import World
-from migrator.lab.world_controls import add_aws_controls
-from migrator.lab.world_copies import load_snapshot
-from migrator.lab.world_files import demo_world_path, load_world
+from migrator.lab.worlds.lab_cluster import LabCluster
+from migrator.lab.worlds.principals import IAM_NAME
+from migrator.lab.worlds.world import World
+from migrator.lab.worlds.world_controls import add_aws_controls
+from migrator.lab.worlds.world_copies import load_snapshot
+from migrator.lab.worlds.world_files import demo_world_path, load_world
 
 STATE_FILE = "lab.json"
 TOKEN_FILE = "control-token"  # noqa: S105 - a file's name

@@ -8,7 +8,7 @@ import pytest
 
 from migrator.adapters.audit_logs import CloudWatchAuditLogs
 from migrator.errors import MigratorError
-from migrator.lab.faults import Fault
+from migrator.lab.worlds.faults import Fault
 from tests.support.small_lab import CLUSTER, SmallLab
 from tests.support.stubbed_aws import answering, stubbed_session
 

@@ -10,7 +10,7 @@ from migrator.adapters.lock_lease import LeaseRecords
 from migrator.adapters.lock_tag import TagRecords
 from migrator.adapters.this_process import process_mark, still_runs, this_holder
 from migrator.errors import Failed, Refused
-from migrator.lab.principals import Permissions
+from migrator.lab.worlds.principals import Permissions
 from migrator.model.cluster_lock import LOCK_TAG, LockHolder, LockRecord
 from migrator.run.lock_cluster import LeasedLock, LockPorts
 from tests.support.memory_ports import MemoryEvents

@@ -9,7 +9,7 @@ from migrator.adapters.aws_session import AwsSettings, RoleToAssume, open_sessio
 from migrator.adapters.eks import EksCluster
 from migrator.adapters.iam import IamPrincipals
 from migrator.errors import MigratorError
-from migrator.lab.faults import Fault
+from migrator.lab.worlds.faults import Fault
 from migrator.model.access_entry import AccessScope, AssociatedPolicy, EntrySpec
 from migrator.model.files.snapshot import cluster_ref
 from tests.support.small_lab import (

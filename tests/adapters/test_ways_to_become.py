@@ -14,7 +14,7 @@ import pytest
 
 from migrator.lab.lab_client import control, enter_lab, lab_state
 from migrator.lab.server import Lab
-from migrator.lab.world_files import build_world
+from migrator.lab.worlds.world_files import build_world
 
 ACCOUNT, REGION = "111122223333", "eu-central-1"
 OPERATOR, MIDDLE, INNER, WEB, CLOSED = (

@@ -16,7 +16,7 @@ from botocore.credentials import Credentials
 
 from migrator.errors import MigratorError
 from migrator.lab.lab_client import control, credentials_of, lab_state
-from migrator.lab.world_files import demo_world_path
+from migrator.lab.worlds.world_files import demo_world_path
 
 pytestmark = pytest.mark.benchmark
 

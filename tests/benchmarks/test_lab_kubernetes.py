@@ -11,7 +11,7 @@ from multiprocessing import get_context
 import pytest
 
 from migrator.lab.kubernetes_api import start_cluster_server
-from migrator.lab.lab_cluster import LabCluster
+from migrator.lab.worlds.lab_cluster import LabCluster
 from migrator.model.access_entry import AccessScope
 from tests.support.kubernetes_lab import ACCOUNT, LONG_AGO, KubernetesLab, WireClient, kubernetes_lab, token_of
 

@@ -24,9 +24,9 @@ SERVE = """\
 import json, sys, threading
 from datetime import timedelta
 from pathlib import Path
-from migrator.lab.log_store import GeneratedLog
+from migrator.lab.worlds.log_store import GeneratedLog
 from migrator.lab.server import Lab
-from migrator.lab.world_files import build_world
+from migrator.lab.worlds.world_files import build_world
 from tests.support.generated_logs import Logs
 from tests.support.small_lab import world_document
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from migrator.lab.oracle import Oracle
-from migrator.lab.world_files import build_world
+from migrator.lab.judge.oracle import Oracle
+from migrator.lab.worlds.world_files import build_world
 from tests.support.creator_worlds import (
     CLUSTER,
     FOUNDER,

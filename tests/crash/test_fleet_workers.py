@@ -14,7 +14,7 @@ from typing import Any
 import psutil
 import pytest
 
-from migrator.lab.world_files import build_world
+from migrator.lab.worlds.world_files import build_world
 from tests.support.crash_runs import made
 from tests.support.fleet_world import fleet_file, fleet_world
 from tests.support.lab_session import LabSession, lab_session

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from migrator.lab.oracle import Oracle
+from migrator.lab.judge.oracle import Oracle
 from migrator.model.access_entry import AccessEntry, Identity
 from migrator.model.plan import Plan
 from migrator.model.step import DeleteEntry

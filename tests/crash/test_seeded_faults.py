@@ -13,8 +13,8 @@ from subprocess import CompletedProcess
 
 import pytest
 
-from migrator.lab.faults import FaultKind
-from migrator.lab.oracle import Oracle
+from migrator.lab.judge.oracle import Oracle
+from migrator.lab.worlds.faults import FaultKind
 from tests.support.crash_runs import APPLY, Prepared, nothing_wrong, prepared, session_of
 from tests.support.crash_worlds import BY_NAME
 from tests.support.lab_session import KILLED, LabSession

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from migrator.lab.principals import Account, Instance
+from migrator.lab.worlds.principals import Account, Instance
 from migrator.model.access_entry import AuthenticationMode
 from tests.support.kubernetes_lab import (
     ACCOUNT,

@@ -14,10 +14,10 @@ from typing import Any, Literal
 import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutError, WaiterError
 
-from migrator.lab.faults import Fault
 from migrator.lab.lab_client import control
-from migrator.lab.lab_cluster import LabCluster
 from migrator.lab.server import Lab
+from migrator.lab.worlds.faults import Fault
+from migrator.lab.worlds.lab_cluster import LabCluster
 from tests.support.aws_lab import HOME, REGION, RUNNER, VIEW, Client, client, demo, serving, small_world
 from tests.support.aws_lab import switch_to_entries as switch
 

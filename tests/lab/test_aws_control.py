@@ -196,7 +196,8 @@ def test_a_lab_of_its_own_starts_within_a_second_and_ends_on_sigterm(tmp_path: P
 
 def test_the_lab_imports_neither_boto3_nor_kubernetes() -> None:
     script = (
-        "import sys, migrator.lab.server, migrator.lab.eks_api, migrator.lab.iam_api, migrator.lab.logs_api;"
+        "import sys, migrator.lab.server;"
+        "import migrator.lab.aws.eks_api, migrator.lab.aws.iam_api, migrator.lab.aws.logs_api;"
         "print([name for name in ('boto3', 'kubernetes', 'rich', 'msgspec') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)

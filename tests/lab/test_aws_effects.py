@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from migrator.lab.clock import LabClock
-from migrator.lab.effects import ClientKilledError, Effect, EffectLog, KillPoint
 from migrator.lab.lab_client import control, enter_lab
 from migrator.lab.server import Lab
+from migrator.lab.worlds.clock import LabClock
+from migrator.lab.worlds.effects import ClientKilledError, Effect, EffectLog, KillPoint
 from tests.support.aws_lab import HOME, client, serving, small_world
 
 # A client that makes five users; it is a process of its own, as it is going to be killed.

@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from migrator.lab.faults import Fault
 from migrator.lab.server import Lab
+from migrator.lab.worlds.faults import Fault
 from tests.support.aws_lab import (
     CLUSTER_ADMIN,
     HOME,

@@ -11,8 +11,8 @@ from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutE
 from hypothesis import given
 from hypothesis import strategies as st
 
-from migrator.lab.faults import Fault, Faults
 from migrator.lab.server import Lab
+from migrator.lab.worlds.faults import Fault, Faults
 from tests.support.aws_lab import HOME, RUNNER, Client, client, demo, error_of, serving, small_world, switch_to_entries
 
 RETRYING: dict[str, Any] = {"retries": {"mode": "standard", "total_max_attempts": 4}}

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from migrator.lab.aws_errors import AwsError
-from migrator.lab.faults import Fault
-from migrator.lab.filter_pattern import compile_pattern
-from migrator.lab.insights import Query
-from migrator.lab.log_store import LogStore
+from migrator.lab.aws.errors import AwsError
+from migrator.lab.aws.filter_pattern import compile_pattern
+from migrator.lab.aws.insights import Query
 from migrator.lab.server import Lab
+from migrator.lab.worlds.faults import Fault
+from migrator.lab.worlds.log_store import LogStore
 from tests.support.aws_lab import Client, client, demo, error_of, serving, small_world
 
 GROUP = "/aws/eks/demo/cluster"

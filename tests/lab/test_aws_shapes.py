@@ -11,12 +11,12 @@ import pytest
 from botocore.model import ListShape, MapShape, Shape, StructureShape
 from botocore.validate import ParamValidator
 
-from migrator.lab.aws_api import AwsApi
-from migrator.lab.aws_call import Call
-from migrator.lab.aws_protocol import SERVICES, operation_model
+from migrator.lab.aws.api import AwsApi
+from migrator.lab.aws.call import Call
+from migrator.lab.aws.protocol import SERVICES, operation_model
+from migrator.lab.aws.sigv4 import read_signature
 from migrator.lab.server import Lab
-from migrator.lab.sigv4 import read_signature
-from migrator.lab.world import WebIdentity
+from migrator.lab.worlds.world import WebIdentity
 from tests.support.aws_lab import (
     ALICE,
     CLUSTER_ADMIN,

@@ -16,9 +16,9 @@ import pytest
 from migrator.adapters.aws_session import Keys
 from migrator.adapters.clock import machine_time
 from migrator.adapters.eks_token import PREFIX, presigned_token
-from migrator.lab.aws_errors import CommonError
+from migrator.lab.aws.errors import CommonError
+from migrator.lab.aws.sigv4 import canonical_path, verify_presigned_url
 from migrator.lab.server import Lab
-from migrator.lab.sigv4 import canonical_path, verify_presigned_url
 from tests.support.aws_lab import (
     ALICE,
     HOME,

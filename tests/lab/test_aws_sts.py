@@ -9,10 +9,10 @@ from typing import Any
 import botocore
 import pytest
 
+from migrator.lab.aws.trust import trusted_services, trusts, trusts_web_identity
 from migrator.lab.lab_client import control
 from migrator.lab.server import Lab
-from migrator.lab.trust import trusted_services, trusts, trusts_web_identity
-from migrator.lab.world import Caller, WebIdentity
+from migrator.lab.worlds.world import Caller, WebIdentity
 from tests.support.aws_lab import (
     ABROAD,
     ALICE,

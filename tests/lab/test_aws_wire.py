@@ -14,9 +14,9 @@ from botocore.serialize import create_serializer
 from hypothesis import given
 from hypothesis import strategies as st
 
-from migrator.lab.aws_api import AwsApi
-from migrator.lab.aws_errors import AwsError
-from migrator.lab.aws_protocol import operation_model, parse_request, service_model, write_error, write_response
+from migrator.lab.aws.api import AwsApi
+from migrator.lab.aws.errors import AwsError
+from migrator.lab.aws.protocol import operation_model, parse_request, service_model, write_error, write_response
 from migrator.lab.http_wire import BadRequestError, Request, Response, encode_response, read_request
 from migrator.lab.server import Lab
 from tests.support.aws_lab import HOME, serving, small_world

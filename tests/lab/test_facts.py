@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from migrator.lab.server import Lab
-from migrator.lab.world_copies import world_from_snapshot
+from migrator.lab.worlds.world_copies import world_from_snapshot
 from migrator.model.access_entry import AccessScope
 from tests.support.aws_lab import HOME, NODES, Client, client, error_of, serving, small_world, switch_to_entries
 from tests.support.kubernetes_lab import KubernetesLab, kubernetes_lab

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from migrator.lab.kubernetes_controls import add_controls
-from migrator.lab.principals import InstanceProfile
+from migrator.lab.worlds.principals import InstanceProfile
 from tests.support.kubernetes_lab import ACCOUNT, LONG_AGO, KubernetesLab, kubernetes_lab
 
 AWS_AUTH = "/api/v1/namespaces/kube-system/configmaps/aws-auth"

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from migrator.lab.kubernetes.http import Request
-from migrator.lab.principals import Instance, InstanceProfile
+from migrator.lab.worlds.principals import Instance, InstanceProfile
 from tests.support.kubernetes_lab import ACCOUNT, LONG_AGO, KubernetesLab, kubernetes_lab
 
 NODE, INSTANCE = "ip-10-0-0-1.eu-central-1.compute.internal", "i-0123456789abcdef0"

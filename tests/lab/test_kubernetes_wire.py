@@ -18,8 +18,8 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from migrator.lab.faults import Fault
 from migrator.lab.pki import make_pki
+from migrator.lab.worlds.faults import Fault
 from tests.support.kubernetes_lab import KubernetesLab, WireClient, kubernetes_lab
 
 NODES = "/api/v1/nodes"

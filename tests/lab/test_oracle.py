@@ -8,13 +8,13 @@ import pytest
 
 from migrator.errors import Failed
 from migrator.lab.control_api import ControlError
-from migrator.lab.effects import Effect
+from migrator.lab.judge.oracle import Oracle
+from migrator.lab.judge.oracle_cluster import WrongDecision
 from migrator.lab.kubernetes_controls import add_controls
 from migrator.lab.lab_client import control
-from migrator.lab.oracle import Oracle
-from migrator.lab.oracle_cluster import WrongDecision
 from migrator.lab.server import Lab
-from migrator.lab.world_files import demo_world_path, load_world
+from migrator.lab.worlds.effects import Effect
+from migrator.lab.worlds.world_files import demo_world_path, load_world
 from migrator.model.access_entry import AccessScope
 from tests.support.kubernetes_lab import KubernetesLab, kubernetes_lab
 

@@ -14,11 +14,11 @@ from migrator.cli.main import run
 from migrator.decide.access.group_references import references_in
 from migrator.errors import Failed
 from migrator.lab.lab_client import enter_lab
-from migrator.lab.reference_objects import objects_for
 from migrator.lab.server import CONFIG_FILE, CREDENTIALS_FILE, write_profiles
-from migrator.lab.world import IamRole, IamUser, World
-from migrator.lab.world_copies import load_snapshot, world_from_snapshot
-from migrator.lab.world_files import LONG_AGO, build_world, demo_world_path, load_world
+from migrator.lab.worlds.reference_objects import objects_for
+from migrator.lab.worlds.world import IamRole, IamUser, World
+from migrator.lab.worlds.world_copies import load_snapshot, world_from_snapshot
+from migrator.lab.worlds.world_files import LONG_AGO, build_world, demo_world_path, load_world
 from tests.support.aws_lab import ABROAD, ALICE, HOME, NODES, RUNNER, serving
 from tests.support.small_lab import world_document
 

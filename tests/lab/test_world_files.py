@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from migrator.errors import Failed
-from migrator.lab.world_files import build_world, demo_world_path, load_world
+from migrator.lab.worlds.world_files import build_world, demo_world_path, load_world
 from migrator.model.access_entry import AccessScope
 from migrator.model.principal import parse_arn
 from tests.support.aws_lab import CLUSTER_ADMIN, HOME, RUNNER, demo, small_world

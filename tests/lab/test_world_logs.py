@@ -7,7 +7,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from migrator.lab.log_store import GeneratedLog, LogStore
+from migrator.lab.worlds.log_store import GeneratedLog, LogStore
 from tests.support.aws_lab import client, demo, serving, small_world
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=timezone.utc)

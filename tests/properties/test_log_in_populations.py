@@ -24,7 +24,7 @@ from migrator.decide.reading.effective_identity import (
 from migrator.decide.reading.read_aws_auth import read_aws_auth
 from migrator.decide.reading.row_keys import principal_key
 from migrator.errors import MigratorError
-from migrator.lab.principals import Instance
+from migrator.lab.worlds.principals import Instance
 from migrator.model.access_entry import NOBODY, Identity
 from migrator.model.decision import Acceptance, Decisions
 from migrator.model.log_ins import LogInPopulation, LogIns, SessionKind

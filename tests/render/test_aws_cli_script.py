@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from migrator.lab.faults import Fault, FaultKind
 from migrator.lab.server import Lab
+from migrator.lab.worlds.faults import Fault, FaultKind
 from migrator.model.access_entry import AccessScope, AssociatedPolicy, EntrySpec
 from migrator.model.plan import PlannedPrincipal
 from migrator.render.aws_cli import aws_cli

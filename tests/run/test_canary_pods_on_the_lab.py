@@ -10,9 +10,9 @@ import pytest
 
 from migrator.errors import Failed, Refused
 from migrator.fleet.app import jobs
-from migrator.lab.effects import KillPoint
-from migrator.lab.faults import Fault
-from migrator.lab.world_files import build_world
+from migrator.lab.worlds.effects import KillPoint
+from migrator.lab.worlds.faults import Fault
+from migrator.lab.worlds.world_files import build_world
 from migrator.model.canary_pod import CANARY_IMAGE
 from migrator.model.canonical import pretty_bytes
 from migrator.model.evidence import PrincipalVerdict

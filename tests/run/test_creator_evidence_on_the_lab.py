@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from migrator.adapters.clock import MachineClock
-from migrator.lab.world_files import build_world
+from migrator.lab.worlds.world_files import build_world
 from tests.support.creator_worlds import CLUSTER, FOUNDER, MASTERS, OPERATOR, creator_world, row
 from tests.support.lab_session import lab_session
 

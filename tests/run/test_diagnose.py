@@ -12,7 +12,7 @@ from migrator.adapters.caller_permissions import SimulatedPermissions
 from migrator.adapters.endpoint_access import EksEndpointAccess
 from migrator.adapters.reviewers import RealReviewers
 from migrator.errors import Failed, MigratorError
-from migrator.lab.principals import Permissions as LabPermissions
+from migrator.lab.worlds.principals import Permissions as LabPermissions
 from migrator.model.diagnosis import Check, Diagnosis
 from migrator.ports import Raw
 from migrator.run.diagnose import DiagnosePorts, diagnose

@@ -12,7 +12,7 @@ import pytest
 from migrator.cli.settings import Settings
 from migrator.cli.wiring import observe_ports
 from migrator.errors import Interrupted, MigratorError, Refused
-from migrator.lab.log_store import GeneratedLog
+from migrator.lab.worlds.log_store import GeneratedLog
 from migrator.model.files.snapshot import decode_usage
 from migrator.model.usage_report import LogGroup, UsageReport
 from migrator.ports import AuditLogs, QueryRows, Raw

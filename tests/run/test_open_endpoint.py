@@ -14,7 +14,7 @@ from migrator.adapters.clock import open_clock
 from migrator.adapters.endpoint_access import EksEndpointAccess
 from migrator.adapters.state_files import StateFolder
 from migrator.errors import MigratorError, Refused
-from migrator.lab.faults import Fault
+from migrator.lab.worlds.faults import Fault
 from migrator.model.files.snapshot import cluster_ref
 from migrator.run.open_endpoint import RECORD, OpenPorts, close_endpoint, opened_endpoint
 from tests.support.small_lab import CLUSTER, SmallLab, small_lab, world_document

@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
-from migrator.lab.faults import Fault
 from migrator.lab.kubernetes_api import kubernetes_api
-from migrator.lab.lab_cluster import LabCluster
-from migrator.lab.world_files import build_world
+from migrator.lab.worlds.faults import Fault
+from migrator.lab.worlds.lab_cluster import LabCluster
+from migrator.lab.worlds.world_files import build_world
 from tests.support.kubernetes_lab import ALWAYS, KubernetesLab, token_of
 from tests.support.lab_session import LabSession, lab_session
 

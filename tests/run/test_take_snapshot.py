@@ -12,7 +12,7 @@ import pytest
 
 from migrator.adapters.iam import IamPrincipals
 from migrator.errors import Failed, MigratorError
-from migrator.lab.principals import Permissions
+from migrator.lab.worlds.principals import Permissions
 from migrator.model.files.snapshot import decode_snapshot
 from migrator.ports import Raw
 from migrator.run.take_snapshot import LIST_FROM, SnapshotPorts, take_snapshot

@@ -10,7 +10,7 @@ import pytest
 
 from migrator.adapters.eks_token import TokenMint
 from migrator.errors import Failed, WrongUse
-from migrator.lab.faults import Fault
+from migrator.lab.worlds.faults import Fault
 from migrator.model.access_policy_tables import ACCESS_POLICIES
 from migrator.model.evidence import Evidence, OwnProbe, PrincipalVerdict, Probe
 from migrator.model.plan import Plan

@@ -11,10 +11,10 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from migrator.lab.lab_cluster import LabCluster
 from migrator.lab.server import Lab
-from migrator.lab.world import World
-from migrator.lab.world_files import build_world
+from migrator.lab.worlds.lab_cluster import LabCluster
+from migrator.lab.worlds.world import World
+from migrator.lab.worlds.world_files import build_world
 
 Client: TypeAlias = Any  # boto3 has no types
 

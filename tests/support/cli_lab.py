@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from migrator.cli.lab_down import stop
-from migrator.cli.lab_up import start
+from migrator.lab.cli.down import stop
+from migrator.lab.cli.up import start
 from migrator.lab.lab_client import control, enter_lab
 
 ACCOUNT = "111122223333"

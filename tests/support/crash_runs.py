@@ -13,11 +13,11 @@ from shutil import rmtree
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from migrator.lab.effects import Effect, KillPoint
+from migrator.lab.judge.oracle import Oracle
+from migrator.lab.judge.oracle_cluster import Kind, WrongDecision
 from migrator.lab.lab_client import lab_state
-from migrator.lab.oracle import Oracle
-from migrator.lab.oracle_cluster import Kind, WrongDecision
-from migrator.lab.world_files import build_world
+from migrator.lab.worlds.effects import Effect, KillPoint
+from migrator.lab.worlds.world_files import build_world
 from tests.support.crash_worlds import BY_NAME, CrashWorld
 from tests.support.forked_cli import ForkedCli
 from tests.support.lab_session import KILLED, LabSession, lab_session

@@ -6,7 +6,7 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from migrator.lab.world_files import demo_world_path
+from migrator.lab.worlds.world_files import demo_world_path
 
 ACCOUNT, FOREIGN = "111122223333", "444455556666"
 REGION = "eu-central-1"

@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Any
 
 from migrator.decide.diagnosis.required_permissions import needs_of
+from migrator.lab.judge.oracle_subjects import logins_of
 from migrator.lab.kubernetes_api import kubernetes_api
-from migrator.lab.oracle_subjects import logins_of
 from migrator.model.files.snapshot import cluster_ref
 from tests.support.lab_session import LabSession
 

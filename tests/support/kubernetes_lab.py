@@ -14,13 +14,13 @@ from botocore.auth import SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from migrator.lab.clock import LabClock
 from migrator.lab.kubernetes.api import KubernetesApi
 from migrator.lab.kubernetes.http import Request
 from migrator.lab.kubernetes_api import kubernetes_api, start_cluster_server
-from migrator.lab.lab_cluster import LabCluster, LabEntry, LabPolicy, LabUpdate
-from migrator.lab.principals import Account, IamRole, IamUser
-from migrator.lab.world import World
+from migrator.lab.worlds.clock import LabClock
+from migrator.lab.worlds.lab_cluster import LabCluster, LabEntry, LabPolicy, LabUpdate
+from migrator.lab.worlds.principals import Account, IamRole, IamUser
+from migrator.lab.worlds.world import World
 from migrator.model.access_entry import AccessScope, AuthenticationMode
 from migrator.model.principal import parse_arn
 

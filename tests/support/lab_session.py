@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from migrator.lab.effects import Effect, KillPoint
 from migrator.lab.kubernetes_api import kubernetes_api
 from migrator.lab.lab_client import enter_lab
-from migrator.lab.lab_cluster import LabCluster
 from migrator.lab.server import Lab
-from migrator.lab.world import World
-from migrator.lab.world_files import demo_world_path, load_world
+from migrator.lab.worlds.effects import Effect, KillPoint
+from migrator.lab.worlds.lab_cluster import LabCluster
+from migrator.lab.worlds.world import World
+from migrator.lab.worlds.world_files import demo_world_path, load_world
 from tests.support.forked_cli import ForkedCli
 
 READER_ROLE = "arn:aws:iam::444455556666:role/iam-reader"

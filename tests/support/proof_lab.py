@@ -19,7 +19,7 @@ from migrator.cli.settings import Settings
 from migrator.cli.wiring import Connection, connect, now, run_ports, snapshot_ports
 from migrator.lab.lab_client import control, enter_lab, lab_state
 from migrator.lab.server import Lab
-from migrator.lab.world_files import build_world
+from migrator.lab.worlds.world_files import build_world
 from migrator.model.canonical import pretty_bytes
 from migrator.model.decision import AssumeAs
 from migrator.model.evidence import PrincipalVerdict

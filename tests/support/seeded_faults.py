@@ -15,9 +15,9 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from migrator.lab.effects import Effect, KillPoint
-from migrator.lab.faults import Fault
 from migrator.lab.lab_client import control, lab_environment
+from migrator.lab.worlds.effects import Effect, KillPoint
+from migrator.lab.worlds.faults import Fault
 from tests.support.crash_runs import POINTS, Prepared
 from tests.support.crash_worlds import REGION, role
 from tests.support.lab_session import LabSession

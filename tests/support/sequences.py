@@ -22,11 +22,11 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from migrator.lab.effects import Effect, KillPoint
+from migrator.lab.judge.oracle import Oracle
+from migrator.lab.judge.oracle_cluster import Kind, WrongDecision
 from migrator.lab.kubernetes_api import kubernetes_api
 from migrator.lab.lab_client import credentials_of
-from migrator.lab.oracle import Oracle
-from migrator.lab.oracle_cluster import Kind, WrongDecision
+from migrator.lab.worlds.effects import Effect, KillPoint
 from tests.support.crash_runs import POINTS, differences_in, forked, lasting, planned, session_of
 from tests.support.crash_worlds import (
     CREATOR,

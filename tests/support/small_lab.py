@@ -20,7 +20,7 @@ from migrator.adapters.kubernetes_wire import KubernetesWire, endpoint_of, open_
 from migrator.adapters.tasks_threads import Threads
 from migrator.lab.lab_client import enter_lab, lab_state
 from migrator.lab.server import Lab
-from migrator.lab.world_files import build_world
+from migrator.lab.worlds.world_files import build_world
 
 ACCOUNT = "111122223333"
 FOREIGN = "444455556666"

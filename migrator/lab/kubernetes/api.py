@@ -7,13 +7,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from migrator.decide.reading.effective_identity import Ambiguous, LoggedIn
-from migrator.lab.authenticator import Authenticator
-from migrator.lab.authorizer import Authorizer, Decision
-from migrator.lab.effects import ClientKilledError
-from migrator.lab.faults import Fault, FaultKind
 from migrator.lab.http_wire import DropConnectionError
-from migrator.lab.in_force import EntriesInForce
 from migrator.lab.kubernetes import audit
+from migrator.lab.kubernetes.authenticator import Authenticator
+from migrator.lab.kubernetes.authorizer import Authorizer, Decision
 from migrator.lab.kubernetes.discovery import discover, version_info
 from migrator.lab.kubernetes.escalation import check_escalation
 from migrator.lab.kubernetes.fargate_pods import FargatePods
@@ -39,8 +36,11 @@ from migrator.lab.kubernetes.status import (
     unauthorized,
 )
 from migrator.lab.kubernetes.user import ANONYMOUS, User
-from migrator.lab.meanwhile import strike_meanwhile
-from migrator.lab.world import Caller, LabCluster, World
+from migrator.lab.worlds.concurrent_writers import strike_meanwhile
+from migrator.lab.worlds.effects import ClientKilledError
+from migrator.lab.worlds.faults import Fault, FaultKind
+from migrator.lab.worlds.in_force import EntriesInForce
+from migrator.lab.worlds.world import Caller, LabCluster, World
 
 _HEALTH = frozenset(("/healthz", "/livez", "/readyz"))
 

@@ -8,12 +8,12 @@ import json
 import uuid
 from datetime import datetime
 
-from migrator.lab.authorizer import Decision
+from migrator.lab.kubernetes.authorizer import Decision
 from migrator.lab.kubernetes.http import Request, Response
 from migrator.lab.kubernetes.json_types import Json, Value, compact_json
 from migrator.lab.kubernetes.request_info import RequestInfo
 from migrator.lab.kubernetes.user import User
-from migrator.lab.world import LabCluster
+from migrator.lab.worlds.world import LabCluster
 
 STREAM = "kube-apiserver-audit"
 _SILENT = ("/healthz", "/livez", "/readyz", "/version", "/openapi")

@@ -2,7 +2,7 @@
 
 from migrator.lab.kubernetes.api import KubernetesApi
 from migrator.lab.kubernetes.default_objects import new_registry
-from migrator.lab.world import LabCluster, World
+from migrator.lab.worlds.world import LabCluster, World
 
 
 def kubernetes_api(world: World, cluster: LabCluster) -> KubernetesApi:

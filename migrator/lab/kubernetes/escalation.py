@@ -8,7 +8,7 @@ do not count, unless they allow the verb ``escalate`` or ``bind``, which is aske
 import json
 from collections.abc import Iterable, Sequence
 
-from migrator.lab.authorizer import Authorizer
+from migrator.lab.kubernetes.authorizer import Authorizer
 from migrator.lab.kubernetes.json_types import Json
 from migrator.lab.kubernetes.request_info import RequestInfo
 from migrator.lab.kubernetes.resources import ResourceType

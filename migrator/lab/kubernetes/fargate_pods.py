@@ -13,7 +13,7 @@ from typing import Any
 from migrator.lab.kubernetes.json_types import Json
 from migrator.lab.kubernetes.kubelets import PROFILE_ANNOTATION, Kubelets
 from migrator.lab.kubernetes.registry import Registry
-from migrator.lab.world import LabCluster
+from migrator.lab.worlds.world import LabCluster
 
 PODS, NODES = ("", "pods"), ("", "nodes")
 PROFILE_LABEL = "eks.amazonaws.com/fargate-profile"

@@ -5,7 +5,7 @@ Source: apiserver ``pkg/endpoints/filters/impersonation.go``.
 
 from urllib.parse import unquote
 
-from migrator.lab.authorizer import Authorizer
+from migrator.lab.kubernetes.authorizer import Authorizer
 from migrator.lab.kubernetes.http import Request
 from migrator.lab.kubernetes.status import ApiError, forbidden
 from migrator.lab.kubernetes.user import AUTHENTICATED, UNAUTHENTICATED, User

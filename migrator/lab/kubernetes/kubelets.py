@@ -11,16 +11,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from migrator.decide.reading.effective_identity import LoggedIn
-from migrator.lab.authenticator import Authenticator
-from migrator.lab.authorizer import Authorizer
 from migrator.lab.kubernetes import audit
+from migrator.lab.kubernetes.authenticator import Authenticator
+from migrator.lab.kubernetes.authorizer import Authorizer
 from migrator.lab.kubernetes.http import Request, Response
 from migrator.lab.kubernetes.json_types import Json
 from migrator.lab.kubernetes.registry import Registry
 from migrator.lab.kubernetes.request_info import request_info
 from migrator.lab.kubernetes.user import User
-from migrator.lab.principals import IamRole
-from migrator.lab.world import Caller, LabCluster, World
+from migrator.lab.worlds.principals import IamRole
+from migrator.lab.worlds.world import Caller, LabCluster, World
 from migrator.model.principal import parse_arn
 from migrator.model.rbac import AccessRequest
 

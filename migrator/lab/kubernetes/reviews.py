@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from migrator.lab.authorizer import Authorizer
+from migrator.lab.kubernetes.authorizer import Authorizer
 from migrator.lab.kubernetes.json_types import Json
 from migrator.lab.kubernetes.status import bad_request, invalid
 from migrator.lab.kubernetes.user import User

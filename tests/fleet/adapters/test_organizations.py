@@ -10,7 +10,7 @@ from migrator.adapters.aws_session import AwsSession
 from migrator.adapters.tasks_threads import Threads
 from migrator.errors import MigratorError
 from migrator.fleet.adapters.organizations import Organization, clusters_of
-from migrator.lab.faults import Fault
+from migrator.lab.worlds.faults import Fault
 from tests.support.small_lab import CLUSTER, SmallLab
 from tests.support.stubbed_aws import answering, stubbed_session
 

@@ -14,11 +14,11 @@ from migrator.errors import MigratorError
 from migrator.fleet.adapters.rate_limits import RateLimits
 from migrator.fleet.adapters.sessions import SINGLE_READS, FleetSessions
 from migrator.fleet.model.fleet import FleetAccount, RateRule, RoleLink
-from migrator.lab.faults import Fault
 from migrator.lab.lab_client import enter_lab
 from migrator.lab.server import Lab
-from migrator.lab.world import World
-from migrator.lab.world_files import build_world
+from migrator.lab.worlds.faults import Fault
+from migrator.lab.worlds.world import World
+from migrator.lab.worlds.world_files import build_world
 from tests.support.fleet_world import EXTERNAL_ID, OPERATOR_ACCOUNT, REGIONS, ROLE, account_ids, fleet_world
 
 ONE, TWO = account_ids(2)

@@ -16,7 +16,7 @@ import pytest
 
 from migrator.lab.kubernetes_api import kubernetes_api
 from migrator.lab.server import Lab
-from migrator.lab.world_files import build_world
+from migrator.lab.worlds.world_files import build_world
 from tests.support.cli_lab import CliLab
 from tests.support.fleet_effects import by_cluster
 from tests.support.fleet_world import fleet_file, fleet_world

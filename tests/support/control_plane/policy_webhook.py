@@ -12,7 +12,7 @@ from threading import Thread
 from typing import Any
 
 from migrator.decide.access.access_policies import policy_allows
-from migrator.lab.world import LabCluster, World
+from migrator.lab.worlds.world import LabCluster, World
 from migrator.model.access_entry import AssociatedPolicy
 from migrator.model.rbac import AccessRequest
 

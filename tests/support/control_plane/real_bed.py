@@ -17,7 +17,7 @@ from typing import Any
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from migrator.lab.world import World
+from migrator.lab.worlds.world import World
 from tests.support.control_plane.bed import fresh_token, rows, who
 from tests.support.control_plane.binaries import Binaries
 from tests.support.control_plane.certificates import Authority, Issued, write_key

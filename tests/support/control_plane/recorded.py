@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from migrator.lab.principals import Account
+from migrator.lab.worlds.principals import Account
 from migrator.model.access_entry import AuthenticationMode
 from tests.support.control_plane.bed import Bed, fresh_token, shown, who
 from tests.support.kubernetes_lab import Json

@@ -9,7 +9,7 @@ import os
 from datetime import datetime
 from pathlib import Path
 
-from migrator.lab.lab_cluster import LabCluster, LabEntry
+from migrator.lab.worlds.lab_cluster import LabCluster, LabEntry
 
 BACKENDS = {"API": "DynamicFile", "CONFIG_MAP": "EKSConfigMap", "API_AND_CONFIG_MAP": "DynamicFile EKSConfigMap"}
 

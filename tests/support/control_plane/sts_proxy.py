@@ -12,9 +12,9 @@ import socket
 import ssl
 import threading
 
-from migrator.lab.aws_api import AwsApi
+from migrator.lab.aws.api import AwsApi
 from migrator.lab.http_wire import BadRequestError, DropConnectionError, encode_response, read_request
-from migrator.lab.world import World
+from migrator.lab.worlds.world import World
 from tests.support.control_plane.certificates import Authority
 
 _HOSTS = re.compile(r"(sts|ec2)(\.[a-z0-9-]+)?\.amazonaws\.com(\.cn)?")

@@ -1,0 +1,143 @@
+"""The AWS side of the lab: every request is signed, authorised, run under the world's lock, and answered.
+
+The service is the one that the signature names, as all services share one port. Faults strike in the order in which
+a cloud fails: the network, the throttle, the credentials, then the operation, then the answer.
+"""
+
+import importlib
+import json
+import time
+import traceback
+import uuid
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from migrator.lab.aws.call import Call, Handler
+from migrator.lab.aws.errors import EXPIRED, AwsError, CommonError
+from migrator.lab.aws.protocol import SERVICES, parse_request, service_model, write_error, write_response
+from migrator.lab.aws.sigv4 import SignedParts, read_signature, verify
+from migrator.lab.http_wire import DropConnectionError, Request, Response
+from migrator.lab.worlds.concurrent_writers import strike_meanwhile
+from migrator.lab.worlds.effects import ClientKilledError
+from migrator.lab.worlds.faults import Fault, FaultKind
+from migrator.lab.worlds.world import Caller, World
+
+# What anybody with valid credentials may do, or what the handler itself authorises by a trust policy.
+_UNSIGNED = {"sts:AssumeRoleWithWebIdentity", "sso:GetRoleCredentials"}
+_NOT_AUTHORISED_HERE = {"sts:GetCallerIdentity", "sts:AssumeRole", *_UNSIGNED}
+_PORTAL = "/federation/credentials"  # of IAM Identity Center, whose requests are not signed
+NOBODY = Caller("", "", "", "", "", "", "")  # who asks without a signature
+_READS = ("Describe", "List", "Get", "Filter")
+
+
+class AwsApi:
+    """Answers requests of all services of the lab."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._operations: dict[str, Mapping[str, Handler]] = {}
+
+    def operations(self, service: str) -> Mapping[str, Handler]:
+        """The operations of a service that the lab has; modules are loaded when first asked."""
+        if service not in self._operations:
+            self._operations[service] = importlib.import_module(f"migrator.lab.aws.{service}_api").OPERATIONS
+        return self._operations[service]
+
+    def __call__(self, request: Request) -> Response:
+        """Answer one request. Raises :class:`DropConnectionError` where no answer is to be given."""
+        request_id = str(uuid.uuid4())
+        protocol = "query" if request.method == "POST" and request.body.startswith(b"Action=") else "rest-json"
+        try:
+            parts = read_signature(request)
+            service = parts.scope.service if parts else "sso" if request.path == _PORTAL else "sts"
+            if service not in SERVICES:
+                raise AwsError("UnknownService", f"the lab has no service {service}", 404)
+            if parts is None and protocol != "query" and service != "sso":
+                raise CommonError("no-signature", "Missing Authentication Token")
+            protocol = service_model(service).protocol
+            return self._answer(service, parts, request, request_id)
+        except CommonError as error:
+            return write_error(protocol, error.for_protocol(protocol), request_id)
+        except AwsError as error:
+            return write_error(protocol, error, request_id)
+        except ClientKilledError:
+            raise DropConnectionError(reset=True) from None
+        except DropConnectionError:
+            raise
+        except Exception as error:  # a defect of the lab must not look like a network failure
+            traceback.print_exc()
+            defect = AwsError("InternalFailure", f"a defect of the lab: {type(error).__name__}: {error}", 500)
+            return write_error(protocol, defect, request_id)
+
+    def _answer(self, service: str, parts: SignedParts | None, request: Request, request_id: str) -> Response:
+        operation, params = parse_request(service, request)
+        name = f"{service}:{operation}"
+        self._world.latency.wait(name)
+        faults = self._world.faults.draw(name)
+        strike_meanwhile(self._world, faults)
+        strike_before(faults)
+        if parts is not None:
+            caller = verify(self._world, request, parts)
+        elif name in _UNSIGNED:
+            caller = NOBODY
+        else:
+            raise CommonError("no-signature", "Missing Authentication Token")
+        handler = self.operations(service).get(operation)
+        if handler is None:
+            raise AwsError("UnknownOperationException", f"the lab does not have {name}", 404)
+        with self._world.lock:
+            now = self._world.now()
+            region = parts.scope.region if parts else self._world.settings.region
+            call = Call(self._world, service, operation, params, caller, region, now, now, faults)
+            if (stale := faults.get("stale-read")) and operation.startswith(_READS):
+                call.as_of = now - timedelta(seconds=stale.seconds)
+            if name not in _NOT_AUTHORISED_HERE:
+                call.require(name, resource_of(call))
+            result = handler(call)
+        if lost := faults.get("lost-answer"):
+            raise DropConnectionError(hang=lost.seconds)
+        if service == "sts" and request.headers.get("accept", "").startswith("application/json"):
+            return _sts_as_json(operation, result, request_id)
+        return write_response(service, operation, result, request_id)
+
+
+def strike_before(faults: Mapping[FaultKind, Fault]) -> None:
+    """Let the faults strike that come before an operation. Raises what the client is to see."""
+    if slow := faults.get("latency"):
+        time.sleep(slow.seconds)
+    if "reset" in faults:
+        raise DropConnectionError(reset=True)
+    if throttle := faults.get("throttle"):
+        raise CommonError("throttled", "Rate exceeded", retry_after=throttle.retry_after)
+    if failed := faults.get("error"):
+        message = "The service is temporarily unavailable."
+        raise CommonError("unavailable" if failed.status == 503 else "internal", message, status=failed.status)
+    if "expired-credentials" in faults:
+        raise CommonError("expired-token", EXPIRED)
+
+
+def resource_of(call: Call) -> str:
+    """The ARN that a denial names, as far as IAM's service authorization reference defines one."""
+    params, region, account = call.params, call.region, call.caller.account
+    if call.service == "eks":
+        name = params.get("name") or params.get("clusterName")
+        stem = f"arn:{call.partition}:eks:{region}:{account}"
+        return f"{stem}:cluster/{name or '*'}" if call.operation != "ListAccessPolicies" else "*"
+    if call.service == "iam":
+        for key, kind in (("RoleName", "role"), ("UserName", "user"), ("InstanceProfileName", "instance-profile")):
+            if key in params:
+                return call.account.arn_of(f"{kind}/{params[key]}")
+        return call.account.arn_of("role/") if "Role" in call.operation else "*"
+    if call.service == "logs":
+        group = params.get("logGroupName", "*")
+        return f"arn:{call.partition}:logs:{region}:{account}:log-group:{group}:log-stream:"
+    return "*"
+
+
+def _sts_as_json(operation: str, result: Mapping[str, Any], request_id: str) -> Response:
+    """STS answers JSON to whoever accepts it: the authenticator does, as it reads nothing else."""
+    document = {
+        f"{operation}Response": {f"{operation}Result": dict(result), "ResponseMetadata": {"RequestId": request_id}}
+    }
+    return Response(200, json.dumps(document, default=str).encode(), "application/json")

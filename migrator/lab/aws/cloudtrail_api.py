@@ -1,0 +1,100 @@
+"""CloudTrail: the CreateCluster events of the last 90 days, one for each cluster whose creator the world names.
+
+A world's clusters were there before the lab: what made them is told as CloudTrail would tell it, and no longer than it
+would (CloudTrail API reference, LookupEvents).
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
+from typing import Any
+
+from migrator.lab.aws.call import Call, Handler
+from migrator.lab.aws.errors import AwsError
+from migrator.lab.worlds.lab_cluster import LabCluster
+from migrator.lab.worlds.principals import make_id
+from migrator.lab.worlds.world import IamRole
+from migrator.model.principal import parse_arn
+
+_KEPT = timedelta(days=90)
+_ATTRIBUTES = ("EventName", "EventSource", "ResourceName", "Username", "ReadOnly", "EventId", "ResourceType")
+
+
+def lookup_events(call: Call) -> Mapping[str, Any]:
+    """LookupEvents of the account in the region, newest first, by one attribute and time."""
+    attributes = call.params.get("LookupAttributes") or []
+    if len(attributes) > 1:
+        raise AwsError("InvalidLookupAttributesException", "You may only specify one lookup attribute per request.")
+    wanted = attributes[0] if attributes else {}
+    if wanted and wanted.get("AttributeKey") not in _ATTRIBUTES:
+        raise AwsError("InvalidLookupAttributesException", "Specify a valid lookup attribute key.")
+    start, end = call.params.get("StartTime"), call.params.get("EndTime")
+    found = {
+        event["EventId"]: event
+        for event in _events(call)
+        if (start is None or event["EventTime"].timestamp() >= float(start))
+        and (end is None or event["EventTime"].timestamp() <= float(end))
+        and (not wanted or event.get(str(wanted["AttributeKey"])) == wanted.get("AttributeValue"))
+    }
+    newest = {name: f"{9e11 - event['EventTime'].timestamp():020.3f}{name}" for name, event in found.items()}
+    page, token = call.page(list(found), lambda name: newest[name], default=50)
+    hidden = ("ResourceName", "ResourceType")
+    return {
+        "Events": [{key: value for key, value in found[name].items() if key not in hidden} for name in page],
+        "NextToken": token,
+    }
+
+
+def _events(call: Call) -> Iterable[dict[str, Any]]:
+    for (account, region, _), cluster in call.world.clusters.items():
+        mine = (account, region) == (call.caller.account, call.region)
+        if mine and cluster.creator_arn and call.now - _KEPT <= cluster.created_at <= call.now:
+            yield _created(call, cluster, cluster.creator_arn)
+
+
+def _created(call: Call, cluster: LabCluster, creator: str) -> dict[str, Any]:
+    event_id = make_id("", f"CreateCluster {cluster.arn}").lower()
+    identity = _identity(call, creator)
+    detail = {
+        "eventVersion": "1.10",
+        "userIdentity": identity,
+        "eventTime": f"{cluster.created_at:%Y-%m-%dT%H:%M:%SZ}",
+        "eventSource": "eks.amazonaws.com",
+        "eventName": "CreateCluster",
+        "awsRegion": cluster.region,
+        "requestParameters": {"name": cluster.name},
+        "responseElements": {"cluster": {"name": cluster.name, "arn": cluster.arn, "status": "CREATING"}},
+        "eventID": event_id,
+        "recipientAccountId": cluster.account,
+    }
+    return {
+        "EventId": event_id,
+        "EventName": "CreateCluster",
+        "ReadOnly": "false",
+        "EventTime": cluster.created_at,
+        "EventSource": "eks.amazonaws.com",
+        "Username": str(identity["arn"]).rpartition("/")[2],
+        "ResourceName": cluster.name,
+        "ResourceType": "AWS::EKS::Cluster",
+        "CloudTrailEvent": json.dumps(detail),
+    }
+
+
+def _identity(call: Call, creator: str) -> dict[str, Any]:
+    arn, principal = parse_arn(creator), call.world.principal(creator)
+    if arn is None or arn.kind != "role":
+        kind = "Root" if arn is not None and arn.kind == "root" else "IAMUser"
+        return {"type": kind, "arn": creator, "accountId": arn.account if arn else ""}
+    role_id = principal.id if isinstance(principal, IamRole) else make_id("AROA", creator)
+    session = f"arn:{arn.partition}:sts::{arn.account}:assumed-role/{arn.name}/terraform"
+    issuer = {"type": "Role", "principalId": role_id, "arn": creator, "accountId": arn.account, "userName": arn.name}
+    return {
+        "type": "AssumedRole",
+        "principalId": f"{role_id}:terraform",
+        "arn": session,
+        "accountId": arn.account,
+        "sessionContext": {"sessionIssuer": issuer},
+    }
+
+
+OPERATIONS: Mapping[str, Handler] = {"LookupEvents": lookup_events}

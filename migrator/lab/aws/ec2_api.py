@@ -1,0 +1,117 @@
+"""EC2: instances behind nodes, and regions."""
+
+from collections.abc import Callable, Mapping
+from fnmatch import fnmatchcase
+from typing import Any
+
+from migrator.lab.aws.call import Call, Handler, make_token, read_token
+from migrator.lab.aws.errors import AwsError
+from migrator.lab.worlds.principals import Account, Instance
+
+REGIONS = (
+    "ap-northeast-1",
+    "ap-south-1",
+    "ap-southeast-1",
+    "ap-southeast-2",
+    "ca-central-1",
+    "eu-central-1",
+    "eu-north-1",
+    "eu-west-1",
+    "eu-west-2",
+    "eu-west-3",
+    "sa-east-1",
+    "us-east-1",
+    "us-east-2",
+    "us-west-1",
+    "us-west-2",
+)
+REGIONS_OF: Mapping[str, tuple[str, ...]] = {
+    "aws": REGIONS,
+    "aws-cn": ("cn-north-1", "cn-northwest-1"),
+    "aws-us-gov": ("us-gov-east-1", "us-gov-west-1"),
+}
+_STATES = {"pending": 0, "running": 16, "shutting-down": 32, "terminated": 48, "stopping": 64, "stopped": 80}
+_FILTERS: Mapping[str, Callable[[Instance], str]] = {
+    "instance-id": lambda instance: instance.id,
+    "private-dns-name": lambda instance: instance.private_dns_name,
+    "instance-state-name": lambda instance: instance.state,
+}
+
+
+def describe_instances(call: Call) -> Mapping[str, Any]:
+    """DescribeInstances of the account in the region, by id or filter."""
+    mine = {name: item for name, item in call.account.instances.items() if item.region == call.region}
+    wanted = call.params.get("InstanceIds")
+    if wanted:
+        missing = [name for name in wanted if name not in mine]
+        if missing:
+            plural = "IDs" if len(missing) > 1 else "ID"
+            verb = "do" if len(missing) > 1 else "does"
+            raise AwsError(
+                "InvalidInstanceID.NotFound", f"The instance {plural} '{', '.join(missing)}' {verb} not exist"
+            )
+        mine = {name: mine[name] for name in wanted}
+    for wanted_filter in call.params.get("Filters") or []:
+        mine = {name: item for name, item in mine.items() if _passes(item, wanted_filter)}
+    page, token = _page(call, mine)
+    reservations = [
+        {"ReservationId": "r-" + item.id[2:], "OwnerId": call.caller.account, "Instances": [_show(call.account, item)]}
+        for item in page
+    ]
+    return {"Reservations": reservations, "NextToken": token}
+
+
+def _passes(instance: Instance, wanted: Mapping[str, Any]) -> bool:
+    name, values = str(wanted.get("Name")), [str(value) for value in wanted.get("Values") or []]
+    if name.startswith("tag:"):
+        value = instance.tags.get(name[4:])
+    elif name == "tag-key":
+        return any(fnmatchcase(tag, pattern) for tag in instance.tags for pattern in values)
+    elif name in _FILTERS:
+        value = _FILTERS[name](instance)
+    else:
+        raise AwsError("InvalidParameterValue", f"The filter '{name}' is invalid")
+    return value is not None and any(fnmatchcase(value, pattern) for pattern in values)
+
+
+def _page(call: Call, items: Mapping[str, Instance]) -> tuple[list[Instance], str | None]:
+    names = sorted(items)
+    if token := call.params.get("NextToken"):
+        after = read_token(token)
+        names = [name for name in names if name > after]
+    size = int(call.params.get("MaxResults") or 1000)
+    if partial := call.faults.get("partial-page"):
+        size = min(size, max(1, partial.page_size))
+    return [items[name] for name in names[:size]], make_token(names[size - 1]) if len(names) > size else None
+
+
+def _show(account: Account, instance: Instance) -> dict[str, Any]:
+    profile = account.instance_profiles.get((instance.instance_profile or "").lower())
+    return {
+        "InstanceId": instance.id,
+        "ImageId": "ami-0a1b2c3d4e5f60001",
+        "InstanceType": "m7i.large",
+        "State": {"Code": _STATES.get(instance.state, 16), "Name": instance.state},
+        "PrivateDnsName": instance.private_dns_name,
+        "LaunchTime": instance.launch_time,
+        "Platform": instance.platform,
+        "Placement": {"AvailabilityZone": instance.region + "a"},
+        "IamInstanceProfile": {"Arn": profile.arn, "Id": profile.id} if profile else None,
+        "Tags": [{"Key": key, "Value": value} for key, value in instance.tags.items()] or None,
+    }
+
+
+def describe_regions(call: Call) -> Mapping[str, Any]:
+    """DescribeRegions: the usual ones and wherever the world has a cluster."""
+    used = {region for account, region, _ in call.world.clusters if account == call.caller.account}
+    wanted = call.params.get("RegionNames")
+    names = sorted({*REGIONS_OF.get(call.partition, REGIONS), *used})
+    shown = [
+        {"RegionName": name, "Endpoint": f"ec2.{name}.amazonaws.com", "OptInStatus": "opt-in-not-required"}
+        for name in names
+        if not wanted or name in wanted
+    ]
+    return {"Regions": shown}
+
+
+OPERATIONS: Mapping[str, Handler] = {"DescribeInstances": describe_instances, "DescribeRegions": describe_regions}

@@ -1,0 +1,224 @@
+"""EKS clusters: describe, list, and the updates of their configuration."""
+
+import base64
+import json
+import uuid
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from typing import Any, get_args
+
+from migrator.lab.aws.call import Call, Handler
+from migrator.lab.aws.errors import AwsError
+from migrator.lab.worlds.automatic_entries import automatic_entries
+from migrator.lab.worlds.lab_cluster import LabCluster, LabUpdate
+from migrator.model.access_entry import AuthenticationMode
+
+STEPS: Mapping[AuthenticationMode, AuthenticationMode] = {
+    "CONFIG_MAP": "API_AND_CONFIG_MAP",
+    "API_AND_CONFIG_MAP": "API",
+}
+
+
+def find_cluster(call: Call, parameter: str = "name") -> LabCluster:
+    """The cluster of the caller's account and region. Raises ResourceNotFoundException."""
+    name = str(call.need(parameter))
+    cluster = call.world.clusters.get((call.caller.account, call.region, name))
+    if cluster is None:
+        raise AwsError("ResourceNotFoundException", f"No cluster found for name: {name}.", 404, {"clusterName": name})
+    return cluster
+
+
+def show(call: Call, cluster: LabCluster) -> dict[str, Any]:
+    """A cluster as DescribeCluster shows it. The first asker opens its endpoint."""
+    endpoint, ca_pem = call.world.endpoint_of(cluster)
+    return {
+        "name": cluster.name,
+        "arn": cluster.arn,
+        "createdAt": cluster.created_at,
+        "version": cluster.version,
+        "endpoint": endpoint,
+        "roleArn": call.account.arn_of("role/eks-cluster-role"),
+        "resourcesVpcConfig": cluster.vpc_config_at(call.as_of),
+        "kubernetesNetworkConfig": {"serviceIpv4Cidr": "172.20.0.0/16", "ipFamily": "ipv4"},
+        "logging": {"clusterLogging": cluster.logging_at(call.as_of)},
+        "status": cluster.status(call.as_of),
+        "certificateAuthority": {"data": base64.b64encode(ca_pem).decode()},
+        "platformVersion": cluster.platform_version,
+        "tags": dict(cluster.tags),
+        "health": {"issues": []},
+        "accessConfig": {
+            "authenticationMode": cluster.mode(call.as_of),
+            "bootstrapClusterCreatorAdminPermissions": True,
+        },
+        **cluster.raw,
+    }
+
+
+def describe_cluster(call: Call) -> Mapping[str, Any]:
+    """DescribeCluster."""
+    return {"cluster": show(call, find_cluster(call))}
+
+
+def list_clusters(call: Call) -> Mapping[str, Any]:
+    """ListClusters of the account in the region."""
+    mine = [
+        name
+        for (account, region, name) in call.world.clusters
+        if (account, region) == (call.caller.account, call.region)
+    ]
+    page, token = call.page(mine, str)
+    return {"clusters": page, "nextToken": token}
+
+
+def update_cluster_config(call: Call) -> Mapping[str, Any]:
+    """UpdateClusterConfig: authentication mode, endpoint access or logging, one kind at a time."""
+    cluster = find_cluster(call)
+    token = call.params.get("clientRequestToken")
+    for update in cluster.updates:
+        if token and update.token == token:
+            return {"update": show_update(update, call.now)}
+    kinds: dict[str, Callable[[Call, LabCluster], LabUpdate]] = {
+        "accessConfig": _access_update,
+        "resourcesVpcConfig": _endpoint_update,
+        "logging": _logging_update,
+    }
+    asked = [name for name in call.params if name not in ("name", "clientRequestToken")]
+    if len(asked) != 1:
+        raise AwsError("InvalidParameterException", "Only one type of update can be allowed.")
+    if asked[0] not in kinds:
+        raise AwsError("InvalidParameterException", f"The lab does not update {asked[0]}.")
+    update = kinds[asked[0]](call, cluster)
+    with call.effect(cluster=cluster.name, update=update.type, **{"to": update.mode} if update.mode else {}):
+        cluster.add_update(update)
+        if update.mode is not None and update.outcome == "Successful" and cluster.mode(call.now) == "CONFIG_MAP":
+            _schedule_automatic_entries(call, cluster, update.done_at)
+    return {"update": show_update(update, call.now)}
+
+
+def _new_update(call: Call, cluster: LabCluster, kind: str, params: list[tuple[str, str]]) -> LabUpdate:
+    running = [update for update in cluster.updates if update.status(call.now) == "InProgress"]
+    if running:
+        raise AwsError(
+            "ResourceInUseException",
+            f"Cannot {kind} because cluster {cluster.name} currently has update {running[0].id} in progress",
+            409,
+            {"clusterName": cluster.name},
+        )
+    update = LabUpdate(
+        id=str(uuid.uuid4()),
+        type=kind,
+        params=tuple(params),
+        created_at=call.now,
+        done_at=call.now + cluster.update_duration,
+        token=call.params.get("clientRequestToken"),
+    )
+    if failure := call.faults.get("update-fails"):
+        update.outcome = failure.outcome
+        update.errors = (("Unknown", "The update failed for an internal reason. Retry the update."),)
+    return update
+
+
+def _access_update(call: Call, cluster: LabCluster) -> LabUpdate:
+    """The ratchet: one step forward, never a skip, never back, never the same again."""
+    target = (call.params.get("accessConfig") or {}).get("authenticationMode")
+    if target not in get_args(AuthenticationMode):
+        known = ", ".join(get_args(AuthenticationMode))
+        raise AwsError("InvalidParameterException", f"authenticationMode must be one of [{known}]")
+    current = cluster.mode(call.now)
+    update = _new_update(call, cluster, "AccessConfigUpdate", [("AuthenticationMode", json.dumps(target))])
+    if STEPS.get(current) != target:
+        raise AwsError(
+            "InvalidParameterException", f"Unsupported authentication mode update from {current} to {target}"
+        )
+    update.mode = target
+    return update
+
+
+def _schedule_automatic_entries(call: Call, cluster: LabCluster, at: datetime) -> None:
+    """EKS's own entries appear, and are in force, at the moment at which the switch is done."""
+    for entry in automatic_entries(call.world, cluster, at):
+        cluster.write_entry(entry.principal_arn, entry, at, delay=timedelta(0))
+
+
+def _endpoint_update(call: Call, cluster: LabCluster) -> LabUpdate:
+    asked = call.params.get("resourcesVpcConfig") or {}
+    now = cluster.vpc_config_at(call.now)
+    wanted = {**now, **{key: value for key, value in asked.items() if value is not None}}
+    keys = ("endpointPublicAccess", "endpointPrivateAccess", "publicAccessCidrs")
+    params = [
+        ("EndpointPublicAccess", json.dumps(wanted["endpointPublicAccess"])),
+        ("EndpointPrivateAccess", json.dumps(wanted["endpointPrivateAccess"])),
+        ("PublicAccessCidrs", json.dumps(wanted["publicAccessCidrs"])),
+    ]
+    update = _new_update(call, cluster, "EndpointAccessUpdate", params)
+    if all(wanted[key] == now[key] for key in keys):
+        private, public = (str(bool(now[key])).lower() for key in ("endpointPrivateAccess", "endpointPublicAccess"))
+        raise AwsError(
+            "InvalidParameterException",
+            "Cluster is already at the desired configuration with endpointPrivateAccess: "
+            f"{private} , endpointPublicAccess: {public}, and Public Endpoint Restrictions: "
+            f"[{', '.join(now['publicAccessCidrs'])}]",
+        )
+    if not wanted["endpointPublicAccess"] and not wanted["endpointPrivateAccess"]:
+        raise AwsError("InvalidParameterException", "Private and public endpoint access cannot both be false.")
+    update.vpc_config = wanted
+    return update
+
+
+def _logging_update(call: Call, cluster: LabCluster) -> LabUpdate:
+    types = set(cluster.log_types_at(call.now))
+    for item in (call.params.get("logging") or {}).get("clusterLogging") or []:
+        change = set(item.get("types") or [])
+        types = types | change if item.get("enabled") else types - change
+    params = [("ClusterLogging", json.dumps(call.params.get("logging")))]
+    update = _new_update(call, cluster, "LoggingUpdate", params)
+    if types == set(cluster.log_types_at(call.now)):
+        raise AwsError("InvalidParameterException", "No changes needed for the logging config provided")
+    update.log_types = tuple(sorted(types))
+    return update
+
+
+def show_update(update: LabUpdate, at: datetime) -> dict[str, Any]:
+    """An update as DescribeUpdate shows it."""
+    over = at >= update.done_at
+    return {
+        "id": update.id,
+        "status": update.status(at),
+        "type": update.type,
+        "params": [{"type": kind, "value": value} for kind, value in update.params],
+        "createdAt": update.created_at,
+        "errors": [
+            {"errorCode": code, "errorMessage": message, "resourceIds": []} for code, message in update.errors if over
+        ],
+    }
+
+
+def describe_update(call: Call) -> Mapping[str, Any]:
+    """DescribeUpdate."""
+    cluster, wanted = find_cluster(call), call.need("updateId")
+    for update in cluster.updates:
+        if update.id == wanted and update.created_at <= call.as_of:
+            return {"update": show_update(update, call.as_of)}
+    raise AwsError("ResourceNotFoundException", f"No update found for ID: {wanted}", 404)
+
+
+def list_updates(call: Call) -> Mapping[str, Any]:
+    """ListUpdates of the cluster itself, oldest first; node groups and add-ons of the lab have none."""
+    cluster = find_cluster(call)
+    of_other = any(call.params.get(name) for name in ("nodegroupName", "addonName", "capabilityName"))
+    ids = {
+        update.id: f"{position:06d}"
+        for position, update in enumerate(cluster.updates)
+        if not of_other and update.created_at <= call.as_of
+    }
+    page, token = call.page(list(ids), lambda update_id: ids[update_id])
+    return {"updateIds": page, "nextToken": token}
+
+
+OPERATIONS: Mapping[str, Handler] = {
+    "DescribeCluster": describe_cluster,
+    "ListClusters": list_clusters,
+    "UpdateClusterConfig": update_cluster_config,
+    "DescribeUpdate": describe_update,
+    "ListUpdates": list_updates,
+}

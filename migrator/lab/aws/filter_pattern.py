@@ -1,0 +1,213 @@
+"""CloudWatch Logs filter patterns (CloudWatch Logs user guide, "Filter pattern syntax").
+
+Terms (all must occur; ``?term`` any of them; ``-term`` none; quotes for phrases), JSON conditions
+(``{ ($.verb = "get") && ($.user.username = "arn:*") }`` with ``= != < > <= >= IS NULL, EXISTS, NOT EXISTS``). What is
+not understood is refused, never taken to match everything.
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from fnmatch import translate
+from operator import ge, gt, le, lt
+from typing import Any
+
+from migrator.lab.aws.errors import AwsError
+
+Predicate = Callable[[str], bool]
+Condition = Callable[[Any], bool]
+_TERM = re.compile(r'\s*([?-]?)(?:"((?:[^"\\]|\\.)*)"|([^\s"]+))')
+_TOKEN = re.compile(
+    r'\s*(?:(?P<op>&&|\|\||\(|\)|!=|<=|>=|=|<|>)|(?P<path>\$(?:\.[\w@/-]+|\.?\[(?:\d+|\*|"[^"]*"|\'[^\']*\')\])+)'
+    r'|"(?P<text>(?:[^"\\]|\\.)*)"|%(?P<regex>[^%]*)%|(?P<word>[\w.*:/@+-]+))'
+)
+_STEP = re.compile(r"\.?\[(?:(\d+)|(\*)|[\"']([^\"']*)[\"'])\]|\.([\w@/-]+)")
+_MISSING = object()
+_ORDERS: dict[str, Callable[[float, float], bool]] = {
+    "<": lt,
+    ">": gt,
+    "<=": le,
+    ">=": ge,
+}
+
+
+def compile_pattern(pattern: str) -> Predicate:
+    """A predicate on messages. Raises InvalidParameterException."""
+    text = pattern.strip()
+    if not text:
+        return lambda message: True
+    if text.startswith("{") and text.endswith("}"):
+        condition = _Parser(text[1:-1]).condition()
+        return lambda message: _json_matches(condition, message)
+    if text.startswith("["):
+        raise _refused(pattern)
+    return _terms(text)
+
+
+def _refused(what: str) -> AwsError:
+    return AwsError("InvalidParameterException", f"Invalid filter pattern: {what[:200]}")
+
+
+def _terms(text: str) -> Predicate:
+    found: dict[str, list[str]] = {"": [], "?": [], "-": []}
+    at = 0
+    while at < len(text):
+        match = _TERM.match(text, at)
+        if match is None:
+            raise _refused(text)
+        sign, quoted, word = match.groups()
+        term = re.sub(r"\\(.)", r"\1", quoted) if quoted is not None else word
+        found[sign].append(term)
+        at = match.end()
+        while at < len(text) and text[at].isspace():
+            at += 1
+    every, some, none = found.values()
+    return lambda message: (
+        all(term in message for term in every)
+        and (not some or any(term in message for term in some))
+        and not any(term in message for term in none)
+    )
+
+
+def _json_matches(condition: Condition, message: str) -> bool:
+    try:
+        document = json.loads(message)
+    except (ValueError, RecursionError):
+        return False
+    return condition(document)
+
+
+class _Parser:
+    """Recursive descent over a JSON pattern: ``or`` of ``and`` of comparisons."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._tokens = list(self._split(text))
+        self._at = 0
+
+    def _split(self, text: str) -> Iterator[tuple[str, str]]:
+        at = 0
+        text = text.rstrip()
+        while at < len(text):
+            match = _TOKEN.match(text, at)
+            if match is None or match.lastgroup is None:
+                raise _refused(text)
+            yield match.lastgroup, match[match.lastgroup]
+            at = match.end()
+
+    def condition(self) -> Condition:
+        found = self._either()
+        if self._at != len(self._tokens):
+            raise _refused(self._text)
+        return found
+
+    def _peek(self) -> tuple[str, str]:
+        return self._tokens[self._at] if self._at < len(self._tokens) else ("end", "")
+
+    def _next(self) -> tuple[str, str]:
+        token = self._peek()
+        self._at += 1
+        return token
+
+    def _either(self) -> Condition:
+        parts = [self._both()]
+        while self._peek() == ("op", "||"):
+            self._next()
+            parts.append(self._both())
+        return lambda document: any(part(document) for part in parts)
+
+    def _both(self) -> Condition:
+        parts = [self._one()]
+        while self._peek() == ("op", "&&"):
+            self._next()
+            parts.append(self._one())
+        return lambda document: all(part(document) for part in parts)
+
+    def _one(self) -> Condition:
+        kind, value = self._next()
+        if (kind, value) == ("op", "("):
+            inner = self._either()
+            if self._next() != ("op", ")"):
+                raise _refused(self._text)
+            return inner
+        if kind != "path":
+            raise _refused(self._text)
+        return self._comparison(value)
+
+    def _comparison(self, path: str) -> Condition:
+        kind, operator = self._next()
+        if kind == "word":
+            words = [operator.upper()]
+            while self._peek()[0] == "word":
+                words.append(self._next()[1].upper())
+            return self._existence(path, " ".join(words))
+        if kind != "op" or operator in ("(", ")", "&&", "||"):
+            raise _refused(self._text)
+        kind, wanted = self._next()
+        test = _comparer(operator, kind, wanted)
+        if test is None:
+            raise _refused(self._text)
+        return lambda document: any(test(value) for value in _select(document, path))
+
+    def _existence(self, path: str, words: str) -> Condition:
+        tests: dict[str, Condition] = {
+            "EXISTS": lambda value: value is not _MISSING,
+            "NOT EXISTS": lambda value: value is _MISSING,
+            "IS NULL": lambda value: value is None,
+            "IS TRUE": lambda value: value is True,
+            "IS FALSE": lambda value: value is False,
+        }
+        if words not in tests:
+            raise _refused(self._text)
+        test = tests[words]
+        return lambda document: any(test(value) for value in _select(document, path) or [_MISSING])
+
+
+def _comparer(operator: str, kind: str, wanted: str) -> Condition | None:
+    """A test of one value; None when the comparison is not understood."""
+    number = _number(wanted) if kind == "word" else None
+    if operator in ("<", ">", "<=", ">="):
+        if number is None:
+            return None
+        limit = number
+        compare = _ORDERS[operator]
+        return lambda value: (
+            isinstance(value, int | float) and not isinstance(value, bool) and compare(float(value), limit)
+        )
+    if kind == "regex":
+        searched = re.compile(wanted)
+        equal: Condition = lambda value: isinstance(value, str) and bool(searched.search(value))  # noqa: E731
+    elif number is not None:
+        equal = lambda value: not isinstance(value, bool) and value in (number, wanted)  # noqa: E731
+    elif kind in ("text", "word"):
+        text = re.sub(r"\\(.)", r"\1", wanted)
+        glob = re.compile(translate(text.replace("[", "[[]").replace("?", "[?]")))
+        equal = lambda value: isinstance(value, str) and bool(glob.match(value))  # noqa: E731
+    else:
+        return None
+    if operator == "=":
+        return equal
+    return (lambda value: not equal(value)) if operator == "!=" else None
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
+
+
+def _select(document: object, path: str) -> list[Any]:
+    """The values at a path; none when it is not there."""
+    values: list[Any] = [document]
+    for index, star, quoted, name in _STEP.findall(path):
+        found: list[Any] = []
+        for value in values:
+            if index and isinstance(value, list) and int(index) < len(value):
+                found.append(value[int(index)])
+            elif star and isinstance(value, list):
+                found.extend(value)
+            elif (quoted or name) and isinstance(value, dict) and (quoted or name) in value:
+                found.append(value[quoted or name])
+        values = found
+    return values

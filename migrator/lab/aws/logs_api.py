@@ -1,0 +1,197 @@
+"""CloudWatch Logs: the control-plane logs of clusters, read by filter and by Insights queries.
+
+A log group ``/aws/eks/NAME/cluster`` exists for every cluster that has a log type switched on.
+"""
+
+import threading
+import uuid
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from migrator.lab.aws.call import Call, Handler, make_token, read_token
+from migrator.lab.aws.errors import AwsError
+from migrator.lab.aws.filter_pattern import compile_pattern
+from migrator.lab.aws.insights import Query
+from migrator.lab.worlds.lab_cluster import LabCluster
+from migrator.lab.worlds.log_store import LogLine
+
+PAGE_EVENTS = 10_000
+PAGE_BYTES = 1024 * 1024
+
+
+def _groups(call: Call) -> dict[str, LabCluster]:
+    return {
+        f"/aws/eks/{cluster.name}/cluster": cluster
+        for cluster in call.world.clusters.values()
+        if (cluster.account, cluster.region) == (call.caller.account, call.region) and cluster.log_types_at(call.now)
+    }
+
+
+def find_group(call: Call, name: str | None) -> LabCluster:
+    """The cluster whose log group has this name or ARN. Raises ResourceNotFoundException."""
+    wanted = str(name or "").removesuffix(":*").rpartition(":log-group:")[2]
+    cluster = _groups(call).get(wanted)
+    if cluster is None:
+        raise AwsError("ResourceNotFoundException", "The specified log group does not exist.")
+    return cluster
+
+
+def describe_log_groups(call: Call) -> Mapping[str, Any]:
+    """DescribeLogGroups, by prefix."""
+    prefix = str(call.params.get("logGroupNamePrefix") or "")
+    shown = [
+        {
+            "logGroupName": name,
+            "arn": f"arn:{call.partition}:logs:{call.region}:{call.caller.account}:log-group:{name}:*",
+            "logGroupArn": f"arn:{call.partition}:logs:{call.region}:{call.caller.account}:log-group:{name}",
+            "creationTime": int(cluster.created_at.timestamp() * 1000),
+            "storedBytes": cluster.logs.stored_bytes,
+        }
+        for name, cluster in sorted(_groups(call).items())
+        if name.startswith(prefix)
+    ]
+    return {"logGroups": shown}
+
+
+def describe_log_streams(call: Call) -> Mapping[str, Any]:
+    """DescribeLogStreams, by prefix."""
+    cluster = find_group(call, call.params.get("logGroupName") or call.params.get("logGroupIdentifier"))
+    prefix = str(call.params.get("logStreamNamePrefix") or "")
+    shown = [
+        {"logStreamName": name, "firstEventTimestamp": first, "lastEventTimestamp": last}
+        for name, (first, last) in sorted(cluster.logs.streams().items())
+        if name.startswith(prefix)
+    ]
+    return {"logStreams": shown}
+
+
+def filter_log_events(call: Call) -> Mapping[str, Any]:
+    """FilterLogEvents: up to 10,000 events or 1 MiB a page, oldest first."""
+    params = call.params
+    cluster = find_group(call, params.get("logGroupName") or params.get("logGroupIdentifier"))
+    limit = int(params.get("limit") or PAGE_EVENTS)
+    if not 1 <= limit <= PAGE_EVENTS:
+        raise AwsError("InvalidParameterException", "limit must be between 1 and 10000")
+    passes = compile_pattern(str(params.get("filterPattern") or ""))
+    position = int(read_token(params["nextToken"]).partition(" ")[0]) if params.get("nextToken") else 0
+    if partial := call.faults.get("partial-page"):
+        if partial.page_size == 0:  # nothing found yet, and more to come: what the service answers to a long search
+            token = make_token(f"{position} {partial.struck}")  # no token comes twice in a row
+            return {"events": [], "nextToken": token, "searchedLogStreams": []}
+        limit = min(limit, partial.page_size)
+    events: list[dict[str, Any]] = []
+    size = 0
+    for line in cluster.logs.between(params.get("startTime"), params.get("endTime"), position):
+        if len(events) >= limit or size > PAGE_BYTES:
+            return {"events": events, "nextToken": make_token(str(position)), "searchedLogStreams": []}
+        position += 1
+        if _in_streams(line, params) and passes(line.message):
+            events.append(_show(line))
+            size += len(line.message) + 26
+    return {"events": events, "searchedLogStreams": []}
+
+
+def _in_streams(line: LogLine, params: Mapping[str, Any]) -> bool:
+    if names := params.get("logStreamNames"):
+        return line.stream in names
+    return line.stream.startswith(str(params.get("logStreamNamePrefix") or ""))
+
+
+def _show(line: LogLine) -> dict[str, Any]:
+    return {
+        "logStreamName": line.stream,
+        "timestamp": line.timestamp,
+        "message": line.message,
+        "ingestionTime": line.timestamp + 500,
+        "eventId": f"{line.timestamp:020d}{line.id:036d}",
+    }
+
+
+@dataclass(slots=True)
+class RunningQuery:
+    """An Insights query. It runs beside the world, which must not wait for a search through millions of lines."""
+
+    status: str = "Running"
+    rows: list[list[tuple[str, str]]] = field(default_factory=list)
+    scanned: int = 0
+    scanned_bytes: int = 0
+    account: str = ""
+
+    def run(self, query: Query, lines: Iterable[LogLine]) -> None:
+        """Run to the end; what goes wrong is the query's status."""
+        try:
+            self.rows = query.run(self._counted(lines))
+            self.status = "Complete" if self.status == "Running" else self.status
+        except Exception:  # a thread has nobody to raise to
+            self.status = "Failed"
+            raise
+
+    def _counted(self, lines: Iterable[LogLine]) -> Iterator[LogLine]:
+        for line in lines:
+            self.scanned += 1
+            self.scanned_bytes += len(line.message) + 26
+            yield line
+
+
+def start_query(call: Call) -> Mapping[str, Any]:
+    """StartQuery over one log group; times are seconds since 1970."""
+    params = call.params
+    names = [
+        *([params["logGroupName"]] if params.get("logGroupName") else []),
+        *(params.get("logGroupNames") or []),
+        *(params.get("logGroupIdentifiers") or []),
+    ]
+    if len(names) != 1:
+        raise AwsError("InvalidParameterException", "The lab queries one log group at a time.")
+    cluster = find_group(call, names[0])
+    start, end = int(call.need("startTime")), int(call.need("endTime"))
+    if start > end:
+        raise AwsError("InvalidParameterException", "startTime must not be after endTime")
+    query = Query(str(call.need("queryString")), params.get("limit"))
+    running = RunningQuery(account=call.caller.account)
+    query_id = str(uuid.uuid4())
+    call.world.queries[query_id] = running
+    lines = cluster.logs.between(start * 1000, end * 1000 + 999)
+    threading.Thread(target=running.run, args=(query, lines), name="lab-insights", daemon=True).start()
+    return {"queryId": query_id}
+
+
+def _query(call: Call) -> RunningQuery:
+    found = call.world.queries.get(str(call.need("queryId")))
+    if not isinstance(found, RunningQuery) or found.account != call.caller.account:
+        raise AwsError("ResourceNotFoundException", "The query could not be found.")
+    return found
+
+
+def get_query_results(call: Call) -> Mapping[str, Any]:
+    """GetQueryResults: rows once the query is complete."""
+    query = _query(call)
+    rows = query.rows if query.status == "Complete" else []
+    return {
+        "queryLanguage": "CWLI",
+        "status": query.status,
+        "results": [[{"field": name, "value": value} for name, value in row] for row in rows],
+        "statistics": {
+            "recordsMatched": float(len(rows)),
+            "recordsScanned": float(query.scanned),
+            "bytesScanned": float(query.scanned_bytes),
+        },
+    }
+
+
+def stop_query(call: Call) -> Mapping[str, Any]:
+    """StopQuery: its results are thrown away."""
+    query = _query(call)
+    query.status = "Cancelled"
+    return {"success": True}
+
+
+OPERATIONS: Mapping[str, Handler] = {
+    "DescribeLogGroups": describe_log_groups,
+    "DescribeLogStreams": describe_log_streams,
+    "FilterLogEvents": filter_log_events,
+    "StartQuery": start_query,
+    "GetQueryResults": get_query_results,
+    "StopQuery": stop_query,
+}

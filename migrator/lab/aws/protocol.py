@@ -1,0 +1,301 @@
+"""AWS's wire protocols, the server's half: requests are parsed and responses written by botocore's own models.
+
+EKS speaks rest-json, STS and IAM query (XML back), EC2 its own dialect of query, CloudWatch Logs json. Only members
+of the operation's output shape are ever written, in the types that the shape says.
+"""
+
+import base64
+import functools
+import json
+import re
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timezone
+from typing import Any, TypeAlias
+from urllib.parse import parse_qsl, unquote
+from xml.sax.saxutils import escape
+
+from botocore.loaders import Loader
+from botocore.model import ListShape, MapShape, OperationModel, ServiceModel, Shape, StructureShape
+
+from migrator.lab.aws.errors import AwsError
+from migrator.lab.http_wire import Request, Response
+
+Value: TypeAlias = Any  # shaped by a botocore shape
+SERVICES = ("eks", "sts", "iam", "ec2", "logs", "sso", "cloudtrail")
+# Characters that XML 1.0 cannot carry, not even escaped.
+_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+@functools.cache
+def service_model(service: str) -> ServiceModel:
+    """Botocore's model of a service."""
+    return ServiceModel(_loader().load_service_model(service, "service-2"), service)
+
+
+@functools.cache
+def _loader() -> Loader:
+    return Loader()
+
+
+@functools.cache
+def operation_model(service: str, operation: str) -> OperationModel:
+    """Botocore's model of an operation."""
+    return service_model(service).operation_model(operation)
+
+
+# Requests.
+
+
+def parse_request(service: str, request: Request) -> tuple[str, dict[str, Any]]:
+    """``(operation name, parameters)``. Raises :class:`AwsError` for an operation that the service does not have."""
+    protocol = service_model(service).protocol
+    if protocol == "rest-json":
+        return _parse_rest_json(service, request)
+    if protocol == "json":
+        return _parse_json(service, request)
+    return _parse_query(service, request)
+
+
+def _parse_rest_json(service: str, request: Request) -> tuple[str, dict[str, Any]]:
+    operation, labels = _route(service, request.method, request.path)
+    model = operation_model(service, operation)
+    params: dict[str, Any] = dict(labels)
+    shape = model.input_shape
+    if shape is None:
+        return operation, params
+    if request.query:
+        _read_query_string(_query_members(service, operation), request.query, params)
+    for name, key in _header_members(service, operation):
+        if name in request.headers:
+            params[key] = request.headers[name]
+    if request.body:
+        params.update(_json_body(request, shape, "InvalidRequestException"))
+    return operation, params
+
+
+def _read_query_string(by_name: Mapping[str, tuple[str, Shape]], query: str, params: dict[str, Any]) -> None:
+    for name, text in parse_qsl(query, keep_blank_values=True):
+        member = by_name.get(name)
+        if member is None:
+            continue
+        key, member_shape = member
+        if isinstance(member_shape, ListShape):
+            params.setdefault(key, []).append(text)
+        else:
+            params[key] = _scalar(member_shape, text)
+
+
+@functools.cache
+def _query_members(service: str, operation: str) -> dict[str, tuple[str, Shape]]:
+    shape = operation_model(service, operation).input_shape
+    return {
+        member.serialization.get("name", key): (key, member)
+        for key, member in shape.members.items()
+        if member.serialization.get("location") == "querystring"
+    }
+
+
+@functools.cache
+def _header_members(service: str, operation: str) -> tuple[tuple[str, str], ...]:
+    shape = operation_model(service, operation).input_shape
+    return tuple(
+        (str(member.serialization.get("name", key)).lower(), key)
+        for key, member in shape.members.items()
+        if member.serialization.get("location") == "header"
+    )
+
+
+@functools.cache
+def _routes(service: str) -> list[tuple[str, re.Pattern[str], str]]:
+    """Method, pattern and operation; patterns with fewer labels first, so that a fixed word beats a label."""
+    routes = []
+    for name in service_model(service).operation_names:
+        http = operation_model(service, name).http
+        pattern = re.sub(r"\{(\w+)\+?\}", r"(?P<\1>[^/]+)", http["requestUri"].partition("?")[0])
+        routes.append((http["method"], re.compile(pattern + "/?"), name))
+    return sorted(routes, key=lambda route: route[1].pattern.count("(?P<"))
+
+
+@functools.lru_cache(maxsize=8192)
+def _route(service: str, method: str, path: str) -> tuple[str, tuple[tuple[str, str], ...]]:
+    for wanted, pattern, name in _routes(service):
+        match = pattern.fullmatch(path) if wanted == method else None
+        if match:
+            shape = operation_model(service, name).input_shape
+            labels = {member.serialization.get("name", key): key for key, member in shape.members.items()}
+            return name, tuple((labels[label], unquote(text)) for label, text in match.groupdict().items())
+    raise AwsError("UnknownOperationException", f"no operation at {method} {path}", 404)
+
+
+def _parse_json(service: str, request: Request) -> tuple[str, dict[str, Any]]:
+    operation = request.headers.get("x-amz-target", "").rpartition(".")[2]
+    if operation not in service_model(service).operation_names:
+        raise AwsError("UnknownOperationException", "", 400)
+    shape = operation_model(service, operation).input_shape
+    return operation, _json_body(request, shape, "SerializationException") if shape else {}
+
+
+def _json_body(request: Request, shape: StructureShape, code: str) -> dict[str, Any]:
+    try:
+        body = json.loads(request.body or b"{}")
+    except (ValueError, RecursionError):
+        raise AwsError(code, "The request body is not JSON.") from None
+    if not isinstance(body, dict):
+        raise AwsError(code, "The request body is not an object.")
+    names = {member.serialization.get("name", key): key for key, member in shape.members.items()}
+    return {names[name]: value for name, value in body.items() if name in names and value is not None}
+
+
+def _parse_query(service: str, request: Request) -> tuple[str, dict[str, Any]]:
+    text = request.body.decode("utf-8", "replace") if request.body else request.query
+    form = dict(parse_qsl(text, keep_blank_values=True))
+    operation = form.get("Action", "")
+    if operation not in service_model(service).operation_names:
+        raise AwsError("InvalidAction", f"Could not find operation {operation} for version {form.get('Version')}")
+    shape = operation_model(service, operation).input_shape
+    if shape is None:
+        return operation, {}
+    return operation, _read_form(shape, form, "", service_model(service).protocol == "ec2") or {}
+
+
+def _read_form(shape: Shape, form: Mapping[str, str], prefix: str, ec2: bool) -> Value:
+    """The value under ``prefix`` in a form, None when it is not there."""
+    if isinstance(shape, StructureShape):
+        if prefix and not any(key.startswith(prefix) for key in form):
+            return None
+        value = {}
+        for key, member in shape.members.items():
+            found = _read_form(member, form, f"{prefix}.{_form_name(key, member, ec2)}".lstrip("."), ec2)
+            if found is not None:
+                value[key] = found
+        return value or None
+    if isinstance(shape, ListShape):
+        flat = ec2 or shape.serialization.get("flattened")
+        stem = prefix if flat else f"{prefix}.{shape.member.serialization.get('name', 'member')}"
+        items: list[Value] = []
+        while (item := _read_form(shape.member, form, f"{stem}.{len(items) + 1}", ec2)) is not None:
+            items.append(item)
+        return items or None
+    return _scalar(shape, form[prefix]) if prefix in form else None
+
+
+def _form_name(key: str, member: Shape, ec2: bool) -> str:
+    if ec2:
+        name = member.serialization.get("queryName") or member.serialization.get("name", key)
+        return str(name[0].upper() + name[1:])
+    if isinstance(member, ListShape) and member.serialization.get("flattened"):
+        return str(member.member.serialization.get("name", member.serialization.get("name", key)))
+    return str(member.serialization.get("name", key))
+
+
+def _scalar(shape: Shape, text: str) -> Value:
+    try:
+        if shape.type_name in ("integer", "long"):
+            return int(text)
+        if shape.type_name in ("float", "double"):
+            return float(text)
+    except ValueError:
+        raise AwsError("ValidationError", f"{text!r} is not a number") from None
+    return text.lower() == "true" if shape.type_name == "boolean" else text
+
+
+# Responses.
+
+
+def write_response(service: str, operation: str, result: Mapping[str, Any], request_id: str) -> Response:
+    """The response of an operation in its service's protocol."""
+    model = operation_model(service, operation)
+    protocol = service_model(service).protocol
+    headers = {"x-amzn-RequestId": request_id}
+    if protocol in ("rest-json", "json"):
+        value = _to_json(model.output_shape, result) if model.output_shape else {}
+        kind = "application/json" if protocol == "rest-json" else "application/x-amz-json-1.1"
+        return Response(200, json.dumps(value).encode(), kind, headers)
+    namespace = model.metadata.get("xmlNamespace") or service_model(service).metadata.get("xmlNamespace", "")
+    inner = "".join(_to_xml_members(model.output_shape, result, protocol == "ec2")) if model.output_shape else ""
+    if protocol == "ec2":
+        text = (
+            f'<{operation}Response xmlns="{namespace}"><requestId>{request_id}</requestId>{inner}</{operation}Response>'
+        )
+    else:
+        wrapper = (model.output_shape.serialization.get("resultWrapper") if model.output_shape else None) or ""
+        inner = f"<{wrapper}>{inner}</{wrapper}>" if wrapper else inner
+        metadata = f"<ResponseMetadata><RequestId>{request_id}</RequestId></ResponseMetadata>"
+        text = f'<{operation}Response xmlns="{namespace}">{inner}{metadata}</{operation}Response>'
+    return Response(200, text.encode(), "text/xml", headers)
+
+
+def write_error(protocol: str, error: AwsError, request_id: str) -> Response:
+    """An error in a protocol."""
+    headers = {"x-amzn-RequestId": request_id, **error.headers}
+    if protocol == "rest-json":
+        headers["x-amzn-ErrorType"] = error.code
+        body = json.dumps({"message": error.message, **error.fields}).encode()
+        return Response(error.status, body, "application/json", headers)
+    if protocol == "json":
+        body = json.dumps({"__type": error.code, "message": error.message, **error.fields}).encode()
+        return Response(error.status, body, "application/x-amz-json-1.1", headers)
+    code, message = _xml(error.code), _xml(error.message)
+    if protocol == "ec2":
+        inner = f"<Errors><Error><Code>{code}</Code><Message>{message}</Message></Error></Errors>"
+        text = f"<Response>{inner}<RequestID>{request_id}</RequestID></Response>"
+    else:
+        fault = "Receiver" if error.status >= 500 else "Sender"
+        inner = f"<Error><Type>{fault}</Type><Code>{code}</Code><Message>{message}</Message></Error>"
+        text = f"<ErrorResponse>{inner}<RequestId>{request_id}</RequestId></ErrorResponse>"
+    return Response(error.status, text.encode(), "text/xml", headers)
+
+
+def _to_json(shape: Shape, value: Value) -> Value:
+    if isinstance(shape, StructureShape):
+        members = shape.members
+        return {
+            members[key].serialization.get("name", key): _to_json(members[key], item)
+            for key, item in value.items()
+            if key in members and item is not None
+        }
+    if isinstance(shape, ListShape):
+        return [_to_json(shape.member, item) for item in value]
+    if isinstance(shape, MapShape):
+        return {str(key): _to_json(shape.value, item) for key, item in value.items()}
+    if shape.type_name == "timestamp" and isinstance(value, datetime):
+        return round(value.timestamp(), 3)
+    if shape.type_name == "blob":
+        return base64.b64encode(value if isinstance(value, bytes) else str(value).encode()).decode()
+    return value
+
+
+def _to_xml_members(shape: StructureShape, value: Mapping[str, Any], ec2: bool) -> Iterable[str]:
+    for key, member in shape.members.items():
+        item = value.get(key)
+        if item is not None:
+            yield _to_xml(member, member.serialization.get("name", key), item, ec2)
+
+
+def _to_xml(shape: Shape, name: str, value: Value, ec2: bool) -> str:
+    if isinstance(shape, StructureShape):
+        return f"<{name}>{''.join(_to_xml_members(shape, value, ec2))}</{name}>"
+    if isinstance(shape, ListShape):
+        inner_name = shape.member.serialization.get("name", "item" if ec2 else "member")
+        if shape.serialization.get("flattened"):
+            return "".join(_to_xml(shape.member, name, item, ec2) for item in value)
+        return f"<{name}>{''.join(_to_xml(shape.member, inner_name, item, ec2) for item in value)}</{name}>"
+    if isinstance(shape, MapShape):
+        return f"<{name}>{''.join(_to_xml_entry(shape, key, item, ec2) for key, item in value.items())}</{name}>"
+    if shape.type_name == "timestamp" and isinstance(value, datetime):
+        text = value.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    elif shape.type_name == "boolean":
+        text = "true" if value else "false"
+    else:
+        text = str(value)
+    return f"<{name}>{_xml(text)}</{name}>"
+
+
+def _to_xml_entry(shape: MapShape, key: str, item: Value, ec2: bool) -> str:
+    key_name = shape.key.serialization.get("name", "key")
+    value_name = shape.value.serialization.get("name", "value")
+    return f"<entry><{key_name}>{_xml(str(key))}</{key_name}>{_to_xml(shape.value, value_name, item, ec2)}</entry>"
+
+
+def _xml(text: str) -> str:
+    return escape(_NOT_XML.sub("\ufffd", text))

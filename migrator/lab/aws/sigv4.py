@@ -1,0 +1,224 @@
+"""Signature Version 4, checked as AWS checks it: signed headers and presigned URLs.
+
+The signed text is built anew from the request as it arrived (AWS general reference, "Create a signed AWS API
+request"). Signatures are on machine time, whatever lab time says. For presigned GetCallerIdentity, X-Amz-Expires is
+bounded but not obeyed: STS lets such a URL live for 15 minutes (aws-iam-authenticator ``pkg/token/token.go``).
+"""
+
+import functools
+import hashlib
+import hmac
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from urllib.parse import quote, unquote
+
+from migrator.lab.aws.errors import BAD_SIGNATURE, EXPIRED, UNKNOWN_KEY, CommonError
+from migrator.lab.http_wire import Request
+from migrator.lab.worlds.world import Caller, World
+
+ALGORITHM = "AWS4-HMAC-SHA256"
+SKEW = timedelta(minutes=5)
+PRESIGNED_LIFETIME = timedelta(minutes=15)
+EMPTY_HASH = hashlib.sha256(b"").hexdigest()
+_AUTHORIZATION = re.compile(r"(Credential|SignedHeaders|Signature)=([^,\s]+)")
+_SPACES = re.compile(r" +")
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """The credential scope: which key signed for which day, region and service."""
+
+    access_key_id: str
+    day: str
+    region: str
+    service: str
+
+
+@dataclass(frozen=True, slots=True)
+class SignedParts:
+    """A signature taken apart, not yet believed."""
+
+    scope: Scope
+    signed_headers: tuple[str, ...]
+    signature: str
+    date: str
+    token: str | None
+    presigned: bool
+    expires: int | None = None
+
+
+def read_signature(request: Request) -> SignedParts | None:
+    """The signature of a request, None when it has none. Raises :class:`CommonError` when it cannot be read."""
+    authorization = request.headers.get("authorization", "")
+    if authorization.startswith(ALGORITHM):
+        fields = dict(_AUTHORIZATION.findall(authorization))
+        return _parts(
+            fields.get("Credential", ""),
+            fields.get("SignedHeaders", ""),
+            fields.get("Signature", ""),
+            request.headers.get("x-amz-date") or "",
+            request.headers.get("x-amz-security-token"),
+        )
+    if "X-Amz-Signature=" in request.query:
+        query = {name: unquote(value) for name, value in _pairs(request.query)}
+        if query.get("X-Amz-Algorithm") != ALGORITHM:
+            raise CommonError("bad-signature", BAD_SIGNATURE)
+        return _parts(
+            query.get("X-Amz-Credential", ""),
+            query.get("X-Amz-SignedHeaders", ""),
+            query.get("X-Amz-Signature", ""),
+            query.get("X-Amz-Date", ""),
+            query.get("X-Amz-Security-Token"),
+            expires=query.get("X-Amz-Expires", ""),
+        )
+    return None
+
+
+def _parts(
+    credential: str, signed_headers: str, signature: str, date: str, token: str | None, *, expires: str | None = None
+) -> SignedParts:
+    pieces = credential.split("/")
+    if len(pieces) != 5 or pieces[4] != "aws4_request" or not signature or not signed_headers:
+        raise CommonError("bad-signature", BAD_SIGNATURE)
+    return SignedParts(
+        scope=Scope(*pieces[:4]),
+        signed_headers=tuple(signed_headers.split(";")),
+        signature=signature,
+        date=date,
+        token=token,
+        presigned=expires is not None,
+        expires=int(expires) if expires and expires.isdecimal() else None,
+    )
+
+
+def verify(world: World, request: Request, parts: SignedParts) -> Caller:
+    """Who signed the request. Raises :class:`CommonError`: unknown key, wrong signature, expired.
+
+    ``request.headers["host"]`` is part of what is signed.
+    """
+    with world.lock:
+        credential = world.credentials.get(parts.scope.access_key_id)
+        caller = world.caller_of(credential) if credential else None
+    if credential is None or caller is None or not _same(credential.session_token or "", parts.token or ""):
+        raise CommonError("unknown-key", UNKNOWN_KEY)
+    if not {"host"}.issubset(parts.signed_headers):
+        raise CommonError("bad-signature", BAD_SIGNATURE)
+    key = _signing_key(credential.secret_access_key, parts.scope.day, parts.scope.region, parts.scope.service)
+    text = _string_to_sign(request, parts)
+    if not _same(hmac.new(key, text.encode("utf-8", "surrogateescape"), hashlib.sha256).hexdigest(), parts.signature):
+        raise CommonError("bad-signature", BAD_SIGNATURE)
+    now = world.clock.machine_now()
+    _check_date(parts, now)
+    if credential.expires is not None and now >= credential.expires:
+        raise CommonError("expired-token", EXPIRED)
+    return caller
+
+
+def _check_date(parts: SignedParts, now: datetime) -> None:
+    try:
+        signed_at = datetime.strptime(parts.date, "%Y%m%dT%H%M%SZ").replace(tzinfo=timezone.utc)
+    except ValueError:
+        raise CommonError("bad-signature", BAD_SIGNATURE) from None
+    lifetime = SKEW
+    if parts.presigned:
+        if parts.expires is None or parts.expires > 604800:
+            raise CommonError("bad-signature", "X-Amz-Expires must be a number of seconds of at most one week")
+        lifetime = PRESIGNED_LIFETIME
+    if not parts.date.startswith(parts.scope.day):
+        raise CommonError("bad-signature", BAD_SIGNATURE)
+    if signed_at + lifetime < now:
+        late = f"{now:%Y%m%dT%H%M%SZ}"
+        raise CommonError("bad-signature", f"Signature expired: {parts.date} is now earlier than {late} ({lifetime})")
+    if signed_at - SKEW > now:
+        raise CommonError("bad-signature", f"Signature not yet current: {parts.date} is still later than the clock")
+
+
+def _string_to_sign(request: Request, parts: SignedParts) -> str:
+    lines = [
+        request.method,
+        canonical_path(request.path),
+        _canonical_query(request.query, parts.presigned),
+        *(f"{name}:{_SPACES.sub(' ', request.headers.get(name, '').strip())}" for name in parts.signed_headers),
+        "",
+        ";".join(parts.signed_headers),
+        _payload_hash(request, parts.presigned),
+    ]
+    canonical = "\n".join(lines).encode("utf-8", "surrogateescape")
+    scope = parts.scope
+    return "\n".join(
+        (
+            ALGORITHM,
+            parts.date,
+            f"{scope.day}/{scope.region}/{scope.service}/aws4_request",
+            hashlib.sha256(canonical).hexdigest(),
+        )
+    )
+
+
+def _payload_hash(request: Request, presigned: bool) -> str:
+    declared = request.headers.get("x-amz-content-sha256")
+    if declared == "UNSIGNED-PAYLOAD":
+        return declared
+    return hashlib.sha256(request.body).hexdigest() if request.body and not presigned else EMPTY_HASH
+
+
+@functools.lru_cache(maxsize=4096)
+def canonical_path(path: str) -> str:
+    """The path as every service but S3 signs it: dots resolved, and encoded once more than it was sent."""
+    resolved: list[str] = []
+    for segment in path.split("/"):
+        if segment == "..":
+            if resolved:
+                resolved.pop()
+        elif segment not in ("", "."):
+            resolved.append(segment)
+    slash = "/" if path.endswith("/") and resolved else ""
+    return quote("/" + "/".join(resolved) + slash, safe="/~")
+
+
+def _canonical_query(query: str, presigned: bool) -> str:
+    if not query:
+        return ""
+    pairs = sorted(pair for pair in _pairs(query) if not (presigned and pair[0] == "X-Amz-Signature"))
+    return "&".join(f"{name}={value}" for name, value in pairs)
+
+
+def _pairs(query: str) -> list[tuple[str, str]]:
+    return [(name, value) for name, _, value in (part.partition("=") for part in query.split("&")) if name]
+
+
+@functools.lru_cache(maxsize=4096)
+def _signing_key(secret: str, day: str, region: str, service: str) -> bytes:
+    key = ("AWS4" + secret).encode()
+    for part in (day, region, service, "aws4_request"):
+        key = hmac.new(key, part.encode(), hashlib.sha256).digest()
+    return key
+
+
+def _same(left: str, right: str) -> bool:
+    return hmac.compare_digest(left.encode("utf-8", "surrogateescape"), right.encode("utf-8", "surrogateescape"))
+
+
+def verify_presigned_url(world: World, url: str, headers: Mapping[str, str] | None = None) -> Caller:
+    """Who presigned a GetCallerIdentity URL, asked in process with the headers that the asker would send.
+
+    ``headers`` holds ``x-k8s-aws-id: CLUSTER`` as the cluster's authenticator sends it. Raises :class:`CommonError`.
+    """
+    rest = url.partition("://")[2]
+    host, _, target = rest.partition("/")
+    host, question, bare_query = host.partition("?")
+    path, _, query = target.partition("?")
+    request = Request(
+        "GET",
+        "/" + path,
+        bare_query if question else query,
+        {"host": host, **{name.lower(): value for name, value in (headers or {}).items()}},
+    )
+    parts = read_signature(request)
+    if parts is None or not parts.presigned:
+        raise CommonError("no-signature", "Missing Authentication Token")
+    if parts.scope.service != "sts":
+        raise CommonError("bad-signature", BAD_SIGNATURE)
+    return verify(world, request, parts)

@@ -1,0 +1,1 @@
+"""`migrate lab`: one command a file."""

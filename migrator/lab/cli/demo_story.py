@@ -1,0 +1,150 @@
+"""What ``migrate lab demo`` does and says, step by step."""
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from migrator.errors import Failed
+from migrator.lab.cli.credentials import ways_to_log_in
+
+_CLUSTER = "demo"
+_READER = "arn:aws:iam::444455556666:role/iam-reader"
+_DECISIONS = """\
+# What the people of the demo's company decided. Each answer needs a reason, so that it can be reviewed.
+
+# How to log in as those whom the operator cannot assume: people with their own keys or from IAM Identity Center.
+# Nodes are not logged in as: that their kubelets renew their leases with new tokens is the proof.
+verify_as:
+{ways}
+
+# A gate that a named person lets pass.
+waive_gates:
+  code: {{by: demo, reason: "the lab's aws-auth was written once, by its world file"}}
+"""
+
+
+def tell(place: Path, *, keep: bool) -> int:
+    """Run all steps in the folder ``place``, whose lab runs already. Returns 0; raises where a step fails."""
+    from migrator.lab.lab_client import enter_lab
+
+    enter_lab(place / "lab", os.environ)
+    os.environ["MIGRATE_STATE_DIR"] = str(place / "state")
+    plan, decisions = place / "plan.json", place / "decisions.yaml"
+    common = ["--reader-role", _READER]
+    answers = ["--decisions", str(decisions), *common]
+
+    _title("1. Read the cluster, and prepare to log in as everybody")
+    _migrate("snapshot", _CLUSTER, "--out", str(place / "snapshot.json"), *common)
+    decisions.write_text(_DECISIONS.format(ways=ways_to_log_in(place / "lab")), encoding="utf-8")
+    _title("2. Plan: what becomes of every principal. Nothing is changed")
+    _migrate("plan", _CLUSTER, "--out", str(plan), *answers)
+    _title("3. Before: log in as everybody by aws-auth, and keep what they may do")
+    _migrate("verify", str(plan), "--baseline", "--quiet", *answers)
+    _title("4. Apply: entries in proven order, each one verified")
+    _migrate("apply", str(plan), "--yes", *answers)
+    _title("5. Verify: the same people, the same questions, now by access entries")
+    _migrate("verify", str(plan), "--quiet", *answers)
+    _title("6. Rehearse: half an hour of API mode, reversibly (the lab's clock is stepped)")
+    _migrate("rehearse", str(plan), "--for", "30m", "--image", "eks-access-migrator:demo", "--quiet", *answers)
+    _title("7. Cut over: all gates, then the switch. There is no way back from here")
+    _migrate("cutover", str(plan), "--confirm", _CLUSTER, "--quiet", *answers)
+    _title("8. Verify again: no row is asked any more")
+    after = json.loads(_migrate("verify", str(plan), "--quiet", "--output", "json", *answers, capture=True))
+    _before_and_after(plan, after)
+    _title("9. Is the ConfigMap really not asked any more?")
+    _show_that_rows_are_inert()
+    _title("10. The same entries as code, and a report for the change ticket")
+    _migrate("generate", "terraform", str(plan), "--out", str(place / "terraform"))
+    forms = ["--html", str(place / "report.html"), "--markdown", str(place / "report.md")]
+    _migrate("report", str(plan), *forms, "--quiet", *answers)
+    _where(place, keep=keep)
+    return 0
+
+
+def _title(text: str) -> None:
+    click.secho(f"\n=== {text}", bold=True)
+
+
+def _migrate(*arguments: str, capture: bool = False) -> str:
+    """Run this command line as a process, after showing it. Raises ``demo-failed`` where it does not end with 0."""
+    shown = shlex.join(["migrate", *(_relative(argument) for argument in arguments)])
+    click.secho(f"$ {shown}", fg="cyan")
+    sys.stdout.flush()
+    done = subprocess.run(  # noqa: S603 - this interpreter and our own module
+        [sys.executable, "-m", "migrator", *arguments],
+        check=False,
+        stdout=subprocess.PIPE if capture else None,
+        text=True,
+    )
+    if done.returncode != 0:
+        why = f"`{shown}` ended with {done.returncode}."
+        raise Failed("demo-failed", "The demo did not come to its end.", why=why, remedy="What it said is above.")
+    return done.stdout or ""
+
+
+def _relative(argument: str) -> str:
+    path = Path(argument)
+    here = Path.cwd()
+    return str(path.relative_to(here)) if path.is_absolute() and path.is_relative_to(here) else argument
+
+
+def _before_and_after(plan_file: Path, after: Mapping[str, Any]) -> None:
+    """Each principal's name and groups before and after, side by side."""
+    from migrator.cli.files import read_plan
+    from migrator.render.before_after import before_after
+
+    plan, _ = read_plan(str(plan_file))
+    found = {each["principalArn"]: each for each in after["principals"]}
+    click.echo(before_after(plan, found, color=sys.stdout.isatty()), nl=False)
+    click.echo(f"verdict on the cluster in mode {after['mode']}: {after['verdict']}")
+
+
+def _show_that_rows_are_inert() -> None:
+    """Write a row that would have made somebody an administrator, and try to log in by it. Raises ``demo-failed``."""
+    from migrator.adapters.kubernetes_api import KubernetesConfigMaps
+    from migrator.cli.settings import Settings
+    from migrator.cli.wiring import connect, reviewers
+
+    connection = connect(Settings(), _CLUSTER)
+    config_maps = KubernetesConfigMaps(connection.client)
+    config_map = config_maps.read()
+    if config_map is None:
+        raise Failed("demo-failed", "There is no aws-auth.")
+    row = "- {rolearn: 'arn:aws:iam::111122223333:role/analyst', username: analyst, groups: ['system:masters']}\n"
+    data = {**config_map["data"], "mapRoles": config_map["data"]["mapRoles"] + row}
+    config_maps.write_data(data, resource_version=config_map["metadata"]["resourceVersion"])
+    click.echo(f"Added to aws-auth: {row.strip()}")
+    analyst = "arn:aws:iam::111122223333:role/teams/data/analyst"
+    subject = reviewers(connection, {}).as_principal(analyst).who_am_i()
+    if subject is not None:
+        raise Failed("demo-failed", f"The row still works: {subject.username} logged in.")
+    click.secho("Logged in as that role with a fresh token: refused (401). The row gives nothing any more.", fg="green")
+
+
+def _where(place: Path, *, keep: bool) -> None:
+    state = next((place / "state").glob("*/*/*/*"), place / "state")
+    click.secho("\nDone: nobody lost access, nobody gained any, and aws-auth is out of use.", bold=True)
+    for label, path in (
+        ("plan", place / "plan.json"),
+        ("answers", place / "decisions.yaml"),
+        ("journal", state / "journal.jsonl"),
+        ("evidence", state / "evidence.jsonl"),
+        ("backup", state / "backup"),
+        ("report", place / "report.html"),
+        ("Markdown", place / "report.md"),
+        ("Terraform", place / "terraform"),
+    ):
+        if not path.exists():
+            raise Failed("demo-failed", f"{path} is missing.")
+        click.echo(f"  {label:<10} {_relative(str(path))}")
+    if keep:
+        lab = shlex.quote(str(place / "lab"))
+        click.echo(f'\nThe lab runs on. Look around: eval "$(migrate lab env --lab-dir {lab})"')
+        click.echo(f"Stop it: migrate lab down --lab-dir {lab}")

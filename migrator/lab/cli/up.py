@@ -1,0 +1,125 @@
+"""``migrate lab up``: start a lab, in this terminal or beside it."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from migrator.cli.files import refuse_unreadable
+from migrator.cli.lazy import MigrateCommand, settings_of
+from migrator.cli.terminal import events_of
+from migrator.errors import Failed, MigratorError, Refused
+from migrator.lab.cli.place import default_directory, lab_directory_option, resolved
+from migrator.render.escape import shell
+
+_START_SECONDS = 30.0
+NOT_COPIED = "not copied: "  # how the lab's log begins a line about what a snapshot does not hold
+
+
+@click.command("up", cls=MigrateCommand, short_help="Start a lab.")
+@click.option("--world", metavar="FILE", help="The world to load; a company of some 15 principals without it.")
+@click.option("--from", "snapshot", metavar="FILE", help="A snapshot: the lab is a copy of its cluster.")
+@click.option("--detach", is_flag=True, help="Leave it running and return.")
+@lab_directory_option
+@click.pass_context
+def command(
+    ctx: click.Context, /, world: str | None, snapshot: str | None, *, detach: bool, lab_dir: str
+) -> int | None:
+    """Start a lab: an EKS on this machine, from a world file, or as a copy of a real cluster with made-up
+    credentials for all its principals. It runs until Ctrl-C, or migrate lab down.
+    """
+    if world is not None and snapshot is not None:
+        raise click.UsageError("Give --world FILE or --from FILE, not both.", ctx)
+    directory, settings = resolved(lab_dir), settings_of(ctx)
+    events = events_of(settings)
+    if not detach:
+        for number in (signal.SIGTERM, signal.SIGHUP):  # a lab in the foreground ends with its command
+            signal.signal(number, signal.default_int_handler)
+    process = start(directory, world, snapshot, detach=detach, reader_roles=settings.reader_role)
+    try:
+        for text in not_copied(directory):
+            events.say("warn", f"not copied: {text}")
+        events.say("done", f"the lab runs; its state is in {directory}")
+        elsewhere = "" if directory == resolved(default_directory()) else f" --lab-dir {shell(str(directory))}"
+        events.say("info", f'use it with: eval "$(migrate lab env{elsewhere})"')
+        return None if detach else process.wait()
+    except KeyboardInterrupt:
+        process.terminate()
+        process.wait()
+        return 0
+
+
+def start(
+    directory: Path,
+    world: str | None,
+    snapshot: str | None = None,
+    *,
+    detach: bool,
+    reader_roles: Sequence[str] = (),
+) -> "subprocess.Popen[bytes]":
+    """Start a lab as a process of its own and wait until it answers.
+
+    Raises ``lab-running``, ``lab-failed`` with what it said last.
+    """
+    refuse_running(directory)
+    for path, what in ((world, "The world file"), (snapshot, "The snapshot")):
+        if path is not None:
+            refuse_unreadable(path, what)
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    log = directory / "lab.log"
+    arguments = [sys.executable, "-m", "migrator.lab.server", "--directory", str(directory)]
+    if world is not None:
+        arguments += ["--world", world]
+    if snapshot is not None:
+        arguments += ["--from", snapshot]
+        arguments += [word for role in reader_roles for word in ("--reader-role", role)]
+    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(descriptor, "wb") as output:
+        process = subprocess.Popen(  # noqa: S603 - this interpreter and our own module
+            arguments, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=detach
+        )
+    try:
+        _await_answer(process, directory, log)
+    except BaseException:
+        process.kill()
+        raise
+    return process
+
+
+def not_copied(directory: Path) -> list[str]:
+    """What of a snapshot could not be copied into the lab that has just started, in its own words."""
+    lines = (directory / "lab.log").read_text(encoding="utf-8", errors="replace").splitlines()
+    return [line.removeprefix(NOT_COPIED) for line in lines if line.startswith(NOT_COPIED)]
+
+
+def _await_answer(process: "subprocess.Popen[bytes]", directory: Path, log: Path) -> None:
+    deadline = time.monotonic() + _START_SECONDS
+    while not is_running(directory):
+        if process.poll() is not None or time.monotonic() > deadline:
+            said = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+            why = said[-1] if said else "it said nothing"
+            raise Failed("lab-failed", "The lab did not start.", why=why, remedy=f"Look into {log}.")
+        time.sleep(0.02)
+
+
+def refuse_running(directory: Path) -> None:
+    """Raises ``lab-running`` while a lab answers in this folder."""
+    if is_running(directory):
+        remedy = "Use it, stop it with migrate lab down, or name another --lab-dir."
+        raise Refused("lab-running", f"A lab runs in {directory} already.", remedy=remedy)
+
+
+def is_running(directory: Path) -> bool:
+    """Whether a lab answers whose state is in this folder."""
+    from migrator.lab.lab_client import control
+
+    try:
+        control(directory, "GET", "world")
+    except (MigratorError, OSError):
+        return False
+    return True

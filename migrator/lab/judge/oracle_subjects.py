@@ -1,0 +1,109 @@
+"""Whom the oracle asks, and what: every login that a world's principals can have, and probes that tell a difference.
+
+A probe is put to everybody, not only to those whom it was made for: what is everyday for one is a wrong allow for
+another.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from migrator.decide.access.probes import probes_for
+from migrator.lab.kubernetes.api import KubernetesApi
+from migrator.lab.kubernetes.user import AUTHENTICATED, User
+from migrator.lab.worlds.lab_cluster import LabCluster
+from migrator.lab.worlds.principals import Account, Credential, IamRole, Principal
+from migrator.lab.worlds.world import World
+from migrator.model.access_entry import SERVICE_LINKED_MARK, AssociatedPolicy, Identity
+from migrator.model.rbac import AccessRequest
+
+SESSION = "oracle"
+_SESSIONS = 6  # of one role: more tell nothing new
+_RBAC = "rbac.authorization.k8s.io"
+# Asked of everybody, whatever the world is: the rights that matter most when they change hands.
+_ALWAYS = (
+    AccessRequest("*", "*", "*"),
+    *(
+        AccessRequest(verb, group, resource, subresource, namespace)
+        for namespace in (None, "kube-system", "default", "lab-oracle-elsewhere")
+        for verb, group, resource, subresource in (
+            ("list", "", "pods", ""),
+            ("get", "", "secrets", ""),
+            ("create", "", "pods", "exec"),
+            ("patch", "apps", "deployments", ""),
+        )
+    ),
+    AccessRequest("list", "", "nodes"),
+    AccessRequest("impersonate", "", "users"),
+    AccessRequest("update", "", "configmaps", namespace="kube-system", name="aws-auth"),
+    AccessRequest("create", _RBAC, "clusterrolebindings"),
+    AccessRequest("escalate", _RBAC, "clusterroles"),
+    AccessRequest("create", "certificates.k8s.io", "certificatesigningrequests"),
+    AccessRequest("get", path="/metrics"),
+    AccessRequest("get", path="/version"),
+)
+
+
+def logins_of(world: World, api: KubernetesApi) -> Iterator[Credential]:
+    """Credentials of every login to be asked about. They are signed with nothing and stand in no list of keys."""
+    names = list(_names_in_rbac(api))
+    for account in world.accounts.values():
+        for principal in (*account.principals(), account.root):
+            if SERVICE_LINKED_MARK in principal.arn:
+                continue  # EKS's own; nobody else can be it
+            if isinstance(principal, IamRole):
+                nodes = _nodes_of(account, principal, api.cluster)
+                for session in list(dict.fromkeys((SESSION, *nodes, *names)))[:_SESSIONS]:
+                    yield credential(principal, session)
+            else:
+                yield credential(principal, None)
+
+
+def credential(principal: Principal, session: str | None) -> Credential:
+    """What a caller is worked out from; no request can be signed with it."""
+    return Credential("ASIAORACLE", "", None, principal.arn, principal.id, session)
+
+
+def probes_of(
+    api: KubernetesApi, users: Iterable[tuple[User, Sequence[AssociatedPolicy]]], *, each: int, most: int
+) -> tuple[AccessRequest, ...]:
+    """The requests that everybody is asked about: ``each`` for every different kind of user, ``most`` in all."""
+    index, namespaces = api.authorizer.rbac, _namespaces(api)
+    turns = []
+    for name, all_groups, policies in dict.fromkeys((user.username, user.groups, tuple(held)) for user, held in users):
+        groups = tuple(group for group in all_groups if group != AUTHENTICATED)
+        identity = Identity(name, groups, "config-map", policies)
+        turns.append([probe.request for probe in probes_for(identity, index, limit=each, namespaces=namespaces)])
+    by_turns = [turn[n] for n in range(each) for turn in turns if n < len(turn)]
+    return tuple(dict.fromkeys((*_ALWAYS, *by_turns)))[:most]
+
+
+def named(arn: str, session: str | None) -> str:
+    """``arn:… as SESSION``."""
+    return arn if session in (None, SESSION) else f"{arn} as {session}"
+
+
+def _nodes_of(account: Account, role: IamRole, cluster: LabCluster) -> Iterator[str]:
+    """Session names of nodes: instances by their id, Fargate pods by the name of their node."""
+    profiles = {found.name for found in account.instance_profiles.values() if found.role_name == role.name}
+    for instance in account.instances.values():
+        if instance.instance_profile in profiles:
+            yield instance.id
+    if any(found.get("podExecutionRoleArn") == role.arn for found in cluster.fargate_profiles.values()):
+        yield from (
+            found["metadata"]["name"]
+            for found in cluster.kubernetes_objects
+            if found.get("kind") == "Node" and found["metadata"]["name"].startswith("fargate-")
+        )
+
+
+def _names_in_rbac(api: KubernetesApi) -> Iterator[str]:
+    """Ends of usernames that RBAC binds: a template may render to such a name for one session and not for another."""
+    for plural in ("clusterrolebindings", "rolebindings"):
+        for binding in api.registry.store.items((_RBAC, plural))[0]:
+            for subject in binding.get("subjects") or ():
+                name = str(subject.get("name", ""))
+                if subject.get("kind") == "User" and not name.startswith("system:"):
+                    yield name.rpartition(":")[2]
+
+
+def _namespaces(api: KubernetesApi) -> list[str]:
+    return [found["metadata"]["name"] for found in api.registry.store.items(("", "namespaces"))[0]]

@@ -1,0 +1,1 @@
+"""What a lab consists of: accounts, principals, clusters, clock, faults, and the files that describe them."""

@@ -1,0 +1,72 @@
+"""Entries that EKS makes by itself when access entries are switched on.
+
+The hidden creator (with AmazonEKSClusterAdminPolicy), the roles of managed node groups, of Fargate profiles and of
+capabilities (these without groups, which may be added), and EKS's own service-linked role (EKS user guide, "Access
+entries", legacy cluster access; "Migrating existing aws-auth entries"). EKS guesses a node group's type from its AMI:
+a custom Windows AMI becomes EC2_LINUX.
+"""
+
+from datetime import datetime
+
+from migrator.lab.worlds.entry_shapes import entry_arn, names_of
+from migrator.lab.worlds.lab_cluster import LabCluster, LabEntry, LabPolicy
+from migrator.lab.worlds.world import World
+from migrator.model.access_entry import AccessScope, EntryType
+from migrator.model.principal import parse_arn
+
+SERVICE_ROLE = "role/aws-service-role/eks.amazonaws.com/AWSServiceRoleForAmazonEKS"
+_SERVICE_POLICIES = ("AmazonEKSClusterInsightsPolicy", "AmazonEKSEventPolicy")
+# A node group that is going or that never came is not looked at.
+_LIVE = ("CREATING", "ACTIVE", "UPDATING", "DEGRADED")
+
+
+def automatic_entries(world: World, cluster: LabCluster, at: datetime) -> list[LabEntry]:
+    """What EKS would make at ``at``: one entry a principal, for principals that exist."""
+    wanted: dict[str, tuple[EntryType, tuple[str, ...]]] = {}
+    if cluster.creator_arn and "creator" in cluster.automatic:
+        wanted[cluster.creator_arn] = ("STANDARD", ("AmazonEKSClusterAdminPolicy",))
+    if "nodegroups" in cluster.automatic:
+        for group in cluster.nodegroups.values():
+            if group.get("status", "ACTIVE") in _LIVE and group.get("nodeRole"):
+                windows = str(group.get("amiType", "")).startswith("WINDOWS")
+                wanted.setdefault(str(group["nodeRole"]), ("EC2_WINDOWS" if windows else "EC2_LINUX", ()))
+    if "fargate" in cluster.automatic:
+        for profile in cluster.fargate_profiles.values():
+            if profile.get("status", "ACTIVE") == "ACTIVE" and profile.get("podExecutionRoleArn"):
+                wanted.setdefault(str(profile["podExecutionRoleArn"]), ("FARGATE_LINUX", ()))
+    if "capabilities" in cluster.automatic:
+        for capability in cluster.capabilities.values():
+            if capability.get("status", "ACTIVE") in _LIVE and capability.get("roleArn"):
+                wanted.setdefault(str(capability["roleArn"]), ("STANDARD", ()))
+    if "service-linked" in cluster.automatic:
+        account = world.accounts[cluster.account]
+        wanted[account.arn_of(SERVICE_ROLE)] = ("STANDARD", _SERVICE_POLICIES)
+    made = (_make(world, cluster, arn, kind, policies, at) for arn, (kind, policies) in wanted.items())
+    return [entry for entry in made if entry is not None]
+
+
+def _make(
+    world: World,
+    cluster: LabCluster,
+    principal_arn: str,
+    entry_type: EntryType,
+    policies: tuple[str, ...],
+    at: datetime,
+) -> LabEntry | None:
+    principal, arn = world.principal(principal_arn), parse_arn(principal_arn)
+    if principal is None or arn is None:
+        return None
+    username, groups = names_of(entry_type, arn, {})
+    stem = f"arn:{cluster.partition}:eks::aws:cluster-access-policy/"
+    return LabEntry(
+        principal_arn=principal_arn,
+        principal_id=principal.id,
+        type=entry_type,
+        username="eks:managed" if arn.kind == "service-linked-role" else username,
+        kubernetes_groups=groups,
+        entry_arn=entry_arn(cluster, arn),
+        created_at=at,
+        modified_at=at,
+        policies=tuple(LabPolicy(stem + name, AccessScope(), at, at) for name in policies),
+        automatic=True,
+    )

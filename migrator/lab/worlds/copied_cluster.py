@@ -1,0 +1,113 @@
+"""What a snapshot holds of a cluster, as the lab holds it: instances, access entries, Kubernetes objects, times."""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta, timezone
+from typing import Any, TypeAlias
+
+from migrator.lab.worlds.entry_shapes import entry_arn
+from migrator.lab.worlds.lab_cluster import LabCluster, LabEntry, LabPolicy
+from migrator.lab.worlds.principals import Account, Instance, InstanceProfile, make_id
+from migrator.lab.worlds.reference_objects import objects_for
+from migrator.lab.worlds.world import World
+from migrator.lab.worlds.world_files import LONG_AGO
+from migrator.model.access_entry import AccessScope
+from migrator.model.principal import parse_arn
+
+Raw: TypeAlias = Mapping[str, Any]
+_RBAC_KINDS = {
+    "roles": "Role",
+    "roleBindings": "RoleBinding",
+    "clusterRoles": "ClusterRole",
+    "clusterRoleBindings": "ClusterRoleBinding",
+}
+
+
+def add_nodes(raw: Raw, account: Account, cluster: LabCluster) -> None:
+    """The instances behind nodes, each with a profile of its role where that is of the account."""
+    for node in raw.get("nodes") or ():
+        instance, role = str(node.get("providerID") or "").rpartition("/")[2], parse_arn(node.get("roleArn") or "")
+        if not instance.startswith("i-"):
+            continue
+        profile = None
+        if role is not None and role.account == account.id:
+            profile = role.name
+            arn = account.arn_of(f"instance-profile/{profile}")
+            account.instance_profiles[profile.lower()] = InstanceProfile(
+                arn, profile, "/", make_id("AIPA", arn), LONG_AGO, role.name
+            )
+        account.instances[instance] = Instance(instance, cluster.region, str(node["name"]), profile, LONG_AGO)
+
+
+def write_entries(raw: Raw, world: World, cluster: LabCluster) -> None:
+    """Access entries with their policies, in force from their creation on."""
+    auto_mode = (raw["cluster"].get("computeConfig") or {}).get("nodeRoleArn")
+    for item in raw.get("accessEntries") or ():
+        arn_text = item["principalArn"]
+        arn, principal = parse_arn(arn_text), world.principal(arn_text)
+        if arn is None:
+            continue
+        created = moment(item.get("createdAt"))
+        born = getattr(principal, "create_date", LONG_AGO)
+        # Older than its principal, or without one: it is pinned to an id that nobody has any more.
+        alive = principal is not None and born <= created
+        entry = LabEntry(
+            principal_arn=arn_text,
+            principal_id=principal.id if principal is not None and alive else make_id("AROA", f"gone {arn}"),
+            type=item.get("type") or "STANDARD",
+            username=str(item.get("username") or ""),
+            kubernetes_groups=tuple(item.get("kubernetesGroups") or ()),
+            entry_arn=str(item.get("accessEntryArn") or entry_arn(cluster, arn)),
+            created_at=created,
+            modified_at=moment(item.get("modifiedAt") or item.get("createdAt")),
+            policies=tuple(_policy(policy) for policy in item.get("associatedAccessPolicies") or ()),
+            tags=dict(item.get("tags") or {}),
+            automatic=arn_text == auto_mode,
+        )
+        cluster.write_entry(entry.principal_arn, entry, created, delay=timedelta(0))
+
+
+def _policy(item: Raw) -> LabPolicy:
+    scope = item.get("accessScope") or {}
+    namespaces = tuple(scope.get("namespaces") or ())
+    at = moment(item.get("associatedAt"))
+    return LabPolicy(str(item["policyArn"]), AccessScope(scope.get("type") or "cluster", namespaces), at, at)
+
+
+def objects_of(raw: Raw, left_out: list[str]) -> Iterator[dict[str, Any]]:
+    """The Kubernetes objects; ``left_out`` gets what there is none of."""
+    for name in raw.get("namespaces") or ():
+        yield {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
+    if raw.get("configMap") is not None:
+        yield {"apiVersion": "v1", "kind": "ConfigMap", **raw["configMap"]}
+    rbac = raw.get("rbac")
+    if rbac is None:
+        left_out.append("rbac: not in the snapshot")
+    for key, kind in _RBAC_KINDS.items():
+        for item in (rbac or {}).get(key) or ():
+            yield {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": kind, **item}
+    for node in raw.get("nodes") or ():
+        yield {
+            "apiVersion": "v1",
+            "kind": "Node",
+            "metadata": {"name": node["name"], "labels": dict(node.get("labels") or {})},
+            "spec": {"providerID": node.get("providerID") or ""},
+        }
+    objects, unknown = objects_for(raw.get("groupReferences") or ())
+    left_out += unknown
+    yield from objects
+
+
+def moment(value: object) -> datetime:
+    """A time of a snapshot: ISO text or seconds since 1970; :data:`LONG_AGO` when there is none."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return datetime.fromtimestamp(value, tz=timezone.utc)
+    if isinstance(value, str):
+        found = datetime.fromisoformat(value.replace("Z", "+00:00"))
+        return found if found.tzinfo else found.replace(tzinfo=timezone.utc)
+    return LONG_AGO
+
+
+def with_moments(item: Raw) -> dict[str, Any]:
+    """An API object of the snapshot with its two times as moments again."""
+    times = {key: moment(item[key]) for key in ("createdAt", "modifiedAt") if item.get(key) is not None}
+    return {**{key: value for key, value in item.items() if value is not None}, **times}

@@ -1,0 +1,56 @@
+"""What of a cluster's access entries has propagated, kept until something changes or takes effect."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from migrator.lab.worlds.world import LabCluster, LabEntry, World
+from migrator.model.access_entry import AuthenticationMode
+
+
+@dataclass(frozen=True, slots=True)
+class InForce:
+    """Mode and entries that the control plane sees from one moment of lab time to another.
+
+    ``until`` None: until somebody changes them.
+    """
+
+    mode: AuthenticationMode
+    entries: tuple[LabEntry, ...]
+    since: datetime
+    until: datetime | None
+
+
+class EntriesInForce:
+    """Asked at every login and decision, so the answer is remembered. Thread-safe."""
+
+    def __init__(self, world: World, cluster: LabCluster) -> None:
+        self._world, self._cluster = world, cluster
+        self._known: InForce | None = None
+        cluster.listeners.append(self._forget)
+
+    def now(self) -> InForce:
+        """What is in force at this moment of lab time; the same value as long as nothing has changed."""
+        known = self._known
+        if known is not None and (known.until is None or self._world.now() < known.until):
+            return known
+        with self._world.lock:
+            now = self._world.now()
+            known = self._known = self._look(now)
+        return known
+
+    def at(self, moment: datetime) -> InForce:
+        """What is in force at any moment, past or to come, by all that has been done so far."""
+        known = self._known
+        if known is not None and known.since <= moment and (known.until is None or moment < known.until):
+            return known
+        with self._world.lock:
+            return self._look(moment)
+
+    def _look(self, moment: datetime) -> InForce:
+        mode = self._cluster.mode(moment)
+        entries = () if mode == "CONFIG_MAP" else tuple(self._cluster.effective_entries(moment))
+        upcoming = self._cluster.upcoming(moment)
+        return InForce(mode, entries, moment, upcoming[0] if upcoming else None)
+
+    def _forget(self) -> None:
+        self._known = None

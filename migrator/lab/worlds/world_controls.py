@@ -1,0 +1,73 @@
+"""Changes to a running world on the AWS side, for ``POST /_lab/v1/world``: what no API of AWS offers."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from migrator.lab.worlds.lab_cluster import AUTOMATIC
+from migrator.lab.worlds.principals import WebIdentity
+from migrator.lab.worlds.world import World
+
+
+def add_aws_controls(world: World) -> None:
+    """Put the AWS side's changes into ``world.controls``.
+
+    ``settings``: delays in seconds of lab time. ``permissions``: by ARN, ``{deniedActions, allowedActions}``.
+    ``automatic``: by cluster name, the kinds of entries that EKS will make by itself. ``webIdentityToken``: a new
+    token of an OpenID Connect provider (``{providerArn, subject, audience}``). ``signIn``: somebody signs in to IAM
+    Identity Center (``{userName}``); answers the access token.
+    """
+    world.controls["settings"] = lambda body: _settings(world, body)
+    world.controls["permissions"] = lambda body: _permissions(world, body)
+    world.controls["automatic"] = lambda body: _automatic(world, body)
+    world.controls["signIn"] = lambda body: {"accessToken": world.sign_in(str(body["userName"]))}
+    world.controls["webIdentityToken"] = lambda body: _web_identity(world, body)
+
+
+def _settings(world: World, body: Mapping[str, Any]) -> Mapping[str, Any]:
+    delays = {key: timedelta(seconds=float(value)) for key, value in body.items()}
+    with world.lock:
+        for key, delay in delays.items():
+            if key == "propagationSeconds":
+                world.settings.propagation = delay
+                for cluster in world.clusters.values():
+                    cluster.propagation = delay
+            elif key == "updateSeconds":
+                world.settings.update_duration = delay
+                for cluster in world.clusters.values():
+                    cluster.update_duration = delay
+            elif key == "iamPropagationSeconds":
+                world.settings.iam_propagation = delay
+            elif key == "tokenCacheSeconds":
+                world.settings.token_cache = delay
+            else:
+                raise ValueError(f"unknown setting {key}")
+    return {}
+
+
+def _permissions(world: World, body: Mapping[str, Any]) -> Mapping[str, Any]:
+    with world.lock:
+        for arn, change in body.items():
+            principal = world.principal(arn)
+            if principal is None:
+                raise ValueError(f"no principal {arn} in this world")
+            allowed = change.get("allowedActions")
+            principal.permissions.denied = tuple(change.get("deniedActions") or ())
+            principal.permissions.allowed = None if allowed is None else tuple(allowed)
+    return {}
+
+
+def _automatic(world: World, body: Mapping[str, Any]) -> Mapping[str, Any]:
+    with world.lock:
+        for name, kinds in body.items():
+            if unknown := set(kinds) - AUTOMATIC:
+                raise ValueError(f"automatic knows {', '.join(sorted(AUTOMATIC))}, not {', '.join(sorted(unknown))}")
+            world.cluster(name).automatic = frozenset(kinds)
+    return {}
+
+
+def _web_identity(world: World, body: Mapping[str, Any]) -> Mapping[str, Any]:
+    identity = WebIdentity(
+        str(body["providerArn"]), str(body["subject"]), str(body.get("audience", "sts.amazonaws.com"))
+    )
+    return {"token": world.web_identity_token(identity)}

@@ -1,0 +1,261 @@
+"""A world from a snapshot: a copy of a real cluster, to rehearse a migration on.
+
+Everything that a plan depends on is there again: cluster, entries, principals with their unique ids and creation
+dates, node groups, instances behind nodes, RBAC, aws-auth. Keys are made up. What a snapshot does not hold cannot be
+copied: :attr:`Copy.left_out` says what that is. Principals of an account that was not read completely are made as
+aws-auth names them, since they may exist; in an account that was read, who is absent stays absent.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from migrator.decide.reading.read_aws_auth import read_aws_auth
+from migrator.errors import Failed
+from migrator.lab.worlds.copied_cluster import Raw, add_nodes, moment, objects_of, with_moments, write_entries
+from migrator.lab.worlds.lab_cluster import LabCluster
+from migrator.lab.worlds.principals import IAM_NAME, Account, make_id
+from migrator.lab.worlds.world import IamRole, IamUser, World
+from migrator.lab.worlds.world_files import ensure_service_role
+from migrator.model.principal import Arn, parse_arn
+
+FORMAT = "migrator/snapshot/v1"
+_LABEL = re.compile(r"[a-z0-9-]+")
+# What the lab answers by itself, from its own state.
+_OWN_FIELDS = {
+    "name",
+    "arn",
+    "createdAt",
+    "version",
+    "endpoint",
+    "resourcesVpcConfig",
+    "logging",
+    "status",
+    "certificateAuthority",
+    "platformVersion",
+    "tags",
+    "accessConfig",
+    "health",
+}
+
+
+@dataclass(slots=True)
+class Copy:
+    """A world, and in words what of the snapshot could not be copied into it."""
+
+    world: World
+    left_out: list[str] = field(default_factory=list)
+
+
+def load_snapshot(path: Path, reader_roles: Iterable[str] = ()) -> Copy:
+    """Read a snapshot file. Raises ``world-unreadable`` and ``world-invalid``."""
+    try:
+        raw = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise Failed("world-unreadable", f"cannot read the snapshot {path}", why=type(error).__name__) from error
+    return world_from_snapshot(raw, reader_roles)
+
+
+def world_from_snapshot(raw: object, reader_roles: Iterable[str] = ()) -> Copy:
+    """A copy of the cluster in a snapshot document. Raises ``world-invalid``.
+
+    ``reader_roles`` are ARNs of roles through which foreign accounts are read: a snapshot does not name them.
+    """
+    if not isinstance(raw, Mapping) or raw.get("format") != FORMAT:
+        raise Failed("world-invalid", "this is no snapshot", why=f"its format is not {FORMAT}")
+    try:
+        return _Copier(raw).copy(reader_roles)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        why = f"{type(error).__name__}: {error}"
+        raise Failed("world-invalid", "the snapshot cannot be copied into a world", why=why) from error
+
+
+class _Copier:
+    def __init__(self, raw: Raw) -> None:
+        self._raw = raw
+        self._cluster_raw: Raw = raw["cluster"]
+        arn = parse_arn(str(self._cluster_raw["arn"]))
+        if arn is None or not (_LABEL.fullmatch(arn.region) and _LABEL.fullmatch(arn.partition)):
+            raise ValueError("the cluster's ARN is none")
+        self._arn = arn
+        self._world = World(name=f"copy of {self._cluster_raw['name']}")
+        self._world.settings.region = arn.region
+        self._copy = Copy(self._world)
+        iam = raw.get("iam") or {}
+        self._iam: list[Raw] = iam.get("principals") or []
+        self._complete = {
+            (item["account"], kind)
+            for item in iam.get("accountsRead") or []
+            for kind in ("roles", "users")
+            if item[kind]
+        }
+
+    def copy(self, reader_roles: Iterable[str]) -> Copy:
+        cluster = self._cluster()
+        for item in self._iam:
+            self._make(str(item["arn"]), item)
+        for arn in self._mentioned():
+            self._make_if_unknown(arn)
+        self._operator()
+        self._readers(reader_roles)
+        ensure_service_role(self._account(self._arn))
+        add_nodes(self._raw, self._account(self._arn), cluster)
+        write_entries(self._raw, self._world, cluster)
+        cluster.kubernetes_objects = list(objects_of(self._raw, self._copy.left_out))
+        self._world.add_cluster(cluster)
+        self._access_of_the_operator(cluster)
+        return self._copy
+
+    def _access_of_the_operator(self, cluster: LabCluster) -> None:
+        """Whoever read the cluster had access to it: without a row, only as its hidden creator."""
+        operator, has_row = self._world.settings.operator, self._operator_has_a_row()
+        if cluster.initial_mode != "CONFIG_MAP":
+            holders = {entry["principalArn"] for entry in self._raw.get("accessEntries") or ()}
+            if not has_row and operator not in holders:
+                text = "no row and no entry lets it in; be somebody else with migrate lab credentials"
+                self._copy.left_out.append(f"access of {operator}: {text}")
+        elif self._raw.get("creator") is None:
+            text = "the hidden creator: the snapshot does not know who made the cluster"
+            if not has_row:
+                cluster.creator_arn = operator
+                text += f"; the copy takes {operator} for it, whom no row lets in"
+            self._copy.left_out.append(text)
+
+    def _operator_has_a_row(self) -> bool:
+        arn = parse_arn(self._world.settings.operator or "")
+        read = read_aws_auth((self._raw.get("configMap") or {}).get("data") or {})
+        if arn is None or any(row.account == arn.account for row in read.accounts):
+            return arn is not None
+        key = f"arn:{arn.partition}:iam::{arn.account}:role/{arn.name}" if arn.kind == "role" else str(arn)
+        return any(row.arn.lower() == key.lower() for row in read.rows)
+
+    # The cluster.
+
+    def _cluster(self) -> LabCluster:
+        raw = self._cluster_raw
+        creator = self._raw.get("creator") or {}
+        logging = (raw.get("logging") or {}).get("clusterLogging") or []
+        return LabCluster(
+            name=str(raw["name"]),
+            account=self._arn.account,
+            region=self._arn.region,
+            partition=self._arn.partition,
+            initial_mode=(raw.get("accessConfig") or {}).get("authenticationMode") or "CONFIG_MAP",
+            creator_arn=creator.get("arn"),
+            created_at=moment(raw.get("createdAt")),
+            version=str(raw.get("version") or "1.34"),
+            platform_version=str(raw.get("platformVersion") or "eks.9"),
+            nodegroups=self._named("nodegroups", "nodegroupName"),
+            fargate_profiles=self._named("fargateProfiles", "fargateProfileName"),
+            capabilities=self._named("capabilities", "capabilityName"),
+            identity_provider_configs=self._named("identityProviderConfigs", "identityProviderConfigName"),
+            vpc_config=dict(raw.get("resourcesVpcConfig") or {}),
+            log_types=tuple(kind for setup in logging if setup.get("enabled") for kind in setup.get("types") or ()),
+            tags=dict(raw.get("tags") or {}),
+            raw={key: value for key, value in raw.items() if key not in _OWN_FIELDS and value is not None},
+        )
+
+    def _named(self, key: str, name_key: str) -> dict[str, dict[str, Any]]:
+        found = self._raw.get(key)
+        if found is None:
+            self._copy.left_out.append(f"{key}: not in the snapshot")
+        return {str(item[name_key]): with_moments(item) for item in found or []}
+
+    # Principals.
+
+    def _account(self, arn: Arn) -> Account:
+        if arn.account not in self._world.accounts:
+            self._world.accounts[arn.account] = Account(arn.account, arn.partition)
+        return self._world.accounts[arn.account]
+
+    def _make(self, text: str, item: Raw) -> None:
+        arn = parse_arn(text)
+        if arn is None or arn.kind not in ("role", "service-linked-role", "user"):
+            return
+        if not (IAM_NAME.fullmatch(arn.name) and arn.account.isdecimal()):
+            # A row can name what IAM cannot have, with line breaks if it likes.
+            self._copy.left_out.append("a principal: IAM allows no such name")
+            return
+        account, born = self._account(arn), moment(item.get("createDate"))
+        known_id = item.get("id") or self._id_of_the_caller(arn)
+        if arn.kind == "user":
+            user_id = str(known_id or make_id("AIDA", text))
+            account.users[arn.name.lower()] = IamUser(text, arn.name, arn.path, user_id, born)
+            return
+        account.roles[arn.name.lower()] = IamRole(
+            arn=text,
+            name=arn.name,
+            path=arn.path,
+            id=str(known_id or make_id("AROA", text)),
+            create_date=born,
+            trust_policy=self._trust(arn, item.get("trustedServices") or ()),
+        )
+
+    def _id_of_the_caller(self, arn: Arn) -> str | None:
+        """The unique id of whoever took the snapshot, where it is this principal: STS tells it."""
+        caller = self._raw.get("callerIdentity") or {}
+        known = parse_arn(str(caller.get("Arn") or ""))
+        if known is None or known.account != arn.account:
+            return None
+        if known.resource != arn.resource and not known.resource.startswith(f"assumed-role/{arn.name}/"):
+            return None
+        return str(caller.get("UserId") or "").partition(":")[0] or None
+
+    def _trust(self, arn: Arn, services: Iterable[str]) -> dict[str, Any]:
+        """The services as they were, and whoever rehearses: the accounts of the role and of the cluster."""
+        accounts = sorted({arn.account, self._arn.account})
+        roots = [f"arn:{arn.partition}:iam::{account}:root" for account in accounts]
+        statements: list[dict[str, Any]] = [
+            {"Effect": "Allow", "Principal": {"AWS": roots}, "Action": "sts:AssumeRole"}
+        ]
+        if names := list(services):
+            statements.append({"Effect": "Allow", "Principal": {"Service": names}, "Action": "sts:AssumeRole"})
+        return {"Version": "2012-10-17", "Statement": statements}
+
+    def _mentioned(self) -> Iterable[str]:
+        """Principals by the full ARNs of EKS first, then as aws-auth spells them."""
+        yield from (entry["principalArn"] for entry in self._raw.get("accessEntries") or ())
+        for key, name in (("nodegroups", "nodeRole"), ("fargateProfiles", "podExecutionRoleArn"), ("nodes", "roleArn")):
+            yield from (item[name] for item in self._raw.get(key) or () if item.get(name))
+        if creator := (self._raw.get("creator") or {}).get("arn"):
+            yield creator
+        data = (self._raw.get("configMap") or {}).get("data") or {}
+        yield from (row.arn for row in read_aws_auth(data).rows)
+
+    def _make_if_unknown(self, text: str) -> None:
+        arn = parse_arn(text)
+        if arn is None or arn.kind not in ("role", "user") or not arn.account.isdecimal():
+            return
+        kind = "users" if arn.kind == "user" else "roles"
+        there = getattr(self._account(arn), kind)
+        if (arn.account, kind) not in self._complete and arn.name.lower() not in there:
+            self._make(text, {})
+
+    def _operator(self) -> None:
+        """Whoever took the snapshot operates the copy."""
+        arn = parse_arn(str((self._raw.get("callerIdentity") or {}).get("Arn") or ""))
+        if arn is None:
+            arn = Arn(self._arn.partition, "iam", "", self._arn.account, "user/lab-operator")
+        account = self._account(arn)
+        if arn.kind == "assumed-role":
+            name = arn.resource.split("/")[1]
+            if name.lower() not in account.roles:
+                self._make(account.arn_of(f"role/{name}"), {})
+            self._world.settings.operator = account.roles[name.lower()].arn
+            return
+        if arn.kind == "user" and account.find(arn) is None:
+            self._make(str(arn), {})
+        self._world.settings.operator = str(arn) if account.find(arn) else None
+
+    def _readers(self, arns: Iterable[str]) -> None:
+        """Roles that read IAM of foreign accounts; who may be assumed is the trust of every role of the copy."""
+        readers = [arn for text in arns if (arn := parse_arn(text)) is not None and arn.kind == "role"]
+        for arn in readers:
+            if arn.name.lower() not in self._account(arn).roles:
+                self._make(str(arn), {})
+        read = {arn.account for item in self._iam if (arn := parse_arn(str(item["arn"]))) is not None}
+        for account in sorted(read - {self._arn.account} - {arn.account for arn in readers}):
+            self._copy.left_out.append(f"the role that reads account {account}: name it with --reader-role")

@@ -1,0 +1,375 @@
+"""Worlds in files: YAML to :class:`World`.
+
+A world file names accounts with their principals, and clusters with what EKS and Kubernetes hold of them. Everything
+is made up; what is left out gets a plausible value that is the same in every run (unique ids come from the ARN).
+
+```yaml
+format: migrator/world/v1
+name: demo
+operator: arn:aws:iam::111122223333:role/platform/migration-operator
+settings: {region: eu-central-1, propagationSeconds: 2, updateSeconds: 3, iamPropagationSeconds: 0,
+           tokenCacheSeconds: 10, callerAddress: 203.0.113.10}
+accounts:
+  - id: "111122223333"
+    roles: [{name: runner, path: /ci/, trust: {aws: [...], services: [...], federated: [...], externalId: ...}}]
+    users: [{name: alice, deniedActions: ["eks:*"], allowedActions: [...]}]
+    instanceProfiles: [{name: nodes, role: node-role}]
+    instances: [{id: i-0123456789abcdef0, region: eu-central-1, privateDnsName: ..., instanceProfile: nodes}]
+clusters:
+  - name: demo
+    account: "111122223333"
+    region: eu-central-1
+    authenticationMode: CONFIG_MAP
+    creator: arn:...
+    nodegroups: [{nodegroupName: ..., nodeRole: ..., amiType: ...}]     # DescribeNodegroup's fields
+    fargateProfiles: [{fargateProfileName: ..., podExecutionRoleArn: ...}]
+    accessEntries: [{principalArn: ..., username: ..., kubernetesGroups: [...], policies: [{policyArn: ...}]}]
+    kubernetes: [raw objects]
+```
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+from migrator.errors import Failed
+from migrator.lab.worlds.automatic_entries import SERVICE_ROLE, automatic_entries
+from migrator.lab.worlds.entry_shapes import entry_arn, names_of
+from migrator.lab.worlds.lab_cluster import AUTOMATIC, LabCluster, LabEntry, LabPolicy
+from migrator.lab.worlds.principals import Account, Instance, InstanceProfile, Permissions, make_id
+from migrator.lab.worlds.world import IamRole, IamUser, Settings, World
+from migrator.model.access_entry import AccessScope
+from migrator.model.files.yaml_document import YamlError, load_yaml
+from migrator.model.principal import parse_arn
+
+FORMAT = "migrator/world/v1"
+LONG_AGO = datetime(2024, 3, 1, 9, 0, tzinfo=timezone.utc)
+
+
+def demo_world_path() -> Path:
+    """The world that ``migrate lab up`` loads when no other is named."""
+    return Path(__file__).with_name("demo.yaml")
+
+
+def load_world(path: Path) -> World:
+    """Read a world file. Raises ``world-unreadable`` and ``world-invalid``."""
+    try:
+        text = path.read_text(encoding="utf-8")
+        raw = _as_json(text) or load_yaml(text, pure=False)
+    except (OSError, UnicodeDecodeError, YamlError) as error:
+        why = (str(error).splitlines() or [type(error).__name__])[0]
+        raise Failed("world-unreadable", f"cannot read the world {path}", why=why) from error
+    return build_world(raw)
+
+
+def _as_json(text: str) -> Any:  # noqa: ANN401 - what JSON gives
+    """A world that is written as JSON, which is YAML, too: thousands of clusters are read in a moment then."""
+    try:
+        return json.loads(text) if text.startswith("{") else None
+    except (ValueError, RecursionError):
+        return None
+
+
+def build_world(raw: object) -> World:
+    """A world from the content of a world file. Raises ``world-invalid``, naming the place."""
+    top = _Part(raw, "world")
+    if top.get("format", FORMAT) != FORMAT:
+        raise top.wrong(f"format must be {FORMAT}")
+    world = World(settings=_settings(top), name=str(top.get("name", "lab")))
+    for part in top.parts("accounts"):
+        account = _account(part)
+        world.accounts[account.id] = account
+    for part in top.parts("clusters"):
+        _cluster(world, part)
+    top.done()
+    if world.settings.operator is not None and world.principal(world.settings.operator) is None:
+        raise top.wrong(f"the operator {world.settings.operator} is no principal of this world")
+    return world
+
+
+@dataclass
+class _Part:
+    """A mapping of the file, and where it is. Every key must be known: a misspelt one is told, not ignored."""
+
+    raw: Any
+    where: str
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.raw, Mapping):
+            raise self.wrong("must be a mapping")
+        self.left = set(self.raw)
+
+    def wrong(self, why: str) -> Failed:
+        return Failed("world-invalid", "the world file cannot be used", why=f"{self.where}: {why}")
+
+    def get(self, key: str, default: Any = None) -> Any:  # noqa: ANN401 - a value of a YAML file
+        self.left.discard(key)
+        value = self.raw.get(key)
+        return default if value is None else value
+
+    def need(self, key: str) -> str:
+        value = self.get(key)
+        if not isinstance(value, str) or not value:
+            raise self.wrong(f"{key} must be a text (numbers in quotes)")
+        return value
+
+    def texts(self, key: str) -> tuple[str, ...]:
+        value = self.get(key, [])
+        if not isinstance(value, list):
+            raise self.wrong(f"{key} must be a list")
+        return tuple(str(item) for item in value)
+
+    def parts(self, key: str) -> Iterable["_Part"]:
+        value = self.get(key, [])
+        if not isinstance(value, list):
+            raise self.wrong(f"{key} must be a list")
+        return [_Part(item, f"{self.where}.{key}[{index}]") for index, item in enumerate(value)]
+
+    def moment(self, key: str, default: datetime) -> datetime:
+        value = self.get(key, default)
+        try:
+            moment = value if isinstance(value, datetime) else datetime.fromisoformat(str(value).replace("Z", "+00:00"))
+        except ValueError:
+            raise self.wrong(f"{key} must be a time such as 2024-03-01T09:00:00Z") from None
+        return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
+
+    def seconds(self, key: str, default: float) -> timedelta:
+        return timedelta(seconds=float(self.get(key, default)))
+
+    def done(self) -> None:
+        if self.left:
+            raise self.wrong(f"unknown keys {', '.join(sorted(map(str, self.left)))}")
+
+
+def _settings(top: _Part) -> Settings:
+    part = _Part(top.get("settings", {}), "settings")
+    settings = Settings(
+        propagation=part.seconds("propagationSeconds", 2),
+        update_duration=part.seconds("updateSeconds", 3),
+        iam_propagation=part.seconds("iamPropagationSeconds", 0),
+        token_cache=part.seconds("tokenCacheSeconds", 10),
+        operator=top.get("operator"),
+        region=str(part.get("region", "eu-central-1")),
+        caller_address=str(part.get("callerAddress", "203.0.113.10")),
+    )
+    part.done()
+    return settings
+
+
+def _account(part: _Part) -> Account:
+    account = Account(part.need("id"), str(part.get("partition", "aws")), str(part.get("name", "")))
+    for item in part.parts("roles"):
+        role = _role(account, item)
+        account.roles[role.name.lower()] = role
+    for item in part.parts("users"):
+        user = _user(account, item)
+        account.users[user.name.lower()] = user
+    for item in part.parts("instanceProfiles"):
+        profile = _profile(account, item)
+        account.instance_profiles[profile.name.lower()] = profile
+    for item in part.parts("instances"):
+        instance = _instance(item)
+        account.instances[instance.id] = instance
+    part.done()
+    return account
+
+
+def _permissions(part: _Part) -> Permissions:
+    allowed = part.texts("allowedActions") if "allowedActions" in part.raw else None
+    return Permissions(part.texts("deniedActions"), allowed)
+
+
+def _role(account: Account, part: _Part) -> IamRole:
+    name, path = part.need("name"), str(part.get("path", "/"))
+    arn = account.arn_of(f"role{path}{name}")
+    role = IamRole(
+        arn=arn,
+        name=name,
+        path=path,
+        id=str(part.get("id", make_id("AROA", arn))),
+        create_date=part.moment("createDate", LONG_AGO),
+        trust_policy=part.get("trustPolicy") or trust_policy(account, _Part(part.get("trust", {}), part.where)),
+        permissions=_permissions(part),
+        tags={str(key): str(value) for key, value in part.get("tags", {}).items()},
+        description=str(part.get("description", "")),
+        max_session=int(part.get("maxSessionSeconds", 3600)),
+    )
+    part.done()
+    return role
+
+
+def trust_policy(account: Account, part: _Part) -> dict[str, Any]:
+    """A trust policy from its short form; without one, the account trusts itself."""
+    aws, services, federated = part.texts("aws"), part.texts("services"), part.texts("federated")
+    external_id = part.get("externalId")
+    part.done()
+    if not (aws or services or federated):
+        aws = (account.root.arn,)
+    statements: list[dict[str, Any]] = []
+    if services:
+        statements.append(_statement({"Service": list(services)}, "sts:AssumeRole"))
+    if aws:
+        statements.append(_statement({"AWS": list(aws)}, "sts:AssumeRole"))
+        if external_id is not None:
+            statements[-1]["Condition"] = {"StringEquals": {"sts:ExternalId": str(external_id)}}
+    for provider in federated:
+        saml = ":saml-provider/" in provider
+        action = "sts:AssumeRoleWithSAML" if saml else "sts:AssumeRoleWithWebIdentity"
+        statements.append(_statement({"Federated": provider}, action))
+    return {"Version": "2012-10-17", "Statement": statements}
+
+
+def _statement(principal: Mapping[str, Any], action: str) -> dict[str, Any]:
+    return {"Effect": "Allow", "Principal": dict(principal), "Action": action}
+
+
+def _user(account: Account, part: _Part) -> IamUser:
+    name, path = part.need("name"), str(part.get("path", "/"))
+    arn = account.arn_of(f"user{path}{name}")
+    user = IamUser(
+        arn=arn,
+        name=name,
+        path=path,
+        id=str(part.get("id", make_id("AIDA", arn))),
+        create_date=part.moment("createDate", LONG_AGO),
+        permissions=_permissions(part),
+        tags={str(key): str(value) for key, value in part.get("tags", {}).items()},
+    )
+    part.done()
+    return user
+
+
+def _profile(account: Account, part: _Part) -> InstanceProfile:
+    name, path = part.need("name"), str(part.get("path", "/"))
+    arn = account.arn_of(f"instance-profile{path}{name}")
+    profile = InstanceProfile(arn, name, path, make_id("AIPA", arn), LONG_AGO, part.get("role"))
+    part.done()
+    return profile
+
+
+def _instance(part: _Part) -> Instance:
+    instance = Instance(
+        id=part.need("id"),
+        region=part.need("region"),
+        private_dns_name=part.need("privateDnsName"),
+        instance_profile=part.get("instanceProfile"),
+        launch_time=part.moment("launchTime", LONG_AGO),
+        state=str(part.get("state", "running")),
+        platform=part.get("platform"),
+        tags={str(key): str(value) for key, value in part.get("tags", {}).items()},
+    )
+    part.done()
+    return instance
+
+
+def _cluster(world: World, part: _Part) -> None:
+    account = world.accounts.get(part.need("account"))
+    if account is None:
+        raise part.wrong(f"account {part.raw['account']} is not in this world")
+    mode = part.get("authenticationMode", "CONFIG_MAP")
+    if mode not in ("CONFIG_MAP", "API_AND_CONFIG_MAP", "API"):
+        raise part.wrong("authenticationMode must be CONFIG_MAP, API_AND_CONFIG_MAP or API")
+    settings = world.settings
+    cluster = LabCluster(
+        name=part.need("name"),
+        account=account.id,
+        region=str(part.get("region", settings.region)),
+        partition=account.partition,
+        initial_mode=mode,
+        creator_arn=part.get("creator"),
+        created_at=part.moment("createdAt", LONG_AGO),
+        version=str(part.get("version", "1.34")),
+        platform_version=str(part.get("platformVersion", "eks.9")),
+        nodegroups=_named(part, "nodegroups", "nodegroupName"),
+        fargate_profiles=_named(part, "fargateProfiles", "fargateProfileName"),
+        capabilities=_named(part, "capabilities", "capabilityName"),
+        identity_provider_configs=_named(part, "identityProviderConfigs", "identityProviderConfigName"),
+        vpc_config=dict(part.get("resourcesVpcConfig", {})),
+        log_types=tuple(part.get("logTypes", ("api", "audit", "authenticator"))),
+        tags={str(key): str(value) for key, value in part.get("tags", {}).items()},
+        raw=dict(part.get("describe", {})),
+        kubernetes_objects=list(part.get("kubernetes", [])),
+        propagation=part.seconds("propagationSeconds", settings.propagation.total_seconds()),
+        update_duration=part.seconds("updateSeconds", settings.update_duration.total_seconds()),
+        status_override=part.get("status"),
+    )
+    if "automatic" in part.raw:
+        cluster.automatic = frozenset(part.texts("automatic"))
+        if unknown := cluster.automatic - AUTOMATIC:
+            raise part.wrong(f"automatic knows {', '.join(sorted(AUTOMATIC))}, not {', '.join(sorted(unknown))}")
+    ensure_service_role(account)
+    world.add_cluster(cluster)
+    _entries(world, cluster, part)
+    part.done()
+
+
+def _named(part: _Part, key: str, name_key: str) -> dict[str, dict[str, Any]]:
+    return {str(item.need(name_key)): dict(item.raw) for item in part.parts(key)}
+
+
+def ensure_service_role(account: Account) -> None:
+    """Every account with a cluster has EKS's service-linked role."""
+    arn = account.arn_of(SERVICE_ROLE)
+    name = "AWSServiceRoleForAmazonEKS"
+    if name.lower() not in account.roles:
+        account.roles[name.lower()] = IamRole(
+            arn=arn,
+            name=name,
+            path="/aws-service-role/eks.amazonaws.com/",
+            id=make_id("AROA", arn),
+            create_date=LONG_AGO,
+            trust_policy={
+                "Version": "2012-10-17",
+                "Statement": [_statement({"Service": "eks.amazonaws.com"}, "sts:AssumeRole")],
+            },
+        )
+
+
+def _entries(world: World, cluster: LabCluster, part: _Part) -> None:
+    """Entries that exist from the start: those of the file, and EKS's own where the mode has entries."""
+    at = cluster.created_at
+    if cluster.initial_mode != "CONFIG_MAP":
+        for automatic in automatic_entries(world, cluster, at):
+            cluster.write_entry(automatic.principal_arn, automatic, at, delay=timedelta(0))
+    for item in part.parts("accessEntries"):
+        entry = read_entry(world, cluster, item, at)
+        cluster.write_entry(entry.principal_arn, entry, at, delay=timedelta(0))
+
+
+def read_entry(world: World, cluster: LabCluster, part: _Part, at: datetime) -> LabEntry:
+    """An entry of the file. ``principalId`` may name an id that nobody has any more: a dead entry."""
+    text = part.need("principalArn")
+    arn, principal = parse_arn(text), world.principal(text)
+    if arn is None:
+        raise part.wrong("principalArn is no ARN")
+    entry_type = part.get("type", "STANDARD")
+    params = {"username": part.get("username"), "kubernetesGroups": list(part.texts("kubernetesGroups"))}
+    username, groups = names_of(entry_type, arn, params)
+    created = part.moment("createdAt", at)
+    entry = LabEntry(
+        principal_arn=text,
+        principal_id=str(part.get("principalId", principal.id if principal else make_id("AROA", f"gone {text}"))),
+        type=entry_type,
+        username=username,
+        kubernetes_groups=groups,
+        entry_arn=str(part.get("accessEntryArn", entry_arn(cluster, arn))),
+        created_at=created,
+        modified_at=part.moment("modifiedAt", created),
+        policies=tuple(_policy(cluster, item, created) for item in part.parts("policies")),
+        tags={str(key): str(value) for key, value in part.get("tags", {}).items()},
+        automatic=bool(part.get("automatic", False)),
+    )
+    part.done()
+    return entry
+
+
+def _policy(cluster: LabCluster, part: _Part, at: datetime) -> LabPolicy:
+    arn = part.need("policyArn")
+    if not arn.startswith("arn:"):
+        arn = f"arn:{cluster.partition}:eks::aws:cluster-access-policy/{arn}"
+    namespaces = part.texts("namespaces")
+    part.done()
+    return LabPolicy(arn, AccessScope("namespace" if namespaces else "cluster", namespaces), at, at)
