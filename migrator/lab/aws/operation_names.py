@@ -25,5 +25,5 @@ def aws_operations() -> list[str]:
     return [
         f"{service}:{operation}"
         for service in sorted(SERVICES)
-        for operation in sorted(importlib.import_module(f"migrator.lab.{service}_api").OPERATIONS)
+        for operation in sorted(importlib.import_module(f"migrator.lab.aws.{service}_api").OPERATIONS)
     ]
