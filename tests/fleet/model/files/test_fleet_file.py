@@ -16,7 +16,7 @@ from migrator.fleet.model.fleet import Amount, FleetFile, RoleLink
 from migrator.model.canonical import pretty_bytes
 from tests.support.golden import assert_golden
 
-SCHEMAS = Path(__file__).parents[3] / "examples" / "schemas"
+SCHEMAS = Path(__file__).parents[4] / "examples" / "schemas"
 HOME = "arn:aws:iam::111122223333:role"
 
 

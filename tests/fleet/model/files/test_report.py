@@ -13,7 +13,7 @@ from tests.support.fleet_reports import done, hostile, large
 from tests.support.golden import assert_golden
 from tests.support.plans import HOSTILE
 
-SCHEMAS = Path(__file__).parents[3] / "examples" / "schemas"
+SCHEMAS = Path(__file__).parents[4] / "examples" / "schemas"
 
 
 def test_the_published_schema_is_the_one_in_force() -> None:
