@@ -3,10 +3,10 @@
 import click
 
 from migrator.cli.answers import decisions_in, ways_to_become
-from migrator.cli.ended import ended
 from migrator.cli.files import read_plan
 from migrator.cli.lazy import MigrateCommand, settings_of
 from migrator.cli.options import as_option, break_lock_option, decisions_option, plan_argument, yes_option
+from migrator.cli.print_outcome import ended
 
 
 @click.command("apply", cls=MigrateCommand, short_help="Make the access entries of a plan; the same command resumes.")

@@ -2,10 +2,10 @@
 
 import click
 
-from migrator.cli.ended import ended
 from migrator.cli.files import read_plan
 from migrator.cli.lazy import MigrateCommand, settings_of
 from migrator.cli.options import break_lock_option, plan_argument, yes_option
+from migrator.cli.print_outcome import ended
 
 
 @click.command("retire", cls=MigrateCommand, short_help="Delete the inert aws-auth after the cut-over.")

@@ -2,10 +2,10 @@
 
 import click
 
-from migrator.cli.ended import ended
 from migrator.cli.files import read_plan
 from migrator.cli.lazy import MigrateCommand, settings_of
 from migrator.cli.options import break_lock_option, yes_option
+from migrator.cli.print_outcome import ended
 from migrator.cli.settings import Settings
 from migrator.cli.status import is_cluster_name
 from migrator.cli.terminal import output_of

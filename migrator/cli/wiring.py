@@ -365,7 +365,7 @@ def run_ports(
     from migrator.adapters.eks_entries import EksAccessEntries, EksAuthMode
     from migrator.adapters.kubernetes_api import KubernetesConfigMaps, KubernetesRbac
     from migrator.adapters.kubernetes_pods import KubernetesPods
-    from migrator.decide.planning.basis import basis_of
+    from migrator.decide.planning.proof.basis import basis_of
     from migrator.model.files.snapshot import decode_snapshot
     from migrator.run.begin_run import RunPorts
     from migrator.run.take_snapshot import take_snapshot

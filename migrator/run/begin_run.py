@@ -5,14 +5,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from migrator.decide.planning.bindings import PLAN_LABEL, RUN_LABEL, plan_label
-from migrator.decide.planning.entry_states import PLAN_TAG, RUN_TAG
 from migrator.decide.proving.announced import unannounced_end
 from migrator.decide.running.actions import Observed
 from migrator.decide.running.changes import as_before, basis_changes, not_read_again
 from migrator.decide.running.progress import REHEARSE, SETTLED, Progress, lanes_of, progress_of, records_of, standing
-from migrator.decide.running.row_gives import row_gives
+from migrator.decide.running.row_identity import row_gives
 from migrator.decide.running.source_differences import row_difference
+from migrator.decide.steps.bindings import PLAN_LABEL, RUN_LABEL, plan_label
+from migrator.decide.steps.entry_states import PLAN_TAG, RUN_TAG
 from migrator.errors import Blocked, Changed, Failed, MigratorError, Refused
 from migrator.model.access_entry import AccessEntry
 from migrator.model.canonical import pretty_bytes

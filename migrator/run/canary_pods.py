@@ -19,7 +19,7 @@ from migrator.model.canonical import pretty_bytes
 from migrator.model.snapshot import FargateProfile
 from migrator.ports import Pods
 from migrator.run.begin_run import RunPorts
-from migrator.run.look_at_nodes import read_nodes
+from migrator.run.node_evidence import read_nodes
 
 RECORD = "canary-pods.json"
 PATIENCE = timedelta(minutes=5)  # a pod on Fargate starts within one or two minutes

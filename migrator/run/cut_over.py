@@ -40,7 +40,7 @@ from migrator.run.break_glass import look_at_break_glass
 from migrator.run.drive import drive
 from migrator.run.hold_cluster import hold_cluster
 from migrator.run.look_again import changed_since, differences_now
-from migrator.run.look_at_nodes import read_nodes
+from migrator.run.node_evidence import read_nodes
 from migrator.run.one_run import OneRun
 from migrator.run.verify_access import VerifyOptions, current_verdicts, verify_access
 

@@ -7,9 +7,10 @@ from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 
-from migrator.decide.planning.bindings import binding_key, binding_object
-from migrator.decide.planning.entry_identity import entry_digest
-from migrator.decide.planning.entry_states import (
+from migrator.decide.planning.entries.entry_identity import entry_digest
+from migrator.decide.running.actions import Look, Undo
+from migrator.decide.steps.bindings import binding_key, binding_object
+from migrator.decide.steps.entry_states import (
     ENTRY_TAG,
     PLAN_TAG,
     RUN_TAG,
@@ -18,7 +19,6 @@ from migrator.decide.planning.entry_states import (
     matches,
     rendered,
 )
-from migrator.decide.running.actions import Look, Undo
 from migrator.errors import Failed, MigratorError, assert_never
 from migrator.model.access_entry import AccessEntry
 from migrator.model.canonical import digest_of

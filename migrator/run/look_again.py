@@ -10,7 +10,6 @@ import threading
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
-from migrator.decide.planning.bindings import binding_stands
 from migrator.decide.running.changes import entries_astray, kept_entries_astray
 from migrator.decide.running.progress import SETTLED, Progress
 from migrator.decide.running.source_differences import (
@@ -22,6 +21,7 @@ from migrator.decide.running.source_differences import (
     id_difference,
     row_difference,
 )
+from migrator.decide.steps.bindings import binding_stands
 from migrator.errors import Changed, MigratorError
 from migrator.model.access_entry import AccessEntry
 from migrator.model.plan import Plan, PlannedPrincipal

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from migrator.decide.planning.basis import aws_auth_basis
+from migrator.decide.planning.proof.basis import aws_auth_basis
 from migrator.decide.proving.verdicts import cluster_verdict
 from migrator.decide.reading.read_aws_auth import read_aws_auth
 from migrator.decide.running.progress import CUT_OVER, records_of

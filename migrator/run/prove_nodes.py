@@ -7,7 +7,7 @@ from migrator.decide.running.waiting import moment
 from migrator.model.access_entry import AccessEntry
 from migrator.model.evidence import Evidence
 from migrator.model.step import Prove, Step
-from migrator.run.look_at_nodes import LOOK_AGAIN, evidence_of_nodes, look_at_nodes, progress_line
+from migrator.run.node_evidence import LOOK_AGAIN, evidence_of_nodes, look_at_nodes, progress_line
 from migrator.run.one_run import OneRun
 
 

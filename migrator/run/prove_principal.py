@@ -10,14 +10,14 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import timedelta
 
-from migrator.decide.planning.entry_identity import spec_of
-from migrator.decide.planning.entry_states import default_username
-from migrator.decide.planning.required_proof import is_admin
+from migrator.decide.planning.entries.entry_identity import spec_of
+from migrator.decide.planning.order.required_proof import is_admin
 from migrator.decide.proving.compare_subject import compare_subject, policy_probe
 from migrator.decide.proving.expected_log_in import ExpectedLogIn, expected_log_in, unannounced_log_ins
 from migrator.decide.proving.how_known import clock_time, request_text
 from migrator.decide.proving.login_proof import judge_logins, with_requests
 from migrator.decide.proving.verdicts import state_digest
+from migrator.decide.steps.entry_states import default_username
 from migrator.errors import MigratorError
 from migrator.model.access_entry import AccessEntry, AssociatedPolicy
 from migrator.model.evidence import (
@@ -32,9 +32,9 @@ from migrator.model.plan import PlannedPrincipal
 from migrator.model.rbac import AccessRequest
 from migrator.model.step import Prove, Step
 from migrator.ports import AccessReviewer
+from migrator.run.login_evidence import evidence_of_logins, logins_of, requests_of
 from migrator.run.one_run import OneRun
 from migrator.run.prove_nodes import Waiting, nodes_evidence, shaped_at
-from migrator.run.see_logins import evidence_of_logins, logins_of, requests_of
 
 PATIENCE = timedelta(seconds=120)
 PAUSE = timedelta(seconds=2)

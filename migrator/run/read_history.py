@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from migrator.decide.planning.creator_evidence import HIDDEN_NAME
+from migrator.decide.planning.principals.creator_evidence import HIDDEN_NAME
 from migrator.decide.reading.read_aws_auth import read_aws_auth
 from migrator.decide.reading.row_keys import principal_key, row_key
 from migrator.decide.running.automatic_entries import automatic_in

@@ -7,7 +7,7 @@ from migrator.model.evidence import evidence_in
 from migrator.model.plan import Plan
 from migrator.model.snapshot import Snapshot
 from migrator.run.begin_run import RunPorts, callers_in, progress_in
-from migrator.run.look_at_nodes import read_nodes
+from migrator.run.node_evidence import read_nodes
 from migrator.run.one_run import EVIDENCE_FILE
 
 

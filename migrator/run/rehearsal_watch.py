@@ -9,7 +9,7 @@ from migrator.errors import MigratorError
 from migrator.model.plan import Plan
 from migrator.ports import AccessReviewer
 from migrator.run.begin_run import RunPorts
-from migrator.run.look_at_nodes import read_nodes
+from migrator.run.node_evidence import read_nodes
 from migrator.run.rehearsal_conditions import authenticator_log_is_on
 
 LOGINS_EVERY = timedelta(seconds=60)

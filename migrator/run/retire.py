@@ -3,7 +3,7 @@
 from migrator.decide.reading.aws_auth_owners import owners_of
 from migrator.decide.running.progress import RETIRE, Progress
 from migrator.decide.running.retirement import next_retirement
-from migrator.decide.running.row_gives import groups_by_row
+from migrator.decide.running.row_identity import groups_by_row
 from migrator.decide.running.source_differences import added_rows, row_difference
 from migrator.errors import MigratorError, Refused, assert_never
 from migrator.model.canonical import pretty_bytes

@@ -7,8 +7,8 @@ the outcome says so. The mode step is one-way, and automatic entries of EKS's ow
 from dataclasses import dataclass
 
 from migrator.decide.running.actions import Finished, Wish
+from migrator.decide.running.leftovers import what_stands
 from migrator.decide.running.progress import ROLL_BACK, Progress, lanes_of, standing
-from migrator.decide.running.what_stands import what_stands
 from migrator.errors import Interrupted, MigratorError, Refused
 from migrator.model.outcome import RunOutcome, StepOutcome
 from migrator.model.plan import Plan

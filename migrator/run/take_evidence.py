@@ -7,8 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from migrator.decide.access.authorize import RbacIndex
-from migrator.decide.planning.entry_identity import same_entry
-from migrator.decide.planning.entry_states import final_spec
+from migrator.decide.planning.entries.entry_identity import same_entry
 from migrator.decide.proving.announced import AnnouncedAccess
 from migrator.decide.proving.compare_subject import compare_subject, policy_probe
 from migrator.decide.proving.expectations import (
@@ -28,7 +27,8 @@ from migrator.decide.proving.verdicts import EVIDENCE_AGE, state_digest
 from migrator.decide.reading.row_keys import principal_key
 from migrator.decide.running.automatic_entries import without_wider
 from migrator.decide.running.changes import entry_left_out
-from migrator.decide.running.row_gives import groups_by_row
+from migrator.decide.running.row_identity import groups_by_row
+from migrator.decide.steps.entry_states import final_spec
 from migrator.errors import MigratorError
 from migrator.model.access_entry import AccessEntry, EntrySpec, Identity
 from migrator.model.decision import Acceptance, CreatorAnswer
@@ -41,9 +41,9 @@ from migrator.model.step import ProofClass
 from migrator.ports import AccessReviewer
 from migrator.run.begin_run import RunPorts
 from migrator.run.canary_pods import Arrival, Canaries, await_arrival
-from migrator.run.look_at_nodes import baseline_of_nodes, evidence_of_nodes, watch_nodes
+from migrator.run.login_evidence import Logins, evidence_of_logins, logins_of
+from migrator.run.node_evidence import baseline_of_nodes, evidence_of_nodes, watch_nodes
 from migrator.run.prove_principal import by_node_entry
-from migrator.run.see_logins import Logins, evidence_of_logins, logins_of
 
 PATIENCE = timedelta(seconds=30)  # entries take up to that long to reach the authenticator
 PAUSE = timedelta(seconds=2)

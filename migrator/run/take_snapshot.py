@@ -11,7 +11,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from migrator.decide.access.group_references import references_in
-from migrator.decide.planning.creator_evidence import HIDDEN_NAME
+from migrator.decide.planning.principals.creator_evidence import HIDDEN_NAME
 from migrator.decide.reading.effective_identity import canonical_arn
 from migrator.decide.reading.read_aws_auth import read_aws_auth
 from migrator.decide.reading.row_keys import principal_key, row_key

@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 
 from migrator.decide.access.authorize import RbacIndex
-from migrator.decide.planning.required_proof import asked_proof
+from migrator.decide.planning.order.required_proof import asked_proof
 from migrator.decide.proving.announced import announced_access
 from migrator.decide.proving.verdicts import cluster_verdict, verdict_of
 from migrator.decide.reading.row_keys import principal_key

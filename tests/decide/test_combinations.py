@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from migrator.decide.planning.entry_identity import entry_digest
-from migrator.decide.planning.entry_states import ENTRY_TAG, PLAN_TAG
+from migrator.decide.planning.entries.entry_identity import entry_digest
+from migrator.decide.steps.entry_states import ENTRY_TAG, PLAN_TAG
 from migrator.errors import Failed
 from migrator.model.access_entry import EntrySpec
 from migrator.model.decision import Decisions, GroupAnswer

@@ -6,7 +6,7 @@ The cases are behaviours of `eksctl utils migrate-to-access-entry` as its source
 import pytest
 
 from migrator.decide.planning.make_plan import make_plan
-from migrator.decide.planning.simulate import simulate
+from migrator.decide.planning.proof.simulate import simulate
 from migrator.model.access_entry import EntrySpec
 from migrator.model.decision import Decisions
 from tests.support.worlds import (

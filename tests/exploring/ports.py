@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from typing import Any, Protocol
 
-from migrator.decide.planning.basis import basis_of
+from migrator.decide.planning.proof.basis import basis_of
 from migrator.errors import MigratorError
 from migrator.model.access_entry import AccessEntry, AssociatedPolicy, AuthenticationMode, EntrySpec
 from migrator.model.cluster_lock import LockHolder, LockSeen

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from migrator.decide.access.log_in_population import admits, kind_of_session, population_of, together, without
 from migrator.decide.planning.make_plan import make_plan
-from migrator.decide.planning.simulate import simulate
+from migrator.decide.planning.proof.simulate import simulate
 from migrator.decide.reading.effective_identity import (
     Ambiguous,
     Caller,

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from migrator.decide.access.authorize import RbacIndex
 from migrator.decide.findings.findings_catalogue import accounts_for
-from migrator.decide.planning.basis import basis_of
 from migrator.decide.planning.explain import ACTION_MEANS, explain
 from migrator.decide.planning.make_plan import make_plan
-from migrator.decide.planning.simulate import simulate
+from migrator.decide.planning.proof.basis import basis_of
+from migrator.decide.planning.proof.simulate import simulate
 from migrator.decide.planning.stubs import UNANSWERABLE, stubs_for
 from migrator.decide.reading.effective_identity import Ambiguous, LoggedIn
 from migrator.decide.reading.row_keys import principal_key

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from migrator.decide.planning.make_plan import make_plan
+from migrator.decide.planning.proof.simulate import simulate
 from migrator.decide.planning.rereading.prove_again import inconsistencies
-from migrator.decide.planning.simulate import simulate
 from migrator.decide.proving.announced import unannounced_changes, unannounced_end
 from migrator.errors import MigratorError
 from migrator.model.access_entry import AuthenticationMode

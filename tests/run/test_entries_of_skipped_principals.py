@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from migrator.decide.planning.basis import entries_basis
+from migrator.decide.planning.proof.basis import entries_basis
 from migrator.decide.running.changes import kept_entries_astray
 from migrator.model.access_entry import NOBODY, AccessEntry
 from migrator.model.plan import Plan, PlannedPrincipal

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from migrator.decide.planning.entry_identity import identity_of_entry
+from migrator.decide.planning.entries.entry_identity import identity_of_entry
 from migrator.model.access_entry import AccessEntry, EntrySpec, Identity
 from migrator.model.plan import Plan, PlannedPrincipal
 from migrator.model.step import (

@@ -6,8 +6,8 @@ from datetime import datetime
 
 import pytest
 
-from migrator.decide.planning.bindings import binding_object
 from migrator.decide.running.waiting import REMEMBERED
+from migrator.decide.steps.bindings import binding_object
 from migrator.errors import Refused
 from migrator.model.access_entry import AccessEntry, EntrySpec, Identity
 from migrator.model.plan import PlannedPrincipal

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
-from migrator.decide.planning.basis import digest_of
+from migrator.decide.planning.proof.basis import digest_of
 from migrator.model.files.plan import plan_digest
 
 Document = dict[str, Any]

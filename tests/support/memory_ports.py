@@ -11,9 +11,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from migrator.decide.planning.basis import aws_auth_basis
+from migrator.decide.planning.proof.basis import aws_auth_basis
 from migrator.decide.running.lock_protocol import locked
-from migrator.decide.running.row_gives import rows_in
+from migrator.decide.running.row_identity import rows_in
 from migrator.errors import Failed, Interrupted, MigratorError, Refused
 from migrator.model.access_entry import AccessEntry, AssociatedPolicy, AuthenticationMode, EntrySpec, Identity
 from migrator.model.cluster_lock import LockHolder, LockRecord, LockSeen

@@ -12,7 +12,6 @@ from typing import Any
 from hypothesis import strategies as st
 
 from migrator.decide.access.authorize import RbacIndex, authorize
-from migrator.decide.planning.entry_states import PLAN_TAG
 from migrator.decide.reading.effective_identity import (
     Caller,
     LoggedIn,
@@ -22,6 +21,7 @@ from migrator.decide.reading.effective_identity import (
     identity_of,
 )
 from migrator.decide.reading.read_aws_auth import read_aws_auth
+from migrator.decide.steps.entry_states import PLAN_TAG
 from migrator.model.access_entry import AccessEntry, AssociatedPolicy, AuthenticationMode
 from migrator.model.decision import Acceptance, Decisions, GroupAnswer, PrincipalAnswer
 from migrator.model.principal import AccountRead, IamPrincipal, parse_arn

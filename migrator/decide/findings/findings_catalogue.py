@@ -6,6 +6,7 @@ No finding is made with a code that is not here, and the page of findings is gen
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
+from migrator.decide.findings.draft_finding import Note
 from migrator.decide.findings.finding_kinds import (
     cluster_kinds,
     decision_kinds,
@@ -15,7 +16,6 @@ from migrator.decide.findings.finding_kinds import (
     reading_kinds,
     standard_kinds,
 )
-from migrator.decide.findings.note import Note
 from migrator.model.finding import Finding, Severity
 from migrator.model.finding_kind import FindingKind
 

@@ -9,7 +9,7 @@ from typing import Literal
 
 from migrator.decide.observing.log_lines import moment_of
 from migrator.decide.observing.usage import Tally, milliseconds
-from migrator.decide.planning.creator_evidence import HIDDEN_NAME
+from migrator.decide.planning.principals.creator_evidence import HIDDEN_NAME
 from migrator.decide.reading.effective_identity import RowIndex, index_rows
 from migrator.decide.reading.read_aws_auth import read_aws_auth
 from migrator.decide.reading.row_keys import principal_key, row_key

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from migrator.decide.access.log_in_population import population_of
 from migrator.decide.findings.findings_catalogue import CATALOGUE
-from migrator.decide.planning.entry_identity import identity_of_spec
+from migrator.decide.planning.entries.entry_identity import identity_of_spec
 from migrator.decide.reading.row_keys import principal_key, row_key
 from migrator.errors import WrongUse
 from migrator.model.access_entry import NOBODY, Identity

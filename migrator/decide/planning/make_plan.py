@@ -9,19 +9,19 @@ from datetime import datetime
 
 from migrator.decide.access.authorize import RbacIndex
 from migrator.decide.findings.findings_catalogue import make_finding
-from migrator.decide.planning.basis import basis_of, digest_of
-from migrator.decide.planning.cluster_findings import cluster_findings
-from migrator.decide.planning.creator_evidence import with_known_creator
-from migrator.decide.planning.decisions_check import check_after, check_before
-from migrator.decide.planning.explained_access import unexplained
-from migrator.decide.planning.judge_access import index_after, judge
-from migrator.decide.planning.order_steps import order_steps
-from migrator.decide.planning.plan_facts import PlanFacts, gather
-from migrator.decide.planning.required_proof import required_proof
-from migrator.decide.planning.settle import settle
-from migrator.decide.planning.settled import Settled
-from migrator.decide.planning.simulate import simulate
-from migrator.decide.planning.subjects import subjects_of
+from migrator.decide.planning.entries.decide_principal import settle
+from migrator.decide.planning.entries.principal_decision import Settled
+from migrator.decide.planning.order.order_steps import order_steps
+from migrator.decide.planning.order.required_proof import required_proof
+from migrator.decide.planning.principals.candidate_principals import subjects_of
+from migrator.decide.planning.principals.creator_evidence import with_known_creator
+from migrator.decide.planning.principals.plan_facts import PlanFacts, gather
+from migrator.decide.planning.proof.basis import basis_of, digest_of
+from migrator.decide.planning.proof.cluster_findings import cluster_findings
+from migrator.decide.planning.proof.decisions_check import check_after, check_before
+from migrator.decide.planning.proof.explained_access import unexplained
+from migrator.decide.planning.proof.judge_access import index_after, judge
+from migrator.decide.planning.proof.simulate import simulate
 from migrator.decide.reading.read_aws_auth import read_aws_auth
 from migrator.decide.reading.row_keys import principal_key
 from migrator.errors import Failed

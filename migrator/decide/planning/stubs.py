@@ -7,9 +7,9 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from migrator.decide.planning.classify_node import MASTERS, NODE_GROUPS
-from migrator.decide.planning.entry_for import is_reserved
-from migrator.decide.planning.plan_facts import CLUSTER_ADMIN
+from migrator.decide.planning.entries.classify_node import MASTERS, NODE_GROUPS
+from migrator.decide.planning.entries.entry_for import is_reserved
+from migrator.decide.planning.principals.plan_facts import CLUSTER_ADMIN
 from migrator.model.decision import Stub
 from migrator.model.finding import Finding
 from migrator.model.plan import Plan, PlannedPrincipal

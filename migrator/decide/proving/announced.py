@@ -12,12 +12,12 @@ from migrator.decide.access.authorize import RbacIndex
 from migrator.decide.access.compare_access import compare_access
 from migrator.decide.access.match_rules import Grant, RuleSet
 from migrator.decide.access.permission_set import PermissionSet, is_subset
-from migrator.decide.planning.basis import basis_of, entries_basis
-from migrator.decide.planning.entry_identity import identity_of_entry, identity_of_spec, spec_of
-from migrator.decide.planning.entry_states import PLAN_TAG, final_spec
-from migrator.decide.planning.parallel_bindings import admin_binding_of, name_of_parallel
+from migrator.decide.planning.entries.entry_identity import identity_of_entry, identity_of_spec, spec_of
+from migrator.decide.planning.entries.parallel_bindings import admin_binding_of, name_of_parallel
+from migrator.decide.planning.proof.basis import basis_of, entries_basis
 from migrator.decide.proving.expectations import is_ours
 from migrator.decide.proving.expected_log_in import unannounced_log_ins
+from migrator.decide.steps.entry_states import PLAN_TAG, final_spec
 from migrator.model.access_entry import NOBODY, AccessEntry, Identity
 from migrator.model.plan import AccessChange, Plan, PlannedPrincipal
 from migrator.model.rbac import Binding, PermissionRow, PolicyRule, RbacState, Subject

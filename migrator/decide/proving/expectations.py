@@ -7,8 +7,8 @@ from itertools import zip_longest
 from migrator.decide.access.authorize import RbacIndex, authorize
 from migrator.decide.access.probes import probes_for
 from migrator.decide.access.telling_requests import rank
-from migrator.decide.planning.entry_identity import NODE_IDENTITIES
-from migrator.decide.planning.entry_states import default_username
+from migrator.decide.planning.entries.entry_identity import NODE_IDENTITIES
+from migrator.decide.steps.entry_states import default_username
 from migrator.model.access_entry import AccessEntry, AssociatedPolicy, EntrySpec, Identity
 from migrator.model.evidence import Announced, Evidence, Phase, Probe
 from migrator.model.plan import PlannedPrincipal

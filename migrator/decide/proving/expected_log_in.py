@@ -16,7 +16,7 @@ from migrator.decide.access.log_in_population import (
     together,
     without,
 )
-from migrator.decide.planning.entry_identity import identity_of_entry
+from migrator.decide.planning.entries.entry_identity import identity_of_entry
 from migrator.model.access_entry import AccessEntry
 from migrator.model.evidence import Evidence, LogInAttempt, Phase, SelfSubject
 from migrator.model.log_ins import LogIns, SessionKind, log_in_words

@@ -11,9 +11,9 @@ from typing import Any
 
 from migrator.decide.access.authorize import RbacIndex
 from migrator.decide.access.compare_access import compare
-from migrator.decide.planning.automatic_entry import is_creators
-from migrator.decide.planning.entry_identity import spec_of
-from migrator.decide.planning.undo import undo_of
+from migrator.decide.planning.entries.automatic_entry import is_creators
+from migrator.decide.planning.entries.entry_identity import spec_of
+from migrator.decide.steps.undo import undo_of
 from migrator.model.access_entry import AccessEntry, AccessScope, AssociatedPolicy, EntrySpec, Identity
 from migrator.model.journal import Record
 from migrator.model.plan import Plan, PlannedPrincipal

@@ -5,7 +5,7 @@ its role or everything that the role allows (Kubernetes, "Using RBAC Authorizati
 ``bind`` is asked for cluster-admin, which includes it, and not for lesser roles, whose rules may be held without it.
 """
 
-from migrator.decide.planning.parallel_bindings import ADMIN_ROLE
+from migrator.decide.planning.entries.parallel_bindings import ADMIN_ROLE
 from migrator.decide.running.progress import SETTLED, Progress
 from migrator.model.plan import Plan
 from migrator.model.rbac import AccessRequest

@@ -5,11 +5,11 @@ its binding since, so every write that names the group asks for a look at the bi
 binding is deleted only when the entries, read again, no longer carry the group.
 """
 
-from migrator.decide.planning.bindings import binding_key, binding_object, binding_stands, same_binding
-from migrator.decide.planning.entry_states import lane_states, matches, render_run, rendered
 from migrator.decide.running.actions import Look, Situation
 from migrator.decide.running.obstacles import obstacle
 from migrator.decide.running.progress import SETTLED, refusal_of
+from migrator.decide.steps.bindings import binding_key, binding_object, binding_stands, same_binding
+from migrator.decide.steps.entry_states import lane_states, matches, render_run, rendered
 from migrator.model.step import (
     AssociatePolicy,
     CreateBinding,

@@ -4,10 +4,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from migrator.decide.planning.automatic_entry import is_creators
-from migrator.decide.planning.basis import entries_basis
-from migrator.decide.planning.entry_states import PLAN_TAG, EntryState, lane_states, matches, state_of
+from migrator.decide.planning.entries.automatic_entry import is_creators
+from migrator.decide.planning.proof.basis import entries_basis
 from migrator.decide.running.progress import SETTLED, Progress, lanes_of
+from migrator.decide.steps.entry_states import PLAN_TAG, EntryState, lane_states, matches, state_of
 from migrator.model.access_entry import SERVICE_LINKED_MARK, AccessEntry
 from migrator.model.plan import Plan, PlannedPrincipal
 from migrator.model.principal import Arn, parse_arn

@@ -5,8 +5,8 @@ No journal is asked: a run from another folder, or whose folder is lost, has non
 
 from collections.abc import Iterable, Sequence
 
-from migrator.decide.planning.bindings import PLAN_LABEL, RUN_LABEL, plan_label
-from migrator.decide.planning.entry_states import PLAN_TAG, RUN_TAG
+from migrator.decide.steps.bindings import PLAN_LABEL, RUN_LABEL, plan_label
+from migrator.decide.steps.entry_states import PLAN_TAG, RUN_TAG
 from migrator.model.access_entry import AccessEntry
 from migrator.model.cluster_lock import LockSeen
 from migrator.model.leftover import Leftover

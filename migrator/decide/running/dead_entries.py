@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
-from migrator.decide.planning.entry_states import PLAN_TAG
+from migrator.decide.steps.entry_states import PLAN_TAG
 from migrator.model.access_entry import AccessEntry
 from migrator.model.plan import Plan, PlannedPrincipal
 from migrator.model.principal import IamPrincipal

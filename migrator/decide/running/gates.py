@@ -10,7 +10,6 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from migrator.decide.access.authorize import RbacIndex
-from migrator.decide.planning.entry_states import lane_states, matches, state_of
 from migrator.decide.proving.announced import unannounced_changes
 from migrator.decide.running.automatic_entries import without_wider
 from migrator.decide.running.changes import basis_changes
@@ -18,6 +17,7 @@ from migrator.decide.running.progress import REHEARSE, SETTLED, Progress, lanes_
 from migrator.decide.running.second_admin import GATE as SECOND_ADMIN
 from migrator.decide.running.second_admin import BreakGlass, is_admin
 from migrator.decide.running.waiting import moment
+from migrator.decide.steps.entry_states import lane_states, matches, state_of
 from migrator.model.access_entry import AuthenticationMode
 from migrator.model.decision import Acceptance
 from migrator.model.evidence import PrincipalVerdict

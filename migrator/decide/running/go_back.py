@@ -7,14 +7,14 @@ and the entry goes once every older token is forgotten.
 
 from dataclasses import replace
 
-from migrator.decide.planning.bindings import binding_key, whose_binding
-from migrator.decide.planning.entry_states import lane_states, matches, render_run, rendered
 from migrator.decide.running.actions import Action, Do, Finished, Hold, Look, Refuse, Situation, Undo, Wait
 from migrator.decide.running.bridge import bridge_for, bridge_look, bridge_seen
 from migrator.decide.running.go_forward import entry_changed, shared_binding
 from migrator.decide.running.progress import SETTLED, refusal_of, standing
 from migrator.decide.running.source_differences import ROW_CHANGED
 from migrator.decide.running.waiting import LONG_AGO, REMEMBERED, moment, spread_by
+from migrator.decide.steps.bindings import binding_key, whose_binding
+from migrator.decide.steps.entry_states import lane_states, matches, render_run, rendered
 from migrator.model.step import (
     BRIDGE_GROUP,
     BRIDGE_PREFIX,

@@ -3,8 +3,6 @@
 from dataclasses import replace
 from datetime import datetime
 
-from migrator.decide.planning.bindings import binding_key, binding_object, same_binding, whose_binding
-from migrator.decide.planning.entry_states import lane_states, matches, rendered
 from migrator.decide.running.actions import (
     Action,
     Adopt,
@@ -40,6 +38,8 @@ from migrator.decide.running.waiting import (
     moment,
     spread_by,
 )
+from migrator.decide.steps.bindings import binding_key, binding_object, same_binding, whose_binding
+from migrator.decide.steps.entry_states import lane_states, matches, rendered
 from migrator.errors import Changed, Failed
 from migrator.model.access_entry import AccessEntry, AuthenticationMode
 from migrator.model.step import (

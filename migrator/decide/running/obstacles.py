@@ -1,10 +1,10 @@
 """Why a step cannot be begun now: what it requires, what it waits for, and who must be proven first."""
 
-from migrator.decide.planning.entry_states import lane_states, render_run
 from migrator.decide.running.actions import Situation
 from migrator.decide.running.progress import SETTLED, refusal_of, standing
 from migrator.decide.running.second_admin import second_admin
 from migrator.decide.running.source_differences import CHANGED_CODES
+from migrator.decide.steps.entry_states import lane_states, render_run
 from migrator.model.step import AwaitEntry, CreateBridge, Lane, Prove, RemoveBridge
 from migrator.model.step import Step as PlanStep
 

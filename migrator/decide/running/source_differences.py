@@ -7,10 +7,10 @@ row meanwhile wants less than the plan would give.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from migrator.decide.planning.entry_for import rendered_row
+from migrator.decide.planning.entries.entry_for import rendered_row
 from migrator.decide.reading.effective_identity import canonical_arn
 from migrator.decide.reading.text_folding import fold
-from migrator.decide.running.row_gives import row_gives, rows_in
+from migrator.decide.running.row_identity import row_gives, rows_in
 from migrator.model.access_entry import Identity
 from migrator.model.plan import Plan, PlannedPrincipal
 from migrator.model.step import CreateBinding

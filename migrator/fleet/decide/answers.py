@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields, replace
 from typing import Any, TypeAlias
 
-from migrator.decide.planning.plan_facts import gather
-from migrator.decide.planning.subjects import subjects_of
+from migrator.decide.planning.principals.candidate_principals import subjects_of
+from migrator.decide.planning.principals.plan_facts import gather
 from migrator.decide.reading.read_aws_auth import read_aws_auth
 from migrator.decide.reading.row_keys import row_key
 from migrator.fleet.decide.select import selects

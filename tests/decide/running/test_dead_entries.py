@@ -5,8 +5,8 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from migrator.decide.planning.entry_states import PLAN_TAG
 from migrator.decide.running.dead_entries import dead_entries, principals_to_read
+from migrator.decide.steps.entry_states import PLAN_TAG
 from migrator.model.access_entry import AccessEntry
 from migrator.model.plan import Plan
 from migrator.model.principal import IamPrincipal

@@ -5,10 +5,10 @@ from datetime import datetime, timezone
 
 import pytest
 
-from migrator.decide.planning.entry_states import PLAN_TAG
-from migrator.decide.planning.simulate import simulate
+from migrator.decide.planning.proof.simulate import simulate
 from migrator.decide.running.gates import end_state_changes, last_rehearsal, steps_left
 from migrator.decide.running.progress import Progress, StepState
+from migrator.decide.steps.entry_states import PLAN_TAG
 from migrator.model.access_entry import AccessEntry, EntrySpec, Identity
 from migrator.model.plan import Plan, PlannedPrincipal
 from migrator.model.snapshot import Snapshot

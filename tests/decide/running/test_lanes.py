@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from migrator.decide.planning.entry_states import default_username
 from migrator.decide.running.actions import (
     Action,
     Adopt,
@@ -25,6 +24,7 @@ from migrator.decide.running.changes import as_before, basis_changes, surprising
 from migrator.decide.running.next_action import lane_action
 from migrator.decide.running.obstacles import obstacle
 from migrator.decide.running.progress import Progress, StepState, progress_of
+from migrator.decide.steps.entry_states import default_username
 from migrator.model.access_entry import AccessEntry, EntrySpec
 from migrator.model.journal import next_record
 from migrator.model.plan import Plan

@@ -2,7 +2,7 @@
 
 import pytest
 
-from migrator.decide.running.row_gives import groups_by_row, row_gives
+from migrator.decide.running.row_identity import groups_by_row, row_gives
 from migrator.model.access_entry import Identity
 from tests.support.worlds import NODE_GROUPS, only, planned, role, row, user, world
 

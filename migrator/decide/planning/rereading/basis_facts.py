@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from migrator.decide.planning.plan_facts import PlanFacts, gather
+from migrator.decide.planning.principals.plan_facts import PlanFacts, gather
 from migrator.decide.planning.rereading.inconsistency import Inconsistency, refusal
 from migrator.model.access_entry import AccessEntry, AccessScope, AssociatedPolicy
 from migrator.model.aws_auth import AccountRow, AwsAuth, RowMapping, Section, SectionProblem
@@ -40,7 +40,7 @@ _SOURCE = re.compile(r"(mapRoles|mapUsers)\[(\d+)\]", re.ASCII)
 
 def facts_of_basis(plan: Plan) -> PlanFacts:
     """The planner's facts as far as the basis holds them. Raises ``Failed`` ``plan-inconsistent`` for a basis of
-    another shape than :func:`migrator.decide.planning.basis.basis_of` gives.
+    another shape than :func:`migrator.decide.planning.proof.basis.basis_of` gives.
     """
     missing = sorted(_KEYS - plan.basis.keys())
     if missing:

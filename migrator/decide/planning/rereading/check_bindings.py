@@ -6,7 +6,7 @@ that a parallel binding has the role of the binding it stands beside is compared
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from migrator.decide.planning.parallel_bindings import admin_binding_of, name_of_parallel
+from migrator.decide.planning.entries.parallel_bindings import admin_binding_of, name_of_parallel
 from migrator.decide.planning.rereading.check_sequence import is_bridged
 from migrator.decide.planning.rereading.inconsistency import Inconsistency
 from migrator.decide.planning.rereading.plan_read import PlanRead

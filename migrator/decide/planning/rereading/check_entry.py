@@ -6,14 +6,14 @@ differs must be announced: by an answer, by a group that a finding names, or by 
 
 from collections.abc import Iterator
 
-from migrator.decide.planning.classify_node import NODE_PREFIX, WINDOWS_GROUP
-from migrator.decide.planning.creator import automatic_entry
-from migrator.decide.planning.entry_for import is_reserved, standard_entry
-from migrator.decide.planning.entry_states import default_username
+from migrator.decide.planning.entries.classify_node import NODE_PREFIX, WINDOWS_GROUP
+from migrator.decide.planning.entries.creator import automatic_entry
+from migrator.decide.planning.entries.entry_for import is_reserved, standard_entry
 from migrator.decide.planning.rereading.inconsistency import Inconsistency, names
 from migrator.decide.planning.rereading.plan_read import PlanRead
 from migrator.decide.reading.row_keys import canonical_arn
 from migrator.decide.reading.templates import EC2_NAME
+from migrator.decide.steps.entry_states import default_username
 from migrator.model.access_entry import EntrySpec
 from migrator.model.plan import PlannedPrincipal
 from migrator.model.step import BRIDGE_PREFIX, MARKER_PREFIX

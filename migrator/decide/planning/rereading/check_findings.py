@@ -6,7 +6,7 @@ A finding that blocks becomes a warning only by a decision, which leaves a findi
 from collections.abc import Iterator
 
 from migrator.decide.findings.findings_catalogue import CATALOGUE
-from migrator.decide.planning.plan_facts import PlanFacts
+from migrator.decide.planning.principals.plan_facts import PlanFacts
 from migrator.decide.planning.rereading.inconsistency import Inconsistency
 from migrator.decide.planning.rereading.plan_read import PlanRead
 from migrator.model.finding import Finding

@@ -9,16 +9,16 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from migrator.decide.findings.findings_catalogue import accounts_for
-from migrator.decide.planning.automatic_entry import is_creators
-from migrator.decide.planning.creator import HIDDEN_CREATOR
-from migrator.decide.planning.decide_principal import identities_at_random, identity_of_rows
-from migrator.decide.planning.entry_identity import identity_of_entry, same_entry, spec_of
-from migrator.decide.planning.plan_facts import NodeUse, PlanFacts
+from migrator.decide.planning.entries.automatic_entry import is_creators
+from migrator.decide.planning.entries.creator import HIDDEN_CREATOR
+from migrator.decide.planning.entries.entry_identity import identity_of_entry, same_entry, spec_of
+from migrator.decide.planning.entries.evaluate_principal import identities_at_random, identity_of_rows
+from migrator.decide.planning.principals.candidate_principals import Subject, liveness_of
+from migrator.decide.planning.principals.plan_facts import NodeUse, PlanFacts
 from migrator.decide.planning.rereading.check_entry import check_entry
 from migrator.decide.planning.rereading.check_log_ins import check_log_ins
 from migrator.decide.planning.rereading.inconsistency import Inconsistency, policy_keys
 from migrator.decide.planning.rereading.plan_read import PlanRead
-from migrator.decide.planning.subjects import Subject, liveness_of
 from migrator.decide.reading.row_keys import canonical_arn
 from migrator.model.access_entry import NOBODY, AccessEntry, EntrySpec, Identity
 from migrator.model.plan import PlannedPrincipal

@@ -7,13 +7,13 @@ groups of the run; nothing else is ever sent.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from migrator.decide.planning.entry_for import is_reserved
-from migrator.decide.planning.entry_identity import identity_of_spec, same_entry, spec_of
-from migrator.decide.planning.order_steps import needs_bridge
+from migrator.decide.planning.entries.entry_for import is_reserved
+from migrator.decide.planning.entries.entry_identity import identity_of_spec, same_entry, spec_of
+from migrator.decide.planning.entries.principal_decision import Settled
+from migrator.decide.planning.order.order_steps import needs_bridge
 from migrator.decide.planning.rereading.check_entry import check_standard
 from migrator.decide.planning.rereading.inconsistency import Inconsistency, names, policy_key, policy_keys
 from migrator.decide.planning.rereading.plan_read import PlanRead
-from migrator.decide.planning.settled import Settled
 from migrator.decide.reading.templates import templates_in
 from migrator.errors import assert_never
 from migrator.model.access_entry import AccessEntry, AssociatedPolicy, EntrySpec

@@ -7,12 +7,12 @@ first principal of each kind).
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from migrator.decide.planning.order_steps import kind_of_entry
+from migrator.decide.planning.order.order_steps import kind_of_entry
 from migrator.decide.planning.rereading.check_bindings import check_bindings
 from migrator.decide.planning.rereading.check_sequence import check_sequence
 from migrator.decide.planning.rereading.inconsistency import Inconsistency
 from migrator.decide.planning.rereading.plan_read import PlanRead
-from migrator.decide.planning.undo import undo_of
+from migrator.decide.steps.undo import undo_of
 from migrator.model.plan import Plan, PlannedPrincipal
 from migrator.model.step import CreateBinding, EnableEntries, Step
 

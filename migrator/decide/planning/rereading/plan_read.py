@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from migrator.decide.planning.plan_facts import PlanFacts
+from migrator.decide.planning.principals.candidate_principals import Subject, subjects_of
+from migrator.decide.planning.principals.plan_facts import PlanFacts
 from migrator.decide.planning.rereading.basis_facts import facts_of_basis
-from migrator.decide.planning.subjects import Subject, subjects_of
 from migrator.decide.reading.row_keys import principal_key, row_key
 from migrator.model.finding import Finding
 from migrator.model.plan import Plan, PlannedPrincipal

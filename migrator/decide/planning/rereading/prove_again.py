@@ -7,7 +7,7 @@ itself by verify and by the gates: :mod:`migrator.decide.proving.announced`.
 
 from collections.abc import Iterator
 
-from migrator.decide.planning.basis import digest_of
+from migrator.decide.planning.proof.basis import digest_of
 from migrator.decide.planning.rereading.check_findings import check_findings
 from migrator.decide.planning.rereading.check_principals import check_principals
 from migrator.decide.planning.rereading.check_steps import check_steps

@@ -1,0 +1,1 @@
+"""Stage 2: which access entry each principal gets, or which finding."""

@@ -1,0 +1,176 @@
+"""Entries that EKS made by itself at the first mode step, held against the row that each of them shadows.
+
+EKS makes the creator's entry from what it knows: the default username, no group, AmazonEKSClusterAdminPolicy (EKS user
+guide, "Access entries", legacy cluster access). Where a row was in force until then, that entry is the effect of the
+mode step and not the access of before. An entry that a person made decides, whatever the row says.
+"""
+
+from datetime import datetime, timedelta
+
+from migrator.decide.access.compare_access import compare
+from migrator.decide.findings.draft_finding import Note
+from migrator.decide.findings.findings_catalogue import is_blocking
+from migrator.decide.planning.entries.creator import wider_notes, with_policies_of
+from migrator.decide.planning.entries.entry_for import rendered_row
+from migrator.decide.planning.entries.entry_identity import identity_of_entry, identity_of_spec, same_entry, spec_of
+from migrator.decide.planning.entries.principal_decision import Settled
+from migrator.decide.planning.principals.candidate_principals import Subject
+from migrator.decide.planning.principals.plan_facts import CLUSTER_ADMIN, PlanFacts, Wanted, quoted
+from migrator.decide.planning.principals.principal_answers import is_for
+from migrator.decide.reading.read_aws_auth import read_aws_auth
+from migrator.decide.reading.row_keys import principal_key
+from migrator.decide.reading.who_can_match import row_groups, same_mapping
+from migrator.decide.steps.entry_states import default_username
+from migrator.model.access_entry import SERVICE_LINKED_MARK, AccessEntry, EntrySpec, Identity
+from migrator.model.aws_auth import RowMapping
+
+_AT_ONCE = timedelta(minutes=15)  # EKS makes all its own entries at one mode step
+
+
+def is_creators(entry: AccessEntry) -> bool:
+    """Whether an entry looks like the one that EKS makes for the cluster's creator: nothing of it was changed since."""
+    policies = [(policy.policy_name, policy.scope.type) for policy in entry.access_policies]
+    return (
+        entry.type == "STANDARD"
+        and not entry.kubernetes_groups
+        and not entry.tags
+        and entry.username in ("", default_username(entry.principal_arn))
+        and policies == [(CLUSTER_ADMIN, "cluster")]
+    )
+
+
+def beside_automatic(subject: Subject, entry: AccessEntry, wanted: Wanted, facts: PlanFacts) -> Settled | None:
+    """What becomes of an entry of EKS's own that shadows a row; None where it is somebody's own, or gives as much."""
+    row = subject.row
+    if row is None or facts.mode != "API_AND_CONFIG_MAP" or not _made_by_eks(entry, facts):
+        return None
+    spec = spec_of(entry)
+    if wanted.entry is None or wanted.entry.type != "STANDARD":
+        return _of_other_kind(subject, entry, wanted, row)
+    update = with_policies_of(wanted.entry, spec)
+    if _was_in_force(subject, row, facts):
+        return _completed(subject, entry, wanted, update, facts)
+    missing = _missing(subject, entry, wanted.entry, row, facts)
+    return _thinner(subject, entry, wanted, update, missing, facts) if missing else None
+
+
+def _made_by_eks(entry: AccessEntry, facts: PlanFacts) -> bool:
+    """Whether EKS made the entry at the mode step: the journal says so, or its shape, its principal and its time do."""
+    history = facts.snapshot.before_mode_step
+    if history is not None and entry.principal_arn in history.automatic:
+        return True
+    if not is_creators(entry):
+        return False
+    creator = facts.snapshot.creator
+    if creator is not None:
+        return principal_key(creator.arn) == principal_key(entry.principal_arn)
+    if entry.created_at is None:
+        return True
+    if history is not None:
+        return history.at <= entry.created_at <= history.at + _AT_ONCE
+    made = _moment(facts.snapshot.cluster_raw.get("createdAt"))
+    if made is not None and abs(entry.created_at - made) <= _AT_ONCE:
+        return False  # the cluster was made with entries: no row was ever in force in its place
+    others = [e.created_at for e in facts.snapshot.access_entries or () if SERVICE_LINKED_MARK in e.principal_arn]
+    times = [moment for moment in others if moment is not None]
+    return not times or any(abs(entry.created_at - moment) <= _AT_ONCE for moment in times)
+
+
+def _moment(value: object) -> datetime | None:
+    if isinstance(value, datetime):
+        return value
+    try:
+        moment = datetime.fromisoformat(str(value).replace("Z", "+00:00"))
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else None
+
+
+def _was_in_force(subject: Subject, row: RowMapping, facts: PlanFacts) -> bool:
+    """Whether the same row was in aws-auth when a run of this state folder began, before it switched the mode."""
+    history = facts.snapshot.before_mode_step
+    if history is None:
+        return False
+    groups = {group.key: group for group in row_groups(read_aws_auth(history.data).rows)}
+    found = groups.get(subject.group.key) if subject.group is not None else None
+    return found is not None and found.winner is not None and same_mapping(found.winner, row)
+
+
+def _missing(
+    subject: Subject, entry: AccessEntry, own: EntrySpec, row: RowMapping, facts: PlanFacts
+) -> tuple[str, ...]:
+    """What the entry does not give and the row would: names that something in the cluster names, and permissions."""
+    places = [] if entry.username == row.username else list(facts.names.of_username(row.username))
+    lacking = [group for group in own.kubernetes_groups if group not in entry.kubernetes_groups]
+    places += [place for group in lacking for place in facts.names.of_group(group)]
+    if places:
+        return (f"what {quoted(dict.fromkeys(places))} names",)
+    if lacking and not facts.names.complete:
+        return (f"the groups {quoted(lacking)}, and it was not read what names them",)
+    username, groups = rendered_row(row, subject.arn)
+    lost = compare(Identity(username, groups, "config-map"), identity_of_entry(entry), facts.index).lost
+    return ("permissions",) if lost and facts.index is not None else ()
+
+
+def _completed(
+    subject: Subject, entry: AccessEntry, wanted: Wanted, update: EntrySpec, facts: PlanFacts
+) -> Settled | None:
+    """The row was in force until our own mode step: it is the access of before, and the entry gets what it lacks."""
+    assert subject.row is not None  # noqa: S101 - the row was in force
+    spec = spec_of(entry)
+    wider = wider_notes(subject.arn, subject.row, spec, facts)
+    blocked = any(is_blocking(note) for note in wider)
+    if same_entry(subject.arn, spec, update):
+        now = identity_of_entry(entry)
+        if blocked:
+            return Settled(subject, "block", now, None, proposed=spec, notes=wider)
+        return Settled(subject, "keep", now, now, spec, notes=wider)
+    username, groups = rendered_row(subject.row, subject.arn)
+    before = Identity(username, groups, "config-map")
+    message = (
+        f"EKS made the entry of `{subject.arn}` when a run of this state folder switched the mode; until then its row "
+        "was in force. The entry gets what the row gave."
+    )
+    notes = (*wanted.notes, Note("automatic-entry-completed", message, row=subject.row), *wider)
+    if blocked or wanted.action == "block":
+        return Settled(subject, "block", before, None, proposed=update, notes=notes)
+    after = identity_of_spec(subject.arn, update)
+    return Settled(subject, "update", before, after, update, notes=notes, bindings=wanted.bindings)
+
+
+def _thinner(
+    subject: Subject,
+    entry: AccessEntry,
+    wanted: Wanted,
+    update: EntrySpec,
+    missing: tuple[str, ...],
+    facts: PlanFacts,
+) -> Settled:
+    """Nothing here tells when the row was in force last: a person says whether the entry gets what it gives."""
+    assert subject.row is not None  # noqa: S101 - something of the row is missing
+    now = identity_of_entry(entry)
+    note = Note(
+        "automatic-entry-thinner",
+        f"EKS made the entry of `{subject.arn}`. It lacks {', '.join(missing)}, which the row gives.",
+        row=subject.row,
+    )
+    accept = facts.decisions.accept_loss
+    names = (subject.arn, *(row.arn for row in subject.rows))
+    accepted = next((given for key, given in accept.items() if is_for(key, names)), None)
+    if accepted is not None:
+        told = Note(
+            "loss-accepted", f"{accepted.by} accepts what the entry of `{subject.arn}` lacks: {accepted.reason}"
+        )
+        shadowed = Note("row-shadowed-by-entry", note.message, row=subject.row)
+        return Settled(subject, "keep", now, now, spec_of(entry), notes=(shadowed, told))
+    return Settled(subject, "block", now, None, proposed=update, notes=(*wanted.notes, note), bindings=wanted.bindings)
+
+
+def _of_other_kind(subject: Subject, entry: AccessEntry, wanted: Wanted, row: RowMapping) -> Settled | None:
+    """The row is a node's: an entry of EKS's own for the creator cannot become one."""
+    if wanted.entry is None:
+        return None
+    message = f"EKS made an entry of type {entry.type} for `{subject.arn}`; its row needs type {wanted.entry.type}."
+    remedy = "Delete that entry: the row is in force again at once. Then plan again."
+    note = Note("automatic-entry-thinner", message, row=row, remedy=remedy)
+    return Settled(subject, "block", identity_of_entry(entry), None, notes=(note,))

@@ -1,0 +1,240 @@
+"""Node roles: which type of entry they need, whether EKS makes it, and when a person must decide.
+
+An entry has one type for ever and node types fix username and groups (EKS user guide, "Create access entries"), so
+that a role with two intents cannot be expressed. A node's username in the row, or nodes under the role, make a node;
+a trust policy alone never does: it refutes, or chooses between types.
+"""
+
+from dataclasses import dataclass, replace
+
+from migrator.decide.findings.draft_finding import Note
+from migrator.decide.planning.entries.entry_identity import NODE_IDENTITIES
+from migrator.decide.planning.principals.find_principal import Found
+from migrator.decide.planning.principals.plan_facts import NodeUse, PlanFacts, Wanted, quoted
+from migrator.decide.reading.templates import EC2_NAME, SESSION, SESSION_RAW, templates_in
+from migrator.model.access_entry import EntrySpec, EntryType
+from migrator.model.aws_auth import RowMapping
+
+NODE_PREFIX = "system:node:"
+WINDOWS_GROUP = "eks:kube-proxy-windows"
+PROXIER_GROUP = "system:node-proxier"
+NODE_GROUPS = frozenset({"system:bootstrappers", "system:nodes", PROXIER_GROUP, WINDOWS_GROUP})
+MASTERS = "system:masters"
+# The usernames of node types. A node's name holds no @ (RFC 1123), so that the raw session's name is the same one.
+NODE_NAMES = frozenset(NODE_PREFIX + template for template in (EC2_NAME, SESSION, SESSION_RAW))
+_ALWAYS_DROPPED = frozenset({"", "system:authenticated", "system:nodes"})
+_NOT_NEEDED = frozenset({"system:bootstrappers", PROXIER_GROUP})
+# Services that nodes get their credentials through, and the kind of node that means.
+_TRUSTS = {"ec2": "ec2", "eks-fargate-pods": "fargate", "ssm": "hybrid", "rolesanywhere": "hybrid"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Role:
+    """One role with everything that its type follows from."""
+
+    row: RowMapping
+    found: Found
+    use: NodeUse
+    facts: PlanFacts
+
+    @property
+    def groups(self) -> frozenset[str]:
+        return frozenset(self.row.effective_groups)
+
+    @property
+    def kinds(self) -> frozenset[str] | None:
+        trusts = self.found.trusts
+        return None if trusts is None else frozenset(_TRUSTS[label] for label in trusts if label in _TRUSTS)
+
+    @property
+    def systems(self) -> frozenset[str]:
+        """Operating systems of live nodes and of the images of managed node groups (CUSTOM tells nothing)."""
+        images = {
+            "windows" if group.ami_type.startswith("WINDOWS") else "linux"
+            for group in self.use.nodegroups
+            if group.ami_type and group.ami_type != "CUSTOM"
+        }
+        return self.use.systems | images
+
+    def block(self, code: str, message: str, entry_type: EntryType | None = None) -> Wanted:
+        return Wanted("block", EntrySpec(entry_type) if entry_type else None, (Note(code, message, row=self.row),))
+
+
+def is_node_template(row: RowMapping | None) -> bool:
+    """Whether the username is a node's: ``system:node:`` and a template of the instance or the session."""
+    if row is None or not row.username.startswith(NODE_PREFIX):
+        return False
+    return not {EC2_NAME, SESSION, SESSION_RAW}.isdisjoint(templates_in(row.username))
+
+
+def classify_node(row: RowMapping | None, found: Found, use: NodeUse, facts: PlanFacts) -> Wanted | None:
+    """What a node role needs; None for a principal that is no node. Dead rows and absent roles never come here."""
+    if not is_node_template(row):
+        return no_node_row(row, use) if use.any else None
+    assert row is not None  # noqa: S101 - a row without a username has no template
+    role = _Role(row, found, use, facts)
+    if found.foreign:  # first: nothing else that is wrong with it opens another answer than to leave it out
+        return role.block("foreign-node-row", "The row names nodes with a role of another account.")
+    if MASTERS in role.groups:
+        return role.block("node-row-with-masters", "The row names nodes and gives `system:masters`.")
+    if row.username not in NODE_NAMES:
+        return role.block("node-name-differs", f"`{row.username}` is no name that a node entry gives.")
+    if "system:nodes" not in role.groups:
+        message = "The row names nodes, but the group `system:nodes` is not among the groups it really gives."
+        return role.block("node-row-without-nodes-group", message)
+    if role.kinds is not None and len(role.kinds) > 1:
+        message = f"The trust policy names {quoted(sorted(found.trusts or ()))}: several kinds of nodes."
+        return role.block("node-trust-ambiguous", message)
+    return _of_instances(role) if EC2_NAME in row.username else _of_sessions(role)
+
+
+def no_node_row(row: RowMapping | None, use: NodeUse) -> Wanted:
+    """Nodes run under a role whose row is no node's, or that has none: two intents and one immutable entry."""
+    who = _users_of(use)
+    if row is None:
+        message = f"{who} use this role, and no row gives it an identity."
+    else:
+        message = f"{who} use this role, but its row gives the username `{row.username}`, which is no node's."
+    return Wanted("block", None, (Note("node-role-without-node-row", message, row=row),))
+
+
+def _users_of(use: NodeUse) -> str:
+    users = [f"node group `{group.name}`" for group in use.nodegroups]
+    users += [f"Fargate profile `{profile.name}`" for profile in use.profiles]
+    if use.live:
+        users.append(f"{use.live} live node{'s' if use.live > 1 else ''}")
+    return ", ".join(users)
+
+
+def _of_instances(role: _Role) -> Wanted:
+    """``system:node:{{EC2PrivateDNSName}}``: EC2_LINUX or EC2_WINDOWS."""
+    if role.kinds is not None and "ec2" not in role.kinds:
+        # without nodes under it the row is dead, which was seen before
+        message = f"{_users_of(role.use)} use this role, but its trust policy names no EC2 service."
+        return role.block("node-template-refuted", message)
+    if role.use.profiles or not role.use.computes.isdisjoint({"fargate", "hybrid"}):
+        return role.block(
+            "node-trust-ambiguous", f"The row names EC2 instances, but {_users_of(role.use)} use the role."
+        )
+    if len(role.systems) > 1:
+        return role.block("node-os-mixed", f"{_users_of(role.use)} use this role, with {quoted(sorted(role.systems))}.")
+    if WINDOWS_GROUP in role.groups:
+        return _with_type(role, "EC2_WINDOWS")
+    if "windows" not in role.systems:
+        return _with_type(role, "EC2_LINUX")
+    wanted = _with_type(role, "EC2_WINDOWS")
+    message = f"{_users_of(role.use)}: Windows, and the row lacks `{WINDOWS_GROUP}`."
+    note = Note("windows-group-added", message, groups=(WINDOWS_GROUP,))
+    return replace(wanted, notes=(*wanted.notes, note))
+
+
+def _of_sessions(role: _Role) -> Wanted:
+    """``system:node:{{SessionName}}``: Fargate, hybrid nodes, or instance ids as node names."""
+    kind = _session_kind(role)
+    if kind is None:
+        return role.block("node-type-unknown", "Fargate, hybrid nodes or instance-id node names: nothing read tells.")
+    if kind == "refuted":
+        message = "The trust policy names no service that nodes get credentials through."
+        return role.block("node-template-refuted", message)
+    if _is_used_otherwise(kind, role.use):
+        message = f"The row and the trust policy tell of other nodes than {_users_of(role.use)}, which use the role."
+        return role.block("node-trust-ambiguous", message)
+    if kind == "ec2":
+        return role.block("instance-id-node-names", "Nodes are named by session on a role for EC2 instances.", "EC2")
+    return _fargate(role) if kind == "fargate" else _with_type(role, "HYBRID_LINUX")
+
+
+def _is_used_otherwise(kind: str, use: NodeUse) -> bool:
+    """Whether nodes of another kind use the role too. Nodes on EC2 have no compute type that names another place."""
+    if kind == "ec2":
+        return bool(use.profiles) or not use.computes.isdisjoint({"fargate", "hybrid"})
+    instances = bool(use.nodegroups) or (use.live > 0 and kind not in use.computes)
+    return instances or not use.computes <= {kind} or (kind == "hybrid" and bool(use.profiles))
+
+
+def _session_kind(role: _Role) -> str | None:
+    """The kind by the trust policy; where that was not read, by who uses the role, or by Fargate's own group."""
+    if role.kinds is not None:
+        return next(iter(role.kinds), "refuted")
+    if role.use.profiles or "fargate" in role.use.computes or PROXIER_GROUP in role.groups:
+        return "fargate"
+    return "hybrid" if "hybrid" in role.use.computes else None
+
+
+def _fargate(role: _Role) -> Wanted:
+    """Entries for Fargate are made by EKS and by nobody else."""
+    if role.use.profiles:
+        if role.facts.mode != "CONFIG_MAP":
+            profiles = quoted(profile.name for profile in role.use.profiles)
+            return role.block("fargate-entry-missing", f"Fargate profile {profiles} uses the role; it has no entry.")
+        dropped = _extra_groups(role, "FARGATE_LINUX")
+        if dropped.action == "block":
+            return dropped
+        return _awaited(role, "FARGATE_LINUX", (*dropped.notes, *_added_by_fargate(role)))
+    if role.facts.snapshot.fargate_profiles is None:
+        return role.block("fargate-profiles-unread", "The row is a Fargate row, and the profiles were not read.")
+    note = Note("fargate-unused", "The row is a Fargate row, and no Fargate profile uses the role.", row=role.row)
+    return Wanted("skip", None, (note,))
+
+
+def _added_by_fargate(role: _Role) -> tuple[Note, ...]:
+    if PROXIER_GROUP in role.groups:
+        return ()
+    message = f"{_users_of(role.use)}: Fargate, and the row lacks `{PROXIER_GROUP}`."
+    return (Note("fargate-group-added", message, row=role.row, groups=(PROXIER_GROUP,)),)
+
+
+def _with_type(role: _Role, entry_type: EntryType) -> Wanted:
+    """What EKS itself will make comes first: nobody can accept an entry of another type than the nodes need."""
+    awaited = role.facts.mode == "CONFIG_MAP" and bool(role.use.nodegroups)
+    expected = automatic_type(role.use)
+    if awaited and expected != entry_type:
+        message = f"EKS will make an entry of type {expected} for {_users_of(role.use)}; needed is {entry_type}."
+        return role.block("automatic-entry-differs", message, entry_type)
+    checked = _extra_groups(role, entry_type)
+    if checked.action == "block":
+        return checked
+    if awaited:
+        return _awaited(role, entry_type, checked.notes)
+    return Wanted("create", EntrySpec(entry_type), checked.notes)
+
+
+def automatic_type(use: NodeUse) -> EntryType | None:
+    """The type of the entry that EKS makes for who uses a role; None where that is several types, or nobody.
+
+    For node groups EC2_WINDOWS with EKS's own Windows images only, and EC2_LINUX for everything else, CUSTOM included.
+    """
+    windows = [group.ami_type.startswith("WINDOWS") for group in use.nodegroups]
+    types: set[EntryType] = {"FARGATE_LINUX"} if use.profiles else set()
+    if windows:
+        types.add("EC2_WINDOWS" if any(windows) else "EC2_LINUX")
+    return types.pop() if len(types) == 1 else None
+
+
+def _awaited(role: _Role, entry_type: EntryType, notes: tuple[Note, ...]) -> Wanted:
+    note = Note("automatic-entry", f"EKS makes an entry of type {entry_type} for {_users_of(role.use)}.", row=role.row)
+    return Wanted("await", EntrySpec(entry_type), (*notes, note))
+
+
+def _extra_groups(role: _Role, entry_type: EntryType) -> Wanted:
+    """Groups that a node entry cannot carry: dropped where they give nothing, else a person decides."""
+    templates = [group for group in role.row.effective_groups if templates_in(group)]
+    if templates:
+        return role.block("group-template", f"Groups built from the login: {quoted(templates)}.", entry_type)
+    given = _ALWAYS_DROPPED | frozenset(NODE_IDENTITIES[entry_type][1])
+    extra = [group for group in dict.fromkeys(role.row.effective_groups) if group not in given]
+    further = [group for group in extra if group not in _NOT_NEEDED]
+    places = {group: role.facts.names.of_group(group) for group in further}
+    named = [group for group in further if places[group]]
+    if further and not role.facts.names.complete:
+        message = f"The row has further groups, {quoted(further)}, and it was not read what names them."
+        return role.block("node-row-extra-groups", message, entry_type)
+    if named:
+        where = quoted(place for group in named for place in places[group])
+        message = f"The row has further groups, {quoted(named)}, named by {where}: a node entry cannot carry them."
+        return role.block("node-row-extra-groups", message, entry_type)
+    if not extra:
+        return Wanted("create")
+    message = f"{quoted(extra)}: not carried by an entry of type {entry_type}."
+    note = Note("node-groups-dropped", message, row=role.row, groups=tuple(extra))
+    return Wanted("create", None, (note,))

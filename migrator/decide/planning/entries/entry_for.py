@@ -1,0 +1,208 @@
+"""People and pipelines: from a row's username and groups to a STANDARD access entry.
+
+Username and groups are carried one to one wherever an entry may hold them, because RBAC binds either. What an entry
+may not hold (EKS user guide, "Create access entries"): five reserved prefixes, and a session's name without a colon
+before it. ``system:masters`` becomes an access policy. Nothing else is ever replaced by a guess.
+"""
+
+from migrator.decide.access.name_references import binding_place
+from migrator.decide.findings.draft_finding import Note
+from migrator.decide.planning.entries.classify_node import MASTERS, NODE_GROUPS
+from migrator.decide.planning.entries.parallel_bindings import admin_binding, parallel_bindings
+from migrator.decide.planning.principals.plan_facts import CLUSTER_ADMIN, PlanFacts, Wanted, quoted
+from migrator.decide.reading.row_keys import principal_key
+from migrator.decide.reading.templates import (
+    ACCESS_KEY,
+    EC2_NAME,
+    can_become,
+    colon_before_session,
+    render_account,
+    render_for_user,
+    templates_in,
+)
+from migrator.decide.steps.entry_states import default_username
+from migrator.model.access_entry import RESERVED_PREFIXES, AssociatedPolicy, EntrySpec
+from migrator.model.aws_auth import RowMapping
+from migrator.model.principal import parse_arn
+from migrator.model.step import BRIDGE_PREFIX, MARKER_PREFIX, CreateBinding
+
+_SILENT = frozenset({"", "system:authenticated"})
+
+
+def rendered_row(row: RowMapping, arn: str) -> tuple[str, tuple[str, ...]]:
+    """Username and groups with everything rendered that is the same for every login of this principal."""
+    parsed = parse_arn(arn.lower())
+    account = parsed.account if parsed else ""
+    names = [render_account(name, account) for name in (row.username, *row.effective_groups)]
+    if parsed is not None and parsed.kind == "user":
+        names = [render_for_user(name) for name in names]
+    return names[0], tuple(dict.fromkeys(names[1:]))
+
+
+def standard_entry(row: RowMapping, arn: str, facts: PlanFacts) -> Wanted:
+    """The entry that gives what the row gives. ``arn`` is the principal's own."""
+    username, groups = rendered_row(row, arn)
+    work = _Work(row, arn, facts)
+    kept = work.groups(groups, row.effective_groups)
+    name = work.username(username)
+    work.report_unbound(username, groups)
+    entry = EntrySpec("STANDARD", name, kept, tuple(work.policies))
+    action = "block" if work.blocked else "create"
+    return Wanted(action, entry, tuple(work.notes), tuple(work.bindings))
+
+
+def is_reserved(name: str) -> bool:
+    """Whether an entry may not hold this name: the comparison is case-sensitive (``pkg/server/server.go``)."""
+    return name.startswith(RESERVED_PREFIXES)
+
+
+class _Work:
+    """Collects what follows from one row."""
+
+    def __init__(self, row: RowMapping, arn: str, facts: PlanFacts) -> None:
+        self.row, self.arn, self.facts = row, arn, facts
+        self.notes: list[Note] = []
+        self.policies: list[AssociatedPolicy] = []
+        self.bindings: list[CreateBinding] = []
+        self.blocked = False
+
+    def note(self, code: str, message: str) -> None:
+        self.notes.append(Note(code, message, row=self.row))
+
+    def block(self, code: str, message: str) -> None:
+        self.blocked = True
+        self.note(code, message)
+
+    def groups(self, groups: tuple[str, ...], written: tuple[str, ...]) -> tuple[str, ...]:
+        """The groups that the entry carries; policies, bindings and notes on the way."""
+        templates = [group for group in written if templates_in(group)]
+        if templates:
+            self.block("group-template", f"Groups built from the login: {quoted(templates)}.")
+        ours = [group for group in groups if group.startswith((BRIDGE_PREFIX, MARKER_PREFIX))]
+        if ours:
+            self.block("bridge-name-used", f"The row gives {quoted(ours)}.")
+        has_masters = MASTERS in groups
+        kept: list[str] = []
+        if has_masters:
+            kept += self._masters()
+        beside = [group for group in groups if has_masters and group in NODE_GROUPS]
+        if beside:
+            message = f"{quoted(beside)} beside `system:masters` under an ordinary username."
+            self.notes.append(Note("node-groups-dropped", message, row=self.row, groups=tuple(beside)))
+        for group in groups:
+            if group in _SILENT or group == MASTERS or group in beside or templates_in(group):
+                continue
+            kept += self._reserved(group) if is_reserved(group) else [group]
+        return tuple(dict.fromkeys(kept))
+
+    def _masters(self) -> list[str]:
+        policy = self.facts.policy_arn(CLUSTER_ADMIN)
+        if not self.facts.offers(policy):
+            self.block("policy-unavailable", f"`{policy}` is not offered.")
+        self.policies.append(AssociatedPolicy(policy))
+        self.note("masters-becomes-policy", f"`system:masters` becomes {CLUSTER_ADMIN} for the whole cluster.")
+        answer = self.facts.decisions.groups.get(MASTERS)
+        if answer is None or answer.also is None:
+            return []
+        self.note("masters-also-group", f"The group `{answer.also}`, bound to cluster-admin, is added.")
+        made = admin_binding(answer.also, self.facts)
+        if made:  # else somebody else's binding makes admins of whoever has the group, today already
+            self._check_new_group(answer.also)
+        self.bindings += made
+        return [answer.also]
+
+    def _reserved(self, group: str) -> list[str]:
+        answer = self.facts.decisions.groups.get(group)
+        if group in NODE_GROUPS:
+            return self._node_group(group)
+        places = self.facts.names.of_group(group)
+        if answer is not None and answer.rename_to is not None:
+            self._renamed(group, answer.rename_to, places)
+            return [answer.rename_to]
+        if places:
+            message = f"`{group}` is named by {quoted(places)}; an entry cannot carry it."
+            self.block("reserved-group-bound", message)
+        elif not self.facts.names.complete:
+            self.block("reserved-group-unread", f"`{group}`: an entry cannot carry it.")
+        else:
+            self.note("reserved-group-dropped", f"`{group}` is named by nothing, and an entry cannot carry it.")
+        return []
+
+    def _check_new_group(self, name: str) -> None:
+        """A group of ours gets bindings: who else may have it, by a token of an OIDC provider too, must be known."""
+        if not self.facts.names.rbac_known:
+            self.block("reserved-group-unread", f"`{name}`: who has or names this group already was not read.")
+        elif not self.facts.oidc_groups_known:
+            message = f"`{name}`: whether tokens of an OIDC identity provider may carry this group was not read."
+            self.block("group-name-unread", message)
+
+    def _node_group(self, group: str) -> list[str]:
+        places = self.facts.names.of_group(group)
+        if places or not self.facts.names.complete:
+            where = f"named by {quoted(places)}" if places else "and it was not read what names it"
+            self.block("node-groups-bound", f"`{group}` under the username `{self.row.username}`, {where}.")
+        else:
+            self.note("reserved-group-dropped", f"`{group}` is named by nothing, and an entry cannot carry it.")
+        return []
+
+    def _renamed(self, group: str, new_name: str, places: tuple[str, ...]) -> None:
+        self._check_new_group(new_name)
+        self.bindings += parallel_bindings(group, new_name, self.facts)
+        self.note("reserved-group-renamed", f"`{group}` becomes `{new_name}`, with bindings of our own.")
+        bound = {binding_place(binding) for binding in self.facts.names.bindings_of_group(group)}
+        others = [place for place in places if place not in bound]
+        if others:
+            self.note("renamed-group-referenced", f"`{group}` is also named by {quoted(others)}.")
+
+    def username(self, username: str) -> str | None:
+        """The entry's username; None leaves it to EKS."""
+        if EC2_NAME in username:
+            self.block("username-ec2-template", f"`{username}` lets only EC2 instances in.")
+            return None
+        if not username:
+            self._left_to_eks(username, "username-empty", "The row has no username")
+            return None
+        if is_reserved(username):
+            if not self._seen(self.row.username):
+                self.block("username-reserved", f"`{username}` has a reserved prefix, and no login with it was seen.")
+                return None
+            self._left_to_eks(username, "username-default", f"`{username}` has a reserved prefix")
+            return None
+        if ACCESS_KEY in username:
+            self._left_to_eks(username, "username-default", f"`{username}` holds the access key")
+            return None
+        if not colon_before_session(username):
+            reason = f"`{username}` has no colon before the session's name"
+            self._left_to_eks(username, "username-default", reason)
+            return None
+        return username
+
+    def _left_to_eks(self, old: str, code: str, reason: str) -> None:
+        new = default_username(self.arn)
+        places = dict.fromkeys((*self.facts.names.of_username(old), *self.facts.names.of_username(new)))
+        if places:
+            message = f"{reason}; {quoted(places)} can mean it or the name that EKS would give, `{new}`."
+            self.block("username-bound", message)
+        elif not self.facts.names.complete:
+            self.block("username-unread", f"{reason}; the name that EKS would give is `{new}`.")
+        else:
+            self.note(code, f"{reason}; EKS gives `{new}`, and nothing can mean either.")
+
+    def _seen(self, username: str) -> bool:
+        """Whether a login of this principal with the row's username was observed."""
+        logins = self.facts.logins.get(principal_key(self.arn), ())
+        return any(can_become(username, login.username) for login in logins)
+
+    def report_unbound(self, username: str, groups: tuple[str, ...]) -> None:
+        """Say which groups nothing binds, and when nothing at all does: a name one letter off looks like this."""
+        names = self.facts.names
+        if not names.rbac_known:
+            return
+        given = [group for group in groups if group not in _SILENT]
+        loose = [g for g in given if not is_reserved(g) and not templates_in(g) and not names.of_group(g)]
+        bound = MASTERS in given or any(templates_in(g) or names.of_group(g) for g in given)
+        if loose:
+            self.note("grants-nothing", f"Nothing binds {quoted(loose)}.")
+        elif not bound and not names.of_username(username):
+            none = "the row has no group" if not given else "none of its groups is named either"
+            self.note("grants-nothing", f"Nothing binds the username `{username}`, and {none}.")

@@ -1,0 +1,49 @@
+"""Which class of proof cut-over wants of a principal.
+
+Whoever logged in within the log window, and every node role, must be seen live or in the logs; the rest may be
+simulated. Without a complete window everybody counts as active. ``proof_policy`` may ask for another class by kind.
+"""
+
+from collections.abc import Mapping
+
+from migrator.decide.planning.principals.plan_facts import CLUSTER_ADMIN, PlanFacts
+from migrator.decide.reading.row_keys import principal_key
+from migrator.model.access_entry import SERVICE_LINKED_MARK, EntrySpec
+from migrator.model.principal import parse_arn
+from migrator.model.step import ProofClass
+
+PROOF_KINDS = ("node", "admin", "user", "role")
+
+
+def proof_kind(principal_arn: str, entry: EntrySpec | None) -> str:
+    """``node``, ``admin``, ``user`` or ``role``: what ``proof_policy`` in decisions.yaml distinguishes."""
+    if entry is not None and entry.type != "STANDARD":
+        return "node"
+    if entry is not None and is_admin(entry):
+        return "admin"
+    arn = parse_arn(principal_arn)
+    return "user" if arn is not None and arn.kind == "user" else "role"
+
+
+def is_admin(entry: EntrySpec) -> bool:
+    """Whether an entry holds AmazonEKSClusterAdminPolicy for the whole cluster."""
+    return any(p.policy_name == CLUSTER_ADMIN and p.scope.type == "cluster" for p in entry.access_policies)
+
+
+def asked_proof(
+    principal_arn: str, entry: EntrySpec | None, proof_policy: Mapping[str, ProofClass]
+) -> ProofClass | None:
+    """What ``proof_policy`` asks for this principal; None where it says nothing."""
+    if entry is None or SERVICE_LINKED_MARK in principal_arn:
+        return "simulated"  # nobody can be EKS's own role, and EKS keeps its entry
+    return proof_policy.get(proof_kind(principal_arn, entry))
+
+
+def required_proof(principal_arn: str, entry: EntrySpec | None, facts: PlanFacts) -> ProofClass:
+    """The weakest class that cut-over accepts for a principal with this entry; ``simulated`` where there is none."""
+    asked = asked_proof(principal_arn, entry, facts.decisions.proof_policy)
+    if asked is not None:
+        return asked
+    usage = facts.snapshot.usage
+    active = usage is None or not usage.complete or principal_key(principal_arn) in facts.logins
+    return "observed" if active or proof_kind(principal_arn, entry) == "node" else "simulated"

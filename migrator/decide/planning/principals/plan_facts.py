@@ -1,0 +1,224 @@
+"""Everything that deciding looks up, indexed once per plan, and the small values that decisions are made of."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from migrator.decide.access.authorize import RbacIndex
+from migrator.decide.access.name_references import NameIndex
+from migrator.decide.findings.draft_finding import Note
+from migrator.decide.planning.principals.find_principal import Found, IamIndex
+from migrator.decide.reading.row_keys import principal_key, row_key
+from migrator.model.access_entry import AccessEntry, AuthenticationMode, EntrySpec
+from migrator.model.aws_auth import AwsAuth
+from migrator.model.decision import Decisions
+from migrator.model.plan import Strategy, Target
+from migrator.model.principal import parse_arn
+from migrator.model.snapshot import FargateProfile, Login, Nodegroup, Snapshot
+from migrator.model.step import CreateBinding
+
+_NOT_MANAGED = frozenset({"DELETING", "CREATE_FAILED", "DELETE_FAILED"})
+_LISTED = frozenset({"type", "name", "oidc"})
+CLUSTER_ADMIN = "AmazonEKSClusterAdminPolicy"
+
+
+@dataclass(frozen=True, slots=True)
+class NodeUse:
+    """What runs under a role: managed node groups and Fargate profiles that count, and what live nodes are.
+
+    ``arn`` is the role's full ARN as EKS or EC2 spells it.
+    ``systems`` and ``computes`` are the labels of live nodes (``linux``, ``windows``; ``fargate``, ``hybrid``, …).
+    """
+
+    arn: str = ""
+    nodegroups: tuple[Nodegroup, ...] = ()
+    profiles: tuple[FargateProfile, ...] = ()
+    systems: frozenset[str] = frozenset()
+    computes: frozenset[str] = frozenset()
+    live: int = 0
+
+    @property
+    def any(self) -> bool:
+        """Whether nodes run, or may start at any time, under the role."""
+        return bool(self.nodegroups or self.profiles or self.live)
+
+
+UNUSED = NodeUse()
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What follows for one principal from its row and its nodes, before existing entries and answers.
+
+    ``action`` is ``create`` (with ``entry``), ``await`` (``entry`` is EKS's own, ``update`` what it becomes),
+    ``skip``, or ``block`` (``entry`` may hold the best answer).
+    """
+
+    action: str
+    entry: EntrySpec | None = None
+    notes: tuple[Note, ...] = ()
+    bindings: tuple[CreateBinding, ...] = ()
+    update: EntrySpec | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PlanFacts:
+    """One snapshot with the answers, indexed. Keys are canonical ARNs, lower-cased."""
+
+    snapshot: Snapshot
+    decisions: Decisions
+    strategy: Strategy
+    target: Target
+    aws_auth: AwsAuth
+    iam: IamIndex
+    names: NameIndex
+    index: RbacIndex | None
+    nodes: Mapping[str, NodeUse]
+    entries: Mapping[str, tuple[AccessEntry, ...]]
+    logins: Mapping[str, tuple[Login, ...]]
+    row_groups: frozenset[str]
+    row_keys: frozenset[str]
+    accept_gap: bool = False
+    found: dict[str, Found] = field(default_factory=dict)
+    replacements: dict[str, object] = field(default_factory=dict)  # group -> what access policies stand for it
+
+    @property
+    def mode(self) -> AuthenticationMode:
+        """The cluster's authentication mode."""
+        return self.snapshot.cluster.authentication_mode
+
+    def policy_arn(self, name: str) -> str:
+        """The ARN of an access policy in the cluster's partition; an ARN is left as it is."""
+        if name.startswith("arn:"):
+            return name
+        return f"arn:{self.snapshot.cluster.partition}:eks::aws:cluster-access-policy/{name}"
+
+    def offers(self, policy_arn: str) -> bool:
+        """Whether the partition offers the policy, as far as that was asked."""
+        known = self.snapshot.access_policies
+        return known is None or policy_arn in known
+
+    @property
+    def oidc_groups_known(self) -> bool:
+        """Whether it is known of every OIDC identity provider which groups its tokens may carry.
+
+        A provider of which only type and name were listed (ListIdentityProviderConfigs) may carry any.
+        """
+        configs = self.snapshot.identity_provider_configs
+        return configs is not None and all(config.get("oidc") or not config.keys() <= _LISTED for config in configs)
+
+    def explains(self, key: str) -> bool:
+        """Whether a login under this canonical ARN has a reason: a row, an entry, mapAccounts, the hidden creator."""
+        creator = self.snapshot.creator
+        if key in self.row_keys or key in self.entries or (creator and principal_key(creator.arn) == key):
+            return True
+        arn = parse_arn(key)
+        return arn is not None and any(row.account == arn.account for row in self.aws_auth.accounts)
+
+    def is_planned_elsewhere(self, arn: str) -> bool:
+        """Whether a live row or an entry decides about this principal."""
+        key = principal_key(arn)
+        return key in self.row_keys or key in self.entries
+
+    def find(self, arn: str) -> Found:
+        """The IAM principal, looked up once."""
+        key = principal_key(arn)
+        if key not in self.found:
+            self.found[key] = self.iam.find(arn)
+        return self.found[key]
+
+
+def gather(
+    snapshot: Snapshot,
+    decisions: Decisions,
+    aws_auth: AwsAuth,
+    *,
+    strategy: Strategy,
+    target: Target,
+    index: RbacIndex | None = None,
+    names: NameIndex | None = None,
+    accept_gap: bool = False,
+) -> PlanFacts:
+    """Index the snapshot. ``index`` and ``names`` may be handed in where what they hold is known to be the same."""
+    rbac_whole = snapshot.rbac is not None and not any(name.startswith("rbac.") for name in snapshot.unknown)
+    if index is None and snapshot.rbac is not None and rbac_whole:
+        index = RbacIndex(snapshot.rbac)
+    return PlanFacts(
+        snapshot=snapshot,
+        decisions=decisions,
+        strategy=strategy,
+        target=target,
+        aws_auth=aws_auth,
+        iam=IamIndex(snapshot.iam_principals, snapshot.accounts_read, snapshot.cluster.account_id),
+        names=names or NameIndex(snapshot.rbac, snapshot.group_references, complete=rbac_whole),
+        index=index if rbac_whole else None,
+        nodes=_node_use(snapshot),
+        entries=_entries(snapshot),
+        logins=_logins(snapshot),
+        row_groups=frozenset(group for row in aws_auth.rows for group in row.effective_groups),
+        row_keys=frozenset(row_key(row.arn) for row in aws_auth.rows),
+        accept_gap=accept_gap,
+    )
+
+
+def managed(status: str) -> bool:
+    """Whether a node group or profile of this status counts: not being deleted, not failed."""
+    return status.upper() not in _NOT_MANAGED
+
+
+def _node_use(snapshot: Snapshot) -> dict[str, NodeUse]:
+    groups: dict[str, list[Nodegroup]] = {}
+    profiles: dict[str, list[FargateProfile]] = {}
+    labels: dict[str, list[tuple[str, str]]] = {}
+    arns: dict[str, str] = {}
+    for group in snapshot.nodegroups or ():
+        if group.node_role and managed(group.status):
+            groups.setdefault(_key(group.node_role, arns), []).append(group)
+    for profile in snapshot.fargate_profiles or ():
+        if managed(profile.status):
+            profiles.setdefault(_key(profile.pod_execution_role, arns), []).append(profile)
+    for node in snapshot.nodes or ():
+        if node.role_arn:
+            system = node.labels.get("kubernetes.io/os", "").lower()
+            compute = node.labels.get("eks.amazonaws.com/compute-type", "").lower()
+            labels.setdefault(_key(node.role_arn, arns), []).append((system, compute))
+    return {
+        key: NodeUse(
+            arn,
+            tuple(groups.get(key, ())),
+            tuple(profiles.get(key, ())),
+            frozenset(system for system, _ in labels.get(key, ()) if system),
+            frozenset(compute for _, compute in labels.get(key, ()) if compute),
+            len(labels.get(key, ())),
+        )
+        for key, arn in arns.items()
+    }
+
+
+def _key(arn: str, arns: dict[str, str]) -> str:
+    """The role's key; its spelling is noted."""
+    key = principal_key(arn)
+    arns.setdefault(key, arn)
+    return key
+
+
+def _entries(snapshot: Snapshot) -> dict[str, tuple[AccessEntry, ...]]:
+    """Entries by canonical ARN: roles of one name under two paths (one of them deleted) share a key."""
+    entries: dict[str, tuple[AccessEntry, ...]] = {}
+    for entry in snapshot.access_entries or ():
+        key = principal_key(entry.principal_arn)
+        entries[key] = (*entries.get(key, ()), entry)
+    return entries
+
+
+def _logins(snapshot: Snapshot) -> dict[str, tuple[Login, ...]]:
+    logins: dict[str, list[Login]] = {}
+    for login in snapshot.usage.logins if snapshot.usage else ():
+        logins.setdefault(principal_key(login.arn), []).append(login)
+    return {key: tuple(found) for key, found in logins.items()}
+
+
+def quoted(names: Iterable[str]) -> str:
+    """Names in a message: each in backquotes, a long list cut."""
+    listed = [f"`{name}`" for name in names]
+    rest = f" and {len(listed) - 8} more" if len(listed) > 8 else ""
+    return ", ".join(listed[:8]) + rest

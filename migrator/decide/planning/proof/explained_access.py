@@ -1,0 +1,108 @@
+"""Whether each difference of access is the one that a finding tells of, cause by cause.
+
+A finding accounts for what it says and for nothing else: the groups that it names, an entry that a run of ours left
+half-made, what a named person accepts. What the findings tell of is taken out of the comparison, as if it had never
+been there; whatever difference is left then is one that nobody is told of, and the plan is not made.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from migrator.decide.access.authorize import RbacIndex
+from migrator.decide.access.compare_access import compare_access, compare_log_ins
+from migrator.decide.findings.draft_finding import Note
+from migrator.decide.planning.entries.evaluate_principal import identities_at_random, identity_of_rows
+from migrator.decide.planning.entries.principal_decision import Settled
+from migrator.decide.planning.principals.plan_facts import CLUSTER_ADMIN, PlanFacts
+from migrator.model.access_entry import NOBODY, Identity
+from migrator.model.plan import AccessChange
+
+_NO_CHANGE = AccessChange()
+
+
+def access_change(each: Settled, facts: PlanFacts, later: RbacIndex | None) -> AccessChange:
+    """Gained and lost by what is planned. ``later`` is RBAC with the bindings of our own."""
+    if each.after is None or each.after is each.before:
+        return _NO_CHANGE
+    namespaces = facts.snapshot.namespaces or ()
+    return compare_access(
+        _befores(each, facts), each.after, each.subject.arn, facts.index, later, namespaces=namespaces
+    )
+
+
+def log_in_change(each: Settled, facts: PlanFacts) -> AccessChange:
+    """The log-ins gained and lost by what is planned or proposed, without permissions."""
+    if each.after is None or each.after is each.before:
+        return _NO_CHANGE
+    return compare_log_ins(_befores(each, facts), each.after, each.subject.arn)
+
+
+def unexplained(each: Settled, facts: PlanFacts, later: RbacIndex | None) -> AccessChange:
+    """What of the principal's access change no finding of its own tells of."""
+    if each.access == _NO_CHANGE or each.after is None:
+        return _NO_CHANGE
+    befores = _befores(each, facts)
+    for note in _in_order(each.notes):
+        befores = tuple(_WITHOUT_CAUSE[note.code](before, note, each, facts) for before in befores)
+    left = compare_access(befores, each.after, each.subject.arn, facts.index, later)
+    codes = {note.code for note in each.notes}
+    if "loss-accepted" in codes:
+        left = replace(left, lost=(), log_ins_lost=())
+    # a cause may put an earlier identity in the place of today's (an entry that a run left half-made): what the
+    # principal does not gain today was answered for by the plan of that run
+    if "gain-accepted" in codes or not each.access.log_ins_gained:
+        left = replace(left, log_ins_gained=())
+    return left if each.access.log_ins_lost else replace(left, log_ins_lost=())
+
+
+def _befores(each: Settled, facts: PlanFacts) -> tuple[Identity, ...]:
+    """Who the principal is today: one identity, or one of several at random."""
+    at_random = identities_at_random(each.subject, facts) if each.before.via == "config-map" else ()
+    return at_random or (each.before,)
+
+
+def _in_order(notes: tuple[Note, ...]) -> list[Note]:
+    """The notes that account for something; first the one that puts another identity in the place of today's."""
+    return sorted((n for n in notes if n.code in _WITHOUT_CAUSE), key=lambda note: note.code != "entry-half-made")
+
+
+def _without_groups(before: Identity, note: Note, _each: Settled, _facts: PlanFacts) -> Identity:
+    return replace(before, groups=tuple(group for group in before.groups if group not in note.groups))
+
+
+def _with_groups(before: Identity, note: Note, _each: Settled, _facts: PlanFacts) -> Identity:
+    return before if before.via == "none" else replace(before, groups=(*before.groups, *note.groups))
+
+
+def _gone(before: Identity, _note: Note, each: Settled, _facts: PlanFacts) -> Identity:
+    """The whole row is left behind; the same identity for whoever keeps an entry."""
+    return NOBODY if each.action == "skip" and before.via == "config-map" else before
+
+
+def _as_by_rows(_before: Identity, _note: Note, each: Settled, facts: PlanFacts) -> Identity:
+    """What the interrupted run set out from: the rows."""
+    return identity_of_rows(each.subject, facts)
+
+
+def _with_creators_policy(before: Identity, _note: Note, each: Settled, _facts: PlanFacts) -> Identity:
+    """The policy that EKS gives the creator's entry, where it stays on it."""
+    kept = each.after.policies if each.after is not None else ()
+    extra = (p for p in kept if p.policy_name == CLUSTER_ADMIN and p.scope.type == "cluster")
+    return replace(before, policies=tuple(dict.fromkeys((*before.policies, *extra))))
+
+
+def _granted(before: Identity, _note: Note, each: Settled, _facts: PlanFacts) -> Identity:
+    """Whoever has nothing today, and gets what a person answered."""
+    return each.after if before.via == "none" and each.after is not None else before
+
+
+_WITHOUT_CAUSE: Mapping[str, Callable[[Identity, Note, Settled, PlanFacts], Identity]] = {
+    "entry-half-made": _as_by_rows,
+    "node-groups-dropped": _without_groups,
+    "windows-group-added": _with_groups,
+    "fargate-group-added": _with_groups,
+    "fargate-unused": _gone,
+    "new-grant": _granted,
+    "creator-entry-wider": _with_creators_policy,
+}
+EXPLAINED_CODES = frozenset(_WITHOUT_CAUSE) | {"loss-accepted", "gain-accepted"}

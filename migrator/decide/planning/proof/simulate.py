@@ -1,0 +1,155 @@
+"""The cluster after a plan's steps, on paper: how a plan proves that it ends where it says.
+
+Only what a later plan looks at is carried: the mode, entries, and RBAC bindings of our own.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from migrator.decide.planning.entries.entry_identity import NODE_IDENTITIES
+from migrator.decide.steps.entry_states import PLAN_TAG, default_username
+from migrator.errors import assert_never
+from migrator.model.access_entry import AccessEntry, AssociatedPolicy, AuthenticationMode, EntrySpec
+from migrator.model.rbac import Binding, RbacState, Subject
+from migrator.model.snapshot import Snapshot
+from migrator.model.step import (
+    MANAGED_BY,
+    MANAGED_BY_LABEL,
+    AssociatePolicy,
+    AwaitEntry,
+    CreateBinding,
+    CreateBridge,
+    CreateEntry,
+    DeleteEntry,
+    DisassociatePolicy,
+    EnableEntries,
+    Prove,
+    RemoveBridge,
+    Step,
+    UpdateEntry,
+)
+
+
+def simulate(snapshot: Snapshot, steps: Iterable[Step]) -> Snapshot:
+    """The snapshot as it would be read after all the steps."""
+    world = _World(snapshot)
+    for step in steps:
+        world.apply(step)
+    return world.snapshot()
+
+
+@dataclass(slots=True)
+class _World:
+    """The parts of a snapshot that steps change."""
+
+    before: Snapshot
+    mode: AuthenticationMode
+    entries: dict[str, AccessEntry]
+    added: dict[tuple[str | None, str], Binding]
+    removed: set[tuple[str | None, str]]
+    born: Mapping[str, datetime | None]
+    now: datetime | None
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self.before = snapshot
+        self.mode = snapshot.cluster.authentication_mode
+        self.entries = {entry.principal_arn: entry for entry in snapshot.access_entries or ()}
+        self.added, self.removed = {}, set()
+        self.born = {principal.arn: principal.create_date for principal in snapshot.iam_principals}
+        self.now = _moment(snapshot.taken_at)
+
+    def apply(self, step: Step) -> None:
+        effect = step.effect
+        match effect:
+            case EnableEntries():
+                self.mode = effect.mode_to
+            case AwaitEntry():
+                self._make(effect.principal_arn, effect.expected, effect.expected.access_policies, {})
+            case CreateEntry():
+                self._make(effect.principal_arn, effect.entry, (), {PLAN_TAG: "simulated"})
+            case UpdateEntry():
+                self._update(effect)
+            case DeleteEntry():
+                self.entries.pop(effect.principal_arn, None)
+            case AssociatePolicy():
+                self._set_policy(effect.principal_arn, effect.policy.policy_arn, effect.policy)
+            case DisassociatePolicy():
+                self._set_policy(effect.principal_arn, effect.policy.policy_arn, None)
+            case CreateBridge():
+                self._bind(None, effect.binding_name, "ClusterRole", "cluster-admin", effect.group)
+            case CreateBinding():
+                self._bind(effect.namespace, effect.binding_name, effect.role_kind, effect.role_name, effect.group)
+            case RemoveBridge():
+                self._unbind(effect.namespace, effect.binding_name)
+            case Prove():
+                pass
+            case _:
+                assert_never(effect)
+
+    def snapshot(self) -> Snapshot:
+        raw = self.before.cluster_raw
+        config = {**(raw.get("accessConfig") or {}), "authenticationMode": self.mode}
+        listed = self.before.access_entries is not None or self.mode != "CONFIG_MAP"
+        return replace(
+            self.before,
+            cluster=replace(self.before.cluster, authentication_mode=self.mode),
+            cluster_raw={**raw, "accessConfig": config},
+            access_entries=tuple(self.entries.values()) if listed else None,
+            rbac=self._rbac(),
+        )
+
+    def _make(self, arn: str, spec: EntrySpec, policies: tuple[AssociatedPolicy, ...], tags: Mapping[str, str]) -> None:
+        username, groups = NODE_IDENTITIES.get(spec.type, ("", ()))
+        if spec.type == "STANDARD":
+            username, groups = _name(arn, spec), spec.kubernetes_groups
+        moments = [moment for moment in (self.now, self.born.get(arn)) if moment is not None]
+        made = max(moments, default=None)
+        self.entries[arn] = AccessEntry(arn, spec.type, username, groups, policies, made, made, "", tags)
+
+    def _update(self, effect: UpdateEntry) -> None:
+        entry, spec = self.entries[effect.principal_arn], effect.entry
+        self.entries[effect.principal_arn] = replace(
+            entry, username=_name(effect.principal_arn, spec), kubernetes_groups=spec.kubernetes_groups
+        )
+
+    def _set_policy(self, arn: str, policy_arn: str, policy: AssociatedPolicy | None) -> None:
+        entry = self.entries[arn]
+        kept = tuple(each for each in entry.access_policies if each.policy_arn != policy_arn)
+        self.entries[arn] = replace(entry, access_policies=(*kept, policy) if policy else kept)
+
+    def _bind(self, namespace: str | None, name: str, kind: str, role: str, group: str) -> None:
+        self.removed.discard((namespace, name))
+        self.added[namespace, name] = Binding(
+            name,
+            namespace,
+            "Role" if kind == "Role" else "ClusterRole",
+            role,
+            (Subject("Group", group),),
+            {MANAGED_BY_LABEL: MANAGED_BY},
+        )
+
+    def _unbind(self, namespace: str | None, name: str) -> None:
+        if self.added.pop((namespace, name), None) is None:
+            self.removed.add((namespace, name))
+
+    def _rbac(self) -> RbacState | None:
+        """The same object where nothing changed, so that an index of it can be used again."""
+        rbac = self.before.rbac
+        if rbac is None or not (self.added or self.removed):
+            return rbac
+        gone = self.removed | self.added.keys()
+        kept = tuple(binding for binding in rbac.bindings if (binding.namespace, binding.name) not in gone)
+        return replace(rbac, bindings=(*kept, *self.added.values()))
+
+
+def _name(arn: str, spec: EntrySpec) -> str:
+    return default_username(arn) if spec.username is None else spec.username
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else None

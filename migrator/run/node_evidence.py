@@ -1,0 +1,115 @@
+"""The nodes of a role: one look at leases and logs, a judgement, and the evidence that it makes."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from migrator.decide.proving.node_proof import NodeJudgement, NodeWindow, judge_nodes, nodes_of, without_kube_proxy
+from migrator.decide.running.row_identity import groups_by_row
+from migrator.errors import MigratorError
+from migrator.model.access_entry import AccessEntry
+from migrator.model.evidence import Attribution, Evidence
+from migrator.model.node_health import NodesNow
+from migrator.ports import NodeHealth
+from migrator.run.login_evidence import logins_of
+from migrator.run.one_run import StepPorts
+
+LOOK_AGAIN = timedelta(seconds=20)
+RECENT = timedelta(minutes=25)  # every kubelet logs in within 15 minutes; the log gets it some minutes later
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """A look at the nodes of a role; ``why_no_log`` is empty when a log was read."""
+
+    judgement: NodeJudgement
+    why_no_log: str
+    api_mode: bool
+
+
+def read_nodes(nodes: NodeHealth | None) -> NodesNow | None:
+    """How all nodes are, None where that may not be read."""
+    if nodes is None:
+        return None
+    try:
+        return nodes.read()
+    except MigratorError as error:
+        if error.code in ("kubernetes-denied", "not-authenticated"):
+            return None
+        raise
+
+
+def look_at_nodes(ports: StepPorts, role_arn: str, *, since: datetime | None, api_mode: bool) -> Looked | None:
+    """One look at the nodes of a role. None: leases may not be read.
+
+    ``since``: when the role's entry got its present shape. ``api_mode``: no row is asked.
+    """
+    found = read_nodes(ports.nodes)
+    if found is None:
+        return None
+    now = ports.clock.now()
+    start = max(since, now - RECENT) if since is not None else now - RECENT
+    logins = logins_of(ports.logs, role_arn, start, now)
+    live = ports.config_maps.read()
+    row_groups = groups_by_row(None if live is None else dict(live.get("data") or {}), role_arn)
+    window = NodeWindow(since=since, now=now, row_groups=row_groups, api_mode=api_mode, logins=logins.found)
+    return Looked(judge_nodes(nodes_of(role_arn, found, logins.found or ()), window), logins.why, api_mode)
+
+
+def evidence_of_nodes(looked: Looked, role_arn: str, *, entry: AccessEntry | None, state: str) -> Evidence:
+    """What was seen, as evidence: ``observed`` only where every node that counts was seen."""
+    found = looked.judgement
+    differences = (*found.differences, *without_kube_proxy((node for node, _ in found.findings), entry))
+    observed = found.complete or differences
+    attribution: Attribution = "api-mode" if looked.api_mode else "node"
+    return Evidence(
+        principal_arn=role_arn,
+        proof_class="observed" if observed else "simulated",
+        phase="after",
+        at=found.window.now.isoformat(),
+        state_digest=state,
+        attribution=attribution if observed and found.attributable else "none",
+        differences=(*(() if entry is not None else ("there is no entry",)), *differences),
+        how=f"{found.how}; {looked.why_no_log}" if looked.why_no_log and not found.attributable else found.how,
+    )
+
+
+def baseline_of_nodes(looked: Looked, role_arn: str, *, state: str) -> Evidence:
+    """The nodes as they are before: how many renew their leases."""
+    nodes, now = [node for node, _ in looked.judgement.findings], looked.judgement.window.now
+    fresh = sum(node.fresh(now) for node in nodes)
+    return Evidence(
+        principal_arn=role_arn,
+        proof_class="observed",
+        phase="before",
+        at=now.isoformat(),
+        state_digest=state,
+        how=f"{fresh} of {len(nodes)} nodes renew their leases",
+    )
+
+
+def progress_line(role_arn: str, found: NodeJudgement) -> str:
+    """How far the nodes are: one line for whoever waits."""
+    name = role_arn.rpartition("/")[2]
+    return f"nodes of {name}: {found.how}; until {found.until:%H:%M:%SZ} at most"
+
+
+def watch_nodes(
+    ports: StepPorts, role_arn: str, *, since: datetime | None, api_mode: bool, newcomer: str = ""
+) -> Looked | None:
+    """Look until every node was seen, something is wrong, or there is nothing more to wait for.
+
+    ``newcomer``: a node that joined just now, and whose login is waited for, too.
+    """
+    said = ""
+    while True:
+        looked = look_at_nodes(ports, role_arn, since=since, api_mode=api_mode)
+        if looked is None:
+            return None
+        expected = looked.judgement.finding_of(newcomer) == "joining"
+        if not looked.judgement.waits and not (expected and not looked.judgement.differences):
+            return looked
+        line = progress_line(role_arn, looked.judgement)
+        if line != said:
+            ports.events.say("info", f"waiting: {line}")
+        said = line
+        ports.clock.sleep(LOOK_AGAIN)
