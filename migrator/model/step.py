@@ -173,4 +173,4 @@ class Step:
         return getattr(self.effect, "principal_arn", None)
 
 
-Lane: TypeAlias = tuple[Step, ...]  # the steps of one principal, or of the cluster, in order
+Sequence: TypeAlias = tuple[Step, ...]  # the steps of one principal, or of the cluster, in order

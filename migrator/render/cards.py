@@ -51,7 +51,7 @@ class Login:
 
 
 @dataclass(frozen=True, slots=True)
-class Note:
+class FindingCard:
     """A finding; ``link`` is empty unless its reference is a plain https address."""
 
     severity: str
@@ -100,7 +100,7 @@ class Card:
     is_now: Login | None
     gained: tuple[Change, ...]
     lost: tuple[Change, ...]
-    notes: tuple[Note, ...]
+    notes: tuple[FindingCard, ...]
     questions: tuple[Question, ...]
 
 
@@ -129,7 +129,7 @@ def _card(
     report: Report,
     *,
     verdict: PrincipalVerdict | None,
-    notes: Iterable[Note],
+    notes: Iterable[FindingCard],
     lines: Mapping[str, int],
 ) -> Card:
     evidence = verdict.evidence if verdict is not None else None
@@ -205,18 +205,18 @@ def request_words(request: AccessRequest) -> str:
     return f"{request.verb} {thing} {where}"
 
 
-def _notes_by_principal(report: Report) -> dict[str | None, list[Note]]:
+def _notes_by_principal(report: Report) -> dict[str | None, list[FindingCard]]:
     """Every finding at exactly one place: at its principal, at the principal of its row, or at the cluster (None)."""
     planned = {each.principal_arn for each in report.plan.principals}
     by_row = {source: each.principal_arn for each in report.plan.principals for source in each.sources}
-    found: dict[str | None, list[Note]] = {}
+    found: dict[str | None, list[FindingCard]] = {}
     for finding in _sorted(report.plan.findings):
         owner = finding.principal_arn if finding.principal_arn in planned else by_row.get(finding.source or "")
         found.setdefault(owner, []).append(note_of(finding, report, about_cluster=owner is None))
     return found
 
 
-def cluster_notes(report: Report) -> tuple[Note, ...]:
+def cluster_notes(report: Report) -> tuple[FindingCard, ...]:
     """The findings that are about no principal of the plan."""
     return tuple(_notes_by_principal(report).get(None, ()))
 
@@ -225,11 +225,11 @@ def _sorted(findings: Sequence[Finding]) -> list[Finding]:
     return sorted(findings, key=lambda finding: ("block", "warn", "info").index(finding.severity))
 
 
-def note_of(finding: Finding, report: Report, *, about_cluster: bool) -> Note:
+def note_of(finding: Finding, report: Report, *, about_cluster: bool) -> FindingCard:
     """A finding as a note; it names its principal only where the note does not stand beside it."""
     lines = {} if finding.line is None or finding.source is None else {finding.source: finding.line}
     where = [] if finding.source is None else [place(finding.source, lines)]
     if about_cluster and finding.principal_arn is not None:
         where.append(short_arn(finding.principal_arn, report.plan))
     link = finding.reference if is_link(finding.reference) else ""
-    return Note(finding.severity, finding.code, finding.message, finding.remedy, ", ".join(where), link)
+    return FindingCard(finding.severity, finding.code, finding.message, finding.remedy, ", ".join(where), link)

@@ -7,10 +7,10 @@ The same call resumes: what was begun is settled by looking. Nothing here decide
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from migrator.decide.running.actions import Finished, Wish
+from migrator.decide.running.actions import Finished, RunRequest
 from migrator.decide.running.changes import surprising_entries
 from migrator.decide.running.gates import in_force
-from migrator.decide.running.progress import APPLY, SETTLED, Progress, lanes_of, refusal_of
+from migrator.decide.running.progress import APPLY, SETTLED, Progress, refusal_of, sequences_of
 from migrator.decide.running.second_admin import GATE as SECOND_ADMIN
 from migrator.decide.running.second_admin import admins_to_prove, second_admin
 from migrator.decide.running.source_differences import CHANGED_CODES, Difference, added_rows
@@ -86,7 +86,9 @@ def _apply(plan: Plan, plan_digest: str, held: HeldCluster, options: ApplyOption
         refuse_going_back(progress, plan)
     if _all_settled(plan, progress):
         observed = observed_at_start(plan, ports, snapshot, chain)
-        finished = drive(OneRun(plan, ports, Wish(plan_digest), progress, observed))  # only looks: is it still so?
+        finished = drive(
+            OneRun(plan, ports, RunRequest(plan_digest), progress, observed)
+        )  # only looks: is it still so?
         error = changed_since(plan, differences_now(plan, plan_digest, progress, ports, snapshot))
         return outcome_of(plan, progress, ports, finished, error)
     begun = begun_run(ports.store, plan_digest)
@@ -132,11 +134,11 @@ def _start(
     files = back_up(ports.store, ports.reader, ports.config_maps, snapshot, run_id)
     check = row_check(plan, ports.config_maps, api_mode=snapshot.cluster.authentication_mode == "API")
     only = frozenset[str]() if options.mode_only else frozenset(options.only) or None
-    wish = Wish(plan_digest, only, options.keep_going)
+    run_request = RunRequest(plan_digest, only, options.keep_going)
     run = OneRun(
         plan,
         ports,
-        wish,
+        run_request,
         progress,
         observed_at_start(plan, ports, snapshot, chain),
         RunSettings(
@@ -151,7 +153,7 @@ def _start(
     run.record(None, "run-started", {"run": run_id, "command": APPLY, "planDigest": plan_digest, "caller": chain[-1]})
     run.record(None, "backed-up", {"files": files})
     waivers = in_force(options.waive_gates, ports.clock.now())
-    callers = run.situation().observed.callers
+    callers = run.run_state().observed.callers
     proven = second_admin(plan, run.progress, callers, {})
     waiver = waivers.get(SECOND_ADMIN)
     if not proven and waiver is not None and callers:
@@ -200,8 +202,8 @@ def _last_look(run: OneRun, ports: RunPorts) -> MigratorError | None:
     """
     given_up = [
         Difference(str(state.effect["code"]), key, str(state.effect.get("message", "")))
-        for key, lane in lanes_of(run.plan).items()
-        if (state := refusal_of(lane, run.progress)) is not None and state.effect.get("code") in CHANGED_CODES
+        for key, sequence in sequences_of(run.plan).items()
+        if (state := refusal_of(sequence, run.progress)) is not None and state.effect.get("code") in CHANGED_CODES
     ]
     sources = SourceReader(run.plan, ports)
     data = sources.rows_now()
@@ -226,7 +228,7 @@ def _drive_to_the_end(run: OneRun, ports: RunPorts, options: ApplyOptions, chain
     show the break-glass principal's way in.
     """
     finished = drive(run)
-    observed = run.situation().observed
+    observed = run.run_state().observed
     waiting = any(step.principal_arn in observed.callers for step, _ in finished.left)
     if not waiting or observed.second_admin:
         return finished
@@ -252,11 +254,11 @@ def outcome_of(
     principal was refused; 6 a proof failed; 7 not finished, the same command goes on (a proof that a later observation
     gives); else the error's own.
     """
-    lanes = lanes_of(plan)
+    sequences = sequences_of(plan)
     refused = {
         key: (str(state.effect.get("code", "")), str(state.effect.get("message", "")))
-        for key, lane in lanes.items()
-        if (state := refusal_of(lane, progress)) is not None
+        for key, sequence in sequences.items()
+        if (state := refusal_of(sequence, progress)) is not None
     }
     outstanding = tuple(
         (step.principal_arn or step.id, str(progress.of(step.id).effect.get("why", "")))

@@ -8,7 +8,15 @@ from typing import Any
 from migrator.decide.proving.announced import unannounced_end
 from migrator.decide.running.actions import Observed
 from migrator.decide.running.changes import as_before, basis_changes, not_read_again
-from migrator.decide.running.progress import REHEARSE, SETTLED, Progress, lanes_of, progress_of, records_of, standing
+from migrator.decide.running.progress import (
+    REHEARSE,
+    SETTLED,
+    Progress,
+    progress_of,
+    records_of,
+    sequences_of,
+    standing,
+)
 from migrator.decide.running.row_identity import row_gives
 from migrator.decide.running.source_differences import row_difference
 from migrator.decide.steps.bindings import PLAN_LABEL, RUN_LABEL, plan_label
@@ -163,8 +171,8 @@ def refuse_going_back(progress: Progress, plan: Plan) -> None:
     """Raises ``Refused`` while a roll-back that was begun has more to take back: going forward undoes what it did."""
     left = [
         step
-        for lane in lanes_of(plan).values()
-        for step in standing(lane, progress.states)
+        for sequence in sequences_of(plan).values()
+        for step in standing(sequence, progress.states)
         if not isinstance(step.effect, EnableEntries | RemoveBridge)
     ]
     if progress.going_back and left:
@@ -189,7 +197,7 @@ def run_id_for(
     """The id to go on with: the journal's while anything of it stands, else that on entries or bindings which an
     earlier run of this plan left (from another folder, or with a lost journal), else a fresh one.
     """
-    if progress.run and any(standing(lane, progress.states) for lane in lanes_of(plan).values()):
+    if progress.run and any(standing(sequence, progress.states) for sequence in sequences_of(plan).values()):
         return progress.run
     for entry in snapshot.access_entries or ():
         if entry.tags.get(PLAN_TAG) == plan_digest and is_run_id(entry.tags.get(RUN_TAG, "")):
@@ -294,7 +302,7 @@ def observed_at_start(plan: Plan, ports: RunPorts, snapshot: Snapshot, chain: tu
     entries = None
     if snapshot.access_entries is not None:
         found = {entry.principal_arn: entry for entry in snapshot.access_entries}
-        entries = {key: found.get(key) for key in lanes_of(plan) if not key.startswith("step ")}
+        entries = {key: found.get(key) for key in sequences_of(plan) if not key.startswith("step ")}
     elif snapshot.cluster.authentication_mode == "CONFIG_MAP":
         entries = {p.principal_arn: None for p in plan.principals if p.action == "create"}
     status = str(snapshot.cluster_raw.get("status") or "")

@@ -9,7 +9,7 @@ from typing import Any
 
 from migrator.decide.proving.node_proof import unhealthy_nodes
 from migrator.decide.reading.aws_auth_owners import owners_of
-from migrator.decide.running.actions import Observed, Wish
+from migrator.decide.running.actions import Observed, RunRequest
 from migrator.decide.running.changes import as_before, describe_changes
 from migrator.decide.running.gates import (
     GateFacts,
@@ -204,7 +204,7 @@ def _switch(
     run_id: str,
     chain: tuple[str, ...],
 ) -> CutOverOutcome:
-    run = OneRun(_switch_plan(plan), ports, Wish(plan_digest), switching, Observed(now=ports.clock.now()))
+    run = OneRun(_switch_plan(plan), ports, RunRequest(plan_digest), switching, Observed(now=ports.clock.now()))
     start: dict[str, Any] = {"run": run_id, "command": CUT_OVER, "planDigest": plan_digest, "caller": chain[-1]}
     if gates:  # none when an earlier attempt, whose switch went through, is brought to its end
         start["gates"] = gates_to_documents(gates)

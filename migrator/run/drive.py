@@ -9,8 +9,8 @@ from migrator.decide.running.actions import (
     Do,
     Finished,
     GiveUp,
-    Hold,
-    Look,
+    LeaveInPlace,
+    ReadFirst,
     Refuse,
     TakeOver,
     Undo,
@@ -18,7 +18,7 @@ from migrator.decide.running.actions import (
 )
 from migrator.decide.running.automatic_entries import entry_record
 from migrator.decide.running.bridge import writes_entry
-from migrator.decide.running.next_action import lane_action, next_actions
+from migrator.decide.running.next_action import next_actions, sequence_action
 from migrator.decide.running.obstacles import PRINCIPAL_REFUSALS
 from migrator.errors import MigratorError, assert_never
 from migrator.model.access_entry import AccessEntry
@@ -33,17 +33,17 @@ TRIES = 20  # how often one step may meet an answer that has to be looked at aga
 def drive(run: OneRun) -> Finished:
     """Run until nothing more can be done now. Raises the error that stopped it; the journal says how far it came."""
     while True:
-        actions = next_actions(run.situation())
+        actions = next_actions(run.run_state())
         first = actions[0]
         if isinstance(first, Refuse):
             raise stop(run, first)
         if isinstance(first, Finished):
             return first
         # What belongs to no principal is read first: a sequence that waits for it would else wait for all the others.
-        looks = [action for action in actions if isinstance(action, Look) and _lane_of(run, action) is None]
+        looks = [action for action in actions if isinstance(action, ReadFirst) and _sequence_of(run, action) is None]
         for look in dict.fromkeys(looks):
             run.look(look)
-        keys = [key for action in actions if (key := _lane_of(run, action)) is not None]
+        keys = [key for action in actions if (key := _sequence_of(run, action)) is not None]
         if keys:
             _side_by_side(run, keys)
         if keys or looks:
@@ -69,14 +69,14 @@ def stop(run: OneRun, action: Refuse) -> MigratorError:
     return action.error
 
 
-def _lane_of(run: OneRun, action: Action) -> str | None:
-    """The lane that an action belongs to, None for waiting and for looks at the cluster."""
-    at = run.situation()
+def _sequence_of(run: OneRun, action: Action) -> str | None:
+    """The sequence that an action belongs to, None for waiting and for looks at the cluster."""
+    at = run.run_state()
     match action:
-        case Do() | Adopt() | Undo() | Hold() | GiveUp() | TakeOver():
-            return at.lane_of[action.step.id]
-        case Look():
-            return action.name if action.subject in ("entry", "row", "source") and action.name in at.lanes else None
+        case Do() | Adopt() | Undo() | LeaveInPlace() | GiveUp() | TakeOver():
+            return at.sequence_of[action.step.id]
+        case ReadFirst():
+            return action.name if action.subject in ("entry", "row", "source") and action.name in at.sequences else None
         case Wait() | Refuse() | Finished():
             return None
         case _:
@@ -84,27 +84,27 @@ def _lane_of(run: OneRun, action: Action) -> str | None:
 
 
 def _side_by_side(run: OneRun, keys: Sequence[str]) -> None:
-    """Each lane as far as it goes. The first error, or an interruption, is raised after all have come to a stop."""
+    """Each sequence as far as it goes. The first error, or an interruption, is raised after all have come to a stop."""
     try:
-        errors = run.ports.tasks.map(lambda key: _lane(run, key), keys)
+        errors = run.ports.tasks.map(lambda key: _sequence(run, key), keys)
     except KeyboardInterrupt:
-        run.stop_lanes()
+        run.stop_sequences()
         raise
     for error in errors:
         if error is not None:
             raise error
 
 
-def _lane(run: OneRun, key: str) -> MigratorError | None:
-    """One lane until it has to wait, is finished, or fails: an error is a value, so that no other lane is lost."""
-    with run.lane_under_way():
+def _sequence(run: OneRun, key: str) -> MigratorError | None:
+    """One sequence until it has to wait, is finished, or fails: an error is a value, so that no other sequence is lost."""
+    with run.sequence_under_way():
         return _along(run, key)
 
 
 def _along(run: OneRun, key: str) -> MigratorError | None:
     met_again = 0
     while not run.stopping:
-        action = lane_action(run.situation(), key)
+        action = sequence_action(run.run_state(), key)
         try:
             match action:
                 case Finished() | Wait():
@@ -123,18 +123,18 @@ def _along(run: OneRun, key: str) -> MigratorError | None:
     return None
 
 
-def one_action(run: OneRun, action: Look | Do | Adopt | Undo | Hold | GiveUp | TakeOver) -> None:
+def one_action(run: OneRun, action: ReadFirst | Do | Adopt | Undo | LeaveInPlace | GiveUp | TakeOver) -> None:
     """Do what was decided, and nothing else: nothing at all where a look directly before shows something else."""
     if isinstance(action, Do | Undo) and action.first and not _still_decided(run, action):
         return
     match action:
-        case Look():
+        case ReadFirst():
             run.look(action)
         case Do(step):
             run.ports.events.say("step", describe(step.effect.kind, step.principal_arn))
             execute(run, step)
         case Adopt(step, why):
-            entry = run.situation().observed.entries.get(step.principal_arn or "")
+            entry = run.run_state().observed.entries.get(step.principal_arn or "")
             run.record(step.id, "adopted", {"why": why, "entry": entry_document(entry)})
             if isinstance(step.effect, EnableEntries):
                 run.mode_step_done()
@@ -144,7 +144,7 @@ def one_action(run: OneRun, action: Look | Do | Adopt | Undo | Hold | GiveUp | T
         case TakeOver(_, entry):
             run.ports.events.say("warn", _taken_over(entry))
             run.record(None, "backed-up", entry_record(entry))
-        case Hold(step, why):
+        case LeaveInPlace(step, why):
             run.record(step.id, "refused", {"undo": True, "code": "no-way-back", "message": why})
             run.ports.events.say("warn", why)
         case GiveUp(step, difference):
@@ -171,8 +171,8 @@ def _still_decided(run: OneRun, action: Do | Undo) -> bool:
         run.take_turn()
     for look in action.first:
         run.look(look)
-    at = run.situation()
-    return lane_action(at, at.lane_of[action.step.id]) == action
+    at = run.run_state()
+    return sequence_action(at, at.sequence_of[action.step.id]) == action
 
 
 def describe(kind: str, principal_arn: str | None) -> str:
@@ -181,13 +181,13 @@ def describe(kind: str, principal_arn: str | None) -> str:
 
 
 def _settled(run: OneRun, step_id: str, arn: str | None, error: MigratorError) -> bool:
-    """Whether an error of the API is an answer that the lane can go on from."""
+    """Whether an error of the API is an answer that the sequence can go on from."""
     if error.code in PRINCIPAL_REFUSALS:
         run.record(step_id, "refused", {"code": error.code, "message": error.message, "why": error.why})
         run.ports.events.say("warn", f"{arn}: {error.message}")
         return True
     if error.code in ("entry-exists", "entry-not-found") and arn is not None:
         run.ports.clock.sleep(POLL)  # a read may lag behind the write that this answer knows of
-        run.forget(Look("entry", arn))
+        run.forget(ReadFirst("entry", arn))
         return True
     return False

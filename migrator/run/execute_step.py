@@ -8,16 +8,16 @@ from datetime import timedelta
 from typing import Any
 
 from migrator.decide.planning.entries.entry_identity import entry_digest
-from migrator.decide.running.actions import Look, Undo
+from migrator.decide.running.actions import ReadFirst, Undo
 from migrator.decide.steps.bindings import binding_key, binding_object
 from migrator.decide.steps.entry_states import (
     ENTRY_TAG,
     PLAN_TAG,
     RUN_TAG,
     final_spec,
-    lane_states,
     matches,
     rendered,
+    sequence_states,
 )
 from migrator.errors import Failed, MigratorError, assert_never
 from migrator.model.access_entry import AccessEntry
@@ -52,7 +52,7 @@ def execute(run: OneRun, step: Step) -> None:
             _enable(run, step, effect)
         case AwaitEntry():
             run.record(step.id, "intended", {"await": effect.principal_arn})
-            run.forget(Look("entry", effect.principal_arn))
+            run.forget(ReadFirst("entry", effect.principal_arn))
         case CreateBridge() | CreateBinding():
             _bind(run, step, effect)
         case RemoveBridge():
@@ -129,9 +129,9 @@ def tags_of(run: OneRun, effect: CreateEntry) -> dict[str, str]:
 def read_back(run: OneRun, step: Step) -> AccessEntry | None:
     """The entry once it is shown as the step made it. Raises ``Failed("not-shown")`` when it is not within a minute."""
     arn = step.principal_arn or ""
-    at = run.situation()
-    lane = at.lanes[at.lane_of[step.id]]
-    wanted = lane_states(lane, run.run_id)[lane.index(step) + 1]
+    at = run.run_state()
+    sequence = at.sequences[at.sequence_of[step.id]]
+    wanted = sequence_states(sequence, run.run_id)[sequence.index(step) + 1]
     return _until_shown(run, arn, lambda entry: matches(wanted, entry, run.digest))
 
 
@@ -179,14 +179,14 @@ def _bind(run: OneRun, step: Step, effect: CreateBridge | CreateBinding) -> None
     wanted = binding_object(effect, plan_digest=run.digest, run=run.run_id)
     run.record(step.id, "intended", {"kind": effect.kind, "binding": binding_key(effect), "group": effect.group})
     run.ports.rbac.apply_binding(wanted)
-    run.forget(Look("binding", binding_key(effect)))
+    run.forget(ReadFirst("binding", binding_key(effect)))
     run.record(step.id, "done", {"binding": binding_key(effect), "group": effect.group})
 
 
 def _unbind(run: OneRun, effect: CreateBridge | CreateBinding | RemoveBridge) -> None:
     namespace = None if isinstance(effect, CreateBridge) else effect.namespace
     run.ports.rbac.delete_binding(effect.binding_name, namespace)
-    run.forget(Look("binding", binding_key(effect)))
+    run.forget(ReadFirst("binding", binding_key(effect)))
 
 
 def take_back(run: OneRun, action: Undo) -> None:
@@ -204,7 +204,7 @@ def take_back(run: OneRun, action: Undo) -> None:
         case (_, undo):
             send(run, rendered(undo, run.run_id), token=token_of(run, step))
             _read_back_undone(run, step)
-            run.forget(Look("row", step.principal_arn or ""))  # read anew before the entry goes
+            run.forget(ReadFirst("row", step.principal_arn or ""))  # read anew before the entry goes
     run.record(step.id, "undone", {"kind": step.effect.kind})
 
 
@@ -213,16 +213,16 @@ def _found_instead(run: OneRun, step: Step) -> str:
     effect = rendered(step.effect, run.run_id)
     if not isinstance(effect, CreateBridge | CreateBinding):
         return "not there"
-    if run.situation().observed.bindings.get(binding_key(effect)) is None:
+    if run.run_state().observed.bindings.get(binding_key(effect)) is None:
         return "not there"
     run.ports.events.say("warn", f"the binding {binding_key(effect)} is not as this run made it: it stays")
     return "not as this run made it: left as it is"
 
 
 def _read_back_undone(run: OneRun, step: Step) -> None:
-    at = run.situation()
-    lane = at.lanes[at.lane_of[step.id]]
-    wanted = lane_states(lane, run.run_id)[lane.index(step)]
+    at = run.run_state()
+    sequence = at.sequences[at.sequence_of[step.id]]
+    wanted = sequence_states(sequence, run.run_id)[sequence.index(step)]
     _until_shown(run, step.principal_arn or "", lambda entry: matches(wanted, entry, run.digest))
 
 

@@ -1,4 +1,4 @@
-"""One run of one plan: the journal it writes and what it has seen, shared by the lanes that go side by side."""
+"""One run of one plan: the journal it writes and what it has seen, shared by the sequences that go side by side."""
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from migrator.decide.running.actions import Look, Observed, Situation, Wish, situation
+from migrator.decide.running.actions import Observed, ReadFirst, RunRequest, RunState, run_state
 from migrator.decide.running.bridge import users_of
 from migrator.decide.running.progress import Progress, advance
 from migrator.decide.running.rate import full_bucket, take
@@ -82,7 +82,7 @@ class OneRun:
         self,
         plan: Plan,
         ports: StepPorts,
-        wish: Wish,
+        run_request: RunRequest,
         progress: Progress,
         observed: Observed,
         settings: RunSettings = DEFAULTS,
@@ -91,8 +91,8 @@ class OneRun:
         self.ports = ports
         self.settings = settings
         self._lock = threading.RLock()
-        self._situation = situation(plan, progress, observed, wish)
-        self._lanes = 0
+        self._situation = run_state(plan, progress, observed, run_request)
+        self._sequences = 0
         self._stopping = False
         self._idle = threading.Condition(self._lock)
         self._bucket = full_bucket(settings.max_rate, observed.now) if settings.max_rate else None
@@ -110,7 +110,7 @@ class OneRun:
     @property
     def digest(self) -> str:
         """The plan's digest."""
-        return self._situation.wish.plan_digest
+        return self._situation.run_request.plan_digest
 
     @property
     def stopping(self) -> bool:
@@ -118,22 +118,22 @@ class OneRun:
         return self._stopping
 
     @contextmanager
-    def lane_under_way(self) -> Iterator[None]:
-        """A lane that goes on in whatever thread."""
+    def sequence_under_way(self) -> Iterator[None]:
+        """A sequence that goes on in whatever thread."""
         with self._idle:
-            self._lanes += 1
+            self._sequences += 1
         try:
             yield
         finally:
             with self._idle:
-                self._lanes -= 1
+                self._sequences -= 1
                 self._idle.notify_all()
 
-    def stop_lanes(self) -> None:
-        """Let no lane begin anything more; returns when all have come to a stop."""
+    def stop_sequences(self) -> None:
+        """Let no sequence begin anything more; returns when all have come to a stop."""
         with self._idle:
             self._stopping = True
-            self._idle.wait_for(lambda: self._lanes == 0)
+            self._idle.wait_for(lambda: self._sequences == 0)
 
     def pause(self, duration: timedelta) -> None:
         """Let time pass between two looks. Raises ``Interrupted`` where the run is to stop."""
@@ -141,7 +141,7 @@ class OneRun:
         if self._stopping:
             raise Interrupted("interrupted", "Stopped on the way.", remedy="The same command goes on from here.")
 
-    def situation(self) -> Situation:
+    def run_state(self) -> RunState:
         """Everything known, with the clock read now."""
         with self._lock:
             now = self.ports.clock.now()
@@ -152,9 +152,9 @@ class OneRun:
         with self._lock:
             record = self.ports.store.append_record(step, event, effect, self.ports.clock.now())
             at = self._situation
-            progress = advance(at.progress, at.lanes, record)
+            progress = advance(at.progress, at.sequences, record)
             if progress.automatic != at.progress.automatic:  # other steps lead from the entry that EKS made
-                self._situation = situation(at.plan, progress, at.observed, at.wish)
+                self._situation = run_state(at.plan, progress, at.observed, at.run_request)
             else:
                 self._situation = replace(at, progress=progress)
 
@@ -171,7 +171,7 @@ class OneRun:
         """A proof needs time: do not ask for it again before ``until``."""
         self._keep("waits", step_id, (until, why))
 
-    def forget(self, what: Look) -> None:
+    def forget(self, what: ReadFirst) -> None:
         """What was known no longer counts: look again before the next decision."""
         with self._lock:
             name = _FIELDS[what.subject]
@@ -182,7 +182,7 @@ class OneRun:
         with self._lock:
             self.see(**{name: {**getattr(self._situation.observed, name), key: value}})
 
-    def look(self, what: Look) -> None:
+    def look(self, what: ReadFirst) -> None:
         """Read what a decision asks for."""
         ports = self.ports
         match what.subject:
@@ -209,12 +209,12 @@ class OneRun:
 
         This run's group is random and only entries of its plan can carry it; for another run's, all are read.
         """
-        users = users_of(self.situation(), group)
+        users = users_of(self.run_state(), group)
         if not users:
             return frozenset(e.principal_arn for e in self.settings.list_entries() if group in e.kubernetes_groups)
         for arn in users:
-            self.look(Look("entry", arn))
-        entries = self.situation().observed.entries
+            self.look(ReadFirst("entry", arn))
+        entries = self.run_state().observed.entries
         return frozenset(arn for arn in users if (e := entries[arn]) is not None and group in e.kubernetes_groups)
 
     def mode_step_done(self) -> None:

@@ -17,7 +17,7 @@ class Waiting:
 
 def nodes_evidence(run: OneRun, step: Step, effect: Prove, entry: AccessEntry | None) -> Evidence | Waiting | None:
     """What leases and logs show of the role's nodes; None where they may not be read."""
-    mode = run.situation().observed.mode or "API_AND_CONFIG_MAP"
+    mode = run.run_state().observed.mode or "API_AND_CONFIG_MAP"
     arn = effect.principal_arn
     looked = look_at_nodes(run.ports, arn, since=shaped_at(run, step, entry), api_mode=mode == "API")
     if looked is None:
@@ -32,7 +32,7 @@ def shaped_at(run: OneRun, step: Step, entry: AccessEntry | None) -> datetime:
     """When the entry got the shape that is to be proven: as EKS says, else when the last step on it was done."""
     if entry is not None and (shown := entry.modified_at or entry.created_at) is not None:
         return shown
-    at = run.situation()
-    lane = at.lanes[at.lane_of[step.id]]
-    done = (moment(at.progress.of(each.id).at) for each in lane[: lane.index(step)])
+    at = run.run_state()
+    sequence = at.sequences[at.sequence_of[step.id]]
+    done = (moment(at.progress.of(each.id).at) for each in sequence[: sequence.index(step)])
     return max((each for each in done if each is not None), default=run.now())

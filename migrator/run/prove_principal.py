@@ -48,7 +48,7 @@ def prove_step(run: OneRun, step: Step, effect: Prove) -> None:
     Raises ``MigratorError`` when the cluster cannot be asked at all: that proves nothing either way.
     """
     arn = effect.principal_arn
-    entry = run.situation().observed.entries.get(arn)
+    entry = run.run_state().observed.entries.get(arn)
     waiver = run.settings.waived_proofs.get(arn)
     evidence = nodes_evidence(run, step, effect, entry) if effect.attribution == "node" else None
     if isinstance(evidence, Waiting):
@@ -116,7 +116,7 @@ def _refused_login(
         proof_class="live",
         phase="after",
         at=at,
-        state_digest=state_digest(entry, run.situation().observed.mode),
+        state_digest=state_digest(entry, run.run_state().observed.mode),
         subject=subject,
         differences=expected.differences(subject, "after"),
         how=f"{_logged_in(subject)} at {clock_time(at)}" + ("" if subject else ", and was refused"),
@@ -126,7 +126,7 @@ def _refused_login(
 
 def _by_logs(run: OneRun, step: Step, effect: Prove, entry: AccessEntry | None, why: str) -> Evidence:
     """What the principal did itself since the entry got its shape: its logins, and what a policy let it do."""
-    arn, since, mode = effect.principal_arn, shaped_at(run, step, entry), run.situation().observed.mode
+    arn, since, mode = effect.principal_arn, shaped_at(run, step, entry), run.run_state().observed.mode
     found = logins_of(run.ports.logs, arn, since, run.now())
     only_entry: Attribution = "api-mode" if mode == "API" else "none"
     judged = judge_logins(effect.username, effect.groups, found.found or (), since=since, only_entry=only_entry)
@@ -163,7 +163,7 @@ def _without_login(run: OneRun, effect: Prove, entry: AccessEntry | None, why: s
         proof_class="simulated",
         phase="after",
         at=run.now().isoformat(),
-        state_digest=state_digest(entry, run.situation().observed.mode),
+        state_digest=state_digest(entry, run.run_state().observed.mode),
         differences=differences,
         how=f"evaluated from the entry as read back; {why}",
     )
@@ -193,7 +193,7 @@ def _by_login(run: OneRun, effect: Prove, entry: AccessEntry | None, reviewer: A
         proof_class="live",
         phase="after",
         at=at,
-        state_digest=state_digest(entry, run.situation().observed.mode),
+        state_digest=state_digest(entry, run.run_state().observed.mode),
         attribution="node" if node and by_node_entry(subject) else _attribution(run.run_id, subject, probes),
         subject=subject,
         probes=probes,
@@ -241,7 +241,7 @@ def prove_admin(run: OneRun, arn: str) -> str:
         proof_class="live",
         phase="after",
         at=at,
-        state_digest=state_digest(run.ports.entries.describe(arn), run.situation().observed.mode),
+        state_digest=state_digest(run.ports.entries.describe(arn), run.run_state().observed.mode),
         attribution=_attribution(run.run_id, subject, probes),
         subject=subject,
         probes=probes,

@@ -84,7 +84,7 @@ def rehearse(
     with hold_cluster(ports, REHEARSE, plan_digest) as held:
         snapshot = held.ports.read_snapshot()
         refuse_other_cluster(plan, snapshot)
-        show = _Show(plan, plan_digest, held, ports.config_maps, objects, options, waiting or ports.clock)
+        show = _RehearsalRun(plan, plan_digest, held, ports.config_maps, objects, options, waiting or ports.clock)
         if not show.interrupted:
             refuse_conditions(plan, plan_digest, held.ports, snapshot, held.chain)
             show.look_again(snapshot)
@@ -101,7 +101,7 @@ def _unexpected(raised: Exception) -> Failed:
     )
 
 
-class _Show:
+class _RehearsalRun:
     """One rehearsal: what it knows, and the effect of each action."""
 
     def __init__(

@@ -6,9 +6,9 @@ the outcome says so. The mode step is one-way, and automatic entries of EKS's ow
 
 from dataclasses import dataclass
 
-from migrator.decide.running.actions import Finished, Wish
+from migrator.decide.running.actions import Finished, RunRequest
 from migrator.decide.running.leftovers import what_stands
-from migrator.decide.running.progress import ROLL_BACK, Progress, lanes_of, standing
+from migrator.decide.running.progress import ROLL_BACK, Progress, sequences_of, standing
 from migrator.errors import Interrupted, MigratorError, Refused
 from migrator.model.outcome import RunOutcome, StepOutcome
 from migrator.model.plan import Plan
@@ -73,8 +73,8 @@ def roll_back(plan: Plan, plan_digest: str, ports: RunPorts, options: RollBackOp
             row_gives_before=check,
             difference_of=SourceReader(plan, ports).difference,
         )
-        wish = Wish(plan_digest, frozenset(options.only) or None, back=True)
-        run = OneRun(plan, ports, wish, progress, observed_at_start(plan, ports, snapshot, chain), settings)
+        run_request = RunRequest(plan_digest, frozenset(options.only) or None, back=True)
+        run = OneRun(plan, ports, run_request, progress, observed_at_start(plan, ports, snapshot, chain), settings)
         run.record(
             None, "run-started", {"run": run_id, "command": ROLL_BACK, "planDigest": plan_digest, "caller": chain[-1]}
         )
@@ -101,8 +101,8 @@ def _standing(plan: Plan, progress: Progress) -> list[str]:
     """What is still to be taken back."""
     return [
         step.id
-        for lane in lanes_of(plan).values()
-        for step in standing(lane, progress.states)
+        for sequence in sequences_of(plan).values()
+        for step in standing(sequence, progress.states)
         if not isinstance(step.effect, EnableEntries | RemoveBridge)
     ]
 

@@ -8,15 +8,15 @@ from migrator.decide.running.actions import (
     Do,
     Finished,
     GiveUp,
-    Hold,
-    Look,
+    LeaveInPlace,
     Observed,
+    ReadFirst,
     Refuse,
+    RunRequest,
     TakeOver,
     Undo,
     Wait,
-    Wish,
-    situation,
+    run_state,
 )
 from migrator.decide.running.changes import entries_astray, kept_entries_astray
 from migrator.decide.running.cluster_leftovers import bridges, plan_made_elsewhere
@@ -29,9 +29,9 @@ from migrator.decide.running.progress import (
     RETIRE,
     SETTLED,
     Progress,
-    lanes_of,
     records_of,
     refusal_of,
+    sequences_of,
 )
 from migrator.errors import MigratorError, assert_never
 from migrator.model.access_entry import AccessEntry
@@ -159,8 +159,8 @@ def _of_plan(
     progress = progress_in(journal, plan, plan_digest)
     elsewhere = _elsewhere(plan, plan_digest, progress, in_cluster)
     unknown += [elsewhere] if elsewhere else []
-    at = situation(
-        plan, progress, Observed(now=ports.clock.now(), second_admin="not judged by a status"), Wish(plan_digest)
+    at = run_state(
+        plan, progress, Observed(now=ports.clock.now(), second_admin="not judged by a status"), RunRequest(plan_digest)
     )
     actions = next_actions(at)
     entries = _entries(ports, unknown, in_cluster.own)
@@ -172,7 +172,7 @@ def _of_plan(
     begun = [s.id for s in plan.steps if progress.of(s.id).status in ("intended", "sent", "undoing")]
     unknown += [f"whether step {step_id} came to its end: the next run looks" for step_id in begun]
     finished = actions[0] if isinstance(actions[0], Finished) else Finished()
-    lanes = lanes_of(plan)
+    sequences = sequences_of(plan)
     left = [(step, why) for step, why in finished.left] or [
         (step, progress.of(step.id).status) for step in plan.steps if progress.of(step.id).status not in SETTLED
     ]
@@ -193,8 +193,8 @@ def _of_plan(
         left=tuple(StepOutcome(s.id, s.effect.kind, s.principal_arn, why) for s, why in left),
         refused=tuple(
             (key, str(state.effect.get("message", "")))
-            for key, lane in lanes.items()
-            if (state := refusal_of(lane, progress)) is not None
+            for key, sequence in sequences.items()
+            if (state := refusal_of(sequence, progress)) is not None
         ),
         outstanding=tuple(
             (step.principal_arn or step.id, str(progress.of(step.id).effect.get("why", "")))
@@ -311,9 +311,9 @@ def _next(plan: Plan, progress: Progress, actions: tuple[Action, ...], mode: str
             return "cut over" if plan.target == "API" else "nothing: the plan's target is reached"
         case Finished():
             return "prove who is outstanding, then apply again"
-        case Do() | Adopt() | Undo() | Hold() | GiveUp() | TakeOver() | Wait():
+        case Do() | Adopt() | Undo() | LeaveInPlace() | GiveUp() | TakeOver() | Wait():
             return f"apply: {action.step.effect.kind} {action.step.principal_arn or ''}".rstrip()
-        case Look():
+        case ReadFirst():
             return f"apply: look at {action.subject} {action.name}".rstrip()
         case Refuse():
             return action.error.message

@@ -24,12 +24,12 @@ def tags(lab: SmallLab) -> dict[str, Any]:
     return dict(lab.cluster.describe_cluster()["tags"])
 
 
-def lock_of(lab: SmallLab, settle: float = 30.0) -> tuple[LeasedLock, MemoryEvents]:
+def lock_of(lab: SmallLab, decide_principal: float = 30.0) -> tuple[LeasedLock, MemoryEvents]:
     arn = lab.cluster.describe_cluster()["arn"]
     events = MemoryEvents()
     ports = LockPorts(
         lease=LeaseRecords(lab.kubernetes),
-        tag=TagRecords(lab.session, CLUSTER, arn, settle_seconds=settle),
+        tag=TagRecords(lab.session, CLUSTER, arn, settle_seconds=decide_principal),
         time=SteadyTime(),
         events=events,
         runs=still_runs,
@@ -91,7 +91,7 @@ def test_lease_is_held_by_the_process_that_runs_and_refuses_another(lab: SmallLa
 
 
 def test_caller_who_may_write_no_lease_locks_by_a_tag(alice: SmallLab, lab: SmallLab) -> None:
-    lock, events = lock_of(alice, settle=0.3)
+    lock, events = lock_of(alice, decide_principal=0.3)
     with lock.hold(replace(lock.holder("arn:alice"), command="apply")) as held:
         held.check()
         assert "by=arn:alice@" in tags(lab)[LOCK_TAG]
@@ -106,7 +106,7 @@ def test_caller_who_may_write_no_lease_locks_by_a_tag(alice: SmallLab, lab: Smal
 
 def test_caller_who_may_write_neither_lease_nor_tag_is_refused(alice: SmallLab, lab: SmallLab) -> None:
     lab.lab.world.accounts[ACCOUNT].users["alice"].permissions = Permissions(("eks:TagResource",), None)
-    lock, _ = lock_of(alice, settle=0.3)
+    lock, _ = lock_of(alice, decide_principal=0.3)
     with pytest.raises(Refused) as caught, lock.hold(lock.holder("arn:alice")):
         pass
     assert caught.value.code == "lock-not-possible"

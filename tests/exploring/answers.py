@@ -19,7 +19,7 @@ from migrator.model.journal import Record
 from migrator.model.principal import AccountRead, IamPrincipal
 from migrator.model.rbac import Binding, Subject
 from migrator.model.snapshot import Creator, Nodegroup, Snapshot
-from migrator.model.step import Lane
+from migrator.model.step import Sequence
 from tests.exploring.judge import access_of, lacks
 from tests.exploring.ports import EPOCH, OPERATOR, Call
 from tests.exploring.process import Answer
@@ -71,7 +71,7 @@ class Facts:
         self.nodegroups: tuple[Nodegroup, ...] = ()
         self.services: Mapping[str, tuple[str, ...]] = {}
         self.cannot_become: frozenset[str] = frozenset()
-        self.lanes: dict[str, dict[str, Lane]] = {}  # of every plan, by its digest
+        self.sequences: dict[str, dict[str, Sequence]] = {}  # of every plan, by its digest
         self._snapshots: dict[Hashable, Snapshot] = {}
 
     def snapshot(self, cluster: Cluster, now: int) -> Snapshot:
@@ -439,7 +439,7 @@ def _append(world: World, place: int, call: Call, facts: Facts) -> _Parts:
     record = Record(0, "", _moment(world.now), step, event, effect)
     plan = effect["planDigest"] if event == "run-started" else folder.plan
     before = folder.progress.get(plan, Progress())
-    after = advance(before, facts.lanes[plan], record)
+    after = advance(before, facts.sequences[plan], record)
     key = folder.key ^ _progress_key(plan, before) ^ _progress_key(plan, after) ^ hash(folder.plan) ^ hash(plan)
     for step_id in after.states:
         if before.states.get(step_id) is not after.states[step_id]:

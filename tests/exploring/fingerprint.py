@@ -17,7 +17,7 @@ from itertools import count
 from types import CodeType, FrameType, MethodType
 from typing import Any
 
-from migrator.decide.running.actions import Situation
+from migrator.decide.running.actions import RunState
 from migrator.decide.running.progress import StepState
 from migrator.errors import MigratorError
 from migrator.model.access_entry import AccessEntry
@@ -96,8 +96,8 @@ def _content_of_object(value: Any) -> Any:  # noqa: ANN401 - any object
     if isinstance(value, OneRun):
         own = {key: content(item) for key, item in vars(value).items() if key not in _ONE_RUN_ONLY}
         return (name, frozenset(own.items()))
-    if isinstance(value, Situation):
-        return (content(value.progress), content(value.observed), content(value.wish))
+    if isinstance(value, RunState):
+        return (content(value.progress), content(value.observed), content(value.run_request))
     if isinstance(value, MethodType):  # what a run is handed as a function may remember what it read
         return (value.__name__, content(value.__self__))
     if isinstance(value, StepPorts) or not type(value).__module__.startswith(_COUNTED):

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from migrator.decide.running.progress import lanes_of
+from migrator.decide.running.progress import sequences_of
 from migrator.model.decision import Decisions
 from tests.exploring.answers import DURABLE, PRIVATE, WRITES, Facts, holds_lock, mishaps, ordinary, released, shadowing
 from tests.exploring.commands import APPLY, Command, Made, workflow
@@ -126,7 +126,7 @@ class Scene:
     def keep(self, made: Made) -> None:
         """A plan that somebody has made."""
         self.plans[made.digest] = made
-        self.facts.lanes[made.digest] = lanes_of(made.plan)
+        self.facts.sequences[made.digest] = sequences_of(made.plan)
 
 
 def shared(call: Call) -> bool:
@@ -324,10 +324,10 @@ class Moves:
             if "row" in text:  # what an administrator wants is what the rows say
                 cluster = replace(cluster, entries={}, _key=[])
                 login = None if row is None else Login(row.username, frozenset(row.groups))
-            wish = wanted_of(cluster, arn, login, self.scene.named)
+            run_request = wanted_of(cluster, arn, login, self.scene.named)
             edited = replace(
                 world,
-                wanted={**world.wanted, arn: wish},
+                wanted={**world.wanted, arn: run_request},
                 edited={**world.edited, arn: world.now},
                 known=tuple(each for each in world.known if each.arn != arn),
                 done=world.done | {text},

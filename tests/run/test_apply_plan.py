@@ -95,8 +95,8 @@ def test_a_second_apply_makes_no_change() -> None:
     assert cluster.effects == effects
 
 
-@pytest.mark.parametrize("settled", ["everything", "one lane"])
-def test_an_entry_that_somebody_deleted_or_changed_after_its_lane_ended_is_exit_5(settled: str) -> None:
+@pytest.mark.parametrize("settled", ["everything", "one sequence"])
+def test_an_entry_that_somebody_deleted_or_changed_after_its_sequence_ended_is_exit_5(settled: str) -> None:
     cluster, plan = company()
     world = World(cluster)
     apply_plan(plan, DIGEST, world.ports(), DEFAULTS if settled == "everything" else ApplyOptions(only=(DEVS,)))

@@ -31,7 +31,7 @@ class Died(BaseException):
 class Place:
     """Where a lock is written down: with compare-and-set as a Lease, without as a tag."""
 
-    settle: float
+    decide_principal: float
     value: LockSeen | None = None
     writes: int = 0
 
@@ -154,11 +154,11 @@ class Records:
 
     @property
     def place(self) -> str:
-        return "tag" if self.where.settle else "Lease"
+        return "tag" if self.where.decide_principal else "Lease"
 
     @property
     def settle_seconds(self) -> float:
-        return self.where.settle
+        return self.where.decide_principal
 
     def read(self) -> LockSeen | None:
         self.owner.request()
@@ -171,7 +171,7 @@ class Records:
     def write(self, record: LockRecord, *, over: str | None) -> str:
         if self.may != "writes":
             raise Failed("kubernetes-denied", "create leases")
-        if self.where.settle:  # look, then write: no compare-and-set
+        if self.where.decide_principal:  # look, then write: no compare-and-set
             self._expect(over)
             self.owner.request()
         else:

@@ -24,7 +24,7 @@ from tests.support.lab_session import KILLED, LabSession, lab_session
 
 POINTS: tuple[KillPoint, ...] = ("answer-lost", "before-next")
 APPLY = ("apply", "plan.json", "--yes", "--decisions", "decisions.yaml")
-_IN_FLIGHT = 4  # lanes go side by side: requests of others may have been on their way when the process died
+_IN_FLIGHT = 4  # sequences go side by side: requests of others may have been on their way when the process died
 _TICK = 0.5  # seconds between a change and its place in the log of effects, on a busy machine
 
 

@@ -54,7 +54,7 @@ DEVS = f"arn:aws:iam::{ACCOUNT}:role/team/devs"
 
 @dataclass
 class PlanBuilder:
-    """Builds lanes as the planner orders them; every lane requires what its caller says."""
+    """Builds sequences as the planner orders them; every sequence requires what its caller says."""
 
     principals: list[PlannedPrincipal] = field(default_factory=list)
     steps: list[Step] = field(default_factory=list)

@@ -6,7 +6,7 @@ No finding is made with a code that is not here, and the page of findings is gen
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from migrator.decide.findings.draft_finding import Note
+from migrator.decide.findings.draft_finding import DraftFinding
 from migrator.decide.findings.finding_kinds import (
     cluster_kinds,
     decision_kinds,
@@ -61,12 +61,12 @@ def make_finding(
     )
 
 
-def is_blocking(note: Note) -> bool:
+def is_blocking(note: DraftFinding) -> bool:
     """Whether the finding made from a note blocks."""
     return (note.severity or CATALOGUE[note.code].severity) == "block"
 
 
-def softened(notes: Iterable[Note]) -> tuple[Note, ...]:
+def softened(notes: Iterable[DraftFinding]) -> tuple[DraftFinding, ...]:
     """Notes that blocked and are answered now: they stay as warnings."""
     return tuple(replace(note, severity="warn") if is_blocking(note) else note for note in notes)
 

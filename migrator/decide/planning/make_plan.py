@@ -9,11 +9,11 @@ from datetime import datetime
 
 from migrator.decide.access.authorize import RbacIndex
 from migrator.decide.findings.findings_catalogue import make_finding
-from migrator.decide.planning.entries.decide_principal import settle
-from migrator.decide.planning.entries.principal_decision import Settled
+from migrator.decide.planning.entries.decide_principal import decide_principal
+from migrator.decide.planning.entries.principal_decision import PrincipalDecision
 from migrator.decide.planning.order.order_steps import order_steps
 from migrator.decide.planning.order.required_proof import required_proof
-from migrator.decide.planning.principals.candidate_principals import subjects_of
+from migrator.decide.planning.principals.candidate_principals import candidates_of
 from migrator.decide.planning.principals.creator_evidence import with_known_creator
 from migrator.decide.planning.principals.plan_facts import PlanFacts, gather
 from migrator.decide.planning.proof.basis import basis_of, digest_of
@@ -54,11 +54,11 @@ def make_plan(
     snapshot = with_known_creator(snapshot, decisions, aws_auth)
     facts = gather(snapshot, decisions, aws_auth, strategy=strategy, target=target, accept_gap=accept_gap)
     check_before(facts)
-    settled = tuple(judge([settle(subject, facts) for subject in subjects_of(facts)], facts))
-    check_after(settled, facts)
-    steps = order_steps(settled, facts)
-    _prove_access(settled, facts)
-    _prove_end(facts, settled, steps)
+    decided = tuple(judge([decide_principal(candidate, facts) for candidate in candidates_of(facts)], facts))
+    check_after(decided, facts)
+    steps = order_steps(decided, facts)
+    _prove_access(decided, facts)
+    _prove_end(facts, decided, steps)
     basis = basis_of(snapshot, aws_auth)
     return Plan(
         created_at=snapshot.taken_at,
@@ -67,21 +67,21 @@ def make_plan(
         snapshot_digest=digest_of(basis),
         strategy=strategy,
         target=target,
-        principals=tuple(_principal(each, facts) for each in settled),
-        findings=tuple(_findings(settled, facts)),
+        principals=tuple(_principal(each, facts) for each in decided),
+        findings=tuple(_findings(decided, facts)),
         steps=steps,
         break_glass=decisions.break_glass,
     )
 
 
-def _principal(each: Settled, facts: PlanFacts) -> PlannedPrincipal:
+def _principal(each: PrincipalDecision, facts: PlanFacts) -> PlannedPrincipal:
     shown = each.entry if each.action not in ("skip", "block") else None
     return PlannedPrincipal(
-        principal_arn=each.subject.arn,
+        principal_arn=each.candidate.arn,
         action=each.action,
         before=each.before,
-        sources=tuple(row.source for row in each.subject.rows),
-        principal_id=each.subject.found.principal.id if each.subject.found.principal else None,
+        sources=tuple(row.source for row in each.candidate.rows),
+        principal_id=each.candidate.found.principal.id if each.candidate.found.principal else None,
         entry=shown,
         proposed=each.proposed if each.action == "block" else None,
         required_proof=_required_proof(each, shown, facts),
@@ -90,45 +90,45 @@ def _principal(each: Settled, facts: PlanFacts) -> PlannedPrincipal:
     )
 
 
-def _required_proof(each: Settled, shown: EntrySpec | None, facts: PlanFacts) -> ProofClass:
+def _required_proof(each: PrincipalDecision, shown: EntrySpec | None, facts: PlanFacts) -> ProofClass:
     """Of an entry that may be dead, rules that are evaluated prove nothing: a login must be tied to it."""
-    required = required_proof(each.subject.arn, each.update or shown, facts)
+    required = required_proof(each.candidate.arn, each.update or shown, facts)
     unknown = any(note.code == "entry-liveness-unknown" for note in each.notes)
     return "observed" if unknown and required not in ("live", "observed") else required
 
 
-def _findings(settled: Sequence[Settled], facts: PlanFacts) -> Iterable[Finding]:
-    yield from cluster_findings(settled, facts)
-    for each in settled:
+def _findings(decided: Sequence[PrincipalDecision], facts: PlanFacts) -> Iterable[Finding]:
+    yield from cluster_findings(decided, facts)
+    for each in decided:
         for note in each.notes:
-            row = note.row or each.subject.row
+            row = note.row or each.candidate.row
             yield make_finding(
                 note.code,
                 note.message,
                 source=row.source if row else None,
                 line=row.line if row else None,
-                principal_arn=each.subject.arn,
+                principal_arn=each.candidate.arn,
                 remedy=note.remedy,
                 severity=note.severity,
             )
 
 
-def _prove_access(settled: Sequence[Settled], facts: PlanFacts) -> None:
+def _prove_access(decided: Sequence[PrincipalDecision], facts: PlanFacts) -> None:
     """No silent gain, no silent loss: each difference is the one that a finding of the principal tells of."""
-    later = index_after(settled, facts)
-    for each in settled:
+    later = index_after(decided, facts)
+    for each in decided:
         if each.action == "block":
             continue
         left = unexplained(each, facts, later)
         for difference, rows in (("gain", left.gained), ("loss", left.lost)):
             if rows:
-                raise _unproven(f"`{each.subject.arn}` would have a {difference} of access that no finding names.")
+                raise _unproven(f"`{each.candidate.arn}` would have a {difference} of access that no finding names.")
         for difference, log_ins in (("gain", left.log_ins_gained), ("loss", left.log_ins_lost)):
             if log_ins:
-                raise _unproven(f"`{each.subject.arn}` would have a {difference} of log-ins that no finding names.")
+                raise _unproven(f"`{each.candidate.arn}` would have a {difference} of log-ins that no finding names.")
 
 
-def _prove_end(facts: PlanFacts, settled: Iterable[Settled], steps: tuple[Step, ...]) -> None:
+def _prove_end(facts: PlanFacts, decided: Iterable[PrincipalDecision], steps: tuple[Step, ...]) -> None:
     """Simulate every step and plan again: nothing may be left to do for anybody who is decided."""
     if not steps:
         return
@@ -145,8 +145,10 @@ def _prove_end(facts: PlanFacts, settled: Iterable[Settled], steps: tuple[Step, 
         accept_gap=facts.accept_gap,
     )
     # by key: without the entry that tells its spelling, the same principal may be named as its row spells it
-    undecided = {principal_key(each.subject.arn) for each in settled if each.action == "block"}
-    left = order_steps([settle(s, later) for s in subjects_of(later) if principal_key(s.arn) not in undecided], later)
+    undecided = {principal_key(each.candidate.arn) for each in decided if each.action == "block"}
+    left = order_steps(
+        [decide_principal(s, later) for s in candidates_of(later) if principal_key(s.arn) not in undecided], later
+    )
     if left:
         kinds = ", ".join(f"{step.effect.kind} {step.principal_arn or ''}".strip() for step in left[:5])
         raise _unproven(f"After all steps there would still be something to do: {kinds}.")

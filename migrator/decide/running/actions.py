@@ -5,17 +5,17 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, TypeAlias
 
-from migrator.decide.running.progress import Progress, lanes_of
+from migrator.decide.running.progress import Progress, sequences_of
 from migrator.decide.running.source_differences import Difference
 from migrator.errors import MigratorError
 from migrator.model.access_entry import AccessEntry, AuthenticationMode
 from migrator.model.plan import Plan
-from migrator.model.step import CreateBinding, Lane
+from migrator.model.step import CreateBinding, Sequence
 from migrator.model.step import Step as PlanStep
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class ReadFirst:
     """Something must be read first: ``name`` says of what (a principal's ARN, an update id, ``namespace/name``).
 
     ``source``: whether aws-auth and IAM still give a principal what the plan was made for; ``carriers``: whose
@@ -35,7 +35,7 @@ class Do:
     """
 
     step: PlanStep
-    first: tuple[Look, ...] = ()
+    first: tuple[ReadFirst, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +55,11 @@ class Undo:
 
     step: PlanStep
     gone: bool = False
-    first: tuple[Look, ...] = ()
+    first: tuple[ReadFirst, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Hold:
+class LeaveInPlace:
     """Taking a step back would take somebody's access away: leave it, and say so."""
 
     step: PlanStep
@@ -81,7 +81,7 @@ class Wait:
     step: PlanStep
     why: str
     until: datetime
-    look: Look | None = None
+    look: ReadFirst | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +107,7 @@ class Finished:
     left: tuple[tuple[PlanStep, str], ...] = ()
 
 
-Action: TypeAlias = Look | Do | Adopt | Undo | Hold | GiveUp | TakeOver | Wait | Refuse | Finished
+Action: TypeAlias = ReadFirst | Do | Adopt | Undo | LeaveInPlace | GiveUp | TakeOver | Wait | Refuse | Finished
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +137,7 @@ class Observed:
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class RunRequest:
     """What the operator asked for. ``only``: these principals (None: all). ``back``: take everything back."""
 
     plan_digest: str
@@ -147,15 +147,15 @@ class Wish:
 
 
 @dataclass(frozen=True, slots=True)
-class Situation:
+class RunState:
     """Everything that an answer depends on, gathered."""
 
     plan: Plan
     progress: Progress
     observed: Observed
-    wish: Wish
-    lanes: Mapping[str, Lane]
-    lane_of: Mapping[str, str]
+    run_request: RunRequest
+    sequences: Mapping[str, Sequence]
+    sequence_of: Mapping[str, str]
     binders: Mapping[str, tuple[PlanStep, ...]]  # by group: the steps that make its parallel bindings
 
     @property
@@ -164,12 +164,12 @@ class Situation:
         return self.progress.run or ""
 
 
-def situation(plan: Plan, progress: Progress, observed: Observed, wish: Wish) -> Situation:
-    """Gather; the lanes are made once."""
-    lanes = lanes_of(plan, progress)
+def run_state(plan: Plan, progress: Progress, observed: Observed, run_request: RunRequest) -> RunState:
+    """Gather; the sequences are made once."""
+    sequences = sequences_of(plan, progress)
     binders: dict[str, tuple[PlanStep, ...]] = {}
     for step in plan.steps:
         if isinstance(step.effect, CreateBinding):
             binders[step.effect.group] = (*binders.get(step.effect.group, ()), step)
-    lane_of = {s.id: key for key, lane in lanes.items() for s in lane}
-    return Situation(plan, progress, observed, wish, lanes, lane_of, binders)
+    sequence_of = {s.id: key for key, sequence in sequences.items() for s in sequence}
+    return RunState(plan, progress, observed, run_request, sequences, sequence_of, binders)

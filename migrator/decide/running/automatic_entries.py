@@ -24,8 +24,8 @@ from migrator.model.step import (
     CreateBinding,
     CreateEntry,
     EnableEntries,
-    Lane,
     Prove,
+    Sequence,
     Step,
     UpdateEntry,
 )
@@ -48,21 +48,21 @@ def made_by_eks(entry: AccessEntry, step: Step, plan: Plan, automatic: Mapping[s
     return is_creators(entry) and not known
 
 
-def lane_over(lane: Lane, automatic: EntrySpec, base: tuple[str, ...]) -> Lane:
+def sequence_over(sequence: Sequence, automatic: EntrySpec, base: tuple[str, ...]) -> Sequence:
     """The steps of a principal that would create its entry, changed to begin from the entry that EKS made.
 
     ``base``: what the first step rests on instead of the canaries: until it is done the principal lacks what its row
     gave. The bridge is not used, because EKS's policy is on the entry already.
     """
-    first = lane[0]
+    first = sequence[0]
     if not isinstance(first.effect, CreateEntry):
-        return lane
+        return sequence
     if automatic.type != "STANDARD":
         awaited = replace(first, effect=AwaitEntry(first.effect.principal_arn, automatic), undo=None, requires=base)
-        return (awaited, *lane[1:])
+        return (awaited, *sequence[1:])
     held = {policy.policy_arn: policy for policy in automatic.access_policies}
     steps: list[Step] = []
-    for step in lane:
+    for step in sequence:
         effect = step.effect
         match effect:
             case CreateEntry():
@@ -90,7 +90,7 @@ def _spec(spec: EntrySpec, held: Mapping[str, AssociatedPolicy]) -> EntrySpec:
 
 
 def base_of(plan: Plan) -> tuple[str, ...]:
-    """What a changed lane rests on: the mode step, and bindings of our own that give its groups their meaning."""
+    """What a changed sequence rests on: the mode step, and bindings of our own that give its groups their meaning."""
     return tuple(step.id for step in plan.steps if isinstance(step.effect, EnableEntries | CreateBinding))
 
 
@@ -98,9 +98,12 @@ def plan_over(plan: Plan, automatic: Mapping[str, EntrySpec]) -> Plan:
     """The plan with the steps that are really carried out; principals keep the entry that was planned for them."""
     if not automatic:
         return plan
-    lanes = {arn: tuple(step for step in plan.steps if step.principal_arn == arn) for arn in automatic}
+    sequences = {arn: tuple(step for step in plan.steps if step.principal_arn == arn) for arn in automatic}
     changed = {
-        step.id: step for arn, lane in lanes.items() if lane for step in lane_over(lane, automatic[arn], base_of(plan))
+        step.id: step
+        for arn, sequence in sequences.items()
+        if sequence
+        for step in sequence_over(sequence, automatic[arn], base_of(plan))
     }
     return replace(plan, steps=tuple(changed.get(step.id, step) for step in plan.steps))
 

@@ -5,11 +5,11 @@ its binding since, so every write that names the group asks for a look at the bi
 binding is deleted only when the entries, read again, no longer carry the group.
 """
 
-from migrator.decide.running.actions import Look, Situation
+from migrator.decide.running.actions import ReadFirst, RunState
 from migrator.decide.running.obstacles import obstacle
 from migrator.decide.running.progress import SETTLED, refusal_of
 from migrator.decide.steps.bindings import binding_key, binding_object, binding_stands, same_binding
-from migrator.decide.steps.entry_states import lane_states, matches, render_run, rendered
+from migrator.decide.steps.entry_states import matches, render_run, rendered, sequence_states
 from migrator.model.step import (
     AssociatePolicy,
     CreateBinding,
@@ -18,7 +18,7 @@ from migrator.model.step import (
     DeleteEntry,
     DisassociatePolicy,
     Effect,
-    Lane,
+    Sequence,
     UpdateEntry,
 )
 from migrator.model.step import Step as PlanStep
@@ -29,7 +29,7 @@ def writes_entry(effect: Effect | None) -> bool:
     return isinstance(effect, CreateEntry | UpdateEntry | DeleteEntry | AssociatePolicy | DisassociatePolicy)
 
 
-def bridge_for(at: Situation, effect: Effect | None) -> PlanStep | None:
+def bridge_for(at: RunState, effect: Effect | None) -> PlanStep | None:
     """The step that builds the bridge whose group a write names; None where it names none that the plan builds."""
     if not isinstance(effect, CreateEntry | UpdateEntry):
         return None
@@ -37,21 +37,21 @@ def bridge_for(at: Situation, effect: Effect | None) -> PlanStep | None:
     return next((s for s in at.plan.steps if isinstance(s.effect, CreateBridge) and s.effect.group in groups), None)
 
 
-def bridge_look(at: Situation, bridge: PlanStep) -> Look:
+def bridge_look(at: RunState, bridge: PlanStep) -> ReadFirst:
     """What to read to see a bridge."""
-    return Look("binding", binding_key(rendered(bridge.effect, at.run)))  # type: ignore[arg-type]
+    return ReadFirst("binding", binding_key(rendered(bridge.effect, at.run)))  # type: ignore[arg-type]
 
 
-def bridge_seen(at: Situation, bridge: PlanStep) -> bool:
+def bridge_seen(at: RunState, bridge: PlanStep) -> bool:
     """Whether this run's bridge binding was seen: ours by its labels, with the role and group it was built with."""
     found = at.observed.bindings.get(bridge_look(at, bridge).name)
     effect = rendered(bridge.effect, at.run)
     assert isinstance(effect, CreateBridge)  # noqa: S101 - narrows for the checker
-    wanted = binding_object(effect, plan_digest=at.wish.plan_digest, run=at.run)
+    wanted = binding_object(effect, plan_digest=at.run_request.plan_digest, run=at.run)
     return found is not None and same_binding(found, wanted)
 
 
-def parallel_for(at: Situation, effect: Effect | None) -> tuple[PlanStep, ...]:
+def parallel_for(at: RunState, effect: Effect | None) -> tuple[PlanStep, ...]:
     """The steps that make the parallel bindings of the groups that a write names: without them the entry gives less
     than the row did.
     """
@@ -60,54 +60,54 @@ def parallel_for(at: Situation, effect: Effect | None) -> tuple[PlanStep, ...]:
     return tuple(step for group in effect.entry.kubernetes_groups for step in at.binders.get(group, ()))
 
 
-def parallel_look(step: PlanStep) -> Look:
+def parallel_look(step: PlanStep) -> ReadFirst:
     """What to read to see a parallel binding."""
-    return Look("binding", binding_key(step.effect))  # type: ignore[arg-type]
+    return ReadFirst("binding", binding_key(step.effect))  # type: ignore[arg-type]
 
 
-def parallel_seen(at: Situation, step: PlanStep) -> bool:
+def parallel_seen(at: RunState, step: PlanStep) -> bool:
     """Whether a binding was seen that gives the group what the parallel binding gives it."""
     effect, found = step.effect, at.observed.bindings.get(parallel_look(step).name)
     assert isinstance(effect, CreateBinding)  # noqa: S101 - narrows for the checker
     return binding_stands(effect, found)
 
 
-def bridge_needed(at: Situation, bridge: PlanStep) -> bool:
+def bridge_needed(at: RunState, bridge: PlanStep) -> bool:
     """Whether an entry carries the bridge group now, or a sequence that may go on is about to put it on one."""
     assert isinstance(bridge.effect, CreateBridge)  # noqa: S101 - narrows for the checker
     group = render_run(bridge.effect.group, at.run)
-    for key, lane in at.lanes.items():
+    for key, sequence in at.sequences.items():
         entry = at.observed.entries.get(key)
         if entry is not None and group in entry.kubernetes_groups:
             return True
-        if _about_to_name(at, lane, bridge):
+        if _about_to_name(at, sequence, bridge):
             return True
     return False
 
 
-def _about_to_name(at: Situation, lane: Lane, bridge: PlanStep) -> bool:
-    arn = lane[0].principal_arn or ""
-    rest = [step for step in lane if at.progress.of(step.id).status not in SETTLED]
-    naming = [lane.index(step) for step in rest if bridge_for(at, step.effect) == bridge]
+def _about_to_name(at: RunState, sequence: Sequence, bridge: PlanStep) -> bool:
+    arn = sequence[0].principal_arn or ""
+    rest = [step for step in sequence if at.progress.of(step.id).status not in SETTLED]
+    naming = [sequence.index(step) for step in rest if bridge_for(at, step.effect) == bridge]
     if not naming or arn not in at.observed.entries:
         return False
     # An entry that is past the write already is adopted, whatever a lost journal says.
-    entry, later = at.observed.entries[arn], lane_states(lane, at.run)[naming[0] + 1 :]
-    if any(matches(state, entry, at.wish.plan_digest) for state in later):
+    entry, later = at.observed.entries[arn], sequence_states(sequence, at.run)[naming[0] + 1 :]
+    if any(matches(state, entry, at.run_request.plan_digest) for state in later):
         return False
-    return refusal_of(lane, at.progress) is None and not obstacle(at, lane, rest[0])
+    return refusal_of(sequence, at.progress) is None and not obstacle(at, sequence, rest[0])
 
 
-def users_of(at: Situation, group: str) -> tuple[str, ...]:
+def users_of(at: RunState, group: str) -> tuple[str, ...]:
     """The principals whose entries carry a group at some step of their sequences. ``group`` as it is in the cluster."""
     return tuple(
         key
-        for key, lane in at.lanes.items()
-        if any(state is not None and group in (state.groups or ()) for state in lane_states(lane, at.run))
+        for key, sequence in at.sequences.items()
+        if any(state is not None and group in (state.groups or ()) for state in sequence_states(sequence, at.run))
     )
 
 
-def reads_before(at: Situation, step: PlanStep) -> tuple[Look, ...]:
+def reads_before(at: RunState, step: PlanStep) -> tuple[ReadFirst, ...]:
     """What is read directly before a step's write goes forward.
 
     The principal's row and id: an administrator may have deleted or thinned the row meanwhile. The entry, where it is
@@ -117,9 +117,9 @@ def reads_before(at: Situation, step: PlanStep) -> tuple[Look, ...]:
     arn = step.principal_arn
     if arn is None or not writes_entry(step.effect):
         return ()
-    looks = [Look("source", arn)]
+    looks = [ReadFirst("source", arn)]
     if not isinstance(step.effect, CreateEntry):
-        looks.append(Look("entry", arn))
+        looks.append(ReadFirst("entry", arn))
     bridge = bridge_for(at, step.effect)
     if bridge is not None:
         looks.append(bridge_look(at, bridge))

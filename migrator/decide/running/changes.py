@@ -6,14 +6,22 @@ from typing import Any
 
 from migrator.decide.planning.entries.automatic_entry import is_creators
 from migrator.decide.planning.proof.basis import entries_basis
-from migrator.decide.running.progress import SETTLED, Progress, lanes_of
-from migrator.decide.steps.entry_states import PLAN_TAG, EntryState, lane_states, matches, state_of
+from migrator.decide.running.progress import SETTLED, Progress, sequences_of
+from migrator.decide.steps.entry_states import PLAN_TAG, EntryState, matches, sequence_states, state_of
 from migrator.model.access_entry import SERVICE_LINKED_MARK, AccessEntry
 from migrator.model.plan import Plan, PlannedPrincipal
 from migrator.model.principal import Arn, parse_arn
 from migrator.model.rbac import RbacState
 from migrator.model.snapshot import Snapshot
-from migrator.model.step import MANAGED_BY, MANAGED_BY_LABEL, AwaitEntry, CreateEntry, DeleteEntry, EnableEntries, Lane
+from migrator.model.step import (
+    MANAGED_BY,
+    MANAGED_BY_LABEL,
+    AwaitEntry,
+    CreateEntry,
+    DeleteEntry,
+    EnableEntries,
+    Sequence,
+)
 
 _MOST_LINES = 40
 _LONGEST_TEXT = 120
@@ -26,18 +34,18 @@ def as_before(
 
     ``begun`` is the id of the run that began here, even if its journal was lost.
 
-    Ours are: the first mode step, entries with this plan's tag, entries that a begun lane changes (their own state
+    Ours are: the first mode step, entries with this plan's tag, entries that a begun sequence changes (their own state
     is compared step by step, when their turn comes), and bindings with our label.
     """
-    lanes = lanes_of(plan, progress)
+    sequences = sequences_of(plan, progress)
     run = begun or progress.run or ""
     entries = snapshot.access_entries
     shown = {entry.principal_arn: entry for entry in entries or ()}
     touched = {
-        key: lane
-        for key, lane in lanes.items()
-        if any(progress.of(step.id).status != "pending" for step in lane)
-        or (begun is not None and _on_its_way(lane, shown.get(key), run, plan_digest))
+        key: sequence
+        for key, sequence in sequences.items()
+        if any(progress.of(step.id).status != "pending" for step in sequence)
+        or (begun is not None and _on_its_way(sequence, shown.get(key), run, plan_digest))
     }
     surprises: tuple[str, ...] = ()
     cluster = snapshot.cluster
@@ -66,17 +74,17 @@ def entries_astray(
 ) -> tuple[tuple[str, str], ...]:
     """``(principal ARN, what is wrong)`` of entries that are no longer as the journal says the runs left them.
 
-    A lane of which nothing stands, or in which a step was begun and did not end, says nothing. An entry may be ahead
+    A sequence of which nothing stands, or in which a step was begun and did not end, says nothing. An entry may be ahead
     of its journal, never behind it.
     """
     found = {entry.principal_arn: entry for entry in entries}
     astray: list[tuple[str, str]] = []
-    for arn, lane in lanes_of(plan, progress).items():
-        statuses = [progress.of(step.id).status for step in lane]
+    for arn, sequence in sequences_of(plan, progress).items():
+        statuses = [progress.of(step.id).status for step in sequence]
         reached = [place for place, status in enumerate(statuses, 1) if status in SETTLED]
-        if lane[0].principal_arn is None or not reached or {"intended", "sent", "undoing"} & {*statuses}:
+        if sequence[0].principal_arn is None or not reached or {"intended", "sent", "undoing"} & {*statuses}:
             continue
-        *states, last = lane_states(lane, progress.run or "")[max(reached) :]
+        *states, last = sequence_states(sequence, progress.run or "")[max(reached) :]
         # Infrastructure code that takes a finished entry over as it is puts tags of its own on it.
         states = [*states, last and replace(last, made_by_us=False)]
         if not any(matches(state, found.get(arn), plan_digest) for state in states):
@@ -90,12 +98,12 @@ def kept_entries_astray(plan: Plan, entries: Iterable[AccessEntry], plan_digest:
     and of principals that it leaves without an entry and that have one.
     """
     found = {entry.principal_arn: entry for entry in entries}
-    lanes, astray = lanes_of(plan), []
+    sequences, astray = sequences_of(plan), []
     for planned in plan.principals:
         arn = planned.principal_arn
         if arn in found and entry_left_out(plan, planned, found[arn]):
             astray.append((arn, "it has an access entry; the plan leaves it without one"))
-        if planned.action != "keep" or planned.entry is None or arn in lanes:
+        if planned.action != "keep" or planned.entry is None or arn in sequences:
             continue
         if arn not in found:
             astray.append((arn, "it was deleted; the plan keeps it"))
@@ -151,20 +159,20 @@ def _enabled(plan: Plan, progress: Progress, snapshot: Snapshot, plan_digest: st
     return begun or any(entry.tags.get(PLAN_TAG) == plan_digest for entry in snapshot.access_entries or ())
 
 
-def _on_its_way(lane: Lane, entry: AccessEntry | None, run: str, plan_digest: str) -> bool:
-    """Whether the entry is in a state that only the lane's own steps lead to: its journal was lost."""
-    if lane[0].principal_arn is None:
+def _on_its_way(sequence: Sequence, entry: AccessEntry | None, run: str, plan_digest: str) -> bool:
+    """Whether the entry is in a state that only the sequence's own steps lead to: its journal was lost."""
+    if sequence[0].principal_arn is None:
         return False
-    before, *later = lane_states(lane, run)
+    before, *later = sequence_states(sequence, run)
     return not matches(before, entry, plan_digest) and any(matches(state, entry, plan_digest) for state in later)
 
 
-def _first(lane: Lane | None, found: AccessEntry, run: str) -> AccessEntry | None:
-    """The entry as it was before the lane began."""
-    if lane is None:
+def _first(sequence: Sequence | None, found: AccessEntry, run: str) -> AccessEntry | None:
+    """The entry as it was before the sequence began."""
+    if sequence is None:
         return found
-    state = lane_states(lane, run)[0]
-    if state is None or isinstance(lane[0].effect, AwaitEntry):
+    state = sequence_states(sequence, run)[0]
+    if state is None or isinstance(sequence[0].effect, AwaitEntry):
         return found
     return _restored(found, state)
 
@@ -181,14 +189,14 @@ def _restored(found: AccessEntry, state: EntryState) -> AccessEntry:
 
 
 def _deleted(
-    touched: Mapping[str, Lane], entries: tuple[AccessEntry, ...], plan_digest: str
+    touched: Mapping[str, Sequence], entries: tuple[AccessEntry, ...], plan_digest: str
 ) -> tuple[AccessEntry, ...]:
-    """Dead entries that a begun lane deleted."""
+    """Dead entries that a begun sequence deleted."""
     present = {entry.principal_arn for entry in entries if entry.tags.get(PLAN_TAG) != plan_digest}
     return tuple(
         effect.before
-        for key, lane in touched.items()
-        if key not in present and isinstance(effect := lane[0].effect, DeleteEntry)
+        for key, sequence in touched.items()
+        if key not in present and isinstance(effect := sequence[0].effect, DeleteEntry)
     )
 
 

@@ -13,11 +13,11 @@ from migrator.decide.access.authorize import RbacIndex
 from migrator.decide.proving.announced import unannounced_changes
 from migrator.decide.running.automatic_entries import without_wider
 from migrator.decide.running.changes import basis_changes
-from migrator.decide.running.progress import REHEARSE, SETTLED, Progress, lanes_of
+from migrator.decide.running.progress import REHEARSE, SETTLED, Progress, sequences_of
 from migrator.decide.running.second_admin import GATE as SECOND_ADMIN
 from migrator.decide.running.second_admin import BreakGlass, is_admin
 from migrator.decide.running.waiting import moment
-from migrator.decide.steps.entry_states import lane_states, matches, state_of
+from migrator.decide.steps.entry_states import matches, sequence_states, state_of
 from migrator.model.access_entry import AuthenticationMode
 from migrator.model.decision import Acceptance
 from migrator.model.evidence import PrincipalVerdict
@@ -229,14 +229,14 @@ def end_state_changes(
     """How a fresh read differs from what the plan ends in: everything but our own changes as it was when the plan
     was made, and every entry as its last step leaves it. ``basis`` is that of :func:`changes.as_before`.
     """
-    lanes = lanes_of(plan, progress)
+    sequences = sequences_of(plan, progress)
     found = {entry.principal_arn: entry for entry in snapshot.access_entries or ()}
     wrong = []
     for principal in plan.principals:
         arn = principal.principal_arn
         if principal.entry is None or principal.action in ("skip", "block"):
             continue
-        state = lane_states(lanes[arn], progress.run or "")[-1] if arn in lanes else None
+        state = sequence_states(sequences[arn], progress.run or "")[-1] if arn in sequences else None
         wanted = state if state is not None and state.type is not None else state_of(principal.entry)
         if not matches(wanted, found.get(arn), plan_digest):
             wrong.append(f"the entry of {arn} is {'not what the plan ends in' if arn in found else 'missing'}")

@@ -1,4 +1,4 @@
-"""The next action of a lane on its way to the plan's end: what was begun is settled by what is seen."""
+"""The next action of a sequence on its way to the plan's end: what was begun is settled by what is seen."""
 
 from dataclasses import replace
 from datetime import datetime
@@ -9,9 +9,9 @@ from migrator.decide.running.actions import (
     Do,
     Finished,
     GiveUp,
-    Look,
+    ReadFirst,
     Refuse,
-    Situation,
+    RunState,
     TakeOver,
     Wait,
 )
@@ -39,7 +39,7 @@ from migrator.decide.running.waiting import (
     spread_by,
 )
 from migrator.decide.steps.bindings import binding_key, binding_object, same_binding, whose_binding
-from migrator.decide.steps.entry_states import lane_states, matches, rendered
+from migrator.decide.steps.entry_states import matches, rendered, sequence_states
 from migrator.errors import Changed, Failed
 from migrator.model.access_entry import AccessEntry, AuthenticationMode
 from migrator.model.step import (
@@ -49,35 +49,35 @@ from migrator.model.step import (
     CreateBridge,
     CreateEntry,
     EnableEntries,
-    Lane,
     RemoveBridge,
+    Sequence,
 )
 from migrator.model.step import Step as PlanStep
 
 MODES: tuple[AuthenticationMode, ...] = ("CONFIG_MAP", "API_AND_CONFIG_MAP", "API")  # one step at a time, never back
 
 
-def forward(at: Situation, lane: Lane) -> Action:
+def forward(at: RunState, sequence: Sequence) -> Action:
     """The first step that is not settled: begin it, adopt it, look, wait, or say why it cannot be begun."""
-    place = next((i for i, step in enumerate(lane) if at.progress.of(step.id).status not in SETTLED), None)
+    place = next((i for i, step in enumerate(sequence) if at.progress.of(step.id).status not in SETTLED), None)
     if place is None:
-        return _built_again(at, lane) or _still_so(at, lane)
-    step = lane[place]
-    why = obstacle(at, lane, step)
+        return _built_again(at, sequence) or _still_so(at, sequence)
+    step = sequence[place]
+    why = obstacle(at, sequence, step)
     if why:
-        return Finished(tuple((each, why) for each in lane[place:]))
+        return Finished(tuple((each, why) for each in sequence[place:]))
     match step.effect:
         case EnableEntries() as effect:
             return _enable(at, step, effect)
         case CreateBridge() | CreateBinding() | RemoveBridge():
             return _binding(at, step)
         case _:
-            return _entry(at, lane, place)
+            return _entry(at, sequence, place)
 
 
-def _built_again(at: Situation, lane: Lane) -> Action | None:
+def _built_again(at: RunState, sequence: Sequence) -> Action | None:
     """A bridge that was built and is needed, but not seen: a roll-back or another operator deleted it."""
-    step = lane[0]
+    step = sequence[0]
     if not isinstance(step.effect, CreateBridge) or not bridge_needed(at, step):
         return None
     look = bridge_look(at, step)
@@ -86,31 +86,33 @@ def _built_again(at: Situation, lane: Lane) -> Action | None:
     return None if bridge_seen(at, step) else _binding(at, step)
 
 
-def _still_so(at: Situation, lane: Lane) -> Action:
-    """Whether the entry of a lane that came to its end is still as it was left, where it has been looked at. Who has
+def _still_so(at: RunState, sequence: Sequence) -> Action:
+    """Whether the entry of a sequence that came to its end is still as it was left, where it has been looked at. Who has
     taken it over since may have put tags of their own on it.
     """
-    arn = lane[-1].principal_arn or ""
+    arn = sequence[-1].principal_arn or ""
     if arn not in at.observed.entries:
         return Finished()
     entry = at.observed.entries[arn]
-    *before, last = (None if state is None else replace(state, made_by_us=False) for state in lane_states(lane, at.run))
-    if matches(last, entry, at.wish.plan_digest):
+    *before, last = (
+        None if state is None else replace(state, made_by_us=False) for state in sequence_states(sequence, at.run)
+    )
+    if matches(last, entry, at.run_request.plan_digest):
         return Finished()
-    until = (moment(at.progress.of(lane[-1].id).at) or LONG_AGO) + STALE_READ_TIMEOUT
-    if at.observed.now < until and any(matches(state, entry, at.wish.plan_digest) for state in before):
-        return Wait(lane[-1], "the last change of the entry is not shown yet", until, Look("entry", arn))
-    return Refuse(entry_changed(lane[-1], entry))
+    until = (moment(at.progress.of(sequence[-1].id).at) or LONG_AGO) + STALE_READ_TIMEOUT
+    if at.observed.now < until and any(matches(state, entry, at.run_request.plan_digest) for state in before):
+        return Wait(sequence[-1], "the last change of the entry is not shown yet", until, ReadFirst("entry", arn))
+    return Refuse(entry_changed(sequence[-1], entry))
 
 
-def _enable(at: Situation, step: PlanStep, effect: EnableEntries) -> Action:
+def _enable(at: RunState, step: PlanStep, effect: EnableEntries) -> Action:
     state, seen = at.progress.of(step.id), at.observed
     if seen.mode is None:
-        return Look("cluster")
+        return ReadFirst("cluster")
     began = moment(state.at) or seen.now
     update_id = str(state.effect.get("updateId", "")) if state.status == "sent" else ""
     if update_id and update_id not in seen.updates:
-        return Look("update", update_id)
+        return ReadFirst("update", update_id)
     update = seen.updates.get(update_id, ("", ()))
     if update[0] in ("Failed", "Cancelled"):
         why = "; ".join(update[1]) or "EKS gave no reason"
@@ -124,19 +126,19 @@ def _enable(at: Situation, step: PlanStep, effect: EnableEntries) -> Action:
             step,
         )
     if update[0] == "InProgress":  # looked at anew: what was read of it before the wait is no longer true
-        return _wait(at, step, "the update is in progress", began + UPDATE_TIMEOUT, Look("update", update_id))
+        return _wait(at, step, "the update is in progress", began + UPDATE_TIMEOUT, ReadFirst("update", update_id))
     if seen.cluster_status != "ACTIVE":
         return _wait(
-            at, step, f"the cluster is {seen.cluster_status or 'busy'}", began + UPDATE_TIMEOUT, Look("cluster")
+            at, step, f"the cluster is {seen.cluster_status or 'busy'}", began + UPDATE_TIMEOUT, ReadFirst("cluster")
         )
     if MODES.index(seen.mode) >= MODES.index(effect.mode_to):
         return Adopt(step, f"the cluster is in {seen.mode} mode")
     if update[0] == "Successful":  # the answer of one read lags behind the other
-        return _wait(at, step, "the mode is not shown yet", began + UPDATE_TIMEOUT, Look("cluster"))
+        return _wait(at, step, "the mode is not shown yet", began + UPDATE_TIMEOUT, ReadFirst("cluster"))
     return Do(step)
 
 
-def _wait(at: Situation, step: PlanStep, why: str, until: datetime, look: Look) -> Action:
+def _wait(at: RunState, step: PlanStep, why: str, until: datetime, look: ReadFirst) -> Action:
     if at.observed.now < until:
         return Wait(step, why, until, look)
     return Refuse(
@@ -149,12 +151,12 @@ def _wait(at: Situation, step: PlanStep, why: str, until: datetime, look: Look) 
     )
 
 
-def _binding(at: Situation, step: PlanStep) -> Action:
+def _binding(at: RunState, step: PlanStep) -> Action:
     effect = rendered(step.effect, at.run)
     assert isinstance(effect, CreateBridge | CreateBinding | RemoveBridge)  # noqa: S101 - narrows for the checker
     name = binding_key(effect)
     if name not in at.observed.bindings:
-        return Look("binding", name)
+        return ReadFirst("binding", name)
     found = at.observed.bindings[name]
     if isinstance(effect, RemoveBridge):
         whose = whose_binding(found, effect.group)
@@ -163,14 +165,15 @@ def _binding(at: Situation, step: PlanStep) -> Action:
         if whose != "ours":
             return Adopt(step, "it is gone" if found is None else "the binding that has its name is not ours")
         spread = max(
-            (spread_by(at, lane) for lane in at.lanes.values() if _uses(lane, effect.group, at.run)), default=None
+            (spread_by(at, sequence) for sequence in at.sequences.values() if _uses(sequence, effect.group, at.run)),
+            default=None,
         )
         if spread is not None and at.observed.now < spread:
             return Wait(step, "the last change of an entry may not have reached the authenticator", spread)
         return _bridge_goes(at, step, effect, (spread or at.observed.now) + STALE_READ_TIMEOUT)
     if found is None:
         return Adopt(step, "everybody is past needing it") if _bridge_over(at, effect) else Do(step)
-    if same_binding(found, binding_object(effect, plan_digest=at.wish.plan_digest, run=at.run)):
+    if same_binding(found, binding_object(effect, plan_digest=at.run_request.plan_digest, run=at.run)):
         return Adopt(step, "it is there")
     return Refuse(
         Changed(
@@ -182,44 +185,46 @@ def _binding(at: Situation, step: PlanStep) -> Action:
     )
 
 
-def _bridge_goes(at: Situation, step: PlanStep, bridge: RemoveBridge, until: datetime) -> Action:
+def _bridge_goes(at: RunState, step: PlanStep, bridge: RemoveBridge, until: datetime) -> Action:
     """Delete the bridge once the entries, read again, show that none carries its group."""
-    look = Look("carriers", bridge.group)
+    look = ReadFirst("carriers", bridge.group)
     if bridge.group not in at.observed.carriers:
         return look
     carriers = at.observed.carriers[bridge.group]
     if not carriers:
-        return Do(step, (look, Look("binding", binding_key(bridge))))
+        return Do(step, (look, ReadFirst("binding", binding_key(bridge))))
     why = f"{', '.join(sorted(carriers))} still carries the bridge group"
     return Wait(step, why, until, look) if at.observed.now < until else Finished(((step, why),))
 
 
-def _bridge_over(at: Situation, effect: CreateBridge | CreateBinding) -> bool:
+def _bridge_over(at: RunState, effect: CreateBridge | CreateBinding) -> bool:
     """Whether a bridge that is not there was built, used and taken down by a run whose journal is lost: every entry
     that crosses it is at its end already.
     """
     if not isinstance(effect, CreateBridge):
         return False
-    users = [key for key, lane in at.lanes.items() if _uses(lane, effect.group, at.run)]
+    users = [key for key, sequence in at.sequences.items() if _uses(sequence, effect.group, at.run)]
     return bool(users) and all(
         key in at.observed.entries
-        and matches(lane_states(at.lanes[key], at.run)[-1], at.observed.entries[key], at.wish.plan_digest)
+        and matches(
+            sequence_states(at.sequences[key], at.run)[-1], at.observed.entries[key], at.run_request.plan_digest
+        )
         for key in users
     )
 
 
-def _uses(lane: Lane, group: str, run: str) -> bool:
-    return any(state is not None and group in (state.groups or ()) for state in lane_states(lane, run))
+def _uses(sequence: Sequence, group: str, run: str) -> bool:
+    return any(state is not None and group in (state.groups or ()) for state in sequence_states(sequence, run))
 
 
-def _entry(at: Situation, lane: Lane, place: int) -> Action:
-    step, state = lane[place], at.progress.of(lane[place].id)
+def _entry(at: RunState, sequence: Sequence, place: int) -> Action:
+    step, state = sequence[place], at.progress.of(sequence[place].id)
     arn = step.principal_arn or ""
     if arn not in at.observed.entries:
-        return Look("entry", arn)
+        return ReadFirst("entry", arn)
     entry = at.observed.entries[arn]
-    states = lane_states(lane, at.run)
-    fits = [matches(each, entry, at.wish.plan_digest) for each in states]
+    states = sequence_states(sequence, at.run)
+    fits = [matches(each, entry, at.run_request.plan_digest) for each in states]
     if isinstance(step.effect, AwaitEntry):
         return _await(at, step, state, met=fits[place + 1], missing=entry is None)
     if isinstance(step.effect, AssociatePolicy) and step.effect.policy == step.effect.before and fits[place]:
@@ -230,16 +235,18 @@ def _entry(at: Situation, lane: Lane, place: int) -> Action:
     if any(fits[place + 1 :]):
         return Adopt(step, "the entry is at this step or past it")
     if any(fits[:place]):
-        since = max((moment(at.progress.of(s.id).at) or at.observed.now for s in lane[:place]), default=at.observed.now)
+        since = max(
+            (moment(at.progress.of(s.id).at) or at.observed.now for s in sequence[:place]), default=at.observed.now
+        )
         until = since + STALE_READ_TIMEOUT
         if at.observed.now < until:
-            return Wait(step, "the last change of the entry is not shown yet", until, Look("entry", arn))
+            return Wait(step, "the last change of the entry is not shown yet", until, ReadFirst("entry", arn))
     if entry is not None and made_by_eks(entry, step, at.plan, at.progress.automatic):
         return _over_automatic(step, entry)
     return Refuse(entry_changed(step, entry))
 
 
-def _write(at: Situation, step: PlanStep) -> Action:
+def _write(at: RunState, step: PlanStep) -> Action:
     """A step whose turn it is, where its principal and the bridge are as the write needs them."""
     difference = at.observed.sources.get(step.principal_arn or "") if writes_entry(step.effect) else None
     if difference is not None:
@@ -259,7 +266,7 @@ def _write(at: Situation, step: PlanStep) -> Action:
     return Do(step, reads_before(at, step))
 
 
-def _without_parallel(at: Situation, step: PlanStep, parallel: PlanStep) -> Action:
+def _without_parallel(at: RunState, step: PlanStep, parallel: PlanStep) -> Action:
     """A write whose group is not bound: the entry would give less than the row. A binding that was made and is gone was
     deleted by an administrator or by a roll-back from another folder: it is not made again on a guess.
     """
@@ -288,7 +295,7 @@ def _over_automatic(step: PlanStep, entry: AccessEntry) -> Action:
     )
 
 
-def _await(at: Situation, step: PlanStep, state: StepState, *, met: bool, missing: bool) -> Action:
+def _await(at: RunState, step: PlanStep, state: StepState, *, met: bool, missing: bool) -> Action:
     arn = step.principal_arn or ""
     if met:
         return Adopt(step, "EKS made the entry")
@@ -305,7 +312,7 @@ def _await(at: Situation, step: PlanStep, state: StepState, *, met: bool, missin
         return Do(step)
     until = (moment(state.at) or at.observed.now) + AWAIT_TIMEOUT
     if at.observed.now < until:
-        return Wait(step, "EKS has not made the entry yet", until, Look("entry", arn))
+        return Wait(step, "EKS has not made the entry yet", until, ReadFirst("entry", arn))
     return Refuse(
         Changed(
             "automatic-entry-missing",
@@ -327,7 +334,7 @@ def shared_binding(name: str, group: str) -> Changed:
 
 
 def entry_changed(step: PlanStep, entry: AccessEntry | None) -> Changed:
-    """The entry is not in any state that the lane passes through: somebody else was there."""
+    """The entry is not in any state that the sequence passes through: somebody else was there."""
     arn = step.principal_arn or ""
     if entry is None:
         what, why = f"The entry of {arn} is gone.", "Somebody else deleted it."

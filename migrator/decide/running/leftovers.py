@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping
 
-from migrator.decide.running.progress import Progress, lanes_of, standing
+from migrator.decide.running.progress import Progress, sequences_of, standing
 from migrator.decide.steps.bindings import PLAN_LABEL, RUN_LABEL, plan_label
-from migrator.decide.steps.entry_states import PLAN_TAG, lane_states, matches, rendered
+from migrator.decide.steps.entry_states import PLAN_TAG, matches, rendered, sequence_states
 from migrator.model.access_entry import AccessEntry
 from migrator.model.plan import Plan
 from migrator.model.rbac import Binding
 from migrator.model.snapshot import Snapshot
-from migrator.model.step import MANAGED_BY, MANAGED_BY_LABEL, CreateBinding, CreateBridge, Lane, Step
+from migrator.model.step import MANAGED_BY, MANAGED_BY_LABEL, CreateBinding, CreateBridge, Sequence, Step
 
 
 def what_stands(plan: Plan, progress: Progress, snapshot: Snapshot, plan_digest: str, run: str) -> tuple[Step, ...]:
@@ -24,23 +24,23 @@ def what_stands(plan: Plan, progress: Progress, snapshot: Snapshot, plan_digest:
     entries = {entry.principal_arn: entry for entry in snapshot.access_entries or ()}
     bindings = {(b.namespace, b.name): b for b in (snapshot.rbac.bindings if snapshot.rbac else ())}
     found: list[Step] = []
-    for key, lane in lanes_of(plan).items():
-        if lane[0].principal_arn is None:
-            stands = [step for step in lane if _binding_stands(step, bindings, plan_digest, run)]
+    for key, sequence in sequences_of(plan).items():
+        if sequence[0].principal_arn is None:
+            stands = [step for step in sequence if _binding_stands(step, bindings, plan_digest, run)]
         elif key in entries:
-            stands = list(_lane_stands(lane, entries[key], plan_digest, run))
+            stands = list(_sequence_stands(sequence, entries[key], plan_digest, run))
         else:
             continue
-        known = bool(standing(lane, progress.states))
+        known = bool(standing(sequence, progress.states))
         found += [step for step in stands if not known or progress.of(step.id).status == "pending"]
     return tuple(found)
 
 
-def _lane_stands(lane: Lane, entry: AccessEntry, plan_digest: str, run: str) -> tuple[Step, ...]:
+def _sequence_stands(sequence: Sequence, entry: AccessEntry, plan_digest: str, run: str) -> tuple[Step, ...]:
     if entry.tags.get(PLAN_TAG) != plan_digest:
         return ()
-    fits = [place for place, state in enumerate(lane_states(lane, run)) if matches(state, entry, plan_digest)]
-    return lane[: max(fits)] if fits else ()
+    fits = [place for place, state in enumerate(sequence_states(sequence, run)) if matches(state, entry, plan_digest)]
+    return sequence[: max(fits)] if fits else ()
 
 
 def _binding_stands(step: Step, bindings: Mapping[tuple[str | None, str], Binding], plan_digest: str, run: str) -> bool:

@@ -7,7 +7,7 @@ execute what it answers and decide nothing themselves.
 
 from collections.abc import Iterator
 
-from migrator.decide.running.actions import Action, Finished, Observed, Refuse, Situation, Wait, Wish, situation
+from migrator.decide.running.actions import Action, Finished, Observed, Refuse, RunRequest, RunState, Wait, run_state
 from migrator.decide.running.go_back import back, give_up
 from migrator.decide.running.go_forward import forward
 from migrator.decide.running.progress import progress_of, refusal_of
@@ -16,21 +16,21 @@ from migrator.model.plan import Plan
 from migrator.model.step import Step as PlanStep
 
 
-def next_action(plan: Plan, journal: Journal, observed: Observed, wish: Wish) -> Action:
+def next_action(plan: Plan, journal: Journal, observed: Observed, run_request: RunRequest) -> Action:
     """The one next action. ``journal`` holds the records of this plan's runs (:func:`progress.records_of`)."""
-    return next_actions(situation(plan, progress_of(plan, journal), observed, wish))[0]
+    return next_actions(run_state(plan, progress_of(plan, journal), observed, run_request))[0]
 
 
-def next_actions(at: Situation) -> tuple[Action, ...]:
-    """Everything that may happen now, side by side: at most one action per lane, never none.
+def next_actions(at: RunState) -> tuple[Action, ...]:
+    """Everything that may happen now, side by side: at most one action per sequence, never none.
 
     A refusal stands alone. Waiting comes after everything that can be done; ``Finished`` stands alone.
     """
     doing: list[Action] = []
     waiting: list[Action] = []
     left: list[tuple[PlanStep, str]] = []
-    for key in at.lanes:
-        for action in _lane_actions(at, key):
+    for key in at.sequences:
+        for action in _sequence_actions(at, key):
             match action:
                 case Refuse():
                     return (action,)
@@ -43,16 +43,16 @@ def next_actions(at: Situation) -> tuple[Action, ...]:
     return tuple(doing + waiting) or (Finished(tuple(left)),)
 
 
-def lane_action(at: Situation, key: str) -> Action:
-    """The next action of one lane; ``Finished`` when it has none now."""
-    return next(_lane_actions(at, key), Finished())
+def sequence_action(at: RunState, key: str) -> Action:
+    """The next action of one sequence; ``Finished`` when it has none now."""
+    return next(_sequence_actions(at, key), Finished())
 
 
-def _lane_actions(at: Situation, key: str) -> Iterator[Action]:
-    lane = at.lanes[key]
-    if at.wish.back:
-        yield back(at, lane)
-    elif refusal_of(lane, at.progress) is not None:
-        yield give_up(at, lane)
+def _sequence_actions(at: RunState, key: str) -> Iterator[Action]:
+    sequence = at.sequences[key]
+    if at.run_request.back:
+        yield back(at, sequence)
+    elif refusal_of(sequence, at.progress) is not None:
+        yield give_up(at, sequence)
     else:
-        yield forward(at, lane)
+        yield forward(at, sequence)

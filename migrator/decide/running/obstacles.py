@@ -1,11 +1,11 @@
 """Why a step cannot be begun now: what it requires, what it waits for, and who must be proven first."""
 
-from migrator.decide.running.actions import Situation
+from migrator.decide.running.actions import RunState
 from migrator.decide.running.progress import SETTLED, refusal_of, standing
 from migrator.decide.running.second_admin import second_admin
 from migrator.decide.running.source_differences import CHANGED_CODES
-from migrator.decide.steps.entry_states import lane_states, render_run
-from migrator.model.step import AwaitEntry, CreateBridge, Lane, Prove, RemoveBridge
+from migrator.decide.steps.entry_states import render_run, sequence_states
+from migrator.model.step import AwaitEntry, CreateBridge, Prove, RemoveBridge, Sequence
 from migrator.model.step import Step as PlanStep
 
 OTHER_TYPE = "automatic-entry-of-other-type"  # EKS made the principal's entry, of a type that the plan does not have
@@ -15,50 +15,54 @@ PRINCIPAL_REFUSALS = frozenset({"invalid-principal", "invalid-entry", "invalid-p
 ONE_PRINCIPAL = PRINCIPAL_REFUSALS | CHANGED_CODES | {OTHER_TYPE}
 
 
-def obstacle(at: Situation, lane: Lane, step: PlanStep) -> str:
+def obstacle(at: RunState, sequence: Sequence, step: PlanStep) -> str:
     """Why the step cannot be begun now; empty when it can."""
     arn = step.principal_arn
-    if at.wish.only is not None and arn is not None and arn not in at.wish.only:
+    if at.run_request.only is not None and arn is not None and arn not in at.run_request.only:
         return "not asked for"
-    if at.wish.only is not None and isinstance(step.effect, CreateBridge) and not _crossed_now(at, step.effect.group):
+    if (
+        at.run_request.only is not None
+        and isinstance(step.effect, CreateBridge)
+        and not _crossed_now(at, step.effect.group)
+    ):
         return "not asked for"
     if at.progress.of(step.id).status == "deferred":
         return str(at.progress.of(step.id).effect.get("why", "")) or "the proof cannot be had now"
     # A retry may begin in the middle of the sequence: what its earlier steps require must hold now as well.
-    before = lane[: lane.index(step)]
-    outside = (r for each in before for r in each.requires if at.lane_of.get(r) != at.lane_of.get(step.id))
+    before = sequence[: sequence.index(step)]
+    outside = (r for each in before for r in each.requires if at.sequence_of.get(r) != at.sequence_of.get(step.id))
     for required in (*outside, *step.requires):
-        reason = _unmet(at, lane, step, required)
+        reason = _unmet(at, sequence, step, required)
         if reason:
             return reason
-    if arn is not None and arn in at.observed.callers and not _only_proofs(lane) and not _second_admin(at):
+    if arn is not None and arn in at.observed.callers and not _only_proofs(sequence) and not _second_admin(at):
         return "a second, independent administrator is not proven yet, and this run acts as this principal"
     return ""
 
 
-def _second_admin(at: Situation) -> str:
+def _second_admin(at: RunState) -> str:
     """Who was shown to administer the cluster besides the operator; empty while nobody was."""
     return at.observed.second_admin or second_admin(at.plan, at.progress, at.observed.callers, {})
 
 
-def _only_proofs(lane: Lane) -> bool:
-    return all(isinstance(step.effect, Prove | AwaitEntry) for step in lane)
+def _only_proofs(sequence: Sequence) -> bool:
+    return all(isinstance(step.effect, Prove | AwaitEntry) for step in sequence)
 
 
-def _unmet(at: Situation, lane: Lane, step: PlanStep, required: str) -> str:
+def _unmet(at: RunState, sequence: Sequence, step: PlanStep, required: str) -> str:
     """Why a required step does not let this one begin; empty when it does."""
     if at.progress.of(required).status in SETTLED:
         return ""
-    key = at.lane_of.get(required)
+    key = at.sequence_of.get(required)
     if key is None:
         return f"it requires {required}, which the plan does not have"
-    other = at.lanes[key]
-    if other is lane:
+    other = at.sequences[key]
+    if other is sequence:
         return f"{required} is not done"
     refusal = refusal_of(other, at.progress)
     if refusal is not None:
         gone = not standing(other, at.progress.states)
-        if gone and (at.wish.keep_going or refusal.effect.get("code") in ONE_PRINCIPAL):
+        if gone and (at.run_request.keep_going or refusal.effect.get("code") in ONE_PRINCIPAL):
             return ""
         return f"{key} was given up: {refusal.effect.get('message', 'refused')}"
     if isinstance(step.effect, RemoveBridge):
@@ -70,26 +74,37 @@ def _unmet(at: Situation, lane: Lane, step: PlanStep, required: str) -> str:
     return f"{required} is not done"
 
 
-def _not_asked(at: Situation, lane: Lane) -> bool:
-    """True for the lane of a principal that this run was not asked for."""
-    return at.wish.only is not None and lane[0].principal_arn not in {None, *at.wish.only}
+def _not_asked(at: RunState, sequence: Sequence) -> bool:
+    """True for the sequence of a principal that this run was not asked for."""
+    return at.run_request.only is not None and sequence[0].principal_arn not in {None, *at.run_request.only}
 
 
-def _crossed_now(at: Situation, group: str) -> bool:
+def _crossed_now(at: RunState, group: str) -> bool:
     """Whether a principal that this run was asked for still crosses the bridge with that group, or is on it."""
-    lanes = [lane for lane in at.lanes.values() if lane[0].principal_arn is not None and not _not_asked(at, lane)]
-    unfinished = [lane for lane in lanes if any(at.progress.of(step.id).status not in SETTLED for step in lane)]
-    return any(group in (state.groups or ()) for lane in unfinished for state in lane_states(lane, "{run}") if state)
+    sequences = [
+        sequence
+        for sequence in at.sequences.values()
+        if sequence[0].principal_arn is not None and not _not_asked(at, sequence)
+    ]
+    unfinished = [
+        sequence for sequence in sequences if any(at.progress.of(step.id).status not in SETTLED for step in sequence)
+    ]
+    return any(
+        group in (state.groups or ())
+        for sequence in unfinished
+        for state in sequence_states(sequence, "{run}")
+        if state
+    )
 
 
-def _parked(at: Situation, lane: Lane) -> bool:
-    """True when the lane, which is not done, waits for a proof that cannot be had now: nothing of it is half-made."""
-    states = (at.progress.of(step.id).status for step in lane)
+def _parked(at: RunState, sequence: Sequence) -> bool:
+    """True when the sequence, which is not done, waits for a proof that cannot be had now: nothing of it is half-made."""
+    states = (at.progress.of(step.id).status for step in sequence)
     return next(status for status in states if status not in SETTLED) == "deferred"
 
 
-def _on_bridge(at: Situation, lane: Lane, bridge: RemoveBridge) -> bool:
-    """Whether the entry of a lane that came to a stop still carries the bridge's group."""
-    place = next(i for i, step in enumerate(lane) if at.progress.of(step.id).status not in SETTLED)
-    state = lane_states(lane, at.run)[place]
+def _on_bridge(at: RunState, sequence: Sequence, bridge: RemoveBridge) -> bool:
+    """Whether the entry of a sequence that came to a stop still carries the bridge's group."""
+    place = next(i for i, step in enumerate(sequence) if at.progress.of(step.id).status not in SETTLED)
+    state = sequence_states(sequence, at.run)[place]
     return state is not None and (state.groups is None or render_run(bridge.group, at.run) in state.groups)

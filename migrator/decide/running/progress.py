@@ -7,12 +7,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeAlias
 
-from migrator.decide.running.automatic_entries import automatic_of, base_of, lane_over
+from migrator.decide.running.automatic_entries import automatic_of, base_of, sequence_over
 from migrator.errors import assert_never
 from migrator.model.access_entry import EntrySpec
 from migrator.model.journal import Event, Journal, Record
 from migrator.model.plan import Plan
-from migrator.model.step import AwaitEntry, CreateBridge, CreateEntry, Lane, Prove, RemoveBridge, Step, UpdateEntry
+from migrator.model.step import AwaitEntry, CreateBridge, CreateEntry, Prove, RemoveBridge, Sequence, Step, UpdateEntry
 
 Status: TypeAlias = Literal[
     "pending", "intended", "sent", "done", "adopted", "deferred", "refused", "undoing", "undone"
@@ -65,20 +65,20 @@ class Progress:
         return self.states.get(step_id, PENDING)
 
 
-def lanes_of(plan: Plan, progress: Progress | None = None) -> dict[str, Lane]:
-    """The plan's steps as lanes, in plan order: all steps of one principal, or one step about the cluster.
+def sequences_of(plan: Plan, progress: Progress | None = None) -> dict[str, Sequence]:
+    """The plan's steps as sequences, in plan order: all steps of one principal, or one step about the cluster.
 
-    Steps of one lane go one after the other; lanes go side by side as far as ``requires`` lets them. With
-    ``progress`` a lane whose entry EKS made is the one that is carried out: it begins from EKS's entry.
+    Steps of one sequence go one after the other; sequences go side by side as far as ``requires`` lets them. With
+    ``progress`` a sequence whose entry EKS made is the one that is carried out: it begins from EKS's entry.
     """
     found: dict[str, list[Step]] = {}
     for step in plan.steps:
         found.setdefault(step.principal_arn or f"step {step.id}", []).append(step)
-    lanes = {key: tuple(steps) for key, steps in found.items()}
+    sequences = {key: tuple(steps) for key, steps in found.items()}
     automatic = progress.automatic if progress is not None else {}
-    for arn in automatic.keys() & lanes.keys():
-        lanes[arn] = lane_over(lanes[arn], automatic[arn], base_of(plan))
-    return lanes
+    for arn in automatic.keys() & sequences.keys():
+        sequences[arn] = sequence_over(sequences[arn], automatic[arn], base_of(plan))
+    return sequences
 
 
 def records_of(journal: Journal, plan_digest: str) -> Journal:
@@ -95,18 +95,18 @@ def records_of(journal: Journal, plan_digest: str) -> Journal:
 
 def progress_of(plan: Plan, records: Iterable[Record]) -> Progress:
     """All records of the plan's runs, folded."""
-    lanes = lanes_of(plan)
+    sequences = sequences_of(plan)
     progress = Progress()
     for record in records:
-        progress = advance(progress, lanes, record)
+        progress = advance(progress, sequences, record)
     return progress
 
 
-def advance(progress: Progress, lanes: Mapping[str, Lane], record: Record) -> Progress:
+def advance(progress: Progress, sequences: Mapping[str, Sequence], record: Record) -> Progress:
     """The progress after one more record."""
     match record.event:
         case "run-started":
-            return _started(progress, lanes, record)
+            return _started(progress, sequences, record)
         case "run-ended":
             return _ended(progress, record.effect.get("exit"))
         case "backed-up":
@@ -114,7 +114,7 @@ def advance(progress: Progress, lanes: Mapping[str, Lane], record: Record) -> Pr
         case "waived":
             return replace(progress, waived=(*progress.waived, record.effect))
         case _:
-            return progress if record.step is None else _step_recorded(progress, lanes, record, record.step)
+            return progress if record.step is None else _step_recorded(progress, sequences, record, record.step)
 
 
 def _ended(progress: Progress, exit_code: int | None) -> Progress:
@@ -123,28 +123,28 @@ def _ended(progress: Progress, exit_code: int | None) -> Progress:
     return replace(progress, ended=exit_code, going_back=progress.going_back and not over)
 
 
-def _step_recorded(progress: Progress, lanes: Mapping[str, Lane], record: Record, step_id: str) -> Progress:
+def _step_recorded(progress: Progress, sequences: Mapping[str, Sequence], record: Record, step_id: str) -> Progress:
     states = dict(progress.states)
     before = progress.of(step_id)
     if record.event == "refused" and record.effect.get("undo"):
         states[step_id] = replace(before, held=str(record.effect.get("message", "")) or "refused")
     elif record.event == "undone":
-        for each in (step_id, *_after(lanes, step_id)):
+        for each in (step_id, *_after(sequences, step_id)):
             state = progress.of(each)
             if each == step_id or state.status not in ("pending", "refused"):
                 states[each] = replace(state, status="undone", at=record.at, effect=record.effect)
     else:
         states[step_id] = replace(before, status=_status_of(record.event), at=record.at, effect=record.effect)
     if record.event == "intended":
-        for each in _removals_of(lanes, step_id):
+        for each in _removals_of(sequences, step_id):
             if states.get(each, PENDING).status in SETTLED:  # built anew, so removed anew
                 states[each] = replace(states[each], status="pending", attempts=states[each].attempts + 1)
     return replace(progress, states=states)
 
 
-def _removals_of(lanes: Mapping[str, Lane], step_id: str) -> tuple[str, ...]:
+def _removals_of(sequences: Mapping[str, Sequence], step_id: str) -> tuple[str, ...]:
     """The steps that remove the bridge which a step builds."""
-    steps = [step for lane in lanes.values() for step in lane]
+    steps = [step for sequence in sequences.values() for step in sequence]
     built = {step.effect.group for step in steps if step.id == step_id and isinstance(step.effect, CreateBridge)}
     return tuple(step.id for step in steps if isinstance(step.effect, RemoveBridge) and step.effect.group in built)
 
@@ -159,31 +159,31 @@ def _status_of(event: Event) -> Status:
             assert_never(event)
 
 
-def _after(lanes: Mapping[str, Lane], step_id: str) -> tuple[str, ...]:
-    """The later steps of the same lane: they rest on this one, and fall with it."""
-    for lane in lanes.values():
-        ids = [step.id for step in lane]
+def _after(sequences: Mapping[str, Sequence], step_id: str) -> tuple[str, ...]:
+    """The later steps of the same sequence: they rest on this one, and fall with it."""
+    for sequence in sequences.values():
+        ids = [step.id for step in sequence]
         if step_id in ids:
             return tuple(ids[ids.index(step_id) + 1 :])
     return ()
 
 
-def _started(progress: Progress, lanes: Mapping[str, Lane], record: Record) -> Progress:
+def _started(progress: Progress, sequences: Mapping[str, Sequence], record: Record) -> Progress:
     """A new attempt: proofs are asked for again, and whatever was taken back completely is tried again."""
     run, command = record.effect.get("run"), str(record.effect.get("command", ""))
     if command not in ENTRY_COMMANDS:
         states = _own_again(progress.states, command)
         return replace(progress, run=run, ended=None, running=command, states=states)
     states = {step_id: replace(state, held="") for step_id, state in progress.states.items()}
-    for lane in lanes.values():
-        known = [(step.id, states[step.id]) for step in lane if step.id in states]
-        going_back = any(state.status == "refused" for _, state in known) and standing(lane, states)
+    for sequence in sequences.values():
+        known = [(step.id, states[step.id]) for step in sequence if step.id in states]
+        going_back = any(state.status == "refused" for _, state in known) and standing(sequence, states)
         for step_id, state in known:
             if state.status == "deferred":
                 states[step_id] = replace(state, status="pending")
             elif state.status in ("refused", "undone") and not going_back:
                 states[step_id] = replace(state, status="pending", attempts=state.attempts + 1)
-    for step_id in _bridges_needed_again(lanes, states):
+    for step_id in _bridges_needed_again(sequences, states):
         states[step_id] = replace(states[step_id], status="pending", attempts=states[step_id].attempts + 1)
     return Progress(
         run=run,
@@ -196,33 +196,33 @@ def _started(progress: Progress, lanes: Mapping[str, Lane], record: Record) -> P
     )
 
 
-def _bridges_needed_again(lanes: Mapping[str, Lane], states: Mapping[str, StepState]) -> tuple[str, ...]:
+def _bridges_needed_again(sequences: Mapping[str, Sequence], states: Mapping[str, StepState]) -> tuple[str, ...]:
     """Steps of bridges that were taken down although somebody, tried again now, will still cross them."""
     crossing = {
         group
-        for lane in lanes.values()
-        for step in lane
+        for sequence in sequences.values()
+        for step in sequence
         if isinstance(step.effect, CreateEntry | UpdateEntry) and states.get(step.id, PENDING).status not in SETTLED
         for group in step.effect.entry.kubernetes_groups
     }
     return tuple(
         step.id
-        for lane in lanes.values()
-        for step in lane
+        for sequence in sequences.values()
+        for step in sequence
         if isinstance(step.effect, CreateBridge | RemoveBridge)
         and step.effect.group in crossing
-        and _removed(lanes, states, step.effect.group)
+        and _removed(sequences, states, step.effect.group)
         and step.id in states
     )
 
 
-def _removed(lanes: Mapping[str, Lane], states: Mapping[str, StepState], group: str) -> bool:
+def _removed(sequences: Mapping[str, Sequence], states: Mapping[str, StepState], group: str) -> bool:
     return any(
         isinstance(step.effect, RemoveBridge)
         and step.effect.group == group
         and states.get(step.id, PENDING).status in SETTLED
-        for lane in lanes.values()
-        for step in lane
+        for sequence in sequences.values()
+        for step in sequence
     )
 
 
@@ -241,20 +241,20 @@ def _own_again(states: Mapping[str, StepState], command: str) -> dict[str, StepS
     }
 
 
-def standing(lane: Lane, states: Mapping[str, StepState]) -> tuple[Step, ...]:
-    """The steps of a lane that changed the cluster, or may have, and that can be taken back; last one first."""
+def standing(sequence: Sequence, states: Mapping[str, StepState]) -> tuple[Step, ...]:
+    """The steps of a sequence that changed the cluster, or may have, and that can be taken back; last one first."""
     return tuple(
         step
-        for step in reversed(lane)
+        for step in reversed(sequence)
         if step.undo is not None
         and not isinstance(step.effect, Prove | AwaitEntry)
         and states.get(step.id, PENDING).status in STANDING
     )
 
 
-def refusal_of(lane: Lane, progress: Progress) -> StepState | None:
-    """The refusal that made the run give this lane up, None while it goes on."""
-    for step in lane:
+def refusal_of(sequence: Sequence, progress: Progress) -> StepState | None:
+    """The refusal that made the run give this sequence up, None while it goes on."""
+    for step in sequence:
         state = progress.of(step.id)
         if state.status == "refused":
             return state

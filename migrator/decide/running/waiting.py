@@ -2,9 +2,9 @@
 
 from datetime import datetime, timedelta
 
-from migrator.decide.running.actions import Situation
+from migrator.decide.running.actions import RunState
 from migrator.decide.running.progress import SETTLED, StepState
-from migrator.model.step import Lane, Prove
+from migrator.model.step import Prove, Sequence
 
 # An update of the cluster's configuration takes minutes; an automatic entry appears within it; a read may lag.
 UPDATE_TIMEOUT = timedelta(minutes=40)
@@ -18,10 +18,10 @@ REMEMBERED = timedelta(seconds=150)
 LONG_AGO = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 
 
-def spread_by(at: Situation, lane: Lane, within: timedelta = SPREAD) -> datetime:
-    """When the last change of a lane's entry is in force for sure: at once where a login showed it since."""
+def spread_by(at: RunState, sequence: Sequence, within: timedelta = SPREAD) -> datetime:
+    """When the last change of a sequence's entry is in force for sure: at once where a login showed it since."""
     latest = LONG_AGO
-    for step in lane:
+    for step in sequence:
         state = at.progress.of(step.id)
         if isinstance(step.effect, Prove):
             if state.status in SETTLED and state.effect.get("class") in ("live", "observed"):

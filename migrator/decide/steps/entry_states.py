@@ -1,6 +1,6 @@
-"""What an entry looks like before and after each step of its lane, and whether an entry read now looks like that.
+"""What an entry looks like before and after each step of its sequence, and whether an entry read now looks like that.
 
-This is how an ``intended`` without a ``done`` is settled: the entry is compared with the states that the lane
+This is how an ``intended`` without a ``done`` is settled: the entry is compared with the states that the sequence
 passes through, and shows by itself how far an interrupted run came.
 """
 
@@ -25,9 +25,9 @@ from migrator.model.step import (
     DisassociatePolicy,
     Effect,
     EnableEntries,
-    Lane,
     Prove,
     RemoveBridge,
+    Sequence,
     UpdateEntry,
 )
 
@@ -57,23 +57,23 @@ ABSENT: None = None
 State: TypeAlias = EntryState | None  # None: there is no entry
 
 
-def lane_states(lane: Lane, run: str) -> tuple[State, ...]:
-    """The states a lane passes through: one before each step and one after the last."""
-    state = _first_state(lane, run)
+def sequence_states(sequence: Sequence, run: str) -> tuple[State, ...]:
+    """The states a sequence passes through: one before each step and one after the last."""
+    state = _first_state(sequence, run)
     states = [state]
-    for step in lane:
+    for step in sequence:
         state = after(state, step.effect, run)
         states.append(state)
     return tuple(states)
 
 
-def _first_state(lane: Lane, run: str) -> State:
-    for place, step in enumerate(lane):
+def _first_state(sequence: Sequence, run: str) -> State:
+    for place, step in enumerate(sequence):
         match step.effect:
             case CreateEntry() | AwaitEntry():
                 return ABSENT
             case UpdateEntry(before=spec):
-                policies = _before_policies(frozenset(spec.access_policies), lane[:place])
+                policies = _before_policies(frozenset(spec.access_policies), sequence[:place])
                 return _state_of(spec, run, policies, made_by_us=False)
             case DeleteEntry(before=entry):
                 return EntryState(
@@ -88,7 +88,7 @@ def _first_state(lane: Lane, run: str) -> State:
     return EntryState()
 
 
-def _before_policies(policies: frozenset[AssociatedPolicy], steps: Lane) -> frozenset[AssociatedPolicy]:
+def _before_policies(policies: frozenset[AssociatedPolicy], steps: Sequence) -> frozenset[AssociatedPolicy]:
     """The policies before steps that came to ``policies``."""
     for step in reversed(steps):
         match step.effect:
@@ -104,8 +104,8 @@ def _before_policies(policies: frozenset[AssociatedPolicy], steps: Lane) -> froz
 def final_spec(plan: Plan, principal_arn: str) -> EntrySpec | None:
     """What the plan means an entry to be in the end, after every step about it; None where it means none."""
     planned = next((p.entry for p in plan.principals if p.principal_arn == principal_arn), None)
-    lane = tuple(step for step in plan.steps if step.principal_arn == principal_arn)
-    state = lane_states(lane, "")[-1]
+    sequence = tuple(step for step in plan.steps if step.principal_arn == principal_arn)
+    state = sequence_states(sequence, "")[-1]
     if state is None or state.type is None:
         return planned
     groups = tuple(sorted(state.groups or ()))

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields, replace
 from typing import Any, TypeAlias
 
-from migrator.decide.planning.principals.candidate_principals import subjects_of
+from migrator.decide.planning.principals.candidate_principals import candidates_of
 from migrator.decide.planning.principals.plan_facts import gather
 from migrator.decide.reading.read_aws_auth import read_aws_auth
 from migrator.decide.reading.row_keys import row_key
@@ -91,7 +91,7 @@ def _names(decisions: Decisions, snapshot: Snapshot, aws_auth: AwsAuth, mapped: 
     only_expanded = replace(NO_DECISIONS, expand_accounts=expanded)
     facts = gather(snapshot, only_expanded, aws_auth, strategy="preserve", target="API")
     here: set[str] = set()
-    for subject in subjects_of(facts):
+    for subject in candidates_of(facts):
         here |= {subject.arn, *(row.arn for row in subject.rows)}
     keys = {row_key(name) for name in here}
     yield from here

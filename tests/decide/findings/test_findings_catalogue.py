@@ -8,7 +8,7 @@ import pytest
 from migrator.decide.findings.findings_catalogue import CATALOGUE, accounts_for, catalogue_markdown, make_finding
 
 SOURCES = sorted(path for path in Path("migrator/decide").rglob("*.py") if "finding_kinds" not in path.parts)
-NAMED_CODE = re.compile(r'(?:Note|make_finding|_cannot|self\.note|self\.block|role\.block)\(\s*"([a-z0-9-]+)"')
+NAMED_CODE = re.compile(r'(?:DraftFinding|make_finding|_cannot|self\.note|self\.block|role\.block)\(\s*"([a-z0-9-]+)"')
 
 
 def test_every_code_says_what_why_and_what_to_do_with_a_reference() -> None:

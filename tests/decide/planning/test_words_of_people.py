@@ -25,8 +25,8 @@ DEFAULT = "arn:aws:sts::111122223333:assumed-role/ops/{{SessionName}}"
 
 def told(code: str, *rows: Row, bound: str = "", answers: Decisions | None = None) -> Finding:
     """The one finding of the code."""
-    subject = named(bound.removeprefix("user ")) if bound.startswith("user ") else group(bound)
-    state = rbac(bind(subject, name="team")) if bound else rbac()
+    candidate = named(bound.removeprefix("user ")) if bound.startswith("user ") else group(bound)
+    state = rbac(bind(candidate, name="team")) if bound else rbac()
     return finding(planned(world(rows, rbac=state), answers), code)
 
 

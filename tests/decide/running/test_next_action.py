@@ -8,7 +8,7 @@ from datetime import datetime, timedelta, timezone
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from migrator.decide.running.actions import Adopt, Do, Finished, Look, Observed, Refuse, Undo, Wait, Wish
+from migrator.decide.running.actions import Adopt, Do, Finished, Observed, ReadFirst, Refuse, RunRequest, Undo, Wait
 from migrator.decide.running.next_action import next_action
 from migrator.decide.running.progress import progress_of
 from migrator.model.access_entry import AccessEntry, Identity
@@ -27,7 +27,7 @@ from tests.support.memory_runs import (
 )
 
 NOW = datetime(2026, 11, 22, tzinfo=timezone.utc)
-WISH = Wish(DIGEST)
+WISH = RunRequest(DIGEST)
 FEWER = settings(max_examples=settings().max_examples // 5)  # each example is some ten runs
 PLAN = company()[1]
 ENTRIES = [
@@ -99,8 +99,8 @@ def test_there_is_an_answer_for_every_journal_and_observation(
         done = progress_of(PLAN, journal)
         step = action.step
         assert done.of(step.id).status not in ("done", "adopted")
-        same_lane = [s for s in PLAN.steps if s.principal_arn == step.principal_arn is not None]
-        before = same_lane[: same_lane.index(step)] if step in same_lane else []
+        same_sequence = [s for s in PLAN.steps if s.principal_arn == step.principal_arn is not None]
+        before = same_sequence[: same_sequence.index(step)] if step in same_sequence else []
         assert all(done.of(s.id).status in ("done", "adopted") for s in before)
     if isinstance(action, Wait) and action.look is not None:
         assert observed.now < action.until
@@ -122,7 +122,7 @@ def test_nothing_is_deleted_where_no_row_answers(journal: Journal, observed: Obs
 
 @st.composite
 def worlds(draw: st.DrawFn) -> tuple[World, Plan]:
-    """A cluster and its plan: any mix of lanes, any of the principals out of reach, dead or invalid."""
+    """A cluster and its plan: any mix of sequences, any of the principals out of reach, dead or invalid."""
     masters, build, cluster = ("system:masters",), PlanBuilder(), Cluster(mode="API_AND_CONFIG_MAP")
     kinds = draw(st.lists(st.sampled_from(["standard", "admin", "node", "dead"]), min_size=1, max_size=5))
     rows = {OPERATOR: Identity("operator", masters, "config-map")}
@@ -262,7 +262,7 @@ def test_roll_back_after_any_number_of_deaths_gives_back_what_was_there(
 
 
 def test_look_comes_before_anything_else() -> None:
-    assert next_action(PLAN, (), Observed(now=NOW), WISH) == Look("cluster")
+    assert next_action(PLAN, (), Observed(now=NOW), WISH) == ReadFirst("cluster")
 
 
 def test_a_finished_plan_is_finished() -> None:

@@ -5,10 +5,10 @@ from dataclasses import replace
 from migrator.decide.planning.entries.classify_node import automatic_type
 from migrator.decide.planning.principals.plan_facts import NodeUse
 from migrator.decide.steps.bindings import binding_object
-from migrator.decide.steps.entry_states import EntryState, final_spec, lane_states, matches, state_of
+from migrator.decide.steps.entry_states import EntryState, final_spec, matches, sequence_states, state_of
 from migrator.model.access_entry import AccessEntry, EntrySpec
 from migrator.model.snapshot import FargateProfile
-from migrator.model.step import AssociatePolicy, CreateBinding, DisassociatePolicy, Lane, Prove, Step, UpdateEntry
+from migrator.model.step import AssociatePolicy, CreateBinding, DisassociatePolicy, Prove, Sequence, Step, UpdateEntry
 from tests.support.worlds import (
     ADMIN_POLICY,
     VIEW_POLICY,
@@ -29,16 +29,16 @@ DEV = role("dev")
 SPEC = EntrySpec("STANDARD", "x", ("devs",))
 
 
-def lane(*effects: AssociatePolicy | DisassociatePolicy | UpdateEntry | Prove) -> Lane:
+def sequence(*effects: AssociatePolicy | DisassociatePolicy | UpdateEntry | Prove) -> Sequence:
     return tuple(Step(f"s{number:02d}", effect) for number, effect in enumerate(effects))
 
 
-def test_policies_before_a_lane_are_told_back_from_its_update() -> None:
+def test_policies_before_a_sequence_are_told_back_from_its_update() -> None:
     wide, narrow = on_cluster(VIEW_POLICY), in_namespaces(VIEW_POLICY, "shop")
     held = replace(SPEC, access_policies=(wide, on_cluster()))
     changed = UpdateEntry(DEV, held, held)
-    states = lane_states(
-        lane(
+    states = sequence_states(
+        sequence(
             AssociatePolicy(DEV, wide, narrow),
             DisassociatePolicy(DEV, in_namespaces("other", "a")),
             Prove(DEV, "x", ("devs",), "live", "marker"),
@@ -50,7 +50,7 @@ def test_policies_before_a_lane_are_told_back_from_its_update() -> None:
     first = states[0]
     assert first is not None
     assert first.policies == frozenset({narrow, in_namespaces("other", "a")})
-    assert lane_states(lane(changed), "")[0] == state_of(held)
+    assert sequence_states(sequence(changed), "")[0] == state_of(held)
 
 
 def test_update_that_stands_behind_other_updates_of_policies_keeps_them() -> None:
@@ -64,15 +64,15 @@ def test_update_that_stands_behind_other_updates_of_policies_keeps_them() -> Non
         answers(DEV, groups=("devs",), policies=(in_namespaces(VIEW_POLICY, "b"),), accepted=True),
     )
     steps = tuple(step for step in narrower.steps if step.principal_arn == DEV)
-    first = lane_states(steps, "")[0]
+    first = sequence_states(steps, "")[0]
     assert first is not None
     assert first.policies == frozenset(held)
     assert final_spec(narrower, DEV) == EntrySpec("STANDARD", "x", ("devs",), (in_namespaces(VIEW_POLICY, "b"),))
 
 
-def test_nothing_is_known_of_an_entry_whose_lane_only_changes_policies() -> None:
-    policies_only = lane(AssociatePolicy(DEV, on_cluster(), None), DisassociatePolicy(DEV, on_cluster(VIEW_POLICY)))
-    assert lane_states(policies_only, "") == (EntryState(), EntryState(), EntryState())
+def test_nothing_is_known_of_an_entry_whose_sequence_only_changes_policies() -> None:
+    policies_only = sequence(AssociatePolicy(DEV, on_cluster(), None), DisassociatePolicy(DEV, on_cluster(VIEW_POLICY)))
+    assert sequence_states(policies_only, "") == (EntryState(), EntryState(), EntryState())
 
 
 def test_an_entry_looks_like_a_state_by_type_name_groups_and_policies() -> None:

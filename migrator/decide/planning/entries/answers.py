@@ -6,13 +6,13 @@ who needs more access gets it in another change, not hidden in a migration.
 
 from dataclasses import replace
 
-from migrator.decide.findings.draft_finding import Note
+from migrator.decide.findings.draft_finding import DraftFinding
 from migrator.decide.findings.findings_catalogue import is_blocking, softened
 from migrator.decide.planning.entries.classify_node import automatic_type
 from migrator.decide.planning.entries.creator import automatic_entry
 from migrator.decide.planning.entries.entry_for import is_reserved
 from migrator.decide.planning.entries.entry_identity import identity_of_spec, same_entry, spec_of
-from migrator.decide.planning.entries.principal_decision import Settled
+from migrator.decide.planning.entries.principal_decision import PrincipalDecision
 from migrator.decide.planning.principals.find_principal import Found
 from migrator.decide.planning.principals.plan_facts import PlanFacts, quoted
 from migrator.decide.planning.principals.principal_answers import answer_for, check_same_principal, invalid, is_for
@@ -27,179 +27,183 @@ _NO_ENTRY = frozenset({"service-linked-role", "federated-user", "root-user"})
 _ANSWERED_BY_LOSS = frozenset({"node-row-extra-groups", "policy-loses-rules"})
 
 
-def names_of(settled: Settled) -> tuple[str, ...]:
+def names_of(decided: PrincipalDecision) -> tuple[str, ...]:
     """The ARNs under which an answer finds this principal: its own, and its rows' as written."""
-    return tuple(dict.fromkeys((settled.subject.arn, *(row.arn for row in settled.subject.rows))))
+    return tuple(dict.fromkeys((decided.candidate.arn, *(row.arn for row in decided.candidate.rows))))
 
 
-def accepted_loss(settled: Settled, facts: PlanFacts) -> Acceptance | None:
+def accepted_loss(decided: PrincipalDecision, facts: PlanFacts) -> Acceptance | None:
     """Who accepts that this principal loses access, if anybody does."""
-    names = names_of(settled) if facts.decisions.accept_loss else ()
+    names = names_of(decided) if facts.decisions.accept_loss else ()
     return next((value for key, value in facts.decisions.accept_loss.items() if is_for(key, names)), None)
 
 
-def accepted_gain(settled: Settled, facts: PlanFacts) -> Acceptance | None:
+def accepted_gain(decided: PrincipalDecision, facts: PlanFacts) -> Acceptance | None:
     """The person who accepts that the entry admits log-ins of this principal that are refused today; None: no one."""
-    names = names_of(settled) if facts.decisions.accept_gain else ()
+    names = names_of(decided) if facts.decisions.accept_gain else ()
     return next((value for key, value in facts.decisions.accept_gain.items() if is_for(key, names)), None)
 
 
-def apply_answer(settled: Settled, facts: PlanFacts) -> Settled:
+def apply_answer(decided: PrincipalDecision, facts: PlanFacts) -> PrincipalDecision:
     """The settled principal with its answer, if it has one. Raises ``Failed`` ``decision-invalid``."""
-    answer = answer_for(names_of(settled), facts.decisions) if facts.decisions.principals else None
+    answer = answer_for(names_of(decided), facts.decisions) if facts.decisions.principals else None
     if answer is None:
-        return _with_accepted_loss(settled, facts)
+        return _with_accepted_loss(decided, facts)
     if answer.action == "skip":
-        return _skipped(settled, answer, facts)
-    return _created(settled, answer, facts)
+        return _skipped(decided, answer, facts)
+    return _created(decided, answer, facts)
 
 
-def _with_accepted_loss(settled: Settled, facts: PlanFacts) -> Settled:
+def _with_accepted_loss(decided: PrincipalDecision, facts: PlanFacts) -> PrincipalDecision:
     """Blocks that ask for nothing but the acceptance of a loss."""
-    blocking = {note.code for note in settled.notes if is_blocking(note)}
-    lives = settled.before.via == "access-entry"
-    if settled.action != "block" or lives or settled.proposed is None or not blocking <= _ANSWERED_BY_LOSS:
-        return settled
-    acceptance = accepted_loss(settled, facts)
+    blocking = {note.code for note in decided.notes if is_blocking(note)}
+    lives = decided.before.via == "access-entry"
+    if decided.action != "block" or lives or decided.proposed is None or not blocking <= _ANSWERED_BY_LOSS:
+        return decided
+    acceptance = accepted_loss(decided, facts)
     if acceptance is None:
-        return settled
-    action: Action = "await" if _is_automatic(settled, facts) else _made(settled)
+        return decided
+    action: Action = "await" if _is_automatic(decided, facts) else _made(decided)
     return replace(
-        settled,
+        decided,
         action=action,
-        entry=settled.proposed,
+        entry=decided.proposed,
         proposed=None,
-        notes=(*softened(settled.notes), accepted_note(settled, acceptance)),
+        notes=(*softened(decided.notes), accepted_note(decided, acceptance)),
     )
 
 
-def accepted_note(settled: Settled, acceptance: Acceptance) -> Note:
+def accepted_note(decided: PrincipalDecision, acceptance: Acceptance) -> DraftFinding:
     """Who accepts what the principal loses, and why."""
-    message = f"{acceptance.by} accepts what `{settled.subject.arn}` loses: {acceptance.reason}"
-    return Note("loss-accepted", message)
+    message = f"{acceptance.by} accepts what `{decided.candidate.arn}` loses: {acceptance.reason}"
+    return DraftFinding("loss-accepted", message)
 
 
-def _is_automatic(settled: Settled, facts: PlanFacts) -> bool:
-    use = settled.subject.use
-    return facts.mode == "CONFIG_MAP" and bool(use.nodegroups or use.profiles or settled.subject.is_creator)
+def _is_automatic(decided: PrincipalDecision, facts: PlanFacts) -> bool:
+    use = decided.candidate.use
+    return facts.mode == "CONFIG_MAP" and bool(use.nodegroups or use.profiles or decided.candidate.is_creator)
 
 
-def _made(settled: Settled) -> Action:
+def _made(decided: PrincipalDecision) -> Action:
     """How a principal without a live entry gets one."""
-    return "create" if settled.subject.entry is None else "recreate"
+    return "create" if decided.candidate.entry is None else "recreate"
 
 
-def _skipped(settled: Settled, answer: PrincipalAnswer, facts: PlanFacts) -> Settled:
-    subject = settled.subject
-    if _is_automatic(settled, facts) and settled.action in ("await", "block"):
-        raise invalid(subject.arn, "EKS makes this entry itself at the mode switch.", "Take the answer away.")
-    if settled.action in ("keep", "skip"):
-        return settled
-    if settled.before.via == "access-entry":
+def _skipped(decided: PrincipalDecision, answer: PrincipalAnswer, facts: PlanFacts) -> PrincipalDecision:
+    candidate = decided.candidate
+    if _is_automatic(decided, facts) and decided.action in ("await", "block"):
+        raise invalid(candidate.arn, "EKS makes this entry itself at the mode switch.", "Take the answer away.")
+    if decided.action in ("keep", "skip"):
+        return decided
+    if decided.before.via == "access-entry":
         why = "Its access entry exists and decides: leaving the principal out would not end what the entry gives."
-        raise invalid(subject.arn, why, "Delete the entry first, or answer with action: create.")
-    note = Note("skipped-by-decision", f"`{subject.arn}` is left out: {answer.reason or 'no reason given'}")
-    if settled.before.via == "none":
+        raise invalid(candidate.arn, why, "Delete the entry first, or answer with action: create.")
+    note = DraftFinding("skipped-by-decision", f"`{candidate.arn}` is left out: {answer.reason or 'no reason given'}")
+    if decided.before.via == "none":
         return replace(
-            settled, action="skip", after=NOBODY, entry=None, proposed=None, notes=(*softened(settled.notes), note)
+            decided, action="skip", after=NOBODY, entry=None, proposed=None, notes=(*softened(decided.notes), note)
         )
-    acceptance = accepted_loss(settled, facts)
+    acceptance = accepted_loss(decided, facts)
     if acceptance is None:
-        missing = Note("loss-not-accepted", f"`{subject.arn}` logs in today, and nobody accepts that it ends.")
-        proposed = settled.proposed or settled.entry
-        return replace(
-            settled, action="block", entry=None, proposed=proposed, notes=(*softened(settled.notes), missing)
+        missing = DraftFinding(
+            "loss-not-accepted", f"`{candidate.arn}` logs in today, and nobody accepts that it ends."
         )
-    notes = (*softened(settled.notes), note, accepted_note(settled, acceptance))
-    return replace(settled, action="skip", after=NOBODY, entry=None, proposed=None, notes=notes, bindings=())
+        proposed = decided.proposed or decided.entry
+        return replace(
+            decided, action="block", entry=None, proposed=proposed, notes=(*softened(decided.notes), missing)
+        )
+    notes = (*softened(decided.notes), note, accepted_note(decided, acceptance))
+    return replace(decided, action="skip", after=NOBODY, entry=None, proposed=None, notes=notes, bindings=())
 
 
-def _created(settled: Settled, answer: PrincipalAnswer, facts: PlanFacts) -> Settled:
-    subject = settled.subject
-    blocking = {note.code for note in settled.notes if is_blocking(note)}
+def _created(decided: PrincipalDecision, answer: PrincipalAnswer, facts: PlanFacts) -> PrincipalDecision:
+    candidate = decided.candidate
+    blocking = {note.code for note in decided.notes if is_blocking(note)}
     if blocking & _NO_ENTRY:
         raise invalid(
-            subject.arn, "EKS takes no entry for this principal.", "Answer with action: skip and accept_loss."
+            candidate.arn, "EKS takes no entry for this principal.", "Answer with action: skip and accept_loss."
         )
     if "foreign-node-row" in blocking:
-        raise invalid(subject.arn, "Node entries are for roles of the cluster's own account.", "Answer with skip.")
-    found = _answered_principal(settled, answer, facts)
-    spec = _answered_spec(settled, answer, facts)
-    entry = subject.entry
-    note = Note("answered", f"decisions.yaml: {answer.reason or 'no reason given'}")
-    action: Action = _made(settled) if settled.action in ("block", "skip") else settled.action
-    if entry is not None and settled.before.via == "access-entry":
-        if same_entry(subject.arn, spec_of(entry), spec):
-            return settled if settled.action == "keep" else _kept(settled, spec_of(entry), note)
+        raise invalid(candidate.arn, "Node entries are for roles of the cluster's own account.", "Answer with skip.")
+    found = _answered_principal(decided, answer, facts)
+    spec = _answered_spec(decided, answer, facts)
+    entry = candidate.entry
+    note = DraftFinding("answered", f"decisions.yaml: {answer.reason or 'no reason given'}")
+    action: Action = _made(decided) if decided.action in ("block", "skip") else decided.action
+    if entry is not None and decided.before.via == "access-entry":
+        if same_entry(candidate.arn, spec_of(entry), spec):
+            return decided if decided.action == "keep" else _kept(decided, spec_of(entry), note)
         if entry.type != spec.type:
-            raise invalid(subject.arn, "The type of an entry cannot be changed.", "Delete the entry first.")
+            raise invalid(candidate.arn, "The type of an entry cannot be changed.", "Delete the entry first.")
         action = "update"
-    if _is_automatic(settled, facts):
-        return _answered_automatic(settled, spec, note, facts)
+    if _is_automatic(decided, facts):
+        return _answered_automatic(decided, spec, note, facts)
     return replace(
-        settled,
-        subject=replace(subject, arn=found.arn, found=found),
+        decided,
+        candidate=replace(candidate, arn=found.arn, found=found),
         action=action,
         after=identity_of_spec(found.arn, spec),
         entry=spec,
         proposed=None,
-        notes=(*softened(settled.notes), note),
+        notes=(*softened(decided.notes), note),
     )
 
 
-def _kept(settled: Settled, spec: EntrySpec, note: Note) -> Settled:
+def _kept(decided: PrincipalDecision, spec: EntrySpec, note: DraftFinding) -> PrincipalDecision:
     """The entry is what the answer asks for."""
-    notes = (*(each for each in softened(settled.notes) if each.code != "entry-half-made"), note)
+    notes = (*(each for each in softened(decided.notes) if each.code != "entry-half-made"), note)
     return replace(
-        settled, action="keep", after=settled.before, entry=spec, proposed=None, update=None, bindings=(), notes=notes
+        decided, action="keep", after=decided.before, entry=spec, proposed=None, update=None, bindings=(), notes=notes
     )
 
 
-def _answered_automatic(settled: Settled, spec: EntrySpec, note: Note, facts: PlanFacts) -> Settled:
+def _answered_automatic(
+    decided: PrincipalDecision, spec: EntrySpec, note: DraftFinding, facts: PlanFacts
+) -> PrincipalDecision:
     """EKS makes the entry at the switch: an answer can only add to it, or confirm its type."""
-    arn = settled.subject.arn
-    if settled.subject.is_creator:
+    arn = decided.candidate.arn
+    if decided.candidate.is_creator:
         expected = automatic_entry(facts)
     else:
-        expected = settled.entry or EntrySpec(automatic_type(settled.subject.use) or "STANDARD")
+        expected = decided.entry or EntrySpec(automatic_type(decided.candidate.use) or "STANDARD")
     if expected.type != spec.type:
         raise invalid(
             arn, f"EKS makes the entry of this principal itself, of type {expected.type}.", "Take the answer away."
         )
     update = None if same_entry(arn, expected, spec) else spec
     after = identity_of_spec(arn, spec)
-    notes = (*softened(settled.notes), note)
-    return replace(settled, action="await", entry=expected, update=update, proposed=None, after=after, notes=notes)
+    notes = (*softened(decided.notes), note)
+    return replace(decided, action="await", entry=expected, update=update, proposed=None, after=after, notes=notes)
 
 
-def _answered_principal(settled: Settled, answer: PrincipalAnswer, facts: PlanFacts) -> Found:
+def _answered_principal(decided: PrincipalDecision, answer: PrincipalAnswer, facts: PlanFacts) -> Found:
     """The principal the entry is for. Raises for somebody else than the row's, and for one that does not exist."""
-    subject = settled.subject
-    found = subject.found
+    candidate = decided.candidate
+    found = candidate.found
     if answer.principal_arn is not None:
-        check_same_principal(subject.arn, answer.principal_arn)
+        check_same_principal(candidate.arn, answer.principal_arn)
         if found.state == "found" and found.principal and row_key(found.arn) != row_key(answer.principal_arn):
-            raise invalid(subject.arn, f"IAM knows the principal as `{found.arn}`.", "Correct principal_arn.")
+            raise invalid(candidate.arn, f"IAM knows the principal as `{found.arn}`.", "Correct principal_arn.")
         found = replace(found, arn=answer.principal_arn, state="found" if found.state == "unread" else found.state)
     if found.state == "absent":
         raise invalid(
-            subject.arn, "The principal does not exist, and EKS refuses an entry for it.", "Answer with skip."
+            candidate.arn, "The principal does not exist, and EKS refuses an entry for it.", "Answer with skip."
         )
-    taken = subject.match is not None and subject.match.kind == "dead" and facts.is_planned_elsewhere(found.arn)
+    taken = candidate.match is not None and candidate.match.kind == "dead" and facts.is_planned_elsewhere(found.arn)
     if taken:
-        raise invalid(subject.arn, f"`{found.arn}` is decided by another row or entry.", "Answer for that ARN.")
+        raise invalid(candidate.arn, f"`{found.arn}` is decided by another row or entry.", "Answer for that ARN.")
     return found
 
 
-def _answered_spec(settled: Settled, answer: PrincipalAnswer, facts: PlanFacts) -> EntrySpec:
+def _answered_spec(decided: PrincipalDecision, answer: PrincipalAnswer, facts: PlanFacts) -> EntrySpec:
     """The entry that the answer describes; what it leaves out is as proposed, or as the entry is today."""
-    base = settled.update or settled.entry or settled.proposed or EntrySpec()
+    base = decided.update or decided.entry or decided.proposed or EntrySpec()
     kind: EntryType = answer.type or base.type
-    arn = settled.subject.arn
-    if settled.subject.use.any and answer.type is None and kind == "STANDARD" and settled.action == "block":
+    arn = decided.candidate.arn
+    if decided.candidate.use.any and answer.type is None and kind == "STANDARD" and decided.action == "block":
         raise invalid(arn, "Nodes run under this role: which type of entry is meant must be said.", "Give the type.")
     if kind != "STANDARD":
-        _check_node_type(settled, answer, kind)
+        _check_node_type(decided, answer, kind)
         return EntrySpec(kind)
     if base.type != "STANDARD":
         base = EntrySpec()
@@ -217,22 +221,22 @@ def _answered_spec(settled: Settled, answer: PrincipalAnswer, facts: PlanFacts) 
     return spec
 
 
-def _check_node_type(settled: Settled, answer: PrincipalAnswer, kind: EntryType) -> None:
-    subject = settled.subject
+def _check_node_type(decided: PrincipalDecision, answer: PrincipalAnswer, kind: EntryType) -> None:
+    candidate = decided.candidate
     if answer.username is not None or answer.groups or answer.policies:
-        raise invalid(subject.arn, f"An entry of type {kind} has no username, groups or policies.", "Leave them out.")
-    is_role = subject.match is None or subject.match.kind in ("role", "dead")
-    if not is_role or subject.found.foreign:
-        raise invalid(subject.arn, f"Type {kind} is for roles of the cluster's own account.", "Leave the type out.")
-    named = settled.before.username.startswith("system:node:")
-    if not (named or subject.use.any):
+        raise invalid(candidate.arn, f"An entry of type {kind} has no username, groups or policies.", "Leave them out.")
+    is_role = candidate.match is None or candidate.match.kind in ("role", "dead")
+    if not is_role or candidate.found.foreign:
+        raise invalid(candidate.arn, f"Type {kind} is for roles of the cluster's own account.", "Leave the type out.")
+    named = decided.before.username.startswith("system:node:")
+    if not (named or candidate.use.any):
         raise invalid(
-            subject.arn,
+            candidate.arn,
             f"Nothing says that nodes run under this role; type {kind} would make it a node.",
             "Leave the type out.",
         )
     if kind == "FARGATE_LINUX":
-        raise invalid(subject.arn, "Only EKS makes entries for Fargate.", "Re-create the Fargate profile.")
+        raise invalid(candidate.arn, "Only EKS makes entries for Fargate.", "Re-create the Fargate profile.")
 
 
 def _check_names(arn: str, spec: EntrySpec) -> None:

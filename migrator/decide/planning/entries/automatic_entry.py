@@ -8,14 +8,14 @@ mode step and not the access of before. An entry that a person made decides, wha
 from datetime import datetime, timedelta
 
 from migrator.decide.access.compare_access import compare
-from migrator.decide.findings.draft_finding import Note
+from migrator.decide.findings.draft_finding import DraftFinding
 from migrator.decide.findings.findings_catalogue import is_blocking
 from migrator.decide.planning.entries.creator import wider_notes, with_policies_of
 from migrator.decide.planning.entries.entry_for import rendered_row
 from migrator.decide.planning.entries.entry_identity import identity_of_entry, identity_of_spec, same_entry, spec_of
-from migrator.decide.planning.entries.principal_decision import Settled
-from migrator.decide.planning.principals.candidate_principals import Subject
-from migrator.decide.planning.principals.plan_facts import CLUSTER_ADMIN, PlanFacts, Wanted, quoted
+from migrator.decide.planning.entries.principal_decision import PrincipalDecision
+from migrator.decide.planning.principals.candidate_principals import CandidatePrincipal
+from migrator.decide.planning.principals.plan_facts import CLUSTER_ADMIN, DesiredEntry, PlanFacts, quoted
 from migrator.decide.planning.principals.principal_answers import is_for
 from migrator.decide.reading.read_aws_auth import read_aws_auth
 from migrator.decide.reading.row_keys import principal_key
@@ -39,19 +39,21 @@ def is_creators(entry: AccessEntry) -> bool:
     )
 
 
-def beside_automatic(subject: Subject, entry: AccessEntry, wanted: Wanted, facts: PlanFacts) -> Settled | None:
+def beside_automatic(
+    candidate: CandidatePrincipal, entry: AccessEntry, desired: DesiredEntry, facts: PlanFacts
+) -> PrincipalDecision | None:
     """What becomes of an entry of EKS's own that shadows a row; None where it is somebody's own, or gives as much."""
-    row = subject.row
+    row = candidate.row
     if row is None or facts.mode != "API_AND_CONFIG_MAP" or not _made_by_eks(entry, facts):
         return None
     spec = spec_of(entry)
-    if wanted.entry is None or wanted.entry.type != "STANDARD":
-        return _of_other_kind(subject, entry, wanted, row)
-    update = with_policies_of(wanted.entry, spec)
-    if _was_in_force(subject, row, facts):
-        return _completed(subject, entry, wanted, update, facts)
-    missing = _missing(subject, entry, wanted.entry, row, facts)
-    return _thinner(subject, entry, wanted, update, missing, facts) if missing else None
+    if desired.entry is None or desired.entry.type != "STANDARD":
+        return _of_other_kind(candidate, entry, desired, row)
+    update = with_policies_of(desired.entry, spec)
+    if _was_in_force(candidate, row, facts):
+        return _completed(candidate, entry, desired, update, facts)
+    missing = _missing(candidate, entry, desired.entry, row, facts)
+    return _thinner(candidate, entry, desired, update, missing, facts) if missing else None
 
 
 def _made_by_eks(entry: AccessEntry, facts: PlanFacts) -> bool:
@@ -86,18 +88,18 @@ def _moment(value: object) -> datetime | None:
     return moment if moment.tzinfo else None
 
 
-def _was_in_force(subject: Subject, row: RowMapping, facts: PlanFacts) -> bool:
+def _was_in_force(candidate: CandidatePrincipal, row: RowMapping, facts: PlanFacts) -> bool:
     """Whether the same row was in aws-auth when a run of this state folder began, before it switched the mode."""
     history = facts.snapshot.before_mode_step
     if history is None:
         return False
     groups = {group.key: group for group in row_groups(read_aws_auth(history.data).rows)}
-    found = groups.get(subject.group.key) if subject.group is not None else None
+    found = groups.get(candidate.group.key) if candidate.group is not None else None
     return found is not None and found.winner is not None and same_mapping(found.winner, row)
 
 
 def _missing(
-    subject: Subject, entry: AccessEntry, own: EntrySpec, row: RowMapping, facts: PlanFacts
+    candidate: CandidatePrincipal, entry: AccessEntry, own: EntrySpec, row: RowMapping, facts: PlanFacts
 ) -> tuple[str, ...]:
     """What the entry does not give and the row would: names that something in the cluster names, and permissions."""
     places = [] if entry.username == row.username else list(facts.names.of_username(row.username))
@@ -107,70 +109,74 @@ def _missing(
         return (f"what {quoted(dict.fromkeys(places))} names",)
     if lacking and not facts.names.complete:
         return (f"the groups {quoted(lacking)}, and it was not read what names them",)
-    username, groups = rendered_row(row, subject.arn)
+    username, groups = rendered_row(row, candidate.arn)
     lost = compare(Identity(username, groups, "config-map"), identity_of_entry(entry), facts.index).lost
     return ("permissions",) if lost and facts.index is not None else ()
 
 
 def _completed(
-    subject: Subject, entry: AccessEntry, wanted: Wanted, update: EntrySpec, facts: PlanFacts
-) -> Settled | None:
+    candidate: CandidatePrincipal, entry: AccessEntry, desired: DesiredEntry, update: EntrySpec, facts: PlanFacts
+) -> PrincipalDecision | None:
     """The row was in force until our own mode step: it is the access of before, and the entry gets what it lacks."""
-    assert subject.row is not None  # noqa: S101 - the row was in force
+    assert candidate.row is not None  # noqa: S101 - the row was in force
     spec = spec_of(entry)
-    wider = wider_notes(subject.arn, subject.row, spec, facts)
+    wider = wider_notes(candidate.arn, candidate.row, spec, facts)
     blocked = any(is_blocking(note) for note in wider)
-    if same_entry(subject.arn, spec, update):
+    if same_entry(candidate.arn, spec, update):
         now = identity_of_entry(entry)
         if blocked:
-            return Settled(subject, "block", now, None, proposed=spec, notes=wider)
-        return Settled(subject, "keep", now, now, spec, notes=wider)
-    username, groups = rendered_row(subject.row, subject.arn)
+            return PrincipalDecision(candidate, "block", now, None, proposed=spec, notes=wider)
+        return PrincipalDecision(candidate, "keep", now, now, spec, notes=wider)
+    username, groups = rendered_row(candidate.row, candidate.arn)
     before = Identity(username, groups, "config-map")
     message = (
-        f"EKS made the entry of `{subject.arn}` when a run of this state folder switched the mode; until then its row "
-        "was in force. The entry gets what the row gave."
+        f"EKS made the entry of `{candidate.arn}` when a run of this state folder switched the mode; until then its "
+        "row was in force. The entry gets what the row gave."
     )
-    notes = (*wanted.notes, Note("automatic-entry-completed", message, row=subject.row), *wider)
-    if blocked or wanted.action == "block":
-        return Settled(subject, "block", before, None, proposed=update, notes=notes)
-    after = identity_of_spec(subject.arn, update)
-    return Settled(subject, "update", before, after, update, notes=notes, bindings=wanted.bindings)
+    notes = (*desired.notes, DraftFinding("automatic-entry-completed", message, row=candidate.row), *wider)
+    if blocked or desired.action == "block":
+        return PrincipalDecision(candidate, "block", before, None, proposed=update, notes=notes)
+    after = identity_of_spec(candidate.arn, update)
+    return PrincipalDecision(candidate, "update", before, after, update, notes=notes, bindings=desired.bindings)
 
 
 def _thinner(
-    subject: Subject,
+    candidate: CandidatePrincipal,
     entry: AccessEntry,
-    wanted: Wanted,
+    desired: DesiredEntry,
     update: EntrySpec,
     missing: tuple[str, ...],
     facts: PlanFacts,
-) -> Settled:
+) -> PrincipalDecision:
     """Nothing here tells when the row was in force last: a person says whether the entry gets what it gives."""
-    assert subject.row is not None  # noqa: S101 - something of the row is missing
+    assert candidate.row is not None  # noqa: S101 - something of the row is missing
     now = identity_of_entry(entry)
-    note = Note(
+    note = DraftFinding(
         "automatic-entry-thinner",
-        f"EKS made the entry of `{subject.arn}`. It lacks {', '.join(missing)}, which the row gives.",
-        row=subject.row,
+        f"EKS made the entry of `{candidate.arn}`. It lacks {', '.join(missing)}, which the row gives.",
+        row=candidate.row,
     )
     accept = facts.decisions.accept_loss
-    names = (subject.arn, *(row.arn for row in subject.rows))
+    names = (candidate.arn, *(row.arn for row in candidate.rows))
     accepted = next((given for key, given in accept.items() if is_for(key, names)), None)
     if accepted is not None:
-        told = Note(
-            "loss-accepted", f"{accepted.by} accepts what the entry of `{subject.arn}` lacks: {accepted.reason}"
+        told = DraftFinding(
+            "loss-accepted", f"{accepted.by} accepts what the entry of `{candidate.arn}` lacks: {accepted.reason}"
         )
-        shadowed = Note("row-shadowed-by-entry", note.message, row=subject.row)
-        return Settled(subject, "keep", now, now, spec_of(entry), notes=(shadowed, told))
-    return Settled(subject, "block", now, None, proposed=update, notes=(*wanted.notes, note), bindings=wanted.bindings)
+        shadowed = DraftFinding("row-shadowed-by-entry", note.message, row=candidate.row)
+        return PrincipalDecision(candidate, "keep", now, now, spec_of(entry), notes=(shadowed, told))
+    return PrincipalDecision(
+        candidate, "block", now, None, proposed=update, notes=(*desired.notes, note), bindings=desired.bindings
+    )
 
 
-def _of_other_kind(subject: Subject, entry: AccessEntry, wanted: Wanted, row: RowMapping) -> Settled | None:
+def _of_other_kind(
+    candidate: CandidatePrincipal, entry: AccessEntry, desired: DesiredEntry, row: RowMapping
+) -> PrincipalDecision | None:
     """The row is a node's: an entry of EKS's own for the creator cannot become one."""
-    if wanted.entry is None:
+    if desired.entry is None:
         return None
-    message = f"EKS made an entry of type {entry.type} for `{subject.arn}`; its row needs type {wanted.entry.type}."
+    message = f"EKS made an entry of type {entry.type} for `{candidate.arn}`; its row needs type {desired.entry.type}."
     remedy = "Delete that entry: the row is in force again at once. Then plan again."
-    note = Note("automatic-entry-thinner", message, row=row, remedy=remedy)
-    return Settled(subject, "block", identity_of_entry(entry), None, notes=(note,))
+    note = DraftFinding("automatic-entry-thinner", message, row=row, remedy=remedy)
+    return PrincipalDecision(candidate, "block", identity_of_entry(entry), None, notes=(note,))

@@ -7,10 +7,10 @@ a trust policy alone never does: it refutes, or chooses between types.
 
 from dataclasses import dataclass, replace
 
-from migrator.decide.findings.draft_finding import Note
+from migrator.decide.findings.draft_finding import DraftFinding
 from migrator.decide.planning.entries.entry_identity import NODE_IDENTITIES
 from migrator.decide.planning.principals.find_principal import Found
-from migrator.decide.planning.principals.plan_facts import NodeUse, PlanFacts, Wanted, quoted
+from migrator.decide.planning.principals.plan_facts import DesiredEntry, NodeUse, PlanFacts, quoted
 from migrator.decide.reading.templates import EC2_NAME, SESSION, SESSION_RAW, templates_in
 from migrator.model.access_entry import EntrySpec, EntryType
 from migrator.model.aws_auth import RowMapping
@@ -56,8 +56,10 @@ class _Role:
         }
         return self.use.systems | images
 
-    def block(self, code: str, message: str, entry_type: EntryType | None = None) -> Wanted:
-        return Wanted("block", EntrySpec(entry_type) if entry_type else None, (Note(code, message, row=self.row),))
+    def block(self, code: str, message: str, entry_type: EntryType | None = None) -> DesiredEntry:
+        return DesiredEntry(
+            "block", EntrySpec(entry_type) if entry_type else None, (DraftFinding(code, message, row=self.row),)
+        )
 
 
 def is_node_template(row: RowMapping | None) -> bool:
@@ -67,7 +69,7 @@ def is_node_template(row: RowMapping | None) -> bool:
     return not {EC2_NAME, SESSION, SESSION_RAW}.isdisjoint(templates_in(row.username))
 
 
-def classify_node(row: RowMapping | None, found: Found, use: NodeUse, facts: PlanFacts) -> Wanted | None:
+def classify_node(row: RowMapping | None, found: Found, use: NodeUse, facts: PlanFacts) -> DesiredEntry | None:
     """What a node role needs; None for a principal that is no node. Dead rows and absent roles never come here."""
     if not is_node_template(row):
         return no_node_row(row, use) if use.any else None
@@ -88,14 +90,14 @@ def classify_node(row: RowMapping | None, found: Found, use: NodeUse, facts: Pla
     return _of_instances(role) if EC2_NAME in row.username else _of_sessions(role)
 
 
-def no_node_row(row: RowMapping | None, use: NodeUse) -> Wanted:
+def no_node_row(row: RowMapping | None, use: NodeUse) -> DesiredEntry:
     """Nodes run under a role whose row is no node's, or that has none: two intents and one immutable entry."""
     who = _users_of(use)
     if row is None:
         message = f"{who} use this role, and no row gives it an identity."
     else:
         message = f"{who} use this role, but its row gives the username `{row.username}`, which is no node's."
-    return Wanted("block", None, (Note("node-role-without-node-row", message, row=row),))
+    return DesiredEntry("block", None, (DraftFinding("node-role-without-node-row", message, row=row),))
 
 
 def _users_of(use: NodeUse) -> str:
@@ -106,7 +108,7 @@ def _users_of(use: NodeUse) -> str:
     return ", ".join(users)
 
 
-def _of_instances(role: _Role) -> Wanted:
+def _of_instances(role: _Role) -> DesiredEntry:
     """``system:node:{{EC2PrivateDNSName}}``: EC2_LINUX or EC2_WINDOWS."""
     if role.kinds is not None and "ec2" not in role.kinds:
         # without nodes under it the row is dead, which was seen before
@@ -122,13 +124,13 @@ def _of_instances(role: _Role) -> Wanted:
         return _with_type(role, "EC2_WINDOWS")
     if "windows" not in role.systems:
         return _with_type(role, "EC2_LINUX")
-    wanted = _with_type(role, "EC2_WINDOWS")
+    desired = _with_type(role, "EC2_WINDOWS")
     message = f"{_users_of(role.use)}: Windows, and the row lacks `{WINDOWS_GROUP}`."
-    note = Note("windows-group-added", message, groups=(WINDOWS_GROUP,))
-    return replace(wanted, notes=(*wanted.notes, note))
+    note = DraftFinding("windows-group-added", message, groups=(WINDOWS_GROUP,))
+    return replace(desired, notes=(*desired.notes, note))
 
 
-def _of_sessions(role: _Role) -> Wanted:
+def _of_sessions(role: _Role) -> DesiredEntry:
     """``system:node:{{SessionName}}``: Fargate, hybrid nodes, or instance ids as node names."""
     kind = _session_kind(role)
     if kind is None:
@@ -161,7 +163,7 @@ def _session_kind(role: _Role) -> str | None:
     return "hybrid" if "hybrid" in role.use.computes else None
 
 
-def _fargate(role: _Role) -> Wanted:
+def _fargate(role: _Role) -> DesiredEntry:
     """Entries for Fargate are made by EKS and by nobody else."""
     if role.use.profiles:
         if role.facts.mode != "CONFIG_MAP":
@@ -173,18 +175,20 @@ def _fargate(role: _Role) -> Wanted:
         return _awaited(role, "FARGATE_LINUX", (*dropped.notes, *_added_by_fargate(role)))
     if role.facts.snapshot.fargate_profiles is None:
         return role.block("fargate-profiles-unread", "The row is a Fargate row, and the profiles were not read.")
-    note = Note("fargate-unused", "The row is a Fargate row, and no Fargate profile uses the role.", row=role.row)
-    return Wanted("skip", None, (note,))
+    note = DraftFinding(
+        "fargate-unused", "The row is a Fargate row, and no Fargate profile uses the role.", row=role.row
+    )
+    return DesiredEntry("skip", None, (note,))
 
 
-def _added_by_fargate(role: _Role) -> tuple[Note, ...]:
+def _added_by_fargate(role: _Role) -> tuple[DraftFinding, ...]:
     if PROXIER_GROUP in role.groups:
         return ()
     message = f"{_users_of(role.use)}: Fargate, and the row lacks `{PROXIER_GROUP}`."
-    return (Note("fargate-group-added", message, row=role.row, groups=(PROXIER_GROUP,)),)
+    return (DraftFinding("fargate-group-added", message, row=role.row, groups=(PROXIER_GROUP,)),)
 
 
-def _with_type(role: _Role, entry_type: EntryType) -> Wanted:
+def _with_type(role: _Role, entry_type: EntryType) -> DesiredEntry:
     """What EKS itself will make comes first: nobody can accept an entry of another type than the nodes need."""
     awaited = role.facts.mode == "CONFIG_MAP" and bool(role.use.nodegroups)
     expected = automatic_type(role.use)
@@ -196,7 +200,7 @@ def _with_type(role: _Role, entry_type: EntryType) -> Wanted:
         return checked
     if awaited:
         return _awaited(role, entry_type, checked.notes)
-    return Wanted("create", EntrySpec(entry_type), checked.notes)
+    return DesiredEntry("create", EntrySpec(entry_type), checked.notes)
 
 
 def automatic_type(use: NodeUse) -> EntryType | None:
@@ -211,12 +215,14 @@ def automatic_type(use: NodeUse) -> EntryType | None:
     return types.pop() if len(types) == 1 else None
 
 
-def _awaited(role: _Role, entry_type: EntryType, notes: tuple[Note, ...]) -> Wanted:
-    note = Note("automatic-entry", f"EKS makes an entry of type {entry_type} for {_users_of(role.use)}.", row=role.row)
-    return Wanted("await", EntrySpec(entry_type), (*notes, note))
+def _awaited(role: _Role, entry_type: EntryType, notes: tuple[DraftFinding, ...]) -> DesiredEntry:
+    note = DraftFinding(
+        "automatic-entry", f"EKS makes an entry of type {entry_type} for {_users_of(role.use)}.", row=role.row
+    )
+    return DesiredEntry("await", EntrySpec(entry_type), (*notes, note))
 
 
-def _extra_groups(role: _Role, entry_type: EntryType) -> Wanted:
+def _extra_groups(role: _Role, entry_type: EntryType) -> DesiredEntry:
     """Groups that a node entry cannot carry: dropped where they give nothing, else a person decides."""
     templates = [group for group in role.row.effective_groups if templates_in(group)]
     if templates:
@@ -234,7 +240,7 @@ def _extra_groups(role: _Role, entry_type: EntryType) -> Wanted:
         message = f"The row has further groups, {quoted(named)}, named by {where}: a node entry cannot carry them."
         return role.block("node-row-extra-groups", message, entry_type)
     if not extra:
-        return Wanted("create")
+        return DesiredEntry("create")
     message = f"{quoted(extra)}: not carried by an entry of type {entry_type}."
-    note = Note("node-groups-dropped", message, row=role.row, groups=tuple(extra))
-    return Wanted("create", None, (note,))
+    note = DraftFinding("node-groups-dropped", message, row=role.row, groups=tuple(extra))
+    return DesiredEntry("create", None, (note,))

@@ -7,13 +7,13 @@ guide, "Legacy cluster access configuration"). That switch is the creator's cut-
 from dataclasses import replace
 
 from migrator.decide.access.compare_access import compare
-from migrator.decide.findings.draft_finding import Note
+from migrator.decide.findings.draft_finding import DraftFinding
 from migrator.decide.findings.findings_catalogue import is_blocking
 from migrator.decide.planning.entries.entry_for import rendered_row, standard_entry
 from migrator.decide.planning.entries.entry_identity import same_entry
-from migrator.decide.planning.principals.candidate_principals import Subject
+from migrator.decide.planning.principals.candidate_principals import CandidatePrincipal
 from migrator.decide.planning.principals.creator_evidence import HIDDEN_NAME
-from migrator.decide.planning.principals.plan_facts import CLUSTER_ADMIN, PlanFacts, Wanted, quoted
+from migrator.decide.planning.principals.plan_facts import CLUSTER_ADMIN, DesiredEntry, PlanFacts, quoted
 from migrator.decide.planning.principals.principal_answers import is_for
 from migrator.decide.reading.row_keys import principal_key
 from migrator.model.access_entry import AssociatedPolicy, EntrySpec, Identity
@@ -32,43 +32,49 @@ def names_of_hidden_creator(facts: PlanFacts) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*facts.names.of_username(HIDDEN_NAME), *facts.names.groups.get(HIDDEN_NAME, ()))))
 
 
-def creator_entry(subject: Subject, facts: PlanFacts) -> Wanted:
+def creator_entry(candidate: CandidatePrincipal, facts: PlanFacts) -> DesiredEntry:
     """The entry that EKS makes for the creator, and what it is updated to where the creator has a row."""
     expected = automatic_entry(facts)
     source = facts.snapshot.creator.source if facts.snapshot.creator else ""
     known = f" (known from {source})" if source else ""
-    notes = [Note("creator-becomes-entry", f"`{subject.arn}` created the cluster{known}; EKS makes its entry itself.")]
-    places = names_of_hidden_creator(facts) if subject.row is None else ()
+    notes = [
+        DraftFinding(
+            "creator-becomes-entry", f"`{candidate.arn}` created the cluster{known}; EKS makes its entry itself."
+        )
+    ]
+    places = names_of_hidden_creator(facts) if candidate.row is None else ()
     if places:
         message = f"`{HIDDEN_NAME}` is named by {quoted(places)}."
-        notes.append(Note("creator-name-referenced", message))
-    if subject.row is None:
-        return Wanted("await", expected, tuple(notes))
-    own = standard_entry(subject.row, subject.arn, facts)
+        notes.append(DraftFinding("creator-name-referenced", message))
+    if candidate.row is None:
+        return DesiredEntry("await", expected, tuple(notes))
+    own = standard_entry(candidate.row, candidate.arn, facts)
     notes += own.notes
     assert own.entry is not None  # noqa: S101 - standard_entry always gives its best answer
     update = with_policies_of(own.entry, expected)
-    notes += wider_notes(subject.arn, subject.row, expected, facts)
+    notes += wider_notes(candidate.arn, candidate.row, expected, facts)
     if own.action != "block":
-        notes += _until_updated(subject, subject.row, own.entry, facts)
+        notes += _until_updated(candidate, candidate.row, own.entry, facts)
     if own.action == "block" or any(is_blocking(note) for note in notes):
-        return Wanted("block", update, tuple(notes), own.bindings)
-    changed = None if same_entry(subject.arn, expected, update) else update
-    return Wanted("await", expected, tuple(notes), own.bindings, changed)
+        return DesiredEntry("block", update, tuple(notes), own.bindings)
+    changed = None if same_entry(candidate.arn, expected, update) else update
+    return DesiredEntry("await", expected, tuple(notes), own.bindings, changed)
 
 
-def _until_updated(subject: Subject, row: RowMapping, own: EntrySpec, facts: PlanFacts) -> tuple[Note, ...]:
+def _until_updated(
+    candidate: CandidatePrincipal, row: RowMapping, own: EntrySpec, facts: PlanFacts
+) -> tuple[DraftFinding, ...]:
     """What the creator lacks between the mode step and the update of EKS's entry."""
     named = places_of_row(row, own, facts)
-    if not named and (facts.names.complete or same_entry(subject.arn, automatic_entry(facts), own)):
+    if not named and (facts.names.complete or same_entry(candidate.arn, automatic_entry(facts), own)):
         return ()
     accept = facts.decisions.accept_loss
-    accepted = next((given for key, given in accept.items() if is_for(key, (subject.arn, row.arn))), None)
+    accepted = next((given for key, given in accept.items() if is_for(key, (candidate.arn, row.arn))), None)
     if accepted is not None:
-        message = f"{accepted.by} accepts what `{subject.arn}` lacks until its entry is updated: {accepted.reason}"
-        return (Note("loss-accepted", message),)
+        message = f"{accepted.by} accepts what `{candidate.arn}` lacks until its entry is updated: {accepted.reason}"
+        return (DraftFinding("loss-accepted", message),)
     what = f"what {quoted(dict.fromkeys(named))} names" if named else "more, and it was not read what names it"
-    return (Note("creator-row-differs", f"The creator's row gives {what}; EKS's own entry does not.", row=row),)
+    return (DraftFinding("creator-row-differs", f"The creator's row gives {what}; EKS's own entry does not.", row=row),)
 
 
 def places_of_row(row: RowMapping, own: EntrySpec, facts: PlanFacts) -> tuple[str, ...]:
@@ -82,7 +88,7 @@ def with_policies_of(own: EntrySpec, automatic: EntrySpec) -> EntrySpec:
     return replace(own, access_policies=tuple(dict.fromkeys((*automatic.access_policies, *own.access_policies))))
 
 
-def wider_notes(arn: str, row: RowMapping, automatic: EntrySpec, facts: PlanFacts) -> tuple[Note, ...]:
+def wider_notes(arn: str, row: RowMapping, automatic: EntrySpec, facts: PlanFacts) -> tuple[DraftFinding, ...]:
     """Where EKS's entry gives more than the row: a person says whether that stays."""
     username, groups = rendered_row(row, arn)
     by_row = Identity(username, groups, "config-map")
@@ -92,6 +98,6 @@ def wider_notes(arn: str, row: RowMapping, automatic: EntrySpec, facts: PlanFact
     answer = facts.decisions.creator
     if answer is None or principal_key(answer.arn) != principal_key(arn):
         message = f"EKS's own entry for `{arn}` gives {what}; its row does not."
-        return (Note("creator-entry-wider", message, row=row),)
+        return (DraftFinding("creator-entry-wider", message, row=row),)
     message = f"{answer.by} accepts that `{arn}` keeps {what}, which its row does not give: {answer.reason}"
-    return (Note("creator-entry-wider", message, row=row, severity="warn"),)
+    return (DraftFinding("creator-entry-wider", message, row=row, severity="warn"),)

@@ -3,20 +3,20 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from migrator.decide.findings.draft_finding import Note
+from migrator.decide.findings.draft_finding import DraftFinding
 from migrator.decide.planning.entries.answers import apply_answer
 from migrator.decide.planning.entries.automatic_entry import beside_automatic
 from migrator.decide.planning.entries.creator import HIDDEN_CREATOR
+from migrator.decide.planning.entries.desired_entry import desired_entry_for, identity_of_rows
 from migrator.decide.planning.entries.entry_identity import (
     identity_of_entry,
     identity_of_spec,
     same_entry,
     spec_of,
 )
-from migrator.decide.planning.entries.evaluate_principal import identity_of_rows, wanted_for
-from migrator.decide.planning.entries.principal_decision import Settled
-from migrator.decide.planning.principals.candidate_principals import Subject, is_owned_by_eks, liveness_of
-from migrator.decide.planning.principals.plan_facts import PlanFacts, Wanted, quoted
+from migrator.decide.planning.entries.principal_decision import PrincipalDecision
+from migrator.decide.planning.principals.candidate_principals import CandidatePrincipal, is_owned_by_eks, liveness_of
+from migrator.decide.planning.principals.plan_facts import DesiredEntry, PlanFacts, quoted
 from migrator.decide.reading.who_can_match import same_mapping
 from migrator.decide.steps.entry_states import PLAN_TAG
 from migrator.model.access_entry import NOBODY, AccessEntry, EntrySpec, EntryType, Identity
@@ -26,99 +26,104 @@ from migrator.model.step import BRIDGE_PREFIX, MARKER_PREFIX
 _OURS_FOR_A_WHILE = (BRIDGE_PREFIX, MARKER_PREFIX)
 
 
-def settle(subject: Subject, facts: PlanFacts) -> Settled:
+def decide_principal(candidate: CandidatePrincipal, facts: PlanFacts) -> PrincipalDecision:
     """The principal's action, its identity before and after, and why."""
-    entry = subject.entry
+    entry = candidate.entry
     if entry is not None and is_owned_by_eks(entry, facts):
         who = identity_of_entry(entry)
-        notes = (*_row_notes(subject, facts), *_shadowed(subject, entry, wanted_for(subject, facts), facts))
-        return Settled(subject, "keep", who, who, spec_of(entry), notes=notes)
-    wanted = wanted_for(subject, facts)
+        notes = (
+            *_row_notes(candidate, facts),
+            *_shadowed(candidate, entry, desired_entry_for(candidate, facts), facts),
+        )
+        return PrincipalDecision(candidate, "keep", who, who, spec_of(entry), notes=notes)
+    desired = desired_entry_for(candidate, facts)
     if entry is None:
-        before = HIDDEN_CREATOR if _is_hidden(subject, facts) else identity_of_rows(subject, facts)
-        settled = _without_entry(subject, wanted, before)
-    elif liveness_of(subject) == "dead":
-        settled = _over_dead_entry(subject, entry, wanted, facts)
+        before = HIDDEN_CREATOR if _is_hidden(candidate, facts) else identity_of_rows(candidate, facts)
+        decided = _without_entry(candidate, desired, before)
+    elif liveness_of(candidate) == "dead":
+        decided = _over_dead_entry(candidate, entry, desired, facts)
     else:
-        settled = _beside_entry(subject, entry, wanted, facts)
-    settled = replace(settled, notes=(*_row_notes(subject, facts), *settled.notes))
-    return apply_answer(settled, facts)
+        decided = _beside_entry(candidate, entry, desired, facts)
+    decided = replace(decided, notes=(*_row_notes(candidate, facts), *decided.notes))
+    return apply_answer(decided, facts)
 
 
-def _is_hidden(subject: Subject, facts: PlanFacts) -> bool:
+def _is_hidden(candidate: CandidatePrincipal, facts: PlanFacts) -> bool:
     """Whether the principal is the creator and no row is for it: a creator with a row is what the row says."""
-    has_row = subject.match is not None and subject.match.kind != "dead"
-    return subject.is_creator and not has_row and facts.mode == "CONFIG_MAP" and subject.found.state != "absent"
+    has_row = candidate.match is not None and candidate.match.kind != "dead"
+    return candidate.is_creator and not has_row and facts.mode == "CONFIG_MAP" and candidate.found.state != "absent"
 
 
-def _row_notes(subject: Subject, facts: PlanFacts) -> tuple[Note, ...]:
+def _row_notes(candidate: CandidatePrincipal, facts: PlanFacts) -> tuple[DraftFinding, ...]:
     """What is wrong with single rows of a principal, whatever becomes of it: rows that never match, rows that another
     one overrides, and rows whose text suggests more than is read of it. In API mode no row counts.
     """
-    never = tuple(Note(match.code, match.message, row=group.rows[-1]) for group, match in subject.dead)
+    never = tuple(DraftFinding(match.code, match.message, row=group.rows[-1]) for group, match in candidate.dead)
     if facts.mode == "API":
         return never
-    stripped = (_stripped(row) for row in subject.rows if row.suggests)
-    return (*never, *_overridden(subject), *stripped)
+    stripped = (_stripped(row) for row in candidate.rows if row.suggests)
+    return (*never, *_overridden(candidate), *stripped)
 
 
-def _overridden(subject: Subject) -> tuple[Note, ...]:
-    winner = subject.row
-    if winner is None or subject.group is None:
+def _overridden(candidate: CandidatePrincipal) -> tuple[DraftFinding, ...]:
+    winner = candidate.row
+    if winner is None or candidate.group is None:
         return ()
     message = f"{winner.source} wins, with the username `{winner.username}`."
-    losers = (row for row in subject.group.rows if row is not winner and not same_mapping(row, winner))
-    return tuple(Note("row-shadowed", message, row=row) for row in losers)
+    losers = (row for row in candidate.group.rows if row is not winner and not same_mapping(row, winner))
+    return tuple(DraftFinding("row-shadowed", message, row=row) for row in losers)
 
 
-def _stripped(row: RowMapping) -> Note:
+def _stripped(row: RowMapping) -> DraftFinding:
     read = f"the username `{row.username}` and the groups {quoted(g for g in row.effective_groups if g) or 'none'}"
-    return Note("row-stripped", f"The text suggests {quoted(row.suggests)}; what is read are {read}.", row=row)
+    return DraftFinding("row-stripped", f"The text suggests {quoted(row.suggests)}; what is read are {read}.", row=row)
 
 
-def _without_entry(subject: Subject, wanted: Wanted, before: Identity) -> Settled:
-    match wanted.action:
+def _without_entry(candidate: CandidatePrincipal, desired: DesiredEntry, before: Identity) -> PrincipalDecision:
+    match desired.action:
         case "create" | "await":
-            final = wanted.update or wanted.entry
+            final = desired.update or desired.entry
             assert final is not None  # noqa: S101 - create and await carry an entry
-            return Settled(
-                subject,
-                "create" if wanted.action == "create" else "await",
+            return PrincipalDecision(
+                candidate,
+                "create" if desired.action == "create" else "await",
                 before,
-                identity_of_spec(subject.arn, final),
-                wanted.entry,
-                update=wanted.update,
-                notes=wanted.notes,
-                bindings=wanted.bindings,
+                identity_of_spec(candidate.arn, final),
+                desired.entry,
+                update=desired.update,
+                notes=desired.notes,
+                bindings=desired.bindings,
             )
         case "block":
-            after = identity_of_spec(subject.arn, wanted.entry) if wanted.entry else None
-            return Settled(subject, "block", before, after, proposed=wanted.entry, notes=wanted.notes)
+            after = identity_of_spec(candidate.arn, desired.entry) if desired.entry else None
+            return PrincipalDecision(candidate, "block", before, after, proposed=desired.entry, notes=desired.notes)
         case _:
-            stays = any(note.code == "stays-in-config-map" for note in wanted.notes)
-            return Settled(subject, "skip", before, before if stays else NOBODY, notes=wanted.notes)
+            stays = any(note.code == "stays-in-config-map" for note in desired.notes)
+            return PrincipalDecision(candidate, "skip", before, before if stays else NOBODY, notes=desired.notes)
 
 
-def _over_dead_entry(subject: Subject, entry: AccessEntry, wanted: Wanted, facts: PlanFacts) -> Settled:
+def _over_dead_entry(
+    candidate: CandidatePrincipal, entry: AccessEntry, desired: DesiredEntry, facts: PlanFacts
+) -> PrincipalDecision:
     """The entry answers nobody: the row does, where there is one."""
-    before = identity_of_rows(subject, facts)
-    made = _without_entry(subject, wanted, before)
+    before = identity_of_rows(candidate, facts)
+    made = _without_entry(candidate, desired, before)
     if made.action != "skip":
-        note = Note("entry-dead", f"The access entry of `{subject.arn}` is older than the principal.")
+        note = DraftFinding("entry-dead", f"The access entry of `{candidate.arn}` is older than the principal.")
         return replace(made, action="recreate" if made.action == "create" else made.action, notes=(*made.notes, note))
-    if subject.use.any and subject.found.state != "absent":
-        return _dead_under_nodes(subject, entry, made)
-    reason = "is gone" if subject.found.state == "absent" else "was re-created"
-    note = Note("orphan-dead-entry", f"`{entry.principal_arn}` {reason}; its access entry answers nobody.")
+    if candidate.use.any and candidate.found.state != "absent":
+        return _dead_under_nodes(candidate, entry, made)
+    reason = "is gone" if candidate.found.state == "absent" else "was re-created"
+    note = DraftFinding("orphan-dead-entry", f"`{entry.principal_arn}` {reason}; its access entry answers nobody.")
     return replace(made, notes=(*made.notes, note))
 
 
-def _dead_under_nodes(subject: Subject, entry: AccessEntry, made: Settled) -> Settled:
+def _dead_under_nodes(candidate: CandidatePrincipal, entry: AccessEntry, made: PrincipalDecision) -> PrincipalDecision:
     """Nodes run under a role whose entry is pinned to the id of a deleted role: they cannot log in, nor can new ones.
     Making the entry again gives them access that they do not have now, so a person says so.
     """
-    use = subject.use
-    right = acceptable_types(subject, Wanted("none"))
+    use = candidate.use
+    right = acceptable_types(candidate, DesiredEntry("none"))
     kind = entry.type if entry.type in right else min(right)
     parts = [f"{use.live} live node{'s' if use.live != 1 else ''}"] if use.live else []
     parts += [f"node group `{group.name}`" for group in use.nodegroups]
@@ -132,57 +137,61 @@ def _dead_under_nodes(subject: Subject, entry: AccessEntry, made: Settled) -> Se
         f"Answer under principals with action: create and type: {kind}: the dead entry is deleted and made again. Or "
         f"do both yourself: delete the access entry, and create it with type {kind}. Deleting it alone does not help."
     )
-    note = Note("node-entry-dead", message, remedy=remedy)
+    note = DraftFinding("node-entry-dead", message, remedy=remedy)
     return replace(made, action="block", after=None, proposed=EntrySpec(kind), notes=(note,))
 
 
-def _beside_entry(subject: Subject, entry: AccessEntry, wanted: Wanted, facts: PlanFacts) -> Settled:
+def _beside_entry(
+    candidate: CandidatePrincipal, entry: AccessEntry, desired: DesiredEntry, facts: PlanFacts
+) -> PrincipalDecision:
     """A live entry decides already, whatever the row says: keep, complete what a run left half-made, or block."""
     before = identity_of_entry(entry)
     spec = spec_of(entry)
-    notes: list[Note] = []
-    if liveness_of(subject) == "unknown":
-        notes.append(Note("entry-liveness-unknown", f"It was not read when `{subject.arn}` was created."))
-    right = acceptable_types(subject, wanted)
+    notes: list[DraftFinding] = []
+    if liveness_of(candidate) == "unknown":
+        notes.append(DraftFinding("entry-liveness-unknown", f"It was not read when `{candidate.arn}` was created."))
+    right = acceptable_types(candidate, desired)
     if right and entry.type not in right:
         message = f"The entry is of type {entry.type}; the nodes of this role need {' or '.join(sorted(right))}."
-        note = Note("entry-wrong-type", message)
-        return Settled(subject, "block", before, None, proposed=EntrySpec(min(right)), notes=(*notes, note))
+        note = DraftFinding("entry-wrong-type", message)
+        return PrincipalDecision(candidate, "block", before, None, proposed=EntrySpec(min(right)), notes=(*notes, note))
     if _is_half_made(entry, spec):
-        return _completed(subject, entry, wanted, (*notes,))
-    automatic = beside_automatic(subject, entry, wanted, facts)
+        return _completed(candidate, entry, desired, (*notes,))
+    automatic = beside_automatic(candidate, entry, desired, facts)
     if automatic is not None:
         return replace(automatic, notes=(*notes, *automatic.notes))
-    notes += _shadowed(subject, entry, wanted, facts)
-    if (subject.row is None or facts.mode == "API") and wanted.action == "skip":
-        notes += wanted.notes
-    return Settled(subject, "keep", before, before, spec, notes=tuple(notes))
+    notes += _shadowed(candidate, entry, desired, facts)
+    if (candidate.row is None or facts.mode == "API") and desired.action == "skip":
+        notes += desired.notes
+    return PrincipalDecision(candidate, "keep", before, before, spec, notes=tuple(notes))
 
 
-def _shadowed(subject: Subject, entry: AccessEntry, wanted: Wanted, facts: PlanFacts) -> tuple[Note, ...]:
+def _shadowed(
+    candidate: CandidatePrincipal, entry: AccessEntry, desired: DesiredEntry, facts: PlanFacts
+) -> tuple[DraftFinding, ...]:
     """The row that a live entry stands before, where it would give something else."""
-    row, spec, target = subject.row, spec_of(entry), wanted.update or wanted.entry
+    row, spec, target = candidate.row, spec_of(entry), desired.update or desired.entry
     if row is None or facts.mode == "API":
         return ()
-    if target is not None and same_entry(subject.arn, spec, target):
-        return tuple(Note("row-shadowed-by-entry", text, row=row) for text in _unbound(wanted, facts))
-    message = f"The entry gives {_shown(spec, subject.arn)}; the row would give the username `{row.username}` and "
+    if target is not None and same_entry(candidate.arn, spec, target):
+        return tuple(DraftFinding("row-shadowed-by-entry", text, row=row) for text in _unbound(desired, facts))
+    message = f"The entry gives {_shown(spec, candidate.arn)}; the row would give the username `{row.username}` and "
     message += f"the groups {quoted(row.effective_groups) or 'none'}."
-    return (Note("row-shadowed-by-entry", message, row=row),)
+    return (DraftFinding("row-shadowed-by-entry", message, row=row),)
 
 
-def _unbound(wanted: Wanted, facts: PlanFacts) -> Iterator[str]:
+def _unbound(desired: DesiredEntry, facts: PlanFacts) -> Iterator[str]:
     """Parallel bindings that the groups of an entry need and that are not there any more, one sentence each."""
     rbac = facts.snapshot.rbac
     if rbac is None:
         return
     there = {
-        (binding.namespace, binding.role_kind, binding.role_name, subject.name)
+        (binding.namespace, binding.role_kind, binding.role_name, candidate.name)
         for binding in rbac.bindings
-        for subject in binding.subjects
-        if subject.kind == "Group"
+        for candidate in binding.subjects
+        if candidate.kind == "Group"
     }
-    for each in wanted.bindings:
+    for each in desired.bindings:
         if (each.namespace, each.role_kind, each.role_name, each.group) not in there:
             where = f"in {each.namespace}" if each.namespace else "in the whole cluster"
             yield (
@@ -199,14 +208,14 @@ def _shown(spec: EntrySpec, arn: str) -> str:
     )
 
 
-def acceptable_types(subject: Subject, wanted: Wanted) -> frozenset[EntryType]:
+def acceptable_types(candidate: CandidatePrincipal, desired: DesiredEntry) -> frozenset[EntryType]:
     """The types that an entry of a role with nodes may have; empty where no nodes run under the principal."""
-    use = subject.use
+    use = candidate.use
     if not use.any:
         return frozenset()
     right: set[EntryType] = set()
-    if wanted.entry is not None and wanted.entry.type != "STANDARD":
-        right.add(wanted.entry.type)
+    if desired.entry is not None and desired.entry.type != "STANDARD":
+        right.add(desired.entry.type)
     if use.profiles or "fargate" in use.computes:
         right.add("FARGATE_LINUX")
     if "hybrid" in use.computes:
@@ -229,17 +238,23 @@ def _is_half_made(entry: AccessEntry, spec: EntrySpec) -> bool:
     return PLAN_TAG in entry.tags and any(group.startswith(_OURS_FOR_A_WHILE) for group in spec.kubernetes_groups)
 
 
-def _completed(subject: Subject, entry: AccessEntry, wanted: Wanted, notes: tuple[Note, ...]) -> Settled:
+def _completed(
+    candidate: CandidatePrincipal, entry: AccessEntry, desired: DesiredEntry, notes: tuple[DraftFinding, ...]
+) -> PrincipalDecision:
     before = identity_of_entry(entry)
-    target = (wanted.update or wanted.entry) if wanted.action in ("create", "await", "block") else None
+    target = (desired.update or desired.entry) if desired.action in ("create", "await", "block") else None
     if target is None or target.type != "STANDARD":
-        note = Note("half-made-without-row", f"The entry of `{subject.arn}` was left half-made.")
-        return Settled(subject, "block", before, None, notes=(*notes, note))
-    if wanted.action == "block":
-        note = Note("entry-half-made", f"The entry of `{subject.arn}` was left half-made, and its row is undecided.")
-        return Settled(subject, "block", before, None, proposed=target, notes=(*notes, *wanted.notes, note))
-    note = Note("entry-half-made", f"The entry of `{subject.arn}` was left half-made; it is completed.")
-    after = identity_of_spec(subject.arn, target)
-    return Settled(
-        subject, "update", before, after, target, notes=(*notes, *wanted.notes, note), bindings=wanted.bindings
+        note = DraftFinding("half-made-without-row", f"The entry of `{candidate.arn}` was left half-made.")
+        return PrincipalDecision(candidate, "block", before, None, notes=(*notes, note))
+    if desired.action == "block":
+        note = DraftFinding(
+            "entry-half-made", f"The entry of `{candidate.arn}` was left half-made, and its row is undecided."
+        )
+        return PrincipalDecision(
+            candidate, "block", before, None, proposed=target, notes=(*notes, *desired.notes, note)
+        )
+    note = DraftFinding("entry-half-made", f"The entry of `{candidate.arn}` was left half-made; it is completed.")
+    after = identity_of_spec(candidate.arn, target)
+    return PrincipalDecision(
+        candidate, "update", before, after, target, notes=(*notes, *desired.notes, note), bindings=desired.bindings
     )

@@ -6,10 +6,10 @@ before it. ``system:masters`` becomes an access policy. Nothing else is ever rep
 """
 
 from migrator.decide.access.name_references import binding_place
-from migrator.decide.findings.draft_finding import Note
+from migrator.decide.findings.draft_finding import DraftFinding
 from migrator.decide.planning.entries.classify_node import MASTERS, NODE_GROUPS
 from migrator.decide.planning.entries.parallel_bindings import admin_binding, parallel_bindings
-from migrator.decide.planning.principals.plan_facts import CLUSTER_ADMIN, PlanFacts, Wanted, quoted
+from migrator.decide.planning.principals.plan_facts import CLUSTER_ADMIN, DesiredEntry, PlanFacts, quoted
 from migrator.decide.reading.row_keys import principal_key
 from migrator.decide.reading.templates import (
     ACCESS_KEY,
@@ -39,7 +39,7 @@ def rendered_row(row: RowMapping, arn: str) -> tuple[str, tuple[str, ...]]:
     return names[0], tuple(dict.fromkeys(names[1:]))
 
 
-def standard_entry(row: RowMapping, arn: str, facts: PlanFacts) -> Wanted:
+def standard_entry(row: RowMapping, arn: str, facts: PlanFacts) -> DesiredEntry:
     """The entry that gives what the row gives. ``arn`` is the principal's own."""
     username, groups = rendered_row(row, arn)
     work = _Work(row, arn, facts)
@@ -48,7 +48,7 @@ def standard_entry(row: RowMapping, arn: str, facts: PlanFacts) -> Wanted:
     work.report_unbound(username, groups)
     entry = EntrySpec("STANDARD", name, kept, tuple(work.policies))
     action = "block" if work.blocked else "create"
-    return Wanted(action, entry, tuple(work.notes), tuple(work.bindings))
+    return DesiredEntry(action, entry, tuple(work.notes), tuple(work.bindings))
 
 
 def is_reserved(name: str) -> bool:
@@ -61,13 +61,13 @@ class _Work:
 
     def __init__(self, row: RowMapping, arn: str, facts: PlanFacts) -> None:
         self.row, self.arn, self.facts = row, arn, facts
-        self.notes: list[Note] = []
+        self.notes: list[DraftFinding] = []
         self.policies: list[AssociatedPolicy] = []
         self.bindings: list[CreateBinding] = []
         self.blocked = False
 
     def note(self, code: str, message: str) -> None:
-        self.notes.append(Note(code, message, row=self.row))
+        self.notes.append(DraftFinding(code, message, row=self.row))
 
     def block(self, code: str, message: str) -> None:
         self.blocked = True
@@ -88,7 +88,7 @@ class _Work:
         beside = [group for group in groups if has_masters and group in NODE_GROUPS]
         if beside:
             message = f"{quoted(beside)} beside `system:masters` under an ordinary username."
-            self.notes.append(Note("node-groups-dropped", message, row=self.row, groups=tuple(beside)))
+            self.notes.append(DraftFinding("node-groups-dropped", message, row=self.row, groups=tuple(beside)))
         for group in groups:
             if group in _SILENT or group == MASTERS or group in beside or templates_in(group):
                 continue

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 
 from migrator.decide.access.compare_access import compare
 from migrator.decide.access.name_references import binding_place
-from migrator.decide.findings.draft_finding import Note
-from migrator.decide.planning.principals.plan_facts import PlanFacts, Wanted, quoted
+from migrator.decide.findings.draft_finding import DraftFinding
+from migrator.decide.planning.principals.plan_facts import DesiredEntry, PlanFacts, quoted
 from migrator.model.access_entry import AccessScope, AssociatedPolicy, Identity
 from migrator.model.aws_auth import RowMapping
 from migrator.model.plan import AccessChange
@@ -35,32 +35,32 @@ class Replacement:
     why_not: str = ""
 
 
-def with_policies(wanted: Wanted, row: RowMapping, facts: PlanFacts, *, accepted: bool) -> Wanted:
+def with_policies(desired: DesiredEntry, row: RowMapping, facts: PlanFacts, *, accepted: bool) -> DesiredEntry:
     """The wanted entry with groups replaced by policies where that is possible. ``accepted``: a loss is."""
-    entry = wanted.entry
-    if facts.strategy != "policies" or wanted.action != "create" or entry is None or entry.type != "STANDARD":
-        return wanted
+    entry = desired.entry
+    if facts.strategy != "policies" or desired.action != "create" or entry is None or entry.type != "STANDARD":
+        return desired
     kept: list[str] = []
     policies = list(entry.access_policies)
-    notes = list(wanted.notes)
-    action = wanted.action
+    notes = list(desired.notes)
+    action = desired.action
     for group in entry.kubernetes_groups:
         replacement = _replacement(group, facts)
         if not replacement.policies:
             kept.append(group)
             if replacement.why_not:
-                notes.append(Note("group-kept", f"`{group}`: {replacement.why_not}.", row=row))
+                notes.append(DraftFinding("group-kept", f"`{group}`: {replacement.why_not}.", row=row))
             continue
         policies += replacement.policies
         shown = quoted(f"{p.policy_name} ({', '.join(p.scope.namespaces) or 'cluster'})" for p in replacement.policies)
-        notes.append(Note("group-replaced-by-policy", f"`{group}` is replaced by {shown}.", row=row))
+        notes.append(DraftFinding("group-replaced-by-policy", f"`{group}` is replaced by {shown}.", row=row))
         if replacement.change.lost and not accepted:
             action = "block"
         if replacement.change.lost:
             message = f"Without `{group}`, {len(replacement.change.lost)} blocks of permissions are lost."
-            notes.append(Note("policy-loses-rules", message, "warn" if accepted else None, row))
+            notes.append(DraftFinding("policy-loses-rules", message, "warn" if accepted else None, row))
     return replace(
-        wanted,
+        desired,
         action=action,
         entry=replace(entry, kubernetes_groups=tuple(kept), access_policies=_merged(policies)),
         notes=tuple(notes),

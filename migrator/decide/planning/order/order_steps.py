@@ -11,7 +11,7 @@ from dataclasses import replace
 from migrator.decide.access.name_references import is_ours
 from migrator.decide.planning.entries.entry_for import is_reserved
 from migrator.decide.planning.entries.entry_identity import identity_of_spec, spec_of
-from migrator.decide.planning.entries.principal_decision import Settled
+from migrator.decide.planning.entries.principal_decision import PrincipalDecision
 from migrator.decide.planning.order.required_proof import is_admin, required_proof
 from migrator.decide.planning.principals.plan_facts import PlanFacts
 from migrator.decide.reading.row_keys import principal_key
@@ -42,9 +42,9 @@ _EVERYBODY = "system:authenticated"
 _CANARIES = ("standard", "policy", "admin")  # node types follow, in alphabetical order
 
 
-def order_steps(settled: Sequence[Settled], facts: PlanFacts) -> tuple[Step, ...]:
+def order_steps(decided: Sequence[PrincipalDecision], facts: PlanFacts) -> tuple[Step, ...]:
     """All steps. Nothing to do gives none; blocked principals have none."""
-    return _Order(facts).all(settled)
+    return _Order(facts).all(decided)
 
 
 def acting_keys(facts: PlanFacts) -> tuple[str, ...]:
@@ -61,7 +61,7 @@ class _Order:
         self.facts = facts
         self.steps: list[Step] = []
         self.first: tuple[str, ...] = ()  # what everything rests on
-        self.bridge: tuple[str, ...] = ()  # what bridged lanes rest on besides
+        self.bridge: tuple[str, ...] = ()  # what bridged sequences rest on besides
 
     def add(self, effect: Effect, requires: Iterable[str] = (), because_of: tuple[str, ...] = ()) -> str:
         step_id = f"s{len(self.steps) + 1:02d}"
@@ -69,10 +69,10 @@ class _Order:
         self.steps.append(Step(step_id, effect, needs, because_of, undo_of(effect)))
         return step_id
 
-    def all(self, settled: Sequence[Settled]) -> tuple[Step, ...]:
+    def all(self, decided: Sequence[PrincipalDecision]) -> tuple[Step, ...]:
         if self.facts.mode == "CONFIG_MAP":
             self.first = (self.add(EnableEntries()),)
-        by_arn = sorted(settled, key=lambda each: each.subject.arn)
+        by_arn = sorted(decided, key=lambda each: each.candidate.arn)
         awaited = [self._awaited(each) for each in by_arn if each.action == "await"]
         working = [each for each in by_arn if each.action in ("create", "recreate", "update")]
         bindings = self._bindings([each for each in by_arn if each.action in ("await", "create", "recreate", "update")])
@@ -80,58 +80,58 @@ class _Order:
         base = (*self.first, *awaited, *bindings)
         self.bridge = (self.add(CreateBridge(BRIDGE_BINDING, BRIDGE_GROUP), self.first),) if bridged else ()
         acting = acting_keys(self.facts)
-        others = [each for each in working if principal_key(each.subject.arn) not in acting]
-        ends = self._lanes(others, base)
+        others = [each for each in working if principal_key(each.candidate.arn) not in acting]
+        ends = self._sequences(others, base)
         last = sorted(
-            (each for each in working if principal_key(each.subject.arn) in acting),
-            key=lambda each: acting.index(principal_key(each.subject.arn)),
+            (each for each in working if principal_key(each.candidate.arn) in acting),
+            key=lambda each: acting.index(principal_key(each.candidate.arn)),
         )
         for each in last:
-            ends.append(self._lane(each, (*base, *ends)))
+            ends.append(self._sequence(each, (*base, *ends)))
         if bridged:
             self.add(RemoveBridge(BRIDGE_BINDING, BRIDGE_GROUP), ends)
         self._leftovers(ends)
         return tuple(self.steps)
 
-    def _is_bridged(self, each: Settled) -> bool:
+    def _is_bridged(self, each: PrincipalDecision) -> bool:
         return needs_bridge(each) and not self.facts.accept_gap
 
-    def _lanes(self, others: list[Settled], base: tuple[str, ...]) -> list[str]:
+    def _sequences(self, others: list[PrincipalDecision], base: tuple[str, ...]) -> list[str]:
         """One canary of each kind, one canary at a time; everybody else after the canary of their kind."""
-        by_kind: dict[str, list[Settled]] = {}
+        by_kind: dict[str, list[PrincipalDecision]] = {}
         for each in others:
             by_kind.setdefault(kind_of_entry(each.entry), []).append(each)
         kinds = [kind for kind in _CANARIES if kind in by_kind] + sorted(by_kind.keys() - set(_CANARIES))
         canaries: dict[str, str] = {}
         for kind in kinds:
-            canaries[kind] = self._lane(by_kind[kind][0], (*base, *tuple(canaries.values())[-1:]))
-        rest = [self._lane(each, (*base, canaries[kind])) for kind in kinds for each in by_kind[kind][1:]]
+            canaries[kind] = self._sequence(by_kind[kind][0], (*base, *tuple(canaries.values())[-1:]))
+        rest = [self._sequence(each, (*base, canaries[kind])) for kind in kinds for each in by_kind[kind][1:]]
         return [*canaries.values(), *rest]
 
-    def _awaited(self, each: Settled) -> str:
+    def _awaited(self, each: PrincipalDecision) -> str:
         """EKS's own entry: waited for, proven, and completed where the row gave more."""
         assert each.entry is not None  # noqa: S101 - await carries what EKS makes
-        arn, sources = each.subject.arn, _sources(each)
+        arn, sources = each.candidate.arn, _sources(each)
         end = self.add(AwaitEntry(arn, each.entry), self.first, sources)
         if each.update is not None:
             end = self._changed(each, each.entry, each.update, end)
         return self.add(self._proof(each, each.update or each.entry, ()), (end,), sources)
 
-    def _lane(self, each: Settled, requires: tuple[str, ...]) -> str:
+    def _sequence(self, each: PrincipalDecision, requires: tuple[str, ...]) -> str:
         """The steps of one principal, each resting on the one before. Returns the last one's id."""
         assert each.entry is not None  # noqa: S101 - create, recreate and update carry the entry
         if each.action == "update":
-            assert each.subject.entry is not None  # noqa: S101 - there is something to update
-            now = spec_of(each.subject.entry)
+            assert each.candidate.entry is not None  # noqa: S101 - there is something to update
+            now = spec_of(each.candidate.entry)
             changed = self._changed(each, now, each.entry, *requires)
             if not each.entry.access_policies:
                 return changed
             return self.add(self._proof(each, each.entry, ()), (changed,), _sources(each))
-        arn, sources = each.subject.arn, _sources(each)
+        arn, sources = each.candidate.arn, _sources(each)
         end = (*requires, *self.bridge) if self._is_bridged(each) else requires
         if each.action == "recreate":
-            assert each.subject.entry is not None  # noqa: S101 - the dead one
-            end = (self.add(DeleteEntry(each.subject.entry.principal_arn, each.subject.entry), end, sources),)
+            assert each.candidate.entry is not None  # noqa: S101 - the dead one
+            end = (self.add(DeleteEntry(each.candidate.entry.principal_arn, each.candidate.entry), end, sources),)
         bare = replace(each.entry, access_policies=())
         if each.entry.type != "STANDARD":
             created = self.add(CreateEntry(arn, bare), end, sources)
@@ -148,45 +148,45 @@ class _Order:
         step = self.add(update, (step,), sources)
         return self.add(self._proof(each, each.entry, ()), (step,), sources) if held else step
 
-    def _changed(self, each: Settled, now: EntrySpec, wanted: EntrySpec, *requires: str) -> str:
+    def _changed(self, each: PrincipalDecision, now: EntrySpec, desired: EntrySpec, *requires: str) -> str:
         """Change an entry in place: first what is added, then names under the marker, last what goes."""
-        arn, sources = each.subject.arn, _sources(each)
+        arn, sources = each.candidate.arn, _sources(each)
         have = {policy.policy_arn: policy for policy in now.access_policies}
-        want = {policy.policy_arn: policy for policy in wanted.access_policies}
+        want = {policy.policy_arn: policy for policy in desired.access_policies}
         end: tuple[str, ...] = requires
         for policy_arn, policy in want.items():
             if have.get(policy_arn) != policy:
                 end = (self.add(AssociatePolicy(arn, policy, have.get(policy_arn)), end, sources),)
         held = _merged(have, want)
-        marked = replace(_with_groups(wanted, (MARKER_GROUP,)), access_policies=held)
+        marked = replace(_with_groups(desired, (MARKER_GROUP,)), access_policies=held)
         end = (self.add(UpdateEntry(arn, marked, replace(now, access_policies=held)), end, sources),)
         end = (self.add(self._proof(each, marked, (MARKER_GROUP,)), end, sources),)
-        end = (self.add(UpdateEntry(arn, replace(wanted, access_policies=held), marked), end, sources),)
+        end = (self.add(UpdateEntry(arn, replace(desired, access_policies=held), marked), end, sources),)
         for policy_arn, policy in have.items():
             if policy_arn not in want:
                 end = (self.add(DisassociatePolicy(arn, policy), end, sources),)
         return end[0]
 
-    def _proof(self, each: Settled, spec: EntrySpec, extra: tuple[str, ...]) -> Prove:
-        arn = each.subject.arn
+    def _proof(self, each: PrincipalDecision, spec: EntrySpec, extra: tuple[str, ...]) -> Prove:
+        arn = each.candidate.arn
         who = identity_of_spec(arn, spec)
-        wanted = required_proof(arn, each.update or each.entry, self.facts)
+        desired = required_proof(arn, each.update or each.entry, self.facts)
         if spec.type != "STANDARD":
-            return Prove(arn, who.username, who.groups, wanted, "node")
+            return Prove(arn, who.username, who.groups, desired, "node")
         if MARKER_GROUP in extra:
-            return Prove(arn, who.username, who.groups, wanted, "marker")
-        return Prove(arn, who.username, who.groups, wanted, "policy" if spec.access_policies else "rehearsal")
+            return Prove(arn, who.username, who.groups, desired, "marker")
+        return Prove(arn, who.username, who.groups, desired, "policy" if spec.access_policies else "rehearsal")
 
-    def _bindings(self, working: Iterable[Settled]) -> tuple[str, ...]:
+    def _bindings(self, working: Iterable[PrincipalDecision]) -> tuple[str, ...]:
         """Parallel bindings that are not there yet, each once."""
         there = {(b.namespace, b.name) for b in (self.facts.snapshot.rbac.bindings if self.facts.snapshot.rbac else ())}
-        wanted: dict[CreateBinding, list[str]] = {}
+        desired: dict[CreateBinding, list[str]] = {}
         for each in working:
             for binding in each.bindings:
                 if (binding.namespace, binding.binding_name) not in there:
-                    wanted.setdefault(binding, []).extend(_sources(each))
+                    desired.setdefault(binding, []).extend(_sources(each))
         return tuple(
-            self.add(binding, self.first, tuple(dict.fromkeys(sources))) for binding, sources in wanted.items()
+            self.add(binding, self.first, tuple(dict.fromkeys(sources))) for binding, sources in desired.items()
         )
 
     def _leftovers(self, ends: Sequence[str]) -> None:
@@ -206,7 +206,7 @@ def kind_of_entry(entry: EntrySpec | None) -> str:
     return "policy" if entry.access_policies else "standard"
 
 
-def needs_bridge(each: Settled) -> bool:
+def needs_bridge(each: PrincipalDecision) -> bool:
     """Admins whose only power tomorrow is a policy that is associated after the entry is made, because the name or
     the group that makes them admins today cannot be carried.
     """
@@ -218,7 +218,7 @@ def needs_bridge(each: Settled) -> bool:
     return lost or each.before.username != each.entry.username
 
 
-def _interim(each: Settled) -> tuple[str, ...]:
+def _interim(each: PrincipalDecision) -> tuple[str, ...]:
     """Groups that access policies replace: the entry carries them until the policies are proven."""
     assert each.entry is not None  # noqa: S101 - create and recreate carry the entry
     if not each.entry.access_policies:
@@ -238,5 +238,5 @@ def _merged(have: dict[str, AssociatedPolicy], want: dict[str, AssociatedPolicy]
     return tuple({**have, **want}.values())
 
 
-def _sources(each: Settled) -> tuple[str, ...]:
-    return tuple(row.source for row in each.subject.rows)
+def _sources(each: PrincipalDecision) -> tuple[str, ...]:
+    return tuple(row.source for row in each.candidate.rows)

@@ -20,7 +20,7 @@ Liveness: TypeAlias = Literal["live", "dead", "unknown"]
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
+class CandidatePrincipal:
     """One principal with everything known about it.
 
     ``arn`` is IAM's spelling where known, else the ARN as written. ``group`` holds the rows that decide, ``dead``
@@ -52,29 +52,29 @@ class Subject:
         return self.group.winner if live and self.group else None
 
 
-def subjects_of(facts: PlanFacts) -> tuple[Subject, ...]:
+def candidates_of(facts: PlanFacts) -> tuple[CandidatePrincipal, ...]:
     """All principals: those of rows in document order, then the others by ARN."""
     partition = facts.snapshot.cluster.partition
     groups = [(group, match_of(group.rows[0].arn, partition)) for group in row_groups(facts.aws_auth.rows)]
-    subjects = {g.key: _of_rows(g, match, facts) for g, match in groups if match.kind != "dead"}
-    further: dict[str, Subject] = {}
-    _add_entries(subjects, further, facts)
-    _add_nodes(subjects, further, facts)
-    _add_creator(subjects, further, facts)
+    candidates = {g.key: _of_rows(g, match, facts) for g, match in groups if match.kind != "dead"}
+    further: dict[str, CandidatePrincipal] = {}
+    _add_entries(candidates, further, facts)
+    _add_nodes(candidates, further, facts)
+    _add_creator(candidates, further, facts)
     _add_accounts(further, facts)
-    spelled = {row_key(s.arn): s for s in (*subjects.values(), *further.values())}
+    spelled = {row_key(s.arn): s for s in (*candidates.values(), *further.values())}
     dead = [_of_dead_rows(group, match, spelled, facts) for group, match in groups if match.kind == "dead"]
     final = {row_key(s.arn): s for s in (*spelled.values(), *dead)}
     ordered = sorted(final.values(), key=lambda s: s.arn)
     return tuple(sorted(ordered, key=_first_place))
 
 
-def _first_place(subject: Subject) -> tuple[bool, str, int]:
-    rows = subject.rows
+def _first_place(candidate: CandidatePrincipal) -> tuple[bool, str, int]:
+    rows = candidate.rows
     return (False, rows[0].section, rows[0].index) if rows else (True, "", 0)
 
 
-def _of_rows(group: RowGroup, match: Match, facts: PlanFacts) -> Subject:
+def _of_rows(group: RowGroup, match: Match, facts: PlanFacts) -> CandidatePrincipal:
     row = group.winner or group.rows[-1]
     found = facts.find(row.arn) if match.kind in ("role", "user") else Found(row.arn, "unread")
     use = facts.nodes.get(group.key, UNUSED)
@@ -82,7 +82,7 @@ def _of_rows(group: RowGroup, match: Match, facts: PlanFacts) -> Subject:
         found = _known_otherwise(found, group, use, facts)
     # An entry may be made for a user that was not read: its ARN must be one that EKS takes.
     takes_entry = found.state == "found" or (found.state == "unread" and match.kind == "user")
-    return Subject(found.arn if takes_entry else row.arn, found, match, group, use=use)
+    return CandidatePrincipal(found.arn if takes_entry else row.arn, found, match, group, use=use)
 
 
 def _known_otherwise(found: Found, group: RowGroup, use: NodeUse, facts: PlanFacts) -> Found:
@@ -93,41 +93,49 @@ def _known_otherwise(found: Found, group: RowGroup, use: NodeUse, facts: PlanFac
     return replace(found, arn=known, state="found") if known else found
 
 
-def _add_entries(subjects: dict[str, Subject], further: dict[str, Subject], facts: PlanFacts) -> None:
+def _add_entries(
+    candidates: dict[str, CandidatePrincipal], further: dict[str, CandidatePrincipal], facts: PlanFacts
+) -> None:
     for key, entries in facts.entries.items():
         for entry in entries:
-            subject = subjects.get(key)
-            if subject is not None and row_key(subject.arn) == row_key(entry.principal_arn):
-                subjects[key] = replace(subject, entry=entry)
+            candidate = candidates.get(key)
+            if candidate is not None and row_key(candidate.arn) == row_key(entry.principal_arn):
+                candidates[key] = replace(candidate, entry=entry)
             else:
                 use = facts.nodes.get(key, UNUSED) if len(entries) == 1 else UNUSED
                 found = facts.find(entry.principal_arn)
-                further[row_key(entry.principal_arn)] = Subject(entry.principal_arn, found, entry=entry, use=use)
+                further[row_key(entry.principal_arn)] = CandidatePrincipal(
+                    entry.principal_arn, found, entry=entry, use=use
+                )
 
 
-def _add_nodes(subjects: dict[str, Subject], further: dict[str, Subject], facts: PlanFacts) -> None:
+def _add_nodes(
+    candidates: dict[str, CandidatePrincipal], further: dict[str, CandidatePrincipal], facts: PlanFacts
+) -> None:
     for key, use in facts.nodes.items():
-        if key not in subjects and row_key(use.arn) not in further:
-            further[row_key(use.arn)] = Subject(use.arn, facts.find(use.arn), use=use)
+        if key not in candidates and row_key(use.arn) not in further:
+            further[row_key(use.arn)] = CandidatePrincipal(use.arn, facts.find(use.arn), use=use)
 
 
-def _add_creator(subjects: dict[str, Subject], further: dict[str, Subject], facts: PlanFacts) -> None:
+def _add_creator(
+    candidates: dict[str, CandidatePrincipal], further: dict[str, CandidatePrincipal], facts: PlanFacts
+) -> None:
     """The hidden creator, while the mode is CONFIG_MAP; afterwards its entry is like any other."""
     creator = facts.snapshot.creator
     if creator is None or facts.mode != "CONFIG_MAP" or not has_hidden_creator(facts.snapshot.cluster_raw):
         return
     key = principal_key(creator.arn)
     is_session = ":assumed-role/" in creator.arn
-    subject = subjects.get(key)
-    found = subject.found if subject else facts.find(key if is_session else creator.arn)
+    candidate = candidates.get(key)
+    found = candidate.found if candidate else facts.find(key if is_session else creator.arn)
     if found.state == "unread" and not is_session:  # the full ARN is what the source tells
         found = replace(found, arn=creator.arn, state="found")
     arn = found.arn if found.state == "found" else creator.arn
-    if subject is not None:
-        arn = found.arn if found.state == "found" else subject.arn
-        subjects[key] = replace(subject, arn=arn, found=found, is_creator=True)
+    if candidate is not None:
+        arn = found.arn if found.state == "found" else candidate.arn
+        candidates[key] = replace(candidate, arn=arn, found=found, is_creator=True)
     elif found.state != "unread":
-        known = further.get(row_key(arn)) or Subject(arn, found)
+        known = further.get(row_key(arn)) or CandidatePrincipal(arn, found)
         further[row_key(arn)] = replace(known, is_creator=True)
 
 
@@ -140,7 +148,7 @@ def creator_is_known(facts: PlanFacts) -> bool:
     return key in facts.row_keys or facts.find(key).state != "unread"
 
 
-def _add_accounts(further: dict[str, Subject], facts: PlanFacts) -> None:
+def _add_accounts(further: dict[str, CandidatePrincipal], facts: PlanFacts) -> None:
     """Principals that an answer takes out of mapAccounts. One with a row of its own has been refused before."""
     mapped = {row.account for row in facts.aws_auth.accounts}
     for account, arns in facts.decisions.expand_accounts.items():
@@ -149,10 +157,12 @@ def _add_accounts(further: dict[str, Subject], facts: PlanFacts) -> None:
             if found.state == "unread":
                 found = replace(found, arn=arn, state="found")
             known = further.get(row_key(found.arn))
-            further[row_key(found.arn)] = replace(known or Subject(found.arn, found), account=account)
+            further[row_key(found.arn)] = replace(known or CandidatePrincipal(found.arn, found), account=account)
 
 
-def _of_dead_rows(group: RowGroup, match: Match, spelled: dict[str, Subject], facts: PlanFacts) -> Subject:
+def _of_dead_rows(
+    group: RowGroup, match: Match, spelled: dict[str, CandidatePrincipal], facts: PlanFacts
+) -> CandidatePrincipal:
     """Rows that never match: beside the principal they spell, if that has other reasons to be here."""
     known = spelled.get(group.key)
     if known is not None:
@@ -160,16 +170,16 @@ def _of_dead_rows(group: RowGroup, match: Match, spelled: dict[str, Subject], fa
         spelled[group.key] = merged
         return merged
     arn = group.rows[-1].arn
-    return Subject(arn, facts.find(arn), match, group)
+    return CandidatePrincipal(arn, facts.find(arn), match, group)
 
 
-def liveness_of(subject: Subject) -> Liveness:
+def liveness_of(candidate: CandidatePrincipal) -> Liveness:
     """Whether an existing entry can still answer.
 
     An entry is pinned to the unique id of its principal, which no API shows: one that is older than the principal
     was made for another one of the same name (EKS user guide, "Create access entries").
     """
-    entry, found = subject.entry, subject.found
+    entry, found = candidate.entry, candidate.found
     assert entry is not None  # noqa: S101 - asked for subjects with an entry only
     if found.state == "absent" or (found.principal and row_key(found.arn) != row_key(entry.principal_arn)):
         return "dead"

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from migrator.decide.access.authorize import RbacIndex
 from migrator.decide.access.name_references import NameIndex
-from migrator.decide.findings.draft_finding import Note
+from migrator.decide.findings.draft_finding import DraftFinding
 from migrator.decide.planning.principals.find_principal import Found, IamIndex
 from migrator.decide.reading.row_keys import principal_key, row_key
 from migrator.model.access_entry import AccessEntry, AuthenticationMode, EntrySpec
@@ -46,7 +46,7 @@ UNUSED = NodeUse()
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class DesiredEntry:
     """What follows for one principal from its row and its nodes, before existing entries and answers.
 
     ``action`` is ``create`` (with ``entry``), ``await`` (``entry`` is EKS's own, ``update`` what it becomes),
@@ -55,7 +55,7 @@ class Wanted:
 
     action: str
     entry: EntrySpec | None = None
-    notes: tuple[Note, ...] = ()
+    notes: tuple[DraftFinding, ...] = ()
     bindings: tuple[CreateBinding, ...] = ()
     update: EntrySpec | None = None
 

@@ -13,8 +13,8 @@ def answer_for(arns: Iterable[str], decisions: Decisions) -> PrincipalAnswer | N
     """The answer whose key is one of these ARNs (a row's, or the principal's own), whatever its case."""
     if not decisions.principals:
         return None
-    wanted = {row_key(arn) for arn in arns}
-    return next((answer for key, answer in decisions.principals.items() if row_key(key) in wanted), None)
+    desired = {row_key(arn) for arn in arns}
+    return next((answer for key, answer in decisions.principals.items() if row_key(key) in desired), None)
 
 
 def is_for(key: str, arns: Iterable[str]) -> bool:

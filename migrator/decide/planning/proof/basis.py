@@ -138,8 +138,8 @@ def _role(role: Role) -> list[Any]:
 
 
 def _binding(binding: Binding) -> list[Any]:
-    subjects = sorted([subject.kind, subject.namespace or "", subject.name] for subject in binding.subjects)
-    return [binding.role_kind, binding.role_name, subjects]
+    candidates = sorted([candidate.kind, candidate.namespace or "", candidate.name] for candidate in binding.subjects)
+    return [binding.role_kind, binding.role_name, candidates]
 
 
 def _digest(document: list[Any]) -> str:

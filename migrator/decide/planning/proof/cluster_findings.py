@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from migrator.decide.access.name_references import binding_place, is_ours
 from migrator.decide.findings.findings_catalogue import make_finding
 from migrator.decide.planning.entries.creator import HIDDEN_CREATOR, names_of_hidden_creator
-from migrator.decide.planning.entries.principal_decision import Settled
+from migrator.decide.planning.entries.principal_decision import PrincipalDecision
 from migrator.decide.planning.order.order_steps import acting_keys, needs_bridge
 from migrator.decide.planning.order.required_proof import is_admin
 from migrator.decide.planning.principals.candidate_principals import creator_is_known
@@ -33,17 +33,17 @@ _WEAKENS = {
 }
 
 
-def cluster_findings(settled: Sequence[Settled], facts: PlanFacts) -> Iterator[Finding]:
+def cluster_findings(decided: Sequence[PrincipalDecision], facts: PlanFacts) -> Iterator[Finding]:
     """All findings that belong to no single principal, in a fixed order."""
     yield from _reading(facts)
     yield from _rows(facts)
     yield from _accounts(facts)
     yield from _unknown(facts)
     yield from _creator(facts)
-    yield from _masters(settled, facts)
-    yield from _admins(settled, facts)
-    yield from _pass_role(settled)
-    gap = [each.subject.arn for each in settled if needs_bridge(each)]
+    yield from _masters(decided, facts)
+    yield from _admins(decided, facts)
+    yield from _pass_role(decided)
+    gap = [each.candidate.arn for each in decided if needs_bridge(each)]
     if facts.accept_gap and gap:
         yield make_finding(
             "gap-accepted",
@@ -161,11 +161,11 @@ def _creator(facts: PlanFacts) -> Iterator[Finding]:
         yield make_finding("creator-name-referenced", message)
 
 
-def _masters(settled: Sequence[Settled], facts: PlanFacts) -> Iterator[Finding]:
+def _masters(decided: Sequence[PrincipalDecision], facts: PlanFacts) -> Iterator[Finding]:
     """What names system:masters besides Kubernetes' own binding of it."""
     changing = any(
         note.code in ("masters-becomes-policy", "creator-becomes-entry")
-        for each in settled
+        for each in decided
         if each.action not in ("skip", "keep")
         for note in each.notes
     )
@@ -174,22 +174,22 @@ def _masters(settled: Sequence[Settled], facts: PlanFacts) -> Iterator[Finding]:
         yield make_finding("masters-referenced", f"`system:masters` is named by {quoted(dict.fromkeys(places))}.")
 
 
-def admins(settled: Iterable[Settled]) -> tuple[str, ...]:
+def admins(decided: Iterable[PrincipalDecision]) -> tuple[str, ...]:
     """Principals that hold AmazonEKSClusterAdminPolicy for the cluster when the plan is done."""
     return tuple(
-        each.subject.arn
-        for each in settled
+        each.candidate.arn
+        for each in decided
         if each.action not in ("skip", "block")
         and each.entry is not None
         and is_admin(each.update or each.entry)
-        and "/aws-service-role/" not in each.subject.arn
+        and "/aws-service-role/" not in each.candidate.arn
     )
 
 
-def _admins(settled: Sequence[Settled], facts: PlanFacts) -> Iterator[Finding]:
+def _admins(decided: Sequence[PrincipalDecision], facts: PlanFacts) -> Iterator[Finding]:
     """Admins are independent of each other when they are different principals; callers of a chain count once."""
     acting = set(acting_keys(facts))
-    found = admins(settled)
+    found = admins(decided)
     chain = [arn for arn in found if principal_key(arn) in acting]
     independent = len(found) - max(0, len(chain) - 1)
     if independent < 2 and facts.decisions.break_glass is None:
@@ -197,10 +197,10 @@ def _admins(settled: Sequence[Settled], facts: PlanFacts) -> Iterator[Finding]:
         yield make_finding("single-admin", f"Admins after the migration: {names}.")
 
 
-def _pass_role(settled: Sequence[Settled]) -> Iterator[Finding]:
+def _pass_role(decided: Sequence[PrincipalDecision]) -> Iterator[Finding]:
     roles = [
-        each.subject.arn
-        for each in settled
+        each.candidate.arn
+        for each in decided
         if each.action in ("create", "recreate") and each.entry and each.entry.type in ("EC2_LINUX", "EC2_WINDOWS")
     ]
     if roles:

@@ -9,7 +9,7 @@ from migrator.decide.access.name_references import binding_place, is_ours
 from migrator.decide.planning.entries.answers import names_of
 from migrator.decide.planning.entries.entry_for import is_reserved
 from migrator.decide.planning.entries.parallel_bindings import is_admin_group
-from migrator.decide.planning.entries.principal_decision import Settled
+from migrator.decide.planning.entries.principal_decision import PrincipalDecision
 from migrator.decide.planning.order.required_proof import PROOF_KINDS
 from migrator.decide.planning.principals.plan_facts import PlanFacts, quoted
 from migrator.decide.planning.principals.principal_answers import invalid
@@ -44,7 +44,7 @@ def check_before(facts: PlanFacts) -> None:
             raise invalid("break_glass", f"`{decisions.break_glass}` is no IAM role or user.", "Give a full ARN.")
 
 
-def check_after(settled: Sequence[Settled], facts: PlanFacts) -> None:
+def check_after(decided: Sequence[PrincipalDecision], facts: PlanFacts) -> None:
     """Answers about principals that are not in the plan. Raises ``Failed`` ``decision-unused``."""
     decisions = facts.decisions
     sections = {
@@ -56,7 +56,7 @@ def check_after(settled: Sequence[Settled], facts: PlanFacts) -> None:
     }
     if not any(sections.values()):
         return
-    known = {row_key(name) for each in settled for name in names_of(each)}
+    known = {row_key(name) for each in decided for name in names_of(each)}
     for section, answers in sections.items():
         _unused(section, (key for key in answers if row_key(key) not in known), facts)
 

@@ -10,9 +10,9 @@ from dataclasses import replace
 
 from migrator.decide.access.authorize import RbacIndex
 from migrator.decide.access.compare_access import compare_access, compare_log_ins
-from migrator.decide.findings.draft_finding import Note
-from migrator.decide.planning.entries.evaluate_principal import identities_at_random, identity_of_rows
-from migrator.decide.planning.entries.principal_decision import Settled
+from migrator.decide.findings.draft_finding import DraftFinding
+from migrator.decide.planning.entries.desired_entry import identities_at_random, identity_of_rows
+from migrator.decide.planning.entries.principal_decision import PrincipalDecision
 from migrator.decide.planning.principals.plan_facts import CLUSTER_ADMIN, PlanFacts
 from migrator.model.access_entry import NOBODY, Identity
 from migrator.model.plan import AccessChange
@@ -20,31 +20,31 @@ from migrator.model.plan import AccessChange
 _NO_CHANGE = AccessChange()
 
 
-def access_change(each: Settled, facts: PlanFacts, later: RbacIndex | None) -> AccessChange:
+def access_change(each: PrincipalDecision, facts: PlanFacts, later: RbacIndex | None) -> AccessChange:
     """Gained and lost by what is planned. ``later`` is RBAC with the bindings of our own."""
     if each.after is None or each.after is each.before:
         return _NO_CHANGE
     namespaces = facts.snapshot.namespaces or ()
     return compare_access(
-        _befores(each, facts), each.after, each.subject.arn, facts.index, later, namespaces=namespaces
+        _befores(each, facts), each.after, each.candidate.arn, facts.index, later, namespaces=namespaces
     )
 
 
-def log_in_change(each: Settled, facts: PlanFacts) -> AccessChange:
+def log_in_change(each: PrincipalDecision, facts: PlanFacts) -> AccessChange:
     """The log-ins gained and lost by what is planned or proposed, without permissions."""
     if each.after is None or each.after is each.before:
         return _NO_CHANGE
-    return compare_log_ins(_befores(each, facts), each.after, each.subject.arn)
+    return compare_log_ins(_befores(each, facts), each.after, each.candidate.arn)
 
 
-def unexplained(each: Settled, facts: PlanFacts, later: RbacIndex | None) -> AccessChange:
+def unexplained(each: PrincipalDecision, facts: PlanFacts, later: RbacIndex | None) -> AccessChange:
     """What of the principal's access change no finding of its own tells of."""
     if each.access == _NO_CHANGE or each.after is None:
         return _NO_CHANGE
     befores = _befores(each, facts)
     for note in _in_order(each.notes):
         befores = tuple(_WITHOUT_CAUSE[note.code](before, note, each, facts) for before in befores)
-    left = compare_access(befores, each.after, each.subject.arn, facts.index, later)
+    left = compare_access(befores, each.after, each.candidate.arn, facts.index, later)
     codes = {note.code for note in each.notes}
     if "loss-accepted" in codes:
         left = replace(left, lost=(), log_ins_lost=())
@@ -55,48 +55,50 @@ def unexplained(each: Settled, facts: PlanFacts, later: RbacIndex | None) -> Acc
     return left if each.access.log_ins_lost else replace(left, log_ins_lost=())
 
 
-def _befores(each: Settled, facts: PlanFacts) -> tuple[Identity, ...]:
+def _befores(each: PrincipalDecision, facts: PlanFacts) -> tuple[Identity, ...]:
     """Who the principal is today: one identity, or one of several at random."""
-    at_random = identities_at_random(each.subject, facts) if each.before.via == "config-map" else ()
+    at_random = identities_at_random(each.candidate, facts) if each.before.via == "config-map" else ()
     return at_random or (each.before,)
 
 
-def _in_order(notes: tuple[Note, ...]) -> list[Note]:
+def _in_order(notes: tuple[DraftFinding, ...]) -> list[DraftFinding]:
     """The notes that account for something; first the one that puts another identity in the place of today's."""
     return sorted((n for n in notes if n.code in _WITHOUT_CAUSE), key=lambda note: note.code != "entry-half-made")
 
 
-def _without_groups(before: Identity, note: Note, _each: Settled, _facts: PlanFacts) -> Identity:
+def _without_groups(before: Identity, note: DraftFinding, _each: PrincipalDecision, _facts: PlanFacts) -> Identity:
     return replace(before, groups=tuple(group for group in before.groups if group not in note.groups))
 
 
-def _with_groups(before: Identity, note: Note, _each: Settled, _facts: PlanFacts) -> Identity:
+def _with_groups(before: Identity, note: DraftFinding, _each: PrincipalDecision, _facts: PlanFacts) -> Identity:
     return before if before.via == "none" else replace(before, groups=(*before.groups, *note.groups))
 
 
-def _gone(before: Identity, _note: Note, each: Settled, _facts: PlanFacts) -> Identity:
+def _gone(before: Identity, _note: DraftFinding, each: PrincipalDecision, _facts: PlanFacts) -> Identity:
     """The whole row is left behind; the same identity for whoever keeps an entry."""
     return NOBODY if each.action == "skip" and before.via == "config-map" else before
 
 
-def _as_by_rows(_before: Identity, _note: Note, each: Settled, facts: PlanFacts) -> Identity:
+def _as_by_rows(_before: Identity, _note: DraftFinding, each: PrincipalDecision, facts: PlanFacts) -> Identity:
     """What the interrupted run set out from: the rows."""
-    return identity_of_rows(each.subject, facts)
+    return identity_of_rows(each.candidate, facts)
 
 
-def _with_creators_policy(before: Identity, _note: Note, each: Settled, _facts: PlanFacts) -> Identity:
+def _with_creators_policy(
+    before: Identity, _note: DraftFinding, each: PrincipalDecision, _facts: PlanFacts
+) -> Identity:
     """The policy that EKS gives the creator's entry, where it stays on it."""
     kept = each.after.policies if each.after is not None else ()
     extra = (p for p in kept if p.policy_name == CLUSTER_ADMIN and p.scope.type == "cluster")
     return replace(before, policies=tuple(dict.fromkeys((*before.policies, *extra))))
 
 
-def _granted(before: Identity, _note: Note, each: Settled, _facts: PlanFacts) -> Identity:
+def _granted(before: Identity, _note: DraftFinding, each: PrincipalDecision, _facts: PlanFacts) -> Identity:
     """Whoever has nothing today, and gets what a person answered."""
     return each.after if before.via == "none" and each.after is not None else before
 
 
-_WITHOUT_CAUSE: Mapping[str, Callable[[Identity, Note, Settled, PlanFacts], Identity]] = {
+_WITHOUT_CAUSE: Mapping[str, Callable[[Identity, DraftFinding, PrincipalDecision, PlanFacts], Identity]] = {
     "entry-half-made": _as_by_rows,
     "node-groups-dropped": _without_groups,
     "windows-group-added": _with_groups,

@@ -4,10 +4,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from migrator.decide.access.authorize import RbacIndex
-from migrator.decide.findings.draft_finding import Note
+from migrator.decide.findings.draft_finding import DraftFinding
 from migrator.decide.findings.findings_catalogue import softened
 from migrator.decide.planning.entries.answers import accepted_gain, accepted_loss, accepted_note, names_of
-from migrator.decide.planning.entries.principal_decision import Settled
+from migrator.decide.planning.entries.principal_decision import PrincipalDecision
 from migrator.decide.planning.principals.plan_facts import PlanFacts
 from migrator.decide.planning.principals.principal_answers import invalid
 from migrator.decide.planning.proof.explained_access import access_change, log_in_change, unexplained
@@ -20,39 +20,39 @@ from migrator.model.step import MANAGED_BY, MANAGED_BY_LABEL, CreateBinding
 _LOSES = frozenset({"node-row-extra-groups", "policy-loses-rules", "creator-row-differs", "creator-entry-wider"})
 
 
-def judge(settled: Sequence[Settled], facts: PlanFacts) -> Iterator[Settled]:
+def judge(decided: Sequence[PrincipalDecision], facts: PlanFacts) -> Iterator[PrincipalDecision]:
     """Each with its access change. Raises ``Failed`` ``decision-invalid`` where an answer widens what exists."""
-    later = index_after(settled, facts)
-    for each in settled:
+    later = index_after(decided, facts)
+    for each in decided:
         changed = replace(each, access=_change(each, facts, later))
         answered = any(note.code == "answered" for note in each.notes) and each.action != "block"
         judged = _judged(changed, facts) if answered else _accepted(changed, facts, later)
         yield _with_log_ins(judged, facts)
 
 
-def index_after(settled: Iterable[Settled], facts: PlanFacts) -> RbacIndex | None:
+def index_after(decided: Iterable[PrincipalDecision], facts: PlanFacts) -> RbacIndex | None:
     """RBAC with the parallel bindings of our own; the same index where there are none."""
-    wanted = dict.fromkeys(binding for each in settled for binding in each.bindings)
+    desired = dict.fromkeys(binding for each in decided for binding in each.bindings)
     rbac = facts.snapshot.rbac
-    if not wanted or facts.index is None or rbac is None:
+    if not desired or facts.index is None or rbac is None:
         return facts.index
     there = {(binding.namespace, binding.name) for binding in rbac.bindings}
-    new = [_binding(b) for b in wanted if (b.namespace, b.binding_name) not in there]
+    new = [_binding(b) for b in desired if (b.namespace, b.binding_name) not in there]
     return RbacIndex(RbacState(rbac.roles, (*rbac.bindings, *new))) if new else facts.index
 
 
-def _binding(wanted: CreateBinding) -> Binding:
+def _binding(desired: CreateBinding) -> Binding:
     return Binding(
-        wanted.binding_name,
-        wanted.namespace,
-        wanted.role_kind,
-        wanted.role_name,
-        (Subject("Group", wanted.group),),
+        desired.binding_name,
+        desired.namespace,
+        desired.role_kind,
+        desired.role_name,
+        (Subject("Group", desired.group),),
         {MANAGED_BY_LABEL: MANAGED_BY},
     )
 
 
-def _change(each: Settled, facts: PlanFacts, later: RbacIndex | None) -> AccessChange:
+def _change(each: PrincipalDecision, facts: PlanFacts, later: RbacIndex | None) -> AccessChange:
     if each.action == "block" and _LOSES.isdisjoint(note.code for note in each.notes):
         # What the entry will give is not decided yet. Which log-ins it admits is known from its type alone: no entry
         # of type STANDARD admits fewer sessions than all.
@@ -60,7 +60,7 @@ def _change(each: Settled, facts: PlanFacts, later: RbacIndex | None) -> AccessC
     return access_change(each, facts, later)
 
 
-def _accepted(each: Settled, facts: PlanFacts, later: RbacIndex | None) -> Settled:
+def _accepted(each: PrincipalDecision, facts: PlanFacts, later: RbacIndex | None) -> PrincipalDecision:
     """A loss that somebody accepted by name says so, where nothing else tells of it."""
     access = each.access
     acceptance = accepted_loss(each, facts) if access.lost or access.log_ins_lost else None
@@ -72,13 +72,13 @@ def _accepted(each: Settled, facts: PlanFacts, later: RbacIndex | None) -> Settl
     return replace(each, notes=(*each.notes, accepted_note(each, acceptance)))
 
 
-def _judged(each: Settled, facts: PlanFacts) -> Settled:
+def _judged(each: PrincipalDecision, facts: PlanFacts) -> PrincipalDecision:
     """An answer: it may give to whoever has nothing, may never widen, and a loss needs a name."""
-    arn, access = each.subject.arn, each.access
+    arn, access = each.candidate.arn, each.access
     if facts.index is None and (access.gained or access.lost):
-        return _blocked(each, Note("answer-unjudged", f"RBAC was not read: how `{arn}` changes is not known."))
+        return _blocked(each, DraftFinding("answer-unjudged", f"RBAC was not read: how `{arn}` changes is not known."))
     if (access.gained or access.log_ins_gained) and each.before.via == "none":
-        note = Note("new-grant", f"`{arn}` gets access that it does not have today.")
+        note = DraftFinding("new-grant", f"`{arn}` gets access that it does not have today.")
         each = replace(each, notes=(*each.notes, note))
     elif access.gained:
         raise invalid(
@@ -90,31 +90,31 @@ def _judged(each: Settled, facts: PlanFacts) -> Settled:
         return each
     acceptance = accepted_loss(each, facts)
     if acceptance is None:
-        return _blocked(each, Note("loss-not-accepted", f"The answer loses access that `{arn}` has today."))
+        return _blocked(each, DraftFinding("loss-not-accepted", f"The answer loses access that `{arn}` has today."))
     return replace(each, notes=(*each.notes, accepted_note(each, acceptance)))
 
 
-def _with_log_ins(each: Settled, facts: PlanFacts) -> Settled:
+def _with_log_ins(each: PrincipalDecision, facts: PlanFacts) -> PrincipalDecision:
     """Log-ins that are refused today and admitted by the entry: a person accepts them by name, or the plan blocks."""
     # a principal that cannot log in at all today has the finding new-grant instead
     if not each.access.log_ins_gained or each.before.via == "none":
         return each
-    note = Note("log-in-population-gained", _log_ins_gained(each), row=each.subject.row)
+    note = DraftFinding("log-in-population-gained", _log_ins_gained(each), row=each.candidate.row)
     acceptance = accepted_gain(each, facts)
     if acceptance is None:
         return _blocked(each, note)
     if each.action == "block":  # another question is open: what is accepted is shown with its answer
         return each
-    message = f"{acceptance.by} accepts that more log-ins of `{each.subject.arn}` are admitted: {acceptance.reason}"
-    return replace(each, notes=(*each.notes, *softened([note]), Note("gain-accepted", message)))
+    message = f"{acceptance.by} accepts that more log-ins of `{each.candidate.arn}` are admitted: {acceptance.reason}"
+    return replace(each, notes=(*each.notes, *softened([note]), DraftFinding("gain-accepted", message)))
 
 
-def _log_ins_gained(each: Settled) -> str:
+def _log_ins_gained(each: PrincipalDecision) -> str:
     words = " and ".join(map(log_in_words, each.access.log_ins_gained))
-    return f"Log-ins of `{each.subject.arn}` that are refused today and that its entry admits: {words}."
+    return f"Log-ins of `{each.candidate.arn}` that are refused today and that its entry admits: {words}."
 
 
-def _blocked(each: Settled, note: Note) -> Settled:
+def _blocked(each: PrincipalDecision, note: DraftFinding) -> PrincipalDecision:
     if each.action == "block":
         return replace(each, notes=(*each.notes, note))
     proposed = each.update or each.entry

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 from migrator.decide.access.log_in_population import population_of, together, without
 from migrator.decide.findings.findings_catalogue import accounts_for
+from migrator.decide.planning.entries.desired_entry import identities_at_random
 from migrator.decide.planning.entries.entry_identity import identity_of_spec
-from migrator.decide.planning.entries.evaluate_principal import identities_at_random
 from migrator.decide.planning.rereading.inconsistency import Inconsistency
 from migrator.decide.planning.rereading.plan_read import PlanRead
 from migrator.decide.steps.entry_states import final_spec

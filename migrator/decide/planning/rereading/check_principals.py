@@ -11,9 +11,9 @@ from dataclasses import replace
 from migrator.decide.findings.findings_catalogue import accounts_for
 from migrator.decide.planning.entries.automatic_entry import is_creators
 from migrator.decide.planning.entries.creator import HIDDEN_CREATOR
+from migrator.decide.planning.entries.desired_entry import identities_at_random, identity_of_rows
 from migrator.decide.planning.entries.entry_identity import identity_of_entry, same_entry, spec_of
-from migrator.decide.planning.entries.evaluate_principal import identities_at_random, identity_of_rows
-from migrator.decide.planning.principals.candidate_principals import Subject, liveness_of
+from migrator.decide.planning.principals.candidate_principals import CandidatePrincipal, liveness_of
 from migrator.decide.planning.principals.plan_facts import NodeUse, PlanFacts
 from migrator.decide.planning.rereading.check_entry import check_entry
 from migrator.decide.planning.rereading.check_log_ins import check_log_ins
@@ -38,19 +38,19 @@ def check_principals(read: PlanRead) -> Iterator[Inconsistency]:
     for arn, count in counts.items():
         if count > 1:
             yield Inconsistency(f"principal {arn}", "The plan has it twice.")
-    for subject in read.unplanned:
-        yield Inconsistency(f"principal {subject.arn}", "The basis names it, and the plan has no principal for it.")
+    for candidate in read.unplanned:
+        yield Inconsistency(f"principal {candidate.arn}", "The basis names it, and the plan has no principal for it.")
     for principal in read.plan.principals:
-        subject = read.subject_of(principal)
+        candidate = read.subject_of(principal)
         if principal.principal_arn in read.of_basis:
-            yield from _check_named(principal, subject, read.facts)
+            yield from _check_named(principal, candidate, read.facts)
         else:
-            yield from _check_unnamed(principal, subject, read.facts)
-        yield from _check_action(principal, subject, read.facts)
+            yield from _check_unnamed(principal, candidate, read.facts)
+        yield from _check_action(principal, candidate, read.facts)
         yield from _check_access(principal)
         yield from _check_proof(principal)
         yield from check_log_ins(principal, read)
-        yield from _check_ambiguity(principal, subject, read.facts)
+        yield from _check_ambiguity(principal, candidate, read.facts)
         if principal.entry is not None and principal.action in _GETS_ENTRY:
             yield from check_entry(principal, principal.entry, read)
 
@@ -59,31 +59,33 @@ def _where(principal: PlannedPrincipal) -> str:
     return f"principal {principal.principal_arn} with the action {principal.action}"
 
 
-def _sources(subject: Subject) -> tuple[str, ...]:
-    return tuple(row.source for row in subject.rows)
+def _sources(candidate: CandidatePrincipal) -> tuple[str, ...]:
+    return tuple(row.source for row in candidate.rows)
 
 
-def _check_named(principal: PlannedPrincipal, subject: Subject, facts: PlanFacts) -> Iterator[Inconsistency]:
+def _check_named(
+    principal: PlannedPrincipal, candidate: CandidatePrincipal, facts: PlanFacts
+) -> Iterator[Inconsistency]:
     """A principal that the basis names: its rows, its unique id and its identity before are what the basis gives."""
-    if principal.sources != _sources(subject):
-        yield Inconsistency(_where(principal), f"Its rows are {', '.join(_sources(subject)) or 'none'} in the basis.")
-    known = subject.found.principal
+    if principal.sources != _sources(candidate):
+        yield Inconsistency(_where(principal), f"Its rows are {', '.join(_sources(candidate)) or 'none'} in the basis.")
+    known = candidate.found.principal
     if principal.principal_id != (known.id if known else None):
         yield Inconsistency(_where(principal), "Its principalId is not the one in the basis.")
-    if not any(_same_identity(principal.before, before) for before in _befores(principal, subject, facts)):
+    if not any(_same_identity(principal.before, before) for before in _befores(principal, candidate, facts)):
         yield Inconsistency(_where(principal), "Its identity before is not what the basis gives.")
 
 
-def _befores(principal: PlannedPrincipal, subject: Subject, facts: PlanFacts) -> Iterator[Identity]:
+def _befores(principal: PlannedPrincipal, candidate: CandidatePrincipal, facts: PlanFacts) -> Iterator[Identity]:
     """Who the principal may be before, as far as the basis tells: live nodes and the creator are not in it."""
-    entry = subject.entry
+    entry = candidate.entry
     if entry is not None:
         yield identity_of_entry(entry)
-        if liveness_of(subject) != "dead" and not _is_completed(principal, entry):
+        if liveness_of(candidate) != "dead" and not _is_completed(principal, entry):
             return
-    yield identity_of_rows(subject, facts)
-    yield identity_of_rows(replace(subject, use=_ONE_LIVE_NODE), facts)
-    yield from identities_at_random(subject, facts)
+    yield identity_of_rows(candidate, facts)
+    yield identity_of_rows(replace(candidate, use=_ONE_LIVE_NODE), facts)
+    yield from identities_at_random(candidate, facts)
     if _is_creator(principal, facts):
         yield HIDDEN_CREATOR
 
@@ -108,7 +110,9 @@ def _same_identity(one: Identity, other: Identity) -> bool:
     )
 
 
-def _check_unnamed(principal: PlannedPrincipal, subject: Subject, facts: PlanFacts) -> Iterator[Inconsistency]:
+def _check_unnamed(
+    principal: PlannedPrincipal, candidate: CandidatePrincipal, facts: PlanFacts
+) -> Iterator[Inconsistency]:
     """A principal that neither row nor entry names: a role of live nodes, the creator, or one out of mapAccounts."""
     if principal.sources:
         yield Inconsistency(_where(principal), "The basis gives its rows to another principal.")
@@ -118,53 +122,55 @@ def _check_unnamed(principal: PlannedPrincipal, subject: Subject, facts: PlanFac
         allowed = (NOBODY, Identity(canonical_arn(principal.principal_arn), (), "config-map"))
     if principal.before not in allowed:
         yield Inconsistency(_where(principal), "Its identity before comes from no row and no entry of the basis.")
-    known = subject.found.principal
+    known = candidate.found.principal
     if known is not None and principal.principal_id != known.id:
         yield Inconsistency(_where(principal), "Its principalId is not the one in the basis.")
-    arn = parse_arn(subject.arn)
+    arn = parse_arn(candidate.arn)
     mapped = arn is not None and any(row.account == arn.account for row in facts.aws_auth.accounts)
     if principal.action == "create" and not mapped:
         yield Inconsistency(_where(principal), "Neither a row nor mapAccounts of the basis names it.")
 
 
-def _check_action(principal: PlannedPrincipal, subject: Subject, facts: PlanFacts) -> Iterator[Inconsistency]:
+def _check_action(
+    principal: PlannedPrincipal, candidate: CandidatePrincipal, facts: PlanFacts
+) -> Iterator[Inconsistency]:
     """The action against the entry that is there, and the entry that the action leaves."""
     where = _where(principal)
     if (principal.entry is None) != (principal.action in ("skip", "block")):
         yield Inconsistency(where, "It must have an entry." if principal.entry is None else "It can have no entry.")
     if principal.proposed is not None and principal.action != "block":
         yield Inconsistency(where, "Only a blocked principal has a proposed entry.")
-    why = _why_not(principal, subject, facts)
+    why = _why_not(principal, candidate, facts)
     if why:
         yield Inconsistency(where, why)
 
 
-def _why_not(principal: PlannedPrincipal, subject: Subject, facts: PlanFacts) -> str:
+def _why_not(principal: PlannedPrincipal, candidate: CandidatePrincipal, facts: PlanFacts) -> str:
     """Why the action cannot be the one for what is there; empty where it can."""
-    entry, found = subject.entry, {*principal.findings}
+    entry, found = candidate.entry, {*principal.findings}
     match principal.action:
         case "create" if entry is not None:
             return "The basis has an access entry for it."
-        case "create" if _made_by_eks(principal, subject, facts):
+        case "create" if _made_by_eks(principal, candidate, facts):
             return "EKS makes this entry itself at the mode switch."
-        case "recreate" if entry is None or liveness_of(subject) != "dead":
+        case "recreate" if entry is None or liveness_of(candidate) != "dead":
             return "The basis has no dead access entry for it."
         case "update" if entry is None or found.isdisjoint(_UPDATES):
             return "No access entry and no finding asks for an update."
-        case "keep" if entry is None or not _keeps(subject, entry, principal.entry):
+        case "keep" if entry is None or not _keeps(candidate, entry, principal.entry):
             return "Its entry is not the one in the basis."
-        case "await" if not _made_by_eks(principal, subject, facts):
+        case "await" if not _made_by_eks(principal, candidate, facts):
             return "Nothing says that EKS makes an entry for it."
         case "skip" if principal.before.via != "none" and found.isdisjoint(_LEAVES_OUT):
             return "It can log in today, and no finding says why it is left out."
-        case "skip" if principal.before.via != "none" and _made_by_eks(principal, subject, facts):
+        case "skip" if principal.before.via != "none" and _made_by_eks(principal, candidate, facts):
             return "EKS makes an entry for it at the mode switch, so that it cannot be left out."
         case _:
             return ""
 
 
-def _keeps(subject: Subject, entry: AccessEntry, planned: EntrySpec | None) -> bool:
-    if planned is None or not same_entry(subject.arn, spec_of(entry), planned):
+def _keeps(candidate: CandidatePrincipal, entry: AccessEntry, planned: EntrySpec | None) -> bool:
+    if planned is None or not same_entry(candidate.arn, spec_of(entry), planned):
         return False
     if entry.type == "STANDARD":
         return True
@@ -173,9 +179,9 @@ def _keeps(subject: Subject, entry: AccessEntry, planned: EntrySpec | None) -> b
     return planned == bare and policy_keys(planned) == policy_keys(spec_of(entry))
 
 
-def _made_by_eks(principal: PlannedPrincipal, subject: Subject, facts: PlanFacts) -> bool:
+def _made_by_eks(principal: PlannedPrincipal, candidate: CandidatePrincipal, facts: PlanFacts) -> bool:
     """Whether EKS makes the entry at the switch: for managed node groups, Fargate profiles and the creator."""
-    use = subject.use
+    use = candidate.use
     return facts.mode == "CONFIG_MAP" and bool(use.nodegroups or use.profiles or _is_creator(principal, facts))
 
 
@@ -198,7 +204,9 @@ def _check_access(principal: PlannedPrincipal) -> Iterator[Inconsistency]:
         yield Inconsistency(_where(principal), "A principal that is kept gains and loses nothing.")
 
 
-def _check_ambiguity(principal: PlannedPrincipal, subject: Subject, facts: PlanFacts) -> Iterator[Inconsistency]:
+def _check_ambiguity(
+    principal: PlannedPrincipal, candidate: CandidatePrincipal, facts: PlanFacts
+) -> Iterator[Inconsistency]:
     """Of a principal that two spellings make different, the identity before is not compared: it must be one."""
-    if "ambiguous-user" in principal.findings and not identities_at_random(subject, facts):
+    if "ambiguous-user" in principal.findings and not identities_at_random(candidate, facts):
         yield Inconsistency(_where(principal), "Its rows do not differ by spelling.")

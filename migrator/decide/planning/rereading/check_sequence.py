@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from migrator.decide.planning.entries.entry_for import is_reserved
 from migrator.decide.planning.entries.entry_identity import identity_of_spec, same_entry, spec_of
-from migrator.decide.planning.entries.principal_decision import Settled
+from migrator.decide.planning.entries.principal_decision import PrincipalDecision
 from migrator.decide.planning.order.order_steps import needs_bridge
 from migrator.decide.planning.rereading.check_entry import check_standard
 from migrator.decide.planning.rereading.inconsistency import Inconsistency, names, policy_key, policy_keys
@@ -44,8 +44,8 @@ def is_bridged(principal: PlannedPrincipal, read: PlanRead) -> bool:
     """Whether the principal has nothing between its entry and its policy but the bridge."""
     if read.gap_accepted:
         return False
-    subject = read.subject_of(principal)
-    return needs_bridge(Settled(subject, principal.action, principal.before, None, principal.entry))
+    candidate = read.subject_of(principal)
+    return needs_bridge(PrincipalDecision(candidate, principal.action, principal.before, None, principal.entry))
 
 
 def check_sequence(principal: PlannedPrincipal, steps: Sequence[Step], read: PlanRead) -> Iterator[Inconsistency]:

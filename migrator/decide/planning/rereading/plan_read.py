@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from migrator.decide.planning.principals.candidate_principals import Subject, subjects_of
+from migrator.decide.planning.principals.candidate_principals import CandidatePrincipal, candidates_of
 from migrator.decide.planning.principals.plan_facts import PlanFacts
 from migrator.decide.planning.rereading.basis_facts import facts_of_basis
 from migrator.decide.reading.row_keys import principal_key, row_key
@@ -19,15 +19,15 @@ class PlanRead:
 
     plan: Plan
     facts: PlanFacts
-    of_basis: Mapping[str, Subject]
-    unplanned: Sequence[Subject]
+    of_basis: Mapping[str, CandidatePrincipal]
+    unplanned: Sequence[CandidatePrincipal]
     findings: Mapping[str, Sequence[Finding]]
     gap_accepted: bool
 
-    def subject_of(self, principal: PlannedPrincipal) -> Subject:
+    def subject_of(self, principal: PlannedPrincipal) -> CandidatePrincipal:
         """What is known of a principal; of one that the basis does not name, what IAM says."""
         arn = principal.principal_arn
-        return self.of_basis.get(arn) or Subject(arn, self.facts.find(arn))
+        return self.of_basis.get(arn) or CandidatePrincipal(arn, self.facts.find(arn))
 
     def is_announced(self, principal: PlannedPrincipal, codes: frozenset[str], name: str) -> bool:
         """Whether a finding of the principal with one of the codes names this group or access policy."""
@@ -40,9 +40,9 @@ class PlanRead:
 def read_beside_basis(plan: Plan) -> PlanRead:
     """Index the plan and its basis. Raises ``Failed`` ``plan-inconsistent`` for a basis of another shape."""
     facts = facts_of_basis(plan)
-    subjects = subjects_of(facts)
-    of_basis = _matched(plan, subjects)
-    planned = {id(subject) for subject in of_basis.values()}
+    candidates = candidates_of(facts)
+    of_basis = _matched(plan, candidates)
+    planned = {id(candidate) for candidate in of_basis.values()}
     findings: dict[str, list[Finding]] = {}
     for finding in plan.findings:
         if finding.principal_arn is not None:
@@ -51,20 +51,20 @@ def read_beside_basis(plan: Plan) -> PlanRead:
         plan=plan,
         facts=facts,
         of_basis=of_basis,
-        unplanned=[each for each in subjects if id(each) not in planned],
+        unplanned=[each for each in candidates if id(each) not in planned],
         findings=findings,
         gap_accepted=any(finding.code == "gap-accepted" for finding in plan.findings),
     )
 
 
-def _matched(plan: Plan, subjects: Sequence[Subject]) -> dict[str, Subject]:
+def _matched(plan: Plan, candidates: Sequence[CandidatePrincipal]) -> dict[str, CandidatePrincipal]:
     """An answer may spell a principal with the path that its row lacks: then its rows tell which one it is."""
-    by_arn = {row_key(subject.arn): subject for subject in subjects}
-    by_rows = {tuple(row.source for row in subject.rows): subject for subject in subjects if subject.rows}
-    found: dict[str, Subject] = {}
+    by_arn = {row_key(candidate.arn): candidate for candidate in candidates}
+    by_rows = {tuple(row.source for row in candidate.rows): candidate for candidate in candidates if candidate.rows}
+    found: dict[str, CandidatePrincipal] = {}
     for principal in plan.principals:
         arn = principal.principal_arn
-        subject = by_arn.get(row_key(arn)) or by_rows.get(principal.sources)
-        if subject is not None and principal_key(subject.arn) == principal_key(arn):
-            found[arn] = subject
+        candidate = by_arn.get(row_key(arn)) or by_rows.get(principal.sources)
+        if candidate is not None and principal_key(candidate.arn) == principal_key(arn):
+            found[arn] = candidate
     return found

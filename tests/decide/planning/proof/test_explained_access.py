@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from migrator.decide.findings.draft_finding import Note
+from migrator.decide.findings.draft_finding import DraftFinding
 from migrator.decide.findings.findings_catalogue import CATALOGUE
-from migrator.decide.planning.entries.decide_principal import settle
-from migrator.decide.planning.entries.principal_decision import Settled
-from migrator.decide.planning.principals.candidate_principals import subjects_of
+from migrator.decide.planning.entries.decide_principal import decide_principal
+from migrator.decide.planning.entries.principal_decision import PrincipalDecision
+from migrator.decide.planning.principals.candidate_principals import candidates_of
 from migrator.decide.planning.principals.plan_facts import PlanFacts, gather
 from migrator.decide.planning.proof.explained_access import EXPLAINED_CODES, access_change, unexplained
 from migrator.decide.reading.read_aws_auth import read_aws_auth
@@ -42,16 +42,16 @@ BOUND = rbac(
 )
 
 
-def judged(snapshot: Snapshot, before: Identity, after: Identity, *notes: Note) -> AccessChange:
+def judged(snapshot: Snapshot, before: Identity, after: Identity, *notes: DraftFinding) -> AccessChange:
     """What is left unexplained of a change from one identity to another, with these findings alone."""
-    facts, settled = _settled(snapshot)
-    changed = replace(settled, before=before, after=after, notes=notes)
+    facts, decided = _settled(snapshot)
+    changed = replace(decided, before=before, after=after, notes=notes)
     return unexplained(replace(changed, access=access_change(changed, facts, facts.index)), facts, facts.index)
 
 
-def _settled(snapshot: Snapshot) -> tuple[PlanFacts, Settled]:
+def _settled(snapshot: Snapshot) -> tuple[PlanFacts, PrincipalDecision]:
     facts = gather(snapshot, Decisions(), read_aws_auth(snapshot.aws_auth_data), strategy="preserve", target="API")
-    return facts, settle(subjects_of(facts)[0], facts)
+    return facts, decide_principal(candidates_of(facts)[0], facts)
 
 
 def by_row(*groups: str, username: str = "x") -> Identity:
@@ -63,8 +63,8 @@ def by_entry(*groups: str, username: str = "x") -> Identity:
 
 
 SNAPSHOT = world([row(DEV, "x", ("devs",))], rbac=BOUND)
-DROPPED = Note("node-groups-dropped", "-", groups=("system:bootstrappers",))
-ADDED = Note("windows-group-added", "-", groups=(WINDOWS,))
+DROPPED = DraftFinding("node-groups-dropped", "-", groups=("system:bootstrappers",))
+ADDED = DraftFinding("windows-group-added", "-", groups=(WINDOWS,))
 
 
 def test_dropped_group_explains_what_that_group_gave_and_no_other_loss() -> None:
@@ -88,31 +88,31 @@ def test_unused_fargate_row_explains_its_own_end_only() -> None:
     plan = planned(snapshot)
     assert (one(plan, DEV).action, one(plan, DEV).findings) == ("skip", ("fargate-unused",))
     assert one(plan, DEV).access.lost
-    assert judged(SNAPSHOT, by_row("secret-readers"), by_entry(), Note("fargate-unused", "-")).lost
+    assert judged(SNAPSHOT, by_row("secret-readers"), by_entry(), DraftFinding("fargate-unused", "-")).lost
 
 
 def test_half_made_entry_is_held_against_the_rows_that_its_run_set_out_from() -> None:
-    half_made = Note("entry-half-made", "-")
+    half_made = DraftFinding("entry-half-made", "-")
     assert judged(SNAPSHOT, by_entry(), by_entry("devs"), half_made) == NOTHING
     assert judged(SNAPSHOT, by_entry("secret-readers"), by_entry("devs"), half_made) == NOTHING
     assert judged(SNAPSHOT, by_entry("devs"), by_entry("devs", "secret-readers"), half_made).gained
 
 
 def test_new_grant_explains_gains_of_those_alone_who_have_nothing() -> None:
-    new_grant = Note("new-grant", "-")
+    new_grant = DraftFinding("new-grant", "-")
     assert judged(SNAPSHOT, NOBODY, by_entry("secret-readers"), new_grant) == NOTHING
     assert judged(SNAPSHOT, by_row("devs"), by_entry("devs", "secret-readers"), new_grant).gained
 
 
 def test_accepted_loss_explains_no_gain() -> None:
-    accepted = Note("loss-accepted", "-")
+    accepted = DraftFinding("loss-accepted", "-")
     assert judged(SNAPSHOT, by_row("secret-readers"), by_entry(), accepted) == NOTHING
     assert judged(SNAPSHOT, by_row(), by_entry("secret-readers"), accepted).gained
 
 
 @pytest.mark.parametrize("code", sorted(CATALOGUE.keys() - EXPLAINED_CODES))
 def test_no_other_finding_explains_anything(code: str) -> None:
-    note = Note(code, "-", groups=("secret-readers",))
+    note = DraftFinding(code, "-", groups=("secret-readers",))
     assert judged(SNAPSHOT, by_row("secret-readers"), by_entry(), note).lost
     assert judged(SNAPSHOT, by_row(), by_entry("secret-readers"), note).gained
 

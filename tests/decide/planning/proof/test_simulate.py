@@ -188,9 +188,9 @@ def test_undoing_every_step_backwards_leaves_what_was_there() -> None:
 
 
 def test_unprovable_plan_is_an_error() -> None:
-    from migrator.decide.planning.entries.decide_principal import settle
+    from migrator.decide.planning.entries.decide_principal import decide_principal
     from migrator.decide.planning.make_plan import _prove_access, _prove_end
-    from migrator.decide.planning.principals.candidate_principals import subjects_of
+    from migrator.decide.planning.principals.candidate_principals import candidates_of
     from migrator.decide.planning.principals.plan_facts import gather
     from migrator.decide.reading.read_aws_auth import read_aws_auth
     from migrator.model.access_entry import NOBODY
@@ -199,12 +199,12 @@ def test_unprovable_plan_is_an_error() -> None:
 
     snapshot = world([row(DEV, "x", ("devs",))], rbac=rbac(bind(group("devs"))))
     facts = gather(snapshot, Decisions(), read_aws_auth(snapshot.aws_auth_data), strategy="preserve", target="API")
-    settled = [settle(subject, facts) for subject in subjects_of(facts)]
+    decided = [decide_principal(candidate, facts) for candidate in candidates_of(facts)]
     with pytest.raises(Failed) as error:  # steps that do not lead to the plan's end
-        _prove_end(facts, settled, (Step("s01", EnableEntries()),))
+        _prove_end(facts, decided, (Step("s01", EnableEntries()),))
     assert error.value.code == "plan-unproven"
     more, less = AccessChange(gained=(PermissionRow("cluster"),)), AccessChange(lost=(PermissionRow("cluster"),))
-    for changed in (replace(settled[0], access=more, before=NOBODY), replace(settled[0], access=less, after=NOBODY)):
+    for changed in (replace(decided[0], access=more, before=NOBODY), replace(decided[0], access=less, after=NOBODY)):
         with pytest.raises(Failed) as error:
             _prove_access([changed], facts)
         assert error.value.code == "plan-unproven"

@@ -1,4 +1,4 @@
-"""Single answers of the brain about one lane, for what happens rarely: each is a state that a cluster can be in."""
+"""Single answers of the brain about one sequence, for what happens rarely: each is a state that a cluster can be in."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -12,16 +12,16 @@ from migrator.decide.running.actions import (
     Adopt,
     Do,
     Finished,
-    Look,
     Observed,
+    ReadFirst,
     Refuse,
+    RunRequest,
     Undo,
     Wait,
-    Wish,
-    situation,
+    run_state,
 )
 from migrator.decide.running.changes import as_before, basis_changes, surprising_entries
-from migrator.decide.running.next_action import lane_action
+from migrator.decide.running.next_action import sequence_action
 from migrator.decide.running.obstacles import obstacle
 from migrator.decide.running.progress import Progress, StepState, progress_of
 from migrator.decide.steps.entry_states import default_username
@@ -47,9 +47,17 @@ TAGS = {"eks-access-migrator/plan": DIGEST}
 MODE = "step s01"
 
 
-def answer(plan: Plan, key: str, states: Mapping[str, StepState], wish: Wish | None = None, **seen: Any) -> Action:  # noqa: ANN401 - fields of Observed
+def answer(
+    plan: Plan,
+    key: str,
+    states: Mapping[str, StepState],
+    run_request: RunRequest | None = None,
+    **seen: Any,  # noqa: ANN401 - any observation
+) -> Action:
     observed = Observed(**{"now": NOW, "mode": "API_AND_CONFIG_MAP", "cluster_status": "ACTIVE", **seen})
-    return lane_action(situation(plan, Progress(run=RUN, states=states), observed, wish or Wish(DIGEST)), key)
+    return sequence_action(
+        run_state(plan, Progress(run=RUN, states=states), observed, run_request or RunRequest(DIGEST)), key
+    )
 
 
 def done(*step_ids: str, at: datetime = NOW) -> dict[str, StepState]:
@@ -71,10 +79,10 @@ def test_a_failed_update_of_the_mode_is_refused_with_what_eks_said() -> None:
 def test_an_update_on_its_way_or_not_shown_yet_is_waited_for() -> None:
     waiting = sent("InProgress")
     assert isinstance(waiting, Wait)
-    assert waiting.look == Look("update", "u")
+    assert waiting.look == ReadFirst("update", "u")
     unseen = sent("Successful")
     assert isinstance(unseen, Wait)
-    assert unseen.look == Look("cluster")
+    assert unseen.look == ReadFirst("cluster")
     assert isinstance(sent("Successful", now=LATER), Refuse)
 
 
@@ -119,7 +127,7 @@ def test_an_entry_shown_as_before_the_last_change_is_looked_at_again_for_a_while
     states = done("s01", "s02") | {"s03": StepState("intended", NOW.isoformat())}
     found = answer(plan, DEVS, states, entries={DEVS: None})
     assert isinstance(found, Wait)
-    assert found.look == Look("entry", DEVS)
+    assert found.look == ReadFirst("entry", DEVS)
     gone = answer(plan, DEVS, states, entries={DEVS: None}, now=LATER)
     assert isinstance(gone, Refuse)
     assert gone.error.why == "Somebody else deleted it."
@@ -136,18 +144,18 @@ def test_an_entry_past_a_step_is_adopted_and_one_that_fits_nothing_is_refused() 
 def test_a_requirement_that_the_plan_does_not_have_keeps_a_step_back() -> None:
     plan = devs_plan()
     steps = tuple(replace(step, requires=("s99",)) if step.id == "s01" else step for step in plan.steps)
-    at = situation(replace(plan, steps=steps), Progress(run=RUN), Observed(now=NOW), Wish(DIGEST))
-    assert obstacle(at, at.lanes[DEVS], steps[0]) == "it requires s99, which the plan does not have"
-    ordered = situation(plan, Progress(run=RUN), Observed(now=NOW), Wish(DIGEST))
-    assert obstacle(ordered, ordered.lanes[DEVS], plan.steps[2]) == "s02 is not done"
+    at = run_state(replace(plan, steps=steps), Progress(run=RUN), Observed(now=NOW), RunRequest(DIGEST))
+    assert obstacle(at, at.sequences[DEVS], steps[0]) == "it requires s99, which the plan does not have"
+    ordered = run_state(plan, Progress(run=RUN), Observed(now=NOW), RunRequest(DIGEST))
+    assert obstacle(ordered, ordered.sequences[DEVS], plan.steps[2]) == "s02 is not done"
 
 
-def test_a_bridge_stays_while_a_lane_that_came_to_its_end_is_told_of_but_not_settled() -> None:
+def test_a_bridge_stays_while_a_sequence_that_came_to_its_end_is_told_of_but_not_settled() -> None:
     plan = company()[1]
     last = plan.steps[-1]
     assert isinstance(last.effect, RemoveBridge)
     alice = [step.id for step in plan.steps if step.principal_arn == ALICE]
-    at = situation(plan, Progress(run=RUN, states=done(*alice)), Observed(now=NOW), Wish(DIGEST))
+    at = run_state(plan, Progress(run=RUN, states=done(*alice)), Observed(now=NOW), RunRequest(DIGEST))
     missing = replace(last, requires=(last.requires[1],))
     assert obstacle(at, (missing,), missing) == f"{OPERATOR} may still need the bridge"
 
@@ -158,13 +166,13 @@ def back_on_the_bridge(**seen: Any) -> Action:  # noqa: ANN401 - fields of Obser
     mine = [step.id for step in plan.steps if step.principal_arn == ALICE]
     states = done("s01", "s02", *mine, at=NOW - timedelta(hours=2))
     entry = AccessEntry(ALICE, "STANDARD", "alice", (), (ADMIN_POLICY,), tags=TAGS)
-    wish = Wish(DIGEST, only=frozenset({ALICE}), back=True)
-    return answer(plan, ALICE, states, wish, entries={ALICE: entry}, rows={ALICE: True}, now=LATER, **seen)
+    run_request = RunRequest(DIGEST, only=frozenset({ALICE}), back=True)
+    return answer(plan, ALICE, states, run_request, entries={ALICE: entry}, rows={ALICE: True}, now=LATER, **seen)
 
 
 def test_an_admin_goes_back_over_the_bridge_only_where_it_stands() -> None:
     name = f"/{BRIDGE_BINDING.replace('{run}', RUN)}"
-    assert back_on_the_bridge() == Look("binding", name)
+    assert back_on_the_bridge() == ReadFirst("binding", name)
     assert isinstance(back_on_the_bridge(bindings={name: None}), Finished)
 
 
@@ -178,8 +186,10 @@ def test_groups_that_carried_somebody_are_put_back_where_the_plan_builds_no_brid
     plan = build.plan(Cluster())
     entry = AccessEntry(DEVS, "STANDARD", "x", (), tags=TAGS)
     states = done("s01", "s02", at=NOW - timedelta(hours=2))
-    found = answer(plan, DEVS, states, Wish(DIGEST, back=True), entries={DEVS: entry}, rows={DEVS: True}, now=LATER)
-    assert found == Undo(plan.steps[1], first=(Look("entry", DEVS),))
+    found = answer(
+        plan, DEVS, states, RunRequest(DIGEST, back=True), entries={DEVS: entry}, rows={DEVS: True}, now=LATER
+    )
+    assert found == Undo(plan.steps[1], first=(ReadFirst("entry", DEVS),))
 
 
 def test_a_bridge_that_was_taken_down_is_built_again_for_whoever_is_tried_again() -> None:
