@@ -1,7 +1,8 @@
 """Moves EKS clusters from the aws-auth ConfigMap to access entries.
 
-Two calls are the stable library: :func:`read_aws_auth` says what an aws-auth ConfigMap really grants, and
-:func:`plan` turns a snapshot of a cluster into the plan document. Importing this package loads nothing heavy.
+Two calls are the stable library: :func:`read_aws_auth` says what an aws-auth ConfigMap really
+grants, and :func:`plan` turns a snapshot of a cluster into the plan document. Importing this
+package loads nothing heavy.
 """
 
 from collections.abc import Mapping
@@ -17,11 +18,12 @@ __all__ = ["MigratorError", "__version__", "plan", "read_aws_auth"]
 def read_aws_auth(data: Mapping[str, str]) -> dict[str, Any]:
     """What the authenticator makes of the ConfigMap's ``data``: only what is effective.
 
-    Returns ``{"error": bool, "doubt": bool, "roles": {lower-cased ARN: row}, "users": {ARN as written: row},
-    "accounts": [...]}`` with rows ``{"arn", "username", "groups"}`` and ``"sso": True`` on rows of the SSO
-    matcher. ``error``: the authenticator would log an error. ``doubt``: YAML parsers differ on this text and
-    the reading may not equal the authenticator's, or no ConfigMap can hold it (a value that is not text, more than
-    1 MiB). Raises nothing for any content.
+    Returns ``{"error": bool, "doubt": bool, "roles": {lower-cased ARN: row}, "users": {ARN as
+    written: row}, "accounts": [...]}`` with rows ``{"arn", "username", "groups"}`` and ``"sso":
+    True`` on rows of the SSO matcher. ``error``: the authenticator would log an error. ``doubt``:
+    YAML parsers differ on this text and the reading may not equal the authenticator's, or no
+    ConfigMap can hold it (a value that is not text, more than 1 MiB). Raises nothing for any
+    content.
     """
     from migrator.decide.reading.read_aws_auth import effective_document
 
@@ -39,11 +41,14 @@ def plan(
 ) -> dict[str, Any]:
     """The plan document (``migrator/plan/v1``) for a snapshot document (``migrator/snapshot/v1``).
 
-    A blocked plan is returned, not raised. ``now`` is used to judge the age of evidence only; ``createdAt`` is
-    the snapshot's ``takenAt``, so that the same input gives the same bytes. ``accept_gap`` builds no bridge for
-    administrators, for operators who may not create bindings: the plan says who has nothing for a moment. Raises
-    :class:`MigratorError` for a document that is malformed or a decision that answers nothing.
+    A blocked plan is returned, not raised. ``now`` is used to judge the age of evidence only;
+    ``createdAt`` is the snapshot's ``takenAt``, so that the same input gives the same bytes.
+    ``accept_gap`` builds no bridge for administrators, for operators who may not create bindings:
+    the plan says who has nothing for a moment. Raises :class:`MigratorError` for a document that is
+    malformed or a decision that answers nothing.
     """
     from migrator.run.write_plan import plan_document
 
-    return plan_document(snapshot, decisions, strategy=strategy, target=target, now=now, accept_gap=accept_gap)
+    return plan_document(
+        snapshot, decisions, strategy=strategy, target=target, now=now, accept_gap=accept_gap
+    )

@@ -1,8 +1,8 @@
 """What can go wrong, said so that somebody can act on it at 3 a.m.
 
-One root, :class:`MigratorError`: what happened, why, what to do, a stable code and the exit code. Every
-subclass is one exit code of the command line, so an error is born with the answer a pipeline needs.
-Exceptions of other libraries stop at the adapter that meets them and become one of these.
+One root, :class:`MigratorError`: what happened, why, what to do, a stable code and the exit code.
+Every subclass is one exit code of the command line, so an error is born with the answer a pipeline
+needs. Exceptions of other libraries stop at the adapter that meets them and become one of these.
 """
 
 import sys
@@ -34,9 +34,9 @@ __all__ = [
 class MigratorError(Exception):
     """Root of everything this package raises on purpose.
 
-    ``code`` is stable (kebab-case, for example ``cluster-not-found``); ``message`` says what, ``why`` says
-    why, ``remedy`` says what to do. Each is one line of plain text; foreign text in them is escaped by whoever
-    prints them, never here.
+    ``code`` is stable (kebab-case, for example ``cluster-not-found``); ``message`` says what,
+    ``why`` says why, ``remedy`` says what to do. Each is one line of plain text; foreign text in
+    them is escaped by whoever prints them, never here.
     """
 
     exit_code: ClassVar[int] = 1

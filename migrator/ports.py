@@ -1,8 +1,9 @@
-"""What the workflows need of the world, as protocols. Adapters implement them; nothing here does anything.
+"""What the workflows need of the world, as protocols. Adapters implement them; nothing here does
+anything.
 
-Readers return raw API shapes (JSON-like mappings, lists complete: pagination is the adapter's affair), because a
-snapshot holds raw shapes. Writers take values of the model. Every method raises :class:`migrator.errors.MigratorError`
-and no foreign exception.
+Readers return raw API shapes (JSON-like mappings, lists complete: pagination is the adapter's
+affair), because a snapshot holds raw shapes. Writers take values of the model. Every method raises
+:class:`migrator.errors.MigratorError` and no foreign exception.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -40,8 +41,8 @@ class ClusterReader(Protocol):
         ...
 
     def list_access_entries(self) -> list[Raw] | None:
-        """Every entry (DescribeAccessEntry ``.accessEntry``) with ``associatedAccessPolicies``; None in CONFIG_MAP
-        mode.
+        """Every entry (DescribeAccessEntry ``.accessEntry``) with ``associatedAccessPolicies``;
+        None in CONFIG_MAP mode.
         """
         ...
 
@@ -70,8 +71,8 @@ class ClusterCreation(Protocol):
     """Who made a cluster, as the account's event history tells."""
 
     def creator_of(self, name: str, cluster_arn: str, created_at: datetime) -> Raw | None:
-        """``{arn, source}``: the principal that called CreateCluster; None where no event tells it. Raises
-        ``iam-denied``.
+        """``{arn, source}``: the principal that called CreateCluster; None where no event tells it.
+        Raises ``iam-denied``.
         """
         ...
 
@@ -83,7 +84,9 @@ class AccessEntries(Protocol):
         """The entry with its policies, None when there is none."""
         ...
 
-    def create(self, principal_arn: str, entry: EntrySpec, *, tags: Mapping[str, str], token: str) -> None:
+    def create(
+        self, principal_arn: str, entry: EntrySpec, *, tags: Mapping[str, str], token: str
+    ) -> None:
         """CreateAccessEntry (policies are associated apart). ``token`` is the clientRequestToken.
         Raises ``entry-exists`` (409), ``invalid-principal``, ``invalid-entry``.
         """
@@ -114,8 +117,9 @@ class AuthMode(Protocol):
         ...
 
     def switch(self, to: AuthenticationMode, *, token: str) -> str:
-        """UpdateClusterConfig, sent once; returns the update id. One-way. Raises ``update-in-progress``,
-        ``unsupported-change``; after ``aws-no-answer`` and ``aws-server-error`` it may have begun: look.
+        """UpdateClusterConfig, sent once; returns the update id. One-way. Raises
+        ``update-in-progress``, ``unsupported-change``; after ``aws-no-answer`` and
+        ``aws-server-error`` it may have begun: look.
         """
         ...
 
@@ -132,7 +136,9 @@ class ConfigMaps(Protocol):
         ...
 
     def write_data(self, data: Mapping[str, str], *, resource_version: str) -> Raw:
-        """Replace ``data``, guarded by the resourceVersion. Raises ``aws-auth-changed`` on a conflict."""
+        """Replace ``data``, guarded by the resourceVersion. Raises ``aws-auth-changed`` on a
+        conflict.
+        """
         ...
 
     def delete(self, *, resource_version: str) -> None:
@@ -141,10 +147,14 @@ class ConfigMaps(Protocol):
 
 
 class Rbac(Protocol):
-    """RBAC objects, group references and nodes: reads for the snapshot, and the few bindings of our own."""
+    """RBAC objects, group references and nodes: reads for the snapshot, and the few bindings of our
+    own.
+    """
 
     def read_rbac(self) -> Raw:
-        """``{roles, roleBindings, clusterRoles, clusterRoleBindings}``, each a list of raw objects."""
+        """``{roles, roleBindings, clusterRoles, clusterRoleBindings}``, each a list of raw
+        objects.
+        """
         ...
 
     def list_namespaces(self) -> list[str]:
@@ -156,8 +166,9 @@ class Rbac(Protocol):
         ...
 
     def list_group_reference_objects(self) -> list[Raw]:
-        """Raw objects that may name groups or usernames: FlowSchemas, admission policies and webhooks, Kyverno,
-        Gatekeeper, the Argo CD RBAC ConfigMap. Kinds that the cluster does not serve are left out.
+        """Raw objects that may name groups or usernames: FlowSchemas, admission policies and
+        webhooks, Kyverno, Gatekeeper, the Argo CD RBAC ConfigMap. Kinds that the cluster does not
+        serve are left out.
         """
         ...
 
@@ -179,8 +190,8 @@ class Rbac(Protocol):
 
 
 class ClusterObjects(Protocol):
-    """The few objects in kube-system that a rehearsal brings along, by kind and name: ServiceAccount, Role,
-    RoleBinding, ConfigMap, Lease, Job.
+    """The few objects in kube-system that a rehearsal brings along, by kind and name:
+    ServiceAccount, Role, RoleBinding, ConfigMap, Lease, Job.
     """
 
     def read(self, kind: str, name: str) -> Raw | None:
@@ -204,8 +215,8 @@ class Pods(Protocol):
     """Pods of one cluster, as far as canaries need them."""
 
     def create(self, manifest: Raw) -> Raw:
-        """Make a pod, sent once. Raises ``kubernetes-denied`` (RBAC, quotas, admission), ``kubernetes-refused``,
-        ``not-found`` for the namespace.
+        """Make a pod, sent once. Raises ``kubernetes-denied`` (RBAC, quotas, admission),
+        ``kubernetes-refused``, ``not-found`` for the namespace.
         """
         ...
 
@@ -226,7 +237,9 @@ class NodeHealth(Protocol):
     """How the nodes of one cluster are doing."""
 
     def read(self) -> NodesNow:
-        """Every node with its lease and its role, and the Fargate profiles, read now. Raises ``kubernetes-denied``."""
+        """Every node with its lease and its role, and the Fargate profiles, read now. Raises
+        ``kubernetes-denied``.
+        """
         ...
 
 
@@ -234,7 +247,9 @@ class AccessReviewer(Protocol):
     """Reviews asked as one principal, with a token minted for each login and never kept."""
 
     def session_name(self) -> str:
-        """The name of the role session that logs in, which the authenticator looks at; empty for a user."""
+        """The name of the role session that logs in, which the authenticator looks at; empty for a
+        user.
+        """
         ...
 
     def who_am_i(self) -> SelfSubject | None:
@@ -250,7 +265,9 @@ class Reviewers(Protocol):
     """Ways to become a principal."""
 
     def as_principal(self, principal_arn: str) -> AccessReviewer:
-        """A reviewer that logs in as the principal. Raises ``cannot-become``: the reason, and what would be enough."""
+        """A reviewer that logs in as the principal. Raises ``cannot-become``: the reason, and what
+        would be enough.
+        """
         ...
 
     def prepare(self, principal_arns: Sequence[str]) -> None:
@@ -262,17 +279,21 @@ class Principals(Protocol):
     """IAM of one or more accounts."""
 
     def list_account(self, account: str) -> tuple[list[Raw], bool, bool]:
-        """All roles and users of an account as snapshot ``iam.principals`` items, and whether the roles, and the
-        users, are complete.
+        """All roles and users of an account as snapshot ``iam.principals`` items, and whether the
+        roles, and the users, are complete.
         """
         ...
 
     def get(self, arn: str) -> Raw | None:
-        """One role or user by account and name; None when it does not exist. Raises ``iam-denied``."""
+        """One role or user by account and name; None when it does not exist. Raises
+        ``iam-denied``.
+        """
         ...
 
     def roles_of_instances(self, instance_ids: Iterable[str]) -> Mapping[str, str]:
-        """Instance id -> role ARN, through instance profiles; what cannot be resolved is left out."""
+        """Instance id -> role ARN, through instance profiles; what cannot be resolved is left
+        out.
+        """
         ...
 
 
@@ -280,16 +301,20 @@ class Permissions(Protocol):
     """What IAM lets the caller do, asked without doing it."""
 
     def refused(self, needs: Sequence[tuple[str, str]]) -> list[tuple[str, str]] | None:
-        """Those of the ``(action, resource)`` pairs that IAM would refuse; None when that may not be asked."""
+        """Those of the ``(action, resource)`` pairs that IAM would refuse; None when that may not
+        be asked.
+        """
         ...
 
 
 class PrincipalPermissions(Protocol):
     """What IAM lets another principal do, asked without doing it."""
 
-    def refused_to(self, principal_arn: str, needs: Sequence[tuple[str, str]]) -> list[tuple[str, str]] | None:
-        """Those of the ``(action, resource)`` pairs that IAM would refuse the principal; None when that may not be
-        asked. Raises ``principal-not-found``.
+    def refused_to(
+        self, principal_arn: str, needs: Sequence[tuple[str, str]]
+    ) -> list[tuple[str, str]] | None:
+        """Those of the ``(action, resource)`` pairs that IAM would refuse the principal; None when
+        that may not be asked. Raises ``principal-not-found``.
         """
         ...
 
@@ -315,7 +340,9 @@ class EndpointAccess(Protocol):
 
 
 class StateStore(Protocol):
-    """The state of one cluster: plan, journal, evidence, ``backup/`` and the lock. Files are 0600."""
+    """The state of one cluster: plan, journal, evidence, ``backup/`` and the lock. Files are
+    0600.
+    """
 
     @property
     def location(self) -> str:
@@ -330,12 +357,16 @@ class StateStore(Protocol):
         """Replace a file in one move, fsynced: old or new content, never half of it."""
         ...
 
-    def append_record(self, step: str | None, event: Event, effect: Mapping[str, Any], at: datetime) -> Record:
+    def append_record(
+        self, step: str | None, event: Event, effect: Mapping[str, Any], at: datetime
+    ) -> Record:
         """Append to the journal, chained and fsynced before this returns."""
         ...
 
     def journal(self) -> tuple[Record, ...]:
-        """The journal, its chain checked. A torn last line is dropped; other damage raises ``journal-damaged``."""
+        """The journal, its chain checked. A torn last line is dropped; other damage raises
+        ``journal-damaged``.
+        """
         ...
 
     def append_line(self, name: str, line: bytes) -> None:
@@ -347,12 +378,16 @@ class StateStore(Protocol):
         ...
 
     def lock_owner(self) -> str | None:
-        """Who holds the lock now, and until when where that is known; None where no run holds it."""
+        """Who holds the lock now, and until when where that is known; None where no run holds
+        it.
+        """
         ...
 
 
 class LockRecords(Protocol):
-    """One place in which the lock of a cluster is written down: a Lease, or a tag of the cluster."""
+    """One place in which the lock of a cluster is written down: a Lease, or a tag of the
+    cluster.
+    """
 
     @property
     def place(self) -> str:
@@ -360,14 +395,15 @@ class LockRecords(Protocol):
         ...
 
     def read(self) -> LockSeen | None:
-        """The record, read now; None where there is none. Raises ``kubernetes-denied``, ``iam-denied``, and what
-        keeps the API from being reached.
+        """The record, read now; None where there is none. Raises ``kubernetes-denied``,
+        ``iam-denied``, and what keeps the API from being reached.
         """
         ...
 
     def write(self, record: LockRecord, *, over: str | None) -> str:
-        """Write it where ``over`` is the version that is there (None: nothing is there); the new version. Raises
-        ``lock-changed`` where it is not. A tag has no compare-and-set: see :attr:`settle_seconds`.
+        """Write it where ``over`` is the version that is there (None: nothing is there); the new
+        version. Raises ``lock-changed`` where it is not. A tag has no compare-and-set: see
+        :attr:`settle_seconds`.
         """
         ...
 
@@ -377,7 +413,9 @@ class LockRecords(Protocol):
 
     @property
     def settle_seconds(self) -> float:
-        """How long to wait before what was written counts, if it is still there: 0 with compare-and-set."""
+        """How long to wait before what was written counts, if it is still there: 0 with
+        compare-and-set.
+        """
         ...
 
 
@@ -385,30 +423,37 @@ class HeldLock(Protocol):
     """A lock on the cluster that this run holds."""
 
     def check(self) -> None:
-        """Asked before each write. Raises ``cluster-lock-lost`` once the lock is another run's or may be."""
+        """Asked before each write. Raises ``cluster-lock-lost`` once the lock is another run's or
+        may be.
+        """
         ...
 
 
 class ClusterLock(Protocol):
-    """The lock of record on one cluster, which operators in other folders and on other machines see."""
+    """The lock of record on one cluster, which operators in other folders and on other machines
+    see.
+    """
 
     def holder(self, caller: str) -> LockHolder:
         """The running process as a holder, with a fresh token."""
         ...
 
     def hold(self, holder: LockHolder) -> AbstractContextManager[HeldLock]:
-        """Hold the lock, renewed while held, let go at the end. Raises ``locked`` with the name of the run that
-        holds it, ``lock-not-possible`` where the caller may write neither a Lease nor a tag.
+        """Hold the lock, renewed while held, let go at the end. Raises ``locked`` with the name of
+        the run that holds it, ``lock-not-possible`` where the caller may write neither a Lease nor
+        a tag.
         """
         ...
 
     def current(self) -> tuple[LockSeen, ...]:
-        """The locks that are written down now, whoever holds them. Raises what keeps them from being read."""
+        """The locks that are written down now, whoever holds them. Raises what keeps them from
+        being read.
+        """
         ...
 
     def break_lock(self, seen: LockSeen) -> None:
-        """Remove the lock that was seen; its holder stops before its next write. Raises ``lock-changed`` where it was
-        renewed or changed since.
+        """Remove the lock that was seen; its holder stops before its next write. Raises
+        ``lock-changed`` where it was renewed or changed since.
         """
         ...
 
@@ -431,7 +476,9 @@ class MachineTime(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class QueryRows:
-    """What a Logs Insights query found. ``complete`` False: there are more rows than CloudWatch gives (10,000)."""
+    """What a Logs Insights query found. ``complete`` False: there are more rows than CloudWatch
+    gives (10,000).
+    """
 
     rows: list[dict[str, str]]
     complete: bool
@@ -442,26 +489,34 @@ class AuditLogs(Protocol):
     """CloudWatch Logs of the control plane."""
 
     def log_types(self) -> frozenset[str]:
-        """The types that are switched on (``audit``, ``authenticator``, …), as DescribeCluster says; read once."""
+        """The types that are switched on (``audit``, ``authenticator``, …), as DescribeCluster
+        says; read once.
+        """
         ...
 
     def stored_bytes(self) -> int:
-        """Size of the log group: what a query over all of it scans, and costs. Raises ``logs-off``."""
+        """Size of the log group: what a query over all of it scans, and costs. Raises
+        ``logs-off``.
+        """
         ...
 
     def group(self) -> LogGroup:
         """Size, age and retention of the log group. Raises ``logs-off``."""
         ...
 
-    def events(self, log_type: str, start: datetime, end: datetime, *, pattern: str = "") -> Iterable[Raw]:
-        """Log events ``{timestamp, message, eventId, logStreamName}`` of one type (``audit``, ``authenticator``),
-        oldest first, read page by page; ``timestamp`` in milliseconds, ``pattern`` a CloudWatch filter pattern.
-        Raises ``logs-off``, ``iam-denied``.
+    def events(
+        self, log_type: str, start: datetime, end: datetime, *, pattern: str = ""
+    ) -> Iterable[Raw]:
+        """Log events ``{timestamp, message, eventId, logStreamName}`` of one type (``audit``,
+        ``authenticator``), oldest first, read page by page; ``timestamp`` in milliseconds,
+        ``pattern`` a CloudWatch filter pattern. Raises ``logs-off``, ``iam-denied``.
         """
         ...
 
     def query(self, text: str, start: datetime, end: datetime) -> QueryRows:
-        """A Logs Insights query over the log group. Raises ``logs-off``, ``iam-denied``, ``query-failed``."""
+        """A Logs Insights query over the log group. Raises ``logs-off``, ``iam-denied``,
+        ``query-failed``.
+        """
         ...
 
 

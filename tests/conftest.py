@@ -1,4 +1,6 @@
-"""What every test shares: the number of examples, and an environment in which nothing real can be reached."""
+"""What every test shares: the number of examples, and an environment in which nothing real can be
+reached.
+"""
 
 import os
 import signal
@@ -9,25 +11,39 @@ from hypothesis import HealthCheck, settings
 
 pytest_plugins = ["tests.support.lab_fixtures"]
 
-_COMMON = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow, HealthCheck.data_too_large]}
+_COMMON = {
+    "deadline": None,
+    "suppress_health_check": [HealthCheck.too_slow, HealthCheck.data_too_large],
+}
 settings.register_profile("default", max_examples=500, derandomize=True, database=None, **_COMMON)  # type: ignore[arg-type]
 settings.register_profile("quick", max_examples=25, derandomize=True, database=None, **_COMMON)  # type: ignore[arg-type]
 settings.register_profile("long", max_examples=20_000, print_blob=True, database=None, **_COMMON)  # type: ignore[arg-type]
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
-# A shell that starts the tests in the background has SIGINT ignored, nohup SIGHUP, and every process they start would
-# inherit that.
+# A shell that starts the tests in the background has SIGINT ignored, nohup SIGHUP, and every
+# process they start would inherit that.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 _FOREIGN = ("AWS_", "KUBE", "MIGRATE_", "SSL_CERT", "REQUESTS_CA", "CURL_CA", "NO_COLOR")
-_PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "all_proxy", "no_proxy")
+_PROXIES = (
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "ALL_PROXY",
+    "NO_PROXY",
+    "http_proxy",
+    "https_proxy",
+    "all_proxy",
+    "no_proxy",
+)
 
 
 @pytest.fixture(autouse=True)
-def no_foreign_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+def no_foreign_environment(
+    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[None]:
     """No credentials, CA bundles, proxies or profiles of whoever runs the tests."""
     for name in list(os.environ):
         if name.startswith(_FOREIGN) or name in _PROXIES:

@@ -1,1 +1,3 @@
-"""The outside: AWS, the Kubernetes API, the disk, the clock. One system a file; nothing is decided here."""
+"""The outside: AWS, the Kubernetes API, the disk, the clock. One system a file; nothing is decided
+here.
+"""

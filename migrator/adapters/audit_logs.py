@@ -1,7 +1,9 @@
-"""Control-plane logs of a cluster in CloudWatch Logs: group ``/aws/eks/NAME/cluster``, one stream prefix a log type.
+"""Control-plane logs of a cluster in CloudWatch Logs: group ``/aws/eks/NAME/cluster``, one stream
+prefix a log type.
 
-Source: EKS user guide, "Send control plane logs to CloudWatch Logs"; CloudWatch Logs API reference (FilterLogEvents,
-StartQuery). Events are read lazily, page by page: a month of audit log does not fit into memory.
+Source: EKS user guide, "Send control plane logs to CloudWatch Logs"; CloudWatch Logs API reference
+(FilterLogEvents, StartQuery). Events are read lazily, page by page: a month of audit log does not
+fit into memory.
 """
 
 import threading
@@ -17,7 +19,11 @@ from migrator.model.usage_report import LogGroup
 from migrator.ports import QueryRows, Raw
 
 ROWS = 10_000  # what Logs Insights gives at most
-_STREAMS = {"audit": "kube-apiserver-audit-", "authenticator": "authenticator-", "api": "kube-apiserver-"}
+_STREAMS = {
+    "audit": "kube-apiserver-audit-",
+    "authenticator": "authenticator-",
+    "api": "kube-apiserver-",
+}
 _QUERY_SECONDS = 3600.0  # Logs Insights ends a query after 60 minutes
 
 
@@ -35,9 +41,13 @@ class CloudWatchAuditLogs:
         """The types that are switched on, as DescribeCluster says; read once."""
         with self._lock:
             if self._types is None:
-                found = self._session.call("eks", "describe_cluster", subject=self._cluster, name=self._cluster)
+                found = self._session.call(
+                    "eks", "describe_cluster", subject=self._cluster, name=self._cluster
+                )
                 setups = (found["cluster"].get("logging") or {}).get("clusterLogging") or ()
-                self._types = frozenset(kind for one in setups if one.get("enabled") for kind in one.get("types", ()))
+                self._types = frozenset(
+                    kind for one in setups if one.get("enabled") for kind in one.get("types", ())
+                )
             return self._types
 
     def stored_bytes(self) -> int:
@@ -47,12 +57,20 @@ class CloudWatchAuditLogs:
     def group(self) -> LogGroup:
         """Size, age and retention of the log group. Raises ``logs-off`` where there is none."""
         groups = self._session.pages(
-            "logs", "describe_log_groups", "logGroups", subject=self._group, logGroupNamePrefix=self._group
+            "logs",
+            "describe_log_groups",
+            "logGroups",
+            subject=self._group,
+            logGroupNamePrefix=self._group,
         )
         for group in groups:
             if group["logGroupName"] == self._group:
-                created = datetime.fromtimestamp(group.get("creationTime", 0) / 1000, tz=timezone.utc)
-                return LogGroup(int(group.get("storedBytes", 0)), created, group.get("retentionInDays"))
+                created = datetime.fromtimestamp(
+                    group.get("creationTime", 0) / 1000, tz=timezone.utc
+                )
+                return LogGroup(
+                    int(group.get("storedBytes", 0)), created, group.get("retentionInDays")
+                )
         raise Failed(
             "logs-off",
             f"The cluster writes no control-plane logs ({self._group}).",
@@ -61,12 +79,18 @@ class CloudWatchAuditLogs:
             '\'{"clusterLogging":[{"types":["audit","authenticator"],"enabled":true}]}\'',
         )
 
-    def events(self, log_type: str, start: datetime, end: datetime, *, pattern: str = "") -> Iterator[Raw]:
-        """Log events of one type, oldest first. While one page is worked on, the next one is on its way; more than
-        these two are never in memory.
+    def events(
+        self, log_type: str, start: datetime, end: datetime, *, pattern: str = ""
+    ) -> Iterator[Raw]:
+        """Log events of one type, oldest first. While one page is worked on, the next one is on its
+        way; more than these two are never in memory.
         """
         if log_type not in _STREAMS:
-            raise Failed("log-type-unknown", f"There is no log type {log_type[:40]}.", remedy="Ask for audit.")
+            raise Failed(
+                "log-type-unknown",
+                f"There is no log type {log_type[:40]}.",
+                remedy="Ask for audit.",
+            )
         parameters = {"filterPattern": pattern} if pattern else {}
 
         def ask(token: Mapping[str, str]) -> dict[str, Any]:
@@ -85,11 +109,15 @@ class CloudWatchAuditLogs:
         for page in _read_ahead(ask):
             for event in page.get("events", ()):
                 # "kube-apiserver-" is the beginning of the audit streams' names too
-                if log_type != "api" or not event.get("logStreamName", "").startswith(_STREAMS["audit"]):
+                if log_type != "api" or not event.get("logStreamName", "").startswith(
+                    _STREAMS["audit"]
+                ):
                     yield event
 
     def query(self, text: str, start: datetime, end: datetime) -> QueryRows:
-        """Run a Logs Insights query and wait for it. Raises ``query-failed`` when it does not end well."""
+        """Run a Logs Insights query and wait for it. Raises ``query-failed`` when it does not end
+        well.
+        """
         started = self._session.call(
             "logs",
             "start_query",
@@ -102,9 +130,14 @@ class CloudWatchAuditLogs:
         )
         waited, pause = 0.0, 0.05
         while waited < _QUERY_SECONDS:
-            answer = self._session.call("logs", "get_query_results", subject=self._group, queryId=started["queryId"])
+            answer = self._session.call(
+                "logs", "get_query_results", subject=self._group, queryId=started["queryId"]
+            )
             if answer["status"] == "Complete":
-                rows = [{cell["field"]: cell.get("value", "") for cell in row} for row in answer.get("results", ())]
+                rows = [
+                    {cell["field"]: cell.get("value", "") for cell in row}
+                    for row in answer.get("results", ())
+                ]
                 scanned = int((answer.get("statistics") or {}).get("bytesScanned", 0))
                 return QueryRows(rows, len(rows) < ROWS, scanned)
             if answer["status"] not in ("Scheduled", "Running"):
@@ -119,7 +152,9 @@ class CloudWatchAuditLogs:
 
 
 def _read_ahead(ask: Callable[[Mapping[str, str]], dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """Every page, each asked for while the one before it is worked on. A page may be empty and not the last."""
+    """Every page, each asked for while the one before it is worked on. A page may be empty and not
+    the last.
+    """
     with ThreadPoolExecutor(1, thread_name_prefix="migrate-logs") as ahead:
         coming = ahead.submit(ask, {})
         while True:

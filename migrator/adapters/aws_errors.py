@@ -1,8 +1,8 @@
 """The one place where botocore's exceptions become ours, most specific rule first.
 
-Codes and texts of the EKS API: botocore's service model and the EKS user guide ("Create access entries",
-"Troubleshooting IAM"); generic codes: "Common errors" of the API references. Foreign text goes into ``why`` as
-one scrubbed line of at most 256 characters.
+Codes and texts of the EKS API: botocore's service model and the EKS user guide ("Create access
+entries", "Troubleshooting IAM"); generic codes: "Common errors" of the API references. Foreign text
+goes into ``why`` as one scrubbed line of at most 256 characters.
 """
 
 import re
@@ -53,13 +53,16 @@ def _rule(
     quote: bool = True,
 ) -> _Rule:
     pattern = re.compile(text) if text else None
-    return _Rule(frozenset(codes.split()), error, message, remedy, frozenset(on.split()), pattern, quote)
+    return _Rule(
+        frozenset(codes.split()), error, message, remedy, frozenset(on.split()), pattern, quote
+    )
 
 
 _NOT_FOUND = "ResourceNotFoundException"
 _INVALID = "InvalidParameterException"
 _ENTRY_READS_AND_WRITES = (
-    "DescribeAccessEntry UpdateAccessEntry DeleteAccessEntry AssociateAccessPolicy DisassociateAccessPolicy "
+    "DescribeAccessEntry UpdateAccessEntry DeleteAccessEntry AssociateAccessPolicy "
+    "DisassociateAccessPolicy "
     "ListAssociatedAccessPolicies CreateAccessEntry ListAccessEntries"
 )
 
@@ -85,7 +88,8 @@ _RULES: tuple[_Rule, ...] = (
         "cluster-not-found",
         "There is no such EKS cluster ({subject}).",
         "Check name, --region and the account of the credentials: `aws eks list-clusters`.",
-        on="DescribeCluster UpdateClusterConfig ListAccessEntries ListNodegroups ListFargateProfiles "
+        on="DescribeCluster UpdateClusterConfig ListAccessEntries ListNodegroups "
+        "ListFargateProfiles "
         "ListIdentityProviderConfigs ListCapabilities CreateAccessEntry",
     ),
     _rule(
@@ -135,7 +139,8 @@ _RULES: tuple[_Rule, ...] = (
         _INVALID,
         "invalid-principal",
         "EKS does not take this principal ({subject}).",
-        "The ARN must be that of an existing role (with its path) or user, and not of a service-linked role.",
+        "The ARN must be that of an existing role (with its path) or user, and not of a "
+        "service-linked role.",
         on=_ENTRY_READS_AND_WRITES,
         text="(?i)principalArn|invalid principal|service linked role",
     ),
@@ -168,7 +173,12 @@ _RULES: tuple[_Rule, ...] = (
         "Make a fresh plan; it may have been deleted.",
     ),
     # IAM, STS, EC2, S3
-    _rule("NoSuchEntity", "principal-not-found", "IAM knows no such principal ({subject}).", "Check name and account."),
+    _rule(
+        "NoSuchEntity",
+        "principal-not-found",
+        "IAM knows no such principal ({subject}).",
+        "Check name and account.",
+    ),
     _rule(
         "AWSOrganizationsNotInUseException",
         "no-organization",
@@ -176,7 +186,12 @@ _RULES: tuple[_Rule, ...] = (
         "List the accounts in fleet.yaml instead.",
     ),
     _rule("NoSuchKey", "not-found", "There is no such object ({subject}).", "Check --state-dir."),
-    _rule("NoSuchBucket", "bucket-not-found", "There is no such bucket ({subject}).", "Check --state-dir."),
+    _rule(
+        "NoSuchBucket",
+        "bucket-not-found",
+        "There is no such bucket ({subject}).",
+        "Check --state-dir.",
+    ),
     _rule(
         "PreconditionFailed ConditionalRequestConflict",
         "state-changed",
@@ -199,7 +214,8 @@ _RULES: tuple[_Rule, ...] = (
     ),
     _rule(
         "InvalidClientTokenId UnrecognizedClientException AuthFailure MissingAuthenticationToken "
-        "MissingAuthenticationTokenException InvalidAccessKeyId InvalidToken IncompleteSignature NotSignedUp",
+        "MissingAuthenticationTokenException InvalidAccessKeyId InvalidToken IncompleteSignature "
+        "NotSignedUp",
         "credentials-invalid",
         "{service} does not know these AWS credentials.",
         "Check the profile; in a Region that is not enabled for the account every key is unknown.",
@@ -211,17 +227,21 @@ _RULES: tuple[_Rule, ...] = (
         "Check --region, or enable the Region.",
     ),
     _rule(
-        "AccessDenied AccessDeniedException AccessDeniedError UnauthorizedOperation UnauthorizedException "
+        "AccessDenied AccessDeniedException AccessDeniedError UnauthorizedOperation "
+        "UnauthorizedException "
         "AuthorizationError AuthorizationErrorException NotAuthorized NotAuthorizedException "
         "Client.UnauthorizedOperation UnauthorizedAccess Forbidden 403",
         "iam-denied",
         "IAM does not allow {action} ({subject}).",
-        "Give the caller {action}; a service control policy or permissions boundary can deny it too.",
+        "Give the caller {action}; a service control policy or permissions boundary can deny it "
+        "too.",
     ),
     # how it went
     _rule(
-        "Throttling ThrottlingException ThrottledException RequestThrottled RequestThrottledException "
-        "RequestLimitExceeded TooManyRequestsException SlowDown BandwidthLimitExceeded LimitExceededException "
+        "Throttling ThrottlingException ThrottledException RequestThrottled "
+        "RequestThrottledException "
+        "RequestLimitExceeded TooManyRequestsException SlowDown BandwidthLimitExceeded "
+        "LimitExceededException "
         "PriorRequestNotComplete ProvisionedThroughputExceededException EC2ThrottledException "
         "TransactionInProgressException 429",
         "throttled",
@@ -236,15 +256,19 @@ _RULES: tuple[_Rule, ...] = (
     ),
     _rule(
         "ServerException InternalError InternalFailure InternalServerError ServiceUnavailable "
-        "ServiceUnavailableException ServiceException ServiceFailure RequestTimeout RequestTimeoutException "
+        "ServiceUnavailableException ServiceException ServiceFailure RequestTimeout "
+        "RequestTimeoutException "
         "HttpTimeoutException Unavailable InternalServerException 500 502 503 504",
         "aws-server-error",
         "{service} failed at {action}, also after retries.",
-        "Run the same command again; what was sent may have been done, which is found out by looking.",
+        "Run the same command again; what was sent may have been done, which is found out by "
+        "looking.",
     ),
     _rule(
-        "ClientException InvalidRequestException ValidationException ValidationError InvalidParameterException "
-        "InvalidInput InvalidParameterValue MalformedQueryString MalformedQueryException InvalidAction",
+        "ClientException InvalidRequestException ValidationException ValidationError "
+        "InvalidParameterException "
+        "InvalidInput InvalidParameterValue MalformedQueryString MalformedQueryException "
+        "InvalidAction",
         "aws-refused",
         "{service} refuses {action} ({subject}).",
         "See the reason; make a fresh plan if the cluster changed.",
@@ -252,9 +276,12 @@ _RULES: tuple[_Rule, ...] = (
 )
 
 
-def translate(error: Exception, *, service: str, operation: str, subject: str = "") -> MigratorError:
-    """What a botocore exception means. ``service`` is the IAM prefix (``eks``), ``operation`` the API's name
-    (``CreateAccessEntry``), ``subject`` what it was about. An error that is ours already is returned as it is.
+def translate(
+    error: Exception, *, service: str, operation: str, subject: str = ""
+) -> MigratorError:
+    """What a botocore exception means. ``service`` is the IAM prefix (``eks``), ``operation`` the
+    API's name (``CreateAccessEntry``), ``subject`` what it was about. An error that is ours already
+    is returned as it is.
     """
     from botocore.exceptions import ClientError
 
@@ -266,7 +293,9 @@ def translate(error: Exception, *, service: str, operation: str, subject: str = 
 
 
 def _from_answer(error: Any, service: str, operation: str, subject: str) -> MigratorError:
-    """An answer of AWS that is an error. Its operation can be another one: AssumeRole on the way to EKS."""
+    """An answer of AWS that is an error. Its operation can be another one: AssumeRole on the way to
+    EKS.
+    """
     details = error.response.get("Error", {})
     code, text = str(details.get("Code", "")), str(details.get("Message", ""))
     status = str(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", ""))
@@ -281,8 +310,15 @@ def _from_answer(error: Any, service: str, operation: str, subject: str) -> Migr
     }
     rule = _match(code, done, text) or _match(status, done, text)
     if rule is None:
-        message = "{service} refuses {action} with {code} ({subject}).".format(code=foreign(code, limit=64), **filled)
-        return Failed("aws-error", message, why=foreign(text), remedy="See the reason; run again with --traceback.")
+        message = "{service} refuses {action} with {code} ({subject}).".format(
+            code=foreign(code, limit=64), **filled
+        )
+        return Failed(
+            "aws-error",
+            message,
+            why=foreign(text),
+            remedy="See the reason; run again with --traceback.",
+        )
     return Failed(
         rule.error,
         rule.message.format(**filled),
@@ -314,7 +350,12 @@ def _from_sdk(error: Exception, service: str, operation: str) -> MigratorError:
             "Check --profile and AWS_PROFILE: `aws configure list-profiles`.",
         ),
         (
-            (sdk.UnauthorizedSSOTokenError, sdk.SSOTokenLoadError, sdk.TokenRetrievalError, sdk.LoginRefreshRequired),
+            (
+                sdk.UnauthorizedSSOTokenError,
+                sdk.SSOTokenLoadError,
+                sdk.TokenRetrievalError,
+                sdk.LoginRefreshRequired,
+            ),
             "credentials-expired",
             "The session of the AWS profile has expired.",
             "Log in again: `aws sso login` (or `aws login`) with the same profile.",
@@ -360,10 +401,16 @@ def _from_sdk(error: Exception, service: str, operation: str) -> MigratorError:
             "Check network, proxy (HTTPS_PROXY, NO_PROXY), --region and AWS_ENDPOINT_URL.",
         ),
         (
-            (sdk.ReadTimeoutError, sdk.ConnectionClosedError, sdk.HTTPClientError, sdk.IncompleteReadError),
+            (
+                sdk.ReadTimeoutError,
+                sdk.ConnectionClosedError,
+                sdk.HTTPClientError,
+                sdk.IncompleteReadError,
+            ),
             "aws-no-answer",
             f"{name} did not answer {service}:{operation}.",
-            "Run the same command again; what was sent may have been done, which is found out by looking.",
+            "Run the same command again; what was sent may have been done, which is found out by "
+            "looking.",
         ),
         (
             (sdk.UnknownServiceError, sdk.OperationNotPageableError, sdk.DataNotFoundError),
@@ -387,4 +434,8 @@ def _from_sdk(error: Exception, service: str, operation: str) -> MigratorError:
     for classes, code, message, remedy in table:
         if isinstance(error, classes):
             return Failed(code, message, why=foreign(error), remedy=remedy)
-    return Failed("aws-error", f"{service}:{operation} failed.", why=foreign(f"{type(error).__name__}: {error}"))
+    return Failed(
+        "aws-error",
+        f"{service}:{operation} failed.",
+        why=foreign(f"{type(error).__name__}: {error}"),
+    )

@@ -1,8 +1,10 @@
-"""Sessions of AWS: the default chain of boto3, a profile, a chain of assumed roles. Every AWS call goes through here.
+"""Sessions of AWS: the default chain of boto3, a profile, a chain of assumed roles. Every AWS call
+goes through here.
 
-boto3 is imported when a session is opened. Clients are cached per session, service and Region. Retries are
-botocore's adaptive ones (a token bucket besides the back-off); ``AWS_MAX_ATTEMPTS``, ``AWS_ENDPOINT_URL`` and every
-other setting of boto3's default chain hold. Foreign exceptions stop here (:mod:`migrator.adapters.aws_errors`).
+boto3 is imported when a session is opened. Clients are cached per session, service and Region.
+Retries are botocore's adaptive ones (a token bucket besides the back-off); ``AWS_MAX_ATTEMPTS``,
+``AWS_ENDPOINT_URL`` and every other setting of boto3's default chain hold. Foreign exceptions stop
+here (:mod:`migrator.adapters.aws_errors`).
 """
 
 import re
@@ -32,7 +34,9 @@ class RoleToAssume(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class AwsSettings:
-    """What the command line says about AWS. ``run`` ends up in RoleSessionName, so that CloudTrail shows the run."""
+    """What the command line says about AWS. ``run`` ends up in RoleSessionName, so that CloudTrail
+    shows the run.
+    """
 
     profile: str | None = None
     region: str | None = None
@@ -52,7 +56,8 @@ class Keys(NamedTuple):
 
 
 def open_session(settings: AwsSettings = AwsSettings()) -> "AwsSession":
-    """A session by profile (or the default chain), through all roles of the chain. Raises ``profile-not-found``.
+    """A session by profile (or the default chain), through all roles of the chain. Raises
+    ``profile-not-found``.
 
     Nothing is sent: a missing permission to assume a role shows at the first call.
     """
@@ -77,9 +82,10 @@ def _from_profile(profile: str | None, region: str | None, run: str) -> "AwsSess
 class AwsSession:
     """One identity in AWS, with cached clients. Safe to share between threads.
 
-    ``boto`` is the boto3 session; for an assumed role it is made when a client is first asked for, because a role
-    that only signs tokens needs none. ``via`` is the session that the role is assumed from, ``role_arn`` that role as
-    it was given. ``_home`` is the session whose identity and boto3 session this one uses in another Region.
+    ``boto`` is the boto3 session; for an assumed role it is made when a client is first asked for,
+    because a role that only signs tokens needs none. ``via`` is the session that the role is
+    assumed from, ``role_arn`` that role as it was given. ``_home`` is the session whose identity
+    and boto3 session this one uses in another Region.
     """
 
     boto: Any
@@ -89,7 +95,9 @@ class AwsSession:
     role_arn: str | None = None
     _credentials: Any = field(default=None, repr=False)
     _region: str | None = None
-    pace: Callable[[str], None] | None = None  # called with service:Operation before every attempt to send it
+    pace: Callable[[str], None] | None = (
+        None  # called with service:Operation before every attempt to send it
+    )
     _clients: dict[tuple[str, str | None, bool], Any] = field(default_factory=dict, repr=False)
     _lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
     _identity: Raw | None = field(default=None, repr=False)
@@ -106,14 +114,18 @@ class AwsSession:
         return str(name) if name else None
 
     def sts(self, region: str | None = None) -> tuple[str, str]:
-        """``(URL, signing Region)`` of the STS endpoint that boto3 resolves; all roles of a chain share one."""
+        """``(URL, signing Region)`` of the STS endpoint that boto3 resolves; all roles of a chain
+        share one.
+        """
         if self.via is not None:
             return self.via.sts(region or self.region)
         meta = self.client("sts", region=region).meta
         return str(meta.endpoint_url), str(meta.region_name)
 
     def client(self, service: str, *, region: str | None = None, retries: bool = True) -> Any:
-        """A cached client. ``retries=False`` gives one that sends every request once: for what is one-way."""
+        """A cached client. ``retries=False`` gives one that sends every request once: for what is
+        one-way.
+        """
         key = (service, region, retries)
         with self._lock:
             if key not in self._clients:
@@ -123,7 +135,8 @@ class AwsSession:
     def _new_client(self, service: str, region: str | None, retries: bool) -> Any:
         from botocore.config import Config
 
-        # total_max_attempts is left to AWS_MAX_ATTEMPTS and the profile, except where nothing may be sent twice
+        # total_max_attempts is left to AWS_MAX_ATTEMPTS and the profile, except where nothing may
+        # be sent twice
         attempts: dict[str, Any] = {"mode": "adaptive"} if retries else {"total_max_attempts": 1}
         config = Config(
             retries=attempts,
@@ -140,21 +153,29 @@ class AwsSession:
                 where = region or (self._region if self._home else None)
                 client = home.boto.client(service, region_name=where, config=config)
             if self.pace is not None:
-                client.meta.events.register("before-send", _paced(self.pace, client.meta.service_model.signing_name))
+                client.meta.events.register(
+                    "before-send", _paced(self.pace, client.meta.service_model.signing_name)
+                )
             return client
         except Exception as error:
             raise translate(error, service=service, operation="*") from error
 
-    def call(self, service: str, method: str, *, subject: str = "", **parameters: Any) -> dict[str, Any]:
+    def call(
+        self, service: str, method: str, *, subject: str = "", **parameters: Any
+    ) -> dict[str, Any]:
         """One call, by boto3's method name; the answer comes without ResponseMetadata."""
         return self.call_on(self.client(service), method, subject=subject, **parameters)
 
-    def call_on(self, client: Any, method: str, *, subject: str = "", **parameters: Any) -> dict[str, Any]:
+    def call_on(
+        self, client: Any, method: str, *, subject: str = "", **parameters: Any
+    ) -> dict[str, Any]:
         """The same on a certain client."""
         answer = self._guard(client, method, subject, lambda: getattr(client, method)(**parameters))
         return {key: value for key, value in answer.items() if key != "ResponseMetadata"}
 
-    def pages(self, service: str, method: str, key: str, *, subject: str = "", **parameters: Any) -> list[Any]:
+    def pages(
+        self, service: str, method: str, key: str, *, subject: str = "", **parameters: Any
+    ) -> list[Any]:
         """All items of a listing, every page. ``key`` names the list in the answer."""
         client = self.client(service)
         paginator = self._paginators.get((service, method))
@@ -167,7 +188,9 @@ class AwsSession:
         return self._guard(client, method, subject, read)
 
     def once(self, key: str, read: Callable[[], R]) -> R:
-        """What is the same for everything in this account and Region: read by whoever asks first, kept for the rest."""
+        """What is the same for everything in this account and Region: read by whoever asks first,
+        kept for the rest.
+        """
         with self._keeping:
             if key not in self._kept:
                 self._kept[key] = read()
@@ -197,7 +220,8 @@ class AwsSession:
             try:
                 raise ours from error
             finally:
-                del ours  # its traceback has this frame: together they would keep all that the callers hold
+                # its traceback has this frame: together they would keep all that the callers hold
+                del ours
         finally:
             log_call(f"{service}:{operation}", subject, outcome, time.perf_counter() - started)
 
@@ -208,7 +232,14 @@ class AwsSession:
         def fetch() -> dict[str, Any]:
             extra = {"ExternalId": external_id} if external_id else {}
             name = session_name(self.run)
-            answer = self.call("sts", "assume_role", subject=role_arn, RoleArn=role_arn, RoleSessionName=name, **extra)
+            answer = self.call(
+                "sts",
+                "assume_role",
+                subject=role_arn,
+                RoleArn=role_arn,
+                RoleSessionName=name,
+                **extra,
+            )
             keys = answer["Credentials"]
             return {
                 "access_key": keys["AccessKeyId"],
@@ -218,36 +249,56 @@ class AwsSession:
             }
 
         credentials = DeferredRefreshableCredentials(refresh_using=fetch, method="sts-assume-role")
-        return AwsSession(None, self.run, self.profile, self, role_arn, _credentials=credentials, _region=self.region)
+        return AwsSession(
+            None,
+            self.run,
+            self.profile,
+            self,
+            role_arn,
+            _credentials=credentials,
+            _region=self.region,
+        )
 
     def in_region(self, region: str) -> "AwsSession":
-        """The same identity in another Region: its credentials are shared and refreshed once, and what boto3 has read
-        of models and settings is shared, too.
+        """The same identity in another Region: its credentials are shared and refreshed once, and
+        what boto3 has read of models and settings is shared, too.
         """
         if region == self.region:
             return self
         home = self._home or self
         credentials = home._own_credentials()
         return AwsSession(
-            None, self.run, self.profile, self.via, self.role_arn, _credentials=credentials, _region=region, _home=home
+            None,
+            self.run,
+            self.profile,
+            self.via,
+            self.role_arn,
+            _credentials=credentials,
+            _region=region,
+            _home=home,
         )
 
     def _boto_session(self) -> Any:
-        """A boto3 session with our credentials; profile, endpoints and CA hold as they do everywhere."""
+        """A boto3 session with our credentials; profile, endpoints and CA hold as they do
+        everywhere.
+        """
         import boto3
         from botocore.session import get_session
 
         core = get_session()
         if self.profile:
             core.set_config_variable("profile", self.profile)
-        core._credentials = self._credentials  # botocore has no public way in for credentials that refresh
+        core._credentials = (
+            self._credentials
+        )  # botocore has no public way in for credentials that refresh
         core._config = self._config_files()
         core.register_component("data_loader", _loader(core.get_config_variable("data_path")))
         return boto3.Session(botocore_session=core, region_name=self._region)
 
     def _config_files(self) -> Any:
-        """What the session at the chain's beginning has read of config and credentials files: the files are the same
-        for all, and reading hundreds of profiles once more for each account takes longer than its calls do.
+        """What the session at the chain's beginning has read of config and credentials files: the
+        files are the same for all, and reading hundreds of profiles once more for each account
+        takes longer than its calls do.
         """
         root = self
         while root.via is not None:
@@ -260,7 +311,9 @@ class AwsSession:
         from botocore.exceptions import NoCredentialsError
 
         try:
-            found = self._credentials if self._credentials is not None else self.boto.get_credentials()
+            found = (
+                self._credentials if self._credentials is not None else self.boto.get_credentials()
+            )
             if found is None:
                 raise NoCredentialsError
         except Exception as error:
@@ -268,11 +321,15 @@ class AwsSession:
         return found
 
     def with_profile(self, profile: str) -> "AwsSession":
-        """A session of a named profile, in the same Region and run. Raises ``profile-not-found``."""
+        """A session of a named profile, in the same Region and run. Raises
+        ``profile-not-found``.
+        """
         return _from_profile(profile, self.region, self.run)
 
     def keys(self) -> Keys:
-        """The credentials as they are now. Raises ``no-credentials``, ``credentials-expired``, ``iam-denied``."""
+        """The credentials as they are now. Raises ``no-credentials``, ``credentials-expired``,
+        ``iam-denied``.
+        """
         try:
             frozen = self._own_credentials().get_frozen_credentials()
         except Exception as error:
@@ -292,8 +349,9 @@ class AwsSession:
     def caller_chain(self) -> tuple[str, ...]:
         """ARNs of the principals the caller arrives through, itself last.
 
-        Roles of the chain come as they were given (with path); a role that the credentials only show as an STS
-        session comes as its role ARN without path, which is how the authenticator spells it. Found out once.
+        Roles of the chain come as they were given (with path); a role that the credentials only
+        show as an STS session comes as its role ARN without path, which is how the authenticator
+        spells it. Found out once.
         """
         if self._home is not None:
             return self._home.caller_chain()
@@ -302,22 +360,31 @@ class AwsSession:
                 if self.via is not None and self.role_arn is not None:
                     self._chain = (*self.via.caller_chain(), self.role_arn)
                 else:
-                    self._chain = (*self._profile_chain(), principal_of(str(self.caller_identity()["Arn"])))
+                    self._chain = (
+                        *self._profile_chain(),
+                        principal_of(str(self.caller_identity()["Arn"])),
+                    )
             return self._chain
 
     def _profile_chain(self) -> tuple[str, ...]:
-        """What a profile with role_arn and source_profile arrives through: botocore assumes that role by itself."""
+        """What a profile with role_arn and source_profile arrives through: botocore assumes that
+        role by itself.
+        """
         profiles = (self._config_files() or {}).get("profiles", {})
         name = self.profile or (self.boto.profile_name if self.boto is not None else "default")
         chain: list[str] = []
         seen = {name}
-        while (here := profiles.get(name, {})).get("role_arn") and (name := here.get("source_profile")):
+        while (here := profiles.get(name, {})).get("role_arn") and (
+            name := here.get("source_profile")
+        ):
             if name in seen:
                 break  # a profile that is its own source: static keys beside role_arn
             seen.add(name)
             source = profiles.get(name, {})
             try:
-                arn = source.get("role_arn") or principal_of(str(self.with_profile(name).caller_identity()["Arn"]))
+                arn = source.get("role_arn") or principal_of(
+                    str(self.with_profile(name).caller_identity()["Arn"])
+                )
             except MigratorError:
                 break  # the way in works without our seeing it; what cannot be read is not guessed
             chain.insert(0, arn)
@@ -326,7 +393,9 @@ class AwsSession:
 
 @lru_cache(maxsize=4)
 def _loader(data_path: str | None) -> Any:
-    """One reader of service models for all sessions of this process: reading them takes longer than using them."""
+    """One reader of service models for all sessions of this process: reading them takes longer than
+    using them.
+    """
     from botocore.loaders import create_loader
 
     return create_loader(data_path)
@@ -351,7 +420,9 @@ def principal_of(arn: str) -> str:
 
 
 def session_name(run: str) -> str:
-    """A RoleSessionName that says which run this was (STS: 2 to 64 letters, digits and ``_+=,.@-``)."""
+    """A RoleSessionName that says which run this was (STS: 2 to 64 letters, digits and
+    ``_+=,.@-``).
+    """
     return re.sub(r"[^\w+=,.@-]", "-", f"migrate-{run}", flags=re.ASCII)[:64]
 
 

@@ -1,4 +1,6 @@
-"""What IAM would refuse somebody (``iam:SimulatePrincipalPolicy``), and where the caller's packets come from."""
+"""What IAM would refuse somebody (``iam:SimulatePrincipalPolicy``), and where the caller's packets
+come from.
+"""
 
 import ipaddress
 from collections.abc import Sequence
@@ -15,10 +17,12 @@ _MAY_NOT_ASK = frozenset({"iam-denied", "account-unreadable", "aws-refused"})
 
 
 class SimulatedPermissions:
-    """:class:`migrator.ports.Permissions` and :class:`migrator.ports.PrincipalPermissions` by policy simulation.
+    """:class:`migrator.ports.Permissions` and :class:`migrator.ports.PrincipalPermissions` by
+    policy simulation.
 
-    Simulation knows identity policies and permissions boundaries; service control policies are seen only in part
-    (IAM user guide, "IAM policy testing with the IAM policy simulator"), so "not refused" is no promise.
+    Simulation knows identity policies and permissions boundaries; service control policies are seen
+    only in part (IAM user guide, "IAM policy testing with the IAM policy simulator"), so "not
+    refused" is no promise.
     """
 
     def __init__(self, session: AwsSession, principals: Principals) -> None:
@@ -26,7 +30,9 @@ class SimulatedPermissions:
         self._principals = principals
 
     def refused(self, needs: Sequence[tuple[str, str]]) -> list[tuple[str, str]] | None:
-        """The pairs that would be refused; None when simulating, or reading the caller, is not allowed."""
+        """The pairs that would be refused; None when simulating, or reading the caller, is not
+        allowed.
+        """
         caller = principal_of(str(self._session.caller_identity()["Arn"]))
         parsed = parse_arn(caller)
         if parsed is None or parsed.kind not in ("role", "user", "root"):
@@ -41,8 +47,12 @@ class SimulatedPermissions:
             raise
         return None if found is None else self.refused_to(str(found["arn"]), needs)
 
-    def refused_to(self, principal_arn: str, needs: Sequence[tuple[str, str]]) -> list[tuple[str, str]] | None:
-        """The pairs that would be refused to a role or user; None when simulating is not allowed."""
+    def refused_to(
+        self, principal_arn: str, needs: Sequence[tuple[str, str]]
+    ) -> list[tuple[str, str]] | None:
+        """The pairs that would be refused to a role or user; None when simulating is not
+        allowed.
+        """
         try:
             return self._ask(principal_arn, needs)
         except MigratorError as error:
@@ -65,19 +75,27 @@ class SimulatedPermissions:
                 ActionNames=sorted(set(actions)),
                 ResourceArns=[resource],
             )
-            refused.update((one["EvalActionName"], resource) for one in results if one["EvalDecision"] != "allowed")
+            refused.update(
+                (one["EvalActionName"], resource)
+                for one in results
+                if one["EvalDecision"] != "allowed"
+            )
         return [need for need in dict.fromkeys(map(tuple, needs)) if need in refused]
 
 
 class KnownAddress:
-    """:class:`migrator.ports.SourceAddress` that somebody told. Raises ``source-address-malformed``."""
+    """:class:`migrator.ports.SourceAddress` that somebody told. Raises
+    ``source-address-malformed``.
+    """
 
     def __init__(self, address: str) -> None:
         try:
             self._address = str(ipaddress.ip_address(address))
         except ValueError:
             raise WrongUse(
-                "source-address-malformed", "--source-address wants an IP address.", why=foreign(address)
+                "source-address-malformed",
+                "--source-address wants an IP address.",
+                why=foreign(address),
             ) from None
 
     def public_address(self) -> str | None:
@@ -86,7 +104,9 @@ class KnownAddress:
 
 
 class CheckIp:
-    """:class:`migrator.ports.SourceAddress`: asks AWS's checkip service, through the proxy of the environment."""
+    """:class:`migrator.ports.SourceAddress`: asks AWS's checkip service, through the proxy of the
+    environment.
+    """
 
     def public_address(self) -> str | None:
         """The address, None when the service does not tell one within three seconds."""

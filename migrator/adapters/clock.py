@@ -1,8 +1,8 @@
 """The one place that reads the clock and draws random names.
 
-Time is machine time, except in the lab: where ``MIGRATE_CLOCK_URL`` names a lab's clock on this machine, now and
-sleep follow lab time, so that propagation and soak periods can be stepped over. Signatures stay on machine time
-(:func:`machine_time`), in the lab too.
+Time is machine time, except in the lab: where ``MIGRATE_CLOCK_URL`` names a lab's clock on this
+machine, now and sleep follow lab time, so that propagation and soak periods can be stepped over.
+Signatures stay on machine time (:func:`machine_time`), in the lab too.
 """
 
 import http.client
@@ -27,8 +27,9 @@ def machine_time() -> datetime:
 
 
 class SteadyTime:
-    """:class:`migrator.ports.MachineTime`. It counts the time that the machine was suspended, too: a lock that was not
-    renewed meanwhile is over (clock_gettime(2): CLOCK_MONOTONIC of Linux stops, CLOCK_BOOTTIME does not).
+    """:class:`migrator.ports.MachineTime`. It counts the time that the machine was suspended, too:
+    a lock that was not renewed meanwhile is over (clock_gettime(2): CLOCK_MONOTONIC of Linux stops,
+    CLOCK_BOOTTIME does not).
     """
 
     def seconds(self) -> float:
@@ -65,7 +66,9 @@ def open_waiting_clock(environment: Mapping[str, str]) -> Clock:
 
 
 class WaitingClock:
-    """Lab time to look at, machine time to wait: a fifth of a second a pause, because lab time may fly."""
+    """Lab time to look at, machine time to wait: a fifth of a second a pause, because lab time may
+    fly.
+    """
 
     def __init__(self, lab: "LabTimeClock") -> None:
         self._lab = lab
@@ -94,7 +97,8 @@ class MachineClock:
 class LabTimeClock:
     """Lab time, asked from a lab on this machine: ``GET`` tells it, ``POST`` steps it.
 
-    Sleeping steps the lab to the moment when the sleep would end, so that sleeps side by side do not add up.
+    Sleeping steps the lab to the moment when the sleep would end, so that sleeps side by side do
+    not add up.
     """
 
     def __init__(self, url: str) -> None:
@@ -137,7 +141,9 @@ class LabTimeClock:
 
     def _moment(self, document: Mapping[str, Any]) -> datetime:
         try:
-            return datetime.fromisoformat(str(document["now"]).replace("Z", "+00:00")).astimezone(timezone.utc)
+            return datetime.fromisoformat(str(document["now"]).replace("Z", "+00:00")).astimezone(
+                timezone.utc
+            )
         except (KeyError, ValueError) as error:
             raise self._failed(error) from error
 

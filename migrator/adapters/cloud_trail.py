@@ -1,7 +1,8 @@
-"""Who created a cluster, as CloudTrail tells: the CreateCluster event, kept for 90 days without any trail.
+"""Who created a cluster, as CloudTrail tells: the CreateCluster event, kept for 90 days without any
+trail.
 
-Source: CloudTrail API reference, LookupEvents (two calls a second for an account and Region); the identity's fields:
-CloudTrail user guide, "userIdentity element".
+Source: CloudTrail API reference, LookupEvents (two calls a second for an account and Region); the
+identity's fields: CloudTrail user guide, "userIdentity element".
 """
 
 import json
@@ -22,7 +23,9 @@ class CloudTrailCreation:
         self._session = session
 
     def creator_of(self, name: str, cluster_arn: str, created_at: datetime) -> Raw | None:
-        """``{arn, source}`` of who called CreateCluster; None where no event tells it. Raises ``iam-denied``."""
+        """``{arn, source}`` of who called CreateCluster; None where no event tells it. Raises
+        ``iam-denied``.
+        """
         events = self._session.pages(
             "cloudtrail",
             "lookup_events",
@@ -35,7 +38,10 @@ class CloudTrailCreation:
         for event in events:
             found = _creator(_document(event), name, cluster_arn)
             if found is not None:
-                return {"arn": found, "source": f"CloudTrail: CreateCluster, event {event.get('EventId', '')}"}
+                return {
+                    "arn": found,
+                    "source": f"CloudTrail: CreateCluster, event {event.get('EventId', '')}",
+                }
         return None
 
 
@@ -48,7 +54,9 @@ def _document(event: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _creator(event: Mapping[str, Any], name: str, cluster_arn: str) -> str | None:
-    """The principal of an event that made this very cluster; other services have a CreateCluster, too."""
+    """The principal of an event that made this very cluster; other services have a CreateCluster,
+    too.
+    """
     if event.get("eventSource") != "eks.amazonaws.com" or event.get("errorCode"):
         return None
     response, request = _mapping(event, "responseElements"), _mapping(event, "requestParameters")

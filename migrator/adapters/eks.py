@@ -1,7 +1,8 @@
 """What the EKS API tells about one cluster: raw shapes for the snapshot.
 
-Listings are read to their last page; what has to be described item by item is described side by side.
-Source of the shapes: botocore's service model of EKS. Writes are in :mod:`migrator.adapters.eks_entries`.
+Listings are read to their last page; what has to be described item by item is described side by
+side. Source of the shapes: botocore's service model of EKS. Writes are in
+:mod:`migrator.adapters.eks_entries`.
 """
 
 from collections.abc import Sequence
@@ -13,7 +14,9 @@ from migrator.ports import Raw, TaskRunner
 
 
 class EksCluster:
-    """:class:`migrator.ports.ClusterReader`. ``tasks`` bounds how many describes run side by side."""
+    """:class:`migrator.ports.ClusterReader`. ``tasks`` bounds how many describes run side by
+    side.
+    """
 
     def __init__(self, session: AwsSession, name: str, tasks: TaskRunner) -> None:
         self._session = session
@@ -34,7 +37,9 @@ class EksCluster:
         return self._one("describe_cluster", "cluster", name=self._name)
 
     def list_access_entries(self) -> list[Raw] | None:
-        """Every entry with ``associatedAccessPolicies``; None in CONFIG_MAP mode, which refuses to list them."""
+        """Every entry with ``associatedAccessPolicies``; None in CONFIG_MAP mode, which refuses to
+        list them.
+        """
         try:
             arns = self._list("list_access_entries", "accessEntries")
         except MigratorError as error:
@@ -46,8 +51,12 @@ class EksCluster:
     def _entry(self, arn: str) -> Raw | None:
         """One entry; None when it went away after the listing."""
         try:
-            entry = self._one("describe_access_entry", "accessEntry", clusterName=self._name, principalArn=arn)
-            policies = self._list("list_associated_access_policies", "associatedAccessPolicies", principalArn=arn)
+            entry = self._one(
+                "describe_access_entry", "accessEntry", clusterName=self._name, principalArn=arn
+            )
+            policies = self._list(
+                "list_associated_access_policies", "associatedAccessPolicies", principalArn=arn
+            )
         except MigratorError as error:
             if error.code == "entry-not-found":
                 return None
@@ -55,17 +64,23 @@ class EksCluster:
         return {**entry, "associatedAccessPolicies": policies}
 
     def list_access_policies(self) -> list[str]:
-        """ARNs of all access policies of the partition; asked once for all clusters of the session."""
+        """ARNs of all access policies of the partition; asked once for all clusters of the
+        session.
+        """
 
         def read() -> list[str]:
-            policies = self._session.pages("eks", "list_access_policies", "accessPolicies", subject=self._subject)
+            policies = self._session.pages(
+                "eks", "list_access_policies", "accessPolicies", subject=self._subject
+            )
             return sorted(policy["arn"] for policy in policies)
 
         return list(self._session.once("access policies", read))
 
     def list_nodegroups(self) -> list[Raw]:
         """DescribeNodegroup ``.nodegroup`` of every managed node group."""
-        return self._described("list_nodegroups", "nodegroups", "describe_nodegroup", "nodegroup", "nodegroupName")
+        return self._described(
+            "list_nodegroups", "nodegroups", "describe_nodegroup", "nodegroup", "nodegroupName"
+        )
 
     def list_fargate_profiles(self) -> list[Raw]:
         """DescribeFargateProfile ``.fargateProfile`` of every profile."""
@@ -83,16 +98,25 @@ class EksCluster:
         return self._describe_each("describe_capability", "capability", "capabilityName", names)
 
     def list_identity_provider_configs(self) -> list[Raw]:
-        """OIDC identity provider configurations (DescribeIdentityProviderConfig ``.identityProviderConfig``)."""
+        """OIDC identity provider configurations (DescribeIdentityProviderConfig
+        ``.identityProviderConfig``).
+        """
         configs = self._list("list_identity_provider_configs", "identityProviderConfigs")
         return self._describe_each(
-            "describe_identity_provider_config", "identityProviderConfig", "identityProviderConfig", configs
+            "describe_identity_provider_config",
+            "identityProviderConfig",
+            "identityProviderConfig",
+            configs,
         )
 
-    def _described(self, listing: str, names_key: str, describe: str, key: str, parameter: str) -> list[Raw]:
+    def _described(
+        self, listing: str, names_key: str, describe: str, key: str, parameter: str
+    ) -> list[Raw]:
         return self._describe_each(describe, key, parameter, self._list(listing, names_key))
 
-    def _describe_each(self, method: str, key: str, parameter: str, values: Sequence[Any]) -> list[Raw]:
+    def _describe_each(
+        self, method: str, key: str, parameter: str, values: Sequence[Any]
+    ) -> list[Raw]:
         def describe(value: Any) -> Raw | None:
             try:
                 return self._one(method, key, clusterName=self._name, **{parameter: value})
@@ -109,6 +133,8 @@ class EksCluster:
         return item
 
     def _list(self, method: str, key: str, **parameters: Any) -> list[Any]:
-        listed = self._session.pages("eks", method, key, subject=self._subject, clusterName=self._name, **parameters)
+        listed = self._session.pages(
+            "eks", method, key, subject=self._subject, clusterName=self._name, **parameters
+        )
         items: list[Any] = jsonable(listed)
         return items

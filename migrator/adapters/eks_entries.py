@@ -1,8 +1,9 @@
 """Access entries and the authentication mode of one cluster: everything here that writes to EKS.
 
-Rules of the API: EKS user guide ("Create access entries", "Associate access policies with access entries") and
-botocore's service model. Creating is idempotent by clientRequestToken, associating by its key, and a deletion that
-botocore sent twice counts as done. The switch of the mode, which is one-way, is sent once and never by a retry.
+Rules of the API: EKS user guide ("Create access entries", "Associate access policies with access
+entries") and botocore's service model. Creating is idempotent by clientRequestToken, associating by
+its key, and a deletion that botocore sent twice counts as done. The switch of the mode, which is
+one-way, is sent once and never by a retry.
 """
 
 from collections.abc import Mapping
@@ -25,7 +26,9 @@ class EksAccessEntries:
         self._cluster = cluster
 
     def describe(self, principal_arn: str) -> AccessEntry | None:
-        """The entry with its policies; None when there is none, or none can be in CONFIG_MAP mode."""
+        """The entry with its policies; None when there is none, or none can be in CONFIG_MAP
+        mode.
+        """
         try:
             raw = self._call("describe_access_entry", principal_arn)["accessEntry"]
             policies = self._session.pages(
@@ -42,9 +45,11 @@ class EksAccessEntries:
             raise
         return access_entry(jsonable({**raw, "associatedAccessPolicies": policies}), principal_arn)
 
-    def create(self, principal_arn: str, entry: EntrySpec, *, tags: Mapping[str, str], token: str) -> None:
-        """CreateAccessEntry; policies are associated apart. Raises ``entry-exists``, ``invalid-principal``,
-        ``invalid-entry``, ``entries-not-enabled``.
+    def create(
+        self, principal_arn: str, entry: EntrySpec, *, tags: Mapping[str, str], token: str
+    ) -> None:
+        """CreateAccessEntry; policies are associated apart. Raises ``entry-exists``,
+        ``invalid-principal``, ``invalid-entry``, ``entries-not-enabled``.
         """
         self._call(
             "create_access_entry",
@@ -56,11 +61,20 @@ class EksAccessEntries:
         )
 
     def update(self, principal_arn: str, entry: EntrySpec, *, token: str) -> None:
-        """UpdateAccessEntry with every field: EKS resets a username that is left out. Raises ``entry-not-found``."""
-        self._call("update_access_entry", principal_arn, clientRequestToken=token, **_name_and_groups(entry))
+        """UpdateAccessEntry with every field: EKS resets a username that is left out. Raises
+        ``entry-not-found``.
+        """
+        self._call(
+            "update_access_entry",
+            principal_arn,
+            clientRequestToken=token,
+            **_name_and_groups(entry),
+        )
 
     def delete(self, principal_arn: str) -> None:
-        """DeleteAccessEntry. Raises ``entry-not-found``, unless that is the answer to our own repeated request."""
+        """DeleteAccessEntry. Raises ``entry-not-found``, unless that is the answer to our own
+        repeated request.
+        """
         self._gone_is_fine_after_retry("delete_access_entry", principal_arn)
 
     def associate(self, principal_arn: str, policy: AssociatedPolicy) -> None:
@@ -68,18 +82,25 @@ class EksAccessEntries:
         scope: dict[str, Any] = {"type": policy.scope.type}
         if policy.scope.type == "namespace":
             scope["namespaces"] = list(policy.scope.namespaces)
-        self._call("associate_access_policy", principal_arn, policyArn=policy.policy_arn, accessScope=scope)
+        self._call(
+            "associate_access_policy", principal_arn, policyArn=policy.policy_arn, accessScope=scope
+        )
 
     def disassociate(self, principal_arn: str, policy_arn: str) -> None:
         """DisassociateAccessPolicy. Raises ``entry-not-found``, ``policy-not-found`` likewise."""
-        self._gone_is_fine_after_retry("disassociate_access_policy", principal_arn, policyArn=policy_arn)
+        self._gone_is_fine_after_retry(
+            "disassociate_access_policy", principal_arn, policyArn=policy_arn
+        )
 
     def _gone_is_fine_after_retry(self, method: str, principal_arn: str, **parameters: Any) -> None:
         try:
             self._call(method, principal_arn, **parameters)
         except MigratorError as error:
             answer = getattr(error.__cause__, "response", {}).get("ResponseMetadata", {})
-            if error.code in ("entry-not-found", "policy-not-found") and answer.get("RetryAttempts", 0) > 0:
+            if (
+                error.code in ("entry-not-found", "policy-not-found")
+                and answer.get("RetryAttempts", 0) > 0
+            ):
                 return  # the first attempt did it and its answer was lost
             raise
 
@@ -116,8 +137,12 @@ class EksAuthMode:
         self._subject = f"cluster {cluster}"
 
     def read(self) -> tuple[AuthenticationMode, str]:
-        """``(mode, cluster status)``, read now. A cluster without accessConfig is in CONFIG_MAP mode."""
-        cluster = self._session.call("eks", "describe_cluster", subject=self._subject, name=self._cluster)["cluster"]
+        """``(mode, cluster status)``, read now. A cluster without accessConfig is in CONFIG_MAP
+        mode.
+        """
+        cluster = self._session.call(
+            "eks", "describe_cluster", subject=self._subject, name=self._cluster
+        )["cluster"]
         text = (cluster.get("accessConfig") or {}).get("authenticationMode") or "CONFIG_MAP"
         mode = next((mode for mode in _MODES if mode == text), None)
         if mode is None:
@@ -131,8 +156,8 @@ class EksAuthMode:
     def switch(self, to: AuthenticationMode, *, token: str) -> str:
         """UpdateClusterConfig, sent exactly once; returns the update id. One-way.
 
-        Raises ``update-in-progress``, ``unsupported-change``. After ``aws-no-answer`` and ``aws-server-error``
-        the switch may have begun: look, do not send it again.
+        Raises ``update-in-progress``, ``unsupported-change``. After ``aws-no-answer`` and
+        ``aws-server-error`` the switch may have begun: look, do not send it again.
         """
         client = self._session.client("eks", retries=False)
         answer = self._session.call_on(
@@ -148,7 +173,14 @@ class EksAuthMode:
     def update_status(self, update_id: str) -> tuple[str, list[str]]:
         """DescribeUpdate: ``(InProgress|Failed|Cancelled|Successful, error messages)``."""
         answer = self._session.call(
-            "eks", "describe_update", subject=f"update {update_id}", name=self._cluster, updateId=update_id
+            "eks",
+            "describe_update",
+            subject=f"update {update_id}",
+            name=self._cluster,
+            updateId=update_id,
         )["update"]
-        errors = [f"{item.get('errorCode', '')}: {item.get('errorMessage', '')}" for item in answer.get("errors", ())]
+        errors = [
+            f"{item.get('errorCode', '')}: {item.get('errorMessage', '')}"
+            for item in answer.get("errors", ())
+        ]
         return str(answer["status"]), errors

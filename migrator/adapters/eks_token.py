@@ -1,10 +1,11 @@
 """Tokens for the Kubernetes API of EKS, minted in process and never stored.
 
-``k8s-aws-v1.`` and the base64url text of a presigned STS GetCallerIdentity URL with the signed header
-``x-k8s-aws-id`` (aws-iam-authenticator ``pkg/token/token.go``). The URL is signed here (AWS documentation,
-"Signature Version 4, query string"), at the STS endpoint that boto3 resolves. Two tokens of one second would be the
-same text, and the API server would answer the second from its cache of the first; so the order of the query
-parameters, which the signature does not cover, changes from token to token.
+``k8s-aws-v1.`` and the base64url text of a presigned STS GetCallerIdentity URL with the signed
+header ``x-k8s-aws-id`` (aws-iam-authenticator ``pkg/token/token.go``). The URL is signed here (AWS
+documentation, "Signature Version 4, query string"), at the STS endpoint that boto3 resolves. Two
+tokens of one second would be the same text, and the API server would answer the second from its
+cache of the first; so the order of the query parameters, which the signature does not cover,
+changes from token to token.
 """
 
 import base64
@@ -29,7 +30,9 @@ LIFETIME = timedelta(minutes=14)  # what clients may count on
 
 
 class Token:
-    """A bearer token. Printing it shows nothing; :meth:`reveal` is called where it goes on the wire."""
+    """A bearer token. Printing it shows nothing; :meth:`reveal` is called where it goes on the
+    wire.
+    """
 
     __slots__ = ("_text",)
 
@@ -49,7 +52,9 @@ class Token:
 
 @dataclass(eq=False)
 class TokenMint:
-    """Mints tokens of one identity for one cluster. Each call gives another token. Safe to share between threads."""
+    """Mints tokens of one identity for one cluster. Each call gives another token. Safe to share
+    between threads.
+    """
 
     session: AwsSession
     cluster_name: str
@@ -59,7 +64,9 @@ class TokenMint:
     _count: int = field(default=0, repr=False)
 
     def mint(self) -> Token:
-        """A fresh token. Raises ``token-too-large`` above 4096 bytes, ``no-credentials``, ``iam-denied``."""
+        """A fresh token. Raises ``token-too-large`` above 4096 bytes, ``no-credentials``,
+        ``iam-denied``.
+        """
         endpoint, region = self.session.sts(self.region)
         keys = self.session.keys()
         at = machine_time()
@@ -91,7 +98,9 @@ class TokenMint:
 def presigned_token(
     keys: Keys, *, endpoint: str, region: str, cluster_name: str, at: datetime, variant: int = 0
 ) -> str:
-    """The token as text. ``variant`` picks the order of the query parameters; 0 is the canonical one."""
+    """The token as text. ``variant`` picks the order of the query parameters; 0 is the canonical
+    one.
+    """
     url = urlsplit(endpoint)
     # the one global endpoint signs for us-east-1, wherever the client is
     region = "us-east-1" if url.hostname == "sts.amazonaws.com" else region
@@ -108,10 +117,16 @@ def presigned_token(
     }
     if keys.token:
         query["X-Amz-Security-Token"] = keys.token
-    parts = sorted(f"{quote(key, safe='-_.~')}={quote(value, safe='-_.~')}" for key, value in query.items())
+    parts = sorted(
+        f"{quote(key, safe='-_.~')}={quote(value, safe='-_.~')}" for key, value in query.items()
+    )
     headers = f"host:{url.netloc}\n{HEADER}:{cluster_name.strip()}\n"
-    request = "\n".join(("GET", "/", "&".join(parts), headers, f"host;{HEADER}", hashlib.sha256(b"").hexdigest()))
-    to_sign = "\n".join(("AWS4-HMAC-SHA256", stamp, scope, hashlib.sha256(request.encode()).hexdigest()))
+    request = "\n".join(
+        ("GET", "/", "&".join(parts), headers, f"host;{HEADER}", hashlib.sha256(b"").hexdigest())
+    )
+    to_sign = "\n".join(
+        ("AWS4-HMAC-SHA256", stamp, scope, hashlib.sha256(request.encode()).hexdigest())
+    )
     key = f"AWS4{keys.secret_key}".encode()
     for piece in (stamp[:8], region, "sts", "aws4_request", to_sign):
         key = hmac.new(key, piece.encode(), hashlib.sha256).digest()
@@ -121,12 +136,15 @@ def presigned_token(
 
 
 def exec_credential(token: Token, at: datetime) -> dict[str, Any]:
-    """The ExecCredential that kubectl's exec plugins print (client.authentication.k8s.io/v1beta1, as ``aws eks
-    get-token``); ``at`` is when the token was minted.
+    """The ExecCredential that kubectl's exec plugins print (client.authentication.k8s.io/v1beta1,
+    as ``aws eks get-token``); ``at`` is when the token was minted.
     """
     return {
         "apiVersion": "client.authentication.k8s.io/v1beta1",
         "kind": "ExecCredential",
         "spec": {},
-        "status": {"expirationTimestamp": f"{at + LIFETIME:%Y-%m-%dT%H:%M:%SZ}", "token": token.reveal()},
+        "status": {
+            "expirationTimestamp": f"{at + LIFETIME:%Y-%m-%dT%H:%M:%SZ}",
+            "token": token.reveal(),
+        },
     }

@@ -1,4 +1,6 @@
-"""Which addresses may reach a cluster's public endpoint (EKS user guide, "Cluster API server endpoint")."""
+"""Which addresses may reach a cluster's public endpoint (EKS user guide, "Cluster API server
+endpoint").
+"""
 
 from collections.abc import Sequence
 
@@ -14,11 +16,17 @@ class EksEndpointAccess:
 
     def public_cidrs(self) -> tuple[str, ...]:
         """``publicAccessCidrs``, read now."""
-        answer = self._session.call("eks", "describe_cluster", subject=f"cluster {self._cluster}", name=self._cluster)
-        return tuple((answer["cluster"].get("resourcesVpcConfig") or {}).get("publicAccessCidrs") or ())
+        answer = self._session.call(
+            "eks", "describe_cluster", subject=f"cluster {self._cluster}", name=self._cluster
+        )
+        return tuple(
+            (answer["cluster"].get("resourcesVpcConfig") or {}).get("publicAccessCidrs") or ()
+        )
 
     def set_public_cidrs(self, cidrs: Sequence[str], *, token: str) -> str:
-        """UpdateClusterConfig, sent once; nothing but the list changes. Raises ``update-in-progress``."""
+        """UpdateClusterConfig, sent once; nothing but the list changes. Raises
+        ``update-in-progress``.
+        """
         answer = self._session.call_on(
             self._session.client("eks", retries=False),
             "update_cluster_config",

@@ -1,6 +1,7 @@
 """What is logged of calls to the outside: that they happened, never what they carried.
 
-Loggers of the SDKs are kept quiet: at DEBUG botocore writes out answers of AssumeRole, secret keys included.
+Loggers of the SDKs are kept quiet: at DEBUG botocore writes out answers of AssumeRole, secret keys
+included.
 """
 
 import logging
@@ -19,7 +20,9 @@ def log_call(what: str, subject: str, outcome: str, seconds: float) -> None:
 
 
 def mute_sdk_debug() -> None:
-    """SDK loggers write warnings and errors only from here on, whatever the root logger is set to."""
+    """SDK loggers write warnings and errors only from here on, whatever the root logger is set
+    to.
+    """
     for name in _TALKATIVE:
         logger = logging.getLogger(name)
         if logger.level < logging.WARNING:

@@ -1,8 +1,9 @@
-"""Text of other systems, before it enters one of our errors: one line, no secrets, cut to 256 characters.
+"""Text of other systems, before it enters one of our errors: one line, no secrets, cut to 256
+characters.
 
-Error bodies quote what was sent. A SignatureDoesNotMatch answer, for example, repeats the canonical request with the
-session token in it. What looks like a credential is therefore removed before the text goes anywhere. Escaping for a
-terminal, Markdown or HTML is the affair of whoever prints it.
+Error bodies quote what was sent. A SignatureDoesNotMatch answer, for example, repeats the canonical
+request with the session token in it. What looks like a credential is therefore removed before the
+text goes anywhere. Escaping for a terminal, Markdown or HTML is the affair of whoever prints it.
 """
 
 import re
@@ -12,12 +13,16 @@ LIMIT = 256
 _SECRETS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"k8s-aws-v1\.[\w\-=%.]*"), "k8s-aws-v1.[removed]"),
     (
-        re.compile(r"(?i)(x-amz-(?:security-token|signature|credential))([\"']?\s*[=:]\s*[\"']?)[^&\s\"',]+"),
+        re.compile(
+            r"(?i)(x-amz-(?:security-token|signature|credential))([\"']?\s*[=:]\s*[\"']?)[^&\s\"',]+"
+        ),
         r"\1\2[removed]",
     ),
     (re.compile(r"(?i)(bearer\s+)[\w\-.~+/=%]+"), r"\1[removed]"),
     (
-        re.compile(r"(?i)((?:aws_)?(?:secret_?access_?key|session_?token)[\"']?\s*[=:]\s*[\"']?)[^&\s\"',]+"),
+        re.compile(
+            r"(?i)((?:aws_)?(?:secret_?access_?key|session_?token)[\"']?\s*[=:]\s*[\"']?)[^&\s\"',]+"
+        ),
         r"\1[removed]",
     ),
     (re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{12,}\b"), "[removed key id]"),
@@ -27,7 +32,9 @@ _SECRETS: tuple[tuple[re.Pattern[str], str], ...] = (
 
 
 def foreign(text: object, *, limit: int = LIMIT) -> str:
-    """``text`` as one line of at most ``limit`` characters, without anything that looks like a credential."""
+    """``text`` as one line of at most ``limit`` characters, without anything that looks like a
+    credential.
+    """
     line = str(text)[:65536]  # a body can be megabytes; the patterns need not read them
     for pattern, instead in _SECRETS:
         line = pattern.sub(instead, line)

@@ -1,8 +1,10 @@
-"""Raw objects in which group names and usernames may stand, besides RBAC: of every kind that the cluster serves.
+"""Raw objects in which group names and usernames may stand, besides RBAC: of every kind that the
+cluster serves.
 
-FlowSchemas, admission policies and webhook configurations (Kubernetes API reference), Kyverno's and Gatekeeper's
-policies, and Argo CD's RBAC ConfigMap. Which kinds and versions there are is asked from discovery; what a cluster
-does not serve is left out, what it serves and does not show is an error.
+FlowSchemas, admission policies and webhook configurations (Kubernetes API reference), Kyverno's and
+Gatekeeper's policies, and Argo CD's RBAC ConfigMap. Which kinds and versions there are is asked
+from discovery; what a cluster does not serve is left out, what it serves and does not show is an
+error.
 """
 
 from collections.abc import Sequence
@@ -38,7 +40,9 @@ class _Listing(NamedTuple):
 
 
 def list_group_reference_objects(client: KubernetesClient, tasks: TaskRunner) -> list[Raw]:
-    """The objects, in the order of the kinds above. Raises ``kubernetes-denied`` for a served kind."""
+    """The objects, in the order of the kinds above. Raises ``kubernetes-denied`` for a served
+    kind.
+    """
     served = {group["name"]: group for group in client.get("/apis", "apis").get("groups") or ()}
     versions = [
         (name, str(version["version"]))
@@ -50,7 +54,9 @@ def list_group_reference_objects(client: KubernetesClient, tasks: TaskRunner) ->
     listings: dict[tuple[str, str], _Listing] = {}
     for (group, version), resources in zip(versions, found, strict=True):
         for resource in resources:
-            listings.setdefault((group, resource), _Listing(f"/apis/{group}/{version}/{resource}", resource))
+            listings.setdefault(
+                (group, resource), _Listing(f"/apis/{group}/{version}/{resource}", resource)
+            )
     argo = _Listing("/api/v1/configmaps", "configmaps", f"metadata.name={_ARGO_CD}")
     lists = tasks.map(lambda one: _objects(client, one), [*listings.values(), argo])
     return [item for items in lists for item in items]
@@ -58,7 +64,9 @@ def list_group_reference_objects(client: KubernetesClient, tasks: TaskRunner) ->
 
 def _preferred_first(group: Raw) -> Sequence[Raw]:
     preferred = (group.get("preferredVersion") or {}).get("version")
-    return sorted(group.get("versions") or (), key=lambda version: version.get("version") != preferred)
+    return sorted(
+        group.get("versions") or (), key=lambda version: version.get("version") != preferred
+    )
 
 
 def _resources(client: KubernetesClient, group: str, version: str) -> list[str]:

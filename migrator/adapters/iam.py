@@ -1,7 +1,8 @@
 """Roles and users of one or more accounts, as items of a snapshot's ``iam.principals``.
 
-An account is listed page by page (ListRoles, ListUsers) and cached; single reads are cached too. Foreign accounts are
-read through reader roles that the operator names; without one they stay unread, which is not the same as empty.
+An account is listed page by page (ListRoles, ListUsers) and cached; single reads are cached too.
+Foreign accounts are read through reader roles that the operator names; without one they stay
+unread, which is not the same as empty.
 """
 
 import threading
@@ -19,10 +20,15 @@ _BATCH = 200  # values of one DescribeInstances filter (EC2 API reference)
 
 
 class IamPrincipals:
-    """:class:`migrator.ports.Principals`. ``readers`` maps a foreign account to the role that may read its IAM."""
+    """:class:`migrator.ports.Principals`. ``readers`` maps a foreign account to the role that may
+    read its IAM.
+    """
 
     def __init__(
-        self, session: AwsSession, tasks: TaskRunner, readers: Mapping[str, RoleToAssume | str] | None = None
+        self,
+        session: AwsSession,
+        tasks: TaskRunner,
+        readers: Mapping[str, RoleToAssume | str] | None = None,
     ) -> None:
         self._session = session
         self._tasks = tasks
@@ -33,8 +39,8 @@ class IamPrincipals:
         self._locks: dict[tuple[str, ...], threading.Lock] = {}
 
     def list_account(self, account: str) -> tuple[list[Raw], bool, bool]:
-        """``(items, roles complete, users complete)`` of an account. Not complete: no permission, or a foreign
-        account without a reader role. Other failures are raised.
+        """``(items, roles complete, users complete)`` of an account. Not complete: no permission,
+        or a foreign account without a reader role. Other failures are raised.
         """
         return self._once(("list", account), lambda: self._list_account(account))
 
@@ -49,7 +55,11 @@ class IamPrincipals:
         def listing(method: str, key: str) -> list[Raw] | None:
             try:
                 return session.pages(
-                    "iam", method, key, subject=f"account {account}", PaginationConfig={"PageSize": 1000}
+                    "iam",
+                    method,
+                    key,
+                    subject=f"account {account}",
+                    PaginationConfig={"PageSize": 1000},
                 )
             except MigratorError as error:
                 if error.code == "iam-denied":
@@ -63,29 +73,44 @@ class IamPrincipals:
         return items, roles is not None, users is not None
 
     def get(self, arn: str) -> Raw | None:
-        """One role or user by the account and name in ``arn``; None when IAM has none. The answer carries the ARN
-        as IAM spells it. Raises ``iam-denied``, ``account-unreadable``, ``not-a-principal``.
+        """One role or user by the account and name in ``arn``; None when IAM has none. The answer
+        carries the ARN as IAM spells it. Raises ``iam-denied``, ``account-unreadable``,
+        ``not-a-principal``.
         """
         parsed = parse_arn(arn)
         if parsed is None or parsed.kind not in ("role", "service-linked-role", "user"):
-            raise Failed("not-a-principal", "This ARN names no role and no user that IAM could know.", why=arn[:256])
+            raise Failed(
+                "not-a-principal",
+                "This ARN names no role and no user that IAM could know.",
+                why=arn[:256],
+            )
         kind = "user" if parsed.kind == "user" else "role"
-        return self._once(("get", parsed.account, kind, parsed.name), lambda: self._get(parsed, kind))
+        return self._once(
+            ("get", parsed.account, kind, parsed.name), lambda: self._get(parsed, kind)
+        )
 
     def _get(self, arn: Arn, kind: str) -> Raw | None:
         session = self._session_of(arn.account)
         try:
             if kind == "user":
-                return _user(session.call("iam", "get_user", subject=str(arn), UserName=arn.name)["User"])
-            return _role(session.call("iam", "get_role", subject=str(arn), RoleName=arn.name)["Role"])
+                return _user(
+                    session.call("iam", "get_user", subject=str(arn), UserName=arn.name)["User"]
+                )
+            return _role(
+                session.call("iam", "get_role", subject=str(arn), RoleName=arn.name)["Role"]
+            )
         except MigratorError as error:
-            # a name that no role can have (a blank, a wildcard) is refused as invalid: nobody has it
-            if error.code == "principal-not-found" or (error.code == "aws-refused" and not _could_be_name(arn.name)):
+            # a name that no role can have (a blank, a wildcard) is refused as invalid: nobody has
+            # it
+            if error.code == "principal-not-found" or (
+                error.code == "aws-refused" and not _could_be_name(arn.name)
+            ):
                 return None
             raise
 
     def roles_of_instances(self, instance_ids: Iterable[str]) -> Mapping[str, str]:
-        """Instance id -> role ARN, through the instance profile; what cannot be resolved is left out.
+        """Instance id -> role ARN, through the instance profile; what cannot be resolved is left
+        out.
 
         Raises ``iam-denied`` when instances or instance profiles may not be read at all.
         """
@@ -96,7 +121,11 @@ class IamPrincipals:
             profiles.update(found)
         names = sorted(set(profiles.values()))
         roles = dict(zip(names, self._tasks.map(self._role_of_profile, names), strict=True))
-        return {instance: role for instance, name in profiles.items() if (role := roles[name]) is not None}
+        return {
+            instance: role
+            for instance, name in profiles.items()
+            if (role := roles[name]) is not None
+        }
 
     def _profiles_of(self, instance_ids: Sequence[str]) -> dict[str, str]:
         """A filter, and not InstanceIds: one id that is gone would fail the whole call."""
@@ -108,7 +137,9 @@ class IamPrincipals:
             Filters=[{"Name": "instance-id", "Values": list(instance_ids)}],
         )
         found: dict[str, str] = {}
-        for instance in (instance for group in reservations for instance in group.get("Instances", ())):
+        for instance in (
+            instance for group in reservations for instance in group.get("Instances", ())
+        ):
             arn = (instance.get("IamInstanceProfile") or {}).get("Arn", "")
             if arn:
                 found[instance["InstanceId"]] = arn.rpartition("/")[2]
@@ -119,7 +150,9 @@ class IamPrincipals:
 
     def _read_profile(self, name: str) -> str | None:
         try:
-            answer = self._session.call("iam", "get_instance_profile", subject=name, InstanceProfileName=name)
+            answer = self._session.call(
+                "iam", "get_instance_profile", subject=name, InstanceProfileName=name
+            )
         except MigratorError as error:
             if error.code == "principal-not-found":
                 return None
@@ -136,11 +169,14 @@ class IamPrincipals:
                 raise Failed(
                     "account-unreadable",
                     f"IAM of account {account[:24]} is not read: no reader role is named for it.",
-                    remedy="Name one that may iam:GetRole and iam:ListRoles there (--reader-role ARN).",
+                    remedy="Name one that may iam:GetRole and iam:ListRoles there (--reader-role "
+                    "ARN).",
                 )
             if account not in self._sessions:
                 role = RoleToAssume(reader) if isinstance(reader, str) else reader
-                self._sessions[account] = self._session.assume(role.arn, external_id=role.external_id)
+                self._sessions[account] = self._session.assume(
+                    role.arn, external_id=role.external_id
+                )
             return self._sessions[account]
 
     def _once(self, key: tuple[str, ...], read: Callable[[], R]) -> R:
@@ -158,7 +194,11 @@ class IamPrincipals:
 
 
 def _role(raw: Raw) -> dict[str, Any]:
-    item = {"arn": raw["Arn"], "id": raw.get("RoleId"), "createDate": jsonable(raw.get("CreateDate"))}
+    item = {
+        "arn": raw["Arn"],
+        "id": raw.get("RoleId"),
+        "createDate": jsonable(raw.get("CreateDate")),
+    }
     services = trusted_services(raw.get("AssumeRolePolicyDocument"))
     return item if services is None else {**item, "trustedServices": services}
 

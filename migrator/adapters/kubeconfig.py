@@ -1,9 +1,10 @@
 """An endpoint and a login out of a kubeconfig, for ``--kubeconfig`` and ``--context``.
 
-The kubernetes package reads it, exec plugins and client certificates included. A kubeconfig can point to any server:
-a stale context would write to the aws-auth of another cluster, and a server that can read the tokens of this tool could
-act as every principal that it logs in as. So the certificate authority is always the one in DescribeCluster: a
-kubeconfig that names another one, or that switches the check of the certificate off, is refused.
+The kubernetes package reads it, exec plugins and client certificates included. A kubeconfig can
+point to any server: a stale context would write to the aws-auth of another cluster, and a server
+that can read the tokens of this tool could act as every principal that it logs in as. So the
+certificate authority is always the one in DescribeCluster: a kubeconfig that names another one, or
+that switches the check of the certificate off, is refused.
 """
 
 import os
@@ -29,7 +30,10 @@ class KubeconfigLogin:
 
     def header(self, *, fresh: bool = False) -> str | None:
         """``Bearer …``; None for a kubeconfig without a login."""
-        for name in ("BearerToken", "authorization"):  # the key's name differs between versions of the package
+        for name in (
+            "BearerToken",
+            "authorization",
+        ):  # the key's name differs between versions of the package
             value = self._configuration.get_api_key_with_prefix(name)
             if value:
                 text = str(value)
@@ -37,9 +41,11 @@ class KubeconfigLogin:
         return None
 
 
-def open_kubeconfig(cluster: Endpoint, *, file: str | None = None, context: str | None = None) -> KubernetesClient:
-    """A client as the kubeconfig says. ``cluster`` is the endpoint in DescribeCluster: its certificate authority is the
-    only one that is trusted, and its facts about access are kept.
+def open_kubeconfig(
+    cluster: Endpoint, *, file: str | None = None, context: str | None = None
+) -> KubernetesClient:
+    """A client as the kubeconfig says. ``cluster`` is the endpoint in DescribeCluster: its
+    certificate authority is the only one that is trusted, and its facts about access are kept.
 
     Raises ``kubeconfig-unreadable``, ``kubeconfig-insecure``, ``kubeconfig-other-cluster``,
     ``kubeconfig-client-certificate``.
@@ -51,9 +57,20 @@ def open_kubeconfig(cluster: Endpoint, *, file: str | None = None, context: str 
     configuration: Any = Configuration()
     load: Any = config.load_kube_config
     try:
-        load(config_file=file, context=context, client_configuration=configuration, persist_config=False)
-        ca_pem = Path(configuration.ssl_ca_cert).read_text(encoding="ascii") if configuration.ssl_ca_cert else ""
-    except Exception as error:  # the package raises what it meets: OSError, YAMLError, ConfigException
+        load(
+            config_file=file,
+            context=context,
+            client_configuration=configuration,
+            persist_config=False,
+        )
+        ca_pem = (
+            Path(configuration.ssl_ca_cert).read_text(encoding="ascii")
+            if configuration.ssl_ca_cert
+            else ""
+        )
+    except (
+        Exception
+    ) as error:  # the package raises what it meets: OSError, YAMLError, ConfigException
         raise Failed(
             "kubeconfig-unreadable",
             f"The kubeconfig {foreign(file or 'of the environment')} cannot be used.",
@@ -64,11 +81,13 @@ def open_kubeconfig(cluster: Endpoint, *, file: str | None = None, context: str 
     _refuse_unverified(server, configuration)
     _refuse_other_cluster(server, ca_pem, cluster)
     if configuration.cert_file:
-        # a certificate would log in every request on the wire, those of other principals' reviews included
+        # a certificate would log in every request on the wire, those of other principals' reviews
+        # included
         raise Refused(
             "kubeconfig-client-certificate",
             "The kubeconfig logs in with a client certificate.",
-            why="On EKS, logins are IAM principals; with a certificate nobody else's access could be proven.",
+            why="On EKS, logins are IAM principals; with a certificate nobody else's access could "
+            "be proven.",
             remedy="Leave --kubeconfig away, or name a context with a token or an exec plugin.",
         )
     endpoint = Endpoint(
@@ -87,10 +106,12 @@ def open_kubeconfig(cluster: Endpoint, *, file: str | None = None, context: str 
 
 
 def _refuse_endless(file: str | None) -> None:
-    """Raises ``kubeconfig-unreadable`` for a pipe or a device, which may never end: the package opens whatever it is
-    given, and to open a pipe that has no writer waits for one (open(2)).
+    """Raises ``kubeconfig-unreadable`` for a pipe or a device, which may never end: the package
+    opens whatever it is given, and to open a pipe that has no writer waits for one (open(2)).
     """
-    for path in [file] if file else os.environ.get("KUBECONFIG", "~/.kube/config").split(os.pathsep):
+    for path in (
+        [file] if file else os.environ.get("KUBECONFIG", "~/.kube/config").split(os.pathsep)
+    ):
         place = Path(path).expanduser()
         if path and place.exists() and not place.is_file():
             raise Failed(
@@ -105,21 +126,30 @@ def _refuse_unverified(server: str, configuration: Any) -> None:
     """Raises ``kubeconfig-insecure`` where the server's certificate would not be checked."""
     if configuration.verify_ssl and server.startswith("https://"):
         return
-    setting = "insecure-skip-tls-verify: true" if server.startswith("https://") else "a server without TLS"
+    setting = (
+        "insecure-skip-tls-verify: true"
+        if server.startswith("https://")
+        else "a server without TLS"
+    )
     raise Refused(
         "kubeconfig-insecure",
         f"The kubeconfig does not check the certificate of {foreign(server)}.",
-        why=f"It has {setting}. Whoever answers in place of the API server would get the tokens of every principal.",
-        remedy="Remove the setting and use certificate-authority-data (`aws eks update-kubeconfig` writes it), or "
+        why=f"It has {setting}. Whoever answers in place of the API server would get the tokens of "
+        f"every principal.",
+        remedy="Remove the setting and use certificate-authority-data (`aws eks update-kubeconfig` "
+        "writes it), or "
         "leave out --kubeconfig and --context.",
     )
 
 
 def _refuse_other_cluster(server: str, ca_pem: str, cluster: Endpoint) -> None:
-    """Raises ``kubeconfig-other-cluster`` where authority or server show that the context is for another cluster."""
+    """Raises ``kubeconfig-other-cluster`` where authority or server show that the context is for
+    another cluster.
+    """
     given, trusted = _certificates(ca_pem), _certificates(cluster.ca_pem or "")
     if ca_pem.strip():
-        # DescribeCluster returns several authorities while they are rotated, and a kubeconfig may hold the older one.
+        # DescribeCluster returns several authorities while they are rotated, and a kubeconfig may
+        # hold the older one.
         if given and given <= trusted:
             return
         why = "Its certificate authority is not the one in DescribeCluster."
@@ -127,7 +157,9 @@ def _refuse_other_cluster(server: str, ca_pem: str, cluster: Endpoint) -> None:
         # Without an authority of its own it is checked by that of DescribeCluster.
         if server == cluster.server and trusted:
             return
-        why = "It names no certificate authority, and its address is not the one in DescribeCluster."
+        why = (
+            "It names no certificate authority, and its address is not the one in DescribeCluster."
+        )
     raise Refused(
         "kubeconfig-other-cluster",
         f"The kubeconfig's server {foreign(server)} is not cluster {cluster.cluster_name}.",
@@ -137,6 +169,8 @@ def _refuse_other_cluster(server: str, ca_pem: str, cluster: Endpoint) -> None:
 
 
 def _certificates(pem: str) -> frozenset[str]:
-    """The certificates of a PEM bundle, without line breaks, and without the text that tools write around them."""
+    """The certificates of a PEM bundle, without line breaks, and without the text that tools write
+    around them.
+    """
     found = re.findall(r"-----BEGIN CERTIFICATE-----(.*?)-----END CERTIFICATE-----", pem, re.S)
     return frozenset("".join(each.split()) for each in found)

@@ -1,4 +1,5 @@
-"""The Kubernetes API of one cluster: the aws-auth ConfigMap, RBAC, namespaces, nodes, what names groups.
+"""The Kubernetes API of one cluster: the aws-auth ConfigMap, RBAC, namespaces, nodes, what names
+groups.
 
 Source of paths and semantics: Kubernetes API reference; "Server-Side Apply" for the field manager.
 """
@@ -37,8 +38,9 @@ class KubernetesConfigMaps:
         return self._client.find(AWS_AUTH, _AWS_AUTH_RESOURCE)
 
     def write_data(self, data: Mapping[str, str], *, resource_version: str) -> Raw:
-        """Replace ``data`` and nothing else, in one request that fails when the object is no longer the one with
-        ``resource_version``. Raises ``aws-auth-changed`` (``Changed``); so it does when the object is gone.
+        """Replace ``data`` and nothing else, in one request that fails when the object is no longer
+        the one with ``resource_version``. Raises ``aws-auth-changed`` (``Changed``); so it does
+        when the object is gone.
         """
         patch = [
             {"op": "replace", "path": "/metadata/resourceVersion", "value": resource_version},
@@ -46,14 +48,19 @@ class KubernetesConfigMaps:
         ]
         try:
             return self._client.write(
-                "patch", "PATCH", AWS_AUTH, _AWS_AUTH_RESOURCE, patch, content_type="application/json-patch+json"
+                "patch",
+                "PATCH",
+                AWS_AUTH,
+                _AWS_AUTH_RESOURCE,
+                patch,
+                content_type="application/json-patch+json",
             )
         except Failed as error:
             raise _gone(error) from error
 
     def create(self, config_map: Raw) -> Raw:
-        """Create it with the data, labels and annotations of ``config_map``. Raises ``aws-auth-changed`` if it
-        exists.
+        """Create it with the data, labels and annotations of ``config_map``. Raises
+        ``aws-auth-changed`` if it exists.
         """
         metadata = config_map.get("metadata") or {}
         kept = {key: metadata[key] for key in ("labels", "annotations") if metadata.get(key)}
@@ -63,11 +70,17 @@ class KubernetesConfigMaps:
             "metadata": {"name": "aws-auth", "namespace": "kube-system", **kept},
             **{key: config_map[key] for key in ("data", "binaryData") if config_map.get(key)},
         }
-        return self._client.write("create", "POST", AWS_AUTH.rpartition("/")[0], _AWS_AUTH_RESOURCE, body)
+        return self._client.write(
+            "create", "POST", AWS_AUTH.rpartition("/")[0], _AWS_AUTH_RESOURCE, body
+        )
 
     def delete(self, *, resource_version: str) -> None:
         """Delete it while it is the one with ``resource_version``. Raises ``aws-auth-changed``."""
-        body = {"kind": "DeleteOptions", "apiVersion": "v1", "preconditions": {"resourceVersion": resource_version}}
+        body = {
+            "kind": "DeleteOptions",
+            "apiVersion": "v1",
+            "preconditions": {"resourceVersion": resource_version},
+        }
         try:
             self._client.send("delete", "DELETE", AWS_AUTH, _AWS_AUTH_RESOURCE, body=body)
         except Failed as error:
@@ -95,8 +108,9 @@ class KubernetesRbac:
         self._tasks = tasks
 
     def read_rbac(self) -> Raw:
-        """``{roles, roleBindings, clusterRoles, clusterRoleBindings}``. A list that may not be read is left out,
-        and ``unread`` maps its name to the reason; nothing readable raises ``kubernetes-denied``.
+        """``{roles, roleBindings, clusterRoles, clusterRoleBindings}``. A list that may not be read
+        is left out, and ``unread`` maps its name to the reason; nothing readable raises
+        ``kubernetes-denied``.
         """
 
         def read(resource: str) -> list[Raw] | MigratorError:
@@ -107,18 +121,30 @@ class KubernetesRbac:
                     raise
                 return error
 
-        found = dict(zip(_RBAC_LISTS, self._tasks.map(read, list(_RBAC_LISTS.values())), strict=True))
-        denied = {name: answer for name, answer in found.items() if isinstance(answer, MigratorError)}
+        found = dict(
+            zip(_RBAC_LISTS, self._tasks.map(read, list(_RBAC_LISTS.values())), strict=True)
+        )
+        denied = {
+            name: answer for name, answer in found.items() if isinstance(answer, MigratorError)
+        }
         if len(denied) == len(found):
             raise next(iter(denied.values()))
-        rbac: dict[str, Any] = {name: answer for name, answer in found.items() if name not in denied}
+        rbac: dict[str, Any] = {
+            name: answer for name, answer in found.items() if name not in denied
+        }
         if denied:
-            rbac["unread"] = {name: {"code": error.code, "message": error.message} for name, error in denied.items()}
+            rbac["unread"] = {
+                name: {"code": error.code, "message": error.message}
+                for name, error in denied.items()
+            }
         return rbac
 
     def list_namespaces(self) -> list[str]:
         """Names of all namespaces."""
-        return [item["metadata"]["name"] for item in self._client.list("/api/v1/namespaces", "namespaces")]
+        return [
+            item["metadata"]["name"]
+            for item in self._client.list("/api/v1/namespaces", "namespaces")
+        ]
 
     def list_nodes(self) -> list[Raw]:
         """Nodes cut to ``name``, ``labels``, ``providerID``."""
@@ -132,8 +158,8 @@ class KubernetesRbac:
         ]
 
     def list_group_reference_objects(self) -> list[Raw]:
-        """Raw objects that may name groups or usernames, of every kind the cluster serves. One kind that is served
-        and may not be read raises: part of a list would pass for the whole.
+        """Raw objects that may name groups or usernames, of every kind the cluster serves. One kind
+        that is served and may not be read raises: part of a list would pass for the whole.
         """
         return list_group_reference_objects(self._client, self._tasks)
 
@@ -145,12 +171,14 @@ class KubernetesRbac:
         """(Cluster)RoleBindings with our label, in all namespaces."""
         selector = f"{MANAGED_BY_LABEL}={MANAGED_BY}"
         kinds = ("clusterrolebindings", "rolebindings")
-        found = self._tasks.map(lambda kind: self._client.list(f"{_RBAC}/{kind}", kind, labelSelector=selector), kinds)
+        found = self._tasks.map(
+            lambda kind: self._client.list(f"{_RBAC}/{kind}", kind, labelSelector=selector), kinds
+        )
         return [raw for listed in found for raw in listed]
 
     def apply_binding(self, binding: Raw) -> Raw:
-        """Server-side apply with our field manager, never by force. Raises ``kubernetes-conflict`` when another
-        manager owns a field.
+        """Server-side apply with our field manager, never by force. Raises ``kubernetes-conflict``
+        when another manager owns a field.
         """
         metadata = binding["metadata"]
         namespace = metadata.get("namespace")
@@ -183,6 +211,8 @@ def _binding_path(name: str, namespace: str | None) -> str:
 
     for part in (name, *([namespace] if namespace is not None else [])):
         if not _SEGMENT.fullmatch(part) or part in (".", ".."):
-            raise Failed("name-invalid", "This is no name of a binding or namespace.", why=part[:64])
+            raise Failed(
+                "name-invalid", "This is no name of a binding or namespace.", why=part[:64]
+            )
     middle = "" if namespace is None else f"/namespaces/{quote(namespace, safe='')}"
     return f"{_RBAC}{middle}/{_binding_kind(namespace)}/{quote(name, safe='')}"

@@ -1,4 +1,6 @@
-"""One identity at one API server: requests with its login, answers or our errors, listings to the last page."""
+"""One identity at one API server: requests with its login, answers or our errors, listings to the
+last page.
+"""
 
 import threading
 import time
@@ -46,7 +48,9 @@ class MintedLogin:
 
 
 class ServiceAccountLogin:
-    """A pod's own login: the mounted token, read again for each request because the kubelet renews it."""
+    """A pod's own login: the mounted token, read again for each request because the kubelet renews
+    it.
+    """
 
     def __init__(self, token_file: Path) -> None:
         self._file = token_file
@@ -57,7 +61,9 @@ class ServiceAccountLogin:
             return f"Bearer {self._file.read_text(encoding='utf-8').strip()}"
         except OSError as error:
             why = f"{self._file}: {error.strerror}"
-            raise Failed("no-credentials", "The pod has no service account token.", why=why) from error
+            raise Failed(
+                "no-credentials", "The pod has no service account token.", why=why
+            ) from error
 
 
 class KubernetesClient:
@@ -68,9 +74,13 @@ class KubernetesClient:
         self._login = login
 
     def send(self, verb: str, method: str, path: str, resource: str, **options: Any) -> Answer:
-        """One request; a 401 is tried once more with a fresh login. Raises for every status but 2xx."""
+        """One request; a 401 is tried once more with a fresh login. Raises for every status but
+        2xx.
+        """
         about = (verb, resource)
-        answer = self.wire.send(method, path, authorization=self._login.header(), about=about, **options)
+        answer = self.wire.send(
+            method, path, authorization=self._login.header(), about=about, **options
+        )
         if answer.status == 401:
             header = self._login.header(fresh=True)
             answer = self.wire.send(method, path, authorization=header, about=about, **options)
@@ -88,7 +98,8 @@ class KubernetesClient:
         return _none_when_absent(lambda: self.get(path, resource))
 
     def list(self, path: str, resource: str, **parameters: str) -> list[Raw]:
-        """All objects of a listing, with the ``kind`` and ``apiVersion`` that lists leave out of their items.
+        """All objects of a listing, with the ``kind`` and ``apiVersion`` that lists leave out of
+        their items.
 
         A continue token that expired on the way (410) starts the listing again, once, in one page.
         """
@@ -96,7 +107,10 @@ class KubernetesClient:
         ask = {"limit": str(PAGE), **parameters}
         while True:
             answer = self.wire.send(
-                "GET", path + query(ask), authorization=self._login.header(), about=("list", resource)
+                "GET",
+                path + query(ask),
+                authorization=self._login.header(),
+                about=("list", resource),
             )
             if answer.status == 410 and "continue" in ask:
                 items, ask = [], dict(parameters)
@@ -106,16 +120,26 @@ class KubernetesClient:
             document = answer.json()
             kind = str(document.get("kind", "")).removesuffix("List")
             version = str(document.get("apiVersion", ""))
-            items.extend({"apiVersion": version, "kind": kind, **item} for item in document.get("items") or ())
+            items.extend(
+                {"apiVersion": version, "kind": kind, **item}
+                for item in document.get("items") or ()
+            )
             token = (document.get("metadata") or {}).get("continue")
             if not token:
                 return items
             ask["continue"] = str(token)
 
-    def write(self, verb: str, method: str, path: str, resource: str, body: object, **options: Any) -> Raw:
+    def write(
+        self, verb: str, method: str, path: str, resource: str, body: object, **options: Any
+    ) -> Raw:
         """A write with our field manager."""
         written: Raw = self.send(
-            verb, method, path + query({"fieldManager": FIELD_MANAGER}), resource, body=body, **options
+            verb,
+            method,
+            path + query({"fieldManager": FIELD_MANAGER}),
+            resource,
+            body=body,
+            **options,
         ).json()
         return written
 
@@ -130,15 +154,26 @@ def _none_when_absent(read: Callable[[], Raw]) -> Raw | None:
 
 
 def open_in_cluster(
-    environment: Mapping[str, str], *, mount: Path = Path("/var/run/secrets/kubernetes.io/serviceaccount")
+    environment: Mapping[str, str],
+    *,
+    mount: Path = Path("/var/run/secrets/kubernetes.io/serviceaccount"),
 ) -> KubernetesClient:
     """The API server as a pod sees it, with its service account. Raises ``not-in-cluster``."""
-    host, port = environment.get("KUBERNETES_SERVICE_HOST"), environment.get("KUBERNETES_SERVICE_PORT", "443")
+    host, port = (
+        environment.get("KUBERNETES_SERVICE_HOST"),
+        environment.get("KUBERNETES_SERVICE_PORT", "443"),
+    )
     try:
         ca_pem = (mount / "ca.crt").read_text(encoding="ascii")
     except (OSError, UnicodeDecodeError):
         ca_pem = ""
     if not host or not ca_pem:
-        raise Failed("not-in-cluster", "This is no pod with a service account.", remedy="Run it inside the cluster.")
+        raise Failed(
+            "not-in-cluster",
+            "This is no pod with a service account.",
+            remedy="Run it inside the cluster.",
+        )
     server = f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}"
-    return KubernetesClient(open_wire(Endpoint(server=server, ca_pem=ca_pem)), ServiceAccountLogin(mount / "token"))
+    return KubernetesClient(
+        open_wire(Endpoint(server=server, ca_pem=ca_pem)), ServiceAccountLogin(mount / "token")
+    )

@@ -1,7 +1,8 @@
 """What went wrong on the way to an API server of EKS, or in its answer, as our errors.
 
-Source of the endpoint modes: EKS user guide, "Cluster API server endpoint". A filtered source address is not told
-so: the connection just times out, which is why a time-out names ``publicAccessCidrs`` first.
+Source of the endpoint modes: EKS user guide, "Cluster API server endpoint". A filtered source
+address is not told so: the connection just times out, which is why a time-out names
+``publicAccessCidrs`` first.
 """
 
 import json
@@ -17,7 +18,8 @@ from migrator.errors import Changed, Failed, MigratorError
 class Endpoint:
     """Where an API server is, and what DescribeCluster tells of the ways to it (None: not known).
 
-    ``ca_pem`` None means the certificate authorities of the system. ``proxy_url`` wins over ``HTTPS_PROXY``.
+    ``ca_pem`` None means the certificate authorities of the system. ``proxy_url`` wins over
+    ``HTTPS_PROXY``.
     """
 
     server: str
@@ -40,7 +42,9 @@ class Endpoint:
 
 
 def unreachable(endpoint: Endpoint, cause: object, *, timed_out: bool) -> Failed:
-    """``api-server-unreachable``: nothing was sent. Names the access mode, the likely cause and the ways out."""
+    """``api-server-unreachable``: nothing was sent. Names the access mode, the likely cause and the
+    ways out.
+    """
     name = endpoint.cluster_name or "the cluster"
     if endpoint.public is False:
         why = "Its endpoint answers inside the VPC only (endpointPublicAccess is off)."
@@ -51,7 +55,8 @@ def unreachable(endpoint: Endpoint, cause: object, *, timed_out: bool) -> Failed
         where = f" --region {endpoint.region}" if endpoint.region else ""
         remedy = (
             "Use --proxy-url or a VPN, or let this machine in: "
-            f"`aws eks update-cluster-config{where} --name {name} --resources-vpc-config publicAccessCidrs={allowed}`."
+            f"`aws eks update-cluster-config{where} --name {name} --resources-vpc-config "
+            f"publicAccessCidrs={allowed}`."
         )
     return Failed(
         "api-server-unreachable",
@@ -67,9 +72,15 @@ def _likely(endpoint: Endpoint, timed_out: bool) -> str:
     if not cidrs:
         return f"{how}."
     if "0.0.0.0/0" in cidrs:
-        return f"{how}, although publicAccessCidrs lets every address in: a firewall or proxy on the way is likely."
+        return (
+            f"{how}, although publicAccessCidrs lets every address in: a firewall or proxy on "
+            f"the way is likely."
+        )
     if timed_out:
-        return f"{how}: this machine's address is probably not among its publicAccessCidrs ({', '.join(cidrs)})."
+        return (
+            f"{how}: this machine's address is probably not among its publicAccessCidrs "
+            f"({', '.join(cidrs)})."
+        )
     return f"{how}; its publicAccessCidrs are {', '.join(cidrs)}."
 
 
@@ -77,14 +88,18 @@ def no_answer(endpoint: Endpoint, verb: str, resource: str, cause: object) -> Fa
     """``api-server-no-answer``: it was sent, and may have been done."""
     return Failed(
         "api-server-no-answer",
-        f"The API server of {endpoint.cluster_name or endpoint.server} did not answer {verb} {resource}.",
+        f"The API server of {endpoint.cluster_name or endpoint.server} did not answer {verb} "
+        f"{resource}.",
         why=foreign(cause),
-        remedy="Run the same command again; what was sent may have been done, which is found out by looking.",
+        remedy="Run the same command again; what was sent may have been done, which is found out "
+        "by looking.",
     )
 
 
 def tls_failed(endpoint: Endpoint, cause: object, *, certificate: bool) -> Failed:
-    """``api-server-tls-failed``: no TLS; with ``certificate``, who answered is not who DescribeCluster promised."""
+    """``api-server-tls-failed``: no TLS; with ``certificate``, who answered is not who
+    DescribeCluster promised.
+    """
     where = foreign(endpoint.server)
     if not certificate:
         return Failed(
@@ -97,12 +112,17 @@ def tls_failed(endpoint: Endpoint, cause: object, *, certificate: bool) -> Faile
         "api-server-tls-failed",
         f"The certificate of the API server at {where} is not the cluster's.",
         why=foreign(cause),
-        remedy="A proxy that opens TLS must let this host pass; behind a tunnel name the TLS server (tls-server-name).",
+        remedy="A proxy that opens TLS must let this host pass; behind a tunnel name the TLS "
+        "server (tls-server-name).",
     )
 
 
-def refused(endpoint: Endpoint, status: int, body: bytes, verb: str, resource: str) -> MigratorError:
-    """An answer that is no success, by status code (Kubernetes API conventions, "HTTP status codes")."""
+def refused(
+    endpoint: Endpoint, status: int, body: bytes, verb: str, resource: str
+) -> MigratorError:
+    """An answer that is no success, by status code (Kubernetes API conventions, "HTTP status
+    codes").
+    """
     text = foreign(_message(body))
     name = endpoint.cluster_name or "the cluster"
     if status == 401:
@@ -129,9 +149,13 @@ def refused(endpoint: Endpoint, status: int, body: bytes, verb: str, resource: s
             remedy="Find out who writes it (managedFields), then make a fresh plan.",
         )
     if status == 409:
-        return Failed("kubernetes-conflict", f"Somebody else changed {resource} at the same time.", why=text)
+        return Failed(
+            "kubernetes-conflict", f"Somebody else changed {resource} at the same time.", why=text
+        )
     if status in (400, 405, 406, 413, 415, 422):
-        return Failed("kubernetes-refused", f"The API server of {name} refuses {verb} {resource}.", why=text)
+        return Failed(
+            "kubernetes-refused", f"The API server of {name} refuses {verb} {resource}.", why=text
+        )
     return Failed(
         "api-server-failed",
         f"The API server of {name} answered {verb} {resource} with HTTP {status}.",

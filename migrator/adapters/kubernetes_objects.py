@@ -1,4 +1,6 @@
-"""The few objects in kube-system that a rehearsal brings along, as raw JSON (Kubernetes API reference)."""
+"""The few objects in kube-system that a rehearsal brings along, as raw JSON (Kubernetes API
+reference).
+"""
 
 from migrator.adapters.kubernetes_client import FIELD_MANAGER, KubernetesClient
 from migrator.adapters.kubernetes_wire import query
@@ -27,7 +29,9 @@ class KubernetesObjects:
         return self._client.find(f"{_PATHS[kind]}/{name}", _resource(kind))
 
     def apply(self, manifest: Raw) -> Raw:
-        """Server-side apply with our field manager, by force: these objects are ours, or are put back."""
+        """Server-side apply with our field manager, by force: these objects are ours, or are put
+        back.
+        """
         kind, name = manifest["kind"], manifest["metadata"]["name"]
         path = f"{_PATHS[kind]}/{name}" + query({"fieldManager": FIELD_MANAGER, "force": "true"})
         written: Raw = self._client.send(

@@ -14,7 +14,9 @@ class KubernetesPods:
         self._client = client
 
     def create(self, manifest: Raw) -> Raw:
-        """POST, sent once. Raises ``kubernetes-denied`` (RBAC, quotas, admission), ``kubernetes-refused``."""
+        """POST, sent once. Raises ``kubernetes-denied`` (RBAC, quotas, admission),
+        ``kubernetes-refused``.
+        """
         namespace = manifest["metadata"]["namespace"]
         return self._client.write("create", "POST", _pods(namespace), "pods", manifest)
 
@@ -31,7 +33,9 @@ class KubernetesPods:
             if error.code == "kubernetes-denied":
                 return []
             raise
-        events.sort(key=lambda event: str(event.get("lastTimestamp") or event.get("eventTime") or ""))
+        events.sort(
+            key=lambda event: str(event.get("lastTimestamp") or event.get("eventTime") or "")
+        )
         return [foreign(event.get("message") or "") for event in events]
 
     def delete(self, namespace: str, name: str) -> None:

@@ -1,8 +1,9 @@
 """JSON over HTTPS to one API server, on the connection pool of the kubernetes package's ApiClient.
 
-Raw JSON, because the typed models drop fields they do not know. CA and endpoint come from DescribeCluster, proxies
-from ``--proxy-url``, ``HTTPS_PROXY`` and ``NO_PROXY``. One wire serves every identity: who asks is a header of each
-request, so that reviews as hundreds of principals share their connections.
+Raw JSON, because the typed models drop fields they do not know. CA and endpoint come from
+DescribeCluster, proxies from ``--proxy-url``, ``HTTPS_PROXY`` and ``NO_PROXY``. One wire serves
+every identity: who asks is a header of each request, so that reviews as hundreds of principals
+share their connections.
 """
 
 import base64
@@ -38,28 +39,37 @@ class Answer:
     body: bytes
 
     def json(self) -> Any:
-        """The body as JSON. Raises ``api-server-failed`` where it is none (an answer of a proxy in between)."""
+        """The body as JSON. Raises ``api-server-failed`` where it is none (an answer of a proxy in
+        between).
+        """
         try:
             return json.loads(self.body)
         except (ValueError, RecursionError) as error:
             text = foreign(self.body[:2048].decode(errors="replace"))
-            raise Failed("api-server-failed", "What answered is no Kubernetes API.", why=text) from error
+            raise Failed(
+                "api-server-failed", "What answered is no Kubernetes API.", why=text
+            ) from error
 
 
 def endpoint_of(cluster: Raw, *, proxy_url: str | None = None) -> Endpoint:
-    """The endpoint in DescribeCluster ``.cluster``. Raises ``api-server-unknown`` while a cluster has none."""
+    """The endpoint in DescribeCluster ``.cluster``. Raises ``api-server-unknown`` while a cluster
+    has none.
+    """
     server = str(cluster.get("endpoint") or "")
     ca_data = (cluster.get("certificateAuthority") or {}).get("data")
     if not server or not ca_data:
         raise Failed(
             "api-server-unknown",
-            f"The cluster has no API server endpoint yet (status {foreign(cluster.get('status'))}).",
+            f"The cluster has no API server endpoint yet (status "
+            f"{foreign(cluster.get('status'))}).",
             remedy="Wait until it is ACTIVE.",
         )
     try:
         ca_pem = base64.b64decode(ca_data, validate=True).decode("ascii")
     except (binascii.Error, UnicodeDecodeError, ValueError) as error:
-        raise Failed("api-server-unknown", "The certificate authority in DescribeCluster cannot be read.") from error
+        raise Failed(
+            "api-server-unknown", "The certificate authority in DescribeCluster cannot be read."
+        ) from error
     vpc = cluster.get("resourcesVpcConfig") or {}
     return Endpoint(
         server=server.rstrip("/"),
@@ -74,24 +84,36 @@ def endpoint_of(cluster: Raw, *, proxy_url: str | None = None) -> Endpoint:
 
 
 def open_wire(
-    endpoint: Endpoint, *, connect_seconds: float = CONNECT_SECONDS, read_seconds: float = READ_SECONDS
+    endpoint: Endpoint,
+    *,
+    connect_seconds: float = CONNECT_SECONDS,
+    read_seconds: float = READ_SECONDS,
 ) -> "KubernetesWire":
-    """A wire to the endpoint. Nothing is sent yet. A connection is tried twice, ``connect_seconds`` each."""
+    """A wire to the endpoint. Nothing is sent yet. A connection is tried twice, ``connect_seconds``
+    each.
+    """
     from kubernetes.client import Configuration
 
     configuration: Any = Configuration(host=endpoint.server)
     set_proxy(configuration, endpoint)
     if endpoint.tls_server_name:
         configuration.tls_server_name = endpoint.tls_server_name
-    return KubernetesWire(endpoint, configuration, connect_seconds=connect_seconds, read_seconds=read_seconds)
+    return KubernetesWire(
+        endpoint, configuration, connect_seconds=connect_seconds, read_seconds=read_seconds
+    )
 
 
 def set_proxy(configuration: Any, endpoint: Endpoint) -> None:
-    """The proxy that was asked for, else that of ``HTTPS_PROXY``/``NO_PROXY``: older packages do not read these."""
+    """The proxy that was asked for, else that of ``HTTPS_PROXY``/``NO_PROXY``: older packages do
+    not read these.
+    """
     from urllib.request import getproxies_environment
 
     if endpoint.proxy_url:
-        configuration.proxy, configuration.no_proxy = endpoint.proxy_url, ""  # asked for: no exceptions
+        configuration.proxy, configuration.no_proxy = (
+            endpoint.proxy_url,
+            "",
+        )  # asked for: no exceptions
     elif not configuration.proxy:
         proxies = getproxies_environment()
         configuration.proxy = proxies.get(endpoint.server.partition(":")[0])
@@ -120,8 +142,8 @@ class KubernetesWire:
         if endpoint.ca_pem is not None:  # not through Configuration: older ones take files only
             self._pool.connection_pool_kw["ca_cert_data"] = endpoint.ca_pem
         server = urlsplit(endpoint.server)
-        # one pool for the one host, instead of finding it anew for each of thousands of reviews; a proxy for plain
-        # HTTP wants whole URLs, and the manager to make them
+        # one pool for the one host, instead of finding it anew for each of thousands of reviews; a
+        # proxy for plain HTTP wants whole URLs, and the manager to make them
         self._host: urllib3.PoolManager | urllib3.HTTPConnectionPool = self._pool
         self._prefix = endpoint.server
         if server.scheme == "https":
@@ -140,11 +162,13 @@ class KubernetesWire:
         repeatable: bool | None = None,
         about: tuple[str, str] = ("", ""),
     ) -> Answer:
-        """One request; the answer whatever its status. ``about`` is ``(verb, resource)`` for errors.
+        """One request; the answer whatever its status. ``about`` is ``(verb, resource)`` for
+        errors.
 
-        ``repeatable`` (default: GET only) requests are sent again after a lost answer or 502 to 504; a 429, which
-        says that nothing was done, is waited out for every request. Raises ``api-server-unreachable`` when
-        nothing was sent, ``api-server-no-answer`` when something was, ``api-server-tls-failed``.
+        ``repeatable`` (default: GET only) requests are sent again after a lost answer or 502 to
+        504; a 429, which says that nothing was done, is waited out for every request. Raises
+        ``api-server-unreachable`` when nothing was sent, ``api-server-no-answer`` when something
+        was, ``api-server-tls-failed``.
         """
         import urllib3
 
@@ -185,7 +209,9 @@ class KubernetesWire:
             log_call(f"kubernetes:{method} {path}", "", outcome, time.perf_counter() - started)
 
     def _lost(self, error: Exception, about: tuple[str, str]) -> Failed:
-        """Why there is no answer: urllib3 wraps the reason into MaxRetryError, and a proxy's into ProxyError."""
+        """Why there is no answer: urllib3 wraps the reason into MaxRetryError, and a proxy's into
+        ProxyError.
+        """
         from urllib3 import exceptions as sdk
 
         cause: BaseException = error
@@ -193,11 +219,23 @@ class KubernetesWire:
             cause = cause.reason
         if isinstance(cause, sdk.SSLError):
             inner = cause.args[0] if cause.args else None
-            certificate = isinstance(inner, ssl.CertificateError) or "certificate" in str(cause).lower()
+            certificate = (
+                isinstance(inner, ssl.CertificateError) or "certificate" in str(cause).lower()
+            )
             return tls_failed(self.endpoint, cause, certificate=certificate)
-        if isinstance(cause, (sdk.ConnectTimeoutError, sdk.NewConnectionError, sdk.ProxyError, sdk.LocationValueError)):
+        if isinstance(
+            cause,
+            (
+                sdk.ConnectTimeoutError,
+                sdk.NewConnectionError,
+                sdk.ProxyError,
+                sdk.LocationValueError,
+            ),
+        ):
             # NewConnectionError is a ConnectTimeoutError by inheritance, and no time-out
-            timed_out = isinstance(cause, sdk.ConnectTimeoutError) and not isinstance(cause, sdk.NewConnectionError)
+            timed_out = isinstance(cause, sdk.ConnectTimeoutError) and not isinstance(
+                cause, sdk.NewConnectionError
+            )
             return unreachable(self.endpoint, cause, timed_out=timed_out)
         return no_answer(self.endpoint, *about, cause)
 
@@ -209,8 +247,9 @@ class KubernetesWire:
 
 @lru_cache(maxsize=1)
 def _connection_class() -> Any:
-    """A connection whose TLS handshake belongs to connecting: urllib3 takes its time-out for that of an answer, and
-    then a write to a host that accepts and is silent would count as one that may have been done.
+    """A connection whose TLS handshake belongs to connecting: urllib3 takes its time-out for that
+    of an answer, and then a write to a host that accepts and is silent would count as one that may
+    have been done.
     """
     from urllib3.connection import HTTPSConnection
     from urllib3.exceptions import ConnectTimeoutError
@@ -220,7 +259,9 @@ def _connection_class() -> Any:
             try:
                 super().connect()
             except TimeoutError as error:
-                raise ConnectTimeoutError(self, f"{self.host} accepted the connection and said nothing") from error
+                raise ConnectTimeoutError(
+                    self, f"{self.host} accepted the connection and said nothing"
+                ) from error
 
     return Connection
 

@@ -1,4 +1,6 @@
-"""The lock of a cluster as a Lease in kube-system (Kubernetes documentation, "Leases", "Leader election")."""
+"""The lock of a cluster as a Lease in kube-system (Kubernetes documentation, "Leases", "Leader
+election").
+"""
 
 import re
 from typing import Any
@@ -19,8 +21,8 @@ _SECONDS = re.compile(r"\d{1,6}")
 
 
 class LeaseRecords:
-    """:class:`migrator.ports.LockRecords`. The version is uid and resourceVersion: a Lease that was deleted is not
-    created again by a renewal of its old holder.
+    """:class:`migrator.ports.LockRecords`. The version is uid and resourceVersion: a Lease that was
+    deleted is not created again by a renewal of its old holder.
     """
 
     settle_seconds = 0.0
@@ -51,7 +53,9 @@ class LeaseRecords:
         return _version(written)
 
     def clear(self, *, version: str) -> None:
-        """Delete it; where that is not allowed, leave it without a holder. Raises ``lock-changed``."""
+        """Delete it; where that is not allowed, leave it without a holder. Raises
+        ``lock-changed``.
+        """
         uid, _, resource_version = version.partition("/")
         body = {
             "kind": "DeleteOptions",
@@ -83,14 +87,21 @@ def _lease(record: LockRecord | None, over: str | None = None) -> dict[str, Any]
     if record is not None:
         holder = record.holder
         noted = {name: getattr(holder, name) for name in _KEPT} | {"plan": holder.plan_digest}
-        metadata["annotations"] = {f"{_ANNOTATION}{name}": text for name, text in noted.items() if text}
+        metadata["annotations"] = {
+            f"{_ANNOTATION}{name}": text for name, text in noted.items() if text
+        }
         spec = {
             "holderIdentity": holder.identity,
             "leaseDurationSeconds": record.seconds,
             "acquireTime": holder.since,
             "renewTime": record.renewed,
         }
-    return {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": metadata, "spec": spec}
+    return {
+        "apiVersion": "coordination.k8s.io/v1",
+        "kind": "Lease",
+        "metadata": metadata,
+        "spec": spec,
+    }
 
 
 def _record_of(lease: Raw) -> LockRecord | None:
@@ -99,7 +110,9 @@ def _record_of(lease: Raw) -> LockRecord | None:
     if not identity:
         return None
     annotations = (lease.get("metadata") or {}).get("annotations") or {}
-    noted = {name: foreign(annotations.get(f"{_ANNOTATION}{name}", "")) for name in (*_KEPT, "plan")}
+    noted = {
+        name: foreign(annotations.get(f"{_ANNOTATION}{name}", "")) for name in (*_KEPT, "plan")
+    }
     plan = noted.pop("plan")
     seconds = str(spec.get("leaseDurationSeconds", ""))
     return LockRecord(
@@ -115,7 +128,9 @@ def _version(lease: Raw) -> str:
 
 
 def _changed(error: MigratorError) -> MigratorError:
-    """A guarded write that met another writer: the Lease is there already, was changed, or is gone."""
+    """A guarded write that met another writer: the Lease is there already, was changed, or is
+    gone.
+    """
     if error.code not in ("kubernetes-conflict", "not-found"):
         return error
     return Failed("lock-changed", "Another run wrote the lock of the cluster.", why=error.why)

@@ -1,7 +1,9 @@
-"""The lock of a cluster as a tag of it, for callers who may not write a Lease (EKS API reference, TagResource).
+"""The lock of a cluster as a tag of it, for callers who may not write a Lease (EKS API reference,
+TagResource).
 
-A tag has no compare-and-set: what was written counts once it was read back after a pause. A value holds 256 letters,
-digits, spaces and ``_ . : / = + - @`` (EKS user guide, "Organize Amazon EKS resources with tags").
+A tag has no compare-and-set: what was written counts once it was read back after a pause. A value
+holds 256 letters, digits, spaces and ``_ . : / = + - @`` (EKS user guide, "Organize Amazon EKS
+resources with tags").
 """
 
 import re
@@ -32,7 +34,9 @@ class TagRecords:
 
     def read(self) -> LockSeen | None:
         """The tag, None when absent."""
-        answer = self._session.call("eks", "describe_cluster", subject=self._subject, name=self._name)
+        answer = self._session.call(
+            "eks", "describe_cluster", subject=self._subject, name=self._name
+        )
         value = str((answer["cluster"].get("tags") or {}).get(LOCK_TAG, ""))
         return LockSeen(_record_of(value), value, self.place) if value else None
 
@@ -44,17 +48,25 @@ class TagRecords:
         return value
 
     def clear(self, *, version: str) -> None:
-        """Remove it, after a look whether it is the one with that version. Raises ``lock-changed``."""
+        """Remove it, after a look whether it is the one with that version. Raises
+        ``lock-changed``.
+        """
         self._expect(version)
         self._call("untag_resource", tagKeys=[LOCK_TAG])
 
     def _expect(self, version: str | None) -> None:
         found = self.read()
         if (found.version if found else None) != version:
-            raise Failed("lock-changed", "Another run wrote the lock of the cluster.", why=f"It is {self.place}.")
+            raise Failed(
+                "lock-changed",
+                "Another run wrote the lock of the cluster.",
+                why=f"It is {self.place}.",
+            )
 
     def _call(self, method: str, **parameters: Any) -> None:
-        self._session.call("eks", method, subject=self._subject, resourceArn=self._arn, **parameters)
+        self._session.call(
+            "eks", method, subject=self._subject, resourceArn=self._arn, **parameters
+        )
 
 
 def _value(record: LockRecord) -> str:

@@ -1,7 +1,8 @@
-"""How the nodes of a cluster are doing: leases and nodes from the API server, roles from EC2, Fargate from EKS.
+"""How the nodes of a cluster are doing: leases and nodes from the API server, roles from EC2,
+Fargate from EKS.
 
-Sources: Kubernetes documentation, "Leases"; EKS user guide, "AWS Fargate" (one pod a node; pods carry the label
-``eks.amazonaws.com/fargate-profile``); EKS API reference, FargateProfileHealth.
+Sources: Kubernetes documentation, "Leases"; EKS user guide, "AWS Fargate" (one pod a node; pods
+carry the label ``eks.amazonaws.com/fargate-profile``); EKS API reference, FargateProfileHealth.
 """
 
 import threading
@@ -18,11 +19,14 @@ LEASES = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases"
 COMPUTE_LABEL = "eks.amazonaws.com/compute-type"
 SYSTEM_LABEL = "kubernetes.io/os"
 PROFILE_LABEL = "eks.amazonaws.com/fargate-profile"
-_NOT_ALLOWED = frozenset({"iam-denied", "kubernetes-denied", "account-unreadable", "region-disabled"})
+_NOT_ALLOWED = frozenset(
+    {"iam-denied", "kubernetes-denied", "account-unreadable", "region-disabled"}
+)
 
 
 class KubernetesNodeHealth:
-    """:class:`migrator.ports.NodeHealth`. ``fargate_profiles`` lists DescribeFargateProfile's answers.
+    """:class:`migrator.ports.NodeHealth`. ``fargate_profiles`` lists DescribeFargateProfile's
+    answers.
 
     The role of an instance never changes its name here: what was resolved once is kept.
     """
@@ -42,8 +46,8 @@ class KubernetesNodeHealth:
         self._roles: dict[str, str] = {}
 
     def read(self) -> NodesNow:
-        """Nodes with leases and roles. Raises ``kubernetes-denied`` where nodes or leases may not be listed; roles
-        and profiles that may not be read are unknown.
+        """Nodes with leases and roles. Raises ``kubernetes-denied`` where nodes or leases may not
+        be listed; roles and profiles that may not be read are unknown.
         """
         reads: list[Callable[[], Any]] = [
             lambda: self._client.list(LEASES, "leases"),
@@ -51,7 +55,10 @@ class KubernetesNodeHealth:
             self._profiles,
         ]
         leases, nodes, profiles = self._tasks.map(lambda read: read(), reads)
-        renewed = {lease["metadata"]["name"]: _moment((lease.get("spec") or {}).get("renewTime")) for lease in leases}
+        renewed = {
+            lease["metadata"]["name"]: _moment((lease.get("spec") or {}).get("renewTime"))
+            for lease in leases
+        }
         roles = self._roles_of(nodes, profiles)
         return NodesNow(tuple(_state(node, roles, renewed) for node in nodes), tuple(profiles))
 
@@ -63,17 +70,23 @@ class KubernetesNodeHealth:
                 return []
             raise
 
-    def _roles_of(self, nodes: Iterable[Raw], profiles: Iterable[ProfileHealth]) -> Mapping[str, str]:
+    def _roles_of(
+        self, nodes: Iterable[Raw], profiles: Iterable[ProfileHealth]
+    ) -> Mapping[str, str]:
         """Node name -> role ARN."""
         instances = {node["metadata"]["name"]: _last_of_provider_id(node) for node in nodes}
         with self._lock:
-            missing = sorted({i for i in instances.values() if i.startswith("i-")} - self._roles.keys())
+            missing = sorted(
+                {i for i in instances.values() if i.startswith("i-")} - self._roles.keys()
+            )
             if missing:
                 self._roles.update(self._resolved(missing))
             known = dict(self._roles)
         found = {name: known[instance] for name, instance in instances.items() if instance in known}
         fargate = [node["metadata"]["name"] for node in nodes if _compute(node) == "fargate"]
-        return found | self._fargate_roles(fargate, {profile.name: profile.role_arn for profile in profiles})
+        return found | self._fargate_roles(
+            fargate, {profile.name: profile.role_arn for profile in profiles}
+        )
 
     def _resolved(self, instances: list[str]) -> Mapping[str, str]:
         try:
@@ -84,7 +97,9 @@ class KubernetesNodeHealth:
             raise
 
     def _fargate_roles(self, names: list[str], profiles: Mapping[str, str]) -> dict[str, str]:
-        """One role for all profiles needs no look at pods; else the pod on the node names its profile."""
+        """One role for all profiles needs no look at pods; else the pod on the node names its
+        profile.
+        """
         roles = set(profiles.values())
         if not names or not roles:
             return {}
@@ -96,11 +111,16 @@ class KubernetesNodeHealth:
             if error.code in _NOT_ALLOWED:
                 return {}
             raise
-        placed = {(pod.get("spec") or {}).get("nodeName"): pod["metadata"]["labels"][PROFILE_LABEL] for pod in pods}
+        placed = {
+            (pod.get("spec") or {}).get("nodeName"): pod["metadata"]["labels"][PROFILE_LABEL]
+            for pod in pods
+        }
         return {name: profiles[placed[name]] for name in names if placed.get(name) in profiles}
 
 
-def _state(node: Raw, roles: Mapping[str, str], renewed: Mapping[str, datetime | None]) -> NodeState:
+def _state(
+    node: Raw, roles: Mapping[str, str], renewed: Mapping[str, datetime | None]
+) -> NodeState:
     metadata, spec = node["metadata"], node.get("spec") or {}
     name = metadata["name"]
     return NodeState(

@@ -1,8 +1,9 @@
-"""Logging in to the cluster as somebody else, for real: their credentials, a fresh token, their own questions.
+"""Logging in to the cluster as somebody else, for real: their credentials, a fresh token, their own
+questions.
 
-Impersonation and SubjectAccessReview do not see access policies (EKS user guide, "Review access policy
-permissions"), so the only faithful test of a principal is to be it: by assuming the role, from the caller's session
-or through another role, or by a profile that holds its credentials.
+Impersonation and SubjectAccessReview do not see access policies (EKS user guide, "Review access
+policy permissions"), so the only faithful test of a principal is to be it: by assuming the role,
+from the caller's session or through another role, or by a profile that holds its credentials.
 """
 
 import contextlib
@@ -29,8 +30,8 @@ _SELF_REVIEWS = ("v1", "v1beta1", "v1alpha1")  # GA in Kubernetes 1.28, beta in 
 
 
 class RealReviewers:
-    """:class:`migrator.ports.Reviewers`. ``ways`` says, by ARN, how to become a principal other than by assuming
-    it from the caller's session. Safe to share between threads.
+    """:class:`migrator.ports.Reviewers`. ``ways`` says, by ARN, how to become a principal other
+    than by assuming it from the caller's session. Safe to share between threads.
     """
 
     def __init__(
@@ -52,10 +53,13 @@ class RealReviewers:
         self._untold: set[str] = set()  # prepared, and nobody has asked what came of it
 
     def prepare(self, principal_arns: Sequence[str]) -> None:
-        """Become these principals beside what else is done, in this order: STS and the API server are waited for at
-        the same time. Nothing is raised; :meth:`as_principal` tells of each what came of it.
+        """Become these principals beside what else is done, in this order: STS and the API server
+        are waited for at the same time. Nothing is raised; :meth:`as_principal` tells of each what
+        came of it.
         """
-        ahead = threading.Thread(target=self._prepare, args=(tuple(principal_arns),), name="migrate-become")
+        ahead = threading.Thread(
+            target=self._prepare, args=(tuple(principal_arns),), name="migrate-become"
+        )
         ahead.daemon = True  # whoever is interrupted does not wait for it
         ahead.start()
 
@@ -76,7 +80,9 @@ class RealReviewers:
         return self._reviewer(principal_arn, told=True)
 
     def _reviewer(self, principal_arn: str, *, told: bool) -> "Reviewer":
-        """One thread becomes the principal, others wait for it. A failure is told once, then it is tried anew."""
+        """One thread becomes the principal, others wait for it. A failure is told once, then it is
+        tried anew.
+        """
         key = _key(principal_arn)
         with self._lock:
             known = self._known.get(key)
@@ -98,18 +104,23 @@ class RealReviewers:
         parsed = parse_arn(arn)
         if way.profile:
             return self._by_profile(arn, way.profile)
-        if _key(principal_of(str(self._session.caller_identity()["Arn"]))) == _key(principal_of(arn)):
+        if _key(principal_of(str(self._session.caller_identity()["Arn"]))) == _key(
+            principal_of(arn)
+        ):
             return self._session  # also where it is spelled as the session of STS that it is
         if parsed is None or parsed.kind not in ("role", "user"):
             kind = parsed.kind if parsed else "other"
             raise _cannot(
-                arn, f"Nobody can become this kind of principal ({kind}).", "Prove it another way, or waive it."
+                arn,
+                f"Nobody can become this kind of principal ({kind}).",
+                "Prove it another way, or waive it.",
             )
         if parsed.kind == "user":
             raise _cannot(
                 arn,
                 "An IAM user is not assumed; only its own access keys are it.",
-                f"Name a profile with its keys: --as {arn}=PROFILE, or verify_as in decisions.yaml.",
+                f"Name a profile with its keys: --as {arn}=PROFILE, or verify_as in "
+                f"decisions.yaml.",
             )
         return self._by_role(arn, parsed, way.assume_role)
 
@@ -118,7 +129,9 @@ class RealReviewers:
             session = self._session.with_profile(profile)
             found = str(session.caller_identity()["Arn"])
         except MigratorError as error:
-            raise _cannot(arn, f"Profile {foreign(profile)}: {error.message}", error.remedy) from error
+            raise _cannot(
+                arn, f"Profile {foreign(profile)}: {error.message}", error.remedy
+            ) from error
         if _key(principal_of(found)) != _key(arn):
             why = f"Profile {foreign(profile)} is {foreign(found)}."
             raise _cannot(arn, why, "Name a profile of this very principal.")
@@ -132,13 +145,19 @@ class RealReviewers:
         try:
             session.keys()
         except MigratorError as error:
-            if error.code not in ("iam-denied", "principal-not-found", "aws-refused", "credentials-invalid"):
+            if error.code not in (
+                "iam-denied",
+                "principal-not-found",
+                "aws-refused",
+                "credentials-invalid",
+            ):
                 raise
             caller = principal_of(str(self._session.caller_identity()["Arn"]))
             raise _cannot(
                 arn,
                 f"{error.message.rstrip('.')}; {self._trust_of(parsed)}.",
-                f"Let its trust policy name {caller} (and allow that caller sts:AssumeRole), or name a profile: "
+                f"Let its trust policy name {caller} (and allow that caller sts:AssumeRole), or "
+                f"name a profile: "
                 f"--as {arn}=PROFILE.",
             ) from error
         return session
@@ -146,7 +165,9 @@ class RealReviewers:
     def _trust_of(self, role: Arn) -> str:
         """What the trust policy says, where the caller may read it."""
         try:
-            found = self._session.call("iam", "get_role", subject=str(role), RoleName=role.name)["Role"]
+            found = self._session.call("iam", "get_role", subject=str(role), RoleName=role.name)[
+                "Role"
+            ]
         except MigratorError as error:
             return f"its trust policy could not be read ({error.code})"
         if found["Arn"] != str(role):  # a role of the same name in the caller's account
@@ -157,9 +178,10 @@ class RealReviewers:
 class Reviewer:
     """:class:`migrator.ports.AccessReviewer`: questions asked as one principal.
 
-    :meth:`who_am_i` begins a login with a token that nobody has seen before; :meth:`can` asks within that login for
-    at most a minute, in memory only, and else begins one. So what is asked after a ``who_am_i`` is answered for the
-    same identity, and what a cache knew of an earlier login does not count.
+    :meth:`who_am_i` begins a login with a token that nobody has seen before; :meth:`can` asks
+    within that login for at most a minute, in memory only, and else begins one. So what is asked
+    after a ``who_am_i`` is answered for the same identity, and what a cache knew of an earlier
+    login does not count.
     """
 
     def __init__(self, wire: KubernetesWire, mint: TokenMint, session: str = "") -> None:
@@ -169,7 +191,9 @@ class Reviewer:
         self._lock = threading.Lock()
         self._login: tuple[float, Token] | None = None
         self._version = 0
-        self.refused = False  # the last login was; credentials may belong to a principal that is gone
+        self.refused = (
+            False  # the last login was; credentials may belong to a principal that is gone
+        )
 
     def session_name(self) -> str:
         """The name of the role session, empty for a user."""
@@ -194,7 +218,8 @@ class Reviewer:
         if status == 404:
             raise Failed(
                 "self-review-missing",
-                "The cluster is too old to say who a login is (SelfSubjectReview, Kubernetes 1.26).",
+                "The cluster is too old to say who a login is (SelfSubjectReview, Kubernetes "
+                "1.26).",
                 remedy="Prove the principals another way.",
             )
         user = document.get("status", {}).get("userInfo", {})
@@ -202,7 +227,9 @@ class Reviewer:
         return SelfSubject(str(user.get("username", "")), tuple(user.get("groups") or ()), extra)
 
     def can(self, request: AccessRequest) -> tuple[bool, str]:
-        """SelfSubjectAccessReview: ``(allowed, reason)``. Raises ``not-authenticated`` when the login is refused."""
+        """SelfSubjectAccessReview: ``(allowed, reason)``. Raises ``not-authenticated`` when the
+        login is refused.
+        """
         body = {
             "apiVersion": "authorization.k8s.io/v1",
             "kind": "SelfSubjectAccessReview",
@@ -217,7 +244,9 @@ class Reviewer:
         reason = str(answer.get("reason") or answer.get("evaluationError") or "")
         return bool(answer.get("allowed")) and not answer.get("denied"), reason
 
-    def _ask(self, token: Token, path: str, body: object, resource: str) -> tuple[int, dict[str, Any]]:
+    def _ask(
+        self, token: Token, path: str, body: object, resource: str
+    ) -> tuple[int, dict[str, Any]]:
         answer = self._wire.send(
             "POST",
             path,
@@ -247,7 +276,9 @@ class Reviewer:
 
 
 def _name_of_session(session: AwsSession) -> str:
-    """What STS calls the session: of a role that was assumed here what was asked for, else what it answers."""
+    """What STS calls the session: of a role that was assumed here what was asked for, else what it
+    answers.
+    """
     if session.role_arn is not None:
         return session_name(session.run)
     parsed = parse_arn(str(session.caller_identity()["Arn"]))
@@ -273,7 +304,9 @@ def _attributes(request: AccessRequest) -> dict[str, dict[str, str]]:
 
 
 def _key(arn: str) -> str:
-    """Roles are one whatever path or case they are written with (within an account); users are what is written."""
+    """Roles are one whatever path or case they are written with (within an account); users are what
+    is written.
+    """
     parsed = parse_arn(arn)
     return str(parsed.pathless).lower() if parsed is not None and parsed.kind == "role" else arn
 

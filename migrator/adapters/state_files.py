@@ -1,8 +1,9 @@
 """The state of one cluster in a folder: ``DIR/<partition>/<account>/<region>/<cluster>/``.
 
-Folders are 0700 and files 0600. A file is replaced in one move (written aside, synced, renamed, the folder synced);
-a line of the journal is on disk before :meth:`StateFolder.append_record` returns. The form of the journal is in
-:mod:`migrator.model.journal`. Nothing is made before something is written or locked.
+Folders are 0700 and files 0600. A file is replaced in one move (written aside, synced, renamed, the
+folder synced); a line of the journal is on disk before :meth:`StateFolder.append_record` returns.
+The form of the journal is in :mod:`migrator.model.journal`. Nothing is made before something is
+written or locked.
 """
 
 import fcntl
@@ -31,18 +32,24 @@ _FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,150}")
 
 
 def cluster_folder(directory: P, cluster: ClusterRef) -> P:
-    """Where the state of a cluster lies, below ``directory``. Raises ``name-invalid`` for names AWS does not give."""
+    """Where the state of a cluster lies, below ``directory``. Raises ``name-invalid`` for names AWS
+    does not give.
+    """
     parts = (cluster.partition, cluster.account_id, cluster.region, cluster.name)
     for part, pattern in zip(parts, (_PARTITION, _ACCOUNT, _REGION, _CLUSTER), strict=True):
         if not pattern.fullmatch(part):
             raise Failed(
-                "name-invalid", "This cluster has no name that a folder could carry.", why=foreign("/".join(parts))
+                "name-invalid",
+                "This cluster has no name that a folder could carry.",
+                why=foreign("/".join(parts)),
             )
     return directory.joinpath(*parts)
 
 
 def file_parts(name: str) -> tuple[str, ...]:
-    """The parts of a file's name. Raises ``name-invalid`` for one that would leave the cluster's folder."""
+    """The parts of a file's name. Raises ``name-invalid`` for one that would leave the cluster's
+    folder.
+    """
     parts = tuple(name.split("/"))
     if not all(_FILE.fullmatch(part) for part in parts):
         raise Failed("name-invalid", "This is no name of a state file.", why=foreign(name))
@@ -55,7 +62,9 @@ class StateFolder:
     def __init__(self, directory: Path, cluster: ClusterRef) -> None:
         self._root = directory
         self._folder = cluster_folder(directory, cluster)
-        self._tail: tuple[int, Record | None] | None = None  # size of the journal and its last record
+        self._tail: tuple[int, Record | None] | None = (
+            None  # size of the journal and its last record
+        )
 
     @property
     def location(self) -> str:
@@ -63,7 +72,9 @@ class StateFolder:
         return str(self._folder)
 
     def read(self, name: str) -> bytes | None:
-        """A file's bytes, None when absent. ``name`` may have folders in it: ``backup/aws-auth.json``."""
+        """A file's bytes, None when absent. ``name`` may have folders in it:
+        ``backup/aws-auth.json``.
+        """
         path = self._path(name)
         with _told(path):
             try:
@@ -80,7 +91,11 @@ class StateFolder:
             self._make(path.parent)
             aside = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
             try:
-                descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+                descriptor = os.open(
+                    aside,
+                    os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC,
+                    0o600,
+                )
                 with os.fdopen(descriptor, "wb") as file:
                     file.write(content)
                     file.flush()
@@ -92,12 +107,16 @@ class StateFolder:
                 raise
             _sync_folder(path.parent)
 
-    def append_record(self, step: str | None, event: Event, effect: Mapping[str, Any], at: datetime) -> Record:
+    def append_record(
+        self, step: str | None, event: Event, effect: Mapping[str, Any], at: datetime
+    ) -> Record:
         """Append to the journal, chained; on disk when this returns. Raises ``journal-damaged``."""
         with self._appending(JOURNAL) as descriptor:
             size, last = self._end_of_journal(descriptor)
             moment = at.astimezone(timezone.utc).isoformat().replace("+00:00", "Z")
-            record = next_record((last,) if last else (), at=moment, step=step, event=event, effect=effect)
+            record = next_record(
+                (last,) if last else (), at=moment, step=step, event=event, effect=effect
+            )
             line = encode_record(record)
             self._tail = None  # until the line is down whole
             _write_synced(descriptor, line)
@@ -115,7 +134,9 @@ class StateFolder:
         return whole, records[-1] if records else None
 
     def journal(self) -> tuple[Record, ...]:
-        """The journal, its chain checked. A torn last line is dropped; other damage raises ``journal-damaged``."""
+        """The journal, its chain checked. A torn last line is dropped; other damage raises
+        ``journal-damaged``.
+        """
         return decode_journal(self.read(JOURNAL) or b"")[0]
 
     def append_line(self, name: str, line: bytes) -> None:
@@ -129,11 +150,15 @@ class StateFolder:
             _write_synced(descriptor, line.rstrip(b"\n") + b"\n")
 
     def lock(self, owner: str) -> AbstractContextManager[None]:
-        """Hold the cluster's lock; it ends with the process at the latest. Raises ``locked`` with the owner's name."""
+        """Hold the cluster's lock; it ends with the process at the latest. Raises ``locked`` with
+        the owner's name.
+        """
         return self._locked(owner)
 
     def lock_owner(self) -> str | None:
-        """Who holds the lock now; None where no process does. A file that a killed process left tells nothing."""
+        """Who holds the lock now; None where no process does. A file that a killed process left
+        tells nothing.
+        """
         path = self._folder / "lock"
         with _told(path):
             try:
@@ -150,8 +175,9 @@ class StateFolder:
         return None
 
     def break_lock(self, owner: str) -> bool:
-        """Take the lock away from ``owner``. A lock in a folder lives and dies with its process, so there is never
-        one to take: False where nobody holds it, and one that is held raises ``locked`` or ``lock-owner-differs``.
+        """Take the lock away from ``owner``. A lock in a folder lives and dies with its process, so
+        there is never one to take: False where nobody holds it, and one that is held raises
+        ``locked`` or ``lock-owner-differs``.
         """
         holder = foreign((self.read("lock.owner") or b"").decode(errors="replace"))
         try:
@@ -193,7 +219,9 @@ class StateFolder:
 
     @contextmanager
     def _appending(self, name: str) -> Iterator[int]:
-        """A descriptor of a file to append to, made if need be, that nobody else appends to meanwhile."""
+        """A descriptor of a file to append to, made if need be, that nobody else appends to
+        meanwhile.
+        """
         path = self._path(name)
         with _told(path):
             self._make(path.parent)
@@ -212,7 +240,9 @@ class StateFolder:
         return self._folder.joinpath(*file_parts(name))
 
     def _make(self, folder: Path) -> None:
-        """Make missing folders, 0700 each, down from the root; the cluster's own is narrowed if it is wider."""
+        """Make missing folders, 0700 each, down from the root; the cluster's own is narrowed if it
+        is wider.
+        """
         if folder.is_dir() and not stat.S_IMODE(folder.stat().st_mode) & 0o077:
             return
         self._root.mkdir(mode=0o700, parents=True, exist_ok=True)

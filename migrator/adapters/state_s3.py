@@ -1,9 +1,10 @@
 """The state of one cluster in S3: ``s3://BUCKET/PREFIX/<partition>/<account>/<region>/<cluster>/``.
 
-The same promises as in a folder, by conditional writes (Amazon S3 user guide, "Add preconditions to S3 operations").
-Each record of the journal is an object of its own that may only be written where none is, so two runs cannot both
-write record 17, whatever became of their locks. The lock is an object with an owner and an expiry, kept fresh while
-the run goes on; whoever finds it expired takes it over.
+The same promises as in a folder, by conditional writes (Amazon S3 user guide, "Add preconditions to
+S3 operations"). Each record of the journal is an object of its own that may only be written where
+none is, so two runs cannot both write record 17, whatever became of their locks. The lock is an
+object with an owner and an expiry, kept fresh while the run goes on; whoever finds it expired takes
+it over.
 """
 
 import itertools
@@ -28,7 +29,9 @@ from migrator.ports import TaskRunner
 
 LEASE = timedelta(minutes=10)  # how long a lock outlives a run that died
 _LOCK = "lock"
-_MADE_ANEW = frozenset({"matrix.jsonl"})  # whole each time, for readers who know nothing of us; nobody appends
+_MADE_ANEW = frozenset(
+    {"matrix.jsonl"}
+)  # whole each time, for readers who know nothing of us; nobody appends
 
 
 class _Stored(NamedTuple):
@@ -39,9 +42,16 @@ class _Stored(NamedTuple):
 
 
 def open_bucket_state(
-    session: AwsSession, url: str, cluster: ClusterRef, tasks: TaskRunner, *, lease: timedelta = LEASE
+    session: AwsSession,
+    url: str,
+    cluster: ClusterRef,
+    tasks: TaskRunner,
+    *,
+    lease: timedelta = LEASE,
 ) -> "StateBucket":
-    """The state store that ``s3://BUCKET/PREFIX`` means. Raises ``state-dir-malformed``, ``name-invalid``."""
+    """The state store that ``s3://BUCKET/PREFIX`` means. Raises ``state-dir-malformed``,
+    ``name-invalid``.
+    """
     parts = urlsplit(url)
     if parts.scheme != "s3" or not parts.netloc or parts.query or parts.fragment:
         raise WrongUse(
@@ -91,12 +101,16 @@ class StateBucket:
     def write(self, name: str, content: bytes) -> None:
         """Replace an object; S3 shows the old or the new one, never half of it."""
         if _appended(name):
-            raise Failed("state-unwritable", "Lines are appended, never replaced.", why=foreign(name))
+            raise Failed(
+                "state-unwritable", "Lines are appended, never replaced.", why=foreign(name)
+            )
         self._put(self._key(name), content)
 
-    def append_record(self, step: str | None, event: Event, effect: Mapping[str, Any], at: datetime) -> Record:
-        """Append to the journal, chained; stored when this returns. Raises ``journal-damaged``, and ``lock-lost``
-        when another run wrote meanwhile.
+    def append_record(
+        self, step: str | None, event: Event, effect: Mapping[str, Any], at: datetime
+    ) -> Record:
+        """Append to the journal, chained; stored when this returns. Raises ``journal-damaged``, and
+        ``lock-lost`` when another run wrote meanwhile.
         """
         with self._lock:
             if self._lost.is_set():
@@ -108,7 +122,8 @@ class StateBucket:
             before = (self._last,) if self._last else ()
             record = next_record(before, at=moment, step=step, event=event, effect=effect)
             if not self._put_new(f"{self._key(JOURNAL)}/{record.n:08}", encode_record(record)):
-                self._lost.set()  # for good: what goes on beside this call must not go on behind the other's records
+                # for good: what goes on beside this call must not go on behind the other's records
+                self._lost.set()
                 raise self._taken(f"record {record.n} of the journal is somebody else's")
             self._last = record
             return record
@@ -118,7 +133,9 @@ class StateBucket:
         return decode_journal(b"".join(self._lines(JOURNAL)))[0]
 
     def append_line(self, name: str, line: bytes) -> None:
-        """Add one line to a ``.jsonl``, as an object of its own; lines are read in the order of their times."""
+        """Add one line to a ``.jsonl``, as an object of its own; lines are read in the order of
+        their times.
+        """
         if b"\n" in line.rstrip(b"\n"):
             raise Failed("state-unwritable", "One line was to be appended, and it is several.")
         order = f"{machine_time():%Y%m%dT%H%M%S%f}-{next(self._counter):06}-{os.urandom(4).hex()}"
@@ -136,8 +153,9 @@ class StateBucket:
         return f"{_owner(found.content)} until {_field(found.content, 'expires')}"
 
     def break_lock(self, owner: str) -> bool:
-        """Take the lock away from ``owner``, as the refusal spells it; True when there was one. A run that still
-        lives is refused its next record. Raises ``lock-owner-differs`` where somebody else holds it.
+        """Take the lock away from ``owner``, as the refusal spells it; True when there was one. A
+        run that still lives is refused its next record. Raises ``lock-owner-differs`` where
+        somebody else holds it.
         """
         key = self._key(_LOCK)
         found = self._get(key)
@@ -150,7 +168,9 @@ class StateBucket:
         except MigratorError as error:
             if error.code not in ("state-changed", "not-found"):
                 raise
-            raise self._held(self._get(key)) from error  # renewed, or taken by somebody, this very moment
+            raise self._held(
+                self._get(key)
+            ) from error  # renewed, or taken by somebody, this very moment
         return True
 
     @contextmanager
@@ -160,7 +180,9 @@ class StateBucket:
         self._last = None  # whoever held the lock before may have gone on with the journal
         over = threading.Event()
         holder = [tag]
-        renewing = threading.Thread(target=self._renew, args=(owner, holder, over), daemon=True, name="state-lock")
+        renewing = threading.Thread(
+            target=self._renew, args=(owner, holder, over), daemon=True, name="state-lock"
+        )
         renewing.start()
         try:
             yield
@@ -192,7 +214,10 @@ class StateBucket:
         while not over.wait(self._lease.total_seconds() / 5):
             try:
                 answer = self._call(
-                    "put_object", Key=self._key(_LOCK), Body=_lock_text(owner, self._lease), IfMatch=holder[0]
+                    "put_object",
+                    Key=self._key(_LOCK),
+                    Body=_lock_text(owner, self._lease),
+                    IfMatch=holder[0],
                 )
                 holder[0] = str(answer["ETag"])
             except MigratorError as error:
@@ -203,7 +228,12 @@ class StateBucket:
     def _lines(self, name: str) -> list[bytes]:
         prefix = f"{self._key(name)}/"
         listed = self._session.pages(
-            "s3", "list_objects_v2", "Contents", subject=self.location, Bucket=self._bucket, Prefix=prefix
+            "s3",
+            "list_objects_v2",
+            "Contents",
+            subject=self.location,
+            Bucket=self._bucket,
+            Prefix=prefix,
         )
         keys = sorted(str(item["Key"]) for item in listed)
         return [found.content for found in self._tasks.map(self._get, keys) if found is not None]
@@ -215,13 +245,17 @@ class StateBucket:
             if error.code == "not-found":
                 return None
             raise
-        return _Stored(self._session.body(answer["Body"], subject=self.location), str(answer["ETag"]))
+        return _Stored(
+            self._session.body(answer["Body"], subject=self.location), str(answer["ETag"])
+        )
 
     def _put(self, key: str, content: bytes) -> None:
         self._call("put_object", Key=key, Body=content)
 
     def _put_new(self, key: str, content: bytes) -> bool:
-        """Write where nothing is. True as well when the very content is there: the answer to it was lost."""
+        """Write where nothing is. True as well when the very content is there: the answer to it was
+        lost.
+        """
         try:
             self._call("put_object", Key=key, Body=content, IfNoneMatch="*")
         except MigratorError as error:
@@ -232,7 +266,9 @@ class StateBucket:
         return True
 
     def _call(self, method: str, **parameters: Any) -> dict[str, Any]:
-        return self._session.call("s3", method, subject=self.location, Bucket=self._bucket, **parameters)
+        return self._session.call(
+            "s3", method, subject=self.location, Bucket=self._bucket, **parameters
+        )
 
     def _key(self, name: str) -> str:
         return "/".join((self._folder, *file_parts(name)))
@@ -241,9 +277,12 @@ class StateBucket:
         until = _field(found.content, "expires") if found else ""
         return Refused(
             "locked",
-            f"Another run works on this cluster: {_owner(found.content) if found else 'its owner is not known'}.",
-            why=f"It holds the lock in {self.location} until {until or 'a moment ago'}, and renews it.",
-            remedy="Wait until it has ended; that of a run that died expires by itself, or give --break-lock OWNER.",
+            f"Another run works on this cluster: "
+            f"{_owner(found.content) if found else 'its owner is not known'}.",
+            why=f"It holds the lock in {self.location} until {until or 'a moment ago'}, and renews "
+            f"it.",
+            remedy="Wait until it has ended; that of a run that died expires by itself, or give "
+            "--break-lock OWNER.",
         )
 
     def _taken(self, why: str) -> MigratorError:
@@ -251,7 +290,8 @@ class StateBucket:
             "lock-lost",
             "Another run works on this cluster since.",
             why=f"{why[0].upper()}{why[1:]}: {self.location}.",
-            remedy="Look at `migrate status`, and run the command again when the other run has ended.",
+            remedy="Look at `migrate status`, and run the command again when the other run has "
+            "ended.",
         )
 
 

@@ -13,17 +13,19 @@ R = TypeVar("R")
 class Threads:
     """A :class:`migrator.ports.TaskRunner` on threads.
 
-    Each ``map`` has a pool of its own of at most ``workers`` threads, so that a call that maps again cannot wait
-    for itself; one item, or one worker, runs in the caller's thread.
+    Each ``map`` has a pool of its own of at most ``workers`` threads, so that a call that maps
+    again cannot wait for itself; one item, or one worker, runs in the caller's thread.
     """
 
     def __init__(self, workers: int = 8) -> None:
         self._workers = max(1, workers)
 
     def map(self, call: Callable[[T], R], items: Sequence[T]) -> list[R]:
-        """Results in the order of the items; the first error, in that order, is raised after all have ended.
+        """Results in the order of the items; the first error, in that order, is raised after all
+        have ended.
 
-        An interruption is raised at once: items that have not begun never do, and those that have go on meanwhile.
+        An interruption is raised at once: items that have not begun never do, and those that have
+        go on meanwhile.
         """
         if len(items) <= 1 or self._workers == 1:
             part = _Part(call, items)
@@ -40,11 +42,13 @@ class Threads:
 
 
 class SharedThreads:
-    """A :class:`migrator.ports.TaskRunner` for many jobs in one process, which share ``calls`` calls at once.
+    """A :class:`migrator.ports.TaskRunner` for many jobs in one process, which share ``calls``
+    calls at once.
 
-    A job that is alone makes up to ``each`` calls side by side. Sixteen jobs make one each, in their own threads; what
-    one of them leaves of its share while it computes, or waits, another takes. More calls than that would not end
-    sooner: it would be hundreds of threads in turn, and bursts that are throttled.
+    A job that is alone makes up to ``each`` calls side by side. Sixteen jobs make one each, in
+    their own threads; what one of them leaves of its share while it computes, or waits, another
+    takes. More calls than that would not end sooner: it would be hundreds of threads in turn, and
+    bursts that are throttled.
     """
 
     def __init__(self, calls: int = 16, each: int = 8) -> None:
@@ -72,7 +76,9 @@ class SharedThreads:
 
     @contextmanager
     def _share(self) -> Iterator[None]:
-        """A job works in its own thread in any case; one that maps inside a map has been counted."""
+        """A job works in its own thread in any case; one that maps inside a map has been
+        counted.
+        """
         if getattr(self._counted, "yes", False):
             yield
             return
@@ -85,7 +91,9 @@ class SharedThreads:
             self._count(1)
 
     def _help(self, part: "_Part[Any, Any]") -> None:
-        """Side by side with the job, until its items are gone or the jobs' own threads take all shares."""
+        """Side by side with the job, until its items are gone or the jobs' own threads take all
+        shares.
+        """
         self._counted.yes = True
         try:
             while self._free >= 0 and part.waiting:

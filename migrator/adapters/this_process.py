@@ -1,7 +1,7 @@
 """Which process this is, so that another one on the same machine can tell whether it still runs.
 
-Linux: proc(5), ``/proc/PID/stat`` field 22 (start time), and pid_namespaces(7): a process id means something in one
-boot of one kernel and one PID namespace only.
+Linux: proc(5), ``/proc/PID/stat`` field 22 (start time), and pid_namespaces(7): a process id means
+something in one boot of one kernel and one PID namespace only.
 """
 
 import os
@@ -28,7 +28,9 @@ def process_mark() -> str:
 
 
 def still_runs(mark: str) -> bool | None:
-    """Whether the process with that mark runs; None where this is another machine, or it cannot be known."""
+    """Whether the process with that mark runs; None where this is another machine, or it cannot be
+    known.
+    """
     machine, _, rest = mark.rpartition("/")[0].rpartition("/")
     started = mark.rpartition("/")[2]
     if not machine or machine != _machine() or not rest.isdecimal() or not started:

@@ -8,7 +8,12 @@ from typing import Any
 
 from migrator.adapters.foreign_text import foreign
 
-_WHO = {"AWS": "", "Service": "service ", "Federated": "identity provider ", "CanonicalUser": "canonical user "}
+_WHO = {
+    "AWS": "",
+    "Service": "service ",
+    "Federated": "identity provider ",
+    "CanonicalUser": "canonical user ",
+}
 
 
 def trusted_services(document: object) -> list[str] | None:
@@ -31,11 +36,17 @@ def trusted_services(document: object) -> list[str] | None:
 
 
 def who_may_assume(document: object) -> str:
-    """One line for people: everybody the policy lets in, and on which conditions. It judges nothing."""
+    """One line for people: everybody the policy lets in, and on which conditions. It judges
+    nothing.
+    """
     if not isinstance(document, Mapping):
         return "its trust policy could not be read"
     trusted = [_described(statement) for statement in _allowing(document)]
-    return f"its trust policy lets in: {'; '.join(trusted)}" if trusted else "its trust policy lets nobody in"
+    return (
+        f"its trust policy lets in: {'; '.join(trusted)}"
+        if trusted
+        else "its trust policy lets nobody in"
+    )
 
 
 def _described(statement: Mapping[str, Any]) -> str:
@@ -44,11 +55,19 @@ def _described(statement: Mapping[str, Any]) -> str:
         who = "anybody" if principal == "*" else "everybody but those it names"
     else:
         who = ", ".join(
-            _WHO.get(kind, f"{kind} ") + name for kind, names in principal.items() for name in _texts(names)
+            _WHO.get(kind, f"{kind} ") + name
+            for kind, names in principal.items()
+            for name in _texts(names)
         )
     conditions = statement.get("Condition")
-    keys = sorted({key for test in conditions.values() for key in test}) if isinstance(conditions, Mapping) else []
-    return foreign(who, limit=160) + (f" (conditions on {foreign(', '.join(keys), limit=80)})" if keys else "")
+    keys = (
+        sorted({key for test in conditions.values() for key in test})
+        if isinstance(conditions, Mapping)
+        else []
+    )
+    return foreign(who, limit=160) + (
+        f" (conditions on {foreign(', '.join(keys), limit=80)})" if keys else ""
+    )
 
 
 def _allowing(document: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:

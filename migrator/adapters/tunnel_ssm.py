@@ -1,9 +1,11 @@
-"""A way to a private API server through Session Manager: a port on this machine that ends inside the VPC.
+"""A way to a private API server through Session Manager: a port on this machine that ends inside
+the VPC.
 
 ``ssm:INSTANCE`` forwards straight to the cluster's endpoint, whose name stays the TLS server name;
 ``ssm:INSTANCE:HOST:PORT`` forwards to a proxy there. The data channel is the business of AWS's own
-``session-manager-plugin``; the session's token goes to it by environment, because arguments are seen by everybody on
-the machine (plugin 1.2.497 and later; Systems Manager user guide, "Install the Session Manager plugin").
+``session-manager-plugin``; the session's token goes to it by environment, because arguments are
+seen by everybody on the machine (plugin 1.2.497 and later; Systems Manager user guide, "Install the
+Session Manager plugin").
 """
 
 import json
@@ -27,14 +29,18 @@ from migrator.errors import Failed, MigratorError, WrongUse
 PLUGIN = "session-manager-plugin"
 _FIRST_PLUGIN = (1, 2, 497)
 _RESPONSE_VARIABLE = "AWS_SSM_START_SESSION_RESPONSE"
-_VIA = re.compile(r"ssm:(?P<instance>m?i-[0-9a-f]{8,17})(?::(?P<host>[A-Za-z0-9.-]{1,253}):(?P<port>\d{1,5}))?")
+_VIA = re.compile(
+    r"ssm:(?P<instance>m?i-[0-9a-f]{8,17})(?::(?P<host>[A-Za-z0-9.-]{1,253}):(?P<port>\d{1,5}))?"
+)
 _DOCUMENT = "AWS-StartPortForwardingSessionToRemoteHost"
 _OPEN_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
 class Via:
-    """Where the tunnel ends: an instance, and a proxy it can reach; without one, the cluster's endpoint."""
+    """Where the tunnel ends: an instance, and a proxy it can reach; without one, the cluster's
+    endpoint.
+    """
 
     instance: str
     proxy_host: str | None = None
@@ -56,7 +62,12 @@ def parse_via(text: str) -> Via:
 
 @contextmanager
 def open_tunnel(
-    session: AwsSession, via: Via, endpoint: Endpoint, *, plugin: str = PLUGIN, seconds: float = _OPEN_SECONDS
+    session: AwsSession,
+    via: Via,
+    endpoint: Endpoint,
+    *,
+    plugin: str = PLUGIN,
+    seconds: float = _OPEN_SECONDS,
 ) -> Iterator[Endpoint]:
     """The endpoint as it is reached through the tunnel, which lives as long as the context.
 
@@ -78,7 +89,12 @@ def open_tunnel(
         if via.proxy_host:
             yield replace(endpoint, proxy_url=f"http://127.0.0.1:{local}")
         else:
-            yield replace(endpoint, server=f"https://127.0.0.1:{local}", tls_server_name=url.hostname, proxy_url=None)
+            yield replace(
+                endpoint,
+                server=f"https://127.0.0.1:{local}",
+                tls_server_name=url.hostname,
+                proxy_url=None,
+            )
     finally:
         _stop(process)
         with suppress(MigratorError):  # Session Manager ends idle sessions by itself
@@ -96,21 +112,28 @@ def _plugin(name: str) -> str:
             remedy="Install it (Systems Manager user guide), or use --proxy-url.",
         )
     try:
-        done = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=10, check=False)  # noqa: S603
+        done = subprocess.run(  # noqa: S603
+            [path, "--version"], capture_output=True, text=True, timeout=10, check=False
+        )
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise Failed("plugin-missing", "The Session Manager plugin does not run.", why=foreign(error)) from error
+        raise Failed(
+            "plugin-missing", "The Session Manager plugin does not run.", why=foreign(error)
+        ) from error
     version = tuple(int(part) for part in re.findall(r"\d{1,9}", done.stdout)[:3])
     if version < _FIRST_PLUGIN:
         raise Failed(
             "plugin-too-old",
             f"The Session Manager plugin is too old ({foreign(done.stdout) or 'no version'}).",
-            why="It would take the session's token as an argument, which everybody on this machine can see.",
+            why="It would take the session's token as an argument, which everybody on this machine "
+            "can see.",
             remedy="Install version 1.2.497 or later.",
         )
     return path
 
 
-def _start(command: str, session: AwsSession, request: dict[str, Any], started: dict[str, Any]) -> Any:
+def _start(
+    command: str, session: AwsSession, request: dict[str, Any], started: dict[str, Any]
+) -> Any:
     endpoint = str(session.client("ssm").meta.endpoint_url)
     arguments = [
         command,
@@ -123,7 +146,11 @@ def _start(command: str, session: AwsSession, request: dict[str, Any], started: 
     ]
     environment = {**os.environ, _RESPONSE_VARIABLE: json.dumps(started)}
     return subprocess.Popen(  # noqa: S603 - a fixed program, arguments as a list
-        arguments, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        arguments,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     )
 
 
@@ -143,7 +170,8 @@ def _not_open(why: str) -> Failed:
         "tunnel-failed",
         "The Session Manager tunnel did not open.",
         why=why,
-        remedy="Check that the instance runs the SSM agent and reaches the endpoint (security groups, port 443).",
+        remedy="Check that the instance runs the SSM agent and reaches the endpoint (security "
+        "groups, port 443).",
     )
 
 

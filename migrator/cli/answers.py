@@ -18,7 +18,9 @@ def decisions_in(path: str | None) -> Decisions:
 
 
 def ways_to_become(decisions: Decisions, given: Iterable[str]) -> dict[str, AssumeAs]:
-    """How to log in as whom: ``verify_as`` of the decisions, and ``PRINCIPAL=PROFILE`` of the command line."""
+    """How to log in as whom: ``verify_as`` of the decisions, and ``PRINCIPAL=PROFILE`` of the
+    command line.
+    """
     ways = dict(decisions.verify_as)
     for item in given:
         arn, equals, profile = item.rpartition("=")

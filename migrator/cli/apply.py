@@ -1,21 +1,46 @@
-"""``migrate apply``: make the access entries of a plan. The same command goes on after any interruption."""
+"""``migrate apply``: make the access entries of a plan. The same command goes on after any
+interruption.
+"""
 
 import click
 
 from migrator.cli.answers import decisions_in, ways_to_become
 from migrator.cli.files import read_plan
 from migrator.cli.lazy import MigrateCommand, settings_of
-from migrator.cli.options import as_option, break_lock_option, decisions_option, plan_argument, yes_option
+from migrator.cli.options import (
+    as_option,
+    break_lock_option,
+    decisions_option,
+    plan_argument,
+    yes_option,
+)
 from migrator.cli.print_outcome import ended
 
 
-@click.command("apply", cls=MigrateCommand, short_help="Make the access entries of a plan; the same command resumes.")
+@click.command(
+    "apply",
+    cls=MigrateCommand,
+    short_help="Make the access entries of a plan; the same command resumes.",
+)
 @plan_argument
 @yes_option
-@click.option("--only", metavar="ARN", multiple=True, help="These principals only; may be repeated.")
-@click.option("--max-rate", type=click.FloatRange(min=0, min_open=True), metavar="N", help="Writes per second.")
-@click.option("--keep-going", is_flag=True, help="A principal whose proof fails does not stop the others.")
-@click.option("--abandon-rollback", is_flag=True, help="Go forward although a roll-back was begun and did not finish.")
+@click.option(
+    "--only", metavar="ARN", multiple=True, help="These principals only; may be repeated."
+)
+@click.option(
+    "--max-rate",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="N",
+    help="Writes per second.",
+)
+@click.option(
+    "--keep-going", is_flag=True, help="A principal whose proof fails does not stop the others."
+)
+@click.option(
+    "--abandon-rollback",
+    is_flag=True,
+    help="Go forward although a roll-back was begun and did not finish.",
+)
 @decisions_option
 @as_option
 @break_lock_option
@@ -36,8 +61,8 @@ def command(  # noqa: PLR0913 - one argument an option
 ) -> int:
     """Make the access entries of the plan in the file PLAN.
 
-    Saves aws-auth and all entries first, switches access entries on (asked, because it is one-way), makes each
-    entry in proven order, proves it, and takes it back at once when its proof fails.
+    Saves aws-auth and all entries first, switches access entries on (asked, because it is one-way),
+    makes each entry in proven order, proves it, and takes it back at once when its proof fails.
     """
     from migrator.cli.wiring import run_ports
     from migrator.run.apply_plan import ApplyOptions, apply_plan
@@ -45,7 +70,9 @@ def command(  # noqa: PLR0913 - one argument an option
     settings = settings_of(ctx)
     plan, digest = read_plan(plan_file)
     answers = decisions_in(decisions)
-    ports = run_ports(settings, plan, yes=yes, ways=ways_to_become(answers, become), break_lock=break_lock)
+    ports = run_ports(
+        settings, plan, yes=yes, ways=ways_to_become(answers, become), break_lock=break_lock
+    )
     options = ApplyOptions(
         only=only,
         max_rate=max_rate,

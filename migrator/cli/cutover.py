@@ -28,11 +28,11 @@ from migrator.cli.terminal import output_of
 @break_lock_option
 @click.pass_context
 def command(ctx: click.Context, /, plan_file: str, **given: Any) -> int:  # noqa: ANN401 - click's parameters
-    """Switch the cluster of the plan in the file PLAN to API mode: aws-auth is not asked any more. There is no way
-    back.
+    """Switch the cluster of the plan in the file PLAN to API mode: aws-auth is not asked any more.
+    There is no way back.
 
-    Verifies everybody, judges the gates (an unknown one is closed), asks for the cluster's name, switches, and
-    verifies again.
+    Verifies everybody, judges the gates (an unknown one is closed), asks for the cluster's name,
+    switches, and verifies again.
     """
     from migrator.cli.wiring import run_ports
     from migrator.render.cut_over import cut_over_document, cut_over_text
@@ -42,7 +42,9 @@ def command(ctx: click.Context, /, plan_file: str, **given: Any) -> int:  # noqa
     plan, digest = read_plan(plan_file)
     answers = decisions_in(given["decisions"])
     ways = ways_to_become(answers, given["become"])
-    ports = run_ports(settings, plan, yes=False, typed=given["confirm"], ways=ways, break_lock=given["break_lock"])
+    ports = run_ports(
+        settings, plan, yes=False, typed=given["confirm"], ways=ways, break_lock=given["break_lock"]
+    )
     options = CutOverOptions(
         waive_gates=answers.waive_gates,
         waive_verification=answers.waive_verification,

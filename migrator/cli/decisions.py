@@ -19,10 +19,16 @@ def write_questions(path: str, plan: Plan) -> str:
             text = read_bytes(path, "The decisions file").decode("utf-8-sig")
         except UnicodeDecodeError as error:
             remedy = "Save it as UTF-8."
-            raise Failed("decisions-unreadable", f"The decisions file {path} is not UTF-8.", remedy=remedy) from error
+            raise Failed(
+                "decisions-unreadable", f"The decisions file {path} is not UTF-8.", remedy=remedy
+            ) from error
     if not stubs:
         blockers = sum(finding.severity == "block" for finding in plan.findings)
-        return f"{blockers} blockers that no answer can lift: see the findings" if blockers else "nothing to ask"
+        return (
+            f"{blockers} blockers that no answer can lift: see the findings"
+            if blockers
+            else "nothing to ask"
+        )
     written = merge(text, stubs)
     if written.added:
         write_file(path, written.text.encode())

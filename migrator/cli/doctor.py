@@ -10,16 +10,21 @@ from migrator.cli.options import cluster_argument, yes_option
 from migrator.cli.terminal import output_of
 
 
-@click.command("doctor", cls=MigrateCommand, short_help="Can this machine and this caller do the job?")
+@click.command(
+    "doctor", cls=MigrateCommand, short_help="Can this machine and this caller do the job?"
+)
 @cluster_argument
 @yes_option
-@click.option("--policy", is_flag=True, help="Print an IAM policy that allows everything, and check nothing.")
+@click.option(
+    "--policy", is_flag=True, help="Print an IAM policy that allows everything, and check nothing."
+)
 @click.pass_context
 def command(ctx: click.Context, /, cluster: str, *, yes: bool, policy: bool) -> int:
-    """Check everything that a migration of CLUSTER needs, and change nothing but, with --open-endpoint-for-me and
-    for as long as it runs, publicAccessCidrs.
+    """Check everything that a migration of CLUSTER needs, and change nothing but, with
+    --open-endpoint-for-me and for as long as it runs, publicAccessCidrs.
 
-    Who the caller is, the ways to the API server, IAM and Kubernetes permissions, each with what to do.
+    Who the caller is, the ways to the API server, IAM and Kubernetes permissions, each with what to
+    do.
     """
     from migrator.cli.wiring import connect, describe, diagnose_ports
     from migrator.decide.diagnosis.required_permissions import policy_document

@@ -24,12 +24,17 @@ MEANING: Mapping[int, str] = {
     REFUSED: "refused by a gate, or a question without an answer",
     CHANGED: "the cluster changed since the plan; what changed is printed",
     UNPROVEN: "verification failed",
-    INTERRUPTED: "not finished (interrupted, a proof is open, a bridge stands); the same command goes on",
+    INTERRUPTED: "not finished (interrupted, a proof is open, a bridge stands); the same command "
+    "goes on",
     FLEET_INCOMPLETE: "some clusters of a fleet are not done",
     USAGE: "wrong usage",
 }
 
 
 def epilog() -> str:
-    """The table as the end of a help page; click keeps lines as they are after a backspace character."""
-    return "\b\nExit codes:\n" + "\n".join(f"  {code:>2}  {meaning}" for code, meaning in MEANING.items())
+    """The table as the end of a help page; click keeps lines as they are after a backspace
+    character.
+    """
+    return "\b\nExit codes:\n" + "\n".join(
+        f"  {code:>2}  {meaning}" for code, meaning in MEANING.items()
+    )

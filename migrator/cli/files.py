@@ -1,7 +1,8 @@
-"""Files that people name on the command line: read with an error that helps, written whole or not at all.
+"""Files that people name on the command line: read with an error that helps, written whole or not
+at all.
 
-``-`` is standard input or output. What is written is readable by its owner only: plans and snapshots say who may
-do what.
+``-`` is standard input or output. What is written is readable by its owner only: plans and
+snapshots say who may do what.
 """
 
 import json
@@ -20,11 +21,14 @@ _LIMIT = 512 * 1024 * 1024  # bytes; more than any cluster's snapshot
 
 
 def read_bytes(path: str, what: str, *, limit: int = _LIMIT) -> bytes:
-    """The content of a file of at most ``limit`` bytes. Raises ``file-not-found``, ``file-unreadable``,
-    ``file-too-large``. A pipe, a socket and a device are refused: they may never end.
+    """The content of a file of at most ``limit`` bytes. Raises ``file-not-found``,
+    ``file-unreadable``, ``file-too-large``. A pipe, a socket and a device are refused: they may
+    never end.
     """
     try:
-        content = sys.stdin.buffer.read(limit + 1) if path == "-" else _read_regular(path, what, limit)
+        content = (
+            sys.stdin.buffer.read(limit + 1) if path == "-" else _read_regular(path, what, limit)
+        )
     except OSError as error:
         raise _unreadable(path, what, error) from error
     if len(content) > limit:
@@ -67,12 +71,22 @@ def _unreadable(path: str, what: str, error: OSError) -> MigratorError:
     if isinstance(error, FileNotFoundError):
         here = os.fspath(Path.cwd())
         return Failed(
-            "file-not-found", f"{what} {path} does not exist.", why=f"Looked in {here}.", remedy="Check the path."
+            "file-not-found",
+            f"{what} {path} does not exist.",
+            why=f"Looked in {here}.",
+            remedy="Check the path.",
         )
     if isinstance(error, IsADirectoryError):
-        return Failed("file-unreadable", f"{what} {path} is a folder.", remedy="Name the file inside it.")
+        return Failed(
+            "file-unreadable", f"{what} {path} is a folder.", remedy="Name the file inside it."
+        )
     why = error.strerror or type(error).__name__
-    return Failed("file-unreadable", f"{what} {path} cannot be read.", why=why, remedy="Check its permissions.")
+    return Failed(
+        "file-unreadable",
+        f"{what} {path} cannot be read.",
+        why=why,
+        remedy="Check its permissions.",
+    )
 
 
 def read_json(path: str, what: str, code: str) -> Mapping[str, Any]:
@@ -89,7 +103,9 @@ def read_json(path: str, what: str, code: str) -> Mapping[str, Any]:
 
 
 def read_plan(path: str) -> tuple[Plan, str]:
-    """The plan in a file, proven again, and its digest. Raises as :func:`migrator.run.read_plan.read_plan`."""
+    """The plan in a file, proven again, and its digest. Raises as
+    :func:`migrator.run.read_plan.read_plan`.
+    """
     from migrator.run.read_plan import read_plan as proven_plan
 
     return proven_plan(read_bytes(path, "The plan file"))
@@ -100,7 +116,10 @@ def read_decisions(path: str) -> Mapping[str, Any] | None:
     from migrator.model.files.yaml_document import MOST_BYTES, YamlError, load_yaml
 
     content = read_bytes(path, "The decisions file", limit=MOST_BYTES)
-    remedy = "Correct the YAML there; `migrate plan --write-decisions` writes a file with the right shape."
+    remedy = (
+        "Correct the YAML there; `migrate plan --write-decisions` writes a file with the "
+        "right shape."
+    )
     try:
         document = load_yaml(content)
     except YamlError as error:
@@ -108,7 +127,9 @@ def read_decisions(path: str) -> Mapping[str, Any] | None:
         raise Failed("decisions-unreadable", message, why=str(error), remedy=remedy) from error
     if document is not None and not isinstance(document, dict):
         why = "It holds no mapping at its top."
-        raise Failed("decisions-unreadable", f"The decisions file {path} is not one.", why=why, remedy=remedy)
+        raise Failed(
+            "decisions-unreadable", f"The decisions file {path} is not one.", why=why, remedy=remedy
+        )
     return document
 
 
@@ -121,7 +142,9 @@ def write_file(path: str, content: bytes) -> None:
     target = Path(path)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")  # made with mode 0600
+        handle, temporary = tempfile.mkstemp(
+            dir=target.parent, prefix=f".{target.name}."
+        )  # made with mode 0600
         try:
             with os.fdopen(handle, "wb") as file:
                 file.write(content)
@@ -133,4 +156,6 @@ def write_file(path: str, content: bytes) -> None:
             raise
     except OSError as error:
         why = error.strerror or type(error).__name__
-        raise Failed("file-unwritable", f"{path} cannot be written.", why=why, remedy="Name another place.") from error
+        raise Failed(
+            "file-unwritable", f"{path} cannot be written.", why=why, remedy="Name another place."
+        ) from error

@@ -1,4 +1,6 @@
-"""``migrate generate``: a plan's entries as code for the tool that a team manages its clusters with."""
+"""``migrate generate``: a plan's entries as code for the tool that a team manages its clusters
+with.
+"""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -12,18 +14,30 @@ from migrator.cli.terminal import events_of
 from migrator.errors import Refused
 from migrator.model.plan import Plan
 
-KINDS = ("terraform", "terraform-aws-modules", "terraform-cloudposse", "cloudformation", "eksctl", "aws-cli")
+KINDS = (
+    "terraform",
+    "terraform-aws-modules",
+    "terraform-cloudposse",
+    "cloudformation",
+    "eksctl",
+    "aws-cli",
+)
 
 
 @click.command("generate", cls=MigrateCommand, short_help="Write a plan's entries as code.")
 @click.argument("kind", type=click.Choice(KINDS))
 @plan_argument
-@click.option("-o", "--out", metavar="FOLDER", required=True, help="Where the files go; - prints them.")
+@click.option(
+    "-o", "--out", metavar="FOLDER", required=True, help="Where the files go; - prints them."
+)
 @click.option("--include-owned", is_flag=True, help="Entries that EKS makes itself, too.")
 @click.option("--force", is_flag=True, help="Replace files that are there.")
 @click.pass_context
-def command(ctx: click.Context, /, kind: str, plan_file: str, out: str, *, include_owned: bool, force: bool) -> None:
-    """Write the access entries of the plan in the file PLAN as code, with what takes existing ones over.
+def command(
+    ctx: click.Context, /, kind: str, plan_file: str, out: str, *, include_owned: bool, force: bool
+) -> None:
+    """Write the access entries of the plan in the file PLAN as code, with what takes existing ones
+    over.
 
     Entries that EKS owns are left out; a comment names them.
     """
@@ -35,7 +49,12 @@ def command(ctx: click.Context, /, kind: str, plan_file: str, out: str, *, inclu
     there = [name for name in files if (Path(out) / name).exists()]
     if there and not force:
         why = f"{', '.join(there)} in {out} would be replaced."
-        raise Refused("files-exist", "Nothing was written.", why=why, remedy="Name another folder, or add --force.")
+        raise Refused(
+            "files-exist",
+            "Nothing was written.",
+            why=why,
+            remedy="Name another folder, or add --force.",
+        )
     for name, text in files.items():
         write_file(str(Path(out) / name), text.encode())
     events_of(settings_of(ctx)).say("done", f"{', '.join(files)} written to {out}")

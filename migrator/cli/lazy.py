@@ -1,7 +1,7 @@
 """Commands that are imported when they are called, so that ``migrate --help`` loads none of them.
 
-A group knows its commands from a static table: name -> (module, one-line help). The module has the command as
-``command``; a test holds the one-line helps to the commands' own.
+A group knows its commands from a static table: name -> (module, one-line help). The module has the
+command as ``command``; a test holds the one-line helps to the commands' own.
 """
 
 import importlib
@@ -36,7 +36,11 @@ class MigrateCommand(click.Command):
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - whatever the command returns
         """Take the global options out of the parameters and into the settings."""
         own = {param.name for param in self.params}
-        given = {key: ctx.params.pop(key) for key in [*ctx.params] if key in GLOBAL_NAMES and key not in own}
+        given = {
+            key: ctx.params.pop(key)
+            for key in [*ctx.params]
+            if key in GLOBAL_NAMES and key not in own
+        }
         ctx.obj = settings_of(ctx).with_given(given)
         if ctx.obj.verbose or ctx.obj.log_file:
             from migrator.cli.logs import set_up_logging

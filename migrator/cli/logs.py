@@ -1,7 +1,7 @@
 """The log: with ``-v`` on stderr, with ``--log-file`` in a file of mode 0600.
 
-Only this package's own records are written. Those of botocore and urllib3 can hold signed requests, which are
-credentials.
+Only this package's own records are written. Those of botocore and urllib3 can hold signed requests,
+which are credentials.
 """
 
 import logging
@@ -52,5 +52,7 @@ def _log_file(path: str) -> logging.Handler:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
     except OSError as error:
         why = error.strerror or type(error).__name__
-        raise Failed("log-file-unwritable", f"The log file {path} cannot be written.", why=why) from error
+        raise Failed(
+            "log-file-unwritable", f"The log file {path} cannot be written.", why=why
+        ) from error
     return logging.StreamHandler(os.fdopen(descriptor, "a", encoding="utf-8"))

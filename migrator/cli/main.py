@@ -25,7 +25,10 @@ COMMANDS = {
     "explain": ("migrator.cli.explain", "One principal: what it is, what it will be, and why."),
     "apply": ("migrator.cli.apply", "Make the access entries of a plan; the same command resumes."),
     "verify": ("migrator.cli.verify", "Prove access as each principal."),
-    "rehearse": ("migrator.cli.rehearse", "Try API mode, reversibly: aws-auth blanked and put back."),
+    "rehearse": (
+        "migrator.cli.rehearse",
+        "Try API mode, reversibly: aws-auth blanked and put back.",
+    ),
     "cutover": ("migrator.cli.cutover", "Switch to access entries only. One-way."),
     "retire": ("migrator.cli.retire", "Delete the inert aws-auth after the cut-over."),
     "rollback": ("migrator.cli.rollback", "Until the cut-over: back to what was there."),
@@ -33,7 +36,10 @@ COMMANDS = {
     "report": ("migrator.cli.report", "The report for the change ticket."),
     "generate": ("migrator.cli.generate", "Write a plan's entries as code."),
     "doctor": ("migrator.cli.doctor", "Can this machine and this caller do the job?"),
-    "timer": ("migrator.cli.timer", "In the cluster: put aws-auth back unless a rehearsal goes on."),
+    "timer": (
+        "migrator.cli.timer",
+        "In the cluster: put aws-auth back unless a rehearsal goes on.",
+    ),
     "fleet": ("migrator.fleet.cli.group", "The same over accounts, Regions and clusters."),
     "token": ("migrator.cli.token", "Print an ExecCredential for kubectl."),
     "lab": ("migrator.lab.cli.group", "An EKS on this machine, to learn and rehearse on."),
@@ -70,14 +76,28 @@ def run(arguments: Sequence[str], *, stderr: TextIO) -> int:
         return _usage(error, stderr)
     except (KeyboardInterrupt, click.Abort):
         why = "It was interrupted."
-        _say(stderr, "interrupted", "Stopped.", why, "The same command goes on from here.", traceback=traceback)
+        _say(
+            stderr,
+            "interrupted",
+            "Stopped.",
+            why,
+            "The same command goes on from here.",
+            traceback=traceback,
+        )
         return exit_codes.INTERRUPTED
     except BrokenPipeError:
         return _reader_left()
     except Exception as error:
         why = f"{type(error).__name__}: {error}"
         remedy = "Run it again with --traceback, and report what that shows."
-        _say(stderr, "unexpected", "Something went wrong that should not.", why, remedy, traceback=traceback)
+        _say(
+            stderr,
+            "unexpected",
+            "Something went wrong that should not.",
+            why,
+            remedy,
+            traceback=traceback,
+        )
         return exit_codes.FAILED
 
 
@@ -86,19 +106,30 @@ def _usage(error: click.UsageError, stderr: TextIO) -> int:
     if isinstance(error, getattr(click.exceptions, "NoArgsIsHelpError", ())):  # click 8.2
         stderr.write(error.format_message() + "\n")
         return exit_codes.USAGE
-    _say(stderr, "usage", error.format_message(), "", f"{command} --help shows how it is called.", traceback=False)
+    _say(
+        stderr,
+        "usage",
+        error.format_message(),
+        "",
+        f"{command} --help shows how it is called.",
+        traceback=False,
+    )
     return exit_codes.USAGE
 
 
 def _reader_left() -> int:
-    """Whoever read our output has closed it, as ``head`` does; nothing more can be written, at exit neither."""
+    """Whoever read our output has closed it, as ``head`` does; nothing more can be written, at exit
+    neither.
+    """
     import os
 
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return exit_codes.FAILED
 
 
-def _say(stderr: TextIO, code: str, message: str, why: str, remedy: str, *, traceback: bool) -> None:
+def _say(
+    stderr: TextIO, code: str, message: str, why: str, remedy: str, *, traceback: bool
+) -> None:
     """What, why, what to do: three lines. Foreign text in them cannot leave its line."""
     from migrator.render.escape import terminal
 
@@ -119,8 +150,9 @@ def _clip(text: str) -> str:
 
 
 def _end_in_order() -> None:
-    """Being told to end (SIGTERM of a pipeline or a pod, SIGHUP of a closed terminal) is as good as Ctrl-C: a map that
-    is blank goes back, a lock is let go, the journal says so. What ``nohup`` ignores stays ignored.
+    """Being told to end (SIGTERM of a pipeline or a pod, SIGHUP of a closed terminal) is as good as
+    Ctrl-C: a map that is blank goes back, a lock is let go, the journal says so. What ``nohup``
+    ignores stays ignored.
     """
     import signal
 

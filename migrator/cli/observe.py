@@ -17,14 +17,23 @@ def _duration(ctx: click.Context, param: click.Parameter, value: str) -> timedel
     """``90m``, ``12h``, ``30d``, ``2w`` as a duration."""
     match = re.fullmatch(r"([1-9][0-9]{0,4})([mhdw])", value)
     if match is None:
-        raise click.BadParameter(f"{value!r} is no duration; write 90m, 12h, 30d or 2w.", ctx, param)
+        raise click.BadParameter(
+            f"{value!r} is no duration; write 90m, 12h, 30d or 2w.", ctx, param
+        )
     return timedelta(**{_UNITS[match[2]]: int(match[1])})
 
 
-@click.command("observe", cls=MigrateCommand, short_help="Who really uses the cluster, from its logs.")
+@click.command(
+    "observe", cls=MigrateCommand, short_help="Who really uses the cluster, from its logs."
+)
 @cluster_argument
 @click.option(
-    "--since", metavar="TIME", callback=_duration, default="30d", show_default=True, help="How far back to look."
+    "--since",
+    metavar="TIME",
+    callback=_duration,
+    default="30d",
+    show_default=True,
+    help="How far back to look.",
 )
 @click.option(
     "--scan",
@@ -33,17 +42,29 @@ def _duration(ctx: click.Context, param: click.Parameter, value: str) -> timedel
     show_default=True,
     help="Let Logs Insights count (charged by the byte), or read events page by page.",
 )
-@click.option("--fresh", is_flag=True, help="Begin again, instead of going on with a scan that stopped.")
+@click.option(
+    "--fresh", is_flag=True, help="Begin again, instead of going on with a scan that stopped."
+)
 @out_option("Write the usage document to this file, for `plan --usage`; - is stdout.")
 @yes_option
 @click.pass_context
 def command(
-    ctx: click.Context, /, cluster: str, *, since: timedelta, scan: str, fresh: bool, out: str | None, yes: bool
+    ctx: click.Context,
+    /,
+    cluster: str,
+    *,
+    since: timedelta,
+    scan: str,
+    fresh: bool,
+    out: str | None,
+    yes: bool,
 ) -> None:
-    """Read the control-plane logs of CLUSTER: who logs in, as what and how often, and what decides their requests.
+    """Read the control-plane logs of CLUSTER: who logs in, as what and how often, and what decides
+    their requests.
 
-    Shows principals behind mapAccounts and templates, rows nobody used, logins that no row explains, and denials.
-    What a scan costs is shown before it begins. One that was interrupted goes on with the same command.
+    Shows principals behind mapAccounts and templates, rows nobody used, logins that no row
+    explains, and denials. What a scan costs is shown before it begins. One that was interrupted
+    goes on with the same command.
     """
     from migrator.cli.wiring import observe_ports
     from migrator.model.canonical import pretty_bytes

@@ -30,9 +30,9 @@ def out_option(help_text: str, *, required: bool = False) -> Callable[[F], F]:
 
 def yes_option(function: F) -> F:
     """``--yes`` answers questions, never the one for a name typed again."""
-    return click.option("--yes", is_flag=True, help="Answer the questions with yes (a name is still asked for).")(
-        function
-    )
+    return click.option(
+        "--yes", is_flag=True, help="Answer the questions with yes (a name is still asked for)."
+    )(function)
 
 
 def break_lock_option(function: F) -> F:
@@ -46,7 +46,9 @@ def break_lock_option(function: F) -> F:
 
 def decisions_option(function: F) -> F:
     """``--decisions FILE``."""
-    return click.option("--decisions", metavar="FILE", help="What people decided (decisions.yaml).")(function)
+    return click.option(
+        "--decisions", metavar="FILE", help="What people decided (decisions.yaml)."
+    )(function)
 
 
 def as_option(function: F) -> F:
@@ -65,7 +67,8 @@ def canary_options(function: F) -> F:
     allowed = click.option(
         "--canary-pods",
         is_flag=True,
-        help="Make a small pod on a Fargate profile of each pod execution role, in a namespace that the profile "
+        help="Make a small pod on a Fargate profile of each pod execution role, in a namespace "
+        "that the profile "
         "selects, see its node log in, and remove it again. Nothing is made without this.",
     )
     image = click.option(
@@ -93,7 +96,12 @@ def _duration(_ctx: click.Context, _param: click.Parameter, text: str) -> timede
 def rehearsal_options(function: F) -> F:
     """``--for``, in ``length``, and ``--image`` of a rehearsal."""
     length = click.option(
-        "--for", "length", default="30m", show_default=True, callback=_duration, help="How long, as 30m or 1h."
+        "--for",
+        "length",
+        default="30m",
+        show_default=True,
+        callback=_duration,
+        help="How long, as 30m or 1h.",
     )
     image = click.option(
         "--image",

@@ -1,4 +1,6 @@
-"""Questions that people want asked: a YAML or JSON list of ``{verb, resource, namespace, …, expected}``."""
+"""Questions that people want asked: a YAML or JSON list of ``{verb, resource, namespace, …,
+expected}``.
+"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,15 +12,25 @@ from migrator.model.principal import parse_arn
 from migrator.model.rbac import AccessRequest
 
 _EXPECTED = {"allowed": True, "denied": False}
-_TEXTS = ("verb", "group", "resource", "subresource", "namespace", "name", "path", "principal", "expected")
+_TEXTS = (
+    "verb",
+    "group",
+    "resource",
+    "subresource",
+    "namespace",
+    "name",
+    "path",
+    "principal",
+    "expected",
+)
 
 
 def read_probes(path: str) -> tuple[OwnProbe, ...]:
     """The probes of a file. Raises ``probes-unreadable``, naming the item that is wrong.
 
-    An item has ``verb``; ``resource`` (``pods``, ``pods/exec``, ``deployments.apps``) with ``group``, ``namespace``
-    and ``name`` where wanted, or ``path``; ``expected`` (``allowed`` or ``denied``); and ``principal``, an ARN, when
-    it is a question for one principal only.
+    An item has ``verb``; ``resource`` (``pods``, ``pods/exec``, ``deployments.apps``) with
+    ``group``, ``namespace`` and ``name`` where wanted, or ``path``; ``expected`` (``allowed`` or
+    ``denied``); and ``principal``, an ARN, when it is a question for one principal only.
     """
     from migrator.model.files.yaml_document import MOST_BYTES, YamlError, load_yaml
 
@@ -46,7 +58,9 @@ def _probe(path: str, number: int, item: object) -> OwnProbe:
     principal = item.get("principal")
     if principal is not None and parse_arn(principal) is None:
         raise _wrong(path, f"item {number}: principal is no ARN")
-    return OwnProbe(Probe(_request(path, number, item), expected=_EXPECTED[item["expected"]]), principal)
+    return OwnProbe(
+        Probe(_request(path, number, item), expected=_EXPECTED[item["expected"]]), principal
+    )
 
 
 def _request(path: str, number: int, item: Mapping[str, Any]) -> AccessRequest:
@@ -71,5 +85,8 @@ def _request(path: str, number: int, item: Mapping[str, Any]) -> AccessRequest:
 def _wrong(path: str, why: str) -> Failed:
     example = "{verb: get, resource: secrets, namespace: payments, expected: denied}"
     return Failed(
-        "probes-unreadable", f"The probes file {path} cannot be used.", why=why, remedy=f"An item looks like {example}."
+        "probes-unreadable",
+        f"The probes file {path} cannot be used.",
+        why=why,
+        remedy=f"An item looks like {example}.",
     )

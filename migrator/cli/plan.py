@@ -1,4 +1,6 @@
-"""``migrate plan``: the dry run. Reads, decides, shows; writes only what ``--out`` and ``--write-decisions`` name."""
+"""``migrate plan``: the dry run. Reads, decides, shows; writes only what ``--out`` and
+``--write-decisions`` name.
+"""
 
 import os
 from collections.abc import Mapping
@@ -16,29 +18,44 @@ from migrator.cli.settings import Settings
 from migrator.cli.terminal import events_of, output_of
 
 
-@click.command("plan", cls=MigrateCommand, short_help="Decide what becomes of every principal: the dry run.")
+@click.command(
+    "plan", cls=MigrateCommand, short_help="Decide what becomes of every principal: the dry run."
+)
 @click.argument("cluster", required=False)
 @click.option("--snapshot", metavar="FILE", help="Plan from a snapshot instead of a live cluster.")
-@click.option("--config-map", metavar="FILE", help="A first look at an aws-auth file; all else is unknown.")
+@click.option(
+    "--config-map", metavar="FILE", help="A first look at an aws-auth file; all else is unknown."
+)
 @click.option("--cluster-arn", metavar="ARN", help="Whose aws-auth the file of --config-map is.")
 @click.option("--decisions", metavar="FILE", help="What people decided (decisions.yaml).")
-@click.option("--write-decisions", metavar="FILE", help="Add a commented question to this file for every blocker.")
-@click.option("--strategy", default="preserve", show_default=True, type=click.Choice(["preserve", "policies"]))
-@click.option("--target", default="API", show_default=True, type=click.Choice(["API", "API_AND_CONFIG_MAP"]))
+@click.option(
+    "--write-decisions",
+    metavar="FILE",
+    help="Add a commented question to this file for every blocker.",
+)
+@click.option(
+    "--strategy", default="preserve", show_default=True, type=click.Choice(["preserve", "policies"])
+)
+@click.option(
+    "--target", default="API", show_default=True, type=click.Choice(["API", "API_AND_CONFIG_MAP"])
+)
 @click.option(
     "--accept-gap",
     is_flag=True,
-    help="For operators who may not create bindings: administrators have no access for some seconds each.",
+    help="For operators who may not create bindings: administrators have no access for some "
+    "seconds each.",
 )
 @click.option("--usage", metavar="FILE", help="Who logged in, as `migrate observe` wrote it.")
-@click.option("--detailed-exitcode", is_flag=True, help="Exit with 2 when there is something to do.")
+@click.option(
+    "--detailed-exitcode", is_flag=True, help="Exit with 2 when there is something to do."
+)
 @out_option("Write the plan to this file; without it nothing is written.")
 @click.pass_context
 def command(ctx: click.Context, /, **given: Any) -> int:  # noqa: ANN401 - click's parameters
     """Decide what becomes of every principal of CLUSTER: access entries, findings, steps.
 
-    Nothing is changed. The plan proves itself before it is shown: all steps are simulated, and planning again
-    leaves nothing to do.
+    Nothing is changed. The plan proves itself before it is shown: all steps are simulated, and
+    planning again leaves nothing to do.
     """
     settings = settings_of(ctx)
     if sum(given[key] is not None for key in ("cluster", "snapshot", "config_map")) != 1:
@@ -76,11 +93,19 @@ def _snapshot(settings: Settings, given: Mapping[str, Any], moment: datetime) ->
 
         snapshot = read_cluster(settings, given["cluster"])
     if given["usage"] is not None:
-        snapshot = {**snapshot, "usage": read_json(given["usage"], "The usage file", "usage-unreadable")}
+        snapshot = {
+            **snapshot,
+            "usage": read_json(given["usage"], "The usage file", "usage-unreadable"),
+        }
     return snapshot
 
 
-def _finish(settings: Settings, given: Mapping[str, Any], snapshot: Mapping[str, Any], document: dict[str, Any]) -> int:
+def _finish(
+    settings: Settings,
+    given: Mapping[str, Any],
+    snapshot: Mapping[str, Any],
+    document: dict[str, Any],
+) -> int:
     from migrator.cli.show import show_plan
     from migrator.model.canonical import pretty_bytes
     from migrator.model.files.plan import plan_from_document

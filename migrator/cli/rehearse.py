@@ -19,7 +19,11 @@ from migrator.cli.options import (
 from migrator.cli.terminal import output_of
 
 
-@click.command("rehearse", cls=MigrateCommand, short_help="Try API mode, reversibly: aws-auth blanked and put back.")
+@click.command(
+    "rehearse",
+    cls=MigrateCommand,
+    short_help="Try API mode, reversibly: aws-auth blanked and put back.",
+)
 @plan_argument
 @rehearsal_options
 @decisions_option
@@ -39,11 +43,12 @@ def command(
     break_lock: str | None,
     yes: bool,
 ) -> int:
-    """Blank aws-auth on the cluster of the plan in the file PLAN, watch, and put it back: the logins are those of
-    API mode.
+    """Blank aws-auth on the cluster of the plan in the file PLAN, watch, and put it back: the
+    logins are those of API mode.
 
-    A Job in the cluster runs first and puts the map back if this process dies. On a node without its lease, a refused
-    login or somebody else's write it is back at once. Under 20 minutes it is no evidence.
+    A Job in the cluster runs first and puts the map back if this process dies. On a node without
+    its lease, a refused login or somebody else's write it is back at once. Under 20 minutes it is
+    no evidence.
     """
     from migrator.adapters.clock import open_waiting_clock
     from migrator.adapters.kubernetes_objects import KubernetesObjects
@@ -56,7 +61,9 @@ def command(
     answers = decisions_in(decisions)
     connection = connect(settings, plan.cluster.name, region=plan.cluster.region)
     ways = ways_to_become(answers, become)
-    ports = run_ports(settings, plan, yes=yes, ways=ways, connection=connection, break_lock=break_lock)
+    ports = run_ports(
+        settings, plan, yes=yes, ways=ways, connection=connection, break_lock=break_lock
+    )
     options = RehearseOptions(
         length=length,
         image=image,

@@ -16,11 +16,19 @@ from migrator.cli.terminal import events_of
 @decisions_option
 @click.pass_context
 def command(
-    ctx: click.Context, /, plan_file: str, *, html: str | None, markdown: str | None, decisions: str | None
+    ctx: click.Context,
+    /,
+    plan_file: str,
+    *,
+    html: str | None,
+    markdown: str | None,
+    decisions: str | None,
 ) -> None:
-    """Write a report on the plan in the file PLAN: verdict, every principal with its proof, gates, the run's timeline.
+    """Write a report on the plan in the file PLAN: verdict, every principal with its proof, gates,
+    the run's timeline.
 
-    It is made from the journal, the evidence there is, and the cluster as it is now; nothing is asked anew.
+    It is made from the journal, the evidence there is, and the cluster as it is now; nothing is
+    asked anew.
     """
     from migrator.cli.wiring import run_ports
     from migrator.run.cut_over import CutOverOptions

@@ -8,13 +8,17 @@ from migrator.cli.options import break_lock_option, plan_argument, yes_option
 from migrator.cli.print_outcome import ended
 
 
-@click.command("retire", cls=MigrateCommand, short_help="Delete the inert aws-auth after the cut-over.")
+@click.command(
+    "retire", cls=MigrateCommand, short_help="Delete the inert aws-auth after the cut-over."
+)
 @plan_argument
 @yes_option
 @break_lock_option
 @click.pass_context
 def command(ctx: click.Context, /, plan_file: str, *, yes: bool, break_lock: str | None) -> int:
-    """Back up and delete the ConfigMap aws-auth of the cluster of the plan in the file PLAN, after the cut-over."""
+    """Back up and delete the ConfigMap aws-auth of the cluster of the plan in the file PLAN, after
+    the cut-over.
+    """
     from migrator.cli.wiring import run_ports
     from migrator.run.retire import retire
 

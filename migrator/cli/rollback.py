@@ -11,16 +11,26 @@ from migrator.cli.status import is_cluster_name
 from migrator.cli.terminal import output_of
 
 
-@click.command("rollback", cls=MigrateCommand, short_help="Until the cut-over: back to what was there.")
+@click.command(
+    "rollback", cls=MigrateCommand, short_help="Until the cut-over: back to what was there."
+)
 @click.argument("plan_or_cluster", metavar="PLAN|CLUSTER")
 @click.option(
     "--leftovers",
     is_flag=True,
-    help="Remove what runs of any plan left in the cluster and no entry needs; a cluster may be named, too.",
+    help="Remove what runs of any plan left in the cluster and no entry needs; a cluster may be "
+    "named, too.",
 )
 @yes_option
-@click.option("--only", metavar="ARN", multiple=True, help="These principals only; may be repeated.")
-@click.option("--max-rate", type=click.FloatRange(min=0, min_open=True), metavar="N", help="Writes per second.")
+@click.option(
+    "--only", metavar="ARN", multiple=True, help="These principals only; may be repeated."
+)
+@click.option(
+    "--max-rate",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="N",
+    help="Writes per second.",
+)
 @break_lock_option
 @click.pass_context
 def command(
@@ -36,11 +46,12 @@ def command(
 ) -> int:
     """Take back what runs of the plan in the file PLAN made, and restore what they changed.
 
-    Nothing is deleted that a principal would miss: before each deletion aws-auth must give it what it had. Entries
-    that EKS made stay, and so does the mode.
+    Nothing is deleted that a principal would miss: before each deletion aws-auth must give it what
+    it had. Entries that EKS made stay, and so does the mode.
 
-    --leftovers removes cluster-admin bindings, other bindings and marker groups of ours that a run left, of any plan
-    and any state folder, after it has shown them and asked. What an entry needs stays, and is named (exit code 7).
+    --leftovers removes cluster-admin bindings, other bindings and marker groups of ours that a run
+    left, of any plan and any state folder, after it has shown them and asked. What an entry needs
+    stays, and is named (exit code 7).
     """
     from migrator.cli.wiring import run_ports
     from migrator.run.roll_back import RollBackOptions, roll_back
@@ -54,14 +65,20 @@ def command(
     return ended(settings, plan, roll_back(plan, digest, ports, options))
 
 
-def _leftovers(settings: Settings, plan_or_cluster: str, *, yes: bool, break_lock: str | None) -> int:
+def _leftovers(
+    settings: Settings, plan_or_cluster: str, *, yes: bool, break_lock: str | None
+) -> int:
     from migrator.cli.wiring import describe, run_ports
     from migrator.model.files.snapshot import cluster_ref
     from migrator.render.leftovers import leftovers_document, leftovers_text
     from migrator.run.read_leftovers import remove_leftovers
 
     named = is_cluster_name(plan_or_cluster)
-    cluster = cluster_ref(describe(settings, plan_or_cluster)) if named else read_plan(plan_or_cluster)[0].cluster
+    cluster = (
+        cluster_ref(describe(settings, plan_or_cluster))
+        if named
+        else read_plan(plan_or_cluster)[0].cluster
+    )
     ports = run_ports(settings, cluster, yes=yes, break_lock=break_lock)
     outcome = remove_leftovers(cluster.name, ports)
     output = output_of(settings)

@@ -17,7 +17,9 @@ from migrator.model.plan import Plan
 @plan_argument
 @click.pass_context
 def command(ctx: click.Context, /, plan_file: str) -> int:
-    """Show the plan in the file PLAN again. Its digest is checked: a plan edited by hand is refused."""
+    """Show the plan in the file PLAN again. Its digest is checked: a plan edited by hand is
+    refused.
+    """
     from migrator.model.files.plan import plan_to_document
 
     plan, _ = read_plan(plan_file)
@@ -25,7 +27,9 @@ def command(ctx: click.Context, /, plan_file: str) -> int:
     return exit_codes.BLOCKED if plan.blocked else exit_codes.DONE
 
 
-def show_plan(output: Output, plan: Plan, document: dict[str, Any], *, config_map: Mapping[str, Any] | None) -> None:
+def show_plan(
+    output: Output, plan: Plan, document: dict[str, Any], *, config_map: Mapping[str, Any] | None
+) -> None:
     """Write a plan to stdout. ``config_map``, where it is at hand, tells the lines of the rows."""
     lines = lines_of_rows(config_map)
 

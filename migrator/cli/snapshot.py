@@ -22,4 +22,6 @@ def command(ctx: click.Context, /, cluster: str, out: str) -> None:
 
     settings = settings_of(ctx)
     write_file(out, pretty_bytes(read_cluster(settings, cluster)))
-    events_of(settings).say("done", f"snapshot of {cluster} written to {'stdout' if out == '-' else out}")
+    events_of(settings).say(
+        "done", f"snapshot of {cluster} written to {'stdout' if out == '-' else out}"
+    )

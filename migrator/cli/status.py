@@ -11,7 +11,9 @@ from migrator.cli.settings import Settings
 from migrator.cli.terminal import output_of
 from migrator.model.outcome import StatusOutcome
 
-_CLUSTER_NAME = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]*")  # EKS API reference, CreateCluster: no dot and no slash
+_CLUSTER_NAME = re.compile(
+    r"[0-9A-Za-z][0-9A-Za-z_-]*"
+)  # EKS API reference, CreateCluster: no dot and no slash
 
 
 @click.command("status", cls=MigrateCommand, short_help="Where the migration stands.")

@@ -1,7 +1,8 @@
 """The terminal: questions, progress, and data on stdout.
 
-Talk goes to stderr, so that stdout can be piped. A question needs a terminal: without one, and without an answer,
-nothing is done. ``--yes`` answers questions, but never the one for a name typed again.
+Talk goes to stderr, so that stdout can be piped. A question needs a terminal: without one, and
+without an answer, nothing is done. ``--yes`` answers questions, but never the one for a name typed
+again.
 """
 
 import logging
@@ -24,14 +25,20 @@ _STYLES = {"info": "", "step": "", "done": "32", "warn": "33"}
 
 
 def use_color(settings: Settings, stream: TextIO, environment: Mapping[str, str]) -> bool:
-    """Colours on a terminal, unless ``--no-color``, NO_COLOR (any value) or a dumb terminal says otherwise."""
-    wanted = not settings.no_color and not environment.get("NO_COLOR") and environment.get("TERM") != "dumb"
+    """Colours on a terminal, unless ``--no-color``, NO_COLOR (any value) or a dumb terminal says
+    otherwise.
+    """
+    wanted = (
+        not settings.no_color
+        and not environment.get("NO_COLOR")
+        and environment.get("TERM") != "dumb"
+    )
     return wanted and stream.isatty()
 
 
 def talk(stream: TextIO, text: str) -> None:
-    """Say something that nobody has to hear: a reader that has gone (``2>&1 | head``, a closed terminal, a full disk)
-    ends the talk and never the run.
+    """Say something that nobody has to hear: a reader that has gone (``2>&1 | head``, a closed
+    terminal, a full disk) ends the talk and never the run.
     """
     with suppress(OSError, ValueError):  # ValueError: the stream is closed
         stream.write(text)
@@ -49,8 +56,8 @@ class TerminalEvents:
     _last: str | None = field(default=None, repr=False)
 
     def say(self, kind: Literal["info", "step", "done", "warn"], message: str) -> None:
-        """One line about what happens. ``--quiet`` leaves warnings; the log file has everything. What was just said
-        (waiting, mostly) is not said again.
+        """One line about what happens. ``--quiet`` leaves warnings; the log file has everything.
+        What was just said (waiting, mostly) is not said again.
         """
         _TALK.log(logging.WARNING if kind == "warn" else logging.INFO, "%s", message)
         if (self.quiet and kind != "warn") or message == self._last:
@@ -59,7 +66,9 @@ class TerminalEvents:
         text = _MARKS[kind] + terminal(message)
         style = _STYLES[kind]
         talk(
-            self.stream, self._bar_ended() + (f"\x1b[{style}m{text}\x1b[0m\n" if self.color and style else f"{text}\n")
+            self.stream,
+            self._bar_ended()
+            + (f"\x1b[{style}m{text}\x1b[0m\n" if self.color and style else f"{text}\n"),
         )
 
     def progress(self, label: str, done: int, total: int) -> None:
@@ -68,7 +77,10 @@ class TerminalEvents:
             return
         if self.stream.isatty():
             filled = 24 * done // total
-            talk(self.stream, f"\r\x1b[K{terminal(label)} [{'#' * filled}{'.' * (24 - filled)}] {done}/{total}")
+            talk(
+                self.stream,
+                f"\r\x1b[K{terminal(label)} [{'#' * filled}{'.' * (24 - filled)}] {done}/{total}",
+            )
             self._bar = True
             if done >= total:
                 talk(self.stream, self._bar_ended())
@@ -83,7 +95,9 @@ class TerminalEvents:
 
 @dataclass(frozen=True, slots=True)
 class TerminalApprover:
-    """:class:`migrator.ports.Approver` on a terminal. ``typed`` is the name given on the command line, if any."""
+    """:class:`migrator.ports.Approver` on a terminal. ``typed`` is the name given on the command
+    line, if any.
+    """
 
     stdin: TextIO
     stderr: TextIO
@@ -98,7 +112,9 @@ class TerminalApprover:
         self._needs_terminal(question, "Answer it beforehand with --yes.")
         answer = self._ask(f"{terminal(question)} [y/N] ")
         if answer.strip().lower() not in ("y", "yes"):
-            raise Refused("not-confirmed", "Nothing was done.", why="The question was not answered with yes.")
+            raise Refused(
+                "not-confirmed", "Nothing was done.", why="The question was not answered with yes."
+            )
 
     def type_again(self, what: str, expected: str) -> None:
         """The name, typed again. Raises ``no-terminal``, ``name-mismatch``."""
@@ -125,7 +141,12 @@ class TerminalApprover:
 
     def _needs_terminal(self, question: str, remedy: str) -> None:
         if not self.stdin.isatty():
-            raise Refused("no-terminal", f"A question needs an answer: {question}", why="No terminal.", remedy=remedy)
+            raise Refused(
+                "no-terminal",
+                f"A question needs an answer: {question}",
+                why="No terminal.",
+                remedy=remedy,
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +174,11 @@ class Output:
         return max(40, min(100, columns or 100))
 
     def show(
-        self, *, document: Callable[[], Any], table: Callable[[], str], markdown: Callable[[], str] | None = None
+        self,
+        *,
+        document: Callable[[], Any],
+        table: Callable[[], str],
+        markdown: Callable[[], str] | None = None,
     ) -> None:
         """Write one document. Only the form that is asked for is made."""
         match self.settings.output:
@@ -168,7 +193,9 @@ class Output:
             case "markdown":
                 if markdown is None:
                     raise WrongUse(
-                        "no-markdown", "This command has no Markdown output.", remedy="Use table, json or yaml."
+                        "no-markdown",
+                        "This command has no Markdown output.",
+                        remedy="Use table, json or yaml.",
                     )
                 text = markdown()
             case _:

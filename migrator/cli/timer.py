@@ -9,7 +9,11 @@ from migrator.cli.lazy import MigrateCommand, settings_of
 from migrator.cli.terminal import events_of, output_of
 
 
-@click.command("timer", cls=MigrateCommand, short_help="In the cluster: put aws-auth back unless a rehearsal goes on.")
+@click.command(
+    "timer",
+    cls=MigrateCommand,
+    short_help="In the cluster: put aws-auth back unless a rehearsal goes on.",
+)
 @click.option(
     "--service-account",
     type=click.Path(file_okay=False, path_type=Path),
@@ -19,8 +23,8 @@ from migrator.cli.terminal import events_of, output_of
 )
 @click.pass_context
 def command(ctx: click.Context, /, *, service_account: Path) -> int:
-    """Put aws-auth back as it was unless the rehearsal keeps renewing its Lease. `migrate rehearse` starts this as a
-    Job; it is of no use anywhere else.
+    """Put aws-auth back as it was unless the rehearsal keeps renewing its Lease. `migrate rehearse`
+    starts this as a Job; it is of no use anywhere else.
     """
     from migrator.adapters.clock import open_waiting_clock
     from migrator.adapters.kubernetes_api import KubernetesConfigMaps

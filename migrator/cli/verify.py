@@ -27,11 +27,23 @@ if TYPE_CHECKING:
 
 @click.command("verify", cls=MigrateCommand, short_help="Prove access as each principal.")
 @plan_argument
-@click.option("--only", metavar="ARN", multiple=True, help="These principals only; may be repeated.")
+@click.option(
+    "--only", metavar="ARN", multiple=True, help="These principals only; may be repeated."
+)
 @click.option("--baseline", is_flag=True, help="Take what is before apply, and judge nothing.")
 @click.option("--probes", metavar="FILE", help="Ask these questions, too (YAML or JSON).")
-@click.option("--max-probes", type=click.IntRange(1, 500), default=30, show_default=True, help="Chosen per principal.")
-@click.option("--usage", metavar="FILE", help="Take logins from what `migrate observe` wrote, not from the logs.")
+@click.option(
+    "--max-probes",
+    type=click.IntRange(1, 500),
+    default=30,
+    show_default=True,
+    help="Chosen per principal.",
+)
+@click.option(
+    "--usage",
+    metavar="FILE",
+    help="Take logins from what `migrate observe` wrote, not from the logs.",
+)
 @click.option("--junit", metavar="FILE", help="Write the verdicts as JUnit XML, too.")
 @canary_options
 @decisions_option
@@ -40,12 +52,14 @@ if TYPE_CHECKING:
 @yes_option
 @click.pass_context
 def command(ctx: click.Context, /, **given: Any) -> int:  # noqa: ANN401 - click's parameters
-    """Log in as each principal of the plan in the file PLAN with a fresh token, and ask what it may do.
+    """Log in as each principal of the plan in the file PLAN with a fresh token, and ask what it may
+    do.
 
-    Impersonation would not see access policies, so nobody is impersonated: roles are assumed, and --as or
-    verify_as in decisions.yaml names profiles for those who cannot be. Nodes are watched: their leases and their own
-    logins. Whoever nobody can be is looked for in the control-plane logs. --canary-pods shows Fargate roles without
-    pods, and is the only way in which this command changes anything.
+    Impersonation would not see access policies, so nobody is impersonated: roles are assumed, and
+    --as or verify_as in decisions.yaml names profiles for those who cannot be. Nodes are watched:
+    their leases and their own logins. Whoever nobody can be is looked for in the control-plane
+    logs. --canary-pods shows Fargate roles without pods, and is the only way in which this command
+    changes anything.
     """
     from migrator.cli.wiring import run_ports
     from migrator.render.verdicts import verdict_document, verdict_markdown, verdict_table
@@ -73,7 +87,9 @@ def command(ctx: click.Context, /, **given: Any) -> int:  # noqa: ANN401 - click
 
 
 def _refuse_strangers(plan: "Plan", arns: Iterable[str]) -> None:
-    """``--as`` for somebody whom the plan does not have would do nothing, and nobody would notice."""
+    """``--as`` for somebody whom the plan does not have would do nothing, and nobody would
+    notice.
+    """
     from migrator.decide.reading.row_keys import principal_key
 
     known = {principal_key(principal.principal_arn) for principal in plan.principals}

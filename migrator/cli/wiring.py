@@ -1,7 +1,8 @@
-"""The composition root: builds the adapters that a workflow asks for, from the global options and the environment.
+"""The composition root: builds the adapters that a workflow asks for, from the global options and
+the environment.
 
-Adapters are imported in the function that needs them, so that a command loads boto3 and kubernetes only when it talks
-to a cluster.
+Adapters are imported in the function that needs them, so that a command loads boto3 and kubernetes
+only when it talks to a cluster.
 """
 
 import os
@@ -70,7 +71,9 @@ def open_store(settings: Settings, cluster: ClusterRef) -> "StateFolder | StateB
         from migrator.adapters.state_s3 import open_bucket_state
         from migrator.adapters.tasks_threads import Threads
 
-        return open_bucket_state(open_aws(settings, region=cluster.region), place, cluster, Threads(WORKERS))
+        return open_bucket_state(
+            open_aws(settings, region=cluster.region), place, cluster, Threads(WORKERS)
+        )
     from migrator.adapters.state_files import StateFolder
 
     return StateFolder(Path(place), cluster)
@@ -78,7 +81,9 @@ def open_store(settings: Settings, cluster: ClusterRef) -> "StateFolder | StateB
 
 @dataclass(frozen=True, slots=True)
 class FleetIam:
-    """IAM as a fleet reads it: ``principals`` share what other clusters have read, ``fresh`` ones read it again."""
+    """IAM as a fleet reads it: ``principals`` share what other clusters have read, ``fresh`` ones
+    read it again.
+    """
 
     principals: Principals
     fresh: Callable[[], Principals]
@@ -111,8 +116,9 @@ def connect(
 ) -> Connection:
     """Describe the cluster, and get ready to talk to its API server; nothing is asked of it yet.
 
-    ``session``, ``described``, ``iam`` and ``tasks`` are given by who has them for many clusters at once.
-    Raises ``no-credentials``, ``cluster-not-found``, ``iam-denied``, ``kubeconfig-unreadable``.
+    ``session``, ``described``, ``iam`` and ``tasks`` are given by who has them for many clusters at
+    once. Raises ``no-credentials``, ``cluster-not-found``, ``iam-denied``,
+    ``kubeconfig-unreadable``.
     """
     from migrator.adapters.eks import EksCluster
     from migrator.adapters.eks_token import TokenMint
@@ -132,7 +138,9 @@ def connect(
         from migrator.adapters.tunnel_ssm import open_tunnel, parse_via
 
         tunnel = open_tunnel(session, parse_via(settings.via), endpoint)
-        endpoint = click.get_current_context().with_resource(tunnel)  # closed when the command has ended
+        endpoint = click.get_current_context().with_resource(
+            tunnel
+        )  # closed when the command has ended
     wire = open_wire(endpoint)
     if settings.kubeconfig or settings.context:
         client = open_kubeconfig(endpoint, file=settings.kubeconfig, context=settings.context)
@@ -142,8 +150,12 @@ def connect(
     return Connection(name, session, tasks, reader, described, wire, client, iam)
 
 
-def _open_endpoint(settings: Settings, session: "AwsSession", name: str, described: Mapping[str, Any]) -> None:
-    """Let this machine through publicAccessCidrs until the command has ended. ``--yes`` answers the question."""
+def _open_endpoint(
+    settings: Settings, session: "AwsSession", name: str, described: Mapping[str, Any]
+) -> None:
+    """Let this machine through publicAccessCidrs until the command has ended. ``--yes`` answers the
+    question.
+    """
     from migrator.adapters.clock import SystemEntropy
     from migrator.adapters.eks_entries import EksAuthMode
     from migrator.adapters.endpoint_access import EksEndpointAccess
@@ -153,7 +165,9 @@ def _open_endpoint(settings: Settings, session: "AwsSession", name: str, describ
     context = click.get_current_context(silent=True)
     if context is None:  # a worker of a fleet: its commands end at different times
         message = "--open-endpoint-for-me is for commands on one cluster."
-        raise WrongUse("open-endpoint-one-cluster", message, remedy="Open the endpoints of a fleet beforehand.")
+        raise WrongUse(
+            "open-endpoint-one-cluster", message, remedy="Open the endpoints of a fleet beforehand."
+        )
     ports = OpenPorts(
         access=EksEndpointAccess(session, name),
         mode=EksAuthMode(session, name),
@@ -175,7 +189,11 @@ def _source(settings: Settings) -> SourceAddress:
 
 def principals_of(settings: Settings, connection: Connection) -> Principals:
     """IAM of the cluster's account, and of the foreign ones that somebody may read."""
-    return connection.iam.principals if connection.iam is not None else _fresh_principals(settings, connection)
+    return (
+        connection.iam.principals
+        if connection.iam is not None
+        else _fresh_principals(settings, connection)
+    )
 
 
 def _fresh_principals(settings: Settings, connection: Connection) -> Principals:
@@ -187,7 +205,9 @@ def _fresh_principals(settings: Settings, connection: Connection) -> Principals:
     return IamPrincipals(connection.session, connection.tasks, _readers(settings))
 
 
-def snapshot_ports(settings: Settings, connection: Connection, *, events: Events | None = None) -> "SnapshotPorts":
+def snapshot_ports(
+    settings: Settings, connection: Connection, *, events: Events | None = None
+) -> "SnapshotPorts":
     """What taking a snapshot needs."""
     from migrator.adapters.cloud_trail import CloudTrailCreation
     from migrator.adapters.kubernetes_api import KubernetesConfigMaps, KubernetesRbac
@@ -202,7 +222,9 @@ def snapshot_ports(settings: Settings, connection: Connection, *, events: Events
         events=events or events_of(settings),
         creation=CloudTrailCreation(connection.session),
         # a login of a kubeconfig need not be the AWS identity of this session
-        who_am_i=None if settings.kubeconfig or settings.context else lambda: _own_login(connection),
+        who_am_i=None
+        if settings.kubeconfig or settings.context
+        else lambda: _own_login(connection),
     )
 
 
@@ -219,13 +241,20 @@ def _readers(settings: Settings) -> dict[str, str]:
         arn = parse_arn(text)
         if arn is None or arn.kind != "role":
             why, remedy = f"Found {text!r}.", "Give the ARN of a role in the account that it reads."
-            raise WrongUse("reader-role-malformed", "--reader-role wants the ARN of a role.", why=why, remedy=remedy)
+            raise WrongUse(
+                "reader-role-malformed",
+                "--reader-role wants the ARN of a role.",
+                why=why,
+                remedy=remedy,
+            )
         readers[arn.account] = text
     return readers
 
 
 def read_cluster(settings: Settings, name: str) -> dict[str, Any]:
-    """The snapshot document of a live cluster, with what its state says of the time before our own mode step."""
+    """The snapshot document of a live cluster, with what its state says of the time before our own
+    mode step.
+    """
     from migrator.model.files.snapshot import cluster_ref
     from migrator.run.read_history import with_history
     from migrator.run.take_snapshot import take_snapshot
@@ -259,7 +288,9 @@ def status_ports(settings: Settings, cluster: ClusterRef) -> "StatusPorts":
         return StatusPorts(store, clock(), None)
     tasks = Threads(WORKERS)
     try:
-        connection = connect(settings, cluster.name, region=cluster.region, session=session, tasks=tasks)
+        connection = connect(
+            settings, cluster.name, region=cluster.region, session=session, tasks=tasks
+        )
     except MigratorError:  # of a cluster that cannot be described: its mode says why
         reader = EksCluster(session, cluster.name, tasks)
         return StatusPorts(store, clock(), EksAuthMode(session, cluster.name), reader)
@@ -288,7 +319,9 @@ def cluster_lock(connection: Connection, events: Events) -> "LeasedLock":
     return LeasedLock(
         LockPorts(
             lease=LeaseRecords(connection.client),
-            tag=TagRecords(connection.session, connection.name, arn, settle_seconds=TAG_SETTLE_SECONDS),
+            tag=TagRecords(
+                connection.session, connection.name, arn, settle_seconds=TAG_SETTLE_SECONDS
+            ),
             time=SteadyTime(),
             events=events,
             runs=still_runs,
@@ -297,21 +330,31 @@ def cluster_lock(connection: Connection, events: Events) -> "LeasedLock":
     )
 
 
-def _break_lock(owner: str, store: "StateFolder | StateBucket", lock: "LeasedLock", ports: "RunPorts") -> None:
-    """Take the locks away from ``owner``, who is shown first. Raises ``lock-owner-differs``, ``locked``."""
+def _break_lock(
+    owner: str, store: "StateFolder | StateBucket", lock: "LeasedLock", ports: "RunPorts"
+) -> None:
+    """Take the locks away from ``owner``, who is shown first. Raises ``lock-owner-differs``,
+    ``locked``.
+    """
     from migrator.decide.running.lock_protocol import lock_of_another
     from migrator.model.cluster_lock import describe_lock
 
     found = lock.current()
     for seen in found:
-        if seen.record is not None and owner not in (seen.record.holder.identity, seen.record.holder.caller):
+        if seen.record is not None and owner not in (
+            seen.record.holder.identity,
+            seen.record.holder.caller,
+        ):
             raise lock_of_another(seen)
     for seen in found:
         ports.events.say("warn", f"to be taken away: the lock of {describe_lock(seen)}")
     ports.approver.confirm(
-        f"Take the lock of the cluster away from {owner}? Its run, if it still works, stops before its next write."
+        f"Take the lock of the cluster away from {owner}? Its run, if it still works, stops before "
+        f"its next write."
     )
-    broken = store.break_lock(owner)  # refuses where a process with this state folder still runs: it is to be ended
+    broken = store.break_lock(
+        owner
+    )  # refuses where a process with this state folder still runs: it is to be ended
     for seen in found:
         lock.break_lock(seen)
     if broken or found:
@@ -355,7 +398,8 @@ def run_ports(
     events: Events | None = None,
     break_lock: str | None = None,
 ) -> "RunPorts":
-    """What a run needs, on the cluster of the plan or on the one that is given, over ``connection`` where there is one.
+    """What a run needs, on the cluster of the plan or on the one that is given, over ``connection``
+    where there is one.
 
     ``break_lock``: whose lock on the cluster's state is taken away first.
     """
@@ -379,7 +423,9 @@ def run_ports(
     lock = cluster_lock(connected, talk)
 
     def read_snapshot() -> Snapshot:
-        return decode_snapshot(take_snapshot(snapshot_ports(settings, connected, events=talk), now=ticking.now()))
+        return decode_snapshot(
+            take_snapshot(snapshot_ports(settings, connected, events=talk), now=ticking.now())
+        )
 
     ports = RunPorts(
         entries=EksAccessEntries(connected.session, name),
@@ -408,7 +454,9 @@ def run_ports(
     return ports
 
 
-def observe_ports(settings: Settings, name: str, *, yes: bool = False) -> "tuple[ObservePorts, str]":
+def observe_ports(
+    settings: Settings, name: str, *, yes: bool = False
+) -> "tuple[ObservePorts, str]":
     """What observing needs, and the cluster's ARN."""
     from migrator.adapters.audit_logs import CloudWatchAuditLogs
     from migrator.adapters.kubernetes_api import KubernetesConfigMaps

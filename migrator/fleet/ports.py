@@ -1,4 +1,6 @@
-"""What the workflows of a fleet need of the world beside a cluster's ports. Adapters implement them."""
+"""What the workflows of a fleet need of the world beside a cluster's ports. Adapters implement
+them.
+"""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,8 +16,8 @@ class Accounts(Protocol):
     """Reads of an organization and of its accounts, for discovery."""
 
     def organization(self) -> list[Raw]:
-        """Every account: ``{id, name, status, organizationalUnit, tags}``. Raises ``no-organization``,
-        ``iam-denied``.
+        """Every account: ``{id, name, status, organizationalUnit, tags}``. Raises
+        ``no-organization``, ``iam-denied``.
         """
         ...
 
@@ -24,8 +26,8 @@ class Accounts(Protocol):
         ...
 
     def clusters(self, account: FleetAccount, region: str) -> list[Raw]:
-        """DescribeCluster ``.cluster`` of every cluster there. Raises ``iam-denied``, ``region-disabled``,
-        ``aws-unreachable``, ``wrong-account``.
+        """DescribeCluster ``.cluster`` of every cluster there. Raises ``iam-denied``,
+        ``region-disabled``, ``aws-unreachable``, ``wrong-account``.
         """
         ...
 
@@ -50,9 +52,9 @@ class JobRunner(Protocol):
         interrupted: Callable[[], None],
         in_order: bool = True,
     ) -> Iterator[JobEnd]:
-        """Ends as they come. No job begins while ``limit()`` jobs are under way; at 0 those are waited for, and the
-        rest is not begun. The first Ctrl-C calls ``interrupted``; a second one is raised. ``in_order``: somebody chose
-        the order of the jobs; else it is the runner's.
+        """Ends as they come. No job begins while ``limit()`` jobs are under way; at 0 those are
+        waited for, and the rest is not begun. The first Ctrl-C calls ``interrupted``; a second one
+        is raised. ``in_order``: somebody chose the order of the jobs; else it is the runner's.
         """
         ...
 
@@ -77,10 +79,11 @@ class DiscoverPorts:
 
 @dataclass(frozen=True, slots=True)
 class FleetPorts:
-    """What a command over a fleet needs. ``here`` does what is irreversible, in this process; ``jobs`` the rest.
+    """What a command over a fleet needs. ``here`` does what is irreversible, in this process;
+    ``jobs`` the rest.
 
-    ``stop_wanted`` is asked before each cluster. ``store_of`` opens the state of one cluster. ``wind_down`` is called
-    at the first Ctrl-C: what may take long is brought to an early end.
+    ``stop_wanted`` is asked before each cluster. ``store_of`` opens the state of one cluster.
+    ``wind_down`` is called at the first Ctrl-C: what may take long is brought to an early end.
     """
 
     store: StateStore

@@ -1,1 +1,3 @@
-"""An EKS on this machine, driven over the wire: to learn on, to rehearse on, and to test every claim against."""
+"""An EKS on this machine, driven over the wire: to learn on, to rehearse on, and to test every
+claim against.
+"""

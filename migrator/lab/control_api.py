@@ -1,8 +1,9 @@
-"""The lab's own controls under ``/_lab/v1/``: faults, time, the kill hook, changes to the world, the log of effects.
+"""The lab's own controls under ``/_lab/v1/``: faults, time, the kill hook, changes to the world,
+the log of effects.
 
-The clock is open to every process of this machine; everything else wants the token that the lab wrote into its
-directory. Requests that a browser could have been tricked into sending (an ``Origin``, a foreign ``Host``) are
-refused.
+The clock is open to every process of this machine; everything else wants the token that the lab
+wrote into its directory. Requests that a browser could have been tricked into sending (an
+``Origin``, a foreign ``Host``) are refused.
 """
 
 import hmac
@@ -112,7 +113,12 @@ class ControlApi:
                 "accounts": sorted(self._world.accounts),
                 "principals": [principal.arn for principal in self._world.principals()],
                 "clusters": [
-                    {"name": item.name, "account": item.account, "region": item.region, "arn": item.arn}
+                    {
+                        "name": item.name,
+                        "account": item.account,
+                        "region": item.region,
+                        "arn": item.arn,
+                    }
                     for item in self._world.clusters.values()
                 ],
             }
@@ -137,7 +143,11 @@ class ControlApi:
         if body.get("clear"):
             self._world.faults.clear()
         if "operation" in body:
-            known = {item.name for item in fields(Fault) if item.init and item.name not in ("seen", "struck")}
+            known = {
+                item.name
+                for item in fields(Fault)
+                if item.init and item.name not in ("seen", "struck")
+            }
             unknown = set(body) - known - {"clear"}
             if unknown:
                 raise ControlError(f"unknown members of a fault: {', '.join(sorted(unknown))}")
@@ -188,7 +198,9 @@ class ControlApi:
 
 
 def _show_fault(fault: Fault) -> dict[str, Any]:
-    return {item.name: getattr(fault, item.name) for item in fields(fault) if item.name != "_random"}
+    return {
+        item.name: getattr(fault, item.name) for item in fields(fault) if item.name != "_random"
+    }
 
 
 def _json(status: int, document: Answer) -> Response:

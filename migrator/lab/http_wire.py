@@ -1,7 +1,8 @@
 """A small HTTP/1.1 server on plain sockets: one thread a connection, keep-alive, no Nagle.
 
-The standard library's handler parses headers through the e-mail package, which costs more than verifying a
-signature does. This one reads what SDKs send: a request line, headers, and a body by Content-Length or in chunks.
+The standard library's handler parses headers through the e-mail package, which costs more than
+verifying a signature does. This one reads what SDKs send: a request line, headers, and a body by
+Content-Length or in chunks.
 """
 
 import contextlib
@@ -17,12 +18,20 @@ from typing import Any, TypeAlias
 Reader: TypeAlias = "io.BufferedReader[Any]"
 MAX_HEADER_BYTES = 256 * 1024
 MAX_BODY_BYTES = 8 * 1024 * 1024
-REASONS = {200: "OK", 400: "Bad Request", 403: "Forbidden", 404: "Not Found", 500: "Internal Server Error"}
+REASONS = {
+    200: "OK",
+    400: "Bad Request",
+    403: "Forbidden",
+    404: "Not Found",
+    500: "Internal Server Error",
+}
 
 
 @dataclass(slots=True)
 class Request:
-    """One request as sent: ``path`` and ``query`` are still percent-encoded, header names are lower case."""
+    """One request as sent: ``path`` and ``query`` are still percent-encoded, header names are lower
+    case.
+    """
 
     method: str
     path: str
@@ -42,7 +51,9 @@ class Response:
 
 
 class DropConnectionError(Exception):
-    """Close the connection without an answer: with a reset, or after ``hang`` seconds of machine time."""
+    """Close the connection without an answer: with a reset, or after ``hang`` seconds of machine
+    time.
+    """
 
     def __init__(self, *, reset: bool = False, hang: float = 0.0) -> None:
         super().__init__("connection dropped")
@@ -101,7 +112,9 @@ class HttpServer:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             with self._lock:
                 self._connections.add(connection)
-            threading.Thread(target=self._serve, args=(connection,), name="lab-aws-connection", daemon=True).start()
+            threading.Thread(
+                target=self._serve, args=(connection,), name="lab-aws-connection", daemon=True
+            ).start()
 
     def _serve(self, connection: socket.socket) -> None:
         reader = io.BufferedReader(socket.SocketIO(connection, "r"), 64 * 1024)
@@ -207,6 +220,7 @@ def encode_response(response: Response, *, head: bool, keep: bool) -> bytes:
     ]
     if not keep:
         lines.append("Connection: close")
-    # ARNs and cluster names reach headers (error messages do not): a line break in one would be a header of its own.
+    # ARNs and cluster names reach headers (error messages do not): a line break in one would be a
+    # header of its own.
     text = "\r\n".join(line.replace("\r", " ").replace("\n", " ") for line in lines) + "\r\n\r\n"
     return text.encode("latin-1", "replace") + (b"" if head else response.body)

@@ -22,7 +22,9 @@ class KubernetesServers:
 
     def __init__(self, world: World) -> None:
         self._pki = make_pki(world.clock.machine_now())
-        with tempfile.TemporaryDirectory(prefix="lab-pki-") as name:  # 0700; gone once OpenSSL has read the key
+        with tempfile.TemporaryDirectory(
+            prefix="lab-pki-"
+        ) as name:  # 0700; gone once OpenSSL has read the key
             self.tls = TlsServers(self._pki.server_context(Path(name)))
 
     @property
@@ -32,15 +34,20 @@ class KubernetesServers:
 
 
 def _inside(world: World, servers: KubernetesServers, api: KubernetesApi) -> Surroundings:
-    """What pods have around them: the API by a port of its own, since no filter on addresses is between them."""
+    """What pods have around them: the API by a port of its own, since no filter on addresses is
+    between them.
+    """
     port, stop_listening = servers.tls.listen(api.handle)
     api.at_stop.append(stop_listening)
     clock = f"{world.endpoint}{PREFIX}clock" if world.endpoint is not None else None
-    return Surroundings("127.0.0.1", port, servers.ca_pem, clock, api.registry.store, api.service_accounts)
+    return Surroundings(
+        "127.0.0.1", port, servers.ca_pem, clock, api.registry.store, api.service_accounts
+    )
 
 
 def start_cluster_server(world: World, cluster: LabCluster) -> tuple[str, bytes]:
-    """Serve a cluster's Kubernetes API on a free port of 127.0.0.1; returns (endpoint URL, CA in PEM).
+    """Serve a cluster's Kubernetes API on a free port of 127.0.0.1; returns (endpoint URL, CA in
+    PEM).
 
     ``cluster.kube.stop()`` ends it.
     """

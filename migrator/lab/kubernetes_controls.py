@@ -1,7 +1,8 @@
-"""What happens in a cluster besides the client under test: other writers, nodes that hang or join, forgetful caches.
+"""What happens in a cluster besides the client under test: other writers, nodes that hang or join,
+forgetful caches.
 
-These are changes for ``POST /_lab/v1/world`` (:attr:`World.controls`); every value names its ``cluster``, and
-``region`` and ``account`` where several have that name.
+These are changes for ``POST /_lab/v1/world`` (:attr:`World.controls`); every value names its
+``cluster``, and ``region`` and ``account`` where several have that name.
 """
 
 import json
@@ -23,10 +24,14 @@ Change = Mapping[str, Any]
 def add_controls(world: World) -> None:
     """Offer the changes of the Kubernetes side."""
 
-    def on_cluster(change: Callable[[World, KubernetesApi, Change], Any]) -> Callable[[Change], Any]:
+    def on_cluster(
+        change: Callable[[World, KubernetesApi, Change], Any],
+    ) -> Callable[[Change], Any]:
         def run(value: Change) -> Any:  # noqa: ANN401 - JSON
             with world.lock:
-                cluster = world.cluster(str(value["cluster"]), region=value.get("region"), account=value.get("account"))
+                cluster = world.cluster(
+                    str(value["cluster"]), region=value.get("region"), account=value.get("account")
+                )
                 return change(world, kubernetes_api(world, cluster), value)
 
         return run
@@ -47,24 +52,35 @@ def add_controls(world: World) -> None:
 
 
 def _write_aws_auth(world: World, api: KubernetesApi, value: Change) -> str | None:
-    """``{data: {mapRoles: …} | null, manager}``: somebody else writes the ConfigMap, or deletes it."""
+    """``{data: {mapRoles: …} | null, manager}``: somebody else writes the ConfigMap, or deletes
+    it.
+    """
     if value.get("data") is None:
         api.registry.store.remove(("", "configmaps"), "kube-system", "aws-auth")
         return None
     metadata = {"name": "aws-auth", "namespace": "kube-system"}
-    found = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": dict(value["data"])}
+    found = {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": metadata,
+        "data": dict(value["data"]),
+    }
     return _put_object(world, api, {"object": found, "manager": value.get("manager")})
 
 
 def _touch_aws_auth(world: World, api: KubernetesApi, value: Change) -> str | None:
-    """``{change, manager}``: somebody else edits it (one row more), deletes it, or deletes it and makes it again."""
+    """``{change, manager}``: somebody else edits it (one row more), deletes it, or deletes it and
+    makes it again.
+    """
     change = value.get("change", "edit")
     if change not in ("edit", "recreate", "delete"):
         raise ValueError("change must be edit, recreate or delete")
     before = api.registry.store.get(("", "configmaps"), "kube-system", "aws-auth")
     data = dict((before or {}).get("data") or {})
     if change == "edit":
-        data["mapRoles"] = _one_row_more(data, f"arn:{api.cluster.partition}:iam::{api.cluster.account}:role")
+        data["mapRoles"] = _one_row_more(
+            data, f"arn:{api.cluster.partition}:iam::{api.cluster.account}:role"
+        )
     else:
         api.registry.store.remove(("", "configmaps"), "kube-system", "aws-auth")
     if change == "delete":
@@ -73,13 +89,20 @@ def _touch_aws_auth(world: World, api: KubernetesApi, value: Change) -> str | No
 
 
 def _one_row_more(data: Mapping[str, str], roles: str) -> str:
-    """``mapRoles`` with a row more for a role that nobody has; a comment more where the text takes no row."""
+    """``mapRoles`` with a row more for a role that nobody has; a comment more where the text takes
+    no row.
+    """
     text = data.get("mapRoles", "")
     rows, body = len(read_aws_auth(data).rows), text.rstrip()
-    indent = next((line[: len(line) - len(line.lstrip())] for line in text.splitlines() if line.strip()), "")
+    indent = next(
+        (line[: len(line) - len(line.lstrip())] for line in text.splitlines() if line.strip()), ""
+    )
     name = f"second-writer-{rows}"
     row = json.dumps({"rolearn": f"{roles}/{name}", "username": name, "groups": []})
-    block, flow = f"{body}\n{indent}- {row}\n".lstrip("\n"), f"{body[:-1].rstrip().rstrip(',')}, {row}]"
+    block, flow = (
+        f"{body}\n{indent}- {row}\n".lstrip("\n"),
+        f"{body[:-1].rstrip().rstrip(',')}, {row}]",
+    )
     for tried in (f"[{row}]",) if body in ("", "[]") else (block, flow):
         if len(read_aws_auth({**data, "mapRoles": tried}).rows) == rows + 1:
             return tried
@@ -87,21 +110,31 @@ def _one_row_more(data: Mapping[str, str], roles: str) -> str:
 
 
 def _put_object(world: World, api: KubernetesApi, value: Change) -> str:
-    """``{object, manager}``: somebody else makes or replaces an object; returns its resourceVersion."""
+    """``{object, manager}``: somebody else makes or replaces an object; returns its
+    resourceVersion.
+    """
     found = dict(value["object"])
     metadata = dict(found["metadata"])
     kind = api.registry.types.of_kind(found["apiVersion"], found["kind"])
-    namespace = metadata.setdefault("namespace", "default") if kind is not None and kind.namespaced else ""
-    before = api.registry.store.get(kind.key, namespace, metadata["name"]) if kind is not None else None
+    namespace = (
+        metadata.setdefault("namespace", "default") if kind is not None and kind.namespaced else ""
+    )
+    before = (
+        api.registry.store.get(kind.key, namespace, metadata["name"]) if kind is not None else None
+    )
     if before is not None:
         metadata = {**before["metadata"], **metadata}
     manager = str(value.get("manager") or "somebody-else")
-    owned = track_update(before, {**found, "metadata": metadata}, manager, found["apiVersion"], _stamp(world.now()))
+    owned = track_update(
+        before, {**found, "metadata": metadata}, manager, found["apiVersion"], _stamp(world.now())
+    )
     return str(api.registry.load(owned)["metadata"]["resourceVersion"])
 
 
 def _delete_object(world: World, api: KubernetesApi, value: Change) -> bool:
-    """``{apiVersion, kind, namespace, name}``: somebody else deletes it; tells whether it was there."""
+    """``{apiVersion, kind, namespace, name}``: somebody else deletes it; tells whether it was
+    there.
+    """
     kind = api.registry.types.of_kind(str(value["apiVersion"]), str(value["kind"]))
     if kind is None:
         raise ValueError(f"the cluster knows no {value['kind']} of {value['apiVersion']}")
@@ -110,7 +143,9 @@ def _delete_object(world: World, api: KubernetesApi, value: Change) -> bool:
 
 
 def _join_node(world: World, api: KubernetesApi, value: Change) -> str:
-    """``{node, instanceId, instanceProfile}``: a new instance starts and its kubelet registers, if it may log in."""
+    """``{node, instanceId, instanceProfile}``: a new instance starts and its kubelet registers, if
+    it may log in.
+    """
     account = world.accounts[api.cluster.account]
     instance, name = str(value["instanceId"]), str(value["node"])
     account.instances[instance] = Instance(
@@ -119,7 +154,10 @@ def _join_node(world: World, api: KubernetesApi, value: Change) -> str:
     node = {
         "apiVersion": "v1",
         "kind": "Node",
-        "metadata": {"name": name, "labels": {"kubernetes.io/os": "linux", "kubernetes.io/hostname": name}},
+        "metadata": {
+            "name": name,
+            "labels": {"kubernetes.io/os": "linux", "kubernetes.io/hostname": name},
+        },
         "spec": {"providerID": f"aws:///{api.cluster.region}a/{instance}"},
     }
     if not api.kubelets.may_register(node):

@@ -53,7 +53,8 @@ def lab_state(directory: Path) -> dict[str, Any]:
 def lab_environment(directory: Path) -> dict[str, str]:
     """Variables that make boto3, the AWS CLI and this tool use the lab as its operator.
 
-    Take :data:`UNSET_VARIABLES` away first; a session token, where the operator has one, is in the result.
+    Take :data:`UNSET_VARIABLES` away first; a session token, where the operator has one, is in the
+    result.
     """
     state = lab_state(directory)
     environment = {
@@ -77,7 +78,9 @@ def lab_environment(directory: Path) -> dict[str, str]:
 
 
 def credentials_of(directory: Path, principal_arn: str) -> dict[str, str]:
-    """``AccessKeyId``, ``SecretAccessKey`` and, for a role, ``SessionToken`` of a principal. Raises ``lab-refused``."""
+    """``AccessKeyId``, ``SecretAccessKey`` and, for a role, ``SessionToken`` of a principal. Raises
+    ``lab-refused``.
+    """
     found = control(directory, "POST", "credentials", {"principalArn": principal_arn})
     return {key: str(value) for key, value in found.items() if value is not None}
 
@@ -98,18 +101,29 @@ def enter_lab(directory: Path, environment: MutableMapping[str, str]) -> None:
     environment.update(lab_environment(directory))
 
 
-def control(directory: Path, method: str, name: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """Ask the control API: ``control(directory, "POST", "clock", {"advance": 60})``. Raises ``lab-refused``."""
+def control(
+    directory: Path, method: str, name: str, body: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Ask the control API: ``control(directory, "POST", "clock", {"advance": 60})``. Raises
+    ``lab-refused``.
+    """
     state = lab_state(directory)
     token = Path(state["controlTokenFile"]).read_text(encoding="utf-8")
     connection = http.client.HTTPConnection(urlsplit(state["endpoint"]).netloc, timeout=30)
     try:
         content = None if body is None else json.dumps(body)
-        connection.request(method, PREFIX + name, content, {TOKEN_HEADER: token, "Content-Type": "application/json"})
+        connection.request(
+            method,
+            PREFIX + name,
+            content,
+            {TOKEN_HEADER: token, "Content-Type": "application/json"},
+        )
         answer = connection.getresponse()
         document = json.loads(answer.read())
     except (OSError, ValueError) as error:
-        raise Failed("lab-not-running", f"the lab in {directory} does not answer", why=str(error)) from error
+        raise Failed(
+            "lab-not-running", f"the lab in {directory} does not answer", why=str(error)
+        ) from error
     finally:
         connection.close()
     if answer.status != 200:

@@ -1,7 +1,8 @@
-"""The lab's own certificate authority: one CA a lab, one server certificate for this machine, P-256 keys.
+"""The lab's own certificate authority: one CA a lab, one server certificate for this machine, P-256
+keys.
 
-A CA of this kind never belongs into a system's trust store: it is handed out by DescribeCluster only, as EKS
-hands out each cluster's own.
+A CA of this kind never belongs into a system's trust store: it is handed out by DescribeCluster
+only, as EKS hands out each cluster's own.
 """
 
 import datetime as dt
@@ -22,7 +23,9 @@ _CA_FILE, _CERT_FILE, _KEY_FILE = "ca.pem", "server.pem", "server.key"
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Pki:
-    """A lab's certificates in PEM. ``server_key`` is secret: it is written with mode 0600 and never printed."""
+    """A lab's certificates in PEM. ``server_key`` is secret: it is written with mode 0600 and never
+    printed.
+    """
 
     ca: bytes
     server_certificate: bytes
@@ -39,7 +42,9 @@ class Pki:
             _write_private(folder / name, content)
 
     def server_context(self, folder: Path) -> ssl.SSLContext:
-        """A TLS server context. OpenSSL reads keys from files only, so the files are written to ``folder`` first."""
+        """A TLS server context. OpenSSL reads keys from files only, so the files are written to
+        ``folder`` first.
+        """
         self.write(folder)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
@@ -49,7 +54,9 @@ class Pki:
 
 
 def make_pki(now: dt.datetime) -> Pki:
-    """Make a CA and a server certificate for 127.0.0.1, ::1 and localhost, valid from a day before ``now``."""
+    """Make a CA and a server certificate for 127.0.0.1, ::1 and localhost, valid from a day before
+    ``now``.
+    """
     ca_key = ec.generate_private_key(ec.SECP256R1())
     ca_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "embedded lab CA")])
     ca_key_id = x509.SubjectKeyIdentifier.from_public_key(ca_key.public_key())
@@ -73,7 +80,10 @@ def make_pki(now: dt.datetime) -> Pki:
         .add_extension(_key_usage(certificate_sign=False), critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
         .add_extension(x509.SubjectAlternativeName(names), critical=False)
-        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(ca_key_id), critical=False)
+        .add_extension(
+            x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(ca_key_id),
+            critical=False,
+        )
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .sign(ca_key, hashes.SHA256())
     )
@@ -81,7 +91,9 @@ def make_pki(now: dt.datetime) -> Pki:
         ca=authority.public_bytes(serialization.Encoding.PEM),
         server_certificate=server.public_bytes(serialization.Encoding.PEM),
         server_key=key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
         ),
     )
 

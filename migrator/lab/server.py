@@ -114,7 +114,9 @@ def write_private(path: Path, text: str) -> None:
 
 
 def write_profiles(world: World, directory: Path) -> dict[str, str]:
-    """AWS credentials and config files with a profile for every principal; returns profile names by ARN."""
+    """AWS credentials and config files with a profile for every principal; returns profile names by
+    ARN.
+    """
     profiles: dict[str, str] = {}
     taken: set[str] = set()
     credentials: list[str] = []
@@ -135,7 +137,11 @@ def write_profiles(world: World, directory: Path) -> dict[str, str]:
             ]
             if keys.session_token:
                 credentials.append(f"aws_session_token = {keys.session_token}")
-    config = [line for name in profiles.values() for line in (f"[profile {name}]", f"region = {world.settings.region}")]
+    config = [
+        line
+        for name in profiles.values()
+        for line in (f"[profile {name}]", f"region = {world.settings.region}")
+    ]
     write_private(directory / CREDENTIALS_FILE, "\n".join([*credentials, ""]))
     write_private(directory / CONFIG_FILE, "\n".join([*config, ""]))
     return profiles
@@ -162,7 +168,9 @@ def _read(world: Path, snapshot: Path | None, reader_roles: Sequence[str]) -> Wo
 
 
 def _allow_many_ports() -> None:
-    """A port for each cluster and a socket for each connection: more than the 1,024 files that many shells allow."""
+    """A port for each cluster and a socket for each connection: more than the 1,024 files that many
+    shells allow.
+    """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = _FILES if hard == resource.RLIM_INFINITY else min(_FILES, hard)
     if soft != resource.RLIM_INFINITY and soft < wanted:
@@ -171,12 +179,19 @@ def _allow_many_ports() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a lab in the foreground until it is told to stop."""
-    parser = argparse.ArgumentParser(prog="python -m migrator.lab.server", description="An EKS on this machine.")
+    parser = argparse.ArgumentParser(
+        prog="python -m migrator.lab.server", description="An EKS on this machine."
+    )
     source = parser.add_mutually_exclusive_group()
     source.add_argument("--world", type=Path, default=demo_world_path(), help="a world file")
-    source.add_argument("--from", type=Path, dest="snapshot", help="a snapshot: the lab is a copy of its cluster")
+    source.add_argument(
+        "--from", type=Path, dest="snapshot", help="a snapshot: the lab is a copy of its cluster"
+    )
     parser.add_argument(
-        "--reader-role", action="append", default=[], help="with --from: a role that reads IAM of a foreign account"
+        "--reader-role",
+        action="append",
+        default=[],
+        help="with --from: a role that reads IAM of a foreign account",
     )
     parser.add_argument("--directory", type=Path, required=True)
     parser.add_argument("--port", type=int, default=0)

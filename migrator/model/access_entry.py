@@ -1,4 +1,6 @@
-"""EKS access entries, access policies associated with them, and the identity somebody logs in with."""
+"""EKS access entries, access policies associated with them, and the identity somebody logs in
+with.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,7 +14,8 @@ ScopeType: TypeAlias = Literal["cluster", "namespace"]
 AuthenticationMode: TypeAlias = Literal["CONFIG_MAP", "API_AND_CONFIG_MAP", "API"]
 Via: TypeAlias = Literal["config-map", "access-entry", "automatic", "none"]
 
-# Prefixes that an entry's username or group may not start with (EKS user guide, "Create access entries").
+# Prefixes that an entry's username or group may not start with (EKS user guide, "Create access
+# entries").
 RESERVED_PREFIXES: tuple[str, ...] = ("system:", "eks:", "aws:", "amazon:", "iam:")
 # Entries of EKS itself: eks.amazonaws.com's service-linked role and others; never touched.
 SERVICE_LINKED_MARK = ":role/aws-service-role/"
@@ -41,7 +44,9 @@ class AssociatedPolicy:
 
 @dataclass(frozen=True, slots=True)
 class EntrySpec:
-    """What an entry is meant to be. ``username`` None leaves it to EKS; node types carry neither name nor groups."""
+    """What an entry is meant to be. ``username`` None leaves it to EKS; node types carry neither
+    name nor groups.
+    """
 
     type: EntryType = "STANDARD"
     username: str | None = None
@@ -53,8 +58,8 @@ class EntrySpec:
 class AccessEntry:
     """An entry as DescribeAccessEntry and ListAssociatedAccessPolicies show it.
 
-    The unique id that it is pinned to is not shown by any API; ``created_at`` beside the principal's own
-    creation date is the only hint.
+    The unique id that it is pinned to is not shown by any API; ``created_at`` beside the
+    principal's own creation date is the only hint.
     """
 
     principal_arn: str
@@ -70,7 +75,8 @@ class AccessEntry:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who somebody is inside the cluster: username and groups as mapped (templates not yet rendered) and by what.
+    """Who somebody is inside the cluster: username and groups as mapped (templates not yet
+    rendered) and by what.
 
     ``via`` is ``none`` for a principal that cannot log in. ``policies`` count besides RBAC.
     """

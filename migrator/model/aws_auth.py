@@ -1,4 +1,6 @@
-"""The aws-auth ConfigMap as the authenticator reads it: rows with their places, and what was lost on the way."""
+"""The aws-auth ConfigMap as the authenticator reads it: rows with their places, and what was lost
+on the way.
+"""
 
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
@@ -15,10 +17,10 @@ AUTHENTICATOR_PARTITIONS: frozenset[str] = frozenset(
 class RowMapping:
     """One row of mapRoles or mapUsers that the authenticator keeps.
 
-    ``index`` counts the items of the section from 0, dropped ones included; ``line`` and ``column`` count from
-    1 inside the section's text. ``groups`` is None where the row has none (Go's nil), otherwise the decoded
-    list, in which an element that was no string is ``""``. ``suggests`` says, field by field, what the text
-    seems to mean where decoding left a zero value (``row-stripped``).
+    ``index`` counts the items of the section from 0, dropped ones included; ``line`` and ``column``
+    count from 1 inside the section's text. ``groups`` is None where the row has none (Go's nil),
+    otherwise the decoded list, in which an element that was no string is ``""``. ``suggests`` says,
+    field by field, what the text seems to mean where decoding left a zero value (``row-stripped``).
     """
 
     section: Section
@@ -75,8 +77,8 @@ class DroppedRow:
 
 @dataclass(frozen=True, slots=True)
 class SectionProblem:
-    """A section that does not parse (``lost``: all its rows are gone in the live cluster), or one on which YAML
-    parsers differ (``doubtful``: our reading may not equal the authenticator's).
+    """A section that does not parse (``lost``: all its rows are gone in the live cluster), or one
+    on which YAML parsers differ (``doubtful``: our reading may not equal the authenticator's).
     """
 
     kind: Literal["lost", "doubtful"]
@@ -90,8 +92,8 @@ class SectionProblem:
 class AwsAuth:
     """Everything in an aws-auth ConfigMap, in document order.
 
-    ``rows`` holds mapRoles and mapUsers rows that the authenticator keeps, shadowed duplicates included.
-    ``error`` is True where the authenticator would log a parse or validation error.
+    ``rows`` holds mapRoles and mapUsers rows that the authenticator keeps, shadowed duplicates
+    included. ``error`` is True where the authenticator would log a parse or validation error.
     """
 
     rows: tuple[RowMapping, ...] = ()
@@ -103,7 +105,9 @@ class AwsAuth:
 
     @property
     def lines(self) -> dict[str, int]:
-        """``mapRoles[3]`` -> its line inside the section, of everything that has a place of its own."""
+        """``mapRoles[3]`` -> its line inside the section, of everything that has a place of its
+        own.
+        """
         lines = {row.source: row.line for row in self.rows}
         lines.update((row.source, row.line) for row in self.accounts)
         lines.update((row.source, row.line) for row in self.dropped)

@@ -1,10 +1,13 @@
-"""A canary pod: one small pod on a Fargate profile, which shows whether its pod execution role lets new nodes in."""
+"""A canary pod: one small pod on a Fargate profile, which shows whether its pod execution role lets
+new nodes in.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
-# registry of the Kubernetes project; whether it can be pulled does not matter: the node logs in before that
+# registry of the Kubernetes project; whether it can be pulled does not matter: the node logs in
+# before that
 CANARY_IMAGE = "registry.k8s.io/pause:3.10"
 
 PodState: TypeAlias = Literal["waiting", "placed", "refused"]
@@ -28,7 +31,9 @@ class CanaryPod:
 
 @dataclass(frozen=True, slots=True)
 class PodSeen:
-    """How a pod is: ``node`` once it is ``placed``; ``said`` is what the scheduler says of it until then."""
+    """How a pod is: ``node`` once it is ``placed``; ``said`` is what the scheduler says of it until
+    then.
+    """
 
     state: PodState
     node: str = ""

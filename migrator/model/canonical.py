@@ -1,6 +1,8 @@
-"""One spelling of JSON for everything that is compared or digested: sorted keys, ASCII, no room for taste.
+"""One spelling of JSON for everything that is compared or digested: sorted keys, ASCII, no room for
+taste.
 
-ASCII on purpose: text from the cluster is hostile, and an escaped bidi override or lone surrogate harms nobody.
+ASCII on purpose: text from the cluster is hostile, and an escaped bidi override or lone surrogate
+harms nobody.
 """
 
 import hashlib
@@ -10,7 +12,9 @@ from typing import Any
 
 def canonical_bytes(document: Any) -> bytes:  # noqa: ANN401 - any JSON value
     """Compact JSON with sorted keys: what digests are taken of."""
-    return json.dumps(document, sort_keys=True, separators=(",", ":"), allow_nan=False).encode("ascii")
+    return json.dumps(document, sort_keys=True, separators=(",", ":"), allow_nan=False).encode(
+        "ascii"
+    )
 
 
 def pretty_bytes(document: Any) -> bytes:  # noqa: ANN401 - any JSON value
@@ -19,7 +23,9 @@ def pretty_bytes(document: Any) -> bytes:  # noqa: ANN401 - any JSON value
 
 
 def digest_of(document: Any) -> str:  # noqa: ANN401 - any JSON value
-    """``sha256:…`` of the canonical bytes. It finds accidents, not enemies: a digest is no signature."""
+    """``sha256:…`` of the canonical bytes. It finds accidents, not enemies: a digest is no
+    signature.
+    """
     return digest_of_bytes(canonical_bytes(document))
 
 

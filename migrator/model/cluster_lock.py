@@ -1,4 +1,6 @@
-"""The lock on one cluster, as it is written down in the cluster: who holds it, since when, until when."""
+"""The lock on one cluster, as it is written down in the cluster: who holds it, since when, until
+when.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -10,10 +12,12 @@ LOCK_TAG = "eks-access-migrator/lock"  # of the cluster, where no Lease may be w
 
 @dataclass(frozen=True, slots=True)
 class LockHolder:
-    """Who holds the lock. ``identity`` is one word for people and for ``--break-lock``: ``CALLER@HOST/PROCESS-ID``.
+    """Who holds the lock. ``identity`` is one word for people and for ``--break-lock``:
+    ``CALLER@HOST/PROCESS-ID``.
 
-    ``token`` is random and names one hold. ``process`` tells on the same machine whether the process still runs.
-    ``state`` is where the journal of the run is. An empty text means: not known.
+    ``token`` is random and names one hold. ``process`` tells on the same machine whether the
+    process still runs. ``state`` is where the journal of the run is. An empty text means: not
+    known.
     """
 
     identity: str
@@ -30,7 +34,9 @@ class LockHolder:
 
 @dataclass(frozen=True, slots=True)
 class LockRecord:
-    """The lock with its last renewal (``renewed``, RFC 3339) and how many seconds it outlives that."""
+    """The lock with its last renewal (``renewed``, RFC 3339) and how many seconds it outlives
+    that.
+    """
 
     holder: LockHolder
     renewed: str
@@ -39,8 +45,8 @@ class LockRecord:
 
 @dataclass(frozen=True, slots=True)
 class LockSeen:
-    """What one read found. ``record`` is None where the lock was let go. ``version`` changes with every write;
-    ``place`` says for people where it is.
+    """What one read found. ``record`` is None where the lock was let go. ``version`` changes with
+    every write; ``place`` says for people where it is.
     """
 
     record: LockRecord | None
@@ -49,7 +55,9 @@ class LockSeen:
 
 
 def expires(record: LockRecord) -> str | None:
-    """When the lock is over unless it is renewed, by the clock of its holder; None where that is not known."""
+    """When the lock is over unless it is renewed, by the clock of its holder; None where that is
+    not known.
+    """
     try:
         renewed = datetime.fromisoformat(record.renewed.replace("Z", "+00:00"))
     except ValueError:

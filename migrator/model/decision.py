@@ -1,4 +1,6 @@
-"""What a person decided: the content of decisions.yaml. An answer that matches nothing is an error."""
+"""What a person decided: the content of decisions.yaml. An answer that matches nothing is an
+error.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -19,7 +21,9 @@ class Acceptance:
 
 @dataclass(frozen=True, slots=True)
 class PrincipalAnswer:
-    """The answer for one principal: skip it, or create this entry. None means: as the plan proposes."""
+    """The answer for one principal: skip it, or create this entry. None means: as the plan
+    proposes.
+    """
 
     action: Literal["skip", "create"]
     reason: str = ""
@@ -32,7 +36,9 @@ class PrincipalAnswer:
 
 @dataclass(frozen=True, slots=True)
 class GroupAnswer:
-    """``rename_to``: the new name of a reserved group; ``also``: an ordinary group beside system:masters' policy."""
+    """``rename_to``: the new name of a reserved group; ``also``: an ordinary group beside
+    system:masters' policy.
+    """
 
     rename_to: str | None = None
     also: str | None = None
@@ -40,8 +46,9 @@ class GroupAnswer:
 
 @dataclass(frozen=True, slots=True)
 class CreatorAnswer:
-    """Who created the cluster, as a person says by name. It also accepts that the access policy of the entry which
-    EKS makes for the creator stays on that entry, where the creator's row gave less.
+    """Who created the cluster, as a person says by name. It also accepts that the access policy of
+    the entry which EKS makes for the creator stays on that entry, where the creator's row gave
+    less.
     """
 
     arn: str
@@ -59,12 +66,18 @@ class AssumeAs:
 
 @dataclass(frozen=True, slots=True)
 class Decisions:
-    """All answers. Keys are as written in the file: ARNs, accounts, groups, gates, finding kinds."""
+    """All answers. Keys are as written in the file: ARNs, accounts, groups, gates, finding
+    kinds.
+    """
 
     accept_lost_sections: tuple[str, ...] = ()
     accept_loss: Mapping[str, Acceptance] = field(default_factory=dict)
-    accept_gain: Mapping[str, Acceptance] = field(default_factory=dict)  # of log-ins; permissions are never gained
-    accounts: Mapping[str, str] = field(default_factory=dict)  # account -> reason; the only action is skip
+    accept_gain: Mapping[str, Acceptance] = field(
+        default_factory=dict
+    )  # of log-ins; permissions are never gained
+    accounts: Mapping[str, str] = field(
+        default_factory=dict
+    )  # account -> reason; the only action is skip
     principals: Mapping[str, PrincipalAnswer] = field(default_factory=dict)
     groups: Mapping[str, GroupAnswer] = field(default_factory=dict)
     waive_verification: Mapping[str, Acceptance] = field(default_factory=dict)
@@ -81,9 +94,11 @@ NO_DECISIONS = Decisions()
 
 @dataclass(frozen=True, slots=True)
 class Stub:
-    """An answer that could be given to a blocker: under ``section``, for ``key`` (an ARN, a group, an account).
+    """An answer that could be given to a blocker: under ``section``, for ``key`` (an ARN, a group,
+    an account).
 
-    ``key`` None: the section itself holds the answer. ``about`` are lines for people, foreign text unescaped.
+    ``key`` None: the section itself holds the answer. ``about`` are lines for people, foreign text
+    unescaped.
     """
 
     section: str

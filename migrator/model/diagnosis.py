@@ -1,4 +1,6 @@
-"""What ``doctor`` finds: one check a line, each with a state and, where it is not good, what to do."""
+"""What ``doctor`` finds: one check a line, each with a state and, where it is not good, what to
+do.
+"""
 
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
@@ -8,7 +10,9 @@ CheckState: TypeAlias = Literal["ok", "warn", "fail", "unknown"]
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing looked at. ``name`` is stable (kebab-case); ``said`` and ``remedy`` are one line each."""
+    """One thing looked at. ``name`` is stable (kebab-case); ``said`` and ``remedy`` are one line
+    each.
+    """
 
     name: str
     state: CheckState

@@ -1,4 +1,6 @@
-"""Evidence: what was seen of a principal's access, when, on which state, and to what it can be attributed."""
+"""Evidence: what was seen of a principal's access, when, on which state, and to what it can be
+attributed.
+"""
 
 import json
 from collections.abc import Mapping
@@ -15,8 +17,11 @@ PROOF_CLASSES: tuple[ProofClass, ...] = ("live", "observed", "simulated", "attes
 
 Verdict: TypeAlias = Literal["ok", "partial", "failed", "unknown"]
 Phase: TypeAlias = Literal["before", "after"]
-# What ties a login to the entry. ``only-way``: aws-auth has nothing that could let this principal in.
-Attribution: TypeAlias = Literal["marker", "policy", "node", "rehearsal", "api-mode", "only-way", "none"]
+# What ties a login to the entry. ``only-way``: aws-auth has nothing that could let this principal
+# in.
+Attribution: TypeAlias = Literal[
+    "marker", "policy", "node", "rehearsal", "api-mode", "only-way", "none"
+]
 
 
 # A difference of access that the plan announces.
@@ -27,7 +32,8 @@ Announced: TypeAlias = Literal["gained", "lost"]
 class Probe:
     """A question asked as the principal, and the answer that is right.
 
-    ``announced``: the question is the witness of a difference that the plan announces; None for every other probe.
+    ``announced``: the question is the witness of a difference that the plan announces; None for
+    every other probe.
     """
 
     request: AccessRequest
@@ -53,13 +59,19 @@ class ProbeResult:
 
     @property
     def right(self) -> bool:
-        """Whether the answer is no fault. An announced gain that is not there is none: nothing is gained or lost."""
-        return self.allowed == self.probe.expected or (self.probe.announced == "gained" and not self.allowed)
+        """Whether the answer is no fault. An announced gain that is not there is none: nothing is
+        gained or lost.
+        """
+        return self.allowed == self.probe.expected or (
+            self.probe.announced == "gained" and not self.allowed
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class SelfSubject:
-    """SelfSubjectReview's answer for a login: name, groups, extra. None instead of this: the login was refused."""
+    """SelfSubjectReview's answer for a login: name, groups, extra. None instead of this: the login
+    was refused.
+    """
 
     username: str
     groups: tuple[str, ...]
@@ -68,7 +80,9 @@ class SelfSubject:
 
 @dataclass(frozen=True, slots=True)
 class LogInAttempt:
-    """A log-in as the principal that was tried, by which kind of session, and whether the cluster admitted it."""
+    """A log-in as the principal that was tried, by which kind of session, and whether the cluster
+    admitted it.
+    """
 
     sessions: SessionKind
     admitted: bool
@@ -76,9 +90,11 @@ class LogInAttempt:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """One proof of one principal. ``state_digest`` is void once the entry, the row or the mode changes.
+    """One proof of one principal. ``state_digest`` is void once the entry, the row or the mode
+    changes.
 
-    ``log_ins`` are those that migrate tried itself, refused ones included; ``differences`` says what is wrong with one.
+    ``log_ins`` are those that migrate tried itself, refused ones included; ``differences`` says
+    what is wrong with one.
     """
 
     principal_arn: str
@@ -112,13 +128,15 @@ class PrincipalVerdict:
 
 
 def evidence_to_document(evidence: Evidence) -> dict[str, Any]:
-    """The evidence as one JSON object: a line of ``evidence.jsonl``. It holds no token and no key, not even the id of
-    the access key that SelfSubjectReview tells.
+    """The evidence as one JSON object: a line of ``evidence.jsonl``. It holds no token and no key,
+    not even the id of the access key that SelfSubjectReview tells.
     """
     document = asdict(evidence)
     if document["subject"] is not None:
         extra = document["subject"]["extra"]
-        document["subject"]["extra"] = {key: extra[key] for key in extra if key.lower() != "accesskeyid"}
+        document["subject"]["extra"] = {
+            key: extra[key] for key in extra if key.lower() != "accesskeyid"
+        }
     return document
 
 
@@ -138,7 +156,10 @@ def evidence_from_document(document: Mapping[str, Any]) -> Evidence:
             differences=tuple(document["differences"]),
             how=document["how"],
             # absent from evidence of earlier versions
-            log_ins=tuple(LogInAttempt(each["sessions"], each["admitted"]) for each in document.get("log_ins", ())),
+            log_ins=tuple(
+                LogInAttempt(each["sessions"], each["admitted"])
+                for each in document.get("log_ins", ())
+            ),
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise Failed(

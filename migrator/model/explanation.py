@@ -1,4 +1,6 @@
-"""One principal of a plan, told in full, as a value: what renderers and machines make their text of."""
+"""One principal of a plan, told in full, as a value: what renderers and machines make their text
+of.
+"""
 
 from dataclasses import dataclass
 
@@ -30,8 +32,9 @@ class Reason:
 class Explanation:
     """What the principal is today, what it will be, why, and by which steps.
 
-    ``after`` is None where a person must decide first and no best answer is known. ``means`` says what the action
-    is, in a sentence. ``log_ins_before`` and ``log_ins_after`` are the log-ins that the cluster admits.
+    ``after`` is None where a person must decide first and no best answer is known. ``means`` says
+    what the action is, in a sentence. ``log_ins_before`` and ``log_ins_after`` are the log-ins that
+    the cluster admits.
     """
 
     principal_arn: str

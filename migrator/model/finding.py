@@ -1,4 +1,6 @@
-"""Findings: what somebody should know, and what blocks. The catalogue of codes is in decide/findings."""
+"""Findings: what somebody should know, and what blocks. The catalogue of codes is in
+decide/findings.
+"""
 
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
@@ -8,7 +10,9 @@ Severity: TypeAlias = Literal["block", "warn", "info"]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing found, about a row, a principal, or the cluster. ``line`` is the line inside the section."""
+    """One thing found, about a row, a principal, or the cluster. ``line`` is the line inside the
+    section.
+    """
 
     code: str
     severity: Severity

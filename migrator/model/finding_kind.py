@@ -12,7 +12,8 @@ Difference: TypeAlias = Literal["gain", "log-in gain", "loss"]
 class FindingKind:
     """One code of the catalogue. ``names`` says which differences of access it can account for.
 
-    What of a principal's difference a finding really accounts for is judged by its cause: decide/planning.
+    What of a principal's difference a finding really accounts for is judged by its cause:
+    decide/planning.
     """
 
     code: str

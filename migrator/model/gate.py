@@ -1,4 +1,6 @@
-"""Gates of the irreversible step. An unevaluated gate is a failed gate; no gates at all is a refusal."""
+"""Gates of the irreversible step. An unevaluated gate is a failed gate; no gates at all is a
+refusal.
+"""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -9,7 +11,9 @@ GateState: TypeAlias = Literal["pass", "fail", "unknown"]
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """One numbered condition with its answer. ``waived_by`` is set when a named person let it pass."""
+    """One numbered condition with its answer. ``waived_by`` is set when a named person let it
+    pass.
+    """
 
     number: int
     name: str
@@ -48,9 +52,15 @@ def gates_to_documents(gates: Iterable[Gate]) -> list[dict[str, Any]]:
 
 
 def gates_from_documents(documents: object) -> tuple[Gate, ...]:
-    """The gates that a journal keeps; none where it holds something else: a journal can be older than this."""
+    """The gates that a journal keeps; none where it holds something else: a journal can be older
+    than this.
+    """
     items = documents if isinstance(documents, list) else []
-    known = [each for each in items if isinstance(each, Mapping) and each.get("state") in get_args(GateState)]
+    known = [
+        each
+        for each in items
+        if isinstance(each, Mapping) and each.get("state") in get_args(GateState)
+    ]
     return tuple(_gate(each) for each in known)
 
 

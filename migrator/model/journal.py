@@ -1,8 +1,9 @@
 """The journal: what a run intended and what it did, one record a line, chained by digests.
 
-A record is ``{n, prev, at, step, event, effect, digest}``. ``intended`` is on disk before the effect, ``done``
-after it; an ``intended`` without a ``done`` is settled by looking, never by repeating. The text form lives here,
-beside the value, so that whoever stores a journal and whoever judges one cannot disagree on it.
+A record is ``{n, prev, at, step, event, effect, digest}``. ``intended`` is on disk before the
+effect, ``done`` after it; an ``intended`` without a ``done`` is settled by looking, never by
+repeating. The text form lives here, beside the value, so that whoever stores a journal and whoever
+judges one cannot disagree on it.
 """
 
 import json
@@ -33,7 +34,9 @@ _FIELDS = frozenset({"n", "prev", "at", "step", "event", "effect", "digest"})
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One line of the journal. ``n`` counts from 1; ``prev`` is the digest of the line before (empty for the first)."""
+    """One line of the journal. ``n`` counts from 1; ``prev`` is the digest of the line before
+    (empty for the first).
+    """
 
     n: int
     prev: str
@@ -47,22 +50,33 @@ class Record:
 Journal: TypeAlias = tuple[Record, ...]
 
 
-def next_record(journal: Journal, *, at: str, step: str | None, event: Event, effect: Mapping[str, Any]) -> Record:
+def next_record(
+    journal: Journal, *, at: str, step: str | None, event: Event, effect: Mapping[str, Any]
+) -> Record:
     """The record that follows ``journal``, its place, its link and its digest filled in."""
     last = journal[-1] if journal else None
     return seal(
-        n=last.n + 1 if last else 1, prev=last.digest if last else "", at=at, step=step, event=event, effect=effect
+        n=last.n + 1 if last else 1,
+        prev=last.digest if last else "",
+        at=at,
+        step=step,
+        event=event,
+        effect=effect,
     )
 
 
-def seal(*, n: int, prev: str, at: str, step: str | None, event: Event, effect: Mapping[str, Any]) -> Record:
+def seal(
+    *, n: int, prev: str, at: str, step: str | None, event: Event, effect: Mapping[str, Any]
+) -> Record:
     """A record with its digest: ``sha256:…`` of the canonical JSON of all other fields."""
     fields = {"n": n, "prev": prev, "at": at, "step": step, "event": event, "effect": dict(effect)}
     return Record(n, prev, at, step, event, dict(effect), digest_of(fields))
 
 
 def encode_record(record: Record) -> bytes:
-    """The record as one line, its line feed included. A line without it was torn while being written."""
+    """The record as one line, its line feed included. A line without it was torn while being
+    written.
+    """
     fields = {
         "n": record.n,
         "prev": record.prev,
@@ -78,10 +92,10 @@ def encode_record(record: Record) -> bytes:
 def decode_journal(content: bytes) -> tuple[Journal, int]:
     """The journal in ``content``, and how many bytes of it are whole lines.
 
-    A torn last line (one without its line feed) is left out: its effect cannot have begun, because effects wait
-    for the whole line to be on disk. Whoever appends next cuts the file to the returned length first.
-    Raises ``Failed("journal-damaged")`` for any other damage: an unreadable line, an unknown field or event, a
-    digest that does not fit, a broken chain.
+    A torn last line (one without its line feed) is left out: its effect cannot have begun, because
+    effects wait for the whole line to be on disk. Whoever appends next cuts the file to the
+    returned length first. Raises ``Failed("journal-damaged")`` for any other damage: an unreadable
+    line, an unknown field or event, a digest that does not fit, a broken chain.
     """
     whole = content.rfind(b"\n") + 1
     records: list[Record] = []
@@ -113,7 +127,12 @@ def _decode_line(line: bytes, number: int) -> Record:
     record = Record(**fields)
     try:
         sealed = seal(
-            n=record.n, prev=record.prev, at=record.at, step=record.step, event=record.event, effect=record.effect
+            n=record.n,
+            prev=record.prev,
+            at=record.at,
+            step=record.step,
+            event=record.event,
+            effect=record.effect,
         )
     except ValueError:  # NaN and its like: nothing that we write
         raise _damaged(number, "it holds a value that is no JSON") from None
@@ -127,5 +146,6 @@ def _damaged(number: int, why: str) -> Failed:
         "journal-damaged",
         f"The journal is damaged at line {number}.",
         why=f"Line {number}: {why}. What a run did cannot be told from a damaged journal.",
-        remedy="Restore it from a backup, or move it away: a run without it adopts the entries that carry its tag.",
+        remedy="Restore it from a backup, or move it away: a run without it adopts the entries "
+        "that carry its tag.",
     )

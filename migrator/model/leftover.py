@@ -8,13 +8,14 @@ LeftoverKind: TypeAlias = Literal["bridge", "binding", "group"]
 
 @dataclass(frozen=True, slots=True)
 class Leftover:
-    """``kind``: ``bridge`` is a ClusterRoleBinding of ours to cluster-admin, ``binding`` another binding of ours,
-    ``group`` a bridge or marker group on the entry of a principal.
+    """``kind``: ``bridge`` is a ClusterRoleBinding of ours to cluster-admin, ``binding`` another
+    binding of ours, ``group`` a bridge or marker group on the entry of a principal.
 
-    ``name`` is the binding, or the ARN of the principal; ``namespace`` that of a RoleBinding. ``plan`` and ``run`` are
-    the labels: the first 16 digits of the plan's digest, and the run's id; empty where they are not known.
-    ``needed_by``: the ARNs of entries that lose access without it. ``locked_by``: the run that is under way, which
-    made it. ``shared``: somebody else added subjects to the binding, who would lose access with it.
+    ``name`` is the binding, or the ARN of the principal; ``namespace`` that of a RoleBinding.
+    ``plan`` and ``run`` are the labels: the first 16 digits of the plan's digest, and the run's id;
+    empty where they are not known. ``needed_by``: the ARNs of entries that lose access without it.
+    ``locked_by``: the run that is under way, which made it. ``shared``: somebody else added
+    subjects to the binding, who would lose access with it.
     """
 
     kind: LeftoverKind
@@ -33,8 +34,8 @@ class Leftover:
         return not self.needed_by and not self.locked_by and not self.shared
 
     def describe(self, cluster: str, *, own_run: str = "") -> str:
-        """One line: what it is, which run made it, what needs it, the command that settles it. ``own_run`` is the run
-        of the state folder that is looked from.
+        """One line: what it is, which run made it, what needs it, the command that settles it.
+        ``own_run`` is the run of the state folder that is looked from.
         """
         where = f"{self.namespace}/" if self.namespace else ""
         what = {
@@ -50,16 +51,22 @@ class Leftover:
         if self.needed_by:
             needs = ", ".join(self.needed_by)
             return (
-                f"{made}: needed by {needs}; finish it with `migrate apply PLAN` or `migrate rollback PLAN` of its plan"
+                f"{made}: needed by {needs}; finish it with `migrate apply PLAN` or `migrate "
+                f"rollback PLAN` of its plan"
             )
         if self.shared:
-            return f"{made}: somebody else added subjects to it; delete it yourself once none of them needs it"
+            return (
+                f"{made}: somebody else added subjects to it; delete it yourself once none of "
+                f"them needs it"
+            )
         return f"{made}: no entry needs it; remove it with `migrate rollback {cluster} --leftovers`"
 
 
 @dataclass(frozen=True, slots=True)
 class LeftoversOutcome:
-    """``removed`` are gone; ``kept`` are needed. Exit code 0 nothing is left, 7 something needed is."""
+    """``removed`` are gone; ``kept`` are needed. Exit code 0 nothing is left, 7 something needed
+    is.
+    """
 
     cluster: str
     removed: tuple[Leftover, ...]

@@ -1,9 +1,10 @@
 """Which log-ins of one principal a cluster admits: one half of access, beside what a login may do.
 
-A role is many sessions. The authenticator admits or refuses a session by its name (aws-iam-authenticator
-``pkg/server/server.go``): a username or group with ``{{EC2PrivateDNSName}}`` admits only sessions that carry the id of
-an EC2 instance as their name and whose private DNS name EC2 tells; an entry's username with a reserved prefix, after
-its templates are filled in, is refused.
+A role is many sessions. The authenticator admits or refuses a session by its name
+(aws-iam-authenticator ``pkg/server/server.go``): a username or group with ``{{EC2PrivateDNSName}}``
+admits only sessions that carry the id of an EC2 instance as their name and whose private DNS name
+EC2 tells; an entry's username with a reserved prefix, after its templates are filled in, is
+refused.
 """
 
 from dataclasses import dataclass
@@ -16,9 +17,10 @@ SessionKind: TypeAlias = Literal["instance", "other", "user"]
 class LogIns:
     """Log-ins of one kind of session.
 
-    ``instance``: sessions of a role that are named after an EC2 instance of the cluster's account; ``other``: all other
-    sessions of a role; ``user``: an IAM user or root user, which has no session. ``names``: only the sessions with
-    these names; ``except_names``: all but these. At most one of the two holds names.
+    ``instance``: sessions of a role that are named after an EC2 instance of the cluster's account;
+    ``other``: all other sessions of a role; ``user``: an IAM user or root user, which has no
+    session. ``names``: only the sessions with these names; ``except_names``: all but these. At most
+    one of the two holds names.
     """
 
     sessions: SessionKind
@@ -37,7 +39,9 @@ _SESSIONS: dict[SessionKind, str] = {
 
 
 def log_in_words(log_ins: LogIns) -> str:
-    """``sessions that are not an EC2 instance's``. Names are as they are: foreign text for who writes it out."""
+    """``sessions that are not an EC2 instance's``. Names are as they are: foreign text for who
+    writes it out.
+    """
     if log_ins.names:
         return f"sessions named {', '.join(log_ins.names)}"
     but = f", except those named {', '.join(log_ins.except_names)}" if log_ins.except_names else ""
@@ -45,11 +49,15 @@ def log_in_words(log_ins: LogIns) -> str:
 
 
 def population_words(population: LogInPopulation) -> str:
-    """Who can log in: ``every session of the role``, ``only sessions of EC2 instances``, ``no log-in``."""
+    """Who can log in: ``every session of the role``, ``only sessions of EC2 instances``, ``no
+    log-in``.
+    """
     if not population:
         return "no log-in"
     if {each.sessions for each in population} != {"instance", "other"}:
         only = "" if population[0].sessions == "user" else "only "
         return only + " and ".join(map(log_in_words, population))
     excepted = [name for each in population for name in each.except_names]
-    return "every session of the role" + (f", except those named {', '.join(excepted)}" if excepted else "")
+    return "every session of the role" + (
+        f", except those named {', '.join(excepted)}" if excepted else ""
+    )

@@ -1,10 +1,12 @@
-"""Live nodes: their leases, their roles, and what is known of the Fargate profiles that they come from."""
+"""Live nodes: their leases, their roles, and what is known of the Fargate profiles that they come
+from.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-# Kubernetes documentation, "Leases", "Node heartbeats": kubelets renew every 10 seconds, and the node controller
-# takes a node for lost after 40 (leaseDurationSeconds).
+# Kubernetes documentation, "Leases", "Node heartbeats": kubelets renew every 10 seconds, and the
+# node controller takes a node for lost after 40 (leaseDurationSeconds).
 LEASE_GRACE = timedelta(seconds=40)
 
 
@@ -12,8 +14,9 @@ LEASE_GRACE = timedelta(seconds=40)
 class NodeState:
     """One node as the API server shows it.
 
-    ``renewed``: the last renewal of its lease, None where it has none. ``role_arn``: the role that its kubelet logs
-    in with, None where that cannot be told. ``leaving``: cordoned or being deleted, so that it may stop at any time.
+    ``renewed``: the last renewal of its lease, None where it has none. ``role_arn``: the role that
+    its kubelet logs in with, None where that cannot be told. ``leaving``: cordoned or being
+    deleted, so that it may stop at any time.
     """
 
     name: str
@@ -31,7 +34,9 @@ class NodeState:
 
 @dataclass(frozen=True, slots=True)
 class ProfileHealth:
-    """A Fargate profile: its pod execution role, status (``ACTIVE``, …) and the issues that EKS reports."""
+    """A Fargate profile: its pod execution role, status (``ACTIVE``, …) and the issues that EKS
+    reports.
+    """
 
     name: str
     role_arn: str

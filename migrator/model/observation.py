@@ -12,8 +12,9 @@ Decider: TypeAlias = Literal["rbac", "access-policy", "impersonated", "other"]
 class SeenLogin:
     """A login that the cluster accepted, or (``refused`` says why) did not.
 
-    ``arn`` is canonical: a role without its path. ``source`` is the log that told it. The authenticator writes groups
-    with blanks between them, so that a group with a blank in its name comes as two.
+    ``arn`` is canonical: a role without its path. ``source`` is the log that told it. The
+    authenticator writes groups with blanks between them, so that a group with a blank in its name
+    comes as two.
     """
 
     arn: str
@@ -28,8 +29,8 @@ class SeenLogin:
 class SeenRequest:
     """A request in the audit log, of somebody who logged in through IAM.
 
-    ``by``: what decided it, by the annotation ``authorization.k8s.io/reason``. ``target``: ``apiGroup/resource``
-    with its subresource; empty for a path, of which there may be any number.
+    ``by``: what decided it, by the annotation ``authorization.k8s.io/reason``. ``target``:
+    ``apiGroup/resource`` with its subresource; empty for a path, of which there may be any number.
     """
 
     arn: str

@@ -1,4 +1,6 @@
-"""How a step, a run, or a cluster of a fleet ended: a value, so that one failure cannot lose another's result."""
+"""How a step, a run, or a cluster of a fleet ended: a value, so that one failure cannot lose
+another's result.
+"""
 
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -49,8 +51,9 @@ class StepOutcome:
 class RunOutcome:
     """How a run ended: what is done, what is not and why, and the exit code that says so.
 
-    ``refused``: principals given up, with the reason; their rows answer as before, unless the reason says otherwise.
-    ``outstanding``: principals whose demanded proof cannot be had by this run.
+    ``refused``: principals given up, with the reason; their rows answer as before, unless the
+    reason says otherwise. ``outstanding``: principals whose demanded proof cannot be had by this
+    run.
     """
 
     command: str
@@ -63,7 +66,9 @@ class RunOutcome:
     outstanding: tuple[tuple[str, str], ...] = ()
     error: MigratorError | None = None
     state: str = ""  # where journal and backup are
-    leftovers: tuple[str, ...] = ()  # what runs left in the cluster that gives cluster-admin, a line each
+    leftovers: tuple[
+        str, ...
+    ] = ()  # what runs left in the cluster that gives cluster-admin, a line each
 
     @property
     def complete(self) -> bool:
@@ -73,7 +78,9 @@ class RunOutcome:
 
 @dataclass(frozen=True, slots=True)
 class VerifyOutcome:
-    """What verification showed. ``evidence``: what was taken now; ``verdicts`` count valid earlier evidence too."""
+    """What verification showed. ``evidence``: what was taken now; ``verdicts`` count valid earlier
+    evidence too.
+    """
 
     phase: Phase
     mode: str
@@ -86,7 +93,9 @@ class VerifyOutcome:
 
 @dataclass(frozen=True, slots=True)
 class CutOverOutcome:
-    """The gates, and what came of the switch. ``verification`` is None unless the cluster was switched."""
+    """The gates, and what came of the switch. ``verification`` is None unless the cluster was
+    switched.
+    """
 
     gates: tuple[Gate, ...]
     mode: str
@@ -98,8 +107,8 @@ class CutOverOutcome:
 
 @dataclass(frozen=True, slots=True)
 class RehearseOutcome:
-    """How a rehearsal ended. ``evidence``: it was long enough to count. ``aws_auth`` says how the map is now;
-    ``why`` is empty when it passed.
+    """How a rehearsal ended. ``evidence``: it was long enough to count. ``aws_auth`` says how the
+    map is now; ``why`` is empty when it passed.
     """
 
     passed: bool
@@ -115,10 +124,12 @@ class RehearseOutcome:
 
 @dataclass(frozen=True, slots=True)
 class StatusOutcome:
-    """Where a migration stands. None and ``unknown`` say that something is not known, never that it is nothing.
+    """Where a migration stands. None and ``unknown`` say that something is not known, never that it
+    is nothing.
 
-    ``refused``, ``outstanding``, ``changed`` and ``dead`` are pairs of principal and reason. ``dead``: the
-    entry is pinned to a principal that was deleted or created again since the plan was made.
+    ``refused``, ``outstanding``, ``changed`` and ``dead`` are pairs of principal and reason.
+    ``dead``: the entry is pinned to a principal that was deleted or created again since the plan
+    was made.
     """
 
     cluster: str

@@ -30,9 +30,10 @@ class ClusterRef:
 
 @dataclass(frozen=True, slots=True)
 class AccessChange:
-    """What the principal may do after that it may not before (``gained``), and the other way round (``lost``); and
-    which of its log-ins are admitted after and refused before, and the other way round. Permissions are compared for
-    logins that are admitted: a log-in that is gained gets all that the principal may do after.
+    """What the principal may do after that it may not before (``gained``), and the other way round
+    (``lost``); and which of its log-ins are admitted after and refused before, and the other way
+    round. Permissions are compared for logins that are admitted: a log-in that is gained gets all
+    that the principal may do after.
     """
 
     gained: tuple[PermissionRow, ...] = ()
@@ -43,10 +44,12 @@ class AccessChange:
 
 @dataclass(frozen=True, slots=True)
 class PlannedPrincipal:
-    """A principal with its one action. ``sources`` are all its rows, shadowed ones included, in document order.
+    """A principal with its one action. ``sources`` are all its rows, shadowed ones included, in
+    document order.
 
-    ``entry`` is None for ``skip`` and ``block`` (``proposed`` may hold a block's best answer); for ``await`` it
-    is what EKS is expected to make, and ``entry_after`` what it is updated to, where that differs.
+    ``entry`` is None for ``skip`` and ``block`` (``proposed`` may hold a block's best answer); for
+    ``await`` it is what EKS is expected to make, and ``entry_after`` what it is updated to, where
+    that differs.
     """
 
     principal_arn: str

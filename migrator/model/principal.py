@@ -10,11 +10,19 @@ from datetime import datetime
 from typing import Literal, TypeAlias
 
 PrincipalKind: TypeAlias = Literal[
-    "role", "service-linked-role", "user", "root", "federated-user", "assumed-role", "group", "other"
+    "role",
+    "service-linked-role",
+    "user",
+    "root",
+    "federated-user",
+    "assumed-role",
+    "group",
+    "other",
 ]
 
 _ARN = re.compile(
-    r"arn:(?P<partition>[^:]*):(?P<service>[^:]*):(?P<region>[^:]*):(?P<account>[^:]*):(?P<resource>.*)", re.S
+    r"arn:(?P<partition>[^:]*):(?P<service>[^:]*):(?P<region>[^:]*):(?P<account>[^:]*):(?P<resource>.*)",
+    re.S,
 )
 
 
@@ -68,7 +76,9 @@ class Arn:
 
 
 def parse_arn(text: str) -> Arn | None:
-    """The ARN in ``text``, or None when it has not the shape of one. Nothing is trimmed or lower-cased."""
+    """The ARN in ``text``, or None when it has not the shape of one. Nothing is trimmed or
+    lower-cased.
+    """
     match = _ARN.fullmatch(text)
     return Arn(**match.groupdict()) if match else None
 
@@ -77,8 +87,8 @@ def parse_arn(text: str) -> Arn | None:
 class IamPrincipal:
     """A role or user as IAM knows it.
 
-    ``id`` is the unique id (``AROA…``, ``AIDA…``) that an access entry is pinned to. ``trusted_services`` are
-    the service principals of the trust policy, None when it was not read.
+    ``id`` is the unique id (``AROA…``, ``AIDA…``) that an access entry is pinned to.
+    ``trusted_services`` are the service principals of the trust policy, None when it was not read.
     """
 
     arn: str
@@ -89,7 +99,9 @@ class IamPrincipal:
 
 @dataclass(frozen=True, slots=True)
 class AccountRead:
-    """Of which account the roles, and the users, are listed completely: only there absence means absence."""
+    """Of which account the roles, and the users, are listed completely: only there absence means
+    absence.
+    """
 
     account: str
     roles: bool

@@ -1,4 +1,6 @@
-"""RBAC objects and permissions as values. Source of the semantics: kubernetes ``plugin/pkg/auth/authorizer/rbac``."""
+"""RBAC objects and permissions as values. Source of the semantics: kubernetes
+``plugin/pkg/auth/authorizer/rbac``.
+"""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -32,7 +34,9 @@ class PolicyRule:
 
 @dataclass(frozen=True, slots=True)
 class LabelSelector:
-    """A label selector of an aggregation rule: ``match_labels`` and ``(key, operator, values)`` expressions."""
+    """A label selector of an aggregation rule: ``match_labels`` and ``(key, operator, values)``
+    expressions.
+    """
 
     match_labels: tuple[tuple[str, str], ...] = ()
     match_expressions: tuple[tuple[str, str, tuple[str, ...]], ...] = ()
@@ -43,7 +47,11 @@ class LabelSelector:
         return cls(
             match_labels=tuple(sorted(_labels(raw.get("matchLabels")).items())),
             match_expressions=tuple(
-                (str(item.get("key", "")), str(item.get("operator", "")), _strings(item.get("values")))
+                (
+                    str(item.get("key", "")),
+                    str(item.get("operator", "")),
+                    _strings(item.get("values")),
+                )
                 for item in _objects(raw.get("matchExpressions"))
             ),
         )
@@ -61,7 +69,9 @@ class Role:
 
     @classmethod
     def from_raw(cls, raw: Mapping[str, Any], *, namespaced: bool) -> "Role | None":
-        """A Role or ClusterRole; None without a name, or without a namespace where it must have one."""
+        """A Role or ClusterRole; None without a name, or without a namespace where it must have
+        one.
+        """
         place = _place(raw, namespaced=namespaced)
         if place is None:
             return None
@@ -71,7 +81,9 @@ class Role:
             namespace=place[1],
             rules=tuple(PolicyRule.from_raw(rule) for rule in _objects(raw.get("rules"))),
             labels=_labels(_mapping(raw.get("metadata")).get("labels")),
-            aggregation=tuple(LabelSelector.from_raw(s) for s in _objects(aggregation.get("clusterRoleSelectors")))
+            aggregation=tuple(
+                LabelSelector.from_raw(s) for s in _objects(aggregation.get("clusterRoleSelectors"))
+            )
             if isinstance(aggregation, Mapping)
             else None,
         )
@@ -87,7 +99,9 @@ class Subject:
 
     @classmethod
     def from_raw(cls, raw: Mapping[str, Any]) -> "Subject | None":
-        """A subject; None for a kind that the authorizer does not know, or without a name: it matches nobody."""
+        """A subject; None for a kind that the authorizer does not know, or without a name: it
+        matches nobody.
+        """
         kind, name, namespace = raw.get("kind"), raw.get("name"), raw.get("namespace")
         if kind not in ("User", "Group", "ServiceAccount") or not isinstance(name, str):
             return None
@@ -109,7 +123,8 @@ class Binding:
     def from_raw(cls, raw: Mapping[str, Any], *, namespaced: bool) -> "Binding | None":
         """A RoleBinding or ClusterRoleBinding; None where it cannot grant anything.
 
-        A RoleBinding without a namespace is never read as a ClusterRoleBinding: that would widen it.
+        A RoleBinding without a namespace is never read as a ClusterRoleBinding: that would widen
+        it.
         """
         place, ref = _place(raw, namespaced=namespaced), _mapping(raw.get("roleRef"))
         kind, name = ref.get("kind"), ref.get("name")
@@ -120,7 +135,9 @@ class Binding:
             namespace=place[1],
             role_kind=kind,
             role_name=name,
-            subjects=tuple(s for s in map(Subject.from_raw, _objects(raw.get("subjects"))) if s is not None),
+            subjects=tuple(
+                s for s in map(Subject.from_raw, _objects(raw.get("subjects"))) if s is not None
+            ),
             labels=_labels(_mapping(raw.get("metadata")).get("labels")),
         )
 
@@ -134,10 +151,12 @@ class RbacState:
 
     @classmethod
     def from_raw(cls, raw: Mapping[str, Any]) -> "RbacState":
-        """``{"roles": [], "roleBindings": [], "clusterRoles": [], "clusterRoleBindings": []}`` of raw objects.
+        """``{"roles": [], "roleBindings": [], "clusterRoles": [], "clusterRoleBindings": []}`` of
+        raw objects.
 
-        Each list is an array of objects or a Kubernetes ``List`` with ``items``; a missing one is empty. Objects
-        and subjects that the API server could not hold are left out; nothing is raised.
+        Each list is an array of objects or a Kubernetes ``List`` with ``items``; a missing one is
+        empty. Objects and subjects that the API server could not hold are left out; nothing is
+        raised.
         """
         roles = [
             Role.from_raw(item, namespaced=key == "roles")
@@ -149,12 +168,16 @@ class RbacState:
             for key in ("clusterRoleBindings", "roleBindings")
             for item in _objects(raw.get(key))
         ]
-        return cls(tuple(r for r in roles if r is not None), tuple(b for b in bindings if b is not None))
+        return cls(
+            tuple(r for r in roles if r is not None), tuple(b for b in bindings if b is not None)
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class AccessRequest:
-    """What an authorizer is asked (SubjectAccessReview attributes). ``path`` set: a non-resource request."""
+    """What an authorizer is asked (SubjectAccessReview attributes). ``path`` set: a non-resource
+    request.
+    """
 
     verb: str
     api_group: str = ""
@@ -167,11 +190,12 @@ class AccessRequest:
 
 @dataclass(frozen=True, slots=True)
 class Witness:
-    """One request that shows a row of a difference: allowed on one side of the change, denied on the other.
+    """One request that shows a row of a difference: allowed on one side of the change, denied on
+    the other.
 
-    ``non_resource_url`` set: a non-resource request. ``namespace`` None: a request without a namespace. ``login`` is
-    empty where every login of the principal shows it; else it names the template variables of the logins that do, as
-    ``SessionName=alice``.
+    ``non_resource_url`` set: a non-resource request. ``namespace`` None: a request without a
+    namespace. ``login`` is empty where every login of the principal shows it; else it names the
+    template variables of the logins that do, as ``SessionName=alice``.
     """
 
     verb: str
@@ -215,16 +239,19 @@ class Witness:
 class PermissionRow:
     """A block of permissions as the plan shows it: the product of its fields.
 
-    ``scope`` is ``cluster`` (with and without a namespace, in all namespaces), ``namespace NAME`` (NAME may end
-    in ``*``) or ``non-resource``. A difference under wildcards can also be ``cluster except namespace A, B``,
-    ``namespace dev-* except dev-a``, ``cluster outside namespaces`` (requests without a namespace only), or
-    ``unknown WHAT``: how far these permissions reach cannot be known, and the other fields are empty.
+    ``scope`` is ``cluster`` (with and without a namespace, in all namespaces), ``namespace NAME``
+    (NAME may end in ``*``) or ``non-resource``. A difference under wildcards can also be ``cluster
+    except namespace A, B``, ``namespace dev-* except dev-a``, ``cluster outside namespaces``
+    (requests without a namespace only), or ``unknown WHAT``: how far these permissions reach cannot
+    be known, and the other fields are empty.
 
-    A field that starts with ``*`` and goes on with ``!x`` means all but ``x``; so does ``*/scale`` with
-    ``!deployments/scale``. Resource names are as in RBAC: none is every name, and ``*`` alone is the name ``*``.
+    A field that starts with ``*`` and goes on with ``!x`` means all but ``x``; so does ``*/scale``
+    with ``!deployments/scale``. Resource names are as in RBAC: none is every name, and ``*`` alone
+    is the name ``*``.
 
-    ``witness`` shows the row of a plan by one request; it is no part of what the row says, and two rows that differ in
-    it alone are equal. None where no request is certain (something unknown could decide it).
+    ``witness`` shows the row of a plan by one request; it is no part of what the row says, and two
+    rows that differ in it alone are equal. None where no request is certain (something unknown
+    could decide it).
     """
 
     scope: str
@@ -248,7 +275,11 @@ def _mapping(value: object) -> Mapping[Any, Any]:
 def _objects(value: object) -> Iterable[Mapping[str, Any]]:
     if isinstance(value, Mapping):
         value = value.get("items")
-    return [item for item in value if isinstance(item, Mapping)] if isinstance(value, (list, tuple)) else []
+    return (
+        [item for item in value if isinstance(item, Mapping)]
+        if isinstance(value, (list, tuple))
+        else []
+    )
 
 
 def _strings(value: object) -> tuple[str, ...]:

@@ -1,4 +1,6 @@
-"""Everything that a report on one cluster says, gathered once: Markdown and HTML are two forms of this value."""
+"""Everything that a report on one cluster says, gathered once: Markdown and HTML are two forms of
+this value.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,10 +16,11 @@ from migrator.model.plan import Plan
 class Report:
     """The plan, the proof there is, how far the runs came, and what the gates say.
 
-    ``made_at`` is the clock reading of the report (ISO 8601). ``journal`` are the records of this plan's runs.
-    ``gates_at`` is when a cut-over that went through judged the gates, None where they were judged for this report.
-    ``baseline`` is the newest evidence from before, by principal. ``lines`` are the rows' lines in aws-auth as the
-    plan read it; rows may be missing where that text is gone.
+    ``made_at`` is the clock reading of the report (ISO 8601). ``journal`` are the records of this
+    plan's runs. ``gates_at`` is when a cut-over that went through judged the gates, None where they
+    were judged for this report. ``baseline`` is the newest evidence from before, by principal.
+    ``lines`` are the rows' lines in aws-auth as the plan read it; rows may be missing where that
+    text is gone.
     """
 
     plan: Plan

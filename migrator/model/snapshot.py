@@ -1,4 +1,6 @@
-"""Everything that a plan depends on, read once. None for a list means that it is unknown, never that it is empty."""
+"""Everything that a plan depends on, read once. None for a list means that it is unknown, never
+that it is empty.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,7 +15,9 @@ from migrator.model.rbac import RbacState
 
 @dataclass(frozen=True, slots=True)
 class Nodegroup:
-    """A managed node group: its role, and whether it is one that counts (not being deleted, not failed)."""
+    """A managed node group: its role, and whether it is one that counts (not being deleted, not
+    failed).
+    """
 
     name: str
     node_role: str | None
@@ -23,7 +27,9 @@ class Nodegroup:
 
 @dataclass(frozen=True, slots=True)
 class FargateSelector:
-    """Which pods a Fargate profile takes: namespace and labels, both with ``*`` and ``?`` as wildcards."""
+    """Which pods a Fargate profile takes: namespace and labels, both with ``*`` and ``?`` as
+    wildcards.
+    """
 
     namespace: str
     labels: Mapping[str, str] = field(default_factory=dict)
@@ -41,7 +47,9 @@ class FargateProfile:
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A live node. ``role_arn`` is resolved through provider id, instance and instance profile, where possible."""
+    """A live node. ``role_arn`` is resolved through provider id, instance and instance profile,
+    where possible.
+    """
 
     name: str
     labels: Mapping[str, str]
@@ -51,7 +59,9 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class GroupReference:
-    """A place in the cluster that names a group or username: ``text`` is the name, ``path`` where in the object."""
+    """A place in the cluster that names a group or username: ``text`` is the name, ``path`` where
+    in the object.
+    """
 
     api_version: str
     kind: str
@@ -63,7 +73,9 @@ class GroupReference:
 
 @dataclass(frozen=True, slots=True)
 class Creator:
-    """The cluster's hidden creator, where known, and by which source (CloudTrail, tags, an answer)."""
+    """The cluster's hidden creator, where known, and by which source (CloudTrail, tags, an
+    answer).
+    """
 
     arn: str
     source: str
@@ -71,10 +83,11 @@ class Creator:
 
 @dataclass(frozen=True, slots=True)
 class BeforeModeStep:
-    """What the state folder says of the cluster before a run of ours switched the mode from CONFIG_MAP.
+    """What the state folder says of the cluster before a run of ours switched the mode from
+    CONFIG_MAP.
 
-    ``data`` is that of aws-auth as the run backed it up. ``automatic``: principals whose entry EKS made and a run took
-    over.
+    ``data`` is that of aws-auth as the run backed it up. ``automatic``: principals whose entry EKS
+    made and a run took over.
     """
 
     run: str
@@ -97,7 +110,9 @@ class Login:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What ``observe`` found in a log window. Only a ``complete`` window says who did not log in."""
+    """What ``observe`` found in a log window. Only a ``complete`` window says who did not log
+    in.
+    """
 
     start: datetime
     end: datetime

@@ -1,9 +1,9 @@
-"""Steps: the effects that a plan consists of, as values. Interpreters (execute, simulate, undo, render) live
-elsewhere as ``match`` statements that end in ``assert_never``, so that a new kind of step does not type-check
-until each of them knows it.
+"""Steps: the effects that a plan consists of, as values. Interpreters (execute, simulate, undo,
+render) live elsewhere as ``match`` statements that end in ``assert_never``, so that a new kind of
+step does not type-check until each of them knows it.
 
-``{run}`` in group and binding names stands for the run's random id, chosen and journaled by apply: the plan of
-the same snapshot stays the same bytes, and nobody can guess the group beforehand.
+``{run}`` in group and binding names stands for the run's random id, chosen and journaled by apply:
+the plan of the same snapshot stays the same bytes, and nobody can guess the group beforehand.
 """
 
 from dataclasses import dataclass
@@ -13,7 +13,8 @@ from migrator.model.access_entry import AccessEntry, AssociatedPolicy, Authentic
 
 ProofClass: TypeAlias = Literal["live", "observed", "simulated", "attested", "unverified"]
 
-# Names of what a run makes for itself; ``{run}`` ends them, so that apply can tell its own placeholders.
+# Names of what a run makes for itself; ``{run}`` ends them, so that apply can tell its own
+# placeholders.
 RUN = "{run}"
 BRIDGE_PREFIX = "migrator-bridge:"
 BRIDGE_GROUP = "migrator-bridge:{run}"
@@ -36,7 +37,9 @@ class EnableEntries:
 
 @dataclass(frozen=True, slots=True)
 class AwaitEntry:
-    """Wait for an entry that EKS makes itself, and compare it with what is expected; never thin it."""
+    """Wait for an entry that EKS makes itself, and compare it with what is expected; never thin
+    it.
+    """
 
     kind: ClassVar[str] = "await-entry"
     principal_arn: str
@@ -54,7 +57,9 @@ class CreateBridge:
 
 @dataclass(frozen=True, slots=True)
 class CreateBinding:
-    """Create a labelled binding of our own that gives a new group what a reserved group's binding gives."""
+    """Create a labelled binding of our own that gives a new group what a reserved group's binding
+    gives.
+    """
 
     kind: ClassVar[str] = "create-binding"
     binding_name: str
@@ -75,7 +80,9 @@ class CreateEntry:
 
 @dataclass(frozen=True, slots=True)
 class UpdateEntry:
-    """Replace username and groups of an entry. All fields are sent: omitted ones would be reset by EKS."""
+    """Replace username and groups of an entry. All fields are sent: omitted ones would be reset by
+    EKS.
+    """
 
     kind: ClassVar[str] = "update-entry"
     principal_arn: str
@@ -115,8 +122,8 @@ class DisassociatePolicy:
 class Prove:
     """Show that the principal is who it was, by an entry and not by a row.
 
-    ``attribution`` says what ties the proof to the entry: the marker group, the policy's reason, the absence
-    of ``system:bootstrappers`` on nodes, or a rehearsal.
+    ``attribution`` says what ties the proof to the entry: the marker group, the policy's reason,
+    the absence of ``system:bootstrappers`` on nodes, or a rehearsal.
     """
 
     kind: ClassVar[str] = "prove"
@@ -129,7 +136,8 @@ class Prove:
 
 @dataclass(frozen=True, slots=True)
 class RemoveBridge:
-    """Delete a binding of ours that nobody needs any more: the bridge's, or, as undo, a parallel one's.
+    """Delete a binding of ours that nobody needs any more: the bridge's, or, as undo, a parallel
+    one's.
 
     ``namespace`` None: a ClusterRoleBinding, as the bridge's always is.
     """
@@ -157,8 +165,9 @@ Effect: TypeAlias = (
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """An effect with its place in the plan. ``because_of`` names the rows it comes from; ``undo`` is stored,
-    not guessed: None means that this step needs no undoing or has none (``EnableEntries`` is one-way).
+    """An effect with its place in the plan. ``because_of`` names the rows it comes from; ``undo``
+    is stored, not guessed: None means that this step needs no undoing or has none
+    (``EnableEntries`` is one-way).
     """
 
     id: str

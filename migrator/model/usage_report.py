@@ -1,4 +1,6 @@
-"""What ``observe`` found in the logs: who really logs in, what decided their requests, and what no row explains."""
+"""What ``observe`` found in the logs: who really logs in, what decided their requests, and what no
+row explains.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,7 +13,9 @@ ScanMethod: TypeAlias = Literal["insights", "filter"]
 
 @dataclass(frozen=True, slots=True)
 class LogGroup:
-    """A log group: bytes in store, when it was made, after how many days lines are deleted (None: never)."""
+    """A log group: bytes in store, when it was made, after how many days lines are deleted (None:
+    never).
+    """
 
     stored_bytes: int
     created: datetime
@@ -22,8 +26,9 @@ class LogGroup:
 class Decided:
     """How many requests of a principal were allowed by what, and how many were denied.
 
-    ``other``: neither RBAC nor an access policy gave the reason (``system:masters``, the node authorizer).
-    ``impersonated``: asked in another name; what decided them says nothing of the principal.
+    ``other``: neither RBAC nor an access policy gave the reason (``system:masters``, the node
+    authorizer). ``impersonated``: asked in another name; what decided them says nothing of the
+    principal.
     """
 
     arn: str
@@ -71,7 +76,8 @@ class NamesOfTemplate:
 
 @dataclass(frozen=True, slots=True)
 class SeenPrincipal:
-    """A principal in the logs that no row names. ``account``: the mapAccounts row that lets it in, if one does.
+    """A principal in the logs that no row names. ``account``: the mapAccounts row that lets it in,
+    if one does.
 
     ``hidden_creator``: it logged in under the name that EKS gives the cluster's creator.
     """
@@ -89,9 +95,10 @@ class SeenPrincipal:
 class UsageReport:
     """Everything that one observation found.
 
-    ``counted``: what ``count`` of a login counts; requests where only the audit log could be read. ``gaps``: why the
-    window is not complete, empty where it is. ``rows_known`` False: aws-auth could not be read, so nothing can be
-    said of rows. ``own``: principals that only this tool logged in as, to verify; they are left out everywhere.
+    ``counted``: what ``count`` of a login counts; requests where only the audit log could be read.
+    ``gaps``: why the window is not complete, empty where it is. ``rows_known`` False: aws-auth
+    could not be read, so nothing can be said of rows. ``own``: principals that only this tool
+    logged in as, to verify; they are left out everywhere.
     """
 
     usage: Usage

@@ -1,6 +1,8 @@
-"""The access difference as a matrix: principals by scopes, with what is gained, lost, and was shown to be the same.
+"""The access difference as a matrix: principals by scopes, with what is gained, lost, and was shown
+to be the same.
 
-The plan knows gained and lost permissions exactly; the probes show, scope by scope, that the rest answers as before.
+The plan knows gained and lost permissions exactly; the probes show, scope by scope, that the rest
+answers as before.
 """
 
 from collections import Counter
@@ -23,7 +25,9 @@ _LABELS = {CLUSTER: "whole cluster", URLS: "URLs"}
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One principal in one scope. ``count`` is of permissions for a change, of probes for ``same`` and ``wrong``."""
+    """One principal in one scope. ``count`` is of permissions for a change, of probes for ``same``
+    and ``wrong``.
+    """
 
     change: Change
     count: int = 0
@@ -40,7 +44,9 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Matrix:
-    """Scopes as columns, in the order in which the cells come; ``changed``: principals with any difference."""
+    """Scopes as columns, in the order in which the cells come; ``changed``: principals with any
+    difference.
+    """
 
     columns: tuple[str, ...]
     lines: tuple[Line, ...]
@@ -48,9 +54,13 @@ class Matrix:
 
 
 def access_matrix(report: Report) -> Matrix:
-    """All principals of the plan. Beyond 16 scopes the namespaces in which nothing differs share one column."""
+    """All principals of the plan. Beyond 16 scopes the namespaces in which nothing differs share
+    one column.
+    """
     verdicts = {each.principal_arn: each for each in report.verification.verdicts}
-    found = [(each, _cells(each, verdicts.get(each.principal_arn))) for each in report.plan.principals]
+    found = [
+        (each, _cells(each, verdicts.get(each.principal_arn))) for each in report.plan.principals
+    ]
     columns = _columns(cells for _, cells in found)
     lines = tuple(Line(each.principal_arn, _line(cells, columns)) for each, cells in found)
     changed = sum(any(cell.change not in ("same", "none") for cell in line.cells) for line in lines)
@@ -73,12 +83,18 @@ def _cells(principal: PlannedPrincipal, verdict: PrincipalVerdict | None) -> dic
 
 
 def _log_ins(access: AccessChange) -> Cell | None:
-    """Which log-ins are admitted, where that changes: a column of its own, because it is no permission."""
+    """Which log-ins are admitted, where that changes: a column of its own, because it is no
+    permission.
+    """
     gained, lost = access.log_ins_gained, access.log_ins_lost
     if not gained and not lost:
         return None
-    words = [f"gains {log_in_words(each)}" for each in gained] + [f"loses {log_in_words(each)}" for each in lost]
-    return Cell("both" if gained and lost else "gained" if gained else "lost", len(words), "; ".join(words))
+    words = [f"gains {log_in_words(each)}" for each in gained] + [
+        f"loses {log_in_words(each)}" for each in lost
+    ]
+    return Cell(
+        "both" if gained and lost else "gained" if gained else "lost", len(words), "; ".join(words)
+    )
 
 
 def _scope_of(result: ProbeResult) -> str:
@@ -93,7 +109,8 @@ def _cell(principal: PlannedPrincipal, scope: str, asked: list[ProbeResult]) -> 
     lost = [row for row in principal.access.lost if row.scope == scope]
     wrong = [each for each in asked if not each.right]
     words = "; ".join(
-        [f"gains {permission_words(row)}" for row in gained] + [f"loses {permission_words(row)}" for row in lost]
+        [f"gains {permission_words(row)}" for row in gained]
+        + [f"loses {permission_words(row)}" for row in lost]
     )
     if any(row.unknown for row in (*gained, *lost)):
         return Cell("unknown", len(gained) + len(lost), words)
@@ -101,12 +118,18 @@ def _cell(principal: PlannedPrincipal, scope: str, asked: list[ProbeResult]) -> 
         change: Change = "both" if gained and lost else "gained" if gained else "lost"
         return Cell(change, len(gained) + len(lost), words)
     if wrong:
-        return Cell("wrong", len(wrong), f"{len(wrong)} of {len(asked)} probes answer otherwise than they must")
+        return Cell(
+            "wrong",
+            len(wrong),
+            f"{len(wrong)} of {len(asked)} probes answer otherwise than they must",
+        )
     return Cell("same", len(asked), f"{len(asked)} probes answer as before")
 
 
 def _columns(lines: Iterable[dict[str, Cell]]) -> tuple[str, ...]:
-    """Log-ins, the whole cluster, URLs, then namespaces: those with a difference first, then the most asked ones."""
+    """Log-ins, the whole cluster, URLs, then namespaces: those with a difference first, then the
+    most asked ones.
+    """
     weight: Counter[str] = Counter()
     differing: set[str] = set()
     for cells in lines:
@@ -115,8 +138,12 @@ def _columns(lines: Iterable[dict[str, Cell]]) -> tuple[str, ...]:
             if cell.change not in ("same", "none"):
                 differing.add(scope)
     fixed = [scope for scope in (LOG_INS, CLUSTER, URLS) if scope in weight]
-    rest = sorted((s for s in weight if s not in fixed), key=lambda s: (s not in differing, -weight[s], s))
-    shown = [scope for place, scope in enumerate(rest) if scope in differing or place < _MOST_COLUMNS]
+    rest = sorted(
+        (s for s in weight if s not in fixed), key=lambda s: (s not in differing, -weight[s], s)
+    )
+    shown = [
+        scope for place, scope in enumerate(rest) if scope in differing or place < _MOST_COLUMNS
+    ]
     return (*fixed, *shown, *([_OTHERS] if len(shown) < len(rest) else []))
 
 
@@ -124,5 +151,7 @@ def _line(cells: dict[str, Cell], columns: tuple[str, ...]) -> tuple[Cell, ...]:
     shown = [cells.get(column, Cell("none")) for column in columns]
     if columns and columns[-1] == _OTHERS:
         hidden = sum(cell.count for scope, cell in cells.items() if scope not in columns)
-        shown[-1] = Cell("same", hidden, f"{hidden} probes answer as before") if hidden else Cell("none")
+        shown[-1] = (
+            Cell("same", hidden, f"{hidden} probes answer as before") if hidden else Cell("none")
+        )
     return tuple(shown)

@@ -1,4 +1,6 @@
-"""A JSON document as YAML, for people: the same values, keys sorted, hostile text escaped inside its quotes."""
+"""A JSON document as YAML, for people: the same values, keys sorted, hostile text escaped inside
+its quotes.
+"""
 
 import re
 from typing import Any
@@ -10,7 +12,9 @@ _WORDS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"}
 
 
 def yaml_text(document: Any) -> str:  # noqa: ANN401 - any JSON value
-    """Block style, two spaces; every string in double quotes, so that no YAML version reads it as something else."""
+    """Block style, two spaces; every string in double quotes, so that no YAML version reads it as
+    something else.
+    """
     return "\n".join(yaml_lines(document, sort=True)) + "\n"
 
 

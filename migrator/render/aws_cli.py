@@ -1,15 +1,17 @@
 """The plan's entries as a shell script of AWS CLI calls, for teams that only run scripts.
 
-The script makes missing entries and associates missing policies. An entry that differs from the plan is reported and
-left as it is. It is no replacement for ``migrate apply``: it proves nothing and, for holders of access policies, there
-is a moment between two calls in which the entry gives nothing yet; the script says so.
+The script makes missing entries and associates missing policies. An entry that differs from the
+plan is reported and left as it is. It is no replacement for ``migrate apply``: it proves nothing
+and, for holders of access policies, there is a moment between two calls in which the entry gives
+nothing yet; the script says so.
 
-Text of the cluster is never a word of the command line. The AWS CLI loads a word that starts with ``file://`` or
-``http://`` from there, takes one that starts with ``-`` for an option and one that starts with ``[`` for a list (AWS
-CLI user guide, "Load a parameter from a file"; ``awscli/paramfile.py``, ``awscli/argprocess.py``). So every call gets
-one JSON document with ``--cli-input-json``. It starts with ``{``, which nothing of this applies to, and its strings
-are taken literally. The document is printable ASCII without single quotes, so that neither the shell nor the locale
-of the machine can change it.
+Text of the cluster is never a word of the command line. The AWS CLI loads a word that starts with
+``file://`` or ``http://`` from there, takes one that starts with ``-`` for an option and one that
+starts with ``[`` for a list (AWS CLI user guide, "Load a parameter from a file";
+``awscli/paramfile.py``, ``awscli/argprocess.py``). So every call gets one JSON document with
+``--cli-input-json``. It starts with ``{``, which nothing of this applies to, and its strings are
+taken literally. The document is printable ASCII without single quotes, so that neither the shell
+nor the locale of the machine can change it.
 """
 
 import json
@@ -33,10 +35,11 @@ _HEAD = """\
 #   0  every entry below is as planned
 #   1  a call failed: the script stopped there; run it again when the cause is removed
 #   3  the script ran to its end, but an entry differs from the plan: it is reported and was not changed
-"""
+"""  # noqa: E501 - lines of the script
 
-# Bash 3.2 (macOS) runs this: no mapfile, no associative arrays. The queries turn the answer of EKS into one JSON string
-# of ASCII characters, so that it can be compared with a literal; --output json fixes its form.
+# Bash 3.2 (macOS) runs this: no mapfile, no associative arrays. The queries turn the answer of EKS
+# into one JSON string of ASCII characters, so that it can be compared with a literal; --output json
+# fixes its form.
 _FUNCTIONS = r"""set -euo pipefail
 export AWS_PAGER= AWS_CLI_AUTO_PROMPT=off
 
@@ -127,7 +130,7 @@ entry() {
     shift 2
   done
 }
-"""
+"""  # noqa: E501 - lines of the script
 
 _END = """
 if ((differences > 0)); then
@@ -139,7 +142,9 @@ fi
 
 @dataclass(frozen=True, slots=True)
 class _Compared:
-    """How an entry that exists is compared: a query of the script by its name, and what it must answer."""
+    """How an entry that exists is compared: a query of the script by its name, and what it must
+    answer.
+    """
 
     query: str
     planned: list[object]
@@ -150,7 +155,8 @@ def aws_cli(plan: Plan, *, include_owned: bool = False) -> dict[str, str]:
     code = _without_dead_entries(plan, code_entries(plan, include_owned=include_owned))
     parts = [
         "#!/usr/bin/env bash\n",
-        f"# Access entries of the EKS cluster {comment(plan.cluster.name)} ({comment(plan.cluster.arn)}).\n",
+        f"# Access entries of the EKS cluster {comment(plan.cluster.name)} "
+        f"({comment(plan.cluster.arn)}).\n",
         f"# Made from the plan of {comment(plan.created_at)}.\n",
         _HEAD,
         _FUNCTIONS,
@@ -159,19 +165,31 @@ def aws_cli(plan: Plan, *, include_owned: bool = False) -> dict[str, str]:
     parts += [_entry(plan.cluster.name, entry) for entry in code.entries]
     if code.left_out:
         parts.append("\n# Left out:\n")
-        parts += [f"#   {comment(item.principal_arn)}: {comment(item.reason)}\n" for item in code.left_out]
         parts += [
-            f"printf '%s\\n' {_shown(f'left out: {item.principal_arn}: {item.reason}')}\n" for item in code.left_out
+            f"#   {comment(item.principal_arn)}: {comment(item.reason)}\n" for item in code.left_out
+        ]
+        parts += [
+            f"printf '%s\\n' {_shown(f'left out: {item.principal_arn}: {item.reason}')}\n"
+            for item in code.left_out
         ]
     return {"access-entries.sh": "".join([*parts, _END])}
 
 
 def _without_dead_entries(plan: Plan, code: CodeEntries) -> CodeEntries:
-    """Without principals whose entry has to be made again: a dead entry can look exactly like the planned one."""
+    """Without principals whose entry has to be made again: a dead entry can look exactly like the
+    planned one.
+    """
     dead = {each.principal_arn for each in plan.principals if each.action == "recreate"}
-    reason = "its entry is dead (made for a deleted principal of this name): migrate apply makes it again"
+    reason = (
+        "its entry is dead (made for a deleted principal of this name): migrate apply makes "
+        "it again"
+    )
     kept = tuple(entry for entry in code.entries if entry.principal_arn not in dead)
-    left_out = tuple(LeftOut(entry.principal_arn, reason) for entry in code.entries if entry.principal_arn in dead)
+    left_out = tuple(
+        LeftOut(entry.principal_arn, reason)
+        for entry in code.entries
+        if entry.principal_arn in dead
+    )
     return CodeEntries(kept, code.left_out + left_out)
 
 
@@ -202,7 +220,9 @@ def _compared(entry: CodeEntry) -> _Compared:
     spec, groups = entry.spec, sorted(set(entry.spec.kubernetes_groups))
     if spec.type != "STANDARD":
         return _Compared("typed", [spec.type])
-    username = default_username(entry.principal_arn, spec) if spec.username is None else spec.username
+    username = (
+        default_username(entry.principal_arn, spec) if spec.username is None else spec.username
+    )
     # No principal that IAM knows: the name that EKS would give it is not known either.
     if spec.username is None and not username:
         return _Compared("unnamed", [spec.type, groups])
@@ -211,17 +231,23 @@ def _compared(entry: CodeEntry) -> _Compared:
 
 def _scope(policy: AssociatedPolicy) -> dict[str, object]:
     scope: dict[str, object] = {"type": policy.scope.type}
-    return {**scope, "namespaces": list(policy.scope.namespaces)} if policy.scope.namespaces else scope
+    return (
+        {**scope, "namespaces": list(policy.scope.namespaces)} if policy.scope.namespaces else scope
+    )
 
 
 def _document(parameters: Mapping[str, object]) -> str:
-    """The parameters of a call as one JSON object and one word in single quotes, all printable ASCII."""
+    """The parameters of a call as one JSON object and one word in single quotes, all printable
+    ASCII.
+    """
     text = json.dumps(parameters, ensure_ascii=True, separators=(",", ":"))
     return "'" + text.replace("'", "\\u0027") + "'"
 
 
 def _answer(value: Sequence[object]) -> str:
-    """What the AWS CLI prints for the value: JMESPath's ``to_string`` of it, as a JSON string. One word."""
+    """What the AWS CLI prints for the value: JMESPath's ``to_string`` of it, as a JSON string. One
+    word.
+    """
     return shell(json.dumps(json.dumps(value, ensure_ascii=True, separators=(",", ":"))))
 
 

@@ -1,4 +1,6 @@
-"""Each principal before and after, side by side: the shortest proof that nothing changed, or what did."""
+"""Each principal before and after, side by side: the shortest proof that nothing changed, or what
+did.
+"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,10 +15,23 @@ from migrator.render.verdicts import VERDICT_STYLE
 
 
 def before_after(
-    plan: Plan, verdicts: Mapping[str, Mapping[str, Any]], *, width: int = MAX_WIDTH, color: bool = False
+    plan: Plan,
+    verdicts: Mapping[str, Mapping[str, Any]],
+    *,
+    width: int = MAX_WIDTH,
+    color: bool = False,
 ) -> str:
-    """A table of all principals. ``verdicts`` are the objects of the verification's document, by ARN."""
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_edge=False, header_style="bold", expand=True)
+    """A table of all principals. ``verdicts`` are the objects of the verification's document, by
+    ARN.
+    """
+    table = Table(
+        box=None,
+        pad_edge=False,
+        padding=(0, 2, 0, 0),
+        show_edge=False,
+        header_style="bold",
+        expand=True,
+    )
     table.add_column("PRINCIPAL", ratio=34, overflow="fold")
     table.add_column("BEFORE, BY AWS-AUTH", ratio=29, overflow="fold")
     table.add_column("AFTER, BY ACCESS ENTRY", ratio=29, overflow="fold")
@@ -26,10 +41,15 @@ def before_after(
         before = principal.before
         cells = [
             foreign(short_arn(principal.principal_arn, plan)),
-            Text("cannot log in", style="dim") if before.via == "none" else _who(before.username, before.groups),
+            Text("cannot log in", style="dim")
+            if before.via == "none"
+            else _who(before.username, before.groups),
         ]
         if found is None:
-            cells += [Text("cannot log in", style="dim") if before.via == "none" else Text("not asked"), Text("")]
+            cells += [
+                Text("cannot log in", style="dim") if before.via == "none" else Text("not asked"),
+                Text(""),
+            ]
         else:
             policies = principal.entry.access_policies if principal.entry is not None else ()
             names = [policy.policy_name for policy in policies]

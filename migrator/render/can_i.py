@@ -1,7 +1,8 @@
 """A witness as the question that a person asks: ``kubectl auth can-i …``, escaped for the shell.
 
-The question is asked with the credentials of the principal itself. ``--as`` says nothing on EKS: the authorizer of
-access policies does not see an impersonated name (EKS user guide, "Review access policy permissions").
+The question is asked with the credentials of the principal itself. ``--as`` says nothing on EKS:
+the authorizer of access policies does not see an impersonated name (EKS user guide, "Review access
+policy permissions").
 """
 
 from migrator.model.rbac import Witness
@@ -13,16 +14,19 @@ ASK_AS = "Ask with the credentials of the principal itself: `--as` does not see 
 def can_i(witness: Witness) -> str:
     """The command; empty where kubectl cannot ask the question as it is.
 
-    Source: kubectl ``pkg/cmd/auth/cani.go``. It takes a second argument that starts with ``/`` for a non-resource URL,
-    splits another one at its first ``/`` (kind and name) and its first ``.`` (kind and API group), makes the kind lower
-    case, and asks in the namespace of the kubeconfig unless told otherwise.
+    Source: kubectl ``pkg/cmd/auth/cani.go``. It takes a second argument that starts with ``/`` for
+    a non-resource URL, splits another one at its first ``/`` (kind and name) and its first ``.``
+    (kind and API group), makes the kind lower case, and asks in the namespace of the kubeconfig
+    unless told otherwise.
     """
     flags, target = _flags(witness), _target(witness)
     words = [witness.verb, target]
     if not all(words) or any(not _is_argument(word) for word in (*words, *flags)):
         return ""
     # A word that starts with a dash would be read as an option.
-    asked = [*flags, "--", *words] if any(word.startswith("-") for word in words) else [*words, *flags]
+    asked = (
+        [*flags, "--", *words] if any(word.startswith("-") for word in words) else [*words, *flags]
+    )
     return " ".join(map(shell, ("kubectl", "auth", "can-i", *asked)))
 
 
@@ -43,7 +47,13 @@ def _target(witness: Witness) -> str:
     if witness.non_resource_url is not None:
         return witness.non_resource_url if witness.non_resource_url.startswith("/") else ""
     kind = witness.resource
-    if not kind or kind != kind.lower() or "/" in kind or "." in kind or witness.api_group != witness.api_group.lower():
+    if (
+        not kind
+        or kind != kind.lower()
+        or "/" in kind
+        or "." in kind
+        or witness.api_group != witness.api_group.lower()
+    ):
         return ""
     qualified = f"{kind}.{witness.api_group}" if witness.api_group else kind
     return f"{qualified}/{witness.name}" if witness.name else qualified

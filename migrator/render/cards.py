@@ -1,4 +1,6 @@
-"""One principal of a report in full: row and line, before, after, proof, findings; values for the HTML template."""
+"""One principal of a report in full: row and line, before, after, proof, findings; values for the
+HTML template.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,7 +27,8 @@ Judged: TypeAlias = Literal["ok", "partial", "failed", "unknown", "skipped"]
 # What each class of proof means, for people who see the word for the first time.
 PROOF_MEANS: Mapping[ProofClass, str] = {
     "live": "logged in as this principal with a fresh token, asked who it is and what it may do",
-    "observed": "seen in the cluster: nodes that renewed their leases by new tokens, or logins in its logs",
+    "observed": "seen in the cluster: nodes that renewed their leases by new tokens, or logins in "
+    "its logs",
     "simulated": "not seen: the rules were evaluated, and give the same",
     "attested": "a named person vouches for it",
     "unverified": "nothing shows it",
@@ -152,13 +155,17 @@ def _card(
         gained=_changes(principal, "gains"),
         lost=_changes(principal, "loses"),
         notes=tuple(notes),
-        questions=tuple(_question(each) for each in (evidence.probes if evidence is not None else ())),
+        questions=tuple(
+            _question(each) for each in (evidence.probes if evidence is not None else ())
+        ),
     )
 
 
 def _changes(principal: PlannedPrincipal, label: str) -> tuple[Change, ...]:
     return tuple(
-        Change(words, command) for which, words, command in access_questions(principal.access) if which == label
+        Change(words, command)
+        for which, words, command in access_questions(principal.access)
+        if which == label
     )
 
 
@@ -180,7 +187,11 @@ def _judged(principal: PlannedPrincipal, verdict: PrincipalVerdict | None) -> Ju
 def _why(principal: PlannedPrincipal, verdict: PrincipalVerdict | None) -> str:
     if verdict is not None:
         return verdict.why
-    return "nothing is migrated, so there is nothing to prove" if principal.action == "skip" else "nothing was shown"
+    return (
+        "nothing is migrated, so there is nothing to prove"
+        if principal.action == "skip"
+        else "nothing was shown"
+    )
 
 
 def _login(evidence: Evidence | None) -> Login | None:
@@ -191,7 +202,9 @@ def _login(evidence: Evidence | None) -> Login | None:
 
 def _question(result: ProbeResult) -> Question:
     said = f" (announced as {result.probe.announced})" if result.probe.announced else ""
-    return Question(f"{request_words(result.probe.request)}{said}", result.allowed, result.right, result.reason)
+    return Question(
+        f"{request_words(result.probe.request)}{said}", result.allowed, result.right, result.reason
+    )
 
 
 def request_words(request: AccessRequest) -> str:
@@ -201,17 +214,27 @@ def request_words(request: AccessRequest) -> str:
     thing = f"{request.resource}.{request.api_group}" if request.api_group else request.resource
     thing = f"{thing}/{request.subresource}" if request.subresource else thing
     thing = f"{thing} {request.name}" if request.name else thing
-    where = "in the whole cluster" if request.namespace is None else f"in namespace {request.namespace}"
+    where = (
+        "in the whole cluster" if request.namespace is None else f"in namespace {request.namespace}"
+    )
     return f"{request.verb} {thing} {where}"
 
 
 def _notes_by_principal(report: Report) -> dict[str | None, list[FindingCard]]:
-    """Every finding at exactly one place: at its principal, at the principal of its row, or at the cluster (None)."""
+    """Every finding at exactly one place: at its principal, at the principal of its row, or at the
+    cluster (None).
+    """
     planned = {each.principal_arn for each in report.plan.principals}
-    by_row = {source: each.principal_arn for each in report.plan.principals for source in each.sources}
+    by_row = {
+        source: each.principal_arn for each in report.plan.principals for source in each.sources
+    }
     found: dict[str | None, list[FindingCard]] = {}
     for finding in _sorted(report.plan.findings):
-        owner = finding.principal_arn if finding.principal_arn in planned else by_row.get(finding.source or "")
+        owner = (
+            finding.principal_arn
+            if finding.principal_arn in planned
+            else by_row.get(finding.source or "")
+        )
         found.setdefault(owner, []).append(note_of(finding, report, about_cluster=owner is None))
     return found
 
@@ -232,4 +255,6 @@ def note_of(finding: Finding, report: Report, *, about_cluster: bool) -> Finding
     if about_cluster and finding.principal_arn is not None:
         where.append(short_arn(finding.principal_arn, report.plan))
     link = finding.reference if is_link(finding.reference) else ""
-    return FindingCard(finding.severity, finding.code, finding.message, finding.remedy, ", ".join(where), link)
+    return FindingCard(
+        finding.severity, finding.code, finding.message, finding.remedy, ", ".join(where), link
+    )

@@ -1,11 +1,12 @@
 """The plan's entries as a CloudFormation template of ``AWS::EKS::AccessEntry`` resources.
 
-Existing entries come into a stack by an import change set, whose input is the second file. Imported resources need a
-DeletionPolicy (CloudFormation user guide, "Import existing resources"); ``Retain`` also keeps a deleted stack from
-locking everybody out.
+Existing entries come into a stack by an import change set, whose input is the second file. Imported
+resources need a DeletionPolicy (CloudFormation user guide, "Import existing resources"); ``Retain``
+also keeps a deleted stack from locking everybody out.
 
-``{{resolve:...}}`` is replaced wherever it is in a template and cannot be escaped, so that an entry with such a text is
-left out. ``${...}`` is literal outside ``Fn::Sub``, which these templates do not use.
+``{{resolve:...}}`` is replaced wherever it is in a template and cannot be escaped, so that an entry
+with such a text is left out. ``${...}`` is literal outside ``Fn::Sub``, which these templates do
+not use.
 """
 
 import json
@@ -13,7 +14,13 @@ from typing import Any
 
 from migrator.model.plan import Plan
 from migrator.render.as_yaml import yaml_lines
-from migrator.render.code_entries import DYNAMIC_REFERENCE, CodeEntry, code_entries, only_literal, origin
+from migrator.render.code_entries import (
+    DYNAMIC_REFERENCE,
+    CodeEntry,
+    code_entries,
+    only_literal,
+    origin,
+)
 from migrator.render.escape import cloudformation_comment, survives_cloudformation
 
 _TYPE = "AWS::EKS::AccessEntry"
@@ -24,10 +31,13 @@ def cloudformation(plan: Plan, *, include_owned: bool = False) -> dict[str, str]
     owned = code_entries(plan, include_owned=include_owned)
     cluster = plan.cluster
     code = only_literal(owned, survives_cloudformation, DYNAMIC_REFERENCE, cluster.name)
+    title = f"Access entries of the EKS cluster {cluster.name} ({cluster.arn})."
     lines = [
-        f"# {cloudformation_comment(f'Access entries of the EKS cluster {cluster.name} ({cluster.arn}).')}",
-        f"# Made from the plan of {cloudformation_comment(plan.created_at)}. To take over what exists already:",
-        "#   aws cloudformation create-change-set --change-set-type IMPORT --change-set-name take-over \\",
+        f"# {cloudformation_comment(title)}",
+        f"# Made from the plan of {cloudformation_comment(plan.created_at)}. To take over what "
+        f"exists already:",
+        "#   aws cloudformation create-change-set --change-set-type IMPORT --change-set-name "
+        "take-over \\",
         "#     --stack-name STACK --template-body file://access-entries.yaml \\",
         "#     --resources-to-import file://resources-to-import.json",
         'AWSTemplateFormatVersion: "2010-09-09"',
@@ -40,14 +50,18 @@ def cloudformation(plan: Plan, *, include_owned: bool = False) -> dict[str, str]
     if code.left_out:
         lines.append("# Left out:")
         lines += [
-            f"#   {cloudformation_comment(item.principal_arn)}: {cloudformation_comment(item.reason)}"
+            f"#   {cloudformation_comment(item.principal_arn)}: "
+            f"{cloudformation_comment(item.reason)}"
             for item in code.left_out
         ]
     imports = [
         {
             "ResourceType": _TYPE,
             "LogicalResourceId": _logical_id(entry),
-            "ResourceIdentifier": {"PrincipalArn": entry.principal_arn, "ClusterName": plan.cluster.name},
+            "ResourceIdentifier": {
+                "PrincipalArn": entry.principal_arn,
+                "ClusterName": plan.cluster.name,
+            },
         }
         for entry in code.entries
     ]
@@ -76,10 +90,18 @@ def _resource(plan: Plan, entry: CodeEntry) -> dict[str, Any]:
             properties["KubernetesGroups"] = list(spec.kubernetes_groups)
     if spec.access_policies:
         properties["AccessPolicies"] = [
-            {"PolicyArn": policy.policy_arn, "AccessScope": _scope(policy.scope.type, policy.scope.namespaces)}
+            {
+                "PolicyArn": policy.policy_arn,
+                "AccessScope": _scope(policy.scope.type, policy.scope.namespaces),
+            }
             for policy in spec.access_policies
         ]
-    return {"Type": _TYPE, "DeletionPolicy": "Retain", "UpdateReplacePolicy": "Retain", "Properties": properties}
+    return {
+        "Type": _TYPE,
+        "DeletionPolicy": "Retain",
+        "UpdateReplacePolicy": "Retain",
+        "Properties": properties,
+    }
 
 
 def _scope(kind: str, namespaces: tuple[str, ...]) -> dict[str, Any]:

@@ -1,8 +1,9 @@
-"""Which access entries belong into a team's code, under which names: what all code generators share.
+"""Which access entries belong into a team's code, under which names: what all code generators
+share.
 
-A generator gets the entries that will be there after apply, apart from those that EKS owns: code that also
-claims an automatic or service-linked entry fights with EKS over it (EKS user guide, "Create access entries":
-service-linked roles are refused; Auto Mode entries cannot be modified).
+A generator gets the entries that will be there after apply, apart from those that EKS owns: code
+that also claims an automatic or service-linked entry fights with EKS over it (EKS user guide,
+"Create access entries": service-linked roles are refused; Auto Mode entries cannot be modified).
 """
 
 import hashlib
@@ -14,15 +15,22 @@ from migrator.model.access_entry import SERVICE_LINKED_MARK, EntrySpec
 from migrator.model.plan import Plan, PlannedPrincipal
 from migrator.model.principal import parse_arn
 
-# An entry of these types is made by EKS from the thing it belongs to: a Fargate profile, a HyperPod cluster.
+# An entry of these types is made by EKS from the thing it belongs to: a Fargate profile, a HyperPod
+# cluster.
 _MADE_BY_EKS = frozenset({"FARGATE_LINUX", "HYPERPOD_LINUX"})
-# Why CloudFormation, and eksctl that makes stacks of it, get no such entry: the format has no escape.
-DYNAMIC_REFERENCE = "one of its texts holds a dynamic reference (resolve), which CloudFormation replaces by other text"
+# Why CloudFormation, and eksctl that makes stacks of it, get no such entry: the format has no
+# escape.
+DYNAMIC_REFERENCE = (
+    "one of its texts holds a dynamic reference (resolve), which CloudFormation "
+    "replaces by other text"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class CodeEntry:
-    """An entry to write down: its stable identifier (letters, digits, underscores) and why it exists."""
+    """An entry to write down: its stable identifier (letters, digits, underscores) and why it
+    exists.
+    """
 
     name: str
     principal_arn: str
@@ -35,7 +43,13 @@ class CodeEntry:
         policies = self.spec.access_policies
         namespaces = (name for policy in policies for name in policy.scope.namespaces)
         arns = (policy.policy_arn for policy in policies)
-        return (self.principal_arn, self.spec.username or "", *self.spec.kubernetes_groups, *arns, *namespaces)
+        return (
+            self.principal_arn,
+            self.spec.username or "",
+            *self.spec.kubernetes_groups,
+            *arns,
+            *namespaces,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +69,9 @@ class CodeEntries:
 
 
 def code_entries(plan: Plan, *, include_owned: bool = False) -> CodeEntries:
-    """The plan's entries for code. ``include_owned`` adds the automatic entries, never the service-linked ones."""
+    """The plan's entries for code. ``include_owned`` adds the automatic entries, never the
+    service-linked ones.
+    """
     entries: list[CodeEntry] = []
     left_out: list[LeftOut] = []
     for principal in plan.principals:
@@ -84,10 +100,13 @@ def _why_left_out(principal: PlannedPrincipal, *, include_owned: bool) -> str | 
     return None
 
 
-def only_literal(code: CodeEntries, survives: Callable[[str], bool], reason: str, *shared: str) -> CodeEntries:
+def only_literal(
+    code: CodeEntries, survives: Callable[[str], bool], reason: str, *shared: str
+) -> CodeEntries:
     """Without the entries that hold a text which the format's reader would change.
 
-    ``survives`` says of a text whether it is read back as it is; ``shared`` are texts that every entry is written with.
+    ``survives`` says of a text whether it is read back as it is; ``shared`` are texts that every
+    entry is written with.
     """
     literal: list[CodeEntry] = []
     changed: list[LeftOut] = []
@@ -100,15 +119,21 @@ def only_literal(code: CodeEntries, survives: Callable[[str], bool], reason: str
 
 
 def stable_name(arn: str) -> str:
-    """``role_runner_1a2b3c4d``: kind, name and eight hex digits of the ARN's SHA-256, so that nothing else in the
-    cluster changes it, and two principals of one name in two accounts or paths differ.
+    """``role_runner_1a2b3c4d``: kind, name and eight hex digits of the ARN's SHA-256, so that
+    nothing else in the cluster changes it, and two principals of one name in two accounts or paths
+    differ.
     """
     parsed = parse_arn(arn)
     kind, name = (parsed.kind, parsed.name) if parsed else ("principal", arn)
     words = re.sub(r"[^A-Za-z0-9]+", "_", f"{kind}_{name}").strip("_")
-    return f"{words[:80].rstrip('_')}_{hashlib.sha256(arn.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}"
+    digest = hashlib.sha256(arn.encode("utf-8", "surrogatepass")).hexdigest()
+    return f"{words[:80].rstrip('_')}_{digest[:8]}"
 
 
 def origin(entry: CodeEntry) -> str:
     """``from mapRoles[3]``, for a comment beside the entry."""
-    return f"from {', '.join(entry.sources)}" if entry.sources else "from the cluster: no row in aws-auth"
+    return (
+        f"from {', '.join(entry.sources)}"
+        if entry.sources
+        else "from the cluster: no row in aws-auth"
+    )

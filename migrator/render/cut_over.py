@@ -10,7 +10,9 @@ from migrator.render.text import MAX_WIDTH
 from migrator.render.verdicts import verdict_document, verdict_table
 
 
-def cut_over_text(plan: Plan, outcome: CutOverOutcome, *, width: int = MAX_WIDTH, color: bool = False) -> str:
+def cut_over_text(
+    plan: Plan, outcome: CutOverOutcome, *, width: int = MAX_WIDTH, color: bool = False
+) -> str:
     """The outcome for a terminal."""
     parts = []
     if outcome.gates:
@@ -30,9 +32,16 @@ def cut_over_document(plan: Plan, outcome: CutOverOutcome) -> dict[str, Any]:
         "mode": outcome.mode,
         "exitCode": outcome.exit_code,
         "gates": gates_to_documents(outcome.gates),
-        "verification": None if outcome.verification is None else verdict_document(plan, outcome.verification),
+        "verification": None
+        if outcome.verification is None
+        else verdict_document(plan, outcome.verification),
         "error": None
         if error is None
-        else {"code": error.code, "message": error.message, "why": error.why, "remedy": error.remedy},
+        else {
+            "code": error.code,
+            "message": error.message,
+            "why": error.why,
+            "remedy": error.remedy,
+        },
         "state": outcome.state,
     }

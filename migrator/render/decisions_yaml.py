@@ -1,8 +1,9 @@
 """Stubs written into decisions.yaml: text in, text out, and what people wrote there stays as it is.
 
-For every blocker a commented stub is put under its section; taking the ``#`` away and completing it answers.
-ruamel.yaml reads the file before and after, so that the places of the sections are known and the answers are shown to
-be the same ones. A question that is answered, or asked already, is not asked again.
+For every blocker a commented stub is put under its section; taking the ``#`` away and completing it
+answers. ruamel.yaml reads the file before and after, so that the places of the sections are known
+and the answers are shown to be the same ones. A question that is answered, or asked already, is not
+asked again.
 """
 
 import re
@@ -22,8 +23,10 @@ from migrator.render.as_yaml import yaml_key, yaml_lines
 from migrator.render.escape import comment
 
 _HEAD = (
-    "What people decided about this cluster's migration. Each answer needs a reason, so that it can be reviewed.\n"
-    "Questions are comments: take the # away, complete the answer, and run migrate plan --decisions again.\n"
+    "What people decided about this cluster's migration. Each answer needs a reason, so that it "
+    "can be reviewed.\n"
+    "Questions are comments: take the # away, complete the answer, and run migrate plan "
+    "--decisions again.\n"
 )
 _WIDTH = 96
 
@@ -37,7 +40,9 @@ class Written:
 
 
 def write_questions(text: str, questions: Sequence[Stub]) -> Written:
-    """``text`` with every open question in it. Raises ``decisions-unreadable`` where it is not YAML."""
+    """``text`` with every open question in it. Raises ``decisions-unreadable`` where it is not
+    YAML.
+    """
     before = _load(text)
     if not text.strip():
         text = "".join(f"# {line}\n" for line in _HEAD.splitlines())
@@ -45,12 +50,17 @@ def write_questions(text: str, questions: Sequence[Stub]) -> Written:
         text += "\n"
     open_ones: dict[str, list[Stub]] = {}
     for stub in questions:
-        if not (_answered(before, stub) or _asked(text, stub) or stub in open_ones.get(stub.section, ())):
+        if not (
+            _answered(before, stub) or _asked(text, stub) or stub in open_ones.get(stub.section, ())
+        ):
             open_ones.setdefault(stub.section, []).append(stub)
     for section, stubs in open_ones.items():
         text = _insert(text, section, stubs)
     if _plain(_load(text)) != _plain(before):  # pragma: no cover - shown by a property test
-        raise Failed("decisions-unreadable", "The questions could not be written without changing the answers.")
+        raise Failed(
+            "decisions-unreadable",
+            "The questions could not be written without changing the answers.",
+        )
     return Written(text, sum(map(len, open_ones.values())))
 
 
@@ -81,7 +91,9 @@ def _answered(document: CommentedMap, stub: Stub) -> bool:
 
 
 def _asked(text: str, stub: Stub) -> bool:
-    """Whether the stub is there as a comment, under its own section: one ARN may be asked for in two sections."""
+    """Whether the stub is there as a comment, under its own section: one ARN may be asked for in
+    two sections.
+    """
     section = re.search(rf"^(# )?{re.escape(yaml_key(stub.section))}:.*$", text, re.M)
     if section is None or stub.key is None:
         return section is not None
@@ -92,20 +104,29 @@ def _asked(text: str, stub: Stub) -> bool:
 
 
 def _insert(text: str, section: str, stubs: Sequence[Stub]) -> str:
-    """Put stubs under their section's line, in their order; a section that is not there is begun at the end."""
+    """Put stubs under their section's line, in their order; a section that is not there is begun at
+    the end.
+    """
     document, lines = _load(text), text.splitlines(keepends=True)
     value = document.get(section)
     closed = _is_closed(document, text)
     if closed or stubs[0].key is None or (value and value.fa.flow_style()):
-        hint = f"# (the section {section} is written in braces: add this inside them)\n" if value else ""
+        hint = (
+            f"# (the section {section} is written in braces: add this inside them)\n"
+            if value
+            else ""
+        )
         return text + hint + "".join(_lines_of(stub, "", _under_section(stub)) for stub in stubs)
     if section not in document:
-        return f"{text}\n{section}:\n" + "".join(_lines_of(stub, "  ", {stub.key: stub.answer}) for stub in stubs)
+        return f"{text}\n{section}:\n" + "".join(
+            _lines_of(stub, "  ", {stub.key: stub.answer}) for stub in stubs
+        )
     at: int = document.lc.key(section)[0]
     indent = "  "
     if value:
         indent = " " * value.lc.key(next(iter(value)))[1]
-    else:  # nothing yet, or an empty pair of braces: an empty block in which comments have their place
+    # nothing yet, or an empty pair of braces: an empty block in which comments have their place
+    else:
         tail = re.search(r"#.*$", lines[at])
         lines[at] = f"{section}:{'  ' + tail.group() if tail else ''}\n"
     block = "".join(_lines_of(stub, indent, {stub.key: stub.answer}) for stub in stubs)
@@ -117,11 +138,17 @@ def _under_section(stub: Stub) -> dict[str, Any]:
 
 
 def _is_closed(document: CommentedMap, text: str) -> bool:
-    """Whether no section can be begun at the end: the whole file is written in braces, or ends with ``...``."""
-    braces = bool(document.fa.flow_style()) or (not document and re.search(r"^[^#\s]", text, re.M) is not None)
+    """Whether no section can be begun at the end: the whole file is written in braces, or ends with
+    ``...``.
+    """
+    braces = bool(document.fa.flow_style()) or (
+        not document and re.search(r"^[^#\s]", text, re.M) is not None
+    )
     return braces or re.search(r"^\.\.\.", text, re.M) is not None
 
 
 def _lines_of(stub: Stub, indent: str, answer: Mapping[Any, Any]) -> str:
     told = [line for text in stub.about for line in textwrap.wrap(comment(text), _WIDTH)]
-    return "".join(f"{indent}# {line}".rstrip() + "\n" for line in (*told, *yaml_lines(dict(answer))))
+    return "".join(
+        f"{indent}# {line}".rstrip() + "\n" for line in (*told, *yaml_lines(dict(answer)))
+    )

@@ -10,7 +10,12 @@ from rich.text import Text
 from migrator.model.diagnosis import CheckState, Diagnosis
 from migrator.render.text import MAX_WIDTH, foreign, stack, text_of
 
-_STYLE: Mapping[CheckState, str] = {"ok": "green", "warn": "yellow", "fail": "bold red", "unknown": "yellow"}
+_STYLE: Mapping[CheckState, str] = {
+    "ok": "green",
+    "warn": "yellow",
+    "fail": "bold red",
+    "unknown": "yellow",
+}
 
 
 def diagnosis_text(diagnosis: Diagnosis, *, width: int = MAX_WIDTH, color: bool = False) -> str:
@@ -24,7 +29,9 @@ def diagnosis_text(diagnosis: Diagnosis, *, width: int = MAX_WIDTH, color: bool 
             lines.append(Text.assemble(("do: ", "bold"), foreign(check.remedy)))
         table.add_row(Text(check.state, style=_STYLE[check.state]), stack(lines))
     verdict = "ready" if diagnosis.healthy else "not ready"
-    return text_of(Group(table, Text(""), foreign(f"{diagnosis.cluster}: {verdict}")), width=width, color=color)
+    return text_of(
+        Group(table, Text(""), foreign(f"{diagnosis.cluster}: {verdict}")), width=width, color=color
+    )
 
 
 def diagnosis_document(diagnosis: Diagnosis) -> dict[str, Any]:

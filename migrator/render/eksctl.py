@@ -1,15 +1,21 @@
 """The plan's entries as an eksctl ClusterConfig (``accessConfig.accessEntries``).
 
-For ``eksctl create accessentry -f``; eksctl makes one CloudFormation stack for each entry and does not take over
-entries that are there (eksctl user guide, "EKS access entries"). So a text reaches CloudFormation, which replaces
-dynamic references in it: such an entry is left out.
+For ``eksctl create accessentry -f``; eksctl makes one CloudFormation stack for each entry and does
+not take over entries that are there (eksctl user guide, "EKS access entries"). So a text reaches
+CloudFormation, which replaces dynamic references in it: such an entry is left out.
 """
 
 from typing import Any
 
 from migrator.model.plan import Plan
 from migrator.render.as_yaml import yaml_lines
-from migrator.render.code_entries import DYNAMIC_REFERENCE, CodeEntry, code_entries, only_literal, origin
+from migrator.render.code_entries import (
+    DYNAMIC_REFERENCE,
+    CodeEntry,
+    code_entries,
+    only_literal,
+    origin,
+)
 from migrator.render.escape import cloudformation_comment, survives_cloudformation
 
 
@@ -19,8 +25,9 @@ def eksctl(plan: Plan, *, include_owned: bool = False) -> dict[str, str]:
     cluster = plan.cluster
     code = only_literal(owned, survives_cloudformation, DYNAMIC_REFERENCE, cluster.name)
     mode = "API" if plan.target == "API" else "API_AND_CONFIG_MAP"
+    title = f"Access entries of the EKS cluster {cluster.name} ({cluster.arn})."
     lines = [
-        f"# {cloudformation_comment(f'Access entries of the EKS cluster {cluster.name} ({cluster.arn}).')}",
+        f"# {cloudformation_comment(title)}",
         f"# Made from the plan of {cloudformation_comment(plan.created_at)}.",
         *yaml_lines({"apiVersion": "eksctl.io/v1alpha5", "kind": "ClusterConfig"}),
         *yaml_lines({"metadata": {"name": plan.cluster.name, "region": plan.cluster.region}}),
@@ -34,7 +41,8 @@ def eksctl(plan: Plan, *, include_owned: bool = False) -> dict[str, str]:
     if code.left_out:
         lines.append("# Left out:")
         lines += [
-            f"#   {cloudformation_comment(item.principal_arn)}: {cloudformation_comment(item.reason)}"
+            f"#   {cloudformation_comment(item.principal_arn)}: "
+            f"{cloudformation_comment(item.reason)}"
             for item in code.left_out
         ]
     return {"access-entries.yaml": "\n".join(lines) + "\n"}
@@ -50,7 +58,10 @@ def _entry(entry: CodeEntry) -> dict[str, Any]:
             found["kubernetesGroups"] = list(spec.kubernetes_groups)
     if spec.access_policies:
         found["accessPolicies"] = [
-            {"policyARN": policy.policy_arn, "accessScope": _scope(policy.scope.type, policy.scope.namespaces)}
+            {
+                "policyARN": policy.policy_arn,
+                "accessScope": _scope(policy.scope.type, policy.scope.namespaces),
+            }
             for policy in spec.access_policies
         ]
     return found

@@ -1,9 +1,10 @@
 """Foreign text made harmless, once for each language that it is written into.
 
-Usernames, groups and ARNs come from whoever may edit the ConfigMap. In a terminal they could move the cursor
-or turn the reading direction round (CVE-2021-42574, "Trojan Source"), in Markdown and HTML add links and
-scripts, in HCL and shell run code. Every renderer passes foreign text through the function of its target; none
-of them drops anything, so that two different names never look alike because of us.
+Usernames, groups and ARNs come from whoever may edit the ConfigMap. In a terminal they could move
+the cursor or turn the reading direction round (CVE-2021-42574, "Trojan Source"), in Markdown and
+HTML add links and scripts, in HCL and shell run code. Every renderer passes foreign text through
+the function of its target; none of them drops anything, so that two different names never look
+alike because of us.
 """
 
 import html as _html
@@ -11,20 +12,23 @@ import re
 import shlex
 import unicodedata
 
-# Characters that Unicode calls printable but that show nothing, or only change what stands before them:
-# Hangul fillers, the braille blank. Marks (Mn, Me) are shown as code points too, because Kubernetes compares
-# names byte by byte: a composed and a decomposed letter are two names that look the same.
+# Characters that Unicode calls printable but that show nothing, or only change what stands before
+# them: Hangul fillers, the braille blank. Marks (Mn, Me) are shown as code points too, because
+# Kubernetes compares names byte by byte: a composed and a decomposed letter are two names that look
+# the same.
 _BLANKS = frozenset("\u115f\u1160\u2800\u3164\uffa0")
 _SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
-# What opens markup inside a line of GitHub's Markdown; a colon does where a scheme or an emoji's name follows,
-# a full stop after www. Nothing here stands at the start of a line, where more would.
-_MARKDOWN = re.compile(r"([\\`*_\[\]|~$]|:(?=[A-Za-z_+/-])|(?<!\d):(?=\d)|(?<=www)\.)", re.IGNORECASE)
+# What opens markup inside a line of GitHub's Markdown; a colon does where a scheme or an emoji's
+# name follows, a full stop after www. Nothing here stands at the start of a line, where more would.
+_MARKDOWN = re.compile(
+    r"([\\`*_\[\]|~$]|:(?=[A-Za-z_+/-])|(?<!\d):(?=\d)|(?<=www)\.)", re.IGNORECASE
+)
 # GitHub: @name, #12, GH-12; GitLab also !12.
 _MENTION = re.compile(r"(?<![A-Za-z0-9_])@|[#!](?=\d)|(?<![A-Za-z0-9])GH(?=-\d)", re.IGNORECASE)
-# What a pipeline takes for a command when it reads its own log: Azure DevOps and GitHub's older form anywhere in a line
-# ("##vso[task.setvariable ...]", "##[add-mask]"), TeamCity, and GitHub's newer form at the start of a line, which a
-# folded table cell can be. Sources: "Logging commands" of Azure DevOps, "Workflow commands" of GitHub Actions, and
-# ActionCommand.cs of actions/runner.
+# What a pipeline takes for a command when it reads its own log: Azure DevOps and GitHub's older
+# form anywhere in a line ("##vso[task.setvariable ...]", "##[add-mask]"), TeamCity, and GitHub's
+# newer form at the start of a line, which a folded table cell can be. Sources: "Logging commands"
+# of Azure DevOps, "Workflow commands" of GitHub Actions, and ActionCommand.cs of actions/runner.
 _LOG_COMMAND = re.compile(
     r"##(?=(?:vso|teamcity)?\[)"
     r"|::(?=(?:add-mask|add-matcher|add-path|debug|echo|end-?group|error|group|notice|remove-matcher|save-state|set-env"
@@ -38,7 +42,11 @@ def _is_plain(char: str) -> bool:
     """True for a character that shows itself and nothing else."""
     if char.isascii():
         return char.isprintable()
-    return char.isprintable() and char not in _BLANKS and unicodedata.category(char) not in ("Mn", "Me")
+    return (
+        char.isprintable()
+        and char not in _BLANKS
+        and unicodedata.category(char) not in ("Mn", "Me")
+    )
 
 
 def _code_point(char: str) -> str:
@@ -52,18 +60,23 @@ def _code_point(char: str) -> str:
 
 
 def terminal(text: str) -> str:
-    """One line in which every character shows itself: control, bidi, invisible and combining ones as code points.
+    """One line in which every character shows itself: control, bidi, invisible and combining ones
+    as code points.
 
     The second character of what a pipeline's log would run as a command is a code point, too.
     """
     shown = text
     if not (text.isascii() and text.isprintable()):
         shown = "".join(char if _is_plain(char) else _code_point(char) for char in text)
-    return _LOG_COMMAND.sub(lambda match: f"{match.group()[0]}\\x{ord(match.group()[0]):02x}", shown)
+    return _LOG_COMMAND.sub(
+        lambda match: f"{match.group()[0]}\\x{ord(match.group()[0]):02x}", shown
+    )
 
 
 def markdown(text: str) -> str:
-    """Prose for Markdown (GitHub's, and in table cells): no markup, no links, no HTML, no mention of anybody."""
+    """Prose for Markdown (GitHub's, and in table cells): no markup, no links, no HTML, no mention
+    of anybody.
+    """
     shown = terminal(text)
     shown = _MENTION.sub(lambda match: f"\x00{match.group()}", shown)
     shown = shown.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
@@ -73,11 +86,14 @@ def markdown(text: str) -> str:
 
 
 def markdown_code(text: str, *, cell: bool = False) -> str:
-    """A code span that shows ``text`` as it is; ``cell``: inside a table, where a bar ends the cell."""
+    """A code span that shows ``text`` as it is; ``cell``: inside a table, where a bar ends the
+    cell.
+    """
     shown = terminal(text)
     longest = max((len(run) for run in re.findall(r"`+", shown)), default=0)
     fence = "`" * (longest + 1)
-    # CommonMark takes one blank off both ends unless the span is all blanks, so padding is given where it is needed.
+    # CommonMark takes one blank off both ends unless the span is all blanks, so padding is given
+    # where it is needed.
     edge = shown.startswith(("`", " ")) or shown.endswith(("`", " "))
     pad = " " if edge and shown.strip(" ") else ""
     if not shown:
@@ -91,10 +107,11 @@ def html(text: str) -> str:
 
 
 def hcl(text: str) -> str:
-    """A quoted HCL string (Terraform) that evaluates to ``text``, for text in Unicode normal form C.
+    """A quoted HCL string (Terraform) that evaluates to ``text``, for text in Unicode normal form
+    C.
 
-    ``${`` and ``%{`` would open templates: HCL spec, "Template Literals". Terraform turns every string into
-    normal form C, so :func:`survives_hcl` is False for other text.
+    ``${`` and ``%{`` would open templates: HCL spec, "Template Literals". Terraform turns every
+    string into normal form C, so :func:`survives_hcl` is False for other text.
     """
     out = []
     for index, char in enumerate(text):
@@ -103,7 +120,8 @@ def hcl(text: str) -> str:
         elif char in _SHORT:
             out.append(_SHORT[char])
         elif char in "$%" and text[index + 1 : index + 2] == "{":
-            # A doubled sign is HCL's own escape, but not after another such sign: there only the code point is.
+            # A doubled sign is HCL's own escape, but not after another such sign: there only the
+            # code point is.
             out.append(f"\\u{ord(char):04x}" if index and text[index - 1] == char else char * 2)
         elif _is_plain(char):
             out.append(char)
@@ -120,7 +138,8 @@ def survives_hcl(text: str) -> bool:
 def yaml(text: str) -> str:
     r"""A double-quoted YAML scalar, which no YAML version reads as anything but this string.
 
-    ``##`` is written ``#\x23``: read back it is the same, and in the log of a pipeline it begins no command.
+    ``##`` is written ``#\x23``: read back it is the same, and in the log of a pipeline it begins no
+    command.
     """
     out = []
     for char in text:
@@ -134,22 +153,28 @@ def yaml(text: str) -> str:
 
 
 def json_for_log(text: str) -> str:
-    """A JSON document that reads the same and in which a pipeline's log finds no command: ``#`` is in strings only."""
+    """A JSON document that reads the same and in which a pipeline's log finds no command: ``#`` is
+    in strings only.
+    """
     return text.replace("##", "#\\u0023")
 
 
 def survives_cloudformation(text: str) -> bool:
-    """False for text with a dynamic reference: CloudFormation puts a secret or parameter in its place.
+    """False for text with a dynamic reference: CloudFormation puts a secret or parameter in its
+    place.
 
-    A reference is ``{{resolve:service:key}}``, also inside longer text, and there is no escape for it (CloudFormation
-    user guide, "Get values stored in other services using dynamic references"). Spellings with other letter case or
-    with blanks count as well: which of them CloudFormation takes is not documented.
+    A reference is ``{{resolve:service:key}}``, also inside longer text, and there is no escape for
+    it (CloudFormation user guide, "Get values stored in other services using dynamic references").
+    Spellings with other letter case or with blanks count as well: which of them CloudFormation
+    takes is not documented.
     """
     return _DYNAMIC_REFERENCE.search(text) is None
 
 
 def cloudformation_comment(text: str) -> str:
-    """A comment of a CloudFormation template, without anything that looks like a dynamic reference."""
+    """A comment of a CloudFormation template, without anything that looks like a dynamic
+    reference.
+    """
     return _DYNAMIC_REFERENCE.sub(lambda match: f"\\x7b{match.group()[1:]}", comment(text))
 
 
@@ -174,5 +199,7 @@ def shell(text: str) -> str:
 
 
 def comment(text: str) -> str:
-    """The rest of a ``#`` comment line in HCL, YAML or shell: it can neither end the line nor hide in it."""
+    """The rest of a ``#`` comment line in HCL, YAML or shell: it can neither end the line nor hide
+    in it.
+    """
     return terminal(text)

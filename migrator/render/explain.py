@@ -1,4 +1,6 @@
-"""One principal of a plan, told in full: what it is today, what it will be, what changes, and why."""
+"""One principal of a plan, told in full: what it is today, what it will be, what changes, and
+why.
+"""
 
 from collections.abc import Iterable
 from typing import Any
@@ -23,7 +25,10 @@ def explain(plan: Plan, told: Explanation, *, width: int = MAX_WIDTH, color: boo
     """The whole story of one principal as text for a terminal."""
     principal = next(each for each in plan.principals if each.principal_arn == told.principal_arn)
     action = Text.assemble((told.action, ACTION_STYLE[told.action]), ": ", foreign(told.means))
-    rows = [foreign(place(row.source, {} if row.line is None else {row.source: row.line})) for row in told.rows]
+    rows = [
+        foreign(place(row.source, {} if row.line is None else {row.source: row.line}))
+        for row in told.rows
+    ]
     parts: list[RenderableType] = [
         foreign(told.principal_arn, "bold"),
         _section("Action", [action]),
@@ -62,11 +67,17 @@ def _who_after(told: Explanation) -> list[RenderableType]:
 
 
 def find_principal(plan: Plan, wanted: str) -> tuple[PlannedPrincipal, ...]:
-    """The principals that ``wanted`` can mean: the ARN, else its end (``role/ci/runner``, ``runner``), else a row."""
+    """The principals that ``wanted`` can mean: the ARN, else its end (``role/ci/runner``,
+    ``runner``), else a row.
+    """
     exact = tuple(each for each in plan.principals if each.principal_arn == wanted)
     if exact:
         return exact
-    ends = tuple(each for each in plan.principals if each.principal_arn.endswith(("/" + wanted, ":" + wanted)))
+    ends = tuple(
+        each
+        for each in plan.principals
+        if each.principal_arn.endswith(("/" + wanted, ":" + wanted))
+    )
     return ends or tuple(each for each in plan.principals if wanted in each.sources)
 
 
@@ -74,19 +85,25 @@ def _section(title: str, lines: Iterable[RenderableType]) -> RenderableType:
     body = list(lines)
     if not body:
         return Text("", end="")
-    return Group(Text(""), Text(title, style="bold"), *(Padding(line, (0, 0, 0, 2)) for line in body))
+    return Group(
+        Text(""), Text(title, style="bold"), *(Padding(line, (0, 0, 0, 2)) for line in body)
+    )
 
 
 def _fact(fact: Fact) -> Text:
     if not fact.values:
         return Text(fact.label)
     same = " (same)" if fact.tone == "same" else ""
-    return Text.assemble((f"{fact.label} ", "dim"), foreign(", ".join(v or '""' for v in fact.values)), (same, "dim"))
+    return Text.assemble(
+        (f"{fact.label} ", "dim"), foreign(", ".join(v or '""' for v in fact.values)), (same, "dim")
+    )
 
 
 def _reason(reason: Reason) -> Iterable[RenderableType]:
     finding, kind = reason.finding, reason.kind
-    yield Text.assemble((finding.severity, SEVERITY_STYLE[finding.severity]), " ", (finding.code, "bold"))
+    yield Text.assemble(
+        (finding.severity, SEVERITY_STYLE[finding.severity]), " ", (finding.code, "bold")
+    )
     for label, text in (
         ("here", finding.message),
         ("what", kind.what),
@@ -124,7 +141,10 @@ def explanation_document(told: Explanation, principal: dict[str, Any]) -> dict[s
             }
             for reason in told.reasons
         ],
-        "steps": [{"id": step.id, "kind": step.effect.kind, "requires": list(step.requires)} for step in told.steps],
+        "steps": [
+            {"id": step.id, "kind": step.effect.kind, "requires": list(step.requires)}
+            for step in told.steps
+        ],
         "requiredProof": told.required_proof,
         "logIns": {
             "before": _population(told.log_ins_before),
@@ -135,6 +155,10 @@ def explanation_document(told: Explanation, principal: dict[str, Any]) -> dict[s
 
 def _population(population: LogInPopulation) -> list[dict[str, Any]]:
     return [
-        {"sessions": each.sessions, "names": list(each.names), "exceptNames": list(each.except_names)}
+        {
+            "sessions": each.sessions,
+            "names": list(each.names),
+            "exceptNames": list(each.except_names),
+        }
         for each in population
     ]

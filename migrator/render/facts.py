@@ -1,4 +1,5 @@
-"""What is said of a principal, in words but without a form: terminal, Markdown and HTML say the same things.
+"""What is said of a principal, in words but without a form: terminal, Markdown and HTML say the
+same things.
 
 Values here are foreign text as it is; whoever writes them out escapes them.
 """
@@ -13,7 +14,8 @@ from migrator.model.principal import parse_arn
 from migrator.model.rbac import PermissionRow
 from migrator.render.can_i import question
 
-# What EKS gives an entry without a username (EKS user guide, "Create access entries", table of types).
+# What EKS gives an entry without a username (EKS user guide, "Create access entries", table of
+# types).
 _DEFAULT_NAME = {
     "EC2_LINUX": "system:node:{{EC2PrivateDNSName}}",
     "EC2_WINDOWS": "system:node:{{EC2PrivateDNSName}}",
@@ -39,7 +41,9 @@ class Fact:
 
 
 def short_arn(arn: str, plan: Plan) -> str:
-    """``111122223333:role/ci/runner``: without what all IAM ARNs of the cluster's partition share."""
+    """``111122223333:role/ci/runner``: without what all IAM ARNs of the cluster's partition
+    share.
+    """
     return arn.removeprefix(f"arn:{plan.cluster.partition}:iam::")
 
 
@@ -55,16 +59,23 @@ def lines_of_findings(plan: Plan) -> dict[str, int]:
 
 
 def policy_words(policy: AssociatedPolicy) -> str:
-    """``AmazonEKSViewPolicy in shop, web`` or ``AmazonEKSClusterAdminPolicy in the whole cluster``."""
+    """``AmazonEKSViewPolicy in shop, web`` or ``AmazonEKSClusterAdminPolicy in the whole
+    cluster``.
+    """
     scope = policy.scope
-    where = "the whole cluster" if scope.type == "cluster" else ", ".join(scope.namespaces) or "no namespace"
+    where = (
+        "the whole cluster"
+        if scope.type == "cluster"
+        else ", ".join(scope.namespaces) or "no namespace"
+    )
     return f"{policy.policy_name} in {where}"
 
 
 def default_username(arn: str, spec: EntrySpec) -> str:
     """The username that EKS gives where none is set; empty when it is not known.
 
-    A role's is the STS form without the path, a user's is the ARN (EKS user guide, "Create access entries").
+    A role's is the STS form without the path, a user's is the ARN (EKS user guide, "Create access
+    entries").
     """
     if spec.type != "STANDARD":
         return _DEFAULT_NAME.get(spec.type, "")
@@ -73,19 +84,26 @@ def default_username(arn: str, spec: EntrySpec) -> str:
         return ""
     if parsed.kind == "user":
         return arn
-    return f"arn:{parsed.partition}:sts::{parsed.account}:assumed-role/{parsed.name}/{{{{SessionName}}}}"
+    role = f"arn:{parsed.partition}:sts::{parsed.account}:assumed-role/{parsed.name}"
+    return f"{role}/{{{{SessionName}}}}"
 
 
 def access_words(access: AccessChange) -> Iterable[tuple[str, str]]:
-    """What is gained and lost, each as ``("gains", phrase)``: log-ins first, because they say for whom the rest is."""
+    """What is gained and lost, each as ``("gains", phrase)``: log-ins first, because they say for
+    whom the rest is.
+    """
     return ((label, words) for label, words, _ in access_questions(access))
 
 
 def access_questions(access: AccessChange) -> Iterable[tuple[str, str, str]]:
     """:func:`access_words`, each with the command that asks for it; empty where there is none."""
-    yield from (("gains", f"log-ins: {log_in_words(log_ins)}", "") for log_ins in access.log_ins_gained)
+    yield from (
+        ("gains", f"log-ins: {log_in_words(log_ins)}", "") for log_ins in access.log_ins_gained
+    )
     yield from (("gains", permission_words(row), question(row.witness)) for row in access.gained)
-    yield from (("loses", f"log-ins: {log_in_words(log_ins)}", "") for log_ins in access.log_ins_lost)
+    yield from (
+        ("loses", f"log-ins: {log_in_words(log_ins)}", "") for log_ins in access.log_ins_lost
+    )
     yield from (("loses", permission_words(row), question(row.witness)) for row in access.lost)
 
 
@@ -115,7 +133,11 @@ def after_facts(principal: PlannedPrincipal) -> tuple[Fact, ...]:
 
 def _entry_facts(principal: PlannedPrincipal, spec: EntrySpec) -> Iterable[Fact]:
     before = principal.before
-    name = spec.username if spec.username is not None else default_username(principal.principal_arn, spec)
+    name = (
+        spec.username
+        if spec.username is not None
+        else default_username(principal.principal_arn, spec)
+    )
     same = before.via != "none" and name == before.username
     label = "name" if spec.username is not None else "name by EKS"
     yield Fact(label, (name or "not known",), "same" if same else "changed")
@@ -125,7 +147,9 @@ def _entry_facts(principal: PlannedPrincipal, spec: EntrySpec) -> Iterable[Fact]
         kept = set(spec.kubernetes_groups) == set(before.groups)
         yield Fact("groups", spec.kubernetes_groups, "same" if kept else "changed")
     for policy in spec.access_policies:
-        yield Fact("policy", (policy_words(policy),), "same" if policy in before.policies else "changed")
+        yield Fact(
+            "policy", (policy_words(policy),), "same" if policy in before.policies else "changed"
+        )
     gone = tuple(group for group in before.groups if group not in spec.kubernetes_groups)
     if gone:
         yield Fact("without group", gone, "lost")
@@ -139,7 +163,11 @@ def permission_words(row: PermissionRow) -> str:
     if row.non_resource_urls:
         return f"{verbs} {', '.join(row.non_resource_urls)}"
     groups = row.api_groups or ("",)
-    things = [f"{resource}.{group}" if group else resource for group in groups for resource in row.resources]
+    things = [
+        f"{resource}.{group}" if group else resource
+        for group in groups
+        for resource in row.resources
+    ]
     only = f" only {', '.join(row.resource_names)}" if row.resource_names else ""
     where = "the whole cluster" if row.scope == "cluster" else row.scope
     return f"{verbs} {', '.join(things)}{only} in {where}"

@@ -14,7 +14,14 @@ _STYLE: Mapping[GateState, str] = {"pass": "green", "fail": "bold red", "unknown
 
 def gate_table(gates: Sequence[Gate], *, width: int = MAX_WIDTH, color: bool = False) -> str:
     """All gates in their order; unknown counts as a fail."""
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_edge=False, header_style="bold", expand=True)
+    table = Table(
+        box=None,
+        pad_edge=False,
+        padding=(0, 2, 0, 0),
+        show_edge=False,
+        header_style="bold",
+        expand=True,
+    )
     table.add_column("GATE", width=4, no_wrap=True)
     table.add_column("STATE", width=8, no_wrap=True)
     table.add_column("QUESTION, ANSWER", ratio=1, overflow="fold")
@@ -35,4 +42,8 @@ def _sum(gates: Sequence[Gate]) -> str:
     if not gates:
         return "No gate was looked at: refused."
     closed = [str(gate.number) for gate in gates if not gate.passes]
-    return f"All {len(gates)} gates are open." if all_pass(tuple(gates)) else f"Closed: {', '.join(closed)}."
+    return (
+        f"All {len(gates)} gates are open."
+        if all_pass(tuple(gates))
+        else f"Closed: {', '.join(closed)}."
+    )

@@ -13,7 +13,9 @@ def comments(*lines: str) -> str:
 
 
 def body(texts: Mapping[str, str], lists: Mapping[str, Iterable[str]]) -> list[str]:
-    """Attributes as parts of a block: all that fit a line in one part, each longer list in a part of its own."""
+    """Attributes as parts of a block: all that fit a line in one part, each longer list in a part
+    of its own.
+    """
     short, long = dict(texts), []
     for key, values in lists.items():
         items = [hcl(value) for value in values]
@@ -26,7 +28,9 @@ def body(texts: Mapping[str, str], lists: Mapping[str, Iterable[str]]) -> list[s
 
 
 def attributes(pairs: Mapping[str, str]) -> str:
-    """Attributes with their equals signs in one column, as ``terraform fmt`` has it for neighbouring lines."""
+    """Attributes with their equals signs in one column, as ``terraform fmt`` has it for
+    neighbouring lines.
+    """
     width = max(len(key) for key in pairs)
     return "".join(f"{key:<{width}} = {value}\n" for key, value in pairs.items())
 

@@ -1,4 +1,6 @@
-"""The verdict of a report in one sentence, and the figures beside it: Markdown and HTML say the same."""
+"""The verdict of a report in one sentence, and the figures beside it: Markdown and HTML say the
+same.
+"""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,7 +14,9 @@ _SEVERITIES = ("block", "warn", "info")
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One figure: ``Figure("Proven", "12 of 12", "all as demanded", "ok")``. ``tone``: ok, warn, bad or plain."""
+    """One figure: ``Figure("Proven", "12 of 12", "all as demanded", "ok")``. ``tone``: ok, warn,
+    bad or plain.
+    """
 
     label: str
     value: str
@@ -24,7 +28,9 @@ def sentence(report: Report) -> str:
     """What the verdict means, for somebody who reads nothing else."""
     blocking = sum(finding.severity == "block" for finding in report.plan.findings)
     findings = "1 finding" if blocking == 1 else f"{blocking} findings"
-    blocked = f" The plan is blocked: {findings} must be decided by a person first." if blocking else ""
+    blocked = (
+        f" The plan is blocked: {findings} must be decided by a person first." if blocking else ""
+    )
     return f"{_means(report)} {_asked(report)}{blocked}"
 
 
@@ -55,11 +61,20 @@ def _asked(report: Report) -> str:
 
 def figures(report: Report) -> tuple[Figure, ...]:
     """The figures under the verdict."""
-    return (_principals(report), _proven(report), _access(report), _steps(report), _gates(report), _findings(report))
+    return (
+        _principals(report),
+        _proven(report),
+        _access(report),
+        _steps(report),
+        _gates(report),
+        _findings(report),
+    )
 
 
 def _principals(report: Report) -> Figure:
-    counts = ", ".join(f"{count} {action}" for action, count in report.plan.summary.items() if count)
+    counts = ", ".join(
+        f"{count} {action}" for action, count in report.plan.summary.items() if count
+    )
     return Figure("Principals", str(len(report.plan.principals)), counts or "none in aws-auth")
 
 
@@ -67,28 +82,45 @@ def _proven(report: Report) -> Figure:
     verdicts = report.verification.verdicts
     good = sum(each.verdict == "ok" for each in verdicts)
     rest = count_words(each for each in verdicts if each.verdict != "ok")
-    tone = "ok" if verdicts and good == len(verdicts) else "bad" if report.verification.verdict == "failed" else "warn"
-    return Figure("Proven", f"{good} of {len(verdicts)}", rest or "each as its policy demands", tone)
+    tone = (
+        "ok"
+        if verdicts and good == len(verdicts)
+        else "bad"
+        if report.verification.verdict == "failed"
+        else "warn"
+    )
+    return Figure(
+        "Proven", f"{good} of {len(verdicts)}", rest or "each as its policy demands", tone
+    )
 
 
 def count_words(verdicts: Iterable[PrincipalVerdict]) -> str:
     """``2 ok, 1 failed``; empty for nobody."""
     found = [each.verdict for each in verdicts]
-    return ", ".join(f"{found.count(name)} {name}" for name in reversed(WORST_FIRST) if name in found)
+    return ", ".join(
+        f"{found.count(name)} {name}" for name in reversed(WORST_FIRST) if name in found
+    )
 
 
 def _access(report: Report) -> Figure:
     changes = [each.access for each in report.plan.principals]
     known = [[row for row in (*each.gained, *each.lost) if not row.unknown] for each in changes]
-    gained = sum(bool(each.log_ins_gained) or any(not row.unknown for row in each.gained) for each in changes)
-    lost = sum(bool(each.log_ins_lost) or any(not row.unknown for row in each.lost) for each in changes)
+    gained = sum(
+        bool(each.log_ins_gained) or any(not row.unknown for row in each.gained) for each in changes
+    )
+    lost = sum(
+        bool(each.log_ins_lost) or any(not row.unknown for row in each.lost) for each in changes
+    )
     unsure = sum(any(row.unknown for row in (*each.gained, *each.lost)) for each in changes)
     changed = sum(
-        bool(rows or each.log_ins_gained or each.log_ins_lost) for each, rows in zip(changes, known, strict=True)
+        bool(rows or each.log_ins_gained or each.log_ins_lost)
+        for each, rows in zip(changes, known, strict=True)
     )
     if not changed and not unsure:
         return Figure("Access changed", "0", "by the rules nobody gains or loses", "ok")
-    detail = f"by the rules {gained} gain, {lost} lose" + (f", {unsure} not known" if unsure else "")
+    detail = f"by the rules {gained} gain, {lost} lose" + (
+        f", {unsure} not known" if unsure else ""
+    )
     return Figure("Access changed", f"{changed} of {len(changes)}", detail, "warn")
 
 
@@ -98,7 +130,13 @@ def _steps(report: Report) -> Figure:
     open_ones = len(status.refused) + len(status.outstanding)
     if not total:
         return Figure("Steps done", "0 of 0", "nothing to do")
-    detail = f"{open_ones} given up or waiting" if open_ones else "all" if done == total else "not finished"
+    detail = (
+        f"{open_ones} given up or waiting"
+        if open_ones
+        else "all"
+        if done == total
+        else "not finished"
+    )
     return Figure("Steps done", f"{done} of {total}", detail, "ok" if done == total else "warn")
 
 
@@ -110,7 +148,12 @@ def _gates(report: Report) -> Figure:
     waived = sum(gate.waived_by is not None and gate.state != "pass" for gate in gates)
     when = "at the cut-over" if report.gates_at else "now"
     detail = f"{when}, {waived} of them waived" if waived else when
-    return Figure("Gates open", f"{passing} of {len(gates)}", detail, "ok" if passing == len(gates) else "warn")
+    return Figure(
+        "Gates open",
+        f"{passing} of {len(gates)}",
+        detail,
+        "ok" if passing == len(gates) else "warn",
+    )
 
 
 def _findings(report: Report) -> Figure:

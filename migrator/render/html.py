@@ -1,7 +1,8 @@
 """The report for a change ticket as one HTML file: no network, light and dark, keyboard, paper.
 
-Verdict first, then what needs somebody, the access difference as a matrix, every principal with its proof, the gates,
-and the timeline of the runs. What is written here is values; how it looks is ``templates/``.
+Verdict first, then what needs somebody, the access difference as a matrix, every principal with its
+proof, the gates, and the timeline of the runs. What is written here is values; how it looks is
+``templates/``.
 """
 
 from collections.abc import Iterable
@@ -26,7 +27,8 @@ _MOST_NAMED = 20
 class Attention:
     """Something that a person should look at, told once for everybody whom it concerns.
 
-    ``who`` are ``(anchor, name)``, the anchor empty where there is no place to go to; ``more`` are not named.
+    ``who`` are ``(anchor, name)``, the anchor empty where there is no place to go to; ``more`` are
+    not named.
     """
 
     tone: str
@@ -69,7 +71,9 @@ def report_html(report: Report) -> str:
         runs=run_charts(report.plan, report.journal),
         events=tuple(_event(report, record) for record in report.journal),
         steps=step_counts(report.plan),
-        verdicts=[name for name in (*WORST_FIRST, "skipped") if any(card.judged == name for card in told)],
+        verdicts=[
+            name for name in (*WORST_FIRST, "skipped") if any(card.judged == name for card in told)
+        ],
         actions=[action for action, count in report.plan.summary.items() if count],
         classes=[(name, PROOF_MEANS[name]) for name in PROOF_CLASSES],
     )
@@ -85,21 +89,35 @@ def _attention(report: Report, places: dict[str, Card]) -> Iterable[Attention]:
         if arn and name not in names:
             names.append(name)
     for (tone, what, why), names in found.items():
-        yield Attention(tone, what, why, tuple(names[:_MOST_NAMED]), max(len(names) - _MOST_NAMED, 0))
+        yield Attention(
+            tone, what, why, tuple(names[:_MOST_NAMED]), max(len(names) - _MOST_NAMED, 0)
+        )
     for gate in report.gates:
         if not gate.passes:
-            yield Attention("warn", "closed gate", _closed(gate), ((f"g{gate.number}", f"{gate.number} {gate.name}"),))
+            yield Attention(
+                "warn",
+                "closed gate",
+                _closed(gate),
+                ((f"g{gate.number}", f"{gate.number} {gate.name}"),),
+            )
 
 
 def _worries(report: Report) -> Iterable[tuple[str, str, str, str]]:
-    """``(tone, what, why, ARN)`` of blocking findings, verdicts that are not ok, what runs gave up or wait for."""
+    """``(tone, what, why, ARN)`` of blocking findings, verdicts that are not ok, what runs gave up
+    or wait for.
+    """
     for finding in report.plan.findings:
         if finding.severity == "block":
             yield "bad", finding.code, finding.message, finding.principal_arn or ""
     for judged in WORST_FIRST[:-1]:
         for verdict in report.verification.verdicts:
             if verdict.verdict == judged:
-                yield "bad" if judged == "failed" else "warn", judged, verdict.why, verdict.principal_arn
+                yield (
+                    "bad" if judged == "failed" else "warn",
+                    judged,
+                    verdict.why,
+                    verdict.principal_arn,
+                )
     for arn, why in report.status.refused:
         yield "bad", "given up", why, arn
     for arn, why in report.status.outstanding:
@@ -114,9 +132,19 @@ def _closed(gate: Gate) -> str:
 
 def _event(report: Report, record: Record) -> Event:
     step = next((each for each in report.plan.steps if each.id == record.step), None)
-    who = short_arn(step.principal_arn, report.plan) if step is not None and step.principal_arn else ""
+    who = (
+        short_arn(step.principal_arn, report.plan)
+        if step is not None and step.principal_arn
+        else ""
+    )
     what = record.step or ""
     effect = record.effect
-    told = {key: effect[key] for key in ("command", "gate", "by", "code", "message", "why", "exit") if key in effect}
+    told = {
+        key: effect[key]
+        for key in ("command", "gate", "by", "code", "message", "why", "exit")
+        if key in effect
+    }
     said = "; ".join(f"{key} {value}" for key, value in told.items())
-    return Event(record.n, record.at, record.event, f"{what} {step.effect.kind}" if step else what, who, said)
+    return Event(
+        record.n, record.at, record.event, f"{what} {step.effect.kind}" if step else what, who, said
+    )

@@ -1,8 +1,9 @@
 """The verdicts as JUnit XML, for pipelines: one test case per principal, and only ``ok`` passes.
 
-The form that CI servers agree on: ``testsuites`` over one ``testsuite``, counts on both, ``classname``, ``name`` and
-``time`` on every case, ``type`` and ``message`` on every failure (the JUnit schema of Apache Ant, and the JUnit pages
-of Jenkins, GitLab, Azure Pipelines). Verdicts take no time of their own, so ``time`` is 0.
+The form that CI servers agree on: ``testsuites`` over one ``testsuite``, counts on both,
+``classname``, ``name`` and ``time`` on every case, ``type`` and ``message`` on every failure (the
+JUnit schema of Apache Ant, and the JUnit pages of Jenkins, GitLab, Azure Pipelines). Verdicts take
+no time of their own, so ``time`` is 0.
 """
 
 from xml.sax.saxutils import escape, quoteattr
@@ -14,14 +15,19 @@ from migrator.render.escape import terminal
 
 
 def junit(plan: Plan, outcome: VerifyOutcome) -> str:
-    """A JUnit document. Foreign text is escaped twice: what XML cannot hold, and what it would read as markup."""
+    """A JUnit document. Foreign text is escaped twice: what XML cannot hold, and what it would read
+    as markup.
+    """
     failures = sum(each.verdict != "ok" for each in outcome.verdicts)
     name = quoteattr(terminal(f"access to {plan.cluster.name}"))
-    counts = f'tests="{len(outcome.verdicts)}" failures="{failures}" errors="0" skipped="0" time="0"'
+    counts = (
+        f'tests="{len(outcome.verdicts)}" failures="{failures}" errors="0" skipped="0" time="0"'
+    )
     cases = "".join(_case(plan, each) for each in outcome.verdicts)
     return (
         '<?xml version="1.0" encoding="UTF-8"?>\n'
-        f"<testsuites name={name} {counts}>\n<testsuite name={name} {counts}>\n{cases}</testsuite>\n</testsuites>\n"
+        f"<testsuites name={name} {counts}>\n<testsuite name={name} "
+        f"{counts}>\n{cases}</testsuite>\n</testsuites>\n"
     )
 
 
@@ -31,5 +37,7 @@ def _case(plan: Plan, verdict: PrincipalVerdict) -> str:
     head = f'  <testcase classname={suite} name={arn} time="0">'
     if verdict.verdict == "ok":
         return f"{head}<system-out>{why}</system-out></testcase>\n"
-    message = quoteattr(f"{verdict.verdict}: {verdict.required} proof is demanded, there is {verdict.proof_class}")
+    message = quoteattr(
+        f"{verdict.verdict}: {verdict.required} proof is demanded, there is {verdict.proof_class}"
+    )
     return f'{head}<failure type="{verdict.verdict}" message={message}>{why}</failure></testcase>\n'

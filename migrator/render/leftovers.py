@@ -9,11 +9,23 @@ from migrator.model.leftover import Leftover, LeftoversOutcome
 from migrator.render.text import MAX_WIDTH, foreign, text_of
 
 
-def leftovers_text(outcome: LeftoversOutcome, *, width: int = MAX_WIDTH, color: bool = False) -> str:
+def leftovers_text(
+    outcome: LeftoversOutcome, *, width: int = MAX_WIDTH, color: bool = False
+) -> str:
     """A line for each."""
-    lines = [foreign(f"Cluster {outcome.cluster}: {len(outcome.removed)} leftovers removed, {len(outcome.kept)} kept.")]
-    lines += [Text.assemble(("Removed  ", "green"), foreign(_name(each))) for each in outcome.removed]
-    lines += [Text.assemble(("Kept     ", "yellow"), foreign(each.describe(outcome.cluster))) for each in outcome.kept]
+    lines = [
+        foreign(
+            f"Cluster {outcome.cluster}: {len(outcome.removed)} leftovers removed, "
+            f"{len(outcome.kept)} kept."
+        )
+    ]
+    lines += [
+        Text.assemble(("Removed  ", "green"), foreign(_name(each))) for each in outcome.removed
+    ]
+    lines += [
+        Text.assemble(("Kept     ", "yellow"), foreign(each.describe(outcome.cluster)))
+        for each in outcome.kept
+    ]
     return text_of(Group(*lines), width=width, color=color)
 
 

@@ -1,4 +1,6 @@
-"""The plan as Markdown, for a pull request or a change ticket: GitHub's tables, foreign text in code spans."""
+"""The plan as Markdown, for a pull request or a change ticket: GitHub's tables, foreign text in
+code spans.
+"""
 
 from collections.abc import Iterable, Mapping
 
@@ -31,14 +33,21 @@ def plan_markdown(plan: Plan, *, lines: Mapping[str, int] | None = None) -> str:
 
 def _head(plan: Plan) -> str:
     cluster = plan.cluster
-    counts = ", ".join(f"{count} {action}" for action, count in plan.summary.items() if count) or "none"
+    counts = (
+        ", ".join(f"{count} {action}" for action, count in plan.summary.items() if count) or "none"
+    )
     blockers = sum(finding.severity == "block" for finding in plan.findings)
-    verdict = f"**{blockers} blocking**: answer in `decisions.yaml` first." if blockers else "Nothing blocks."
+    verdict = (
+        f"**{blockers} blocking**: answer in `decisions.yaml` first."
+        if blockers
+        else "Nothing blocks."
+    )
     return (
         f"# Access entries for {markdown(cluster.name)}\n\n"
         f"{verdict}\n\n"
         f"- Cluster: {markdown_code(cluster.arn)}\n"
-        f"- Mode: `{cluster.authentication_mode}`, target `{plan.target}`, strategy `{plan.strategy}`\n"
+        f"- Mode: `{cluster.authentication_mode}`, target `{plan.target}`, strategy "
+        f"`{plan.strategy}`\n"
         f"- Read: {markdown_code(plan.created_at)}\n"
         f"- Principals: {len(plan.principals)} ({counts})\n"
         f"- Snapshot: {markdown_code(plan.snapshot_digest)}\n"
@@ -50,7 +59,9 @@ def _principals(plan: Plan, lines: Mapping[str, int]) -> str:
         return "No principal has access through aws-auth or an access entry: nothing to migrate.\n"
     head = "| Action | Principal and rows | Today | After | Findings |\n|---|---|---|---|---|\n"
     rows = "".join(_row(plan, each, lines) for each in plan.principals)
-    asked = any(command for each in plan.principals for _, _, command in access_questions(each.access))
+    asked = any(
+        command for each in plan.principals for _, _, command in access_questions(each.access)
+    )
     how = f"\nA command beside a difference asks for it. {ASK_AS}\n" if asked else ""
     return "## Principals\n\n" + head + rows + how
 
@@ -58,12 +69,14 @@ def _principals(plan: Plan, lines: Mapping[str, int]) -> str:
 def _row(plan: Plan, principal: PlannedPrincipal, lines: Mapping[str, int]) -> str:
     places = ", ".join(place(source, lines) for source in principal.sources) or "no row in aws-auth"
     access = [
-        f"{label} {markdown_code(words, cell=True)}" + (f": {markdown_code(command, cell=True)}" if command else "")
+        f"{label} {markdown_code(words, cell=True)}"
+        + (f": {markdown_code(command, cell=True)}" if command else "")
         for label, words, command in access_questions(principal.access)
     ]
+    name = markdown_code(short_arn(principal.principal_arn, plan), cell=True)
     cells = (
         f"**{principal.action}**",
-        f"{markdown_code(short_arn(principal.principal_arn, plan), cell=True)}<br>{markdown(places)}",
+        f"{name}<br>{markdown(places)}",
         _facts(before_facts(principal.before)),
         "<br>".join([_facts(after_facts(principal)), *access]),
         ", ".join(markdown_code(code, cell=True) for code in principal.findings),
@@ -90,13 +103,20 @@ def _findings(plan: Plan) -> str:
 def _finding(plan: Plan, finding: Finding) -> str:
     where = []
     if finding.source is not None:
-        where.append(markdown(place(finding.source, {} if finding.line is None else {finding.source: finding.line})))
+        where.append(
+            markdown(
+                place(
+                    finding.source, {} if finding.line is None else {finding.source: finding.line}
+                )
+            )
+        )
     if finding.principal_arn is not None:
         where.append(markdown_code(short_arn(finding.principal_arn, plan)))
     at = f" ({', '.join(where)})" if where else ""
     link = f" ([reference]({finding.reference}))" if is_link(finding.reference) else ""
     return (
-        f"- **{finding.severity}** {markdown_code(finding.code)}{at}: {markdown(finding.message)}{link}\n"
+        f"- **{finding.severity}** {markdown_code(finding.code)}{at}: "
+        f"{markdown(finding.message)}{link}\n"
         f"  - do: {markdown(finding.remedy)}\n"
     )
 

@@ -13,18 +13,31 @@ from migrator.render.facts import short_arn
 from migrator.render.text import MAX_WIDTH, foreign, stack, text_of
 
 
-def outcome_text(plan: Plan, outcome: RunOutcome, *, width: int = MAX_WIDTH, color: bool = False) -> str:
+def outcome_text(
+    plan: Plan, outcome: RunOutcome, *, width: int = MAX_WIDTH, color: bool = False
+) -> str:
     """The outcome for a terminal."""
     style = "green" if outcome.complete else "yellow"
     parts: list[RenderableType] = [
         Text.assemble(
             f"{outcome.command}: ",
-            (f"{outcome.done} of {outcome.total} steps done" if outcome.total else "nothing to do", style),
-            f" on {plan.cluster.name} (run {outcome.run})" if outcome.run else f" on {plan.cluster.name}",
+            (
+                f"{outcome.done} of {outcome.total} steps done"
+                if outcome.total
+                else "nothing to do",
+                style,
+            ),
+            f" on {plan.cluster.name} (run {outcome.run})"
+            if outcome.run
+            else f" on {plan.cluster.name}",
         )
     ]
     waiting = {who for who, _ in outcome.outstanding}
-    left = [(each.principal_arn or each.kind, each.why) for each in outcome.left if each.principal_arn not in waiting]
+    left = [
+        (each.principal_arn or each.kind, each.why)
+        for each in outcome.left
+        if each.principal_arn not in waiting
+    ]
     sections = (
         ("Given up, as they were before", "red", outcome.refused),
         ("Waiting for proof", "yellow", outcome.outstanding),
@@ -37,7 +50,8 @@ def outcome_text(plan: Plan, outcome: RunOutcome, *, width: int = MAX_WIDTH, col
     if outcome.outstanding:
         parts.append(
             Text(
-                "Each is proven by a log-in: let it log in once and apply again, or name credentials of it with --as "
+                "Each is proven by a log-in: let it log in once and apply again, or name "
+                "credentials of it with --as "
                 "PRINCIPAL=PROFILE, or under verify_as in decisions.yaml."
             )
         )
@@ -59,7 +73,9 @@ def _by_reason(plan: Plan, items: Sequence[tuple[str, str]]) -> RenderableType:
     lines: list[RenderableType] = []
     for why, names in reasons.items():
         lines.append(foreign(f"{why}:"))
-        lines.append(Padding(stack([foreign(short_arn(name, plan), "bold") for name in names]), (0, 0, 0, 2)))
+        lines.append(
+            Padding(stack([foreign(short_arn(name, plan), "bold") for name in names]), (0, 0, 0, 2))
+        )
     return Group(*lines)
 
 
@@ -73,7 +89,12 @@ def outcome_document(outcome: RunOutcome) -> dict[str, Any]:
         "complete": outcome.complete,
         "steps": {"done": outcome.done, "total": outcome.total},
         "left": [
-            {"step": step.step_id, "kind": step.kind, "principalArn": step.principal_arn, "why": step.why}
+            {
+                "step": step.step_id,
+                "kind": step.kind,
+                "principalArn": step.principal_arn,
+                "why": step.why,
+            }
             for step in outcome.left
         ],
         "refused": [{"principalArn": who, "why": why} for who, why in outcome.refused],
@@ -81,6 +102,11 @@ def outcome_document(outcome: RunOutcome) -> dict[str, Any]:
         "leftovers": list(outcome.leftovers),
         "error": None
         if error is None
-        else {"code": error.code, "message": error.message, "why": error.why, "remedy": error.remedy},
+        else {
+            "code": error.code,
+            "message": error.message,
+            "why": error.why,
+            "remedy": error.remedy,
+        },
         "state": outcome.state,
     }

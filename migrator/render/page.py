@@ -1,9 +1,10 @@
 """HTML pages that are one file: nothing is loaded from anywhere, and only our own script runs.
 
-Three walls keep foreign text text. Every value that a template writes passes :func:`migrator.render.escape.terminal`
-(what cannot be seen becomes a code point) and Jinja's autoescape; no template marks anything as safe; and a Content
-Security Policy allows nothing but the one script and the one style sheet whose hashes it names (CSP Level 3,
-"script-src", hash sources), so that even markup that slipped through could not run.
+Three walls keep foreign text text. Every value that a template writes passes
+:func:`migrator.render.escape.terminal` (what cannot be seen becomes a code point) and Jinja's
+autoescape; no template marks anything as safe; and a Content Security Policy allows nothing but the
+one script and the one style sheet whose hashes it names (CSP Level 3, "script-src", hash sources),
+so that even markup that slipped through could not run.
 """
 
 import base64
@@ -34,9 +35,9 @@ def page(
 ) -> str:
     """A whole document from a template in ``templates/`` that extends ``base.html.jinja``.
 
-    ``styles`` and ``scripts`` are files there; together they become the page's one style sheet and its one script.
-    ``data`` is a JSON value for the script, kept in an element that no browser runs. Raises jinja2's errors for a
-    template that is wrong: values cannot make it fail.
+    ``styles`` and ``scripts`` are files there; together they become the page's one style sheet and
+    its one script. ``data`` is a JSON value for the script, kept in an element that no browser
+    runs. Raises jinja2's errors for a template that is wrong: values cannot make it fail.
     """
     style = "\n".join(_source(name) for name in styles)
     script = "\n".join(_source(name) for name in scripts)
@@ -55,7 +56,9 @@ def page(
 
 
 def _data(value: object) -> str:
-    """JSON in which every text shows itself, and that holds none of the characters HTML is made of."""
+    """JSON in which every text shows itself, and that holds none of the characters HTML is made
+    of.
+    """
     text = json.dumps(_shown(value), separators=(",", ":"), allow_nan=False)
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
@@ -71,12 +74,16 @@ def _shown(value: object) -> object:
 
 
 def show(value: Any) -> Any:  # noqa: ANN401 - whatever a template writes
-    """What a template writes of a value: text as characters that show themselves; markup of ours as it is."""
+    """What a template writes of a value: text as characters that show themselves; markup of ours as
+    it is.
+    """
     return terminal(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def spans(text: str) -> tuple[tuple[bool, str], ...]:
-    """A message in its parts, ``(is_code, text)``: our own sentences put the names in them between backticks."""
+    """A message in its parts, ``(is_code, text)``: our own sentences put the names in them between
+    backticks.
+    """
     parts = text.split("`")
     if len(parts) % 2 == 0:  # a name with a backtick of its own: shown as it stands
         return ((False, text),)

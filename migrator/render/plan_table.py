@@ -1,4 +1,5 @@
-"""The plan for a terminal: cluster, one row per principal with before and after, findings, steps, summary.
+"""The plan for a terminal: cluster, one row per principal with before and after, findings, steps,
+summary.
 
 At most 100 columns. Names are folded, never cut: half an ARN is another ARN.
 """
@@ -41,9 +42,15 @@ _PERMISSIONS_SHOWN = 3
 
 
 def plan_table(
-    plan: Plan, *, lines: Mapping[str, int] | None = None, width: int = MAX_WIDTH, color: bool = False
+    plan: Plan,
+    *,
+    lines: Mapping[str, int] | None = None,
+    width: int = MAX_WIDTH,
+    color: bool = False,
 ) -> str:
-    """The whole plan as text. ``lines`` maps a row (``mapRoles[3]``) to its line inside the section."""
+    """The whole plan as text. ``lines`` maps a row (``mapRoles[3]``) to its line inside the
+    section.
+    """
     known = {**lines_of_findings(plan), **(lines or {})}
     parts = [header(plan), Text(""), _principals(plan, known)]
     if plan.findings:
@@ -55,15 +62,28 @@ def plan_table(
 def header(plan: Plan) -> RenderableType:
     """Which cluster, from which mode to which, and from which reading."""
     cluster = plan.cluster
-    title = Text.assemble(("Cluster ", "bold"), foreign(cluster.name, "bold"), "  ", foreign(cluster.arn, "dim"))
-    way = Text(f"Mode {cluster.authentication_mode}, target {plan.target}, strategy {plan.strategy}, ")
+    title = Text.assemble(
+        ("Cluster ", "bold"), foreign(cluster.name, "bold"), "  ", foreign(cluster.arn, "dim")
+    )
+    way = Text(
+        f"Mode {cluster.authentication_mode}, target {plan.target}, strategy {plan.strategy}, "
+    )
     return Group(title, Text.assemble(way, foreign(f"read {plan.created_at}")))
 
 
 def _principals(plan: Plan, lines: Mapping[str, int]) -> RenderableType:
     if not plan.principals:
-        return Text("No principal has access through aws-auth or an access entry: nothing to migrate.\n")
-    outer = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_edge=False, header_style="bold", expand=True)
+        return Text(
+            "No principal has access through aws-auth or an access entry: nothing to migrate.\n"
+        )
+    outer = Table(
+        box=None,
+        pad_edge=False,
+        padding=(0, 2, 0, 0),
+        show_edge=False,
+        header_style="bold",
+        expand=True,
+    )
     outer.add_column("ACTION", width=8, no_wrap=True)
     shared = f"PRINCIPAL (without arn:{plan.cluster.partition}:iam::) and its rows"
     outer.add_column(Group(Text(shared), _pair("TODAY", "AFTER")), ratio=1)
@@ -71,7 +91,11 @@ def _principals(plan: Plan, lines: Mapping[str, int]) -> RenderableType:
         after = stack([_facts(after_facts(principal)), *_access(principal)])
         outer.add_row(
             Text(principal.action, style=ACTION_STYLE[principal.action]),
-            Group(_who(plan, principal, lines), _pair(_facts(before_facts(principal.before)), after), Text("")),
+            Group(
+                _who(plan, principal, lines),
+                _pair(_facts(before_facts(principal.before)), after),
+                Text(""),
+            ),
         )
     return outer
 
@@ -87,9 +111,15 @@ def _pair(left: str | Text, right: str | Text) -> Table:
 
 def _who(plan: Plan, principal: PlannedPrincipal, lines: Mapping[str, int]) -> Text:
     where = ", ".join(place(source, lines) for source in principal.sources)
-    parts = [foreign(short_arn(principal.principal_arn, plan), "bold"), foreign(where or "no row in aws-auth", "dim")]
+    parts = [
+        foreign(short_arn(principal.principal_arn, plan), "bold"),
+        foreign(where or "no row in aws-auth", "dim"),
+    ]
     if principal.findings:
-        codes = [Text.assemble("! ", foreign(code, _code_style(plan, code))) for code in principal.findings]
+        codes = [
+            Text.assemble("! ", foreign(code, _code_style(plan, code)))
+            for code in principal.findings
+        ]
         parts.append(Text("  ").join(codes))
     return stack(parts)
 
@@ -108,7 +138,9 @@ def _facts(facts: Iterable[Fact]) -> Text:
             lines.append(Text(fact.label, style="dim"))
         else:
             values = ", ".join(value or '""' for value in fact.values)
-            lines.append(Text.assemble((f"{fact.label} ", "dim"), foreign(values, style), (same, "dim")))
+            lines.append(
+                Text.assemble((f"{fact.label} ", "dim"), foreign(values, style), (same, "dim"))
+            )
     return stack(lines)
 
 
@@ -119,18 +151,26 @@ def _access(principal: PlannedPrincipal) -> list[Text]:
         words = [text for which, text in changes if which == label]
         out.extend(foreign(f"{label} {text}", style) for text in words[:_PERMISSIONS_SHOWN])
         if len(words) > _PERMISSIONS_SHOWN:
-            out.append(Text(f"{label} {len(words) - _PERMISSIONS_SHOWN} more: migrate explain", style=style))
+            out.append(
+                Text(
+                    f"{label} {len(words) - _PERMISSIONS_SHOWN} more: migrate explain", style=style
+                )
+            )
     return out
 
 
 def findings_list(plan: Plan, findings: Sequence[Finding]) -> RenderableType:
-    """Findings, the blocking ones first, those of one code together; a remedy that all share is said once."""
+    """Findings, the blocking ones first, those of one code together; a remedy that all share is
+    said once.
+    """
     groups: dict[tuple[str, str], list[Finding]] = {}
     for finding in sorted(findings, key=lambda finding: _SEVERITIES.index(finding.severity)):
         groups.setdefault((finding.severity, finding.code), []).append(finding)
     blocks: list[RenderableType] = [Text("FINDINGS", style="bold")]
     for (severity, code), members in groups.items():
-        blocks.append(Text.assemble((f"{severity:<5} ", SEVERITY_STYLE[severity]), foreign(code, "bold")))
+        blocks.append(
+            Text.assemble((f"{severity:<5} ", SEVERITY_STYLE[severity]), foreign(code, "bold"))
+        )
         shared = len({finding.remedy for finding in members}) == 1
         for finding in members:
             blocks.append(Padding(_finding(plan, finding, remedy=not shared), (0, 0, 0, 6)))
@@ -142,7 +182,9 @@ def findings_list(plan: Plan, findings: Sequence[Finding]) -> RenderableType:
 def _finding(plan: Plan, finding: Finding, *, remedy: bool) -> RenderableType:
     where = []
     if finding.source is not None:
-        where.append(place(finding.source, {} if finding.line is None else {finding.source: finding.line}))
+        where.append(
+            place(finding.source, {} if finding.line is None else {finding.source: finding.line})
+        )
     if finding.principal_arn is not None:
         where.append(short_arn(finding.principal_arn, plan))
     lines = [foreign("  ".join(where), "dim")] if where else []
@@ -159,7 +201,9 @@ def _writes(plan: Plan) -> Iterable[RenderableType]:
         return
     yield Text("WRITES, as the steps hold them", style="bold")
     for arn, writes in writes_of(plan).items():
-        yield Padding(Text("the cluster") if arn is None else foreign(short_arn(arn, plan)), (0, 0, 0, 2))
+        yield Padding(
+            Text("the cluster") if arn is None else foreign(short_arn(arn, plan)), (0, 0, 0, 2)
+        )
         for step_id, words in writes:
             yield Padding(foreign(f"{step_id} {words}"), (0, 0, 0, 6))
     yield Text("")
@@ -177,7 +221,9 @@ def _summary(plan: Plan) -> Text:
     line = Text(f"Principals: {len(plan.principals)}" + (f" ({counts})" if counts else ""))
     blockers = sum(finding.severity == "block" for finding in plan.findings)
     if plan.break_glass is not None:
-        line = Text.assemble(line, "\n", foreign(f"Break-glass: {short_arn(plan.break_glass, plan)}"))
+        line = Text.assemble(
+            line, "\n", foreign(f"Break-glass: {short_arn(plan.break_glass, plan)}")
+        )
     if blockers:
         word = "finding blocks" if blockers == 1 else "findings block"
         ask = "Answer in decisions.yaml: --write-decisions FILE writes the questions"

@@ -8,7 +8,9 @@ from migrator.render.text import MAX_WIDTH, foreign, stack, text_of
 from migrator.render.verdicts import verdict_document, verdict_table
 
 
-def rehearsal_text(plan: Plan, outcome: RehearseOutcome, *, width: int = MAX_WIDTH, color: bool = False) -> str:
+def rehearsal_text(
+    plan: Plan, outcome: RehearseOutcome, *, width: int = MAX_WIDTH, color: bool = False
+) -> str:
     """The outcome for a terminal."""
     minutes, seconds = divmod(outcome.seconds, 60)
     lines = [f"rehearsal on {plan.cluster.name}: {'passed' if outcome.passed else 'not passed'}"]
@@ -16,7 +18,10 @@ def rehearsal_text(plan: Plan, outcome: RehearseOutcome, *, width: int = MAX_WID
     if outcome.why:
         lines.append(f"why: {outcome.why}")
     if outcome.passed and not outcome.evidence:
-        lines.append("It was shorter than 20 minutes: tokens live for 14, so that it is no evidence for the gate.")
+        lines.append(
+            "It was shorter than 20 minutes: tokens live for 14, so that it is no evidence for the "
+            "gate."
+        )
     lines.append(f"Journal and backup: {outcome.state}")
     text = text_of(stack([foreign(line) for line in lines]), width=width, color=color)
     if outcome.verification is None:
@@ -35,9 +40,16 @@ def rehearsal_document(plan: Plan, outcome: RehearseOutcome) -> dict[str, Any]:
         "awsAuth": outcome.aws_auth,
         "why": outcome.why,
         "exitCode": outcome.exit_code,
-        "verification": None if outcome.verification is None else verdict_document(plan, outcome.verification),
+        "verification": None
+        if outcome.verification is None
+        else verdict_document(plan, outcome.verification),
         "error": None
         if error is None
-        else {"code": error.code, "message": error.message, "why": error.why, "remedy": error.remedy},
+        else {
+            "code": error.code,
+            "message": error.message,
+            "why": error.why,
+            "remedy": error.remedy,
+        },
         "state": outcome.state,
     }

@@ -1,4 +1,6 @@
-"""The report for a change ticket, as Markdown: verdict first, then the plan, the proof, the gates, the timeline."""
+"""The report for a change ticket, as Markdown: verdict first, then the plan, the proof, the gates,
+the timeline.
+"""
 
 from collections.abc import Sequence
 
@@ -14,11 +16,17 @@ from migrator.render.verdicts import verdict_markdown
 
 
 def report_markdown(report: Report) -> str:
-    """One document of everything that is known; :func:`migrator.render.html.report_html` says the same as HTML."""
+    """One document of everything that is known; :func:`migrator.render.html.report_html` says the
+    same as HTML.
+    """
     plan, verification = report.plan, report.verification
-    facts = "".join(f"| {each.label} | **{each.value}** | {markdown(each.detail)} |\n" for each in figures(report))
+    facts = "".join(
+        f"| {each.label} | **{each.value}** | {markdown(each.detail)} |\n"
+        for each in figures(report)
+    )
     head = (
-        f"# Migration of {markdown(plan.cluster.name)} to access entries: {verification.verdict}\n\n"
+        f"# Migration of {markdown(plan.cluster.name)} to access entries: "
+        f"{verification.verdict}\n\n"
         f"{sentence(report)}\n\n"
         f"| | | |\n|---|---|---|\n{facts}\n"
         f"The cluster is in mode `{verification.mode}`. Next: {markdown(report.status.next)}. "
@@ -26,16 +34,32 @@ def report_markdown(report: Report) -> str:
     )
     body = plan_markdown(plan, lines=report.lines)
     body = body.replace("# Access entries for", "## The plan for", 1).replace("\n## ", "\n### ")
-    parts = [head, verdict_markdown(plan, verification), body, _gates(report), _timeline(plan, report.journal)]
+    parts = [
+        head,
+        verdict_markdown(plan, verification),
+        body,
+        _gates(report),
+        _timeline(plan, report.journal),
+    ]
     return "\n".join(parts)
 
 
 def _gates(report: Report) -> str:
     if not report.gates:
-        return f"## Gates of the cut-over\n\nNot judged here: the cluster is in mode `{report.verification.mode}`.\n"
-    when = f"As judged at the cut-over, {markdown_code(report.gates_at)}" if report.gates_at else "As they stand now"
+        return (
+            f"## Gates of the cut-over\n\nNot judged here: the cluster is in mode "
+            f"`{report.verification.mode}`.\n"
+        )
+    when = (
+        f"As judged at the cut-over, {markdown_code(report.gates_at)}"
+        if report.gates_at
+        else "As they stand now"
+    )
     rows = "".join(_gate(gate) for gate in report.gates)
-    return f"## Gates of the cut-over\n\n{when}:\n\n| | State | Question | Answer |\n|---|---|---|---|\n{rows}"
+    return (
+        f"## Gates of the cut-over\n\n{when}:\n\n| | State | Question | Answer "
+        f"|\n|---|---|---|---|\n{rows}"
+    )
 
 
 def _gate(gate: Gate) -> str:
@@ -43,7 +67,10 @@ def _gate(gate: Gate) -> str:
     answer = markdown(gate.detail)
     if gate.waived_by is not None:
         answer += f"<br>waived by {markdown(gate.waived_by)}"
-    return f"| {gate.number} | **{'waived' if waived else gate.state}** | {markdown(gate.question)} | {answer} |\n"
+    return (
+        f"| {gate.number} | **{'waived' if waived else gate.state}** | "
+        f"{markdown(gate.question)} | {answer} |\n"
+    )
 
 
 def _timeline(plan: Plan, journal: Sequence[Record]) -> str:
@@ -57,5 +84,8 @@ def _timeline(plan: Plan, journal: Sequence[Record]) -> str:
         if step is not None:
             who = f" {short_arn(step.principal_arn, plan)}" if step.principal_arn else ""
             what = f"{step.id} {step.effect.kind}{who}"
-        rows.append(f"| {record.n} | {markdown_code(record.at, cell=True)} | {record.event} | {markdown(what)} |\n")
+        rows.append(
+            f"| {record.n} | {markdown_code(record.at, cell=True)} | {record.event} | "
+            f"{markdown(what)} |\n"
+        )
     return "## Timeline\n\n| | Time | Event | Step |\n|---|---|---|---|\n" + "".join(rows)

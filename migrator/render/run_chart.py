@@ -1,4 +1,5 @@
-"""The timeline of each run as a chart: one lane per principal, from its entry being made to its access being proven.
+"""The timeline of each run as a chart: one lane per principal, from its entry being made to its
+access being proven.
 
 Numbers here are places in percent of the run's length, so that whoever draws needs no arithmetic.
 """
@@ -56,7 +57,9 @@ class Lane:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One run. ``exit_code`` is None where it never came to its end. ``ticks``: place in percent and label."""
+    """One run. ``exit_code`` is None where it never came to its end. ``ticks``: place in percent
+    and label.
+    """
 
     command: str
     run_id: str
@@ -118,7 +121,10 @@ class Axis:
         step = next((each for each in _TICKS if seconds / each <= _MOST_TICKS), _TICKS[-1])
         count = min(int(seconds // step), 4 * _MOST_TICKS)
         return tuple(
-            (round(step * n / seconds * 100, 2), "0" if not n else f"+{duration(timedelta(seconds=step * n))}")
+            (
+                round(step * n / seconds * 100, 2),
+                "0" if not n else f"+{duration(timedelta(seconds=step * n))}",
+            )
             for n in range(count + 1)
         )
 
@@ -141,7 +147,9 @@ def _lanes(records: Iterable[Record], steps: Mapping[str, Step], axis: Axis) -> 
             yield _lane(arn, mine, steps, axis)
 
 
-def _lane(arn: str | None, records: Sequence[Record], steps: Mapping[str, Step], axis: Axis) -> Lane:
+def _lane(
+    arn: str | None, records: Sequence[Record], steps: Mapping[str, Step], axis: Axis
+) -> Lane:
     bars: list[Bar] = []
     marks: list[Mark] = []
     words: list[str] = []
@@ -158,7 +166,13 @@ def _lane(arn: str | None, records: Sequence[Record], steps: Mapping[str, Step],
             start = begun.pop(step_id, None)
             ending = _ending(kind, record)
             text = f"{kind} {ending} {axis.since(record.at)}"
-            tone: Tone = "undo" if ending in ("undone", "refused") else "proof" if kind == "prove" else "change"
+            tone: Tone = (
+                "undo"
+                if ending in ("undone", "refused")
+                else "proof"
+                if kind == "prove"
+                else "change"
+            )
             since = start or (before if kind == "prove" else None)
             if since is not None:
                 bars.append(_bar(axis, since, record, tone, text))
@@ -198,7 +212,11 @@ def duration(length: timedelta) -> str:
     if seconds < 9.95:
         return f"{seconds:.1f} s".replace(".0 s", " s")
     whole = round(seconds)
-    for size, name, smaller, small in ((86400, "d", 3600, "h"), (3600, "h", 60, "min"), (60, "min", 1, "s")):
+    for size, name, smaller, small in (
+        (86400, "d", 3600, "h"),
+        (3600, "h", 60, "min"),
+        (60, "min", 1, "s"),
+    ):
         if whole >= size:
             rest = whole % size // smaller
             return f"{whole // size} {name} {rest} {small}" if rest else f"{whole // size} {name}"

@@ -25,7 +25,10 @@ def status_text(status: StatusOutcome, *, width: int = MAX_WIDTH, color: bool = 
     rows += [("Changed", f"{who}: {why}") for who, why in status.changed]
     rows += [("Dead", f"{who}: {why}") for who, why in status.dead]
     rows += [("Left", what) for what in _left(status)]
-    rows += [("Leftover", each.describe(status.cluster, own_run=status.run or "")) for each in status.leftovers]
+    rows += [
+        ("Leftover", each.describe(status.cluster, own_run=status.run or ""))
+        for each in status.leftovers
+    ]
     rows += [("Locked by", describe_lock(seen)) for seen in status.locks]
     rows += [("Locked by", f"{status.state_lock} (state folder)")] if status.state_lock else []
     rows += [("Not known", what) for what in status.unknown]
@@ -74,14 +77,22 @@ def status_document(status: StatusOutcome) -> dict[str, Any]:
         "steps": {"done": status.done, "total": status.total},
         "next": status.next,
         "left": [
-            {"step": each.step_id, "kind": each.kind, "principalArn": each.principal_arn, "why": each.why}
+            {
+                "step": each.step_id,
+                "kind": each.kind,
+                "principalArn": each.principal_arn,
+                "why": each.why,
+            }
             for each in status.left
         ],
         "refused": [{"principalArn": who, "why": why} for who, why in status.refused],
         "outstanding": [{"principalArn": who, "why": why} for who, why in status.outstanding],
         "changed": [{"principalArn": who, "why": why} for who, why in status.changed],
         "dead": [{"principalArn": who, "why": why} for who, why in status.dead],
-        "leftovers": [leftover_document(each, status.cluster, own_run=status.run or "") for each in status.leftovers],
+        "leftovers": [
+            leftover_document(each, status.cluster, own_run=status.run or "")
+            for each in status.leftovers
+        ],
         "locks": [_lock(seen) for seen in status.locks],
         "stateLock": status.state_lock,
         "unknown": list(status.unknown),

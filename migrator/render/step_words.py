@@ -1,7 +1,8 @@
-"""What each step of a plan writes, in words: everything that apply will send, so that a reviewer sees it all.
+"""What each step of a plan writes, in words: everything that apply will send, so that a reviewer
+sees it all.
 
-Names are quoted as JSON strings, so that no name can look like a part of the sentence. The words are foreign text:
-whoever writes them out escapes them.
+Names are quoted as JSON strings, so that no name can look like a part of the sentence. The words
+are foreign text: whoever writes them out escapes them.
 """
 
 import json
@@ -28,7 +29,9 @@ from migrator.render.facts import policy_words
 
 
 def writes_of(plan: Plan) -> Mapping[str | None, Sequence[tuple[str, str]]]:
-    """``(step id, what it writes)`` by principal ARN, in the order of the steps; None: writes about the cluster."""
+    """``(step id, what it writes)`` by principal ARN, in the order of the steps; None: writes about
+    the cluster.
+    """
     found: dict[str | None, list[tuple[str, str]]] = {}
     for step in plan.steps:
         words = write_words(step.effect)
@@ -43,14 +46,25 @@ def write_words(effect: Effect) -> str:
         case AwaitEntry() | Prove():
             return ""
         case EnableEntries():
-            return f"switch the authentication mode from {effect.mode_from} to {effect.mode_to}: one-way"
+            return (
+                f"switch the authentication mode from {effect.mode_from} to {effect.mode_to}: "
+                f"one-way"
+            )
         case CreateBridge():
-            return f"bind the group {_quoted(effect.group)} to ClusterRole cluster-admin, by {_binding(effect, None)}"
+            return (
+                f"bind the group {_quoted(effect.group)} to ClusterRole cluster-admin, by "
+                f"{_binding(effect, None)}"
+            )
         case CreateBinding():
             role = f"{effect.role_kind} {_quoted(effect.role_name)}"
-            return f"bind the group {_quoted(effect.group)} to {role}, by {_binding(effect, effect.namespace)}"
+            return (
+                f"bind the group {_quoted(effect.group)} to {role}, by "
+                f"{_binding(effect, effect.namespace)}"
+            )
         case RemoveBridge():
-            return f"delete {_binding(effect, effect.namespace)} of the group {_quoted(effect.group)}"
+            return (
+                f"delete {_binding(effect, effect.namespace)} of the group {_quoted(effect.group)}"
+            )
         case CreateEntry():
             return f"create the access entry: {_entry(effect.entry)}"
         case UpdateEntry():
@@ -75,7 +89,11 @@ def _entry(spec: EntrySpec) -> str:
     """Type, username and groups; access policies have steps of their own."""
     if spec.type != "STANDARD":
         return f"type {spec.type}"
-    name = "the username that EKS gives" if spec.username is None else f"username {_quoted(spec.username)}"
+    name = (
+        "the username that EKS gives"
+        if spec.username is None
+        else f"username {_quoted(spec.username)}"
+    )
     return f"type STANDARD, {name}, groups {_all_quoted(spec.kubernetes_groups)}"
 
 

@@ -1,19 +1,27 @@
 """Terraform: raw ``aws_eks_access_entry`` and ``aws_eks_access_policy_association`` resources.
 
-Three files. ``access_entries.tf`` holds the resources. ``access_entries_import.tf`` holds an ``import`` block for
-each (Terraform 1.5), because every entry exists already or will after apply; the files may go once imported.
-``aws_auth_removed.tf`` holds ``removed`` blocks (Terraform 1.7), so that taking the aws-auth resource out of the
-code forgets it instead of deleting the ConfigMap under everybody's feet.
+Three files. ``access_entries.tf`` holds the resources. ``access_entries_import.tf`` holds an
+``import`` block for each (Terraform 1.5), because every entry exists already or will after apply;
+the files may go once imported. ``aws_auth_removed.tf`` holds ``removed`` blocks (Terraform 1.7), so
+that taking the aws-auth resource out of the code forgets it instead of deleting the ConfigMap under
+everybody's feet.
 
-Import ids: ``CLUSTER:PRINCIPAL`` and ``CLUSTER#PRINCIPAL#POLICY`` (provider documentation of the two resources).
-The output is as ``terraform fmt`` writes it.
+Import ids: ``CLUSTER:PRINCIPAL`` and ``CLUSTER#PRINCIPAL#POLICY`` (provider documentation of the
+two resources). The output is as ``terraform fmt`` writes it.
 """
 
 from collections.abc import Iterable
 
 from migrator.model.access_entry import AssociatedPolicy
 from migrator.model.plan import Plan
-from migrator.render.code_entries import CodeEntries, CodeEntry, LeftOut, code_entries, only_literal, origin
+from migrator.render.code_entries import (
+    CodeEntries,
+    CodeEntry,
+    LeftOut,
+    code_entries,
+    only_literal,
+    origin,
+)
 from migrator.render.escape import hcl, survives_hcl
 from migrator.render.hcl_blocks import attributes, block, body, comments
 
@@ -47,15 +55,19 @@ def _resources(plan: Plan, code: CodeEntries) -> str:
 
 def only_exact(code: CodeEntries) -> CodeEntries:
     """Without the entries whose texts Terraform would change on reading."""
-    reason = "one of its texts is not in Unicode normal form C, into which Terraform turns every text"
+    reason = (
+        "one of its texts is not in Unicode normal form C, into which Terraform turns every text"
+    )
     return only_literal(code, survives_hcl, reason)
 
 
 def _header(plan: Plan) -> str:
     return comments(
         f"Access entries of the EKS cluster {plan.cluster.name} ({plan.cluster.arn}).",
-        f"Made from the plan of {plan.created_at}. access_entries_import.tf takes over what exists already.",
-        "Tags are left as they are: migrate apply marks what it made, and a resumed run looks for these marks.",
+        f"Made from the plan of {plan.created_at}. access_entries_import.tf takes over what exists "
+        f"already.",
+        "Tags are left as they are: migrate apply marks what it made, and a resumed run looks for "
+        "these marks.",
         "",
         "The cluster's own resource needs this, or a change of the flag replaces the cluster:",
         "  lifecycle {",
@@ -66,7 +78,11 @@ def _header(plan: Plan) -> str:
 
 def _entry(cluster: str, entry: CodeEntry) -> str:
     spec = entry.spec
-    texts = {"cluster_name": hcl(cluster), "principal_arn": hcl(entry.principal_arn), "type": hcl(spec.type)}
+    texts = {
+        "cluster_name": hcl(cluster),
+        "principal_arn": hcl(entry.principal_arn),
+        "type": hcl(spec.type),
+    }
     lists: dict[str, tuple[str, ...]] = {}
     if spec.type == "STANDARD":  # node types have a username and groups that nobody may set
         if spec.username is not None:
@@ -90,16 +106,24 @@ def _association(cluster: str, entry: CodeEntry, policy: AssociatedPolicy) -> st
 
 
 def _association_name(entry: CodeEntry, policy: AssociatedPolicy) -> str:
-    safe = "".join(char if char.isascii() and char.isalnum() else "_" for char in policy.policy_name)
+    safe = "".join(
+        char if char.isascii() and char.isalnum() else "_" for char in policy.policy_name
+    )
     return f"{entry.name}_{safe}"
 
 
 def _imports(plan: Plan, entries: Iterable[CodeEntry]) -> str:
     cluster = plan.cluster.name
-    blocks = [comments("Takes the entries into the state as they are. This file may go after the first apply.")]
+    blocks = [
+        comments(
+            "Takes the entries into the state as they are. This file may go after the first apply."
+        )
+    ]
     for entry in entries:
         to = f"aws_eks_access_entry.{entry.name}"
-        blocks.append(block("import", [attributes({"to": to, "id": hcl(f"{cluster}:{entry.principal_arn}")})]))
+        blocks.append(
+            block("import", [attributes({"to": to, "id": hcl(f"{cluster}:{entry.principal_arn}")})])
+        )
         for policy in entry.spec.access_policies:
             to = f"aws_eks_access_policy_association.{_association_name(entry, policy)}"
             identity = hcl(f"{cluster}#{entry.principal_arn}#{policy.policy_arn}")
@@ -110,9 +134,12 @@ def _imports(plan: Plan, entries: Iterable[CodeEntry]) -> str:
 def removed_blocks() -> str:
     """``removed`` blocks that forget the aws-auth ConfigMap without destroying it."""
     head = comments(
-        "Forgets the aws-auth ConfigMap without deleting it: a deleted one locks out everybody without an entry.",
-        "Take the resource itself out of the code in the same change. For a resource inside a module write the",
-        "module's address, for example module.eks.kubernetes_config_map.aws_auth. Addresses that are in no state",
+        "Forgets the aws-auth ConfigMap without deleting it: a deleted one locks out everybody "
+        "without an entry.",
+        "Take the resource itself out of the code in the same change. For a resource inside a "
+        "module write the",
+        "module's address, for example module.eks.kubernetes_config_map.aws_auth. Addresses that "
+        "are in no state",
         "do nothing. This file may go after the first apply.",
     )
     blocks = [

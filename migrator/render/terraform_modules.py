@@ -1,11 +1,13 @@
-"""The plan's entries as the maps that two widely used Terraform modules take, with import blocks into them.
+"""The plan's entries as the maps that two widely used Terraform modules take, with import blocks
+into them.
 
-terraform-aws-modules/eks (v20, v21): ``access_entries``, keyed by a name; resources ``aws_eks_access_entry.this[KEY]``
-and ``aws_eks_access_policy_association.this[KEY_POLICYKEY]``. cloudposse/eks-cluster (v4): ``access_entry_map``, keyed
-by the principal's ARN, policies by theirs; resources ``.map[ARN]`` and ``.map[ARN-POLICYARN]``.
+terraform-aws-modules/eks (v20, v21): ``access_entries``, keyed by a name; resources
+``aws_eks_access_entry.this[KEY]`` and ``aws_eks_access_policy_association.this[KEY_POLICYKEY]``.
+cloudposse/eks-cluster (v4): ``access_entry_map``, keyed by the principal's ARN, policies by theirs;
+resources ``.map[ARN]`` and ``.map[ARN-POLICYARN]``.
 
-The maps are files of variables (``*.auto.tfvars``), so that nothing of the modules' own code is touched. The import
-blocks assume the modules' usual addresses; a comment says which.
+The maps are files of variables (``*.auto.tfvars``), so that nothing of the modules' own code is
+touched. The import blocks assume the modules' usual addresses; a comment says which.
 """
 
 from collections.abc import Callable
@@ -67,12 +69,15 @@ def _files(
         f"Access entries of the EKS cluster {plan.cluster.name} ({plan.cluster.arn}).",
         f"Made from the plan of {plan.created_at}, for the module's variable {variable}.",
     )
-    members = [comments(origin(each)) + block(f"{key(each)} =", entry(each)) for each in code.entries]
+    members = [
+        comments(origin(each)) + block(f"{key(each)} =", entry(each)) for each in code.entries
+    ]
     left_out = [f"  {item.principal_arn}: {item.reason}" for item in code.left_out]
     tail = comments("", "Left out:", *left_out).partition("\n")[2] if left_out else ""
     imports = [
         comments(
-            f"Takes the entries into the state as they are. The addresses are those of {module}: change them where",
+            f"Takes the entries into the state as they are. The addresses are those of {module}: "
+            f"change them where",
             "your module block has another name. This file may go after the first apply.",
         )
     ]
@@ -94,7 +99,9 @@ def _import(to: str, identity: str) -> str:
 
 
 def _identity(entry: CodeEntry) -> list[str]:
-    """Username and groups, for STANDARD entries only: node types have their own, which nobody may set."""
+    """Username and groups, for STANDARD entries only: node types have their own, which nobody may
+    set.
+    """
     spec = entry.spec
     texts = {"type": hcl(spec.type)}
     groups = {}
@@ -109,15 +116,25 @@ def _identity(entry: CodeEntry) -> list[str]:
 def _aws_modules_entry(entry: CodeEntry) -> list[str]:
     parts = [attributes({"principal_arn": hcl(entry.principal_arn)}), *_identity(entry)]
     policies = [
-        block(f"{_policy_key(policy)} =", [attributes({"policy_arn": hcl(policy.policy_arn)}), _scope(policy)])
+        block(
+            f"{_policy_key(policy)} =",
+            [attributes({"policy_arn": hcl(policy.policy_arn)}), _scope(policy)],
+        )
         for policy in entry.spec.access_policies
     ]
     return [*parts, block("policy_associations =", policies)] if policies else parts
 
 
 def _cloudposse_entry(entry: CodeEntry) -> list[str]:
-    policies = [block(f"{hcl(policy.policy_arn)} =", [_scope(policy)]) for policy in entry.spec.access_policies]
-    return [*_identity(entry), block("access_policy_associations =", policies)] if policies else _identity(entry)
+    policies = [
+        block(f"{hcl(policy.policy_arn)} =", [_scope(policy)])
+        for policy in entry.spec.access_policies
+    ]
+    return (
+        [*_identity(entry), block("access_policy_associations =", policies)]
+        if policies
+        else _identity(entry)
+    )
 
 
 def _scope(policy: AssociatedPolicy) -> str:
@@ -126,4 +143,6 @@ def _scope(policy: AssociatedPolicy) -> str:
 
 
 def _policy_key(policy: AssociatedPolicy) -> str:
-    return "".join(char if char.isascii() and char.isalnum() else "_" for char in policy.policy_name)
+    return "".join(
+        char if char.isascii() and char.isalnum() else "_" for char in policy.policy_name
+    )

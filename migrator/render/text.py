@@ -1,4 +1,6 @@
-"""Rich renderables turned into text, without a look at the environment: the same input gives the same text."""
+"""Rich renderables turned into text, without a look at the environment: the same input gives the
+same text.
+"""
 
 from collections.abc import Iterable
 from io import StringIO
@@ -12,7 +14,9 @@ MAX_WIDTH = 100
 
 
 def text_of(renderable: RenderableType, *, width: int = MAX_WIDTH, color: bool = False) -> str:
-    """The renderable as text of at most ``width`` columns (never more than 100), lines without trailing blanks."""
+    """The renderable as text of at most ``width`` columns (never more than 100), lines without
+    trailing blanks.
+    """
     buffer = StringIO()
     console = Console(
         file=buffer,

@@ -28,7 +28,11 @@ def usage_document(report: UsageReport, *, cluster: str) -> dict[str, Any]:
         "complete": usage.complete,
         "gaps": list(report.gaps),
         "counted": report.counted,
-        "scan": {"method": report.method, "lines": report.lines, "bytesScanned": report.bytes_scanned},
+        "scan": {
+            "method": report.method,
+            "lines": report.lines,
+            "bytesScanned": report.bytes_scanned,
+        },
         "logins": [_login(login) for login in usage.logins],
         "ownLogins": list(report.own),
         "decisions": [
@@ -106,13 +110,24 @@ def usage_text(report: UsageReport, *, width: int = MAX_WIDTH, color: bool = Fal
     for title, lines in _sections(report):
         found = list(lines)
         if found:
-            parts += [Text(""), Text(title, style="bold"), *(foreign(f"  {line}") for line in found)]
+            parts += [
+                Text(""),
+                Text(title, style="bold"),
+                *(foreign(f"  {line}") for line in found),
+            ]
     parts += [Text(""), _last_line(report)]
     return text_of(Group(*parts), width=width, color=color)
 
 
 def _logins(report: UsageReport) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_edge=False, header_style="bold", expand=True)
+    table = Table(
+        box=None,
+        pad_edge=False,
+        padding=(0, 2, 0, 0),
+        show_edge=False,
+        header_style="bold",
+        expand=True,
+    )
     table.add_column("LAST", width=16, no_wrap=True)
     table.add_column(report.counted.upper(), justify="right", min_width=8, no_wrap=True)
     table.add_column("PRINCIPAL, LOGGED IN AS", ratio=1, overflow="fold")
@@ -126,7 +141,10 @@ def _logins(report: UsageReport) -> Table:
 def _sections(report: UsageReport) -> Iterator[tuple[str, Iterable[str]]]:
     yield (
         "Behind mapAccounts (to be named under expand_accounts):",
-        (f"{each.arn} as {each.username}, last {each.last:%Y-%m-%d %H:%M}" for each in report.behind_accounts),
+        (
+            f"{each.arn} as {each.username}, last {each.last:%Y-%m-%d %H:%M}"
+            for each in report.behind_accounts
+        ),
     )
     yield (
         "Logged in, and no row or entry says why:",
@@ -149,7 +167,8 @@ def _sections(report: UsageReport) -> Iterator[tuple[str, Iterable[str]]]:
     yield (
         "Decided by access policies:",
         (
-            f"{each.arn}: {each.access_policy} of {each.rbac + each.access_policy + each.other + each.denied} requests"
+            f"{each.arn}: {each.access_policy} of "
+            f"{each.rbac + each.access_policy + each.other + each.denied} requests"
             for each in report.decided
             if each.access_policy
         ),
@@ -159,11 +178,19 @@ def _sections(report: UsageReport) -> Iterator[tuple[str, Iterable[str]]]:
 
 def _denials(report: UsageReport) -> Iterator[str]:
     for each in report.denials[:_MOST_DENIALS]:
-        since = f", {each.since_apply} since the first apply" if each.since_apply is not None else ""
-        yield f"{each.last:%Y-%m-%d %H:%M} {each.arn}: {each.what} ({each.why}), {_times(each.count)}{since}"
+        since = (
+            f", {each.since_apply} since the first apply" if each.since_apply is not None else ""
+        )
+        yield (
+            f"{each.last:%Y-%m-%d %H:%M} {each.arn}: {each.what} ({each.why}), "
+            f"{_times(each.count)}{since}"
+        )
     left = len(report.denials) - _MOST_DENIALS
     if left > 0 or report.denials_left_out:
-        yield f"and {max(left, 0)} more kinds; {report.denials_left_out} denials of further kinds were not kept"
+        yield (
+            f"and {max(left, 0)} more kinds; {report.denials_left_out} denials of further kinds "
+            f"were not kept"
+        )
 
 
 def _times(count: int) -> str:

@@ -1,4 +1,6 @@
-"""What ``verify`` showed: one row per principal with its proof and how it is known, and one line for all."""
+"""What ``verify`` showed: one row per principal with its proof and how it is known, and one line
+for all.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -23,9 +25,20 @@ VERDICT_STYLE: Mapping[Verdict, str] = {
 _WORST_FIRST: tuple[Verdict, ...] = ("failed", "unknown", "partial", "ok")
 
 
-def verdict_table(plan: Plan, outcome: VerifyOutcome, *, width: int = MAX_WIDTH, color: bool = False) -> str:
-    """All verdicts as text, the worst first, and the cluster's at the end; for a baseline what was taken."""
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_edge=False, header_style="bold", expand=True)
+def verdict_table(
+    plan: Plan, outcome: VerifyOutcome, *, width: int = MAX_WIDTH, color: bool = False
+) -> str:
+    """All verdicts as text, the worst first, and the cluster's at the end; for a baseline what was
+    taken.
+    """
+    table = Table(
+        box=None,
+        pad_edge=False,
+        padding=(0, 2, 0, 0),
+        show_edge=False,
+        header_style="bold",
+        expand=True,
+    )
     table.add_column("VERDICT" if outcome.phase == "after" else "TAKEN", width=8, no_wrap=True)
     table.add_column("PROOF", width=10, no_wrap=True)
     table.add_column("PRINCIPAL, LOGGED IN AS, HOW IT IS KNOWN", ratio=1, overflow="fold")
@@ -45,18 +58,28 @@ def _sorted(verdicts: Sequence[PrincipalVerdict]) -> list[PrincipalVerdict]:
 
 def _add_verdict(table: Table, plan: Plan, verdict: PrincipalVerdict) -> None:
     lines = [foreign(short_arn(verdict.principal_arn, plan), "bold")]
-    before = next((each.before for each in plan.principals if each.principal_arn == verdict.principal_arn), None)
+    before = next(
+        (each.before for each in plan.principals if each.principal_arn == verdict.principal_arn),
+        None,
+    )
     if before is not None and before.via != "none":
         lines.append(_who("before", before.username, before.groups))
     lines += _evidence_lines(verdict.evidence, "now")
     lines.append(foreign(verdict.why))
     if verdict.verdict != "ok":
         lines.append(Text(f"demanded: {verdict.required}", style="yellow"))
-    table.add_row(Text(verdict.verdict, style=VERDICT_STYLE[verdict.verdict]), Text(verdict.proof_class), stack(lines))
+    table.add_row(
+        Text(verdict.verdict, style=VERDICT_STYLE[verdict.verdict]),
+        Text(verdict.proof_class),
+        stack(lines),
+    )
 
 
 def _add_baseline(table: Table, plan: Plan, evidence: Evidence) -> None:
-    lines = [foreign(short_arn(evidence.principal_arn, plan), "bold"), *_evidence_lines(evidence, "is")]
+    lines = [
+        foreign(short_arn(evidence.principal_arn, plan), "bold"),
+        *_evidence_lines(evidence, "is"),
+    ]
     lines += [foreign(difference, "red") for difference in evidence.differences]
     lines.append(foreign(evidence.how))
     state = Text("as read", style="green") if evidence.holds else Text("differs", style="bold red")
@@ -78,7 +101,10 @@ def _last_line(plan: Plan, outcome: VerifyOutcome) -> Text:
     cluster = foreign(plan.cluster.name, "bold")
     if outcome.phase == "before":
         differ = sum(not evidence.holds for evidence in outcome.evidence)
-        text = f": baseline of {len(outcome.evidence)} principals taken, {differ} not as the plan reads them"
+        text = (
+            f": baseline of {len(outcome.evidence)} principals taken, {differ} not as the plan "
+            f"reads them"
+        )
         return Text.assemble("Cluster ", cluster, text)
     counts = ", ".join(
         f"{count} {name}"
@@ -86,18 +112,28 @@ def _last_line(plan: Plan, outcome: VerifyOutcome) -> Text:
         if (count := sum(each.verdict == name for each in outcome.verdicts))
     )
     verdict = (outcome.verdict, VERDICT_STYLE[outcome.verdict])
-    return Text.assemble("Cluster ", cluster, f" in mode {outcome.mode}: ", verdict, f" ({counts or 'no principals'})")
+    return Text.assemble(
+        "Cluster ",
+        cluster,
+        f" in mode {outcome.mode}: ",
+        verdict,
+        f" ({counts or 'no principals'})",
+    )
 
 
 def verdict_markdown(plan: Plan, outcome: VerifyOutcome) -> str:
     """The verdicts as a Markdown table for a change ticket."""
     rows = [
-        f"| **{each.verdict}** | {each.proof_class} | {markdown_code(short_arn(each.principal_arn, plan), cell=True)} "
+        f"| **{each.verdict}** | {each.proof_class} | "
+        f"{markdown_code(short_arn(each.principal_arn, plan), cell=True)} "
         f"| {markdown(each.why)} |\n"
         for each in _sorted(outcome.verdicts)
     ]
     head = "| Verdict | Proof | Principal | How it is known |\n|---|---|---|---|\n"
-    title = f"## Verification of {markdown(plan.cluster.name)} in mode {outcome.mode}: {outcome.verdict}"
+    title = (
+        f"## Verification of {markdown(plan.cluster.name)} in mode {outcome.mode}: "
+        f"{outcome.verdict}"
+    )
     return f"{title}\n\n{head}{''.join(rows)}"
 
 

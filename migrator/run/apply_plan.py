@@ -1,7 +1,8 @@
-"""Apply a plan: one-way mode step, entries in proven order, each journaled, each taken back when its proof fails.
+"""Apply a plan: one-way mode step, entries in proven order, each journaled, each taken back when
+its proof fails.
 
-The same call resumes: what was begun is settled by looking. Nothing here decides what comes next; see
-:mod:`migrator.decide.running.next_action`.
+The same call resumes: what was begun is settled by looking. Nothing here decides what comes next;
+see :mod:`migrator.decide.running.next_action`.
 """
 
 from collections.abc import Iterable, Mapping
@@ -41,7 +42,13 @@ from migrator.run.begin_run import (
 from migrator.run.break_glass import look_at_break_glass
 from migrator.run.drive import POLL, drive
 from migrator.run.hold_cluster import HeldCluster, hold_cluster
-from migrator.run.look_again import SourceReader, binding_differences, changed_since, differences_now, entry_differences
+from migrator.run.look_again import (
+    SourceReader,
+    binding_differences,
+    changed_since,
+    differences_now,
+    entry_differences,
+)
 from migrator.run.may_bind import refuse_without_bindings
 from migrator.run.one_run import OneRun, RunSettings
 from migrator.run.prove_principal import prove_admin
@@ -50,10 +57,10 @@ from migrator.run.read_leftovers import with_bridges
 
 @dataclass(frozen=True, slots=True)
 class ApplyOptions:
-    """``only``: these principals; ``mode_only``: what comes before any principal, the one-way mode step with it.
-    ``max_rate``: writes per second; ``keep_going``: a failed proof does not stop the others.
-    ``abandon_rollback``: go forward although a roll-back was begun and did not finish. ``waive_verification``
-    and ``waive_gates`` come from decisions.yaml.
+    """``only``: these principals; ``mode_only``: what comes before any principal, the one-way mode
+    step with it. ``max_rate``: writes per second; ``keep_going``: a failed proof does not stop the
+    others. ``abandon_rollback``: go forward although a roll-back was begun and did not finish.
+    ``waive_verification`` and ``waive_gates`` come from decisions.yaml.
     """
 
     only: tuple[str, ...] = ()
@@ -65,9 +72,12 @@ class ApplyOptions:
     waive_gates: Mapping[str, Acceptance] = field(default_factory=dict)
 
 
-def apply_plan(plan: Plan, plan_digest: str, ports: RunPorts, options: ApplyOptions = ApplyOptions()) -> RunOutcome:
-    """Apply, or go on applying. Before anything is written it raises ``Blocked`` (3), ``Refused`` (4: another
-    cluster, locked), ``Changed`` (5) or ``WrongUse``; what stops it later is in the outcome's ``error``.
+def apply_plan(
+    plan: Plan, plan_digest: str, ports: RunPorts, options: ApplyOptions = ApplyOptions()
+) -> RunOutcome:
+    """Apply, or go on applying. Before anything is written it raises ``Blocked`` (3), ``Refused``
+    (4: another cluster, locked), ``Changed`` (5) or ``WrongUse``; what stops it later is in the
+    outcome's ``error``.
     """
     refuse_blocked(plan)
     _refuse_unknown(plan, options.only)
@@ -93,9 +103,12 @@ def _apply(plan: Plan, plan_digest: str, held: HeldCluster, options: ApplyOption
         return outcome_of(plan, progress, ports, finished, error)
     begun = begun_run(ports.store, plan_digest)
     run_id = run_id_for(plan, progress, snapshot, plan_digest, ports.entropy, begun=begun)
-    refuse_changed(plan, plan_digest, snapshot, progress, ports.basis_of, begun=run_id if begun else None)
+    refuse_changed(
+        plan, plan_digest, snapshot, progress, ports.basis_of, begun=run_id if begun else None
+    )
     if not any(progress.of(step.id).status in SETTLED for step in plan.steps):
-        # Later the cluster is not the one that the plan's access was compared on: bridges have come and gone.
+        # Later the cluster is not the one that the plan's access was compared on: bridges have come
+        # and gone.
         refuse_unannounced(plan, snapshot)
     refuse_without_bindings(plan, progress, ports.reviewers, chain[-1])
     run = _start(plan, plan_digest, ports, options, snapshot, progress, chain, run_id)
@@ -132,7 +145,9 @@ def _start(
     ports.store.write("plan.json", encode_plan(plan))
     note_run(ports.store, plan_digest, run_id)
     files = back_up(ports.store, ports.reader, ports.config_maps, snapshot, run_id)
-    check = row_check(plan, ports.config_maps, api_mode=snapshot.cluster.authentication_mode == "API")
+    check = row_check(
+        plan, ports.config_maps, api_mode=snapshot.cluster.authentication_mode == "API"
+    )
     only = frozenset[str]() if options.mode_only else frozenset(options.only) or None
     run_request = RunRequest(plan_digest, only, options.keep_going)
     run = OneRun(
@@ -150,7 +165,11 @@ def _start(
             after_mode_step=lambda run: _look_at_automatic_entries(run, ports),
         ),
     )
-    run.record(None, "run-started", {"run": run_id, "command": APPLY, "planDigest": plan_digest, "caller": chain[-1]})
+    run.record(
+        None,
+        "run-started",
+        {"run": run_id, "command": APPLY, "planDigest": plan_digest, "caller": chain[-1]},
+    )
     run.record(None, "backed-up", {"files": files})
     waivers = in_force(options.waive_gates, ports.clock.now())
     callers = run.run_state().observed.callers
@@ -187,7 +206,9 @@ def _go(run: OneRun, ports: RunPorts, options: ApplyOptions, chain: tuple[str, .
         error = stopped
     except KeyboardInterrupt:
         error = Interrupted(
-            "interrupted", "Stopped on the way.", remedy="The same command goes on from here; nothing is lost."
+            "interrupted",
+            "Stopped on the way.",
+            remedy="The same command goes on from here; nothing is lost.",
         )
     outcome = outcome_of(run.plan, run.progress, ports, finished, error)
     run.record(None, "run-ended", {"exit": outcome.exit_code})
@@ -195,20 +216,24 @@ def _go(run: OneRun, ports: RunPorts, options: ApplyOptions, chain: tuple[str, .
 
 
 def _last_look(run: OneRun, ports: RunPorts) -> MigratorError | None:
-    """Rows, unique ids and entries of all principals once more: what changed while the run was on its way.
+    """Rows, unique ids and entries of all principals once more: what changed while the run was on
+    its way.
 
-    Principals whose sequence ended for such a change come first. A read of EKS may lag behind the run's own last
-    writes: an entry that differs is read again for as long as that can be.
+    Principals whose sequence ended for such a change come first. A read of EKS may lag behind the
+    run's own last writes: an entry that differs is read again for as long as that can be.
     """
     given_up = [
         Difference(str(state.effect["code"]), key, str(state.effect.get("message", "")))
         for key, sequence in sequences_of(run.plan).items()
-        if (state := refusal_of(sequence, run.progress)) is not None and state.effect.get("code") in CHANGED_CODES
+        if (state := refusal_of(sequence, run.progress)) is not None
+        and state.effect.get("code") in CHANGED_CODES
     ]
     sources = SourceReader(run.plan, ports)
     data = sources.rows_now()
     found = (*given_up, *sources.all_differences(data), *added_rows(run.plan, data))
-    until = max((moment(state.at) or LONG_AGO for state in run.progress.states.values()), default=LONG_AGO)
+    until = max(
+        (moment(state.at) or LONG_AGO for state in run.progress.states.values()), default=LONG_AGO
+    )
     while True:
         there = all_entries(ports.reader)
         entries = entry_differences(run.plan, run.progress, there, run.digest)
@@ -223,9 +248,11 @@ def _one_each(differences: Iterable[Difference]) -> tuple[Difference, ...]:
     return tuple({each.subject: each for each in reversed(tuple(differences))}.values())[::-1]
 
 
-def _drive_to_the_end(run: OneRun, ports: RunPorts, options: ApplyOptions, chain: tuple[str, ...]) -> Finished:
-    """Drive; where only the operator's own principal is left for want of a second admin, try to prove one, then to
-    show the break-glass principal's way in.
+def _drive_to_the_end(
+    run: OneRun, ports: RunPorts, options: ApplyOptions, chain: tuple[str, ...]
+) -> Finished:
+    """Drive; where only the operator's own principal is left for want of a second admin, try to
+    prove one, then to show the break-glass principal's way in.
     """
     finished = drive(run)
     observed = run.run_state().observed
@@ -250,9 +277,9 @@ def _drive_to_the_end(run: OneRun, ports: RunPorts, options: ApplyOptions, chain
 def outcome_of(
     plan: Plan, progress: Progress, ports: RunPorts, finished: Finished, error: MigratorError | None
 ) -> RunOutcome:
-    """The outcome as a value, and the exit code that says so: 0 everything that was asked for is done and proven; 1 a
-    principal was refused; 6 a proof failed; 7 not finished, the same command goes on (a proof that a later observation
-    gives); else the error's own.
+    """The outcome as a value, and the exit code that says so: 0 everything that was asked for is
+    done and proven; 1 a principal was refused; 6 a proof failed; 7 not finished, the same command
+    goes on (a proof that a later observation gives); else the error's own.
     """
     sequences = sequences_of(plan)
     refused = {
@@ -271,7 +298,9 @@ def outcome_of(
         exit_code=0,
         done=sum(progress.of(step.id).status in SETTLED for step in plan.steps),
         total=len(plan.steps),
-        left=tuple(StepOutcome(s.id, s.effect.kind, s.principal_arn, why) for s, why in finished.left),
+        left=tuple(
+            StepOutcome(s.id, s.effect.kind, s.principal_arn, why) for s, why in finished.left
+        ),
         refused=tuple((key, message) for key, (_, message) in refused.items()),
         outstanding=outstanding,
         error=error,
@@ -290,7 +319,11 @@ def _exit_code(outcome: RunOutcome, codes: set[str]) -> int:
     if codes:
         return 1
     waiting = {arn for arn, _ in outcome.outstanding}
-    unexplained = [s for s in outcome.left if s.why != "not asked for" and s.principal_arn not in {None, *waiting}]
+    unexplained = [
+        s
+        for s in outcome.left
+        if s.why != "not asked for" and s.principal_arn not in {None, *waiting}
+    ]
     if unexplained:
         return 6
     # A principal that is not proven yet is no end: the same command goes on when it can be proven.

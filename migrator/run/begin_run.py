@@ -1,4 +1,6 @@
-"""What every writing workflow does first: the lock, the fresh read, the comparison with the plan, run id, backup."""
+"""What every writing workflow does first: the lock, the fresh read, the comparison with the plan,
+run id, backup.
+"""
 
 import json
 from collections.abc import Callable, Mapping
@@ -49,12 +51,14 @@ _RUN_FILE = "run.json"  # which plan a run was begun for, and its id: survives a
 
 @dataclass(frozen=True, slots=True)
 class RunPorts(StepPorts):
-    """What a whole run needs: the step ports, reads for the comparison and the backup, and a source of run ids.
+    """What a whole run needs: the step ports, reads for the comparison and the backup, and a source
+    of run ids.
 
-    ``read_snapshot`` reads the cluster afresh; ``basis_of`` is what plans are compared by. ``permissions`` is asked
-    about a break-glass principal, None where it is not. ``pods``: where canary pods are made, None where they may
-    not be. ``lock`` is the lock of record in the cluster, beside the one of ``store``. ``fresh_principals``
-    opens IAM without what was read of it before, None where ids are not read again.
+    ``read_snapshot`` reads the cluster afresh; ``basis_of`` is what plans are compared by.
+    ``permissions`` is asked about a break-glass principal, None where it is not. ``pods``: where
+    canary pods are made, None where they may not be. ``lock`` is the lock of record in the cluster,
+    beside the one of ``store``. ``fresh_principals`` opens IAM without what was read of it before,
+    None where ids are not read again.
     """
 
     reader: ClusterReader
@@ -75,7 +79,8 @@ def refuse_blocked(plan: Plan) -> None:
             "plan-blocked",
             "The plan is blocked: a person must decide something first.",
             why="Open findings: " + ", ".join(codes) + ".",
-            remedy="Answer them in decisions.yaml (migrate plan --write-decisions adds stubs) and plan again.",
+            remedy="Answer them in decisions.yaml (migrate plan --write-decisions adds stubs) and "
+            "plan again.",
         )
 
 
@@ -96,7 +101,11 @@ def begun_run(store: StateStore, plan_digest: str) -> str | None:
         document = json.loads(store.read(_RUN_FILE) or b"{}")
     except ValueError:
         return None
-    run = document.get("run") if isinstance(document, dict) and document.get("planDigest") == plan_digest else None
+    run = (
+        document.get("run")
+        if isinstance(document, dict) and document.get("planDigest") == plan_digest
+        else None
+    )
     return run if isinstance(run, str) and is_run_id(run) else None
 
 
@@ -106,8 +115,8 @@ def note_run(store: StateStore, plan_digest: str, run: str) -> None:
 
 
 def refuse_unannounced(plan: Plan, snapshot: Snapshot) -> None:
-    """Raises ``Failed`` ``plan-inconsistent`` where the plan's entries give, by the cluster's RBAC, more or less than
-    the plan announces: the reader of a plan file does not see RBAC.
+    """Raises ``Failed`` ``plan-inconsistent`` where the plan's entries give, by the cluster's RBAC,
+    more or less than the plan announces: the reader of a plan file does not see RBAC.
     """
     wrong = unannounced_end(plan, snapshot)
     if wrong:
@@ -128,21 +137,28 @@ def refuse_changed(
     *,
     begun: str | None,
 ) -> None:
-    """Raises ``Changed``, naming what changed, when the cluster is no longer the one that was planned for, and
-    ``Failed`` when whoever runs this cannot read the IAM principals that the plan read.
+    """Raises ``Changed``, naming what changed, when the cluster is no longer the one that was
+    planned for, and ``Failed`` when whoever runs this cannot read the IAM principals that the plan
+    read.
     """
     before, surprises = as_before(snapshot, plan, progress, plan_digest, begun=begun)
     basis = basis_of(before)
     data = None if snapshot.config_map is None else snapshot.aws_auth_data
-    rows = {p.principal_arn: found for p in plan.principals if (found := row_difference(data, p)) is not None}
-    # IAM is asked about what rows name: of a principal whose row was deleted nothing is read, and that is no denial.
+    rows = {
+        p.principal_arn: found
+        for p in plan.principals
+        if (found := row_difference(data, p)) is not None
+    }
+    # IAM is asked about what rows name: of a principal whose row was deleted nothing is read, and
+    # that is no denial.
     unseen = [arn for arn in not_read_again(plan.basis, basis) if arn not in rows]
     if unseen:
         raise Failed(
             "principals-not-read",
             "Some principals of the plan cannot be read from here.",
             why=f"IAM of their accounts was not read this time: {', '.join(unseen)}.",
-            remedy="Name the --reader-role that the plan was made with, or read IAM with the same permissions.",
+            remedy="Name the --reader-role that the plan was made with, or read IAM with the same "
+            "permissions.",
         )
     changes = (*surprises, *basis_changes(plan.basis, basis))
     if changes:
@@ -168,7 +184,9 @@ def refuse_rehearsing(progress: Progress) -> None:
 
 
 def refuse_going_back(progress: Progress, plan: Plan) -> None:
-    """Raises ``Refused`` while a roll-back that was begun has more to take back: going forward undoes what it did."""
+    """Raises ``Refused`` while a roll-back that was begun has more to take back: going forward
+    undoes what it did.
+    """
     left = [
         step
         for sequence in sequences_of(plan).values()
@@ -179,10 +197,12 @@ def refuse_going_back(progress: Progress, plan: Plan) -> None:
         raise Refused(
             "rollback-unfinished",
             "A roll-back of this plan was begun and did not finish.",
-            why=f"{len(left)} steps are still to be taken back, the next one: {left[-1].effect.kind} "
+            why=f"{len(left)} steps are still to be taken back, the next one: "
+            f"{left[-1].effect.kind} "
             f"{left[-1].principal_arn or ''}".rstrip()
             + ".",
-            remedy="Finish it: `migrate rollback PLAN`. Or go forward: `migrate apply PLAN --abandon-rollback`.",
+            remedy="Finish it: `migrate rollback PLAN`. Or go forward: `migrate apply PLAN "
+            "--abandon-rollback`.",
         )
 
 
@@ -192,19 +212,30 @@ def progress_in(journal: Journal, plan: Plan, plan_digest: str) -> Progress:
 
 
 def run_id_for(
-    plan: Plan, progress: Progress, snapshot: Snapshot, plan_digest: str, entropy: Entropy, *, begun: str | None
+    plan: Plan,
+    progress: Progress,
+    snapshot: Snapshot,
+    plan_digest: str,
+    entropy: Entropy,
+    *,
+    begun: str | None,
 ) -> str:
-    """The id to go on with: the journal's while anything of it stands, else that on entries or bindings which an
-    earlier run of this plan left (from another folder, or with a lost journal), else a fresh one.
+    """The id to go on with: the journal's while anything of it stands, else that on entries or
+    bindings which an earlier run of this plan left (from another folder, or with a lost journal),
+    else a fresh one.
     """
-    if progress.run and any(standing(sequence, progress.states) for sequence in sequences_of(plan).values()):
+    if progress.run and any(
+        standing(sequence, progress.states) for sequence in sequences_of(plan).values()
+    ):
         return progress.run
     for entry in snapshot.access_entries or ():
         if entry.tags.get(PLAN_TAG) == plan_digest and is_run_id(entry.tags.get(RUN_TAG, "")):
             return entry.tags[RUN_TAG]
     for binding in snapshot.rbac.bindings if snapshot.rbac else ():
         labels = binding.labels
-        if labels.get(MANAGED_BY_LABEL) == MANAGED_BY and labels.get(PLAN_LABEL) == plan_label(plan_digest):
+        if labels.get(MANAGED_BY_LABEL) == MANAGED_BY and labels.get(PLAN_LABEL) == plan_label(
+            plan_digest
+        ):
             found = labels.get(RUN_LABEL, "")
             if is_run_id(found):
                 return found
@@ -220,10 +251,11 @@ def is_run_id(text: str) -> bool:
 def back_up(
     store: StateStore, reader: ClusterReader, config_maps: ConfigMaps, snapshot: Snapshot, run: str
 ) -> list[str]:
-    """Save aws-auth exactly as the API gives it (resourceVersion included) and all entries with their policies.
+    """Save aws-auth exactly as the API gives it (resourceVersion included) and all entries with
+    their policies.
 
-    A backup that exists is never written over: it is the older one that shows the state before. Returns the
-    names of the files.
+    A backup that exists is never written over: it is the older one that shows the state before.
+    Returns the names of the files.
     """
     wanted: dict[str, Callable[[], Any]] = {
         f"backup/{run}/aws-auth.json": config_maps.read,
@@ -240,13 +272,14 @@ def _names_of_bindings(snapshot: Snapshot) -> list[dict[str, Any]] | None:
     if snapshot.rbac is None:
         return None
     return [
-        {"name": b.name, "namespace": b.namespace, "role": [b.role_kind, b.role_name]} for b in snapshot.rbac.bindings
+        {"name": b.name, "namespace": b.namespace, "role": [b.role_kind, b.role_name]}
+        for b in snapshot.rbac.bindings
     ]
 
 
 def row_check(plan: Plan, config_maps: ConfigMaps, *, api_mode: bool) -> Callable[[str], bool]:
-    """Whether the live aws-auth still gives a principal its identity from before the run: asked before an entry is
-    deleted. In API mode no row gives anything.
+    """Whether the live aws-auth still gives a principal its identity from before the run: asked
+    before an entry is deleted. In API mode no row gives anything.
     """
     before = {p.principal_arn: p.before for p in plan.principals}
 
@@ -261,13 +294,17 @@ def row_check(plan: Plan, config_maps: ConfigMaps, *, api_mode: bool) -> Callabl
 
 def all_entries(reader: ClusterReader) -> tuple[AccessEntry, ...]:
     """Every access entry of the cluster, read now; none in CONFIG_MAP mode."""
-    return tuple(access_entry(raw, str(raw["principalArn"])) for raw in reader.list_access_entries() or ())
+    return tuple(
+        access_entry(raw, str(raw["principalArn"])) for raw in reader.list_access_entries() or ()
+    )
 
 
 def callers_in(plan: Plan, chain: tuple[str, ...]) -> frozenset[str]:
     """The plan's principals that the operator is, or arrives through."""
     behind = {_canonical(arn) for arn in chain}
-    return frozenset(p.principal_arn for p in plan.principals if _canonical(p.principal_arn) in behind)
+    return frozenset(
+        p.principal_arn for p in plan.principals if _canonical(p.principal_arn) in behind
+    )
 
 
 def arrives_through(arn: str, chain: tuple[str, ...]) -> bool:
@@ -276,7 +313,9 @@ def arrives_through(arn: str, chain: tuple[str, ...]) -> bool:
 
 
 def _canonical(text: str) -> str:
-    """A role as ``account/role/name``, lower-cased, whether it is written with its path or as a session's ARN."""
+    """A role as ``account/role/name``, lower-cased, whether it is written with its path or as a
+    session's ARN.
+    """
     arn = parse_arn(text)
     if arn is None:
         return text
@@ -288,7 +327,9 @@ def _canonical(text: str) -> str:
 
 
 def chain_of(reader: ClusterReader) -> tuple[str, ...]:
-    """Who the operator is and arrives through; the identity alone where the chain cannot be told."""
+    """Who the operator is and arrives through; the identity alone where the chain cannot be
+    told.
+    """
     try:
         chain = tuple(reader.caller_chain())
     except MigratorError:
@@ -297,8 +338,12 @@ def chain_of(reader: ClusterReader) -> tuple[str, ...]:
     return chain if arn in chain else (*chain, arn)
 
 
-def observed_at_start(plan: Plan, ports: RunPorts, snapshot: Snapshot, chain: tuple[str, ...]) -> Observed:
-    """What the fresh snapshot shows. Entries that EKS will make itself are looked for when their turn comes."""
+def observed_at_start(
+    plan: Plan, ports: RunPorts, snapshot: Snapshot, chain: tuple[str, ...]
+) -> Observed:
+    """What the fresh snapshot shows. Entries that EKS will make itself are looked for when their
+    turn comes.
+    """
     entries = None
     if snapshot.access_entries is not None:
         found = {entry.principal_arn: entry for entry in snapshot.access_entries}

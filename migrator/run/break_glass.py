@@ -11,13 +11,17 @@ from migrator.run.begin_run import arrives_through
 def look_at_break_glass(
     plan: Plan, permissions: PrincipalPermissions | None, chain: tuple[str, ...]
 ) -> BreakGlass | None:
-    """What was found; None where the plan names nobody. ``chain``: who the operator is and arrives through."""
+    """What was found; None where the plan names nobody. ``chain``: who the operator is and arrives
+    through.
+    """
     arn = plan.break_glass
     if arn is None:
         return None
     parsed = parse_arn(arn)
     if parsed is None or parsed.account != plan.cluster.account_id:
-        return BreakGlass(arn, False, "it is not of the cluster's account, and EKS is asked there only")
+        return BreakGlass(
+            arn, False, "it is not of the cluster's account, and EKS is asked there only"
+        )
     if arrives_through(arn, chain):
         return BreakGlass(arn, False, "the operator acts as it")
     if permissions is None:
@@ -29,7 +33,13 @@ def look_at_break_glass(
             raise
         return BreakGlass(arn, False, "IAM knows no such principal")
     if refused is None:
-        return BreakGlass(arn, False, "the operator may not simulate its policies (iam:SimulatePrincipalPolicy)")
+        return BreakGlass(
+            arn, False, "the operator may not simulate its policies (iam:SimulatePrincipalPolicy)"
+        )
     if refused:
-        return BreakGlass(arn, False, "IAM would refuse it " + ", ".join(sorted({action for action, _ in refused})))
+        return BreakGlass(
+            arn,
+            False,
+            "IAM would refuse it " + ", ".join(sorted({action for action, _ in refused})),
+        )
     return BreakGlass(arn, True, "IAM would let it make an access entry for itself")

@@ -1,8 +1,8 @@
 """Canary pods on Fargate: made where a person allowed it, waited for, and removed whatever happens.
 
-A Fargate node is made for one pod, so an idle profile has no node whose login could show that its pod execution role
-is let in. A pod that is about to be made is on record before it is made: what a killed run leaves behind is found and
-removed by the next one. Nobody else's pod is ever touched.
+A Fargate node is made for one pod, so an idle profile has no node whose login could show that its
+pod execution role is let in. A pod that is about to be made is on record before it is made: what a
+killed run leaves behind is found and removed by the next one. Nobody else's pod is ever touched.
 """
 
 import json
@@ -23,7 +23,9 @@ from migrator.run.node_evidence import read_nodes
 
 RECORD = "canary-pods.json"
 PATIENCE = timedelta(minutes=5)  # a pod on Fargate starts within one or two minutes
-REFUSED_FOR = timedelta(minutes=2)  # so long a refusal must last: an entry takes up to 30 seconds to be in force
+REFUSED_FOR = timedelta(
+    minutes=2
+)  # so long a refusal must last: an entry takes up to 30 seconds to be in force
 GONE = timedelta(minutes=2)
 POLL = timedelta(seconds=5)
 _NOT_MADE = frozenset({"kubernetes-denied", "kubernetes-refused", "not-found"})
@@ -44,7 +46,9 @@ class Canaries:
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """What became of a canary: ``node`` is where it runs, ``refused`` why its node may not log in; ``how`` says it."""
+    """What became of a canary: ``node`` is where it runs, ``refused`` why its node may not log in;
+    ``how`` says it.
+    """
 
     how: str
     node: str = ""
@@ -99,7 +103,8 @@ def _made(
     for pod in places:
         ports.events.say(
             "step",
-            f"canary: makes pod {pod.name} ({image}) in namespace {pod.namespace}, on Fargate profile {pod.profile} "
+            f"canary: makes pod {pod.name} ({image}) in namespace {pod.namespace}, on Fargate "
+            f"profile {pod.profile} "
             f"of {role}; it is removed again",
         )
         _note(ports, [*_noted(ports), pod])
@@ -116,7 +121,9 @@ def _made(
 
 
 def await_arrival(ports: RunPorts, pod: CanaryPod) -> Arrival:
-    """Wait until the pod is on a Fargate node whose lease is fresh, or it is clear that it will not be."""
+    """Wait until the pod is on a Fargate node whose lease is fresh, or it is clear that it will not
+    be.
+    """
     assert ports.pods is not None  # noqa: S101 - the pod was made through it
     begun, refused_since, said = ports.clock.now(), None, ""
     while True:
@@ -128,10 +135,15 @@ def await_arrival(ports: RunPorts, pod: CanaryPod) -> Arrival:
             return arrival
         refused_since = (refused_since or now) if seen.state == "refused" else None
         if refused_since is not None and now - refused_since >= REFUSED_FOR:
-            return Arrival(f"canary pod {pod.full_name} could not start: {seen.said}", refused=seen.said)
+            return Arrival(
+                f"canary pod {pod.full_name} could not start: {seen.said}", refused=seen.said
+            )
         if now - begun >= PATIENCE:
             return Arrival(_stuck(pod, seen))
-        line = f"waiting: canary pod {pod.full_name} {seen.state}{f' ({seen.said})' if seen.said else ''}"
+        line = (
+            f"waiting: canary pod {pod.full_name} "
+            f"{seen.state}{f' ({seen.said})' if seen.said else ''}"
+        )
         if line != said:
             ports.events.say("info", line)
         said = line
@@ -148,17 +160,25 @@ def _on_node(ports: RunPorts, pod: CanaryPod, name: str, now: datetime) -> Arriv
         return Arrival(f"canary pod {pod.full_name} was placed on {name}, which is no Fargate node")
     if node is None or not node.fresh(now):
         return None
-    return Arrival(f"canary pod {pod.full_name} (Fargate profile {pod.profile}) ran on {name}", node=name)
+    return Arrival(
+        f"canary pod {pod.full_name} (Fargate profile {pod.profile}) ran on {name}", node=name
+    )
 
 
 def _stuck(pod: CanaryPod, seen: PodSeen) -> str:
     minutes = PATIENCE // timedelta(minutes=1)
     if seen.node:
-        return f"canary pod {pod.full_name} is on {seen.node}, which has no fresh lease after {minutes} minutes"
-    return f"canary pod {pod.full_name} is on no node after {minutes} minutes{f': {seen.said}' if seen.said else ''}"
+        return (
+            f"canary pod {pod.full_name} is on {seen.node}, which has no fresh lease after "
+            f"{minutes} minutes"
+        )
+    return (
+        f"canary pod {pod.full_name} is on no node after {minutes} "
+        f"minutes{f': {seen.said}' if seen.said else ''}"
+    )
 
 
-# --- removing -------------------------------------------------------------------------------------------------------
+# --- removing
 
 
 def clean_up_after_others(ports: RunPorts) -> None:
@@ -174,18 +194,24 @@ def clean_up_after_others(ports: RunPorts) -> None:
 
 
 def remove_left_pods(ports: RunPorts) -> None:
-    """Remove every pod on record, and wait until it is gone; what cannot be removed stays on record and is said."""
+    """Remove every pod on record, and wait until it is gone; what cannot be removed stays on record
+    and is said.
+    """
     noted, left = _noted(ports), []
     for pod in noted:
         try:
             removed = _removed(ports, pod)
         except MigratorError as error:
             removed = False
-            ports.events.say("warn", f"canary pod {pod.full_name} could not be removed: {error.message}")
+            ports.events.say(
+                "warn", f"canary pod {pod.full_name} could not be removed: {error.message}"
+            )
         if not removed:
             left.append(pod)
             by_hand = f"kubectl delete pod {pod.name} --namespace {pod.namespace}"
-            ports.events.say("warn", f"canary pod {pod.full_name} is still there. By hand: {by_hand}")
+            ports.events.say(
+                "warn", f"canary pod {pod.full_name} is still there. By hand: {by_hand}"
+            )
     if noted:
         _note(ports, left)
 
@@ -196,7 +222,9 @@ def _removed(ports: RunPorts, pod: CanaryPod) -> bool:
     if found is None:
         return True
     if not is_canary(found):
-        ports.events.say("warn", f"pod {pod.full_name} is on record as a canary and is none: it is left alone")
+        ports.events.say(
+            "warn", f"pod {pod.full_name} is on record as a canary and is none: it is left alone"
+        )
         return True
     ports.pods.delete(pod.namespace, pod.name)
     until = ports.clock.now() + GONE
@@ -211,14 +239,21 @@ def _removed(ports: RunPorts, pod: CanaryPod) -> bool:
 def _noted(ports: RunPorts) -> list[CanaryPod]:
     try:
         found = json.loads(ports.store.read(RECORD) or b"{}").get("pods", [])
-        return [CanaryPod(each["role"], each["profile"], each["namespace"], each["name"]) for each in found]
+        return [
+            CanaryPod(each["role"], each["profile"], each["namespace"], each["name"])
+            for each in found
+        ]
     except (ValueError, KeyError, TypeError, AttributeError):
-        ports.events.say("warn", f"{RECORD} cannot be read; canary pods carry the label eks-access-migrator/canary")
+        ports.events.say(
+            "warn",
+            f"{RECORD} cannot be read; canary pods carry the label eks-access-migrator/canary",
+        )
         return []
 
 
 def _note(ports: RunPorts, pods: Sequence[CanaryPod]) -> None:
     found = [
-        {"role": pod.role_arn, "profile": pod.profile, "namespace": pod.namespace, "name": pod.name} for pod in pods
+        {"role": pod.role_arn, "profile": pod.profile, "namespace": pod.namespace, "name": pod.name}
+        for pod in pods
     ]
     ports.store.write(RECORD, pretty_bytes({"pods": found}))

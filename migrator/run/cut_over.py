@@ -1,6 +1,8 @@
-"""The cut-over: all gates, the cluster's name typed again, the switch to API mode, the wait, verification again.
+"""The cut-over: all gates, the cluster's name typed again, the switch to API mode, the wait,
+verification again.
 
-There is no way back from API mode. After a time-out the update is read, never sent again on its account.
+There is no way back from API mode. After a time-out the update is read, never sent again on its
+account.
 """
 
 from collections.abc import Mapping
@@ -49,8 +51,9 @@ SWITCH = Step(f"{CUT_OVER}-switch", EnableEntries("API_AND_CONFIG_MAP", "API"))
 
 @dataclass(frozen=True, slots=True)
 class CutOverOptions:
-    """Waivers and policies from decisions.yaml. ``verify_first``: take fresh proofs before the gates are judged;
-    ``gates_only``: judge and show the gates, switch nothing. ``canary_image``: canary pods on Fargate are allowed.
+    """Waivers and policies from decisions.yaml. ``verify_first``: take fresh proofs before the
+    gates are judged; ``gates_only``: judge and show the gates, switch nothing. ``canary_image``:
+    canary pods on Fargate are allowed.
     """
 
     waive_gates: Mapping[str, Acceptance] = field(default_factory=dict)
@@ -65,25 +68,32 @@ class CutOverOptions:
 DEFAULTS = CutOverOptions()
 
 
-def cut_over(plan: Plan, plan_digest: str, ports: RunPorts, options: CutOverOptions = DEFAULTS) -> CutOverOutcome:
+def cut_over(
+    plan: Plan, plan_digest: str, ports: RunPorts, options: CutOverOptions = DEFAULTS
+) -> CutOverOutcome:
     """Judge the gates; when all pass and the name was typed again, switch and verify.
 
-    Exit code 0 switched (now or earlier) and verified, 4 a gate or the person refused, 6 switched and the
-    verification failed, 7 interrupted, 5 the cluster changed after the gates were judged,
-    else the error's. Raises ``Blocked``, ``Refused`` (another cluster, locked),
-    ``WrongUse`` for a waiver of no gate, before anything is done.
+    Exit code 0 switched (now or earlier) and verified, 4 a gate or the person refused, 6 switched
+    and the verification failed, 7 interrupted, 5 the cluster changed after the gates were judged,
+    else the error's. Raises ``Blocked``, ``Refused`` (another cluster, locked), ``WrongUse`` for a
+    waiver of no gate, before anything is done.
     """
     refuse_blocked(plan)
     wrong = unknown_waivers(plan, options.waive_gates)
     if wrong:
-        raise WrongUse("no-such-gate", f"There is no gate that can be waived named {', '.join(wrong)}.")
+        raise WrongUse(
+            "no-such-gate", f"There is no gate that can be waived named {', '.join(wrong)}."
+        )
     with hold_cluster(ports, CUT_OVER, plan_digest) as held:
         ports, chain = held.ports, held.chain
         snapshot = ports.read_snapshot()
         refuse_other_cluster(plan, snapshot)
         records = records_of(ports.store.journal(), plan_digest)
         switching = progress_of(_switch_plan(plan), records)
-        if snapshot.cluster.authentication_mode == "API" and switching.of(SWITCH.id).status in ("pending", *SETTLED):
+        if snapshot.cluster.authentication_mode == "API" and switching.of(SWITCH.id).status in (
+            "pending",
+            *SETTLED,
+        ):
             return _verified(plan, ports, options, ())
         progress = progress_in(ports.store.journal(), plan, plan_digest)
         refuse_rehearsing(progress)
@@ -95,36 +105,56 @@ def cut_over(plan: Plan, plan_digest: str, ports: RunPorts, options: CutOverOpti
             try:
                 ports.approver.type_again("the cluster's name", plan.cluster.name)
             except Refused as refusal:
-                return replace(_refused(gates, snapshot, ports), error=refusal, exit_code=refusal.exit_code)
+                return replace(
+                    _refused(gates, snapshot, ports), error=refusal, exit_code=refusal.exit_code
+                )
             changed = _changed_since_the_gates(plan, plan_digest, ports, snapshot, progress)
             if changed is not None:
-                return replace(_refused(gates, snapshot, ports), error=changed, exit_code=changed.exit_code)
-        return _switch(plan, plan_digest, ports, options, gates, switching, progress.run or "", chain)
+                return replace(
+                    _refused(gates, snapshot, ports), error=changed, exit_code=changed.exit_code
+                )
+        return _switch(
+            plan, plan_digest, ports, options, gates, switching, progress.run or "", chain
+        )
 
 
 def _changed_since_the_gates(
     plan: Plan, plan_digest: str, ports: RunPorts, judged: Snapshot, progress: Progress
 ) -> MigratorError | None:
-    """What changed while proofs were taken and the name was typed: the switch has no way back, and the gates judged
-    an older read. A row added meanwhile would be lost with the switch. What a waiver let pass then still passes.
+    """What changed while proofs were taken and the name was typed: the switch has no way back, and
+    the gates judged an older read. A row added meanwhile would be lost with the switch. What a
+    waiver let pass then still passes.
     """
     now = ports.read_snapshot()
     lines = describe_changes(ports.basis_of(judged), ports.basis_of(now))
     if not lines:
         return None
-    remedy = f"Plan again: `migrate plan {plan.cluster.name} --out plan.json`, and look at what is different."
+    remedy = (
+        f"Plan again: `migrate plan {plan.cluster.name} --out plan.json`, and look at what "
+        f"is "
+        f"different."
+    )
     named = changed_since(plan, differences_now(plan, plan_digest, progress, ports, now))
     if named is not None:
         return named
     return Changed(
-        "cluster-changed", "The cluster changed after the gates were judged.", why="; ".join(lines), remedy=remedy
+        "cluster-changed",
+        "The cluster changed after the gates were judged.",
+        why="; ".join(lines),
+        remedy=remedy,
     )
 
 
 def gates_now(
-    plan: Plan, plan_digest: str, ports: RunPorts, snapshot: Snapshot, options: CutOverOptions = DEFAULTS
+    plan: Plan,
+    plan_digest: str,
+    ports: RunPorts,
+    snapshot: Snapshot,
+    options: CutOverOptions = DEFAULTS,
 ) -> tuple[Gate, ...]:
-    """The gates by the evidence there is, for a report: nothing is asked anew, locked or written."""
+    """The gates by the evidence there is, for a report: nothing is asked anew, locked or
+    written.
+    """
     progress = progress_in(ports.store.journal(), plan, plan_digest)
     quietly = replace(options, verify_first=False)
     return _gates(plan, plan_digest, ports, quietly, snapshot, progress, chain_of(ports.reader))
@@ -171,7 +201,9 @@ def _gates(
 
 
 def _unhealthy(ports: RunPorts) -> tuple[str, ...] | None:
-    """Nodes without a fresh lease, and Fargate profiles that are not well; None where that may not be read."""
+    """Nodes without a fresh lease, and Fargate profiles that are not well; None where that may not
+    be read.
+    """
     found = read_nodes(ports.nodes)
     return None if found is None else unhealthy_nodes(found, ports.clock.now())
 
@@ -186,12 +218,20 @@ def _verify_options(options: CutOverOptions) -> VerifyOptions:
 
 
 def _refused(gates: tuple[Gate, ...], snapshot: Snapshot, ports: RunPorts) -> CutOverOutcome:
-    closed = ", ".join(f"{gate.number} ({gate.name}: {gate.state})" for gate in gates if not gate.passes)
+    closed = ", ".join(
+        f"{gate.number} ({gate.name}: {gate.state})" for gate in gates if not gate.passes
+    )
     remedy = "Do what is said at each of them, and run the same command again."
     why = f"Closed gates: {closed}."
-    error = Refused("gates-closed", "The cut-over is refused.", why=why, remedy=remedy) if closed else None
+    error = (
+        Refused("gates-closed", "The cut-over is refused.", why=why, remedy=remedy)
+        if closed
+        else None
+    )
     mode = snapshot.cluster.authentication_mode
-    return CutOverOutcome(gates, mode, error.exit_code if error else 0, None, error, ports.store.location)
+    return CutOverOutcome(
+        gates, mode, error.exit_code if error else 0, None, error, ports.store.location
+    )
 
 
 def _switch(
@@ -204,21 +244,36 @@ def _switch(
     run_id: str,
     chain: tuple[str, ...],
 ) -> CutOverOutcome:
-    run = OneRun(_switch_plan(plan), ports, RunRequest(plan_digest), switching, Observed(now=ports.clock.now()))
-    start: dict[str, Any] = {"run": run_id, "command": CUT_OVER, "planDigest": plan_digest, "caller": chain[-1]}
+    run = OneRun(
+        _switch_plan(plan),
+        ports,
+        RunRequest(plan_digest),
+        switching,
+        Observed(now=ports.clock.now()),
+    )
+    start: dict[str, Any] = {
+        "run": run_id,
+        "command": CUT_OVER,
+        "planDigest": plan_digest,
+        "caller": chain[-1],
+    }
     if gates:  # none when an earlier attempt, whose switch went through, is brought to its end
         start["gates"] = gates_to_documents(gates)
     run.record(None, "run-started", start)
     for gate in gates:
         if gate.waived_by is not None and gate.state != "pass":
-            run.record(None, "waived", {"gate": gate.name, "state": gate.state, "by": gate.waived_by})
+            run.record(
+                None, "waived", {"gate": gate.name, "state": gate.state, "by": gate.waived_by}
+            )
     try:
         drive(run)
         outcome = _verified(plan, ports, options, gates)
     except MigratorError as error:
         outcome = _stopped(gates, ports, error)
     except KeyboardInterrupt:
-        stopped = Interrupted("interrupted", "Stopped on the way.", remedy="`migrate status` reads how far it came.")
+        stopped = Interrupted(
+            "interrupted", "Stopped on the way.", remedy="`migrate status` reads how far it came."
+        )
         outcome = _stopped(gates, ports, stopped)
     run.record(None, "run-ended", {"exit": outcome.exit_code})
     return outcome
@@ -232,7 +287,11 @@ def _stopped(gates: tuple[Gate, ...], ports: RunPorts, error: MigratorError) -> 
     return CutOverOutcome(gates, mode, error.exit_code, None, error, ports.store.location)
 
 
-def _verified(plan: Plan, ports: RunPorts, options: CutOverOptions, gates: tuple[Gate, ...]) -> CutOverOutcome:
+def _verified(
+    plan: Plan, ports: RunPorts, options: CutOverOptions, gates: tuple[Gate, ...]
+) -> CutOverOutcome:
     """In API mode: everybody is verified again, now that no row is asked any more."""
     verification = verify_access(plan, ports, _verify_options(options))
-    return CutOverOutcome(gates, "API", verification.exit_code, verification, None, ports.store.location)
+    return CutOverOutcome(
+        gates, "API", verification.exit_code, verification, None, ports.store.location
+    )

@@ -1,4 +1,5 @@
-"""The dead-man timer, run inside the cluster by the rehearsal's Job: puts aws-auth back unless the Lease is renewed.
+"""The dead-man timer, run inside the cluster by the rehearsal's Job: puts aws-auth back unless the
+Lease is renewed.
 
 It judges by its own clock how long the Lease has not changed, so that no two clocks have to agree.
 """
@@ -39,9 +40,11 @@ class TimerPorts:
 
 
 def hold(ports: TimerPorts, within: timedelta = RENEW_WITHIN) -> str:
-    """Watch until the operator says that it is over (``over``) or the Lease was not renewed ``within`` (``fired``).
+    """Watch until the operator says that it is over (``over``) or the Lease was not renewed
+    ``within`` (``fired``).
 
-    Raises ``Failed("timer-damaged")`` when the saved map cannot be read, before it says that it is armed.
+    Raises ``Failed("timer-damaged")`` when the saved map cannot be read, before it says that it is
+    armed.
     """
     saved = ports.objects.read("ConfigMap", NAME)
     if saved is None:
@@ -73,7 +76,8 @@ def hold(ports: TimerPorts, within: timedelta = RENEW_WITHIN) -> str:
 def _put_back(ports: TimerPorts, original: Mapping[str, Any]) -> None:
     """Until aws-auth is what it was; whatever fails is tried again.
 
-    Where the operator never began to blank it, there is nothing to put back: whatever it is now, somebody wanted so.
+    Where the operator never began to blank it, there is nothing to put back: whatever it is now,
+    somebody wanted so.
     """
     notes: dict[str, str] = {TIMER: "fired"}
     while True:
@@ -85,7 +89,10 @@ def _put_back(ports: TimerPorts, original: Mapping[str, Any]) -> None:
             state = map_state(found, original["data"])
             if state in ("foreign", "absent") and not _said(lease, BLANKED):
                 _say(ports, notes)
-                ports.events.say("done", f"{AWS_AUTH} was never blanked, and somebody else wrote it: it is left alone")
+                ports.events.say(
+                    "done",
+                    f"{AWS_AUTH} was never blanked, and somebody else wrote it: it is left alone",
+                )
                 return
             if state == "foreign" and found is not None:
                 notes[FOREIGN] = json.dumps(dict(found.get("data") or {}))[:_MOST_FOREIGN]

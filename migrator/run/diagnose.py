@@ -1,6 +1,8 @@
-"""Can this machine reach the API server, and may this caller do the job: what ``doctor`` asks, changing nothing.
+"""Can this machine reach the API server, and may this caller do the job: what ``doctor`` asks,
+changing nothing.
 
-Checks are independent: one that cannot be answered is ``unknown`` and says why, and the others go on.
+Checks are independent: one that cannot be answered is ``unknown`` and says why, and the others go
+on.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -43,7 +45,9 @@ _ON_NAMED_ROLES = frozenset({"iam:PassRole", "sts:AssumeRole"})
 
 @dataclass(frozen=True, slots=True)
 class DiagnosePorts:
-    """What diagnosing needs of the world. ``rbac`` and ``lock``: None where leftovers are not looked for."""
+    """What diagnosing needs of the world. ``rbac`` and ``lock``: None where leftovers are not
+    looked for.
+    """
 
     cluster: ClusterReader
     config_maps: ConfigMaps
@@ -56,9 +60,14 @@ class DiagnosePorts:
 
 
 def diagnose(
-    ports: DiagnosePorts, *, described: Raw | None = None, commands: Sequence[str] = DEFAULT_COMMANDS
+    ports: DiagnosePorts,
+    *,
+    described: Raw | None = None,
+    commands: Sequence[str] = DEFAULT_COMMANDS,
 ) -> Diagnosis:
-    """All checks. Raises only what makes every check pointless: ``no-credentials``, ``cluster-not-found``."""
+    """All checks. Raises only what makes every check pointless: ``no-credentials``,
+    ``cluster-not-found``.
+    """
     cluster = described if described is not None else ports.cluster.describe_cluster()
     reference = cluster_ref(cluster)
     asks: list[Callable[[], Iterable[Check]]] = [
@@ -97,8 +106,13 @@ def _way_in(ports: DiagnosePorts, cluster: Raw) -> Iterable[Check]:
 
 
 def _iam(ports: DiagnosePorts, cluster: ClusterRef, commands: Sequence[str]) -> Iterable[Check]:
-    by_tag = lock_tag_needs(cluster)  # only where no Lease may be written: the check of the lock judges both
-    needs = {command: [need for need in needs_of(command, cluster) if need not in by_tag] for command in commands}
+    by_tag = lock_tag_needs(
+        cluster
+    )  # only where no Lease may be written: the check of the lock judges both
+    needs = {
+        command: [need for need in needs_of(command, cluster) if need not in by_tag]
+        for command in commands
+    }
     everything = list(dict.fromkeys(need for wanted in needs.values() for need in wanted))
     refused = ports.permissions.refused(everything)
     if refused is None:
@@ -120,7 +134,10 @@ def _iam_check(command: str, missing: list[str]) -> Check:
         return Check(name, "ok", f"IAM allows what `{command}` needs.")
     hard = [action for action in missing if action in ESSENTIAL or _writes(action)]
     said = f"IAM does not allow {', '.join(missing)} for `{command}`."
-    remedy = f"Give the caller {', '.join(hard or missing)}; `migrate doctor --policy` writes the policy."
+    remedy = (
+        f"Give the caller {', '.join(hard or missing)}; `migrate doctor --policy` writes the "
+        f"policy."
+    )
     return Check(name, "fail" if hard else "warn", said, remedy)
 
 
@@ -131,7 +148,9 @@ def _writes(action: str) -> bool:
     return not action.partition(":")[2].startswith(("Describe", "List", "Get", "Lookup"))
 
 
-def _in_the_cluster(ports: DiagnosePorts, cluster: ClusterRef, commands: Sequence[str]) -> list[Check]:
+def _in_the_cluster(
+    ports: DiagnosePorts, cluster: ClusterRef, commands: Sequence[str]
+) -> list[Check]:
     """Who the caller is inside, and what it may do there, asked as itself."""
     caller = ports.cluster.caller_chain()[-1]
     try:
@@ -140,34 +159,72 @@ def _in_the_cluster(ports: DiagnosePorts, cluster: ClusterRef, commands: Sequenc
     except MigratorError as error:
         return [Check("login", "unknown", f"{error.message} {error.why}".strip(), error.remedy)]
     if subject is None:
-        return [Check("login", "fail", "The cluster refuses your login.", "Use a principal that has access.")]
+        return [
+            Check(
+                "login",
+                "fail",
+                "The cluster refuses your login.",
+                "Use a principal that has access.",
+            )
+        ]
     groups = ", ".join(subject.groups) or "no groups"
-    checks = [Check("login", "ok", f"Inside the cluster you are {subject.username or '(no name)'} with {groups}.")]
+    checks = [
+        Check(
+            "login",
+            "ok",
+            f"Inside the cluster you are {subject.username or '(no name)'} with {groups}.",
+        )
+    ]
     requests = {command: kubernetes_needs_of(command) for command in commands}
     locking = LOCK_REQUESTS if LOCKING & {*commands} else ()
-    wanted = list(dict.fromkeys(request for needs in (*requests.values(), locking) for request in needs))
+    wanted = list(
+        dict.fromkeys(request for needs in (*requests.values(), locking) for request in needs)
+    )
     answers = dict(zip(wanted, ports.tasks.map(_asking(reviewer), wanted), strict=True))
-    checks += [_kubernetes_check(command, needs, answers) for command, needs in requests.items() if needs]
+    checks += [
+        _kubernetes_check(command, needs, answers) for command, needs in requests.items() if needs
+    ]
     return (
-        [*checks, _lock_check(ports, cluster, [need for need in locking if not answers[need]])] if locking else checks
+        [*checks, _lock_check(ports, cluster, [need for need in locking if not answers[need]])]
+        if locking
+        else checks
     )
 
 
-def _lock_check(ports: DiagnosePorts, cluster: ClusterRef, missing: Sequence[AccessRequest]) -> Check:
-    """Whether the caller can lock the cluster: by a Lease, else by a tag. Without a lock no run writes."""
+def _lock_check(
+    ports: DiagnosePorts, cluster: ClusterRef, missing: Sequence[AccessRequest]
+) -> Check:
+    """Whether the caller can lock the cluster: by a Lease, else by a tag. Without a lock no run
+    writes.
+    """
     name = "cluster-lock"
     if not missing:
         return Check(name, "ok", "You may write the Lease by which runs lock the cluster.")
-    said = f"The API server does not allow you to {', '.join(_spelled(need) for need in missing)} in kube-system"
+    said = (
+        f"The API server does not allow you to {', '.join(_spelled(need) for need in missing)} "
+        f"in kube-system"
+    )
     remedy = "Give the caller get, create, update and delete on leases in namespace kube-system."
     refused = ports.permissions.refused(list(lock_tag_needs(cluster)))
     if refused is None:
-        return Check(name, "unknown", f"{said}; whether IAM allows to lock by a tag may not be asked.", remedy)
+        return Check(
+            name,
+            "unknown",
+            f"{said}; whether IAM allows to lock by a tag may not be asked.",
+            remedy,
+        )
     if not refused:
-        return Check(name, "warn", f"{said}: runs lock the cluster by a tag, which takes longer.", remedy)
+        return Check(
+            name, "warn", f"{said}: runs lock the cluster by a tag, which takes longer.", remedy
+        )
     actions = ", ".join(action for action, _ in refused)
     also = f"{remedy[:-1]}, or {actions} on the cluster."
-    return Check(name, "fail", f"{said}, and IAM does not allow {actions}: no run can lock the cluster.", also)
+    return Check(
+        name,
+        "fail",
+        f"{said}, and IAM does not allow {actions}: no run can lock the cluster.",
+        also,
+    )
 
 
 def _leftovers(ports: DiagnosePorts, cluster: ClusterRef) -> list[Check]:
@@ -179,7 +236,10 @@ def _leftovers(ports: DiagnosePorts, cluster: ClusterRef) -> list[Check]:
         left = own_objects(ports.rbac, ports.cluster).leftovers(locks)
     except MigratorError as error:
         return [Check("leftovers", "unknown", f"{error.message} {error.why}".strip(), error.remedy)]
-    checks = [Check("lock", "warn", f"A run works on the cluster: {describe_lock(seen)}.") for seen in locks]
+    checks = [
+        Check("lock", "warn", f"A run works on the cluster: {describe_lock(seen)}.")
+        for seen in locks
+    ]
     if not left:
         checks.append(Check("leftovers", "ok", "No run left a binding or a group in the cluster."))
     for each in left:
@@ -193,14 +253,18 @@ def _asking(reviewer: AccessReviewer) -> Callable[[AccessRequest], bool]:
     return lambda request: reviewer.can(request)[0]
 
 
-def _kubernetes_check(command: str, needs: Sequence[AccessRequest], answers: dict[AccessRequest, bool]) -> Check:
+def _kubernetes_check(
+    command: str, needs: Sequence[AccessRequest], answers: dict[AccessRequest, bool]
+) -> Check:
     name = f"kubernetes-permissions-{command}"
     missing = [_spelled(need) for need in needs if not answers[need]]
     if not missing:
         return Check(name, "ok", f"The API server allows what `{command}` needs.")
     hard = any(not answers[need] and (need.verb != "list") for need in needs)
     said = f"The API server does not allow you to {', '.join(missing)} (`{command}`)."
-    return Check(name, "fail" if hard else "warn", said, "Bind the caller to a role that allows it.")
+    return Check(
+        name, "fail" if hard else "warn", said, "Bind the caller to a role that allows it."
+    )
 
 
 def _spelled(need: AccessRequest) -> str:

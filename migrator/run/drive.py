@@ -31,7 +31,9 @@ TRIES = 20  # how often one step may meet an answer that has to be looked at aga
 
 
 def drive(run: OneRun) -> Finished:
-    """Run until nothing more can be done now. Raises the error that stopped it; the journal says how far it came."""
+    """Run until nothing more can be done now. Raises the error that stopped it; the journal says
+    how far it came.
+    """
     while True:
         actions = next_actions(run.run_state())
         first = actions[0]
@@ -39,8 +41,13 @@ def drive(run: OneRun) -> Finished:
             raise stop(run, first)
         if isinstance(first, Finished):
             return first
-        # What belongs to no principal is read first: a sequence that waits for it would else wait for all the others.
-        looks = [action for action in actions if isinstance(action, ReadFirst) and _sequence_of(run, action) is None]
+        # What belongs to no principal is read first: a sequence that waits for it would else wait
+        # for all the others.
+        looks = [
+            action
+            for action in actions
+            if isinstance(action, ReadFirst) and _sequence_of(run, action) is None
+        ]
         for look in dict.fromkeys(looks):
             run.look(look)
         keys = [key for action in actions if (key := _sequence_of(run, action)) is not None]
@@ -63,9 +70,13 @@ def _pause(run: OneRun, waits: Sequence[Wait]) -> timedelta:
 
 
 def stop(run: OneRun, action: Refuse) -> MigratorError:
-    """The error of a refusal; an attempt that is over is journaled, so that the next run may repeat it."""
+    """The error of a refusal; an attempt that is over is journaled, so that the next run may repeat
+    it.
+    """
     if action.step is not None:
-        run.record(action.step.id, "refused", {"code": action.error.code, "message": action.error.message})
+        run.record(
+            action.step.id, "refused", {"code": action.error.code, "message": action.error.message}
+        )
     return action.error
 
 
@@ -76,7 +87,11 @@ def _sequence_of(run: OneRun, action: Action) -> str | None:
         case Do() | Adopt() | Undo() | LeaveInPlace() | GiveUp() | TakeOver():
             return at.sequence_of[action.step.id]
         case ReadFirst():
-            return action.name if action.subject in ("entry", "row", "source") and action.name in at.sequences else None
+            return (
+                action.name
+                if action.subject in ("entry", "row", "source") and action.name in at.sequences
+                else None
+            )
         case Wait() | Refuse() | Finished():
             return None
         case _:
@@ -84,7 +99,9 @@ def _sequence_of(run: OneRun, action: Action) -> str | None:
 
 
 def _side_by_side(run: OneRun, keys: Sequence[str]) -> None:
-    """Each sequence as far as it goes. The first error, or an interruption, is raised after all have come to a stop."""
+    """Each sequence as far as it goes. The first error, or an interruption, is raised after all
+    have come to a stop.
+    """
     try:
         errors = run.ports.tasks.map(lambda key: _sequence(run, key), keys)
     except KeyboardInterrupt:
@@ -96,7 +113,9 @@ def _side_by_side(run: OneRun, keys: Sequence[str]) -> None:
 
 
 def _sequence(run: OneRun, key: str) -> MigratorError | None:
-    """One sequence until it has to wait, is finished, or fails: an error is a value, so that no other sequence is lost."""
+    """One sequence until it has to wait, is finished, or fails: an error is a value, so that no
+    other sequence is lost.
+    """
     with run.sequence_under_way():
         return _along(run, key)
 
@@ -123,8 +142,12 @@ def _along(run: OneRun, key: str) -> MigratorError | None:
     return None
 
 
-def one_action(run: OneRun, action: ReadFirst | Do | Adopt | Undo | LeaveInPlace | GiveUp | TakeOver) -> None:
-    """Do what was decided, and nothing else: nothing at all where a look directly before shows something else."""
+def one_action(
+    run: OneRun, action: ReadFirst | Do | Adopt | Undo | LeaveInPlace | GiveUp | TakeOver
+) -> None:
+    """Do what was decided, and nothing else: nothing at all where a look directly before shows
+    something else.
+    """
     if isinstance(action, Do | Undo) and action.first and not _still_decided(run, action):
         return
     match action:
@@ -139,7 +162,9 @@ def one_action(run: OneRun, action: ReadFirst | Do | Adopt | Undo | LeaveInPlace
             if isinstance(step.effect, EnableEntries):
                 run.mode_step_done()
         case Undo(step):
-            run.ports.events.say("warn", f"taking back {describe(step.effect.kind, step.principal_arn)}")
+            run.ports.events.say(
+                "warn", f"taking back {describe(step.effect.kind, step.principal_arn)}"
+            )
             take_back(run, action)
         case TakeOver(_, entry):
             run.ports.events.say("warn", _taken_over(entry))
@@ -155,9 +180,14 @@ def one_action(run: OneRun, action: ReadFirst | Do | Adopt | Undo | LeaveInPlace
 
 
 def _taken_over(entry: AccessEntry) -> str:
-    """What becomes of an entry that EKS made: policies of it stay, which may be more than the row gave."""
+    """What becomes of an entry that EKS made: policies of it stay, which may be more than the row
+    gave.
+    """
     policies = ", ".join(policy.policy_name for policy in entry.access_policies)
-    stays = f"; {policies} stays on it: `migrate verify PLAN` tells whether that is more than its row gave"
+    stays = (
+        f"; {policies} stays on it: `migrate verify PLAN` tells whether that is more than its "
+        f"row gave"
+    )
     text = f"EKS made the entry of {entry.principal_arn}; it is changed to what was planned"
     return text + (stays if policies else "")
 
@@ -183,7 +213,9 @@ def describe(kind: str, principal_arn: str | None) -> str:
 def _settled(run: OneRun, step_id: str, arn: str | None, error: MigratorError) -> bool:
     """Whether an error of the API is an answer that the sequence can go on from."""
     if error.code in PRINCIPAL_REFUSALS:
-        run.record(step_id, "refused", {"code": error.code, "message": error.message, "why": error.why})
+        run.record(
+            step_id, "refused", {"code": error.code, "message": error.message, "why": error.why}
+        )
         run.ports.events.say("warn", f"{arn}: {error.message}")
         return True
     if error.code in ("entry-exists", "entry-not-found") and arn is not None:

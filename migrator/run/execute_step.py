@@ -45,7 +45,9 @@ READ_BACK = timedelta(seconds=60)
 
 
 def execute(run: OneRun, step: Step) -> None:
-    """Execute one step whose turn it is. Raises ``MigratorError``; the journal then holds the intention."""
+    """Execute one step whose turn it is. Raises ``MigratorError``; the journal then holds the
+    intention.
+    """
     effect = rendered(step.effect, run.run_id)
     match effect:
         case EnableEntries():
@@ -61,7 +63,9 @@ def execute(run: OneRun, step: Step) -> None:
             run.record(step.id, "done", {"deleted": effect.binding_name})
         case Prove():
             prove_step(run, step, effect)
-        case CreateEntry() | UpdateEntry() | DeleteEntry() | AssociatePolicy() | DisassociatePolicy():
+        case (
+            CreateEntry() | UpdateEntry() | DeleteEntry() | AssociatePolicy() | DisassociatePolicy()
+        ):
             run.record(step.id, "intended", intention(effect))
             send(run, effect, token=token_of(run, step))
             entry = read_back(run, step)
@@ -71,7 +75,9 @@ def execute(run: OneRun, step: Step) -> None:
 
 
 def token_of(run: OneRun, step: Step) -> str:
-    """The clientRequestToken: the same for a repeated attempt of the same step, another after it was taken back."""
+    """The clientRequestToken: the same for a repeated attempt of the same step, another after it
+    was taken back.
+    """
     return digest_of([run.digest, run.run_id, step.id, run.progress.of(step.id).attempts])[-64:]
 
 
@@ -82,7 +88,9 @@ def intention(effect: Effect) -> dict[str, Any]:
 
 
 def _plain(document: dict[str, Any]) -> dict[str, Any]:
-    return {key: list(value) if isinstance(value, tuple) else value for key, value in document.items()}
+    return {
+        key: list(value) if isinstance(value, tuple) else value for key, value in document.items()
+    }
 
 
 def entry_document(entry: AccessEntry | None) -> dict[str, Any] | None:
@@ -102,7 +110,9 @@ def send(run: OneRun, effect: Effect, *, token: str) -> None:
     entries = run.ports.entries
     match effect:
         case CreateEntry():
-            entries.create(effect.principal_arn, effect.entry, tags=tags_of(run, effect), token=token)
+            entries.create(
+                effect.principal_arn, effect.entry, tags=tags_of(run, effect), token=token
+            )
         case UpdateEntry():
             entries.update(effect.principal_arn, effect.entry, token=token)
         case DeleteEntry():
@@ -112,22 +122,39 @@ def send(run: OneRun, effect: Effect, *, token: str) -> None:
         case DisassociatePolicy():
             arn = effect.policy.policy_arn
             _gone_is_fine(
-                lambda: entries.disassociate(effect.principal_arn, arn), "policy-not-found", "entry-not-found"
+                lambda: entries.disassociate(effect.principal_arn, arn),
+                "policy-not-found",
+                "entry-not-found",
             )
-        case EnableEntries() | AwaitEntry() | CreateBridge() | CreateBinding() | RemoveBridge() | Prove():
+        case (
+            EnableEntries()
+            | AwaitEntry()
+            | CreateBridge()
+            | CreateBinding()
+            | RemoveBridge()
+            | Prove()
+        ):
             raise AssertionError(f"{effect.kind} is no write of an entry")
         case _:
             assert_never(effect)
 
 
 def tags_of(run: OneRun, effect: CreateEntry) -> dict[str, str]:
-    """By these a run from another folder knows what was made, by which run, and what it is meant to become."""
+    """By these a run from another folder knows what was made, by which run, and what it is meant to
+    become.
+    """
     final = final_spec(run.plan, effect.principal_arn) or effect.entry
-    return {PLAN_TAG: run.digest, RUN_TAG: run.run_id, ENTRY_TAG: entry_digest(effect.principal_arn, final)}
+    return {
+        PLAN_TAG: run.digest,
+        RUN_TAG: run.run_id,
+        ENTRY_TAG: entry_digest(effect.principal_arn, final),
+    }
 
 
 def read_back(run: OneRun, step: Step) -> AccessEntry | None:
-    """The entry once it is shown as the step made it. Raises ``Failed("not-shown")`` when it is not within a minute."""
+    """The entry once it is shown as the step made it. Raises ``Failed("not-shown")`` when it is not
+    within a minute.
+    """
     arn = step.principal_arn or ""
     at = run.run_state()
     sequence = at.sequences[at.sequence_of[step.id]]
@@ -146,9 +173,11 @@ def _until_shown(run: OneRun, arn: str, fits: Any) -> AccessEntry | None:  # noq
             raise Failed(
                 "not-shown",
                 f"EKS took the change of {arn} but does not show it.",
-                why=f"It was looked for during {int(READ_BACK.total_seconds())} seconds: EKS is slow, or somebody else "
+                why=f"It was looked for during {int(READ_BACK.total_seconds())} seconds: EKS is "
+                f"slow, or somebody else "
                 "took it back at once.",
-                remedy="The same command goes on from here: it looks again before it does anything.",
+                remedy="The same command goes on from here: it looks again before it does "
+                "anything.",
             )
         run.pause(POLL)
 
@@ -157,7 +186,8 @@ def _enable(run: OneRun, step: Step, effect: EnableEntries) -> None:
     if run.progress.of(step.id).status == "pending" and effect.mode_to == "API_AND_CONFIG_MAP":
         run.ports.approver.confirm(
             f"Switch cluster {run.plan.cluster.name} from {effect.mode_from} to {effect.mode_to}? "
-            "This is one-way, and EKS at once makes entries for the creator, managed node groups and Fargate."
+            "This is one-way, and EKS at once makes entries for the creator, managed node groups "
+            "and Fargate."
         )
     run.record(step.id, "intended", intention(effect))
     run.see(mode=None)
@@ -171,13 +201,20 @@ def _enable(run: OneRun, step: Step, effect: EnableEntries) -> None:
     run.record(step.id, "sent", {"updateId": update_id})
 
 
-# After these the switch may have begun, or something else runs: look, never send again on their account.
-LOOK_AGAIN = frozenset({"update-in-progress", "unsupported-change", "aws-no-answer", "aws-server-error"})
+# After these the switch may have begun, or something else runs: look, never send again on their
+# account.
+LOOK_AGAIN = frozenset(
+    {"update-in-progress", "unsupported-change", "aws-no-answer", "aws-server-error"}
+)
 
 
 def _bind(run: OneRun, step: Step, effect: CreateBridge | CreateBinding) -> None:
     wanted = binding_object(effect, plan_digest=run.digest, run=run.run_id)
-    run.record(step.id, "intended", {"kind": effect.kind, "binding": binding_key(effect), "group": effect.group})
+    run.record(
+        step.id,
+        "intended",
+        {"kind": effect.kind, "binding": binding_key(effect), "group": effect.group},
+    )
     run.ports.rbac.apply_binding(wanted)
     run.forget(ReadFirst("binding", binding_key(effect)))
     run.record(step.id, "done", {"binding": binding_key(effect), "group": effect.group})
@@ -204,7 +241,9 @@ def take_back(run: OneRun, action: Undo) -> None:
         case (_, undo):
             send(run, rendered(undo, run.run_id), token=token_of(run, step))
             _read_back_undone(run, step)
-            run.forget(ReadFirst("row", step.principal_arn or ""))  # read anew before the entry goes
+            run.forget(
+                ReadFirst("row", step.principal_arn or "")
+            )  # read anew before the entry goes
     run.record(step.id, "undone", {"kind": step.effect.kind})
 
 
@@ -215,7 +254,9 @@ def _found_instead(run: OneRun, step: Step) -> str:
         return "not there"
     if run.run_state().observed.bindings.get(binding_key(effect)) is None:
         return "not there"
-    run.ports.events.say("warn", f"the binding {binding_key(effect)} is not as this run made it: it stays")
+    run.ports.events.say(
+        "warn", f"the binding {binding_key(effect)} is not as this run made it: it stays"
+    )
     return "not as this run made it: left as it is"
 
 

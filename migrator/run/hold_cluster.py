@@ -1,5 +1,6 @@
-"""Both locks of a cluster, held by every workflow that writes: the lock of the state, and the lock of record in the
-cluster, which operators with other state folders see. Each write asks first whether the lock is still held.
+"""Both locks of a cluster, held by every workflow that writes: the lock of the state, and the lock
+of record in the cluster, which operators with other state folders see. Each write asks first
+whether the lock is still held.
 """
 
 from collections.abc import Iterator, Mapping
@@ -14,7 +15,9 @@ from migrator.run.begin_run import RunPorts, chain_of
 
 @dataclass(frozen=True, slots=True)
 class HeldCluster:
-    """A cluster whose locks are held. ``ports`` write only while they are; ``chain`` is the caller's."""
+    """A cluster whose locks are held. ``ports`` write only while they are; ``chain`` is the
+    caller's.
+    """
 
     ports: RunPorts
     lock: HeldLock
@@ -27,11 +30,19 @@ class HeldCluster:
 
 
 @contextmanager
-def hold_cluster(ports: RunPorts, command: str, plan_digest: str, *, run: str = "") -> Iterator[HeldCluster]:
-    """Hold both locks for a command. Raises ``locked`` while another run holds one, ``lock-not-possible``."""
+def hold_cluster(
+    ports: RunPorts, command: str, plan_digest: str, *, run: str = ""
+) -> Iterator[HeldCluster]:
+    """Hold both locks for a command. Raises ``locked`` while another run holds one,
+    ``lock-not-possible``.
+    """
     chain = chain_of(ports.reader)
     holder = replace(
-        ports.lock.holder(chain[-1]), command=command, plan_digest=plan_digest, run=run, state=ports.store.location
+        ports.lock.holder(chain[-1]),
+        command=command,
+        plan_digest=plan_digest,
+        run=run,
+        state=ports.store.location,
     )
     with ports.store.lock(holder.identity), ports.lock.hold(holder) as lock:
         yield HeldCluster(guarded(ports, lock), lock, chain)
@@ -42,7 +53,8 @@ def guarded(ports: RunPorts, lock: HeldLock) -> RunPorts:
 
     def read_snapshot() -> Snapshot:
         snapshot = ports.read_snapshot()
-        lock.check()  # a lock of another kind that was there first shows by now, and nothing was written yet
+        # a lock of another kind that was there first shows by now, and nothing was written yet
+        lock.check()
         return snapshot
 
     return replace(
@@ -66,7 +78,9 @@ class _Entries:
     def describe(self, principal_arn: str) -> AccessEntry | None:
         return self.inner.describe(principal_arn)
 
-    def create(self, principal_arn: str, entry: EntrySpec, *, tags: Mapping[str, str], token: str) -> None:
+    def create(
+        self, principal_arn: str, entry: EntrySpec, *, tags: Mapping[str, str], token: str
+    ) -> None:
         self.lock.check()
         self.inner.create(principal_arn, entry, tags=tags, token=token)
 

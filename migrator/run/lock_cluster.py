@@ -1,7 +1,7 @@
 """Take, renew and release the lock of a cluster: a Lease, or a tag where no Lease may be written.
 
-The rules are those of :mod:`migrator.decide.running.lock_protocol`. A thread renews while the lock is held; a write
-asks :meth:`Hold.check` first.
+The rules are those of :mod:`migrator.decide.running.lock_protocol`. A thread renews while the lock
+is held; a write asks :meth:`Hold.check` first.
 """
 
 import threading
@@ -29,14 +29,18 @@ from migrator.model.cluster_lock import LockHolder, LockRecord, LockSeen, descri
 from migrator.ports import Events, LockRecords, MachineTime
 
 _DENIED = frozenset({"kubernetes-denied", "not-authenticated"})
-_UNREACHABLE = frozenset({"api-server-unreachable", "api-server-tls-failed", "api-server-no-answer"})
+_UNREACHABLE = frozenset(
+    {"api-server-unreachable", "api-server-tls-failed", "api-server-no-answer"}
+)
 _LOOK = 1.0  # seconds between two looks at a lock of another run
 _TRIES = 5  # that find the record changed between look and write
 
 
 @dataclass(frozen=True, slots=True)
 class LockPorts:
-    """What the lock needs of the world. ``runs`` tells of a mark of :class:`LockHolder` whether its process runs."""
+    """What the lock needs of the world. ``runs`` tells of a mark of :class:`LockHolder` whether its
+    process runs.
+    """
 
     lease: LockRecords
     tag: LockRecords
@@ -57,7 +61,9 @@ class LeasedLock:
         return self._ports.this_holder(caller)
 
     def current(self) -> tuple[LockSeen, ...]:
-        """The locks of runs that may be under way: not of a process that is known to be dead, nor long expired."""
+        """The locks of runs that may be under way: not of a process that is known to be dead, nor
+        long expired.
+        """
         found = (self._ports.lease.read(), self._ports.tag.read())
         return tuple(seen for seen in found if seen is not None and self._may_be_held(seen))
 
@@ -67,14 +73,18 @@ class LeasedLock:
         return not long_expired(seen.record, self._ports.time.now())
 
     def break_lock(self, seen: LockSeen) -> None:
-        """Remove the lock that was seen, and wait until a run that did not notice has no write under way."""
+        """Remove the lock that was seen, and wait until a run that did not notice has no write
+        under way.
+        """
         records = self._ports.lease if seen.place == self._ports.lease.place else self._ports.tag
         records.clear(version=seen.version)
         record = seen.record
         if record is None or self._ports.runs(record.holder.process) is False:
             return
         seconds = min(lasts(record), TAG_SECONDS)
-        self._ports.events.say("info", f"waiting: {seconds} seconds, until the other run has no write under way")
+        self._ports.events.say(
+            "info", f"waiting: {seconds} seconds, until the other run has no write under way"
+        )
         self._ports.time.wait(seconds)
 
     @contextmanager
@@ -82,14 +92,18 @@ class LeasedLock:
         """Hold the lock, renewed while held, let go at the end."""
         held = self.acquire(replace(holder, since=_stamp(self._ports.time.now())))
         over = threading.Event()
-        renewing = threading.Thread(target=held.keep, args=(over,), daemon=True, name="cluster-lock")
+        renewing = threading.Thread(
+            target=held.keep, args=(over,), daemon=True, name="cluster-lock"
+        )
         renewing.start()
         try:
             yield held
         finally:
             over.set()
             held.release()
-            renewing.join(1.0)  # it ends by itself; a request of it that hangs keeps no command from its end
+            renewing.join(
+                1.0
+            )  # it ends by itself; a request of it that hangs keeps no command from its end
 
     def acquire(self, holder: LockHolder) -> "Hold":
         """By a Lease; else by a tag, which is said. Raises ``locked``, ``lock-not-possible``."""
@@ -102,8 +116,10 @@ class LeasedLock:
         self._refuse_leased(holder, reason)
         self._ports.events.say(
             "warn",
-            f"The lock is a tag of the cluster, not a Lease: {reason.message} Give the caller get, create, update and "
-            f"delete on leases in kube-system; a tag takes {int(self._ports.tag.settle_seconds)} seconds longer.",
+            f"The lock is a tag of the cluster, not a Lease: {reason.message} Give the caller get, "
+            f"create, update and "
+            f"delete on leases in kube-system; a tag takes {int(self._ports.tag.settle_seconds)} "
+            f"seconds longer.",
         )
         try:
             held = self._take(self._ports.tag, holder, TAG_SECONDS)
@@ -113,21 +129,27 @@ class LeasedLock:
                 raise
             raise Refused(
                 "lock-not-possible",
-                "The lock of the cluster can be written neither as a Lease nor as a tag, and no run goes on without.",
+                "The lock of the cluster can be written neither as a Lease nor as a tag, and no "
+                "run goes on without.",
                 why=f"Lease: {reason.message} {reason.why} Tag: {error.message} {error.why}",
-                remedy="Give the caller get, create, update, delete on leases in namespace kube-system, or "
+                remedy="Give the caller get, create, update, delete on leases in namespace "
+                "kube-system, or "
                 "eks:TagResource and eks:UntagResource on the cluster.",
             ) from error
         return held
 
-    def _refuse_leased(self, holder: LockHolder, reason: MigratorError, held: "Hold | None" = None) -> None:
+    def _refuse_leased(
+        self, holder: LockHolder, reason: MigratorError, held: "Hold | None" = None
+    ) -> None:
         """Where the Lease may be read, though not written: refuse while another run holds it."""
         if reason.code not in _DENIED:
             return
         try:
             seen = self._ports.lease.read()
         except MigratorError:
-            return  # its holder looks for our tag while that settles, and for one that is there before it begins
+            # its holder looks for our tag while that settles, and for one that is there before it
+            # begins
+            return
         if seen is not None and seen.record is not None:
             try:
                 await_end(self._ports, self._ports.lease, holder.token, seen)
@@ -152,7 +174,9 @@ class LeasedLock:
             found = records.read()
             if found is not None and found.record is not None:
                 if found.record.holder.token == holder.token and not records.settle_seconds:
-                    return Hold(self._ports, records, holder, seconds, found.version, sent)  # its answer was lost
+                    return Hold(
+                        self._ports, records, holder, seconds, found.version, sent
+                    )  # its answer was lost
                 found = await_end(self._ports, records, holder.token, found)
             over = None if found is None else found.version
         raise Refused(
@@ -163,8 +187,8 @@ class LeasedLock:
         )
 
     def _settled(self, records: LockRecords, version: str, sent: float) -> bool:
-        """Whether a record without compare-and-set is still ours after the pause. A request that took long may have
-        overwritten a record that was settled: then it does not count.
+        """Whether a record without compare-and-set is still ours after the pause. A request that
+        took long may have overwritten a record that was settled: then it does not count.
         """
         if not records.settle_seconds:
             return True
@@ -179,13 +203,21 @@ class Hold:
     """A lock that is held. Safe to ask from any thread."""
 
     def __init__(
-        self, ports: LockPorts, records: LockRecords, holder: LockHolder, seconds: int, version: str, sent: float
+        self,
+        ports: LockPorts,
+        records: LockRecords,
+        holder: LockHolder,
+        seconds: int,
+        version: str,
+        sent: float,
     ) -> None:
         self._ports, self._records, self._holder, self._seconds = ports, records, holder, seconds
         self._version = version
         self._until = counts_until(sent, seconds)
         self._dead_tag = ""
-        self._clear = float("-inf")  # until when no run can hold the lock by a tag without being seen
+        self._clear = float(
+            "-inf"
+        )  # until when no run can hold the lock by a tag without being seen
         self._lost: MigratorError | None = None
         self._lock = threading.Lock()
         self._looked = threading.Event()  # for a tag of another run, once
@@ -195,19 +227,25 @@ class Hold:
             self._looked.set()
 
     def check(self) -> None:
-        """Raises ``cluster-lock-lost`` unless the lock is certainly ours for long enough to send a write."""
+        """Raises ``cluster-lock-lost`` unless the lock is certainly ours for long enough to send a
+        write.
+        """
         self._looked.wait()
         self._raise_lost()
         if self._ports.time.seconds() < min(self._until, self._clear):
             return
-        with self._lock:  # renewals failed, or the machine slept: a renewal that succeeds proves that it is still ours
+        # renewals failed, or the machine slept: a renewal that succeeds proves that it is still
+        # ours
+        with self._lock:
             if self._ports.time.seconds() >= self._until:
                 self._renew_now()
             if self._ports.time.seconds() >= self._clear:
                 self.look_for_tag(first=False)
             self._raise_lost()
             if self._ports.time.seconds() >= min(self._until, self._clear):
-                raise self._unsure("It cannot be read whether another run locked the cluster by a tag.")
+                raise self._unsure(
+                    "It cannot be read whether another run locked the cluster by a tag."
+                )
 
     def _raise_lost(self) -> None:
         if self._lost is not None:
@@ -258,7 +296,11 @@ class Hold:
             if error.code != "lock-changed":
                 raise
             found = self._records.read()
-            if found is None or found.record is None or found.record.holder.token != self._holder.token:
+            if (
+                found is None
+                or found.record is None
+                or found.record.holder.token != self._holder.token
+            ):
                 self._lost = self._taken(found)
                 return
             version = found.version  # the answer to an earlier renewal was lost
@@ -273,8 +315,8 @@ class Hold:
             self._looked.set()
 
     def look_for_tag(self, *, first: bool) -> None:
-        """A run that may not write the Lease locks by a tag. One that was there first wins; a later one is seen while
-        it settles, and both stop rather than both go on.
+        """A run that may not write the Lease locks by a tag. One that was there first wins; a later
+        one is seen while it settles, and both stop rather than both go on.
         """
         sent = self._ports.time.seconds()
         try:
@@ -289,7 +331,9 @@ class Hold:
                 found = await_end(self._ports, self._ports.tag, self._holder.token, seen)
             except MigratorError as error:
                 self._lost = error
-            else:  # a tag that a dead run left is not removed: without compare-and-set it could be a new one
+            # a tag that a dead run left is not removed: without compare-and-set it could be a new
+            # one
+            else:
                 self._dead_tag = "" if found is None else found.version
                 self.look_for_tag(first=False)
             return
@@ -299,7 +343,9 @@ class Hold:
         self._lost = self._taken(seen)
 
     def release(self) -> None:
-        """Let it go, if it is still ours; nothing of another run is touched. Failures pass: it expires by itself."""
+        """Let it go, if it is still ours; nothing of another run is touched. Failures pass: it
+        expires by itself.
+        """
         with self._lock:
             if self._released:
                 return
@@ -308,20 +354,28 @@ class Hold:
                 self._records.clear(version=self._version)
 
     def _taken(self, found: LockSeen | None) -> Interrupted:
-        now = "removed by another operator" if found is None or found.record is None else "held by another run now"
+        now = (
+            "removed by another operator"
+            if found is None or found.record is None
+            else "held by another run now"
+        )
         who = f": {describe_lock(found)}" if found is not None and found.record is not None else ""
         return Interrupted(
             "cluster-lock-lost",
-            f"This run lost the lock of the cluster and stopped before its next write; the lock is {now}{who}.",
-            why=f"The lock is {self._records.place}: --break-lock removes it, and it is over after {self._seconds} "
+            f"This run lost the lock of the cluster and stopped before its next write; the lock is "
+            f"{now}{who}.",
+            why=f"The lock is {self._records.place}: --break-lock removes it, and it is over after "
+            f"{self._seconds} "
             "seconds without a renewal.",
-            remedy="Look at `migrate status`. Once the other run has ended, the same command goes on from here.",
+            remedy="Look at `migrate status`. Once the other run has ended, the same command goes "
+            "on from here.",
         )
 
     def _unsure(self, why: str) -> Interrupted:
         return Interrupted(
             "cluster-lock-lost",
-            "This run could not renew the lock of the cluster in time and stopped before its next write.",
+            "This run could not renew the lock of the cluster in time and stopped before its next "
+            "write.",
             why=f"{why} Another run may take the lock ({self._records.place}).",
             remedy="Once the API server can be reached, the same command goes on from here.",
         )
@@ -332,9 +386,11 @@ def _stamp(now: datetime) -> str:
     return now.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
-def await_end(ports: LockPorts, records: LockRecords, token: str, seen: LockSeen) -> LockSeen | None:
-    """Watch another run's lock: what is there once it is over or was let go. Raises ``locked`` as soon as it is
-    renewed.
+def await_end(
+    ports: LockPorts, records: LockRecords, token: str, seen: LockSeen
+) -> LockSeen | None:
+    """Watch another run's lock: what is there once it is over or was let go. Raises ``locked`` as
+    soon as it is renewed.
     """
     time, watched, found = ports.time, None, seen
     while True:
@@ -345,14 +401,17 @@ def await_end(ports: LockPorts, records: LockRecords, token: str, seen: LockSeen
             raise locked(found)
         if judgement != "wait":
             if judgement in ("dead", "over") and record is not None:
-                ports.events.say("warn", f"took over the lock of a run that ended: {describe_lock(found)}")
+                ports.events.say(
+                    "warn", f"took over the lock of a run that ended: {describe_lock(found)}"
+                )
             return found
         if watched is None and record is not None:
             watched = Watched(found, time.seconds())
             until = time.now() + timedelta(seconds=lasts(record))
             ports.events.say(
                 "info",
-                f"waiting: the cluster is locked by {describe_lock(found)}. If that run has died, this run takes "
+                f"waiting: the cluster is locked by {describe_lock(found)}. If that run has died, "
+                f"this run takes "
                 f"the lock over at {until:%H:%M:%S} UTC.",
             )
         time.wait(_LOOK)

@@ -1,4 +1,6 @@
-"""Logins of one principal, read from the control-plane logs: what somebody did, where nobody can be it."""
+"""Logins of one principal, read from the control-plane logs: what somebody did, where nobody can be
+it.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,7 +17,8 @@ from migrator.ports import AuditLogs
 MOST_EVENTS = 50_000  # of one principal in one look
 _NO_LOGS = frozenset({"logs-off", "iam-denied", "aws-refused", "region-disabled"})
 HOW_TO_SWITCH_ON = (
-    "Switch on the types audit and authenticator: aws eks update-cluster-config --name CLUSTER --logging "
+    "Switch on the types audit and authenticator: aws eks update-cluster-config --name CLUSTER "
+    "--logging "
     '\'{"clusterLogging":[{"types":["audit","authenticator"],"enabled":true}]}\''
 )
 
@@ -31,8 +34,8 @@ class Logins:
 def logins_of(logs: AuditLogs | None, principal_arn: str, start: datetime, end: datetime) -> Logins:
     """Accepted and refused logins of a principal in ``start`` to ``end``, oldest first.
 
-    From the authenticator's log where it is on, which has one line a login; else from the audit log, where every
-    request shows who asked.
+    From the authenticator's log where it is on, which has one line a login; else from the audit
+    log, where every request shows who asked.
     """
     if logs is None:
         return Logins(None, "the control-plane logs are not read")
@@ -41,16 +44,24 @@ def logins_of(logs: AuditLogs | None, principal_arn: str, start: datetime, end: 
         if "authenticator" in types:
             return Logins(_from_authenticator(logs, principal_arn, start, end))
         if "audit" in types:
-            return Logins(tuple(map(login_of_request, _from_audit(logs, principal_arn, start, end))))
+            return Logins(
+                tuple(map(login_of_request, _from_audit(logs, principal_arn, start, end)))
+            )
     except MigratorError as error:
         if error.code in _NO_LOGS:
             return Logins(None, error.message)
         raise
-    return Logins(None, f"neither the authenticator's log nor the audit log is on. {HOW_TO_SWITCH_ON}")
+    return Logins(
+        None, f"neither the authenticator's log nor the audit log is on. {HOW_TO_SWITCH_ON}"
+    )
 
 
-def requests_of(logs: AuditLogs | None, principal_arn: str, start: datetime, end: datetime) -> tuple[SeenRequest, ...]:
-    """Requests of a principal in the audit log, oldest first; empty where that log cannot be read."""
+def requests_of(
+    logs: AuditLogs | None, principal_arn: str, start: datetime, end: datetime
+) -> tuple[SeenRequest, ...]:
+    """Requests of a principal in the audit log, oldest first; empty where that log cannot be
+    read.
+    """
     try:
         if logs is None or "audit" not in logs.log_types():
             return ()
@@ -61,18 +72,28 @@ def requests_of(logs: AuditLogs | None, principal_arn: str, start: datetime, end
         raise
 
 
-def _from_authenticator(logs: AuditLogs, arn: str, start: datetime, end: datetime) -> tuple[SeenLogin, ...]:
+def _from_authenticator(
+    logs: AuditLogs, arn: str, start: datetime, end: datetime
+) -> tuple[SeenLogin, ...]:
     # a term in quotes is searched for as it is, with case; the line spells a role without its path
-    events = logs.events("authenticator", start, end + timedelta(seconds=1), pattern=_quoted(canonical_arn(arn)))
-    found = (login_of(event["message"], event["timestamp"]) for event in islice(events, MOST_EVENTS))
+    events = logs.events(
+        "authenticator", start, end + timedelta(seconds=1), pattern=_quoted(canonical_arn(arn))
+    )
+    found = (
+        login_of(event["message"], event["timestamp"]) for event in islice(events, MOST_EVENTS)
+    )
     key = principal_key(arn)
     return tuple(login for login in found if login is not None and principal_key(login.arn) == key)
 
 
-def _from_audit(logs: AuditLogs, arn: str, start: datetime, end: datetime) -> tuple[SeenRequest, ...]:
+def _from_audit(
+    logs: AuditLogs, arn: str, start: datetime, end: datetime
+) -> tuple[SeenRequest, ...]:
     pattern = f"{{ $.user.extra.canonicalArn[0] = {_quoted(canonical_arn(arn))} }}"
     events = logs.events("audit", start, end + timedelta(seconds=1), pattern=pattern)
-    found = (request_of(event["message"], event["timestamp"]) for event in islice(events, MOST_EVENTS))
+    found = (
+        request_of(event["message"], event["timestamp"]) for event in islice(events, MOST_EVENTS)
+    )
     key = principal_key(arn)
     return tuple(each for each in found if each is not None and principal_key(each.arn) == key)
 

@@ -1,9 +1,10 @@
-"""Read again what a plan was made for: aws-auth and IAM directly before a write, and everything before a last step.
+"""Read again what a plan was made for: aws-auth and IAM directly before a write, and everything
+before a last step.
 
-aws-auth is one cheap read of the API server, and is read before every write of an entry. Unique ids are read in
-batches and count for 60 seconds: EKS pins an entry to the id at the moment of its creation, and a principal that was
-created again within that minute is one that its row, which names an ARN, admits anyway. The look at the end reads
-them without that allowance.
+aws-auth is one cheap read of the API server, and is read before every write of an entry. Unique ids
+are read in batches and count for 60 seconds: EKS pins an entry to the id at the moment of its
+creation, and a principal that was created again within that minute is one that its row, which names
+an ARN, admits anyway. The look at the end reads them without that allowance.
 """
 
 import threading
@@ -37,41 +38,56 @@ IDS_COUNT_FOR = timedelta(seconds=60)
 class SourceReader:
     """The rows and unique ids of a plan's principals, read again as often as they must be.
 
-    ``approved`` is the data of aws-auth that the plan was just compared with: the same text again is no difference.
+    ``approved`` is the data of aws-auth that the plan was just compared with: the same text again
+    is no difference.
     """
 
     def __init__(self, plan: Plan, ports: RunPorts, snapshot: Snapshot | None = None) -> None:
         self._planned = {p.principal_arn: p for p in plan.principals}
         self._ports = ports
-        self._approved = snapshot.aws_auth_data if snapshot is not None and snapshot.config_map is not None else None
+        self._approved = (
+            snapshot.aws_auth_data
+            if snapshot is not None and snapshot.config_map is not None
+            else None
+        )
         self._lock = threading.Lock()
         self._ids: Mapping[str, str | None] = {}
         self._read_at: datetime | None = None
 
     def difference(self, principal_arn: str) -> Difference | None:
-        """How aws-auth, read now, or IAM differs from what the plan has of a principal; None where they do not."""
+        """How aws-auth, read now, or IAM differs from what the plan has of a principal; None where
+        they do not.
+        """
         planned = self._planned.get(principal_arn)
         if planned is None:
             return None
         return self._row(planned, self.rows_now()) or self._id(planned)
 
     def read_ids(self) -> None:
-        """Read the unique ids before the first effect: who may not read them is told before anything is changed.
+        """Read the unique ids before the first effect: who may not read them is told before
+        anything is changed.
 
         Raises ``iam-denied``, ``account-unreadable``.
         """
         if self._ports.fresh_principals is None:
             return
         with self._lock:
-            self._ids, self._read_at = self._read_ids(self._ports.fresh_principals()), self._ports.clock.now()
+            self._ids, self._read_at = (
+                self._read_ids(self._ports.fresh_principals()),
+                self._ports.clock.now(),
+            )
 
     def rows_now(self) -> Mapping[str, str] | None:
         """The data of aws-auth, read now; None where there is no ConfigMap."""
         live = self._ports.config_maps.read()
         return None if live is None else dict(live.get("data") or {})
 
-    def all_differences(self, data: Mapping[str, str] | None, *, rows: bool = True) -> tuple[Difference, ...]:
-        """Every difference of rows (unless they are not asked any more) and ids, read now, in plan order."""
+    def all_differences(
+        self, data: Mapping[str, str] | None, *, rows: bool = True
+    ) -> tuple[Difference, ...]:
+        """Every difference of rows (unless they are not asked any more) and ids, read now, in plan
+        order.
+        """
         with self._lock:
             self._read_at = None
         found = []
@@ -114,10 +130,16 @@ class SourceReader:
 def entry_differences(
     plan: Plan, progress: Progress, entries: Iterable[AccessEntry], plan_digest: str
 ) -> tuple[Difference, ...]:
-    """Entries of the plan's principals that are not as the runs left them, or, untouched, as the plan keeps them."""
+    """Entries of the plan's principals that are not as the runs left them, or, untouched, as the
+    plan keeps them.
+    """
     found = tuple(entries)
     differences = [
-        Difference(ENTRY_CHANGED, arn, f"The access entry of {arn} is not as this plan's runs left it: {why}.")
+        Difference(
+            ENTRY_CHANGED,
+            arn,
+            f"The access entry of {arn} is not as this plan's runs left it: {why}.",
+        )
         for arn, why in entries_astray(plan, progress, found, plan_digest)
     ]
     differences += [
@@ -130,12 +152,16 @@ def entry_differences(
 def binding_differences(
     plan: Plan, progress: Progress, entries: Iterable[AccessEntry], rbac: Rbac
 ) -> tuple[Difference, ...]:
-    """Parallel bindings that runs of the plan made, that an entry needs, and that are no longer as they were made."""
+    """Parallel bindings that runs of the plan made, that an entry needs, and that are no longer as
+    they were made.
+    """
     steps = [step for step in plan.steps if progress.of(step.id).status in SETTLED]
     made = [step.effect for step in steps if isinstance(step.effect, CreateBinding)]
     carriers: dict[str, str] = {}
     for entry in entries if made else ():
-        carriers |= {group: entry.principal_arn for group in entry.kubernetes_groups if group not in carriers}
+        carriers |= {
+            group: entry.principal_arn for group in entry.kubernetes_groups if group not in carriers
+        }
     return tuple(
         binding_difference(effect, carriers[effect.group])
         for effect in made
@@ -147,7 +173,9 @@ def binding_differences(
 def differences_now(
     plan: Plan, plan_digest: str, progress: Progress, ports: RunPorts, snapshot: Snapshot
 ) -> tuple[Difference, ...]:
-    """What a fresh snapshot shows to be no longer as the plan has it, rows of unknown principals included."""
+    """What a fresh snapshot shows to be no longer as the plan has it, rows of unknown principals
+    included.
+    """
     data = None if snapshot.config_map is None else snapshot.aws_auth_data
     entries = snapshot.access_entries or ()
     return (
@@ -164,10 +192,17 @@ def changed_since(plan: Plan, differences: Iterable[Difference]) -> Changed | No
     if not found:
         return None
     first, *others = found
-    remedy = f"Plan again: `migrate plan {plan.cluster.name} --out plan.json`, and look at what is different."
-    if first.code == BINDING_CHANGED:  # a new plan takes the entry as it is for what the principal has today
+    remedy = (
+        f"Plan again: `migrate plan {plan.cluster.name} --out plan.json`, and look at what "
+        f"is "
+        f"different."
+    )
+    if (
+        first.code == BINDING_CHANGED
+    ):  # a new plan takes the entry as it is for what the principal has today
         remedy = (
-            "Make the binding again as it was, or take everything back with `migrate rollback PLAN`, so that the rows "
+            "Make the binding again as it was, or take everything back with `migrate rollback "
+            "PLAN`, so that the rows "
             "answer again; then run the same command again."
         )
     return Changed(
@@ -178,7 +213,9 @@ def changed_since(plan: Plan, differences: Iterable[Difference]) -> Changed | No
     )
 
 
-def refuse_differences(plan: Plan, plan_digest: str, progress: Progress, ports: RunPorts, snapshot: Snapshot) -> None:
+def refuse_differences(
+    plan: Plan, plan_digest: str, progress: Progress, ports: RunPorts, snapshot: Snapshot
+) -> None:
     """Raises ``Changed`` (5) where a fresh snapshot is no longer as the plan has it."""
     error = changed_since(plan, differences_now(plan, plan_digest, progress, ports, snapshot))
     if error is not None:

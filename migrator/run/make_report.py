@@ -1,5 +1,5 @@
-"""Gather what a report says: the evidence, the journal, the gates, and the cluster as it is now. Nothing is asked as
-anybody else, and nothing is written.
+"""Gather what a report says: the evidence, the journal, the gates, and the cluster as it is now.
+Nothing is asked as anybody else, and nothing is written.
 """
 
 import json
@@ -27,21 +27,31 @@ from migrator.run.verify_access import VerifyOptions, current_verdicts
 DEFAULTS = CutOverOptions()
 
 
-def make_report(plan: Plan, plan_digest: str, ports: RunPorts, options: CutOverOptions = DEFAULTS) -> Report:
-    """Everything that is known now. Raises ``Refused`` for another cluster, and whatever keeps it from being read."""
+def make_report(
+    plan: Plan, plan_digest: str, ports: RunPorts, options: CutOverOptions = DEFAULTS
+) -> Report:
+    """Everything that is known now. Raises ``Refused`` for another cluster, and whatever keeps it
+    from being read.
+    """
     snapshot = ports.read_snapshot()
     refuse_other_cluster(plan, snapshot)
     journal = records_of(ports.store.journal(), plan_digest)
     how = VerifyOptions(
-        waive_verification=options.waive_verification, proof_policy=options.proof_policy, creator=options.creator
+        waive_verification=options.waive_verification,
+        proof_policy=options.proof_policy,
+        creator=options.creator,
     )
     verdicts = current_verdicts(plan, ports, snapshot, how)
     mode = snapshot.cluster.authentication_mode
-    outcome = VerifyOutcome("after", mode, verdicts, cluster_verdict(verdicts), (), 0, ports.store.location)
+    outcome = VerifyOutcome(
+        "after", mode, verdicts, cluster_verdict(verdicts), (), 0, ports.store.location
+    )
     gates, gates_at = _gates_at_the_switch(journal)
     if mode != "API":
         gates, gates_at = gates_now(plan, plan_digest, ports, snapshot, options), None
-    status = show_status(plan.cluster.name, StatusPorts(ports.store, ports.clock, ports.mode), plan, plan_digest)
+    status = show_status(
+        plan.cluster.name, StatusPorts(ports.store, ports.clock, ports.mode), plan, plan_digest
+    )
     return Report(
         plan=plan,
         plan_digest=plan_digest,
@@ -70,8 +80,12 @@ def _baseline(evidence: Iterable[Evidence]) -> dict[str, Evidence]:
     return {each.principal_arn: each for each in evidence if each.phase == "before"}
 
 
-def _texts_of_aws_auth(ports: RunPorts, journal: Journal, snapshot: Snapshot) -> Iterable[Mapping[str, Any]]:
-    """``data`` of the ConfigMap wherever it is kept: in the backup that the runs made, then in the cluster."""
+def _texts_of_aws_auth(
+    ports: RunPorts, journal: Journal, snapshot: Snapshot
+) -> Iterable[Mapping[str, Any]]:
+    """``data`` of the ConfigMap wherever it is kept: in the backup that the runs made, then in the
+    cluster.
+    """
     for record in journal:
         files = record.effect.get("files", ()) if record.event == "backed-up" else ()
         for name in files:
@@ -85,13 +99,17 @@ def _data_in(content: bytes | None) -> Mapping[str, Any]:
         config_map = json.loads(content or b"null")
     except ValueError as error:
         what = "A backup of aws-auth cannot be read."
-        raise Failed("backup-damaged", what, why=str(error), remedy="Restore the state folder from a copy.") from error
+        raise Failed(
+            "backup-damaged", what, why=str(error), remedy="Restore the state folder from a copy."
+        ) from error
     data = config_map.get("data") if isinstance(config_map, dict) else None
     return data if isinstance(data, dict) else {}
 
 
 def _lines(plan: Plan, texts: Iterable[Mapping[str, Any]]) -> dict[str, int]:
-    """The line of each row inside its section, from the first text that reads as the plan read aws-auth."""
+    """The line of each row inside its section, from the first text that reads as the plan read
+    aws-auth.
+    """
     for data in texts:
         read = read_aws_auth(data)
         if aws_auth_basis(read) == plan.basis.get("awsAuth"):

@@ -1,6 +1,7 @@
 """Whether the operator may make the bindings of a plan: asked before anything is written.
 
-The bridge comes after the mode step, which is one-way: who learns only then that it cannot be built has no way back.
+The bridge comes after the mode step, which is one-way: who learns only then that it cannot be built
+has no way back.
 """
 
 from migrator.decide.proving.how_known import request_text
@@ -11,8 +12,12 @@ from migrator.model.plan import Plan
 from migrator.ports import Reviewers
 
 
-def refuse_without_bindings(plan: Plan, progress: Progress, reviewers: Reviewers, caller: str) -> None:
-    """Raises ``Blocked`` ``bindings-not-allowed`` where the API server says no, or nobody can ask it."""
+def refuse_without_bindings(
+    plan: Plan, progress: Progress, reviewers: Reviewers, caller: str
+) -> None:
+    """Raises ``Blocked`` ``bindings-not-allowed`` where the API server says no, or nobody can ask
+    it.
+    """
     requests = requests_for_bindings(plan, progress)
     if not requests:
         return
@@ -28,6 +33,7 @@ def refuse_without_bindings(plan: Plan, progress: Progress, reviewers: Reviewers
             "bindings-not-allowed",
             "The plan makes bindings, and you may not make them.",
             why="Not allowed: " + "; ".join(refused) + ".",
-            remedy="Run it as somebody who may, or plan again with --accept-gap: administrators then have no access "
+            remedy="Run it as somebody who may, or plan again with --accept-gap: administrators "
+            "then have no access "
             "for some seconds each, between their entry and its access policy.",
         )

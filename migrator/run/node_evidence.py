@@ -3,7 +3,13 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from migrator.decide.proving.node_proof import NodeJudgement, NodeWindow, judge_nodes, nodes_of, without_kube_proxy
+from migrator.decide.proving.node_proof import (
+    NodeJudgement,
+    NodeWindow,
+    judge_nodes,
+    nodes_of,
+    without_kube_proxy,
+)
 from migrator.decide.running.row_identity import groups_by_row
 from migrator.errors import MigratorError
 from migrator.model.access_entry import AccessEntry
@@ -14,7 +20,9 @@ from migrator.run.login_evidence import logins_of
 from migrator.run.one_run import StepPorts
 
 LOOK_AGAIN = timedelta(seconds=20)
-RECENT = timedelta(minutes=25)  # every kubelet logs in within 15 minutes; the log gets it some minutes later
+RECENT = timedelta(
+    minutes=25
+)  # every kubelet logs in within 15 minutes; the log gets it some minutes later
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +46,9 @@ def read_nodes(nodes: NodeHealth | None) -> NodesNow | None:
         raise
 
 
-def look_at_nodes(ports: StepPorts, role_arn: str, *, since: datetime | None, api_mode: bool) -> Looked | None:
+def look_at_nodes(
+    ports: StepPorts, role_arn: str, *, since: datetime | None, api_mode: bool
+) -> Looked | None:
     """One look at the nodes of a role. None: leases may not be read.
 
     ``since``: when the role's entry got its present shape. ``api_mode``: no row is asked.
@@ -51,14 +61,23 @@ def look_at_nodes(ports: StepPorts, role_arn: str, *, since: datetime | None, ap
     logins = logins_of(ports.logs, role_arn, start, now)
     live = ports.config_maps.read()
     row_groups = groups_by_row(None if live is None else dict(live.get("data") or {}), role_arn)
-    window = NodeWindow(since=since, now=now, row_groups=row_groups, api_mode=api_mode, logins=logins.found)
-    return Looked(judge_nodes(nodes_of(role_arn, found, logins.found or ()), window), logins.why, api_mode)
+    window = NodeWindow(
+        since=since, now=now, row_groups=row_groups, api_mode=api_mode, logins=logins.found
+    )
+    return Looked(
+        judge_nodes(nodes_of(role_arn, found, logins.found or ()), window), logins.why, api_mode
+    )
 
 
-def evidence_of_nodes(looked: Looked, role_arn: str, *, entry: AccessEntry | None, state: str) -> Evidence:
+def evidence_of_nodes(
+    looked: Looked, role_arn: str, *, entry: AccessEntry | None, state: str
+) -> Evidence:
     """What was seen, as evidence: ``observed`` only where every node that counts was seen."""
     found = looked.judgement
-    differences = (*found.differences, *without_kube_proxy((node for node, _ in found.findings), entry))
+    differences = (
+        *found.differences,
+        *without_kube_proxy((node for node, _ in found.findings), entry),
+    )
     observed = found.complete or differences
     attribution: Attribution = "api-mode" if looked.api_mode else "node"
     return Evidence(
@@ -69,7 +88,9 @@ def evidence_of_nodes(looked: Looked, role_arn: str, *, entry: AccessEntry | Non
         state_digest=state,
         attribution=attribution if observed and found.attributable else "none",
         differences=(*(() if entry is not None else ("there is no entry",)), *differences),
-        how=f"{found.how}; {looked.why_no_log}" if looked.why_no_log and not found.attributable else found.how,
+        how=f"{found.how}; {looked.why_no_log}"
+        if looked.why_no_log and not found.attributable
+        else found.how,
     )
 
 

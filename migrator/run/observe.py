@@ -1,8 +1,9 @@
-"""Observe who really uses a cluster, from its control-plane logs, in bounded memory; stop anywhere and go on.
+"""Observe who really uses a cluster, from its control-plane logs, in bounded memory; stop anywhere
+and go on.
 
-Logs Insights counts at the service where that is permitted, for a price by the bytes that it scans; else events are
-read page by page and counted here. Either way what was counted is kept in the state, so that the same command goes on
-where it stopped.
+Logs Insights counts at the service where that is permitted, for a price by the bytes that it scans;
+else events are read page by page and counted here. Either way what was counted is kept in the
+state, so that the same command goes on where it stopped.
 """
 
 import json
@@ -43,8 +44,8 @@ class ObservePorts:
 
 @dataclass(frozen=True, slots=True)
 class ObserveOptions:
-    """``since``: how long ago the window begins. ``scan``: by which operations. ``fresh``: do not go on with a scan
-    that stopped.
+    """``since``: how long ago the window begins. ``scan``: by which operations. ``fresh``: do not
+    go on with a scan that stopped.
     """
 
     since: timedelta = timedelta(days=30)
@@ -53,9 +54,9 @@ class ObserveOptions:
 
 
 def observe(ports: ObservePorts, options: ObserveOptions = ObserveOptions()) -> UsageReport:
-    """Scan the logs of the window and report. Raises ``logs-off`` (with how to switch them on), ``iam-denied`` where
-    neither way of reading is permitted, ``Refused`` where the cost was not agreed to, and ``Interrupted``: the same
-    command then goes on.
+    """Scan the logs of the window and report. Raises ``logs-off`` (with how to switch them on),
+    ``iam-denied`` where neither way of reading is permitted, ``Refused`` where the cost was not
+    agreed to, and ``Interrupted``: the same command then goes on.
     """
     types = ports.logs.log_types() & {"audit", "authenticator"}
     group = ports.logs.group()
@@ -69,16 +70,22 @@ def observe(ports: ObservePorts, options: ObserveOptions = ObserveOptions()) -> 
         _agree(ports, scan)
     else:
         ports.events.say(
-            "info", f"going on with the scan that stopped, of the window to {scan.window.end:%Y-%m-%d %H:%MZ}"
+            "info",
+            f"going on with the scan that stopped, of the window to "
+            f"{scan.window.end:%Y-%m-%d %H:%MZ}",
         )
     scanner = Scanner(ports.logs, ports.events, lambda found: _save(ports, found))
     try:
         for log_type in _LOG_TYPES:
             if log_type in types and log_type not in scan.finished:
                 scanner.run(scan, log_type)
-    except KeyboardInterrupt:  # what was saved last is consistent; what was counted since is counted again
+    except (
+        KeyboardInterrupt
+    ):  # what was saved last is consistent; what was counted since is counted again
         raise Interrupted(
-            "interrupted", "Stopped on the way.", remedy="The same command goes on from here; nothing is counted twice."
+            "interrupted",
+            "Stopped on the way.",
+            remedy="The same command goes on from here; nothing is counted twice.",
         ) from None
     report = _report(ports, scan)
     ports.store.write(CHECKPOINT_FILE, b"")
@@ -90,7 +97,8 @@ def _types_off() -> Failed:
         "logs-off",
         "The cluster writes neither the authenticator's log nor the audit log.",
         remedy="Switch them on: aws eks update-cluster-config --name CLUSTER --logging "
-        '\'{"clusterLogging":[{"types":["audit","authenticator"],"enabled":true}]}\'; then wait until enough time '
+        '\'{"clusterLogging":[{"types":["audit","authenticator"],"enabled":true}]}\'; then wait '
+        "until enough time "
         "has passed to tell who uses the cluster.",
     )
 
@@ -100,11 +108,15 @@ def _method(ports: ObservePorts, options: ObserveOptions, window: Window) -> Sca
     if options.scan != "auto":
         return options.scan
     try:
-        ports.logs.query("fields @timestamp | limit 1", window.end - timedelta(seconds=1), window.end)
+        ports.logs.query(
+            "fields @timestamp | limit 1", window.end - timedelta(seconds=1), window.end
+        )
     except MigratorError as error:
         if error.code not in ("iam-denied", "query-failed"):
             raise
-        ports.events.say("info", f"Logs Insights cannot be used ({error.code}): events are read page by page")
+        ports.events.say(
+            "info", f"Logs Insights cannot be used ({error.code}): events are read page by page"
+        )
         return "filter"
     return "insights"
 
@@ -130,7 +142,10 @@ def _agree(ports: ObservePorts, scan: Scan) -> None:
         cost = f"scans about {_size(scanned)}, for about {scanned / 1e9 * PRICE_PER_GB:.2f} USD"
     else:
         scanned = size
-        cost = f"reads up to {_size(size)} page by page, which is not charged by the byte and takes its time"
+        cost = (
+            f"reads up to {_size(size)} page by page, which is not charged by the byte and "
+            f"takes its time"
+        )
     text = f"Logs Insights {cost}" if scan.method == "insights" else f"FilterLogEvents {cost}"
     ports.events.say("info", f"{text}.")
     if scanned >= ASK_FROM:
@@ -144,7 +159,7 @@ def _size(count: int) -> str:
     return f"{count} bytes"
 
 
-# --- stopping, going on, and the end --------------------------------------------------------------------------------
+# --- stopping, going on, and the end
 
 
 def _save(ports: ObservePorts, scan: Scan) -> None:
@@ -163,15 +178,22 @@ def _save(ports: ObservePorts, scan: Scan) -> None:
     ports.store.write(CHECKPOINT_FILE, canonical_bytes(document))
 
 
-def _stopped(ports: ObservePorts, options: ObserveOptions, types: frozenset[str], group: LogGroup) -> Scan | None:
-    """The scan of the same wish that stopped less than a day ago; None where there is none to go on with."""
+def _stopped(
+    ports: ObservePorts, options: ObserveOptions, types: frozenset[str], group: LogGroup
+) -> Scan | None:
+    """The scan of the same wish that stopped less than a day ago; None where there is none to go on
+    with.
+    """
     content = ports.store.read(CHECKPOINT_FILE)
     if not content:
         return None
     try:
         found: dict[str, Any] = json.loads(content)
         window = Window(
-            datetime.fromisoformat(found["from"]), datetime.fromisoformat(found["to"]), frozenset(found["types"]), group
+            datetime.fromisoformat(found["from"]),
+            datetime.fromisoformat(found["to"]),
+            frozenset(found["types"]),
+            group,
         )
         scan = Scan(
             window,
@@ -186,7 +208,11 @@ def _stopped(ports: ObservePorts, options: ObserveOptions, types: frozenset[str]
     except (ValueError, KeyError, TypeError, AttributeError):
         ports.events.say("warn", "what an earlier scan left cannot be read: starting afresh")
         return None
-    same = scan.since == options.since and options.scan in ("auto", scan.method) and window.types == types
+    same = (
+        scan.since == options.since
+        and options.scan in ("auto", scan.method)
+        and window.types == types
+    )
     return scan if same and ports.clock.now() - window.end < KEEPS else None
 
 
@@ -206,7 +232,9 @@ def _aws_auth(ports: ObservePorts) -> Mapping[str, str] | None:
     try:
         found = ports.config_maps.read()
     except MigratorError as error:
-        ports.events.say("warn", f"aws-auth could not be read, so nothing is said of rows: {error.message}")
+        ports.events.say(
+            "warn", f"aws-auth could not be read, so nothing is said of rows: {error.message}"
+        )
         return None
     return {} if found is None else dict(found.get("data") or {})
 

@@ -1,4 +1,6 @@
-"""One run of one plan: the journal it writes and what it has seen, shared by the sequences that go side by side."""
+"""One run of one plan: the journal it writes and what it has seen, shared by the sequences that go
+side by side.
+"""
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -40,7 +42,9 @@ _FIELDS = {"update": "updates", "entry": "entries", "binding": "bindings", "row"
 
 @dataclass(frozen=True, slots=True)
 class StepPorts:
-    """What executing steps needs of the world. ``nodes`` and ``logs`` are None where they are not looked at."""
+    """What executing steps needs of the world. ``nodes`` and ``logs`` are None where they are not
+    looked at.
+    """
 
     entries: AccessEntries
     mode: AuthMode
@@ -58,10 +62,11 @@ class StepPorts:
 
 @dataclass(frozen=True, slots=True)
 class RunSettings:
-    """``waived_proofs`` by principal, from decisions.yaml. ``max_rate``: writes per second. ``row_gives_before``
-    answers whether aws-auth still gives a principal what it had, ``difference_of`` how aws-auth or IAM differs from
-    what the plan has of it, None where they do not; both read again. ``list_entries`` reads all entries of the cluster.
-    ``after_mode_step`` is called once the mode changed.
+    """``waived_proofs`` by principal, from decisions.yaml. ``max_rate``: writes per second.
+    ``row_gives_before`` answers whether aws-auth still gives a principal what it had,
+    ``difference_of`` how aws-auth or IAM differs from what the plan has of it, None where they do
+    not; both read again. ``list_entries`` reads all entries of the cluster. ``after_mode_step`` is
+    called once the mode changed.
     """
 
     waived_proofs: Mapping[str, Acceptance] = field(default_factory=dict)
@@ -139,7 +144,9 @@ class OneRun:
         """Let time pass between two looks. Raises ``Interrupted`` where the run is to stop."""
         self.ports.clock.sleep(duration)
         if self._stopping:
-            raise Interrupted("interrupted", "Stopped on the way.", remedy="The same command goes on from here.")
+            raise Interrupted(
+                "interrupted", "Stopped on the way.", remedy="The same command goes on from here."
+            )
 
     def run_state(self) -> RunState:
         """Everything known, with the clock read now."""
@@ -153,7 +160,9 @@ class OneRun:
             record = self.ports.store.append_record(step, event, effect, self.ports.clock.now())
             at = self._situation
             progress = advance(at.progress, at.sequences, record)
-            if progress.automatic != at.progress.automatic:  # other steps lead from the entry that EKS made
+            if (
+                progress.automatic != at.progress.automatic
+            ):  # other steps lead from the entry that EKS made
                 self._situation = run_state(at.plan, progress, at.observed, at.run_request)
             else:
                 self._situation = replace(at, progress=progress)
@@ -161,7 +170,9 @@ class OneRun:
     def see(self, **changes: Any) -> None:  # noqa: ANN401 - fields of Observed
         """Replace fields of the observation."""
         with self._lock:
-            self._situation = replace(self._situation, observed=replace(self._situation.observed, **changes))
+            self._situation = replace(
+                self._situation, observed=replace(self._situation.observed, **changes)
+            )
 
     def see_entry(self, arn: str, entry: AccessEntry | None) -> None:
         """An entry as it is now."""
@@ -207,15 +218,22 @@ class OneRun:
     def _carriers_of(self, group: str) -> frozenset[str]:
         """Principals whose entries, read now, carry a group of a run's own.
 
-        This run's group is random and only entries of its plan can carry it; for another run's, all are read.
+        This run's group is random and only entries of its plan can carry it; for another run's, all
+        are read.
         """
         users = users_of(self.run_state(), group)
         if not users:
-            return frozenset(e.principal_arn for e in self.settings.list_entries() if group in e.kubernetes_groups)
+            return frozenset(
+                e.principal_arn
+                for e in self.settings.list_entries()
+                if group in e.kubernetes_groups
+            )
         for arn in users:
             self.look(ReadFirst("entry", arn))
         entries = self.run_state().observed.entries
-        return frozenset(arn for arn in users if (e := entries[arn]) is not None and group in e.kubernetes_groups)
+        return frozenset(
+            arn for arn in users if (e := entries[arn]) is not None and group in e.kubernetes_groups
+        )
 
     def mode_step_done(self) -> None:
         """What the workflow wants looked at once the mode has changed. Raises what it finds."""
@@ -233,7 +251,9 @@ class OneRun:
     def keep_evidence(self, evidence: Evidence) -> None:
         """Append to the evidence, on disk before this returns."""
         with self._lock:
-            self.ports.store.append_line(EVIDENCE_FILE, canonical_bytes(evidence_to_document(evidence)))
+            self.ports.store.append_line(
+                EVIDENCE_FILE, canonical_bytes(evidence_to_document(evidence))
+            )
 
     def now(self) -> datetime:
         """The clock, read now."""

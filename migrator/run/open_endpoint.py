@@ -1,7 +1,8 @@
-"""Lets this machine's address through ``publicAccessCidrs`` for as long as a command runs, and takes it back.
+"""Lets this machine's address through ``publicAccessCidrs`` for as long as a command runs, and
+takes it back.
 
-What is added is on record before it is added, so that an interrupted command's opening is found and closed by the
-next one. Only our own block is ever taken away: what others allowed meanwhile stays.
+What is added is on record before it is added, so that an interrupted command's opening is found and
+closed by the next one. Only our own block is ever taken away: what others allowed meanwhile stays.
 """
 
 import json
@@ -13,7 +14,15 @@ from datetime import timedelta
 from migrator.decide.diagnosis.cluster_checks import host_cidr, is_among
 from migrator.errors import Failed
 from migrator.model.canonical import digest_of, pretty_bytes
-from migrator.ports import Approver, AuthMode, Clock, EndpointAccess, Events, SourceAddress, StateStore
+from migrator.ports import (
+    Approver,
+    AuthMode,
+    Clock,
+    EndpointAccess,
+    Events,
+    SourceAddress,
+    StateStore,
+)
 
 RECORD = "opened-endpoint.json"
 _EVERYBODY = ("0.0.0.0/0", "::/0")
@@ -38,7 +47,8 @@ class OpenPorts:
 def opened_endpoint(ports: OpenPorts, *, run: str) -> Iterator[None]:
     """Let this machine in while the context lives. Nothing happens where it is let in already.
 
-    Raises ``source-address-unknown``, ``endpoint-update-failed``, ``Refused`` when a person says no.
+    Raises ``source-address-unknown``, ``endpoint-update-failed``, ``Refused`` when a person says
+    no.
     """
     close_endpoint(ports, run=run)
     address = ports.source.public_address()
@@ -46,14 +56,17 @@ def opened_endpoint(ports: OpenPorts, *, run: str) -> Iterator[None]:
         raise Failed(
             "source-address-unknown",
             "The address that this machine is seen under cannot be found out.",
-            remedy="Add it by hand: `aws eks update-cluster-config --resources-vpc-config publicAccessCidrs=…`.",
+            remedy="Add it by hand: `aws eks update-cluster-config --resources-vpc-config "
+            "publicAccessCidrs=…`.",
         )
     now = ports.access.public_cidrs()
     if not now or set(now) & set(_EVERYBODY) or is_among(address, now):
         yield
         return
     block = host_cidr(address)
-    ports.approver.confirm(f"Add {block} to publicAccessCidrs of the cluster until this command ends?")
+    ports.approver.confirm(
+        f"Add {block} to publicAccessCidrs of the cluster until this command ends?"
+    )
     ports.store.write(RECORD, pretty_bytes({"added": block}))
     _set(ports, (*now, block), run)
     ports.events.say("done", f"publicAccessCidrs lets {block} in")
@@ -77,7 +90,9 @@ def close_endpoint(ports: OpenPorts, *, run: str) -> bool:
 
 
 def _set(ports: OpenPorts, cidrs: Sequence[str], run: str) -> None:
-    moment = ports.clock.now().isoformat()  # the same list may be asked for twice, and is another update then
+    moment = (
+        ports.clock.now().isoformat()
+    )  # the same list may be asked for twice, and is another update then
     token = digest_of([run, list(cidrs), moment]).removeprefix("sha256:")[:64]
     update = ports.access.set_public_cidrs(cidrs, token=token)
     until = ports.clock.now() + _PATIENCE

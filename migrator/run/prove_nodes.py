@@ -1,4 +1,6 @@
-"""Prove a node role within a run: watch its nodes, and let the run go on with others while kubelets keep old tokens."""
+"""Prove a node role within a run: watch its nodes, and let the run go on with others while kubelets
+keep old tokens.
+"""
 
 from datetime import datetime
 
@@ -15,11 +17,15 @@ class Waiting:
     """Nothing can be said yet: the step is asked for again later."""
 
 
-def nodes_evidence(run: OneRun, step: Step, effect: Prove, entry: AccessEntry | None) -> Evidence | Waiting | None:
+def nodes_evidence(
+    run: OneRun, step: Step, effect: Prove, entry: AccessEntry | None
+) -> Evidence | Waiting | None:
     """What leases and logs show of the role's nodes; None where they may not be read."""
     mode = run.run_state().observed.mode or "API_AND_CONFIG_MAP"
     arn = effect.principal_arn
-    looked = look_at_nodes(run.ports, arn, since=shaped_at(run, step, entry), api_mode=mode == "API")
+    looked = look_at_nodes(
+        run.ports, arn, since=shaped_at(run, step, entry), api_mode=mode == "API"
+    )
     if looked is None:
         return None
     if looked.judgement.waits and arn not in run.settings.waived_proofs:
@@ -29,7 +35,9 @@ def nodes_evidence(run: OneRun, step: Step, effect: Prove, entry: AccessEntry | 
 
 
 def shaped_at(run: OneRun, step: Step, entry: AccessEntry | None) -> datetime:
-    """When the entry got the shape that is to be proven: as EKS says, else when the last step on it was done."""
+    """When the entry got the shape that is to be proven: as EKS says, else when the last step on it
+    was done.
+    """
     if entry is not None and (shown := entry.modified_at or entry.created_at) is not None:
         return shown
     at = run.run_state()

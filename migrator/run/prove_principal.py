@@ -1,9 +1,10 @@
 """Show who a principal is to the cluster, by logging in as it, and to what that can be attributed.
 
-A proof after a write is asked for with fresh tokens until it holds twice in a row or 120 seconds have passed: a new
-entry takes up to 30 seconds to reach the authenticator. Nodes are watched: their leases, and their own logins in the
-control-plane logs; that takes as long as kubelets keep a token, so the run goes on with others meanwhile. Whoever
-cannot be logged in as is looked for in the logs, and else gets the best other class, recorded as what it is.
+A proof after a write is asked for with fresh tokens until it holds twice in a row or 120 seconds
+have passed: a new entry takes up to 30 seconds to reach the authenticator. Nodes are watched: their
+leases, and their own logins in the control-plane logs; that takes as long as kubelets keep a token,
+so the run goes on with others meanwhile. Whoever cannot be logged in as is looked for in the logs,
+and else gets the best other class, recorded as what it is.
 """
 
 from collections.abc import Iterable
@@ -13,7 +14,11 @@ from datetime import timedelta
 from migrator.decide.planning.entries.entry_identity import spec_of
 from migrator.decide.planning.order.required_proof import is_admin
 from migrator.decide.proving.compare_subject import compare_subject, policy_probe
-from migrator.decide.proving.expected_log_in import ExpectedLogIn, expected_log_in, unannounced_log_ins
+from migrator.decide.proving.expected_log_in import (
+    ExpectedLogIn,
+    expected_log_in,
+    unannounced_log_ins,
+)
 from migrator.decide.proving.how_known import clock_time, request_text
 from migrator.decide.proving.login_proof import judge_logins, with_requests
 from migrator.decide.proving.verdicts import state_digest
@@ -45,7 +50,8 @@ EVERYTHING = AccessRequest(verb="*", api_group="*", resource="*")
 def prove_step(run: OneRun, step: Step, effect: Prove) -> None:
     """Prove, record the evidence, and journal the step as done, deferred or refused.
 
-    Raises ``MigratorError`` when the cluster cannot be asked at all: that proves nothing either way.
+    Raises ``MigratorError`` when the cluster cannot be asked at all: that proves nothing either
+    way.
     """
     arn = effect.principal_arn
     entry = run.run_state().observed.entries.get(arn)
@@ -59,23 +65,37 @@ def prove_step(run: OneRun, step: Step, effect: Prove) -> None:
     if principal is not None and (more := unannounced_log_ins(principal, entry)):
         evidence = replace(evidence, differences=(*evidence.differences, *more))
     if waiver is not None and evidence.proof_class not in ("live", "observed"):
-        evidence = replace(evidence, proof_class="attested", how=f"attested by {waiver.by}: {waiver.reason}")
+        evidence = replace(
+            evidence, proof_class="attested", how=f"attested by {waiver.by}: {waiver.reason}"
+        )
     run.keep_evidence(evidence)
-    summary = {"class": evidence.proof_class, "attribution": evidence.attribution, "how": evidence.how}
+    summary = {
+        "class": evidence.proof_class,
+        "attribution": evidence.attribution,
+        "how": evidence.how,
+    }
     if not evidence.holds:
         run.record(
-            step.id, "refused", {"code": "proof-failed", "message": "; ".join(_what_differs(evidence)), **summary}
+            step.id,
+            "refused",
+            {"code": "proof-failed", "message": "; ".join(_what_differs(evidence)), **summary},
         )
     elif evidence.proof_class == "attested" or _enough(evidence, effect):
         run.record(step.id, "done", summary)
     else:
-        run.record(step.id, "deferred", {**summary, "why": f"proof of class {effect.proof_class} cannot be had now"})
+        run.record(
+            step.id,
+            "deferred",
+            {**summary, "why": f"proof of class {effect.proof_class} cannot be had now"},
+        )
 
 
 def _by_login_or_logs(
     run: OneRun, step: Step, effect: Prove, entry: AccessEntry | None, nodes: Evidence | None
 ) -> Evidence:
-    """Log in as the principal; where that cannot be, what the logs or the nodes tell, or the rules."""
+    """Log in as the principal; where that cannot be, what the logs or the nodes tell, or the
+    rules.
+    """
     try:
         reviewer = run.ports.reviewers.as_principal(effect.principal_arn)
     except MigratorError as error:
@@ -96,9 +116,15 @@ def _by_login_or_logs(
 
 
 def _expected_log_in(run: OneRun, arn: str, reviewer: AccessReviewer) -> ExpectedLogIn | None:
-    """What must become of a login as the principal with the session at hand; None for who is not in the plan."""
+    """What must become of a login as the principal with the session at hand; None for who is not in
+    the plan.
+    """
     principal = _planned(run, arn)
-    return None if principal is None else expected_log_in(principal, "after", reviewer.session_name(), ())
+    return (
+        None
+        if principal is None
+        else expected_log_in(principal, "after", reviewer.session_name(), ())
+    )
 
 
 def _planned(run: OneRun, arn: str) -> PlannedPrincipal | None:
@@ -106,7 +132,11 @@ def _planned(run: OneRun, arn: str) -> PlannedPrincipal | None:
 
 
 def _refused_login(
-    run: OneRun, effect: Prove, entry: AccessEntry | None, reviewer: AccessReviewer, expected: ExpectedLogIn
+    run: OneRun,
+    effect: Prove,
+    entry: AccessEntry | None,
+    reviewer: AccessReviewer,
+    expected: ExpectedLogIn,
 ) -> Evidence:
     """A log-in that was refused before the entry, tried again: the entry must not admit it."""
     subject = reviewer.who_am_i()
@@ -124,17 +154,31 @@ def _refused_login(
     )
 
 
-def _by_logs(run: OneRun, step: Step, effect: Prove, entry: AccessEntry | None, why: str) -> Evidence:
-    """What the principal did itself since the entry got its shape: its logins, and what a policy let it do."""
-    arn, since, mode = effect.principal_arn, shaped_at(run, step, entry), run.run_state().observed.mode
+def _by_logs(
+    run: OneRun, step: Step, effect: Prove, entry: AccessEntry | None, why: str
+) -> Evidence:
+    """What the principal did itself since the entry got its shape: its logins, and what a policy
+    let it do.
+    """
+    arn, since, mode = (
+        effect.principal_arn,
+        shaped_at(run, step, entry),
+        run.run_state().observed.mode,
+    )
     found = logins_of(run.ports.logs, arn, since, run.now())
     only_entry: Attribution = "api-mode" if mode == "API" else "none"
-    judged = judge_logins(effect.username, effect.groups, found.found or (), since=since, only_entry=only_entry)
+    judged = judge_logins(
+        effect.username, effect.groups, found.found or (), since=since, only_entry=only_entry
+    )
     if judged is not None and effect.attribution == "policy" and not judged.differences:
         requests = requests_of(run.ports.logs, arn, since, run.now())
-        judged = with_requests(judged, requests, since=since, admin=entry is not None and is_admin(spec_of(entry)))
+        judged = with_requests(
+            judged, requests, since=since, admin=entry is not None and is_admin(spec_of(entry))
+        )
     if judged is None:
-        return _without_login(run, effect, entry, f"{why} {found.why or 'Since then nothing of it is in the logs.'}")
+        return _without_login(
+            run, effect, entry, f"{why} {found.why or 'Since then nothing of it is in the logs.'}"
+        )
     return evidence_of_logins(arn, judged, state=state_digest(entry, mode), why=why)
 
 
@@ -150,13 +194,17 @@ def _what_differs(evidence: Evidence) -> Iterable[str]:
 
 
 def _without_login(run: OneRun, effect: Prove, entry: AccessEntry | None, why: str) -> Evidence:
-    """Rules evaluated: the entry as read gives, by EKS's own rules, the name and groups that are right."""
+    """Rules evaluated: the entry as read gives, by EKS's own rules, the name and groups that are
+    right.
+    """
     node = effect.attribution == "node"
     differences: tuple[str, ...] = ()
     if entry is None:
         differences = ("there is no entry",)
     elif not node:
-        found = SelfSubject(entry.username or default_username(entry.principal_arn), entry.kubernetes_groups)
+        found = SelfSubject(
+            entry.username or default_username(entry.principal_arn), entry.kubernetes_groups
+        )
         differences = compare_subject(effect.username, effect.groups, found)
     return Evidence(
         principal_arn=effect.principal_arn,
@@ -169,12 +217,19 @@ def _without_login(run: OneRun, effect: Prove, entry: AccessEntry | None, why: s
     )
 
 
-def _by_login(run: OneRun, effect: Prove, entry: AccessEntry | None, reviewer: AccessReviewer) -> Evidence:
+def _by_login(
+    run: OneRun, effect: Prove, entry: AccessEntry | None, reviewer: AccessReviewer
+) -> Evidence:
     deadline = run.now() + PATIENCE
     in_a_row = logins = 0
     node = effect.attribution == "node"
-    # a node entry's groups are EKS's own and not all published: what EKS shows of the entry is what is right
-    groups = entry.kubernetes_groups if node and entry is not None and entry.kubernetes_groups else effect.groups
+    # a node entry's groups are EKS's own and not all published: what EKS shows of the entry is what
+    # is right
+    groups = (
+        entry.kubernetes_groups
+        if node and entry is not None and entry.kubernetes_groups
+        else effect.groups
+    )
     while True:
         subject = reviewer.who_am_i()
         logins += 1
@@ -194,7 +249,9 @@ def _by_login(run: OneRun, effect: Prove, entry: AccessEntry | None, reviewer: A
         phase="after",
         at=at,
         state_digest=state_digest(entry, run.run_state().observed.mode),
-        attribution="node" if node and by_node_entry(subject) else _attribution(run.run_id, subject, probes),
+        attribution="node"
+        if node and by_node_entry(subject)
+        else _attribution(run.run_id, subject, probes),
         subject=subject,
         probes=probes,
         differences=differences,
@@ -206,19 +263,33 @@ def _logged_in(subject: SelfSubject | None) -> str:
     return "tried to log in" if subject is None else f"logged in as {subject.username}"
 
 
-def _policy_probes(effect: Prove, entry: AccessEntry | None, reviewer: AccessReviewer) -> tuple[ProbeResult, ...]:
-    policies: tuple[AssociatedPolicy, ...] = entry.access_policies if entry and effect.attribution == "policy" else ()
+def _policy_probes(
+    effect: Prove, entry: AccessEntry | None, reviewer: AccessReviewer
+) -> tuple[ProbeResult, ...]:
+    policies: tuple[AssociatedPolicy, ...] = (
+        entry.access_policies if entry and effect.attribution == "policy" else ()
+    )
     requests = [request for request in map(policy_probe, policies) if request is not None]
-    return tuple(ProbeResult(Probe(request, expected=True), *reviewer.can(request)) for request in requests)
+    return tuple(
+        ProbeResult(Probe(request, expected=True), *reviewer.can(request)) for request in requests
+    )
 
 
 def by_node_entry(subject: SelfSubject | None) -> bool:
-    """Whether a node's login came through its entry: rows of nodes give ``system:bootstrappers``, entries do not."""
+    """Whether a node's login came through its entry: rows of nodes give ``system:bootstrappers``,
+    entries do not.
+    """
     return subject is not None and "system:bootstrappers" not in subject.groups
 
 
-def _attribution(run_id: str, subject: SelfSubject | None, probes: tuple[ProbeResult, ...]) -> Attribution:
-    if subject is not None and run_id and any(group.endswith(f":{run_id}") for group in subject.groups):
+def _attribution(
+    run_id: str, subject: SelfSubject | None, probes: tuple[ProbeResult, ...]
+) -> Attribution:
+    if (
+        subject is not None
+        and run_id
+        and any(group.endswith(f":{run_id}") for group in subject.groups)
+    ):
         return "marker"
     if any("EKS Access Policy" in each.reason for each in probes):
         return "policy"
@@ -226,7 +297,9 @@ def _attribution(run_id: str, subject: SelfSubject | None, probes: tuple[ProbeRe
 
 
 def prove_admin(run: OneRun, arn: str) -> str:
-    """Log in as an administrator and ask whether it may do everything; how that was shown, empty when it was not."""
+    """Log in as an administrator and ask whether it may do everything; how that was shown, empty
+    when it was not.
+    """
     try:
         reviewer = run.ports.reviewers.as_principal(arn)
     except MigratorError as error:
@@ -234,7 +307,11 @@ def prove_admin(run: OneRun, arn: str) -> str:
             raise
         return ""
     subject = reviewer.who_am_i()
-    probes = () if subject is None else (ProbeResult(Probe(EVERYTHING, expected=True), *reviewer.can(EVERYTHING)),)
+    probes = (
+        ()
+        if subject is None
+        else (ProbeResult(Probe(EVERYTHING, expected=True), *reviewer.can(EVERYTHING)),)
+    )
     at = run.now().isoformat()
     evidence = Evidence(
         principal_arn=arn,

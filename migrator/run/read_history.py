@@ -1,7 +1,8 @@
-"""What the state folder says of a cluster before a run switched its mode: the journal and the backup of that run.
+"""What the state folder says of a cluster before a run switched its mode: the journal and the
+backup of that run.
 
-A plan that is made after our own mode step would otherwise take the entries that EKS made at that step for the access
-of before.
+A plan that is made after our own mode step would otherwise take the entries that EKS made at that
+step for the access of before.
 """
 
 import json
@@ -19,8 +20,8 @@ from migrator.run.one_run import EVIDENCE_FILE
 
 
 def with_history(document: Mapping[str, Any], store: StateStore) -> dict[str, Any]:
-    """The snapshot document with what the state of its cluster adds: ``beforeModeStep`` and, from a baseline,
-    ``creator``. Raises ``Failed("journal-damaged")``.
+    """The snapshot document with what the state of its cluster adds: ``beforeModeStep`` and, from a
+    baseline, ``creator``. Raises ``Failed("journal-damaged")``.
     """
     added: dict[str, Any] = {}
     mode = (document["cluster"].get("accessConfig") or {}).get("authenticationMode")
@@ -37,7 +38,9 @@ def with_history(document: Mapping[str, Any], store: StateStore) -> dict[str, An
 
 
 def _before_mode_step(store: StateStore) -> dict[str, Any] | None:
-    """``{run, at, configMap, automaticEntries}`` of the first run here that switched the mode; None without one."""
+    """``{run, at, configMap, automaticEntries}`` of the first run here that switched the mode; None
+    without one.
+    """
     journal = store.journal()
     switched = _switch(journal)
     if switched is None:
@@ -47,7 +50,12 @@ def _before_mode_step(store: StateStore) -> dict[str, Any] | None:
     config_map = json.loads(backup) if backup else None
     if not isinstance(config_map, dict):
         return None
-    return {"run": run, "at": at, "configMap": config_map, "automaticEntries": sorted(automatic_in(journal))}
+    return {
+        "run": run,
+        "at": at,
+        "configMap": config_map,
+        "automaticEntries": sorted(automatic_in(journal)),
+    }
 
 
 def _switch(journal: Journal) -> tuple[str, str] | None:

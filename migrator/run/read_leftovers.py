@@ -1,4 +1,6 @@
-"""Read what runs left in a cluster, and remove what no entry needs (``migrate rollback --leftovers``)."""
+"""Read what runs left in a cluster, and remove what no entry needs (``migrate rollback
+--leftovers``).
+"""
 
 from dataclasses import dataclass, replace
 
@@ -34,20 +36,25 @@ class OwnObjects:
 def own_bindings(rbac: Rbac) -> tuple[Binding, ...]:
     """Bindings with our label."""
     found = (
-        Binding.from_raw(raw, namespaced="namespace" in (raw.get("metadata") or {})) for raw in rbac.list_own_bindings()
+        Binding.from_raw(raw, namespaced="namespace" in (raw.get("metadata") or {}))
+        for raw in rbac.list_own_bindings()
     )
     return tuple(binding for binding in found if binding is not None)
 
 
 def own_objects(rbac: Rbac, reader: ClusterReader) -> OwnObjects:
     """Read both. Raises what keeps them from being read."""
-    entries = [access_entry(raw, str(raw.get("principalArn", ""))) for raw in reader.list_access_entries() or ()]
+    entries = [
+        access_entry(raw, str(raw.get("principalArn", "")))
+        for raw in reader.list_access_entries() or ()
+    ]
     return OwnObjects(own_bindings(rbac), tuple(entries))
 
 
 def remove_leftovers(cluster: str, ports: RunPorts) -> LeftoversOutcome:
-    """Show what is left, ask, and remove what no entry needs: first groups on entries, then bindings. Holds the lock of
-    the cluster, so that no other run is under way. Raises ``locked``, ``not-confirmed``.
+    """Show what is left, ask, and remove what no entry needs: first groups on entries, then
+    bindings. Holds the lock of the cluster, so that no other run is under way. Raises ``locked``,
+    ``not-confirmed``.
     """
     with hold_cluster(ports, COMMAND, "") as held:
         found = own_objects(held.ports.rbac, held.ports.reader)
@@ -56,15 +63,21 @@ def remove_leftovers(cluster: str, ports: RunPorts) -> LeftoversOutcome:
             ports.events.say("info", each.describe(cluster))
         gone = tuple(each for each in left if each.removable)
         if gone:
-            ports.approver.confirm(f"Remove {len(gone)} of {len(left)} leftovers from cluster {cluster}?")
+            ports.approver.confirm(
+                f"Remove {len(gone)} of {len(left)} leftovers from cluster {cluster}?"
+            )
         entries = {entry.principal_arn: entry for entry in found.entries}
         for arn in dict.fromkeys(each.name for each in gone if each.kind == "group"):
-            groups = frozenset(each.group for each in gone if each.kind == "group" and each.name == arn)
+            groups = frozenset(
+                each.group for each in gone if each.kind == "group" and each.name == arn
+            )
             _without_groups(held.ports, entries[arn], groups)
         for each in gone:
             if each.kind != "group":
                 held.ports.rbac.delete_binding(each.name, each.namespace)
-            ports.events.say("done", f"removed: {each.group if each.kind == 'group' else each.name}")
+            ports.events.say(
+                "done", f"removed: {each.group if each.kind == 'group' else each.name}"
+            )
     return LeftoversOutcome(cluster, gone, tuple(each for each in left if not each.removable))
 
 
@@ -77,8 +90,9 @@ def _without_groups(ports: RunPorts, entry: AccessEntry, groups: frozenset[str])
 
 
 def with_bridges(plan: Plan, outcome: RunOutcome, ports: RunPorts) -> RunOutcome:
-    """The outcome of a run at its end: not 0 while a cluster-admin binding of any run stands. No other run is under way
-    while this one has the lock; this one leaves its own where a principal that crosses it is not proven.
+    """The outcome of a run at its end: not 0 while a cluster-admin binding of any run stands. No
+    other run is under way while this one has the lock; this one leaves its own where a principal
+    that crosses it is not proven.
     """
     if outcome.error is not None or outcome.exit_code not in (0, 7):
         return outcome

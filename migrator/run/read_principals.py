@@ -11,9 +11,12 @@ _MANY = 20  # principals of one account: above it the account is listed, as for 
 Answer: TypeAlias = Raw | MigratorError | None
 
 
-def read_principals(arns: Iterable[str], principals: Principals, tasks: TaskRunner) -> Mapping[str, Answer]:
-    """Snapshot ``iam.principals`` items by ARN, None for a principal that does not exist, the error for one that
-    cannot be read. What is no ARN is left out. Raises what keeps a listing from being made, but for a denial.
+def read_principals(
+    arns: Iterable[str], principals: Principals, tasks: TaskRunner
+) -> Mapping[str, Answer]:
+    """Snapshot ``iam.principals`` items by ARN, None for a principal that does not exist, the error
+    for one that cannot be read. What is no ARN is left out. Raises what keeps a listing from being
+    made, but for a denial.
     """
     accounts: dict[str, list[str]] = {}
     for arn in arns:

@@ -1,4 +1,6 @@
-"""When a rehearsal is one and no outage: the conditions, all of them looked at before anything is written."""
+"""When a rehearsal is one and no outage: the conditions, all of them looked at before anything is
+written.
+"""
 
 from migrator.decide.proving.verdicts import state_digest
 from migrator.decide.running.gates import steps_left
@@ -18,7 +20,10 @@ def refuse_conditions(
     mode, status = ports.mode.read()
     wrong: list[str] = []
     if mode != "API_AND_CONFIG_MAP":
-        wrong.append(f"the cluster is in {mode} mode; only in API_AND_CONFIG_MAP is this a rehearsal and no outage")
+        wrong.append(
+            f"the cluster is in {mode} mode; only in API_AND_CONFIG_MAP is this a rehearsal and no "
+            f"outage"
+        )
     if status != "ACTIVE":
         wrong.append(f"the cluster is {status}, not ACTIVE")
     left = steps_left(plan, progress_in(ports.store.journal(), plan, plan_digest))
@@ -26,11 +31,15 @@ def refuse_conditions(
         wrong.append(f"{len(left)} steps of the plan are not done: apply it first")
     if mode == "API_AND_CONFIG_MAP" and not _operator_proven(plan, ports, snapshot, chain):
         wrong.append(
-            "the operator's own access entry is not proven, and without it nobody here could put aws-auth back: "
+            "the operator's own access entry is not proven, and without it nobody here could put "
+            "aws-auth back: "
             "run `migrate verify PLAN`"
         )
     if read_nodes(ports.nodes) is None and not authenticator_log_is_on(ports):
-        wrong.append("neither the nodes' leases nor the authenticator's log can be read: nobody would see a node fail")
+        wrong.append(
+            "neither the nodes' leases nor the authenticator's log can be read: nobody would see a "
+            "node fail"
+        )
     if not any(snapshot.aws_auth_data.values()):
         wrong.append("aws-auth is empty or absent: there is nothing to rehearse")
     if wrong:
@@ -42,8 +51,12 @@ def refuse_conditions(
         )
 
 
-def _operator_proven(plan: Plan, ports: RunPorts, snapshot: Snapshot, chain: tuple[str, ...]) -> bool:
-    """A login of the operator's own principal that only its entry can explain, on the entry as it is now."""
+def _operator_proven(
+    plan: Plan, ports: RunPorts, snapshot: Snapshot, chain: tuple[str, ...]
+) -> bool:
+    """A login of the operator's own principal that only its entry can explain, on the entry as it
+    is now.
+    """
     entries = {entry.principal_arn: entry for entry in snapshot.access_entries or ()}
     mode = snapshot.cluster.authentication_mode
     callers = callers_in(plan, chain[-1:])

@@ -1,4 +1,6 @@
-"""What a verification is given while aws-auth is blank: its pauses go on watching, its evidence waits to be sure."""
+"""What a verification is given while aws-auth is blank: its pauses go on watching, its evidence
+waits to be sure.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,7 +13,9 @@ BEAT = timedelta(seconds=15)
 
 @dataclass(frozen=True, slots=True)
 class BeatingClock:
-    """:class:`migrator.ports.Clock` whose every pause keeps the rehearsal alive: ``watch`` raises what ends it."""
+    """:class:`migrator.ports.Clock` whose every pause keeps the rehearsal alive: ``watch`` raises
+    what ends it.
+    """
 
     clock: Clock
     watch: Callable[[], None]

@@ -1,4 +1,6 @@
-"""What is looked at while no row lets anybody in: nodes' leases, refused logins, everybody who can be logged in as."""
+"""What is looked at while no row lets anybody in: nodes' leases, refused logins, everybody who can
+be logged in as.
+"""
 
 from datetime import datetime, timedelta
 
@@ -32,13 +34,25 @@ class Watcher:
         self._logins_at: datetime | None = None
 
     def note_start(self) -> None:
-        """Nodes that renew their leases, and principals that can be logged in as, while rows still answer."""
+        """Nodes that renew their leases, and principals that can be logged in as, while rows still
+        answer.
+        """
         now = self._ports.clock.now()
         found = read_nodes(self._ports.nodes)
-        self._healthy = frozenset(node.name for node in found.nodes if node.fresh(now)) if found else frozenset()
-        arns = [p.principal_arn for p in self._plan.principals if p.entry is not None and p.action != "skip"]
+        self._healthy = (
+            frozenset(node.name for node in found.nodes if node.fresh(now))
+            if found
+            else frozenset()
+        )
+        arns = [
+            p.principal_arn
+            for p in self._plan.principals
+            if p.entry is not None and p.action != "skip"
+        ]
         reviewers = self._ports.tasks.map(self._become, arns)
-        self._reviewers = {arn: found for arn, found in zip(arns, reviewers, strict=True) if found is not None}
+        self._reviewers = {
+            arn: found for arn, found in zip(arns, reviewers, strict=True) if found is not None
+        }
 
     def _become(self, arn: str) -> AccessReviewer | None:
         try:
@@ -62,24 +76,37 @@ class Watcher:
         found = read_nodes(self._ports.nodes)
         for node in found.nodes if found else ():
             if node.name in self._healthy and not node.leaving and not node.fresh(now):
-                raise Trouble("rehearsal-node", f"The lease of node {node.name} is not renewed any more.")
+                raise Trouble(
+                    "rehearsal-node", f"The lease of node {node.name} is not renewed any more."
+                )
 
     def _look_at_log(self, began: datetime, now: datetime) -> None:
         """Refused logins of principals that the plan keeps, as far as the log has them."""
         if self._ports.logs is None or not authenticator_log_is_on(self._ports):
             return
-        kept = {principal_key(p.principal_arn): p for p in self._plan.principals if p.entry is not None}
+        kept = {
+            principal_key(p.principal_arn): p for p in self._plan.principals if p.entry is not None
+        }
         start = max(began, now - _LOG_DELAY)
-        events = self._ports.logs.events("authenticator", start, now + timedelta(seconds=1), pattern='"access denied"')
+        events = self._ports.logs.events(
+            "authenticator", start, now + timedelta(seconds=1), pattern='"access denied"'
+        )
         for event in events:
             login = login_of(event["message"], event["timestamp"])
-            if login is not None and login.refused and login.at >= began and principal_key(login.arn) in kept:
+            if (
+                login is not None
+                and login.refused
+                and login.at >= began
+                and principal_key(login.arn) in kept
+            ):
                 principal = kept[principal_key(login.arn)]
                 # a session of a node role that is no instance's, for example one of migrate itself
                 if is_usual_refusal(principal, login.refused):
                     continue
                 who = principal.principal_arn
-                raise Trouble("rehearsal-denied", f"A login of {who} was refused.", why=login.refused)
+                raise Trouble(
+                    "rehearsal-denied", f"A login of {who} was refused.", why=login.refused
+                )
 
     def _log_in_as_everybody(self) -> None:
         arns = list(self._reviewers)

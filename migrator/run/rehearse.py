@@ -1,8 +1,9 @@
-"""A dress rehearsal of API mode that can be taken back in seconds: aws-auth's values are blanked, and put back.
+"""A dress rehearsal of API mode that can be taken back in seconds: aws-auth's values are blanked,
+and put back.
 
-On any trouble the exact bytes are back at once; a Job in the cluster puts them back if this process dies or cannot
-reach the cluster. Under 20 minutes it is no evidence: tokens live for 14, with caches on top. What comes next is
-decided by :mod:`migrator.decide.running.rehearsal`.
+On any trouble the exact bytes are back at once; a Job in the cluster puts them back if this process
+dies or cannot reach the cluster. Under 20 minutes it is no evidence: tokens live for 14, with
+caches on top. What comes next is decided by :mod:`migrator.decide.running.rehearsal`.
 """
 
 import json
@@ -46,13 +47,17 @@ from migrator.run.verify_access import VerifyOptions, verify_access
 
 EVIDENCE_AFTER = timedelta(minutes=20)
 POLL = timedelta(seconds=2)
-PATIENCE = 2 * RENEW_WITHIN  # with an API server that does not answer; by then the timer has put the map back
+PATIENCE = (
+    2 * RENEW_WITHIN
+)  # with an API server that does not answer; by then the timer has put the map back
 BACKUP = "backup/rehearsal-aws-auth.json"
 
 
 @dataclass(frozen=True, slots=True)
 class RehearseOptions:
-    """``length``: how long the map stays blank. ``image``: what the timer's Job runs. The rest is decisions.yaml's."""
+    """``length``: how long the map stays blank. ``image``: what the timer's Job runs. The rest is
+    decisions.yaml's.
+    """
 
     length: timedelta = timedelta(minutes=30)
     image: str = ""
@@ -72,19 +77,22 @@ def rehearse(
     *,
     waiting: Clock | None = None,
 ) -> RehearseOutcome:
-    """Rehearse API mode, or put back what an interrupted rehearsal left. ``waiting`` only waits, and never steps
-    time: for what takes the time that it takes, which is the start of the timer's Job.
+    """Rehearse API mode, or put back what an interrupted rehearsal left. ``waiting`` only waits,
+    and never steps time: for what takes the time that it takes, which is the start of the timer's
+    Job.
 
-    Exit code 0 passed, 4 somebody else wrote the map, 6 somebody or a node would have lost access, 7 interrupted
-    (now, or by an earlier process), else the error's. In all of them aws-auth is as it was, or the timer in the
-    cluster is about to see to it; the outcome says which. Raises ``Refused`` where a condition is not met, before
-    anything is written.
+    Exit code 0 passed, 4 somebody else wrote the map, 6 somebody or a node would have lost access,
+    7 interrupted (now, or by an earlier process), else the error's. In all of them aws-auth is as
+    it was, or the timer in the cluster is about to see to it; the outcome says which. Raises
+    ``Refused`` where a condition is not met, before anything is written.
     """
     refuse_blocked(plan)
     with hold_cluster(ports, REHEARSE, plan_digest) as held:
         snapshot = held.ports.read_snapshot()
         refuse_other_cluster(plan, snapshot)
-        show = _RehearsalRun(plan, plan_digest, held, ports.config_maps, objects, options, waiting or ports.clock)
+        show = _RehearsalRun(
+            plan, plan_digest, held, ports.config_maps, objects, options, waiting or ports.clock
+        )
         if not show.interrupted:
             refuse_conditions(plan, plan_digest, held.ports, snapshot, held.chain)
             show.look_again(snapshot)
@@ -118,21 +126,25 @@ class _RehearsalRun:
         self.ports, self._waiting = held.ports, waiting
         ports = held.ports
         self._held = held.lock
-        # Putting the map back needs no lock: a run that lost it must not leave aws-auth blank, and the write is
-        # guarded by the resourceVersion.
+        # Putting the map back needs no lock: a run that lost it must not leave aws-auth blank, and
+        # the write is guarded by the resourceVersion.
         self._maps_back = maps
         self._watcher = Watcher(plan, ports)
         self._progress = progress_in(ports.store.journal(), plan, plan_digest)
         begun = self._progress.of(brain.TIMER_STEP).status != "pending"
         self.interrupted = begun and self._progress.of(brain.CLEAN).status not in SETTLED
         self._original: dict[str, Any] = {"data": {}}
-        self._end: tuple[str, int] | None = None  # why it ends, and the exit code; the first reason counts
+        self._end: tuple[str, int] | None = (
+            None  # why it ends, and the exit code; the first reason counts
+        )
         self._error: MigratorError | None = None
         self._renewed = ports.clock.now()
         self._verification: VerifyOutcome | None = None
 
     def begin(self, caller: str, config_map: Mapping[str, Any] | None) -> None:
-        """Back up and journal the start; after an interruption the backup of then is what counts."""
+        """Back up and journal the start; after an interruption the backup of then is what
+        counts.
+        """
         if self.interrupted:
             self._original = _saved(self.ports)
             self._end = ("the rehearsal was interrupted", 7)
@@ -140,11 +152,15 @@ class _RehearsalRun:
             self.ports.store.write(BACKUP, pretty_bytes(config_map))
             self._original = original_of(config_map or {})
         run = self._progress.run or ""
-        self._record(None, "run-started", run=run, command=REHEARSE, planDigest=self._digest, caller=caller)
+        self._record(
+            None, "run-started", run=run, command=REHEARSE, planDigest=self._digest, caller=caller
+        )
         self._record(None, "backed-up", files=[BACKUP])
 
     def run(self) -> RehearseOutcome:
-        """Obey the brain until nothing is left in the cluster, or until it cannot be reached for too long."""
+        """Obey the brain until nothing is left in the cluster, or until it cannot be reached for
+        too long.
+        """
         since: datetime | None = None
         while True:
             try:
@@ -153,7 +169,9 @@ class _RehearsalRun:
                 action = brain.next_rehearsal(self._progress, self._see(), self._options.length)
                 if isinstance(action, brain.Over):
                     theirs = action.why in (brain.CHANGED_BEFORE, brain.CHANGED_AFTER)
-                    return self._outcome(action.why, "as somebody else wrote it" if theirs else "as it was")
+                    return self._outcome(
+                        action.why, "as somebody else wrote it" if theirs else "as it was"
+                    )
                 self._do(action)
                 since = None
             except Trouble as trouble:
@@ -166,7 +184,9 @@ class _RehearsalRun:
                 if self.ports.clock.now() - since >= PATIENCE:
                     return self._unreachable(error)
             except KeyboardInterrupt:
-                self._error = Interrupted("interrupted", "The rehearsal was stopped.", remedy=f"By hand: {REMOVE}")
+                self._error = Interrupted(
+                    "interrupted", "The rehearsal was stopped.", remedy=f"By hand: {REMOVE}"
+                )
                 self._stop("it was stopped by hand", 7)
 
     def _see(self) -> brain.SeenRehearsal:
@@ -213,8 +233,8 @@ class _RehearsalRun:
                 assert_never(action)
 
     def _put_back_at(self, why: str) -> datetime | None:
-        """When the map went back, None where that cannot be read. Where somebody wrote it later, the Lease tells by
-        when the timer had fired.
+        """When the map went back, None where that cannot be read. Where somebody wrote it later,
+        the Lease tells by when the timer had fired.
         """
         if why != brain.CHANGED_AFTER:
             return brain.last_written(self.ports.config_maps.read())
@@ -222,7 +242,7 @@ class _RehearsalRun:
         renewed = moment(str(spec.get("renewTime", "")))
         return None if renewed is None else renewed + RENEW_WITHIN
 
-    # --- effects --------------------------------------------------------------------------------------------------
+    # --- effects
 
     def _start_timer(self) -> None:
         self._held.check()
@@ -239,8 +259,8 @@ class _RehearsalRun:
         self._record(brain.TIMER_STEP, "done", objects=[manifest["kind"] for manifest in manifests])
 
     def look_again(self, snapshot: Snapshot) -> None:
-        """Raises ``Changed`` where rows, ids or entries are no longer as the plan has them: a principal whose row was
-        added since would be refused while aws-auth is blank.
+        """Raises ``Changed`` where rows, ids or entries are no longer as the plan has them: a
+        principal whose row was added since would be refused while aws-auth is blank.
         """
         refuse_differences(self._plan, self._digest, self._progress, self.ports, snapshot)
 
@@ -254,14 +274,23 @@ class _RehearsalRun:
         live = self.ports.config_maps.read()
         if live is None or brain.map_state(live, self._original["data"]) != "original":
             return  # the brain looks again
-        self._record(brain.BLANK, "intended", resourceVersion=_version(live), keys=sorted(self._original["data"]))
+        self._record(
+            brain.BLANK,
+            "intended",
+            resourceVersion=_version(live),
+            keys=sorted(self._original["data"]),
+        )
         self._objects.patch("Lease", NAME, {"metadata": {"annotations": {BLANKED: "true"}}})
         try:
-            self.ports.config_maps.write_data(blanked(self._original["data"]), resource_version=_version(live))
+            self.ports.config_maps.write_data(
+                blanked(self._original["data"]), resource_version=_version(live)
+            )
         except MigratorError as error:
             if error.code != "aws-auth-changed":
                 raise
-            if self._map() != "blank":  # somebody was quicker, nothing of ours is in the cluster, and theirs stays
+            if (
+                self._map() != "blank"
+            ):  # somebody was quicker, nothing of ours is in the cluster, and theirs stays
                 self._record(brain.BLANK, "refused", code=error.code, message=error.message)
                 return
         self._record(brain.BLANK, "done")
@@ -273,14 +302,17 @@ class _RehearsalRun:
             raise Trouble("rehearsal-late", "The Lease was not renewed in time.")
         if self._map() != "blank":
             return  # the brain sees it, too
-        self._held.check()  # a rehearsal that lost the lock of the cluster ends, and the map goes back
+        # a rehearsal that lost the lock of the cluster ends, and the map goes back
+        self._held.check()
         self._renew()
         self._watcher.look(self._began())
         length = int(self._options.length.total_seconds())
         self.ports.events.progress("rehearsed", min(self._seconds(), length), length)
 
     def still_blank(self) -> None:
-        """Raises ``Trouble`` where a row may answer again: nothing that is seen now is due to an entry alone."""
+        """Raises ``Trouble`` where a row may answer again: nothing that is seen now is due to an
+        entry alone.
+        """
         if self._map() != "blank":
             raise Trouble("rehearsal-written", "Somebody wrote aws-auth.")
 
@@ -294,14 +326,20 @@ class _RehearsalRun:
         self._renewed = now
 
     def _conclude(self) -> None:
-        """Evidence while no row is asked; each pause of it goes on watching. Then the map goes back."""
+        """Evidence while no row is asked; each pause of it goes on watching. Then the map goes
+        back.
+        """
         self.beat()
         long_enough = timedelta(seconds=self._seconds()) >= EVIDENCE_AFTER
         if long_enough:
             options = self._options
-            how = VerifyOptions(waive_verification=options.waive_verification, proof_policy=options.proof_policy)
+            how = VerifyOptions(
+                waive_verification=options.waive_verification, proof_policy=options.proof_policy
+            )
             held = HeldStore(self.ports.store)
-            ports = replace(self.ports, clock=BeatingClock(self.ports.clock, self._watch), store=held)
+            ports = replace(
+                self.ports, clock=BeatingClock(self.ports.clock, self._watch), store=held
+            )
             self._verification = verify_access(self._plan, ports, how)
             self.still_blank()
             held.let_go()
@@ -346,10 +384,12 @@ class _RehearsalRun:
             self._objects.delete(kind, NAME)
         self._record(brain.CLEAN, "done", kinds=list(KINDS))
 
-    # --- the journal and the end ----------------------------------------------------------------------------------
+    # --- the journal and the end
 
     def _record(self, step: str | None, event: Event, **effect: Any) -> None:  # noqa: ANN401 - JSON values
-        """Journal it. Once it is ending, putting back does not wait for a journal that cannot be written."""
+        """Journal it. Once it is ending, putting back does not wait for a journal that cannot be
+        written.
+        """
         now = self.ports.clock.now()
         try:
             record = self.ports.store.append_record(step, event, effect, now)
@@ -376,7 +416,11 @@ class _RehearsalRun:
         """Nothing more can be done from here; the timer in the cluster can."""
         inside = self._progress.of(brain.BLANK).status not in brain.NEVER_BLANKED
         blank = inside and self._progress.of(brain.RESTORE).status not in SETTLED
-        where = "not to be seen from here; the timer in the cluster puts it back" if blank else "as it was"
+        where = (
+            "not to be seen from here; the timer in the cluster puts it back"
+            if blank
+            else "as it was"
+        )
         return self._outcome(error.message, where)
 
     def _outcome(self, why: str, aws_auth: str) -> RehearseOutcome:
@@ -402,5 +446,7 @@ def _version(config_map: Mapping[str, Any]) -> str:
 def _saved(ports: RunPorts) -> dict[str, Any]:
     content = ports.store.read(BACKUP)
     if content is None:
-        raise Failed("backup-missing", f"{BACKUP} is not there.", why="It holds the aws-auth to put back.")
+        raise Failed(
+            "backup-missing", f"{BACKUP} is not there.", why="It holds the aws-auth to put back."
+        )
     return original_of(json.loads(content) or {})

@@ -1,4 +1,6 @@
-"""Delete the inert aws-auth after the cut-over, with a backup: what nobody reads should not mislead anybody."""
+"""Delete the inert aws-auth after the cut-over, with a backup: what nobody reads should not mislead
+anybody.
+"""
 
 from migrator.decide.reading.aws_auth_owners import owners_of
 from migrator.decide.running.progress import RETIRE, Progress
@@ -20,8 +22,8 @@ STEP = f"{RETIRE}-delete"
 def retire(plan: Plan, plan_digest: str, ports: RunPorts) -> RunOutcome:
     """Back up and delete kube-system/aws-auth. Exit code 0 gone, now or before.
 
-    Raises ``Refused``: ``not-cut-over`` while the ConfigMap may still be asked, another cluster, locked, not
-    confirmed. ``Changed`` (5) for rows added or entries changed since.
+    Raises ``Refused``: ``not-cut-over`` while the ConfigMap may still be asked, another cluster,
+    locked, not confirmed. ``Changed`` (5) for rows added or entries changed since.
     ``aws-auth-changed`` (1) when somebody wrote it in between.
     """
     with hold_cluster(ports, RETIRE, plan_digest) as held:
@@ -51,9 +53,12 @@ def retire(plan: Plan, plan_digest: str, ports: RunPorts) -> RunOutcome:
                 assert_never(action)
 
 
-def _refuse_changed(plan: Plan, plan_digest: str, ports: RunPorts, progress: Progress, snapshot: Snapshot) -> None:
-    """Raises ``Changed`` (5): a row that was added or edited since shows that a person still relies on aws-auth, and an
-    entry that is not as it was left is looked at before the old map is deleted. Rows deleted since say nothing.
+def _refuse_changed(
+    plan: Plan, plan_digest: str, ports: RunPorts, progress: Progress, snapshot: Snapshot
+) -> None:
+    """Raises ``Changed`` (5): a row that was added or edited since shows that a person still relies
+    on aws-auth, and an entry that is not as it was left is looked at before the old map is deleted.
+    Rows deleted since say nothing.
     """
     data = None if snapshot.config_map is None else snapshot.aws_auth_data
     edited = (
@@ -68,27 +73,42 @@ def _refuse_changed(plan: Plan, plan_digest: str, ports: RunPorts, progress: Pro
         raise error
 
 
-def _delete(plan_digest: str, ports: RunPorts, progress: Progress, found: dict[str, object], caller: str) -> RunOutcome:
+def _delete(
+    plan_digest: str, ports: RunPorts, progress: Progress, found: dict[str, object], caller: str
+) -> RunOutcome:
     now = ports.clock.now()
     owners = owners_of(found) or ()
     again = f" It will come back: {'; '.join(owners)}." if owners else ""
-    ports.approver.confirm(f"Delete the ConfigMap kube-system/aws-auth, which is not asked any more?{again}")
+    ports.approver.confirm(
+        f"Delete the ConfigMap kube-system/aws-auth, which is not asked any more?{again}"
+    )
     name = f"backup/{RETIRE}-{now.strftime('%Y%m%dT%H%M%SZ')}.json"
     ports.store.write(name, pretty_bytes(found))
-    start = {"run": progress.run or "", "command": RETIRE, "planDigest": plan_digest, "caller": caller}
+    start = {
+        "run": progress.run or "",
+        "command": RETIRE,
+        "planDigest": plan_digest,
+        "caller": caller,
+    }
     ports.store.append_record(None, "run-started", start, now)
     ports.store.append_record(None, "backed-up", {"files": [name]}, now)
     metadata = found.get("metadata")
     version = str(metadata.get("resourceVersion", "")) if isinstance(metadata, dict) else ""
-    ports.store.append_record(STEP, "intended", {"delete": "kube-system/aws-auth", "resourceVersion": version}, now)
+    ports.store.append_record(
+        STEP, "intended", {"delete": "kube-system/aws-auth", "resourceVersion": version}, now
+    )
     error: MigratorError | None = None
     try:
         ports.config_maps.delete(resource_version=version)
     except MigratorError as failed:
         error = failed
-        ports.store.append_record(STEP, "refused", {"code": failed.code, "message": failed.message}, ports.clock.now())
+        ports.store.append_record(
+            STEP, "refused", {"code": failed.code, "message": failed.message}, ports.clock.now()
+        )
     else:
-        ports.store.append_record(STEP, "done", {"deleted": "kube-system/aws-auth"}, ports.clock.now())
+        ports.store.append_record(
+            STEP, "done", {"deleted": "kube-system/aws-auth"}, ports.clock.now()
+        )
     outcome = _outcome(ports, progress, error)
     ports.store.append_record(None, "run-ended", {"exit": outcome.exit_code}, ports.clock.now())
     return outcome
@@ -96,4 +116,12 @@ def _delete(plan_digest: str, ports: RunPorts, progress: Progress, found: dict[s
 
 def _outcome(ports: RunPorts, progress: Progress, error: MigratorError | None) -> RunOutcome:
     code = error.exit_code if error else 0
-    return RunOutcome(RETIRE, progress.run or "", code, 0 if error else 1, 1, error=error, state=ports.store.location)
+    return RunOutcome(
+        RETIRE,
+        progress.run or "",
+        code,
+        0 if error else 1,
+        1,
+        error=error,
+        state=ports.store.location,
+    )

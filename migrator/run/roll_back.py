@@ -1,7 +1,9 @@
-"""Back to what was there: delete what runs of the plan made, restore what they changed. Possible until the cut-over.
+"""Back to what was there: delete what runs of the plan made, restore what they changed. Possible
+until the cut-over.
 
-Each deletion waits for a look at aws-auth: where a row no longer gives a principal what it had, its entry stays and
-the outcome says so. The mode step is one-way, and automatic entries of EKS's own stay.
+Each deletion waits for a look at aws-auth: where a row no longer gives a principal what it had, its
+entry stays and the outcome says so. The mode step is one-way, and automatic entries of EKS's own
+stay.
 """
 
 from dataclasses import dataclass
@@ -41,10 +43,12 @@ class RollBackOptions:
 DEFAULTS = RollBackOptions()
 
 
-def roll_back(plan: Plan, plan_digest: str, ports: RunPorts, options: RollBackOptions = DEFAULTS) -> RunOutcome:
-    """Take back what runs of the plan did. Exit code 0 everything taken back, 7 a bridge of any run still stands, 4
-    something stays because taking it back would lock somebody out, 5 somebody else changed an entry meanwhile, else the
-    error's.
+def roll_back(
+    plan: Plan, plan_digest: str, ports: RunPorts, options: RollBackOptions = DEFAULTS
+) -> RunOutcome:
+    """Take back what runs of the plan did. Exit code 0 everything taken back, 7 a bridge of any run
+    still stands, 4 something stays because taking it back would lock somebody out, 5 somebody else
+    changed an entry meanwhile, else the error's.
 
     Raises ``Refused``: ``no-way-back`` after the cut-over, another cluster, locked.
     """
@@ -57,7 +61,8 @@ def roll_back(plan: Plan, plan_digest: str, ports: RunPorts, options: RollBackOp
                 "no-way-back",
                 "The cluster is in API mode: there is no way back to aws-auth.",
                 why="EKS never asks the ConfigMap again.",
-                remedy="Entries can still be created and changed; the backup of aws-auth in the state says what "
+                remedy="Entries can still be created and changed; the backup of aws-auth in the "
+                "state says what "
                 "everybody had.",
             )
         progress = progress_in(ports.store.journal(), plan, plan_digest)
@@ -74,9 +79,18 @@ def roll_back(plan: Plan, plan_digest: str, ports: RunPorts, options: RollBackOp
             difference_of=SourceReader(plan, ports).difference,
         )
         run_request = RunRequest(plan_digest, frozenset(options.only) or None, back=True)
-        run = OneRun(plan, ports, run_request, progress, observed_at_start(plan, ports, snapshot, chain), settings)
+        run = OneRun(
+            plan,
+            ports,
+            run_request,
+            progress,
+            observed_at_start(plan, ports, snapshot, chain),
+            settings,
+        )
         run.record(
-            None, "run-started", {"run": run_id, "command": ROLL_BACK, "planDigest": plan_digest, "caller": chain[-1]}
+            None,
+            "run-started",
+            {"run": run_id, "command": ROLL_BACK, "planDigest": plan_digest, "caller": chain[-1]},
         )
         for step in forgotten:
             run.record(step.id, "adopted", {"why": "it is there, and the journal does not tell"})
@@ -91,7 +105,9 @@ def _go(run: OneRun, ports: RunPorts) -> RunOutcome:
     except MigratorError as stopped:
         error = stopped
     except KeyboardInterrupt:
-        error = Interrupted("interrupted", "Stopped on the way.", remedy="The same command goes on from here.")
+        error = Interrupted(
+            "interrupted", "Stopped on the way.", remedy="The same command goes on from here."
+        )
     outcome = _outcome(run.plan, run.progress, ports, finished, error)
     run.record(None, "run-ended", {"exit": outcome.exit_code})
     return outcome
@@ -112,7 +128,11 @@ def _outcome(
 ) -> RunOutcome:
     still = _standing(plan, progress)
     undone = sum(state.status == "undone" for state in progress.states.values())
-    left = tuple(StepOutcome(s.id, s.effect.kind, s.principal_arn, why) for s, why in finished.left if s.id in still)
+    left = tuple(
+        StepOutcome(s.id, s.effect.kind, s.principal_arn, why)
+        for s, why in finished.left
+        if s.id in still
+    )
     exit_code = error.exit_code if error else 4 if left else 0
     return RunOutcome(  # what was not asked for is no part of it
         ROLL_BACK,

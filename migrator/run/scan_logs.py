@@ -1,4 +1,6 @@
-"""Scan control-plane logs into a tally, by queries or by reading events, from where an earlier scan stopped."""
+"""Scan control-plane logs into a tally, by queries or by reading events, from where an earlier scan
+stopped.
+"""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -23,8 +25,9 @@ PATTERNS: Mapping[LogType, str] = {
 
 @dataclass(slots=True)
 class Scan:
-    """A scan on its way. ``cursors``: by log type how far it came: for queries the time up to which slices are done,
-    for events also the ids that were read of the last millisecond. ``cut``: what could not be read to the end.
+    """A scan on its way. ``cursors``: by log type how far it came: for queries the time up to which
+    slices are done, for events also the ids that were read of the last millisecond. ``cut``: what
+    could not be read to the end.
     """
 
     window: Window
@@ -57,7 +60,9 @@ class Scanner:
     def _read_events(self, scan: Scan, log_type: LogType) -> None:
         at, seen = scan.cursors.get(log_type, (milliseconds(scan.window.start), []))
         known, unsaved = set(seen), 0
-        for event in self.logs.events(log_type, moment_of(at), scan.window.end, pattern=PATTERNS[log_type]):
+        for event in self.logs.events(
+            log_type, moment_of(at), scan.window.end, pattern=PATTERNS[log_type]
+        ):
             timestamp, event_id = int(event["timestamp"]), str(event.get("eventId", ""))
             if timestamp > at:
                 at, known = timestamp, set()
@@ -86,7 +91,9 @@ class Scanner:
             self._show_progress(scan, log_type, at)
 
     def _ask_slice(self, scan: Scan, log_type: LogType, start: int, end: int) -> None:
-        """One slice, ``start <= time < end``. What has more rows than a query gives is asked for in halves."""
+        """One slice, ``start <= time < end``. What has more rows than a query gives is asked for in
+        halves.
+        """
         as_login = scan.window.login_log == "audit"
         # a query's own bounds are whole seconds; lines at the borders are told apart inside it
         text = query_of(log_type, start, end, as_login=as_login)
@@ -94,7 +101,9 @@ class Scanner:
         scan.bytes_scanned += found.bytes_scanned
         if found.complete or (end - start) * timedelta(milliseconds=1) <= SHORTEST:
             if not found.complete:
-                scan.cut.append(f"more rows than a query gives at {moment_of(start):%Y-%m-%d %H:%MZ}")
+                scan.cut.append(
+                    f"more rows than a query gives at {moment_of(start):%Y-%m-%d %H:%MZ}"
+                )
             add_rows(scan.tally, log_type, found.rows, as_login=as_login)
             return
         middle = (start + end) // 2

@@ -1,4 +1,6 @@
-"""Where a migration stands: the journal, and the cluster as it is read now. What is not known is said to be unknown."""
+"""Where a migration stands: the journal, and the cluster as it is read now. What is not known is
+said to be unknown.
+"""
 
 from dataclasses import dataclass, replace
 
@@ -42,7 +44,16 @@ from migrator.model.leftover import Leftover
 from migrator.model.outcome import StatusOutcome, StepOutcome
 from migrator.model.plan import Plan
 from migrator.model.principal import IamPrincipal
-from migrator.ports import AuthMode, Clock, ClusterLock, ClusterReader, Principals, Rbac, StateStore, TaskRunner
+from migrator.ports import (
+    AuthMode,
+    Clock,
+    ClusterLock,
+    ClusterReader,
+    Principals,
+    Rbac,
+    StateStore,
+    TaskRunner,
+)
 from migrator.run.begin_run import progress_in
 from migrator.run.look_again import binding_differences
 from migrator.run.read_leftovers import OwnObjects, own_objects
@@ -51,9 +62,10 @@ from migrator.run.read_principals import read_principals
 
 @dataclass(frozen=True, slots=True)
 class StatusPorts:
-    """What a status needs; it writes nothing. ``mode`` is None where the cluster cannot be asked at all, ``reader``
-    where its entries are not compared here; ``rbac`` and ``lock`` where leftovers and locks are not looked for;
-    ``principals`` and ``tasks``, which asks about several at once, where dead entries are not.
+    """What a status needs; it writes nothing. ``mode`` is None where the cluster cannot be asked at
+    all, ``reader`` where its entries are not compared here; ``rbac`` and ``lock`` where leftovers
+    and locks are not looked for; ``principals`` and ``tasks``, which asks about several at once,
+    where dead entries are not.
     """
 
     store: StateStore
@@ -69,9 +81,9 @@ class StatusPorts:
 def show_status(
     cluster: str, ports: StatusPorts, plan: Plan | None = None, plan_digest: str | None = None
 ) -> StatusOutcome:
-    """Status of a cluster, by its plan where there is one. Exit code 5 where entries are no longer as they were left,
-    1 where something is unknown or an entry of the plan's principals is dead, 7 where a run was begun and is not
-    finished, else 0.
+    """Status of a cluster, by its plan where there is one. Exit code 5 where entries are no longer
+    as they were left, 1 where something is unknown or an entry of the plan's principals is dead, 7
+    where a run was begun and is not finished, else 0.
 
     Raises ``Failed("journal-damaged")``.
     """
@@ -108,9 +120,11 @@ def show_status(
             leftovers=seen.leftovers,
         )
     found = _of_plan(plan, plan_digest, ports, journal, (mode, status), unknown, seen)
-    # A binding to cluster-admin that no run under way made is unfinished work, whatever the journal here says: also
-    # that of this plan's own last run, which ended before it could take it away.
-    unfinished = found.exit_code == 0 and any(not each.locked_by for each in bridges(seen.leftovers))
+    # A binding to cluster-admin that no run under way made is unfinished work, whatever the journal
+    # here says: also that of this plan's own last run, which ended before it could take it away.
+    unfinished = found.exit_code == 0 and any(
+        not each.locked_by for each in bridges(seen.leftovers)
+    )
     return replace(
         found,
         exit_code=7 if unfinished else found.exit_code,
@@ -160,21 +174,30 @@ def _of_plan(
     elsewhere = _elsewhere(plan, plan_digest, progress, in_cluster)
     unknown += [elsewhere] if elsewhere else []
     at = run_state(
-        plan, progress, Observed(now=ports.clock.now(), second_admin="not judged by a status"), RunRequest(plan_digest)
+        plan,
+        progress,
+        Observed(now=ports.clock.now(), second_admin="not judged by a status"),
+        RunRequest(plan_digest),
     )
     actions = next_actions(at)
     entries = _entries(ports, unknown, in_cluster.own)
     untouched = all(progress.of(step.id).status == "pending" for step in plan.steps)
-    astray = () if untouched or entries is None else entries_astray(plan, progress, entries, plan_digest)
+    astray = (
+        () if untouched or entries is None else entries_astray(plan, progress, entries, plan_digest)
+    )
     astray += () if entries is None else kept_entries_astray(plan, entries, plan_digest)
     astray += _bindings_astray(plan, progress, ports, unknown, entries or ())
     dead = _dead(plan, plan_digest, entries or (), ports, unknown)
-    begun = [s.id for s in plan.steps if progress.of(s.id).status in ("intended", "sent", "undoing")]
+    begun = [
+        s.id for s in plan.steps if progress.of(s.id).status in ("intended", "sent", "undoing")
+    ]
     unknown += [f"whether step {step_id} came to its end: the next run looks" for step_id in begun]
     finished = actions[0] if isinstance(actions[0], Finished) else Finished()
     sequences = sequences_of(plan)
     left = [(step, why) for step, why in finished.left] or [
-        (step, progress.of(step.id).status) for step in plan.steps if progress.of(step.id).status not in SETTLED
+        (step, progress.of(step.id).status)
+        for step in plan.steps
+        if progress.of(step.id).status not in SETTLED
     ]
     return StatusOutcome(
         cluster=plan.cluster.name,
@@ -187,7 +210,8 @@ def _of_plan(
         total=len(plan.steps),
         next="plan again: the new plan starts from what is there"
         if astray or dead
-        else "name the state folder of that run (--state-dir), or go on from here: migrate apply adopts what it made"
+        else "name the state folder of that run (--state-dir), or go on from here: migrate apply "
+        "adopts what it made"
         if elsewhere
         else _next(plan, progress, actions, seen[0]),
         left=tuple(StepOutcome(s.id, s.effect.kind, s.principal_arn, why) for s, why in left),
@@ -205,7 +229,9 @@ def _of_plan(
         changed=astray,
         dead=dead,
         exit_code=_exit_code(
-            astray=bool(astray), unknown=bool(unknown or dead), unfinished=_unfinished(plan, progress)
+            astray=bool(astray),
+            unknown=bool(unknown or dead),
+            unfinished=_unfinished(plan, progress),
         ),
         state=ports.store.location,
     )
@@ -227,7 +253,9 @@ def _unfinished(plan: Plan, progress: Progress) -> bool:
 
 
 def _elsewhere(plan: Plan, plan_digest: str, progress: Progress, seen: _SeenInCluster) -> str:
-    """That a run from another state folder made entries or bindings of this plan; empty where none did."""
+    """That a run from another state folder made entries or bindings of this plan; empty where none
+    did.
+    """
     if seen.own is None or any(progress.of(step.id).status != "pending" for step in plan.steps):
         return ""
     runs = plan_made_elsewhere(plan_digest, seen.own.bindings, seen.own.entries)
@@ -242,23 +270,33 @@ def _elsewhere(plan: Plan, plan_digest: str, progress: Progress, seen: _SeenInCl
     return f"how far this plan is: another state folder has this run ({', '.join(runs)}){who}"
 
 
-def _entries(ports: StatusPorts, unknown: list[str], own: OwnObjects | None) -> tuple[AccessEntry, ...] | None:
+def _entries(
+    ports: StatusPorts, unknown: list[str], own: OwnObjects | None
+) -> tuple[AccessEntry, ...] | None:
     """All entries; None where they are not read, or cannot be, which is unknown then."""
     if own is not None:
         return own.entries
     if ports.reader is None:
         return None
     try:
-        return tuple(access_entry(raw, "accessEntry") for raw in ports.reader.list_access_entries() or ())
+        return tuple(
+            access_entry(raw, "accessEntry") for raw in ports.reader.list_access_entries() or ()
+        )
     except MigratorError as error:
         unknown.append(f"whether the entries are as they were left: {error.message}")
         return None
 
 
 def _dead(
-    plan: Plan, plan_digest: str, entries: tuple[AccessEntry, ...], ports: StatusPorts, unknown: list[str]
+    plan: Plan,
+    plan_digest: str,
+    entries: tuple[AccessEntry, ...],
+    ports: StatusPorts,
+    unknown: list[str],
 ) -> tuple[tuple[str, str], ...]:
-    """Entries whose principal was deleted or created again. One that the plan read and this cannot is unknown."""
+    """Entries whose principal was deleted or created again. One that the plan read and this cannot
+    is unknown.
+    """
     if ports.principals is None or ports.tasks is None:
         return ()
     asked = principals_to_read(plan, entries)
@@ -277,7 +315,11 @@ def _dead(
 
 
 def _bindings_astray(
-    plan: Plan, progress: Progress, ports: StatusPorts, unknown: list[str], entries: tuple[AccessEntry, ...]
+    plan: Plan,
+    progress: Progress,
+    ports: StatusPorts,
+    unknown: list[str],
+    entries: tuple[AccessEntry, ...],
 ) -> tuple[tuple[str, str], ...]:
     """Parallel bindings that an entry needs and that somebody else changed or deleted."""
     if ports.rbac is None:
@@ -299,12 +341,19 @@ def _next(plan: Plan, progress: Progress, actions: tuple[Action, ...], mode: str
     """One line: what the next command would do."""
     if plan.blocked:
         return "decide the open findings"
-    if progress.of(f"{REHEARSE}-timer").status != "pending" and progress.of(f"{REHEARSE}-clean").status not in SETTLED:
+    if (
+        progress.of(f"{REHEARSE}-timer").status != "pending"
+        and progress.of(f"{REHEARSE}-clean").status not in SETTLED
+    ):
         return "rehearse: put back what an interrupted rehearsal left"
     if mode == "API" and progress.of(f"{RETIRE}-delete").status in SETTLED:
         return "nothing: aws-auth is retired"
     if mode == "API":
-        return "verify, then retire aws-auth" if progress.of(f"{CUT_OVER}-switch").status in SETTLED else "verify"
+        return (
+            "verify, then retire aws-auth"
+            if progress.of(f"{CUT_OVER}-switch").status in SETTLED
+            else "verify"
+        )
     action = actions[0]
     match action:
         case Finished(left=()):

@@ -1,5 +1,5 @@
-"""The evidence on one principal: by logging in as it, by its nodes, by the logs, or by the rules, the best that can be
-had. What could not be had is said, with the reason.
+"""The evidence on one principal: by logging in as it, by its nodes, by the logs, or by the rules,
+the best that can be had. What could not be had is said, with the reason.
 """
 
 from collections.abc import Mapping
@@ -20,7 +20,11 @@ from migrator.decide.proving.expectations import (
     phase_of,
     probes_of,
 )
-from migrator.decide.proving.expected_log_in import ExpectedLogIn, expected_log_in, unannounced_log_ins
+from migrator.decide.proving.expected_log_in import (
+    ExpectedLogIn,
+    expected_log_in,
+    unannounced_log_ins,
+)
 from migrator.decide.proving.how_known import clock_time, how_of_announced, how_of_login
 from migrator.decide.proving.login_proof import judge_logins
 from migrator.decide.proving.verdicts import EVIDENCE_AGE, state_digest
@@ -32,7 +36,15 @@ from migrator.decide.steps.entry_states import final_spec
 from migrator.errors import MigratorError
 from migrator.model.access_entry import AccessEntry, EntrySpec, Identity
 from migrator.model.decision import Acceptance, CreatorAnswer
-from migrator.model.evidence import Attribution, Evidence, OwnProbe, Phase, Probe, ProbeResult, SelfSubject
+from migrator.model.evidence import (
+    Attribution,
+    Evidence,
+    OwnProbe,
+    Phase,
+    Probe,
+    ProbeResult,
+    SelfSubject,
+)
 from migrator.model.observation import SeenLogin
 from migrator.model.plan import Plan, PlannedPrincipal
 from migrator.model.rbac import AccessRequest
@@ -52,11 +64,12 @@ _WITNESS_SHARE = 3  # one third of the questions may be witnesses of announced d
 
 @dataclass(frozen=True, slots=True)
 class VerifyOptions:
-    """``only``: these principals. ``baseline``: take the state before and judge nothing. ``probes``: at most so
-    many chosen questions each; ``own_probes`` come on top. ``usage``: what was observed of logins, from a file.
-    ``waive_verification`` and ``proof_policy`` (by kind of principal) come from decisions.yaml. ``canary_image``: a
-    person allowed canary pods on Fargate, of this image; None: none is made. ``creator``: who created the cluster, by
-    an answer in decisions.yaml.
+    """``only``: these principals. ``baseline``: take the state before and judge nothing.
+    ``probes``: at most so many chosen questions each; ``own_probes`` come on top. ``usage``: what
+    was observed of logins, from a file. ``waive_verification`` and ``proof_policy`` (by kind of
+    principal) come from decisions.yaml. ``canary_image``: a person allowed canary pods on Fargate,
+    of this image; None: none is made. ``creator``: who created the cluster, by an answer in
+    decisions.yaml.
     """
 
     only: tuple[str, ...] = ()
@@ -72,7 +85,9 @@ class VerifyOptions:
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """What one verification is measured against. ``automatic``: entries that EKS made and that runs took over."""
+    """What one verification is measured against. ``automatic``: entries that EKS made and that runs
+    took over.
+    """
 
     plan: Plan
     snapshot: Snapshot
@@ -81,13 +96,18 @@ class Measure:
     ports: RunPorts
     options: VerifyOptions
     canaries: Canaries = field(default_factory=Canaries)
-    announced: AnnouncedAccess | None = None  # None: RBAC was not read, and nothing is compared by it
+    announced: AnnouncedAccess | None = (
+        None  # None: RBAC was not read, and nothing is compared by it
+    )
     automatic: Mapping[str, EntrySpec] = field(default_factory=dict)
-    made: frozenset[str] = frozenset()  # principals whose entry a run of this plan made and did not take back
+    made: frozenset[str] = (
+        frozenset()
+    )  # principals whose entry a run of this plan made and did not take back
 
     def phase(self, principal: PlannedPrincipal) -> Phase:
-        """``before`` while the principal has not been moved. An entry that was made and is missing is no reason to
-        take its row for the state before: the row would answer every question right.
+        """``before`` while the principal has not been moved. An entry that was made and is missing
+        is no reason to take its row for the state before: the row would answer every question
+        right.
         """
         if principal.principal_arn in self.made and self.mode != "CONFIG_MAP":
             return "after"
@@ -148,16 +168,25 @@ def take_evidence(measure: Measure, principal: PlannedPrincipal) -> Evidence | N
             raise
         said = "" if nodes is not None or not canary.how else f"{canary.how};"
         why = " ".join(part for part in (said, error.message, error.why) if part)
-        return None if principal.action == "skip" else _without_login(measure, principal, entry, phase, why, nodes)
+        return (
+            None
+            if principal.action == "skip"
+            else _without_login(measure, principal, entry, phase, why, nodes)
+        )
     expected = expected_log_in(principal, phase, reviewer.session_name(), measure.earlier)
     if principal.action == "skip":
-        return None if expected.expectation != "refused" else _refused_login(measure, arn, phase, reviewer, expected)
+        return (
+            None
+            if expected.expectation != "refused"
+            else _refused_login(measure, arn, phase, reviewer, expected)
+        )
     if expected.expectation == "admitted":
         return _by_login(measure, principal, entry, phase, reviewer, expected)
     refused = _refused_login(measure, arn, phase, reviewer, expected)
     if not refused.holds:
         return refused
-    # that this session is refused shows nothing of the log-ins that must work: those are shown in another way
+    # that this session is refused shows nothing of the log-ins that must work: those are shown in
+    # another way
     why = f"{refused.how}, as it must be ({expected.words})"
     shown = _without_login(measure, principal, entry, phase, why, nodes)
     return replace(shown, log_ins=refused.log_ins)
@@ -178,14 +207,19 @@ def _left_out(measure: Measure, arn: str, entry: AccessEntry, phase: Phase) -> E
     )
 
 
-def _expected(measure: Measure, principal: PlannedPrincipal, entry: AccessEntry | None, phase: Phase) -> Identity:
+def _expected(
+    measure: Measure, principal: PlannedPrincipal, entry: AccessEntry | None, phase: Phase
+) -> Identity:
     spec = measure.spec(principal.principal_arn)
     return principal.before if phase == "before" else identity_after(principal, spec, entry)
 
 
 def _probes(measure: Measure, principal: PlannedPrincipal, phase: Phase) -> tuple[Probe, ...]:
-    # the witnesses are a part of the chosen questions, so that a principal costs no more for what changes
-    announced = announced_probes(principal, phase, measure.index, limit=measure.options.probes // _WITNESS_SHARE)
+    # the witnesses are a part of the chosen questions, so that a principal costs no more for what
+    # changes
+    announced = announced_probes(
+        principal, phase, measure.index, limit=measure.options.probes // _WITNESS_SHARE
+    )
     chosen = probes_of(
         principal,
         measure.spec(principal.principal_arn),
@@ -195,8 +229,12 @@ def _probes(measure: Measure, principal: PlannedPrincipal, phase: Phase) -> tupl
         earlier=measure.earlier,
         limit=measure.options.probes - len(announced),
     )
-    if measure.index is None:  # without RBAC nothing can be chosen but what the policies give by themselves
-        policies = _expected(measure, principal, measure.entry(principal.principal_arn), phase).policies
+    if (
+        measure.index is None
+    ):  # without RBAC nothing can be chosen but what the policies give by themselves
+        policies = _expected(
+            measure, principal, measure.entry(principal.principal_arn), phase
+        ).policies
         shown = (policy_probe(policy) for policy in policies)
         chosen = tuple(Probe(request, expected=True) for request in shown if request is not None)
     asked = {probe.request for probe in announced}
@@ -226,7 +264,11 @@ def _by_login(
     deadline = measure.ports.clock.now() + PATIENCE
     while True:
         subject = reviewer.who_am_i()
-        results = () if subject is None else tuple(ProbeResult(p, *reviewer.can(p.request)) for p in probes)
+        results = (
+            ()
+            if subject is None
+            else tuple(ProbeResult(p, *reviewer.can(p.request)) for p in probes)
+        )
         differences = compare_subject(expected.username, expected.groups, subject)
         wrong = differences or any(r.allowed != r.probe.expected for r in results)
         if not wrong or phase == "before" or measure.ports.clock.now() >= deadline:
@@ -262,17 +304,24 @@ def _by_login(
     )
 
 
-def _announced(phase: Phase, results: tuple[ProbeResult, ...], before: Mapping[AccessRequest, bool]) -> tuple[str, ...]:
+def _announced(
+    phase: Phase, results: tuple[ProbeResult, ...], before: Mapping[AccessRequest, bool]
+) -> tuple[str, ...]:
     """What the answers show of the announced differences, once the change is made."""
     said = how_of_announced(results, before) if phase == "after" else ""
     return (said,) if said else ()
 
 
 def _entry_differences(
-    measure: Measure, principal: PlannedPrincipal, expected: Identity, entry: AccessEntry | None, phase: Phase
+    measure: Measure,
+    principal: PlannedPrincipal,
+    expected: Identity,
+    entry: AccessEntry | None,
+    phase: Phase,
 ) -> tuple[str, ...]:
-    """The entry itself beside the login: while aws-auth is asked, a login that misses its entry falls through to the
-    row and gives every right answer (facts of the platform: precedence of entries over rows).
+    """The entry itself beside the login: while aws-auth is asked, a login that misses its entry
+    falls through to the row and gives every right answer (facts of the platform: precedence of
+    entries over rows).
     """
     spec = measure.spec(principal.principal_arn)
     if phase == "before" or spec is None:
@@ -280,25 +329,38 @@ def _entry_differences(
     return _rule_differences(spec, expected, entry)
 
 
-def _dead(measure: Measure, principal: PlannedPrincipal, entry: AccessEntry | None, phase: Phase) -> tuple[str, ...]:
-    """An entry is pinned to its principal's unique id (EKS user guide, "Create access entries"): one that is older
-    than the principal matches nobody, and while aws-auth is asked the row hides that.
+def _dead(
+    measure: Measure, principal: PlannedPrincipal, entry: AccessEntry | None, phase: Phase
+) -> tuple[str, ...]:
+    """An entry is pinned to its principal's unique id (EKS user guide, "Create access entries"):
+    one that is older than the principal matches nobody, and while aws-auth is asked the row hides
+    that.
     """
     if entry is None or entry.created_at is None or phase == "before":
         return ()
     key = principal_key(principal.principal_arn)
     made = next(
-        (found.create_date for found in measure.snapshot.iam_principals if principal_key(found.arn) == key), None
+        (
+            found.create_date
+            for found in measure.snapshot.iam_principals
+            if principal_key(found.arn) == key
+        ),
+        None,
     )
     if made is None or made <= entry.created_at:
         return ()
-    return (f"the entry is dead: it was made {clock_time(entry.created_at)}, the principal {clock_time(made)}",)
+    return (
+        f"the entry is dead: it was made {clock_time(entry.created_at)}, the principal "
+        f"{clock_time(made)}",
+    )
 
 
 def _unannounced(
     measure: Measure, principal: PlannedPrincipal, entry: AccessEntry | None, phase: Phase
 ) -> tuple[str, ...]:
-    """What the entry gives besides the identity before and the announced differences, whatever the plan's steps say."""
+    """What the entry gives besides the identity before and the announced differences, whatever the
+    plan's steps say.
+    """
     if phase == "before":
         return ()
     log_ins = unannounced_log_ins(principal, entry)
@@ -310,7 +372,10 @@ def _unannounced(
 
 
 def _attribution(
-    measure: Measure, principal: PlannedPrincipal, subject: SelfSubject | None, results: tuple[ProbeResult, ...]
+    measure: Measure,
+    principal: PlannedPrincipal,
+    subject: SelfSubject | None,
+    results: tuple[ProbeResult, ...],
 ) -> Attribution:
     """What ties the login to the entry and to nothing else."""
     if measure.mode == "API":
@@ -331,9 +396,15 @@ def _canary(measure: Measure, arn: str) -> Arrival:
 
 
 def _by_nodes(
-    measure: Measure, principal: PlannedPrincipal, entry: AccessEntry | None, phase: Phase, canary: Arrival
+    measure: Measure,
+    principal: PlannedPrincipal,
+    entry: AccessEntry | None,
+    phase: Phase,
+    canary: Arrival,
 ) -> Evidence | None:
-    """What leases and logs show of a role's nodes; None where they may not be read, or there are none."""
+    """What leases and logs show of a role's nodes; None where they may not be read, or there are
+    none.
+    """
     arn, api_mode = principal.principal_arn, measure.mode == "API"
     since = None if entry is None or phase == "before" else entry.modified_at or entry.created_at
     if canary.refused:
@@ -345,12 +416,17 @@ def _by_nodes(
         evidence = baseline_of_nodes(looked, arn, state=measure.digest(entry))
     else:
         evidence = evidence_of_nodes(looked, arn, entry=entry, state=measure.digest(entry))
-        wrong = (*_dead(measure, principal, entry, phase), *_unannounced(measure, principal, entry, phase))
+        wrong = (
+            *_dead(measure, principal, entry, phase),
+            *_unannounced(measure, principal, entry, phase),
+        )
         evidence = replace(evidence, differences=(*evidence.differences, *wrong))
     return replace(evidence, how=f"{canary.how}; {evidence.how}") if canary.how else evidence
 
 
-def _refused_canary(measure: Measure, arn: str, entry: AccessEntry | None, phase: Phase, canary: Arrival) -> Evidence:
+def _refused_canary(
+    measure: Measure, arn: str, entry: AccessEntry | None, phase: Phase, canary: Arrival
+) -> Evidence:
     """EKS itself says that the role's nodes may not log in."""
     return Evidence(
         principal_arn=arn,
@@ -372,7 +448,9 @@ def _without_login(
     why: str,
     nodes: Evidence | None,
 ) -> Evidence:
-    """The best that can be had of somebody whom nobody can be: the logs, then the nodes, then the rules."""
+    """The best that can be had of somebody whom nobody can be: the logs, then the nodes, then the
+    rules.
+    """
     if nodes is not None:
         why = f"{nodes.how}; {why}"
     elif phase == "after" and entry is not None:
@@ -383,8 +461,12 @@ def _without_login(
     return _by_rules(measure, principal, entry, phase, why)
 
 
-def _by_logs(measure: Measure, principal: PlannedPrincipal, entry: AccessEntry, why: str) -> Evidence | str:
-    """Logins since the entry got its shape; text instead where nothing was seen, with the reason."""
+def _by_logs(
+    measure: Measure, principal: PlannedPrincipal, entry: AccessEntry, why: str
+) -> Evidence | str:
+    """Logins since the entry got its shape; text instead where nothing was seen, with the
+    reason.
+    """
     now = measure.ports.clock.now()
     since = entry.modified_at or entry.created_at
     if since is None:
@@ -400,8 +482,13 @@ def _by_logs(measure: Measure, principal: PlannedPrincipal, entry: AccessEntry, 
     )
     if judged is None:
         return logins.why or "It did not log in since its entry was made."
-    evidence = evidence_of_logins(principal.principal_arn, judged, state=measure.digest(entry), why=why)
-    return replace(evidence, differences=(*evidence.differences, *_unannounced(measure, principal, entry, "after")))
+    evidence = evidence_of_logins(
+        principal.principal_arn, judged, state=measure.digest(entry), why=why
+    )
+    return replace(
+        evidence,
+        differences=(*evidence.differences, *_unannounced(measure, principal, entry, "after")),
+    )
 
 
 def _logins(measure: Measure, arn: str, start: datetime, end: datetime) -> Logins:
@@ -437,7 +524,10 @@ def _by_rules(
         probes = _probes(measure, principal, phase)
         answers = evaluate(measure.index, found, probes)
         results = tuple(ProbeResult(probe, allowed, reason) for probe, allowed, reason in answers)
-        before = {probe.request: allowed for probe, allowed, _ in evaluate(measure.index, principal.before, probes)}
+        before = {
+            probe.request: allowed
+            for probe, allowed, _ in evaluate(measure.index, principal.before, probes)
+        }
         announced = _announced(phase, results, before)
     open_ones = len(set(_own_probes(measure, principal)) - {each.probe for each in results})
     unanswered = f", {open_ones} of your own could not be answered" if open_ones else ""
@@ -455,10 +545,16 @@ def _by_rules(
     waiver = measure.options.waive_verification.get(principal.principal_arn)
     if waiver is None or not evidence.holds:
         return evidence
-    return replace(evidence, proof_class="attested", how=f"attested by {waiver.by}: {waiver.reason}; {evidence.how}")
+    return replace(
+        evidence,
+        proof_class="attested",
+        how=f"attested by {waiver.by}: {waiver.reason}; {evidence.how}",
+    )
 
 
-def _rule_differences(spec: EntrySpec | None, expected: Identity, entry: AccessEntry | None) -> tuple[str, ...]:
+def _rule_differences(
+    spec: EntrySpec | None, expected: Identity, entry: AccessEntry | None
+) -> tuple[str, ...]:
     if entry is None:
         return ("there is no entry",)
     if spec is not None and spec.type != entry.type:
@@ -466,16 +562,22 @@ def _rule_differences(spec: EntrySpec | None, expected: Identity, entry: AccessE
     if entry.type != "STANDARD":
         return ()
     found = SelfSubject(entry.username, entry.kubernetes_groups)
-    return (*compare_subject(expected.username, expected.groups, found), *_other_policies(spec, entry))
+    return (
+        *compare_subject(expected.username, expected.groups, found),
+        *_other_policies(spec, entry),
+    )
 
 
 def _other_policies(spec: EntrySpec | None, entry: AccessEntry | None) -> tuple[str, ...]:
-    """Policies and scopes are compared as EKS shows them, too: the rules of some are not published, so that no probe
-    can be chosen for them.
+    """Policies and scopes are compared as EKS shows them, too: the rules of some are not published,
+    so that no probe can be chosen for them.
     """
     if spec is None or entry is None:
         return ()
-    held, meant = EntrySpec(access_policies=entry.access_policies), EntrySpec(access_policies=spec.access_policies)
+    held, meant = (
+        EntrySpec(access_policies=entry.access_policies),
+        EntrySpec(access_policies=spec.access_policies),
+    )
     same = same_entry(entry.principal_arn, meant, held)
     return () if same else ("the access policies are not those of the plan",)
 
@@ -483,7 +585,9 @@ def _other_policies(spec: EntrySpec | None, entry: AccessEntry | None) -> tuple[
 def _refused_login(
     measure: Measure, arn: str, phase: Phase, reviewer: AccessReviewer, expected: ExpectedLogIn
 ) -> Evidence:
-    """A log-in that must be refused, tried: what cannot log in before must not be able to log in after."""
+    """A log-in that must be refused, tried: what cannot log in before must not be able to log in
+    after.
+    """
     subject = reviewer.who_am_i()
     at = measure.ports.clock.now().isoformat()
     return Evidence(

@@ -1,8 +1,9 @@
 """Reads everything that a plan depends on, side by side, into one document of raw API shapes.
 
-Without the cluster, aws-auth and the access entries there is nothing to plan from: a missing permission there is an
-error that names it. Any other list that may not be read is left out, which says "unknown" and never "empty", and
-``unread`` says why. IAM is listed per account when many principals are asked for, and asked one by one for few.
+Without the cluster, aws-auth and the access entries there is nothing to plan from: a missing
+permission there is an error that names it. Any other list that may not be read is left out, which
+says "unknown" and never "empty", and ``unread`` says why. IAM is listed per account when many
+principals are asked for, and asked one by one for few.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -19,17 +20,30 @@ from migrator.errors import MigratorError
 from migrator.model.evidence import SelfSubject
 from migrator.model.files.snapshot import FORMAT
 from migrator.model.principal import Arn, parse_arn
-from migrator.ports import ClusterCreation, ClusterReader, ConfigMaps, Events, Principals, Raw, Rbac, TaskRunner
+from migrator.ports import (
+    ClusterCreation,
+    ClusterReader,
+    ConfigMaps,
+    Events,
+    Principals,
+    Raw,
+    Rbac,
+    TaskRunner,
+)
 
 _EVENTS_KEPT = timedelta(days=90)  # CloudTrail user guide, "Working with CloudTrail event history"
-LIST_FROM = 8  # principals of one account: from here on listing the account costs fewer calls than asking one by one
-_NOT_ALLOWED = frozenset({"iam-denied", "kubernetes-denied", "sdk-too-old", "region-disabled", "account-unreadable"})
+# principals of one account: from here on listing the account costs fewer calls than asking one by
+# one
+LIST_FROM = 8
+_NOT_ALLOWED = frozenset(
+    {"iam-denied", "kubernetes-denied", "sdk-too-old", "region-disabled", "account-unreadable"}
+)
 
 
 @dataclass(frozen=True, slots=True)
 class SnapshotPorts:
-    """What taking a snapshot needs of the world. ``creation`` and ``who_am_i``, the operator's own login to the
-    cluster, tell the creator; None where they are not asked.
+    """What taking a snapshot needs of the world. ``creation`` and ``who_am_i``, the operator's own
+    login to the cluster, tell the creator; None where they are not asked.
     """
 
     cluster: ClusterReader
@@ -44,25 +58,32 @@ class SnapshotPorts:
 
 @dataclass(frozen=True, slots=True)
 class _Denied:
-    """Why a list may not be read. Not the error itself: its traceback would keep every list of the cluster."""
+    """Why a list may not be read. Not the error itself: its traceback would keep every list of the
+    cluster.
+    """
 
     code: str
     message: str
     remedy: str
 
 
-def take_snapshot(ports: SnapshotPorts, *, now: datetime, described: Raw | None = None) -> dict[str, Any]:
+def take_snapshot(
+    ports: SnapshotPorts, *, now: datetime, described: Raw | None = None
+) -> dict[str, Any]:
     """The snapshot document (``migrator/snapshot/v1``).
 
-    ``described`` is DescribeCluster's answer where the caller has just read it. ``unread`` in the document is a
-    list of ``{what, code, message, remedy}``. Raises :class:`MigratorError` when something essential cannot be
-    read: ``cluster-not-found``, ``iam-denied``, ``api-server-unreachable``, ``kubernetes-denied``.
+    ``described`` is DescribeCluster's answer where the caller has just read it. ``unread`` in the
+    document is a list of ``{what, code, message, remedy}``. Raises :class:`MigratorError` when
+    something essential cannot be read: ``cluster-not-found``, ``iam-denied``,
+    ``api-server-unreachable``, ``kubernetes-denied``.
     """
     found = _read_cluster(ports, described)
     unread = _pop_unread(found)
     document: dict[str, Any] = {
         "format": FORMAT,
-        "takenAt": now.astimezone(timezone.utc).isoformat(timespec="seconds").replace("+00:00", "Z"),
+        "takenAt": now.astimezone(timezone.utc)
+        .isoformat(timespec="seconds")
+        .replace("+00:00", "Z"),
         "creator": None,
         "usage": None,
         **found,
@@ -78,9 +99,11 @@ def take_snapshot(ports: SnapshotPorts, *, now: datetime, described: Raw | None 
 
 
 def _read_cluster(ports: SnapshotPorts, described: Raw | None) -> dict[str, Any]:
-    """Everything that depends on nothing else, at the same time. Values are :class:`_Denied` where not allowed.
+    """Everything that depends on nothing else, at the same time. Values are :class:`_Denied` where
+    not allowed.
 
-    aws-auth is read before all: an API server that does not answer is waited for once, and not for every list.
+    aws-auth is read before all: an API server that does not answer is waited for once, and not for
+    every list.
     """
     cluster, rbac = ports.cluster, ports.rbac
     config_map = ports.config_maps.read()
@@ -100,11 +123,16 @@ def _read_cluster(ports: SnapshotPorts, described: Raw | None) -> dict[str, Any]
         "nodes": rbac.list_nodes,
         "rbac": rbac.read_rbac,
         "namespaces": rbac.list_namespaces,
-        "groupReferences": lambda: [_reference(one) for one in references_in(rbac.list_group_reference_objects())],
+        "groupReferences": lambda: [
+            _reference(one) for one in references_in(rbac.list_group_reference_objects())
+        ],
     }
     reads = [*essential.items(), *((name, _if_allowed(read)) for name, read in optional.items())]
     answers = ports.tasks.map(lambda named: named[1](), reads)
-    found = {"configMap": config_map, **dict(zip((name for name, _ in reads), answers, strict=True))}
+    found = {
+        "configMap": config_map,
+        **dict(zip((name for name, _ in reads), answers, strict=True)),
+    }
     return found if described is None else {**found, "cluster": described}
 
 
@@ -139,8 +167,12 @@ def _why(what: str, denied: _Denied | MigratorError) -> dict[str, str]:
     return {"what": what, "code": denied.code, "message": denied.message, "remedy": denied.remedy}
 
 
-def _add_node_roles(ports: SnapshotPorts, document: dict[str, Any], unread: list[dict[str, str]]) -> None:
-    """``roleArn`` for nodes on EC2: provider id (``aws:///zone/i-…``) -> instance -> instance profile -> role."""
+def _add_node_roles(
+    ports: SnapshotPorts, document: dict[str, Any], unread: list[dict[str, str]]
+) -> None:
+    """``roleArn`` for nodes on EC2: provider id (``aws:///zone/i-…``) -> instance -> instance
+    profile -> role.
+    """
     nodes = document.get("nodes") or []
     instances = {node["name"]: node["providerID"].rpartition("/")[2] for node in nodes}
     wanted = sorted({instance for instance in instances.values() if instance.startswith("i-")})
@@ -154,16 +186,20 @@ def _add_node_roles(ports: SnapshotPorts, document: dict[str, Any], unread: list
         unread.append(_why("nodes.roleArn", error))
         return
     document["nodes"] = [
-        {**node, "roleArn": roles[instances[node["name"]]]} if instances[node["name"]] in roles else dict(node)
+        {**node, "roleArn": roles[instances[node["name"]]]}
+        if instances[node["name"]] in roles
+        else dict(node)
         for node in nodes
     ]
 
 
-def _creator(ports: SnapshotPorts, document: Mapping[str, Any], now: datetime) -> dict[str, Any] | None:
+def _creator(
+    ports: SnapshotPorts, document: Mapping[str, Any], now: datetime
+) -> dict[str, Any] | None:
     """``{arn, source}`` of the cluster's creator, by evidence; None where nothing tells it.
 
-    CloudTrail keeps events for 90 days: of an older cluster it is not asked. A permission that is missing leaves the
-    creator unknown, which the plan says.
+    CloudTrail keeps events for 90 days: of an older cluster it is not asked. A permission that is
+    missing leaves the creator unknown, which the plan says.
     """
     cluster = document["cluster"]
     mode = (cluster.get("accessConfig") or {}).get("authenticationMode") or "CONFIG_MAP"
@@ -180,7 +216,9 @@ def _creator(ports: SnapshotPorts, document: Mapping[str, Any], now: datetime) -
     return _creator_by_own_login(ports, document) if mode == "CONFIG_MAP" else None
 
 
-def _creator_by_own_login(ports: SnapshotPorts, document: Mapping[str, Any]) -> dict[str, Any] | None:
+def _creator_by_own_login(
+    ports: SnapshotPorts, document: Mapping[str, Any]
+) -> dict[str, Any] | None:
     """The operator, where it logs in as ``kubernetes-admin`` and no row gives it that name."""
     if ports.who_am_i is None:
         return None
@@ -190,7 +228,9 @@ def _creator_by_own_login(ports: SnapshotPorts, document: Mapping[str, Any]) -> 
         return None  # the other reads say what is in the way of a login
     if subject is None or subject.username != HIDDEN_NAME:
         return None
-    arn = next((values[0] for key, values in subject.extra.items() if key.lower() == "arn" and values), "")
+    arn = next(
+        (values[0] for key, values in subject.extra.items() if key.lower() == "arn" and values), ""
+    )
     arn = arn or str((document.get("callerIdentity") or {}).get("Arn") or "")
     data = (document["configMap"] or {}).get("data") or {}
     rows = {row_key(row.arn) for row in read_aws_auth(data).rows}
@@ -209,12 +249,18 @@ def _moment(value: object) -> datetime | None:
     return moment if moment.tzinfo else None
 
 
-def _read_iam(ports: SnapshotPorts, document: Mapping[str, Any], unread: list[dict[str, str]]) -> dict[str, Any]:
+def _read_iam(
+    ports: SnapshotPorts, document: Mapping[str, Any], unread: list[dict[str, str]]
+) -> dict[str, Any]:
     accounts: dict[str, set[str]] = {}
     for arn in filter(None, map(_readable, _principals_of(document))):
-        accounts.setdefault(arn.account, set()).add(str(arn.pathless if arn.kind == "role" else arn))
+        accounts.setdefault(arn.account, set()).add(
+            str(arn.pathless if arn.kind == "role" else arn)
+        )
     order = sorted(accounts)
-    read = ports.tasks.map(lambda account: _read_account(ports, account, sorted(accounts[account])), order)
+    read = ports.tasks.map(
+        lambda account: _read_account(ports, account, sorted(accounts[account])), order
+    )
     principals: dict[str, Raw] = {}
     accounts_read = []
     for account, (items, roles, users, denied) in zip(order, read, strict=True):
@@ -222,15 +268,24 @@ def _read_iam(ports: SnapshotPorts, document: Mapping[str, Any], unread: list[di
         accounts_read.append({"account": account, "roles": roles, "users": users})
         if denied is not None:
             unread.append(_why(f"iam.principals of {account}", denied))
-    return {"principals": [principals[arn] for arn in sorted(principals)], "accountsRead": accounts_read}
+    return {
+        "principals": [principals[arn] for arn in sorted(principals)],
+        "accountsRead": accounts_read,
+    }
 
 
 def _principals_of(document: Mapping[str, Any]) -> Iterable[str]:
-    """Everybody whom decisions may be about: rows, entries, node groups, Fargate profiles, live nodes, the creator."""
+    """Everybody whom decisions may be about: rows, entries, node groups, Fargate profiles, live
+    nodes, the creator.
+    """
     data = (document["configMap"] or {}).get("data") or {}
     yield from (row.arn for row in read_aws_auth(data).rows)
     yield from (entry["principalArn"] for entry in document["accessEntries"] or ())
-    for key, field in (("nodegroups", "nodeRole"), ("fargateProfiles", "podExecutionRoleArn"), ("nodes", "roleArn")):
+    for key, field in (
+        ("nodegroups", "nodeRole"),
+        ("fargateProfiles", "podExecutionRoleArn"),
+        ("nodes", "roleArn"),
+    ):
         yield from (item[field] for item in document.get(key) or () if item.get(field))
     creator = (document.get("creator") or {}).get("arn")
     if creator:
@@ -240,21 +295,30 @@ def _principals_of(document: Mapping[str, Any]) -> Iterable[str]:
 def _readable(text: str) -> Arn | None:
     """The ARN of a role or user in an account; service-linked roles are EKS's own affair."""
     arn = parse_arn(text) or parse_arn(text.lower())
-    if arn is None or arn.kind not in ("role", "user") or not (arn.account.isdigit() and len(arn.account) == 12):
+    if (
+        arn is None
+        or arn.kind not in ("role", "user")
+        or not (arn.account.isdigit() and len(arn.account) == 12)
+    ):
         return None
     return arn
 
 
-def _read_account(ports: SnapshotPorts, account: str, arns: list[str]) -> tuple[list[Raw], bool, bool, _Denied | None]:
+def _read_account(
+    ports: SnapshotPorts, account: str, arns: list[str]
+) -> tuple[list[Raw], bool, bool, _Denied | None]:
     """``(items, roles complete, users complete, what was not allowed)`` of one account.
 
-    A principal that a single read does not find is looked for in a listing: only that tells absence for sure,
-    because names are compared without case where principals are made, and with case where they are read.
+    A principal that a single read does not find is looked for in a listing: only that tells absence
+    for sure, because names are compared without case where principals are made, and with case where
+    they are read.
     """
     denied: _Denied | None = None
     found: list[Raw] = []
     if len(arns) < LIST_FROM:
-        answers = ports.tasks.map(lambda arn: _if_allowed(lambda: ports.principals.get(arn))(), arns)
+        answers = ports.tasks.map(
+            lambda arn: _if_allowed(lambda: ports.principals.get(arn))(), arns
+        )
         found = [item for arn, item in zip(arns, answers, strict=True) if _is_meant(arn, item)]
         denied = next((answer for answer in answers if isinstance(answer, _Denied)), None)
         if len(found) == len(arns):
@@ -266,7 +330,9 @@ def _read_account(ports: SnapshotPorts, account: str, arns: list[str]) -> tuple[
 
 
 def _is_meant(arn: str, item: Any) -> bool:  # noqa: ANN401 - what a single read gave
-    """Whether IAM's answer is the principal that was asked for: a user's path is part of who it is."""
+    """Whether IAM's answer is the principal that was asked for: a user's path is part of who it
+    is.
+    """
     if not isinstance(item, Mapping):
         return False
     given = parse_arn(item["arn"])

@@ -1,7 +1,8 @@
-"""Verify as each principal: log in as it, look who it is, ask its probes, compare with what is right.
+"""Verify as each principal: log in as it, look who it is, ask its probes, compare with what is
+right.
 
-Impersonation and SubjectAccessReview cannot see access policies, so nothing here impersonates. How the evidence on
-each principal is taken is :mod:`migrator.run.take_evidence`.
+Impersonation and SubjectAccessReview cannot see access policies, so nothing here impersonates. How
+the evidence on each principal is taken is :mod:`migrator.run.take_evidence`.
 """
 
 import threading
@@ -17,7 +18,13 @@ from migrator.decide.running.automatic_entries import automatic_in, plan_over, w
 from migrator.decide.running.progress import SETTLED
 from migrator.errors import WrongUse
 from migrator.model.canonical import canonical_bytes
-from migrator.model.evidence import Evidence, Phase, PrincipalVerdict, evidence_in, evidence_to_document
+from migrator.model.evidence import (
+    Evidence,
+    Phase,
+    PrincipalVerdict,
+    evidence_in,
+    evidence_to_document,
+)
 from migrator.model.files.plan import plan_to_document
 from migrator.model.outcome import VerifyOutcome
 from migrator.model.plan import Plan, PlannedPrincipal
@@ -27,7 +34,12 @@ from migrator.run.begin_run import RunPorts, progress_in, refuse_other_cluster
 from migrator.run.canary_pods import Canaries, canary_pods, clean_up_after_others
 from migrator.run.hold_cluster import hold_cluster
 from migrator.run.one_run import EVIDENCE_FILE
-from migrator.run.take_evidence import Measure, VerifyOptions, take_evidence, there_is_something_to_ask
+from migrator.run.take_evidence import (
+    Measure,
+    VerifyOptions,
+    take_evidence,
+    there_is_something_to_ask,
+)
 
 __all__ = ["VerifyOptions", "current_verdicts", "verify_access", "verify_with_canaries"]
 DEFAULTS = VerifyOptions()
@@ -36,10 +48,10 @@ DEFAULTS = VerifyOptions()
 def verify_access(plan: Plan, ports: RunPorts, options: VerifyOptions = DEFAULTS) -> VerifyOutcome:
     """Verify every principal of the plan, or those of ``options.only``.
 
-    Exit code 0 only where the verdict on the cluster is ``ok`` (for a baseline: where it could be taken of
-    everybody who can be logged in as, or was taken earlier and everybody has crossed since), else 6.
-    Raises ``Refused`` for another cluster, ``WrongUse`` for a principal that the plan does not have, and whatever
-    keeps the cluster from being read at all.
+    Exit code 0 only where the verdict on the cluster is ``ok`` (for a baseline: where it could be
+    taken of everybody who can be logged in as, or was taken earlier and everybody has crossed
+    since), else 6. Raises ``Refused`` for another cluster, ``WrongUse`` for a principal that the
+    plan does not have, and whatever keeps the cluster from being read at all.
     """
     _refuse_strangers(plan, options)
     snapshot = ports.read_snapshot()
@@ -66,13 +78,20 @@ def verify_access(plan: Plan, ports: RunPorts, options: VerifyOptions = DEFAULTS
     ports.reviewers.prepare(_asked_by_login(measure, chosen))
     with _canaries(measure, chosen) as canaries:
         measure = replace(measure, canaries=canaries)
-        taken = tuple(each for each in ports.tasks.map(_Counted(measure, len(chosen)), chosen) if each is not None)
+        taken = tuple(
+            each
+            for each in ports.tasks.map(_Counted(measure, len(chosen)), chosen)
+            if each is not None
+        )
     return _outcome(measure, chosen, taken)
 
 
-def verify_with_canaries(plan: Plan, plan_digest: str, ports: RunPorts, options: VerifyOptions) -> VerifyOutcome:
-    """Verify, with canary pods where ``options.canary_image`` allows them; what an earlier run left of them is removed
-    either way. Whoever makes pods holds the cluster's lock. Raises ``Refused`` (``locked``) while another run does.
+def verify_with_canaries(
+    plan: Plan, plan_digest: str, ports: RunPorts, options: VerifyOptions
+) -> VerifyOutcome:
+    """Verify, with canary pods where ``options.canary_image`` allows them; what an earlier run left
+    of them is removed either way. Whoever makes pods holds the cluster's lock. Raises ``Refused``
+    (``locked``) while another run does.
     """
     if options.canary_image is None:
         return verify_access(plan, ports, options)
@@ -81,13 +100,21 @@ def verify_with_canaries(plan: Plan, plan_digest: str, ports: RunPorts, options:
 
 
 def _made(plan: Plan, ports: RunPorts, snapshot: Snapshot) -> frozenset[str]:
-    """Principals without an entry for which the journal has one that a run of this plan made and did not take back."""
+    """Principals without an entry for which the journal has one that a run of this plan made and
+    did not take back.
+    """
     there = {entry.principal_arn for entry in snapshot.access_entries or ()}
-    steps = [step for step in plan.steps if isinstance(step.effect, CreateEntry) and step.principal_arn not in there]
+    steps = [
+        step
+        for step in plan.steps
+        if isinstance(step.effect, CreateEntry) and step.principal_arn not in there
+    ]
     if not steps:
         return frozenset()
     progress = progress_in(ports.store.journal(), plan, str(plan_to_document(plan)["planDigest"]))
-    return frozenset(str(step.principal_arn) for step in steps if progress.of(step.id).status in SETTLED)
+    return frozenset(
+        str(step.principal_arn) for step in steps if progress.of(step.id).status in SETTLED
+    )
 
 
 def _refuse_strangers(plan: Plan, options: VerifyOptions) -> None:
@@ -111,7 +138,9 @@ def _stranger(arn: str, code: str) -> WrongUse:
 
 
 def _canaries(measure: Measure, chosen: list[PlannedPrincipal]) -> AbstractContextManager[Canaries]:
-    """A canary for each Fargate role that there is something to show of: its entry, or its row before that."""
+    """A canary for each Fargate role that there is something to show of: its entry, or its row
+    before that.
+    """
     image = measure.options.canary_image
     if image is None:
         return nullcontext(Canaries())
@@ -124,7 +153,9 @@ def _canaries(measure: Measure, chosen: list[PlannedPrincipal]) -> AbstractConte
         and there_is_something_to_ask(measure, principal)
     ]
     snapshot = measure.snapshot
-    return canary_pods(measure.ports, roles, snapshot.fargate_profiles, snapshot.namespaces, image=image)
+    return canary_pods(
+        measure.ports, roles, snapshot.fargate_profiles, snapshot.namespaces, image=image
+    )
 
 
 def _asked_by_login(measure: Measure, chosen: list[PlannedPrincipal]) -> list[str]:
@@ -163,12 +194,18 @@ def current_verdicts(
     automatic = automatic_in(ports.store.journal())
     earlier = evidence_in(ports.store.read(EVIDENCE_FILE) or b"")
     index = RbacIndex(snapshot.rbac) if snapshot.rbac is not None else None
-    measure = Measure(plan_over(plan, automatic), snapshot, index, earlier, ports, options, automatic=automatic)
+    measure = Measure(
+        plan_over(plan, automatic), snapshot, index, earlier, ports, options, automatic=automatic
+    )
     return _verdicts(measure, list(plan.principals), ())
 
 
-def _outcome(measure: Measure, chosen: list[PlannedPrincipal], taken: tuple[Evidence, ...]) -> VerifyOutcome:
-    phase: Phase = "before" if measure.options.baseline or all(e.phase == "before" for e in taken) else "after"
+def _outcome(
+    measure: Measure, chosen: list[PlannedPrincipal], taken: tuple[Evidence, ...]
+) -> VerifyOutcome:
+    phase: Phase = (
+        "before" if measure.options.baseline or all(e.phase == "before" for e in taken) else "after"
+    )
     verdicts = _verdicts(measure, chosen, taken)
     verdict = cluster_verdict(verdicts)
     if phase == "before":
@@ -176,7 +213,9 @@ def _outcome(measure: Measure, chosen: list[PlannedPrincipal], taken: tuple[Evid
         exit_code = 0 if held and all(e.holds for e in held) else 6
     else:
         exit_code = 0 if verdict == "ok" else 6
-    return VerifyOutcome(phase, measure.mode, verdicts, verdict, taken, exit_code, measure.ports.store.location)
+    return VerifyOutcome(
+        phase, measure.mode, verdicts, verdict, taken, exit_code, measure.ports.store.location
+    )
 
 
 def _taken_before(measure: Measure, chosen: list[PlannedPrincipal]) -> tuple[Evidence, ...]:
@@ -184,7 +223,11 @@ def _taken_before(measure: Measure, chosen: list[PlannedPrincipal]) -> tuple[Evi
     if not measure.options.baseline:
         return ()
     arns = {principal.principal_arn for principal in chosen}
-    newest = {e.principal_arn: e for e in measure.earlier if e.phase == "before" and e.principal_arn in arns}
+    newest = {
+        e.principal_arn: e
+        for e in measure.earlier
+        if e.phase == "before" and e.principal_arn in arns
+    }
     return tuple(newest.values())
 
 
@@ -214,30 +257,40 @@ def _verdicts(
 
 
 def _wider(measure: Measure, principal: PlannedPrincipal) -> str:
-    """What EKS's own entry gives a principal beyond its row, until a person answers for it; empty where nothing."""
+    """What EKS's own entry gives a principal beyond its row, until a person answers for it; empty
+    where nothing.
+    """
     arn, answer = principal.principal_arn, measure.options.creator
-    extra = wider_than_before(principal, measure.entry(arn), measure.automatic.get(arn), measure.index)
+    extra = wider_than_before(
+        principal, measure.entry(arn), measure.automatic.get(arn), measure.index
+    )
     if not extra or (answer is not None and principal_key(answer.arn) == principal_key(arn)):
         return ""
     names = ", ".join(policy.policy_name for policy in extra)
     return (
-        f"creator-entry-wider: the entry that EKS made gives {names}, and the row did not. Answer `creator` (arn, by, "
-        f"reason) in decisions.yaml: {names} stays; or remove it: aws eks disassociate-access-policy"
+        f"creator-entry-wider: the entry that EKS made gives {names}, and the row did not. Answer "
+        f"`creator` (arn, by, "
+        f"reason) in decisions.yaml: {names} stays; or remove it: aws eks "
+        f"disassociate-access-policy"
     )
 
 
 def _asked(measure: Measure, principal: PlannedPrincipal) -> ProofClass | None:
-    """What ``proof_policy`` asks; None: what the plan demands. For an entry that may be dead it cannot ask for less."""
+    """What ``proof_policy`` asks; None: what the plan demands. For an entry that may be dead it
+    cannot ask for less.
+    """
     if not measure.options.proof_policy:
         return None
     arn = principal.principal_arn
     asked = asked_proof(arn, measure.spec(arn), measure.options.proof_policy)
-    return None if asked == "simulated" and "entry-liveness-unknown" in principal.findings else asked
+    return (
+        None if asked == "simulated" and "entry-liveness-unknown" in principal.findings else asked
+    )
 
 
 def _judged(measure: Measure, principal: PlannedPrincipal, evidence: tuple[Evidence, ...]) -> bool:
-    """Everybody but skipped principals; those only where a login that must not work did, or an entry is there that the
-    plan does not have: one that is gone since is settled.
+    """Everybody but skipped principals; those only where a login that must not work did, or an
+    entry is there that the plan does not have: one that is gone since is settled.
     """
     if principal.action != "skip":
         return True

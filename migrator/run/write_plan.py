@@ -1,7 +1,7 @@
 """From documents to the plan document: the library call behind ``migrate plan``.
 
-Reading the snapshot and writing the plan are the caller's. The plan has proven itself
-(every step simulated, planned again without a change) before it is returned; an unproven one is an error.
+Reading the snapshot and writing the plan are the caller's. The plan has proven itself (every step
+simulated, planned again without a change) before it is returned; an unproven one is an error.
 """
 
 from collections.abc import Mapping
@@ -27,15 +27,24 @@ def plan_document(
     now: datetime,
     accept_gap: bool = False,
 ) -> dict[str, Any]:
-    """``migrator/plan/v1`` for a ``migrator/snapshot/v1`` document and the answers of a decisions.yaml.
+    """``migrator/plan/v1`` for a ``migrator/snapshot/v1`` document and the answers of a
+    decisions.yaml.
 
-    Raises ``WrongUse`` (unknown strategy or target), ``Failed`` (malformed documents, answers that fit nothing, a
-    plan that cannot be proven). A blocked plan is returned.
+    Raises ``WrongUse`` (unknown strategy or target), ``Failed`` (malformed documents, answers that
+    fit nothing, a plan that cannot be proven). A blocked plan is returned.
     """
     if strategy not in get_args(Strategy):
-        raise WrongUse("strategy-unknown", f"There is no strategy {strategy!r}.", remedy="Use preserve or policies.")
+        raise WrongUse(
+            "strategy-unknown",
+            f"There is no strategy {strategy!r}.",
+            remedy="Use preserve or policies.",
+        )
     if target not in get_args(Target):
-        raise WrongUse("target-unknown", f"There is no target {target!r}.", remedy="Use API or API_AND_CONFIG_MAP.")
+        raise WrongUse(
+            "target-unknown",
+            f"There is no target {target!r}.",
+            remedy="Use API or API_AND_CONFIG_MAP.",
+        )
     plan = make_plan(
         decode_snapshot(snapshot),
         decode_decisions(decisions),
@@ -47,8 +56,11 @@ def plan_document(
     return plan_to_document(plan)
 
 
-def snapshot_of_config_map(config_map: Mapping[str, Any], cluster_arn: str, *, taken_at: str) -> dict[str, Any]:
-    """A snapshot document that knows nothing but the ConfigMap: for a first look without any access.
+def snapshot_of_config_map(
+    config_map: Mapping[str, Any], cluster_arn: str, *, taken_at: str
+) -> dict[str, Any]:
+    """A snapshot document that knows nothing but the ConfigMap: for a first look without any
+    access.
 
     Raises ``WrongUse`` ``cluster-arn-malformed``.
     """
@@ -61,7 +73,11 @@ def snapshot_of_config_map(config_map: Mapping[str, Any], cluster_arn: str, *, t
             remedy="Give it as arn:aws:eks:REGION:ACCOUNT:cluster/NAME.",
         )
     name = arn.resource.removeprefix("cluster/")
-    cluster = {"name": name, "arn": cluster_arn, "accessConfig": {"authenticationMode": "CONFIG_MAP"}}
+    cluster = {
+        "name": name,
+        "arn": cluster_arn,
+        "accessConfig": {"authenticationMode": "CONFIG_MAP"},
+    }
     return {
         "format": SNAPSHOT_FORMAT,
         "takenAt": taken_at,

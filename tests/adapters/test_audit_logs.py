@@ -60,7 +60,9 @@ def test_an_empty_page_is_not_the_end() -> None:
     with answering(session, "logs") as stub:
         stub.add_response("filter_log_events", {"events": [], "nextToken": "t"})
         stub.add_response("filter_log_events", {"events": [event]})
-        assert [e["eventId"] for e in CloudWatchAuditLogs(session, "c").events("authenticator", T0, T0)] == ["e"]
+        assert [
+            e["eventId"] for e in CloudWatchAuditLogs(session, "c").events("authenticator", T0, T0)
+        ] == ["e"]
 
 
 def test_the_api_log_is_not_the_audit_log() -> None:
@@ -71,7 +73,9 @@ def test_the_api_log_is_not_the_audit_log() -> None:
     ]
     with answering(session, "logs") as stub:
         stub.add_response("filter_log_events", {"events": events})
-        assert [e["message"] for e in CloudWatchAuditLogs(session, "c").events("api", T0, T0)] == ["b"]
+        assert [e["message"] for e in CloudWatchAuditLogs(session, "c").events("api", T0, T0)] == [
+            "b"
+        ]
 
 
 def test_an_unknown_log_type_is_told(logs: CloudWatchAuditLogs) -> None:
@@ -94,7 +98,8 @@ def test_a_query_that_reaches_the_limit_is_not_complete() -> None:
         stub.add_response("start_query", {"queryId": "q"})
         stub.add_response("get_query_results", {"status": "Running", "results": []})
         stub.add_response(
-            "get_query_results", {"status": "Complete", "results": rows, "statistics": {"bytesScanned": 5.0}}
+            "get_query_results",
+            {"status": "Complete", "results": rows, "statistics": {"bytesScanned": 5.0}},
         )
         found = CloudWatchAuditLogs(session, "c").query("stats count(*)", T0, T0)
     assert (found.complete, found.bytes_scanned, len(found.rows)) == (False, 5, 10_000)

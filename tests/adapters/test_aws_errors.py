@@ -1,4 +1,6 @@
-"""Every exception botocore can raise, and every error code the APIs in use document, has one meaning here."""
+"""Every exception botocore can raise, and every error code the APIs in use document, has one
+meaning here.
+"""
 
 from typing import Any
 
@@ -10,8 +12,13 @@ from migrator.adapters.aws_errors import translate
 from migrator.errors import Failed, MigratorError
 
 
-def answered(code: str, operation: str, text: str = "", *, status: int = 400, service: str = "eks") -> MigratorError:
-    response: Any = {"Error": {"Code": code, "Message": text}, "ResponseMetadata": {"HTTPStatusCode": status}}
+def answered(
+    code: str, operation: str, text: str = "", *, status: int = 400, service: str = "eks"
+) -> MigratorError:
+    response: Any = {
+        "Error": {"Code": code, "Message": text},
+        "ResponseMetadata": {"HTTPStatusCode": status},
+    }
     error = ClientError(response, operation)
     return translate(error, service=service, operation=operation, subject="cluster demo")
 
@@ -19,12 +26,23 @@ def answered(code: str, operation: str, text: str = "", *, status: int = 400, se
 @pytest.mark.parametrize(
     ("operation", "code", "text", "expected"),
     [
-        ("DescribeCluster", "ResourceNotFoundException", "No cluster found for name: demo.", "cluster-not-found"),
-        ("CreateAccessEntry", "ResourceNotFoundException", "No cluster found for name: demo.", "cluster-not-found"),
+        (
+            "DescribeCluster",
+            "ResourceNotFoundException",
+            "No cluster found for name: demo.",
+            "cluster-not-found",
+        ),
+        (
+            "CreateAccessEntry",
+            "ResourceNotFoundException",
+            "No cluster found for name: demo.",
+            "cluster-not-found",
+        ),
         (
             "DescribeAccessEntry",
             "ResourceNotFoundException",
-            "The specified principalArn could not be found. You can view your available access entries with "
+            "The specified principalArn could not be found. You can view your available access "
+            "entries with "
             "'list-access-entries'.",
             "entry-not-found",
         ),
@@ -34,11 +52,17 @@ def answered(code: str, operation: str, text: str = "", *, status: int = 400, se
             "The specified policyArn could not be found.",
             "policy-not-found",
         ),
-        ("DescribeNodegroup", "ResourceNotFoundException", "No node group found for name: ng.", "not-found"),
+        (
+            "DescribeNodegroup",
+            "ResourceNotFoundException",
+            "No node group found for name: ng.",
+            "not-found",
+        ),
         (
             "ListAccessEntries",
             "InvalidRequestException",
-            "The cluster's authentication mode must be set to one of [API, API_AND_CONFIG_MAP] to perform this "
+            "The cluster's authentication mode must be set to one of [API, API_AND_CONFIG_MAP] to "
+            "perform this "
             "operation.",
             "entries-not-enabled",
         ),
@@ -48,7 +72,12 @@ def answered(code: str, operation: str, text: str = "", *, status: int = 400, se
             "The specified access entry resource is already in use on this cluster.",
             "entry-exists",
         ),
-        ("UpdateClusterConfig", "ResourceInUseException", "Cannot perform the update", "update-in-progress"),
+        (
+            "UpdateClusterConfig",
+            "ResourceInUseException",
+            "Cannot perform the update",
+            "update-in-progress",
+        ),
         (
             "UpdateClusterConfig",
             "InvalidParameterException",
@@ -70,7 +99,8 @@ def answered(code: str, operation: str, text: str = "", *, status: int = 400, se
         (
             "UpdateAccessEntry",
             "InvalidParameterException",
-            "The caller is not allowed to modify access entries with a principalArn value of a Service Linked Role",
+            "The caller is not allowed to modify access entries with a principalArn value of a "
+            "Service Linked Role",
             "invalid-principal",
         ),
         (
@@ -79,7 +109,12 @@ def answered(code: str, operation: str, text: str = "", *, status: int = 400, se
             "The kubernetes group name system:masters is invalid, it cannot start with system:",
             "invalid-entry",
         ),
-        ("CreateAccessEntry", "InvalidParameterException", "The username must not begin with system:", "invalid-entry"),
+        (
+            "CreateAccessEntry",
+            "InvalidParameterException",
+            "The username must not begin with system:",
+            "invalid-entry",
+        ),
         (
             "AssociateAccessPolicy",
             "InvalidParameterException",
@@ -95,11 +130,26 @@ def answered(code: str, operation: str, text: str = "", *, status: int = 400, se
         ("DescribeInstances", "UnauthorizedOperation", "You are not authorized", "iam-denied"),
         ("GetRole", "AccessDenied", "no", "iam-denied"),
         ("GetRole", "NoSuchEntity", "The role with name x cannot be found.", "principal-not-found"),
-        ("GetRole", "ExpiredToken", "The security token included in the request is expired", "credentials-expired"),
+        (
+            "GetRole",
+            "ExpiredToken",
+            "The security token included in the request is expired",
+            "credentials-expired",
+        ),
         ("DescribeCluster", "ExpiredTokenException", "expired", "credentials-expired"),
-        ("GetCallerIdentity", "InvalidClientTokenId", "The security token is invalid", "credentials-invalid"),
+        (
+            "GetCallerIdentity",
+            "InvalidClientTokenId",
+            "The security token is invalid",
+            "credentials-invalid",
+        ),
         ("DescribeCluster", "UnrecognizedClientException", "invalid", "credentials-invalid"),
-        ("DescribeInstances", "AuthFailure", "AWS was not able to validate the credentials", "credentials-invalid"),
+        (
+            "DescribeInstances",
+            "AuthFailure",
+            "AWS was not able to validate the credentials",
+            "credentials-invalid",
+        ),
         ("GetCallerIdentity", "RegionDisabledException", "STS is not activated", "region-disabled"),
         ("DescribeInstances", "OptInRequired", "subscribe first", "region-disabled"),
         ("GetObject", "NoSuchBucket", "", "bucket-not-found"),
@@ -116,7 +166,10 @@ def test_error_codes_of_the_apis(operation: str, code: str, text: str, expected:
 
 
 def test_a_denial_names_the_action_in_the_answer() -> None:
-    text = "User: arn:aws:iam::111122223333:user/a is not authorized to perform: eks:DescribeAccessEntry on resource: x"
+    text = (
+        "User: arn:aws:iam::111122223333:user/a is not authorized to perform: "
+        "eks:DescribeAccessEntry on resource: x"
+    )
     error = answered("AccessDeniedException", "ListAccessEntries", text)
     assert "eks:DescribeAccessEntry" in error.message
     assert "eks:DescribeAccessEntry" in error.remedy
@@ -128,7 +181,9 @@ def test_a_denial_without_text_names_the_operation_that_was_called() -> None:
 
 def test_a_denied_hop_of_a_role_chain_is_about_assuming_and_not_about_the_call() -> None:
     response: Any = {"Error": {"Code": "AccessDenied", "Message": "no"}}
-    error = translate(ClientError(response, "AssumeRole"), service="eks", operation="DescribeCluster")
+    error = translate(
+        ClientError(response, "AssumeRole"), service="eks", operation="DescribeCluster"
+    )
     assert "sts:AssumeRole" in error.message
 
 
@@ -137,7 +192,10 @@ def test_an_unknown_code_with_status_403_is_a_denial() -> None:
 
 
 def test_a_refused_signature_is_not_quoted_because_it_repeats_the_request() -> None:
-    text = "The Canonical String for this request should have been 'POST / x-amz-security-token:FwoGZXIvYXdzEBYaDE'"
+    text = (
+        "The Canonical String for this request should have been 'POST / "
+        "x-amz-security-token:FwoGZXIvYXdzEBYaDE'"
+    )
     error = answered("SignatureDoesNotMatch", "GetCallerIdentity", text, service="sts")
     assert error.code == "credentials-invalid"
     assert error.why == ""
@@ -158,7 +216,11 @@ def test_an_error_of_ours_passes_unchanged() -> None:
 
 
 def _all_sdk_errors() -> list[type[BotoCoreError]]:
-    found = [value for value in vars(sdk).values() if isinstance(value, type) and issubclass(value, BotoCoreError)]
+    found = [
+        value
+        for value in vars(sdk).values()
+        if isinstance(value, type) and issubclass(value, BotoCoreError)
+    ]
     return sorted(set(found), key=lambda one: one.__name__)
 
 
@@ -174,7 +236,10 @@ def test_every_exception_class_of_the_sdk_has_a_meaning(kind: type[BotoCoreError
     ("error", "expected"),
     [
         (sdk.NoCredentialsError(), "no-credentials"),
-        (sdk.PartialCredentialsError(provider="env", cred_var="aws_secret_access_key"), "no-credentials"),
+        (
+            sdk.PartialCredentialsError(provider="env", cred_var="aws_secret_access_key"),
+            "no-credentials",
+        ),
         (sdk.CredentialRetrievalError(provider="process", error_msg="exit 1"), "no-credentials"),
         (sdk.ProfileNotFound(profile="x"), "profile-not-found"),
         (sdk.UnauthorizedSSOTokenError(), "credentials-expired"),

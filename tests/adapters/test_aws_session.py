@@ -147,11 +147,16 @@ def test_the_chain_names_everybody_the_caller_arrives_through_itself_last() -> N
 def test_a_session_counts_as_its_role() -> None:
     session = stubbed_session()
     with answering(session, "sts") as sts:
-        sts.add_response("get_caller_identity", identity(f"arn:aws:sts::{ACCOUNT}:assumed-role/admin/me@example.com"))
+        sts.add_response(
+            "get_caller_identity",
+            identity(f"arn:aws:sts::{ACCOUNT}:assumed-role/admin/me@example.com"),
+        )
         assert session.caller_chain() == (f"arn:aws:iam::{ACCOUNT}:role/admin",)
 
 
-def test_the_role_of_a_profile_arrives_through_its_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_role_of_a_profile_arrives_through_its_source(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     config(
         tmp_path,
         monkeypatch,
@@ -170,7 +175,9 @@ aws_secret_access_key = secret
     )
     session = open_session(AwsSettings(profile="work"))
     session._identity = identity("arn:aws:sts::444455556666:assumed-role/reader/x")
-    monkeypatch.setenv("AWS_ENDPOINT_URL_STS", "http://127.0.0.1:9")  # who is behind `base` cannot be read
+    monkeypatch.setenv(
+        "AWS_ENDPOINT_URL_STS", "http://127.0.0.1:9"
+    )  # who is behind `base` cannot be read
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     assert session.caller_chain() == (ROLE, NEXT)
 
@@ -197,13 +204,22 @@ def test_session_names_hold_only_what_sts_takes() -> None:
 def test_all_pages_are_read() -> None:
     session = stubbed_session()
     with answering(session, "eks") as eks:
-        eks.add_response("list_nodegroups", {"nodegroups": ["a"], "nextToken": "t"}, {"clusterName": "demo"})
-        eks.add_response("list_nodegroups", {"nodegroups": ["b"]}, {"clusterName": "demo", "nextToken": "t"})
-        assert session.pages("eks", "list_nodegroups", "nodegroups", clusterName="demo") == ["a", "b"]
+        eks.add_response(
+            "list_nodegroups", {"nodegroups": ["a"], "nextToken": "t"}, {"clusterName": "demo"}
+        )
+        eks.add_response(
+            "list_nodegroups", {"nodegroups": ["b"]}, {"clusterName": "demo", "nextToken": "t"}
+        )
+        assert session.pages("eks", "list_nodegroups", "nodegroups", clusterName="demo") == [
+            "a",
+            "b",
+        ]
 
 
 def test_a_call_that_failed_keeps_nothing_alive() -> None:
-    """An error that a frame of its own traceback holds is a cycle, and with it all that the callers read so far."""
+    """An error that a frame of its own traceback holds is a cycle, and with it all that the callers
+    read so far.
+    """
     session = stubbed_session()
     with answering(session, "eks") as eks:
         eks.add_client_error("list_clusters", "AccessDeniedException", http_status_code=403)

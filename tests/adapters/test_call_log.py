@@ -11,7 +11,9 @@ from migrator.model.rbac import AccessRequest
 from tests.support.small_lab import CLOSED, CLUSTER, RUNNER, SmallLab
 
 
-def test_calls_are_logged_with_outcome_and_without_credentials(lab: SmallLab, caplog: pytest.LogCaptureFixture) -> None:
+def test_calls_are_logged_with_outcome_and_without_credentials(
+    lab: SmallLab, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level(logging.DEBUG)
     caplog.set_level(logging.DEBUG, logger="migrator.calls")
     lab.cluster.describe_cluster()
@@ -24,7 +26,9 @@ def test_calls_are_logged_with_outcome_and_without_credentials(lab: SmallLab, ca
     lab.config_maps.read()
     mine = [record.getMessage() for record in caplog.records if record.name == "migrator.calls"]
     text = "\n".join(record.getMessage() for record in caplog.records)
-    assert any(line.startswith("eks:DescribeCluster (cluster prod") and ": ok, " in line for line in mine)
+    assert any(
+        line.startswith("eks:DescribeCluster (cluster prod") and ": ok, " in line for line in mine
+    )
     assert any(line.startswith("sts:AssumeRole") and "iam-denied" in line for line in mine)
     assert any("selfsubjectreviews: 201" in line for line in mine)
     token = TokenMint(lab.session, CLUSTER).mint().reveal()

@@ -109,7 +109,12 @@ def test_no_more_calls_run_side_by_side_than_workers() -> None:
 
 def test_a_call_that_maps_again_does_not_wait_for_itself() -> None:
     tasks = Threads(2)
-    assert tasks.map(lambda a: sum(tasks.map(lambda b: a * b, [1, 2, 3])), [1, 2, 3, 4]) == [6, 12, 18, 24]
+    assert tasks.map(lambda a: sum(tasks.map(lambda b: a * b, [1, 2, 3])), [1, 2, 3, 4]) == [
+        6,
+        12,
+        18,
+        24,
+    ]
 
 
 def test_nothing_to_do_gives_nothing() -> None:

@@ -1,4 +1,6 @@
-"""The lock of a cluster over the wire: a Lease; a tag where no Lease may be written; nothing where neither may."""
+"""The lock of a cluster over the wire: a Lease; a tag where no Lease may be written; nothing where
+neither may.
+"""
 
 from dataclasses import replace
 from typing import Any
@@ -16,7 +18,9 @@ from migrator.run.lock_cluster import LeasedLock, LockPorts
 from tests.support.memory_ports import MemoryEvents
 from tests.support.small_lab import ACCOUNT, ALICE, CLUSTER, SmallLab, adapters
 
-HOLDER = LockHolder("arn:aws:iam::111122223333:role/a,b@host/1", token="t1", command="verify --canary-pods", run="r")
+HOLDER = LockHolder(
+    "arn:aws:iam::111122223333:role/a,b@host/1", token="t1", command="verify --canary-pods", run="r"
+)
 RECORD = LockRecord(HOLDER, "2026-11-22T00:00:00.000000Z", 30)
 
 
@@ -45,17 +49,24 @@ def alice(lab: SmallLab) -> SmallLab:
 
 
 @pytest.mark.parametrize("kind", ["lease", "tag"])
-def test_record_is_written_read_replaced_and_removed_by_its_version_only(lab: SmallLab, kind: str) -> None:
+def test_record_is_written_read_replaced_and_removed_by_its_version_only(
+    lab: SmallLab, kind: str
+) -> None:
     arn = lab.cluster.describe_cluster()["arn"]
     records = (
-        LeaseRecords(lab.kubernetes) if kind == "lease" else TagRecords(lab.session, CLUSTER, arn, settle_seconds=1)
+        LeaseRecords(lab.kubernetes)
+        if kind == "lease"
+        else TagRecords(lab.session, CLUSTER, arn, settle_seconds=1)
     )
     assert records.read() is None
     first = records.write(RECORD, over=None)
     found = records.read()
     assert found is not None
     assert found.record is not None
-    assert (found.record.holder.token, found.record.holder.command) == ("t1", "verify --canary-pods")
+    assert (found.record.holder.token, found.record.holder.command) == (
+        "t1",
+        "verify --canary-pods",
+    )
     assert (found.record.seconds, found.version) == (30, first)
     later = replace(RECORD, renewed="2026-11-22T00:00:05.000000Z")
     with pytest.raises(Failed) as caught:
@@ -68,7 +79,9 @@ def test_record_is_written_read_replaced_and_removed_by_its_version_only(lab: Sm
         assert caught.value.code == "lock-changed"
     records.clear(version=second)
     assert records.read() is None
-    with pytest.raises(Failed) as caught:  # a renewal of the old holder does not bring a removed lock back
+    with pytest.raises(
+        Failed
+    ) as caught:  # a renewal of the old holder does not bring a removed lock back
         records.write(RECORD, over=second)
     assert caught.value.code == "lock-changed"
     assert records.read() is None
@@ -104,8 +117,12 @@ def test_caller_who_may_write_no_lease_locks_by_a_tag(alice: SmallLab, lab: Smal
     assert LOCK_TAG not in tags(lab)
 
 
-def test_caller_who_may_write_neither_lease_nor_tag_is_refused(alice: SmallLab, lab: SmallLab) -> None:
-    lab.lab.world.accounts[ACCOUNT].users["alice"].permissions = Permissions(("eks:TagResource",), None)
+def test_caller_who_may_write_neither_lease_nor_tag_is_refused(
+    alice: SmallLab, lab: SmallLab
+) -> None:
+    lab.lab.world.accounts[ACCOUNT].users["alice"].permissions = Permissions(
+        ("eks:TagResource",), None
+    )
     lock, _ = lock_of(alice, decide_principal=0.3)
     with pytest.raises(Refused) as caught, lock.hold(lock.holder("arn:alice")):
         pass

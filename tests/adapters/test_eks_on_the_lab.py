@@ -52,7 +52,10 @@ def test_the_cluster_is_described_with_times_as_text(lab: SmallLab) -> None:
 
 
 def test_an_unknown_cluster_is_told(lab: SmallLab) -> None:
-    assert code_of(EksCluster(lab.session, "nowhere", lab.tasks).describe_cluster) == "cluster-not-found"
+    assert (
+        code_of(EksCluster(lab.session, "nowhere", lab.tasks).describe_cluster)
+        == "cluster-not-found"
+    )
 
 
 def test_the_caller_arrives_through_every_role_of_the_chain(lab: SmallLab) -> None:
@@ -66,7 +69,10 @@ def test_the_caller_arrives_through_every_role_of_the_chain(lab: SmallLab) -> No
 def test_config_map_mode_has_no_entries_to_list(lab: SmallLab) -> None:
     assert lab.cluster.list_access_entries() is None
     assert lab.entries.describe(RUNNER) is None
-    assert code_of(lambda: lab.entries.create(RUNNER, SPEC, tags={}, token="t1")) == "entries-not-enabled"
+    assert (
+        code_of(lambda: lab.entries.create(RUNNER, SPEC, tags={}, token="t1"))
+        == "entries-not-enabled"
+    )
 
 
 def test_entries_are_created_changed_and_deleted(start_lab: Start) -> None:
@@ -75,14 +81,22 @@ def test_entries_are_created_changed_and_deleted(start_lab: Start) -> None:
     lab.entries.associate(RUNNER, VIEW)
     found = lab.entries.describe(RUNNER)
     assert found is not None
-    assert (found.username, found.kubernetes_groups, found.access_policies) == ("ci", ("team-a", "team-b"), (VIEW,))
+    assert (found.username, found.kubernetes_groups, found.access_policies) == (
+        "ci",
+        ("team-a", "team-b"),
+        (VIEW,),
+    )
     assert found.tags["eks-access-migrator/plan"] == "sha256:x"
     narrow = replace(VIEW, scope=AccessScope("namespace", ("dev-*", "test")))
     lab.entries.associate(RUNNER, narrow)
     lab.entries.update(RUNNER, EntrySpec(username="ci-2", kubernetes_groups=()), token="t2")
     found = lab.entries.describe(RUNNER)
     assert found is not None
-    assert (found.username, found.kubernetes_groups, found.access_policies) == ("ci-2", (), (narrow,))
+    assert (found.username, found.kubernetes_groups, found.access_policies) == (
+        "ci-2",
+        (),
+        (narrow,),
+    )
     lab.entries.disassociate(RUNNER, VIEW.policy_arn)
     lab.entries.delete(RUNNER)
     assert lab.entries.describe(RUNNER) is None
@@ -90,7 +104,9 @@ def test_entries_are_created_changed_and_deleted(start_lab: Start) -> None:
 
 def test_node_entries_are_sent_without_name_and_groups(start_lab: Start) -> None:
     lab = start_lab(authenticationMode="API_AND_CONFIG_MAP", nodegroups=[])
-    spec = EntrySpec(type="EC2_LINUX", username="system:node:x", kubernetes_groups=("system:nodes",))
+    spec = EntrySpec(
+        type="EC2_LINUX", username="system:node:x", kubernetes_groups=("system:nodes",)
+    )
     lab.entries.create(NODES, spec, tags={}, token="t1")
     found = lab.entries.describe(NODES)
     assert found is not None
@@ -125,20 +141,29 @@ def test_entries_are_listed_to_the_last_page_with_their_policies(start_lab: Star
     lab = start_lab(
         authenticationMode="API_AND_CONFIG_MAP",
         accessEntries=[
-            {"principalArn": RUNNER, "username": "ci", "policies": [{"policyArn": VIEW.policy_arn}]},
+            {
+                "principalArn": RUNNER,
+                "username": "ci",
+                "policies": [{"policyArn": VIEW.policy_arn}],
+            },
             {"principalArn": ALICE, "username": "alice", "kubernetesGroups": ["g"]},
         ],
     )
     lab.lab.world.faults.add(Fault("eks:List*", "partial-page", page_size=1))
     entries = {entry["principalArn"]: entry for entry in lab.cluster.list_access_entries() or []}
     assert {RUNNER, ALICE, OPERATOR, NODES} <= set(entries)
-    assert [p["policyArn"] for p in entries[RUNNER]["associatedAccessPolicies"]] == [VIEW.policy_arn]
+    assert [p["policyArn"] for p in entries[RUNNER]["associatedAccessPolicies"]] == [
+        VIEW.policy_arn
+    ]
     assert entries[ALICE]["kubernetesGroups"] == ["g"]
     assert len(lab.cluster.list_access_policies()) > 30
 
 
 def test_an_entry_that_goes_away_during_the_listing_is_left_out(start_lab: Start) -> None:
-    lab = start_lab(authenticationMode="API_AND_CONFIG_MAP", accessEntries=[{"principalArn": RUNNER, "username": "ci"}])
+    lab = start_lab(
+        authenticationMode="API_AND_CONFIG_MAP",
+        accessEntries=[{"principalArn": RUNNER, "username": "ci"}],
+    )
     assert lab.cluster._entry(ALICE) is None
 
 
@@ -185,7 +210,9 @@ def test_a_second_update_is_told(start_lab: Start) -> None:
     lab = start_lab(updateSeconds=600)
     lab.mode.switch("API_AND_CONFIG_MAP", token="t1")
     assert lab.mode.read()[1] == "UPDATING"
-    assert code_of(lambda: lab.mode.switch("API_AND_CONFIG_MAP", token="t2")) in ("update-in-progress",)
+    assert code_of(lambda: lab.mode.switch("API_AND_CONFIG_MAP", token="t2")) in (
+        "update-in-progress",
+    )
 
 
 def test_a_switch_whose_answer_is_lost_is_not_sent_again(lab: SmallLab) -> None:
@@ -225,7 +252,9 @@ def test_single_reads_go_by_name_and_give_the_full_arn(lab: SmallLab) -> None:
     assert lab.principals.get(f"arn:aws:iam::{ACCOUNT}:role/nobody") is None
 
 
-@pytest.mark.parametrize("arn", ["nonsense", f"arn:aws:iam::{ACCOUNT}:root", f"arn:aws:iam::{ACCOUNT}:group/x"])
+@pytest.mark.parametrize(
+    "arn", ["nonsense", f"arn:aws:iam::{ACCOUNT}:root", f"arn:aws:iam::{ACCOUNT}:group/x"]
+)
 def test_what_is_no_role_or_user_cannot_be_read(arn: str, lab: SmallLab) -> None:
     assert code_of(lambda: lab.principals.get(arn)) == "not-a-principal"
 

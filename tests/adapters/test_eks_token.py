@@ -1,4 +1,6 @@
-"""Tokens: what the authenticator checks (aws-iam-authenticator ``pkg/token/token.go``), and that nothing shows them."""
+"""Tokens: what the authenticator checks (aws-iam-authenticator ``pkg/token/token.go``), and that
+nothing shows them.
+"""
 
 import base64
 import copy
@@ -34,7 +36,9 @@ def test_the_signature_is_the_one_botocore_makes(session_token: str | None, endp
         url=f"{endpoint}/?Action=GetCallerIdentity&Version=2011-06-15",
         headers={"x-k8s-aws-id": "demo-1"},
     )
-    SigV4QueryAuth(Credentials("AKID", "secret/+=", session_token), "sts", REGION, expires=60).add_auth(request)
+    SigV4QueryAuth(
+        Credentials("AKID", "secret/+=", session_token), "sts", REGION, expires=60
+    ).add_auth(request)
     theirs = dict(parse_qsl(urlsplit(request.url).query))
     at = datetime.strptime(theirs["X-Amz-Date"], "%Y%m%dT%H%M%SZ").replace(tzinfo=timezone.utc)
     keys = Keys("AKID", "secret/+=", session_token)
@@ -76,7 +80,11 @@ def test_the_endpoint_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatch
 
 def test_the_global_endpoint_signs_for_us_east_1() -> None:
     token = presigned_token(
-        Keys("A", "b", None), endpoint="https://sts.amazonaws.com", region=REGION, cluster_name="c", at=AT
+        Keys("A", "b", None),
+        endpoint="https://sts.amazonaws.com",
+        region=REGION,
+        cluster_name="c",
+        at=AT,
     )
     assert "%2Fus-east-1%2Fsts%2F" in url_in(token)
 
@@ -90,7 +98,9 @@ def test_every_token_is_another_one() -> None:
 def test_variants_are_the_same_request(variant: int) -> None:
     def at_variant(number: int) -> list[tuple[str, str]]:
         keys = Keys("AKID", "secret", None)
-        token = presigned_token(keys, endpoint=ENDPOINT, region=REGION, cluster_name="c", at=AT, variant=number)
+        token = presigned_token(
+            keys, endpoint=ENDPOINT, region=REGION, cluster_name="c", at=AT, variant=number
+        )
         return parse_qsl(urlsplit(url_in(token)).query)
 
     assert sorted(at_variant(variant)) == sorted(at_variant(0))
@@ -118,4 +128,7 @@ def test_a_token_shows_nothing_and_cannot_be_stored() -> None:
 def test_exec_credential_counts_on_fourteen_minutes() -> None:
     document = exec_credential(Token("k8s-aws-v1.abc"), AT)
     assert document["kind"] == "ExecCredential"
-    assert document["status"] == {"expirationTimestamp": "2026-11-22T08:44:15Z", "token": "k8s-aws-v1.abc"}
+    assert document["status"] == {
+        "expirationTimestamp": "2026-11-22T08:44:15Z",
+        "token": "k8s-aws-v1.abc",
+    }

@@ -35,7 +35,9 @@ def test_text_is_one_line_of_at_most_256_characters() -> None:
 
 
 def test_harmless_text_stays_as_it_is() -> None:
-    text = "User: arn:aws:iam::111122223333:user/a is not authorized to perform: eks:DescribeCluster"
+    text = (
+        "User: arn:aws:iam::111122223333:user/a is not authorized to perform: eks:DescribeCluster"
+    )
     assert foreign(text) == text
 
 

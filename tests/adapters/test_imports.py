@@ -1,4 +1,6 @@
-"""Adapters load the SDKs when they are used, not when they are imported: start-up time is everybody's."""
+"""Adapters load the SDKs when they are used, not when they are imported: start-up time is
+everybody's.
+"""
 
 import subprocess
 import sys
@@ -29,5 +31,7 @@ def test_importing_every_adapter_loads_no_sdk() -> None:
         f"for name in {names!r}: importlib.import_module('migrator.adapters.' + name)\n"
         f"print(sorted(set({HEAVY!r}) & set(sys.modules)))"
     )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
     assert done.stdout.strip() == "[]"

@@ -27,15 +27,30 @@ OWN, OLDER, OTHER = (certificate(name) for name in ("own", "older", "other"))
 CLUSTER = Endpoint(server="https://abc.example", ca_pem=OWN, cluster_name="prod", public=True)
 
 
-def kubeconfig(tmp_path: Path, *, server: str = CLUSTER.server, user: Any = None, **cluster: Any) -> str:  # noqa: ANN401
+def kubeconfig(
+    tmp_path: Path,
+    *,
+    server: str = CLUSTER.server,
+    user: Any = None,
+    **cluster: Any,  # noqa: ANN401
+) -> str:
     """A kubeconfig file; JSON is YAML."""
-    fields = {"server": server, "certificate-authority-data": base64.b64encode(OWN.encode()).decode(), **cluster}
+    fields = {
+        "server": server,
+        "certificate-authority-data": base64.b64encode(OWN.encode()).decode(),
+        **cluster,
+    }
     document = {
         "apiVersion": "v1",
         "kind": "Config",
         "current-context": "main",
         "contexts": [{"name": "main", "context": {"cluster": "c", "user": "u"}}],
-        "clusters": [{"name": "c", "cluster": {key: value for key, value in fields.items() if value is not None}}],
+        "clusters": [
+            {
+                "name": "c",
+                "cluster": {key: value for key, value in fields.items() if value is not None},
+            }
+        ],
         "users": [{"name": "u", "user": {"token": "t-1"} if user is None else user}],
     }
     file = tmp_path / "kubeconfig"
@@ -74,8 +89,13 @@ def test_facts_about_access_stay_those_of_the_cluster(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("server", ["https://other.example", "https://127.0.0.1:8443"])
-def test_another_server_with_the_clusters_authority_is_the_cluster(server: str, tmp_path: Path) -> None:
-    assert open_kubeconfig(CLUSTER, file=kubeconfig(tmp_path, server=server)).wire.endpoint.server == server
+def test_another_server_with_the_clusters_authority_is_the_cluster(
+    server: str, tmp_path: Path
+) -> None:
+    assert (
+        open_kubeconfig(CLUSTER, file=kubeconfig(tmp_path, server=server)).wire.endpoint.server
+        == server
+    )
 
 
 @pytest.mark.parametrize("authority", [OTHER, OWN + OTHER, "no certificate"])
@@ -83,7 +103,9 @@ def test_another_server_with_the_clusters_authority_is_the_cluster(server: str, 
 def test_another_authority_than_that_of_describe_cluster_is_refused(
     authority: str, server: str, tmp_path: Path
 ) -> None:
-    """The address alone shows nothing: an answer from it would be trusted by the other authority."""
+    """The address alone shows nothing: an answer from it would be trusted by the other
+    authority.
+    """
     other = base64.b64encode(authority.encode()).decode()
     file = kubeconfig(tmp_path, server=server, **{"certificate-authority-data": other})
     with pytest.raises(Refused) as caught:
@@ -92,13 +114,17 @@ def test_another_authority_than_that_of_describe_cluster_is_refused(
 
 
 @pytest.mark.parametrize("ca_pem", [OWN + OLDER, OLDER + OWN, f"subject=CN = kubernetes\n{OWN}"])
-def test_one_of_several_authorities_in_rotation_is_the_clusters(ca_pem: str, tmp_path: Path) -> None:
+def test_one_of_several_authorities_in_rotation_is_the_clusters(
+    ca_pem: str, tmp_path: Path
+) -> None:
     client = open_kubeconfig(replace(CLUSTER, ca_pem=ca_pem), file=kubeconfig(tmp_path))
     assert client.wire.endpoint.ca_pem == ca_pem
 
 
 @pytest.mark.parametrize("authority", [OWN, None])
-def test_the_authority_of_describe_cluster_is_the_only_one_trusted(authority: str | None, tmp_path: Path) -> None:
+def test_the_authority_of_describe_cluster_is_the_only_one_trusted(
+    authority: str | None, tmp_path: Path
+) -> None:
     data = None if authority is None else base64.b64encode(authority.encode()).decode()
     given: dict[str, Any] = {"certificate-authority-data": data}
     client = open_kubeconfig(CLUSTER, file=kubeconfig(tmp_path, **given))
@@ -110,9 +136,14 @@ def test_the_authority_of_describe_cluster_is_the_only_one_trusted(authority: st
 
 @pytest.mark.parametrize("authority", [OWN, None])
 @pytest.mark.parametrize("server", [CLUSTER.server, "https://bastion.example:8443"])
-def test_a_kubeconfig_that_checks_no_certificate_is_refused(server: str, authority: str | None, tmp_path: Path) -> None:
+def test_a_kubeconfig_that_checks_no_certificate_is_refused(
+    server: str, authority: str | None, tmp_path: Path
+) -> None:
     data = None if authority is None else base64.b64encode(authority.encode()).decode()
-    settings: dict[str, Any] = {"certificate-authority-data": data, "insecure-skip-tls-verify": True}
+    settings: dict[str, Any] = {
+        "certificate-authority-data": data,
+        "insecure-skip-tls-verify": True,
+    }
     with pytest.raises(Refused) as caught:
         open_kubeconfig(CLUSTER, file=kubeconfig(tmp_path, server=server, **settings))
     assert caught.value.code == "kubeconfig-insecure"
@@ -126,12 +157,16 @@ def test_a_server_without_tls_is_refused(tmp_path: Path) -> None:
 
 
 def test_another_server_without_an_authority_is_refused(tmp_path: Path) -> None:
-    file = kubeconfig(tmp_path, server="https://other.example", **{"certificate-authority-data": None})
+    file = kubeconfig(
+        tmp_path, server="https://other.example", **{"certificate-authority-data": None}
+    )
     with pytest.raises(Refused):
         open_kubeconfig(replace(CLUSTER, ca_pem=None), file=file)
 
 
-def test_a_client_certificate_is_refused_because_it_would_be_everybodys_login(tmp_path: Path) -> None:
+def test_a_client_certificate_is_refused_because_it_would_be_everybodys_login(
+    tmp_path: Path,
+) -> None:
     pem = base64.b64encode(b"-----X-----\n").decode()
     file = kubeconfig(tmp_path, user={"client-certificate-data": pem, "client-key-data": pem})
     with pytest.raises(Refused) as caught:
@@ -161,10 +196,15 @@ def test_a_kubeconfig_reaches_the_lab(lab: SmallLab, tmp_path: Path) -> None:
     token = str(lab.kubernetes._login.header()).removeprefix("Bearer ")
     authority = base64.b64encode(endpoint.ca_pem.encode()).decode()
     file = kubeconfig(
-        tmp_path, server=endpoint.server, user={"token": token}, **{"certificate-authority-data": authority}
+        tmp_path,
+        server=endpoint.server,
+        user={"token": token},
+        **{"certificate-authority-data": authority},
     )
     client = open_kubeconfig(endpoint, file=file)
-    assert client.get("/api/v1/namespaces/kube-system/configmaps/aws-auth", "x")["kind"] == "ConfigMap"
+    assert (
+        client.get("/api/v1/namespaces/kube-system/configmaps/aws-auth", "x")["kind"] == "ConfigMap"
+    )
 
 
 @pytest.mark.parametrize("by_environment", [False, True])
@@ -180,4 +220,7 @@ def test_a_pipe_in_place_of_a_kubeconfig_is_refused_at_once(
     with pytest.raises(MigratorError) as raised:
         open_kubeconfig(CLUSTER, file=None if by_environment else str(pipe))
     signal.alarm(0)
-    assert (raised.value.code, raised.value.why) == ("kubeconfig-unreadable", "It is not a regular file.")
+    assert (raised.value.code, raised.value.why) == (
+        "kubeconfig-unreadable",
+        "It is not a regular file.",
+    )

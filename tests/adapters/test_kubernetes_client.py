@@ -32,7 +32,9 @@ ENDPOINT = Endpoint(
 
 
 @contextmanager
-def client(script: Script, *, read_seconds: float = 5) -> Iterator[tuple[KubernetesClient, ScriptedApi]]:
+def client(
+    script: Script, *, read_seconds: float = 5
+) -> Iterator[tuple[KubernetesClient, ScriptedApi]]:
     with scripted_api(script) as api:
         wire = open_wire(replace(ENDPOINT, server=api.url), read_seconds=read_seconds)
         try:
@@ -47,7 +49,12 @@ def test_a_listing_is_read_to_its_last_page_and_items_know_their_kind() -> None:
         last = "continue=next" in asked.path
         metadata = {} if last else {"continue": "next"}
         items = [{"metadata": {"name": "b" if last else "a"}}]
-        return 200, {"apiVersion": "v1", "kind": "NamespaceList", "metadata": metadata, "items": items}
+        return 200, {
+            "apiVersion": "v1",
+            "kind": "NamespaceList",
+            "metadata": metadata,
+            "items": items,
+        }
 
     with client(script) as (kubernetes, _):
         found = kubernetes.list("/api/v1/namespaces", "namespaces")
@@ -63,14 +70,24 @@ def test_a_listing_whose_token_expired_is_read_again_in_one_page() -> None:
             return 410, {"kind": "Status", "message": "The provided continue parameter is too old"}
         name = "a" if "limit=" in asked.path else "whole"
         metadata = {"continue": "next"} if "limit=" in asked.path else {}
-        return 200, {"kind": "NamespaceList", "apiVersion": "v1", "metadata": metadata, "items": [{"name": name}]}
+        return 200, {
+            "kind": "NamespaceList",
+            "apiVersion": "v1",
+            "metadata": metadata,
+            "items": [{"name": name}],
+        }
 
     with client(script) as (kubernetes, _):
-        assert [item["name"] for item in kubernetes.list("/api/v1/namespaces", "namespaces")] == ["whole"]
+        assert [item["name"] for item in kubernetes.list("/api/v1/namespaces", "namespaces")] == [
+            "whole"
+        ]
 
 
 def test_null_items_are_an_empty_list() -> None:
-    with client(lambda _: (200, {"kind": "NodeList", "apiVersion": "v1", "items": None})) as (kubernetes, _):
+    with client(lambda _: (200, {"kind": "NodeList", "apiVersion": "v1", "items": None})) as (
+        kubernetes,
+        _,
+    ):
         assert kubernetes.list("/api/v1/nodes", "nodes") == []
 
 
@@ -79,7 +96,9 @@ def test_a_refused_login_is_tried_once_more_with_a_fresh_token() -> None:
 
     def script(asked: Asked) -> Reply:
         tokens.append(asked.token)
-        return (401, {"message": "Unauthorized"}) if len(tokens) == 1 else (200, {"kind": "ConfigMap"})
+        return (
+            (401, {"message": "Unauthorized"}) if len(tokens) == 1 else (200, {"kind": "ConfigMap"})
+        )
 
     with client(script) as (kubernetes, _):
         assert kubernetes.get("/api/v1/x", "x") == {"kind": "ConfigMap"}
@@ -109,7 +128,10 @@ def test_the_callers_token_is_used_again_within_minutes() -> None:
 )
 def test_status_codes_have_their_meaning(status: int, expected: str) -> None:
     answer = {"kind": "Status", "message": "because"}
-    with client(lambda _: (status, answer)) as (kubernetes, _), pytest.raises(MigratorError) as caught:
+    with (
+        client(lambda _: (status, answer)) as (kubernetes, _),
+        pytest.raises(MigratorError) as caught,
+    ):
         kubernetes.get("/api/v1/nodes", "nodes")
     assert caught.value.code == expected
     assert caught.value.why == "because"
@@ -132,7 +154,10 @@ def test_a_body_that_is_no_status_is_cut() -> None:
 
 
 def test_a_proxy_page_is_no_answer_of_a_kubernetes_api() -> None:
-    with client(lambda _: (200, b"<html>log in</html>")) as (kubernetes, _), pytest.raises(MigratorError) as caught:
+    with (
+        client(lambda _: (200, b"<html>log in</html>")) as (kubernetes, _),
+        pytest.raises(MigratorError) as caught,
+    ):
         kubernetes.get("/api", "api")
     assert caught.value.code == "api-server-failed"
 
@@ -150,7 +175,9 @@ def test_a_closed_port_is_an_unreachable_api_server() -> None:
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_a_host_that_accepts_and_says_nothing_was_sent_nothing(method: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        endpoint = replace(ENDPOINT, server=f"https://127.0.0.1:{silent.getsockname()[1]}", ca_pem=None)
+        endpoint = replace(
+            ENDPOINT, server=f"https://127.0.0.1:{silent.getsockname()[1]}", ca_pem=None
+        )
         with pytest.raises(MigratorError) as caught:
             open_wire(endpoint, connect_seconds=0.2).send(method, "/api", authorization=None)
         assert caught.value.code == "api-server-unreachable"
@@ -197,10 +224,16 @@ def test_a_connection_that_times_out_is_told_apart_from_one_that_fails() -> None
     pool = urllib3.HTTPConnectionPool("127.0.0.1", 9)
     connection = urllib3.connection.HTTPConnection("127.0.0.1", 9)
     timed_out = wire._lost(
-        urllib3.exceptions.MaxRetryError(pool, "/", urllib3.exceptions.ConnectTimeoutError(connection, "x")), ("", "")
+        urllib3.exceptions.MaxRetryError(
+            pool, "/", urllib3.exceptions.ConnectTimeoutError(connection, "x")
+        ),
+        ("", ""),
     )
     failed = wire._lost(
-        urllib3.exceptions.MaxRetryError(pool, "/", urllib3.exceptions.NewConnectionError(connection, "x")), ("", "")
+        urllib3.exceptions.MaxRetryError(
+            pool, "/", urllib3.exceptions.NewConnectionError(connection, "x")
+        ),
+        ("", ""),
     )
     assert timed_out.code == failed.code == "api-server-unreachable"
     assert "timed out" in timed_out.why
@@ -263,7 +296,9 @@ def tls_server(tmp_path: Path) -> Iterator[tuple[str, str]]:
                 try:
                     with context.wrap_socket(connection, server_side=True) as stream:
                         stream.recv(65536)
-                        stream.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}")
+                        stream.sendall(
+                            b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}"
+                        )
                 except (OSError, ssl.SSLError):
                     continue
 
@@ -300,7 +335,12 @@ def test_the_systems_authorities_are_not_asked_where_the_cluster_has_its_own(
     for name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
         monkeypatch.setenv(name, str(other))
     with tls_server(tmp_path) as (url, ca_pem):
-        assert open_wire(Endpoint(server=url, ca_pem=ca_pem)).send("GET", "/", authorization=None).status == 200
+        assert (
+            open_wire(Endpoint(server=url, ca_pem=ca_pem))
+            .send("GET", "/", authorization=None)
+            .status
+            == 200
+        )
 
 
 def proxy_of(wire: KubernetesWire) -> str | None:
@@ -310,7 +350,10 @@ def proxy_of(wire: KubernetesWire) -> str | None:
 
 def test_proxies_of_the_environment_reach_the_api_server(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example:3128")
-    assert proxy_of(open_wire(replace(ENDPOINT, server="https://api.example"))) == "http://proxy.example:3128"
+    assert (
+        proxy_of(open_wire(replace(ENDPOINT, server="https://api.example")))
+        == "http://proxy.example:3128"
+    )
     monkeypatch.setenv("NO_PROXY", "api.example")
     assert proxy_of(open_wire(replace(ENDPOINT, server="https://api.example"))) is None
 
@@ -323,7 +366,9 @@ def test_a_named_proxy_wins_over_the_environment(monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_dead_proxy_is_an_unreachable_api_server() -> None:
-    wire = open_wire(replace(ENDPOINT, server="https://api.example", proxy_url="http://127.0.0.1:9"))
+    wire = open_wire(
+        replace(ENDPOINT, server="https://api.example", proxy_url="http://127.0.0.1:9")
+    )
     with pytest.raises(MigratorError) as caught:
         wire.send("GET", "/api", authorization=None)
     assert caught.value.code == "api-server-unreachable"

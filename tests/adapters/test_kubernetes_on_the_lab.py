@@ -34,8 +34,15 @@ Start = Callable[..., SmallLab]
 BINDING = {
     "apiVersion": "rbac.authorization.k8s.io/v1",
     "kind": "ClusterRoleBinding",
-    "metadata": {"name": "migrator-bridge-1", "labels": {"app.kubernetes.io/managed-by": "eks-access-migrator"}},
-    "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"},
+    "metadata": {
+        "name": "migrator-bridge-1",
+        "labels": {"app.kubernetes.io/managed-by": "eks-access-migrator"},
+    },
+    "roleRef": {
+        "apiGroup": "rbac.authorization.k8s.io",
+        "kind": "ClusterRole",
+        "name": "cluster-admin",
+    },
     "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "Group", "name": "bridge-1"}],
 }
 MAY_READ_AWS_AUTH: tuple[dict[str, Any], ...] = (
@@ -44,15 +51,27 @@ MAY_READ_AWS_AUTH: tuple[dict[str, Any], ...] = (
         "kind": "ClusterRole",
         "metadata": {"name": "reads-some"},
         "rules": [
-            {"apiGroups": [""], "resources": ["configmaps", "namespaces"], "verbs": ["get", "list"]},
-            {"apiGroups": ["rbac.authorization.k8s.io"], "resources": ["rolebindings"], "verbs": ["list"]},
+            {
+                "apiGroups": [""],
+                "resources": ["configmaps", "namespaces"],
+                "verbs": ["get", "list"],
+            },
+            {
+                "apiGroups": ["rbac.authorization.k8s.io"],
+                "resources": ["rolebindings"],
+                "verbs": ["list"],
+            },
         ],
     },
     {
         "apiVersion": "rbac.authorization.k8s.io/v1",
         "kind": "ClusterRoleBinding",
         "metadata": {"name": "reads-some"},
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "reads-some"},
+        "roleRef": {
+            "apiGroup": "rbac.authorization.k8s.io",
+            "kind": "ClusterRole",
+            "name": "reads-some",
+        },
         "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "Group", "name": "team-a"}],
     },
 )
@@ -128,7 +147,11 @@ def test_our_bindings_are_applied_read_and_deleted(lab: SmallLab) -> None:
 
 
 def test_bindings_in_namespaces_have_their_own_path(lab: SmallLab) -> None:
-    binding = {**BINDING, "kind": "RoleBinding", "metadata": {"name": "a:b", "namespace": "default"}}
+    binding = {
+        **BINDING,
+        "kind": "RoleBinding",
+        "metadata": {"name": "a:b", "namespace": "default"},
+    }
     lab.rbac.apply_binding(binding)
     assert lab.rbac.read_binding("a:b", "default") is not None
     assert lab.rbac.read_binding("a:b", None) is None
@@ -145,7 +168,9 @@ def test_names_cannot_leave_their_path(name: str, lab: SmallLab) -> None:
 
 def test_listings_cover_more_than_one_page(start_lab: Start) -> None:
     names = [f"team-{number:04}" for number in range(1100)]
-    objects = tuple({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}} for name in names)
+    objects = tuple(
+        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}} for name in names
+    )
     lab = start_lab(objects=objects)
     assert set(names) <= set(lab.rbac.list_namespaces())
 
@@ -192,7 +217,9 @@ def test_a_caller_who_cannot_log_in_is_told(lab: SmallLab) -> None:
     assert caught.value.code == "not-authenticated"
 
 
-def test_objects_that_may_name_groups_are_read_where_the_cluster_serves_them(start_lab: Start) -> None:
+def test_objects_that_may_name_groups_are_read_where_the_cluster_serves_them(
+    start_lab: Start,
+) -> None:
     flow = {
         "apiVersion": "flowcontrol.apiserver.k8s.io/v1",
         "kind": "FlowSchema",
@@ -212,7 +239,9 @@ def test_objects_that_may_name_groups_are_read_where_the_cluster_serves_them(sta
         "data": {"policy.csv": "g, team-a, role:admin"},
     }
     lab = start_lab(objects=(flow, policy, argo))
-    found = {(raw["kind"], raw["metadata"]["name"]) for raw in lab.rbac.list_group_reference_objects()}
+    found = {
+        (raw["kind"], raw["metadata"]["name"]) for raw in lab.rbac.list_group_reference_objects()
+    }
     assert {
         ("FlowSchema", "team-a"),
         ("ValidatingAdmissionPolicy", "no-exec"),
@@ -221,7 +250,9 @@ def test_objects_that_may_name_groups_are_read_where_the_cluster_serves_them(sta
     assert ("ConfigMap", "aws-auth") not in found
 
 
-def test_a_served_kind_that_may_not_be_read_is_an_error_and_not_an_empty_list(start_lab: Start) -> None:
+def test_a_served_kind_that_may_not_be_read_is_an_error_and_not_an_empty_list(
+    start_lab: Start,
+) -> None:
     lab = start_lab(objects=MAY_READ_AWS_AUTH)
     with pytest.raises(MigratorError) as caught:
         KubernetesRbac(as_alice(lab), lab.tasks).list_group_reference_objects()
@@ -252,7 +283,10 @@ def test_kinds_are_found_by_discovery_in_whatever_version_serves_them() -> None:
             ]
         },
         "/apis/constraints.gatekeeper.sh/v1beta1": {
-            "resources": [{"name": "k8sallowedgroups", "verbs": ["list"]}, {"name": "writeonly", "verbs": ["create"]}]
+            "resources": [
+                {"name": "k8sallowedgroups", "verbs": ["list"]},
+                {"name": "writeonly", "verbs": ["create"]},
+            ]
         },
     }
 
@@ -263,11 +297,20 @@ def test_kinds_are_found_by_discovery_in_whatever_version_serves_them() -> None:
         if path == "/api/v1/configmaps":
             assert "fieldSelector=metadata.name%3Dargocd-rbac-cm" in query
             return 200, {"kind": "ConfigMapList", "apiVersion": "v1", "items": []}
-        return 200, {"kind": "ThingList", "apiVersion": "x/v1", "items": [{"metadata": {"name": path}}]}
+        return 200, {
+            "kind": "ThingList",
+            "apiVersion": "x/v1",
+            "items": [{"metadata": {"name": path}}],
+        }
 
     with scripted_api(script) as api:
-        client = KubernetesClient(open_wire(Endpoint(server=api.url)), MintedLogin(TokenMint(stubbed_session(), "c")))
-        found = [raw["metadata"]["name"] for raw in KubernetesRbac(client, Threads(1)).list_group_reference_objects()]
+        client = KubernetesClient(
+            open_wire(Endpoint(server=api.url)), MintedLogin(TokenMint(stubbed_session(), "c"))
+        )
+        found = [
+            raw["metadata"]["name"]
+            for raw in KubernetesRbac(client, Threads(1)).list_group_reference_objects()
+        ]
     assert found == [
         "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations",
         "/apis/admissionregistration.k8s.io/v1beta1/validatingadmissionpolicies",
@@ -301,12 +344,16 @@ def test_the_caller_is_itself_without_assuming_anything(lab: SmallLab) -> None:
 
 
 def test_reviewer_knows_the_name_of_its_session_before_any_login(lab: SmallLab) -> None:
-    """The authenticator looks at it, and SelfSubjectReview tells nothing of a login that was refused."""
+    """The authenticator looks at it, and SelfSubjectReview tells nothing of a login that was
+    refused.
+    """
     ways = {ALICE: AssumeAs(profile=lab.profile(ALICE))}
     everyone = reviewers(lab, ways)
     assert everyone.as_principal(RUNNER).session_name() == "migrate-r1"
     assert everyone.as_principal(ALICE).session_name() == ""
-    by_profile = reviewers(lab, {RUNNER: AssumeAs(profile=lab.profile(RUNNER))}).as_principal(RUNNER)
+    by_profile = reviewers(lab, {RUNNER: AssumeAs(profile=lab.profile(RUNNER))}).as_principal(
+        RUNNER
+    )
     for reviewer in (by_profile, everyone.as_principal(OPERATOR)):
         subject = reviewer.who_am_i()
         assert subject is not None
@@ -315,12 +362,16 @@ def test_reviewer_knows_the_name_of_its_session_before_any_login(lab: SmallLab) 
 
 def test_a_role_can_be_reached_through_another_one(start_lab: Start) -> None:
     lab = start_lab()
-    subject = reviewers(lab, {RUNNER: AssumeAs(assume_role=OPERATOR)}).as_principal(RUNNER).who_am_i()
+    subject = (
+        reviewers(lab, {RUNNER: AssumeAs(assume_role=OPERATOR)}).as_principal(RUNNER).who_am_i()
+    )
     assert subject is not None
     assert subject.username == "ci"
 
 
-@pytest.mark.parametrize("spelling", [f"arn:aws:iam::{ACCOUNT}:role/RUNNER", f"arn:aws:iam::{ACCOUNT}:role/runner"])
+@pytest.mark.parametrize(
+    "spelling", [f"arn:aws:iam::{ACCOUNT}:role/RUNNER", f"arn:aws:iam::{ACCOUNT}:role/runner"]
+)
 def test_ways_are_found_however_the_role_is_spelled(spelling: str, lab: SmallLab) -> None:
     found = reviewers(lab, {spelling: AssumeAs(profile=lab.profile(RUNNER))}).as_principal(RUNNER)
     assert found.who_am_i() is not None
@@ -343,7 +394,8 @@ def test_a_foreign_role_whose_trust_cannot_be_read_says_so(lab: SmallLab) -> Non
 
 
 @pytest.mark.parametrize(
-    "arn", [ALICE, f"arn:aws:iam::{ACCOUNT}:root", f"arn:aws:sts::{ACCOUNT}:federated-user/x", "nonsense"]
+    "arn",
+    [ALICE, f"arn:aws:iam::{ACCOUNT}:root", f"arn:aws:sts::{ACCOUNT}:federated-user/x", "nonsense"],
 )
 def test_principals_that_nobody_can_assume_say_what_would_do(arn: str, lab: SmallLab) -> None:
     with pytest.raises(MigratorError) as caught:
@@ -384,16 +436,23 @@ def test_a_refused_login_is_none_and_the_next_reviewer_begins_anew(lab: SmallLab
 def test_each_login_has_a_token_of_its_own_and_its_questions_share_it() -> None:
     def script(asked: Asked) -> Reply:
         if "selfsubjectreviews" in asked.path:
-            return 201, {"status": {"userInfo": {"username": "ci", "groups": ["a"], "extra": {"k": ["v"]}}}}
+            return 201, {
+                "status": {"userInfo": {"username": "ci", "groups": ["a"], "extra": {"k": ["v"]}}}
+            }
         return 201, {"status": {"allowed": True, "reason": "because"}}
 
     session = stubbed_session()
     with scripted_api(script) as api, answering(session, "sts") as sts:
         sts.add_response("get_caller_identity", identity(RUNNER))
-        reviewer = RealReviewers(session, open_wire(Endpoint(server=api.url)), "c").as_principal(RUNNER)
+        reviewer = RealReviewers(session, open_wire(Endpoint(server=api.url)), "c").as_principal(
+            RUNNER
+        )
         for _ in range(2):
             assert reviewer.who_am_i() is not None
-            assert reviewer.can(AccessRequest("get", "", "pods", "exec", "ns", "web")) == (True, "because")
+            assert reviewer.can(AccessRequest("get", "", "pods", "exec", "ns", "web")) == (
+                True,
+                "because",
+            )
     tokens = [asked.token for asked in api.asked]
     assert tokens[0] == tokens[1]
     assert tokens[2] == tokens[3]
@@ -420,7 +479,9 @@ def test_older_clusters_are_asked_in_their_own_version(served: str, asked_for: i
     session = stubbed_session()
     with scripted_api(script) as api, answering(session, "sts") as sts:
         sts.add_response("get_caller_identity", identity(RUNNER))
-        reviewer = RealReviewers(session, open_wire(Endpoint(server=api.url)), "c").as_principal(RUNNER)
+        reviewer = RealReviewers(session, open_wire(Endpoint(server=api.url)), "c").as_principal(
+            RUNNER
+        )
         for _ in range(2):
             subject = reviewer.who_am_i()
             assert subject is not None
@@ -432,7 +493,9 @@ def test_a_cluster_without_self_reviews_is_told() -> None:
     session = stubbed_session()
     with scripted_api(lambda _: (404, {})) as api, answering(session, "sts") as sts:
         sts.add_response("get_caller_identity", identity(RUNNER))
-        reviewer = RealReviewers(session, open_wire(Endpoint(server=api.url)), "c").as_principal(RUNNER)
+        reviewer = RealReviewers(session, open_wire(Endpoint(server=api.url)), "c").as_principal(
+            RUNNER
+        )
         with pytest.raises(MigratorError) as caught:
             reviewer.who_am_i()
     assert caught.value.code == "self-review-missing"
@@ -443,5 +506,7 @@ def test_a_denied_answer_beats_an_allowed_one() -> None:
     session = stubbed_session()
     with scripted_api(lambda _: (201, answer)) as api, answering(session, "sts") as sts:
         sts.add_response("get_caller_identity", identity(RUNNER))
-        reviewer = RealReviewers(session, open_wire(Endpoint(server=api.url)), "c").as_principal(RUNNER)
+        reviewer = RealReviewers(session, open_wire(Endpoint(server=api.url)), "c").as_principal(
+            RUNNER
+        )
         assert reviewer.can(AccessRequest("get", "", "pods")) == (False, "no")

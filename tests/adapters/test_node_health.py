@@ -1,4 +1,6 @@
-"""Leases, nodes and roles over the wire; what may not be read is unknown, and Fargate nodes find their profile."""
+"""Leases, nodes and roles over the wire; what may not be read is unknown, and Fargate nodes find
+their profile.
+"""
 
 from collections.abc import Callable
 from typing import Any
@@ -67,14 +69,24 @@ def test_one_role_for_all_profiles_is_the_role_of_every_fargate_node(start_lab: 
 def test_with_several_roles_the_pod_on_the_node_names_its_profile(start_lab: Start) -> None:
     objects = (fargate(1), fargate(2), fargate(3), pod(1, "a"), pod(2, "b"))
     found = health(start_lab(objects=objects), profile("a", PODS), profile("b", BATCH)).read()
-    roles = [node.role_arn for node in sorted(found.nodes, key=lambda node: node.name) if node.compute == "fargate"]
+    roles = [
+        node.role_arn
+        for node in sorted(found.nodes, key=lambda node: node.name)
+        if node.compute == "fargate"
+    ]
     assert roles == [PODS, BATCH, None]
 
 
 def test_issues_of_a_profile_are_told(lab: SmallLab) -> None:
     sick = profile("a", PODS, health={"issues": [{"code": "AccessDenied", "message": "no"}]})
-    found = health(lab, sick, profile("b", PODS), profile("c", PODS, status="DELETING")).read().profiles
-    assert [(each.name, each.healthy) for each in found] == [("a", False), ("b", True), ("c", False)]
+    found = (
+        health(lab, sick, profile("b", PODS), profile("c", PODS, status="DELETING")).read().profiles
+    )
+    assert [(each.name, each.healthy) for each in found] == [
+        ("a", False),
+        ("b", True),
+        ("c", False),
+    ]
     assert found[0].issues == ("AccessDenied: no",)
 
 
@@ -93,7 +105,10 @@ def test_leases_that_may_not_be_read_are_an_error(lab: SmallLab) -> None:
     alice = KubernetesClient(
         lab.wire,
         MintedLogin(
-            TokenMint(lab.session.with_profile(lab.profile(f"arn:aws:iam::{ACCOUNT}:user/people/alice")), "prod")
+            TokenMint(
+                lab.session.with_profile(lab.profile(f"arn:aws:iam::{ACCOUNT}:user/people/alice")),
+                "prod",
+            )
         ),
     )
     with pytest.raises(MigratorError) as caught:

@@ -17,7 +17,13 @@ AT = datetime(2026, 11, 22, 9, 0, tzinfo=timezone(timedelta(hours=1)))
 
 
 def cluster(**changes: str) -> ClusterRef:
-    fields = {"name": "prod", "account_id": "111122223333", "region": "eu-central-1", "partition": "aws", **changes}
+    fields = {
+        "name": "prod",
+        "account_id": "111122223333",
+        "region": "eu-central-1",
+        "partition": "aws",
+        **changes,
+    }
     return ClusterRef(arn="arn:x", authentication_mode="CONFIG_MAP", **fields)
 
 
@@ -30,7 +36,9 @@ def mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
 
-def test_the_folder_names_partition_account_region_and_cluster(store: StateFolder, tmp_path: Path) -> None:
+def test_the_folder_names_partition_account_region_and_cluster(
+    store: StateFolder, tmp_path: Path
+) -> None:
     assert store.location == str(tmp_path / "state/aws/111122223333/eu-central-1/prod")
 
 
@@ -48,7 +56,9 @@ def test_the_folder_names_partition_account_region_and_cluster(store: StateFolde
         {"partition": "AWS/.."},
     ],
 )
-def test_names_that_no_folder_should_carry_are_refused(changes: dict[str, str], tmp_path: Path) -> None:
+def test_names_that_no_folder_should_carry_are_refused(
+    changes: dict[str, str], tmp_path: Path
+) -> None:
     with pytest.raises(MigratorError) as caught:
         cluster_folder(tmp_path, cluster(**changes))
     assert caught.value.code == "name-invalid"
@@ -194,10 +204,12 @@ def test_other_clusters_are_not_locked(store: StateFolder, tmp_path: Path) -> No
 
 def test_a_lock_ends_with_its_process(store: StateFolder, tmp_path: Path) -> None:
     program = (
-        "import os, sys\nfrom pathlib import Path\nfrom migrator.adapters.state_files import StateFolder\n"
+        "import os, sys\nfrom pathlib import Path\nfrom migrator.adapters.state_files import "
+        "StateFolder\n"
         "from migrator.model.plan import ClusterRef\n"
         "ref = ClusterRef('prod', 'arn:x', '111122223333', 'eu-central-1', 'aws', 'CONFIG_MAP')\n"
-        "lock = StateFolder(Path(sys.argv[1]), ref).lock('the dead')\nlock.__enter__()\nos._exit(9)\n"
+        "lock = StateFolder(Path(sys.argv[1]), ref).lock('the "
+        "dead')\nlock.__enter__()\nos._exit(9)\n"
     )
     done = subprocess.run([sys.executable, "-c", program, str(tmp_path / "state")], check=False)
     assert done.returncode == 9

@@ -55,7 +55,9 @@ def test_the_key_names_partition_account_region_and_cluster(s3: Any) -> None:  #
     state = store()
     assert state.location == f"s3://{BUCKET}/{FOLDER}"
     state.write("backup/aws-auth.json", b"{}")
-    assert s3.get_object(Bucket=BUCKET, Key=f"{FOLDER}/backup/aws-auth.json")["Body"].read() == b"{}"
+    assert (
+        s3.get_object(Bucket=BUCKET, Key=f"{FOLDER}/backup/aws-auth.json")["Body"].read() == b"{}"
+    )
     assert store(f"s3://{BUCKET}").location == f"s3://{BUCKET}/aws/111122223333/eu-central-1/prod"
 
 
@@ -129,7 +131,9 @@ def test_lines_come_back_in_order(s3: Any) -> None:  # noqa: ANN401
     state = store()
     for number in range(12):
         state.append_line("evidence.jsonl", json.dumps(number).encode())
-    assert [json.loads(line) for line in (state.read("evidence.jsonl") or b"").splitlines()] == list(range(12))
+    assert [
+        json.loads(line) for line in (state.read("evidence.jsonl") or b"").splitlines()
+    ] == list(range(12))
 
 
 def test_lines_are_never_replaced(s3: Any) -> None:  # noqa: ANN401
@@ -155,7 +159,9 @@ def test_the_lock_of_a_dead_run_expires(s3: Any) -> None:  # noqa: ANN401
     assert "the living" in caught.value.message
 
 
-@pytest.mark.parametrize("content", [b"", b"no json", b"[]", b'{"owner": "x"}', b'{"expires": "soon"}'])
+@pytest.mark.parametrize(
+    "content", [b"", b"no json", b"[]", b'{"owner": "x"}', b'{"expires": "soon"}']
+)
 def test_a_lock_that_cannot_be_read_is_a_lock(content: bytes, s3: Any) -> None:  # noqa: ANN401
     s3.put_object(Bucket=BUCKET, Key=f"{FOLDER}/lock", Body=content)
     with pytest.raises(Refused), store().lock("me"):
@@ -183,7 +189,9 @@ def test_a_run_whose_lock_was_broken_writes_no_more(s3: Any) -> None:  # noqa: A
             try:
                 broken = store().break_lock("ann")
             except Refused as refused:
-                assert refused.code == "locked"  # renewed between look and deletion: looked at again
+                assert (
+                    refused.code == "locked"
+                )  # renewed between look and deletion: looked at again
         assert state._lost.wait(5)
         with pytest.raises(Refused) as caught:
             state.append_record("s01", "intended", {}, AT)
@@ -229,5 +237,8 @@ def test_a_matrix_is_one_object_for_readers_that_know_nothing_of_us(s3: Any) -> 
     state = FleetBucket(session, f"s3://{BUCKET}/eks", "workloads", Threads(4))
     for lines in (b'{"n":1}\n{"n":2}\n', b'{"n":3}\n'):
         state.write("matrix.jsonl", lines)
-        assert s3.get_object(Bucket=BUCKET, Key="eks/fleet/workloads/matrix.jsonl")["Body"].read() == lines
+        assert (
+            s3.get_object(Bucket=BUCKET, Key="eks/fleet/workloads/matrix.jsonl")["Body"].read()
+            == lines
+        )
         assert state.read("matrix.jsonl") == lines

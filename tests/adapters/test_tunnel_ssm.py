@@ -1,4 +1,6 @@
-"""The tunnel, with a stand-in for AWS's plugin: how it is started, what it is told, and that it ends."""
+"""The tunnel, with a stand-in for AWS's plugin: how it is started, what it is told, and that it
+ends.
+"""
 
 import json
 import sys
@@ -16,9 +18,12 @@ from tests.support.small_lab import SmallLab
 from tests.support.stubbed_aws import answering, stubbed_session
 
 INSTANCE = "i-0123456789abcdef0"
-ENDPOINT = Endpoint(server="https://abc.gr7.eu-central-1.eks.amazonaws.com", ca_pem="PEM", cluster_name="prod")
+ENDPOINT = Endpoint(
+    server="https://abc.gr7.eu-central-1.eks.amazonaws.com", ca_pem="PEM", cluster_name="prod"
+)
 STARTED = {"SessionId": "s-1", "TokenValue": "very-secret-token", "StreamUrl": "wss://x"}
-# Forwards the local port that it is told to a target on this machine, and writes down what it was told.
+# Forwards the local port that it is told to a target on this machine, and writes down what it was
+# told.
 PROGRAM = """#!{python}
 import json, os, socket, sys, threading
 if sys.argv[1:] == ["--version"]:
@@ -91,17 +96,24 @@ def test_what_names_no_way_in_is_told(text: str) -> None:
 
 
 def test_the_tunnel_leads_to_the_endpoint_under_its_own_name(tmp_path: Path, lab: SmallLab) -> None:
-    """Through the stand-in to the lab's API server: TLS still checks the endpoint's name and authority."""
+    """Through the stand-in to the lab's API server: TLS still checks the endpoint's name and
+    authority.
+    """
     real = lab.wire.endpoint
     port = int(real.server.rpartition(":")[2])
     session = stubbed_session()
     with answering(session, "ssm") as ssm:
         ssm.add_response("start_session", STARTED)
         ssm.add_response("terminate_session", {"SessionId": "s-1"}, {"SessionId": "s-1"})
-        with open_tunnel(session, Via(INSTANCE), real, plugin=plugin(tmp_path, port=port)) as endpoint:
+        with open_tunnel(
+            session, Via(INSTANCE), real, plugin=plugin(tmp_path, port=port)
+        ) as endpoint:
             assert endpoint.tls_server_name == "127.0.0.1"
             assert endpoint.server != real.server
-            assert open_wire(endpoint).send("GET", "/version", authorization=None).status in (200, 401)
+            assert open_wire(endpoint).send("GET", "/version", authorization=None).status in (
+                200,
+                401,
+            )
     arguments = told(tmp_path)["argv"]
     assert "very-secret-token" not in " ".join(arguments)
     assert json.loads(told(tmp_path)["response"])["TokenValue"] == "very-secret-token"
@@ -128,7 +140,9 @@ def test_the_session_ends_with_an_error_inside(tmp_path: Path) -> None:
     with scripted_api(lambda _: (200, {})) as api, answering(session, "ssm") as ssm:
         ssm.add_response("start_session", STARTED)
         ssm.add_response("terminate_session", {"SessionId": "s-1"})
-        way = open_tunnel(session, Via(INSTANCE), ENDPOINT, plugin=plugin(tmp_path, port=int(api.url[17:])))
+        way = open_tunnel(
+            session, Via(INSTANCE), ENDPOINT, plugin=plugin(tmp_path, port=int(api.url[17:]))
+        )
         with pytest.raises(ZeroDivisionError), way:
             raise ZeroDivisionError
 
@@ -145,7 +159,8 @@ def test_a_plugin_that_dies_is_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("version", "code"), [("1.2.463.0", "plugin-too-old"), ("", "plugin-too-old"), (None, "plugin-missing")]
+    ("version", "code"),
+    [("1.2.463.0", "plugin-too-old"), ("", "plugin-too-old"), (None, "plugin-missing")],
 )
 def test_the_plugin_must_be_there_and_take_the_token_by_environment(
     version: str | None, code: str, tmp_path: Path

@@ -1,4 +1,6 @@
-"""Every way to become a principal, on the lab, in a process with a home of its own: and what is said where none is."""
+"""Every way to become a principal, on the lab, in a process with a home of its own: and what is
+said where none is.
+"""
 
 import hashlib
 import json
@@ -18,7 +20,8 @@ from migrator.lab.worlds.world_files import build_world
 
 ACCOUNT, REGION = "111122223333", "eu-central-1"
 OPERATOR, MIDDLE, INNER, WEB, CLOSED = (
-    f"arn:aws:iam::{ACCOUNT}:role/{name}" for name in ("operator", "middle", "deep/inner", "web", "closed")
+    f"arn:aws:iam::{ACCOUNT}:role/{name}"
+    for name in ("operator", "middle", "deep/inner", "web", "closed")
 )
 SSO = "AWSReservedSSO_Admin_0a1b2c3d4e5f6071"
 PERSON = f"arn:aws:iam::{ACCOUNT}:role/aws-reserved/sso.amazonaws.com/{REGION}/{SSO}"
@@ -98,11 +101,17 @@ class Home:
 
     def __init__(self, lab: Lab, folder: Path) -> None:
         self.lab, self.folder = lab, folder
-        self.environment = {key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "MIGRATE_"))}
+        self.environment = {
+            key: value
+            for key, value in os.environ.items()
+            if not key.startswith(("AWS_", "MIGRATE_"))
+        }
         enter_lab(lab.directory, self.environment)
         self.environment["HOME"] = str(folder)
         self.config = folder / "config"
-        self.config.write_text(Path(self.environment["AWS_CONFIG_FILE"]).read_text(encoding="utf-8"), encoding="utf-8")
+        self.config.write_text(
+            Path(self.environment["AWS_CONFIG_FILE"]).read_text(encoding="utf-8"), encoding="utf-8"
+        )
         self.environment["AWS_CONFIG_FILE"] = str(self.config)
 
     def profile(self, name: str, **settings: str) -> None:
@@ -115,7 +124,10 @@ class Home:
         """What ``aws sso login`` leaves behind, for a session or a start URL."""
         cache = self.folder / ".aws" / "sso" / "cache"
         cache.mkdir(parents=True, exist_ok=True)
-        at = datetime.fromtimestamp(self.lab.world.clock.machine_now().timestamp(), tz=timezone.utc) + ends
+        at = (
+            datetime.fromtimestamp(self.lab.world.clock.machine_now().timestamp(), tz=timezone.utc)
+            + ends
+        )
         document = {"accessToken": token, "expiresAt": f"{at:%Y-%m-%dT%H:%M:%SZ}", "region": REGION}
         name = hashlib.sha1(key.encode(), usedforsecurity=False).hexdigest()
         (cache / f"{name}.json").write_text(json.dumps(document), encoding="utf-8")
@@ -159,14 +171,28 @@ def test_roles_are_assumed_directly_and_through_another_role(home: Home) -> None
 
 
 def test_a_profile_may_hold_keys_assume_a_role_or_run_a_program(home: Home) -> None:
-    keys = control(home.lab.directory, "POST", "credentials", {"principalArn": INNER, "sessionName": "by-program"})
+    keys = control(
+        home.lab.directory,
+        "POST",
+        "credentials",
+        {"principalArn": INNER, "sessionName": "by-program"},
+    )
     (home.folder / "keys.json").write_text(json.dumps({"Version": 1, **keys}), encoding="utf-8")
-    home.profile("profile program", credential_process=f"cat {home.folder / 'keys.json'}", region=REGION)
+    home.profile(
+        "profile program", credential_process=f"cat {home.folder / 'keys.json'}", region=REGION
+    )
     operator = str(lab_state(home.lab.directory)["profiles"][OPERATOR])
     home.profile("profile via-middle", role_arn=MIDDLE, source_profile=operator, region=REGION)
-    home.profile("profile chained", role_arn=INNER, source_profile="via-middle", role_session_name="by-chain")
+    home.profile(
+        "profile chained", role_arn=INNER, source_profile="via-middle", role_session_name="by-chain"
+    )
     alice = str(lab_state(home.lab.directory)["profiles"][ALICE])
-    found = home.become((ALICE, alice, None), (INNER, "program", None), (INNER, "chained", None), (INNER, alice, None))
+    found = home.become(
+        (ALICE, alice, None),
+        (INNER, "program", None),
+        (INNER, "chained", None),
+        (INNER, alice, None),
+    )
     assert names(found[:3]) == ["alice", "inner:by-program", "inner:by-chain"]
     assert found[3]["why"] == f"Profile {alice} is {ALICE}."
 
@@ -195,12 +221,21 @@ def test_people_of_iam_identity_center_by_their_cached_sign_in(home: Home) -> No
 
 
 def test_pipelines_by_their_web_identity(home: Home) -> None:
-    body = {"webIdentityToken": {"providerArn": PROVIDER, "subject": "repo:example/app:ref:refs/heads/main"}}
+    body = {
+        "webIdentityToken": {
+            "providerArn": PROVIDER,
+            "subject": "repo:example/app:ref:refs/heads/main",
+        }
+    }
     token = control(home.lab.directory, "POST", "world", body)["webIdentityToken"]["token"]
     file = home.folder / "token"
     file.write_text(token, encoding="utf-8")
     home.profile(
-        "profile pipeline", role_arn=WEB, web_identity_token_file=str(file), role_session_name="app", region=REGION
+        "profile pipeline",
+        role_arn=WEB,
+        web_identity_token_file=str(file),
+        role_session_name="app",
+        region=REGION,
     )
     found = home.become((WEB, "pipeline", None), (WEB, None, None))
     assert names(found[:1]) == ["web:app"]

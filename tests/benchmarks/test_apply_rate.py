@@ -1,9 +1,10 @@
-"""500 entries at 20 writes a second with 50 ms a call: wall time against the ideal, and the incumbent's pattern.
+"""500 entries at 20 writes a second with 50 ms a call: wall time against the ideal, and the
+incumbent's pattern.
 
-Propagation and proofs are off, as the target says: the plan has one canary and 499 entries that require it. Everything
-goes over the wire: the lab is a process of its own whose every EKS call takes 50 ms longer, and adapters, threads,
-journal (synced to disk) and rate are the product's. The incumbent writes one entry after the other, without a rate of
-its own, and looks before and after.
+Propagation and proofs are off, as the target says: the plan has one canary and 499 entries that
+require it. Everything goes over the wire: the lab is a process of its own whose every EKS call
+takes 50 ms longer, and adapters, threads, journal (synced to disk) and rate are the product's. The
+incumbent writes one entry after the other, without a rate of its own, and looks before and after.
 """
 
 import time
@@ -91,7 +92,8 @@ class Bed:
 def bed(place: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bed]:
     roles = "\n".join(f"      - {{name: team-{number:03d}}}" for number in range(ENTRIES))
     rows = "\n".join(
-        f'            - {{rolearn: "{arn_of(number)}", username: team-{number:03d}, groups: [devs]}}'
+        f"            - "
+        f'{{rolearn: "{arn_of(number)}", username: team-{number:03d}, groups: [devs]}}'
         for number in range(ENTRIES)
     )
     with running(place, WORLD.replace("{roles}", roles).replace("{rows}", rows)) as lab:
@@ -103,12 +105,19 @@ def bed(place: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bed]:
         ports = run_ports(settings, many(1), yes=True, ways={}, connection=connection)
         snapshot = ports.read_snapshot()
         plan = replace(many(), cluster=snapshot.cluster, basis=ports.basis_of(snapshot))
-        ports = replace(run_ports(settings, plan, yes=True, ways={}, connection=connection), clock=MachineClock())
+        ports = replace(
+            run_ports(settings, plan, yes=True, ways={}, connection=connection),
+            clock=MachineClock(),
+        )
         yield Bed(lab, ports, plan)
 
 
 def environment_of(lab: CliLab) -> Mapping[str, str]:
-    return {name: value for name, value in lab.environment().items() if name.startswith(("AWS_", "SSL", "REQUESTS"))}
+    return {
+        name: value
+        for name, value in lab.environment().items()
+        if name.startswith(("AWS_", "SSL", "REQUESTS"))
+    }
 
 
 @pytest.mark.benchmark
@@ -119,26 +128,43 @@ def test_500_entries_at_20_writes_a_second(
         found.slow(LATENCY)
         entries = Timed(found.ports.entries)
         began = time.perf_counter()
-        outcome = apply_plan(found.plan, DIGEST, replace(found.ports, entries=entries), ApplyOptions(max_rate=RATE))
+        outcome = apply_plan(
+            found.plan, DIGEST, replace(found.ports, entries=entries), ApplyOptions(max_rate=RATE)
+        )
         wall = time.perf_counter() - began
         assert outcome.exit_code == 0, outcome
-        created = [effect for effect in found.lab.effects() if effect["operation"] == "eks:CreateAccessEntry"]
-        assert len(created) == len({effect["detail"]["principalArn"] for effect in created}) == ENTRIES
+        created = [
+            effect
+            for effect in found.lab.effects()
+            if effect["operation"] == "eks:CreateAccessEntry"
+        ]
+        assert (
+            len(created) == len({effect["detail"]["principalArn"] for effect in created}) == ENTRIES
+        )
     with bed(tmp_path / "theirs", monkeypatch) as found:
         found.slow(LATENCY)
         sequential = sequential_pattern(found)
-    ideal = (ENTRIES - 1) / RATE + 3 * LATENCY  # the canary's own write and its read-back come first
+    ideal = (
+        ENTRIES - 1
+    ) / RATE + 3 * LATENCY  # the canary's own write and its read-back come first
     assert entries.first is not None
-    writing = entries.last - entries.first  # before: one snapshot; after: all entries once more, with nothing to write
+    writing = (
+        entries.last - entries.first
+    )  # before: one snapshot; after: all entries once more, with nothing to write
     with capsys.disabled():
-        print(f"\n{ENTRIES} entries: {writing:.1f} s, ideal {ideal:.1f} s, ratio {writing / ideal:.2f} (target 1.1)")  # noqa: T201
+        print(  # noqa: T201
+            f"\n{ENTRIES} entries: {writing:.1f} s, ideal {ideal:.1f} s, ratio "
+            f"{writing / ideal:.2f} (target 1.1)"
+        )
         print(f"with the snapshot before and the last look at all entries: {wall:.1f} s")  # noqa: T201
         print(f"one after the other, extrapolated from {SOME}: {sequential:.1f} s")  # noqa: T201
     assert writing <= 1.1 * ideal
 
 
 class Timed:
-    """The port for entries, which notes when the first write was sent and the last one was read back."""
+    """The port for entries, which notes when the first write was sent and the last one was read
+    back.
+    """
 
     def __init__(self, entries: AccessEntries) -> None:
         self._entries = entries
@@ -147,7 +173,9 @@ class Timed:
         self.associate, self.disassociate = entries.associate, entries.disassociate
         self.first: float | None = None
 
-    def create(self, principal_arn: str, entry: EntrySpec, *, tags: Mapping[str, str], token: str) -> None:
+    def create(
+        self, principal_arn: str, entry: EntrySpec, *, tags: Mapping[str, str], token: str
+    ) -> None:
         self.first = self.first or time.perf_counter()
         self._entries.create(principal_arn, entry, tags=tags, token=token)
 
@@ -158,7 +186,9 @@ class Timed:
 
 
 def sequential_pattern(bed: Bed) -> float:
-    """What the incumbent's pattern takes for as many: look, create, look again, one entry at a time."""
+    """What the incumbent's pattern takes for as many: look, create, look again, one entry at a
+    time.
+    """
     entries = bed.ports.entries
     assert isinstance(entries, EksAccessEntries)
     began = time.perf_counter()

@@ -1,4 +1,6 @@
-"""Speed of access decisions and comparisons: what a big cluster costs, in CPU time and memory of one run."""
+"""Speed of access decisions and comparisons: what a big cluster costs, in CPU time and memory of
+one run.
+"""
 
 import random
 import time
@@ -20,7 +22,14 @@ pytestmark = pytest.mark.benchmark
 T = TypeVar("T")
 
 VERBS = ("get list watch", "get", "create update patch delete", "*")
-KINDS = ("pods pods/log", "secrets", "configmaps services", "deployments deployments/scale", "*", "*/status")
+KINDS = (
+    "pods pods/log",
+    "secrets",
+    "configmaps services",
+    "deployments deployments/scale",
+    "*",
+    "*/status",
+)
 GROUPS = ("core", "apps", "batch core", "*", "cert-manager.io")
 
 
@@ -31,13 +40,20 @@ def _measured(call: Callable[[], T]) -> tuple[T, float]:
 
 
 def _big_cluster() -> RbacState:
-    """2,000 roles, 5,000 bindings in 400 namespaces and cluster-wide, to 1,500 users and 300 groups."""
+    """2,000 roles, 5,000 bindings in 400 namespaces and cluster-wide, to 1,500 users and 300
+    groups.
+    """
     chance = random.Random(7)
     roles = [
         role(
             f"role-{n}",
             *(
-                rule(chance.choice(VERBS), chance.choice(KINDS), chance.choice(GROUPS), "a" if n % 9 == 0 else "")
+                rule(
+                    chance.choice(VERBS),
+                    chance.choice(KINDS),
+                    chance.choice(GROUPS),
+                    "a" if n % 9 == 0 else "",
+                )
                 for _ in range(chance.randint(1, 12))
             ),
         )
@@ -61,7 +77,9 @@ def _big_cluster() -> RbacState:
 
 
 def _principals() -> list[tuple[Identity, Identity]]:
-    """1,000 logins before and after: most stay, admins become policy holders, some change names or lose groups."""
+    """1,000 logins before and after: most stay, admins become policy holders, some change names or
+    lose groups.
+    """
     admin = (policy("AmazonEKSClusterAdminPolicy"),)
     found: list[tuple[Identity, Identity]] = []
     for n in range(1000):
@@ -72,7 +90,12 @@ def _principals() -> list[tuple[Identity, Identity]]:
                 before = Identity(f"admin-{n}", ("system:masters", *groups), "config-map")
                 found.append((before, Identity(f"admin-{n}", groups, "access-entry", admin)))
             case 1:
-                found.append((before, Identity(f"arn:aws:iam::111122223333:user/{n}", groups, "access-entry")))
+                found.append(
+                    (
+                        before,
+                        Identity(f"arn:aws:iam::111122223333:user/{n}", groups, "access-entry"),
+                    )
+                )
             case 2:
                 found.append((before, Identity(before.username, groups[:1], "access-entry")))
             case 3:
@@ -88,7 +111,9 @@ def test_recorded_reviews_are_answered_20_000_times_a_second() -> None:
     for name, groups, request, _ in questions:
         index.allows(name, groups, request)
     rounds = 20
-    _, seconds = _measured(lambda: [index.allows(n, g, r) for _ in range(rounds) for n, g, r, _ in questions])
+    _, seconds = _measured(
+        lambda: [index.allows(n, g, r) for _ in range(rounds) for n, g, r, _ in questions]
+    )
     rate = rounds * len(questions) / seconds
     print(f"\nRBAC decisions: {rate:,.0f}/s")  # noqa: T201
     assert rate >= 20_000
@@ -97,7 +122,9 @@ def test_recorded_reviews_are_answered_20_000_times_a_second() -> None:
 def test_a_thousand_principals_among_five_thousand_bindings_compare_in_two_seconds() -> None:
     state, principals = _big_cluster(), _principals()
     index, indexed = _measured(lambda: RbacIndex(state))
-    changes, compared = _measured(lambda: [compare(before, after, index) for before, after in principals])
+    changes, compared = _measured(
+        lambda: [compare(before, after, index) for before, after in principals]
+    )
     rows = sum(len(change.gained) + len(change.lost) for change in changes)
     print(f"\nindex {indexed:.2f} s, 1,000 comparisons {compared:.2f} s, {rows} rows")  # noqa: T201
     assert not any(change.gained or change.lost for change in changes[3::10])

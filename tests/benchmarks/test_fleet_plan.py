@@ -1,9 +1,11 @@
-"""``migrate fleet plan`` over an organisation of 1,000 clusters in 40 accounts, over a network of 50 ms a call.
+"""``migrate fleet plan`` over an organisation of 1,000 clusters in 40 accounts, over a network of
+50 ms a call.
 
-2 % of the calls fail (throttled, unavailable, cut off), 5 accounts deny, 10 clusters cannot be reached. The lab is a
-process of its own and eats of the same cores, so the split of CPU is printed beside the ratios. What a user would set
-is set: 16 clusters at once, and the default rates. Then each cluster makes one call at a time, and nothing can be
-faster than all calls' latency over 16, or than the tokens of the busiest account and Region.
+2 % of the calls fail (throttled, unavailable, cut off), 5 accounts deny, 10 clusters cannot be
+reached. The lab is a process of its own and eats of the same cores, so the split of CPU is printed
+beside the ratios. What a user would set is set: 16 clusters at once, and the default rates. Then
+each cluster makes one call at a time, and nothing can be faster than all calls' latency over 16, or
+than the tokens of the busiest account and Region.
 """
 
 import contextlib
@@ -62,7 +64,17 @@ class Scale:
         err = (self.lab.work / f"{state}.err").open("ab")
         with out, err:
             return subprocess.Popen(
-                [sys.executable, "-m", "migrator", "fleet", "plan", "--output", "json", "--state-dir", state],
+                [
+                    sys.executable,
+                    "-m",
+                    "migrator",
+                    "fleet",
+                    "plan",
+                    "--output",
+                    "json",
+                    "--state-dir",
+                    state,
+                ],
                 cwd=self.lab.work,
                 env=self.lab.environment(),
                 stdin=subprocess.DEVNULL,
@@ -78,9 +90,16 @@ class Scale:
         control(self.lab.directory, "POST", "latency", {"operation": "*", "seconds": seconds})
         control(self.lab.directory, "POST", "fault", {"clear": True})
         for service in SERVICES:
-            kinds = [("error", 0.5), ("reset", 0.25)] + ([("throttle", 0.25)] if service != "kubernetes" else [])
+            kinds = [("error", 0.5), ("reset", 0.25)] + (
+                [("throttle", 0.25)] if service != "kubernetes" else []
+            )
             for seed, (kind, share) in enumerate(kinds, 1):
-                fault = {"operation": f"{service}:*", "kind": kind, "probability": faults * share, "seed": seed}
+                fault = {
+                    "operation": f"{service}:*",
+                    "kind": kind,
+                    "probability": faults * share,
+                    "seed": seed,
+                }
                 more = {"status": 503} if kind == "error" else {}
                 control(self.lab.directory, "POST", "fault", {**fault, **more})
 
@@ -96,14 +115,18 @@ class Scale:
     def lab_facts(self) -> str:
         pid = int(lab_state(self.lab.directory)["pid"])
         status = dict(
-            line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines() if ":" in line
+            line.split(":", 1)
+            for line in Path(f"/proc/{pid}/status").read_text().splitlines()
+            if ":" in line
         )
         files = len(list(Path(f"/proc/{pid}/fd").iterdir()))
         return f"{status['VmRSS'].strip()}, {status['Threads'].strip()} threads, {files} open files"
 
 
 class Queueing(threading.Thread):
-    """How long threads of a process were ready to run and had no core: what other work on the machine costs it."""
+    """How long threads of a process were ready to run and had no core: what other work on the
+    machine costs it.
+    """
 
     def __init__(self, pid: int) -> None:
         super().__init__(daemon=True)
@@ -115,7 +138,9 @@ class Queueing(threading.Thread):
             with contextlib.suppress(OSError):
                 for task in self._tasks.iterdir():
                     with contextlib.suppress(OSError):
-                        self._seconds[task.name] = int((task / "schedstat").read_text().split()[1]) / 1e9
+                        self._seconds[task.name] = (
+                            int((task / "schedstat").read_text().split()[1]) / 1e9
+                        )
 
     def end(self) -> float:
         """Thread-seconds so far."""
@@ -147,7 +172,9 @@ def scale(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scale]:
 
 
 def _ideal(calls: Mapping[str, int]) -> tuple[float, float]:
-    """Seconds of nothing but latency, and of nothing but tokens in an account and Region of average business."""
+    """Seconds of nothing but latency, and of nothing but tokens in an account and Region of average
+    business.
+    """
     places = (ACCOUNTS - DENIED) * 3
     rate = {rule.api.partition(":")[0]: rule for rule in DEFAULT_RATES}
     tokens = max(
@@ -162,9 +189,14 @@ def _check(scale: Scale, document: Mapping[str, Any]) -> None:
     states = {result["arn"].rpartition("/")[2]: result["status"] for result in document["results"]}
     readable = {each["name"] for each in scale.organisation.readable}
     assert {name for name, status in states.items() if status in ("done", "blocked")} == readable
-    assert {name for name, status in states.items() if status == "unreachable"} == scale.organisation.unreachable
+    assert {
+        name for name, status in states.items() if status == "unreachable"
+    } == scale.organisation.unreachable
     assert len(states) == len(readable) + UNREACHABLE
-    assert (document["accounts"]["expected"], document["accounts"]["answered"]) == (ACCOUNTS, ACCOUNTS - DENIED)
+    assert (document["accounts"]["expected"], document["accounts"]["answered"]) == (
+        ACCOUNTS,
+        ACCOUNTS - DENIED,
+    )
     assert {each["account"] for each in document["accounts"]["silent"]} == scale.organisation.denied
 
 
@@ -184,13 +216,27 @@ def test_a_thousand_clusters_are_planned_as_fast_as_the_network_lets(scale: Scal
     ours, megabytes = used.ru_utime + used.ru_stime, used.ru_maxrss / 1000
     cores = os.cpu_count() or 1
     say(f"calls: {sum(calls.values())}, {dict(sorted(calls.items()))}; results {_counts(document)}")
-    say(f"wall {wall:.1f} s = {wall / ideal:.2f} x ideal {ideal:.1f} s (latency {latency:.1f}, tokens {tokens:.1f})")
-    say(f"CPU: ours {ours:.1f} s, the lab's {lab_cpu:.1f} s: {(ours + lab_cpu) / (wall * cores):.0%} of {cores} cores")
+    say(
+        f"wall {wall:.1f} s = {wall / ideal:.2f} x ideal {ideal:.1f} s (latency {latency:.1f}, "
+        f"tokens {tokens:.1f})"
+    )
+    say(
+        f"CPU: ours {ours:.1f} s, the lab's {lab_cpu:.1f} s: "
+        f"{(ours + lab_cpu) / (wall * cores):.0%} of {cores} cores"
+    )
     waited = queueing.end()
-    say(f"ready without a core: {waited:.0f} thread-seconds, {waited / AT_ONCE:.0f} s for each of {AT_ONCE} threads")
-    say(f"memory: ours {megabytes:.0f} MB, the lab's {scale.lab_facts()}; load {os.getloadavg()[0]:.1f}")
+    say(
+        f"ready without a core: {waited:.0f} thread-seconds, {waited / AT_ONCE:.0f} s for each of "
+        f"{AT_ONCE} threads"
+    )
+    say(
+        f"memory: ours {megabytes:.0f} MB, the lab's {scale.lab_facts()}; load "
+        f"{os.getloadavg()[0]:.1f}"
+    )
     failed = [result["arn"] for result in document["results"] if result["status"] == "failed"]
-    if failed or document["accounts"]["answered"] < ACCOUNTS - DENIED:  # three attempts failed, one call in 100,000
+    if (
+        failed or document["accounts"]["answered"] < ACCOUNTS - DENIED
+    ):  # three attempts failed, one call in 100,000
         say(f"a call failed three times; the same command goes on with {failed or 'the account'}")
         assert scale.start("whole").wait() == 8
         document = scale.lab.document("whole.json")
@@ -223,7 +269,10 @@ def test_killed_twice_it_goes_on_where_it_was(scale: Scale) -> None:
         if record.result is not None and record.result.status in ("done", "blocked")
     )
     planned = sum(scale.calls().values())
-    say(f"killed twice: {len(done)} clusters planned, {sum(done.values())} times; {planned} calls in all")
+    say(
+        f"killed twice: {len(done)} clusters planned, {sum(done.values())} times; {planned} calls "
+        f"in all"
+    )
     assert set(done.values()) == {1}
     assert len({each.run for each in decode_records(record.read_bytes())}) == 1
 
@@ -232,7 +281,9 @@ def _recorded(record: Path) -> int:
     return record.read_bytes().count(b'"event":"cluster"') if record.exists() else 0
 
 
-def test_every_plan_is_the_one_that_a_single_command_makes(scale: Scale, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_plan_is_the_one_that_a_single_command_makes(
+    scale: Scale, monkeypatch: pytest.MonkeyPatch
+) -> None:
     scale.network(0, 0)
     environment = dict(os.environ)
     enter_lab(scale.lab.directory, environment)
@@ -242,12 +293,16 @@ def test_every_plan_is_the_one_that_a_single_command_makes(scale: Scale, monkeyp
     sessions: dict[str, AwsSession] = {}
 
     def alone(cluster: Mapping[str, Any]) -> str:
-        """The plan by a snapshot of its own, with IAM read for this cluster only; why it differs, if it does."""
+        """The plan by a snapshot of its own, with IAM read for this cluster only; why it differs,
+        if it does.
+        """
         account, region, name = cluster["account"], cluster["region"], cluster["name"]
         mine = scale.plan(account, region, name, "whole")
         settings = Settings()
         try:
-            connection = connect(settings, name, session=sessions[account].in_region(region), tasks=Threads(1))
+            connection = connect(
+                settings, name, session=sessions[account].in_region(region), tasks=Threads(1)
+            )
             moment = _moment(mine["createdAt"])
             snapshot = take_snapshot(snapshot_ports(settings, connection), now=moment)
         except MigratorError as error:

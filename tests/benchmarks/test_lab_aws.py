@@ -1,4 +1,6 @@
-"""How fast the lab's AWS side is: signed reads over keep-alive from another process, and its start."""
+"""How fast the lab's AWS side is: signed reads over keep-alive from another process, and its
+start.
+"""
 
 import http.client
 import subprocess
@@ -31,7 +33,15 @@ REGION = "eu-central-1"
 def lab_process(directory: Path, world: Path) -> Iterator[float]:
     """A lab of its own process; yields the seconds until it answered."""
     started = time.perf_counter()
-    command = [sys.executable, "-m", "migrator.lab.server", "--world", str(world), "--directory", str(directory)]
+    command = [
+        sys.executable,
+        "-m",
+        "migrator.lab.server",
+        "--world",
+        str(world),
+        "--directory",
+        str(directory),
+    ]
     process = subprocess.Popen(command)
     try:
         while True:
@@ -49,13 +59,17 @@ def lab_process(directory: Path, world: Path) -> Iterator[float]:
 
 
 def signed(directory: Path, path: str, count: int) -> list[dict[str, str]]:
-    """Headers of ``count`` signed requests, made before the clock runs: the client's work is not the lab's."""
+    """Headers of ``count`` signed requests, made before the clock runs: the client's work is not
+    the lab's.
+    """
     state = lab_state(directory)
     keys = credentials_of(directory, state["operator"])
     credentials = Credentials(keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"])
     found = []
     for number in range(count):
-        headers = {"X-Request-Number": str(number)}  # signed too, so that no two signatures are alike
+        headers = {
+            "X-Request-Number": str(number)
+        }  # signed too, so that no two signatures are alike
         request = AWSRequest("GET", state["endpoint"] + path, headers=headers)
         SigV4Auth(credentials, "eks", REGION).add_auth(request)
         found.append(dict(request.headers))
@@ -66,7 +80,9 @@ def signed(directory: Path, path: str, count: int) -> list[dict[str, str]]:
 def test_signed_reads_from_one_keep_alive_client(tmp_path: Path, operation: str) -> None:
     world = tmp_path / "world.yaml"
     text = demo_world_path().read_text(encoding="utf-8")
-    world.write_text(text.replace("authenticationMode: CONFIG_MAP", "authenticationMode: API"), encoding="utf-8")
+    world.write_text(
+        text.replace("authenticationMode: CONFIG_MAP", "authenticationMode: API"), encoding="utf-8"
+    )
     principal = quote("arn:aws:iam::111122223333:role/nodes/managed-nodes", safe="")
     path = {
         "DescribeCluster": "/clusters/demo",
@@ -75,7 +91,9 @@ def test_signed_reads_from_one_keep_alive_client(tmp_path: Path, operation: str)
     }[operation]
     with lab_process(tmp_path / "lab", world):
         requests = signed(tmp_path / "lab", path, READS + 50)
-        connection = http.client.HTTPConnection(urlsplit(lab_state(tmp_path / "lab")["endpoint"]).netloc, timeout=30)
+        connection = http.client.HTTPConnection(
+            urlsplit(lab_state(tmp_path / "lab")["endpoint"]).netloc, timeout=30
+        )
         begun = 0.0
         for number, headers in enumerate(requests):
             if number == 50:  # models are read, the cluster's endpoint is open
@@ -102,7 +120,9 @@ def test_the_lab_answers_within_a_second_of_its_start(tmp_path: Path) -> None:
 def test_a_thousand_clusters_start_in_seconds(tmp_path: Path) -> None:
     lines = ["accounts:"]
     for account in range(1, 41):
-        lines.append(f'- {{id: "{account:012d}", roles: [{{name: creator}}], users: [{{name: someone}}]}}')
+        lines.append(
+            f'- {{id: "{account:012d}", roles: [{{name: creator}}], users: [{{name: someone}}]}}'
+        )
     lines.append("clusters:")
     for number in range(CLUSTERS):
         lines.append(f'- {{name: c{number}, account: "{number % 40 + 1:012d}"}}')

@@ -1,4 +1,6 @@
-"""How fast the lab's Kubernetes side is: reviews over keep-alive from another process, and a thousand clusters."""
+"""How fast the lab's Kubernetes side is: reviews over keep-alive from another process, and a
+thousand clusters.
+"""
 
 import http.client
 import json
@@ -13,7 +15,14 @@ import pytest
 from migrator.lab.kubernetes_api import start_cluster_server
 from migrator.lab.worlds.lab_cluster import LabCluster
 from migrator.model.access_entry import AccessScope
-from tests.support.kubernetes_lab import ACCOUNT, LONG_AGO, KubernetesLab, WireClient, kubernetes_lab, token_of
+from tests.support.kubernetes_lab import (
+    ACCOUNT,
+    LONG_AGO,
+    KubernetesLab,
+    WireClient,
+    kubernetes_lab,
+    token_of,
+)
 
 pytestmark = pytest.mark.benchmark
 
@@ -33,7 +42,9 @@ def served() -> Iterator[tuple[KubernetesLab, WireClient]]:
 
 
 def ask_reviews(url: str, ca_pem: str, token: str, count: int) -> float:
-    """Seconds for ``count`` access reviews over one connection; the first one warms the token cache."""
+    """Seconds for ``count`` access reviews over one connection; the first one warms the token
+    cache.
+    """
     connection = http.client.HTTPSConnection(
         url.removeprefix("https://"), context=ssl.create_default_context(cadata=ca_pem)
     )
@@ -66,7 +77,9 @@ def test_a_thousand_access_reviews_a_second(
     lab, client = served
     arn = lab.add_role("ops")
     scope = AccessScope("namespace", ("team",))
-    lab.add_entry(arn, "ops", ["devs"], [("AmazonEKSViewPolicy", scope)] if by == "access policy" else [])
+    lab.add_entry(
+        arn, "ops", ["devs"], [("AmazonEKSViewPolicy", scope)] if by == "access policy" else []
+    )
     if by == "RBAC":
         lab.bind("view", "Group:devs")
     assert lab.can(lab.token(arn), "get", "pods", "team")["allowed"]
@@ -74,7 +87,10 @@ def test_a_thousand_access_reviews_a_second(
         arguments = (client.url, client.ca_pem.decode(), lab.token(arn), REVIEWS)
         seconds = pool.submit(ask_reviews, *arguments).result()
     with capsys.disabled():
-        print(f"\naccess reviews allowed by {by}: {REVIEWS / seconds:,.0f}/s (at least {REVIEWS_A_SECOND:,}/s)")  # noqa: T201
+        print(  # noqa: T201
+            f"\naccess reviews allowed by {by}: {REVIEWS / seconds:,.0f}/s (at least "
+            f"{REVIEWS_A_SECOND:,}/s)"
+        )
     assert REVIEWS / seconds >= REVIEWS_A_SECOND
 
 
@@ -83,7 +99,12 @@ def test_a_thousand_clusters_are_served_within_seconds(capsys: pytest.CaptureFix
     arn = lab.add_role("ops")
     row = json.dumps([{"rolearn": arn, "username": "ops", "groups": ["ops"]}])
     metadata = {"name": "aws-auth", "namespace": "kube-system"}
-    aws_auth = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"mapRoles": row}}
+    aws_auth = {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": metadata,
+        "data": {"mapRoles": row},
+    }
     clusters = [
         LabCluster(f"c{number}", ACCOUNT, "eu-central-1", "aws", "CONFIG_MAP", None, LONG_AGO)
         for number in range(CLUSTERS)
@@ -103,7 +124,8 @@ def test_a_thousand_clusters_are_served_within_seconds(capsys: pytest.CaptureFix
         cluster.kube.stop()
     with capsys.disabled():
         print(  # noqa: T201
-            f"\n{CLUSTERS:,} clusters: opened in {opened:.1f} s, logged in to all in {asked:.1f} s, {grown} MB more"
+            f"\n{CLUSTERS:,} clusters: opened in {opened:.1f} s, logged in to all in {asked:.1f} "
+            f"s, {grown} MB more"
         )
     assert opened < 5
     assert asked < 30

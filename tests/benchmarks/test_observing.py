@@ -1,4 +1,6 @@
-"""Observing two million log lines through CloudWatch's operations: bounded memory, exact, and gone on with."""
+"""Observing two million log lines through CloudWatch's operations: bounded memory, exact, and gone
+on with.
+"""
 
 import json
 import os
@@ -56,7 +58,11 @@ def environment(tmp_path: Path) -> Iterator[dict[str, str]]:
     try:
         assert lab.stdout is not None
         assert lab.stdout.readline().strip() == "ready"
-        found = {key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "MIGRATE_"))}
+        found = {
+            key: value
+            for key, value in os.environ.items()
+            if not key.startswith(("AWS_", "MIGRATE_"))
+        }
         enter_lab(tmp_path / "lab", found)
         found.pop("MIGRATE_CLOCK_URL")
         yield found | {"MIGRATE_STATE_DIR": str(tmp_path / "state")}
@@ -70,23 +76,43 @@ def command(out: Path) -> list[str]:
     since = f"{int(days)}d"
     return [
         sys.executable,
-        *("-m", "migrator", "observe", CLUSTER, "--since", since, "--scan", "filter", "--yes", "--out", str(out)),
+        *(
+            "-m",
+            "migrator",
+            "observe",
+            CLUSTER,
+            "--since",
+            since,
+            "--scan",
+            "filter",
+            "--yes",
+            "--out",
+            str(out),
+        ),
     ]
 
 
 def check(document: Any, plain: dict[str, Any]) -> None:  # noqa: ANN401
-    """The document against the plain count. Names that are too many for one principal are folded into one, and kinds
-    of denials that are too many are left out and counted.
+    """The document against the plain count. Names that are too many for one principal are folded
+    into one, and kinds of denials that are too many are left out and counted.
     """
     names: dict[Any, set[str]] = {}
     for arn, username, groups in plain["logins"]:
         names.setdefault((arn, groups), set()).add(username)
     logins: dict[Any, int] = {}
     for (arn, username, groups), (_, _, count) in plain["logins"].items():
-        key = (arn, "people:session-*" if len(names[arn, groups]) > MOST_NAMES else username, groups)
+        key = (
+            arn,
+            "people:session-*" if len(names[arn, groups]) > MOST_NAMES else username,
+            groups,
+        )
         logins[key] = logins.get(key, 0) + count
-    assert {(x["arn"], x["username"], tuple(x["groups"])): x["count"] for x in document["logins"]} == logins
-    found = {x["arn"]: {k: v for k, v in x.items() if k != "arn" and v} for x in document["decisions"]}
+    assert {
+        (x["arn"], x["username"], tuple(x["groups"])): x["count"] for x in document["logins"]
+    } == logins
+    found = {
+        x["arn"]: {k: v for k, v in x.items() if k != "arn" and v} for x in document["decisions"]
+    }
     assert found == plain["decisions"]
     denials = {(x["arn"], x["what"]): x["count"] for x in document["denials"]}
     assert denials.items() <= plain["denials"].items()
@@ -99,7 +125,12 @@ def test_two_million_lines_in_bounded_memory_interrupted_and_gone_on_with(
     out = tmp_path / "usage.json"
     begun = time.monotonic()
     first = subprocess.Popen(
-        command(out), env=environment, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        command(out),
+        env=environment,
+        cwd=tmp_path,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     checkpoint = wait_for_checkpoint(tmp_path, first)
     first.kill()
@@ -108,7 +139,12 @@ def test_two_million_lines_in_bounded_memory_interrupted_and_gone_on_with(
     assert 0 < at < LINES
 
     second = subprocess.Popen(
-        command(out), env=environment, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        command(out),
+        env=environment,
+        cwd=tmp_path,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     assert second.stderr is not None
     with second.stderr:
@@ -122,7 +158,8 @@ def test_two_million_lines_in_bounded_memory_interrupted_and_gone_on_with(
     document = json.loads(out.read_bytes())
     memory = used.ru_maxrss * 1024
     print(  # noqa: T201
-        f"\nobserve: {LINES} lines, {document['scan']['lines']} of them told something, in {seconds:.0f} s with the "
+        f"\nobserve: {LINES} lines, {document['scan']['lines']} of them told something, in "
+        f"{seconds:.0f} s with the "
         f"lab's own work; stopped after {at} and gone on with; {memory / 2**20:.0f} MiB at most"
     )
     check(document, brute_force(LOGS))

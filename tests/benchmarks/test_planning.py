@@ -1,4 +1,6 @@
-"""What planning a big cluster costs: CPU time of one run, memory at its highest, growth with the rows."""
+"""What planning a big cluster costs: CPU time of one run, memory at its highest, growth with the
+rows.
+"""
 
 import random
 import subprocess
@@ -32,8 +34,13 @@ def big_cluster(rows: int) -> Snapshot:
         f"  groups: [{'system:masters' if n % 10 == 0 else groups[n]}]\n"
         for n in range(half)
     )
-    users = "".join(f"- userarn: {user(f'x{n}')}\n  username: x{n}\n  groups: [{groups[n]}]\n" for n in range(half))
-    principals = [iam(role(f"path/r{n}")) for n in range(half)] + [iam(user(f"x{n}")) for n in range(half)]
+    users = "".join(
+        f"- userarn: {user(f'x{n}')}\n  username: x{n}\n  groups: [{groups[n]}]\n"
+        for n in range(half)
+    )
+    principals = [iam(role(f"path/r{n}")) for n in range(half)] + [
+        iam(user(f"x{n}")) for n in range(half)
+    ]
     data = {"mapRoles": roles, "mapUsers": users}
     assert sum(map(len, data.values())) < 1 << 20
     return world(data=data, principals=principals, rbac=_rbac(chance, half), mode="CONFIG_MAP")
@@ -45,7 +52,10 @@ def _rbac(chance: random.Random, half: int) -> RbacState:
         Role(
             f"role-{n}",
             None if n % 3 == 0 else f"ns-{n % 200}",
-            (PolicyRule(("get", "list"), ("",), (chance.choice(kinds),)), PolicyRule(("create",), ("apps",), ("*",))),
+            (
+                PolicyRule(("get", "list"), ("",), (chance.choice(kinds),)),
+                PolicyRule(("create",), ("apps",), ("*",)),
+            ),
             {},
         )
         for n in range(ROLES)
@@ -53,7 +63,10 @@ def _rbac(chance: random.Random, half: int) -> RbacState:
     bindings = []
     for n in range(BINDINGS):
         bound = roles[n % ROLES]
-        subjects = (Subject("Group", f"team-{n % 300}"), Subject("User", f"dev-{chance.randrange(half)}"))
+        subjects = (
+            Subject("Group", f"team-{n % 300}"),
+            Subject("User", f"dev-{chance.randrange(half)}"),
+        )
         kind: Literal["Role", "ClusterRole"] = "ClusterRole" if bound.namespace is None else "Role"
         bindings.append(Binding(f"b{n}", bound.namespace, kind, bound.name, subjects, {}))
     return RbacState(roles, tuple(bindings))
@@ -83,7 +96,8 @@ def test_planning_grows_with_the_rows_and_no_faster() -> None:
 
 def test_thousand_mappings_plan_in_four_hundred_mebibytes() -> None:
     code = (
-        "import resource; from tests.benchmarks.test_planning import big_cluster, seconds; seconds(big_cluster(1000));"
+        "import resource; from tests.benchmarks.test_planning import big_cluster, seconds; "
+        "seconds(big_cluster(1000));"
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

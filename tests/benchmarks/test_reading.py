@@ -1,4 +1,6 @@
-"""Speed of reading aws-auth: CPU time of one run, and ratios against the bare parser and a smaller map."""
+"""Speed of reading aws-auth: CPU time of one run, and ratios against the bare parser and a smaller
+map.
+"""
 
 import gzip
 import json
@@ -29,7 +31,8 @@ def seconds(call: Callable[[], object]) -> float:
 
 def rows(count: int) -> str:
     return "".join(
-        f"- rolearn: arn:aws:iam::111122223333:role/r{n}\n  username: u{n}\n  groups: ['g{n}']\n" for n in range(count)
+        f"- rolearn: arn:aws:iam::111122223333:role/r{n}\n  username: u{n}\n  groups: ['g{n}']\n"
+        for n in range(count)
     )
 
 
@@ -41,7 +44,8 @@ def laughs(levels: int) -> str:
 SHAPES = {
     "rows": rows(11_000),
     "rows in flow style": "".join(
-        f"- {{rolearn: arn:aws:iam::1:role/r{n}, groups: [system:masters, a:{n}]}}\n" for n in range(13_000)
+        f"- {{rolearn: arn:aws:iam::1:role/r{n}, groups: [system:masters, a:{n}]}}\n"
+        for n in range(13_000)
     ),
     "empty lists": "[" + "[]," * (MIB // 3) + "]",
     "colons in flow style": "[" + "a:b," * (MIB // 4) + "]",
@@ -49,9 +53,15 @@ SHAPES = {
     "anchored colons": "[" + "&a a:b," * (MIB // 7) + "]",
     "items": "- a\n" * (MIB // 4),
     "keys": "a: b\n" * (MIB // 5),
-    "merges": "- &a {" + ",".join(f"k{n}: v" for n in range(20_000)) + "}\n" + "- {<<: *a}\n" * 10_000,
+    "merges": "- &a {"
+    + ",".join(f"k{n}: v" for n in range(20_000))
+    + "}\n"
+    + "- {<<: *a}\n" * 10_000,
     "aliases": "- &a x\n" + "- *a\n" * (MIB // 5),
-    "big aliased rows": "- &a {rolearn: a, groups: [" + "g," * 2_000 + "]}\n" + "- *a\n" * (MIB // 6),
+    "big aliased rows": "- &a {rolearn: a, groups: ["
+    + "g," * 2_000
+    + "]}\n"
+    + "- *a\n" * (MIB // 6),
     "billion laughs": laughs(9),
     "many laughs": laughs(5_000),
     "deep flow": "[" * MIB,
@@ -73,7 +83,9 @@ SHAPES = {
 
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("section", ["mapRoles", "mapAccounts"])
-def test_a_map_of_one_mebibyte_of_any_shape_is_read_or_refused_within_a_second(shape: str, section: str) -> None:
+def test_a_map_of_one_mebibyte_of_any_shape_is_read_or_refused_within_a_second(
+    shape: str, section: str
+) -> None:
     assert len(SHAPES[shape]) <= 1 << 20
     taken = seconds(lambda: read_aws_auth({section: SHAPES[shape]}))
     print(f"{shape} as {section}: {taken:.2f} s of CPU")  # noqa: T201 - a benchmark's result
@@ -90,9 +102,9 @@ def test_a_manifest_of_one_mebibyte_of_any_shape_is_refused_within_a_second(shap
 
 
 def test_four_thousand_recorded_texts_take_at_most_twenty_seconds() -> None:
-    vectors: list[dict[str, Any]] = [json.loads(line) for line in gzip.decompress(VECTORS.read_bytes()).splitlines()][
-        1:
-    ]
+    vectors: list[dict[str, Any]] = [
+        json.loads(line) for line in gzip.decompress(VECTORS.read_bytes()).splitlines()
+    ][1:]
     taken = seconds(lambda: [effective_document(vector["data"]) for vector in vectors])
     print(f"4,000 texts: {taken:.2f} s of CPU")  # noqa: T201 - a benchmark's result
     assert taken <= 20
@@ -116,5 +128,8 @@ def test_reading_grows_with_the_rows() -> None:
 
 def test_asking_for_ten_thousand_callers_takes_no_second() -> None:
     index = index_rows(read_aws_auth({"mapRoles": rows(10_000)}))
-    callers = [Caller(f"arn:aws:iam::111122223333:role/R{n}", "111122223333", "x", "s") for n in range(10_000)]
+    callers = [
+        Caller(f"arn:aws:iam::111122223333:role/R{n}", "111122223333", "x", "s")
+        for n in range(10_000)
+    ]
     assert seconds(lambda: [identity_of(who, index, (), "CONFIG_MAP") for who in callers]) <= 1

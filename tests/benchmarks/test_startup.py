@@ -23,7 +23,8 @@ def test_help_takes_at_most_three_times_the_bare_interpreter_with_click(option: 
     bare, ours = ["-c", "import click"], ["-m", "migrator", option]
     for arguments in (bare, ours):
         _seconds(arguments)  # byte code is compiled once
-    # Taken in turns, so that whatever else the machine does falls on both; the fastest is the least disturbed.
+    # Taken in turns, so that whatever else the machine does falls on both; the fastest is the least
+    # disturbed.
     rounds = [(_seconds(bare), _seconds(ours)) for _ in range(ROUNDS)]
     base, took = (min(times) for times in zip(*rounds, strict=True))
     print(  # noqa: T201

@@ -1,4 +1,6 @@
-"""Verification of 300 principals with 30 probes each, eight at a time, over a network of 20 ms a call."""
+"""Verification of 300 principals with 30 probes each, eight at a time, over a network of 20 ms a
+call.
+"""
 
 import json
 import os
@@ -29,10 +31,21 @@ ACCOUNT, REGION, CLUSTER = "111122223333", "eu-central-1", "big"
 
 
 def world() -> dict[str, Any]:
-    """A cluster in API mode with 300 roles, each with an entry and rules of its own in a namespace of its own."""
+    """A cluster in API mode with 300 roles, each with an entry and rules of its own in a namespace
+    of its own.
+    """
     rules = [
-        {"apiGroups": [group], "resources": [resource], "verbs": ["get", "list", "watch", "create", "patch"]}
-        for group, resource in (("", "pods"), ("", "secrets"), ("apps", "deployments"), ("batch", "jobs"))
+        {
+            "apiGroups": [group],
+            "resources": [resource],
+            "verbs": ["get", "list", "watch", "create", "patch"],
+        }
+        for group, resource in (
+            ("", "pods"),
+            ("", "secrets"),
+            ("apps", "deployments"),
+            ("batch", "jobs"),
+        )
     ]
     rbac = "rbac.authorization.k8s.io"
     names = [f"team-{number:03d}" for number in range(PRINCIPALS)]
@@ -41,7 +54,9 @@ def world() -> dict[str, Any]:
     ]
     for name in names:
         metadata = {"name": name, "namespace": name}
-        objects.append({"apiVersion": f"{rbac}/v1", "kind": "Role", "metadata": metadata, "rules": rules})
+        objects.append(
+            {"apiVersion": f"{rbac}/v1", "kind": "Role", "metadata": metadata, "rules": rules}
+        )
         objects.append(
             {
                 "apiVersion": f"{rbac}/v1",
@@ -53,7 +68,9 @@ def world() -> dict[str, Any]:
         )
     operator = f"arn:aws:iam::{ACCOUNT}:role/operator"
     admin = [{"policyArn": "AmazonEKSClusterAdminPolicy"}]
-    entries: list[dict[str, Any]] = [{"principalArn": operator, "username": "operator", "policies": admin}]
+    entries: list[dict[str, Any]] = [
+        {"principalArn": operator, "username": "operator", "policies": admin}
+    ]
     entries += [
         {
             "principalArn": f"arn:aws:iam::{ACCOUNT}:role/{name}",
@@ -67,7 +84,9 @@ def world() -> dict[str, Any]:
         "name": "big",
         "operator": operator,
         "settings": {"region": REGION, "propagationSeconds": 0},
-        "accounts": [{"id": ACCOUNT, "roles": [{"name": "operator"}, *({"name": name} for name in names)]}],
+        "accounts": [
+            {"id": ACCOUNT, "roles": [{"name": "operator"}, *({"name": name} for name in names)]}
+        ],
         "clusters": [
             {
                 "name": CLUSTER,
@@ -117,12 +136,16 @@ def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         process.wait()
 
 
-def test_300_principals_with_30_probes_each_take_at_most_1_3_times_the_ideal(lab: Path, tmp_path: Path) -> None:
+def test_300_principals_with_30_probes_each_take_at_most_1_3_times_the_ideal(
+    lab: Path, tmp_path: Path
+) -> None:
     settings = Settings(state_dir=str(tmp_path / "state"), quiet=True)
     connection = connect(settings, CLUSTER)
     snapshot = take_snapshot(snapshot_ports(settings, connection), now=now())
     plan, _ = decode_plan_with_digest(pretty_bytes(migrator.plan(snapshot, now=now())))
-    people = [p.principal_arn for p in plan.principals if not p.principal_arn.endswith("role/operator")]
+    people = [
+        p.principal_arn for p in plan.principals if not p.principal_arn.endswith("role/operator")
+    ]
     assert len(people) == PRINCIPALS
     ports = run_ports(settings, plan, connection=connection)
     control(lab, "POST", "latency", {"operation": "*", "seconds": LATENCY})

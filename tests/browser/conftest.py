@@ -1,4 +1,6 @@
-"""The system's Chromium, driven by Playwright. Without it the tests are skipped visibly; in CI they fail."""
+"""The system's Chromium, driven by Playwright. Without it the tests are skipped visibly; in CI they
+fail.
+"""
 
 import os
 import shutil
@@ -41,19 +43,28 @@ def browser() -> Iterator[Browser]:
 
 @dataclass
 class Opened:
-    """A page with everything that went wrong in it, and everything that it asked the network for."""
+    """A page with everything that went wrong in it, and everything that it asked the network
+    for.
+    """
 
     page: Page
     complaints: list[str] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
 
     def serious_violations(self) -> list[tuple[str, str]]:
-        """``(rule, element)`` of what axe-core finds serious or critical, with everything unfolded."""
-        self.page.evaluate("for (const each of document.querySelectorAll('details')) { each.open = true; }")
+        """``(rule, element)`` of what axe-core finds serious or critical, with everything
+        unfolded.
+        """
         self.page.evaluate(
-            "for (const each of document.querySelectorAll('.card, section')) each.style.contentVisibility = 'visible'"
+            "for (const each of document.querySelectorAll('details')) { each.open = true; }"
         )
-        self.page.evaluate(files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8"))
+        self.page.evaluate(
+            "for (const each of document.querySelectorAll('.card, section')) "
+            "each.style.contentVisibility = 'visible'"
+        )
+        self.page.evaluate(
+            files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8")
+        )
         found = self.page.evaluate("axe.run().then(results => results.violations)")
         serious = [each for each in found if each["impact"] in ("serious", "critical")]
         return [(each["id"], node["html"]) for each in serious for node in each["nodes"]]
@@ -70,7 +81,9 @@ def open_html(browser: Browser, tmp_path: Path) -> Iterator[Open]:
     """Opens a document from a file, as somebody who got it by mail does."""
     contexts: list[BrowserContext] = []
 
-    def open_it(html: str, *, width: int = 1280, dark: bool = False, scripts: bool = True) -> Opened:
+    def open_it(
+        html: str, *, width: int = 1280, dark: bool = False, scripts: bool = True
+    ) -> Opened:
         file = tmp_path / f"page-{len(contexts)}.html"
         file.write_text(html, encoding="utf-8")
         context = browser.new_context(
@@ -82,7 +95,9 @@ def open_html(browser: Browser, tmp_path: Path) -> Iterator[Open]:
         opened = Opened(context.new_page())
         opened.page.on("console", opened.heard)
         opened.page.on("pageerror", lambda error: opened.complaints.append(f"error: {error}"))
-        opened.page.on("dialog", lambda dialog: opened.complaints.append(f"dialog: {dialog.message}"))
+        opened.page.on(
+            "dialog", lambda dialog: opened.complaints.append(f"dialog: {dialog.message}")
+        )
         opened.page.on("request", lambda request: opened.requests.append(request.url))
         opened.page.goto(file.as_uri())
         return opened

@@ -1,4 +1,6 @@
-"""The dashboard of a fleet of a thousand clusters as readers meet it: in a browser, a phone, on paper, by keyboard."""
+"""The dashboard of a fleet of a thousand clusters as readers meet it: in a browser, a phone, on
+paper, by keyboard.
+"""
 
 import statistics
 
@@ -30,11 +32,14 @@ def told(page: Page) -> str:
 
 
 def test_a_thousand_clusters_open_within_two_seconds(open_html: Open) -> None:
-    """The fastest of five: what else this machine does makes a page slower, and nothing makes it faster."""
+    """The fastest of five: what else this machine does makes a page slower, and nothing makes it
+    faster.
+    """
     opens: list[float] = []
     while len(opens) < 5 and not (opens and min(opens) < OPEN):
         page = open_html(HTML).page
-        # not wait_for_function: what it asks again in the page is an eval, which the page's own policy forbids
+        # not wait_for_function: what it asks again in the page is an eval, which the page's own
+        # policy forbids
         while not page.evaluate("performance.getEntriesByName('first-contentful-paint').length"):
             page.wait_for_timeout(10)
         opens.append(
@@ -48,7 +53,9 @@ def test_a_thousand_clusters_open_within_two_seconds(open_html: Open) -> None:
 
 
 def test_a_thousand_clusters_filter_without_lag(open_html: Open) -> None:
-    """Time of the page's own thread, from a key to the table laid out: what else this machine does is not in it."""
+    """Time of the page's own thread, from a key to the table laid out: what else this machine does
+    is not in it.
+    """
     page = open_html(HTML).page
     session = page.context.new_cdp_session(page)
     session.send("Performance.enable", {"timeDomain": "threadTicks"})
@@ -205,7 +212,9 @@ def test_everything_can_be_reached_and_used_by_keyboard(open_html: Open) -> None
     expect(page.locator("tr.detail")).to_contain_text("The journal is damaged.")
 
 
-def test_without_scripts_the_summary_and_every_cluster_are_there_and_no_dead_controls(open_html: Open) -> None:
+def test_without_scripts_the_summary_and_every_cluster_are_there_and_no_dead_controls(
+    open_html: Open,
+) -> None:
     page = open_html(HTML, scripts=False).page
     expect(page.locator(".verdict")).to_contain_text("60 of 1,000 clusters migrated")
     assert page.locator("noscript table tbody tr:visible").count() == 1000
@@ -224,9 +233,13 @@ def is_harmless(opened: Opened) -> None:
     assert page.evaluate("window.ran") is None
     assert page.locator("script, style, head > *, base, iframe, img, object, link").count() == 9
     assert page.evaluate(
-        "[...document.querySelectorAll('*')].every(e => [...e.attributes].every(a => !/^on|^style$/i.test(a.name)))"
+        "[...document.querySelectorAll('*')].every(e => [...e.attributes].every(a => "
+        "!/^on|^style$/i.test(a.name)))"
     )
-    assert page.evaluate("[...document.links].every(a => a.hash || a.href.startsWith('https://docs.aws.amazon.com/'))")
+    assert page.evaluate(
+        "[...document.links].every(a => a.hash || "
+        "a.href.startsWith('https://docs.aws.amazon.com/'))"
+    )
 
 
 def test_markup_in_names_stays_text(open_html: Open) -> None:
@@ -256,11 +269,20 @@ def test_hostile_names_stay_text(open_html: Open) -> None:
         ("hostile", 400, False),
     ],
 )
-def test_it_is_readable_at_every_width_and_in_both_schemes(open_html: Open, kind: str, width: int, dark: bool) -> None:
-    reports = {"large": HTML, "done": fleet_html(done()), "hostile": fleet_html(hostile(MARKUP[0] * 3))}
+def test_it_is_readable_at_every_width_and_in_both_schemes(
+    open_html: Open, kind: str, width: int, dark: bool
+) -> None:
+    reports = {
+        "large": HTML,
+        "done": fleet_html(done()),
+        "hostile": fleet_html(hostile(MARKUP[0] * 3)),
+    }
     page = open_html(reports[kind], width=width, dark=dark).page
     page.locator("#rows .opener").first.click()
-    page.evaluate("for (const each of document.querySelectorAll('section')) each.style.contentVisibility = 'visible'")
+    page.evaluate(
+        "for (const each of document.querySelectorAll('section')) each.style.contentVisibility = "
+        "'visible'"
+    )
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
     name = f"fleet-{kind}-{'phone' if width == 400 else 'desktop'}{'-dark' if dark else ''}.png"
     page.screenshot(path=SCREENSHOTS / name, full_page=True)
@@ -281,7 +303,9 @@ def test_axe_finds_nothing_serious(open_html: Open, width: int, dark: bool) -> N
     assert opened.serious_violations() == []
 
 
-def test_on_paper_every_matching_cluster_is_there_in_black_on_white_without_controls(open_html: Open) -> None:
+def test_on_paper_every_matching_cluster_is_there_in_black_on_white_without_controls(
+    open_html: Open,
+) -> None:
     page = open_html(HTML, width=688, dark=True).page  # A4 without its margins, at 96 dpi
     page.emulate_media(media="print", color_scheme="dark")
     page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
@@ -292,7 +316,10 @@ def test_on_paper_every_matching_cluster_is_there_in_black_on_white_without_cont
     assert page.locator("button:visible").count() == page.locator(".opener").count()
     assert len(names(page)) == 1000
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-    page.screenshot(path=SCREENSHOTS / "fleet-large-paper.png", clip={"x": 0, "y": 0, "width": 688, "height": 6000})
+    page.screenshot(
+        path=SCREENSHOTS / "fleet-large-paper.png",
+        clip={"x": 0, "y": 0, "width": 688, "height": 6000},
+    )
     page.evaluate("window.dispatchEvent(new Event('afterprint'))")
     assert len(names(page)) < 200
 

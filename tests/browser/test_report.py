@@ -1,4 +1,6 @@
-"""The HTML report as a reader meets it: in a browser, on a phone, on paper, by keyboard, and with hostile names."""
+"""The HTML report as a reader meets it: in a browser, on a phone, on paper, by keyboard, and with
+hostile names.
+"""
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -94,7 +96,9 @@ def test_a_link_to_somebody_filtered_out_shows_everybody_again(open_html: Open) 
     page = open_html(report_html(troubled())).page
     page.get_by_label("Search").fill("runner")
     page.locator("#attention").get_by_role("link", name="user/anna").click()
-    expect(page.locator("article.card", has=page.locator("h3", has_text="anna"))).to_be_in_viewport()
+    expect(
+        page.locator("article.card", has=page.locator("h3", has_text="anna"))
+    ).to_be_in_viewport()
     assert len(shown(page)) == 8
 
 
@@ -115,7 +119,9 @@ def test_everything_can_be_reached_and_used_by_keyboard(open_html: Open) -> None
     page.keyboard.press("Enter")  # must not send the form anywhere
     assert shown(page) == ["runner"]
     page.get_by_role("button", name="Show all").press("Enter")
-    expect(page.locator("article.card").first).to_be_visible()  # the form's reset is answered after the event
+    expect(
+        page.locator("article.card").first
+    ).to_be_visible()  # the form's reset is answered after the event
     card = page.locator("article.card", has=page.locator("table.questions")).first
     card.locator("summary", has_text="asked").press("Enter")
     expect(card.locator("table.questions")).to_be_visible()
@@ -128,16 +134,22 @@ def test_without_scripts_everything_is_there_and_no_dead_controls(open_html: Ope
 
 
 def is_harmless(opened: Opened) -> None:
-    """Only our own elements are there, nothing ran, nothing was asked for, and every link is ours."""
+    """Only our own elements are there, nothing ran, nothing was asked for, and every link is
+    ours.
+    """
     page = opened.page
     assert opened.complaints == []
     assert opened.requests == [page.url]
     assert page.evaluate("window.ran") is None
     assert page.locator("script, style, head > *, base, iframe, img, object, link").count() == 8
     assert page.evaluate(
-        "[...document.querySelectorAll('*')].every(e => [...e.attributes].every(a => !/^on|^style$/i.test(a.name)))"
+        "[...document.querySelectorAll('*')].every(e => [...e.attributes].every(a => "
+        "!/^on|^style$/i.test(a.name)))"
     )
-    assert page.evaluate("[...document.links].every(a => a.hash || a.href.startsWith('https://docs.aws.amazon.com/'))")
+    assert page.evaluate(
+        "[...document.links].every(a => a.hash || "
+        "a.href.startsWith('https://docs.aws.amazon.com/'))"
+    )
 
 
 @pytest.mark.parametrize("text", MARKUP)
@@ -153,7 +165,9 @@ def test_markup_in_names_stays_text(open_html: Open, text: str) -> None:
 def test_hostile_names_stay_text(open_html: Open) -> None:
     opened = open_html(report_html(hostile(*HOSTILE)))
     is_harmless(opened)
-    names = opened.page.locator("article.card .trio > div:first-child li:first-child").all_text_contents()
+    names = opened.page.locator(
+        "article.card .trio > div:first-child li:first-child"
+    ).all_text_contents()
     assert names == [f"name {terminal(text) or '(empty)'}" for text in HOSTILE]
 
 
@@ -189,8 +203,12 @@ def test_the_policy_of_the_page_lets_no_other_script_or_style_in(open_html: Open
         ("hostile", 400, False),
     ],
 )
-def test_it_is_readable_at_every_width_and_in_both_schemes(open_html: Open, kind: str, width: int, dark: bool) -> None:
-    report = good() if kind == "good" else troubled() if kind == "troubled" else hostile(MARKUP[0] * 3)
+def test_it_is_readable_at_every_width_and_in_both_schemes(
+    open_html: Open, kind: str, width: int, dark: bool
+) -> None:
+    report = (
+        good() if kind == "good" else troubled() if kind == "troubled" else hostile(MARKUP[0] * 3)
+    )
     page = open_html(report_html(report), width=width, dark=dark).page
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
     name = f"report-{kind}-{'phone' if width == 400 else 'desktop'}{'-dark' if dark else ''}.png"
@@ -210,7 +228,9 @@ def test_axe_finds_nothing_serious(open_html: Open, width: int, dark: bool) -> N
 
 
 def test_on_paper_it_is_black_on_white_complete_and_without_controls(open_html: Open) -> None:
-    page = open_html(report_html(troubled()), width=688, dark=True).page  # A4 without its margins, at 96 dpi
+    page = open_html(
+        report_html(troubled()), width=688, dark=True
+    ).page  # A4 without its margins, at 96 dpi
     page.emulate_media(media="print", color_scheme="dark")
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     assert page.evaluate("getComputedStyle(document.body).color") == "rgb(0, 0, 0)"

@@ -1,4 +1,6 @@
-"""What goes wrong at three in the morning: each has its own code, three lines, and nothing is written."""
+"""What goes wrong at three in the morning: each has its own code, three lines, and nothing is
+written.
+"""
 
 import contextlib
 import json
@@ -24,14 +26,20 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CliLab]:
 
 
 def _fails(
-    lab: CliLab, code: str, *arguments: str, exit_code: int = 1, environment: dict[str, str] | None = None
+    lab: CliLab,
+    code: str,
+    *arguments: str,
+    exit_code: int = 1,
+    environment: dict[str, str] | None = None,
 ) -> str:
     """The command fails with this code, says so in at most three lines, and changes nothing."""
     before = sorted(path.name for path in lab.work.rglob("*"))
     ran = lab.run(*arguments, environment=environment)
     assert (ran.error_code, ran.code) == (code, exit_code), ran.err
     assert ran.out == ""
-    said = [line for line in ran.err.splitlines() if line.startswith(("error: ", "why:   ", "do:    "))]
+    said = [
+        line for line in ran.err.splitlines() if line.startswith(("error: ", "why:   ", "do:    "))
+    ]
     assert said[0].startswith("error: ")
     assert len(said) >= 2, "an error says why, or what to do"
     assert "Traceback" not in ran.err
@@ -46,7 +54,9 @@ def test_no_such_cluster(lab: CliLab) -> None:
 
 def test_no_credentials(lab: CliLab) -> None:
     environment = lab.environment()
-    for name in [name for name in environment if name.startswith(("AWS_ACCESS", "AWS_SECRET", "AWS_SESSION"))]:
+    for name in [
+        name for name in environment if name.startswith(("AWS_ACCESS", "AWS_SECRET", "AWS_SESSION"))
+    ]:
         del environment[name]
     environment["AWS_SHARED_CREDENTIALS_FILE"] = environment["AWS_CONFIG_FILE"] = "/nonexistent"
     assert "--profile" in _fails(lab, "no-credentials", "plan", "small", environment=environment)
@@ -66,12 +76,16 @@ def test_a_reader_role_that_is_none(lab: CliLab) -> None:
 
 
 def test_an_api_server_that_cannot_be_reached_names_access_mode_and_ways_in(lab: CliLab) -> None:
-    said = _fails(lab, "api-server-unreachable", "plan", "small", "--proxy-url", "http://127.0.0.1:1")
+    said = _fails(
+        lab, "api-server-unreachable", "plan", "small", "--proxy-url", "http://127.0.0.1:1"
+    )
     assert "access" in said
     assert "--proxy-url" in said
 
 
-@pytest.mark.parametrize("command", ["show", "apply", "verify", "cutover", "rollback", "retire", "status"])
+@pytest.mark.parametrize(
+    "command", ["show", "apply", "verify", "cutover", "rollback", "retire", "status"]
+)
 def test_no_such_plan_file(lab: CliLab, command: str) -> None:
     _fails(lab, "file-not-found", command, "nix.json")
 
@@ -80,7 +94,9 @@ def test_a_folder_instead_of_a_file(lab: CliLab) -> None:
     _fails(lab, "file-unreadable", "show", "/")
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"format": "migrator/snapshot/v1"}', "\x00", "[" * 5000])
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", "null", '{"format": "migrator/snapshot/v1"}', "\x00", "[" * 5000]
+)
 def test_a_file_that_is_no_plan(lab: CliLab, tmp_path: Path, text: str) -> None:
     file = tmp_path / "plan.json"
     file.write_text(text)
@@ -108,13 +124,18 @@ def test_a_plan_for_another_cluster(lab: CliLab, tmp_path: Path) -> None:
     snapshot["cluster"]["arn"] = snapshot["cluster"]["arn"].replace("111122223333", "999988887777")
     other = tmp_path / "snapshot.json"
     other.write_text(json.dumps(snapshot))
-    assert lab.run("plan", "--snapshot", str(other), "--out", str(tmp_path / "plan.json")).code in (0, 3)
+    assert lab.run("plan", "--snapshot", str(other), "--out", str(tmp_path / "plan.json")).code in (
+        0,
+        3,
+    )
     assert ran.code == 0
     said = lab.run("verify", str(tmp_path / "plan.json"))
     assert (said.code, said.error_code) == (4, "plan-for-other-cluster")
 
 
-@pytest.mark.parametrize("text", ["", "nonsense", "[1]", '{"format": "migrator/plan/v1"}', '{"format": 1}'])
+@pytest.mark.parametrize(
+    "text", ["", "nonsense", "[1]", '{"format": "migrator/plan/v1"}', '{"format": 1}']
+)
 def test_a_file_that_is_no_snapshot(lab: CliLab, tmp_path: Path, text: str) -> None:
     file = tmp_path / "snapshot.json"
     file.write_text(text)
@@ -129,7 +150,10 @@ def test_a_file_that_is_no_snapshot(lab: CliLab, tmp_path: Path, text: str) -> N
         ("- a\n", "decisions-unreadable"),
         ("princpals: {}\n", "decisions-malformed"),
         ("principals: {arn: {action: delete}}\n", "decisions-malformed"),
-        ('principals: {"arn:aws:iam::111122223333:role/nix": {action: skip, reason: r}}\n', "decision-unused"),
+        (
+            'principals: {"arn:aws:iam::111122223333:role/nix": {action: skip, reason: r}}\n',
+            "decision-unused",
+        ),
     ],
 )
 def test_decisions_that_cannot_be_used(lab: CliLab, tmp_path: Path, text: str, code: str) -> None:
@@ -174,7 +198,9 @@ def test_a_file_that_never_ends_or_stands_for_too_much_is_refused_at_once(
         ran = lab.run(*arguments, str(file))
         seconds = time.monotonic() - began
     assert (ran.error_code, ran.code) == (code, 1), ran.err
-    assert seconds < 10  # the interpreter and its imports on a busy machine; a pipe used to wait for ever
+    assert (
+        seconds < 10
+    )  # the interpreter and its imports on a busy machine; a pipe used to wait for ever
     assert lab.effects() == []
 
 
@@ -185,12 +211,18 @@ def test_an_answer_of_as_without_a_profile_is_wrong_usage(lab: CliLab) -> None:
 
 def test_verifying_somebody_whom_the_plan_does_not_have(lab: CliLab, tmp_path: Path) -> None:
     """A misspelt ARN would be a question that is never asked, and a login that is never tried."""
-    assert NOBODY in _fails(lab, "principal-not-in-plan", "verify", "plan.json", "--only", NOBODY, exit_code=64)
-    assert NOBODY in _fails(lab, "usage", "verify", "plan.json", "--as", f"{NOBODY}=prod", exit_code=64)
+    assert NOBODY in _fails(
+        lab, "principal-not-in-plan", "verify", "plan.json", "--only", NOBODY, exit_code=64
+    )
+    assert NOBODY in _fails(
+        lab, "usage", "verify", "plan.json", "--as", f"{NOBODY}=prod", exit_code=64
+    )
     probes = tmp_path / "probes.yaml"
     item = {"verb": "get", "resource": "secrets", "expected": "denied", "principal": NOBODY}
     probes.write_text(json.dumps([item]), encoding="utf-8")
-    said = _fails(lab, "probe-for-nobody", "verify", "plan.json", "--probes", str(probes), exit_code=64)
+    said = _fails(
+        lab, "probe-for-nobody", "verify", "plan.json", "--probes", str(probes), exit_code=64
+    )
     assert "A probe names it." in said
 
 
@@ -200,7 +232,16 @@ def test_a_file_that_cannot_be_written(lab: CliLab) -> None:
 
 
 def test_a_state_directory_that_is_no_folder(lab: CliLab, tmp_path: Path) -> None:
-    _fails(lab, "state-dir-malformed", "apply", "plan.json", "--yes", "--state-dir", "ftp://x/y", exit_code=64)
+    _fails(
+        lab,
+        "state-dir-malformed",
+        "apply",
+        "plan.json",
+        "--yes",
+        "--state-dir",
+        "ftp://x/y",
+        exit_code=64,
+    )
     file = tmp_path / "file"
     file.write_text("")
     _fails(lab, "state-unwritable", "apply", "plan.json", "--yes", "--state-dir", str(file))
@@ -217,24 +258,42 @@ def test_generated_files_are_not_replaced_unasked(lab: CliLab, tmp_path: Path) -
 def test_a_config_map_file_that_is_none(lab: CliLab, tmp_path: Path) -> None:
     file = tmp_path / "aws-auth.yaml"
     file.write_text("data: {}\ndata: {}\n")
-    ran = lab.run("plan", "--config-map", str(file), "--cluster-arn", "arn:aws:eks:eu-central-1:111122223333:cluster/x")
+    ran = lab.run(
+        "plan",
+        "--config-map",
+        str(file),
+        "--cluster-arn",
+        "arn:aws:eks:eu-central-1:111122223333:cluster/x",
+    )
     assert ran.code == 1
     assert ran.error_code.startswith("manifest-")
-    file.write_text("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: aws-auth, namespace: kube-system}\ndata: {}\n")
+    file.write_text(
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: aws-auth, namespace: "
+        "kube-system}\ndata: {}\n"
+    )
     wrong = lab.run("plan", "--config-map", str(file), "--cluster-arn", "x")
     assert (wrong.code, wrong.error_code) == (64, "cluster-arn-malformed")
 
 
 def test_a_first_look_says_that_all_else_is_unknown(lab: CliLab, tmp_path: Path) -> None:
     file = tmp_path / "aws-auth.yaml"
-    row = '[{"rolearn": "arn:aws:iam::111122223333:role/dev", "username": "dev", "groups": ["devs"]}]'
+    row = (
+        '[{"rolearn": "arn:aws:iam::111122223333:role/dev", "username": "dev", "groups": ["devs"]}]'
+    )
     data = json.dumps({"mapRoles": row})
     file.write_text(
-        f"apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: aws-auth, namespace: kube-system}}\ndata: {data}\n"
+        f"apiVersion: v1\nkind: ConfigMap\nmetadata: "
+        f"{{name: aws-auth, namespace: kube-system}}\ndata: {data}\n"
     )
     arn = "arn:aws:eks:eu-central-1:111122223333:cluster/x"
     ran = lab.run(
-        "plan", "--config-map", str(file), "--cluster-arn", arn, "--write-decisions", str(tmp_path / "d.yaml")
+        "plan",
+        "--config-map",
+        str(file),
+        "--cluster-arn",
+        arn,
+        "--write-decisions",
+        str(tmp_path / "d.yaml"),
     )
     assert ran.code == 3, ran.err
     assert "role-unverified" in ran.out

@@ -1,4 +1,6 @@
-"""A cluster with one administrator: a break-glass principal of IAM stands for the second one, once IAM lets it in."""
+"""A cluster with one administrator: a break-glass principal of IAM stands for the second one, once
+IAM lets it in.
+"""
 
 import json
 from collections.abc import Iterator
@@ -41,8 +43,12 @@ def plan_and_apply(lab: CliLab, glass: str) -> tuple[int, str]:
 
 
 def gate(lab: CliLab) -> dict[str, str]:
-    shown = lab.run("cutover", "plan.json", "--gates", "--decisions", "decisions.yaml", "--output", "json")
-    found: dict[str, str] = {each["name"]: each for each in json.loads(shown.out)["gates"]}["second-admin"]
+    shown = lab.run(
+        "cutover", "plan.json", "--gates", "--decisions", "decisions.yaml", "--output", "json"
+    )
+    found: dict[str, str] = {each["name"]: each for each in json.loads(shown.out)["gates"]}[
+        "second-admin"
+    ]
     return found
 
 

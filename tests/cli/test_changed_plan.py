@@ -1,4 +1,6 @@
-"""A plan file with steps that its principals do not have, its digest computed again: refused by every command."""
+"""A plan file with steps that its principals do not have, its digest computed again: refused by
+every command.
+"""
 
 import json
 from collections.abc import Iterator
@@ -13,7 +15,11 @@ from tests.support.cli_lab import WAIVERS, WORLD, CliLab, running
 CONTRACTOR = "arn:aws:iam::111122223333:role/ext/contractor"
 ADMIN = "arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy"
 # A role's ARN with its path matches no login: the principal is skipped.
-_ROW = '            - {rolearn: "' + CONTRACTOR + '", username: contractor, groups: ["system:masters"]}\n'
+_ROW = (
+    '            - {rolearn: "'
+    + CONTRACTOR
+    + '", username: contractor, groups: ["system:masters"]}\n'
+)
 _WORLD = WORLD.replace(
     "      - {name: nobody", "      - {name: contractor, path: /ext/}\n      - {name: nobody", 1
 ).replace("  - {name: empty", _ROW + "  - {name: empty", 1)
@@ -36,7 +42,12 @@ def _write(lab: CliLab, document: dict[str, Any]) -> None:
 def _with_two_more_steps(lab: CliLab) -> dict[str, Any]:
     """An administrator's entry for a principal that the plan skips."""
     document = lab.document("plan.json")
-    entry: dict[str, Any] = {"type": "STANDARD", "username": "contractor", "kubernetesGroups": [], "accessPolicies": []}
+    entry: dict[str, Any] = {
+        "type": "STANDARD",
+        "username": "contractor",
+        "kubernetesGroups": [],
+        "accessPolicies": [],
+    }
     policy = {"policyArn": ADMIN, "accessScope": {"type": "cluster", "namespaces": []}}
     made: dict[str, Any] = {
         "principalArn": CONTRACTOR,
@@ -58,7 +69,11 @@ def _with_two_more_steps(lab: CliLab) -> dict[str, Any]:
             "requires": ["s01"],
             "preconditions": {"entry": "absent"},
             "payload": {"entry": entry},
-            "undo": {"kind": "delete-entry", "principalArn": CONTRACTOR, "payload": {"before": made}},
+            "undo": {
+                "kind": "delete-entry",
+                "principalArn": CONTRACTOR,
+                "payload": {"before": made},
+            },
         },
         common
         | {
@@ -67,15 +82,23 @@ def _with_two_more_steps(lab: CliLab) -> dict[str, Any]:
             "requires": ["s98"],
             "preconditions": {"entry": "present"},
             "payload": {"policy": policy, "before": None},
-            "undo": {"kind": "disassociate-policy", "principalArn": CONTRACTOR, "payload": {"policy": policy}},
+            "undo": {
+                "kind": "disassociate-policy",
+                "principalArn": CONTRACTOR,
+                "payload": {"policy": policy},
+            },
         },
     ]
     return document
 
 
-def test_plan_with_two_more_steps_for_a_skipped_principal_is_refused_by_every_command(lab: CliLab) -> None:
+def test_plan_with_two_more_steps_for_a_skipped_principal_is_refused_by_every_command(
+    lab: CliLab,
+) -> None:
     document = _with_two_more_steps(lab)
-    assert {p["action"] for p in document["principals"] if p["principalArn"] == CONTRACTOR} == {"skip"}
+    assert {p["action"] for p in document["principals"] if p["principalArn"] == CONTRACTOR} == {
+        "skip"
+    }
     _write(lab, document)
     for arguments in (
         ("show", "changed.json"),

@@ -1,7 +1,8 @@
-"""The cluster's creator at the mode step, over the wire: whatever its row gave before, it has afterwards.
+"""The cluster's creator at the mode step, over the wire: whatever its row gave before, it has
+afterwards.
 
-EKS makes an entry of its own for the creator when access entries are switched on. It shadows the creator's row at
-once, and knows neither the row's username nor its groups.
+EKS makes an entry of its own for the creator when access entries are switched on. It shadows the
+creator's row at once, and knows neither the row's username nor its groups.
 """
 
 import json
@@ -34,7 +35,9 @@ OWN = ("STANDARD", OWN_NAME, (), (ADMIN,))
 
 @contextmanager
 def planned(place: Path, world: object) -> Iterator[tuple[LabSession, Oracle]]:
-    """A lab with the world, a plan of its cluster, and an oracle that has looked at the access before."""
+    """A lab with the world, a plan of its cluster, and an oracle that has looked at the access
+    before.
+    """
     with lab_session(place, build_world(world)) as session:
         session.run("plan", CLUSTER, "--out", "plan.json", "--quiet")
         yield session, Oracle(session.world)
@@ -47,7 +50,9 @@ def test_row_of_an_unknown_creator_is_put_on_the_entry_that_eks_makes(tmp_path: 
         assert applied.returncode == 0, applied.stderr
         assert "20 of 20 steps done" in applied.stdout
         assert entry_of(session, FOUNDER) == ("STANDARD", "terraform", ("ci-approvers",), (ADMIN,))
-        assert identities(session, FOUNDER) == {("terraform", ("ci-approvers", "system:authenticated"))}
+        assert identities(session, FOUNDER) == {
+            ("terraform", ("ci-approvers", "system:authenticated"))
+        }
         again = session.migrate("apply", "plan.json", "--yes", "--quiet")
         assert (again.returncode, len(again.stderr.strip())) == (0, 0), again.stderr
         verified = session.migrate("verify", "plan.json", "--only", FOUNDER, "--quiet")
@@ -61,13 +66,17 @@ def test_row_of_an_unknown_creator_is_put_on_the_entry_that_eks_makes(tmp_path: 
         assert oracle.wrong() == []
 
 
-def test_admin_policy_that_the_creators_row_does_not_give_keeps_the_cut_over_closed(tmp_path: Path) -> None:
+def test_admin_policy_that_the_creators_row_does_not_give_keeps_the_cut_over_closed(
+    tmp_path: Path,
+) -> None:
     world = creator_world(row(FOUNDER, "terraform", ["ci-approvers"]))
     with planned(tmp_path, world) as (session, oracle):
         applied = session.migrate("apply", "plan.json", "--yes", "--quiet")
         assert applied.returncode == 0, applied.stderr
         assert entry_of(session, FOUNDER) == ("STANDARD", "terraform", ("ci-approvers",), (ADMIN,))
-        assert all(found.kind == "allowed" and found.principal_arn == FOUNDER for found in oracle.wrong())
+        assert all(
+            found.kind == "allowed" and found.principal_arn == FOUNDER for found in oracle.wrong()
+        )
         told = session.migrate("verify", "plan.json", "--only", FOUNDER, "--quiet")
         assert told.returncode == 6
         assert "creator-entry-wider" in told.stdout
@@ -76,7 +85,9 @@ def test_admin_policy_that_the_creators_row_does_not_give_keeps_the_cut_over_clo
         answer = f"creator: {{arn: '{FOUNDER}', by: Ana, reason: it made the cluster}}\n"
         (tmp_path / "decisions.yaml").write_text(answer)
         with_answer = ("--decisions", "decisions.yaml", "--quiet")
-        assert session.migrate("verify", "plan.json", "--only", FOUNDER, *with_answer).returncode == 0
+        assert (
+            session.migrate("verify", "plan.json", "--only", FOUNDER, *with_answer).returncode == 0
+        )
         gates = session.migrate("cutover", "plan.json", "--gates", *with_answer)
         assert "creator-entry-wider" not in gates.stdout
 
@@ -86,10 +97,16 @@ def test_creator_with_a_node_row_stops_alone_and_says_what_to_delete(tmp_path: P
         applied = session.migrate("apply", "plan.json", "--yes", "--quiet")
         assert applied.returncode == 1, applied.stderr
         assert "Delete that entry" in applied.stderr
-        left = [line for line in applied.stdout.splitlines() if "admin2" in line or "migration-operator" in line]
+        left = [
+            line
+            for line in applied.stdout.splitlines()
+            if "admin2" in line or "migration-operator" in line
+        ]
         assert left == []
         now = session.world.now()
-        session.world.cluster(CLUSTER).write_entry(FOUNDER, None, now, delay=now - now)  # as the message says
+        session.world.cluster(CLUSTER).write_entry(
+            FOUNDER, None, now, delay=now - now
+        )  # as the message says
         done = session.migrate("apply", "plan.json", "--yes", "--quiet")
         assert done.returncode == 7, done.stderr  # its nodes are not proven yet
         found = entry_of(session, FOUNDER)
@@ -97,10 +114,16 @@ def test_creator_with_a_node_row_stops_alone_and_says_what_to_delete(tmp_path: P
         assert found[0] == "EC2_LINUX"
 
 
-@pytest.mark.parametrize("rows", [[], [row(FOUNDER, "terraform", [MASTERS, "ci-approvers"], path=True)]])
-def test_creator_without_a_row_that_matches_keeps_what_it_had(tmp_path: Path, rows: list[dict[str, object]]) -> None:
+@pytest.mark.parametrize(
+    "rows", [[], [row(FOUNDER, "terraform", [MASTERS, "ci-approvers"], path=True)]]
+)
+def test_creator_without_a_row_that_matches_keeps_what_it_had(
+    tmp_path: Path, rows: list[dict[str, object]]
+) -> None:
     with planned(tmp_path, creator_world(*rows)) as (session, oracle):
-        assert identities(session, FOUNDER) == {("kubernetes-admin", ("system:authenticated", MASTERS))}
+        assert identities(session, FOUNDER) == {
+            ("kubernetes-admin", ("system:authenticated", MASTERS))
+        }
         applied = session.migrate("apply", "plan.json", "--yes", "--quiet")
         assert applied.returncode == 0, applied.stderr
         assert entry_of(session, FOUNDER) == OWN
@@ -112,7 +135,9 @@ def test_creator_without_a_row_that_matches_keeps_what_it_had(tmp_path: Path, ro
 def test_plan_made_after_our_own_mode_step_knows_the_row_that_was_in_force(tmp_path: Path) -> None:
     world = creator_world(row(FOUNDER, "terraform", [MASTERS, "ci-approvers"]))
     with planned(tmp_path, world) as (session, oracle):
-        assert session.migrate("apply", "plan.json", "--only", NODES, "--yes", "--quiet").returncode in (0, 7)
+        assert session.migrate(
+            "apply", "plan.json", "--only", NODES, "--yes", "--quiet"
+        ).returncode in (0, 7)
         assert entry_of(session, FOUNDER) == OWN
         elsewhere = session.migrate("--state-dir", "other", "plan", CLUSTER, "--quiet")
         assert elsewhere.returncode == 3, elsewhere.stdout
@@ -129,7 +154,12 @@ def test_plan_with_a_creator_that_nobody_else_knows_can_be_applied(tmp_path: Pat
     with lab_session(tmp_path, build_world(creator_world())) as session:
         session.run("snapshot", CLUSTER, "--out", "snapshot.json", "--quiet")
         document = json.loads((tmp_path / "snapshot.json").read_bytes())
-        founder: dict[str, object] = {"arn": FOUNDER, "id": None, "createDate": None, "trustedServices": []}
+        founder: dict[str, object] = {
+            "arn": FOUNDER,
+            "id": None,
+            "createDate": None,
+            "trustedServices": [],
+        }
         document["creator"] = {"arn": FOUNDER, "source": "CloudTrail of last year"}
         document["iam"]["principals"].append(founder)
         (tmp_path / "edited.json").write_text(json.dumps(document))
@@ -154,9 +184,15 @@ def test_dead_entry_under_live_nodes_is_made_again_once_a_person_says_so(tmp_pat
         stub = (tmp_path / "decisions.yaml").read_text()
         assert f'# "{NODES}":' in stub
         assert "type: EC2_LINUX" in stub
-        answer = f"principals:\n  {NODES}: {{action: create, type: EC2_LINUX, reason: its nodes live}}\n"
+        answer = (
+            f"principals:\n  {NODES}: {{action: create, type: EC2_LINUX, reason: its nodes live}}\n"
+        )
         (tmp_path / "decisions.yaml").write_text(answer)
-        session.run("plan", CLUSTER, "--decisions", "decisions.yaml", "--out", "plan.json", "--quiet")
+        session.run(
+            "plan", CLUSTER, "--decisions", "decisions.yaml", "--out", "plan.json", "--quiet"
+        )
         applied = session.migrate("apply", "plan.json", "--yes", "--quiet")
         assert applied.returncode == 0, applied.stderr
-        assert identities(session, NODES) == {(f"system:node:{NODE}", ("system:authenticated", "system:nodes"))}
+        assert identities(session, NODES) == {
+            (f"system:node:{NODE}", ("system:authenticated", "system:nodes"))
+        }

@@ -1,4 +1,6 @@
-"""A role is deleted and created again after ``migrate apply``: ``status`` says so, on the lab, over the wire."""
+"""A role is deleted and created again after ``migrate apply``: ``status`` says so, on the lab, over
+the wire.
+"""
 
 import json
 from pathlib import Path
@@ -14,7 +16,10 @@ DEVELOPER, OPERATOR = (f"arn:aws:iam::{ACCOUNT}:role/{name}" for name in ("devel
 def create_again(lab: CliLab, name: str) -> None:
     keys = control(lab.directory, "POST", "credentials", {"principalArn": OPERATOR})
     session = boto3.Session(
-        keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"], region_name="eu-central-1"
+        keys["AccessKeyId"],
+        keys["SecretAccessKey"],
+        keys["SessionToken"],
+        region_name="eu-central-1",
     )
     iam = session.client("iam", endpoint_url=lab_environment(lab.directory)["AWS_ENDPOINT_URL"])
     trust = iam.get_role(RoleName=name)["Role"]["AssumeRolePolicyDocument"]
@@ -42,7 +47,14 @@ def test_status_names_the_entry_of_a_role_that_was_created_again(tmp_path: Path)
         assert shown.code == 1
         assert f"Dead       {DEVELOPER}" in shown.out
         assert "plan again" in shown.out
-        control(lab.directory, "POST", "world", {"permissions": {OPERATOR: {"deniedActions": ["iam:*"]}}})
+        control(
+            lab.directory,
+            "POST",
+            "world",
+            {"permissions": {OPERATOR: {"deniedActions": ["iam:*"]}}},
+        )
         ran, dead = status(lab, "plan.json")
         assert (ran.code, dead) == (1, {}), ran
-        assert any(f"the entry of {DEVELOPER} is dead" in line for line in json.loads(ran.out)["unknown"])
+        assert any(
+            f"the entry of {DEVELOPER} is dead" in line for line in json.loads(ran.out)["unknown"]
+        )

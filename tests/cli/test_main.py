@@ -43,7 +43,9 @@ def test_every_command_shows_its_help() -> None:
     for name, _, command in _leaves(cli):
         text = command.get_help(click.Context(command, info_name=name))
         assert text.startswith("Usage:")
-        assert not re.search(r"^  \[?[A-Z|]+\]?$", text, re.M), "arguments are in the usage line, not among the options"
+        assert not re.search(r"^  \[?[A-Z|]+\]?$", text, re.M), (
+            "arguments are in the usage line, not among the options"
+        )
 
 
 def test_every_command_but_groups_takes_the_global_options_after_its_name() -> None:
@@ -51,11 +53,15 @@ def test_every_command_but_groups_takes_the_global_options_after_its_name() -> N
     for name, _, command in _leaves(cli):
         if isinstance(command, click.Group):
             continue
-        options = {option for param in command.get_params(click.Context(command)) for option in param.opts}
+        options = {
+            option for param in command.get_params(click.Context(command)) for option in param.opts
+        }
         assert {"--output", "--profile", "--region", "--state-dir", "--traceback"} <= options, name
 
 
-def test_the_help_page_lists_all_commands_and_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_help_page_lists_all_commands_and_exit_codes(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     assert run(["--help"], stderr=sys.stderr) == 0
     text = capsys.readouterr().out
     for name, (_, short) in COMMANDS.items():
@@ -65,9 +71,15 @@ def test_the_help_page_lists_all_commands_and_exit_codes(capsys: pytest.CaptureF
 
 
 def test_every_error_class_has_an_exit_code_of_the_table() -> None:
-    classes = [each for each in vars(errors).values() if isinstance(each, type) and issubclass(each, Exception)]
+    classes = [
+        each
+        for each in vars(errors).values()
+        if isinstance(each, type) and issubclass(each, Exception)
+    ]
     assert len(classes) >= 8
-    assert {each.exit_code for each in classes if issubclass(each, errors.MigratorError)} <= set(exit_codes.MEANING)
+    assert {each.exit_code for each in classes if issubclass(each, errors.MigratorError)} <= set(
+        exit_codes.MEANING
+    )
 
 
 @pytest.mark.parametrize(
@@ -85,7 +97,9 @@ def test_every_error_class_has_an_exit_code_of_the_table() -> None:
         ["--output", "xml", "plan", "prod"],
     ],
 )
-def test_wrong_usage_is_64_and_says_where_help_is(arguments: list[str], stderr: io.StringIO) -> None:
+def test_wrong_usage_is_64_and_says_where_help_is(
+    arguments: list[str], stderr: io.StringIO
+) -> None:
     assert run(arguments, stderr=stderr) == 64
     text = stderr.getvalue()
     assert text.startswith("error: ")
@@ -93,7 +107,9 @@ def test_wrong_usage_is_64_and_says_where_help_is(arguments: list[str], stderr: 
     assert "--help" in text
 
 
-def test_no_arguments_show_the_help_on_stderr(stderr: io.StringIO, capsys: pytest.CaptureFixture[str]) -> None:
+def test_no_arguments_show_the_help_on_stderr(
+    stderr: io.StringIO, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert run([], stderr=stderr) == 64
     assert "Commands:" in stderr.getvalue()
     assert capsys.readouterr().out == ""
@@ -137,7 +153,9 @@ def test_an_error_is_three_lines_and_its_exit_code(
     assert stderr.getvalue() == "error: what [a-code]\nwhy:   because\ndo:    do that\n"
 
 
-def test_an_interrupt_is_7_and_says_that_it_can_go_on(failing: list[BaseException], stderr: io.StringIO) -> None:
+def test_an_interrupt_is_7_and_says_that_it_can_go_on(
+    failing: list[BaseException], stderr: io.StringIO
+) -> None:
     failing.append(KeyboardInterrupt())
     assert run(["fail"], stderr=stderr) == 7
     assert "goes on from here" in stderr.getvalue()
@@ -160,7 +178,9 @@ def test_traceback_shows_it(failing: list[BaseException], stderr: io.StringIO) -
     assert stderr.getvalue().startswith("Traceback")
 
 
-def test_foreign_text_in_an_error_stays_on_its_line(failing: list[BaseException], stderr: io.StringIO) -> None:
+def test_foreign_text_in_an_error_stays_on_its_line(
+    failing: list[BaseException], stderr: io.StringIO
+) -> None:
     failing.append(errors.Failed("a-code", "\x1b[2Jwhat\nfake: line\u202e", why="x" * 5000))
     run(["fail"], stderr=stderr)
     lines = stderr.getvalue().splitlines()

@@ -1,4 +1,6 @@
-"""No token, key or session secret is in anything that a whole run writes or says, logs at ``-vv`` included."""
+"""No token, key or session secret is in anything that a whole run writes or says, logs at ``-vv``
+included.
+"""
 
 import re
 from collections.abc import Iterator
@@ -12,7 +14,8 @@ from tests.support.lab_session import LabSession, lab_session
 ALICE = "arn:aws:iam::111122223333:user/alice"
 CLOSED_TO_OPERATOR = "arn:aws:iam::111122223333:role/batch-nodes"
 _BEARER = re.compile(
-    rb"k8s-aws-v1\.|Bearer |X-Amz-Signature|X-Amz-Security-Token|aws_secret_access_key|SecretAccessKey"
+    rb"k8s-aws-v1\.|Bearer "
+    rb"|X-Amz-Signature|X-Amz-Security-Token|aws_secret_access_key|SecretAccessKey"
 )
 _KEY_ID = re.compile(rb"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b")
 
@@ -31,9 +34,15 @@ def run_everything(session: LabSession) -> list[tuple[str, bytes]]:
         for arn, name in state["profiles"].items()
         if ":user/" in arn or "/aws-reserved/" in arn
     )
-    answers += "waive_gates:\n  rehearsal: {by: test, reason: a lab}\n  code: {by: test, reason: a lab}\n"
+    answers += (
+        "waive_gates:\n  rehearsal: {by: test, reason: a lab}\n  code: {by: test, reason: a lab}\n"
+    )
     (session.folder / "decisions.yaml").write_text(answers, encoding="utf-8")
-    probes = "- {verb: get, resource: secrets, namespace: payments, expected: denied, principal: '" + ALICE + "'}\n"
+    probes = (
+        "- {verb: get, resource: secrets, namespace: payments, expected: denied, principal: '"
+        + ALICE
+        + "'}\n"
+    )
     (session.folder / "probes.yaml").write_text(probes, encoding="utf-8")
     decided = ["--decisions", "decisions.yaml"]
     said = []
@@ -43,8 +52,25 @@ def run_everything(session: LabSession) -> list[tuple[str, bytes]]:
             ["plan", "demo", "--out", "plan.json", *decided],
             ["verify", "plan.json", "--baseline", *decided],
             ["apply", "plan.json", "--yes", *decided],
-            ["verify", "plan.json", "--probes", "probes.yaml", "--junit", "junit.xml", "--canary-pods", *decided],
-            ["verify", "plan.json", "--only", ALICE, "--as", f"{ALICE}=no-such-profile", "--traceback"],
+            [
+                "verify",
+                "plan.json",
+                "--probes",
+                "probes.yaml",
+                "--junit",
+                "junit.xml",
+                "--canary-pods",
+                *decided,
+            ],
+            [
+                "verify",
+                "plan.json",
+                "--only",
+                ALICE,
+                "--as",
+                f"{ALICE}=no-such-profile",
+                "--traceback",
+            ],
             ["verify", "plan.json", "--output", "json", *decided],
             ["observe", "demo", "--since", "2h", "--out", "usage.json", "--yes"],
             ["plan", "demo", "--usage", "usage.json", "--detailed-exitcode"],
@@ -78,7 +104,9 @@ def secrets_of(session: LabSession) -> dict[bytes, str]:
 def written(session: LabSession) -> dict[str, bytes]:
     """Everything below the folder but the lab's own files."""
     lab = session.folder / "lab"
-    files = (path for path in session.folder.rglob("*") if path.is_file() and lab not in path.parents)
+    files = (
+        path for path in session.folder.rglob("*") if path.is_file() and lab not in path.parents
+    )
     return {str(path.relative_to(session.folder)): path.read_bytes() for path in files}
 
 
@@ -93,16 +121,21 @@ def test_nothing_that_a_whole_run_writes_or_says_holds_a_secret(session: LabSess
     secrets = secrets_of(session)
     files = written(session)
     assert len(secrets) > 30
-    assert {"plan.json", "usage.json", "report.md", "report.html", "junit.xml", "log-3.txt"} <= set(files)
+    assert {"plan.json", "usage.json", "report.md", "report.html", "junit.xml", "log-3.txt"} <= set(
+        files
+    )
     assert any(name.endswith("journal.jsonl") for name in files)
     assert any(name.endswith("evidence.jsonl") for name in files)
     assert all(files[f"log-{number}.txt"] for number in (1, 3, 4))
-    found = [leak for name, content in (*files.items(), *said) for leak in leaks(name, content, secrets)]
+    found = [
+        leak for name, content in (*files.items(), *said) for leak in leaks(name, content, secrets)
+    ]
     assert found == []
     assert not [
         name
         for name in files
-        if (session.folder / name).stat().st_mode & 0o077 and name not in ("decisions.yaml", "probes.yaml")
+        if (session.folder / name).stat().st_mode & 0o077
+        and name not in ("decisions.yaml", "probes.yaml")
     ]
 
 

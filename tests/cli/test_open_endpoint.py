@@ -1,4 +1,6 @@
-"""``--open-endpoint-for-me``: this machine is let in for as long as a command runs, and not a moment longer."""
+"""``--open-endpoint-for-me``: this machine is let in for as long as a command runs, and not a
+moment longer.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +14,11 @@ NARROW = """\
     resourcesVpcConfig:
       {endpointPublicAccess: true, endpointPrivateAccess: true, publicAccessCidrs: ["198.51.100.0/24"]}
 """
-OPEN = ("--open-endpoint-for-me", "--source-address", "203.0.113.10")  # where the lab sees its clients
+OPEN = (
+    "--open-endpoint-for-me",
+    "--source-address",
+    "203.0.113.10",
+)  # where the lab sees its clients
 
 
 @pytest.fixture

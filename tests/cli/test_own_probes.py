@@ -32,7 +32,9 @@ def test_every_form_of_a_probe(tmp_path: Path) -> None:
     )
     assert found == (
         OwnProbe(Probe(AccessRequest("get", "", "secrets", "", "payments"), expected=False)),
-        OwnProbe(Probe(AccessRequest("create", "", "pods", "exec", "shop", "web-0"), expected=True), ARN),
+        OwnProbe(
+            Probe(AccessRequest("create", "", "pods", "exec", "shop", "web-0"), expected=True), ARN
+        ),
         OwnProbe(Probe(AccessRequest("patch", "apps", "deployments", "scale"), expected=False)),
         OwnProbe(Probe(AccessRequest("list", "networking.k8s.io", "ingresses"), expected=True)),
         OwnProbe(Probe(AccessRequest("get", path="/metrics"), expected=True)),
@@ -55,8 +57,14 @@ def test_json_is_read_too(tmp_path: Path) -> None:
         ("- {verb: get, resource: pods}", "expected must be allowed or denied"),
         ("- {verb: get, expected: denied}", "either a resource or a path"),
         ("- {resource: pods, expected: denied}", "needs a verb"),
-        ("- {verb: get, resource: pods, path: /x, expected: denied}", "either a resource or a path"),
-        ("- {verb: get, resource: pods, namespaces: x, expected: denied}", "unknown keys: namespaces"),
+        (
+            "- {verb: get, resource: pods, path: /x, expected: denied}",
+            "either a resource or a path",
+        ),
+        (
+            "- {verb: get, resource: pods, namespaces: x, expected: denied}",
+            "unknown keys: namespaces",
+        ),
         ("- {verb: get, resource: pods, principal: jo, expected: denied}", "principal is no ARN"),
         ("- {verb: get, resource: a.b, group: c, expected: denied}", "names the API group twice"),
     ],

@@ -8,7 +8,9 @@ import pytest
 
 
 @pytest.mark.parametrize(
-    "arguments", [(), ("--html", "x", "--markdown", "x"), ("--html", "-", "--markdown", "-")], ids=str
+    "arguments",
+    [(), ("--html", "x", "--markdown", "x"), ("--html", "-", "--markdown", "-")],
+    ids=str,
 )
 def test_a_report_needs_one_place_for_each_form(tmp_path: Path, arguments: tuple[str, ...]) -> None:
     command = [sys.executable, "-m", "migrator", "report", "plan.json", *arguments]

@@ -1,4 +1,6 @@
-"""An administrator edits aws-auth while ``migrate apply`` runs: on the lab, over the wire, as an operator meets it."""
+"""An administrator edits aws-auth while ``migrate apply`` runs: on the lab, over the wire, as an
+operator meets it.
+"""
 
 import threading
 import time
@@ -10,7 +12,9 @@ import pytest
 from migrator.lab.lab_client import control
 from tests.support.cli_lab import WORLD, CliLab, Ran, running
 
-SECOND, DEVELOPER = (f"arn:aws:iam::111122223333:role/{name}" for name in ("team/second-admin", "developer"))
+SECOND, DEVELOPER = (
+    f"arn:aws:iam::111122223333:role/{name}" for name in ("team/second-admin", "developer")
+)
 _ROWS = [line.strip() for line in WORLD.splitlines() if line.strip().startswith("- {rolearn")]
 _SECOND_ROW = next(row for row in _ROWS if "second-admin" in row)
 
@@ -25,7 +29,12 @@ def lab(tmp_path: Path) -> Iterator[CliLab]:
 
 def _write_rows(lab: CliLab, *rows: str) -> None:
     data = {"mapRoles": "\n".join(rows) + "\n"}
-    control(lab.directory, "POST", "world", {"writeAwsAuth": {"cluster": "small", "data": data, "manager": "kubectl"}})
+    control(
+        lab.directory,
+        "POST",
+        "world",
+        {"writeAwsAuth": {"cluster": "small", "data": data, "manager": "kubectl"}},
+    )
 
 
 def _created(lab: CliLab) -> list[str]:
@@ -69,7 +78,9 @@ def test_row_deleted_during_apply_is_exit_5_and_its_entry_is_not_made(lab: CliLa
 
 
 def test_row_thinned_during_apply_takes_the_half_made_entry_back(lab: CliLab) -> None:
-    thinned = [row.replace("system:masters", "viewers") if row == _SECOND_ROW else row for row in _ROWS]
+    thinned = [
+        row.replace("system:masters", "viewers") if row == _SECOND_ROW else row for row in _ROWS
+    ]
     # The administrator is quicker than the next write, on a busy machine too.
     slow = {"operation": "eks:AssociateAccessPolicy", "kind": "latency", "seconds": 2.0, "times": 1}
     control(lab.directory, "POST", "fault", slow)

@@ -1,4 +1,6 @@
-"""Questions, progress and data: a question needs a terminal, talk stays on stderr, data on stdout."""
+"""Questions, progress and data: a question needs a terminal, talk stays on stderr, data on
+stdout.
+"""
 
 import io
 import json
@@ -21,7 +23,9 @@ class Terminal(io.StringIO):
         return True
 
 
-def approver(answer: str | None, *, yes: bool = False, typed: str | None = None) -> TerminalApprover:
+def approver(
+    answer: str | None, *, yes: bool = False, typed: str | None = None
+) -> TerminalApprover:
     """One at a terminal with a prepared answer; None is no terminal."""
     stdin = io.StringIO() if answer is None else Terminal(answer)
     return TerminalApprover(stdin, io.StringIO(), yes=yes, typed=typed)
@@ -153,8 +157,13 @@ def test_a_format_that_a_command_has_not_is_wrong_use() -> None:
 
 
 _json = st.recursive(
-    st.none() | st.booleans() | st.integers(-(10**9), 10**9) | st.text(st.characters(exclude_categories=["Cs"])),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner, max_size=3),
+    st.none()
+    | st.booleans()
+    | st.integers(-(10**9), 10**9)
+    | st.text(st.characters(exclude_categories=["Cs"])),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner, max_size=3)
+    ),
     max_leaves=12,
 )
 

@@ -1,4 +1,6 @@
-"""Being told to end: Ctrl-C, SIGTERM of a pipeline or a pod, a closed terminal, a reader that went away."""
+"""Being told to end: Ctrl-C, SIGTERM of a pipeline or a pod, a closed terminal, a reader that went
+away.
+"""
 
 import json
 import os
@@ -46,7 +48,9 @@ def journal(lab: CliLab) -> list[dict[str, object]]:
 
 
 @pytest.mark.parametrize("told", [signal.SIGTERM, signal.SIGINT])
-def test_apply_that_is_told_to_end_is_exit_7_and_the_same_command_goes_on(lab: CliLab, told: signal.Signals) -> None:
+def test_apply_that_is_told_to_end_is_exit_7_and_the_same_command_goes_on(
+    lab: CliLab, told: signal.Signals
+) -> None:
     assert lab.run("plan", "small", "-o", "plan.json", "--quiet").code == 0
     control(lab.directory, "POST", "latency", {"operation": "eks:*", "seconds": 0.3})
     process = begin(lab, "apply", "plan.json", "--yes")

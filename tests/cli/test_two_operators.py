@@ -1,4 +1,6 @@
-"""Two operators with state folders of their own, as processes, at the same moment: one goes on, the other is told."""
+"""Two operators with state folders of their own, as processes, at the same moment: one goes on, the
+other is told.
+"""
 
 import json
 import os
@@ -24,18 +26,28 @@ from migrator.lab.lab_client import control
 from migrator.model.cluster_lock import LockHolder, LockRecord
 from tests.support.cli_lab import ACCOUNT, WAIVERS, WORLD, CliLab, Ran, running
 
-OPERATOR, SECOND = f"arn:aws:iam::{ACCOUNT}:role/operator", f"arn:aws:iam::{ACCOUNT}:role/team/second-admin"
+OPERATOR, SECOND = (
+    f"arn:aws:iam::{ACCOUNT}:role/operator",
+    f"arn:aws:iam::{ACCOUNT}:role/team/second-admin",
+)
 APPLY = ("apply", "plan.json", "--yes", "--decisions", "decisions.yaml")
 IMAGE = ("--image", "example.com/migrate:1")
-SLOW = 0.4  # seconds that each write of EKS takes longer, so that runs are under way at the same time
+SLOW = (
+    0.4  # seconds that each write of EKS takes longer, so that runs are under way at the same time
+)
 
 
 @pytest.fixture
 def lab(tmp_path: Path) -> Iterator[CliLab]:
     with running(tmp_path, WORLD) as found:
         (found.work / "decisions.yaml").write_text(WAIVERS, encoding="utf-8")
-        assert found.run("plan", "small", "--decisions", "decisions.yaml", "--out", "plan.json").code == 0
-        control(found.directory, "POST", "latency", {"operation": "eks:*AccessEntry", "seconds": SLOW})
+        assert (
+            found.run("plan", "small", "--decisions", "decisions.yaml", "--out", "plan.json").code
+            == 0
+        )
+        control(
+            found.directory, "POST", "latency", {"operation": "eks:*AccessEntry", "seconds": SLOW}
+        )
         yield found
 
 
@@ -43,7 +55,9 @@ def folder(name: str) -> tuple[str, ...]:
     return ("--state-dir", f"state-{name}")
 
 
-def begin(lab: CliLab, *arguments: str, environment: Mapping[str, str] | None = None) -> "subprocess.Popen[str]":
+def begin(
+    lab: CliLab, *arguments: str, environment: Mapping[str, str] | None = None
+) -> "subprocess.Popen[str]":
     return subprocess.Popen(
         [sys.executable, "-m", "migrator", *arguments],
         cwd=lab.work,
@@ -71,7 +85,10 @@ PAIRS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "apply and apply": (APPLY, APPLY),
     "apply and rollback": (APPLY, ("rollback", "plan.json")),
     "apply and rehearse": (APPLY, ("rehearse", "plan.json", "--for", "1m", *IMAGE)),
-    "apply and cutover": (APPLY, ("cutover", "plan.json", "--confirm", "small", "--decisions", "decisions.yaml")),
+    "apply and cutover": (
+        APPLY,
+        ("cutover", "plan.json", "--confirm", "small", "--decisions", "decisions.yaml"),
+    ),
 }
 
 
@@ -86,7 +103,11 @@ def test_second_operator_with_its_own_folder_is_refused_by_name(lab: CliLab, pai
     assert "apply since" in other.err
     done = end(running_apply)
     assert done.code == 0, done.err
-    assert not any("second-admin" in effect["who"] for effect in lab.effects() if "AccessEntry" in effect["operation"])
+    assert not any(
+        "second-admin" in effect["who"]
+        for effect in lab.effects()
+        if "AccessEntry" in effect["operation"]
+    )
     assert not any(effect["operation"] == "eks:DeleteAccessEntry" for effect in lab.effects())
 
 
@@ -94,7 +115,11 @@ def test_two_that_begin_at_the_same_moment_are_one_run_and_one_refusal(lab: CliL
     both = [begin(lab, *folder(name), *APPLY) for name in "ab"]
     ended = [end(process) for process in both]
     assert sorted(each.code for each in ended) == [0, 4], [each.err for each in ended]
-    created = [e["detail"]["principalArn"] for e in lab.effects() if e["operation"] == "eks:CreateAccessEntry"]
+    created = [
+        e["detail"]["principalArn"]
+        for e in lab.effects()
+        if e["operation"] == "eks:CreateAccessEntry"
+    ]
     assert len(created) == len(set(created))
     assert lab.run(*folder("c"), "rollback", "plan.json").code == 0
 
@@ -116,14 +141,20 @@ def lease(lab: CliLab, monkeypatch: pytest.MonkeyPatch) -> LeaseRecords:
         monkeypatch.setenv(name, value)
     session = open_session(AwsSettings(run="test"))
     described = EksCluster(session, "small", Threads(1)).describe_cluster()
-    return LeaseRecords(KubernetesClient(open_wire(endpoint_of(described)), MintedLogin(TokenMint(session, "small"))))
+    return LeaseRecords(
+        KubernetesClient(
+            open_wire(endpoint_of(described)), MintedLogin(TokenMint(session, "small"))
+        )
+    )
 
 
 def now_text() -> str:
     return f"{machine_time():%Y-%m-%dT%H:%M:%S.%fZ}"
 
 
-ELSEWHERE = LockHolder("arn:aws:iam::111122223333:role/ci@pipeline/7", token="t", command="apply", host="pipeline")
+ELSEWHERE = LockHolder(
+    "arn:aws:iam::111122223333:role/ci@pipeline/7", token="t", command="apply", host="pipeline"
+)
 
 
 def test_lock_of_a_run_elsewhere_is_waited_for_and_taken_over_when_it_is_not_renewed(
@@ -133,7 +164,9 @@ def test_lock_of_a_run_elsewhere_is_waited_for_and_taken_over_when_it_is_not_ren
     records.write(LockRecord(ELSEWHERE, "2026-11-22T00:00:00.000000Z", 4), over=None)
     done = lab.run(*folder("a"), *APPLY)
     assert done.code == 0, done.err
-    assert "waiting: the cluster is locked by arn:aws:iam::111122223333:role/ci@pipeline/7" in done.err
+    assert (
+        "waiting: the cluster is locked by arn:aws:iam::111122223333:role/ci@pipeline/7" in done.err
+    )
     assert "this run takes the lock over at" in done.err
     assert records.read() is None
 
@@ -153,13 +186,17 @@ def test_lock_that_is_renewed_is_refused_and_broken_by_its_name_only(
     assert "was taken away" in done.err
 
 
-def test_run_whose_lease_is_stolen_stops_before_its_next_write(lab: CliLab, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_run_whose_lease_is_stolen_stops_before_its_next_write(
+    lab: CliLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
     records = lease(lab, monkeypatch)
     process = begin(lab, *folder("a"), *APPLY)
     wait_for_write(lab)
     os.kill(process.pid, signal.SIGSTOP)  # a machine that sleeps
     time.sleep(LEASE_SECONDS - MARGIN_SECONDS + 1)
-    stolen = records.write(LockRecord(ELSEWHERE, "2026-11-22T00:00:00.000000Z", 600), over=records_now(records))
+    stolen = records.write(
+        LockRecord(ELSEWHERE, "2026-11-22T00:00:00.000000Z", 600), over=records_now(records)
+    )
     before = lab.effects()
     os.kill(process.pid, signal.SIGCONT)
     done = end(process)
@@ -175,7 +212,9 @@ def records_now(records: LeaseRecords) -> str:
     return found.version
 
 
-def test_status_names_both_locks_and_the_leftovers_of_a_killed_run_are_removed_from_another_folder(lab: CliLab) -> None:
+def test_status_names_both_locks_and_the_leftovers_of_a_killed_run_are_removed_from_another_folder(
+    lab: CliLab,
+) -> None:
     process = begin(lab, *folder("a"), *APPLY)
     wait_for_write(lab, "kubernetes:patch clusterrolebindings")
     here = json.loads(lab.run(*folder("a"), "--output", "json", "status", "plan.json").out)

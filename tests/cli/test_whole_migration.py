@@ -26,7 +26,9 @@ def test_from_aws_auth_to_api_mode_and_every_step_says_what_it_did(lab: CliLab) 
     _planned(lab)
     assert lab.effects() == []
     baseline = lab.run("verify", "plan.json", "--baseline")
-    assert (baseline.code, "baseline of 3 principals taken, 0 not" in baseline.out) == (0, True), baseline.err
+    assert (baseline.code, "baseline of 3 principals taken, 0 not" in baseline.out) == (0, True), (
+        baseline.err
+    )
     applied = lab.run("apply", "plan.json", "--yes", "--output", "json")
     assert applied.code == 0, applied.err
     assert json.loads(applied.out)["complete"] is True
@@ -66,7 +68,8 @@ def test_roll_back_takes_the_entries_away(lab: CliLab) -> None:
     baseline = lab.run("plan", "small", "--output", "json")
     left = json.loads(baseline.out)["basis"]["accessEntries"]
     assert set(left) == {
-        "arn:aws:iam::111122223333:role/creator",  # EKS made it at the mode switch, which is one-way
+        # EKS made it at the mode switch, which is one-way
+        "arn:aws:iam::111122223333:role/creator",
         "arn:aws:iam::111122223333:role/aws-service-role/eks.amazonaws.com/AWSServiceRoleForAmazonEKS",
     }
 
@@ -107,7 +110,8 @@ def _add_row(lab: CliLab) -> None:
         "from migrator.adapters.kubernetes_api import KubernetesConfigMaps\n"
         "maps = KubernetesConfigMaps(connect(Settings(), 'small').client)\n"
         "found = maps.read()\n"
-        "row = '- {rolearn: \"arn:aws:iam::111122223333:role/creator\", username: c, groups: []}\\n'\n"
+        'row = \'- {rolearn: "arn:aws:iam::111122223333:role/creator", username: c, groups: '
+        "[]}\\n'\n"
         "data = {'mapRoles': found['data']['mapRoles'] + row}\n"
         "maps.write_data(data, resource_version=found['metadata']['resourceVersion'])\n"
     )
@@ -124,10 +128,14 @@ def test_files_of_a_run_are_private_and_hold_no_credentials(lab: CliLab) -> None
     assert lab.run("snapshot", "small", "--out", "snapshot.json").code == 0
     token = json.loads(lab.run("token", "small").out)["status"]["token"]
     assert token.startswith("k8s-aws-v1.")
-    secrets = re.findall(r"(?:secret_access_key|session_token) = (\S+)", (lab.directory / "credentials").read_text())
+    secrets = re.findall(
+        r"(?:secret_access_key|session_token) = (\S+)", (lab.directory / "credentials").read_text()
+    )
     assert len(secrets) >= 8
     files = [path for path in lab.work.rglob("*") if path.is_file()]
-    assert {"plan.json", "snapshot.json", "log.txt", "journal.jsonl"} <= {path.name for path in files}
+    assert {"plan.json", "snapshot.json", "log.txt", "journal.jsonl"} <= {
+        path.name for path in files
+    }
     texts = [path.read_text() for path in files] + [run.out, run.err]
     for text in texts:
         assert not any(secret in text for secret in secrets)
@@ -137,9 +145,13 @@ def test_files_of_a_run_are_private_and_hold_no_credentials(lab: CliLab) -> None
 
 
 def test_a_kubeconfig_of_the_lab_holds_no_credentials_and_logs_in(lab: CliLab) -> None:
-    printed = lab.run("lab", "kubeconfig", "small", "--as", "second-admin", "--lab-dir", str(lab.directory))
+    printed = lab.run(
+        "lab", "kubeconfig", "small", "--as", "second-admin", "--lab-dir", str(lab.directory)
+    )
     assert printed.code == 0, printed.err
-    secrets = re.findall(r"(?:secret_access_key|session_token) = (\S+)", (lab.directory / "credentials").read_text())
+    secrets = re.findall(
+        r"(?:secret_access_key|session_token) = (\S+)", (lab.directory / "credentials").read_text()
+    )
     assert not any(secret in printed.out for secret in secrets)
     (lab.work / "kubeconfig").write_text(printed.out)
     ran = lab.run("plan", "small", "--kubeconfig", "kubeconfig")
@@ -153,7 +165,9 @@ def test_without_out_a_plan_writes_nothing(lab: CliLab) -> None:
 
 def test_detailed_exitcode_tells_pending_changes_from_none(lab: CliLab) -> None:
     assert lab.run("plan", "small", "--detailed-exitcode").code == 2
-    assert lab.run("plan", "empty", "--detailed-exitcode", "--target", "API_AND_CONFIG_MAP").code in (0, 2)
+    assert lab.run(
+        "plan", "empty", "--detailed-exitcode", "--target", "API_AND_CONFIG_MAP"
+    ).code in (0, 2)
 
 
 def test_a_cluster_without_aws_auth_is_a_valid_state(lab: CliLab) -> None:

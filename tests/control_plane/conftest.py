@@ -1,4 +1,6 @@
-"""Every scenario runs against the embedded lab, and against the real components wherever they are."""
+"""Every scenario runs against the embedded lab, and against the real components wherever they
+are.
+"""
 
 import os
 from collections.abc import Iterator
@@ -14,7 +16,9 @@ BEDS = ("embedded",) if isinstance(FOUND, str) else ("embedded", "real")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Without the components there is one skip in test_components.py, not one for every scenario."""
+    """Without the components there is one skip in test_components.py, not one for every
+    scenario.
+    """
     if "bed" in metafunc.fixturenames:
         metafunc.parametrize("bed", BEDS, indirect=True, scope="module")
 

@@ -1,7 +1,7 @@
 """Stands for etcd, kube-apiserver or aws-iam-authenticator, by the name it is called by.
 
-It insists on what the real one needs (flags, files, certificates) and does no more than come up: enough to hold the
-launcher to its work where the real components are not.
+It insists on what the real one needs (flags, files, certificates) and does no more than come up:
+enough to hold the launcher to its work where the real components are not.
 """
 
 import base64
@@ -17,7 +17,11 @@ from typing import Any
 
 
 def flags(arguments: list[str]) -> dict[str, str]:
-    return dict(argument.removeprefix("--").partition("=")[::2] for argument in arguments if argument.startswith("--"))
+    return dict(
+        argument.removeprefix("--").partition("=")[::2]
+        for argument in arguments
+        if argument.startswith("--")
+    )
 
 
 def read(path: str) -> Any:  # noqa: ANN401 - JSON
@@ -40,13 +44,19 @@ def authenticator(arguments: list[str]) -> None:
         assert server["kubeconfigPregenerated"] is True
         Path(server["generateKubeconfig"]).write_text(json.dumps({"kind": "Config"}))
         return
-    signal.signal(signal.SIGTERM, lambda *_: signal.signal(signal.SIGTERM, signal.SIG_DFL))  # not at the first
+    signal.signal(
+        signal.SIGTERM, lambda *_: signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    )  # not at the first
     serve_nothing(server["port"])
 
 
 def api_server(arguments: list[str]) -> None:
     given = flags(arguments)
-    for name in ("audit-policy-file", "authentication-token-webhook-config-file", "authorization-webhook-config-file"):
+    for name in (
+        "audit-policy-file",
+        "authentication-token-webhook-config-file",
+        "authorization-webhook-config-file",
+    ):
         assert read(given[name])["kind"]
     cluster = read(given["authorization-webhook-config-file"])["clusters"][0]["cluster"]
     assert b"BEGIN CERTIFICATE" in base64.b64decode(cluster["certificate-authority-data"])
@@ -101,4 +111,6 @@ def serve_nothing(port: int) -> None:
 
 
 if __name__ == "__main__":
-    {"etcd": etcd, "kube-apiserver": api_server, "aws-iam-authenticator": authenticator}[sys.argv[1]](sys.argv[2:])
+    {"etcd": etcd, "kube-apiserver": api_server, "aws-iam-authenticator": authenticator}[
+        sys.argv[1]
+    ](sys.argv[2:])

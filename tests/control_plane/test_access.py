@@ -9,10 +9,14 @@ from tests.support.control_plane.bed import Bed, can, could, fresh_token, rows, 
 from tests.support.kubernetes_lab import Json
 
 RBAC = "rbac.authorization.k8s.io"
-CLUSTER_ADMIN, ADMIN, VIEW = (f"AmazonEKS{name}Policy" for name in ("ClusterAdmin", "Admin", "View"))
+CLUSTER_ADMIN, ADMIN, VIEW = (
+    f"AmazonEKS{name}Policy" for name in ("ClusterAdmin", "Admin", "View")
+)
 
 
-def entry(bed: Bed, name: str, *policies: tuple[str, AccessScope], groups: tuple[str, ...] = ()) -> str:
+def entry(
+    bed: Bed, name: str, *policies: tuple[str, AccessScope], groups: tuple[str, ...] = ()
+) -> str:
     """A role with an entry, in force."""
     arn = bed.lab.add_role(name)
     bed.lab.add_entry(arn, name, groups, policies)
@@ -54,7 +58,9 @@ def test_a_group_gives_what_rbac_binds_it_to(bed: Bed) -> None:
     assert can(bed, token, verb="create", resource="pods", namespace="shop")["allowed"]
     assert not can(bed, token, verb="create", resource="pods", namespace="default").get("allowed")
     reason = can(bed, token, verb="get", resource="secrets", namespace="shop")["reason"]
-    assert reason == 'RBAC: allowed by RoleBinding "devs/shop" of ClusterRole "edit" to Group "devs"'
+    assert (
+        reason == 'RBAC: allowed by RoleBinding "devs/shop" of ClusterRole "edit" to Group "devs"'
+    )
 
 
 def test_a_policy_gives_power_and_says_so(bed: Bed) -> None:
@@ -74,13 +80,18 @@ def test_a_policy_holds_in_its_namespaces_only(bed: Bed) -> None:
     arn = entry(bed, "in-namespaces", (VIEW, AccessScope("namespace", ("team-*", "shop"))))
     token = fresh_token(bed, arn)
     for place, allowed in (("shop", True), ("team-a", True), ("default", False)):
-        assert can(bed, token, verb="list", resource="pods", namespace=place).get("allowed", False) is allowed, place
+        assert (
+            can(bed, token, verb="list", resource="pods", namespace=place).get("allowed", False)
+            is allowed
+        ), place
     assert not can(bed, token, verb="list", resource="pods").get("allowed")
     assert not can(bed, token, verb="get", resource="secrets", namespace="shop").get("allowed")
 
 
 def test_policies_are_not_seen_without_the_principals_id(bed: Bed) -> None:
-    """A SubjectAccessReview with name and groups, impersonation, and the list of rules know RBAC only."""
+    """A SubjectAccessReview with name and groups, impersonation, and the list of rules know RBAC
+    only.
+    """
     arn = entry(bed, "unseen", (CLUSTER_ADMIN, AccessScope()))
     user = who(bed, fresh_token(bed, arn))
     assert user is not None
@@ -102,10 +113,16 @@ def test_policies_are_not_seen_without_the_principals_id(bed: Bed) -> None:
         fresh_token(bed, arn),
         "POST",
         "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews",
-        {"apiVersion": body["apiVersion"], "kind": "SelfSubjectRulesReview", "spec": {"namespace": "default"}},
+        {
+            "apiVersion": body["apiVersion"],
+            "kind": "SelfSubjectRulesReview",
+            "spec": {"namespace": "default"},
+        },
     )
     assert rules.code == 201, rules
-    assert all("nodes" not in rule.get("resources", ()) for rule in rules.body["status"]["resourceRules"])
+    assert all(
+        "nodes" not in rule.get("resources", ()) for rule in rules.body["status"]["resourceRules"]
+    )
 
 
 def test_whoever_has_rights_by_policy_cannot_hand_them_on_as_roles(bed: Bed) -> None:
@@ -139,7 +156,10 @@ def test_a_stale_write_of_aws_auth_is_a_conflict(bed: Bed) -> None:
     assert bed.ask(bed.admin(), "PUT", place, found | {"data": {"mapRoles": "[ ]"}}).code == 200
     answer = bed.ask(bed.admin(), "PUT", place, stale)
     assert answer.code == 409
-    assert "the object has been modified; please apply your changes to the latest version" in answer.message
+    assert (
+        "the object has been modified; please apply your changes to the latest version"
+        in answer.message
+    )
     version = found["metadata"]["resourceVersion"]
     patch = {"metadata": {"resourceVersion": version}, "data": {"mapUsers": "[]"}}
     answer = bed.ask(bed.admin(), "PATCH", place, patch, "application/merge-patch+json")
@@ -162,7 +182,10 @@ def test_a_field_of_another_manager_is_not_taken_over_by_applying(bed: Bed) -> N
     answer = bed.ask(bed.admin(), "PATCH", f"{place}?fieldManager=another", wanted, kind)
     assert answer.code == 409
     assert ".data.mapRoles" in answer.message
-    assert bed.ask(bed.admin(), "PATCH", f"{place}?fieldManager=another&force=true", wanted, kind).code == 200
+    assert (
+        bed.ask(bed.admin(), "PATCH", f"{place}?fieldManager=another&force=true", wanted, kind).code
+        == 200
+    )
 
 
 @pytest.mark.parametrize("dry_run", [True, False])
@@ -170,6 +193,9 @@ def test_a_dry_run_changes_nothing(bed: Bed, dry_run: bool) -> None:
     name = f"tried-{str(dry_run).lower()}"
     grant = binding(name, "view", {"kind": "User", "name": "nobody"})
     query = "?dryRun=All" if dry_run else ""
-    assert bed.ask(bed.admin(), "POST", f"/apis/{RBAC}/v1/clusterrolebindings{query}", grant).code == 201
+    assert (
+        bed.ask(bed.admin(), "POST", f"/apis/{RBAC}/v1/clusterrolebindings{query}", grant).code
+        == 201
+    )
     found = bed.ask(bed.admin(), "GET", f"/apis/{RBAC}/v1/clusterrolebindings/{name}")
     assert found.code == (404 if dry_run else 200)

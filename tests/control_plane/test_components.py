@@ -1,4 +1,6 @@
-"""Whether the real components are here; where they are not, this is the one skip that says how to get them."""
+"""Whether the real components are here; where they are not, this is the one skip that says how to
+get them.
+"""
 
 import os
 

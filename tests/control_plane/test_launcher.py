@@ -1,4 +1,6 @@
-"""What stands between the lab and the real components: files, proxy, webhook, launcher; tested everywhere."""
+"""What stands between the lab and the real components: files, proxy, webhook, launcher; tested
+everywhere.
+"""
 
 import http.client
 import json
@@ -43,7 +45,8 @@ def authority(lab: KubernetesLab, tmp_path: Path) -> Authority:
     return Authority(tmp_path / "pki", "test", lab.world.clock.machine_now())
 
 
-# --- files ------------------------------------------------------------------------------------------------------------
+# --- files
+# ------------------------------------------------------------------------------------------------------------
 
 
 def test_the_files_hold_what_is_in_force(lab: KubernetesLab, tmp_path: Path) -> None:
@@ -55,7 +58,12 @@ def test_the_files_hold_what_is_in_force(lab: KubernetesLab, tmp_path: Path) -> 
     write_files(lab.cluster, lab.world.now(), entries, mode)
     found = json.loads(entries.read_text())
     assert found["mapRoles"] == [
-        {"rolearn": role, "username": "dev:{{SessionName}}", "groups": ["devs"], "userid": "AROADEVXXXXXXXXXXXXXX"}
+        {
+            "rolearn": role,
+            "username": "dev:{{SessionName}}",
+            "groups": ["devs"],
+            "userid": "AROADEVXXXXXXXXXXXXXX",
+        }
     ]
     assert [each["userarn"] for each in found["mapUsers"]] == [user]
     assert found["mapAccounts"] == []
@@ -67,7 +75,8 @@ def test_the_files_hold_what_is_in_force(lab: KubernetesLab, tmp_path: Path) -> 
     assert not list(tmp_path.glob("*.new"))
 
 
-# --- proxy ------------------------------------------------------------------------------------------------------------
+# --- proxy
+# ------------------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -79,7 +88,9 @@ def proxy(lab: KubernetesLab, authority: Authority) -> Iterator[StsProxy]:
 
 def through(proxy: StsProxy, authority: Authority, host: str) -> http.client.HTTPSConnection:
     context = ssl.create_default_context(cafile=str(authority.ca_file))
-    connection = http.client.HTTPSConnection("127.0.0.1", urlsplit(proxy.url).port, context=context, timeout=10)
+    connection = http.client.HTTPSConnection(
+        "127.0.0.1", urlsplit(proxy.url).port, context=context, timeout=10
+    )
     connection.set_tunnel(host, 443)
     return connection
 
@@ -122,15 +133,22 @@ def test_the_proxy_reaches_no_other_host(authority: Authority, proxy: StsProxy) 
     assert proxy.asked == ["evil.example.com", "sts.amazonaws.com.example.com", "s3.amazonaws.com"]
 
 
-# --- webhook ----------------------------------------------------------------------------------------------------------
+# --- webhook
+# ----------------------------------------------------------------------------------------------------------
 
 
-def test_the_webhook_decides_by_policies_and_by_the_principals_id(lab: KubernetesLab, authority: Authority) -> None:
+def test_the_webhook_decides_by_policies_and_by_the_principals_id(
+    lab: KubernetesLab, authority: Authority
+) -> None:
     arn = lab.add_role("viewer")
     lab.add_entry(arn, "viewer", policies=[(VIEW, AccessScope("namespace", ("shop",)))])
-    webhook = PolicyWebhook(lab.world, lab.cluster, authority.server_context("policies", ["127.0.0.1"]))
+    webhook = PolicyWebhook(
+        lab.world, lab.cluster, authority.server_context("policies", ["127.0.0.1"])
+    )
     context = ssl.create_default_context(cafile=str(authority.ca_file))
-    connection = http.client.HTTPSConnection("127.0.0.1", urlsplit(webhook.url).port, context=context, timeout=10)
+    connection = http.client.HTTPSConnection(
+        "127.0.0.1", urlsplit(webhook.url).port, context=context, timeout=10
+    )
 
     def ask(extra: dict[str, list[str]], **attributes: str) -> dict[str, object]:
         spec = {
@@ -138,8 +156,14 @@ def test_the_webhook_decides_by_policies_and_by_the_principals_id(lab: Kubernete
             "extra": extra,
             "resourceAttributes": {"verb": "list", "resource": "pods", **attributes},
         }
-        review = {"apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview", "spec": spec}
-        connection.request("POST", "/authorize", json.dumps(review), {"Content-Type": "application/json"})
+        review = {
+            "apiVersion": "authorization.k8s.io/v1",
+            "kind": "SubjectAccessReview",
+            "spec": spec,
+        }
+        connection.request(
+            "POST", "/authorize", json.dumps(review), {"Content-Type": "application/json"}
+        )
         status: dict[str, object] = json.loads(connection.getresponse().read())["status"]
         return status
 
@@ -148,7 +172,10 @@ def test_the_webhook_decides_by_policies_and_by_the_principals_id(lab: Kubernete
         found = ask(own, namespace="shop")
         assert found["allowed"] is True
         assert str(found["reason"]).startswith("EKS Access Policy: allowed by ClusterRoleBinding")
-        assert ask({key.lower(): value for key, value in own.items()}, namespace="shop")["allowed"] is True
+        assert (
+            ask({key.lower(): value for key, value in own.items()}, namespace="shop")["allowed"]
+            is True
+        )
         assert ask(own, namespace="default") == {"allowed": False, "denied": False, "reason": ""}
         assert ask({}, namespace="shop")["allowed"] is False
         lab.set_mode("CONFIG_MAP")
@@ -158,7 +185,8 @@ def test_the_webhook_decides_by_policies_and_by_the_principals_id(lab: Kubernete
         webhook.stop()
 
 
-# --- launcher ---------------------------------------------------------------------------------------------------------
+# --- launcher
+# ---------------------------------------------------------------------------------------------------------
 
 
 def stubs(folder: Path) -> Binaries:
@@ -177,12 +205,20 @@ def stubs(folder: Path) -> Binaries:
 def test_everything_is_started_asked_and_ended(tmp_path: Path) -> None:
     bed = RealBed(tmp_path / "run", stubs(tmp_path / "bin")).start()
     try:
-        roles = bed.ask(ADMIN, "GET", "/apis/rbac.authorization.k8s.io/v1/clusterroles").body["items"]
-        assert {role["metadata"]["name"]: role.get("rules") for role in roles}["all"] == [{"verbs": ["get"]}]
+        roles = bed.ask(ADMIN, "GET", "/apis/rbac.authorization.k8s.io/v1/clusterroles").body[
+            "items"
+        ]
+        assert {role["metadata"]["name"]: role.get("rules") for role in roles}["all"] == [
+            {"verbs": ["get"]}
+        ]
         assert bed.ask("a-token", "GET", "/readyz").code == 401
         pids = [program.process.pid for program in bed._programs.running]
         assert len(pids) == 3
-        assert [path for path in (tmp_path / "run").rglob("*.key") if stat.S_IMODE(path.stat().st_mode) != 0o600] == []
+        assert [
+            path
+            for path in (tmp_path / "run").rglob("*.key")
+            if stat.S_IMODE(path.stat().st_mode) != 0o600
+        ] == []
     finally:
         bed.stop()
     for pid in pids:
@@ -209,7 +245,13 @@ def test_what_is_not_ready_in_time_is_told(tmp_path: Path) -> None:
 def test_missing_components_are_named_with_the_way_to_get_them(tmp_path: Path) -> None:
     told = find_binaries({"KUBEBUILDER_ASSETS": str(tmp_path), "PATH": str(tmp_path)})
     assert isinstance(told, str)
-    for part in ("kube-apiserver", "etcd", "aws-iam-authenticator", "setup-envtest", "KUBEBUILDER_ASSETS"):
+    for part in (
+        "kube-apiserver",
+        "etcd",
+        "aws-iam-authenticator",
+        "setup-envtest",
+        "KUBEBUILDER_ASSETS",
+    ):
         assert part in told
 
 
@@ -218,13 +260,17 @@ def test_single_components_can_be_named(tmp_path: Path) -> None:
     own = tmp_path / "own-etcd"
     own.write_text("#!/bin/sh\n")
     own.chmod(0o755)
-    found = find_binaries({"KUBEBUILDER_ASSETS": str(tmp_path / "bin"), "TEST_ASSET_ETCD": str(own)})
+    found = find_binaries(
+        {"KUBEBUILDER_ASSETS": str(tmp_path / "bin"), "TEST_ASSET_ETCD": str(own)}
+    )
     assert isinstance(found, Binaries)
     assert found.etcd == own
     assert found.kube_apiserver.parent == tmp_path / "bin"
 
 
-@pytest.mark.parametrize(("version", "does"), [("3.4.23", False), ("3.5.1", False), ("3.5.16", True), ("3.6.8", True)])
+@pytest.mark.parametrize(
+    ("version", "does"), [("3.4.23", False), ("3.5.1", False), ("3.5.16", True), ("3.6.8", True)]
+)
 def test_an_etcd_on_which_late_watches_fail_is_refused_with_its_version(
     tmp_path: Path, version: str, does: bool
 ) -> None:
@@ -244,7 +290,9 @@ def test_aggregated_roles_are_filled_as_the_controller_fills_them() -> None:
         for role in bare:
             if role.get("aggregationRule"):
                 role["rules"] = aggregated(role["aggregationRule"]["clusterRoleSelectors"], bare)
-    filled = {role["metadata"]["name"]: role["rules"] for role in bare if role.get("aggregationRule")}
+    filled = {
+        role["metadata"]["name"]: role["rules"] for role in bare if role.get("aggregationRule")
+    }
     assert set(filled) >= {"admin", "edit", "view"}
     for role in roles:
         name = role["metadata"]["name"]
@@ -252,13 +300,18 @@ def test_aggregated_roles_are_filled_as_the_controller_fills_them() -> None:
             assert sorted(map(str, filled[name])) == sorted(map(str, role["rules"])), name
 
 
-# --- recording --------------------------------------------------------------------------------------------------------
+# --- recording
+# --------------------------------------------------------------------------------------------------------
 
 
 def test_recording_what_answers_alike_changes_no_answer(tmp_path: Path) -> None:
-    """The embedded lab gives the recorded answers, so recording it must give the recorded files back."""
+    """The embedded lab gives the recorded answers, so recording it must give the recorded files
+    back.
+    """
     modes = record.record_modes(EmbeddedBed(), "v")
-    for ours, theirs in zip(modes["vectors"], json.loads(MODES.read_text())["vectors"], strict=True):
+    for ours, theirs in zip(
+        modes["vectors"], json.loads(MODES.read_text())["vectors"], strict=True
+    ):
         wanted = theirs["answer"] | (
             {"extra": sorted(theirs["answer"]["extra"])} if "extra" in theirs["answer"] else {}
         )
@@ -268,7 +321,9 @@ def test_recording_what_answers_alike_changes_no_answer(tmp_path: Path) -> None:
     rbac = record.record_rbac(EmbeddedBed(), "s")
     assert rbac["sars"] == record.recorded_rbac()["sars"]
     record.write(tmp_path, modes, aws_auth, rbac)
-    assert sorted(path.name for path in tmp_path.iterdir()) == sorted((MODES.name, AWS_AUTH.name, record.RBAC.name))
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
+        (MODES.name, AWS_AUTH.name, record.RBAC.name)
+    )
 
 
 def test_a_login_is_asked_for_over_the_bed(lab: KubernetesLab) -> None:

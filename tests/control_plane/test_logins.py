@@ -7,7 +7,11 @@ import pytest
 from migrator.model.access_entry import AuthenticationMode
 from tests.support.control_plane.bed import STS, Bed, fresh_token, rows, who
 from tests.support.control_plane.logins import CASES, MODES, Case, expected, logins
-from tests.support.control_plane.recorded import answers_by_aws_auth, answers_by_mode, recorded_by_mode
+from tests.support.control_plane.recorded import (
+    answers_by_aws_auth,
+    answers_by_mode,
+    recorded_by_mode,
+)
 from tests.support.kubernetes_lab import token_of
 
 
@@ -50,7 +54,10 @@ def test_a_login_carries_its_principal(bed: Bed) -> None:
     bed.settle()
     user = who(bed, fresh_token(bed, arn, "alice@example.com"))
     assert user is not None
-    assert (user["username"], sorted(user["groups"])) == ("c:alice-example.com", ["g", "system:authenticated"])
+    assert (user["username"], sorted(user["groups"])) == (
+        "c:alice-example.com",
+        ["g", "system:authenticated"],
+    )
     assert user["uid"] == "aws-iam-authenticator:111122223333:AROACARRIEDXXXXXXXXXX"
     assert user["extra"]["canonicalArn"] == ["arn:aws:iam::111122223333:role/carried"]
     assert user["extra"]["sessionName"] == ["alice@example.com"]

@@ -1,8 +1,9 @@
 """On every small world: kill ``migrate apply`` at every effect, both ways, and resume or roll back.
 
-The lab's oracle judges every principal and probe after every change: nobody is ever wrongly denied, nobody wrongly
-allowed, however the run dies. Without a bridge, exactly the gap that the plan states. One point per kind of effect of
-the demo world is tried in every test run; all of them on all worlds in ``make test-crash``.
+The lab's oracle judges every principal and probe after every change: nobody is ever wrongly denied,
+nobody wrongly allowed, however the run dies. Without a bridge, exactly the gap that the plan
+states. One point per kind of effect of the demo world is tried in every test run; all of them on
+all worlds in ``make test-crash``.
 """
 
 from pathlib import Path

@@ -27,7 +27,9 @@ DASK = ("--executor", "dask", "--workers", "2")
 
 @contextmanager
 def fleet(folder: Path, **file: Any) -> Iterator[LabSession]:  # noqa: ANN401
-    """A lab of two accounts and six clusters, and a fleet file whose one wave may go on when clusters fail."""
+    """A lab of two accounts and six clusters, and a fleet file whose one wave may go on when
+    clusters fail.
+    """
     folder.mkdir()
     world = build_world(fleet_world(2, CLUSTERS, shapes=("plain", "pipeline", "empty")))
     wave = {"name": "all", "failure_tolerance": "100%"}
@@ -66,7 +68,9 @@ def workers_of(process: subprocess.Popen[str], wanted: int = 2) -> list[psutil.P
     until = time.monotonic() + 60
     while time.monotonic() < until and process.poll() is None:
         children = psutil.Process(process.pid).children()
-        found = [child for child in children if any("spawn_main" in part for part in child.cmdline())]
+        found = [
+            child for child in children if any("spawn_main" in part for part in child.cmdline())
+        ]
         if len(found) == wanted:
             return found
         time.sleep(0.05)
@@ -89,7 +93,10 @@ def test_a_worker_killed_while_it_applies_is_made_good_by_the_same_command(tmp_p
         plans = {path.parent.name: path.read_bytes() for path in session.folder.rglob("plan.json")}
     with fleet(tmp_path / "dask") as session:
         assert fleet_run(session, "plan", *DASK)[0] == 0
-        decided = {path.parent.name: _decided(path.read_bytes()) for path in session.folder.rglob("plan.json")}
+        decided = {
+            path.parent.name: _decided(path.read_bytes())
+            for path in session.folder.rglob("plan.json")
+        }
         assert decided == {name: _decided(content) for name, content in plans.items()}
         apply = start(session, "apply", "--yes", *DASK)
         victim = workers_of(apply)[0]
@@ -115,13 +122,17 @@ def _decided(content: bytes) -> Any:  # noqa: ANN401 - JSON
     return {key: value for key, value in document.items() if key not in ("createdAt", "planDigest")}
 
 
-def test_ctrl_c_brings_what_is_under_way_to_its_end_and_the_command_goes_on_later(tmp_path: Path) -> None:
+def test_ctrl_c_brings_what_is_under_way_to_its_end_and_the_command_goes_on_later(
+    tmp_path: Path,
+) -> None:
     with fleet(tmp_path / "dask", concurrency={"overall": 2, "per_account": 2}) as session:
         assert fleet_run(session, "plan")[0] == 0
         apply = start(session, "apply", "--yes", *DASK)
         workers = workers_of(apply)
         wait_for_entries(session)
-        os.killpg(apply.pid, signal.SIGINT)  # what a terminal does: every process of the command gets it
+        os.killpg(
+            apply.pid, signal.SIGINT
+        )  # what a terminal does: every process of the command gets it
         code, outcome = ended(apply)
         assert code == 7
         assert {result["status"] for result in outcome["results"]} == {"done", "waiting"}
@@ -143,8 +154,12 @@ def test_a_command_that_dies_takes_its_workers_along(tmp_path: Path) -> None:
 
 
 @contextmanager
-def dask(session: LabSession, files: TlsFiles, *resources: str) -> Iterator[tuple[str, list[subprocess.Popen[str]]]]:
-    """``dask scheduler`` and a ``dask worker`` for each resource, as an administrator starts them, with TLS."""
+def dask(
+    session: LabSession, files: TlsFiles, *resources: str
+) -> Iterator[tuple[str, list[subprocess.Popen[str]]]]:
+    """``dask scheduler`` and a ``dask worker`` for each resource, as an administrator starts them,
+    with TLS.
+    """
     tls = [f"--tls-ca-file={files.ca}", f"--tls-cert={files.certificate}", f"--tls-key={files.key}"]
     address = session.folder / "scheduler.json"
     common = ["--no-dashboard", "--scheduler-file", str(address), *tls]
@@ -165,7 +180,9 @@ def dask(session: LabSession, files: TlsFiles, *resources: str) -> Iterator[tupl
             assert started[0].poll() is None
             time.sleep(0.05)
         for resource in resources:
-            started.append(command("worker", "--no-nanny", "--nthreads", "4", "--resources", resource))
+            started.append(
+                command("worker", "--no-nanny", "--nthreads", "4", "--resources", resource)
+            )
         yield json.loads(address.read_text())["address"], started
     finally:
         for process in started:
@@ -176,14 +193,19 @@ def dask(session: LabSession, files: TlsFiles, *resources: str) -> Iterator[tupl
 def wait_until_connected(process: subprocess.Popen[str], port: int) -> None:
     """Until the command talks to the scheduler, and a moment more: jobs are under way then."""
     until = time.monotonic() + 60
-    while not any(getattr(each.raddr, "port", 0) == port for each in psutil.Process(process.pid).net_connections()):
+    while not any(
+        getattr(each.raddr, "port", 0) == port
+        for each in psutil.Process(process.pid).net_connections()
+    ):
         assert process.poll() is None
         assert time.monotonic() < until
         time.sleep(0.05)
     time.sleep(3)
 
 
-def test_workers_that_an_administrator_started_do_the_clusters_of_their_place(tmp_path: Path) -> None:
+def test_workers_that_an_administrator_started_do_the_clusters_of_their_place(
+    tmp_path: Path,
+) -> None:
     files = tls_files(tmp_path)
     with fleet(tmp_path / "dask") as session:
         document = json.loads((session.folder / "fleet.yaml").read_text())
@@ -191,8 +213,24 @@ def test_workers_that_an_administrator_started_do_the_clusters_of_their_place(tm
             account["placement"] = place
         (session.folder / "fleet.yaml").write_text(json.dumps(document))
         with dask(session, files, "vpc:dev=4", "vpc:test=4") as (address, processes):
-            options = ["--executor", "dask", "--scheduler", address, "--worker-wait", "3", "--workers", "2"]
-            options += ["--tls-ca", str(files.ca), "--tls-cert", str(files.certificate), "--tls-key", str(files.key)]
+            options = [
+                "--executor",
+                "dask",
+                "--scheduler",
+                address,
+                "--worker-wait",
+                "3",
+                "--workers",
+                "2",
+            ]
+            options += [
+                "--tls-ca",
+                str(files.ca),
+                "--tls-cert",
+                str(files.certificate),
+                "--tls-key",
+                str(files.key),
+            ]
             code, outcome = fleet_run(session, "plan", *options)
             assert code == 8
             ends = {result["arn"].split(":")[4]: result for result in outcome["results"]}
@@ -206,6 +244,8 @@ def test_workers_that_an_administrator_started_do_the_clusters_of_their_place(tm
             processes[0].kill()  # the scheduler
             code, outcome = ended(verify)
             assert code == 8
-            found = {(result["status"], result["code"]) for result in outcome["results"]} - {("failed", "no-plan")}
+            found = {(result["status"], result["code"]) for result in outcome["results"]} - {
+                ("failed", "no-plan")
+            }
             assert found <= {("failed", "worker-lost"), ("waiting", "no-worker")}
             assert found

@@ -1,8 +1,9 @@
-"""The journal cut at every byte: what it no longer tells is made up for by looking, and no effect happens twice.
+"""The journal cut at every byte: what it no longer tells is made up for by looking, and no effect
+happens twice.
 
-Every byte is tried on clusters in memory, whose ports keep the journal's bytes as a folder would: as the last thing
-that reached the disk when the process died, and as what is left of the journal of a run that had gone on. Real
-processes find a cut in every record.
+Every byte is tried on clusters in memory, whose ports keep the journal's bytes as a folder would:
+as the last thing that reached the disk when the process died, and as what is left of the journal of
+a run that had gone on. Real processes find a cut in every record.
 """
 
 from collections.abc import Callable
@@ -47,7 +48,9 @@ CLUSTERS: dict[str, Callable[[], tuple[Cluster, Plan]]] = {"company": company, "
 
 @dataclass(frozen=True)
 class Whole:
-    """A run that nobody disturbed: its end, what it did, and the world as each record was about to be written."""
+    """A run that nobody disturbed: its end, what it did, and the world as each record was about to
+    be written.
+    """
 
     plan: Plan
     end: str
@@ -71,7 +74,15 @@ def whole(name: str) -> Whole:
     run_to_the_end(world, plan)
     journal = world.store.files[JOURNAL]
     assert journal == b"".join(lines)
-    return Whole(plan, cluster.describe(), tuple(cluster.effects), journal, tuple(worlds), tuple(lines), copy_of(world))
+    return Whole(
+        plan,
+        cluster.describe(),
+        tuple(cluster.effects),
+        journal,
+        tuple(worlds),
+        tuple(lines),
+        copy_of(world),
+    )
 
 
 def copy_of(world: World) -> World:
@@ -94,9 +105,13 @@ PARTS = 6
 
 
 @pytest.mark.crash
-@pytest.mark.parametrize("part", [pytest.param(n, marks=pytest.mark.xdist_group(f"cut {n}")) for n in range(PARTS)])
+@pytest.mark.parametrize(
+    "part", [pytest.param(n, marks=pytest.mark.xdist_group(f"cut {n}")) for n in range(PARTS)]
+)
 @pytest.mark.parametrize("name", CLUSTERS)
-def test_a_run_that_died_with_any_byte_of_its_journal_as_the_last_on_disk_goes_on(name: str, part: int) -> None:
+def test_a_run_that_died_with_any_byte_of_its_journal_as_the_last_on_disk_goes_on(
+    name: str, part: int
+) -> None:
     found = whole(name)
     tried = 0
     for number in range(part, len(found.lines), PARTS):
@@ -110,9 +125,13 @@ def test_a_run_that_died_with_any_byte_of_its_journal_as_the_last_on_disk_goes_o
 
 
 @pytest.mark.crash
-@pytest.mark.parametrize("part", [pytest.param(n, marks=pytest.mark.xdist_group(f"cut {n}")) for n in range(PARTS)])
+@pytest.mark.parametrize(
+    "part", [pytest.param(n, marks=pytest.mark.xdist_group(f"cut {n}")) for n in range(PARTS)]
+)
 @pytest.mark.parametrize("name", CLUSTERS)
-def test_a_journal_that_lost_its_end_at_any_byte_is_made_up_for_by_looking(name: str, part: int) -> None:
+def test_a_journal_that_lost_its_end_at_any_byte_is_made_up_for_by_looking(
+    name: str, part: int
+) -> None:
     found = whole(name)
     for cut in range(part, len(found.journal), PARTS):
         world = copy_of(found.world)
@@ -136,7 +155,8 @@ def test_roll_back_with_any_record_of_the_journal_torn_gives_back_what_was_there
 
 @pytest.mark.crash
 @pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in ("masters", "existing")]
+    "name",
+    [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in ("masters", "existing")],
 )
 def test_processes_find_a_cut_in_every_record_and_repeat_nothing(name: str, tmp_path: Path) -> None:
     found = prepared(name)
@@ -155,12 +175,15 @@ def test_processes_find_a_cut_in_every_record_and_repeat_nothing(name: str, tmp_
 
 @pytest.mark.crash
 @pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in ("masters", "existing")]
+    "name",
+    [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in ("masters", "existing")],
 )
 def test_a_process_that_died_and_whose_last_record_is_torn_although_its_effect_happened_goes_on(
     name: str, tmp_path: Path
 ) -> None:
-    """A disk that said synced and had not: the effect is there, and the journal does not know that it was intended."""
+    """A disk that said synced and had not: the effect is there, and the journal does not know that
+    it was intended.
+    """
     found = prepared(name)
     for after in range(1, len(found.effects) + 1):
         with session_of(found.world, tmp_path / str(after), found.files) as session:
@@ -179,5 +202,7 @@ def test_a_process_that_died_and_whose_last_record_is_torn_although_its_effect_h
 def test_a_whole_journal_says_that_nothing_is_left_to_do() -> None:
     found = whole("company")
     world = copy_of(found.world)
-    assert apply_plan(found.plan, DIGEST, world.ports()).exit_code == 7  # the nodes are not proven yet
+    assert (
+        apply_plan(found.plan, DIGEST, world.ports()).exit_code == 7
+    )  # the nodes are not proven yet
     assert tuple(world.cluster.effects) == found.effects

@@ -1,7 +1,8 @@
-"""While ``migrate apply`` runs, is killed and resumes, somebody logs in over the wire all the time and asks reviews.
+"""While ``migrate apply`` runs, is killed and resumes, somebody logs in over the wire all the time
+and asks reviews.
 
-The oracle looks from inside; this looks from where everybody else stands: fresh tokens, TLS, SelfSubjectReview and
-SelfSubjectAccessReview, as fast as they are answered.
+The oracle looks from inside; this looks from where everybody else stands: fresh tokens, TLS,
+SelfSubjectReview and SelfSubjectAccessReview, as fast as they are answered.
 """
 
 import itertools
@@ -53,18 +54,28 @@ class Prober:
         self.right = {arn: self.answers(arn) for arn in LOGINS}
 
     def answers(self, arn: str) -> tuple[str, ...]:
-        """Whether the principal may log in, and each probe's answer, by a token that nobody has seen before."""
+        """Whether the principal may log in, and each probe's answer, by a token that nobody has
+        seen before.
+        """
         world = self.session.world
         expires = 60 + next(self._numbers) % 800
         token = token_of(world, arn, cluster="prod", endpoint=str(world.endpoint), expires=expires)
         review = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
-        who = self._client.ask(token, "POST", "/apis/authentication.k8s.io/v1/selfsubjectreviews", review)
+        who = self._client.ask(
+            token, "POST", "/apis/authentication.k8s.io/v1/selfsubjectreviews", review
+        )
         return (str(who.code), *(self._may(token, probe) for probe in PROBES))
 
     def _may(self, token: str, attributes: dict[str, str]) -> str:
         spec = {"resourceAttributes": attributes}
-        review = {"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview", "spec": spec}
-        found = self._client.ask(token, "POST", "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", review)
+        review = {
+            "apiVersion": "authorization.k8s.io/v1",
+            "kind": "SelfSubjectAccessReview",
+            "spec": spec,
+        }
+        found = self._client.ask(
+            token, "POST", "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", review
+        )
         return str(found.body["status"].get("allowed")) if found.code == 201 else str(found.code)
 
     @contextmanager
@@ -77,7 +88,9 @@ class Prober:
                 for arn in LOGINS:
                     found = self.answers(arn)
                     if found != self.right[arn]:
-                        self.wrong.append((arn, found, self.right[arn], len(self.session.effects())))
+                        self.wrong.append(
+                            (arn, found, self.right[arn], len(self.session.effects()))
+                        )
                 self.rounds += 1
 
         asking = threading.Thread(target=ask, daemon=True)

@@ -1,8 +1,10 @@
-"""Runs of ``migrate apply`` on bad days: throttling, errors, lost answers, stale reads, another writer, a kill.
+"""Runs of ``migrate apply`` on bad days: throttling, errors, lost answers, stale reads, another
+writer, a kill.
 
-Whatever happens, the oracle finds nobody wrongly denied or allowed, and each command either reaches the end or stops
-with a statement that is true and an exit code that says so. ``make test-crash`` tries the first seeds, ``make
-test-long`` 500 more. A seed has a name: ``pytest 'tests/crash/test_seeded_faults.py' -k 'seed-17-'``.
+Whatever happens, the oracle finds nobody wrongly denied or allowed, and each command either reaches
+the end or stops with a statement that is true and an exit code that says so. ``make test-crash``
+tries the first seeds, ``make test-long`` 500 more. A seed has a name: ``pytest
+'tests/crash/test_seeded_faults.py' -k 'seed-17-'``.
 """
 
 import json
@@ -50,7 +52,9 @@ CHANGED = {"entry-changed", "cluster-changed", "unexpected-entries"}
 
 
 @pytest.mark.parametrize(("seed", "name"), CASES)
-def test_on_a_bad_day_nobody_is_wronged_and_every_command_tells_the_truth(seed: int, name: str, tmp_path: Path) -> None:
+def test_on_a_bad_day_nobody_is_wronged_and_every_command_tells_the_truth(
+    seed: int, name: str, tmp_path: Path
+) -> None:
     found = prepared(name)
     plan = schedule(seed, found)
     with session_of(found.world, tmp_path, found.files) as session:
@@ -68,7 +72,8 @@ def test_on_a_bad_day_nobody_is_wronged_and_every_command_tells_the_truth(seed: 
         tells_the_truth(found, plan, session, done, set(), changed())
         oracle.stop()
         nothing_wrong(found, oracle, session.effects())
-        # what somebody deleted while it was being made is made again; what was deleted later is told
+        # what somebody deleted while it was being made is made again; what was deleted later is
+        # told
         assert done.returncode == (0 if reached(session, found) else 5), (plan, done)
 
 
@@ -77,7 +82,8 @@ def reached(session: LabSession, found: Prepared) -> bool:
     state = session.end_state()
     for cluster in state.values():
         cluster["awsAuth"] = [
-            {key: text.removeprefix(COMMENT) for key, text in data.items()} for data in cluster["awsAuth"]
+            {key: text.removeprefix(COMMENT) for key, text in data.items()}
+            for data in cluster["awsAuth"]
         ]
     return state == found.after
 
@@ -90,7 +96,9 @@ def tells_the_truth(
     struck: Collection[FaultKind],
     changed: Sequence[str],
 ) -> None:
-    """Exit code, error and what is printed fit each other, the faults that struck, and the cluster."""
+    """Exit code, error and what is printed fit each other, the faults that struck, and the
+    cluster.
+    """
     said = (plan, done.returncode, done.stdout[-1500:], done.stderr[-1500:])
     assert "Traceback" not in done.stderr, said
     if done.returncode == KILLED:
@@ -109,7 +117,9 @@ def tells_the_truth(
             lost = code == "cluster-lock-lost"
             assert lost or "Waiting for proof" in done.stdout or "Left" in done.stdout, said
         case 1:
-            taken_back = {"not-shown"} if changed else set()  # by somebody else, right after it was made
+            taken_back = (
+                {"not-shown"} if changed else set()
+            )  # by somebody else, right after it was made
             assert code in taken_back.union(*(EXPLAINS[kind] for kind in struck)), said
         case 5:
             assert code in CHANGED, said

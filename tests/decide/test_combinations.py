@@ -71,15 +71,23 @@ def test_in_api_mode_no_row_is_said_to_win_or_to_be_read() -> None:
 def test_lost_section_cannot_be_waived_while_the_role_of_a_live_node_is_not_known() -> None:
     accepted = Decisions(accept_lost_sections=("mapRoles",))
     lost = {"mapRoles": "- rolearn: x\n\tusername: y\n"}
-    hybrid = Node("n", {"eks.amazonaws.com/compute-type": "hybrid"}, "eks-hybrid:///eu-west-1/prod/mi-0")
-    fargate = Node("f", {"eks.amazonaws.com/compute-type": "fargate"}, "aws:///eu-west-1a/0/fargate-ip")
+    hybrid = Node(
+        "n", {"eks.amazonaws.com/compute-type": "hybrid"}, "eks-hybrid:///eu-west-1/prod/mi-0"
+    )
+    fargate = Node(
+        "f", {"eks.amazonaws.com/compute-type": "fargate"}, "aws:///eu-west-1a/0/fargate-ip"
+    )
     plan = planned(world(data=lost, nodes=(hybrid,)), accepted)
     assert "nodes.roleArn" in finding(plan, "lost-section-nodes-unknown").message
-    assert not planned(world(data=lost, nodes=(fargate,)), accepted).blocked  # its role is in a profile, if anywhere
+    assert not planned(
+        world(data=lost, nodes=(fargate,)), accepted
+    ).blocked  # its role is in a profile, if anywhere
 
 
 @pytest.mark.parametrize(("username", "trust"), [(NODE_USERNAME, "ec2"), (SESSION_NODE, "ssm")])
-def test_template_in_a_group_of_a_node_row_blocks_like_everywhere(username: str, trust: str) -> None:
+def test_template_in_a_group_of_a_node_row_blocks_like_everywhere(
+    username: str, trust: str
+) -> None:
     rows = [node_row(NODES, "{{SessionName}}", username=username)]
     plan = planned(world(rows, principals=[iam(NODES, trust)], rbac=rbac(bind(group("alice")))))
     assert (only(plan).action, only(plan).findings) == ("block", ("group-template",))
@@ -95,7 +103,9 @@ def test_foreign_node_row_with_masters_can_only_be_skipped() -> None:
 
 @pytest.mark.parametrize("username", ["system:node:ip-10-0-0-1", "system:node:{{sessionname}}"])
 def test_name_of_one_node_with_masters_blocks_although_it_logged_in(username: str) -> None:
-    plan = planned(world([row(DEV, username, ("system:masters",))], usage=usage(login(DEV, username))))
+    plan = planned(
+        world([row(DEV, username, ("system:masters",))], usage=usage(login(DEV, username)))
+    )
     assert (only(plan).action, only(plan).findings) == ("block", ("node-row-with-masters",))
 
 
@@ -110,7 +120,10 @@ def test_name_of_one_node_with_the_nodes_group_blocks_although_it_logged_in(arn:
 @pytest.mark.parametrize(
     ("trust", "changes"),
     [
-        ("eks-fargate-pods", {"nodegroups": (nodegroup(NODES),), "fargate_profiles": (profile(NODES),)}),
+        (
+            "eks-fargate-pods",
+            {"nodegroups": (nodegroup(NODES),), "fargate_profiles": (profile(NODES),)},
+        ),
         ("eks-fargate-pods", {"nodes": (node(NODES),), "fargate_profiles": (profile(NODES),)}),
         ("ssm", {"nodegroups": (nodegroup(NODES),)}),
         ("ssm", {"nodes": (node(NODES),)}),
@@ -119,7 +132,9 @@ def test_name_of_one_node_with_the_nodes_group_blocks_although_it_logged_in(arn:
         ("ec2", {"fargate_profiles": (profile(NODES),)}),
     ],
 )
-def test_two_kinds_of_nodes_under_one_role_block_whatever_its_trust_policy(trust: str, changes: dict[str, Any]) -> None:
+def test_two_kinds_of_nodes_under_one_role_block_whatever_its_trust_policy(
+    trust: str, changes: dict[str, Any]
+) -> None:
     rows = [node_row(NODES, "system:node-proxier", username=SESSION_NODE)]
     plan = planned(world(rows, principals=[iam(NODES, trust)], mode="CONFIG_MAP", **changes))
     assert (only(plan).action, only(plan).findings) == ("block", ("node-trust-ambiguous",))
@@ -135,13 +150,18 @@ def test_accepted_loss_over_a_dead_entry_makes_it_again() -> None:
     dead = entry(NODES, "", type="EC2_LINUX", created_at=OLD)
     snapshot = world([node_row(NODES, "devs")], entries=[dead], rbac=rbac(bind(group("devs"))))
     plan = planned(snapshot, Decisions(accept_loss={NODES: ACCEPTED}))
-    assert (only(plan).action, kinds(plan)) == ("recreate", ["delete-entry", "create-entry", "prove"])
+    assert (only(plan).action, kinds(plan)) == (
+        "recreate",
+        ["delete-entry", "create-entry", "prove"],
+    )
     assert "entry-dead" in only(plan).findings
 
 
 def test_row_that_stays_in_config_map_stays_beside_a_dead_entry_too() -> None:
     dead = entry(DEV, created_at=OLD)
-    snapshot = world([row(DEV, "x", ("{{SessionName}}",))], entries=[dead], rbac=rbac(bind(group("alice"))))
+    snapshot = world(
+        [row(DEV, "x", ("{{SessionName}}",))], entries=[dead], rbac=rbac(bind(group("alice")))
+    )
     plan = planned(snapshot, target="API_AND_CONFIG_MAP")
     assert only(plan).action == "skip"
     assert {"stays-in-config-map", "orphan-dead-entry"} <= set(only(plan).findings)
@@ -150,7 +170,9 @@ def test_row_that_stays_in_config_map_stays_beside_a_dead_entry_too() -> None:
 
 @pytest.mark.parametrize("found", ["EC2_LINUX", "STANDARD"])
 def test_answer_cannot_change_the_type_of_an_entry(found: str) -> None:
-    snapshot = world([node_row(NODES)], entries=[entry(NODES, "", type=found)], nodes=(node(NODES, "windows"),))
+    snapshot = world(
+        [node_row(NODES)], entries=[entry(NODES, "", type=found)], nodes=(node(NODES, "windows"),)
+    )
     assert only(planned(snapshot)).findings == ("entry-wrong-type",)
     with pytest.raises(Failed) as error:
         planned(snapshot, answers(NODES, type="EC2_WINDOWS"))
@@ -169,7 +191,9 @@ def test_entry_that_is_what_was_answered_is_kept_although_its_tag_says_otherwise
 
 def test_half_made_entry_whose_row_is_undecided_says_what_is_to_decide() -> None:
     left = entry(DEV, "x", ("migrator-probe:0123456789abcdef",), tags={PLAN_TAG: "sha256:1"})
-    snapshot = world([row(DEV, "x", ("eks:devs",))], entries=[left], rbac=rbac(bind(group("eks:devs"))))
+    snapshot = world(
+        [row(DEV, "x", ("eks:devs",))], entries=[left], rbac=rbac(bind(group("eks:devs")))
+    )
     assert only(planned(snapshot)).findings == ("reserved-group-bound", "entry-half-made")
     renamed = planned(snapshot, group_answers(eks__devs="devs"))
     assert only(renamed).action == "update"
@@ -184,16 +208,27 @@ def test_entry_that_may_be_dead_needs_a_proof_that_is_tied_to_it_even_if_nobody_
         usage=usage(),
     )
     assert only(planned(snapshot)).required_proof == "observed"
-    assert only(planned(snapshot, Decisions(proof_policy={"role": "simulated"}))).required_proof == "observed"
+    assert (
+        only(planned(snapshot, Decisions(proof_policy={"role": "simulated"}))).required_proof
+        == "observed"
+    )
 
 
 def test_entry_that_eks_owns_shadows_a_row_and_says_so() -> None:
-    plan = planned(world([row(DEV, "x", ("g",))], entries=[entry(DEV, "controller")], capabilities=({"roleArn": DEV},)))
+    plan = planned(
+        world(
+            [row(DEV, "x", ("g",))],
+            entries=[entry(DEV, "controller")],
+            capabilities=({"roleArn": DEV},),
+        )
+    )
     assert (only(plan).action, only(plan).findings) == ("keep", ("row-shadowed-by-entry",))
 
 
 def test_bridge_name_in_an_entry_that_is_not_ours_blocks() -> None:
-    snapshot = world([row(DEV, "x")], entries=[entry(DEV, "x", ("migrator-bridge:0123456789abcdef",))])
+    snapshot = world(
+        [row(DEV, "x")], entries=[entry(DEV, "x", ("migrator-bridge:0123456789abcdef",))]
+    )
     assert finding(planned(snapshot), "bridge-name-used").principal_arn == DEV
 
 
@@ -211,8 +246,12 @@ def test_answer_for_two_spellings_loses_what_either_gives_and_gains_what_neither
     assert only(planned(AT_RANDOM, more)).action == "create"
 
 
-def test_references_to_the_hidden_creators_name_are_listed_although_nobody_knows_the_creator() -> None:
-    snapshot = world([row(DEV, "x")], mode="CONFIG_MAP", group_references=(reference("kubernetes-admin"),))
+def test_references_to_the_hidden_creators_name_are_listed_although_nobody_knows_the_creator() -> (
+    None
+):
+    snapshot = world(
+        [row(DEV, "x")], mode="CONFIG_MAP", group_references=(reference("kubernetes-admin"),)
+    )
     assert "FlowSchema" in finding(planned(snapshot), "creator-name-referenced").message
 
 
@@ -223,13 +262,17 @@ def test_root_user_that_created_the_cluster_is_never_absent() -> None:
 
 
 @pytest.mark.parametrize("account", [ACCOUNT, OTHER])
-def test_creator_known_by_a_session_of_an_unread_role_is_not_awaited_under_a_guessed_arn(account: str) -> None:
+def test_creator_known_by_a_session_of_an_unread_role_is_not_awaited_under_a_guessed_arn(
+    account: str,
+) -> None:
     session = f"arn:aws:sts::{account}:assumed-role/ops/me"
     nothing_read: dict[str, Any] = {"mode": "CONFIG_MAP", "principals": [], "accounts_read": ()}
     plan = planned(world(creator=Creator(session, "CloudTrail"), **nothing_read))
     assert (plan.principals, kinds(plan)) == ((), ["enable-entries"])
     assert session in finding(plan, "creator-unknown").message
-    with_row = planned(world([row(role("ops", account))], creator=Creator(session, "CloudTrail"), **nothing_read))
+    with_row = planned(
+        world([row(role("ops", account))], creator=Creator(session, "CloudTrail"), **nothing_read)
+    )
     assert only(with_row).action == "block"
 
 
@@ -237,12 +280,18 @@ def test_creator_known_by_the_full_arn_of_its_role_is_awaited_under_it() -> None
     full = role("teams/ops", OTHER)
     rows = [row(role("ops", OTHER), "x", ("system:masters",))]
     plan = planned(world(rows, mode="CONFIG_MAP", creator=Creator(full, "CloudTrail")))
-    assert (only(plan).principal_arn, only(plan).action, only(plan).sources) == (full, "await", ("mapRoles[0]",))
+    assert (only(plan).principal_arn, only(plan).action, only(plan).sources) == (
+        full,
+        "await",
+        ("mapRoles[0]",),
+    )
 
 
 def test_acceptance_of_the_creators_gap_is_named() -> None:
     rows = [row(DEV, "x", ("system:masters", "devs"))]
-    snapshot = world(rows, mode="CONFIG_MAP", creator=Creator(DEV, "x"), rbac=rbac(bind(group("devs"))))
+    snapshot = world(
+        rows, mode="CONFIG_MAP", creator=Creator(DEV, "x"), rbac=rbac(bind(group("devs")))
+    )
     assert "creator-row-differs" in only(planned(snapshot)).findings
     plan = planned(snapshot, Decisions(accept_loss={DEV: ACCEPTED}))
     assert only(plan).action == "await"
@@ -267,7 +316,10 @@ def test_blocked_row_of_the_creator_can_be_answered() -> None:
 def test_answer_cannot_name_another_type_than_the_one_that_eks_makes() -> None:
     group_of_linux = nodegroup(NODES, "CUSTOM")
     snapshot = world(
-        [node_row(NODES)], mode="CONFIG_MAP", nodegroups=(group_of_linux,), nodes=(node(NODES, "windows"),)
+        [node_row(NODES)],
+        mode="CONFIG_MAP",
+        nodegroups=(group_of_linux,),
+        nodes=(node(NODES, "windows"),),
     )
     assert "automatic-entry-differs" in only(planned(snapshot)).findings
     with pytest.raises(Failed) as error:
@@ -276,12 +328,17 @@ def test_answer_cannot_name_another_type_than_the_one_that_eks_makes() -> None:
 
 
 def test_absent_principal_of_an_expanded_account_has_no_identity_today() -> None:
-    plan = planned(world(accounts=[ACCOUNT], principals=[]), Decisions(expand_accounts={ACCOUNT: (DEV,)}))
+    plan = planned(
+        world(accounts=[ACCOUNT], principals=[]), Decisions(expand_accounts={ACCOUNT: (DEV,)})
+    )
     assert (only(plan).action, only(plan).before.via) == ("skip", "none")
 
 
 def test_admin_by_a_group_that_cannot_be_carried_crosses_by_a_bridge_too() -> None:
-    snapshot = world([row(DEV, "x", ("eks:admins",))], rbac=rbac(bind(group("eks:admins"), role_name="cluster-admin")))
+    snapshot = world(
+        [row(DEV, "x", ("eks:admins",))],
+        rbac=rbac(bind(group("eks:admins"), role_name="cluster-admin")),
+    )
     plan = planned(snapshot, answers(DEV, username="x", groups=(), policies=(on_cluster(),)))
     assert kinds(plan)[:3] == ["create-bridge", "create-entry", "associate-policy"]
 
@@ -290,23 +347,33 @@ def test_admin_by_a_group_that_cannot_be_carried_crosses_by_a_bridge_too() -> No
     ("group_name", "answer"),
     [("eks:devs", GroupAnswer(rename_to="devs")), ("system:masters", GroupAnswer(also="admins"))],
 )
-def test_new_group_gets_no_bindings_while_it_is_not_read_who_has_it(group_name: str, answer: GroupAnswer) -> None:
-    plan = planned(world([row(DEV, "x", (group_name,))], rbac=None), Decisions(groups={group_name: answer}))
+def test_new_group_gets_no_bindings_while_it_is_not_read_who_has_it(
+    group_name: str, answer: GroupAnswer
+) -> None:
+    plan = planned(
+        world([row(DEV, "x", (group_name,))], rbac=None), Decisions(groups={group_name: answer})
+    )
     assert only(plan).action == "block"
     assert "reserved-group-unread" in only(plan).findings
 
 
 def test_row_with_groups_is_never_said_to_have_none() -> None:
     bound = rbac(bind(group("eks:devs")))
-    renamed = planned(world([row(DEV, "x", ("eks:devs",))], rbac=bound), group_answers(eks__devs="devs"))
+    renamed = planned(
+        world([row(DEV, "x", ("eks:devs",))], rbac=bound), group_answers(eks__devs="devs")
+    )
     assert findings(renamed, "grants-nothing") == ()
     dropped = planned(world([row(DEV, "x", ("eks:free",))]))
     assert "none of its groups is named" in finding(dropped, "grants-nothing").message
 
 
 def test_constrained_impersonation_of_a_group_is_power_of_that_group() -> None:
-    rule = PolicyRule(("impersonate:user-info",), ("authentication.k8s.io",), ("groups",), ("eks:devs",))
-    plan = planned(world([row(DEV, "x", ("eks:devs",))], rbac=rbac(roles=[Role("sudo", None, (rule,), {})])))
+    rule = PolicyRule(
+        ("impersonate:user-info",), ("authentication.k8s.io",), ("groups",), ("eks:devs",)
+    )
+    plan = planned(
+        world([row(DEV, "x", ("eks:devs",))], rbac=rbac(roles=[Role("sudo", None, (rule,), {})]))
+    )
     assert "reserved-group-bound" in only(plan).findings
 
 
@@ -319,7 +386,9 @@ def test_impersonated_service_account_counts_by_its_username() -> None:
 
 
 def test_sso_row_whose_principal_logged_in_blocks() -> None:
-    sso = {"mapRoles": f'[{{"sso": {{"permissionSetName": "Admin", "accountID": "{ACCOUNT}"}}, "username": "x"}}]'}
+    sso = {
+        "mapRoles": f'[{{"sso": {{"permissionSetName": "Admin", "accountID": "{ACCOUNT}"}}, "username": "x"}}]'
+    }
     arn = f"arn:aws:sts::{ACCOUNT}:assumed-role/AWSReservedSSO_Admin_0123456789abcdef/ana"
     seen = planned(world(data=sso, usage=usage(login(arn))))
     assert finding(seen, "dead-row-logged-in").source == "mapRoles[0]"

@@ -38,8 +38,12 @@ MASTERS = ("system:masters",)
 
 
 def test_e1_role_of_another_account_is_not_replaced_by_a_local_namesake() -> None:
-    """Looked up by its last path segment in the caller's account, the wrong principal becomes an admin."""
-    plan = planned(world([row(role("Admin", OTHER), "admin", MASTERS)], principals=[iam(role("Admin"))]))
+    """Looked up by its last path segment in the caller's account, the wrong principal becomes an
+    admin.
+    """
+    plan = planned(
+        world([row(role("Admin", OTHER), "admin", MASTERS)], principals=[iam(role("Admin"))])
+    )
     assert [p.principal_arn for p in plan.principals] == [role("Admin", OTHER)]
     assert only(plan).action == "block"
     assert all(step.principal_arn != role("Admin") for step in plan.steps)
@@ -54,21 +58,27 @@ def test_e2_role_of_an_unread_account_blocks_alone_and_the_others_go_on() -> Non
 
 def test_e3_deleted_principal_is_skipped_and_the_others_go_on() -> None:
     """One deleted role or user aborts the whole run."""
-    plan = planned(world([row(role("gone"), "g"), row(role("dev"), "d")], principals=[iam(role("dev"))]))
+    plan = planned(
+        world([row(role("gone"), "g"), row(role("dev"), "d")], principals=[iam(role("dev"))])
+    )
     assert one(plan, role("gone")).action == "skip"
     assert one(plan, role("dev")).action == "create"
     assert not plan.blocked
 
 
 def test_e4_last_duplicate_wins_as_in_the_live_cluster() -> None:
-    """The first duplicate is taken: an escalation here, because the live mapping is the last one."""
+    """The first duplicate is taken: an escalation here, because the live mapping is the last
+    one.
+    """
     plan = planned(world([row(role("dev"), "x", MASTERS), row(role("dev"), "x", ("devs",))]))
     assert only(plan).entry == EntrySpec("STANDARD", "x", ("devs",))
 
 
 def test_e5_role_path_in_the_config_map_stays_dead() -> None:
     """A row that never matched is looked up by name and becomes an admin."""
-    plan = planned(world([row(role("team/boss"), "x", MASTERS)], principals=[iam(role("team/boss"))]))
+    plan = planned(
+        world([row(role("team/boss"), "x", MASTERS)], principals=[iam(role("team/boss"))])
+    )
     assert (only(plan).action, only(plan).entry) == ("skip", None)
     assert kinds(plan) == []
 
@@ -93,7 +103,9 @@ def test_e6_other_groups_stay_beside_masters() -> None:
 def test_e7_names_that_eks_refuses_are_decided_before_anything_is_changed(
     username: str, groups: tuple[str, ...], code: str
 ) -> None:
-    """Reserved and templated names are passed on, and refused after the mode step, which cannot be taken back."""
+    """Reserved and templated names are passed on, and refused after the mode step, which cannot be
+    taken back.
+    """
     plan = planned(world([row(role("dev"), username, groups)], mode="CONFIG_MAP"))
     assert code in only(plan).findings
     made = only(plan).entry
@@ -102,7 +114,9 @@ def test_e7_names_that_eks_refuses_are_decided_before_anything_is_changed(
 
 def test_e8_existing_entry_is_compared_with_the_row() -> None:
     """An existing entry is skipped by its ARN, whatever it holds."""
-    plan = planned(world([row(role("dev"), "x", MASTERS)], entries=[entry(role("dev"), "x", ("viewers",))]))
+    plan = planned(
+        world([row(role("dev"), "x", MASTERS)], entries=[entry(role("dev"), "x", ("viewers",))])
+    )
     assert "masters" in finding(plan, "row-shadowed-by-entry").message
     assert "viewers" in finding(plan, "row-shadowed-by-entry").message
 
@@ -111,13 +125,19 @@ def test_e8_existing_entry_is_compared_with_the_row() -> None:
 def test_e9_policies_are_of_the_clusters_partition(partition: str) -> None:
     """The policy's ARN always says `arn:aws:`."""
     arn = role("ops", partition=partition)
-    made = only(planned(world([row(arn, "x", MASTERS)], partition=partition, principals=[iam(arn)]))).entry
+    made = only(
+        planned(world([row(arn, "x", MASTERS)], partition=partition, principals=[iam(arn)]))
+    ).entry
     assert made is not None
     assert made.access_policies[0].policy_arn.startswith(f"arn:{partition}:eks::aws:")
 
 
 @pytest.mark.parametrize(
-    "text", ["- sso: {permissionSetName: Admin, accountID: '111122223333'}\n  username: x\n", "- rolearn: ''\n"]
+    "text",
+    [
+        "- sso: {permissionSetName: Admin, accountID: '111122223333'}\n  username: x\n",
+        "- rolearn: ''\n",
+    ],
 )
 def test_e10_row_without_an_arn_is_a_finding_and_no_crash(text: str) -> None:
     """An empty ARN ends the run with a stack trace."""
@@ -167,4 +187,6 @@ def test_e23_type_for_nodes_never_lands_on_a_user() -> None:
 
 
 def test_e23_managed_nodes_are_told_by_their_row_and_not_only_by_eks() -> None:
-    assert only(planned(world([node_row(role("nodes"))], nodegroups=None))).entry == EntrySpec("EC2_LINUX")
+    assert only(planned(world([node_row(role("nodes"))], nodegroups=None))).entry == EntrySpec(
+        "EC2_LINUX"
+    )

@@ -5,7 +5,21 @@ import pytest
 from migrator.errors import Failed
 from migrator.model.access_entry import EntrySpec
 from migrator.model.decision import Decisions
-from tests.support.worlds import ACCOUNT, OTHER, entry, finding, iam, node, one, only, planned, role, row, user, world
+from tests.support.worlds import (
+    ACCOUNT,
+    OTHER,
+    entry,
+    finding,
+    iam,
+    node,
+    one,
+    only,
+    planned,
+    role,
+    row,
+    user,
+    world,
+)
 
 
 def test_map_accounts_blocks() -> None:
@@ -28,9 +42,13 @@ def test_skipped_account_is_a_named_loss() -> None:
 
 def test_expanded_account_gives_the_canonical_arn_as_username_and_no_groups() -> None:
     full = role("team/deployer", OTHER)
-    plan = planned(world(accounts=[OTHER]), Decisions(expand_accounts={OTHER: (full, user("x/ana", OTHER))}))
+    plan = planned(
+        world(accounts=[OTHER]), Decisions(expand_accounts={OTHER: (full, user("x/ana", OTHER))})
+    )
     assert one(plan, full).entry == EntrySpec("STANDARD", role("deployer", OTHER), ())
-    assert one(plan, full).before == one(plan, full).before.__class__(role("deployer", OTHER), (), "config-map")
+    assert one(plan, full).before == one(plan, full).before.__class__(
+        role("deployer", OTHER), (), "config-map"
+    )
     assert one(plan, user("x/ana", OTHER)).entry == EntrySpec("STANDARD", user("x/ana", OTHER), ())
     assert finding(plan, "account-expanded").severity == "warn"
     assert not plan.blocked
@@ -39,7 +57,10 @@ def test_expanded_account_gives_the_canonical_arn_as_username_and_no_groups() ->
 def test_expanded_principal_that_has_an_entry_is_kept() -> None:
     arn = role("deployer", OTHER)
     decisions = Decisions(expand_accounts={OTHER: (arn,)})
-    assert only(planned(world(accounts=[OTHER], entries=[entry(arn, arn)]), decisions)).action == "keep"
+    assert (
+        only(planned(world(accounts=[OTHER], entries=[entry(arn, arn)]), decisions)).action
+        == "keep"
+    )
 
 
 def test_expanded_principal_that_does_not_exist_is_skipped() -> None:
@@ -47,7 +68,9 @@ def test_expanded_principal_that_does_not_exist_is_skipped() -> None:
 
     decisions = Decisions(expand_accounts={OTHER: (role("gone", OTHER),)})
     read = (AccountRead(OTHER, roles=True, users=True),)
-    assert only(planned(world(accounts=[OTHER], accounts_read=read), decisions)).findings == ("principal-absent",)
+    assert only(planned(world(accounts=[OTHER], accounts_read=read), decisions)).findings == (
+        "principal-absent",
+    )
 
 
 @pytest.mark.parametrize(
@@ -60,14 +83,18 @@ def test_expansion_to_somebody_of_another_account_is_refused(arn: str) -> None:
 
 
 def test_expansion_of_a_principal_with_its_own_row_is_refused() -> None:
-    snapshot = world([row(role("deployer", OTHER))], accounts=[OTHER], principals=[iam(role("deployer", OTHER))])
+    snapshot = world(
+        [row(role("deployer", OTHER))], accounts=[OTHER], principals=[iam(role("deployer", OTHER))]
+    )
     with pytest.raises(Failed, match="does not fit"):
         planned(snapshot, Decisions(expand_accounts={OTHER: (role("deployer", OTHER),)}))
 
 
 def test_account_cannot_be_skipped_and_expanded() -> None:
     with pytest.raises(Failed) as error:
-        planned(world(accounts=[OTHER]), Decisions(accounts={OTHER: "x"}, expand_accounts={OTHER: ()}))
+        planned(
+            world(accounts=[OTHER]), Decisions(accounts={OTHER: "x"}, expand_accounts={OTHER: ()})
+        )
     assert error.value.code == "decision-invalid"
 
 
@@ -78,5 +105,10 @@ def test_migration_that_ends_at_dual_mode_leaves_map_accounts_in_place() -> None
 def test_expanding_an_account_never_makes_a_person_of_a_role_of_nodes() -> None:
     nodes = role("nodes")
     expanded = Decisions(expand_accounts={ACCOUNT: (nodes,)})
-    plan = planned(world(accounts=[ACCOUNT], principals=[iam(nodes, "ec2")], nodes=(node(nodes),)), expanded)
-    assert (one(plan, nodes).action, one(plan, nodes).findings) == ("block", ("node-role-without-node-row",))
+    plan = planned(
+        world(accounts=[ACCOUNT], principals=[iam(nodes, "ec2")], nodes=(node(nodes),)), expanded
+    )
+    assert (one(plan, nodes).action, one(plan, nodes).findings) == (
+        "block",
+        ("node-role-without-node-row",),
+    )

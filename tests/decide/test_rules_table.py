@@ -1,4 +1,6 @@
-"""The table of rules names tests that exist, and every test of a plan's decisions is a rule or says one."""
+"""The table of rules names tests that exist, and every test of a plan's decisions is a rule or says
+one.
+"""
 
 import re
 from pathlib import Path
@@ -22,4 +24,6 @@ def test_every_rule_has_tests_that_exist() -> None:
 def test_every_rule_is_said_once_and_every_test_states_a_rule_by_its_name() -> None:
     rules = _rules()
     assert len(table_rows(TABLE)) == len(rules)
-    assert all(re.fullmatch(r"test_\w+_\w+_\w+", test) for tests in rules.values() for test in tests)
+    assert all(
+        re.fullmatch(r"test_\w+_\w+_\w+", test) for tests in rules.values() for test in tests
+    )

@@ -1,4 +1,6 @@
-"""Every ``$ migrate`` line of the playbooks is run, in order, against a lab; every AWS CLI line names real options."""
+"""Every ``$ migrate`` line of the playbooks is run, in order, against a lab; every AWS CLI line
+names real options.
+"""
 
 import json
 import re
@@ -26,27 +28,45 @@ def commands(text: str, fence: str, prompt: str) -> list[list[str]]:
     """The commands in fenced blocks of one kind, continued lines joined."""
     blocks = re.findall(rf"^ *```{fence}\n(.*?)^ *```", text, re.S | re.M)
     lines = "\n".join(blocks).replace("\\\n", " ").splitlines()
-    return [shlex.split(line.strip().removeprefix(prompt)) for line in lines if line.strip().startswith(prompt)]
+    return [
+        shlex.split(line.strip().removeprefix(prompt))
+        for line in lines
+        if line.strip().startswith(prompt)
+    ]
 
 
 def test_there_are_playbooks() -> None:
-    assert {path.stem for path in PLAYBOOKS} >= {"single-cluster", "roll-back", "break-glass", "private-endpoint"}
+    assert {path.stem for path in PLAYBOOKS} >= {
+        "single-cluster",
+        "roll-back",
+        "break-glass",
+        "private-endpoint",
+    }
 
 
 def test_every_command_of_the_fleets_playbook_works(tmp_path: Path) -> None:
     path = ROOT / "playbooks" / f"{FLEET}.md"
-    with running(tmp_path, json.dumps(fleet_world(1, 1, shapes=("plain",)))) as lab, ForkedCli() as forked:
+    with (
+        running(tmp_path, json.dumps(fleet_world(1, 1, shapes=("plain",)))) as lab,
+        ForkedCli() as forked,
+    ):
         (lab.work / "decisions.yaml").write_text(WAIVERS, encoding="utf-8")
-        (lab.work / "fleet.yaml").write_text(json.dumps(fleet_file(1) | {"name": "my-fleet"}), encoding="utf-8")
+        (lab.work / "fleet.yaml").write_text(
+            json.dumps(fleet_file(1) | {"name": "my-fleet"}), encoding="utf-8"
+        )
         for command in commands(path.read_text(), "console", "$ "):
             ran = forked.run(command[1:], lab.work, lab.environment())
-            assert ran.returncode == 0, f"{shlex.join(command)}: {ran.returncode}\n{ran.stdout}\n{ran.stderr}"
+            assert ran.returncode == 0, (
+                f"{shlex.join(command)}: {ran.returncode}\n{ran.stdout}\n{ran.stderr}"
+            )
         status = forked.run(["fleet", "status", "--output", "json"], lab.work, lab.environment())
         assert json.loads(status.stdout)["stages"] == {"cut over": 1}
 
 
 def test_answers_in_the_fleets_playbook_are_read() -> None:
-    (block,) = re.findall(r"```yaml\n(.*?)```", (ROOT / "playbooks" / f"{FLEET}.md").read_text(), re.S)
+    (block,) = re.findall(
+        r"```yaml\n(.*?)```", (ROOT / "playbooks" / f"{FLEET}.md").read_text(), re.S
+    )
     answers = decode_fleet_decisions(YAML(typ="safe", pure=True).load(block))
     assert [part.where.tags for part in answers.selected] == [{"stage": "prod"}]
 
@@ -68,7 +88,11 @@ def test_commands_of_a_shell_in_the_fleets_playbook_have_options_that_exist() ->
 
 @pytest.mark.parametrize(
     "path",
-    [path for path in PLAYBOOKS if commands(path.read_text(), "console", "$ ") and path.stem != FLEET],
+    [
+        path
+        for path in PLAYBOOKS
+        if commands(path.read_text(), "console", "$ ") and path.stem != FLEET
+    ],
     ids=lambda path: path.stem,
 )
 def test_every_command_of_a_playbook_works(path: Path, tmp_path: Path) -> None:
@@ -88,7 +112,10 @@ def test_every_aws_command_names_an_operation_and_options_that_exist(path: Path)
         name = "".join(part.capitalize() for part in operation.split("-"))
         assert name in model.operation_names, operation
         shape = model.operation_model(name).input_shape
-        known = {re.sub(r"(?<!^)([A-Z])", r"-\1", member).lower() for member in (shape.members if shape else {})}
+        known = {
+            re.sub(r"(?<!^)([A-Z])", r"-\1", member).lower()
+            for member in (shape.members if shape else {})
+        }
         named = {option.removeprefix("--") for option in options if option.startswith("--")}
         assert named <= known
 

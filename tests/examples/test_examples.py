@@ -1,4 +1,6 @@
-"""Every folder of ``examples/`` is a golden test: its snapshot gives exactly its plan. ``UPDATE_GOLDEN=1`` writes."""
+"""Every folder of ``examples/`` is a golden test: its snapshot gives exactly its plan.
+``UPDATE_GOLDEN=1`` writes.
+"""
 
 import json
 import subprocess
@@ -62,7 +64,9 @@ def test_every_row_is_in_exactly_one_principal_or_in_a_finding(name: str) -> Non
 def test_the_command_prints_the_same_bytes_as_the_library(name: str) -> None:
     arguments = ["plan", "--snapshot", str(EXAMPLES / name / "snapshot.json"), "--output", "json"]
     first, second = (
-        subprocess.run([sys.executable, "-m", "migrator", *arguments], capture_output=True, check=False)
+        subprocess.run(
+            [sys.executable, "-m", "migrator", *arguments], capture_output=True, check=False
+        )
         for _ in range(2)
     )
     assert first.stdout == (EXAMPLES / name / "plan.json").read_bytes()

@@ -1,4 +1,6 @@
-"""The workflow, the state machine and the image of a fleet: valid by their schemas, and run against a lab."""
+"""The workflow, the state machine and the image of a fleet: valid by their schemas, and run against
+a lab.
+"""
 
 import importlib.util
 import json
@@ -29,9 +31,13 @@ EXPRESSION = re.compile(r"\$\{\{ *(.+?) *\}\}")
 @pytest.fixture
 def lab(tmp_path: Path) -> Iterator[CliLab]:
     """Two clusters in two accounts, one of them the canary, and the files that the image holds."""
-    with running(tmp_path, json.dumps(fleet_world(2, 2, shapes=("plain",), regions=("eu-central-1",)))) as found:
+    with running(
+        tmp_path, json.dumps(fleet_world(2, 2, shapes=("plain",), regions=("eu-central-1",)))
+    ) as found:
         waves = [{"name": "first", "size": 1}, {"name": "rest"}]
-        (found.work / "fleet.yaml").write_text(json.dumps(fleet_file(2, regions=["eu-central-1"], waves=waves)))
+        (found.work / "fleet.yaml").write_text(
+            json.dumps(fleet_file(2, regions=["eu-central-1"], waves=waves))
+        )
         (found.work / "decisions.yaml").write_text(json.dumps({"waive_gates": WAIVED}))
         yield found
 
@@ -73,13 +79,22 @@ def workflow() -> Mapping[str, Any]:
 
 
 def test_the_workflow_is_one_by_githubs_schema() -> None:
-    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.github-workflows", str(WORKFLOW)]
+    command = [
+        sys.executable,
+        "-m",
+        "check_jsonschema",
+        "--builtin-schema",
+        "vendor.github-workflows",
+        str(WORKFLOW),
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_no_script_of_the_workflow_has_an_expression_in_it() -> None:
-    scripts = [step["run"] for job in workflow()["jobs"].values() for step in job["steps"] if "run" in step]
+    scripts = [
+        step["run"] for job in workflow()["jobs"].values() for step in job["steps"] if "run" in step
+    ]
     assert len(scripts) > 4
     assert not [script for script in scripts if "${{" in script]
 
@@ -88,13 +103,19 @@ def test_only_the_cut_over_waits_for_a_person_and_nothing_reaches_it_before_ever
     jobs = workflow()["jobs"]
     assert {name for name, job in jobs.items() if "environment" in job} == {"cut-over"}
     assert set(jobs["cut-over"]["needs"]) == set(jobs) - {"cut-over"}
-    writes = [name for name, job in jobs.items() if any("cutover" in step.get("run", "") for step in job["steps"])]
+    writes = [
+        name
+        for name, job in jobs.items()
+        if any("cutover" in step.get("run", "") for step in job["steps"])
+    ]
     assert writes == ["cut-over"]
     assert workflow()["permissions"] == {"contents": "read", "id-token": "write"}
 
 
 class Actions:
-    """As much of GitHub Actions as the workflow uses: jobs in their order, matrices, outputs, environments."""
+    """As much of GitHub Actions as the workflow uses: jobs in their order, matrices, outputs,
+    environments.
+    """
 
     def __init__(self, lab: CliLab) -> None:
         self.lab = lab
@@ -110,10 +131,19 @@ class Actions:
         document = workflow()
         for name, job in document["jobs"].items():
             matrix = job.get("strategy", {}).get("matrix", {"cluster": ""})["cluster"]
-            for item in json.loads(self.text(matrix).removeprefix("fromJSON(").removesuffix(")")) if matrix else [{}]:
+            for item in (
+                json.loads(self.text(matrix).removeprefix("fromJSON(").removesuffix(")"))
+                if matrix
+                else [{}]
+            ):
                 here = {f"matrix.cluster.{key}": str(value) for key, value in item.items()}
                 for step in job["steps"]:
-                    self.step(name, step, {**document["env"], **job.get("env", {}), **step.get("env", {})}, here)
+                    self.step(
+                        name,
+                        step,
+                        {**document["env"], **job.get("env", {}), **step.get("env", {})},
+                        here,
+                    )
 
     def text(self, text: str, here: Mapping[str, str] | None = None) -> str:
         """With its expressions filled in."""
@@ -125,7 +155,9 @@ class Actions:
 
         return EXPRESSION.sub(value, text)
 
-    def step(self, job: str, step: Mapping[str, Any], given: Mapping[str, str], here: Mapping[str, str]) -> None:
+    def step(
+        self, job: str, step: Mapping[str, Any], given: Mapping[str, str], here: Mapping[str, str]
+    ) -> None:
         if "run" not in step:
             return
         environment = self.lab.environment(
@@ -135,7 +167,9 @@ class Actions:
         )
         self.files["GITHUB_OUTPUT"].write_text("")
         shell = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step["run"]]
-        done = subprocess.run(shell, cwd=self.lab.work, env=environment, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            shell, cwd=self.lab.work, env=environment, capture_output=True, text=True, check=False
+        )
         assert done.returncode == 0, f"{step['run']}\n{done.stdout}\n{done.stderr}"
         for line in self.files["GITHUB_OUTPUT"].read_text().splitlines():
             name, _, value = line.partition("=")
@@ -146,16 +180,27 @@ class Actions:
 def test_the_workflow_takes_a_fleet_from_aws_auth_to_api_mode(lab: CliLab) -> None:
     actions = Actions(lab)
     actions.run()
-    canary, rest = (json.loads(actions.values[f"needs.plan.outputs.{name}"]) for name in ("canary", "rest"))
-    assert [(item["wave"], item["name"]) for item in (*canary, *rest)] == [("first", "c0000"), ("rest", "c0001")]
+    canary, rest = (
+        json.loads(actions.values[f"needs.plan.outputs.{name}"]) for name in ("canary", "rest")
+    )
+    assert [(item["wave"], item["name"]) for item in (*canary, *rest)] == [
+        ("first", "c0000"),
+        ("rest", "c0001"),
+    ]
     assert states_of(lab) == {"cut over"}
-    for name in ("baseline.json", "apply.json", "verify.json"):  # of the last cluster, as one container has them
+    for name in (
+        "baseline.json",
+        "apply.json",
+        "verify.json",
+    ):  # of the last cluster, as one container has them
         assert lab.document(name)["clusters"] == {"total": 1, "done": 1}
     assert "2 accounts expected, 2 answered" in actions.files["GITHUB_STEP_SUMMARY"].read_text()
     assert (lab.work / "report.md").is_file()
 
 
-def test_a_line_of_the_matrix_leads_the_commands_for_one_cluster_into_its_account(lab: CliLab) -> None:
+def test_a_line_of_the_matrix_leads_the_commands_for_one_cluster_into_its_account(
+    lab: CliLab,
+) -> None:
     ran = lab.run("fleet", "plan", "--output", "jsonl", "--quiet")
     item = json.loads(ran.out.splitlines()[0])
     assert (lab.work / ".migrate/fleet/test/matrix.jsonl").read_text() == ran.out
@@ -171,7 +216,9 @@ def test_a_line_of_the_matrix_leads_the_commands_for_one_cluster_into_its_accoun
     assert (shown.code, "c0000" in shown.out) == (0, True), shown.err
     without = lab.run("snapshot", item["name"], *item["options"][:-2], "--out", "snapshot.json")
     assert without.error_code == "iam-denied"
-    odd = lab.run("snapshot", item["name"], *item["options"], "--external-id", "b", "--out", "snapshot.json")
+    odd = lab.run(
+        "snapshot", item["name"], *item["options"], "--external-id", "b", "--out", "snapshot.json"
+    )
     assert (odd.code, odd.error_code) == (64, "external-id-without-role")
 
 
@@ -181,8 +228,18 @@ def test_a_line_of_the_matrix_leads_the_commands_for_one_cluster_into_its_accoun
 def definition() -> dict[str, Any]:
     """The state machine with its placeholders filled in."""
     text = (FOLDER / "step-functions.asl.json").read_text()
-    values = {"Partition": "aws", "Bucket": "bucket", "Prefix": "eks", "Fleet": "test", "EcsCluster": "tools"}
-    return dict(json.loads(re.sub(r"\$\{(\w+)\}", lambda match: values.get(match[1], f"the-{match[1]}"), text)))
+    values = {
+        "Partition": "aws",
+        "Bucket": "bucket",
+        "Prefix": "eks",
+        "Fleet": "test",
+        "EcsCluster": "tools",
+    }
+    return dict(
+        json.loads(
+            re.sub(r"\$\{(\w+)\}", lambda match: values.get(match[1], f"the-{match[1]}"), text)
+        )
+    )
 
 
 def machines(machine: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
@@ -216,7 +273,9 @@ def test_every_state_leads_to_one_that_is_there_and_each_is_reached() -> None:
                 state = states[name]
                 ends = [state[key] for key in ("Next",) if key in state]
                 ends += [catch["Next"] for catch in state.get("Catch", ())]
-                assert bool(ends) != bool(state.get("End") or state["Type"] in ("Succeed", "Fail")), name
+                assert bool(ends) != bool(
+                    state.get("End") or state["Type"] in ("Succeed", "Fail")
+                ), name
                 todo += ends
         assert reached == set(states)
 
@@ -226,13 +285,21 @@ def test_the_matrix_is_read_as_lines_from_where_the_plan_keeps_it() -> None:
         if state["Type"] == "Map":
             reader = state["ItemReader"]
             assert reader["ReaderConfig"]["InputType"] == "JSONL"
-            assert reader["Parameters"] == {"Bucket": "bucket", "Key": "eks/fleet/test/matrix.jsonl"}
-            assert state["ItemProcessor"]["ProcessorConfig"] == {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}
+            assert reader["Parameters"] == {
+                "Bucket": "bucket",
+                "Key": "eks/fleet/test/matrix.jsonl",
+            }
+            assert state["ItemProcessor"]["ProcessorConfig"] == {
+                "Mode": "DISTRIBUTED",
+                "ExecutionType": "STANDARD",
+            }
             assert state["ToleratedFailureCount"] == 0
 
 
 class Machine:
-    """As much of Step Functions as the machine uses: every task's container is a process with its environment."""
+    """As much of Step Functions as the machine uses: every task's container is a process with its
+    environment.
+    """
 
     def __init__(self, lab: CliLab) -> None:
         self.lab = lab
@@ -280,8 +347,14 @@ def test_the_state_machine_takes_a_fleet_from_aws_auth_to_api_mode(lab: CliLab) 
     machine = Machine(lab)
     machine.run(definition(), {})
     assert states_of(lab) == {"cut over"}
-    applied = [command[4].rpartition("/")[2] for command in machine.commands if command[1] == "apply"]
-    assert applied == ["c0000", "c0000", "c0001"]  # the canary before everybody, and then nothing is left to do on it
+    applied = [
+        command[4].rpartition("/")[2] for command in machine.commands if command[1] == "apply"
+    ]
+    assert applied == [
+        "c0000",
+        "c0000",
+        "c0001",
+    ]  # the canary before everybody, and then nothing is left to do on it
     assert [message["fleet"] for message in machine.approvals] == ["test"]
     assert machine.commands[-1][:2] == ["fleet", "cutover"]
 
@@ -291,20 +364,33 @@ def test_the_state_machine_takes_a_fleet_from_aws_auth_to_api_mode(lab: CliLab) 
 
 def commands() -> list[list[str]]:
     """Every command of the workflow and of the state machine."""
-    scripts = "\n".join(str(step.get("run", "")) for job in workflow()["jobs"].values() for step in job["steps"])
-    found = [shlex.split(line.split(" > ")[0].split(" >> ")[0]) for line in re.findall(r"migrate (.+)", scripts)]
+    scripts = "\n".join(
+        str(step.get("run", "")) for job in workflow()["jobs"].values() for step in job["steps"]
+    )
+    found = [
+        shlex.split(line.split(" > ")[0].split(" >> ")[0])
+        for line in re.findall(r"migrate (.+)", scripts)
+    ]
     for machine in machines(definition()):
         for state in machine["States"].values():
-            for override in state.get("Parameters", {}).get("Overrides", {}).get("ContainerOverrides", ()):
+            for override in (
+                state.get("Parameters", {}).get("Overrides", {}).get("ContainerOverrides", ())
+            ):
                 text = override.get("Command.$")
-                found.append(list(Machine.array(text, {"arn": "ARN"})) if text else override["Command"])
+                found.append(
+                    list(Machine.array(text, {"arn": "ARN"})) if text else override["Command"]
+                )
     return found
 
 
 @pytest.mark.parametrize("command", commands(), ids=" ".join)
 def test_every_command_is_one(command: list[str]) -> None:
     context = cli.make_context("migrate", list(command), resilient_parsing=False)
-    arguments = [*context._protected_args, *context.args] if hasattr(context, "_protected_args") else context.args
+    arguments = (
+        [*context._protected_args, *context.args]
+        if hasattr(context, "_protected_args")
+        else context.args
+    )
     for _ in range(2):  # fleet, and its command
         name, found, rest = context.command.resolve_command(context, list(arguments))  # type: ignore[attr-defined]
         assert found is not None

@@ -1,4 +1,6 @@
-"""``python -m tests.exploring``: the worlds; ``explore WORLD [DEPTH [SECONDS]]``; ``replay WORLD CHOICES``."""
+"""``python -m tests.exploring``: the worlds; ``explore WORLD [DEPTH [SECONDS]]``; ``replay WORLD
+CHOICES``.
+"""
 
 import sys
 from collections.abc import Iterator
@@ -16,7 +18,10 @@ def lines(arguments: list[str]) -> Iterator[str]:
             found = explore(SCENES[name](), depth=int(depth), seconds=seconds)
             yield from (HEAD, line_of(found))
             for trace in found.traces.values():
-                yield f"\n{trace.wrong.text}\n  python -m tests.exploring replay {name} {text_of(trace.choices)}"
+                yield (
+                    f"\n{trace.wrong.text}\n  python -m tests.exploring replay {name} "
+                    f"{text_of(trace.choices)}"
+                )
                 yield from story(SCENES[name](), trace.choices)
         case ["replay", name, choices]:
             yield from story(SCENES[name](), choices_of(choices))

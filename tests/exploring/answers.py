@@ -1,7 +1,7 @@
 """What the world answers to one call of a process, and what the call does to the world.
 
-``ordinary`` is the one answer of a day on which nothing goes wrong; ``mishaps`` are the others: a write that is lost, a
-write whose answer is lost, a login that is judged by the entry as it was.
+``ordinary`` is the one answer of a day on which nothing goes wrong; ``mishaps`` are the others: a
+write that is lost, a write whose answer is lost, a login that is judged by the entry as it was.
 """
 
 import json
@@ -50,11 +50,28 @@ from tests.support.worlds import world as snapshot_with
 
 # Calls that nobody but the process itself can notice, or that only its own state folder answers.
 PRIVATE = frozenset(
-    {"read file", "write file", "append", "read journal", "lock", "unlock", "become", "planned", "check lock"}
+    {
+        "read file",
+        "write file",
+        "append",
+        "read journal",
+        "lock",
+        "unlock",
+        "become",
+        "planned",
+        "check lock",
+    }
 )
 DURABLE = frozenset({"append", "write file"})
 AWS_WRITES = frozenset(
-    {"create entry", "update entry", "delete entry", "associate policy", "disassociate policy", "switch mode"}
+    {
+        "create entry",
+        "update entry",
+        "delete entry",
+        "associate policy",
+        "disassociate policy",
+        "switch mode",
+    }
 )
 CLUSTER_WRITES = frozenset({"bind", "unbind", "write aws-auth", "delete aws-auth"})
 WRITES = AWS_WRITES | CLUSTER_WRITES
@@ -64,7 +81,9 @@ Outcome = tuple[World, Answer]
 
 
 class Facts:
-    """What a world has beside its cluster: the creator as far as it is known, other bindings, node groups."""
+    """What a world has beside its cluster: the creator as far as it is known, other bindings, node
+    groups.
+    """
 
     def __init__(self, *, creator: str | None = None, others: tuple[Binding, ...] = ()) -> None:
         self.creator, self.others = creator, others
@@ -84,10 +103,19 @@ class Facts:
 
     def _read(self, cluster: Cluster, now: int) -> Snapshot:
         bindings = tuple(
-            Binding(name, None, "ClusterRole", bound.role, (Subject("Group", bound.group),), dict(bound.labels))
+            Binding(
+                name,
+                None,
+                "ClusterRole",
+                bound.role,
+                (Subject("Group", bound.group),),
+                dict(bound.labels),
+            )
             for name, bound in sorted(cluster.bindings.items())
         )
-        read = snapshot_with(mode=cluster.mode, data=aws_auth(cluster)["data"], principals=self._principals(cluster))
+        read = snapshot_with(
+            mode=cluster.mode, data=aws_auth(cluster)["data"], principals=self._principals(cluster)
+        )
         assert read.rbac is not None
         entries = None
         if cluster.mode != "CONFIG_MAP":
@@ -123,8 +151,14 @@ def _born(life: int) -> datetime:
 
 @lru_cache(maxsize=10_000)
 def shown(arn: str, entry: Entry) -> AccessEntry:
-    """An entry as EKS shows it. Its date tells for which life of the principal it was made, or when EKS made it."""
-    created = EPOCH + timedelta(seconds=entry.made) if entry.automatic else _born(entry.pinned) + timedelta(hours=1)
+    """An entry as EKS shows it. Its date tells for which life of the principal it was made, or when
+    EKS made it.
+    """
+    created = (
+        EPOCH + timedelta(seconds=entry.made)
+        if entry.automatic
+        else _born(entry.pinned) + timedelta(hours=1)
+    )
     return AccessEntry(
         arn,
         entry.type,
@@ -140,9 +174,16 @@ def shown(arn: str, entry: Entry) -> AccessEntry:
 
 def aws_auth(cluster: Cluster) -> dict[str, Any]:
     """The ConfigMap as the API server shows it."""
-    rows = [{"rolearn": arn, "username": r.username, "groups": list(r.groups)} for arn, r in cluster.rows.items()]
+    rows = [
+        {"rolearn": arn, "username": r.username, "groups": list(r.groups)}
+        for arn, r in cluster.rows.items()
+    ]
     return {
-        "metadata": {"name": "aws-auth", "namespace": "kube-system", "resourceVersion": str(cluster.version)},
+        "metadata": {
+            "name": "aws-auth",
+            "namespace": "kube-system",
+            "resourceVersion": str(cluster.version),
+        },
         "data": {"mapRoles": json.dumps(rows)},
     }
 
@@ -156,7 +197,9 @@ def ordinary(world: World, place: int, call: Call, facts: Facts) -> Outcome:
     return after, Answer(value, key, after.now)
 
 
-def mishaps(world: World, place: int, call: Call, facts: Facts) -> Iterator[tuple[str, World, Answer]]:
+def mishaps(
+    world: World, place: int, call: Call, facts: Facts
+) -> Iterator[tuple[str, World, Answer]]:
     """Everything else that may come of the call, each in words."""
     name = call[0]
     if name in WRITES:
@@ -171,7 +214,11 @@ def mishaps(world: World, place: int, call: Call, facts: Facts) -> Iterator[tupl
         after, answer = ordinary(world, place, call, facts)
         if answer.error is None:
             after = switched(world, call[1], late=True)
-            yield "has its effect, and EKS makes its own entries only later", after, replace(answer, now=after.now)
+            yield (
+                "has its effect, and EKS makes its own entries only later",
+                after,
+                replace(answer, now=after.now),
+            )
     if name == "log in":
         for each in world.known:
             if each.arn == call[1] and each.since + PROPAGATION > world.now:
@@ -184,7 +231,8 @@ def mishaps(world: World, place: int, call: Call, facts: Facts) -> Iterator[tupl
                 )
 
 
-# --- one function a call: the world after it, the value, and a key that stands for the value --------------------------
+# --- one function a call: the world after it, the value, and a key that stands for the value
+# --------------------------
 
 _Parts = tuple[World, Any, Hashable]
 
@@ -205,7 +253,9 @@ def _list_entries(world: World, place: int, call: Call, facts: Facts) -> _Parts:
             "username": e.username,
             "kubernetesGroups": list(e.groups),
             "tags": dict(e.tags),
-            "associatedAccessPolicies": [{"policyArn": p, "accessScope": {"type": "cluster"}} for p in e.policies],
+            "associatedAccessPolicies": [
+                {"policyArn": p, "accessScope": {"type": "cluster"}} for p in e.policies
+            ],
         }
         for arn, e in sorted(entries.items())
     ]
@@ -234,7 +284,9 @@ def _create_entry(world: World, place: int, call: Call, facts: Facts) -> _Parts:
 
 def _made(arn: str, spec: EntrySpec, life: int, tags: tuple[tuple[str, str], ...]) -> Entry:
     if spec.type == "STANDARD":
-        return Entry(spec.type, spec.username or default_name(arn), spec.kubernetes_groups, (), life, tags)
+        return Entry(
+            spec.type, spec.username or default_name(arn), spec.kubernetes_groups, (), life, tags
+        )
     return Entry(spec.type, "system:node:{{EC2PrivateDNSName}}", ("system:nodes",), (), life, tags)
 
 
@@ -269,7 +321,13 @@ def _associate(world: World, place: int, call: Call, facts: Facts) -> _Parts:
 
 def _disassociate(world: World, place: int, call: Call, facts: Facts) -> _Parts:
     old = _existing(world, call[1])
-    return with_entry(world, call[1], replace(old, policies=tuple(p for p in old.policies if p != call[2]))), None, None
+    return (
+        with_entry(
+            world, call[1], replace(old, policies=tuple(p for p in old.policies if p != call[2]))
+        ),
+        None,
+        None,
+    )
 
 
 def _better(world: World, arn: str) -> World:
@@ -281,10 +339,14 @@ def _better(world: World, arn: str) -> World:
 
 
 def shadowing(world: World, before: World) -> World:
-    """Whose rows the entries that EKS has just made shadow with less: nobody can help that before it is seen."""
+    """Whose rows the entries that EKS has just made shadow with less: nobody can help that before
+    it is seen.
+    """
     new = world.cluster.entries.keys() - before.cluster.entries.keys()
     less = {
-        arn for arn in new if lacks(access_of(world.cluster, arn, login_of(world.cluster, arn)), world.wanted.get(arn))
+        arn
+        for arn in new
+        if lacks(access_of(world.cluster, arn, login_of(world.cluster, arn)), world.wanted.get(arn))
     }
     return replace(world, shadowed=world.shadowed | less)
 
@@ -306,7 +368,11 @@ def _read_update(world: World, place: int, call: Call, facts: Facts) -> _Parts:
 
 
 def _read_aws_auth(world: World, place: int, call: Call, facts: Facts) -> _Parts:
-    return world, aws_auth(world.cluster), (world.cluster.version, tuple(world.cluster.rows.items()))
+    return (
+        world,
+        aws_auth(world.cluster),
+        (world.cluster.version, tuple(world.cluster.rows.items())),
+    )
 
 
 def _read_binding(world: World, place: int, call: Call, facts: Facts) -> _Parts:
@@ -383,7 +449,8 @@ def _sleep(world: World, place: int, call: Call, facts: Facts) -> _Parts:
     return later(world, call[1]), None, None
 
 
-# --- the lock of record ---------------------------------------------------------------------------------------------
+# --- the lock of record
+# ---------------------------------------------------------------------------------------------
 
 
 def holds_lock(world: World, place: int) -> bool:
@@ -413,7 +480,8 @@ def _let_lock_go(world: World, place: int, call: Call, facts: Facts) -> _Parts:
     return with_lease(world, None) if holds_lock(world, place) else world, None, None
 
 
-# --- the state folder ------------------------------------------------------------------------------------------------
+# --- the state folder
+# ------------------------------------------------------------------------------------------------
 
 
 def _read_file(world: World, place: int, call: Call, facts: Facts) -> _Parts:
@@ -433,29 +501,51 @@ def _write_file(world: World, place: int, call: Call, facts: Facts) -> _Parts:
 
 
 def _append(world: World, place: int, call: Call, facts: Facts) -> _Parts:
-    """A journal counts by what the product's own fold makes of it: two that amount to the same are the same."""
+    """A journal counts by what the product's own fold makes of it: two that amount to the same are
+    the same.
+    """
     _, step, event, effect = call
     folder = world.folders[place]
     record = Record(0, "", _moment(world.now), step, event, effect)
     plan = effect["planDigest"] if event == "run-started" else folder.plan
     before = folder.progress.get(plan, Progress())
     after = advance(before, facts.sequences[plan], record)
-    key = folder.key ^ _progress_key(plan, before) ^ _progress_key(plan, after) ^ hash(folder.plan) ^ hash(plan)
+    key = (
+        folder.key
+        ^ _progress_key(plan, before)
+        ^ _progress_key(plan, after)
+        ^ hash(folder.plan)
+        ^ hash(plan)
+    )
     for step_id in after.states:
         if before.states.get(step_id) is not after.states[step_id]:
-            key ^= _step_key(plan, step_id, before.of(step_id)) ^ _step_key(plan, step_id, after.of(step_id))
+            key ^= _step_key(plan, step_id, before.of(step_id)) ^ _step_key(
+                plan, step_id, after.of(step_id)
+            )
     lines = (*folder.lines, Line(world.now, step, event, effect))
     progress = {**folder.progress, plan: after}
-    return with_folder(world, place, replace(folder, lines=lines, progress=progress, plan=plan, key=key)), None, None
+    return (
+        with_folder(
+            world, place, replace(folder, lines=lines, progress=progress, plan=plan, key=key)
+        ),
+        None,
+        None,
+    )
 
 
 def _progress_key(plan: str, progress: Progress) -> int:
-    own = ((each.name, repr(getattr(progress, each.name))) for each in fields(progress) if each.name != "states")
+    own = (
+        (each.name, repr(getattr(progress, each.name)))
+        for each in fields(progress)
+        if each.name != "states"
+    )
     return hash((plan, *own))
 
 
 def _step_key(plan: str, step_id: str, state: StepState) -> int:
-    effect = json.dumps({key: state.effect[key] for key in sorted(state.effect) if key != "how"}, default=str)
+    effect = json.dumps(
+        {key: state.effect[key] for key in sorted(state.effect) if key != "how"}, default=str
+    )
     return hash((plan, step_id, state.status, state.at, state.attempts, state.held, effect))
 
 
@@ -466,7 +556,8 @@ def _moment(second: int) -> str:
 def _read_journal(world: World, place: int, call: Call, facts: Facts) -> _Parts:
     folder = world.folders[place]
     records = tuple(
-        Record(n, "", _moment(line.at), line.step, line.event, line.effect) for n, line in enumerate(folder.lines, 1)
+        Record(n, "", _moment(line.at), line.step, line.event, line.effect)
+        for n, line in enumerate(folder.lines, 1)
     )
     return world, records, folder.key
 

@@ -22,7 +22,9 @@ from tests.exploring.process import Exit
 
 @contextmanager
 def plans_encoded_once() -> Iterator[None]:
-    """Writing the plan into the state takes most of the time of a process: the same plan is encoded once."""
+    """Writing the plan into the state takes most of the time of a process: the same plan is encoded
+    once.
+    """
     known: dict[int, tuple[Plan, bytes]] = {}
 
     def encode(plan: Plan) -> bytes:
@@ -54,7 +56,9 @@ def planned(snapshot: Snapshot, decisions: Decisions, *, accept_gap: bool = Fals
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A command line. ``verb``: apply, rollback, or plan-apply, which plans again and applies that."""
+    """A command line. ``verb``: apply, rollback, or plan-apply, which plans again and applies
+    that.
+    """
 
     verb: str
     only: tuple[str, ...] = ()
@@ -72,7 +76,9 @@ APPLY, ROLL_BACK, PLAN_APPLY = Command("apply"), Command("rollback"), Command("p
 
 
 def _read_cluster(snapshot: Snapshot, store: StateStore) -> Snapshot:
-    """What ``migrate plan`` reads: the cluster, with what its state says of the time before our own mode step."""
+    """What ``migrate plan`` reads: the cluster, with what its state says of the time before our own
+    mode step.
+    """
     mode = snapshot.cluster.authentication_mode
     known = {"cluster": {"accessConfig": {"authenticationMode": mode}}, "creator": snapshot.creator}
     history = with_history(known, store).get("beforeModeStep")
@@ -101,14 +107,25 @@ def workflow(
                 keep(mine)
                 wire.call("planned", mine.digest)
             if command.verb == "rollback":
-                outcome = roll_back(mine.plan, mine.digest, ports, RollBackOptions(only=command.only))
+                outcome = roll_back(
+                    mine.plan, mine.digest, ports, RollBackOptions(only=command.only)
+                )
             else:
                 outcome = apply_plan(
-                    mine.plan, mine.digest, ports, ApplyOptions(only=command.only, abandon_rollback=command.abandon)
+                    mine.plan,
+                    mine.digest,
+                    ports,
+                    ApplyOptions(only=command.only, abandon_rollback=command.abandon),
                 )
         except MigratorError as error:
             return Exit(error.exit_code, error.code)
-        code = outcome.error.code if outcome.error else "; ".join(left.why for left in outcome.left[:1])
-        return Exit(outcome.exit_code, code, left=any(left.why != "not asked for" for left in outcome.left))
+        code = (
+            outcome.error.code
+            if outcome.error
+            else "; ".join(left.why for left in outcome.left[:1])
+        )
+        return Exit(
+            outcome.exit_code, code, left=any(left.why != "not asked for" for left in outcome.left)
+        )
 
     return run

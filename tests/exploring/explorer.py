@@ -10,9 +10,11 @@ from tests.exploring.judge import Wrong, wanted_of, wrong_at_rest, wrong_now
 from tests.exploring.moves import Ending, Move, Moves, Operator, Scene, State
 from tests.exploring.world import Folder, World, login_of
 
-# Ends that are no fault: a proof that only time brings, a roll-back that is to be ended first, a question to a person.
+# Ends that are no fault: a proof that only time brings, a roll-back that is to be ended first, a
+# question to a person.
 SAID = ("proof of class", "rollback-unfinished", "plan-blocked")
-# After these a trace goes on: what a command says or leaves at its end, which the next one may mend or make worse.
+# After these a trace goes on: what a command says or leaves at its end, which the next one may mend
+# or make worse.
 GOES_ON = frozenset({"stuck", "shadowed", "unfinished"})
 
 
@@ -26,8 +28,8 @@ class Trace:
 
 @dataclass
 class Found:
-    """What a search found. ``depth``: up to so many disturbances, every order was tried; ``complete``: there are no
-    more to try. ``seconds`` are the processor's.
+    """What a search found. ``depth``: up to so many disturbances, every order was tried;
+    ``complete``: there are no more to try. ``seconds`` are the processor's.
     """
 
     scene: str
@@ -65,7 +67,9 @@ def first_state(scene: Scene) -> State:
     cluster = scene.cluster
     made = planned(scene.facts.snapshot(cluster, 0), scene.decisions, accept_gap=scene.accept_gap)
     scene.keep(made)
-    wanted = {arn: wanted_of(cluster, arn, login_of(cluster, arn), scene.named) for arn in cluster.lives}
+    wanted = {
+        arn: wanted_of(cluster, arn, login_of(cluster, arn), scene.named) for arn in cluster.lives
+    }
     folders = tuple(Folder() for _ in range(max(scene.folders) + 1))
     world = World(cluster, folders, wanted, planned=dict(cluster.lives))
     return State(world, tuple(Operator(folder, made.digest) for folder in scene.folders))
@@ -82,13 +86,28 @@ def wrongs(before: State, move: Move, after: State, endings: tuple[Ending, ...])
         if each.exit.code == 0 and each.command.verb == "rollback" and not each.command.only:
             yield from _left_by_roll_back(after)
         if each.exit.code == 0 and each.exit.left and not each.command.only:
-            yield Wrong("unfinished", each.command.verb, f"`{command}`: exit 0, and it is not done: {each.exit.why}")
+            yield Wrong(
+                "unfinished",
+                each.command.verb,
+                f"`{command}`: exit 0, and it is not done: {each.exit.why}",
+            )
         if each.calm and each.exit.code != 0 and not each.exit.why.startswith(SAID):
-            why = f"`{command}`, which nothing disturbed, ends with {each.exit.code} ({each.exit.why})"
+            why = (
+                f"`{command}`, which nothing disturbed, ends with {each.exit.code} "
+                f"({each.exit.why})"
+            )
             yield Wrong("stuck", each.command.verb, why)
-        if after.world.shadowed and (each.calm or each.exit.code == 0) and not each.exit.why.startswith(SAID):
+        if (
+            after.world.shadowed
+            and (each.calm or each.exit.code == 0)
+            and not each.exit.why.startswith(SAID)
+        ):
             names = ", ".join(sorted(arn.rpartition("/")[2] for arn in after.world.shadowed))
-            yield Wrong("shadowed", names, f"`{command}` ends with {each.exit.code}; EKS's entry gives {names} less")
+            yield Wrong(
+                "shadowed",
+                names,
+                f"`{command}` ends with {each.exit.code}; EKS's entry gives {names} less",
+            )
 
 
 def _left_by_roll_back(after: State) -> Iterator[Wrong]:
@@ -99,9 +118,15 @@ def _left_by_roll_back(after: State) -> Iterator[Wrong]:
 
 
 def explore(
-    scene: Scene, *, depth: int = 99, seconds: float = 60.0, watch: Callable[[State], None] = lambda _: None
+    scene: Scene,
+    *,
+    depth: int = 99,
+    seconds: float = 60.0,
+    watch: Callable[[State], None] = lambda _: None,
 ) -> Found:
-    """Explore a scene until no state is left, or a limit is met. ``watch`` is told of every state that is visited."""
+    """Explore a scene until no state is left, or a limit is met. ``watch`` is told of every state
+    that is visited.
+    """
     with plans_encoded_once():
         return _explored(scene, depth, seconds, watch)
 

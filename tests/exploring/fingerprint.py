@@ -1,10 +1,11 @@
 """What a stopped workflow can still depend on, as one number: equal numbers go on equally.
 
-A thread that waits at a call is its stack: each function, the place in it, and the local variables that are still
-read from there on. Objects count by their content, so that a run that was interrupted and resumed is the same as one
-that was not, once nothing in it tells the two apart. Loops are taken to hold their place in a local variable, as a
-``for`` over distinct things does. On the way out of a ``with`` a result is kept where nobody can see it: such a stack
-is like no other. What only serves (ports, locks, functions) does not count.
+A thread that waits at a call is its stack: each function, the place in it, and the local variables
+that are still read from there on. Objects count by their content, so that a run that was
+interrupted and resumed is the same as one that was not, once nothing in it tells the two apart.
+Loops are taken to hold their place in a local variable, as a ``for`` over distinct things does. On
+the way out of a ``with`` a result is kept where nobody can see it: such a stack is like no other.
+What only serves (ports, locks, functions) does not count.
 """
 
 import dis
@@ -28,7 +29,15 @@ from migrator.run.one_run import OneRun, StepPorts
 
 _PLAIN = (str, bytes, int, float, bool, type(None), datetime, timedelta)
 _BY_IDENTITY = (Plan, PlannedPrincipal, Snapshot)
-_READS = frozenset({"LOAD_FAST", "LOAD_FAST_CHECK", "LOAD_FAST_AND_CLEAR", "LOAD_FAST_LOAD_FAST", "LOAD_FAST_BORROW"})
+_READS = frozenset(
+    {
+        "LOAD_FAST",
+        "LOAD_FAST_CHECK",
+        "LOAD_FAST_AND_CLEAR",
+        "LOAD_FAST_LOAD_FAST",
+        "LOAD_FAST_BORROW",
+    }
+)
 _MOST_REMEMBERED = 200_000
 _unlike = count(-1, -1)
 _COUNTED = ("migrator.", "tests.exploring.commands")
@@ -36,7 +45,9 @@ _ONE_RUN_ONLY = frozenset({"plan", "ports", "_lock", "_idle"})
 
 
 def fingerprint(frame: FrameType | None, now: int, seed: int) -> int:
-    """The number of a stack, from its innermost frame outwards. ``seed`` counts until the run has its id."""
+    """The number of a stack, from its innermost frame outwards. ``seed`` counts until the run has
+    its id.
+    """
     parts: list[Any] = [now]
     has_run = False
     while frame is not None:
@@ -45,7 +56,9 @@ def fingerprint(frame: FrameType | None, now: int, seed: int) -> int:
             return next(_unlike)
         if module.startswith(_COUNTED) or frame.f_code.co_name == "map":
             live = _live(frame.f_code, frame.f_lasti)
-            values = tuple((name, content(value)) for name, value in frame.f_locals.items() if name in live)
+            values = tuple(
+                (name, content(value)) for name, value in frame.f_locals.items() if name in live
+            )
             parts.append((id(frame.f_code), frame.f_lasti, values))
             has_run = has_run or any(isinstance(value, OneRun) for value in frame.f_locals.values())
         frame = frame.f_back
@@ -54,16 +67,24 @@ def fingerprint(frame: FrameType | None, now: int, seed: int) -> int:
 
 @cache
 def _live(code: CodeType, at: int) -> frozenset[str]:
-    """The names that the code may still read from an offset on; all that other functions share with it."""
+    """The names that the code may still read from an offset on; all that other functions share with
+    it.
+    """
     instructions = list(dis.get_instructions(code))
     jumps = {*dis.hasjrel, *dis.hasjabs}
     start = at
     jumping = True
     while jumping:  # a jump back from behind makes everything behind its target alive
-        targets = [int(each.argval) for each in instructions if each.offset >= start and each.opcode in jumps]
+        targets = [
+            int(each.argval)
+            for each in instructions
+            if each.offset >= start and each.opcode in jumps
+        ]
         jumping = bool(targets) and min(targets) < start
         start = min([start, *targets])
-    read = {str(each.argval) for each in instructions if each.offset > start and each.opname in _READS}
+    read = {
+        str(each.argval) for each in instructions if each.offset > start and each.opname in _READS
+    }
     return frozenset(read | {*code.co_cellvars, *code.co_freevars})
 
 
@@ -98,13 +119,18 @@ def _content_of_object(value: Any) -> Any:  # noqa: ANN401 - any object
         return (name, frozenset(own.items()))
     if isinstance(value, RunState):
         return (content(value.progress), content(value.observed), content(value.run_request))
-    if isinstance(value, MethodType):  # what a run is handed as a function may remember what it read
+    if isinstance(
+        value, MethodType
+    ):  # what a run is handed as a function may remember what it read
         return (value.__name__, content(value.__self__))
     if isinstance(value, StepPorts) or not type(value).__module__.startswith(_COUNTED):
         return name
     if is_dataclass(value) and not isinstance(value, type):
         return (name, *(content(getattr(value, each.name)) for each in fields(value)))
-    return (name, frozenset((key, content(item)) for key, item in getattr(value, "__dict__", {}).items()))
+    return (
+        name,
+        frozenset((key, content(item)) for key, item in getattr(value, "__dict__", {}).items()),
+    )
 
 
 def _once(value: StepState | AccessEntry) -> Any:  # noqa: ANN401 - any content
@@ -114,9 +140,14 @@ def _once(value: StepState | AccessEntry) -> Any:  # noqa: ANN401 - any content
         if len(_remembered) > _MOST_REMEMBERED:
             _remembered.clear()
         if isinstance(value, StepState):
-            effect = json.dumps({k: value.effect[k] for k in sorted(value.effect) if k != "how"}, default=str)
+            effect = json.dumps(
+                {k: value.effect[k] for k in sorted(value.effect) if k != "how"}, default=str
+            )
             known = (value, hash((value.status, value.at, value.attempts, value.held, effect)))
         else:
-            known = (value, hash(tuple(content(getattr(value, each.name)) for each in fields(value))))
+            known = (
+                value,
+                hash(tuple(content(getattr(value, each.name)) for each in fields(value))),
+            )
         _remembered[id(value)] = known
     return known[1]

@@ -1,7 +1,8 @@
-"""An independent judge of a state: from rows, entries and bindings alone, who may do what, and is that right.
+"""An independent judge of a state: from rows, entries and bindings alone, who may do what, and is
+that right.
 
-Nothing of :mod:`migrator.decide` is used here. Access of a principal is its username, its ordinary groups, and whether
-it administers the cluster, however that comes about.
+Nothing of :mod:`migrator.decide` is used here. Access of a principal is its username, its ordinary
+groups, and whether it administers the cluster, however that comes about.
 """
 
 from collections.abc import Iterator
@@ -19,8 +20,8 @@ from tests.exploring.world import (
     login_of,
 )
 
-# An id that was read counts so many seconds: the row, which names an ARN, admits the new principal as it did the old
-# one, and the look at the end reads ids again.
+# An id that was read counts so many seconds: the row, which names an ARN, admits the new principal
+# as it did the old one, and the look at the end reads ids again.
 IDS_COUNT_FOR = 60
 BRIDGE, MARKER = "migrator-bridge:", "migrator-probe:"
 _NO_ACCESS = frozenset({MASTERS, "system:bootstrappers", "system:authenticated"})
@@ -39,12 +40,18 @@ def access_of(cluster: Cluster, arn: str, login: Login | None) -> Wanted | None:
     """What somebody known under ``login`` may do."""
     if login is None:
         return None
-    groups = frozenset(g for g in login.groups if g not in _NO_ACCESS and not g.startswith((BRIDGE, MARKER)))
+    groups = frozenset(
+        g for g in login.groups if g not in _NO_ACCESS and not g.startswith((BRIDGE, MARKER))
+    )
     return Wanted(login.username, groups, _administers(cluster, arn, login))
 
 
-def wanted_of(cluster: Cluster, arn: str, login: Login | None, named: frozenset[str]) -> Wanted | None:
-    """What somebody known under ``login`` is to have from now on. A username counts where something names it."""
+def wanted_of(
+    cluster: Cluster, arn: str, login: Login | None, named: frozenset[str]
+) -> Wanted | None:
+    """What somebody known under ``login`` is to have from now on. A username counts where something
+    names it.
+    """
     access = access_of(cluster, arn, login)
     return access if access is None or access.username in named else replace(access, username=None)
 
@@ -55,7 +62,10 @@ def _administers(cluster: Cluster, arn: str, login: Login) -> bool:
     entry = alive(cluster, arn)
     if entry is not None and ADMIN_POLICY in entry.policies:
         return True
-    return any(bound.role == "cluster-admin" and bound.group in login.groups for bound in cluster.bindings.values())
+    return any(
+        bound.role == "cluster-admin" and bound.group in login.groups
+        for bound in cluster.bindings.values()
+    )
 
 
 def lacks(has: Wanted | None, wanted: Wanted | None) -> str:
@@ -87,24 +97,34 @@ def exceeds(has: Wanted | None, wanted: Wanted | None) -> str:
 
 
 def wrong_now(world: World, earlier: World) -> Iterator[Wrong]:
-    """Who is denied or allowed wrongly in this state, whatever goes on. ``earlier`` is the state before the move."""
+    """Who is denied or allowed wrongly in this state, whatever goes on. ``earlier`` is the state
+    before the move.
+    """
     cluster = world.cluster
     for arn, wanted in world.wanted.items():
         name = arn.rpartition("/")[2]
         has = access_of(cluster, arn, login_of(cluster, arn))
         missing, more = lacks(has, wanted), exceeds(has, wanted)
-        # An entry that an administrator's edit of the row left behind is for a later look of the tool. What the tool
-        # does after the edit is wrong, unless no time passed since: a look and the write after it are two moments.
+        # An entry that an administrator's edit of the row left behind is for a later look of the
+        # tool. What the tool does after the edit is wrong, unless no time passed since: a look and
+        # the write after it are two moments.
         if arn in world.edited:
             missed, had = difference(earlier, arn)
             late = world.edited[arn] < world.now
-            missing, more = missing if late and missing != missed else "", more if late and more != had else ""
+            missing, more = (
+                missing if late and missing != missed else "",
+                more if late and more != had else "",
+            )
         if missing and arn not in world.shadowed:
             yield Wrong("denied", name, f"{name} {missing}")
         if more:
             yield Wrong("allowed", name, f"{name} {more}")
         if _made_for_another(world, earlier, arn):
-            yield Wrong("another principal", name, f"the entry of {name} was made for another principal of that name")
+            yield Wrong(
+                "another principal",
+                name,
+                f"the entry of {name} was made for another principal of that name",
+            )
     yield from _wrong_by_an_older_login(world)
 
 
@@ -120,24 +140,34 @@ def _made_for_another(world: World, earlier: World, arn: str) -> bool:
     if entry is None or arn in earlier.cluster.entries or entry.automatic:
         return False
     return (
-        entry.pinned != world.planned.get(arn, entry.pinned) and world.edited.get(arn, -1) < world.now - IDS_COUNT_FOR
+        entry.pinned != world.planned.get(arn, entry.pinned)
+        and world.edited.get(arn, -1) < world.now - IDS_COUNT_FOR
     )
 
 
 def _wrong_by_an_older_login(world: World) -> Iterator[Wrong]:
-    """An administrator whom the API server still knows under the name and groups of a moment ago."""
+    """An administrator whom the API server still knows under the name and groups of a moment
+    ago.
+    """
     for each in world.known:
         wanted = world.wanted.get(each.arn)
-        if wanted is None or not wanted.admin or world.now > each.since + REMEMBERED or each.arn in world.edited:
+        if (
+            wanted is None
+            or not wanted.admin
+            or world.now > each.since + REMEMBERED
+            or each.arn in world.edited
+        ):
             continue
         if not _administers(world.cluster, each.arn, each.login):
             name = each.arn.rpartition("/")[2]
-            yield Wrong("denied later", name, f"{name}, still known by an older login, is no administrator")
+            yield Wrong(
+                "denied later", name, f"{name}, still known by an older login, is no administrator"
+            )
 
 
 def wrong_at_rest(world: World, only: tuple[str, ...] = ()) -> Iterator[Wrong]:
-    """What a command that says 0 may not leave behind: anybody's access wrong, and anything of a run's own. ``only``:
-    the principals that it was asked for.
+    """What a command that says 0 may not leave behind: anybody's access wrong, and anything of a
+    run's own. ``only``: the principals that it was asked for.
     """
     cluster = world.cluster
     for arn, wanted in world.wanted.items():
@@ -151,13 +181,23 @@ def wrong_at_rest(world: World, only: tuple[str, ...] = ()) -> Iterator[Wrong]:
             yield Wrong("exit 0", name, f"exit 0, and {name} {why}")
         entry = cluster.entries.get(arn)
         if entry is not None and cluster.mode != "CONFIG_MAP" and alive(cluster, arn) is None:
-            yield Wrong("exit 0", name, f"exit 0, and the entry of {name} is dead: its principal was created again")
+            yield Wrong(
+                "exit 0",
+                name,
+                f"exit 0, and the entry of {name} is dead: its principal was created again",
+            )
     for binding, bound in cluster.bindings.items():
         if bound.group.startswith(BRIDGE):
-            yield Wrong("exit 0", "bridge", f"exit 0, and binding {binding} to {bound.role} is left")
+            yield Wrong(
+                "exit 0", "bridge", f"exit 0, and binding {binding} to {bound.role} is left"
+            )
     for arn, entry in cluster.entries.items():
         if only and arn not in only:
             continue
         if any(group.startswith((BRIDGE, MARKER)) for group in entry.groups):
             name = arn.rpartition("/")[2]
-            yield Wrong("exit 0", name, f"exit 0, and the entry of {name} still has a group of the run's own")
+            yield Wrong(
+                "exit 0",
+                name,
+                f"exit 0, and the entry of {name} still has a group of the run's own",
+            )

@@ -1,8 +1,9 @@
 """The moves out of a state, and the states they lead to.
 
-A process is stopped at calls that others can notice or be noticed by (``shared``). What it does between two of these
-is its own affair, so that it is done at once; where it dies on the way, each journal that it may leave is a move.
-A move has a cost: 0 for what an undisturbed operator sees, 1 for each disturbance.
+A process is stopped at calls that others can notice or be noticed by (``shared``). What it does
+between two of these is its own affair, so that it is done at once; where it dies on the way, each
+journal that it may leave is a move. A move has a cost: 0 for what an undisturbed operator sees, 1
+for each disturbance.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -11,7 +12,17 @@ from typing import Any
 
 from migrator.decide.running.progress import sequences_of
 from migrator.model.decision import Decisions
-from tests.exploring.answers import DURABLE, PRIVATE, WRITES, Facts, holds_lock, mishaps, ordinary, released, shadowing
+from tests.exploring.answers import (
+    DURABLE,
+    PRIVATE,
+    WRITES,
+    Facts,
+    holds_lock,
+    mishaps,
+    ordinary,
+    released,
+    shadowing,
+)
 from tests.exploring.commands import APPLY, Command, Made, workflow
 from tests.exploring.judge import wanted_of
 from tests.exploring.ports import Call
@@ -39,10 +50,10 @@ STARTS = 5  # commands that one trace may start
 
 @dataclass(frozen=True, slots=True)
 class Operator:
-    """Somebody with a terminal. ``process`` is None while nothing runs; ``kills`` are the folders that the process may
-    leave if it dies now; ``calm``: nothing has disturbed the command since it was started; ``died``: the command whose
-    process died last; ``begun``: this operator has started something; ``holds``: the process
-    has the lock of its folder.
+    """Somebody with a terminal. ``process`` is None while nothing runs; ``kills`` are the folders
+    that the process may leave if it dies now; ``calm``: nothing has disturbed the command since it
+    was started; ``died``: the command whose process died last; ``begun``: this operator has started
+    something; ``holds``: the process has the lock of its folder.
     """
 
     folder: int
@@ -58,7 +69,14 @@ class Operator:
     @property
     def key(self) -> tuple[Any, ...]:
         """Equal for operators that can do the same."""
-        return (self.folder, self.plan, id(self.process) if self.process else 0, self.calm, self.died, self.begun)
+        return (
+            self.folder,
+            self.plan,
+            id(self.process) if self.process else 0,
+            self.calm,
+            self.died,
+            self.begun,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +109,9 @@ Step = tuple[State, tuple[Ending, ...]]  # where a move leads, and what ended in
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """One way on. ``text`` says who does what; ``go`` gives the state after it and what ended in it."""
+    """One way on. ``text`` says who does what; ``go`` gives the state after it and what ended in
+    it.
+    """
 
     text: str
     cost: int
@@ -110,7 +130,9 @@ class Scene:
     folders: tuple[int, ...] = (0,)  # one operator each, with the number of its folder
     commands: tuple[Command, ...] = (APPLY,)
     decisions: Decisions = field(default_factory=Decisions)
-    rows: Mapping[str, tuple[Row | None, ...]] = field(default_factory=dict)  # what an administrator may make of them
+    rows: Mapping[str, tuple[Row | None, ...]] = field(
+        default_factory=dict
+    )  # what an administrator may make of them
     entries: Mapping[str, tuple[Entry | None, ...]] = field(default_factory=dict)
     born_again: tuple[str, ...] = ()
     lost: bool = True
@@ -157,7 +179,8 @@ class Moves:
         yield from self._others(state)
         yield from self._starts(state, calm=False)
 
-    # --- processes ---------------------------------------------------------------------------------------------------
+    # --- processes
+    # ---------------------------------------------------------------------------------------------------
 
     def _step(self, state: State, i: int, *, cost: int) -> Move:
         operator = state.operators[i]
@@ -173,14 +196,17 @@ class Moves:
         return Move(f"{_who(i)} {say(call)}", cost, go, quiet=call[0] not in WRITES)
 
     def _front(self, state: State, i: int) -> tuple[World, Process, Call | Exit]:
-        """The world, the process and its next call. A look at the lock and the write after it are one move: a lock
-        that is held is held for longer than a request takes (``lock_protocol.MARGIN_SECONDS``).
+        """The world, the process and its next call. A look at the lock and the write after it are
+        one move: a lock that is held is held for longer than a request takes
+        (``lock_protocol.MARGIN_SECONDS``).
         """
         operator = state.operators[i]
         assert operator.process is not None
         process = operator.process
         if isinstance(process.pending, tuple) and process.pending[0] == "check lock":
-            world, answer = ordinary(state.world, operator.folder, process.pending, self.scene.facts)
+            world, answer = ordinary(
+                state.world, operator.folder, process.pending, self.scene.facts
+            )
             if answer.error is None:
                 process = process.after(answer)
                 return world, process, process.pending
@@ -191,20 +217,30 @@ class Moves:
         if isinstance(call, Exit):
             return
         for text, world, answer in mishaps(now, state.operators[i].folder, call, self.scene.facts):
-            if ("judged" in text and not self.scene.old) or ("lost" in text and not self.scene.lost):
+            if ("judged" in text and not self.scene.old) or (
+                "lost" in text and not self.scene.lost
+            ):
                 continue
 
             def go(world: World = world, answer: Answer = answer) -> Step:
-                return self._on(_disturbed(state), i, process, world, answer, wrote=call[0] in WRITES)
+                return self._on(
+                    _disturbed(state), i, process, world, answer, wrote=call[0] in WRITES
+                )
 
             yield Move(f"{_who(i)} {say(call)}: it {text}", 1, go)
 
-    def _on(self, state: State, i: int, process: Process, world: World, answer: Answer, *, wrote: bool) -> Step:
-        """The process goes on with its answer, through everything that is its own affair, to its next shared call."""
+    def _on(
+        self, state: State, i: int, process: Process, world: World, answer: Answer, *, wrote: bool
+    ) -> Step:
+        """The process goes on with its answer, through everything that is its own affair, to its
+        next shared call.
+        """
         kills = (world.folders[state.operators[i].folder],) if wrote else ()
         return self._settle(state, i, world, process.after(answer), kills=kills)
 
-    def _settle(self, state: State, i: int, world: World, process: Process, *, kills: tuple[Folder, ...]) -> Step:
+    def _settle(
+        self, state: State, i: int, world: World, process: Process, *, kills: tuple[Folder, ...]
+    ) -> Step:
         operator = state.operators[i]
         while not isinstance(process.pending, Exit) and not shared(process.pending):
             call = process.pending
@@ -213,7 +249,10 @@ class Moves:
                 world = replace(world, planned={**world.planned, **world.cluster.lives})
                 process = process.after(Answer(None, call[1], world.now))
                 continue
-            before, (world, answer) = world, ordinary(world, operator.folder, call, self.scene.facts)
+            before, (world, answer) = (
+                world,
+                ordinary(world, operator.folder, call, self.scene.facts),
+            )
             ahead = process.after(answer)
             if call[0] == "check lock" and (answer.error or _writes(ahead)):
                 world = before
@@ -251,13 +290,19 @@ class Moves:
                     died=operator.command,
                     holds=False,
                 )
-                world = with_folder(state.world, operator.folder, released(folder) if operator.holds else folder)
+                world = with_folder(
+                    state.world, operator.folder, released(folder) if operator.holds else folder
+                )
                 if operator.holds and holds_lock(world, operator.folder):
                     world = with_lease(world, Lease(operator.folder, world.now))
                 return _with(_disturbed(state), i, dead, world), ()
 
             last = folder.lines[-1] if folder.lines else None
-            left = f"its journal ends with {last.event} {last.step or ''}".rstrip() if last else "its journal is empty"
+            left = (
+                f"its journal ends with {last.event} {last.step or ''}".rstrip()
+                if last
+                else "its journal is empty"
+            )
             yield Move(f"{_who(i)} dies ({number + 1}); {left}", 1, go)
 
     def _starts(self, state: State, *, calm: bool) -> Iterator[Move]:
@@ -269,12 +314,16 @@ class Moves:
             for command in self.scene.commands:
                 first = state.starts == 0 or (calm and operator.died == command)
 
-                def go(i: int = i, operator: Operator = operator, command: Command = command) -> Step:
+                def go(
+                    i: int = i, operator: Operator = operator, command: Command = command
+                ) -> Step:
                     return self._started(state, i, operator, command, calm=calm)
 
                 yield Move(f"{_who(i)} starts `{command.text}`", 0 if first else 1, go)
 
-    def _started(self, state: State, i: int, operator: Operator, command: Command, *, calm: bool) -> Step:
+    def _started(
+        self, state: State, i: int, operator: Operator, command: Command, *, calm: bool
+    ) -> Step:
         scene = self.scene
         made = scene.plans[operator.plan]
         flow = workflow(command, made, scene.decisions, scene.keep)
@@ -283,33 +332,56 @@ class Moves:
         base = state if calm else _disturbed(state)
         alone = all(other.folder == operator.folder or not other.begun for other in state.operators)
         undisturbed = calm and alone and not state.world.edited and not state.world.cluster.late
-        begun = replace(operator, process=process, command=command, calm=undisturbed, died=None, begun=True)
+        begun = replace(
+            operator, process=process, command=command, calm=undisturbed, died=None, begun=True
+        )
         base = replace(_with(base, i, begun, state.world), starts=state.starts + 1)
         return self._settle(base, i, state.world, process, kills=())
 
-    # --- administrators, IAM, EKS -------------------------------------------------------------------------------------
+    # --- administrators, IAM, EKS
+    # -------------------------------------------------------------------------------------
 
     def _others(self, state: State) -> Iterator[Move]:
         scene, world = self.scene, state.world
         for i, operator in enumerate(state.operators):
             if len(state.operators) > 1 and operator.holds and holds_lock(world, operator.folder):
                 slept = replace(
-                    _disturbed(state), world=with_lease(later(world, LEASE), Lease(operator.folder, world.now))
+                    _disturbed(state),
+                    world=with_lease(later(world, LEASE), Lease(operator.folder, world.now)),
                 )
-                yield Move(f"{_who(i)}'s machine sleeps until its lock has run out", 1, lambda slept=slept: (slept, ()))  # type: ignore[misc]
+                yield Move(
+                    f"{_who(i)}'s machine sleeps until its lock has run out",
+                    1,
+                    lambda slept=slept: (slept, ()),  # type: ignore[misc]
+                )
         for arn in sorted(world.cluster.late):
-            yield Move(f"EKS makes its entry for {_name(arn)}", 1, lambda arn=arn: (_late(state, arn), ()))  # type: ignore[misc]
+            yield Move(
+                f"EKS makes its entry for {_name(arn)}", 1, lambda arn=arn: (_late(state, arn), ())  # type: ignore[misc]
+            )
         if len(world.edited) + len(world.done) >= scene.edits or state.starts == 0:
             return
         for arn, rows in scene.rows.items():
             for row in rows:
                 if arn in world.cluster.rows and world.cluster.rows[arn] != row:
-                    what = "deletes the row" if row is None else f"changes the row to {_groups(row.groups)}"
-                    yield self._edit(state, arn, f"an administrator {what} of {_name(arn)}", with_row(world, arn, row))
+                    what = (
+                        "deletes the row"
+                        if row is None
+                        else f"changes the row to {_groups(row.groups)}"
+                    )
+                    yield self._edit(
+                        state,
+                        arn,
+                        f"an administrator {what} of {_name(arn)}",
+                        with_row(world, arn, row),
+                    )
         for arn, entries in scene.entries.items():
             for entry in entries:
                 if arn in world.cluster.entries and world.cluster.entries[arn] != entry:
-                    what = "deletes the entry" if entry is None else f"changes the entry to {_groups(entry.groups)}"
+                    what = (
+                        "deletes the entry"
+                        if entry is None
+                        else f"changes the entry to {_groups(entry.groups)}"
+                    )
                     after = with_entry(world, arn, entry)
                     yield self._edit(state, arn, f"an administrator {what} of {_name(arn)}", after)
         for arn in scene.born_again:
@@ -360,7 +432,9 @@ def _disturbed(state: State) -> State:
     """Nobody is undisturbed any more."""
     if not any(operator.calm for operator in state.operators):
         return state
-    return replace(state, operators=tuple(replace(operator, calm=False) for operator in state.operators))
+    return replace(
+        state, operators=tuple(replace(operator, calm=False) for operator in state.operators)
+    )
 
 
 def _who(i: int) -> str:

@@ -1,7 +1,7 @@
 """The ports of a run, every call of which is a question to the scheduler.
 
-A call is a tuple: its name, then what it was called with. Nothing is answered here, so that the workflow that calls is
-stopped at every look and every effect until a move lets it go on.
+A call is a tuple: its name, then what it was called with. Nothing is answered here, so that the
+workflow that calls is stopped at every look and every effect until a move lets it go on.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -81,7 +81,9 @@ class Entries:
         found: AccessEntry | None = self.wire.call("read entry", principal_arn)
         return found
 
-    def create(self, principal_arn: str, entry: EntrySpec, *, tags: Mapping[str, str], token: str) -> None:
+    def create(
+        self, principal_arn: str, entry: EntrySpec, *, tags: Mapping[str, str], token: str
+    ) -> None:
         self.wire.call("create entry", principal_arn, entry, tuple(sorted(tags.items())))
 
     def update(self, principal_arn: str, entry: EntrySpec, *, token: str) -> None:
@@ -127,7 +129,9 @@ class ConfigMaps:
         return found
 
     def write_data(self, data: Mapping[str, str], *, resource_version: str) -> Raw:
-        written: Raw = self.wire.call("write aws-auth", tuple(sorted(data.items())), resource_version)
+        written: Raw = self.wire.call(
+            "write aws-auth", tuple(sorted(data.items())), resource_version
+        )
         return written
 
     def delete(self, *, resource_version: str) -> None:
@@ -224,7 +228,9 @@ class Store:
     def write(self, name: str, content: bytes) -> None:
         self.wire.call("write file", name, content)
 
-    def append_record(self, step: str | None, event: Event, effect: Mapping[str, Any], at: datetime) -> Record:
+    def append_record(
+        self, step: str | None, event: Event, effect: Mapping[str, Any], at: datetime
+    ) -> Record:
         self.wire.call("append", step, event, dict(effect))
         return Record(0, "", at.isoformat(), step, event, dict(effect))
 
@@ -273,7 +279,9 @@ class Held:
 
 @dataclass
 class Lock:
-    """ClusterLock: a Lease in the cluster, seen by all who work on it. The world knows where a call comes from."""
+    """ClusterLock: a Lease in the cluster, seen by all who work on it. The world knows where a call
+    comes from.
+    """
 
     wire: Wire
 

@@ -1,9 +1,10 @@
-"""Processes: the real workflows, each stopped at every call, and never run twice for the same answers.
+"""Processes: the real workflows, each stopped at every call, and never run twice for the same
+answers.
 
-A process is told apart by its command and the answers that it had so far: nothing else can change what it does next.
-So the processes form a tree, in which each branch is run once, whatever the interleaving that it is met in. A workflow
-runs in a thread of its own that waits at its call; where another branch has taken the thread along, a new one is fed
-the same answers up to the same call.
+A process is told apart by its command and the answers that it had so far: nothing else can change
+what it does next. So the processes form a tree, in which each branch is run once, whatever the
+interleaving that it is met in. A workflow runs in a thread of its own that waits at its call; where
+another branch has taken the thread along, a new one is fed the same answers up to the same call.
 """
 
 import sys
@@ -36,7 +37,9 @@ class Exit:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a call is answered with: a value or an error, and the second it is then. ``key`` stands for it."""
+    """What a call is answered with: a value or an error, and the second it is then. ``key`` stands
+    for it.
+    """
 
     value: Any
     key: Hashable
@@ -52,7 +55,9 @@ class _Thread:
 
     def __init__(self, workflow: Workflow, now: int, seed: int) -> None:
         self.now = now
-        self.marked = True  # whether its stack is looked at: not while it is fed what another was told before
+        self.marked = (
+            True  # whether its stack is looked at: not while it is fed what another was told before
+        )
         self.print = 0
         self._seed = seed
         self._answers: SimpleQueue[Answer | None] = SimpleQueue()
@@ -118,8 +123,8 @@ class Process:
 
 
 class Pool:
-    """The tree of processes, and the threads that wait in it. ``merges``: whether processes that can only go on alike
-    are taken for one; without it nothing but their histories tells them apart.
+    """The tree of processes, and the threads that wait in it. ``merges``: whether processes that
+    can only go on alike are taken for one; without it nothing but their histories tells them apart.
     """
 
     def __init__(self, *, merges: bool = True) -> None:
@@ -134,7 +139,9 @@ class Pool:
         name = (key, now, seed)
         if name not in self.roots:
             thread = _Thread(workflow, now, seed)
-            self.roots[name] = self._waiting(Process(self, thread.pending(), key, (workflow, now, seed)), thread)
+            self.roots[name] = self._waiting(
+                Process(self, thread.pending(), key, (workflow, now, seed)), thread
+            )
         return self.roots[name]
 
     def advance(self, process: Process, answer: Answer) -> Process:
@@ -143,7 +150,8 @@ class Pool:
         thread.marked = True
         thread.answer(answer)
         pending = thread.pending()
-        # what it would do next, and what it can still depend on: one such process stands for all of them
+        # what it would do next, and what it can still depend on: one such process stands for all of
+        # them
         name = (process.kind, thread.print, 0 if isinstance(pending, Exit) else content(pending))
         child = None if isinstance(pending, Exit) or not self.merges else self.alike.get(name)
         if child is None:

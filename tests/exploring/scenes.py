@@ -30,7 +30,9 @@ _BINDINGS = (
 
 
 def _cluster(*arns: str, entries: Mapping[str, Entry] = _OPERATOR, **changes: Any) -> Cluster:  # noqa: ANN401
-    """A cluster that asks both entries and rows, with the rows of these principals; the operator has an entry."""
+    """A cluster that asks both entries and rows, with the rows of these principals; the operator
+    has an entry.
+    """
     fields: dict[str, Any] = {
         "mode": "API_AND_CONFIG_MAP",
         "rows": {arn: _ROWS[arn] for arn in arns},
@@ -74,7 +76,9 @@ def one_admin() -> Scene:
 
 
 def two_admins() -> Scene:
-    """Two administrators, one after the other: what is read of the second is old when its turn comes."""
+    """Two administrators, one after the other: what is read of the second is old when its turn
+    comes.
+    """
     return Scene(
         "two-admins",
         "two administrators through system:masters",
@@ -131,7 +135,8 @@ def operator_itself() -> Scene:
     """The operator's own way in goes last."""
     return Scene(
         "operator-itself",
-        "the operator and another administrator, both through system:masters; the mode step comes first",
+        "the operator and another administrator, both through system:masters; the mode step comes "
+        "first",
         _cluster(ALICE, OPERATOR, mode="CONFIG_MAP", entries={}),
         _facts(),
         commands=(APPLY, ROLL_BACK),
@@ -140,14 +145,24 @@ def operator_itself() -> Scene:
 
 
 def known_creator() -> Scene:
-    """EKS makes the creator's entry itself; its row gave a name and nothing that anything references."""
+    """EKS makes the creator's entry itself; its row gave a name and nothing that anything
+    references.
+    """
     facts = _facts()
     facts.creator = LEAD
     made = Entry("STANDARD", default_name(LEAD), (), (ADMIN_POLICY,), automatic=True)
     return Scene(
         "known-creator",
-        "the creator is known, and its row has a name of its own; the operator is another administrator",
-        _cluster(LEAD, OPERATOR, mode="CONFIG_MAP", entries={}, automatic={LEAD: made}, rows=_creator_rows()),
+        "the creator is known, and its row has a name of its own; the operator is another "
+        "administrator",
+        _cluster(
+            LEAD,
+            OPERATOR,
+            mode="CONFIG_MAP",
+            entries={},
+            automatic={LEAD: made},
+            rows=_creator_rows(),
+        ),
         facts,
         commands=(APPLY, ROLL_BACK),
     )
@@ -158,7 +173,9 @@ def _creator_rows() -> dict[str, Row]:
 
 
 def hidden_creator() -> Scene:
-    """EKS makes the entry of a creator that nobody knows; its row gave a group that a binding names."""
+    """EKS makes the entry of a creator that nobody knows; its row gave a group that a binding
+    names.
+    """
     made = Entry("STANDARD", default_name(LEAD), (), (ADMIN_POLICY,), automatic=True)
     return Scene(
         "hidden-creator",

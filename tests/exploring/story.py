@@ -1,4 +1,6 @@
-"""A trace as a short story: one line a move that changes something, and what the cluster then is."""
+"""A trace as a short story: one line a move that changes something, and what the cluster then
+is.
+"""
 
 import re
 from collections.abc import Iterator
@@ -8,13 +10,19 @@ from tests.exploring.judge import BRIDGE, MARKER, difference
 from tests.exploring.moves import Moves, Scene
 from tests.exploring.world import World, alive
 
-HEAD = f"{'world':16} {'states':>9} {'transitions':>11} {'depth':>9} {'longest':>7} {'seconds':>7} {'violations':>10}"
+HEAD = (
+    f"{'world':16} {'states':>9} {'transitions':>11} {'depth':>9} {'longest':>7} "
+    f"{'seconds':>7} "
+    f"{'violations':>10}"
+)
 
 
 def line_of(found: Found) -> str:
     """One line of the table of what was explored."""
     depth = "all" if found.complete else str(found.depth)
-    numbers = f"{found.states:9} {found.transitions:11} {depth:>9} {found.longest:7} {found.seconds:7.1f}"
+    numbers = (
+        f"{found.states:9} {found.transitions:11} {depth:>9} {found.longest:7} {found.seconds:7.1f}"
+    )
     return f"{found.scene:16} {numbers} {len(found.traces):10}"
 
 
@@ -51,7 +59,11 @@ def story(scene: Scene, choices: tuple[int, ...]) -> Iterator[str]:
         move = list(moves.of(state))[choice]
         after, endings = move.go()
         if not move.quiet or move.cost or endings:
-            shown = f" -> {_cluster(after.world)}" if after.world.cluster.key != state.world.cluster.key else ""
+            shown = (
+                f" -> {_cluster(after.world)}"
+                if after.world.cluster.key != state.world.cluster.key
+                else ""
+            )
             yield f"{number:4} {after.world.now:4} s  {_plain(move.text)}{shown}"
         for each in endings:
             yield f"{'':12}`{each.command.text}` ends with {each.exit.code} {each.exit.why}".rstrip()
@@ -72,7 +84,9 @@ def _cluster(world: World) -> str:
     for arn in world.wanted:
         missing, more = difference(world, arn)
         name = arn.rpartition("/")[2]
-        parts += [f"DENIED: {name} {missing}"] * bool(missing) + [f"ALLOWED: {name} {more}"] * bool(more)
+        parts += [f"DENIED: {name} {missing}"] * bool(missing) + [f"ALLOWED: {name} {more}"] * bool(
+            more
+        )
     return "[" + ", ".join(parts) + "]"
 
 

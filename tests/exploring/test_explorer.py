@@ -1,4 +1,6 @@
-"""The explorer itself: it sees what is wrong, it tells the same story again, and what it merges is the same."""
+"""The explorer itself: it sees what is wrong, it tells the same story again, and what it merges is
+the same.
+"""
 
 from collections.abc import Hashable
 from dataclasses import replace
@@ -50,7 +52,11 @@ def test_choices_are_read_as_they_were_written(choices: tuple[int, ...]) -> None
 
 def test_same_scene_has_the_same_states_each_time() -> None:
     one, other = (explore(SCENES["dead-standard"](), depth=1) for _ in range(2))
-    assert (one.states, one.transitions, one.longest) == (other.states, other.transitions, other.longest)
+    assert (one.states, one.transitions, one.longest) == (
+        other.states,
+        other.transitions,
+        other.longest,
+    )
 
 
 @pytest.mark.parametrize("name", ["standard", "dead-admin", "two-folders"])
@@ -70,7 +76,8 @@ def _worlds(name: str, merges: bool) -> set[Hashable]:
     return seen
 
 
-# --- the judge -------------------------------------------------------------------------------------------------------
+# --- the judge
+# -------------------------------------------------------------------------------------------------------
 
 
 def _world() -> World:
@@ -83,14 +90,20 @@ def _kinds(after: World, before: World) -> list[tuple[str, str]]:
 
 def test_entry_without_its_policy_and_bridge_denies_an_administrator() -> None:
     before = _world()
-    assert _kinds(with_entry(before, ALICE, Entry("STANDARD", "alice")), before) == [("denied", "alice")]
+    assert _kinds(with_entry(before, ALICE, Entry("STANDARD", "alice")), before) == [
+        ("denied", "alice")
+    ]
 
 
 def test_entry_with_a_bound_bridge_or_policy_denies_nobody() -> None:
     before = _world()
     bridged = with_binding(before, "migrator-bridge-1", Bound("migrator-bridge:1", "cluster-admin"))
-    assert not _kinds(with_entry(bridged, ALICE, Entry("STANDARD", "alice", ("migrator-bridge:1",))), before)
-    assert not _kinds(with_entry(before, ALICE, Entry("STANDARD", "alice", (), (ADMIN_POLICY,))), before)
+    assert not _kinds(
+        with_entry(bridged, ALICE, Entry("STANDARD", "alice", ("migrator-bridge:1",))), before
+    )
+    assert not _kinds(
+        with_entry(before, ALICE, Entry("STANDARD", "alice", (), (ADMIN_POLICY,))), before
+    )
 
 
 def test_dead_entry_leaves_the_row_in_force() -> None:
@@ -113,7 +126,9 @@ def test_older_login_is_known_for_a_while() -> None:
     bridged = with_binding(before, "migrator-bridge-1", Bound("migrator-bridge:1", "cluster-admin"))
     crossing = with_entry(bridged, ALICE, Entry("STANDARD", "alice", ("migrator-bridge:1",)))
     gone = with_entry(crossing, ALICE, None)
-    assert _kinds(with_binding(gone, "migrator-bridge-1", None), gone) == [("denied later", "alice")]
+    assert _kinds(with_binding(gone, "migrator-bridge-1", None), gone) == [
+        ("denied later", "alice")
+    ]
     waited = later(gone, REMEMBERED + 1)
     assert not _kinds(with_binding(waited, "migrator-bridge-1", None), waited)
 
@@ -121,7 +136,9 @@ def test_older_login_is_known_for_a_while() -> None:
 def test_entry_made_after_its_row_went_is_a_gain_once_time_has_passed() -> None:
     edited = replace(with_row(_world(), ALICE, None), wanted={ALICE: None}, edited={ALICE: 0})
     entry = Entry("STANDARD", "alice", (), (ADMIN_POLICY,))
-    assert not _kinds(with_entry(edited, ALICE, entry), edited)  # between a look and the write after it
+    assert not _kinds(
+        with_entry(edited, ALICE, entry), edited
+    )  # between a look and the write after it
     waited = later(edited, 1)
     assert _kinds(with_entry(waited, ALICE, entry), waited) == [("allowed", "alice")]
 

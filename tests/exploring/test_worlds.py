@@ -1,6 +1,8 @@
-"""Every world to a depth that fits the time of each test run; ``make test-crash`` goes on to the end.
+"""Every world to a depth that fits the time of each test run; ``make test-crash`` goes on to the
+end.
 
-A violation fails the test with its story. Those that were found are written down in ``bugs.md`` beside this folder.
+A violation fails the test with its story. Those that were found are written down in ``bugs.md``
+beside this folder.
 """
 
 import os
@@ -39,7 +41,9 @@ def test_nobody_loses_or_gains_access_in_any_order(name: str) -> None:
 @pytest.mark.crash
 @pytest.mark.timeout(3000)
 @pytest.mark.parametrize("name", SCENES)
-def test_nobody_loses_or_gains_access_to_the_end_of_the_world(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_nobody_loses_or_gains_access_to_the_end_of_the_world(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Until no state is left, or the world's part of the time is over."""
     found = explore(SCENES[name](), seconds=MINUTES * 60 / len(SCENES))
     with capsys.disabled():

@@ -1,9 +1,11 @@
-"""The world as one frozen value: an EKS cluster, its principals in IAM, the state folders, and the time.
+"""The world as one frozen value: an EKS cluster, its principals in IAM, the state folders, and the
+time.
 
-The rules of EKS that it keeps (EKS user guide, "Grant IAM users access to Kubernetes with EKS access entries"):
-modes go forward one step; an entry is pinned to the unique id that its principal had when it was made, and a live one
-shadows the row at once; without a live entry the row answers unless the mode is API; an access policy counts only as
-long as its entry exists; the first mode step makes entries for the creator and for managed nodes.
+The rules of EKS that it keeps (EKS user guide, "Grant IAM users access to Kubernetes with EKS
+access entries"): modes go forward one step; an entry is pinned to the unique id that its principal
+had when it was made, and a live one shadows the row at once; without a live entry the row answers
+unless the mode is API; an access policy counts only as long as its entry exists; the first mode
+step makes entries for the creator and for managed nodes.
 """
 
 from collections.abc import Mapping
@@ -17,10 +19,15 @@ from migrator.model.journal import Event
 ACCOUNT = "111122223333"
 ADMIN_POLICY = "arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy"
 MASTERS = "system:masters"
-PROPAGATION = 30  # seconds in which a login may still be judged by the entry as it was (EKS user guide)
+PROPAGATION = (
+    30  # seconds in which a login may still be judged by the entry as it was (EKS user guide)
+)
 LEASE = 30  # seconds for which a Lease outlives its process
 REMEMBERED = 120  # seconds for which kube-apiserver knows whom a token belongs to (its default)
-NEXT_MODE: Mapping[str, AuthenticationMode] = {"CONFIG_MAP": "API_AND_CONFIG_MAP", "API_AND_CONFIG_MAP": "API"}
+NEXT_MODE: Mapping[str, AuthenticationMode] = {
+    "CONFIG_MAP": "API_AND_CONFIG_MAP",
+    "API_AND_CONFIG_MAP": "API",
+}
 
 
 def role(name: str) -> str:
@@ -38,8 +45,8 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """An access entry. ``pinned`` is the number of the principal's life that it was made for; ``made`` the second in
-    which EKS made an automatic one.
+    """An access entry. ``pinned`` is the number of the principal's life that it was made for;
+    ``made`` the second in which EKS made an automatic one.
     """
 
     type: EntryType
@@ -71,8 +78,8 @@ class Login:
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """The lock of record. ``machine`` is the folder of its holder; ``renewed`` the second of its last renewal, None
-    while it is renewed all the time.
+    """The lock of record. ``machine`` is the folder of its holder; ``renewed`` the second of its
+    last renewal, None while it is renewed all the time.
     """
 
     machine: int
@@ -81,8 +88,9 @@ class Lease:
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """EKS and IAM. ``lives`` counts how often each principal was created, 0 while it does not exist. ``automatic``
-    are the entries that EKS will make at the first mode step, ``late`` those that it has yet to make after it.
+    """EKS and IAM. ``lives`` counts how often each principal was created, 0 while it does not
+    exist. ``automatic`` are the entries that EKS will make at the first mode step, ``late`` those
+    that it has yet to make after it.
     """
 
     mode: AuthenticationMode = "CONFIG_MAP"
@@ -95,14 +103,23 @@ class Cluster:
     updates: int = 0
     version: int = 1  # of aws-auth
     lease: Lease | None = None
-    objects: Mapping[str, str] = field(default_factory=dict)  # what else is in kube-system, as JSON, by "Kind name"
+    objects: Mapping[str, str] = field(
+        default_factory=dict
+    )  # what else is in kube-system, as JSON, by "Kind name"
     _key: list[Any] = field(default_factory=list, compare=False, repr=False)
 
     @property
     def key(self) -> tuple[Any, ...]:
         """Equal for equal clusters; made once."""
         if not self._key:
-            parts = (self.rows, self.entries, self.bindings, self.lives, self.automatic, self.objects)
+            parts = (
+                self.rows,
+                self.entries,
+                self.bindings,
+                self.lives,
+                self.automatic,
+                self.objects,
+            )
             own = (self.mode, self.late, self.updates, self.version, self.lease)
             self._key.append((*own, *(frozenset(p.items()) for p in parts)))
         found: tuple[Any, ...] = self._key[0]
@@ -121,7 +138,9 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """A state folder. ``progress`` is what its journal amounts to, by plan; ``key`` stands for what is read of it."""
+    """A state folder. ``progress`` is what its journal amounts to, by plan; ``key`` stands for what
+    is read of it.
+    """
 
     lines: tuple[Line, ...] = ()
     files: Mapping[str, bytes] = field(default_factory=dict)
@@ -133,7 +152,9 @@ class Folder:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A login that the cluster may still know: ``since`` which second it is no longer the right one."""
+    """A login that the cluster may still know: ``since`` which second it is no longer the right
+    one.
+    """
 
     arn: str
     login: Login
@@ -142,7 +163,9 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """The access that a principal is to have: ``groups`` are those that carry access beside administration."""
+    """The access that a principal is to have: ``groups`` are those that carry access beside
+    administration.
+    """
 
     username: str | None
     groups: frozenset[str]
@@ -151,8 +174,9 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """Everything but the processes. ``wanted`` holds what each principal is to have, None for no login at all;
-    ``edited`` when an administrator last had a hand in it; ``shadowed`` whose row EKS itself shadowed with less.
+    """Everything but the processes. ``wanted`` holds what each principal is to have, None for no
+    login at all; ``edited`` when an administrator last had a hand in it; ``shadowed`` whose row EKS
+    itself shadowed with less.
     """
 
     cluster: Cluster
@@ -162,7 +186,9 @@ class World:
     known: tuple[Known, ...] = ()
     edited: Mapping[str, int] = field(default_factory=dict)
     shadowed: frozenset[str] = frozenset()
-    planned: Mapping[str, int] = field(default_factory=dict)  # the life of each principal that plans were made for
+    planned: Mapping[str, int] = field(
+        default_factory=dict
+    )  # the life of each principal that plans were made for
     done: frozenset[str] = frozenset()  # one-time moves of others that were made
 
     @property
@@ -199,13 +225,19 @@ def login_of(cluster: Cluster, arn: str) -> Login | None:
     row = cluster.rows.get(arn)
     if row is not None and cluster.mode != "API":
         return Login(row.username, frozenset(row.groups))
-    if cluster.mode == "CONFIG_MAP" and arn in cluster.automatic and cluster.automatic[arn].type == "STANDARD":
+    if (
+        cluster.mode == "CONFIG_MAP"
+        and arn in cluster.automatic
+        and cluster.automatic[arn].type == "STANDARD"
+    ):
         return Login("kubernetes-admin", frozenset({MASTERS}))
     return None
 
 
 def changed(world: World, **changes: Any) -> World:  # noqa: ANN401 - fields of Cluster
-    """The world with another cluster; who was known under another name is remembered for a while."""
+    """The world with another cluster; who was known under another name is remembered for a
+    while.
+    """
     before = world.cluster
     after = replace(before, _key=[], **changes)
     known = list(world.known)

@@ -1,4 +1,6 @@
-"""Logins: the recorded answers of the real authenticator, the checks on tokens, caches and log lines."""
+"""Logins: the recorded answers of the real authenticator, the checks on tokens, caches and log
+lines.
+"""
 
 import base64
 import json
@@ -24,7 +26,9 @@ from tests.support.kubernetes_lab import (
 
 DATA = Path(__file__).parents[1] / "data"
 RECORDED_ACCOUNT = "123456789012"
-MASTERS = "- rolearn: arn:aws:iam::111122223333:role/ops\n  username: ops\n  groups: [system:masters]\n"
+MASTERS = (
+    "- rolearn: arn:aws:iam::111122223333:role/ops\n  username: ops\n  groups: [system:masters]\n"
+)
 
 
 def vectors(name: str) -> list[dict[str, Any]]:
@@ -54,11 +58,18 @@ def shown(user: dict[str, Any] | None) -> dict[str, Any]:
     if user is None:
         return {"authenticated": False}
     groups = [group for group in user.get("groups", []) if group != "system:authenticated"]
-    return {"authenticated": True, "username": user["username"], "groups": groups, "extra": sorted(user["extra"])}
+    return {
+        "authenticated": True,
+        "username": user["username"],
+        "groups": groups,
+        "extra": sorted(user["extra"]),
+    }
 
 
 @pytest.mark.parametrize("mode", ["CONFIG_MAP", "API_AND_CONFIG_MAP", "API"])
-def test_every_recorded_login_by_mode_entry_and_row_is_answered_alike(mode: AuthenticationMode) -> None:
+def test_every_recorded_login_by_mode_entry_and_row_is_answered_alike(
+    mode: AuthenticationMode,
+) -> None:
     checked = 0
     for vector in vectors("vectors-modes.json"):
         if vector["mode"] != mode:
@@ -67,7 +78,9 @@ def test_every_recorded_login_by_mode_entry_and_row_is_answered_alike(mode: Auth
         arn = vector["principal"]
         add_recorded(lab, arn, vector["id"])
         if entry := vector["entry"]:
-            lab.add_entry(entry["principalArn"], entry["username"], entry["groups"], pinned=entry["pinnedId"])
+            lab.add_entry(
+                entry["principalArn"], entry["username"], entry["groups"], pinned=entry["pinnedId"]
+            )
         if row := vector["row"]:
             lab.set_aws_auth(**{"mapRoles" if "rolearn" in row else "mapUsers": json.dumps([row])})
         answer = shown(lab.who(lab.token(arn, vector["session"] or "")))
@@ -88,7 +101,9 @@ def test_every_recorded_login_by_aws_auth_is_answered_alike() -> None:
         lab.set_aws_auth(**vector["data"])
         for caller, recorded in vector["results"].items():
             arn, _, session = caller.partition("@")
-            session = "sess1" if session == "s1" else session  # the recorder's label is shorter than its session
+            session = (
+                "sess1" if session == "s1" else session
+            )  # the recorder's label is shorter than its session
             answer = shown(lab.who(lab.token(f"arn:aws:iam::{RECORDED_ACCOUNT}:{arn}", session)))
             lab.api.authenticator.forget()
             answer.pop("extra", None)
@@ -98,14 +113,17 @@ def test_every_recorded_login_by_aws_auth_is_answered_alike() -> None:
     assert checked > 150
 
 
-# --- what a login gives -------------------------------------------------------------------------------------------
+# --- what a login gives
+# -------------------------------------------------------------------------------------------
 
 
 def test_a_login_carries_uid_and_extra_of_its_principal() -> None:
     lab = kubernetes_lab()
     arn = lab.add_role("dev", "/team/")
     lab.set_aws_auth(
-        mapRoles=json.dumps([{"rolearn": role_arn("dev"), "username": "d:{{SessionName}}", "groups": ["g"]}])
+        mapRoles=json.dumps(
+            [{"rolearn": role_arn("dev"), "username": "d:{{SessionName}}", "groups": ["g"]}]
+        )
     )
     user = lab.who(lab.token(arn, "alice@example.com"))
     assert user is not None
@@ -128,7 +146,10 @@ def test_the_hidden_creator_is_kubernetes_admin_while_the_mode_is_config_map() -
     arn = lab.add_role("creator", "/infra/")
     user = lab.who(lab.token(arn))
     assert user is not None
-    assert (user["username"], user["groups"]) == ("kubernetes-admin", ["system:masters", "system:authenticated"])
+    assert (user["username"], user["groups"]) == (
+        "kubernetes-admin",
+        ["system:masters", "system:authenticated"],
+    )
     lab.set_mode("API_AND_CONFIG_MAP")
     lab.api.authenticator.forget()
     assert lab.who(lab.token(arn)) is None
@@ -137,9 +158,15 @@ def test_the_hidden_creator_is_kubernetes_admin_while_the_mode_is_config_map() -
 def test_a_creator_with_a_row_is_what_the_row_says() -> None:
     lab = kubernetes_lab(creator=role_arn("creator", "/infra/"))
     arn = lab.add_role("creator", "/infra/")
-    mine = {"rolearn": role_arn("creator").upper().replace("ARN:AWS", "arn:aws"), "username": "boss", "groups": ["g"]}
+    mine = {
+        "rolearn": role_arn("creator").upper().replace("ARN:AWS", "arn:aws"),
+        "username": "boss",
+        "groups": ["g"],
+    }
     lab.set_aws_auth(mapRoles=json.dumps([mine | {"rolearn": arn}]))
-    assert shown(lab.who(lab.token(arn)))["username"] == "kubernetes-admin"  # with its path a row matches nobody
+    assert (
+        shown(lab.who(lab.token(arn)))["username"] == "kubernetes-admin"
+    )  # with its path a row matches nobody
     lab.set_aws_auth(mapRoles=json.dumps([mine]))
     assert shown(lab.who(lab.token(arn, "s2")))["username"] == "boss"
     lab.set_aws_auth(mapAccounts=json.dumps([ACCOUNT]))
@@ -150,8 +177,14 @@ def test_a_node_is_named_after_the_instance_of_its_session() -> None:
     lab = kubernetes_lab()
     arn = lab.add_role("nodes")
     name = "ip-10-0-0-1.eu-central-1.compute.internal"
-    lab.world.accounts[ACCOUNT].instances["i-0123456789abcdef0"] = Instance("i-0123456789abcdef0", "eu-central-1", name)
-    row = {"rolearn": arn, "username": "system:node:{{EC2PrivateDNSName}}", "groups": ["system:nodes"]}
+    lab.world.accounts[ACCOUNT].instances["i-0123456789abcdef0"] = Instance(
+        "i-0123456789abcdef0", "eu-central-1", name
+    )
+    row = {
+        "rolearn": arn,
+        "username": "system:node:{{EC2PrivateDNSName}}",
+        "groups": ["system:nodes"],
+    }
     lab.set_aws_auth(mapRoles=json.dumps([row]))
     user = lab.who(lab.token(arn, "i-0123456789abcdef0"))
     assert user is not None
@@ -185,7 +218,10 @@ def test_an_entry_counts_when_it_has_propagated() -> None:
 def test_two_spellings_of_one_user_are_drawn_anew_at_each_login() -> None:
     lab = kubernetes_lab()
     arn = lab.add_user("carol")
-    rows = [{"userarn": arn, "username": "one"}, {"userarn": arn.replace("carol", "Carol"), "username": "two"}]
+    rows = [
+        {"userarn": arn, "username": "one"},
+        {"userarn": arn.replace("carol", "Carol"), "username": "two"},
+    ]
     lab.set_aws_auth(mapUsers=json.dumps(rows))
     seen = set()
     for _ in range(60):
@@ -194,7 +230,8 @@ def test_two_spellings_of_one_user_are_drawn_anew_at_each_login() -> None:
     assert seen == {"one", "two"}
 
 
-# --- aws-auth as watched ------------------------------------------------------------------------------------------
+# --- aws-auth as watched
+# ------------------------------------------------------------------------------------------
 
 
 def test_deleting_aws_auth_empties_the_map_at_once() -> None:
@@ -202,7 +239,10 @@ def test_deleting_aws_auth_empties_the_map_at_once() -> None:
     arn = lab.add_role("ops")
     lab.set_aws_auth(mapRoles=MASTERS)
     assert lab.who(lab.token(arn, "a")) is not None
-    assert lab.ask(lab.admin(), "DELETE", "/api/v1/namespaces/kube-system/configmaps/aws-auth").code == 200
+    assert (
+        lab.ask(lab.admin(), "DELETE", "/api/v1/namespaces/kube-system/configmaps/aws-auth").code
+        == 200
+    )
     assert lab.who(lab.token(arn, "b")) is None
 
 
@@ -210,13 +250,15 @@ def test_a_section_that_does_not_parse_is_lost_and_the_other_stays() -> None:
     lab = kubernetes_lab()
     role, user = lab.add_role("ops"), lab.add_user("carol")
     lab.set_aws_auth(
-        mapRoles="- rolearn: x\n\tusername: tab", mapUsers=json.dumps([{"userarn": user, "username": "carol"}])
+        mapRoles="- rolearn: x\n\tusername: tab",
+        mapUsers=json.dumps([{"userarn": user, "username": "carol"}]),
     )
     assert lab.who(lab.token(role)) is None
     assert shown(lab.who(lab.token(user)))["username"] == "carol"
 
 
-# --- the cache ----------------------------------------------------------------------------------------------------
+# --- the cache
+# ----------------------------------------------------------------------------------------------------
 
 
 def test_an_old_token_lives_on_until_the_cache_forgets_it() -> None:
@@ -244,7 +286,8 @@ def test_a_refusal_is_never_remembered() -> None:
     assert lab.who(token) is not None
 
 
-# --- the token ----------------------------------------------------------------------------------------------------
+# --- the token
+# ----------------------------------------------------------------------------------------------------
 
 
 def test_a_token_for_another_cluster_is_refused() -> None:
@@ -260,7 +303,11 @@ def test_a_token_of_a_real_sts_host_of_the_partition_is_accepted() -> None:
     lab.set_aws_auth(mapRoles=MASTERS)
     for host in ("sts.amazonaws.com", "sts.eu-central-1.amazonaws.com", "sts.eu-central-1.api.aws"):
         assert lab.who(token_of(lab.world, arn, endpoint=f"https://{host}")) is not None, host
-    for host in ("sts.amazonaws.com.evil.example", "evil.example.com", "sts.cn-north-1.amazonaws.com.cn"):
+    for host in (
+        "sts.amazonaws.com.evil.example",
+        "evil.example.com",
+        "sts.cn-north-1.amazonaws.com.cn",
+    ):
         assert lab.who(token_of(lab.world, arn, endpoint=f"https://{host}")) is None, host
 
 
@@ -268,7 +315,10 @@ def test_a_token_of_a_real_sts_host_of_the_partition_is_accepted() -> None:
     ("damage", "said"),
     [
         (lambda url: "x" * 5000, "token is too large"),
-        (lambda url: url.replace("http://127.0.0.1:4566", "http://sts.amazonaws.com"), "unexpected scheme"),
+        (
+            lambda url: url.replace("http://127.0.0.1:4566", "http://sts.amazonaws.com"),
+            "unexpected scheme",
+        ),
         (lambda url: url.replace("127.0.0.1:4566/", "127.0.0.1:4566/sts"), "unexpected path"),
         (lambda url: url + "&Extra=1", "non-whitelisted query parameter"),
         (lambda url: url + "&action=GetCallerIdentity", "multiple values not supported"),
@@ -278,10 +328,15 @@ def test_a_token_of_a_real_sts_host_of_the_partition_is_accepted() -> None:
         (lambda url: url.replace("X-Amz-Expires=60", "X-Amz-Expires=-1"), "invalid X-Amz-Expires"),
         (lambda url: re.sub("X-Amz-Date=[^&]*", "X-Amz-Date=20200101T000000Z", url), "is expired"),
         (lambda url: re.sub("X-Amz-Date=[^&]*&", "", url), "must be present"),
-        (lambda url: re.sub("X-Amz-Signature=.*", "X-Amz-Signature=" + 64 * "0", url), "sts getCallerIdentity failed"),
+        (
+            lambda url: re.sub("X-Amz-Signature=.*", "X-Amz-Signature=" + 64 * "0", url),
+            "sts getCallerIdentity failed",
+        ),
     ],
 )
-def test_a_damaged_token_is_refused_and_the_log_says_why(damage: Callable[[str], str], said: str) -> None:
+def test_a_damaged_token_is_refused_and_the_log_says_why(
+    damage: Callable[[str], str], said: str
+) -> None:
     lab = kubernetes_lab()
     arn = lab.add_role("ops")
     lab.set_aws_auth(mapRoles=MASTERS)
@@ -322,11 +377,16 @@ def test_a_token_survives_a_step_of_lab_time_because_signatures_are_on_machine_t
     assert lab.who(lab.token(arn)) is not None
 
 
-# --- log lines ----------------------------------------------------------------------------------------------------
+# --- log lines
+# ----------------------------------------------------------------------------------------------------
 
 
 def lines(lab: KubernetesLab) -> list[str]:
-    return [line.message for line in lab.cluster.logs.between(None, None) if line.stream.startswith("authenticator")]
+    return [
+        line.message
+        for line in lab.cluster.logs.between(None, None)
+        if line.stream.startswith("authenticator")
+    ]
 
 
 def test_a_login_is_logged_as_the_authenticator_logs_it() -> None:
@@ -338,8 +398,10 @@ def test_a_login_is_logged_as_the_authenticator_logs_it() -> None:
     assert 'level=info msg="STS response"' in response
     assert f'arn="arn:aws:sts::{ACCOUNT}:assumed-role/ops/s1"' in response
     assert granted.split(" ", 1)[1] == (
-        f'level=info msg="access granted" arn="{role_arn("ops")}" client=127.0.0.1 groups="[system:masters]" '
-        'method=POST path=/authenticate uid="aws-iam-authenticator:111122223333:AROAOPSXXXXXXXXXXXXXX" username=ops'
+        f'level=info msg="access granted" arn="{role_arn("ops")}" client=127.0.0.1 '
+        f'groups="[system:masters]" '
+        "method=POST path=/authenticate "
+        'uid="aws-iam-authenticator:111122223333:AROAOPSXXXXXXXXXXXXXX" username=ops'
     )
 
 
@@ -355,7 +417,11 @@ def test_a_denied_login_is_logged_with_the_principal() -> None:
 def test_no_line_holds_a_token_or_a_line_break_of_a_name() -> None:
     lab = kubernetes_lab()
     arn = lab.add_role("ops")
-    row = {"rolearn": role_arn("ops"), "username": 'a"\nlevel=info msg="access granted"', "groups": []}
+    row = {
+        "rolearn": role_arn("ops"),
+        "username": 'a"\nlevel=info msg="access granted"',
+        "groups": [],
+    }
     lab.set_aws_auth(mapRoles=json.dumps([row]))
     token = lab.token(arn)
     lab.who(token)

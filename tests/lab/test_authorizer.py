@@ -1,4 +1,6 @@
-"""Access at any moment: what the authenticator and the authorizers say, and will say, by all that is done."""
+"""Access at any moment: what the authenticator and the authorizers say, and will say, by all that
+is done.
+"""
 
 import gzip
 import json
@@ -35,13 +37,26 @@ def timeline(lab: KubernetesLab, arn: str, offsets: list[int]) -> list[tuple[str
     return found
 
 
-def test_the_gap_between_entry_and_policy_is_seen_before_and_after_it_happens(lab: KubernetesLab) -> None:
+def test_the_gap_between_entry_and_policy_is_seen_before_and_after_it_happens(
+    lab: KubernetesLab,
+) -> None:
     arn = lab.add_role("ops")
-    lab.set_aws_auth(mapRoles=json.dumps([{"rolearn": arn, "username": "row", "groups": ["system:masters"]}]))
+    lab.set_aws_auth(
+        mapRoles=json.dumps([{"rolearn": arn, "username": "row", "groups": ["system:masters"]}])
+    )
     lab.world.clock.advance(10 * SECONDS)
     lab.add_entry(arn, "entry", [], delay=2 * SECONDS)
-    lab.add_entry(arn, "entry", [], [("AmazonEKSClusterAdminPolicy", AccessScope())], delay=5 * SECONDS)
-    expected = [(None, False), ("row", True), ("row", True), ("entry", False), ("entry", False), ("entry", True)]
+    lab.add_entry(
+        arn, "entry", [], [("AmazonEKSClusterAdminPolicy", AccessScope())], delay=5 * SECONDS
+    )
+    expected = [
+        (None, False),
+        ("row", True),
+        ("row", True),
+        ("entry", False),
+        ("entry", False),
+        ("entry", True),
+    ]
     assert timeline(lab, arn, [-11, -10, 1, 2, 4, 5]) == expected
     lab.world.clock.advance(20 * SECONDS)
     assert timeline(lab, arn, [-31, -30, -19, -18, -16, -15]) == expected
@@ -68,21 +83,36 @@ def test_judging_leaves_no_trace_in_the_logs(lab: KubernetesLab) -> None:
 
 def test_contradicting_rows_are_judged_by_the_first(lab: KubernetesLab) -> None:
     arn = lab.add_user("carol")
-    rows = [{"userarn": arn, "username": "one"}, {"userarn": arn.replace("carol", "Carol"), "username": "two"}]
+    rows = [
+        {"userarn": arn, "username": "one"},
+        {"userarn": arn.replace("carol", "Carol"), "username": "two"},
+    ]
     lab.set_aws_auth(mapUsers=json.dumps(rows))
     assert timeline(lab, arn, [0, 0, 0]) == [("one", False)] * 3
 
 
 def test_nodes_of_a_copy_may_read_what_their_pods_name_in_every_way(lab: KubernetesLab) -> None:
     arn = lab.add_role("nodes")
-    lab.set_aws_auth(mapRoles=json.dumps([{"rolearn": arn, "username": "system:node:n", "groups": ["system:nodes"]}]))
+    lab.set_aws_auth(
+        mapRoles=json.dumps(
+            [{"rolearn": arn, "username": "system:node:n", "groups": ["system:nodes"]}]
+        )
+    )
     token = lab.token(arn)
     container = {
         "envFrom": [{"configMapRef": {"name": "all"}}],
-        "env": [{"name": "X", "valueFrom": {"secretKeyRef": {"name": "one", "key": "k"}}}, {"name": "Y", "value": "z"}],
+        "env": [
+            {"name": "X", "valueFrom": {"secretKeyRef": {"name": "one", "key": "k"}}},
+            {"name": "Y", "value": "z"},
+        ],
     }
     volumes = [{"name": "v", "persistentVolumeClaim": {"claimName": "disk"}}]
-    spec = {"nodeName": "n", "containers": [container], "volumes": volumes, "imagePullSecrets": [{"name": "pull"}]}
+    spec = {
+        "nodeName": "n",
+        "containers": [container],
+        "volumes": volumes,
+        "imagePullSecrets": [{"name": "pull"}],
+    }
     lab.load("Pod", "p", "team", spec=spec)
 
     def may_read(resource: str, name: str) -> bool:
@@ -99,7 +129,9 @@ def test_nodes_of_a_copy_may_read_what_their_pods_name_in_every_way(lab: Kuberne
 
 
 def test_every_recorded_access_review_is_answered_alike() -> None:
-    recorded = json.loads(gzip.decompress((Path(__file__).parents[1] / "data" / "vectors-rbac.json.gz").read_bytes()))
+    recorded = json.loads(
+        gzip.decompress((Path(__file__).parents[1] / "data" / "vectors-rbac.json.gz").read_bytes())
+    )
     kinds = {
         "clusterroles": "ClusterRole",
         "clusterrolebindings": "ClusterRoleBinding",
@@ -118,7 +150,10 @@ def test_every_recorded_access_review_is_answered_alike() -> None:
         spec = {"user": user, "groups": groups}
         key = "nonResourceAttributes" if "path" in attributes else "resourceAttributes"
         answer = lab.ask(
-            admin, "POST", "/apis/authorization.k8s.io/v1/subjectaccessreviews", {"spec": {**spec, key: attributes}}
+            admin,
+            "POST",
+            "/apis/authorization.k8s.io/v1/subjectaccessreviews",
+            {"spec": {**spec, key: attributes}},
         )
         if answer.body["status"]["allowed"] is not allowed:
             different.append((user, groups, attributes, allowed))

@@ -1,7 +1,9 @@
-"""boto3's own retries, waiters and paginators against injected faults: as many calls as botocore says it makes.
+"""boto3's own retries, waiters and paginators against injected faults: as many calls as botocore
+says it makes.
 
-The numbers are botocore's documented ones ("Retries" in boto3's guide): standard and adaptive mode make three attempts
-in all, legacy mode five. Calls are counted by the lab, over its control API, never by the client.
+The numbers are botocore's documented ones ("Retries" in boto3's guide): standard and adaptive mode
+make three attempts in all, legacy mode five. Calls are counted by the lab, over its control API,
+never by the client.
 """
 
 import json
@@ -18,7 +20,17 @@ from migrator.lab.lab_client import control
 from migrator.lab.server import Lab
 from migrator.lab.worlds.faults import Fault
 from migrator.lab.worlds.lab_cluster import LabCluster
-from tests.support.aws_lab import HOME, REGION, RUNNER, VIEW, Client, client, demo, serving, small_world
+from tests.support.aws_lab import (
+    HOME,
+    REGION,
+    RUNNER,
+    VIEW,
+    Client,
+    client,
+    demo,
+    serving,
+    small_world,
+)
 from tests.support.aws_lab import switch_to_entries as switch
 
 ATTEMPTS = {"legacy": 5, "standard": 3, "adaptive": 3}
@@ -35,14 +47,18 @@ def lab(tmp_path: Path) -> Iterator[Lab]:
 
 @pytest.fixture
 def delays(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """What botocore would have slept between attempts, in seconds: it is asked for and not slept."""
+    """What botocore would have slept between attempts, in seconds: it is asked for and not
+    slept.
+    """
     waited: list[float] = []
     monkeypatch.setattr("botocore.endpoint.time", SimpleNamespace(sleep=waited.append))
     return waited
 
 
 def inject(place: Path, operation: str, kind: str, **settings: object) -> None:
-    control(place, "POST", "fault", {"clear": True, "operation": operation, "kind": kind, **settings})
+    control(
+        place, "POST", "fault", {"clear": True, "operation": operation, "kind": kind, **settings}
+    )
 
 
 def calls(place: Path) -> int:
@@ -63,7 +79,8 @@ def error(call: Client, **params: object) -> dict[str, Any]:
     return response
 
 
-# --- retries ----------------------------------------------------------------------------------------------------------
+# --- retries
+# ----------------------------------------------------------------------------------------------------------
 
 FAULTS: dict[str, tuple[dict[str, Any], str]] = {
     "throttled": ({"kind": "throttle"}, "ThrottlingException"),
@@ -86,10 +103,15 @@ def test_a_lasting_fault_is_given_up_after_the_attempts_of_the_mode(
     assert (calls(tmp_path), len(delays)) == (ATTEMPTS[mode], ATTEMPTS[mode] - 1)
 
 
-def test_adaptive_mode_makes_three_attempts_too(lab: Lab, tmp_path: Path, delays: list[float]) -> None:
+def test_adaptive_mode_makes_three_attempts_too(
+    lab: Lab, tmp_path: Path, delays: list[float]
+) -> None:
     inject(tmp_path, "eks:ListClusters", "throttle")
     response = error(client(lab, "eks", retries={"mode": "adaptive"}).list_clusters)
-    assert (response["Error"]["Code"], calls(tmp_path)) == ("ThrottlingException", ATTEMPTS["adaptive"])
+    assert (response["Error"]["Code"], calls(tmp_path)) == (
+        "ThrottlingException",
+        ATTEMPTS["adaptive"],
+    )
 
 
 @pytest.mark.parametrize("mode", ["legacy", "standard"])
@@ -115,7 +137,13 @@ def test_a_fault_that_ends_before_the_last_attempt_is_not_seen(
 )
 @pytest.mark.parametrize("mode", ["legacy", "standard"])
 def test_every_services_own_throttling_error_is_retried(
-    lab: Lab, tmp_path: Path, delays: list[float], mode: str, service: str, operation: str, call: str
+    lab: Lab,
+    tmp_path: Path,
+    delays: list[float],
+    mode: str,
+    service: str,
+    operation: str,
+    call: str,
 ) -> None:
     inject(tmp_path, f"{service}:{operation}", "throttle")
     error(getattr(client(lab, service, retries={"mode": mode}), call))
@@ -133,7 +161,10 @@ def test_the_time_that_a_throttled_client_is_told_to_wait_is_waited(
     delays.clear()
     inject(tmp_path, "eks:ListClusters", "throttle", times=2)
     eks.list_clusters()
-    assert [0 <= waited <= most for waited, most in zip(delays, (1, 2), strict=True)] == [True, True]
+    assert [0 <= waited <= most for waited, most in zip(delays, (1, 2), strict=True)] == [
+        True,
+        True,
+    ]
 
 
 def test_a_reset_connection_is_retried_and_nothing_was_done_in_vain(
@@ -150,7 +181,9 @@ def test_a_reset_connection_is_retried_and_nothing_was_done_in_vain(
     assert (calls(tmp_path), effects(tmp_path, "eks:CreateAccessEntry")) == (3, 1)
 
 
-def test_a_time_out_is_retried_as_often_as_an_error(lab: Lab, tmp_path: Path, delays: list[float]) -> None:
+def test_a_time_out_is_retried_as_often_as_an_error(
+    lab: Lab, tmp_path: Path, delays: list[float]
+) -> None:
     inject(tmp_path, "eks:ListClusters", "lost-answer", seconds=1)
     with pytest.raises(ReadTimeoutError):
         client(lab, "eks", read_timeout=0.1, **RETRYING).list_clusters()
@@ -161,7 +194,11 @@ def test_a_time_out_is_retried_as_often_as_an_error(lab: Lab, tmp_path: Path, de
 @pytest.mark.parametrize(
     ("operation", "call", "params"),
     [
-        ("CreateAccessEntry", "create_access_entry", {"clusterName": "demo", "principalArn": RUNNER}),
+        (
+            "CreateAccessEntry",
+            "create_access_entry",
+            {"clusterName": "demo", "principalArn": RUNNER},
+        ),
         (
             "UpdateClusterConfig",
             "update_cluster_config",
@@ -170,7 +207,13 @@ def test_a_time_out_is_retried_as_often_as_an_error(lab: Lab, tmp_path: Path, de
     ],
 )
 def test_a_request_with_a_token_of_its_own_is_done_once_however_often_its_answer_is_lost(
-    lab: Lab, tmp_path: Path, delays: list[float], mode: str, operation: str, call: str, params: dict[str, Any]
+    lab: Lab,
+    tmp_path: Path,
+    delays: list[float],
+    mode: str,
+    operation: str,
+    call: str,
+    params: dict[str, Any],
 ) -> None:
     switch(lab)
     before = effects(tmp_path, f"eks:{operation}")
@@ -180,7 +223,9 @@ def test_a_request_with_a_token_of_its_own_is_done_once_however_often_its_answer
     assert effects(tmp_path, f"eks:{operation}") == before + 1
 
 
-def test_deleting_again_after_a_lost_answer_finds_nothing(lab: Lab, tmp_path: Path, delays: list[float]) -> None:
+def test_deleting_again_after_a_lost_answer_finds_nothing(
+    lab: Lab, tmp_path: Path, delays: list[float]
+) -> None:
     switch(lab)
     eks = client(lab, "eks", **RETRYING)
     eks.create_access_entry(clusterName="demo", principalArn=RUNNER)
@@ -190,23 +235,34 @@ def test_deleting_again_after_a_lost_answer_finds_nothing(lab: Lab, tmp_path: Pa
     assert (calls(tmp_path), effects(tmp_path, "eks:DeleteAccessEntry")) == (2, 1)
 
 
-def test_associating_again_after_a_lost_answer_changes_nothing(lab: Lab, tmp_path: Path, delays: list[float]) -> None:
+def test_associating_again_after_a_lost_answer_changes_nothing(
+    lab: Lab, tmp_path: Path, delays: list[float]
+) -> None:
     switch(lab)
     eks = client(lab, "eks", **RETRYING)
     eks.create_access_entry(clusterName="demo", principalArn=RUNNER)
     inject(tmp_path, "eks:AssociateAccessPolicy", "lost-answer", times=1)
     scope = {"type": "namespace", "namespaces": ["a"]}
-    eks.associate_access_policy(clusterName="demo", principalArn=RUNNER, policyArn=VIEW, accessScope=scope)
-    found = eks.list_associated_access_policies(clusterName="demo", principalArn=RUNNER)["associatedAccessPolicies"]
+    eks.associate_access_policy(
+        clusterName="demo", principalArn=RUNNER, policyArn=VIEW, accessScope=scope
+    )
+    found = eks.list_associated_access_policies(clusterName="demo", principalArn=RUNNER)[
+        "associatedAccessPolicies"
+    ]
     assert [(item["policyArn"], item["accessScope"]) for item in found] == [(VIEW, scope)]
     assert calls(tmp_path) == 2
 
 
-def test_a_role_whose_answer_was_lost_exists_for_the_retry(lab: Lab, tmp_path: Path, delays: list[float]) -> None:
+def test_a_role_whose_answer_was_lost_exists_for_the_retry(
+    lab: Lab, tmp_path: Path, delays: list[float]
+) -> None:
     inject(tmp_path, "iam:CreateRole", "lost-answer", times=1)
     create = client(lab, "iam", **RETRYING).create_role
     response = error(create, RoleName="new", AssumeRolePolicyDocument='{"Statement": []}')
-    assert (response["Error"]["Code"], effects(tmp_path, "iam:CreateRole")) == ("EntityAlreadyExists", 1)
+    assert (response["Error"]["Code"], effects(tmp_path, "iam:CreateRole")) == (
+        "EntityAlreadyExists",
+        1,
+    )
 
 
 @pytest.mark.parametrize("mode", ["legacy", "standard", "adaptive"])
@@ -217,12 +273,17 @@ def test_expired_credentials_are_never_tried_again(lab: Lab, tmp_path: Path, mod
         ("iam", "list_roles", "ExpiredToken"),
         ("ec2", "describe_regions", "RequestExpired"),
     ):
-        assert error(getattr(client(lab, service, retries={"mode": mode}), call))["Error"]["Code"] == code
+        assert (
+            error(getattr(client(lab, service, retries={"mode": mode}), call))["Error"]["Code"]
+            == code
+        )
     assert calls(tmp_path) == 3
 
 
 @pytest.mark.parametrize("mode", ["legacy", "standard"])
-def test_what_is_refused_for_its_own_sake_is_asked_once(lab: Lab, tmp_path: Path, mode: str) -> None:
+def test_what_is_refused_for_its_own_sake_is_asked_once(
+    lab: Lab, tmp_path: Path, mode: str
+) -> None:
     inject(tmp_path, "eks:*", "latency")
     eks = client(lab, "eks", retries={"mode": mode})
     error(eks.list_access_entries, clusterName="demo")  # the mode
@@ -236,14 +297,17 @@ def test_a_conflict_is_not_retried(lab: Lab, tmp_path: Path) -> None:
     eks = client(lab, "eks", **RETRYING)
     eks.create_access_entry(clusterName="demo", principalArn=RUNNER)
     inject(tmp_path, "eks:*", "latency")
-    assert error(eks.create_access_entry, clusterName="demo", principalArn=RUNNER)["ResponseMetadata"] | {
+    assert error(eks.create_access_entry, clusterName="demo", principalArn=RUNNER)[
+        "ResponseMetadata"
+    ] | {
         "HTTPHeaders": {},
         "RequestId": "",
     } == {"HTTPStatusCode": 409, "RetryAttempts": 0, "HTTPHeaders": {}, "RequestId": ""}
     assert calls(tmp_path) == 1
 
 
-# --- waiters ----------------------------------------------------------------------------------------------------------
+# --- waiters
+# ----------------------------------------------------------------------------------------------------------
 
 
 def wait(lab: Lab, name: str, params: Mapping[str, str], **settings: Any) -> None:  # noqa: ANN401 - botocore's Config
@@ -251,14 +315,20 @@ def wait(lab: Lab, name: str, params: Mapping[str, str], **settings: Any) -> Non
     eks.get_waiter(name).wait(**params, WaiterConfig=FAST)
 
 
-def test_the_cluster_waiter_asks_until_the_update_is_over_and_no_longer(lab: Lab, tmp_path: Path) -> None:
+def test_the_cluster_waiter_asks_until_the_update_is_over_and_no_longer(
+    lab: Lab, tmp_path: Path
+) -> None:
     demo(lab.world).update_duration = timedelta(seconds=60)
     lab.world.clock.freeze()
     eks = client(lab, "eks")
-    eks.update_cluster_config(name="demo", accessConfig={"authenticationMode": "API_AND_CONFIG_MAP"})
+    eks.update_cluster_config(
+        name="demo", accessConfig={"authenticationMode": "API_AND_CONFIG_MAP"}
+    )
     inject(tmp_path, "eks:DescribeCluster", "latency")
     with pytest.raises(WaiterError, match="Max attempts exceeded"):
-        eks.get_waiter("cluster_active").wait(name="demo", WaiterConfig={"Delay": 0.01, "MaxAttempts": 4})
+        eks.get_waiter("cluster_active").wait(
+            name="demo", WaiterConfig={"Delay": 0.01, "MaxAttempts": 4}
+        )
     assert calls(tmp_path) == 4
     lab.world.clock.advance(timedelta(seconds=60))
     wait(lab, "cluster_active", {"name": "demo"})
@@ -266,7 +336,9 @@ def test_the_cluster_waiter_asks_until_the_update_is_over_and_no_longer(lab: Lab
 
 
 @pytest.mark.parametrize("status", ["DELETING", "FAILED"])
-def test_the_cluster_waiter_gives_up_at_once_where_there_is_no_hope(lab: Lab, tmp_path: Path, status: str) -> None:
+def test_the_cluster_waiter_gives_up_at_once_where_there_is_no_hope(
+    lab: Lab, tmp_path: Path, status: str
+) -> None:
     demo(lab.world).status_override = status
     inject(tmp_path, "eks:DescribeCluster", "latency")
     with pytest.raises(WaiterError, match="terminal failure state"):
@@ -275,7 +347,9 @@ def test_the_cluster_waiter_gives_up_at_once_where_there_is_no_hope(lab: Lab, tm
 
 
 def test_the_cluster_waiter_is_content_with_an_update_that_failed(lab: Lab, tmp_path: Path) -> None:
-    """It looks at the cluster, which is ACTIVE again: whoever switches modes must look at the update."""
+    """It looks at the cluster, which is ACTIVE again: whoever switches modes must look at the
+    update.
+    """
     lab.world.clock.freeze()
     eks = client(lab, "eks")
     inject(tmp_path, "eks:UpdateClusterConfig", "update-fails", outcome="Failed")
@@ -285,21 +359,31 @@ def test_the_cluster_waiter_is_content_with_an_update_that_failed(lab: Lab, tmp_
     lab.world.clock.advance(timedelta(seconds=5))
     wait(lab, "cluster_active", {"name": "demo"})
     ended = eks.describe_update(name="demo", updateId=update["id"])["update"]
-    assert (ended["status"], [found["errorCode"] for found in ended["errors"]]) == ("Failed", ["Unknown"])
-    assert eks.describe_cluster(name="demo")["cluster"]["accessConfig"]["authenticationMode"] == "CONFIG_MAP"
+    assert (ended["status"], [found["errorCode"] for found in ended["errors"]]) == (
+        "Failed",
+        ["Unknown"],
+    )
+    assert (
+        eks.describe_cluster(name="demo")["cluster"]["accessConfig"]["authenticationMode"]
+        == "CONFIG_MAP"
+    )
 
 
 def test_a_stale_read_fools_the_cluster_waiter(lab: Lab, tmp_path: Path) -> None:
     lab.world.clock.freeze()
     eks = client(lab, "eks")
     lab.world.clock.advance(timedelta(seconds=30))
-    eks.update_cluster_config(name="demo", accessConfig={"authenticationMode": "API_AND_CONFIG_MAP"})
+    eks.update_cluster_config(
+        name="demo", accessConfig={"authenticationMode": "API_AND_CONFIG_MAP"}
+    )
     inject(tmp_path, "eks:DescribeCluster", "stale-read", times=1, seconds=1)
     wait(lab, "cluster_active", {"name": "demo"})  # the cluster as it was before
     assert eks.describe_cluster(name="demo")["cluster"]["status"] == "UPDATING"
 
 
-def test_a_waiters_client_retries_what_fails_on_the_way(lab: Lab, tmp_path: Path, delays: list[float]) -> None:
+def test_a_waiters_client_retries_what_fails_on_the_way(
+    lab: Lab, tmp_path: Path, delays: list[float]
+) -> None:
     inject(tmp_path, "eks:DescribeCluster", "error", status=503, times=2)
     wait(lab, "cluster_active", {"name": "demo"}, **RETRYING)
     assert calls(tmp_path) == 3
@@ -323,7 +407,9 @@ def test_node_groups_and_profiles_are_waited_for(lab: Lab, tmp_path: Path, kind:
     inject(tmp_path, f"eks:{operation}", "latency")
     eks = client(lab, "eks")
     with pytest.raises(WaiterError, match="Max attempts exceeded"):
-        eks.get_waiter(f"{kind}_active").wait(**params, WaiterConfig={"Delay": 0.01, "MaxAttempts": 3})
+        eks.get_waiter(f"{kind}_active").wait(
+            **params, WaiterConfig={"Delay": 0.01, "MaxAttempts": 3}
+        )
     assert calls(tmp_path) == 3
     things["x"] = {"status": "ACTIVE"}
     wait(lab, f"{kind}_active", params)
@@ -345,14 +431,17 @@ def test_a_cluster_that_is_gone_was_deleted(lab: Lab) -> None:
     wait(lab, "cluster_deleted", {"name": "demo"})
 
 
-# --- paginators -------------------------------------------------------------------------------------------------------
+# --- paginators
+# -------------------------------------------------------------------------------------------------------
 
 
 def many_entries(lab: Lab) -> set[str]:
     switch(lab)
     eks, iam = client(lab, "eks"), client(lab, "iam")
     for number in range(5):
-        arn = iam.create_role(RoleName=f"r{number}", AssumeRolePolicyDocument='{"Statement": []}')["Role"]["Arn"]
+        arn = iam.create_role(RoleName=f"r{number}", AssumeRolePolicyDocument='{"Statement": []}')[
+            "Role"
+        ]["Arn"]
         eks.create_access_entry(clusterName="demo", principalArn=arn)
     return set(demo(lab.world).entries(lab.world.now()))
 
@@ -373,7 +462,9 @@ def many_policies(lab: Lab) -> set[str]:
 def many_clusters(lab: Lab) -> set[str]:
     for number in range(5):
         long_ago = datetime(2024, 1, 1, tzinfo=timezone.utc)
-        lab.world.add_cluster(LabCluster(f"c{number}", HOME, REGION, "aws", "CONFIG_MAP", None, long_ago))
+        lab.world.add_cluster(
+            LabCluster(f"c{number}", HOME, REGION, "aws", "CONFIG_MAP", None, long_ago)
+        )
     return {"demo", *(f"c{number}" for number in range(5))}
 
 
@@ -473,15 +564,20 @@ def test_a_paginator_is_stopped_and_goes_on_where_it_was(lab: Lab, operation: st
 
 
 def test_an_empty_page_of_logs_is_not_the_end(lab: Lab, tmp_path: Path) -> None:
-    """FilterLogEvents may answer nothing and a token while there are more events (API reference)."""
+    """FilterLogEvents may answer nothing and a token while there are more events (API
+    reference).
+    """
     wanted = many_lines(lab)
     inject(tmp_path, "logs:FilterLogEvents", "partial-page", page_size=0, times=3)
-    pages = list(client(lab, "logs").get_paginator("filter_log_events").paginate(logGroupName=GROUP))
+    pages = list(
+        client(lab, "logs").get_paginator("filter_log_events").paginate(logGroupName=GROUP)
+    )
     assert [len(page["events"]) for page in pages] == [0, 0, 0, len(wanted)]
     assert set(items(pages, "events", "message")) == wanted
 
 
-# --- schedules --------------------------------------------------------------------------------------------------------
+# --- schedules
+# --------------------------------------------------------------------------------------------------------
 
 
 def test_the_same_seed_meets_the_same_calls_over_the_wire(lab: Lab, tmp_path: Path) -> None:

@@ -19,9 +19,25 @@ import pytest
 
 from migrator.adapters.clock import open_clock
 from migrator.errors import Failed
-from migrator.lab.lab_client import UNSET_VARIABLES, control, credentials_of, enter_lab, lab_environment, lab_state
+from migrator.lab.lab_client import (
+    UNSET_VARIABLES,
+    control,
+    credentials_of,
+    enter_lab,
+    lab_environment,
+    lab_state,
+)
 from migrator.lab.server import Lab
-from tests.support.aws_lab import ALICE, HOME, OPERATOR, RUNNER, client, error_of, serving, small_world
+from tests.support.aws_lab import (
+    ALICE,
+    HOME,
+    OPERATOR,
+    RUNNER,
+    client,
+    error_of,
+    serving,
+    small_world,
+)
 
 
 @pytest.fixture
@@ -56,8 +72,12 @@ def test_everything_but_the_clock_wants_the_token(lab: Lab) -> None:
         assert ask(lab, method, name, {"x-lab-token": "wrong"}, {})[0] == 403
 
 
-@pytest.mark.parametrize("headers", [{"Origin": "https://evil.example"}, {"Host": "evil.example:80"}])
-def test_what_a_browser_could_be_tricked_into_is_refused(lab: Lab, headers: Mapping[str, str]) -> None:
+@pytest.mark.parametrize(
+    "headers", [{"Origin": "https://evil.example"}, {"Host": "evil.example:80"}]
+)
+def test_what_a_browser_could_be_tricked_into_is_refused(
+    lab: Lab, headers: Mapping[str, str]
+) -> None:
     assert ask(lab, "POST", "clock", headers, {"advance": 1})[0] == 403
 
 
@@ -69,7 +89,9 @@ def test_the_clock_is_stepped_frozen_and_never_turned_back(lab: Lab, tmp_path: P
     assert now(control(tmp_path, "POST", "clock", {"advance": 90})) == start + timedelta(seconds=90)
     to = (start + timedelta(seconds=100)).isoformat()
     for _ in range(3):  # sleepers side by side do not add up
-        assert now(control(tmp_path, "POST", "clock", {"advanceTo": to})) == start + timedelta(seconds=100)
+        assert now(control(tmp_path, "POST", "clock", {"advanceTo": to})) == start + timedelta(
+            seconds=100
+        )
     earlier = control(tmp_path, "POST", "clock", {"advanceTo": start.isoformat()})
     assert now(earlier) == start + timedelta(seconds=100)
     with pytest.raises(Failed, match="refused"):
@@ -89,13 +111,18 @@ def test_the_tools_own_clock_follows_lab_time(lab: Lab, tmp_path: Path) -> None:
 
 
 def test_faults_are_injected_listed_and_cleared(lab: Lab, tmp_path: Path) -> None:
-    control(tmp_path, "POST", "fault", {"operation": "eks:ListClusters", "kind": "throttle", "times": 1})
+    control(
+        tmp_path, "POST", "fault", {"operation": "eks:ListClusters", "kind": "throttle", "times": 1}
+    )
     assert error_of(client(lab, "eks").list_clusters)[0] == "ThrottlingException"
     (fault,) = control(tmp_path, "GET", "fault")["faults"]
     assert (fault["operation"], fault["struck"]) == ("eks:ListClusters", 1)
     control(tmp_path, "POST", "fault", {"clear": True})
     assert control(tmp_path, "GET", "fault")["faults"] == []
-    for wrong in ({"operation": "x", "kind": "nonsense"}, {"operation": "x", "kind": "reset", "misspelt": 1}):
+    for wrong in (
+        {"operation": "x", "kind": "nonsense"},
+        {"operation": "x", "kind": "reset", "misspelt": 1},
+    ):
         with pytest.raises(Failed) as refusal:
             control(tmp_path, "POST", "fault", wrong)
         assert refusal.value.code == "lab-refused"
@@ -142,12 +169,22 @@ def test_files_are_private_and_gone_after_the_end(tmp_path: Path) -> None:
     directory = tmp_path / "lab"
     with serving(small_world(), directory):
         files = list(directory.iterdir())
-        assert {path.name for path in files} >= {"lab.json", "control-token", "credentials", "config"}
+        assert {path.name for path in files} >= {
+            "lab.json",
+            "control-token",
+            "credentials",
+            "config",
+        }
         assert {stat.S_IMODE(path.stat().st_mode) for path in files if path.is_file()} == {0o600}
         assert stat.S_IMODE(directory.stat().st_mode) == 0o700
         keys = credentials_of(directory, OPERATOR)
         assert keys["SecretAccessKey"] not in (directory / "lab.json").read_text()
-    assert not {path.name for path in directory.iterdir()} & {"lab.json", "control-token", "credentials", "config"}
+    assert not {path.name for path in directory.iterdir()} & {
+        "lab.json",
+        "control-token",
+        "credentials",
+        "config",
+    }
     with pytest.raises(Failed) as refusal:
         lab_state(directory)
     assert refusal.value.code == "lab-not-running"
@@ -155,27 +192,41 @@ def test_files_are_private_and_gone_after_the_end(tmp_path: Path) -> None:
 
 def test_a_shell_with_other_settings_uses_the_lab(lab: Lab, tmp_path: Path) -> None:
     environment = dict(os.environ)
-    environment |= {"AWS_PROFILE": "production", "AWS_SESSION_TOKEN": "real", "AWS_CA_BUNDLE": "/nowhere.pem"}
-    environment |= {"AWS_ENDPOINT_URL_EKS": "https://eks.example", "HTTP_PROXY": "http://127.0.0.1:9"}
+    environment |= {
+        "AWS_PROFILE": "production",
+        "AWS_SESSION_TOKEN": "real",
+        "AWS_CA_BUNDLE": "/nowhere.pem",
+    }
+    environment |= {
+        "AWS_ENDPOINT_URL_EKS": "https://eks.example",
+        "HTTP_PROXY": "http://127.0.0.1:9",
+    }
     enter_lab(tmp_path, environment)
     assert not {"AWS_PROFILE", "AWS_ENDPOINT_URL_EKS"} & set(environment)
-    assert {environment[name] for name in ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")} == {
-        str(tmp_path.resolve() / "ca.pem")
-    }
+    assert {
+        environment[name] for name in ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")
+    } == {str(tmp_path.resolve() / "ca.pem")}
     assert "AWS_PROFILE" in UNSET_VARIABLES
     script = (
         "import boto3; print(boto3.client('sts').get_caller_identity()['Arn'],"
         " boto3.client('eks').list_clusters()['clusters'],"
         " boto3.Session(profile_name='alice').client('sts').get_caller_identity()['Arn'])"
     )
-    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=False)
-    assert done.stdout.split() == [f"arn:aws:sts::{HOME}:assumed-role/operator/lab", "['demo']", ALICE], done.stderr
+    done = subprocess.run(
+        [sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.stdout.split() == [
+        f"arn:aws:sts::{HOME}:assumed-role/operator/lab",
+        "['demo']",
+        ALICE,
+    ], done.stderr
 
 
 def test_a_lab_of_its_own_starts_within_a_second_and_ends_on_sigterm(tmp_path: Path) -> None:
     directory, world = tmp_path / "lab", tmp_path / "world.yaml"
     world.write_text(
-        f'operator: arn:aws:iam::{HOME}:user/me\naccounts: [{{id: "{HOME}", users: [{{name: me}}]}}]\n',
+        f"operator: arn:aws:iam::{HOME}:user/me\naccounts: "
+        f'[{{id: "{HOME}", users: [{{name: me}}]}}]\n',
         encoding="utf-8",
     )
     process = subprocess.Popen(
@@ -198,9 +249,12 @@ def test_the_lab_imports_neither_boto3_nor_kubernetes() -> None:
     script = (
         "import sys, migrator.lab.server;"
         "import migrator.lab.aws.eks_api, migrator.lab.aws.iam_api, migrator.lab.aws.logs_api;"
-        "print([name for name in ('boto3', 'kubernetes', 'rich', 'msgspec') if name in sys.modules])"
+        "print([name for name in ('boto3', 'kubernetes', 'rich', 'msgspec') if name in "
+        "sys.modules])"
     )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
     assert done.stdout.strip() == "[]"
 
 
@@ -215,14 +269,25 @@ def test_the_labs_certificate_authority_lies_beside_its_state(tmp_path: Path) ->
 
 
 def test_delays_and_permissions_are_changed_while_the_lab_runs(lab: Lab, tmp_path: Path) -> None:
-    change = {"settings": {"propagationSeconds": 7}, "permissions": {OPERATOR: {"deniedActions": ["eks:List*"]}}}
+    change = {
+        "settings": {"propagationSeconds": 7},
+        "permissions": {OPERATOR: {"deniedActions": ["eks:List*"]}},
+    }
     control(tmp_path, "POST", "world", change)
     assert lab.world.cluster("demo").propagation == timedelta(seconds=7)
     assert error_of(client(lab, "eks").list_clusters)[0] == "AccessDeniedException"
-    control(tmp_path, "POST", "world", {"permissions": {OPERATOR: {}}, "automatic": {"demo": ["creator"]}})
+    control(
+        tmp_path,
+        "POST",
+        "world",
+        {"permissions": {OPERATOR: {}}, "automatic": {"demo": ["creator"]}},
+    )
     assert client(lab, "eks").list_clusters()["clusters"] == ["demo"]
     assert lab.world.cluster("demo").automatic == {"creator"}
-    mistakes: list[dict[str, Any]] = [{"settings": {"misspelt": 1}}, {"permissions": {"arn:none": {}}}]
+    mistakes: list[dict[str, Any]] = [
+        {"settings": {"misspelt": 1}},
+        {"permissions": {"arn:none": {}}},
+    ]
     for wrong in mistakes:
         with pytest.raises(Failed):
             control(tmp_path, "POST", "world", wrong)

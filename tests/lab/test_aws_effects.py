@@ -44,7 +44,11 @@ def run_client(lab: Lab, directory: Path, after: int, point: str) -> tuple[int, 
     environment = dict(os.environ)
     enter_lab(directory, environment)
     process = subprocess.Popen(
-        [sys.executable, "-c", CLIENT], env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", CLIENT],
+        env=environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
     )
     assert process.stdout is not None
     assert process.stdout.readline() == "ready\n"
@@ -104,7 +108,10 @@ def test_effects_are_numbered_and_listeners_see_each_once() -> None:
     for name in ("a", "b"):
         with log.perform("me", name, {"k": 1}):
             assert len(heard) == len(log)
-    assert [(effect.n, effect.operation, effect.who) for effect in heard] == [(1, "a", "me"), (2, "b", "me")]
+    assert [(effect.n, effect.operation, effect.who) for effect in heard] == [
+        (1, "a", "me"),
+        (2, "b", "me"),
+    ]
     assert log.all(since=1) == heard[1:]
 
 

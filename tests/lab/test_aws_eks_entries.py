@@ -24,18 +24,25 @@ from tests.support.aws_lab import (
     small_world,
 )
 
-NO_PRINCIPAL = ("InvalidParameterException", "The specified principalArn is invalid: invalid principal.")
+NO_PRINCIPAL = (
+    "InvalidParameterException",
+    "The specified principalArn is invalid: invalid principal.",
+)
 NO_FORMAT = ("InvalidParameterException", "The principalArn parameter format is not valid")
 SERVICE_LINKED = (
     "InvalidParameterException",
-    "The caller is not allowed to modify access entries with a principalArn value of a Service Linked Role",
+    "The caller is not allowed to modify access entries with a principalArn value of a Service "
+    "Linked Role",
 )
 NO_ENTRY = (
     "ResourceNotFoundException",
-    "The specified principalArn could not be found. You can view your available access entries with "
+    "The specified principalArn could not be found. You can view your available access entries "
+    "with "
     "'list-access-entries'.",
 )
-SERVICE_ROLE = f"arn:aws:iam::{HOME}:role/aws-service-role/eks.amazonaws.com/AWSServiceRoleForAmazonEKS"
+SERVICE_ROLE = (
+    f"arn:aws:iam::{HOME}:role/aws-service-role/eks.amazonaws.com/AWSServiceRoleForAmazonEKS"
+)
 NODE_TYPES = "[EC2_LINUX, EC2_WINDOWS, FARGATE_LINUX, HYBRID_LINUX, EC2]"
 
 
@@ -51,7 +58,9 @@ def eks(lab: Lab) -> Client:
 
 
 def create(eks: Client, principal: str, **rest: object) -> Client:
-    return eks.create_access_entry(clusterName="demo", principalArn=principal, **rest)["accessEntry"]
+    return eks.create_access_entry(clusterName="demo", principalArn=principal, **rest)[
+        "accessEntry"
+    ]
 
 
 def refused(eks: Client, principal: str, **rest: object) -> tuple[str, str]:
@@ -59,15 +68,18 @@ def refused(eks: Client, principal: str, **rest: object) -> tuple[str, str]:
 
 
 def associate(eks: Client, principal: str, policy: str, scope: dict[str, object]) -> Client:
-    return eks.associate_access_policy(clusterName="demo", principalArn=principal, policyArn=policy, accessScope=scope)[
-        "associatedAccessPolicy"
-    ]
+    return eks.associate_access_policy(
+        clusterName="demo", principalArn=principal, policyArn=policy, accessScope=scope
+    )["associatedAccessPolicy"]
 
 
 def policies_of(eks: Client, principal: str) -> dict[str, tuple[str, list[str]]]:
-    found = eks.list_associated_access_policies(clusterName="demo", principalArn=principal)["associatedAccessPolicies"]
+    found = eks.list_associated_access_policies(clusterName="demo", principalArn=principal)[
+        "associatedAccessPolicies"
+    ]
     return {
-        item["policyArn"]: (item["accessScope"]["type"], item["accessScope"].get("namespaces", [])) for item in found
+        item["policyArn"]: (item["accessScope"]["type"], item["accessScope"].get("namespaces", []))
+        for item in found
     }
 
 
@@ -95,12 +107,18 @@ def test_the_entry_arn_has_the_principals_account_and_name_without_path(eks: Cli
     ("entry_type", "username", "groups"),
     [
         ("EC2_LINUX", "system:node:{{EC2PrivateDNSName}}", ["system:nodes"]),
-        ("EC2_WINDOWS", "system:node:{{EC2PrivateDNSName}}", ["eks:kube-proxy-windows", "system:nodes"]),
+        (
+            "EC2_WINDOWS",
+            "system:node:{{EC2PrivateDNSName}}",
+            ["eks:kube-proxy-windows", "system:nodes"],
+        ),
         ("HYBRID_LINUX", "system:node:{{SessionName}}", ["system:nodes"]),
         ("EC2", "system:node:{{SessionName}}", ["system:nodes"]),
     ],
 )
-def test_node_types_have_fixed_names(eks: Client, entry_type: str, username: str, groups: list[str]) -> None:
+def test_node_types_have_fixed_names(
+    eks: Client, entry_type: str, username: str, groups: list[str]
+) -> None:
     entry = create(eks, NODES, type=entry_type)
     assert (entry["username"], entry["kubernetesGroups"]) == (username, groups)
 
@@ -116,7 +134,10 @@ def test_reserved_prefixes_are_refused_in_names_and_groups(eks: Client, prefix: 
         f"The username must not begin with {prefix}",
     )
     message = f"The kubernetes group name {name} is invalid, it cannot start with {prefix}"
-    assert refused(eks, RUNNER, kubernetesGroups=["fine", name]) == ("InvalidParameterException", message)
+    assert refused(eks, RUNNER, kubernetesGroups=["fine", name]) == (
+        "InvalidParameterException",
+        message,
+    )
     create(eks, RUNNER)
     update = {"clusterName": "demo", "principalArn": RUNNER, "kubernetesGroups": [name]}
     assert error_of(eks.update_access_entry, **update) == ("InvalidParameterException", message)
@@ -128,12 +149,16 @@ def test_names_that_only_look_reserved_are_accepted(eks: Client) -> None:
     assert (entry["username"], entry["kubernetesGroups"]) == (username, ["eks-console", "systems"])
 
 
-@pytest.mark.parametrize("username", ["{{SessionName}}", "john{{SessionName}}", "x{{SessionNameRaw}}:y"])
+@pytest.mark.parametrize(
+    "username", ["{{SessionName}}", "john{{SessionName}}", "x{{SessionNameRaw}}:y"]
+)
 def test_a_session_name_needs_a_colon_before_it(eks: Client, username: str) -> None:
     assert refused(eks, RUNNER, username=username)[0] == "InvalidParameterException"
 
 
-@pytest.mark.parametrize("username", [":john{{SessionName}}", "jo:hn{{SessionName}}", "x:{{SessionNameRaw}}"])
+@pytest.mark.parametrize(
+    "username", [":john{{SessionName}}", "jo:hn{{SessionName}}", "x:{{SessionNameRaw}}"]
+)
 def test_a_session_name_after_a_colon_is_accepted(eks: Client, username: str) -> None:
     assert create(eks, RUNNER, username=username)["username"] == username
 
@@ -171,7 +196,10 @@ def test_the_account_root_is_a_principal(eks: Client) -> None:
 
 
 def test_service_linked_roles_are_refused_by_their_shape(eks: Client) -> None:
-    for principal in (SERVICE_ROLE, "arn:aws:iam::999999999999:role/aws-service-role/x.amazonaws.com/Y"):
+    for principal in (
+        SERVICE_ROLE,
+        "arn:aws:iam::999999999999:role/aws-service-role/x.amazonaws.com/Y",
+    ):
         assert refused(eks, principal) == SERVICE_LINKED
     entry = {"clusterName": "demo", "principalArn": SERVICE_ROLE}
     assert error_of(eks.update_access_entry, **entry) == SERVICE_LINKED
@@ -182,13 +210,18 @@ def test_service_linked_roles_are_refused_by_their_shape(eks: Client) -> None:
 def test_node_types_take_neither_name_nor_groups(eks: Client) -> None:
     assert refused(eks, NODES, type="EC2_LINUX", username="x") == (
         "InvalidParameterException",
-        'The specified username is invalid: setting username is not allowed when the type is "EC2_LINUX"',
+        "The specified username is invalid: setting username is not allowed when the type is "
+        '"EC2_LINUX"',
     )
     message = (
-        "The specified kubernetesGroups is invalid: setting kubernetesGroups is not allowed when the type is "
+        "The specified kubernetesGroups is invalid: setting kubernetesGroups is not allowed when "
+        "the type is "
         '"EC2_LINUX"'
     )
-    assert refused(eks, NODES, type="EC2_LINUX", kubernetesGroups=["x"]) == ("InvalidParameterException", message)
+    assert refused(eks, NODES, type="EC2_LINUX", kubernetesGroups=["x"]) == (
+        "InvalidParameterException",
+        message,
+    )
     create(eks, NODES, type="EC2_LINUX")
     update = {"clusterName": "demo", "principalArn": NODES, "kubernetesGroups": ["x"]}
     assert error_of(eks.update_access_entry, **update) == ("InvalidParameterException", message)
@@ -197,7 +230,8 @@ def test_node_types_take_neither_name_nor_groups(eks: Client) -> None:
 def test_node_types_want_a_role_of_the_clusters_account(eks: Client) -> None:
     assert refused(eks, FOREIGN, type="EC2_LINUX") == (
         "InvalidParameterException",
-        f"AccessEntry principalArn must be from the same account as the cluster when using types {NODE_TYPES}",
+        f"AccessEntry principalArn must be from the same account as the cluster when using types "
+        f"{NODE_TYPES}",
     )
     assert refused(eks, ALICE, type="EC2") == (
         "InvalidParameterException",
@@ -216,7 +250,10 @@ def test_types_are_case_sensitive(eks: Client) -> None:
 
 def test_form_is_checked_before_the_cluster_is_looked_up(eks: Client) -> None:
     call = eks.create_access_entry
-    assert "username" in error_of(call, clusterName="none", principalArn=RUNNER, username="system:x")[1]
+    assert (
+        "username"
+        in error_of(call, clusterName="none", principalArn=RUNNER, username="system:x")[1]
+    )
     assert error_of(call, clusterName="none", principalArn=SERVICE_ROLE) == SERVICE_LINKED
     assert error_of(call, clusterName="none", principalArn=RUNNER) == (
         "ResourceNotFoundException",
@@ -247,7 +284,10 @@ def test_an_existing_entry_is_a_conflict_with_status_409(eks: Client) -> None:
         create(eks, RUNNER, kubernetesGroups=["other"])
     except eks.exceptions.ResourceInUseException as error:
         assert error.response["ResponseMetadata"]["HTTPStatusCode"] == 409
-        assert error.response["message"] == "The specified access entry resource is already in use on this cluster."
+        assert (
+            error.response["message"]
+            == "The specified access entry resource is already in use on this cluster."
+        )
     else:
         raise AssertionError("created twice")
 
@@ -263,10 +303,12 @@ def test_an_entry_is_pinned_to_the_principals_id_and_no_api_shows_it(lab: Lab, e
     old = iam.get_role(RoleName="runner")["Role"]["RoleId"]
     shown = create(eks, RUNNER)
     iam.delete_role(RoleName="runner")
-    assert eks.describe_access_entry(clusterName="demo", principalArn=RUNNER)["accessEntry"] == shown
-    new = iam.create_role(RoleName="runner", Path="/ci/", AssumeRolePolicyDocument='{"Statement": []}')["Role"][
-        "RoleId"
-    ]
+    assert (
+        eks.describe_access_entry(clusterName="demo", principalArn=RUNNER)["accessEntry"] == shown
+    )
+    new = iam.create_role(
+        RoleName="runner", Path="/ci/", AssumeRolePolicyDocument='{"Statement": []}'
+    )["Role"]["RoleId"]
     entry = demo(lab.world).entry(RUNNER, lab.world.now())
     assert entry is not None
     assert (entry.principal_id, new != old) == (old, True)
@@ -290,9 +332,9 @@ def test_a_role_is_no_principal_before_iam_has_spread_it(lab: Lab, eks: Client) 
 def test_an_update_replaces_groups_and_resets_what_is_left_out(eks: Client) -> None:
     create(eks, RUNNER, username="ci:runner", kubernetesGroups=["a", "b"])
     update = eks.update_access_entry
-    assert update(clusterName="demo", principalArn=RUNNER, username="ci:runner", kubernetesGroups=["c"])["accessEntry"][
-        "kubernetesGroups"
-    ] == ["c"]
+    assert update(
+        clusterName="demo", principalArn=RUNNER, username="ci:runner", kubernetesGroups=["c"]
+    )["accessEntry"]["kubernetesGroups"] == ["c"]
     entry = update(clusterName="demo", principalArn=RUNNER)["accessEntry"]
     assert entry["kubernetesGroups"] == []
     assert entry["username"] == f"arn:aws:sts::{HOME}:assumed-role/runner/{{{{SessionName}}}}"
@@ -304,7 +346,10 @@ def test_an_entry_that_is_not_there_is_not_found(eks: Client) -> None:
         assert error_of(call, **entry) == NO_ENTRY
     assert error_of(eks.list_associated_access_policies, **entry) == NO_ENTRY
     scope = {"type": "cluster"}
-    assert error_of(eks.associate_access_policy, **entry, policyArn=VIEW, accessScope=scope) == NO_ENTRY
+    assert (
+        error_of(eks.associate_access_policy, **entry, policyArn=VIEW, accessScope=scope)
+        == NO_ENTRY
+    )
 
 
 def test_entries_of_auto_mode_can_be_seen_and_not_changed(tmp_path: Path) -> None:
@@ -348,31 +393,52 @@ def test_a_scope_must_fit_its_namespaces(eks: Client) -> None:
 @pytest.mark.parametrize(
     ("policy", "expected"),
     [
-        ("arn:aws:iam::aws:policy/AdministratorAccess", "The policyArn parameter format is not valid"),
+        (
+            "arn:aws:iam::aws:policy/AdministratorAccess",
+            "The policyArn parameter format is not valid",
+        ),
         (
             "arn:aws-cn:eks::aws:cluster-access-policy/AmazonEKSViewPolicy",
             "The specified policyArn could not be found.",
         ),
-        ("arn:aws:eks:aws:cluster-access-policy/AmazonEKSViewPolicy", "The specified policyArn could not be found."),
-        ("arn:aws:eks::aws:cluster-access-policy/NoSuch", "The specified policyArn could not be found."),
+        (
+            "arn:aws:eks:aws:cluster-access-policy/AmazonEKSViewPolicy",
+            "The specified policyArn could not be found.",
+        ),
+        (
+            "arn:aws:eks::aws:cluster-access-policy/NoSuch",
+            "The specified policyArn could not be found.",
+        ),
         (
             "arn:aws:eks::aws:cluster-access-policy/AmazonEKSHybridPolicy",
             "The specified policyArn can only be associated with service-linked roles",
         ),
     ],
 )
-def test_a_policy_must_exist_in_the_partition_and_be_for_customers(eks: Client, policy: str, expected: str) -> None:
+def test_a_policy_must_exist_in_the_partition_and_be_for_customers(
+    eks: Client, policy: str, expected: str
+) -> None:
     create(eks, RUNNER)
-    call = {"clusterName": "demo", "principalArn": RUNNER, "policyArn": policy, "accessScope": {"type": "cluster"}}
+    call = {
+        "clusterName": "demo",
+        "principalArn": RUNNER,
+        "policyArn": policy,
+        "accessScope": {"type": "cluster"},
+    }
     assert error_of(eks.associate_access_policy, **call)[1] == expected
 
 
 def test_node_entries_take_no_policy_and_list_none(eks: Client) -> None:
     create(eks, NODES, type="EC2_LINUX")
     entry = {"clusterName": "demo", "principalArn": NODES}
-    only_standard = 'This operation can only be performed on Access Entries with a type of "STANDARD".'
+    only_standard = (
+        'This operation can only be performed on Access Entries with a type of "STANDARD".'
+    )
     scope = {"type": "cluster"}
-    assert error_of(eks.associate_access_policy, **entry, policyArn=VIEW, accessScope=scope)[1] == only_standard
+    assert (
+        error_of(eks.associate_access_policy, **entry, policyArn=VIEW, accessScope=scope)[1]
+        == only_standard
+    )
     assert error_of(eks.disassociate_access_policy, **entry, policyArn=VIEW)[1] == only_standard
     assert eks.list_associated_access_policies(**entry)["associatedAccessPolicies"] == []
 
@@ -427,7 +493,9 @@ def test_paging_neither_repeats_nor_hides_while_entries_come_and_go(lab: Lab, ek
     iam = client(lab, "iam")
     arns = []
     for number in range(25):
-        role = iam.create_role(RoleName=f"r{number:02}", AssumeRolePolicyDocument='{"Statement": []}')["Role"]["Arn"]
+        role = iam.create_role(
+            RoleName=f"r{number:02}", AssumeRolePolicyDocument='{"Statement": []}'
+        )["Role"]["Arn"]
         create(eks, role)
         arns.append(role)
     seen: list[str] = []
@@ -445,7 +513,10 @@ def test_paging_neither_repeats_nor_hides_while_entries_come_and_go(lab: Lab, ek
 
 
 def test_a_made_up_page_token_is_refused(eks: Client) -> None:
-    assert error_of(eks.list_access_entries, clusterName="demo", nextToken="x")[0] == "InvalidParameterException"
+    assert (
+        error_of(eks.list_access_entries, clusterName="demo", nextToken="x")[0]
+        == "InvalidParameterException"
+    )
 
 
 # Time.
@@ -502,7 +573,9 @@ def test_tags_of_entries_and_clusters_are_read_and_changed(eks: Client) -> None:
     eks.tag_resource(resourceArn=arn, tags={"more": "2"})
     eks.untag_resource(resourceArn=arn, tagKeys=["plan"])
     assert eks.list_tags_for_resource(resourceArn=arn)["tags"] == {"more": "2"}
-    assert eks.describe_access_entry(clusterName="demo", principalArn=RUNNER)["accessEntry"]["tags"] == {"more": "2"}
+    assert eks.describe_access_entry(clusterName="demo", principalArn=RUNNER)["accessEntry"][
+        "tags"
+    ] == {"more": "2"}
     cluster = eks.describe_cluster(name="demo")["cluster"]["arn"]
     eks.tag_resource(resourceArn=cluster, tags={"stage": "test"})
     assert eks.describe_cluster(name="demo")["cluster"]["tags"] == {"stage": "test"}
@@ -513,7 +586,8 @@ def test_a_denied_action_is_named_with_caller_and_cluster(lab: Lab) -> None:
     lab.world.accounts[HOME].roles["operator"].permissions.denied = ("eks:CreateAccess*",)
     assert refused(client(lab, "eks"), RUNNER) == (
         "AccessDeniedException",
-        f"User: arn:aws:sts::{HOME}:assumed-role/operator/lab is not authorized to perform: eks:CreateAccessEntry "
+        f"User: arn:aws:sts::{HOME}:assumed-role/operator/lab is not authorized to perform: "
+        f"eks:CreateAccessEntry "
         f"on resource: arn:aws:eks:eu-central-1:{HOME}:cluster/demo",
     )
 
@@ -527,7 +601,10 @@ def test_a_list_of_allowed_actions_denies_the_rest(lab: Lab) -> None:
 
 def test_clusters_of_another_account_are_not_seen(lab: Lab) -> None:
     assert client(lab, "eks", FOREIGN).list_clusters()["clusters"] == []
-    assert error_of(client(lab, "eks", FOREIGN).describe_cluster, name="demo")[0] == "ResourceNotFoundException"
+    assert (
+        error_of(client(lab, "eks", FOREIGN).describe_cluster, name="demo")[0]
+        == "ResourceNotFoundException"
+    )
 
 
 def test_the_effects_name_caller_operation_and_principal(lab: Lab, eks: Client) -> None:

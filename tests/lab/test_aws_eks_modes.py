@@ -29,10 +29,13 @@ from tests.support.aws_lab import (
 CREATOR = f"arn:aws:iam::{HOME}:role/creator"
 WINDOWS = f"arn:aws:iam::{HOME}:role/windows-nodes"
 FARGATE = f"arn:aws:iam::{HOME}:role/fargate"
-SERVICE_ROLE = f"arn:aws:iam::{HOME}:role/aws-service-role/eks.amazonaws.com/AWSServiceRoleForAmazonEKS"
+SERVICE_ROLE = (
+    f"arn:aws:iam::{HOME}:role/aws-service-role/eks.amazonaws.com/AWSServiceRoleForAmazonEKS"
+)
 NO_MODE = (
     "InvalidRequestException",
-    "The cluster's authentication mode must be set to one of [API, API_AND_CONFIG_MAP] to perform this operation.",
+    "The cluster's authentication mode must be set to one of [API, API_AND_CONFIG_MAP] to perform "
+    "this operation.",
 )
 MODES = ("CONFIG_MAP", "API_AND_CONFIG_MAP", "API")
 
@@ -42,8 +45,16 @@ def lab(tmp_path: Path) -> Iterator[Lab]:
     world = small_world(
         nodegroups=[
             {"nodegroupName": "linux", "nodeRole": NODES, "amiType": "AL2023_x86_64_STANDARD"},
-            {"nodegroupName": "windows", "nodeRole": WINDOWS, "amiType": "WINDOWS_CORE_2022_x86_64"},
-            {"nodegroupName": "going", "nodeRole": f"arn:aws:iam::{HOME}:role/ci/runner", "status": "DELETING"},
+            {
+                "nodegroupName": "windows",
+                "nodeRole": WINDOWS,
+                "amiType": "WINDOWS_CORE_2022_x86_64",
+            },
+            {
+                "nodegroupName": "going",
+                "nodeRole": f"arn:aws:iam::{HOME}:role/ci/runner",
+                "status": "DELETING",
+            },
         ],
         fargateProfiles=[{"fargateProfileName": "pods", "podExecutionRoleArn": FARGATE}],
     )
@@ -57,16 +68,26 @@ def mode_of(eks: Client) -> tuple[str, str]:
 
 
 def set_mode(eks: Client, mode: str) -> Client:
-    return eks.update_cluster_config(name="demo", accessConfig={"authenticationMode": mode})["update"]
+    return eks.update_cluster_config(name="demo", accessConfig={"authenticationMode": mode})[
+        "update"
+    ]
 
 
 def test_config_map_mode_refuses_every_entry_operation(lab: Lab) -> None:
     eks, entry = client(lab, "eks"), {"clusterName": "demo", "principalArn": CREATOR}
     scope = {"type": "cluster"}
     assert error_of(eks.list_access_entries, clusterName="demo") == NO_MODE
-    for call in (eks.create_access_entry, eks.describe_access_entry, eks.update_access_entry, eks.delete_access_entry):
+    for call in (
+        eks.create_access_entry,
+        eks.describe_access_entry,
+        eks.update_access_entry,
+        eks.delete_access_entry,
+    ):
         assert error_of(call, **entry) == NO_MODE
-    assert error_of(eks.associate_access_policy, **entry, policyArn=CLUSTER_ADMIN, accessScope=scope) == NO_MODE
+    assert (
+        error_of(eks.associate_access_policy, **entry, policyArn=CLUSTER_ADMIN, accessScope=scope)
+        == NO_MODE
+    )
     assert error_of(eks.disassociate_access_policy, **entry, policyArn=CLUSTER_ADMIN) == NO_MODE
     assert error_of(eks.list_associated_access_policies, **entry) == NO_MODE
 
@@ -95,22 +116,31 @@ def test_an_update_is_in_progress_and_then_successful(lab: Lab) -> None:
     assert mode_of(eks) == ("CONFIG_MAP", "UPDATING")
     lab.world.clock.advance(timedelta(seconds=3))
     assert mode_of(eks) == ("API_AND_CONFIG_MAP", "ACTIVE")
-    assert eks.describe_update(name="demo", updateId=update["id"])["update"]["status"] == "Successful"
+    assert (
+        eks.describe_update(name="demo", updateId=update["id"])["update"]["status"] == "Successful"
+    )
     assert eks.list_updates(name="demo")["updateIds"] == [update["id"]]
 
 
 def test_a_second_update_meets_the_one_in_progress(lab: Lab) -> None:
     eks = client(lab, "eks")
     update = set_mode(eks, "API_AND_CONFIG_MAP")
-    assert error_of(eks.update_cluster_config, name="demo", accessConfig={"authenticationMode": "API"}) == (
+    assert error_of(
+        eks.update_cluster_config, name="demo", accessConfig={"authenticationMode": "API"}
+    ) == (
         "ResourceInUseException",
-        f"Cannot AccessConfigUpdate because cluster demo currently has update {update['id']} in progress",
+        f"Cannot AccessConfigUpdate because cluster demo currently has update {update['id']} in "
+        f"progress",
     )
 
 
 def test_the_same_request_token_gives_the_same_update(lab: Lab) -> None:
     eks = client(lab, "eks")
-    asked = {"name": "demo", "accessConfig": {"authenticationMode": "API_AND_CONFIG_MAP"}, "clientRequestToken": "t1"}
+    asked = {
+        "name": "demo",
+        "accessConfig": {"authenticationMode": "API_AND_CONFIG_MAP"},
+        "clientRequestToken": "t1",
+    }
     first = eks.update_cluster_config(**asked)["update"]["id"]
     assert eks.update_cluster_config(**asked)["update"]["id"] == first
     assert len(lab.world.effects) == 1
@@ -139,9 +169,9 @@ def test_the_switch_makes_the_entries_of_eks_itself(lab: Lab) -> None:
     assert shown[NODES]["kubernetesGroups"] == ["system:nodes"]
     assert shown[CREATOR]["kubernetesGroups"] == []
     policies = eks.list_associated_access_policies(clusterName="demo", principalArn=CREATOR)
-    assert [(item["policyArn"], item["accessScope"]) for item in policies["associatedAccessPolicies"]] == [
-        (CLUSTER_ADMIN, {"type": "cluster", "namespaces": []})
-    ]
+    assert [
+        (item["policyArn"], item["accessScope"]) for item in policies["associatedAccessPolicies"]
+    ] == [(CLUSTER_ADMIN, {"type": "cluster", "namespaces": []})]
 
 
 def test_automatic_entries_are_in_force_the_moment_the_switch_is_done(lab: Lab) -> None:
@@ -158,7 +188,9 @@ def test_automatic_entries_are_in_force_the_moment_the_switch_is_done(lab: Lab) 
 
 def test_making_an_automatic_entry_again_is_a_conflict(lab: Lab) -> None:
     switch_to_entries(lab)
-    assert error_of(client(lab, "eks").create_access_entry, clusterName="demo", principalArn=NODES) == (
+    assert error_of(
+        client(lab, "eks").create_access_entry, clusterName="demo", principalArn=NODES
+    ) == (
         "ResourceInUseException",
         "The specified access entry resource is already in use on this cluster.",
     )
@@ -174,7 +206,9 @@ def test_the_creators_entry_is_visible_and_deletable_after_the_switch(lab: Lab) 
 def test_a_deleted_creator_gets_no_entry(lab: Lab) -> None:
     client(lab, "iam").delete_role(RoleName="creator")
     switch_to_entries(lab)
-    assert CREATOR not in client(lab, "eks").list_access_entries(clusterName="demo")["accessEntries"]
+    assert (
+        CREATOR not in client(lab, "eks").list_access_entries(clusterName="demo")["accessEntries"]
+    )
 
 
 def test_a_second_switch_makes_no_entry_again(lab: Lab) -> None:
@@ -188,7 +222,9 @@ def test_a_second_switch_makes_no_entry_again(lab: Lab) -> None:
 
 
 @pytest.mark.parametrize("outcome", ["Failed", "Cancelled"])
-def test_an_update_that_does_not_succeed_changes_nothing(lab: Lab, outcome: Literal["Failed", "Cancelled"]) -> None:
+def test_an_update_that_does_not_succeed_changes_nothing(
+    lab: Lab, outcome: Literal["Failed", "Cancelled"]
+) -> None:
     lab.world.faults.add(Fault("eks:UpdateClusterConfig", "update-fails", times=1, outcome=outcome))
     eks = client(lab, "eks")
     update = set_mode(eks, "API_AND_CONFIG_MAP")
@@ -212,7 +248,11 @@ def test_one_kind_of_update_at_a_time(lab: Lab) -> None:
 
 def test_endpoint_access_is_changed_by_an_update(lab: Lab) -> None:
     eks = client(lab, "eks")
-    wanted = {"endpointPublicAccess": True, "endpointPrivateAccess": True, "publicAccessCidrs": ["203.0.113.10/32"]}
+    wanted = {
+        "endpointPublicAccess": True,
+        "endpointPrivateAccess": True,
+        "publicAccessCidrs": ["203.0.113.10/32"],
+    }
     update = eks.update_cluster_config(name="demo", resourcesVpcConfig=wanted)["update"]
     assert update["type"] == "EndpointAccessUpdate"
     lab.world.clock.advance(timedelta(seconds=5))
@@ -237,7 +277,10 @@ def test_log_types_are_switched_by_an_update(lab: Lab) -> None:
 
 
 def test_an_unknown_update_is_not_found(lab: Lab) -> None:
-    assert error_of(client(lab, "eks").describe_update, name="demo", updateId="none")[0] == "ResourceNotFoundException"
+    assert (
+        error_of(client(lab, "eks").describe_update, name="demo", updateId="none")[0]
+        == "ResourceNotFoundException"
+    )
 
 
 def test_an_unknown_cluster_is_not_found_in_eks_words(lab: Lab) -> None:
@@ -246,7 +289,8 @@ def test_an_unknown_cluster_is_not_found_in_eks_words(lab: Lab) -> None:
         "No cluster found for name: other.",
     )
     assert (
-        error_of(client(lab, "eks", region="eu-west-1").describe_cluster, name="demo")[0] == "ResourceNotFoundException"
+        error_of(client(lab, "eks", region="eu-west-1").describe_cluster, name="demo")[0]
+        == "ResourceNotFoundException"
     )
 
 
@@ -259,7 +303,9 @@ def test_an_unknown_cluster_is_not_found_in_eks_words(lab: Lab) -> None:
         ({"endpointPublicAccess": False, "endpointPrivateAccess": True}, False),
     ],
 )
-def test_the_endpoint_answers_addresses_in_its_ranges(config: dict[str, object], admitted: bool) -> None:
+def test_the_endpoint_answers_addresses_in_its_ranges(
+    config: dict[str, object], admitted: bool
+) -> None:
     world = small_world(resourcesVpcConfig=config)
     assert demo(world).admits(world.settings.caller_address, world.now()) is admitted
 
@@ -285,6 +331,8 @@ def test_an_endpoint_that_admits_nobody_is_silent_until_it_is_opened(tmp_path: P
 
         with pytest.raises(TimeoutError):
             version()
-        eks.update_cluster_config(name="demo", resourcesVpcConfig={"publicAccessCidrs": ["203.0.113.10/32"]})
+        eks.update_cluster_config(
+            name="demo", resourcesVpcConfig={"publicAccessCidrs": ["203.0.113.10/32"]}
+        )
         lab.world.clock.advance(timedelta(seconds=5))
         assert version() in (200, 401, 403)

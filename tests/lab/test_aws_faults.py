@@ -1,4 +1,6 @@
-"""Faults: what strikes, what a client sees, and that boto3's own retries, waiters and paginators live with it."""
+"""Faults: what strikes, what a client sees, and that boto3's own retries, waiters and paginators
+live with it.
+"""
 
 import time
 from collections.abc import Iterator
@@ -13,7 +15,17 @@ from hypothesis import strategies as st
 
 from migrator.lab.server import Lab
 from migrator.lab.worlds.faults import Fault, Faults
-from tests.support.aws_lab import HOME, RUNNER, Client, client, demo, error_of, serving, small_world, switch_to_entries
+from tests.support.aws_lab import (
+    HOME,
+    RUNNER,
+    Client,
+    client,
+    demo,
+    error_of,
+    serving,
+    small_world,
+    switch_to_entries,
+)
 
 RETRYING: dict[str, Any] = {"retries": {"mode": "standard", "total_max_attempts": 4}}
 
@@ -41,14 +53,21 @@ def error(call: Client, **params: object) -> dict[str, Any]:
         ("logs", "describe_log_groups", "ThrottlingException", 400),
     ],
 )
-def test_each_service_throttles_in_its_own_way(lab: Lab, service: str, call: str, code: str, status: int) -> None:
+def test_each_service_throttles_in_its_own_way(
+    lab: Lab, service: str, call: str, code: str, status: int
+) -> None:
     lab.world.faults.add(Fault("*", "throttle", retry_after=3))
     response = error(getattr(client(lab, service), call))
-    assert (response["Error"]["Code"], response["ResponseMetadata"]["HTTPStatusCode"]) == (code, status)
+    assert (response["Error"]["Code"], response["ResponseMetadata"]["HTTPStatusCode"]) == (
+        code,
+        status,
+    )
     assert response["ResponseMetadata"]["HTTPHeaders"]["retry-after"] == "3"
 
 
-@pytest.mark.parametrize("fault", [Fault("eks:*", "throttle", times=2), Fault("eks:*", "error", times=2, status=500)])
+@pytest.mark.parametrize(
+    "fault", [Fault("eks:*", "throttle", times=2), Fault("eks:*", "error", times=2, status=500)]
+)
 def test_botos_retries_outlast_a_short_fault(lab: Lab, fault: Fault) -> None:
     lab.world.faults.add(fault)
     answer = client(lab, "eks", **RETRYING).list_clusters()
@@ -74,7 +93,9 @@ def test_a_lost_answer_was_done_and_the_retry_meets_its_own_token(lab: Lab) -> N
     switch_to_entries(lab)
     before = len(lab.world.effects)
     lab.world.faults.add(Fault("eks:CreateAccessEntry", "lost-answer", times=1))
-    entry = client(lab, "eks", **RETRYING).create_access_entry(clusterName="demo", principalArn=RUNNER)["accessEntry"]
+    entry = client(lab, "eks", **RETRYING).create_access_entry(
+        clusterName="demo", principalArn=RUNNER
+    )["accessEntry"]
     assert (entry["principalArn"], len(lab.world.effects)) == (RUNNER, before + 1)
 
 
@@ -96,10 +117,14 @@ def test_a_stale_read_answers_from_the_past(lab: Lab) -> None:
     assert RUNNER not in eks.list_access_entries(clusterName="demo")["accessEntries"]
     assert RUNNER in eks.list_access_entries(clusterName="demo")["accessEntries"]
     assert (
-        error_of(eks.describe_access_entry, clusterName="demo", principalArn=RUNNER)[0] == "ResourceNotFoundException"
+        error_of(eks.describe_access_entry, clusterName="demo", principalArn=RUNNER)[0]
+        == "ResourceNotFoundException"
     )
     lab.world.faults.add(Fault("eks:DescribeCluster", "stale-read", times=1, seconds=4))
-    modes = [eks.describe_cluster(name="demo")["cluster"]["accessConfig"]["authenticationMode"] for _ in range(2)]
+    modes = [
+        eks.describe_cluster(name="demo")["cluster"]["accessConfig"]["authenticationMode"]
+        for _ in range(2)
+    ]
     assert modes == ["CONFIG_MAP", "API_AND_CONFIG_MAP"]
 
 
@@ -121,7 +146,11 @@ def test_partial_pages_are_followed_to_the_end(lab: Lab) -> None:
     lab.world.faults.add(Fault("*:List*", "partial-page", page_size=2))
     pages = list(client(lab, "iam").get_paginator("list_roles").paginate())
     assert len(pages) == 4
-    assert {role["RoleName"] for page in pages for role in page["Roles"]} >= {"runner", "operator", "nodes"}
+    assert {role["RoleName"] for page in pages for role in page["Roles"]} >= {
+        "runner",
+        "operator",
+        "nodes",
+    }
     policies = list(client(lab, "eks").get_paginator("list_access_policies").paginate())
     assert all(len(page["accessPolicies"]) <= 2 for page in policies)
 
@@ -129,10 +158,17 @@ def test_partial_pages_are_followed_to_the_end(lab: Lab) -> None:
 def test_the_cluster_waiter_waits_for_an_update(lab: Lab) -> None:
     demo(lab.world).update_duration = timedelta(milliseconds=300)
     eks = client(lab, "eks")
-    eks.update_cluster_config(name="demo", accessConfig={"authenticationMode": "API_AND_CONFIG_MAP"})
-    eks.get_waiter("cluster_active").wait(name="demo", WaiterConfig={"Delay": 0.1, "MaxAttempts": 30})
+    eks.update_cluster_config(
+        name="demo", accessConfig={"authenticationMode": "API_AND_CONFIG_MAP"}
+    )
+    eks.get_waiter("cluster_active").wait(
+        name="demo", WaiterConfig={"Delay": 0.1, "MaxAttempts": 30}
+    )
     cluster = eks.describe_cluster(name="demo")["cluster"]
-    assert (cluster["status"], cluster["accessConfig"]["authenticationMode"]) == ("ACTIVE", "API_AND_CONFIG_MAP")
+    assert (cluster["status"], cluster["accessConfig"]["authenticationMode"]) == (
+        "ACTIVE",
+        "API_AND_CONFIG_MAP",
+    )
 
 
 def test_latency_is_machine_time_and_by_operation(lab: Lab) -> None:
@@ -164,10 +200,14 @@ def test_a_slow_call_holds_nobody_else_up(lab: Lab) -> None:
     probability=st.floats(0, 1),
     seed=st.integers(0, 1000),
 )
-def test_a_schedule_strikes_alike_in_every_run(skip: int, times: int | None, probability: float, seed: int) -> None:
+def test_a_schedule_strikes_alike_in_every_run(
+    skip: int, times: int | None, probability: float, seed: int
+) -> None:
     def strikes() -> list[bool]:
         faults = Faults()
-        faults.add(Fault("eks:*", "reset", skip=skip, times=times, probability=probability, seed=seed))
+        faults.add(
+            Fault("eks:*", "reset", skip=skip, times=times, probability=probability, seed=seed)
+        )
         return [bool(faults.draw("eks:X")) for _ in range(40)]
 
     first = strikes()
@@ -181,7 +221,8 @@ def test_only_matching_operations_count() -> None:
     faults = Faults()
     fault = faults.add(Fault("eks:Create*", "throttle", skip=1, times=1))
     drawn = [
-        bool(faults.draw(name)) for name in ("eks:List", "eks:CreateA", "iam:CreateA", "eks:CreateB", "eks:CreateC")
+        bool(faults.draw(name))
+        for name in ("eks:List", "eks:CreateA", "iam:CreateA", "eks:CreateB", "eks:CreateC")
     ]
     assert drawn == [False, False, False, True, False]
     assert (fault.seen, fault.struck) == (3, 1)

@@ -6,7 +6,17 @@ from pathlib import Path
 import pytest
 
 from migrator.lab.server import Lab
-from tests.support.aws_lab import ALICE, HOME, OPERATOR, RUNNER, Client, client, error_of, serving, small_world
+from tests.support.aws_lab import (
+    ALICE,
+    HOME,
+    OPERATOR,
+    RUNNER,
+    Client,
+    client,
+    error_of,
+    serving,
+    small_world,
+)
 
 TRUST = '{"Version": "2012-10-17", "Statement": []}'
 
@@ -24,7 +34,12 @@ def iam(lab: Lab) -> Client:
 
 def test_roles_are_found_without_regard_to_case_and_shown_as_they_are_written(iam: Client) -> None:
     role = iam.get_role(RoleName="RUNNER")["Role"]
-    assert (role["Arn"], role["Path"], role["RoleId"][:4], len(role["RoleId"])) == (RUNNER, "/ci/", "AROA", 21)
+    assert (role["Arn"], role["Path"], role["RoleId"][:4], len(role["RoleId"])) == (
+        RUNNER,
+        "/ci/",
+        "AROA",
+        21,
+    )
     statement = role["AssumeRolePolicyDocument"]["Statement"][0]
     assert statement["Principal"] == {"AWS": [f"arn:aws:iam::{HOME}:root"]}
 
@@ -41,7 +56,10 @@ def test_an_absent_role_or_user_is_no_such_entity(iam: Client) -> None:
 
 
 def test_names_are_taken_once_without_regard_to_case(iam: Client) -> None:
-    assert error_of(iam.create_role, RoleName="Runner", AssumeRolePolicyDocument=TRUST)[0] == "EntityAlreadyExists"
+    assert (
+        error_of(iam.create_role, RoleName="Runner", AssumeRolePolicyDocument=TRUST)[0]
+        == "EntityAlreadyExists"
+    )
     assert error_of(iam.create_user, UserName="ALICE")[0] == "EntityAlreadyExists"
 
 
@@ -61,12 +79,16 @@ def test_listing_pages_to_the_end(iam: Client) -> None:
         iam.create_user(UserName=f"u{number:02}", Path="/many/")
     roles = [
         role["RoleName"]
-        for page in iam.get_paginator("list_roles").paginate(PathPrefix="/many/", PaginationConfig={"PageSize": 5})
+        for page in iam.get_paginator("list_roles").paginate(
+            PathPrefix="/many/", PaginationConfig={"PageSize": 5}
+        )
         for role in page["Roles"]
     ]
     users = [
         user["UserName"]
-        for page in iam.get_paginator("list_users").paginate(PathPrefix="/many/", PaginationConfig={"PageSize": 5})
+        for page in iam.get_paginator("list_users").paginate(
+            PathPrefix="/many/", PaginationConfig={"PageSize": 5}
+        )
         for user in page["Users"]
     ]
     assert (roles, users) == ([f"r{n:02}" for n in range(12)], [f"u{n:02}" for n in range(12)])
@@ -74,7 +96,9 @@ def test_listing_pages_to_the_end(iam: Client) -> None:
 
 def test_a_role_in_an_instance_profile_or_of_a_service_is_not_deleted(iam: Client) -> None:
     assert error_of(iam.delete_role, RoleName="nodes")[0] == "DeleteConflict"
-    assert error_of(iam.delete_role, RoleName="AWSServiceRoleForAmazonEKS")[0] == "UnmodifiableEntity"
+    assert (
+        error_of(iam.delete_role, RoleName="AWSServiceRoleForAmazonEKS")[0] == "UnmodifiableEntity"
+    )
 
 
 def test_a_user_asks_for_itself_and_a_role_cannot(lab: Lab, iam: Client) -> None:
@@ -88,7 +112,9 @@ def test_instance_profiles_name_their_role(iam: Client) -> None:
     found = iam.list_instance_profiles_for_role(RoleName="nodes")["InstanceProfiles"]
     assert [item["Arn"] for item in found] == [profile["Arn"]]
     assert iam.list_instance_profiles_for_role(RoleName="runner")["InstanceProfiles"] == []
-    assert [item["Arn"] for item in iam.list_instance_profiles()["InstanceProfiles"]] == [profile["Arn"]]
+    assert [item["Arn"] for item in iam.list_instance_profiles()["InstanceProfiles"]] == [
+        profile["Arn"]
+    ]
     assert error_of(iam.get_instance_profile, InstanceProfileName="none")[0] == "NoSuchEntity"
 
 
@@ -96,7 +122,9 @@ def test_a_simulation_tells_what_the_world_allows(lab: Lab, iam: Client) -> None
     permissions = lab.world.accounts[HOME].roles["runner"].permissions
     permissions.denied, permissions.allowed = ("eks:DeleteAccessEntry",), ("eks:*",)
     actions = ["eks:CreateAccessEntry", "eks:DeleteAccessEntry", "iam:GetRole"]
-    results = iam.simulate_principal_policy(PolicySourceArn=RUNNER, ActionNames=actions)["EvaluationResults"]
+    results = iam.simulate_principal_policy(PolicySourceArn=RUNNER, ActionNames=actions)[
+        "EvaluationResults"
+    ]
     assert [item["EvalDecision"] for item in results] == ["allowed", "explicitDeny", "implicitDeny"]
 
 
@@ -112,10 +140,15 @@ def test_instances_lead_from_node_to_role(lab: Lab, iam: Client) -> None:
 
 def test_instances_are_filtered_and_unknown_ids_are_errors(lab: Lab) -> None:
     ec2 = client(lab, "ec2")
-    assert ec2.describe_instances(Filters=[{"Name": "tag:Name", "Values": ["work*"]}])["Reservations"]
-    assert not ec2.describe_instances(Filters=[{"Name": "private-dns-name", "Values": ["x"]}])["Reservations"]
+    assert ec2.describe_instances(Filters=[{"Name": "tag:Name", "Values": ["work*"]}])[
+        "Reservations"
+    ]
+    assert not ec2.describe_instances(Filters=[{"Name": "private-dns-name", "Values": ["x"]}])[
+        "Reservations"
+    ]
     assert (
-        error_of(ec2.describe_instances, Filters=[{"Name": "nonsense", "Values": ["x"]}])[0] == "InvalidParameterValue"
+        error_of(ec2.describe_instances, Filters=[{"Name": "nonsense", "Values": ["x"]}])[0]
+        == "InvalidParameterValue"
     )
     assert error_of(ec2.describe_instances, InstanceIds=["i-0"]) == (
         "InvalidInstanceID.NotFound",

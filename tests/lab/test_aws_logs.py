@@ -44,7 +44,9 @@ def write(lab: Lab, count: int) -> None:
         event = {**EVENT, "user": {"username": f"user-{number % 3}"}, "number": number}
         demo(lab.world).log("kube-apiserver-audit", json.dumps(event), at)
         if number % 2 == 0:
-            demo(lab.world).log("authenticator", f'level=info msg="access granted" username="user-{number % 3}"', at)
+            demo(lab.world).log(
+                "authenticator", f'level=info msg="access granted" username="user-{number % 3}"', at
+            )
 
 
 def milliseconds(at: datetime) -> int:
@@ -92,7 +94,10 @@ def test_a_group_exists_while_a_log_type_is_on(lab: Lab) -> None:
 def test_streams_are_named_by_log_type(lab: Lab) -> None:
     write(lab, 3)
     streams = client(lab, "logs").describe_log_streams(logGroupName=GROUP)["logStreams"]
-    assert [stream["logStreamName"] for stream in streams] == ["authenticator-demo", "kube-apiserver-audit-demo"]
+    assert [stream["logStreamName"] for stream in streams] == [
+        "authenticator-demo",
+        "kube-apiserver-audit-demo",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -145,10 +150,21 @@ def test_a_json_pattern_matches_no_plain_text() -> None:
 
 
 @pytest.mark.parametrize(
-    "pattern", ["{ $.a }", "{ $.a = }", '{ $.a ~ "x" }', "{ a = 1 }", "{ ($.a = 1 }", "[a, b]", '{ $.a IS "x" }']
+    "pattern",
+    [
+        "{ $.a }",
+        "{ $.a = }",
+        '{ $.a ~ "x" }',
+        "{ a = 1 }",
+        "{ ($.a = 1 }",
+        "[a, b]",
+        '{ $.a IS "x" }',
+    ],
 )
 def test_a_pattern_that_is_not_understood_is_refused(lab: Lab, pattern: str) -> None:
-    code, _ = error_of(client(lab, "logs").filter_log_events, logGroupName=GROUP, filterPattern=pattern)
+    code, _ = error_of(
+        client(lab, "logs").filter_log_events, logGroupName=GROUP, filterPattern=pattern
+    )
     assert code == "InvalidParameterException"
 
 
@@ -160,7 +176,11 @@ def store(count: int = 6) -> LogStore:
     for number in range(count):
         name = f"user-{number % 2}"
         extra = {"arn": [f"arn:aws:sts::1:assumed-role/{name}/s"]}
-        event = {"user": {"username": name, "extra": extra}, "n": number, "stage": "ResponseComplete"}
+        event = {
+            "user": {"username": name, "extra": extra},
+            "n": number,
+            "stage": "ResponseComplete",
+        }
         logs.append("audit", json.dumps(event), NOON + timedelta(minutes=number))
     logs.append("authenticator", 'msg="access granted" arn="arn:x" username="system:node:a"', NOON)
     return logs
@@ -173,37 +193,59 @@ def run(text: str, limit: int | None = None) -> list[dict[str, str]]:
 
 def test_stats_count_by_field_with_first_and_last() -> None:
     rows = run(
-        "filter ispresent(user.username) | stats count(*) as n, min(@timestamp) as first, max(@timestamp) as last"
+        "filter ispresent(user.username) | stats count(*) as n, min(@timestamp) as first, "
+        "max(@timestamp) as last"
         " by user.username | sort user.username asc"
     )
     assert rows == [
-        {"user.username": "user-0", "n": "3", "first": "2026-11-22 12:00:00.000", "last": "2026-11-22 12:04:00.000"},
-        {"user.username": "user-1", "n": "3", "first": "2026-11-22 12:01:00.000", "last": "2026-11-22 12:05:00.000"},
+        {
+            "user.username": "user-0",
+            "n": "3",
+            "first": "2026-11-22 12:00:00.000",
+            "last": "2026-11-22 12:04:00.000",
+        },
+        {
+            "user.username": "user-1",
+            "n": "3",
+            "first": "2026-11-22 12:01:00.000",
+            "last": "2026-11-22 12:05:00.000",
+        },
     ]
 
 
 def test_fields_of_arrays_are_numbered() -> None:
-    rows = run('fields user.extra.arn.0 as arn | filter user.username = "user-1" | sort n asc | limit 1')
+    rows = run(
+        'fields user.extra.arn.0 as arn | filter user.username = "user-1" | sort n asc | limit 1'
+    )
     assert rows == [{"arn": "arn:aws:sts::1:assumed-role/user-1/s"}]
 
 
 def test_conditions_combine() -> None:
-    rows = run("fields n | filter (n >= 2 and n < 5 or n = 0) and not user.username like /-1$/ | sort n desc")
+    rows = run(
+        "fields n | filter (n >= 2 and n < 5 or n = 0) and not user.username like /-1$/ | sort n "
+        "desc"
+    )
     assert [row["n"] for row in rows] == ["4", "2", "0"]
-    assert [row["n"] for row in run('fields n | filter n in [1, 3] and stage != "x" | sort n asc')] == ["1", "3"]
+    assert [
+        row["n"] for row in run('fields n | filter n in [1, 3] and stage != "x" | sort n asc')
+    ] == ["1", "3"]
 
 
 def test_parse_takes_text_apart() -> None:
-    query = 'filter @logStream like "authenticator" | parse @message "username=\\"*\\"" as name | fields name'
+    query = (
+        'filter @logStream like "authenticator" | parse @message "username=\\"*\\"" as name | '
+        "fields name"
+    )
     assert run(query) == [{"name": "system:node:a"}]
-    assert run('parse @message /arn="(?<found>[^"]+)"/ | filter ispresent(found) | fields found') == [
-        {"found": "arn:x"}
-    ]
+    assert run(
+        'parse @message /arn="(?<found>[^"]+)"/ | filter ispresent(found) | fields found'
+    ) == [{"found": "arn:x"}]
 
 
 def test_bins_distinct_counts_and_sums() -> None:
     rows = run(
-        "filter ispresent(n) | stats count_distinct(user.username) as who, sum(n) as total by bin(3m) as at | sort at"
+        "filter ispresent(n) | stats count_distinct(user.username) as who, sum(n) as total by "
+        "bin(3m) as at | sort at"
     )
     assert rows == [
         {"at": "2026-11-22 12:00:00.000", "who": "2", "total": "3"},
@@ -217,7 +259,9 @@ def test_without_an_order_the_newest_come_first_and_the_limit_holds() -> None:
 
 def test_a_bar_inside_quotes_is_no_pipe() -> None:
     assert run('filter @message like "a|b" | fields n') == []
-    assert run("filter @message like /granted|denied/ | fields @logStream") == [{"@logStream": "authenticator"}]
+    assert run("filter @message like /granted|denied/ | fields @logStream") == [
+        {"@logStream": "authenticator"}
+    ]
 
 
 @pytest.mark.parametrize(
@@ -264,4 +308,7 @@ def test_queries_run_over_the_wire(lab: Lab) -> None:
         {"@logStream": "kube-apiserver-audit-demo", "n": "10"},
     ]
     assert found["statistics"]["recordsScanned"] == 15
-    assert error_of(client(lab, "logs").get_query_results, queryId="none")[0] == "ResourceNotFoundException"
+    assert (
+        error_of(client(lab, "logs").get_query_results, queryId="none")[0]
+        == "ResourceNotFoundException"
+    )

@@ -1,4 +1,6 @@
-"""Every answer of the lab is what botocore's service models say: nothing missing, nothing unknown, nothing mistyped."""
+"""Every answer of the lab is what botocore's service models say: nothing missing, nothing unknown,
+nothing mistyped.
+"""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -61,7 +63,11 @@ CALLS: list[tuple[str, str, dict[str, Any]]] = [
         "AssociateAccessPolicy",
         {**ENTRY, "policyArn": VIEW, "accessScope": {"type": "namespace", "namespaces": ["x"]}},
     ),
-    ("eks", "AssociateAccessPolicy", {**ENTRY, "policyArn": CLUSTER_ADMIN, "accessScope": {"type": "cluster"}}),
+    (
+        "eks",
+        "AssociateAccessPolicy",
+        {**ENTRY, "policyArn": CLUSTER_ADMIN, "accessScope": {"type": "cluster"}},
+    ),
     ("eks", "ListAssociatedAccessPolicies", {**ENTRY, "maxResults": 1}),
     ("eks", "DisassociateAccessPolicy", {**ENTRY, "policyArn": VIEW}),
     ("eks", "DeleteAccessEntry", ENTRY),
@@ -79,12 +85,28 @@ CALLS: list[tuple[str, str, dict[str, Any]]] = [
         {"clusterName": "demo", "identityProviderConfig": {"type": "oidc", "name": "company"}},
     ),
     ("eks", "ListTagsForResource", {"resourceArn": f"arn:aws:eks:{REGION}:{HOME}:cluster/demo"}),
-    ("eks", "TagResource", {"resourceArn": f"arn:aws:eks:{REGION}:{HOME}:cluster/demo", "tags": {"a": "b"}}),
-    ("eks", "UntagResource", {"resourceArn": f"arn:aws:eks:{REGION}:{HOME}:cluster/demo", "tagKeys": ["a"]}),
+    (
+        "eks",
+        "TagResource",
+        {"resourceArn": f"arn:aws:eks:{REGION}:{HOME}:cluster/demo", "tags": {"a": "b"}},
+    ),
+    (
+        "eks",
+        "UntagResource",
+        {"resourceArn": f"arn:aws:eks:{REGION}:{HOME}:cluster/demo", "tagKeys": ["a"]},
+    ),
     ("eks", "UpdateClusterConfig", {"name": "demo", "accessConfig": {"authenticationMode": "API"}}),
     ("eks", "ListUpdates", {"name": "demo"}),
     ("eks", "DescribeUpdate", {"name": "demo"}),
-    ("iam", "CreateRole", {"RoleName": "new", "AssumeRolePolicyDocument": TRUST, "Tags": [{"Key": "a", "Value": "b"}]}),
+    (
+        "iam",
+        "CreateRole",
+        {
+            "RoleName": "new",
+            "AssumeRolePolicyDocument": TRUST,
+            "Tags": [{"Key": "a", "Value": "b"}],
+        },
+    ),
     ("iam", "GetRole", {"RoleName": "new"}),
     ("iam", "UpdateAssumeRolePolicy", {"RoleName": "new", "PolicyDocument": TRUST}),
     ("iam", "ListRoles", {"MaxItems": 2}),
@@ -96,7 +118,11 @@ CALLS: list[tuple[str, str, dict[str, Any]]] = [
     ("iam", "GetInstanceProfile", {"InstanceProfileName": "nodes"}),
     ("iam", "ListInstanceProfiles", {}),
     ("iam", "ListInstanceProfilesForRole", {"RoleName": "nodes"}),
-    ("iam", "SimulatePrincipalPolicy", {"PolicySourceArn": ALICE, "ActionNames": ["eks:ListClusters"]}),
+    (
+        "iam",
+        "SimulatePrincipalPolicy",
+        {"PolicySourceArn": ALICE, "ActionNames": ["eks:ListClusters"]},
+    ),
     ("iam", "ListAccountAliases", {}),
     ("ec2", "DescribeInstances", {}),
     ("ec2", "DescribeRegions", {}),
@@ -123,7 +149,12 @@ def lab(tmp_path: Path) -> Iterator[Lab]:
     world = small_world(
         authenticationMode="API_AND_CONFIG_MAP",
         nodegroups=[
-            {"nodegroupName": "linux", "nodeRole": NODES, "labels": {"a": "b"}, "scalingConfig": {"minSize": 1}}
+            {
+                "nodegroupName": "linux",
+                "nodeRole": NODES,
+                "labels": {"a": "b"},
+                "scalingConfig": {"minSize": 1},
+            }
         ],
         fargateProfiles=[
             {
@@ -134,7 +165,11 @@ def lab(tmp_path: Path) -> Iterator[Lab]:
         ],
         capabilities=[{"capabilityName": "gitops", "type": "ARGOCD", "roleArn": WEB}],
         identityProviderConfigs=[
-            {"identityProviderConfigName": "company", "issuerUrl": "https://id.example", "clientId": "kubernetes"}
+            {
+                "identityProviderConfigName": "company",
+                "issuerUrl": "https://id.example",
+                "clientId": "kubernetes",
+            }
         ],
         tags={"stage": "test"},
     )
@@ -153,11 +188,16 @@ def tokens(lab: Lab) -> dict[str, Any]:
     return {"WebIdentityToken": web, "accessToken": lab.world.sign_in("jo")}
 
 
-def complete(params: dict[str, Any], shape: StructureShape | None, known: Mapping[str, Any]) -> dict[str, Any]:
+def complete(
+    params: dict[str, Any], shape: StructureShape | None, known: Mapping[str, Any]
+) -> dict[str, Any]:
     """The parameters, with ids that an earlier answer gave."""
     if shape is None:
         return params
-    return {**params, **{name: known[name] for name in known if name in shape.members and name not in params}}
+    return {
+        **params,
+        **{name: known[name] for name in known if name in shape.members and name not in params},
+    }
 
 
 def unknown_members(shape: Shape, value: object, where: str) -> list[str]:
@@ -169,9 +209,15 @@ def unknown_members(shape: Shape, value: object, where: str) -> list[str]:
                 found += unknown_members(shape.members[key], item, f"{where}.{key}")
         return found
     if isinstance(shape, ListShape) and isinstance(value, list):
-        return [name for item in value for name in unknown_members(shape.member, item, f"{where}[]")]
+        return [
+            name for item in value for name in unknown_members(shape.member, item, f"{where}[]")
+        ]
     if isinstance(shape, MapShape) and isinstance(value, Mapping):
-        return [name for item in value.values() for name in unknown_members(shape.value, item, f"{where}{{}}")]
+        return [
+            name
+            for item in value.values()
+            for name in unknown_members(shape.value, item, f"{where}{{}}")
+        ]
     return []
 
 
@@ -185,7 +231,8 @@ def as_sent(value: Any) -> Any:  # noqa: ANN401 - any JSON
     """An answer as it was on the wire: botocore decodes the policy documents of IAM."""
     if isinstance(value, Mapping):
         return {
-            key: json.dumps(item) if key == "AssumeRolePolicyDocument" else as_sent(item) for key, item in value.items()
+            key: json.dumps(item) if key == "AssumeRolePolicyDocument" else as_sent(item)
+            for key, item in value.items()
         }
     return [as_sent(item) for item in value] if isinstance(value, list) else value
 
@@ -207,7 +254,17 @@ def test_what_handlers_answer_validates_against_the_output_shapes(lab: Lab) -> N
     for service, operation, params in CALLS:
         model = operation_model(service, operation)
         asked = complete(params, model.input_shape, known)
-        call = Call(lab.world, service, operation, asked, caller, REGION, lab.world.now(), lab.world.now(), {})
+        call = Call(
+            lab.world,
+            service,
+            operation,
+            asked,
+            caller,
+            REGION,
+            lab.world.now(),
+            lab.world.now(),
+            {},
+        )
         answer = dict(api.operations(service)[operation](call))
         if model.output_shape is None:
             assert answer == {}
@@ -224,7 +281,9 @@ def test_what_clients_parse_validates_against_the_output_shapes(lab: Lab) -> Non
     known = tokens(lab)
     for service, operation, params in CALLS:
         model = operation_model(service, operation)
-        answer = getattr(clients[service], snake(operation))(**complete(params, model.input_shape, known))
+        answer = getattr(clients[service], snake(operation))(
+            **complete(params, model.input_shape, known)
+        )
         answer.pop("ResponseMetadata")
         if model.output_shape is None:
             continue
@@ -252,7 +311,9 @@ def test_required_members_that_the_api_always_gives_are_there(lab: Lab) -> None:
         "tags",
         "accessConfig",
     } <= set(cluster)
-    capability = client(lab, "eks").describe_capability(clusterName="demo", capabilityName="gitops")["capability"]
+    capability = client(lab, "eks").describe_capability(
+        clusterName="demo", capabilityName="gitops"
+    )["capability"]
     assert capability["roleArn"] == WEB
 
 

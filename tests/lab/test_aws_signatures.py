@@ -52,7 +52,9 @@ def token_of(lab: Lab, cluster: str = "demo", *, age: timedelta = timedelta(0)) 
     keys = lab.world.credentials_of(OPERATOR)
     found = Keys(keys.access_key_id, keys.secret_access_key, keys.session_token)
     at = machine_time() - age
-    token = presigned_token(found, endpoint=lab.endpoint, region=REGION, cluster_name=cluster, at=at)
+    token = presigned_token(
+        found, endpoint=lab.endpoint, region=REGION, cluster_name=cluster, at=at
+    )
     text = token.removeprefix(PREFIX)
     return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode()
 
@@ -89,7 +91,9 @@ def test_each_service_has_its_own_words_for_bad_credentials(
         ({"aws_session_token": None}, unknown),
         ({"aws_secret_access_key": "wrong"}, wrong),
     ):
-        assert error_of(getattr(client_with(lab, service, {**keys, **changed}), call))[0] == expected
+        assert (
+            error_of(getattr(client_with(lab, service, {**keys, **changed}), call))[0] == expected
+        )
 
 
 def test_a_request_without_a_signature_is_refused(lab: Lab) -> None:
@@ -99,8 +103,12 @@ def test_a_request_without_a_signature_is_refused(lab: Lab) -> None:
 
 def test_a_changed_body_breaks_the_signature(lab: Lab) -> None:
     keys = lab.world.credentials_of(OPERATOR)
-    request = botocore.awsrequest.AWSRequest("POST", f"{lab.endpoint}/clusters/demo/update-config", data=b'{"a": 1}')
-    credentials = botocore.credentials.Credentials(keys.access_key_id, keys.secret_access_key, keys.session_token)
+    request = botocore.awsrequest.AWSRequest(
+        "POST", f"{lab.endpoint}/clusters/demo/update-config", data=b'{"a": 1}'
+    )
+    credentials = botocore.credentials.Credentials(
+        keys.access_key_id, keys.secret_access_key, keys.session_token
+    )
     botocore.auth.SigV4Auth(credentials, "eks", REGION).add_auth(request)
     connection = http.client.HTTPConnection(urlsplit(lab.endpoint).netloc, timeout=5)
     connection.request("POST", "/clusters/demo/update-config", b'{"a": 2}', dict(request.headers))
@@ -112,9 +120,13 @@ def test_a_changed_body_breaks_the_signature(lab: Lab) -> None:
 def test_old_signatures_expire_on_machine_time_whatever_lab_time_says(lab: Lab) -> None:
     lab.world.clock.advance(timedelta(days=3))
     assert client(lab, "eks").list_clusters()["clusters"] == ["demo"]
-    verify_presigned_url(lab.world, token_of(lab, age=timedelta(minutes=14)), {"x-k8s-aws-id": "demo"})
+    verify_presigned_url(
+        lab.world, token_of(lab, age=timedelta(minutes=14)), {"x-k8s-aws-id": "demo"}
+    )
     with pytest.raises(CommonError, match="Signature expired"):
-        verify_presigned_url(lab.world, token_of(lab, age=timedelta(minutes=15, seconds=1)), {"x-k8s-aws-id": "demo"})
+        verify_presigned_url(
+            lab.world, token_of(lab, age=timedelta(minutes=15, seconds=1)), {"x-k8s-aws-id": "demo"}
+        )
 
 
 def test_a_token_names_its_principal_with_id_and_session(lab: Lab) -> None:
@@ -125,7 +137,9 @@ def test_a_token_names_its_principal_with_id_and_session(lab: Lab) -> None:
 
 
 @pytest.mark.parametrize("headers", [{"x-k8s-aws-id": "other"}, {}])
-def test_a_token_for_another_cluster_has_a_wrong_signature(lab: Lab, headers: Mapping[str, str]) -> None:
+def test_a_token_for_another_cluster_has_a_wrong_signature(
+    lab: Lab, headers: Mapping[str, str]
+) -> None:
     with pytest.raises(CommonError) as refusal:
         verify_presigned_url(lab.world, token_of(lab), headers)
     assert refusal.value.meaning == "bad-signature"

@@ -60,7 +60,10 @@ def trust(**statement: Any) -> dict[str, Any]:  # noqa: ANN401 - a policy is any
 
 def test_an_assumed_role_is_its_session_without_the_path(lab: Lab) -> None:
     answer = client(lab, "sts").assume_role(RoleArn=RUNNER, RoleSessionName="ci@example.com")
-    assert answer["AssumedRoleUser"]["Arn"] == f"arn:aws:sts::{HOME}:assumed-role/runner/ci@example.com"
+    assert (
+        answer["AssumedRoleUser"]["Arn"]
+        == f"arn:aws:sts::{HOME}:assumed-role/runner/ci@example.com"
+    )
     me = client_with(lab, "sts", keys(answer)).get_caller_identity()
     assert me["Arn"] == answer["AssumedRoleUser"]["Arn"]
     assert me["UserId"] == answer["AssumedRoleUser"]["AssumedRoleId"]
@@ -68,17 +71,25 @@ def test_an_assumed_role_is_its_session_without_the_path(lab: Lab) -> None:
 
 def test_chains_reach_other_accounts(lab: Lab) -> None:
     first = client(lab, "sts").assume_role(RoleArn=RUNNER, RoleSessionName="one")
-    second = client_with(lab, "sts", keys(first)).assume_role(RoleArn=FOREIGN, RoleSessionName="two")
+    second = client_with(lab, "sts", keys(first)).assume_role(
+        RoleArn=FOREIGN, RoleSessionName="two"
+    )
     assert client_with(lab, "sts", keys(second)).get_caller_identity()["Account"] == ABROAD
 
 
 def test_a_chained_session_lasts_an_hour_at_most(lab: Lab) -> None:
-    chained = error_of(client(lab, "sts").assume_role, RoleArn=RUNNER, RoleSessionName="one", DurationSeconds=7200)
+    chained = error_of(
+        client(lab, "sts").assume_role, RoleArn=RUNNER, RoleSessionName="one", DurationSeconds=7200
+    )
     assert (chained[0], "1 hour session limit" in chained[1]) == ("ValidationError", True)
     alice = client(lab, "sts", ALICE)
-    longer = error_of(alice.assume_role, RoleArn=RUNNER, RoleSessionName="one", DurationSeconds=7200)
+    longer = error_of(
+        alice.assume_role, RoleArn=RUNNER, RoleSessionName="one", DurationSeconds=7200
+    )
     assert "MaxSessionDuration" in longer[1]
-    assert alice.assume_role(RoleArn=RUNNER, RoleSessionName="one", DurationSeconds=900)["Credentials"]
+    assert alice.assume_role(RoleArn=RUNNER, RoleSessionName="one", DurationSeconds=900)[
+        "Credentials"
+    ]
 
 
 def test_a_role_that_does_not_trust_and_one_that_is_not_there_look_alike(lab: Lab) -> None:
@@ -87,7 +98,8 @@ def test_a_role_that_does_not_trust_and_one_that_is_not_there_look_alike(lab: La
         arn = f"arn:aws:iam::{HOME}:role/{name}"
         assert error_of(sts.assume_role, RoleArn=arn, RoleSessionName="xx") == (
             "AccessDenied",
-            f"User: arn:aws:sts::{HOME}:assumed-role/operator/lab is not authorized to perform: sts:AssumeRole "
+            f"User: arn:aws:sts::{HOME}:assumed-role/operator/lab is not authorized to perform: "
+            f"sts:AssumeRole "
             f"on resource: {arn}",
         )
 
@@ -130,13 +142,17 @@ def test_a_denied_caller_assumes_nothing(lab: Lab) -> None:
 
 def test_an_external_id_is_asked_for_over_the_wire(lab: Lab) -> None:
     iam = client(lab, "iam")
-    policy = trust(Principal={"AWS": HOME}, Condition={"StringEquals": {"sts:ExternalId": "secret-1"}})
+    policy = trust(
+        Principal={"AWS": HOME}, Condition={"StringEquals": {"sts:ExternalId": "secret-1"}}
+    )
     iam.update_assume_role_policy(RoleName="runner", PolicyDocument=json.dumps(policy))
     sts = client(lab, "sts")
     assert error_of(sts.assume_role, RoleArn=RUNNER, RoleSessionName="xx")[0] == "AccessDenied"
     wrong = error_of(sts.assume_role, RoleArn=RUNNER, RoleSessionName="xx", ExternalId="secret-2")
     assert wrong[0] == "AccessDenied"
-    assert sts.assume_role(RoleArn=RUNNER, RoleSessionName="xx", ExternalId="secret-1")["Credentials"]
+    assert sts.assume_role(RoleArn=RUNNER, RoleSessionName="xx", ExternalId="secret-1")[
+        "Credentials"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -164,7 +180,10 @@ def test_a_caller_is_trusted_by_account_role_session_or_everybody(principal: obj
         {"NotPrincipal": {"AWS": FOREIGN}},
         {"Principal": {"AWS": HOME}, "Condition": {"StringEquals": {"aws:PrincipalOrgID": "o-1"}}},
         {"Principal": {"AWS": HOME}, "Condition": {"Bool": {"aws:PrincipalArn": OPERATOR}}},
-        {"Principal": {"AWS": HOME}, "Condition": {"ArnLike": {"aws:PrincipalArn": "arn:aws:iam::*:role/other*"}}},
+        {
+            "Principal": {"AWS": HOME},
+            "Condition": {"ArnLike": {"aws:PrincipalArn": "arn:aws:iam::*:role/other*"}},
+        },
     ],
 )
 def test_what_does_not_match_or_is_not_understood_trusts_nobody(statement: dict[str, Any]) -> None:
@@ -176,7 +195,9 @@ def test_a_condition_on_the_principal_is_evaluated() -> None:
     assert trusts(trust(Principal={"AWS": "*"}, Condition=condition), CALLER, None)
 
 
-@pytest.mark.parametrize("deny", [{"Principal": {"AWS": OPERATOR}}, {"NotPrincipal": {"AWS": FOREIGN}}])
+@pytest.mark.parametrize(
+    "deny", [{"Principal": {"AWS": OPERATOR}}, {"NotPrincipal": {"AWS": FOREIGN}}]
+)
 def test_a_deny_beats_every_allow(deny: dict[str, Any]) -> None:
     policy = trust(Principal={"AWS": HOME})
     policy["Statement"].append({"Effect": "Deny", "Action": "sts:*", **deny})
@@ -191,19 +212,27 @@ def test_a_providers_token_assumes_a_role_without_any_keys(lab: Lab, tmp_path: P
     body = {"webIdentityToken": {"providerArn": PROVIDER, "subject": "system:serviceaccount:ns:sa"}}
     token = control(tmp_path, "POST", "world", body)["webIdentityToken"]["token"]
     sts = client_with(lab, "sts", {}, signature_version=botocore.UNSIGNED)
-    answer = sts.assume_role_with_web_identity(RoleArn=WEB, RoleSessionName="web", WebIdentityToken=token)
+    answer = sts.assume_role_with_web_identity(
+        RoleArn=WEB, RoleSessionName="web", WebIdentityToken=token
+    )
     me = client_with(lab, "sts", keys(answer)).get_caller_identity()
     assert me["Arn"] == f"arn:aws:sts::{HOME}:assumed-role/web/web"
     asked = {"RoleSessionName": "web", "WebIdentityToken": token}
     assert error_of(sts.assume_role_with_web_identity, RoleArn=RUNNER, **asked)[0] == "AccessDenied"
     made_up = {"RoleSessionName": "web", "WebIdentityToken": "made-up"}
-    assert error_of(sts.assume_role_with_web_identity, RoleArn=WEB, **made_up)[0] == "InvalidIdentityToken"
+    assert (
+        error_of(sts.assume_role_with_web_identity, RoleArn=WEB, **made_up)[0]
+        == "InvalidIdentityToken"
+    )
 
 
 def test_nothing_else_is_answered_without_a_signature(lab: Lab) -> None:
     sts = client_with(lab, "sts", {}, signature_version=botocore.UNSIGNED)
     assert error_of(sts.get_caller_identity)[0] == "MissingAuthenticationToken"
-    assert error_of(sts.assume_role, RoleArn=RUNNER, RoleSessionName="xx")[0] == "MissingAuthenticationToken"
+    assert (
+        error_of(sts.assume_role, RoleArn=RUNNER, RoleSessionName="xx")[0]
+        == "MissingAuthenticationToken"
+    )
     iam = client_with(lab, "iam", {}, signature_version=botocore.UNSIGNED)
     assert error_of(iam.list_roles)[0] in ("MissingAuthenticationToken", "InvalidAction")
 
@@ -217,8 +246,14 @@ def test_nothing_else_is_answered_without_a_signature(lab: Lab) -> None:
         ({"StringEquals": {"other.example:sub": "me"}}, False),
     ],
 )
-def test_a_token_is_trusted_by_its_subject_and_audience(condition: dict[str, Any], trusted: bool) -> None:
-    statement = {"Effect": "Allow", "Action": "sts:AssumeRoleWithWebIdentity", "Principal": {"Federated": PROVIDER}}
+def test_a_token_is_trusted_by_its_subject_and_audience(
+    condition: dict[str, Any], trusted: bool
+) -> None:
+    statement = {
+        "Effect": "Allow",
+        "Action": "sts:AssumeRoleWithWebIdentity",
+        "Principal": {"Federated": PROVIDER},
+    }
     policy = {"Statement": [{**statement, "Condition": condition}]}
     assert trusts_web_identity(policy, WebIdentity(PROVIDER, "me", "sts")) is trusted
     assert not trusts(policy, CALLER, None)
@@ -226,5 +261,7 @@ def test_a_token_is_trusted_by_its_subject_and_audience(condition: dict[str, Any
 
 def test_trusted_services_are_those_of_allow_statements() -> None:
     policy = trust(Principal={"Service": ["ec2.amazonaws.com", "ssm.amazonaws.com"]})
-    policy["Statement"].append({"Effect": "Deny", "Action": "*", "Principal": {"Service": "eks.amazonaws.com"}})
+    policy["Statement"].append(
+        {"Effect": "Deny", "Action": "*", "Principal": {"Service": "eks.amazonaws.com"}}
+    )
     assert trusted_services(policy) == ["ec2.amazonaws.com", "ssm.amazonaws.com"]

@@ -1,4 +1,6 @@
-"""HTTP as it comes: split, chunked, absolute, damaged; and the protocols read back what botocore writes."""
+"""HTTP as it comes: split, chunked, absolute, damaged; and the protocols read back what botocore
+writes.
+"""
 
 import contextlib
 import http.client
@@ -16,7 +18,13 @@ from hypothesis import strategies as st
 
 from migrator.lab.aws.api import AwsApi
 from migrator.lab.aws.errors import AwsError
-from migrator.lab.aws.protocol import operation_model, parse_request, service_model, write_error, write_response
+from migrator.lab.aws.protocol import (
+    operation_model,
+    parse_request,
+    service_model,
+    write_error,
+    write_response,
+)
 from migrator.lab.http_wire import BadRequestError, Request, Response, encode_response, read_request
 from migrator.lab.server import Lab
 from tests.support.aws_lab import HOME, serving, small_world
@@ -33,18 +41,27 @@ def read(data: bytes) -> Request | None:
 
 
 def test_a_request_is_read_as_it_was_sent() -> None:
-    request = read(b"POST /a%2Fb?x=%20y HTTP/1.1\r\nHost: h\r\nX-A:  b \r\nx-a: c\r\nContent-Length: 3\r\n\r\nabcGET")
-    assert request == Request("POST", "/a%2Fb", "x=%20y", {"host": "h", "x-a": "b,c", "content-length": "3"}, b"abc")
+    request = read(
+        b"POST /a%2Fb?x=%20y HTTP/1.1\r\nHost: h\r\nX-A:  b \r\nx-a: c\r\nContent-Length: "
+        b"3\r\n\r\nabcGET"
+    )
+    assert request == Request(
+        "POST", "/a%2Fb", "x=%20y", {"host": "h", "x-a": "b,c", "content-length": "3"}, b"abc"
+    )
 
 
 def test_chunks_are_put_together() -> None:
-    request = read(b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2;x=y\r\nde\r\n0\r\n\r\n")
+    request = read(
+        b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2;x=y\r\nde\r\n0\r\n\r\n"
+    )
     assert request is not None
     assert request.body == b"abcde"
 
 
 def test_the_absolute_form_of_proxies_is_read() -> None:
-    request = read(b"GET http://sts.amazonaws.com/path?Action=x HTTP/1.1\r\nHost: sts.amazonaws.com\r\n\r\n")
+    request = read(
+        b"GET http://sts.amazonaws.com/path?Action=x HTTP/1.1\r\nHost: sts.amazonaws.com\r\n\r\n"
+    )
     assert request is not None
     assert (request.path, request.query) == ("/path", "Action=x")
 
@@ -72,7 +89,9 @@ def test_what_is_no_request_ends_the_connection(lab: Lab, data: bytes) -> None:
     with pytest.raises(BadRequestError):
         read(data)
     address = urlsplit(lab.endpoint)
-    with socket.create_connection((address.hostname or "", address.port or 0), timeout=5) as connection:
+    with socket.create_connection(
+        (address.hostname or "", address.port or 0), timeout=5
+    ) as connection:
         received = b""
         with contextlib.suppress(ConnectionError):  # closed with something still unread
             connection.sendall(data)
@@ -89,7 +108,9 @@ def test_any_bytes_are_a_request_or_refused(data: bytes) -> None:
 
 
 def test_a_line_break_in_a_header_is_no_header_of_its_own() -> None:
-    sent = encode_response(Response(200, headers={"x-a": "b\r\nSet-Cookie: c"}), head=False, keep=True)
+    sent = encode_response(
+        Response(200, headers={"x-a": "b\r\nSet-Cookie: c"}), head=False, keep=True
+    )
     assert b"\r\nSet-Cookie" not in sent
 
 
@@ -114,7 +135,9 @@ def test_every_port_is_free_again_after_the_end(tmp_path: Path) -> None:
 
 @given(
     method=st.sampled_from(["GET", "POST", "DELETE"]),
-    path=st.text(st.characters(min_codepoint=33, max_codepoint=126, exclude_characters="?#"), max_size=60),
+    path=st.text(
+        st.characters(min_codepoint=33, max_codepoint=126, exclude_characters="?#"), max_size=60
+    ),
     query=st.text(st.characters(min_codepoint=33, max_codepoint=126), max_size=60),
     body=st.binary(max_size=80),
     service=st.sampled_from(["eks", "sts", "iam", "ec2", "logs"]),
@@ -124,7 +147,11 @@ def test_any_request_is_answered_and_never_by_a_defect(
 ) -> None:
     scope = f"AKIAX/20261122/eu-central-1/{service}/aws4_request"
     authorization = f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=00"
-    headers = {"authorization": authorization, "host": "h", "x-amz-target": "Logs_20140328.FilterLogEvents"}
+    headers = {
+        "authorization": authorization,
+        "host": "h",
+        "x-amz-target": "Logs_20140328.FilterLogEvents",
+    }
     answer = AwsApi(small_world())(Request(method, "/" + path, query, headers, body))
     assert 400 <= answer.status < 500
 
@@ -144,21 +171,43 @@ ROUND_TRIPS: list[tuple[str, str, dict[str, Any]]] = [
     ),
     ("eks", "ListAccessEntries", {"clusterName": "a b/c", "maxResults": 7, "nextToken": "t=&?"}),
     ("eks", "UntagResource", {"resourceArn": "arn:aws:eks:r:1:cluster/c", "tagKeys": ["a", "b"]}),
-    ("eks", "UpdateClusterConfig", {"name": "c", "resourcesVpcConfig": {"publicAccessCidrs": ["1.2.3.4/32"]}}),
-    ("sts", "AssumeRole", {"RoleArn": "r" * 20, "RoleSessionName": "s&s", "DurationSeconds": 900, "ExternalId": "ü"}),
-    ("iam", "CreateRole", {"RoleName": "r", "AssumeRolePolicyDocument": "{}", "Tags": [{"Key": "a", "Value": "b"}]}),
+    (
+        "eks",
+        "UpdateClusterConfig",
+        {"name": "c", "resourcesVpcConfig": {"publicAccessCidrs": ["1.2.3.4/32"]}},
+    ),
+    (
+        "sts",
+        "AssumeRole",
+        {"RoleArn": "r" * 20, "RoleSessionName": "s&s", "DurationSeconds": 900, "ExternalId": "ü"},
+    ),
+    (
+        "iam",
+        "CreateRole",
+        {"RoleName": "r", "AssumeRolePolicyDocument": "{}", "Tags": [{"Key": "a", "Value": "b"}]},
+    ),
     (
         "iam",
         "SimulatePrincipalPolicy",
         {"PolicySourceArn": "a" * 20, "ActionNames": ["x:y", "x:z"], "ResourceArns": ["*"]},
     ),
-    ("ec2", "DescribeInstances", {"InstanceIds": ["i-1", "i-2"], "Filters": [{"Name": "n", "Values": ["a", "b"]}]}),
-    ("logs", "FilterLogEvents", {"logGroupName": "g", "startTime": 5, "logStreamNames": ["a"], "limit": 3}),
+    (
+        "ec2",
+        "DescribeInstances",
+        {"InstanceIds": ["i-1", "i-2"], "Filters": [{"Name": "n", "Values": ["a", "b"]}]},
+    ),
+    (
+        "logs",
+        "FilterLogEvents",
+        {"logGroupName": "g", "startTime": 5, "logStreamNames": ["a"], "limit": 3},
+    ),
 ]
 
 
 @pytest.mark.parametrize(("service", "operation", "params"), ROUND_TRIPS)
-def test_requests_are_read_as_botocore_writes_them(service: str, operation: str, params: dict[str, Any]) -> None:
+def test_requests_are_read_as_botocore_writes_them(
+    service: str, operation: str, params: dict[str, Any]
+) -> None:
     serializer = create_serializer(service_model(service).protocol, include_validation=False)
     sent = serializer.serialize_to_request(params, operation_model(service, operation))
     body, query = sent["body"], sent["query_string"]
@@ -166,12 +215,18 @@ def test_requests_are_read_as_botocore_writes_them(service: str, operation: str,
         body = "&".join(f"{key}={_quoted(value)}" for key, value in body.items()).encode()
     if isinstance(query, dict):
         pairs = [
-            (key, item) for key, value in query.items() for item in (value if isinstance(value, list) else [value])
+            (key, item)
+            for key, value in query.items()
+            for item in (value if isinstance(value, list) else [value])
         ]
         query = "&".join(f"{key}={_quoted(value)}" for key, value in pairs)
     headers = {name.lower(): value for name, value in sent["headers"].items()}
     request = Request(
-        sent["method"], sent["url_path"], query, headers, body if isinstance(body, bytes) else body.encode()
+        sent["method"],
+        sent["url_path"],
+        query,
+        headers,
+        body if isinstance(body, bytes) else body.encode(),
     )
     assert parse_request(service, request) == (operation, params)
 
@@ -194,7 +249,9 @@ def test_an_operation_that_no_service_has_is_refused() -> None:
 
 def test_hostile_text_stays_text_in_xml() -> None:
     hostile = "</Arn><Account>1</Account>&\x00\x1b"
-    response = write_response("sts", "GetCallerIdentity", {"Arn": hostile, "Account": "2", "UserId": "3"}, "id")
+    response = write_response(
+        "sts", "GetCallerIdentity", {"Arn": hostile, "Account": "2", "UserId": "3"}, "id"
+    )
     assert b"</Arn><Account>1" not in response.body
     assert b"\x00" not in response.body
     error = write_error("query", AwsError("Code", hostile), "id")
@@ -202,5 +259,7 @@ def test_hostile_text_stays_text_in_xml() -> None:
 
 
 def test_members_that_a_shape_does_not_have_are_not_sent() -> None:
-    response = write_response("eks", "ListClusters", {"clusters": ["a"], "secret": "x", "nextToken": None}, "id")
+    response = write_response(
+        "eks", "ListClusters", {"clusters": ["a"], "secret": "x", "nextToken": None}, "id"
+    )
     assert response.body == b'{"clusters": ["a"]}'

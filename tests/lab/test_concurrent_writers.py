@@ -48,7 +48,9 @@ def found(lab: KubernetesLab, admin: str) -> Json:
 
 
 def test_an_edit_just_before_a_write_makes_it_a_conflict(lab: KubernetesLab, admin: str) -> None:
-    """The second of two writes is hit: read, then somebody else writes, then we write what we have read."""
+    """The second of two writes is hit: read, then somebody else writes, then we write what we have
+    read.
+    """
     lab.world.faults.add(Fault(WRITE, "second-writer", skip=1, times=1))
     ours = found(lab, admin)
     assert lab.ask(admin, "PUT", AWS_AUTH, ours | {"data": {"mapRoles": "[]"}}).code == 200
@@ -68,7 +70,9 @@ def test_an_edit_leaves_everybody_elses_row(lab: KubernetesLab, admin: str) -> N
     assert [row.username for row in rows] == ["ops", "second-writer-1", "second-writer-2"]
 
 
-def test_a_config_map_made_again_has_another_uid_and_the_same_rows(lab: KubernetesLab, admin: str) -> None:
+def test_a_config_map_made_again_has_another_uid_and_the_same_rows(
+    lab: KubernetesLab, admin: str
+) -> None:
     before = found(lab, admin)
     lab.world.faults.add(Fault(WRITE, "second-writer", times=1, change="recreate"))
     answer = lab.ask(admin, "PUT", AWS_AUTH, before)
@@ -88,11 +92,17 @@ def test_a_node_stops_before_the_call_that_looks_at_it(lab: KubernetesLab, admin
     lab.world.clock.freeze()
     lab.add_role("nodes")
     account = lab.world.accounts[ACCOUNT]
-    account.instance_profiles["nodes"] = InstanceProfile("arn", "nodes", "/", "AIPA", LONG_AGO, "nodes")
+    account.instance_profiles["nodes"] = InstanceProfile(
+        "arn", "nodes", "/", "AIPA", LONG_AGO, "nodes"
+    )
     account.instances[INSTANCE] = Instance(INSTANCE, "eu-central-1", NODE, "nodes")
     lab.load("Node", NODE, spec={"providerID": f"aws:///eu-central-1a/{INSTANCE}"})
     groups = ["system:bootstrappers", "system:nodes"]
-    row = {**ROW, "rolearn": f"arn:aws:iam::{ACCOUNT}:role/nodes", "username": "system:node:{{EC2PrivateDNSName}}"}
+    row = {
+        **ROW,
+        "rolearn": f"arn:aws:iam::{ACCOUNT}:role/nodes",
+        "username": "system:node:{{EC2PrivateDNSName}}",
+    }
     lab.set_aws_auth(mapRoles=json.dumps([{**row, "groups": groups}]))
     lab.world.faults.add(Fault("kubernetes:list nodes", "node-stops", skip=1, times=1, node=NODE))
     states = []
@@ -127,10 +137,13 @@ def test_an_edit_changes_any_text_and_loses_no_row(text: str, times: int) -> Non
         after = read_aws_auth({"mapRoles": text})
         assert text != old
         assert len(after.rows) in (len(before.rows), len(before.rows) + 1)
-        assert [row.arn for row in after.rows][: len(before.rows)] == [row.arn for row in before.rows]
+        assert [row.arn for row in after.rows][: len(before.rows)] == [
+            row.arn for row in before.rows
+        ]
 
 
-# --- over the control API ---------------------------------------------------------------------------------------------
+# --- over the control API
+# ---------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -152,7 +165,10 @@ def served(tmp_path: Path) -> Iterator[Lab]:
         ({"kind": "second-writer", "cluster": "none"}, "known are demo"),
         ({"kind": "node-stops"}, "node=NAME"),
         ({"kind": "stale-read"}, "seconds=N"),
-        ({"kind": "reset", "operation": "eks:CreateAccesEntry"}, "did you mean eks:CreateAccessEntry"),
+        (
+            {"kind": "reset", "operation": "eks:CreateAccesEntry"},
+            "did you mean eks:CreateAccessEntry",
+        ),
         ({"kind": "reset", "operation": "nothing"}, "names are like eks:ListClusters"),
         ({"kind": "reset", "operation": "EKS:*"}, "no call of the lab is named EKS:*"),
     ],
@@ -167,14 +183,27 @@ def test_a_fault_that_could_never_strike_is_refused(
     assert control(tmp_path, "GET", "fault")["faults"] == []
 
 
-@pytest.mark.parametrize("operation", ["*", "?*", "eks:*", "*:List*", "sso:*", "kubernetes:get x", "k*", "logs:F*"])
-def test_every_name_that_a_call_can_have_is_taken(served: Lab, tmp_path: Path, operation: str) -> None:
+@pytest.mark.parametrize(
+    "operation", ["*", "?*", "eks:*", "*:List*", "sso:*", "kubernetes:get x", "k*", "logs:F*"]
+)
+def test_every_name_that_a_call_can_have_is_taken(
+    served: Lab, tmp_path: Path, operation: str
+) -> None:
     control(tmp_path, "POST", "fault", {"operation": operation, "kind": "reset", "times": 0})
-    assert [fault["operation"] for fault in control(tmp_path, "GET", "fault")["faults"]] == [operation]
+    assert [fault["operation"] for fault in control(tmp_path, "GET", "fault")["faults"]] == [
+        operation
+    ]
 
 
-def test_a_call_of_aws_can_be_the_moment_at_which_somebody_writes(served: Lab, tmp_path: Path) -> None:
-    control(tmp_path, "POST", "fault", {"operation": "eks:ListClusters", "kind": "second-writer", "times": 1})
+def test_a_call_of_aws_can_be_the_moment_at_which_somebody_writes(
+    served: Lab, tmp_path: Path
+) -> None:
+    control(
+        tmp_path,
+        "POST",
+        "fault",
+        {"operation": "eks:ListClusters", "kind": "second-writer", "times": 1},
+    )
     cluster = served.world.cluster("demo")
     client(served, "eks").list_clusters()
     client(served, "eks").list_clusters()

@@ -11,7 +11,16 @@ import pytest
 from migrator.lab.server import Lab
 from migrator.lab.worlds.world_copies import world_from_snapshot
 from migrator.model.access_entry import AccessScope
-from tests.support.aws_lab import HOME, NODES, Client, client, error_of, serving, small_world, switch_to_entries
+from tests.support.aws_lab import (
+    HOME,
+    NODES,
+    Client,
+    client,
+    error_of,
+    serving,
+    small_world,
+    switch_to_entries,
+)
 from tests.support.kubernetes_lab import KubernetesLab, kubernetes_lab
 from tests.support.tables import functions_of_tests, table_rows
 
@@ -42,15 +51,21 @@ def test_every_fact_has_tests_that_exist() -> None:
     assert all(re.fullmatch(r"test_\w+", test) for tests in facts.values() for test in tests)
 
 
-# --- entries ----------------------------------------------------------------------------------------------------------
+# --- entries
+# ----------------------------------------------------------------------------------------------------------
 
 
 def test_an_entry_changes_its_type_by_being_made_anew(lab: Lab) -> None:
     eks: Client = client(lab, "eks")
     entry = {"clusterName": "demo", "principalArn": NODES}
     eks.create_access_entry(**entry, type="STANDARD")
-    assert "type" not in eks.meta.service_model.operation_model("UpdateAccessEntry").input_shape.members
-    assert error_of(eks.create_access_entry, **entry, type="EC2_LINUX")[0] == "ResourceInUseException"
+    assert (
+        "type"
+        not in eks.meta.service_model.operation_model("UpdateAccessEntry").input_shape.members
+    )
+    assert (
+        error_of(eks.create_access_entry, **entry, type="EC2_LINUX")[0] == "ResourceInUseException"
+    )
     eks.delete_access_entry(**entry)
     assert eks.create_access_entry(**entry, type="EC2_LINUX")["accessEntry"]["type"] == "EC2_LINUX"
 
@@ -69,9 +84,18 @@ def test_auto_modes_node_entry_is_untouchable_in_a_copy(tmp_path: Path) -> None:
     config = {"authenticationMode": "API"}
     raw: dict[str, Any] = {
         "format": "migrator/snapshot/v1",
-        "cluster": {"name": "c", "arn": arn, "accessConfig": config, "computeConfig": {"nodeRoleArn": NODES}},
-        "iam": {"principals": [{"arn": NODES, "id": "AROANODES", "createDate": "2024-01-01T00:00:00Z"}]},
-        "accessEntries": [{"principalArn": NODES, "type": "EC2", "createdAt": "2025-01-01T00:00:00Z"}],
+        "cluster": {
+            "name": "c",
+            "arn": arn,
+            "accessConfig": config,
+            "computeConfig": {"nodeRoleArn": NODES},
+        },
+        "iam": {
+            "principals": [{"arn": NODES, "id": "AROANODES", "createDate": "2024-01-01T00:00:00Z"}]
+        },
+        "accessEntries": [
+            {"principalArn": NODES, "type": "EC2", "createdAt": "2025-01-01T00:00:00Z"}
+        ],
     }
     world = world_from_snapshot(raw).world
     with serving(world, tmp_path) as copy:
@@ -90,10 +114,12 @@ def test_a_users_session_name_renders_to_nothing(cluster: KubernetesLab) -> None
     assert found["username"] == "people:"
 
 
-# --- access policies --------------------------------------------------------------------------------------------------
+# --- access policies
+# --------------------------------------------------------------------------------------------------
 
 EVERYWHERE, TEAM = AccessScope(), AccessScope("namespace", ("team-*",))
-# (policy, scope, verb, resource, API group, namespace, allowed): the user guide's "Review access policy permissions".
+# (policy, scope, verb, resource, API group, namespace, allowed): the user guide's "Review access
+# policy permissions".
 RIGHTS: list[tuple[str, AccessScope, str, str, str, str, bool]] = [
     ("View", EVERYWHERE, "get", "pods", "", "team-a", True),
     ("View", EVERYWHERE, "get", "secrets", "", "team-a", False),
@@ -122,7 +148,9 @@ RIGHTS: list[tuple[str, AccessScope, str, str, str, str, bool]] = [
 ]
 
 
-@pytest.mark.parametrize(("policy", "scope", "verb", "resource", "group", "namespace", "allowed"), RIGHTS)
+@pytest.mark.parametrize(
+    ("policy", "scope", "verb", "resource", "group", "namespace", "allowed"), RIGHTS
+)
 def test_a_policy_allows_what_its_table_says_and_no_more(
     cluster: KubernetesLab,
     policy: str,
@@ -136,15 +164,29 @@ def test_a_policy_allows_what_its_table_says_and_no_more(
     arn = cluster.add_role("holder")
     cluster.add_entry(arn, "holder", [], [(f"AmazonEKS{policy}Policy", scope)])
     name, _, part = resource.partition("/") if not resource.startswith("/") else (resource, "", "")
-    inside = {"verb": verb, "resource": name, "subresource": part, "group": group, "namespace": namespace}
-    asked = {"nonResourceAttributes": {"verb": verb, "path": resource}} if resource.startswith("/") else {}
+    inside = {
+        "verb": verb,
+        "resource": name,
+        "subresource": part,
+        "group": group,
+        "namespace": namespace,
+    }
+    asked = (
+        {"nonResourceAttributes": {"verb": verb, "path": resource}}
+        if resource.startswith("/")
+        else {}
+    )
     spec = asked or {"resourceAttributes": inside}
-    answer = cluster.ask(cluster.token(arn), "POST", f"{REVIEWS}/selfsubjectaccessreviews", {"spec": spec})
+    answer = cluster.ask(
+        cluster.token(arn), "POST", f"{REVIEWS}/selfsubjectaccessreviews", {"spec": spec}
+    )
     assert answer.body["status"]["allowed"] is allowed
 
 
 def test_a_policy_does_not_aggregate(cluster: KubernetesLab) -> None:
-    """A role that the built-in edit takes in is in force by RBAC, and not by the policy of that name."""
+    """A role that the built-in edit takes in is in force by RBAC, and not by the policy of that
+    name.
+    """
     rules = [{"apiGroups": ["example.com"], "resources": ["things"], "verbs": ["get"]}]
     metadata = {"name": "things", "labels": {"rbac.authorization.k8s.io/aggregate-to-edit": "true"}}
     kind = {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole"}
@@ -160,19 +202,30 @@ def test_a_policy_does_not_aggregate(cluster: KubernetesLab) -> None:
     assert answers == [True, False]
 
 
-def test_masters_list_everything_and_holders_of_the_policy_next_to_nothing(cluster: KubernetesLab) -> None:
+def test_masters_list_everything_and_holders_of_the_policy_next_to_nothing(
+    cluster: KubernetesLab,
+) -> None:
     master, holder = cluster.add_role("master"), cluster.add_role("holder")
-    cluster.set_aws_auth(mapRoles=json.dumps([{"rolearn": master, "username": "m", "groups": ["system:masters"]}]))
+    cluster.set_aws_auth(
+        mapRoles=json.dumps([{"rolearn": master, "username": "m", "groups": ["system:masters"]}])
+    )
     cluster.add_entry(holder, "h", ["team"], [("AmazonEKSClusterAdminPolicy", AccessScope())])
     found = []
     for arn in (master, holder):
         token = cluster.token(arn)
         body = {"spec": {"namespace": "default"}}
-        status = cluster.ask(token, "POST", f"{REVIEWS}/selfsubjectrulesreviews", body).body["status"]
+        status = cluster.ask(token, "POST", f"{REVIEWS}/selfsubjectrulesreviews", body).body[
+            "status"
+        ]
         user = cluster.who(token)
         assert user is not None
-        everything = any(rule["verbs"] == ["*"] and rule["resources"] == ["*"] for rule in status["resourceRules"])
-        found.append((everything, sorted(user["groups"]), cluster.can(token, "delete", "nodes")["allowed"]))
+        everything = any(
+            rule["verbs"] == ["*"] and rule["resources"] == ["*"]
+            for rule in status["resourceRules"]
+        )
+        found.append(
+            (everything, sorted(user["groups"]), cluster.can(token, "delete", "nodes")["allowed"])
+        )
     assert found == [
         (True, ["system:authenticated", "system:masters"], True),
         (False, ["system:authenticated", "team"], True),

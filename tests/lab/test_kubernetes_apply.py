@@ -1,4 +1,6 @@
-"""Server-side apply and field owners. What is owned, what conflicts and what is pruned follows the documentation."""
+"""Server-side apply and field owners. What is owned, what conflicts and what is pruned follows the
+documentation.
+"""
 
 from datetime import timedelta
 from typing import Any
@@ -26,7 +28,9 @@ def admin(lab: KubernetesLab) -> str:
     return lab.admin()
 
 
-def apply_data(lab: KubernetesLab, token: str, manager: str, query: str = "", **data: str) -> Answer:
+def apply_data(
+    lab: KubernetesLab, token: str, manager: str, query: str = "", **data: str
+) -> Answer:
     body = {"apiVersion": "v1", "kind": "ConfigMap", "data": data}
     return lab.ask(token, "PATCH", f"{AWS_AUTH}?fieldManager={manager}{query}", body, APPLY)
 
@@ -59,7 +63,11 @@ def test_another_value_of_anothers_field_is_a_conflict_that_names_manager_and_fi
     assert (answer.code, answer.body["reason"]) == (409, "Conflict")
     assert answer.message == 'Apply failed with 1 conflict: conflict with "one": .data.mapRoles'
     assert answer.body["details"]["causes"] == [
-        {"reason": "FieldManagerConflict", "message": 'conflict with "one"', "field": ".data.mapRoles"}
+        {
+            "reason": "FieldManagerConflict",
+            "message": 'conflict with "one"',
+            "field": ".data.mapRoles",
+        }
     ]
 
 
@@ -101,7 +109,9 @@ def test_what_a_manager_no_longer_applies_goes(lab: KubernetesLab, admin: str) -
 
 def test_an_ordinary_write_takes_the_fields_it_changes(lab: KubernetesLab, admin: str) -> None:
     apply_data(lab, admin, "one", mapRoles="a", mapUsers="b")
-    answer = lab.ask(admin, "PATCH", f"{AWS_AUTH}?fieldManager=edit", {"data": {"mapRoles": "c"}}, MERGE)
+    answer = lab.ask(
+        admin, "PATCH", f"{AWS_AUTH}?fieldManager=edit", {"data": {"mapRoles": "c"}}, MERGE
+    )
     assert owners(answer) == {
         ("one", "Apply"): {"f:data": {"f:mapUsers": {}}},
         ("edit", "Update"): {"f:data": {"f:mapRoles": {}}},
@@ -133,7 +143,9 @@ def test_apply_without_a_manager_is_refused(lab: KubernetesLab, admin: str) -> N
     assert "fieldManager: Required value: is required for apply patch" in answer.message
 
 
-def test_apply_needs_the_right_to_create_only_when_it_creates(lab: KubernetesLab, admin: str) -> None:
+def test_apply_needs_the_right_to_create_only_when_it_creates(
+    lab: KubernetesLab, admin: str
+) -> None:
     rule = {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["patch"]}
     lab.load("ClusterRole", "patcher", rules=[rule])
     lab.load("ServiceAccount", "bot", "team")
@@ -148,9 +160,18 @@ def test_apply_needs_the_right_to_create_only_when_it_creates(lab: KubernetesLab
 
 def test_apply_obeys_a_version_and_refuses_managed_fields(lab: KubernetesLab, admin: str) -> None:
     apply_data(lab, admin, "one", mapRoles="a")
-    body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"resourceVersion": "1"}, "data": {}}
+    body = {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"resourceVersion": "1"},
+        "data": {},
+    }
     assert lab.ask(admin, "PATCH", f"{AWS_AUTH}?fieldManager=one", body, APPLY).code == 409
-    body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"managedFields": [{"manager": "x"}]}}
+    body = {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"managedFields": [{"manager": "x"}]},
+    }
     assert lab.ask(admin, "PATCH", f"{AWS_AUTH}?fieldManager=one", body, APPLY).code == 400
 
 
@@ -166,7 +187,9 @@ def test_subjects_of_a_binding_are_one_field(lab: KubernetesLab, admin: str) -> 
         }
         return lab.ask(admin, "PATCH", f"{BINDING}?fieldManager={manager}", body, APPLY)
 
-    assert owners(apply_subjects("one", "a")) == {("one", "Apply"): {"f:roleRef": {}, "f:subjects": {}}}
+    assert owners(apply_subjects("one", "a")) == {
+        ("one", "Apply"): {"f:roleRef": {}, "f:subjects": {}}
+    }
     answer = apply_subjects("two", "a", "b")
     assert answer.message == 'Apply failed with 1 conflict: conflict with "one": .subjects'
 
@@ -176,17 +199,26 @@ def test_finalizers_are_a_set_that_managers_add_to(lab: KubernetesLab, admin: st
         body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"finalizers": [name]}}
         answer = lab.ask(admin, "PATCH", f"{AWS_AUTH}?fieldManager={manager}", body, APPLY)
     assert answer.body["metadata"]["finalizers"] == ["a/x", "b/y"]
-    gone = lab.ask(admin, "PATCH", f"{AWS_AUTH}?fieldManager=one", {"apiVersion": "v1", "kind": "ConfigMap"}, APPLY)
+    gone = lab.ask(
+        admin,
+        "PATCH",
+        f"{AWS_AUTH}?fieldManager=one",
+        {"apiVersion": "v1", "kind": "ConfigMap"},
+        APPLY,
+    )
     assert gone.body["metadata"]["finalizers"] == ["b/y"]
 
 
 def test_an_empty_list_of_owners_resets_all_ownership(lab: KubernetesLab, admin: str) -> None:
     apply_data(lab, admin, "one", mapRoles="a")
-    answer = lab.ask(admin, "PATCH", f"{AWS_AUTH}?fieldManager=x", {"metadata": {"managedFields": []}}, MERGE)
+    answer = lab.ask(
+        admin, "PATCH", f"{AWS_AUTH}?fieldManager=x", {"metadata": {"managedFields": []}}, MERGE
+    )
     assert owners(answer) == {}
 
 
-# --- properties ---------------------------------------------------------------------------------------------------
+# --- properties
+# ---------------------------------------------------------------------------------------------------
 
 VALUES = st.dictionaries(st.sampled_from("abcd"), st.sampled_from(["1", "2"]), max_size=4)
 STAMP = "2026-01-01T00:00:00Z"
@@ -197,7 +229,9 @@ def document(data: dict[str, str]) -> dict[str, Any]:
 
 
 @given(st.lists(st.tuples(st.sampled_from(["one", "two"]), st.booleans(), VALUES), max_size=8))
-def test_whoever_applied_last_has_what_it_applied(steps: list[tuple[str, bool, dict[str, str]]]) -> None:
+def test_whoever_applied_last_has_what_it_applied(
+    steps: list[tuple[str, bool, dict[str, str]]],
+) -> None:
     live: dict[str, Any] | None = None
     for manager, force, data in steps:
         try:
@@ -210,7 +244,9 @@ def test_whoever_applied_last_has_what_it_applied(steps: list[tuple[str, bool, d
         assert data.items() <= (after.get("data") or {}).items()
         mine = [owner for owner in read_owners(after) if owner.manager == manager]
         assert [owner.fields for owner in mine] == [owned_fields(document(data))]
-        everybody = frozenset[tuple[str, ...]]().union(*(owner.fields for owner in read_owners(after)))
+        everybody = frozenset[tuple[str, ...]]().union(
+            *(owner.fields for owner in read_owners(after))
+        )
         assert {("f:data", f"f:{key}") for key in after.get("data") or {}} <= everybody
         live = after
 
@@ -220,9 +256,13 @@ def test_an_update_owns_what_it_wrote_and_nobody_owns_what_is_gone(
     before: dict[str, str], after: dict[str, str]
 ) -> None:
     first = track_update(None, document(before), "one", "v1", STAMP)
-    second = track_update(first, {**document(after), "metadata": dict(first["metadata"])}, "two", "v1", STAMP)
+    second = track_update(
+        first, {**document(after), "metadata": dict(first["metadata"])}, "two", "v1", STAMP
+    )
     fields = {
-        owner.manager: {step[2:] for path in owner.fields if len(path) == 2 for step in path[1:] if step != "."}
+        owner.manager: {
+            step[2:] for path in owner.fields if len(path) == 2 for step in path[1:] if step != "."
+        }
         for owner in read_owners(second)
     }
     changed = {key for key, value in after.items() if before.get(key) != value}

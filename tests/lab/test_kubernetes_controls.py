@@ -26,7 +26,12 @@ def run(lab: KubernetesLab, control: str, /, **value: object) -> Any:  # noqa: A
 
 def test_a_second_writer_edits_and_deletes_aws_auth(lab: KubernetesLab) -> None:
     admin = lab.admin()
-    lab.ask(admin, "POST", AWS_AUTH.rpartition("/")[0], {"metadata": {"name": "aws-auth"}, "data": {"mapRoles": "a"}})
+    lab.ask(
+        admin,
+        "POST",
+        AWS_AUTH.rpartition("/")[0],
+        {"metadata": {"name": "aws-auth"}, "data": {"mapRoles": "a"}},
+    )
     run(lab, "writeAwsAuth", data={"mapRoles": "b"}, manager="Terraform")
     found = lab.ask(admin, "GET", AWS_AUTH).body
     assert found["data"] == {"mapRoles": "b"}
@@ -46,27 +51,60 @@ def test_any_object_can_be_put_and_deleted(lab: KubernetesLab) -> None:
         "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "view"},
     }
     assert run(lab, "putObject", object=binding).isdecimal()
-    assert run(lab, "deleteObject", apiVersion=binding["apiVersion"], kind="ClusterRoleBinding", name="b") is True
-    assert run(lab, "deleteObject", apiVersion=binding["apiVersion"], kind="ClusterRoleBinding", name="b") is False
+    assert (
+        run(
+            lab,
+            "deleteObject",
+            apiVersion=binding["apiVersion"],
+            kind="ClusterRoleBinding",
+            name="b",
+        )
+        is True
+    )
+    assert (
+        run(
+            lab,
+            "deleteObject",
+            apiVersion=binding["apiVersion"],
+            kind="ClusterRoleBinding",
+            name="b",
+        )
+        is False
+    )
     with pytest.raises(ValueError, match="knows no Thing"):
         run(lab, "deleteObject", apiVersion="v1", kind="Thing", name="b")
 
 
 def test_a_node_joins_when_its_role_may_log_in_as_it(lab: KubernetesLab) -> None:
     arn = lab.add_role("nodes")
-    lab.world.accounts[ACCOUNT].instance_profiles["p"] = InstanceProfile("arn", "p", "/", "AIPA", LONG_AGO, "nodes")
+    lab.world.accounts[ACCOUNT].instance_profiles["p"] = InstanceProfile(
+        "arn", "p", "/", "AIPA", LONG_AGO, "nodes"
+    )
     node = {"node": "ip-10-0-0-7", "instanceId": "i-0123456789abcdef7", "instanceProfile": "p"}
     assert run(lab, "joinNode", **node) == "refused"
-    row = {"rolearn": arn, "username": "system:node:{{EC2PrivateDNSName}}", "groups": ["system:nodes"]}
+    row = {
+        "rolearn": arn,
+        "username": "system:node:{{EC2PrivateDNSName}}",
+        "groups": ["system:nodes"],
+    }
     lab.set_aws_auth(mapRoles=json.dumps([row]))
     assert run(lab, "joinNode", **node) == "joined"
     admin = lab.admin()
-    assert lab.ask(admin, "GET", "/api/v1/nodes/ip-10-0-0-7").body["status"]["conditions"][0]["status"] == "True"
+    assert (
+        lab.ask(admin, "GET", "/api/v1/nodes/ip-10-0-0-7").body["status"]["conditions"][0]["status"]
+        == "True"
+    )
     run(lab, "stopNode", node="ip-10-0-0-7")
     lab.world.clock.advance(timedelta(minutes=5))
-    assert lab.ask(admin, "GET", "/api/v1/nodes/ip-10-0-0-7").body["status"]["conditions"][0]["status"] == "Unknown"
+    assert (
+        lab.ask(admin, "GET", "/api/v1/nodes/ip-10-0-0-7").body["status"]["conditions"][0]["status"]
+        == "Unknown"
+    )
     run(lab, "startNode", node="ip-10-0-0-7")
-    assert lab.ask(admin, "GET", "/api/v1/nodes/ip-10-0-0-7").body["status"]["conditions"][0]["status"] == "True"
+    assert (
+        lab.ask(admin, "GET", "/api/v1/nodes/ip-10-0-0-7").body["status"]["conditions"][0]["status"]
+        == "True"
+    )
 
 
 def test_tokens_and_history_can_be_forgotten(lab: KubernetesLab) -> None:

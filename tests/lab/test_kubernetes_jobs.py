@@ -1,4 +1,6 @@
-"""Jobs whose command is ``migrate`` run as processes: status, retries, deadline, deletion, log, surroundings."""
+"""Jobs whose command is ``migrate`` run as processes: status, retries, deadline, deletion, log,
+surroundings.
+"""
 
 import base64
 import json
@@ -36,7 +38,9 @@ def admin(lab: KubernetesLab) -> str:
 
 def job(*command: str, container: dict[str, Any] | None = None, **spec: object) -> dict[str, Any]:
     main = {"name": "main", "image": "x", "command": list(command), **(container or {})}
-    template = {"spec": {"serviceAccountName": "timer", "restartPolicy": "Never", "containers": [main]}}
+    template = {
+        "spec": {"serviceAccountName": "timer", "restartPolicy": "Never", "containers": [main]}
+    }
     return {"metadata": {"name": "j"}, "spec": {"backoffLimit": 0, "template": template, **spec}}
 
 
@@ -58,7 +62,9 @@ def ended(lab: KubernetesLab, admin: str) -> Callable[[], Any]:
 
 
 def pods(lab: KubernetesLab, admin: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = lab.ask(admin, "GET", f"{PODS}?labelSelector=job-name%3Dj").body["items"]
+    found: list[dict[str, Any]] = lab.ask(admin, "GET", f"{PODS}?labelSelector=job-name%3Dj").body[
+        "items"
+    ]
     return found
 
 
@@ -80,7 +86,10 @@ def test_a_failing_job_is_retried_up_to_its_limit(lab: KubernetesLab, admin: str
     ((failed,)) = wait_for(ended(lab, admin))
     assert (failed["type"], failed["reason"]) == ("Failed", "BackoffLimitExceeded")
     assert [pod["status"]["phase"] for pod in pods(lab, admin)] == ["Failed", "Failed"]
-    assert pods(lab, admin)[0]["status"]["containerStatuses"][0]["state"]["terminated"]["exitCode"] == 64
+    assert (
+        pods(lab, admin)[0]["status"]["containerStatuses"][0]["state"]["terminated"]["exitCode"]
+        == 64
+    )
 
 
 def long_running(folder: Path) -> dict[str, Any]:
@@ -110,7 +119,9 @@ def test_deleting_a_job_ends_its_process(lab: KubernetesLab, admin: str, tmp_pat
     assert pods(lab, admin) == []
 
 
-def test_a_deadline_on_lab_time_ends_the_process(lab: KubernetesLab, admin: str, tmp_path: Path) -> None:
+def test_a_deadline_on_lab_time_ends_the_process(
+    lab: KubernetesLab, admin: str, tmp_path: Path
+) -> None:
     lab.ask(admin, "POST", JOBS, long_running(tmp_path))
     wait_for(is_running(tmp_path))
     lab.world.clock.advance(timedelta(seconds=601))
@@ -119,7 +130,9 @@ def test_a_deadline_on_lab_time_ends_the_process(lab: KubernetesLab, admin: str,
     wait_for(lambda: not is_running(tmp_path)())
 
 
-def test_stopping_the_cluster_ends_its_processes(lab: KubernetesLab, admin: str, tmp_path: Path) -> None:
+def test_stopping_the_cluster_ends_its_processes(
+    lab: KubernetesLab, admin: str, tmp_path: Path
+) -> None:
     lab.ask(admin, "POST", JOBS, long_running(tmp_path))
     wait_for(is_running(tmp_path))
     lab.api.stop()
@@ -134,7 +147,9 @@ def test_stopping_the_cluster_ends_its_processes(lab: KubernetesLab, admin: str,
         job("migrate", "--version", completions=3),
     ],
 )
-def test_what_is_not_ours_to_run_stays_as_it_is(lab: KubernetesLab, admin: str, body: dict[str, Any]) -> None:
+def test_what_is_not_ours_to_run_stays_as_it_is(
+    lab: KubernetesLab, admin: str, body: dict[str, Any]
+) -> None:
     lab.ask(admin, "POST", JOBS, body)
     time.sleep(0.3)
     assert status(lab, admin) == {}
@@ -147,19 +162,31 @@ def test_a_job_without_its_account_fails_and_says_why(lab: KubernetesLab, admin:
     lab.ask(admin, "POST", JOBS, body)
     wait_for(ended(lab, admin))
     (pod,) = pods(lab, admin)
-    assert pod["status"]["containerStatuses"][0]["state"]["waiting"]["message"] == 'serviceaccount "nobody" not found'
+    assert (
+        pod["status"]["containerStatuses"][0]["state"]["waiting"]["message"]
+        == 'serviceaccount "nobody" not found'
+    )
 
 
-# --- surroundings -------------------------------------------------------------------------------------------------
+# --- surroundings
+# -------------------------------------------------------------------------------------------------
 
 
 def furnished(lab: KubernetesLab, folder: Path, container: dict[str, Any], **spec: object) -> Any:  # noqa: ANN401
     pod = {
         "metadata": {"name": "p", "namespace": "team"},
-        "spec": {"serviceAccountName": "timer", "containers": [{"command": ["migrate"], **container}], **spec},
+        "spec": {
+            "serviceAccountName": "timer",
+            "containers": [{"command": ["migrate"], **container}],
+            **spec,
+        },
     }
     store, tokens = lab.api.registry.store, lab.api.service_accounts
-    return furnish(pod, folder, Surroundings("127.0.0.1", 443, b"CA", "http://127.0.0.1:1/clock", store, tokens))
+    return furnish(
+        pod,
+        folder,
+        Surroundings("127.0.0.1", 443, b"CA", "http://127.0.0.1:1/clock", store, tokens),
+    )
 
 
 def test_a_pod_finds_its_service_account_and_the_api(
@@ -167,7 +194,9 @@ def test_a_pod_finds_its_service_account_and_the_api(
 ) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "of whoever runs the lab")
     process = furnished(
-        lab, tmp_path, {"args": ["--dir", ACCOUNT_MOUNT, f"{ACCOUNT_MOUNT}/token", f"{ACCOUNT_MOUNT}x"]}
+        lab,
+        tmp_path,
+        {"args": ["--dir", ACCOUNT_MOUNT, f"{ACCOUNT_MOUNT}/token", f"{ACCOUNT_MOUNT}x"]},
     )
     mount = f"{tmp_path}{ACCOUNT_MOUNT}"
     assert process.arguments[-4:] == ["--dir", mount, f"{mount}/token", f"{ACCOUNT_MOUNT}x"]
@@ -183,7 +212,9 @@ def test_a_pod_finds_its_service_account_and_the_api(
     assert "AWS_SECRET_ACCESS_KEY" not in process.environment
 
 
-def test_variables_and_mounts_come_from_the_pods_own_namespace(lab: KubernetesLab, tmp_path: Path) -> None:
+def test_variables_and_mounts_come_from_the_pods_own_namespace(
+    lab: KubernetesLab, tmp_path: Path
+) -> None:
     lab.load("ConfigMap", "c", "team", data={"k": "v", "file": "text"})
     lab.load("Secret", "s", "team", data={"k": base64.b64encode(b"hidden").decode()})
     env = [
@@ -195,11 +226,21 @@ def test_variables_and_mounts_come_from_the_pods_own_namespace(lab: KubernetesLa
     mounts = [{"name": "m", "mountPath": "/etc/c"}, {"name": "t", "mountPath": "/var/token"}]
     volumes = [
         {"name": "m", "configMap": {"name": "c"}},
-        {"name": "t", "projected": {"sources": [{"serviceAccountToken": {"path": "here"}}, {"secret": {"name": "s"}}]}},
+        {
+            "name": "t",
+            "projected": {
+                "sources": [{"serviceAccountToken": {"path": "here"}}, {"secret": {"name": "s"}}]
+            },
+        },
     ]
     container = {"env": env, "volumeMounts": mounts, "args": ["$(FROM_MAP)", "$(UNKNOWN)"]}
     process = furnished(lab, tmp_path, container, volumes=volumes)
-    wanted = {"PLAIN": f"{tmp_path}/etc/c/file", "FROM_MAP": "v", "FROM_SECRET": "hidden", "PLACE": "team"}
+    wanted = {
+        "PLAIN": f"{tmp_path}/etc/c/file",
+        "FROM_MAP": "v",
+        "FROM_SECRET": "hidden",
+        "PLACE": "team",
+    }
     assert wanted.items() <= process.environment.items()
     assert process.arguments[-2:] == ["v", "$(UNKNOWN)"]
     assert Path(f"{tmp_path}/etc/c/file").read_text() == "text"
@@ -221,11 +262,19 @@ def test_variables_and_mounts_come_from_the_pods_own_namespace(lab: KubernetesLa
             "no field status.podIP",
         ),
         ({"volumeMounts": [{"name": "v", "mountPath": "/x"}]}, [], "volume v is not there"),
-        ({"volumeMounts": [{"name": "v", "mountPath": "/x"}]}, [{"name": "v", "hostPath": {}}], "mounts no hostPath"),
+        (
+            {"volumeMounts": [{"name": "v", "mountPath": "/x"}]},
+            [{"name": "v", "hostPath": {}}],
+            "mounts no hostPath",
+        ),
     ],
 )
 def test_what_cannot_be_furnished_is_named(
-    lab: KubernetesLab, tmp_path: Path, container: dict[str, Any], volumes: list[dict[str, Any]], said: str
+    lab: KubernetesLab,
+    tmp_path: Path,
+    container: dict[str, Any],
+    volumes: list[dict[str, Any]],
+    said: str,
 ) -> None:
     with pytest.raises(NotRunnableError, match=said):
         furnished(lab, tmp_path, container, volumes=volumes)

@@ -54,10 +54,24 @@ current-context: x
 
     def __call__(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
         assert KUBECTL is not None, "kubectl is not installed: make install"
-        clean = {key: value for key, value in os.environ.items() if not key.startswith(("KUBE", "SSL_", "http"))}
-        clean |= {"KUBECONFIG": str(self.folder / "config"), "HOME": str(self.folder), **environment}
+        clean = {
+            key: value
+            for key, value in os.environ.items()
+            if not key.startswith(("KUBE", "SSL_", "http"))
+        }
+        clean |= {
+            "KUBECONFIG": str(self.folder / "config"),
+            "HOME": str(self.folder),
+            **environment,
+        }
         return subprocess.run(
-            [KUBECTL, *arguments], capture_output=True, text=True, env=clean, timeout=60, check=False, cwd=self.folder
+            [KUBECTL, *arguments],
+            capture_output=True,
+            text=True,
+            env=clean,
+            timeout=60,
+            check=False,
+            cwd=self.folder,
         )
 
     def ok(self, *arguments: str, **environment: str) -> str:
@@ -78,8 +92,13 @@ def kubectl(tmp_path: Path) -> Iterator[Kubectl]:
 def test_get_knows_short_names_labels_and_output_forms(kubectl: Kubectl) -> None:
     kubectl.lab.set_aws_auth(mapRoles="[]")
     assert "aws-auth" in kubectl.ok("get", "cm", "-n", "kube-system")
-    assert kubectl.ok("get", "cm", "aws-auth", "-n", "kube-system", "-o", "jsonpath={.data.mapRoles}") == "[]"
-    assert "clusterrole.rbac.authorization.k8s.io/view" in kubectl.ok("get", "clusterroles", "-o", "name")
+    assert (
+        kubectl.ok("get", "cm", "aws-auth", "-n", "kube-system", "-o", "jsonpath={.data.mapRoles}")
+        == "[]"
+    )
+    assert "clusterrole.rbac.authorization.k8s.io/view" in kubectl.ok(
+        "get", "clusterroles", "-o", "name"
+    )
     assert "No resources found" in kubectl("get", "nodes,leases", "-A", "-l", "a=b").stderr
     assert 'configmaps "none" not found' in kubectl("get", "cm", "none").stderr
     assert "Server Version: v1.34" in kubectl.ok("version")
@@ -88,13 +107,19 @@ def test_get_knows_short_names_labels_and_output_forms(kubectl: Kubectl) -> None
 def test_edit_and_patch_keep_to_the_version_that_was_read(kubectl: Kubectl) -> None:
     kubectl.lab.set_aws_auth(mapRoles="old")
     kubectl.ok("edit", "cm", "aws-auth", "-n", "kube-system", EDITOR="sed -i s/old/new/")
-    read = kubectl.ok("get", "cm", "aws-auth", "-n", "kube-system", "-o", "jsonpath={.data.mapRoles}")
+    read = kubectl.ok(
+        "get", "cm", "aws-auth", "-n", "kube-system", "-o", "jsonpath={.data.mapRoles}"
+    )
     assert read == "new"
     stale = '{"metadata":{"resourceVersion":"1"},"data":{"mapRoles":"x"}}'
     for kind in ("merge", "strategic"):
-        refused = kubectl("patch", "cm", "aws-auth", "-n", "kube-system", "--type", kind, "-p", stale)
+        refused = kubectl(
+            "patch", "cm", "aws-auth", "-n", "kube-system", "--type", kind, "-p", stale
+        )
         assert refused.returncode == 1
-        assert '(Conflict): Operation cannot be fulfilled on configmaps "aws-auth"' in refused.stderr
+        assert (
+            '(Conflict): Operation cannot be fulfilled on configmaps "aws-auth"' in refused.stderr
+        )
     assert "no change" in kubectl.ok(
         "patch", "cm", "aws-auth", "-n", "kube-system", "-p", '{"data":{"mapRoles":"new"}}'
     )
@@ -104,11 +129,16 @@ def test_a_conflict_in_the_editor_is_told(kubectl: Kubectl) -> None:
     kubectl.lab.set_aws_auth(mapRoles="old")
     script = kubectl.file(
         "editor",
-        "#!/bin/sh\nkubectl label cm aws-auth -n kube-system somebody=else >/dev/null\nsed -i s/old/new/ $1\n",
+        "#!/bin/sh\nkubectl label cm aws-auth -n kube-system somebody=else >/dev/null\nsed -i "
+        "s/old/new/ $1\n",
     )
     Path(script).chmod(0o755)
     done = kubectl(
-        "replace", "-f", kubectl.file("cm.yaml", AWS_AUTH.replace("metadata: {", 'metadata: {resourceVersion: "1", '))
+        "replace",
+        "-f",
+        kubectl.file(
+            "cm.yaml", AWS_AUTH.replace("metadata: {", 'metadata: {resourceVersion: "1", ')
+        ),
     )
     assert done.returncode == 1
     assert "the object has been modified" in done.stderr
@@ -132,7 +162,10 @@ def test_can_i_and_whoami_as_a_principal_with_a_policy(kubectl: Kubectl) -> None
     assert "webhook authorizer does not support user rule resolution" in listed.stderr
     assert "pods" not in listed.stdout
     forbidden = kubectl("get", "secrets", "-n", "team").stderr
-    assert 'User "ops:jane" cannot list resource "secrets" in API group "" in the namespace "team"' in forbidden
+    assert (
+        'User "ops:jane" cannot list resource "secrets" in API group "" in the namespace "team"'
+        in forbidden
+    )
 
 
 def test_impersonation_shows_what_rbac_gives(kubectl: Kubectl) -> None:
@@ -173,7 +206,9 @@ def test_typed_commands_that_speak_protobuf(kubectl: Kubectl) -> None:
     kubectl.ok("create", "role", "r", "-n", "team", "--verb=get", "--resource=pods")
     kubectl.ok("create", "rolebinding", "b", "-n", "team", "--role=r", "--serviceaccount=team:bot")
     kubectl.ok("create", "clusterrole", "c", "--verb=get", "--non-resource-url=/metrics")
-    kubectl.ok("create", "clusterrolebinding", "b", "--clusterrole=c", "--user=jane", "--group=devs")
+    kubectl.ok(
+        "create", "clusterrolebinding", "b", "--clusterrole=c", "--user=jane", "--group=devs"
+    )
     token = kubectl.ok("create", "token", "bot", "-n", "team").strip()
     kubectl.become(token)
     assert kubectl.ok("auth", "can-i", "get", "pods", "-n", "team") == "yes\n"

@@ -1,4 +1,6 @@
-"""Kubelets renew their leases as long as their role may log in as their node, and leave their logins in the logs."""
+"""Kubelets renew their leases as long as their role may log in as their node, and leave their
+logins in the logs.
+"""
 
 import json
 from datetime import datetime, timedelta
@@ -27,7 +29,9 @@ def lab() -> KubernetesLab:
     lab.world.settings.propagation = timedelta(0)
     lab.add_role("nodes")
     account = lab.world.accounts[ACCOUNT]
-    account.instance_profiles["nodes"] = InstanceProfile("arn", "nodes", "/", "AIPA", LONG_AGO, "nodes")
+    account.instance_profiles["nodes"] = InstanceProfile(
+        "arn", "nodes", "/", "AIPA", LONG_AGO, "nodes"
+    )
     account.instances[INSTANCE] = Instance(INSTANCE, "eu-central-1", NODE, "nodes")
     lab.load("Node", NODE, spec={"providerID": f"aws:///eu-central-1a/{INSTANCE}"})
     lab.set_aws_auth(mapRoles=json.dumps([ROW]))
@@ -56,7 +60,11 @@ def step(lab: KubernetesLab, seconds: float) -> None:
 
 
 def messages(lab: KubernetesLab, stream: str) -> list[str]:
-    return [line.message for line in lab.cluster.logs.between(None, None) if line.stream.startswith(stream)]
+    return [
+        line.message
+        for line in lab.cluster.logs.between(None, None)
+        if line.stream.startswith(stream)
+    ]
 
 
 def kubelet_events(lab: KubernetesLab) -> list[dict[str, Any]]:
@@ -64,7 +72,9 @@ def kubelet_events(lab: KubernetesLab) -> list[dict[str, Any]]:
     return [event for event in events if event["user"]["username"].startswith("system:node:")]
 
 
-def test_a_lease_is_never_older_than_ten_seconds_while_all_is_well(lab: KubernetesLab, admin: str) -> None:
+def test_a_lease_is_never_older_than_ten_seconds_while_all_is_well(
+    lab: KubernetesLab, admin: str
+) -> None:
     for seconds in (0, 3, 7, 10, 61, 3600, 86400):
         step(lab, seconds)
         assert 0 <= age(lab, admin) <= 10
@@ -94,19 +104,33 @@ def test_what_happened_between_two_looks_is_known(lab: KubernetesLab, admin: str
     lab.set_aws_auth()
     step(lab, 300)
     assert 300 <= age(lab, admin) <= 310
-    said = [line.split('msg="')[1].split('"')[0] for line in messages(lab, "authenticator") if 'msg="access' in line]
+    said = [
+        line.split('msg="')[1].split('"')[0]
+        for line in messages(lab, "authenticator")
+        if 'msg="access' in line
+    ]
     assert said == ["access granted", "access denied", "access granted", "access denied"]
 
 
-def test_an_entry_takes_over_and_the_audit_log_shows_whose_groups(lab: KubernetesLab, admin: str) -> None:
+def test_an_entry_takes_over_and_the_audit_log_shows_whose_groups(
+    lab: KubernetesLab, admin: str
+) -> None:
     assert age(lab, admin) <= 10
     (first,) = kubelet_events(lab)
     assert first["user"]["username"] == f"system:node:{NODE}"
-    assert first["user"]["groups"] == ["system:bootstrappers", "system:nodes", "system:authenticated"]
-    assert first["user"]["extra"]["arn"] == [f"arn:aws:sts::{ACCOUNT}:assumed-role/nodes/{INSTANCE}"]
+    assert first["user"]["groups"] == [
+        "system:bootstrappers",
+        "system:nodes",
+        "system:authenticated",
+    ]
+    assert first["user"]["extra"]["arn"] == [
+        f"arn:aws:sts::{ACCOUNT}:assumed-role/nodes/{INSTANCE}"
+    ]
     assert first["objectRef"]["resource"] == "leases"
     step(lab, 30)
-    lab.add_entry(ROLE, "system:node:{{EC2PrivateDNSName}}", ["system:nodes"], delay=timedelta(seconds=20))
+    lab.add_entry(
+        ROLE, "system:node:{{EC2PrivateDNSName}}", ["system:nodes"], delay=timedelta(seconds=20)
+    )
     step(lab, 60)
     assert age(lab, admin) <= 10
     events = kubelet_events(lab)
@@ -124,7 +148,10 @@ def test_an_entry_of_the_wrong_name_stops_the_node(lab: KubernetesLab, admin: st
 def test_a_token_is_taken_anew_every_14_minutes(lab: KubernetesLab, admin: str) -> None:
     age(lab, admin)
     step(lab, 3600)
-    assert len([line for line in messages(lab, "authenticator") if "access granted" in line]) == 1 + 3600 // 840
+    assert (
+        len([line for line in messages(lab, "authenticator") if "access granted" in line])
+        == 1 + 3600 // 840
+    )
     stamps = [event["requestReceivedTimestamp"] for event in kubelet_events(lab)]
     assert stamps == sorted(stamps)
 
@@ -152,7 +179,10 @@ def test_a_fargate_node_logs_in_as_the_profiles_role(lab: KubernetesLab, admin: 
 
 def fargate_pod(lab: KubernetesLab, admin: str, **labels: str) -> dict[str, Any]:
     """A pod in the profile's namespace, as it looks a little later."""
-    body = {"metadata": {"name": "canary", "labels": labels}, "spec": {"containers": [{"name": "c", "image": "x"}]}}
+    body = {
+        "metadata": {"name": "canary", "labels": labels},
+        "spec": {"containers": [{"name": "c", "image": "x"}]},
+    }
     assert lab.ask(admin, "POST", "/api/v1/namespaces/reports/pods", body).code == 201
     step(lab, 15)
     found: dict[str, Any] = lab.ask(admin, "GET", "/api/v1/namespaces/reports/pods/canary").body
@@ -164,11 +194,17 @@ def profile(lab: KubernetesLab) -> dict[str, Any]:
     arn = lab.add_role("fargate")
     lab.load("Namespace", "reports")
     selectors = [{"namespace": "reports", "labels": {"on": "fargate"}}]
-    lab.cluster.fargate_profiles["p"] = {"podExecutionRoleArn": arn, "selectors": selectors, "status": "ACTIVE"}
+    lab.cluster.fargate_profiles["p"] = {
+        "podExecutionRoleArn": arn,
+        "selectors": selectors,
+        "status": "ACTIVE",
+    }
     return {"rolearn": arn, "username": "system:node:{{SessionName}}", "groups": ["system:nodes"]}
 
 
-def test_a_fargate_pod_runs_on_a_node_of_its_own_while_its_role_may_log_in(lab: KubernetesLab, admin: str) -> None:
+def test_a_fargate_pod_runs_on_a_node_of_its_own_while_its_role_may_log_in(
+    lab: KubernetesLab, admin: str
+) -> None:
     lab.set_aws_auth(mapRoles=json.dumps([ROW, profile(lab)]))
     pod = fargate_pod(lab, admin, on="fargate")
     assert pod["status"]["phase"] == "Running"
@@ -179,14 +215,21 @@ def test_a_fargate_pod_runs_on_a_node_of_its_own_while_its_role_may_log_in(lab: 
     assert lab.ask(admin, "GET", f"/api/v1/nodes/{node}").code == 404
 
 
-def test_a_fargate_pod_waits_and_says_why_until_its_role_may_log_in(lab: KubernetesLab, admin: str) -> None:
+def test_a_fargate_pod_waits_and_says_why_until_its_role_may_log_in(
+    lab: KubernetesLab, admin: str
+) -> None:
     row = profile(lab)
     pod = fargate_pod(lab, admin, on="fargate")
     assert pod["status"]["phase"] == "Pending"
-    assert pod["status"]["conditions"][0]["message"].startswith("Pod execution role is not found in auth config")
+    assert pod["status"]["conditions"][0]["message"].startswith(
+        "Pod execution role is not found in auth config"
+    )
     lab.set_aws_auth(mapRoles=json.dumps([ROW, row]))
     step(lab, 15)
-    assert lab.ask(admin, "GET", "/api/v1/namespaces/reports/pods/canary").body["status"]["phase"] == "Running"
+    assert (
+        lab.ask(admin, "GET", "/api/v1/namespaces/reports/pods/canary").body["status"]["phase"]
+        == "Running"
+    )
 
 
 def test_a_pod_that_no_profile_selects_is_left_alone(lab: KubernetesLab, admin: str) -> None:

@@ -1,4 +1,6 @@
-"""Objects over the API: conflicts, preconditions, validation, dry runs, pages, selectors, in kube-apiserver's words."""
+"""Objects over the API: conflicts, preconditions, validation, dry runs, pages, selectors, in
+kube-apiserver's words.
+"""
 
 import json
 from typing import Any
@@ -12,7 +14,8 @@ AWS_AUTH = f"{CONFIG_MAPS}/aws-auth"
 RBAC = "/apis/rbac.authorization.k8s.io/v1"
 MERGE, JSON_PATCH = "application/merge-patch+json", "application/json-patch+json"
 MODIFIED = (
-    'Operation cannot be fulfilled on configmaps "aws-auth": the object has been modified; please apply your changes '
+    'Operation cannot be fulfilled on configmaps "aws-auth": the object has been modified; please '
+    "apply your changes "
     "to the latest version and try again"
 )
 
@@ -33,7 +36,8 @@ def config_map(name: str, **fields: object) -> dict[str, Any]:
     return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, **fields}
 
 
-# --- create -------------------------------------------------------------------------------------------------------
+# --- create
+# -------------------------------------------------------------------------------------------------------
 
 
 def test_create_answers_201_with_uid_version_and_owner(lab: KubernetesLab, admin: str) -> None:
@@ -73,22 +77,38 @@ def test_create_in_a_namespace_that_is_not_there_is_404(lab: KubernetesLab, admi
         (config_map("Upper"), 422, "lowercase RFC 1123 subdomain"),
         (config_map(""), 422, "name or generateName is required"),
         (config_map("x", data={"a b": "c"}), 422, "a valid config key must consist of"),
-        (config_map("x", data={"a": 1}), 400, "json: cannot unmarshal number into Go struct field ConfigMap.data"),
+        (
+            config_map("x", data={"a": 1}),
+            400,
+            "json: cannot unmarshal number into Go struct field ConfigMap.data",
+        ),
         (config_map("x", data=["a"]), 400, "json: cannot unmarshal array"),
         ({**config_map("x"), "kind": "Secret"}, 400, "cannot be handled as a ConfigMap"),
-        ({"metadata": {"name": "x", "namespace": "default"}}, 400, "does not match the namespace sent on the request"),
-        ({"metadata": {"name": "x", "resourceVersion": "1"}}, 400, "resourceVersion should not be set"),
+        (
+            {"metadata": {"name": "x", "namespace": "default"}},
+            400,
+            "does not match the namespace sent on the request",
+        ),
+        (
+            {"metadata": {"name": "x", "resourceVersion": "1"}},
+            400,
+            "resourceVersion should not be set",
+        ),
         (["x"], 400, "cannot unmarshal array"),
         (config_map("x", data={"a": "x" * (1024 * 1024 + 1)}), 422, "Too long"),
     ],
 )
-def test_what_cannot_be_stored_is_refused(lab: KubernetesLab, admin: str, body: object, code: int, said: str) -> None:
+def test_what_cannot_be_stored_is_refused(
+    lab: KubernetesLab, admin: str, body: object, code: int, said: str
+) -> None:
     answer = lab.ask(admin, "POST", CONFIG_MAPS, body)
     assert answer.code == code
     assert said in answer.message
 
 
-def test_fields_that_a_kind_does_not_have_are_dropped_with_a_warning(lab: KubernetesLab, admin: str) -> None:
+def test_fields_that_a_kind_does_not_have_are_dropped_with_a_warning(
+    lab: KubernetesLab, admin: str
+) -> None:
     body = config_map("x", mapRoles="at the wrong place", data={"a": "b"})
     made = lab.ask(admin, "POST", CONFIG_MAPS, body)
     assert made.code == 201
@@ -97,7 +117,8 @@ def test_fields_that_a_kind_does_not_have_are_dropped_with_a_warning(lab: Kubern
     strict = lab.ask(admin, "PUT", f"{CONFIG_MAPS}/x?fieldValidation=Strict", body)
     assert (strict.code, strict.message) == (
         400,
-        'ConfigMap in version "v1" cannot be handled as a ConfigMap: strict decoding error: unknown field "mapRoles"',
+        'ConfigMap in version "v1" cannot be handled as a ConfigMap: strict decoding error: '
+        'unknown field "mapRoles"',
     )
     ignored = lab.ask(admin, "PUT", f"{CONFIG_MAPS}/x?fieldValidation=Ignore", body)
     assert (ignored.code, dict(ignored.headers)) == (200, {})
@@ -116,10 +137,13 @@ def test_a_body_of_an_unknown_format_is_415(lab: KubernetesLab, admin: str) -> N
 
 def test_yaml_bodies_are_read(lab: KubernetesLab, admin: str) -> None:
     raw = b"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: y}\ndata:\n  a: |\n    text\n"
-    assert lab.ask(admin, "POST", CONFIG_MAPS, raw, "application/yaml").body["data"] == {"a": "text\n"}
+    assert lab.ask(admin, "POST", CONFIG_MAPS, raw, "application/yaml").body["data"] == {
+        "a": "text\n"
+    }
 
 
-# --- update and patch ---------------------------------------------------------------------------------------------
+# --- update and patch
+# ---------------------------------------------------------------------------------------------
 
 
 def test_an_update_with_an_old_version_is_a_conflict(lab: KubernetesLab, admin: str) -> None:
@@ -131,7 +155,9 @@ def test_an_update_with_an_old_version_is_a_conflict(lab: KubernetesLab, admin: 
 
 
 def test_an_update_without_a_version_wins(lab: KubernetesLab, admin: str) -> None:
-    assert lab.ask(admin, "PUT", AWS_AUTH, config_map("aws-auth", data={"mapRoles": "1"})).code == 200
+    assert (
+        lab.ask(admin, "PUT", AWS_AUTH, config_map("aws-auth", data={"mapRoles": "1"})).code == 200
+    )
 
 
 def test_an_update_with_another_uid_is_a_conflict(lab: KubernetesLab, admin: str) -> None:
@@ -149,10 +175,17 @@ def test_an_update_of_nothing_is_404_and_of_a_role_creates(lab: KubernetesLab, a
 
 def test_a_lease_is_updated_with_its_version_only(lab: KubernetesLab, admin: str) -> None:
     leases = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases"
-    assert lab.ask(admin, "POST", leases, {"metadata": {"name": "n"}, "spec": {"leaseDurationSeconds": 40}}).code == 201
+    assert (
+        lab.ask(
+            admin, "POST", leases, {"metadata": {"name": "n"}, "spec": {"leaseDurationSeconds": 40}}
+        ).code
+        == 201
+    )
     answer = lab.ask(admin, "PUT", f"{leases}/n", {"metadata": {"name": "n"}, "spec": {}})
     assert (answer.code, answer.body["reason"]) == (422, "Invalid")
-    assert answer.message.endswith("metadata.resourceVersion: Invalid value: 0x0: must be specified for an update")
+    assert answer.message.endswith(
+        "metadata.resourceVersion: Invalid value: 0x0: must be specified for an update"
+    )
 
 
 def test_an_update_that_changes_nothing_keeps_the_version(lab: KubernetesLab, admin: str) -> None:
@@ -177,9 +210,9 @@ def test_a_json_patch_tests_before_it_writes(lab: KubernetesLab, admin: str) -> 
     write = {"op": "replace", "path": "/data/mapRoles", "value": "new"}
     answer = lab.ask(admin, "PATCH", AWS_AUTH, [test, write], JSON_PATCH)
     assert (answer.code, answer.body["reason"]) == (422, "Invalid")
-    assert lab.ask(admin, "PATCH", AWS_AUTH, [{**test, "value": "[]"}, write], JSON_PATCH).body["data"] == {
-        "mapRoles": "new"
-    }
+    assert lab.ask(admin, "PATCH", AWS_AUTH, [{**test, "value": "[]"}, write], JSON_PATCH).body[
+        "data"
+    ] == {"mapRoles": "new"}
 
 
 def test_a_patch_of_an_unknown_kind_is_415(lab: KubernetesLab, admin: str) -> None:
@@ -190,7 +223,9 @@ def test_an_immutable_config_map_keeps_its_data(lab: KubernetesLab, admin: str) 
     lab.ask(admin, "POST", CONFIG_MAPS, config_map("x", data={"a": "b"}, immutable=True))
     answer = lab.ask(admin, "PATCH", f"{CONFIG_MAPS}/x", {"data": {"a": "c"}}, MERGE)
     assert answer.code == 422
-    assert answer.message == ('ConfigMap "x" is invalid: data: Forbidden: field is immutable when `immutable` is set')
+    assert answer.message == (
+        'ConfigMap "x" is invalid: data: Forbidden: field is immutable when `immutable` is set'
+    )
 
 
 def test_a_dry_run_shows_the_result_and_stores_nothing(lab: KubernetesLab, admin: str) -> None:
@@ -203,7 +238,8 @@ def test_a_dry_run_shows_the_result_and_stores_nothing(lab: KubernetesLab, admin
     assert len(lab.world.effects) == before
 
 
-# --- delete -------------------------------------------------------------------------------------------------------
+# --- delete
+# -------------------------------------------------------------------------------------------------------
 
 
 def test_delete_obeys_preconditions(lab: KubernetesLab, admin: str) -> None:
@@ -218,7 +254,9 @@ def test_delete_obeys_preconditions(lab: KubernetesLab, admin: str) -> None:
     assert lab.ask(admin, "DELETE", AWS_AUTH).message == 'configmaps "aws-auth" not found'
 
 
-def test_an_object_with_finalizers_goes_when_the_last_one_is_taken_away(lab: KubernetesLab, admin: str) -> None:
+def test_an_object_with_finalizers_goes_when_the_last_one_is_taken_away(
+    lab: KubernetesLab, admin: str
+) -> None:
     lab.ask(admin, "POST", CONFIG_MAPS, {"metadata": {"name": "x", "finalizers": ["a/b"]}})
     marked = lab.ask(admin, "DELETE", f"{CONFIG_MAPS}/x")
     assert marked.body["metadata"]["deletionTimestamp"]
@@ -247,7 +285,9 @@ def test_the_system_namespace_stays(lab: KubernetesLab, admin: str) -> None:
 def test_what_an_object_owns_goes_with_it(lab: KubernetesLab, admin: str) -> None:
     owner = lab.ask(admin, "GET", AWS_AUTH).body["metadata"]
     reference = {"apiVersion": "v1", "kind": "ConfigMap", "name": "aws-auth", "uid": owner["uid"]}
-    lab.ask(admin, "POST", CONFIG_MAPS, {"metadata": {"name": "owned", "ownerReferences": [reference]}})
+    lab.ask(
+        admin, "POST", CONFIG_MAPS, {"metadata": {"name": "owned", "ownerReferences": [reference]}}
+    )
     lab.ask(admin, "DELETE", AWS_AUTH)
     assert lab.ask(admin, "GET", f"{CONFIG_MAPS}/owned").code == 404
 
@@ -261,7 +301,8 @@ def test_deletecollection_takes_what_the_selector_says(lab: KubernetesLab, admin
     assert [item["metadata"]["name"] for item in left] == ["aws-auth", "b"]
 
 
-# --- lists --------------------------------------------------------------------------------------------------------
+# --- lists
+# --------------------------------------------------------------------------------------------------------
 
 
 def names(answer: Answer) -> list[str]:
@@ -277,10 +318,14 @@ def test_a_list_comes_in_pages_that_belong_to_one_state(lab: KubernetesLab, admi
     assert first.body["metadata"]["remainingItemCount"] == 4
     lab.ask(admin, "DELETE", f"{CONFIG_MAPS}/m1")
     lab.ask(admin, "POST", CONFIG_MAPS, config_map("m2b"))
-    second = lab.ask(admin, "GET", f"{CONFIG_MAPS}?limit=3&continue={first.body['metadata']['continue']}")
+    second = lab.ask(
+        admin, "GET", f"{CONFIG_MAPS}?limit=3&continue={first.body['metadata']['continue']}"
+    )
     assert names(second) == ["m1", "m2", "m3"]
     assert second.body["metadata"]["resourceVersion"] == first.body["metadata"]["resourceVersion"]
-    third = lab.ask(admin, "GET", f"{CONFIG_MAPS}?limit=3&continue={second.body['metadata']['continue']}")
+    third = lab.ask(
+        admin, "GET", f"{CONFIG_MAPS}?limit=3&continue={second.body['metadata']['continue']}"
+    )
     assert names(third) == ["m4"]
     assert "continue" not in third.body["metadata"]
 
@@ -311,7 +356,11 @@ def test_a_damaged_continue_token_is_400(lab: KubernetesLab, admin: str) -> None
     ],
 )
 def test_label_selectors(lab: KubernetesLab, admin: str, selector: str, found: list[str]) -> None:
-    for name, labels in (("a", {"env": "prod", "tier": "web"}), ("b", {"env": "dev"}), ("c", {"env": "prod"})):
+    for name, labels in (
+        ("a", {"env": "prod", "tier": "web"}),
+        ("b", {"env": "dev"}),
+        ("c", {"env": "prod"}),
+    ):
         lab.ask(admin, "POST", CONFIG_MAPS, {"metadata": {"name": name, "labels": labels}})
     query = selector.replace(" ", "%20").replace("=", "%3D")
     assert names(lab.ask(admin, "GET", f"{CONFIG_MAPS}?labelSelector={query}")) == found
@@ -319,12 +368,18 @@ def test_label_selectors(lab: KubernetesLab, admin: str, selector: str, found: l
 
 def test_field_selectors(lab: KubernetesLab, admin: str) -> None:
     lab.ask(admin, "POST", CONFIG_MAPS, config_map("x"))
-    assert names(lab.ask(admin, "GET", f"{CONFIG_MAPS}?fieldSelector=metadata.name%3Daws-auth")) == ["aws-auth"]
-    assert names(lab.ask(admin, "GET", f"{CONFIG_MAPS}?fieldSelector=metadata.name!%3Daws-auth")) == ["x"]
+    assert names(
+        lab.ask(admin, "GET", f"{CONFIG_MAPS}?fieldSelector=metadata.name%3Daws-auth")
+    ) == ["aws-auth"]
+    assert names(
+        lab.ask(admin, "GET", f"{CONFIG_MAPS}?fieldSelector=metadata.name!%3Daws-auth")
+    ) == ["x"]
     assert lab.ask(admin, "GET", f"{CONFIG_MAPS}?labelSelector=a%20b").code == 400
 
 
-def test_a_list_over_all_namespaces_knows_each_objects_place(lab: KubernetesLab, admin: str) -> None:
+def test_a_list_over_all_namespaces_knows_each_objects_place(
+    lab: KubernetesLab, admin: str
+) -> None:
     lab.load("ConfigMap", "z", "team")
     items = lab.ask(admin, "GET", "/api/v1/configmaps").body["items"]
     assert [(item["metadata"]["namespace"], item["metadata"]["name"]) for item in items] == [
@@ -333,7 +388,8 @@ def test_a_list_over_all_namespaces_knows_each_objects_place(lab: KubernetesLab,
     ]
 
 
-# --- RBAC objects -------------------------------------------------------------------------------------------------
+# --- RBAC objects
+# -------------------------------------------------------------------------------------------------
 
 
 def test_a_binding_keeps_its_role(lab: KubernetesLab, admin: str) -> None:
@@ -344,7 +400,11 @@ def test_a_binding_keeps_its_role(lab: KubernetesLab, admin: str) -> None:
     }
     made = lab.ask(admin, "POST", f"{RBAC}/clusterrolebindings", binding)
     assert made.code == 201
-    assert made.body["roleRef"]["apiGroup"] == made.body["subjects"][0]["apiGroup"] == "rbac.authorization.k8s.io"
+    assert (
+        made.body["roleRef"]["apiGroup"]
+        == made.body["subjects"][0]["apiGroup"]
+        == "rbac.authorization.k8s.io"
+    )
     patch = {"roleRef": {"name": "edit"}}
     answer = lab.ask(admin, "PATCH", f"{RBAC}/clusterrolebindings/b", patch, MERGE)
     assert answer.code == 422
@@ -354,24 +414,50 @@ def test_a_binding_keeps_its_role(lab: KubernetesLab, admin: str) -> None:
 @pytest.mark.parametrize(
     ("plural", "body", "said"),
     [
-        ("clusterroles", {"rules": [{"apiGroups": [""], "resources": ["pods"]}]}, "verbs must contain at least one"),
-        ("clusterroles", {"rules": [{"verbs": ["get"], "resources": ["pods"]}]}, "at least one api group"),
-        ("clusterroles", {"rules": [{"verbs": ["get"], "apiGroups": [""]}]}, "at least one resource"),
+        (
+            "clusterroles",
+            {"rules": [{"apiGroups": [""], "resources": ["pods"]}]},
+            "verbs must contain at least one",
+        ),
+        (
+            "clusterroles",
+            {"rules": [{"verbs": ["get"], "resources": ["pods"]}]},
+            "at least one api group",
+        ),
+        (
+            "clusterroles",
+            {"rules": [{"verbs": ["get"], "apiGroups": [""]}]},
+            "at least one resource",
+        ),
         (
             "clusterroles",
             {"rules": [{"verbs": ["get"], "nonResourceURLs": ["/x"], "resources": ["pods"]}]},
             "both regular resources and non-resource URLs",
         ),
-        ("clusterrolebindings", {"roleRef": {"kind": "Role", "name": "x"}}, 'Unsupported value: "Role"'),
-        ("clusterrolebindings", {"roleRef": {"kind": "ClusterRole"}}, "roleRef.name: Required value"),
         (
             "clusterrolebindings",
-            {"roleRef": {"kind": "ClusterRole", "name": "x"}, "subjects": [{"kind": "ServiceAccount", "name": "x"}]},
+            {"roleRef": {"kind": "Role", "name": "x"}},
+            'Unsupported value: "Role"',
+        ),
+        (
+            "clusterrolebindings",
+            {"roleRef": {"kind": "ClusterRole"}},
+            "roleRef.name: Required value",
+        ),
+        (
+            "clusterrolebindings",
+            {
+                "roleRef": {"kind": "ClusterRole", "name": "x"},
+                "subjects": [{"kind": "ServiceAccount", "name": "x"}],
+            },
             "subjects[0].namespace: Required value",
         ),
         (
             "clusterrolebindings",
-            {"roleRef": {"kind": "ClusterRole", "name": "x"}, "subjects": [{"kind": "Robot", "name": "x"}]},
+            {
+                "roleRef": {"kind": "ClusterRole", "name": "x"},
+                "subjects": [{"kind": "Robot", "name": "x"}],
+            },
             'Unsupported value: "Robot"',
         ),
     ],
@@ -385,7 +471,10 @@ def test_rbac_objects_are_validated(
 
 
 def test_a_role_with_urls_lives_in_no_namespace(lab: KubernetesLab, admin: str) -> None:
-    body = {"metadata": {"name": "x"}, "rules": [{"verbs": ["get"], "nonResourceURLs": ["/metrics"]}]}
+    body = {
+        "metadata": {"name": "x"},
+        "rules": [{"verbs": ["get"], "nonResourceURLs": ["/metrics"]}],
+    }
     answer = lab.ask(admin, "POST", f"{RBAC}/namespaces/default/roles", body)
     assert "namespaced rules cannot apply to non-resource URLs" in answer.message
 
@@ -397,7 +486,12 @@ def test_aggregated_roles_follow_the_roles_they_select(lab: KubernetesLab, admin
     def has(role: str) -> bool:
         return rule in lab.ask(admin, "GET", f"{RBAC}/clusterroles/{role}").body["rules"]
 
-    lab.ask(admin, "POST", f"{RBAC}/clusterroles", {"metadata": {"name": "w", "labels": labels}, "rules": [rule]})
+    lab.ask(
+        admin,
+        "POST",
+        f"{RBAC}/clusterroles",
+        {"metadata": {"name": "w", "labels": labels}, "rules": [rule]},
+    )
     assert has("view")
     assert has("edit")
     assert has("admin")
@@ -408,15 +502,27 @@ def test_aggregated_roles_follow_the_roles_they_select(lab: KubernetesLab, admin
 
 def test_the_default_roles_of_kubernetes_are_there(lab: KubernetesLab, admin: str) -> None:
     found = names(lab.ask(admin, "GET", f"{RBAC}/clusterroles"))
-    assert {"cluster-admin", "admin", "edit", "view", "system:basic-user", "system:discovery", "system:node"} <= set(
-        found
-    )
+    assert {
+        "cluster-admin",
+        "admin",
+        "edit",
+        "view",
+        "system:basic-user",
+        "system:discovery",
+        "system:node",
+    } <= set(found)
     assert len(found) > 60
     bound = names(lab.ask(admin, "GET", f"{RBAC}/clusterrolebindings"))
-    assert {"cluster-admin", "system:basic-user", "eks:node-bootstrapper", "eks:kube-proxy-windows"} <= set(bound)
+    assert {
+        "cluster-admin",
+        "system:basic-user",
+        "eks:node-bootstrapper",
+        "eks:kube-proxy-windows",
+    } <= set(bound)
 
 
-# --- custom resources ---------------------------------------------------------------------------------------------
+# --- custom resources
+# ---------------------------------------------------------------------------------------------
 
 
 def definition(scope: str = "Namespaced") -> dict[str, Any]:
@@ -427,8 +533,16 @@ def definition(scope: str = "Namespaced") -> dict[str, Any]:
         "spec": {
             "group": "kyverno.io",
             "scope": scope,
-            "names": {"plural": "policies", "singular": "policy", "kind": "Policy", "shortNames": ["pol"]},
-            "versions": [{"name": "v1", "served": True, "storage": True}, {"name": "v2", "served": True}],
+            "names": {
+                "plural": "policies",
+                "singular": "policy",
+                "kind": "Policy",
+                "shortNames": ["pol"],
+            },
+            "versions": [
+                {"name": "v1", "served": True, "storage": True},
+                {"name": "v2", "served": True},
+            ],
         },
     }
 
@@ -439,16 +553,25 @@ def test_a_definition_serves_its_resource_until_it_goes(lab: KubernetesLab, admi
     definitions = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
     assert lab.ask(admin, "POST", definitions, definition()).code == 201
     assert lab.ask(admin, "POST", path, {"metadata": {"name": "p"}, "spec": {"x": 1}}).code == 201
-    assert lab.ask(admin, "GET", f"/apis/kyverno.io/v2{path[19:]}/p").body["apiVersion"] == "kyverno.io/v2"
+    assert (
+        lab.ask(admin, "GET", f"/apis/kyverno.io/v2{path[19:]}/p").body["apiVersion"]
+        == "kyverno.io/v2"
+    )
     resources = lab.ask(admin, "GET", "/apis/kyverno.io/v1").body["resources"]
-    assert [(r["name"], r["singularName"], r["shortNames"]) for r in resources] == [("policies", "policy", ["pol"])]
+    assert [(r["name"], r["singularName"], r["shortNames"]) for r in resources] == [
+        ("policies", "policy", ["pol"])
+    ]
     assert lab.ask(admin, "DELETE", f"{definitions}/policies.kyverno.io").code == 200
     assert lab.ask(admin, "GET", path).code == 404
 
 
 def test_a_world_may_bring_any_object_with_or_without_its_definition() -> None:
     objects = [
-        {"apiVersion": "kyverno.io/v1", "kind": "Policy", "metadata": {"name": "p", "namespace": "team"}},
+        {
+            "apiVersion": "kyverno.io/v1",
+            "kind": "Policy",
+            "metadata": {"name": "p", "namespace": "team"},
+        },
         definition(),
         {"apiVersion": "example.com/v1", "kind": "Box", "metadata": {"name": "b"}},
     ]
@@ -460,13 +583,18 @@ def test_a_world_may_bring_any_object_with_or_without_its_definition() -> None:
 
 
 def test_a_world_that_is_a_whole_cluster_gets_no_default_roles() -> None:
-    role = {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": "cluster-admin"}}
+    role = {
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "ClusterRole",
+        "metadata": {"name": "cluster-admin"},
+    }
     rules = [{"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}]
     lab = kubernetes_lab(objects=[{**role, "rules": rules}])
     assert names(lab.ask(lab.admin(), "GET", f"{RBAC}/clusterroles")) == ["cluster-admin"]
 
 
-# --- the rest -----------------------------------------------------------------------------------------------------
+# --- the rest
+# -----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -483,7 +611,9 @@ def test_a_world_that_is_a_whole_cluster_gets_no_default_roles() -> None:
         ("GET", "/api/v1/configmaps/aws-auth", 405),
     ],
 )
-def test_what_is_not_there_or_not_possible(lab: KubernetesLab, admin: str, method: str, path: str, code: int) -> None:
+def test_what_is_not_there_or_not_possible(
+    lab: KubernetesLab, admin: str, method: str, path: str, code: int
+) -> None:
     assert lab.ask(admin, method, path, {"metadata": {"name": "aws-auth"}}).code == code
 
 
@@ -510,9 +640,15 @@ def test_a_status_subresource_is_written_like_the_object(lab: KubernetesLab, adm
     assert answer.body["status"] == {"phase": "x"}
 
 
-def test_an_audit_event_tells_who_did_what_and_why_it_was_allowed(lab: KubernetesLab, admin: str) -> None:
+def test_an_audit_event_tells_who_did_what_and_why_it_was_allowed(
+    lab: KubernetesLab, admin: str
+) -> None:
     lab.ask(admin, "PATCH", AWS_AUTH, {"data": {"mapRoles": "x"}}, MERGE)
-    line = [line for line in lab.cluster.logs.between(None, None) if line.stream.startswith("kube-apiserver-audit")][-1]
+    line = [
+        line
+        for line in lab.cluster.logs.between(None, None)
+        if line.stream.startswith("kube-apiserver-audit")
+    ][-1]
     event = json.loads(line.message)
     assert event["verb"] == "patch"
     assert event["objectRef"] == {
@@ -523,7 +659,9 @@ def test_an_audit_event_tells_who_did_what_and_why_it_was_allowed(lab: Kubernete
     }
     assert event["user"]["username"] == "system:serviceaccount:kube-system:admin"
     assert event["annotations"]["authorization.k8s.io/decision"] == "allow"
-    assert event["annotations"]["authorization.k8s.io/reason"].startswith("RBAC: allowed by ClusterRoleBinding")
+    assert event["annotations"]["authorization.k8s.io/reason"].startswith(
+        "RBAC: allowed by ClusterRoleBinding"
+    )
     assert event["level"] == "RequestResponse"
     assert event["requestObject"] == {"data": {"mapRoles": "x"}}
     assert event["responseObject"]["data"] == {"mapRoles": "x"}

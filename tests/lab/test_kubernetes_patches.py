@@ -1,4 +1,6 @@
-"""JSON, merge and strategic merge patches: the standards' own rules, and the merge keys of built-in types."""
+"""JSON, merge and strategic merge patches: the standards' own rules, and the merge keys of built-in
+types.
+"""
 
 import pytest
 
@@ -26,8 +28,16 @@ def test_merge_patch_as_rfc_7386_says(target: Value, patch: Value, result: Value
 @pytest.mark.parametrize(
     ("target", "steps", "result"),
     [
-        ({"foo": "bar"}, [{"op": "add", "path": "/baz", "value": "qux"}], {"foo": "bar", "baz": "qux"}),
-        ({"foo": ["a", "c"]}, [{"op": "add", "path": "/foo/1", "value": "b"}], {"foo": ["a", "b", "c"]}),
+        (
+            {"foo": "bar"},
+            [{"op": "add", "path": "/baz", "value": "qux"}],
+            {"foo": "bar", "baz": "qux"},
+        ),
+        (
+            {"foo": ["a", "c"]},
+            [{"op": "add", "path": "/foo/1", "value": "b"}],
+            {"foo": ["a", "b", "c"]},
+        ),
         ({"foo": ["a"]}, [{"op": "add", "path": "/foo/-", "value": "b"}], {"foo": ["a", "b"]}),
         (
             {"a/b": 1, "m~n": 2},
@@ -35,8 +45,16 @@ def test_merge_patch_as_rfc_7386_says(target: Value, patch: Value, result: Value
             {"m~n": 2},
         ),
         ({"foo": ["a", "b"]}, [{"op": "remove", "path": "/foo/0"}], {"foo": ["b"]}),
-        ({"a": {"b": 1}, "c": {}}, [{"op": "move", "from": "/a/b", "path": "/c/d"}], {"a": {}, "c": {"d": 1}}),
-        ({"a": {"b": 1}}, [{"op": "copy", "from": "/a", "path": "/c"}], {"a": {"b": 1}, "c": {"b": 1}}),
+        (
+            {"a": {"b": 1}, "c": {}},
+            [{"op": "move", "from": "/a/b", "path": "/c/d"}],
+            {"a": {}, "c": {"d": 1}},
+        ),
+        (
+            {"a": {"b": 1}},
+            [{"op": "copy", "from": "/a", "path": "/c"}],
+            {"a": {"b": 1}, "c": {"b": 1}},
+        ),
         ({"a": 1}, [{"op": "replace", "path": "", "value": {"b": 2}}], {"b": 2}),
     ],
 )
@@ -73,17 +91,30 @@ def test_a_json_patch_that_cannot_be_applied_is_refused(steps: Value, code: int)
 @pytest.mark.parametrize(
     ("target", "patch", "result"),
     [
-        ({"data": {"a": "1", "b": "2"}}, {"data": {"a": None, "c": "3"}}, {"data": {"b": "2", "c": "3"}}),
+        (
+            {"data": {"a": "1", "b": "2"}},
+            {"data": {"a": None, "c": "3"}},
+            {"data": {"b": "2", "c": "3"}},
+        ),
         ({"data": {"a": "1"}}, {"data": {"$patch": "replace", "b": "2"}}, {"data": {"b": "2"}}),
         ({"data": {"a": "1"}}, {"data": {"$patch": "delete"}}, {"data": {}}),
         (
             {"containers": [{"name": "a", "image": "1"}, {"name": "b"}]},
-            {"containers": [{"name": "a", "image": "2"}, {"name": "b", "$patch": "delete"}, {"name": "c"}]},
+            {
+                "containers": [
+                    {"name": "a", "image": "2"},
+                    {"name": "b", "$patch": "delete"},
+                    {"name": "c"},
+                ]
+            },
             {"containers": [{"name": "a", "image": "2"}, {"name": "c"}]},
         ),
         (
             {"containers": [{"name": "a"}]},
-            {"containers": [{"name": "b"}], "$setElementOrder/containers": [{"name": "b"}, {"name": "a"}]},
+            {
+                "containers": [{"name": "b"}],
+                "$setElementOrder/containers": [{"name": "b"}, {"name": "a"}],
+            },
             {"containers": [{"name": "b"}, {"name": "a"}]},
         ),
         (
@@ -91,12 +122,26 @@ def test_a_json_patch_that_cannot_be_applied_is_refused(steps: Value, code: int)
             {"containers": [{"$patch": "replace"}, {"name": "b"}]},
             {"containers": [{"name": "b"}]},
         ),
-        ({"finalizers": ["a", "b"]}, {"finalizers": ["c"], "$deleteFromPrimitiveList/finalizers": ["a"]}, None),
-        ({"subjects": [{"name": "a"}]}, {"subjects": [{"name": "b"}]}, {"subjects": [{"name": "b"}]}),
-        ({"strategy": {"a": 1, "b": 2}}, {"strategy": {"$retainKeys": ["b"], "b": 3}}, {"strategy": {"b": 3}}),
+        (
+            {"finalizers": ["a", "b"]},
+            {"finalizers": ["c"], "$deleteFromPrimitiveList/finalizers": ["a"]},
+            None,
+        ),
+        (
+            {"subjects": [{"name": "a"}]},
+            {"subjects": [{"name": "b"}]},
+            {"subjects": [{"name": "b"}]},
+        ),
+        (
+            {"strategy": {"a": 1, "b": 2}},
+            {"strategy": {"$retainKeys": ["b"], "b": 3}},
+            {"strategy": {"b": 3}},
+        ),
     ],
 )
-def test_strategic_merge_knows_merge_keys_and_directives(target: Value, patch: Value, result: Value) -> None:
+def test_strategic_merge_knows_merge_keys_and_directives(
+    target: Value, patch: Value, result: Value
+) -> None:
     merged = strategic_merge_patch(target, patch)
     if result is None:
         assert sorted(merged["finalizers"]) == ["b", "c"]

@@ -16,10 +16,13 @@ META = text(1, "x") + text(3, "team")
 
 def test_an_access_review_as_kubectl_posts_it() -> None:
     attributes = b"".join(
-        text(n, v) for n, v in ((1, "team"), (2, "get"), (3, "apps"), (4, "*"), (5, "pods"), (6, "log"))
+        text(n, v)
+        for n, v in ((1, "team"), (2, "get"), (3, "apps"), (4, "*"), (5, "pods"), (6, "log"))
     )
     body = envelope(
-        "authorization.k8s.io/v1", "SelfSubjectAccessReview", message(1, b"") + message(2, message(1, attributes))
+        "authorization.k8s.io/v1",
+        "SelfSubjectAccessReview",
+        message(1, b"") + message(2, message(1, attributes)),
     )
     assert decode(body) == {
         "apiVersion": "authorization.k8s.io/v1",
@@ -39,7 +42,9 @@ def test_an_access_review_as_kubectl_posts_it() -> None:
 
 
 def test_a_review_of_a_url() -> None:
-    body = envelope("v1", "SelfSubjectAccessReview", message(2, message(2, text(1, "/readyz") + text(2, "get"))))
+    body = envelope(
+        "v1", "SelfSubjectAccessReview", message(2, message(2, text(1, "/readyz") + text(2, "get")))
+    )
     assert decode(body)["spec"] == {"nonResourceAttributes": {"path": "/readyz", "verb": "get"}}
 
 
@@ -57,7 +62,9 @@ def test_a_review_of_somebody_with_groups_and_extra() -> None:
 def test_maps_bytes_numbers_and_flags() -> None:
     entry = message(3, text(1, "bin") + message(2, b"\x00\xff"))
     body = envelope(
-        "v1", "ConfigMap", message(1, META) + message(2, text(1, "k") + text(2, "v")) + entry + number(4, 1)
+        "v1",
+        "ConfigMap",
+        message(1, META) + message(2, text(1, "k") + text(2, "v")) + entry + number(4, 1),
     )
     assert decode(body) == {
         "apiVersion": "v1",
@@ -73,7 +80,9 @@ def test_maps_bytes_numbers_and_flags() -> None:
 
 def test_empty_texts_are_left_out_and_unknown_fields_are_skipped() -> None:
     unknown = b"\xa1\x06" + bytes(8) + b"\xa5\x06" + bytes(4) + number(90, 300) + text(91, "x")
-    assert decode(envelope("v1", "Namespace", message(1, text(1, "n") + text(2, "")) + unknown)) == {
+    assert decode(
+        envelope("v1", "Namespace", message(1, text(1, "n") + text(2, "")) + unknown)
+    ) == {
         "apiVersion": "v1",
         "kind": "Namespace",
         "metadata": {"name": "n"},
@@ -82,7 +91,9 @@ def test_empty_texts_are_left_out_and_unknown_fields_are_skipped() -> None:
 
 def test_the_server_reads_protobuf_and_answers_json() -> None:
     lab = kubernetes_lab()
-    body = envelope("authorization.k8s.io/v1", "SelfSubjectAccessReview", message(2, message(1, text(2, "get"))))
+    body = envelope(
+        "authorization.k8s.io/v1", "SelfSubjectAccessReview", message(2, message(1, text(2, "get")))
+    )
     path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
     answer = lab.ask(lab.admin(), "POST", path, body, "application/vnd.kubernetes.protobuf")
     assert (answer.code, answer.body["status"]["allowed"]) == (201, True)

@@ -26,17 +26,23 @@ def holder(lab: KubernetesLab, policy: str = ADMIN_POLICY, scope: AccessScope = 
     return arn
 
 
-def subject_review(lab: KubernetesLab, token: str, spec: dict[str, Any], verb: str = "get") -> dict[str, Any]:
+def subject_review(
+    lab: KubernetesLab, token: str, spec: dict[str, Any], verb: str = "get"
+) -> dict[str, Any]:
     attributes = {"verb": verb, "resource": "nodes"}
     answer = lab.ask(
-        token, "POST", f"{REVIEWS}/subjectaccessreviews", {"spec": {"resourceAttributes": attributes, **spec}}
+        token,
+        "POST",
+        f"{REVIEWS}/subjectaccessreviews",
+        {"spec": {"resourceAttributes": attributes, **spec}},
     )
     assert answer.code == 201, answer
     status: dict[str, Any] = answer.body["status"]
     return status
 
 
-# --- access reviews -----------------------------------------------------------------------------------------------
+# --- access reviews
+# -----------------------------------------------------------------------------------------------
 
 
 def test_rbac_allows_with_the_binding_as_reason(lab: KubernetesLab) -> None:
@@ -58,7 +64,8 @@ def test_a_policy_allows_with_entry_and_policy_as_reason(lab: KubernetesLab) -> 
     assert lab.can(lab.token(arn), "delete", "nodes") == {
         "allowed": True,
         "reason": (
-            f'EKS Access Policy: allowed by ClusterRoleBinding "{arn}+{policy}" of ClusterRole "{policy}" '
+            f'EKS Access Policy: allowed by ClusterRoleBinding "{arn}+{policy}" of ClusterRole '
+            f'"{policy}" '
             'to User "AROAOPSXXXXXXXXXXXXXX"'
         ),
     }
@@ -66,11 +73,17 @@ def test_a_policy_allows_with_entry_and_policy_as_reason(lab: KubernetesLab) -> 
 
 def test_a_policy_in_namespaces_counts_there_only(lab: KubernetesLab) -> None:
     token = lab.token(holder(lab, VIEW_POLICY, AccessScope("namespace", ("team", "dev-*"))))
-    allowed = [place for place in ("team", "dev-a", "prod", "") if lab.can(token, "get", "pods", place)["allowed"]]
+    allowed = [
+        place
+        for place in ("team", "dev-a", "prod", "")
+        if lab.can(token, "get", "pods", place)["allowed"]
+    ]
     assert allowed == ["team", "dev-a"]
 
 
-def test_a_policy_counts_when_it_has_propagated_and_no_longer_when_it_is_gone(lab: KubernetesLab) -> None:
+def test_a_policy_counts_when_it_has_propagated_and_no_longer_when_it_is_gone(
+    lab: KubernetesLab,
+) -> None:
     lab.world.clock.freeze()
     arn = lab.add_role("ops")
     lab.add_entry(arn, "ops", [])
@@ -94,9 +107,13 @@ def test_a_policy_of_an_entry_for_a_former_principal_is_nobodys(lab: KubernetesL
 
 
 def test_an_opaque_policy_grants_nothing_and_says_so(lab: KubernetesLab) -> None:
-    status = lab.can(lab.token(holder(lab, "AmazonEKSSomethingNewPolicy")), "get", "pods", "default")
+    status = lab.can(
+        lab.token(holder(lab, "AmazonEKSSomethingNewPolicy")), "get", "pods", "default"
+    )
     assert not status["allowed"]
-    assert status["reason"].startswith("unknown: access policy arn:aws:eks::aws:cluster-access-policy/AmazonEKSSome")
+    assert status["reason"].startswith(
+        "unknown: access policy arn:aws:eks::aws:cluster-access-policy/AmazonEKSSome"
+    )
 
 
 def test_system_masters_is_allowed_everything_without_a_reason(lab: KubernetesLab) -> None:
@@ -120,7 +137,11 @@ def test_a_change_of_rbac_counts_at_once(lab: KubernetesLab) -> None:
     lab.add_entry(arn, "dev")
     token, admin = lab.token(arn), lab.admin()
     assert not lab.can(token, "get", "pods")["allowed"]
-    binding = {"metadata": {"name": "b"}, "roleRef": reference("view"), "subjects": [{"kind": "User", "name": "dev"}]}
+    binding = {
+        "metadata": {"name": "b"},
+        "roleRef": reference("view"),
+        "subjects": [{"kind": "User", "name": "dev"}],
+    }
     assert lab.ask(admin, "POST", f"{RBAC}/clusterrolebindings", binding).code == 201
     assert lab.can(token, "get", "pods")["allowed"]
     lab.ask(admin, "DELETE", f"{RBAC}/clusterrolebindings/b")
@@ -132,7 +153,9 @@ def test_urls_are_asked_for_like_resources(lab: KubernetesLab) -> None:
     lab.add_entry(arn, "dev")
     for path, allowed in (("/api/v1", True), ("/metrics", False)):
         spec = {"nonResourceAttributes": {"verb": "get", "path": path}}
-        answer = lab.ask(lab.token(arn), "POST", f"{REVIEWS}/selfsubjectaccessreviews", {"spec": spec})
+        answer = lab.ask(
+            lab.token(arn), "POST", f"{REVIEWS}/selfsubjectaccessreviews", {"spec": spec}
+        )
         assert answer.body["status"]["allowed"] is allowed
 
 
@@ -140,10 +163,13 @@ def test_urls_are_asked_for_like_resources(lab: KubernetesLab) -> None:
 def test_a_review_asks_exactly_one_thing(lab: KubernetesLab, spec: dict[str, Any]) -> None:
     answer = lab.ask(lab.admin(), "POST", f"{REVIEWS}/selfsubjectaccessreviews", {"spec": spec})
     assert answer.code == 422
-    assert answer.message.startswith('SelfSubjectAccessReview.authorization.k8s.io "" is invalid: spec.')
+    assert answer.message.startswith(
+        'SelfSubjectAccessReview.authorization.k8s.io "" is invalid: spec.'
+    )
 
 
-# --- what others cannot see ---------------------------------------------------------------------------------------
+# --- what others cannot see
+# ---------------------------------------------------------------------------------------
 
 
 def test_a_review_of_somebody_else_sees_rbac_only(lab: KubernetesLab) -> None:
@@ -153,9 +179,13 @@ def test_a_review_of_somebody_else_sees_rbac_only(lab: KubernetesLab) -> None:
     admin = lab.admin()
     by_name = {"user": who["username"], "groups": who["groups"]}
     assert subject_review(lab, admin, by_name) == {"allowed": False}
-    assert subject_review(lab, admin, {**by_name, "uid": who["uid"], "extra": who["extra"]})["allowed"]
+    assert subject_review(lab, admin, {**by_name, "uid": who["uid"], "extra": who["extra"]})[
+        "allowed"
+    ]
     lab.bind("cluster-admin", "Group:ops-group")
-    assert subject_review(lab, admin, by_name)["reason"].startswith("RBAC: allowed by ClusterRoleBinding")
+    assert subject_review(lab, admin, by_name)["reason"].startswith(
+        "RBAC: allowed by ClusterRoleBinding"
+    )
 
 
 def test_a_review_of_nobody_is_refused(lab: KubernetesLab) -> None:
@@ -179,14 +209,20 @@ def test_a_local_review_asks_about_its_own_namespace(lab: KubernetesLab) -> None
 
 def test_a_rules_review_shows_rbac_and_owns_up_that_it_is_incomplete(lab: KubernetesLab) -> None:
     token = lab.token(holder(lab))
-    answer = lab.ask(token, "POST", f"{REVIEWS}/selfsubjectrulesreviews", {"spec": {"namespace": "default"}})
+    answer = lab.ask(
+        token, "POST", f"{REVIEWS}/selfsubjectrulesreviews", {"spec": {"namespace": "default"}}
+    )
     status = answer.body["status"]
     assert status["incomplete"] is True
     assert status["evaluationError"] == "webhook authorizer does not support user rule resolution"
     verbs = {verb for rule in status["resourceRules"] for verb in rule["verbs"]}
     assert verbs == {"create"}
-    lab.load("RoleBinding", "v", "default", roleRef=reference("view"), subjects=[group("ops-group")])
-    answer = lab.ask(token, "POST", f"{REVIEWS}/selfsubjectrulesreviews", {"spec": {"namespace": "default"}})
+    lab.load(
+        "RoleBinding", "v", "default", roleRef=reference("view"), subjects=[group("ops-group")]
+    )
+    answer = lab.ask(
+        token, "POST", f"{REVIEWS}/selfsubjectrulesreviews", {"spec": {"namespace": "default"}}
+    )
     assert any("configmaps" in rule["resources"] for rule in answer.body["status"]["resourceRules"])
     answer = lab.ask(token, "POST", f"{REVIEWS}/selfsubjectrulesreviews", {"spec": {}})
     assert (answer.code, answer.message) == (400, "no namespace on request")
@@ -201,19 +237,25 @@ def test_a_token_review_names_the_user_behind_a_token(lab: KubernetesLab) -> Non
     status = lab.ask(admin, "POST", path, {"spec": {"token": "x\ud800"}}).body["status"]
     assert "authenticated" not in status
     assert lab.ask(admin, "POST", path, {"spec": {}}).code == 422
-    assert lab.ask(lab.token(lab.add_role("x")), "POST", path, {"spec": {"token": token}}).code == 401
+    assert (
+        lab.ask(lab.token(lab.add_role("x")), "POST", path, {"spec": {"token": token}}).code == 401
+    )
 
 
 @pytest.mark.parametrize("version", ["v1", "v1beta1", "v1alpha1"])
 def test_who_am_i_is_served_in_every_version(lab: KubernetesLab, version: str) -> None:
     answer = lab.ask(
-        lab.token(holder(lab), "jane"), "POST", f"/apis/authentication.k8s.io/{version}/selfsubjectreviews", {}
+        lab.token(holder(lab), "jane"),
+        "POST",
+        f"/apis/authentication.k8s.io/{version}/selfsubjectreviews",
+        {},
     )
     assert (answer.code, answer.body["apiVersion"]) == (201, f"authentication.k8s.io/{version}")
     assert answer.body["status"]["userInfo"]["username"] == "ops:jane"
 
 
-# --- impersonation ------------------------------------------------------------------------------------------------
+# --- impersonation
+# ------------------------------------------------------------------------------------------------
 
 
 def speak_as(lab: KubernetesLab, token: str, user: str, *groups: str, **headers: str) -> Answer:
@@ -232,7 +274,8 @@ def test_an_impersonated_user_has_rbac_and_never_the_policy(lab: KubernetesLab) 
     answer = speak_as(lab, token, who["username"], *who["groups"])
     assert (answer.code, answer.message) == (
         403,
-        'nodes is forbidden: User "ops:s1" cannot list resource "nodes" in API group "" at the cluster scope',
+        'nodes is forbidden: User "ops:s1" cannot list resource "nodes" in API group "" at the '
+        "cluster scope",
     )
     extra = {"impersonate-extra-principalid": who["extra"]["principalId"][0]}
     assert speak_as(lab, token, "ops:s1", **extra).code == 403
@@ -245,9 +288,15 @@ def test_whoever_impersonates_needs_the_right_to(lab: KubernetesLab) -> None:
     token = lab.token(arn)
     answer = speak_as(lab, token, "jane")
     assert answer.message == (
-        'users "jane" is forbidden: User "dev" cannot impersonate resource "users" in API group "" at the cluster scope'
+        'users "jane" is forbidden: User "dev" cannot impersonate resource "users" in API group "" '
+        "at the cluster scope"
     )
-    rule = {"apiGroups": [""], "resources": ["users"], "verbs": ["impersonate"], "resourceNames": ["jane"]}
+    rule = {
+        "apiGroups": [""],
+        "resources": ["users"],
+        "verbs": ["impersonate"],
+        "resourceNames": ["jane"],
+    }
     lab.load("ClusterRole", "as-jane", rules=[rule])
     lab.bind("as-jane", "User:dev")
     lab.bind("system:node-proxier", "User:jane")
@@ -255,15 +304,27 @@ def test_whoever_impersonates_needs_the_right_to(lab: KubernetesLab) -> None:
     assert 'groups "x" is forbidden' in speak_as(lab, token, "jane", "x").message
     assert 'userextras/k "v" is forbidden' not in speak_as(lab, token, "jane").body
     answer = speak_as(lab, token, "jane", **{"impersonate-extra-k": "v"})
-    assert 'cannot impersonate resource "userextras/k" in API group "authentication.k8s.io"' in answer.message
+    assert (
+        'cannot impersonate resource "userextras/k" in API group "authentication.k8s.io"'
+        in answer.message
+    )
     assert speak_as(lab, token, "jane", **{"impersonate-uid": "1"}).code == 403
     answer = speak_as(lab, token, "system:serviceaccount:team:bot")
-    assert 'cannot impersonate resource "serviceaccounts" in API group "" in the namespace "team"' in answer.message
+    assert (
+        'cannot impersonate resource "serviceaccounts" in API group "" in the namespace "team"'
+        in answer.message
+    )
 
 
 def test_an_impersonated_service_account_has_its_groups(lab: KubernetesLab) -> None:
     headers = {"impersonate-user": ["system:serviceaccount:team:bot"]}
-    answer = lab.ask(lab.admin(), "POST", "/apis/authentication.k8s.io/v1/selfsubjectreviews", {}, headers=headers)
+    answer = lab.ask(
+        lab.admin(),
+        "POST",
+        "/apis/authentication.k8s.io/v1/selfsubjectreviews",
+        {},
+        headers=headers,
+    )
     assert answer.body["status"]["userInfo"]["groups"] == [
         "system:serviceaccounts",
         "system:serviceaccounts:team",
@@ -272,11 +333,14 @@ def test_an_impersonated_service_account_has_its_groups(lab: KubernetesLab) -> N
 
 
 def test_a_group_without_a_user_is_refused(lab: KubernetesLab) -> None:
-    answer = lab.ask(lab.admin(), "GET", "/api/v1/nodes", headers={"impersonate-group": ["system:masters"]})
+    answer = lab.ask(
+        lab.admin(), "GET", "/api/v1/nodes", headers={"impersonate-group": ["system:masters"]}
+    )
     assert answer.code == 500
 
 
-# --- escalation ---------------------------------------------------------------------------------------------------
+# --- escalation
+# ---------------------------------------------------------------------------------------------------
 
 
 def reference(role: str, kind: str = "ClusterRole") -> dict[str, str]:
@@ -293,7 +357,11 @@ SECRETS = [{"apiGroups": [""], "resources": ["secrets"], "verbs": ["get", "list"
 def role_writer(lab: KubernetesLab) -> str:
     """A token of somebody who may write roles and bindings, and holds pods besides."""
     rules = [
-        {"apiGroups": ["rbac.authorization.k8s.io"], "resources": ["*"], "verbs": ["create", "update", "patch"]},
+        {
+            "apiGroups": ["rbac.authorization.k8s.io"],
+            "resources": ["*"],
+            "verbs": ["create", "update", "patch"],
+        },
         {"apiGroups": [""], "resources": ["pods"], "verbs": ["*"]},
     ]
     lab.load("ClusterRole", "writer", rules=rules)
@@ -305,31 +373,58 @@ def role_writer(lab: KubernetesLab) -> str:
 
 def test_nobody_writes_a_role_with_more_than_he_holds(lab: KubernetesLab) -> None:
     token = role_writer(lab)
-    answer = lab.ask(token, "POST", f"{RBAC}/clusterroles", {"metadata": {"name": "r"}, "rules": SECRETS})
+    answer = lab.ask(
+        token, "POST", f"{RBAC}/clusterroles", {"metadata": {"name": "r"}, "rules": SECRETS}
+    )
     assert answer.code == 403
     assert answer.message == (
         'clusterroles.rbac.authorization.k8s.io "r" is forbidden: user "writer" '
-        '(groups=["writers" "system:authenticated"]) is attempting to grant RBAC permissions not currently held:\n'
+        '(groups=["writers" "system:authenticated"]) is attempting to grant RBAC permissions not '
+        "currently held:\n"
         '{APIGroups:[""], Resources:["secrets"], Verbs:["get", "list"]}'
     )
     mine = [{"apiGroups": [""], "resources": ["pods"], "verbs": ["get"], "resourceNames": ["x"]}]
-    assert lab.ask(token, "POST", f"{RBAC}/clusterroles", {"metadata": {"name": "r"}, "rules": mine}).code == 201
+    assert (
+        lab.ask(
+            token, "POST", f"{RBAC}/clusterroles", {"metadata": {"name": "r"}, "rules": mine}
+        ).code
+        == 201
+    )
     patch = {"rules": SECRETS}
-    assert lab.ask(token, "PATCH", f"{RBAC}/clusterroles/r", patch, "application/merge-patch+json").code == 403
+    assert (
+        lab.ask(
+            token, "PATCH", f"{RBAC}/clusterroles/r", patch, "application/merge-patch+json"
+        ).code
+        == 403
+    )
 
 
 def test_nobody_binds_a_role_with_more_than_he_holds(lab: KubernetesLab) -> None:
     token = role_writer(lab)
-    lab.load("ClusterRole", "pods", rules=[{"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]}])
+    lab.load(
+        "ClusterRole", "pods", rules=[{"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]}]
+    )
 
     def bind(role: str) -> Answer:
-        body = {"metadata": {"name": f"b-{role}"}, "roleRef": reference(role), "subjects": [group("g")]}
+        body = {
+            "metadata": {"name": f"b-{role}"},
+            "roleRef": reference(role),
+            "subjects": [group("g")],
+        }
         return lab.ask(token, "POST", f"{RBAC}/clusterrolebindings", body)
 
     assert bind("pods").code == 201
-    assert "attempting to grant RBAC permissions not currently held" in bind("cluster-admin").message
+    assert (
+        "attempting to grant RBAC permissions not currently held" in bind("cluster-admin").message
+    )
     assert bind("nowhere").message == 'clusterroles.rbac.authorization.k8s.io "nowhere" not found'
-    rules = [{"apiGroups": ["rbac.authorization.k8s.io"], "resources": ["clusterroles"], "verbs": ["bind"]}]
+    rules = [
+        {
+            "apiGroups": ["rbac.authorization.k8s.io"],
+            "resources": ["clusterroles"],
+            "verbs": ["bind"],
+        }
+    ]
     lab.load("ClusterRole", "binder", rules=rules)
     lab.bind("binder", "User:writer")
     assert bind("cluster-admin").code == 201
@@ -345,40 +440,62 @@ def test_what_is_held_in_a_namespace_is_given_there_only(lab: KubernetesLab) -> 
 
 def test_the_check_does_not_see_access_policies(lab: KubernetesLab) -> None:
     token = lab.token(holder(lab, "AmazonEKSAdminPolicy"))
-    body = {"metadata": {"name": "r"}, "rules": [{"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]}]}
+    body = {
+        "metadata": {"name": "r"},
+        "rules": [{"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]}],
+    }
     path = f"{RBAC}/namespaces/default/roles"
     assert lab.can(token, "get", "pods", "default")["allowed"]
     assert lab.can(token, "create", "roles", "default", "rbac.authorization.k8s.io")["allowed"]
     answer = lab.ask(token, "POST", path, body)
     assert (answer.code, "not currently held" in answer.message) == (403, True)
-    lab.load("RoleBinding", "admin", "default", roleRef=reference("admin"), subjects=[group("ops-group")])
+    lab.load(
+        "RoleBinding", "admin", "default", roleRef=reference("admin"), subjects=[group("ops-group")]
+    )
     assert lab.ask(token, "POST", path, body).code == 201
 
 
 def test_a_policy_with_every_verb_passes_by_escalate_and_bind(lab: KubernetesLab) -> None:
     token = lab.token(holder(lab))
-    assert lab.ask(token, "POST", f"{RBAC}/clusterroles", {"metadata": {"name": "r"}, "rules": SECRETS}).code == 201
-    body = {"metadata": {"name": "b"}, "roleRef": reference("cluster-admin"), "subjects": [group("g")]}
+    assert (
+        lab.ask(
+            token, "POST", f"{RBAC}/clusterroles", {"metadata": {"name": "r"}, "rules": SECRETS}
+        ).code
+        == 201
+    )
+    body = {
+        "metadata": {"name": "b"},
+        "roleRef": reference("cluster-admin"),
+        "subjects": [group("g")],
+    }
     assert lab.ask(token, "POST", f"{RBAC}/clusterrolebindings", body).code == 201
 
 
 def test_system_masters_is_exempt(lab: KubernetesLab) -> None:
     arn = lab.add_role("root")
     lab.set_aws_auth(mapRoles=f"- rolearn: {arn}\n  username: root\n  groups: [system:masters]\n")
-    rbac = {"metadata": {"name": "r"}, "aggregationRule": {"clusterRoleSelectors": [{"matchLabels": {"a": "b"}}]}}
+    rbac = {
+        "metadata": {"name": "r"},
+        "aggregationRule": {"clusterRoleSelectors": [{"matchLabels": {"a": "b"}}]},
+    }
     assert lab.ask(lab.token(arn), "POST", f"{RBAC}/clusterroles", rbac).code == 201
     assert (
         "must have cluster-admin privileges"
-        in lab.ask(role_writer(lab), "POST", f"{RBAC}/clusterroles", {**rbac, "metadata": {"name": "r2"}}).message
+        in lab.ask(
+            role_writer(lab), "POST", f"{RBAC}/clusterroles", {**rbac, "metadata": {"name": "r2"}}
+        ).message
     )
 
 
-# --- nodes and anonymous callers ----------------------------------------------------------------------------------
+# --- nodes and anonymous callers
+# ----------------------------------------------------------------------------------
 
 
 def test_a_node_has_its_own_lease_and_what_its_pods_name(lab: KubernetesLab) -> None:
     arn = lab.add_role("nodes")
-    lab.set_aws_auth(mapRoles=f'- {{rolearn: "{arn}", username: "system:node:n1", groups: [system:nodes]}}')
+    lab.set_aws_auth(
+        mapRoles=f'- {{rolearn: "{arn}", username: "system:node:n1", groups: [system:nodes]}}'
+    )
     token = lab.token(arn)
     leases = ("coordination.k8s.io", "leases", "kube-node-lease")
 
@@ -397,7 +514,8 @@ def test_a_node_has_its_own_lease_and_what_its_pods_name(lab: KubernetesLab) -> 
 
 
 @pytest.mark.parametrize(
-    ("path", "code"), [("/readyz", 200), ("/livez", 200), ("/healthz", 200), ("/version", 401), ("/api", 401)]
+    ("path", "code"),
+    [("/readyz", 200), ("/livez", 200), ("/healthz", 200), ("/version", 401), ("/api", 401)],
 )
 def test_only_health_is_open_to_anonymous_callers(lab: KubernetesLab, path: str, code: int) -> None:
     assert lab.ask("", "GET", path, headers={"authorization": []}).code == code
@@ -410,7 +528,8 @@ def test_a_denied_request_says_who_what_and_where(lab: KubernetesLab) -> None:
     answer = lab.ask(token, "GET", "/api/v1/namespaces/team/pods/p/log")
     assert (answer.code, answer.body["reason"]) == (403, "Forbidden")
     assert answer.message == (
-        'pods "p" is forbidden: User "dev" cannot get resource "pods/log" in API group "" in the namespace "team"'
+        'pods "p" is forbidden: User "dev" cannot get resource "pods/log" in API group "" in the '
+        'namespace "team"'
     )
     assert answer.body["details"] == {"name": "p", "kind": "pods"}
     answer = lab.ask(token, "GET", "/metrics")

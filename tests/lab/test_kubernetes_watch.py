@@ -29,7 +29,9 @@ def admin(lab: KubernetesLab) -> str:
 
 def events(lab: KubernetesLab, token: str, query: str, count: int) -> list[tuple[str, Any]]:
     """The first events of a watch, in process."""
-    request = Request("GET", CONFIG_MAPS, f"watch=1&{query}", {"authorization": [f"Bearer {token}"]}, b"", "x:1")
+    request = Request(
+        "GET", CONFIG_MAPS, f"watch=1&{query}", {"authorization": [f"Bearer {token}"]}, b"", "x:1"
+    )
     response = lab.api.handle(request)
     assert response.chunks is not None
     found: list[tuple[str, Any]] = []
@@ -54,7 +56,9 @@ def write(lab: KubernetesLab, token: str, name: str, **labels: str) -> str:
     return str(answer.body["metadata"]["resourceVersion"])
 
 
-def test_a_watch_from_a_version_sees_what_came_after_in_order(lab: KubernetesLab, admin: str) -> None:
+def test_a_watch_from_a_version_sees_what_came_after_in_order(
+    lab: KubernetesLab, admin: str
+) -> None:
     version = write(lab, admin, "a")
     write(lab, admin, "b")
     write(lab, admin, "a", x="y")
@@ -66,18 +70,24 @@ def test_a_watch_from_a_version_sees_what_came_after_in_order(lab: KubernetesLab
     assert versions == sorted(versions)
 
 
-def test_a_watch_without_a_version_begins_with_what_is_there(lab: KubernetesLab, admin: str) -> None:
+def test_a_watch_without_a_version_begins_with_what_is_there(
+    lab: KubernetesLab, admin: str
+) -> None:
     write(lab, admin, "a")
     write(lab, admin, "b")
     assert seen(events(lab, admin, "timeoutSeconds=5", 2)) == [("ADDED", "a"), ("ADDED", "b")]
 
 
-def test_an_object_that_begins_or_ends_to_match_comes_and_goes(lab: KubernetesLab, admin: str) -> None:
+def test_an_object_that_begins_or_ends_to_match_comes_and_goes(
+    lab: KubernetesLab, admin: str
+) -> None:
     version = write(lab, admin, "a")
     write(lab, admin, "a", mine="yes")
     write(lab, admin, "a", mine="yes", more="x")
     write(lab, admin, "a")
-    found = events(lab, admin, f"resourceVersion={version}&labelSelector=mine%3Dyes&timeoutSeconds=5", 3)
+    found = events(
+        lab, admin, f"resourceVersion={version}&labelSelector=mine%3Dyes&timeoutSeconds=5", 3
+    )
     assert [kind for kind, _ in found] == ["ADDED", "MODIFIED", "DELETED"]
 
 
@@ -103,7 +113,9 @@ def test_a_version_that_is_no_number_is_400(lab: KubernetesLab, admin: str) -> N
     assert lab.ask(admin, "GET", f"{CONFIG_MAPS}?watch=1&resourceVersion=x").code == 400
 
 
-def test_a_watch_ends_at_its_time_with_a_bookmark_when_asked(lab: KubernetesLab, admin: str) -> None:
+def test_a_watch_ends_at_its_time_with_a_bookmark_when_asked(
+    lab: KubernetesLab, admin: str
+) -> None:
     version = write(lab, admin, "a")
     query = f"resourceVersion={version}&timeoutSeconds=1&allowWatchBookmarks=true"
     ((kind, found),) = events(lab, admin, query, 5)
@@ -115,7 +127,9 @@ def test_a_change_reaches_a_watcher_on_the_wire_at_once(lab: KubernetesLab, admi
     client = WireClient(lab)
     version = write(lab, admin, "a")
     headers = {"Authorization": f"Bearer {admin}"}
-    client.connection.request("GET", f"{CONFIG_MAPS}?watch=1&resourceVersion={version}", headers=headers)
+    client.connection.request(
+        "GET", f"{CONFIG_MAPS}?watch=1&resourceVersion={version}", headers=headers
+    )
     response = client.connection.getresponse()
     assert response.status == 200
     written: list[float] = []
@@ -137,7 +151,9 @@ def test_a_change_reaches_a_watcher_on_the_wire_at_once(lab: KubernetesLab, admi
 
 def test_a_watch_ends_when_its_client_goes(lab: KubernetesLab, admin: str) -> None:
     client = WireClient(lab)
-    client.connection.request("GET", f"{CONFIG_MAPS}?watch=1", headers={"Authorization": f"Bearer {admin}"})
+    client.connection.request(
+        "GET", f"{CONFIG_MAPS}?watch=1", headers={"Authorization": f"Bearer {admin}"}
+    )
     response = client.connection.getresponse()
     assert response.status == 200
     before = threading.active_count()
@@ -151,7 +167,9 @@ def test_a_watch_ends_when_its_client_goes(lab: KubernetesLab, admin: str) -> No
 
 def test_every_watch_ends_when_the_server_stops(lab: KubernetesLab, admin: str) -> None:
     client = WireClient(lab)
-    client.connection.request("GET", f"{CONFIG_MAPS}?watch=1", headers={"Authorization": f"Bearer {admin}"})
+    client.connection.request(
+        "GET", f"{CONFIG_MAPS}?watch=1", headers={"Authorization": f"Bearer {admin}"}
+    )
     response = client.connection.getresponse()
     lab.api.stop()
     try:

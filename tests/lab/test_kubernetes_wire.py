@@ -50,14 +50,20 @@ def place_of(client: WireClient) -> tuple[str, int]:
     return parsed.hostname or "", parsed.port or 0
 
 
-# --- TLS ----------------------------------------------------------------------------------------------------------
+# --- TLS
+# ----------------------------------------------------------------------------------------------------------
 
 
-def test_the_certificate_is_for_this_machine_and_signed_by_the_labs_ca(lab: KubernetesLab, client: WireClient) -> None:
+def test_the_certificate_is_for_this_machine_and_signed_by_the_labs_ca(
+    lab: KubernetesLab, client: WireClient
+) -> None:
     place = place_of(client)
     for name in ("127.0.0.1", "localhost"):
         context = ssl.create_default_context(cadata=client.ca_pem.decode())
-        with socket.create_connection(place) as plain, context.wrap_socket(plain, server_hostname=name) as tls:
+        with (
+            socket.create_connection(place) as plain,
+            context.wrap_socket(plain, server_hostname=name) as tls,
+        ):
             assert tls.version() in ("TLSv1.2", "TLSv1.3")
     with pytest.raises(ssl.SSLCertVerificationError), socket.create_connection(place) as plain:
         ssl.create_default_context().wrap_socket(plain, server_hostname="localhost")
@@ -84,7 +90,9 @@ def test_private_keys_are_readable_by_their_owner_only(tmp_path: Path) -> None:
     assert "PRIVATE" not in repr(pki)
 
 
-def test_clusters_of_one_lab_share_the_ca_and_two_labs_do_not(lab: KubernetesLab, client: WireClient) -> None:
+def test_clusters_of_one_lab_share_the_ca_and_two_labs_do_not(
+    lab: KubernetesLab, client: WireClient
+) -> None:
     other = kubernetes_lab()
     stranger = WireClient(other)
     assert stranger.ca_pem != client.ca_pem
@@ -96,10 +104,13 @@ def test_clusters_of_one_lab_share_the_ca_and_two_labs_do_not(lab: KubernetesLab
     again.close()
 
 
-# --- HTTP ---------------------------------------------------------------------------------------------------------
+# --- HTTP
+# ---------------------------------------------------------------------------------------------------------
 
 
-def test_one_connection_serves_many_requests_without_delay(lab: KubernetesLab, client: WireClient, admin: str) -> None:
+def test_one_connection_serves_many_requests_without_delay(
+    lab: KubernetesLab, client: WireClient, admin: str
+) -> None:
     client.ask(admin, "GET", NODES)
     start = time.perf_counter()
     for _ in range(50):
@@ -129,8 +140,14 @@ def raw(client: WireClient, sent: bytes) -> bytes:
 
 def test_chunked_bodies_and_expectations_are_understood(client: WireClient, admin: str) -> None:
     body = json.dumps({"metadata": {"name": "chunky"}}).encode()
-    head = f"POST {CONFIG_MAPS} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {admin}\r\nConnection: close\r\n"
-    chunked = b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in (body[:5], body[5:])) + b"0\r\n\r\n"
+    head = (
+        f"POST {CONFIG_MAPS} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer "
+        f"{admin}\r\nConnection: close\r\n"
+    )
+    chunked = (
+        b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in (body[:5], body[5:]))
+        + b"0\r\n\r\n"
+    )
     sent = head.encode() + b"Expect: 100-continue\r\nTransfer-Encoding: chunked\r\n\r\n" + chunked
     answer = raw(client, sent)
     assert answer.startswith(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 201 Created\r\n")
@@ -147,11 +164,15 @@ def test_chunked_bodies_and_expectations_are_understood(client: WireClient, admi
         (b"GET / HTTP/1.1\r\n" + b"X: " + b"y" * 70_000 + b"\r\n\r\n", b"413"),
     ],
 )
-def test_what_is_no_http_ends_the_connection_with_a_reason(client: WireClient, sent: bytes, code: bytes) -> None:
+def test_what_is_no_http_ends_the_connection_with_a_reason(
+    client: WireClient, sent: bytes, code: bytes
+) -> None:
     assert raw(client, sent).startswith(b"HTTP/1.1 " + code)
 
 
-def test_whoever_speaks_no_tls_harms_nobody(lab: KubernetesLab, client: WireClient, admin: str) -> None:
+def test_whoever_speaks_no_tls_harms_nobody(
+    lab: KubernetesLab, client: WireClient, admin: str
+) -> None:
     with socket.create_connection(place_of(client), timeout=10) as plain:
         plain.sendall(b"GET / HTTP/1.1\r\n\r\n")
         # somebody who connects and says nothing must not keep others out either
@@ -171,24 +192,37 @@ def test_a_stopped_cluster_answers_nobody_and_the_others_go_on(
         client.ask(admin, "GET", NODES)
 
 
-# --- faults -------------------------------------------------------------------------------------------------------
+# --- faults
+# -------------------------------------------------------------------------------------------------------
 
 
-def test_throttling_is_429_with_the_time_to_wait(lab: KubernetesLab, client: WireClient, admin: str) -> None:
+def test_throttling_is_429_with_the_time_to_wait(
+    lab: KubernetesLab, client: WireClient, admin: str
+) -> None:
     lab.world.faults.add(Fault("kubernetes:list nodes", "throttle", times=1, retry_after=7))
     answer = client.ask(admin, "GET", NODES)
-    assert (answer.code, answer.body["reason"], answer.headers["Retry-After"]) == (429, "TooManyRequests", "7")
+    assert (answer.code, answer.body["reason"], answer.headers["Retry-After"]) == (
+        429,
+        "TooManyRequests",
+        "7",
+    )
     assert client.ask(admin, "GET", NODES).code == 200
 
 
-@pytest.mark.parametrize(("status", "reason"), [(500, "InternalError"), (503, "ServiceUnavailable")])
-def test_errors_of_the_server(lab: KubernetesLab, client: WireClient, admin: str, status: int, reason: str) -> None:
+@pytest.mark.parametrize(
+    ("status", "reason"), [(500, "InternalError"), (503, "ServiceUnavailable")]
+)
+def test_errors_of_the_server(
+    lab: KubernetesLab, client: WireClient, admin: str, status: int, reason: str
+) -> None:
     lab.world.faults.add(Fault("kubernetes:*", "error", times=1, status=status))
     answer = client.ask(admin, "GET", NODES)
     assert (answer.code, answer.body["reason"]) == (status, reason)
 
 
-def test_a_reset_connection_has_done_nothing(lab: KubernetesLab, client: WireClient, admin: str) -> None:
+def test_a_reset_connection_has_done_nothing(
+    lab: KubernetesLab, client: WireClient, admin: str
+) -> None:
     lab.world.faults.add(Fault("kubernetes:create configmaps", "reset", times=1))
     with pytest.raises((ConnectionError, ssl.SSLError, http.client.RemoteDisconnected)):
         client.ask(admin, "POST", CONFIG_MAPS, {"metadata": {"name": "x"}})
@@ -214,10 +248,14 @@ def test_a_stale_read_shows_how_it_was(lab: KubernetesLab, client: WireClient, a
     lab.world.faults.add(Fault("kubernetes:list configmaps", "stale-read", times=1, seconds=30))
     assert client.ask(admin, "GET", f"{CONFIG_MAPS}/x").body["data"] == {"a": "old"}
     assert client.ask(admin, "GET", f"{CONFIG_MAPS}/x").body["data"] == {"a": "new"}
-    assert [item["metadata"]["name"] for item in client.ask(admin, "GET", CONFIG_MAPS).body["items"]] == ["x"]
+    assert [
+        item["metadata"]["name"] for item in client.ask(admin, "GET", CONFIG_MAPS).body["items"]
+    ] == ["x"]
 
 
-def test_a_partial_page_has_a_token_for_the_rest(lab: KubernetesLab, client: WireClient, admin: str) -> None:
+def test_a_partial_page_has_a_token_for_the_rest(
+    lab: KubernetesLab, client: WireClient, admin: str
+) -> None:
     for name in ("a", "b"):
         lab.load("Node", name)
     lab.world.faults.add(Fault("kubernetes:list nodes", "partial-page", times=1))
@@ -227,7 +265,9 @@ def test_a_partial_page_has_a_token_for_the_rest(lab: KubernetesLab, client: Wir
     assert [item["metadata"]["name"] for item in page["items"] + rest["items"]] == ["a", "b"]
 
 
-def test_expired_credentials_are_401_and_latency_is_felt(lab: KubernetesLab, client: WireClient, admin: str) -> None:
+def test_expired_credentials_are_401_and_latency_is_felt(
+    lab: KubernetesLab, client: WireClient, admin: str
+) -> None:
     lab.world.faults.add(Fault("kubernetes:*", "expired-credentials", times=1))
     assert client.ask(admin, "GET", NODES).code == 401
     lab.world.latency.set("kubernetes:list nodes", 0.15)
@@ -236,7 +276,8 @@ def test_expired_credentials_are_401_and_latency_is_felt(lab: KubernetesLab, cli
     assert time.perf_counter() - start >= 0.15
 
 
-# --- kills --------------------------------------------------------------------------------------------------------
+# --- kills
+# --------------------------------------------------------------------------------------------------------
 
 WRITER = """
 import http.client, json, ssl, sys
@@ -261,10 +302,14 @@ def test_the_kill_hook_kills_a_client_at_its_third_write(
         stdout=subprocess.PIPE,
         env={key: value for key, value in os.environ.items() if key != "PYTHONPATH"},
     )
-    lab.world.effects.order_kill(writer.pid, 3, "answer-lost" if point == "answer-lost" else "before-next")
+    lab.world.effects.order_kill(
+        writer.pid, 3, "answer-lost" if point == "answer-lost" else "before-next"
+    )
     output, _ = writer.communicate(timeout=30)
     assert writer.returncode == -signal.SIGKILL
     assert output.decode().split() == list(told)
-    names = [item["metadata"]["name"] for item in client.ask(admin, "GET", CONFIG_MAPS).body["items"]]
+    names = [
+        item["metadata"]["name"] for item in client.ask(admin, "GET", CONFIG_MAPS).body["items"]
+    ]
     assert names == ["a", "b", "c"]
     assert len(lab.world.effects) == 3

@@ -109,7 +109,9 @@ def test_the_last_look_is_at_what_is_still_to_come(lab: KubernetesLab) -> None:
 
 
 def test_a_bridge_counts_only_as_long_as_its_binding_is_there(lab: KubernetesLab) -> None:
-    """RBAC has no delay: what an entry that comes into force meanwhile is worth depends on RBAC of that moment."""
+    """RBAC has no delay: what an entry that comes into force meanwhile is worth depends on RBAC of
+    that moment.
+    """
     lab.bind("cluster-admin", "Group:bridge")
     oracle = Oracle(lab.world)
     lab.add_entry(arn("admin"), "admin", ["bridge"], delay=SECOND)
@@ -117,7 +119,11 @@ def test_a_bridge_counts_only_as_long_as_its_binding_is_there(lab: KubernetesLab
     lab.world.clock.advance(3 * SECOND)
     store = lab.api.registry.store
     key = ("rbac.authorization.k8s.io", "clusterrolebindings")
-    bridge = next(b for b in store.items(key)[0] if b["roleRef"]["name"] == "cluster-admin" and "bridge" in str(b))
+    bridge = next(
+        b
+        for b in store.items(key)[0]
+        if b["roleRef"]["name"] == "cluster-admin" and "bridge" in str(b)
+    )
     store.remove(key, "", bridge["metadata"]["name"])
     effect(lab)
     wrong = list(oracle.wrong())
@@ -140,7 +146,9 @@ def test_a_token_from_before_is_asked_about_as_long_as_it_is_remembered(lab: Kub
     lab.world.settings.token_cache = 10 * SECOND
     lab.add_entry(arn("admin"), "admin", policies=[ADMIN])
     oracle = Oracle(lab.world)
-    lab.remove_entry(arn("admin"))  # the row answers again; a token from before has neither policy nor group
+    lab.remove_entry(
+        arn("admin")
+    )  # the row answers again; a token from before has neither policy nor group
     effect(lab)
     lab.world.clock.advance(30 * SECOND)
     lab.add_entry(arn("dev"), "dev", ["devs"])
@@ -161,7 +169,9 @@ def test_what_was_announced_does_not_count(lab: KubernetesLab) -> None:
 
 
 def test_every_name_that_rbac_binds_is_a_login(lab: KubernetesLab) -> None:
-    """A template that renders to a bound name for one session alone must not hide behind the other sessions."""
+    """A template that renders to a bound name for one session alone must not hide behind the other
+    sessions.
+    """
     lab.bind("edit", "User:team:alice", namespace="default")
     row = {"rolearn": arn("dev"), "username": "team:{{SessionName}}", "groups": []}
     lab.set_aws_auth(mapRoles=json.dumps([row]))
@@ -189,7 +199,9 @@ def test_a_principal_that_is_gone_is_nobodys_loss(lab: KubernetesLab) -> None:
 
 
 def edited(lab: KubernetesLab, oracle: Oracle, name: str) -> None:
-    """An effect by which an administrator changed a principal, told to the oracle before it judges."""
+    """An effect by which an administrator changed a principal, told to the oracle before it
+    judges.
+    """
 
     def seen(effect: Effect) -> None:
         oracle.edited([arn(name)], effect)
@@ -201,7 +213,9 @@ def edited(lab: KubernetesLab, oracle: Oracle, name: str) -> None:
 
 def without_developer(lab: KubernetesLab) -> None:
     lab.set_aws_auth(
-        mapRoles=json.dumps([{"rolearn": arn("admin"), "username": "admin", "groups": ["system:masters"]}])
+        mapRoles=json.dumps(
+            [{"rolearn": arn("admin"), "username": "admin", "groups": ["system:masters"]}]
+        )
     )
 
 
@@ -224,7 +238,9 @@ def test_an_edit_of_one_principal_excuses_no_other(lab: KubernetesLab) -> None:
     assert kinds(list(oracle.wrong())) == {("dev", "denied", "fresh")}
 
 
-def test_until_an_edit_is_in_force_the_former_answers_are_right_and_no_longer(lab: KubernetesLab) -> None:
+def test_until_an_edit_is_in_force_the_former_answers_are_right_and_no_longer(
+    lab: KubernetesLab,
+) -> None:
     lab.world.settings.token_cache = 5 * SECOND
     lab.add_entry(arn("dev"), "dev", ["devs"])
     oracle = Oracle(lab.world)
@@ -241,7 +257,9 @@ def test_until_an_edit_is_in_force_the_former_answers_are_right_and_no_longer(la
     assert first.since == lab.world.now() - SECOND  # not a moment before
 
 
-def test_a_token_that_loses_its_policy_by_an_administrators_deletion_is_no_wrong_denial(lab: KubernetesLab) -> None:
+def test_a_token_that_loses_its_policy_by_an_administrators_deletion_is_no_wrong_denial(
+    lab: KubernetesLab,
+) -> None:
     lab.world.settings.token_cache = 5 * SECOND
     lab.add_entry(arn("admin"), "admin", policies=[ADMIN])
     oracle = Oracle(lab.world)
@@ -260,7 +278,12 @@ def test_a_change_by_control_is_looked_at_at_once(lab: KubernetesLab, tmp_path: 
         began = control(tmp_path, "POST", "world", {"oracle": {"each": 6}})["oracle"]
         assert began["wrongDenials"] == began["wrongAllows"] == 0
         control(tmp_path, "POST", "world", {"writeAwsAuth": {"cluster": "demo", "data": None}})
-        control(tmp_path, "POST", "world", {"writeAwsAuth": {"cluster": "demo", "data": {"mapUsers": ""}}})
+        control(
+            tmp_path,
+            "POST",
+            "world",
+            {"writeAwsAuth": {"cluster": "demo", "data": {"mapUsers": ""}}},
+        )
         report = control(tmp_path, "GET", "oracle")
         assert report["wrongDenials"] > 50
         assert report["wrongAllows"] == 0
@@ -275,9 +298,12 @@ def test_a_change_by_control_is_looked_at_at_once(lab: KubernetesLab, tmp_path: 
 
 
 @pytest.mark.parametrize(
-    "body", [{"loud": True}, {"on": False}, {"stated": {"arn:aws:iam::111122223333:role/dev": ["lost"]}}]
+    "body",
+    [{"loud": True}, {"on": False}, {"stated": {"arn:aws:iam::111122223333:role/dev": ["lost"]}}],
 )
-def test_a_request_that_makes_no_sense_is_refused(lab: KubernetesLab, body: dict[str, object]) -> None:
+def test_a_request_that_makes_no_sense_is_refused(
+    lab: KubernetesLab, body: dict[str, object]
+) -> None:
     add_controls(lab.world)
     with pytest.raises((ValueError, ControlError)):
         lab.world.controls["oracle"](body)

@@ -69,9 +69,15 @@ def test_a_misspelt_key_is_told_with_its_place() -> None:
         {"accounts": [{"id": 111122223333}]},
         {"operator": f"arn:aws:iam::{HOME}:role/nobody"},
         {"clusters": [{"name": "x", "account": HOME}]},
-        {"accounts": [{"id": HOME}], "clusters": [{"name": "x", "account": HOME, "authenticationMode": "BOTH"}]},
+        {
+            "accounts": [{"id": HOME}],
+            "clusters": [{"name": "x", "account": HOME, "authenticationMode": "BOTH"}],
+        },
         {"accounts": [{"id": HOME, "roles": [{"name": "x", "createDate": "yesterday"}]}]},
-        {"accounts": [{"id": HOME}], "clusters": [{"name": "x", "account": HOME, "automatic": ["nodes"]}]},
+        {
+            "accounts": [{"id": HOME}],
+            "clusters": [{"name": "x", "account": HOME, "automatic": ["nodes"]}],
+        },
     ],
 )
 def test_what_is_no_world_is_refused(raw: object) -> None:
@@ -95,7 +101,10 @@ def test_entries_of_the_file_are_in_force_from_the_start() -> None:
         {
             "principalArn": RUNNER,
             "kubernetesGroups": ["a"],
-            "policies": [{"policyArn": "AmazonEKSViewPolicy", "namespaces": ["x"]}, {"policyArn": CLUSTER_ADMIN}],
+            "policies": [
+                {"policyArn": "AmazonEKSViewPolicy", "namespaces": ["x"]},
+                {"policyArn": CLUSTER_ADMIN},
+            ],
         }
     ]
     world = small_world(authenticationMode="API", accessEntries=entries)
@@ -103,7 +112,10 @@ def test_entries_of_the_file_are_in_force_from_the_start() -> None:
     assert entry is not None
     assert entry in demo(world).effective_entries(world.now())
     assert [(policy.policy_arn, policy.scope) for policy in entry.policies] == [
-        ("arn:aws:eks::aws:cluster-access-policy/AmazonEKSViewPolicy", AccessScope("namespace", ("x",))),
+        (
+            "arn:aws:eks::aws:cluster-access-policy/AmazonEKSViewPolicy",
+            AccessScope("namespace", ("x",)),
+        ),
         (CLUSTER_ADMIN, AccessScope()),
     ]
     principal = world.principal(RUNNER)
@@ -112,7 +124,10 @@ def test_entries_of_the_file_are_in_force_from_the_start() -> None:
 
 
 def test_an_entry_can_be_dead_from_the_start() -> None:
-    world = small_world(authenticationMode="API", accessEntries=[{"principalArn": RUNNER, "principalId": "AROAGONE"}])
+    world = small_world(
+        authenticationMode="API",
+        accessEntries=[{"principalArn": RUNNER, "principalId": "AROAGONE"}],
+    )
     entry = demo(world).entry(RUNNER, world.now())
     assert entry is not None
     assert entry.principal_id == "AROAGONE"
@@ -137,7 +152,9 @@ def test_a_short_trust_becomes_a_policy() -> None:
         "externalId": "x",
         "federated": ["arn:aws:iam::1:saml-provider/s"],
     }
-    world = build_world({"accounts": [{"id": HOME, "roles": [{"name": "a", "trust": trust}, {"name": "b"}]}]})
+    world = build_world(
+        {"accounts": [{"id": HOME, "roles": [{"name": "a", "trust": trust}, {"name": "b"}]}]}
+    )
     statements = world.accounts[HOME].roles["a"].trust_policy["Statement"]
     assert [(item["Principal"], item["Action"], item.get("Condition")) for item in statements] == [
         ({"Service": ["ec2.amazonaws.com"]}, "sts:AssumeRole", None),
@@ -161,7 +178,13 @@ def test_two_accounts_may_use_one_cluster_name() -> None:
 def test_principals_are_found_by_their_exact_arn_only() -> None:
     world = small_world()
     assert world.principal(RUNNER) is not None
-    for wrong in (f"arn:aws:iam::{HOME}:role/runner", RUNNER.upper(), RUNNER.replace("aws:", "aws-cn:", 1), "x", ""):
+    for wrong in (
+        f"arn:aws:iam::{HOME}:role/runner",
+        RUNNER.upper(),
+        RUNNER.replace("aws:", "aws-cn:", 1),
+        "x",
+        "",
+    ):
         assert world.principal(wrong) is None
     assert parse_arn(RUNNER) is not None
 

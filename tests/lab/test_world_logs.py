@@ -32,7 +32,9 @@ def test_windows_and_positions_agree_with_brute_force(
         for at, number in expected
         if (start is None or at >= zero + start) and (end is None or at <= zero + end)
     ]
-    found = store.between(None if start is None else zero + start, None if end is None else zero + end, skip)
+    found = store.between(
+        None if start is None else zero + start, None if end is None else zero + end, skip
+    )
     assert [(line.timestamp, int(line.message)) for line in found] == expected[skip:]
     assert len(store) == len(offsets)
 
@@ -47,12 +49,19 @@ def test_windows_and_positions_agree_with_brute_force(
 def test_generated_lines_are_read_like_stored_ones(
     count: int, appended: int, start: int | None, end: int | None, skip: int
 ) -> None:
-    generated, stored = GeneratedLog(count, lambda index: (index // 2, "s", f"line {index}")), LogStore()
+    generated, stored = (
+        GeneratedLog(count, lambda index: (index // 2, "s", f"line {index}")),
+        LogStore(),
+    )
     for index in range(count):
-        stored.append("s", f"line {index}", datetime.fromtimestamp(index // 2 / 1000, tz=timezone.utc))
+        stored.append(
+            "s", f"line {index}", datetime.fromtimestamp(index // 2 / 1000, tz=timezone.utc)
+        )
     for index in range(appended):
         for store in (generated, stored):
-            store.append("s", f"later {index}", datetime.fromtimestamp((30 + index) / 1000, tz=timezone.utc))
+            store.append(
+                "s", f"later {index}", datetime.fromtimestamp((30 + index) / 1000, tz=timezone.utc)
+            )
     assert list(generated.between(start, end, skip)) == list(stored.between(start, end, skip))
     assert len(generated) == len(stored)
 
@@ -65,7 +74,11 @@ def test_millions_of_events_are_read_page_by_page_in_steady_time(tmp_path: Path)
     )
     with serving(world, tmp_path) as lab:
         logs = client(lab, "logs")
-        window = {"logGroupName": "/aws/eks/demo/cluster", "startTime": zero + 19_000_000, "limit": 10_000}
+        window = {
+            "logGroupName": "/aws/eks/demo/cluster",
+            "startTime": zero + 19_000_000,
+            "limit": 10_000,
+        }
         seconds, seen, token = [], 0, dict[str, str]()
         for _ in range(6):
             begun = time.perf_counter()

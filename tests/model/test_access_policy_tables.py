@@ -19,7 +19,9 @@ def test_every_known_policy_has_a_table() -> None:
 def test_incomplete_policies_are_opaque() -> None:
     for table in ACCESS_POLICIES.values():
         assert table.complete or table.rules == ()
-    assert not ACCESS_POLICIES["AmazonEKSKROPolicy"].complete  # two of its rules were reported, not all
+    assert not ACCESS_POLICIES[
+        "AmazonEKSKROPolicy"
+    ].complete  # two of its rules were reported, not all
 
 
 def test_cluster_admin_allows_everything() -> None:

@@ -11,7 +11,9 @@ from migrator.model.journal import EVENTS, Journal, decode_journal, encode_recor
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=8),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3)
+    ),
     max_leaves=6,
 )
 
@@ -23,7 +25,11 @@ def journals(draw: st.DrawFn, least: int = 0) -> Journal:
         effect: dict[str, Any] = draw(st.dictionaries(st.text(max_size=5), json_values, max_size=3))
         step = draw(st.none() | st.text(max_size=4))
         record = next_record(
-            journal, at="2026-11-22T00:00:00Z", step=step, event=draw(st.sampled_from(EVENTS)), effect=effect
+            journal,
+            at="2026-11-22T00:00:00Z",
+            step=step,
+            event=draw(st.sampled_from(EVENTS)),
+            effect=effect,
         )
         journal = (*journal, record)
     return journal
@@ -40,7 +46,9 @@ def test_what_was_written_is_read_back(journal: Journal) -> None:
 
 
 @given(journals(least=1), st.data())
-def test_a_journal_cut_at_any_byte_gives_its_whole_lines(journal: Journal, data: st.DataObject) -> None:
+def test_a_journal_cut_at_any_byte_gives_its_whole_lines(
+    journal: Journal, data: st.DataObject
+) -> None:
     content = text_of(journal)
     cut = content[: data.draw(st.integers(0, len(content)))]
     records, whole = decode_journal(cut)
@@ -52,7 +60,9 @@ def test_a_journal_cut_at_any_byte_gives_its_whole_lines(journal: Journal, data:
 @given(journals(least=1), st.data())
 def test_a_changed_byte_in_a_whole_line_is_damage(journal: Journal, data: st.DataObject) -> None:
     content = text_of(journal)
-    place = data.draw(st.integers(0, len(content) - 2))  # the very last line feed missing is a torn line
+    place = data.draw(
+        st.integers(0, len(content) - 2)
+    )  # the very last line feed missing is a torn line
     other = data.draw(st.integers(0, 255).filter(lambda byte: byte != content[place]))
     changed = content[:place] + bytes([other]) + content[place + 1 :]
     with pytest.raises(Failed) as failed:
@@ -61,7 +71,9 @@ def test_a_changed_byte_in_a_whole_line_is_damage(journal: Journal, data: st.Dat
 
 
 @given(journals(least=2), st.data())
-def test_a_line_that_is_missing_moved_or_repeated_is_damage(journal: Journal, data: st.DataObject) -> None:
+def test_a_line_that_is_missing_moved_or_repeated_is_damage(
+    journal: Journal, data: st.DataObject
+) -> None:
     lines = [encode_record(record) for record in journal]
     place = data.draw(st.integers(0, len(lines) - 2))
     for broken in (

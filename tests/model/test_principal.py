@@ -27,14 +27,18 @@ from migrator.model.principal import PrincipalKind, parse_arn
         ("arn:aws:s3:::bucket/role/x", "other", "/role/", "x"),
     ],
 )
-def test_an_arn_names_its_kind_path_and_name(text: str, kind: PrincipalKind, path: str, name: str) -> None:
+def test_an_arn_names_its_kind_path_and_name(
+    text: str, kind: PrincipalKind, path: str, name: str
+) -> None:
     arn = parse_arn(text)
     assert arn is not None
     assert (arn.kind, arn.path, arn.name) == (kind, path, name)
 
 
 def test_a_pathless_role_keeps_its_account_and_partition() -> None:
-    arn = parse_arn("arn:aws-us-gov:iam::111122223333:role/aws-reserved/sso.amazonaws.com/us-gov-west-1/Admin_0123")
+    arn = parse_arn(
+        "arn:aws-us-gov:iam::111122223333:role/aws-reserved/sso.amazonaws.com/us-gov-west-1/Admin_0123"
+    )
     assert arn is not None
     assert str(arn.pathless) == "arn:aws-us-gov:iam::111122223333:role/Admin_0123"
 

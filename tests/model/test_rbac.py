@@ -5,13 +5,26 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from migrator.model.rbac import Binding, LabelSelector, PermissionRow, PolicyRule, RbacState, Role, Subject
+from migrator.model.rbac import (
+    Binding,
+    LabelSelector,
+    PermissionRow,
+    PolicyRule,
+    RbacState,
+    Role,
+    Subject,
+)
 
 _REF = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "view"}
 
 
 def _binding(**changes: object) -> dict[str, Any]:
-    return {"metadata": {"name": "b", "namespace": "dev"}, "roleRef": _REF, "subjects": [], **changes}
+    return {
+        "metadata": {"name": "b", "namespace": "dev"},
+        "roleRef": _REF,
+        "subjects": [],
+        **changes,
+    }
 
 
 def test_objects_of_all_four_lists_are_read() -> None:
@@ -27,21 +40,34 @@ def test_objects_of_all_four_lists_are_read() -> None:
                         "clusterRoleSelectors": [
                             {
                                 "matchLabels": {"b": "2", "a": "1"},
-                                "matchExpressions": [{"key": "k", "operator": "In", "values": ["v"]}],
+                                "matchExpressions": [
+                                    {"key": "k", "operator": "In", "values": ["v"]}
+                                ],
                             }
                         ]
                     },
                 }
             ],
-            "roleBindings": [_binding(subjects=[{"kind": "ServiceAccount", "name": "sa", "namespace": "ops"}])],
+            "roleBindings": [
+                _binding(subjects=[{"kind": "ServiceAccount", "name": "sa", "namespace": "ops"}])
+            ],
             "clusterRoleBindings": [
-                _binding(metadata={"name": "cb", "labels": {"x": "y"}}, subjects=[{"kind": "Group", "name": "g"}])
+                _binding(
+                    metadata={"name": "cb", "labels": {"x": "y"}},
+                    subjects=[{"kind": "Group", "name": "g"}],
+                )
             ],
         }
     )
     selector = LabelSelector((("a", "1"), ("b", "2")), (("k", "In", ("v",)),))
     assert state.roles == (
-        Role("c", None, (PolicyRule(("get",), non_resource_urls=("/healthz",)),), {"team": "a"}, (selector,)),
+        Role(
+            "c",
+            None,
+            (PolicyRule(("get",), non_resource_urls=("/healthz",)),),
+            {"team": "a"},
+            (selector,),
+        ),
         Role("r", "dev", (PolicyRule(("get",), ("",), ("pods",), ("a",)),), {}),
     )
     assert state.bindings == (
@@ -51,7 +77,10 @@ def test_objects_of_all_four_lists_are_read() -> None:
 
 
 def test_a_kubernetes_list_object_is_read_like_an_array() -> None:
-    assert len(RbacState.from_raw({"roleBindings": {"kind": "List", "items": [_binding()]}}).bindings) == 1
+    assert (
+        len(RbacState.from_raw({"roleBindings": {"kind": "List", "items": [_binding()]}}).bindings)
+        == 1
+    )
 
 
 def test_missing_lists_are_empty() -> None:
@@ -59,7 +88,13 @@ def test_missing_lists_are_empty() -> None:
 
 
 def test_a_role_binding_without_namespace_is_not_read_as_cluster_wide() -> None:
-    for metadata in ({"name": "b"}, {"name": "b", "namespace": ""}, {"name": "b", "namespace": 7}, {}, None):
+    for metadata in (
+        {"name": "b"},
+        {"name": "b", "namespace": ""},
+        {"name": "b", "namespace": 7},
+        {},
+        None,
+    ):
         raw = {"roleBindings": [_binding(metadata=metadata)], "roles": [{"metadata": metadata}]}
         assert RbacState.from_raw(raw) == RbacState()
 
@@ -96,7 +131,10 @@ def test_malformed_subjects_and_rules_are_left_out_alone() -> None:
 
 
 def test_an_aggregation_rule_of_a_namespaced_role_means_nothing() -> None:
-    raw = {"metadata": {"name": "r", "namespace": "dev"}, "aggregationRule": {"clusterRoleSelectors": [{}]}}
+    raw = {
+        "metadata": {"name": "r", "namespace": "dev"},
+        "aggregationRule": {"clusterRoleSelectors": [{}]},
+    }
     role = Role.from_raw(raw, namespaced=True)
     assert role is not None and role.aggregation is None
 
@@ -112,7 +150,18 @@ _json = st.recursive(
         st.lists(children, max_size=3)
         | st.dictionaries(
             st.sampled_from(
-                ["metadata", "name", "namespace", "rules", "roleRef", "kind", "subjects", "items", "labels", "verbs"]
+                [
+                    "metadata",
+                    "name",
+                    "namespace",
+                    "rules",
+                    "roleRef",
+                    "kind",
+                    "subjects",
+                    "items",
+                    "labels",
+                    "verbs",
+                ]
             ),
             children,
             max_size=4,
@@ -122,7 +171,11 @@ _json = st.recursive(
 )
 
 
-@given(st.dictionaries(st.sampled_from(["roles", "roleBindings", "clusterRoles", "clusterRoleBindings"]), _json))
+@given(
+    st.dictionaries(
+        st.sampled_from(["roles", "roleBindings", "clusterRoles", "clusterRoleBindings"]), _json
+    )
+)
 def test_any_json_is_read_without_an_error(raw: dict[str, Any]) -> None:
     state = RbacState.from_raw(raw)
     assert all(role.name for role in state.roles)

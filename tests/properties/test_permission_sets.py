@@ -1,4 +1,6 @@
-"""Differences of permissions against brute force: every class of requests that the vocabulary can tell apart."""
+"""Differences of permissions against brute force: every class of requests that the vocabulary can
+tell apart.
+"""
 
 from dataclasses import replace
 from itertools import product
@@ -10,7 +12,14 @@ from migrator.decide.access.authorize import RbacIndex, authorize
 from migrator.decide.access.compare_access import compare, permissions_of
 from migrator.decide.access.match_rules import Grant, RuleSet
 from migrator.decide.access.name_templates import ALPHABETS, parts, readings, render
-from migrator.decide.access.permission_set import EVERYTHING, NOTHING, PermissionSet, Unknown, difference, is_subset
+from migrator.decide.access.permission_set import (
+    EVERYTHING,
+    NOTHING,
+    PermissionSet,
+    Unknown,
+    difference,
+    is_subset,
+)
 from migrator.model.access_entry import Identity
 from migrator.model.rbac import AccessRequest, PolicyRule, RbacState, Witness
 from tests.support import access
@@ -21,7 +30,9 @@ def _atoms(rule: PolicyRule) -> list[PolicyRule]:
     names: list[tuple[str, ...]] = [(name,) for name in rule.resource_names] or [()]
     resource_rules = [
         PolicyRule((verb,), (group,), (resource,), name)
-        for verb, group, resource, name in product(rule.verbs, rule.api_groups, rule.resources, names)
+        for verb, group, resource, name in product(
+            rule.verbs, rule.api_groups, rule.resources, names
+        )
     ]
     return resource_rules + [
         PolicyRule((v,), non_resource_urls=(u,)) for v in rule.verbs for u in rule.non_resource_urls
@@ -65,7 +76,9 @@ def test_the_same_permissions_written_otherwise_differ_in_nothing(a: PermissionS
 
 
 @given(access.permission_sets, access.permission_sets)
-def test_rows_depend_on_what_is_allowed_not_on_how_it_is_written(a: PermissionSet, b: PermissionSet) -> None:
+def test_rows_depend_on_what_is_allowed_not_on_how_it_is_written(
+    a: PermissionSet, b: PermissionSet
+) -> None:
     assert difference(_rewritten(a), _rewritten(b)) == difference(a, b)
 
 
@@ -100,7 +113,9 @@ def test_what_is_unknown_never_reads_as_no_difference(
 
 
 @given(access.rbac_states, access.usernames, access.groups)
-def test_index_answers_like_plain_rbac(state: RbacState, username: str, groups: tuple[str, ...]) -> None:
+def test_index_answers_like_plain_rbac(
+    state: RbacState, username: str, groups: tuple[str, ...]
+) -> None:
     index = RbacIndex(state)
     for request in access.EVERY_REQUEST[::7]:
         expected = access.plain_rbac_allows(state, username, groups, request)
@@ -112,13 +127,23 @@ def test_index_answers_like_plain_rbac(state: RbacState, username: str, groups: 
 _policies = st.lists(
     st.builds(
         access.policy,
-        st.sampled_from(["AmazonEKSViewPolicy", "AmazonEKSClusterAdminPolicy", "AmazonEKSNetworkingPolicy"]),
+        st.sampled_from(
+            ["AmazonEKSViewPolicy", "AmazonEKSClusterAdminPolicy", "AmazonEKSNetworkingPolicy"]
+        ),
     )
-    | st.builds(access.policy, st.just("AmazonEKSAdminViewPolicy"), st.sampled_from(["dev", "dev-*", "*", "d*-a", ""])),
+    | st.builds(
+        access.policy,
+        st.just("AmazonEKSAdminViewPolicy"),
+        st.sampled_from(["dev", "dev-*", "*", "d*-a", ""]),
+    ),
     max_size=2,
 ).map(tuple)
 _logins = st.builds(
-    Identity, access.usernames, access.groups | st.just(("system:masters",)), st.just("config-map"), _policies
+    Identity,
+    access.usernames,
+    access.groups | st.just(("system:masters",)),
+    st.just("config-map"),
+    _policies,
 )
 
 
@@ -140,7 +165,9 @@ def test_each_row_has_a_witness_that_the_authorizers_confirm(
     for rows, had, has in ((change.lost, before, after), (change.gained, after, before)):
         for row in rows:
             if row.witness is None:
-                assert row.unknown or any("NetworkingPolicy" in policy.policy_arn for policy in has.policies)
+                assert row.unknown or any(
+                    "NetworkingPolicy" in policy.policy_arn for policy in has.policies
+                )
                 continue
             request = row.witness.request
             assert access.row_allows(row, request)
@@ -148,7 +175,13 @@ def test_each_row_has_a_witness_that_the_authorizers_confirm(
             assert authorize(index, has.username, has.groups, has.policies, request)[0] is False
 
 
-_TEMPLATES = ("dev:{{SessionName}}", "ops-{{SessionName}}-b", "{{SessionNameRaw}}", "u1", "dev:alice")
+_TEMPLATES = (
+    "dev:{{SessionName}}",
+    "ops-{{SessionName}}-b",
+    "{{SessionNameRaw}}",
+    "u1",
+    "dev:alice",
+)
 _GROUP_TEMPLATES = ("team-{{SessionName}}", "g1", "system:{{SessionName}}")
 _templated = st.builds(
     Identity,
@@ -160,7 +193,9 @@ _SESSIONS = ("alice", "a-b", "a@b", "ab", "ops-ab-b", "masters", "somebody", "u1
 
 
 @given(access.rbac_states, _templated, _templated)
-def test_each_session_is_compared_by_itself(state: RbacState, before: Identity, after: Identity) -> None:
+def test_each_session_is_compared_by_itself(
+    state: RbacState, before: Identity, after: Identity
+) -> None:
     index = RbacIndex(state)
     change = compare(before, after, index, namespaces=())
     for rows, had, has in ((change.lost, before, after), (change.gained, after, before)):
@@ -168,11 +203,21 @@ def test_each_session_is_compared_by_itself(state: RbacState, before: Identity, 
             assert row.witness is not None
             assert _answer(index, had, _session(row.witness), row.witness.request)
             assert not _answer(index, has, _session(row.witness), row.witness.request)
-    sessions = [{"SessionName": session.replace("@", "-"), "SessionNameRaw": session} for session in _SESSIONS]
+    sessions = [
+        {"SessionName": session.replace("@", "-"), "SessionNameRaw": session}
+        for session in _SESSIONS
+    ]
     for request in access.EVERY_REQUEST[::11]:
-        answers = [(_answer(index, before, s, request), _answer(index, after, s, request)) for s in sessions]
-        assert any(access.row_allows(row, request) for row in change.lost) is any(b and not a for b, a in answers)
-        assert any(access.row_allows(row, request) for row in change.gained) is any(a and not b for b, a in answers)
+        answers = [
+            (_answer(index, before, s, request), _answer(index, after, s, request))
+            for s in sessions
+        ]
+        assert any(access.row_allows(row, request) for row in change.lost) is any(
+            b and not a for b, a in answers
+        )
+        assert any(access.row_allows(row, request) for row in change.gained) is any(
+            a and not b for b, a in answers
+        )
 
 
 def _session(witness: Witness) -> dict[str, str]:
@@ -182,13 +227,17 @@ def _session(witness: Witness) -> dict[str, str]:
     return {"SessionName": session, "SessionNameRaw": values.get("SessionNameRaw", session)}
 
 
-def _answer(index: RbacIndex, identity: Identity, values: dict[str, str], request: AccessRequest) -> bool:
+def _answer(
+    index: RbacIndex, identity: Identity, values: dict[str, str], request: AccessRequest
+) -> bool:
     groups = tuple(render(group, values) for group in identity.groups)
     return authorize(index, render(identity.username, values), groups, (), request)[0] is True
 
 
 _variables = st.sampled_from(sorted(ALPHABETS))
-_pieces = st.lists(_variables.map("{{{{{}}}}}".format) | st.text("ab:-", min_size=1, max_size=4), max_size=4)
+_pieces = st.lists(
+    _variables.map("{{{{{}}}}}".format) | st.text("ab:-", min_size=1, max_size=4), max_size=4
+)
 
 
 @given(_pieces.map("".join), st.data())

@@ -1,4 +1,6 @@
-"""A plan that was made is consistent when it is read; a changed one is refused, whatever its digest says."""
+"""A plan that was made is consistent when it is read; a changed one is refused, whatever its digest
+says.
+"""
 
 import json
 from pathlib import Path
@@ -35,7 +37,9 @@ PLANS = sorted(path.parent.name for path in EXAMPLES.glob("*/plan.json"))
 
 
 def read_again(plan: Plan) -> list[str]:
-    return [f"{found.where}: {found.why}" for found in inconsistencies(decode_plan(encode_plan(plan)))]
+    return [
+        f"{found.where}: {found.why}" for found in inconsistencies(decode_plan(encode_plan(plan)))
+    ]
 
 
 @given(
@@ -49,12 +53,18 @@ def test_plan_that_was_made_is_consistent_when_read(
     snapshot: Snapshot, decisions: Decisions, strategy: Strategy, target: Target, accept_gap: bool
 ) -> None:
     try:
-        plan = make_plan(snapshot, decisions, strategy=strategy, target=target, now=NOW, accept_gap=accept_gap)
+        plan = make_plan(
+            snapshot, decisions, strategy=strategy, target=target, now=NOW, accept_gap=accept_gap
+        )
     except MigratorError as error:
         assert error.code in ("decision-invalid", "decision-unused")
         return
     assert read_again(plan) == []
-    losses = {p.principal_arn: Acceptance("Ana", "all of it") for p in plan.principals if p.action == "block"}
+    losses = {
+        p.principal_arn: Acceptance("Ana", "all of it")
+        for p in plan.principals
+        if p.action == "block"
+    }
     if losses and not decisions.principals:
         everything = Decisions(accept_loss=losses, accept_gain=losses)
         accepted = make_plan(snapshot, everything, strategy=strategy, target=target, now=NOW)
@@ -75,17 +85,25 @@ def refused(document: dict[str, Any]) -> str:
     return ""
 
 
-@pytest.mark.parametrize("name", [name for name in PLANS if name not in ("forty-two-roles", "hundred-fifty-entries")])
+@pytest.mark.parametrize(
+    "name", [name for name in PLANS if name not in ("forty-two-roles", "hundred-fifty-entries")]
+)
 def test_every_change_of_an_example_is_refused(name: str) -> None:
     document = json.loads((EXAMPLES / name / "plan.json").read_bytes())
     changed = list(changes(document))
     assert len(changed) > 50
-    taken = [what for what, each in changed if refused(each) not in ("plan-inconsistent", "plan-malformed")]
+    taken = [
+        what
+        for what, each in changed
+        if refused(each) not in ("plan-inconsistent", "plan-malformed")
+    ]
     assert taken == []
 
 
 @given(worlds(modes=MODES) | node_worlds(), strategies, st.randoms(use_true_random=False))
-def test_some_change_of_a_generated_plan_is_refused(snapshot: Snapshot, strategy: Strategy, random: Random) -> None:
+def test_some_change_of_a_generated_plan_is_refused(
+    snapshot: Snapshot, strategy: Strategy, random: Random
+) -> None:
     document = plan_to_document(make_plan(snapshot, Decisions(), strategy=strategy, now=NOW))
     what, changed = random.choice(list(changes(document)))
     assert refused(changed) in ("plan-inconsistent", "plan-malformed"), what
@@ -95,7 +113,9 @@ def test_some_change_of_a_generated_plan_is_refused(snapshot: Snapshot, strategy
 def test_entries_of_a_plan_that_was_made_give_what_the_plan_announces(
     snapshot: Snapshot, decisions: Decisions, strategy: Strategy
 ) -> None:
-    """All steps done, nothing else changed: verify and the gates find no gain and no loss that was not announced."""
+    """All steps done, nothing else changed: verify and the gates find no gain and no loss that was
+    not announced.
+    """
     try:
         plan = make_plan(snapshot, decisions, strategy=strategy, now=NOW)
     except MigratorError as error:

@@ -1,4 +1,6 @@
-"""The same input gives the same rows and probes in every process: sets are never shown in their own order."""
+"""The same input gives the same rows and probes in every process: sets are never shown in their own
+order.
+"""
 
 import os
 import subprocess

@@ -1,4 +1,6 @@
-"""The difference of two permission sets, judged by z3 over all strings. Semantics: ``tests/support/smt_access.py``."""
+"""The difference of two permission sets, judged by z3 over all strings. Semantics:
+``tests/support/smt_access.py``.
+"""
 
 import random
 from collections.abc import Iterator
@@ -61,10 +63,15 @@ def _rule(chance: random.Random) -> PolicyRule:
 
 def _state(chance: random.Random) -> RbacState:
     names = ("r1", "r2", "r3")
-    roles = {(name, place): None for name, place in product(names, (None, "dev", "prod")) if chance.random() < 0.7}
+    roles = {
+        (name, place): None
+        for name, place in product(names, (None, "dev", "prod"))
+        if chance.random() < 0.7
+    }
     return RbacState(
         tuple(
-            Role(name, place, tuple(_rule(chance) for _ in range(chance.randint(1, 3))), {}) for name, place in roles
+            Role(name, place, tuple(_rule(chance) for _ in range(chance.randint(1, 3))), {})
+            for name, place in roles
         ),
         tuple(
             Binding(
@@ -92,7 +99,9 @@ def _identity(chance: random.Random) -> Identity:
 
 
 def _judged(state: RbacState, before: Identity, after: Identity) -> Iterator[str]:
-    change = compare(before, after, RbacIndex(state), namespaces=("dev", "dev-abc", "kube-system", "shop"))
+    change = compare(
+        before, after, RbacIndex(state), namespaces=("dev", "dev-abc", "kube-system", "shop")
+    )
     old, new = (smt_access.allowed(smt_access.grants_of(state, each)) for each in (before, after))
     yield from smt_access.complaints(old, new, change.lost)
     yield from smt_access.complaints(new, old, change.gained)
@@ -112,14 +121,23 @@ def test_z3_agrees_with_the_difference_of_a_random_pair(seed: int) -> None:
 
 _SHARP = {
     "a subresource of every resource": (rule("get", "*/log */scale"), rule("get", "pods/log")),
-    "one subresource under a wildcard": (rule("get", "pods/log deployments/scale"), rule("get", "*/log")),
+    "one subresource under a wildcard": (
+        rule("get", "pods/log deployments/scale"),
+        rule("get", "*/log"),
+    ),
     "a star behind the slash is no wildcard": (rule("get", "pods/*"), rule("get", "pods pods/log")),
     "names and requests without one": (rule("create list", names="a b"), rule("create", names="a")),
     "every name but some": (rule("create", "secrets"), rule("create", "secrets", names="a *")),
-    "the name that is a star": (rule("get", "secrets", names="*"), rule("get", "secrets", names="a")),
+    "the name that is a star": (
+        rule("get", "secrets", names="*"),
+        rule("get", "secrets", names="a"),
+    ),
     "all trailing stars of a URL": (rule(urls="/x** /api/*"), rule(urls="/xy /api")),
     "a URL prefix inside another": (rule(urls="/a* *"), rule(urls="/api/* /healthz")),
-    "every verb and group but some": (rule("*", "pods", "*"), rule("get list", "pods", "core apps")),
+    "every verb and group but some": (
+        rule("*", "pods", "*"),
+        rule("get list", "pods", "core apps"),
+    ),
 }
 _WHERE = {
     "the whole cluster and a namespace": (None, "dev"),
@@ -136,7 +154,11 @@ def test_z3_agrees_where_the_meaning_of_a_rule_is_easily_missed(
     roles = [role(name, each) for name, each in zip(("r1", "r2"), rules, strict=True)]
     bindings = [
         bind(subject, name, user(subject), namespace=place)
-        for subject, name, place in (("u1", "r1", None), ("u2", "r2", None), ("p1", "r1", places[0]))
+        for subject, name, place in (
+            ("u1", "r1", None),
+            ("u2", "r2", None),
+            ("p1", "r1", places[0]),
+        )
     ]
     bindings.append(bind("p2", "r2", user("p2"), namespace=places[1]))
     state = RbacState(tuple(roles), tuple(bindings))
@@ -146,11 +168,21 @@ def test_z3_agrees_where_the_meaning_of_a_rule_is_easily_missed(
 
 @pytest.mark.parametrize(
     ("one", "other"),
-    [(("dev-*",), ("dev-a*", "dev-b")), (("*",), ()), ((), ("*",)), (("dev", "prod"), ("d*",)), (("dev-*",), ("dev",))],
+    [
+        (("dev-*",), ("dev-a*", "dev-b")),
+        (("*",), ()),
+        ((), ("*",)),
+        (("dev", "prod"), ("d*",)),
+        (("dev-*",), ("dev",)),
+    ],
 )
-def test_z3_agrees_on_the_scopes_of_access_policies(one: tuple[str, ...], other: tuple[str, ...]) -> None:
+def test_z3_agrees_on_the_scopes_of_access_policies(
+    one: tuple[str, ...], other: tuple[str, ...]
+) -> None:
     for name in ("AmazonEKSClusterAdminPolicy", "AmazonEKSAdminViewPolicy"):
-        before, after = (Identity("u", (), "access-entry", (policy(name, *scope),)) for scope in (one, other))
+        before, after = (
+            Identity("u", (), "access-entry", (policy(name, *scope),)) for scope in (one, other)
+        )
         assert list(_judged(RbacState(), before, after)) == []
 
 

@@ -26,14 +26,17 @@ def report(change: AccessChange, *asked: ProbeResult) -> Report:
     return replace(base, plan=plan(principal(ALICE, access=change)), verification=outcome)
 
 
-def asked(namespace: str | None = None, *, allowed: bool = True, path: str | None = None) -> ProbeResult:
+def asked(
+    namespace: str | None = None, *, allowed: bool = True, path: str | None = None
+) -> ProbeResult:
     request = AccessRequest("get", resource="" if path else "pods", namespace=namespace, path=path)
     return ProbeResult(Probe(request, True), allowed)
 
 
 def cells(matrix: Matrix) -> dict[str, tuple[str, int]]:
     return {
-        column: (cell.change, cell.count) for column, cell in zip(matrix.columns, matrix.lines[0].cells, strict=True)
+        column: (cell.change, cell.count)
+        for column, cell in zip(matrix.columns, matrix.lines[0].cells, strict=True)
     }
 
 
@@ -50,11 +53,16 @@ def test_a_cell_says_gained_lost_both_or_unknown() -> None:
         "the rules": ("unknown", 1),
     }
     assert matrix.changed == 1
-    assert "gains get pods in namespace a; gains" in matrix.lines[0].cells[matrix.columns.index("a")].words
+    assert (
+        "gains get pods in namespace a; gains"
+        in matrix.lines[0].cells[matrix.columns.index("a")].words
+    )
 
 
 def test_probes_that_answer_as_before_show_that_the_rest_is_the_same() -> None:
-    matrix = access_matrix(report(AccessChange(), asked(), asked("shop"), asked("shop"), asked(path="/healthz")))
+    matrix = access_matrix(
+        report(AccessChange(), asked(), asked("shop"), asked("shop"), asked(path="/healthz"))
+    )
     assert cells(matrix) == {"whole cluster": ("same", 1), "URLs": ("same", 1), "shop": ("same", 2)}
     assert matrix.changed == 0
 
@@ -93,6 +101,8 @@ def test_without_rules_or_probes_there_is_no_matrix() -> None:
 def test_every_principal_has_a_line_and_every_line_a_cell_for_each_column() -> None:
     found = troubled()
     matrix = access_matrix(found)
-    assert [line.principal_arn for line in matrix.lines] == [each.principal_arn for each in found.plan.principals]
+    assert [line.principal_arn for line in matrix.lines] == [
+        each.principal_arn for each in found.plan.principals
+    ]
     assert {len(line.cells) for line in matrix.lines} == {len(matrix.columns)}
     assert Cell("none") in matrix.lines[1].cells

@@ -1,4 +1,6 @@
-"""The AWS CLI script of ``migrate generate aws-cli``, run by bash and the real AWS CLI against a lab."""
+"""The AWS CLI script of ``migrate generate aws-cli``, run by bash and the real AWS CLI against a
+lab.
+"""
 
 import json
 import re
@@ -29,8 +31,9 @@ from tests.support.aws_lab import (
 )
 from tests.support.plans import HOSTILE, cluster, plan, principal, role
 
-# What a second parser between the plan and EKS would read as something else than this text: the AWS CLI (files,
-# addresses, options, JSON, shorthand), bash, CloudFormation, Terraform, XML, HTML, spreadsheets, CI logs.
+# What a second parser between the plan and EKS would read as something else than this text: the AWS
+# CLI (files, addresses, options, JSON, shorthand), bash, CloudFormation, Terraform, XML, HTML,
+# spreadsheets, CI logs.
 SECOND_PARSERS = (
     "file:///etc/passwd",
     "file://~/.aws/credentials",
@@ -113,13 +116,19 @@ def effects(lab: Lab) -> list[str]:
 
 
 def made_by_hand(lab: Lab, arn: str, *groups: str, **more: str) -> None:
-    client(lab, "eks").create_access_entry(clusterName="demo", principalArn=arn, kubernetesGroups=list(groups), **more)
+    client(lab, "eks").create_access_entry(
+        clusterName="demo", principalArn=arn, kubernetesGroups=list(groups), **more
+    )
 
 
-def test_hostile_texts_reach_eks_exactly_and_a_second_run_changes_nothing(lab: Lab, tmp_path: Path) -> None:
+def test_hostile_texts_reach_eks_exactly_and_a_second_run_changes_nothing(
+    lab: Lab, tmp_path: Path
+) -> None:
     wanted = {
         RUNNER: EntrySpec("STANDARD", "file:///etc/passwd", _GROUPS, (ADMIN,)),
-        ALICE: EntrySpec("STANDARD", "--endpoint-url=http://127.0.0.1:1", ('["a","b"]',), (ON_SHOP,)),
+        ALICE: EntrySpec(
+            "STANDARD", "--endpoint-url=http://127.0.0.1:1", ('["a","b"]',), (ON_SHOP,)
+        ),
         NODES: EntrySpec("EC2_LINUX"),
     }
     text = script(*(entry(arn, spec) for arn, spec in wanted.items()))
@@ -127,14 +136,18 @@ def test_hostile_texts_reach_eks_exactly_and_a_second_run_changes_nothing(lab: L
     first = run_script(lab, tmp_path / "work", text)
     assert first.returncode == 0, first.stderr
     expected = {
-        arn: replace(spec, kubernetes_groups=tuple(sorted(spec.kubernetes_groups))) for arn, spec in wanted.items()
+        arn: replace(spec, kubernetes_groups=tuple(sorted(spec.kubernetes_groups)))
+        for arn, spec in wanted.items()
     }
     assert entries(lab) == before | expected
     changed = effects(lab)
     second = run_script(lab, tmp_path / "work", text)
     assert (second.returncode, second.stderr) == (0, "")
     assert effects(lab) == changed
-    assert (entries(lab), set((tmp_path / "work").iterdir())) == (before | expected, {tmp_path / "work" / "script.sh"})
+    assert (entries(lab), set((tmp_path / "work").iterdir())) == (
+        before | expected,
+        {tmp_path / "work" / "script.sh"},
+    )
 
 
 @pytest.mark.long
@@ -148,7 +161,10 @@ def test_each_hostile_text_reaches_eks_as_a_username(lab: Lab, tmp_path: Path, t
 
 def test_no_text_of_a_row_is_a_word_of_its_own() -> None:
     text = script(
-        *(entry(role(f"r{n}"), EntrySpec("STANDARD", each, (each,), (ON_SHOP,))) for n, each in enumerate(_GROUPS))
+        *(
+            entry(role(f"r{n}"), EntrySpec("STANDARD", each, (each,), (ON_SHOP,)))
+            for n, each in enumerate(_GROUPS)
+        )
     )
     words = re.findall(r"'(\{.*)'", text)
     assert len(words) >= 2 * len(_GROUPS)
@@ -156,24 +172,42 @@ def test_no_text_of_a_row_is_a_word_of_its_own() -> None:
         assert word.isascii()
         assert word.isprintable()
         assert isinstance(json.loads(word), dict)
-    code = "".join(line for line in text.splitlines(keepends=True) if not line.lstrip().startswith("#"))
-    for option in ("--username", "--kubernetes-groups", "--principal-arn", "--policy-arn", "--access-scope"):
+    code = "".join(
+        line for line in text.splitlines(keepends=True) if not line.lstrip().startswith("#")
+    )
+    for option in (
+        "--username",
+        "--kubernetes-groups",
+        "--principal-arn",
+        "--policy-arn",
+        "--access-scope",
+    ):
         assert option not in code
 
 
-def test_policies_are_associated_with_an_entry_that_was_made_by_hand(lab: Lab, tmp_path: Path) -> None:
+def test_policies_are_associated_with_an_entry_that_was_made_by_hand(
+    lab: Lab, tmp_path: Path
+) -> None:
     made_by_hand(lab, RUNNER, "ops", "dev", username="ci")
     spec = EntrySpec("STANDARD", "ci", ("dev", "ops"), (ADMIN, ON_SHOP))
     ran = run_script(lab, tmp_path / "work", script(entry(RUNNER, spec)))
     assert ran.returncode == 0, ran.stderr
-    assert entries(lab)[RUNNER] == replace(spec, access_policies=(ADMIN, AssociatedPolicy(VIEW, ON_SHOP.scope)))
+    assert entries(lab)[RUNNER] == replace(
+        spec, access_policies=(ADMIN, AssociatedPolicy(VIEW, ON_SHOP.scope))
+    )
 
 
 def test_a_username_left_to_eks_is_compared_with_the_one_of_eks(lab: Lab, tmp_path: Path) -> None:
     made_by_hand(lab, RUNNER)
     made_by_hand(lab, ALICE, username="other")
-    ran = run_script(lab, tmp_path / "work", script(entry(RUNNER, EntrySpec()), entry(ALICE, EntrySpec())))
-    assert (ran.returncode, "different: " + ALICE in ran.stderr, RUNNER in ran.stderr) == (3, True, False)
+    ran = run_script(
+        lab, tmp_path / "work", script(entry(RUNNER, EntrySpec()), entry(ALICE, EntrySpec()))
+    )
+    assert (ran.returncode, "different: " + ALICE in ran.stderr, RUNNER in ran.stderr) == (
+        3,
+        True,
+        False,
+    )
 
 
 @pytest.mark.parametrize(
@@ -190,14 +224,20 @@ def test_a_different_entry_is_named_and_left_alone_and_the_others_are_made(
     client(lab, "eks").create_access_entry(clusterName="demo", principalArn=NODES, **different)
     before = entries(lab)
     spec = EntrySpec("STANDARD", "ci", ("dev",), (ADMIN,))
-    ran = run_script(lab, tmp_path / "work", script(entry(NODES, spec), entry(ALICE, EntrySpec("STANDARD", "alice"))))
+    ran = run_script(
+        lab,
+        tmp_path / "work",
+        script(entry(NODES, spec), entry(ALICE, EntrySpec("STANDARD", "alice"))),
+    )
     assert ran.returncode == 3
     assert f"different: {NODES}" in ran.stderr
     assert "##vso[" not in ran.stderr
     assert entries(lab) == before | {ALICE: EntrySpec("STANDARD", "alice")}
 
 
-@pytest.mark.parametrize("scope", [{"type": "namespace", "namespaces": ["other"]}, {"type": "cluster"}])
+@pytest.mark.parametrize(
+    "scope", [{"type": "namespace", "namespaces": ["other"]}, {"type": "cluster"}]
+)
 def test_a_policy_with_another_scope_or_a_further_policy_is_a_difference(
     lab: Lab, tmp_path: Path, scope: dict[str, Any]
 ) -> None:
@@ -207,7 +247,11 @@ def test_a_policy_with_another_scope_or_a_further_policy_is_a_difference(
     )
     before = entries(lab)
     policies = (ADMIN,) if scope["type"] == "cluster" else (ON_SHOP,)
-    ran = run_script(lab, tmp_path / "work", script(entry(RUNNER, EntrySpec("STANDARD", "ci", ("dev",), policies))))
+    ran = run_script(
+        lab,
+        tmp_path / "work",
+        script(entry(RUNNER, EntrySpec("STANDARD", "ci", ("dev",), policies))),
+    )
     assert (ran.returncode, f"different: {RUNNER}" in ran.stderr, entries(lab)) == (3, True, before)
 
 
@@ -231,7 +275,9 @@ def _two_entries(lab: Lab) -> tuple[str, dict[str, EntrySpec]]:
     return script(*(entry(arn, spec) for arn, spec in wanted.items())), wanted
 
 
-def test_a_run_that_fails_at_any_call_says_so_and_the_next_run_goes_on(lab: Lab, tmp_path: Path) -> None:
+def test_a_run_that_fails_at_any_call_says_so_and_the_next_run_goes_on(
+    lab: Lab, tmp_path: Path
+) -> None:
     text, wanted = _two_entries(lab)
     expected = entries(lab) | wanted
     for operation, skip in _CALLS:
@@ -248,8 +294,13 @@ def test_a_run_that_fails_at_any_call_says_so_and_the_next_run_goes_on(lab: Lab,
 @pytest.mark.parametrize(
     ("kind", "place"),
     [
-        *((kind, place) for kind in ("error", "throttle", "reset", "expired-credentials") for place in range(6)),
-        # The lab loses answers of calls that succeed: call 3 is answered that there is no such entry.
+        *(
+            (kind, place)
+            for kind in ("error", "throttle", "reset", "expired-credentials")
+            for place in range(6)
+        ),
+        # The lab loses answers of calls that succeed: call 3 is answered that there is no such
+        # entry.
         *(("lost-answer", place) for place in (0, 1, 2, 4, 5)),
     ],
 )
@@ -278,8 +329,12 @@ def test_an_operator_who_may_not_describe_entries_makes_none(lab: Lab, tmp_path:
     assert entries(lab) == before
 
 
-def test_an_error_that_repeats_a_name_writes_no_command_into_the_log(lab: Lab, tmp_path: Path) -> None:
-    refused = EntrySpec("STANDARD", "alice", ("system:##vso[task.setvariable variable=x]y\n ::error::x\x1b[2J",))
+def test_an_error_that_repeats_a_name_writes_no_command_into_the_log(
+    lab: Lab, tmp_path: Path
+) -> None:
+    refused = EntrySpec(
+        "STANDARD", "alice", ("system:##vso[task.setvariable variable=x]y\n ::error::x\x1b[2J",)
+    )
     ran = run_script(lab, tmp_path / "work", script(entry(ALICE, refused)))
     assert (ran.returncode, "The kubernetes group name system:" in ran.stderr) == (1, True)
     assert "##" not in ran.stderr

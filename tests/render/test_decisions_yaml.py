@@ -18,7 +18,10 @@ PARTNER = Stub(
     "principals",
     role("partner"),
     {"action": "skip", "reason": "?"},
-    ("foreign-role-unverified (mapRoles[6] line 31): nobody read its account.", "do: name a reader role."),
+    (
+        "foreign-role-unverified (mapRoles[6] line 31): nobody read its account.",
+        "do: name a reader role.",
+    ),
 )
 LOST = Stub("accept_lost_sections", None, ["mapRoles"], ("section-lost: mapRoles does not parse.",))
 
@@ -84,7 +87,10 @@ def test_one_principal_may_be_asked_for_in_two_sections() -> None:
 
 
 def test_an_answered_question_is_not_asked() -> None:
-    text = f'principals:\n  "{role("partner")}":\n    action: skip\n    reason: gone\naccept_lost_sections: []\n'
+    text = (
+        f'principals:\n  "{role("partner")}":\n    action: skip\n    reason: '
+        f"gone\naccept_lost_sections: []\n"
+    )
     assert write_questions(text, [PARTNER, LOST]).text == text
 
 
@@ -101,7 +107,9 @@ def test_a_section_in_braces_keeps_its_answers() -> None:
     assert "written in braces" in written.text
 
 
-@pytest.mark.parametrize("text", ["{}\n", "{break_glass: x}\n", "break_glass: x\n...\n", "---\nbreak_glass: x\n"])
+@pytest.mark.parametrize(
+    "text", ["{}\n", "{break_glass: x}\n", "break_glass: x\n...\n", "---\nbreak_glass: x\n"]
+)
 def test_unusual_forms_of_a_file_keep_their_answers(text: str) -> None:
     written = write_questions(text, [PARTNER])
     assert written.text.startswith(text)
@@ -118,7 +126,9 @@ def test_a_file_that_is_no_mapping_is_refused(text: str) -> None:
 _answers = st.dictionaries(
     st.sampled_from(["principals", "accept_loss", "groups"]),
     st.dictionaries(
-        st.sampled_from([role("a"), role("b"), "x"]), st.just({"action": "skip", "reason": "r"}), max_size=2
+        st.sampled_from([role("a"), role("b"), "x"]),
+        st.just({"action": "skip", "reason": "r"}),
+        max_size=2,
     ),
 )
 _questions = st.lists(
@@ -135,7 +145,9 @@ _questions = st.lists(
 
 @settings(max_examples=100)
 @given(_answers, _questions)
-def test_questions_never_change_answers_whatever_they_hold(answers: dict[str, Any], questions: list[Stub]) -> None:
+def test_questions_never_change_answers_whatever_they_hold(
+    answers: dict[str, Any], questions: list[Stub]
+) -> None:
     text = yaml_text(answers)
     written = write_questions(text, questions)
     after = {key: value for key, value in (loaded(written.text) or {}).items() if value}

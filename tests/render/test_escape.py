@@ -1,4 +1,6 @@
-"""Each escape function, against a reader of its target: nothing is lost and nothing is more than text."""
+"""Each escape function, against a reader of its target: nothing is lost and nothing is more than
+text.
+"""
 
 import base64
 import html.parser
@@ -26,7 +28,9 @@ no_surrogates = st.text(alphabet=st.characters(exclude_categories=["Cs"]))
 def test_terminal_text_is_one_line_of_characters_that_show_themselves(text: str) -> None:
     shown = escape.terminal(text)
     assert shown.isprintable()
-    assert not any(unicodedata.category(char) in ("Cc", "Cf", "Cs", "Zl", "Zp", "Mn", "Me") for char in shown)
+    assert not any(
+        unicodedata.category(char) in ("Cc", "Cf", "Cs", "Zl", "Zp", "Mn", "Me") for char in shown
+    )
 
 
 @pytest.mark.parametrize(
@@ -48,7 +52,10 @@ def test_terminal_text_is_one_line_of_characters_that_show_themselves(text: str)
         ("::error file=a::x", ":\\x3aerror file=a::x"),
         ("x::Set-Output name=a::b", "x:\\x3aSet-Output name=a::b"),
         ("::endgroup::", ":\\x3aendgroup::"),
-        ("arn:aws:eks::aws:cluster-access-policy/x ## 1", "arn:aws:eks::aws:cluster-access-policy/x ## 1"),
+        (
+            "arn:aws:eks::aws:cluster-access-policy/x ## 1",
+            "arn:aws:eks::aws:cluster-access-policy/x ## 1",
+        ),
     ],
 )
 def test_terminal_shows_what_cannot_be_seen(text: str, shown: str) -> None:
@@ -56,13 +63,20 @@ def test_terminal_shows_what_cannot_be_seen(text: str, shown: str) -> None:
 
 
 def _commands_of_a_log(lines: Iterable[str]) -> list[str]:
-    """Lines in which a pipeline finds a command: Azure and GitHub ``##`` anywhere, GitHub ``::`` first in a line."""
+    """Lines in which a pipeline finds a command: Azure and GitHub ``##`` anywhere, GitHub ``::``
+    first in a line.
+    """
     anywhere = re.compile(r"##(vso|teamcity)?\[", re.IGNORECASE)
-    return [line for line in lines if anywhere.search(line) or re.match(r"\s*::[a-z-]+(\s|::)", line, re.IGNORECASE)]
+    return [
+        line
+        for line in lines
+        if anywhere.search(line) or re.match(r"\s*::[a-z-]+(\s|::)", line, re.IGNORECASE)
+    ]
 
 
 _LOG_COMMANDS = st.lists(
-    st.sampled_from(["::", ":", "error", "set-output", " ", "name=x", "#", "##", "vso[", "[", "x"]), max_size=8
+    st.sampled_from(["::", ":", "error", "set-output", " ", "name=x", "#", "##", "vso[", "[", "x"]),
+    max_size=8,
 ).map("".join)
 
 

@@ -24,12 +24,18 @@ from tests.support.plans import CLUSTER_ADMIN, VIEW, cluster, plan, principal, r
             PermissionRow("namespace shop", ("apps",), ("deployments",), ("get", "list")),
             "get, list deployments.apps in namespace shop",
         ),
-        (PermissionRow("cluster", ("",), ("pods", "pods/exec"), ("*",)), "* pods, pods/exec in the whole cluster"),
+        (
+            PermissionRow("cluster", ("",), ("pods", "pods/exec"), ("*",)),
+            "* pods, pods/exec in the whole cluster",
+        ),
         (
             PermissionRow("cluster", ("",), ("secrets",), ("get",), ("tls",)),
             "get secrets only tls in the whole cluster",
         ),
-        (PermissionRow("non-resource", verbs=("get",), non_resource_urls=("/metrics",)), "get /metrics"),
+        (
+            PermissionRow("non-resource", verbs=("get",), non_resource_urls=("/metrics",)),
+            "get /metrics",
+        ),
         (PermissionRow("unknown AmazonEKSOddPolicy"), "not known: AmazonEKSOddPolicy"),
         (
             PermissionRow("cluster except namespace kube-system", ("",), ("pods",), ("get",)),
@@ -44,7 +50,9 @@ def test_permissions_read_as_a_phrase(row: PermissionRow, words: str) -> None:
 def test_arns_lose_only_the_clusters_own_partition() -> None:
     value = plan(cluster=cluster(partition="aws-cn"))
     assert short_arn("arn:aws-cn:iam::111122223333:role/a", value) == "111122223333:role/a"
-    assert short_arn("arn:aws:iam::111122223333:role/a", value) == "arn:aws:iam::111122223333:role/a"
+    assert (
+        short_arn("arn:aws:iam::111122223333:role/a", value) == "arn:aws:iam::111122223333:role/a"
+    )
 
 
 def test_a_place_without_a_known_line_names_none() -> None:
@@ -61,7 +69,11 @@ def test_policies_name_their_scope() -> None:
 @pytest.mark.parametrize(
     ("arn", "spec", "name"),
     [
-        (role("ci/runner"), EntrySpec(), "arn:aws:sts::111122223333:assumed-role/runner/{{SessionName}}"),
+        (
+            role("ci/runner"),
+            EntrySpec(),
+            "arn:aws:sts::111122223333:assumed-role/runner/{{SessionName}}",
+        ),
         ("arn:aws:iam::111122223333:user/a/b", EntrySpec(), "arn:aws:iam::111122223333:user/a/b"),
         ("arn:aws:iam::111122223333:root", EntrySpec(), ""),
         ("nonsense", EntrySpec(), ""),

@@ -16,8 +16,12 @@ from migrator.render.plan_table import plan_table
 from tests.support.worlds import ACCEPTED, answers, iam, node_row, planned, role, row, world
 
 JENKINS = role("jenkins")
-SNAPSHOT = world([row(JENKINS, "jenkins-{{EC2PrivateDNSName}}", ("builders",))], principals=[iam(JENKINS, "ec2")])
-PLAN = planned(SNAPSHOT, replace(answers(JENKINS, username="jenkins"), accept_gain={JENKINS: ACCEPTED}))
+SNAPSHOT = world(
+    [row(JENKINS, "jenkins-{{EC2PrivateDNSName}}", ("builders",))], principals=[iam(JENKINS, "ec2")]
+)
+PLAN = planned(
+    SNAPSHOT, replace(answers(JENKINS, username="jenkins"), accept_gain={JENKINS: ACCEPTED})
+)
 GAINED = "sessions that are not an EC2 instance's"
 
 
@@ -39,7 +43,9 @@ def test_explain_says_who_can_log_in_today_and_after() -> None:
     document = explanation_document(told, plan_to_document(PLAN)["principals"][0])
     assert document["logIns"] == {
         "before": [{"sessions": "instance", "names": [], "exceptNames": []}],
-        "after": [{"sessions": kind, "names": [], "exceptNames": []} for kind in ("instance", "other")],
+        "after": [
+            {"sessions": kind, "names": [], "exceptNames": []} for kind in ("instance", "other")
+        ],
     }
     assert document["principal"]["access"]["logInsGained"] == [{"sessions": "other"}]
 
@@ -55,7 +61,10 @@ def test_explain_of_nodes_shows_the_same_log_ins_and_no_change() -> None:
 def test_questions_say_which_answer_gains_and_which_loses() -> None:
     text = write_questions("", stubs_for(planned(SNAPSHOT))).text
     plain = flat(text.replace("#", ""))
-    assert "GAINS access: with this answer every session of the role logs in, not only those of EC2 instances." in plain
+    assert (
+        "GAINS access: with this answer every session of the role logs in, not only those of EC2 "
+        "instances." in plain
+    )
     assert "LOSES access, the other way: action: skip here" in plain
     assert text.index("GAINS access") < text.index("LOSES access")
     assert "accept_gain:" in text
@@ -80,6 +89,8 @@ def test_words_name_sessions_that_are_excepted() -> None:
 
 def test_names_in_a_plan_file_are_escaped() -> None:
     hostile = AccessChange(log_ins_gained=(LogIns("other", names=("\x1b[2J",)),))
-    plan: Plan = replace(PLAN, principals=tuple(replace(p, access=hostile) for p in PLAN.principals))
+    plan: Plan = replace(
+        PLAN, principals=tuple(replace(p, access=hostile) for p in PLAN.principals)
+    )
     for text in (plan_table(plan), plan_markdown(plan), explain(plan, explained(plan, JENKINS))):
         assert "\x1b" not in text

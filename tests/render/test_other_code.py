@@ -1,4 +1,6 @@
-"""CloudFormation, eksctl and AWS CLI: accepted by their own tools, and the same entries when read back."""
+"""CloudFormation, eksctl and AWS CLI: accepted by their own tools, and the same entries when read
+back.
+"""
 
 import json
 import subprocess
@@ -38,15 +40,26 @@ def _wanted(value: Plan) -> dict[str, EntrySpec]:
 
 
 def _assert_the_rest_is_left_out(value: Plan, text: str) -> None:
-    """Every other entry is named with the reason, and nothing in the file looks like a reference."""
+    """Every other entry is named with the reason, and nothing in the file looks like a
+    reference.
+    """
     for arn in {entry.principal_arn for entry in code_entries(value).entries} - set(_wanted(value)):
         assert f"#   {arn}: {DYNAMIC_REFERENCE}\n" in text
     assert not _is_replaced(text)
 
 
-def _policies(found: Any, arn: str, scope: str, kind: str, names: str) -> tuple[AssociatedPolicy, ...]:  # noqa: ANN401
+def _policies(
+    found: Any,
+    arn: str,
+    scope: str,
+    kind: str,
+    names: str,  # noqa: ANN401
+) -> tuple[AssociatedPolicy, ...]:
     return tuple(
-        AssociatedPolicy(each[arn], AccessScope(each[scope][kind], tuple(each[scope].get(names, ())))) for each in found
+        AssociatedPolicy(
+            each[arn], AccessScope(each[scope][kind], tuple(each[scope].get(names, ())))
+        )
+        for each in found
     )
 
 
@@ -86,7 +99,9 @@ def test_eksctl_reads_back_to_the_plan(value: Plan) -> None:
             each["type"],
             each.get("kubernetesUsername"),
             tuple(each.get("kubernetesGroups", ())),
-            _policies(each.get("accessPolicies", ()), "policyARN", "accessScope", "type", "namespaces"),
+            _policies(
+                each.get("accessPolicies", ()), "policyARN", "accessScope", "type", "namespaces"
+            ),
         )
         for each in config["accessConfig"]["accessEntries"]
     }
@@ -149,7 +164,9 @@ def test_cfn_lint_accepts_the_template(tmp_path: Path) -> None:
     lint = Path(sys.executable).with_name("cfn-lint")
     if not lint.exists():
         pytest.skip("cfn-lint is not installed: the template is not checked by it")
-    namespaces = EntrySpec("STANDARD", "dev", ("devs",), (AssociatedPolicy(VIEW, AccessScope("namespace", ("shop",))),))
+    namespaces = EntrySpec(
+        "STANDARD", "dev", ("devs",), (AssociatedPolicy(VIEW, AccessScope("namespace", ("shop",))),)
+    )
     value = plan(*company().principals, principal(role("scoped"), entry=namespaces))
     template = tmp_path / "access-entries.yaml"
     template.write_text(cloudformation(value)["access-entries.yaml"])
@@ -159,4 +176,6 @@ def test_cfn_lint_accepts_the_template(tmp_path: Path) -> None:
 
 def test_what_eks_owns_is_named_in_every_form() -> None:
     for files in (cloudformation(company()), eksctl(company()), aws_cli(company())):
-        assert any("role/managed-nodes: EKS makes this entry itself" in text for text in files.values())
+        assert any(
+            "role/managed-nodes: EKS makes this entry itself" in text for text in files.values()
+        )

@@ -1,4 +1,6 @@
-"""What commands say at their end: verdicts, gates, outcomes, status, reports. Hostile text is text in all of them."""
+"""What commands say at their end: verdicts, gates, outcomes, status, reports. Hostile text is text
+in all of them.
+"""
 
 from dataclasses import replace
 from xml.etree import ElementTree
@@ -8,7 +10,13 @@ import pytest
 from migrator.errors import Refused
 from migrator.model.evidence import Evidence, PrincipalVerdict, SelfSubject
 from migrator.model.gate import Gate
-from migrator.model.outcome import CutOverOutcome, RunOutcome, StatusOutcome, StepOutcome, VerifyOutcome
+from migrator.model.outcome import (
+    CutOverOutcome,
+    RunOutcome,
+    StatusOutcome,
+    StepOutcome,
+    VerifyOutcome,
+)
 from migrator.render.before_after import before_after
 from migrator.render.cut_over import cut_over_document, cut_over_text
 from migrator.render.gates import gate_table
@@ -23,7 +31,14 @@ from tests.support.reports import hostile
 SSO = company().principals[0].principal_arn
 NODES = role("nodes")
 RUNNER = role("ci/runner")
-LIVE = Evidence(SSO, "live", "after", "2026-11-22T00:00:00Z", "", subject=SelfSubject("admin:anna", ("platform",)))
+LIVE = Evidence(
+    SSO,
+    "live",
+    "after",
+    "2026-11-22T00:00:00Z",
+    "",
+    subject=SelfSubject("admin:anna", ("platform",)),
+)
 VERIFIED = VerifyOutcome(
     "after",
     "API_AND_CONFIG_MAP",
@@ -101,10 +116,16 @@ def test_no_gates_are_a_refusal_and_open_ones_are_counted() -> None:
 
 
 def test_a_refused_cut_over_says_that_nothing_was_switched() -> None:
-    refused = CutOverOutcome(GATES, "API_AND_CONFIG_MAP", 4, None, Refused("gates-closed", "No.", why="2"))
+    refused = CutOverOutcome(
+        GATES, "API_AND_CONFIG_MAP", 4, None, Refused("gates-closed", "No.", why="2")
+    )
     assert "nothing was switched" in cut_over_text(company(), refused)
     document = cut_over_document(company(), refused)
-    assert (document["error"]["code"], document["verification"], len(document["gates"])) == ("gates-closed", None, 3)
+    assert (document["error"]["code"], document["verification"], len(document["gates"])) == (
+        "gates-closed",
+        None,
+        3,
+    )
     done = CutOverOutcome(GATES, "API", 0, VERIFIED)
     assert "aws-auth is not asked any more" in cut_over_text(company(), done)
     assert cut_over_document(company(), done)["verification"]["verdict"] == "failed"
@@ -132,7 +153,17 @@ def test_an_outcome_says_each_reason_once() -> None:
 
 def test_status_says_what_is_next_and_what_is_not_known() -> None:
     status = StatusOutcome(
-        "prod", None, None, "sha256:x", "r1", "apply", 3, 9, "cut over", unknown=("mode: no answer",), exit_code=1
+        "prod",
+        None,
+        None,
+        "sha256:x",
+        "r1",
+        "apply",
+        3,
+        9,
+        "cut over",
+        unknown=("mode: no answer",),
+        exit_code=1,
     )
     text = status_text(status)
     assert "Mode       not known (status not known)" in text
@@ -154,13 +185,21 @@ def test_before_and_after_stand_side_by_side() -> None:
 @pytest.mark.parametrize("text", HOSTILE)
 def test_hostile_text_stays_text_everywhere(text: str) -> None:
     subject = SelfSubject(text, (text,))
-    verdict = PrincipalVerdict(SSO, "failed", "live", "live", text, replace(LIVE, subject=subject, how=text))
+    verdict = PrincipalVerdict(
+        SSO, "failed", "live", "live", text, replace(LIVE, subject=subject, how=text)
+    )
     outcome = replace(VERIFIED, verdicts=(verdict,), state=text)
     gate = Gate(1, "mode", text, "fail", text, text, text)
-    run = RunOutcome("apply", "r", 1, 0, 1, refused=((text, text),), outstanding=((text, text),), state=text)
-    status = StatusOutcome(text, None, None, text, text, text, 0, 0, text, unknown=(text,), state=text)
+    run = RunOutcome(
+        "apply", "r", 1, 0, 1, refused=((text, text),), outstanding=((text, text),), state=text
+    )
+    status = StatusOutcome(
+        text, None, None, text, text, text, 0, 0, text, unknown=(text,), state=text
+    )
     baseline = replace(
-        outcome, phase="before", evidence=(replace(LIVE, subject=subject, differences=(text,), how=text),)
+        outcome,
+        phase="before",
+        evidence=(replace(LIVE, subject=subject, differences=(text,), how=text),),
     )
     shown = [
         verdict_table(company(), outcome),
@@ -171,7 +210,9 @@ def test_hostile_text_stays_text_everywhere(text: str) -> None:
         status_text(status),
         junit(company(), outcome),
         report_markdown(hostile(text)),
-        before_after(company(), {SSO: {"username": text, "groups": [text], "verdict": "ok", "why": text}}),
+        before_after(
+            company(), {SSO: {"username": text, "groups": [text], "verdict": "ok", "why": text}}
+        ),
     ]
     for each in shown:
         assert all(char == "\n" or char.isprintable() for char in each)

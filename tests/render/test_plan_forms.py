@@ -1,4 +1,6 @@
-"""The plan as table, as Markdown and explained: wide enough for no more than 100 columns, and hostile text is text."""
+"""The plan as table, as Markdown and explained: wide enough for no more than 100 columns, and
+hostile text is text.
+"""
 
 import re
 from dataclasses import replace
@@ -31,7 +33,17 @@ from migrator.render.explain import explain as explain_text
 from migrator.render.explain import find_principal
 from migrator.render.markdown import plan_markdown
 from migrator.render.plan_table import plan_table
-from tests.support.plans import ACCOUNT, CLUSTER_ADMIN, LOST, REFERENCE, company, plan, plans, principal, role
+from tests.support.plans import (
+    ACCOUNT,
+    CLUSTER_ADMIN,
+    LOST,
+    REFERENCE,
+    company,
+    plan,
+    plans,
+    principal,
+    role,
+)
 
 _FEW = settings(max_examples=60)
 
@@ -91,7 +103,10 @@ def test_findings_come_worst_first_with_place_and_remedy() -> None:
         < text.index("info  row-shadowed")
     )
     assert "mapRoles[6] line 31  444455556666:role/partner" in text
-    assert "do: Name a reader role for the account, or answer in decisions.yaml under principals." in text
+    assert (
+        "do: Name a reader role for the account, or answer in decisions.yaml under principals."
+        in text
+    )
 
 
 def test_findings_of_one_code_share_a_remedy_that_is_the_same() -> None:
@@ -105,7 +120,9 @@ def test_findings_of_one_code_share_a_remedy_that_is_the_same() -> None:
 
 def test_the_summary_counts_and_says_what_blocks() -> None:
     text = plan_table(company())
-    assert "Principals: 8 (2 create, 1 update, 1 recreate, 1 keep, 1 await, 1 skip, 1 block)" in text
+    assert (
+        "Principals: 8 (2 create, 1 update, 1 recreate, 1 keep, 1 await, 1 skip, 1 block)" in text
+    )
     assert "1 finding blocks this plan" in text
     assert "Steps: 3 (1 enable-entries, 2 create-entry)" in text
 
@@ -131,18 +148,24 @@ def test_every_write_of_every_step_is_shown_in_table_and_markdown() -> None:
             "s01 switch the authentication mode from CONFIG_MAP to API_AND_CONFIG_MAP: one-way",
             's02 bind the group "migrator-bridge:{run}" to ClusterRole cluster-admin, '
             'by ClusterRoleBinding "migrator-bridge-{run}"',
-            's03 bind the group "team" to ClusterRole "edit", by RoleBinding "migrator-x" in namespace "shop"',
+            's03 bind the group "team" to ClusterRole "edit", by RoleBinding "migrator-x" in '
+            'namespace "shop"',
             's04 create the access entry: type STANDARD, username "dev", groups "devs", "evil',
             "s05 associate AmazonEKSClusterAdminPolicy in the whole cluster",
             "s06 update the access entry: type STANDARD, the username that EKS gives, groups none",
             's07 delete the access entry: username "old"',
             "s08 disassociate AmazonEKSClusterAdminPolicy in the whole cluster",
-            's09 delete ClusterRoleBinding "migrator-bridge-{run}" of the group "migrator-bridge:{run}"',
+            's09 delete ClusterRoleBinding "migrator-bridge-{run}" of the group '
+            '"migrator-bridge:{run}"',
         ):
             assert wanted in shown, (wanted, shown)
         assert "\x1b" not in shown
-        assert 'groups "devs", "evil", groups "none' not in shown  # a name cannot end its own quotation
-    assert all(line.startswith("  - ") for line in text.splitlines() if " s04 " in line or "`s04 " in line)
+        assert (
+            'groups "devs", "evil", groups "none' not in shown
+        )  # a name cannot end its own quotation
+    assert all(
+        line.startswith("  - ") for line in text.splitlines() if " s04 " in line or "`s04 " in line
+    )
 
 
 def test_an_empty_plan_says_that_there_is_nothing_to_migrate() -> None:
@@ -162,7 +185,9 @@ def test_gained_and_lost_access_is_shown_and_capped_in_the_table() -> None:
 
 def test_a_difference_is_shown_with_the_command_that_asks_for_it() -> None:
     witness = Witness("get", "apps", "deployments", "", "it's|x", "shop")
-    value = plan(principal(role("dev"), access=AccessChange(lost=(replace(LOST, witness=witness), LOST))))
+    value = plan(
+        principal(role("dev"), access=AccessChange(lost=(replace(LOST, witness=witness), LOST)))
+    )
     command = "kubectl auth can-i get 'deployments.apps/it'\"'\"'s|x' -n shop"
     shown = _flat(told(value, value.principals[0]))
     assert shown.count("kubectlauthcan-i") == 1
@@ -170,7 +195,9 @@ def test_a_difference_is_shown_with_the_command_that_asks_for_it() -> None:
     assert "Theanswersareyestoday,noafter.Askwiththecredentialsoftheprincipalitself" in shown
     assert command.replace("|", "\\|") in plan_markdown(value)
     assert plan_markdown(value).count("Ask with the credentials of the principal itself") == 1
-    assert "can-i" not in plan_markdown(plan(principal(role("dev"), access=AccessChange(lost=(LOST,)))))
+    assert "can-i" not in plan_markdown(
+        plan(principal(role("dev"), access=AccessChange(lost=(LOST,))))
+    )
 
 
 def test_markdown_keeps_one_line_for_each_principal() -> None:
@@ -237,7 +264,9 @@ def test_equal_entries_do_not_differ() -> None:
 
 
 def test_node_entries_show_the_groups_that_eks_gives() -> None:
-    before = Identity("system:node:{{EC2PrivateDNSName}}", ("system:bootstrappers", "system:nodes"), "config-map")
+    before = Identity(
+        "system:node:{{EC2PrivateDNSName}}", ("system:bootstrappers", "system:nodes"), "config-map"
+    )
     node = principal(role("nodes"), before=before, entry=EntrySpec("EC2_LINUX"))
     assert entry_diff(node) == ("- kubernetesGroups: system:bootstrappers",)
 
@@ -251,6 +280,10 @@ def test_policies_are_told_with_their_scope() -> None:
     )
 
 
-@given(st.dictionaries(st.sampled_from("abc"), st.integers() | st.text(max_size=3) | st.lists(st.text(max_size=2))))
+@given(
+    st.dictionaries(
+        st.sampled_from("abc"), st.integers() | st.text(max_size=3) | st.lists(st.text(max_size=2))
+    )
+)
 def test_nothing_differs_from_itself(value: dict[str, Any]) -> None:
     assert differences(value, value) == ()

@@ -27,7 +27,9 @@ VOID = {"meta", "link", "input", "img", "br", "base"}
 
 
 class Reader(html.parser.HTMLParser):
-    """A document as an HTML parser sees it: its tags with their attributes' names, and its texts."""
+    """A document as an HTML parser sees it: its tags with their attributes' names, and its
+    texts.
+    """
 
     def __init__(self, text: str) -> None:
         super().__init__(convert_charrefs=True)
@@ -81,7 +83,9 @@ def test_every_plan_can_be_reported_in_both_forms(planned: object) -> None:
     assert all(char == "\n" or char.isprintable() for char in report_markdown(report))
     reader = Reader(text)
     assert sum(tag == "article" for tag, _ in reader.structure) == len(report.plan.principals)
-    assert not any(name.startswith("on") or name == "style" for _, names in reader.structure for name in names)
+    assert not any(
+        name.startswith("on") or name == "style" for _, names in reader.structure for name in names
+    )
 
 
 @pytest.mark.parametrize("report", [good(), troubled(), hostile(*HOSTILE)])
@@ -90,14 +94,18 @@ def test_the_policy_names_exactly_what_is_inline(report: Report) -> None:
     policy = next(value for value in reader.values if value.startswith("default-src"))
     parts = dict(part.split(" ", 1) for part in policy.split("; "))
     for element, directive in (("script", "script-src"), ("style", "style-src")):
-        digest = base64.b64encode(hashlib.sha256("".join(reader.raw[element]).encode()).digest()).decode()
+        digest = base64.b64encode(
+            hashlib.sha256("".join(reader.raw[element]).encode()).digest()
+        ).decode()
         assert parts[directive] == f"'sha256-{digest}'"
     assert parts["default-src"] == parts["base-uri"] == parts["form-action"] == "'none'"
 
 
 def test_the_document_needs_nothing_from_anywhere() -> None:
     reader = Reader(report_html(troubled()))
-    assert not {"link", "img", "iframe", "object", "embed", "base"} & {tag for tag, _ in reader.structure}
+    assert not {"link", "img", "iframe", "object", "embed", "base"} & {
+        tag for tag, _ in reader.structure
+    }
     assert not any("src" in names for _, names in reader.structure)
     assert "@import" not in "".join(reader.raw["style"])
     assert "url(" not in "".join(reader.raw["style"])
@@ -108,11 +116,19 @@ def test_the_same_report_gives_the_same_bytes() -> None:
 
 
 def test_a_reference_is_a_link_only_where_it_is_a_plain_https_address() -> None:
-    evil = ("javascript:alert(1)", "http://docs.example", "https://a@evil.example", 'https://x" onclick="y', "//evil")
+    evil = (
+        "javascript:alert(1)",
+        "http://docs.example",
+        "https://a@evil.example",
+        'https://x" onclick="y',
+        "//evil",
+    )
     for reference in evil:
         finding = Finding("creator-unknown", "warn", "m", "r", reference)
         assert 'class="note"' in report_html(replace(good(), plan=plan(findings=(finding,))))
-        assert 'rel="noreferrer"' not in report_html(replace(good(), plan=plan(findings=(finding,))))
+        assert 'rel="noreferrer"' not in report_html(
+            replace(good(), plan=plan(findings=(finding,)))
+        )
     good_one = Finding("creator-unknown", "warn", "m", "r", REFERENCE)
     assert f'<a href="{REFERENCE}"' in report_html(replace(good(), plan=plan(findings=(good_one,))))
 
@@ -142,7 +158,16 @@ def test_every_finding_is_shown_exactly_once() -> None:
     findings = (
         Finding("dead-role-path", "warn", "by principal", "r", REFERENCE, "mapRoles[7]", 1, arn),
         Finding("row-shadowed", "warn", "by row", "r", REFERENCE, "mapRoles[0]", 1, None),
-        Finding("principal-absent", "warn", "of somebody not planned", "r", REFERENCE, None, None, role("other")),
+        Finding(
+            "principal-absent",
+            "warn",
+            "of somebody not planned",
+            "r",
+            REFERENCE,
+            None,
+            None,
+            role("other"),
+        ),
         Finding("creator-unknown", "info", "of the cluster", "r", REFERENCE),
     )
     text = report_html(replace(good(), plan=plan(principal(arn), findings=findings)))
@@ -156,7 +181,12 @@ def test_every_finding_is_shown_exactly_once() -> None:
 def test_attention_tells_each_reason_once_and_counts_whom_it_does_not_name() -> None:
     arns = [role(f"r{number}") for number in range(30)]
     report = good()
-    verdict = replace(report.verification.verdicts[0], verdict="unknown", why="nothing was shown yet", evidence=None)
+    verdict = replace(
+        report.verification.verdicts[0],
+        verdict="unknown",
+        why="nothing was shown yet",
+        evidence=None,
+    )
     verdicts = tuple(replace(verdict, principal_arn=arn) for arn in arns)
     outcome = replace(report.verification, verdicts=verdicts, verdict="unknown")
     text = report_html(replace(report, plan=plan(*map(principal, arns)), verification=outcome))
@@ -192,7 +222,9 @@ def test_the_sentence_says_what_the_verdict_and_the_mode_mean() -> None:
     told = sentence(troubled())
     assert told.startswith("The access of 1 principal is not what it was. aws-auth is still asked")
     assert told.endswith("The plan is blocked: 1 finding must be decided by a person first.")
-    nobody = replace(good(), verification=replace(good().verification, verdicts=(), verdict="unknown"))
+    nobody = replace(
+        good(), verification=replace(good().verification, verdicts=(), verdict="unknown")
+    )
     assert sentence(nobody).startswith("Nobody's access was proven.")
 
 
@@ -212,7 +244,9 @@ def test_figures_count_principals_once_and_say_what_is_not_known() -> None:
 def test_markdown_and_html_say_the_same() -> None:
     report = troubled()
     text = report_markdown(report)
-    assert text.startswith("# Migration of prod to access entries: failed\n\nThe access of 1 principal")
+    assert text.startswith(
+        "# Migration of prod to access entries: failed\n\nThe access of 1 principal"
+    )
     for figure in figures(report):
         assert f"| {figure.label} | **{figure.value}** |" in text
     assert "s02 create-entry" in text
@@ -224,7 +258,12 @@ def test_markdown_and_html_say_the_same() -> None:
 
 
 def test_names_between_backticks_are_code_and_odd_backticks_stay() -> None:
-    assert spans("`a` becomes `b`.") == ((True, "a"), (False, " becomes "), (True, "b"), (False, "."))
+    assert spans("`a` becomes `b`.") == (
+        (True, "a"),
+        (False, " becomes "),
+        (True, "b"),
+        (False, "."),
+    )
     assert spans("`` is empty") == ((True, ""), (False, " is empty"))
     assert spans("a ` b") == ((False, "a ` b"),)
     assert spans("") == ()
@@ -246,7 +285,9 @@ def test_what_was_evaluated_only_is_shown_with_its_class() -> None:
     report = good()
     seen = replace(report.verification.verdicts[0], proof_class="attested", evidence=None)
     outcome = replace(report.verification, verdicts=(seen,))
-    assert "attested : a named person vouches for it" in words(report_html(replace(report, verification=outcome)))
+    assert "attested : a named person vouches for it" in words(
+        report_html(replace(report, verification=outcome))
+    )
 
 
 def test_templates_mark_nothing_as_safe() -> None:
@@ -255,7 +296,9 @@ def test_templates_mark_nothing_as_safe() -> None:
     for file in files("migrator.render").joinpath("templates").iterdir():
         if file.name.endswith(".jinja"):
             text = file.read_text(encoding="utf-8")
-            assert not re.search(r"\|\s*(safe|e|escape|forceescape|tojson|xmlattr|urlize|format)\b", text), file.name
+            assert not re.search(
+                r"\|\s*(safe|e|escape|forceescape|tojson|xmlattr|urlize|format)\b", text
+            ), file.name
             assert not re.search(r"\{\{[^}]*~", text), file.name
             assert not re.search(r"=\{\{", text), f"{file.name}: an attribute without quotes"
             assert "autoescape" not in text
@@ -264,7 +307,10 @@ def test_templates_mark_nothing_as_safe() -> None:
 def test_gates_that_a_journal_keeps_come_back() -> None:
     from migrator.model.gate import gates_from_documents, gates_to_documents
 
-    gates = (Gate(1, "mode", "Is it?", "pass", "it is"), Gate(2, "code", "Is it?", "fail", "", "Do.", "anna: yes"))
+    gates = (
+        Gate(1, "mode", "Is it?", "pass", "it is"),
+        Gate(2, "code", "Is it?", "fail", "", "Do.", "anna: yes"),
+    )
     assert gates_from_documents(gates_to_documents(gates)) == gates
     assert gates_from_documents(None) == gates_from_documents([{"state": "open"}, 3]) == ()
 

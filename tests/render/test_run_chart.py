@@ -34,22 +34,38 @@ def journal(*records: tuple[float, Event, str | None], **ended: object) -> Journ
 
 def test_a_change_is_a_bar_and_a_proof_a_bar_that_ends_in_a_mark() -> None:
     records = journal(
-        (10, "intended", "s02"), (20, "done", "s02"), (60, "done", "s03"), (100, "run-ended", None), exit=0
+        (10, "intended", "s02"),
+        (20, "done", "s02"),
+        (60, "done", "s03"),
+        (100, "run-ended", None),
+        exit=0,
     )
     (run,) = run_charts(planned(), records)
-    assert (run.command, run.took, run.exit_code, run.caller) == ("apply", "1 min 40 s", 0, role("operator"))
+    assert (run.command, run.took, run.exit_code, run.caller) == (
+        "apply",
+        "1 min 40 s",
+        0,
+        role("operator"),
+    )
     (lane,) = run.lanes
     assert lane.principal_arn == ALICE
-    assert [(bar.start, bar.width, bar.tone) for bar in lane.bars] == [(10, 10, "change"), (20, 40, "proof")]
+    assert [(bar.start, bar.width, bar.tone) for bar in lane.bars] == [
+        (10, 10, "change"),
+        (20, 40, "proof"),
+    ]
     assert [(mark.at, mark.shape) for mark in lane.marks] == [(60, "proven")]
     assert lane.words == "create-entry done +20 s; prove proven +1 min"
 
 
 @pytest.mark.parametrize(
-    ("event", "shape"), [("undone", "undone"), ("refused", "refused"), ("deferred", "open"), ("adopted", "adopted")]
+    ("event", "shape"),
+    [("undone", "undone"), ("refused", "refused"), ("deferred", "open"), ("adopted", "adopted")],
 )
 def test_what_did_not_go_well_is_marked_by_shape_and_word(event: Event, shape: str) -> None:
-    (run,) = run_charts(planned(), journal((1, "intended", "s02"), (2, event, "s02"), (4, "run-ended", None), exit=1))
+    (run,) = run_charts(
+        planned(),
+        journal((1, "intended", "s02"), (2, event, "s02"), (4, "run-ended", None), exit=1),
+    )
     (lane,) = run.lanes
     assert [mark.shape for mark in lane.marks] == [shape]
     assert shape in lane.words
@@ -57,14 +73,18 @@ def test_what_did_not_go_well_is_marked_by_shape_and_word(event: Event, shape: s
 
 
 def test_taking_back_is_a_bar_of_its_own() -> None:
-    records = journal((1, "intended", "s02"), (2, "done", "s02"), (3, "undoing", "s02"), (4, "undone", "s02"))
+    records = journal(
+        (1, "intended", "s02"), (2, "done", "s02"), (3, "undoing", "s02"), (4, "undone", "s02")
+    )
     (run,) = run_charts(planned(), records)
     assert [bar.tone for bar in run.lanes[0].bars] == ["change", "undo"]
     assert run.exit_code is None
 
 
 def test_a_step_whose_end_was_not_recorded_is_open() -> None:
-    (run,) = run_charts(planned(), journal((1, "intended", "s01"), (2, "sent", "s01"), (3, "intended", "s02")))
+    (run,) = run_charts(
+        planned(), journal((1, "intended", "s01"), (2, "sent", "s01"), (3, "intended", "s02"))
+    )
     assert [lane.principal_arn for lane in run.lanes] == [None, ALICE]
     assert all(lane.marks[-1].shape == "open" for lane in run.lanes)
     assert "its end was not recorded" in run.lanes[0].words
@@ -72,8 +92,12 @@ def test_a_step_whose_end_was_not_recorded_is_open() -> None:
 
 def test_each_run_has_its_own_axis() -> None:
     first = journal((1, "done", "s02"), (2, "run-ended", None), exit=7)
-    second = next_record(first, at="2026-11-25T08:00:00Z", step=None, event="run-started", effect=START)
-    third = next_record((*first, second), at="2026-11-25T08:00:10Z", step="s03", event="done", effect={})
+    second = next_record(
+        first, at="2026-11-25T08:00:00Z", step=None, event="run-started", effect=START
+    )
+    third = next_record(
+        (*first, second), at="2026-11-25T08:00:10Z", step="s03", event="done", effect={}
+    )
     runs = run_charts(planned(), (*first, second, third))
     assert [run.took for run in runs] == ["2 s", "10 s"]
     assert [run.exit_code for run in runs] == [7, None]
@@ -81,7 +105,9 @@ def test_each_run_has_its_own_axis() -> None:
 
 
 def test_steps_of_another_command_are_about_the_cluster() -> None:
-    (run,) = run_charts(planned(), journal((1, "intended", "cutover-switch"), (2, "done", "cutover-switch")))
+    (run,) = run_charts(
+        planned(), journal((1, "intended", "cutover-switch"), (2, "done", "cutover-switch"))
+    )
     assert run.lanes[0].principal_arn is None
     assert run.lanes[0].words == "cutover-switch done +2 s"
 
@@ -91,14 +117,19 @@ events = st.lists(st.tuples(st.floats(0, 300_000, allow_nan=False), st.sampled_f
 
 
 @given(events)
-def test_everything_stays_inside_the_chart_whatever_the_journal_says(records: list[tuple[float, Event, str]]) -> None:
+def test_everything_stays_inside_the_chart_whatever_the_journal_says(
+    records: list[tuple[float, Event, str]],
+) -> None:
     for run in run_charts(planned(), journal(*records, exit=0)):
         assert run.ticks[0][1] == "0"
         assert len(run.ticks) <= 17
         assert all(0 <= place <= 100.01 for place, _ in run.ticks)
         for lane in run.lanes:
             assert lane.words
-            assert all(bar.start >= 0 and bar.width > 0 and bar.start + bar.width <= 100.01 for bar in lane.bars)
+            assert all(
+                bar.start >= 0 and bar.width > 0 and bar.start + bar.width <= 100.01
+                for bar in lane.bars
+            )
             assert all(0 <= mark.at <= 100 for mark in lane.marks)
 
 

@@ -19,8 +19,8 @@ from migrator.render.terraform import terraform
 from migrator.render.terraform_modules import terraform_aws_modules, terraform_cloudposse
 from tests.support.plans import VIEW, company, plan, plans, principal, role
 
-# python-hcl2 keeps escapes and templates as written, so what it reads back is compared with plain texts;
-# that terraform itself evaluates escaped texts right is tested beside the escape function.
+# python-hcl2 keeps escapes and templates as written, so what it reads back is compared with plain
+# texts; that terraform itself evaluates escaped texts right is tested beside the escape function.
 plain_text = st.from_regex(r"[A-Za-z0-9:@/.+=,_-]{0,30}", fullmatch=True)
 
 
@@ -30,7 +30,9 @@ def _unquote(value: Any) -> Any:  # noqa: ANN401 - any HCL value
     if isinstance(value, list):
         return [_unquote(item) for item in value]
     if isinstance(value, dict):
-        return {_unquote(key): _unquote(item) for key, item in value.items() if key != "__is_block__"}
+        return {
+            _unquote(key): _unquote(item) for key, item in value.items() if key != "__is_block__"
+        }
     return value
 
 
@@ -87,10 +89,14 @@ def test_every_entry_and_association_has_an_import_with_its_id() -> None:
     expected = {}
     for name, attributes in _resources(files["access_entries.tf"], "aws_eks_access_entry").items():
         expected[f"aws_eks_access_entry.{name}"] = f"prod:{attributes['principal_arn']}"
-    for name, attributes in _resources(files["access_entries.tf"], "aws_eks_access_policy_association").items():
+    for name, attributes in _resources(
+        files["access_entries.tf"], "aws_eks_access_policy_association"
+    ).items():
         owner = attributes["principal_arn"].split(".")[1]
         arn = _resources(files["access_entries.tf"], "aws_eks_access_entry")[owner]["principal_arn"]
-        expected[f"aws_eks_access_policy_association.{name}"] = f"prod#{arn}#{attributes['policy_arn']}"
+        expected[f"aws_eks_access_policy_association.{name}"] = (
+            f"prod#{arn}#{attributes['policy_arn']}"
+        )
     assert imports == expected
     assert len(imports) == 6
 
@@ -98,7 +104,9 @@ def test_every_entry_and_association_has_an_import_with_its_id() -> None:
 def test_entries_that_eks_owns_are_left_out_and_named() -> None:
     automatic = principal(role("creator"), "keep", before=Identity("creator", (), "automatic"))
     fargate = principal(role("fargate"), "keep", entry=EntrySpec("FARGATE_LINUX"))
-    linked = principal(role("aws-service-role/eks.amazonaws.com/AWSServiceRoleForAmazonEKS"), "keep")
+    linked = principal(
+        role("aws-service-role/eks.amazonaws.com/AWSServiceRoleForAmazonEKS"), "keep"
+    )
     awaited = principal(role("managed"), "await", entry=EntrySpec("EC2_LINUX"))
     text = terraform(plan(automatic, fargate, linked, awaited))["access_entries.tf"]
     assert _resources(text, "aws_eks_access_entry") == {}
@@ -108,7 +116,9 @@ def test_entries_that_eks_owns_are_left_out_and_named() -> None:
 
 def test_owned_entries_are_there_when_asked_for_but_never_service_linked_ones() -> None:
     awaited = principal(role("managed"), "await", entry=EntrySpec("EC2_LINUX"))
-    linked = principal(role("aws-service-role/eks.amazonaws.com/AWSServiceRoleForAmazonEKS"), "keep")
+    linked = principal(
+        role("aws-service-role/eks.amazonaws.com/AWSServiceRoleForAmazonEKS"), "keep"
+    )
     text = terraform(plan(awaited, linked), include_owned=True)["access_entries.tf"]
     assert list(_entries_of(text)) == [awaited.principal_arn]
 
@@ -121,7 +131,9 @@ def test_node_types_have_neither_username_nor_groups() -> None:
 
 
 def test_a_username_left_to_eks_is_not_written() -> None:
-    text = terraform(plan(principal(role("dev"), entry=EntrySpec("STANDARD", None, ("devs",)))))["access_entries.tf"]
+    text = terraform(plan(principal(role("dev"), entry=EntrySpec("STANDARD", None, ("devs",)))))[
+        "access_entries.tf"
+    ]
     assert "user_name" not in text
 
 
@@ -136,7 +148,9 @@ def test_removed_blocks_forget_the_config_map_and_never_destroy_it() -> None:
 
 
 def test_an_entry_that_terraform_would_change_is_left_out() -> None:
-    text = terraform(plan(principal(role("dev"), entry=EntrySpec("STANDARD", "e\u0301", ()))))["access_entries.tf"]
+    text = terraform(plan(principal(role("dev"), entry=EntrySpec("STANDARD", "e\u0301", ()))))[
+        "access_entries.tf"
+    ]
     assert _resources(text, "aws_eks_access_entry") == {}
     assert "normal form C" in text
 
@@ -154,7 +168,9 @@ def _policies_of(entry: dict[str, Any], key: str) -> tuple[AssociatedPolicy, ...
     return tuple(
         AssociatedPolicy(
             each.get("policy_arn", name),
-            AccessScope(each["access_scope"]["type"], tuple(each["access_scope"].get("namespaces", ()))),
+            AccessScope(
+                each["access_scope"]["type"], tuple(each["access_scope"].get("namespaces", ()))
+            ),
         )
         for name, each in entry.get(key, {}).items()
     )
@@ -186,14 +202,24 @@ def test_module_imports_name_the_resources_of_the_modules() -> None:
     policy = "arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy"
     ours = terraform_aws_modules(company())["access_entries_import.tf"]
     assert f'to = module.eks.aws_eks_access_entry.this["{name}"]' in ours
-    assert f'to = module.eks.aws_eks_access_policy_association.this["{name}_AmazonEKSClusterAdminPolicy"]' in ours
+    assert (
+        f'to = module.eks.aws_eks_access_policy_association.this["{name}_AmazonEKSClusterAdminPolicy"]'
+        in ours
+    )
     theirs = terraform_cloudposse(company())["access_entry_map_import.tf"]
     assert f'to = module.eks_cluster.aws_eks_access_entry.map["{sso}"]' in theirs
-    assert f'to = module.eks_cluster.aws_eks_access_policy_association.map["{sso}-{policy}"]' in theirs
+    assert (
+        f'to = module.eks_cluster.aws_eks_access_policy_association.map["{sso}-{policy}"]' in theirs
+    )
     assert f'id = "prod#{sso}#{policy}"' in theirs
 
 
-@given(st.lists(st.from_regex(r"arn:aws:iam::[0-9]{12}:(role|user)/[\w+=,.@/-]{1,30}", fullmatch=True), unique=True))
+@given(
+    st.lists(
+        st.from_regex(r"arn:aws:iam::[0-9]{12}:(role|user)/[\w+=,.@/-]{1,30}", fullmatch=True),
+        unique=True,
+    )
+)
 def test_names_are_identifiers_and_differ(arns: list[str]) -> None:
     made = [stable_name(arn) for arn in arns]
     assert len(set(made)) == len(arns)
@@ -210,11 +236,17 @@ def test_a_name_does_not_depend_on_other_principals() -> None:
 def _terraform() -> str:
     found = shutil.which("terraform")
     if found is None:
-        pytest.skip("terraform is not on this machine: the formatting of the generated code is not checked")
+        pytest.skip(
+            "terraform is not on this machine: the formatting of the generated code is not checked"
+        )
     return found
 
 
-FORMS: tuple[Callable[[Plan], dict[str, str]], ...] = (terraform, terraform_aws_modules, terraform_cloudposse)
+FORMS: tuple[Callable[[Plan], dict[str, str]], ...] = (
+    terraform,
+    terraform_aws_modules,
+    terraform_cloudposse,
+)
 
 
 def _check_format(directory: Path, value: Plan) -> None:
@@ -226,7 +258,9 @@ def _check_format(directory: Path, value: Plan) -> None:
 def _check_form(directory: Path, files: dict[str, str]) -> None:
     for name, text in files.items():
         (directory / name).write_text(text, encoding="utf-8")
-    run = subprocess.run([_terraform(), "fmt", "-check", "-diff"], cwd=directory, capture_output=True, check=False)
+    run = subprocess.run(
+        [_terraform(), "fmt", "-check", "-diff"], cwd=directory, capture_output=True, check=False
+    )
     assert run.returncode == 0, run.stdout.decode()
 
 
@@ -236,14 +270,18 @@ def test_the_company_is_as_terraform_fmt_writes_it(tmp_path: Path) -> None:
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(plans())
-def test_hostile_plans_are_as_terraform_fmt_writes_them(tmp_path_factory: pytest.TempPathFactory, value: Plan) -> None:
+def test_hostile_plans_are_as_terraform_fmt_writes_them(
+    tmp_path_factory: pytest.TempPathFactory, value: Plan
+) -> None:
     _terraform()
     _check_format(tmp_path_factory.mktemp("terraform"), value)
 
 
 def test_long_lists_take_a_line_for_each_item(tmp_path: Path) -> None:
     groups = tuple(f"a-rather-long-group-name-{number}" for number in range(9))
-    scope = AccessScope("namespace", tuple(f"a-rather-long-namespace-name-{number}" for number in range(9)))
+    scope = AccessScope(
+        "namespace", tuple(f"a-rather-long-namespace-name-{number}" for number in range(9))
+    )
     entry = EntrySpec("STANDARD", "dev", groups, (AssociatedPolicy(VIEW, scope),))
     value = plan(principal(role("dev"), entry=entry))
     assert _entries_of(terraform(value)["access_entries.tf"]) == _wanted(value)

@@ -1,7 +1,8 @@
-"""Apply, roll-back, either of them for one principal, kills at each effect: in any order, access is as it was.
+"""Apply, roll-back, either of them for one principal, kills at each effect: in any order, access is
+as it was.
 
-The judge shares nothing with the product: after every effect it asks the cluster in memory who each principal is and
-whether it administers the cluster, and compares that with the rows from before.
+The judge shares nothing with the product: after every effect it asks the cluster in memory who each
+principal is and whether it administers the cluster, and compares that with the rows from before.
 """
 
 from collections.abc import Iterator, Sequence
@@ -33,7 +34,9 @@ READERS = f"arn:aws:iam::{ACCOUNT}:role/readers"
 
 
 def recreated() -> tuple[Cluster, Plan]:
-    """Two administrators and the operator; one of them, and an ordinary principal, have dead entries."""
+    """Two administrators and the operator; one of them, and an ordinary principal, have dead
+    entries.
+    """
     dead = {
         BOB: AccessEntry(BOB, "STANDARD", "old-bob", ("old",)),
         DEVS: AccessEntry(DEVS, "STANDARD", "old-dev", ("old",)),
@@ -50,7 +53,9 @@ def recreated() -> tuple[Cluster, Plan]:
         dead=set(dead),
     )
     build = PlanBuilder()
-    bridge = build.add(CreateBridge(BRIDGE_BINDING, BRIDGE_GROUP), undo=RemoveBridge(BRIDGE_BINDING, BRIDGE_GROUP))
+    bridge = build.add(
+        CreateBridge(BRIDGE_BINDING, BRIDGE_GROUP), undo=RemoveBridge(BRIDGE_BINDING, BRIDGE_GROUP)
+    )
     devs = build.standard(DEVS, "dev", ("devs",), build.add(DeleteEntry(DEVS, dead[DEVS])))
     bob = build.admin(BOB, "bob", build.add(DeleteEntry(BOB, dead[BOB]), bridge, devs))
     alice = build.admin(ALICE, "alice", bridge, bob)
@@ -60,7 +65,9 @@ def recreated() -> tuple[Cluster, Plan]:
 
 
 def updated() -> tuple[Cluster, Plan]:
-    """An administrator without an entry, an ordinary principal whose entry is changed in place, and the operator."""
+    """An administrator without an entry, an ordinary principal whose entry is changed in place, and
+    the operator.
+    """
     thin = EntrySpec("STANDARD", "reader", ("readers",))
     cluster = Cluster(
         rows={
@@ -72,14 +79,18 @@ def updated() -> tuple[Cluster, Plan]:
         entries={READERS: AccessEntry(READERS, "STANDARD", "reader", ("readers",))},
     )
     build = PlanBuilder()
-    bridge = build.add(CreateBridge(BRIDGE_BINDING, BRIDGE_GROUP), undo=RemoveBridge(BRIDGE_BINDING, BRIDGE_GROUP))
+    bridge = build.add(
+        CreateBridge(BRIDGE_BINDING, BRIDGE_GROUP), undo=RemoveBridge(BRIDGE_BINDING, BRIDGE_GROUP)
+    )
     wide = EntrySpec("STANDARD", "reader", ("readers", "auditors"))
     marked = EntrySpec("STANDARD", "reader", ("readers", "auditors", MARKER_GROUP))
     before = Identity("reader", ("readers",), "access-entry")
     build.principals.append(PlannedPrincipal(READERS, "update", before, entry=wide))
     changed = build.add(UpdateEntry(READERS, marked, thin), undo=UpdateEntry(READERS, thin, marked))
     shown = build.add(Prove(READERS, "reader", marked.kubernetes_groups, "live", "marker"), changed)
-    readers = build.add(UpdateEntry(READERS, wide, marked), shown, undo=UpdateEntry(READERS, marked, wide))
+    readers = build.add(
+        UpdateEntry(READERS, wide, marked), shown, undo=UpdateEntry(READERS, marked, wide)
+    )
     alice = build.admin(ALICE, "alice", bridge)
     operator = build.admin(OPERATOR, "operator", bridge, alice, readers)
     build.add(RemoveBridge(BRIDGE_BINDING, BRIDGE_GROUP), alice, operator)
@@ -118,8 +129,12 @@ def one_command(name: str, world: World, plan: Plan, admin: str) -> None:
             roll_back(plan, DIGEST, world.ports(), RollBackOptions(only=only))
 
 
-def run_sequence(kind: str, commands: Sequence[str], kill: tuple[int, int, str] | None = None) -> tuple[list[str], int]:
-    """``(wrong answers, effects of the command that may be killed)``; ``kill``: which command, which effect, when."""
+def run_sequence(
+    kind: str, commands: Sequence[str], kill: tuple[int, int, str] | None = None
+) -> tuple[list[str], int]:
+    """``(wrong answers, effects of the command that may be killed)``; ``kill``: which command,
+    which effect, when.
+    """
     cluster, plan = WORLDS[kind]()
     world, wrong, reached = World(cluster), judged(cluster), 0
     for place, name in enumerate(commands):
@@ -138,7 +153,9 @@ def sequences(length: int) -> Iterator[tuple[str, ...]]:
 
 
 @pytest.mark.parametrize("kind", WORLDS)
-def test_apply_again_after_a_roll_back_builds_the_bridge_before_any_entry_names_it(kind: str) -> None:
+def test_apply_again_after_a_roll_back_builds_the_bridge_before_any_entry_names_it(
+    kind: str,
+) -> None:
     wrong, _ = run_sequence(kind, ("apply", "rollback", "apply"))
     assert wrong == []
 
@@ -146,7 +163,11 @@ def test_apply_again_after_a_roll_back_builds_the_bridge_before_any_entry_names_
 @pytest.mark.parametrize("kind", WORLDS)
 @pytest.mark.parametrize("length", [3, pytest.param(4, marks=pytest.mark.crash)])
 def test_no_order_of_commands_opens_a_gap(kind: str, length: int) -> None:
-    found = {commands: wrong for commands in sequences(length) if (wrong := run_sequence(kind, commands)[0])}
+    found = {
+        commands: wrong
+        for commands in sequences(length)
+        if (wrong := run_sequence(kind, commands)[0])
+    }
     assert not found, next(iter(found.items()))
 
 
@@ -174,7 +195,9 @@ def test_no_kill_in_an_order_of_three_commands_opens_a_gap(kind: str, when: str)
 
 @pytest.mark.parametrize("kind", WORLDS)
 def test_a_bridge_that_another_operator_deleted_is_built_again(kind: str) -> None:
-    """Between any two effects of a killed run, and while the run goes on: no entry is put on a bridge that is gone."""
+    """Between any two effects of a killed run, and while the run goes on: no entry is put on a
+    bridge that is gone.
+    """
     effects = run_sequence(kind, ("apply",))[1]
     for k in range(1, effects):
         cluster, plan = WORLDS[kind]()
@@ -186,7 +209,13 @@ def test_a_bridge_that_another_operator_deleted_is_built_again(kind: str) -> Non
         cluster.bindings.clear()
         wrong = judged(cluster)
         one_command("apply", world, plan, ADMIN[kind])
-        put_on = [w for w in wrong if "create" in w and any(arn in w.split(":")[0] for arn in cluster.rows)]
+        put_on = [
+            w
+            for w in wrong
+            if "create" in w and any(arn in w.split(":")[0] for arn in cluster.rows)
+        ]
         assert not put_on, (k, put_on)
         assert cluster.bindings == {}
-        assert all(cluster.admin(arn)[0] for arn, row in cluster.rows.items() if row.groups == MASTERS)
+        assert all(
+            cluster.admin(arn)[0] for arn, row in cluster.rows.items() if row.groups == MASTERS
+        )

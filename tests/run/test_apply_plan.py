@@ -1,4 +1,6 @@
-"""Applying a plan to a cluster in memory: order, adoption, refusals, proofs, and every way to die."""
+"""Applying a plan to a cluster in memory: order, adoption, refusals, proofs, and every way to
+die.
+"""
 
 import json
 from collections.abc import Callable
@@ -49,7 +51,9 @@ def run_to_the_end(world: World, plan: Plan, options: ApplyOptions = DEFAULTS) -
 
 
 def oracle(cluster: Cluster) -> None:
-    """After every effect: whoever was an administrator still is one, and whoever was not is none."""
+    """After every effect: whoever was an administrator still is one, and whoever was not is
+    none.
+    """
     admins = {arn for arn in cluster.rows if "system:masters" in cluster.rows[arn].groups}
     wrong: list[str] = []
 
@@ -80,7 +84,9 @@ def test_a_plan_is_applied_to_its_end() -> None:
     assert (outcome.exit_code, outcome.error, outcome.refused) == (7, None, ())
     assert [arn for arn, _ in outcome.outstanding] == [NODES]
     assert outcome.done == outcome.total - 1
-    assert len(cluster.effects) == EFFECTS == len(set(cluster.effects)) + 2  # two admins are updated twice each
+    assert (
+        len(cluster.effects) == EFFECTS == len(set(cluster.effects)) + 2
+    )  # two admins are updated twice each
     assert cluster.bindings == {}
     assert cluster.entries[ALICE].access_policies == (ADMIN_POLICY,)
     assert cluster.entries[ALICE].kubernetes_groups == ()
@@ -96,10 +102,17 @@ def test_a_second_apply_makes_no_change() -> None:
 
 
 @pytest.mark.parametrize("settled", ["everything", "one sequence"])
-def test_an_entry_that_somebody_deleted_or_changed_after_its_sequence_ended_is_exit_5(settled: str) -> None:
+def test_an_entry_that_somebody_deleted_or_changed_after_its_sequence_ended_is_exit_5(
+    settled: str,
+) -> None:
     cluster, plan = company()
     world = World(cluster)
-    apply_plan(plan, DIGEST, world.ports(), DEFAULTS if settled == "everything" else ApplyOptions(only=(DEVS,)))
+    apply_plan(
+        plan,
+        DIGEST,
+        world.ports(),
+        DEFAULTS if settled == "everything" else ApplyOptions(only=(DEVS,)),
+    )
     cluster.now += timedelta(hours=1)
     entry = cluster.entries.pop(DEVS)
     effects = list(cluster.effects)
@@ -161,7 +174,9 @@ class Ticking(MemoryClock):
 
 def test_the_operator_goes_last() -> None:
     _, effects = reference()
-    assert effects.index(f"create {OPERATOR}") > max(effects.index(f"create {arn}") for arn in (ALICE, DEVS, NODES))
+    assert effects.index(f"create {OPERATOR}") > max(
+        effects.index(f"create {arn}") for arn in (ALICE, DEVS, NODES)
+    )
 
 
 def test_the_operator_waits_until_a_second_admin_is_proven() -> None:
@@ -218,7 +233,9 @@ def test_an_attested_proof_is_recorded_with_its_name() -> None:
 
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("k", range(1, EFFECTS + 1))
-def test_a_crash_at_any_effect_ends_in_the_same_state_with_every_effect_once(k: int, when: str) -> None:
+def test_a_crash_at_any_effect_ends_in_the_same_state_with_every_effect_once(
+    k: int, when: str
+) -> None:
     state, effects = reference()
     cluster, plan = company()
     cluster.crash_at = (k, when)
@@ -363,7 +380,9 @@ def test_bridge_that_an_unproven_principal_keeps_is_not_0() -> None:
     cluster.unassumable |= {ALICE}
     outcome = apply_plan(plan, DIGEST, World(cluster).ports())
     assert (outcome.exit_code, outcome.error) == (7, None)
-    assert outcome.leftovers[0].startswith(f"cluster-admin binding migrator-bridge-{outcome.run} of group")
+    assert outcome.leftovers[0].startswith(
+        f"cluster-admin binding migrator-bridge-{outcome.run} of group"
+    )
     assert "finish it with `migrate apply PLAN`" in outcome.leftovers[0]
 
 
@@ -465,7 +484,9 @@ def test_the_backup_holds_the_exact_config_map_and_is_never_written_over() -> No
 
 
 def test_a_dead_entry_is_deleted_and_made_again() -> None:
-    cluster = Cluster(rows={BOB: Identity("bob", ("devs",), "config-map")}, mode="API_AND_CONFIG_MAP")
+    cluster = Cluster(
+        rows={BOB: Identity("bob", ("devs",), "config-map")}, mode="API_AND_CONFIG_MAP"
+    )
     dead = AccessEntry(BOB, "STANDARD", "bob", ("devs",))
     cluster.entries[BOB] = dead
     cluster.dead.add(BOB)
@@ -484,7 +505,9 @@ def test_a_dead_entry_is_deleted_and_made_again() -> None:
 
 
 def test_where_the_journal_cannot_be_written_nothing_is_done_and_a_later_run_goes_on() -> None:
-    """A full disk, or a folder that became read-only, at any record: no effect is sent that was not journaled."""
+    """A full disk, or a folder that became read-only, at any record: no effect is sent that was not
+    journaled.
+    """
     state, effects = reference()
     cluster, plan = company()
     whole = World(cluster)
@@ -497,7 +520,11 @@ def test_where_the_journal_cannot_be_written_nothing_is_done_and_a_later_run_goe
         def full(line: bytes, lines: list[bytes] = lines, most: int = refused_from) -> None:
             lines.append(line)
             if len(lines) >= most:
-                raise Failed("state-unwritable", "The state cannot be written.", why="No space left on device")
+                raise Failed(
+                    "state-unwritable",
+                    "The state cannot be written.",
+                    why="No space left on device",
+                )
 
         world.store.watch = full
         with pytest.raises(Failed, match="cannot be written"):
@@ -515,7 +542,9 @@ def test_where_the_journal_cannot_be_written_nothing_is_done_and_a_later_run_goe
 
 
 def test_a_plan_made_anew_half_way_goes_on_from_what_stands() -> None:
-    """The old plan's entries are kept as they are found; going on with the new plan against them is exit 5."""
+    """The old plan's entries are kept as they are found; going on with the new plan against them is
+    exit 5.
+    """
     cluster, plan = company()
     world = World(cluster)
     cluster.crash_at = (4, "after")
@@ -548,7 +577,11 @@ def test_an_entry_of_ours_is_never_taken_for_the_dead_one_that_it_replaced(keep:
     run_to_the_end(world, plan)
     effects = list(cluster.effects)
     lines = world.store.files["journal.jsonl"].splitlines(keepends=True)
-    kept = next(n for n, record in enumerate(world.store.journal()) if record.event == "intended") + 1 if keep else 0
+    kept = (
+        next(n for n, record in enumerate(world.store.journal()) if record.event == "intended") + 1
+        if keep
+        else 0
+    )
     world.store.files["journal.jsonl"] = b"".join(lines[:kept])
     run_to_the_end(world, plan)
     assert cluster.effects == effects
@@ -558,7 +591,9 @@ def test_writes_keep_to_the_rate() -> None:
     cluster, plan = company()
     world = World(cluster)
     times = []
-    cluster.watch = lambda effect: times.append(cluster.now) if effect.startswith(("create", "update")) else None
+    cluster.watch = lambda effect: (
+        times.append(cluster.now) if effect.startswith(("create", "update")) else None
+    )
     apply_plan(plan, DIGEST, world.ports(), ApplyOptions(max_rate=0.5))
     assert all((b - a).total_seconds() >= 2 for a, b in pairwise(times))
 
@@ -572,7 +607,9 @@ def test_ids_that_may_not_be_read_stop_apply_before_its_first_effect() -> None:
     world = World(cluster)
     plan = replace(
         plan,
-        principals=tuple(replace(p, principal_id=f"AROA{at}") for at, p in enumerate(plan.principals)),
+        principals=tuple(
+            replace(p, principal_id=f"AROA{at}") for at, p in enumerate(plan.principals)
+        ),
     )
     ports = replace(world.ports(), fresh_principals=lambda: Unreadable(cluster))
     with pytest.raises(Failed) as raised:

@@ -1,4 +1,6 @@
-"""Canary pods on the lab's Fargate: what they show, what they cannot show, and that none of them stays."""
+"""Canary pods on the lab's Fargate: what they show, what they cannot show, and that none of them
+stays.
+"""
 
 import json
 from collections.abc import Iterator
@@ -45,7 +47,9 @@ def idle_world(**profile: Any) -> dict[str, Any]:  # noqa: ANN401 - fields of a 
     """The world with a Fargate profile that has no pod."""
     document = world_document(fargateProfiles=[{**PROFILE, "selectors": SELECTORS, **profile}])
     (cluster,) = document["clusters"]
-    cluster["kubernetes"] = [o for o in cluster["kubernetes"] if o["metadata"]["name"] != FARGATE_NODE]
+    cluster["kubernetes"] = [
+        o for o in cluster["kubernetes"] if o["metadata"]["name"] != FARGATE_NODE
+    ]
     return document
 
 
@@ -56,7 +60,9 @@ def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ProofLab]:
 
 
 class Verified:
-    """A verification of the Fargate role with canary pods: its verdict, and what it said on the way."""
+    """A verification of the Fargate role with canary pods: its verdict, and what it said on the
+    way.
+    """
 
     def __init__(self, lab: ProofLab, plan: Plan, *, allowed: bool = True) -> None:
         self.events = MemoryEvents()
@@ -86,7 +92,9 @@ def pod_writes(lab: ProofLab) -> list[tuple[str, str]]:
 
 def row_of_the_role(lab: ProofLab, *, there: bool) -> None:
     """Somebody takes the row out of aws-auth; the others stay."""
-    live = lab.connect().client.get("/api/v1/namespaces/kube-system/configmaps/aws-auth", "configmaps")
+    live = lab.connect().client.get(
+        "/api/v1/namespaces/kube-system/configmaps/aws-auth", "configmaps"
+    )
     data = dict(live["data"])
     if not there:
         rows = data["mapRoles"].split("- ")
@@ -99,7 +107,9 @@ def kill_entry(lab: ProofLab) -> None:
     (cluster,) = lab.lab.world.clusters.values()
     last = cluster.history[FARGATE][-1]
     assert last.entry is not None
-    cluster.history[FARGATE][-1] = replace(last, entry=replace(last.entry, principal_id="AROAGONEGONEGONEGONE"))
+    cluster.history[FARGATE][-1] = replace(
+        last, entry=replace(last.entry, principal_id="AROAGONEGONEGONEGONE")
+    )
     for listener in cluster.listeners:
         listener()
 
@@ -116,7 +126,10 @@ def test_a_canary_shows_an_idle_fargate_role_and_is_removed(lab: ProofLab) -> No
     assert found.verdict.evidence.attribution == "node"
     assert "canary pod shop/migrate-canary-" in found.verdict.why
     assert "1 of 1 nodes logged in through the entry" in found.verdict.why
-    assert pod_writes(lab) == [("kubernetes:create pods", "shop"), ("kubernetes:delete pods", "shop")]
+    assert pod_writes(lab) == [
+        ("kubernetes:create pods", "shop"),
+        ("kubernetes:delete pods", "shop"),
+    ]
     assert pods(lab) == []
 
 
@@ -130,7 +143,9 @@ def test_it_says_what_it_makes_and_where_before_it_does(lab: ProofLab) -> None:
     assert "is removed" in found.said.splitlines()[-1]
 
 
-def test_an_entry_that_matches_nobody_is_caught_through_the_row_and_without_it(lab: ProofLab) -> None:
+def test_an_entry_that_matches_nobody_is_caught_through_the_row_and_without_it(
+    lab: ProofLab,
+) -> None:
     plan, _ = lab.plan()
     lab.pass_time(120)
     kill_entry(lab)
@@ -153,13 +168,20 @@ def test_where_no_namespace_is_selected_nothing_is_made_and_it_says_so(
         plan, _ = lab.plan()
         found = Verified(lab, plan)
         assert (found.verdict.verdict, found.verdict.proof_class) == ("partial", "simulated")
-        assert "no namespace is there that its Fargate profiles select (batch-*)" in found.verdict.why
+        assert (
+            "no namespace is there that its Fargate profiles select (batch-*)" in found.verdict.why
+        )
         assert pod_writes(lab) == []
 
 
 def test_a_quota_is_no_verdict_on_the_role(lab: ProofLab) -> None:
     metadata = {"name": "none", "namespace": "shop"}
-    quota = {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": metadata, "spec": {"hard": {"pods": "0"}}}
+    quota = {
+        "apiVersion": "v1",
+        "kind": "ResourceQuota",
+        "metadata": metadata,
+        "spec": {"hard": {"pods": "0"}},
+    }
     lab.change("putObject", object=quota)
     plan, _ = lab.plan()
     found = Verified(lab, plan)
@@ -170,11 +192,18 @@ def test_a_quota_is_no_verdict_on_the_role(lab: ProofLab) -> None:
     assert json.loads(lab.ports(plan).store.read(RECORD) or b"{}") == {"pods": []}
 
 
-def test_where_one_namespace_refuses_the_next_one_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_one_namespace_refuses_the_next_one_is_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     selectors = [{"namespace": "payments"}, {"namespace": "shop"}]
     with proof_lab(tmp_path, monkeypatch, idle_world(selectors=selectors)) as lab:
         metadata = {"name": "none", "namespace": "payments"}
-        quota = {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": metadata, "spec": {"hard": {"pods": 0}}}
+        quota = {
+            "apiVersion": "v1",
+            "kind": "ResourceQuota",
+            "metadata": metadata,
+            "spec": {"hard": {"pods": 0}},
+        }
         lab.change("putObject", object=quota)
         plan, _ = lab.plan()
         assert Verified(lab, plan).verdict.verdict == "ok"
@@ -187,7 +216,10 @@ def test_a_pod_that_gets_no_machine_is_given_up_after_minutes_and_removed(lab: P
     begun = lab.ports(plan).clock.now()
     found = Verified(lab, plan)
     assert (found.verdict.verdict, found.verdict.proof_class) == ("partial", "simulated")
-    assert "is on no node after 5 minutes: Pod provisioning timed out (will retry)" in found.verdict.why
+    assert (
+        "is on no node after 5 minutes: Pod provisioning timed out (will retry)"
+        in found.verdict.why
+    )
     assert (lab.ports(plan).clock.now() - begun).total_seconds() < 600
     assert pods(lab) == []
 
@@ -198,16 +230,24 @@ def test_a_verification_that_breaks_off_removes_its_pods_all_the_same(lab: Proof
     with pytest.raises(Failed) as raised:
         Verified(lab, plan)
     assert raised.value.code == "api-server-failed"
-    assert pod_writes(lab) == [("kubernetes:create pods", "shop"), ("kubernetes:delete pods", "shop")]
+    assert pod_writes(lab) == [
+        ("kubernetes:create pods", "shop"),
+        ("kubernetes:delete pods", "shop"),
+    ]
 
 
-def test_a_pod_that_cannot_be_removed_is_said_and_stays_on_record_for_the_next_run(lab: ProofLab) -> None:
+def test_a_pod_that_cannot_be_removed_is_said_and_stays_on_record_for_the_next_run(
+    lab: ProofLab,
+) -> None:
     plan, _ = lab.plan()
     broken = lab.lab.world.faults.add(Fault("kubernetes:delete pods", "error"))
     found = Verified(lab, plan)
     (left,) = pods(lab)
     name = left["metadata"]["name"]
-    assert f"canary pod shop/{name} is still there. By hand: kubectl delete pod {name} --namespace shop" in found.said
+    assert (
+        f"canary pod shop/{name} is still there. By hand: kubectl delete pod {name} --namespace "
+        f"shop" in found.said
+    )
     assert found.verdict.verdict == "ok"
     broken.times = 0
     assert f"canary pod shop/{name} is removed" in Verified(lab, plan, allowed=False).said
@@ -217,7 +257,10 @@ def test_a_pod_that_cannot_be_removed_is_said_and_stays_on_record_for_the_next_r
 def test_a_plan_of_another_cluster_makes_no_pod(lab: ProofLab) -> None:
     plan, _ = lab.plan()
     other = replace(
-        plan, cluster=replace(plan.cluster, arn=plan.cluster.arn.replace(f"cluster/{CLUSTER}", "cluster/x"))
+        plan,
+        cluster=replace(
+            plan.cluster, arn=plan.cluster.arn.replace(f"cluster/{CLUSTER}", "cluster/x")
+        ),
     )
     with pytest.raises(Refused) as raised:
         Verified(lab, other)
@@ -225,7 +268,9 @@ def test_a_plan_of_another_cluster_makes_no_pod(lab: ProofLab) -> None:
     assert pod_writes(lab) == []
 
 
-def test_while_another_run_holds_the_lock_no_pod_is_made_and_none_of_its_pods_is_removed(lab: ProofLab) -> None:
+def test_while_another_run_holds_the_lock_no_pod_is_made_and_none_of_its_pods_is_removed(
+    lab: ProofLab,
+) -> None:
     plan, _ = lab.plan()
     with lab.ports(plan).store.lock("somebody"):
         with pytest.raises(Refused) as raised:
@@ -257,7 +302,12 @@ def record(name: str) -> dict[str, Any]:
 
 
 def test_a_pod_on_record_that_is_no_canary_is_left_alone(lab: ProofLab) -> None:
-    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "till", "namespace": "shop"}, "spec": {}}
+    pod = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "till", "namespace": "shop"},
+        "spec": {},
+    }
     lab.change("putObject", object=pod)
     plan, _ = lab.plan()
     lab.ports(plan).store.write(RECORD, pretty_bytes(record("till")))
@@ -270,7 +320,11 @@ def test_the_profile_that_is_meant_gets_the_pod_where_several_select_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     document = idle_world()
-    other = {"fargateProfileName": "a-first", "podExecutionRoleArn": role("other-pods"), "selectors": SELECTORS}
+    other = {
+        "fargateProfileName": "a-first",
+        "podExecutionRoleArn": role("other-pods"),
+        "selectors": SELECTORS,
+    }
     (cluster,) = document["clusters"]
     cluster["fargateProfiles"].append({**other, "status": "ACTIVE"})
     cluster["accessEntries"].append({"principalArn": role("other-pods"), "type": "FARGATE_LINUX"})
@@ -291,7 +345,10 @@ def test_the_cut_over_asks_canaries_before_the_gates_where_that_is_allowed(lab: 
         outcome = cut_over(plan, digest, lab.ports(plan), options)
         proofs = next(gate for gate in outcome.gates if gate.name == "proofs")
         assert (FARGATE in proofs.detail) == (verdict == "partial"), proofs.detail
-    assert pod_writes(lab) == [("kubernetes:create pods", "shop"), ("kubernetes:delete pods", "shop")]
+    assert pod_writes(lab) == [
+        ("kubernetes:create pods", "shop"),
+        ("kubernetes:delete pods", "shop"),
+    ]
 
 
 def test_in_api_mode_nothing_but_the_entry_lets_a_canary_in(lab: ProofLab) -> None:
@@ -300,7 +357,9 @@ def test_in_api_mode_nothing_but_the_entry_lets_a_canary_in(lab: ProofLab) -> No
     lab.eks("associate_access_policy", principalArn=OPERATOR, policyArn=admin, accessScope=scope)
     lab.pass_time(60)
     plan, _ = lab.plan()
-    lab.session.call("eks", "update_cluster_config", name=CLUSTER, accessConfig={"authenticationMode": "API"})
+    lab.session.call(
+        "eks", "update_cluster_config", name=CLUSTER, accessConfig={"authenticationMode": "API"}
+    )
     lab.pass_time(60)
     found = Verified(lab, plan)
     assert (found.verdict.verdict, found.verdict.proof_class) == ("ok", "observed")
@@ -308,15 +367,21 @@ def test_in_api_mode_nothing_but_the_entry_lets_a_canary_in(lab: ProofLab) -> No
 
 
 def test_what_a_killed_run_leaves_is_removed_by_the_next(tmp_path: Path) -> None:
-    """Killed right after the pod was made, and right before: the next run finds either on record."""
+    """Killed right after the pod was made, and right before: the next run finds either on
+    record.
+    """
     with lab_session(tmp_path, build_world(idle_world())) as session:
         session.run("plan", CLUSTER, "--out", "plan.json")
         now = len(session.effects())
         kills: tuple[tuple[int, KillPoint], ...] = ((now, "before-next"), (now + 1, "answer-lost"))
         for kill in kills:
-            done = session.migrate("verify", "plan.json", "--only", FARGATE, "--canary-pods", kill=kill)
+            done = session.migrate(
+                "verify", "plan.json", "--only", FARGATE, "--canary-pods", kill=kill
+            )
             assert done.returncode == KILLED, done.stderr
-        left = [effect for effect in session.effects() if effect.operation == "kubernetes:create pods"]
+        left = [
+            effect for effect in session.effects() if effect.operation == "kubernetes:create pods"
+        ]
         assert len(left) == 1
         done = session.migrate("verify", "plan.json", "--only", FARGATE)
         assert f"canary pod shop/{left[0].detail['name']} is removed" in done.stderr

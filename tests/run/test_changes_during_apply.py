@@ -1,4 +1,6 @@
-"""Rows and principals are read again directly before each write: what changed meanwhile ends that principal alone."""
+"""Rows and principals are read again directly before each write: what changed meanwhile ends that
+principal alone.
+"""
 
 import json
 from collections.abc import Callable
@@ -117,7 +119,9 @@ def test_row_shadowed_by_a_later_duplicate_counts_as_changed() -> None:
     def shadow() -> None:
         assert cluster.data is not None
         rows = json.loads(cluster.data["mapRoles"])
-        rows.append({"rolearn": ALICE.replace("alice", "Alice"), "username": "alice", "groups": ["readers"]})
+        rows.append(
+            {"rolearn": ALICE.replace("alice", "Alice"), "username": "alice", "groups": ["readers"]}
+        )
         cluster.data = {"mapRoles": json.dumps(rows)}
 
     meanwhile(cluster, f"create {DEVS}", shadow)
@@ -131,12 +135,19 @@ def with_ids(plan: Plan, cluster: Cluster) -> Plan:
     """The plan with unique ids of its principals, as IAM has them."""
     cluster.ids = {p.principal_arn: f"AROA{number}" for number, p in enumerate(plan.principals)}
     return replace(
-        plan, principals=tuple(replace(p, principal_id=cluster.ids[p.principal_arn]) for p in plan.principals)
+        plan,
+        principals=tuple(
+            replace(p, principal_id=cluster.ids[p.principal_arn]) for p in plan.principals
+        ),
     )
 
 
-@pytest.mark.parametrize(("now", "code"), [("AROANEW", "principal-recreated"), (None, "principal-deleted")])
-def test_entry_is_not_made_for_a_principal_that_was_recreated_or_deleted(now: str | None, code: str) -> None:
+@pytest.mark.parametrize(
+    ("now", "code"), [("AROANEW", "principal-recreated"), (None, "principal-deleted")]
+)
+def test_entry_is_not_made_for_a_principal_that_was_recreated_or_deleted(
+    now: str | None, code: str
+) -> None:
     cluster, plan = company()
     plan = with_ids(plan, cluster)
 
@@ -220,7 +231,9 @@ def test_last_look_names_a_row_of_a_principal_that_the_plan_does_not_know() -> N
 
 
 def test_kill_after_the_row_changed_leaves_a_roll_back_that_deletes_the_half_made_entry() -> None:
-    """The journal has why the sequence ended, so that a roll-back may delete what the row no longer gives."""
+    """The journal has why the sequence ended, so that a roll-back may delete what the row no longer
+    gives.
+    """
     cluster, plan = company()
     meanwhile(cluster, f"associate {ALICE}", lambda: edit_row(cluster, ALICE, None))
     world = World(cluster)

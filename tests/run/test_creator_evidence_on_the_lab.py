@@ -30,7 +30,9 @@ def test_cloudtrail_tells_who_created_the_cluster(tmp_path: Path) -> None:
     assert found["source"].startswith("CloudTrail: CreateCluster")
 
 
-@pytest.mark.parametrize(("created", "allowed"), [(LAST_YEAR, MAY), (LAST_WEEK, ())], ids=["gone", "denied"])
+@pytest.mark.parametrize(
+    ("created", "allowed"), [(LAST_YEAR, MAY), (LAST_WEEK, ())], ids=["gone", "denied"]
+)
 def test_event_that_is_gone_or_may_not_be_read_leaves_the_creator_unknown(
     tmp_path: Path, created: str, allowed: tuple[str, ...]
 ) -> None:

@@ -19,7 +19,9 @@ WAIVED = {
     "rehearsal": Acceptance("Jo", "a test cluster"),
     "nodes": Acceptance("Jo", "looked at by hand"),
 }
-OPTIONS = CutOverOptions(waive_gates=WAIVED, waive_verification={NODES: Acceptance("Jo", "seen in the logs")})
+OPTIONS = CutOverOptions(
+    waive_gates=WAIVED, waive_verification={NODES: Acceptance("Jo", "seen in the logs")}
+)
 
 
 def applied() -> tuple[World, Plan]:
@@ -92,10 +94,14 @@ def test_a_row_changed_since_closes_the_gate() -> None:
 
 
 def test_a_dead_entry_that_the_row_covers_for_is_not_proven() -> None:
-    """Every probe passes, by the row: only attribution shows that API mode would lock the principal out."""
+    """Every probe passes, by the row: only attribution shows that API mode would lock the principal
+    out.
+    """
     world, plan = applied()
     world.store.files.pop("evidence.jsonl")
-    assert "proofs" in states(world, plan)  # developers: right name and groups, attributable to nothing
+    assert "proofs" in states(
+        world, plan
+    )  # developers: right name and groups, attributable to nothing
 
 
 def test_a_principal_without_proof_closes_the_gate() -> None:
@@ -116,7 +122,12 @@ def test_an_update_that_runs_closes_the_gate_and_cannot_be_waived() -> None:
     world.cluster.status = "UPDATING"
     assert "no-update-running" in states(world, plan)
     with pytest.raises(WrongUse):
-        cut_over(plan, DIGEST, world.ports(), replace(OPTIONS, waive_gates={"mode": Acceptance("Jo", "x")}))
+        cut_over(
+            plan,
+            DIGEST,
+            world.ports(),
+            replace(OPTIONS, waive_gates={"mode": Acceptance("Jo", "x")}),
+        )
 
 
 def test_infrastructure_code_that_owns_aws_auth_closes_the_gate() -> None:
@@ -142,7 +153,11 @@ def test_a_plan_that_ends_dual_is_not_cut_over() -> None:
 def test_a_blocked_plan_is_refused() -> None:
     world, plan = applied()
     with pytest.raises(Blocked):
-        cut_over(replace(plan, findings=(Finding("x", "block", "m", "r", "https://x"),)), DIGEST, world.ports())
+        cut_over(
+            replace(plan, findings=(Finding("x", "block", "m", "r", "https://x"),)),
+            DIGEST,
+            world.ports(),
+        )
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
@@ -162,7 +177,11 @@ def test_a_failed_switch_is_told_and_may_be_tried_again() -> None:
     world.cluster.update_ends = "Failed"
     outcome = cut_over(plan, DIGEST, world.ports(), OPTIONS)
     assert outcome.error is not None
-    assert (outcome.exit_code, outcome.error.code, outcome.mode) == (1, "update-failed", "API_AND_CONFIG_MAP")
+    assert (outcome.exit_code, outcome.error.code, outcome.mode) == (
+        1,
+        "update-failed",
+        "API_AND_CONFIG_MAP",
+    )
     world.cluster.update_ends = "Successful"
     assert cut_over(plan, DIGEST, world.ports(), OPTIONS).exit_code == 0
 

@@ -16,10 +16,22 @@ from migrator.lab.worlds.principals import Permissions as LabPermissions
 from migrator.model.diagnosis import Check, Diagnosis
 from migrator.ports import Raw
 from migrator.run.diagnose import DiagnosePorts, diagnose
-from tests.support.small_lab import ACCOUNT, ALICE, CLUSTER, SmallLab, adapters, small_lab, world_document
+from tests.support.small_lab import (
+    ACCOUNT,
+    ALICE,
+    CLUSTER,
+    SmallLab,
+    adapters,
+    small_lab,
+    world_document,
+)
 
 Start = Callable[..., SmallLab]
-NARROW = {"endpointPublicAccess": True, "endpointPrivateAccess": False, "publicAccessCidrs": ["203.0.113.0/24"]}
+NARROW = {
+    "endpointPublicAccess": True,
+    "endpointPrivateAccess": False,
+    "publicAccessCidrs": ["203.0.113.0/24"],
+}
 
 
 @dataclass
@@ -45,7 +57,9 @@ def start_lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start
     with ExitStack() as running:
 
         def start(**changes: Any) -> SmallLab:  # noqa: ANN401 - fields of a world file
-            return running.enter_context(small_lab(tmp_path / "lab", monkeypatch, world_document(**changes)))
+            return running.enter_context(
+                small_lab(tmp_path / "lab", monkeypatch, world_document(**changes))
+            )
 
         yield start
 
@@ -72,7 +86,9 @@ def test_a_healthy_cluster_and_caller(start_lab: Start) -> None:
     assert "assumed-role/operator" in checks["caller"].said
     assert checks["api-server"].state == "ok"
     assert "Inside the cluster you are" in checks["login"].said
-    assert {f"iam-permissions-{one}" for one in ("plan", "apply", "verify", "cutover")} <= set(checks)
+    assert {f"iam-permissions-{one}" for one in ("plan", "apply", "verify", "cutover")} <= set(
+        checks
+    )
     assert checks["kubernetes-permissions-apply"].state == "ok"
     assert checks["cluster-lock"].state == "ok"
 
@@ -98,8 +114,13 @@ def test_a_caller_who_may_not_simulate_gets_unknown_and_the_policy(start_lab: St
 
 def test_simulation_that_is_denied_is_unknown(start_lab: Start) -> None:
     lab = start_lab()
-    lab.lab.world.accounts[ACCOUNT].roles["operator"].permissions = LabPermissions(("iam:Simulate*",), None)
-    assert SimulatedPermissions(lab.session, lab.principals).refused([("eks:DescribeCluster", "*")]) is None
+    lab.lab.world.accounts[ACCOUNT].roles["operator"].permissions = LabPermissions(
+        ("iam:Simulate*",), None
+    )
+    assert (
+        SimulatedPermissions(lab.session, lab.principals).refused([("eks:DescribeCluster", "*")])
+        is None
+    )
 
 
 def test_what_iam_refuses_another_principal_can_be_asked(start_lab: Start) -> None:
@@ -107,12 +128,16 @@ def test_what_iam_refuses_another_principal_can_be_asked(start_lab: Start) -> No
     permissions = SimulatedPermissions(lab.session, lab.principals)
     needs = [("eks:CreateAccessEntry", "*"), ("eks:AssociateAccessPolicy", "*")]
     assert permissions.refused_to(ALICE, needs) == []
-    lab.lab.world.accounts[ACCOUNT].users["alice"].permissions = LabPermissions(("eks:Associate*",), None)
+    lab.lab.world.accounts[ACCOUNT].users["alice"].permissions = LabPermissions(
+        ("eks:Associate*",), None
+    )
     assert permissions.refused_to(ALICE, needs) == needs[1:]
     with pytest.raises(MigratorError) as caught:
         permissions.refused_to(f"arn:aws:iam::{ACCOUNT}:role/nobody-there", needs)
     assert caught.value.code == "principal-not-found"
-    lab.lab.world.accounts[ACCOUNT].roles["operator"].permissions = LabPermissions(("iam:Simulate*",), None)
+    lab.lab.world.accounts[ACCOUNT].roles["operator"].permissions = LabPermissions(
+        ("iam:Simulate*",), None
+    )
     assert permissions.refused_to(ALICE, needs) is None
 
 
@@ -129,7 +154,9 @@ def test_a_caller_without_rights_in_the_cluster_is_told_what_it_lacks(start_lab:
             "kind": "RoleBinding",
             "metadata": {"name": "reader", "namespace": "kube-system"},
             "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "reader"},
-            "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "alice"}],
+            "subjects": [
+                {"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "alice"}
+            ],
         },
     )
     lab = start_lab(objects=objects)
@@ -169,19 +196,28 @@ class Unreachable:
     """An API server that does not answer."""
 
     def read(self) -> Raw | None:
-        raise Failed("api-server-unreachable", "It cannot be reached.", why="Timed out.", remedy="Use --proxy-url.")
+        raise Failed(
+            "api-server-unreachable",
+            "It cannot be reached.",
+            why="Timed out.",
+            remedy="Use --proxy-url.",
+        )
 
     write_data = delete = read  # never called
 
 
-@pytest.mark.parametrize(("address", "state"), [("198.51.100.7", "fail"), ("203.0.113.9", "ok"), (None, "unknown")])
+@pytest.mark.parametrize(
+    ("address", "state"), [("198.51.100.7", "fail"), ("203.0.113.9", "ok"), (None, "unknown")]
+)
 def test_an_unreachable_api_server_is_compared_with_the_filter(
     address: str | None, state: str, start_lab: Start
 ) -> None:
     lab = start_lab()
     described = {**lab.cluster.describe_cluster(), "resourcesVpcConfig": NARROW}
     blocked: Any = Unreachable()
-    checks = by_name(diagnose(replace(ports(lab, address), config_maps=blocked), described=described))
+    checks = by_name(
+        diagnose(replace(ports(lab, address), config_maps=blocked), described=described)
+    )
     assert checks["api-server"].state == "fail"
     assert checks["source-address"].state == state
     assert checks["endpoint-access"].state == "warn"

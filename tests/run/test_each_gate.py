@@ -1,4 +1,6 @@
-"""One thing wrong with a cluster that is ready: its gate closes, nothing is switched, and only its own waiver helps."""
+"""One thing wrong with a cluster that is ready: its gate closes, nothing is switched, and only its
+own waiver helps.
+"""
 
 import json
 from collections.abc import Callable, Mapping
@@ -73,7 +75,10 @@ def _update(ready: Ready) -> None:
 
 
 def _row_changed(ready: Ready) -> None:
-    ready.world.cluster.data = {**(ready.world.cluster.data or {}), "mapUsers": "- userarn: somebody\n"}
+    ready.world.cluster.data = {
+        **(ready.world.cluster.data or {}),
+        "mapUsers": "- userarn: somebody\n",
+    }
 
 
 def _unproven(ready: Ready) -> None:
@@ -89,7 +94,9 @@ def _no_long_rehearsal(ready: Ready) -> None:
     records = [record for record in store.journal() if record.step != PASSED]
     del store.files["journal.jsonl"]
     for record in records:
-        store.append_record(record.step, record.event, record.effect, datetime.fromisoformat(record.at))
+        store.append_record(
+            record.step, record.event, record.effect, datetime.fromisoformat(record.at)
+        )
 
 
 def _terraform(ready: Ready) -> None:
@@ -120,11 +127,17 @@ def test_a_cluster_that_is_ready_is_switched_without_any_waiver(ready: Ready) ->
 
 
 @pytest.mark.parametrize("name", WRONG)
-def test_one_thing_wrong_refuses_the_cut_over_before_the_name_is_asked(ready: Ready, name: str) -> None:
+def test_one_thing_wrong_refuses_the_cut_over_before_the_name_is_asked(
+    ready: Ready, name: str
+) -> None:
     WRONG[name](ready)
     outcome = ready.cut_over()
     assert {gate.name for gate in outcome.gates if not gate.passes} == {name}
-    assert (outcome.exit_code, ready.world.cluster.effects, ready.world.approver.asked) == (4, [], [])
+    assert (outcome.exit_code, ready.world.cluster.effects, ready.world.approver.asked) == (
+        4,
+        [],
+        [],
+    )
     assert outcome.error is not None
     assert name in outcome.error.why
 
@@ -138,7 +151,9 @@ def test_every_gate_but_the_mode_has_its_test_and_the_mode_closes_too(ready: Rea
 
 
 @pytest.mark.parametrize("name", WAIVABLE)
-def test_only_its_own_waiver_opens_a_gate_and_the_journal_says_whose(ready: Ready, name: str) -> None:
+def test_only_its_own_waiver_opens_a_gate_and_the_journal_says_whose(
+    ready: Ready, name: str
+) -> None:
     WRONG[name](ready)
     others = {each: Acceptance("Eve", "in a hurry") for each in WAIVABLE if each != name}
     assert ready.cut_over(others).exit_code == 4
@@ -146,7 +161,9 @@ def test_only_its_own_waiver_opens_a_gate_and_the_journal_says_whose(ready: Read
     assert ready.cut_over(ended).exit_code == 4
     assert ready.world.cluster.effects == []
     switched = ready.cut_over({name: Acceptance("Jo", "known")})
-    assert switched.exit_code == (6 if name == "proofs" else 0)  # who was not proven before is not after either
+    assert switched.exit_code == (
+        6 if name == "proofs" else 0
+    )  # who was not proven before is not after either
     assert ready.world.cluster.mode == "API"
     waived = [record.effect for record in ready.world.store.journal() if record.event == "waived"]
     assert [(effect["gate"], effect["by"]) for effect in waived] == [(name, "Jo: known")]
@@ -159,8 +176,12 @@ def test_three_gates_know_no_waiver(ready: Ready, name: str) -> None:
     assert ready.world.cluster.effects == []
 
 
-def with_glass(ready: Ready, refuses: Mapping[str, tuple[str, ...]] | None, arn: str = GLASS) -> dict[str, str]:
-    """Only the operator is proven, and the plan names a break-glass principal: the gates that stay closed, and why."""
+def with_glass(
+    ready: Ready, refuses: Mapping[str, tuple[str, ...]] | None, arn: str = GLASS
+) -> dict[str, str]:
+    """Only the operator is proven, and the plan names a break-glass principal: the gates that stay
+    closed, and why.
+    """
     ready.only_the_operator_is_proven()
     ready.plan = replace(ready.plan, break_glass=arn)
     ready.permissions = MemoryPermissions(refuses)
@@ -170,7 +191,9 @@ def with_glass(ready: Ready, refuses: Mapping[str, tuple[str, ...]] | None, arn:
 def test_a_break_glass_principal_that_iam_lets_in_stands_for_the_second_admin(ready: Ready) -> None:
     assert with_glass(ready, {GLASS: ()}) == {}
     assert ready.world.cluster.mode == "API"
-    gates = [record.effect["gates"] for record in ready.world.store.journal() if "gates" in record.effect][-1]
+    gates = [
+        record.effect["gates"] for record in ready.world.store.journal() if "gates" in record.effect
+    ][-1]
     assert any(GLASS in gate["detail"] and "break-glass" in gate["detail"] for gate in gates)
 
 
@@ -181,13 +204,17 @@ def test_a_break_glass_principal_needs_both_actions(ready: Ready, action: str) -
     assert action in closed["second-admin"]
 
 
-def test_a_break_glass_principal_that_nobody_may_ask_about_or_knows_is_not_shown(ready: Ready) -> None:
+def test_a_break_glass_principal_that_nobody_may_ask_about_or_knows_is_not_shown(
+    ready: Ready,
+) -> None:
     assert "may not simulate" in with_glass(ready, None)["second-admin"]
     assert "no such principal" in with_glass(ready, {})["second-admin"]
 
 
 @pytest.mark.parametrize("arn", [OPERATOR, "arn:aws:iam::999988887777:role/glass"])
-def test_the_operator_itself_and_foreign_accounts_are_no_break_glass(ready: Ready, arn: str) -> None:
+def test_the_operator_itself_and_foreign_accounts_are_no_break_glass(
+    ready: Ready, arn: str
+) -> None:
     assert with_glass(ready, {arn: ()}, arn).keys() == {"second-admin"}
 
 

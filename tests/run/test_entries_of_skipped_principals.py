@@ -1,4 +1,6 @@
-"""A principal that a plan leaves without an entry and that somebody makes one for: told, whoever can log in as it."""
+"""A principal that a plan leaves without an entry and that somebody makes one for: told, whoever
+can log in as it.
+"""
 
 from dataclasses import replace
 
@@ -16,7 +18,9 @@ ADMIN = AccessEntry(BOB, "STANDARD", "bob", (), (ADMIN_POLICY,))
 
 def skipping_bob() -> tuple[Cluster, Plan]:
     cluster, plan = company()
-    return cluster, replace(plan, principals=(*plan.principals, PlannedPrincipal(BOB, "skip", NOBODY)))
+    return cluster, replace(
+        plan, principals=(*plan.principals, PlannedPrincipal(BOB, "skip", NOBODY))
+    )
 
 
 def test_verify_fails_whoever_is_skipped_and_has_an_entry() -> None:
@@ -28,7 +32,10 @@ def test_verify_fails_whoever_is_skipped_and_has_an_entry() -> None:
     outcome = verify_access(plan, world.ports(), VerifyOptions(only=(BOB,)))
     assert outcome.exit_code == 6
     (verdict,) = outcome.verdicts
-    assert (verdict.verdict, verdict.why) == ("failed", "it has an access entry; the plan leaves it without one")
+    assert (verdict.verdict, verdict.why) == (
+        "failed",
+        "it has an access entry; the plan leaves it without one",
+    )
     del cluster.entries[BOB]
     assert BOB not in {each.principal_arn for each in verify_access(plan, world.ports()).verdicts}
 

@@ -1,4 +1,6 @@
-"""Told to end on the way: what has begun comes to its end, nothing more begins, and the same command goes on."""
+"""Told to end on the way: what has begun comes to its end, nothing more begins, and the same
+command goes on.
+"""
 
 import signal
 import threading
@@ -24,7 +26,9 @@ class Slow(MemoryEntries):
     begun: threading.Event
     interrupted: threading.Event
 
-    def create(self, principal_arn: str, entry: EntrySpec, *, tags: Mapping[str, str], token: str) -> None:
+    def create(
+        self, principal_arn: str, entry: EntrySpec, *, tags: Mapping[str, str], token: str
+    ) -> None:
         if principal_arn == DEVS:
             self.begun.set()
             assert self.interrupted.wait(10)
@@ -55,7 +59,9 @@ def test_what_has_begun_comes_to_its_end_and_nothing_more_begins() -> None:
     world = World(cluster)
     oracle(cluster)
     begun, interrupted = threading.Event(), threading.Event()
-    ports = replace(world.ports(), entries=Slow(cluster, begun, interrupted), tasks=CtrlC(begun, interrupted))
+    ports = replace(
+        world.ports(), entries=Slow(cluster, begun, interrupted), tasks=CtrlC(begun, interrupted)
+    )
     others = {*threading.enumerate()}  # of tests before this one
     outcome = apply_plan(plan, DIGEST, ports)
     assert outcome.exit_code == 7

@@ -1,4 +1,6 @@
-"""What a run left in a cluster is found whatever folder is looked from, named, and removed once no entry needs it."""
+"""What a run left in a cluster is found whatever folder is looked from, named, and removed once no
+entry needs it.
+"""
 
 from dataclasses import replace
 
@@ -15,7 +17,15 @@ from migrator.render.status import status_document, status_text
 from migrator.run.apply_plan import ApplyOptions, apply_plan
 from migrator.run.read_leftovers import remove_leftovers
 from migrator.run.show_status import StatusPorts, show_status
-from tests.support.memory_ports import Cluster, Crash, MemoryClock, MemoryLock, MemoryMode, MemoryRbac, MemoryReader
+from tests.support.memory_ports import (
+    Cluster,
+    Crash,
+    MemoryClock,
+    MemoryLock,
+    MemoryMode,
+    MemoryRbac,
+    MemoryReader,
+)
 from tests.support.memory_runs import ALICE, DEVS, DIGEST, NODES, World, company
 
 RUN, PLAN_LABEL = "00000000000000ff", "cd" * 8
@@ -53,9 +63,13 @@ def applied() -> tuple[World, Plan]:
     """A cluster on which everything is done, nodes included."""
     cluster, plan = company()
     world = World(cluster)
-    steps = tuple(step for step in plan.steps if step.effect.kind != "prove" or step.principal_arn != NODES)
+    steps = tuple(
+        step for step in plan.steps if step.effect.kind != "prove" or step.principal_arn != NODES
+    )
     gone = {step.id for step in plan.steps} - {step.id for step in steps}
-    steps = tuple(replace(step, requires=tuple(r for r in step.requires if r not in gone)) for step in steps)
+    steps = tuple(
+        replace(step, requires=tuple(r for r in step.requires if r not in gone)) for step in steps
+    )
     plan = replace(plan, steps=steps)
     assert apply_plan(plan, DIGEST, world.ports()).exit_code == 0
     return world, plan
@@ -73,7 +87,12 @@ def test_cluster_admin_binding_of_another_run_keeps_apply_and_status_from_0() ->
     found = status(world, plan)
     assert found.exit_code == 7
     (shown,) = status_document(found)["leftovers"]
-    assert (shown["kind"], shown["run"], shown["plan"], shown["neededBy"]) == ("bridge", RUN, PLAN_LABEL, [])
+    assert (shown["kind"], shown["run"], shown["plan"], shown["neededBy"]) == (
+        "bridge",
+        RUN,
+        PLAN_LABEL,
+        [],
+    )
     assert "Leftover" in status_text(found)
 
 
@@ -88,7 +107,9 @@ def test_bridge_that_the_own_last_run_left_keeps_status_from_0() -> None:
 
 
 def test_apply_of_one_administrator_takes_its_bridge_away_again() -> None:
-    """Those who were not asked for get a bridge of their own later; meanwhile no binding to cluster-admin stands."""
+    """Those who were not asked for get a bridge of their own later; meanwhile no binding to
+    cluster-admin stands.
+    """
     cluster, plan = company()
     world = World(cluster)
     outcome = apply_plan(plan, DIGEST, world.ports(), ApplyOptions(only=(ALICE,)))
@@ -134,7 +155,9 @@ def test_leftovers_that_no_entry_needs_are_shown_asked_for_and_removed() -> None
     bind(cluster, "twin", "edit", "no-entry-has-it")
     bind(cluster, "wanted", "edit", "devs")
     entry = cluster.entries[DEVS]
-    cluster.entries[DEVS] = replace(entry, kubernetes_groups=(*entry.kubernetes_groups, f"migrator-probe:{RUN}"))
+    cluster.entries[DEVS] = replace(
+        entry, kubernetes_groups=(*entry.kubernetes_groups, f"migrator-probe:{RUN}")
+    )
     world.approver.yes = False
     before = cluster.describe()
     with pytest.raises(Refused):

@@ -1,7 +1,8 @@
-"""The lock's protocol under schedules: contenders that interleave, pause, die and are suspended; never two holders.
+"""The lock's protocol under schedules: contenders that interleave, pause, die and are suspended;
+never two holders.
 
-Every request and every wait is a point where another contender may go on and time may pass. The schedule is drawn from
-a seed; the same seed gives the same run.
+Every request and every wait is a point where another contender may go on and time may pass. The
+schedule is drawn from a seed; the same seed gives the same run.
 """
 
 import random
@@ -19,7 +20,8 @@ from migrator.run.lock_cluster import Hold, LeasedLock, LockPorts
 from tests.support.memory_ports import MemoryEvents
 
 START = datetime(2026, 11, 22, tzinfo=timezone.utc)
-LONGEST_REQUEST = 4.0  # seconds: the bound on pauses; a settled tag allows TAG_SETTLE_SECONDS / 2, a Lease the margin
+# seconds: the bound on pauses; a settled tag allows TAG_SETTLE_SECONDS / 2, a Lease the margin
+LONGEST_REQUEST = 4.0
 assert min(MARGIN_SECONDS, TAG_SETTLE_SECONDS / 2) > LONGEST_REQUEST
 
 
@@ -44,7 +46,9 @@ class World:
     now: float = 0.0
     lease: Place = field(default_factory=lambda: Place(0.0))
     tag: Place = field(default_factory=lambda: Place(TAG_SETTLE_SECONDS))
-    writing: list[tuple[str, float]] = field(default_factory=list)  # who, until when its write may land
+    writing: list[tuple[str, float]] = field(
+        default_factory=list
+    )  # who, until when its write may land
     overlaps: list[str] = field(default_factory=list)
     held: int = 0
     current: "Contender | None" = None
@@ -53,7 +57,9 @@ class World:
 class Contender:
     """One run: takes the lock, writes and renews for a while, lets it go, or dies."""
 
-    def __init__(self, world: World, name: str, *, lease: str = "writes", dies: float = 0.0) -> None:
+    def __init__(
+        self, world: World, name: str, *, lease: str = "writes", dies: float = 0.0
+    ) -> None:
         self.world, self.name, self.dies = world, name, dies
         self.wake = 0.0
         self.turn, self.back = threading.Semaphore(0), threading.Semaphore(0)
@@ -102,7 +108,9 @@ class Contender:
                 hold.check()
                 self.write()
                 self.point(world.draw.choice((0.0, 1.0, 5.0, 12.0)))
-                if world.draw.random() < 0.7:  # renewals fail at times, and the machine sleeps at times
+                if (
+                    world.draw.random() < 0.7
+                ):  # renewals fail at times, and the machine sleeps at times
                     self.renewed(hold)
                 elif world.draw.random() < 0.2:
                     self.point(3.0 * LEASE_SECONDS)
@@ -210,16 +218,30 @@ def run_schedule(seed: int, make: Callable[[World], list[Contender]]) -> World:
         chosen.back.acquire()
     for each in contenders:
         assert each.over, f"seed {seed}: {each.name} never ends"
-        assert each.error is None or isinstance(each.error, (Refused, Interrupted, Died)), (seed, each.error)
+        assert each.error is None or isinstance(each.error, (Refused, Interrupted, Died)), (
+            seed,
+            each.error,
+        )
     return world
 
 
 KINDS: dict[str, Callable[[World], list[Contender]]] = {
-    "two by the Lease": lambda world: [Contender(world, "a", dies=0.02), Contender(world, "b", dies=0.02)],
+    "two by the Lease": lambda world: [
+        Contender(world, "a", dies=0.02),
+        Contender(world, "b", dies=0.02),
+    ],
     "three by the Lease": lambda world: [Contender(world, name, dies=0.02) for name in "abc"],
-    "two by the tag": lambda world: [Contender(world, name, lease="nothing", dies=0.02) for name in "ab"],
-    "one by each": lambda world: [Contender(world, "a", dies=0.02), Contender(world, "b", lease="nothing", dies=0.02)],
-    "one reads the Lease": lambda world: [Contender(world, "a", dies=0.02), Contender(world, "b", lease="reads")],
+    "two by the tag": lambda world: [
+        Contender(world, name, lease="nothing", dies=0.02) for name in "ab"
+    ],
+    "one by each": lambda world: [
+        Contender(world, "a", dies=0.02),
+        Contender(world, "b", lease="nothing", dies=0.02),
+    ],
+    "one reads the Lease": lambda world: [
+        Contender(world, "a", dies=0.02),
+        Contender(world, "b", lease="reads"),
+    ],
 }
 
 

@@ -1,4 +1,6 @@
-"""Log-ins that are refused today stay refused: tried for real, with the lab's authenticator refusing them."""
+"""Log-ins that are refused today stay refused: tried for real, with the lab's authenticator
+refusing them.
+"""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -12,13 +14,24 @@ from migrator.model.canonical import pretty_bytes
 from migrator.model.evidence import LogInAttempt
 from migrator.model.files.plan import decode_plan_with_digest, plan_to_document
 from migrator.model.plan import AccessChange, Plan
-from tests.support.proof_lab import MAP_ROLES, OPERATOR, REGION, ZONE, ProofLab, proof_lab, role, world_document
+from tests.support.proof_lab import (
+    MAP_ROLES,
+    OPERATOR,
+    REGION,
+    ZONE,
+    ProofLab,
+    proof_lab,
+    role,
+    world_document,
+)
 
 JENKINS, SPARE = role("jenkins"), role("spare")
 INSTANCE = "i-0123456789abcdef9"
 ACCEPTED = {"by": "Ana", "reason": "the trust policy is narrowed in change 4711"}
 GAIN = {
-    "principals": {JENKINS: {"action": "create", "username": "jenkins", "reason": "a name of its own"}},
+    "principals": {
+        JENKINS: {"action": "create", "username": "jenkins", "reason": "a name of its own"}
+    },
     "accept_gain": {JENKINS: ACCEPTED},
 }
 ROWS = f"""\
@@ -30,7 +43,9 @@ ROWS = f"""\
 
 
 def world() -> dict[str, Any]:
-    """Two roles that EC2 and the operator may assume, whose rows admit sessions of EC2 instances only."""
+    """Two roles that EC2 and the operator may assume, whose rows admit sessions of EC2 instances
+    only.
+    """
     document = world_document()
     account, cluster = document["accounts"][0], document["clusters"][0]
     trust = {"services": ["ec2.amazonaws.com"], "aws": [OPERATOR]}
@@ -52,7 +67,9 @@ def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ProofLab]:
 
 
 def unannounced(plan: Plan) -> tuple[Plan, str]:
-    """The same entry, as a plan from before log-ins were compared has it: nothing is gained, and no finding tells."""
+    """The same entry, as a plan from before log-ins were compared has it: nothing is gained, and no
+    finding tells.
+    """
     silent = {"gain-accepted", "log-in-population-gained"}
     principals = tuple(
         replace(p, access=AccessChange(), findings=tuple(f for f in p.findings if f not in silent))
@@ -66,7 +83,9 @@ def unannounced(plan: Plan) -> tuple[Plan, str]:
 
 
 def made_by_hand(lab: ProofLab, username: str = "jenkins") -> None:
-    lab.eks("create_access_entry", principalArn=JENKINS, username=username, kubernetesGroups=["devs"])
+    lab.eks(
+        "create_access_entry", principalArn=JENKINS, username=username, kubernetesGroups=["devs"]
+    )
     lab.pass_time(60)
 
 
@@ -77,7 +96,9 @@ def test_baseline_records_the_refused_log_in_and_holds(lab: ProofLab) -> None:
     for evidence in outcome.evidence:
         assert evidence.log_ins == (LogInAttempt("other", admitted=False),)
         assert evidence.differences == ()
-        assert evidence.proof_class == "simulated"  # that one session is refused shows nothing of the others
+        assert (
+            evidence.proof_class == "simulated"
+        )  # that one session is refused shows nothing of the others
         assert "was refused, as it must be" in evidence.how
 
 
@@ -113,8 +134,12 @@ def test_gain_that_a_person_accepted_is_applied_and_verified(lab: ProofLab) -> N
     assert verdict.evidence.log_ins == (LogInAttempt("other", admitted=True),)
 
 
-def test_node_role_that_migrate_can_assume_is_not_failed_by_its_own_plain_session(lab: ProofLab) -> None:
-    """An entry of type EC2_LINUX refuses the session that migrate has, as the row did: no proof, and no failure."""
+def test_node_role_that_migrate_can_assume_is_not_failed_by_its_own_plain_session(
+    lab: ProofLab,
+) -> None:
+    """An entry of type EC2_LINUX refuses the session that migrate has, as the row did: no proof,
+    and no failure.
+    """
     plan, digest = lab.plan(GAIN)
     outcome = lab.apply(plan, digest, SPARE)
     assert SPARE in lab.eks("list_access_entries")["accessEntries"]
@@ -125,7 +150,9 @@ def test_node_role_that_migrate_can_assume_is_not_failed_by_its_own_plain_sessio
 
 
 def test_log_in_that_the_baseline_saw_refused_must_stay_refused(lab: ProofLab) -> None:
-    """The plan reads a row as one that admits every session; the cluster refused it, and admits it by an entry."""
+    """The plan reads a row as one that admits every session; the cluster refused it, and admits it
+    by an entry.
+    """
     plan, _ = lab.plan(GAIN)
     lying = replace(
         plan,

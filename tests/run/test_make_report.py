@@ -1,4 +1,6 @@
-"""What a report is made from: evidence, journal, gates, the cluster as it is now. Nothing is asked anew or written."""
+"""What a report is made from: evidence, journal, gates, the cluster as it is now. Nothing is asked
+anew or written.
+"""
 
 from dataclasses import replace
 
@@ -15,7 +17,10 @@ from migrator.run.verify_access import VerifyOptions, verify_access
 from tests.support.memory_runs import DEVS, DIGEST, NODES, World, company
 
 OPTIONS = CutOverOptions(
-    waive_gates={"rehearsal": Acceptance("Jo", "a test cluster"), "nodes": Acceptance("Jo", "looked at by hand")},
+    waive_gates={
+        "rehearsal": Acceptance("Jo", "a test cluster"),
+        "nodes": Acceptance("Jo", "looked at by hand"),
+    },
     waive_verification={NODES: Acceptance("Jo", "seen in the logs")},
 )
 
@@ -75,7 +80,9 @@ def test_after_the_switch_the_gates_are_those_that_were_judged_then() -> None:
     started = next(record for record in report.journal if record.effect.get("command") == "cutover")
     assert report.gates_at == started.at
     assert len(report.gates) == 9
-    assert [gate.waived_by for gate in report.gates if gate.name == "nodes"] == ["Jo: looked at by hand"]
+    assert [gate.waived_by for gate in report.gates if gate.name == "nodes"] == [
+        "Jo: looked at by hand"
+    ]
 
 
 def test_a_cluster_that_somebody_else_switched_has_no_gates_to_show() -> None:
@@ -93,7 +100,11 @@ def test_runs_of_other_plans_are_left_out() -> None:
 def test_lines_come_from_the_backup_as_long_as_it_reads_as_the_plan_did() -> None:
     world, plan = applied()
     name = next(name for name in world.store.files if name.endswith("/aws-auth.json"))
-    text = '{"data": {"mapRoles": "\\n\\n- rolearn: arn:aws:iam::111122223333:role/a\\n  username: a\\n"}}'
+    text = (
+        '{"data": {"mapRoles": "\\n\\n- rolearn: arn:aws:iam::111122223333:role/a\\n  '
+        "username: "
+        'a\\n"}}'
+    )
     world.store.files[name] = text.encode()
     rows = [["mapRoles[0]", "arn:aws:iam::111122223333:role/a", "a", None, False]]
     fits = replace(plan, basis={"awsAuth": {"rows": rows, "accounts": [], "problems": []}})
@@ -111,6 +122,8 @@ def test_a_damaged_backup_is_said_to_be_damaged() -> None:
 
 def test_a_plan_for_another_cluster_is_refused() -> None:
     world, plan = applied()
-    other = replace(plan, cluster=replace(plan.cluster, arn="arn:aws:eks:eu-west-1:111122223333:cluster/other"))
+    other = replace(
+        plan, cluster=replace(plan.cluster, arn="arn:aws:eks:eu-west-1:111122223333:cluster/other")
+    )
     with pytest.raises(Refused):
         make_report(other, DIGEST, world.ports())

@@ -40,10 +40,16 @@ def test_plan_without_bindings_asks_for_none() -> None:
     assert f"create {DEVS}" in cluster.effects
 
 
-@pytest.mark.parametrize(("until", "waived"), [("2020-01-01", False), ("no date", False), ("2999-01-01", True)])
-def test_waiver_of_the_second_admin_ends_with_its_date_in_apply_too(until: str, waived: bool) -> None:
+@pytest.mark.parametrize(
+    ("until", "waived"), [("2020-01-01", False), ("no date", False), ("2999-01-01", True)]
+)
+def test_waiver_of_the_second_admin_ends_with_its_date_in_apply_too(
+    until: str, waived: bool
+) -> None:
     cluster, plan = company()
     cluster.unassumable |= {ALICE, CREATOR}
-    options = ApplyOptions(waive_gates={"second-admin": Acceptance("Jo", "one-admin cluster", until)})
+    options = ApplyOptions(
+        waive_gates={"second-admin": Acceptance("Jo", "one-admin cluster", until)}
+    )
     apply_plan(plan, DIGEST, World(cluster).ports(), options)
     assert (OPERATOR in cluster.entries) is waived

@@ -1,4 +1,6 @@
-"""Nodes proven on the lab, whose kubelets log in and renew leases as real ones do: by logs, by leases, and not."""
+"""Nodes proven on the lab, whose kubelets log in and renew leases as real ones do: by logs, by
+leases, and not.
+"""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -21,7 +23,9 @@ def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ProofLab]:
 
 
 def gate(lab: ProofLab, plan: Plan, digest: str) -> tuple[str, str]:
-    outcome = cut_over(plan, digest, lab.ports(plan), CutOverOptions(gates_only=True, verify_first=False))
+    outcome = cut_over(
+        plan, digest, lab.ports(plan), CutOverOptions(gates_only=True, verify_first=False)
+    )
     found = next(each for each in outcome.gates if each.name == "nodes")
     return found.state, found.detail
 
@@ -42,7 +46,11 @@ def test_all_nodes_of_a_role_are_seen_logging_in_through_the_entry(lab: ProofLab
     outcome = lab.apply(plan, digest, NODES)
     assert outcome.exit_code == 0, outcome
     evidence = taken(lab, plan)
-    assert (evidence.proof_class, evidence.attribution, evidence.holds) == ("observed", "node", True)
+    assert (evidence.proof_class, evidence.attribution, evidence.holds) == (
+        "observed",
+        "node",
+        True,
+    )
     assert evidence.how.startswith("3 of 3 nodes logged in through the entry")
     for arn in (NODES, FARGATE):
         found = lab.verdict(plan, arn)
@@ -50,7 +58,9 @@ def test_all_nodes_of_a_role_are_seen_logging_in_through_the_entry(lab: ProofLab
     assert gate(lab, plan, digest) == ("pass", "they do")
 
 
-def test_a_node_that_stopped_before_is_not_held_against_the_entry_but_closes_the_gate(lab: ProofLab) -> None:
+def test_a_node_that_stopped_before_is_not_held_against_the_entry_but_closes_the_gate(
+    lab: ProofLab,
+) -> None:
     plan, digest = lab.plan()
     lab.verify(plan, NODES, baseline=True)
     lab.change("stopNode", node=NODE_NAMES[0])
@@ -84,14 +94,18 @@ def test_a_node_that_joins_is_seen_too(lab: ProofLab) -> None:
     assert lab.apply(plan, digest, NODES).exit_code == 0
     lab.pass_time(60)
     name = "ip-10-0-0-9.eu-central-1.compute.internal"
-    joined = lab.change("joinNode", node=name, instanceId="i-0123456789abcdef9", instanceProfile="workers")
+    joined = lab.change(
+        "joinNode", node=name, instanceId="i-0123456789abcdef9", instanceProfile="workers"
+    )
     assert joined == "joined"
     found = lab.verdict(plan, NODES)
     assert "4 of 4 nodes logged in through the entry" in found.why
     assert "1 joined since" in found.why
 
 
-def test_without_logs_leases_show_life_after_a_quarter_of_an_hour_and_not_by_what(lab: ProofLab) -> None:
+def test_without_logs_leases_show_life_after_a_quarter_of_an_hour_and_not_by_what(
+    lab: ProofLab,
+) -> None:
     switch_off(lab, "audit", "authenticator")
     plan, digest = lab.plan()
     begin = lab.ports(plan).clock.now()
@@ -125,9 +139,15 @@ def spoil(lab: ProofLab, **changes: str | tuple[str, ...]) -> None:
 
 
 def events(lab: ProofLab, plan: Plan) -> list[tuple[str, str]]:
-    proof = next(s.id for s in plan.steps if isinstance(s.effect, Prove) and s.principal_arn == NODES)
+    proof = next(
+        s.id for s in plan.steps if isinstance(s.effect, Prove) and s.principal_arn == NODES
+    )
     journal = lab.ports(plan).store.journal()
-    return [(r.event, str(r.effect.get("message", ""))) for r in journal if r.step is not None and r.step <= proof]
+    return [
+        (r.event, str(r.effect.get("message", "")))
+        for r in journal
+        if r.step is not None and r.step <= proof
+    ]
 
 
 def test_a_dead_entry_lets_nodes_fall_through_to_the_row_and_is_taken_back(lab: ProofLab) -> None:
@@ -137,7 +157,10 @@ def test_a_dead_entry_lets_nodes_fall_through_to_the_row_and_is_taken_back(lab: 
     outcome = lab.apply(plan, digest, NODES)
     assert outcome.exit_code == 6, outcome
     refused = [message for event, message in events(lab, plan) if event == "refused"]
-    assert "logged in through aws-auth, not through the entry: the entry does not match the role" in refused[0]
+    assert (
+        "logged in through aws-auth, not through the entry: the entry does not match the role"
+        in refused[0]
+    )
     assert lab.ports(plan).entries.describe(NODES) is None
     lab.pass_time(60)
     assert lab.ports(plan).nodes.read().nodes[0].fresh(lab.ports(plan).clock.now())  # type: ignore[union-attr]

@@ -1,4 +1,6 @@
-"""Observing on the lab: both ways of reading agree with a plain count, stop and go on, and say what they cost."""
+"""Observing on the lab: both ways of reading agree with a plain count, stop and go on, and say what
+they cost.
+"""
 
 import json
 from collections.abc import Iterator
@@ -41,7 +43,9 @@ class Clock:
 
 @pytest.fixture
 def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SmallLab]:
-    with small_lab(tmp_path / "lab", monkeypatch, world_document(createdAt="2024-01-01T00:00:00Z")) as found:
+    with small_lab(
+        tmp_path / "lab", monkeypatch, world_document(createdAt="2024-01-01T00:00:00Z")
+    ) as found:
         (cluster,) = found.lab.world.clusters.values()
         cluster.logs = GeneratedLog(LOGS.count, LOGS)
         yield found
@@ -50,7 +54,9 @@ def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SmallLab]:
 @pytest.fixture
 def ports(lab: SmallLab) -> ObservePorts:
     found, _ = observe_ports(Settings(quiet=True), CLUSTER)
-    return replace(found, store=MemoryStore(), clock=Clock(), approver=MemoryApprover(), events=MemoryEvents())
+    return replace(
+        found, store=MemoryStore(), clock=Clock(), approver=MemoryApprover(), events=MemoryEvents()
+    )
 
 
 def counted(report: UsageReport) -> dict[str, Any]:
@@ -115,7 +121,9 @@ class Breaking:
     def group(self) -> LogGroup:
         return self._logs.group()
 
-    def events(self, log_type: str, start: datetime, end: datetime, *, pattern: str = "") -> Iterator[Raw]:
+    def events(
+        self, log_type: str, start: datetime, end: datetime, *, pattern: str = ""
+    ) -> Iterator[Raw]:
         for event in self._logs.events(log_type, start, end, pattern=pattern):
             self._count()
             yield event
@@ -142,7 +150,9 @@ def test_whatever_is_interrupted_goes_on_and_counts_nothing_twice(
     while True:
         times += 1
         try:
-            report = observe(replace(ports, logs=Breaking(ports.logs, step)), ObserveOptions(SINCE, scan))
+            report = observe(
+                replace(ports, logs=Breaking(ports.logs, step)), ObserveOptions(SINCE, scan)
+            )
             break
         except Interrupted as stopped:
             assert stopped.exit_code == 7
@@ -154,7 +164,9 @@ def test_whatever_is_interrupted_goes_on_and_counts_nothing_twice(
 def test_another_wish_or_a_damaged_file_begins_afresh(ports: ObservePorts) -> None:
     def stop() -> None:
         with pytest.raises(Interrupted):
-            observe(replace(ports, logs=Breaking(ports.logs, 2000)), ObserveOptions(SINCE, "filter"))
+            observe(
+                replace(ports, logs=Breaking(ports.logs, 2000)), ObserveOptions(SINCE, "filter")
+            )
 
     monkey = scan_logs.SAVE_EVERY
     scan_logs.SAVE_EVERY = 100
@@ -181,7 +193,9 @@ def test_more_rows_than_a_query_gives_are_asked_for_in_halves(
     assert counted(report) == brute_force(LOGS)
 
 
-def test_a_scan_that_costs_something_is_asked_for_and_a_small_one_only_said(ports: ObservePorts) -> None:
+def test_a_scan_that_costs_something_is_asked_for_and_a_small_one_only_said(
+    ports: ObservePorts,
+) -> None:
     class Large(Breaking):
         def group(self) -> LogGroup:
             return replace(self._logs.group(), stored_bytes=400 * 10**9)
@@ -200,7 +214,9 @@ def test_a_scan_that_costs_something_is_asked_for_and_a_small_one_only_said(port
 
 def test_logs_that_are_off_say_how_to_switch_them_on(lab: SmallLab, ports: ObservePorts) -> None:
     types = [{"types": ["audit", "authenticator", "api"], "enabled": False}]
-    lab.session.call("eks", "update_cluster_config", name=CLUSTER, logging={"clusterLogging": types})
+    lab.session.call(
+        "eks", "update_cluster_config", name=CLUSTER, logging={"clusterLogging": types}
+    )
     fresh, _ = observe_ports(Settings(quiet=True), CLUSTER)
     with pytest.raises(MigratorError) as caught:
         observe(replace(ports, logs=fresh.logs), ObserveOptions(SINCE))
@@ -208,10 +224,14 @@ def test_logs_that_are_off_say_how_to_switch_them_on(lab: SmallLab, ports: Obser
     assert "aws eks update-cluster-config" in caught.value.remedy
 
 
-def test_the_document_is_what_plans_take_and_the_text_says_what_is_missing(ports: ObservePorts) -> None:
+def test_the_document_is_what_plans_take_and_the_text_says_what_is_missing(
+    ports: ObservePorts,
+) -> None:
     report = observe(ports, ObserveOptions(SINCE, "filter"))
     document = json.loads(
-        json.dumps(usage_document(report, cluster="arn:aws:eks:eu-central-1:111122223333:cluster/prod"))
+        json.dumps(
+            usage_document(report, cluster="arn:aws:eks:eu-central-1:111122223333:cluster/prod")
+        )
     )
     usage = decode_usage(document)
     assert [(each.arn, each.username, each.count) for each in usage.logins] == [
@@ -221,4 +241,6 @@ def test_the_document_is_what_plans_take_and_the_text_says_what_is_missing(ports
     text = usage_text(report)
     assert "Logged in, and no row or entry says why:" in text
     assert "Decided by access policies:" in text
-    assert {each["arn"] for each in document["logins"]} == {arn for arn, _, _ in brute_force(LOGS)["logins"]}
+    assert {each["arn"] for each in document["logins"]} == {
+        arn for arn, _, _ in brute_force(LOGS)["logins"]
+    }

@@ -19,7 +19,11 @@ from migrator.model.files.snapshot import cluster_ref
 from migrator.run.open_endpoint import RECORD, OpenPorts, close_endpoint, opened_endpoint
 from tests.support.small_lab import CLUSTER, SmallLab, small_lab, world_document
 
-NARROW = {"endpointPublicAccess": True, "endpointPrivateAccess": True, "publicAccessCidrs": ["203.0.113.0/24"]}
+NARROW = {
+    "endpointPublicAccess": True,
+    "endpointPrivateAccess": True,
+    "publicAccessCidrs": ["203.0.113.0/24"],
+}
 MINE = "198.51.100.7"
 
 
@@ -50,12 +54,16 @@ class Here:
 
 
 @pytest.fixture
-def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., tuple[SmallLab, OpenPorts]]]:
+def start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[..., tuple[SmallLab, OpenPorts]]]:
     with ExitStack() as running:
 
         def begin(here: Here | None = None, **changes: Any) -> tuple[SmallLab, OpenPorts]:  # noqa: ANN401
             here = here or Here()
-            document = world_document(**{"resourcesVpcConfig": NARROW, "updateSeconds": 120, **changes})
+            document = world_document(
+                **{"resourcesVpcConfig": NARROW, "updateSeconds": 120, **changes}
+            )
             lab = running.enter_context(small_lab(tmp_path / "lab", monkeypatch, document))
             store = StateFolder(tmp_path / "state", cluster_ref(lab.cluster.describe_cluster()))
             access = EksEndpointAccess(lab.session, CLUSTER)
@@ -86,7 +94,9 @@ def test_it_is_taken_back_after_an_error_too(start: Begin) -> None:
 def test_what_others_allowed_meanwhile_stays(start: Begin) -> None:
     _, ports = start()
     with opened_endpoint(ports, run="r"):
-        update = ports.access.set_public_cidrs((*ports.access.public_cidrs(), "192.0.2.0/24"), token="x" * 40)
+        update = ports.access.set_public_cidrs(
+            (*ports.access.public_cidrs(), "192.0.2.0/24"), token="x" * 40
+        )
         while ports.mode.update_status(update)[0] == "InProgress":
             ports.clock.sleep(timedelta(minutes=1))
     assert ports.access.public_cidrs() == ("203.0.113.0/24", "192.0.2.0/24")

@@ -1,4 +1,6 @@
-"""Parallel bindings of a renamed group: what is seen of them decides, and what an administrator put there stays."""
+"""Parallel bindings of a renamed group: what is seen of them decides, and what an administrator put
+there stays.
+"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -21,20 +23,32 @@ from migrator.model.step import (
 from migrator.run.apply_plan import apply_plan
 from migrator.run.roll_back import roll_back
 from tests.support.memory_ports import OPERATOR, Cluster, Crash, MemoryRbac
-from tests.support.memory_runs import ADMIN_POLICY, DEVS, DIGEST, PlanBuilder, World, company, delete
+from tests.support.memory_runs import (
+    ADMIN_POLICY,
+    DEVS,
+    DIGEST,
+    PlanBuilder,
+    World,
+    company,
+    delete,
+)
 
 BINDING = CreateBinding("migrator-view-0123456789", None, "ClusterRole", "view", "developers")
 KEY = (None, BINDING.binding_name)
 
 
 def renamed() -> tuple[Cluster, Plan]:
-    """One principal, whose reserved group is renamed to a group that a parallel binding of ours binds."""
+    """One principal, whose reserved group is renamed to a group that a parallel binding of ours
+    binds.
+    """
     before = Identity("dev", ("system:developers",), "config-map")
     operator = AccessEntry(OPERATOR, "STANDARD", "operator", (), (ADMIN_POLICY,))
     cluster = Cluster(rows={DEVS: before}, mode="API_AND_CONFIG_MAP", entries={OPERATOR: operator})
     build = PlanBuilder()
     keeps = EntrySpec("STANDARD", "operator", (), (ADMIN_POLICY,))
-    build.principals.append(PlannedPrincipal(OPERATOR, "keep", identity_of_entry(operator), entry=keeps))
+    build.principals.append(
+        PlannedPrincipal(OPERATOR, "keep", identity_of_entry(operator), entry=keeps)
+    )
     bound = build.add(BINDING, undo=RemoveBridge(BINDING.binding_name, BINDING.group))
     final = EntrySpec("STANDARD", "dev", (BINDING.group,))
     build.principals.append(PlannedPrincipal(DEVS, "create", before, entry=final))
@@ -135,7 +149,9 @@ def test_roll_back_leaves_an_administrators_binding_under_our_name(binding: dict
     assert cluster.bindings == {KEY: binding}
 
 
-def test_roll_back_looks_at_a_binding_directly_before_it_goes(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_roll_back_looks_at_a_binding_directly_before_it_goes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """The wait until older logins are forgotten takes minutes."""
     cluster, plan = renamed()
     world = World(cluster)

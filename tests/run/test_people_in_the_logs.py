@@ -1,4 +1,6 @@
-"""Whoever nobody can be is proven by what it does itself: its logins in the control-plane logs, or in a usage file."""
+"""Whoever nobody can be is proven by what it does itself: its logins in the control-plane logs, or
+in a usage file.
+"""
 
 import json
 from collections.abc import Iterator
@@ -29,7 +31,9 @@ def log_in(lab: ProofLab) -> None:
     token = TokenMint(session, CLUSTER).mint()
     wire = lab.connect().wire
     headers = {"Authorization": f"Bearer {token.reveal()}", "User-Agent": "deployer/1.0"}
-    answer = wire._pool.request("GET", f"{wire.endpoint.server}/api/v1/namespaces/shop/pods", headers=headers)
+    answer = wire._pool.request(
+        "GET", f"{wire.endpoint.server}/api/v1/namespaces/shop/pods", headers=headers
+    )
     assert answer.status == 200
 
 
@@ -104,13 +108,24 @@ def test_a_usage_file_is_as_good_as_the_logs(lab: ProofLab) -> None:
     ports = lab.ports(plan)
     assert ports.logs is not None
     observing = ObservePorts(
-        ports.logs, ports.reader, ports.config_maps, ports.store, ports.clock, ports.approver, ports.events
+        ports.logs,
+        ports.reader,
+        ports.config_maps,
+        ports.store,
+        ports.clock,
+        ports.approver,
+        ports.events,
     )
-    document = json.loads(json.dumps(usage_document(observe(observing, ObserveOptions()), cluster="x")))
+    document = json.loads(
+        json.dumps(usage_document(observe(observing, ObserveOptions()), cluster="x"))
+    )
     assert CLOSED in {each["arn"] for each in document["logins"]}
     found = lab.verdict(plan, CLOSED, usage=decode_usage(document))
     assert (found.verdict, found.proof_class) == ("ok", "observed")
-    stranger = {**document, "logins": [each for each in document["logins"] if each["arn"] != CLOSED]}
+    stranger = {
+        **document,
+        "logins": [each for each in document["logins"] if each["arn"] != CLOSED],
+    }
     lab.ports(plan).store.write("evidence.jsonl", b"")
     missing = lab.verdict(plan, CLOSED, usage=decode_usage(stranger))
     assert (missing.verdict, missing.proof_class) == ("partial", "simulated")
@@ -118,7 +133,9 @@ def test_a_usage_file_is_as_good_as_the_logs(lab: ProofLab) -> None:
 
 
 def test_without_logs_it_is_simulated_and_says_why_or_a_person_answers(lab: ProofLab) -> None:
-    lab.control("world", permissions={lab.lab.world.settings.operator: {"deniedActions": ["logs:*"]}})
+    lab.control(
+        "world", permissions={lab.lab.world.settings.operator: {"deniedActions": ["logs:*"]}}
+    )
     plan, digest = lab.plan()
     lab.apply(plan, digest, CLOSED)
     found = lab.verdict(plan, CLOSED)

@@ -1,4 +1,6 @@
-"""Rehearsals as real processes over the wire, with the real timer Job: whatever happens, the exact bytes come back."""
+"""Rehearsals as real processes over the wire, with the real timer Job: whatever happens, the exact
+bytes come back.
+"""
 
 import json
 import os
@@ -31,7 +33,10 @@ AWS_AUTH = {
     "apiVersion": "v1",
     "kind": "ConfigMap",
     "metadata": {"name": "aws-auth", "namespace": "kube-system", "labels": {"team": "platform"}},
-    "data": {"mapRoles": MAP_ROLES, "mapUsers": f"- {{userarn: {ALICE}, username: alice, groups: [devs]}}\n"},
+    "data": {
+        "mapRoles": MAP_ROLES,
+        "mapUsers": f"- {{userarn: {ALICE}, username: alice, groups: [devs]}}\n",
+    },
 }
 WORLD = {
     "format": "migrator/world/v1",
@@ -59,7 +64,16 @@ DECISIONS = f"""\
 waive_verification:
   "{ALICE}": {{by: test, reason: has keys of her own}}
 """
-REHEARSE = ("rehearse", "plan.json", "--image", "lab", "--decisions", "decisions.yaml", "--output", "json")
+REHEARSE = (
+    "rehearse",
+    "plan.json",
+    "--image",
+    "lab",
+    "--decisions",
+    "decisions.yaml",
+    "--output",
+    "json",
+)
 PATIENCE = 60.0  # machine seconds, on a machine that has other things to do
 
 
@@ -72,7 +86,9 @@ class Stage:
 
     @property
     def api(self) -> KubernetesLab:
-        return KubernetesLab(self.session.world, self.cluster, kubernetes_api(self.session.world, self.cluster))
+        return KubernetesLab(
+            self.session.world, self.cluster, kubernetes_api(self.session.world, self.cluster)
+        )
 
     def aws_auth(self) -> Any:  # noqa: ANN401 - JSON
         return self.find("configmaps", "aws-auth")
@@ -133,10 +149,16 @@ class Stage:
         return str(gates["rehearsal"]["state"])
 
     def clean(self) -> None:
-        """The exact bytes are there, in the object they were in or one like it, and nothing of the rehearsal is."""
+        """The exact bytes are there, in the object they were in or one like it, and nothing of the
+        rehearsal is.
+        """
         assert self.data == AWS_AUTH["data"]
         assert self.aws_auth()["metadata"]["labels"] == {"team": "platform"}
-        left = [plural for plural in ("jobs", "leases", "configmaps", "serviceaccounts") if self.find(plural)]
+        left = [
+            plural
+            for plural in ("jobs", "leases", "configmaps", "serviceaccounts")
+            if self.find(plural)
+        ]
         assert left == []
 
 
@@ -178,7 +200,9 @@ def test_a_denied_login_puts_the_map_back(stage: Stage) -> None:
     stage.cluster.write_entry(ALICE, None, world.now(), delay=ALWAYS)
     try:
         assert world.endpoint is not None
-        assert stage.api.who(token_of(world, ALICE, cluster="stage", endpoint=world.endpoint)) is None
+        assert (
+            stage.api.who(token_of(world, ALICE, cluster="stage", endpoint=world.endpoint)) is None
+        )
         code, document = stage.ended(process)
     finally:
         stage.cluster.write_entry(ALICE, entry, world.now(), delay=ALWAYS)
@@ -188,7 +212,9 @@ def test_a_denied_login_puts_the_map_back(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("recreated", [False, True])
-def test_a_map_that_somebody_else_writes_is_saved_and_ours_put_back(stage: Stage, recreated: bool) -> None:
+def test_a_map_that_somebody_else_writes_is_saved_and_ours_put_back(
+    stage: Stage, recreated: bool
+) -> None:
     process = stage.begin()
     theirs = {"mapRoles": f"- rolearn: theirs-{recreated}\n"}
     write = stage.session.world.controls["writeAwsAuth"]
@@ -198,7 +224,10 @@ def test_a_map_that_somebody_else_writes_is_saved_and_ours_put_back(stage: Stage
         write({"cluster": "stage", "data": theirs, "manager": "argocd-controller"})
     code, document = stage.ended(process)
     assert code == 4, document
-    saved = [json.loads(file.read_bytes()) for file in stage.session.folder.rglob("foreign-aws-auth-*.json")]
+    saved = [
+        json.loads(file.read_bytes())
+        for file in stage.session.folder.rglob("foreign-aws-auth-*.json")
+    ]
     assert theirs in [each["data"] for each in saved]
     assert stage.data == AWS_AUTH["data"]
     stage.session.world.controls["putObject"]({"cluster": "stage", "object": AWS_AUTH})
@@ -229,16 +258,22 @@ def test_after_a_kill_the_job_in_the_cluster_puts_the_map_back(stage: Stage) -> 
 
 
 @pytest.mark.parametrize("told", [signal.SIGTERM, signal.SIGHUP])
-def test_a_rehearsal_that_is_told_to_end_puts_the_map_back_itself(stage: Stage, told: signal.Signals) -> None:
+def test_a_rehearsal_that_is_told_to_end_puts_the_map_back_itself(
+    stage: Stage, told: signal.Signals
+) -> None:
     """A pipeline that is cancelled, a terminal that is closed: nobody waits for the Job."""
     process = stage.begin()
     process.send_signal(told)
     code, document = stage.ended(process)
-    assert (code, document["passed"], document["error"]["code"]) == (7, False, "interrupted"), document
+    assert (code, document["passed"], document["error"]["code"]) == (7, False, "interrupted"), (
+        document
+    )
     stage.clean()
 
 
-def test_a_timer_that_expires_puts_the_map_back_and_the_rehearsal_does_not_pass(stage: Stage) -> None:
+def test_a_timer_that_expires_puts_the_map_back_and_the_rehearsal_does_not_pass(
+    stage: Stage,
+) -> None:
     """The operator's machine sleeps for some minutes."""
     process = stage.begin()
     os.kill(process.pid, signal.SIGSTOP)
@@ -281,7 +316,9 @@ def test_while_one_run_goes_on_another_is_refused_with_the_owners_name(stage: St
         refused = stage.session.migrate("apply", "plan.json", "--yes", "--break-lock", given)
         assert (refused.returncode, code in refused.stderr) == (4, True), refused.stderr
     assert stage.blank()
-    assert all(effect.operation.startswith("kubernetes:") for effect in stage.session.effects()[effects:])
+    assert all(
+        effect.operation.startswith("kubernetes:") for effect in stage.session.effects()[effects:]
+    )
     process.send_signal(signal.SIGINT)
     assert process.wait(PATIENCE) == 7
     process.communicate()

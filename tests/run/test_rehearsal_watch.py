@@ -27,7 +27,10 @@ class Denials:
         return ("authenticator",)
 
     def events(self, *_: Any, **__: Any) -> Iterator[dict[str, Any]]:  # noqa: ANN401
-        message = f'level=warning msg="access denied" arn="{self.arn}" error="{self.error}" path=/authenticate'
+        message = (
+            f'level=warning msg="access denied" arn="{self.arn}" error="{self.error}" '
+            f"path=/authenticate"
+        )
         yield {"message": message, "timestamp": int(self.at.timestamp() * 1000)}
 
 
@@ -43,7 +46,9 @@ def test_session_that_is_no_instances_is_refused_to_a_node_role_as_before() -> N
     looked_at(NODES, PLAIN_SESSION)
 
 
-@pytest.mark.parametrize(("arn", "error"), [(NODES, NOT_MAPPED), (DEVS, NOT_MAPPED), (DEVS, PLAIN_SESSION)])
+@pytest.mark.parametrize(
+    ("arn", "error"), [(NODES, NOT_MAPPED), (DEVS, NOT_MAPPED), (DEVS, PLAIN_SESSION)]
+)
 def test_login_that_worked_before_and_is_refused_ends_the_rehearsal(arn: str, error: str) -> None:
     with pytest.raises(Trouble) as trouble:
         looked_at(arn, error)

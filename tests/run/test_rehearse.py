@@ -73,7 +73,9 @@ class Stage:
 
     def timer(self) -> str:
         """The Job, from where the operator left it."""
-        ports = TimerPorts(MemoryConfigMaps(self.cluster), self.objects, MemoryClock(self.cluster), MemoryEvents())
+        ports = TimerPorts(
+            MemoryConfigMaps(self.cluster), self.objects, MemoryClock(self.cluster), MemoryEvents()
+        )
         return hold(ports)
 
 
@@ -153,10 +155,14 @@ def test_a_node_that_renews_no_more_ends_it(stage: Stage) -> None:
 
 def test_somebody_elses_map_is_saved_and_ours_put_back(stage: Stage) -> None:
     theirs = {"mapRoles": "- rolearn: theirs\n"}
-    stage.events.append((timedelta(minutes=1), lambda: setattr(stage.cluster, "data", dict(theirs))))
+    stage.events.append(
+        (timedelta(minutes=1), lambda: setattr(stage.cluster, "data", dict(theirs)))
+    )
     outcome = stage.rehearse()
     assert outcome.exit_code == 4
-    saved = [v for k, v in stage.world.store.files.items() if k.startswith("backup/foreign-aws-auth")]
+    saved = [
+        v for k, v in stage.world.store.files.items() if k.startswith("backup/foreign-aws-auth")
+    ]
     assert len(saved) == 1
     assert b"theirs" in saved[0]
     clean(stage)
@@ -178,8 +184,12 @@ class Quicker(MemoryConfigMaps):
 
 
 @pytest.mark.parametrize("theirs", [{"mapRoles": "- theirs"}, None])
-def test_whoever_writes_before_the_blanking_keeps_what_they_wrote(stage: Stage, theirs: dict[str, str] | None) -> None:
-    """The blanking was refused, so there is nothing of ours to put back, and nothing of theirs to undo."""
+def test_whoever_writes_before_the_blanking_keeps_what_they_wrote(
+    stage: Stage, theirs: dict[str, str] | None
+) -> None:
+    """The blanking was refused, so there is nothing of ours to put back, and nothing of theirs to
+    undo.
+    """
     stage.cluster.effects.clear()
     ports = replace(stage.ports(), config_maps=Quicker(stage.cluster, theirs))
     outcome = rehearse(stage.plan, DIGEST, ports, stage.objects, SHORT)
@@ -218,7 +228,9 @@ def test_a_killed_operator_is_made_up_for_by_the_timer(stage: Stage) -> None:
     clean(stage)
 
 
-def test_the_time_without_rows_ends_when_the_timer_put_them_back_and_not_when_that_is_seen(stage: Stage) -> None:
+def test_the_time_without_rows_ends_when_the_timer_put_them_back_and_not_when_that_is_seen(
+    stage: Stage,
+) -> None:
     """A killed operator comes back after a night; aws-auth was blank for minutes of it."""
     stage.events.append((timedelta(minutes=2), crash))
     with pytest.raises(Crash):
@@ -262,7 +274,9 @@ def delete(cluster: Cluster) -> dict[str, str] | None:
 def test_row_revoked_after_the_timer_put_aws_auth_back_stays_revoked(
     stage: Stage, edit: Callable[[Cluster], dict[str, str] | None]
 ) -> None:
-    """The process is killed, the timer puts the rows back, and an administrator revokes one before it is run again."""
+    """The process is killed, the timer puts the rows back, and an administrator revokes one before
+    it is run again.
+    """
     stage.events.append((timedelta(minutes=2), crash))
     with pytest.raises(Crash):
         stage.rehearse()
@@ -322,10 +336,18 @@ class Dying(MemoryConfigMaps):
 
 
 def test_a_map_that_was_never_blanked_was_blank_for_no_time(stage: Stage) -> None:
-    """Killed between the note of the intention and the write: the next attempt finds the map as it was."""
+    """Killed between the note of the intention and the write: the next attempt finds the map as it
+    was.
+    """
     stage.cluster.written = stage.cluster.now - timedelta(days=30)
     with pytest.raises(Crash):
-        rehearse(stage.plan, DIGEST, replace(stage.ports(), config_maps=Dying(stage.cluster)), stage.objects, SHORT)
+        rehearse(
+            stage.plan,
+            DIGEST,
+            replace(stage.ports(), config_maps=Dying(stage.cluster)),
+            stage.objects,
+            SHORT,
+        )
     stage.cluster.now += timedelta(hours=9)
     outcome = stage.rehearse()
     assert (outcome.exit_code, outcome.seconds) == (7, 0), outcome
@@ -362,7 +384,9 @@ def test_a_kill_at_any_effect_ends_with_the_exact_bytes(stage: Stage, k: int, wh
 @pytest.mark.parametrize("minutes", [0, 3])
 def test_a_disk_that_is_full_keeps_no_map_blank(stage: Stage, minutes: int) -> None:
     def full(_line: bytes) -> None:
-        raise Failed("state-unwritable", "The state cannot be written.", why="No space left on device")
+        raise Failed(
+            "state-unwritable", "The state cannot be written.", why="No space left on device"
+        )
 
     def fill() -> None:
         stage.world.store.watch = full
@@ -375,7 +399,10 @@ def test_a_disk_that_is_full_keeps_no_map_blank(stage: Stage, minutes: int) -> N
     assert outcome.aws_auth == "as it was"
     clean(stage)
     stage.world.store.watch = None
-    assert stage.rehearse().exit_code in (0, 7)  # anew, or what the journal does not know is brought to its end
+    assert stage.rehearse().exit_code in (
+        0,
+        7,
+    )  # anew, or what the journal does not know is brought to its end
     clean(stage)
 
 
@@ -409,7 +436,9 @@ def test_a_timer_that_fired_is_told_and_is_no_pass(stage: Stage) -> None:
     clean(stage)
 
 
-def test_a_lost_network_is_left_to_the_timer_and_said(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lost_network_is_left_to_the_timer_and_said(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def gone(*_args: object) -> None:
         raise Failed("api-server-unreachable", "no route")
 
@@ -474,7 +503,9 @@ def test_it_is_refused_while_the_operator_is_not_proven(stage: Stage) -> None:
     assert "operator" in refused.value.why
 
 
-def test_nothing_else_runs_while_an_interrupted_rehearsal_may_have_left_the_map_blank(stage: Stage) -> None:
+def test_nothing_else_runs_while_an_interrupted_rehearsal_may_have_left_the_map_blank(
+    stage: Stage,
+) -> None:
     stage.events.append((timedelta(minutes=2), crash))
     with pytest.raises(Crash):
         stage.rehearse()
@@ -503,7 +534,9 @@ def test_row_that_the_plan_does_not_know_keeps_the_map_from_being_blanked(stage:
     assert stage.objects.objects == {}
 
 
-def test_entry_changed_while_the_timer_starts_keeps_the_map_from_being_blanked(stage: Stage) -> None:
+def test_entry_changed_while_the_timer_starts_keeps_the_map_from_being_blanked(
+    stage: Stage,
+) -> None:
     def thin(effect: str) -> None:
         if effect.startswith("apply Job"):
             stage.cluster.entries[DEVS] = replace(stage.cluster.entries[DEVS], kubernetes_groups=())

@@ -28,7 +28,9 @@ def test_aws_auth_is_backed_up_and_deleted() -> None:
     world = in_api_mode()
     assert retire(PLAN, DIGEST, world.ports()).exit_code == 0
     assert world.cluster.data is None
-    saved = [content for name, content in world.store.files.items() if name.startswith("backup/retire-")]
+    saved = [
+        content for name, content in world.store.files.items() if name.startswith("backup/retire-")
+    ]
     assert len(saved) == 1
     assert b"role/alice" in saved[0]
     assert retire(PLAN, DIGEST, world.ports()).exit_code == 0

@@ -1,4 +1,6 @@
-"""Rolling back: what was there is there again, after any prefix of apply, and nobody is locked out on the way."""
+"""Rolling back: what was there is there again, after any prefix of apply, and nobody is locked out
+on the way.
+"""
 
 import json
 from dataclasses import replace
@@ -16,7 +18,16 @@ from migrator.run.apply_plan import ApplyOptions, apply_plan
 from migrator.run.roll_back import RollBackOptions, roll_back
 from tests.run.test_apply_plan import EFFECTS, oracle
 from tests.support.memory_ports import OPERATOR, Cluster, Crash
-from tests.support.memory_runs import ADMIN_POLICY, ALICE, CREATOR, DEVS, DIGEST, PlanBuilder, World, company
+from tests.support.memory_runs import (
+    ADMIN_POLICY,
+    ALICE,
+    CREATOR,
+    DEVS,
+    DIGEST,
+    PlanBuilder,
+    World,
+    company,
+)
 
 
 def left(world: World) -> dict[str, object]:
@@ -63,7 +74,9 @@ def test_roll_back_goes_on_after_a_crash(k: int, when: str) -> None:
 
 
 def test_an_administrator_goes_back_over_the_bridge() -> None:
-    """The policy goes with the entry at once, and kube-apiserver remembers logins by the entry for a while."""
+    """The policy goes with the entry at once, and kube-apiserver remembers logins by the entry for
+    a while.
+    """
     cluster, plan = company()
     world = World(cluster)
     oracle(cluster)
@@ -97,7 +110,11 @@ def test_entry_that_has_to_stay_keeps_no_bridge_to_cluster_admin(revoked: str) -
     apply_plan(plan, DIGEST, world.ports())
     assert cluster.data is not None
     name = revoked.rpartition("/")[2]
-    rows = [row for row in json.loads(cluster.data["mapRoles"]) if not row["rolearn"].endswith(f"/{name}")]
+    rows = [
+        row
+        for row in json.loads(cluster.data["mapRoles"])
+        if not row["rolearn"].endswith(f"/{name}")
+    ]
     cluster.data = {"mapRoles": json.dumps(rows)}
     for _ in range(2):
         outcome = roll_back(plan, DIGEST, world.ports())
@@ -121,7 +138,9 @@ def test_a_bridge_built_for_the_way_back_goes_when_apply_goes_on_instead() -> No
         apply_plan(plan, DIGEST, world.ports())
     assert refused.value.code == "rollback-unfinished"
     assert "migrate rollback PLAN" in refused.value.remedy
-    assert apply_plan(plan, DIGEST, world.ports(), ApplyOptions(abandon_rollback=True)).exit_code == 7
+    assert (
+        apply_plan(plan, DIGEST, world.ports(), ApplyOptions(abandon_rollback=True)).exit_code == 7
+    )
     assert cluster.bindings == {}
 
 
@@ -160,7 +179,14 @@ def test_whoever_is_applied_again_alone_crosses_a_bridge_again() -> None:
     roll_back(plan, DIGEST, world.ports(), RollBackOptions(only=(ALICE,)))
     cluster.effects.clear()
     assert apply_plan(plan, DIGEST, world.ports()).exit_code == 7
-    assert [e.split()[0] for e in cluster.effects] == ["bind", "create", "associate", "update", "update", "unbind"]
+    assert [e.split()[0] for e in cluster.effects] == [
+        "bind",
+        "create",
+        "associate",
+        "update",
+        "update",
+        "unbind",
+    ]
 
 
 def test_an_entry_stays_where_the_row_no_longer_answers() -> None:
@@ -227,7 +253,9 @@ def test_bridge_that_another_folder_left_goes_only_when_older_log_ins_are_forgot
     apply_plan(plan, DIGEST, first.ports())
     deleted = f"delete {OPERATOR}"
     cluster.watch = lambda name: (
-        setattr(cluster, "crash_at", (len(cluster.effects) + 1, "before")) if name == deleted else None
+        setattr(cluster, "crash_at", (len(cluster.effects) + 1, "before"))
+        if name == deleted
+        else None
     )
     with pytest.raises(Crash):
         roll_back(plan, DIGEST, first.ports())
@@ -244,12 +272,17 @@ def test_entry_that_another_run_left_half_made_is_not_restored_to_its_bridge() -
     half = EntrySpec("STANDARD", "alice", ("migrator-bridge:00000000000000ff",))
     final = EntrySpec("STANDARD", "alice", (), (ADMIN_POLICY,))
     held = replace(half, access_policies=(ADMIN_POLICY,))
-    cluster = Cluster(mode="API_AND_CONFIG_MAP", rows={ALICE: Identity("alice", ("system:masters",), "config-map")})
+    cluster = Cluster(
+        mode="API_AND_CONFIG_MAP",
+        rows={ALICE: Identity("alice", ("system:masters",), "config-map")},
+    )
     cluster.entries[ALICE] = AccessEntry(ALICE, "STANDARD", "alice", half.kubernetes_groups)
     build = PlanBuilder()
     before = Identity("alice", half.kubernetes_groups, "access-entry")
     build.principals.append(PlannedPrincipal(ALICE, "update", before, entry=final))
-    step = build.add(AssociatePolicy(ALICE, ADMIN_POLICY), undo=DisassociatePolicy(ALICE, ADMIN_POLICY))
+    step = build.add(
+        AssociatePolicy(ALICE, ADMIN_POLICY), undo=DisassociatePolicy(ALICE, ADMIN_POLICY)
+    )
     build.add(UpdateEntry(ALICE, final, held), step, undo=UpdateEntry(ALICE, held, final))
     plan = build.plan(cluster)
     world = World(cluster)

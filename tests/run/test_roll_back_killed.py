@@ -1,4 +1,6 @@
-"""Rolling back once more after a kill between two lines of the journal: older logins are still waited for."""
+"""Rolling back once more after a kill between two lines of the journal: older logins are still
+waited for.
+"""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -16,8 +18,8 @@ ADMINS = (ALICE, OPERATOR)
 
 
 def times_after_kill(world: World, kept: int) -> dict[str, datetime]:
-    """When each effect of a roll-back is had that is killed once ``kept`` of its lines are in the journal, and of the
-    one that goes on after it.
+    """When each effect of a roll-back is had that is killed once ``kept`` of its lines are in the
+    journal, and of the one that goes on after it.
     """
     _, plan = company()
     seen: dict[str, datetime] = {}
@@ -31,7 +33,9 @@ def times_after_kill(world: World, kept: int) -> dict[str, datetime]:
         lines += 1
 
     class KilledClock(MemoryClock):
-        """The process dies where it would wait once the last line is there, or before the next line."""
+        """The process dies where it would wait once the last line is there, or before the next
+        line.
+        """
 
         def sleep(self, duration: timedelta) -> None:
             if lines == kept:
@@ -72,7 +76,9 @@ def test_bridge_outlives_older_logins_wherever_the_first_roll_back_was_killed(ke
 
 
 @pytest.mark.parametrize("kept", range(1, LINES - 1))
-def test_entry_goes_over_the_bridge_wherever_a_roll_back_from_another_folder_was_killed(kept: int) -> None:
+def test_entry_goes_over_the_bridge_wherever_a_roll_back_from_another_folder_was_killed(
+    kept: int,
+) -> None:
     cluster, plan = company()
     oracle(cluster)
     apply_plan(plan, DIGEST, World(cluster).ports())

@@ -13,7 +13,15 @@ from migrator.render.status import status_document, status_text
 from migrator.run.apply_plan import apply_plan
 from migrator.run.roll_back import roll_back
 from migrator.run.show_status import StatusPorts, show_status
-from tests.support.memory_ports import Cluster, Crash, InTurn, MemoryClock, MemoryMode, MemoryPrincipals, MemoryReader
+from tests.support.memory_ports import (
+    Cluster,
+    Crash,
+    InTurn,
+    MemoryClock,
+    MemoryMode,
+    MemoryPrincipals,
+    MemoryReader,
+)
 from tests.support.memory_runs import ALICE, BOB, DEVS, DIGEST, NODES, World, company
 
 
@@ -76,7 +84,9 @@ class Unreachable:
 
 def test_a_cluster_that_does_not_answer_is_unknown_not_fine() -> None:
     world = World(company()[0])
-    found = show_status("prod", StatusPorts(world.store, MemoryClock(world.cluster), Unreachable()), PLAN, DIGEST)
+    found = show_status(
+        "prod", StatusPorts(world.store, MemoryClock(world.cluster), Unreachable()), PLAN, DIGEST
+    )
     assert (found.mode, found.exit_code) == (None, 1)
 
 
@@ -93,10 +103,18 @@ def test_an_entry_that_somebody_deleted_or_changed_since_is_exit_5_by_name() -> 
     assert status(world).changed == ()
     gone, other, *_ = world.cluster.entries
     del world.cluster.entries[gone]
-    world.cluster.entries[other] = replace(world.cluster.entries[other], kubernetes_groups=("somebody-elses",))
+    world.cluster.entries[other] = replace(
+        world.cluster.entries[other], kubernetes_groups=("somebody-elses",)
+    )
     found = status(world)
-    assert dict(found.changed) == {gone: "it is gone: somebody else deleted it", other: "somebody else changed it"}
-    assert (found.exit_code, found.next) == (5, "plan again: the new plan starts from what is there")
+    assert dict(found.changed) == {
+        gone: "it is gone: somebody else deleted it",
+        other: "somebody else changed it",
+    }
+    assert (found.exit_code, found.next) == (
+        5,
+        "plan again: the new plan starts from what is there",
+    )
     assert f"Changed    {gone}" in status_text(found).replace("\n", " ")
     assert {each["principalArn"] for each in status_document(found)["changed"]} == {gone, other}
 
@@ -105,7 +123,10 @@ def with_ids(cluster: Cluster) -> Plan:
     """The plan with the unique ids that IAM has."""
     cluster.ids = {p.principal_arn: f"AROA{number}" for number, p in enumerate(PLAN.principals)}
     return replace(
-        PLAN, principals=tuple(replace(p, principal_id=cluster.ids[p.principal_arn]) for p in PLAN.principals)
+        PLAN,
+        principals=tuple(
+            replace(p, principal_id=cluster.ids[p.principal_arn]) for p in PLAN.principals
+        ),
     )
 
 
@@ -121,7 +142,9 @@ def status_with_iam(world: World, plan: Plan, principals: MemoryPrincipals) -> S
     return show_status("prod", ports, plan, DIGEST)
 
 
-def test_entry_of_a_principal_that_was_deleted_or_created_again_is_dead_by_name_and_exit_1() -> None:
+def test_entry_of_a_principal_that_was_deleted_or_created_again_is_dead_by_name_and_exit_1() -> (
+    None
+):
     world = World(company()[0])
     plan, principals = with_ids(world.cluster), MemoryPrincipals(world.cluster)
     apply_plan(plan, DIGEST, world.ports())
@@ -131,15 +154,24 @@ def test_entry_of_a_principal_that_was_deleted_or_created_again_is_dead_by_name_
     world.cluster.ids[DEVS] = "AROANEW"
     found = status_with_iam(world, plan, principals)
     assert {who: "deleted" in why for who, why in found.dead} == {ALICE: True, DEVS: False}
-    assert (found.exit_code, found.next) == (1, "plan again: the new plan starts from what is there")
+    assert (found.exit_code, found.next) == (
+        1,
+        "plan again: the new plan starts from what is there",
+    )
     assert "Dead" in status_text(found)
     assert {each["principalArn"] for each in status_document(found)["dead"]} == {ALICE, DEVS}
 
 
 @pytest.mark.parametrize("change", ["deleted", "thinned"])
-def test_entry_that_the_plan_keeps_and_an_administrator_changed_is_exit_5_by_name(change: str) -> None:
+def test_entry_that_the_plan_keeps_and_an_administrator_changed_is_exit_5_by_name(
+    change: str,
+) -> None:
     world = World(company()[0])
-    kept = replace(next(p for p in PLAN.principals if p.principal_arn == DEVS), principal_arn=BOB, action="keep")
+    kept = replace(
+        next(p for p in PLAN.principals if p.principal_arn == DEVS),
+        principal_arn=BOB,
+        action="keep",
+    )
     plan = replace(PLAN, principals=(*PLAN.principals, kept))
     apply_plan(PLAN, DIGEST, world.ports())
     entries = world.cluster.entries
@@ -175,7 +207,9 @@ def test_principal_that_the_plan_read_and_status_cannot_is_unknown_by_name() -> 
 
 @pytest.mark.parametrize("back", [False, True])
 @pytest.mark.parametrize("place", ["before", "after"])
-def test_a_run_that_died_anywhere_has_changed_nothing_behind_its_own_back(place: str, *, back: bool) -> None:
+def test_a_run_that_died_anywhere_has_changed_nothing_behind_its_own_back(
+    place: str, *, back: bool
+) -> None:
     effects = 1
     while True:
         world = World(company()[0])
@@ -183,7 +217,9 @@ def test_a_run_that_died_anywhere_has_changed_nothing_behind_its_own_back(place:
             apply_plan(PLAN, DIGEST, world.ports())
         world.cluster.crash_at = (len(world.cluster.effects) + effects, place)
         try:
-            roll_back(PLAN, DIGEST, world.ports()) if back else apply_plan(PLAN, DIGEST, world.ports())
+            roll_back(PLAN, DIGEST, world.ports()) if back else apply_plan(
+                PLAN, DIGEST, world.ports()
+            )
         except Crash:
             assert status(world).changed == ()
             effects += 1
@@ -196,7 +232,9 @@ def test_a_run_that_died_anywhere_has_changed_nothing_behind_its_own_back(place:
 def test_entries_that_may_not_be_read_are_unknown() -> None:
     world = World(company()[0])
     apply_plan(PLAN, DIGEST, world.ports())
-    ports = StatusPorts(world.store, MemoryClock(world.cluster), MemoryMode(world.cluster), Denied(world.cluster))
+    ports = StatusPorts(
+        world.store, MemoryClock(world.cluster), MemoryMode(world.cluster), Denied(world.cluster)
+    )
     found = show_status("prod", ports, PLAN, DIGEST)
     assert (found.exit_code, found.changed) == (1, ())
     assert found.unknown == ("whether the entries are as they were left: not allowed",)
@@ -219,7 +257,9 @@ class Newer(MemoryReader):
 def test_an_entry_of_a_type_that_came_later_is_unknown_and_the_rest_is_still_told() -> None:
     world = World(company()[0])
     apply_plan(PLAN, DIGEST, world.ports())
-    ports = StatusPorts(world.store, MemoryClock(world.cluster), MemoryMode(world.cluster), Newer(world.cluster))
+    ports = StatusPorts(
+        world.store, MemoryClock(world.cluster), MemoryMode(world.cluster), Newer(world.cluster)
+    )
     found = show_status("prod", ports, PLAN, DIGEST)
     assert (found.exit_code, found.changed, found.done) == (1, (), found.total - 1)
     assert "whether the entries are as they were left" in found.unknown[0]

@@ -1,4 +1,6 @@
-"""Whole runs whose state is in S3: killed on one machine, gone on with on another, taken away on the way."""
+"""Whole runs whose state is in S3: killed on one machine, gone on with on another, taken away on
+the way.
+"""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -54,10 +56,14 @@ def test_another_machine_goes_on_where_one_died(k: int, when: str, s3: Any) -> N
         apply_plan(plan, DIGEST, machine(world))
     cluster.crash_at = None
     left = b'{"owner": "the dead", "expires": "%s"}'
-    s3.put_object(Bucket=BUCKET, Key=LOCK, Body=left % str(machine_time() + timedelta(minutes=5)).encode())
+    s3.put_object(
+        Bucket=BUCKET, Key=LOCK, Body=left % str(machine_time() + timedelta(minutes=5)).encode()
+    )
     with pytest.raises(Refused, match="the dead"):
         apply_plan(plan, DIGEST, machine(world))
-    s3.put_object(Bucket=BUCKET, Key=LOCK, Body=left % str(machine_time() - timedelta(minutes=5)).encode())
+    s3.put_object(
+        Bucket=BUCKET, Key=LOCK, Body=left % str(machine_time() - timedelta(minutes=5)).encode()
+    )
     assert apply_plan(plan, DIGEST, machine(world)).exit_code == 7  # the nodes are not proven yet
     assert cluster.describe() == end
     assert sorted(cluster.effects) == sorted(effects)
@@ -81,7 +87,12 @@ def test_a_run_whose_lock_was_broken_sends_nothing_more(s3: Any) -> None:  # noq
 
     def taken(effect: str) -> None:
         if effect == f"create {ALICE}":
-            other.append_record(None, "run-started", {"run": "x", "command": "apply", "planDigest": "y"}, cluster.now)
+            other.append_record(
+                None,
+                "run-started",
+                {"run": "x", "command": "apply", "planDigest": "y"},
+                cluster.now,
+            )
 
     cluster.watch = taken
     with pytest.raises(Refused) as refused:

@@ -1,4 +1,6 @@
-"""Snapshots of a lab cluster: complete, unknown where not allowed, and in as few calls as possible."""
+"""Snapshots of a lab cluster: complete, unknown where not allowed, and in as few calls as
+possible.
+"""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -52,14 +54,21 @@ def start_lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start
     with ExitStack() as running:
 
         def start(**changes: Any) -> SmallLab:  # noqa: ANN401 - fields of a world file
-            return running.enter_context(small_lab(tmp_path / "lab", monkeypatch, world_document(**changes)))
+            return running.enter_context(
+                small_lab(tmp_path / "lab", monkeypatch, world_document(**changes))
+            )
 
         yield start
 
 
 def ports(lab: SmallLab, said: Said | None = None, principals: Any = None) -> SnapshotPorts:  # noqa: ANN401 - a fake
     return SnapshotPorts(
-        lab.cluster, lab.config_maps, lab.rbac, principals or lab.principals, lab.tasks, said or Said()
+        lab.cluster,
+        lab.config_maps,
+        lab.rbac,
+        principals or lab.principals,
+        lab.tasks,
+        said or Said(),
     )
 
 
@@ -108,7 +117,9 @@ def test_a_snapshot_holds_everything_and_decodes(start_lab: Start) -> None:
 
 
 def test_in_dual_mode_the_entries_and_their_principals_are_read(start_lab: Start) -> None:
-    snapshot = decode_snapshot(take_snapshot(ports(start_lab(authenticationMode="API_AND_CONFIG_MAP")), now=AT))
+    snapshot = decode_snapshot(
+        take_snapshot(ports(start_lab(authenticationMode="API_AND_CONFIG_MAP")), now=AT)
+    )
     assert snapshot.access_entries is not None
     assert {OPERATOR, NODES} <= {entry.principal_arn for entry in snapshot.access_entries}
     assert {OPERATOR, NODES} <= {principal.arn for principal in snapshot.iam_principals}
@@ -148,14 +159,19 @@ def test_lists_that_may_not_be_read_are_left_out_and_told(start_lab: Start) -> N
     assert "eks:ListNodegroups" in unread["nodegroups"]["message"]
     assert "eks:ListNodegroups" in unread["nodegroups"]["remedy"]
     assert all("roleArn" not in node for node in document["nodes"])
-    assert document["iam"] == {"principals": [], "accountsRead": [{"account": ACCOUNT, "roles": False, "users": False}]}
+    assert document["iam"] == {
+        "principals": [],
+        "accountsRead": [{"account": ACCOUNT, "roles": False, "users": False}],
+    }
     assert "nodegroups" in decode_snapshot(document).unknown
     assert len(said.lines) == 3
 
 
 def test_without_the_entries_of_a_dual_cluster_there_is_no_snapshot(start_lab: Start) -> None:
     lab = start_lab(authenticationMode="API_AND_CONFIG_MAP")
-    lab.lab.world.accounts[ACCOUNT].roles["operator"].permissions = Permissions(("eks:ListAccessEntries",), None)
+    lab.lab.world.accounts[ACCOUNT].roles["operator"].permissions = Permissions(
+        ("eks:ListAccessEntries",), None
+    )
     with pytest.raises(MigratorError) as caught:
         take_snapshot(ports(lab), now=AT)
     assert caught.value.code == "iam-denied"
@@ -171,7 +187,10 @@ def test_few_principals_are_read_one_by_one(start_lab: Start) -> None:
 
 
 def test_many_principals_are_read_by_listing_their_account(start_lab: Start) -> None:
-    rows = "".join(f"- {{rolearn: 'arn:aws:iam::{ACCOUNT}:role/r{n}', username: r}}\n" for n in range(LIST_FROM))
+    rows = "".join(
+        f"- {{rolearn: 'arn:aws:iam::{ACCOUNT}:role/r{n}', username: r}}\n"
+        for n in range(LIST_FROM)
+    )
     lab = start_lab(objects=(_aws_auth(rows),))
     counted = CountedPrincipals(lab.principals)
     document = take_snapshot(ports(lab, principals=counted), now=AT)
@@ -200,7 +219,11 @@ def test_a_principal_that_a_single_read_does_not_find_is_looked_for_in_the_whole
 
 
 def test_a_foreign_account_without_a_reader_is_unread_and_named(start_lab: Start) -> None:
-    lab = start_lab(objects=(_aws_auth(f"- {{rolearn: 'arn:aws:iam::{FOREIGN}:role/deployer', username: d}}\n"),))
+    lab = start_lab(
+        objects=(
+            _aws_auth(f"- {{rolearn: 'arn:aws:iam::{FOREIGN}:role/deployer', username: d}}\n"),
+        )
+    )
     document = take_snapshot(ports(lab), now=AT)
     assert {"account": FOREIGN, "roles": False, "users": False} in document["iam"]["accountsRead"]
     assert [item["code"] for item in document["unread"]] == ["account-unreadable"]

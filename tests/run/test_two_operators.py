@@ -1,4 +1,6 @@
-"""Two operators with state folders of their own on one cluster: one goes on, the other is refused by name."""
+"""Two operators with state folders of their own on one cluster: one goes on, the other is refused
+by name.
+"""
 
 from collections.abc import Callable
 from dataclasses import replace

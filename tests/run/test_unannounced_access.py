@@ -1,6 +1,8 @@
-"""An entry that gives more than before, though the plan's own entry and steps say so: only ``access`` announces a gain.
+"""An entry that gives more than before, though the plan's own entry and steps say so: only
+``access`` announces a gain.
 
-The plan is taken as it is, past the reader that refuses it, as a planner with a defect would make it.
+The plan is taken as it is, past the reader that refuses it, as a planner with a defect would make
+it.
 """
 
 import json
@@ -27,7 +29,9 @@ def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ProofLab]:
 
 
 def widened(plan: Plan, *arns: str) -> tuple[Plan, str]:
-    """The plan with a group that a binding names in the entry and in every step of these principals."""
+    """The plan with a group that a binding names in the entry and in every step of these
+    principals.
+    """
     document = json.loads(encode_plan(plan))
     for principal in document["principals"]:
         if principal["principalArn"] in arns:
@@ -36,14 +40,20 @@ def widened(plan: Plan, *arns: str) -> tuple[Plan, str]:
     return decode_plan_with_digest(canonical_bytes(document))
 
 
-def apply_past_its_check(lab: ProofLab, plan: Plan, digest: str, arn: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Apply as if the cluster's RBAC had not been compared first: RBAC can change after a plan is applied."""
+def apply_past_its_check(
+    lab: ProofLab, plan: Plan, digest: str, arn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Apply as if the cluster's RBAC had not been compared first: RBAC can change after a plan is
+    applied.
+    """
     with monkeypatch.context() as patched:
         patched.setattr(apply_plan_module, "refuse_unannounced", lambda plan, snapshot: None)
         assert lab.apply(plan, digest, arn).exit_code in (0, 7)
 
 
-def test_apply_refuses_an_entry_that_gives_more_than_before_before_anything_is_sent(lab: ProofLab) -> None:
+def test_apply_refuses_an_entry_that_gives_more_than_before_before_anything_is_sent(
+    lab: ProofLab,
+) -> None:
     honest, _ = lab.plan()
     plan, digest = widened(honest, DEVS)
     with pytest.raises(Failed) as refused:

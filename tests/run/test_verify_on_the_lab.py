@@ -1,4 +1,6 @@
-"""What verification catches on the lab, with the probe that shows it; and what impersonation would have let pass."""
+"""What verification catches on the lab, with the probe that shows it; and what impersonation would
+have let pass.
+"""
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -29,7 +31,9 @@ def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ProofLab]:
 
 @pytest.fixture
 def plan(lab: ProofLab) -> Plan:
-    """A plan whose developers were moved to an entry and proven; the viewer had an entry all along."""
+    """A plan whose developers were moved to an entry and proven; the viewer had an entry all
+    along.
+    """
     made, digest = lab.plan()
     assert lab.verify(made, DEVS, VIEWER, baseline=True).exit_code in (0, 6)
     assert lab.apply(made, digest, DEVS).exit_code == 0
@@ -53,26 +57,45 @@ def test_a_baseline_that_nobody_took_in_time_is_missed(lab: ProofLab) -> None:
 
 
 def thinner(lab: ProofLab) -> str:
-    lab.eks("update_access_entry", principalArn=DEVS, username="dev:{{SessionName}}", kubernetesGroups=[])
+    lab.eks(
+        "update_access_entry",
+        principalArn=DEVS,
+        username="dev:{{SessionName}}",
+        kubernetesGroups=[],
+    )
     return DEVS
 
 
 def wider(lab: ProofLab) -> str:
-    lab.eks("update_access_entry", principalArn=DEVS, username="dev:{{SessionName}}", kubernetesGroups=["devs", "wide"])
+    lab.eks(
+        "update_access_entry",
+        principalArn=DEVS,
+        username="dev:{{SessionName}}",
+        kubernetesGroups=["devs", "wide"],
+    )
     return DEVS
 
 
 def renamed(lab: ProofLab) -> str:
-    lab.eks("update_access_entry", principalArn=DEVS, username="developer:{{SessionName}}", kubernetesGroups=["devs"])
+    lab.eks(
+        "update_access_entry",
+        principalArn=DEVS,
+        username="developer:{{SessionName}}",
+        kubernetesGroups=["devs"],
+    )
     return DEVS
 
 
 def stale(lab: ProofLab) -> str:
-    """The role is deleted and made again under its name: the entry is pinned to the old one, the row answers."""
+    """The role is deleted and made again under its name: the entry is pinned to the old one, the
+    row answers.
+    """
     trust = lab.session.call("iam", "get_role", RoleName="devs")["Role"]["AssumeRolePolicyDocument"]
     lab.session.call("iam", "delete_role", RoleName="devs")
     lab.pass_time(5)
-    lab.session.call("iam", "create_role", RoleName="devs", AssumeRolePolicyDocument=json.dumps(trust))
+    lab.session.call(
+        "iam", "create_role", RoleName="devs", AssumeRolePolicyDocument=json.dumps(trust)
+    )
     return DEVS
 
 
@@ -86,7 +109,12 @@ def lost_scope(lab: ProofLab) -> str:
 def hidden(lab: ProofLab) -> str:
     """A policy more: no rules review and no impersonation shows it."""
     policy = f"{POLICY}AmazonEKSAdminViewPolicy"
-    lab.eks("associate_access_policy", principalArn=VIEWER, policyArn=policy, accessScope={"type": "cluster"})
+    lab.eks(
+        "associate_access_policy",
+        principalArn=VIEWER,
+        policyArn=policy,
+        accessScope={"type": "cluster"},
+    )
     return VIEWER
 
 
@@ -102,7 +130,8 @@ def wrong_probes(verdict: PrincipalVerdict) -> dict[str, bool]:
     """What was answered otherwise than it must be: question -> answer."""
     assert verdict.evidence is not None
     return {
-        f"{r.probe.request.verb} {r.probe.request.resource} {r.probe.request.namespace or '*'}": r.allowed
+        f"{r.probe.request.verb} {r.probe.request.resource} "
+        f"{r.probe.request.namespace or '*'}": r.allowed
         for r in verdict.evidence.probes
         if r.allowed != r.probe.expected
     }
@@ -128,7 +157,9 @@ def test_a_wrong_username_is_caught_by_who_the_login_is(lab: ProofLab, plan: Pla
     assert "the username is 'developer:migrate-run', not 'dev:migrate-run'" in found.why
 
 
-def test_a_stale_entry_is_caught_although_every_probe_passes_through_the_row(lab: ProofLab, plan: Plan) -> None:
+def test_a_stale_entry_is_caught_although_every_probe_passes_through_the_row(
+    lab: ProofLab, plan: Plan
+) -> None:
     found = verdict_after(lab, plan, stale)
     assert found.verdict == "failed"
     assert "the entry is dead" in found.why
@@ -137,15 +168,21 @@ def test_a_stale_entry_is_caught_although_every_probe_passes_through_the_row(lab
     assert found.evidence.attribution == "none"
 
 
-def test_a_stale_entry_is_not_ok_where_iam_may_not_be_read_either(lab: ProofLab, plan: Plan) -> None:
+def test_a_stale_entry_is_not_ok_where_iam_may_not_be_read_either(
+    lab: ProofLab, plan: Plan
+) -> None:
     stale(lab)
-    lab.control("world", permissions={lab.lab.world.settings.operator: {"deniedActions": ["iam:*"]}})
+    lab.control(
+        "world", permissions={lab.lab.world.settings.operator: {"deniedActions": ["iam:*"]}}
+    )
     found = lab.verdict(plan, DEVS)
     assert found.verdict == "partial"
     assert "attributable to the entry" in found.why
 
 
-def test_a_lost_namespace_scope_is_caught_by_the_probe_in_that_namespace(lab: ProofLab, plan: Plan) -> None:
+def test_a_lost_namespace_scope_is_caught_by_the_probe_in_that_namespace(
+    lab: ProofLab, plan: Plan
+) -> None:
     found = verdict_after(lab, plan, lost_scope)
     assert found.verdict == "failed"
     wrong = wrong_probes(found)
@@ -153,7 +190,9 @@ def test_a_lost_namespace_scope_is_caught_by_the_probe_in_that_namespace(lab: Pr
     assert not any(question.endswith(" shop") for question in wrong)
 
 
-def test_a_policy_that_rules_reviews_do_not_show_is_caught_by_a_probe(lab: ProofLab, plan: Plan) -> None:
+def test_a_policy_that_rules_reviews_do_not_show_is_caught_by_a_probe(
+    lab: ProofLab, plan: Plan
+) -> None:
     before = rules_review(lab, plan)
     found = verdict_after(lab, plan, hidden)
     assert found.verdict == "failed"
@@ -163,7 +202,12 @@ def test_a_policy_that_rules_reviews_do_not_show_is_caught_by_a_probe(lab: Proof
 
 FEWER_RIGHTS = {
     "principals": {
-        DEVS: {"action": "create", "username": "dev:{{SessionName}}", "groups": [], "reason": "fewer rights"}
+        DEVS: {
+            "action": "create",
+            "username": "dev:{{SessionName}}",
+            "groups": [],
+            "reason": "fewer rights",
+        }
     },
     "accept_loss": {DEVS: {"by": "anna", "reason": "they deploy by pipeline"}},
 }
@@ -191,11 +235,19 @@ def test_announced_losses_are_asked_for_before_and_after(lab: ProofLab) -> None:
 def test_an_announced_loss_that_did_not_come_true_fails_the_verification(lab: ProofLab) -> None:
     made, digest = lab.plan(FEWER_RIGHTS)
     assert lab.apply(made, digest, DEVS).exit_code == 0
-    lab.eks("update_access_entry", principalArn=DEVS, username="dev:{{SessionName}}", kubernetesGroups=["devs"])
+    lab.eks(
+        "update_access_entry",
+        principalArn=DEVS,
+        username="dev:{{SessionName}}",
+        kubernetesGroups=["devs"],
+    )
     lab.pass_time(60)
     outcome = lab.verify(made, DEVS)
     assert outcome.exit_code == 6
-    assert "announced as lost, and still allowed (RBAC: allowed by RoleBinding" in outcome.verdicts[0].why
+    assert (
+        "announced as lost, and still allowed (RBAC: allowed by RoleBinding"
+        in outcome.verdicts[0].why
+    )
 
 
 def rules_review(lab: ProofLab, plan: Plan) -> Any:  # noqa: ANN401
@@ -212,12 +264,18 @@ def rules_review(lab: ProofLab, plan: Plan) -> Any:  # noqa: ANN401
     return answer.json()["status"]["resourceRules"]
 
 
-def impersonated(lab: ProofLab, identity: tuple[str, tuple[str, ...]], probes: Iterable[Probe]) -> list[bool]:
-    """The probes as ``kubectl auth can-i --as NAME --as-group GROUP`` would ask them, by the operator."""
+def impersonated(
+    lab: ProofLab, identity: tuple[str, tuple[str, ...]], probes: Iterable[Probe]
+) -> list[bool]:
+    """The probes as ``kubectl auth can-i --as NAME --as-group GROUP`` would ask them, by the
+    operator.
+    """
     connection = lab.connect()
     token = TokenMint(lab.session, CLUSTER).mint()
     name, groups = identity
-    headers: Any = __import__("urllib3").HTTPHeaderDict({"Authorization": f"Bearer {token.reveal()}"})
+    headers: Any = __import__("urllib3").HTTPHeaderDict(
+        {"Authorization": f"Bearer {token.reveal()}"}
+    )
     headers.add("Content-Type", "application/json")
     headers.add("Impersonate-User", name)
     for group in groups:
@@ -238,7 +296,11 @@ def impersonated(lab: ProofLab, identity: tuple[str, tuple[str, ...]], probes: I
             if asked.path is not None
             else {"resourceAttributes": {key: value for key, value in attributes.items() if value}}
         )
-        body = {"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview", "spec": spec}
+        body = {
+            "apiVersion": "authorization.k8s.io/v1",
+            "kind": "SelfSubjectAccessReview",
+            "spec": spec,
+        }
         path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
         response = connection.wire._pool.request(
             "POST", connection.wire.endpoint.server + path, body=json.dumps(body), headers=headers
@@ -248,12 +310,15 @@ def impersonated(lab: ProofLab, identity: tuple[str, tuple[str, ...]], probes: I
     return answers
 
 
-@pytest.mark.parametrize("change", [thinner, wider, renamed, stale, lost_scope, hidden], ids=lambda c: c.__name__)
+@pytest.mark.parametrize(
+    "change", [thinner, wider, renamed, stale, lost_scope, hidden], ids=lambda c: c.__name__
+)
 def test_impersonation_would_have_seen_no_difference(
     lab: ProofLab, plan: Plan, change: Callable[[ProofLab], str]
 ) -> None:
-    """Whoever impersonates types in the name and groups that should be right, and access policies do not count for
-    it: it asks about RBAC, not about the principal. All six changes, each of which verification catches, pass.
+    """Whoever impersonates types in the name and groups that should be right, and access policies
+    do not count for it: it asks about RBAC, not about the principal. All six changes, each of which
+    verification catches, pass.
     """
     arn = DEVS if change in (thinner, wider, renamed, stale) else VIEWER
     taken = lab.verify(plan, arn).evidence[0]
@@ -267,8 +332,12 @@ def test_impersonation_would_have_seen_no_difference(
     assert impersonated(lab, who, probes) == before
 
 
-def test_an_entry_that_was_deleted_after_apply_is_missed_although_the_row_answers(lab: ProofLab, plan: Plan) -> None:
-    """The row gives every right answer: only a look at the entry shows that API mode would lock the principal out."""
+def test_an_entry_that_was_deleted_after_apply_is_missed_although_the_row_answers(
+    lab: ProofLab, plan: Plan
+) -> None:
+    """The row gives every right answer: only a look at the entry shows that API mode would lock the
+    principal out.
+    """
     lab.eks("delete_access_entry", principalArn=DEVS)
     outcome = lab.verify(plan, DEVS)
     assert (outcome.phase, outcome.exit_code) == ("after", 6)
@@ -277,7 +346,9 @@ def test_an_entry_that_was_deleted_after_apply_is_missed_although_the_row_answer
 
 
 def test_an_entry_that_is_not_in_force_yet_is_compared_itself(lab: ProofLab, plan: Plan) -> None:
-    """A login within the propagation of a change still passes every probe; the entry shows the change at once."""
+    """A login within the propagation of a change still passes every probe; the entry shows the
+    change at once.
+    """
     thinner(lab)
     outcome = lab.verify(plan, DEVS)
     assert outcome.exit_code == 6
@@ -295,14 +366,20 @@ def test_own_probes_are_asked_of_everybody_or_of_one(lab: ProofLab, plan: Plan) 
 
 
 def test_what_was_shown_is_void_once_the_entry_changes(lab: ProofLab, plan: Plan) -> None:
-    """The login of today does not speak for the entry of tomorrow, whoever asks without logging in again."""
+    """The login of today does not speak for the entry of tomorrow, whoever asks without logging in
+    again.
+    """
     from migrator.run.verify_access import current_verdicts
 
     ports = lab.ports(plan)
-    verdicts = {v.principal_arn: v.verdict for v in current_verdicts(plan, ports, ports.read_snapshot())}
+    verdicts = {
+        v.principal_arn: v.verdict for v in current_verdicts(plan, ports, ports.read_snapshot())
+    }
     assert verdicts[DEVS] == "ok"
     renamed(lab)
-    verdicts = {v.principal_arn: v.verdict for v in current_verdicts(plan, ports, ports.read_snapshot())}
+    verdicts = {
+        v.principal_arn: v.verdict for v in current_verdicts(plan, ports, ports.read_snapshot())
+    }
     assert verdicts[DEVS] == "unknown"
 
 
@@ -323,8 +400,12 @@ def test_proof_policy_asks_for_a_class_by_kind_of_principal(lab: ProofLab, plan:
     assert other.required == "observed"
 
 
-def test_principals_become_ready_beside_the_questions_and_each_is_assumed_once(lab: ProofLab) -> None:
-    """STS is waited for while the API server answers; a failure is told once, and tried anew after that."""
+def test_principals_become_ready_beside_the_questions_and_each_is_assumed_once(
+    lab: ProofLab,
+) -> None:
+    """STS is waited for while the API server answers; a failure is told once, and tried anew after
+    that.
+    """
     made, _ = lab.plan()
     count = lab.lab.world.faults.add(Fault("sts:AssumeRole", "latency"))
     reviewers = lab.ports(made).reviewers
@@ -352,25 +433,40 @@ def test_a_verdict_says_who_logged_in_when_with_which_answers_and_what_ties_it_t
     assert found.why.endswith(": its groups show the run's own marker")
 
 
-def test_a_policy_without_published_rules_is_compared_as_eks_shows_it(lab: ProofLab, plan: Plan) -> None:
-    """No probe can be chosen for it, and no baseline was taken: every probe passes, and the entry is still another."""
-    (unpublished, *_) = sorted(name for name, table in ACCESS_POLICIES.items() if not table.complete)
+def test_a_policy_without_published_rules_is_compared_as_eks_shows_it(
+    lab: ProofLab, plan: Plan
+) -> None:
+    """No probe can be chosen for it, and no baseline was taken: every probe passes, and the entry
+    is still another.
+    """
+    (unpublished, *_) = sorted(
+        name for name, table in ACCESS_POLICIES.items() if not table.complete
+    )
     scope = {"type": "namespace", "namespaces": ["shop"]}
-    lab.eks("associate_access_policy", principalArn=VIEWER, policyArn=f"{POLICY}{unpublished}", accessScope=scope)
+    lab.eks(
+        "associate_access_policy",
+        principalArn=VIEWER,
+        policyArn=f"{POLICY}{unpublished}",
+        accessScope=scope,
+    )
     lab.pass_time(60)
     found = lab.verdict(plan, VIEWER)
     assert found.verdict == "failed"
     assert "the access policies are not those of the plan" in found.why
 
 
-def test_where_rbac_may_not_be_read_the_policies_are_asked_all_the_same(lab: ProofLab, plan: Plan) -> None:
+def test_where_rbac_may_not_be_read_the_policies_are_asked_all_the_same(
+    lab: ProofLab, plan: Plan
+) -> None:
     ports = lab.ports(plan)
     blind = replace(ports, read_snapshot=lambda: replace(ports.read_snapshot(), rbac=None))
     (found,) = verify_access(plan, blind, VerifyOptions(only=(VIEWER,))).verdicts
     assert found.evidence is not None
     assert found.evidence.probes
     assert found.verdict == "ok"
-    lab.eks("disassociate_access_policy", principalArn=VIEWER, policyArn=f"{POLICY}AmazonEKSEditPolicy")
+    lab.eks(
+        "disassociate_access_policy", principalArn=VIEWER, policyArn=f"{POLICY}AmazonEKSEditPolicy"
+    )
     lab.pass_time(60)
     (found,) = verify_access(plan, blind, VerifyOptions(only=(VIEWER,))).verdicts
     assert found.verdict == "failed"
@@ -381,7 +477,10 @@ def test_where_rbac_may_not_be_read_the_policies_are_asked_all_the_same(lab: Pro
     ("options", "code"),
     [
         ({"only": (f"{DEVS}s",)}, "principal-not-in-plan"),
-        ({"own_probes": (OwnProbe(Probe(SECRETS_IN_PAYMENTS, expected=False), f"{DEVS}s"),)}, "probe-for-nobody"),
+        (
+            {"own_probes": (OwnProbe(Probe(SECRETS_IN_PAYMENTS, expected=False), f"{DEVS}s"),)},
+            "probe-for-nobody",
+        ),
     ],
 )
 def test_whoever_asks_about_somebody_unknown_is_told_instead_of_getting_no_answer(
@@ -395,12 +494,23 @@ def test_whoever_asks_about_somebody_unknown_is_told_instead_of_getting_no_answe
 
 
 def test_an_own_probe_that_nobody_can_answer_is_counted(lab: ProofLab) -> None:
-    """Nobody can be this role, and the rules of its policy are not published: the question stays open, and says so."""
+    """Nobody can be this role, and the rules of its policy are not published: the question stays
+    open, and says so.
+    """
     wanted = Probe(AccessRequest("get", "", "secrets", "", "kube-system"), expected=False)
-    (unpublished, *_) = sorted(name for name, table in ACCESS_POLICIES.items() if not table.complete)
-    lab.eks("create_access_entry", principalArn=CLOSED, username="closed", kubernetesGroups=["devs"])
+    (unpublished, *_) = sorted(
+        name for name, table in ACCESS_POLICIES.items() if not table.complete
+    )
+    lab.eks(
+        "create_access_entry", principalArn=CLOSED, username="closed", kubernetesGroups=["devs"]
+    )
     scope = {"type": "cluster"}
-    lab.eks("associate_access_policy", principalArn=CLOSED, policyArn=f"{POLICY}{unpublished}", accessScope=scope)
+    lab.eks(
+        "associate_access_policy",
+        principalArn=CLOSED,
+        policyArn=f"{POLICY}{unpublished}",
+        accessScope=scope,
+    )
     made, _ = lab.plan()
     (found,) = lab.verify(made, CLOSED, own_probes=(OwnProbe(wanted, CLOSED),)).verdicts
     assert "1 of your own could not be answered" in found.why

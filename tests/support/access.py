@@ -1,7 +1,8 @@
-"""Small worlds of permissions, with a second, plain way to evaluate them: brute force against the real code.
+"""Small worlds of permissions, with a second, plain way to evaluate them: brute force against the
+real code.
 
-The vocabulary is small so that rules meet, and complete: for every wildcard it holds a value that only the wildcard
-can mean, so a difference that exists shows up in ``every_request``.
+The vocabulary is small so that rules meet, and complete: for every wildcard it holds a value that
+only the wildcard can mean, so a difference that exists shows up in ``every_request``.
 """
 
 from itertools import product
@@ -11,7 +12,15 @@ from hypothesis import strategies as st
 from migrator.decide.access.match_rules import Grant, RuleSet
 from migrator.decide.access.permission_set import PermissionSet, Unknown
 from migrator.model.access_entry import AccessScope, AssociatedPolicy
-from migrator.model.rbac import AccessRequest, Binding, PermissionRow, PolicyRule, RbacState, Role, Subject
+from migrator.model.rbac import (
+    AccessRequest,
+    Binding,
+    PermissionRow,
+    PolicyRule,
+    RbacState,
+    Role,
+    Subject,
+)
 
 POLICY_ARN = "arn:aws:eks::aws:cluster-access-policy/"
 NAMESPACES = ("dev", "dev-", "dev-a", "dev-ab", "dev-b", "prod")
@@ -23,8 +32,12 @@ def policy(name: str, *namespaces: str) -> AssociatedPolicy:
     return AssociatedPolicy(POLICY_ARN + name, scope)
 
 
-def rule(verbs: str = "get", resources: str = "pods", groups: str = "", names: str = "", urls: str = "") -> PolicyRule:
-    """A rule from words: ``rule("get list", "pods pods/log", "core apps")``; ``core`` is the core group."""
+def rule(
+    verbs: str = "get", resources: str = "pods", groups: str = "", names: str = "", urls: str = ""
+) -> PolicyRule:
+    """A rule from words: ``rule("get list", "pods pods/log", "core apps")``; ``core`` is the core
+    group.
+    """
     return PolicyRule(
         verbs=tuple(verbs.split()),
         api_groups=tuple("" if group == "core" else group for group in (groups or "core").split()),
@@ -39,9 +52,15 @@ def role(name: str, *rules: PolicyRule, namespace: str | None = None, **labels: 
     return Role(name, namespace, rules, labels)
 
 
-def bind(name: str, role_name: str, *subjects: Subject, namespace: str | None = None, kind: str = "") -> Binding:
-    """A ClusterRoleBinding, or a RoleBinding where a namespace is given; of a ClusterRole unless ``kind`` says Role."""
-    return Binding(name, namespace, "Role" if kind == "Role" else "ClusterRole", role_name, subjects, {})
+def bind(
+    name: str, role_name: str, *subjects: Subject, namespace: str | None = None, kind: str = ""
+) -> Binding:
+    """A ClusterRoleBinding, or a RoleBinding where a namespace is given; of a ClusterRole unless
+    ``kind`` says Role.
+    """
+    return Binding(
+        name, namespace, "Role" if kind == "Role" else "ClusterRole", role_name, subjects, {}
+    )
 
 
 def user(name: str) -> Subject:
@@ -88,7 +107,15 @@ _SUBJECTS = st.sampled_from(
     [
         *(
             Subject("User", name)
-            for name in ("u1", "dev:alice", "dev:a-b", "a-b", "a@b", "ops-ab-b", "system:serviceaccount:dev:sa")
+            for name in (
+                "u1",
+                "dev:alice",
+                "dev:a-b",
+                "a-b",
+                "a@b",
+                "ops-ab-b",
+                "system:serviceaccount:dev:sa",
+            )
         ),
         *(Subject("Group", name) for name in ("g1", "team-alice", "system:authenticated")),
         Subject("ServiceAccount", "sa", "dev"),
@@ -138,7 +165,9 @@ def every_request() -> list[AccessRequest]:
         )
     ]
     paths = ("/api", "/api/", "/api/v1", "/api/v1/x", "/ap", "/apx", "/x", "/xy", "/", "/other")
-    return asked + [AccessRequest(verb, path=path) for verb in ("get", "delete", "watch") for path in paths]
+    return asked + [
+        AccessRequest(verb, path=path) for verb in ("get", "delete", "watch") for path in paths
+    ]
 
 
 EVERY_REQUEST = every_request()
@@ -154,7 +183,9 @@ def row_allows(row: PermissionRow, request: AccessRequest) -> bool:
             and _holds(row.verbs, request.verb)
             and _holds(row.non_resource_urls, request.path, prefixes=True)
         )
-    resource = f"{request.resource}/{request.subresource}" if request.subresource else request.resource
+    resource = (
+        f"{request.resource}/{request.subresource}" if request.subresource else request.resource
+    )
     return (
         _scope_holds(row.scope, request.namespace or "")
         and _holds(row.api_groups, request.api_group)
@@ -175,7 +206,11 @@ def _scope_holds(scope: str, namespace: str) -> bool:
         return False
     if what == "cluster":
         return True
-    return bool(namespace) and what.startswith("namespace ") and _one(what.split()[1], namespace, prefixes=True)
+    return (
+        bool(namespace)
+        and what.startswith("namespace ")
+        and _one(what.split()[1], namespace, prefixes=True)
+    )
 
 
 def _name_holds(names: tuple[str, ...], name: str) -> bool:
@@ -183,12 +218,16 @@ def _name_holds(names: tuple[str, ...], name: str) -> bool:
     return name not in without if without else not names or name in names
 
 
-def _holds(tokens: tuple[str, ...], value: str, *, prefixes: bool = False, subresources: bool = False) -> bool:
+def _holds(
+    tokens: tuple[str, ...], value: str, *, prefixes: bool = False, subresources: bool = False
+) -> bool:
     def meets(token: str) -> bool:
         return _one(token, value, prefixes=prefixes, subresources=subresources)
 
     without = [token[1:] for token in tokens if token.startswith("!")]
-    return any(meets(t) for t in tokens if not t.startswith("!")) and not any(meets(t) for t in without)
+    return any(meets(t) for t in tokens if not t.startswith("!")) and not any(
+        meets(t) for t in without
+    )
 
 
 def _one(token: str, value: str, *, prefixes: bool = False, subresources: bool = False) -> bool:
@@ -199,14 +238,20 @@ def _one(token: str, value: str, *, prefixes: bool = False, subresources: bool =
     return prefixes and token.endswith("*") and value.startswith(token[:-1])
 
 
-def plain_rbac_allows(state: RbacState, username: str, names: tuple[str, ...], request: AccessRequest) -> bool:
+def plain_rbac_allows(
+    state: RbacState, username: str, names: tuple[str, ...], request: AccessRequest
+) -> bool:
     """RBAC evaluated without any index, straight from the words of the Kubernetes documentation."""
     for binding in state.bindings:
-        if binding.namespace is not None and (request.path is not None or request.namespace != binding.namespace):
+        if binding.namespace is not None and (
+            request.path is not None or request.namespace != binding.namespace
+        ):
             continue
         if not any(_is_subject(subject, binding, username, names) for subject in binding.subjects):
             continue
-        home = None if binding.role_kind == "ClusterRole" else binding.namespace or "no such namespace"
+        home = (
+            None if binding.role_kind == "ClusterRole" else binding.namespace or "no such namespace"
+        )
         found = [r for r in state.roles if (r.name, r.namespace) == (binding.role_name, home)]
         if any(_rule_allows(each, request) for r in found for each in r.rules):
             return True
@@ -227,10 +272,13 @@ def _rule_allows(each: PolicyRule, request: AccessRequest) -> bool:
         return False
     if request.path is not None:
         return any(
-            url in ("*", request.path) or (url[-1:] == "*" and request.path.startswith(url.rstrip("*")))
+            url in ("*", request.path)
+            or (url[-1:] == "*" and request.path.startswith(url.rstrip("*")))
             for url in each.non_resource_urls
         )
-    resource = f"{request.resource}/{request.subresource}" if request.subresource else request.resource
+    resource = (
+        f"{request.resource}/{request.subresource}" if request.subresource else request.resource
+    )
     wanted = {"*", resource} | ({f"*/{request.subresource}"} if request.subresource else set())
     return (
         not {"*", request.api_group}.isdisjoint(each.api_groups)

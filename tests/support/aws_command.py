@@ -1,4 +1,6 @@
-"""The AWS CLI, installed beside the tests, against a lab: scripts run as a person would run them."""
+"""The AWS CLI, installed beside the tests, against a lab: scripts run as a person would run
+them.
+"""
 
 import os
 import subprocess
@@ -13,7 +15,9 @@ from tests.support.aws_lab import OPERATOR, REGION, client
 
 
 def environment(lab: Lab, home: Path, principal: str = OPERATOR) -> dict[str, str]:
-    """What the AWS CLI reads: a principal's keys, the lab's address, no retries, and no files of this machine."""
+    """What the AWS CLI reads: a principal's keys, the lab's address, no retries, and no files of
+    this machine.
+    """
     keys = lab.world.credentials_of(principal)
     return {
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}/usr/bin{os.pathsep}/bin",
@@ -47,7 +51,9 @@ def run_script(
 
 
 def entries(lab: Lab, cluster: str = "demo") -> dict[str, EntrySpec]:
-    """Every entry of a cluster as the API shows it, groups and policies sorted; node types without their own names."""
+    """Every entry of a cluster as the API shows it, groups and policies sorted; node types without
+    their own names.
+    """
     eks = client(lab, "eks", region=REGION)
     return {
         arn: _entry(eks.describe_access_entry, eks.list_associated_access_policies, cluster, arn)
@@ -56,7 +62,10 @@ def entries(lab: Lab, cluster: str = "demo") -> dict[str, EntrySpec]:
 
 
 def _entry(
-    describe: Callable[..., dict[str, Any]], listed: Callable[..., dict[str, Any]], cluster: str, arn: str
+    describe: Callable[..., dict[str, Any]],
+    listed: Callable[..., dict[str, Any]],
+    cluster: str,
+    arn: str,
 ) -> EntrySpec:
     found = describe(clusterName=cluster, principalArn=arn)["accessEntry"]
     if found["type"] != "STANDARD":
@@ -64,7 +73,10 @@ def _entry(
     policies = [
         AssociatedPolicy(
             each["policyArn"],
-            AccessScope(each["accessScope"]["type"], tuple(sorted(each["accessScope"].get("namespaces", ())))),
+            AccessScope(
+                each["accessScope"]["type"],
+                tuple(sorted(each["accessScope"].get("namespaces", ()))),
+            ),
         )
         for each in listed(clusterName=cluster, principalArn=arn)["associatedAccessPolicies"]
     ]

@@ -1,4 +1,6 @@
-"""A lab for tests of the AWS side: a small world served on a port, and boto3 clients of anybody in it."""
+"""A lab for tests of the AWS side: a small world served on a port, and boto3 clients of anybody in
+it.
+"""
 
 import threading
 from collections.abc import Iterator, Mapping
@@ -30,11 +32,15 @@ CLUSTER_ADMIN = "arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPol
 VIEW = "arn:aws:eks::aws:cluster-access-policy/AmazonEKSViewPolicy"
 
 _SESSION_LOCK = threading.Lock()
-_SESSION: list[boto3.session.Session] = []  # its loader keeps the service models, which take long to read
+_SESSION: list[
+    boto3.session.Session
+] = []  # its loader keeps the service models, which take long to read
 
 
 def small_world(**cluster: object) -> World:
-    """Two accounts, a handful of principals, one cluster ``demo`` in CONFIG_MAP mode; no propagation delay."""
+    """Two accounts, a handful of principals, one cluster ``demo`` in CONFIG_MAP mode; no
+    propagation delay.
+    """
     world = build_world(
         {
             "operator": OPERATOR,
@@ -47,9 +53,17 @@ def small_world(**cluster: object) -> World:
                         {"name": "runner", "path": "/ci/"},
                         {"name": "nodes", "trust": {"services": ["ec2.amazonaws.com"]}},
                         {"name": "windows-nodes", "trust": {"services": ["ec2.amazonaws.com"]}},
-                        {"name": "fargate", "trust": {"services": ["eks-fargate-pods.amazonaws.com"]}},
+                        {
+                            "name": "fargate",
+                            "trust": {"services": ["eks-fargate-pods.amazonaws.com"]},
+                        },
                         {"name": "creator"},
-                        {"name": "web", "trust": {"federated": [f"arn:aws:iam::{HOME}:oidc-provider/oidc.example"]}},
+                        {
+                            "name": "web",
+                            "trust": {
+                                "federated": [f"arn:aws:iam::{HOME}:oidc-provider/oidc.example"]
+                            },
+                        },
                     ],
                     "users": [{"name": "alice", "path": "/people/"}],
                     "instanceProfiles": [{"name": "nodes", "role": "nodes"}],
@@ -63,9 +77,19 @@ def small_world(**cluster: object) -> World:
                         }
                     ],
                 },
-                {"id": ABROAD, "roles": [{"name": "agent", "trust": {"aws": [f"arn:aws:iam::{HOME}:root"]}}]},
+                {
+                    "id": ABROAD,
+                    "roles": [{"name": "agent", "trust": {"aws": [f"arn:aws:iam::{HOME}:root"]}}],
+                },
             ],
-            "clusters": [{"name": "demo", "account": HOME, "creator": f"arn:aws:iam::{HOME}:role/creator", **cluster}],
+            "clusters": [
+                {
+                    "name": "demo",
+                    "account": HOME,
+                    "creator": f"arn:aws:iam::{HOME}:role/creator",
+                    **cluster,
+                }
+            ],
         }
     )
     world.open_endpoint = lambda _: ("https://127.0.0.1:1", b"-----BEGIN CERTIFICATE-----\n")
@@ -88,8 +112,12 @@ def serving(world: World, directory: Path) -> Iterator[Lab]:
         lab.stop()
 
 
-def client(lab: Lab, service: str, principal: str = OPERATOR, *, region: str = REGION, **config: object) -> Client:
-    """A boto3 client with a principal's keys. No retries unless ``config`` says so: a test wants to see every error."""
+def client(
+    lab: Lab, service: str, principal: str = OPERATOR, *, region: str = REGION, **config: object
+) -> Client:
+    """A boto3 client with a principal's keys. No retries unless ``config`` says so: a test wants to
+    see every error.
+    """
     keys = lab.world.credentials_of(principal)
     return client_with(
         lab,
@@ -104,14 +132,24 @@ def client(lab: Lab, service: str, principal: str = OPERATOR, *, region: str = R
     )
 
 
-def client_with(lab: Lab, service: str, keys: Mapping[str, Any], *, region: str = REGION, **config: object) -> Client:
+def client_with(
+    lab: Lab, service: str, keys: Mapping[str, Any], *, region: str = REGION, **config: object
+) -> Client:
     """A boto3 client with these keys."""
     with _SESSION_LOCK:
         if not _SESSION:
             _SESSION.append(boto3.session.Session())
-        settings: dict[str, Any] = {"retries": {"total_max_attempts": 1}, "connect_timeout": 5, "read_timeout": 10}
+        settings: dict[str, Any] = {
+            "retries": {"total_max_attempts": 1},
+            "connect_timeout": 5,
+            "read_timeout": 10,
+        }
         return _SESSION[0].client(
-            service, region_name=region, endpoint_url=lab.endpoint, config=Config(**{**settings, **config}), **keys
+            service,
+            region_name=region,
+            endpoint_url=lab.endpoint,
+            config=Config(**{**settings, **config}),
+            **keys,
         )
 
 
@@ -126,5 +164,7 @@ def error_of(call: Client, **params: object) -> tuple[str, str]:
 
 def switch_to_entries(lab: Lab) -> None:
     """Take the cluster to API_AND_CONFIG_MAP and let the update end."""
-    client(lab, "eks").update_cluster_config(name="demo", accessConfig={"authenticationMode": "API_AND_CONFIG_MAP"})
+    client(lab, "eks").update_cluster_config(
+        name="demo", accessConfig={"authenticationMode": "API_AND_CONFIG_MAP"}
+    )
     lab.world.clock.advance(timedelta(seconds=5))

@@ -1,6 +1,7 @@
 """Systematic changes of a plan document, each of which alters what the plan does or claims.
 
-A change is made in place on a copy; its digests are computed again, as whoever changes a plan on purpose does.
+A change is made in place on a copy; its digests are computed again, as whoever changes a plan on
+purpose does.
 """
 
 import copy
@@ -19,7 +20,9 @@ _SOMEBODY = "arn:aws:iam::111122223333:role/somebody-else"
 
 
 def changes(document: Document) -> Iterator[tuple[str, Document]]:
-    """``(what was changed, the changed document with its digests)``, every kind at every place where it fits."""
+    """``(what was changed, the changed document with its digests)``, every kind at every place
+    where it fits.
+    """
     for make in (_of_steps, _of_principals, _of_findings, _of_document):
         for what, change in make(document):
             changed = copy.deepcopy(document)
@@ -27,7 +30,9 @@ def changes(document: Document) -> Iterator[tuple[str, Document]]:
             if changed == document:
                 continue
             changed["snapshotDigest"] = (
-                digest_of(changed["basis"]) if changed["basis"] != document["basis"] else changed["snapshotDigest"]
+                digest_of(changed["basis"])
+                if changed["basis"] != document["basis"]
+                else changed["snapshotDigest"]
             )
             changed["planDigest"] = plan_digest(changed)
             yield what, changed
@@ -44,30 +49,54 @@ def _of_steps(document: Document) -> Iterator[tuple[str, Change]]:
     for place, step in enumerate(document["steps"]):
         name = f"{step['id']} {step['kind']}"
         yield f"drop {name}", _at(place, _drop)
-        yield f"repeat {name}", _at(place, lambda d, i: d["steps"].insert(i + 1, copy.deepcopy(d["steps"][i])))
+        yield (
+            f"repeat {name}",
+            _at(place, lambda d, i: d["steps"].insert(i + 1, copy.deepcopy(d["steps"][i]))),
+        )
         yield (
             f"repeat {name} under a new id",
             _at(place, lambda d, i: d["steps"].append({**d["steps"][i], "id": "s999"})),
         )
-        yield f"{name}: another undo", _at(place, lambda d, i: d["steps"][i].update(undo=_other_undo(d, i)))
+        yield (
+            f"{name}: another undo",
+            _at(place, lambda d, i: d["steps"][i].update(undo=_other_undo(d, i))),
+        )
         yield (
             f"{name}: because of nothing it has",
             _at(place, lambda d, i: d["steps"][i].update(because_of=["mapRoles[99]"])),
         )
-        yield f"{name}: requires a later step", _at(place, lambda d, i: d["steps"][i]["requires"].append("s998"))
+        yield (
+            f"{name}: requires a later step",
+            _at(place, lambda d, i: d["steps"][i]["requires"].append("s998")),
+        )
         if step["requires"]:
-            yield f"{name}: requires nothing", _at(place, lambda d, i: d["steps"][i].update(requires=[]))
-        yield f"{name}: other preconditions", _at(place, lambda d, i: d["steps"][i].update(preconditions={"x": 1}))
+            yield (
+                f"{name}: requires nothing",
+                _at(place, lambda d, i: d["steps"][i].update(requires=[])),
+            )
+        yield (
+            f"{name}: other preconditions",
+            _at(place, lambda d, i: d["steps"][i].update(preconditions={"x": 1})),
+        )
         if step["principalArn"]:
-            yield f"{name}: for somebody else", _at(place, lambda d, i: d["steps"][i].update(principalArn=_SOMEBODY))
+            yield (
+                f"{name}: for somebody else",
+                _at(place, lambda d, i: d["steps"][i].update(principalArn=_SOMEBODY)),
+            )
             yield (
                 f"{name}: policy after it",
                 _at(place, lambda d, i: d["steps"].insert(i + 1, _associate(d["steps"][i]))),
             )
-        if place + 1 < len(document["steps"]) and step["id"] in document["steps"][place + 1]["requires"]:
+        if (
+            place + 1 < len(document["steps"])
+            and step["id"] in document["steps"][place + 1]["requires"]
+        ):
             yield f"{name}: swapped with the next", _at(place, lambda d, i: _swap(d["steps"], i))
         for key in ("entry", "before", "expected"):
-            if isinstance(step["payload"].get(key), dict) and "kubernetesGroups" in step["payload"][key]:
+            if (
+                isinstance(step["payload"].get(key), dict)
+                and "kubernetesGroups" in step["payload"][key]
+            ):
                 yield from _of_entry(f"{name} {key}", _payload(place, key), step["payload"][key])
         yield from _of_payload(name, place, step)
 
@@ -86,9 +115,15 @@ def _of_payload(name: str, place: int, step: Document) -> Iterator[tuple[str, Ch
         if key in values:
             yield f"{name}: another {key}", partial(_set_at, place, key, other)
     if step["kind"] == "prove":
-        yield f"{name}: more groups", _at(place, lambda d, i: d["steps"][i]["payload"]["groups"].append("x"))
+        yield (
+            f"{name}: more groups",
+            _at(place, lambda d, i: d["steps"][i]["payload"]["groups"].append("x")),
+        )
     if "policy" in values:
-        yield f"{name}: another scope", _at(place, lambda d, i: _set(d["steps"][i], "policy", _NAMESPACED))
+        yield (
+            f"{name}: another scope",
+            _at(place, lambda d, i: _set(d["steps"][i], "policy", _NAMESPACED)),
+        )
 
 
 def _set_at(place: int, key: str, value: str, document: Document) -> None:
@@ -102,10 +137,18 @@ def _set(step: Document, key: str, value: Any) -> None:  # noqa: ANN401 - a JSON
         step["undo"]["payload"][key] = value
 
 
-def _of_entry(name: str, entry_of: Callable[[Document], Document], entry: Document) -> Iterator[tuple[str, Change]]:
+def _of_entry(
+    name: str, entry_of: Callable[[Document], Document], entry: Document
+) -> Iterator[tuple[str, Change]]:
     yield f"{name}: another username", lambda d: entry_of(d).update(username="boss")
-    yield f"{name}: one more group", lambda d: entry_of(d)["kubernetesGroups"].append("developers-of-others")
-    yield f"{name}: one more policy", lambda d: entry_of(d)["accessPolicies"].append(_POLICY_OF_OTHERS)
+    yield (
+        f"{name}: one more group",
+        lambda d: entry_of(d)["kubernetesGroups"].append("developers-of-others"),
+    )
+    yield (
+        f"{name}: one more policy",
+        lambda d: entry_of(d)["accessPolicies"].append(_POLICY_OF_OTHERS),
+    )
     if entry["kubernetesGroups"]:
         yield f"{name}: no groups", lambda d: entry_of(d).update(kubernetesGroups=[])
     if entry["accessPolicies"]:
@@ -113,7 +156,9 @@ def _of_entry(name: str, entry_of: Callable[[Document], Document], entry: Docume
         yield f"{name}: another scope", lambda d: entry_of(d).update(accessPolicies=[_NAMESPACED])
     yield (
         f"{name}: another type",
-        lambda d: entry_of(d).update(type="EC2_LINUX" if entry["type"] == "STANDARD" else "STANDARD"),
+        lambda d: entry_of(d).update(
+            type="EC2_LINUX" if entry["type"] == "STANDARD" else "STANDARD"
+        ),
     )
 
 
@@ -129,11 +174,26 @@ def _of_principals(document: Document) -> Iterator[tuple[str, Change]]:
         name = principal["principalArn"]
         if _is_in_basis(document, principal):
             yield f"drop {name}", _at(place, _drop_principal)
-            yield f"{name}: another id", _at(place, lambda d, i: d["principals"][i].update(principalId="AROAOTHER"))
-        yield f"repeat {name}", _at(place, lambda d, i: d["principals"].append(copy.deepcopy(d["principals"][i])))
-        yield f"{name}: another ARN", _at(place, lambda d, i: d["principals"][i].update(principalArn=_SOMEBODY))
-        yield f"{name}: other rows", _at(place, lambda d, i: d["principals"][i].update(sources=["mapRoles[99]"]))
-        yield f"{name}: a finding more", _at(place, lambda d, i: d["principals"][i]["findings"].append("answered"))
+            yield (
+                f"{name}: another id",
+                _at(place, lambda d, i: d["principals"][i].update(principalId="AROAOTHER")),
+            )
+        yield (
+            f"repeat {name}",
+            _at(place, lambda d, i: d["principals"].append(copy.deepcopy(d["principals"][i]))),
+        )
+        yield (
+            f"{name}: another ARN",
+            _at(place, lambda d, i: d["principals"][i].update(principalArn=_SOMEBODY)),
+        )
+        yield (
+            f"{name}: other rows",
+            _at(place, lambda d, i: d["principals"][i].update(sources=["mapRoles[99]"])),
+        )
+        yield (
+            f"{name}: a finding more",
+            _at(place, lambda d, i: d["principals"][i]["findings"].append("answered")),
+        )
         for action in ("create", "update", "recreate", "keep", "await", "skip", "block"):
             yield f"{name}: action {action}", partial(_act, place, action)
         yield (
@@ -146,10 +206,18 @@ def _of_principals(document: Document) -> Iterator[tuple[str, Change]]:
         )
         yield (
             f"{name}: an administrator before",
-            _at(place, lambda d, i: d["principals"][i]["before"].update(groups=["system:masters"], username="boss")),
+            _at(
+                place,
+                lambda d, i: d["principals"][i]["before"].update(
+                    groups=["system:masters"], username="boss"
+                ),
+            ),
         )
         if principal["findings"]:
-            yield f"{name}: no findings", _at(place, lambda d, i: d["principals"][i].update(findings=[]))
+            yield (
+                f"{name}: no findings",
+                _at(place, lambda d, i: d["principals"][i].update(findings=[])),
+            )
         if principal["entry"]:
             yield from _of_entry(name, _entry_of(place), principal["entry"])
             yield f"{name}: a group more in entry and steps", _at(place, _everywhere)
@@ -161,17 +229,37 @@ def _of_principals(document: Document) -> Iterator[tuple[str, Change]]:
 def _of_findings(document: Document) -> Iterator[tuple[str, Change]]:
     for place, finding in enumerate(document["findings"]):
         name = f"finding {place} {finding['code']}"
-        if finding["severity"] == "block" and finding["code"] not in ("section-lost", "map-accounts"):
-            yield f"{name}: a warning", _at(place, lambda d, i: d["findings"][i].update(severity="warn"))
-        yield f"{name}: severity info", _at(place, lambda d, i: d["findings"][i].update(severity="info"))
-        yield f"{name}: severity block", _at(place, lambda d, i: d["findings"][i].update(severity="block"))
-        yield f"{name}: unknown code", _at(place, lambda d, i: d["findings"][i].update(code="all-is-well"))
+        if finding["severity"] == "block" and finding["code"] not in (
+            "section-lost",
+            "map-accounts",
+        ):
+            yield (
+                f"{name}: a warning",
+                _at(place, lambda d, i: d["findings"][i].update(severity="warn")),
+            )
+        yield (
+            f"{name}: severity info",
+            _at(place, lambda d, i: d["findings"][i].update(severity="info")),
+        )
+        yield (
+            f"{name}: severity block",
+            _at(place, lambda d, i: d["findings"][i].update(severity="block")),
+        )
+        yield (
+            f"{name}: unknown code",
+            _at(place, lambda d, i: d["findings"][i].update(code="all-is-well")),
+        )
         yield (
             f"{name}: another reference",
             _at(place, lambda d, i: d["findings"][i].update(reference="https://example.com")),
         )
-        yield f"{name}: about somebody else", _at(place, lambda d, i: d["findings"][i].update(principalArn=_SOMEBODY))
-        if finding["severity"] == "block" or document["findings"].count(finding) == 1 == _count(document, finding):
+        yield (
+            f"{name}: about somebody else",
+            _at(place, lambda d, i: d["findings"][i].update(principalArn=_SOMEBODY)),
+        )
+        if finding["severity"] == "block" or document["findings"].count(finding) == 1 == _count(
+            document, finding
+        ):
             yield f"drop {name}", _at(place, lambda d, i: d["findings"].pop(i))
 
 
@@ -183,7 +271,9 @@ def _of_document(document: Document) -> Iterator[tuple[str, Change]]:
     yield (
         "mode",
         lambda d: d["cluster"].update(
-            authenticationMode="API" if d["cluster"]["authenticationMode"] != "API" else "CONFIG_MAP"
+            authenticationMode="API"
+            if d["cluster"]["authenticationMode"] != "API"
+            else "CONFIG_MAP"
         ),
     )
     yield "basis without rows", lambda d: d["basis"]["awsAuth"].update(rows=[])
@@ -198,10 +288,19 @@ def _of_document(document: Document) -> Iterator[tuple[str, Change]]:
     for place, row in enumerate(document["basis"]["awsAuth"]["rows"]):
         if row[0] not in live:
             continue  # what a row without a login says changes nothing
-        yield f"basis row {place} {row[0]}: another username", _at(place, lambda d, i: _row(d, i, 2, "somebody"))
+        yield (
+            f"basis row {place} {row[0]}: another username",
+            _at(place, lambda d, i: _row(d, i, 2, "somebody")),
+        )
     for kind, effect in (
-        ("ClusterRoleBinding", {"namespace": None, "roleKind": "ClusterRole", "roleName": "cluster-admin"}),
-        ("RoleBinding", {"namespace": "kube-system", "roleKind": "ClusterRole", "roleName": "admin"}),
+        (
+            "ClusterRoleBinding",
+            {"namespace": None, "roleKind": "ClusterRole", "roleName": "cluster-admin"},
+        ),
+        (
+            "RoleBinding",
+            {"namespace": "kube-system", "roleKind": "ClusterRole", "roleName": "admin"},
+        ),
     ):
         yield f"a {kind} more", partial(_add_binding, effect)
     yield "a bridge more", lambda d: d["steps"].append(_bridge(d))
@@ -209,18 +308,23 @@ def _of_document(document: Document) -> Iterator[tuple[str, Change]]:
 
 
 def _is_in_basis(document: Document, principal: Document) -> bool:
-    """The basis names it by row or entry: roles of live nodes and the creator are not in a basis."""
-    return bool(principal["sources"]) or principal["principalArn"] in (document["basis"]["accessEntries"] or {})
+    """The basis names it by row or entry: roles of live nodes and the creator are not in a
+    basis.
+    """
+    return bool(principal["sources"]) or principal["principalArn"] in (
+        document["basis"]["accessEntries"] or {}
+    )
 
 
 def _count(document: Document, finding: Document) -> int:
-    """How many findings of the principal have the code; 0 for a finding about the cluster, which follows from more
-    than the basis holds.
+    """How many findings of the principal have the code; 0 for a finding about the cluster, which
+    follows from more than the basis holds.
     """
     if finding["principalArn"] is None:
         return 0
     return sum(
-        (f["code"], f["principalArn"]) == (finding["code"], finding["principalArn"]) for f in document["findings"]
+        (f["code"], f["principalArn"]) == (finding["code"], finding["principalArn"])
+        for f in document["findings"]
     )
 
 
@@ -244,7 +348,9 @@ def _drop_principal(document: Document, place: int) -> None:
     arn = gone["principalArn"]
     for step in [step for step in document["steps"] if step["principalArn"] == arn]:
         _drop(document, document["steps"].index(step))
-    document["findings"] = [finding for finding in document["findings"] if finding["principalArn"] != arn]
+    document["findings"] = [
+        finding for finding in document["findings"] if finding["principalArn"] != arn
+    ]
 
 
 def _act(place: int, action: str, document: Document) -> None:
@@ -267,7 +373,9 @@ def _everywhere(document: Document, place: int) -> None:
 
 
 def with_group(document: Document, principal: Document, group: str) -> None:
-    """One more group in the entry and in every step of the principal, undo and proofs too: the steps fit the entry."""
+    """One more group in the entry and in every step of the principal, undo and proofs too: the
+    steps fit the entry.
+    """
     for entry in _entries_in(principal["entry"]):
         entry["kubernetesGroups"].append(group)
     for step in document["steps"]:
@@ -318,7 +426,11 @@ def _entry_of(place: int) -> Callable[[Document], Document]:
 def _other_undo(document: Document, place: int) -> Document | None:
     if document["steps"][place]["undo"] is not None:
         return None
-    return {"kind": "remove-bridge", "principalArn": None, "payload": {"bindingName": "cluster-admin", "group": "x"}}
+    return {
+        "kind": "remove-bridge",
+        "principalArn": None,
+        "payload": {"bindingName": "cluster-admin", "group": "x"},
+    }
 
 
 def _associate(after: Document) -> Document:
@@ -330,12 +442,18 @@ def _associate(after: Document) -> Document:
         "requires": [after["id"]],
         "preconditions": {"entry": "present"},
         "payload": {"policy": _POLICY_OF_OTHERS, "before": None},
-        "undo": {"kind": "disassociate-policy", "principalArn": arn, "payload": {"policy": _POLICY_OF_OTHERS}},
+        "undo": {
+            "kind": "disassociate-policy",
+            "principalArn": arn,
+            "payload": {"policy": _POLICY_OF_OTHERS},
+        },
         "because_of": after["because_of"],
     }
 
 
-def _cluster_step(document: Document, kind: str, payload: Document, undo: Document | None) -> Document:
+def _cluster_step(
+    document: Document, kind: str, payload: Document, undo: Document | None
+) -> Document:
     first = [step["id"] for step in document["steps"][:1]]
     sources = [source for principal in document["principals"] for source in principal["sources"]]
     return {
@@ -352,7 +470,11 @@ def _cluster_step(document: Document, kind: str, payload: Document, undo: Docume
 
 def _binding(document: Document, role: Document) -> Document:
     named = {"bindingName": "migrator-developers", "group": "developers-of-others"}
-    undo = {"kind": "remove-bridge", "principalArn": None, "payload": {**named, "namespace": role["namespace"]}}
+    undo = {
+        "kind": "remove-bridge",
+        "principalArn": None,
+        "payload": {**named, "namespace": role["namespace"]},
+    }
     return _cluster_step(document, "create-binding", {**named, **role}, undo)
 
 
@@ -367,5 +489,9 @@ def _bridge(document: Document) -> Document:
 
 
 def _removal(document: Document) -> Document:
-    payload = {"bindingName": "system:node-proxier", "group": "migrator-bridge:x", "namespace": None}
+    payload = {
+        "bindingName": "system:node-proxier",
+        "group": "migrator-bridge:x",
+        "namespace": None,
+    }
     return _cluster_step(document, "remove-bridge", payload, None)

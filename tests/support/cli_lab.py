@@ -80,7 +80,9 @@ class CliLab:
         enter_lab(self.directory, environment)
         return environment | changes
 
-    def run(self, *arguments: str, environment: Mapping[str, str] | None = None, stdin: str = "") -> Ran:
+    def run(
+        self, *arguments: str, environment: Mapping[str, str] | None = None, stdin: str = ""
+    ) -> Ran:
         """Run ``migrate`` in the folder; standard input is no terminal."""
         done = subprocess.run(
             [sys.executable, "-m", "migrator", *arguments],

@@ -1,4 +1,6 @@
-"""Runs of ``migrate apply`` that are killed and resumed, on small worlds, with the oracle watching."""
+"""Runs of ``migrate apply`` that are killed and resumed, on small worlds, with the oracle
+watching.
+"""
 
 import atexit
 import json
@@ -24,7 +26,8 @@ from tests.support.lab_session import KILLED, LabSession, lab_session
 
 POINTS: tuple[KillPoint, ...] = ("answer-lost", "before-next")
 APPLY = ("apply", "plan.json", "--yes", "--decisions", "decisions.yaml")
-_IN_FLIGHT = 4  # sequences go side by side: requests of others may have been on their way when the process died
+# sequences go side by side: requests of others may have been on their way when the process died
+_IN_FLIGHT = 4
 _TICK = 0.5  # seconds between a change and its place in the log of effects, on a busy machine
 
 
@@ -51,7 +54,9 @@ class Prepared:
 
 
 @contextmanager
-def session_of(world: CrashWorld, folder: Path, files: Mapping[str, str] | None = None) -> Iterator[LabSession]:
+def session_of(
+    world: CrashWorld, folder: Path, files: Mapping[str, str] | None = None
+) -> Iterator[LabSession]:
     """A fresh lab with this world, and a folder with these files."""
     with lab_session(folder, build_world(world.document), forked()) as session:
         for name, text in (files or {}).items():
@@ -74,7 +79,16 @@ def prepared(name: str) -> Prepared:
         oracle.stop()
         report = oracle.report()
         wrong = tuple(oracle.wrong())
-        return Prepared(world, files, stated, before, session.end_state(), tuple(session.effects()), wrong, report)
+        return Prepared(
+            world,
+            files,
+            stated,
+            before,
+            session.end_state(),
+            tuple(session.effects()),
+            wrong,
+            report,
+        )
 
 
 def planned(session: LabSession, world: CrashWorld) -> Mapping[str, str]:
@@ -92,10 +106,16 @@ def planned(session: LabSession, world: CrashWorld) -> Mapping[str, str]:
     for _ in range(2):  # answers may only name principals that the plan knows
         (folder / "decisions.yaml").write_text(json.dumps(answers))
         done = session.migrate("plan", *source, *options)
-        plan = json.loads((folder / "plan.json").read_text()) if (folder / "plan.json").exists() else {}
+        plan = (
+            json.loads((folder / "plan.json").read_text())
+            if (folder / "plan.json").exists()
+            else {}
+        )
         known = {each["principalArn"] for each in plan.get("principals", ())}
         profiles = lab_state(folder / "lab")["profiles"]
-        answers["verify_as"] = {arn: {"profile": profiles[arn]} for arn in sorted(known & set(profiles))}
+        answers["verify_as"] = {
+            arn: {"profile": profiles[arn]} for arn in sorted(known & set(profiles))
+        }
     assert done.returncode == 0, done.stdout + done.stderr
     return {name: (folder / name).read_text() for name in ("plan.json", "decisions.yaml")}
 
@@ -114,14 +134,20 @@ def differences_in(plan: str) -> dict[str, tuple[Kind, ...]]:
 def made(effects: Iterable[Effect]) -> "Counter[tuple[str, str, str]]":
     """How often each effect was made, whatever the run's random id and the caller's session."""
     return Counter(
-        (effect.operation, str(effect.detail.get("principalArn", "")), str(effect.detail.get("policyArn", "")))
+        (
+            effect.operation,
+            str(effect.detail.get("principalArn", "")),
+            str(effect.detail.get("policyArn", "")),
+        )
         for effect in effects
     )
 
 
 def kill_points(effects: int) -> list[tuple[int, KillPoint]]:
     """Both ways to die at every effect: done and not answered; arrived and not done."""
-    return [(n, POINTS[0]) for n in range(1, effects + 1)] + [(n, POINTS[1]) for n in range(effects)]
+    return [(n, POINTS[0]) for n in range(1, effects + 1)] + [
+        (n, POINTS[1]) for n in range(effects)
+    ]
 
 
 def one_of_each_kind(prepared: Prepared) -> list[tuple[int, KillPoint]]:
@@ -129,7 +155,8 @@ def one_of_each_kind(prepared: Prepared) -> list[tuple[int, KillPoint]]:
     last = {effect.operation: effect.n for effect in prepared.effects}
     every = set(kill_points(len(prepared.effects)))
     return [
-        (n, POINTS[i % 2] if (n, POINTS[i % 2]) in every else POINTS[0]) for i, n in enumerate(sorted(last.values()))
+        (n, POINTS[i % 2] if (n, POINTS[i % 2]) in every else POINTS[0])
+        for i, n in enumerate(sorted(last.values()))
     ]
 
 
@@ -139,7 +166,9 @@ def tried_everywhere(
     points: Sequence[tuple[int, KillPoint]],
     place: Path,
 ) -> None:
-    """Try each point in a lab of its own; those that did not end well are named, each with its reason."""
+    """Try each point in a lab of its own; those that did not end well are named, each with its
+    reason.
+    """
     failed = []
     for after, point in points:
         folder = place / f"{after}-{point}"
@@ -152,7 +181,9 @@ def tried_everywhere(
 
 
 def survives(prepared: Prepared, folder: Path, after: int, point: KillPoint) -> None:
-    """Kill at one effect, run the same command again: same end, every effect once, nobody ever wrongly answered."""
+    """Kill at one effect, run the same command again: same end, every effect once, nobody ever
+    wrongly answered.
+    """
     with session_of(prepared.world, folder, prepared.files) as session:
         oracle = Oracle(session.world, stated=prepared.stated)
         killed = session.migrate(*APPLY, kill=(after, point))
@@ -166,7 +197,9 @@ def survives(prepared: Prepared, folder: Path, after: int, point: KillPoint) -> 
 
 
 def goes_back(prepared: Prepared, folder: Path, after: int, point: KillPoint) -> None:
-    """Kill at one effect, then roll back: what was there before, and nobody ever wrongly answered."""
+    """Kill at one effect, then roll back: what was there before, and nobody ever wrongly
+    answered.
+    """
     with session_of(prepared.world, folder, prepared.files) as session:
         oracle = Oracle(session.world, stated=prepared.stated)
         assert session.migrate(*APPLY, kill=(after, point)).returncode == KILLED
@@ -177,7 +210,9 @@ def goes_back(prepared: Prepared, folder: Path, after: int, point: KillPoint) ->
 
 
 def lasting(session: LabSession) -> object:
-    """What a roll-back gives back exactly: not the mode, entries that EKS made itself, and dead entries."""
+    """What a roll-back gives back exactly: not the mode, entries that EKS made itself, and dead
+    entries.
+    """
     now, state = session.world.now(), session.end_state()
     for cluster in session.world.clusters.values():
         for arn, entry in cluster.entries(now).items():
@@ -189,25 +224,32 @@ def lasting(session: LabSession) -> object:
 
 
 def nothing_wrong(prepared: Prepared, oracle: Oracle, effects: Iterable[Effect]) -> None:
-    """No wrong answer but, without a bridge, those of administrators between their entry and its policy."""
+    """No wrong answer but, without a bridge, those of administrators between their entry and its
+    policy.
+    """
     nothing_wrong_in(prepared, oracle.wrong(), effects)
 
 
-def nothing_wrong_in(prepared: Prepared, found: Iterable[WrongDecision], effects: Iterable[Effect]) -> None:
+def nothing_wrong_in(
+    prepared: Prepared, found: Iterable[WrongDecision], effects: Iterable[Effect]
+) -> None:
     """The same of answers already collected."""
     wrong = list(found)
     if prepared.world.gap:
         wrong = [each for each in wrong if not in_the_stated_gap(each, prepared, effects)]
-    shown = [(each.login, each.kind, each.request, each.token, each.effect, each.reason) for each in wrong[:6]]
+    shown = [
+        (each.login, each.kind, each.request, each.token, each.effect, each.reason)
+        for each in wrong[:6]
+    ]
     assert not wrong, (len(wrong), shown)
 
 
 def in_the_stated_gap(wrong: WrongDecision, prepared: Prepared, effects: Iterable[Effect]) -> bool:
     """Whether a denial is one that a plan without a bridge announces for this very principal.
 
-    On the way there it lasts from the entry's being in force until its policy is. On the way back it begins, at the
-    latest, when the entry is gone, for logins by it that are still remembered, and is over when they are not: that may
-    be after the oracle's last look.
+    On the way there it lasts from the entry's being in force until its policy is. On the way back
+    it begins, at the latest, when the entry is gone, for logins by it that are still remembered,
+    and is over when they are not: that may be after the oracle's last look.
     """
     plan = json.loads(prepared.files["plan.json"])
     announced = " ".join(f["message"] for f in plan["findings"] if f["code"] == "gap-accepted")
@@ -222,9 +264,15 @@ def in_the_stated_gap(wrong: WrongDecision, prepared: Prepared, effects: Iterabl
 
     if wrong.kind != "denied" or f"`{wrong.principal_arn}`" not in announced:
         return False
-    begun = any(abs(late) <= _TICK for late in since(wrong.since, "CreateAccessEntry", "DeleteAccessEntry"))
+    begun = any(
+        abs(late) <= _TICK for late in since(wrong.since, "CreateAccessEntry", "DeleteAccessEntry")
+    )
     if wrong.token == "remembered":
         gone = since(wrong.until or wrong.since, "DeleteAccessEntry")
         return begun and any(-_TICK <= late <= remembered + _TICK for late in gone)
-    ends = since(wrong.until, "AssociateAccessPolicy", "DeleteAccessEntry") if wrong.until is not None else []
+    ends = (
+        since(wrong.until, "AssociateAccessPolicy", "DeleteAccessEntry")
+        if wrong.until is not None
+        else []
+    )
     return begun and any(abs(late) <= _TICK for late in ends)

@@ -1,4 +1,6 @@
-"""Small clusters, each with one thing that can go wrong, for runs that are killed at every effect."""
+"""Small clusters, each with one thing that can go wrong, for runs that are killed at every
+effect.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -26,7 +28,8 @@ Json = dict[str, Any]
 class CrashWorld:
     """A world file's content, answers, and how it is planned.
 
-    ``gap``: administrators go without a bridge. ``creator``: whom the operator knows to have created the cluster.
+    ``gap``: administrators go without a bridge. ``creator``: whom the operator knows to have
+    created the cluster.
     """
 
     name: str
@@ -72,7 +75,10 @@ def node(name: str, instance: str, os: str = "linux") -> Json:
     return {
         "apiVersion": "v1",
         "kind": "Node",
-        "metadata": {"name": name, "labels": {"kubernetes.io/os": os, "kubernetes.io/hostname": name}},
+        "metadata": {
+            "name": name,
+            "labels": {"kubernetes.io/os": os, "kubernetes.io/hostname": name},
+        },
         "spec": {"providerID": f"aws:///{REGION}a/{instance}"},
     }
 
@@ -94,8 +100,14 @@ def world(
     creator: str | None = None,
     **cluster: Any,  # noqa: ANN401 - fields of a world file
 ) -> CrashWorld:
-    """A world around ``rows`` of aws-auth (ARN as written: username, groups), with an operator who is an admin."""
-    rows = {role("operator"): ("operator", [MASTERS]), role("second"): ("second", [MASTERS]), **rows}
+    """A world around ``rows`` of aws-auth (ARN as written: username, groups), with an operator who
+    is an admin.
+    """
+    rows = {
+        role("operator"): ("operator", [MASTERS]),
+        role("second"): ("second", [MASTERS]),
+        **rows,
+    }
     document = {
         "format": "migrator/world/v1",
         "name": name,
@@ -141,7 +153,9 @@ def _aws_auth(rows: Mapping[str, tuple[str | None, Sequence[str]]]) -> Json:
         for arn, (username, groups) in rows.items():
             if mark in arn:
                 name = "" if username is None else f", username: '{username}'"
-                lines.append(f"- {{{key}: '{arn}'{name}, groups: [{', '.join(f'{g!r}' for g in groups)}]}}\n")
+                lines.append(
+                    f"- {{{key}: '{arn}'{name}, groups: [{', '.join(f'{g!r}' for g in groups)}]}}\n"
+                )
         return "".join(lines)
 
     data = {"mapRoles": section("rolearn", ":role/"), "mapUsers": section("userarn", ":user/")}
@@ -150,7 +164,9 @@ def _aws_auth(rows: Mapping[str, tuple[str | None, Sequence[str]]]) -> Json:
 
 
 def masters(name: str = "masters", *, gap: bool = False) -> CrashWorld:
-    """Everybody is an administrator: by role, by role with a path, by user, and one with a group of its own."""
+    """Everybody is an administrator: by role, by role with a path, by user, and one with a group of
+    its own.
+    """
     return world(
         name,
         {
@@ -208,7 +224,9 @@ def usernames() -> CrashWorld:
 
 def nodes() -> CrashWorld:
     """A managed node group, nodes that people run themselves, Windows nodes, and a developer."""
-    names = {f"i-0a1b2c3d4e5f6000{n}": f"ip-10-0-0-{n}.{REGION}.compute.internal" for n in (1, 2, 3)}
+    names = {
+        f"i-0a1b2c3d4e5f6000{n}": f"ip-10-0-0-{n}.{REGION}.compute.internal" for n in (1, 2, 3)
+    }
     profiles = dict(zip(names, ("managed", "own", "windows"), strict=True))
     ec2 = {"services": ["ec2.amazonaws.com"]}
     template = "system:node:{{EC2PrivateDNSName}}"
@@ -227,33 +245,57 @@ def nodes() -> CrashWorld:
             {"name": "dev"},
         ],
         account={
-            "instanceProfiles": [{"name": name, "role": name} for name in ("managed", "own", "windows")],
+            "instanceProfiles": [
+                {"name": name, "role": name} for name in ("managed", "own", "windows")
+            ],
             "instances": [
-                {"id": i, "region": REGION, "privateDnsName": names[i], "instanceProfile": profiles[i]} for i in names
+                {
+                    "id": i,
+                    "region": REGION,
+                    "privateDnsName": names[i],
+                    "instanceProfile": profiles[i],
+                }
+                for i in names
             ],
         },
         objects=[
             *(node(names[i], i, "windows" if profiles[i] == "windows" else "linux") for i in names),
             binding("devs", "edit", "Group:devs", namespace="default"),
         ],
-        nodegroups=[{"nodegroupName": "main", "nodeRole": role("managed"), "amiType": "AL2023_x86_64_STANDARD"}],
+        nodegroups=[
+            {
+                "nodegroupName": "main",
+                "nodeRole": role("managed"),
+                "amiType": "AL2023_x86_64_STANDARD",
+            }
+        ],
     )
 
 
 def sso() -> CrashWorld:
     """Roles of IAM Identity Center: rows without the path, principals with it."""
-    admin, reader = "AWSReservedSSO_Admin_0a1b2c3d4e5f6071", "AWSReservedSSO_Reader_1b2c3d4e5f607182"
-    saml = {"federated": [f"arn:aws:iam::{ACCOUNT}:saml-provider/AWSSSO_0a1b2c3d4e5f6071_DO_NOT_DELETE"]}
+    admin, reader = (
+        "AWSReservedSSO_Admin_0a1b2c3d4e5f6071",
+        "AWSReservedSSO_Reader_1b2c3d4e5f607182",
+    )
+    saml = {
+        "federated": [f"arn:aws:iam::{ACCOUNT}:saml-provider/AWSSSO_0a1b2c3d4e5f6071_DO_NOT_DELETE"]
+    }
     return world(
         "sso",
-        {role(admin): ("admin:{{SessionName}}", [MASTERS]), role(reader): ("reader:{{SessionNameRaw}}", ["readers"])},
+        {
+            role(admin): ("admin:{{SessionName}}", [MASTERS]),
+            role(reader): ("reader:{{SessionNameRaw}}", ["readers"]),
+        },
         roles=[{"name": name, "path": SSO, "trust": saml} for name in (admin, reader)],
         objects=[binding("readers", "view", "Group:readers")],
     )
 
 
 def existing() -> CrashWorld:
-    """Entries from before: living ones, and dead ones of roles that were made anew, over rows that answer."""
+    """Entries from before: living ones, and dead ones of roles that were made anew, over rows that
+    answer.
+    """
     admin = "AmazonEKSClusterAdminPolicy"
     return world(
         "existing",
@@ -271,8 +313,17 @@ def existing() -> CrashWorld:
         objects=[binding("devs", "edit", "Group:devs", namespace="default")],
         createdAt="2024-03-01T00:00:00Z",
         accessEntries=[
-            {"principalArn": role("kept"), "username": "kept", "kubernetesGroups": ["devs"], **_written(2025, 7)},
-            {"principalArn": role("entry-only"), "policies": [{"policyArn": admin}], **_written(2025, 8)},
+            {
+                "principalArn": role("kept"),
+                "username": "kept",
+                "kubernetesGroups": ["devs"],
+                **_written(2025, 7),
+            },
+            {
+                "principalArn": role("entry-only"),
+                "policies": [{"policyArn": admin}],
+                **_written(2025, 8),
+            },
             *(
                 {
                     "principalArn": role(name),
@@ -310,7 +361,9 @@ def foreign() -> CrashWorld:
 
 
 def dual() -> CrashWorld:
-    """The mode step was taken long ago and nobody has migrated since; EKS has made its own entries."""
+    """The mode step was taken long ago and nobody has migrated since; EKS has made its own
+    entries.
+    """
     return world(
         "dual",
         {role("admin"): ("admin", [MASTERS]), role("dev"): ("dev", ["devs"])},
@@ -336,7 +389,10 @@ def reserved() -> CrashWorld:
             binding("devs", "edit", "Group:devs", namespace="kube-public"),
         ],
         answers={
-            "groups": {"eks:viewers": {"rename_to": "cluster-viewers"}, "system:auditors": {"rename_to": "auditors"}}
+            "groups": {
+                "eks:viewers": {"rename_to": "cluster-viewers"},
+                "system:auditors": {"rename_to": "auditors"},
+            }
         },
     )
 
@@ -372,8 +428,12 @@ def also() -> CrashWorld:
 
 
 def creator_with_a_row() -> CrashWorld:
-    """The creator has a row, too: EKS makes its entry at the first mode step, and the row's name is put on it."""
-    return world("creator", {role("creator"): ("creator:{{SessionName}}", [MASTERS])}, creator=CREATOR)
+    """The creator has a row, too: EKS makes its entry at the first mode step, and the row's name is
+    put on it.
+    """
+    return world(
+        "creator", {role("creator"): ("creator:{{SessionName}}", [MASTERS])}, creator=CREATOR
+    )
 
 
 def demo() -> CrashWorld:

@@ -1,4 +1,6 @@
-"""Small clusters in CONFIG_MAP mode that differ in their creator: whether it has a row, and what the row gives."""
+"""Small clusters in CONFIG_MAP mode that differ in their creator: whether it has a row, and what
+the row gives.
+"""
 
 import json
 from collections.abc import Sequence
@@ -18,7 +20,8 @@ NODE = f"ip-10-0-1-11.{REGION}.compute.internal"
 INSTANCE = "i-0a1b2c3d4e5f60011"
 MASTERS = "system:masters"
 OPERATOR, ADMIN, FOUNDER = (
-    f"arn:aws:iam::{ACCOUNT}:role/platform/{name}" for name in ("migration-operator", "admin2", "cluster-bootstrap")
+    f"arn:aws:iam::{ACCOUNT}:role/platform/{name}"
+    for name in ("migration-operator", "admin2", "cluster-bootstrap")
 )
 NODES = f"arn:aws:iam::{ACCOUNT}:role/nodes"
 NODE_ROW = ("system:node:{{EC2PrivateDNSName}}", ("system:bootstrappers", "system:nodes"))
@@ -26,7 +29,9 @@ _COMMANDS = ("plan", "apply", "verify", "rollback", "cutover", "rehearse", "snap
 
 
 def row(arn: str, username: str, groups: Sequence[str], *, path: bool = False) -> dict[str, Any]:
-    """An item of mapRoles, its ARN as it matches (without the role's path) or, with ``path``, as it never does."""
+    """An item of mapRoles, its ARN as it matches (without the role's path) or, with ``path``, as it
+    never does.
+    """
     shown = arn if path else f"{arn.partition('/')[0]}/{arn.rpartition('/')[2]}"
     return {"rolearn": shown, "username": username, "groups": list(groups)}
 
@@ -35,7 +40,9 @@ def least_privilege(*more: str) -> list[str]:
     """The actions that the commands of a migration need, and nothing else."""
     cluster = cluster_ref({"arn": f"arn:aws:eks:{REGION}:{ACCOUNT}:cluster/{CLUSTER}"})
     optional = {"cloudtrail:LookupEvents"}
-    actions = {need.action for command in _COMMANDS for need in needs_of(command, cluster)} - optional
+    actions = {
+        need.action for command in _COMMANDS for need in needs_of(command, cluster)
+    } - optional
     return sorted({*actions, *more})
 
 
@@ -51,20 +58,27 @@ def creator_world(
     node: bool = False,
     without: str = "",
 ) -> dict[str, Any]:
-    """The content of a world file: the operator and another administrator have rows, nodes run under a role.
+    """The content of a world file: the operator and another administrator have rows, nodes run
+    under a role.
 
-    ``rows`` come besides. ``created``: when the cluster was made; ``born``: when the creator's role was. ``allowed``:
-    actions of the operator beyond what the commands need. ``node``: instances alone may be the creator's role.
-    ``without``: a principal that has no row.
+    ``rows`` come besides. ``created``: when the cluster was made; ``born``: when the creator's role
+    was. ``allowed``: actions of the operator beyond what the commands need. ``node``: instances
+    alone may be the creator's role. ``without``: a principal that has no row.
     """
     roles: list[dict[str, Any]] = [
         {
             "name": "cluster-bootstrap",
             "path": "/platform/",
             **({"createDate": born.isoformat()} if born else {}),
-            "trust": {"services": ["ec2.amazonaws.com"]} if node else {"aws": [f"arn:aws:iam::{ACCOUNT}:root"]},
+            "trust": {"services": ["ec2.amazonaws.com"]}
+            if node
+            else {"aws": [f"arn:aws:iam::{ACCOUNT}:root"]},
         },
-        {"name": "migration-operator", "path": "/platform/", "allowedActions": least_privilege(*allowed)},
+        {
+            "name": "migration-operator",
+            "path": "/platform/",
+            "allowedActions": least_privilege(*allowed),
+        },
         {"name": "admin2", "path": "/platform/"},
         {"name": "nodes", "trust": {"services": ["ec2.amazonaws.com"]}},
     ]
@@ -74,7 +88,11 @@ def creator_world(
         row(NODES, *NODE_ROW),
     ]
     named = {*(each["rolearn"] for each in rows), without}
-    data = {"mapRoles": json.dumps([*(each for each in standing if each["rolearn"] not in named), *rows], indent=1)}
+    data = {
+        "mapRoles": json.dumps(
+            [*(each for each in standing if each["rolearn"] not in named), *rows], indent=1
+        )
+    }
     return {
         "format": "migrator/world/v1",
         "name": "creators",
@@ -86,7 +104,14 @@ def creator_world(
                 "name": "prod",
                 "roles": roles,
                 "instanceProfiles": [{"name": "nodes", "role": "nodes"}],
-                "instances": [{"id": INSTANCE, "region": REGION, "privateDnsName": NODE, "instanceProfile": "nodes"}],
+                "instances": [
+                    {
+                        "id": INSTANCE,
+                        "region": REGION,
+                        "privateDnsName": NODE,
+                        "instanceProfile": "nodes",
+                    }
+                ],
             }
         ],
         "clusters": [
@@ -144,13 +169,17 @@ NAMES: tuple[dict[str, Any], ...] = (
         "kind": "ClusterRoleBinding",
         "metadata": {"name": "tf"},
         "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "view"},
-        "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "terraform"}],
+        "subjects": [
+            {"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "terraform"}
+        ],
     },
 )
 
 
 def identities(session: LabSession, arn: str) -> set[tuple[str, tuple[str, ...]]]:
-    """Username and groups of every login that the principal can have now, as the cluster's authenticator gives them."""
+    """Username and groups of every login that the principal can have now, as the cluster's
+    authenticator gives them.
+    """
     world = session.world
     found: set[tuple[str, tuple[str, ...]]] = set()
     with world.lock:
@@ -165,7 +194,9 @@ def identities(session: LabSession, arn: str) -> set[tuple[str, tuple[str, ...]]
     return found
 
 
-def entry_of(session: LabSession, arn: str) -> tuple[str, str, tuple[str, ...], tuple[str, ...]] | None:
+def entry_of(
+    session: LabSession, arn: str
+) -> tuple[str, str, tuple[str, ...], tuple[str, ...]] | None:
     """Type, username, groups and policy names of the principal's access entry."""
     world = session.world
     entry = world.cluster(CLUSTER).entry(arn, world.now())

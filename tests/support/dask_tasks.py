@@ -14,7 +14,13 @@ from tests.support.fleet_values import ACCOUNT
 _WORD = threading.Event()
 
 
-def job(name: str, task: str = "echo", account: str = ACCOUNT, placement: str | None = None, **arguments: Any) -> Job:  # noqa: ANN401
+def job(
+    name: str,
+    task: str = "echo",
+    account: str = ACCOUNT,
+    placement: str | None = None,
+    **arguments: Any,  # noqa: ANN401
+) -> Job:
     """A job of this module."""
     arn = f"arn:aws:eks:eu-central-1:{account}:cluster/{name}"
     return Job(arn, account, f"tests.support.dask_tasks:{task}", arguments, placement)

@@ -1,7 +1,7 @@
 """Makes ``examples/*/snapshot.json`` from the ConfigMaps beside them and the facts below.
 
-``python -m tests.support.example_snapshots`` writes them; a test makes them again and compares, so that no example
-drifts from what the tool would read. The company is made up.
+``python -m tests.support.example_snapshots`` writes them; a test makes them again and compares, so
+that no example drifts from what the tool would read. The company is made up.
 """
 
 from collections.abc import Iterable, Mapping
@@ -23,10 +23,14 @@ class Facts:
     """What stands around a ConfigMap: IAM names (with paths), node groups, RBAC."""
 
     cluster: str
-    roles: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # name with path -> trusted services
+    roles: Mapping[str, tuple[str, ...]] = field(
+        default_factory=dict
+    )  # name with path -> trusted services
     users: tuple[str, ...] = ()
     nodegroups: Mapping[str, str] = field(default_factory=dict)  # node group -> role
-    nodes: Mapping[str, str] = field(default_factory=dict)  # role -> operating system of its live node
+    nodes: Mapping[str, str] = field(
+        default_factory=dict
+    )  # role -> operating system of its live node
     bind_groups: Mapping[str, str] = field(default_factory=dict)  # group -> ClusterRole
     bind_users: Mapping[str, str] = field(default_factory=dict)
     partition: str = "aws"
@@ -36,7 +40,18 @@ class Facts:
 
 
 _EC2 = ("ec2.amazonaws.com",)
-_TEAMS = ("orders", "billing", "search", "catalog", "shipping", "returns", "identity", "media", "pricing", "reports")
+_TEAMS = (
+    "orders",
+    "billing",
+    "search",
+    "catalog",
+    "shipping",
+    "returns",
+    "identity",
+    "media",
+    "pricing",
+    "reports",
+)
 _SSO = "aws-reserved/sso.amazonaws.com/eu-central-1/AWSReservedSSO_PlatformAdmin_0123456789abcdef"
 
 FACTS: dict[str, Facts] = {
@@ -58,7 +73,10 @@ FACTS: dict[str, Facts] = {
             "terraform": (),
         },
         users=("emergency", "auditors/ana"),
-        nodes={"billing-node-group-20240110120000": "linux", "billing-windows-20240110120000": "windows"},
+        nodes={
+            "billing-node-group-20240110120000": "linux",
+            "billing-windows-20240110120000": "windows",
+        },
         bind_groups={"billing:read": "view"},
     ),
     "cdk-one-line-json": Facts(
@@ -68,7 +86,9 @@ FACTS: dict[str, Facts] = {
             "ShopStack-ClusterNodegroupDefaultCapacityNodeGroupRole55953B04-GH78": _EC2,
             "ShopStack-DeployRole-IJ90": (),
         },
-        nodegroups={"default": "ShopStack-ClusterNodegroupDefaultCapacityNodeGroupRole55953B04-GH78"},
+        nodegroups={
+            "default": "ShopStack-ClusterNodegroupDefaultCapacityNodeGroupRole55953B04-GH78"
+        },
         bind_users={"arn:aws:iam::111122223333:role/ShopStack-DeployRole-IJ90": "edit"},
     ),
     "kubectl-dump-stale-annotation": Facts(
@@ -85,7 +105,11 @@ FACTS: dict[str, Facts] = {
         roles={
             "platform-nodes": _EC2,
             "platform-operators": (),
-            **{f"{team}-{level}": () for team in _TEAMS for level in ("admin", "deploy", "debug", "read")},
+            **{
+                f"{team}-{level}": ()
+                for team in _TEAMS
+                for level in ("admin", "deploy", "debug", "read")
+            },
         },
         nodegroups={"general": "platform-nodes"},
         bind_groups={
@@ -125,16 +149,32 @@ FACTS: dict[str, Facts] = {
     ),
     "stripped-rows": Facts(
         cluster="stock",
-        roles={name: () for name in ("stock-admins", "stock-deploy", "stock-readers", "stock-robots", "stock-leads")},
+        roles={
+            name: ()
+            for name in (
+                "stock-admins",
+                "stock-deploy",
+                "stock-readers",
+                "stock-robots",
+                "stock-leads",
+            )
+        },
         users=("ines",),
         bind_groups={"stock-readers": "view", "stock-robots": "edit"},
     ),
     "hundred-fifty-entries": Facts(
         cluster="core",
-        roles={"core-nodes": _EC2, "core-admins": (), **{f"squad-{number:03d}": () for number in range(98)}},
+        roles={
+            "core-nodes": _EC2,
+            "core-admins": (),
+            **{f"squad-{number:03d}": () for number in range(98)},
+        },
         users=tuple(f"staff/person-{number:02d}" for number in range(50)),
         nodegroups={"core": "core-nodes"},
-        bind_groups={"engineers": "view", **{f"squad-{number:02d}": "edit" for number in range(25)}},
+        bind_groups={
+            "engineers": "view",
+            **{f"squad-{number:02d}": "edit" for number in range(25)},
+        },
     ),
 }
 
@@ -143,7 +183,9 @@ def snapshot_of(name: str) -> dict[str, Any]:
     """The snapshot document of one example."""
     facts = FACTS[name]
     config_map = read_manifest((EXAMPLES / name / "config-map.yaml").read_bytes())
-    cluster_arn = f"arn:{facts.partition}:eks:{facts.region}:{facts.account}:cluster/{facts.cluster}"
+    cluster_arn = (
+        f"arn:{facts.partition}:eks:{facts.region}:{facts.account}:cluster/{facts.cluster}"
+    )
     operator = _iam_arn(facts, "role", OPERATOR)
     return {
         "format": "migrator/snapshot/v1",
@@ -166,7 +208,8 @@ def snapshot_of(name: str) -> dict[str, Any]:
         "configMap": config_map,
         "accessEntries": None if facts.mode == "CONFIG_MAP" else [],
         "accessPolicies": [
-            f"arn:{facts.partition}:eks::aws:cluster-access-policy/{policy}" for policy in sorted(ACCESS_POLICIES)
+            f"arn:{facts.partition}:eks::aws:cluster-access-policy/{policy}"
+            for policy in sorted(ACCESS_POLICIES)
         ],
         "nodegroups": [
             {
@@ -178,7 +221,10 @@ def snapshot_of(name: str) -> dict[str, Any]:
             for group, role in facts.nodegroups.items()
         ],
         "fargateProfiles": [],
-        "nodes": [_node(facts, number, role, system) for number, (role, system) in enumerate(facts.nodes.items())],
+        "nodes": [
+            _node(facts, number, role, system)
+            for number, (role, system) in enumerate(facts.nodes.items())
+        ],
         "rbac": _rbac(facts),
         "namespaces": ["default", "kube-node-lease", "kube-public", "kube-system"],
         "groupReferences": [],
@@ -251,7 +297,9 @@ def _rbac(facts: Facts) -> dict[str, Any]:
     return {
         "roles": [],
         "roleBindings": [],
-        "clusterRoles": [{"metadata": {"name": name}, "rules": rules} for name, rules in built_in.items()],
+        "clusterRoles": [
+            {"metadata": {"name": name}, "rules": rules} for name, rules in built_in.items()
+        ],
         "clusterRoleBindings": [
             {
                 "metadata": {"name": "cluster-admin"},

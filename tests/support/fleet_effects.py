@@ -1,4 +1,6 @@
-"""Which cluster of a fleet was changed by what, as the lab counted it: what "untouched" is held to."""
+"""Which cluster of a fleet was changed by what, as the lab counted it: what "untouched" is held
+to.
+"""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping

@@ -8,7 +8,12 @@ from migrator.fleet.model.outcome import ClusterResult, ClusterStatus
 ACCOUNT = "111122223333"
 
 
-def cluster(name: str, account: str = ACCOUNT, region: str = "eu-central-1", **more: Any) -> FleetCluster:  # noqa: ANN401
+def cluster(
+    name: str,
+    account: str = ACCOUNT,
+    region: str = "eu-central-1",
+    **more: Any,  # noqa: ANN401
+) -> FleetCluster:
     """A cluster in CONFIG_MAP mode."""
     arn = f"arn:aws:eks:{region}:{account}:cluster/{name}"
     values: dict[str, Any] = {"mode": "CONFIG_MAP", "account_name": f"team-{account[-3:]}", **more}
@@ -25,7 +30,9 @@ def inventory(found: tuple[FleetCluster, ...], *, silent: tuple[Answer, ...] = (
     ids = dict.fromkeys((*(each.account for each in found), *(answer.account for answer in silent)))
     answers = tuple(Answer(account, "eu-central-1", "answered", 1) for account in ids)
     accounts = tuple(FleetAccount(account, regions=("eu-central-1",)) for account in ids)
-    kept = tuple(each for each in answers if each.account not in {answer.account for answer in silent})
+    kept = tuple(
+        each for each in answers if each.account not in {answer.account for answer in silent}
+    )
     return Inventory("2026-11-22T00:00:00Z", "test", accounts, (*kept, *silent), found)
 
 

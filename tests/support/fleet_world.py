@@ -1,7 +1,7 @@
 """Worlds of many accounts and clusters, drawn from a seed: what fleets are tried on.
 
-Every account has a role that the operator of the management account assumes, by an external id; clusters repeat a
-few shapes, so that patterns across clusters are there to be found.
+Every account has a role that the operator of the management account assumes, by an external id;
+clusters repeat a few shapes, so that patterns across clusters are there to be found.
 """
 
 import random
@@ -34,34 +34,56 @@ def fleet_world(
     denied: Sequence[str] = (),
     unreachable: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """The content of a world file: ``clusters`` in all, dealt out over accounts and Regions in turn.
+    """The content of a world file: ``clusters`` in all, dealt out over accounts and Regions in
+    turn.
 
-    ``denied`` accounts do not let the operator's role read EKS; nothing answers at the endpoints of the clusters
-    whose names are in ``unreachable``.
+    ``denied`` accounts do not let the operator's role read EKS; nothing answers at the endpoints of
+    the clusters whose names are in ``unreachable``.
     """
     ids = account_ids(accounts)
     dice = random.Random(seed)
     made = []
     for number in range(clusters):
         account, region = ids[number % accounts], regions[number // accounts % len(regions)]
-        made.append(_cluster(f"c{number:04}", account, region, shapes[dice.randrange(len(shapes))], unreachable, dice))
+        made.append(
+            _cluster(
+                f"c{number:04}",
+                account,
+                region,
+                shapes[dice.randrange(len(shapes))],
+                unreachable,
+                dice,
+            )
+        )
     return {
         "format": "migrator/world/v1",
         "name": "fleet",
         "operator": OPERATOR,
-        "settings": {"region": regions[0], "propagationSeconds": 0, "updateSeconds": 1, "tokenCacheSeconds": 0},
+        "settings": {
+            "region": regions[0],
+            "propagationSeconds": 0,
+            "updateSeconds": 1,
+            "tokenCacheSeconds": 0,
+        },
         "accounts": [_home(), *(_account(each, denied=each in denied) for each in ids)],
         "clusters": made,
     }
 
 
-def fleet_file(accounts: int = 3, *, regions: Sequence[str] = REGIONS, **more: Any) -> dict[str, Any]:  # noqa: ANN401
+def fleet_file(
+    accounts: int = 3,
+    *,
+    regions: Sequence[str] = REGIONS,
+    **more: Any,  # noqa: ANN401
+) -> dict[str, Any]:
     """A fleet.yaml's content for that world."""
     return {
         "format": "migrator/fleet/v1",
         "name": "test",
         "defaults": {"role": ROLE, "external_id": EXTERNAL_ID, "regions": list(regions)},
-        "accounts": [{"account_id": each, "name": f"team-{each[-3:]}"} for each in account_ids(accounts)],
+        "accounts": [
+            {"account_id": each, "name": f"team-{each[-3:]}"} for each in account_ids(accounts)
+        ],
         "reader_roles": [f"arn:aws:iam::{OPERATOR_ACCOUNT}:role/iam-reader"],
         **more,
     }
@@ -90,9 +112,17 @@ def _account(account: str, *, denied: bool) -> dict[str, Any]:
                 "trust": {"aws": [OPERATOR], "externalId": EXTERNAL_ID},
                 **({"deniedActions": ["eks:*"]} if denied else {}),
             },
-            {"name": "platform", "path": "/team/", "trust": {"aws": [f"arn:aws:iam::{account}:role/{ROLE}"]}},
+            {
+                "name": "platform",
+                "path": "/team/",
+                "trust": {"aws": [f"arn:aws:iam::{account}:role/{ROLE}"]},
+            },
             {"name": "developer", "trust": {"aws": [f"arn:aws:iam::{account}:role/{ROLE}"]}},
-            {"name": "deployer", "path": "/ci/", "trust": {"aws": [f"arn:aws:iam::{account}:role/{ROLE}"]}},
+            {
+                "name": "deployer",
+                "path": "/ci/",
+                "trust": {"aws": [f"arn:aws:iam::{account}:role/{ROLE}"]},
+            },
             {"name": "nodes", "trust": {"services": ["ec2.amazonaws.com"]}},
             {"name": "creator"},
         ],
@@ -106,15 +136,27 @@ def _row(arn: str, username: str, *groups: str) -> str:
 
 
 def _cluster(
-    name: str, account: str, region: str, shape: str, unreachable: Sequence[str], dice: random.Random
+    name: str,
+    account: str,
+    region: str,
+    shape: str,
+    unreachable: Sequence[str],
+    dice: random.Random,
 ) -> dict[str, Any]:
     home = f"arn:aws:iam::{account}:role"
     rows = _row(f"{home}/{ROLE}", "migration", "system:masters")
     rows += _row(f"{home}/platform", "platform:{{SessionName}}", "system:masters")
     if shape != "empty":
-        rows += _row(f"{home}/developer", "dev:{{SessionName}}", "developers", f"team-{dice.randrange(3)}")
+        rows += _row(
+            f"{home}/developer", "dev:{{SessionName}}", "developers", f"team-{dice.randrange(3)}"
+        )
     if shape == "nodes":
-        rows += _row(f"{home}/nodes", "system:node:{{EC2PrivateDNSName}}", "system:bootstrappers", "system:nodes")
+        rows += _row(
+            f"{home}/nodes",
+            "system:node:{{EC2PrivateDNSName}}",
+            "system:bootstrappers",
+            "system:nodes",
+        )
     if shape == "pipeline":
         rows += _row(f"{home}/deployer", "deployer", "deployers")
         rows += _row(CI, "ci", "deployers")
@@ -144,14 +186,26 @@ def _objects(rows: str) -> list[Mapping[str, Any]]:
             "apiVersion": "rbac.authorization.k8s.io/v1",
             "kind": "ClusterRoleBinding",
             "metadata": {"name": "developers"},
-            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "view"},
-            "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "Group", "name": "developers"}],
+            "roleRef": {
+                "apiGroup": "rbac.authorization.k8s.io",
+                "kind": "ClusterRole",
+                "name": "view",
+            },
+            "subjects": [
+                {"apiGroup": "rbac.authorization.k8s.io", "kind": "Group", "name": "developers"}
+            ],
         },
         {
             "apiVersion": "rbac.authorization.k8s.io/v1",
             "kind": "ClusterRoleBinding",
             "metadata": {"name": "deployers"},
-            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "edit"},
-            "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "Group", "name": "deployers"}],
+            "roleRef": {
+                "apiGroup": "rbac.authorization.k8s.io",
+                "kind": "ClusterRole",
+                "name": "edit",
+            },
+            "subjects": [
+                {"apiGroup": "rbac.authorization.k8s.io", "kind": "Group", "name": "deployers"}
+            ],
         },
     ]

@@ -1,7 +1,8 @@
 """The command line as processes that start at once: forked from one that has everything imported.
 
-Each run is a process of its own with its own folder, environment and output, and dies by SIGKILL like any other. What
-is saved is a second of imports a run. ``python -m tests.support.forked_cli`` is the process that forks.
+Each run is a process of its own with its own folder, environment and output, and dies by SIGKILL
+like any other. What is saved is a second of imports a run. ``python -m tests.support.forked_cli``
+is the process that forks.
 """
 
 import contextlib
@@ -36,7 +37,12 @@ class ForkedCli:
     def __enter__(self) -> "ForkedCli":
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
         self.close()
 
     def close(self) -> None:
@@ -66,7 +72,9 @@ class ForkedCli:
         }
         started(int(self._ask(order)["pid"]))
         code = int(self._ask({"go": True})["code"])
-        return subprocess.CompletedProcess([*arguments], code, out.read_text("utf-8"), err.read_text("utf-8"))
+        return subprocess.CompletedProcess(
+            [*arguments], code, out.read_text("utf-8"), err.read_text("utf-8")
+        )
 
     def _ask(self, order: Mapping[str, object]) -> Mapping[str, int]:
         assert self._server.stdin is not None
@@ -92,11 +100,21 @@ def _load_everything() -> None:
     assert boto3, kubernetes.client
     read = cache(botocore.loaders.JSONFileLoader().load_file)
     botocore.loaders.JSONFileLoader.load_file = lambda _loader, path: read(path)
-    for service in ("eks", "sts", "iam", "ec2", "logs"):  # service models are read once, not by every process
-        boto3.Session().client(service, "eu-central-1", aws_access_key_id="-", aws_secret_access_key="-")
+    for service in (
+        "eks",
+        "sts",
+        "iam",
+        "ec2",
+        "logs",
+    ):  # service models are read once, not by every process
+        boto3.Session().client(
+            service, "eu-central-1", aws_access_key_id="-", aws_secret_access_key="-"
+        )
     for module in pkgutil.walk_packages(migrator.__path__, "migrator."):
         if not module.name.startswith(("migrator.lab", "migrator.__main__")):
-            with contextlib.suppress(ImportError):  # of an extra that is not installed; its command says so itself
+            with contextlib.suppress(
+                ImportError
+            ):  # of an extra that is not installed; its command says so itself
                 importlib.import_module(module.name)
 
 

@@ -36,7 +36,11 @@ def _rule(raw: Mapping[str, Any]) -> str:
         "resource_names": raw.get("resourceNames"),
         "non_resource_urls": raw.get("nonResourceURLs"),
     }
-    return "PolicyRule(" + ", ".join(f"{name}={tuple(value)!r}" for name, value in fields.items() if value) + ")"
+    return (
+        "PolicyRule("
+        + ", ".join(f"{name}={tuple(value)!r}" for name, value in fields.items() if value)
+        + ")"
+    )
 
 
 def generate(source: str) -> str:

@@ -10,8 +10,18 @@ ACCOUNT = "111122223333"
 START = datetime(2026, 10, 23, tzinfo=timezone.utc)
 _START = int(START.timestamp() * 1000)
 _VERBS = ("get", "list", "watch", "create", "patch", "delete")
-_RESOURCES = (("", "pods"), ("", "secrets"), ("apps", "deployments"), ("", "configmaps"), ("batch", "jobs"))
-_REASONS = ('RBAC: allowed by ClusterRoleBinding "x"', 'EKS Access Policy: allowed by ClusterRoleBinding "y"', "")
+_RESOURCES = (
+    ("", "pods"),
+    ("", "secrets"),
+    ("apps", "deployments"),
+    ("", "configmaps"),
+    ("batch", "jobs"),
+)
+_REASONS = (
+    'RBAC: allowed by ClusterRoleBinding "x"',
+    'EKS Access Policy: allowed by ClusterRoleBinding "y"',
+    "",
+)
 
 
 @dataclass(frozen=True)
@@ -34,7 +44,11 @@ class Logs:
         at = _START + index * self.days * 86_400_000 // self.count
         arn, username, groups = self._who(rng.below(self.principals), rng.below(500))
         if index % 10 == 0:
-            return at, "authenticator-0a1b2c", _login(arn, username, groups, refused=rng.below(100) < 5)
+            return (
+                at,
+                "authenticator-0a1b2c",
+                _login(arn, username, groups, refused=rng.below(100) < 5),
+            )
         return at, "kube-apiserver-audit-0a1b2c", _request(rng, index, arn, username, groups)
 
     def who(self, index: int) -> tuple[str, str, tuple[str, ...]]:
@@ -43,24 +57,35 @@ class Logs:
         return self._who(rng.below(self.principals), rng.below(500))
 
     def _who(self, number: int, session: int) -> tuple[str, str, tuple[str, ...]]:
-        """Roles with a session in their name, others with a fixed one; a few share one ARN under two names."""
+        """Roles with a session in their name, others with a fixed one; a few share one ARN under
+        two names.
+        """
         arn = f"arn:aws:iam::{ACCOUNT}:role/role-{number}"
         if number % 7 == 0:
             return arn, f"people:session-{session}", ("team-a", f"team-{number}")
         if number % 11 == 0:
             return arn, f"two-{session % 2}", ()
-        return arn, f'odd "{number}\\' if number % 13 == 0 else f"robot-{number}", (f"team-{number % 5}",)
+        return (
+            arn,
+            f'odd "{number}\\' if number % 13 == 0 else f"robot-{number}",
+            (f"team-{number % 5}",),
+        )
 
 
 def _login(arn: str, username: str, groups: tuple[str, ...], *, refused: bool) -> str:
     head = 'time="2026-11-22T08:00:00Z" level=info msg='
     if refused:
         return (
-            f'{head}"access denied" arn="{arn}" client="127.0.0.1:1" error="identity is not mapped" path=/authenticate'
+            f'{head}"access denied" arn="{arn}" client="127.0.0.1:1" error="identity is not '
+            f'mapped" path=/authenticate'
         )
     name = username.replace("\\", "\\\\").replace('"', '\\"')
     shown = f'"{name}"' if not username.replace("-", "").isalnum() else username
-    return f'{head}"access granted" arn="{arn}" client="127.0.0.1:1" groups="[{" ".join(groups)}]" username={shown}'
+    return (
+        f'{head}"access granted" arn="{arn}" client="127.0.0.1:1" '
+        f'groups="[{" ".join(groups)}]" '
+        f"username={shown}"
+    )
 
 
 def _request(rng: "_Draws", index: int, arn: str, username: str, groups: tuple[str, ...]) -> str:
@@ -87,7 +112,9 @@ def _request(rng: "_Draws", index: int, arn: str, username: str, groups: tuple[s
 
 
 class _Draws:
-    """Numbers from a seed, by a linear congruential generator: seeding Python's own takes longer than a line."""
+    """Numbers from a seed, by a linear congruential generator: seeding Python's own takes longer
+    than a line.
+    """
 
     __slots__ = ("_state",)
 
@@ -117,7 +144,11 @@ def brute_force(logs: Logs) -> dict[str, Any]:
             continue
         event = json.loads(message)
         arn = event["user"].get("extra", {}).get("canonicalArn", [None])[0]
-        if arn is None or event["stage"] != "ResponseComplete" or event["userAgent"] == "eks-access-migrator":
+        if (
+            arn is None
+            or event["stage"] != "ResponseComplete"
+            or event["userAgent"] == "eks-access-migrator"
+        ):
             continue
         reason = event["annotations"]["authorization.k8s.io/reason"]
         if "impersonatedUser" in event:
@@ -128,7 +159,13 @@ def brute_force(logs: Logs) -> dict[str, Any]:
             target = "/".join(filter(None, (reference.get("apiGroup", ""), reference["resource"])))
             denials[arn, f"{event['verb']} {target}"] += 1
         else:
-            kind = "rbac" if reason.startswith("RBAC") else "accessPolicy" if reason.startswith("EKS") else "other"
+            kind = (
+                "rbac"
+                if reason.startswith("RBAC")
+                else "accessPolicy"
+                if reason.startswith("EKS")
+                else "other"
+            )
         decided[arn][kind] += 1
     return {
         "logins": {key: (min(times), max(times), len(times)) for key, times in logins.items()},

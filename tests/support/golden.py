@@ -1,4 +1,6 @@
-"""Golden files: what was right once is compared byte for byte; ``UPDATE_GOLDEN=1`` writes them anew for review."""
+"""Golden files: what was right once is compared byte for byte; ``UPDATE_GOLDEN=1`` writes them anew
+for review.
+"""
 
 import os
 from pathlib import Path
@@ -9,4 +11,6 @@ def assert_golden(path: Path, content: bytes) -> None:
     if os.environ.get("UPDATE_GOLDEN") == "1":
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
-    assert path.read_bytes().decode() == content.decode(), f"{path} differs; UPDATE_GOLDEN=1 writes it anew"
+    assert path.read_bytes().decode() == content.decode(), (
+        f"{path} differs; UPDATE_GOLDEN=1 writes it anew"
+    )

@@ -1,4 +1,6 @@
-"""A small world with one cluster, asked in process or over the wire, for tests of the lab's Kubernetes side."""
+"""A small world with one cluster, asked in process or over the wire, for tests of the lab's
+Kubernetes side.
+"""
 
 import base64
 import http.client
@@ -57,12 +59,15 @@ class KubernetesLab:
     cluster: LabCluster
     api: KubernetesApi
 
-    # --- principals ----------------------------------------------------------------------------------------------
+    # --- principals
+    # ----------------------------------------------------------------------------------------------
 
     def add_role(self, name: str, path: str = "/", account: str = ACCOUNT, id: str = "") -> str:
         owner = self.world.accounts.setdefault(account, Account(account))
         arn = f"arn:aws:iam::{account}:role{path}{name}"
-        owner.roles[name.lower()] = IamRole(arn, name, path, id or f"AROA{name.upper():X<17}"[:21], LONG_AGO, {})
+        owner.roles[name.lower()] = IamRole(
+            arn, name, path, id or f"AROA{name.upper():X<17}"[:21], LONG_AGO, {}
+        )
         return arn
 
     def add_user(self, name: str, path: str = "/", id: str = "") -> str:
@@ -74,9 +79,12 @@ class KubernetesLab:
 
     def token(self, arn: str, session: str = "s1", endpoint: str = STS, expires: int = 60) -> str:
         """A token as ``aws eks get-token`` makes it, for the principal under this ARN."""
-        return token_of(self.world, arn, session, cluster=self.cluster.name, endpoint=endpoint, expires=expires)
+        return token_of(
+            self.world, arn, session, cluster=self.cluster.name, endpoint=endpoint, expires=expires
+        )
 
-    # --- entries -------------------------------------------------------------------------------------------------
+    # --- entries
+    # -------------------------------------------------------------------------------------------------
 
     def add_entry(
         self,
@@ -123,9 +131,17 @@ class KubernetesLab:
     def load(self, kind: str, name: str, namespace: str | None = None, **fields: object) -> Json:
         group = "rbac.authorization.k8s.io/v1" if "Role" in kind else "v1"
         metadata = {"name": name, **({"namespace": namespace} if namespace else {})}
-        return self.api.registry.load({"apiVersion": group, "kind": kind, "metadata": metadata, **fields})
+        return self.api.registry.load(
+            {"apiVersion": group, "kind": kind, "metadata": metadata, **fields}
+        )
 
-    def bind(self, role: str, *subjects: str, namespace: str | None = None, role_kind: str = "ClusterRole") -> None:
+    def bind(
+        self,
+        role: str,
+        *subjects: str,
+        namespace: str | None = None,
+        role_kind: str = "ClusterRole",
+    ) -> None:
         """Bind a role to ``User:x``, ``Group:y`` or ``ServiceAccount:ns/z``."""
         shown = []
         for subject in subjects:
@@ -137,9 +153,16 @@ class KubernetesLab:
                 shown.append({"kind": kind, "name": name, "apiGroup": "rbac.authorization.k8s.io"})
         reference = {"apiGroup": "rbac.authorization.k8s.io", "kind": role_kind, "name": role}
         kind = "RoleBinding" if namespace else "ClusterRoleBinding"
-        self.load(kind, f"{role}-{len(shown)}-{abs(hash(subjects))}", namespace, roleRef=reference, subjects=shown)
+        self.load(
+            kind,
+            f"{role}-{len(shown)}-{abs(hash(subjects))}",
+            namespace,
+            roleRef=reference,
+            subjects=shown,
+        )
 
-    # --- asking in process ---------------------------------------------------------------------------------------
+    # --- asking in process
+    # ---------------------------------------------------------------------------------------
 
     def admin(self) -> str:
         """A token of a service account that is bound to cluster-admin."""
@@ -160,14 +183,38 @@ class KubernetesLab:
         sent = {"authorization": [f"Bearer {token}"], "user-agent": ["tests/1"], **(headers or {})}
         if body is not None:
             sent["content-type"] = [content_type]
-        raw = body if isinstance(body, bytes) else json.dumps(body).encode() if body is not None else b""
+        raw = (
+            body
+            if isinstance(body, bytes)
+            else json.dumps(body).encode()
+            if body is not None
+            else b""
+        )
         response = self.api.handle(Request(method, path, query, sent, raw, "127.0.0.1:1"))
         content = response.body
-        shown = json.loads(content) if response.content_type == "application/json" and content else content
+        shown = (
+            json.loads(content)
+            if response.content_type == "application/json" and content
+            else content
+        )
         return Answer(response.code, shown, response.headers)
 
-    def can(self, token: str, verb: str, resource: str, namespace: str = "", group: str = "", name: str = "") -> Json:
-        attributes = {"verb": verb, "resource": resource, "namespace": namespace, "group": group, "name": name}
+    def can(
+        self,
+        token: str,
+        verb: str,
+        resource: str,
+        namespace: str = "",
+        group: str = "",
+        name: str = "",
+    ) -> Json:
+        attributes = {
+            "verb": verb,
+            "resource": resource,
+            "namespace": namespace,
+            "group": group,
+            "name": name,
+        }
         answer = self.ask(
             token,
             "POST",
@@ -189,12 +236,16 @@ class KubernetesLab:
 
 
 def kubernetes_lab(
-    mode: AuthenticationMode = "CONFIG_MAP", creator: str | None = None, objects: list[Json] | None = None
+    mode: AuthenticationMode = "CONFIG_MAP",
+    creator: str | None = None,
+    objects: list[Json] | None = None,
 ) -> KubernetesLab:
     world = World(clock=LabClock())
     world.endpoint = STS
     world.accounts[ACCOUNT] = Account(ACCOUNT)
-    cluster = world.add_cluster(LabCluster("demo", ACCOUNT, "eu-central-1", "aws", mode, creator, LONG_AGO))
+    cluster = world.add_cluster(
+        LabCluster("demo", ACCOUNT, "eu-central-1", "aws", mode, creator, LONG_AGO)
+    )
     cluster.kubernetes_objects = objects or []
     return KubernetesLab(world, cluster, kubernetes_api(world, cluster))
 
@@ -214,7 +265,9 @@ def token_of(
     credential = world.credentials_of(arn, session)
     parsed = parse_arn(arn)
     assert parsed is not None
-    keys = Credentials(credential.access_key_id, credential.secret_access_key, credential.session_token)
+    keys = Credentials(
+        credential.access_key_id, credential.secret_access_key, credential.session_token
+    )
     parameters = query or {"Action": "GetCallerIdentity", "Version": "2011-06-15"}
     url = f"{endpoint}/?{urllib.parse.urlencode(parameters)}"
     request = AWSRequest("GET", url, headers={"x-k8s-aws-id": cluster} if sign_cluster else {})
@@ -239,7 +292,9 @@ class WireClient:
         host = urllib.parse.urlsplit(self.url).netloc
         return http.client.HTTPSConnection(host, context=self._context, timeout=20)
 
-    def ask(self, token: str, method: str, target: str, body: object = None, **headers: str) -> Answer:
+    def ask(
+        self, token: str, method: str, target: str, body: object = None, **headers: str
+    ) -> Answer:
         content = json.dumps(body) if body is not None else None
         sent = {"Authorization": f"Bearer {token}", "Content-Type": "application/json", **headers}
         self.connection.request(method, target, content, sent)

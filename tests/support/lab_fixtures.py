@@ -12,11 +12,15 @@ from tests.support.small_lab import SmallLab, small_lab, world_document
 
 @pytest.fixture
 def start_lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., SmallLab]]:
-    """Starts a lab with a world of one's own: ``start_lab(objects=(...), authenticationMode="API")``."""
+    """Starts a lab with a world of one's own: ``start_lab(objects=(...),
+    authenticationMode="API")``.
+    """
     with ExitStack() as running:
 
         def start(**changes: Any) -> SmallLab:  # noqa: ANN401 - fields of a world file
-            return running.enter_context(small_lab(tmp_path / "lab", monkeypatch, world_document(**changes)))
+            return running.enter_context(
+                small_lab(tmp_path / "lab", monkeypatch, world_document(**changes))
+            )
 
         yield start
 

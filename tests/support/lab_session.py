@@ -1,4 +1,6 @@
-"""The real CLI against a lab in this process: what a user's shell would do, and a way to kill it at any effect."""
+"""The real CLI against a lab in this process: what a user's shell would do, and a way to kill it at
+any effect.
+"""
 
 import os
 import re
@@ -34,15 +36,23 @@ class LabSession:
 
     def environment(self) -> dict[str, str]:
         """What ``eval "$(migrate lab env)"`` leaves behind."""
-        environment = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "MIGRATE_"))}
+        environment = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("AWS_", "MIGRATE_"))
+        }
         enter_lab(self.folder / "lab", environment)
         return environment
 
-    def migrate(self, *arguments: str, kill: "tuple[int, KillPoint] | None" = None) -> subprocess.CompletedProcess[str]:
+    def migrate(
+        self, *arguments: str, kill: "tuple[int, KillPoint] | None" = None
+    ) -> subprocess.CompletedProcess[str]:
         """Run the command; with ``kill`` it dies by SIGKILL at that effect of the lab's log."""
         arguments = ("--reader-role", READER_ROLE, *arguments)
         if self.forked is not None:
-            done = self.forked.run(arguments, self.folder, self.environment(), lambda pid: self._arm(pid, kill))
+            done = self.forked.run(
+                arguments, self.folder, self.environment(), lambda pid: self._arm(pid, kill)
+            )
             self.world.effects.cancel_kill()
             return done
         process = subprocess.Popen(
@@ -74,7 +84,9 @@ class LabSession:
         return self.world.effects.all()
 
     def end_state(self) -> Mapping[str, Any]:
-        """Mode, entries, bindings and aws-auth of every cluster: what two runs must agree on, without times and ids."""
+        """Mode, entries, bindings and aws-auth of every cluster: what two runs must agree on,
+        without times and ids.
+        """
         now = self.world.clock.now()
         return {
             cluster.name: {
@@ -93,7 +105,9 @@ class LabSession:
                     for plural in ("rolebindings", "clusterrolebindings")
                     for found in self._objects(cluster, ("rbac.authorization.k8s.io", plural))
                 ],
-                "awsAuth": [found.get("data") for found in self._objects(cluster, ("", "configmaps"))],
+                "awsAuth": [
+                    found.get("data") for found in self._objects(cluster, ("", "configmaps"))
+                ],
             }
             for cluster in self.world.clusters.values()
         }
@@ -108,7 +122,9 @@ def _without_run(name: str) -> str:
 
 
 @contextmanager
-def lab_session(folder: Path, world: World | None = None, forked: ForkedCli | None = None) -> Iterator[LabSession]:
+def lab_session(
+    folder: Path, world: World | None = None, forked: ForkedCli | None = None
+) -> Iterator[LabSession]:
     """A lab with the demo world, or another, served while the block runs."""
     world = world or load_world(demo_world_path())
     lab = Lab(world, folder / "lab")

@@ -1,7 +1,9 @@
-"""A cluster in memory behind the ports: enough of EKS to test workflows, with a crash at any effect.
+"""A cluster in memory behind the ports: enough of EKS to test workflows, with a crash at any
+effect.
 
-The rules it keeps: modes go forward one step; an entry shadows its row at once; without an entry the row answers
-unless the mode is API; a policy counts only on an entry. The real rules are the embedded lab's affair.
+The rules it keeps: modes go forward one step; an entry shadows its row at once; without an entry
+the row answers unless the mode is API; a policy counts only on an entry. The real rules are the
+embedded lab's affair.
 """
 
 import json
@@ -15,7 +17,13 @@ from migrator.decide.planning.proof.basis import aws_auth_basis
 from migrator.decide.running.lock_protocol import locked
 from migrator.decide.running.row_identity import rows_in
 from migrator.errors import Failed, Interrupted, MigratorError, Refused
-from migrator.model.access_entry import AccessEntry, AssociatedPolicy, AuthenticationMode, EntrySpec, Identity
+from migrator.model.access_entry import (
+    AccessEntry,
+    AssociatedPolicy,
+    AuthenticationMode,
+    EntrySpec,
+    Identity,
+)
 from migrator.model.cluster_lock import LockHolder, LockRecord, LockSeen
 from migrator.model.evidence import SelfSubject
 from migrator.model.journal import Event, Record, decode_journal, encode_record, next_record
@@ -38,8 +46,8 @@ class Crash(BaseException):
 
 @dataclass
 class Cluster:
-    """The world. ``rows``: who logs in through aws-auth as what. ``crash_at``: die at that effect, counted from 1,
-    ``"before"`` it happens or ``"after"`` it has.
+    """The world. ``rows``: who logs in through aws-auth as what. ``crash_at``: die at that effect,
+    counted from 1, ``"before"`` it happens or ``"after"`` it has.
     """
 
     rows: dict[str, Identity] = field(default_factory=dict)
@@ -52,11 +60,15 @@ class Cluster:
     resource_version: int = 1
     managers: list[str] = field(default_factory=lambda: ["eks"])
     written: datetime | None = None  # when aws-auth was written last
-    ids: dict[str, str] = field(default_factory=dict)  # unique ids of principals, as IAM has them now
+    ids: dict[str, str] = field(
+        default_factory=dict
+    )  # unique ids of principals, as IAM has them now
     unassumable: set[str] = field(default_factory=set)
     invalid: set[str] = field(default_factory=set)
     dead: set[str] = field(default_factory=set)  # entries that the authenticator never matches
-    plain: set[str] = field(default_factory=set)  # roles whose sessions here are not named after an EC2 instance
+    plain: set[str] = field(
+        default_factory=set
+    )  # roles whose sessions here are not named after an EC2 instance
     updates: dict[str, tuple[str, list[str]]] = field(default_factory=dict)
     update_ends: str = "Successful"
     tokens: dict[str, str] = field(default_factory=dict)
@@ -95,14 +107,20 @@ class Cluster:
         """Who the principal is now: by its entry, else by its row while the ConfigMap is asked."""
         subject = self._mapped(arn)
         names = () if subject is None else (subject.username, *subject.groups)
-        return None if arn in self.plain and any("{{EC2PrivateDNSName}}" in name for name in names) else subject
+        return (
+            None
+            if arn in self.plain and any("{{EC2PrivateDNSName}}" in name for name in names)
+            else subject
+        )
 
     def _mapped(self, arn: str) -> SelfSubject | None:
         entry = self.entries.get(arn)
         if entry is not None and self.mode != "CONFIG_MAP" and arn not in self.dead:
             return SelfSubject(entry.username, (*entry.kubernetes_groups, "system:authenticated"))
         made = self.automatic.get(arn)
-        if made is not None and made.type == "STANDARD" and self.mode == "CONFIG_MAP":  # the hidden creator
+        if (
+            made is not None and made.type == "STANDARD" and self.mode == "CONFIG_MAP"
+        ):  # the hidden creator
             return SelfSubject("kubernetes-admin", ("system:masters", "system:authenticated"))
         row = self.rows.get(arn)
         if row is None or self.mode == "API" or not any((self.data or {}).values()):
@@ -117,7 +135,9 @@ class Cluster:
         if "system:masters" in subject.groups:
             return True, ""
         for raw in self.bindings.values():
-            if raw["roleRef"]["name"] == "cluster-admin" and any(s["name"] in subject.groups for s in raw["subjects"]):
+            if raw["roleRef"]["name"] == "cluster-admin" and any(
+                s["name"] in subject.groups for s in raw["subjects"]
+            ):
                 return True, f'RBAC: allowed by ClusterRoleBinding "{raw["metadata"]["name"]}"'
         entry = self.entries.get(arn)
         if (
@@ -129,7 +149,9 @@ class Cluster:
         return False, ""
 
     def describe(self) -> str:
-        """Everything that must be equal after an interrupted run and an uninterrupted one. Run ids are cut out."""
+        """Everything that must be equal after an interrupted run and an uninterrupted one. Run ids
+        are cut out.
+        """
         return json.dumps(
             {
                 "mode": self.mode,
@@ -167,7 +189,11 @@ def snapshot_of(cluster: Cluster) -> Snapshot:
         )
         for (namespace, name), raw in sorted(cluster.bindings.items(), key=str)
     )
-    entries = None if cluster.mode == "CONFIG_MAP" else tuple(cluster.entries[arn] for arn in sorted(cluster.entries))
+    entries = (
+        None
+        if cluster.mode == "CONFIG_MAP"
+        else tuple(cluster.entries[arn] for arn in sorted(cluster.entries))
+    )
     data = cluster.data
     return Snapshot(
         taken_at=cluster.now.isoformat(),
@@ -184,7 +210,9 @@ def basis_of(snapshot: Snapshot) -> Mapping[str, Any]:
     entries = snapshot.access_entries
     return {
         "mode": snapshot.cluster.authentication_mode,
-        "awsAuth": aws_auth_basis(rows_in({} if snapshot.config_map is None else snapshot.aws_auth_data)[0]),
+        "awsAuth": aws_auth_basis(
+            rows_in({} if snapshot.config_map is None else snapshot.aws_auth_data)[0]
+        ),
         "data": None if snapshot.config_map is None else snapshot.config_map["data"],
         "entries": None
         if entries is None
@@ -229,7 +257,8 @@ class MemoryReader:
                 "kubernetesGroups": list(e.kubernetes_groups),
                 "tags": dict(e.tags),
                 "associatedAccessPolicies": [
-                    {"policyArn": p.policy_arn, "accessScope": {"type": p.scope.type}} for p in e.access_policies
+                    {"policyArn": p.policy_arn, "accessScope": {"type": p.scope.type}}
+                    for p in e.access_policies
                 ],
             }
             for arn, e in sorted(self.cluster.entries.items())
@@ -260,7 +289,9 @@ class MemoryEntries:
     def describe(self, principal_arn: str) -> AccessEntry | None:
         return self.cluster.entries.get(principal_arn)
 
-    def create(self, principal_arn: str, entry: EntrySpec, *, tags: Mapping[str, str], token: str) -> None:
+    def create(
+        self, principal_arn: str, entry: EntrySpec, *, tags: Mapping[str, str], token: str
+    ) -> None:
         cluster = self.cluster
         if principal_arn in cluster.invalid:
             raise Failed("invalid-principal", f"{principal_arn} is invalid")
@@ -272,7 +303,15 @@ class MemoryEntries:
         )
         with cluster.effect(f"create {principal_arn}"):
             cluster.entries[principal_arn] = AccessEntry(
-                principal_arn, entry.type, username, groups, (), cluster.now, cluster.now, "", dict(tags)
+                principal_arn,
+                entry.type,
+                username,
+                groups,
+                (),
+                cluster.now,
+                cluster.now,
+                "",
+                dict(tags),
             )
             cluster.dead.discard(principal_arn)
 
@@ -280,7 +319,9 @@ class MemoryEntries:
         old = self._existing(principal_arn)
         with self.cluster.effect(f"update {principal_arn}"):
             self.cluster.entries[principal_arn] = replace(
-                old, username=entry.username or principal_arn, kubernetes_groups=entry.kubernetes_groups
+                old,
+                username=entry.username or principal_arn,
+                kubernetes_groups=entry.kubernetes_groups,
             )
 
     def delete(self, principal_arn: str) -> None:
@@ -306,12 +347,17 @@ class MemoryEntries:
         return self.cluster.entries[arn]
 
 
-_NEXT: Mapping[str, AuthenticationMode] = {"CONFIG_MAP": "API_AND_CONFIG_MAP", "API_AND_CONFIG_MAP": "API"}
+_NEXT: Mapping[str, AuthenticationMode] = {
+    "CONFIG_MAP": "API_AND_CONFIG_MAP",
+    "API_AND_CONFIG_MAP": "API",
+}
 
 
 @dataclass
 class MemoryMode:
-    """AuthMode. An update is InProgress once when it is asked about, then ends as the world says."""
+    """AuthMode. An update is InProgress once when it is asked about, then ends as the world
+    says.
+    """
 
     cluster: Cluster
 
@@ -327,12 +373,20 @@ class MemoryMode:
         update_id = f"update-{len(cluster.updates) + 1}"
         with cluster.effect(f"switch {to}"):
             cluster.tokens[token] = update_id
-            cluster.updates[update_id] = (cluster.update_ends, [] if cluster.update_ends == "Successful" else ["why"])
+            cluster.updates[update_id] = (
+                cluster.update_ends,
+                [] if cluster.update_ends == "Successful" else ["why"],
+            )
             if cluster.update_ends == "Successful":
                 cluster.mode = to
                 for arn, spec in cluster.automatic.items() if to == "API_AND_CONFIG_MAP" else ():
                     cluster.entries[arn] = AccessEntry(
-                        arn, spec.type, spec.username or arn, spec.kubernetes_groups, spec.access_policies, cluster.now
+                        arn,
+                        spec.type,
+                        spec.username or arn,
+                        spec.kubernetes_groups,
+                        spec.access_policies,
+                        cluster.now,
                     )
         return update_id
 
@@ -353,7 +407,9 @@ class MemoryConfigMaps:
             "metadata": {
                 "name": "aws-auth",
                 "resourceVersion": str(self.cluster.resource_version),
-                "managedFields": [{"manager": manager} | self._time() for manager in self.cluster.managers],
+                "managedFields": [
+                    {"manager": manager} | self._time() for manager in self.cluster.managers
+                ],
             },
             "data": dict(self.cluster.data),
         }
@@ -447,7 +503,11 @@ class MemoryReviewer:
         if ":role/" not in self.arn:
             return ""
         row = self.cluster.rows.get(self.arn)
-        by_instance = row is not None and "{{EC2PrivateDNSName}}" in row.username and self.arn not in self.cluster.plain
+        by_instance = (
+            row is not None
+            and "{{EC2PrivateDNSName}}" in row.username
+            and self.arn not in self.cluster.plain
+        )
         return "i-0123456789abcdef0" if by_instance else "migrate-run"
 
     def who_am_i(self) -> SelfSubject | None:
@@ -468,7 +528,11 @@ class MemoryReviewers:
 
     def as_principal(self, principal_arn: str) -> AccessReviewer:
         if principal_arn in self.cluster.unassumable:
-            raise Failed("cannot-become", f"cannot log in as {principal_arn}", why="its trust policy names others")
+            raise Failed(
+                "cannot-become",
+                f"cannot log in as {principal_arn}",
+                why="its trust policy names others",
+            )
         return MemoryReviewer(self.cluster, principal_arn)
 
 
@@ -482,7 +546,11 @@ class MemoryStore:
     files: dict[str, bytes] = field(default_factory=dict)
     owner: str = ""
     watch: Callable[[bytes], None] | None = None
-    _known: tuple[bytes, tuple[Record, ...], int] = (b"", (), 0)  # a journal, its records, how much of it is whole
+    _known: tuple[bytes, tuple[Record, ...], int] = (
+        b"",
+        (),
+        0,
+    )  # a journal, its records, how much of it is whole
 
     @property
     def location(self) -> str:
@@ -494,7 +562,9 @@ class MemoryStore:
     def write(self, name: str, content: bytes) -> None:
         self.files[name] = content
 
-    def append_record(self, step: str | None, event: Event, effect: Mapping[str, Any], at: datetime) -> Record:
+    def append_record(
+        self, step: str | None, event: Event, effect: Mapping[str, Any], at: datetime
+    ) -> Record:
         content, journal, whole = self._decoded()
         record = next_record(journal, at=at.isoformat(), step=step, event=event, effect=effect)
         line = encode_record(record)
@@ -535,7 +605,8 @@ class MemoryStore:
 class MemoryLock:
     """ClusterLock, in the cluster: two operators with stores of their own see the same one.
 
-    A crash leaves it there; ``release_dead`` is what the next process of the same operator finds out.
+    A crash leaves it there; ``release_dead`` is what the next process of the same operator finds
+    out.
     """
 
     cluster: Cluster
@@ -544,14 +615,21 @@ class MemoryLock:
 
     def holder(self, caller: str) -> LockHolder:
         self.held += 1
-        return LockHolder(f"{caller}@{self.host}/1", token=f"{self.host}-{self.held}", caller=caller, host=self.host)
+        return LockHolder(
+            f"{caller}@{self.host}/1",
+            token=f"{self.host}-{self.held}",
+            caller=caller,
+            host=self.host,
+        )
 
     @contextmanager
     def hold(self, holder: LockHolder) -> Iterator["MemoryHold"]:
         found = self.cluster.lock
         if found is not None:
             raise locked(found)
-        mine = LockSeen(LockRecord(holder, self.cluster.now.isoformat(), 30), holder.token, "memory")
+        mine = LockSeen(
+            LockRecord(holder, self.cluster.now.isoformat(), 30), holder.token, "memory"
+        )
         self.cluster.lock = mine
         try:
             yield MemoryHold(self.cluster, mine)
@@ -688,7 +766,11 @@ class MemoryObjects:
             else:
                 self.objects[(kind, name)] = json.loads(json.dumps(manifest))
             if kind == "Job" and self.arms:
-                self.patch("Lease", name, {"metadata": {"annotations": {"eks-access-migrator/timer": "armed"}}})
+                self.patch(
+                    "Lease",
+                    name,
+                    {"metadata": {"annotations": {"eks-access-migrator/timer": "armed"}}},
+                )
         return manifest
 
     def patch(self, kind: str, name: str, change: Raw) -> Raw:
@@ -731,7 +813,9 @@ class MemoryPermissions:
 
     refuses: Mapping[str, tuple[str, ...]] | None
 
-    def refused_to(self, principal_arn: str, needs: Sequence[tuple[str, str]]) -> list[tuple[str, str]] | None:
+    def refused_to(
+        self, principal_arn: str, needs: Sequence[tuple[str, str]]
+    ) -> list[tuple[str, str]] | None:
         if self.refuses is None:
             return None
         if principal_arn not in self.refuses:

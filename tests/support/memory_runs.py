@@ -1,4 +1,6 @@
-"""Plans for the memory cluster, in the order that real plans have, and the ports of a run over it."""
+"""Plans for the memory cluster, in the order that real plans have, and the ports of a run over
+it.
+"""
 
 from dataclasses import dataclass, field
 
@@ -47,8 +49,12 @@ from tests.support.memory_ports import (
 )
 
 DIGEST = "sha256:" + "ab" * 32
-ADMIN_POLICY = AssociatedPolicy("arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy")
-ALICE, BOB, NODES, CREATOR = (f"arn:aws:iam::{ACCOUNT}:role/{name}" for name in ("alice", "bob", "nodes", "creator"))
+ADMIN_POLICY = AssociatedPolicy(
+    "arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy"
+)
+ALICE, BOB, NODES, CREATOR = (
+    f"arn:aws:iam::{ACCOUNT}:role/{name}" for name in ("alice", "bob", "nodes", "creator")
+)
 DEVS = f"arn:aws:iam::{ACCOUNT}:role/team/devs"
 
 
@@ -61,7 +67,13 @@ class PlanBuilder:
 
     def add(self, effect: Effect, *requires: str, undo: Effect | None = None) -> str:
         """One step; its id."""
-        step = Step(f"s{len(self.steps) + 1:02d}", effect, tuple(r for r in requires if r), ("mapRoles[0]",), undo)
+        step = Step(
+            f"s{len(self.steps) + 1:02d}",
+            effect,
+            tuple(r for r in requires if r),
+            ("mapRoles[0]",),
+            undo,
+        )
         self.steps.append(step)
         return step.id
 
@@ -69,10 +81,14 @@ class PlanBuilder:
         """Create with the marker, prove, take the marker off. Returns the last step."""
         final = EntrySpec("STANDARD", username, groups)
         marked = EntrySpec("STANDARD", username, (*groups, MARKER_GROUP))
-        self.principals.append(PlannedPrincipal(arn, "create", Identity(username, groups, "config-map"), entry=final))
+        self.principals.append(
+            PlannedPrincipal(arn, "create", Identity(username, groups, "config-map"), entry=final)
+        )
         made = self.add(CreateEntry(arn, marked), *requires, undo=delete(arn, marked))
         shown = self.add(Prove(arn, username, marked.kubernetes_groups, "live", "marker"), made)
-        return self.add(UpdateEntry(arn, final, marked), shown, undo=UpdateEntry(arn, marked, final))
+        return self.add(
+            UpdateEntry(arn, final, marked), shown, undo=UpdateEntry(arn, marked, final)
+        )
 
     def admin(self, arn: str, username: str, *requires: str, groups: tuple[str, ...] = ()) -> str:
         """The zero-gap sequence of a policy holder. Returns the last step."""
@@ -82,17 +98,27 @@ class PlanBuilder:
         before = Identity(username, ("system:masters", *groups), "config-map")
         self.principals.append(PlannedPrincipal(arn, "create", before, entry=final))
         last = self.add(CreateEntry(arn, bridged), *requires, undo=delete(arn, bridged))
-        last = self.add(AssociatePolicy(arn, ADMIN_POLICY), last, undo=DisassociatePolicy(arn, ADMIN_POLICY))
+        last = self.add(
+            AssociatePolicy(arn, ADMIN_POLICY), last, undo=DisassociatePolicy(arn, ADMIN_POLICY)
+        )
         last = self.add(Prove(arn, username, bridged.kubernetes_groups, "live", "marker"), last)
-        last = self.add(UpdateEntry(arn, marked, bridged), last, undo=UpdateEntry(arn, bridged, marked))
+        last = self.add(
+            UpdateEntry(arn, marked, bridged), last, undo=UpdateEntry(arn, bridged, marked)
+        )
         last = self.add(Prove(arn, username, marked.kubernetes_groups, "live", "policy"), last)
         return self.add(UpdateEntry(arn, final, marked), last, undo=UpdateEntry(arn, marked, final))
 
     def node(self, arn: str, *requires: str) -> str:
         """A node role that EKS makes no entry for."""
         spec = EntrySpec("EC2_LINUX")
-        before = Identity("system:node:{{EC2PrivateDNSName}}", ("system:bootstrappers", "system:nodes"), "config-map")
-        self.principals.append(PlannedPrincipal(arn, "create", before, entry=spec, required_proof="observed"))
+        before = Identity(
+            "system:node:{{EC2PrivateDNSName}}",
+            ("system:bootstrappers", "system:nodes"),
+            "config-map",
+        )
+        self.principals.append(
+            PlannedPrincipal(arn, "create", before, entry=spec, required_proof="observed")
+        )
         made = self.add(CreateEntry(arn, spec), *requires, undo=delete(arn, spec))
         return self.add(Prove(arn, before.username, ("system:nodes",), "observed", "node"), made)
 
@@ -120,11 +146,15 @@ class PlanBuilder:
 
 def delete(arn: str, spec: EntrySpec) -> DeleteEntry:
     """The undo of making an entry."""
-    return DeleteEntry(arn, AccessEntry(arn, spec.type, spec.username or "", spec.kubernetes_groups))
+    return DeleteEntry(
+        arn, AccessEntry(arn, spec.type, spec.username or "", spec.kubernetes_groups)
+    )
 
 
 def company() -> tuple[Cluster, Plan]:
-    """A cluster in CONFIG_MAP mode and its plan: two admins, one of them the operator, developers, nodes, a creator."""
+    """A cluster in CONFIG_MAP mode and its plan: two admins, one of them the operator, developers,
+    nodes, a creator.
+    """
     masters = ("system:masters",)
     cluster = Cluster(
         rows={
@@ -132,7 +162,9 @@ def company() -> tuple[Cluster, Plan]:
             OPERATOR: Identity("operator", masters, "config-map"),
             DEVS: Identity("dev", ("devs",), "config-map"),
             NODES: Identity(
-                "system:node:{{EC2PrivateDNSName}}", ("system:bootstrappers", "system:nodes"), "config-map"
+                "system:node:{{EC2PrivateDNSName}}",
+                ("system:bootstrappers", "system:nodes"),
+                "config-map",
             ),
         },
         automatic={CREATOR: EntrySpec("STANDARD", "creator", (), (ADMIN_POLICY,))},
@@ -141,7 +173,9 @@ def company() -> tuple[Cluster, Plan]:
     build = PlanBuilder()
     mode = build.add(EnableEntries())
     bridge = build.add(
-        CreateBridge(BRIDGE_BINDING, BRIDGE_GROUP), mode, undo=RemoveBridge(BRIDGE_BINDING, BRIDGE_GROUP)
+        CreateBridge(BRIDGE_BINDING, BRIDGE_GROUP),
+        mode,
+        undo=RemoveBridge(BRIDGE_BINDING, BRIDGE_GROUP),
     )
     build.awaited(CREATOR, cluster.automatic[CREATOR], mode)
     devs = build.standard(DEVS, "dev", ("devs",), mode)

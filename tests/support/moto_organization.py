@@ -1,4 +1,6 @@
-"""An organization in moto: accounts in units, with tags, and clusters in them. Names are the tests' handles."""
+"""An organization in moto: accounts in units, with tags, and clusters in them. Names are the tests'
+handles.
+"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -24,7 +26,9 @@ class MotoOrganization:
         """The id of a unit, made with those above it."""
         if path not in self.units:
             parent, _, name = path.rpartition("/")
-            made = self.client.create_organizational_unit(ParentId=self.unit(parent or "/"), Name=name)
+            made = self.client.create_organizational_unit(
+                ParentId=self.unit(parent or "/"), Name=name
+            )
             self.units[path] = made["OrganizationalUnit"]["Id"]
         return self.units[path]
 
@@ -34,16 +38,22 @@ class MotoOrganization:
         account = str(made["CreateAccountStatus"]["AccountId"])
         if unit != "/":
             to = self.unit(unit)
-            self.client.move_account(AccountId=account, SourceParentId=self.root, DestinationParentId=to)
+            self.client.move_account(
+                AccountId=account, SourceParentId=self.root, DestinationParentId=to
+            )
         if tags:
-            self.client.tag_resource(ResourceId=account, Tags=[{"Key": k, "Value": v} for k, v in tags.items()])
+            self.client.tag_resource(
+                ResourceId=account, Tags=[{"Key": k, "Value": v} for k, v in tags.items()]
+            )
         self.ids[name] = account
         return account
 
     def cluster(self, account: str, name: str, region: str = REGION) -> None:
         """A cluster in an account, made by a role of it."""
         role = f"arn:aws:iam::{self.ids[account]}:role/maker"
-        keys = boto3.client("sts", region_name=region).assume_role(RoleArn=role, RoleSessionName="maker")["Credentials"]
+        keys = boto3.client("sts", region_name=region).assume_role(
+            RoleArn=role, RoleSessionName="maker"
+        )["Credentials"]
         eks = boto3.client(
             "eks",
             region_name=region,
@@ -51,10 +61,16 @@ class MotoOrganization:
             aws_secret_access_key=keys["SecretAccessKey"],
             aws_session_token=keys["SessionToken"],
         )
-        eks.create_cluster(name=name, version="1.33", roleArn=role, resourcesVpcConfig={}, tags={"made": "here"})
+        eks.create_cluster(
+            name=name, version="1.33", roleArn=role, resourcesVpcConfig={}, tags={"made": "here"}
+        )
 
 
 def assumed() -> list[tuple[str, str | None]]:
     """``(role, external id)`` of every role that was assumed, in order."""
-    found: list[Any] = [role for account in sts_backends.values() for role in account["aws"].assumed_roles]
-    return [(role.role_arn, role.external_id) for role in found if not role.role_arn.endswith("/maker")]
+    found: list[Any] = [
+        role for account in sts_backends.values() for role in account["aws"].assumed_roles
+    ]
+    return [
+        (role.role_arn, role.external_id) for role in found if not role.role_arn.endswith("/maker")
+    ]

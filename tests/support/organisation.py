@@ -1,8 +1,10 @@
-"""A whole organisation for the lab, drawn from the example clusters: what ``fleet plan`` is measured on.
+"""A whole organisation for the lab, drawn from the example clusters: what ``fleet plan`` is
+measured on.
 
-Every account has the principals of all examples, under its own number; every cluster is one of the examples, with its
-ConfigMap, its bindings, its node groups and its live nodes. Some accounts deny, some clusters cannot be reached: at
-one half of those nothing listens, and the others do not let the caller's address in, which shows as silence.
+Every account has the principals of all examples, under its own number; every cluster is one of the
+examples, with its ConfigMap, its bindings, its node groups and its live nodes. Some accounts deny,
+some clusters cannot be reached: at one half of those nothing listens, and the others do not let the
+caller's address in, which shows as silence.
 """
 
 import functools
@@ -26,12 +28,16 @@ from tests.support.fleet_world import (
 )
 
 _EXAMPLE_ACCOUNT = "111122223333"
-_DEFAULT_ROLES = frozenset({"cluster-admin", "admin", "edit", "view"})  # every cluster of the lab has them
+_DEFAULT_ROLES = frozenset(
+    {"cluster-admin", "admin", "edit", "view"}
+)  # every cluster of the lab has them
 
 
 @dataclass(frozen=True)
 class Organisation:
-    """A world file's content, the fleet file's, and what is wrong with whom. Clusters by (account, Region, name)."""
+    """A world file's content, the fleet file's, and what is wrong with whom. Clusters by (account,
+    Region, name).
+    """
 
     world: dict[str, Any]
     fleet: dict[str, Any]
@@ -57,7 +63,9 @@ def organisation(
     seed: int = 7,
     **fleet: Any,  # noqa: ANN401 - JSON values
 ) -> Organisation:
-    """``clusters`` dealt out over accounts and Regions in turn, each after an example. ``fleet`` goes into its file."""
+    """``clusters`` dealt out over accounts and Regions in turn, each after an example. ``fleet``
+    goes into its file.
+    """
     ids = account_ids(accounts)
     dice = random.Random(seed)
     refused = frozenset(dice.sample(ids, denied))
@@ -90,7 +98,9 @@ def organisation(
 @functools.cache
 def _examples() -> tuple[str, ...]:
     """The examples' snapshots as text, in the order of their names."""
-    return tuple(path.read_text(encoding="utf-8") for path in sorted(EXAMPLES.glob("*/snapshot.json")))
+    return tuple(
+        path.read_text(encoding="utf-8") for path in sorted(EXAMPLES.glob("*/snapshot.json"))
+    )
 
 
 def _example(text: str, account: str, region: str) -> dict[str, Any]:
@@ -108,7 +118,11 @@ def _principals(account: str) -> tuple[Mapping[str, Any], ...]:
     found: dict[str, Mapping[str, Any]] = {}
     for text in _examples():
         items = _example(text, account, REGIONS[0])["iam"]["principals"]
-        found.update((item["arn"].rpartition("/")[2].lower(), item) for item in items if f"::{account}:" in item["arn"])
+        found.update(
+            (item["arn"].rpartition("/")[2].lower(), item)
+            for item in items
+            if f"::{account}:" in item["arn"]
+        )
     return tuple(found.values())
 
 
@@ -131,7 +145,14 @@ def _account(account: str, instances: list[dict[str, Any]], *, denied: bool) -> 
             users.append(made)
         else:
             roles.append(
-                {**made, **({"trust": {"services": services}} if (services := item["trustedServices"]) else {})}
+                {
+                    **made,
+                    **(
+                        {"trust": {"services": services}}
+                        if (services := item["trustedServices"])
+                        else {}
+                    ),
+                }
             )
     profiles = sorted({str(each["instanceProfile"]) for each in instances})
     return {
@@ -144,11 +165,17 @@ def _account(account: str, instances: list[dict[str, Any]], *, denied: bool) -> 
     }
 
 
-def _cluster(number: int, account: str, region: str, text: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+def _cluster(
+    number: int, account: str, region: str, text: str
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """A cluster, and the instances of its nodes."""
     example = _example(text, account, region)
     nodes = [
-        {**node, "instance": f"i-{number:012x}{index:05x}", "profile": str(node["roleArn"]).rpartition("/")[2]}
+        {
+            **node,
+            "instance": f"i-{number:012x}{index:05x}",
+            "profile": str(node["roleArn"]).rpartition("/")[2],
+        }
         for index, node in enumerate(example["nodes"])
     ]
     cluster = {

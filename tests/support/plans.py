@@ -4,7 +4,13 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from migrator.model.access_entry import AccessScope, AssociatedPolicy, EntrySpec, EntryType, Identity
+from migrator.model.access_entry import (
+    AccessScope,
+    AssociatedPolicy,
+    EntrySpec,
+    EntryType,
+    Identity,
+)
 from migrator.model.finding import Finding
 from migrator.model.plan import ACTIONS, Action, ClusterRef, Plan, PlannedPrincipal
 from migrator.model.rbac import PermissionRow
@@ -50,7 +56,11 @@ def plan(*principals: PlannedPrincipal, **changes: Any) -> Plan:  # noqa: ANN401
     for each in principals:
         if each.action == "create" and each.entry is not None:
             step = Step(
-                f"s{len(steps) + 1:02d}", CreateEntry(each.principal_arn, each.entry), ("s01",), each.sources, None
+                f"s{len(steps) + 1:02d}",
+                CreateEntry(each.principal_arn, each.entry),
+                ("s01",),
+                each.sources,
+                None,
             )
             steps.append(step)
     fields: dict[str, Any] = {
@@ -69,19 +79,48 @@ def plan(*principals: PlannedPrincipal, **changes: Any) -> Plan:  # noqa: ANN401
 
 def company() -> Plan:
     """A plan with every action, every severity, and access that changes."""
-    sso = role("aws-reserved/sso.amazonaws.com/eu-west-1/AWSReservedSSO_AdministratorAccess_0123456789abcdef")
+    sso = role(
+        "aws-reserved/sso.amazonaws.com/eu-west-1/AWSReservedSSO_AdministratorAccess_0123456789abcdef"
+    )
     dead = role("teams/payments/deployer")
     masters = Identity("admin:{{SessionName}}", ("system:masters", "platform"), "config-map")
     admin = EntrySpec(
-        "STANDARD", "admin:{{SessionName}}", ("platform",), (AssociatedPolicy(CLUSTER_ADMIN, AccessScope()),)
+        "STANDARD",
+        "admin:{{SessionName}}",
+        ("platform",),
+        (AssociatedPolicy(CLUSTER_ADMIN, AccessScope()),),
     )
-    node = Identity("system:node:{{EC2PrivateDNSName}}", ("system:bootstrappers", "system:nodes"), "config-map")
+    node = Identity(
+        "system:node:{{EC2PrivateDNSName}}", ("system:bootstrappers", "system:nodes"), "config-map"
+    )
     return plan(
-        principal(sso, sources=("mapRoles[0]", "mapRoles[4]"), before=masters, entry=admin, findings=("row-shadowed",)),
-        principal(role("nodes"), "create", sources=("mapRoles[1]",), before=node, entry=EntrySpec("EC2_LINUX")),
-        principal(role("managed-nodes"), "await", sources=("mapRoles[2]",), before=node, entry=EntrySpec("EC2_LINUX")),
         principal(
-            dead, "skip", sources=("mapRoles[3]",), before=Identity("", (), "none"), findings=("dead-role-path",)
+            sso,
+            sources=("mapRoles[0]", "mapRoles[4]"),
+            before=masters,
+            entry=admin,
+            findings=("row-shadowed",),
+        ),
+        principal(
+            role("nodes"),
+            "create",
+            sources=("mapRoles[1]",),
+            before=node,
+            entry=EntrySpec("EC2_LINUX"),
+        ),
+        principal(
+            role("managed-nodes"),
+            "await",
+            sources=("mapRoles[2]",),
+            before=node,
+            entry=EntrySpec("EC2_LINUX"),
+        ),
+        principal(
+            dead,
+            "skip",
+            sources=("mapRoles[3]",),
+            before=Identity("", (), "none"),
+            findings=("dead-role-path",),
         ),
         principal(f"arn:aws:iam::{ACCOUNT}:user/anna", "update", sources=("mapUsers[0]",)),
         principal(f"arn:aws:iam::{ACCOUNT}:user/ben", "keep", sources=("mapUsers[1]",)),
@@ -97,7 +136,8 @@ def company() -> Plan:
             Finding(
                 "foreign-role-unverified",
                 "block",
-                "The role belongs to account 444455556666, which nobody read: EKS refuses a role that does not exist.",
+                "The role belongs to account 444455556666, which nobody read: EKS refuses a role "
+                "that does not exist.",
                 "Name a reader role for the account, or answer in decisions.yaml under principals.",
                 REFERENCE,
                 "mapRoles[6]",
@@ -114,8 +154,23 @@ def company() -> Plan:
                 14,
                 dead,
             ),
-            Finding("row-shadowed", "info", "mapRoles[0] is overridden.", "Nothing.", REFERENCE, "mapRoles[0]", 1, sso),
-            Finding("creator-unknown", "warn", "The cluster's creator is not known.", "Name it.", REFERENCE),
+            Finding(
+                "row-shadowed",
+                "info",
+                "mapRoles[0] is overridden.",
+                "Nothing.",
+                REFERENCE,
+                "mapRoles[0]",
+                1,
+                sso,
+            ),
+            Finding(
+                "creator-unknown",
+                "warn",
+                "The cluster's creator is not known.",
+                "Name it.",
+                REFERENCE,
+            ),
         ),
     )
 
@@ -163,9 +218,11 @@ hostile_text = st.one_of(
     st.sampled_from(HOSTILE),
     st.text(max_size=20),
     st.text(alphabet="${}%\\\"'`|<>[]()@# \n\x1b\u202ea", max_size=20),
-    st.lists(st.sampled_from(["{", "{{", "resolve", "RESOLVE:", " ", "ssm:x", "}}", "##", "vso[", "::", "error"])).map(
-        "".join
-    ),
+    st.lists(
+        st.sampled_from(
+            ["{", "{{", "resolve", "RESOLVE:", " ", "ssm:x", "}}", "##", "vso[", "::", "error"]
+        )
+    ).map("".join),
 )
 names = st.from_regex(r"[A-Za-z0-9+=,.@_-]{1,20}", fullmatch=True)
 accounts = st.from_regex(r"[0-9]{12}", fullmatch=True)
@@ -182,7 +239,9 @@ def arns(draw: st.DrawFn) -> str:
 @st.composite
 def policies(draw: st.DrawFn) -> AssociatedPolicy:
     """An access policy for the cluster or for namespaces."""
-    namespaces = tuple(draw(st.lists(st.from_regex(r"[a-z*-]{1,30}", fullmatch=True), max_size=9, unique=True)))
+    namespaces = tuple(
+        draw(st.lists(st.from_regex(r"[a-z*-]{1,30}", fullmatch=True), max_size=9, unique=True))
+    )
     scope = AccessScope("namespace", namespaces) if namespaces else AccessScope()
     return AssociatedPolicy(draw(st.sampled_from([CLUSTER_ADMIN, VIEW])), scope)
 
@@ -190,7 +249,9 @@ def policies(draw: st.DrawFn) -> AssociatedPolicy:
 @st.composite
 def specs(draw: st.DrawFn, text: st.SearchStrategy[str] = hostile_text) -> EntrySpec:
     """What an entry is meant to be: STANDARD with anything, node types with nothing."""
-    kind: EntryType = draw(st.sampled_from(["STANDARD", "STANDARD", "STANDARD", "EC2_LINUX", "EC2_WINDOWS", "EC2"]))
+    kind: EntryType = draw(
+        st.sampled_from(["STANDARD", "STANDARD", "STANDARD", "EC2_LINUX", "EC2_WINDOWS", "EC2"])
+    )
     if kind != "STANDARD":
         return EntrySpec(kind)
     return EntrySpec(
@@ -209,9 +270,17 @@ def plans(draw: st.DrawFn, text: st.SearchStrategy[str] = hostile_text) -> Plan:
         action = draw(st.sampled_from(ACTIONS))
         before = Identity(draw(text), tuple(draw(st.lists(text, max_size=3))), "config-map")
         entry = None if action in ("skip", "block") else draw(specs(text))
-        planned.append(principal(arn, action, before=before, entry=entry, sources=(f"mapRoles[{index}]",)))
+        planned.append(
+            principal(arn, action, before=before, entry=entry, sources=(f"mapRoles[{index}]",))
+        )
     findings = tuple(
-        Finding("row-shadowed", draw(st.sampled_from(["block", "warn", "info"])), draw(text), draw(text), REFERENCE)
+        Finding(
+            "row-shadowed",
+            draw(st.sampled_from(["block", "warn", "info"])),
+            draw(text),
+            draw(text),
+            REFERENCE,
+        )
         for _ in range(draw(st.integers(0, 3)))
     )
     return plan(*planned, findings=findings)

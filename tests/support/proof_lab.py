@@ -1,7 +1,8 @@
-"""A cluster on the lab with one principal of each sort, and the library's own workflows pointed at it.
+"""A cluster on the lab with one principal of each sort, and the library's own workflows pointed at
+it.
 
-Everything goes over the wire through the production adapters; what the tests change behind the product's back they
-change through the same APIs, as somebody else would.
+Everything goes over the wire through the production adapters; what the tests change behind the
+product's back they change through the same APIs, as somebody else would.
 """
 
 import os
@@ -41,7 +42,9 @@ def role(name: str, path: str = "/") -> str:
     return f"arn:aws:iam::{ACCOUNT}:role{path}{name}"
 
 
-OPERATOR, ADMIN, DEVS, AUDITOR, CLOSED = (role(name) for name in ("operator", "admin", "devs", "auditor", "closed"))
+OPERATOR, ADMIN, DEVS, AUDITOR, CLOSED = (
+    role(name) for name in ("operator", "admin", "devs", "auditor", "closed")
+)
 VIEWER, NODES, FARGATE = role("viewer", "/teams/"), role("workers", "/nodes/"), role("pods")
 ALICE = f"arn:aws:iam::{ACCOUNT}:user/alice"
 NODE_NAMES = tuple(f"ip-10-0-0-{n}.{ZONE}" for n in (1, 2, 3))
@@ -69,18 +72,29 @@ def binding(name: str, group: str, role_name: str, namespace: str | None = None)
         "apiVersion": "rbac.authorization.k8s.io/v1",
         "kind": "ClusterRoleBinding" if namespace is None else "RoleBinding",
         "metadata": metadata,
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role_name},
+        "roleRef": {
+            "apiGroup": "rbac.authorization.k8s.io",
+            "kind": "ClusterRole",
+            "name": role_name,
+        },
         "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "Group", "name": group}],
     }
 
 
 def _node(name: str, provider_id: str, **labels: str) -> dict[str, Any]:
     metadata = {"name": name, "labels": {"kubernetes.io/os": "linux", **labels}}
-    return {"apiVersion": "v1", "kind": "Node", "metadata": metadata, "spec": {"providerID": provider_id}}
+    return {
+        "apiVersion": "v1",
+        "kind": "Node",
+        "metadata": metadata,
+        "spec": {"providerID": provider_id},
+    }
 
 
 def world_document(**cluster: Any) -> dict[str, Any]:  # noqa: ANN401 - fields of a world file
-    """The world: people by rows, an auditor and a viewer by entries with policies, three nodes and a Fargate pod."""
+    """The world: people by rows, an auditor and a viewer by entries with policies, three nodes and
+    a Fargate pod.
+    """
     ec2 = {"services": ["ec2.amazonaws.com"]}
     nodes = [_node(n, f"aws:///{REGION}a/{i}") for n, i in zip(NODE_NAMES, INSTANCES, strict=True)]
     label = {"eks.amazonaws.com/compute-type": "fargate"}
@@ -116,7 +130,11 @@ def world_document(**cluster: Any) -> dict[str, Any]:  # noqa: ANN401 - fields o
                 "creator": ADMIN,
                 "automatic": ["nodegroups", "service-linked"],
                 "fargateProfiles": [
-                    {"fargateProfileName": "pods", "podExecutionRoleArn": FARGATE, "status": "ACTIVE"},
+                    {
+                        "fargateProfileName": "pods",
+                        "podExecutionRoleArn": FARGATE,
+                        "status": "ACTIVE",
+                    },
                 ],
                 "accessEntries": [
                     {"principalArn": FARGATE, "type": "FARGATE_LINUX"},
@@ -128,7 +146,12 @@ def world_document(**cluster: Any) -> dict[str, Any]:  # noqa: ANN401 - fields o
                     {
                         "principalArn": VIEWER,
                         "username": "viewer",
-                        "policies": [{"policyArn": f"{POLICY}AmazonEKSEditPolicy", "namespaces": ["payments", "shop"]}],
+                        "policies": [
+                            {
+                                "policyArn": f"{POLICY}AmazonEKSEditPolicy",
+                                "namespaces": ["payments", "shop"],
+                            }
+                        ],
                     },
                 ],
                 "kubernetes": [
@@ -138,7 +161,10 @@ def world_document(**cluster: Any) -> dict[str, Any]:  # noqa: ANN401 - fields o
                         "metadata": {"name": "aws-auth", "namespace": "kube-system"},
                         "data": {"mapRoles": MAP_ROLES, "mapUsers": MAP_USERS},
                     },
-                    *({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": n}} for n in ("shop", "payments")),
+                    *(
+                        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": n}}
+                        for n in ("shop", "payments")
+                    ),
                     binding("devs", "devs", "edit", "shop"),
                     binding("wide", "wide", "admin"),
                     *nodes,
@@ -157,7 +183,8 @@ class ProofLab:
     lab: Lab
     folder: Path
     settings: Settings
-    session: AwsSession  # the operator's; shared, because reading the SDK's models takes a second each time
+    # the operator's; shared, because reading the SDK's models takes a second each time
+    session: AwsSession
 
     def connect(self) -> Connection:
         """The cluster, as the operator."""

@@ -24,4 +24,10 @@ def number(field: int, value: int) -> bytes:
 
 def envelope(api_version: str, kind: str, body: bytes) -> bytes:
     """``runtime.Unknown`` behind its magic bytes."""
-    return b"k8s\x00" + message(1, text(1, api_version) + text(2, kind)) + message(2, body) + text(3, "") + text(4, "")
+    return (
+        b"k8s\x00"
+        + message(1, text(1, api_version) + text(2, kind))
+        + message(2, body)
+        + text(3, "")
+        + text(4, "")
+    )

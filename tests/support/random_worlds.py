@@ -1,7 +1,9 @@
-"""Clusters drawn at random from what goes wrong in life, and a second way to say who can do what in them.
+"""Clusters drawn at random from what goes wrong in life, and a second way to say who can do what in
+them.
 
-Everything is drawn from small pools, so that rows, entries, nodes and bindings meet. The judge below uses the
-authenticator's rules and the authorizer on single requests, and nothing of what plans are made with.
+Everything is drawn from small pools, so that rows, entries, nodes and bindings meet. The judge
+below uses the authenticator's rules and the authorizer on single requests, and nothing of what
+plans are made with.
 """
 
 import json
@@ -123,7 +125,12 @@ _SUBJECTS = (
     *(Subject("Group", name) for name in _GROUPS if "{{" not in name and name),
     *(
         Subject("User", name)
-        for name in ("alice", "dev:alice", "k:alice", "arn:aws:sts::111122223333:assumed-role/dev/alice")
+        for name in (
+            "alice",
+            "dev:alice",
+            "k:alice",
+            "arn:aws:sts::111122223333:assumed-role/dev/alice",
+        )
     ),
     Subject("Group", "system:unauthenticated"),
 )
@@ -146,7 +153,9 @@ rows = st.builds(
     row,
     st.sampled_from(_WRITTEN),
     st.sampled_from(_USERNAMES),
-    st.lists(st.sampled_from(_GROUPS), max_size=4).map(tuple) | st.just("system:masters") | st.none(),
+    st.lists(st.sampled_from(_GROUPS), max_size=4).map(tuple)
+    | st.just("system:masters")
+    | st.none(),
 )
 _good_node_rows = st.sampled_from(
     (
@@ -161,10 +170,19 @@ _good_node_rows = st.sampled_from(
 _plain_rows = st.builds(
     row,
     st.sampled_from(
-        (role("dev"), role("ops"), role("operator"), user("ana"), user("staff/ben"), role("partner", OTHER))
+        (
+            role("dev"),
+            role("ops"),
+            role("operator"),
+            user("ana"),
+            user("staff/ben"),
+            role("partner", OTHER),
+        )
     ),
     st.sampled_from(("alice", "bob", "dev:{{SessionName}}")),
-    st.lists(st.sampled_from(("readers", "editors", "unbound", "system:masters")), max_size=3).map(tuple),
+    st.lists(st.sampled_from(("readers", "editors", "unbound", "system:masters")), max_size=3).map(
+        tuple
+    ),
 )
 likely_rows = st.lists(_plain_rows | _good_node_rows | rows, max_size=5)
 
@@ -173,9 +191,18 @@ likely_rows = st.lists(_plain_rows | _good_node_rows | rows, max_size=5)
 def bindings(draw: st.DrawFn) -> Binding:
     """A binding of one of three small roles."""
     namespace = draw(st.sampled_from((None, "shop")))
-    subjects = tuple(draw(st.lists(st.sampled_from(_SUBJECTS), min_size=1, max_size=3, unique=True)))
+    subjects = tuple(
+        draw(st.lists(st.sampled_from(_SUBJECTS), min_size=1, max_size=3, unique=True))
+    )
     name = f"b{draw(st.integers(0, 9999))}"
-    return Binding(name, namespace, "ClusterRole", draw(st.sampled_from(("reader", "editor", "sudo"))), subjects, {})
+    return Binding(
+        name,
+        namespace,
+        "ClusterRole",
+        draw(st.sampled_from(("reader", "editor", "sudo"))),
+        subjects,
+        {},
+    )
 
 
 _policies = st.lists(
@@ -187,7 +214,9 @@ _policies = st.lists(
 
 @st.composite
 def entries(draw: st.DrawFn, arn: str) -> AccessEntry:
-    """An entry of a principal: alive, dead, of unknown age, ours and half-made, or of a node type."""
+    """An entry of a principal: alive, dead, of unknown age, ours and half-made, or of a node
+    type.
+    """
     created = draw(st.sampled_from((NOW, _OLD)))
     kind = (
         draw(st.sampled_from(("STANDARD", "STANDARD", "EC2_LINUX")))
@@ -196,40 +225,59 @@ def entries(draw: st.DrawFn, arn: str) -> AccessEntry:
     )
     if kind != "STANDARD":
         return AccessEntry(arn, "EC2_LINUX", NODE_USERNAME, ("system:nodes",), (), created)
-    groups = draw(st.lists(st.sampled_from(("readers", "editors", "unbound")), max_size=2, unique=True))
+    groups = draw(
+        st.lists(st.sampled_from(("readers", "editors", "unbound")), max_size=2, unique=True)
+    )
     ours = draw(st.sampled_from((None, None, None, "tag", "marker")))
     tags = {PLAN_TAG: "sha256:0"} if ours else {}
     extra = ["migrator-probe:00", "migrator-bridge:00"] if ours == "marker" else []
     name = draw(st.sampled_from(("alice", "bob")))
-    return AccessEntry(arn, "STANDARD", name, (*groups, *extra), tuple(draw(_policies)), created, tags=tags)
+    return AccessEntry(
+        arn, "STANDARD", name, (*groups, *extra), tuple(draw(_policies)), created, tags=tags
+    )
 
 
 @st.composite
-def worlds(draw: st.DrawFn, *, modes: Sequence[AuthenticationMode] = ("CONFIG_MAP", "API_AND_CONFIG_MAP")) -> Snapshot:
+def worlds(
+    draw: st.DrawFn, *, modes: Sequence[AuthenticationMode] = ("CONFIG_MAP", "API_AND_CONFIG_MAP")
+) -> Snapshot:
     """A cluster. IAM is right about whom it lists; what was not read stays unknown."""
     mode = draw(st.sampled_from(modes))
     read = draw(st.sampled_from((True, True, True, False)))
-    arns = draw(st.lists(st.sampled_from(sorted(PEOPLE)), max_size=3, unique=True)) if mode != "CONFIG_MAP" else []
+    arns = (
+        draw(st.lists(st.sampled_from(sorted(PEOPLE)), max_size=3, unique=True))
+        if mode != "CONFIG_MAP"
+        else []
+    )
     dated = draw(st.sampled_from((LONG_AGO, LONG_AGO, None)))
     principals = [_principal(arn, dated) for arn in PEOPLE] if read else []
     uses: dict[str, Any] = {}
     if draw(st.booleans()):
         status = draw(st.sampled_from(("ACTIVE", "DELETING")))
-        images = draw(st.sampled_from(("AL2023_x86_64_STANDARD", "CUSTOM", "WINDOWS_CORE_2022_x86_64")))
+        images = draw(
+            st.sampled_from(("AL2023_x86_64_STANDARD", "CUSTOM", "WINDOWS_CORE_2022_x86_64"))
+        )
         uses["nodegroups"] = (nodegroup(role("nodes"), images, status),)
     if draw(st.booleans()):
         uses["fargate_profiles"] = draw(st.sampled_from(((profile(role("pods")),), None)))
     if draw(st.booleans()):
         uses["nodes"] = (
-            node(role(draw(st.sampled_from(("nodes", "edge")))), draw(st.sampled_from(("linux", "windows")))),
+            node(
+                role(draw(st.sampled_from(("nodes", "edge")))),
+                draw(st.sampled_from(("linux", "windows"))),
+            ),
         )
     if draw(st.integers(0, 5)) == 0:
-        uses["group_references"] = draw(st.sampled_from(((reference("eks:team"),), (reference("dev*"),), None)))
+        uses["group_references"] = draw(
+            st.sampled_from(((reference("eks:team"),), (reference("dev*"),), None))
+        )
     if draw(st.integers(0, 5)) == 0:
         uses["creator"] = Creator(draw(st.sampled_from((role("ops"), user("ana")))), "CloudTrail")
     if draw(st.integers(0, 4)) == 0:
         uses["usage"] = usage(
-            *draw(st.lists(st.builds(login, st.sampled_from((role("dev"), user("ana")))), max_size=2))
+            *draw(
+                st.lists(st.builds(login, st.sampled_from((role("dev"), user("ana")))), max_size=2)
+            )
         )
     return world(
         draw(likely_rows),
@@ -239,14 +287,18 @@ def worlds(draw: st.DrawFn, *, modes: Sequence[AuthenticationMode] = ("CONFIG_MA
         principals=principals,
         accounts_read=(AccountRead(ACCOUNT, roles=True, users=True),) if read else (),
         entries=[draw(entries(arn)) for arn in arns],
-        rbac=rbac(*draw(st.lists(bindings(), max_size=4, unique_by=lambda b: b.name)), roles=_ROLES),
+        rbac=rbac(
+            *draw(st.lists(bindings(), max_size=4, unique_by=lambda b: b.name)), roles=_ROLES
+        ),
         **uses,
     )
 
 
 @st.composite
 def node_worlds(draw: st.DrawFn) -> Snapshot:
-    """A cluster of nodes alone: what their rows give, what EKS runs under their roles, and what names their groups."""
+    """A cluster of nodes alone: what their rows give, what EKS runs under their roles, and what
+    names their groups.
+    """
     image = draw(st.sampled_from(("AL2023_x86_64_STANDARD", "CUSTOM", "WINDOWS_CORE_2022_x86_64")))
     status = draw(st.sampled_from(("ACTIVE", "ACTIVE", "DELETING")))
     bound = [Binding("b", None, "ClusterRole", "reader", (Subject("Group", "readers"),), {})]
@@ -269,7 +321,11 @@ def _principal(arn: str, created: Any) -> IamPrincipal:  # noqa: ANN401 - a time
 def answered(draw: st.DrawFn) -> Decisions:
     """Answers for a few principals and groups, sensible or not."""
     arns = draw(
-        st.lists(st.sampled_from((role("dev"), role("ops"), role("nodes"), user("ana"))), max_size=2, unique=True)
+        st.lists(
+            st.sampled_from((role("dev"), role("ops"), role("nodes"), user("ana"))),
+            max_size=2,
+            unique=True,
+        )
     )
     answers = {
         arn: PrincipalAnswer(
@@ -298,7 +354,11 @@ class Access:
 
 
 def access_of(
-    arn: str, snapshot: Snapshot, mode: AuthenticationMode | None = None, *, caller: Caller | None = None
+    arn: str,
+    snapshot: Snapshot,
+    mode: AuthenticationMode | None = None,
+    *,
+    caller: Caller | None = None,
 ) -> Access:
     """One login of a principal, by the rules of the authenticator and the authorizer alone."""
     asked = mode or snapshot.cluster.authentication_mode
@@ -312,10 +372,17 @@ def access_of(
         return Access(outcome, (False,) * len(REQUESTS))
     policies: tuple[AssociatedPolicy, ...] = ()
     if outcome.via == "access-entry":
-        policies = next(e.access_policies for e in snapshot.access_entries or () if e.principal_arn == outcome.source)
+        policies = next(
+            e.access_policies
+            for e in snapshot.access_entries or ()
+            if e.principal_arn == outcome.source
+        )
     assert snapshot.rbac is not None
     index = RbacIndex(snapshot.rbac)
-    answers = [authorize(index, outcome.username, outcome.groups, policies, request)[0] for request in REQUESTS]
+    answers = [
+        authorize(index, outcome.username, outcome.groups, policies, request)[0]
+        for request in REQUESTS
+    ]
     return Access(outcome, tuple(answers))
 
 
@@ -327,7 +394,14 @@ def _caller(arn: str) -> Caller:
     if parsed.kind == "user":
         return Caller(canonical, parsed.account, arn, "")
     if "ec2" in (PEOPLE[arn] or ()):
-        return Caller(canonical, parsed.account, arn, "i-0123456789abcdef0", "AKIA", "ip-10-0-0-1.ec2.internal")
+        return Caller(
+            canonical,
+            parsed.account,
+            arn,
+            "i-0123456789abcdef0",
+            "AKIA",
+            "ip-10-0-0-1.ec2.internal",
+        )
     return Caller(canonical, parsed.account, arn, "alice", "AKIAIOSFODNN7EXAMPLE")
 
 
@@ -336,15 +410,23 @@ def caller_with(arn: str, session_name: str, private_dns_name: str | None = None
     parsed, canonical = parse_arn(arn), canonical_arn(arn)
     assert parsed is not None
     assert canonical is not None
-    return Caller(canonical, parsed.account, arn, session_name, "AKIAIOSFODNN7EXAMPLE", private_dns_name)
+    return Caller(
+        canonical, parsed.account, arn, session_name, "AKIAIOSFODNN7EXAMPLE", private_dns_name
+    )
 
 
 def _pinned_id(entry: AccessEntry) -> str:
-    """The principal's own id (its ARN serves), or a deleted one's for an entry that is older than it."""
+    """The principal's own id (its ARN serves), or a deleted one's for an entry that is older than
+    it.
+    """
     return "deleted" if entry.created_at == _OLD else entry.principal_arn
 
 
 def sections_of(snapshot: Snapshot) -> dict[str, list[Row]]:
     """The rows of mapRoles and mapUsers, as drawn."""
     data = snapshot.aws_auth_data
-    return {section: json.loads(data[section]) for section in ("mapRoles", "mapUsers") if section in data}
+    return {
+        section: json.loads(data[section])
+        for section in ("mapRoles", "mapUsers")
+        if section in data
+    }

@@ -1,4 +1,6 @@
-"""1,000 SubjectAccessReviews as a real kube-apiserver (v1.36.2) answered them, with the objects it held."""
+"""1,000 SubjectAccessReviews as a real kube-apiserver (v1.36.2) answered them, with the objects it
+held.
+"""
 
 import gzip
 import json
@@ -31,7 +33,10 @@ def state() -> RbacState:
 
 def questions() -> list[tuple[str, tuple[str, ...], AccessRequest, bool]]:
     """``(username, groups, request, allowed)`` of each recorded review."""
-    return [(user, tuple(groups), _request(raw), allowed) for user, groups, raw, allowed in _vectors()["sars"]]
+    return [
+        (user, tuple(groups), _request(raw), allowed)
+        for user, groups, raw, allowed in _vectors()["sars"]
+    ]
 
 
 def _request(raw: dict[str, str]) -> AccessRequest:

@@ -1,4 +1,6 @@
-"""An HTTP server on this machine that answers from a function: for what the lab would never answer."""
+"""An HTTP server on this machine that answers from a function: for what the lab would never
+answer.
+"""
 
 import json
 import threading
@@ -71,7 +73,9 @@ def scripted_api(script: Script) -> Iterator[ScriptedApi]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     api.url = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+    thread = threading.Thread(
+        target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True
+    )
     thread.start()
     try:
         yield api

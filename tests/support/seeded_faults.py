@@ -1,6 +1,8 @@
-"""Schedules of faults, each drawn from a seed: what a cloud and its other users do to a run on a bad day.
+"""Schedules of faults, each drawn from a seed: what a cloud and its other users do to a run on a
+bad day.
 
-The same seed gives the same schedule; which of the calls that go side by side a fault meets is up to the threads.
+The same seed gives the same schedule; which of the calls that go side by side a fault meets is up
+to the threads.
 """
 
 import json
@@ -26,7 +28,12 @@ COMMENT = "# reviewed\n"
 OTHER = role("second")  # an administrator, who works on the same cluster meanwhile
 Act: TypeAlias = Literal["makes the entry first", "deletes the entry", "comments aws-auth"]
 
-_READS = ("eks:DescribeAccessEntry", "eks:ListAccessEntries", "eks:DescribeCluster", "eks:ListAssociatedAccessPolicies")
+_READS = (
+    "eks:DescribeAccessEntry",
+    "eks:ListAccessEntries",
+    "eks:DescribeCluster",
+    "eks:ListAssociatedAccessPolicies",
+)
 _WRITES = (
     "eks:CreateAccessEntry",
     "eks:UpdateAccessEntry",
@@ -34,12 +41,22 @@ _WRITES = (
     "eks:DeleteAccessEntry",
     "eks:UpdateClusterConfig",
 )
-_ANY = ("eks:*", "sts:*", "iam:*", "kubernetes:*", "kubernetes:create selfsubject*", *_READS, *_WRITES)
+_ANY = (
+    "eks:*",
+    "sts:*",
+    "iam:*",
+    "kubernetes:*",
+    "kubernetes:create selfsubject*",
+    *_READS,
+    *_WRITES,
+)
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """What happens to one run. ``kill``: it dies once; ``other``: after which effect the other administrator acts."""
+    """What happens to one run. ``kill``: it dies once; ``other``: after which effect the other
+    administrator acts.
+    """
 
     seed: int
     faults: tuple[Fault, ...]
@@ -66,7 +83,17 @@ def _fault(draw: random.Random, seed: int) -> Fault:
         "probability": draw.choice((1.0, 0.5, 0.2)),
         "seed": seed,
     }
-    kinds = ("latency", "throttle", "error", "reset", "lost-answer", "stale-read", "partial-page", "expired", "update")
+    kinds = (
+        "latency",
+        "throttle",
+        "error",
+        "reset",
+        "lost-answer",
+        "stale-read",
+        "partial-page",
+        "expired",
+        "update",
+    )
     match draw.choice(kinds):
         case "latency":
             return Fault(draw.choice(_ANY), "latency", seconds=draw.choice((0.05, 0.3)), **common)
@@ -79,14 +106,20 @@ def _fault(draw: random.Random, seed: int) -> Fault:
         case "lost-answer":
             return Fault(draw.choice((*_WRITES, "kubernetes:*")), "lost-answer", **common)
         case "stale-read":
-            return Fault(draw.choice(_READS), "stale-read", seconds=draw.choice((2.0, 5.0, 20.0)), **common)
+            return Fault(
+                draw.choice(_READS), "stale-read", seconds=draw.choice((2.0, 5.0, 20.0)), **common
+            )
         case "partial-page":
             return Fault(draw.choice(("eks:*", "iam:*")), "partial-page", **common)
         case "expired":
-            return Fault(draw.choice(("eks:*", "sts:*", "kubernetes:*")), "expired-credentials", **common)
+            return Fault(
+                draw.choice(("eks:*", "sts:*", "kubernetes:*")), "expired-credentials", **common
+            )
         case _:
             ended: Literal["Failed", "Cancelled"] = draw.choice(("Failed", "Cancelled"))
-            return Fault("eks:UpdateClusterConfig", "update-fails", outcome=ended, **{**common, "skip": 0})
+            return Fault(
+                "eks:UpdateClusterConfig", "update-fails", outcome=ended, **{**common, "skip": 0}
+            )
 
 
 def injected(session: LabSession, plan: Schedule) -> tuple[Fault, ...]:
@@ -98,9 +131,11 @@ def injected(session: LabSession, plan: Schedule) -> tuple[Fault, ...]:
 def another_administrator(
     session: LabSession, prepared: Prepared, plan: Schedule
 ) -> Iterator[Callable[[], Sequence[str]]]:
-    """Works on the cluster over the wire while the block runs, at the moment that the schedule names.
+    """Works on the cluster over the wire while the block runs, at the moment that the schedule
+    names.
 
-    Gives a function that waits for what has begun, and tells the ARNs of whose entries were changed so.
+    Gives a function that waits for what has begun, and tells the ARNs of whose entries were changed
+    so.
     """
     changed: list[str] = []
     come, over = threading.Event(), threading.Event()
@@ -136,33 +171,50 @@ def _act(session: LabSession, prepared: Prepared, act: Act) -> list[str]:
     lab, found = session.folder / "lab", harmless_principal(prepared)
     if act == "comments aws-auth" or found is None:
         cluster = next(iter(session.world.clusters.values()))
-        (data,) = (each["data"] for each in cluster.kubernetes_objects if each["kind"] == "ConfigMap")
+        (data,) = (
+            each["data"] for each in cluster.kubernetes_objects if each["kind"] == "ConfigMap"
+        )
         commented = {key: COMMENT + text for key, text in data.items()}
-        control(lab, "POST", "world", {"writeAwsAuth": {"cluster": cluster.name, "data": commented}})
+        control(
+            lab, "POST", "world", {"writeAwsAuth": {"cluster": cluster.name, "data": commented}}
+        )
         return []
     keys = session.world.credentials_of(OTHER)
-    eks = boto3.Session(keys.access_key_id, keys.secret_access_key, keys.session_token, region_name=REGION).client(
-        "eks", endpoint_url=lab_environment(lab)["AWS_ENDPOINT_URL"], config=Config(retries={"total_max_attempts": 1})
+    eks = boto3.Session(
+        keys.access_key_id, keys.secret_access_key, keys.session_token, region_name=REGION
+    ).client(
+        "eks",
+        endpoint_url=lab_environment(lab)["AWS_ENDPOINT_URL"],
+        config=Config(retries={"total_max_attempts": 1}),
     )
     arn, spec = found
-    with suppress(BotoCoreError, ClientError):  # there already, or not yet, or a fault met this call, too
+    with suppress(
+        BotoCoreError, ClientError
+    ):  # there already, or not yet, or a fault met this call, too
         if act == "deletes the entry":
             eks.delete_access_entry(clusterName=prepared.world.cluster, principalArn=arn)
         else:
             name = {"username": spec["username"]} if spec["username"] else {}
             groups = spec["kubernetesGroups"]
             eks.create_access_entry(
-                clusterName=prepared.world.cluster, principalArn=arn, kubernetesGroups=groups, **name
+                clusterName=prepared.world.cluster,
+                principalArn=arn,
+                kubernetesGroups=groups,
+                **name,
             )
     theirs = f"assumed-role/{OTHER.rpartition('/')[2]}/"
     return [arn] if any(theirs in effect.who for effect in session.effects()) else []
 
 
 def harmless_principal(prepared: Prepared) -> tuple[str, Mapping[str, Any]] | None:
-    """Somebody whose entry gives what the row gives, by groups alone: whoever makes or deletes it changes no access."""
+    """Somebody whose entry gives what the row gives, by groups alone: whoever makes or deletes it
+    changes no access.
+    """
     for each in json.loads(prepared.files["plan.json"])["principals"]:
         spec = each["entry"]
-        plain = each["action"] == "create" and spec["type"] == "STANDARD" and not spec["accessPolicies"]
+        plain = (
+            each["action"] == "create" and spec["type"] == "STANDARD" and not spec["accessPolicies"]
+        )
         if plain and not each["access"]["gained"] and not each["access"]["lost"]:
             return each["principalArn"], spec
     return None

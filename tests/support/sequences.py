@@ -1,6 +1,8 @@
-"""Sequences of moves on small worlds, each drawn from a seed: what two operators and an administrator do to a cluster.
+"""Sequences of moves on small worlds, each drawn from a seed: what two operators and an
+administrator do to a cluster.
 
-The same seed gives the same moves. Where two processes run at once, which of them comes first is up to the machine.
+The same seed gives the same moves. Where two processes run at once, which of them comes first is up
+to the machine.
 """
 
 import atexit
@@ -49,25 +51,45 @@ from tests.support.lab_session import KILLED, LabSession
 
 SECOND = role("second")
 OPERATORS = {"first": OPERATOR, "second": SECOND}
-_EVERYWHERE = ("plan.json", "new.json", "-o", "--yes", "--quiet", "--decisions", "decisions.yaml", "--image", "lab")
+_EVERYWHERE = (
+    "plan.json",
+    "new.json",
+    "-o",
+    "--yes",
+    "--quiet",
+    "--decisions",
+    "decisions.yaml",
+    "--image",
+    "lab",
+)
 # Errors that say: plan again.
 PLAN_AGAIN = {
     *("cluster-changed", "entry-changed", "unexpected-entries", "row-changed", "row-added"),
     *("principal-recreated", "principal-deleted", "binding-exists", "automatic-entry-differs"),
 }
-AT_WORK = (OPERATOR, SECOND, CREATOR)  # the creator is the administrator who edits; none of the three is edited
-IN_FLIGHT = 4  # principals go side by side: a write may follow an edit that came after its principal was read
+AT_WORK = (
+    OPERATOR,
+    SECOND,
+    CREATOR,
+)  # the creator is the administrator who edits; none of the three is edited
+# principals go side by side: a write may follow an edit that came after its principal was read
+IN_FLIGHT = 4
 
 Name: TypeAlias = Literal["first", "second"]
 Verb: TypeAlias = Literal["apply", "apply --only", "rollback", "rehearse", "plan"]
-Change: TypeAlias = Literal["comment", "delete row", "thin row", "delete entry", "thin entry", "re-create role"]
+Change: TypeAlias = Literal[
+    "comment", "delete row", "thin row", "delete entry", "thin entry", "re-create role"
+]
 
 
-# --- worlds ----------------------------------------------------------------------------------------------------------
+# --- worlds
+# ----------------------------------------------------------------------------------------------------------
 
 
 def everyone() -> CrashWorld:
-    """One of each kind: a role with groups, a user, nodes, two administrators; nobody knows the creator."""
+    """One of each kind: a role with groups, a user, nodes, two administrators; nobody knows the
+    creator.
+    """
     instance, name = "i-0a1b2c3d4e5f60001", f"ip-10-0-0-1.{REGION}.compute.internal"
     return world(
         "everyone",
@@ -76,11 +98,21 @@ def everyone() -> CrashWorld:
             role("dev"): ("dev:{{SessionName}}", ["devs", "readers"]),
             user("carol"): ("carol", ["readers"]),
         },
-        roles=[{"name": "nodes", "trust": {"services": ["ec2.amazonaws.com"]}}, {"name": "dev", "path": "/team/"}],
+        roles=[
+            {"name": "nodes", "trust": {"services": ["ec2.amazonaws.com"]}},
+            {"name": "dev", "path": "/team/"},
+        ],
         users=[{"name": "carol"}],
         account={
             "instanceProfiles": [{"name": "nodes", "role": "nodes"}],
-            "instances": [{"id": instance, "region": REGION, "privateDnsName": name, "instanceProfile": "nodes"}],
+            "instances": [
+                {
+                    "id": instance,
+                    "region": REGION,
+                    "privateDnsName": name,
+                    "instanceProfile": "nodes",
+                }
+            ],
         },
         objects=[
             node(name, instance),
@@ -91,7 +123,9 @@ def everyone() -> CrashWorld:
 
 
 def creator_unknown() -> CrashWorld:
-    """The creator has a row with a name and a group of its own, and no evidence says that it is the creator."""
+    """The creator has a row with a name and a group of its own, and no evidence says that it is the
+    creator.
+    """
     return world(
         "creator-unknown",
         {role("creator"): ("chief", [MASTERS, "oncall"]), role("dev"): ("dev", ["devs"])},
@@ -104,7 +138,9 @@ def creator_unknown() -> CrashWorld:
 
 
 def creator_known() -> CrashWorld:
-    """The operator knows who created the cluster; the creator has a row, and there is a role besides."""
+    """The operator knows who created the cluster; the creator has a row, and there is a role
+    besides.
+    """
     return world(
         "creator-known",
         {role("creator"): ("creator:{{SessionName}}", [MASTERS]), role("dev"): ("dev", ["devs"])},
@@ -114,15 +150,21 @@ def creator_known() -> CrashWorld:
     )
 
 
-WORLDS = {each.name: each for each in (existing(), masters(), everyone(), creator_known(), creator_unknown())}
+WORLDS = {
+    each.name: each
+    for each in (existing(), masters(), everyone(), creator_known(), creator_unknown())
+}
 
 
-# --- what is drawn ---------------------------------------------------------------------------------------------------
+# --- what is drawn
+# ---------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Edit:
-    """What the administrator does, that many effects after the command began; ``of``: whose, as a part of 1."""
+    """What the administrator does, that many effects after the command began; ``of``: whose, as a
+    part of 1.
+    """
 
     change: Change
     after: int
@@ -131,7 +173,8 @@ class Edit:
 
 @dataclass(frozen=True)
 class Move:
-    """A command of one operator, and what happens meanwhile. ``pause``: seconds of lab time before it.
+    """A command of one operator, and what happens meanwhile. ``pause``: seconds of lab time before
+    it.
 
     ``beside``: a command of the other operator that begins that many effects later.
     """
@@ -149,8 +192,8 @@ class Move:
 class Drawn:
     """A seed's sequence.
 
-    ``own_plan``: the second operator plans, instead of copying the first one's plan. ``obey``: after an error that
-    says so, operators plan again before their next command.
+    ``own_plan``: the second operator plans, instead of copying the first one's plan. ``obey``:
+    after an error that says so, operators plan again before their next command.
     """
 
     seed: int
@@ -171,12 +214,21 @@ def drawn(seed: int) -> Drawn:
     draw = random.Random(f"sequence {seed}")
     names = list(WORLDS)
     moves = tuple(_move(draw) for _ in range(draw.randint(2, 5)))
-    last = Move(draw.choice(("first", "first", "second")), draw.choice(("apply", "rollback")), 0.0, pause=120)
-    return Drawn(seed, names[seed % len(names)], draw.random() < 0.5, draw.random() < 0.7, moves, last)
+    last = Move(
+        draw.choice(("first", "first", "second")),
+        draw.choice(("apply", "rollback")),
+        0.0,
+        pause=120,
+    )
+    return Drawn(
+        seed, names[seed % len(names)], draw.random() < 0.5, draw.random() < 0.7, moves, last
+    )
 
 
 def _move(draw: random.Random) -> Move:
-    verb: Verb = draw.choices(("apply", "apply --only", "rollback", "rehearse", "plan"), (9, 3, 6, 1, 2))[0]
+    verb: Verb = draw.choices(
+        ("apply", "apply --only", "rollback", "rehearse", "plan"), (9, 3, 6, 1, 2)
+    )[0]
     by: Name = draw.choice(("first", "first", "second"))
     move = Move(by, verb, draw.random(), pause=draw.choice((0, 0, 60)))
     match draw.choice(("nothing", "kill", "edit", "edit", "beside")):
@@ -194,21 +246,28 @@ def _move(draw: random.Random) -> Move:
             if verb == "rehearse":
                 # Rows are blank meanwhile: what is right then is not what an edit leaves right.
                 changes = ("comment",)
-            return replace(move, edit=Edit(draw.choice(changes), draw.randint(0, 14), draw.random()))
+            return replace(
+                move, edit=Edit(draw.choice(changes), draw.randint(0, 14), draw.random())
+            )
         case "beside":
             other: Name = "second" if by == "first" else "first"
             verbs: tuple[Verb, ...] = ("apply", "rollback", "apply --only")
-            return replace(move, beside=(draw.randint(0, 10), Move(other, draw.choice(verbs), draw.random())))
+            return replace(
+                move, beside=(draw.randint(0, 10), Move(other, draw.choice(verbs), draw.random()))
+            )
         case _:
             return move
 
 
-# --- what is played --------------------------------------------------------------------------------------------------
+# --- what is played
+# --------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """A world's first plan and answers, the differences it states, and the cluster before and after it undisturbed."""
+    """A world's first plan and answers, the differences it states, and the cluster before and after
+    it undisturbed.
+    """
 
     world: CrashWorld
     files: Mapping[str, str]
@@ -245,8 +304,12 @@ class Operator:
     session: LabSession
     folder: Path
 
-    def migrate(self, *arguments: str, kill: tuple[int, KillPoint] | None = None) -> CompletedProcess[str]:
-        """Run a command in the own folder; with ``kill`` it dies at that effect of the lab's log."""
+    def migrate(
+        self, *arguments: str, kill: tuple[int, KillPoint] | None = None
+    ) -> CompletedProcess[str]:
+        """Run a command in the own folder; with ``kill`` it dies at that effect of the lab's
+        log.
+        """
         environment = self.session.environment()
         keys = credentials_of(self.session.folder / "lab", OPERATORS[self.name])
         names = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
@@ -267,7 +330,9 @@ class Operator:
 
 @dataclass
 class Ran:
-    """A command that ended. ``effects``: numbers of the first one that it can have made, and the last."""
+    """A command that ended. ``effects``: numbers of the first one that it can have made, and the
+    last.
+    """
 
     move: Move
     arguments: tuple[str, ...]
@@ -317,7 +382,9 @@ class Play:
     plans_of: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        self.session.world.effects.listeners.append(self._seen)  # before the oracle's: it judges by what is right now
+        self.session.world.effects.listeners.append(
+            self._seen
+        )  # before the oracle's: it judges by what is right now
         self.oracle = Oracle(self.session.world, stated=self.prepared.stated)
 
     @property
@@ -362,22 +429,33 @@ class Play:
         for number, event in self._waiting:
             if effect.n >= number:
                 event.set()
-        if self._editing is not None and ("creator" in effect.who or effect.who in ("kubernetes-admin", "chief")):
+        if self._editing is not None and (
+            "creator" in effect.who or effect.who in ("kubernetes-admin", "chief")
+        ):
             change, arn = self._editing
             self.edited.append(Edited(change, arn, effect.n))
             if change not in ("comment", "re-create role"):
                 self.oracle.edited([arn], effect)
 
-    # --- commands ----------------------------------------------------------------------------------------------------
+    # --- commands
+    # ----------------------------------------------------------------------------------------------------
 
     def _command(self, move: Move, begun: int) -> Ran:
         operator = self.operators[move.by]
         note = self._plan(operator) + self._plan_again(operator)
         arguments = self._arguments(move, operator)
         kill = (begun + move.kill[0], move.kill[1]) if move.kill is not None else None
-        done = self._new_plan(operator) if move.verb == "plan" else operator.migrate(*arguments, kill=kill)
+        done = (
+            self._new_plan(operator)
+            if move.verb == "plan"
+            else operator.migrate(*arguments, kill=kill)
+        )
         ran = Ran(move, arguments, done, (begun + 1, len(self.session.effects())), "")
-        how = f" (killed at effect {kill[0]}, {kill[1]})" if ran.code == KILLED and kill is not None else ""
+        how = (
+            f" (killed at effect {kill[0]}, {kill[1]})"
+            if ran.code == KILLED and kill is not None
+            else ""
+        )
         error = f" [{ran.error}]" if ran.error else ""
         pause = f"{move.pause} s later " if move.pause else ""
         shown = " ".join(word for word in arguments if word not in _EVERYWHERE)
@@ -387,7 +465,9 @@ class Play:
         return ran
 
     def _plan(self, operator: Operator) -> str:
-        """The second operator's plan: a copy of the first one's, or one of the moment of the first command."""
+        """The second operator's plan: a copy of the first one's, or one of the moment of the first
+        command.
+        """
         if operator.name == "first" or (operator.folder / "plan.json").exists():
             return ""
         for name, text in self.prepared.files.items():
@@ -404,12 +484,16 @@ class Play:
         return f" (planned again: {self._new_plan(operator).returncode})"
 
     def _new_plan(self, operator: Operator) -> CompletedProcess[str]:
-        """Plan; answers about principals that the plan no longer knows are taken out first, as its error says."""
+        """Plan; answers about principals that the plan no longer knows are taken out first, as its
+        error says.
+        """
         done = operator.migrate(*self._planning())
         if done.returncode == 1 and "answers what nobody asks" in done.stderr:
             answers = json.loads((operator.folder / "decisions.yaml").read_text(encoding="utf-8"))
             said = " ".join(done.stderr.split())
-            answers["verify_as"] = {arn: way for arn, way in answers["verify_as"].items() if arn not in said}
+            answers["verify_as"] = {
+                arn: way for arn, way in answers["verify_as"].items() if arn not in said
+            }
             (operator.folder / "decisions.yaml").write_text(json.dumps(answers), encoding="utf-8")
             done = operator.migrate(*self._planning())
         if done.returncode in (0, 3):
@@ -428,10 +512,19 @@ class Play:
                 return ("apply", "plan.json", "--yes", *answers)
             case "apply --only":
                 plan = json.loads((operator.folder / "plan.json").read_text(encoding="utf-8"))
-                arns = sorted({step["principalArn"] for step in plan["steps"] if step.get("principalArn")})
+                arns = sorted(
+                    {step["principalArn"] for step in plan["steps"] if step.get("principalArn")}
+                )
                 if not arns:
                     return ("apply", "plan.json", "--yes", *answers)
-                return ("apply", "plan.json", "--yes", "--only", arns[int(move.of * len(arns))], *answers)
+                return (
+                    "apply",
+                    "plan.json",
+                    "--yes",
+                    "--only",
+                    arns[int(move.of * len(arns))],
+                    *answers,
+                )
             case "rollback":
                 return ("rollback", "plan.json")
             case "rehearse":
@@ -439,7 +532,8 @@ class Play:
             case "plan":
                 return self._planning()
 
-    # --- the administrator -------------------------------------------------------------------------------------------
+    # --- the administrator
+    # -------------------------------------------------------------------------------------------
 
     def _edit(self, edit: Edit | None) -> None:
         if edit is None:
@@ -447,19 +541,26 @@ class Play:
         arns = [
             each["principalArn"]
             for each in json.loads(self.prepared.files["plan.json"])["principals"]
-            if each["principalArn"] not in AT_WORK and each["action"] in ("create", "update", "recreate")
+            if each["principalArn"] not in AT_WORK
+            and each["action"] in ("create", "update", "recreate")
         ]
         arn = arns[int(edit.of * len(arns))]
         before = len(self.edited)
         self._editing = (edit.change, arn)
         try:
-            with suppress(BotoCoreError, ClientError):  # there is no such entry, or the role is in use
+            with suppress(
+                BotoCoreError, ClientError
+            ):  # there is no such entry, or the role is in use
                 self._change(edit.change, arn)
         finally:
             self._editing = None
         found = self.edited[before:]
         shown = f"effect {found[0].effect}" if found else "there was nothing to do"
-        what = edit.change if edit.change == "comment" else f"{edit.change} of {arn.rpartition(':')[2]}"
+        what = (
+            edit.change
+            if edit.change == "comment"
+            else f"{edit.change} of {arn.rpartition(':')[2]}"
+        )
         self.story.append(f"   meanwhile the administrator: {what}, {shown}")
 
     def _change(self, change: Change, arn: str) -> None:
@@ -476,16 +577,23 @@ class Play:
                 else:
                     eks.update_access_entry(**name, kubernetesGroups=[])
             case "re-create role":
-                iam, (path, _, role_name) = self._client("iam"), arn.partition(":role")[2].rpartition("/")
+                iam, (path, _, role_name) = (
+                    self._client("iam"),
+                    arn.partition(":role")[2].rpartition("/"),
+                )
                 if ":role/" not in arn:
                     return
-                trust = json.dumps(iam.get_role(RoleName=role_name)["Role"]["AssumeRolePolicyDocument"])
+                trust = json.dumps(
+                    iam.get_role(RoleName=role_name)["Role"]["AssumeRolePolicyDocument"]
+                )
                 iam.delete_role(RoleName=role_name)
                 iam.create_role(RoleName=role_name, Path=f"{path}/", AssumeRolePolicyDocument=trust)
 
     def _client(self, service: str) -> Any:  # noqa: ANN401 - boto3 has no types here
         found = self.session.world.credentials_of(CREATOR)
-        keys = boto3.Session(found.access_key_id, found.secret_access_key, found.session_token, region_name=REGION)
+        keys = boto3.Session(
+            found.access_key_id, found.secret_access_key, found.session_token, region_name=REGION
+        )
         config = Config(retries={"total_max_attempts": 1})
         return keys.client(service, endpoint_url=self.session.world.endpoint, config=config)
 
@@ -506,14 +614,17 @@ class Play:
         finally:
             client.close()
 
-    # --- what is seen ------------------------------------------------------------------------------------------------
+    # --- what is seen
+    # ------------------------------------------------------------------------------------------------
 
     def bridges(self) -> list[str]:
         """Bindings of ours to cluster-admin."""
         lab = self.session.world
         store = kubernetes_api(lab, lab.cluster(self.cluster)).registry.store
         found = store.items(("rbac.authorization.k8s.io", "clusterrolebindings"))[0]
-        names = [each["metadata"]["name"] for each in found if each["roleRef"]["name"] == "cluster-admin"]
+        names = [
+            each["metadata"]["name"] for each in found if each["roleRef"]["name"] == "cluster-admin"
+        ]
         return [name for name in names if name.startswith("migrator-")]
 
     def state(self) -> Mapping[str, Any]:
@@ -525,7 +636,8 @@ class Play:
         return lasting(self.session)
 
     def wrong(self) -> list[WrongDecision]:
-        """Wrong answers, but those that a write brought which was on its way when the administrator edited.
+        """Wrong answers, but those that a write brought which was on its way when the administrator
+        edited.
 
         Such a write is told: the command that made it does not end with 0, and names the principal.
         """
@@ -534,7 +646,11 @@ class Play:
     def _crossed(self, wrong: WrongDecision) -> bool:
         for edited in (each for each in self.edited if each.arn == wrong.principal_arn):
             late = range(edited.effect + 1, edited.effect + 1 + IN_FLIGHT)
-            made = [e for e in self.session.effects() if e.n in late and e.detail.get("principalArn") == edited.arn]
+            made = [
+                e
+                for e in self.session.effects()
+                if e.n in late and e.detail.get("principalArn") == edited.arn
+            ]
             for ran in self.ran:
                 told = ran.code != 0 and edited.arn.rpartition("/")[2] in ran.text
                 if told and any(ran.effects[0] <= e.n <= ran.effects[1] for e in made):
@@ -565,14 +681,20 @@ def played(sequence: Drawn, folder: Path) -> Iterator[Play]:
     with session_of(found.world, folder / "first", found.files) as session:
         (folder / "second").mkdir()
         names: tuple[Name, ...] = ("first", "second")
-        play = Play(sequence, found, session, {name: Operator(name, session, folder / name) for name in names})
+        play = Play(
+            sequence,
+            found,
+            session,
+            {name: Operator(name, session, folder / name) for name in names},
+        )
         yield play
 
 
 def shown(found: Sequence[WrongDecision]) -> list[str]:
     """Wrong answers in a few words."""
     return [
-        f"{each.login} {each.kind} {each.request} ({each.token}, after effect {each.effect}, {each.since:%H:%M:%S} to"
+        f"{each.login} {each.kind} {each.request} ({each.token}, after effect {each.effect}, "
+        f"{each.since:%H:%M:%S} to"
         f" {each.until or 'the end'}): {each.reason}"
         for each in found[:4]
     ]

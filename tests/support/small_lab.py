@@ -1,4 +1,6 @@
-"""A small lab in this process, and the adapters pointed at it: two accounts, a few principals, one cluster."""
+"""A small lab in this process, and the adapters pointed at it: two accounts, a few principals, one
+cluster.
+"""
 
 import os
 from collections.abc import Iterator
@@ -46,7 +48,9 @@ MAP_USERS = f"- {{userarn: {ALICE}, username: alice, groups: [team-a]}}\n"
 
 
 def world_document(*, objects: tuple[dict[str, Any], ...] = (), **cluster: Any) -> dict[str, Any]:  # noqa: ANN401 - fields of a file
-    """A world file's content. ``objects`` are added to the cluster's, ``cluster`` overrides its fields."""
+    """A world file's content. ``objects`` are added to the cluster's, ``cluster`` overrides its
+    fields.
+    """
     node = f"ip-10-0-0-1.{REGION}.compute.internal"
     return {
         "format": "migrator/world/v1",
@@ -61,12 +65,20 @@ def world_document(*, objects: tuple[dict[str, Any], ...] = (), **cluster: Any) 
                     {"name": "runner", "path": "/ci/"},
                     {"name": "closed", "trust": {"services": ["ec2.amazonaws.com"]}},
                     {"name": "nodes", "trust": {"services": ["ec2.amazonaws.com"]}},
-                    {"name": "reader-only", "deniedActions": ["eks:ListNodegroups", "ec2:*", "iam:*"]},
+                    {
+                        "name": "reader-only",
+                        "deniedActions": ["eks:ListNodegroups", "ec2:*", "iam:*"],
+                    },
                 ],
                 "users": [{"name": "alice", "path": "/people/"}],
                 "instanceProfiles": [{"name": "nodes", "role": "nodes"}],
                 "instances": [
-                    {"id": INSTANCE, "region": REGION, "privateDnsName": node, "instanceProfile": "nodes"},
+                    {
+                        "id": INSTANCE,
+                        "region": REGION,
+                        "privateDnsName": node,
+                        "instanceProfile": "nodes",
+                    },
                     {"id": "i-0bbbbbbbbbbbbbbbb", "region": REGION, "privateDnsName": f"b-{node}"},
                 ],
             },
@@ -85,12 +97,22 @@ def world_document(*, objects: tuple[dict[str, Any], ...] = (), **cluster: Any) 
                 "region": REGION,
                 "authenticationMode": "CONFIG_MAP",
                 "creator": OPERATOR,
-                "nodegroups": [{"nodegroupName": "main", "nodeRole": NODES, "amiType": "AL2023_x86_64_STANDARD"}],
+                "nodegroups": [
+                    {
+                        "nodegroupName": "main",
+                        "nodeRole": NODES,
+                        "amiType": "AL2023_x86_64_STANDARD",
+                    }
+                ],
                 "kubernetes": [
                     {
                         "apiVersion": "v1",
                         "kind": "ConfigMap",
-                        "metadata": {"name": "aws-auth", "namespace": "kube-system", "labels": {"team": "a"}},
+                        "metadata": {
+                            "name": "aws-auth",
+                            "namespace": "kube-system",
+                            "labels": {"team": "a"},
+                        },
                         "data": {"mapRoles": MAP_ROLES, "mapUsers": MAP_USERS},
                     },
                     {
@@ -150,7 +172,9 @@ def adapters(lab: Lab, session: AwsSession) -> SmallLab:
 
 
 @contextmanager
-def small_lab(directory: Path, monkeypatch: pytest.MonkeyPatch, document: dict[str, Any]) -> Iterator[SmallLab]:
+def small_lab(
+    directory: Path, monkeypatch: pytest.MonkeyPatch, document: dict[str, Any]
+) -> Iterator[SmallLab]:
     """Run the lab; the environment points at it until the test ends."""
     lab = Lab(build_world(document), directory)
     lab.start()

@@ -1,22 +1,26 @@
 """A second engine for differences of access: rules as formulas over all strings, decided by z3.
 
-It shares no code with ``migrator.decide``. Only the values of ``migrator.model`` are read: RBAC objects, identities,
-the tables of access policies, and the rows of a difference. A formula is written from the source it is about:
+It shares no code with ``migrator.decide``. Only the values of ``migrator.model`` are read: RBAC
+objects, identities, the tables of access policies, and the rows of a difference. A formula is
+written from the source it is about:
 
 * RBAC: kubernetes ``pkg/apis/rbac/v1/evaluation_helpers.go`` (``VerbMatches``, ``APIGroupMatches``,
-  ``ResourceMatches``, ``ResourceNameMatches``, ``NonResourceURLMatches``), ``plugin/pkg/auth/authorizer/rbac/rbac.go``
-  (``RuleAllows``) and ``pkg/registry/rbac/validation/rule.go`` (``VisitRulesFor``, ``appliesToUser``). ``*`` stands for
-  everything in verbs, API groups and resources. ``*/log`` is the subresource ``log`` of every resource; ``pods/*`` is
-  no wildcard. Resource names are compared as text, for every verb: a request without a name (create, list,
-  deletecollection) is allowed by a rule with names only where one of them is empty. A URL that ends in ``*`` is a
-  prefix, without all its trailing stars.
-* Requests: ``k8s.io/apiserver/pkg/endpoints/request/requestinfo.go`` splits the URL's path at each ``/``, so that no
-  resource holds a ``/``. One at its end stays in, without a subresource: a rule for ``pods/`` is never used, but a
-  SubjectAccessReview can ask for it. Every other field is any text.
-* Texts that are only ever compared for equality are whole numbers to z3: as many as there are texts, and much faster.
-  Namespaces and paths, which have prefixes, are its strings.
-* Access policies: EKS user guide, "Associate access policies with access entries": the rules of the policy, in the
-  whole cluster or in the namespaces of the scope, where a trailing ``*`` is any ending.
+  ``ResourceMatches``, ``ResourceNameMatches``, ``NonResourceURLMatches``),
+  ``plugin/pkg/auth/authorizer/rbac/rbac.go`` (``RuleAllows``) and
+  ``pkg/registry/rbac/validation/rule.go`` (``VisitRulesFor``, ``appliesToUser``). ``*`` stands for
+  everything in verbs, API groups and resources. ``*/log`` is the subresource ``log`` of every
+  resource; ``pods/*`` is no wildcard. Resource names are compared as text, for every verb: a
+  request without a name (create, list, deletecollection) is allowed by a rule with names only where
+  one of them is empty. A URL that ends in ``*`` is a prefix, without all its trailing stars.
+* Requests: ``k8s.io/apiserver/pkg/endpoints/request/requestinfo.go`` splits the URL's path at each
+  ``/``, so that no resource holds a ``/``. One at its end stays in, without a subresource: a rule
+  for ``pods/`` is never used, but a SubjectAccessReview can ask for it. Every other field is any
+  text.
+* Texts that are only ever compared for equality are whole numbers to z3: as many as there are
+  texts, and much faster. Namespaces and paths, which have prefixes, are its strings.
+* Access policies: EKS user guide, "Associate access policies with access entries": the rules of the
+  policy, in the whole cluster or in the namespaces of the scope, where a trailing ``*`` is any
+  ending.
 * Rows: the docstring of :class:`migrator.model.rbac.PermissionRow`.
 """
 
@@ -31,10 +35,14 @@ from migrator.model.access_policy_tables import ACCESS_POLICIES
 from migrator.model.rbac import AccessRequest, PermissionRow, PolicyRule, RbacState
 
 Formula: TypeAlias = Any
-Grants: TypeAlias = list[tuple[str | None, PolicyRule]]  # where (None: in the whole cluster), and one rule
+Grants: TypeAlias = list[
+    tuple[str | None, PolicyRule]
+]  # where (None: in the whole cluster), and one rule
 
 _ASKS_RESOURCE = z3.Bool("asks_resource")
-_VERB, _GROUP, _RESOURCE, _SUB, _NAME = (z3.Int(n) for n in ("verb", "apiGroup", "resource", "subresource", "name"))
+_VERB, _GROUP, _RESOURCE, _SUB, _NAME = (
+    z3.Int(n) for n in ("verb", "apiGroup", "resource", "subresource", "name")
+)
 _NAMESPACE, _PATH = z3.String("namespace"), z3.String("path")
 _FIELDS = (_VERB, _GROUP, _RESOURCE, _SUB, _NAMESPACE, _NAME)
 _NUMBERS: dict[str, int] = {}  # a text's number; every other number is a text that no rule names
@@ -52,7 +60,11 @@ def _any(formulas: Iterable[Formula]) -> Formula:
 
 
 def _is(field: Formula, value: str) -> Formula:
-    return field == (_text(value) if field.sort() == z3.StringSort() else _NUMBERS.setdefault(value, len(_NUMBERS)))
+    return field == (
+        _text(value)
+        if field.sort() == z3.StringSort()
+        else _NUMBERS.setdefault(value, len(_NUMBERS))
+    )
 
 
 def _starts(field: Formula, prefix: str) -> Formula:
@@ -60,7 +72,9 @@ def _starts(field: Formula, prefix: str) -> Formula:
 
 
 def grants_of(state: RbacState, identity: Identity) -> Grants:
-    """Every rule that holds for the identity, with its place; ``system:masters`` holds everything."""
+    """Every rule that holds for the identity, with its place; ``system:masters`` holds
+    everything.
+    """
     if identity.via == "none":
         return []
     if "system:masters" in identity.groups:
@@ -77,11 +91,14 @@ def grants_of(state: RbacState, identity: Identity) -> Grants:
             else:
                 home = subject.namespace or binding.namespace
                 mine = mine or (
-                    home is not None and identity.username == f"system:serviceaccount:{home}:{subject.name}"
+                    home is not None
+                    and identity.username == f"system:serviceaccount:{home}:{subject.name}"
                 )
         for role in state.roles if mine else ():
             local = (
-                binding.role_kind == "Role" and binding.namespace is not None and role.namespace == binding.namespace
+                binding.role_kind == "Role"
+                and binding.namespace is not None
+                and role.namespace == binding.namespace
             )
             shared = binding.role_kind == "ClusterRole" and role.namespace is None
             if role.name == binding.role_name and (local or shared):
@@ -89,8 +106,14 @@ def grants_of(state: RbacState, identity: Identity) -> Grants:
     for policy in identity.policies:
         table = ACCESS_POLICIES[policy.policy_arn.partition(_MARK)[2]]
         assert table.complete, f"nobody knows the rules of {table.name}"
-        places: Sequence[str | None] = (None,) if policy.scope.type == "cluster" else policy.scope.namespaces
-        found += [(f"scope {place}" if place is not None else None, rule) for place in places for rule in table.rules]
+        places: Sequence[str | None] = (
+            (None,) if policy.scope.type == "cluster" else policy.scope.namespaces
+        )
+        found += [
+            (f"scope {place}" if place is not None else None, rule)
+            for place in places
+            for rule in table.rules
+        ]
     return found
 
 
@@ -116,7 +139,11 @@ def _rule_allows(rule: PolicyRule) -> Formula:
     verb = _any(z3.BoolVal(True) if each == "*" else _is(_VERB, each) for each in rule.verbs)
     group = _any(z3.BoolVal(True) if each == "*" else _is(_GROUP, each) for each in rule.api_groups)
     resource = _any(_resource_matches(each) for each in rule.resources)
-    name = _any(_is(_NAME, each) for each in rule.resource_names) if rule.resource_names else z3.BoolVal(True)
+    name = (
+        _any(_is(_NAME, each) for each in rule.resource_names)
+        if rule.resource_names
+        else z3.BoolVal(True)
+    )
     url = _any(_url_matches(each) for each in rule.non_resource_urls)
     return z3.And(verb, z3.If(_ASKS_RESOURCE, z3.And(group, resource, name), url))
 
@@ -124,8 +151,8 @@ def _rule_allows(rule: PolicyRule) -> Formula:
 def _resource_matches(token: str) -> Formula:
     if token == "*":
         return z3.BoolVal(True)
-    # The API server compares with "resource/subresource". A resource holds no "/", so that the first one in the token
-    # is where the two meet.
+    # The API server compares with "resource/subresource". A resource holds no "/", so that the
+    # first one in the token is where the two meet.
     resource, _, subresource = token.partition("/")
     if not subresource:
         return z3.And(_is(_SUB, ""), _is(_RESOURCE, token))
@@ -145,10 +172,14 @@ def in_row(row: PermissionRow) -> Formula:
     assert not row.unknown
     if row.scope == "non-resource":
         return z3.And(
-            z3.Not(_ASKS_RESOURCE), _field(row.verbs, _verb_token), _field(row.non_resource_urls, _url_matches)
+            z3.Not(_ASKS_RESOURCE),
+            _field(row.verbs, _verb_token),
+            _field(row.non_resource_urls, _url_matches),
         )
     # Names are literal, as in RBAC; a star in front of exclusions is every other name.
-    all_but = row.resource_names[:1] == ("*",) and any(token.startswith("!") for token in row.resource_names)
+    all_but = row.resource_names[:1] == ("*",) and any(
+        token.startswith("!") for token in row.resource_names
+    )
     if not row.resource_names:
         names = z3.BoolVal(True)
     elif all_but:
@@ -158,7 +189,9 @@ def in_row(row: PermissionRow) -> Formula:
     return z3.And(
         _ASKS_RESOURCE,
         _scope(row.scope),
-        _field(row.api_groups, lambda token: z3.BoolVal(True) if token == "*" else _is(_GROUP, token)),
+        _field(
+            row.api_groups, lambda token: z3.BoolVal(True) if token == "*" else _is(_GROUP, token)
+        ),
         _field(row.resources, _resource_matches),
         _field(row.verbs, _verb_token),
         names,
@@ -181,7 +214,11 @@ def _scope(scope: str) -> Formula:
     if scope == "cluster outside namespaces":
         return outside
     what, _, rest = scope.partition(" except ")
-    without = _any(_namespace_token(each) for each in rest.removeprefix("namespace ").split(", ")) if rest else None
+    without = (
+        _any(_namespace_token(each) for each in rest.removeprefix("namespace ").split(", "))
+        if rest
+        else None
+    )
     inside = z3.Not(outside)
     if without is not None:
         inside = z3.And(inside, z3.Not(without))
@@ -206,7 +243,9 @@ def is_request(request: AccessRequest) -> Formula:
         request.namespace or "",
         request.name,
     )
-    return z3.And(_ASKS_RESOURCE, *(_is(field, value) for field, value in zip(_FIELDS, values, strict=False)))
+    return z3.And(
+        _ASKS_RESOURCE, *(_is(field, value) for field, value in zip(_FIELDS, values, strict=False))
+    )
 
 
 @dataclass(slots=True)
@@ -233,12 +272,16 @@ def _shown(model: Formula) -> str:
     found = {}
     for declared in model.decls():
         value = model[declared]
-        found[declared.name()] = texts.get(value.as_long(), "another text") if z3.is_int_value(value) else str(value)
+        found[declared.name()] = (
+            texts.get(value.as_long(), "another text") if z3.is_int_value(value) else str(value)
+        )
     return str(dict(sorted(found.items())))
 
 
 def complaints(before: Formula, after: Formula, rows: Sequence[PermissionRow]) -> list[str]:
-    """What is wrong with ``rows`` as a difference of formulas; empty where they are sound, complete and disjoint."""
+    """What is wrong with ``rows`` as a difference of formulas; empty where they are sound, complete
+    and disjoint.
+    """
     judge = Judge()
     known = [(row, in_row(row)) for row in rows if not row.unknown]
     found = []
@@ -252,14 +295,18 @@ def complaints(before: Formula, after: Formula, rows: Sequence[PermissionRow]) -
         wrong = judge.example(z3.And(formula, z3.Not(real)))
         if wrong is not None:
             found.append(f"not in the difference, but in {row}: {wrong}")
-    twice = judge.example(z3.AtLeast(*(formula for _, formula in known), 2)) if len(known) > 1 else None
+    twice = (
+        judge.example(z3.AtLeast(*(formula for _, formula in known), 2)) if len(known) > 1 else None
+    )
     if twice is not None:
         found.append(f"in two rows: {twice}")
     return found
 
 
 def wrong_witnesses(before: Formula, after: Formula, rows: Sequence[PermissionRow]) -> list[str]:
-    """Rows without a witness, and witnesses that do not show their row: each must, where nothing is unknown."""
+    """Rows without a witness, and witnesses that do not show their row: each must, where nothing is
+    unknown.
+    """
     judge = Judge()
     found = []
     for row in rows:

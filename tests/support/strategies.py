@@ -5,18 +5,36 @@ from datetime import datetime, timezone
 from hypothesis import strategies as st
 
 from migrator.model import step as steps
-from migrator.model.access_entry import AccessEntry, AccessScope, AssociatedPolicy, EntrySpec, Identity
+from migrator.model.access_entry import (
+    AccessEntry,
+    AccessScope,
+    AssociatedPolicy,
+    EntrySpec,
+    Identity,
+)
 from migrator.model.finding import Finding
 from migrator.model.plan import AccessChange, ClusterRef, Plan, PlannedPrincipal
 from migrator.model.rbac import PermissionRow, Witness
 
 hostile_text = st.text(max_size=40) | st.sampled_from(
-    ["", "system:masters", "{{SessionName}}", "[red]x[/red]", "\x1b[31mred", "a\u202eb", "</script>", "${x}", "`id`"]
+    [
+        "",
+        "system:masters",
+        "{{SessionName}}",
+        "[red]x[/red]",
+        "\x1b[31mred",
+        "a\u202eb",
+        "</script>",
+        "${x}",
+        "`id`",
+    ]
 )
 texts = st.lists(hostile_text, max_size=3).map(tuple)
 scopes = st.builds(AccessScope, st.sampled_from(["cluster", "namespace"]), texts)
 policies = st.builds(AssociatedPolicy, hostile_text, scopes)
-entry_types = st.sampled_from(["STANDARD", "EC2_LINUX", "EC2_WINDOWS", "FARGATE_LINUX", "EC2", "HYBRID_LINUX"])
+entry_types = st.sampled_from(
+    ["STANDARD", "EC2_LINUX", "EC2_WINDOWS", "FARGATE_LINUX", "EC2", "HYBRID_LINUX"]
+)
 entries = st.builds(
     EntrySpec,
     type=entry_types,
@@ -84,7 +102,9 @@ witnesses = st.builds(
     st.none() | hostile_text,
     texts,
 )
-permission_rows = st.builds(PermissionRow, hostile_text, texts, texts, texts, texts, texts, st.none() | witnesses)
+permission_rows = st.builds(
+    PermissionRow, hostile_text, texts, texts, texts, texts, texts, st.none() | witnesses
+)
 findings = st.builds(
     Finding,
     code=st.from_regex(r"[a-z]+(-[a-z]+){0,3}", fullmatch=True),
@@ -129,7 +149,10 @@ plans = st.builds(
     principals=st.lists(principals, max_size=3).map(tuple),
     findings=st.lists(findings, max_size=3).map(tuple),
     steps=st.lists(
-        st.builds(steps.Step, st.sampled_from(["s01", "s02"]), effects, texts, texts, st.none() | effects), max_size=3
+        st.builds(
+            steps.Step, st.sampled_from(["s01", "s02"]), effects, texts, texts, st.none() | effects
+        ),
+        max_size=3,
     ).map(tuple),
     break_glass=st.none() | st.just("arn:aws:iam::111122223333:role/break-glass"),
 )

@@ -1,4 +1,6 @@
-"""AWS sessions whose clients answer from a script (botocore's Stubber): nothing leaves the process."""
+"""AWS sessions whose clients answer from a script (botocore's Stubber): nothing leaves the
+process.
+"""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -17,7 +19,10 @@ REGION = "eu-central-1"
 def stubbed_session(*, access_key: str = "AKIDEXAMPLE", token: str | None = None) -> AwsSession:
     """A session with made-up static keys."""
     boto = boto3.Session(
-        aws_access_key_id=access_key, aws_secret_access_key="secret", aws_session_token=token, region_name=REGION
+        aws_access_key_id=access_key,
+        aws_secret_access_key="secret",
+        aws_session_token=token,
+        region_name=REGION,
     )
     return AwsSession(boto, run="r1")
 

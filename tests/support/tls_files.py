@@ -34,7 +34,9 @@ class TlsFiles:
 
         names = {"key": str(self.key), "cert": str(self.certificate)}
         roles = {
-            f"tls_{role}_{kind}": path for role in ("scheduler", "worker", "client") for kind, path in names.items()
+            f"tls_{role}_{kind}": path
+            for role in ("scheduler", "worker", "client")
+            for kind, path in names.items()
         }
         return Security(require_encryption=True, tls_ca_file=str(self.ca), **roles)
 
@@ -42,14 +44,20 @@ class TlsFiles:
 def tls_files(folder: Path) -> TlsFiles:
     """A new authority each time."""
     authority_key = ec.generate_private_key(ec.SECP256R1())
-    authority = _certificate("authority", authority_key, "authority", authority_key, is_authority=True)
+    authority = _certificate(
+        "authority", authority_key, "authority", authority_key, is_authority=True
+    )
     key = ec.generate_private_key(ec.SECP256R1())
     certificate = _certificate("member", key, "authority", authority_key, is_authority=False)
     found = TlsFiles(folder / "ca.pem", folder / "cert.pem", folder / "key.pem")
     found.ca.write_bytes(authority.public_bytes(serialization.Encoding.PEM))
     found.certificate.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
     found.key.write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
     )
     return found
 

@@ -6,14 +6,27 @@ from datetime import datetime, timezone
 from typing import Any
 
 from migrator.decide.planning.make_plan import make_plan
-from migrator.model.access_entry import AccessEntry, AccessScope, AssociatedPolicy, AuthenticationMode
+from migrator.model.access_entry import (
+    AccessEntry,
+    AccessScope,
+    AssociatedPolicy,
+    AuthenticationMode,
+)
 from migrator.model.access_policy_tables import ACCESS_POLICIES
 from migrator.model.decision import Acceptance, Decisions, GroupAnswer, PrincipalAnswer
 from migrator.model.finding import Finding
 from migrator.model.plan import ClusterRef, Plan, PlannedPrincipal
 from migrator.model.principal import AccountRead, IamPrincipal, parse_arn
 from migrator.model.rbac import Binding, PolicyRule, RbacState, Role, Subject
-from migrator.model.snapshot import FargateProfile, GroupReference, Login, Node, Nodegroup, Snapshot, Usage
+from migrator.model.snapshot import (
+    FargateProfile,
+    GroupReference,
+    Login,
+    Node,
+    Nodegroup,
+    Snapshot,
+    Usage,
+)
 
 ACCOUNT = "111122223333"
 OTHER = "444455556666"
@@ -42,7 +55,11 @@ def user(name: str, account: str = ACCOUNT) -> str:
 
 def row(arn: str, username: object = "someone", groups: object = ()) -> Row:
     """A row of mapRoles or mapUsers; None leaves a field out."""
-    fields = {"arn": arn, "username": username, "groups": list(groups) if isinstance(groups, tuple) else groups}
+    fields = {
+        "arn": arn,
+        "username": username,
+        "groups": list(groups) if isinstance(groups, tuple) else groups,
+    }
     return {key: value for key, value in fields.items() if value is not None}
 
 
@@ -51,17 +68,26 @@ def node_row(arn: str, *extra: str, username: str = NODE_USERNAME) -> Row:
     return row(arn, username, (*NODE_GROUPS, *extra))
 
 
-def iam(arn: str, *services: str, created: datetime | None = LONG_AGO, trust_read: bool = True) -> IamPrincipal:
+def iam(
+    arn: str, *services: str, created: datetime | None = LONG_AGO, trust_read: bool = True
+) -> IamPrincipal:
     """A principal of IAM; ``services`` by label (``ec2``)."""
     trusts = tuple(f"{service}.amazonaws.com" for service in services) if trust_read else None
     return IamPrincipal(arn, "AROA" + arn.rpartition("/")[2].upper(), created, trusts)
 
 
-def entry(arn: str, username: str = "someone", groups: Sequence[str] = (), **changes: Any) -> AccessEntry:  # noqa: ANN401 - any field
+def entry(
+    arn: str,
+    username: str = "someone",
+    groups: Sequence[str] = (),
+    **changes: Any,  # noqa: ANN401 - any field
+) -> AccessEntry:
     """An access entry that is younger than any principal here."""
     fields: dict[str, Any] = {"type": "STANDARD", "created_at": NOW, "access_policies": ()}
     fields.update(changes)
-    return AccessEntry(principal_arn=arn, username=username, kubernetes_groups=tuple(groups), **fields)
+    return AccessEntry(
+        principal_arn=arn, username=username, kubernetes_groups=tuple(groups), **fields
+    )
 
 
 def on_cluster(policy_arn: str = ADMIN_POLICY) -> AssociatedPolicy:
@@ -82,7 +108,9 @@ def bind(
     labels: Mapping[str, str] | None = None,
 ) -> Binding:
     """A binding of subjects to a ClusterRole."""
-    return Binding(name or f"{role_name}-binding", namespace, "ClusterRole", role_name, subjects, labels or {})
+    return Binding(
+        name or f"{role_name}-binding", namespace, "ClusterRole", role_name, subjects, labels or {}
+    )
 
 
 def group(name: str) -> Subject:
@@ -115,7 +143,9 @@ def rbac(*bindings: Binding, roles: Iterable[Role] = ()) -> RbacState:
     return RbacState((*BUILT_IN, *roles), bindings)
 
 
-def nodegroup(role_arn: str, ami: str = "AL2023_x86_64_STANDARD", status: str = "ACTIVE") -> Nodegroup:
+def nodegroup(
+    role_arn: str, ami: str = "AL2023_x86_64_STANDARD", status: str = "ACTIVE"
+) -> Nodegroup:
     """A managed node group."""
     return Nodegroup("workers", role_arn, status, ami)
 
@@ -127,7 +157,9 @@ def profile(role_arn: str, status: str = "ACTIVE") -> FargateProfile:
 
 def node(role_arn: str | None, system: str = "linux", compute: str = "") -> Node:
     """A live node under a role."""
-    labels = {"kubernetes.io/os": system} | ({"eks.amazonaws.com/compute-type": compute} if compute else {})
+    labels = {"kubernetes.io/os": system} | (
+        {"eks.amazonaws.com/compute-type": compute} if compute else {}
+    )
     return Node("ip-10-0-0-1", labels, "aws:///eu-west-1a/i-0123456789abcdef0", role_arn)
 
 
@@ -147,17 +179,27 @@ def usage(*logins: Login, complete: bool = True) -> Usage:
 
 
 def config_map(
-    roles: Sequence[Row] = (), users: Sequence[Row] = (), accounts: Sequence[str] = (), data: Mapping[str, str] = {}
+    roles: Sequence[Row] = (),
+    users: Sequence[Row] = (),
+    accounts: Sequence[str] = (),
+    data: Mapping[str, str] = {},
 ) -> dict[str, Any]:
     """The aws-auth ConfigMap, its sections written as JSON, which is YAML."""
     found: dict[str, str] = {}
     if roles:
-        found["mapRoles"] = json.dumps([{"rolearn": r["arn"], **{k: r[k] for k in r if k != "arn"}} for r in roles])
+        found["mapRoles"] = json.dumps(
+            [{"rolearn": r["arn"], **{k: r[k] for k in r if k != "arn"}} for r in roles]
+        )
     if users:
-        found["mapUsers"] = json.dumps([{"userarn": r["arn"], **{k: r[k] for k in r if k != "arn"}} for r in users])
+        found["mapUsers"] = json.dumps(
+            [{"userarn": r["arn"], **{k: r[k] for k in r if k != "arn"}} for r in users]
+        )
     if accounts:
         found["mapAccounts"] = json.dumps(list(accounts))
-    return {"metadata": {"name": "aws-auth", "namespace": "kube-system"}, "data": found | dict(data)}
+    return {
+        "metadata": {"name": "aws-auth", "namespace": "kube-system"},
+        "data": found | dict(data),
+    }
 
 
 def world(
@@ -172,8 +214,8 @@ def world(
     partition: str = "aws",
     **changes: Any,  # noqa: ANN401 - any field
 ) -> Snapshot:
-    """A cluster of which everything was read. Without ``principals`` IAM has whoever the rows name, roles trusting
-    nobody (EC2, where the username is a node's).
+    """A cluster of which everything was read. Without ``principals`` IAM has whoever the rows name,
+    roles trusting nobody (EC2, where the username is a node's).
     """
     cluster_arn = f"arn:{partition}:eks:eu-west-1:{ACCOUNT}:cluster/prod"
     fields: dict[str, Any] = {
@@ -184,7 +226,9 @@ def world(
         "caller_arn": f"arn:{partition}:sts::{ACCOUNT}:assumed-role/operator/me",
         "caller_chain": (),
         "access_entries": None if mode == "CONFIG_MAP" else tuple(entries),
-        "access_policies": tuple(f"arn:{partition}:eks::aws:cluster-access-policy/{name}" for name in ACCESS_POLICIES),
+        "access_policies": tuple(
+            f"arn:{partition}:eks::aws:cluster-access-policy/{name}" for name in ACCESS_POLICIES
+        ),
         "nodegroups": (),
         "fargate_profiles": (),
         "nodes": (),
@@ -202,7 +246,12 @@ def world(
 def _everybody(rows: Iterable[Row]) -> Iterable[IamPrincipal]:
     for arn, username in {str(r["arn"]): str(r.get("username", "")) for r in rows}.items():
         parsed = parse_arn(arn)
-        if parsed is None or parsed.account != ACCOUNT or parsed.kind not in ("role", "user") or " " in arn:
+        if (
+            parsed is None
+            or parsed.account != ACCOUNT
+            or parsed.kind not in ("role", "user")
+            or " " in arn
+        ):
             continue
         if parsed.kind == "user" or parsed.path == "/":
             yield iam(arn, *(("ec2",) if "EC2PrivateDNSName" in username else ()))
@@ -250,4 +299,6 @@ def answers(arn: str, action: str = "create", **fields: Any) -> Decisions:  # no
 
 def group_answers(**names: str) -> Decisions:
     """decisions.yaml that renames groups; ``__`` stands for a colon."""
-    return Decisions(groups={old.replace("__", ":"): GroupAnswer(rename_to=new) for old, new in names.items()})
+    return Decisions(
+        groups={old.replace("__", ":"): GroupAnswer(rename_to=new) for old, new in names.items()}
+    )

@@ -1,1 +1,3 @@
-"""What an identity may do: RBAC, access policies, exact comparison, and the questions that show it."""
+"""What an identity may do: RBAC, access policies, exact comparison, and the questions that show
+it.
+"""

@@ -1,7 +1,8 @@
 """EKS's authorizer of access policies, which stands beside RBAC.
 
-Source: EKS user guide, "Associate access policies with access entries" and "Review access policy permissions". Rules
-come from the published tables; a policy without one is opaque, and what it allows is unknown, never guessed.
+Source: EKS user guide, "Associate access policies with access entries" and "Review access policy
+permissions". Rules come from the published tables; a policy without one is opaque, and what it
+allows is unknown, never guessed.
 """
 
 from collections.abc import Sequence
@@ -19,12 +20,17 @@ PolicyAnswer: TypeAlias = tuple[bool | None, str]
 
 
 def policy_allows(
-    policies: Sequence[AssociatedPolicy], request: AccessRequest, *, principal_arn: str = "", principal_id: str = ""
+    policies: Sequence[AssociatedPolicy],
+    request: AccessRequest,
+    *,
+    principal_arn: str = "",
+    principal_id: str = "",
 ) -> PolicyAnswer:
-    """Whether associated access policies allow the request, with the reason that EKS's audit log shows.
+    """Whether associated access policies allow the request, with the reason that EKS's audit log
+    shows.
 
-    None: a policy without a published rule table, or a scope pattern of undocumented meaning, may or may not
-    allow it; the reason names it.
+    None: a policy without a published rule table, or a scope pattern of undocumented meaning, may
+    or may not allow it; the reason names it.
     """
     doubt = ""
     for policy in policies:
@@ -36,7 +42,8 @@ def policy_allows(
             doubt = doubt or f"unknown: access policy {policy.policy_arn}"
             continue
         return True, (
-            f"EKS Access Policy: allowed by ClusterRoleBinding {quoted(f'{principal_arn}+{policy.policy_arn}')} "
+            f"EKS Access Policy: allowed by ClusterRoleBinding "
+            f"{quoted(f'{principal_arn}+{policy.policy_arn}')} "
             f"of ClusterRole {quoted(policy.policy_arn)} to User {quoted(principal_id)}"
         )
     return (None, doubt) if doubt else (False, "")
@@ -53,8 +60,8 @@ def policy_rules(policy_arn: str) -> RuleSet | None:
 def namespace_matches(pattern: str, namespace: str) -> bool | None:
     """Whether a namespace of an access scope covers a namespace.
 
-    The EKS user guide documents plain names and a trailing ``*``. For any other use of ``*`` the grammar is not
-    published: None where it would match if ``*`` meant any text anywhere.
+    The EKS user guide documents plain names and a trailing ``*``. For any other use of ``*`` the
+    grammar is not published: None where it would match if ``*`` meant any text anywhere.
     """
     head, star, tail = pattern.partition("*")
     if not star:

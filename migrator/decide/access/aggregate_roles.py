@@ -1,9 +1,11 @@
-"""ClusterRole aggregation as kube-controller-manager does it (``pkg/controller/clusterroleaggregation``).
+"""ClusterRole aggregation as kube-controller-manager does it
+(``pkg/controller/clusterroleaggregation``).
 
-An aggregated role's rules are those of every other ClusterRole that one of its selectors matches; roles may
-aggregate aggregated roles (``view`` into ``edit`` into ``admin``). A settled cluster stores the result in the
-object itself. Both count here: stored rules are in force now, computed ones as soon as the controller has run
-(or at once, where no controller runs and the stored rules are empty).
+An aggregated role's rules are those of every other ClusterRole that one of its selectors matches;
+roles may aggregate aggregated roles (``view`` into ``edit`` into ``admin``). A settled cluster
+stores the result in the object itself. Both count here: stored rules are in force now, computed
+ones as soon as the controller has run (or at once, where no controller runs and the stored rules
+are empty).
 """
 
 from collections.abc import Iterable, Mapping
@@ -18,12 +20,16 @@ def selects(selector: LabelSelector, labels: Mapping[str, str]) -> bool:
     return all(_expression_holds(expression, labels) for expression in selector.match_expressions)
 
 
-def _expression_holds(expression: tuple[str, str, tuple[str, ...]], labels: Mapping[str, str]) -> bool:
+def _expression_holds(
+    expression: tuple[str, str, tuple[str, ...]], labels: Mapping[str, str]
+) -> bool:
     key, operator, values = expression
     match operator:
         case "In":
             return labels.get(key) in values
-        case "NotIn":  # a missing label is not in any list (apimachinery, labels.Requirement.Matches)
+        case (
+            "NotIn"
+        ):  # a missing label is not in any list (apimachinery, labels.Requirement.Matches)
             return bool(values) and labels.get(key) not in values
         case "Exists":
             return key in labels and not values
@@ -34,7 +40,9 @@ def _expression_holds(expression: tuple[str, str, tuple[str, ...]], labels: Mapp
 
 
 def effective_rules(state: RbacState) -> dict[tuple[str | None, str], tuple[PolicyRule, ...]]:
-    """``(namespace, name)`` -> rules in force, aggregation included. ClusterRoles have namespace None."""
+    """``(namespace, name)`` -> rules in force, aggregation included. ClusterRoles have namespace
+    None.
+    """
     rules = {(role.namespace, role.name): role.rules for role in state.roles}
     cluster_roles = {role.name: role for role in state.roles if role.namespace is None}
     parts = {
@@ -45,14 +53,22 @@ def effective_rules(state: RbacState) -> dict[tuple[str | None, str], tuple[Poli
     for name in parts:
         # dict.fromkeys: each rule once, in a fixed order
         rules[None, name] = tuple(
-            dict.fromkeys(rule for part in _closure(name, parts) for rule in cluster_roles[part].rules)
+            dict.fromkeys(
+                rule for part in _closure(name, parts) for rule in cluster_roles[part].rules
+            )
         )
     return rules
 
 
-def _selected(name: str, selectors: tuple[LabelSelector, ...], roles: Iterable[Role]) -> tuple[str, ...]:
+def _selected(
+    name: str, selectors: tuple[LabelSelector, ...], roles: Iterable[Role]
+) -> tuple[str, ...]:
     return tuple(
-        sorted(role.name for role in roles if role.name != name and any(selects(s, role.labels) for s in selectors))
+        sorted(
+            role.name
+            for role in roles
+            if role.name != name and any(selects(s, role.labels) for s in selectors)
+        )
     )
 
 

@@ -1,7 +1,9 @@
-"""Who may do what: kube-apiserver's RBAC authorizer, and the whole chain of a cluster's authorizers.
+"""Who may do what: kube-apiserver's RBAC authorizer, and the whole chain of a cluster's
+authorizers.
 
-Source: kubernetes ``plugin/pkg/auth/authorizer/rbac/rbac.go`` and ``pkg/registry/rbac/validation/rule.go``. An
-:class:`RbacIndex` is made once per state of the cluster and asked thousands of times.
+Source: kubernetes ``plugin/pkg/auth/authorizer/rbac/rbac.go`` and
+``pkg/registry/rbac/validation/rule.go``. An :class:`RbacIndex` is made once per state of the
+cluster and asked thousands of times.
 """
 
 from bisect import bisect_left
@@ -20,7 +22,9 @@ MASTERS = "system:masters"
 NODES = "system:nodes"
 AUTHENTICATED = "system:authenticated"
 _LAST_CHARACTER = "\U0010ffff"
-_VIEWS_KEPT = 4096  # identities whose bindings are remembered; far more than a cluster's principals at once
+_VIEWS_KEPT = (
+    4096  # identities whose bindings are remembered; far more than a cluster's principals at once
+)
 
 Answer: TypeAlias = tuple[bool, str]
 SubjectNames: TypeAlias = Literal["users", "groups"]
@@ -30,7 +34,8 @@ SubjectNames: TypeAlias = Literal["users", "groups"]
 class BoundRole:
     """A binding that applies to an identity, by which of its subjects, and the rules it gives.
 
-    ``rules`` is None where the role does not exist: the binding then gives nothing and the reason says so.
+    ``rules`` is None where the role does not exist: the binding then gives nothing and the reason
+    says so.
     """
 
     binding: Binding
@@ -40,7 +45,9 @@ class BoundRole:
 
 @dataclass(frozen=True, slots=True)
 class BoundRoles:
-    """All bindings of an identity: cluster-wide ones, and those of each namespace, in the state's order."""
+    """All bindings of an identity: cluster-wide ones, and those of each namespace, in the state's
+    order.
+    """
 
     cluster: tuple[BoundRole, ...]
     by_namespace: Mapping[str, tuple[BoundRole, ...]]
@@ -77,8 +84,12 @@ class RbacIndex:
         return known[start : bisect_left(known, prefix + _LAST_CHARACTER, start)]
 
     def grants(self, username: str, groups: Sequence[str]) -> frozenset[Grant]:
-        """What RBAC gives to this username and exactly these groups: RBAC only adds, subject by subject."""
-        return self._grants_of("users", username).union(*(self._grants_of("groups", group) for group in groups))
+        """What RBAC gives to this username and exactly these groups: RBAC only adds, subject by
+        subject.
+        """
+        return self._grants_of("users", username).union(
+            *(self._grants_of("groups", group) for group in groups)
+        )
 
     def _grants_of(self, names: SubjectNames, name: str) -> frozenset[Grant]:
         places = self._places(names).get(name)
@@ -86,8 +97,11 @@ class RbacIndex:
             return frozenset()
         known = self._granted.get((names, name))
         if known is None:
-            found = ((self._bindings[number].namespace, self._rules[number]) for number, _ in places)
-            # No namespace has a star in its name: such a binding grants nothing, and must not be read as a prefix.
+            found = (
+                (self._bindings[number].namespace, self._rules[number]) for number, _ in places
+            )
+            # No namespace has a star in its name: such a binding grants nothing, and must not be
+            # read as a prefix.
             known = self._granted[names, name] = frozenset(
                 Grant(namespace, rules)
                 for namespace, rules in found
@@ -110,7 +124,10 @@ class RbacIndex:
 
     def _bound_roles(self, username: str, groups: tuple[str, ...]) -> BoundRoles:
         first: dict[int, int] = {}  # binding -> its first subject that applies
-        for places in (self._users.get(username, ()), *(self._groups.get(group, ()) for group in groups)):
+        for places in (
+            self._users.get(username, ()),
+            *(self._groups.get(group, ()) for group in groups),
+        ):
             for number, place in places:
                 first[number] = min(place, first.get(number, place))
         cluster: list[BoundRole] = []
@@ -118,11 +135,19 @@ class RbacIndex:
         for number, place in sorted(first.items()):
             binding = self._bindings[number]
             bound = BoundRole(binding, binding.subjects[place], self._rules[number])
-            (cluster if binding.namespace is None else by_namespace.setdefault(binding.namespace, [])).append(bound)
-        return BoundRoles(tuple(cluster), {namespace: tuple(found) for namespace, found in by_namespace.items()})
+            (
+                cluster
+                if binding.namespace is None
+                else by_namespace.setdefault(binding.namespace, [])
+            ).append(bound)
+        return BoundRoles(
+            tuple(cluster), {namespace: tuple(found) for namespace, found in by_namespace.items()}
+        )
 
     def allows(self, username: str, groups: Sequence[str], request: AccessRequest) -> Answer:
-        """RBAC's decision and its reason, for exactly these groups; ``system:masters`` means nothing here."""
+        """RBAC's decision and its reason, for exactly these groups; ``system:masters`` means
+        nothing here.
+        """
         view = self.bound_roles(username, groups)
         candidates = view.cluster
         if request.path is None and request.namespace:
@@ -140,9 +165,11 @@ def authorize(
     policies: Sequence[AssociatedPolicy],
     request: AccessRequest,
 ) -> PolicyAnswer:
-    """The whole chain for a logged-in identity: ``system:masters`` ahead of everything, RBAC, access policies.
+    """The whole chain for a logged-in identity: ``system:masters`` ahead of everything, RBAC,
+    access policies.
 
-    ``groups`` are the identity's own; ``system:authenticated`` is implied. None: only an opaque policy could allow it.
+    ``groups`` are the identity's own; ``system:authenticated`` is implied. None: only an opaque
+    policy could allow it.
     """
     if MASTERS in groups:
         return True, ""
@@ -159,7 +186,9 @@ def with_authenticated(groups: Sequence[str]) -> tuple[str, ...]:
 
 
 def _role_key(binding: Binding) -> tuple[str | None, str]:
-    """Where the role is looked up. A Role cannot be found from a ClusterRoleBinding: namespace "" holds none."""
+    """Where the role is looked up. A Role cannot be found from a ClusterRoleBinding: namespace ""
+    holds none.
+    """
     if binding.role_kind == "ClusterRole":
         return None, binding.role_name
     return binding.namespace or "", binding.role_name
@@ -181,13 +210,17 @@ def _describe(bound: BoundRole) -> str:
     whom = subject.name
     if subject.kind == "ServiceAccount":
         whom = f"{subject.name}/{subject.namespace or binding.namespace}"
-    return f"{kind} {quoted(name)} of {binding.role_kind} {quoted(binding.role_name)} to {subject.kind} {quoted(whom)}"
+    return (
+        f"{kind} {quoted(name)} of {binding.role_kind} {quoted(binding.role_name)} to "
+        f"{subject.kind} {quoted(whom)}"
+    )
 
 
 def _missing_roles(candidates: Iterable[BoundRole]) -> str:
     """Why RBAC says no: the roles that bindings name and nobody has. Empty when none is missing."""
     missing = dict.fromkeys(
-        f"{b.binding.role_kind.lower()}.rbac.authorization.k8s.io {quoted(b.binding.role_name)} not found"
+        f"{b.binding.role_kind.lower()}.rbac.authorization.k8s.io {quoted(b.binding.role_name)} "
+        f"not found"
         for b in candidates
         if b.rules is None
     )

@@ -1,8 +1,9 @@
-"""Access before and after, gained and lost, exactly: which log-ins are admitted, and what an admitted login may do.
+"""Access before and after, gained and lost, exactly: which log-ins are admitted, and what an
+admitted login may do.
 
-A username or group with a template is as many logins as there are sessions. RBAC can name some of these logins
-(``dev:alice``), so each named one is compared by itself, and all others together: a right that moves from one
-session's name to another's is a loss and a gain, not an equality.
+A username or group with a template is as many logins as there are sessions. RBAC can name some of
+these logins (``dev:alice``), so each named one is compared by itself, and all others together: a
+right that moves from one session's name to another's is a loss and a gain, not an equality.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -66,19 +67,29 @@ def compare_access(
 ) -> AccessChange:
     """The whole difference of a principal's access: permissions, and log-ins that are admitted.
 
-    ``befores`` are several where the authenticator takes one of several rows at random. ``namespaces`` as in
-    :func:`compare`.
+    ``befores`` are several where the authenticator takes one of several rows at random.
+    ``namespaces`` as in :func:`compare`.
     """
     if len(befores) == 1:
-        permissions = compare(befores[0], after, index, index_after=index_after, namespaces=namespaces)
+        permissions = compare(
+            befores[0], after, index, index_after=index_after, namespaces=namespaces
+        )
     else:
-        permissions = compare_with_several(befores, after, index, index_after, namespaces=namespaces)
+        permissions = compare_with_several(
+            befores, after, index, index_after, namespaces=namespaces
+        )
     log_ins = compare_log_ins(befores, after, principal_arn)
-    return replace(permissions, log_ins_gained=log_ins.log_ins_gained, log_ins_lost=log_ins.log_ins_lost)
+    return replace(
+        permissions, log_ins_gained=log_ins.log_ins_gained, log_ins_lost=log_ins.log_ins_lost
+    )
 
 
-def compare_log_ins(befores: Sequence[Identity], after: Identity, principal_arn: str) -> AccessChange:
-    """The log-ins gained and lost alone. One that any of several identities admits is admitted today, now and then."""
+def compare_log_ins(
+    befores: Sequence[Identity], after: Identity, principal_arn: str
+) -> AccessChange:
+    """The log-ins gained and lost alone. One that any of several identities admits is admitted
+    today, now and then.
+    """
     old = [population_of(before, principal_arn) for before in befores]
     new = population_of(after, principal_arn)
     lost = together(without(population, new) for population in old)
@@ -93,7 +104,8 @@ def compare(
     index_after: RbacIndex | None = None,
     namespaces: Sequence[str] | None = None,
 ) -> AccessChange:
-    """Gained and lost permissions; ``index_after`` where RBAC itself changes too (bindings of our own).
+    """Gained and lost permissions; ``index_after`` where RBAC itself changes too (bindings of our
+    own).
 
     ``namespaces`` are those that exist: with them, be it none, each row gets a witness.
     """
@@ -103,8 +115,12 @@ def compare(
     logins, complete = _logins((before, after), (index, later))
     gained, lost = dict[PermissionRow, Witness | None](), dict[PermissionRow, Witness | None]()
     pairs: dict[tuple[PermissionSet, PermissionSet], Mapping[str, str]] = {}
-    for values in reversed(logins):  # the logins that RBAC does not name come first: their witness is everybody's
-        pairs.setdefault((_permissions(before, values, index), _permissions(after, values, later)), values)
+    for values in reversed(
+        logins
+    ):  # the logins that RBAC does not name come first: their witness is everybody's
+        pairs.setdefault(
+            (_permissions(before, values, index), _permissions(after, values, later)), values
+        )
     for (old, new), values in pairs.items():
         _add_rows(gained, new, old, values, namespaces)
         _add_rows(lost, old, new, values, namespaces)
@@ -125,7 +141,9 @@ def compare_with_several(
     *,
     namespaces: Sequence[str] | None = None,
 ) -> AccessChange:
-    """Against somebody who is one or the other at random: lost is what any of them has, gained what none has."""
+    """Against somebody who is one or the other at random: lost is what any of them has, gained what
+    none has.
+    """
     had = NOTHING
     lost: dict[PermissionRow, Witness | None] = {}
     for before in befores:
@@ -136,8 +154,16 @@ def compare_with_several(
     gained: dict[PermissionRow, Witness | None] = dict.fromkeys(rows)
     if rows and namespaces is not None:
         for values in reversed(_logins((after,), (index_after,))[0]):
-            _add_witnesses(gained, rows, _certain(_permissions(after, values, index_after), had), values, namespaces)
-    return AccessChange(gained=with_witnesses(rows, gained), lost=with_witnesses(arranged(lost), lost))
+            _add_witnesses(
+                gained,
+                rows,
+                _certain(_permissions(after, values, index_after), had),
+                values,
+                namespaces,
+            )
+    return AccessChange(
+        gained=with_witnesses(rows, gained), lost=with_witnesses(arranged(lost), lost)
+    )
 
 
 def _add_rows(
@@ -184,7 +210,9 @@ def _same(before: Identity, after: Identity) -> bool:
     )
 
 
-def _permissions(identity: Identity, values: Mapping[str, str], index: RbacIndex | None) -> PermissionSet:
+def _permissions(
+    identity: Identity, values: Mapping[str, str], index: RbacIndex | None
+) -> PermissionSet:
     if not is_login(identity):
         return NOTHING
     username = render(identity.username, values)
@@ -194,13 +222,19 @@ def _permissions(identity: Identity, values: Mapping[str, str], index: RbacIndex
 
 def _too_many(identity: Identity) -> PermissionSet:
     names = [name for name in (identity.username, *identity.groups) if templates_in(name)]
-    return PermissionSet(unknown=frozenset(Unknown(f"logins of {name}: RBAC names too many of them") for name in names))
+    return PermissionSet(
+        unknown=frozenset(
+            Unknown(f"logins of {name}: RBAC names too many of them") for name in names
+        )
+    )
 
 
 def _logins(
     identities: Iterable[Identity], indexes: Iterable[RbacIndex | None]
 ) -> tuple[list[Mapping[str, str]], bool]:
-    """Values of the variables for each login that RBAC can tell apart, the unnamed ones last; False when cut short."""
+    """Values of the variables for each login that RBAC can tell apart, the unnamed ones last; False
+    when cut short.
+    """
     logins = [identity for identity in identities if is_login(identity)]
     names: set[tuple[SubjectNames, str]] = {("users", identity.username) for identity in logins}
     names |= {("groups", group) for identity in logins for group in identity.groups}
@@ -216,13 +250,17 @@ def _logins(
             for reading in found or ():
                 for variable, value in reading.items():
                     values.setdefault(variable, set()).add(value)
-    raw_counts = any("SessionNameRaw" in variable for _, name in templates for variable in templates_in(name))
+    raw_counts = any(
+        "SessionNameRaw" in variable for _, name in templates for variable in templates_in(name)
+    )
     combinations = list(islice(_combinations(values, raw_counts=raw_counts), _MOST_LOGINS + 1))
     return combinations[:_MOST_LOGINS], complete and len(combinations) <= _MOST_LOGINS
 
 
 def _subjects(kind: SubjectNames, name: str, indexes: Iterable[RbacIndex | None]) -> Iterator[str]:
-    """Names that make a difference and start like the template: those that RBAC names, and two built-in groups."""
+    """Names that make a difference and start like the template: those that RBAC names, and two
+    built-in groups.
+    """
     prefix = literal_prefix(name)
     if kind == "groups":
         yield from (group for group in (MASTERS, NODES) if group.startswith(prefix))
@@ -231,15 +269,24 @@ def _subjects(kind: SubjectNames, name: str, indexes: Iterable[RbacIndex | None]
             yield from index.names_with_prefix(kind, prefix)
 
 
-def _combinations(values: Mapping[str, Iterable[str]], *, raw_counts: bool) -> Iterator[Mapping[str, str]]:
-    """Every combination of the values found and "any other"; both spellings of the session's name go together."""
+def _combinations(
+    values: Mapping[str, Iterable[str]], *, raw_counts: bool
+) -> Iterator[Mapping[str, str]]:
+    """Every combination of the values found and "any other"; both spellings of the session's name
+    go together.
+    """
     sessions = {(value.replace("@", "-"), value) for value in values.get("SessionNameRaw", ())}
     for value in values.get("SessionName", ()):
         sessions |= {(value, raw) for raw in (_spellings(value) if raw_counts else (_ANY,))}
     others = [name for name in _OTHER if name in values and not name.startswith("SessionName")]
     for session, raw in [*sorted(sessions), (_ANY, _ANY)]:
         for rest in product(*([*sorted(values[name]), _ANY] for name in others)):
-            yield {**_OTHER, "SessionName": session, "SessionNameRaw": raw, **dict(zip(others, rest, strict=True))}
+            yield {
+                **_OTHER,
+                "SessionName": session,
+                "SessionNameRaw": raw,
+                **dict(zip(others, rest, strict=True)),
+            }
 
 
 def _spellings(session: str) -> Iterator[str]:

@@ -1,8 +1,9 @@
-"""Names in CEL, Rego and JMESPath: string literals of an expression, as names or as patterns with ``*``.
+"""Names in CEL, Rego and JMESPath: string literals of an expression, as names or as patterns with
+``*``.
 
-A scanner, not a parser: one pass of tokens that cannot backtrack, so hostile text costs its length and no more. It
-errs to too much: a literal that could be a name, or a part of one, counts, because a name that is missed could
-change without anybody being told.
+A scanner, not a parser: one pass of tokens that cannot backtrack, so hostile text costs its length
+and no more. It errs to too much: a literal that could be a name, or a part of one, counts, because
+a name that is missed could change without anybody being told.
 """
 
 import re
@@ -12,11 +13,14 @@ from typing import Literal, TypeAlias
 
 Language: TypeAlias = Literal["cel", "rego", "jmespath"]
 
-# Who asks is request.userInfo in CEL and Kyverno, input.review.userInfo in Rego; Kyverno has two variables more.
+# Who asks is request.userInfo in CEL and Kyverno, input.review.userInfo in Rego; Kyverno has two
+# variables more.
 _ABOUT_USERS = re.compile(r"user_?info|\{\{\s*serviceAccountName", re.IGNORECASE)
 _USER_WORDS = ("user", "group", "subject", "principal", "member", "account")
 _LONGEST_NAME = 256
-_SHORTEST_PART = 3  # a shorter part of a name counts only in a call about users: contains(image, "/") is none
+_SHORTEST_PART = (
+    3  # a shorter part of a name counts only in a call about users: contains(image, "/") is none
+)
 # Each alternative ends at the end of the text at the latest, so that no quote is ever tried twice.
 _DOUBLE = r'"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)'
 _SINGLE = r"'[^'\\]*(?:\\.[^'\\]*)*(?:'|\\?\Z)"
@@ -24,8 +28,12 @@ _BACKTICK = r"`[^`]*(?:`|\Z)"
 _REST = r"(?P<word>[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)|(?P<other>\S)"
 _TOKENS: dict[Language, re.Pattern[str]] = {
     "cel": re.compile(rf"(?P<comment>//[^\n]*)|(?P<text>{_DOUBLE}|{_SINGLE})|{_REST}", re.DOTALL),
-    "rego": re.compile(rf"(?P<comment>\#[^\n]*)|(?P<text>{_DOUBLE}|{_BACKTICK})|{_REST}", re.DOTALL),
-    "jmespath": re.compile(rf"(?P<comment>(?!))|(?P<text>{_DOUBLE}|{_SINGLE}|{_BACKTICK})|{_REST}", re.DOTALL),
+    "rego": re.compile(
+        rf"(?P<comment>\#[^\n]*)|(?P<text>{_DOUBLE}|{_BACKTICK})|{_REST}", re.DOTALL
+    ),
+    "jmespath": re.compile(
+        rf"(?P<comment>(?!))|(?P<text>{_DOUBLE}|{_SINGLE}|{_BACKTICK})|{_REST}", re.DOTALL
+    ),
 }
 _STARTS = frozenset({"startswith", "starts_with"})
 _ENDS = frozenset({"endswith", "ends_with"})
@@ -43,7 +51,9 @@ def is_about_users(text: str) -> bool:
 
 @dataclass(slots=True)
 class _Call:
-    """An open parenthesis: the function before it, and whether it, what is around or what is in it names users."""
+    """An open parenthesis: the function before it, and whether it, what is around or what is in it
+    names users.
+    """
 
     function: str
     parent: "_Call | None"
@@ -59,7 +69,9 @@ class _Found:
 
 
 def names_in(text: str, language: Language) -> Iterator[str]:
-    """Literals that can be names: ``dev:alice``, or ``dev:*`` for ``startsWith('dev:')`` and ``'dev:' + x``."""
+    """Literals that can be names: ``dev:alice``, or ``dev:*`` for ``startsWith('dev:')`` and
+    ``'dev:' + x``.
+    """
     for found in _literals(text, language):
         for name in _patterns(found):
             if len(name) <= _LONGEST_NAME and "\n" not in name:
@@ -69,7 +81,10 @@ def names_in(text: str, language: Language) -> Iterator[str]:
 def _literals(text: str, language: Language) -> list[_Found]:
     found: list[_Found] = []
     call = _Call("", None, about_users=False)
-    last, before = "", ""  # the last word if nothing came after it, and the last token; a literal's is its quote
+    last, before = (
+        "",
+        "",
+    )  # the last word if nothing came after it, and the last token; a literal's is its quote
     for token in _TOKENS[language].finditer(text):
         kind, value = token.lastgroup, token.group()
         if kind == "comment":
@@ -77,11 +92,16 @@ def _literals(text: str, language: Language) -> list[_Found]:
         if value == "+" and before == '"':
             found[-1].joined_after = True
         if kind == "text":
-            found += [_Found(literal, call, before == "+") for literal in _decoded(value, raw=last in ("r", "R", "br"))]
+            found += [
+                _Found(literal, call, before == "+")
+                for literal in _decoded(value, raw=last in ("r", "R", "br"))
+            ]
         elif kind == "word":
             call.about_users = call.about_users or _names_users(value)
         elif value == "(":
-            call = _Call(last.rpartition(".")[2].lower(), call, call.about_users or _names_users(last))
+            call = _Call(
+                last.rpartition(".")[2].lower(), call, call.about_users or _names_users(last)
+            )
         elif value == ")" and call.parent is not None:
             call.parent.about_users = call.parent.about_users or call.about_users
             call = call.parent
@@ -95,7 +115,9 @@ def _names_users(word: str) -> bool:
 
 
 def _decoded(quoted: str, *, raw: bool) -> tuple[str, ...]:
-    """The literal's text; with escapes also as written, because escapes differ between the languages."""
+    """The literal's text; with escapes also as written, because escapes differ between the
+    languages.
+    """
     inner = quoted[1:-1] if len(quoted) > 1 and quoted[0] == quoted[-1] else quoted[1:]
     if quoted[0] == "`":
         return (inner.strip('"'),)  # JMESPath holds JSON there
@@ -128,7 +150,9 @@ def _patterns(found: _Found) -> Iterator[str]:
 
 
 def _regex_parts(text: str, *, sure: bool) -> Iterator[str]:
-    """The plain parts of a regular expression, each of which a matching name may hold; ``*`` where there is none."""
+    """The plain parts of a regular expression, each of which a matching name may hold; ``*`` where
+    there is none.
+    """
     runs: list[str] = [""]
     end = 0
     for match in _RUN.finditer(text):

@@ -1,9 +1,10 @@
 """Everything in a cluster that names a group or a username, found in raw objects.
 
-Bindings and ``impersonate`` rules, FlowSchemas, admission policies and webhooks (CEL), Kyverno policies, Gatekeeper
-templates (Rego) and constraints, Argo CD's RBAC ConfigMap. Names in structured fields are taken as they are, string
-literals of expressions as ``expression_names`` finds them; ``*`` in a text stands for any text.
-Objects are untrusted: work is bounded, and where the bound is met the reference ``*`` says that any name may follow.
+Bindings and ``impersonate`` rules, FlowSchemas, admission policies and webhooks (CEL), Kyverno
+policies, Gatekeeper templates (Rego) and constraints, Argo CD's RBAC ConfigMap. Names in structured
+fields are taken as they are, string literals of expressions as ``expression_names`` finds them;
+``*`` in a text stands for any text. Objects are untrusted: work is bounded, and where the bound is
+met the reference ``*`` says that any name may follow.
 """
 
 import csv
@@ -29,11 +30,14 @@ _ANY_NAME = "*"
 def references_in(objects: Iterable[Raw]) -> tuple[GroupReference, ...]:
     """Every place that names a group or username, in the objects' order; each name once per path.
 
-    Constraints of a Gatekeeper template that is among the objects and does not look at users are left out.
+    Constraints of a Gatekeeper template that is among the objects and does not look at users are
+    left out.
     """
     found = list(objects)
     templates = [raw for raw in found if _group(raw) == "templates.gatekeeper.sh"]
-    unconcerned = {_constraint_kind(raw) for raw in templates} - {_constraint_kind(r) for r in templates if _about(r)}
+    unconcerned = {_constraint_kind(raw) for raw in templates} - {
+        _constraint_kind(r) for r in templates if _about(r)
+    }
     return tuple(
         reference
         for raw in found
@@ -42,8 +46,12 @@ def references_in(objects: Iterable[Raw]) -> tuple[GroupReference, ...]:
     )
 
 
-def matching(references: Iterable[GroupReference], name_or_template: str) -> tuple[GroupReference, ...]:
-    """The references whose text the name, a template perhaps, can become. Errs to too many, never to too few."""
+def matching(
+    references: Iterable[GroupReference], name_or_template: str
+) -> tuple[GroupReference, ...]:
+    """The references whose text the name, a template perhaps, can become. Errs to too many, never
+    to too few.
+    """
     wanted = name_or_template
     return tuple(r for r in references if can_become(wanted, r.text) or can_become(r.text, wanted))
 
@@ -56,7 +64,11 @@ def _of_object(raw: Raw) -> Iterator[GroupReference]:
         return
     read = list(islice(reader(raw), _MOST_READ))
     places = list(dict.fromkeys(read))
-    if len(places) > _MOST_REFERENCES or len(read) == _MOST_READ or sum(1 for _ in _nodes(raw)) == _MOST_VALUES:
+    if (
+        len(places) > _MOST_REFERENCES
+        or len(read) == _MOST_READ
+        or sum(1 for _ in _nodes(raw)) == _MOST_VALUES
+    ):
         places[_MOST_REFERENCES:] = [("(more)", _ANY_NAME)]
     name, namespace = _text(metadata.get("name")), _text(metadata.get("namespace")) or None
     for path, text in places:
@@ -117,11 +129,15 @@ def _subject(path: str, subject: Raw, namespace: str = "") -> Iterator[_Place]:
 
 
 def _role(raw: Raw) -> Iterator[_Place]:
-    """``impersonate`` rules that are limited to names (``impersonate:…`` are the constrained verbs)."""
+    """``impersonate`` rules that are limited to names (``impersonate:…`` are the constrained
+    verbs).
+    """
     namespace = _text(_map(raw.get("metadata")).get("namespace")) or _ANY_NAME
     for at, rule in enumerate(_maps(raw.get("rules"))):
         resources = {resource.partition("/")[0] for resource in _texts(rule.get("resources"))}
-        if not any(verb == "*" or verb.startswith("impersonate") for verb in _texts(rule.get("verbs"))):
+        if not any(
+            verb == "*" or verb.startswith("impersonate") for verb in _texts(rule.get("verbs"))
+        ):
             continue
         for number, name in enumerate(_texts(rule.get("resourceNames"))):
             path = f"rules[{at}].resourceNames[{number}]"
@@ -145,17 +161,25 @@ def _flow_schema(raw: Raw) -> Iterator[_Place]:
 
 
 def _cel(raw: Raw) -> Iterator[_Place]:
-    """Validating and mutating admission policies, their bindings, and webhooks' match conditions."""
+    """Validating and mutating admission policies, their bindings, and webhooks' match
+    conditions.
+    """
     texts = [(path, text) for path, key, text in _leaves(raw) if key in _EXPRESSIONS]
     yield from _in_expressions(texts, "cel")
-    if any(is_about_users(text) for _, text in texts) and any("params" in text for _, text in texts):
+    if any(is_about_users(text) for _, text in texts) and any(
+        "params" in text for _, text in texts
+    ):
         yield "spec.paramKind", _ANY_NAME  # the names may stand in parameter objects of any kind
 
 
 def _gatekeeper_template(raw: Raw) -> Iterator[_Place]:
     found = list(_leaves(_map(raw.get("spec")), "spec"))
-    yield from _in_expressions([(path, text) for path, key, text in found if key in ("rego", "libs")], "rego")
-    yield from _in_expressions([(path, text) for path, key, text in found if key in _EXPRESSIONS], "cel")
+    yield from _in_expressions(
+        [(path, text) for path, key, text in found if key in ("rego", "libs")], "rego"
+    )
+    yield from _in_expressions(
+        [(path, text) for path, key, text in found if key in _EXPRESSIONS], "cel"
+    )
 
 
 def _gatekeeper_constraint(raw: Raw) -> Iterator[_Place]:
@@ -167,7 +191,9 @@ def _gatekeeper_constraint(raw: Raw) -> Iterator[_Place]:
 
 
 def _kyverno(raw: Raw) -> Iterator[_Place]:
-    """Subjects in ``match`` and ``exclude``; in a policy that looks at users every condition and expression."""
+    """Subjects in ``match`` and ``exclude``; in a policy that looks at users every condition and
+    expression.
+    """
     expressions: list[_Place] = []
     about = _about(raw)
     for path, key, value in _nodes(raw.get("spec"), "spec"):
@@ -187,7 +213,9 @@ def _kyverno(raw: Raw) -> Iterator[_Place]:
 
 
 def _context(path: str, entry: Raw) -> Iterator[_Place]:
-    """Variables of a policy that looks at users: their texts may be names, and what is loaded may be any name."""
+    """Variables of a policy that looks at users: their texts may be names, and what is loaded may
+    be any name.
+    """
     if not {"configMap", "apiCall", "globalReference", "imageRegistry"}.isdisjoint(entry):
         yield path, _ANY_NAME
     for at, _, text in _leaves(entry.get("variable"), f"{path}.variable"):
@@ -196,7 +224,9 @@ def _context(path: str, entry: Raw) -> Iterator[_Place]:
 
 
 def _condition(path: str, condition: Raw) -> Iterator[_Place]:
-    """``{key, operator, value}``: variables may carry the user, so each text counts; wildcards are ``*`` and ``?``."""
+    """``{key, operator, value}``: variables may carry the user, so each text counts; wildcards are
+    ``*`` and ``?``.
+    """
     for side in ("key", "value"):
         for _, _, text in _leaves(condition.get(side)):
             if "{{" not in text and text.strip("*?"):
@@ -212,13 +242,24 @@ def _jmespath(path: str, text: str) -> Iterator[_Place]:
 
 
 def _argocd(raw: Raw) -> Iterator[_Place]:
-    """Subjects of ``p`` and ``g`` lines in every ``policy*.csv``; roles and projects of Argo CD are no names."""
+    """Subjects of ``p`` and ``g`` lines in every ``policy*.csv``; roles and projects of Argo CD are
+    no names.
+    """
     for key, text in _map(raw.get("data")).items():
-        if not (isinstance(key, str) and key.startswith("policy.") and key.endswith(".csv") and isinstance(text, str)):
+        if not (
+            isinstance(key, str)
+            and key.startswith("policy.")
+            and key.endswith(".csv")
+            and isinstance(text, str)
+        ):
             continue
         for number, line in enumerate(text.splitlines(), start=1):
             fields = _csv_fields(line)
-            if len(fields) > 1 and fields[0] in ("p", "g") and not fields[1].startswith(("role:", "proj:")):
+            if (
+                len(fields) > 1
+                and fields[0] in ("p", "g")
+                and not fields[1].startswith(("role:", "proj:"))
+            ):
                 yield f"data[{key}] line {number}", fields[1]
 
 
@@ -230,14 +271,18 @@ def _csv_fields(line: str) -> list[str]:
 
 
 def _in_expressions(texts: Sequence[_Place], language: Language) -> Iterator[_Place]:
-    """Names of all expressions of an object if one of them is about users: variables carry names between them."""
+    """Names of all expressions of an object if one of them is about users: variables carry names
+    between them.
+    """
     if any(is_about_users(text) for _, text in texts):
         for path, text in texts:
             yield from _names_at(path, text, language)
 
 
 def _names_at(path: str, text: str, language: Language) -> Iterator[_Place]:
-    """Names of one expression; one longer than anybody writes is not scanned and may hold any name."""
+    """Names of one expression; one longer than anybody writes is not scanned and may hold any
+    name.
+    """
     if len(text) > _LONGEST_TEXT:
         yield path, _ANY_NAME
         return
@@ -253,7 +298,9 @@ def _leaves(value: object, path: str = "") -> Iterator[tuple[str, str, str]]:
 
 
 def _nodes(value: object, path: str = "") -> Iterator[tuple[str, str, object]]:
-    """``(path, last key, value)`` of everything inside a value, in document order; bounded, without recursion."""
+    """``(path, last key, value)`` of everything inside a value, in document order; bounded, without
+    recursion.
+    """
     stack: list[tuple[str, str, object]] = [(path, path.rpartition(".")[2], value)]
     for _ in range(_MOST_VALUES):
         if not stack:
@@ -276,7 +323,11 @@ def _maps(value: object) -> list[Mapping[Any, Any]]:
 
 
 def _texts(value: object) -> list[str]:
-    return [item for item in value if isinstance(item, str)] if isinstance(value, (list, tuple)) else []
+    return (
+        [item for item in value if isinstance(item, str)]
+        if isinstance(value, (list, tuple))
+        else []
+    )
 
 
 def _text(value: object) -> str:

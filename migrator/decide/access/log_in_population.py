@@ -1,7 +1,8 @@
 """Which log-ins of a principal an identity admits, and how two such populations differ.
 
-The rules are those of the authenticator (:mod:`migrator.decide.reading.effective_identity`), asked for all sessions of
-a principal at once. Access policies and RBAC do not matter here: they say what an admitted login may do.
+The rules are those of the authenticator (:mod:`migrator.decide.reading.effective_identity`), asked
+for all sessions of a principal at once. Access policies and RBAC do not matter here: they say what
+an admitted login may do.
 """
 
 from collections.abc import Iterable
@@ -19,11 +20,14 @@ _ROLES = frozenset({"role", "service-linked-role", "assumed-role"})
 
 
 def population_of(identity: Identity, principal_arn: str) -> LogInPopulation:
-    """The log-ins of the principal that are admitted as ``identity``, by a row, by an entry or by EKS itself."""
+    """The log-ins of the principal that are admitted as ``identity``, by a row, by an entry or by
+    EKS itself.
+    """
     if identity.via == "none":
         return ()
     kinds = sessions_of(principal_arn)
-    # server.go renderTemplates: the login is refused unless the session is named after an instance that EC2 knows
+    # server.go renderTemplates: the login is refused unless the session is named after an instance
+    # that EC2 knows
     if any(EC2_NAME in name for name in (identity.username, *identity.groups)):
         kinds = tuple(kind for kind in kinds if kind == "instance")
     # rows are not held against the reserved prefixes (mapper EKSConfigMap before v0.7.17)
@@ -39,8 +43,8 @@ def sessions_of(principal_arn: str) -> tuple[SessionKind, ...]:
 
 
 def kind_of_session(principal_arn: str, session_name: str) -> SessionKind:
-    """The kind that a session belongs to by its name. One that is named after an instance counts as the instance's:
-    whether EC2 tells its private DNS name cannot be seen from here.
+    """The kind that a session belongs to by its name. One that is named after an instance counts as
+    the instance's: whether EC2 tells its private DNS name cannot be seen from here.
     """
     if sessions_of(principal_arn) == _OF_USERS:
         return "user"
@@ -58,7 +62,9 @@ def admits(population: LogInPopulation, kind: SessionKind, session_name: str) ->
 def without(population: LogInPopulation, other: LogInPopulation) -> LogInPopulation:
     """The log-ins of the first population that the second does not have."""
     taken = {each.sessions: each for each in other}
-    return tuple(left for each in population if (left := _less(each, taken.get(each.sessions))) is not None)
+    return tuple(
+        left for each in population if (left := _less(each, taken.get(each.sessions))) is not None
+    )
 
 
 def together(populations: Iterable[LogInPopulation]) -> LogInPopulation:
@@ -72,7 +78,9 @@ def together(populations: Iterable[LogInPopulation]) -> LogInPopulation:
 
 
 def _admitted_by_entry(kind: SessionKind, username: str) -> Iterable[LogIns]:
-    """An entry's username is held against the reserved prefixes after it is rendered (server.go, doMapping)."""
+    """An entry's username is held against the reserved prefixes after it is rendered (server.go,
+    doMapping).
+    """
     if kind == "user":  # an IAM user has no session: its name is filled in as nothing
         username = render(username, {"SessionName": "", "SessionNameRaw": ""})
     refused = _names_that_reserve(username)
@@ -85,16 +93,21 @@ def _admitted_by_entry(kind: SessionKind, username: str) -> Iterable[LogIns]:
 def _names_that_reserve(username: str) -> tuple[str, ...] | None:
     """The session names that give the username a reserved prefix; None where every name does.
 
-    No template becomes a text with a colon, so that the prefix ends at the first colon that is written.
+    No template becomes a text with a colon, so that the prefix ends at the first colon that is
+    written.
     """
     head, colon, _ = username.partition(":")
     names: set[str] = set()
     for prefix in RESERVED_PREFIXES if colon else ():
-        for reading in readings(head, prefix.removesuffix(":")) or ():  # too many to tell: longer than any prefix
+        for reading in (
+            readings(head, prefix.removesuffix(":")) or ()
+        ):  # too many to tell: longer than any prefix
             if not reading:
                 return None
             sessions = {value for name, value in reading.items() if name.startswith("SessionName")}
-            if len(sessions) == 1:  # both spellings are one and the same: no reserved prefix has an @ or a dash
+            if (
+                len(sessions) == 1
+            ):  # both spellings are one and the same: no reserved prefix has an @ or a dash
                 names |= sessions
     return tuple(sorted(names))
 
@@ -116,5 +129,9 @@ def _more(one: LogIns, other: LogIns) -> LogIns:
         return LogIns(one.sessions, names=tuple(sorted({*one.names, *other.names})))
     if one.names or other.names:
         wide, narrow = (other, one) if one.names else (one, other)
-        return LogIns(wide.sessions, except_names=tuple(sorted(set(wide.except_names) - set(narrow.names))))
-    return LogIns(one.sessions, except_names=tuple(sorted(set(one.except_names) & set(other.except_names))))
+        return LogIns(
+            wide.sessions, except_names=tuple(sorted(set(wide.except_names) - set(narrow.names)))
+        )
+    return LogIns(
+        one.sessions, except_names=tuple(sorted(set(one.except_names) & set(other.except_names)))
+    )

@@ -1,7 +1,8 @@
-"""Does a rule allow a request? kube-apiserver's answer (``pkg/apis/rbac/v1/evaluation_helpers.go``), made fast.
+"""Does a rule allow a request? kube-apiserver's answer
+(``pkg/apis/rbac/v1/evaluation_helpers.go``), made fast.
 
-A :class:`RuleSet` is looked up, not scanned: a resource request needs at most six dictionary look-ups, whatever
-the number of rules.
+A :class:`RuleSet` is looked up, not scanned: a resource request needs at most six dictionary
+look-ups, whatever the number of rules.
 """
 
 from collections.abc import Sequence
@@ -14,7 +15,9 @@ _Names = frozenset[str] | None  # None: every name, also the empty one of list a
 
 
 class RuleSet:
-    """The rules of one role or access policy, in their order; equal to another with the same rules."""
+    """The rules of one role or access policy, in their order; equal to another with the same
+    rules.
+    """
 
     __slots__ = ("_boxes", "_hash", "_resources", "_urls", "rules")
 
@@ -44,7 +47,9 @@ class RuleSet:
         return self._boxes
 
     def allows(self, request: AccessRequest) -> bool:
-        """Whether one of the rules allows the request; its namespace is the binding's affair, not looked at here."""
+        """Whether one of the rules allows the request; its namespace is the binding's affair, not
+        looked at here.
+        """
         if self._resources is None:
             self._resources = self._compile()
         if request.path is not None:
@@ -71,7 +76,9 @@ class RuleSet:
                 for resource in rule.resources:
                     table.setdefault((group, resource), []).append((verbs, names))
             if rule.non_resource_urls:
-                prefixes = tuple(url.rstrip("*") for url in rule.non_resource_urls if url.endswith("*"))
+                prefixes = tuple(
+                    url.rstrip("*") for url in rule.non_resource_urls if url.endswith("*")
+                )
                 self._urls.append((verbs, frozenset(rule.non_resource_urls), prefixes))
         return table
 
@@ -84,7 +91,9 @@ class RuleSet:
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """Rules that hold somewhere: ``namespace`` None is cluster-wide, ``dev-*`` and ``*`` are prefixes."""
+    """Rules that hold somewhere: ``namespace`` None is cluster-wide, ``dev-*`` and ``*`` are
+    prefixes.
+    """
 
     namespace: Node
     rules: RuleSet

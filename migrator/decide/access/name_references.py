@@ -1,7 +1,9 @@
-"""Everything in the cluster that names a group or a username: bindings, ``impersonate`` rules, and whatever was
-collected into ``groupReferences`` (FlowSchemas, admission policies, webhooks, policy engines, Argo CD).
+"""Everything in the cluster that names a group or a username: bindings, ``impersonate`` rules, and
+whatever was collected into ``groupReferences`` (FlowSchemas, admission policies, webhooks, policy
+engines, Argo CD).
 
-Names decide what a login may do, far beyond RBAC: a name may only change or go where nothing here can mean it.
+Names decide what a login may do, far beyond RBAC: a name may only change or go where nothing here
+can mean it.
 """
 
 from bisect import bisect_left
@@ -14,10 +16,16 @@ from migrator.model.step import MANAGED_BY, MANAGED_BY_LABEL
 
 
 class NameIndex:
-    """Names and the places that mention them. ``complete`` False: something was not read, absence means nothing."""
+    """Names and the places that mention them. ``complete`` False: something was not read, absence
+    means nothing.
+    """
 
     def __init__(
-        self, rbac: RbacState | None, references: Iterable[GroupReference] | None, *, complete: bool = True
+        self,
+        rbac: RbacState | None,
+        references: Iterable[GroupReference] | None,
+        *,
+        complete: bool = True,
     ) -> None:
         self.complete = complete and rbac is not None and references is not None
         self.rbac_known = complete and rbac is not None
@@ -31,13 +39,20 @@ class NameIndex:
         for role in rbac.roles if rbac else ():
             self._add_impersonation(role)
         for reference in references or ():
-            if not (rbac is not None and reference.api_version.startswith("rbac.")):  # RBAC is read itself
+            if not (
+                rbac is not None and reference.api_version.startswith("rbac.")
+            ):  # RBAC is read itself
                 self._add_reference(reference)
         self._sorted_users = sorted(self._users)
 
     def of_group(self, group: str) -> tuple[str, ...]:
         """The places that name a group: what keeping or losing it can matter for."""
-        wide = [place for text, places in self._patterns.items() if can_become(group, text) for place in places]
+        wide = [
+            place
+            for text, places in self._patterns.items()
+            if can_become(group, text)
+            for place in places
+        ]
         return (*self.groups.get(group, ()), *wide)
 
     def bindings_of_group(self, group: str) -> tuple[Binding, ...]:
@@ -45,7 +60,9 @@ class NameIndex:
         return tuple(self.group_bindings.get(group, ()))
 
     def of_username(self, username: str) -> tuple[str, ...]:
-        """The places whose name the username, a template perhaps, can become. ServiceAccounts count as names."""
+        """The places whose name the username, a template perhaps, can become. ServiceAccounts count
+        as names.
+        """
         if username not in self._judged:
             self._judged[username] = tuple(self._find(username))
         return self._judged[username]
@@ -75,14 +92,19 @@ class NameIndex:
             elif subject.kind == "User":
                 self._users.setdefault(subject.name, []).append(place)
             elif namespace := subject.namespace or binding.namespace:
-                self._users.setdefault(f"system:serviceaccount:{namespace}:{subject.name}", []).append(place)
+                self._users.setdefault(
+                    f"system:serviceaccount:{namespace}:{subject.name}", []
+                ).append(place)
 
     def _add_impersonation(self, role: Role) -> None:
         for rule in role.rules:
             # "impersonate:user-info" and the like are the constrained verbs
             if not any(verb == "*" or verb.startswith("impersonate") for verb in rule.verbs):
                 continue
-            place = f"impersonate rule of {'ClusterRole' if role.namespace is None else 'Role'} {_at(role)}"
+            place = (
+                f"impersonate rule of {'ClusterRole' if role.namespace is None else 'Role'} "
+                f"{_at(role)}"
+            )
             self._add_impersonated(rule, place, role.namespace or "*")
 
     def _add_impersonated(self, rule: PolicyRule, place: str, namespace: str) -> None:
@@ -93,7 +115,9 @@ class NameIndex:
                 self._users.setdefault(name, []).append(place)
             if not {"serviceaccounts", "*"}.isdisjoint(rule.resources):
                 account = f"system:serviceaccount:{namespace}:{name}"
-                (self._patterns if "*" in account else self._users).setdefault(account, []).append(place)
+                (self._patterns if "*" in account else self._users).setdefault(account, []).append(
+                    place
+                )
 
     def _add_reference(self, reference: GroupReference) -> None:
         place = f"{reference.kind} {_at(reference)} ({reference.path})"

@@ -1,8 +1,9 @@
-r"""Which values a template must take to become a given name: needed where each named login is looked at by itself.
+r"""Which values a template must take to become a given name: needed where each named login is
+looked at by itself.
 
-What a variable can hold follows from what it is: a role session name is 2 to 64 of ``[\w+=,.@-]`` (STS API
-reference, AssumeRole), and in ``{{SessionName}}`` every ``@`` has become ``-`` (aws-iam-authenticator
-``pkg/server/server.go``, renderTemplate).
+What a variable can hold follows from what it is: a role session name is 2 to 64 of ``[\w+=,.@-]``
+(STS API reference, AssumeRole), and in ``{{SessionName}}`` every ``@`` has become ``-``
+(aws-iam-authenticator ``pkg/server/server.go``, renderTemplate).
 """
 
 import re
@@ -45,7 +46,9 @@ Part: TypeAlias = str | Variable
 def parts(name: str) -> tuple[Part, ...]:
     """The name as literal texts and variables, in order; no empty text, no two texts in a row."""
     pieces = _VARIABLE.split(name)  # text, variable, text, variable, … text
-    return tuple(Variable(piece) if place % 2 else piece for place, piece in enumerate(pieces) if piece)
+    return tuple(
+        Variable(piece) if place % 2 else piece for place, piece in enumerate(pieces) if piece
+    )
 
 
 def render(name: str, values: Mapping[str, str]) -> str:
@@ -54,7 +57,9 @@ def render(name: str, values: Mapping[str, str]) -> str:
 
 
 def readings(template: str, name: str) -> tuple[dict[str, str], ...] | None:
-    """Every assignment of variables under which ``template`` becomes ``name``; None when they are too many to tell."""
+    """Every assignment of variables under which ``template`` becomes ``name``; None when they are
+    too many to tell.
+    """
     pieces = parts(template)
     if len(pieces) > _MOST_PARTS:
         return None
@@ -66,7 +71,9 @@ def readings(template: str, name: str) -> tuple[dict[str, str], ...] | None:
     return tuple(found) if work[0] > 0 else None
 
 
-def _read(pieces: tuple[Part, ...], text: str, values: dict[str, str], work: list[int]) -> Iterator[dict[str, str]]:
+def _read(
+    pieces: tuple[Part, ...], text: str, values: dict[str, str], work: list[int]
+) -> Iterator[dict[str, str]]:
     work[0] -= 1
     if work[0] <= 0:
         return
@@ -84,7 +91,9 @@ def _read(pieces: tuple[Part, ...], text: str, values: dict[str, str], work: lis
 
 
 def _values_at(variable: str, text: str, values: Mapping[str, str], *, last: bool) -> Iterator[str]:
-    """What the variable can hold at the start of ``text``; one value where it has one already, or ends the name."""
+    """What the variable can hold at the start of ``text``; one value where it has one already, or
+    ends the name.
+    """
     known = values.get(variable)
     if known is not None:
         if text.startswith(known):

@@ -5,7 +5,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import product
 from typing import TypeAlias
 
-from migrator.decide.access.subtract_boxes import FULL, NAMES, NAMESPACES, Changes, Difference, Dimension
+from migrator.decide.access.subtract_boxes import (
+    FULL,
+    NAMES,
+    NAMESPACES,
+    Changes,
+    Difference,
+    Dimension,
+)
 from migrator.model.rbac import PermissionRow
 
 Tokens: TypeAlias = tuple[str, ...]
@@ -31,9 +38,12 @@ def url_rows(difference: Difference, diagram: int) -> Iterator[PermissionRow]:
 
 
 def arranged(rows: Iterable[PermissionRow]) -> tuple[PermissionRow, ...]:
-    """The rows, those joined that differ in their API groups or in their resources only, in one order."""
+    """The rows, those joined that differ in their API groups or in their resources only, in one
+    order.
+    """
     found: Iterable[_Fields] = {
-        ((r.scope,), r.api_groups, r.resources, r.verbs, r.resource_names, r.non_resource_urls) for r in rows
+        ((r.scope,), r.api_groups, r.resources, r.verbs, r.resource_names, r.non_resource_urls)
+        for r in rows
     }
     for field in (1, 2):
         found = _joined(found, field)
@@ -50,13 +60,17 @@ def _paths(difference: Difference, diagram: int, level: int) -> Iterator[tuple[T
     dimension = difference.dimensions[level]
     write = _WRITERS.get(id(dimension), _tokens)
     for changes, below in difference.entries.get(diagram, ()):
-        for head, tail in product(write(dimension, changes), list(_paths(difference, below, level + 1))):
+        for head, tail in product(
+            write(dimension, changes), list(_paths(difference, below, level + 1))
+        ):
             yield (head, *tail)
 
 
-def _layers(dimension: Dimension, changes: Changes) -> Iterator[tuple[list[str | None], dict[str | None, list[str]]]]:
-    """What is in, outermost first: the nodes, and under each the ones that are out again. What is in inside
-    those comes with the next layer, so that an exclusion never hides it.
+def _layers(
+    dimension: Dimension, changes: Changes
+) -> Iterator[tuple[list[str | None], dict[str | None, list[str]]]]:
+    """What is in, outermost first: the nodes, and under each the ones that are out again. What is
+    in inside those comes with the next layer, so that an exclusion never hides it.
     """
     depth: dict[str | None, int] = {None: 1 if None in changes else 0}
     inside: dict[str | None, list[str]] = defaultdict(list)
@@ -90,20 +104,29 @@ def _scopes(dimension: Dimension, changes: Changes) -> list[Tokens]:
             if node == "*" and whole:
                 found.append((f"cluster except namespace {without}" if without else "cluster",))
             else:
-                found.append((f"namespace {node} except {without}" if without else f"namespace {node}",))
+                found.append(
+                    (f"namespace {node} except {without}" if without else f"namespace {node}",)
+                )
     return found
 
 
 def _names(dimension: Dimension, changes: Changes) -> list[Tokens]:
-    """No token is every name; RBAC compares names as text, so that ``*`` alone is that name (ResourceNameMatches)."""
+    """No token is every name; RBAC compares names as text, so that ``*`` alone is that name
+    (ResourceNameMatches).
+    """
     return [()] if changes == {None} else _tokens(dimension, changes)
 
 
-_WRITERS: Mapping[int, Callable[[Dimension, Changes], list[Tokens]]] = {id(NAMESPACES): _scopes, id(NAMES): _names}
+_WRITERS: Mapping[int, Callable[[Dimension, Changes], list[Tokens]]] = {
+    id(NAMESPACES): _scopes,
+    id(NAMES): _names,
+}
 
 
 def _joined(rows: Iterable[_Fields], field: int) -> list[_Fields]:
-    """Rows that are equal but for one list become one; rows with exclusions in it stay as they are."""
+    """Rows that are equal but for one list become one; rows with exclusions in it stay as they
+    are.
+    """
     kept: list[_Fields] = []
     alike: dict[_Fields, set[str]] = defaultdict(set)
     for row in rows:
@@ -113,8 +136,12 @@ def _joined(rows: Iterable[_Fields], field: int) -> list[_Fields]:
         else:
             rest = (*row[:field], (), *row[field + 1 :])
             alike[rest].update(tokens)
-    return kept + [(*row[:field], tuple(sorted(tokens)), *row[field + 1 :]) for row, tokens in alike.items()]
+    return kept + [
+        (*row[:field], tuple(sorted(tokens)), *row[field + 1 :]) for row, tokens in alike.items()
+    ]
 
 
 def _order(row: _Fields) -> tuple[int, _Fields]:
-    return ("cluster", "namespace", "non-resource", "unknown").index(row[0][0].partition(" ")[0]), row
+    return ("cluster", "namespace", "non-resource", "unknown").index(
+        row[0][0].partition(" ")[0]
+    ), row

@@ -1,11 +1,13 @@
 """The permissions of an identity as a set of requests, and the exact difference of two such sets.
 
-The universe: resource requests (namespace or none, API group, resource with subresource, verb, name) and
-non-resource requests (path, verb). A cluster-wide grant holds requests without a namespace and those in every
-namespace, the not yet existing ones too; a grant in a namespace holds that namespace's requests only.
+The universe: resource requests (namespace or none, API group, resource with subresource, verb,
+name) and non-resource requests (path, verb). A cluster-wide grant holds requests without a
+namespace and those in every namespace, the not yet existing ones too; a grant in a namespace holds
+that namespace's requests only.
 
-What cannot be known stays visible: an access policy without a published rule table, RBAC that was not read, the
-node authorizer. It is compared by name, and a difference that it may hide is marked, never shown as empty.
+What cannot be known stays visible: an access policy without a published rule table, RBAC that was
+not read, the node authorizer. It is compared by name, and a difference that it may hide is marked,
+never shown as empty.
 """
 
 from collections.abc import Callable, Iterator
@@ -16,7 +18,12 @@ from migrator.decide.access.authorize import MASTERS, NODES, RbacIndex, with_aut
 from migrator.decide.access.match_rules import Grant, RuleSet
 from migrator.decide.access.permission_rows import arranged, resource_rows, url_rows
 from migrator.decide.access.rule_boxes import ALL, Box, Node
-from migrator.decide.access.subtract_boxes import EMPTY, RESOURCE_DIMENSIONS, URL_DIMENSIONS, Difference
+from migrator.decide.access.subtract_boxes import (
+    EMPTY,
+    RESOURCE_DIMENSIONS,
+    URL_DIMENSIONS,
+    Difference,
+)
 from migrator.model.access_entry import AssociatedPolicy, Identity
 from migrator.model.rbac import AccessRequest, PermissionRow, PolicyRule
 
@@ -25,9 +32,11 @@ _NODE_NAMES = "system:node:"
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """Something that may allow requests in ``namespace`` (None: cluster-wide), nobody can say which.
+    """Something that may allow requests in ``namespace`` (None: cluster-wide), nobody can say
+    which.
 
-    ``rules`` are an upper bound where there is one: a policy whose scope is unclear gives no more than its rules.
+    ``rules`` are an upper bound where there is one: a policy whose scope is unclear gives no more
+    than its rules.
     """
 
     what: str
@@ -37,7 +46,9 @@ class Unknown:
 
 @dataclass(frozen=True, slots=True)
 class PermissionSet:
-    """Everything an identity may do. Equal sets may be built from different rules: compare with ``difference``."""
+    """Everything an identity may do. Equal sets may be built from different rules: compare with
+    ``difference``.
+    """
 
     grants: frozenset[Grant] = frozenset()
     unknown: frozenset[Unknown] = frozenset()
@@ -52,12 +63,17 @@ class PermissionSet:
         for grant in self.grants:
             where.setdefault(grant.namespace, []).extend(grant.rules.rules)
         rules = {namespace: RuleSet(found) for namespace, found in where.items()}
-        patterns = [namespace for namespace in rules if namespace is not None and namespace.endswith("*")]
+        patterns = [
+            namespace for namespace in rules if namespace is not None and namespace.endswith("*")
+        ]
 
         def allows(request: AccessRequest) -> bool | None:
             places: list[Node] = [None]
             if request.path is None and request.namespace:
-                places += [request.namespace, *(p for p in patterns if namespace_matches(p, request.namespace))]
+                places += [
+                    request.namespace,
+                    *(p for p in patterns if namespace_matches(p, request.namespace)),
+                ]
             if any(place in rules and rules[place].allows(request) for place in places):
                 return True
             doubt = any(
@@ -98,7 +114,8 @@ def permissions_of_login(
         return EVERYTHING
     grants, unknown = set[Grant](), set[Unknown]()
     if index is None:
-        # RBAC only adds, subject by subject, so that names kept on both sides cannot hide a difference.
+        # RBAC only adds, subject by subject, so that names kept on both sides cannot hide a
+        # difference.
         unknown.add(Unknown(f"RBAC of user {identity.username}"))
         unknown.update(Unknown(f"RBAC of group {group}") for group in identity.groups)
     else:
@@ -116,10 +133,12 @@ def is_login(identity: Identity) -> bool:
 
 
 def difference(a: PermissionSet, b: PermissionSet) -> tuple[PermissionRow, ...]:
-    """The requests that ``a`` allows and ``b`` does not, as rows: disjoint, compact, sorted, the same for equal sets.
+    """The requests that ``a`` allows and ``b`` does not, as rows: disjoint, compact, sorted, the
+    same for equal sets.
 
-    Empty only where every request of ``a`` is known to be in ``b``. Rows whose scope is ``unknown WHAT`` say that
-    the difference may be larger than the rows (WHAT is in ``a``) or smaller (WHAT is in ``b``).
+    Empty only where every request of ``a`` is known to be in ``b``. Rows whose scope is ``unknown
+    WHAT`` say that the difference may be larger than the rows (WHAT is in ``a``) or smaller (WHAT
+    is in ``b``).
     """
     if a.grants <= b.grants and a.unknown <= b.unknown:
         return ()
@@ -158,7 +177,9 @@ def _resource_boxes(grants: frozenset[Grant]) -> frozenset[Box]:
 
 
 def _url_boxes(grants: frozenset[Grant]) -> frozenset[Box]:
-    return frozenset(box for grant in grants if grant.namespace is None for box in grant.rules.boxes[1])
+    return frozenset(
+        box for grant in grants if grant.namespace is None for box in grant.rules.boxes[1]
+    )
 
 
 def _covers(namespace: Node, request: AccessRequest) -> bool | None:
@@ -172,20 +193,26 @@ def _covers(namespace: Node, request: AccessRequest) -> bool | None:
 def _add_policy(policy: AssociatedPolicy, grants: set[Grant], unknown: set[Unknown]) -> None:
     rules = policy_rules(policy.policy_arn)
     what = f"access policy {policy.policy_arn}"
-    namespaces: tuple[Node, ...] = (None,) if policy.scope.type == "cluster" else policy.scope.namespaces
+    namespaces: tuple[Node, ...] = (
+        (None,) if policy.scope.type == "cluster" else policy.scope.namespaces
+    )
     for namespace in namespaces:
         if namespace == "":
             continue  # the name of no namespace
         if rules is None:
             unknown.add(Unknown(what, namespace))
-        elif namespace is not None and "*" in namespace[:-1]:  # not published what such a pattern means
+        elif (
+            namespace is not None and "*" in namespace[:-1]
+        ):  # not published what such a pattern means
             unknown.add(Unknown(what, namespace, rules))
         else:
             grants.add(Grant(namespace, rules))
 
 
 def _covered(unknown: Unknown, by: PermissionSet) -> bool:
-    """Whether all that the unknown thing could allow is allowed by ``by``, whatever it turns out to be."""
+    """Whether all that the unknown thing could allow is allowed by ``by``, whatever it turns out to
+    be.
+    """
     if any(u.what == unknown.what and _inside(unknown.namespace, u.namespace) for u in by.unknown):
         return True
     rules = unknown.rules or _ALL_RULES
@@ -196,7 +223,12 @@ def _covered(unknown: Unknown, by: PermissionSet) -> bool:
 def _inside(inner: Node, outer: Node) -> bool:
     if outer is None or inner == outer:
         return True
-    return inner is not None and outer.endswith("*") and "*" not in outer[:-1] and inner.startswith(outer[:-1])
+    return (
+        inner is not None
+        and outer.endswith("*")
+        and "*" not in outer[:-1]
+        and inner.startswith(outer[:-1])
+    )
 
 
 def _upper(pattern: str) -> str:

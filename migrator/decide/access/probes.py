@@ -1,8 +1,9 @@
-"""Questions to ask as a principal: some for every distinct rule and every scope it has, and some just outside.
+"""Questions to ask as a principal: some for every distinct rule and every scope it has, and some
+just outside.
 
-A probe that must be allowed shows lost access, one that must be denied shows gained access. Both are evaluated on
-the same permissions before they are chosen, so an expectation is never a guess; where an opaque access policy
-could decide, there is no probe.
+A probe that must be allowed shows lost access, one that must be denied shows gained access. Both
+are evaluated on the same permissions before they are chosen, so an expectation is never a guess;
+where an opaque access policy could decide, there is no probe.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -28,7 +29,9 @@ from migrator.model.access_entry import Identity
 from migrator.model.evidence import Probe
 from migrator.model.rbac import AccessRequest, PolicyRule
 
-_TELLING_RESOURCES = {f"{r.resource}/{r.subresource}".rstrip("/"): place for place, r in enumerate(TELLING)}
+_TELLING_RESOURCES = {
+    f"{r.resource}/{r.subresource}".rstrip("/"): place for place, r in enumerate(TELLING)
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,28 +49,40 @@ def probes_for(
     namespaces: Sequence[str] = (),
     custom_resources: Sequence[tuple[str, str]] = (),
 ) -> tuple[Probe, ...]:
-    """At most ``limit`` probes, the same for the same input; about a quarter of them must be denied.
+    """At most ``limit`` probes, the same for the same input; about a quarter of them must be
+    denied.
 
-    ``namespaces`` that exist make better examples for wildcards and for "just outside"; ``custom_resources`` are
-    ``(API group, resource)`` of installed CRDs. An identity with templates is asked as a login that RBAC does not name.
+    ``namespaces`` that exist make better examples for wildcards and for "just outside";
+    ``custom_resources`` are ``(API group, resource)`` of installed CRDs. An identity with templates
+    is asked as a login that RBAC does not name.
     """
-    permissions = before if isinstance(before, PermissionSet) else permissions_of_unnamed(before, index)
+    permissions = (
+        before if isinstance(before, PermissionSet) else permissions_of_unnamed(before, index)
+    )
     allows = permissions.asker()
     candidates = _candidates(permissions, namespaces, custom_resources)
     chosen = _chosen(candidates)
-    # Lazily, and no more than can be used: there are many candidates, and each answer costs an evaluation.
+    # Lazily, and no more than can be used: there are many candidates, and each answer costs an
+    # evaluation.
     yes = list(islice((request for request in chosen if allows(request) is True), limit))
     outside = dict.fromkeys(_outside(yes, permissions, namespaces))
     no = list(islice((request for request in outside if allows(request) is False), limit))
     yes = yes[: limit - min(len(no), limit // 4)]
     no = no[: limit - len(yes)]
-    return (*(Probe(request, expected=True) for request in yes), *(Probe(request, expected=False) for request in no))
+    return (
+        *(Probe(request, expected=True) for request in yes),
+        *(Probe(request, expected=False) for request in no),
+    )
 
 
 def _candidates(
-    permissions: PermissionSet, namespaces: Sequence[str], custom_resources: Sequence[tuple[str, str]]
+    permissions: PermissionSet,
+    namespaces: Sequence[str],
+    custom_resources: Sequence[tuple[str, str]],
 ) -> list[_Candidate]:
-    """Requests for every rule at every scope: scopes in order, and in each the most telling requests first."""
+    """Requests for every rule at every scope: scopes in order, and in each the most telling
+    requests first.
+    """
     found: dict[tuple[str, PolicyRule], list[AccessRequest]] = {}
     for grant in permissions.grants:
         for rule in grant.rules.rules:
@@ -75,8 +90,14 @@ def _candidates(
             if (scope, rule) not in found:
                 place = _example(grant.namespace, namespaces)
                 found[scope, rule] = list(dict.fromkeys(_requests(rule, place, custom_resources)))
-    everything = [_Candidate(scope, rule, request) for (scope, rule), all_ in found.items() for request in all_]
-    return sorted(everything, key=lambda c: (c.scope, rank(c.request), order(c.request), _texts(c.rule)))
+    everything = [
+        _Candidate(scope, rule, request)
+        for (scope, rule), all_ in found.items()
+        for request in all_
+    ]
+    return sorted(
+        everything, key=lambda c: (c.scope, rank(c.request), order(c.request), _texts(c.rule))
+    )
 
 
 def _requests(
@@ -86,7 +107,10 @@ def _requests(
     if rule.non_resource_urls and namespace is None and verbs:
         url = min(rule.non_resource_urls)
         path = f"{url.rstrip('*')}{PROBE_NAME}" if url.endswith("*") else url
-        yield AccessRequest("get" if verbs[0] == "*" else verbs[0], path=path if path.startswith("/") else f"/{path}")
+        yield AccessRequest(
+            "get" if verbs[0] == "*" else verbs[0],
+            path=path if path.startswith("/") else f"/{path}",
+        )
     if not (verbs and rule.api_groups and rule.resources):
         return
     name = min(rule.resource_names, default="")
@@ -99,8 +123,13 @@ def _requests(
         yield replace(asked, verb="delete")
     if "*" in (*rule.verbs, *rule.api_groups, *rule.resources):
         unnamed = RuleSet((replace(rule, resource_names=()),))
-        for telling in (*TELLING, *(AccessRequest("list", group, kind) for group, kind in custom_resources)):
-            if (namespace is None or telling.resource not in CLUSTER_KINDS) and unnamed.allows(telling):
+        for telling in (
+            *TELLING,
+            *(AccessRequest("list", group, kind) for group, kind in custom_resources),
+        ):
+            if (namespace is None or telling.resource not in CLUSTER_KINDS) and unnamed.allows(
+                telling
+            ):
                 yield replace(telling, namespace=namespace, name=name)
 
 
@@ -117,7 +146,9 @@ def _example(scope: Node, namespaces: Sequence[str]) -> str | None:
 
 
 def _chosen(candidates: Sequence[_Candidate]) -> list[AccessRequest]:
-    """Every scope once, then every rule once, then the rest: what a limit cuts off has the least to tell."""
+    """Every scope once, then every rule once, then the rest: what a limit cuts off has the least to
+    tell.
+    """
     by_scope: dict[str, list[_Candidate]] = {}
     for candidate in candidates:
         by_scope.setdefault(candidate.scope, []).append(candidate)
@@ -138,12 +169,21 @@ def _chosen(candidates: Sequence[_Candidate]) -> list[AccessRequest]:
 def _outside(
     chosen: Sequence[AccessRequest], permissions: PermissionSet, namespaces: Sequence[str]
 ) -> Iterator[AccessRequest]:
-    """One step out of what is allowed, in turn with what matters most: elsewhere, wider, another verb or name."""
+    """One step out of what is allowed, in turn with what matters most: elsewhere, wider, another
+    verb or name.
+    """
     granted = sorted({request.namespace for request in chosen if request.namespace})
     covered = [grant.namespace for grant in permissions.grants if grant.namespace is not None]
     known = (*sorted(namespaces), "kube-system", "default", f"{PROBE_NAME}-elsewhere")
-    elsewhere = next((n for n in known if not any(namespace_matches(scope, n) for scope in covered)), None)
-    steps = [step for turn in zip_longest(*(_steps(r, elsewhere) for r in chosen)) for step in turn if step is not None]
+    elsewhere = next(
+        (n for n in known if not any(namespace_matches(scope, n) for scope in covered)), None
+    )
+    steps = [
+        step
+        for turn in zip_longest(*(_steps(r, elsewhere) for r in chosen))
+        for step in turn
+        if step is not None
+    ]
     places = (None, *granted[:1], elsewhere)
     telling = [
         replace(request, namespace=place)

@@ -1,10 +1,11 @@
 """Exact difference of two unions of boxes, in one canonical shape.
 
-The values of a dimension form a tree: everything, patterns inside it, single values inside those. Each node
-stands for its values that no deeper node holds (its *class*), and every class has values, so a union of boxes is
-decided class by class: for each node the boxes that hold it, then the same question for the remaining dimensions.
-Nodes with the same answer belong together. The result is a decision diagram with one node per distinct answer:
-equal sets give equal diagrams, whatever rules they were written with.
+The values of a dimension form a tree: everything, patterns inside it, single values inside those.
+Each node stands for its values that no deeper node holds (its *class*), and every class has values,
+so a union of boxes is decided class by class: for each node the boxes that hold it, then the same
+question for the remaining dimensions. Nodes with the same answer belong together. The result is a
+decision diagram with one node per distinct answer: equal sets give equal diagrams, whatever rules
+they were written with.
 """
 
 from collections.abc import Callable, Iterable
@@ -22,7 +23,8 @@ EMPTY, FULL = 0, 1
 
 @dataclass(frozen=True, slots=True)
 class Dimension:
-    """``parents`` orders nodes, parents first, each with its nearest ancestor among them (None: the root).
+    """``parents`` orders nodes, parents first, each with its nearest ancestor among them (None: the
+    root).
 
     ``split`` are nodes that together hold everything, so that the root has no value of its own.
     """
@@ -48,10 +50,14 @@ def by_subresource(nodes: Iterable[str]) -> list[tuple[str, Node]]:
 
 
 def by_prefix(nodes: Iterable[str]) -> list[tuple[str, Node]]:
-    """A node that ends in ``*`` is a prefix; what starts with it lies inside. Sorting puts prefixes first."""
+    """A node that ends in ``*`` is a prefix; what starts with it lies inside. Sorting puts prefixes
+    first.
+    """
     found: list[tuple[str, Node]] = []
     around: list[str] = []  # the prefixes that the current node may lie in, widest first
-    for text, _, node in sorted((node.removesuffix("*"), not node.endswith("*"), node) for node in nodes):
+    for text, _, node in sorted(
+        (node.removesuffix("*"), not node.endswith("*"), node) for node in nodes
+    ):
         while around and not text.startswith(around[-1].removesuffix("*")):
             around.pop()
         found.append((node, around[-1] if around else None))
@@ -61,7 +67,9 @@ def by_prefix(nodes: Iterable[str]) -> list[tuple[str, Node]]:
 
 
 def in_namespaces(nodes: Iterable[str]) -> list[tuple[str, Node]]:
-    """``""`` is the request without a namespace; ``*`` any namespace, so it does not hold ``""``."""
+    """``""`` is the request without a namespace; ``*`` any namespace, so it does not hold
+    ``""``.
+    """
     known = set(nodes)
     outside: list[tuple[str, Node]] = [("", None)] if "" in known else []
     return outside + by_prefix(known - {""})
@@ -69,13 +77,21 @@ def in_namespaces(nodes: Iterable[str]) -> list[tuple[str, Node]]:
 
 NAMESPACES = Dimension(in_namespaces, split=("", "*"))
 NAMES = Dimension(flat)
-RESOURCE_DIMENSIONS = (NAMESPACES, Dimension(flat), Dimension(by_subresource), Dimension(flat), NAMES)
+RESOURCE_DIMENSIONS = (
+    NAMESPACES,
+    Dimension(flat),
+    Dimension(by_subresource),
+    Dimension(flat),
+    NAMES,
+)
 URL_DIMENSIONS = (Dimension(by_prefix), Dimension(flat))
 
 
 @dataclass(slots=True)
 class Difference:
-    """``a`` minus ``b`` over some dimensions, as a diagram: ``entries[id]`` maps changes to the next diagram's id."""
+    """``a`` minus ``b`` over some dimensions, as a diagram: ``entries[id]`` maps changes to the
+    next diagram's id.
+    """
 
     dimensions: tuple[Dimension, ...]
     entries: dict[int, frozenset[tuple[Changes, int]]] = field(default_factory=dict)
@@ -83,7 +99,9 @@ class Difference:
     _known: dict[tuple[int, Tails, Tails], int] = field(default_factory=dict)
 
     def subtract(self, a: Tails, b: Tails, level: int = 0) -> int:
-        """The id of the diagram of ``a`` minus ``b``; EMPTY when every request of ``a`` is in ``b``."""
+        """The id of the diagram of ``a`` minus ``b``; EMPTY when every request of ``a`` is in
+        ``b``.
+        """
         a = a - b  # a box of both is subtracted whole
         if not a or (ALL,) * (len(self.dimensions) - level) in b:
             return EMPTY
@@ -99,12 +117,19 @@ class Difference:
         dimension = self.dimensions[level]
         own_a, own_b = _by_node(a), _by_node(b)
         nodes = {node for own in (own_a, own_b) for node in own if node is not None}
-        held: dict[Node, tuple[Tails, Tails]] = {None: (own_a.get(None, frozenset()), own_b.get(None, frozenset()))}
-        answers: dict[Node, int] = {None: EMPTY if dimension.split else self.subtract(*held[None], level + 1)}
+        held: dict[Node, tuple[Tails, Tails]] = {
+            None: (own_a.get(None, frozenset()), own_b.get(None, frozenset()))
+        }
+        answers: dict[Node, int] = {
+            None: EMPTY if dimension.split else self.subtract(*held[None], level + 1)
+        }
         changes: dict[int, set[Node]] = {answers[None]: {None}}
         for node, parent in dimension.parents(nodes.union(dimension.split)):
             above_a, above_b = held[parent]
-            held[node] = above_a | own_a.get(node, frozenset()), above_b | own_b.get(node, frozenset())
+            held[node] = (
+                above_a | own_a.get(node, frozenset()),
+                above_b | own_b.get(node, frozenset()),
+            )
             answer = answers[node] = self.subtract(*held[node], level + 1)
             if answer != answers[parent]:
                 changes.setdefault(answer, set()).add(node)

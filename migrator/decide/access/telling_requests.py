@@ -1,13 +1,27 @@
-"""Requests that tell the most when they change hands: for probes, and for the witness of a difference."""
+"""Requests that tell the most when they change hands: for probes, and for the witness of a
+difference.
+"""
 
 from migrator.model.rbac import AccessRequest
 
-PROBE_NAME = "migrator-probe"  # of objects, paths and namespaces that need not exist: reviews do not look
+PROBE_NAME = (
+    "migrator-probe"  # of objects, paths and namespaces that need not exist: reviews do not look
+)
 COMMON_VERBS = ("delete", "create", "patch", "update", "get", "list", "watch")
-_VERBS = ("impersonate", "escalate", "bind", *COMMON_VERBS, "deletecollection", "use", "approve", "sign")
+_VERBS = (
+    "impersonate",
+    "escalate",
+    "bind",
+    *COMMON_VERBS,
+    "deletecollection",
+    "use",
+    "approve",
+    "sign",
+)
 VERB_RANKS = {verb: place for place, verb in enumerate(("*", *_VERBS))}
 _RBAC = "rbac.authorization.k8s.io"
-# What matters most when it changes hands; asked wherever a wildcard gives it, and first where a list names it.
+# What matters most when it changes hands; asked wherever a wildcard gives it, and first where a
+# list names it.
 TELLING: tuple[AccessRequest, ...] = (
     AccessRequest("get", "", "secrets"),
     AccessRequest("create", "", "pods", "exec"),
@@ -24,9 +38,18 @@ TELLING: tuple[AccessRequest, ...] = (
     AccessRequest("get", "", "configmaps"),
     AccessRequest("list", "", "pods"),
 )
-_RANKS = {(r.verb, r.api_group, r.resource, r.subresource): place for place, r in enumerate(TELLING)}
+_RANKS = {
+    (r.verb, r.api_group, r.resource, r.subresource): place for place, r in enumerate(TELLING)
+}
 CLUSTER_KINDS = frozenset(
-    {"users", "clusterroles", "clusterrolebindings", "nodes", "namespaces", "customresourcedefinitions"}
+    {
+        "users",
+        "clusterroles",
+        "clusterrolebindings",
+        "nodes",
+        "namespaces",
+        "customresourcedefinitions",
+    }
 )
 
 
@@ -34,7 +57,9 @@ def rank(request: AccessRequest) -> int:
     """How much the request tells when it changes hands: 0 is the most."""
     if request.path is not None:
         return len(TELLING) + 1  # everybody may read most of these
-    return _RANKS.get((request.verb, request.api_group, request.resource, request.subresource), len(TELLING))
+    return _RANKS.get(
+        (request.verb, request.api_group, request.resource, request.subresource), len(TELLING)
+    )
 
 
 def order(request: AccessRequest) -> tuple[str, ...]:

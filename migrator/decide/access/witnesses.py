@@ -1,7 +1,7 @@
 """Witnesses: for each row of a difference one request that shows it, the same for the same input.
 
-A witness is built from the row's own fields, so that it lies inside the row, and is then asked of both permission
-sets: where something unknown could decide the answer, the row has no witness.
+A witness is built from the row's own fields, so that it lies inside the row, and is then asked of
+both permission sets: where something unknown could decide the answer, the row has no witness.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -9,19 +9,32 @@ from dataclasses import replace
 from itertools import islice, product
 from typing import TypeAlias
 
-from migrator.decide.access.telling_requests import CLUSTER_KINDS, PROBE_NAME, TELLING, VERB_RANKS, order, rank
+from migrator.decide.access.telling_requests import (
+    CLUSTER_KINDS,
+    PROBE_NAME,
+    TELLING,
+    VERB_RANKS,
+    order,
+    rank,
+)
 from migrator.model.rbac import AccessRequest, PermissionRow, Witness
 
 Found: TypeAlias = Mapping[PermissionRow, Witness | None]
-_MOST_TRIED = 64  # candidates of a row; the second is needed only where something unknown covers the first
+_MOST_TRIED = (
+    64  # candidates of a row; the second is needed only where something unknown covers the first
+)
 _VERBS = ("get", "list", "delete", "create", "update", "patch", "watch")
-# Requests of these verbs name no object: a rule with resource names is shown by another of its verbs, if it has one.
+# Requests of these verbs name no object: a rule with resource names is shown by another of its
+# verbs, if it has one.
 _NAMELESS = frozenset({"create", "list", "watch", "deletecollection"})
 _PATHS = ("/healthz", "/metrics", "/version", "/api", "/logs/")
 _RBAC, _NETWORK = "rbac.authorization.k8s.io", "networking.k8s.io"
 # Kinds that every cluster has, as (API group, resource); those that people know best come first.
 _KINDS = (
-    *(("", kind) for kind in ("pods", "configmaps", "secrets", "services", "events", "serviceaccounts")),
+    *(
+        ("", kind)
+        for kind in ("pods", "configmaps", "secrets", "services", "events", "serviceaccounts")
+    ),
     *(("apps", kind) for kind in ("deployments", "statefulsets", "daemonsets", "replicasets")),
     ("batch", "jobs"),
     ("batch", "cronjobs"),
@@ -52,19 +65,24 @@ def witness_of(
     login: Sequence[str] = (),
     namespaces: Sequence[str] = (),
 ) -> Witness | None:
-    """A request inside the row of which ``certain`` says that one side of the difference allows it and the other not.
+    """A request inside the row of which ``certain`` says that one side of the difference allows it
+    and the other not.
 
-    ``login`` are the template variables of the only logins that the row is about. ``namespaces`` exist, and are
-    preferred.
+    ``login`` are the template variables of the only logins that the row is about. ``namespaces``
+    exist, and are preferred.
     """
     if row.unknown:
         return None
-    found = (request for request in islice(_candidates(row, namespaces), _MOST_TRIED) if certain(request))
+    found = (
+        request for request in islice(_candidates(row, namespaces), _MOST_TRIED) if certain(request)
+    )
     return next((Witness.of(request, tuple(login)) for request in found), None)
 
 
 def with_witnesses(rows: Iterable[PermissionRow], found: Found) -> tuple[PermissionRow, ...]:
-    """The rows, each with the most telling witness of those ``found`` rows that it was joined from."""
+    """The rows, each with the most telling witness of those ``found`` rows that it was joined
+    from.
+    """
     joined: dict[tuple[object, ...], list[tuple[PermissionRow, Witness]]] = {}
     for row, witness in found.items():
         if witness is not None:
@@ -81,7 +99,8 @@ def _best(row: PermissionRow, sources: Iterable[tuple[PermissionRow, Witness]]) 
     inside = [
         witness
         for source, witness in sources
-        if set(source.api_groups) <= set(row.api_groups) and set(source.resources) <= set(row.resources)
+        if set(source.api_groups) <= set(row.api_groups)
+        and set(source.resources) <= set(row.resources)
     ]
     # A witness that every login shows can be asked by anybody who is the principal.
     return min(inside, key=lambda w: (w.login, rank(w.request), order(w.request)), default=None)
@@ -96,7 +115,9 @@ def _candidates(row: PermissionRow, namespaces: Sequence[str]) -> Iterator[Acces
             yield AccessRequest(verb, path=path)
         return
     places, names = _places(row.scope, namespaces), _names(row.resource_names)
-    for group, resource, verb in _things(row, verbs, places):  # one after the other: few are ever looked at
+    for group, resource, verb in _things(
+        row, verbs, places
+    ):  # one after the other: few are ever looked at
         parent, _, subresource = resource.partition("/")
         if not subresource:  # also a resource that is written with a slash at its end
             parent = resource
@@ -104,8 +125,12 @@ def _candidates(row: PermissionRow, namespaces: Sequence[str]) -> Iterator[Acces
             yield AccessRequest(verb, group, parent, subresource, place, name)
 
 
-def _things(row: PermissionRow, verbs: Sequence[str], places: Sequence[str | None]) -> Iterator[tuple[str, str, str]]:
-    """``(API group, resource, verb)`` inside the row; kinds without a namespace only where none is asked about."""
+def _things(
+    row: PermissionRow, verbs: Sequence[str], places: Sequence[str | None]
+) -> Iterator[tuple[str, str, str]]:
+    """``(API group, resource, verb)`` inside the row; kinds without a namespace only where none is
+    asked about.
+    """
     for group, resource, asked in _KNOWN:
         if resource in CLUSTER_KINDS and None not in places:
             continue
@@ -118,7 +143,9 @@ def _things(row: PermissionRow, verbs: Sequence[str], places: Sequence[str | Non
 
 
 def _places(scope: str, namespaces: Sequence[str]) -> list[str | None]:
-    """Namespaces of a row's scope, None for a request without one (cluster-wide, or of a kind that has none)."""
+    """Namespaces of a row's scope, None for a request without one (cluster-wide, or of a kind that
+    has none).
+    """
     if scope.startswith("cluster"):
         return [None]
     pattern, _, without = scope.removeprefix("namespace ").partition(" except ")
@@ -135,18 +162,35 @@ def _names(tokens: Sequence[str]) -> list[str]:
     return [name for name in ("", PROBE_NAME) if name not in without]
 
 
-def _values(tokens: Sequence[str], suggestions: Iterable[str], meets: Callable[[str, str], bool]) -> list[str]:
-    """Values that the tokens hold: those that they name, in order of their weight, those suggested, one made up."""
+def _values(
+    tokens: Sequence[str], suggestions: Iterable[str], meets: Callable[[str, str], bool]
+) -> list[str]:
+    """Values that the tokens hold: those that they name, in order of their weight, those suggested,
+    one made up.
+    """
     listed = [each for each in tokens if not each.startswith("!")]
     patterns = [each for each in listed if (made := _made_up(each)) != each and meets(each, made)]
-    plain = sorted(set(listed).difference(patterns), key=lambda value: (VERB_RANKS.get(value, len(VERB_RANKS)), value))
-    made_up = (_made_up(pattern, str(number or "")) for pattern in patterns for number in range(len(tokens)))
-    found = [value for value in (*plain, *suggestions, *made_up) if value and _holds(tokens, value, meets)]
+    plain = sorted(
+        set(listed).difference(patterns),
+        key=lambda value: (VERB_RANKS.get(value, len(VERB_RANKS)), value),
+    )
+    made_up = (
+        _made_up(pattern, str(number or ""))
+        for pattern in patterns
+        for number in range(len(tokens))
+    )
+    found = [
+        value
+        for value in (*plain, *suggestions, *made_up)
+        if value and _holds(tokens, value, meets)
+    ]
     return list(dict.fromkeys((*found, *(value for value in plain if not value))))
 
 
 def _made_up(pattern: str, number: str = "") -> str:
-    """A text that a pattern may hold and that nobody names; the same text where there is no star at an end."""
+    """A text that a pattern may hold and that nobody names; the same text where there is no star at
+    an end.
+    """
     if pattern.startswith("*"):
         return f"{PROBE_NAME}{number}{pattern[1:]}"
     return f"{pattern[:-1]}{PROBE_NAME}{number}" if pattern.endswith("*") else pattern
@@ -170,7 +214,9 @@ def _is(token: str, value: str) -> bool:
 
 def _has_subresource(token: str, value: str) -> bool:
     subresource = token.removeprefix("*/")
-    return _is(token, value) or (subresource not in ("", token) and value.partition("/")[2] == subresource)
+    return _is(token, value) or (
+        subresource not in ("", token) and value.partition("/")[2] == subresource
+    )
 
 
 def _has_prefix(token: str, value: str) -> bool:

@@ -1,7 +1,9 @@
-"""What DescribeCluster says of a migration's chances: status, platform, and the ways to the API server.
+"""What DescribeCluster says of a migration's chances: status, platform, and the ways to the API
+server.
 
-Source: EKS user guide, "Setting up access entries" (platform versions), "Cluster API server endpoint" (access modes,
-and that nodes need the private endpoint or an allowed address), "Amazon EKS on AWS Outposts".
+Source: EKS user guide, "Setting up access entries" (platform versions), "Cluster API server
+endpoint" (access modes, and that nodes need the private endpoint or an allowed address), "Amazon
+EKS on AWS Outposts".
 """
 
 import ipaddress
@@ -35,7 +37,11 @@ def _status(cluster: Raw) -> Check:
     status = str(cluster.get("status", "unknown"))
     if status == "ACTIVE":
         return Check("cluster-status", "ok", "The cluster is ACTIVE.")
-    remedy = "Wait until it is ACTIVE." if status in ("UPDATING", "CREATING") else "Mend the cluster first."
+    remedy = (
+        "Wait until it is ACTIVE."
+        if status in ("UPDATING", "CREATING")
+        else "Mend the cluster first."
+    )
     return Check("cluster-status", "fail", f"The cluster is {status}.", remedy)
 
 
@@ -51,10 +57,17 @@ def _platform(cluster: Raw) -> Check:
     platform = _numbers(cluster.get("platformVersion"))[:1]
     said = f"Kubernetes {cluster.get('version')}, platform {cluster.get('platformVersion')}"
     if len(version) < 2 or not platform:
-        return Check("platform", "unknown", f"{said}: not a version that is understood.", "Look it up by hand.")
+        return Check(
+            "platform",
+            "unknown",
+            f"{said}: not a version that is understood.",
+            "Look it up by hand.",
+        )
     first = _FIRST_PLATFORM.get((version[0], version[1]), 0)
     if version < (1, 23) or platform[0] < first:
-        return Check("platform", "fail", f"{said}: too old for access entries.", "Update the cluster first.")
+        return Check(
+            "platform", "fail", f"{said}: too old for access entries.", "Update the cluster first."
+        )
     return Check("platform", "ok", f"{said}: has access entries.")
 
 
@@ -65,7 +78,11 @@ def _numbers(text: object) -> tuple[int, ...]:
 def _mode(cluster: Raw) -> Check:
     mode = (cluster.get("accessConfig") or {}).get("authenticationMode") or "CONFIG_MAP"
     if mode == "API":
-        return Check("authentication-mode", "ok", "The mode is API: the migration is done, aws-auth is not asked.")
+        return Check(
+            "authentication-mode",
+            "ok",
+            "The mode is API: the migration is done, aws-auth is not asked.",
+        )
     return Check("authentication-mode", "ok", f"The mode is {mode}.")
 
 
@@ -87,7 +104,8 @@ def _endpoint(cluster: Raw) -> Check:
     return Check(
         "endpoint-access",
         "warn",
-        f"{said}, and not from inside the VPC: nodes and Fargate pods join only from these addresses.",
+        f"{said}, and not from inside the VPC: nodes and Fargate pods join only from these "
+        f"addresses.",
         "Switch private access on, or allow the addresses that nodes leave the VPC with.",
     )
 
@@ -100,16 +118,24 @@ def address_check(cluster: Raw, address: str | None) -> Check | None:
         return None
     if address is None:
         said = f"Whether this machine is in publicAccessCidrs ({', '.join(cidrs)}) is not known."
-        return Check("source-address", "unknown", said, "Compare with the address that your network is seen under.")
+        return Check(
+            "source-address",
+            "unknown",
+            said,
+            "Compare with the address that your network is seen under.",
+        )
     if is_among(address, cidrs):
-        return Check("source-address", "ok", f"This machine's address {address} is in publicAccessCidrs.")
+        return Check(
+            "source-address", "ok", f"This machine's address {address} is in publicAccessCidrs."
+        )
     name = cluster.get("name", "CLUSTER")
     allowed = ",".join((*cidrs, host_cidr(address)))
     return Check(
         "source-address",
         "fail",
         f"This machine's address {address} is not in publicAccessCidrs ({', '.join(cidrs)}).",
-        f"`aws eks update-cluster-config --name {name} --resources-vpc-config publicAccessCidrs={allowed}`, "
+        f"`aws eks update-cluster-config --name {name} --resources-vpc-config "
+        f"publicAccessCidrs={allowed}`, "
         "--open-endpoint-for-me, --proxy-url, or a VPN.",
     )
 
@@ -125,5 +151,7 @@ def is_among(address: str, cidrs: Sequence[str]) -> bool:
 
 
 def host_cidr(address: str) -> str:
-    """The block of one address: ``/32``, or ``/128`` for IPv6. Raises ``ValueError`` for what is no address."""
+    """The block of one address: ``/32``, or ``/128`` for IPv6. Raises ``ValueError`` for what is no
+    address.
+    """
     return str(ipaddress.ip_network(address))

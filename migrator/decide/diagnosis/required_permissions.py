@@ -1,7 +1,8 @@
 """Which IAM actions and which Kubernetes requests each command needs, and on what.
 
-Source: service authorization reference for Amazon EKS, IAM, EC2 and CloudWatch Logs. ``{cluster}`` stands for the
-cluster's ARN, ``{below}`` for the ARN of what belongs to it: ``arn:…:KIND/CLUSTER/*``.
+Source: service authorization reference for Amazon EKS, IAM, EC2 and CloudWatch Logs. ``{cluster}``
+stands for the cluster's ARN, ``{below}`` for the ARN of what belongs to it:
+``arn:…:KIND/CLUSTER/*``.
 """
 
 from collections.abc import Iterable, Iterator
@@ -52,7 +53,8 @@ _WRITE: Final = (
     ("eks:DisassociateAccessPolicy", "access-entry"),
     ("eks:TagResource", "access-entry"),
 )
-# The lock of a cluster is a Lease; who may not write one locks by a tag (migrator.run.lock_cluster).
+# The lock of a cluster is a Lease; who may not write one locks by a tag
+# (migrator.run.lock_cluster).
 _LOCK_TAG: Final = (("eks:TagResource", "cluster"), ("eks:UntagResource", "cluster"))
 _LOGS: Final = (
     ("logs:DescribeLogGroups", "*"),
@@ -73,17 +75,21 @@ _COMMANDS: Final[dict[str, tuple[tuple[str, str], ...]]] = {
 }
 COMMANDS: Final = tuple(_COMMANDS)
 LOCKING: Final = frozenset({"apply", "rehearse", "cutover", "rollback", "retire"})
-# Requests by which a run takes, renews and releases the lock. ``create`` cannot be allowed by name (Kubernetes
-# documentation, "Using RBAC Authorization", "Referring to resources").
+# Requests by which a run takes, renews and releases the lock. ``create`` cannot be allowed by name
+# (Kubernetes documentation, "Using RBAC Authorization", "Referring to resources").
 LOCK_REQUESTS: Final = (
     AccessRequest("create", "coordination.k8s.io", "leases", namespace=LOCK_NAMESPACE),
     *(
-        AccessRequest(verb, "coordination.k8s.io", "leases", namespace=LOCK_NAMESPACE, name=LEASE_NAME)
+        AccessRequest(
+            verb, "coordination.k8s.io", "leases", namespace=LOCK_NAMESPACE, name=LEASE_NAME
+        )
         for verb in ("get", "update", "delete")
     ),
 )
 # What a run cannot do without: the other reads are weaker answers, not failures.
-ESSENTIAL: Final = frozenset({"eks:DescribeCluster", "eks:ListAccessEntries", "eks:DescribeAccessEntry"})
+ESSENTIAL: Final = frozenset(
+    {"eks:DescribeCluster", "eks:ListAccessEntries", "eks:DescribeAccessEntry"}
+)
 _AWS_AUTH: Final = {"resource": "configmaps", "namespace": "kube-system", "name": "aws-auth"}
 _RBAC: Final = "rbac.authorization.k8s.io"
 _TIMER: Final = (
@@ -97,7 +103,9 @@ _TIMER: Final = (
 
 
 def needs_of(command: str, cluster: ClusterRef) -> tuple[Need, ...]:
-    """IAM actions of a command with the resources they are asked on. Raises ``KeyError`` for no command."""
+    """IAM actions of a command with the resources they are asked on. Raises ``KeyError`` for no
+    command.
+    """
     return tuple(Need(action, _resource(kind, cluster)) for action, kind in _COMMANDS[command])
 
 
@@ -111,24 +119,29 @@ def _resource(kind: str, cluster: ClusterRef) -> str:
         return "*"
     if kind == "cluster":
         return cluster.arn
-    return f"arn:{cluster.partition}:eks:{cluster.region}:{cluster.account_id}:{kind}/{cluster.name}/*"
+    return (
+        f"arn:{cluster.partition}:eks:{cluster.region}:{cluster.account_id}:{kind}/{cluster.name}/*"
+    )
 
 
 def policy_document(commands: Iterable[str], cluster: ClusterRef) -> dict[str, Any]:
-    """An IAM policy that allows the commands on this cluster: one statement a resource, nothing twice."""
+    """An IAM policy that allows the commands on this cluster: one statement a resource, nothing
+    twice.
+    """
     actions: dict[str, set[str]] = {}
     for command in commands:
         for need in needs_of(command, cluster):
             actions.setdefault(need.resource, set()).add(need.action)
     statements = [
-        {"Effect": "Allow", "Action": sorted(actions[resource]), "Resource": resource} for resource in sorted(actions)
+        {"Effect": "Allow", "Action": sorted(actions[resource]), "Resource": resource}
+        for resource in sorted(actions)
     ]
     return {"Version": "2012-10-17", "Statement": statements}
 
 
 def _timer() -> Iterator[AccessRequest]:
-    """What making and removing the objects of a rehearsal's timer takes; server-side apply of a new object is asked
-    as ``patch`` and as ``create`` (Kubernetes documentation, "Server-Side Apply").
+    """What making and removing the objects of a rehearsal's timer takes; server-side apply of a new
+    object is asked as ``patch`` and as ``create`` (Kubernetes documentation, "Server-Side Apply").
     """
     for group, resource in _TIMER:
         for verb in ("create", "patch", "delete"):
@@ -146,10 +159,16 @@ def kubernetes_needs_of(command: str) -> tuple[AccessRequest, ...]:
             for resource in ("roles", "rolebindings", "clusterroles", "clusterrolebindings")
         ),
     )
-    writes = tuple(AccessRequest(verb, _RBAC, "clusterrolebindings") for verb in ("create", "patch", "delete"))
+    writes = tuple(
+        AccessRequest(verb, _RBAC, "clusterrolebindings") for verb in ("create", "patch", "delete")
+    )
     match command:
         case "apply" | "rollback":
-            return (*reads, *writes, AccessRequest("bind", _RBAC, "clusterroles", name="cluster-admin"))
+            return (
+                *reads,
+                *writes,
+                AccessRequest("bind", _RBAC, "clusterroles", name="cluster-admin"),
+            )
         case "rehearse":
             return (*reads, AccessRequest("patch", **_AWS_AUTH), *_timer())
         case "retire":

@@ -10,7 +10,8 @@ from migrator.model.finding import Severity
 class DraftFinding:
     """A finding about a principal, before it is known which row and ARN it is tied to.
 
-    ``groups`` are those that the principal loses or gets, in findings that account for a difference of access by them.
+    ``groups`` are those that the principal loses or gets, in findings that account for a difference
+    of access by them.
     """
 
     code: str

@@ -1,6 +1,7 @@
 """Every code a finding can have: severity, what, why, what to do, and where that is written down.
 
-No finding is made with a code that is not here, and the page of findings is generated from this list.
+No finding is made with a code that is not here, and the page of findings is generated from this
+list.
 """
 
 from collections.abc import Iterable, Mapping
@@ -44,7 +45,8 @@ def make_finding(
     remedy: str | None = None,
     severity: Severity | None = None,
 ) -> Finding:
-    """A finding of a known code; its severity, remedy and reference come from the catalogue unless given.
+    """A finding of a known code; its severity, remedy and reference come from the catalogue unless
+    given.
 
     Raises ``KeyError`` for an unknown code: that is a defect of ours, never of the input.
     """
@@ -72,7 +74,9 @@ def softened(notes: Iterable[DraftFinding]) -> tuple[DraftFinding, ...]:
 
 
 def accounts_for(codes: Iterable[str], difference: str) -> bool:
-    """Whether one of the codes can account for a ``gain`` or ``loss`` of access, or a ``log-in gain``."""
+    """Whether one of the codes can account for a ``gain`` or ``loss`` of access, or a ``log-in
+    gain``.
+    """
     return any(difference in CATALOGUE[code].names for code in codes)
 
 
@@ -81,7 +85,8 @@ def catalogue_markdown() -> str:
     lines = [
         "# Findings",
         "",
-        "Every finding of a plan has one of these codes. `block` must be answered before `apply` and `cutover`;",
+        "Every finding of a plan has one of these codes. `block` must be answered before `apply` "
+        "and `cutover`;",
         "`warn` should be read; `info` explains.",
         "",
     ]

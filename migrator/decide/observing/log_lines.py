@@ -1,8 +1,10 @@
-"""Control-plane log lines as values: the authenticator's text lines and the API server's audit events.
+"""Control-plane log lines as values: the authenticator's text lines and the API server's audit
+events.
 
-Sources: aws-iam-authenticator ``pkg/server/server.go`` (messages and fields) and logrus' text format; Kubernetes
-documentation, "Auditing" (``audit.k8s.io/v1``, annotations ``authorization.k8s.io/decision`` and ``…/reason``). Lines
-hold foreign text: whatever is not of the expected shape is None, never an error.
+Sources: aws-iam-authenticator ``pkg/server/server.go`` (messages and fields) and logrus' text
+format; Kubernetes documentation, "Auditing" (``audit.k8s.io/v1``, annotations
+``authorization.k8s.io/decision`` and ``…/reason``). Lines hold foreign text: whatever is not of the
+expected shape is None, never an error.
 """
 
 import json
@@ -21,7 +23,8 @@ _POLICY, _RBAC = "EKS Access Policy", "RBAC: allowed"
 
 
 def login_of(message: str, timestamp: int) -> SeenLogin | None:
-    """The login that an authenticator line tells; ``timestamp`` is the log event's, in milliseconds since 1970.
+    """The login that an authenticator line tells; ``timestamp`` is the log event's, in milliseconds
+    since 1970.
 
     Other lines of the authenticator, and refusals that name nobody, are None.
     """
@@ -34,7 +37,9 @@ def login_of(message: str, timestamp: int) -> SeenLogin | None:
         return None
     at = moment_of(timestamp)
     if not granted:
-        return SeenLogin(arn, "", (), at, "authenticator", refused=fields.get("error") or "access denied")
+        return SeenLogin(
+            arn, "", (), at, "authenticator", refused=fields.get("error") or "access denied"
+        )
     groups = fields.get("groups", "").removeprefix("[").removesuffix("]").split()
     return SeenLogin(arn, fields.get("username", ""), tuple(groups), at, "authenticator")
 
@@ -56,8 +61,8 @@ def _character(match: re.Match[str]) -> str:
 
 
 def request_of(message: str, timestamp: int) -> SeenRequest | None:
-    """The request that an audit event tells, of somebody who logged in through IAM; None for everybody else's, for
-    earlier stages of a request, and for what is no audit event.
+    """The request that an audit event tells, of somebody who logged in through IAM; None for
+    everybody else's, for earlier stages of a request, and for what is no audit event.
     """
     if "canonicalArn" not in message:
         return None
@@ -81,7 +86,9 @@ def request_of(message: str, timestamp: int) -> SeenRequest | None:
         by=_decider(_text(annotations.get("authorization.k8s.io/reason")), event),
         verb=_text(event.get("verb")),
         target=target_of(
-            _text(reference.get("apiGroup")), _text(reference.get("resource")), _text(reference.get("subresource"))
+            _text(reference.get("apiGroup")),
+            _text(reference.get("resource")),
+            _text(reference.get("subresource")),
         ),
         namespace=_text(reference.get("namespace")),
         user_agent=_text(event.get("userAgent")),

@@ -1,8 +1,10 @@
-"""Counting who logs in: log lines are added one by one, and what is kept does not grow with their number.
+"""Counting who logs in: log lines are added one by one, and what is kept does not grow with their
+number.
 
-The one value in this package that changes in place: a month of audit log has millions of lines. It depends on which
-lines were added and not on their order (but for which kinds of denials are left out when there are too many), so that
-a scan may stop and go on, and may ask CloudWatch to count for it.
+The one value in this package that changes in place: a month of audit log has millions of lines. It
+depends on which lines were added and not on their order (but for which kinds of denials are left
+out when there are too many), so that a scan may stop and go on, and may ask CloudWatch to count for
+it.
 """
 
 from collections.abc import Mapping
@@ -15,7 +17,8 @@ from migrator.model.observation import Decider, SeenLogin, SeenRequest
 from migrator.model.snapshot import Login
 from migrator.model.usage_report import Decided, Denial
 
-MOST_NAMES = 100  # of one principal with the same groups; with more of them only what they begin with is kept
+# of one principal with the same groups; with more of them only what they begin with is kept
+MOST_NAMES = 100
 MOST_DENIALS = 2_000
 OWN_USER_AGENT = "eks-access-migrator"
 _DECIDERS: tuple[Decider | str, ...] = ("rbac", "access-policy", "other", "impersonated", "denied")
@@ -32,12 +35,18 @@ class Span:
 
     def add(self, first: int, last: int, count: int) -> None:
         """More of the same."""
-        self.first, self.last, self.count = min(self.first, first), max(self.last, last), self.count + count
+        self.first, self.last, self.count = (
+            min(self.first, first),
+            max(self.last, last),
+            self.count + count,
+        )
 
 
 @dataclass(slots=True)
 class _Names:
-    """The names of one principal with the same groups: each by itself, or folded into what all begin with."""
+    """The names of one principal with the same groups: each by itself, or folded into what all
+    begin with.
+    """
 
     spans: dict[str, Span] = field(default_factory=dict)
     prefix: str | None = None
@@ -61,7 +70,9 @@ class _Names:
         return f"{prefix}*"
 
     def _fold(self) -> None:
-        self.prefix = _common(min(self.spans), max(self.spans))  # whatever lies between begins alike
+        self.prefix = _common(
+            min(self.spans), max(self.spans)
+        )  # whatever lies between begins alike
         spans = iter(self.spans.values())
         whole = next(spans)
         for span in spans:
@@ -70,19 +81,23 @@ class _Names:
 
 
 class Tally:
-    """Counts of logins, decisions and denials. ``applied``: when a plan was first applied (milliseconds since 1970)."""
+    """Counts of logins, decisions and denials. ``applied``: when a plan was first applied
+    (milliseconds since 1970).
+    """
 
     def __init__(self, applied: int | None = None) -> None:
         self.applied = applied
         self.lines = 0
-        self.days: dict[str, set[int]] = {}  # log type -> days since 1970 with at least one line of it
+        self.days: dict[
+            str, set[int]
+        ] = {}  # log type -> days since 1970 with at least one line of it
         self._logins: dict[tuple[str, tuple[str, ...]], _Names] = {}
         self._decided: dict[str, list[int]] = {}
         self._own: dict[str, int] = {}  # requests of this tool, which verifies by logging in
         self._denials: dict[tuple[str, str, str], tuple[Span, int]] = {}
         self._left_out = 0
 
-    # --- adding --------------------------------------------------------------------------------------------------
+    # --- adding
 
     def add_login(self, login: SeenLogin, *, count: int = 1, first: datetime | None = None) -> None:
         """A login, or ``count`` of them from ``first`` to ``login.at``."""
@@ -132,11 +147,11 @@ class Tally:
         else:
             self._left_out += count
 
-    # --- what came of it -----------------------------------------------------------------------------------------
+    # --- what came of it
 
     def only_own(self) -> frozenset[str]:
-        """Principals that nobody but this tool was, as far as the audit log tells: whoever asked anything else is
-        none of them.
+        """Principals that nobody but this tool was, as far as the audit log tells: whoever asked
+        anything else is none of them.
         """
         return frozenset(self._own) - self._decided.keys()
 
@@ -165,14 +180,16 @@ class Tally:
             )
             for key, (span, after) in self._denials.items()
         ]
-        return tuple(sorted(found, key=lambda each: (-each.last.timestamp(), each.arn, each.what, each.why)))
+        return tuple(
+            sorted(found, key=lambda each: (-each.last.timestamp(), each.arn, each.what, each.why))
+        )
 
     @property
     def denials_left_out(self) -> int:
         """Denials of kinds for which there was no room."""
         return self._left_out
 
-    # --- stopping and going on -----------------------------------------------------------------------------------
+    # --- stopping and going on
 
     def document(self) -> dict[str, Any]:
         """Everything, as JSON."""
@@ -181,26 +198,39 @@ class Tally:
             "lines": self.lines,
             "days": {kind: sorted(days) for kind, days in self.days.items()},
             "logins": [
-                [arn, list(groups), names.prefix, {name: _numbers(span) for name, span in names.spans.items()}]
+                [
+                    arn,
+                    list(groups),
+                    names.prefix,
+                    {name: _numbers(span) for name, span in names.spans.items()},
+                ]
                 for (arn, groups), names in self._logins.items()
             ],
             "decided": self._decided,
             "own": self._own,
-            "denials": [[*key, *_numbers(span), after] for key, (span, after) in self._denials.items()],
+            "denials": [
+                [*key, *_numbers(span), after] for key, (span, after) in self._denials.items()
+            ],
             "leftOut": self._left_out,
         }
 
     @classmethod
     def of_document(cls, document: Mapping[str, Any]) -> "Tally":
-        """The tally that wrote the document. Raises ``KeyError``, ``TypeError`` or ``ValueError`` for another one."""
+        """The tally that wrote the document. Raises ``KeyError``, ``TypeError`` or ``ValueError``
+        for another one.
+        """
         tally = cls(document["applied"])
         tally.lines, tally._left_out = int(document["lines"]), int(document["leftOut"])
         tally.days = {str(kind): set(map(int, days)) for kind, days in document["days"].items()}
         tally._logins = {
-            (arn, tuple(groups)): _Names({name: Span(*numbers) for name, numbers in spans.items()}, prefix)
+            (arn, tuple(groups)): _Names(
+                {name: Span(*numbers) for name, numbers in spans.items()}, prefix
+            )
             for arn, groups, prefix, spans in document["logins"]
         }
-        tally._decided = {arn: list(map(int, counts)) for arn, counts in document["decided"].items()}
+        tally._decided = {
+            arn: list(map(int, counts)) for arn, counts in document["decided"].items()
+        }
         tally._own = {arn: int(count) for arn, count in document["own"].items()}
         tally._denials = {
             (arn, what, why): (Span(first, last, count), after)

@@ -1,7 +1,8 @@
 """Questions to CloudWatch Logs Insights that count what ``usage.Tally`` counts, and their rows.
 
-Source: CloudWatch Logs user guide, "CloudWatch Logs Insights language query syntax". Inside quoted values of the
-authenticator's lines and of JSON every quote is escaped, so that ``name="`` only ever begins a field of its own.
+Source: CloudWatch Logs user guide, "CloudWatch Logs Insights language query syntax". Inside quoted
+values of the authenticator's lines and of JSON every quote is escaped, so that ``name="`` only ever
+begins a field of its own.
 """
 
 import json
@@ -39,16 +40,22 @@ _BY: Mapping[str, Decider] = {"RBAC: allowed": "rbac", "EKS Access Policy": "acc
 
 
 def query_of(log_type: LogType, start: int, end: int, *, as_login: bool) -> str:
-    """The question about ``start <= time < end`` (milliseconds since 1970). ``as_login``: who asked is told, too."""
+    """The question about ``start <= time < end`` (milliseconds since 1970). ``as_login``: who asked
+    is told, too.
+    """
     if log_type == "authenticator":
         text = _AUTHENTICATOR
     else:
         parse = '| parse @message /"groups":(?<groups>\\[[^\\]]*\\])/\n' if as_login else ""
-        text = _AUDIT.replace("PARSE", parse).replace("NAMES", ", user.username, groups" if as_login else "")
+        text = _AUDIT.replace("PARSE", parse).replace(
+            "NAMES", ", user.username, groups" if as_login else ""
+        )
     return text.replace("START", str(start)).replace("END", str(end))
 
 
-def add_rows(tally: Tally, log_type: LogType, rows: Iterable[Mapping[str, str]], *, as_login: bool) -> None:
+def add_rows(
+    tally: Tally, log_type: LogType, rows: Iterable[Mapping[str, str]], *, as_login: bool
+) -> None:
     """Count what a query counted. Rows without an ARN or a number are none of ours."""
     for row in rows:
         arn, count = row.get("arn", ""), _number(row.get("n", ""))
@@ -66,7 +73,14 @@ def add_rows(tally: Tally, log_type: LogType, rows: Iterable[Mapping[str, str]],
 
 def _login(row: Mapping[str, str], arn: str, at: datetime) -> SeenLogin:
     if row.get("outcome") == "denied":
-        return SeenLogin(arn, "", (), at, "authenticator", refused=unquoted(row.get("error", "")) or "access denied")
+        return SeenLogin(
+            arn,
+            "",
+            (),
+            at,
+            "authenticator",
+            refused=unquoted(row.get("error", "")) or "access denied",
+        )
     groups = unquoted(row.get("groups", "")).removeprefix("[").removesuffix("]").split()
     return SeenLogin(arn, unquoted(row.get("username", "")), tuple(groups), at, "authenticator")
 
@@ -82,7 +96,9 @@ def _request(row: Mapping[str, str], arn: str, at: datetime) -> SeenRequest:
         by="impersonated" if spoken else _BY.get(row.get("by", ""), "other"),
         verb=row.get("verb", ""),
         target=target_of(
-            row.get("objectRef.apiGroup", ""), row.get("objectRef.resource", ""), row.get("objectRef.subresource", "")
+            row.get("objectRef.apiGroup", ""),
+            row.get("objectRef.resource", ""),
+            row.get("objectRef.subresource", ""),
         ),
         user_agent=row.get("own", ""),
     )

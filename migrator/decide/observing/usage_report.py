@@ -1,5 +1,5 @@
-"""From counts to a report: rows nobody used, principals behind accounts and templates, logins that no row explains,
-and whether the window is complete.
+"""From counts to a report: rows nobody used, principals behind accounts and templates, logins that
+no row explains, and whether the window is complete.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -33,7 +33,9 @@ _MOST_DAYS = 5
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """What was looked at: from ``start`` to ``end``, in the logs that are on (``types``) of a log group."""
+    """What was looked at: from ``start`` to ``end``, in the logs that are on (``types``) of a log
+    group.
+    """
 
     start: datetime
     end: datetime
@@ -56,9 +58,9 @@ def usage_report(
     bytes_scanned: int,
     cut: Iterable[str] = (),
 ) -> UsageReport:
-    """The report. ``aws_auth``: the ConfigMap's data, empty where there is none, None where it could not be read;
-    ``entries``: the principals of the access entries, None where that is not known. ``cut``: what a scan could not
-    read to the end.
+    """The report. ``aws_auth``: the ConfigMap's data, empty where there is none, None where it
+    could not be read; ``entries``: the principals of the access entries, None where that is not
+    known. ``cut``: what a scan could not read to the end.
     """
     own = tally.only_own()
     logins = tuple(login for login in tally.logins() if login.arn not in own)
@@ -103,8 +105,9 @@ def _gaps(tally: Tally, window: Window) -> Iterator[str]:
 
 
 def _silent_days(days: set[int], window: Window) -> Iterator[str]:
-    """Days within the window without a single line: the log type was off, or nothing ever logged in. The first and
-    the last day, of which only a part may be in the window, count when the window is shorter than two days.
+    """Days within the window without a single line: the log type was off, or nothing ever logged
+    in. The first and the last day, of which only a part may be in the window, count when the window
+    is shorter than two days.
     """
     day = milliseconds(_DAY + moment_of(0))
     first, last = milliseconds(window.start) // day, milliseconds(window.end) // day
@@ -129,25 +132,33 @@ def _templates(index: RowIndex, logins: Sequence[Login]) -> Iterator[NamesOfTemp
     by_key: dict[str, list[Login]] = {}
     for login in logins:
         by_key.setdefault(principal_key(login.arn), []).append(login)
-    rows = {row.source: row for found in (*index.roles.values(), *index.users.values()) for row in found}
+    rows = {
+        row.source: row for found in (*index.roles.values(), *index.users.values()) for row in found
+    }
     for row in sorted(rows.values(), key=lambda each: (each.section, each.index)):
         mine = by_key.get(row_key(row.arn), [])
         for template, names in _rendered(row, mine):
             found = sorted(set(names))
             if found:
-                yield NamesOfTemplate(row.source, row.arn, template, tuple(found[:_MOST_NAMES]), len(found))
+                yield NamesOfTemplate(
+                    row.source, row.arn, template, tuple(found[:_MOST_NAMES]), len(found)
+                )
 
 
 def _rendered(row: RowMapping, logins: Sequence[Login]) -> Iterator[tuple[str, list[str]]]:
     if templates_in(row.username):
         yield row.username, [login.username for login in logins]
-    literal = {group for group in row.effective_groups if not templates_in(group)} | {"system:authenticated"}
+    literal = {group for group in row.effective_groups if not templates_in(group)} | {
+        "system:authenticated"
+    }
     for group in row.effective_groups:
         if templates_in(group):
             yield group, [each for login in logins for each in login.groups if each not in literal]
 
 
-def _without_row(logins: Sequence[Login], index: RowIndex | None, entries: frozenset[str]) -> Iterator[SeenPrincipal]:
+def _without_row(
+    logins: Sequence[Login], index: RowIndex | None, entries: frozenset[str]
+) -> Iterator[SeenPrincipal]:
     """The newest login of each principal that neither a row nor an entry names."""
     newest: dict[str, Login] = {}
     counts: dict[str, int] = {}

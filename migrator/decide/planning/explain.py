@@ -1,4 +1,6 @@
-"""Why a principal ends as it does: rows and lines, today and after, findings with their sources, steps."""
+"""Why a principal ends as it does: rows and lines, today and after, findings with their sources,
+steps.
+"""
 
 from collections.abc import Mapping
 
@@ -16,7 +18,8 @@ from migrator.model.step import UpdateEntry
 ACTION_MEANS: Mapping[Action, str] = {
     "create": "A new access entry gives the same as today.",
     "update": "The access entry that exists is changed in place, every field sent.",
-    "recreate": "The access entry that exists is dead; it is deleted and made again from the row that answers today.",
+    "recreate": "The access entry that exists is dead; it is deleted and made again from the row "
+    "that answers today.",
     "keep": "An access entry exists and decides already; nothing is done.",
     "await": "EKS makes this access entry itself when access entries are switched on.",
     "skip": "Nothing is migrated.",
@@ -24,8 +27,11 @@ ACTION_MEANS: Mapping[Action, str] = {
 }
 
 
-def explain(plan: Plan, principal_arn: str, *, lines: Mapping[str, int] | None = None) -> Explanation:
-    """The explanation of one principal. ``lines`` gives the line of each row inside its section, where known.
+def explain(
+    plan: Plan, principal_arn: str, *, lines: Mapping[str, int] | None = None
+) -> Explanation:
+    """The explanation of one principal. ``lines`` gives the line of each row inside its section,
+    where known.
 
     Raises ``WrongUse`` ``principal-unknown``.
     """
@@ -52,19 +58,29 @@ def explain(plan: Plan, principal_arn: str, *, lines: Mapping[str, int] | None =
 
 
 def _means(plan: Plan, principal: PlannedPrincipal) -> str:
-    """What the action means for this principal: that a new entry gives the same is said only where it does."""
+    """What the action means for this principal: that a new entry gives the same is said only where
+    it does.
+    """
     if principal.action != "create":
         return ACTION_MEANS[principal.action]
     if principal.access != AccessChange():
-        return "A new access entry. It does not give the same as today: what is gained and lost is below."
+        return (
+            "A new access entry. It does not give the same as today: what is gained and lost "
+            "is "
+            "below."
+        )
     if plan.basis.get("rbac") is None:
-        return "A new access entry. RBAC was not read, so that what it gives is not compared with today."
+        return (
+            "A new access entry. RBAC was not read, so that what it gives is not compared with "
+            "today."
+        )
     return ACTION_MEANS["create"]
 
 
 def principals_of(plan: Plan, arn: str) -> tuple[PlannedPrincipal, ...]:
-    """The principals that the authenticator would know by this ARN: a role as aws-auth writes it, without its path
-    (IAM Identity Center), or a session of it as ``aws sts get-caller-identity`` shows it.
+    """The principals that the authenticator would know by this ARN: a role as aws-auth writes it,
+    without its path (IAM Identity Center), or a session of it as ``aws sts get-caller-identity``
+    shows it.
     """
     key = principal_key(arn)
     return tuple(each for each in plan.principals if principal_key(each.principal_arn) == key)
@@ -97,7 +113,8 @@ def _after(plan: Plan, principal: PlannedPrincipal) -> Identity | None:
             updates = [
                 step.effect.entry
                 for step in plan.steps
-                if isinstance(step.effect, UpdateEntry) and step.principal_arn == principal.principal_arn
+                if isinstance(step.effect, UpdateEntry)
+                and step.principal_arn == principal.principal_arn
             ]
             spec = updates[-1] if updates else principal.entry
         case _:

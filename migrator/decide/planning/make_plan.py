@@ -1,7 +1,9 @@
-"""From a snapshot and answers to the plan: one action per principal, findings, ordered steps, and the proof of it.
+"""From a snapshot and answers to the plan: one action per principal, findings, ordered steps, and
+the proof of it.
 
-The proof: all steps are simulated on the snapshot and planned again, which must leave nothing to do; and no access
-may be gained or lost that no finding names. A plan that cannot be proven is an error, never a warning.
+The proof: all steps are simulated on the snapshot and planned again, which must leave nothing to
+do; and no access may be gained or lost that no finding names. A plan that cannot be proven is an
+error, never a warning.
 """
 
 from collections.abc import Iterable, Sequence
@@ -42,19 +44,25 @@ def make_plan(
     now: datetime,
     accept_gap: bool = False,
 ) -> Plan:
-    """The proven plan for a snapshot. ``now`` judges the age of answers only; the plan's time is the snapshot's.
+    """The proven plan for a snapshot. ``now`` judges the age of answers only; the plan's time is
+    the snapshot's.
 
-    ``accept_gap``: no bridge is built, and admins have nothing between their entry and its policy; for operators
-    who may not create bindings.
+    ``accept_gap``: no bridge is built, and admins have nothing between their entry and its policy;
+    for operators who may not create bindings.
 
-    A blocked plan is returned. Raises ``Failed``: ``decision-unused``, ``decision-invalid``, ``plan-unproven``.
+    A blocked plan is returned. Raises ``Failed``: ``decision-unused``, ``decision-invalid``,
+    ``plan-unproven``.
     """
     del now  # nothing in a plan ages yet: the snapshot's own time is what counts
     aws_auth = read_aws_auth(snapshot.aws_auth_data)
     snapshot = with_known_creator(snapshot, decisions, aws_auth)
-    facts = gather(snapshot, decisions, aws_auth, strategy=strategy, target=target, accept_gap=accept_gap)
+    facts = gather(
+        snapshot, decisions, aws_auth, strategy=strategy, target=target, accept_gap=accept_gap
+    )
     check_before(facts)
-    decided = tuple(judge([decide_principal(candidate, facts) for candidate in candidates_of(facts)], facts))
+    decided = tuple(
+        judge([decide_principal(candidate, facts) for candidate in candidates_of(facts)], facts)
+    )
     check_after(decided, facts)
     steps = order_steps(decided, facts)
     _prove_access(decided, facts)
@@ -90,8 +98,12 @@ def _principal(each: PrincipalDecision, facts: PlanFacts) -> PlannedPrincipal:
     )
 
 
-def _required_proof(each: PrincipalDecision, shown: EntrySpec | None, facts: PlanFacts) -> ProofClass:
-    """Of an entry that may be dead, rules that are evaluated prove nothing: a login must be tied to it."""
+def _required_proof(
+    each: PrincipalDecision, shown: EntrySpec | None, facts: PlanFacts
+) -> ProofClass:
+    """Of an entry that may be dead, rules that are evaluated prove nothing: a login must be tied to
+    it.
+    """
     required = required_proof(each.candidate.arn, each.update or shown, facts)
     unknown = any(note.code == "entry-liveness-unknown" for note in each.notes)
     return "observed" if unknown and required not in ("live", "observed") else required
@@ -114,7 +126,9 @@ def _findings(decided: Sequence[PrincipalDecision], facts: PlanFacts) -> Iterabl
 
 
 def _prove_access(decided: Sequence[PrincipalDecision], facts: PlanFacts) -> None:
-    """No silent gain, no silent loss: each difference is the one that a finding of the principal tells of."""
+    """No silent gain, no silent loss: each difference is the one that a finding of the principal
+    tells of.
+    """
     later = index_after(decided, facts)
     for each in decided:
         if each.action == "block":
@@ -122,13 +136,21 @@ def _prove_access(decided: Sequence[PrincipalDecision], facts: PlanFacts) -> Non
         left = unexplained(each, facts, later)
         for difference, rows in (("gain", left.gained), ("loss", left.lost)):
             if rows:
-                raise _unproven(f"`{each.candidate.arn}` would have a {difference} of access that no finding names.")
+                raise _unproven(
+                    f"`{each.candidate.arn}` would have a {difference} of access that no finding "
+                    f"names."
+                )
         for difference, log_ins in (("gain", left.log_ins_gained), ("loss", left.log_ins_lost)):
             if log_ins:
-                raise _unproven(f"`{each.candidate.arn}` would have a {difference} of log-ins that no finding names.")
+                raise _unproven(
+                    f"`{each.candidate.arn}` would have a {difference} of log-ins that no finding "
+                    f"names."
+                )
 
 
-def _prove_end(facts: PlanFacts, decided: Iterable[PrincipalDecision], steps: tuple[Step, ...]) -> None:
+def _prove_end(
+    facts: PlanFacts, decided: Iterable[PrincipalDecision], steps: tuple[Step, ...]
+) -> None:
     """Simulate every step and plan again: nothing may be left to do for anybody who is decided."""
     if not steps:
         return
@@ -144,13 +166,21 @@ def _prove_end(facts: PlanFacts, decided: Iterable[PrincipalDecision], steps: tu
         names=facts.names,
         accept_gap=facts.accept_gap,
     )
-    # by key: without the entry that tells its spelling, the same principal may be named as its row spells it
+    # by key: without the entry that tells its spelling, the same principal may be named as its row
+    # spells it
     undecided = {principal_key(each.candidate.arn) for each in decided if each.action == "block"}
     left = order_steps(
-        [decide_principal(s, later) for s in candidates_of(later) if principal_key(s.arn) not in undecided], later
+        [
+            decide_principal(s, later)
+            for s in candidates_of(later)
+            if principal_key(s.arn) not in undecided
+        ],
+        later,
     )
     if left:
-        kinds = ", ".join(f"{step.effect.kind} {step.principal_arn or ''}".strip() for step in left[:5])
+        kinds = ", ".join(
+            f"{step.effect.kind} {step.principal_arn or ''}".strip() for step in left[:5]
+        )
         raise _unproven(f"After all steps there would still be something to do: {kinds}.")
 
 
@@ -159,5 +189,6 @@ def _unproven(why: str) -> Failed:
         "plan-unproven",
         "The plan could not be proven, so it was not made.",
         why=why,
-        remedy="This is a defect of the tool: please report it with the snapshot (`migrate snapshot`).",
+        remedy="This is a defect of the tool: please report it with the snapshot (`migrate "
+        "snapshot`).",
     )

@@ -1,4 +1,5 @@
-"""Answers that could be given to a plan's blockers: what ``plan --write-decisions`` writes as commented stubs.
+"""Answers that could be given to a plan's blockers: what ``plan --write-decisions`` writes as
+commented stubs.
 
 Values that only a person knows are written in angle brackets; nothing here decides.
 """
@@ -17,10 +18,20 @@ from migrator.model.plan import Plan, PlannedPrincipal
 _WHO = "<your name>"
 _WHY = "<why>"
 _ACCEPTED: dict[str, Any] = {"by": _WHO, "reason": _WHY}
-_GAINS = "GAINS access: with this answer every session of the role logs in, not only those of EC2 instances."
-_LOSES = "LOSES access, the other way: action: skip here, and the principal under accept_loss; its instances end too."
-# Blockers that the acceptance of a loss answers, and those that only leaving the principal out answers.
-_BY_LOSS = frozenset({"node-row-extra-groups", "policy-loses-rules", "loss-not-accepted", "creator-row-differs"})
+_GAINS = (
+    "GAINS access: with this answer every session of the role logs in, not only those of EC2 "
+    "instances."
+)
+_LOSES = (
+    "LOSES access, the other way: action: skip here, and the principal under accept_loss; "
+    "its "
+    "instances end too."
+)
+# Blockers that the acceptance of a loss answers, and those that only leaving the principal out
+# answers.
+_BY_LOSS = frozenset(
+    {"node-row-extra-groups", "policy-loses-rules", "loss-not-accepted", "creator-row-differs"}
+)
 _BY_SKIP = frozenset(
     {
         "service-linked-role",
@@ -35,7 +46,9 @@ _BY_SKIP = frozenset(
     }
 )
 _BY_ARN = frozenset({"role-unverified", "foreign-role-unverified"})
-_BY_TYPE = frozenset({"node-entry-dead", "instance-id-node-names", "node-type-unknown", "node-trust-ambiguous"})
+_BY_TYPE = frozenset(
+    {"node-entry-dead", "instance-id-node-names", "node-type-unknown", "node-trust-ambiguous"}
+)
 # Nothing but a change of the cluster, the ConfigMap or the snapshot answers these.
 UNANSWERABLE = frozenset(
     {
@@ -69,7 +82,11 @@ def stubs_for(plan: Plan) -> tuple[Stub, ...]:
 
 
 def _stubs(finding: Finding, principal: PlannedPrincipal | None) -> Iterator[Stub]:
-    about = (f"{finding.code} ({finding.source})" if finding.source else finding.code, finding.message, finding.remedy)
+    about = (
+        f"{finding.code} ({finding.source})" if finding.source else finding.code,
+        finding.message,
+        finding.remedy,
+    )
     if finding.code == "section-lost":
         yield Stub("accept_lost_sections", None, [finding.source], about)
     elif finding.code == "map-accounts":
@@ -95,7 +112,11 @@ def _of_principal(code: str, principal: PlannedPrincipal, about: tuple[str, ...]
     if code == "creator-entry-wider":
         yield Stub("creator", None, {"arn": arn, **_ACCEPTED}, about)
         policies = principal.proposed.access_policies if principal.proposed else ()
-        own = [{"policy": policy.policy_name} for policy in policies if policy.policy_name != CLUSTER_ADMIN]
+        own = [
+            {"policy": policy.policy_name}
+            for policy in policies
+            if policy.policy_name != CLUSTER_ADMIN
+        ]
         yield Stub("principals", arn, {"action": "create", "policies": own, "reason": _WHY}, about)
         return
     if code == "log-in-population-gained":
@@ -122,10 +143,14 @@ def _answer(code: str, principal: PlannedPrincipal) -> dict[str, Any]:
     if code.startswith("username-"):
         answer["username"] = "<username>"
     if code in ("group-template", "ambiguous-user", "node-groups-bound"):
-        answer["groups"] = list(principal.proposed.kubernetes_groups) if principal.proposed else ["<group>"]
+        answer["groups"] = (
+            list(principal.proposed.kubernetes_groups) if principal.proposed else ["<group>"]
+        )
     return answer | {"reason": _WHY}
 
 
 def proposed_name(group: str) -> str:
-    """An ordinary name for a reserved group: ``eks:developer`` becomes ``migrated-eks-developer``."""
+    """An ordinary name for a reserved group: ``eks:developer`` becomes
+    ``migrated-eks-developer``.
+    """
     return "migrated-" + re.sub(r"[^A-Za-z0-9.-]+", "-", group).strip("-")

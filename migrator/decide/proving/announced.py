@@ -1,8 +1,9 @@
 """What an entry gives beyond the identity before and the differences that the plan announces.
 
-A plan's steps and ``entry`` say what is sent, not what is right: both may have been changed together. So an entry that
-was read is compared with the identity before the migration, by the cluster's own RBAC, and every gain or loss must be
-one of the rows under ``access`` that ``migrate show`` lists.
+A plan's steps and ``entry`` say what is sent, not what is right: both may have been changed
+together. So an entry that was read is compared with the identity before the migration, by the
+cluster's own RBAC, and every gain or loss must be one of the rows under ``access`` that ``migrate
+show`` lists.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -12,7 +13,11 @@ from migrator.decide.access.authorize import RbacIndex
 from migrator.decide.access.compare_access import compare_access
 from migrator.decide.access.match_rules import Grant, RuleSet
 from migrator.decide.access.permission_set import PermissionSet, is_subset
-from migrator.decide.planning.entries.entry_identity import identity_of_entry, identity_of_spec, spec_of
+from migrator.decide.planning.entries.entry_identity import (
+    identity_of_entry,
+    identity_of_spec,
+    spec_of,
+)
 from migrator.decide.planning.entries.parallel_bindings import admin_binding_of, name_of_parallel
 from migrator.decide.planning.proof.basis import basis_of, entries_basis
 from migrator.decide.proving.expectations import is_ours
@@ -31,16 +36,20 @@ _CLUSTER = None
 
 @dataclass(frozen=True, slots=True)
 class AnnouncedAccess:
-    """``before`` is RBAC without the bindings that the plan makes, ``after`` RBAC as it was read. ``same_rbac``: RBAC
-    is still what the plan was made on, so that announced rows are compared to the letter; else by what they cover.
+    """``before`` is RBAC without the bindings that the plan makes, ``after`` RBAC as it was read.
+    ``same_rbac``: RBAC is still what the plan was made on, so that announced rows are compared to
+    the letter; else by what they cover.
     """
 
     before: RbacIndex
     after: RbacIndex
     same_rbac: bool
 
-    def differences(self, principal: PlannedPrincipal, entry: AccessEntry | None) -> tuple[str, ...]:
-        """What the entry gives or lacks that the plan does not announce, one line each; empty where it is all said.
+    def differences(
+        self, principal: PlannedPrincipal, entry: AccessEntry | None
+    ) -> tuple[str, ...]:
+        """What the entry gives or lacks that the plan does not announce, one line each; empty where
+        it is all said.
 
         An entry that still carries a group of the run is on its way: of that only gains are told.
         """
@@ -58,10 +67,14 @@ class AnnouncedAccess:
     def _change(self, principal: PlannedPrincipal, entry: AccessEntry | None) -> AccessChange:
         before = principal.before
         after = NOBODY if entry is None else _identity(entry, before)
-        same = self.after if principal.action in ("keep", "skip") else self.before  # no binding is made for these
+        same = (
+            self.after if principal.action in ("keep", "skip") else self.before
+        )  # no binding is made for these
         return compare_access((before,), after, principal.principal_arn, same, self.after)
 
-    def _unannounced(self, rows: Iterable[PermissionRow], announced: Iterable[PermissionRow]) -> list[PermissionRow]:
+    def _unannounced(
+        self, rows: Iterable[PermissionRow], announced: Iterable[PermissionRow]
+    ) -> list[PermissionRow]:
         known = {_key(row) for row in announced}
         left = [row for row in rows if _key(row) not in known]
         if self.same_rbac or not left:
@@ -70,9 +83,11 @@ class AnnouncedAccess:
         return [row for row in left if row.unknown or not is_subset(_widest([row]), covered)]
 
 
-def announced_access(plan: Plan, snapshot: Snapshot, *, applied: bool = False) -> AnnouncedAccess | None:
-    """What entries are compared with; None where RBAC was not read completely, now or for the plan. ``applied``: RBAC
-    with the bindings of the plan, whether they are made yet or not.
+def announced_access(
+    plan: Plan, snapshot: Snapshot, *, applied: bool = False
+) -> AnnouncedAccess | None:
+    """What entries are compared with; None where RBAC was not read completely, now or for the plan.
+    ``applied``: RBAC with the bindings of the plan, whether they are made yet or not.
     """
     whole = not any(name.startswith("rbac") for name in snapshot.unknown)
     if snapshot.rbac is None or not whole or plan.basis.get("rbac") is None:
@@ -82,7 +97,11 @@ def announced_access(plan: Plan, snapshot: Snapshot, *, applied: bool = False) -
         for step in plan.steps
         if isinstance(step.effect, CreateBinding)
     }
-    kept = tuple(binding for binding in snapshot.rbac.bindings if (binding.namespace, binding.name) not in made)
+    kept = tuple(
+        binding
+        for binding in snapshot.rbac.bindings
+        if (binding.namespace, binding.name) not in made
+    )
     there = (*kept, *made.values()) if applied else snapshot.rbac.bindings
     after = RbacIndex(RbacState(snapshot.rbac.roles, there))
     before = after if len(kept) == len(there) else RbacIndex(RbacState(snapshot.rbac.roles, kept))
@@ -90,7 +109,9 @@ def announced_access(plan: Plan, snapshot: Snapshot, *, applied: bool = False) -
 
 
 def unannounced_end(plan: Plan, snapshot: Snapshot) -> tuple[str, ...]:
-    """Entries of the plan itself, and bindings, that give what it does not announce: before anything is sent."""
+    """Entries of the plan itself, and bindings, that give what it does not announce: before
+    anything is sent.
+    """
     announced = announced_access(plan, snapshot, applied=True)
     if announced is None or snapshot.rbac is None:
         return ()
@@ -117,36 +138,51 @@ def _other_roles(plan: Plan, rbac: RbacState) -> Iterator[str]:
         beside = [
             binding
             for binding in rbac.bindings
-            if name_of_parallel(effect.group, binding.namespace, binding.name) == effect.binding_name
+            if name_of_parallel(effect.group, binding.namespace, binding.name)
+            == effect.binding_name
         ]
-        if not any((b.role_kind, b.role_name) == (effect.role_kind, effect.role_name) for b in beside):
-            yield f"the binding {effect.binding_name} has another role than the binding that it is named after"
+        if not any(
+            (b.role_kind, b.role_name) == (effect.role_kind, effect.role_name) for b in beside
+        ):
+            yield (
+                f"the binding {effect.binding_name} has another role than the binding that it "
+                f"is "
+                f"named after"
+            )
 
 
 def _binding(effect: CreateBinding) -> Binding:
     subjects = (Subject("Group", effect.group),)
     labels = {MANAGED_BY_LABEL: MANAGED_BY}
-    return Binding(effect.binding_name, effect.namespace, effect.role_kind, effect.role_name, subjects, labels)
+    return Binding(
+        effect.binding_name, effect.namespace, effect.role_kind, effect.role_name, subjects, labels
+    )
 
 
 def unannounced_changes(plan: Plan, snapshot: Snapshot, plan_digest: str) -> tuple[str, ...]:
-    """Every entry of the cluster that gives more or less than the plan announces, and entries with the plan's tag for
-    principals that get none, one line each: for the gates.
+    """Every entry of the cluster that gives more or less than the plan announces, and entries with
+    the plan's tag for principals that get none, one line each: for the gates.
     """
-    entries: Mapping[str, AccessEntry] = {entry.principal_arn: entry for entry in snapshot.access_entries or ()}
+    entries: Mapping[str, AccessEntry] = {
+        entry.principal_arn: entry for entry in snapshot.access_entries or ()
+    }
     planned = {principal.principal_arn: principal for principal in plan.principals}
     wrong = [
         f"the entry of {arn} carries the plan's tag, and the plan has none for it"
         for arn, entry in entries.items()
-        if entry.tags.get(PLAN_TAG) == plan_digest and (arn not in planned or planned[arn].action not in _GETS_ENTRY)
+        if entry.tags.get(PLAN_TAG) == plan_digest
+        and (arn not in planned or planned[arn].action not in _GETS_ENTRY)
     ]
     announced = announced_access(plan, snapshot)
     for arn, principal in planned.items():
         entry = entries.get(arn)
         if entry is None or (principal.action == "skip" and _as_in_basis(plan, entry)):
-            continue  # a dead entry that was there, and is the same, gives nothing and admits nobody
+            # a dead entry that was there, and is the same, gives nothing and admits nobody
+            continue
         if announced is not None:
-            wrong += [f"the entry of {arn}: {each}" for each in announced.differences(principal, entry)]
+            wrong += [
+                f"the entry of {arn}: {each}" for each in announced.differences(principal, entry)
+            ]
         wrong += [f"the entry of {arn}: {each}" for each in unannounced_log_ins(principal, entry)]
     return tuple(wrong)
 
@@ -157,7 +193,9 @@ def _as_in_basis(plan: Plan, entry: AccessEntry) -> bool:
 
 
 def _identity(entry: AccessEntry, before: Identity) -> Identity:
-    """Who logs in through the entry, without the groups of a run. Of node types EKS fixes the identity."""
+    """Who logs in through the entry, without the groups of a run. Of node types EKS fixes the
+    identity.
+    """
     if entry.type != "STANDARD" and before.via != "access-entry":
         return identity_of_spec(entry.principal_arn, spec_of(entry))
     found = identity_of_entry(entry)
@@ -168,15 +206,30 @@ def _identity(entry: AccessEntry, before: Identity) -> Identity:
 
 def _key(row: PermissionRow) -> tuple[object, ...]:
     """What a row says, without what further fields show it by."""
-    return row.scope, row.api_groups, row.resources, row.verbs, row.resource_names, row.non_resource_urls
+    return (
+        row.scope,
+        row.api_groups,
+        row.resources,
+        row.verbs,
+        row.resource_names,
+        row.non_resource_urls,
+    )
 
 
 def _widest(rows: Iterable[PermissionRow]) -> PermissionSet:
     """A set that holds at least what the rows say: exceptions are left out."""
     grants = set()
     for row in rows:
-        fields = (row.verbs, row.api_groups, row.resources, row.resource_names, row.non_resource_urls)
-        rule = PolicyRule(*(tuple(each for each in field if not each.startswith("!")) for field in fields))
+        fields = (
+            row.verbs,
+            row.api_groups,
+            row.resources,
+            row.resource_names,
+            row.non_resource_urls,
+        )
+        rule = PolicyRule(
+            *(tuple(each for each in field if not each.startswith("!")) for field in fields)
+        )
         kind, _, name = row.scope.partition(" ")
         namespace = name.partition(" ")[0] if kind == "namespace" else _CLUSTER
         grants.add(Grant(namespace, RuleSet((rule,))))
@@ -186,7 +239,8 @@ def _widest(rows: Iterable[PermissionRow]) -> PermissionSet:
 def _worded(rows: list[PermissionRow]) -> list[str]:
     """The first rows in words."""
     told = [
-        f"{', '.join(row.verbs) or 'something'} {', '.join(row.resources or row.non_resource_urls)} ({row.scope})"
+        f"{', '.join(row.verbs) or 'something'} "
+        f"{', '.join(row.resources or row.non_resource_urls)} ({row.scope})"
         for row in rows[:_MOST_NAMED]
     ]
     return told + ([f"and {len(rows) - _MOST_NAMED} more"] if len(rows) > _MOST_NAMED else [])

@@ -1,8 +1,10 @@
-"""Canary pods on Fargate: where one can go, what it is, and what its state tells of the pod execution role.
+"""Canary pods on Fargate: where one can go, what it is, and what its state tells of the pod
+execution role.
 
-Sources: EKS user guide, "Define which Pods use Fargate when launched" (selectors and their wildcards; where several
-profiles select a pod, its label ``eks.amazonaws.com/fargate-profile`` names one) and "Amazon EKS Pod execution IAM
-role"; Kubernetes documentation, "Pod Security Standards" (the pod keeps to the restricted profile).
+Sources: EKS user guide, "Define which Pods use Fargate when launched" (selectors and their
+wildcards; where several profiles select a pod, its label ``eks.amazonaws.com/fargate-profile``
+names one) and "Amazon EKS Pod execution IAM role"; Kubernetes documentation, "Pod Security
+Standards" (the pod keeps to the restricted profile).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,8 +19,13 @@ from migrator.model.step import MANAGED_BY, MANAGED_BY_LABEL
 PROFILE_LABEL = "eks.amazonaws.com/fargate-profile"
 CANARY_LABEL = "eks-access-migrator/canary"
 LIVES_SECONDS = 3600  # a pod that nobody removes ends by itself
-_OF_KUBERNETES = ("kube-system", "kube-public", "kube-node-lease")  # where strangers' pods are least welcome
-_REFUSAL = "pod execution role"  # "Pod execution role is not found in auth config or does not have all required …"
+_OF_KUBERNETES = (
+    "kube-system",
+    "kube-public",
+    "kube-node-lease",
+)  # where strangers' pods are least welcome
+# "Pod execution role is not found in auth config or does not have all required …"
+_REFUSAL = "pod execution role"
 _MOST_PLACES = 5
 _LONGEST = 256  # characters of foreign text
 
@@ -26,7 +33,8 @@ _LONGEST = 256  # characters of foreign text
 def places_for(
     role_arn: str, profiles: Iterable[FargateProfile], namespaces: Sequence[str], name: str
 ) -> tuple[CanaryPod, ...] | str:
-    """Where a canary of the role can go, the best place first; text instead, with the reason, where it cannot.
+    """Where a canary of the role can go, the best place first; text instead, with the reason, where
+    it cannot.
 
     ``namespaces``: those that there are. None is made for it.
     """
@@ -34,7 +42,10 @@ def places_for(
     mine = [profile for profile in profiles if principal_key(profile.pod_execution_role) == key]
     if not mine:
         return "no Fargate profile uses the role"
-    active = sorted((profile for profile in mine if profile.status == "ACTIVE"), key=lambda profile: profile.name)
+    active = sorted(
+        (profile for profile in mine if profile.status == "ACTIVE"),
+        key=lambda profile: profile.name,
+    )
     if not active:
         return ", ".join(f"Fargate profile {profile.name} is {profile.status}" for profile in mine)
     found = [
@@ -45,14 +56,23 @@ def places_for(
         if fnmatchcase(namespace, selector.namespace)
     ]
     if not found:
-        wanted = sorted({selector.namespace for profile in active for selector in profile.selectors})
-        return f"no namespace is there that its Fargate profiles select ({', '.join(wanted) or 'they select none'})"
+        wanted = sorted(
+            {selector.namespace for profile in active for selector in profile.selectors}
+        )
+        return (
+            f"no namespace is there that its Fargate profiles select "
+            f"({', '.join(wanted) or 'they select none'})"
+        )
     return tuple(sorted(found, key=lambda pod: pod.namespace in _OF_KUBERNETES))[:_MOST_PLACES]
 
 
 def _labels(selector: FargateSelector) -> Mapping[str, str]:
-    """Labels that the selector matches: an ``x`` fits every wildcard and ends a label as well as it begins one."""
-    return {_without_wildcards(key): _without_wildcards(value) for key, value in selector.labels.items()}
+    """Labels that the selector matches: an ``x`` fits every wildcard and ends a label as well as it
+    begins one.
+    """
+    return {
+        _without_wildcards(key): _without_wildcards(value) for key, value in selector.labels.items()
+    }
 
 
 def _without_wildcards(pattern: str) -> str:
@@ -60,7 +80,9 @@ def _without_wildcards(pattern: str) -> str:
 
 
 def canary_manifest(pod: CanaryPod, image: str) -> dict[str, Any]:
-    """The Pod: unprivileged, without a token, with small requests and limits, and with an end of its own."""
+    """The Pod: unprivileged, without a token, with small requests and limits, and with an end of
+    its own.
+    """
     size = {"cpu": "50m", "memory": "32Mi"}
     container = {
         "name": "pause",
@@ -113,7 +135,10 @@ def look_at_pod(raw: Mapping[str, Any], events: Sequence[str] = ()) -> PodSeen:
     if node:
         return PodSeen("placed", node)
     conditions = (raw.get("status") or {}).get("conditions") or ()
-    texts = [*events, *(str(each.get("message") or "") for each in conditions if each.get("status") == "False")]
+    texts = [
+        *events,
+        *(str(each.get("message") or "") for each in conditions if each.get("status") == "False"),
+    ]
     texts = [" ".join(text.split())[:_LONGEST] for text in texts if text.strip()]
     refusals = [text for text in texts if _REFUSAL in text.lower()]
     if refusals:

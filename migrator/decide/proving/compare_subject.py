@@ -1,4 +1,6 @@
-"""Whether a login is who it should be, and a question whose answer shows an access policy at work."""
+"""Whether a login is who it should be, and a question whose answer shows an access policy at
+work.
+"""
 
 from collections.abc import Sequence
 
@@ -10,11 +12,14 @@ from migrator.model.evidence import SelfSubject
 from migrator.model.rbac import AccessRequest, PolicyRule
 
 
-def compare_subject(username: str, groups: Sequence[str], found: SelfSubject | None) -> tuple[str, ...]:
+def compare_subject(
+    username: str, groups: Sequence[str], found: SelfSubject | None
+) -> tuple[str, ...]:
     """How a login differs from the identity that is right; empty when it does not.
 
-    ``username`` and ``groups`` may be templates: they are rendered with what the authenticator tells of the
-    session (``extra`` of SelfSubjectReview), or compared by shape where it tells nothing.
+    ``username`` and ``groups`` may be templates: they are rendered with what the authenticator
+    tells of the session (``extra`` of SelfSubjectReview), or compared by shape where it tells
+    nothing.
     """
     if found is None:
         return ("the login was refused",)
@@ -26,25 +31,37 @@ def compare_subject(username: str, groups: Sequence[str], found: SelfSubject | N
     expected = {render(group, values) for group in groups if group} - {AUTHENTICATED}
     present = set(found.groups) - {AUTHENTICATED}
     differences += [f"the group {group!r} is missing" for group in sorted(expected - present)]
-    differences += [f"the group {group!r} is there and should not be" for group in sorted(present - expected)]
+    differences += [
+        f"the group {group!r} is there and should not be" for group in sorted(present - expected)
+    ]
     return tuple(differences)
 
 
 def _values(found: SelfSubject) -> dict[str, str]:
-    """What the template variables stood for in this login (aws-iam-authenticator ``pkg/server/server.go``)."""
+    """What the template variables stood for in this login (aws-iam-authenticator
+    ``pkg/server/server.go``).
+    """
     session = next(iter(found.extra.get("sessionName", ())), None)
     key = next(iter(found.extra.get("accessKeyId", ())), None)
-    values = {} if session is None else {"SessionName": session.replace("@", "-"), "SessionNameRaw": session}
+    values = (
+        {}
+        if session is None
+        else {"SessionName": session.replace("@", "-"), "SessionNameRaw": session}
+    )
     return values if key is None else values | {"AccessKeyID": key}
 
 
 def _fits(template: str, name: str) -> bool:
-    """Whether a template with variables left can have become the name. Too many readings to tell: no."""
+    """Whether a template with variables left can have become the name. Too many readings to tell:
+    no.
+    """
     return bool(readings(template, name))
 
 
 def policy_probe(policy: AssociatedPolicy) -> AccessRequest | None:
-    """A request that the policy allows, None where its rules are not published or its scope names no namespace."""
+    """A request that the policy allows, None where its rules are not published or its scope names
+    no namespace.
+    """
     table = ACCESS_POLICIES.get(policy.policy_name)
     if table is None or not table.complete:
         return None

@@ -1,4 +1,6 @@
-"""What must be true of a principal before and after: its name, its groups, and the answers to its probes."""
+"""What must be true of a principal before and after: its name, its groups, and the answers to its
+probes.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -22,15 +24,22 @@ def is_ours(group: str) -> bool:
 
 
 def phase_of(principal: PlannedPrincipal, entry: AccessEntry | None, mode: str) -> Phase:
-    """``before`` while the row answers alone, ``after`` from the moment there is an entry, or no row is asked."""
-    if mode == "CONFIG_MAP" or (entry is None and mode != "API" and principal.before.via == "config-map"):
+    """``before`` while the row answers alone, ``after`` from the moment there is an entry, or no
+    row is asked.
+    """
+    if mode == "CONFIG_MAP" or (
+        entry is None and mode != "API" and principal.before.via == "config-map"
+    ):
         return "before"
     return "after"
 
 
-def identity_after(principal: PlannedPrincipal, spec: EntrySpec | None, entry: AccessEntry | None) -> Identity:
-    """Who the plan means the principal to be: ``spec`` is its entry after all steps. Marker and bridge groups that
-    the entry still carries belong to it. Groups of node types are EKS's own and as it shows them.
+def identity_after(
+    principal: PlannedPrincipal, spec: EntrySpec | None, entry: AccessEntry | None
+) -> Identity:
+    """Who the plan means the principal to be: ``spec`` is its entry after all steps. Marker and
+    bridge groups that the entry still carries belong to it. Groups of node types are EKS's own and
+    as it shows them.
     """
     if spec is None:
         return Identity("", (), "none")
@@ -40,7 +49,9 @@ def identity_after(principal: PlannedPrincipal, spec: EntrySpec | None, entry: A
         return Identity(entry.username if entry else username, shown or groups, "access-entry")
     extra = tuple(group for group in (entry.kubernetes_groups if entry else ()) if is_ours(group))
     username = spec.username or default_username(principal.principal_arn)
-    return Identity(username, (*spec.kubernetes_groups, *extra), "access-entry", spec.access_policies)
+    return Identity(
+        username, (*spec.kubernetes_groups, *extra), "access-entry", spec.access_policies
+    )
 
 
 def probes_of(
@@ -55,9 +66,10 @@ def probes_of(
 ) -> tuple[Probe, ...]:
     """The questions to ask, with the right answers.
 
-    They are chosen from what the principal may do before. After, the right answer is the plan's (what the entry's
-    name, groups and policies give), and where the plan changes nothing, what the baseline really saw. A question
-    that only an access policy without published rules could answer is asked by baseline only.
+    They are chosen from what the principal may do before. After, the right answer is the plan's
+    (what the entry's name, groups and policies give), and where the plan changes nothing, what the
+    baseline really saw. A question that only an access policy without published rules could answer
+    is asked by baseline only.
     """
     if index is None:
         return ()
@@ -82,11 +94,12 @@ def probes_of(
 def announced_probes(
     principal: PlannedPrincipal, phase: Phase, index: RbacIndex | None, *, limit: int
 ) -> tuple[Probe, ...]:
-    """At most ``limit`` witnesses of the differences that the plan announces, as probes: losses and gains in turn.
+    """At most ``limit`` witnesses of the differences that the plan announces, as probes: losses and
+    gains in turn.
 
-    Before, the right answers are those of today's rules. After, they are the plan's, whatever the entry gives: a loss
-    that did not come true is access that nobody announced. A witness that only some logins of the principal show is
-    not asked: the login at hand is not one of them.
+    Before, the right answers are those of today's rules. After, they are the plan's, whatever the
+    entry gives: a loss that did not come true is access that nobody announced. A witness that only
+    some logins of the principal show is not asked: the login at hand is not one of them.
     """
     changes: tuple[tuple[Announced, tuple[PermissionRow, ...]], ...] = (
         ("lost", principal.access.lost),
@@ -94,30 +107,47 @@ def announced_probes(
     )
     kinds = []
     for change, rows in changes:
-        witnesses = [row.witness for row in rows if row.witness is not None and not row.witness.login]
+        witnesses = [
+            row.witness for row in rows if row.witness is not None and not row.witness.login
+        ]
         requests = sorted(dict.fromkeys(witness.request for witness in witnesses), key=rank)
-        kinds.append([Probe(request, (change == "gained") == (phase == "after"), change) for request in requests])
+        kinds.append(
+            [
+                Probe(request, (change == "gained") == (phase == "after"), change)
+                for request in requests
+            ]
+        )
     chosen = [probe for turn in zip_longest(*kinds) for probe in turn if probe is not None][:limit]
     if phase == "after" or index is None:
         return tuple(chosen)
     today = [(probe, _evaluated(index, principal.before, probe.request)) for probe in chosen]
-    return tuple(probe if answer is None else replace(probe, expected=answer) for probe, answer in today)
+    return tuple(
+        probe if answer is None else replace(probe, expected=answer) for probe, answer in today
+    )
 
 
 def baseline(principal_arn: str, earlier: Iterable[Evidence]) -> Mapping[AccessRequest, bool]:
     """The answers of the newest live baseline."""
     answers: dict[AccessRequest, bool] = {}
     for evidence in earlier:
-        if evidence.principal_arn == principal_arn and evidence.phase == "before" and evidence.proof_class == "live":
+        if (
+            evidence.principal_arn == principal_arn
+            and evidence.phase == "before"
+            and evidence.proof_class == "live"
+        ):
             answers |= {result.probe.request: result.allowed for result in evidence.probes}
     return answers
 
 
-def evaluate(index: RbacIndex, identity: Identity, probes: Iterable[Probe]) -> tuple[tuple[Probe, bool, str], ...]:
+def evaluate(
+    index: RbacIndex, identity: Identity, probes: Iterable[Probe]
+) -> tuple[tuple[Probe, bool, str], ...]:
     """The probes answered by the rules alone; those that the rules cannot answer are left out."""
     answers = []
     for probe in probes:
-        allowed, reason = authorize(index, identity.username, identity.groups, identity.policies, probe.request)
+        allowed, reason = authorize(
+            index, identity.username, identity.groups, identity.policies, probe.request
+        )
         if allowed is not None:
             answers.append((probe, allowed, reason))
     return tuple(answers)

@@ -1,7 +1,8 @@
-"""Whether a log-in of a principal must be admitted: by what aws-auth admits before, and by what the plan announces.
+"""Whether a log-in of a principal must be admitted: by what aws-auth admits before, and by what the
+plan announces.
 
-The entry that a plan makes is no measure here: one that admits more log-ins than the row did, and that no finding
-announced, is what this is meant to find.
+The entry that a plan makes is no measure here: one that admits more log-ins than the row did, and
+that no finding announced, is what this is meant to find.
 """
 
 from collections.abc import Iterable
@@ -71,32 +72,43 @@ def expected_log_in(
         return ExpectedLogIn("admitted", kind)
     if not was or _refused_in_baseline(arn, kind, earlier):
         return ExpectedLogIn("refused", kind)
-    return ExpectedLogIn("ended" if admits(access.log_ins_lost, kind, session_name) else "admitted", kind)
+    return ExpectedLogIn(
+        "ended" if admits(access.log_ins_lost, kind, session_name) else "admitted", kind
+    )
 
 
 def unannounced_log_ins(principal: PlannedPrincipal, entry: AccessEntry | None) -> tuple[str, ...]:
-    """What an entry admits, as it was read, beyond what was admitted before and what the plan announces.
+    """What an entry admits, as it was read, beyond what was admitted before and what the plan
+    announces.
 
-    The entry itself tells: it takes time to reach the authenticator, and many principals cannot be logged in as.
+    The entry itself tells: it takes time to reach the authenticator, and many principals cannot be
+    logged in as.
     """
     # nothing was decided, or the identity before is another one at every login
     if entry is None or principal.action == "block" or "ambiguous-user" in principal.findings:
         return ()
-    if "new-grant" in principal.findings:  # plans of earlier versions announce it by this finding alone
+    if (
+        "new-grant" in principal.findings
+    ):  # plans of earlier versions announce it by this finding alone
         return ()
     arn = principal.principal_arn
     known = together((population_of(principal.before, arn), principal.access.log_ins_gained))
     more = without(population_of(identity_of_entry(entry), arn), known)
-    return tuple(f"the entry admits log-ins that were refused before: {log_in_words(each)}" for each in more)
+    return tuple(
+        f"the entry admits log-ins that were refused before: {log_in_words(each)}" for each in more
+    )
 
 
 def is_usual_refusal(principal: PlannedPrincipal, error: str) -> bool:
-    """Whether a refused login of the principal is one that was refused before, too: a mapping was found, and it admits
-    only some sessions. ``error`` is the authenticator's: of a principal that nothing maps it says only this.
+    """Whether a refused login of the principal is one that was refused before, too: a mapping was
+    found, and it admits only some sessions. ``error`` is the authenticator's: of a principal that
+    nothing maps it says only this.
     """
     arn = principal.principal_arn
     every = tuple(map(LogIns, sessions_of(arn)))
-    return "identity is not mapped" not in error and bool(without(every, population_of(principal.before, arn)))
+    return "identity is not mapped" not in error and bool(
+        without(every, population_of(principal.before, arn))
+    )
 
 
 def _refused_in_baseline(arn: str, kind: SessionKind, earlier: Iterable[Evidence]) -> bool:
@@ -104,5 +116,7 @@ def _refused_in_baseline(arn: str, kind: SessionKind, earlier: Iterable[Evidence
     admitted = True
     for evidence in earlier:
         if evidence.principal_arn == arn and evidence.phase == "before":
-            admitted = next((each.admitted for each in evidence.log_ins if each.sessions == kind), admitted)
+            admitted = next(
+                (each.admitted for each in evidence.log_ins if each.sessions == kind), admitted
+            )
     return not admitted

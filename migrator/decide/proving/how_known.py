@@ -1,4 +1,6 @@
-"""How a verdict is known, in one line for people: who logged in and when, and what the probes answered."""
+"""How a verdict is known, in one line for people: who logged in and when, and what the probes
+answered.
+"""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -21,12 +23,16 @@ TIES: Mapping[Attribution, str] = {
 
 def clock_time(moment: datetime | str) -> str:
     """A time for people, in UTC; a text is one of ISO 8601."""
-    found = datetime.fromisoformat(moment.replace("Z", "+00:00")) if isinstance(moment, str) else moment
+    found = (
+        datetime.fromisoformat(moment.replace("Z", "+00:00")) if isinstance(moment, str) else moment
+    )
     return found.strftime("%Y-%m-%d %H:%M:%SZ")
 
 
 def tied(attribution: Attribution, at: str = "") -> str:
-    """``tied to the entry: …``; empty where nothing ties the proof to it. ``at``: when that was seen."""
+    """``tied to the entry: …``; empty where nothing ties the proof to it. ``at``: when that was
+    seen.
+    """
     when = f" at {clock_time(at)}" if at else ""
     return f"tied to the entry{when}: {TIES[attribution]}" if attribution in TIES else ""
 
@@ -43,15 +49,20 @@ def how_of_login(subject: SelfSubject | None, results: Sequence[ProbeResult], at
     if asked:
         parts.append(f"{sum(each.allowed for each in asked)} of {len(asked)} probes equal")
     if negative:
-        parts.append(f"{sum(not each.allowed for each in negative)} of {len(negative)} negative probes denied")
+        parts.append(
+            f"{sum(not each.allowed for each in negative)} of {len(negative)} negative probes "
+            f"denied"
+        )
     return "; ".join(parts if plain else [*parts, "no probe was asked"])
 
 
 def how_of_announced(results: Sequence[ProbeResult], before: Mapping[AccessRequest, bool]) -> str:
-    """What the answers after the change show of the differences that the plan announces; empty without such a probe.
+    """What the answers after the change show of the differences that the plan announces; empty
+    without such a probe.
 
-    ``before`` are the answers of the live baseline. A loss is shown by yes before and no after, a gain by no before
-    and yes after. ``1 of 2 announced gains shown (denied now: get pods in shop)``.
+    ``before`` are the answers of the live baseline. A loss is shown by yes before and no after, a
+    gain by no before and yes after. ``1 of 2 announced gains shown (denied now: get pods in
+    shop)``.
     """
     parts = []
     for change, words, is_there in (("lost", "losses", False), ("gained", "gains", True)):
@@ -61,7 +72,10 @@ def how_of_announced(results: Sequence[ProbeResult], before: Mapping[AccessReque
         if not asked:
             continue
         unshown = [
-            *_named("allowed now" if change == "lost" else "denied now", [each for each in asked if each not in there]),
+            *_named(
+                "allowed now" if change == "lost" else "denied now",
+                [each for each in asked if each not in there],
+            ),
             *_named(
                 "denied before, too" if change == "lost" else "allowed before, too",
                 [each for each in there if before.get(each.probe.request) is is_there],
@@ -69,7 +83,8 @@ def how_of_announced(results: Sequence[ProbeResult], before: Mapping[AccessReque
             *_named("no baseline", [each for each in there if each.probe.request not in before]),
         ]
         parts.append(
-            f"{len(shown)} of {len(asked)} announced {words} shown" + (f" ({'; '.join(unshown)})" if unshown else "")
+            f"{len(shown)} of {len(asked)} announced {words} shown"
+            + (f" ({'; '.join(unshown)})" if unshown else "")
         )
     return "; ".join(parts)
 
@@ -83,9 +98,15 @@ def _named(why: str, results: Sequence[ProbeResult]) -> list[str]:
 
 
 def request_text(request: AccessRequest) -> str:
-    """A question in the words of ``kubectl auth can-i``: ``get apps/deployments/scale NAME in shop``."""
+    """A question in the words of ``kubectl auth can-i``: ``get apps/deployments/scale NAME in
+    shop``.
+    """
     if request.path is not None:
         return f"{request.verb} {request.path}"
-    what = "/".join(part for part in (request.api_group, request.resource, request.subresource) if part)
+    what = "/".join(
+        part for part in (request.api_group, request.resource, request.subresource) if part
+    )
     name = f" {request.name}" if request.name else ""
-    return f"{request.verb} {what}{name}" + (f" in {request.namespace}" if request.namespace else "")
+    return f"{request.verb} {what}{name}" + (
+        f" in {request.namespace}" if request.namespace else ""
+    )

@@ -1,8 +1,9 @@
-"""Whether logins that somebody made themselves show an access entry to be right: class ``observed``.
+"""Whether logins that somebody made themselves show an access entry to be right: class
+``observed``.
 
-A login counts for an entry only if nothing else can have let it in: it carries the run's own group, or no row of
-aws-auth is asked. What came before the entry was in force for sure may have gone either way, so it can only speak for
-the entry, never against it.
+A login counts for an entry only if nothing else can have let it in: it carries the run's own group,
+or no row of aws-auth is asked. What came before the entry was in force for sure may have gone
+either way, so it can only speak for the entry, never against it.
 """
 
 from collections.abc import Iterable, Sequence
@@ -19,7 +20,9 @@ from migrator.model.observation import SeenLogin, SeenRequest
 
 @dataclass(frozen=True, slots=True)
 class LoginJudgement:
-    """The newest login that tells something, how it differs from what is right, and what ties it to the entry."""
+    """The newest login that tells something, how it differs from what is right, and what ties it to
+    the entry.
+    """
 
     login: SeenLogin
     count: int
@@ -48,10 +51,11 @@ def judge_logins(
     since: datetime,
     only_entry: Attribution = "none",
 ) -> LoginJudgement | None:
-    """Judge one principal's logins against the name and groups that its entry gives; None where none tells anything.
+    """Judge one principal's logins against the name and groups that its entry gives; None where
+    none tells anything.
 
-    ``since``: when the entry got its present shape. ``only_entry``: why no row can have let a login in
-    (``api-mode``, ``rehearsal``, ``only-way``), ``none`` where one can.
+    ``since``: when the entry got its present shape. ``only_entry``: why no row can have let a login
+    in (``api-mode``, ``rehearsal``, ``only-way``), ``none`` where one can.
     """
     mine = sorted((login for login in logins if login.at >= since), key=lambda login: login.at)
     judged = [(login, _differences(username, groups, login)) for login in mine]
@@ -65,14 +69,19 @@ def judge_logins(
 def with_requests(
     judged: LoginJudgement, requests: Iterable[SeenRequest], *, since: datetime, admin: bool
 ) -> LoginJudgement | None:
-    """The logins with what an access policy decided since: tied to the policy where one allowed something, None
-    where nothing tells. To an ``admin``, who may do everything, nothing may have been denied.
+    """The logins with what an access policy decided since: tied to the policy where one allowed
+    something, None where nothing tells. To an ``admin``, who may do everything, nothing may have
+    been denied.
     """
     mine = [request for request in requests if request.at >= since and request.by != "impersonated"]
     denied = [request for request in mine if not request.allowed and request.at >= since + SPREAD]
     if admin and denied:
         last = max(denied, key=lambda request: request.at)
-        wrong = f"{last.verb} {last.target or 'a path'} was denied at {clock_time(last.at)}, to an administrator"
+        wrong = (
+            f"{last.verb} {last.target or 'a path'} was denied at {clock_time(last.at)}, to "
+            f"an "
+            f"administrator"
+        )
         return replace(judged, differences=(wrong,))
     if any(request.allowed and request.by == "access-policy" for request in mine):
         return replace(judged, attribution="policy")

@@ -1,10 +1,12 @@
-"""Whether the nodes of a role live by its access entry: from leases, and from logins in the control-plane logs.
+"""Whether the nodes of a role live by its access entry: from leases, and from logins in the
+control-plane logs.
 
-A kubelet takes a new token at least every 15 minutes (aws-iam-authenticator ``pkg/token``: tokens count 15 minutes
-from their date, and clients give them up a minute earlier). So a lease that is renewed later than that after an entry
-came into force was renewed with a token taken after it: the node is let in. By what, the lease does not say: while
-aws-auth is asked, a dead entry falls through to the row. The groups of the login do: node rows give
-``system:bootstrappers``, node entries do not.
+A kubelet takes a new token at least every 15 minutes (aws-iam-authenticator ``pkg/token``: tokens
+count 15 minutes from their date, and clients give them up a minute earlier). So a lease that is
+renewed later than that after an entry came into force was renewed with a token taken after it: the
+node is let in. By what, the lease does not say: while aws-auth is asked, a dead entry falls through
+to the row. The groups of the login do: node rows give ``system:bootstrappers``, node entries do
+not.
 """
 
 from collections.abc import Iterable, Sequence
@@ -22,23 +24,28 @@ TOKEN_LIFE = timedelta(minutes=15)
 SPREAD = timedelta(seconds=60)  # an entry takes up to 30 seconds to reach the authenticator
 LOG_DELAY = timedelta(minutes=5)  # CloudWatch Logs gets control-plane logs "within a few minutes"
 PATIENCE = SPREAD + TOKEN_LIFE + LOG_DELAY
-JOINING = SPREAD + LOG_DELAY  # so long after a node joined, its first login may be missing in the log
+JOINING = (
+    SPREAD + LOG_DELAY
+)  # so long after a node joined, its first login may be missing in the log
 STALE = timedelta(minutes=2)  # so long without a renewal is no hiccup
 BOOTSTRAPPERS = "system:bootstrappers"
 WINDOWS_PROXY = "eks:kube-proxy-windows"
 _NODE_USER = "system:node:"
 _MOST_NAMED = 3
 
-NodeFinding: TypeAlias = Literal["proven", "alive", "joining", "waiting", "by-row", "stale", "down-before", "leaving"]
+NodeFinding: TypeAlias = Literal[
+    "proven", "alive", "joining", "waiting", "by-row", "stale", "down-before", "leaving"
+]
 
 
 @dataclass(frozen=True, slots=True)
 class NodeWindow:
-    """What a judgement rests on. ``since``: when the entry got its present shape, None where that is not known.
+    """What a judgement rests on. ``since``: when the entry got its present shape, None where that
+    is not known.
 
-    ``row_groups``: what aws-auth gives the role, None where it has nothing for it. ``api_mode``: aws-auth is not
-    asked (any more). ``logins`` None: there is no log to read; else what the log holds since ``since``, refusals
-    included.
+    ``row_groups``: what aws-auth gives the role, None where it has nothing for it. ``api_mode``:
+    aws-auth is not asked (any more). ``logins`` None: there is no log to read; else what the log
+    holds since ``since``, refusals included.
     """
 
     since: datetime | None
@@ -72,7 +79,8 @@ class NodeWindow:
 class NodeJudgement:
     """What is known of a role's nodes: each node's finding, and refused logins of the role.
 
-    ``proven`` counts nodes that logged in through the entry, or that are alive where only the entry can let them in.
+    ``proven`` counts nodes that logged in through the entry, or that are alive where only the entry
+    can let them in.
     """
 
     findings: tuple[tuple[NodeState, NodeFinding], ...]
@@ -87,7 +95,9 @@ class NodeJudgement:
 
     @property
     def counted(self) -> int:
-        """Nodes that must be seen: all but those that were down before, are on their way out, or joined just now."""
+        """Nodes that must be seen: all but those that were down before, are on their way out, or
+        joined just now.
+        """
         return len(self.findings) - len(self.named("down-before", "leaving", "joining"))
 
     @property
@@ -117,7 +127,11 @@ class NodeJudgement:
     @property
     def until(self) -> datetime:
         """From when on looking again shows nothing more, at the latest."""
-        joined = [node.created for node, finding in self.findings if finding == "joining" and node.created is not None]
+        joined = [
+            node.created
+            for node, finding in self.findings
+            if finding == "joining" and node.created is not None
+        ]
         return max([self.window.end, *(moment + JOINING for moment in joined)])
 
     def finding_of(self, name: str) -> NodeFinding | None:
@@ -130,14 +144,24 @@ class NodeJudgement:
         return _how(self)
 
 
-def nodes_of(role_arn: str, now: NodesNow, logins: Iterable[SeenLogin] = ()) -> tuple[NodeState, ...]:
-    """The live nodes whose kubelets log in with the role: by their instance, or by their own logins."""
+def nodes_of(
+    role_arn: str, now: NodesNow, logins: Iterable[SeenLogin] = ()
+) -> tuple[NodeState, ...]:
+    """The live nodes whose kubelets log in with the role: by their instance, or by their own
+    logins.
+    """
     key = principal_key(role_arn)
-    named = {login.username.removeprefix(_NODE_USER) for login in logins if principal_key(login.arn) == key}
+    named = {
+        login.username.removeprefix(_NODE_USER)
+        for login in logins
+        if principal_key(login.arn) == key
+    }
     return tuple(
         node
         for node in now.nodes
-        if (principal_key(node.role_arn) == key if node.role_arn is not None else node.name in named)
+        if (
+            principal_key(node.role_arn) == key if node.role_arn is not None else node.name in named
+        )
     )
 
 
@@ -155,7 +179,10 @@ def judge_nodes(nodes: Sequence[NodeState], window: NodeWindow) -> NodeJudgement
         findings=findings,
         refused=tuple(each for each in logins if each.refused and each.at >= window.in_force),
         attributable=proven or window.only_entry,
-        joined=sum(node.name in found and node.created is not None and node.created > window.begin for node in nodes),
+        joined=sum(
+            node.name in found and node.created is not None and node.created > window.begin
+            for node in nodes
+        ),
         window=window,
     )
 
@@ -170,17 +197,29 @@ def _finding(node: NodeState, login: SeenLogin | None, window: NodeWindow) -> No
     if not fresh:
         return _why_not_fresh(node, window)
     renewed_later = node.renewed is not None and node.renewed >= window.in_force + TOKEN_LIFE
-    if (renewed_later or _born_later(node, window)) and (window.logins is None or window.only_entry):
+    if (renewed_later or _born_later(node, window)) and (
+        window.logins is None or window.only_entry
+    ):
         return "alive"
-    young = node.created is not None and node.created > window.begin and window.now - node.created < JOINING
-    return "joining" if young and login is None and window.now >= window.in_force + TOKEN_LIFE else "waiting"
+    young = (
+        node.created is not None
+        and node.created > window.begin
+        and window.now - node.created < JOINING
+    )
+    return (
+        "joining"
+        if young and login is None and window.now >= window.in_force + TOKEN_LIFE
+        else "waiting"
+    )
 
 
 def _born_later(node: NodeState, window: NodeWindow) -> bool:
-    """A Fargate node is a machine made for one pod: what joined after the entry was in force never had a token from
-    before it.
+    """A Fargate node is a machine made for one pod: what joined after the entry was in force never
+    had a token from before it.
     """
-    return node.compute == "fargate" and node.created is not None and node.created >= window.in_force
+    return (
+        node.compute == "fargate" and node.created is not None and node.created >= window.in_force
+    )
 
 
 def _why_not_fresh(node: NodeState, window: NodeWindow) -> NodeFinding:
@@ -195,7 +234,9 @@ def _why_not_fresh(node: NodeState, window: NodeWindow) -> NodeFinding:
 
 
 def _through(login: SeenLogin, window: NodeWindow) -> Literal["entry", "row", "either"]:
-    """What let a login in. Where no row can, it was the entry as soon as that is in force for sure."""
+    """What let a login in. Where no row can, it was the entry as soon as that is in force for
+    sure.
+    """
     telling = window.row_groups is not None and BOOTSTRAPPERS in window.row_groups
     if telling and BOOTSTRAPPERS not in login.groups:
         return "entry"
@@ -208,13 +249,18 @@ def _through(login: SeenLogin, window: NodeWindow) -> Literal["entry", "row", "e
 
 def _differences(found: NodeJudgement) -> Iterable[str]:
     if found.named("proven"):
-        return  # the entry works: what else happens under the role is the node's own affair, or somebody else's
+        # the entry works: what else happens under the role is the node's own affair, or somebody
+        # else's
+        return
     if found.refused:
         last = max(found.refused, key=lambda each: each.at)
         yield f"a login of the role was refused at {clock_time(last.at)}: {last.refused}"
     by_row = found.named("by-row")
     if by_row:
-        yield f"{_some(by_row)} logged in through aws-auth, not through the entry: the entry does not match the role"
+        yield (
+            f"{_some(by_row)} logged in through aws-auth, not through the entry: the entry does "
+            f"not match the role"
+        )
     stale = found.named("stale")
     if stale:
         yield f"{_some(stale)} stopped renewing the lease after the entry came"
@@ -224,7 +270,11 @@ def _how(found: NodeJudgement) -> str:
     window = found.window
     if not found.findings:
         return "no node runs under the role now"
-    by = "logged in through the entry" if found.named("proven") else "renewed the lease with a token taken after it"
+    by = (
+        "logged in through the entry"
+        if found.named("proven")
+        else "renewed the lease with a token taken after it"
+    )
     parts = [f"{found.seen} of {found.counted} nodes {by}"]
     if window.since is not None:
         parts[0] += f" (since {clock_time(window.since)})"
@@ -247,20 +297,25 @@ def _how(found: NodeJudgement) -> str:
 
 
 def without_kube_proxy(nodes: Iterable[NodeState], entry: AccessEntry | None) -> tuple[str, ...]:
-    """Windows nodes whose kube-proxy cannot work: it is a Windows service there and logs in as the node, whose entry
-    must give ``eks:kube-proxy-windows`` (EKS user guide, "Deploy Windows nodes on EKS clusters"). On Linux it has a
-    service account of its own.
+    """Windows nodes whose kube-proxy cannot work: it is a Windows service there and logs in as the
+    node, whose entry must give ``eks:kube-proxy-windows`` (EKS user guide, "Deploy Windows nodes on
+    EKS clusters"). On Linux it has a service account of its own.
     """
     if entry is None or entry.type == "EC2_WINDOWS" or WINDOWS_PROXY in entry.kubernetes_groups:
         return ()
     windows = [node.name for node in nodes if node.system == "windows"]
     if not windows:
         return ()
-    return (f"{_some(windows)}: kube-proxy on Windows needs {WINDOWS_PROXY}, which a {entry.type} entry does not give",)
+    return (
+        f"{_some(windows)}: kube-proxy on Windows needs {WINDOWS_PROXY}, which a {entry.type} "
+        f"entry does not give",
+    )
 
 
 def unhealthy_nodes(now: NodesNow, at: datetime) -> tuple[str, ...]:
-    """What the cut-over gate wants to know: nodes without a fresh lease, and Fargate profiles that are not well."""
+    """What the cut-over gate wants to know: nodes without a fresh lease, and Fargate profiles that
+    are not well.
+    """
     nodes = [
         f"{node.name} has no lease"
         if node.renewed is None
@@ -269,7 +324,8 @@ def unhealthy_nodes(now: NodesNow, at: datetime) -> tuple[str, ...]:
         if not node.fresh(at) and not node.leaving
     ]
     profiles = [
-        f"Fargate profile {profile.name} is {profile.status}" + "".join(f"; {issue}" for issue in profile.issues)
+        f"Fargate profile {profile.name} is {profile.status}"
+        + "".join(f"; {issue}" for issue in profile.issues)
         for profile in now.profiles
         if not profile.healthy
     ]

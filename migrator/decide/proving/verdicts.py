@@ -1,8 +1,8 @@
 """From evidence to verdicts: per principal, and one for the cluster. ``unknown`` is never ``ok``.
 
-Evidence ages, and it is void once the state it was taken on has changed. A live or observed proof counts in full
-only if it can be attributed to the entry: while the ConfigMap is still asked, a dead or mistyped entry falls through
-to the row and every probe passes.
+Evidence ages, and it is void once the state it was taken on has changed. A live or observed proof
+counts in full only if it can be attributed to the entry: while the ConfigMap is still asked, a dead
+or mistyped entry falls through to the row and every probe passes.
 """
 
 from collections.abc import Iterable, Mapping
@@ -20,21 +20,31 @@ _MOST_NAMED = 5
 
 
 def state_digest(entry: AccessEntry | None, mode: AuthenticationMode | None) -> str:
-    """What a piece of evidence was taken on: the entry without our own marker and bridge groups, and the mode."""
+    """What a piece of evidence was taken on: the entry without our own marker and bridge groups,
+    and the mode.
+    """
     if entry is None:
         return digest_of(["no entry", mode])
-    groups = sorted(g for g in entry.kubernetes_groups if not g.startswith((MARKER_PREFIX, BRIDGE_PREFIX)))
-    policies = sorted([p.policy_arn, p.scope.type, sorted(p.scope.namespaces)] for p in entry.access_policies)
+    groups = sorted(
+        g for g in entry.kubernetes_groups if not g.startswith((MARKER_PREFIX, BRIDGE_PREFIX))
+    )
+    policies = sorted(
+        [p.policy_arn, p.scope.type, sorted(p.scope.namespaces)] for p in entry.access_policies
+    )
     return digest_of([entry.principal_arn, entry.type, entry.username, groups, policies, mode])
 
 
 def attributable(evidence: Evidence) -> bool:
-    """Whether the proof can be due to nothing but the entry. Rules evaluated and words given need no attribution."""
+    """Whether the proof can be due to nothing but the entry. Rules evaluated and words given need
+    no attribution.
+    """
     return evidence.attribution != "none" or evidence.proof_class not in ("live", "observed")
 
 
 def at_least(found: ProofClass, required: ProofClass) -> bool:
-    """Whether a class of proof is as strong as the one required; a person's word, being explicit, always is."""
+    """Whether a class of proof is as strong as the one required; a person's word, being explicit,
+    always is.
+    """
     return found == "attested" or PROOF_CLASSES.index(found) <= PROOF_CLASSES.index(required)
 
 
@@ -49,30 +59,47 @@ def verdict_of(
 ) -> PrincipalVerdict:
     """The verdict on one principal from its ``after`` evidence, in the order it was taken.
 
-    ``current`` is the :func:`state_digest` of now. The newest evidence decides that something is wrong; the
-    strongest that holds decides how well it is known to be right.
+    ``current`` is the :func:`state_digest` of now. The newest evidence decides that something is
+    wrong; the strongest that holds decides how well it is known to be right.
     """
     demanded = required or principal.required_proof
     arn = principal.principal_arn
-    mine = [e for e in evidence if e.principal_arn == arn and e.phase == "after" and e.proof_class != "unverified"]
+    mine = [
+        e
+        for e in evidence
+        if e.principal_arn == arn and e.phase == "after" and e.proof_class != "unverified"
+    ]
     fresh = [e for e in mine if e.state_digest == current and _age(e, now) <= max_age]
     if not fresh:
-        why = "nothing was shown yet" if not mine else "what was shown is too old or of another state"
+        why = (
+            "nothing was shown yet" if not mine else "what was shown is too old or of another state"
+        )
         return PrincipalVerdict(arn, "unknown", "unverified", demanded, why)
     if not fresh[-1].holds:
-        return PrincipalVerdict(arn, "failed", fresh[-1].proof_class, demanded, _failure(fresh[-1]), fresh[-1])
+        return PrincipalVerdict(
+            arn, "failed", fresh[-1].proof_class, demanded, _failure(fresh[-1]), fresh[-1]
+        )
     newest = fresh[-1]
     holding = [e for e in fresh if e.holds and _same_principal(e, newest)]
-    best = min(reversed(holding), key=lambda e: (not attributable(e), not at_least(e.proof_class, demanded), _rank(e)))
+    best = min(
+        reversed(holding),
+        key=lambda e: (not attributable(e), not at_least(e.proof_class, demanded), _rank(e)),
+    )
     enough = attributable(best) and at_least(best.proof_class, demanded)
     shown, how = _shown(best, newest)
-    why = how if enough else f"{how.rstrip('.')}; {demanded} proof, attributable to the entry, is demanded"
-    return PrincipalVerdict(arn, "ok" if enough else "partial", best.proof_class, demanded, why, shown)
+    why = (
+        how
+        if enough
+        else f"{how.rstrip('.')}; {demanded} proof, attributable to the entry, is demanded"
+    )
+    return PrincipalVerdict(
+        arn, "ok" if enough else "partial", best.proof_class, demanded, why, shown
+    )
 
 
 def _same_principal(evidence: Evidence, newest: Evidence) -> bool:
-    """Whether two logins were of one IAM principal: a role that was made anew has another unique id, and what was
-    shown of the old one says nothing about it.
+    """Whether two logins were of one IAM principal: a role that was made anew has another unique
+    id, and what was shown of the old one says nothing about it.
     """
     ids = [_principal_id(each) for each in (evidence, newest)]
     return None in ids or ids[0] == ids[1]
@@ -80,11 +107,16 @@ def _same_principal(evidence: Evidence, newest: Evidence) -> bool:
 
 def _principal_id(evidence: Evidence) -> str | None:
     extra = evidence.subject.extra if evidence.subject is not None else {}
-    return next((values[0] for key, values in extra.items() if key.lower() == "principalid" and values), None)
+    return next(
+        (values[0] for key, values in extra.items() if key.lower() == "principalid" and values),
+        None,
+    )
 
 
 def _shown(best: Evidence, newest: Evidence) -> tuple[Evidence, str]:
-    """What people are shown: the newest login, with what ties it to the entry where another one did."""
+    """What people are shown: the newest login, with what ties it to the entry where another one
+    did.
+    """
     if best.proof_class not in ("live", "observed"):
         return best, best.how
     if newest is best or newest.proof_class != "live":

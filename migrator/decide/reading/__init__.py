@@ -1,1 +1,3 @@
-"""What aws-auth and the logs say: texts to rows, rows to identities, as the authenticator does it."""
+"""What aws-auth and the logs say: texts to rows, rows to identities, as the authenticator does
+it.
+"""

@@ -1,9 +1,12 @@
-"""Who writes aws-auth from code, as far as the object itself tells: field managers, labels, annotations."""
+"""Who writes aws-auth from code, as far as the object itself tells: field managers, labels,
+annotations.
+"""
 
 from collections.abc import Mapping
 from typing import Any
 
-# Field managers and marks that the tools leave on what they write, by the documentation of each tool.
+# Field managers and marks that the tools leave on what they write, by the documentation of each
+# tool.
 _MANAGERS: tuple[tuple[str, str, str], ...] = (
     ("terraform", "Terraform", "the next terraform apply writes its aws-auth again"),
     ("hashicorp", "Terraform", "the next terraform apply writes its aws-auth again"),
@@ -30,8 +33,8 @@ _ANNOTATIONS: tuple[tuple[str, str], ...] = (
 def owners_of(config_map: Mapping[str, Any] | None) -> tuple[str, ...] | None:
     """The tools that own aws-auth, each with what it will do; empty when the object shows none.
 
-    None when the object cannot tell: its field managers were cut off and no label or annotation names a tool.
-    No ConfigMap has no owner.
+    None when the object cannot tell: its field managers were cut off and no label or annotation
+    names a tool. No ConfigMap has no owner.
     """
     if config_map is None:
         return ()
@@ -56,4 +59,6 @@ def owners_of(config_map: Mapping[str, Any] | None) -> tuple[str, ...] | None:
 
 
 def _managers(metadata: Mapping[str, Any]) -> tuple[str, ...]:
-    return tuple(str(entry.get("manager", "")) for entry in metadata.get("managedFields") or () if entry)
+    return tuple(
+        str(entry.get("manager", "")) for entry in metadata.get("managedFields") or () if entry
+    )

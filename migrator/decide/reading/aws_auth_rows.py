@@ -1,10 +1,11 @@
 """Rows of mapRoles, mapUsers and mapAccounts, decoded as the authenticator decodes them.
 
 mapRoles and mapUsers go through Go's ``encoding/json`` into ``RoleMapping`` and ``UserMapping``
-(aws-iam-authenticator ``pkg/config/types.go``), and each row is then validated alone (``pkg/config/mapper.go``).
-A value of the wrong type does not stop decoding: its field keeps what it has (nothing, as a rule), the row stays.
-Keys match in any case; where several spellings occur, they are applied in byte order, so the last one wins.
-mapAccounts is decoded by yaml.v2 into strings, which keeps the literal text of numbers.
+(aws-iam-authenticator ``pkg/config/types.go``), and each row is then validated alone
+(``pkg/config/mapper.go``). A value of the wrong type does not stop decoding: its field keeps what
+it has (nothing, as a rule), the row stays. Keys match in any case; where several spellings occur,
+they are applied in byte order, so the last one wins. mapAccounts is decoded by yaml.v2 into
+strings, which keeps the literal text of numbers.
 """
 
 import re
@@ -17,7 +18,13 @@ from migrator.decide.reading.go_yaml.decode import decode_scalar
 from migrator.decide.reading.go_yaml.nodes import Node
 from migrator.decide.reading.go_yaml.problems import YamlProblem, lost
 from migrator.decide.reading.text_folding import fold
-from migrator.model.aws_auth import AUTHENTICATOR_PARTITIONS, AccountRow, DroppedRow, RowMapping, Section
+from migrator.model.aws_auth import (
+    AUTHENTICATOR_PARTITIONS,
+    AccountRow,
+    DroppedRow,
+    RowMapping,
+    Section,
+)
 
 _ACCOUNT_ID = re.compile(r"[0-9]{12}")
 _PERMISSION_SET = re.compile(r"[0-9A-Za-z_+=,.@-]{1,32}")
@@ -33,7 +40,9 @@ _SSO_FIELDS: Final = {fold(name): name for name in ("permissionSetName", "accoun
 
 @dataclass(slots=True)
 class RowsRead:
-    """What one section gave. ``error`` is True where the authenticator logs a parse or validation error."""
+    """What one section gave. ``error`` is True where the authenticator logs a parse or validation
+    error.
+    """
 
     rows: list[RowMapping] = field(default_factory=list)
     accounts: list[AccountRow] = field(default_factory=list)
@@ -43,13 +52,17 @@ class RowsRead:
 
 
 def read_rows(section: Section, root: Node | None) -> RowsRead:
-    """The rows of a decoded mapRoles or mapUsers document. Anything but a list (or nothing) gives none."""
+    """The rows of a decoded mapRoles or mapUsers document. Anything but a list (or nothing) gives
+    none.
+    """
     result = RowsRead()
     if root is None or (root.kind == "scalar" and root.value is None):
         return result
     if root.kind != "sequence":
         what = "a mapping" if root.kind == "mapping" else "a single value"
-        result.problem = lost(root.line, root.column, f"it is {what} where a list of rows is expected")
+        result.problem = lost(
+            root.line, root.column, f"it is {what} where a list of rows is expected"
+        )
         result.error = True
         return result
     for index, item in enumerate(root.children):
@@ -102,7 +115,9 @@ def _why_dropped(arn_field: str, arn: str, sso: Mapping[str, str] | None) -> str
 
 
 def _sso_pattern(sso: Mapping[str, str]) -> str:
-    """The pattern that the authenticator would match, which has no partition as soon as one is given (its bug)."""
+    """The pattern that the authenticator would match, which has no partition as soon as one is
+    given (its bug).
+    """
     partition = "" if sso.get("partition") else "aws"
     account, name = sso.get("accountID", ""), sso.get("permissionSetName", "")
     return f"arn:{partition}:iam::{account}:role/awsreservedsso_{name.lower()}_*"
@@ -177,7 +192,9 @@ class _Struct:
 
 
 def _members(node: Node, fields: Mapping[str, str]) -> Iterator[tuple[str, Node]]:
-    """An object's known members in the order that its JSON has them: sorted by key, in whatever case."""
+    """An object's known members in the order that its JSON has them: sorted by key, in whatever
+    case.
+    """
     for key in sorted(key for key in node.items if isinstance(key, str)):
         name = fields.get(fold(key))
         if name is not None:
@@ -185,7 +202,9 @@ def _members(node: Node, fields: Mapping[str, str]) -> Iterator[tuple[str, Node]
 
 
 def _assign_text(texts: dict[str, str], name: str, value: Node) -> bool:
-    """Decode into a string field: null leaves it as it is, anything but text is an error (False)."""
+    """Decode into a string field: null leaves it as it is, anything but text is an error
+    (False).
+    """
     if value.kind == "scalar":
         if isinstance(value.value, str):
             texts[name] = value.value
@@ -206,7 +225,9 @@ def _meaning(node: Node) -> str:
 
 def _suggested_groups(value: Node, decoded: list[str]) -> Iterator[str]:
     if value.kind != "sequence":
-        words = _meaning(value).replace(" - ", " ").split()  # "-system:masters": a dash without its blank
+        words = (
+            _meaning(value).replace(" - ", " ").split()
+        )  # "-system:masters": a dash without its blank
         meant = ", ".join(word.removeprefix("-").strip("'\"") for word in words)
         if meant and not decoded:
             yield f"groups: {meant}"
@@ -220,7 +241,9 @@ def _suggested_groups(value: Node, decoded: list[str]) -> Iterator[str]:
 
 
 def read_accounts(document: Document) -> RowsRead:
-    """The elements of mapAccounts. Decoding stops at a tag that does not fit; what came before it is kept."""
+    """The elements of mapAccounts. Decoding stops at a tag that does not fit; what came before it
+    is kept.
+    """
     result = RowsRead()
     root = document.root
     if root is None:
@@ -243,16 +266,31 @@ def _read_account_list(root: Node, result: RowsRead) -> None:
             node = item.resolved
             if node.kind != "scalar":
                 result.dropped.append(
-                    DroppedRow("mapAccounts", index, item.line, item.column, f"it is a {node.kind}, not an account id")
+                    DroppedRow(
+                        "mapAccounts",
+                        index,
+                        item.line,
+                        item.column,
+                        f"it is a {node.kind}, not an account id",
+                    )
                 )
                 result.error = True
                 continue
             value = decode_scalar(node)
-            texts.append((item, index, "" if value is None else value if isinstance(value, str) else node.text))
+            texts.append(
+                (
+                    item,
+                    index,
+                    "" if value is None else value if isinstance(value, str) else node.text,
+                )
+            )
     except YamlProblem:
-        # Go made the list in its full length before it met the problem: the rest of it is empty texts.
+        # Go made the list in its full length before it met the problem: the rest of it is empty
+        # texts.
         left = len(root.children) - len(texts)
         texts += [(item, index, "") for index, item in enumerate(root.children)][-left:]
         raise
     finally:
-        result.accounts += [AccountRow(index, item.line, item.column, text) for item, index, text in texts]
+        result.accounts += [
+            AccountRow(index, item.line, item.column, text) for item, index, text in texts
+        ]

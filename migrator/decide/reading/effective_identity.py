@@ -1,12 +1,16 @@
-"""Who a caller is inside the cluster: the one function that the lab, the planner and the verifier share.
+"""Who a caller is inside the cluster: the one function that the lab, the planner and the verifier
+share.
 
-What aws-iam-authenticator does after STS has named the caller (``pkg/server/server.go`` ``doMapping`` and
-``renderTemplate``, ``pkg/mapper/dynamicfile``, ``pkg/mapper/configmap``), with the settings that reproduce EKS:
+What aws-iam-authenticator does after STS has named the caller (``pkg/server/server.go``
+``doMapping`` and ``renderTemplate``, ``pkg/mapper/dynamicfile``, ``pkg/mapper/configmap``), with
+the settings that reproduce EKS:
 
-1. Access entries, unless the mode is CONFIG_MAP. An entry is found by the principal's unique id and counts only if its
-   ARN, a role's path aside, is the caller's canonical ARN; one that is pinned to a deleted principal's id is never
-   found. A found entry decides: a template that cannot be rendered or a reserved username refuses the login.
-2. Rows, unless the mode is API: mapRoles before mapUsers, whatever kind of ARN each holds, compared in any case.
+1. Access entries, unless the mode is CONFIG_MAP. An entry is found by the principal's unique id and
+   counts only if its ARN, a role's path aside, is the caller's canonical ARN; one that is pinned to
+   a deleted principal's id is never found. A found entry decides: a template that cannot be
+   rendered or a reserved username refuses the login.
+2. Rows, unless the mode is API: mapRoles before mapUsers, whatever kind of ARN each holds, compared
+   in any case.
 3. mapAccounts: the canonical ARN is the username, and there are no groups.
 """
 
@@ -24,17 +28,20 @@ from migrator.model.principal import Arn, parse_arn
 
 INSTANCE_SESSION = re.compile(r"i-(?:[0-9A-Za-z_]{8}|[0-9A-Za-z_]{17})")
 _NODE_NAME = "{{EC2PrivateDNSName}}"
-# Usernames with a reserved prefix that EKS gives itself, to nodes and to its own service-linked role.
-NAMES_OF_EKS = frozenset({"system:node:{{EC2PrivateDNSName}}", "system:node:{{SessionName}}", "eks:managed"})
+# Usernames with a reserved prefix that EKS gives itself, to nodes and to its own service-linked
+# role.
+NAMES_OF_EKS = frozenset(
+    {"system:node:{{EC2PrivateDNSName}}", "system:node:{{SessionName}}", "eks:managed"}
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
     """A principal as the authenticator gets it from STS.
 
-    ``canonical_arn`` is without a role's path (see :func:`canonical_arn`); ``session_name`` is ``""`` for users and
-    root; ``ec2_private_dns_name`` is what DescribeInstances says of the instance that the session is named after, None
-    when there is none.
+    ``canonical_arn`` is without a role's path (see :func:`canonical_arn`); ``session_name`` is
+    ``""`` for users and root; ``ec2_private_dns_name`` is what DescribeInstances says of the
+    instance that the session is named after, None when there is none.
     """
 
     canonical_arn: str
@@ -74,7 +81,9 @@ class Denied:
 
 @dataclass(frozen=True, slots=True)
 class Ambiguous:
-    """Several rows match and lead to different outcomes: the authenticator takes a random one at each login."""
+    """Several rows match and lead to different outcomes: the authenticator takes a random one at
+    each login.
+    """
 
     sources: tuple[str, ...]
     outcomes: tuple[LoggedIn | Denied, ...]
@@ -85,7 +94,9 @@ Outcome: TypeAlias = LoggedIn | Denied | Ambiguous
 
 @dataclass(frozen=True, slots=True)
 class RowIndex:
-    """The effective rows by folded ARN, and the accounts: build it once when many callers are asked about."""
+    """The effective rows by folded ARN, and the accounts: build it once when many callers are asked
+    about.
+    """
 
     roles: dict[str, tuple[RowMapping, ...]]
     users: dict[str, tuple[RowMapping, ...]]
@@ -93,7 +104,9 @@ class RowIndex:
 
 
 def index_rows(aws_auth: AwsAuth) -> RowIndex:
-    """Index what is in force. ``sso`` rows match nobody on EKS (their feature gate is off) and are left out."""
+    """Index what is in force. ``sso`` rows match nobody on EKS (their feature gate is off) and are
+    left out.
+    """
     return RowIndex(
         roles=_by_folded_arn(row for row in effective_roles(aws_auth).values() if not row.sso),
         users=_by_folded_arn(effective_users(aws_auth).values()),
@@ -109,7 +122,9 @@ def _by_folded_arn(rows: Iterable[RowMapping]) -> dict[str, tuple[RowMapping, ..
 
 
 def index_entries(entries: Iterable[PinnedEntry]) -> dict[str, PinnedEntry]:
-    """Entries by the unique id that they are pinned to: build it once when many callers are asked about."""
+    """Entries by the unique id that they are pinned to: build it once when many callers are asked
+    about.
+    """
     return {entry.principal_id: entry for entry in entries}
 
 
@@ -119,7 +134,9 @@ def identity_of(
     entries: Sequence[PinnedEntry] | Mapping[str, PinnedEntry],
     mode: AuthenticationMode,
 ) -> Outcome:
-    """Who ``caller`` is in a cluster with these rows and entries. Never guesses: see :class:`Ambiguous`."""
+    """Who ``caller`` is in a cluster with these rows and entries. Never guesses: see
+    :class:`Ambiguous`.
+    """
     if mode != "CONFIG_MAP":
         entry = _entry_of(caller, entries)
         if entry is not None:
@@ -139,14 +156,17 @@ def identity_of(
 def has_row(caller: Caller, rows: RowIndex) -> bool:
     """Whether a row, not just an account, is for the caller.
 
-    In CONFIG_MAP mode the hidden creator is what its row says; only without a row is it ``kubernetes-admin``
-    (aws/containers-roadmap#1209: a creator who mapped itself wrongly was locked out).
+    In CONFIG_MAP mode the hidden creator is what its row says; only without a row is it
+    ``kubernetes-admin`` (aws/containers-roadmap#1209: a creator who mapped itself wrongly was
+    locked out).
     """
     key = fold(caller.canonical_arn)
     return bool(rows.roles.get(key) or rows.users.get(key))
 
 
-def _entry_of(caller: Caller, entries: Sequence[PinnedEntry] | Mapping[str, PinnedEntry]) -> PinnedEntry | None:
+def _entry_of(
+    caller: Caller, entries: Sequence[PinnedEntry] | Mapping[str, PinnedEntry]
+) -> PinnedEntry | None:
     by_id = entries if isinstance(entries, Mapping) else index_entries(entries)
     mine = by_id.get(caller.principal_id)
     if mine is None:
@@ -172,7 +192,10 @@ def _log_in_by_entry(caller: Caller, entry: PinnedEntry) -> LoggedIn | Denied:
 
 
 def _log_in_by_rows(caller: Caller, rows: Sequence[RowMapping]) -> Outcome:
-    outcomes = [_render(caller, row.username, row.effective_groups, "config-map", row.source) for row in rows]
+    outcomes = [
+        _render(caller, row.username, row.effective_groups, "config-map", row.source)
+        for row in rows
+    ]
     if len({_visible(outcome) for outcome in outcomes}) == 1:
         return outcomes[0]
     return Ambiguous(tuple(row.source for row in rows), tuple(outcomes))
@@ -183,7 +206,11 @@ def _visible(outcome: LoggedIn | Denied) -> tuple[str, tuple[str, ...]] | None:
 
 
 def _render(
-    caller: Caller, username: str, groups: Sequence[str], via: Literal["access-entry", "config-map"], source: str
+    caller: Caller,
+    username: str,
+    groups: Sequence[str],
+    via: Literal["access-entry", "config-map"],
+    source: str,
 ) -> LoggedIn | Denied:
     if any(_NODE_NAME in template for template in (username, *groups)):
         if not INSTANCE_SESSION.fullmatch(caller.session_name):
@@ -195,7 +222,9 @@ def _render(
 
 
 def template_renderer(caller: Caller) -> Callable[[str], str]:
-    """A function that fills the authenticator's templates for one caller. Only exact spellings count."""
+    """A function that fills the authenticator's templates for one caller. Only exact spellings
+    count.
+    """
     values = (
         (_NODE_NAME, caller.ec2_private_dns_name or ""),
         ("{{AccountID}}", caller.account_id),
@@ -216,8 +245,8 @@ def template_renderer(caller: Caller) -> Callable[[str], str]:
 def canonical_arn(text: str) -> str | None:
     """The ARN under which the authenticator knows a principal, None for what can be no caller.
 
-    An assumed role, and a role with a path, become ``arn:P:iam::A:role/NAME``; users keep their path; root and
-    federated users stay as they are (``pkg/arn/arn.go``).
+    An assumed role, and a role with a path, become ``arn:P:iam::A:role/NAME``; users keep their
+    path; root and federated users stay as they are (``pkg/arn/arn.go``).
     """
     arn = parse_arn(text)
     if arn is None or arn.partition not in AUTHENTICATOR_PARTITIONS:
@@ -225,7 +254,11 @@ def canonical_arn(text: str) -> str | None:
     kind = arn.kind
     if kind == "assumed-role":
         parts = arn.resource.split("/")
-        return f"arn:{arn.partition}:iam::{arn.account}:role/{'/'.join(parts[1:-1])}" if len(parts) > 2 else None
+        return (
+            f"arn:{arn.partition}:iam::{arn.account}:role/{'/'.join(parts[1:-1])}"
+            if len(parts) > 2
+            else None
+        )
     if kind in ("role", "service-linked-role"):
         return _role_without_path(arn)
     return text if kind in ("user", "root", "federated-user") else None

@@ -1,8 +1,9 @@
 """Which rows of an aws-auth ConfigMap are in force: the maps that the authenticator keeps.
 
-aws-iam-authenticator ``pkg/mapper/configmap/configmap.go`` (``saveMap``) and ``pkg/config/mapper.go`` (``Key``):
-roles are keyed by lower-cased ARN and users by the ARN as written, so the last duplicate wins and groups are never
-merged, but two spellings of one user stand side by side and each login gets one of them at random.
+aws-iam-authenticator ``pkg/mapper/configmap/configmap.go`` (``saveMap``) and
+``pkg/config/mapper.go`` (``Key``): roles are keyed by lower-cased ARN and users by the ARN as
+written, so the last duplicate wins and groups are never merged, but two spellings of one user stand
+side by side and each login gets one of them at random.
 """
 
 from collections import defaultdict
@@ -12,12 +13,16 @@ from migrator.model.aws_auth import AwsAuth, RowMapping
 
 
 def effective_roles(aws_auth: AwsAuth) -> dict[str, RowMapping]:
-    """Lower-cased ARN -> the row of mapRoles that is in force. ``sso`` rows are among them, keyed by their pattern."""
+    """Lower-cased ARN -> the row of mapRoles that is in force. ``sso`` rows are among them, keyed
+    by their pattern.
+    """
     return {to_lower(row.arn): row for row in aws_auth.rows if row.section == "mapRoles"}
 
 
 def effective_users(aws_auth: AwsAuth) -> dict[str, RowMapping]:
-    """ARN as written -> the row of mapUsers that is in force, or that is in force now and then (ambiguous_users)."""
+    """ARN as written -> the row of mapUsers that is in force, or that is in force now and then
+    (ambiguous_users).
+    """
     return {row.arn: row for row in aws_auth.rows if row.section == "mapUsers"}
 
 

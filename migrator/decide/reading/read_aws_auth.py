@@ -1,9 +1,11 @@
-"""The aws-auth ConfigMap as the authenticator reads it: what is in force, what was dropped, what was lost.
+"""The aws-auth ConfigMap as the authenticator reads it: what is in force, what was dropped, what
+was lost.
 
-Rules of aws-iam-authenticator ``pkg/mapper/configmap/configmap.go`` (``ParseMap``, ``saveMap``): the three data keys
-are exact, each section is read alone and lost alone, a value that is blank or an empty pair of quotes is nothing, and
-only the first YAML document counts. Nothing is ever salvaged from a section that Go would not read; where ours is not
-certain to read like Go's, the section is ``doubtful`` and whoever plans with it has to stop.
+Rules of aws-iam-authenticator ``pkg/mapper/configmap/configmap.go`` (``ParseMap``, ``saveMap``):
+the three data keys are exact, each section is read alone and lost alone, a value that is blank or
+an empty pair of quotes is nothing, and only the first YAML document counts. Nothing is ever
+salvaged from a section that Go would not read; where ours is not certain to read like Go's, the
+section is ``doubtful`` and whoever plans with it has to stop.
 """
 
 from collections.abc import Mapping
@@ -17,7 +19,13 @@ from migrator.decide.reading.go_yaml.problems import YamlProblem, doubtful
 from migrator.decide.reading.go_yaml.source import MAX_BYTES
 from migrator.model.aws_auth import SECTIONS, AwsAuth, RowMapping, Section, SectionProblem
 
-__all__ = ["ambiguous_users", "effective_document", "effective_roles", "effective_users", "read_aws_auth"]
+__all__ = [
+    "ambiguous_users",
+    "effective_document",
+    "effective_roles",
+    "effective_users",
+    "read_aws_auth",
+]
 
 # unicode.IsSpace: what strings.TrimSpace takes away.
 _SPACE: Final = (
@@ -28,17 +36,34 @@ _NOTHING: Final = frozenset({"", "``", '""', "''"})
 
 
 def read_aws_auth(data: Mapping[str, str]) -> AwsAuth:
-    """Read a ConfigMap's ``data``. Whatever the texts hold, this returns: problems are values, not exceptions."""
+    """Read a ConfigMap's ``data``. Whatever the texts hold, this returns: problems are values, not
+    exceptions.
+    """
     found: Mapping[str, object] = data  # a snapshot made by hand may hold anything
     too_long = sum(len(value) for value in found.values() if isinstance(value, str)) > MAX_BYTES
-    read = {section: _read_section(section, found[section], too_long) for section in SECTIONS if section in data}
+    read = {
+        section: _read_section(section, found[section], too_long)
+        for section in SECTIONS
+        if section in data
+    }
     parts = list(read.values())
     return AwsAuth(
-        rows=tuple(row for section in ("mapRoles", "mapUsers") if section in read for row in read[section].rows),
+        rows=tuple(
+            row
+            for section in ("mapRoles", "mapUsers")
+            if section in read
+            for row in read[section].rows
+        ),
         accounts=tuple(row for part in parts for row in part.accounts),
         dropped=tuple(row for part in parts for row in part.dropped),
         problems=tuple(
-            SectionProblem(part.problem.kind, section, part.problem.line, part.problem.column, part.problem.message)
+            SectionProblem(
+                part.problem.kind,
+                section,
+                part.problem.line,
+                part.problem.column,
+                part.problem.message,
+            )
             for section, part in read.items()
             if part.problem is not None
         ),
@@ -56,17 +81,23 @@ def _read_section(section: Section, text: object, too_long: bool) -> RowsRead:
         if text.strip(_SPACE) in _NOTHING:
             return RowsRead()
         document = compose(text)
-        return read_accounts(document) if section == "mapAccounts" else read_rows(section, decode(document))
+        return (
+            read_accounts(document)
+            if section == "mapAccounts"
+            else read_rows(section, decode(document))
+        )
     except YamlProblem as problem:
-        return RowsRead(problem=problem.with_traceback(None), error=True)  # which would keep the callers' frames
+        return RowsRead(
+            problem=problem.with_traceback(None), error=True
+        )  # which would keep the callers' frames
 
 
 def effective_document(data: Mapping[str, str]) -> dict[str, Any]:
     """What is in force, as plain JSON: ``{"error", "doubt", "roles", "users", "accounts"}``.
 
-    ``roles`` is keyed by lower-cased ARN and ``users`` by ARN as written; a mapping is ``{"arn", "username",
-    "groups"}`` with ``groups`` null where the row has none, and ``"sso": true`` instead of the ARN on rows that
-    only match with a feature gate that is off on EKS.
+    ``roles`` is keyed by lower-cased ARN and ``users`` by ARN as written; a mapping is ``{"arn",
+    "username", "groups"}`` with ``groups`` null where the row has none, and ``"sso": true`` instead
+    of the ARN on rows that only match with a feature gate that is off on EKS.
     """
     aws_auth = read_aws_auth(data)
     return {

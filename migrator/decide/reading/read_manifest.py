@@ -1,8 +1,10 @@
-"""A file that claims to be the aws-auth ConfigMap, read strictly: when in doubt, the cluster is to be read instead.
+"""A file that claims to be the aws-auth ConfigMap, read strictly: when in doubt, the cluster is to
+be read instead.
 
-A file is a first look, never the truth: people keep templates, half-edited copies and dumps of other objects. So this
-takes what ``kubectl get -o yaml`` or ``-o json`` prints (an object, a list, several documents; UTF-8 or UTF-16 with
-or without a byte order mark, any line ends) and refuses everything that the API server would not hold exactly so.
+A file is a first look, never the truth: people keep templates, half-edited copies and dumps of
+other objects. So this takes what ``kubectl get -o yaml`` or ``-o json`` prints (an object, a list,
+several documents; UTF-8 or UTF-16 with or without a byte order mark, any line ends) and refuses
+everything that the API server would not hold exactly so.
 """
 
 import json
@@ -23,8 +25,11 @@ MAX_BYTES: Final = 1 << 20  # Kubernetes: a ConfigMap holds at most 1 MiB
 _MAX_NESTING: Final = 100
 _REMEDY: Final = "read the cluster instead: kubectl -n kube-system get configmap aws-auth -o yaml"
 
-# The authenticator's own templates are meant to be in the map; all others are still to be filled by some tool.
-_OWN_TEMPLATE = re.compile(r"\{\{(?:EC2PrivateDNSName|AccountID|SessionName|SessionNameRaw|AccessKeyID)\}\}")
+# The authenticator's own templates are meant to be in the map; all others are still to be filled by
+# some tool.
+_OWN_TEMPLATE = re.compile(
+    r"\{\{(?:EC2PrivateDNSName|AccountID|SessionName|SessionNameRaw|AccessKeyID)\}\}"
+)
 _TEMPLATES: Final = (
     (re.compile(r"\{\{[^{}\n]{0,200}\}\}|\{[%#][^{}\n]{0,200}"), "a Jinja, Helm or Go template"),
     (re.compile(r"[$%]\{[^}\n]{0,200}\}|\$[A-Z_][A-Z0-9_]+"), "a shell or Terraform variable"),
@@ -43,8 +48,9 @@ class _Object(NamedTuple):
 def read_manifest(content: bytes) -> dict[str, Any]:
     """The ConfigMap object in a file, ``data`` included even when it is empty.
 
-    Raises Failed with one of the codes ``manifest-too-large``, ``manifest-encoding``, ``manifest-template``,
-    ``manifest-unparseable``, ``manifest-duplicate-key``, ``manifest-not-aws-auth`` and ``manifest-data``.
+    Raises Failed with one of the codes ``manifest-too-large``, ``manifest-encoding``,
+    ``manifest-template``, ``manifest-unparseable``, ``manifest-duplicate-key``,
+    ``manifest-not-aws-auth`` and ``manifest-data``.
     """
     text = _decode_text(content)
     try:
@@ -52,13 +58,25 @@ def read_manifest(content: bytes) -> dict[str, Any]:
     except YamlProblem as problem:
         template = _find_template(text)
         if template:
-            _refuse("manifest-template", f"the file still holds {template}", "it has to be rendered first")
+            _refuse(
+                "manifest-template",
+                f"the file still holds {template}",
+                "it has to be rendered first",
+            )
         place = f"line {problem.line}, column {problem.column}"
-        _refuse("manifest-unparseable", f"the file is no manifest that kubectl would take ({place})", problem.message)
+        _refuse(
+            "manifest-unparseable",
+            f"the file is no manifest that kubectl would take ({place})",
+            problem.message,
+        )
     found = _pick(objects)
     if found.duplicates:
         keys = ", ".join(sorted(set(found.duplicates)))
-        _refuse("manifest-duplicate-key", f"the manifest has {keys} twice", "only one of them is in the cluster")
+        _refuse(
+            "manifest-duplicate-key",
+            f"the manifest has {keys} twice",
+            "only one of them is in the cluster",
+        )
     return {**found.content, "data": _checked_data(found.content)}
 
 
@@ -68,18 +86,28 @@ def _refuse(code: str, message: str, why: str) -> NoReturn:
 
 def _decode_text(content: bytes) -> str:
     if len(content) > 4 * MAX_BYTES:
-        _refuse("manifest-too-large", "the file is over 4 MiB", "Kubernetes limits a ConfigMap to 1 MiB")
+        _refuse(
+            "manifest-too-large", "the file is over 4 MiB", "Kubernetes limits a ConfigMap to 1 MiB"
+        )
     try:
         text = content.decode(_encoding(content)).removeprefix("\ufeff")
     except UnicodeDecodeError as problem:
-        _refuse("manifest-encoding", "the file is text in no encoding that Kubernetes tools write", str(problem.reason))
+        _refuse(
+            "manifest-encoding",
+            "the file is text in no encoding that Kubernetes tools write",
+            str(problem.reason),
+        )
     if len(text.encode()) > MAX_BYTES:
-        _refuse("manifest-too-large", "the file is over 1 MiB", "Kubernetes limits a ConfigMap to 1 MiB")
+        _refuse(
+            "manifest-too-large", "the file is over 1 MiB", "Kubernetes limits a ConfigMap to 1 MiB"
+        )
     return text
 
 
 def _encoding(content: bytes) -> str:
-    """PowerShell's ``>`` writes UTF-16 with a byte order mark; without one, ASCII's zero bytes tell."""
+    """PowerShell's ``>`` writes UTF-16 with a byte order mark; without one, ASCII's zero bytes
+    tell.
+    """
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
         return "utf-16"
     start = content[:4]
@@ -111,12 +139,16 @@ def _documents(text: str) -> Iterator[tuple[dict[str, Any], tuple[str, ...]]]:
         if root is None or root.kind != "mapping":
             continue
         if root.nesting > _MAX_NESTING:
-            raise YamlProblem("doubtful", root.line, root.column, f"it has more than {_MAX_NESTING} levels")
+            raise YamlProblem(
+                "doubtful", root.line, root.column, f"it has more than {_MAX_NESTING} levels"
+            )
         yield _to_python(root, {}), tuple(_duplicate_keys(document))
 
 
 def _as_json(text: str) -> tuple[dict[str, Any], tuple[str, ...]] | None:
-    """A JSON object with its duplicate keys; None for what is no JSON (it may still be YAML in flow style)."""
+    """A JSON object with its duplicate keys; None for what is no JSON (it may still be YAML in flow
+    style).
+    """
     duplicates: list[str] = []
 
     def pairs(members: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -125,7 +157,9 @@ def _as_json(text: str) -> tuple[dict[str, Any], tuple[str, ...]] | None:
         return dict(members)
 
     try:
-        value: dict[str, Any] = json.loads(text, object_pairs_hook=pairs, parse_constant=_no_constant)
+        value: dict[str, Any] = json.loads(
+            text, object_pairs_hook=pairs, parse_constant=_no_constant
+        )
         json.dumps(value, ensure_ascii=False).encode()  # half a surrogate pair is a ValueError, too
     except (ValueError, RecursionError):
         return None
@@ -170,16 +204,30 @@ def _pick(objects: list[_Object]) -> _Object:
     named = [found for found in config_maps if _metadata(found, "name") == "aws-auth"]
     code = "manifest-not-aws-auth"
     if not config_maps:
-        _refuse(code, "the file holds no ConfigMap", "aws-auth is the ConfigMap of that name in kube-system")
+        _refuse(
+            code,
+            "the file holds no ConfigMap",
+            "aws-auth is the ConfigMap of that name in kube-system",
+        )
     if not named:
         names = ", ".join(sorted({str(_metadata(found, "name")) for found in config_maps}))
-        _refuse(code, f"the ConfigMap is not named aws-auth but {names}", "the authenticator reads no other")
+        _refuse(
+            code,
+            f"the ConfigMap is not named aws-auth but {names}",
+            "the authenticator reads no other",
+        )
     if len(named) > 1:
-        _refuse(code, "the file holds several ConfigMaps named aws-auth", "only one of them is in the cluster")
+        _refuse(
+            code,
+            "the file holds several ConfigMaps named aws-auth",
+            "only one of them is in the cluster",
+        )
     namespace = _metadata(named[0], "namespace")
     if namespace != "kube-system":
         where = "names no namespace" if namespace is None else f"is for namespace {namespace}"
-        _refuse(code, f"the manifest {where}", "the authenticator reads aws-auth of kube-system only")
+        _refuse(
+            code, f"the manifest {where}", "the authenticator reads aws-auth of kube-system only"
+        )
     return named[0]
 
 
@@ -191,7 +239,11 @@ def _metadata(found: _Object, key: str) -> Any:  # noqa: ANN401 - plain JSON
 def _checked_data(config_map: Mapping[str, Any]) -> dict[str, str]:
     misplaced = [section for section in SECTIONS if section in config_map]
     if misplaced:
-        _refuse("manifest-data", f"{', '.join(misplaced)} is not under data", "the API server drops unknown fields")
+        _refuse(
+            "manifest-data",
+            f"{', '.join(misplaced)} is not under data",
+            "the API server drops unknown fields",
+        )
     data = config_map.get("data")
     if data is None:
         return {}
@@ -200,10 +252,18 @@ def _checked_data(config_map: Mapping[str, Any]) -> dict[str, str]:
     for key, value in data.items():
         if not isinstance(value, str):
             hint = "a block needs its '|'" if isinstance(value, (list, dict)) else "it needs quotes"
-            _refuse("manifest-data", f"data.{key} is not text ({hint})", "the API server refuses such a ConfigMap")
+            _refuse(
+                "manifest-data",
+                f"data.{key} is not text ({hint})",
+                "the API server refuses such a ConfigMap",
+            )
         template = _find_template(value)
         if template:
-            _refuse("manifest-template", f"data.{key} still holds {template}", "it has to be rendered first")
+            _refuse(
+                "manifest-template",
+                f"data.{key} still holds {template}",
+                "it has to be rendered first",
+            )
     return data
 
 

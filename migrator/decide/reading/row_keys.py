@@ -1,7 +1,9 @@
-"""How rows, entries and logins are compared: the authenticator's canonical form of an ARN, lower-cased.
+"""How rows, entries and logins are compared: the authenticator's canonical form of an ARN,
+lower-cased.
 
-A role loses its path and a session becomes its role; users, root and federated users stay as they are
-(aws-iam-authenticator ``pkg/arn/arn.go``). The comparison ignores case (``pkg/config/mapper.go``).
+A role loses its path and a session becomes its role; users, root and federated users stay as they
+are (aws-iam-authenticator ``pkg/arn/arn.go``). The comparison ignores case
+(``pkg/config/mapper.go``).
 """
 
 from migrator.decide.reading.text_folding import fold
@@ -9,7 +11,9 @@ from migrator.model.principal import Arn, parse_arn
 
 
 def row_key(arn: str) -> str:
-    """What a row is compared by (``strings.EqualFold``): its ARN without case, nothing taken away."""
+    """What a row is compared by (``strings.EqualFold``): its ARN without case, nothing taken
+    away.
+    """
     return fold(arn)
 
 

@@ -1,8 +1,8 @@
 """Templates in usernames and groups, and what names they can become.
 
-aws-iam-authenticator ``pkg/server/server.go`` renders five templates, spelled exactly so; anything else in braces
-stays as it is. Whether a template can become a name that something in the cluster mentions is answered by
-comparing two patterns, never by rendering an example.
+aws-iam-authenticator ``pkg/server/server.go`` renders five templates, spelled exactly so; anything
+else in braces stays as it is. Whether a template can become a name that something in the cluster
+mentions is answered by comparing two patterns, never by rendering an example.
 """
 
 import re
@@ -15,7 +15,8 @@ SESSION_RAW = "{{SessionNameRaw}}"
 ACCOUNT = "{{AccountID}}"
 ACCESS_KEY = "{{AccessKeyID}}"
 
-# What each template can become. Session names: IAM allows [\w+=,.@-]{2,64}; SessionName turns @ into -.
+# What each template can become. Session names: IAM allows [\w+=,.@-]{2,64}; SessionName turns @
+# into -.
 _VALUES = {
     EC2_NAME: r"[A-Za-z0-9.-]",
     SESSION: r"[\w+=,.-]",
@@ -24,7 +25,9 @@ _VALUES = {
     ACCESS_KEY: r"[A-Za-z0-9_]",
 }
 _TEMPLATE = re.compile("|".join(re.escape(name) for name in _VALUES))
-_Token: TypeAlias = tuple[str, re.Pattern[str] | None]  # a character, or a repeated class of characters
+_Token: TypeAlias = tuple[
+    str, re.Pattern[str] | None
+]  # a character, or a repeated class of characters
 _ANY = re.compile(r".", re.DOTALL)
 
 
@@ -40,7 +43,9 @@ def literal_prefix(text: str) -> str:
 
 
 def render_account(text: str, account: str) -> str:
-    """``{{AccountID}}`` is the same for every login of a principal, so that it can be rendered beforehand."""
+    """``{{AccountID}}`` is the same for every login of a principal, so that it can be rendered
+    beforehand.
+    """
     return text.replace(ACCOUNT, account)
 
 
@@ -50,7 +55,9 @@ def render_for_user(text: str) -> str:
 
 
 def colon_before_session(text: str) -> bool:
-    """EKS user guide, "Create access entries": a colon must stand somewhere before a session-name template."""
+    """EKS user guide, "Create access entries": a colon must stand somewhere before a session-name
+    template.
+    """
     places = [at for at in (text.find(SESSION), text.find(SESSION_RAW)) if at >= 0]
     return not places or ":" in text[: min(places)]
 
@@ -71,7 +78,8 @@ def _plain(text: str, wildcards: bool) -> list[_Token]:
 
 
 def can_become(template: str, name: str) -> bool:
-    """Whether a template can become a name. ``*`` in the name stands for any text, as admission rules use it.
+    """Whether a template can become a name. ``*`` in the name stands for any text, as admission
+    rules use it.
 
     Errs to yes: lengths are not looked at.
     """

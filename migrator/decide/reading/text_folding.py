@@ -1,8 +1,12 @@
-"""Go's notion of equal text: ``strings.ToLower``, ``strings.EqualFold`` and the field names of ``encoding/json``."""
+"""Go's notion of equal text: ``strings.ToLower``, ``strings.EqualFold`` and the field names of
+``encoding/json``.
+"""
 
 
 def to_lower(text: str) -> str:
-    """``strings.ToLower``: rune by rune, so one character never becomes two and no sigma is final."""
+    """``strings.ToLower``: rune by rune, so one character never becomes two and no sigma is
+    final.
+    """
     if text.isascii():
         return text.lower()
     return "".join(char.lower() if len(char.lower()) == 1 else char.lower()[0] for char in text)
@@ -11,7 +15,8 @@ def to_lower(text: str) -> str:
 def fold(text: str) -> str:
     """Equal for two texts exactly when ``strings.EqualFold`` holds, as far as one of them is ASCII.
 
-    The long s folds to an ASCII letter although lower-casing leaves it alone; the dotted capital I the other way round.
+    The long s folds to an ASCII letter although lower-casing leaves it alone; the dotted capital I
+    the other way round.
     """
     if text.isascii():
         return text.lower()

@@ -1,9 +1,10 @@
 """Which rows can match a login at all, and which row of several answers.
 
-The authenticator compares a caller's canonical ARN, ignoring case, with rows as they are written: roles are kept by
-their lower-cased ARN (the last wins), users by their ARN as written (two spellings: random), mapRoles is asked
-before mapUsers whatever kind of ARN each holds (aws-iam-authenticator ``pkg/config/mapper.go``,
-``pkg/mapper/configmap/configmap.go``, ``pkg/arn/arn.go``).
+The authenticator compares a caller's canonical ARN, ignoring case, with rows as they are written:
+roles are kept by their lower-cased ARN (the last wins), users by their ARN as written (two
+spellings: random), mapRoles is asked before mapUsers whatever kind of ARN each holds
+(aws-iam-authenticator ``pkg/config/mapper.go``, ``pkg/mapper/configmap/configmap.go``,
+``pkg/arn/arn.go``).
 """
 
 import re
@@ -24,7 +25,9 @@ _ACCOUNT = re.compile(r"[0-9]{12}", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """Whom a row's ARN can match; for ``dead`` the finding's code and what is wrong with the ARN."""
+    """Whom a row's ARN can match; for ``dead`` the finding's code and what is wrong with the
+    ARN.
+    """
 
     kind: MatchKind
     code: str = ""
@@ -33,7 +36,9 @@ class Match:
 
 @dataclass(frozen=True, slots=True)
 class RowGroup:
-    """All rows with one ARN, in document order, and the one that answers (None: random, or none with ``sso``)."""
+    """All rows with one ARN, in document order, and the one that answers (None: random, or none
+    with ``sso``).
+    """
 
     key: str
     rows: tuple[RowMapping, ...]
@@ -41,7 +46,9 @@ class RowGroup:
 
 
 def row_groups(rows: Iterable[RowMapping]) -> tuple[RowGroup, ...]:
-    """The rows by ARN, in order of first appearance. Rows of the SSO matcher are left out: they have no ARN."""
+    """The rows by ARN, in order of first appearance. Rows of the SSO matcher are left out: they
+    have no ARN.
+    """
     by_key: dict[str, list[RowMapping]] = {}
     for row in rows:
         if not row.sso:
@@ -50,15 +57,20 @@ def row_groups(rows: Iterable[RowMapping]) -> tuple[RowGroup, ...]:
 
 
 def _winner(group: list[RowMapping]) -> RowMapping | None:
-    # the last of each key that the authenticator keeps: lower-cased ARNs of roles, ARNs of users as written
-    kept = {to_lower(row.arn): row for row in group if row.section == "mapRoles"} or {row.arn: row for row in group}
+    # the last of each key that the authenticator keeps: lower-cased ARNs of roles, ARNs of users as
+    # written
+    kept = {to_lower(row.arn): row for row in group if row.section == "mapRoles"} or {
+        row.arn: row for row in group
+    }
     winners = list(kept.values())
     return winners[-1] if all(same_mapping(winners[0], other) for other in winners[1:]) else None
 
 
 def same_mapping(one: RowMapping, other: RowMapping) -> bool:
     """Whether two rows give the same username and groups."""
-    return one.username == other.username and set(one.effective_groups) == set(other.effective_groups)
+    return one.username == other.username and set(one.effective_groups) == set(
+        other.effective_groups
+    )
 
 
 def match_of(written: str, partition: str) -> Match:
@@ -69,7 +81,12 @@ def match_of(written: str, partition: str) -> Match:
     if re.search(r"\s", text):
         return Match("dead", "dead-blank-in-arn", "The ARN holds a blank, and nothing is trimmed.")
     arn = parse_arn(text)
-    if arn is None or arn.service not in ("iam", "sts") or arn.region or not _ACCOUNT.fullmatch(arn.account):
+    if (
+        arn is None
+        or arn.service not in ("iam", "sts")
+        or arn.region
+        or not _ACCOUNT.fullmatch(arn.account)
+    ):
         return Match("dead", "dead-malformed-arn", "This is not the ARN of a principal.")
     if arn.partition != partition:
         problem = f"The ARN is of partition `{arn.partition}`, the cluster of `{partition}`."
@@ -85,12 +102,17 @@ def _match_of_kind(arn: Arn) -> Match:
         case "federated-user" if arn.resource.count("/") == 1 and well_named:
             return Match("federated-user")
         case "assumed-role":
-            return Match("dead", "dead-sts-session", "The ARN of a session is looked up as its role, never as itself.")
+            return Match(
+                "dead",
+                "dead-sts-session",
+                "The ARN of a session is looked up as its role, never as itself.",
+            )
         case "group":
             return Match("dead", "dead-iam-group", "An IAM group is no principal.")
         case "role" | "service-linked-role" if arn.path != "/":
             problem = (
-                f"The authenticator compares a role's ARN without its path `{arn.path}`: no login matches this row."
+                f"The authenticator compares a role's ARN without its path `{arn.path}`: no "
+                f"login matches this row."
             )
             return Match("dead", "dead-role-path", problem)
         case "role" if well_named:

@@ -16,10 +16,11 @@ from migrator.model.step import Step as PlanStep
 
 @dataclass(frozen=True, slots=True)
 class ReadFirst:
-    """Something must be read first: ``name`` says of what (a principal's ARN, an update id, ``namespace/name``).
+    """Something must be read first: ``name`` says of what (a principal's ARN, an update id,
+    ``namespace/name``).
 
-    ``source``: whether aws-auth and IAM still give a principal what the plan was made for; ``carriers``: whose
-    entries carry the group ``name``.
+    ``source``: whether aws-auth and IAM still give a principal what the plan was made for;
+    ``carriers``: whose entries carry the group ``name``.
     """
 
     subject: Literal["cluster", "update", "entry", "binding", "row", "source", "carriers"]
@@ -30,8 +31,9 @@ class ReadFirst:
 class Do:
     """Journal the intention, have the effect, read back, journal it as done.
 
-    ``first`` is read directly before; only if the answer is then still this action, the effect is sent. What was
-    read earlier may be minutes old: proofs and the rate limit take time, and other people write meanwhile.
+    ``first`` is read directly before; only if the answer is then still this action, the effect is
+    sent. What was read earlier may be minutes old: proofs and the rate limit take time, and other
+    people write meanwhile.
     """
 
     step: PlanStep
@@ -68,7 +70,9 @@ class LeaveInPlace:
 
 @dataclass(frozen=True, slots=True)
 class GiveUp:
-    """End the principal's sequence before this step: what the plan was made for has changed. Other principals go on."""
+    """End the principal's sequence before this step: what the plan was made for has changed. Other
+    principals go on.
+    """
 
     step: PlanStep
     difference: Difference
@@ -86,7 +90,9 @@ class Wait:
 
 @dataclass(frozen=True, slots=True)
 class Refuse:
-    """Stop: what is seen is not what the plan was made for. ``step``: the attempt that is over and may be repeated."""
+    """Stop: what is seen is not what the plan was made for. ``step``: the attempt that is over and
+    may be repeated.
+    """
 
     error: MigratorError
     step: PlanStep | None = None
@@ -107,19 +113,21 @@ class Finished:
     left: tuple[tuple[PlanStep, str], ...] = ()
 
 
-Action: TypeAlias = ReadFirst | Do | Adopt | Undo | LeaveInPlace | GiveUp | TakeOver | Wait | Refuse | Finished
+Action: TypeAlias = (
+    ReadFirst | Do | Adopt | Undo | LeaveInPlace | GiveUp | TakeOver | Wait | Refuse | Finished
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Observed:
     """What is known of the cluster now. A key that is missing has not been looked at.
 
-    ``rows``: whether the live aws-auth gives a principal its identity from before. ``sources``: how the live aws-auth
-    or IAM differs from what the plan has of a principal, None where it does not. ``carriers``: by group, the
-    principals whose entries carry it. ``callers``: principals of the
-    plan that the operator is, or arrives through. ``second_admin``: who else was shown to administer the cluster,
-    and how; empty while nobody was. ``waits``: by step, until when a proof that needs time is not asked for again,
-    and why.
+    ``rows``: whether the live aws-auth gives a principal its identity from before. ``sources``: how
+    the live aws-auth or IAM differs from what the plan has of a principal, None where it does not.
+    ``carriers``: by group, the principals whose entries carry it. ``callers``: principals of the
+    plan that the operator is, or arrives through. ``second_admin``: who else was shown to
+    administer the cluster, and how; empty while nobody was. ``waits``: by step, until when a proof
+    that needs time is not asked for again, and why.
     """
 
     now: datetime
@@ -138,7 +146,9 @@ class Observed:
 
 @dataclass(frozen=True, slots=True)
 class RunRequest:
-    """What the operator asked for. ``only``: these principals (None: all). ``back``: take everything back."""
+    """What the operator asked for. ``only``: these principals (None: all). ``back``: take
+    everything back.
+    """
 
     plan_digest: str
     only: frozenset[str] | None = None
@@ -156,7 +166,9 @@ class RunState:
     run_request: RunRequest
     sequences: Mapping[str, Sequence]
     sequence_of: Mapping[str, str]
-    binders: Mapping[str, tuple[PlanStep, ...]]  # by group: the steps that make its parallel bindings
+    binders: Mapping[
+        str, tuple[PlanStep, ...]
+    ]  # by group: the steps that make its parallel bindings
 
     @property
     def run(self) -> str:
@@ -164,7 +176,9 @@ class RunState:
         return self.progress.run or ""
 
 
-def run_state(plan: Plan, progress: Progress, observed: Observed, run_request: RunRequest) -> RunState:
+def run_state(
+    plan: Plan, progress: Progress, observed: Observed, run_request: RunRequest
+) -> RunState:
     """Gather; the sequences are made once."""
     sequences = sequences_of(plan, progress)
     binders: dict[str, tuple[PlanStep, ...]] = {}

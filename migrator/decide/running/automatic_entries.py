@@ -1,8 +1,10 @@
-"""Entries that EKS made by itself at the first mode step for principals for which the plan creates one.
+"""Entries that EKS made by itself at the first mode step for principals for which the plan creates
+one.
 
-Such an entry shadows the principal's row at once, and gives what EKS thinks right: for the cluster's creator its
-default username, no group, and AmazonEKSClusterAdminPolicy (EKS user guide, "Access entries", legacy cluster access).
-The run that switched the mode changes it to what the plan has for the principal; EKS's own policy stays on it.
+Such an entry shadows the principal's row at once, and gives what EKS thinks right: for the
+cluster's creator its default username, no group, and AmazonEKSClusterAdminPolicy (EKS user guide,
+"Access entries", legacy cluster access). The run that switched the mode changes it to what the plan
+has for the principal; EKS's own policy stays on it.
 """
 
 from collections.abc import Iterable, Mapping
@@ -14,7 +16,13 @@ from migrator.decide.access.compare_access import compare
 from migrator.decide.planning.entries.automatic_entry import is_creators
 from migrator.decide.planning.entries.entry_identity import spec_of
 from migrator.decide.steps.undo import undo_of
-from migrator.model.access_entry import AccessEntry, AccessScope, AssociatedPolicy, EntrySpec, Identity
+from migrator.model.access_entry import (
+    AccessEntry,
+    AccessScope,
+    AssociatedPolicy,
+    EntrySpec,
+    Identity,
+)
 from migrator.model.journal import Record
 from migrator.model.plan import Plan, PlannedPrincipal
 from migrator.model.step import (
@@ -33,32 +41,42 @@ from migrator.model.step import (
 JOURNAL_KEY = "automaticEntries"  # in the effect of a ``backed-up`` record
 
 
-def made_by_eks(entry: AccessEntry, step: Step, plan: Plan, automatic: Mapping[str, EntrySpec]) -> bool:
+def made_by_eks(
+    entry: AccessEntry, step: Step, plan: Plan, automatic: Mapping[str, EntrySpec]
+) -> bool:
     """Whether an entry that is met where the plan creates one is EKS's own.
 
-    A cluster in CONFIG_MAP mode has no entries, so that every entry which such a plan meets is younger than the mode
-    step. One cluster has one creator. A node entry without tags that is of the planned type needs no other sign: EKS
-    fixes everything else.
+    A cluster in CONFIG_MAP mode has no entries, so that every entry which such a plan meets is
+    younger than the mode step. One cluster has one creator. A node entry without tags that is of
+    the planned type needs no other sign: EKS fixes everything else.
     """
     if plan.cluster.authentication_mode != "CONFIG_MAP" or not isinstance(step.effect, CreateEntry):
         return False
     if step.effect.entry.type != "STANDARD" and entry.type == step.effect.entry.type:
         return not entry.tags
-    known = {arn for arn, spec in automatic.items() if spec.type == "STANDARD"} - {entry.principal_arn}
+    known = {arn for arn, spec in automatic.items() if spec.type == "STANDARD"} - {
+        entry.principal_arn
+    }
     return is_creators(entry) and not known
 
 
 def sequence_over(sequence: Sequence, automatic: EntrySpec, base: tuple[str, ...]) -> Sequence:
-    """The steps of a principal that would create its entry, changed to begin from the entry that EKS made.
+    """The steps of a principal that would create its entry, changed to begin from the entry that
+    EKS made.
 
-    ``base``: what the first step rests on instead of the canaries: until it is done the principal lacks what its row
-    gave. The bridge is not used, because EKS's policy is on the entry already.
+    ``base``: what the first step rests on instead of the canaries: until it is done the principal
+    lacks what its row gave. The bridge is not used, because EKS's policy is on the entry already.
     """
     first = sequence[0]
     if not isinstance(first.effect, CreateEntry):
         return sequence
     if automatic.type != "STANDARD":
-        awaited = replace(first, effect=AwaitEntry(first.effect.principal_arn, automatic), undo=None, requires=base)
+        awaited = replace(
+            first,
+            effect=AwaitEntry(first.effect.principal_arn, automatic),
+            undo=None,
+            requires=base,
+        )
         return (awaited, *sequence[1:])
     held = {policy.policy_arn: policy for policy in automatic.access_policies}
     steps: list[Step] = []
@@ -73,13 +91,22 @@ def sequence_over(sequence: Sequence, automatic: EntrySpec, base: tuple[str, ...
                 held[policy.policy_arn] = policy
                 effect = AssociatePolicy(effect.principal_arn, policy, have)
             case UpdateEntry():
-                effect = UpdateEntry(effect.principal_arn, _spec(effect.entry, held), _spec(effect.before, held))
+                effect = UpdateEntry(
+                    effect.principal_arn, _spec(effect.entry, held), _spec(effect.before, held)
+                )
             case Prove():
-                effect = replace(effect, groups=tuple(group for group in effect.groups if group != BRIDGE_GROUP))
+                effect = replace(
+                    effect, groups=tuple(group for group in effect.groups if group != BRIDGE_GROUP)
+                )
             case _:
                 pass
         steps.append(
-            replace(step, effect=effect, undo=undo_of(effect), requires=base if step is first else step.requires)
+            replace(
+                step,
+                effect=effect,
+                undo=undo_of(effect),
+                requires=base if step is first else step.requires,
+            )
         )
     return tuple(steps)
 
@@ -90,15 +117,23 @@ def _spec(spec: EntrySpec, held: Mapping[str, AssociatedPolicy]) -> EntrySpec:
 
 
 def base_of(plan: Plan) -> tuple[str, ...]:
-    """What a changed sequence rests on: the mode step, and bindings of our own that give its groups their meaning."""
-    return tuple(step.id for step in plan.steps if isinstance(step.effect, EnableEntries | CreateBinding))
+    """What a changed sequence rests on: the mode step, and bindings of our own that give its groups
+    their meaning.
+    """
+    return tuple(
+        step.id for step in plan.steps if isinstance(step.effect, EnableEntries | CreateBinding)
+    )
 
 
 def plan_over(plan: Plan, automatic: Mapping[str, EntrySpec]) -> Plan:
-    """The plan with the steps that are really carried out; principals keep the entry that was planned for them."""
+    """The plan with the steps that are really carried out; principals keep the entry that was
+    planned for them.
+    """
     if not automatic:
         return plan
-    sequences = {arn: tuple(step for step in plan.steps if step.principal_arn == arn) for arn in automatic}
+    sequences = {
+        arn: tuple(step for step in plan.steps if step.principal_arn == arn) for arn in automatic
+    }
     changed = {
         step.id: step
         for arn, sequence in sequences.items()
@@ -109,12 +144,17 @@ def plan_over(plan: Plan, automatic: Mapping[str, EntrySpec]) -> Plan:
 
 
 def wider_than_before(
-    principal: PlannedPrincipal, entry: AccessEntry | None, automatic: EntrySpec | None, index: RbacIndex | None
+    principal: PlannedPrincipal,
+    entry: AccessEntry | None,
+    automatic: EntrySpec | None,
+    index: RbacIndex | None,
 ) -> tuple[AssociatedPolicy, ...]:
-    """The policies of EKS's own entry by which the principal has more than its row gave; none where there are none.
+    """The policies of EKS's own entry by which the principal has more than its row gave; none where
+    there are none.
 
-    ``entry`` is the entry as it is now, ``automatic`` what EKS made of it. A principal that the plan leaves out keeps
-    whatever EKS gives it; one without a row was the hidden creator, and has what it had.
+    ``entry`` is the entry as it is now, ``automatic`` what EKS made of it. A principal that the
+    plan leaves out keeps whatever EKS gives it; one without a row was the hidden creator, and has
+    what it had.
     """
     if entry is None or principal.before.via != "config-map":
         return ()
@@ -123,30 +163,46 @@ def wider_than_before(
     if automatic is None:
         return ()
     planned = principal.entry.access_policies if principal.entry is not None else ()
-    extra = tuple(p for p in automatic.access_policies if p in entry.access_policies and p not in planned)
+    extra = tuple(
+        p for p in automatic.access_policies if p in entry.access_policies and p not in planned
+    )
     return extra if extra and gives_more(principal.before, extra, index) else ()
 
 
 def without_wider(
-    principal: PlannedPrincipal, entry: AccessEntry, automatic: EntrySpec | None, index: RbacIndex | None
+    principal: PlannedPrincipal,
+    entry: AccessEntry,
+    automatic: EntrySpec | None,
+    index: RbacIndex | None,
 ) -> AccessEntry:
-    """The entry without what EKS gave beyond the row: that has a question of its own, ``creator-entry-wider``."""
+    """The entry without what EKS gave beyond the row: that has a question of its own,
+    ``creator-entry-wider``.
+    """
     extra = wider_than_before(principal, entry, automatic, index)
     if not extra:
         return entry
-    return replace(entry, access_policies=tuple(policy for policy in entry.access_policies if policy not in extra))
+    return replace(
+        entry,
+        access_policies=tuple(policy for policy in entry.access_policies if policy not in extra),
+    )
 
 
-def gives_more(by_row: Identity, policies: tuple[AssociatedPolicy, ...], index: RbacIndex | None) -> bool:
+def gives_more(
+    by_row: Identity, policies: tuple[AssociatedPolicy, ...], index: RbacIndex | None
+) -> bool:
     """Whether the policies give anything that the row does not."""
-    return bool(compare(by_row, replace(by_row, policies=(*by_row.policies, *policies)), index).gained)
+    return bool(
+        compare(by_row, replace(by_row, policies=(*by_row.policies, *policies)), index).gained
+    )
 
 
-# --- the journal --------------------------------------------------------------------------------------------------
+# --- the journal
 
 
 def entry_record(entry: AccessEntry) -> dict[str, Any]:
-    """The effect of the ``backed-up`` record about an entry that EKS made: the entry before anything was changed."""
+    """The effect of the ``backed-up`` record about an entry that EKS made: the entry before
+    anything was changed.
+    """
     document = {
         "principalArn": entry.principal_arn,
         "type": entry.type,
@@ -155,7 +211,10 @@ def entry_record(entry: AccessEntry) -> dict[str, Any]:
         "associatedAccessPolicies": [
             {
                 "policyArn": policy.policy_arn,
-                "accessScope": {"type": policy.scope.type, "namespaces": list(policy.scope.namespaces)},
+                "accessScope": {
+                    "type": policy.scope.type,
+                    "namespaces": list(policy.scope.namespaces),
+                },
             }
             for policy in entry.access_policies
         ],
@@ -184,7 +243,9 @@ def automatic_of(effect: Mapping[str, Any]) -> dict[str, EntrySpec]:
                 access_policies=tuple(
                     AssociatedPolicy(
                         each["policyArn"],
-                        AccessScope(each["accessScope"]["type"], tuple(each["accessScope"]["namespaces"])),
+                        AccessScope(
+                            each["accessScope"]["type"], tuple(each["accessScope"]["namespaces"])
+                        ),
                     )
                     for each in raw["associatedAccessPolicies"]
                 ),

@@ -1,8 +1,10 @@
-"""What the operator must be allowed to ask of the API server, so that the bindings of a plan can be made and go again.
+"""What the operator must be allowed to ask of the API server, so that the bindings of a plan can be
+made and go again.
 
-A binding is applied by the server (``patch``, and ``create`` where it is not there yet). Making one needs ``bind`` on
-its role or everything that the role allows (Kubernetes, "Using RBAC Authorization", privilege escalation prevention):
-``bind`` is asked for cluster-admin, which includes it, and not for lesser roles, whose rules may be held without it.
+A binding is applied by the server (``patch``, and ``create`` where it is not there yet). Making one
+needs ``bind`` on its role or everything that the role allows (Kubernetes, "Using RBAC
+Authorization", privilege escalation prevention): ``bind`` is asked for cluster-admin, which
+includes it, and not for lesser roles, whose rules may be held without it.
 """
 
 from migrator.decide.planning.entries.parallel_bindings import ADMIN_ROLE
@@ -16,10 +18,15 @@ _VERBS = ("create", "patch", "delete")
 
 
 def requests_for_bindings(plan: Plan, progress: Progress) -> tuple[AccessRequest, ...]:
-    """The requests of every binding that is still to be made, each once; none where no binding is."""
+    """The requests of every binding that is still to be made, each once; none where no binding
+    is.
+    """
     found: dict[AccessRequest, None] = {}
     for step in plan.steps:
-        if isinstance(step.effect, CreateBridge | CreateBinding) and progress.of(step.id).status not in SETTLED:
+        if (
+            isinstance(step.effect, CreateBridge | CreateBinding)
+            and progress.of(step.id).status not in SETTLED
+        ):
             found |= dict.fromkeys(_requests(step.effect))
     return tuple(found)
 

@@ -1,8 +1,10 @@
-"""When an entry may name the bridge group, when the bridge is built again, and when it may go: by what is seen.
+"""When an entry may name the bridge group, when the bridge is built again, and when it may go: by
+what is seen.
 
-The journal says that the bridge was built once. A roll-back, another run or another administrator may have deleted
-its binding since, so every write that names the group asks for a look at the binding directly before it, and the
-binding is deleted only when the entries, read again, no longer carry the group.
+The journal says that the bridge was built once. A roll-back, another run or another administrator
+may have deleted its binding since, so every write that names the group asks for a look at the
+binding directly before it, and the binding is deleted only when the entries, read again, no longer
+carry the group.
 """
 
 from migrator.decide.running.actions import ReadFirst, RunState
@@ -26,15 +28,26 @@ from migrator.model.step import Step as PlanStep
 
 def writes_entry(effect: Effect | None) -> bool:
     """Whether an effect is a write to an access entry."""
-    return isinstance(effect, CreateEntry | UpdateEntry | DeleteEntry | AssociatePolicy | DisassociatePolicy)
+    return isinstance(
+        effect, CreateEntry | UpdateEntry | DeleteEntry | AssociatePolicy | DisassociatePolicy
+    )
 
 
 def bridge_for(at: RunState, effect: Effect | None) -> PlanStep | None:
-    """The step that builds the bridge whose group a write names; None where it names none that the plan builds."""
+    """The step that builds the bridge whose group a write names; None where it names none that the
+    plan builds.
+    """
     if not isinstance(effect, CreateEntry | UpdateEntry):
         return None
     groups = effect.entry.kubernetes_groups
-    return next((s for s in at.plan.steps if isinstance(s.effect, CreateBridge) and s.effect.group in groups), None)
+    return next(
+        (
+            s
+            for s in at.plan.steps
+            if isinstance(s.effect, CreateBridge) and s.effect.group in groups
+        ),
+        None,
+    )
 
 
 def bridge_look(at: RunState, bridge: PlanStep) -> ReadFirst:
@@ -43,7 +56,9 @@ def bridge_look(at: RunState, bridge: PlanStep) -> ReadFirst:
 
 
 def bridge_seen(at: RunState, bridge: PlanStep) -> bool:
-    """Whether this run's bridge binding was seen: ours by its labels, with the role and group it was built with."""
+    """Whether this run's bridge binding was seen: ours by its labels, with the role and group it
+    was built with.
+    """
     found = at.observed.bindings.get(bridge_look(at, bridge).name)
     effect = rendered(bridge.effect, at.run)
     assert isinstance(effect, CreateBridge)  # noqa: S101 - narrows for the checker
@@ -52,12 +67,14 @@ def bridge_seen(at: RunState, bridge: PlanStep) -> bool:
 
 
 def parallel_for(at: RunState, effect: Effect | None) -> tuple[PlanStep, ...]:
-    """The steps that make the parallel bindings of the groups that a write names: without them the entry gives less
-    than the row did.
+    """The steps that make the parallel bindings of the groups that a write names: without them the
+    entry gives less than the row did.
     """
     if not isinstance(effect, CreateEntry | UpdateEntry):
         return ()
-    return tuple(step for group in effect.entry.kubernetes_groups for step in at.binders.get(group, ()))
+    return tuple(
+        step for group in effect.entry.kubernetes_groups for step in at.binders.get(group, ())
+    )
 
 
 def parallel_look(step: PlanStep) -> ReadFirst:
@@ -73,7 +90,9 @@ def parallel_seen(at: RunState, step: PlanStep) -> bool:
 
 
 def bridge_needed(at: RunState, bridge: PlanStep) -> bool:
-    """Whether an entry carries the bridge group now, or a sequence that may go on is about to put it on one."""
+    """Whether an entry carries the bridge group now, or a sequence that may go on is about to put
+    it on one.
+    """
     assert isinstance(bridge.effect, CreateBridge)  # noqa: S101 - narrows for the checker
     group = render_run(bridge.effect.group, at.run)
     for key, sequence in at.sequences.items():
@@ -99,20 +118,25 @@ def _about_to_name(at: RunState, sequence: Sequence, bridge: PlanStep) -> bool:
 
 
 def users_of(at: RunState, group: str) -> tuple[str, ...]:
-    """The principals whose entries carry a group at some step of their sequences. ``group`` as it is in the cluster."""
+    """The principals whose entries carry a group at some step of their sequences. ``group`` as it
+    is in the cluster.
+    """
     return tuple(
         key
         for key, sequence in at.sequences.items()
-        if any(state is not None and group in (state.groups or ()) for state in sequence_states(sequence, at.run))
+        if any(
+            state is not None and group in (state.groups or ())
+            for state in sequence_states(sequence, at.run)
+        )
     )
 
 
 def reads_before(at: RunState, step: PlanStep) -> tuple[ReadFirst, ...]:
     """What is read directly before a step's write goes forward.
 
-    The principal's row and id: an administrator may have deleted or thinned the row meanwhile. The entry, where it is
-    overwritten or deleted: EKS refuses to create one twice, but takes an update of whatever is there. The bridge and
-    the parallel bindings, where the write names their group.
+    The principal's row and id: an administrator may have deleted or thinned the row meanwhile. The
+    entry, where it is overwritten or deleted: EKS refuses to create one twice, but takes an update
+    of whatever is there. The bridge and the parallel bindings, where the write names their group.
     """
     arn = step.principal_arn
     if arn is None or not writes_entry(step.effect):

@@ -7,7 +7,13 @@ from typing import Any
 from migrator.decide.planning.entries.automatic_entry import is_creators
 from migrator.decide.planning.proof.basis import entries_basis
 from migrator.decide.running.progress import SETTLED, Progress, sequences_of
-from migrator.decide.steps.entry_states import PLAN_TAG, EntryState, matches, sequence_states, state_of
+from migrator.decide.steps.entry_states import (
+    PLAN_TAG,
+    EntryState,
+    matches,
+    sequence_states,
+    state_of,
+)
 from migrator.model.access_entry import SERVICE_LINKED_MARK, AccessEntry
 from migrator.model.plan import Plan, PlannedPrincipal
 from migrator.model.principal import Arn, parse_arn
@@ -28,14 +34,21 @@ _LONGEST_TEXT = 120
 
 
 def as_before(
-    snapshot: Snapshot, plan: Plan, progress: Progress, plan_digest: str, *, begun: str | None = None
+    snapshot: Snapshot,
+    plan: Plan,
+    progress: Progress,
+    plan_digest: str,
+    *,
+    begun: str | None = None,
 ) -> tuple[Snapshot, tuple[str, ...]]:
-    """A fresh snapshot with what runs of this plan did taken out again, and lines about entries nobody expected.
+    """A fresh snapshot with what runs of this plan did taken out again, and lines about entries
+    nobody expected.
 
     ``begun`` is the id of the run that began here, even if its journal was lost.
 
-    Ours are: the first mode step, entries with this plan's tag, entries that a begun sequence changes (their own state
-    is compared step by step, when their turn comes), and bindings with our label.
+    Ours are: the first mode step, entries with this plan's tag, entries that a begun sequence
+    changes (their own state is compared step by step, when their turn comes), and bindings with our
+    label.
     """
     sequences = sequences_of(plan, progress)
     run = begun or progress.run or ""
@@ -57,14 +70,20 @@ def as_before(
             for entry in (_first(touched.get(found.principal_arn), found, run),)
             if entry is not None
         ) + _deleted(touched, entries, plan_digest)
-    if plan.cluster.authentication_mode == "CONFIG_MAP" != snapshot.cluster.authentication_mode and (
-        begun is not None or _enabled(plan, progress, snapshot, plan_digest)
+    if (
+        plan.cluster.authentication_mode == "CONFIG_MAP" != snapshot.cluster.authentication_mode
+        and (begun is not None or _enabled(plan, progress, snapshot, plan_digest))
     ):
         cluster = replace(cluster, authentication_mode="CONFIG_MAP")
         surprises = surprising_entries(plan, entries or (), plan_digest)
         entries = None
     return (
-        replace(snapshot, cluster=cluster, access_entries=_sorted(entries), rbac=_without_ours(snapshot.rbac)),
+        replace(
+            snapshot,
+            cluster=cluster,
+            access_entries=_sorted(entries),
+            rbac=_without_ours(snapshot.rbac),
+        ),
         surprises,
     )
 
@@ -72,17 +91,22 @@ def as_before(
 def entries_astray(
     plan: Plan, progress: Progress, entries: Iterable[AccessEntry], plan_digest: str
 ) -> tuple[tuple[str, str], ...]:
-    """``(principal ARN, what is wrong)`` of entries that are no longer as the journal says the runs left them.
+    """``(principal ARN, what is wrong)`` of entries that are no longer as the journal says the runs
+    left them.
 
-    A sequence of which nothing stands, or in which a step was begun and did not end, says nothing. An entry may be ahead
-    of its journal, never behind it.
+    A sequence of which nothing stands, or in which a step was begun and did not end, says nothing.
+    An entry may be ahead of its journal, never behind it.
     """
     found = {entry.principal_arn: entry for entry in entries}
     astray: list[tuple[str, str]] = []
     for arn, sequence in sequences_of(plan, progress).items():
         statuses = [progress.of(step.id).status for step in sequence]
         reached = [place for place, status in enumerate(statuses, 1) if status in SETTLED]
-        if sequence[0].principal_arn is None or not reached or {"intended", "sent", "undoing"} & {*statuses}:
+        if (
+            sequence[0].principal_arn is None
+            or not reached
+            or {"intended", "sent", "undoing"} & {*statuses}
+        ):
             continue
         *states, last = sequence_states(sequence, progress.run or "")[max(reached) :]
         # Infrastructure code that takes a finished entry over as it is puts tags of its own on it.
@@ -93,9 +117,11 @@ def entries_astray(
     return tuple(astray)
 
 
-def kept_entries_astray(plan: Plan, entries: Iterable[AccessEntry], plan_digest: str) -> tuple[tuple[str, str], ...]:
-    """``(principal ARN, what is wrong)`` of entries that the plan keeps as they were, and that are not so any more,
-    and of principals that it leaves without an entry and that have one.
+def kept_entries_astray(
+    plan: Plan, entries: Iterable[AccessEntry], plan_digest: str
+) -> tuple[tuple[str, str], ...]:
+    """``(principal ARN, what is wrong)`` of entries that the plan keeps as they were, and that are
+    not so any more, and of principals that it leaves without an entry and that have one.
     """
     found = {entry.principal_arn: entry for entry in entries}
     sequences, astray = sequences_of(plan), []
@@ -113,10 +139,11 @@ def kept_entries_astray(plan: Plan, entries: Iterable[AccessEntry], plan_digest:
 
 
 def entry_left_out(plan: Plan, planned: PlannedPrincipal, entry: AccessEntry) -> bool:
-    """Whether somebody made an entry for a principal that the plan skips: it can log in, whatever became of its row.
+    """Whether somebody made an entry for a principal that the plan skips: it can log in, whatever
+    became of its row.
 
-    The dead entry that was there is the same as in the basis. EKS's own entry of a creator that is not known gives
-    what the creator had before.
+    The dead entry that was there is the same as in the basis. EKS's own entry of a creator that is
+    not known gives what the creator had before.
     """
     if planned.action != "skip" or SERVICE_LINKED_MARK in planned.principal_arn:
         return False
@@ -127,15 +154,27 @@ def entry_left_out(plan: Plan, planned: PlannedPrincipal, entry: AccessEntry) ->
     return not (unknown_creator and planned.before.via == "none" and is_creators(entry))
 
 
-def surprising_entries(plan: Plan, entries: Iterable[AccessEntry], plan_digest: str) -> tuple[str, ...]:
-    """Entries after the first mode step that neither we made nor the plan expects EKS to make, one line each.
+def surprising_entries(
+    plan: Plan, entries: Iterable[AccessEntry], plan_digest: str
+) -> tuple[str, ...]:
+    """Entries after the first mode step that neither we made nor the plan expects EKS to make, one
+    line each.
 
-    EKS's own service-linked entries are always there. Unless the plan awaits the creator's entry, one entry of the
-    shape that EKS gives it is no surprise: without a row the creator had as much before; where the plan creates an
-    entry the run takes it over. So it is with a node entry of the type that the plan creates.
+    EKS's own service-linked entries are always there. Unless the plan awaits the creator's entry,
+    one entry of the shape that EKS gives it is no surprise: without a row the creator had as much
+    before; where the plan creates an entry the run takes it over. So it is with a node entry of the
+    type that the plan creates.
     """
-    awaited = {s.effect.principal_arn: s.effect.expected for s in plan.steps if isinstance(s.effect, AwaitEntry)}
-    made = {s.effect.principal_arn: s.effect.entry for s in plan.steps if isinstance(s.effect, CreateEntry)}
+    awaited = {
+        s.effect.principal_arn: s.effect.expected
+        for s in plan.steps
+        if isinstance(s.effect, AwaitEntry)
+    }
+    made = {
+        s.effect.principal_arn: s.effect.entry
+        for s in plan.steps
+        if isinstance(s.effect, CreateEntry)
+    }
     unknown = [
         entry
         for entry in entries
@@ -148,23 +187,33 @@ def surprising_entries(plan: Plan, entries: Iterable[AccessEntry], plan_digest: 
         unknown.remove(creators[0])
     nodes = {arn: spec.type for arn, spec in made.items() if spec.type != "STANDARD"}
     unknown = [e for e in unknown if e.tags or nodes.get(e.principal_arn) != e.type]
-    return tuple(f"there is an access entry for {e.principal_arn} that the plan does not know" for e in unknown)
+    return tuple(
+        f"there is an access entry for {e.principal_arn} that the plan does not know"
+        for e in unknown
+    )
 
 
 def _enabled(plan: Plan, progress: Progress, snapshot: Snapshot, plan_digest: str) -> bool:
     """Whether a run of this plan switched the mode: by its journal, or by an entry with its tag."""
     begun = any(
-        isinstance(step.effect, EnableEntries) and progress.of(step.id).status != "pending" for step in plan.steps
+        isinstance(step.effect, EnableEntries) and progress.of(step.id).status != "pending"
+        for step in plan.steps
     )
-    return begun or any(entry.tags.get(PLAN_TAG) == plan_digest for entry in snapshot.access_entries or ())
+    return begun or any(
+        entry.tags.get(PLAN_TAG) == plan_digest for entry in snapshot.access_entries or ()
+    )
 
 
 def _on_its_way(sequence: Sequence, entry: AccessEntry | None, run: str, plan_digest: str) -> bool:
-    """Whether the entry is in a state that only the sequence's own steps lead to: its journal was lost."""
+    """Whether the entry is in a state that only the sequence's own steps lead to: its journal was
+    lost.
+    """
     if sequence[0].principal_arn is None:
         return False
     before, *later = sequence_states(sequence, run)
-    return not matches(before, entry, plan_digest) and any(matches(state, entry, plan_digest) for state in later)
+    return not matches(before, entry, plan_digest) and any(
+        matches(state, entry, plan_digest) for state in later
+    )
 
 
 def _first(sequence: Sequence | None, found: AccessEntry, run: str) -> AccessEntry | None:
@@ -181,7 +230,9 @@ def _restored(found: AccessEntry, state: EntryState) -> AccessEntry:
     return replace(
         found,
         username=found.username if not state.username else state.username,
-        kubernetes_groups=found.kubernetes_groups if state.groups is None else tuple(sorted(state.groups)),
+        kubernetes_groups=found.kubernetes_groups
+        if state.groups is None
+        else tuple(sorted(state.groups)),
         access_policies=found.access_policies
         if state.policies is None
         else tuple(sorted(state.policies, key=lambda policy: policy.policy_arn)),
@@ -201,22 +252,29 @@ def _deleted(
 
 
 def _sorted(entries: tuple[AccessEntry, ...] | None) -> tuple[AccessEntry, ...] | None:
-    return None if entries is None else tuple(sorted(entries, key=lambda entry: entry.principal_arn))
+    return (
+        None if entries is None else tuple(sorted(entries, key=lambda entry: entry.principal_arn))
+    )
 
 
 def _without_ours(rbac: RbacState | None) -> RbacState | None:
     if rbac is None:
         return None
-    kept = tuple(binding for binding in rbac.bindings if binding.labels.get(MANAGED_BY_LABEL) != MANAGED_BY)
+    kept = tuple(
+        binding for binding in rbac.bindings if binding.labels.get(MANAGED_BY_LABEL) != MANAGED_BY
+    )
     return replace(rbac, bindings=kept)
 
 
 def not_read_again(before: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[str, ...]:
-    """ARNs of principals that the plan knows and the fresh basis does not, in accounts that were not read this time.
+    """ARNs of principals that the plan knows and the fresh basis does not, in accounts that were
+    not read this time.
 
     They are not gone: whoever runs this cannot see them.
     """
-    missing = [arn for arn in before.get("iamPrincipals", {}) if arn not in now.get("iamPrincipals", {})]
+    missing = [
+        arn for arn in before.get("iamPrincipals", {}) if arn not in now.get("iamPrincipals", {})
+    ]
     read: Mapping[str, Any] = now.get("accountsRead") or {}
     return tuple(arn for arn in missing if not _listed(parse_arn(arn), read))
 
@@ -229,8 +287,9 @@ def _listed(arn: Arn | None, read: Mapping[str, Any]) -> bool:
 def basis_changes(planned: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[str, ...]:
     """How a fresh basis differs from the plan's, one line a difference.
 
-    Whether IAM was listed or asked principal by principal depends on how many were asked for (EKS's own entries add
-    some at the mode step). Where the same principals were found, it says nothing about the cluster.
+    Whether IAM was listed or asked principal by principal depends on how many were asked for (EKS's
+    own entries add some at the mode step). Where the same principals were found, it says nothing
+    about the cluster.
     """
     if planned.get("iamPrincipals") == now.get("iamPrincipals") and "accountsRead" in planned:
         now = {**now, "accountsRead": planned["accountsRead"]}
@@ -238,7 +297,9 @@ def basis_changes(planned: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[s
 
 
 def describe_changes(before: Any, now: Any, path: str = "") -> tuple[str, ...]:  # noqa: ANN401 - JSON values
-    """Two JSON values compared, one line a difference, at most 40 lines; empty when they are equal."""
+    """Two JSON values compared, one line a difference, at most 40 lines; empty when they are
+    equal.
+    """
     lines = list(_differences(before, now, path))
     if len(lines) > _MOST_LINES:
         return (*lines[:_MOST_LINES], f"and {len(lines) - _MOST_LINES} more differences")
@@ -248,7 +309,11 @@ def describe_changes(before: Any, now: Any, path: str = "") -> tuple[str, ...]: 
 def _differences(before: Any, now: Any, path: str) -> list[str]:  # noqa: ANN401
     if isinstance(before, Mapping) and isinstance(now, Mapping):
         keys = sorted({*before, *now}, key=str)
-        return [line for key in keys for line in _member(before, now, key, f"{path}.{key}" if path else str(key))]
+        return [
+            line
+            for key in keys
+            for line in _member(before, now, key, f"{path}.{key}" if path else str(key))
+        ]
     if isinstance(before, list | tuple) and isinstance(now, list | tuple):
         return _list_differences(list(before), list(now), path)
     return [] if before == now else [f"{path}: was {_short(before)}, is {_short(now)}"]

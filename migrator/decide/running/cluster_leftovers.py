@@ -1,4 +1,5 @@
-"""What runs of any plan, from any state folder, left in a cluster, and who needs it: found by label, tag and group.
+"""What runs of any plan, from any state folder, left in a cluster, and who needs it: found by
+label, tag and group.
 
 No journal is asked: a run from another folder, or whose folder is lost, has none here.
 """
@@ -19,10 +20,11 @@ _ADMIN = "cluster-admin"
 def find_leftovers(
     bindings: Iterable[Binding], entries: Sequence[AccessEntry], locks: Iterable[LockSeen] = ()
 ) -> tuple[Leftover, ...]:
-    """Bindings of ours that are bridges or that no entry needs any more, and groups of ours on entries.
+    """Bindings of ours that are bridges or that no entry needs any more, and groups of ours on
+    entries.
 
-    A binding that gives an entry's group what a reserved group gave is no leftover while an entry has that group: it
-    is what the plan wants. ``locks`` are those of other runs.
+    A binding that gives an entry's group what a reserved group gave is no leftover while an entry
+    has that group: it is what the plan wants. ``locks`` are those of other runs.
     """
     at_work = {
         plan_label(seen.record.holder.plan_digest): seen.record.holder.identity
@@ -36,7 +38,9 @@ def find_leftovers(
             continue
         groups = {subject.name for subject in binding.subjects if subject.kind == "Group"}
         bound |= groups
-        needed_by = tuple(entry.principal_arn for entry in entries if groups & set(entry.kubernetes_groups))
+        needed_by = tuple(
+            entry.principal_arn for entry in entries if groups & set(entry.kubernetes_groups)
+        )
         bridge = binding.namespace is None and binding.role_name == _ADMIN
         if not bridge and needed_by:
             continue
@@ -58,24 +62,35 @@ def find_leftovers(
         plan = plan_label(entry.tags.get(PLAN_TAG, ""))
         for group in entry.kubernetes_groups:
             if group.startswith((BRIDGE_PREFIX, MARKER_PREFIX)):
-                # A bridge group that is bound is the access of its entry; an unbound group of ours gives nothing.
+                # A bridge group that is bound is the access of its entry; an unbound group of ours
+                # gives nothing.
                 needed_by = (entry.principal_arn,) if group in bound else ()
                 run = entry.tags.get(RUN_TAG, "") or group.partition(":")[2]
                 locked_by = at_work.get(plan, "")
-                found.append(Leftover("group", entry.principal_arn, group, None, plan, run, needed_by, locked_by))
+                found.append(
+                    Leftover(
+                        "group", entry.principal_arn, group, None, plan, run, needed_by, locked_by
+                    )
+                )
     return tuple(found)
 
 
 def bridges(leftovers: Iterable[Leftover], *, but: str = "") -> tuple[Leftover, ...]:
     """Those that give cluster-admin, but for those of the run ``but``."""
-    return tuple(each for each in leftovers if each.kind == "bridge" and (not but or each.run != but))
+    return tuple(
+        each for each in leftovers if each.kind == "bridge" and (not but or each.run != but)
+    )
 
 
 def plan_made_elsewhere(
     plan_digest: str, bindings: Iterable[Binding], entries: Iterable[AccessEntry]
 ) -> tuple[str, ...]:
     """Ids of the runs of a plan that left entries or bindings in the cluster."""
-    runs = {entry.tags.get(RUN_TAG, "not known") for entry in entries if entry.tags.get(PLAN_TAG) == plan_digest}
+    runs = {
+        entry.tags.get(RUN_TAG, "not known")
+        for entry in entries
+        if entry.tags.get(PLAN_TAG) == plan_digest
+    }
     runs |= {
         binding.labels.get(RUN_LABEL, "not known")
         for binding in bindings

@@ -1,4 +1,6 @@
-"""Entries that match nobody any more, because their principal was deleted or created again since the plan was made."""
+"""Entries that match nobody any more, because their principal was deleted or created again since
+the plan was made.
+"""
 
 from collections.abc import Iterable, Mapping
 
@@ -15,12 +17,17 @@ def principals_to_read(plan: Plan, entries: Iterable[AccessEntry]) -> tuple[str,
 
 
 def dead_entries(
-    plan: Plan, plan_digest: str, entries: Iterable[AccessEntry], principals: Mapping[str, IamPrincipal | None]
+    plan: Plan,
+    plan_digest: str,
+    entries: Iterable[AccessEntry],
+    principals: Mapping[str, IamPrincipal | None],
 ) -> tuple[tuple[str, str], ...]:
-    """The principal's ARN and the reason, for each entry of the plan's principals that is dead by what changed in IAM.
+    """The principal's ARN and the reason, for each entry of the plan's principals that is dead by
+    what changed in IAM.
 
-    ``principals``: those that IAM was asked about, None for one that does not exist. Entries that were dead when the
-    plan was made are left out: the plan names them, and its steps or findings say what becomes of them.
+    ``principals``: those that IAM was asked about, None for one that does not exist. Entries that
+    were dead when the plan was made are left out: the plan names them, and its steps or findings
+    say what becomes of them.
     """
     found = {entry.principal_arn: entry for entry in entries}
     dead = []
@@ -34,19 +41,30 @@ def dead_entries(
     return tuple(dead)
 
 
-def _why_dead(planned: PlannedPrincipal, plan_digest: str, entry: AccessEntry, found: IamPrincipal | None) -> str:
-    """An entry is pinned to the unique id that its principal had at that moment, which no API shows (EKS user guide,
-    "Create access entries").
+def _why_dead(
+    planned: PlannedPrincipal, plan_digest: str, entry: AccessEntry, found: IamPrincipal | None
+) -> str:
+    """An entry is pinned to the unique id that its principal had at that moment, which no API shows
+    (EKS user guide, "Create access entries").
     """
     if found is None:
-        return f"its principal {planned.principal_id} was deleted" if planned.principal_id is not None else ""
+        return (
+            f"its principal {planned.principal_id} was deleted"
+            if planned.principal_id is not None
+            else ""
+        )
     # The principal is the one that the plan was made for.
     if found.id == planned.principal_id:
         return ""
-    if entry.created_at is not None and found.create_date is not None and entry.created_at < found.create_date:
+    if (
+        entry.created_at is not None
+        and found.create_date is not None
+        and entry.created_at < found.create_date
+    ):
         made = f"{entry.created_at:%Y-%m-%d %H:%M:%S} UTC"
         return f"it was made {made}, and its principal was created after that ({found.id})"
-    # Created again in the seconds around the entry's creation: which of the two ids it has cannot be read.
+    # Created again in the seconds around the entry's creation: which of the two ids it has cannot
+    # be read.
     if planned.principal_id is not None and entry.tags.get(PLAN_TAG) == plan_digest:
         return f"it was made for {planned.principal_id}, and its principal is {found.id} now"
     return ""

@@ -1,8 +1,10 @@
-"""The objects of a rehearsal's dead-man timer: a Job that puts aws-auth back unless a Lease keeps being renewed.
+"""The objects of a rehearsal's dead-man timer: a Job that puts aws-auth back unless a Lease keeps
+being renewed.
 
-Its service account may write the aws-auth ConfigMap and one Lease, and nothing else (Kubernetes documentation, "Using
-RBAC Authorization", "Referring to resources": ``create`` by name is possible with server-side apply only). The Job
-runs before the map is blanked, and needs neither the operator nor aws-auth to put it back.
+Its service account may write the aws-auth ConfigMap and one Lease, and nothing else (Kubernetes
+documentation, "Using RBAC Authorization", "Referring to resources": ``create`` by name is possible
+with server-side apply only). The Job runs before the map is blanked, and needs neither the operator
+nor aws-auth to put it back.
 """
 
 import json
@@ -20,19 +22,33 @@ LABEL = "eks-access-migrator/rehearsal"
 ORIGINAL_KEY = "original.json"
 TIMER = "eks-access-migrator/timer"  # annotation of the Lease: armed, fired
 FOREIGN = "eks-access-migrator/foreign-data"  # what somebody else had written when the timer fired
-BLANKED = "eks-access-migrator/blanked"  # annotation by the operator, directly before the map is blanked
+BLANKED = (
+    "eks-access-migrator/blanked"  # annotation by the operator, directly before the map is blanked
+)
 OVER = "eks-access-migrator/over"  # annotation by the operator: the map is back, the timer may go
 RENEW_WITHIN = timedelta(seconds=120)
 ACCOUNT_FILES = "/var/run/secrets/kubernetes.io/serviceaccount"
-KINDS = ("Job", "Lease", "ConfigMap", "RoleBinding", "Role", "ServiceAccount")  # in the order of removal
-REMOVE = f"kubectl -n {NAMESPACE} delete job,lease,configmap,rolebinding,role,serviceaccount -l {LABEL}"  # for people
+KINDS = (
+    "Job",
+    "Lease",
+    "ConfigMap",
+    "RoleBinding",
+    "Role",
+    "ServiceAccount",
+)  # in the order of removal
+# for people
+REMOVE = (
+    f"kubectl -n {NAMESPACE} delete job,lease,configmap,rolebinding,role,serviceaccount -l {LABEL}"
+)
 _CORE, _RBAC, _LEASES = "v1", "rbac.authorization.k8s.io/v1", "coordination.k8s.io/v1"
 
 
 def timer_objects(
     config_map: Mapping[str, Any], *, run: str, image: str, length: timedelta, now: datetime
 ) -> tuple[dict[str, Any], ...]:
-    """Everything that the timer needs, in the order of creation. ``config_map`` is aws-auth as it was read."""
+    """Everything that the timer needs, in the order of creation. ``config_map`` is aws-auth as it
+    was read.
+    """
     labels = {MANAGED_BY_LABEL: MANAGED_BY, LABEL: run}
     return (
         _object(_CORE, "ServiceAccount", labels),
@@ -44,7 +60,12 @@ def timer_objects(
             roleRef={"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": NAME},
             subjects=[{"kind": "ServiceAccount", "name": NAME, "namespace": NAMESPACE}],
         ),
-        _object(_CORE, "ConfigMap", labels, data={ORIGINAL_KEY: json.dumps(original_of(config_map), sort_keys=True)}),
+        _object(
+            _CORE,
+            "ConfigMap",
+            labels,
+            data={ORIGINAL_KEY: json.dumps(original_of(config_map), sort_keys=True)},
+        ),
         _object(
             _LEASES,
             "Lease",
@@ -59,7 +80,9 @@ def timer_objects(
     )
 
 
-def _object(api_version: str, kind: str, labels: Mapping[str, str], **rest: object) -> dict[str, Any]:
+def _object(
+    api_version: str, kind: str, labels: Mapping[str, str], **rest: object
+) -> dict[str, Any]:
     metadata = {"name": NAME, "namespace": NAMESPACE, "labels": dict(labels)}
     return {"apiVersion": api_version, "kind": kind, "metadata": metadata, **rest}
 
@@ -113,7 +136,9 @@ def _job(labels: Mapping[str, str], image: str, length: timedelta) -> dict[str, 
 
 
 def original_of(config_map: Mapping[str, Any]) -> dict[str, Any]:
-    """What is put back: the data exactly, and what a new object would need if somebody deleted the map."""
+    """What is put back: the data exactly, and what a new object would need if somebody deleted the
+    map.
+    """
     metadata = config_map.get("metadata") or {}
     kept = {key: dict(metadata[key]) for key in ("labels", "annotations") if metadata.get(key)}
     return {"data": dict(config_map.get("data") or {}), **kept}
@@ -125,7 +150,9 @@ def read_original(timer_config_map: Mapping[str, Any]) -> dict[str, Any]:
         document = json.loads((timer_config_map.get("data") or {})[ORIGINAL_KEY])
         data = {str(key): str(value) for key, value in document["data"].items()}
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise Failed("timer-damaged", "The saved aws-auth of the rehearsal cannot be read.", remedy=REMOVE) from error
+        raise Failed(
+            "timer-damaged", "The saved aws-auth of the rehearsal cannot be read.", remedy=REMOVE
+        ) from error
     return {**document, "data": data}
 
 
@@ -133,11 +160,18 @@ def recreated(original: Mapping[str, Any]) -> dict[str, Any]:
     """The aws-auth ConfigMap to apply where somebody deleted it."""
     kept = {key: original[key] for key in ("labels", "annotations") if original.get(key)}
     metadata = {"name": AWS_AUTH, "namespace": NAMESPACE, **kept}
-    return {"apiVersion": _CORE, "kind": "ConfigMap", "metadata": metadata, "data": dict(original["data"])}
+    return {
+        "apiVersion": _CORE,
+        "kind": "ConfigMap",
+        "metadata": metadata,
+        "data": dict(original["data"]),
+    }
 
 
 def blanked(data: Mapping[str, str]) -> dict[str, str]:
-    """The map with every value empty: the logins that API mode would give, and nobody's object is deleted."""
+    """The map with every value empty: the logins that API mode would give, and nobody's object is
+    deleted.
+    """
     return dict.fromkeys(data, "")
 
 

@@ -1,8 +1,9 @@
 """The gates of the cut-over, in one place: every irreversible step is behind all of them.
 
-A gate that was not evaluated is ``unknown``, and unknown does not pass. A named person may waive a gate, with a
-reason and until a date, in decisions.yaml; the waiver is journaled. Three gates cannot be waived: the plan itself must
-end in API mode, and in another mode or during an update the switch would fail.
+A gate that was not evaluated is ``unknown``, and unknown does not pass. A named person may waive a
+gate, with a reason and until a date, in decisions.yaml; the waiver is journaled. Three gates cannot
+be waived: the plan itself must end in API mode, and in another mode or during an update the switch
+would fail.
 """
 
 from collections.abc import Iterable, Mapping
@@ -35,10 +36,11 @@ _MOST_NAMED = 5
 class GateFacts:
     """What the gates judge. None stands for "not known".
 
-    ``left``: steps of the plan that are not done. ``changes``: how a fresh read differs from the plan's end state.
-    ``owners``: who is known to write aws-auth from code. ``callers``: the plan's principals that the operator is.
-    ``break_glass``: what was found of the principal that the plan names, None where it names none.
-    ``rehearsed``: when a rehearsal last passed. ``nodes_unhealthy``: nodes with a stale lease or not ready.
+    ``left``: steps of the plan that are not done. ``changes``: how a fresh read differs from the
+    plan's end state. ``owners``: who is known to write aws-auth from code. ``callers``: the plan's
+    principals that the operator is. ``break_glass``: what was found of the principal that the plan
+    names, None where it names none. ``rehearsed``: when a rehearsal last passed.
+    ``nodes_unhealthy``: nodes with a stale lease or not ready.
     """
 
     now: datetime
@@ -85,13 +87,19 @@ def _waived(gate: Gate, facts: GateFacts) -> Gate:
     if waiver is None or gate.state == "pass" or gate.name in NOT_WAIVABLE:
         return gate
     if waiver.until is not None and _expired(waiver.until, facts.now):
-        return replace(gate, detail=f"{gate.detail}; the waiver of {waiver.by} ended {waiver.until}")
+        return replace(
+            gate, detail=f"{gate.detail}; the waiver of {waiver.by} ended {waiver.until}"
+        )
     return replace(gate, waived_by=f"{waiver.by}: {waiver.reason}")
 
 
 def in_force(waivers: Mapping[str, Acceptance], now: datetime) -> dict[str, Acceptance]:
     """The waivers whose date has not passed."""
-    return {name: each for name, each in waivers.items() if each.until is None or not _expired(each.until, now)}
+    return {
+        name: each
+        for name, each in waivers.items()
+        if each.until is None or not _expired(each.until, now)
+    }
 
 
 def _expired(until: str, now: datetime) -> bool:
@@ -115,13 +123,17 @@ def _plan_gate(plan: Plan) -> Gate:
     else:
         state = "pass"
         detail = "no open finding; its target is API"
-    return _gate(1, "plan", "Is the plan decided, and does it end in API mode?", state, detail, "Plan again.")
+    return _gate(
+        1, "plan", "Is the plan decided, and does it end in API mode?", state, detail, "Plan again."
+    )
 
 
 def _mode(facts: GateFacts) -> Gate:
     question = "Is the cluster in API_AND_CONFIG_MAP mode?"
     if facts.mode is None:
-        return _gate(2, "mode", question, "unknown", "the mode was not read", "Check access to EKS.")
+        return _gate(
+            2, "mode", question, "unknown", "the mode was not read", "Check access to EKS."
+        )
     state: GateState = "pass" if facts.mode == "API_AND_CONFIG_MAP" else "fail"
     return _gate(2, "mode", question, state, f"it is in {facts.mode}", "Apply the plan first.")
 
@@ -129,29 +141,62 @@ def _mode(facts: GateFacts) -> Gate:
 def _update(facts: GateFacts) -> Gate:
     question = "Is no update of the cluster running?"
     if facts.cluster_status is None:
-        return _gate(3, "no-update-running", question, "unknown", "the status was not read", "Check access to EKS.")
+        return _gate(
+            3,
+            "no-update-running",
+            question,
+            "unknown",
+            "the status was not read",
+            "Check access to EKS.",
+        )
     state: GateState = "pass" if facts.cluster_status == "ACTIVE" else "fail"
-    return _gate(3, "no-update-running", question, state, f"the cluster is {facts.cluster_status}", "Wait for ACTIVE.")
+    return _gate(
+        3,
+        "no-update-running",
+        question,
+        state,
+        f"the cluster is {facts.cluster_status}",
+        "Wait for ACTIVE.",
+    )
 
 
 def _end_state(facts: GateFacts) -> Gate:
     question = "Is the cluster, read afresh, what the plan ends in?"
-    remedy = "Run `migrate apply` until nothing is left; plan again if somebody else changed the cluster."
+    remedy = (
+        "Run `migrate apply` until nothing is left; plan again if somebody else changed the "
+        "cluster."
+    )
     if facts.left is None or facts.changes is None:
         return _gate(4, "end-state", question, "unknown", "it was not compared", remedy)
     wrong = (*(f"not done: {step}" for step in facts.left), *facts.changes)
     state: GateState = "fail" if wrong else "pass"
-    return _gate(4, "end-state", question, state, _some(wrong) or "every step is done and nothing differs", remedy)
+    return _gate(
+        4,
+        "end-state",
+        question,
+        state,
+        _some(wrong) or "every step is done and nothing differs",
+        remedy,
+    )
 
 
 def _proofs(plan: Plan, facts: GateFacts) -> Gate:
     question = "Is every principal's access proven as its policy demands?"
-    remedy = "Run `migrate verify`; for whoever cannot be logged in as, waive_verification in decisions.yaml."
+    remedy = (
+        "Run `migrate verify`; for whoever cannot be logged in as, waive_verification in "
+        "decisions.yaml."
+    )
     if facts.verdicts is None:
         return _gate(5, "proofs", question, "unknown", "no verdicts were made", remedy)
     judged = {verdict.principal_arn for verdict in facts.verdicts}
-    missing = [p.principal_arn for p in plan.principals if p.action != "skip" and p.principal_arn not in judged]
-    wrong = [f"{v.principal_arn}: {v.verdict} ({v.why})" for v in facts.verdicts if v.verdict != "ok"]
+    missing = [
+        p.principal_arn
+        for p in plan.principals
+        if p.action != "skip" and p.principal_arn not in judged
+    ]
+    wrong = [
+        f"{v.principal_arn}: {v.verdict} ({v.why})" for v in facts.verdicts if v.verdict != "ok"
+    ]
     wrong += [f"{arn}: unknown (no verdict)" for arn in missing]
     if not judged and not missing:
         return _gate(5, "proofs", question, "pass", "the plan has no principal to prove", remedy)
@@ -159,19 +204,33 @@ def _proofs(plan: Plan, facts: GateFacts) -> Gate:
     state: GateState = "pass" if not wrong else "unknown" if only_unknown else "fail"
     weak = [v.principal_arn for v in facts.verdicts if v.proof_class not in ("live", "observed")]
     by_rules = f"; by the rules or a person's word alone: {_some(weak)}" if weak else ""
-    return _gate(5, "proofs", question, state, _some(wrong) or f"all {len(judged)} are{by_rules}", remedy)
+    return _gate(
+        5, "proofs", question, state, _some(wrong) or f"all {len(judged)} are{by_rules}", remedy
+    )
 
 
 def _admins(plan: Plan, facts: GateFacts) -> Gate:
-    question = "Are two administrators proven, one of them not the operator, or one and a break-glass principal?"
-    remedy = "Verify as a second administrator (verify_as in decisions.yaml), or plan with a break_glass principal."
+    question = (
+        "Are two administrators proven, one of them not the operator, or one and a "
+        "break-glass principal?"
+    )
+    remedy = (
+        "Verify as a second administrator (verify_as in decisions.yaml), or plan with a "
+        "break_glass principal."
+    )
     if facts.verdicts is None:
         return _gate(6, SECOND_ADMIN, question, "unknown", "no verdicts were made", remedy)
-    ok = {v.principal_arn for v in facts.verdicts if v.verdict == "ok" and v.proof_class in ("live", "observed")}
+    ok = {
+        v.principal_arn
+        for v in facts.verdicts
+        if v.verdict == "ok" and v.proof_class in ("live", "observed")
+    }
     admins = [p.principal_arn for p in plan.principals if is_admin(p) and p.principal_arn in ok]
     independent = [arn for arn in admins if arn not in facts.callers]
     glass = facts.break_glass
-    enough = bool(len(admins) >= 2 and independent) or bool(admins and glass is not None and glass.shown)
+    enough = bool(len(admins) >= 2 and independent) or bool(
+        admins and glass is not None and glass.shown
+    )
     detail = "proven: " + (_some(admins) or "nobody") + (f"; {glass}" if glass is not None else "")
     return _gate(6, SECOND_ADMIN, question, "pass" if enough else "fail", detail, remedy)
 
@@ -182,15 +241,26 @@ def _rehearsal(facts: GateFacts) -> Gate:
     if facts.rehearsed is None:
         return _gate(7, "rehearsal", question, "unknown", "there is no record of one", remedy)
     recent = facts.now - facts.rehearsed <= REHEARSAL_AGE
-    return _gate(7, "rehearsal", question, "pass" if recent else "fail", f"at {facts.rehearsed.isoformat()}", remedy)
+    return _gate(
+        7,
+        "rehearsal",
+        question,
+        "pass" if recent else "fail",
+        f"at {facts.rehearsed.isoformat()}",
+        remedy,
+    )
 
 
 def _code(facts: GateFacts) -> Gate:
     question = "Does no infrastructure code own aws-auth?"
-    remedy = "Remove aws-auth from that code first (`migrate generate terraform` writes the removed blocks)."
+    remedy = (
+        "Remove aws-auth from that code first (`migrate generate terraform` writes the "
+        "removed blocks)."
+    )
     if facts.owners is None:
         look = (
-            "See who wrote it: kubectl -n kube-system get configmap aws-auth -o yaml --show-managed-fields. "
+            "See who wrote it: kubectl -n kube-system get configmap aws-auth -o yaml "
+            "--show-managed-fields. "
             "Where that shows no code, waive the gate by name in decisions.yaml."
         )
         return _gate(8, "code", question, "unknown", "aws-auth does not tell who writes it", look)
@@ -207,7 +277,9 @@ def _nodes(facts: GateFacts) -> Gate:
     return _gate(9, "nodes", question, state, _some(facts.nodes_unhealthy) or "they do", remedy)
 
 
-def _gate(number: int, name: str, question: str, state: GateState, detail: str, remedy: str) -> Gate:
+def _gate(
+    number: int, name: str, question: str, state: GateState, detail: str, remedy: str
+) -> Gate:
     return Gate(number, name, question, state, detail, "" if state == "pass" else remedy)
 
 
@@ -218,16 +290,23 @@ def _some(items: Iterable[str]) -> str:
 
 
 def last_rehearsal(progress: Progress) -> datetime | None:
-    """When the latest rehearsal of this plan passed and was long enough to count; None where it did not."""
+    """When the latest rehearsal of this plan passed and was long enough to count; None where it did
+    not.
+    """
     state = progress.of(f"{REHEARSE}-passed")
     return moment(state.at) if state.status in SETTLED else None
 
 
 def end_state_changes(
-    plan: Plan, progress: Progress, snapshot: Snapshot, plan_digest: str, basis: Mapping[str, object]
+    plan: Plan,
+    progress: Progress,
+    snapshot: Snapshot,
+    plan_digest: str,
+    basis: Mapping[str, object],
 ) -> tuple[str, ...]:
-    """How a fresh read differs from what the plan ends in: everything but our own changes as it was when the plan
-    was made, and every entry as its last step leaves it. ``basis`` is that of :func:`changes.as_before`.
+    """How a fresh read differs from what the plan ends in: everything but our own changes as it was
+    when the plan was made, and every entry as its last step leaves it. ``basis`` is that of
+    :func:`changes.as_before`.
     """
     sequences = sequences_of(plan, progress)
     found = {entry.principal_arn: entry for entry in snapshot.access_entries or ()}
@@ -236,16 +315,29 @@ def end_state_changes(
         arn = principal.principal_arn
         if principal.entry is None or principal.action in ("skip", "block"):
             continue
-        state = sequence_states(sequences[arn], progress.run or "")[-1] if arn in sequences else None
-        wanted = state if state is not None and state.type is not None else state_of(principal.entry)
+        state = (
+            sequence_states(sequences[arn], progress.run or "")[-1] if arn in sequences else None
+        )
+        wanted = (
+            state if state is not None and state.type is not None else state_of(principal.entry)
+        )
         if not matches(wanted, found.get(arn), plan_digest):
-            wrong.append(f"the entry of {arn} is {'not what the plan ends in' if arn in found else 'missing'}")
+            wrong.append(
+                f"the entry of {arn} is "
+                f"{'not what the plan ends in' if arn in found else 'missing'}"
+            )
     judged = _without_wider(plan, progress, snapshot)
-    return (*wrong, *unannounced_changes(plan, judged, plan_digest), *basis_changes(plan.basis, basis))
+    return (
+        *wrong,
+        *unannounced_changes(plan, judged, plan_digest),
+        *basis_changes(plan.basis, basis),
+    )
 
 
 def _without_wider(plan: Plan, progress: Progress, snapshot: Snapshot) -> Snapshot:
-    """The snapshot without what EKS's own entries give beyond the rows: the proofs gate asks about that."""
+    """The snapshot without what EKS's own entries give beyond the rows: the proofs gate asks about
+    that.
+    """
     if not snapshot.access_entries or plan.cluster.authentication_mode != "CONFIG_MAP":
         return snapshot
     index = RbacIndex(snapshot.rbac) if snapshot.rbac is not None else None

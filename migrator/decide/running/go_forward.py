@@ -1,4 +1,6 @@
-"""The next action of a sequence on its way to the plan's end: what was begun is settled by what is seen."""
+"""The next action of a sequence on its way to the plan's end: what was begun is settled by what is
+seen.
+"""
 
 from dataclasses import replace
 from datetime import datetime
@@ -54,12 +56,21 @@ from migrator.model.step import (
 )
 from migrator.model.step import Step as PlanStep
 
-MODES: tuple[AuthenticationMode, ...] = ("CONFIG_MAP", "API_AND_CONFIG_MAP", "API")  # one step at a time, never back
+MODES: tuple[AuthenticationMode, ...] = (
+    "CONFIG_MAP",
+    "API_AND_CONFIG_MAP",
+    "API",
+)  # one step at a time, never back
 
 
 def forward(at: RunState, sequence: Sequence) -> Action:
-    """The first step that is not settled: begin it, adopt it, look, wait, or say why it cannot be begun."""
-    place = next((i for i, step in enumerate(sequence) if at.progress.of(step.id).status not in SETTLED), None)
+    """The first step that is not settled: begin it, adopt it, look, wait, or say why it cannot be
+    begun.
+    """
+    place = next(
+        (i for i, step in enumerate(sequence) if at.progress.of(step.id).status not in SETTLED),
+        None,
+    )
     if place is None:
         return _built_again(at, sequence) or _still_so(at, sequence)
     step = sequence[place]
@@ -76,7 +87,9 @@ def forward(at: RunState, sequence: Sequence) -> Action:
 
 
 def _built_again(at: RunState, sequence: Sequence) -> Action | None:
-    """A bridge that was built and is needed, but not seen: a roll-back or another operator deleted it."""
+    """A bridge that was built and is needed, but not seen: a roll-back or another operator deleted
+    it.
+    """
     step = sequence[0]
     if not isinstance(step.effect, CreateBridge) or not bridge_needed(at, step):
         return None
@@ -87,21 +100,29 @@ def _built_again(at: RunState, sequence: Sequence) -> Action | None:
 
 
 def _still_so(at: RunState, sequence: Sequence) -> Action:
-    """Whether the entry of a sequence that came to its end is still as it was left, where it has been looked at. Who has
-    taken it over since may have put tags of their own on it.
+    """Whether the entry of a sequence that came to its end is still as it was left, where it has
+    been looked at. Who has taken it over since may have put tags of their own on it.
     """
     arn = sequence[-1].principal_arn or ""
     if arn not in at.observed.entries:
         return Finished()
     entry = at.observed.entries[arn]
     *before, last = (
-        None if state is None else replace(state, made_by_us=False) for state in sequence_states(sequence, at.run)
+        None if state is None else replace(state, made_by_us=False)
+        for state in sequence_states(sequence, at.run)
     )
     if matches(last, entry, at.run_request.plan_digest):
         return Finished()
     until = (moment(at.progress.of(sequence[-1].id).at) or LONG_AGO) + STALE_READ_TIMEOUT
-    if at.observed.now < until and any(matches(state, entry, at.run_request.plan_digest) for state in before):
-        return Wait(sequence[-1], "the last change of the entry is not shown yet", until, ReadFirst("entry", arn))
+    if at.observed.now < until and any(
+        matches(state, entry, at.run_request.plan_digest) for state in before
+    ):
+        return Wait(
+            sequence[-1],
+            "the last change of the entry is not shown yet",
+            until,
+            ReadFirst("entry", arn),
+        )
     return Refuse(entry_changed(sequence[-1], entry))
 
 
@@ -125,16 +146,30 @@ def _enable(at: RunState, step: PlanStep, effect: EnableEntries) -> Action:
             ),
             step,
         )
-    if update[0] == "InProgress":  # looked at anew: what was read of it before the wait is no longer true
-        return _wait(at, step, "the update is in progress", began + UPDATE_TIMEOUT, ReadFirst("update", update_id))
+    if (
+        update[0] == "InProgress"
+    ):  # looked at anew: what was read of it before the wait is no longer true
+        return _wait(
+            at,
+            step,
+            "the update is in progress",
+            began + UPDATE_TIMEOUT,
+            ReadFirst("update", update_id),
+        )
     if seen.cluster_status != "ACTIVE":
         return _wait(
-            at, step, f"the cluster is {seen.cluster_status or 'busy'}", began + UPDATE_TIMEOUT, ReadFirst("cluster")
+            at,
+            step,
+            f"the cluster is {seen.cluster_status or 'busy'}",
+            began + UPDATE_TIMEOUT,
+            ReadFirst("cluster"),
         )
     if MODES.index(seen.mode) >= MODES.index(effect.mode_to):
         return Adopt(step, f"the cluster is in {seen.mode} mode")
     if update[0] == "Successful":  # the answer of one read lags behind the other
-        return _wait(at, step, "the mode is not shown yet", began + UPDATE_TIMEOUT, ReadFirst("cluster"))
+        return _wait(
+            at, step, "the mode is not shown yet", began + UPDATE_TIMEOUT, ReadFirst("cluster")
+        )
     return Do(step)
 
 
@@ -163,17 +198,27 @@ def _binding(at: RunState, step: PlanStep) -> Action:
         if whose == "shared":
             return Refuse(shared_binding(name, effect.group))
         if whose != "ours":
-            return Adopt(step, "it is gone" if found is None else "the binding that has its name is not ours")
+            return Adopt(
+                step, "it is gone" if found is None else "the binding that has its name is not ours"
+            )
         spread = max(
-            (spread_by(at, sequence) for sequence in at.sequences.values() if _uses(sequence, effect.group, at.run)),
+            (
+                spread_by(at, sequence)
+                for sequence in at.sequences.values()
+                if _uses(sequence, effect.group, at.run)
+            ),
             default=None,
         )
         if spread is not None and at.observed.now < spread:
-            return Wait(step, "the last change of an entry may not have reached the authenticator", spread)
+            return Wait(
+                step, "the last change of an entry may not have reached the authenticator", spread
+            )
         return _bridge_goes(at, step, effect, (spread or at.observed.now) + STALE_READ_TIMEOUT)
     if found is None:
         return Adopt(step, "everybody is past needing it") if _bridge_over(at, effect) else Do(step)
-    if same_binding(found, binding_object(effect, plan_digest=at.run_request.plan_digest, run=at.run)):
+    if same_binding(
+        found, binding_object(effect, plan_digest=at.run_request.plan_digest, run=at.run)
+    ):
         return Adopt(step, "it is there")
     return Refuse(
         Changed(
@@ -198,8 +243,8 @@ def _bridge_goes(at: RunState, step: PlanStep, bridge: RemoveBridge, until: date
 
 
 def _bridge_over(at: RunState, effect: CreateBridge | CreateBinding) -> bool:
-    """Whether a bridge that is not there was built, used and taken down by a run whose journal is lost: every entry
-    that crosses it is at its end already.
+    """Whether a bridge that is not there was built, used and taken down by a run whose journal is
+    lost: every entry that crosses it is at its end already.
     """
     if not isinstance(effect, CreateBridge):
         return False
@@ -207,14 +252,19 @@ def _bridge_over(at: RunState, effect: CreateBridge | CreateBinding) -> bool:
     return bool(users) and all(
         key in at.observed.entries
         and matches(
-            sequence_states(at.sequences[key], at.run)[-1], at.observed.entries[key], at.run_request.plan_digest
+            sequence_states(at.sequences[key], at.run)[-1],
+            at.observed.entries[key],
+            at.run_request.plan_digest,
         )
         for key in users
     )
 
 
 def _uses(sequence: Sequence, group: str, run: str) -> bool:
-    return any(state is not None and group in (state.groups or ()) for state in sequence_states(sequence, run))
+    return any(
+        state is not None and group in (state.groups or ())
+        for state in sequence_states(sequence, run)
+    )
 
 
 def _entry(at: RunState, sequence: Sequence, place: int) -> Action:
@@ -227,7 +277,11 @@ def _entry(at: RunState, sequence: Sequence, place: int) -> Action:
     fits = [matches(each, entry, at.run_request.plan_digest) for each in states]
     if isinstance(step.effect, AwaitEntry):
         return _await(at, step, state, met=fits[place + 1], missing=entry is None)
-    if isinstance(step.effect, AssociatePolicy) and step.effect.policy == step.effect.before and fits[place]:
+    if (
+        isinstance(step.effect, AssociatePolicy)
+        and step.effect.policy == step.effect.before
+        and fits[place]
+    ):
         return Adopt(step, "the policy is on the entry")
     if fits[place]:
         until, why = at.observed.waits.get(step.id, (at.observed.now, ""))
@@ -236,11 +290,17 @@ def _entry(at: RunState, sequence: Sequence, place: int) -> Action:
         return Adopt(step, "the entry is at this step or past it")
     if any(fits[:place]):
         since = max(
-            (moment(at.progress.of(s.id).at) or at.observed.now for s in sequence[:place]), default=at.observed.now
+            (moment(at.progress.of(s.id).at) or at.observed.now for s in sequence[:place]),
+            default=at.observed.now,
         )
         until = since + STALE_READ_TIMEOUT
         if at.observed.now < until:
-            return Wait(step, "the last change of the entry is not shown yet", until, ReadFirst("entry", arn))
+            return Wait(
+                step,
+                "the last change of the entry is not shown yet",
+                until,
+                ReadFirst("entry", arn),
+            )
     if entry is not None and made_by_eks(entry, step, at.plan, at.progress.automatic):
         return _over_automatic(step, entry)
     return Refuse(entry_changed(step, entry))
@@ -248,7 +308,9 @@ def _entry(at: RunState, sequence: Sequence, place: int) -> Action:
 
 def _write(at: RunState, step: PlanStep) -> Action:
     """A step whose turn it is, where its principal and the bridge are as the write needs them."""
-    difference = at.observed.sources.get(step.principal_arn or "") if writes_entry(step.effect) else None
+    difference = (
+        at.observed.sources.get(step.principal_arn or "") if writes_entry(step.effect) else None
+    )
     if difference is not None:
         return GiveUp(step, difference)
     bridge = bridge_for(at, step.effect)
@@ -267,8 +329,9 @@ def _write(at: RunState, step: PlanStep) -> Action:
 
 
 def _without_parallel(at: RunState, step: PlanStep, parallel: PlanStep) -> Action:
-    """A write whose group is not bound: the entry would give less than the row. A binding that was made and is gone was
-    deleted by an administrator or by a roll-back from another folder: it is not made again on a guess.
+    """A write whose group is not bound: the entry would give less than the row. A binding that was
+    made and is gone was deleted by an administrator or by a roll-back from another folder: it is
+    not made again on a guess.
     """
     if at.progress.of(parallel.id).status not in SETTLED:
         return Finished(((step, "the binding of its group is made first"),))
@@ -279,7 +342,9 @@ def _without_parallel(at: RunState, step: PlanStep, parallel: PlanStep) -> Actio
 
 
 def _over_automatic(step: PlanStep, entry: AccessEntry) -> Action:
-    """EKS made an entry where the plan creates one: go on from it, unless its type cannot become the planned one."""
+    """EKS made an entry where the plan creates one: go on from it, unless its type cannot become
+    the planned one.
+    """
     assert isinstance(step.effect, CreateEntry)  # noqa: S101 - what made_by_eks answers for
     if entry.type == step.effect.entry.type:
         return TakeOver(step, entry)
@@ -288,8 +353,10 @@ def _over_automatic(step: PlanStep, entry: AccessEntry) -> Action:
         Difference(
             OTHER_TYPE,
             entry.principal_arn,
-            f"EKS made an entry of type {entry.type} for {entry.principal_arn}, as for a cluster's creator; "
-            f"the plan has type {step.effect.entry.type}, and an entry keeps its type. Delete that entry "
+            f"EKS made an entry of type {entry.type} for {entry.principal_arn}, as for a cluster's "
+            f"creator; "
+            f"the plan has type {step.effect.entry.type}, and an entry keeps its type. Delete that "
+            f"entry "
             "(its row in aws-auth is in force again at once), then run the same command again.",
         ),
     )
@@ -324,10 +391,13 @@ def _await(at: RunState, step: PlanStep, state: StepState, *, met: bool, missing
 
 
 def shared_binding(name: str, group: str) -> Changed:
-    """A binding of ours to which somebody else added subjects: deleting it would take their access away."""
+    """A binding of ours to which somebody else added subjects: deleting it would take their access
+    away.
+    """
     return Changed(
         "binding-changed",
-        f"The binding {name} is not as this run made it: it has other subjects beside the group {group}.",
+        f"The binding {name} is not as this run made it: it has other subjects beside the group "
+        f"{group}.",
         why="Somebody else changed it, and what others use is never deleted.",
         remedy=f"Take the group {group} out of it, or delete it, then run the same command again.",
     )
@@ -339,7 +409,12 @@ def entry_changed(step: PlanStep, entry: AccessEntry | None) -> Changed:
     if entry is None:
         what, why = f"The entry of {arn} is gone.", "Somebody else deleted it."
     elif isinstance(step.effect, CreateEntry):
-        what, why = f"There is an entry for {arn} that this plan did not make.", "EKS or somebody else made it."
+        what, why = (
+            f"There is an entry for {arn} that this plan did not make.",
+            "EKS or somebody else made it.",
+        )
     else:
         what, why = f"The entry of {arn} is not as the plan has it.", "Somebody else changed it."
-    return Changed("entry-changed", what, why=why, remedy="Plan again: the new plan starts from what is there.")
+    return Changed(
+        "entry-changed", what, why=why, remedy="Plan again: the new plan starts from what is there."
+    )

@@ -1,4 +1,6 @@
-"""What runs of a plan left in a cluster although their journal does not tell: found by tag, label and state."""
+"""What runs of a plan left in a cluster although their journal does not tell: found by tag, label
+and state.
+"""
 
 from collections.abc import Mapping
 
@@ -9,24 +11,35 @@ from migrator.model.access_entry import AccessEntry
 from migrator.model.plan import Plan
 from migrator.model.rbac import Binding
 from migrator.model.snapshot import Snapshot
-from migrator.model.step import MANAGED_BY, MANAGED_BY_LABEL, CreateBinding, CreateBridge, Sequence, Step
+from migrator.model.step import (
+    MANAGED_BY,
+    MANAGED_BY_LABEL,
+    CreateBinding,
+    CreateBridge,
+    Sequence,
+    Step,
+)
 
 
-def what_stands(plan: Plan, progress: Progress, snapshot: Snapshot, plan_digest: str, run: str) -> tuple[Step, ...]:
+def what_stands(
+    plan: Plan, progress: Progress, snapshot: Snapshot, plan_digest: str, run: str
+) -> tuple[Step, ...]:
     """Steps whose effect is there and that the journal does not tell of; in plan order.
 
-    A run that journals them may be killed between two lines. So the rest of an entry's sequence counts, too, where the
-    journal tells of its beginning: without the last steps, an administrator's entry would be deleted at once instead
-    of over the bridge.
-    Only what is certainly ours counts: entries with this plan's tag, bindings with our labels. What the plan changed
-    on somebody else's entry is not recognised without its journal.
+    A run that journals them may be killed between two lines. So the rest of an entry's sequence
+    counts, too, where the journal tells of its beginning: without the last steps, an
+    administrator's entry would be deleted at once instead of over the bridge. Only what is
+    certainly ours counts: entries with this plan's tag, bindings with our labels. What the plan
+    changed on somebody else's entry is not recognised without its journal.
     """
     entries = {entry.principal_arn: entry for entry in snapshot.access_entries or ()}
     bindings = {(b.namespace, b.name): b for b in (snapshot.rbac.bindings if snapshot.rbac else ())}
     found: list[Step] = []
     for key, sequence in sequences_of(plan).items():
         if sequence[0].principal_arn is None:
-            stands = [step for step in sequence if _binding_stands(step, bindings, plan_digest, run)]
+            stands = [
+                step for step in sequence if _binding_stands(step, bindings, plan_digest, run)
+            ]
         elif key in entries:
             stands = list(_sequence_stands(sequence, entries[key], plan_digest, run))
         else:
@@ -36,14 +49,22 @@ def what_stands(plan: Plan, progress: Progress, snapshot: Snapshot, plan_digest:
     return tuple(found)
 
 
-def _sequence_stands(sequence: Sequence, entry: AccessEntry, plan_digest: str, run: str) -> tuple[Step, ...]:
+def _sequence_stands(
+    sequence: Sequence, entry: AccessEntry, plan_digest: str, run: str
+) -> tuple[Step, ...]:
     if entry.tags.get(PLAN_TAG) != plan_digest:
         return ()
-    fits = [place for place, state in enumerate(sequence_states(sequence, run)) if matches(state, entry, plan_digest)]
+    fits = [
+        place
+        for place, state in enumerate(sequence_states(sequence, run))
+        if matches(state, entry, plan_digest)
+    ]
     return sequence[: max(fits)] if fits else ()
 
 
-def _binding_stands(step: Step, bindings: Mapping[tuple[str | None, str], Binding], plan_digest: str, run: str) -> bool:
+def _binding_stands(
+    step: Step, bindings: Mapping[tuple[str | None, str], Binding], plan_digest: str, run: str
+) -> bool:
     effect = rendered(step.effect, run)
     if not isinstance(effect, CreateBridge | CreateBinding):
         return False
@@ -51,4 +72,7 @@ def _binding_stands(step: Step, bindings: Mapping[tuple[str | None, str], Bindin
     found = bindings.get((namespace, effect.binding_name))
     if found is None or found.labels.get(MANAGED_BY_LABEL) != MANAGED_BY:
         return False
-    return (found.labels.get(PLAN_LABEL), found.labels.get(RUN_LABEL)) == (plan_label(plan_digest), run)
+    return (found.labels.get(PLAN_LABEL), found.labels.get(RUN_LABEL)) == (
+        plan_label(plan_digest),
+        run,
+    )

@@ -1,8 +1,8 @@
 """When a lock may be taken, and how long a holder may count on it.
 
-The rules of client-go's leader election: a lock is over when its record has not changed for as long as the record
-says, by the clock of the reader since it first saw that record. No two clocks are compared. A holder stops a margin
-earlier, by its own clock since it sent its last renewal.
+The rules of client-go's leader election: a lock is over when its record has not changed for as long
+as the record says, by the clock of the reader since it first saw that record. No two clocks are
+compared. A holder stops a margin earlier, by its own clock since it sent its last renewal.
 """
 
 from dataclasses import dataclass
@@ -14,11 +14,18 @@ from migrator.model.cluster_lock import LockRecord, LockSeen, describe_lock, exp
 
 LEASE_SECONDS = 30  # a lock outlives its last renewal by so long
 RENEW_SECONDS = 5.0
-MARGIN_SECONDS = 10.0  # a holder stops counting on its lock so much earlier: a request may be on its way so long
-TAG_SECONDS = 120  # a tag is renewed less often: each renewal is a write of the EKS API, seen in CloudTrail
+MARGIN_SECONDS = (
+    10.0  # a holder stops counting on its lock so much earlier: a request may be on its way so long
+)
+TAG_SECONDS = (
+    120  # a tag is renewed less often: each renewal is a write of the EKS API, seen in CloudTrail
+)
 TAG_RENEW_SECONDS = 20.0
-TAG_SETTLE_SECONDS = 30.0  # a tag has no compare-and-set: what was written counts once it was read back after this
-TAG_LOOK_SECONDS = 8.0  # a holder of the Lease looks so often for a tag; a tag in its settling time is seen for sure
+TAG_SETTLE_SECONDS = (
+    30.0  # a tag has no compare-and-set: what was written counts once it was read back after this
+)
+# a holder of the Lease looks so often for a tag; a tag in its settling time is seen for sure
+TAG_LOOK_SECONDS = 8.0
 _CLOCKS_DIFFER = timedelta(minutes=10)  # two of them, each five minutes wrong
 LONGEST_SECONDS = 3600  # a record that says more is not believed
 
@@ -38,11 +45,14 @@ def lasts(record: LockRecord, default: int = LEASE_SECONDS) -> int:
     return record.seconds if 0 < record.seconds <= LONGEST_SECONDS else default
 
 
-def judge(seen: LockSeen | None, token: str, watched: Watched | None, now: float, runs: bool | None) -> Judgement:
+def judge(
+    seen: LockSeen | None, token: str, watched: Watched | None, now: float, runs: bool | None
+) -> Judgement:
     """What a lock that was just read means for a run that wants it.
 
-    ``watched`` is what this run read before, None at its first look. ``runs``: whether the holder's process is known
-    to run (True) or to be dead (False) on this machine; None where that cannot be known from here.
+    ``watched`` is what this run read before, None at its first look. ``runs``: whether the holder's
+    process is known to run (True) or to be dead (False) on this machine; None where that cannot be
+    known from here.
     """
     if seen is None or seen.record is None:
         return "free"
@@ -60,21 +70,27 @@ def judge(seen: LockSeen | None, token: str, watched: Watched | None, now: float
 
 
 def long_expired(record: LockRecord, now: datetime) -> bool:
-    """Whether a lock that was read once is over, whatever the clocks: AWS takes no request of a machine whose clock is
-    more than five minutes wrong (IAM user guide, "Signature Version 4", "Timestamps").
+    """Whether a lock that was read once is over, whatever the clocks: AWS takes no request of a
+    machine whose clock is more than five minutes wrong (IAM user guide, "Signature Version 4",
+    "Timestamps").
     """
     until = expires(record)
-    return until is not None and datetime.fromisoformat(until.replace("Z", "+00:00")) + _CLOCKS_DIFFER < now
+    return (
+        until is not None
+        and datetime.fromisoformat(until.replace("Z", "+00:00")) + _CLOCKS_DIFFER < now
+    )
 
 
 def counts_until(sent: float, seconds: int) -> float:
-    """Until when, by its own clock, a holder may begin writes after a renewal that it sent at ``sent``."""
+    """Until when, by its own clock, a holder may begin writes after a renewal that it sent at
+    ``sent``.
+    """
     return sent + seconds - min(MARGIN_SECONDS, seconds / 3)
 
 
 def clear_until(sent: float, settle_seconds: float) -> float:
-    """Until when a holder of the Lease may begin writes after a look, sent at ``sent``, that found no tag: a tag that
-    was written right after that look counts once it has settled.
+    """Until when a holder of the Lease may begin writes after a look, sent at ``sent``, that found
+    no tag: a tag that was written right after that look counts once it has settled.
     """
     return sent + settle_seconds - MARGIN_SECONDS
 
@@ -82,13 +98,17 @@ def clear_until(sent: float, settle_seconds: float) -> float:
 def locked(seen: LockSeen) -> Refused:
     """The refusal of a run that meets another one's lock."""
     holder = seen.record.holder if seen.record else None
-    what = f" ({holder.command} since {holder.since})" if holder is not None and holder.command else ""
+    what = (
+        f" ({holder.command} since {holder.since})" if holder is not None and holder.command else ""
+    )
     return Refused(
         "locked",
-        f"Another run works on this cluster: {holder.identity if holder else 'its owner is not known'}{what}.",
+        f"Another run works on this cluster: "
+        f"{holder.identity if holder else 'its owner is not known'}{what}.",
         why=f"It holds the lock in the cluster ({seen.place}) and renews it.",
         remedy="Wait until it has ended. If its process cannot be ended, give "
-        f"--break-lock {holder.identity if holder else 'OWNER'}: it then stops before its next write.",
+        f"--break-lock {holder.identity if holder else 'OWNER'}: it then stops before its next "
+        f"write.",
     )
 
 

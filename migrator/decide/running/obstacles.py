@@ -1,4 +1,6 @@
-"""Why a step cannot be begun now: what it requires, what it waits for, and who must be proven first."""
+"""Why a step cannot be begun now: what it requires, what it waits for, and who must be proven
+first.
+"""
 
 from migrator.decide.running.actions import RunState
 from migrator.decide.running.progress import SETTLED, refusal_of, standing
@@ -8,9 +10,12 @@ from migrator.decide.steps.entry_states import render_run, sequence_states
 from migrator.model.step import AwaitEntry, CreateBridge, Prove, RemoveBridge, Sequence
 from migrator.model.step import Step as PlanStep
 
-OTHER_TYPE = "automatic-entry-of-other-type"  # EKS made the principal's entry, of a type that the plan does not have
+# EKS made the principal's entry, of a type that the plan does not have
+OTHER_TYPE = "automatic-entry-of-other-type"
 # Refusals of the API that concern one principal alone: the others go on.
-PRINCIPAL_REFUSALS = frozenset({"invalid-principal", "invalid-entry", "invalid-policy", "policy-not-found"})
+PRINCIPAL_REFUSALS = frozenset(
+    {"invalid-principal", "invalid-entry", "invalid-policy", "policy-not-found"}
+)
 # What ends one principal's sequence alone: those, and what has changed since the plan.
 ONE_PRINCIPAL = PRINCIPAL_REFUSALS | CHANGED_CODES | {OTHER_TYPE}
 
@@ -28,15 +33,29 @@ def obstacle(at: RunState, sequence: Sequence, step: PlanStep) -> str:
         return "not asked for"
     if at.progress.of(step.id).status == "deferred":
         return str(at.progress.of(step.id).effect.get("why", "")) or "the proof cannot be had now"
-    # A retry may begin in the middle of the sequence: what its earlier steps require must hold now as well.
+    # A retry may begin in the middle of the sequence: what its earlier steps require must hold now
+    # as well.
     before = sequence[: sequence.index(step)]
-    outside = (r for each in before for r in each.requires if at.sequence_of.get(r) != at.sequence_of.get(step.id))
+    outside = (
+        r
+        for each in before
+        for r in each.requires
+        if at.sequence_of.get(r) != at.sequence_of.get(step.id)
+    )
     for required in (*outside, *step.requires):
         reason = _unmet(at, sequence, step, required)
         if reason:
             return reason
-    if arn is not None and arn in at.observed.callers and not _only_proofs(sequence) and not _second_admin(at):
-        return "a second, independent administrator is not proven yet, and this run acts as this principal"
+    if (
+        arn is not None
+        and arn in at.observed.callers
+        and not _only_proofs(sequence)
+        and not _second_admin(at)
+    ):
+        return (
+            "a second, independent administrator is not proven yet, and this run acts as this "
+            "principal"
+        )
     return ""
 
 
@@ -66,7 +85,9 @@ def _unmet(at: RunState, sequence: Sequence, step: PlanStep, required: str) -> s
             return ""
         return f"{key} was given up: {refusal.effect.get('message', 'refused')}"
     if isinstance(step.effect, RemoveBridge):
-        stays = _parked(at, other) or _not_asked(at, other)  # a run that goes on with it builds the bridge again
+        stays = _parked(at, other) or _not_asked(
+            at, other
+        )  # a run that goes on with it builds the bridge again
         if not stays or _on_bridge(at, other, step.effect):
             return f"{key} may still need the bridge"
     if _parked(at, other) or _not_asked(at, other):
@@ -76,18 +97,25 @@ def _unmet(at: RunState, sequence: Sequence, step: PlanStep, required: str) -> s
 
 def _not_asked(at: RunState, sequence: Sequence) -> bool:
     """True for the sequence of a principal that this run was not asked for."""
-    return at.run_request.only is not None and sequence[0].principal_arn not in {None, *at.run_request.only}
+    return at.run_request.only is not None and sequence[0].principal_arn not in {
+        None,
+        *at.run_request.only,
+    }
 
 
 def _crossed_now(at: RunState, group: str) -> bool:
-    """Whether a principal that this run was asked for still crosses the bridge with that group, or is on it."""
+    """Whether a principal that this run was asked for still crosses the bridge with that group, or
+    is on it.
+    """
     sequences = [
         sequence
         for sequence in at.sequences.values()
         if sequence[0].principal_arn is not None and not _not_asked(at, sequence)
     ]
     unfinished = [
-        sequence for sequence in sequences if any(at.progress.of(step.id).status not in SETTLED for step in sequence)
+        sequence
+        for sequence in sequences
+        if any(at.progress.of(step.id).status not in SETTLED for step in sequence)
     ]
     return any(
         group in (state.groups or ())
@@ -98,13 +126,19 @@ def _crossed_now(at: RunState, group: str) -> bool:
 
 
 def _parked(at: RunState, sequence: Sequence) -> bool:
-    """True when the sequence, which is not done, waits for a proof that cannot be had now: nothing of it is half-made."""
+    """True when the sequence, which is not done, waits for a proof that cannot be had now: nothing
+    of it is half-made.
+    """
     states = (at.progress.of(step.id).status for step in sequence)
     return next(status for status in states if status not in SETTLED) == "deferred"
 
 
 def _on_bridge(at: RunState, sequence: Sequence, bridge: RemoveBridge) -> bool:
     """Whether the entry of a sequence that came to a stop still carries the bridge's group."""
-    place = next(i for i, step in enumerate(sequence) if at.progress.of(step.id).status not in SETTLED)
+    place = next(
+        i for i, step in enumerate(sequence) if at.progress.of(step.id).status not in SETTLED
+    )
     state = sequence_states(sequence, at.run)[place]
-    return state is not None and (state.groups is None or render_run(bridge.group, at.run) in state.groups)
+    return state is not None and (
+        state.groups is None or render_run(bridge.group, at.run) in state.groups
+    )

@@ -1,6 +1,7 @@
 """How far a plan is: the journal folded into one state per step.
 
-Folding needs no clock and no cluster, so that a run that resumes, ``status`` and the report agree on what happened.
+Folding needs no clock and no cluster, so that a run that resumes, ``status`` and the report agree
+on what happened.
 """
 
 from collections.abc import Iterable, Mapping
@@ -12,14 +13,24 @@ from migrator.errors import assert_never
 from migrator.model.access_entry import EntrySpec
 from migrator.model.journal import Event, Journal, Record
 from migrator.model.plan import Plan
-from migrator.model.step import AwaitEntry, CreateBridge, CreateEntry, Prove, RemoveBridge, Sequence, Step, UpdateEntry
+from migrator.model.step import (
+    AwaitEntry,
+    CreateBridge,
+    CreateEntry,
+    Prove,
+    RemoveBridge,
+    Sequence,
+    Step,
+    UpdateEntry,
+)
 
 Status: TypeAlias = Literal[
     "pending", "intended", "sent", "done", "adopted", "deferred", "refused", "undoing", "undone"
 ]
 
 SETTLED: frozenset[Status] = frozenset({"done", "adopted"})
-# Commands that carry out the plan's own steps, or take them back; others only read how far these came.
+# Commands that carry out the plan's own steps, or take them back; others only read how far these
+# came.
 APPLY, ROLL_BACK, CUT_OVER, RETIRE, REHEARSE = "apply", "rollback", "cutover", "retire", "rehearse"
 ENTRY_COMMANDS = frozenset({APPLY, ROLL_BACK})
 # What may have changed the cluster and is still there.
@@ -30,8 +41,9 @@ STANDING: frozenset[Status] = frozenset({"intended", "sent", "done", "adopted", 
 class StepState:
     """What the journal says of one step.
 
-    ``effect`` is that of the last record; ``attempts`` counts how often the step ended without being done, so
-    that a new attempt gets a new idempotency token; ``held`` says why taking it back was refused.
+    ``effect`` is that of the last record; ``attempts`` counts how often the step ended without
+    being done, so that a new attempt gets a new idempotency token; ``held`` says why taking it back
+    was refused.
     """
 
     status: Status = "pending"
@@ -46,9 +58,11 @@ PENDING = StepState()
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """The state of every step of one plan. ``run`` is the id that ``{run}`` stands for, None before the first run.
+    """The state of every step of one plan. ``run`` is the id that ``{run}`` stands for, None before
+    the first run.
 
-    ``automatic``: entries that EKS made for principals of the plan and that its runs take over, as EKS made them.
+    ``automatic``: entries that EKS made for principals of the plan and that its runs take over, as
+    EKS made them.
     """
 
     run: str | None = None
@@ -66,10 +80,12 @@ class Progress:
 
 
 def sequences_of(plan: Plan, progress: Progress | None = None) -> dict[str, Sequence]:
-    """The plan's steps as sequences, in plan order: all steps of one principal, or one step about the cluster.
+    """The plan's steps as sequences, in plan order: all steps of one principal, or one step about
+    the cluster.
 
-    Steps of one sequence go one after the other; sequences go side by side as far as ``requires`` lets them. With
-    ``progress`` a sequence whose entry EKS made is the one that is carried out: it begins from EKS's entry.
+    Steps of one sequence go one after the other; sequences go side by side as far as ``requires``
+    lets them. With ``progress`` a sequence whose entry EKS made is the one that is carried out: it
+    begins from EKS's entry.
     """
     found: dict[str, list[Step]] = {}
     for step in plan.steps:
@@ -110,20 +126,30 @@ def advance(progress: Progress, sequences: Mapping[str, Sequence], record: Recor
         case "run-ended":
             return _ended(progress, record.effect.get("exit"))
         case "backed-up":
-            return replace(progress, automatic={**progress.automatic, **automatic_of(record.effect)})
+            return replace(
+                progress, automatic={**progress.automatic, **automatic_of(record.effect)}
+            )
         case "waived":
             return replace(progress, waived=(*progress.waived, record.effect))
         case _:
-            return progress if record.step is None else _step_recorded(progress, sequences, record, record.step)
+            return (
+                progress
+                if record.step is None
+                else _step_recorded(progress, sequences, record, record.step)
+            )
 
 
 def _ended(progress: Progress, exit_code: int | None) -> Progress:
-    """A roll-back that took back everything that can be taken back (0, or 4: entries that must stay) is over."""
+    """A roll-back that took back everything that can be taken back (0, or 4: entries that must
+    stay) is over.
+    """
     over = progress.running == ROLL_BACK and exit_code in (0, 4)
     return replace(progress, ended=exit_code, going_back=progress.going_back and not over)
 
 
-def _step_recorded(progress: Progress, sequences: Mapping[str, Sequence], record: Record, step_id: str) -> Progress:
+def _step_recorded(
+    progress: Progress, sequences: Mapping[str, Sequence], record: Record, step_id: str
+) -> Progress:
     states = dict(progress.states)
     before = progress.of(step_id)
     if record.event == "refused" and record.effect.get("undo"):
@@ -134,24 +160,38 @@ def _step_recorded(progress: Progress, sequences: Mapping[str, Sequence], record
             if each == step_id or state.status not in ("pending", "refused"):
                 states[each] = replace(state, status="undone", at=record.at, effect=record.effect)
     else:
-        states[step_id] = replace(before, status=_status_of(record.event), at=record.at, effect=record.effect)
+        states[step_id] = replace(
+            before, status=_status_of(record.event), at=record.at, effect=record.effect
+        )
     if record.event == "intended":
         for each in _removals_of(sequences, step_id):
             if states.get(each, PENDING).status in SETTLED:  # built anew, so removed anew
-                states[each] = replace(states[each], status="pending", attempts=states[each].attempts + 1)
+                states[each] = replace(
+                    states[each], status="pending", attempts=states[each].attempts + 1
+                )
     return replace(progress, states=states)
 
 
 def _removals_of(sequences: Mapping[str, Sequence], step_id: str) -> tuple[str, ...]:
     """The steps that remove the bridge which a step builds."""
     steps = [step for sequence in sequences.values() for step in sequence]
-    built = {step.effect.group for step in steps if step.id == step_id and isinstance(step.effect, CreateBridge)}
-    return tuple(step.id for step in steps if isinstance(step.effect, RemoveBridge) and step.effect.group in built)
+    built = {
+        step.effect.group
+        for step in steps
+        if step.id == step_id and isinstance(step.effect, CreateBridge)
+    }
+    return tuple(
+        step.id
+        for step in steps
+        if isinstance(step.effect, RemoveBridge) and step.effect.group in built
+    )
 
 
 def _status_of(event: Event) -> Status:
     match event:
-        case "intended" | "sent" | "done" | "adopted" | "deferred" | "refused" | "undoing" | "undone":
+        case (
+            "intended" | "sent" | "done" | "adopted" | "deferred" | "refused" | "undoing" | "undone"
+        ):
             return event
         case "run-started" | "run-ended" | "backed-up" | "waived":
             return "pending"
@@ -169,7 +209,9 @@ def _after(sequences: Mapping[str, Sequence], step_id: str) -> tuple[str, ...]:
 
 
 def _started(progress: Progress, sequences: Mapping[str, Sequence], record: Record) -> Progress:
-    """A new attempt: proofs are asked for again, and whatever was taken back completely is tried again."""
+    """A new attempt: proofs are asked for again, and whatever was taken back completely is tried
+    again.
+    """
     run, command = record.effect.get("run"), str(record.effect.get("command", ""))
     if command not in ENTRY_COMMANDS:
         states = _own_again(progress.states, command)
@@ -177,14 +219,18 @@ def _started(progress: Progress, sequences: Mapping[str, Sequence], record: Reco
     states = {step_id: replace(state, held="") for step_id, state in progress.states.items()}
     for sequence in sequences.values():
         known = [(step.id, states[step.id]) for step in sequence if step.id in states]
-        going_back = any(state.status == "refused" for _, state in known) and standing(sequence, states)
+        going_back = any(state.status == "refused" for _, state in known) and standing(
+            sequence, states
+        )
         for step_id, state in known:
             if state.status == "deferred":
                 states[step_id] = replace(state, status="pending")
             elif state.status in ("refused", "undone") and not going_back:
                 states[step_id] = replace(state, status="pending", attempts=state.attempts + 1)
     for step_id in _bridges_needed_again(sequences, states):
-        states[step_id] = replace(states[step_id], status="pending", attempts=states[step_id].attempts + 1)
+        states[step_id] = replace(
+            states[step_id], status="pending", attempts=states[step_id].attempts + 1
+        )
     return Progress(
         run=run,
         command=command,
@@ -196,13 +242,18 @@ def _started(progress: Progress, sequences: Mapping[str, Sequence], record: Reco
     )
 
 
-def _bridges_needed_again(sequences: Mapping[str, Sequence], states: Mapping[str, StepState]) -> tuple[str, ...]:
-    """Steps of bridges that were taken down although somebody, tried again now, will still cross them."""
+def _bridges_needed_again(
+    sequences: Mapping[str, Sequence], states: Mapping[str, StepState]
+) -> tuple[str, ...]:
+    """Steps of bridges that were taken down although somebody, tried again now, will still cross
+    them.
+    """
     crossing = {
         group
         for sequence in sequences.values()
         for step in sequence
-        if isinstance(step.effect, CreateEntry | UpdateEntry) and states.get(step.id, PENDING).status not in SETTLED
+        if isinstance(step.effect, CreateEntry | UpdateEntry)
+        and states.get(step.id, PENDING).status not in SETTLED
         for group in step.effect.entry.kubernetes_groups
     }
     return tuple(
@@ -216,7 +267,9 @@ def _bridges_needed_again(sequences: Mapping[str, Sequence], states: Mapping[str
     )
 
 
-def _removed(sequences: Mapping[str, Sequence], states: Mapping[str, StepState], group: str) -> bool:
+def _removed(
+    sequences: Mapping[str, Sequence], states: Mapping[str, StepState], group: str
+) -> bool:
     return any(
         isinstance(step.effect, RemoveBridge)
         and step.effect.group == group
@@ -227,12 +280,17 @@ def _removed(sequences: Mapping[str, Sequence], states: Mapping[str, StepState],
 
 
 def _own_again(states: Mapping[str, StepState], command: str) -> dict[str, StepState]:
-    """The steps of a command that is not the plan's own (``cutover-…``), those that ended without being done anew.
+    """The steps of a command that is not the plan's own (``cutover-…``), those that ended without
+    being done anew.
 
     A rehearsal whose timer is gone is over: the next one begins with nothing.
     """
     if command == REHEARSE and states.get(f"{REHEARSE}-clean", PENDING).status in SETTLED:
-        return {step_id: state for step_id, state in states.items() if not step_id.startswith(f"{REHEARSE}-")}
+        return {
+            step_id: state
+            for step_id, state in states.items()
+            if not step_id.startswith(f"{REHEARSE}-")
+        }
     return {
         step_id: replace(state, status="pending", attempts=state.attempts + 1)
         if step_id.startswith(f"{command}-") and state.status in ("refused", "undone")
@@ -242,7 +300,9 @@ def _own_again(states: Mapping[str, StepState], command: str) -> dict[str, StepS
 
 
 def standing(sequence: Sequence, states: Mapping[str, StepState]) -> tuple[Step, ...]:
-    """The steps of a sequence that changed the cluster, or may have, and that can be taken back; last one first."""
+    """The steps of a sequence that changed the cluster, or may have, and that can be taken back;
+    last one first.
+    """
     return tuple(
         step
         for step in reversed(sequence)

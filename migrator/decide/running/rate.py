@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """``rate`` writes per second on average, at most ``burst`` at once. ``tokens`` were left at ``at``.
+    """``rate`` writes per second on average, at most ``burst`` at once. ``tokens`` were left at
+    ``at``.
 
     ``tokens`` may be negative: that many writes have been promised a place and wait for it.
     """
@@ -23,7 +24,9 @@ def full_bucket(rate: float, now: datetime, *, burst: float = 1.0) -> Bucket:
 
 
 def take(bucket: Bucket, now: datetime) -> tuple[Bucket, timedelta]:
-    """The bucket after one more write was promised, and how long that write has to wait (zero or more)."""
+    """The bucket after one more write was promised, and how long that write has to wait (zero or
+    more).
+    """
     elapsed = max(0.0, (now - bucket.at).total_seconds())
     tokens = min(bucket.burst, bucket.tokens + elapsed * bucket.rate) - 1
     wait = timedelta(seconds=max(0.0, -tokens / bucket.rate))

@@ -1,7 +1,7 @@
 """The brain of a rehearsal: what to do next, from the journal and what is seen. Pure and total.
 
-Whatever happens between blanking and putting back (a crash, a foreign writer, trouble, a timer that fired), the
-answer is to put the exact bytes back first and to explain afterwards.
+Whatever happens between blanking and putting back (a crash, a foreign writer, trouble, a timer that
+fired), the answer is to put the exact bytes back first and to explain afterwards.
 """
 
 from collections.abc import Mapping
@@ -16,9 +16,13 @@ from migrator.decide.running.waiting import moment
 TIMER_STEP, BLANK, RESTORE, CLEAN, PASSED = (
     f"{REHEARSE}-{name}" for name in ("timer", "blank", "restore", "clean", "passed")
 )
-NEVER_BLANKED: frozenset[Status] = frozenset({"pending", "refused"})  # refused: by the API server, whoever was quicker
+NEVER_BLANKED: frozenset[Status] = frozenset(
+    {"pending", "refused"}
+)  # refused: by the API server, whoever was quicker
 CHANGED_BEFORE = "somebody else wrote aws-auth before the rehearsal began; theirs was left alone"
-CHANGED_AFTER = "the timer put aws-auth back, and somebody else wrote it since; theirs was left alone"
+CHANGED_AFTER = (
+    "the timer put aws-auth back, and somebody else wrote it since; theirs was left alone"
+)
 TIMER_START = timedelta(minutes=3)  # pulling an image and starting a pod
 MapState: TypeAlias = Literal["original", "blank", "foreign", "absent"]
 TimerState: TypeAlias = Literal["none", "starting", "armed", "fired"]
@@ -26,8 +30,8 @@ TimerState: TypeAlias = Literal["none", "starting", "armed", "fired"]
 
 @dataclass(frozen=True, slots=True)
 class SeenRehearsal:
-    """What is seen now. ``trouble``: why the rehearsal must end, empty while all is well. ``resumed``: the map was
-    blanked by a process that is gone.
+    """What is seen now. ``trouble``: why the rehearsal must end, empty while all is well.
+    ``resumed``: the map was blanked by a process that is gone.
     """
 
     now: datetime
@@ -59,7 +63,9 @@ class Watch:
 
 @dataclass(frozen=True, slots=True)
 class Conclude:
-    """The time is over and all was well: take the evidence while no row is asked, then put the map back."""
+    """The time is over and all was well: take the evidence while no row is asked, then put the map
+    back.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +98,15 @@ class Over:
 
 
 Rehearsing: TypeAlias = (
-    StartTimer | AwaitTimer | Blank | Watch | Conclude | Restore | AdoptRestored | RemoveTimer | Over
+    StartTimer
+    | AwaitTimer
+    | Blank
+    | Watch
+    | Conclude
+    | Restore
+    | AdoptRestored
+    | RemoveTimer
+    | Over
 )
 
 
@@ -102,12 +116,18 @@ def next_rehearsal(progress: Progress, seen: SeenRehearsal, length: timedelta) -
     if progress.of(RESTORE).status in SETTLED or blank.status in NEVER_BLANKED:
         return _outside(progress, seen)
     if seen.map == "original":
-        if blank.status == "intended" and not (seen.resumed or seen.trouble) and seen.timer == "armed":
+        if (
+            blank.status == "intended"
+            and not (seen.resumed or seen.trouble)
+            and seen.timer == "armed"
+        ):
             return Blank()
-        return AdoptRestored("the timer put it back" if seen.timer == "fired" else "it is as it was")
+        return AdoptRestored(
+            "the timer put it back" if seen.timer == "fired" else "it is as it was"
+        )
     if seen.map in ("foreign", "absent") and seen.timer == "fired":
-        # The timer says so only once the map is back. What differs now was written later, and an administrator who
-        # took a row out means it: the saved bytes would give that access again.
+        # The timer says so only once the map is back. What differs now was written later, and an
+        # administrator who took a row out means it: the saved bytes would give that access again.
         return AdoptRestored(CHANGED_AFTER)
     if seen.map in ("foreign", "absent"):
         return Restore("somebody else wrote aws-auth", save=seen.map == "foreign")
@@ -151,19 +171,21 @@ def _outside(progress: Progress, seen: SeenRehearsal) -> Rehearsing:
 def last_written(config_map: Mapping[str, Any] | None) -> datetime | None:
     """When aws-auth was written last, by the API server's clock; None where it does not say.
 
-    ``metadata.managedFields`` has the time of each manager's last write (Kubernetes documentation, "Server-Side
-    Apply").
+    ``metadata.managedFields`` has the time of each manager's last write (Kubernetes documentation,
+    "Server-Side Apply").
     """
     metadata: Mapping[str, Any] = (config_map or {}).get("metadata") or {}
-    times = (moment(str(field.get("time", ""))) for field in metadata.get("managedFields") or () if field)
+    times = (
+        moment(str(field.get("time", ""))) for field in metadata.get("managedFields") or () if field
+    )
     return max((time for time in times if time is not None), default=None)
 
 
 def time_blank(progress: Progress, now: datetime) -> timedelta:
     """How long the map has been, or was, blank.
 
-    It ends when the map was put back, not when this process saw that: a machine that slept, or a process that was
-    killed, sees hours later what the timer in the cluster did after two minutes.
+    It ends when the map was put back, not when this process saw that: a machine that slept, or a
+    process that was killed, sees hours later what the timer in the cluster did after two minutes.
     """
     blank, restored = progress.of(BLANK), progress.of(RESTORE)
     began = moment(blank.at)

@@ -1,4 +1,6 @@
-"""Whether aws-auth, as it is now, gives a principal what its row gave before: asked before an entry is deleted."""
+"""Whether aws-auth, as it is now, gives a principal what its row gave before: asked before an entry
+is deleted.
+"""
 
 from collections.abc import Mapping
 from functools import lru_cache
@@ -15,7 +17,9 @@ from migrator.model.principal import parse_arn
 
 
 def rows_in(data: Mapping[str, str]) -> tuple[AwsAuth, RowIndex]:
-    """aws-auth as read, and its rows in force. A text that was read before is not read again: every write asks."""
+    """aws-auth as read, and its rows in force. A text that was read before is not read again: every
+    write asks.
+    """
     items = tuple(sorted(data.items()))
     if all(isinstance(value, str) for _, value in items):
         return _read_once(items)
@@ -32,9 +36,9 @@ def _read_once(items: tuple[tuple[str, str], ...]) -> tuple[AwsAuth, RowIndex]:
 def row_gives(data: Mapping[str, str] | None, principal_arn: str, before: Identity) -> bool:
     """True when every login through the map would have the username and groups of ``before``.
 
-    ``data`` is the live ConfigMap's, None when there is no ConfigMap. In doubt (parsers differ on the text, two
-    spellings of one user) the answer is False: an entry that stays locks nobody out. Somebody who could not log in
-    before loses nothing: True.
+    ``data`` is the live ConfigMap's, None when there is no ConfigMap. In doubt (parsers differ on
+    the text, two spellings of one user) the answer is False: an entry that stays locks nobody out.
+    Somebody who could not log in before loses nothing: True.
     """
     if before.via == "none":
         return True
@@ -48,16 +52,23 @@ def row_gives(data: Mapping[str, str] | None, principal_arn: str, before: Identi
     if rows:
         wanted = (_one_spelling(before.username), _groups(before.groups))
         given = [rendered_row(row, principal_arn) for row in rows]
-        return all((_one_spelling(username), _groups(groups)) == wanted for username, groups in given)
+        return all(
+            (_one_spelling(username), _groups(groups)) == wanted for username, groups in given
+        )
     arn = parse_arn(canonical)
-    return arn is not None and arn.account in index.accounts and (before.username, before.groups) == (canonical, ())
+    return (
+        arn is not None
+        and arn.account in index.accounts
+        and (before.username, before.groups) == (canonical, ())
+    )
 
 
 def groups_by_row(data: Mapping[str, str] | None, principal_arn: str) -> frozenset[str] | None:
-    """The groups that aws-auth, as it is now, surely gives a principal; None where nothing in it can let it in.
+    """The groups that aws-auth, as it is now, surely gives a principal; None where nothing in it
+    can let it in.
 
-    Where it may let it in and the groups are not sure (several rows, a whole account, a text on which parsers
-    differ), they are those that every way in gives, which may be none.
+    Where it may let it in and the groups are not sure (several rows, a whole account, a text on
+    which parsers differ), they are those that every way in gives, which may be none.
     """
     canonical = canonical_arn(principal_arn)
     if data is None:

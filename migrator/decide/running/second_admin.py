@@ -1,8 +1,8 @@
 """Who else administers the cluster: shown before the operator's own way in is touched.
 
-Whoever runs the tool, and every principal it arrives through, goes last, and only once a second, independent
-administrator is proven, or a break-glass principal was shown to be able to make an access entry for itself, or a
-person, by name, waived that.
+Whoever runs the tool, and every principal it arrives through, goes last, and only once a second,
+independent administrator is proven, or a break-glass principal was shown to be able to make an
+access entry for itself, or a person, by name, waived that.
 """
 
 from collections.abc import Mapping
@@ -21,8 +21,9 @@ _SHOWN = frozenset({"live", "observed", "attested"})
 
 @dataclass(frozen=True, slots=True)
 class BreakGlass:
-    """The IAM principal that a plan names for when nobody can log in any more, and whether it was shown that IAM
-    would let it in (EKS user guide, "Create access entries": CreateAccessEntry, AssociateAccessPolicy).
+    """The IAM principal that a plan names for when nobody can log in any more, and whether it was
+    shown that IAM would let it in (EKS user guide, "Create access entries": CreateAccessEntry,
+    AssociateAccessPolicy).
     """
 
     principal_arn: str
@@ -34,10 +35,11 @@ class BreakGlass:
 
 
 def break_glass_needs(cluster: ClusterRef) -> tuple[tuple[str, str], ...]:
-    """``(action, resource)`` pairs that a break-glass principal must be allowed, as the service authorization
-    reference for Amazon EKS lists their resource types.
+    """``(action, resource)`` pairs that a break-glass principal must be allowed, as the service
+    authorization reference for Amazon EKS lists their resource types.
     """
-    entries = f"arn:{cluster.partition}:eks:{cluster.region}:{cluster.account_id}:access-entry/{cluster.name}/*"
+    stem = f"arn:{cluster.partition}:eks:{cluster.region}:{cluster.account_id}"
+    entries = f"{stem}:access-entry/{cluster.name}/*"
     return ("eks:CreateAccessEntry", cluster.arn), ("eks:AssociateAccessPolicy", entries)
 
 
@@ -52,11 +54,17 @@ def is_admin(principal: PlannedPrincipal) -> bool:
 
 def admins_to_prove(plan: Plan, callers: frozenset[str]) -> tuple[str, ...]:
     """Administrators other than the operator, in plan order."""
-    return tuple(p.principal_arn for p in plan.principals if is_admin(p) and p.principal_arn not in callers)
+    return tuple(
+        p.principal_arn for p in plan.principals if is_admin(p) and p.principal_arn not in callers
+    )
 
 
-def second_admin(plan: Plan, progress: Progress, callers: frozenset[str], waivers: Mapping[str, Acceptance]) -> str:
-    """Who was shown to administer the cluster besides the operator, and how; empty while nobody was."""
+def second_admin(
+    plan: Plan, progress: Progress, callers: frozenset[str], waivers: Mapping[str, Acceptance]
+) -> str:
+    """Who was shown to administer the cluster besides the operator, and how; empty while nobody
+    was.
+    """
     admins = admins_to_prove(plan, callers)
     for step in plan.steps:
         state = progress.of(step.id)

@@ -1,7 +1,8 @@
-"""How the live aws-auth and IAM differ from what a plan was made for, principal by principal, in plain words.
+"""How the live aws-auth and IAM differ from what a plan was made for, principal by principal, in
+plain words.
 
-A run reads them again directly before each write: a proof takes minutes, and an administrator who deletes or thins a
-row meanwhile wants less than the plan would give.
+A run reads them again directly before each write: a proof takes minutes, and an administrator who
+deletes or thins a row meanwhile wants less than the plan would give.
 """
 
 from collections.abc import Iterable, Mapping
@@ -21,16 +22,21 @@ ROW_CHANGED = "row-changed"
 AWS_AUTH_LOST = "aws-auth-lost"
 PRINCIPAL_RECREATED, PRINCIPAL_DELETED = "principal-recreated", "principal-deleted"
 ROW_ADDED = "row-added"
-# A parallel binding that a run made is gone or was changed: the group of an entry gives no longer what the row gave.
+# A parallel binding that a run made is gone or was changed: the group of an entry gives no longer
+# what the row gave.
 BINDING_CHANGED = "binding-changed"
 ENTRY_CHANGED = "entry-changed"
 # What ends one principal's sequence with exit code 5, while the others go on.
-CHANGED_CODES = frozenset({ROW_CHANGED, AWS_AUTH_LOST, PRINCIPAL_RECREATED, PRINCIPAL_DELETED, BINDING_CHANGED})
+CHANGED_CODES = frozenset(
+    {ROW_CHANGED, AWS_AUTH_LOST, PRINCIPAL_RECREATED, PRINCIPAL_DELETED, BINDING_CHANGED}
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One thing that is no longer as the plan has it. ``subject``: a principal's ARN, or an account id."""
+    """One thing that is no longer as the plan has it. ``subject``: a principal's ARN, or an account
+    id.
+    """
 
     code: str
     subject: str
@@ -38,37 +44,58 @@ class Difference:
 
 
 def binding_difference(binding: CreateBinding, subject: str) -> Difference:
-    """That a parallel binding is not there as a run made it. ``subject``: the principal whose entry has its group."""
-    name = f"{binding.namespace}/{binding.binding_name}" if binding.namespace else binding.binding_name
-    what = f"The binding {name} of the group {binding.group} to {binding.role_kind} {binding.role_name}"
-    return Difference(BINDING_CHANGED, subject, f"{what}, by which {subject} has its access, was deleted or changed.")
+    """That a parallel binding is not there as a run made it. ``subject``: the principal whose entry
+    has its group.
+    """
+    name = (
+        f"{binding.namespace}/{binding.binding_name}" if binding.namespace else binding.binding_name
+    )
+    what = (
+        f"The binding {name} of the group {binding.group} to {binding.role_kind} "
+        f"{binding.role_name}"
+    )
+    return Difference(
+        BINDING_CHANGED,
+        subject,
+        f"{what}, by which {subject} has its access, was deleted or changed.",
+    )
 
 
 def row_difference(data: Mapping[str, str] | None, planned: PlannedPrincipal) -> Difference | None:
-    """How the live aws-auth differs from the identity that the plan has of a principal; None where it does not.
+    """How the live aws-auth differs from the identity that the plan has of a principal; None where
+    it does not.
 
-    ``data`` is the live ConfigMap's, None when there is none. A principal that does not log in by a row (its entry
-    decides, or it is the creator of EKS's own) has no row to compare: its entry is compared instead.
+    ``data`` is the live ConfigMap's, None when there is none. A principal that does not log in by a
+    row (its entry decides, or it is the creator of EKS's own) has no row to compare: its entry is
+    compared instead.
     """
     arn, before = planned.principal_arn, planned.before
     if before.via != "config-map" or row_gives(data, arn, before):
         return None
     lost = _lost(data)
     if lost:
-        return Difference(AWS_AUTH_LOST, arn, f"{lost} The plan has a row for {arn} ({_who(before)}).")
+        return Difference(
+            AWS_AUTH_LOST, arn, f"{lost} The plan has a row for {arn} ({_who(before)})."
+        )
     given = _given(data, arn)
     if not given:
-        return Difference(ROW_CHANGED, arn, f"aws-auth no longer has a row for {arn}. The plan has {_who(before)}.")
+        return Difference(
+            ROW_CHANGED,
+            arn,
+            f"aws-auth no longer has a row for {arn}. The plan has {_who(before)}.",
+        )
     return Difference(
-        ROW_CHANGED, arn, f"aws-auth now gives {arn} {' or '.join(given)}. The plan was made for {_who(before)}."
+        ROW_CHANGED,
+        arn,
+        f"aws-auth now gives {arn} {' or '.join(given)}. The plan was made for {_who(before)}.",
     )
 
 
 def _lost(data: Mapping[str, str] | None) -> str:
     """Why aws-auth as a whole says nothing certain about one principal; empty where it does.
 
-    An administrator who wants less for one principal edits its row. A ConfigMap that is gone, blank or broken is an
-    accident or somebody's rehearsal, and no decision about this principal.
+    An administrator who wants less for one principal edits its row. A ConfigMap that is gone, blank
+    or broken is an accident or somebody's rehearsal, and no decision about this principal.
     """
     if data is None:
         return "The ConfigMap aws-auth was deleted."
@@ -78,7 +105,8 @@ def _lost(data: Mapping[str, str] | None) -> str:
     if aws_auth.problems:
         sections = ", ".join(sorted({problem.section for problem in aws_auth.problems}))
         return f"aws-auth does not parse ({sections}), so the authenticator drops all rows there."
-    # A rehearsal, which a second operator may run, blanks every value; a person who deletes the last row leaves `[]`.
+    # A rehearsal, which a second operator may run, blanks every value; a person who deletes the
+    # last row leaves `[]`.
     if not any(value.strip() for value in data.values()):
         return "All values of aws-auth are blank."
     return ""
@@ -100,11 +128,15 @@ def _who(before: Identity) -> str:
 
 def _identity(username: str, groups: Iterable[str]) -> str:
     named = [group for group in groups if group]
-    return f"username {username!r}, " + (f"groups {', '.join(map(repr, named))}" if named else "no groups")
+    return f"username {username!r}, " + (
+        f"groups {', '.join(map(repr, named))}" if named else "no groups"
+    )
 
 
 def added_rows(plan: Plan, data: Mapping[str, str] | None) -> tuple[Difference, ...]:
-    """Rows in force now for principals that the plan does not know: a cut-over would take their access away."""
+    """Rows in force now for principals that the plan does not know: a cut-over would take their
+    access away.
+    """
     if data is None:
         return ()
     _, index = rows_in(data)
@@ -121,17 +153,27 @@ def added_rows(plan: Plan, data: Mapping[str, str] | None) -> tuple[Difference, 
             who = " or ".join(sorted(_identity(*each) for each in given))
             arn = rows[0].arn
             found.append(
-                Difference(ROW_ADDED, arn, f"aws-auth has a row for {arn} ({who}) that the plan does not know.")
+                Difference(
+                    ROW_ADDED,
+                    arn,
+                    f"aws-auth has a row for {arn} ({who}) that the plan does not know.",
+                )
             )
     found += [
-        Difference(ROW_ADDED, account, f"mapAccounts of aws-auth has account {account}, which the plan does not know.")
+        Difference(
+            ROW_ADDED,
+            account,
+            f"mapAccounts of aws-auth has account {account}, which the plan does not know.",
+        )
         for account in sorted(set(index.accounts) - accounts)
     ]
     return tuple(found)
 
 
 def _rows_of_basis(plan: Plan) -> tuple[dict[str, set[tuple[str, tuple[str, ...]]]], set[str]]:
-    """The rows that were there when the plan was made, by folded ARN, those without effect included."""
+    """The rows that were there when the plan was made, by folded ARN, those without effect
+    included.
+    """
     aws_auth = plan.basis.get("awsAuth")
     if not isinstance(aws_auth, Mapping):
         return {}, set()
@@ -142,7 +184,8 @@ def _rows_of_basis(plan: Plan) -> tuple[dict[str, set[tuple[str, tuple[str, ...]
 
 
 def id_difference(planned: PlannedPrincipal, found: str | None) -> Difference | None:
-    """Whether IAM has another principal under this ARN now. ``found``: its unique id, None where there is none.
+    """Whether IAM has another principal under this ARN now. ``found``: its unique id, None where
+    there is none.
 
     An entry is pinned to the unique id (EKS user guide, "Create access entries").
     """
@@ -150,7 +193,9 @@ def id_difference(planned: PlannedPrincipal, found: str | None) -> Difference | 
     if wanted is None or found == wanted:
         return None
     if found is None:
-        return Difference(PRINCIPAL_DELETED, arn, f"IAM no longer has {arn}. The plan has its id {wanted}.")
+        return Difference(
+            PRINCIPAL_DELETED, arn, f"IAM no longer has {arn}. The plan has its id {wanted}."
+        )
     return Difference(
         PRINCIPAL_RECREATED,
         arn,

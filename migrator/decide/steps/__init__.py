@@ -1,1 +1,3 @@
-"""What a step of a plan is: the states of an entry, how a step is undone, the bindings that steps make."""
+"""What a step of a plan is: the states of an entry, how a step is undone, the bindings that steps
+make.
+"""

@@ -3,7 +3,14 @@
 from collections.abc import Mapping
 from typing import Literal
 
-from migrator.model.step import BRIDGE_PREFIX, MANAGED_BY, MANAGED_BY_LABEL, CreateBinding, CreateBridge, RemoveBridge
+from migrator.model.step import (
+    BRIDGE_PREFIX,
+    MANAGED_BY,
+    MANAGED_BY_LABEL,
+    CreateBinding,
+    CreateBridge,
+    RemoveBridge,
+)
 
 PLAN_LABEL = "eks-access-migrator/plan"
 RUN_LABEL = "eks-access-migrator/run"
@@ -14,7 +21,9 @@ def plan_label(plan_digest: str) -> str:
     return plan_digest.removeprefix("sha256:")[:16]
 
 
-def binding_object(effect: CreateBridge | CreateBinding, *, plan_digest: str, run: str) -> Mapping[str, object]:
+def binding_object(
+    effect: CreateBridge | CreateBinding, *, plan_digest: str, run: str
+) -> Mapping[str, object]:
     """The (Cluster)RoleBinding of a rendered effect, labelled as ours."""
     namespace = effect.namespace if isinstance(effect, CreateBinding) else None
     role_kind = effect.role_kind if isinstance(effect, CreateBinding) else "ClusterRole"
@@ -34,7 +43,9 @@ def binding_object(effect: CreateBridge | CreateBinding, *, plan_digest: str, ru
         "kind": "ClusterRoleBinding" if namespace is None else "RoleBinding",
         "metadata": metadata,
         "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": role_kind, "name": role_name},
-        "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "Group", "name": effect.group}],
+        "subjects": [
+            {"apiGroup": "rbac.authorization.k8s.io", "kind": "Group", "name": effect.group}
+        ],
     }
 
 
@@ -47,19 +58,29 @@ def same_binding(found: Mapping[str, object], wanted: Mapping[str, object]) -> b
 
 
 def binding_stands(effect: CreateBinding, found: Mapping[str, object] | None) -> bool:
-    """Whether a binding as read gives the group what a parallel binding gives it, whoever made it or added subjects."""
+    """Whether a binding as read gives the group what a parallel binding gives it, whoever made it
+    or added subjects.
+    """
     if found is None:
         return False
     kind, name, subjects = _role_and_subjects(found)
-    return (kind, name) == (effect.role_kind, effect.role_name) and ("Group", "", effect.group) in subjects
+    return (kind, name) == (effect.role_kind, effect.role_name) and (
+        "Group",
+        "",
+        effect.group,
+    ) in subjects
 
 
-def whose_binding(found: Mapping[str, object] | None, group: str) -> Literal["nobody's", "ours", "shared", "other's"]:
-    """Whose the binding is that stands under a name of ours, for the group that a run of ours bound by it.
+def whose_binding(
+    found: Mapping[str, object] | None, group: str
+) -> Literal["nobody's", "ours", "shared", "other's"]:
+    """Whose the binding is that stands under a name of ours, for the group that a run of ours bound
+    by it.
 
-    ``ours``: the group is its only subject, and it has our label; the bridge group of a run needs none, because no one
-    else uses that group. ``shared``: it binds the group, and somebody else put it, or another subject, there.
-    ``other's``: it does not bind the group. ``nobody's``: there is none.
+    ``ours``: the group is its only subject, and it has our label; the bridge group of a run needs
+    none, because no one else uses that group. ``shared``: it binds the group, and somebody else put
+    it, or another subject, there. ``other's``: it does not bind the group. ``nobody's``: there is
+    none.
     """
     if found is None:
         return "nobody's"
@@ -73,15 +94,21 @@ def whose_binding(found: Mapping[str, object] | None, group: str) -> Literal["no
     return "ours" if len(names) == 1 and (labelled or group.startswith(BRIDGE_PREFIX)) else "shared"
 
 
-def _role_and_subjects(binding: Mapping[str, object]) -> tuple[object, object, list[tuple[str, str, str]]]:
+def _role_and_subjects(
+    binding: Mapping[str, object],
+) -> tuple[object, object, list[tuple[str, str, str]]]:
     role, subjects = binding.get("roleRef"), binding.get("subjects")
     role = role if isinstance(role, Mapping) else {}
     subjects = subjects if isinstance(subjects, list) else []
-    names = sorted((str(s.get("kind")), str(s.get("namespace") or ""), str(s.get("name"))) for s in subjects)
+    names = sorted(
+        (str(s.get("kind")), str(s.get("namespace") or ""), str(s.get("name"))) for s in subjects
+    )
     return (role.get("kind"), role.get("name"), names)
 
 
 def binding_key(effect: CreateBridge | CreateBinding | RemoveBridge) -> str:
-    """``namespace/name``, or ``/name`` for a ClusterRoleBinding: how observations name a binding."""
+    """``namespace/name``, or ``/name`` for a ClusterRoleBinding: how observations name a
+    binding.
+    """
     namespace = None if isinstance(effect, CreateBridge) else effect.namespace
     return f"{namespace or ''}/{effect.binding_name}"

@@ -1,7 +1,8 @@
-"""What an entry looks like before and after each step of its sequence, and whether an entry read now looks like that.
+"""What an entry looks like before and after each step of its sequence, and whether an entry read
+now looks like that.
 
-This is how an ``intended`` without a ``done`` is settled: the entry is compared with the states that the sequence
-passes through, and shows by itself how far an interrupted run came.
+This is how an ``intended`` without a ``done`` is settled: the entry is compared with the states
+that the sequence passes through, and shows by itself how far an interrupted run came.
 """
 
 from dataclasses import dataclass, replace
@@ -41,8 +42,9 @@ ENTRY_TAG = "eks-access-migrator/entry"
 class EntryState:
     """What is known of an entry between two steps. None stands for "not known, so anything fits".
 
-    ``username`` ``""`` leaves the name to EKS. ``made_by_us``: this plan's tag is on it; ``made_by_others``: it is not,
-    so that a dead entry is told from the living one that replaced it, however alike they are.
+    ``username`` ``""`` leaves the name to EKS. ``made_by_us``: this plan's tag is on it;
+    ``made_by_others``: it is not, so that a dead entry is told from the living one that replaced
+    it, however alike they are.
     """
 
     type: EntryType | None = None
@@ -88,7 +90,9 @@ def _first_state(sequence: Sequence, run: str) -> State:
     return EntryState()
 
 
-def _before_policies(policies: frozenset[AssociatedPolicy], steps: Sequence) -> frozenset[AssociatedPolicy]:
+def _before_policies(
+    policies: frozenset[AssociatedPolicy], steps: Sequence
+) -> frozenset[AssociatedPolicy]:
     """The policies before steps that came to ``policies``."""
     for step in reversed(steps):
         match step.effect:
@@ -102,7 +106,9 @@ def _before_policies(policies: frozenset[AssociatedPolicy], steps: Sequence) -> 
 
 
 def final_spec(plan: Plan, principal_arn: str) -> EntrySpec | None:
-    """What the plan means an entry to be in the end, after every step about it; None where it means none."""
+    """What the plan means an entry to be in the end, after every step about it; None where it means
+    none.
+    """
     planned = next((p.entry for p in plan.principals if p.principal_arn == principal_arn), None)
     sequence = tuple(step for step in plan.steps if step.principal_arn == principal_arn)
     state = sequence_states(sequence, "")[-1]
@@ -110,7 +116,11 @@ def final_spec(plan: Plan, principal_arn: str) -> EntrySpec | None:
         return planned
     groups = tuple(sorted(state.groups or ()))
     order = planned.kubernetes_groups if planned else ()
-    policies = planned.access_policies if planned and state.policies is None else tuple(state.policies or ())
+    policies = (
+        planned.access_policies
+        if planned and state.policies is None
+        else tuple(state.policies or ())
+    )
     return EntrySpec(
         type=state.type,
         username=state.username or None,
@@ -125,10 +135,14 @@ def after(state: State, effect: Effect, run: str) -> State:
         case CreateEntry():
             return _state_of(effect.entry, run, frozenset(), made_by_us=True)
         case AwaitEntry():
-            return _state_of(effect.expected, run, frozenset(effect.expected.access_policies), made_by_us=False)
+            return _state_of(
+                effect.expected, run, frozenset(effect.expected.access_policies), made_by_us=False
+            )
         case UpdateEntry():
             made_by_us = state is not None and state.made_by_us
-            return _state_of(effect.entry, run, state.policies if state else None, made_by_us=made_by_us)
+            return _state_of(
+                effect.entry, run, state.policies if state else None, made_by_us=made_by_us
+            )
         case DeleteEntry():
             return ABSENT
         case AssociatePolicy():
@@ -166,7 +180,9 @@ def _with_policy(state: State, policy_arn: str, policy: AssociatedPolicy | None)
 
 
 def matches(state: State, entry: AccessEntry | None, plan_digest: str) -> bool:
-    """Whether the entry as read looks like ``state``. Node types are compared by type alone: EKS fixes the rest."""
+    """Whether the entry as read looks like ``state``. Node types are compared by type alone: EKS
+    fixes the rest.
+    """
     if state is None or entry is None:
         return state is None and entry is None
     ours = entry.tags.get(PLAN_TAG) == plan_digest
@@ -175,12 +191,20 @@ def matches(state: State, entry: AccessEntry | None, plan_digest: str) -> bool:
     if state.type is not None and state.type != entry.type:
         return False
     if entry.type != "STANDARD":
-        return state.policies is None or state.policies == frozenset(entry.access_policies) or not state.policies
-    if state.username is not None and entry.username != (state.username or default_username(entry.principal_arn)):
+        return (
+            state.policies is None
+            or state.policies == frozenset(entry.access_policies)
+            or not state.policies
+        )
+    if state.username is not None and entry.username != (
+        state.username or default_username(entry.principal_arn)
+    ):
         return False
     if state.groups is not None and state.groups != frozenset(entry.kubernetes_groups):
         return False
-    return state.policies is None or _normal(state.policies) == _normal(frozenset(entry.access_policies))
+    return state.policies is None or _normal(state.policies) == _normal(
+        frozenset(entry.access_policies)
+    )
 
 
 def _normal(policies: frozenset[AssociatedPolicy]) -> frozenset[tuple[str, str, frozenset[str]]]:
@@ -188,7 +212,9 @@ def _normal(policies: frozenset[AssociatedPolicy]) -> frozenset[tuple[str, str, 
 
 
 def default_username(principal_arn: str) -> str:
-    """The username that EKS gives an entry made without one (EKS user guide, "Create access entries")."""
+    """The username that EKS gives an entry made without one (EKS user guide, "Create access
+    entries").
+    """
     arn = parse_arn(principal_arn)
     if arn is None or arn.kind != "role":
         return principal_arn
@@ -205,19 +231,33 @@ def rendered(effect: Effect, run: str) -> Effect:
     match effect:
         case CreateBridge() | RemoveBridge() | CreateBinding():
             return replace(
-                effect, binding_name=render_run(effect.binding_name, run), group=render_run(effect.group, run)
+                effect,
+                binding_name=render_run(effect.binding_name, run),
+                group=render_run(effect.group, run),
             )
         case CreateEntry():
             return replace(effect, entry=_rendered_spec(effect.entry, run))
         case UpdateEntry():
-            return replace(effect, entry=_rendered_spec(effect.entry, run), before=_rendered_spec(effect.before, run))
+            return replace(
+                effect,
+                entry=_rendered_spec(effect.entry, run),
+                before=_rendered_spec(effect.before, run),
+            )
         case Prove():
             return replace(effect, groups=tuple(render_run(group, run) for group in effect.groups))
-        case EnableEntries() | AwaitEntry() | DeleteEntry() | AssociatePolicy() | DisassociatePolicy():
+        case (
+            EnableEntries()
+            | AwaitEntry()
+            | DeleteEntry()
+            | AssociatePolicy()
+            | DisassociatePolicy()
+        ):
             return effect
         case _:
             assert_never(effect)
 
 
 def _rendered_spec(spec: EntrySpec, run: str) -> EntrySpec:
-    return replace(spec, kubernetes_groups=tuple(render_run(group, run) for group in spec.kubernetes_groups))
+    return replace(
+        spec, kubernetes_groups=tuple(render_run(group, run) for group in spec.kubernetes_groups)
+    )

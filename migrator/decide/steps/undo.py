@@ -22,8 +22,9 @@ from migrator.model.step import (
 def undo_of(effect: Effect) -> Effect | None:
     """The effect that takes ``effect`` back; None where nothing has to be, or can be.
 
-    The mode never goes back (EKS user guide, "Change authentication mode"). Entries of EKS's own stay. A dead entry
-    is never pinned again: the row answered before it was deleted, and answers after.
+    The mode never goes back (EKS user guide, "Change authentication mode"). Entries of EKS's own
+    stay. A dead entry is never pinned again: the row answered before it was deleted, and answers
+    after.
     """
     match effect:
         case EnableEntries() | AwaitEntry() | DeleteEntry() | Prove() | RemoveBridge():

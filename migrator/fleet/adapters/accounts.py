@@ -1,4 +1,6 @@
-"""What discovery reads: the organization's accounts, the Regions of an account, the clusters of both."""
+"""What discovery reads: the organization's accounts, the Regions of an account, the clusters of
+both.
+"""
 
 from collections.abc import Sequence
 
@@ -12,12 +14,17 @@ _FIRST_REGION = {"aws": "us-east-1", "aws-cn": "cn-north-1", "aws-us-gov": "us-g
 
 
 class FleetAccounts:
-    """:class:`migrator.fleet.ports.Accounts`. ``reader`` are the roles through which the organization is read;
-    ``describing`` bounds how many clusters of one account and Region are described at once.
+    """:class:`migrator.fleet.ports.Accounts`. ``reader`` are the roles through which the
+    organization is read; ``describing`` bounds how many clusters of one account and Region are
+    described at once.
     """
 
     def __init__(
-        self, sessions: FleetSessions, reader: Sequence[RoleLink], tasks: TaskRunner, describing: TaskRunner
+        self,
+        sessions: FleetSessions,
+        reader: Sequence[RoleLink],
+        tasks: TaskRunner,
+        describing: TaskRunner,
     ) -> None:
         self._sessions = sessions
         self._reader = tuple(reader)
@@ -34,7 +41,9 @@ class FleetAccounts:
     def regions(self, account: FleetAccount) -> list[str]:
         """Every Region that is on in the account (EC2 DescribeRegions leaves the others out)."""
         first = self._sessions.caller().region or _FIRST_REGION.get(account.partition, "us-east-1")
-        answer = self._of(account, first).call("ec2", "describe_regions", subject=f"account {account.id}")
+        answer = self._of(account, first).call(
+            "ec2", "describe_regions", subject=f"account {account.id}"
+        )
         return sorted(str(region["RegionName"]) for region in answer["Regions"])
 
     def clusters(self, account: FleetAccount, region: str) -> list[Raw]:

@@ -1,7 +1,8 @@
 """The way to a dask cluster: a scheduler that runs somewhere, or one of our own on this machine.
 
-Our own cluster listens on the loopback address, with TLS under a key that lives in memory, because other people may
-have accounts on this machine. For those that run already see :mod:`migrator.fleet.adapters.dask_scheduler`.
+Our own cluster listens on the loopback address, with TLS under a key that lives in memory, because
+other people may have accounts on this machine. For those that run already see
+:mod:`migrator.fleet.adapters.dask_scheduler`.
 """
 
 import logging
@@ -16,13 +17,18 @@ from migrator.errors import Failed, MigratorError, WrongUse
 from migrator.fleet.adapters.dask_scheduler import Scheduler
 
 CONNECT_SECONDS = 20
-_NO_PAGES: dict[str, list[str]] = {"distributed.scheduler.http.routes": [], "distributed.worker.http.routes": []}
+_NO_PAGES: dict[str, list[str]] = {
+    "distributed.scheduler.http.routes": [],
+    "distributed.worker.http.routes": [],
+}
 _CLOSE_SECONDS = 5
 
 
 @contextmanager
 def connected(scheduler: Scheduler) -> Iterator[Any]:
-    """A client of a scheduler. Raises ``executor-missing``, ``scheduler-unreachable``, ``scheduler-version``."""
+    """A client of a scheduler. Raises ``executor-missing``, ``scheduler-unreachable``,
+    ``scheduler-version``.
+    """
     scheduler.check()
     distributed = _distributed()
     security = None
@@ -44,7 +50,8 @@ def connected(scheduler: Scheduler) -> Iterator[Any]:
             "scheduler-unreachable",
             f"dask's scheduler at {foreign(scheduler.address)} does not answer.",
             why=foreign(_causes(error)),
-            remedy="Check that it runs, that this machine may connect, and that the certificates are of one authority.",
+            remedy="Check that it runs, that this machine may connect, and that the certificates "
+            "are of one authority.",
         ) from error
     try:
         _same_version(client, distributed.__version__)
@@ -55,7 +62,8 @@ def connected(scheduler: Scheduler) -> Iterator[Any]:
 
 @contextmanager
 def embedded(workers: int, threads: int) -> Iterator[Any]:
-    """A client of a cluster of our own: ``workers`` processes with ``threads`` threads each, gone at the end.
+    """A client of a cluster of our own: ``workers`` processes with ``threads`` threads each, gone
+    at the end.
 
     A process that dies is replaced; a job that it had is lost, and not begun again.
     """
@@ -66,7 +74,9 @@ def embedded(workers: int, threads: int) -> Iterator[Any]:
         security = distributed.Security.temporary()
     except ImportError as error:
         raise _missing(error) from error
-    with tempfile.TemporaryDirectory(prefix="migrate-workers-", ignore_cleanup_errors=True) as scratch:
+    with tempfile.TemporaryDirectory(
+        prefix="migrate-workers-", ignore_cleanup_errors=True
+    ) as scratch:
         try:
             with dask.config.set(_NO_PAGES):
                 cluster = distributed.LocalCluster(
@@ -88,7 +98,8 @@ def embedded(workers: int, threads: int) -> Iterator[Any]:
                 "workers-not-started",
                 f"{workers} worker processes could not be started on this machine.",
                 why=foreign(_causes(error)),
-                remedy="Try fewer with --workers N, or leave --executor out: threads do the same work.",
+                remedy="Try fewer with --workers N, or leave --executor out: threads do the same "
+                "work.",
             ) from error
         try:
             client = distributed.Client(cluster, timeout=CONNECT_SECONDS, set_as_default=False)
@@ -102,9 +113,13 @@ def embedded(workers: int, threads: int) -> Iterator[Any]:
 
 
 def seen_workers(client: Any) -> dict[str, dict[str, Any]]:
-    """The workers that the scheduler knows now, by address. Raises ``OSError`` where it does not answer in time."""
+    """The workers that the scheduler knows now, by address. Raises ``OSError`` where it does not
+    answer in time.
+    """
     try:
-        found = client.sync(client.scheduler.identity, n_workers=-1, callback_timeout=CONNECT_SECONDS)
+        found = client.sync(
+            client.scheduler.identity, n_workers=-1, callback_timeout=CONNECT_SECONDS
+        )
     except Exception as error:  # the ways in which a connection can be gone are many
         raise OSError(foreign(f"{type(error).__name__}: {error}")) from error
     workers: dict[str, dict[str, Any]] = found["workers"]
@@ -116,7 +131,9 @@ def _distributed() -> Any:
         import distributed
     except ImportError as error:
         raise _missing(error) from error
-    logging.getLogger("distributed").setLevel(logging.CRITICAL + 1)  # what matters is told as an error of ours
+    logging.getLogger("distributed").setLevel(
+        logging.CRITICAL + 1
+    )  # what matters is told as an error of ours
     return distributed
 
 
@@ -125,7 +142,8 @@ def _missing(error: ImportError) -> MigratorError:
         "executor-missing",
         "The dask executor is not installed.",
         why=foreign(error),
-        remedy="pip install 'eks-access-migrator[fleet]', or leave --executor out: threads do the same work.",
+        remedy="pip install 'eks-access-migrator[fleet]', or leave --executor out: threads do the "
+        "same work.",
     )
 
 
@@ -138,7 +156,8 @@ def _same_version(client: Any, here: str) -> None:
             "scheduler-version",
             f"The scheduler runs distributed {foreign(there)}, and this command {here}.",
             why="Client, scheduler and workers of dask must be of one version.",
-            remedy="Start scheduler and workers from the environment, or the image, that this command runs in.",
+            remedy="Start scheduler and workers from the environment, or the image, that this "
+            "command runs in.",
         )
 
 
@@ -152,7 +171,11 @@ def _causes(error: BaseException) -> str:
     told: list[str] = []
     cause: BaseException | None = error
     while cause is not None and len(told) < 4:
-        text = str(cause) or (cause.strerror if isinstance(cause, OSError) else "") or type(cause).__name__
+        text = (
+            str(cause)
+            or (cause.strerror if isinstance(cause, OSError) else "")
+            or type(cause).__name__
+        )
         if str(text) not in told:
             told.append(str(text))
         cause = cause.__cause__ or cause.__context__

@@ -1,7 +1,9 @@
-"""The processes of a dask cluster that jobs may be given to: who they are, what they have, who is free.
+"""The processes of a dask cluster that jobs may be given to: who they are, what they have, who is
+free.
 
-At most as many as the rates of AWS calls were divided by; another one takes the place of one that is gone. A process
-is asked who it is before it gets any work: another version, or another disk, is told and turned away.
+At most as many as the rates of AWS calls were divided by; another one takes the place of one that
+is gone. A process is asked who it is before it gets any work: another version, or another disk, is
+told and turned away.
 """
 
 import json
@@ -25,7 +27,8 @@ _FETCH_SECONDS = 10
 
 @dataclass(eq=False)
 class PoolWorker:
-    """A process with ``threads`` places, and the ``resources`` it was started with (``vpc:prod``: how many at once).
+    """A process with ``threads`` places, and the ``resources`` it was started with (``vpc:prod``:
+    how many at once).
 
     ``anything``: it stands on this machine, where a resource means nothing.
     """
@@ -46,15 +49,21 @@ class PoolWorker:
         """Whether it can begin one now."""
         if self.used.total() >= self.threads:
             return False
-        return self.anything or placement is None or self.used[placement] + 1 <= self.resources.get(placement, 0)
+        return (
+            self.anything
+            or placement is None
+            or self.used[placement] + 1 <= self.resources.get(placement, 0)
+        )
 
 
 class DaskPool:
-    """``most``: how many processes may be used, None: no bound yet. ``shared`` is a file that each has to find, with
-    its content. ``own``: the processes are of this command, on this machine.
+    """``most``: how many processes may be used, None: no bound yet. ``shared`` is a file that each
+    has to find, with its content. ``own``: the processes are of this command, on this machine.
     """
 
-    def __init__(self, client: Any, *, own: bool, shared: tuple[str, str] | None, events: Events) -> None:
+    def __init__(
+        self, client: Any, *, own: bool, shared: tuple[str, str] | None, events: Events
+    ) -> None:
         self.client = client
         self.most: int | None = None
         self.unfit: dict[str, str] = {}
@@ -85,10 +94,14 @@ class DaskPool:
         found = [worker for worker in self if worker.free_for(placement)]
         return min(found, key=lambda each: each.used.total() / each.threads, default=None)
 
-    def submit(self, function: Callable[[str], str], order: Mapping[str, Any], *, key: str, **more: Any) -> Any:
+    def submit(
+        self, function: Callable[[str], str], order: Mapping[str, Any], *, key: str, **more: Any
+    ) -> Any:
         """Text in, text out, bound to one worker, never repeated by dask."""
         text = json.dumps(order)
-        return self.client.submit(function, text, key=key, allow_other_workers=False, retries=0, pure=False, **more)
+        return self.client.submit(
+            function, text, key=key, allow_other_workers=False, retries=0, pure=False, **more
+        )
 
     def tell(self, worker: PoolWorker, task: str, arguments: Mapping[str, Any]) -> None:
         """A word to a worker beside its jobs. Whether it arrives shows in how they end."""
@@ -97,7 +110,8 @@ class DaskPool:
             self.client.run(dask_worker.tell, text, workers=[worker.address], on_error="ignore")
 
     def look(self) -> None:
-        """See who is there: forget who is gone, ask newcomers who they are, take on those that are fit.
+        """See who is there: forget who is gone, ask newcomers who they are, take on those that are
+        fit.
 
         Raises ``OSError`` where the scheduler does not answer.
         """
@@ -107,7 +121,9 @@ class DaskPool:
             for address, worker in self._workers.items()
             if address in seen and seen[address]["local_directory"] == worker.folder
         }
-        self._asked = {address: future for address, future in self._asked.items() if address in seen}
+        self._asked = {
+            address: future for address, future in self._asked.items() if address in seen
+        }
         self.unfit = {address: why for address, why in self.unfit.items() if address in seen}
         for address, future in [*self._asked.items()]:
             if future.done():
@@ -117,8 +133,16 @@ class DaskPool:
 
     def _ask_newcomers(self, seen: Mapping[str, Mapping[str, Any]]) -> None:
         known = {*self._workers, *self._asked, *self.unfit}
-        new = [address for address, each in seen.items() if address not in known and each["status"] == "running"]
-        room = len(new) if self.most is None else max(0, self.most - len(self._workers) - len(self._asked))
+        new = [
+            address
+            for address, each in seen.items()
+            if address not in known and each["status"] == "running"
+        ]
+        room = (
+            len(new)
+            if self.most is None
+            else max(0, self.most - len(self._workers) - len(self._asked))
+        )
         self.too_many = max(0, len(new) - room)
         for address in new[:room]:
             order = dict(zip(("file", "content"), self._shared, strict=True))
@@ -132,10 +156,14 @@ class DaskPool:
         told = json.loads(found)
         here = version("eks-access-migrator")
         if told["version"] != here:
-            why = f"it has version {foreign(told['version'])} of migrate, and this command is {here}"
+            why = (
+                f"it has version {foreign(told['version'])} of migrate, and this command is {here}"
+            )
             return self._turn_away(address, why)
         if not told["sharesState"]:
-            return self._turn_away(address, f"it does not see the state folder of this machine ({told['host']})")
+            return self._turn_away(
+                address, f"it does not see the state folder of this machine ({told['host']})"
+            )
         self._workers[address] = PoolWorker(
             address=address,
             folder=seen["local_directory"],

@@ -1,7 +1,7 @@
 """Some jobs on a pool of workers, from the first to the last: handed out, watched, given up.
 
-A job is bound to one process and lost with it; one for which no worker is there is given up after a stated wait; and
-when the scheduler is gone nothing is waited for any more.
+A job is bound to one process and lost with it; one for which no worker is there is given up after a
+stated wait; and when the scheduler is gone nothing is waited for any more.
 """
 
 import json
@@ -22,11 +22,13 @@ _LOOK_SECONDS = 1.0  # how often it is looked who is there
 
 @dataclass(frozen=True, slots=True)
 class DaskOptions:
-    """``scheduler`` None: ``workers`` processes of our own, else at most so many are used (None: all that are there).
+    """``scheduler`` None: ``workers`` processes of our own, else at most so many are used (None:
+    all that are there).
 
-    ``overall`` and ``per_account`` bound how many jobs are under way. ``wait``: seconds for workers to appear.
-    ``shared``: a file of the state and what is in it; a worker that does not find it would write to another disk.
-    ``wind_down``: a function by its import path, called once on each busy worker with a job's arguments at Ctrl-C.
+    ``overall`` and ``per_account`` bound how many jobs are under way. ``wait``: seconds for workers
+    to appear. ``shared``: a file of the state and what is in it; a worker that does not find it
+    would write to another disk. ``wind_down``: a function by its import path, called once on each
+    busy worker with a job's arguments at Ctrl-C.
     """
 
     overall: int
@@ -48,7 +50,9 @@ class _Begun:
 class DaskRun:
     """Some jobs on a pool of workers, from the first to the last."""
 
-    def __init__(self, pool: DaskPool, jobs: Sequence[Job], options: DaskOptions, *, in_order: bool) -> None:
+    def __init__(
+        self, pool: DaskPool, jobs: Sequence[Job], options: DaskOptions, *, in_order: bool
+    ) -> None:
         self._pool = pool
         self._options = options
         self._bell = Bell()
@@ -59,9 +63,15 @@ class DaskRun:
         self._silent: float | None = None  # since when the scheduler has not answered
 
     def go_on(self, allowed: int) -> list[JobEnd] | None:
-        """Begin what may begin, wait a moment, and return what has ended; None: there is nothing more to wait for."""
+        """Begin what may begin, wait a moment, and return what has ended; None: there is nothing
+        more to wait for.
+        """
         allowed = min(self._options.overall, allowed)
-        while len(self._begun) < allowed and self._reachable and (job := self._waiting.take(self._fits)):
+        while (
+            len(self._begun) < allowed
+            and self._reachable
+            and (job := self._waiting.take(self._fits))
+        ):
             self._begin(job)
         if not self._begun and (allowed <= 0 or next(iter(self._waiting), None) is None):
             return None
@@ -90,10 +100,17 @@ class DaskRun:
         if worker is None:  # pragma: no cover - the job was chosen because there is one
             return
         attempt = uuid.uuid4().hex
-        order = {"process": worker.process, "attempt": attempt, "task": job.task, "arguments": job.arguments}
+        order = {
+            "process": worker.process,
+            "attempt": attempt,
+            "task": job.task,
+            "arguments": job.arguments,
+        }
         key = f"{job.task.partition(':')[2]}-{job.arn.rpartition('/')[2]}-{attempt}"
         needs = {job.placement: 1} if job.placement and not worker.anything else None
-        future = self._pool.submit(dask_worker.do, order, key=key, workers=[worker.address], resources=needs)
+        future = self._pool.submit(
+            dask_worker.do, order, key=key, workers=[worker.address], resources=needs
+        )
         worker.used[job.placement] += 1
         self._begun[attempt] = _Begun(job, worker, future)
         future.add_done_callback(lambda _: self._bell.ring(attempt))
@@ -104,7 +121,9 @@ class DaskRun:
             return []  # it was given up already
         text, why = text_of(begun.future)
         if text is None:
-            self._looked = -_LOOK_SECONDS  # its worker may be gone, too: look before another job is given to it
+            self._looked = (
+                -_LOOK_SECONDS
+            )  # its worker may be gone, too: look before another job is given to it
             return [self._end(attempt, lost=why)]
         found = json.loads(text)
         return [self._end(attempt, answer=found.get("answer"), lost=found.get("lost", ""))]
@@ -123,7 +142,11 @@ class DaskRun:
             self._silent = None
         except OSError:
             self._silent = self._silent or now
-        ends = [self._let_go(attempt) for attempt, each in [*self._begun.items()] if not self._pool.there(each.worker)]
+        ends = [
+            self._let_go(attempt)
+            for attempt, each in [*self._begun.items()]
+            if not self._pool.there(each.worker)
+        ]
         if self._silent is not None:
             return ends + self._without_scheduler(now)
         return ends + self._unplaced(now)
@@ -139,7 +162,11 @@ class DaskRun:
         wanted = {job.placement for job in self._waiting}
         missing = {each for each in wanted if not any(worker.has(each) for worker in self._pool)}
         self._alone = {placement: self._alone.get(placement, now) for placement in missing}
-        hopeless = {placement for placement, since in self._alone.items() if now - since >= self._options.wait}
+        hopeless = {
+            placement
+            for placement, since in self._alone.items()
+            if now - since >= self._options.wait
+        }
         given_up = self._waiting.give_up(lambda job: job.placement in hopeless)
         return [JobEnd(job.arn, unplaced=self._nobody_for(job.placement)) for job in given_up]
 
@@ -148,15 +175,21 @@ class DaskRun:
         told.append(f"{self._options.wait:g} s were waited")
         if self._pool.too_many:
             told.append(
-                f"{self._pool.too_many} more are there, and the rates of AWS calls are divided by {len(self._pool)}"
+                f"{self._pool.too_many} more are there, and the rates of AWS calls are divided by "
+                f"{len(self._pool)}"
             )
         told += sorted(self._pool.unfit.values())[:3]
         return "; ".join(told)
 
     def _without_scheduler(self, now: float) -> list[JobEnd]:
         """Nobody knows what becomes of what was begun, once the scheduler is gone for good."""
-        if self._pool.client.status != "closed" and now - (self._silent or now) < self._options.wait:
+        if (
+            self._pool.client.status != "closed"
+            and now - (self._silent or now) < self._options.wait
+        ):
             return []
         why = "dask's scheduler does not answer any more"
         ends = [self._end(attempt, lost=why) for attempt in [*self._begun]]
-        return ends + [JobEnd(job.arn, unplaced=why) for job in self._waiting.give_up(lambda _: True)]
+        return ends + [
+            JobEnd(job.arn, unplaced=why) for job in self._waiting.give_up(lambda _: True)
+        ]

@@ -1,7 +1,8 @@
 """The address of a dask scheduler, and whether it may be connected to.
 
-Whoever reaches a scheduler can run code on its workers, with their credentials. Connections to another machine are
-therefore TLS with certificates on both sides, unless the operator says otherwise.
+Whoever reaches a scheduler can run code on its workers, with their credentials. Connections to
+another machine are therefore TLS with certificates on both sides, unless the operator says
+otherwise.
 """
 
 import ipaddress
@@ -17,8 +18,9 @@ _LOOPBACK_NAMES = frozenset({"localhost", "localhost.localdomain", "ip6-localhos
 
 @dataclass(frozen=True, slots=True)
 class Scheduler:
-    """A scheduler that runs already: ``tls://HOST:PORT``, and the files of its certificate authority and of our own
-    certificate and key. ``insecure``: the operator says that ``tcp://`` to another machine is wanted.
+    """A scheduler that runs already: ``tls://HOST:PORT``, and the files of its certificate
+    authority and of our own certificate and key. ``insecure``: the operator says that ``tcp://`` to
+    another machine is wanted.
     """
 
     address: str
@@ -33,7 +35,9 @@ class Scheduler:
         return _parts(self.address)[0]
 
     def check(self) -> None:
-        """Raises ``scheduler-address``, ``scheduler-insecure``, ``scheduler-tls-files``; nothing is sent."""
+        """Raises ``scheduler-address``, ``scheduler-insecure``, ``scheduler-tls-files``; nothing is
+        sent.
+        """
         scheme, host = _parts(self.address)
         files = {"--tls-ca": self.ca, "--tls-cert": self.certificate, "--tls-key": self.key}
         if scheme == "tcp":
@@ -46,9 +50,12 @@ class Scheduler:
             if not self.insecure and not _loopback(host):
                 raise WrongUse(
                     "scheduler-insecure",
-                    f"{foreign(self.address)} is another machine, and the connection is not encrypted.",
-                    why="Whoever can reach or read it can run code on the workers, with their credentials.",
-                    remedy="Run scheduler and workers with TLS and give tls://…, --tls-ca, --tls-cert and --tls-key; "
+                    f"{foreign(self.address)} is another machine, and the connection is not "
+                    f"encrypted.",
+                    why="Whoever can reach or read it can run code on the workers, with their "
+                    "credentials.",
+                    remedy="Run scheduler and workers with TLS and give tls://…, --tls-ca, "
+                    "--tls-cert and --tls-key; "
                     "or say --insecure-scheduler.",
                 )
             return
@@ -57,8 +64,10 @@ class Scheduler:
             raise WrongUse(
                 "scheduler-tls-files",
                 f"A tls:// scheduler needs {', '.join(missing)}.",
-                why="Both sides show a certificate of one authority; without it anybody could be either.",
-                remedy="Give the files that the workers are started with, or a certificate of the same authority.",
+                why="Both sides show a certificate of one authority; without it anybody could be "
+                "either.",
+                remedy="Give the files that the workers are started with, or a certificate of the "
+                "same authority.",
             )
         for option, file in files.items():
             if not Path(str(file)).is_file():
@@ -83,7 +92,9 @@ def _parts(address: str) -> tuple[str, str]:
 
 
 def _loopback(host: str) -> bool:
-    """Whether the host is this machine for certain: a literal address, or a name that is always its own."""
+    """Whether the host is this machine for certain: a literal address, or a name that is always its
+    own.
+    """
     if host in _LOOPBACK_NAMES:
         return True
     try:

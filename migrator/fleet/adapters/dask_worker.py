@@ -1,7 +1,9 @@
-"""What runs inside a worker of dask: jobs that name functions by import path, and who this worker is.
+"""What runs inside a worker of dask: jobs that name functions by import path, and who this worker
+is.
 
-Only text crosses the wire, in both directions, so that no code of ours is pickled. A job is done by the very process
-it was handed to, and once: dask itself moves work to another worker when one is lost, whatever it had begun.
+Only text crosses the wire, in both directions, so that no code of ours is pickled. A job is done by
+the very process it was handed to, and once: dask itself moves work to another worker when one is
+lost, whatever it had begun.
 """
 
 import json
@@ -23,15 +25,18 @@ _BEGUN: set[str] = set()
 
 
 def dask_setup(worker: Any) -> None:
-    """Called by dask where the module is a worker's preload, as in our own cluster: Ctrl-C reaches every process of
-    a terminal, and it is the coordinator's affair to bring what is under way to its end.
+    """Called by dask where the module is a worker's preload, as in our own cluster: Ctrl-C reaches
+    every process of a terminal, and it is the coordinator's affair to bring what is under way to
+    its end.
     """
     del worker
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def about(order: str) -> str:
-    """Who this process is, as JSON. ``order``: a file of the state and what must be in it, or neither."""
+    """Who this process is, as JSON. ``order``: a file of the state and what must be in it, or
+    neither.
+    """
     given = json.loads(order)
     return json.dumps(
         {
@@ -53,7 +58,9 @@ def do(order: str) -> str:
     """Do one job, as JSON: ``{"answer": …}``, or ``{"lost": why}`` where there is none."""
     given = json.loads(order)
     if given["process"] != _PROCESS:
-        return json.dumps({"lost": "the worker that it was given to is gone; this one did not begin it"})
+        return json.dumps(
+            {"lost": "the worker that it was given to is gone; this one did not begin it"}
+        )
     with _LOCK:
         if given["attempt"] in _BEGUN:
             return json.dumps({"lost": "it was begun here before, and is not begun twice"})

@@ -1,6 +1,7 @@
 """Accounts of an AWS organization, and the clusters of an account: what a fleet is discovered from.
 
-Source: AWS Organizations API reference. Everything is read from the management account or a delegated administrator.
+Source: AWS Organizations API reference. Everything is read from the management account or a
+delegated administrator.
 """
 
 from typing import Any
@@ -20,8 +21,9 @@ class Organization:
     def accounts(self) -> list[Raw]:
         """Every account: ``{id, name, status, organizationalUnit, tags}``, ordered by id.
 
-        ``organizationalUnit`` is the path of names below the root (``/Workloads/Prod``); ``tags`` is missing where
-        they may not be read. Raises ``iam-denied``, and ``no-organization`` outside of one.
+        ``organizationalUnit`` is the path of names below the root (``/Workloads/Prod``); ``tags``
+        is missing where they may not be read. Raises ``iam-denied``, and ``no-organization``
+        outside of one.
         """
         roots = [(root["Id"], "") for root in self._pages("list_roots", "Roots")]
         found: list[dict[str, Any]] = []
@@ -36,10 +38,14 @@ class Organization:
                 account["tags"] = labels
         return sorted(found, key=lambda account: str(account["id"]))
 
-    def _children(self, parent: tuple[str, str]) -> tuple[list[tuple[str, str]], list[dict[str, Any]]]:
+    def _children(
+        self, parent: tuple[str, str]
+    ) -> tuple[list[tuple[str, str]], list[dict[str, Any]]]:
         """``(organizational units below, accounts in)`` one parent, given as id and path."""
         parent_id, path = parent
-        units = self._pages("list_organizational_units_for_parent", "OrganizationalUnits", ParentId=parent_id)
+        units = self._pages(
+            "list_organizational_units_for_parent", "OrganizationalUnits", ParentId=parent_id
+        )
         accounts = self._pages("list_accounts_for_parent", "Accounts", ParentId=parent_id)
         return [(unit["Id"], f"{path}/{unit['Name']}") for unit in units], [
             {
@@ -61,20 +67,26 @@ class Organization:
         return {tag["Key"]: tag["Value"] for tag in tags}
 
     def _pages(self, method: str, key: str, **parameters: str) -> list[Any]:
-        return self._session.pages("organizations", method, key, subject="the organization", **parameters)
+        return self._session.pages(
+            "organizations", method, key, subject="the organization", **parameters
+        )
 
 
 def clusters_of(session: AwsSession, tasks: TaskRunner) -> list[Raw]:
-    """DescribeCluster ``.cluster`` of every cluster in the session's account and Region, in the order of names.
+    """DescribeCluster ``.cluster`` of every cluster in the session's account and Region, in the
+    order of names.
 
-    Raises ``iam-denied``, ``region-disabled``, ``aws-unreachable``: an account that cannot be read is not empty.
+    Raises ``iam-denied``, ``region-disabled``, ``aws-unreachable``: an account that cannot be read
+    is not empty.
     """
     where = f"clusters in {session.region}"
     names = sorted(session.pages("eks", "list_clusters", "clusters", subject=where))
 
     def describe(name: str) -> Raw | None:
         try:
-            found: Raw = jsonable(session.call("eks", "describe_cluster", subject=name, name=name)["cluster"])
+            found: Raw = jsonable(
+                session.call("eks", "describe_cluster", subject=name, name=name)["cluster"]
+            )
         except MigratorError as error:
             if error.code == "cluster-not-found":
                 return None  # deleted after the listing

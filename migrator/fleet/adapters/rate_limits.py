@@ -1,7 +1,9 @@
-"""How fast AWS is asked: a token bucket for each account, Region and rule, shared by everybody in this process.
+"""How fast AWS is asked: a token bucket for each account, Region and rule, shared by everybody in
+this process.
 
-botocore's adaptive retries slow one client down after it was throttled, and know nothing of its siblings; the limits
-of AWS count per account and Region. So every attempt to send, a retry included, takes a token of each rule that fits.
+botocore's adaptive retries slow one client down after it was throttled, and know nothing of its
+siblings; the limits of AWS count per account and Region. So every attempt to send, a retry
+included, takes a token of each rule that fits.
 """
 
 import threading
@@ -19,8 +21,8 @@ _GLOBAL = frozenset({"iam", "organizations"})  # one endpoint for all Regions
 
 @dataclass(eq=False)
 class TokenBucket:
-    """``burst`` tokens at first, ``per_second`` more in each second. Whoever takes one that is not there yet waits
-    for it, in the order of asking.
+    """``burst`` tokens at first, ``per_second`` more in each second. Whoever takes one that is not
+    there yet waits for it, in the order of asking.
     """
 
     per_second: float
@@ -45,7 +47,9 @@ class TokenBucket:
 
 
 class RateLimits:
-    """The buckets of this process. ``share`` is its part of each rate where several processes work side by side."""
+    """The buckets of this process. ``share`` is its part of each rate where several processes work
+    side by side.
+    """
 
     def __init__(
         self,
@@ -63,13 +67,19 @@ class RateLimits:
         self._buckets: dict[tuple[str, str, str], TokenBucket] = {}
 
     def pace(self, account: str, region: str) -> Callable[[str], None]:
-        """What to call with ``service:Operation`` before each attempt to send it in this account and Region."""
+        """What to call with ``service:Operation`` before each attempt to send it in this account
+        and Region.
+        """
         return lambda api: self.wait(account, region, api)
 
     def wait(self, account: str, region: str, api: str) -> None:
         """Take a token of every rule that fits, and wait until the last of them is there."""
         place = "global" if api.partition(":")[0] in _GLOBAL else region
-        waits = [self._bucket(account, place, rule).take() for rule in self._rules if fnmatchcase(api, rule.api)]
+        waits = [
+            self._bucket(account, place, rule).take()
+            for rule in self._rules
+            if fnmatchcase(api, rule.api)
+        ]
         longest = max(waits, default=0.0)
         if longest > 0:
             self._sleep(longest)
@@ -78,6 +88,10 @@ class RateLimits:
         key = (account, region, rule.api)
         with self._lock:
             if key not in self._buckets:
-                share = self._share  # of the burst too, be it less than one call: the parts add up to the rate
-                self._buckets[key] = TokenBucket(rule.per_second * share, rule.burst * share, self._clock)
+                share = (
+                    self._share
+                )  # of the burst too, be it less than one call: the parts add up to the rate
+                self._buckets[key] = TokenBucket(
+                    rule.per_second * share, rule.burst * share, self._clock
+                )
             return self._buckets[key]

@@ -1,7 +1,9 @@
-"""The ways into the accounts of a fleet: one session, one set of clients and one listing of IAM an account.
+"""The ways into the accounts of a fleet: one session, one set of clients and one listing of IAM an
+account.
 
-An account without a profile and without roles is the caller's own. Sessions are made when they are first asked for
-and kept; every attempt to send takes its turn by :mod:`migrator.fleet.adapters.rate_limits`.
+An account without a profile and without roles is the caller's own. Sessions are made when they are
+first asked for and kept; every attempt to send takes its turn by
+:mod:`migrator.fleet.adapters.rate_limits`.
 """
 
 import gc
@@ -17,15 +19,22 @@ from migrator.fleet.model.fleet import FleetAccount, RoleLink
 from migrator.model.principal import parse_arn
 from migrator.ports import Raw, TaskRunner
 
-SINGLE_READS = 7  # principals of one account; from the next one on a listing costs less (a snapshot's LIST_FROM)
-_COLLECT_AFTER = (50_000, 20, 20)  # objects, and collections of the younger generation; 700, 10, 10 by default
+# principals of one account; from the next one on a listing costs less (a snapshot's LIST_FROM)
+SINGLE_READS = 7
+_COLLECT_AFTER = (
+    50_000,
+    20,
+    20,
+)  # objects, and collections of the younger generation; 700, 10, 10 by default
 
 
 def load_sdks() -> None:
-    """Import the SDKs in one thread: threads that import them at once meet in the middle of their import cycles.
+    """Import the SDKs in one thread: threads that import them at once meet in the middle of their
+    import cycles.
 
-    What is loaded then stays, and garbage is looked for less often: the SDKs' service models are very many objects,
-    and looking through them at every plan stops all threads and takes a quarter of the CPU.
+    What is loaded then stays, and garbage is looked for less often: the SDKs' service models are
+    very many objects, and looking through them at every plan stops all threads and takes a quarter
+    of the CPU.
     """
     for name in ("boto3", "kubernetes.client", "urllib3"):
         importlib.import_module(name)
@@ -90,24 +99,31 @@ class FleetSessions:
         return session
 
     def checked(self, account: FleetAccount, region: str) -> AwsSession:
-        """The same, once it leads into the account that is meant. Raises ``wrong-account``, ``iam-denied``."""
+        """The same, once it leads into the account that is meant. Raises ``wrong-account``,
+        ``iam-denied``.
+        """
         session = self.session(account, region)
         found = str(session.caller_identity()["Account"])
         if found != account.id:
             raise Failed(
                 "wrong-account",
                 f"The way into account {account.id} leads into account {found}.",
-                why="Its role or profile is of another account, or it has none and the caller's own is another.",
+                why="Its role or profile is of another account, or it has none and the caller's "
+                "own is another.",
                 remedy="Correct role or profile of this account in the fleet file.",
             )
         return session
 
     def principals(self, account: FleetAccount, region: str) -> "FleetPrincipals":
-        """IAM for a cluster of the account and Region; what is read of an account is read once for the whole fleet."""
+        """IAM for a cluster of the account and Region; what is read of an account is read once for
+        the whole fleet.
+        """
         return FleetPrincipals(self, self.session(account, region), self._tasks)
 
     def fresh_principals(self, account: FleetAccount, region: str) -> "FreshPrincipals":
-        """IAM for a cluster of the account and Region as it is now: nothing that the fleet has read before counts."""
+        """IAM for a cluster of the account and Region as it is now: nothing that the fleet has read
+        before counts.
+        """
         return FreshPrincipals(self, self.session(account, region), self._tasks)
 
     def iam_of(self, account_id: str, session: AwsSession) -> IamPrincipals:
@@ -118,8 +134,9 @@ class FleetSessions:
             return self._iam[account_id]
 
     def new_iam_of(self, account_id: str, session: AwsSession) -> IamPrincipals:
-        """A reader of one account's IAM that has read nothing yet: by the fleet's own way into the account, else by a
-        reader role, else by ``session``, which raises ``account-unreadable`` for an account that is not its own.
+        """A reader of one account's IAM that has read nothing yet: by the fleet's own way into the
+        account, else by a reader role, else by ``session``, which raises ``account-unreadable`` for
+        an account that is not its own.
         """
         with self._lock:
             account, reader = self._accounts.get(account_id), self._readers.get(account_id)
@@ -130,9 +147,11 @@ class FleetSessions:
                 return IamPrincipals(self.caller(), self._tasks, {account_id: role})
             return IamPrincipals(session, self._tasks)
 
-    def by_name(self, account_id: str, name: str, iam: IamPrincipals) -> Mapping[tuple[bool, str], Raw] | None:
-        """Every principal of an account by (is a user, name); None where not all of them may be listed, or while
-        fewer names than :data:`SINGLE_READS` have been asked for.
+    def by_name(
+        self, account_id: str, name: str, iam: IamPrincipals
+    ) -> Mapping[tuple[bool, str], Raw] | None:
+        """Every principal of an account by (is a user, name); None where not all of them may be
+        listed, or while fewer names than :data:`SINGLE_READS` have been asked for.
         """
         if account_id not in self._names:
             with self._lock:
@@ -146,7 +165,9 @@ class FleetSessions:
                 if error.code not in ("iam-denied", "account-unreadable"):
                     raise
                 items, roles, users = [], False, False
-            named = {(":user/" in item["arn"], item["arn"].rpartition("/")[2]): item for item in items}
+            named = {
+                (":user/" in item["arn"], item["arn"].rpartition("/")[2]): item for item in items
+            }
             self._names[account_id] = named if roles and users else None
         return self._names[account_id]
 
@@ -154,8 +175,9 @@ class FleetSessions:
 class FleetPrincipals:
     """:class:`migrator.ports.Principals` of one cluster, over what the fleet has read.
 
-    The first few principals of an account are asked for one by one, whichever clusters ask; then the account is listed,
-    once for all of them. So nothing need be known beforehand, and it never costs twice what the cheaper way does.
+    The first few principals of an account are asked for one by one, whichever clusters ask; then
+    the account is listed, once for all of them. So nothing need be known beforehand, and it never
+    costs twice what the cheaper way does.
     """
 
     def __init__(self, fleet: FleetSessions, session: AwsSession, tasks: TaskRunner) -> None:
@@ -184,8 +206,8 @@ class FleetPrincipals:
 class FreshPrincipals:
     """:class:`migrator.ports.Principals` of one cluster, read anew by each object of this class.
 
-    A run asks through it directly before it writes, so that a role that was deleted and made again since the plan is
-    not taken for the old one.
+    A run asks through it directly before it writes, so that a role that was deleted and made again
+    since the plan is not taken for the old one.
     """
 
     def __init__(self, fleet: FleetSessions, session: AwsSession, tasks: TaskRunner) -> None:

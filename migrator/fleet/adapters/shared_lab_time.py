@@ -1,8 +1,9 @@
 """Lab time for several who wait side by side in one process.
 
-Whoever sleeps on a lab's clock steps it. One that steps it alone may; of several, each would fly past what the others
-are in the middle of, and a Lease that somebody renews every quarter of a minute would be late. So it is stepped when
-all of them wait, to the first moment that any of them waits for.
+Whoever sleeps on a lab's clock steps it. One that steps it alone may; of several, each would fly
+past what the others are in the middle of, and a Lease that somebody renews every quarter of a
+minute would be late. So it is stepped when all of them wait, to the first moment that any of them
+waits for.
 """
 
 import threading
@@ -16,7 +17,9 @@ _NO_TIME = timedelta(0)
 
 
 class SharedLabTime:
-    """:class:`migrator.ports.Clock` for everybody inside of :meth:`part`. ``clock`` steps when it sleeps."""
+    """:class:`migrator.ports.Clock` for everybody inside of :meth:`part`. ``clock`` steps when it
+    sleeps.
+    """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -56,7 +59,9 @@ class SharedLabTime:
                 del self._waiting[me]
 
     def _step(self) -> None:
-        """Where all wait: to the earliest moment that is waited for. Whom it wakes is counted as waiting until then."""
+        """Where all wait: to the earliest moment that is waited for. Whom it wakes is counted as
+        waiting until then.
+        """
         if self._waiting and len(self._waiting) >= self._parts:
             ahead = min(self._waiting.values()) - self.now()
             if ahead > _NO_TIME:

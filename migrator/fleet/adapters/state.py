@@ -1,6 +1,7 @@
 """The state of a fleet itself: ``STATE-DIR/fleet/NAME/``, beside the folders of its clusters.
 
-The same store as a cluster's, in a folder of its own; what is in it is in :mod:`migrator.fleet.model.files.records`.
+The same store as a cluster's, in a folder of its own; what is in it is in
+:mod:`migrator.fleet.model.files.records`.
 """
 
 import re
@@ -38,7 +39,8 @@ class FleetBucket(StateBucket):
         self._folder = str(PurePosixPath(prefix) / FOLDER / _checked(name))
 
 
-# The stores are made for a cluster's folder; a fleet's has no cluster, and its folder is set right after.
+# The stores are made for a cluster's folder; a fleet's has no cluster, and its folder is set right
+# after.
 _NOBODY = ClusterRef("none", "", "000000000000", "us-east-1", "aws", "CONFIG_MAP")
 
 

@@ -1,7 +1,9 @@
-"""Jobs of a fleet on workers of dask: placed by us, begun once, and given up with a reason rather than waited for.
+"""Jobs of a fleet on workers of dask: placed by us, begun once, and given up with a reason rather
+than waited for.
 
-dask would move a job whose worker died to another one and begin it again. Each job is therefore bound to one process
-(:mod:`migrator.fleet.adapters.dask_worker` holds to that, whatever the scheduler does), and is lost when that is gone.
+dask would move a job whose worker died to another one and begin it again. Each job is therefore
+bound to one process (:mod:`migrator.fleet.adapters.dask_worker` holds to that, whatever the
+scheduler does), and is lost when that is gone.
 """
 
 import time
@@ -38,8 +40,9 @@ class FleetDask:
         return self.open().most or 1
 
     def open(self) -> DaskPool:
-        """Connect, or start processes, and wait for workers. Raises ``executor-missing``, ``scheduler-unreachable``,
-        ``scheduler-version``, ``no-workers``, ``workers-unfit``, and what :meth:`Scheduler.check` raises.
+        """Connect, or start processes, and wait for workers. Raises ``executor-missing``,
+        ``scheduler-unreachable``, ``scheduler-version``, ``no-workers``, ``workers-unfit``, and
+        what :meth:`Scheduler.check` raises.
         """
         if self._pool is not None:
             return self._pool
@@ -48,8 +51,12 @@ class FleetDask:
             client = self._held.enter_context(connected(options.scheduler))
         else:
             wanted = wanted or OWN_WORKERS
-            client = self._held.enter_context(embedded(wanted, max(1, -(-options.overall // wanted))))
-        pool = DaskPool(client, own=options.scheduler is None, shared=options.shared, events=self._events)
+            client = self._held.enter_context(
+                embedded(wanted, max(1, -(-options.overall // wanted)))
+            )
+        pool = DaskPool(
+            client, own=options.scheduler is None, shared=options.shared, events=self._events
+        )
         pool.most = wanted
         until = time.monotonic() + options.wait
         self._wait_for_workers(pool, wanted or 1, until)
@@ -65,12 +72,16 @@ class FleetDask:
             try:
                 pool.look()
             except OSError as error:
-                raise Failed("scheduler-unreachable", "dask's scheduler stopped answering.", why=str(error)) from error
+                raise Failed(
+                    "scheduler-unreachable", "dask's scheduler stopped answering.", why=str(error)
+                ) from error
             if (pool.settled and len(pool) >= wanted) or time.monotonic() >= until:
                 return
             if not told and self._options.scheduler is not None and not pool.settled:
                 told = True
-                self._events.say("info", f"waiting for workers of dask, up to {self._options.wait:g} s")
+                self._events.say(
+                    "info", f"waiting for workers of dask, up to {self._options.wait:g} s"
+                )
             if pool.settled and pool.unfit and not len(pool):
                 return  # all that are there were turned away
             time.sleep(0.1)
@@ -83,9 +94,10 @@ class FleetDask:
         interrupted: Callable[[], None],
         in_order: bool = True,
     ) -> Iterator[JobEnd]:
-        """Ends as they come. No job begins while ``limit()`` jobs are under way; at 0 those are waited for, and the
-        rest is not begun. The first Ctrl-C calls ``interrupted``; a second one is raised. A job for which no worker
-        is there within the wait is unplaced; one whose worker is gone is lost.
+        """Ends as they come. No job begins while ``limit()`` jobs are under way; at 0 those are
+        waited for, and the rest is not begun. The first Ctrl-C calls ``interrupted``; a second one
+        is raised. A job for which no worker is there within the wait is unplaced; one whose worker
+        is gone is lost.
         """
         if not jobs:
             return
@@ -113,12 +125,14 @@ def _nobody(pool: DaskPool, wait: float) -> Failed:
             "workers-unfit",
             f"None of {len(pool.unfit)} workers of dask can do the work.",
             why=f"{address}: {why}",
-            remedy="Start the workers from the environment, or the image, that this command runs in, and give both "
+            remedy="Start the workers from the environment, or the image, that this command runs "
+            "in, and give both "
             "the same state (--state-dir s3://…).",
         )
     return Failed(
         "no-workers",
         f"No worker of dask came within {wait:g} seconds.",
         why="The scheduler answers, and has no worker that does.",
-        remedy="Start workers (dask worker tls://HOST:PORT --resources 'vpc:prod=8'), or wait longer: --worker-wait.",
+        remedy="Start workers (dask worker tls://HOST:PORT --resources 'vpc:prod=8'), or wait "
+        "longer: --worker-wait.",
     )

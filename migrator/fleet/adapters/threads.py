@@ -1,7 +1,7 @@
 """Jobs of a fleet on threads of this process: so many at once in all, so many in one account.
 
-Each job works on one cluster and calls side by side inside itself; threads are enough, because all of it is waiting
-for AWS. A job that fails is an answer, so that it cannot take another one's along.
+Each job works on one cluster and calls side by side inside itself; threads are enough, because all
+of it is waiting for AWS. A job that fails is an answer, so that it cannot take another one's along.
 """
 
 import importlib
@@ -23,7 +23,9 @@ def run_task(task: str, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 class FleetThreads:
-    """:class:`migrator.ports.JobRunner` on at most ``overall`` threads, ``per_account`` of them in one account."""
+    """:class:`migrator.ports.JobRunner` on at most ``overall`` threads, ``per_account`` of them in
+    one account.
+    """
 
     def __init__(self, overall: int, per_account: int) -> None:
         self._overall = overall
@@ -42,8 +44,9 @@ class FleetThreads:
         interrupted: Callable[[], None],
         in_order: bool = True,
     ) -> Iterator[JobEnd]:
-        """Ends as they come. No job begins while ``limit()`` jobs are under way; at 0 those are waited for, and the
-        rest is not begun. The first Ctrl-C calls ``interrupted``; a second one is raised.
+        """Ends as they come. No job begins while ``limit()`` jobs are under way; at 0 those are
+        waited for, and the rest is not begun. The first Ctrl-C calls ``interrupted``; a second one
+        is raised.
         """
         waiting = Waiting(jobs, self._per_account, in_order=in_order)
         ended: queue.SimpleQueue[tuple[Job, Future[Mapping[str, Any]]]] = queue.SimpleQueue()
@@ -52,7 +55,10 @@ class FleetThreads:
         with ThreadPoolExecutor(self._overall, thread_name_prefix="fleet") as pool:
             while True:
                 try:
-                    while running < min(self._overall, limit()) and (job := waiting.take()) is not None:
+                    while (
+                        running < min(self._overall, limit())
+                        and (job := waiting.take()) is not None
+                    ):
                         future = pool.submit(run_task, job.task, job.arguments)
                         future.add_done_callback(lambda done, job=job: ended.put((job, done)))  # type: ignore[misc]
                         running += 1
@@ -73,9 +79,10 @@ class FleetThreads:
 class Waiting:
     """Jobs that were not begun. An account at its limit lets the others go first.
 
-    Where nobody chose the order, the next is of the account that has most jobs left for each slot it would then have:
-    the accounts end together instead of one after the other, and are asked evenly. AWS throttles by account, and
-    botocore then holds back every cluster of the one that was.
+    Where nobody chose the order, the next is of the account that has most jobs left for each slot
+    it would then have: the accounts end together instead of one after the other, and are asked
+    evenly. AWS throttles by account, and botocore then holds back every cluster of the one that
+    was.
     """
 
     def __init__(self, jobs: Sequence[Job], per_account: int, *, in_order: bool = True) -> None:
@@ -92,7 +99,11 @@ class Waiting:
 
     def take(self, fits: Callable[[Job], bool] = lambda _: True) -> Job | None:
         """The next job that fits and whose account has room; None where there is none."""
-        with_room = (queue for account, queue in self._queues.items() if self._busy[account] < self._per_account)
+        with_room = (
+            queue
+            for account, queue in self._queues.items()
+            if self._busy[account] < self._per_account
+        )
         first = (next((item for item in queue if fits(item[1])), None) for queue in with_room)
         item = min((each for each in first if each is not None), key=self._turn, default=None)
         if item is None:
@@ -103,7 +114,11 @@ class Waiting:
 
     def _turn(self, item: tuple[int, Job]) -> tuple[float, int]:
         number, job = item
-        share = 0.0 if self._in_order else len(self._queues[job.account]) / (self._busy[job.account] + 1)
+        share = (
+            0.0
+            if self._in_order
+            else len(self._queues[job.account]) / (self._busy[job.account] + 1)
+        )
         return -share, number
 
     def give_up(self, hopeless: Callable[[Job], bool]) -> list[Job]:

@@ -1,7 +1,8 @@
 """Hooks of a fleet: programs that are asked before and after a wave, without a shell.
 
-A program gets what happens as JSON on its standard input, and its name in ``MIGRATE_HOOK``. One that ends with
-another code than 0 vetoes; so does one that cannot be started or does not end in time.
+A program gets what happens as JSON on its standard input, and its name in ``MIGRATE_HOOK``. One
+that ends with another code than 0 vetoes; so does one that cannot be started or does not end in
+time.
 """
 
 import os
@@ -36,7 +37,10 @@ class Hooks:
                     check=False,
                 )
             except (OSError, subprocess.TimeoutExpired, ValueError) as error:
-                return f"{name} hook {foreign(command[0])} did not run: {foreign(type(error).__name__)}"
+                return (
+                    f"{name} hook {foreign(command[0])} did not run: "
+                    f"{foreign(type(error).__name__)}"
+                )
             if done.returncode != 0:
                 said = done.stderr.decode(errors="replace").strip().splitlines()
                 last = f": {foreign(said[-1])}" if said else ""

@@ -1,4 +1,6 @@
-"""The composition root of the fleet commands: sessions, discovery, executors, and the fleet's own state."""
+"""The composition root of the fleet commands: sessions, discovery, executors, and the fleet's own
+state.
+"""
 
 import sys
 from collections.abc import Mapping, Sequence
@@ -38,7 +40,9 @@ class Asked:
 
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> "Asked":
-        """From click's parameters. Raises ``WrongUse`` where they do not go together; nothing was sent by then."""
+        """From click's parameters. Raises ``WrongUse`` where they do not go together; nothing was
+        sent by then.
+        """
         from migrator.fleet.app.executor import check_options
 
         asked = cls(**{name: given[name] for name in cls.__slots__ if name in given})
@@ -48,7 +52,9 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Fleet:
-    """A fleet file with the way to its accounts. ``worker`` knows the accounts once they were discovered."""
+    """A fleet file with the way to its accounts. ``worker`` knows the accounts once they were
+    discovered.
+    """
 
     settings: Settings
     file: FleetFile
@@ -56,7 +62,9 @@ class Fleet:
 
 
 def open_fleet(settings: Settings, file: FleetFile) -> Fleet:
-    """Sessions for the file's accounts. Raises ``no-credentials``, and for global options that name one cluster."""
+    """Sessions for the file's accounts. Raises ``no-credentials``, and for global options that name
+    one cluster.
+    """
     for name in ("kubeconfig", "context", "via"):
         if getattr(settings, name):
             raise WrongUse(
@@ -65,7 +73,8 @@ def open_fleet(settings: Settings, file: FleetFile) -> Fleet:
                 remedy="Leave it out; endpoints come from DescribeCluster.",
             )
     worker = worker_from(Setup(asdict(settings), file.accounts, file.reader_roles, file.rates))
-    worker.sessions.caller().caller_identity()  # without credentials no account can be told from another
+    # without credentials no account can be told from another
+    worker.sessions.caller().caller_identity()
     return Fleet(settings, file, worker)
 
 
@@ -80,7 +89,9 @@ def discover_fleet(fleet: Fleet, asked: Asked) -> tuple[Fleet, Found]:
     tasks = Threads(asked.concurrency or file.concurrency.overall)
     reader = file.organization.reader if file.organization else ()
     ports = DiscoverPorts(
-        accounts=FleetAccounts(sessions, reader, tasks, Threads(min(CALLS, file.concurrency.per_account))),
+        accounts=FleetAccounts(
+            sessions, reader, tasks, Threads(min(CALLS, file.concurrency.per_account))
+        ),
         clock=clock(),
         events=events_of(fleet.settings),
         tasks=tasks,
@@ -106,8 +117,9 @@ def fleet_store(fleet: Fleet) -> StateStore:
 
 
 def fleet_ports(fleet: Fleet, asked: Asked, *, typed: str | None = None) -> FleetPorts:
-    """What a command over the fleet needs. Its approver is asked about waves, which ``--yes`` does not answer:
-    who wrote ``approve`` into the fleet file wants somebody to have looked at the waves before.
+    """What a command over the fleet needs. Its approver is asked about waves, which ``--yes`` does
+    not answer: who wrote ``approve`` into the fleet file wants somebody to have looked at the waves
+    before.
     """
     from migrator.adapters.clock import SystemEntropy
     from migrator.adapters.tasks_threads import Threads
@@ -149,11 +161,17 @@ def fleet_status_ports(settings: Settings, file: FleetFile) -> FleetStatusPorts:
     """What a status of the fleet needs: its state and its clusters', no account of it."""
     from migrator.adapters.tasks_threads import Threads
 
-    fleet = Fleet(settings, file, worker_from(Setup(asdict(settings), file.accounts, file.reader_roles, file.rates)))
+    fleet = Fleet(
+        settings,
+        file,
+        worker_from(Setup(asdict(settings), file.accounts, file.reader_roles, file.rates)),
+    )
     remote = "://" in (settings.state_dir or "")
     return FleetStatusPorts(
         store=fleet_store(fleet),
         store_of=lambda cluster: open_state(settings, fleet.worker.sessions, cluster),
         clock=clock(),
-        tasks=Threads(32 if remote else 1),  # reading files is work for one core, reading S3 is waiting
+        tasks=Threads(
+            32 if remote else 1
+        ),  # reading files is work for one core, reading S3 is waiting
     )

@@ -1,7 +1,8 @@
-"""Who does the jobs of a fleet: threads of this process, or workers of dask; and what the jobs carry to them.
+"""Who does the jobs of a fleet: threads of this process, or workers of dask; and what the jobs
+carry to them.
 
-A worker comes to AWS by its own credentials and assumes the roles of the fleet itself: no key and no token is part of
-a job. What only this machine has (a profile, a folder) is left out or refused.
+A worker comes to AWS by its own credentials and assumes the roles of the fleet itself: no key and
+no token is part of a job. What only this machine has (a profile, a folder) is left out or refused.
 """
 
 import secrets
@@ -29,12 +30,20 @@ if TYPE_CHECKING:
 WAIT_SECONDS = 60.0
 _STATE_DIR = ".migrate"
 _CHECK = "workers.check"
-_OF_DASK = ("scheduler", "tls_ca", "tls_cert", "tls_key", "insecure_scheduler", "workers", "worker_wait")
+_OF_DASK = (
+    "scheduler",
+    "tls_ca",
+    "tls_cert",
+    "tls_key",
+    "insecure_scheduler",
+    "workers",
+    "worker_wait",
+)
 
 
 def check_options(asked: "Asked") -> None:
-    """Raises ``option-without-dask``, ``option-without-scheduler``, and what the scheduler's address and files give
-    reason to.
+    """Raises ``option-without-dask``, ``option-without-scheduler``, and what the scheduler's
+    address and files give reason to.
     """
     scheduler = _scheduler(asked)
     if asked.executor == "threads":
@@ -44,7 +53,9 @@ def check_options(asked: "Asked") -> None:
     elif scheduler is not None:
         scheduler.check()
     elif asked.tls_ca or asked.tls_cert or asked.tls_key or asked.insecure_scheduler:
-        raise WrongUse("option-without-scheduler", "There are options for a scheduler, and no --scheduler.")
+        raise WrongUse(
+            "option-without-scheduler", "There are options for a scheduler, and no --scheduler."
+        )
 
 
 def _scheduler(asked: "Asked") -> "Scheduler | None":
@@ -52,11 +63,19 @@ def _scheduler(asked: "Asked") -> "Scheduler | None":
 
     if asked.scheduler is None:
         return None
-    return Scheduler(asked.scheduler, asked.tls_ca, asked.tls_cert, asked.tls_key, insecure=asked.insecure_scheduler)
+    return Scheduler(
+        asked.scheduler,
+        asked.tls_ca,
+        asked.tls_cert,
+        asked.tls_key,
+        insecure=asked.insecure_scheduler,
+    )
 
 
 def executor_of(fleet: "Fleet", asked: "Asked", here: JobRunner) -> JobRunner:
-    """The runner for what may leave this process; nothing is connected or started before it is needed."""
+    """The runner for what may leave this process; nothing is connected or started before it is
+    needed.
+    """
     if asked.executor == "threads":
         return here
     from migrator.fleet.adapters.dask_run import DaskOptions
@@ -83,7 +102,9 @@ def executor_of(fleet: "Fleet", asked: "Asked", here: JobRunner) -> JobRunner:
 
 
 def _no_secrets(settings: Settings) -> None:
-    """What a job carries is kept in the memory of scheduler and workers. Raises ``secret-for-workers``."""
+    """What a job carries is kept in the memory of scheduler and workers. Raises
+    ``secret-for-workers``.
+    """
     parts = urlsplit(settings.proxy_url or "")
     if parts.username or parts.password:
         raise WrongUse(
@@ -107,10 +128,13 @@ def _shared(fleet: "Fleet") -> tuple[str, str] | None:
 class Jobs:
     """Makes jobs: every one carries the setup, and what discovery has read of its cluster.
 
-    The rates are divided by the processes that share them. What stays in this process goes on with its sessions.
+    The rates are divided by the processes that share them. What stays in this process goes on with
+    its sessions.
     """
 
-    def __init__(self, fleet: "Fleet", found: Found, ports: FleetPorts, *, own_machine: bool) -> None:
+    def __init__(
+        self, fleet: "Fleet", found: Found, ports: FleetPorts, *, own_machine: bool
+    ) -> None:
         self._fleet = fleet
         self._described = found.described
         self._accounts = found.inventory.accounts
@@ -131,7 +155,13 @@ class Jobs:
             "described": jsonable(self._described.get(cluster.arn)),
             **more,
         }
-        return Job(cluster.arn, cluster.account, f"migrator.fleet.app.jobs:{task}", arguments, cluster.placement)
+        return Job(
+            cluster.arn,
+            cluster.account,
+            f"migrator.fleet.app.jobs:{task}",
+            arguments,
+            cluster.placement,
+        )
 
     def _setup(self, *, here: bool) -> tuple[Mapping[str, Any], str]:
         from migrator.fleet.model.files.records import setup_to_document
@@ -140,7 +170,9 @@ class Jobs:
             settings = self._fleet.settings if here else self._for_workers()
             share = 1.0 if here else 1.0 / self._ports.jobs.processes
             file = self._fleet.file
-            document = setup_to_document(Setup(asdict(settings), self._accounts, file.reader_roles, file.rates, share))
+            document = setup_to_document(
+                Setup(asdict(settings), self._accounts, file.reader_roles, file.rates, share)
+            )
             self._setups[here] = document, setup_id(document)
             if here:
                 keep_worker(self._setups[here][1], self._fleet.worker)

@@ -1,4 +1,5 @@
-"""One cluster's part of each fleet command: what jobs name by import path. Arguments and answers are JSON.
+"""One cluster's part of each fleet command: what jobs name by import path. Arguments and answers
+are JSON.
 
 Every error is an answer: a cluster that fails says so and takes nothing else along.
 """
@@ -44,14 +45,17 @@ def task(command: Command, arguments: Arguments, work: Work) -> dict[str, Any]:
             "unexpected",
             "Something went wrong that should not.",
             why=f"{type(error).__name__}: {error}",
-            remedy="Run the command on this cluster alone with --traceback, and report what that shows.",
+            remedy="Run the command on this cluster alone with --traceback, and report what that "
+            "shows.",
         )
         result = result_of_error(cluster.arn, command, unexpected)
     return result_to_document(result)
 
 
 def plan_cluster(arguments: Arguments) -> dict[str, Any]:
-    """Read the cluster and plan it; snapshot, plan and its share of the answers go into its folder."""
+    """Read the cluster and plan it; snapshot, plan and its share of the answers go into its
+    folder.
+    """
     return task("plan", arguments, _plan)
 
 
@@ -77,24 +81,38 @@ def _plan(worker: Worker, cluster: FleetCluster, arguments: Arguments) -> Cluste
     if decisions != NO_DECISIONS:
         decisions, questions = asked(decisions, decode_snapshot(snapshot))
     answered = decisions_to_document(decisions)
-    document = plan_document(snapshot, answered, strategy=arguments["strategy"], target=arguments["target"], now=moment)
+    document = plan_document(
+        snapshot, answered, strategy=arguments["strategy"], target=arguments["target"], now=moment
+    )
     _keep(worker.store(cluster), snapshot, document, answered)
     return _planned(cluster, document, snapshot, questions)
 
 
 def _keep(
-    store: StateStore, snapshot: Mapping[str, Any], document: Mapping[str, Any], answered: Mapping[str, Any]
+    store: StateStore,
+    snapshot: Mapping[str, Any],
+    document: Mapping[str, Any],
+    answered: Mapping[str, Any],
 ) -> None:
-    """Write the files of a single migration. A plan that a journal tells about stays beside the new one."""
+    """Write the files of a single migration. A plan that a journal tells about stays beside the new
+    one.
+    """
     from migrator.model.files.wire import pretty
     from migrator.render.as_yaml import yaml_text
 
     with store.lock("migrate fleet plan"):
         before = store.read(PLAN_FILE)
         digest = _digest_in(before)
-        if before is not None and digest and digest != document["planDigest"] and store.read("journal.jsonl"):
+        if (
+            before is not None
+            and digest
+            and digest != document["planDigest"]
+            and store.read("journal.jsonl")
+        ):
             store.write(f"plans/{digest.removeprefix('sha256:')[:16]}.json", before)
-        store.write(SNAPSHOT_FILE, canonical_bytes(snapshot))  # one line: it is large, and read by machines
+        store.write(
+            SNAPSHOT_FILE, canonical_bytes(snapshot)
+        )  # one line: it is large, and read by machines
         if answered or store.read(DECISIONS_FILE) is not None:
             store.write(DECISIONS_FILE, yaml_text(answered).encode())
         store.write(PLAN_FILE, pretty(document))
@@ -131,7 +149,8 @@ def _planned(
         at="",
         code="plan-blocked" if blocking else "",
         message=f"A person must decide first: {', '.join(blocking)}." if blocking else "",
-        remedy="Answer in decisions.yaml (migrate plan --write-decisions adds stubs) and plan again."
+        remedy="Answer in decisions.yaml (migrate plan --write-decisions adds stubs) and plan "
+        "again."
         if blocking
         else "",
         plan_digest=document["planDigest"],
@@ -140,8 +159,9 @@ def _planned(
 
 
 def apply_cluster(arguments: Arguments) -> dict[str, Any]:
-    """Apply the plan in the cluster's folder, or go on applying. ``modeOnly``: the one-way mode step and what comes
-    before any principal; ``reversible``: everything else, and the mode step is refused.
+    """Apply the plan in the cluster's folder, or go on applying. ``modeOnly``: the one-way mode
+    step and what comes before any principal; ``reversible``: everything else, and the mode step is
+    refused.
     """
     return task("apply", arguments, _apply)
 
@@ -161,9 +181,12 @@ def _apply(worker: Worker, cluster: FleetCluster, arguments: Arguments) -> Clust
         waive_gates=answers.waive_gates,
     )
     outcome = apply_plan(plan, digest, ports, options)
-    why = "; ".join(f"{who}: {reason}" for who, reason in (*outcome.refused, *outcome.outstanding)[:5])
-    # A cluster that only waits for proofs is no failure that stops a wave; `outstanding` and `left` tell of it. After
-    # the round of the mode step a bridge stands for the principals, who come next.
+    why = "; ".join(
+        f"{who}: {reason}" for who, reason in (*outcome.refused, *outcome.outstanding)[:5]
+    )
+    # A cluster that only waits for proofs is no failure that stops a wave; `outstanding` and `left`
+    # tell of it. After the round of the mode step a bridge stands for the principals, who come
+    # next.
     waits = outcome.exit_code == INTERRUPTED and outcome.error is None
     exit_code = 0 if waits and (options.mode_only or not outcome.leftovers) else outcome.exit_code
     return ended(
@@ -185,7 +208,9 @@ def _apply(worker: Worker, cluster: FleetCluster, arguments: Arguments) -> Clust
 
 @dataclass(frozen=True, slots=True)
 class _NoSwitch:
-    """:class:`migrator.ports.AuthMode` that never switches: irreversible steps are the coordinator's alone."""
+    """:class:`migrator.ports.AuthMode` that never switches: irreversible steps are the
+    coordinator's alone.
+    """
 
     mode: AuthMode
 
@@ -194,7 +219,10 @@ class _NoSwitch:
 
     def switch(self, to: AuthenticationMode, *, token: str) -> str:
         del token
-        raise Refused("irreversible-on-worker", f"A worker never switches a cluster to {to}; the coordinator does.")
+        raise Refused(
+            "irreversible-on-worker",
+            f"A worker never switches a cluster to {to}; the coordinator does.",
+        )
 
     def update_status(self, update_id: str) -> tuple[str, list[str]]:
         return self.mode.update_status(update_id)
@@ -220,9 +248,15 @@ def _verify(worker: Worker, cluster: FleetCluster, arguments: Arguments) -> Clus
     )
     outcome = verify_with_canaries(plan, digest, ports, options)
     too_late = (
-        "No baseline was taken in time: entries are in force." if options.baseline and not outcome.evidence else ""
+        "No baseline was taken in time: entries are in force."
+        if options.baseline and not outcome.evidence
+        else ""
     )
-    bad = [f"{each.principal_arn}: {each.verdict} ({each.why})" for each in outcome.verdicts if each.verdict != "ok"]
+    bad = [
+        f"{each.principal_arn}: {each.verdict} ({each.why})"
+        for each in outcome.verdicts
+        if each.verdict != "ok"
+    ]
     return ended(
         cluster,
         "verify",
@@ -244,7 +278,9 @@ def rehearse_cluster(arguments: Arguments) -> dict[str, Any]:
 
 
 def cut_over_cluster(arguments: Arguments) -> dict[str, Any]:
-    """All gates, the switch, verification. One-way: for the coordinator, after the fleet's name was typed again."""
+    """All gates, the switch, verification. One-way: for the coordinator, after the fleet's name was
+    typed again.
+    """
     return task("cutover", arguments, lambda *given: _cut_over(*given, gates_only=False))
 
 
@@ -253,11 +289,15 @@ def judge_gates(arguments: Arguments) -> dict[str, Any]:
     return task("gates", arguments, lambda *given: _cut_over(*given, gates_only=True))
 
 
-def _cut_over(worker: Worker, cluster: FleetCluster, arguments: Arguments, *, gates_only: bool) -> ClusterResult:
+def _cut_over(
+    worker: Worker, cluster: FleetCluster, arguments: Arguments, *, gates_only: bool
+) -> ClusterResult:
     from migrator.run.cut_over import CutOverOptions, cut_over
 
     command: Command = "gates" if gates_only else "cutover"
-    plan, digest, ports = run_ports_of(worker, cluster, arguments, typed=None if gates_only else cluster.name)
+    plan, digest, ports = run_ports_of(
+        worker, cluster, arguments, typed=None if gates_only else cluster.name
+    )
     if gates_only:
         ports = replace(ports, mode=_NoSwitch(ports.mode))
     answers = answers_of(ports.store, arguments)
@@ -277,7 +317,9 @@ def _cut_over(worker: Worker, cluster: FleetCluster, arguments: Arguments, *, ga
         command,
         digest,
         (outcome.exit_code, outcome.error),
-        message=f"Switched to {outcome.mode}; the verification is {verdict or 'open'}." if outcome.exit_code else "",
+        message=f"Switched to {outcome.mode}; the verification is {verdict or 'open'}."
+        if outcome.exit_code
+        else "",
         why="; ".join(closed),
         detail={
             "mode": outcome.mode,
@@ -326,7 +368,9 @@ def decisions_of(store: StateStore) -> Decisions:
         return decode_decisions(load_yaml(content))
     except YamlError as error:
         message = f"{DECISIONS_FILE} in {store.location} is not YAML that can be used."
-        raise Failed("decisions-unreadable", message, why=str(error), remedy="Plan again.") from error
+        raise Failed(
+            "decisions-unreadable", message, why=str(error), remedy="Plan again."
+        ) from error
 
 
 def answers_of(store: StateStore, arguments: Arguments) -> Decisions:
@@ -345,8 +389,8 @@ def run_ports_of(
     typed: str | None = None,
     connection: "Connection | None" = None,
 ) -> "tuple[Plan, str, RunPorts]":
-    """The plan in the cluster's folder with its digest, and the ports of a run of it, over ``connection`` where there
-    is one. Raises ``no-plan``.
+    """The plan in the cluster's folder with its digest, and the ports of a run of it, over
+    ``connection`` where there is one. Raises ``no-plan``.
     """
     from migrator.cli.answers import ways_to_become
     from migrator.cli.wiring import run_ports

@@ -1,7 +1,8 @@
 """One cluster's rehearsal in a fleet: on a thread, or on a worker.
 
-It may run on a worker, unlike a cut-over: it is taken back, and where the worker dies the Job in the cluster takes it
-back. It holds a thread for as long as it lasts, and is busy for a moment each quarter of a minute.
+It may run on a worker, unlike a cut-over: it is taken back, and where the worker dies the Job in
+the cluster takes it back. It holds a thread for as long as it lasts, and is busy for a moment each
+quarter of a minute.
 """
 
 import os
@@ -20,14 +21,15 @@ from migrator.ports import Clock
 
 
 def rehearse_one(worker: Worker, cluster: FleetCluster, arguments: Arguments) -> ClusterResult:
-    """Blank aws-auth for ``seconds``, watch, put it back. What a dead process left is put back first, and then it is
-    rehearsed all the same.
+    """Blank aws-auth for ``seconds``, watch, put it back. What a dead process left is put back
+    first, and then it is rehearsed all the same.
     """
     from migrator.adapters.kubernetes_objects import KubernetesObjects
     from migrator.adapters.tasks_threads import Threads
     from migrator.run.rehearse import RehearseOptions, rehearse
 
-    # with threads of its own: a login that waits for another cluster's call may be one that comes too late
+    # with threads of its own: a login that waits for another cluster's call may be one that comes
+    # too late
     connection = worker.connect(cluster, arguments.get("described"), tasks=Threads(CALLS))
     plan, digest, ports = run_ports_of(worker, cluster, arguments, connection=connection)
     if ports.mode.read()[0] == "API":
@@ -54,9 +56,15 @@ def _rehearsed(cluster: FleetCluster, digest: str, outcome: RehearseOutcome) -> 
         "rehearse",
         digest,
         (outcome.exit_code, outcome.error),
-        message=f"The rehearsal did not pass; aws-auth is {outcome.aws_auth}." if outcome.exit_code else "",
+        message=f"The rehearsal did not pass; aws-auth is {outcome.aws_auth}."
+        if outcome.exit_code
+        else "",
         why=outcome.why,
-        detail={"seconds": outcome.seconds, "evidence": outcome.evidence, "awsAuth": outcome.aws_auth},
+        detail={
+            "seconds": outcome.seconds,
+            "evidence": outcome.evidence,
+            "awsAuth": outcome.aws_auth,
+        },
     )
 
 
@@ -67,7 +75,9 @@ def _nothing_left(cluster: FleetCluster, digest: str) -> ClusterResult:
 
 @contextmanager
 def _clocks(worker: Worker) -> Iterator[tuple[Clock, Clock]]:
-    """The clock of a rehearsal, and the one for waiting on what takes its own time; both notice Ctrl-C."""
+    """The clock of a rehearsal, and the one for waiting on what takes its own time; both notice
+    Ctrl-C.
+    """
     from migrator.adapters.clock import VARIABLE, open_clock, open_waiting_clock
 
     waiting = open_waiting_clock(os.environ)
@@ -81,13 +91,17 @@ def _clocks(worker: Worker) -> Iterator[tuple[Clock, Clock]]:
 
 @dataclass
 class _Told:
-    """Tells one rehearsal once that it is to end: afterwards it has to put back what it blanked, undisturbed."""
+    """Tells one rehearsal once that it is to end: afterwards it has to put back what it blanked,
+    undisturbed.
+    """
 
     event: Event
     told: bool = field(default=False)
 
     def look(self) -> None:
-        """Raises ``KeyboardInterrupt``, as Ctrl-C does in a rehearsal that has the process to itself."""
+        """Raises ``KeyboardInterrupt``, as Ctrl-C does in a rehearsal that has the process to
+        itself.
+        """
         if self.event.is_set() and not self.told:
             self.told = True
             raise KeyboardInterrupt

@@ -1,6 +1,8 @@
-"""What a process needs to work on clusters of a fleet: made once from the setup that comes with every job, and kept.
+"""What a process needs to work on clusters of a fleet: made once from the setup that comes with
+every job, and kept.
 
-Sessions, clients, listings of IAM and token buckets are shared by all clusters that this process works on.
+Sessions, clients, listings of IAM and token buckets are shared by all clusters that this process
+works on.
 """
 
 import json
@@ -49,8 +51,8 @@ def _calls() -> "SharedThreads":
 class Worker:
     """The way to all clusters of one fleet, by the global options of its command.
 
-    ``winding_down`` is set at Ctrl-C: what takes long ends early. ``calls`` is what the jobs of this process share,
-    ``lab_time`` what its rehearsals share on a lab.
+    ``winding_down`` is set at Ctrl-C: what takes long ends early. ``calls`` is what the jobs of
+    this process share, ``lab_time`` what its rehearsals share on a lab.
     """
 
     settings: Settings
@@ -65,10 +67,14 @@ class Worker:
         return open_state(self.settings, self.sessions, ref_of(cluster))
 
     def connect(
-        self, cluster: FleetCluster, described: Mapping[str, Any] | None, *, tasks: TaskRunner | None = None
+        self,
+        cluster: FleetCluster,
+        described: Mapping[str, Any] | None,
+        *,
+        tasks: TaskRunner | None = None,
     ) -> Connection:
-        """Ready to talk to a cluster; DescribeCluster is asked where ``described`` is None. ``tasks``: not those that
-        the jobs share.
+        """Ready to talk to a cluster; DescribeCluster is asked where ``described`` is None.
+        ``tasks``: not those that the jobs share.
         """
         account = self.accounts[cluster.account]
         return connect(
@@ -92,13 +98,17 @@ def worker_of(arguments: Mapping[str, Any]) -> Worker:
     with _LOCK:
         if key not in _KEPT:
             _KEPT[key] = worker_from(setup_from_document(arguments["setup"]))
-            for oldest in [*_KEPT][:-_MOST_KEPT]:  # a worker of dask outlives the commands that it works for
+            for oldest in [*_KEPT][
+                :-_MOST_KEPT
+            ]:  # a worker of dask outlives the commands that it works for
                 del _KEPT[oldest]
         return _KEPT[key]
 
 
 def wind_down(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """What takes long in this process, for jobs with this setup, ends early: for workers that no Ctrl-C reaches."""
+    """What takes long in this process, for jobs with this setup, ends early: for workers that no
+    Ctrl-C reaches.
+    """
     with _LOCK:
         worker = _KEPT.get(str(arguments["setupId"]))
     if worker is not None:
@@ -121,7 +131,8 @@ def worker_from(setup: "Setup") -> Worker:
 
     load_sdks()
     given: dict[str, Any] = {
-        key: tuple(value) if isinstance(value, list) else value for key, value in setup.settings.items()
+        key: tuple(value) if isinstance(value, list) else value
+        for key, value in setup.settings.items()
     }
     settings = Settings(**given)
     chain = tuple(RoleToAssume(*link) for link in settings.role_chain)
@@ -152,13 +163,17 @@ def open_state(settings: Settings, sessions: "FleetSessions", cluster: ClusterRe
 
 @dataclass(frozen=True, slots=True)
 class QuietEvents:
-    """:class:`migrator.ports.Events` of one cluster among many: the log file has them, with the cluster's name."""
+    """:class:`migrator.ports.Events` of one cluster among many: the log file has them, with the
+    cluster's name.
+    """
 
     cluster: str
 
     def say(self, kind: Literal["info", "step", "done", "warn"], message: str) -> None:
         """Into the log."""
-        _TALK.log(logging.WARNING if kind == "warn" else logging.INFO, "%s: %s", self.cluster, message)
+        _TALK.log(
+            logging.WARNING if kind == "warn" else logging.INFO, "%s: %s", self.cluster, message
+        )
 
     def progress(self, label: str, done: int, total: int) -> None:
         """Nothing: the fleet's own progress is shown."""
@@ -166,7 +181,8 @@ class QuietEvents:
 
 @dataclass(frozen=True, slots=True)
 class AnsweredBefore:
-    """:class:`migrator.ports.Approver` of one cluster: the question was answered once for the whole fleet.
+    """:class:`migrator.ports.Approver` of one cluster: the question was answered once for the whole
+    fleet.
 
     ``typed`` is the cluster's name where the fleet's was typed for a cut-over.
     """
@@ -187,4 +203,7 @@ def setup_id(document: Mapping[str, Any]) -> str:
     """One name for equal setups."""
     import hashlib
 
-    return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()[:16] + f"-{os.getpid()}"
+    return (
+        hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()[:16]
+        + f"-{os.getpid()}"
+    )

@@ -9,28 +9,43 @@ from migrator.cli.options import decisions_option, yes_option
 from migrator.fleet.cli.options import fleet_argument, run_options, wave_options
 
 QUESTION = (
-    "Apply the plans of {clusters} clusters of fleet {fleet}? Clusters in CONFIG_MAP mode get access entries switched "
+    "Apply the plans of {clusters} clusters of fleet {fleet}? Clusters in CONFIG_MAP mode get "
+    "access entries switched "
     "on, and there is no way back from that."
 )
 
 
-@click.command("apply", cls=MigrateCommand, short_help="Make the access entries of the plans, wave by wave.")
+@click.command(
+    "apply", cls=MigrateCommand, short_help="Make the access entries of the plans, wave by wave."
+)
 @fleet_argument
 @run_options
 @wave_options
 @yes_option
-@click.option("--max-rate", type=click.FloatRange(min=0, min_open=True), metavar="N", help="Writes a second, each.")
-@click.option("--keep-going", is_flag=True, help="A principal whose proof fails does not stop its cluster's others.")
+@click.option(
+    "--max-rate",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="N",
+    help="Writes a second, each.",
+)
+@click.option(
+    "--keep-going",
+    is_flag=True,
+    help="A principal whose proof fails does not stop its cluster's others.",
+)
 @decisions_option
 @click.pass_context
 def command(ctx: click.Context, /, fleet_file: str, **given: Any) -> int:  # noqa: ANN401 - click's parameters
     """Apply the plans that `migrate fleet plan` put into the state, wave by wave: a canary first.
 
-    When more clusters of a wave fail than may, no further one is begun, and those under way are brought to an end.
-    The same command goes on from there; clusters that are done are not done again.
+    When more clusters of a wave fail than may, no further one is begun, and those under way are
+    brought to an end. The same command goes on from there; clusters that are done are not done
+    again.
     """
     from migrator.fleet.cli.run import RunOfPlans, run_plans
 
     more = {"maxRate": given["max_rate"], "keepGoing": given["keep_going"]}
-    what = RunOfPlans("apply", "apply_cluster", more, QUESTION, holds=lambda facts, _: facts.done == facts.steps)
+    what = RunOfPlans(
+        "apply", "apply_cluster", more, QUESTION, holds=lambda facts, _: facts.done == facts.steps
+    )
     return run_plans(settings_of(ctx), fleet_file, given, what)

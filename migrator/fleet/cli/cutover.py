@@ -1,4 +1,6 @@
-"""``migrate fleet cutover``: the switch to access entries only, wave by wave, by this process alone."""
+"""``migrate fleet cutover``: the switch to access entries only, wave by wave, by this process
+alone.
+"""
 
 from typing import Any
 
@@ -9,7 +11,11 @@ from migrator.cli.options import canary_image, canary_options, decisions_option
 from migrator.fleet.cli.options import fleet_argument, run_options, wave_options
 
 
-@click.command("cutover", cls=MigrateCommand, short_help="Switch to access entries only, wave by wave. One-way.")
+@click.command(
+    "cutover",
+    cls=MigrateCommand,
+    short_help="Switch to access entries only, wave by wave. One-way.",
+)
 @fleet_argument
 @run_options
 @wave_options
@@ -19,10 +25,12 @@ from migrator.fleet.cli.options import fleet_argument, run_options, wave_options
 @decisions_option
 @click.pass_context
 def command(ctx: click.Context, /, fleet_file: str, **given: Any) -> int:  # noqa: ANN401 - click's parameters
-    """Switch the clusters of FLEET to API mode, wave by wave: aws-auth is not asked any more. There is no way back.
+    """Switch the clusters of FLEET to API mode, wave by wave: aws-auth is not asked any more. There
+    is no way back.
 
-    Each cluster has to pass all of its gates. Unless the fleet file says otherwise no cluster may fail, and so one is
-    switched at a time. Only this process switches clusters, whatever executor does the rest.
+    Each cluster has to pass all of its gates. Unless the fleet file says otherwise no cluster may
+    fail, and so one is switched at a time. Only this process switches clusters, whatever executor
+    does the rest.
     """
     from migrator.fleet.cli.run import RunOfPlans, run_plans
 

@@ -7,11 +7,25 @@ from migrator.cli.lazy import MigrateCommand, settings_of
 from migrator.fleet.cli.options import fleet_argument
 
 
-@click.command("discover", cls=MigrateCommand, short_help="Which accounts answer, and which clusters are in them.")
+@click.command(
+    "discover",
+    cls=MigrateCommand,
+    short_help="Which accounts answer, and which clusters are in them.",
+)
 @fleet_argument
-@click.option("--cluster", "clusters", metavar="ARN", multiple=True, help="Only this cluster; may be repeated.")
-@click.option("--concurrency", type=click.IntRange(min=1), metavar="N", help="Accounts and Regions at once.")
-@click.option("--accounts-out", metavar="FILE", help="Write the accounts as a c7n-org accounts file, too.")
+@click.option(
+    "--cluster",
+    "clusters",
+    metavar="ARN",
+    multiple=True,
+    help="Only this cluster; may be repeated.",
+)
+@click.option(
+    "--concurrency", type=click.IntRange(min=1), metavar="N", help="Accounts and Regions at once."
+)
+@click.option(
+    "--accounts-out", metavar="FILE", help="Write the accounts as a c7n-org accounts file, too."
+)
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -21,18 +35,26 @@ def command(
     concurrency: int | None,
     accounts_out: str | None,
 ) -> int:
-    """Ask every account of FLEET in every Region for its clusters, and write the inventory into the state.
+    """Ask every account of FLEET in every Region for its clusters, and write the inventory into the
+    state.
 
-    An account that is denied, unreachable or empty says so, with the reason: it is never just missing.
+    An account that is denied, unreachable or empty says so, with the reason: it is never just
+    missing.
     """
     from migrator.cli.terminal import output_of
     from migrator.fleet.app.connect import Asked, discover_fleet, fleet_store, open_fleet
     from migrator.fleet.cli.files import read_fleet
-    from migrator.fleet.model.files.records import INVENTORY_FILE, encode_inventory, inventory_to_document
+    from migrator.fleet.model.files.records import (
+        INVENTORY_FILE,
+        encode_inventory,
+        inventory_to_document,
+    )
     from migrator.fleet.render.text import inventory_text
 
     settings = settings_of(ctx)
-    fleet, found = discover_fleet(open_fleet(settings, read_fleet(fleet_file)), Asked(clusters, concurrency))
+    fleet, found = discover_fleet(
+        open_fleet(settings, read_fleet(fleet_file)), Asked(clusters, concurrency)
+    )
     inventory = found.inventory
     if not clusters:
         store = fleet_store(fleet)

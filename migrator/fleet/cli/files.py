@@ -21,13 +21,21 @@ def read_fleet(path: str) -> FleetFile:
         content = read_bytes(path, "The fleet file", limit=MOST_BYTES)
     except MigratorError as error:
         if error.code == "file-not-found":
-            error.remedy = "Name yours (migrate fleet … FLEET), or write one: examples/fleet.yaml shows every part."
+            error.remedy = (
+                "Name yours (migrate fleet … FLEET), or write one: examples/fleet.yaml "
+                "shows every part."
+            )
         raise
     try:
         document = load_yaml(content)
     except YamlError as error:
-        message, remedy = f"The fleet file {path} is not YAML that can be used.", "examples/fleet.yaml is a whole one."
-        raise Failed("fleet-unreadable", message, why=str(error), remedy=f"Correct it; {remedy}") from error
+        message, remedy = (
+            f"The fleet file {path} is not YAML that can be used.",
+            "examples/fleet.yaml is a whole one.",
+        )
+        raise Failed(
+            "fleet-unreadable", message, why=str(error), remedy=f"Correct it; {remedy}"
+        ) from error
     file = decode_fleet(document)
     if isinstance(document, dict) and document.get("format") == FORMAT:
         return file

@@ -5,12 +5,21 @@ import click
 from migrator.cli.lazy import LazyGroup
 
 COMMANDS = {
-    "discover": ("migrator.fleet.cli.discover", "Which accounts answer, and which clusters are in them."),
+    "discover": (
+        "migrator.fleet.cli.discover",
+        "Which accounts answer, and which clusters are in them.",
+    ),
     "plan": ("migrator.fleet.cli.plan", "Plan every cluster: the dry run."),
     "apply": ("migrator.fleet.cli.apply", "Make the access entries of the plans, wave by wave."),
     "verify": ("migrator.fleet.cli.verify", "Prove access on every cluster."),
-    "rehearse": ("migrator.fleet.cli.rehearse", "Try API mode on every cluster, reversibly, wave by wave."),
-    "cutover": ("migrator.fleet.cli.cutover", "Switch to access entries only, wave by wave. One-way."),
+    "rehearse": (
+        "migrator.fleet.cli.rehearse",
+        "Try API mode on every cluster, reversibly, wave by wave.",
+    ),
+    "cutover": (
+        "migrator.fleet.cli.cutover",
+        "Switch to access entries only, wave by wave. One-way.",
+    ),
     "status": ("migrator.fleet.cli.status", "Where every cluster stands."),
     "report": ("migrator.fleet.cli.report", "What repeats, what is open, what is left."),
 }
@@ -35,7 +44,8 @@ Exit codes:
 def command() -> None:
     """The same over accounts, Regions and clusters.
 
-    FLEET is a fleet.yaml (examples/fleet.yaml) or an accounts file of Cloud Custodian's c7n-org. Every cluster has its
-    own folder in the state, with the files of a single migration: every other command works on it. A command that was
-    interrupted, or met failures, goes on where it was when it is run again; clusters that are done are not done again.
+    FLEET is a fleet.yaml (examples/fleet.yaml) or an accounts file of Cloud Custodian's c7n-org.
+    Every cluster has its own folder in the state, with the files of a single migration: every other
+    command works on it. A command that was interrupted, or met failures, goes on where it was when
+    it is run again; clusters that are done are not done again.
     """

@@ -16,16 +16,32 @@ def fleet_argument(function: F) -> F:
 def run_options(function: F) -> F:
     """Which clusters, how many at once, when to stop."""
     options = (
-        click.option("--cluster", "clusters", metavar="ARN", multiple=True, help="Only this cluster; may be repeated."),
-        click.option("--concurrency", type=click.IntRange(min=1), metavar="N", help="Clusters at once, in all."),
-        click.option("--fresh", is_flag=True, help="Begin anew instead of going on with the last run."),
-        click.option("--stop-file", metavar="FILE", help="Begin no further cluster once this file is there."),
+        click.option(
+            "--cluster",
+            "clusters",
+            metavar="ARN",
+            multiple=True,
+            help="Only this cluster; may be repeated.",
+        ),
+        click.option(
+            "--concurrency",
+            type=click.IntRange(min=1),
+            metavar="N",
+            help="Clusters at once, in all.",
+        ),
+        click.option(
+            "--fresh", is_flag=True, help="Begin anew instead of going on with the last run."
+        ),
+        click.option(
+            "--stop-file", metavar="FILE", help="Begin no further cluster once this file is there."
+        ),
         click.option(
             "--executor",
             type=click.Choice(["threads", "dask"]),
             default="threads",
             show_default=True,
-            help="Who does the work: this process, or workers of dask. What is one-way this process always does.",
+            help="Who does the work: this process, or workers of dask. What is one-way this "
+            "process always does.",
         ),
         *_dask_options(),
     )
@@ -38,17 +54,26 @@ def _dask_options() -> tuple[Callable[[Any], Any], ...]:
     """For ``--executor dask`` only."""
     return (
         click.option(
-            "--scheduler", metavar="ADDRESS", help="dask: tls://HOST:PORT of a scheduler; else processes here do it."
+            "--scheduler",
+            metavar="ADDRESS",
+            help="dask: tls://HOST:PORT of a scheduler; else processes here do it.",
         ),
-        click.option("--tls-ca", metavar="FILE", help="dask: the authority of the scheduler's certificate."),
-        click.option("--tls-cert", metavar="FILE", help="dask: our certificate, of the same authority."),
+        click.option(
+            "--tls-ca", metavar="FILE", help="dask: the authority of the scheduler's certificate."
+        ),
+        click.option(
+            "--tls-cert", metavar="FILE", help="dask: our certificate, of the same authority."
+        ),
         click.option("--tls-key", metavar="FILE", help="dask: its key."),
-        click.option("--insecure-scheduler", is_flag=True, help="dask: allow tcp:// to another machine."),
+        click.option(
+            "--insecure-scheduler", is_flag=True, help="dask: allow tcp:// to another machine."
+        ),
         click.option(
             "--workers",
             type=click.IntRange(min=1),
             metavar="N",
-            help="dask: processes that are started here [2], or are waited for and used at most [all].",
+            help="dask: processes that are started here [2], or are waited for and used at most "
+            "[all].",
         ),
         click.option(
             "--worker-wait",
@@ -62,5 +87,8 @@ def _dask_options() -> tuple[Callable[[Any], Any], ...]:
 def wave_options(function: F) -> F:
     """For commands that write, wave by wave."""
     return click.option(
-        "--approve", metavar="WAVE", multiple=True, help="Begin this wave, which waits for approval; may be repeated."
+        "--approve",
+        metavar="WAVE",
+        multiple=True,
+        help="Begin this wave, which waits for approval; may be repeated.",
     )(function)

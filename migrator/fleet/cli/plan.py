@@ -21,20 +21,35 @@ OUTPUTS = ("table", "json", "jsonl", "yaml")
 @fleet_argument
 @run_options
 @decisions_option
-@click.option("--strategy", default="preserve", show_default=True, type=click.Choice(["preserve", "policies"]))
-@click.option("--target", default="API", show_default=True, type=click.Choice(["API", "API_AND_CONFIG_MAP"]))
 @click.option(
-    "--output", "form", type=click.Choice(OUTPUTS), help="Format on stdout; jsonl: one job a cluster. [table]"
+    "--strategy", default="preserve", show_default=True, type=click.Choice(["preserve", "policies"])
+)
+@click.option(
+    "--target", default="API", show_default=True, type=click.Choice(["API", "API_AND_CONFIG_MAP"])
+)
+@click.option(
+    "--output",
+    "form",
+    type=click.Choice(OUTPUTS),
+    help="Format on stdout; jsonl: one job a cluster. [table]",
 )
 @click.pass_context
 def command(ctx: click.Context, /, fleet_file: str, **given: Any) -> int:  # noqa: ANN401 - click's parameters
     """Discover the clusters of FLEET, read each one and plan it. No cluster is changed.
 
-    Snapshot, plan and answers of each cluster go into its folder of the state. --output jsonl prints a line for each
-    planned cluster, in the order of the waves, ready as a matrix for GitHub Actions or an AWS Step Functions
-    Distributed Map; it is kept in the state as fleet/NAME/matrix.jsonl, too.
+    Snapshot, plan and answers of each cluster go into its folder of the state. --output jsonl
+    prints a line for each planned cluster, in the order of the waves, ready as a matrix for GitHub
+    Actions or an AWS Step Functions Distributed Map; it is kept in the state as
+    fleet/NAME/matrix.jsonl, too.
     """
-    from migrator.fleet.app.connect import Asked, discover_fleet, fleet_ports, inputs_of, open_fleet, selection_of
+    from migrator.fleet.app.connect import (
+        Asked,
+        discover_fleet,
+        fleet_ports,
+        inputs_of,
+        open_fleet,
+        selection_of,
+    )
     from migrator.fleet.app.executor import Jobs
     from migrator.fleet.cli.files import read_fleet, read_fleet_decisions
     from migrator.fleet.cli.print_outcome import fleet_ended
@@ -55,7 +70,9 @@ def command(ctx: click.Context, /, fleet_file: str, **given: Any) -> int:  # noq
         lambda cluster: jobs.make(cluster, "plan_cluster", **how),
         ports,
         FleetOptions(
-            inputs_of("plan", how, selection_of(file, asked.clusters)), asked.fresh, part=bool(asked.clusters)
+            inputs_of("plan", how, selection_of(file, asked.clusters)),
+            asked.fresh,
+            part=bool(asked.clusters),
         ),
     )
     _tell_unused(settings, decisions, outcome)
@@ -67,14 +84,20 @@ def command(ctx: click.Context, /, fleet_file: str, **given: Any) -> int:  # noq
     return outcome.exit_code
 
 
-def _matrix(file: "FleetFile", outcome: "FleetOutcome", ports: "FleetPorts", *, part: bool) -> bytes:
-    """The matrix, which is kept in the state, too: whoever reads it there needs no output of this command."""
+def _matrix(
+    file: "FleetFile", outcome: "FleetOutcome", ports: "FleetPorts", *, part: bool
+) -> bytes:
+    """The matrix, which is kept in the state, too: whoever reads it there needs no output of this
+    command.
+    """
     from migrator.fleet.decide.waves import waves_of
     from migrator.fleet.model.files.records import MATRIX_FILE, jsonl
     from migrator.fleet.render.matrix import matrix
 
     clusters = outcome.inventory.clusters
-    waves = waves_of(clusters, "apply", file.waves, order_by=file.order_by, tolerance=file.failure_tolerance)
+    waves = waves_of(
+        clusters, "apply", file.waves, order_by=file.order_by, tolerance=file.failure_tolerance
+    )
     wave_of = {cluster.arn: wave.name for wave in waves for cluster in wave.clusters}
     lines = jsonl(matrix(file, outcome, wave_of))
     if not part:
@@ -87,7 +110,11 @@ def _tell_unused(settings: Any, decisions: Any, outcome: Any) -> None:  # noqa: 
     from migrator.fleet.decide.answers import questions_of
     from migrator.fleet.model.files.decisions import decode_fleet_decisions
 
-    asked = {tuple(question) for result in outcome.results for question in result.detail.get("asked", ())}
+    asked = {
+        tuple(question) for result in outcome.results for question in result.detail.get("asked", ())
+    }
     for section, key in questions_of(decode_fleet_decisions(decisions)):
         if (section, key) not in asked:
-            events_of(settings).say("warn", f"decisions.yaml answers what no cluster asks: {section}: {key}")
+            events_of(settings).say(
+                "warn", f"decisions.yaml answers what no cluster asks: {section}: {key}"
+            )

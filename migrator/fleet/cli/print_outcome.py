@@ -6,7 +6,9 @@ from migrator.fleet.model.outcome import FleetOutcome
 
 
 def fleet_ended(settings: Settings, outcome: FleetOutcome) -> int:
-    """Show the outcome; returns the exit code. What is left is on stdout with its reasons, in every format."""
+    """Show the outcome; returns the exit code. What is left is on stdout with its reasons, in every
+    format.
+    """
     from migrator.fleet.model.files.records import outcome_to_document
     from migrator.fleet.render.text import fleet_outcome_text
 

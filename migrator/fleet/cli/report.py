@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 @click.option("--markdown", metavar="FILE", help="For a pull request or a change ticket.")
 @click.pass_context
 def command(ctx: click.Context, /, fleet_file: str, **files: str | None) -> None:
-    """Write the report on FLEET: where every cluster stands, clusters with the same findings, principals that one
-    answer settles everywhere, who administers what, what is left of each account, and what happened in each wave.
+    """Write the report on FLEET: where every cluster stands, clusters with the same findings,
+    principals that one answer settles everywhere, who administers what, what is left of each
+    account, and what happened in each wave.
 
     It is made from the state; nothing is asked of AWS. A file named - is standard output.
     """
@@ -40,7 +41,9 @@ def command(ctx: click.Context, /, fleet_file: str, **files: str | None) -> None
         if place:
             write_file(place, _form(form, report))
             told = "stdout" if place == "-" else place
-            events_of(settings).say("done", f"report on {len(report.rows)} clusters written to {told}")
+            events_of(settings).say(
+                "done", f"report on {len(report.rows)} clusters written to {told}"
+            )
 
 
 def _form(form: str, report: "FleetReport") -> bytes:

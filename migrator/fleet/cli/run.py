@@ -1,4 +1,6 @@
-"""What ``fleet apply``, ``verify``, ``rehearse`` and ``cutover`` have in common: plans from the state, one job each."""
+"""What ``fleet apply``, ``verify``, ``rehearse`` and ``cutover`` have in common: plans from the
+state, one job each.
+"""
 
 import sys
 from collections.abc import Callable, Mapping
@@ -33,11 +35,12 @@ from migrator.run.read_plan import read_plan
 
 @dataclass(frozen=True, slots=True)
 class RunOfPlans:
-    """One command on the plans of a fleet. ``task`` is of :mod:`migrator.fleet.app.jobs`, ``more`` its arguments.
+    """One command on the plans of a fleet. ``task`` is of :mod:`migrator.fleet.app.jobs`, ``more``
+    its arguments.
 
-    ``question`` is asked once, with the number of clusters; ``type_again``: the fleet's name is, for what is one-way.
-    ``holds``: whether the cluster's own files show, at a moment, that the command was done on it; None: it is done anew
-    unless a run is gone on with.
+    ``question`` is asked once, with the number of clusters; ``type_again``: the fleet's name is,
+    for what is one-way. ``holds``: whether the cluster's own files show, at a moment, that the
+    command was done on it; None: it is done anew unless a run is gone on with.
     """
 
     command: Command
@@ -49,7 +52,9 @@ class RunOfPlans:
     holds: Callable[[ClusterFacts, datetime], bool] | None = None
 
 
-def run_plans(settings: Settings, fleet_file: str, given: Mapping[str, Any], what: RunOfPlans) -> int:
+def run_plans(
+    settings: Settings, fleet_file: str, given: Mapping[str, Any], what: RunOfPlans
+) -> int:
     """Discover, ask once, do it wave by wave, show how it ended; returns the exit code."""
     asked = Asked.of(given)
     file, decisions = read_fleet(fleet_file), read_fleet_decisions(given.get("decisions"))
@@ -66,10 +71,14 @@ def run_plans(settings: Settings, fleet_file: str, given: Mapping[str, Any], wha
         in_coordinator=what.in_coordinator,
         still_done=maker.still_done(found.inventory),
     )
-    return fleet_ended(settings, run_fleet(file, found.inventory, what.command, maker.job, ports, options))
+    return fleet_ended(
+        settings, run_fleet(file, found.inventory, what.command, maker.job, ports, options)
+    )
 
 
-def _ask(inventory: Inventory, fleet: Fleet, ports: FleetPorts, what: RunOfPlans, *, yes: bool) -> None:
+def _ask(
+    inventory: Inventory, fleet: Fleet, ports: FleetPorts, what: RunOfPlans, *, yes: bool
+) -> None:
     """The question of the whole command. Raises ``Refused``."""
     if what.question:
         question = what.question.format(clusters=len(inventory.clusters), fleet=fleet.file.name)
@@ -81,7 +90,9 @@ def _ask(inventory: Inventory, fleet: Fleet, ports: FleetPorts, what: RunOfPlans
 class _Maker:
     """Makes the job of one cluster from the plan in its folder."""
 
-    def __init__(self, jobs: Jobs, ports: FleetPorts, what: RunOfPlans, decisions: Mapping[str, Any] | None) -> None:
+    def __init__(
+        self, jobs: Jobs, ports: FleetPorts, what: RunOfPlans, decisions: Mapping[str, Any] | None
+    ) -> None:
         from migrator.fleet.model.files.decisions import decode_fleet_decisions
 
         self._jobs = jobs
@@ -97,13 +108,22 @@ class _Maker:
             plan = None if content is None else read_plan(content)[0]
         except MigratorError as error:
             why = f"{error.message} {error.why}".strip()
-            return self._not(cluster, error.code, f"Its plan cannot be used: {why}", error.remedy or "Plan it again.")
+            return self._not(
+                cluster,
+                error.code,
+                f"Its plan cannot be used: {why}",
+                error.remedy or "Plan it again.",
+            )
         if plan is None:
             return self._not(cluster, "no-plan", "It has no plan.", "Make one: migrate fleet plan.")
-        blocking = sorted({finding.code for finding in plan.findings if finding.severity == "block"})
+        blocking = sorted(
+            {finding.code for finding in plan.findings if finding.severity == "block"}
+        )
         if plan.blocked and self._what.command in WRITING:
             remedy = "Answer in decisions.yaml and plan again."
-            refused = self._not(cluster, "plan-blocked", f"Its plan is blocked: {', '.join(blocking)}.", remedy)
+            refused = self._not(
+                cluster, "plan-blocked", f"Its plan is blocked: {', '.join(blocking)}.", remedy
+            )
             return replace(refused, status="blocked", exit_code=3)
         more = {**self._what.more, **self._given(cluster)}
         if self._what.command != "apply" or not self._remote:
@@ -134,7 +154,9 @@ class _Maker:
         )
 
     def still_done(self, inventory: Inventory) -> "Callable[[ClusterResult], bool] | None":
-        """Whether an earlier result of this command holds, by the cluster's own files and for the same plan."""
+        """Whether an earlier result of this command holds, by the cluster's own files and for the
+        same plan.
+        """
         judge = self._what.holds
         if judge is None:
             return None

@@ -11,9 +11,11 @@ from migrator.fleet.cli.options import fleet_argument
 @fleet_argument
 @click.pass_context
 def command(ctx: click.Context, /, fleet_file: str) -> int:
-    """Show where every account and cluster of FLEET stands: done, left, what is next, what is not known.
+    """Show where every account and cluster of FLEET stands: done, left, what is next, what is not
+    known.
 
-    It is read from the state, and nothing is asked of AWS; `migrate fleet discover` asks who answers now.
+    It is read from the state, and nothing is asked of AWS; `migrate fleet discover` asks who
+    answers now.
     """
     from migrator.cli.terminal import output_of
     from migrator.fleet.app.connect import fleet_status_ports

@@ -13,7 +13,13 @@ from migrator.fleet.cli.options import fleet_argument, run_options
 @fleet_argument
 @run_options
 @click.option("--baseline", is_flag=True, help="Take what is before apply, and judge nothing.")
-@click.option("--probes", type=click.IntRange(1, 500), default=30, show_default=True, help="Questions per principal.")
+@click.option(
+    "--probes",
+    type=click.IntRange(1, 500),
+    default=30,
+    show_default=True,
+    help="Questions per principal.",
+)
 @canary_options
 @decisions_option
 @click.pass_context
@@ -25,5 +31,11 @@ def command(ctx: click.Context, /, fleet_file: str, **given: Any) -> int:  # noq
     """
     from migrator.fleet.cli.run import RunOfPlans, run_plans
 
-    more = {"baseline": given["baseline"], "probes": given["probes"], "canaryImage": canary_image(given)}
-    return run_plans(settings_of(ctx), fleet_file, given, RunOfPlans("verify", "verify_cluster", more))
+    more = {
+        "baseline": given["baseline"],
+        "probes": given["probes"],
+        "canaryImage": canary_image(given),
+    }
+    return run_plans(
+        settings_of(ctx), fleet_file, given, RunOfPlans("verify", "verify_cluster", more)
+    )

@@ -1,1 +1,3 @@
-"""What follows for many clusters: which are meant, in which waves, when not, which answers are whose, what repeats."""
+"""What follows for many clusters: which are meant, in which waves, when not, which answers are
+whose, what repeats.
+"""

@@ -1,9 +1,9 @@
 """Which answers of a fleet's decisions.yaml are whose.
 
-One file answers for all clusters: what stands at its top holds everywhere, what stands under ``where`` for the
-clusters that its selector means, and a later answer to the same question replaces an earlier one. An answer about a
-principal that a cluster does not have is left out there; one that fits no cluster at all is an error of the fleet, as
-it is of a single cluster.
+One file answers for all clusters: what stands at its top holds everywhere, what stands under
+``where`` for the clusters that its selector means, and a later answer to the same question replaces
+an earlier one. An answer about a principal that a cluster does not have is left out there; one that
+fits no cluster at all is an error of the fleet, as it is of a single cluster.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -50,7 +50,9 @@ def _merged(under: Decisions, over: Decisions) -> Decisions:
 
 
 def asked(decisions: Decisions, snapshot: Snapshot) -> tuple[Decisions, tuple[Question, ...]]:
-    """The answers that this cluster asks for, and the questions that it asks: ``(section, key)`` of each of them."""
+    """The answers that this cluster asks for, and the questions that it asks: ``(section, key)`` of
+    each of them.
+    """
     aws_auth = read_aws_auth(snapshot.aws_auth_data)
     fits = _fitting(decisions, snapshot, aws_auth)
     kept: dict[str, Any] = {}
@@ -59,7 +61,9 @@ def asked(decisions: Decisions, snapshot: Snapshot) -> tuple[Decisions, tuple[Qu
         value = getattr(decisions, section)
         keys = [key for key in value if fit(key)]
         questions += [(section, key) for key in keys]
-        kept[section] = {key: value[key] for key in keys} if isinstance(value, Mapping) else tuple(keys)
+        kept[section] = (
+            {key: value[key] for key in keys} if isinstance(value, Mapping) else tuple(keys)
+        )
     if decisions.creator is not None:  # whoever creates a cluster does so in its account
         arn = parse_arn(decisions.creator.arn)
         if arn is None or arn.account == snapshot.cluster.account_id:
@@ -69,7 +73,9 @@ def asked(decisions: Decisions, snapshot: Snapshot) -> tuple[Decisions, tuple[Qu
     return replace(decisions, **kept), tuple(questions)
 
 
-def _fitting(decisions: Decisions, snapshot: Snapshot, aws_auth: AwsAuth) -> dict[str, Callable[[str], bool]]:
+def _fitting(
+    decisions: Decisions, snapshot: Snapshot, aws_auth: AwsAuth
+) -> dict[str, Callable[[str], bool]]:
     lost = {problem.section for problem in aws_auth.problems if problem.kind == "lost"}
     mapped = {row.account for row in aws_auth.accounts}
     groups = {group for row in aws_auth.rows for group in row.effective_groups}
@@ -85,9 +91,13 @@ def _fitting(decisions: Decisions, snapshot: Snapshot, aws_auth: AwsAuth) -> dic
     return fits
 
 
-def _names(decisions: Decisions, snapshot: Snapshot, aws_auth: AwsAuth, mapped: set[str]) -> Iterable[str]:
+def _names(
+    decisions: Decisions, snapshot: Snapshot, aws_auth: AwsAuth, mapped: set[str]
+) -> Iterable[str]:
     """The ARNs under which answers find the principals of this cluster."""
-    expanded = {account: arns for account, arns in decisions.expand_accounts.items() if account in mapped}
+    expanded = {
+        account: arns for account, arns in decisions.expand_accounts.items() if account in mapped
+    }
     only_expanded = replace(NO_DECISIONS, expand_accounts=expanded)
     facts = gather(snapshot, only_expanded, aws_auth, strategy="preserve", target="API")
     here: set[str] = set()
@@ -104,7 +114,9 @@ def _names(decisions: Decisions, snapshot: Snapshot, aws_auth: AwsAuth, mapped: 
 
 
 def questions_of(answers: FleetAnswers) -> tuple[Question, ...]:
-    """Every question that the file answers for somebody: each of them must be asked by some cluster."""
+    """Every question that the file answers for somebody: each of them must be asked by some
+    cluster.
+    """
     found: dict[Question, None] = {}
     for decisions in (answers.everywhere, *(each.answers for each in answers.selected)):
         for each in fields(Decisions):

@@ -44,7 +44,9 @@ _DENIED = frozenset(
 
 
 def status_of(exit_code: int, code: str = "") -> ClusterStatus:
-    """The status for an exit code of a single cluster's command, and the code of the error behind it."""
+    """The status for an exit code of a single cluster's command, and the code of the error behind
+    it.
+    """
     if exit_code == 1 and code in _UNREACHABLE:
         return "unreachable"
     if exit_code == 1 and code in _DENIED:
@@ -52,7 +54,9 @@ def status_of(exit_code: int, code: str = "") -> ClusterStatus:
     return _BY_EXIT_CODE.get(exit_code, "failed")
 
 
-def result_of_error(arn: str, command: Command, error: MigratorError, *, at: str = "") -> ClusterResult:
+def result_of_error(
+    arn: str, command: Command, error: MigratorError, *, at: str = ""
+) -> ClusterResult:
     """How a cluster ended whose command raised."""
     return ClusterResult(
         arn=arn,
@@ -68,14 +72,16 @@ def result_of_error(arn: str, command: Command, error: MigratorError, *, at: str
 
 
 def is_settled(result: ClusterResult) -> bool:
-    """Whether the same command with the same inputs need not try this cluster again. A blocked plan is a plan: it
-    is made anew when somebody has answered, which is another input.
+    """Whether the same command with the same inputs need not try this cluster again. A blocked plan
+    is a plan: it is made anew when somebody has answered, which is another input.
     """
     return result.done or (result.command == "plan" and result.status == "blocked")
 
 
 def run_to_go_on_with(records: Iterable[FleetRecord], command: Command, inputs: str) -> str | None:
-    """The latest run of this command, if it had these inputs and is not finished; None: begin a new one."""
+    """The latest run of this command, if it had these inputs and is not finished; None: begin a new
+    one.
+    """
     run, finished = None, True
     for record in records:
         if record.command != command:
@@ -87,7 +93,9 @@ def run_to_go_on_with(records: Iterable[FleetRecord], command: Command, inputs: 
     return None if finished else run
 
 
-def results_of(records: Iterable[FleetRecord], command: Command, run: str | None) -> dict[str, ClusterResult]:
+def results_of(
+    records: Iterable[FleetRecord], command: Command, run: str | None
+) -> dict[str, ClusterResult]:
     """The latest result of each cluster in a run of the command; ``run`` None: in any."""
     return {
         record.result.arn: record.result

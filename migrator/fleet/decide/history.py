@@ -50,7 +50,9 @@ class _Wave:
 
 
 def runs_of(records: Iterable[FleetRecord]) -> tuple[RunSeen, ...]:
-    """All runs, the latest last. Of a cluster that was tried several times in a run, the last try counts."""
+    """All runs, the latest last. Of a cluster that was tried several times in a run, the last try
+    counts.
+    """
     runs: dict[str, _Run] = {}
     for record in records:
         run = runs.get(record.run)

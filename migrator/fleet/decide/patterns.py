@@ -1,7 +1,8 @@
-"""What repeats across clusters: findings, questions that one answer lifts everywhere, administrators, progress.
+"""What repeats across clusters: findings, questions that one answer lifts everywhere,
+administrators, progress.
 
-Everything is counted from the clusters that the inventory names, in whatever order they come; a cluster that could
-not be read is counted with the rest.
+Everything is counted from the clusters that the inventory names, in whatever order they come; a
+cluster that could not be read is counted with the rest.
 """
 
 from collections import Counter
@@ -10,7 +11,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from migrator.decide.findings.findings_catalogue import CATALOGUE
 from migrator.fleet.decide.history import runs_of
 from migrator.fleet.decide.questions import open_questions
-from migrator.fleet.decide.stages import DEFAULT_STATE, FINISHED, MIGRATED, STAGES, left_of, next_command, stage_of
+from migrator.fleet.decide.stages import (
+    DEFAULT_STATE,
+    FINISHED,
+    MIGRATED,
+    STAGES,
+    left_of,
+    next_command,
+    stage_of,
+)
 from migrator.fleet.model.files.records import FleetRecord
 from migrator.fleet.model.fleet import FleetCluster, Inventory
 from migrator.fleet.model.outcome import ClusterFacts
@@ -35,8 +44,8 @@ def report_of(
     state: str = "",
     file: str = "fleet.yaml",
 ) -> FleetReport:
-    """The report on the clusters of the inventory. ``records`` in the order in which they came: the latest result of
-    a cluster counts. A cluster without facts is one of which nothing is known.
+    """The report on the clusters of the inventory. ``records`` in the order in which they came: the
+    latest result of a cluster counts. A cluster without facts is one of which nothing is known.
     """
     found = {each.arn: each for each in facts}
     last = {record.result.arn: record.result for record in records if record.result is not None}
@@ -44,10 +53,14 @@ def report_of(
     root = state.removesuffix(f"/fleet/{inventory.fleet}") or DEFAULT_STATE
     rows = []
     for cluster in sorted(inventory.clusters, key=_place):
-        known = found.get(cluster.arn) or ClusterFacts(cluster.arn, problem="nothing is known of it")
+        known = found.get(cluster.arn) or ClusterFacts(
+            cluster.arn, problem="nothing is known of it"
+        )
         result = last.get(cluster.arn)
         stage = stage_of(known, result)
-        command = next_command(cluster, known, stage, file, accounts.get(cluster.account), state=root)
+        command = next_command(
+            cluster, known, stage, file, accounts.get(cluster.account), state=root
+        )
         rows.append(ClusterRow(cluster, known, stage, result, left_of(known, stage), command))
     everything = [row.facts for row in rows]
     findings = findings_across(everything)
@@ -86,17 +99,28 @@ def findings_across(facts: Iterable[ClusterFacts]) -> tuple[FindingAcross, ...]:
         FindingAcross(code, severity, tuple(sorted(where)), principals[code, severity])
         for (code, severity), where in clusters.items()
     ]
-    return tuple(sorted(found, key=lambda f: (_SEVERITIES.index(f.severity), -len(f.clusters), f.code)))
+    return tuple(
+        sorted(found, key=lambda f: (_SEVERITIES.index(f.severity), -len(f.clusters), f.code))
+    )
 
 
 def same_findings(facts: Iterable[ClusterFacts]) -> tuple[SameFindings, ...]:
-    """Every cluster in one group: those with the same blocking findings and warnings, the largest group first."""
+    """Every cluster in one group: those with the same blocking findings and warnings, the largest
+    group first.
+    """
     groups: dict[tuple[bool, tuple[str, ...]], list[str]] = {}
     for each in facts:
-        codes = tuple(sorted({finding.code for finding in each.findings if finding.severity != "info"}))
+        codes = tuple(
+            sorted({finding.code for finding in each.findings if finding.severity != "info"})
+        )
         groups.setdefault((each.plan_digest is not None, codes), []).append(each.arn)
-    found = [SameFindings(codes, tuple(sorted(arns)), planned) for (planned, codes), arns in groups.items()]
-    return tuple(sorted(found, key=lambda group: (-len(group.clusters), group.codes, group.planned)))
+    found = [
+        SameFindings(codes, tuple(sorted(arns)), planned)
+        for (planned, codes), arns in groups.items()
+    ]
+    return tuple(
+        sorted(found, key=lambda group: (-len(group.clusters), group.codes, group.planned))
+    )
 
 
 def admins_across(facts: Iterable[ClusterFacts]) -> tuple[AdminAcross, ...]:
@@ -109,7 +133,9 @@ def admins_across(facts: Iterable[ClusterFacts]) -> tuple[AdminAcross, ...]:
     return tuple(sorted(found, key=lambda admin: (-len(admin.clusters), admin.principal_arn)))
 
 
-def account_progress(inventory: Inventory, rows: Iterable[ClusterRow]) -> tuple[AccountProgress, ...]:
+def account_progress(
+    inventory: Inventory, rows: Iterable[ClusterRow]
+) -> tuple[AccountProgress, ...]:
     """How far each account is, in the order of the inventory."""
     by_account: dict[str, list[ClusterRow]] = {}
     for row in rows:
@@ -119,7 +145,8 @@ def account_progress(inventory: Inventory, rows: Iterable[ClusterRow]) -> tuple[
         silent.setdefault(answer.account, {}).setdefault(answer.status, []).append(answer.region)
     reasons = {
         account: "; ".join(
-            status if regions == ["*"] else f"{status} in {', '.join(regions)}" for status, regions in found.items()
+            status if regions == ["*"] else f"{status} in {', '.join(regions)}"
+            for status, regions in found.items()
         )
         for account, found in silent.items()
     }
@@ -129,7 +156,9 @@ def account_progress(inventory: Inventory, rows: Iterable[ClusterRow]) -> tuple[
     )
 
 
-def _progress(account: str, name: str, rows: Sequence[ClusterRow], silent: str | None) -> AccountProgress:
+def _progress(
+    account: str, name: str, rows: Sequence[ClusterRow], silent: str | None
+) -> AccountProgress:
     left = Counter(row.left for row in rows if row.left)
     return AccountProgress(
         id=account,

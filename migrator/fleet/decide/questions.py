@@ -1,7 +1,8 @@
 """Open questions of a fleet: who blocks which clusters, and which selector means exactly these.
 
-An answer must never mean a cluster by accident: another one that has the principal, or that could not be read and may
-have it, is kept out of the selector. Whoever answers for it, too, says so by hand.
+An answer must never mean a cluster by accident: another one that has the principal, or that could
+not be read and may have it, is kept out of the selector. Whoever answers for it, too, says so by
+hand.
 """
 
 from collections.abc import Iterable
@@ -15,8 +16,12 @@ from migrator.model.canonical import canonical_bytes
 _ABOUT_ONE = frozenset({"principals", "accept_loss", "accept_gain"})  # sections whose keys are ARNs
 
 
-def open_questions(facts: Iterable[ClusterFacts], clusters: Iterable[FleetCluster]) -> tuple[OpenQuestion, ...]:
-    """Who blocks which clusters: one principal for the same reasons, with the same answers, is one question."""
+def open_questions(
+    facts: Iterable[ClusterFacts], clusters: Iterable[FleetCluster]
+) -> tuple[OpenQuestion, ...]:
+    """Who blocks which clusters: one principal for the same reasons, with the same answers, is one
+    question.
+    """
     everything = tuple(facts)
     by_arn = {cluster.arn: cluster for cluster in clusters}
     groups: dict[tuple[str | None, tuple[str, ...], bytes], list[ClusterFacts]] = {}
@@ -28,10 +33,16 @@ def open_questions(facts: Iterable[ClusterFacts], clusters: Iterable[FleetCluste
         arns = {each.arn for each in asking}
         stubs = min(asking, key=lambda each: each.arn).stubs.get(principal or "", ())
         about = principal if all(stub.section in _ABOUT_ONE for stub in stubs) else None
-        others = [by_arn[each.arn] for each in everything if each.arn not in arns and _may_concern(each, about)]
+        others = [
+            by_arn[each.arn]
+            for each in everything
+            if each.arn not in arns and _may_concern(each, about)
+        ]
         where = selector_for([by_arn[arn] for arn in sorted(arns)], others)
         found.append(OpenQuestion(principal, codes, tuple(sorted(arns)), stubs, where))
-    return tuple(sorted(found, key=lambda q: (-len(q.clusters), q.codes, q.principal_arn or "", q.clusters)))
+    return tuple(
+        sorted(found, key=lambda q: (-len(q.clusters), q.codes, q.principal_arn or "", q.clusters))
+    )
 
 
 def _blocking(facts: ClusterFacts) -> dict[str | None, tuple[str, ...]]:
@@ -43,13 +54,17 @@ def _blocking(facts: ClusterFacts) -> dict[str | None, tuple[str, ...]]:
 
 
 def _answers(facts: ClusterFacts, principal: str | None) -> bytes:
-    """What tells one question from another: the answers that could be given, without what is said about them."""
-    return canonical_bytes([[s.section, s.key, s.answer] for s in facts.stubs.get(principal or "", ())])
+    """What tells one question from another: the answers that could be given, without what is said
+    about them.
+    """
+    return canonical_bytes(
+        [[s.section, s.key, s.answer] for s in facts.stubs.get(principal or "", ())]
+    )
 
 
 def _may_concern(facts: ClusterFacts, principal: str | None) -> bool:
-    """Whether an answer about the principal could mean this cluster: it has it, or nobody knows. None: an answer about
-    groups or sections, which any cluster may have.
+    """Whether an answer about the principal could mean this cluster: it has it, or nobody knows.
+    None: an answer about groups or sections, which any cluster may have.
     """
     if principal is None or facts.plan_digest is None:
         return True
@@ -57,6 +72,8 @@ def _may_concern(facts: ClusterFacts, principal: str | None) -> bool:
 
 
 def _name(arn: str) -> tuple[str, str]:
-    """Account and name. Answers find a principal by the ARN of its row, too, which is without a path for a role."""
+    """Account and name. Answers find a principal by the ARN of its row, too, which is without a
+    path for a role.
+    """
     account = arn.split(":")[4] if arn.count(":") >= 5 else ""
     return account, arn.rpartition("/")[2].lower()

@@ -7,12 +7,17 @@ from migrator.fleet.model.fleet import FleetCluster, Selector
 
 
 def selects(selector: Selector, cluster: FleetCluster) -> bool:
-    """Whether every condition that is given holds. A tag that is missing meets no condition, ``*`` included."""
+    """Whether every condition that is given holds. A tag that is missing meets no condition, ``*``
+    included.
+    """
     names = (cluster.arn, cluster.name)
     return (
         (not selector.clusters or _any(selector.clusters, names))
         and not _any(selector.not_clusters, names)
-        and (not selector.accounts or _any(selector.accounts, (cluster.account, cluster.account_name)))
+        and (
+            not selector.accounts
+            or _any(selector.accounts, (cluster.account, cluster.account_name))
+        )
         and (not selector.regions or _any(selector.regions, (cluster.region,)))
         and (not selector.units or any(in_unit(cluster.unit, unit) for unit in selector.units))
         and (not selector.versions or _any(selector.versions, (cluster.version,)))
@@ -28,8 +33,8 @@ def has_tags(tags: Mapping[str, str], wanted: Mapping[str, str]) -> bool:
 
 
 def in_unit(unit: str, pattern: str) -> bool:
-    """Whether an organizational unit's path is the one meant, or below it: ``/Workloads`` means ``/Workloads/Prod``
-    too.
+    """Whether an organizational unit's path is the one meant, or below it: ``/Workloads`` means
+    ``/Workloads/Prod`` too.
     """
     pattern = pattern.rstrip("/") or "/"
     return pattern == "/" or fnmatchcase(unit, pattern) or fnmatchcase(unit, f"{pattern}/*")

@@ -10,9 +10,11 @@ _MOST_ACCOUNTS = 8  # more of them are no shorter than the clusters
 
 
 def selector_for(wanted: Sequence[FleetCluster], others: Iterable[FleetCluster]) -> Selector | None:
-    """A selector that selects every one of ``wanted`` and none of ``others``; None: it holds everywhere.
+    """A selector that selects every one of ``wanted`` and none of ``others``; None: it holds
+    everywhere.
 
-    What people would write comes first: a tag of the clusters, a tag of their accounts, the accounts, the Regions.
+    What people would write comes first: a tag of the clusters, a tag of their accounts, the
+    accounts, the Regions.
     """
     rest = tuple(others)
     if not rest:

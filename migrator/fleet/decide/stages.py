@@ -28,7 +28,8 @@ _NOT_READ = ("unreachable", "denied")
 def stage_of(facts: ClusterFacts, last: ClusterResult | None = None) -> str:
     """One of :data:`STAGES`. ``last``, the latest result of any command, says why there is no plan.
 
-    ``verified`` means proven after the entries were made; ``dual`` that the plan ends with both ways in, and did.
+    ``verified`` means proven after the entries were made; ``dual`` that the plan ends with both
+    ways in, and did.
     """
     if facts.problem:
         return "unknown"
@@ -48,7 +49,9 @@ def stage_of(facts: ClusterFacts, last: ClusterResult | None = None) -> str:
 
 
 def left_of(facts: ClusterFacts, stage: str) -> str:
-    """What is left to do, in words that are the same for all clusters at the same point; empty: nothing."""
+    """What is left to do, in words that are the same for all clusters at the same point; empty:
+    nothing.
+    """
     if stage in FINISHED:
         return ""
     words = {
@@ -74,7 +77,8 @@ def next_command(
     *,
     state: str = DEFAULT_STATE,
 ) -> tuple[str, ...]:
-    """The command that brings the cluster on, as arguments; empty where there is none, or none is known to fit.
+    """The command that brings the cluster on, as arguments; empty where there is none, or none is
+    known to fit.
 
     ``state`` is the state directory, named where it is not the one that commands use anyway.
     """
@@ -89,7 +93,14 @@ def next_command(
         case "applied":
             return ("migrate", "fleet", "verify", *one)
         case "verified":
-            return ("migrate", "fleet", "rehearse", *one, "--image", "<image>")  # the timer's, of people's own registry
+            return (
+                "migrate",
+                "fleet",
+                "rehearse",
+                *one,
+                "--image",
+                "<image>",
+            )  # the timer's, of people's own registry
         case "rehearsed":
             return ("migrate", "fleet", "cutover", *one)
         case "cut over":
@@ -98,13 +109,21 @@ def next_command(
             return ()
 
 
-def _retire(cluster: FleetCluster, facts: ClusterFacts, account: FleetAccount | None) -> tuple[str, ...]:
+def _retire(
+    cluster: FleetCluster, facts: ClusterFacts, account: FleetAccount | None
+) -> tuple[str, ...]:
     """The command of a single cluster on the plan in its folder, with the way into its account."""
     tail = f"/{cluster.partition}/{cluster.account}/{cluster.region}/{cluster.name}"
     if "://" in facts.folder or not facts.folder.endswith(tail):
         return ()  # the plan is in a bucket: it has to be fetched first
     way = ("--region", cluster.region) if account is None else way_into(account, cluster.region)
-    return ("migrate", "retire", f"{facts.folder}/plan.json", *_in(facts.folder.removesuffix(tail)), *way)
+    return (
+        "migrate",
+        "retire",
+        f"{facts.folder}/plan.json",
+        *_in(facts.folder.removesuffix(tail)),
+        *way,
+    )
 
 
 def _in(state: str) -> tuple[str, ...]:

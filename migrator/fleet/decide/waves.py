@@ -1,8 +1,9 @@
-"""Waves: a canary first, then more and more clusters, each wave only while the ones before it went well.
+"""Waves: a canary first, then more and more clusters, each wave only while the ones before it went
+well.
 
-A wave's ``failure_tolerance`` is how many of its clusters may fail. A strict wave never has more clusters under way
-than may still fail, so that the tolerance holds whatever happens to those (as CloudFormation StackSets' STRICT mode).
-Nothing that writes is begun in a freeze window.
+A wave's ``failure_tolerance`` is how many of its clusters may fail. A strict wave never has more
+clusters under way than may still fail, so that the tolerance holds whatever happens to those (as
+CloudFormation StackSets' STRICT mode). Nothing that writes is begun in a freeze window.
 """
 
 from collections.abc import Iterable, Sequence
@@ -27,8 +28,12 @@ _NONE = Amount(0)
 _WEEK = 7 * 24 * 60  # minutes
 
 
-def ordered(clusters: Iterable[FleetCluster], order_by: Sequence[OrderBy]) -> tuple[FleetCluster, ...]:
-    """Clusters in the order of the tags, then of their ARNs: the same fleet always gives the same order."""
+def ordered(
+    clusters: Iterable[FleetCluster], order_by: Sequence[OrderBy]
+) -> tuple[FleetCluster, ...]:
+    """Clusters in the order of the tags, then of their ARNs: the same fleet always gives the same
+    order.
+    """
 
     def key(cluster: FleetCluster) -> tuple[tuple[int, ...], str]:
         return tuple(_rank(cluster, each) for each in order_by), cluster.arn
@@ -51,8 +56,9 @@ def waves_of(
 ) -> tuple[Wave, ...]:
     """The waves of a command, every cluster in exactly one. Reads are one wave that nothing stops.
 
-    ``tolerance`` is the file's, for waves that say none; without either nobody may fail. Clusters that no rule takes
-    come last, in a wave named ``rest``. Without rules: one cluster, then 4, 16, 64, ...
+    ``tolerance`` is the file's, for waves that say none; without either nobody may fail. Clusters
+    that no rule takes come last, in a wave named ``rest``. Without rules: one cluster, then 4, 16,
+    64, ...
     """
     left = list(ordered(clusters, order_by))
     if command not in WRITING:
@@ -81,7 +87,9 @@ def _growing(total: int) -> list[WaveRule]:
     return rules
 
 
-def _wave(rule: WaveRule, clusters: Sequence[FleetCluster], command: Command, tolerance: Amount | None) -> Wave:
+def _wave(
+    rule: WaveRule, clusters: Sequence[FleetCluster], command: Command, tolerance: Amount | None
+) -> Wave:
     allowed = rule.failure_tolerance or tolerance or _NONE
     return Wave(
         name=rule.name,
@@ -95,7 +103,9 @@ def _wave(rule: WaveRule, clusters: Sequence[FleetCluster], command: Command, to
 
 
 def at_once(wave: Wave, overall: int, failed: int) -> int:
-    """How many clusters of the wave may be under way together, after ``failed`` of them failed; 0: begin no more."""
+    """How many clusters of the wave may be under way together, after ``failed`` of them failed; 0:
+    begin no more.
+    """
     if failed > wave.tolerance:
         return 0
     limit = min(overall, wave.concurrency or overall)
@@ -103,8 +113,14 @@ def at_once(wave: Wave, overall: int, failed: int) -> int:
 
 
 def frozen(windows: Sequence[FreezeWindow], now: datetime) -> tuple[str, datetime] | None:
-    """Why nothing may begin now, and until when; None where no window holds. The longest one is told."""
-    found = [(window.reason, until) for window in windows if (until := _frozen_until(window, now)) is not None]
+    """Why nothing may begin now, and until when; None where no window holds. The longest one is
+    told.
+    """
+    found = [
+        (window.reason, until)
+        for window in windows
+        if (until := _frozen_until(window, now)) is not None
+    ]
     return max(found, key=lambda item: item[1], default=None)
 
 
@@ -121,5 +137,6 @@ def _frozen_until(window: FreezeWindow, now: datetime) -> datetime | None:
     if passed >= length:
         return None
     start_of_minute = local.replace(second=0, microsecond=0)
-    # wall-clock arithmetic in the window's own zone: 08:00 is 08:00 on both sides of a change of summer time
+    # wall-clock arithmetic in the window's own zone: 08:00 is 08:00 on both sides of a change of
+    # summer time
     return (start_of_minute + timedelta(minutes=length - passed)).astimezone(timezone.utc)

@@ -1,4 +1,6 @@
-"""The content of a fleet's decisions.yaml: answers for all clusters, and answers for those that a selector means."""
+"""The content of a fleet's decisions.yaml: answers for all clusters, and answers for those that a
+selector means.
+"""
 
 from dataclasses import dataclass
 

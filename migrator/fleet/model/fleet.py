@@ -1,6 +1,7 @@
 """A fleet: accounts, their clusters, who answered, and the waves. Values only.
 
-A cluster is named by its ARN everywhere. What could not be read is a status with a reason, never an absence.
+A cluster is named by its ARN everywhere. What could not be read is a status with a reason, never an
+absence.
 """
 
 from collections.abc import Mapping
@@ -11,7 +12,9 @@ from typing import Literal, TypeAlias
 from migrator.model.access_entry import AuthenticationMode
 
 Command: TypeAlias = Literal["plan", "apply", "verify", "rehearse", "gates", "cutover"]
-AnswerStatus: TypeAlias = Literal["answered", "empty", "denied", "unreachable", "region-disabled", "failed"]
+AnswerStatus: TypeAlias = Literal[
+    "answered", "empty", "denied", "unreachable", "region-disabled", "failed"
+]
 WRITING: frozenset[Command] = frozenset({"apply", "rehearse", "cutover"})
 
 
@@ -25,10 +28,12 @@ class RoleLink:
 
 @dataclass(frozen=True, slots=True)
 class FleetAccount:
-    """An account and the way into it: a profile, or roles assumed one from the other; neither: the caller's own.
+    """An account and the way into it: a profile, or roles assumed one from the other; neither: the
+    caller's own.
 
-    ``regions``: where clusters are looked for; ``("all",)`` means every Region that is on. ``unit`` is the path of
-    its organizational unit. ``placement`` names the worker resource that its clusters need (``vpc:prod``).
+    ``regions``: where clusters are looked for; ``("all",)`` means every Region that is on. ``unit``
+    is the path of its organizational unit. ``placement`` names the worker resource that its
+    clusters need (``vpc:prod``).
     """
 
     id: str
@@ -43,7 +48,9 @@ class FleetAccount:
 
 
 def way_into(account: FleetAccount, region: str) -> list[str]:
-    """The global options that lead into an account and Region: ``["--region", …, "--assume-role", …]``."""
+    """The global options that lead into an account and Region: ``["--region", …, "--assume-role",
+    …]``.
+    """
     options = ["--region", region]
     if account.profile:
         options += ["--profile", account.profile]
@@ -66,7 +73,9 @@ class LeftOutAccount:
 
 @dataclass(frozen=True, slots=True)
 class FleetCluster:
-    """One cluster as discovery saw it. ``account_name``, ``account_tags`` and ``unit`` are its account's."""
+    """One cluster as discovery saw it. ``account_name``, ``account_tags`` and ``unit`` are its
+    account's.
+    """
 
     arn: str
     name: str
@@ -98,7 +107,9 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Inventory:
-    """What discovery found. ``selected`` of all clusters are in the fleet; the rest was left out by selectors."""
+    """What discovery found. ``selected`` of all clusters are in the fleet; the rest was left out by
+    selectors.
+    """
 
     taken_at: str
     fleet: str
@@ -107,7 +118,9 @@ class Inventory:
     clusters: tuple[FleetCluster, ...]
     left_out: tuple[LeftOutAccount, ...] = ()
     not_selected: int = 0
-    missing: tuple[tuple[str, str], ...] = ()  # clusters that the file names and nobody found: (ARN, why)
+    missing: tuple[
+        tuple[str, str], ...
+    ] = ()  # clusters that the file names and nobody found: (ARN, why)
 
     @property
     def expected(self) -> int:
@@ -123,7 +136,9 @@ class Inventory:
     @property
     def silent(self) -> tuple[Answer, ...]:
         """Accounts and Regions that did not answer, with the reasons."""
-        return tuple(answer for answer in self.answers if answer.status not in ("answered", "empty"))
+        return tuple(
+            answer for answer in self.answers if answer.status not in ("answered", "empty")
+        )
 
     @property
     def complete(self) -> bool:
@@ -133,7 +148,8 @@ class Inventory:
 
 @dataclass(frozen=True, slots=True)
 class Selector:
-    """Which clusters are meant: all that meet every condition given. Texts may hold ``*`` and ``?``.
+    """Which clusters are meant: all that meet every condition given. Texts may hold ``*`` and
+    ``?``.
 
     ``tags`` are the cluster's own, ``account_tags`` its account's. ``clusters`` are ARNs or names.
     """
@@ -152,13 +168,16 @@ class Selector:
     def conditions(self) -> dict[str, list[str] | dict[str, str]]:
         """Those that are given, as fleet.yaml and decisions.yaml write them."""
         given = {each.name: getattr(self, each.name) for each in fields(self)}
-        return {name: dict(v) if isinstance(v, Mapping) else list(v) for name, v in given.items() if v}
+        return {
+            name: dict(v) if isinstance(v, Mapping) else list(v) for name, v in given.items() if v
+        }
 
 
 @dataclass(frozen=True, slots=True)
 class OrganizationSource:
-    """Accounts from AWS Organizations. ``role`` is a template with ``{account_id}``, ``{name}`` and ``{partition}``,
-    or a role's name; ``through`` are roles assumed before it. ``reader`` is assumed to read the organization.
+    """Accounts from AWS Organizations. ``role`` is a template with ``{account_id}``, ``{name}`` and
+    ``{partition}``, or a role's name; ``through`` are roles assumed before it. ``reader`` is
+    assumed to read the organization.
     """
 
     role: str = "OrganizationAccountAccessRole"
@@ -188,10 +207,11 @@ class Amount:
 
 @dataclass(frozen=True, slots=True)
 class WaveRule:
-    """How a wave is made: of the clusters that ``select`` means and no earlier wave has, at most ``size``.
+    """How a wave is made: of the clusters that ``select`` means and no earlier wave has, at most
+    ``size``.
 
-    ``failure_tolerance``: so many clusters may fail and the wave still goes on. ``strict``: never more clusters at
-    once than may still fail. None: the command's default.
+    ``failure_tolerance``: so many clusters may fail and the wave still goes on. ``strict``: never
+    more clusters at once than may still fail. None: the command's default.
     """
 
     name: str
@@ -234,8 +254,8 @@ class FreezeWindow:
 
 @dataclass(frozen=True, slots=True)
 class RateRule:
-    """At most ``per_second`` calls of ``api`` (``eks:*``, ``iam:ListRoles``) in each account and Region, after a burst
-    of ``burst``.
+    """At most ``per_second`` calls of ``api`` (``eks:*``, ``iam:ListRoles``) in each account and
+    Region, after a burst of ``burst``.
     """
 
     api: str
@@ -253,7 +273,9 @@ class Concurrency:
 
 @dataclass(frozen=True, slots=True)
 class Hooks:
-    """Commands as argument lists, without a shell. One that ends with another code than 0 forbids the wave."""
+    """Commands as argument lists, without a shell. One that ends with another code than 0 forbids
+    the wave.
+    """
 
     before_wave: tuple[tuple[str, ...], ...] = ()
     after_wave: tuple[tuple[str, ...], ...] = ()
@@ -261,7 +283,9 @@ class Hooks:
 
 @dataclass(frozen=True, slots=True)
 class OrderBy:
-    """Clusters in the order of a tag's values; those with none of them come last. ``account``: the account's tag."""
+    """Clusters in the order of a tag's values; those with none of them come last. ``account``: the
+    account's tag.
+    """
 
     tag: str
     values: tuple[str, ...] = ()
@@ -293,4 +317,6 @@ class FleetFile:
     failure_tolerance: Amount | None = None
     freeze: tuple[FreezeWindow, ...] = ()
     hooks: Hooks = Hooks()
-    reader_roles: Mapping[str, RoleLink] = field(default_factory=dict)  # which role reads IAM of which account
+    reader_roles: Mapping[str, RoleLink] = field(
+        default_factory=dict
+    )  # which role reads IAM of which account

@@ -1,4 +1,6 @@
-"""One cluster's part of a fleet command, in a form that any process can do: a function by its import path, and JSON."""
+"""One cluster's part of a fleet command, in a form that any process can do: a function by its
+import path, and JSON.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,8 +11,9 @@ from migrator.fleet.model.fleet import FleetAccount, RateRule, RoleLink
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """``task`` is ``package.module:function``; it takes ``arguments`` and returns a JSON object. ``placement`` is the
-    resource that a worker must have (``vpc:prod``). ``first`` is done before it, by the coordinator: what is one-way.
+    """``task`` is ``package.module:function``; it takes ``arguments`` and returns a JSON object.
+    ``placement`` is the resource that a worker must have (``vpc:prod``). ``first`` is done before
+    it, by the coordinator: what is one-way.
     """
 
     arn: str
@@ -23,8 +26,8 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class JobEnd:
-    """What a job gave; ``lost`` says why it gave nothing: its worker is gone, or it broke. ``unplaced``: it was not
-    begun, as nobody was there to do it.
+    """What a job gave; ``lost`` says why it gave nothing: its worker is gone, or it broke.
+    ``unplaced``: it was not begun, as nobody was there to do it.
     """
 
     arn: str
@@ -35,8 +38,9 @@ class JobEnd:
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """How a worker comes to the accounts of the fleet. ``settings`` are the global options; ``share`` is the
-    worker's part of each rate. Credentials are no part of it: a worker has its own.
+    """How a worker comes to the accounts of the fleet. ``settings`` are the global options;
+    ``share`` is the worker's part of each rate. Credentials are no part of it: a worker has its
+    own.
     """
 
     settings: Mapping[str, Any]

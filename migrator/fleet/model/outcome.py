@@ -1,4 +1,6 @@
-"""How the clusters of a fleet stand, by their files, and how every one ended a command. Values only."""
+"""How the clusters of a fleet stand, by their files, and how every one ended a command. Values
+only.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -36,7 +38,9 @@ STATUSES: tuple[ClusterStatus, ...] = (
 
 @dataclass(frozen=True, slots=True)
 class FindingSeen:
-    """A finding as patterns across clusters need it; ``source`` and ``message`` are for whoever reads about one."""
+    """A finding as patterns across clusters need it; ``source`` and ``message`` are for whoever
+    reads about one.
+    """
 
     code: str
     severity: str
@@ -49,10 +53,10 @@ class FindingSeen:
 class ClusterFacts:
     """What is known of one cluster from its own files: what reports and patterns are made of.
 
-    ``principals``: ARN -> action. ``admins``: who administers the whole cluster after the plan. ``steps`` and
-    ``done`` count the plan's steps; ``next`` is one line. None: not known. ``stubs``: the answers that could be given,
-    by the ARN of the principal that blocks (empty: the cluster itself). ``rehearsed``: when a rehearsal of this plan
-    passed. ``folder``: where the files are.
+    ``principals``: ARN -> action. ``admins``: who administers the whole cluster after the plan.
+    ``steps`` and ``done`` count the plan's steps; ``next`` is one line. None: not known. ``stubs``:
+    the answers that could be given, by the ARN of the principal that blocks (empty: the cluster
+    itself). ``rehearsed``: when a rehearsal of this plan passed. ``folder``: where the files are.
     """
 
     arn: str

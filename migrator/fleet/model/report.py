@@ -1,4 +1,6 @@
-"""What repeats across the clusters of a fleet, and what is left: values for the report and the dashboard."""
+"""What repeats across the clusters of a fleet, and what is left: values for the report and the
+dashboard.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,7 +15,9 @@ _NOT_KNOWN = frozenset({"unknown", "unreachable", "denied"})  # stages
 
 @dataclass(frozen=True, slots=True)
 class FindingAcross:
-    """One finding with every cluster that has it. ``principals`` counts whom it concerns, over all clusters."""
+    """One finding with every cluster that has it. ``principals`` counts whom it concerns, over all
+    clusters.
+    """
 
     code: str
     severity: str
@@ -23,10 +27,11 @@ class FindingAcross:
 
 @dataclass(frozen=True, slots=True)
 class SameFindings:
-    """Clusters whose blocking findings and warnings are the same set: what helps one helps all of them.
+    """Clusters whose blocking findings and warnings are the same set: what helps one helps all of
+    them.
 
-    Every cluster of the fleet is in exactly one such group: no codes where a plan found nothing to act on, and
-    ``planned`` False where there is no plan that could be read.
+    Every cluster of the fleet is in exactly one such group: no codes where a plan found nothing to
+    act on, and ``planned`` False where there is no plan that could be read.
     """
 
     codes: tuple[str, ...]
@@ -36,10 +41,11 @@ class SameFindings:
 
 @dataclass(frozen=True, slots=True)
 class OpenQuestion:
-    """One principal (None: the cluster itself) that blocks clusters for the same reasons: one answer, many plans.
+    """One principal (None: the cluster itself) that blocks clusters for the same reasons: one
+    answer, many plans.
 
-    ``stubs`` are the answers that could be given. ``where`` means exactly these clusters and no other that has, or may
-    have, the principal; None: the answer holds everywhere.
+    ``stubs`` are the answers that could be given. ``where`` means exactly these clusters and no
+    other that has, or may have, the principal; None: the answer holds everywhere.
     """
 
     principal_arn: str | None
@@ -59,10 +65,11 @@ class AdminAcross:
 
 @dataclass(frozen=True, slots=True)
 class AccountProgress:
-    """How far an account is. ``stages`` counts its clusters by where they stand; ``left`` by what is next.
+    """How far an account is. ``stages`` counts its clusters by where they stand; ``left`` by what
+    is next.
 
-    ``migrated`` are done but for deleting aws-auth; ``finished`` have nothing left at all. ``reason``: why not every
-    Region answered.
+    ``migrated`` are done but for deleting aws-auth; ``finished`` have nothing left at all.
+    ``reason``: why not every Region answered.
     """
 
     id: str
@@ -94,7 +101,8 @@ class WaveSeen:
 class RunSeen:
     """One run of a command over the fleet, interrupted and gone on with as often as it was.
 
-    ``exit_code`` is None where its last attempt did not come to its end; ``stopped`` says why it stopped early.
+    ``exit_code`` is None where its last attempt did not come to its end; ``stopped`` says why it
+    stopped early.
     """
 
     id: str
@@ -109,8 +117,8 @@ class RunSeen:
 
 @dataclass(frozen=True, slots=True)
 class ClusterRow:
-    """One cluster with everything that is known of it. ``left``: what is to be done, in words that are the same for all
-    clusters at the same point; ``command``: what to run for it, as arguments.
+    """One cluster with everything that is known of it. ``left``: what is to be done, in words that
+    are the same for all clusters at the same point; ``command``: what to run for it, as arguments.
     """
 
     cluster: FleetCluster
@@ -123,7 +131,9 @@ class ClusterRow:
 
 @dataclass(frozen=True, slots=True)
 class FleetReport:
-    """Everything that is known about a fleet, from its own files. ``file``: the fleet file, for commands to run."""
+    """Everything that is known about a fleet, from its own files. ``file``: the fleet file, for
+    commands to run.
+    """
 
     fleet: str
     at: str
@@ -142,7 +152,9 @@ class FleetReport:
 
     @property
     def known(self) -> bool:
-        """Whether every account answered and every cluster could be read. What is not known is never fine."""
+        """Whether every account answered and every cluster could be read. What is not known is
+        never fine.
+        """
         return self.inventory.complete and not _NOT_KNOWN & set(self.stages)
 
     @property

@@ -1,4 +1,6 @@
-"""The accounts of an inventory as an accounts file that Cloud Custodian's c7n-org reads, and so do we."""
+"""The accounts of an inventory as an accounts file that Cloud Custodian's c7n-org reads, and so do
+we.
+"""
 
 from typing import Any
 
@@ -6,8 +8,12 @@ from migrator.fleet.model.fleet import FleetAccount, Inventory
 
 
 def accounts_document(inventory: Inventory) -> dict[str, Any]:
-    """``{accounts: [...]}``. Accounts that are the caller's own have no way in to write down, and are left out."""
-    return {"accounts": [_account(each) for each in inventory.accounts if each.roles or each.profile]}
+    """``{accounts: [...]}``. Accounts that are the caller's own have no way in to write down, and
+    are left out.
+    """
+    return {
+        "accounts": [_account(each) for each in inventory.accounts if each.roles or each.profile]
+    }
 
 
 def _account(account: FleetAccount) -> dict[str, Any]:

@@ -1,4 +1,5 @@
-"""Every cluster as a value that the dashboard's script makes rows of, and groups of clusters that buttons show.
+"""Every cluster as a value that the dashboard's script makes rows of, and groups of clusters that
+buttons show.
 
 What repeats (findings, mostly) is there once, and rows hold its place in the list.
 """
@@ -42,7 +43,9 @@ TONES: Mapping[str, tuple[str, str]] = {
 
 
 class Groups:
-    """Groups of clusters by name, for buttons that show exactly these; the same group is kept once."""
+    """Groups of clusters by name, for buttons that show exactly these; the same group is kept
+    once.
+    """
 
     def __init__(self, clusters: Sequence[str]) -> None:
         self._places = {arn: place for place, arn in enumerate(clusters)}
@@ -55,7 +58,10 @@ class Groups:
 
     def document(self) -> dict[str, Any]:
         """``{id: {name, clusters: [place]}}``."""
-        return {key: {"name": name, "clusters": list(places)} for (name, places), key in self._found.items()}
+        return {
+            key: {"name": name, "clusters": list(places)}
+            for (name, places), key in self._found.items()
+        }
 
 
 def fleet_data(report: FleetReport, groups: Groups) -> dict[str, Any]:
@@ -65,7 +71,8 @@ def fleet_data(report: FleetReport, groups: Groups) -> dict[str, Any]:
     return {
         "clusters": clusters,
         "findings": [
-            [each.code, each.severity, each.principal_arn or "", each.source, each.message] for each in findings
+            [each.code, each.severity, each.principal_arn or "", each.source, each.message]
+            for each in findings
         ],
         "kinds": {code: [kind.what, kind.remedy] for code, kind in report.kinds.items()},
         "groups": groups.document(),

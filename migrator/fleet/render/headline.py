@@ -19,7 +19,8 @@ _QUIET = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """One reason, told once, with everybody whom it concerns: ``who`` are accounts with Regions, or clusters.
+    """One reason, told once, with everybody whom it concerns: ``who`` are accounts with Regions, or
+    clusters.
 
     ``clusters`` are ARNs where it is about clusters.
     """
@@ -33,7 +34,9 @@ class Trouble:
 
 
 def fleet_tone(report: FleetReport) -> str:
-    """``bad`` where something is not known or went wrong, ``warn`` where people must decide, else ``ok``."""
+    """``bad`` where something is not known or went wrong, ``warn`` where people must decide, else
+    ``ok``.
+    """
     if not report.known or any(each.tone == "bad" for each in troubles(report)):
         return "bad"
     if report.stages.get("blocked"):
@@ -44,14 +47,23 @@ def fleet_tone(report: FleetReport) -> str:
 def fleet_sentence(report: FleetReport) -> str:
     """The state of the whole, for somebody who reads nothing else."""
     inventory = report.inventory
-    accounts, silent = count_of(inventory.expected, "account"), inventory.expected - inventory.answered
+    accounts, silent = (
+        count_of(inventory.expected, "account"),
+        inventory.expected - inventory.answered,
+    )
     parts = [f"{report.migrated:,} of {count_of(len(report.rows), 'cluster')} migrated."]
     if silent:
-        parts.append(f"{silent} of {accounts} did not answer completely: what is in them is not known.")
+        parts.append(
+            f"{silent} of {accounts} did not answer completely: what is in them is not known."
+        )
     else:
-        parts.append(f"All {accounts} answered." if inventory.expected > 1 else f"{accounts} answered.")
+        parts.append(
+            f"All {accounts} answered." if inventory.expected > 1 else f"{accounts} answered."
+        )
     if blocked := report.stages.get("blocked", 0):
-        parts.append(f"{count_of(blocked, 'cluster')} {'waits' if blocked == 1 else 'wait'} for a decision.")
+        parts.append(
+            f"{count_of(blocked, 'cluster')} {'waits' if blocked == 1 else 'wait'} for a decision."
+        )
     return " ".join(parts)
 
 
@@ -74,7 +86,9 @@ def fleet_figures(report: FleetReport) -> tuple[Figure, ...]:
         Figure(
             "Clusters",
             f"{total:,}",
-            f"{inventory.not_selected:,} more not selected" if inventory.not_selected else "in the fleet",
+            f"{inventory.not_selected:,} more not selected"
+            if inventory.not_selected
+            else "in the fleet",
         ),
         Figure(
             "Migrated",
@@ -91,22 +105,35 @@ def fleet_figures(report: FleetReport) -> tuple[Figure, ...]:
         Figure(
             "Not read",
             f"{dark:,}",
-            ", ".join(f"{stages[n]} {n}" for n in ("unreachable", "denied", "unknown") if stages.get(n))
+            ", ".join(
+                f"{stages[n]} {n}" for n in ("unreachable", "denied", "unknown") if stages.get(n)
+            )
             or "every cluster was",
             "bad" if dark else "ok",
         ),
-        Figure("Ended badly", f"{bad:,}", "by the latest command on each cluster", "bad" if bad else "ok"),
+        Figure(
+            "Ended badly",
+            f"{bad:,}",
+            "by the latest command on each cluster",
+            "bad" if bad else "ok",
+        ),
     )
 
 
 def account_urgency(account: AccountProgress) -> tuple[bool, int, int, str]:
-    """For sorting: silent accounts, then those with most clusters that need somebody, then those with most left."""
-    stuck = sum(account.stages.get(stage, 0) for stage in ("unknown", "unreachable", "denied", "blocked"))
+    """For sorting: silent accounts, then those with most clusters that need somebody, then those
+    with most left.
+    """
+    stuck = sum(
+        account.stages.get(stage, 0) for stage in ("unknown", "unreachable", "denied", "blocked")
+    )
     return account.answered, -stuck, account.finished - account.clusters, account.id
 
 
 def troubles(report: FleetReport) -> tuple[Trouble, ...]:
-    """What is not known and what went wrong, each reason once; the largest first within its kind."""
+    """What is not known and what went wrong, each reason once; the largest first within its
+    kind.
+    """
     return (*_silent(report), *_missing(report), *_unknown(report), *_ended_badly(report))
 
 
@@ -115,12 +142,19 @@ def _silent(report: FleetReport) -> Iterable[Trouble]:
     told: dict[tuple[str, str], tuple[str, str]] = {}
     names = {account.id: account.name for account in report.accounts}
     for answer in report.inventory.silent:
-        key = (str(answer.status), answer.reason.replace(answer.account, "ACCOUNT").replace(answer.region, "REGION"))
+        key = (
+            str(answer.status),
+            answer.reason.replace(answer.account, "ACCOUNT").replace(answer.region, "REGION"),
+        )
         groups.setdefault(key, {}).setdefault(answer.account, []).append(answer.region)
         told.setdefault(key, (answer.reason, answer.remedy))
     for key, accounts in sorted(groups.items(), key=lambda item: -len(item[1])):
-        who = tuple(_account(each, names.get(each, ""), regions) for each, regions in accounts.items())
-        yield Trouble("bad", f"account {key[0]}", told[key][0] or "no reason was given", who, told[key][1])
+        who = tuple(
+            _account(each, names.get(each, ""), regions) for each, regions in accounts.items()
+        )
+        yield Trouble(
+            "bad", f"account {key[0]}", told[key][0] or "no reason was given", who, told[key][1]
+        )
 
 
 def _account(account: str, name: str, regions: list[str]) -> str:
@@ -139,11 +173,15 @@ def _unknown(report: FleetReport) -> Iterable[Trouble]:
         if row.facts.problem:
             groups.setdefault(row.facts.problem, []).append(row.cluster.arn)
     for why, arns in groups.items():
-        yield Trouble("bad", "not known", why, tuple(map(short_cluster, arns)), clusters=tuple(arns))
+        yield Trouble(
+            "bad", "not known", why, tuple(map(short_cluster, arns)), clusters=tuple(arns)
+        )
 
 
 def _failed(report: FleetReport) -> list[ClusterResult]:
-    return [row.last for row in report.rows if row.last is not None and row.last.status not in _QUIET]
+    return [
+        row.last for row in report.rows if row.last is not None and row.last.status not in _QUIET
+    ]
 
 
 def _ended_badly(report: FleetReport) -> Iterable[Trouble]:
@@ -151,6 +189,15 @@ def _ended_badly(report: FleetReport) -> Iterable[Trouble]:
     for result in _failed(report):
         why = without_name(result.message or result.code, result.arn)
         groups.setdefault((result.command, result.status, why), []).append(result)
-    for (command, status, why), found in sorted(groups.items(), key=lambda item: (-len(item[1]), item[0])):
+    for (command, status, why), found in sorted(
+        groups.items(), key=lambda item: (-len(item[1]), item[0])
+    ):
         arns = tuple(result.arn for result in found)
-        yield Trouble("bad", f"{command}: {status}", why, tuple(map(short_cluster, arns)), found[0].remedy, arns)
+        yield Trouble(
+            "bad",
+            f"{command}: {status}",
+            why,
+            tuple(map(short_cluster, arns)),
+            found[0].remedy,
+            arns,
+        )

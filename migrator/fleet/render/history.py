@@ -1,4 +1,6 @@
-"""The runs of a fleet as charts: one lane a wave, on the time line of its run. Places are percent of its length."""
+"""The runs of a fleet as charts: one lane a wave, on the time line of its run. Places are percent
+of its length.
+"""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,8 +15,8 @@ _NAMED = 12
 
 @dataclass(frozen=True, slots=True)
 class WaveLine:
-    """A wave as a lane: from ``start``, ``width`` long, of which the last ``open_width`` are for the share of its
-    clusters that are not done.
+    """A wave as a lane: from ``start``, ``width`` long, of which the last ``open_width`` are for
+    the share of its clusters that are not done.
     """
 
     name: str
@@ -40,13 +42,17 @@ class RunLine:
 
 def run_lines(runs: Iterable[RunSeen]) -> tuple[RunLine, ...]:
     """The latest run first."""
-    return tuple(_line(run) for run in sorted(runs, key=lambda run: moment(run.started), reverse=True))
+    return tuple(
+        _line(run) for run in sorted(runs, key=lambda run: moment(run.started), reverse=True)
+    )
 
 
 def _line(run: RunSeen) -> RunLine:
     moments = [moment(at) for at in (run.started, run.ended, *_moments(run.waves)) if at]
     axis = axis_of(min(moments), max(moments))
-    return RunLine(run, duration(axis.length), axis.ticks(), tuple(_wave(wave, axis) for wave in run.waves))
+    return RunLine(
+        run, duration(axis.length), axis.ticks(), tuple(_wave(wave, axis) for wave in run.waves)
+    )
 
 
 def _moments(waves: Iterable[WaveSeen]) -> Iterable[str]:
@@ -63,7 +69,9 @@ def _wave(wave: WaveSeen, axis: Axis) -> WaveLine:
     tried = sum(wave.counts.values())
     open_width = round(width * (tried - wave.counts.get("done", 0)) / tried, 2) if tried else 0.0
     told = ", ".join(f"{count} {status}" for status, count in counts) or "nothing was tried"
-    open_ones = tuple((short_cluster(each.arn), each.status, each.message or each.code) for each in wave.results)
+    open_ones = tuple(
+        (short_cluster(each.arn), each.status, each.message or each.code) for each in wave.results
+    )
     return WaveLine(
         name=wave.name,
         start=start,
@@ -71,7 +79,8 @@ def _wave(wave: WaveSeen, axis: Axis) -> WaveLine:
         open_start=round(start + width - open_width, 2),
         open_width=open_width,
         counts=counts,
-        words=f"began {axis.since(wave.started)}, {'took ' + _took(wave) if wave.ended else 'did not end'}: {told}",
+        words=f"began {axis.since(wave.started)}, "
+        f"{'took ' + _took(wave) if wave.ended else 'did not end'}: {told}",
         open=open_ones[:_NAMED],
         more=max(len(open_ones) - _NAMED, 0),
     )
@@ -79,5 +88,8 @@ def _wave(wave: WaveSeen, axis: Axis) -> WaveLine:
 
 def _took(wave: WaveSeen) -> str:
     return duration(
-        max(moment(wave.ended) - moment(wave.started), axis_of(moment(wave.ended), moment(wave.ended)).length)
+        max(
+            moment(wave.ended) - moment(wave.started),
+            axis_of(moment(wave.ended), moment(wave.ended)).length,
+        )
     )

@@ -1,14 +1,21 @@
 """What is known about a fleet, as Markdown: for a pull request, a change ticket, a wiki.
 
-Everything that repeats is told once, with how often; the JSON form and the dashboard have every cluster. However
-large the fleet, it stays below what GitHub takes as the text of a pull request (65,536 characters).
+Everything that repeats is told once, with how often; the JSON form and the dashboard have every
+cluster. However large the fleet, it stays below what GitHub takes as the text of a pull request
+(65,536 characters).
 """
 
 from collections.abc import Iterable, Sequence
 
 from migrator.fleet.model.report import FleetReport, RunSeen
 from migrator.fleet.render.headline import account_urgency, fleet_figures, fleet_sentence, troubles
-from migrator.fleet.render.names import accounts_line, count_of, short_cluster, short_principal, some
+from migrator.fleet.render.names import (
+    accounts_line,
+    count_of,
+    short_cluster,
+    short_principal,
+    some,
+)
 from migrator.fleet.render.snippet import Asked, asked, snippet
 from migrator.render.escape import markdown, markdown_code
 from migrator.render.page import when
@@ -22,7 +29,9 @@ _TEXT = 300  # characters of one cell
 
 
 def fleet_markdown(report: FleetReport) -> str:
-    """One document: who answered, how far everything is, what is open, what repeats, what happened."""
+    """One document: who answered, how far everything is, what is open, what repeats, what
+    happened.
+    """
     parts = [_head(report), *_tables(report), _answers(report)]
     text = ""
     for part in parts:
@@ -34,14 +43,18 @@ def fleet_markdown(report: FleetReport) -> str:
 
 def _head(report: FleetReport) -> str:
     facts = "".join(
-        f"| {each.label} | **{each.value}** | {markdown(each.detail)} |\n" for each in fleet_figures(report)
+        f"| {each.label} | **{each.value}** | {markdown(each.detail)} |\n"
+        for each in fleet_figures(report)
     )
     stages = "".join(f"| {stage} | {count:,} |\n" for stage, count in report.stages.items())
     return (
-        f"# Fleet {markdown(report.fleet)}: {report.migrated:,} of {count_of(len(report.rows), 'cluster')} migrated\n\n"
-        f"{fleet_sentence(report)} {accounts_line(report.inventory)}. Read {markdown_code(when(report.at))}, "
+        f"# Fleet {markdown(report.fleet)}: {report.migrated:,} of "
+        f"{count_of(len(report.rows), 'cluster')} migrated\n\n"
+        f"{fleet_sentence(report)} {accounts_line(report.inventory)}. Read "
+        f"{markdown_code(when(report.at))}, "
         f"inventory of {markdown_code(when(report.inventory.taken_at))}.\n\n"
-        f"| | | |\n|---|---|---|\n{facts}\n## Clusters by stage\n\n| Stage | Clusters |\n|---|---:|\n{stages}"
+        f"| | | |\n|---|---|---|\n{facts}\n## Clusters by stage\n\n| Stage | Clusters "
+        f"|\n|---|---:|\n{stages}"
     )
 
 
@@ -54,16 +67,22 @@ def _tables(report: FleetReport) -> Iterable[str]:
     yield _table(
         "Open questions: one answer lifts each of them in every cluster named",
         ("Principal", "Why", "Clusters"),
-        ((_asking(each), ", ".join(each.codes), _clusters(each.clusters)) for each in asked(report.questions)),
+        (
+            (_asking(each), ", ".join(each.codes), _clusters(each.clusters))
+            for each in asked(report.questions)
+        ),
     )
     yield _table(
         "Clusters with the same findings",
         ("Findings", "Clusters"),
         ((", ".join(each.codes), _clusters(each.clusters)) for each in report.same if each.codes),
     )
-    open_ones = sorted((each for each in report.accounts if not each.answered or each.left), key=account_urgency)
+    open_ones = sorted(
+        (each for each in report.accounts if not each.answered or each.left), key=account_urgency
+    )
     yield _table(
-        f"What is left: {len(report.accounts) - len(open_ones)} accounts are done, {len(open_ones)} are not",
+        f"What is left: {len(report.accounts) - len(open_ones)} accounts are done, "
+        f"{len(open_ones)} are not",
         ("Account", "Name", "Migrated", "Left"),
         (
             (
@@ -71,7 +90,10 @@ def _tables(report: FleetReport) -> Iterable[str]:
                 each.name,
                 f"{each.migrated} of {each.clusters}",
                 "; ".join(
-                    [*([each.reason] if each.reason else []), *(f"{n}: {what}" for what, n in each.left.items())]
+                    [
+                        *([each.reason] if each.reason else []),
+                        *(f"{n}: {what}" for what, n in each.left.items()),
+                    ]
                 ),
             )
             for each in open_ones
@@ -80,7 +102,10 @@ def _tables(report: FleetReport) -> Iterable[str]:
     yield _table(
         "Findings",
         ("Finding", "Severity", "Clusters", "Principals"),
-        ((each.code, each.severity, f"{len(each.clusters):,}", f"{each.principals:,}") for each in report.findings),
+        (
+            (each.code, each.severity, f"{len(each.clusters):,}", f"{each.principals:,}")
+            for each in report.findings
+        ),
     )
     yield _table(
         "Administrators after the migration",
@@ -90,30 +115,42 @@ def _tables(report: FleetReport) -> Iterable[str]:
     yield _table(
         "Runs, the latest first",
         ("Command", "Began", "Ended", "Waves"),
-        ((run.command, when(run.started), _ended(run), _waves(run)) for run in reversed(report.runs)),
+        (
+            (run.command, when(run.started), _ended(run), _waves(run))
+            for run in reversed(report.runs)
+        ),
     )
 
 
 def _ended(run: RunSeen) -> str:
     if run.exit_code is None:
         return "did not come to its end"
-    return f"{when(run.ended)}, exit code {run.exit_code}" + (f": {run.stopped}" if run.stopped else "")
+    return f"{when(run.ended)}, exit code {run.exit_code}" + (
+        f": {run.stopped}" if run.stopped else ""
+    )
 
 
 def _waves(run: RunSeen) -> str:
-    told = (f"{wave.name}: " + ", ".join(f"{n} {status}" for status, n in wave.counts.items()) for wave in run.waves)
+    told = (
+        f"{wave.name}: " + ", ".join(f"{n} {status}" for status, n in wave.counts.items())
+        for wave in run.waves
+    )
     return "; ".join(told)
 
 
 def _answers(report: FleetReport) -> str:
     """The answers that lift most, to copy."""
-    found = [(each, lines) for each in asked(report.questions) if (lines := snippet(each.questions))]
+    found = [
+        (each, lines) for each in asked(report.questions) if (lines := snippet(each.questions))
+    ]
     found = [(each, lines) for each, lines in found if len(lines) <= _LONG]
     if not found:
         return ""
     blocks = []
     for question, lines in found[:_SNIPPETS]:
-        fence = "`" * max(3, 1 + max((len(run) for line in lines for run in _ticks(line)), default=0))
+        fence = "`" * max(
+            3, 1 + max((len(run) for line in lines for run in _ticks(line)), default=0)
+        )
         blocks.append(
             f"<details><summary>{markdown(_asking(question))}</summary>\n\n"
             f"{fence}yaml\n" + "\n".join(lines) + f"\n{fence}\n\n</details>\n"

@@ -8,11 +8,15 @@ from migrator.fleet.model.outcome import FleetOutcome
 from migrator.fleet.render.names import short_cluster
 
 
-def matrix(file: FleetFile, outcome: FleetOutcome, waves: Mapping[str, str]) -> Iterator[dict[str, Any]]:
-    """One object for each cluster that has a plan, in the order of ``waves`` (ARN -> wave of ``apply``).
+def matrix(
+    file: FleetFile, outcome: FleetOutcome, waves: Mapping[str, str]
+) -> Iterator[dict[str, Any]]:
+    """One object for each cluster that has a plan, in the order of ``waves`` (ARN -> wave of
+    ``apply``).
 
-    ``arn`` is what ``migrate fleet … --cluster`` takes; ``name`` with ``options`` what the commands for one cluster
-    take (the way into the account, for whoever runs this command's caller); ``plan`` is a path below ``state``.
+    ``arn`` is what ``migrate fleet … --cluster`` takes; ``name`` with ``options`` what the commands
+    for one cluster take (the way into the account, for whoever runs this command's caller);
+    ``plan`` is a path below ``state``.
     """
     clusters = {cluster.arn: cluster for cluster in outcome.inventory.clusters}
     accounts = {account.id: account for account in outcome.inventory.accounts}

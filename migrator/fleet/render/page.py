@@ -1,7 +1,9 @@
-"""The dashboard of a fleet as one HTML file: the whole first, then every cluster, then what repeats and what happened.
+"""The dashboard of a fleet as one HTML file: the whole first, then every cluster, then what repeats
+and what happened.
 
-A thousand rows are values in the page, and become elements only when they are looked at; without scripts the same
-rows are a plain table. What is written here is values; how it looks is ``templates/``.
+A thousand rows are values in the page, and become elements only when they are looked at; without
+scripts the same rows are a plain table. What is written here is values; how it looks is
+``templates/``.
 """
 
 from collections.abc import Iterable, Mapping
@@ -9,7 +11,13 @@ from dataclasses import dataclass
 
 from migrator.fleet.model.report import AccountProgress, ClusterRow, FleetReport
 from migrator.fleet.render.data import TONES, Groups, fleet_data, tags_of
-from migrator.fleet.render.headline import account_urgency, fleet_figures, fleet_sentence, fleet_tone, troubles
+from migrator.fleet.render.headline import (
+    account_urgency,
+    fleet_figures,
+    fleet_sentence,
+    fleet_tone,
+    troubles,
+)
 from migrator.fleet.render.history import run_lines
 from migrator.fleet.render.names import short_cluster, short_principal, some
 from migrator.fleet.render.snippet import Asked, asked, snippet
@@ -48,7 +56,9 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """An open question with its answer to copy; ``principals`` of that name ask it, each in its own account."""
+    """An open question with its answer to copy; ``principals`` of that name ask it, each in its own
+    account.
+    """
 
     number: int
     name: Name
@@ -67,7 +77,9 @@ class Asking:
 
 @dataclass(frozen=True, slots=True)
 class Admin:
-    """Administrators of one name in one account or in many: ``arns`` with the number of their clusters."""
+    """Administrators of one name in one account or in many: ``arns`` with the number of their
+    clusters.
+    """
 
     name: str
     arns: tuple[tuple[str, int], ...]
@@ -100,9 +112,15 @@ def fleet_html(report: FleetReport) -> str:
         "figures": fleet_figures(report),
         "bar": segments(report.stages),
         "means": STAGE_MEANS,
-        "troubles": [(each, *some(each.who, _NAMED), groups.of(each.what, each.clusters)) for each in troubles(report)],
+        "troubles": [
+            (each, *some(each.who, _NAMED), groups.of(each.what, each.clusters))
+            for each in troubles(report)
+        ],
         "accounts": [(each, segments(each.stages), _left(each)) for each in accounts],
-        "questions": [_asking(number, each, report, groups) for number, each in enumerate(asked(report.questions), 1)],
+        "questions": [
+            _asking(number, each, report, groups)
+            for number, each in enumerate(asked(report.questions), 1)
+        ],
         "same": [row for row in _same(report, groups) if row.clusters > 1],
         "alone": sum(len(each.clusters) == 1 for each in report.same if each.codes),
         "findings": list(_findings(report, groups)),
@@ -145,7 +163,13 @@ def _codes(row: ClusterRow) -> str:
 def _left(account: AccountProgress) -> str:
     left = [f"{count} \u00d7 {what}" for what, count in account.left.items()]
     if not left:
-        return "nothing is known" if not account.answered else "nothing" if account.clusters else "no clusters"
+        return (
+            "nothing is known"
+            if not account.answered
+            else "nothing"
+            if account.clusters
+            else "no clusters"
+        )
     return "; ".join(left)
 
 
@@ -175,7 +199,9 @@ def _same(report: FleetReport, groups: Groups) -> Iterable[Row]:
     for each in report.same:
         if not each.codes:
             continue
-        words = tuple(sorted((severity.get(code, "warn"), code) for code in each.codes))  # block comes before warn
+        words = tuple(
+            sorted((severity.get(code, "warn"), code) for code in each.codes)
+        )  # block comes before warn
         named, more = some(map(short_cluster, each.clusters), _NAMED)
         group = groups.of(f"with {', '.join(each.codes)}", each.clusters)
         yield Row(words, len(each.clusters), named, more, group)
@@ -206,5 +232,7 @@ def _admins(report: FleetReport, groups: Groups) -> Iterable[Admin]:
         clusters = tuple(dict.fromkeys(arn for _, arns in admins for arn in arns))
         told = short_principal(admins[0][0]) if len(admins) == 1 else name
         group = groups.of(f"administered by {told}", clusters)
-        found.append(Admin(told, tuple((arn, len(arns)) for arn, arns in admins), len(clusters), group))
+        found.append(
+            Admin(told, tuple((arn, len(arns)) for arn, arns in admins), len(clusters), group)
+        )
     return sorted(found, key=lambda admin: (-admin.clusters, admin.name))

@@ -1,4 +1,5 @@
-"""The answer to questions of a fleet, ready for its decisions.yaml: with the selectors that mean their clusters.
+"""The answer to questions of a fleet, ready for its decisions.yaml: with the selectors that mean
+their clusters.
 
 What only a person can know stands in angle brackets.
 """
@@ -12,12 +13,16 @@ from migrator.model.decision import Stub
 from migrator.render.as_yaml import yaml_lines
 from migrator.render.escape import comment
 
-_OTHERWISE = {"accounts": "expand_accounts"}  # answers of the one section are instead of those of the other
+_OTHERWISE = {
+    "accounts": "expand_accounts"
+}  # answers of the one section are instead of those of the other
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Questions that differ in the account of their principal alone: a role that every account has, asked once."""
+    """Questions that differ in the account of their principal alone: a role that every account has,
+    asked once.
+    """
 
     name: str
     questions: tuple[OpenQuestion, ...]
@@ -65,7 +70,12 @@ def snippet(questions: Sequence[OpenQuestion]) -> tuple[str, ...]:
     some = [question for question in helped if question.where is not None]
     clusters = {arn for question in helped for arn in question.clusters}
     told = f"# {count_of(len(clusters), 'cluster')}: {comment(', '.join(helped[0].codes))}"
-    return (told, *_body(lines), *(("where:",) if some else ()), *(line for each in some for line in _item(each)))
+    return (
+        told,
+        *_body(lines),
+        *(("where:",) if some else ()),
+        *(line for each in some for line in _item(each)),
+    )
 
 
 def _item(question: OpenQuestion) -> list[str]:

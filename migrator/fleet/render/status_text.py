@@ -1,4 +1,6 @@
-"""Where a fleet stands, for the terminal: the whole first, then what needs somebody. At most 100 columns."""
+"""Where a fleet stands, for the terminal: the whole first, then what needs somebody. At most 100
+columns.
+"""
 
 from collections.abc import Mapping, Sequence
 
@@ -33,9 +35,13 @@ _FEW = 8  # clusters named under one reason
 
 
 def fleet_status_text(report: FleetReport, *, width: int = MAX_WIDTH, color: bool = False) -> str:
-    """The whole in a few lines, then what is wrong, what waits for a decision, and the accounts with most left."""
+    """The whole in a few lines, then what is wrong, what waits for a decision, and the accounts
+    with most left.
+    """
     parts: list[RenderableType] = [
-        Text(fleet_sentence(report), style="green" if fleet_tone(report) == "ok" else "bold yellow"),
+        Text(
+            fleet_sentence(report), style="green" if fleet_tone(report) == "ok" else "bold yellow"
+        ),
         _stages(report.stages, len(report.rows)),
         *_troubles(report),
         *_questions(report),
@@ -86,10 +92,19 @@ def _questions(report: FleetReport) -> list[RenderableType]:
         if question.principals > 1:
             who += f" (one in each of {question.principals} accounts)"
         table.add_row(str(len(question.clusters)), foreign(who), foreign(", ".join(question.codes)))
-    parts: list[RenderableType] = [Text("\nOne answer lifts each of these in all its clusters", style="bold"), table]
+    parts: list[RenderableType] = [
+        Text("\nOne answer lifts each of these in all its clusters", style="bold"),
+        table,
+    ]
     if len(found) > _QUESTIONS:
         parts.append(Text(f"and {len(found) - _QUESTIONS} more"))
-    return [*parts, Text("migrate fleet report --html FILE has the answers to copy into decisions.yaml.", style="dim")]
+    return [
+        *parts,
+        Text(
+            "migrate fleet report --html FILE has the answers to copy into decisions.yaml.",
+            style="dim",
+        ),
+    ]
 
 
 def _progress(report: FleetReport) -> list[RenderableType]:
@@ -101,18 +116,22 @@ def _progress(report: FleetReport) -> list[RenderableType]:
     table.add_column("STAGES", overflow="fold", ratio=2)
     table.add_column("LEFT", overflow="fold", ratio=2)
     open_ones = sorted(
-        (each for each in report.accounts if not each.answered or each.finished < each.clusters), key=account_urgency
+        (each for each in report.accounts if not each.answered or each.finished < each.clusters),
+        key=account_urgency,
     )
     for account in open_ones[:SHOWN]:
         stages = Text(", ").join(
-            Text(f"{count} {stage}", style=STAGE_STYLE[stage]) for stage, count in account.stages.items()
+            Text(f"{count} {stage}", style=STAGE_STYLE[stage])
+            for stage, count in account.stages.items()
         )
         first, count = next(iter(account.left.items()), ("", 0))
         left = account.reason if not account.answered else f"{first} ({count})"
         done = f"{account.migrated}/{account.clusters}"
         table.add_row(account.id, foreign(account.name), done, stages, foreign(left))
     done_ones = len(report.accounts) - len(open_ones)
-    parts: list[RenderableType] = [Text(f"\nAccounts: {done_ones} done, {len(open_ones)} not", style="bold")]
+    parts: list[RenderableType] = [
+        Text(f"\nAccounts: {done_ones} done, {len(open_ones)} not", style="bold")
+    ]
     if open_ones:
         parts.append(table)
     if len(open_ones) > SHOWN:

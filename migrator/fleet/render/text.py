@@ -41,8 +41,12 @@ def _accounts(inventory: Inventory) -> list[RenderableType]:
     ]
     if inventory.silent:
         parts.append(_silent(inventory.silent))
-    parts += _list("Named, and not found", [(short_cluster(arn), why) for arn, why in inventory.missing])
-    parts += _list("Left out", [(f"{item.id} {item.name}".strip(), item.reason) for item in inventory.left_out])
+    parts += _list(
+        "Named, and not found", [(short_cluster(arn), why) for arn, why in inventory.missing]
+    )
+    parts += _list(
+        "Left out", [(f"{item.id} {item.name}".strip(), item.reason) for item in inventory.left_out]
+    )
     return parts
 
 
@@ -82,14 +86,18 @@ def _counts(counts: Mapping[str, int]) -> Text:
     return Text(", ".join(f"{count} {name}" for name, count in counts.items()))
 
 
-def fleet_outcome_text(outcome: FleetOutcome, *, width: int = MAX_WIDTH, color: bool = False) -> str:
+def fleet_outcome_text(
+    outcome: FleetOutcome, *, width: int = MAX_WIDTH, color: bool = False
+) -> str:
     """How a command ended on the fleet, what is left and why."""
     total = len(outcome.results)
     done = outcome.count("done")
     style = "green" if outcome.exit_code == 0 else "yellow"
     parts: list[RenderableType] = [
         Text.assemble(
-            f"fleet {outcome.command}: ", (f"{done} of {total} clusters done", style), f" (run {outcome.run})"
+            f"fleet {outcome.command}: ",
+            (f"{done} of {total} clusters done", style),
+            f" (run {outcome.run})",
         ),
         *_accounts(outcome.inventory),
     ]
@@ -110,16 +118,22 @@ def _left(results: Sequence[ClusterResult]) -> list[RenderableType]:
         why = without_name(result.message or result.code, result.arn)
         groups.setdefault((result.status, why), []).append(result)
     parts: list[RenderableType] = []
-    ordered = sorted(groups.items(), key=lambda item: (STATUSES.index(item[1][0].status), item[0][1]))
+    ordered = sorted(
+        groups.items(), key=lambda item: (STATUSES.index(item[1][0].status), item[0][1])
+    )
     for (status, why), found in ordered:
         count = f"({len(found)} cluster{'s' if len(found) > 1 else ''})"
-        parts.append(Text.assemble((f"{status}: ", STATUS_STYLE[status]), foreign(f"{why} {count}")))
+        parts.append(
+            Text.assemble((f"{status}: ", STATUS_STYLE[status]), foreign(f"{why} {count}"))
+        )
         parts += [foreign(f"  {short_cluster(result.arn)}") for result in found[:SHOWN]]
         if len(found) > SHOWN:
             parts.append(Text(f"  and {len(found) - SHOWN} more"))
         first = found[0]
         parts += [
-            foreign(f"  {name}: {text}", "dim") for name, text in (("why", first.why), ("do", first.remedy)) if text
+            foreign(f"  {name}: {text}", "dim")
+            for name, text in (("why", first.why), ("do", first.remedy))
+            if text
         ]
     return parts
 

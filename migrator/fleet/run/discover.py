@@ -1,7 +1,8 @@
 """Discovery: which accounts should answer, which did, and every cluster in them.
 
-An account or Region that does not answer is in the inventory with the reason. Accounts of an organization that are
-closed or suspended, or that the file leaves out, are listed as left out, with the reason.
+An account or Region that does not answer is in the inventory with the reason. Accounts of an
+organization that are closed or suspended, or that the file leaves out, are listed as left out, with
+the reason.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -47,7 +48,9 @@ _STATUS: Mapping[str, AnswerStatus] = {
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The inventory, and DescribeCluster of each selected cluster by ARN: fresh enough to plan from in one command."""
+    """The inventory, and DescribeCluster of each selected cluster by ARN: fresh enough to plan from
+    in one command.
+    """
 
     inventory: Inventory
     described: Mapping[str, Raw]
@@ -63,19 +66,24 @@ class _Asked:
 def discover(file: FleetFile, ports: DiscoverPorts, only: Sequence[str] = ()) -> Found:
     """The inventory of the fleet. ``only``: ARNs of clusters; nothing else is asked then.
 
-    Raises ``no-organization`` and ``iam-denied`` where the organization itself cannot be read: without it nobody
-    knows how many accounts to expect.
+    Raises ``no-organization`` and ``iam-denied`` where the organization itself cannot be read:
+    without it nobody knows how many accounts to expect.
     """
     accounts, left_out = _accounts(file, ports)
     wanted = tuple(only) or file.clusters
     asked = _ask_named(accounts, wanted, ports) if wanted else _ask_all(accounts, ports)
     by_id = {account.id: account for account in accounts}
     clusters = [
-        (_placed(cluster_of(raw, by_id[each.answer.account]), file), raw) for each in asked for raw in each.clusters
+        (_placed(cluster_of(raw, by_id[each.answer.account]), file), raw)
+        for each in asked
+        for raw in each.clusters
     ]
     chosen = [(cluster, raw) for cluster, raw in clusters if selects(file.select, cluster)]
     inventory = Inventory(
-        taken_at=ports.clock.now().astimezone(timezone.utc).isoformat(timespec="seconds").replace("+00:00", "Z"),
+        taken_at=ports.clock.now()
+        .astimezone(timezone.utc)
+        .isoformat(timespec="seconds")
+        .replace("+00:00", "Z"),
         fleet=file.name,
         accounts=_in_use(accounts, asked),
         answers=tuple(each.answer for each in asked),
@@ -99,8 +107,12 @@ def _in_use(accounts: Sequence[FleetAccount], asked: Iterable[_Asked]) -> tuple[
     return tuple(account for account in accounts if account.id in used)
 
 
-def _accounts(file: FleetFile, ports: DiscoverPorts) -> tuple[tuple[FleetAccount, ...], tuple[LeftOutAccount, ...]]:
-    """The file's accounts and the organization's; where both have one, the file's way into it holds."""
+def _accounts(
+    file: FleetFile, ports: DiscoverPorts
+) -> tuple[tuple[FleetAccount, ...], tuple[LeftOutAccount, ...]]:
+    """The file's accounts and the organization's; where both have one, the file's way into it
+    holds.
+    """
     if file.organization is None:
         return file.accounts, ()
     named = {account.id: account for account in file.accounts}
@@ -118,11 +130,17 @@ def _accounts(file: FleetFile, ports: DiscoverPorts) -> tuple[tuple[FleetAccount
 
 def _left_out(raw: Raw, source: OrganizationSource) -> str:
     """Why an account of the organization is not asked; empty where it is."""
-    account, name, unit = str(raw["id"]), str(raw.get("name", "")), str(raw.get("organizationalUnit", "/"))
+    account, name, unit = (
+        str(raw["id"]),
+        str(raw.get("name", "")),
+        str(raw.get("organizationalUnit", "/")),
+    )
     status = str(raw.get("status", ""))
     if status not in ("ACTIVE", ""):
         return f"its status is {status}"
-    if any(fnmatchcase(text, pattern) for pattern in source.not_accounts for text in (account, name)):
+    if any(
+        fnmatchcase(text, pattern) for pattern in source.not_accounts for text in (account, name)
+    ):
         return "not_accounts leaves it out"
     if any(in_unit(unit, pattern) for pattern in source.not_units):
         return f"not_units leaves {unit} out"
@@ -135,7 +153,9 @@ def _left_out(raw: Raw, source: OrganizationSource) -> str:
     return ""
 
 
-def _of_organization(raw: Raw, source: OrganizationSource, named: FleetAccount | None) -> FleetAccount:
+def _of_organization(
+    raw: Raw, source: OrganizationSource, named: FleetAccount | None
+) -> FleetAccount:
     account, name = str(raw["id"]), str(raw.get("name", ""))
     about = {
         "name": name,
@@ -148,7 +168,9 @@ def _of_organization(raw: Raw, source: OrganizationSource, named: FleetAccount |
     if account != source.own_account:
         names = {"account_id": account, "name": name, "partition": source.partition}
         roles = (*source.through, RoleLink(role_arn(source.role, names), source.external_id))
-    return FleetAccount(account, regions=source.regions, roles=roles, partition=source.partition, **about)  # type: ignore[arg-type]
+    return FleetAccount(
+        account, regions=source.regions, roles=roles, partition=source.partition, **about  # type: ignore[arg-type]
+    )
 
 
 def _ask_all(accounts: Sequence[FleetAccount], ports: DiscoverPorts) -> list[_Asked]:
@@ -188,8 +210,12 @@ def _silent(account: str, region: str, error: MigratorError) -> Answer:
     return Answer(account, region, status, 0, error.code, reason, error.remedy)
 
 
-def _ask_named(accounts: Sequence[FleetAccount], arns: Sequence[str], ports: DiscoverPorts) -> list[_Asked]:
-    """Only the clusters that are named; one that is not there is missing, which is not the same as not selected."""
+def _ask_named(
+    accounts: Sequence[FleetAccount], arns: Sequence[str], ports: DiscoverPorts
+) -> list[_Asked]:
+    """Only the clusters that are named; one that is not there is missing, which is not the same as
+    not selected.
+    """
     by_id = {account.id: account for account in accounts}
     places: dict[tuple[str, str], list[Arn]] = {}
     unknown: list[_Asked] = []
@@ -198,10 +224,14 @@ def _ask_named(accounts: Sequence[FleetAccount], arns: Sequence[str], ports: Dis
         if arn is None or arn.account not in by_id:
             account = arn.account if arn else ""
             answer = Answer(account, arn.region if arn else "", "failed", 0, "account-not-in-fleet")
-            unknown.append(_Asked(answer, missing=((text, f"account {account} is not in the fleet file"),)))
+            unknown.append(
+                _Asked(answer, missing=((text, f"account {account} is not in the fleet file"),))
+            )
             continue
         places.setdefault((arn.account, arn.region), []).append(arn)
-    asked = ports.tasks.map(lambda place: _ask_for(by_id[place[0][0]], place[1], ports), list(places.items()))
+    asked = ports.tasks.map(
+        lambda place: _ask_for(by_id[place[0][0]], place[1], ports), list(places.items())
+    )
     return [*unknown, *asked]
 
 
@@ -215,7 +245,10 @@ def _ask_for(account: FleetAccount, arns: Sequence[Arn], ports: DiscoverPorts) -
             found.append(ports.accounts.cluster(account, region, name))
         except MigratorError as error:
             if error.code != "cluster-not-found":
-                left = [*missing, *((str(each), error.message) for each in arns if str(each) not in _arns(found))]
+                left = [
+                    *missing,
+                    *((str(each), error.message) for each in arns if str(each) not in _arns(found)),
+                ]
                 return _Asked(_silent(account.id, region, error), tuple(found), tuple(left))
             missing.append((str(arn), error.message))
     status: AnswerStatus = "answered" if found else "empty"

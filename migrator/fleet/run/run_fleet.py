@@ -1,8 +1,9 @@
-"""One command over a fleet: wave after wave, one cluster's failure never another's, everything recorded as it ends.
+"""One command over a fleet: wave after wave, one cluster's failure never another's, everything
+recorded as it ends.
 
-The record is appended and synced as each cluster ends, so that a command that was killed goes on where it was: the
-same command with the same inputs does no cluster again that is done. What is irreversible is done by this process;
-the rest by whatever executor the ports bring.
+The record is appended and synced as each cluster ends, so that a command that was killed goes on
+where it was: the same command with the same inputs does no cluster again that is done. What is
+irreversible is done by this process; the rest by whatever executor the ports bring.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -35,10 +36,11 @@ MakeJob: TypeAlias = Callable[[FleetCluster], "Job | ClusterResult"]
 
 @dataclass(frozen=True, slots=True)
 class FleetOptions:
-    """``inputs``: digest of everything that makes this command another one. ``fresh``: begin a new run. ``approved``:
-    waves that need no question. ``part``: only named clusters are worked on, and several such commands may run side
-    by side. ``in_coordinator``: the jobs may not leave this process. ``still_done`` judges a result of an earlier
-    run, where the cluster's own files can show that it holds; None: only results of the same run count.
+    """``inputs``: digest of everything that makes this command another one. ``fresh``: begin a new
+    run. ``approved``: waves that need no question. ``part``: only named clusters are worked on, and
+    several such commands may run side by side. ``in_coordinator``: the jobs may not leave this
+    process. ``still_done`` judges a result of an earlier run, where the cluster's own files can
+    show that it holds; None: only results of the same run count.
     """
 
     inputs: str
@@ -82,8 +84,9 @@ def run_fleet(
     ports: FleetPorts,
     options: FleetOptions,
 ) -> FleetOutcome:
-    """Do the command on every cluster of the inventory that it was not done on. ``make_job`` says what is to be done
-    on one, or why nothing can be. Exit code 0 all done, 7 interrupted, 8 some clusters (or accounts) are not.
+    """Do the command on every cluster of the inventory that it was not done on. ``make_job`` says
+    what is to be done on one, or why nothing can be. Exit code 0 all done, 7 interrupted, 8 some
+    clusters (or accounts) are not.
 
     Raises ``locked`` while another command works on this fleet, ``fleet-record-damaged``.
     """
@@ -92,7 +95,11 @@ def run_fleet(
         started = ports.clock.now()
         run = _begin(file, inventory, command, ports, options)
         waves = waves_of(
-            inventory.clusters, command, file.waves, order_by=file.order_by, tolerance=file.failure_tolerance
+            inventory.clusters,
+            command,
+            file.waves,
+            order_by=file.order_by,
+            tolerance=file.failure_tolerance,
         )
         for number, wave in enumerate(waves):
             _wave(run, wave, number, len(waves), make_job)
@@ -115,7 +122,13 @@ def run_fleet(
     )
 
 
-def _begin(file: FleetFile, inventory: Inventory, command: Command, ports: FleetPorts, options: FleetOptions) -> _Run:
+def _begin(
+    file: FleetFile,
+    inventory: Inventory,
+    command: Command,
+    ports: FleetPorts,
+    options: FleetOptions,
+) -> _Run:
     records = decode_records(ports.store.read(RUNS_FILE) or b"")
     going_on = None if options.fresh else run_to_go_on_with(records, command, options.inputs)
     run = _Run(command, going_on or ports.run_id(), file, ports, options)
@@ -170,7 +183,9 @@ def _before(run: _Run, wave: Wave, number: int, todo: Sequence[FleetCluster]) ->
         return why
     if wave.approve and wave.name not in run.options.approved:
         try:
-            run.ports.approver.confirm(f"Begin wave {wave.name}: {run.command} on {len(todo)} clusters?")
+            run.ports.approver.confirm(
+                f"Begin wave {wave.name}: {run.command} on {len(todo)} clusters?"
+            )
         except MigratorError as error:
             return f"wave {wave.name} waits for approval (--approve {wave.name}): {error.message}"
     return run.ports.hooks.ask("before_wave", run.file.hooks.before_wave, _facts(run, wave, todo))
@@ -190,9 +205,13 @@ def _stop(run: _Run) -> str:
 
 
 def _pause(run: _Run, wave: Wave) -> str:
-    """Wait until the pause since the last wave is over, counted from when that ended, in this process or before."""
+    """Wait until the pause since the last wave is over, counted from when that ended, in this
+    process or before.
+    """
     records = decode_records(run.ports.store.read(RUNS_FILE) or b"")
-    ends = [record.at for record in records if record.run == run.id and record.event == "wave-ended"]
+    ends = [
+        record.at for record in records if record.run == run.id and record.event == "wave-ended"
+    ]
     if not ends:
         return ""
     until = datetime.fromisoformat(ends[-1].replace("Z", "+00:00")) + wave.pause
@@ -205,10 +224,13 @@ def _pause(run: _Run, wave: Wave) -> str:
     return ""
 
 
-def _work(run: _Run, wave: Wave, todo: Sequence[FleetCluster], make_job: MakeJob, label: str) -> tuple[int, str]:
+def _work(
+    run: _Run, wave: Wave, todo: Sequence[FleetCluster], make_job: MakeJob, label: str
+) -> tuple[int, str]:
     """Do the clusters; returns how many failed, and why no more were begun.
 
-    A cluster on which nothing could be tried is not done, and did not fail: no attempt shows that others are in danger.
+    A cluster on which nothing could be tried is not done, and did not fail: no attempt shows that
+    others are in danger.
     """
     jobs: list[Job] = []
     for cluster in todo:
@@ -230,18 +252,25 @@ def _work(run: _Run, wave: Wave, todo: Sequence[FleetCluster], make_job: MakeJob
     def interrupted() -> None:
         run.interrupted = True
         run.ports.wind_down()
-        run.ports.events.say("warn", "stopping: clusters that are under way are brought to an end (Ctrl-C again: not)")
+        run.ports.events.say(
+            "warn",
+            "stopping: clusters that are under way are brought to an end (Ctrl-C again: not)",
+        )
 
     for runner, batch, last in rounds:
         left = [job for job in batch if job.arn not in run.results]
-        ends = runner.run(left, limit=limit, interrupted=interrupted, in_order=run.command in WRITING)
+        ends = runner.run(
+            left, limit=limit, interrupted=interrupted, in_order=run.command in WRITING
+        )
         for done, end in enumerate(ends, 1):
             result = replace(_result(run, end), wave=wave.name)
             if last or not is_settled(result):
                 run.keep(result)
             if not is_settled(result):
                 failed += 1
-                run.ports.events.say("warn", f"{_short(result.arn)}: {result.status}: {result.message}")
+                run.ports.events.say(
+                    "warn", f"{_short(result.arn)}: {result.status}: {result.message}"
+                )
             run.ports.events.progress(label if last else f"{label}: mode", done, len(left))
     return failed, stopped
 
@@ -304,7 +333,10 @@ def _facts(run: _Run, wave: Wave, todo: Sequence[FleetCluster]) -> Mapping[str, 
         "run": run.id,
         "wave": wave.name,
         "clusters": [
-            {"arn": cluster.arn, "status": run.results[cluster.arn].status if cluster.arn in run.results else None}
+            {
+                "arn": cluster.arn,
+                "status": run.results[cluster.arn].status if cluster.arn in run.results else None,
+            }
             for cluster in todo
         ],
     }

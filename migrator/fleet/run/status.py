@@ -1,7 +1,8 @@
-"""Where every cluster of a fleet stands, read from the clusters' own files: nothing is asked of AWS.
+"""Where every cluster of a fleet stands, read from the clusters' own files: nothing is asked of
+AWS.
 
-Whatever single-cluster commands did is seen, too, because the files are theirs. What cannot be read is a problem of
-that cluster and of no other.
+Whatever single-cluster commands did is seen, too, because the files are theirs. What cannot be read
+is a problem of that cluster and of no other.
 """
 
 from collections.abc import Callable, Iterable
@@ -14,7 +15,13 @@ from migrator.decide.running.progress import CUT_OVER, RETIRE, SETTLED, Progress
 from migrator.decide.running.second_admin import is_admin
 from migrator.errors import Failed, MigratorError
 from migrator.fleet.decide.patterns import report_of
-from migrator.fleet.model.files.records import INVENTORY_FILE, RUNS_FILE, FleetRecord, decode_inventory, decode_records
+from migrator.fleet.model.files.records import (
+    INVENTORY_FILE,
+    RUNS_FILE,
+    FleetRecord,
+    decode_inventory,
+    decode_records,
+)
 from migrator.fleet.model.fleet import FleetCluster
 from migrator.fleet.model.outcome import ClusterFacts, ClusterResult, FindingSeen
 from migrator.fleet.model.report import FleetReport
@@ -68,12 +75,18 @@ def fleet_report(ports: FleetStatusPorts, file: str = "fleet.yaml") -> FleetRepo
     inventory = decode_inventory(content)
     records = decode_records(ports.store.read(RUNS_FILE) or b"")
     now = ports.clock.now()
-    proven = {each.arn: each for each in _results(records, "verify") if each.detail.get("phase", "after") == "after"}
+    proven = {
+        each.arn: each
+        for each in _results(records, "verify")
+        if each.detail.get("phase", "after") == "after"
+    }
     still = _Still(now)
 
     def facts(cluster: FleetCluster) -> ClusterFacts:
         try:
-            return facts_of(cluster, ports.store_of(ref_of(cluster)), still, proven.get(cluster.arn))
+            return facts_of(
+                cluster, ports.store_of(ref_of(cluster)), still, proven.get(cluster.arn)
+            )
         except MigratorError as error:
             return ClusterFacts(cluster.arn, problem=f"{error.message} {error.why}".strip())
 
@@ -89,18 +102,22 @@ def _results(records: Iterable[FleetRecord], command: str) -> Iterable[ClusterRe
 def ref_of(cluster: FleetCluster) -> ClusterRef:
     """A cluster of the fleet as plans and folders name it."""
     mode = cluster.mode or "CONFIG_MAP"
-    return ClusterRef(cluster.name, cluster.arn, cluster.account, cluster.region, cluster.partition, mode)
+    return ClusterRef(
+        cluster.name, cluster.arn, cluster.account, cluster.region, cluster.partition, mode
+    )
 
 
 def facts_of(
     cluster: FleetCluster, store: StateStore, clock: Clock, proven: ClusterResult | None = None
 ) -> ClusterFacts:
-    """What the files of one cluster say; ``proven`` is its latest verification, which counts for the plan that it was
-    of. Raises what keeps them from being read.
+    """What the files of one cluster say; ``proven`` is its latest verification, which counts for
+    the plan that it was of. Raises what keeps them from being read.
     """
     content = store.read("plan.json")
     if content is None:
-        return ClusterFacts(cluster.arn, mode=cluster.mode, next="make a plan", folder=store.location)
+        return ClusterFacts(
+            cluster.arn, mode=cluster.mode, next="make a plan", folder=store.location
+        )
     plan, digest = read_plan(content)
     status = show_status(cluster.name, StatusPorts(store, clock, None), plan, digest)
     progress = progress_in(store.journal(), plan, digest)
@@ -116,12 +133,15 @@ def facts_of(
         principals={p.principal_arn: p.action for p in plan.principals},
         admins=tuple(p.principal_arn for p in plan.principals if is_admin(p)),
         findings=tuple(
-            FindingSeen(f.code, f.severity, f.principal_arn, f.source or "", f.message) for f in plan.findings
+            FindingSeen(f.code, f.severity, f.principal_arn, f.source or "", f.message)
+            for f in plan.findings
         ),
         steps=status.total,
         done=status.done,
         next=_next(mode, status.next),
-        verdict=str(proven.detail.get("verdict", "")) if proven and proven.plan_digest == digest else "",
+        verdict=str(proven.detail.get("verdict", ""))
+        if proven and proven.plan_digest == digest
+        else "",
         stubs=_stubs(plan),
         rehearsed=last_rehearsal(progress),
         retired=progress.of(f"{RETIRE}-delete").status in SETTLED,
@@ -130,27 +150,40 @@ def facts_of(
 
 
 def _stubs(plan: Plan) -> dict[str, tuple[Stub, ...]]:
-    """The answers that could be given, by who blocks: the ARN, or nothing for the cluster itself."""
-    who = dict.fromkeys(finding.principal_arn for finding in plan.findings if finding.severity == "block")
+    """The answers that could be given, by who blocks: the ARN, or nothing for the cluster
+    itself.
+    """
+    who = dict.fromkeys(
+        finding.principal_arn for finding in plan.findings if finding.severity == "block"
+    )
     found = {
-        arn or "": stubs_for(replace(plan, findings=tuple(f for f in plan.findings if f.principal_arn == arn)))
+        arn or "": stubs_for(
+            replace(plan, findings=tuple(f for f in plan.findings if f.principal_arn == arn))
+        )
         for arn in who
     }
     return {arn: stubs for arn, stubs in found.items() if stubs}
 
 
 def _next(mode: str, told: str) -> str:
-    """What is next in words that are the same for all clusters at the same point: without the step's own name."""
+    """What is next in words that are the same for all clusters at the same point: without the
+    step's own name.
+    """
     if mode == "API":
         return "verify, then retire aws-auth"
     return "apply" if told.startswith("apply: ") else told
 
 
 def _latest_mode(cluster: FleetCluster, plan: Plan, progress: Progress) -> str:
-    """The furthest mode that anybody has seen: discovery, the plan, or the journal of what was done since."""
+    """The furthest mode that anybody has seen: discovery, the plan, or the journal of what was done
+    since.
+    """
     seen: list[str] = [plan.cluster.authentication_mode, cluster.mode or _MODES[0]]
     if progress.of(f"{CUT_OVER}-switch").status in SETTLED:
         seen.append("API")
-    if any(isinstance(s.effect, EnableEntries) and progress.of(s.id).status in SETTLED for s in plan.steps):
+    if any(
+        isinstance(s.effect, EnableEntries) and progress.of(s.id).status in SETTLED
+        for s in plan.steps
+    ):
         seen.append("API_AND_CONFIG_MAP")
     return max(seen, key=_MODES.index)

@@ -1,7 +1,9 @@
-"""The AWS side of the lab: every request is signed, authorised, run under the world's lock, and answered.
+"""The AWS side of the lab: every request is signed, authorised, run under the world's lock, and
+answered.
 
-The service is the one that the signature names, as all services share one port. Faults strike in the order in which
-a cloud fails: the network, the throttle, the credentials, then the operation, then the answer.
+The service is the one that the signature names, as all services share one port. Faults strike in
+the order in which a cloud fails: the network, the throttle, the credentials, then the operation,
+then the answer.
 """
 
 import importlib
@@ -15,7 +17,13 @@ from typing import Any
 
 from migrator.lab.aws.call import Call, Handler
 from migrator.lab.aws.errors import EXPIRED, AwsError, CommonError
-from migrator.lab.aws.protocol import SERVICES, parse_request, service_model, write_error, write_response
+from migrator.lab.aws.protocol import (
+    SERVICES,
+    parse_request,
+    service_model,
+    write_error,
+    write_response,
+)
 from migrator.lab.aws.sigv4 import SignedParts, read_signature, verify
 from migrator.lab.http_wire import DropConnectionError, Request, Response
 from migrator.lab.worlds.concurrent_writers import strike_meanwhile
@@ -23,7 +31,8 @@ from migrator.lab.worlds.effects import ClientKilledError
 from migrator.lab.worlds.faults import Fault, FaultKind
 from migrator.lab.worlds.world import Caller, World
 
-# What anybody with valid credentials may do, or what the handler itself authorises by a trust policy.
+# What anybody with valid credentials may do, or what the handler itself authorises by a trust
+# policy.
 _UNSIGNED = {"sts:AssumeRoleWithWebIdentity", "sso:GetRoleCredentials"}
 _NOT_AUTHORISED_HERE = {"sts:GetCallerIdentity", "sts:AssumeRole", *_UNSIGNED}
 _PORTAL = "/federation/credentials"  # of IAM Identity Center, whose requests are not signed
@@ -41,13 +50,21 @@ class AwsApi:
     def operations(self, service: str) -> Mapping[str, Handler]:
         """The operations of a service that the lab has; modules are loaded when first asked."""
         if service not in self._operations:
-            self._operations[service] = importlib.import_module(f"migrator.lab.aws.{service}_api").OPERATIONS
+            self._operations[service] = importlib.import_module(
+                f"migrator.lab.aws.{service}_api"
+            ).OPERATIONS
         return self._operations[service]
 
     def __call__(self, request: Request) -> Response:
-        """Answer one request. Raises :class:`DropConnectionError` where no answer is to be given."""
+        """Answer one request. Raises :class:`DropConnectionError` where no answer is to be
+        given.
+        """
         request_id = str(uuid.uuid4())
-        protocol = "query" if request.method == "POST" and request.body.startswith(b"Action=") else "rest-json"
+        protocol = (
+            "query"
+            if request.method == "POST" and request.body.startswith(b"Action=")
+            else "rest-json"
+        )
         try:
             parts = read_signature(request)
             service = parts.scope.service if parts else "sso" if request.path == _PORTAL else "sts"
@@ -67,10 +84,14 @@ class AwsApi:
             raise
         except Exception as error:  # a defect of the lab must not look like a network failure
             traceback.print_exc()
-            defect = AwsError("InternalFailure", f"a defect of the lab: {type(error).__name__}: {error}", 500)
+            defect = AwsError(
+                "InternalFailure", f"a defect of the lab: {type(error).__name__}: {error}", 500
+            )
             return write_error(protocol, defect, request_id)
 
-    def _answer(self, service: str, parts: SignedParts | None, request: Request, request_id: str) -> Response:
+    def _answer(
+        self, service: str, parts: SignedParts | None, request: Request, request_id: str
+    ) -> Response:
         operation, params = parse_request(service, request)
         name = f"{service}:{operation}"
         self._world.latency.wait(name)
@@ -112,7 +133,9 @@ def strike_before(faults: Mapping[FaultKind, Fault]) -> None:
         raise CommonError("throttled", "Rate exceeded", retry_after=throttle.retry_after)
     if failed := faults.get("error"):
         message = "The service is temporarily unavailable."
-        raise CommonError("unavailable" if failed.status == 503 else "internal", message, status=failed.status)
+        raise CommonError(
+            "unavailable" if failed.status == 503 else "internal", message, status=failed.status
+        )
     if "expired-credentials" in faults:
         raise CommonError("expired-token", EXPIRED)
 
@@ -125,7 +148,11 @@ def resource_of(call: Call) -> str:
         stem = f"arn:{call.partition}:eks:{region}:{account}"
         return f"{stem}:cluster/{name or '*'}" if call.operation != "ListAccessPolicies" else "*"
     if call.service == "iam":
-        for key, kind in (("RoleName", "role"), ("UserName", "user"), ("InstanceProfileName", "instance-profile")):
+        for key, kind in (
+            ("RoleName", "role"),
+            ("UserName", "user"),
+            ("InstanceProfileName", "instance-profile"),
+        ):
             if key in params:
                 return call.account.arn_of(f"{kind}/{params[key]}")
         return call.account.arn_of("role/") if "Role" in call.operation else "*"
@@ -138,6 +165,9 @@ def resource_of(call: Call) -> str:
 def _sts_as_json(operation: str, result: Mapping[str, Any], request_id: str) -> Response:
     """STS answers JSON to whoever accepts it: the authenticator does, as it reads nothing else."""
     document = {
-        f"{operation}Response": {f"{operation}Result": dict(result), "ResponseMetadata": {"RequestId": request_id}}
+        f"{operation}Response": {
+            f"{operation}Result": dict(result),
+            "ResponseMetadata": {"RequestId": request_id},
+        }
     }
     return Response(200, json.dumps(document, default=str).encode(), "application/json")

@@ -19,7 +19,9 @@ Json: TypeAlias = Any  # a value of a request or response, shaped by botocore's 
 
 @dataclass(slots=True)
 class Call:
-    """Who asks what, where and when. ``now`` is lab time; ``as_of`` is earlier when a stale read was injected."""
+    """Who asks what, where and when. ``now`` is lab time; ``as_of`` is earlier when a stale read
+    was injected.
+    """
 
     world: World
     service: str
@@ -53,24 +55,31 @@ class Call:
         if not self.caller.permissions.allows(action):
             raise CommonError(
                 "denied",
-                f"User: {self.caller.arn} is not authorized to perform: {action} on resource: {resource}",
+                f"User: {self.caller.arn} is not authorized to perform: {action} on resource: "
+                f"{resource}",
             )
 
     @contextmanager
     def effect(self, **detail: Json) -> Iterator[None]:
         """The change of state inside is one effect."""
-        with self.world.effects.perform(self.caller.arn, f"{self.service}:{self.operation}", detail):
+        with self.world.effects.perform(
+            self.caller.arn, f"{self.service}:{self.operation}", detail
+        ):
             yield
 
-    def page(self, items: Sequence[T], key: Callable[[T], str], *, default: int = 100) -> tuple[list[T], str | None]:
+    def page(
+        self, items: Sequence[T], key: Callable[[T], str], *, default: int = 100
+    ) -> tuple[list[T], str | None]:
         """One page of ``items`` and the token of the next one.
 
-        Items are ordered by ``key`` and the token holds the last key, so that what is made or deleted between two
-        pages neither repeats nor hides anything else.
+        Items are ordered by ``key`` and the token holds the last key, so that what is made or
+        deleted between two pages neither repeats nor hides anything else.
         """
         size = int(self.params.get("maxResults") or self.params.get("MaxResults") or default)
         if not 1 <= size <= max(default, 1000 if default > 100 else 100):
-            raise AwsError("InvalidParameterException", f"maxResults must be between 1 and {default}")
+            raise AwsError(
+                "InvalidParameterException", f"maxResults must be between 1 and {default}"
+            )
         if partial := self.faults.get("partial-page"):
             size = min(size, max(1, partial.page_size))
         token = self.params.get("nextToken") or self.params.get("NextToken")
@@ -92,7 +101,9 @@ def read_token(token: str) -> str:
     try:
         return str(json.loads(base64.urlsafe_b64decode(token.encode()))["after"])
     except (ValueError, KeyError, TypeError):
-        raise AwsError("InvalidParameterException", "The nextToken parameter is not valid.") from None
+        raise AwsError(
+            "InvalidParameterException", "The nextToken parameter is not valid."
+        ) from None
 
 
 Handler = Callable[[Call], Mapping[str, Any]]

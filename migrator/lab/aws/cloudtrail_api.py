@@ -1,7 +1,8 @@
-"""CloudTrail: the CreateCluster events of the last 90 days, one for each cluster whose creator the world names.
+"""CloudTrail: the CreateCluster events of the last 90 days, one for each cluster whose creator the
+world names.
 
-A world's clusters were there before the lab: what made them is told as CloudTrail would tell it, and no longer than it
-would (CloudTrail API reference, LookupEvents).
+A world's clusters were there before the lab: what made them is told as CloudTrail would tell it,
+and no longer than it would (CloudTrail API reference, LookupEvents).
 """
 
 import json
@@ -17,14 +18,25 @@ from migrator.lab.worlds.world import IamRole
 from migrator.model.principal import parse_arn
 
 _KEPT = timedelta(days=90)
-_ATTRIBUTES = ("EventName", "EventSource", "ResourceName", "Username", "ReadOnly", "EventId", "ResourceType")
+_ATTRIBUTES = (
+    "EventName",
+    "EventSource",
+    "ResourceName",
+    "Username",
+    "ReadOnly",
+    "EventId",
+    "ResourceType",
+)
 
 
 def lookup_events(call: Call) -> Mapping[str, Any]:
     """LookupEvents of the account in the region, newest first, by one attribute and time."""
     attributes = call.params.get("LookupAttributes") or []
     if len(attributes) > 1:
-        raise AwsError("InvalidLookupAttributesException", "You may only specify one lookup attribute per request.")
+        raise AwsError(
+            "InvalidLookupAttributesException",
+            "You may only specify one lookup attribute per request.",
+        )
     wanted = attributes[0] if attributes else {}
     if wanted and wanted.get("AttributeKey") not in _ATTRIBUTES:
         raise AwsError("InvalidLookupAttributesException", "Specify a valid lookup attribute key.")
@@ -36,11 +48,16 @@ def lookup_events(call: Call) -> Mapping[str, Any]:
         and (end is None or event["EventTime"].timestamp() <= float(end))
         and (not wanted or event.get(str(wanted["AttributeKey"])) == wanted.get("AttributeValue"))
     }
-    newest = {name: f"{9e11 - event['EventTime'].timestamp():020.3f}{name}" for name, event in found.items()}
+    newest = {
+        name: f"{9e11 - event['EventTime'].timestamp():020.3f}{name}"
+        for name, event in found.items()
+    }
     page, token = call.page(list(found), lambda name: newest[name], default=50)
     hidden = ("ResourceName", "ResourceType")
     return {
-        "Events": [{key: value for key, value in found[name].items() if key not in hidden} for name in page],
+        "Events": [
+            {key: value for key, value in found[name].items() if key not in hidden} for name in page
+        ],
         "NextToken": token,
     }
 
@@ -63,7 +80,9 @@ def _created(call: Call, cluster: LabCluster, creator: str) -> dict[str, Any]:
         "eventName": "CreateCluster",
         "awsRegion": cluster.region,
         "requestParameters": {"name": cluster.name},
-        "responseElements": {"cluster": {"name": cluster.name, "arn": cluster.arn, "status": "CREATING"}},
+        "responseElements": {
+            "cluster": {"name": cluster.name, "arn": cluster.arn, "status": "CREATING"}
+        },
         "eventID": event_id,
         "recipientAccountId": cluster.account,
     }
@@ -87,7 +106,13 @@ def _identity(call: Call, creator: str) -> dict[str, Any]:
         return {"type": kind, "arn": creator, "accountId": arn.account if arn else ""}
     role_id = principal.id if isinstance(principal, IamRole) else make_id("AROA", creator)
     session = f"arn:{arn.partition}:sts::{arn.account}:assumed-role/{arn.name}/terraform"
-    issuer = {"type": "Role", "principalId": role_id, "arn": creator, "accountId": arn.account, "userName": arn.name}
+    issuer = {
+        "type": "Role",
+        "principalId": role_id,
+        "arn": creator,
+        "accountId": arn.account,
+        "userName": arn.name,
+    }
     return {
         "type": "AssumedRole",
         "principalId": f"{role_id}:terraform",

@@ -30,7 +30,14 @@ REGIONS_OF: Mapping[str, tuple[str, ...]] = {
     "aws-cn": ("cn-north-1", "cn-northwest-1"),
     "aws-us-gov": ("us-gov-east-1", "us-gov-west-1"),
 }
-_STATES = {"pending": 0, "running": 16, "shutting-down": 32, "terminated": 48, "stopping": 64, "stopped": 80}
+_STATES = {
+    "pending": 0,
+    "running": 16,
+    "shutting-down": 32,
+    "terminated": 48,
+    "stopping": 64,
+    "stopped": 80,
+}
 _FILTERS: Mapping[str, Callable[[Instance], str]] = {
     "instance-id": lambda instance: instance.id,
     "private-dns-name": lambda instance: instance.private_dns_name,
@@ -40,7 +47,9 @@ _FILTERS: Mapping[str, Callable[[Instance], str]] = {
 
 def describe_instances(call: Call) -> Mapping[str, Any]:
     """DescribeInstances of the account in the region, by id or filter."""
-    mine = {name: item for name, item in call.account.instances.items() if item.region == call.region}
+    mine = {
+        name: item for name, item in call.account.instances.items() if item.region == call.region
+    }
     wanted = call.params.get("InstanceIds")
     if wanted:
         missing = [name for name in wanted if name not in mine]
@@ -48,14 +57,19 @@ def describe_instances(call: Call) -> Mapping[str, Any]:
             plural = "IDs" if len(missing) > 1 else "ID"
             verb = "do" if len(missing) > 1 else "does"
             raise AwsError(
-                "InvalidInstanceID.NotFound", f"The instance {plural} '{', '.join(missing)}' {verb} not exist"
+                "InvalidInstanceID.NotFound",
+                f"The instance {plural} '{', '.join(missing)}' {verb} not exist",
             )
         mine = {name: mine[name] for name in wanted}
     for wanted_filter in call.params.get("Filters") or []:
         mine = {name: item for name, item in mine.items() if _passes(item, wanted_filter)}
     page, token = _page(call, mine)
     reservations = [
-        {"ReservationId": "r-" + item.id[2:], "OwnerId": call.caller.account, "Instances": [_show(call.account, item)]}
+        {
+            "ReservationId": "r-" + item.id[2:],
+            "OwnerId": call.caller.account,
+            "Instances": [_show(call.account, item)],
+        }
         for item in page
     ]
     return {"Reservations": reservations, "NextToken": token}
@@ -82,7 +96,9 @@ def _page(call: Call, items: Mapping[str, Instance]) -> tuple[list[Instance], st
     size = int(call.params.get("MaxResults") or 1000)
     if partial := call.faults.get("partial-page"):
         size = min(size, max(1, partial.page_size))
-    return [items[name] for name in names[:size]], make_token(names[size - 1]) if len(names) > size else None
+    return [items[name] for name in names[:size]], make_token(names[size - 1]) if len(
+        names
+    ) > size else None
 
 
 def _show(account: Account, instance: Instance) -> dict[str, Any]:
@@ -107,11 +123,18 @@ def describe_regions(call: Call) -> Mapping[str, Any]:
     wanted = call.params.get("RegionNames")
     names = sorted({*REGIONS_OF.get(call.partition, REGIONS), *used})
     shown = [
-        {"RegionName": name, "Endpoint": f"ec2.{name}.amazonaws.com", "OptInStatus": "opt-in-not-required"}
+        {
+            "RegionName": name,
+            "Endpoint": f"ec2.{name}.amazonaws.com",
+            "OptInStatus": "opt-in-not-required",
+        }
         for name in names
         if not wanted or name in wanted
     ]
     return {"Regions": shown}
 
 
-OPERATIONS: Mapping[str, Handler] = {"DescribeInstances": describe_instances, "DescribeRegions": describe_regions}
+OPERATIONS: Mapping[str, Handler] = {
+    "DescribeInstances": describe_instances,
+    "DescribeRegions": describe_regions,
+}

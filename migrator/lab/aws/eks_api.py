@@ -11,7 +11,15 @@ from migrator.lab.aws.errors import AwsError
 from migrator.lab.worlds.lab_cluster import LabCluster
 from migrator.model.principal import parse_arn
 
-_CAPABILITY_SUMMARY = ("capabilityName", "arn", "type", "status", "version", "createdAt", "modifiedAt")
+_CAPABILITY_SUMMARY = (
+    "capabilityName",
+    "arn",
+    "type",
+    "status",
+    "version",
+    "createdAt",
+    "modifiedAt",
+)
 
 
 def _stem(cluster: LabCluster) -> str:
@@ -57,7 +65,9 @@ def describe_fargate_profile(call: Call) -> Mapping[str, Any]:
     """DescribeFargateProfile."""
     cluster, name = find_cluster(call, "clusterName"), str(call.need("fargateProfileName"))
     if name not in cluster.fargate_profiles:
-        raise AwsError("ResourceNotFoundException", f"No Fargate Profile found with name: {name}.", 404)
+        raise AwsError(
+            "ResourceNotFoundException", f"No Fargate Profile found with name: {name}.", 404
+        )
     return {
         "fargateProfile": {
             "fargateProfileName": name,
@@ -76,7 +86,12 @@ def list_capabilities(call: Call) -> Mapping[str, Any]:
     cluster = find_cluster(call, "clusterName")
     page, token = call.page(list(cluster.capabilities), str)
     summaries = [
-        {key: value for key, value in _capability(cluster, name).items() if key in _CAPABILITY_SUMMARY} for name in page
+        {
+            key: value
+            for key, value in _capability(cluster, name).items()
+            if key in _CAPABILITY_SUMMARY
+        }
+        for name in page
     ]
     return {"capabilities": summaries, "nextToken": token}
 
@@ -104,7 +119,10 @@ def _capability(cluster: LabCluster, name: str) -> dict[str, Any]:
 def list_identity_provider_configs(call: Call) -> Mapping[str, Any]:
     """ListIdentityProviderConfigs."""
     page, token = call.page(list(find_cluster(call, "clusterName").identity_provider_configs), str)
-    return {"identityProviderConfigs": [{"type": "oidc", "name": name} for name in page], "nextToken": token}
+    return {
+        "identityProviderConfigs": [{"type": "oidc", "name": name} for name in page],
+        "nextToken": token,
+    }
 
 
 def describe_identity_provider_config(call: Call) -> Mapping[str, Any]:
@@ -112,10 +130,16 @@ def describe_identity_provider_config(call: Call) -> Mapping[str, Any]:
     cluster = find_cluster(call, "clusterName")
     name = str((call.params.get("identityProviderConfig") or {}).get("name"))
     if name not in cluster.identity_provider_configs:
-        raise AwsError("ResourceNotFoundException", "Identity provider config is not associated with cluster.", 404)
+        raise AwsError(
+            "ResourceNotFoundException",
+            "Identity provider config is not associated with cluster.",
+            404,
+        )
     config = {
         "identityProviderConfigName": name,
-        "identityProviderConfigArn": f"{_stem(cluster)}:identityproviderconfig/{cluster.name}/oidc/{name}/lab",
+        "identityProviderConfigArn": (
+            f"{_stem(cluster)}:identityproviderconfig/{cluster.name}/oidc/{name}/lab"
+        ),
         "clusterName": cluster.name,
         "status": "ACTIVE",
         **cluster.identity_provider_configs[name],
@@ -127,7 +151,11 @@ def _tagged(call: Call) -> tuple[LabCluster, str | None]:
     """The cluster that a resource ARN names, and the principal when it is an access entry's ARN."""
     text = str(call.need("resourceArn"))
     arn = parse_arn(text)
-    if arn is not None and arn.service == "eks" and (arn.account, arn.region) == (call.caller.account, call.region):
+    if (
+        arn is not None
+        and arn.service == "eks"
+        and (arn.account, arn.region) == (call.caller.account, call.region)
+    ):
         kind, _, rest = arn.resource.partition("/")
         cluster = call.world.clusters.get((arn.account, arn.region, rest.partition("/")[0]))
         if cluster is not None and kind == "cluster":

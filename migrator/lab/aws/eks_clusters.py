@@ -24,7 +24,12 @@ def find_cluster(call: Call, parameter: str = "name") -> LabCluster:
     name = str(call.need(parameter))
     cluster = call.world.clusters.get((call.caller.account, call.region, name))
     if cluster is None:
-        raise AwsError("ResourceNotFoundException", f"No cluster found for name: {name}.", 404, {"clusterName": name})
+        raise AwsError(
+            "ResourceNotFoundException",
+            f"No cluster found for name: {name}.",
+            404,
+            {"clusterName": name},
+        )
     return cluster
 
 
@@ -88,19 +93,28 @@ def update_cluster_config(call: Call) -> Mapping[str, Any]:
     if asked[0] not in kinds:
         raise AwsError("InvalidParameterException", f"The lab does not update {asked[0]}.")
     update = kinds[asked[0]](call, cluster)
-    with call.effect(cluster=cluster.name, update=update.type, **{"to": update.mode} if update.mode else {}):
+    with call.effect(
+        cluster=cluster.name, update=update.type, **{"to": update.mode} if update.mode else {}
+    ):
         cluster.add_update(update)
-        if update.mode is not None and update.outcome == "Successful" and cluster.mode(call.now) == "CONFIG_MAP":
+        if (
+            update.mode is not None
+            and update.outcome == "Successful"
+            and cluster.mode(call.now) == "CONFIG_MAP"
+        ):
             _schedule_automatic_entries(call, cluster, update.done_at)
     return {"update": show_update(update, call.now)}
 
 
-def _new_update(call: Call, cluster: LabCluster, kind: str, params: list[tuple[str, str]]) -> LabUpdate:
+def _new_update(
+    call: Call, cluster: LabCluster, kind: str, params: list[tuple[str, str]]
+) -> LabUpdate:
     running = [update for update in cluster.updates if update.status(call.now) == "InProgress"]
     if running:
         raise AwsError(
             "ResourceInUseException",
-            f"Cannot {kind} because cluster {cluster.name} currently has update {running[0].id} in progress",
+            f"Cannot {kind} because cluster {cluster.name} currently has update {running[0].id} in "
+            f"progress",
             409,
             {"clusterName": cluster.name},
         )
@@ -114,7 +128,9 @@ def _new_update(call: Call, cluster: LabCluster, kind: str, params: list[tuple[s
     )
     if failure := call.faults.get("update-fails"):
         update.outcome = failure.outcome
-        update.errors = (("Unknown", "The update failed for an internal reason. Retry the update."),)
+        update.errors = (
+            ("Unknown", "The update failed for an internal reason. Retry the update."),
+        )
     return update
 
 
@@ -125,10 +141,13 @@ def _access_update(call: Call, cluster: LabCluster) -> LabUpdate:
         known = ", ".join(get_args(AuthenticationMode))
         raise AwsError("InvalidParameterException", f"authenticationMode must be one of [{known}]")
     current = cluster.mode(call.now)
-    update = _new_update(call, cluster, "AccessConfigUpdate", [("AuthenticationMode", json.dumps(target))])
+    update = _new_update(
+        call, cluster, "AccessConfigUpdate", [("AuthenticationMode", json.dumps(target))]
+    )
     if STEPS.get(current) != target:
         raise AwsError(
-            "InvalidParameterException", f"Unsupported authentication mode update from {current} to {target}"
+            "InvalidParameterException",
+            f"Unsupported authentication mode update from {current} to {target}",
         )
     update.mode = target
     return update
@@ -152,7 +171,9 @@ def _endpoint_update(call: Call, cluster: LabCluster) -> LabUpdate:
     ]
     update = _new_update(call, cluster, "EndpointAccessUpdate", params)
     if all(wanted[key] == now[key] for key in keys):
-        private, public = (str(bool(now[key])).lower() for key in ("endpointPrivateAccess", "endpointPublicAccess"))
+        private, public = (
+            str(bool(now[key])).lower() for key in ("endpointPrivateAccess", "endpointPublicAccess")
+        )
         raise AwsError(
             "InvalidParameterException",
             "Cluster is already at the desired configuration with endpointPrivateAccess: "
@@ -160,7 +181,9 @@ def _endpoint_update(call: Call, cluster: LabCluster) -> LabUpdate:
             f"[{', '.join(now['publicAccessCidrs'])}]",
         )
     if not wanted["endpointPublicAccess"] and not wanted["endpointPrivateAccess"]:
-        raise AwsError("InvalidParameterException", "Private and public endpoint access cannot both be false.")
+        raise AwsError(
+            "InvalidParameterException", "Private and public endpoint access cannot both be false."
+        )
     update.vpc_config = wanted
     return update
 
@@ -173,7 +196,9 @@ def _logging_update(call: Call, cluster: LabCluster) -> LabUpdate:
     params = [("ClusterLogging", json.dumps(call.params.get("logging")))]
     update = _new_update(call, cluster, "LoggingUpdate", params)
     if types == set(cluster.log_types_at(call.now)):
-        raise AwsError("InvalidParameterException", "No changes needed for the logging config provided")
+        raise AwsError(
+            "InvalidParameterException", "No changes needed for the logging config provided"
+        )
     update.log_types = tuple(sorted(types))
     return update
 
@@ -188,7 +213,9 @@ def show_update(update: LabUpdate, at: datetime) -> dict[str, Any]:
         "params": [{"type": kind, "value": value} for kind, value in update.params],
         "createdAt": update.created_at,
         "errors": [
-            {"errorCode": code, "errorMessage": message, "resourceIds": []} for code, message in update.errors if over
+            {"errorCode": code, "errorMessage": message, "resourceIds": []}
+            for code, message in update.errors
+            if over
         ],
     }
 
@@ -203,9 +230,13 @@ def describe_update(call: Call) -> Mapping[str, Any]:
 
 
 def list_updates(call: Call) -> Mapping[str, Any]:
-    """ListUpdates of the cluster itself, oldest first; node groups and add-ons of the lab have none."""
+    """ListUpdates of the cluster itself, oldest first; node groups and add-ons of the lab have
+    none.
+    """
     cluster = find_cluster(call)
-    of_other = any(call.params.get(name) for name in ("nodegroupName", "addonName", "capabilityName"))
+    of_other = any(
+        call.params.get(name) for name in ("nodegroupName", "addonName", "capabilityName")
+    )
     ids = {
         update.id: f"{position:06d}"
         for position, update in enumerate(cluster.updates)

@@ -63,7 +63,9 @@ def _write(call: Call, cluster: LabCluster, principal_arn: str, entry: LabEntry 
 
 
 def create_access_entry(call: Call) -> Mapping[str, Any]:
-    """CreateAccessEntry: form, then the cluster and its mode, then the entry, then the principal."""
+    """CreateAccessEntry: form, then the cluster and its mode, then the entry, then the
+    principal.
+    """
     params = call.params
     entry_type, text = read_type(params), str(call.need("principalArn"))
     check_names(params, entry_type)
@@ -77,7 +79,9 @@ def create_access_entry(call: Call) -> Mapping[str, Any]:
         if token and existing.token == token:
             return {"accessEntry": show(cluster, existing)}
         raise AwsError(
-            "ResourceInUseException", "The specified access entry resource is already in use on this cluster.", 409
+            "ResourceInUseException",
+            "The specified access entry resource is already in use on this cluster.",
+            409,
         )
     username, groups = names_of(entry_type, arn, params)
     entry = LabEntry(
@@ -105,7 +109,9 @@ def describe_access_entry(call: Call) -> Mapping[str, Any]:
 
 
 def update_access_entry(call: Call) -> Mapping[str, Any]:
-    """UpdateAccessEntry: declarative, so groups are replaced and what is left out goes back to the default."""
+    """UpdateAccessEntry: declarative, so groups are replaced and what is left out goes back to the
+    default.
+    """
     text = str(call.need("principalArn"))
     refuse_service_linked(text)
     check_names(call.params, "STANDARD")
@@ -137,7 +143,9 @@ def delete_access_entry(call: Call) -> Mapping[str, Any]:
 
 
 def _refuse_auto_mode(entry: LabEntry) -> None:
-    """Entries of Auto Mode can be seen and not changed (user guide, "cluster-auth"); the API's text is not known."""
+    """Entries of Auto Mode can be seen and not changed (user guide, "cluster-auth"); the API's text
+    is not known.
+    """
     if entry.type == "EC2" and entry.automatic:
         raise AwsError("InvalidRequestException", "This access entry is managed by EKS Auto Mode.")
 
@@ -177,9 +185,17 @@ def associate_access_policy(call: Call) -> Mapping[str, Any]:
     policies = {policy.policy_arn: policy for policy in entry.policies}
     since = policies[policy_arn].associated_at if policy_arn in policies else call.now
     policies[policy_arn] = policy = LabPolicy(policy_arn, scope, since, call.now)
-    with call.effect(cluster=cluster.name, principalArn=text, policyArn=policy_arn, scope=scope.type):
-        _write(call, cluster, text, with_policies(entry, list(policies.values()), entry.modified_at))
-    return {"clusterName": cluster.name, "principalArn": text, "associatedAccessPolicy": _show_policy(policy)}
+    with call.effect(
+        cluster=cluster.name, principalArn=text, policyArn=policy_arn, scope=scope.type
+    ):
+        _write(
+            call, cluster, text, with_policies(entry, list(policies.values()), entry.modified_at)
+        )
+    return {
+        "clusterName": cluster.name,
+        "principalArn": text,
+        "associatedAccessPolicy": _show_policy(policy),
+    }
 
 
 def disassociate_access_policy(call: Call) -> Mapping[str, Any]:
@@ -191,7 +207,9 @@ def disassociate_access_policy(call: Call) -> Mapping[str, Any]:
     entry = _entry(call, cluster)
     check_policies_allowed(entry, policy_arn)
     left = [policy for policy in entry.policies if policy.policy_arn != policy_arn]
-    if len(left) == len(entry.policies):  # code and text presumed: no answer of the API to this has been published
+    if len(left) == len(
+        entry.policies
+    ):  # code and text presumed: no answer of the API to this has been published
         raise not_found("The specified policyArn is not associated with the access entry.")
     with call.effect(cluster=cluster.name, principalArn=text, policyArn=policy_arn):
         _write(call, cluster, text, with_policies(entry, left, entry.modified_at))

@@ -1,8 +1,9 @@
 """What EKS refuses about an access entry, in EKS's own words and order.
 
-Checks of form come before the cluster is looked up; whether the principal exists is asked last. Sources: EKS user
-guide, "Create access entries" and "Access policies"; the service model; texts as the API has been seen to answer.
-Where no text is known, the wording is the lab's and a comment says so.
+Checks of form come before the cluster is looked up; whether the principal exists is asked last.
+Sources: EKS user guide, "Create access entries" and "Access policies"; the service model; texts as
+the API has been seen to answer. Where no text is known, the wording is the lab's and a comment says
+so.
 """
 
 import re
@@ -12,12 +13,23 @@ from typing import Any, get_args
 from migrator.lab.aws.call import Call
 from migrator.lab.aws.errors import AwsError
 from migrator.lab.worlds.lab_cluster import LabCluster, LabEntry
-from migrator.model.access_entry import RESERVED_PREFIXES, SERVICE_LINKED_MARK, AccessScope, EntryType
+from migrator.model.access_entry import (
+    RESERVED_PREFIXES,
+    SERVICE_LINKED_MARK,
+    AccessScope,
+    EntryType,
+)
 from migrator.model.access_policy_tables import ACCESS_POLICIES
 from migrator.model.principal import Arn, parse_arn
 
 ENTRY_TYPES: tuple[EntryType, ...] = get_args(EntryType)
-NODE_TYPES: tuple[EntryType, ...] = ("EC2_LINUX", "EC2_WINDOWS", "FARGATE_LINUX", "HYBRID_LINUX", "EC2")
+NODE_TYPES: tuple[EntryType, ...] = (
+    "EC2_LINUX",
+    "EC2_WINDOWS",
+    "FARGATE_LINUX",
+    "HYBRID_LINUX",
+    "EC2",
+)
 _NODE_TYPES_TEXT = f"[{', '.join(NODE_TYPES)}]"
 PASS_ROLE_TYPES: tuple[EntryType, ...] = ("EC2_LINUX", "EC2_WINDOWS")
 AUTO_NODE_POLICY = "AmazonEKSAutoNodePolicy"
@@ -38,7 +50,8 @@ def not_found(message: str) -> AwsError:
 def no_entry() -> AwsError:
     """There is no access entry for the principal."""
     return not_found(
-        "The specified principalArn could not be found. You can view your available access entries with "
+        "The specified principalArn could not be found. You can view your available access entries "
+        "with "
         "'list-access-entries'."
     )
 
@@ -63,27 +76,34 @@ def check_names(params: Mapping[str, Any], entry_type: EntryType) -> None:
     for group in groups:
         for prefix in RESERVED_PREFIXES:
             if str(group).startswith(prefix):
-                raise invalid(f"The kubernetes group name {group} is invalid, it cannot start with {prefix}")
+                raise invalid(
+                    f"The kubernetes group name {group} is invalid, it cannot start with {prefix}"
+                )
     if username and entry_type == "STANDARD":
         for template in _TEMPLATES:
             at = username.find(template)
-            # The rule is the user guide's ("Create access entries"); the API's own text is not known.
+            # The rule is the user guide's ("Create access entries"); the API's own text is not
+            # known.
             if at >= 0 and ":" not in username[:at]:
                 raise invalid(f"The username must include a colon before {template}")
     if entry_type != "STANDARD":
         if username:
             raise invalid(
-                f'The specified username is invalid: setting username is not allowed when the type is "{entry_type}"'
+                f"The specified username is invalid: setting username is not allowed when the type "
+                f'is "{entry_type}"'
             )
         if groups:
             raise invalid(
-                "The specified kubernetesGroups is invalid: setting kubernetesGroups is not allowed when the type is "
+                "The specified kubernetesGroups is invalid: setting kubernetesGroups is not "
+                "allowed when the type is "
                 f'"{entry_type}"'
             )
 
 
 def check_principal_form(text: str, entry_type: EntryType, account: str) -> Arn:
-    """The principal's ARN by its shape: format, service-linked, own account and role for node types."""
+    """The principal's ARN by its shape: format, service-linked, own account and role for node
+    types.
+    """
     refuse_service_linked(text)
     arn = parse_arn(text)
     if arn is None or arn.service != "iam" or arn.kind not in ("role", "user", "root"):
@@ -91,11 +111,13 @@ def check_principal_form(text: str, entry_type: EntryType, account: str) -> Arn:
     if entry_type in NODE_TYPES:
         if arn.account != account:
             raise invalid(
-                "AccessEntry principalArn must be from the same account as the cluster when using types "
-                + _NODE_TYPES_TEXT
+                "AccessEntry principalArn must be from the same account as the cluster when using "
+                "types " + _NODE_TYPES_TEXT
             )
         if arn.kind != "role":
-            raise invalid(f"AccessEntry principalArn must be IAM role when using types {_NODE_TYPES_TEXT}")
+            raise invalid(
+                f"AccessEntry principalArn must be IAM role when using types {_NODE_TYPES_TEXT}"
+            )
     return arn
 
 
@@ -103,7 +125,8 @@ def refuse_service_linked(principal_arn: str) -> None:
     """Nobody but EKS touches entries of service-linked roles; the ARN's shape alone decides."""
     if SERVICE_LINKED_MARK in principal_arn:
         raise invalid(
-            "The caller is not allowed to modify access entries with a principalArn value of a Service Linked Role"
+            "The caller is not allowed to modify access entries with a principalArn value of a "
+            "Service Linked Role"
         )
 
 
@@ -112,7 +135,8 @@ def check_mode(call: Call, cluster: LabCluster) -> None:
     if cluster.mode(call.now) == "CONFIG_MAP":
         raise AwsError(
             "InvalidRequestException",
-            "The cluster's authentication mode must be set to one of [API, API_AND_CONFIG_MAP] to perform this "
+            "The cluster's authentication mode must be set to one of [API, API_AND_CONFIG_MAP] to "
+            "perform this "
             "operation.",
         )
 
@@ -121,14 +145,18 @@ def principal_id(call: Call, principal_arn: str) -> str:
     """The unique id of the principal that exists now, which the entry gets pinned to."""
     principal = call.world.principal(principal_arn)
     born = getattr(principal, "create_date", None)
-    if principal is None or (born is not None and call.now - born < call.world.settings.iam_propagation):
+    if principal is None or (
+        born is not None and call.now - born < call.world.settings.iam_propagation
+    ):
         raise invalid("The specified principalArn is invalid: invalid principal.")
     return principal.id
 
 
 def policy_arns(partition: str) -> list[str]:
     """All access policies of a partition."""
-    return [f"arn:{partition}:eks::aws:cluster-access-policy/{name}" for name in sorted(ACCESS_POLICIES)]
+    return [
+        f"arn:{partition}:eks::aws:cluster-access-policy/{name}" for name in sorted(ACCESS_POLICIES)
+    ]
 
 
 def check_policy(policy_arn: str, partition: str) -> None:
@@ -142,11 +170,15 @@ def check_policy(policy_arn: str, partition: str) -> None:
 
 
 def check_policies_allowed(entry: LabEntry, policy_arn: str | None) -> None:
-    """Access policies are for STANDARD entries; a customer's own EC2 entry takes the Auto Mode node policy."""
+    """Access policies are for STANDARD entries; a customer's own EC2 entry takes the Auto Mode node
+    policy.
+    """
     auto_node = entry.type == "EC2" and not entry.automatic and policy_arn is not None
     if entry.type == "STANDARD" or (auto_node and str(policy_arn).endswith("/" + AUTO_NODE_POLICY)):
         return
-    raise invalid('This operation can only be performed on Access Entries with a type of "STANDARD".')
+    raise invalid(
+        'This operation can only be performed on Access Entries with a type of "STANDARD".'
+    )
 
 
 def read_scope(raw: object) -> AccessScope:
@@ -158,5 +190,7 @@ def read_scope(raw: object) -> AccessScope:
     if kind == "namespace" and not namespaces:
         raise invalid("At least 1 namespace must be provided if the type is set as namespace")
     if kind == "cluster" and namespaces:
-        raise invalid("accessScope should not include namespaces if the type is not set as namespace")
+        raise invalid(
+            "accessScope should not include namespaces if the type is not set as namespace"
+        )
     return AccessScope(kind, tuple(dict.fromkeys(str(name) for name in namespaces)))

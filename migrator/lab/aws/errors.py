@@ -1,15 +1,25 @@
-"""Errors of AWS services: one meaning, and the code and status that each protocol family gives it."""
+"""Errors of AWS services: one meaning, and the code and status that each protocol family gives
+it.
+"""
 
 from collections.abc import Mapping
 from typing import Any, Literal, TypeAlias
 
 Meaning: TypeAlias = Literal[
-    "unknown-key", "bad-signature", "expired-token", "no-signature", "denied", "throttled", "unavailable", "internal"
+    "unknown-key",
+    "bad-signature",
+    "expired-token",
+    "no-signature",
+    "denied",
+    "throttled",
+    "unavailable",
+    "internal",
 ]
 
 UNKNOWN_KEY = "The security token included in the request is invalid."
 BAD_SIGNATURE = (
-    "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key "
+    "The request signature we calculated does not match the signature you provided. Check your AWS "
+    "Secret Access Key "
     "and signing method. Consult the service documentation for details."
 )
 EXPIRED = "The security token included in the request is expired"
@@ -54,9 +64,13 @@ _BY_PROTOCOL = {"rest-json": _REST_JSON, "json": _JSON, "query": _QUERY, "ec2": 
 
 
 class AwsError(Exception):
-    """An error with its own code: ``fields`` are further members of the error's shape (``clusterName``)."""
+    """An error with its own code: ``fields`` are further members of the error's shape
+    (``clusterName``).
+    """
 
-    def __init__(self, code: str, message: str, status: int = 400, fields: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self, code: str, message: str, status: int = 400, fields: Mapping[str, Any] | None = None
+    ) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
@@ -69,7 +83,12 @@ class CommonError(Exception):
     """An error that every service has, spelled by each protocol in its own way."""
 
     def __init__(
-        self, meaning: Meaning, message: str, *, status: int | None = None, retry_after: int | None = None
+        self,
+        meaning: Meaning,
+        message: str,
+        *,
+        status: int | None = None,
+        retry_after: int | None = None,
     ) -> None:
         super().__init__(message)
         self.meaning = meaning
@@ -83,5 +102,7 @@ class CommonError(Exception):
         error = AwsError(code, self.message, self.status or status)
         if self.retry_after is not None:
             error.headers["Retry-After"] = str(self.retry_after)
-            error.headers["x-amz-retry-after"] = str(self.retry_after * 1000)  # milliseconds: what SDKs wait for
+            error.headers["x-amz-retry-after"] = str(
+                self.retry_after * 1000
+            )  # milliseconds: what SDKs wait for
         return error

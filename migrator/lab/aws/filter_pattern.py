@@ -1,8 +1,8 @@
 """CloudWatch Logs filter patterns (CloudWatch Logs user guide, "Filter pattern syntax").
 
 Terms (all must occur; ``?term`` any of them; ``-term`` none; quotes for phrases), JSON conditions
-(``{ ($.verb = "get") && ($.user.username = "arn:*") }`` with ``= != < > <= >= IS NULL, EXISTS, NOT EXISTS``). What is
-not understood is refused, never taken to match everything.
+(``{ ($.verb = "get") && ($.user.username = "arn:*") }`` with ``= != < > <= >= IS NULL, EXISTS, NOT
+EXISTS``). What is not understood is refused, never taken to match everything.
 """
 
 import json
@@ -172,7 +172,9 @@ def _comparer(operator: str, kind: str, wanted: str) -> Condition | None:
         limit = number
         compare = _ORDERS[operator]
         return lambda value: (
-            isinstance(value, int | float) and not isinstance(value, bool) and compare(float(value), limit)
+            isinstance(value, int | float)
+            and not isinstance(value, bool)
+            and compare(float(value), limit)
         )
     if kind == "regex":
         searched = re.compile(wanted)

@@ -1,7 +1,8 @@
-"""IAM of one account: roles, users and instance profiles, so that a world can be read and changed as in life.
+"""IAM of one account: roles, users and instance profiles, so that a world can be read and changed
+as in life.
 
-Names are unique without regard to case. Whatever is made anew gets a new unique id, as an access entry's owner has
-reason to know.
+Names are unique without regard to case. Whatever is made anew gets a new unique id, as an access
+entry's owner has reason to know.
 """
 
 import json
@@ -43,7 +44,9 @@ def _show_role(role: IamRole) -> dict[str, Any]:
         "RoleId": role.id,
         "Arn": role.arn,
         "CreateDate": role.create_date,
-        "AssumeRolePolicyDocument": quote(json.dumps(role.trust_policy, separators=(",", ":")), safe=""),
+        "AssumeRolePolicyDocument": quote(
+            json.dumps(role.trust_policy, separators=(",", ":")), safe=""
+        ),
         "Description": role.description or None,
         "MaxSessionDuration": role.max_session,
         "Tags": _show_tags(role.tags),
@@ -143,9 +146,16 @@ def delete_role(call: Call) -> Mapping[str, Any]:
     """DeleteRole; not one that is in an instance profile or belongs to a service."""
     role = _role(call)
     if SERVICE_LINKED_MARK in role.arn:
-        raise AwsError("UnmodifiableEntity", f"Cannot perform the operation on the protected role '{role.name}'.")
+        raise AwsError(
+            "UnmodifiableEntity",
+            f"Cannot perform the operation on the protected role '{role.name}'.",
+        )
     if any((profile.role_name or "").lower() == role.name.lower() for profile in _profiles(call)):
-        raise AwsError("DeleteConflict", "Cannot delete entity, must remove roles from instance profile first.", 409)
+        raise AwsError(
+            "DeleteConflict",
+            "Cannot delete entity, must remove roles from instance profile first.",
+            409,
+        )
     with call.effect(arn=role.arn):
         del call.account.roles[role.name.lower()]
     return {}
@@ -169,7 +179,9 @@ def _user(call: Call) -> IamUser:
         found = call.world.principal(call.caller.principal_arn)
         if isinstance(found, IamUser):
             return found
-        raise AwsError("ValidationError", "Must specify userName when calling with non-User credentials")
+        raise AwsError(
+            "ValidationError", "Must specify userName when calling with non-User credentials"
+        )
     user = call.account.users.get(str(name).lower())
     if user is None or user.create_date > call.as_of:
         raise _no_such("user", name)
@@ -265,7 +277,9 @@ def list_instance_profiles_for_role(call: Call) -> Mapping[str, Any]:
 
 
 def simulate_principal_policy(call: Call) -> Mapping[str, Any]:
-    """SimulatePrincipalPolicy: what the world lets the principal do, for each action and resource."""
+    """SimulatePrincipalPolicy: what the world lets the principal do, for each action and
+    resource.
+    """
     arn = str(call.need("PolicySourceArn"))
     principal = call.world.principal(arn)
     if principal is None:
@@ -280,7 +294,11 @@ def simulate_principal_policy(call: Call) -> Mapping[str, Any]:
                 {
                     "EvalActionName": action,
                     "EvalResourceName": resource,
-                    "EvalDecision": "explicitDeny" if explicit else "implicitDeny" if denied else "allowed",
+                    "EvalDecision": "explicitDeny"
+                    if explicit
+                    else "implicitDeny"
+                    if denied
+                    else "allowed",
                     "MatchedStatements": [],
                     "MissingContextValues": [],
                 }
@@ -290,7 +308,10 @@ def simulate_principal_policy(call: Call) -> Mapping[str, Any]:
 
 def list_account_aliases(call: Call) -> Mapping[str, Any]:
     """ListAccountAliases: the account's name in the world."""
-    return {"AccountAliases": [call.account.name] if call.account.name else [], "IsTruncated": False}
+    return {
+        "AccountAliases": [call.account.name] if call.account.name else [],
+        "IsTruncated": False,
+    }
 
 
 OPERATIONS: Mapping[str, Handler] = {

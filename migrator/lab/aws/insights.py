@@ -1,4 +1,6 @@
-"""CloudWatch Logs Insights queries over a cluster's log: a pipe of commands, each from records to records."""
+"""CloudWatch Logs Insights queries over a cluster's log: a pipe of commands, each from records to
+records.
+"""
 
 import json
 import re
@@ -22,11 +24,15 @@ from migrator.lab.worlds.log_store import LogLine
 
 Command: TypeAlias = Callable[[Iterable[Record]], Iterable[Record]]
 DEFAULT_LIMIT, MAX_LIMIT = 1000, 10_000
-_PIECE = re.compile(r"\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|`[^`]*`|/(?:[^/\\\n]|\\.)+/|[^|]|\|", re.S)
+_PIECE = re.compile(
+    r"\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|`[^`]*`|/(?:[^/\\\n]|\\.)+/|[^|]|\|", re.S
+)
 
 
 class Query:
-    """A parsed query. ``run`` gives rows of (field, value) texts, in the order of the fields asked for."""
+    """A parsed query. ``run`` gives rows of (field, value) texts, in the order of the fields asked
+    for.
+    """
 
     def __init__(self, text: str, limit: int | None = None) -> None:
         self._commands: list[Command] = []
@@ -48,7 +54,9 @@ class Query:
             records = sorted(records, key=lambda record: str(record["@timestamp"]), reverse=True)
         rows = []
         for record in islice(records, self._limit):
-            row = [(name, str(record[name])) for name in self._fields if record.get(name) is not None]
+            row = [
+                (name, str(record[name])) for name in self._fields if record.get(name) is not None
+            ]
             rows.append(row if self._grouped else [*row, ("@ptr", str(record["@ptr"]))])
         return rows
 
@@ -123,14 +131,20 @@ class Query:
             compiled = re.compile(source, re.S)
         except re.error:
             raise malformed(text) from None
-        if not tokens.over or (names and compiled.groups != len(names)) or (not names and not compiled.groupindex):
+        if (
+            not tokens.over
+            or (names and compiled.groups != len(names))
+            or (not names and not compiled.groupindex)
+        ):
             raise malformed(text)
 
         def parse(records: Iterable[Record]) -> Iterator[Record]:
             for record in records:
                 match = compiled.search(str(value(record) or ""))
                 if match:
-                    record.update(zip(names, match.groups(), strict=True) if names else match.groupdict())
+                    record.update(
+                        zip(names, match.groups(), strict=True) if names else match.groupdict()
+                    )
                 yield record
 
         self._commands.append(parse)
@@ -166,7 +180,9 @@ class Query:
                 for index, (_, aggregate) in enumerate(columns):
                     states[index] = aggregate(states[index], record)
             for key, states in groups.items():
-                shown = {name: _final(state) for (name, _), state in zip(columns, states, strict=True)}
+                shown = {
+                    name: _final(state) for (name, _), state in zip(columns, states, strict=True)
+                }
                 yield {**dict(zip((name for name, _ in keys), key, strict=True)), **shown}
 
         self._commands.append(group)
@@ -198,7 +214,9 @@ Aggregate: TypeAlias = Callable[[Any, Record], Any]
 
 
 def _split(text: str) -> list[str]:
-    """The commands of a pipe; a bar inside quotes or a regular expression belongs to its command."""
+    """The commands of a pipe; a bar inside quotes or a regular expression belongs to its
+    command.
+    """
     commands = [""]
     for piece in _PIECE.findall(text):
         if piece == "|":

@@ -1,7 +1,8 @@
-"""The part of CloudWatch Logs Insights' language that the lab understands: expressions over one log event.
+"""The part of CloudWatch Logs Insights' language that the lab understands: expressions over one log
+event.
 
-Source: CloudWatch Logs user guide, "CloudWatch Logs Insights language query syntax". What is not understood is a
-MalformedQueryException, never ignored.
+Source: CloudWatch Logs user guide, "CloudWatch Logs Insights language query syntax". What is not
+understood is a MalformedQueryException, never ignored.
 """
 
 import re
@@ -26,7 +27,9 @@ _UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
 
 def malformed(query: str) -> AwsError:
     """MalformedQueryException."""
-    return AwsError("MalformedQueryException", f"The lab does not understand this query: {query.strip()[:300]}")
+    return AwsError(
+        "MalformedQueryException", f"The lab does not understand this query: {query.strip()[:300]}"
+    )
 
 
 class Tokens:
@@ -169,13 +172,20 @@ def _ordered(operator: str, left: Evaluate, right: Evaluate) -> Evaluate:
             return str(one) == str(other) or (first is not None and first == second)
         if first is None or second is None:
             return False
-        return {"<": first < second, ">": first > second, "<=": first <= second, ">=": first >= second}[operator]
+        return {
+            "<": first < second,
+            ">": first > second,
+            "<=": first <= second,
+            ">=": first >= second,
+        }[operator]
 
     return compare
 
 
 def parse_value(tokens: Tokens) -> Evaluate:
-    """A field, a literal, or one of the functions ispresent, strcontains, tolower, toMillis, coalesce, bin."""
+    """A field, a literal, or one of the functions ispresent, strcontains, tolower, toMillis,
+    coalesce, bin.
+    """
     kind, text = tokens.take()
     if kind in ("double", "single"):
         literal = _unescape(text)
@@ -207,7 +217,9 @@ def _function(name: str, tokens: Tokens) -> Evaluate:
     if name == "strcontains" and len(arguments) == 2:
         return lambda record: str(arguments[1](record)) in str(arguments[0](record) or "")
     if name == "coalesce":
-        return lambda record: next((found for part in arguments if (found := part(record)) is not None), None)
+        return lambda record: next(
+            (found for part in arguments if (found := part(record)) is not None), None
+        )
     raise malformed(tokens.text)
 
 
@@ -220,7 +232,9 @@ def _bin(tokens: Tokens) -> Evaluate:
     zero = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
     def floor(record: Record) -> str:
-        moment = datetime.strptime(record["@timestamp"], "%Y-%m-%d %H:%M:%S.%f").replace(tzinfo=timezone.utc)
+        moment = datetime.strptime(record["@timestamp"], "%Y-%m-%d %H:%M:%S.%f").replace(
+            tzinfo=timezone.utc
+        )
         return timestamp_text(zero + step * ((moment - zero) // step))
 
     return floor
@@ -261,4 +275,10 @@ def flatten(value: Value, prefix: str, into: Record) -> None:
         for index, item in enumerate(value):
             flatten(item, f"{prefix}.{index}" if prefix else str(index), into)
     elif value is not None:
-        into[prefix] = value if isinstance(value, str) else str(value).lower() if isinstance(value, bool) else value
+        into[prefix] = (
+            value
+            if isinstance(value, str)
+            else str(value).lower()
+            if isinstance(value, bool)
+            else value
+        )

@@ -24,7 +24,8 @@ def _groups(call: Call) -> dict[str, LabCluster]:
     return {
         f"/aws/eks/{cluster.name}/cluster": cluster
         for cluster in call.world.clusters.values()
-        if (cluster.account, cluster.region) == (call.caller.account, call.region) and cluster.log_types_at(call.now)
+        if (cluster.account, cluster.region) == (call.caller.account, call.region)
+        and cluster.log_types_at(call.now)
     }
 
 
@@ -40,11 +41,12 @@ def find_group(call: Call, name: str | None) -> LabCluster:
 def describe_log_groups(call: Call) -> Mapping[str, Any]:
     """DescribeLogGroups, by prefix."""
     prefix = str(call.params.get("logGroupNamePrefix") or "")
+    stem = f"arn:{call.partition}:logs:{call.region}:{call.caller.account}:log-group"
     shown = [
         {
             "logGroupName": name,
-            "arn": f"arn:{call.partition}:logs:{call.region}:{call.caller.account}:log-group:{name}:*",
-            "logGroupArn": f"arn:{call.partition}:logs:{call.region}:{call.caller.account}:log-group:{name}",
+            "arn": f"{stem}:{name}:*",
+            "logGroupArn": f"{stem}:{name}",
             "creationTime": int(cluster.created_at.timestamp() * 1000),
             "storedBytes": cluster.logs.stored_bytes,
         }
@@ -56,7 +58,9 @@ def describe_log_groups(call: Call) -> Mapping[str, Any]:
 
 def describe_log_streams(call: Call) -> Mapping[str, Any]:
     """DescribeLogStreams, by prefix."""
-    cluster = find_group(call, call.params.get("logGroupName") or call.params.get("logGroupIdentifier"))
+    cluster = find_group(
+        call, call.params.get("logGroupName") or call.params.get("logGroupIdentifier")
+    )
     prefix = str(call.params.get("logStreamNamePrefix") or "")
     shown = [
         {"logStreamName": name, "firstEventTimestamp": first, "lastEventTimestamp": last}
@@ -74,9 +78,13 @@ def filter_log_events(call: Call) -> Mapping[str, Any]:
     if not 1 <= limit <= PAGE_EVENTS:
         raise AwsError("InvalidParameterException", "limit must be between 1 and 10000")
     passes = compile_pattern(str(params.get("filterPattern") or ""))
-    position = int(read_token(params["nextToken"]).partition(" ")[0]) if params.get("nextToken") else 0
+    position = (
+        int(read_token(params["nextToken"]).partition(" ")[0]) if params.get("nextToken") else 0
+    )
     if partial := call.faults.get("partial-page"):
-        if partial.page_size == 0:  # nothing found yet, and more to come: what the service answers to a long search
+        if (
+            partial.page_size == 0
+        ):  # nothing found yet, and more to come: what the service answers to a long search
             token = make_token(f"{position} {partial.struck}")  # no token comes twice in a row
             return {"events": [], "nextToken": token, "searchedLogStreams": []}
         limit = min(limit, partial.page_size)
@@ -84,7 +92,11 @@ def filter_log_events(call: Call) -> Mapping[str, Any]:
     size = 0
     for line in cluster.logs.between(params.get("startTime"), params.get("endTime"), position):
         if len(events) >= limit or size > PAGE_BYTES:
-            return {"events": events, "nextToken": make_token(str(position)), "searchedLogStreams": []}
+            return {
+                "events": events,
+                "nextToken": make_token(str(position)),
+                "searchedLogStreams": [],
+            }
         position += 1
         if _in_streams(line, params) and passes(line.message):
             events.append(_show(line))
@@ -110,7 +122,9 @@ def _show(line: LogLine) -> dict[str, Any]:
 
 @dataclass(slots=True)
 class RunningQuery:
-    """An Insights query. It runs beside the world, which must not wait for a search through millions of lines."""
+    """An Insights query. It runs beside the world, which must not wait for a search through
+    millions of lines.
+    """
 
     status: str = "Running"
     rows: list[list[tuple[str, str]]] = field(default_factory=list)
@@ -153,7 +167,9 @@ def start_query(call: Call) -> Mapping[str, Any]:
     query_id = str(uuid.uuid4())
     call.world.queries[query_id] = running
     lines = cluster.logs.between(start * 1000, end * 1000 + 999)
-    threading.Thread(target=running.run, args=(query, lines), name="lab-insights", daemon=True).start()
+    threading.Thread(
+        target=running.run, args=(query, lines), name="lab-insights", daemon=True
+    ).start()
     return {"queryId": query_id}
 
 

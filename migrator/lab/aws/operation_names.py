@@ -1,4 +1,6 @@
-"""What the calls are named that faults strike: a name that no call has would make a schedule that never strikes."""
+"""What the calls are named that faults strike: a name that no call has would make a schedule that
+never strikes.
+"""
 
 import difflib
 import fnmatch
@@ -10,13 +12,19 @@ KUBERNETES = "kubernetes:"  # kubernetes:VERB RESOURCE; a cluster serves whateve
 
 
 def check_operation(pattern: str) -> None:
-    """Raise :class:`ValueError` where no call of the lab can have a name that ``pattern`` matches."""
+    """Raise :class:`ValueError` where no call of the lab can have a name that ``pattern``
+    matches.
+    """
     if pattern.startswith(KUBERNETES) or fnmatch.fnmatchcase(f"{KUBERNETES}get pods", pattern):
         return
     known = aws_operations()
     if not any(fnmatch.fnmatchcase(name, pattern) for name in known):
         near = difflib.get_close_matches(pattern, known, 3)
-        hint = f"did you mean {' or '.join(near)}?" if near else "names are like eks:ListClusters, kubernetes:get pods"
+        hint = (
+            f"did you mean {' or '.join(near)}?"
+            if near
+            else "names are like eks:ListClusters, kubernetes:get pods"
+        )
         raise ValueError(f"no call of the lab is named {pattern}: {hint}")
 
 
@@ -25,5 +33,7 @@ def aws_operations() -> list[str]:
     return [
         f"{service}:{operation}"
         for service in sorted(SERVICES)
-        for operation in sorted(importlib.import_module(f"migrator.lab.aws.{service}_api").OPERATIONS)
+        for operation in sorted(
+            importlib.import_module(f"migrator.lab.aws.{service}_api").OPERATIONS
+        )
     ]

@@ -1,7 +1,9 @@
-"""AWS's wire protocols, the server's half: requests are parsed and responses written by botocore's own models.
+"""AWS's wire protocols, the server's half: requests are parsed and responses written by botocore's
+own models.
 
-EKS speaks rest-json, STS and IAM query (XML back), EC2 its own dialect of query, CloudWatch Logs json. Only members
-of the operation's output shape are ever written, in the types that the shape says.
+EKS speaks rest-json, STS and IAM query (XML back), EC2 its own dialect of query, CloudWatch Logs
+json. Only members of the operation's output shape are ever written, in the types that the shape
+says.
 """
 
 import base64
@@ -47,7 +49,9 @@ def operation_model(service: str, operation: str) -> OperationModel:
 
 
 def parse_request(service: str, request: Request) -> tuple[str, dict[str, Any]]:
-    """``(operation name, parameters)``. Raises :class:`AwsError` for an operation that the service does not have."""
+    """``(operation name, parameters)``. Raises :class:`AwsError` for an operation that the service
+    does not have.
+    """
     protocol = service_model(service).protocol
     if protocol == "rest-json":
         return _parse_rest_json(service, request)
@@ -73,7 +77,9 @@ def _parse_rest_json(service: str, request: Request) -> tuple[str, dict[str, Any
     return operation, params
 
 
-def _read_query_string(by_name: Mapping[str, tuple[str, Shape]], query: str, params: dict[str, Any]) -> None:
+def _read_query_string(
+    by_name: Mapping[str, tuple[str, Shape]], query: str, params: dict[str, Any]
+) -> None:
     for name, text in parse_qsl(query, keep_blank_values=True):
         member = by_name.get(name)
         if member is None:
@@ -107,7 +113,9 @@ def _header_members(service: str, operation: str) -> tuple[tuple[str, str], ...]
 
 @functools.cache
 def _routes(service: str) -> list[tuple[str, re.Pattern[str], str]]:
-    """Method, pattern and operation; patterns with fewer labels first, so that a fixed word beats a label."""
+    """Method, pattern and operation; patterns with fewer labels first, so that a fixed word beats a
+    label.
+    """
     routes = []
     for name in service_model(service).operation_names:
         http = operation_model(service, name).http
@@ -122,8 +130,12 @@ def _route(service: str, method: str, path: str) -> tuple[str, tuple[tuple[str, 
         match = pattern.fullmatch(path) if wanted == method else None
         if match:
             shape = operation_model(service, name).input_shape
-            labels = {member.serialization.get("name", key): key for key, member in shape.members.items()}
-            return name, tuple((labels[label], unquote(text)) for label, text in match.groupdict().items())
+            labels = {
+                member.serialization.get("name", key): key for key, member in shape.members.items()
+            }
+            return name, tuple(
+                (labels[label], unquote(text)) for label, text in match.groupdict().items()
+            )
     raise AwsError("UnknownOperationException", f"no operation at {method} {path}", 404)
 
 
@@ -143,7 +155,9 @@ def _json_body(request: Request, shape: StructureShape, code: str) -> dict[str, 
     if not isinstance(body, dict):
         raise AwsError(code, "The request body is not an object.")
     names = {member.serialization.get("name", key): key for key, member in shape.members.items()}
-    return {names[name]: value for name, value in body.items() if name in names and value is not None}
+    return {
+        names[name]: value for name, value in body.items() if name in names and value is not None
+    }
 
 
 def _parse_query(service: str, request: Request) -> tuple[str, dict[str, Any]]:
@@ -151,7 +165,10 @@ def _parse_query(service: str, request: Request) -> tuple[str, dict[str, Any]]:
     form = dict(parse_qsl(text, keep_blank_values=True))
     operation = form.get("Action", "")
     if operation not in service_model(service).operation_names:
-        raise AwsError("InvalidAction", f"Could not find operation {operation} for version {form.get('Version')}")
+        raise AwsError(
+            "InvalidAction",
+            f"Could not find operation {operation} for version {form.get('Version')}",
+        )
     shape = operation_model(service, operation).input_shape
     if shape is None:
         return operation, {}
@@ -165,7 +182,9 @@ def _read_form(shape: Shape, form: Mapping[str, str], prefix: str, ec2: bool) ->
             return None
         value = {}
         for key, member in shape.members.items():
-            found = _read_form(member, form, f"{prefix}.{_form_name(key, member, ec2)}".lstrip("."), ec2)
+            found = _read_form(
+                member, form, f"{prefix}.{_form_name(key, member, ec2)}".lstrip("."), ec2
+            )
             if found is not None:
                 value[key] = found
         return value or None
@@ -202,7 +221,9 @@ def _scalar(shape: Shape, text: str) -> Value:
 # Responses.
 
 
-def write_response(service: str, operation: str, result: Mapping[str, Any], request_id: str) -> Response:
+def write_response(
+    service: str, operation: str, result: Mapping[str, Any], request_id: str
+) -> Response:
     """The response of an operation in its service's protocol."""
     model = operation_model(service, operation)
     protocol = service_model(service).protocol
@@ -211,14 +232,23 @@ def write_response(service: str, operation: str, result: Mapping[str, Any], requ
         value = _to_json(model.output_shape, result) if model.output_shape else {}
         kind = "application/json" if protocol == "rest-json" else "application/x-amz-json-1.1"
         return Response(200, json.dumps(value).encode(), kind, headers)
-    namespace = model.metadata.get("xmlNamespace") or service_model(service).metadata.get("xmlNamespace", "")
-    inner = "".join(_to_xml_members(model.output_shape, result, protocol == "ec2")) if model.output_shape else ""
+    namespace = model.metadata.get("xmlNamespace") or service_model(service).metadata.get(
+        "xmlNamespace", ""
+    )
+    inner = (
+        "".join(_to_xml_members(model.output_shape, result, protocol == "ec2"))
+        if model.output_shape
+        else ""
+    )
     if protocol == "ec2":
         text = (
-            f'<{operation}Response xmlns="{namespace}"><requestId>{request_id}</requestId>{inner}</{operation}Response>'
+            f"<{operation}Response "
+            f'xmlns="{namespace}"><requestId>{request_id}</requestId>{inner}</{operation}Response>'
         )
     else:
-        wrapper = (model.output_shape.serialization.get("resultWrapper") if model.output_shape else None) or ""
+        wrapper = (
+            model.output_shape.serialization.get("resultWrapper") if model.output_shape else None
+        ) or ""
         inner = f"<{wrapper}>{inner}</{wrapper}>" if wrapper else inner
         metadata = f"<ResponseMetadata><RequestId>{request_id}</RequestId></ResponseMetadata>"
         text = f'<{operation}Response xmlns="{namespace}">{inner}{metadata}</{operation}Response>'
@@ -241,7 +271,9 @@ def write_error(protocol: str, error: AwsError, request_id: str) -> Response:
         text = f"<Response>{inner}<RequestID>{request_id}</RequestID></Response>"
     else:
         fault = "Receiver" if error.status >= 500 else "Sender"
-        inner = f"<Error><Type>{fault}</Type><Code>{code}</Code><Message>{message}</Message></Error>"
+        inner = (
+            f"<Error><Type>{fault}</Type><Code>{code}</Code><Message>{message}</Message></Error>"
+        )
         text = f"<ErrorResponse>{inner}<RequestId>{request_id}</RequestId></ErrorResponse>"
     return Response(error.status, text.encode(), "text/xml", headers)
 
@@ -279,9 +311,11 @@ def _to_xml(shape: Shape, name: str, value: Value, ec2: bool) -> str:
         inner_name = shape.member.serialization.get("name", "item" if ec2 else "member")
         if shape.serialization.get("flattened"):
             return "".join(_to_xml(shape.member, name, item, ec2) for item in value)
-        return f"<{name}>{''.join(_to_xml(shape.member, inner_name, item, ec2) for item in value)}</{name}>"
+        items = "".join(_to_xml(shape.member, inner_name, item, ec2) for item in value)
+        return f"<{name}>{items}</{name}>"
     if isinstance(shape, MapShape):
-        return f"<{name}>{''.join(_to_xml_entry(shape, key, item, ec2) for key, item in value.items())}</{name}>"
+        entries = "".join(_to_xml_entry(shape, key, item, ec2) for key, item in value.items())
+        return f"<{name}>{entries}</{name}>"
     if shape.type_name == "timestamp" and isinstance(value, datetime):
         text = value.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
     elif shape.type_name == "boolean":
@@ -294,7 +328,8 @@ def _to_xml(shape: Shape, name: str, value: Value, ec2: bool) -> str:
 def _to_xml_entry(shape: MapShape, key: str, item: Value, ec2: bool) -> str:
     key_name = shape.key.serialization.get("name", "key")
     value_name = shape.value.serialization.get("name", "value")
-    return f"<entry><{key_name}>{_xml(str(key))}</{key_name}>{_to_xml(shape.value, value_name, item, ec2)}</entry>"
+    value = _to_xml(shape.value, value_name, item, ec2)
+    return f"<entry><{key_name}>{_xml(str(key))}</{key_name}>{value}</entry>"
 
 
 def _xml(text: str) -> str:

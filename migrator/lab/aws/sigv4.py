@@ -1,8 +1,9 @@
 """Signature Version 4, checked as AWS checks it: signed headers and presigned URLs.
 
-The signed text is built anew from the request as it arrived (AWS general reference, "Create a signed AWS API
-request"). Signatures are on machine time, whatever lab time says. For presigned GetCallerIdentity, X-Amz-Expires is
-bounded but not obeyed: STS lets such a URL live for 15 minutes (aws-iam-authenticator ``pkg/token/token.go``).
+The signed text is built anew from the request as it arrived (AWS general reference, "Create a
+signed AWS API request"). Signatures are on machine time, whatever lab time says. For presigned
+GetCallerIdentity, X-Amz-Expires is bounded but not obeyed: STS lets such a URL live for 15 minutes
+(aws-iam-authenticator ``pkg/token/token.go``).
 """
 
 import functools
@@ -50,7 +51,9 @@ class SignedParts:
 
 
 def read_signature(request: Request) -> SignedParts | None:
-    """The signature of a request, None when it has none. Raises :class:`CommonError` when it cannot be read."""
+    """The signature of a request, None when it has none. Raises :class:`CommonError` when it cannot
+    be read.
+    """
     authorization = request.headers.get("authorization", "")
     if authorization.startswith(ALGORITHM):
         fields = dict(_AUTHORIZATION.findall(authorization))
@@ -77,7 +80,13 @@ def read_signature(request: Request) -> SignedParts | None:
 
 
 def _parts(
-    credential: str, signed_headers: str, signature: str, date: str, token: str | None, *, expires: str | None = None
+    credential: str,
+    signed_headers: str,
+    signature: str,
+    date: str,
+    token: str | None,
+    *,
+    expires: str | None = None,
 ) -> SignedParts:
     pieces = credential.split("/")
     if len(pieces) != 5 or pieces[4] != "aws4_request" or not signature or not signed_headers:
@@ -101,13 +110,22 @@ def verify(world: World, request: Request, parts: SignedParts) -> Caller:
     with world.lock:
         credential = world.credentials.get(parts.scope.access_key_id)
         caller = world.caller_of(credential) if credential else None
-    if credential is None or caller is None or not _same(credential.session_token or "", parts.token or ""):
+    if (
+        credential is None
+        or caller is None
+        or not _same(credential.session_token or "", parts.token or "")
+    ):
         raise CommonError("unknown-key", UNKNOWN_KEY)
     if not {"host"}.issubset(parts.signed_headers):
         raise CommonError("bad-signature", BAD_SIGNATURE)
-    key = _signing_key(credential.secret_access_key, parts.scope.day, parts.scope.region, parts.scope.service)
+    key = _signing_key(
+        credential.secret_access_key, parts.scope.day, parts.scope.region, parts.scope.service
+    )
     text = _string_to_sign(request, parts)
-    if not _same(hmac.new(key, text.encode("utf-8", "surrogateescape"), hashlib.sha256).hexdigest(), parts.signature):
+    if not _same(
+        hmac.new(key, text.encode("utf-8", "surrogateescape"), hashlib.sha256).hexdigest(),
+        parts.signature,
+    ):
         raise CommonError("bad-signature", BAD_SIGNATURE)
     now = world.clock.machine_now()
     _check_date(parts, now)
@@ -124,15 +142,23 @@ def _check_date(parts: SignedParts, now: datetime) -> None:
     lifetime = SKEW
     if parts.presigned:
         if parts.expires is None or parts.expires > 604800:
-            raise CommonError("bad-signature", "X-Amz-Expires must be a number of seconds of at most one week")
+            raise CommonError(
+                "bad-signature", "X-Amz-Expires must be a number of seconds of at most one week"
+            )
         lifetime = PRESIGNED_LIFETIME
     if not parts.date.startswith(parts.scope.day):
         raise CommonError("bad-signature", BAD_SIGNATURE)
     if signed_at + lifetime < now:
         late = f"{now:%Y%m%dT%H%M%SZ}"
-        raise CommonError("bad-signature", f"Signature expired: {parts.date} is now earlier than {late} ({lifetime})")
+        raise CommonError(
+            "bad-signature",
+            f"Signature expired: {parts.date} is now earlier than {late} ({lifetime})",
+        )
     if signed_at - SKEW > now:
-        raise CommonError("bad-signature", f"Signature not yet current: {parts.date} is still later than the clock")
+        raise CommonError(
+            "bad-signature",
+            f"Signature not yet current: {parts.date} is still later than the clock",
+        )
 
 
 def _string_to_sign(request: Request, parts: SignedParts) -> str:
@@ -140,7 +166,10 @@ def _string_to_sign(request: Request, parts: SignedParts) -> str:
         request.method,
         canonical_path(request.path),
         _canonical_query(request.query, parts.presigned),
-        *(f"{name}:{_SPACES.sub(' ', request.headers.get(name, '').strip())}" for name in parts.signed_headers),
+        *(
+            f"{name}:{_SPACES.sub(' ', request.headers.get(name, '').strip())}"
+            for name in parts.signed_headers
+        ),
         "",
         ";".join(parts.signed_headers),
         _payload_hash(request, parts.presigned),
@@ -161,12 +190,16 @@ def _payload_hash(request: Request, presigned: bool) -> str:
     declared = request.headers.get("x-amz-content-sha256")
     if declared == "UNSIGNED-PAYLOAD":
         return declared
-    return hashlib.sha256(request.body).hexdigest() if request.body and not presigned else EMPTY_HASH
+    return (
+        hashlib.sha256(request.body).hexdigest() if request.body and not presigned else EMPTY_HASH
+    )
 
 
 @functools.lru_cache(maxsize=4096)
 def canonical_path(path: str) -> str:
-    """The path as every service but S3 signs it: dots resolved, and encoded once more than it was sent."""
+    """The path as every service but S3 signs it: dots resolved, and encoded once more than it was
+    sent.
+    """
     resolved: list[str] = []
     for segment in path.split("/"):
         if segment == "..":
@@ -181,12 +214,18 @@ def canonical_path(path: str) -> str:
 def _canonical_query(query: str, presigned: bool) -> str:
     if not query:
         return ""
-    pairs = sorted(pair for pair in _pairs(query) if not (presigned and pair[0] == "X-Amz-Signature"))
+    pairs = sorted(
+        pair for pair in _pairs(query) if not (presigned and pair[0] == "X-Amz-Signature")
+    )
     return "&".join(f"{name}={value}" for name, value in pairs)
 
 
 def _pairs(query: str) -> list[tuple[str, str]]:
-    return [(name, value) for name, _, value in (part.partition("=") for part in query.split("&")) if name]
+    return [
+        (name, value)
+        for name, _, value in (part.partition("=") for part in query.split("&"))
+        if name
+    ]
 
 
 @functools.lru_cache(maxsize=4096)
@@ -198,13 +237,19 @@ def _signing_key(secret: str, day: str, region: str, service: str) -> bytes:
 
 
 def _same(left: str, right: str) -> bool:
-    return hmac.compare_digest(left.encode("utf-8", "surrogateescape"), right.encode("utf-8", "surrogateescape"))
+    return hmac.compare_digest(
+        left.encode("utf-8", "surrogateescape"), right.encode("utf-8", "surrogateescape")
+    )
 
 
-def verify_presigned_url(world: World, url: str, headers: Mapping[str, str] | None = None) -> Caller:
-    """Who presigned a GetCallerIdentity URL, asked in process with the headers that the asker would send.
+def verify_presigned_url(
+    world: World, url: str, headers: Mapping[str, str] | None = None
+) -> Caller:
+    """Who presigned a GetCallerIdentity URL, asked in process with the headers that the asker would
+    send.
 
-    ``headers`` holds ``x-k8s-aws-id: CLUSTER`` as the cluster's authenticator sends it. Raises :class:`CommonError`.
+    ``headers`` holds ``x-k8s-aws-id: CLUSTER`` as the cluster's authenticator sends it. Raises
+    :class:`CommonError`.
     """
     rest = url.partition("://")[2]
     host, _, target = rest.partition("/")

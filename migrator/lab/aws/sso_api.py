@@ -1,8 +1,9 @@
-"""The portal of IAM Identity Center: role credentials for whoever is signed in (``sso:GetRoleCredentials``).
+"""The portal of IAM Identity Center: role credentials for whoever is signed in
+(``sso:GetRoleCredentials``).
 
-Requests are not signed; the access token of a sign-in says who asks. The role of a permission set is
-``AWSReservedSSO_NAME_SUFFIX`` in the account (IAM Identity Center user guide, "Reference permission sets in resource
-policies").
+Requests are not signed; the access token of a sign-in says who asks. The role of a permission set
+is ``AWSReservedSSO_NAME_SUFFIX`` in the account (IAM Identity Center user guide, "Reference
+permission sets in resource policies").
 """
 
 from collections.abc import Mapping
@@ -16,13 +17,19 @@ LIFE = timedelta(hours=1)
 
 
 def get_role_credentials(call: Call) -> Mapping[str, Any]:
-    """GetRoleCredentials: a session of the permission set's role, named as the person who signed in."""
+    """GetRoleCredentials: a session of the permission set's role, named as the person who signed
+    in.
+    """
     signed_in = call.world.portal_sessions.get(str(call.params.get("accessToken") or ""))
     if signed_in is None:
         raise AwsError("UnauthorizedException", "Session token not found or invalid", 401)
     account = call.world.accounts.get(str(call.need("accountId")))
     wanted = f"awsreservedsso_{call.need('roleName')}_".lower()
-    role = next((role for name, role in account.roles.items() if name.startswith(wanted)), None) if account else None
+    role = (
+        next((role for name, role in account.roles.items() if name.startswith(wanted)), None)
+        if account
+        else None
+    )
     if role is None:
         raise AwsError("ForbiddenException", "No access", 403)
     expires = call.world.clock.machine_now() + LIFE

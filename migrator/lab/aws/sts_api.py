@@ -1,4 +1,6 @@
-"""STS: who am I, and roles assumed as their trust policies allow (IAM user guide, "Policy evaluation logic")."""
+"""STS: who am I, and roles assumed as their trust policies allow (IAM user guide, "Policy
+evaluation logic").
+"""
 
 import re
 from collections.abc import Mapping
@@ -24,14 +26,17 @@ def assume_role(call: Call) -> Mapping[str, Any]:
     """AssumeRole. A role that does not exist is denied like one that does not trust the caller."""
     arn, session = str(call.need("RoleArn")), str(call.need("RoleSessionName"))
     if not _SESSION_NAME.fullmatch(session):
-        raise AwsError("ValidationError", "roleSessionName must match [\\w+=,.@-]* and have 2 to 64 characters")
+        raise AwsError(
+            "ValidationError", "roleSessionName must match [\\w+=,.@-]* and have 2 to 64 characters"
+        )
     if isinstance(call.world.principal(call.caller.principal_arn), RootUser):
         raise AwsError("AccessDenied", "Roles may not be assumed by root accounts.", 403)
     role = call.world.principal(arn)
     if not isinstance(role, IamRole) or not _may_assume(call, role):
         raise CommonError(
             "denied",
-            f"User: {call.caller.arn} is not authorized to perform: sts:AssumeRole on resource: {arn}",
+            f"User: {call.caller.arn} is not authorized to perform: sts:AssumeRole on resource: "
+            f"{arn}",
         )
     return _session(call, role, session, _duration(call, role))
 
@@ -41,10 +46,14 @@ def assume_role_with_web_identity(call: Call) -> Mapping[str, Any]:
     arn, session = str(call.need("RoleArn")), str(call.need("RoleSessionName"))
     identity = call.world.web_identities.get(str(call.need("WebIdentityToken")))
     if identity is None:
-        raise AwsError("InvalidIdentityToken", "The web identity token that was passed is not valid.")
+        raise AwsError(
+            "InvalidIdentityToken", "The web identity token that was passed is not valid."
+        )
     role = call.world.principal(arn)
     if not isinstance(role, IamRole) or not trusts_web_identity(role.trust_policy, identity):
-        raise AwsError("AccessDenied", "Not authorized to perform sts:AssumeRoleWithWebIdentity", 403)
+        raise AwsError(
+            "AccessDenied", "Not authorized to perform sts:AssumeRoleWithWebIdentity", 403
+        )
     answer = _session(call, role, session, _duration(call, role))
     return {
         **answer,
@@ -74,9 +83,11 @@ def _session(call: Call, role: IamRole, session: str, seconds: int) -> dict[str,
 
 
 def _may_assume(call: Call, role: IamRole) -> bool:
-    """Trusted by name: the trust policy is enough in one account; trusted by account: the caller's policy too.
+    """Trusted by name: the trust policy is enough in one account; trusted by account: the caller's
+    policy too.
 
-    The lab's principals may do everything unless the world says otherwise, so one question covers both.
+    The lab's principals may do everything unless the world says otherwise, so one question covers
+    both.
     """
     if not call.caller.permissions.allows("sts:AssumeRole"):
         return False
@@ -90,11 +101,13 @@ def _duration(call: Call, role: IamRole) -> int:
     if call.caller.session_name and seconds > CHAIN_LIMIT:
         raise AwsError(
             "ValidationError",
-            "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining",
+            "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by "
+            "role chaining",
         )
     if seconds > role.max_session:
         raise AwsError(
-            "ValidationError", "The requested DurationSeconds exceeds the MaxSessionDuration set for this role."
+            "ValidationError",
+            "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.",
         )
     return seconds
 

@@ -1,7 +1,7 @@
 """Trust policies: who may assume a role.
 
-Read as IAM reads them, for the elements that worlds use. A condition or element that this module does not know never
-matches an Allow and always matches a Deny: the lab refuses rather than guesses.
+Read as IAM reads them, for the elements that worlds use. A condition or element that this module
+does not know never matches an Allow and always matches a Deny: the lab refuses rather than guesses.
 """
 
 from collections.abc import Iterable, Mapping
@@ -17,7 +17,13 @@ ASSUME_WITH_WEB_IDENTITY = "sts:AssumeRoleWithWebIdentity"
 def trusts(policy: Mapping[str, Any], caller: Caller, external_id: str | None) -> bool:
     """Whether ``caller`` may assume a role with this trust policy, giving ``external_id``."""
     partition = caller.arn.split(":")[1]
-    mine = {"*", caller.account, f"arn:{partition}:iam::{caller.account}:root", caller.principal_arn, caller.arn}
+    mine = {
+        "*",
+        caller.account,
+        f"arn:{partition}:iam::{caller.account}:root",
+        caller.principal_arn,
+        caller.arn,
+    }
     context = {
         "sts:externalid": external_id,
         "aws:principalarn": caller.principal_arn,
@@ -29,12 +35,19 @@ def trusts(policy: Mapping[str, Any], caller: Caller, external_id: str | None) -
 def trusts_web_identity(policy: Mapping[str, Any], identity: WebIdentity) -> bool:
     """Whether whoever holds a provider's token may assume a role with this trust policy."""
     issuer = identity.provider_arn.partition(":oidc-provider/")[2].lower()
-    context: dict[str, str | None] = {f"{issuer}:sub": identity.subject, f"{issuer}:aud": identity.audience}
+    context: dict[str, str | None] = {
+        f"{issuer}:sub": identity.subject,
+        f"{issuer}:aud": identity.audience,
+    }
     return _allows(policy, ASSUME_WITH_WEB_IDENTITY, "Federated", {identity.provider_arn}, context)
 
 
 def _allows(
-    policy: Mapping[str, Any], action: str, kind: str, names: set[str], context: Mapping[str, str | None]
+    policy: Mapping[str, Any],
+    action: str,
+    kind: str,
+    names: set[str],
+    context: Mapping[str, str | None],
 ) -> bool:
     allowed = False
     for statement in _listed(policy.get("Statement")):
@@ -77,14 +90,18 @@ def _names(statement: Mapping[str, Any], kind: str, names: set[str], *, unknown:
     return any(str(name) in names for name in _listed(principal.get(kind)))
 
 
-def _conditions_hold(condition: object, context: Mapping[str, str | None], *, unknown: bool) -> bool:
+def _conditions_hold(
+    condition: object, context: Mapping[str, str | None], *, unknown: bool
+) -> bool:
     if not condition:
         return True
     if not isinstance(condition, Mapping):
         return unknown
     for operator, tests in condition.items():
         for key, wanted in (tests or {}).items():
-            holds = _holds(str(operator), context.get(key.lower()), [str(value) for value in _listed(wanted)])
+            holds = _holds(
+                str(operator), context.get(key.lower()), [str(value) for value in _listed(wanted)]
+            )
             if key.lower() not in context or holds is None:
                 return unknown
             if not holds:
@@ -94,10 +111,14 @@ def _conditions_hold(condition: object, context: Mapping[str, str | None], *, un
 
 def _holds(operator: str, value: str | None, wanted: list[str]) -> bool | None:
     """Whether one condition holds; None for an operator that is not known."""
-    if operator in ("StringEquals", "ArnEquals") and not any("*" in text or "?" in text for text in wanted):
+    if operator in ("StringEquals", "ArnEquals") and not any(
+        "*" in text or "?" in text for text in wanted
+    ):
         return value in wanted
     if operator in ("StringLike", "ArnLike", "ArnEquals"):
-        return value is not None and any(fnmatchcase(value, text.replace("[", "[[]")) for text in wanted)
+        return value is not None and any(
+            fnmatchcase(value, text.replace("[", "[[]")) for text in wanted
+        )
     if operator == "StringNotEquals":
         return value not in wanted
     return None

@@ -16,14 +16,19 @@ _VARIABLES = {
 }
 
 
-@click.command("credentials", cls=MigrateCommand, short_help="The same as any principal of the lab.")
+@click.command(
+    "credentials", cls=MigrateCommand, short_help="The same as any principal of the lab."
+)
 @click.argument("principal", required=False)
-@click.option("--verify-as", is_flag=True, help="Print verify_as for decisions.yaml: who cannot be assumed.")
+@click.option(
+    "--verify-as", is_flag=True, help="Print verify_as for decisions.yaml: who cannot be assumed."
+)
 @lab_directory_option
 @click.pass_context
 def command(ctx: click.Context, /, principal: str | None, *, verify_as: bool, lab_dir: str) -> None:
-    """Print shell lines that make this shell use the lab as PRINCIPAL: an ARN, or the end of one. Without it, the
-    principals are listed with their AWS profiles, which exist once the lab's environment is in use.
+    """Print shell lines that make this shell use the lab as PRINCIPAL: an ARN, or the end of one.
+    Without it, the principals are listed with their AWS profiles, which exist once the lab's
+    environment is in use.
     """
     directory = resolved(lab_dir)
     if principal is None:
@@ -43,15 +48,21 @@ def _show_profiles(ctx: click.Context, directory: Path, *, verify_as: bool) -> N
     if verify_as:
         ways = {arn: name for arn, name in profiles.items() if _is_a_person(arn)}
         document = {"verify_as": {arn: {"profile": name} for arn, name in sorted(ways.items())}}
-        output.show(document=lambda: document, table=lambda: f"verify_as:\n{ways_to_log_in(directory)}")
+        output.show(
+            document=lambda: document, table=lambda: f"verify_as:\n{ways_to_log_in(directory)}"
+        )
         return
     width = max((len(name) for name in profiles.values()), default=0)
-    lines = [f"{terminal(name):<{min(width, 40)}}  {terminal(arn)}" for arn, name in profiles.items()]
+    lines = [
+        f"{terminal(name):<{min(width, 40)}}  {terminal(arn)}" for arn, name in profiles.items()
+    ]
     output.show(document=lambda: {"profiles": profiles}, table=lambda: "\n".join(lines))
 
 
 def ways_to_log_in(directory: Path) -> str:
-    """``verify_as`` lines: a profile for everybody whom the operator cannot become by assuming a role."""
+    """``verify_as`` lines: a profile for everybody whom the operator cannot become by assuming a
+    role.
+    """
     from migrator.lab.lab_client import lab_state
     from migrator.render.escape import yaml
 
@@ -69,7 +80,11 @@ def environment_as(directory: Path, arn: str) -> dict[str, str]:
     """The lab's variables with a principal's credentials instead of the operator's."""
     from migrator.lab.lab_client import credentials_of, lab_environment
 
-    others = {key: value for key, value in lab_environment(directory).items() if key not in _VARIABLES.values()}
+    others = {
+        key: value
+        for key, value in lab_environment(directory).items()
+        if key not in _VARIABLES.values()
+    }
     keys = credentials_of(directory, arn)
     return others | {_VARIABLES[name]: value for name, value in keys.items()}
 
@@ -85,4 +100,9 @@ def find_principal(directory: Path, wanted: str) -> str:
     if len(found) == 1:
         return str(found[0])
     why = f"It may be {', '.join(found[:5])}." if found else f"There are {', '.join(known[:20])}."
-    raise Failed("principal-unknown", f"{wanted} is not one principal of this lab.", why=why, remedy="Give the ARN.")
+    raise Failed(
+        "principal-unknown",
+        f"{wanted} is not one principal of this lab.",
+        why=why,
+        remedy="Give the ARN.",
+    )

@@ -17,9 +17,11 @@ from migrator.lab.cli.credentials import ways_to_log_in
 _CLUSTER = "demo"
 _READER = "arn:aws:iam::444455556666:role/iam-reader"
 _DECISIONS = """\
-# What the people of the demo's company decided. Each answer needs a reason, so that it can be reviewed.
+# What the people of the demo's company decided. Each answer needs a reason, so that it can be
+# reviewed.
 
-# How to log in as those whom the operator cannot assume: people with their own keys or from IAM Identity Center.
+# How to log in as those whom the operator cannot assume: people with their own keys or from IAM
+# Identity Center.
 # Nodes are not logged in as: that their kubelets renew their leases with new tokens is the proof.
 verify_as:
 {ways}
@@ -31,7 +33,9 @@ waive_gates:
 
 
 def tell(place: Path, *, keep: bool) -> int:
-    """Run all steps in the folder ``place``, whose lab runs already. Returns 0; raises where a step fails."""
+    """Run all steps in the folder ``place``, whose lab runs already. Returns 0; raises where a step
+    fails.
+    """
     from migrator.lab.lab_client import enter_lab
 
     enter_lab(place / "lab", os.environ)
@@ -52,11 +56,22 @@ def tell(place: Path, *, keep: bool) -> int:
     _title("5. Verify: the same people, the same questions, now by access entries")
     _migrate("verify", str(plan), "--quiet", *answers)
     _title("6. Rehearse: half an hour of API mode, reversibly (the lab's clock is stepped)")
-    _migrate("rehearse", str(plan), "--for", "30m", "--image", "eks-access-migrator:demo", "--quiet", *answers)
+    _migrate(
+        "rehearse",
+        str(plan),
+        "--for",
+        "30m",
+        "--image",
+        "eks-access-migrator:demo",
+        "--quiet",
+        *answers,
+    )
     _title("7. Cut over: all gates, then the switch. There is no way back from here")
     _migrate("cutover", str(plan), "--confirm", _CLUSTER, "--quiet", *answers)
     _title("8. Verify again: no row is asked any more")
-    after = json.loads(_migrate("verify", str(plan), "--quiet", "--output", "json", *answers, capture=True))
+    after = json.loads(
+        _migrate("verify", str(plan), "--quiet", "--output", "json", *answers, capture=True)
+    )
     _before_and_after(plan, after)
     _title("9. Is the ConfigMap really not asked any more?")
     _show_that_rows_are_inert()
@@ -73,7 +88,9 @@ def _title(text: str) -> None:
 
 
 def _migrate(*arguments: str, capture: bool = False) -> str:
-    """Run this command line as a process, after showing it. Raises ``demo-failed`` where it does not end with 0."""
+    """Run this command line as a process, after showing it. Raises ``demo-failed`` where it does
+    not end with 0.
+    """
     shown = shlex.join(["migrate", *(_relative(argument) for argument in arguments)])
     click.secho(f"$ {shown}", fg="cyan")
     sys.stdout.flush()
@@ -85,14 +102,23 @@ def _migrate(*arguments: str, capture: bool = False) -> str:
     )
     if done.returncode != 0:
         why = f"`{shown}` ended with {done.returncode}."
-        raise Failed("demo-failed", "The demo did not come to its end.", why=why, remedy="What it said is above.")
+        raise Failed(
+            "demo-failed",
+            "The demo did not come to its end.",
+            why=why,
+            remedy="What it said is above.",
+        )
     return done.stdout or ""
 
 
 def _relative(argument: str) -> str:
     path = Path(argument)
     here = Path.cwd()
-    return str(path.relative_to(here)) if path.is_absolute() and path.is_relative_to(here) else argument
+    return (
+        str(path.relative_to(here))
+        if path.is_absolute() and path.is_relative_to(here)
+        else argument
+    )
 
 
 def _before_and_after(plan_file: Path, after: Mapping[str, Any]) -> None:
@@ -107,7 +133,9 @@ def _before_and_after(plan_file: Path, after: Mapping[str, Any]) -> None:
 
 
 def _show_that_rows_are_inert() -> None:
-    """Write a row that would have made somebody an administrator, and try to log in by it. Raises ``demo-failed``."""
+    """Write a row that would have made somebody an administrator, and try to log in by it. Raises
+    ``demo-failed``.
+    """
     from migrator.adapters.kubernetes_api import KubernetesConfigMaps
     from migrator.cli.settings import Settings
     from migrator.cli.wiring import connect, reviewers
@@ -117,7 +145,10 @@ def _show_that_rows_are_inert() -> None:
     config_map = config_maps.read()
     if config_map is None:
         raise Failed("demo-failed", "There is no aws-auth.")
-    row = "- {rolearn: 'arn:aws:iam::111122223333:role/analyst', username: analyst, groups: ['system:masters']}\n"
+    row = (
+        "- {rolearn: 'arn:aws:iam::111122223333:role/analyst', username: analyst, groups: "
+        "['system:masters']}\n"
+    )
     data = {**config_map["data"], "mapRoles": config_map["data"]["mapRoles"] + row}
     config_maps.write_data(data, resource_version=config_map["metadata"]["resourceVersion"])
     click.echo(f"Added to aws-auth: {row.strip()}")
@@ -125,12 +156,17 @@ def _show_that_rows_are_inert() -> None:
     subject = reviewers(connection, {}).as_principal(analyst).who_am_i()
     if subject is not None:
         raise Failed("demo-failed", f"The row still works: {subject.username} logged in.")
-    click.secho("Logged in as that role with a fresh token: refused (401). The row gives nothing any more.", fg="green")
+    click.secho(
+        "Logged in as that role with a fresh token: refused (401). The row gives nothing any more.",
+        fg="green",
+    )
 
 
 def _where(place: Path, *, keep: bool) -> None:
     state = next((place / "state").glob("*/*/*/*"), place / "state")
-    click.secho("\nDone: nobody lost access, nobody gained any, and aws-auth is out of use.", bold=True)
+    click.secho(
+        "\nDone: nobody lost access, nobody gained any, and aws-auth is out of use.", bold=True
+    )
     for label, path in (
         ("plan", place / "plan.json"),
         ("answers", place / "decisions.yaml"),

@@ -25,8 +25,8 @@ def command(ctx: click.Context, /, lab_dir: str) -> None:
 
 
 def stop(directory: Path) -> None:
-    """Stop the lab in a folder. Only one that answers with its own token is stopped: a number in a file may be
-    another process by now. Raises ``lab-not-running``, ``lab-failed``.
+    """Stop the lab in a folder. Only one that answers with its own token is stopped: a number in a
+    file may be another process by now. Raises ``lab-not-running``, ``lab-failed``.
     """
     from migrator.lab.lab_client import control, lab_state
 
@@ -36,5 +36,9 @@ def stop(directory: Path) -> None:
     deadline = time.monotonic() + _STOP_SECONDS
     while (directory / "lab.json").exists():
         if time.monotonic() > deadline:
-            raise Failed("lab-failed", "The lab does not stop.", remedy=f"End process {int(state['pid'])} yourself.")
+            raise Failed(
+                "lab-failed",
+                "The lab does not stop.",
+                remedy=f"End process {int(state['pid'])} yourself.",
+            )
         time.sleep(0.02)

@@ -8,7 +8,9 @@ from migrator.lab.cli.place import lab_directory_option, resolved
 
 
 @click.command("effects", cls=MigrateCommand, short_help="What clients have changed so far.")
-@click.option("--since", type=click.IntRange(min=0), default=0, metavar="N", help="Only those after number N.")
+@click.option(
+    "--since", type=click.IntRange(min=0), default=0, metavar="N", help="Only those after number N."
+)
 @lab_directory_option
 @click.pass_context
 def command(ctx: click.Context, /, since: int, lab_dir: str) -> None:
@@ -20,7 +22,8 @@ def command(ctx: click.Context, /, since: int, lab_dir: str) -> None:
 
     def table() -> str:
         lines = [
-            f"{e['n']:>4}  {e['at'][:19]}  {e['operation']:<32}  {terminal(str(e['who']))}" for e in found["effects"]
+            f"{e['n']:>4}  {e['at'][:19]}  {e['operation']:<32}  {terminal(str(e['who']))}"
+            for e in found["effects"]
         ]
         return "\n".join(lines) or "nothing yet"
 

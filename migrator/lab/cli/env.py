@@ -10,7 +10,9 @@ from migrator.lab.cli.place import lab_directory_option, resolved, show_environm
 @lab_directory_option
 @click.pass_context
 def command(ctx: click.Context, /, lab_dir: str) -> None:
-    """Print shell lines that make this shell use the lab as its operator: eval "$(migrate lab env)"."""
+    """Print shell lines that make this shell use the lab as its operator: eval "$(migrate lab
+    env)".
+    """
     from migrator.lab.lab_client import lab_environment
 
     show_environment(ctx, lab_environment(resolved(lab_dir)))

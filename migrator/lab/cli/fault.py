@@ -55,7 +55,9 @@ migrate lab fault "kubernetes:patch configmaps" second-writer times=1 change=rec
 _TEXTS = ("outcome", "cluster", "change", "node")  # a cluster's name may look like a number
 
 
-@click.command("fault", cls=MigrateCommand, help=_HELP, short_help="Inject faults, list them, clear them.")
+@click.command(
+    "fault", cls=MigrateCommand, help=_HELP, short_help="Inject faults, list them, clear them."
+)
 @click.argument("operation", required=False)
 @click.argument("kind", required=False, type=click.Choice(get_args(FaultKind)), metavar="[KIND]")
 @click.argument("settings", nargs=-1, metavar="[KEY=VALUE]...")
@@ -87,7 +89,9 @@ def command(
 
 
 def _line(fault: dict[str, Any]) -> str:
-    given = [f"{key}={fault[key]}" for key, usual in _DEFAULTS.items() if fault.get(key, usual) != usual]
+    given = [
+        f"{key}={fault[key]}" for key, usual in _DEFAULTS.items() if fault.get(key, usual) != usual
+    ]
     head = "  ".join((fault["operation"], fault["kind"], *given))
     return f"{head}  struck {fault['struck']} of {fault['seen']} matching calls"
 

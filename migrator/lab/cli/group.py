@@ -18,9 +18,15 @@ COMMANDS = {
 }
 
 
-@click.group("lab", cls=LazyGroup, table=COMMANDS, short_help="An EKS on this machine, to learn and rehearse on.")
+@click.group(
+    "lab",
+    cls=LazyGroup,
+    table=COMMANDS,
+    short_help="An EKS on this machine, to learn and rehearse on.",
+)
 def command() -> None:
     """An EKS on this machine: the same APIs over the wire, the same rules, made-up principals.
 
-    Its state is in MIGRATE_LAB_DIR, or .migrate/lab. Nothing of it is reachable from other machines.
+    Its state is in MIGRATE_LAB_DIR, or .migrate/lab. Nothing of it is reachable from other
+    machines.
     """

@@ -9,23 +9,35 @@ from migrator.lab.cli.place import lab_directory_option, resolved
 
 @click.command("kill", cls=MigrateCommand, short_help="Kill a client at its n-th effect.")
 @click.argument("pid", type=click.IntRange(min=2), required=False)
-@click.option("--after", type=click.IntRange(min=0), default=1, metavar="N", help="Effects from now on.  [1]")
+@click.option(
+    "--after", type=click.IntRange(min=0), default=1, metavar="N", help="Effects from now on.  [1]"
+)
 @click.option("--before-next", is_flag=True, help="When effect N+1 has arrived and is not done.")
 @click.option("--cancel", is_flag=True, help="Take the order back.")
 @lab_directory_option
 @click.pass_context
 def command(
-    ctx: click.Context, /, pid: int | None, *, after: int, before_next: bool, cancel: bool, lab_dir: str
+    ctx: click.Context,
+    /,
+    pid: int | None,
+    *,
+    after: int,
+    before_next: bool,
+    cancel: bool,
+    lab_dir: str,
 ) -> None:
-    """Kill the process PID, a client of the lab on this machine, when N more effects are done: after the last of them,
-    before it is answered. A migrate that was killed goes on when the same command is run again.
+    """Kill the process PID, a client of the lab on this machine, when N more effects are done:
+    after the last of them, before it is answered. A migrate that was killed goes on when the same
+    command is run again.
     """
     from migrator.lab.lab_client import control
 
     if (pid is None) is not cancel:
         raise click.UsageError("Give PID, or --cancel.", ctx)
     if after == 0 and not before_next:
-        raise click.UsageError("--after 0 goes with --before-next: nothing is done that could be answered.", ctx)
+        raise click.UsageError(
+            "--after 0 goes with --before-next: nothing is done that could be answered.", ctx
+        )
     directory, events = resolved(lab_dir), events_of(settings_of(ctx))
     if pid is None:
         control(directory, "POST", "kill", {"cancel": True})

@@ -13,14 +13,23 @@ from migrator.errors import Failed
 from migrator.lab.cli.place import lab_directory_option, resolved
 
 
-@click.command("kubeconfig", cls=MigrateCommand, short_help="Print a kubeconfig for a cluster of the lab.")
+@click.command(
+    "kubeconfig", cls=MigrateCommand, short_help="Print a kubeconfig for a cluster of the lab."
+)
 @click.argument("cluster", required=False)
-@click.option("--as", "principal", metavar="PRINCIPAL", help="An ARN, or the end of one; the operator without it.")
+@click.option(
+    "--as",
+    "principal",
+    metavar="PRINCIPAL",
+    help="An ARN, or the end of one; the operator without it.",
+)
 @lab_directory_option
 @click.pass_context
-def command(ctx: click.Context, /, cluster: str | None, principal: str | None, lab_dir: str) -> None:
-    """Print a kubeconfig for CLUSTER (the only one, where there is one). It holds no credentials: kubectl asks
-    migrate token for a login each time.
+def command(
+    ctx: click.Context, /, cluster: str | None, principal: str | None, lab_dir: str
+) -> None:
+    """Print a kubeconfig for CLUSTER (the only one, where there is one). It holds no credentials:
+    kubectl asks migrate token for a login each time.
     """
     from migrator.adapters.eks import EksCluster
     from migrator.adapters.tasks_threads import Threads
@@ -37,7 +46,9 @@ def command(ctx: click.Context, /, cluster: str | None, principal: str | None, l
     kubeconfig = _kubeconfig(described, name, _login(state, arn))
     from migrator.render.as_yaml import yaml_text
 
-    output_of(settings_of(ctx)).show(document=lambda: kubeconfig, table=lambda: yaml_text(kubeconfig))
+    output_of(settings_of(ctx)).show(
+        document=lambda: kubeconfig, table=lambda: yaml_text(kubeconfig)
+    )
 
 
 def _cluster_name(wanted: str | None, world: Mapping[str, Any]) -> str:
@@ -46,7 +57,9 @@ def _cluster_name(wanted: str | None, world: Mapping[str, Any]) -> str:
         return names[0]
     if wanted not in names:
         why = f"The lab has {', '.join(names)}."
-        raise Failed("cluster-not-found", "Which cluster of the lab?", why=why, remedy="Name one of them.")
+        raise Failed(
+            "cluster-not-found", "Which cluster of the lab?", why=why, remedy="Name one of them."
+        )
     return wanted
 
 
@@ -60,13 +73,18 @@ def _login(state: Mapping[str, Any], arn: str) -> dict[str, str]:
     }
 
 
-def _kubeconfig(described: Mapping[str, Any], name: str, environment: Mapping[str, str]) -> dict[str, Any]:
+def _kubeconfig(
+    described: Mapping[str, Any], name: str, environment: Mapping[str, str]
+) -> dict[str, Any]:
     server = {
         "server": described["endpoint"],
         "certificate-authority-data": described["certificateAuthority"]["data"],
     }
-    # Keys in the environment would win over the profile, so they are taken away for this one process.
-    unset = [f"-u{key}" for key in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")]
+    # Keys in the environment would win over the profile, so they are taken away for this one
+    # process.
+    unset = [
+        f"-u{key}" for key in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+    ]
     login = {
         "apiVersion": "client.authentication.k8s.io/v1beta1",
         "command": "env",

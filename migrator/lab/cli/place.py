@@ -30,7 +30,10 @@ def export_lines(variables: Mapping[str, str], unset: tuple[str, ...]) -> str:
     from migrator.render.escape import shell
 
     gone = [f"unset {name}" for name in unset if name not in variables]
-    return "\n".join([*gone, *(f"export {name}={shell(value)}" for name, value in variables.items())]) + "\n"
+    return (
+        "\n".join([*gone, *(f"export {name}={shell(value)}" for name, value in variables.items())])
+        + "\n"
+    )
 
 
 def show_environment(ctx: click.Context, variables: Mapping[str, str]) -> None:

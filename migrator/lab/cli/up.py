@@ -22,30 +22,41 @@ NOT_COPIED = "not copied: "  # how the lab's log begins a line about what a snap
 
 
 @click.command("up", cls=MigrateCommand, short_help="Start a lab.")
-@click.option("--world", metavar="FILE", help="The world to load; a company of some 15 principals without it.")
-@click.option("--from", "snapshot", metavar="FILE", help="A snapshot: the lab is a copy of its cluster.")
+@click.option(
+    "--world", metavar="FILE", help="The world to load; a company of some 15 principals without it."
+)
+@click.option(
+    "--from", "snapshot", metavar="FILE", help="A snapshot: the lab is a copy of its cluster."
+)
 @click.option("--detach", is_flag=True, help="Leave it running and return.")
 @lab_directory_option
 @click.pass_context
 def command(
     ctx: click.Context, /, world: str | None, snapshot: str | None, *, detach: bool, lab_dir: str
 ) -> int | None:
-    """Start a lab: an EKS on this machine, from a world file, or as a copy of a real cluster with made-up
-    credentials for all its principals. It runs until Ctrl-C, or migrate lab down.
+    """Start a lab: an EKS on this machine, from a world file, or as a copy of a real cluster with
+    made-up credentials for all its principals. It runs until Ctrl-C, or migrate lab down.
     """
     if world is not None and snapshot is not None:
         raise click.UsageError("Give --world FILE or --from FILE, not both.", ctx)
     directory, settings = resolved(lab_dir), settings_of(ctx)
     events = events_of(settings)
     if not detach:
-        for number in (signal.SIGTERM, signal.SIGHUP):  # a lab in the foreground ends with its command
+        for number in (
+            signal.SIGTERM,
+            signal.SIGHUP,
+        ):  # a lab in the foreground ends with its command
             signal.signal(number, signal.default_int_handler)
     process = start(directory, world, snapshot, detach=detach, reader_roles=settings.reader_role)
     try:
         for text in not_copied(directory):
             events.say("warn", f"not copied: {text}")
         events.say("done", f"the lab runs; its state is in {directory}")
-        elsewhere = "" if directory == resolved(default_directory()) else f" --lab-dir {shell(str(directory))}"
+        elsewhere = (
+            ""
+            if directory == resolved(default_directory())
+            else f" --lab-dir {shell(str(directory))}"
+        )
         events.say("info", f'use it with: eval "$(migrate lab env{elsewhere})"')
         return None if detach else process.wait()
     except KeyboardInterrupt:
@@ -81,7 +92,11 @@ def start(
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
     with os.fdopen(descriptor, "wb") as output:
         process = subprocess.Popen(  # noqa: S603 - this interpreter and our own module
-            arguments, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=detach
+            arguments,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=detach,
         )
     try:
         _await_answer(process, directory, log)
@@ -92,7 +107,9 @@ def start(
 
 
 def not_copied(directory: Path) -> list[str]:
-    """What of a snapshot could not be copied into the lab that has just started, in its own words."""
+    """What of a snapshot could not be copied into the lab that has just started, in its own
+    words.
+    """
     lines = (directory / "lab.log").read_text(encoding="utf-8", errors="replace").splitlines()
     return [line.removeprefix(NOT_COPIED) for line in lines if line.startswith(NOT_COPIED)]
 
@@ -103,7 +120,9 @@ def _await_answer(process: "subprocess.Popen[bytes]", directory: Path, log: Path
         if process.poll() is not None or time.monotonic() > deadline:
             said = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
             why = said[-1] if said else "it said nothing"
-            raise Failed("lab-failed", "The lab did not start.", why=why, remedy=f"Look into {log}.")
+            raise Failed(
+                "lab-failed", "The lab did not start.", why=why, remedy=f"Look into {log}."
+            )
         time.sleep(0.02)
 
 

@@ -1,9 +1,10 @@
-"""The oracle: whether, after every change, everybody may do what they could at the start, and nothing more.
+"""The oracle: whether, after every change, everybody may do what they could at the start, and
+nothing more.
 
-It looks from inside, where nothing is missed: at every effect of a client, and at every moment at which a change
-comes into force by itself, it logs every principal in and asks every probe, by the same authenticator and authorizer
-that answer requests. A gap of a millisecond counts. Tokens from before a change are asked about, too, as long as the
-API server would remember them.
+It looks from inside, where nothing is missed: at every effect of a client, and at every moment at
+which a change comes into force by itself, it logs every principal in and asks every probe, by the
+same authenticator and authorizer that answer requests. A gap of a millisecond counts. Tokens from
+before a change are asked about, too, as long as the API server would remember them.
 """
 
 from collections import Counter
@@ -20,10 +21,12 @@ _SHOWN = 200
 
 
 class Oracle:
-    """Judges a world from the moment it is made until :meth:`stop`; what is right is the access at that moment.
+    """Judges a world from the moment it is made until :meth:`stop`; what is right is the access at
+    that moment.
 
-    ``clusters``: names, all without. ``each`` and ``most`` limit the probes (:func:`probes_of`). ``stated`` names,
-    by principal ARN, differences that a plan announces: ``denied`` for access that goes, ``allowed`` for what comes.
+    ``clusters``: names, all without. ``each`` and ``most`` limit the probes (:func:`probes_of`).
+    ``stated`` names, by principal ARN, differences that a plan announces: ``denied`` for access
+    that goes, ``allowed`` for what comes.
     """
 
     def __init__(
@@ -40,7 +43,9 @@ class Oracle:
             if world.oracle is not None:
                 world.oracle.stop()
             self._clusters = [
-                ClusterOracle(world, kubernetes_api(world, cluster), each=each, most=most, stated=stated or {})
+                ClusterOracle(
+                    world, kubernetes_api(world, cluster), each=each, most=most, stated=stated or {}
+                )
                 for cluster in world.clusters.values()
                 if clusters is None or cluster.name in clusters
             ]
@@ -58,26 +63,37 @@ class Oracle:
                 self._world.effects.listeners.remove(self._after)
 
     def look(self) -> None:
-        """Judge now, and every moment since the last look. Called by itself after effects and control requests."""
+        """Judge now, and every moment since the last look. Called by itself after effects and
+        control requests.
+        """
         with self._world.lock:
             now, effects = self._world.now(), len(self._world.effects)
             for cluster in self._clusters:
                 cluster.look(now, effects)
 
     def edited(self, principal_arns: Collection[str], effect: Effect) -> None:
-        """An administrator changed what these principals may do, on purpose, by ``effect``, which is the last one.
+        """An administrator changed what these principals may do, on purpose, by ``effect``, which
+        is the last one.
 
-        What is right for them is, from now on, what they may do once everything done so far is in force. Until then,
-        and as long as tokens are remembered, what was right before counts as well. Called before the effect is judged.
+        What is right for them is, from now on, what they may do once everything done so far is in
+        force. Until then, and as long as tokens are remembered, what was right before counts as
+        well. Called before the effect is judged.
         """
         with self._world.lock:
             for cluster in self._clusters:
                 cluster.edited(principal_arns, effect.at, effect.n)
 
     def wrong(self, *, stated: bool = False) -> Sequence[WrongDecision]:
-        """Wrong answers so far, those that were not announced (or, with ``stated``, those that were)."""
+        """Wrong answers so far, those that were not announced (or, with ``stated``, those that
+        were).
+        """
         with self._world.lock:
-            return [found for cluster in self._clusters for found in cluster.found if found.stated == stated]
+            return [
+                found
+                for cluster in self._clusters
+                for found in cluster.found
+                if found.stated == stated
+            ]
 
     def report(self) -> Mapping[str, Any]:
         """Counts, and the first wrong answers."""
@@ -102,7 +118,8 @@ class Oracle:
 
 
 def control_oracle(world: World, body: Mapping[str, Any]) -> Mapping[str, Any]:
-    """``{on: true, clusters, each, most, stated: {ARN: [denied, allowed]}}`` begins (anew); ``{on: false}`` ends.
+    """``{on: true, clusters, each, most, stated: {ARN: [denied, allowed]}}`` begins (anew); ``{on:
+    false}`` ends.
 
     Answers the report: of the oracle that has begun, or of the one that has ended.
     """
@@ -119,7 +136,9 @@ def control_oracle(world: World, body: Mapping[str, Any]) -> Mapping[str, Any]:
     options = {key: value for key, value in body.items() if key != "on"}
     for arn, kinds in options.get("stated", {}).items():
         if wrong := set(kinds) - {"denied", "allowed"}:
-            raise ValueError(f"stated differences of {arn} are denied or allowed, not {', '.join(sorted(wrong))}")
+            raise ValueError(
+                f"stated differences of {arn} are denied or allowed, not {', '.join(sorted(wrong))}"
+            )
     return Oracle(world, **options).report()
 
 

@@ -1,4 +1,6 @@
-"""One cluster under the oracle: who may do what at a moment, held against what was right at the start."""
+"""One cluster under the oracle: who may do what at a moment, held against what was right at the
+start.
+"""
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -22,10 +24,12 @@ _Key: TypeAlias = tuple[Kind, AccessRequest, Age]
 
 @dataclass(slots=True)
 class WrongDecision:
-    """An answer that is not what it was at the start, from ``since`` to ``until`` (None: still so) of lab time.
+    """An answer that is not what it was at the start, from ``since`` to ``until`` (None: still so)
+    of lab time.
 
-    ``effect`` is the number of the last effect before it; ``token`` says whether a fresh login gets the answer or a
-    token that was accepted before the change and is still remembered. ``stated``: announced, so it does not count.
+    ``effect`` is the number of the last effect before it; ``token`` says whether a fresh login gets
+    the answer or a token that was accepted before the change and is still remembered. ``stated``:
+    announced, so it does not count.
     """
 
     cluster: str
@@ -55,7 +59,8 @@ class _Remembered:
 class _Login:
     """One login of one principal. ``right`` has an answer for every probe.
 
-    ``also_right``: further answers that are right until ``settled``, while an administrator's edit comes into force.
+    ``also_right``: further answers that are right until ``settled``, while an administrator's edit
+    comes into force.
     """
 
     credential: Credential
@@ -81,7 +86,13 @@ class ClusterOracle:
     """
 
     def __init__(
-        self, world: World, api: KubernetesApi, *, each: int, most: int, stated: Mapping[str, Collection[Kind]]
+        self,
+        world: World,
+        api: KubernetesApi,
+        *,
+        each: int,
+        most: int,
+        stated: Mapping[str, Collection[Kind]],
     ) -> None:
         self._world, self._api, self._stated = world, api, stated
         self.found: list[WrongDecision] = []
@@ -91,7 +102,11 @@ class ClusterOracle:
         self._state: State = ()
         self._ids: frozenset[str] = frozenset()
         self._logins: dict[tuple[str, str | None], _Login] = {}
-        users = ((user, self._policies(user, self._looked)) for _, user in self._log_in(self._looked) if user)
+        users = (
+            (user, self._policies(user, self._looked))
+            for _, user in self._log_in(self._looked)
+            if user
+        )
         self.probes = probes_of(api, users, each=each, most=most)
         self._admit(self._looked)
         self._state = self._state_at(self._looked)
@@ -111,14 +126,19 @@ class ClusterOracle:
         self._judge(now, effect)
 
     def edited(self, principal_arns: Collection[str], now: datetime, effect: int) -> None:
-        """From now on right is, for these principals, what they may do when everything done so far is in force."""
+        """From now on right is, for these principals, what they may do when everything done so far
+        is in force.
+        """
         self._catch_up(now, effect)
         moments = (now, *self._api.cluster.upcoming(now))
         for login in self._logins.values():
             if login.credential.principal_arn not in principal_arns:
                 continue
-            answers = [self._answers(self._user(login.credential, moment), moment) for moment in moments]
-            # A token from before keeps its name and groups, and loses at once the policies of an entry that is gone.
+            answers = [
+                self._answers(self._user(login.credential, moment), moment) for moment in moments
+            ]
+            # A token from before keeps its name and groups, and loses at once the policies of an
+            # entry that is gone.
             remembered = [self._answers(login.user, moment) for moment in moments]
             login.also_right = (*login.also_right, login.right, *answers[:-1], *remembered)
             login.right = answers[-1]
@@ -127,7 +147,9 @@ class ClusterOracle:
         self._state = ()
 
     def _catch_up(self, now: datetime, effect: int) -> None:
-        """Judge every moment since the last look at which access changed, or what is right, by itself."""
+        """Judge every moment since the last look at which access changed, or what is right, by
+        itself.
+        """
         for moment in self._upcoming():
             if moment < now:
                 self._judge(moment, effect - 1)
@@ -135,14 +157,19 @@ class ClusterOracle:
 
     def _upcoming(self) -> list[datetime]:
         settled = {login.settled for login in self._logins.values() if login.settled is not None}
-        return sorted({*self._api.cluster.upcoming(self._looked), *(each for each in settled if each > self._looked)})
+        return sorted(
+            {
+                *self._api.cluster.upcoming(self._looked),
+                *(each for each in settled if each > self._looked),
+            }
+        )
 
     def look_ahead(self, effect: int) -> None:
         """Judge the moments to come as well, as if nothing more was done: the last look of all."""
         for moment in self._upcoming():
             self._judge(moment, effect)
 
-    # --- who -----------------------------------------------------------------------------------------------------
+    # --- who
 
     def _log_in(self, moment: datetime) -> Iterator[tuple[Credential, User | None]]:
         for credential in logins_of(self._world, self._api):
@@ -153,7 +180,9 @@ class ClusterOracle:
         return self._api.user_at(caller, moment) if caller is not None else None
 
     def _admit(self, moment: datetime) -> None:
-        """Take in principals that are new: for them right is what they may do when they first appear."""
+        """Take in principals that are new: for them right is what they may do when they first
+        appear.
+        """
         ids = frozenset(principal.id for principal in self._world.principals())
         if ids == self._ids:
             return
@@ -163,7 +192,7 @@ class ClusterOracle:
             if key not in self._logins:
                 self._logins[key] = _Login(credential, self._answers(user, moment), user)
 
-    # --- what ----------------------------------------------------------------------------------------------------
+    # --- what
 
     def _judge(self, moment: datetime, effect: int) -> None:
         self._admit(moment)
@@ -177,7 +206,9 @@ class ClusterOracle:
             self._judge_login(login, moment, effect)
 
     def _settle(self, moment: datetime) -> None:
-        """What was right before an edit is no longer, once the edit is in force and no token from before remembered."""
+        """What was right before an edit is no longer, once the edit is in force and no token from
+        before remembered.
+        """
         for login in self._logins.values():
             if login.settled is not None and login.settled <= moment:
                 login.also_right, login.settled = (), None
@@ -188,7 +219,9 @@ class ClusterOracle:
         """What decides access at a moment; equal states give equal answers."""
         cluster = self._api.cluster
         in_force = sum(
-            version.effective_from <= moment for versions in cluster.history.values() for version in versions
+            version.effective_from <= moment
+            for versions in cluster.history.values()
+            for version in versions
         )
         rows = self._api.authenticator.rows_at(moment)
         return cluster.mode(moment), in_force, rows, self._rbac, self._ids
@@ -211,12 +244,19 @@ class ClusterOracle:
                 wrong |= each.known[1]
         for key in [key for key in login.open if key not in wrong]:
             login.open.pop(key).until = moment if key[2] == "fresh" else min(moment, last)
-        for key in sorted(wrong - set(login.open), key=lambda key: (key[0], key[2], request_text(key[1]))):
+        for key in sorted(
+            wrong - set(login.open), key=lambda key: (key[0], key[2], request_text(key[1]))
+        ):
             login.open[key] = found = self._wrong_decision(login, key, moment, effect)
             self.found.append(found)
 
     def _wrong(
-        self, login: _Login, user: User | None, moment: datetime, age: Age, known: tuple[State, frozenset[_Key]] | None
+        self,
+        login: _Login,
+        user: User | None,
+        moment: datetime,
+        age: Age,
+        known: tuple[State, frozenset[_Key]] | None,
     ) -> tuple[State, frozenset[_Key]]:
         policies = self._policies(user, moment) if user is not None else ()
         state: State = (user, policies, self._rbac, age)
@@ -227,7 +267,9 @@ class ClusterOracle:
         answers = self._answers(user, moment)
         return state, frozenset(
             ("allowed" if answer else "denied", probe, age)
-            for probe, answer, *right in zip(self.probes, answers, login.right, *login.also_right, strict=True)
+            for probe, answer, *right in zip(
+                self.probes, answers, login.right, *login.also_right, strict=True
+            )
             if answer not in right
         )
 
@@ -241,12 +283,16 @@ class ClusterOracle:
     def _policies(self, user: User, moment: datetime) -> tuple[AssociatedPolicy, ...]:
         return self._api.authorizer.policies_of(user, moment)
 
-    def _wrong_decision(self, login: _Login, key: _Key, moment: datetime, effect: int) -> WrongDecision:
+    def _wrong_decision(
+        self, login: _Login, key: _Key, moment: datetime, effect: int
+    ) -> WrongDecision:
         kind, request, age = key
         arn = login.credential.principal_arn
         user = login.user if age == "fresh" else login.remembered[-1].user
         reason = (
-            "" if user is None else self._api.authorizer.decide(user, request, moment=moment, rbac=self._rbac).reason
+            ""
+            if user is None
+            else self._api.authorizer.decide(user, request, moment=moment, rbac=self._rbac).reason
         )
         return WrongDecision(
             cluster=self._api.cluster.name,

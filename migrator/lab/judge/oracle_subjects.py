@@ -1,7 +1,8 @@
-"""Whom the oracle asks, and what: every login that a world's principals can have, and probes that tell a difference.
+"""Whom the oracle asks, and what: every login that a world's principals can have, and probes that
+tell a difference.
 
-A probe is put to everybody, not only to those whom it was made for: what is everyday for one is a wrong allow for
-another.
+A probe is put to everybody, not only to those whom it was made for: what is everyday for one is a
+wrong allow for another.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -43,7 +44,9 @@ _ALWAYS = (
 
 
 def logins_of(world: World, api: KubernetesApi) -> Iterator[Credential]:
-    """Credentials of every login to be asked about. They are signed with nothing and stand in no list of keys."""
+    """Credentials of every login to be asked about. They are signed with nothing and stand in no
+    list of keys.
+    """
     names = list(_names_in_rbac(api))
     for account in world.accounts.values():
         for principal in (*account.principals(), account.root):
@@ -63,15 +66,28 @@ def credential(principal: Principal, session: str | None) -> Credential:
 
 
 def probes_of(
-    api: KubernetesApi, users: Iterable[tuple[User, Sequence[AssociatedPolicy]]], *, each: int, most: int
+    api: KubernetesApi,
+    users: Iterable[tuple[User, Sequence[AssociatedPolicy]]],
+    *,
+    each: int,
+    most: int,
 ) -> tuple[AccessRequest, ...]:
-    """The requests that everybody is asked about: ``each`` for every different kind of user, ``most`` in all."""
+    """The requests that everybody is asked about: ``each`` for every different kind of user,
+    ``most`` in all.
+    """
     index, namespaces = api.authorizer.rbac, _namespaces(api)
     turns = []
-    for name, all_groups, policies in dict.fromkeys((user.username, user.groups, tuple(held)) for user, held in users):
+    for name, all_groups, policies in dict.fromkeys(
+        (user.username, user.groups, tuple(held)) for user, held in users
+    ):
         groups = tuple(group for group in all_groups if group != AUTHENTICATED)
         identity = Identity(name, groups, "config-map", policies)
-        turns.append([probe.request for probe in probes_for(identity, index, limit=each, namespaces=namespaces)])
+        turns.append(
+            [
+                probe.request
+                for probe in probes_for(identity, index, limit=each, namespaces=namespaces)
+            ]
+        )
     by_turns = [turn[n] for n in range(each) for turn in turns if n < len(turn)]
     return tuple(dict.fromkeys((*_ALWAYS, *by_turns)))[:most]
 
@@ -83,11 +99,15 @@ def named(arn: str, session: str | None) -> str:
 
 def _nodes_of(account: Account, role: IamRole, cluster: LabCluster) -> Iterator[str]:
     """Session names of nodes: instances by their id, Fargate pods by the name of their node."""
-    profiles = {found.name for found in account.instance_profiles.values() if found.role_name == role.name}
+    profiles = {
+        found.name for found in account.instance_profiles.values() if found.role_name == role.name
+    }
     for instance in account.instances.values():
         if instance.instance_profile in profiles:
             yield instance.id
-    if any(found.get("podExecutionRoleArn") == role.arn for found in cluster.fargate_profiles.values()):
+    if any(
+        found.get("podExecutionRoleArn") == role.arn for found in cluster.fargate_profiles.values()
+    ):
         yield from (
             found["metadata"]["name"]
             for found in cluster.kubernetes_objects
@@ -96,7 +116,9 @@ def _nodes_of(account: Account, role: IamRole, cluster: LabCluster) -> Iterator[
 
 
 def _names_in_rbac(api: KubernetesApi) -> Iterator[str]:
-    """Ends of usernames that RBAC binds: a template may render to such a name for one session and not for another."""
+    """Ends of usernames that RBAC binds: a template may render to such a name for one session and
+    not for another.
+    """
     for plural in ("clusterrolebindings", "rolebindings"):
         for binding in api.registry.store.items((_RBAC, plural))[0]:
             for subject in binding.get("subjects") or ():

@@ -1,4 +1,6 @@
-"""One cluster's API server: every request goes through faults, authentication, impersonation, authorisation, audit."""
+"""One cluster's API server: every request goes through faults, authentication, impersonation,
+authorisation, audit.
+"""
 
 import time
 from collections.abc import Callable
@@ -81,15 +83,19 @@ class KubernetesApi:
             self.at_stop.pop()()
 
     def user_at(self, caller: Caller, moment: datetime) -> User | None:
-        """Whom a principal would log in as at a moment, past or (by what is done so far) to come; nothing is logged.
+        """Whom a principal would log in as at a moment, past or (by what is done so far) to come;
+        nothing is logged.
 
-        Of rows that contradict each other the first counts. :meth:`Authorizer.decide` with the same ``moment`` says
-        what that user may do: together they judge access at every moment, for whoever must not miss a gap.
+        Of rows that contradict each other the first counts. :meth:`Authorizer.decide` with the same
+        ``moment`` says what that user may do: together they judge access at every moment, for
+        whoever must not miss a gap.
         """
         outcome = self.authenticator.outcome_at(self.authenticator.asker_of(caller), moment)
         if isinstance(outcome, Ambiguous):
             outcome = outcome.outcomes[0]
-        return self.authenticator.as_user(caller, outcome) if isinstance(outcome, LoggedIn) else None
+        return (
+            self.authenticator.as_user(caller, outcome) if isinstance(outcome, LoggedIn) else None
+        )
 
     def catch_up(self) -> None:
         """Let happen what happens by itself: Fargate starts pods, kubelets renew leases."""
@@ -110,11 +116,15 @@ class KubernetesApi:
         try:
             response = self._answer(asking, faults)
         except ApiError as error:
-            headers = {"Retry-After": str(error.retry_after)} if error.retry_after is not None else {}
+            headers = (
+                {"Retry-After": str(error.retry_after)} if error.retry_after is not None else {}
+            )
             response = json_response(error.code, error.body(), headers)
         except ClientKilledError:
             return Response(500, drop=DropConnectionError())
-        except Exception as error:  # a defect of the lab must look like one, not like a network that fails
+        except (
+            Exception
+        ) as error:  # a defect of the lab must look like one, not like a network that fails
             text = f"Internal error occurred: {type(error).__name__}: {error}"
             response = json_response(500, ApiError(500, "InternalError", text).body())
         self._log(asking, response)
@@ -122,7 +132,7 @@ class KubernetesApi:
             response.drop = DropConnectionError(hang=lost.seconds)
         return response
 
-    # --- the chain -----------------------------------------------------------------------------------------------
+    # --- the chain
 
     def _answer(self, asking: _Asking, faults: dict[FaultKind, Fault]) -> Response:
         request, info = asking.request, asking.info
@@ -151,7 +161,9 @@ class KubernetesApi:
         scheme, _, token = request.header("authorization").partition(" ")
         if not scheme:
             if info.path.rstrip("/") in _HEALTH:
-                return ANONYMOUS  # all that EKS leaves open to anonymous callers since Kubernetes 1.32
+                return (
+                    ANONYMOUS  # all that EKS leaves open to anonymous callers since Kubernetes 1.32
+                )
             raise unauthorized()
         user = self._user_of(token.strip()) if scheme.lower() == "bearer" else None
         if user is None:
@@ -184,15 +196,28 @@ class KubernetesApi:
             return Response(404, b"404 page not found\n", "text/plain; charset=utf-8")
         return json_response(200, found)
 
-    # --- objects -------------------------------------------------------------------------------------------------
+    # --- objects
 
     def _on_object(
-        self, request: Request, info: RequestInfo, kind: ResourceType, user: User, faults: dict[FaultKind, Fault]
+        self,
+        request: Request,
+        info: RequestInfo,
+        kind: ResourceType,
+        user: User,
+        faults: dict[FaultKind, Fault],
     ) -> Response:
-        if kind.namespaced and not info.namespace and info.verb not in ("list", "watch", "deletecollection"):
+        if (
+            kind.namespaced
+            and not info.namespace
+            and info.verb not in ("list", "watch", "deletecollection")
+        ):
             raise method_not_allowed()
         if info.subresource:
-            if kind.key == ("", "serviceaccounts") and info.subresource == "token" and info.verb == "create":
+            if (
+                kind.key == ("", "serviceaccounts")
+                and info.subresource == "token"
+                and info.verb == "create"
+            ):
                 return self._token(request, info)
             if kind.key == ("", "pods") and info.subresource == "log" and info.verb == "get":
                 return self._pod_log(kind, info)
@@ -227,12 +252,20 @@ class KubernetesApi:
         pod = self.registry.get(kind, info.namespace, info.name)
         text = self.jobs.log_of(pod)
         if text is None:
-            raise bad_request(f'container in pod "{info.name}" is waiting to start: the lab runs no images')
+            raise bad_request(
+                f'container in pod "{info.name}" is waiting to start: the lab runs no images'
+            )
         return Response(200, text, "text/plain")
 
-    def _effect(self, info: RequestInfo, user: User) -> Callable[[str], AbstractContextManager[None]]:
+    def _effect(
+        self, info: RequestInfo, user: User
+    ) -> Callable[[str], AbstractContextManager[None]]:
         def perform(name: str) -> AbstractContextManager[None]:
-            detail = {"cluster": self.cluster.name, "namespace": info.namespace, "name": name or info.name}
+            detail = {
+                "cluster": self.cluster.name,
+                "namespace": info.namespace,
+                "name": name or info.name,
+            }
             return self._world.effects.perform(user.username, info.operation, detail)
 
         return perform
@@ -242,11 +275,15 @@ class KubernetesApi:
         asked = replace(info.access_request(), verb="create")
         decision = self.authorizer.decide(user, asked)
         if not decision.allowed:
-            raise forbidden(info.resource, info.group, info.name, denial(user, asked, decision.reason))
+            raise forbidden(
+                info.resource, info.group, info.name, denial(user, asked, decision.reason)
+            )
 
     def _token(self, request: Request, info: RequestInfo) -> Response:
         body = read_body(request)
-        return json_response(201, request_token(self.service_accounts, info.namespace, info.name, body))
+        return json_response(
+            201, request_token(self.service_accounts, info.namespace, info.name, body)
+        )
 
     def _log(self, asking: _Asking, response: Response) -> None:
         user, other = asking.user, None
@@ -277,7 +314,9 @@ def _strike(faults: dict[FaultKind, Fault]) -> Response | None:
             "the server has received too many requests and has asked us to try again later",
             {"retryAfterSeconds": throttle.retry_after or 1},
         )
-        headers = {"Retry-After": str(throttle.retry_after)} if throttle.retry_after is not None else {}
+        headers = (
+            {"Retry-After": str(throttle.retry_after)} if throttle.retry_after is not None else {}
+        )
         return json_response(429, error.body(), headers)
     if broken := faults.get("error"):
         reason = "ServiceUnavailable" if broken.status == 503 else "InternalError"

@@ -1,7 +1,8 @@
 """The audit log: one ``audit.k8s.io/v1`` event a request, on the level that EKS logs it on.
 
-Annotations ``authorization.k8s.io/decision`` and ``…/reason`` are what tells RBAC from access policies. Writes to
-``kube-system/aws-auth`` carry request and response bodies, everything else is metadata.
+Annotations ``authorization.k8s.io/decision`` and ``…/reason`` are what tells RBAC from access
+policies. Writes to ``kube-system/aws-auth`` carry request and response bodies, everything else is
+metadata.
 """
 
 import json

@@ -1,8 +1,8 @@
 """The authenticator of an EKS cluster: from a token to a Kubernetes user.
 
-The checks on the token and the STS verification come first, then access entries (pinned to unique ids) and the
-aws-auth ConfigMap, as the cluster's mode says. Sources: aws-iam-authenticator ``pkg/server/server.go``, EKS user
-guide, "Grant IAM users and roles access to Kubernetes APIs".
+The checks on the token and the STS verification come first, then access entries (pinned to unique
+ids) and the aws-auth ConfigMap, as the cluster's mode says. Sources: aws-iam-authenticator
+``pkg/server/server.go``, EKS user guide, "Grant IAM users and roles access to Kubernetes APIs".
 """
 
 import functools
@@ -30,14 +30,21 @@ from migrator.decide.reading.effective_identity import Caller as Asker
 from migrator.decide.reading.read_aws_auth import read_aws_auth
 from migrator.lab.aws.errors import CommonError
 from migrator.lab.aws.sigv4 import verify_presigned_url
-from migrator.lab.kubernetes.authenticator_token import CLUSTER_HEADER, PREFIX, TokenRefusedError, presigned_url
+from migrator.lab.kubernetes.authenticator_token import (
+    CLUSTER_HEADER,
+    PREFIX,
+    TokenRefusedError,
+    presigned_url,
+)
 from migrator.lab.kubernetes.store import Change, ObjectStore
 from migrator.lab.kubernetes.user import AUTHENTICATED, MASTERS, User
 from migrator.lab.worlds.in_force import EntriesInForce, InForce
 from migrator.lab.worlds.world import Caller, LabCluster, World
 
 STREAM = "authenticator"
-CREATOR_USERNAME = "kubernetes-admin"  # what EKS calls the hidden creator while the mode is CONFIG_MAP
+CREATOR_USERNAME = (
+    "kubernetes-admin"  # what EKS calls the hidden creator while the mode is CONFIG_MAP
+)
 _AWS_AUTH = (("", "configmaps"), "kube-system", "aws-auth")
 _BEGINNING = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _VERSIONS = 500  # of aws-auth that are remembered
@@ -47,7 +54,9 @@ _REMEMBERED = 10_000
 
 @dataclass(frozen=True, slots=True)
 class _Remembered:
-    """A token that was accepted, and until when (lab time) it is accepted without being looked at again."""
+    """A token that was accepted, and until when (lab time) it is accepted without being looked at
+    again.
+    """
 
     user: User
     until: datetime
@@ -69,11 +78,14 @@ class _Rows:
 class Authenticator:
     """Authenticates for one cluster. Thread-safe.
 
-    Accepted tokens are remembered for ``world.settings.token_cache`` of lab time, as kube-apiserver does: an old
-    token lives on for a while after its mapping is gone. Refusals are never remembered.
+    Accepted tokens are remembered for ``world.settings.token_cache`` of lab time, as kube-apiserver
+    does: an old token lives on for a while after its mapping is gone. Refusals are never
+    remembered.
     """
 
-    def __init__(self, world: World, cluster: LabCluster, store: ObjectStore, in_force: EntriesInForce) -> None:
+    def __init__(
+        self, world: World, cluster: LabCluster, store: ObjectStore, in_force: EntriesInForce
+    ) -> None:
         self._world, self._cluster, self._store, self._in_force = world, cluster, store, in_force
         self._lock = threading.Lock()
         self._remembered: dict[bytes, _Remembered] = {}
@@ -104,7 +116,9 @@ class Authenticator:
             self._remembered.clear()
 
     def user_for(self, caller: Caller) -> User | None:
-        """Whom the cluster makes of a caller that STS has verified; None when the login is refused. Logged."""
+        """Whom the cluster makes of a caller that STS has verified; None when the login is refused.
+        Logged.
+        """
         outcome = self.log_login(caller, self._world.now())
         return self.as_user(caller, outcome) if isinstance(outcome, LoggedIn) else None
 
@@ -122,10 +136,14 @@ class Authenticator:
             userid=caller.principal_id,
         )
         outcome = self.outcome_at(asker, moment)
-        if isinstance(outcome, Ambiguous):  # the real one iterates over a Go map: any row, anew at each login
+        if isinstance(
+            outcome, Ambiguous
+        ):  # the real one iterates over a Go map: any row, anew at each login
             outcome = random.choice(outcome.outcomes)  # noqa: S311 - no secret
         if isinstance(outcome, Denied):
-            self._say(moment, "warning", "access denied", arn=asker.canonical_arn, error=_refusal(outcome))
+            self._say(
+                moment, "warning", "access denied", arn=asker.canonical_arn, error=_refusal(outcome)
+            )
         else:
             self._say(
                 moment,
@@ -144,7 +162,9 @@ class Authenticator:
         return User(outcome.username, (*outcome.groups, AUTHENTICATED), _uid(caller), extra)
 
     def outcome_at(self, asker: Asker, moment: datetime) -> Outcome:
-        """Who a caller is by the mode, entries and rows in force at a moment, past or (by what is done) to come."""
+        """Who a caller is by the mode, entries and rows in force at a moment, past or (by what is
+        done) to come.
+        """
         in_force = self._in_force.at(moment)
         rows = self.rows_at(moment)
         if in_force.mode == "CONFIG_MAP" and self._is_creator(asker) and not has_row(asker, rows):
@@ -158,7 +178,11 @@ class Authenticator:
     def asker_of(self, caller: Caller) -> Asker:
         """A verified caller as the mapping rules look at it."""
         instance = self._world.accounts[self._cluster.account].instances.get(caller.session_name)
-        name = instance.private_dns_name if instance is not None and instance.state == "running" else None
+        name = (
+            instance.private_dns_name
+            if instance is not None and instance.state == "running"
+            else None
+        )
         return Asker(
             canonical_arn=canonical_arn(caller.arn) or caller.arn,
             account_id=caller.account,
@@ -168,7 +192,7 @@ class Authenticator:
             ec2_private_dns_name=name,
         )
 
-    # --- parts ---------------------------------------------------------------------------------------------------
+    # --- parts
 
     def _log_in(self, token: str) -> User | None:
         try:
@@ -179,7 +203,12 @@ class Authenticator:
             self._say(self._world.now(), "warning", "access denied", error=str(refused))
             return None
         except CommonError as error:
-            self._say(self._world.now(), "warning", "access denied", error=f"sts getCallerIdentity failed: {error}")
+            self._say(
+                self._world.now(),
+                "warning",
+                "access denied",
+                error=f"sts getCallerIdentity failed: {error}",
+            )
             return None
         return self.user_for(caller)
 
@@ -199,15 +228,22 @@ class Authenticator:
         return (found or {}).get("data") or {}
 
     def _notice(self, change: Change) -> None:
-        """The watch on aws-auth: rows of the newest version count at once, those before are kept for the past."""
+        """The watch on aws-auth: rows of the newest version count at once, those before are kept
+        for the past.
+        """
         if (change.key, *change.place) == _AWS_AUTH:
-            self._history = [*self._history[-_VERSIONS:], _Rows(self._world.now(), self._aws_auth_data())]
+            self._history = [
+                *self._history[-_VERSIONS:],
+                _Rows(self._world.now(), self._aws_auth_data()),
+            ]
 
     def _entries(self, in_force: InForce) -> Sequence[PinnedEntry]:
         known = self._pinned
         if known[0] is not in_force:
             pinned = tuple(
-                PinnedEntry(entry.principal_arn, entry.principal_id, entry.username, entry.kubernetes_groups)
+                PinnedEntry(
+                    entry.principal_arn, entry.principal_id, entry.username, entry.kubernetes_groups
+                )
                 for entry in in_force.entries
             )
             known = self._pinned = (in_force, pinned)
@@ -228,7 +264,9 @@ def _uid(caller: Caller) -> str:
 
 
 def _refusal(denied: Denied) -> str:
-    """EKS says no more than this of a principal that nothing maps; other refusals name their reason."""
+    """EKS says no more than this of a principal that nothing maps; other refusals name their
+    reason.
+    """
     return "identity is not mapped" if denied.reason.startswith("no ") else denied.reason
 
 
@@ -246,5 +284,7 @@ def _extra(caller: Caller, canonical: str) -> Mapping[str, tuple[str, ...]]:
 def _quoted(text: str) -> str:
     if _PLAIN.fullmatch(text):
         return text
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\r", "\\r")
+    escaped = (
+        text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\r", "\\r")
+    )
     return f'"{escaped}"'

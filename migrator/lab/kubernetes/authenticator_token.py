@@ -1,7 +1,8 @@
 """The checks that the authenticator makes on a token before it asks STS, in its order.
 
-Source: aws-iam-authenticator ``pkg/token/token.go`` (``tokenVerifier.Verify``), README "How does it work". A token is
-``k8s-aws-v1.`` and the unpadded base64url of a presigned GetCallerIdentity URL that has ``x-k8s-aws-id`` signed.
+Source: aws-iam-authenticator ``pkg/token/token.go`` (``tokenVerifier.Verify``), README "How does it
+work". A token is ``k8s-aws-v1.`` and the unpadded base64url of a presigned GetCallerIdentity URL
+that has ``x-k8s-aws-id`` signed.
 """
 
 import base64
@@ -29,24 +30,34 @@ _PARAMETERS = frozenset(
     )
 )
 _RAW_BASE64URL = re.compile(r"[A-Za-z0-9_-]*")
-# Hosts of STS by partition: regional, FIPS and dual-stack; the global one in the commercial partition only.
+# Hosts of STS by partition: regional, FIPS and dual-stack; the global one in the commercial
+# partition only.
 _HOSTS = {
     "aws": re.compile(
         r"sts\.amazonaws\.com|sts(-fips)?\.[a-z]{2}(-[a-z]+)+-\d\.amazonaws\.com|sts\.[a-z]{2}(-[a-z]+)+-\d\.api\.aws"
     ),
-    "aws-us-gov": re.compile(r"sts\.us-gov-[a-z]+-\d\.amazonaws\.com|sts\.us-gov-[a-z]+-\d\.api\.aws"),
-    "aws-cn": re.compile(r"sts\.cn-[a-z]+-\d\.amazonaws\.com\.cn|sts\.cn-[a-z]+-\d\.api\.amazonwebservices\.com\.cn"),
+    "aws-us-gov": re.compile(
+        r"sts\.us-gov-[a-z]+-\d\.amazonaws\.com|sts\.us-gov-[a-z]+-\d\.api\.aws"
+    ),
+    "aws-cn": re.compile(
+        r"sts\.cn-[a-z]+-\d\.amazonaws\.com\.cn|sts\.cn-[a-z]+-\d\.api\.amazonwebservices\.com\.cn"
+    ),
 }
 
 
 class TokenRefusedError(Exception):
-    """Why a token is no good, in the authenticator's words; it goes to the log, never to the client."""
+    """Why a token is no good, in the authenticator's words; it goes to the log, never to the
+    client.
+    """
 
 
-def presigned_url(token: str, partition: str, machine_now: datetime, lab_endpoint: str | None = None) -> str:
+def presigned_url(
+    token: str, partition: str, machine_now: datetime, lab_endpoint: str | None = None
+) -> str:
     """The URL inside the token. Raises :class:`TokenRefusedError` at the first check that fails.
 
-    ``lab_endpoint`` (``http://127.0.0.1:4566``) is accepted as an STS host of the partition, as it is the lab's own.
+    ``lab_endpoint`` (``http://127.0.0.1:4566``) is accepted as an STS host of the partition, as it
+    is the lab's own.
     """
     if len(token) > MAX_LENGTH:
         raise TokenRefusedError("token is too large")
@@ -109,7 +120,11 @@ def _check_date(text: str, machine_now: datetime) -> None:
     try:
         signed_at = datetime.strptime(text, "%Y%m%dT%H%M%SZ").replace(tzinfo=timezone.utc)
     except ValueError:
-        raise _format(f"error parsing X-Amz-Date parameter {text} into format 20060102T150405Z") from None
+        raise _format(
+            f"error parsing X-Amz-Date parameter {text} into format 20060102T150405Z"
+        ) from None
     if machine_now > signed_at + _LIFETIME:
         late = f"{machine_now:%Y-%m-%d %H:%M:%S}"
-        raise _format(f"X-Amz-Date parameter is expired ({_LIFETIME.seconds // 60} minute expiration) {late}")
+        raise _format(
+            f"X-Amz-Date parameter is expired ({_LIFETIME.seconds // 60} minute expiration) {late}"
+        )

@@ -1,8 +1,10 @@
-"""The authorizers of an EKS cluster in their order: node, RBAC, access policies; ``system:masters`` is ahead of all.
+"""The authorizers of an EKS cluster in their order: node, RBAC, access policies; ``system:masters``
+is ahead of all.
 
-Access policies are keyed by the unique id of the IAM principal that the token names (EKS user guide, "Associate
-access policies with access entries": they do not count for impersonated users), so whoever asks without that id -
-by impersonation, or by a SubjectAccessReview with name and groups only - sees RBAC only.
+Access policies are keyed by the unique id of the IAM principal that the token names (EKS user
+guide, "Associate access policies with access entries": they do not count for impersonated users),
+so whoever asks without that id - by impersonation, or by a SubjectAccessReview with name and groups
+only - sees RBAC only.
 """
 
 import threading
@@ -25,9 +27,16 @@ from migrator.model.access_entry import AssociatedPolicy
 from migrator.model.rbac import AccessRequest, Binding, PolicyRule, RbacState, Role
 
 RBAC = "rbac.authorization.k8s.io"
-RBAC_KEYS = ((RBAC, "roles"), (RBAC, "rolebindings"), (RBAC, "clusterroles"), (RBAC, "clusterrolebindings"))
+RBAC_KEYS = (
+    (RBAC, "roles"),
+    (RBAC, "rolebindings"),
+    (RBAC, "clusterroles"),
+    (RBAC, "clusterrolebindings"),
+)
 _NODE_USER, _NODE_GROUP = "system:node:", "system:nodes"
-_GRAPH = frozenset((("", "configmaps"), ("", "secrets"), ("", "persistentvolumeclaims"), ("", "persistentvolumes")))
+_GRAPH = frozenset(
+    (("", "configmaps"), ("", "secrets"), ("", "persistentvolumeclaims"), ("", "persistentvolumes"))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +47,15 @@ class Decision:
     reason: str = ""
 
 
-Held: TypeAlias = Mapping[str, tuple[str, tuple[AssociatedPolicy, ...]]]  # unique id -> (ARN, policies)
+Held: TypeAlias = Mapping[
+    str, tuple[str, tuple[AssociatedPolicy, ...]]
+]  # unique id -> (ARN, policies)
 
 
 class Authorizer:
-    """Decides for one cluster, on its objects as they are and its entries as far as they have propagated."""
+    """Decides for one cluster, on its objects as they are and its entries as far as they have
+    propagated.
+    """
 
     def __init__(self, in_force: EntriesInForce, store: ObjectStore) -> None:
         self._in_force, self._store = in_force, store
@@ -52,12 +65,23 @@ class Authorizer:
         self._node_rules: tuple[int, RuleSet] | None = None
 
     def decide(
-        self, user: User, request: AccessRequest, *, moment: datetime | None = None, rbac: RbacIndex | None = None
+        self,
+        user: User,
+        request: AccessRequest,
+        *,
+        moment: datetime | None = None,
+        rbac: RbacIndex | None = None,
     ) -> Decision:
-        """The whole chain, now or with the access policies of another moment and RBAC as it was (``rbac``)."""
+        """The whole chain, now or with the access policies of another moment and RBAC as it was
+        (``rbac``).
+        """
         if MASTERS in user.groups:
             return Decision(True)
-        if user.username.startswith(_NODE_USER) and _NODE_GROUP in user.groups and self._node_allows(user, request):
+        if (
+            user.username.startswith(_NODE_USER)
+            and _NODE_GROUP in user.groups
+            and self._node_allows(user, request)
+        ):
             return Decision(True)
         decision = Decision(*(rbac or self.rbac).allows(user.username, user.groups, request))
         if decision.allowed:
@@ -68,21 +92,31 @@ class Authorizer:
             return decision
         if by_policy.allowed or not decision.reason:
             return by_policy
-        return Decision(False, "\n".join(text for text in (decision.reason, by_policy.reason) if text))
+        return Decision(
+            False, "\n".join(text for text in (decision.reason, by_policy.reason) if text)
+        )
 
     def policies_of(self, user: User, moment: datetime) -> tuple[AssociatedPolicy, ...]:
         """The access policies that count for a user at a moment."""
-        held = self._policies_held(self._in_force.at(moment)).get(user.principal_id) if user.principal_id else None
+        held = (
+            self._policies_held(self._in_force.at(moment)).get(user.principal_id)
+            if user.principal_id
+            else None
+        )
         return held[1] if held is not None else ()
 
     def rules_held(self, user: User, namespace: str) -> list[PolicyRule]:
-        """The RBAC rules that bindings give to ``user``: cluster-wide ones and those of ``namespace``."""
+        """The RBAC rules that bindings give to ``user``: cluster-wide ones and those of
+        ``namespace``.
+        """
         roles = self.rbac.bound_roles(user.username, user.groups)
         bound = roles.cluster + (roles.by_namespace.get(namespace, ()) if namespace else ())
         return [rule for role in bound if role.rules is not None for rule in role.rules.rules]
 
     def rules_of_role(self, kind: str, name: str, namespace: str) -> list[PolicyRule]:
-        """The rules of a role that a binding in ``namespace`` refers to; raises a 404 ApiError when it is missing."""
+        """The rules of a role that a binding in ``namespace`` refers to; raises a 404 ApiError when
+        it is missing.
+        """
         key, place = (RBAC_KEYS[2], "") if kind == "ClusterRole" else (RBAC_KEYS[0], namespace)
         found = self._store.get(key, place, name)
         if found is None:
@@ -102,37 +136,55 @@ class Authorizer:
         return known[1]
 
     def _rbac_state(self) -> RbacState:
-        roles = (_role.of(found) for key in (RBAC_KEYS[2], RBAC_KEYS[0]) for found in self._store.items(key)[0])
-        bindings = (_binding.of(found) for key in (RBAC_KEYS[3], RBAC_KEYS[1]) for found in self._store.items(key)[0])
+        roles = (
+            _role.of(found)
+            for key in (RBAC_KEYS[2], RBAC_KEYS[0])
+            for found in self._store.items(key)[0]
+        )
+        bindings = (
+            _binding.of(found)
+            for key in (RBAC_KEYS[3], RBAC_KEYS[1])
+            for found in self._store.items(key)[0]
+        )
         return RbacState(
             tuple(role for role in roles if role is not None),
             tuple(binding for binding in bindings if binding is not None),
         )
 
-    # --- access policies -----------------------------------------------------------------------------------------
+    # --- access policies
 
-    def _by_policy(self, principal_id: str, request: AccessRequest, in_force: InForce) -> Decision | None:
+    def _by_policy(
+        self, principal_id: str, request: AccessRequest, in_force: InForce
+    ) -> Decision | None:
         if not principal_id:
             return None
         held = self._policies_held(in_force).get(principal_id)
         if held is None:
             return None
         principal_arn, policies = held
-        allowed, reason = policy_allows(policies, request, principal_arn=principal_arn, principal_id=principal_id)
-        # An opaque policy has no published rules: the lab grants nothing that it cannot know, and says so.
+        allowed, reason = policy_allows(
+            policies, request, principal_arn=principal_arn, principal_id=principal_id
+        )
+        # An opaque policy has no published rules: the lab grants nothing that it cannot know, and
+        # says so.
         return Decision(bool(allowed), reason)
 
     def _policies_held(self, in_force: InForce) -> Held:
         known = self._held
         if known[0] is not in_force:
-            held = {entry.principal_id: (entry.principal_arn, _associated(entry)) for entry in in_force.entries}
+            held = {
+                entry.principal_id: (entry.principal_arn, _associated(entry))
+                for entry in in_force.entries
+            }
             known = self._held = (in_force, held)
         return known[1]
 
-    # --- nodes ---------------------------------------------------------------------------------------------------
+    # --- nodes
 
     def _node_allows(self, user: User, request: AccessRequest) -> bool:
-        """The node authorizer: what is the node's own, what its pods refer to, and the rules of ``system:node``."""
+        """The node authorizer: what is the node's own, what its pods refer to, and the rules of
+        ``system:node``.
+        """
         node, place = user.username.removeprefix(_NODE_USER), (request.api_group, request.resource)
         if request.path is not None:
             return False
@@ -147,7 +199,9 @@ class Authorizer:
 
     def _pods_refer(self, node: str, request: AccessRequest) -> bool:
         for pod in self._store.items(("", "pods"), request.namespace)[0]:
-            if pod.get("spec", {}).get("nodeName") == node and _refers(pod, request.resource, request.name):
+            if pod.get("spec", {}).get("nodeName") == node and _refers(
+                pod, request.resource, request.name
+            ):
                 return True
         return False
 
@@ -156,7 +210,10 @@ class Authorizer:
         known = self._node_rules
         if known is None or known[0] != generation:
             role = self._store.get(RBAC_KEYS[2], "", "system:node") or {}
-            known = (generation, RuleSet([PolicyRule.from_raw(rule) for rule in role.get("rules") or ()]))
+            known = (
+                generation,
+                RuleSet([PolicyRule.from_raw(rule) for rule in role.get("rules") or ()]),
+            )
             self._node_rules = known
         return known[1]
 
@@ -188,17 +245,22 @@ def _refers(pod: Mapping[str, Any], resource: str, name: str) -> bool:
     }.get(resource, ("", ""))
     if any(volume.get(source, {}).get(key) == name for volume in spec.get("volumes") or ()):
         return True
-    if resource == "secrets" and any(ref.get("name") == name for ref in spec.get("imagePullSecrets") or ()):
+    if resource == "secrets" and any(
+        ref.get("name") == name for ref in spec.get("imagePullSecrets") or ()
+    ):
         return True
     from_key, env_key = {
         "configmaps": ("configMapRef", "configMapKeyRef"),
         "secrets": ("secretRef", "secretKeyRef"),
     }.get(resource, ("", ""))
     for container in (*(spec.get("containers") or ()), *(spec.get("initContainers") or ())):
-        if any(item.get(from_key, {}).get("name") == name for item in container.get("envFrom") or ()):
+        if any(
+            item.get(from_key, {}).get("name") == name for item in container.get("envFrom") or ()
+        ):
             return True
         if any(
-            (item.get("valueFrom") or {}).get(env_key, {}).get("name") == name for item in container.get("env") or ()
+            (item.get("valueFrom") or {}).get(env_key, {}).get("name") == name
+            for item in container.get("env") or ()
         ):
             return True
     return False

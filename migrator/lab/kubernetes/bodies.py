@@ -1,4 +1,6 @@
-"""Bodies of writes, as Go's decoder would take them: typed, pruned, with their metadata in place."""
+"""Bodies of writes, as Go's decoder would take them: typed, pruned, with their metadata in
+place.
+"""
 
 from collections.abc import Callable
 
@@ -11,9 +13,15 @@ Strictness = str  # Ignore, Warn, Strict: what becomes of fields that a kind doe
 
 
 def prepared(
-    kind: ResourceType, namespace: str, body: Value, strictness: Strictness, warn: Callable[[str], None]
+    kind: ResourceType,
+    namespace: str,
+    body: Value,
+    strictness: Strictness,
+    warn: Callable[[str], None],
 ) -> Json:
-    """The body with its own metadata, in the namespace of the URL; raises a 400 ApiError for what cannot be decoded."""
+    """The body with its own metadata, in the namespace of the URL; raises a 400 ApiError for what
+    cannot be decoded.
+    """
     problem = validation.check_shape(kind, body)
     if problem:
         raise bad_request(problem)
@@ -22,20 +30,28 @@ def prepared(
     if body["kind"] != kind.kind or body["apiVersion"].rpartition("/")[0] != kind.group:
         raise bad_request(
             f"{body['kind']} in version {body['apiVersion']!r} cannot be handled as a {kind.kind}: "
-            f"the API version in the data ({body['apiVersion']}) does not match the expected API version"
+            f"the API version in the data ({body['apiVersion']}) does not match the expected API "
+            f"version"
         )
     body = _pruned(kind, body, strictness, warn)
-    metadata = {key: value for key, value in (body.get("metadata") or {}).items() if value is not None}
+    metadata = {
+        key: value for key, value in (body.get("metadata") or {}).items() if value is not None
+    }
     if kind.namespaced:
         if (metadata.get("namespace") or namespace) != namespace:
-            raise bad_request("the namespace of the provided object does not match the namespace sent on the request")
+            raise bad_request(
+                "the namespace of the provided object does not match the namespace sent on the "
+                "request"
+            )
         metadata["namespace"] = namespace
     else:
         metadata.pop("namespace", None)
     return {**body, "metadata": metadata}
 
 
-def _pruned(kind: ResourceType, body: Json, strictness: Strictness, warn: Callable[[str], None]) -> Json:
+def _pruned(
+    kind: ResourceType, body: Json, strictness: Strictness, warn: Callable[[str], None]
+) -> Json:
     """The body without fields that its kind does not have, as Go's decoder drops them."""
     unknown = validation.unknown_fields(kind, body)
     if not unknown:
@@ -44,8 +60,8 @@ def _pruned(kind: ResourceType, body: Json, strictness: Strictness, warn: Callab
     if strictness == "Strict":
         version = body["apiVersion"].rpartition("/")[2]
         raise bad_request(
-            f'{kind.kind} in version "{version}" cannot be handled as a {kind.kind}: strict decoding error: '
-            + ", ".join(said)
+            f'{kind.kind} in version "{version}" cannot be handled as a {kind.kind}: strict '
+            f"decoding error: " + ", ".join(said)
         )
     if strictness == "Warn":
         for text in said:

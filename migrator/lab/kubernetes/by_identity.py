@@ -1,7 +1,7 @@
 """What is worked out once for an object and shared by every cluster that holds it.
 
-Stored objects are never changed in place, and the clusters of a lab share those that every cluster has: a thousand
-clusters parse and encode the default roles once.
+Stored objects are never changed in place, and the clusters of a lab share those that every cluster
+has: a thousand clusters parse and encode the default roles once.
 """
 
 from collections.abc import Callable
@@ -13,7 +13,9 @@ Made = TypeVar("Made")
 
 
 class ByIdentity(Generic[Made]):
-    """Remembers ``make(found)`` for up to ``limit`` objects; the objects are kept alive, so identities stay unique."""
+    """Remembers ``make(found)`` for up to ``limit`` objects; the objects are kept alive, so
+    identities stay unique.
+    """
 
     def __init__(self, make: Callable[[Json], Made], limit: int = 20_000) -> None:
         self._make, self._limit = make, limit

@@ -1,7 +1,7 @@
 """What the controllers of a real cluster do after a write or a removal, done at once.
 
-kube-controller-manager's garbage collector, namespace, service account and ClusterRole aggregation controllers, and
-the API server's own for custom resource definitions. The store's lock is held.
+kube-controller-manager's garbage collector, namespace, service account and ClusterRole aggregation
+controllers, and the API server's own for custom resource definitions. The store's lock is held.
 """
 
 from collections.abc import Callable
@@ -17,15 +17,23 @@ _CLUSTER_ROLES = ("rbac.authorization.k8s.io", "clusterroles")
 
 
 class Controllers:
-    """The controllers of one registry; ``load`` puts an object in without asking, ``stamp`` gives lab time."""
+    """The controllers of one registry; ``load`` puts an object in without asking, ``stamp`` gives
+    lab time.
+    """
 
     def __init__(
-        self, store: ObjectStore, types: ResourceTypes, load: Callable[[Json], Json], stamp: Callable[[], str]
+        self,
+        store: ObjectStore,
+        types: ResourceTypes,
+        load: Callable[[Json], Json],
+        stamp: Callable[[], str],
     ) -> None:
         self._store, self._types, self._load, self._stamp = store, types, load, stamp
 
     def after_removal(self, kind: ResourceType, name: str, before: Json) -> None:
-        """What the controllers of a real cluster do after a removal: contents of namespaces and owned objects go."""
+        """What the controllers of a real cluster do after a removal: contents of namespaces and
+        owned objects go.
+        """
         if kind.key == ("", "namespaces"):
             for other in self._types.all():
                 if other.namespaced:
@@ -36,7 +44,9 @@ class Controllers:
             if announced is not None:
                 for found in self._store.items(announced.key)[0]:
                     metadata = found["metadata"]
-                    self._store.remove(announced.key, metadata.get("namespace", ""), metadata["name"])
+                    self._store.remove(
+                        announced.key, metadata.get("namespace", ""), metadata["name"]
+                    )
                 self._types.remove(announced.group, announced.plural)
         if kind.key == _CLUSTER_ROLES:
             self._aggregate()
@@ -45,10 +55,14 @@ class Controllers:
             for found in self._store.items(key)[0]:
                 owners = found["metadata"].get("ownerReferences") or ()
                 if owners and all(owner.get("uid") == uid for owner in owners):
-                    self._store.remove(key, found["metadata"].get("namespace", ""), found["metadata"]["name"])
+                    self._store.remove(
+                        key, found["metadata"].get("namespace", ""), found["metadata"]["name"]
+                    )
 
     def after_write(self, kind: ResourceType, stored: Json) -> None:
-        """What the controllers of a real cluster do after a write: definitions serve, namespaces are furnished."""
+        """What the controllers of a real cluster do after a write: definitions serve, namespaces
+        are furnished.
+        """
         if kind.key == ("apiextensions.k8s.io", "customresourcedefinitions"):
             announced = type_of_definition(stored)
             if announced is not None:
@@ -59,11 +73,17 @@ class Controllers:
             name = stored["metadata"]["name"]
             if self._store.get(("", "serviceaccounts"), name, "default") is None:
                 self._load(
-                    {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default", "namespace": name}}
+                    {
+                        "apiVersion": "v1",
+                        "kind": "ServiceAccount",
+                        "metadata": {"name": "default", "namespace": name},
+                    }
                 )
 
     def _aggregate(self) -> None:
-        """What the aggregation controller does: rules of aggregated ClusterRoles follow the roles they select."""
+        """What the aggregation controller does: rules of aggregated ClusterRoles follow the roles
+        they select.
+        """
         roles = {found["metadata"]["name"]: found for found in self._store.items(_CLUSTER_ROLES)[0]}
         for name, found in roles.items():
             if "aggregationRule" not in found:
@@ -81,7 +101,11 @@ class Controllers:
     def _put_aggregated(self, name: str, found: Json) -> None:
         before = self._store.get(_CLUSTER_ROLES, "", name)
         found = managed_fields.track_update(
-            before, found, "clusterrole-aggregation-controller", "rbac.authorization.k8s.io/v1", self._stamp()
+            before,
+            found,
+            "clusterrole-aggregation-controller",
+            "rbac.authorization.k8s.io/v1",
+            self._stamp(),
         )
         self._store.put(_CLUSTER_ROLES, "", name, found)
         self._aggregate()  # roles may aggregate aggregated roles: until nothing changes

@@ -1,4 +1,6 @@
-"""What a new cluster holds before anybody touches it: namespaces, RBAC of kube-apiserver and EKS, FlowSchemas."""
+"""What a new cluster holds before anybody touches it: namespaces, RBAC of kube-apiserver and EKS,
+FlowSchemas.
+"""
 
 import functools
 import json
@@ -17,15 +19,18 @@ _BORN = datetime(2026, 1, 1, tzinfo=timezone.utc)
 def new_registry(now: Callable[[], datetime], objects: Iterable[Json] = ()) -> Registry:
     """A cluster's registry with the default objects and, over them, ``objects`` of its world.
 
-    A world that brings ClusterRole ``cluster-admin`` is a copy of a whole cluster: then the defaults stay away.
+    A world that brings ClusterRole ``cluster-admin`` is a copy of a whole cluster: then the
+    defaults stay away.
     """
     objects = list(objects)
     complete = any(
-        found.get("kind") == "ClusterRole" and found.get("metadata", {}).get("name") == "cluster-admin"
+        found.get("kind") == "ClusterRole"
+        and found.get("metadata", {}).get("name") == "cluster-admin"
         for found in objects
     )
     registry = Registry(now, _furnished(with_defaults=not complete).copy(now))
-    # Definitions first: they say how the kinds of other objects are named and whether they live in namespaces.
+    # Definitions first: they say how the kinds of other objects are named and whether they live in
+    # namespaces.
     for found in sorted(objects, key=lambda each: each.get("kind") != "CustomResourceDefinition"):
         registry.load(found)
     return registry
@@ -33,7 +38,9 @@ def new_registry(now: Callable[[], datetime], objects: Iterable[Json] = ()) -> R
 
 @functools.cache
 def _furnished(*, with_defaults: bool) -> ObjectStore:
-    """Made once for all clusters of a process: stores share objects, as nobody changes one in place."""
+    """Made once for all clusters of a process: stores share objects, as nobody changes one in
+    place.
+    """
     registry = Registry(lambda: _BORN)
     registry.ensure_default_namespaces()
     for name in _FILES if with_defaults else ():

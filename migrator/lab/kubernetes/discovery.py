@@ -1,4 +1,6 @@
-"""What the server offers: API groups, resources with verbs and short names, version. kubectl reads these first."""
+"""What the server offers: API groups, resources with verbs and short names, version. kubectl reads
+these first.
+"""
 
 from migrator.lab.kubernetes.json_types import Json
 from migrator.lab.kubernetes.resources import ResourceType, ResourceTypes
@@ -9,14 +11,18 @@ _VERBS = ["create", "delete", "deletecollection", "get", "list", "patch", "updat
 
 
 def discover(types: ResourceTypes, path: str) -> Json | None:
-    """Discovery at ``path``: ``/api``, ``/apis``, ``/apis/GROUP``, ``…/VERSION``. None if there is none."""
+    """Discovery at ``path``: ``/api``, ``/apis``, ``/apis/GROUP``, ``…/VERSION``. None if there is
+    none.
+    """
     parts = [part for part in path.split("/") if part]
     match parts:
         case ["api"]:
             return {
                 "kind": "APIVersions",
                 "versions": ["v1"],
-                "serverAddressByClientCIDRs": [{"clientCIDR": "0.0.0.0/0", "serverAddress": "127.0.0.1:443"}],
+                "serverAddressByClientCIDRs": [
+                    {"clientCIDR": "0.0.0.0/0", "serverAddress": "127.0.0.1:443"}
+                ],
             }
         case ["apis"]:
             groups = group_versions(types)
@@ -27,11 +33,17 @@ def discover(types: ResourceTypes, path: str) -> Json | None:
             }
         case ["apis", name]:
             found = group_versions(types).get(name)
-            return {"kind": "APIGroup", "apiVersion": "v1", **_group(name, found)} if found else None
+            return (
+                {"kind": "APIGroup", "apiVersion": "v1", **_group(name, found)} if found else None
+            )
         case ["api", "v1"]:
             return _resources(types, "", "v1")
         case ["apis", name, version]:
-            return _resources(types, name, version) if version in group_versions(types).get(name, ()) else None
+            return (
+                _resources(types, name, version)
+                if version in group_versions(types).get(name, ())
+                else None
+            )
         case _:
             return None
 
@@ -77,7 +89,12 @@ def _resources(types: ResourceTypes, group: str, version: str) -> Json:
             resources += _of_type(kind)
     for (review_group, plural), (name, namespaced) in REVIEWS.items():
         if review_group == group:
-            shown = {"name": plural, "singularName": name.lower(), "namespaced": namespaced, "kind": name}
+            shown = {
+                "name": plural,
+                "singularName": name.lower(),
+                "namespaced": namespaced,
+                "kind": name,
+            }
             resources.append({**shown, "verbs": ["create"]})
     return {
         "kind": "APIResourceList",
@@ -101,9 +118,18 @@ def _of_type(kind: ResourceType) -> list[Json]:
         shown["categories"] = list(kind.categories)
     found = [shown]
     for name in kind.subresources:
-        subresource = {"name": f"{kind.plural}/{name}", "singularName": "", "namespaced": kind.namespaced}
+        subresource = {
+            "name": f"{kind.plural}/{name}",
+            "singularName": "",
+            "namespaced": kind.namespaced,
+        }
         if name == "token":
-            extra = {"group": "authentication.k8s.io", "version": "v1", "kind": "TokenRequest", "verbs": ["create"]}
+            extra = {
+                "group": "authentication.k8s.io",
+                "version": "v1",
+                "kind": "TokenRequest",
+                "verbs": ["create"],
+            }
         else:
             extra = {"kind": kind.kind, "verbs": ["get", "patch", "update"]}
         found.append({**subresource, **extra})

@@ -1,8 +1,9 @@
 """Nobody grants by RBAC what RBAC has not given to them.
 
 Source: kubernetes ``pkg/registry/rbac`` (``escalation_check.go``, ``policybased`` storages) and
-``pkg/registry/rbac/validation/policy_compact.go``. What an identity holds is resolved from RBAC only: access policies
-do not count, unless they allow the verb ``escalate`` or ``bind``, which is asked of the whole authorizer chain.
+``pkg/registry/rbac/validation/policy_compact.go``. What an identity holds is resolved from RBAC
+only: access policies do not count, unless they allow the verb ``escalate`` or ``bind``, which is
+asked of the whole authorizer chain.
 """
 
 import json
@@ -21,9 +22,16 @@ _EVERYTHING = (PolicyRule(("*",), ("*",), ("*",)), PolicyRule(("*",), non_resour
 
 
 def check_escalation(
-    authorizer: Authorizer, user: User, kind: ResourceType, info: RequestInfo, found: Json, before: Json | None
+    authorizer: Authorizer,
+    user: User,
+    kind: ResourceType,
+    info: RequestInfo,
+    found: Json,
+    before: Json | None,
 ) -> None:
-    """Raise a 403 ApiError when ``user`` would grant more than it holds by writing this role or binding."""
+    """Raise a 403 ApiError when ``user`` would grant more than it holds by writing this role or
+    binding.
+    """
     if kind.group != GROUP or MASTERS in user.groups or _only_bookkeeping(found, before):
         return
     if kind.plural in ("roles", "clusterroles"):
@@ -41,7 +49,9 @@ def check_escalation(
     else:
         reference = found["roleRef"]
         resource = "clusterroles" if reference["kind"] == "ClusterRole" else "roles"
-        asked = AccessRequest("bind", GROUP, resource, "", info.namespace or None, reference["name"])
+        asked = AccessRequest(
+            "bind", GROUP, resource, "", info.namespace or None, reference["name"]
+        )
         if authorizer.decide(user, asked).allowed:
             return
         rules = authorizer.rules_of_role(reference["kind"], reference["name"], info.namespace)
@@ -49,7 +59,8 @@ def check_escalation(
     if missing:
         groups = " ".join(json.dumps(group) for group in user.groups)
         why = (
-            f"user {json.dumps(user.username)} (groups=[{groups}]) is attempting to grant RBAC permissions "
+            f"user {json.dumps(user.username)} (groups=[{groups}]) is attempting to grant RBAC "
+            f"permissions "
             "not currently held:\n" + "\n".join(_shown(rule) for rule in missing)
         )
         raise forbidden(kind.plural, GROUP, found["metadata"]["name"], why)
@@ -62,14 +73,18 @@ def _only_bookkeeping(found: Json, before: Json | None) -> bool:
 
     def rest(each: Json) -> Json:
         kept = {
-            k: v for k, v in each["metadata"].items() if k not in ("ownerReferences", "finalizers", "managedFields")
+            k: v
+            for k, v in each["metadata"].items()
+            if k not in ("ownerReferences", "finalizers", "managedFields")
         }
         return {**each, "metadata": kept}
 
     return rest(found) == rest(before)
 
 
-def _missing(authorizer: Authorizer, user: User, namespace: str, rules: Iterable[PolicyRule]) -> list[PolicyRule]:
+def _missing(
+    authorizer: Authorizer, user: User, namespace: str, rules: Iterable[PolicyRule]
+) -> list[PolicyRule]:
     held = authorizer.rules_held(user, namespace)
     missing: list[PolicyRule] = []
     for atom in (atom for rule in rules for atom in _atoms(rule)):
@@ -104,7 +119,11 @@ def _covers(owner: PolicyRule, atom: PolicyRule) -> bool:
     resource = atom.resources[0]
     _, slash, sub = resource.partition("/")
     in_group = "*" in owner.api_groups or atom.api_groups[0] in owner.api_groups
-    in_resource = "*" in owner.resources or resource in owner.resources or (slash and f"*/{sub}" in owner.resources)
+    in_resource = (
+        "*" in owner.resources
+        or resource in owner.resources
+        or (slash and f"*/{sub}" in owner.resources)
+    )
     if not (in_group and in_resource):
         return False
     if not atom.resource_names:
@@ -116,10 +135,18 @@ def _compact(atoms: Sequence[PolicyRule]) -> list[PolicyRule]:
     """Join atoms that differ in their verb only."""
     verbs: dict[PolicyRule, list[str]] = {}
     for atom in atoms:
-        rest = PolicyRule((), atom.api_groups, atom.resources, atom.resource_names, atom.non_resource_urls)
+        rest = PolicyRule(
+            (), atom.api_groups, atom.resources, atom.resource_names, atom.non_resource_urls
+        )
         verbs.setdefault(rest, []).append(atom.verbs[0])
     joined = [
-        PolicyRule(tuple(found), rest.api_groups, rest.resources, rest.resource_names, rest.non_resource_urls)
+        PolicyRule(
+            tuple(found),
+            rest.api_groups,
+            rest.resources,
+            rest.resource_names,
+            rest.non_resource_urls,
+        )
         for rest, found in verbs.items()
     ]
     return sorted(joined, key=_shown)

@@ -1,7 +1,8 @@
-"""Pods that a Fargate profile selects get a node of their own, if the pod execution role may log in as that node.
+"""Pods that a Fargate profile selects get a node of their own, if the pod execution role may log in
+as that node.
 
-Source: EKS user guide, "Define which Pods use Fargate when launched", "Amazon EKS Pod execution IAM role". The text of
-a refusal is the one that people find in the pod's events.
+Source: EKS user guide, "Define which Pods use Fargate when launched", "Amazon EKS Pod execution IAM
+role". The text of a refusal is the one that people find in the pod's events.
 """
 
 import hashlib
@@ -18,7 +19,8 @@ from migrator.lab.worlds.world import LabCluster
 PODS, NODES = ("", "pods"), ("", "nodes")
 PROFILE_LABEL = "eks.amazonaws.com/fargate-profile"
 REFUSAL = (
-    "Pod execution role is not found in auth config or does not have all required permissions for launching "
+    "Pod execution role is not found in auth config or does not have all required permissions for "
+    "launching "
     "fargate pods."
 )
 TIMED_OUT = "Pod provisioning timed out (will retry) for pod: "
@@ -26,10 +28,16 @@ _AGAIN = timedelta(seconds=10)
 
 
 class FargatePods:
-    """Schedules the Fargate pods of one cluster; :meth:`catch_up` is called with world and store locked."""
+    """Schedules the Fargate pods of one cluster; :meth:`catch_up` is called with world and store
+    locked.
+    """
 
     def __init__(
-        self, cluster: LabCluster, registry: Registry, kubelets: Kubelets, now: Callable[[], datetime]
+        self,
+        cluster: LabCluster,
+        registry: Registry,
+        kubelets: Kubelets,
+        now: Callable[[], datetime],
     ) -> None:
         self._cluster, self._registry, self._kubelets, self._now = cluster, registry, kubelets, now
         self._tried: dict[str, datetime] = {}
@@ -40,7 +48,9 @@ class FargatePods:
         if not self._cluster.fargate_profiles:
             return
         store = self._registry.store
-        waiting = [pod for pod in store.items(PODS)[0] if not (pod.get("spec") or {}).get("nodeName")]
+        waiting = [
+            pod for pod in store.items(PODS)[0] if not (pod.get("spec") or {}).get("nodeName")
+        ]
         for pod in waiting:
             profile = self._profile_of(pod)
             if profile is not None and not (pod.get("status") or {}).get("containerStatuses"):
@@ -52,10 +62,16 @@ class FargatePods:
                 store.remove(NODES, "", node["metadata"]["name"])
 
     def _profile_of(self, pod: Json) -> str | None:
-        """The profile that takes a pod: the one that its label names, if that selects it; else any that does."""
+        """The profile that takes a pod: the one that its label names, if that selects it; else any
+        that does.
+        """
         named = (pod["metadata"].get("labels") or {}).get(PROFILE_LABEL)
         for name, profile in sorted(self._cluster.fargate_profiles.items()):
-            if named in (None, name) and profile.get("status", "ACTIVE") == "ACTIVE" and _selects(profile, pod):
+            if (
+                named in (None, name)
+                and profile.get("status", "ACTIVE") == "ACTIVE"
+                and _selects(profile, pod)
+            ):
                 return name
         return None
 
@@ -70,7 +86,12 @@ class FargatePods:
             return
         node = self._node_for(pod, profile)
         if not self._kubelets.may_register(node):
-            condition = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": REFUSAL}
+            condition = {
+                "type": "PodScheduled",
+                "status": "False",
+                "reason": "Unschedulable",
+                "message": REFUSAL,
+            }
             self._put(pod, {"phase": "Pending", "conditions": [condition]})
             self._warn(pod, now, REFUSAL)
             return
@@ -82,17 +103,28 @@ class FargatePods:
             "metadata": {**pod["metadata"], "labels": labels},
             "spec": {**pod["spec"], "nodeName": node["metadata"]["name"]},
         }
-        self._put(scheduled, {"phase": "Running", "conditions": [{"type": "PodScheduled", "status": "True"}, ready]})
+        self._put(
+            scheduled,
+            {"phase": "Running", "conditions": [{"type": "PodScheduled", "status": "True"}, ready]},
+        )
 
     def _warn(self, pod: Json, now: datetime, message: str) -> None:
         """The event that ``kubectl describe pod`` shows."""
         metadata, stamp = pod["metadata"], now.strftime("%Y-%m-%dT%H:%M:%SZ")
-        about = {"kind": "Pod", "namespace": metadata["namespace"], "name": metadata["name"], "uid": metadata["uid"]}
+        about = {
+            "kind": "Pod",
+            "namespace": metadata["namespace"],
+            "name": metadata["name"],
+            "uid": metadata["uid"],
+        }
         self._registry.load(
             {
                 "apiVersion": "v1",
                 "kind": "Event",
-                "metadata": {"name": f"{metadata['name']}.fargate", "namespace": metadata["namespace"]},
+                "metadata": {
+                    "name": f"{metadata['name']}.fargate",
+                    "namespace": metadata["namespace"],
+                },
                 "involvedObject": about,
                 "reason": "FailedScheduling",
                 "type": "Warning",
@@ -119,22 +151,31 @@ class FargatePods:
                 "labels": labels,
                 "annotations": {"lab/pod": pod["metadata"]["uid"], PROFILE_ANNOTATION: profile},
             },
-            "spec": {"providerID": f"aws:///{region}a/{digest.hex()[:10]}-{digest.hex()[10:42]}/{name}"},
+            "spec": {
+                "providerID": f"aws:///{region}a/{digest.hex()[:10]}-{digest.hex()[10:42]}/{name}"
+            },
         }
 
     def _put(self, pod: Json, status: Json) -> None:
         if pod.get("status") != status or "nodeName" in pod["spec"]:
             metadata = pod["metadata"]
-            self._registry.store.put(PODS, metadata["namespace"], metadata["name"], {**pod, "status": status})
+            self._registry.store.put(
+                PODS, metadata["namespace"], metadata["name"], {**pod, "status": status}
+            )
 
 
 def _selects(profile: Mapping[str, Any], pod: Json) -> bool:
-    """Whether one of the profile's selectors takes the pod; ``*`` and ``?`` stand for any characters and for one."""
+    """Whether one of the profile's selectors takes the pod; ``*`` and ``?`` stand for any
+    characters and for one.
+    """
     labels = pod["metadata"].get("labels") or {}
     return any(
         fnmatchcase(pod["metadata"]["namespace"], str(selector.get("namespace") or ""))
         and all(
-            any(fnmatchcase(name, key) and fnmatchcase(value, wanted) for name, value in labels.items())
+            any(
+                fnmatchcase(name, key) and fnmatchcase(value, wanted)
+                for name, value in labels.items()
+            )
             for key, wanted in (selector.get("labels") or {}).items()
         )
         for selector in profile.get("selectors") or ()

@@ -1,8 +1,9 @@
-"""HTTP/1.1 over TLS for many clusters in one process: one accepting thread for all ports, one thread a connection.
+"""HTTP/1.1 over TLS for many clusters in one process: one accepting thread for all ports, one
+thread a connection.
 
-Written on sockets, because the standard library's request handler parses headers through the e-mail package, which
-takes longer than answering an access review. Answers leave in one segment, without Nagle's delay; connections are
-kept alive; watches stream in chunks.
+Written on sockets, because the standard library's request handler parses headers through the e-mail
+package, which takes longer than answering an access review. Answers leave in one segment, without
+Nagle's delay; connections are kept alive; watches stream in chunks.
 """
 
 import contextlib
@@ -49,7 +50,9 @@ _REASONS = {
 
 @dataclass(slots=True)
 class Request:
-    """One request. ``path`` is decoded, header names are lower case with every value that came, in order."""
+    """One request. ``path`` is decoded, header names are lower case with every value that came, in
+    order.
+    """
 
     method: str
     path: str
@@ -130,7 +133,8 @@ class TlsServers:
     ) -> tuple[int, Callable[[], None]]:
         """Serve ``handler`` on a free port of ``host``; returns the port and what closes it.
 
-        A connection that ``admits`` refuses is held without an answer, as a filter on addresses does.
+        A connection that ``admits`` refuses is held without an answer, as a filter on addresses
+        does.
         """
         listener = socket.create_server((host, 0), backlog=_BACKLOG)
         listener.setblocking(False)
@@ -141,7 +145,9 @@ class TlsServers:
                 woken, self._wake = socket.socketpair()
                 self._selector.register(woken, selectors.EVENT_READ, None)
                 arguments = (self._selector, woken, self._wake)
-                threading.Thread(target=self._accept, args=arguments, name="lab-kubernetes", daemon=True).start()
+                threading.Thread(
+                    target=self._accept, args=arguments, name="lab-kubernetes", daemon=True
+                ).start()
             self._selector.register(listener, selectors.EVENT_READ, port)
             self._wake_up()
         return int(listener.getsockname()[1]), lambda: self._close(port)
@@ -154,7 +160,9 @@ class TlsServers:
             self._selector.unregister(port.listener)
             port.listener.close()
             connections = list(port.connections)
-            if len(self._selector.get_map()) == 1:  # only the waker is left: the accepting thread ends
+            if (
+                len(self._selector.get_map()) == 1
+            ):  # only the waker is left: the accepting thread ends
                 self._selector = None
             self._wake_up()
         for connection in connections:
@@ -165,7 +173,9 @@ class TlsServers:
         if self._wake is not None:
             self._wake.send(b"w")
 
-    def _accept(self, selector: selectors.BaseSelector, woken: socket.socket, wake: socket.socket) -> None:
+    def _accept(
+        self, selector: selectors.BaseSelector, woken: socket.socket, wake: socket.socket
+    ) -> None:
         while self._selector is selector:
             for key, _ in selector.select():
                 if key.data is None:
@@ -186,7 +196,9 @@ class TlsServers:
             plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             plain.settimeout(_HANDSHAKE_SECONDS)
             if not port.admits():
-                while plain.recv(4096):  # until the client gives up, or the time for a handshake is over
+                while plain.recv(
+                    4096
+                ):  # until the client gives up, or the time for a handshake is over
                     pass
                 return
             connection = self._context.wrap_socket(plain, server_side=True)
@@ -223,7 +235,9 @@ def _one(reader: IO[bytes], connection: socket.socket, client: str, handler: Han
         request = _read_request(reader, connection, client)
     except _BadRequestError as error:
         text = _REASONS.get(error.code, "").encode()
-        connection.sendall(_head(Response(error.code, text, "text/plain"), len(text), close=True) + text)
+        connection.sendall(
+            _head(Response(error.code, text, "text/plain"), len(text), close=True) + text
+        )
         return False
     if request is None:
         return False

@@ -1,8 +1,9 @@
 """Jobs whose container command is ``migrate`` run for real, as processes of this machine.
 
-Job controller, scheduler and kubelet in one, as far as a single pod at a time needs them (Kubernetes documentation,
-"Jobs"): a pod with a service account token, retries up to ``backoffLimit``, ``activeDeadlineSeconds`` on lab time,
-conditions, log, and the end of the process when job or pod are deleted. Every other pod stays Pending.
+Job controller, scheduler and kubelet in one, as far as a single pod at a time needs them
+(Kubernetes documentation, "Jobs"): a pod with a service account token, retries up to
+``backoffLimit``, ``activeDeadlineSeconds`` on lab time, conditions, log, and the end of the process
+when job or pod are deleted. Every other pod stays Pending.
 """
 
 import contextlib
@@ -42,7 +43,9 @@ class Jobs:
         registry.store.on_change(self._notice)
 
     def start(self, around: Callable[[], Surroundings]) -> None:
-        """Run jobs from now on, those that are there already too. ``around`` is asked when a pod starts."""
+        """Run jobs from now on, those that are there already too. ``around`` is asked when a pod
+        starts.
+        """
         if self._around is None:
             self._around = around
             for job in self._registry.store.items(JOBS)[0]:
@@ -72,7 +75,7 @@ class Jobs:
             self._threads.append(thread)
             thread.start()
 
-    # --- one job -------------------------------------------------------------------------------------------------
+    # --- one job
 
     def _run(self, job: Json) -> None:
         spec = job["spec"]
@@ -85,14 +88,20 @@ class Jobs:
             code = self._run_pod(job, deadline)
             done: Json = {"startTime": _stamp(started)}
             if code == 0:
-                done |= {"succeeded": 1, "completionTime": _stamp(self._now()), "conditions": [self._is("Complete")]}
+                done |= {
+                    "succeeded": 1,
+                    "completionTime": _stamp(self._now()),
+                    "conditions": [self._is("Complete")],
+                }
                 self._set_status(job, done)
                 return
             failed += 1
             late = deadline is not None and self._now() >= deadline
             if late or failed > limit:
                 reason = "DeadlineExceeded" if late else "BackoffLimitExceeded"
-                self._set_status(job, {**done, "failed": failed, "conditions": [self._is("Failed", reason)]})
+                self._set_status(
+                    job, {**done, "failed": failed, "conditions": [self._is("Failed", reason)]}
+                )
                 return
             self._set_status(job, {**done, "failed": failed, "active": 1})
             self._wait(timedelta(seconds=min(10 * 2 ** (failed - 1), 360)), deadline)
@@ -128,12 +137,22 @@ class Jobs:
         return code
 
     def _follow(
-        self, job: Json, pod: Json, child: "subprocess.Popen[bytes]", output: Path, deadline: datetime | None
+        self,
+        job: Json,
+        pod: Json,
+        child: "subprocess.Popen[bytes]",
+        output: Path,
+        deadline: datetime | None,
     ) -> int:
         uid, ended = pod["metadata"]["uid"], False
         while child.poll() is None:
             self._logs[uid] = _read(output)
-            gone = self._registry.store.get(PODS, pod["metadata"]["namespace"], pod["metadata"]["name"]) is None
+            gone = (
+                self._registry.store.get(
+                    PODS, pod["metadata"]["namespace"], pod["metadata"]["name"]
+                )
+                is None
+            )
             if gone or self._over(job) or (deadline is not None and self._now() >= deadline):
                 _end(child)
                 ended = True
@@ -142,13 +161,17 @@ class Jobs:
                 child.wait(_LOOK_SECONDS)
         code = child.wait()
         self._logs[uid] = _read(output)
-        return code or _TERMINATED if ended else code  # a program that ends politely was still ended
+        return (
+            code or _TERMINATED if ended else code
+        )  # a program that ends politely was still ended
 
     def _over(self, job: Json) -> bool:
         """Whether the job is gone, or the lab goes down."""
         metadata = job["metadata"]
         found = self._registry.store.get(JOBS, metadata["namespace"], metadata["name"])
-        return self._stopping.is_set() or found is None or found["metadata"]["uid"] != metadata["uid"]
+        return (
+            self._stopping.is_set() or found is None or found["metadata"]["uid"] != metadata["uid"]
+        )
 
     def _wait(self, delay: timedelta, deadline: datetime | None) -> None:
         """The pause before a retry, on lab time."""
@@ -158,10 +181,14 @@ class Jobs:
         while self._now() < end and not self._stopping.wait(_LOOK_SECONDS):
             pass
 
-    # --- status --------------------------------------------------------------------------------------------------
+    # --- status
 
     def _is(self, condition: str, reason: str = "") -> Json:
-        found: Json = {"type": condition, "status": "True", "lastTransitionTime": _stamp(self._now())}
+        found: Json = {
+            "type": condition,
+            "status": "True",
+            "lastTransitionTime": _stamp(self._now()),
+        }
         return {**found, "reason": reason} if reason else found
 
     def _set_status(self, job: Json, status: Json) -> None:
@@ -169,14 +196,20 @@ class Jobs:
         with store.lock:
             found = store.get(JOBS, metadata["namespace"], metadata["name"])
             if found is not None and found["metadata"]["uid"] == metadata["uid"]:
-                store.put(JOBS, metadata["namespace"], metadata["name"], {**found, "status": status})
+                store.put(
+                    JOBS, metadata["namespace"], metadata["name"], {**found, "status": status}
+                )
 
-    def _set_pod(self, pod: Json, phase: str, *, code: int | None = None, waiting: str = "") -> None:
+    def _set_pod(
+        self, pod: Json, phase: str, *, code: int | None = None, waiting: str = ""
+    ) -> None:
         metadata, store = pod["metadata"], self._registry.store
         container = pod["spec"]["containers"][0].get("name", "main")
         state: Json = {"running": {"startedAt": _stamp(self._now())}}
         if code is not None:
-            state = {"terminated": {"exitCode": code, "reason": "Completed" if code == 0 else "Error"}}
+            state = {
+                "terminated": {"exitCode": code, "reason": "Completed" if code == 0 else "Error"}
+            }
         if waiting:
             state = {"waiting": {"reason": "CreateContainerConfigError", "message": waiting}}
         status = {
@@ -186,7 +219,9 @@ class Jobs:
         with store.lock:
             found = store.get(PODS, metadata["namespace"], metadata["name"])
             if found is not None:
-                store.put(PODS, metadata["namespace"], metadata["name"], {**found, "status": status})
+                store.put(
+                    PODS, metadata["namespace"], metadata["name"], {**found, "status": status}
+                )
 
 
 def _pod_of(job: Json) -> Json:
@@ -220,7 +255,9 @@ def _pod_of(job: Json) -> Json:
 
 
 def _end(child: "subprocess.Popen[bytes]") -> None:
-    """End everything in the container, as a kubelet does: politely first. The child leads a group of its own."""
+    """End everything in the container, as a kubelet does: politely first. The child leads a group
+    of its own.
+    """
     for number in (signal.SIGTERM, signal.SIGKILL):
         with contextlib.suppress(ProcessLookupError):
             os.killpg(child.pid, number)

@@ -1,4 +1,6 @@
-"""What the API speaks: JSON. Objects stay plain dictionaries, because the server keeps fields that it does not know."""
+"""What the API speaks: JSON. Objects stay plain dictionaries, because the server keeps fields that
+it does not know.
+"""
 
 import json
 from typing import Any, TypeAlias

@@ -1,9 +1,11 @@
-"""What the kubelets of a cluster do, caught up with when somebody looks: logins, lease renewals, Ready conditions.
+"""What the kubelets of a cluster do, caught up with when somebody looks: logins, lease renewals,
+Ready conditions.
 
-A kubelet renews its lease every 10 seconds (Kubernetes documentation, "Leases", "Node heartbeats") with a token that
-it takes anew every 14 minutes, under the role of its instance and with the instance id as session name. It is not a
-thread here: between two looks nothing but entries and aws-auth can change what it may do, and both remember when they
-changed, so its past is computed from them.
+A kubelet renews its lease every 10 seconds (Kubernetes documentation, "Leases", "Node heartbeats")
+with a token that it takes anew every 14 minutes, under the role of its instance and with the
+instance id as session name. It is not a thread here: between two looks nothing but entries and
+aws-auth can change what it may do, and both remember when they changed, so its past is computed
+from them.
 """
 
 from collections.abc import Iterator
@@ -33,7 +35,9 @@ NODES, LEASES, NAMESPACE = ("", "nodes"), ("coordination.k8s.io", "leases"), "ku
 
 @dataclass(slots=True)
 class _Kubelet:
-    """One kubelet, known up to ``until``. ``user`` is who it was let in as last, None when it was refused."""
+    """One kubelet, known up to ``until``. ``user`` is who it was let in as last, None when it was
+    refused.
+    """
 
     until: datetime
     renewed: datetime | None = None
@@ -94,19 +98,29 @@ class Kubelets:
         return self._user_at(node["metadata"]["name"], caller, now) is not None
 
     def caller_of(self, node: Json) -> Caller | None:
-        """Under which principal the kubelet of a node logs in; None where the world does not know."""
+        """Under which principal the kubelet of a node logs in; None where the world does not
+        know.
+        """
         last = str((node.get("spec") or {}).get("providerID") or "").rpartition("/")[2]
         account = self._world.accounts[self._cluster.account]
         role: IamRole | None = None
         if instance := account.instances.get(last):
             profile = account.instance_profiles.get((instance.instance_profile or "").lower())
-            role = account.roles.get((profile.role_name or "").lower()) if profile is not None else None
+            role = (
+                account.roles.get((profile.role_name or "").lower())
+                if profile is not None
+                else None
+            )
         elif last.startswith("fargate-"):
-            role = self._fargate_role((node["metadata"].get("annotations") or {}).get(PROFILE_ANNOTATION))
+            role = self._fargate_role(
+                (node["metadata"].get("annotations") or {}).get(PROFILE_ANNOTATION)
+            )
         if role is None:
             return None
         arn = f"arn:{account.partition}:sts::{account.id}:assumed-role/{role.name}/{last}"
-        return Caller(arn, account.id, f"{role.id}:{last}", role.arn, role.id, last, "ASIALABKUBELETXXXXXX")
+        return Caller(
+            arn, account.id, f"{role.id}:{last}", role.arn, role.id, last, "ASIALABKUBELETXXXXXX"
+        )
 
     def _fargate_role(self, profile_name: str | None) -> IamRole | None:
         profiles = self._cluster.fargate_profiles
@@ -116,7 +130,7 @@ class Kubelets:
                 return self._world.accounts[self._cluster.account].roles.get(arn.name.lower())
         return None
 
-    # --- the past ------------------------------------------------------------------------------------------------
+    # --- the past
 
     def _live(self, name: str, caller: Caller, kubelet: _Kubelet, now: datetime) -> None:
         for begin, end in self._stretches(kubelet.until, now):
@@ -150,7 +164,15 @@ class Kubelets:
             self._authenticator.log_login(caller, moment)
         kubelet.refused, kubelet.user, kubelet.token_at = True, None, None
 
-    def _renew(self, name: str, caller: Caller, kubelet: _Kubelet, user: User, begin: datetime, end: datetime) -> None:
+    def _renew(
+        self,
+        name: str,
+        caller: Caller,
+        kubelet: _Kubelet,
+        user: User,
+        begin: datetime,
+        end: datetime,
+    ) -> None:
         before = kubelet.renewed or begin
         first = before + TICK if before + TICK > begin else begin + (before - begin) % TICK
         if kubelet.renewed is None:
@@ -158,7 +180,9 @@ class Kubelets:
         if first > end:
             return
         kubelet.refused = False
-        if user != kubelet.user:  # the token is the old one; who it stands for is found out at the next request
+        if (
+            user != kubelet.user
+        ):  # the token is the old one; who it stands for is found out at the next request
             self._log_in(name, caller, user, first)
             kubelet.token_at = kubelet.token_at or first
         kubelet.user = user
@@ -171,13 +195,17 @@ class Kubelets:
         """What a login and the renewal after it leave in the logs."""
         self._authenticator.log_login(caller, moment)
         path = f"/apis/{LEASES[0]}/v1/namespaces/{NAMESPACE}/{LEASES[1]}/{name}"
-        headers = {"user-agent": [f"kubelet/v{self._cluster.version}.1 (linux/amd64) kubernetes/0000000"]}
+        headers = {
+            "user-agent": [f"kubelet/v{self._cluster.version}.1 (linux/amd64) kubernetes/0000000"]
+        }
         request = Request("PUT", path, "timeout=10s", headers, b"", "10.0.0.1:10250")
         asked = request_info(request)
         decision = self._authorizer.decide(user, asked.access_request())
-        audit.log_request(self._cluster, moment, request, asked, Response(200), user=user, decision=decision)
+        audit.log_request(
+            self._cluster, moment, request, asked, Response(200), user=user, decision=decision
+        )
 
-    # --- what the API shows --------------------------------------------------------------------------------------
+    # --- what the API shows
 
     def _show(self, node: Json, kubelet: _Kubelet, now: datetime) -> None:
         name, store = node["metadata"]["name"], self._registry.store
@@ -203,7 +231,10 @@ def _new_lease(node: Json) -> Json:
         "apiVersion": "coordination.k8s.io/v1",
         "kind": "Lease",
         "metadata": {"name": metadata["name"], "namespace": NAMESPACE, "ownerReferences": [owner]},
-        "spec": {"holderIdentity": metadata["name"], "leaseDurationSeconds": int(GRACE.total_seconds())},
+        "spec": {
+            "holderIdentity": metadata["name"],
+            "leaseDurationSeconds": int(GRACE.total_seconds()),
+        },
     }
 
 
@@ -211,7 +242,9 @@ def _with_readiness(node: Json, now: datetime, *, alive: bool) -> Json | None:
     """The node with its Ready condition; None when that is what it says already."""
     status = node.get("status") or {}
     conditions = [found for found in status.get("conditions") or () if found.get("type") != "Ready"]
-    before = next((found for found in status.get("conditions") or () if found.get("type") == "Ready"), None)
+    before = next(
+        (found for found in status.get("conditions") or () if found.get("type") == "Ready"), None
+    )
     wanted = "True" if alive else "Unknown"
     if before is not None and before.get("status") == wanted:
         return None
@@ -220,7 +253,9 @@ def _with_readiness(node: Json, now: datetime, *, alive: bool) -> Json | None:
         "type": "Ready",
         "status": wanted,
         "reason": "KubeletReady" if alive else "NodeStatusUnknown",
-        "message": "kubelet is posting ready status" if alive else "Kubelet stopped posting node status.",
+        "message": "kubelet is posting ready status"
+        if alive
+        else "Kubelet stopped posting node status.",
         "lastHeartbeatTime": stamp,
         "lastTransitionTime": stamp,
     }

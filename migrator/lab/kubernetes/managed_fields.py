@@ -1,8 +1,9 @@
 """Who owns which field: ``metadata.managedFields``, and server-side apply on top of it.
 
-Source of the rules: Kubernetes documentation "Server-Side Apply" and structured-merge-diff: maps are granular, lists
-are atomic (as the API declares for RBAC's rules and subjects and for whatever has no schema), ``roleRef`` is atomic,
-``finalizers`` is a set. A path is a tuple of steps; a step is ``f:name`` or ``v:"value"``.
+Source of the rules: Kubernetes documentation "Server-Side Apply" and structured-merge-diff: maps
+are granular, lists are atomic (as the API declares for RBAC's rules and subjects and for whatever
+has no schema), ``roleRef`` is atomic, ``finalizers`` is a set. A path is a tuple of steps; a step
+is ``f:name`` or ``v:"value"``.
 """
 
 import copy
@@ -18,8 +19,18 @@ Path: TypeAlias = tuple[str, ...]
 Fields: TypeAlias = frozenset[Path]
 
 # metadata that belongs to the server: nobody owns it (apimachinery's stripMeta).
-_OF_THE_SERVER = ("name", "namespace", "uid", "resourceVersion", "generation", "creationTimestamp", "managedFields")
-_SERVER_METADATA = frozenset((*_OF_THE_SERVER, "selfLink", "deletionTimestamp", "deletionGracePeriodSeconds"))
+_OF_THE_SERVER = (
+    "name",
+    "namespace",
+    "uid",
+    "resourceVersion",
+    "generation",
+    "creationTimestamp",
+    "managedFields",
+)
+_SERVER_METADATA = frozenset(
+    (*_OF_THE_SERVER, "selfLink", "deletionTimestamp", "deletionGracePeriodSeconds")
+)
 _ATOMIC = frozenset((("f:roleRef",),))
 _SETS = frozenset((("f:metadata", "f:finalizers"),))
 _SELF = "."
@@ -43,7 +54,7 @@ class Owner:
         return (self.manager, self.operation, self.api_version, self.subresource)
 
 
-# --- values to paths ---------------------------------------------------------------------------------------------
+# --- values to paths
 
 
 def owned_fields(found: Json) -> Fields:
@@ -52,8 +63,14 @@ def owned_fields(found: Json) -> Fields:
 
 
 def _ownable(found: Json) -> Json:
-    kept = {key: value for key, value in found.items() if key not in ("apiVersion", "kind", "metadata")}
-    metadata = {key: value for key, value in found.get("metadata", {}).items() if key not in _SERVER_METADATA}
+    kept = {
+        key: value for key, value in found.items() if key not in ("apiVersion", "kind", "metadata")
+    }
+    metadata = {
+        key: value
+        for key, value in found.get("metadata", {}).items()
+        if key not in _SERVER_METADATA
+    }
     if metadata:
         kept["metadata"] = metadata
     return kept
@@ -71,15 +88,25 @@ def _leaves(value: Value, path: Path) -> Iterator[Path]:
 
 
 def changed_fields(before: Json | None, after: Json) -> tuple[Fields, Fields]:
-    """(modified or added, removed) between two states; a map that appears is itself added (its ``.``)."""
+    """(modified or added, removed) between two states; a map that appears is itself added (its
+    ``.``).
+    """
     written: set[Path] = set()
     removed: set[Path] = set()
     # metadata is always there: only what is in it comes and goes
-    _compare({"metadata": {}, **_ownable(before or {})}, {"metadata": {}, **_ownable(after)}, (), written, removed)
+    _compare(
+        {"metadata": {}, **_ownable(before or {})},
+        {"metadata": {}, **_ownable(after)},
+        (),
+        written,
+        removed,
+    )
     return frozenset(written), frozenset(removed)
 
 
-def _compare(before: Value, after: Value, path: Path, written: set[Path], removed: set[Path]) -> None:
+def _compare(
+    before: Value, after: Value, path: Path, written: set[Path], removed: set[Path]
+) -> None:
     if path in _SETS:
         old, new = set(_leaves(before or [], path)), set(_leaves(after or [], path))
         written |= new - old
@@ -112,14 +139,17 @@ def _with_selves(value: Value, path: Path) -> Iterator[Path]:
             yield from _with_selves(child, (*path, f"f:{key}"))
 
 
-# --- the wire format ---------------------------------------------------------------------------------------------
+# --- the wire format
 
 
 def read_owners(found: Json) -> list[Owner]:
     """The owners that an object's managedFields name; entries of another format are left out."""
     owners = []
     for entry in found.get("metadata", {}).get("managedFields") or []:
-        if entry.get("fieldsType") != "FieldsV1" or entry.get("operation") not in ("Apply", "Update"):
+        if entry.get("fieldsType") != "FieldsV1" or entry.get("operation") not in (
+            "Apply",
+            "Update",
+        ):
             continue
         fields = frozenset(_from_wire(entry.get("fieldsV1") or {}, ()))
         owners.append(
@@ -146,7 +176,9 @@ def _from_wire(tree: Json, path: Path) -> Iterator[Path]:
 def write_owners(found: Json, owners: Iterable[Owner]) -> Json:
     """The object with these managedFields, Apply before Update, each by name."""
     entries = []
-    for owner in sorted(owners, key=lambda each: (each.operation != "Apply", each.time or "", each.manager)):
+    for owner in sorted(
+        owners, key=lambda each: (each.operation != "Apply", each.time or "", each.manager)
+    ):
         if not owner.fields and owner.operation == "Update":
             continue
         entry: Json = {
@@ -160,7 +192,9 @@ def write_owners(found: Json, owners: Iterable[Owner]) -> Json:
         if owner.subresource:
             entry["subresource"] = owner.subresource
         entries.append(entry)
-    metadata = {key: value for key, value in found.get("metadata", {}).items() if key != "managedFields"}
+    metadata = {
+        key: value for key, value in found.get("metadata", {}).items() if key != "managedFields"
+    }
     if entries:
         metadata["managedFields"] = entries
     return {**found, "metadata": metadata}
@@ -175,11 +209,15 @@ def _to_wire(fields: Fields) -> Json:
     return tree
 
 
-# --- updates -----------------------------------------------------------------------------------------------------
+# --- updates
 
 
-def track_update(before: Json | None, after: Json, manager: str, api_version: str, time: str) -> Json:
-    """``after`` with managedFields as an ordinary write by ``manager`` leaves them: what it changed is its own."""
+def track_update(
+    before: Json | None, after: Json, manager: str, api_version: str, time: str
+) -> Json:
+    """``after`` with managedFields as an ordinary write by ``manager`` leaves them: what it changed
+    is its own.
+    """
     written, removed = changed_fields(before, after)
     owners = read_owners(after) if before is None else read_owners(before)
     wanted = after.get("metadata", {}).get("managedFields")
@@ -195,22 +233,28 @@ def track_update(before: Json | None, after: Json, manager: str, api_version: st
     fields = (mine.fields - removed) | written
     changed = bool(written or removed)
     mine = Owner(mine.manager, "Update", api_version, fields, time if changed else mine.time)
-    return write_owners(after, [*(owner for owner in kept if owner.fields or owner.operation == "Apply"), mine])
+    return write_owners(
+        after, [*(owner for owner in kept if owner.fields or owner.operation == "Apply"), mine]
+    )
 
 
 def _replace_fields(owner: Owner, fields: Fields) -> Owner:
-    return Owner(owner.manager, owner.operation, owner.api_version, fields, owner.time, owner.subresource)
+    return Owner(
+        owner.manager, owner.operation, owner.api_version, fields, owner.time, owner.subresource
+    )
 
 
-# --- server-side apply -------------------------------------------------------------------------------------------
+# --- server-side apply
 
 
-def apply(live: Json | None, applied: Json, manager: str, api_version: str, time: str, *, force: bool) -> Json:
+def apply(
+    live: Json | None, applied: Json, manager: str, api_version: str, time: str, *, force: bool
+) -> Json:
     """The object after ``manager`` applied its configuration.
 
-    Raises a 409 ApiError that names every field which another manager owns with another value, unless ``force``:
-    then those fields change hands. Fields that this manager applied before and no longer names are removed when
-    nobody else owns them.
+    Raises a 409 ApiError that names every field which another manager owns with another value,
+    unless ``force``: then those fields change hands. Fields that this manager applied before and no
+    longer names are removed when nobody else owns them.
     """
     mine = Owner(manager, "Apply", api_version, owned_fields(applied))
     owners = read_owners(live or {})
@@ -222,20 +266,28 @@ def apply(live: Json | None, applied: Json, manager: str, api_version: str, time
     contested = {owner.key: owner.fields & written for owner in others}
     if any(contested.values()):
         if not force:
-            raise _conflicts([(owner, sorted(contested[owner.key])) for owner in others if contested[owner.key]])
+            raise _conflicts(
+                [(owner, sorted(contested[owner.key])) for owner in others if contested[owner.key]]
+            )
         others = [_replace_fields(owner, owner.fields - contested[owner.key]) for owner in others]
     abandoned = before.fields - mine.fields if before else frozenset()
     for path in sorted(abandoned, key=len, reverse=True):
         if not any(kept[: len(path)] == path for owner in (mine, *others) for kept in owner.fields):
             merged = _without(merged, path)
-    unchanged = before is not None and before.fields == mine.fields and _ownable(merged) == _ownable(base)
-    stamped = Owner(manager, "Apply", api_version, mine.fields, before.time if unchanged and before else time)
+    unchanged = (
+        before is not None and before.fields == mine.fields and _ownable(merged) == _ownable(base)
+    )
+    stamped = Owner(
+        manager, "Apply", api_version, mine.fields, before.time if unchanged and before else time
+    )
     kept = [owner for owner in others if owner.fields or owner.operation == "Apply"]
     return write_owners(merged, [*kept, stamped])
 
 
 def _without_server_fields(applied: Json) -> Json:
-    metadata = {key: value for key, value in applied.get("metadata", {}).items() if key != "managedFields"}
+    metadata = {
+        key: value for key, value in applied.get("metadata", {}).items() if key != "managedFields"
+    }
     return {**applied, "metadata": metadata}
 
 
@@ -269,13 +321,19 @@ def _without(value: Value, path: Path) -> Value:
 
 def _conflicts(found: list[tuple[Owner, list[Path]]]) -> ApiError:
     causes = [
-        {"reason": "FieldManagerConflict", "message": f"conflict with {_describe(owner)}", "field": _dotted(path)}
+        {
+            "reason": "FieldManagerConflict",
+            "message": f"conflict with {_describe(owner)}",
+            "field": _dotted(path),
+        }
         for owner, paths in found
         for path in paths
     ]
     if len(causes) == 1:
         owner, paths = found[0]
-        text = f"Apply failed with 1 conflict: conflict with {_describe(owner)}: {_dotted(paths[0])}"
+        text = (
+            f"Apply failed with 1 conflict: conflict with {_describe(owner)}: {_dotted(paths[0])}"
+        )
         return apply_conflict(text, causes)
     lines = []
     for owner, paths in sorted(found, key=lambda pair: pair[0].manager):
@@ -292,4 +350,8 @@ def _describe(owner: Owner) -> str:
 
 
 def _dotted(path: Path) -> str:
-    return "".join(f"[={step[2:]}]" if step.startswith("v:") else f".{step[2:]}" for step in path if step != _SELF)
+    return "".join(
+        f"[={step[2:]}]" if step.startswith("v:") else f".{step[2:]}"
+        for step in path
+        if step != _SELF
+    )

@@ -13,17 +13,26 @@ from migrator.lab.kubernetes.registry import Registry, Write
 from migrator.lab.kubernetes.request_info import RequestInfo
 from migrator.lab.kubernetes.resources import ResourceType
 from migrator.lab.kubernetes.selectors import Matcher, field_matcher, label_matcher
-from migrator.lab.kubernetes.status import ApiError, bad_request, expired, method_not_allowed, unsupported_media_type
+from migrator.lab.kubernetes.status import (
+    ApiError,
+    bad_request,
+    expired,
+    method_not_allowed,
+    unsupported_media_type,
+)
 from migrator.lab.kubernetes.watch import Watched, watch
 from migrator.model.files.yaml_document import load_yaml
 
 APPLY = "application/apply-patch+yaml"
 # Objects that change while nobody writes them: whoever reads them first lets the cluster catch up.
-FOLLOWED = frozenset((("", "nodes"), ("coordination.k8s.io", "leases"), ("", "pods"), ("batch", "jobs")))
+FOLLOWED = frozenset(
+    (("", "nodes"), ("coordination.k8s.io", "leases"), ("", "pods"), ("batch", "jobs"))
+)
 _WATCH_SECONDS = 1800.0
 _MANAGER_LIMIT = 128
 _CONTINUE_EXPIRED = (
-    "The provided continue parameter is too old to display a consistent list result. You must start a new list "
+    "The provided continue parameter is too old to display a consistent list result. You must "
+    "start a new list "
     "without the continue parameter."
 )
 
@@ -46,12 +55,14 @@ class Objects:
     ) -> Response:
         """The answer to a request on ``kind``.
 
-        ``write`` holds what the writer may do; the request adds the rest. ``at_revision`` makes reads stale,
-        ``page_size`` lists partial.
+        ``write`` holds what the writer may do; the request adds the rest. ``at_revision`` makes
+        reads stale, ``page_size`` lists partial.
         """
         match info.verb:
             case "get":
-                return Response(200, _encoded(self._get(kind, info, at_revision), kind, info.version))
+                return Response(
+                    200, _encoded(self._get(kind, info, at_revision), kind, info.version)
+                )
             case "list":
                 return self._list(request, kind, info, at_revision, page_size)
             case "watch":
@@ -60,11 +71,15 @@ class Objects:
                 write = _write(request, info, write, {})
                 namespace = info.namespace if kind.namespaced and info.namespace else None
                 removed = self._registry.delete_collection(kind, namespace, _chosen(request), write)
-                return _list_response(kind, info, removed, {"resourceVersion": str(self._registry.store.revision)})
+                return _list_response(
+                    kind, info, removed, {"resourceVersion": str(self._registry.store.revision)}
+                )
             case _:
                 return self._on_one(request, info, kind, write)
 
-    def _on_one(self, request: Request, info: RequestInfo, kind: ResourceType, write: Write) -> Response:
+    def _on_one(
+        self, request: Request, info: RequestInfo, kind: ResourceType, write: Write
+    ) -> Response:
         """A write to one object."""
         if info.verb == "delete":
             return self._delete(request, kind, info, write)
@@ -83,11 +98,13 @@ class Objects:
             case _:
                 raise method_not_allowed()
         warnings = (
-            {"Warning": ", ".join(f"299 - {json.dumps(text)}" for text in write.warnings)} if write.warnings else {}
+            {"Warning": ", ".join(f"299 - {json.dumps(text)}" for text in write.warnings)}
+            if write.warnings
+            else {}
         )
         return json_response(code, _served(found, kind, info.version), warnings)
 
-    # --- reads ---------------------------------------------------------------------------------------------------
+    # --- reads
 
     def _get(self, kind: ResourceType, info: RequestInfo, at_revision: int | None) -> Json:
         namespace = _place(kind, info)
@@ -98,7 +115,12 @@ class Objects:
         return self._registry.get(kind, namespace, info.name)
 
     def _list(
-        self, request: Request, kind: ResourceType, info: RequestInfo, at_revision: int | None, page_size: int | None
+        self,
+        request: Request,
+        kind: ResourceType,
+        info: RequestInfo,
+        at_revision: int | None,
+        page_size: int | None,
     ) -> Response:
         namespace = info.namespace if kind.namespaced and info.namespace else None
         chosen, limit = _chosen(request), _number(request.parameter("limit"))
@@ -141,7 +163,7 @@ class Objects:
         )
         return Response(200, chunks=chunks)
 
-    # --- writes --------------------------------------------------------------------------------------------------
+    # --- writes
 
     def _patch(
         self, request: Request, kind: ResourceType, info: RequestInfo, body: Value, write: Write
@@ -153,7 +175,8 @@ class Objects:
             raise ApiError(
                 422,
                 "Invalid",
-                'PatchOptions.meta.k8s.io "" is invalid: fieldManager: Required value: is required for apply patch',
+                'PatchOptions.meta.k8s.io "" is invalid: fieldManager: Required value: is required '
+                "for apply patch",
                 {
                     "group": "meta.k8s.io",
                     "kind": "PatchOptions",
@@ -170,7 +193,9 @@ class Objects:
         found, made = self._registry.apply(kind, namespace, info.name, body, write, force=force)
         return found, 201 if made else 200
 
-    def _delete(self, request: Request, kind: ResourceType, info: RequestInfo, write: Write) -> Response:
+    def _delete(
+        self, request: Request, kind: ResourceType, info: RequestInfo, write: Write
+    ) -> Response:
         options = read_body(request) if request.body else {}
         if not isinstance(options, dict):
             raise bad_request("the body is no DeleteOptions")
@@ -182,7 +207,14 @@ class Objects:
         if kind.group:
             details["group"] = kind.group
         return json_response(
-            200, {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "details": details}
+            200,
+            {
+                "kind": "Status",
+                "apiVersion": "v1",
+                "metadata": {},
+                "status": "Success",
+                "details": details,
+            },
         )
 
 
@@ -191,10 +223,17 @@ def _write(request: Request, info: RequestInfo, write: Write, options: Json) -> 
     dry = request.query.get("dryRun") or options.get("dryRun") or []
     if any(value not in ("All", "") for value in dry):
         raise bad_request(f'dryRun: Unsupported value: {json.dumps(dry)}: supported values: "All"')
-    manager = request.parameter("fieldManager") or request.header("user-agent").partition("/")[0] or "unknown"
+    manager = (
+        request.parameter("fieldManager")
+        or request.header("user-agent").partition("/")[0]
+        or "unknown"
+    )
     strictness = request.parameter("fieldValidation", "Warn")
     if strictness not in ("Ignore", "Warn", "Strict"):
-        text = f'fieldValidation: Unsupported value: "{strictness}": supported values: "Ignore", "Strict", "Warn"'
+        text = (
+            f'fieldValidation: Unsupported value: "{strictness}": supported values: "Ignore", '
+            f'"Strict", "Warn"'
+        )
         raise bad_request(text)
     return replace(
         write,
@@ -215,7 +254,9 @@ def read_body(request: Request) -> Value:
         try:
             return json.loads(request.body)
         except (ValueError, RecursionError) as error:
-            raise bad_request(f"the object provided is unrecognized (must be of type JSON): {error}") from None
+            raise bad_request(
+                f"the object provided is unrecognized (must be of type JSON): {error}"
+            ) from None
     if media_type in (APPLY, "application/yaml"):
         return _read_yaml(request.body)
     raise unsupported_media_type()
@@ -240,13 +281,21 @@ _encodings = ByIdentity(_dump)
 
 
 def _encoded(found: Json, kind: ResourceType, version: str) -> bytes:
-    """A stored object as JSON; remembered, because most objects are read far more often than written."""
+    """A stored object as JSON; remembered, because most objects are read far more often than
+    written.
+    """
     served = _served(found, kind, version)
     return _encodings.of(found) if served is found else _dump(served)
 
 
-def _list_response(kind: ResourceType, info: RequestInfo, items: list[Json], metadata: Json) -> Response:
-    head = {"kind": f"{kind.kind}List", "apiVersion": kind.api_version(info.version), "metadata": metadata}
+def _list_response(
+    kind: ResourceType, info: RequestInfo, items: list[Json], metadata: Json
+) -> Response:
+    head = {
+        "kind": f"{kind.kind}List",
+        "apiVersion": kind.api_version(info.version),
+        "metadata": metadata,
+    }
     body = b",".join(_encoded(item, kind, info.version) for item in items)
     return Response(200, compact_json(head).encode()[:-1] + b',"items":[' + body + b"]}")
 
@@ -282,7 +331,11 @@ def _key(found: Json) -> tuple[str, str]:
 
 
 def _token(revision: int, after: tuple[str, str]) -> str:
-    return base64.urlsafe_b64encode(json.dumps({"v": 1, "rv": revision, "after": after}).encode()).decode().rstrip("=")
+    return (
+        base64.urlsafe_b64encode(json.dumps({"v": 1, "rv": revision, "after": after}).encode())
+        .decode()
+        .rstrip("=")
+    )
 
 
 def _read_token(token: str) -> tuple[int, tuple[str, str]]:

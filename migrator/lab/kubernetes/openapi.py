@@ -1,4 +1,6 @@
-"""OpenAPI v3, as far as kubectl reads it: what parameters a patch takes, the fields of ConfigMap and RBAC kinds."""
+"""OpenAPI v3, as far as kubectl reads it: what parameters a patch takes, the fields of ConfigMap
+and RBAC kinds.
+"""
 
 import hashlib
 import json
@@ -13,7 +15,10 @@ _STRING_MAP: Json = {"type": "object", "additionalProperties": _STRING}
 _RULE: Json = {
     "type": "object",
     "required": ["verbs"],
-    "properties": {name: _STRINGS for name in ("apiGroups", "nonResourceURLs", "resourceNames", "resources", "verbs")},
+    "properties": {
+        name: _STRINGS
+        for name in ("apiGroups", "nonResourceURLs", "resourceNames", "resources", "verbs")
+    },
 }
 _RULES: Json = {"type": "array", "items": _RULE, "x-kubernetes-list-type": "atomic"}
 _SUBJECTS: Json = {
@@ -36,18 +41,31 @@ _SELECTOR: Json = {
     "type": "object",
     "properties": {
         "matchLabels": _STRING_MAP,
-        "matchExpressions": {"type": "array", "items": {"type": "object"}, "x-kubernetes-list-type": "atomic"},
+        "matchExpressions": {
+            "type": "array",
+            "items": {"type": "object"},
+            "x-kubernetes-list-type": "atomic",
+        },
     },
     "x-kubernetes-map-type": "atomic",
 }
 _AGGREGATION: Json = {
     "type": "object",
-    "properties": {"clusterRoleSelectors": {"type": "array", "items": _SELECTOR, "x-kubernetes-list-type": "atomic"}},
+    "properties": {
+        "clusterRoleSelectors": {
+            "type": "array",
+            "items": _SELECTOR,
+            "x-kubernetes-list-type": "atomic",
+        }
+    },
 }
 _FIELDS: dict[str, Json] = {
     "ConfigMap": {
         "data": _STRING_MAP,
-        "binaryData": {"type": "object", "additionalProperties": {"type": "string", "format": "byte"}},
+        "binaryData": {
+            "type": "object",
+            "additionalProperties": {"type": "string", "format": "byte"},
+        },
         "immutable": {"type": "boolean"},
     },
     "Role": {"rules": _RULES},
@@ -73,10 +91,15 @@ _QUERY = ("dryRun", "fieldManager", "fieldValidation", "force", "pretty")
 def openapi_document(types: ResourceTypes, path: str) -> Json | None:
     """``/openapi/v3`` or the document of one group version; None for another path."""
     if path == "/openapi/v3":
-        places = [_place(group, version) for group, versions in group_versions(types).items() for version in versions]
+        places = [
+            _place(group, version)
+            for group, versions in group_versions(types).items()
+            for version in versions
+        ]
         return {
             "paths": {
-                place: {"serverRelativeURL": f"/openapi/v3/{place}?hash={_hash(types, place)}"} for place in places
+                place: {"serverRelativeURL": f"/openapi/v3/{place}?hash={_hash(types, place)}"}
+                for place in places
             }
         }
     if not path.startswith("/openapi/v3/"):
@@ -103,12 +126,16 @@ def _document(types: ResourceTypes, group: str, version: str) -> Json:
     paths: Json = {}
     for kind in kinds:
         middle = "namespaces/{namespace}/" if kind.namespaced else ""
-        paths[f"/{_place(group, version)}/{middle}{kind.plural}/{{name}}"] = _operations(kind, version)
+        paths[f"/{_place(group, version)}/{middle}{kind.plural}/{{name}}"] = _operations(
+            kind, version
+        )
     return {
         "openapi": "3.0.0",
         "info": {"title": "Kubernetes", "version": "unversioned"},
         "paths": paths,
-        "components": {"schemas": {_schema_name(kind, version): _schema(kind, version) for kind in kinds}},
+        "components": {
+            "schemas": {_schema_name(kind, version): _schema(kind, version) for kind in kinds}
+        },
     }
 
 
@@ -145,8 +172,15 @@ def _schema(kind: ResourceType, version: str) -> Json:
     fields = _FIELDS.get(kind.kind)
     schema: Json = {
         "type": "object",
-        "properties": {"apiVersion": _STRING, "kind": _STRING, "metadata": _METADATA, **(fields or {})},
-        "x-kubernetes-group-version-kind": [{"group": kind.group, "version": version, "kind": kind.kind}],
+        "properties": {
+            "apiVersion": _STRING,
+            "kind": _STRING,
+            "metadata": _METADATA,
+            **(fields or {}),
+        },
+        "x-kubernetes-group-version-kind": [
+            {"group": kind.group, "version": version, "kind": kind.kind}
+        ],
     }
     if fields is None:
         schema["x-kubernetes-preserve-unknown-fields"] = True

@@ -1,7 +1,8 @@
 """The three ways to patch: JSON patch (RFC 6902), merge patch (RFC 7386) and strategic merge patch.
 
-All are pure: they return a new object. Strategic merge follows apimachinery ``pkg/util/strategicpatch`` for the lists
-whose merge keys are known here; every other list is replaced, as the API declares for RBAC's rules and subjects.
+All are pure: they return a new object. Strategic merge follows apimachinery
+``pkg/util/strategicpatch`` for the lists whose merge keys are known here; every other list is
+replaced, as the API declares for RBAC's rules and subjects.
 """
 
 import copy
@@ -55,7 +56,9 @@ def json_patch(target: Json, operations: Value) -> Json:
         try:
             document = _json_step(document, step)
         except (KeyError, IndexError, ValueError, TypeError) as error:
-            raise unprocessable(f"{step.get('op')} operation does not apply: doc is missing path: {error}") from None
+            raise unprocessable(
+                f"{step.get('op')} operation does not apply: doc is missing path: {error}"
+            ) from None
     if not isinstance(document, dict):
         raise unprocessable("the patch does not leave an object")
     return document
@@ -76,7 +79,9 @@ def _json_step(document: Value, step: Json) -> Value:
                 raise unprocessable(f"testing value {step['path']} failed")
             return document
         case "copy":
-            return _put(document, path, copy.deepcopy(_look(document, _pointer(step["from"]))), insert=True)
+            return _put(
+                document, path, copy.deepcopy(_look(document, _pointer(step["from"]))), insert=True
+            )
         case "move":
             moved = _look(document, _pointer(step["from"]))
             return _put(_drop(document, _pointer(step["from"])), path, moved, insert=True)
@@ -141,7 +146,9 @@ def _drop(document: Value, path: list[str]) -> Value:
 
 
 def strategic_merge_patch(target: Json, patch: Json) -> Json:
-    """Maps merge; lists with a known merge key merge by it; ``$patch``, ``$retainKeys`` and friends are obeyed."""
+    """Maps merge; lists with a known merge key merge by it; ``$patch``, ``$retainKeys`` and friends
+    are obeyed.
+    """
     merged = _merge_map(target, patch)
     return merged if isinstance(merged, dict) else {}
 
@@ -166,7 +173,9 @@ def _merge_map(target: Value, patch: Json) -> Value:
         elif isinstance(value, dict):
             merged[key] = _merge_map(merged.get(key), value)
         elif isinstance(value, list):
-            merged[key] = _merge_list(key, merged.get(key), value, patch.get(f"$setElementOrder/{key}"))
+            merged[key] = _merge_list(
+                key, merged.get(key), value, patch.get(f"$setElementOrder/{key}")
+            )
         else:
             merged[key] = value
     return merged
@@ -178,14 +187,22 @@ def _merge_list(field: str, target: Value, patch: list[Any], order: Value) -> li
         return present + [item for item in patch if item not in present]
     merge_key = _MERGE_KEYS.get(field)
     if merge_key is None or not all(isinstance(item, dict) for item in (*present, *patch)):
-        return [copy.deepcopy(item) for item in patch if not (isinstance(item, dict) and "$patch" in item)]
+        return [
+            copy.deepcopy(item)
+            for item in patch
+            if not (isinstance(item, dict) and "$patch" in item)
+        ]
     if any(item.get("$patch") == "replace" for item in patch):
         return [copy.deepcopy(item) for item in patch if item.get("$patch") != "replace"]
     for item in patch:
         present = _merge_item(present, item, merge_key)
     if isinstance(order, list):
         names = [item.get(merge_key) if isinstance(item, dict) else item for item in order]
-        present.sort(key=lambda item: names.index(item[merge_key]) if item.get(merge_key) in names else len(names))
+        present.sort(
+            key=lambda item: (
+                names.index(item[merge_key]) if item.get(merge_key) in names else len(names)
+            )
+        )
     return present
 
 

@@ -1,7 +1,8 @@
 """What a container finds when it starts: environment, mounted files, service account, command line.
 
-There is no container here, only a process of this machine: files of a mount lie in a folder of their own, and whatever
-of the command line or environment begins with a mount's path is rewritten to that folder.
+There is no container here, only a process of this machine: files of a mount lie in a folder of
+their own, and whatever of the command line or environment begins with a mount's path is rewritten
+to that folder.
 """
 
 import base64
@@ -52,7 +53,9 @@ def runnable(pod_spec: Json) -> bool:
 
 
 def furnish(pod: Json, folder: Path, around: Surroundings) -> Process:
-    """Write the mounts of a pod below ``folder`` and say what to start. Raises :class:`NotRunnableError`."""
+    """Write the mounts of a pod below ``folder`` and say what to start. Raises
+    :class:`NotRunnableError`.
+    """
     namespace, spec = pod["metadata"]["namespace"], pod["spec"]
     container = spec["containers"][0]
     account = spec.get("serviceAccountName") or "default"
@@ -78,7 +81,10 @@ def furnish(pod: Json, folder: Path, around: Surroundings) -> Process:
     expanded = [_expand(str(argument), variables) for argument in arguments]
     environment = {name: os.environ[name] for name in _INHERITED if name in os.environ}
     environment |= {"HOME": str(folder), "KUBERNETES_SERVICE_HOST": around.host}
-    environment |= {"KUBERNETES_SERVICE_PORT": str(around.port), "KUBERNETES_SERVICE_PORT_HTTPS": str(around.port)}
+    environment |= {
+        "KUBERNETES_SERVICE_PORT": str(around.port),
+        "KUBERNETES_SERVICE_PORT_HTTPS": str(around.port),
+    }
     if around.clock_url is not None:
         environment["MIGRATE_CLOCK_URL"] = around.clock_url
     environment |= {name: inside(value) for name, value in variables.items()}
@@ -92,7 +98,9 @@ def _account_files(around: Surroundings, namespace: str, account: str) -> dict[s
     return {"token": token.encode(), "ca.crt": around.ca_pem, "namespace": namespace.encode()}
 
 
-def _volume_files(around: Surroundings, namespace: str, account: str, volume: Json) -> Iterator[tuple[str, bytes]]:
+def _volume_files(
+    around: Surroundings, namespace: str, account: str, volume: Json
+) -> Iterator[tuple[str, bytes]]:
     if "emptyDir" in volume:
         return
     sources = (volume.get("projected") or {}).get("sources") or [volume]
@@ -136,7 +144,9 @@ def _variables(store: ObjectStore, pod: Json, container: Json) -> Iterator[tuple
             key = ("", {"configMapKeyRef": "configmaps", "secretKeyRef": "secrets"}.get(kind, kind))
             data = _data(store, key, metadata["namespace"], reference["name"])
             if reference["key"] not in data:
-                raise NotRunnableError(f"couldn't find key {reference['key']} in {key[1]} {reference['name']}")
+                raise NotRunnableError(
+                    f"couldn't find key {reference['key']} in {key[1]} {reference['name']}"
+                )
             yield item["name"], data[reference["key"]].decode()
         else:
             yield item["name"], str(item.get("value") or "")

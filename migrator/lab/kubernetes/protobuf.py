@@ -1,8 +1,10 @@
-"""What kubectl posts as protobuf, decoded by hand into its JSON form; answers are JSON, which it accepts.
+"""What kubectl posts as protobuf, decoded by hand into its JSON form; answers are JSON, which it
+accepts.
 
-kubectl's typed commands speak protobuf: ``auth can-i``, ``auth whoami``, ``create configmap``, ``create role`` and the
-like. Field numbers: ``generated.proto`` of k8s.io/api (authorization, authentication, core, rbac) and apimachinery;
-the envelope is apimachinery's ``runtime.Unknown`` behind four magic bytes.
+kubectl's typed commands speak protobuf: ``auth can-i``, ``auth whoami``, ``create configmap``,
+``create role`` and the like. Field numbers: ``generated.proto`` of k8s.io/api (authorization,
+authentication, core, rbac) and apimachinery; the envelope is apimachinery's ``runtime.Unknown``
+behind four magic bytes.
 """
 
 import base64
@@ -20,7 +22,9 @@ Form: TypeAlias = Literal["text", "bytes", "number", "flag", "message"]
 
 @dataclass(frozen=True, slots=True)
 class _Field:
-    """A field of a message: its JSON name, how its value is encoded, and whether it repeats or is a map."""
+    """A field of a message: its JSON name, how its value is encoded, and whether it repeats or is a
+    map.
+    """
 
     name: str
     form: Form = "text"
@@ -93,7 +97,12 @@ _KINDS: dict[str, Schema] = {
         **_METADATA,
         2: _message("spec", {1: _list("audiences"), 4: _Field("expirationSeconds", "number")}),
     },
-    "ConfigMap": {**_METADATA, 2: _map("data"), 3: _map("binaryData", "bytes"), 4: _Field("immutable", "flag")},
+    "ConfigMap": {
+        **_METADATA,
+        2: _map("data"),
+        3: _map("binaryData", "bytes"),
+        4: _Field("immutable", "flag"),
+    },
     "Secret": {
         **_METADATA,
         2: _map("data", "bytes"),
@@ -120,14 +129,20 @@ _KINDS: dict[str, Schema] = {
 
 
 def decode(body: bytes) -> Json:
-    """The JSON form of a message. Raises a 400 ApiError for damaged bytes and for kinds that are not read this way."""
+    """The JSON form of a message. Raises a 400 ApiError for damaged bytes and for kinds that are
+    not read this way.
+    """
     if not body.startswith(_MAGIC):
-        raise bad_request("provided data does not appear to be a protobuf message, expected prefix 'k8s\\x00'")
+        raise bad_request(
+            "provided data does not appear to be a protobuf message, expected prefix 'k8s\\x00'"
+        )
     envelope = dict(_fields(body[len(_MAGIC) :]))
     type_meta = _decode(_as_bytes(envelope.get(1, b"")), _texts(apiVersion=1, kind=2))
     schema = _KINDS.get(type_meta.get("kind", ""))
     if schema is None:
-        raise bad_request(f"no protobuf decoding for kind {type_meta.get('kind')!r}: send application/json")
+        raise bad_request(
+            f"no protobuf decoding for kind {type_meta.get('kind')!r}: send application/json"
+        )
     return {**type_meta, **_decode(_as_bytes(envelope.get(2, b"")), schema)}
 
 
@@ -143,8 +158,12 @@ def _decode(body: bytes, schema: Schema) -> Json:
             entry = dict(_fields(_as_bytes(raw)))
             key = _as_bytes(entry.get(1, b"")).decode("utf-8", "replace")
             value = _value(field, entry.get(2, b""))
-            found.setdefault(field.name, {})[key] = value["items"] if field.message is _EXTRA_VALUES else value
-        elif raw != b"" or field.form == "message":  # Go writes empty strings, and leaves them out of JSON
+            found.setdefault(field.name, {})[key] = (
+                value["items"] if field.message is _EXTRA_VALUES else value
+            )
+        elif (
+            raw != b"" or field.form == "message"
+        ):  # Go writes empty strings, and leaves them out of JSON
             found[field.name] = _value(field, raw)
     return found
 

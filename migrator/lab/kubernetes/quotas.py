@@ -21,5 +21,8 @@ def check_quota(store: ObjectStore, kind: ResourceType, found: Json, before: Jso
         limit = ((quota.get("spec") or {}).get("hard") or {}).get("pods")
         if limit is not None and used + 1 > int(limit):
             name = quota["metadata"]["name"]
-            why = f"exceeded quota: {name}, requested: pods=1, used: pods={used}, limited: pods={limit}"
+            why = (
+                f"exceeded quota: {name}, requested: pods=1, used: pods={used}, limited: "
+                f"pods={limit}"
+            )
             raise forbidden("pods", "", metadata["name"], why)

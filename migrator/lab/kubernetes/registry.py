@@ -1,7 +1,9 @@
-"""The life of an object: created, updated, patched, deleted, under the rules of kube-apiserver's generic registry.
+"""The life of an object: created, updated, patched, deleted, under the rules of kube-apiserver's
+generic registry.
 
-Source: kubernetes ``staging/src/k8s.io/apiserver/pkg/registry/generic/registry``. Authorisation happened before;
-what depends on the writer's identity (RBAC's escalation check) is passed in as a ``guard``.
+Source: kubernetes ``staging/src/k8s.io/apiserver/pkg/registry/generic/registry``. Authorisation
+happened before; what depends on the writer's identity (RBAC's escalation check) is passed in as a
+``guard``.
 """
 
 import secrets
@@ -29,8 +31,12 @@ from migrator.lab.kubernetes.status import (
 )
 from migrator.lab.kubernetes.store import ObjectStore
 
-Guard = Callable[[Json, Json | None], None]  # (object as it would be, object as it is): raises to refuse
-Effect = Callable[[str], AbstractContextManager[None]]  # name of the object: wraps the one moment of writing
+Guard = Callable[
+    [Json, Json | None], None
+]  # (object as it would be, object as it is): raises to refuse
+Effect = Callable[
+    [str], AbstractContextManager[None]
+]  # name of the object: wraps the one moment of writing
 
 _DEFAULT_NAMESPACES = ("default", "kube-system", "kube-public", "kube-node-lease")
 _PROTECTED = frozenset(("default", "kube-system", "kube-public"))
@@ -48,10 +54,12 @@ def _no_effect(name: str) -> AbstractContextManager[None]:
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """How a write is made: ``manager`` owns the changed fields; ``dry_run`` stores nothing and is no effect.
+    """How a write is made: ``manager`` owns the changed fields; ``dry_run`` stores nothing and is
+    no effect.
 
-    ``guard`` may refuse what is about to be stored, ``may_create`` an update that turns out to create. ``strictness``
-    says what becomes of fields that a kind does not have (``Ignore``, ``Warn``, ``Strict``); ``warnings`` is filled.
+    ``guard`` may refuse what is about to be stored, ``may_create`` an update that turns out to
+    create. ``strictness`` says what becomes of fields that a kind does not have (``Ignore``,
+    ``Warn``, ``Strict``); ``warnings`` is filled.
     """
 
     manager: str = "unknown"
@@ -64,7 +72,9 @@ class Write:
     warnings: list[str] = field(default_factory=list)
 
     def prepare(self, kind: ResourceType, namespace: str, body: Value) -> Json:
-        """The body with its metadata in the namespace of the URL; raises a 400 ApiError for what cannot be decoded."""
+        """The body with its metadata in the namespace of the URL; raises a 400 ApiError for what
+        cannot be decoded.
+        """
         return prepared(kind, namespace, body, self.strictness, self.warnings.append)
 
     def performing(self, name: str) -> AbstractContextManager[None]:
@@ -81,7 +91,7 @@ class Registry:
         self._now = now
         self._controllers = Controllers(self.store, self.types, self.load, self._stamp)
 
-    # --- reading -------------------------------------------------------------------------------------------------
+    # --- reading
 
     def get(self, kind: ResourceType, namespace: str, name: str) -> Json:
         """The object; raises a 404 ApiError."""
@@ -90,7 +100,7 @@ class Registry:
             raise not_found(kind.plural, kind.group, name)
         return found
 
-    # --- writing -------------------------------------------------------------------------------------------------
+    # --- writing
 
     def create(self, kind: ResourceType, namespace: str, body: Json, write: Write) -> Json:
         """Store a new object; raises ApiError (404 no such namespace, 409 exists, 422 invalid)."""
@@ -99,7 +109,9 @@ class Registry:
         if metadata.get("resourceVersion"):
             raise bad_request("resourceVersion should not be set on objects to be created")
         if not metadata.get("name") and metadata.get("generateName"):
-            metadata["name"] = metadata["generateName"] + "".join(secrets.choice(_SUFFIX_LETTERS) for _ in range(5))
+            metadata["name"] = metadata["generateName"] + "".join(
+                secrets.choice(_SUFFIX_LETTERS) for _ in range(5)
+            )
         with write.performing(metadata.get("name", "")), self.store.lock:
             self._check_namespace(kind, namespace)
             found = self._born(kind, body)
@@ -113,20 +125,25 @@ class Registry:
             )
             return self._store(kind, namespace, name, found, None, write)
 
-    def update(self, kind: ResourceType, namespace: str, name: str, body: Json, write: Write) -> Json:
+    def update(
+        self, kind: ResourceType, namespace: str, name: str, body: Json, write: Write
+    ) -> Json:
         """Replace an object (PUT)."""
         body = write.prepare(kind, namespace, body)
         given = body["metadata"].get("name")
         if given != name:
-            raise bad_request(f"the name of the object ({given}) does not match the name on the URL ({name})")
+            raise bad_request(
+                f"the name of the object ({given}) does not match the name on the URL ({name})"
+            )
         with write.performing(name), self.store.lock:
             before = self.store.get(kind.key, namespace, name)
             if before is None:
                 if not kind.create_on_update:
                     raise not_found(kind.plural, kind.group, name)
                 uid = body["metadata"].get("uid")
-                # A uid in the body is a precondition of an update, and an object that was deleted has none
-                # (k8s.io/apiserver, rest.DefaultUpdatedObjectInfo and storage.Preconditions.Check).
+                # A uid in the body is a precondition of an update, and an object that was deleted
+                # has none (k8s.io/apiserver, rest.DefaultUpdatedObjectInfo and
+                # storage.Preconditions.Check).
                 if uid:
                     why = f"Precondition failed: UID in precondition: {uid}, UID in object meta: "
                     raise conflict(kind.plural, kind.group, name, why)
@@ -136,8 +153,18 @@ class Registry:
             self._check_version(kind, body, before, explicit=True)
             return self._replace(kind, namespace, name, before, body, write)
 
-    def patch(self, kind: ResourceType, namespace: str, name: str, patch: Value, media_type: str, write: Write) -> Json:
-        """Apply a JSON, merge or strategic merge patch to the newest state; a resourceVersion in it is obeyed."""
+    def patch(
+        self,
+        kind: ResourceType,
+        namespace: str,
+        name: str,
+        patch: Value,
+        media_type: str,
+        write: Write,
+    ) -> Json:
+        """Apply a JSON, merge or strategic merge patch to the newest state; a resourceVersion in it
+        is obeyed.
+        """
         with write.performing(name), self.store.lock:
             before = self.get(kind, namespace, name)
             match media_type:
@@ -151,22 +178,32 @@ class Registry:
                     raise ApiError(
                         415,
                         "UnsupportedMediaType",
-                        "the body of the request was in an unknown format - accepted media types include: "
-                        "application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml",
+                        "the body of the request was in an unknown format - accepted media types "
+                        "include: "
+                        "application/json-patch+json, application/merge-patch+json, "
+                        "application/apply-patch+yaml",
                     )
             after = write.prepare(kind, namespace, after)
             self._check_version(kind, after, before, explicit=False)
             return self._replace(kind, namespace, name, before, after, write)
 
     def apply(
-        self, kind: ResourceType, namespace: str, name: str, body: Json, write: Write, *, force: bool
+        self,
+        kind: ResourceType,
+        namespace: str,
+        name: str,
+        body: Json,
+        write: Write,
+        *,
+        force: bool,
     ) -> tuple[Json, bool]:
         """Server-side apply; returns the object and whether it was made by this."""
         body = write.prepare(kind, namespace, as_object(body))
         metadata = body["metadata"]
         if metadata.setdefault("name", name) != name:
             raise bad_request(
-                f"the name of the object ({metadata['name']}) does not match the name on the URL ({name})"
+                f"the name of the object ({metadata['name']}) does not match the name on the URL "
+                f"({name})"
             )
         if metadata.get("managedFields"):
             raise bad_request("metadata.managedFields must be nil")
@@ -174,23 +211,35 @@ class Registry:
             before = self.store.get(kind.key, namespace, name)
             if before is None:
                 if metadata.get("uid") or metadata.get("resourceVersion"):
-                    why = "uid mismatch: the provided object specified a uid, and no existing object was found"
+                    why = (
+                        "uid mismatch: the provided object specified a uid, and no existing "
+                        "object was found"
+                    )
                     raise conflict(kind.plural, kind.group, name, why)
                 write.may_create()
                 self._check_namespace(kind, namespace)
             else:
                 self._check_version(kind, body, before, explicit=False)
             after = managed_fields.apply(
-                before, body, write.manager, kind.api_version(write.version), self._stamp(), force=force
+                before,
+                body,
+                write.manager,
+                kind.api_version(write.version),
+                self._stamp(),
+                force=force,
             )
             if before is not None:
-                return self._replace(kind, namespace, name, before, after, write, tracked=True), False
+                return self._replace(
+                    kind, namespace, name, before, after, write, tracked=True
+                ), False
             found = self._born(kind, after)
             validation.validate(kind, found, None)
             write.guard(found, None)
             return self._store(kind, namespace, name, found, None, write), True
 
-    def delete(self, kind: ResourceType, namespace: str, name: str, options: Json, write: Write) -> Json:
+    def delete(
+        self, kind: ResourceType, namespace: str, name: str, options: Json, write: Write
+    ) -> Json:
         """Remove an object, or mark it while finalizers are left; preconditions are obeyed."""
         with write.performing(name), self.store.lock:
             before = self.get(kind, namespace, name)
@@ -201,7 +250,9 @@ class Registry:
                 return before
             return self._delete(kind, namespace, name, before)
 
-    def delete_collection(self, kind: ResourceType, namespace: str | None, chosen: Matcher, write: Write) -> list[Json]:
+    def delete_collection(
+        self, kind: ResourceType, namespace: str | None, chosen: Matcher, write: Write
+    ) -> list[Json]:
         """Remove every object that matches."""
         removed = []
         with write.performing("*"), self.store.lock:
@@ -213,18 +264,22 @@ class Registry:
                         self._delete(kind, metadata.get("namespace", ""), metadata["name"], found)
         return removed
 
-    # --- loading a world -----------------------------------------------------------------------------------------
+    # --- loading a world
 
     def load(self, found: Json) -> Json:
-        """Put an object of a world file in, as if it had been there for long: nothing is refused, nobody owns it.
+        """Put an object of a world file in, as if it had been there for long: nothing is refused,
+        nobody owns it.
 
-        A kind that no definition announces becomes a custom resource; its namespace appears if it is missing.
+        A kind that no definition announces becomes a custom resource; its namespace appears if it
+        is missing.
         """
         metadata = dict(found.get("metadata") or {})
         api_version, name = found["apiVersion"], metadata["name"]
         kind = self.types.of_kind(api_version, found["kind"])
         if kind is None:
-            kind = self.types.add_unannounced(api_version, found["kind"], namespaced=bool(metadata.get("namespace")))
+            kind = self.types.add_unannounced(
+                api_version, found["kind"], namespaced=bool(metadata.get("namespace"))
+            )
         namespace = metadata.setdefault("namespace", "default") if kind.namespaced else ""
         if not kind.namespaced:
             metadata.pop("namespace", None)
@@ -247,7 +302,7 @@ class Registry:
         for name in _DEFAULT_NAMESPACES:
             self.ensure_namespace(name)
 
-    # --- parts ---------------------------------------------------------------------------------------------------
+    # --- parts
 
     def _stamp(self) -> str:
         return self._now().strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -297,11 +352,20 @@ class Registry:
         if found == before:
             return before
         if "generation" in metadata and found.get("spec") != before.get("spec"):
-            found = {**found, "metadata": {**found["metadata"], "generation": metadata["generation"] + 1}}
+            found = {
+                **found,
+                "metadata": {**found["metadata"], "generation": metadata["generation"] + 1},
+            }
         return self._store(kind, namespace, name, found, before, write)
 
     def _store(
-        self, kind: ResourceType, namespace: str, name: str, found: Json, before: Json | None, write: Write
+        self,
+        kind: ResourceType,
+        namespace: str,
+        name: str,
+        found: Json,
+        before: Json | None,
+        write: Write,
     ) -> Json:
         if write.dry_run:
             return found
@@ -319,30 +383,46 @@ class Registry:
         if found is None:
             raise not_found("namespaces", "", namespace)
 
-    def _check_version(self, kind: ResourceType, body: Json, before: Json, *, explicit: bool) -> None:
+    def _check_version(
+        self, kind: ResourceType, body: Json, before: Json, *, explicit: bool
+    ) -> None:
         name, given = before["metadata"]["name"], body["metadata"].get("resourceVersion")
         uid = body["metadata"].get("uid")
         if uid and uid != before["metadata"]["uid"]:
-            why = f"Precondition failed: UID in precondition: {uid}, UID in object meta: {before['metadata']['uid']}"
+            why = (
+                f"Precondition failed: UID in precondition: {uid}, UID in object meta: "
+                f"{before['metadata']['uid']}"
+            )
             raise conflict(kind.plural, kind.group, name, why)
         if not given:
             if explicit and not kind.unconditional_update:
                 text = "Invalid value: 0x0: must be specified for an update"
-                raise invalid(kind.kind, kind.group, name, [("FieldValueInvalid", "metadata.resourceVersion", text)])
+                raise invalid(
+                    kind.kind,
+                    kind.group,
+                    name,
+                    [("FieldValueInvalid", "metadata.resourceVersion", text)],
+                )
             return
         if given != before["metadata"]["resourceVersion"]:
             raise modified(kind.plural, kind.group, name)
 
-    def _check_preconditions(self, kind: ResourceType, name: str, before: Json, options: Json) -> None:
+    def _check_preconditions(
+        self, kind: ResourceType, name: str, before: Json, options: Json
+    ) -> None:
         wanted = options.get("preconditions") or {}
         uid, version = wanted.get("uid"), wanted.get("resourceVersion")
         actual = before["metadata"]
         if uid and uid != actual["uid"]:
-            why = f"Precondition failed: UID in precondition: {uid}, UID in object meta: {actual['uid']}"
+            why = (
+                f"Precondition failed: UID in precondition: {uid}, UID in object meta: "
+                f"{actual['uid']}"
+            )
             raise conflict(kind.plural, kind.group, name, why)
         if version and version != actual["resourceVersion"]:
             why = (
-                f"Precondition failed: ResourceVersion in precondition: {version}, ResourceVersion in object meta: "
+                f"Precondition failed: ResourceVersion in precondition: {version}, ResourceVersion "
+                f"in object meta: "
                 f"{actual['resourceVersion']}"
             )
             raise conflict(kind.plural, kind.group, name, why)
@@ -351,7 +431,11 @@ class Registry:
         if before["metadata"].get("finalizers"):
             if before["metadata"].get("deletionTimestamp"):
                 return before
-            marked = {**before["metadata"], "deletionTimestamp": self._stamp(), "deletionGracePeriodSeconds": 0}
+            marked = {
+                **before["metadata"],
+                "deletionTimestamp": self._stamp(),
+                "deletionGracePeriodSeconds": 0,
+            }
             return self.store.put(kind.key, namespace, name, {**before, "metadata": marked})
         removed = self.store.remove(kind.key, namespace, name) or before
         self._controllers.after_removal(kind, name, before)

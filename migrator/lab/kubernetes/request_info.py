@@ -1,4 +1,6 @@
-"""What a request asks for, in the authorizer's words. Source: apiserver ``pkg/endpoints/request/requestinfo.go``."""
+"""What a request asks for, in the authorizer's words. Source: apiserver
+``pkg/endpoints/request/requestinfo.go``.
+"""
 
 import re
 from dataclasses import dataclass
@@ -7,13 +9,22 @@ from migrator.lab.kubernetes.http import Request
 from migrator.model.rbac import AccessRequest
 
 _NAMESPACE_SUBRESOURCES = frozenset(("status", "finalize"))
-_VERBS = {"POST": "create", "GET": "get", "HEAD": "get", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
+_VERBS = {
+    "POST": "create",
+    "GET": "get",
+    "HEAD": "get",
+    "PUT": "update",
+    "PATCH": "patch",
+    "DELETE": "delete",
+}
 _NAME_FIELD = re.compile(r"(?:^|,)metadata\.name==?([^,!]+)(?:,|$)")
 
 
 @dataclass(frozen=True, slots=True)
 class RequestInfo:
-    """A request's attributes. ``resource`` is empty for a non-resource request: it has ``path`` and ``verb`` only."""
+    """A request's attributes. ``resource`` is empty for a non-resource request: it has ``path`` and
+    ``verb`` only.
+    """
 
     path: str
     verb: str
@@ -36,7 +47,14 @@ class RequestInfo:
         """What the authorizers are asked."""
         if not self.resource:
             return AccessRequest(self.verb, path=self.path)
-        return AccessRequest(self.verb, self.group, self.resource, self.subresource, self.namespace or None, self.name)
+        return AccessRequest(
+            self.verb,
+            self.group,
+            self.resource,
+            self.subresource,
+            self.namespace or None,
+            self.name,
+        )
 
 
 def request_info(request: Request) -> RequestInfo:
@@ -45,7 +63,9 @@ def request_info(request: Request) -> RequestInfo:
     method = request.method
     if not parts or parts[0] not in ("api", "apis") or len(parts) < (3 if parts[0] == "api" else 4):
         return RequestInfo(request.path, method.lower())
-    group, version, rest = ("", parts[1], parts[2:]) if parts[0] == "api" else (parts[1], parts[2], parts[3:])
+    group, version, rest = (
+        ("", parts[1], parts[2:]) if parts[0] == "api" else (parts[1], parts[2], parts[3:])
+    )
     namespace = ""
     if rest[0] == "namespaces" and len(rest) > 1:
         namespace = rest[1]

@@ -1,4 +1,6 @@
-"""Which resources the server knows: the built-in ones that access is about, and custom ones that a world brings."""
+"""Which resources the server knows: the built-in ones that access is about, and custom ones that a
+world brings.
+"""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -8,7 +10,9 @@ from migrator.lab.kubernetes.json_types import Json
 
 @dataclass(frozen=True, slots=True)
 class ResourceType:
-    """A kind of object and where it lives. ``versions`` are served, the first one is preferred and stored."""
+    """A kind of object and where it lives. ``versions`` are served, the first one is preferred and
+    stored.
+    """
 
     group: str
     versions: tuple[str, ...]
@@ -55,51 +59,132 @@ BUILT_IN: tuple[ResourceType, ...] = (
         True,
         ("po",),
         _ALL,
-        ("status", "log", "exec", "attach", "portforward", "proxy", "eviction", "binding", "ephemeralcontainers"),
+        (
+            "status",
+            "log",
+            "exec",
+            "attach",
+            "portforward",
+            "proxy",
+            "eviction",
+            "binding",
+            "ephemeralcontainers",
+        ),
     ),
     ResourceType("", _V1, "secrets", "Secret"),
-    ResourceType("", _V1, "serviceaccounts", "ServiceAccount", short_names=("sa",), subresources=("token",)),
+    ResourceType(
+        "", _V1, "serviceaccounts", "ServiceAccount", short_names=("sa",), subresources=("token",)
+    ),
     ResourceType("", _V1, "services", "Service", True, ("svc",), _ALL, ("status", "proxy")),
     ResourceType("", _V1, "endpoints", "Endpoints", short_names=("ep",)),
     ResourceType("", _V1, "events", "Event", short_names=("ev",)),
     ResourceType("", _V1, "persistentvolumes", "PersistentVolume", False, ("pv",), (), ("status",)),
-    ResourceType("", _V1, "persistentvolumeclaims", "PersistentVolumeClaim", True, ("pvc",), (), ("status",)),
+    ResourceType(
+        "", _V1, "persistentvolumeclaims", "PersistentVolumeClaim", True, ("pvc",), (), ("status",)
+    ),
     ResourceType("", _V1, "resourcequotas", "ResourceQuota", True, ("quota",), (), ("status",)),
     ResourceType("", _V1, "limitranges", "LimitRange", short_names=("limits",)),
-    ResourceType("", _V1, "replicationcontrollers", "ReplicationController", True, ("rc",), _ALL, ("status", "scale")),
-    ResourceType("apps", _V1, "deployments", "Deployment", True, ("deploy",), _ALL, ("status", "scale")),
+    ResourceType(
+        "",
+        _V1,
+        "replicationcontrollers",
+        "ReplicationController",
+        True,
+        ("rc",),
+        _ALL,
+        ("status", "scale"),
+    ),
+    ResourceType(
+        "apps", _V1, "deployments", "Deployment", True, ("deploy",), _ALL, ("status", "scale")
+    ),
     ResourceType("apps", _V1, "daemonsets", "DaemonSet", True, ("ds",), _ALL, ("status",)),
-    ResourceType("apps", _V1, "statefulsets", "StatefulSet", True, ("sts",), _ALL, ("status", "scale")),
-    ResourceType("apps", _V1, "replicasets", "ReplicaSet", True, ("rs",), _ALL, ("status", "scale")),
+    ResourceType(
+        "apps", _V1, "statefulsets", "StatefulSet", True, ("sts",), _ALL, ("status", "scale")
+    ),
+    ResourceType(
+        "apps", _V1, "replicasets", "ReplicaSet", True, ("rs",), _ALL, ("status", "scale")
+    ),
     ResourceType("batch", _V1, "jobs", "Job", True, (), _ALL, ("status",)),
     ResourceType("batch", _V1, "cronjobs", "CronJob", True, ("cj",), _ALL, ("status",)),
-    ResourceType("coordination.k8s.io", _V1, "leases", "Lease", unconditional_update=False, create_on_update=True),
-    ResourceType("networking.k8s.io", _V1, "networkpolicies", "NetworkPolicy", short_names=("netpol",)),
-    ResourceType("networking.k8s.io", _V1, "ingresses", "Ingress", short_names=("ing",), subresources=("status",)),
-    ResourceType("policy", _V1, "poddisruptionbudgets", "PodDisruptionBudget", True, ("pdb",), (), ("status",)),
+    ResourceType(
+        "coordination.k8s.io",
+        _V1,
+        "leases",
+        "Lease",
+        unconditional_update=False,
+        create_on_update=True,
+    ),
+    ResourceType(
+        "networking.k8s.io", _V1, "networkpolicies", "NetworkPolicy", short_names=("netpol",)
+    ),
+    ResourceType(
+        "networking.k8s.io",
+        _V1,
+        "ingresses",
+        "Ingress",
+        short_names=("ing",),
+        subresources=("status",),
+    ),
+    ResourceType(
+        "policy",
+        _V1,
+        "poddisruptionbudgets",
+        "PodDisruptionBudget",
+        True,
+        ("pdb",),
+        (),
+        ("status",),
+    ),
     ResourceType("storage.k8s.io", _V1, "storageclasses", "StorageClass", False, ("sc",)),
     ResourceType("scheduling.k8s.io", _V1, "priorityclasses", "PriorityClass", False, ("pc",)),
     ResourceType("apiregistration.k8s.io", _V1, "apiservices", "APIService", False),
     ResourceType(_RBAC, _V1, "roles", "Role", create_on_update=True),
     ResourceType(_RBAC, _V1, "rolebindings", "RoleBinding", create_on_update=True),
     ResourceType(_RBAC, _V1, "clusterroles", "ClusterRole", False, create_on_update=True),
-    ResourceType(_RBAC, _V1, "clusterrolebindings", "ClusterRoleBinding", False, create_on_update=True),
-    ResourceType("flowcontrol.apiserver.k8s.io", _V1, "flowschemas", "FlowSchema", False, (), (), ("status",)),
     ResourceType(
-        "flowcontrol.apiserver.k8s.io", _V1, "prioritylevelconfigurations", "PriorityLevelConfiguration", False
+        _RBAC, _V1, "clusterrolebindings", "ClusterRoleBinding", False, create_on_update=True
     ),
-    ResourceType(_ADMISSION, _V1, "validatingadmissionpolicies", "ValidatingAdmissionPolicy", False),
-    ResourceType(_ADMISSION, _V1, "validatingadmissionpolicybindings", "ValidatingAdmissionPolicyBinding", False),
-    ResourceType(_ADMISSION, _V1, "validatingwebhookconfigurations", "ValidatingWebhookConfiguration", False),
-    ResourceType(_ADMISSION, _V1, "mutatingwebhookconfigurations", "MutatingWebhookConfiguration", False),
     ResourceType(
-        "apiextensions.k8s.io", _V1, "customresourcedefinitions", "CustomResourceDefinition", False, ("crd", "crds")
+        "flowcontrol.apiserver.k8s.io", _V1, "flowschemas", "FlowSchema", False, (), (), ("status",)
+    ),
+    ResourceType(
+        "flowcontrol.apiserver.k8s.io",
+        _V1,
+        "prioritylevelconfigurations",
+        "PriorityLevelConfiguration",
+        False,
+    ),
+    ResourceType(
+        _ADMISSION, _V1, "validatingadmissionpolicies", "ValidatingAdmissionPolicy", False
+    ),
+    ResourceType(
+        _ADMISSION,
+        _V1,
+        "validatingadmissionpolicybindings",
+        "ValidatingAdmissionPolicyBinding",
+        False,
+    ),
+    ResourceType(
+        _ADMISSION, _V1, "validatingwebhookconfigurations", "ValidatingWebhookConfiguration", False
+    ),
+    ResourceType(
+        _ADMISSION, _V1, "mutatingwebhookconfigurations", "MutatingWebhookConfiguration", False
+    ),
+    ResourceType(
+        "apiextensions.k8s.io",
+        _V1,
+        "customresourcedefinitions",
+        "CustomResourceDefinition",
+        False,
+        ("crd", "crds"),
     ),
 )
 
 
 class ResourceTypes:
-    """The resources of one cluster: the built-in ones, and custom ones as definitions come and go."""
+    """The resources of one cluster: the built-in ones, and custom ones as definitions come and
+    go.
+    """
 
     def __init__(self, types: Iterable[ResourceType] = BUILT_IN) -> None:
         self._by_key = {found.key: found for found in types}
@@ -130,10 +215,18 @@ class ResourceTypes:
         self._by_key.pop((group, plural), None)
 
     def add_unannounced(self, api_version: str, kind: str, *, namespaced: bool) -> ResourceType:
-        """Serve a custom resource whose definition the world does not hold, under English's usual plural."""
+        """Serve a custom resource whose definition the world does not hold, under English's usual
+        plural.
+        """
         group, _, version = api_version.rpartition("/")
         found = ResourceType(
-            group, (version,), _plural(kind.lower()), kind, namespaced, unconditional_update=False, custom=True
+            group,
+            (version,),
+            _plural(kind.lower()),
+            kind,
+            namespaced,
+            unconditional_update=False,
+            custom=True,
         )
         self.add(found)
         return found

@@ -1,4 +1,6 @@
-"""Who am I, may I, may they: the review kinds of ``authentication.k8s.io`` and ``authorization.k8s.io``."""
+"""Who am I, may I, may they: the review kinds of ``authentication.k8s.io`` and
+``authorization.k8s.io``.
+"""
 
 from collections.abc import Callable, Mapping
 
@@ -11,7 +13,8 @@ from migrator.model.rbac import AccessRequest
 TokenLookup = Callable[[str], User | None]
 
 AUTHENTICATION, AUTHORIZATION = "authentication.k8s.io", "authorization.k8s.io"
-# What EKS answers beside the RBAC rules: its authorizer of access policies is a webhook, which cannot list rules.
+# What EKS answers beside the RBAC rules: its authorizer of access policies is a webhook, which
+# cannot list rules.
 _INCOMPLETE = "webhook authorizer does not support user rule resolution"
 
 # resource -> (API group, kind, namespaced)
@@ -23,7 +26,10 @@ REVIEWS: Mapping[tuple[str, str], tuple[str, bool]] = {
     (AUTHORIZATION, "localsubjectaccessreviews"): ("LocalSubjectAccessReview", True),
     (AUTHORIZATION, "selfsubjectrulesreviews"): ("SelfSubjectRulesReview", False),
 }
-VERSIONS: Mapping[str, tuple[str, ...]] = {AUTHENTICATION: ("v1", "v1beta1", "v1alpha1"), AUTHORIZATION: ("v1",)}
+VERSIONS: Mapping[str, tuple[str, ...]] = {
+    AUTHENTICATION: ("v1", "v1beta1", "v1alpha1"),
+    AUTHORIZATION: ("v1",),
+}
 
 
 class Reviews:
@@ -33,7 +39,9 @@ class Reviews:
         self._authorizer, self._look_up = authorizer, look_up
 
     def answer(self, resource: str, user: User, body: Json, namespace: str) -> Json:
-        """The review with its ``status``; raises ApiError for a review that asks nothing or too much."""
+        """The review with its ``status``; raises ApiError for a review that asks nothing or too
+        much.
+        """
         match resource:
             case "selfsubjectaccessreviews":
                 return self._access_review("SelfSubjectAccessReview", user, body)
@@ -46,7 +54,9 @@ class Reviews:
             case "localsubjectaccessreviews":
                 return self._local_review(body, namespace)
             case _:
-                return self._access_review("SubjectAccessReview", _subject("SubjectAccessReview", body), body)
+                return self._access_review(
+                    "SubjectAccessReview", _subject("SubjectAccessReview", body), body
+                )
 
     def _access_review(self, kind: str, user: User, body: Json) -> Json:
         decision = self._authorizer.decide(user, _asked(kind, body.get("spec") or {}))
@@ -80,7 +90,9 @@ class Reviews:
                     shown["resourceNames"] = list(rule.resource_names)
                 resource_rules.append(shown)
             if rule.non_resource_urls:
-                url_rules.append({"verbs": list(rule.verbs), "nonResourceURLs": list(rule.non_resource_urls)})
+                url_rules.append(
+                    {"verbs": list(rule.verbs), "nonResourceURLs": list(rule.non_resource_urls)}
+                )
         status = {
             "resourceRules": resource_rules,
             "nonResourceRules": url_rules,
@@ -93,11 +105,17 @@ class Reviews:
         token = (body.get("spec") or {}).get("token") or ""
         if not token:
             text = "Required value: token is required for TokenReview in authentication"
-            raise invalid("TokenReview", AUTHENTICATION, "", [("FieldValueRequired", "spec.token", text)])
+            raise invalid(
+                "TokenReview", AUTHENTICATION, "", [("FieldValueRequired", "spec.token", text)]
+            )
         user = self._look_up(token)
         status: Json = {"user": {}, "error": "[invalid bearer token]"}
         if user is not None:
-            status = {"authenticated": True, "user": user.to_wire(), "audiences": ["https://kubernetes.default.svc"]}
+            status = {
+                "authenticated": True,
+                "user": user.to_wire(),
+                "audiences": ["https://kubernetes.default.svc"],
+            }
         return {**body, "metadata": {}, "status": status}
 
 
@@ -105,14 +123,19 @@ def _asked(kind: str, spec: Json) -> AccessRequest:
     resource, path = spec.get("resourceAttributes"), spec.get("nonResourceAttributes")
     if (resource is None) == (path is None):
         text = (
-            'Invalid value: "null": exactly one of nonResourceAttributes or resourceAttributes must be specified'
+            'Invalid value: "null": exactly one of nonResourceAttributes or resourceAttributes '
+            "must be specified"
             if resource is None
             else 'Invalid value: "null": cannot be specified in combination with resourceAttributes'
         )
         field = "spec.resourceAttributes" if resource is None else "spec.nonResourceAttributes"
         raise invalid(kind, AUTHORIZATION, "", [("FieldValueInvalid", field, text)])
     if resource is None:
-        return AccessRequest(path.get("verb", ""), path=path.get("path", "")) if path else AccessRequest("")
+        return (
+            AccessRequest(path.get("verb", ""), path=path.get("path", ""))
+            if path
+            else AccessRequest("")
+        )
     return AccessRequest(
         resource.get("verb", ""),
         resource.get("group", ""),

@@ -1,7 +1,7 @@
 """Service account tokens: JSON web tokens that the cluster signs and only the cluster believes.
 
-EKS signs with RSA; nobody but the API server checks, so here an HMAC does. They live on machine time, as every
-signature does. Source: Kubernetes documentation, "Managing Service Accounts".
+EKS signs with RSA; nobody but the API server checks, so here an HMAC does. They live on machine
+time, as every signature does. Source: Kubernetes documentation, "Managing Service Accounts".
 """
 
 import base64
@@ -32,7 +32,9 @@ class ServiceAccountTokens:
         self._key = secrets.token_bytes(32)
 
     def make(self, namespace: str, name: str, seconds: int = _USUAL) -> tuple[str, int]:
-        """A token and the second since 1970 at which it ends; raises a 404 ApiError without such an account."""
+        """A token and the second since 1970 at which it ends; raises a 404 ApiError without such an
+        account.
+        """
         account = self._store.get(_ACCOUNTS, namespace, name)
         if account is None:
             raise not_found("serviceaccounts", "", name)
@@ -54,7 +56,9 @@ class ServiceAccountTokens:
         return f"{signed}.{self._signature(signed)}", now + seconds
 
     def user_of(self, token: str) -> User | None:
-        """The account behind a token; None when it is not ours, has ended, or the account is gone or made anew."""
+        """The account behind a token; None when it is not ours, has ended, or the account is gone
+        or made anew.
+        """
         signed, _, signature = token.rpartition(".")
         if not signed or not hmac.compare_digest(_raw(signature), _raw(self._signature(signed))):
             return None
@@ -62,7 +66,11 @@ class ServiceAccountTokens:
         if claims["exp"] <= self._now().timestamp():
             return None
         place = claims["kubernetes.io"]
-        namespace, name, uid = place["namespace"], place["serviceaccount"]["name"], place["serviceaccount"]["uid"]
+        namespace, name, uid = (
+            place["namespace"],
+            place["serviceaccount"]["name"],
+            place["serviceaccount"]["uid"],
+        )
         account = self._store.get(_ACCOUNTS, namespace, name)
         if account is None or account["metadata"]["uid"] != uid:
             return None

@@ -1,6 +1,8 @@
-"""What the API server says when it says no: ``Status`` objects with kube-apiserver's reasons and texts.
+"""What the API server says when it says no: ``Status`` objects with kube-apiserver's reasons and
+texts.
 
-Source of the shapes and texts: apimachinery ``pkg/api/errors`` (clients read ``code``, ``reason``, ``details``).
+Source of the shapes and texts: apimachinery ``pkg/api/errors`` (clients read ``code``, ``reason``,
+``details``).
 """
 
 from migrator.lab.kubernetes.json_types import Json
@@ -9,10 +11,17 @@ _MEDIA_TYPES = "application/json, application/yaml, application/vnd.kubernetes.p
 
 
 class ApiError(Exception):
-    """An answer that is a ``Status`` object. ``code`` is the HTTP status; ``retry_after`` is in seconds."""
+    """An answer that is a ``Status`` object. ``code`` is the HTTP status; ``retry_after`` is in
+    seconds.
+    """
 
     def __init__(
-        self, code: int, reason: str, message: str, details: Json | None = None, retry_after: int | None = None
+        self,
+        code: int,
+        reason: str,
+        message: str,
+        details: Json | None = None,
+        retry_after: int | None = None,
     ) -> None:
         super().__init__(message)
         self.code = code
@@ -60,7 +69,10 @@ def unauthorized() -> ApiError:
 def not_found(resource: str, group: str, name: str) -> ApiError:
     """The object is not there."""
     return ApiError(
-        404, "NotFound", f'{qualified(resource, group)} "{name}" not found', _details(name, resource, group)
+        404,
+        "NotFound",
+        f'{qualified(resource, group)} "{name}" not found',
+        _details(name, resource, group),
     )
 
 
@@ -71,7 +83,12 @@ def no_such_resource() -> ApiError:
 
 def method_not_allowed() -> ApiError:
     """The resource knows no such verb."""
-    return ApiError(405, "MethodNotAllowed", "the server does not allow this method on the requested resource", {})
+    return ApiError(
+        405,
+        "MethodNotAllowed",
+        "the server does not allow this method on the requested resource",
+        {},
+    )
 
 
 def already_exists(resource: str, group: str, name: str) -> ApiError:
@@ -88,23 +105,34 @@ def conflict(resource: str, group: str, name: str, why: str) -> ApiError:
 
 def modified(resource: str, group: str, name: str) -> ApiError:
     """``resourceVersion`` is not the newest."""
-    why = "the object has been modified; please apply your changes to the latest version and try again"
+    why = (
+        "the object has been modified; please apply your changes to the latest version and try "
+        "again"
+    )
     return conflict(resource, group, name, why)
 
 
 def forbidden(resource: str, group: str, name: str, why: str) -> ApiError:
     """Authorisation or admission refused."""
     named = f'{qualified(resource, group)} "{name}"' if name else qualified(resource, group)
-    return ApiError(403, "Forbidden", f"{named} is forbidden: {why}", _details(name, resource, group))
+    return ApiError(
+        403, "Forbidden", f"{named} is forbidden: {why}", _details(name, resource, group)
+    )
 
 
 def invalid(kind: str, group: str, name: str, causes: list[tuple[str, str, str]]) -> ApiError:
-    """Validation failed. ``causes`` are (reason, field, message), reasons as ``FieldValueInvalid``."""
+    """Validation failed. ``causes`` are (reason, field, message), reasons as
+    ``FieldValueInvalid``.
+    """
     lines = [f"{field}: {message}" for _, field, message in causes]
     text = lines[0] if len(lines) == 1 else "[" + ", ".join(lines) + "]"
     details = _details(name, kind, group)
-    details["causes"] = [{"reason": reason, "message": message, "field": field} for reason, field, message in causes]
-    return ApiError(422, "Invalid", f'{kind}{"." + group if group else ""} "{name}" is invalid: {text}', details)
+    details["causes"] = [
+        {"reason": reason, "message": message, "field": field} for reason, field, message in causes
+    ]
+    return ApiError(
+        422, "Invalid", f'{kind}{"." + group if group else ""} "{name}" is invalid: {text}', details
+    )
 
 
 def bad_request(message: str) -> ApiError:
@@ -114,7 +142,10 @@ def bad_request(message: str) -> ApiError:
 
 def unsupported_media_type() -> ApiError:
     """The body is in no format that this resource is read in."""
-    text = f"the body of the request was in an unknown format - accepted media types include: {_MEDIA_TYPES}"
+    text = (
+        f"the body of the request was in an unknown format - accepted media types include: "
+        f"{_MEDIA_TYPES}"
+    )
     return ApiError(415, "UnsupportedMediaType", text)
 
 
@@ -126,7 +157,9 @@ def expired(message: str) -> ApiError:
 def unprocessable(message: str) -> ApiError:
     """A patch that is well-formed and cannot be applied."""
     details = {"causes": [{"reason": "UnexpectedServerResponse", "message": message}]}
-    return ApiError(422, "Invalid", "the server rejected our request due to an error in our request", details)
+    return ApiError(
+        422, "Invalid", "the server rejected our request due to an error in our request", details
+    )
 
 
 def apply_conflict(message: str, causes: list[Json]) -> ApiError:

@@ -1,6 +1,7 @@
 """Objects of one cluster with one revision counter, as etcd keeps them, and what changed since.
 
-Objects are never changed in place: a write replaces the whole object, so a reader may keep what it got.
+Objects are never changed in place: a write replaces the whole object, so a reader may keep what it
+got.
 """
 
 import threading
@@ -21,7 +22,9 @@ _FIRST_REVISION = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One write: what watchers are told. ``before`` is None for an object that was not there; ``at`` is lab time."""
+    """One write: what watchers are told. ``before`` is None for an object that was not there;
+    ``at`` is lab time.
+    """
 
     revision: int
     at: datetime
@@ -52,14 +55,18 @@ class ObjectStore:
         return self._objects.get(key, {}).get((namespace, name))
 
     def items(self, key: Key, namespace: str | None = None) -> tuple[list[Json], int]:
-        """Objects sorted by namespace and name, and the revision they were read at. ``namespace`` None: all."""
+        """Objects sorted by namespace and name, and the revision they were read at. ``namespace``
+        None: all.
+        """
         with self.lock:
             places = self._objects.get(key, {})
             chosen = [place for place in places if namespace is None or place[0] == namespace]
             return [places[place] for place in sorted(chosen)], self.revision
 
     def items_at(self, key: Key, namespace: str | None, revision: int) -> list[Json] | None:
-        """The same as of an earlier revision; None when the store no longer remembers that far back."""
+        """The same as of an earlier revision; None when the store no longer remembers that far
+        back.
+        """
         with self.lock:
             changes = self.changes_since(revision, key)
             if changes is None:
@@ -70,10 +77,14 @@ class ObjectStore:
                 places.pop(change.place, None)
             else:
                 places[change.place] = change.before
-        return [places[place] for place in sorted(places) if namespace is None or place[0] == namespace]
+        return [
+            places[place] for place in sorted(places) if namespace is None or place[0] == namespace
+        ]
 
     def revision_at(self, moment: datetime) -> int:
-        """The newest revision that had been written at a moment of lab time, as far back as is remembered."""
+        """The newest revision that had been written at a moment of lab time, as far back as is
+        remembered.
+        """
         with self.lock:
             for change in reversed(self._changes):
                 if change.at <= moment:
@@ -81,7 +92,9 @@ class ObjectStore:
             return self.oldest
 
     def copy(self, now: Callable[[], datetime]) -> "ObjectStore":
-        """A store with the same objects (shared, as nobody changes them in place) and a history of its own."""
+        """A store with the same objects (shared, as nobody changes them in place) and a history of
+        its own.
+        """
         with self.lock:
             twin = ObjectStore(now, self._changes.maxlen or _HISTORY)
             twin._objects = {key: dict(places) for key, places in self._objects.items()}
@@ -93,7 +106,9 @@ class ObjectStore:
         return iter([key for key, places in self._objects.items() if places])
 
     def generation(self, *keys: Key) -> int:
-        """A number that grows with every write to one of the resources: what caches are keyed by."""
+        """A number that grows with every write to one of the resources: what caches are keyed
+        by.
+        """
         return sum(self._generations.get(key, 0) for key in keys)
 
     def put(self, key: Key, namespace: str, name: str, found: Json) -> Json:
@@ -106,7 +121,9 @@ class ObjectStore:
             before = places.get((namespace, name))
             places[namespace, name] = stored
             kind: Literal["ADDED", "MODIFIED"] = "ADDED" if before is None else "MODIFIED"
-            self._tell(Change(self.revision, self._now(), key, (namespace, name), kind, stored, before))
+            self._tell(
+                Change(self.revision, self._now(), key, (namespace, name), kind, stored, before)
+            )
             return stored
 
     def remove(self, key: Key, namespace: str, name: str) -> Json | None:
@@ -116,8 +133,13 @@ class ObjectStore:
             if before is None:
                 return None
             self.revision += 1
-            last = {**before, "metadata": {**before["metadata"], "resourceVersion": str(self.revision)}}
-            self._tell(Change(self.revision, self._now(), key, (namespace, name), "DELETED", last, before))
+            last = {
+                **before,
+                "metadata": {**before["metadata"], "resourceVersion": str(self.revision)},
+            }
+            self._tell(
+                Change(self.revision, self._now(), key, (namespace, name), "DELETED", last, before)
+            )
             return last
 
     def on_change(self, listener: Callable[[Change], None]) -> None:
@@ -125,7 +147,9 @@ class ObjectStore:
         self._listeners.append(listener)
 
     def changes_since(self, revision: int, key: Key) -> list[Change] | None:
-        """Writes to one resource after ``revision``; None when the store no longer remembers that far back."""
+        """Writes to one resource after ``revision``; None when the store no longer remembers that
+        far back.
+        """
         with self.lock:
             if revision < self.oldest:
                 return None
@@ -138,7 +162,9 @@ class ObjectStore:
             return found[::-1]
 
     def wait(self, revision: int, seconds: float) -> bool:
-        """Sleep until something is written after ``revision`` (True), time is up or the store is closed (False)."""
+        """Sleep until something is written after ``revision`` (True), time is up or the store is
+        closed (False).
+        """
         with self._changed:
             if self.revision == revision and not self._closed:
                 self._changed.wait(seconds)
@@ -155,7 +181,9 @@ class ObjectStore:
             self._changed.notify_all()
 
     def compact(self) -> None:
-        """Forget the history, as etcd does every few minutes: watches from before end in 410 Gone."""
+        """Forget the history, as etcd does every few minutes: watches from before end in 410
+        Gone.
+        """
         with self.lock:
             self._changes.clear()
             self.oldest = self.revision

@@ -1,11 +1,17 @@
-"""Who asks: the user of a request as authentication made it (``authentication.k8s.io`` ``UserInfo``)."""
+"""Who asks: the user of a request as authentication made it (``authentication.k8s.io``
+``UserInfo``).
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from migrator.lab.kubernetes.json_types import Json
 
-AUTHENTICATED, UNAUTHENTICATED, MASTERS = "system:authenticated", "system:unauthenticated", "system:masters"
+AUTHENTICATED, UNAUTHENTICATED, MASTERS = (
+    "system:authenticated",
+    "system:unauthenticated",
+    "system:masters",
+)
 # Extra keys under which the authenticator hands on the unique id of the IAM principal, lower case.
 _PRINCIPAL_ID_KEYS = ("sigs.k8s.io/aws-iam-authenticator/principalid", "principalid")
 
@@ -14,7 +20,8 @@ _PRINCIPAL_ID_KEYS = ("sigs.k8s.io/aws-iam-authenticator/principalid", "principa
 class User:
     """A user. ``groups`` are complete (``system:authenticated`` included).
 
-    ``impersonated`` is True where somebody else speaks under this name: access policies do not count then.
+    ``impersonated`` is True where somebody else speaks under this name: access policies do not
+    count then.
     """
 
     username: str

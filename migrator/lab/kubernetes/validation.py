@@ -1,4 +1,6 @@
-"""What the server refuses to store. Source: kubernetes ``pkg/apis/{core,rbac,coordination}/validation``."""
+"""What the server refuses to store. Source: kubernetes
+``pkg/apis/{core,rbac,coordination}/validation``.
+"""
 
 import re
 from collections.abc import Callable
@@ -15,19 +17,23 @@ _DATA_KEY = re.compile(r"[-._a-zA-Z0-9]+")
 _DATA_LIMIT = 1024 * 1024
 _RBAC = "rbac.authorization.k8s.io"
 _SUBDOMAIN_TEXT = (
-    "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and "
+    "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or "
+    "'.', and must start and "
     "end with an alphanumeric character (e.g. 'example.com', regex used for validation is "
     r"'[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')"
 )
 _LABEL_TEXT = (
-    "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with "
+    "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and "
+    "must start and end with "
     "an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is "
     "'[a-z0-9]([-a-z0-9]*[a-z0-9])?')"
 )
 
 
 def validate(kind: ResourceType, found: Json, before: Json | None) -> None:
-    """Raise a 422 ApiError with every cause if ``found`` may not be stored (in the place of ``before``)."""
+    """Raise a 422 ApiError with every cause if ``found`` may not be stored (in the place of
+    ``before``).
+    """
     causes = _metadata(kind, found, before)
     check = _CHECKS.get(kind.key)
     if check is not None:
@@ -40,13 +46,25 @@ def _metadata(kind: ResourceType, found: Json, before: Json | None) -> list[Caus
     metadata, causes = found["metadata"], []
     name = metadata.get("name", "")
     if not name:
-        causes.append(("FieldValueRequired", "metadata.name", "Required value: name or generateName is required"))
+        causes.append(
+            (
+                "FieldValueRequired",
+                "metadata.name",
+                "Required value: name or generateName is required",
+            )
+        )
     elif before is None:
         causes += _name(kind, name)
     for field in ("labels", "annotations"):
         for key, value in (metadata.get(field) or {}).items():
             if not isinstance(value, str):
-                causes.append(("FieldValueInvalid", f"metadata.{field}", f"Invalid value: {key!r}: must be a string"))
+                causes.append(
+                    (
+                        "FieldValueInvalid",
+                        f"metadata.{field}",
+                        f"Invalid value: {key!r}: must be a string",
+                    )
+                )
     if before is not None:
         for field in ("uid", "name", "namespace"):
             if metadata.get(field) != before["metadata"].get(field):
@@ -58,7 +76,13 @@ def _metadata(kind: ResourceType, found: Json, before: Json | None) -> list[Caus
 def _name(kind: ResourceType, name: str) -> list[Cause]:
     if kind.group == _RBAC:  # any path segment
         if name in (".", "..") or "/" in name or "%" in name:
-            return [("FieldValueInvalid", "metadata.name", f"Invalid value: \"{name}\": may not contain '/' or '%'")]
+            return [
+                (
+                    "FieldValueInvalid",
+                    "metadata.name",
+                    f"Invalid value: \"{name}\": may not contain '/' or '%'",
+                )
+            ]
         return []
     if kind.key in (("", "namespaces"), ("", "services")):
         ok, text, limit = _LABEL.fullmatch(name), _LABEL_TEXT, 63
@@ -77,14 +101,17 @@ def _config_map(found: Json, before: Json | None) -> list[Cause]:
         for key, value in values.items():
             if not _DATA_KEY.fullmatch(key) or len(key) > 253 or key in (".", ".."):
                 text = (
-                    f'Invalid value: "{key}": a valid config key must consist of alphanumeric characters, '
+                    f'Invalid value: "{key}": a valid config key must consist of alphanumeric '
+                    f"characters, "
                     "'-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  or 'key-name', "
                     "regex used for validation is '[-._a-zA-Z0-9]+')"
                 )
                 causes.append(("FieldValueInvalid", f"{field}[{key}]", text))
             size += len(value.encode("utf-8", "surrogatepass"))
     if size > _DATA_LIMIT:
-        causes.append(("FieldValueTooLong", "", f"Too long: may not be more than {_DATA_LIMIT} bytes"))
+        causes.append(
+            ("FieldValueTooLong", "", f"Too long: may not be more than {_DATA_LIMIT} bytes")
+        )
     if before is not None and before.get("immutable"):
         text = "Forbidden: field is immutable when `immutable` is set"
         causes += [
@@ -102,14 +129,21 @@ def _rules(found: Json, before: Json | None) -> list[Cause]:
         place = f"rules[{index}]"
         if not rule.get("verbs"):
             causes.append(
-                ("FieldValueRequired", f"{place}.verbs", "Required value: verbs must contain at least one value")
+                (
+                    "FieldValueRequired",
+                    f"{place}.verbs",
+                    "Required value: verbs must contain at least one value",
+                )
             )
         if rule.get("nonResourceURLs"):
             if not cluster:
                 text = "Invalid value: namespaced rules cannot apply to non-resource URLs"
                 causes.append(("FieldValueInvalid", f"{place}.nonResourceURLs", text))
             elif rule.get("apiGroups") or rule.get("resources") or rule.get("resourceNames"):
-                text = "Invalid value: rules cannot apply to both regular resources and non-resource URLs"
+                text = (
+                    "Invalid value: rules cannot apply to both regular resources and "
+                    "non-resource URLs"
+                )
                 causes.append(("FieldValueInvalid", f"{place}.nonResourceURLs", text))
             continue
         if not rule.get("apiGroups"):
@@ -134,7 +168,9 @@ def _binding(found: Json, before: Json | None) -> list[Cause]:
             )
             + "}"
         )
-        causes.append(("FieldValueInvalid", "roleRef", f"Invalid value: {shown}: cannot change roleRef"))
+        causes.append(
+            ("FieldValueInvalid", "roleRef", f"Invalid value: {shown}: cannot change roleRef")
+        )
         return causes
     if reference.get("apiGroup") != _RBAC:
         text = f'Unsupported value: "{reference.get("apiGroup", "")}": supported values: "{_RBAC}"'
@@ -167,7 +203,9 @@ def _subject(place: str, subject: Json) -> list[Cause]:
                 text = f'Unsupported value: "{group}": supported values: "{_RBAC}"'
                 causes.append(("FieldValueNotSupported", f"{place}.apiGroup", text))
         case other:
-            text = f'Unsupported value: "{other}": supported values: "ServiceAccount", "User", "Group"'
+            text = (
+                f'Unsupported value: "{other}": supported values: "ServiceAccount", "User", "Group"'
+            )
             causes.append(("FieldValueNotSupported", f"{place}.kind", text))
     return causes
 
@@ -191,7 +229,9 @@ _CHECKS: dict[tuple[str, str], Callable[[Json, Json | None], list[Cause]]] = {
 
 
 def default(kind: ResourceType, found: Json) -> Json:
-    """Fill in what the API fills in (``apis/rbac/v1`` defaults: API groups of roleRef and subjects)."""
+    """Fill in what the API fills in (``apis/rbac/v1`` defaults: API groups of roleRef and
+    subjects).
+    """
     if kind.group != _RBAC or not kind.plural.endswith("bindings"):
         return found
     reference = dict(found.get("roleRef") or {})
@@ -216,17 +256,24 @@ _FIELDS = {
 
 
 def unknown_fields(kind: ResourceType, found: Json) -> list[str]:
-    """Top-level fields that the kind does not have; empty for kinds whose fields are not known here."""
+    """Top-level fields that the kind does not have; empty for kinds whose fields are not known
+    here.
+    """
     fields = None if kind.custom else _FIELDS.get(kind.kind)
     return [] if fields is None else sorted(found.keys() - fields - _COMMON_FIELDS)
 
 
 def check_shape(kind: ResourceType, found: Value) -> str | None:
-    """Why ``found`` does not decode into the kind (a 400 in the API), or None. Only what Go's decoder would refuse."""
+    """Why ``found`` does not decode into the kind (a 400 in the API), or None. Only what Go's
+    decoder would refuse.
+    """
     if not isinstance(found, dict):
         return f"json: cannot unmarshal {_go_type(found)} into Go value of type {kind.kind}"
     if not isinstance(found.get("metadata", {}), dict):
-        return f"{kind.kind} in version {kind.versions[0]!r} cannot be handled as a {kind.kind}: metadata is no object"
+        return (
+            f"{kind.kind} in version {kind.versions[0]!r} cannot be handled as a {kind.kind}: "
+            f"metadata is no object"
+        )
     if kind.key == ("", "configmaps"):
         for field in ("data", "binaryData"):
             values = found.get(field)
@@ -237,7 +284,9 @@ def check_shape(kind: ResourceType, found: Value) -> str | None:
                     return _unreadable(kind, value, f"{field} of type string")
     for field in ("rules", "subjects") if kind.group == _RBAC else ():
         values = found.get(field)
-        if not isinstance(values or [], list) or not all(isinstance(item, dict) for item in values or ()):
+        if not isinstance(values or [], list) or not all(
+            isinstance(item, dict) for item in values or ()
+        ):
             return _unreadable(kind, values, f"{field} of type []struct")
     return None
 
@@ -245,7 +294,8 @@ def check_shape(kind: ResourceType, found: Value) -> str | None:
 def _unreadable(kind: ResourceType, value: Value, target: str) -> str:
     version = kind.versions[0]
     return (
-        f'{kind.kind} in version "{version}" cannot be handled as a {kind.kind}: json: cannot unmarshal '
+        f'{kind.kind} in version "{version}" cannot be handled as a {kind.kind}: json: cannot '
+        f"unmarshal "
         f"{_go_type(value)} into Go struct field {kind.kind}.{target}"
     )
 

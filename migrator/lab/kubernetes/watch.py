@@ -19,7 +19,9 @@ _BEAT_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """What is watched: objects of a kind that match, in one namespace or (None) in all, served in a version."""
+    """What is watched: objects of a kind that match, in one namespace or (None) in all, served in a
+    version.
+    """
 
     kind: ResourceType
     version: str
@@ -41,10 +43,12 @@ def watch(
     bookmarks: bool,
     beat: Callable[[], None],
 ) -> Iterator[bytes]:
-    """Yield event lines for ``seconds`` of machine time; an empty piece means "nothing new, look after the peer".
+    """Yield event lines for ``seconds`` of machine time; an empty piece means "nothing new, look
+    after the peer".
 
-    ``since`` empty or ``0``: everything that is there comes first, as ADDED. A revision that is no longer remembered
-    ends the stream with an ERROR event that carries the 410 status. ``beat`` is called before each look.
+    ``since`` empty or ``0``: everything that is there comes first, as ADDED. A revision that is no
+    longer remembered ends the stream with an ERROR event that carries the 410 status. ``beat`` is
+    called before each look.
     """
     end = time.monotonic() + seconds
     if since in ("", "0"):
@@ -61,7 +65,9 @@ def watch(
         with store.lock:
             changes, newest = store.changes_since(revision, watched.kind.key), store.revision
         if changes is None:
-            yield _line("ERROR", expired(f"too old resource version: {revision} ({store.oldest})").body())
+            yield _line(
+                "ERROR", expired(f"too old resource version: {revision} ({store.oldest})").body()
+            )
             return
         for change in changes:
             event = _event(change, watched.namespace, watched.chosen)
@@ -79,7 +85,9 @@ def watch(
 
 
 def _event(change: Change, namespace: str | None, chosen: Matcher) -> tuple[str, Json] | None:
-    """What a watcher with a selector sees of a change: an object that no longer matches is gone for it."""
+    """What a watcher with a selector sees of a change: an object that no longer matches is gone for
+    it.
+    """
     if namespace is not None and change.place[0] != namespace:
         return None
     matched = change.before is not None and chosen(change.before)

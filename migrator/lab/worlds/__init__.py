@@ -1,1 +1,3 @@
-"""What a lab consists of: accounts, principals, clusters, clock, faults, and the files that describe them."""
+"""What a lab consists of: accounts, principals, clusters, clock, faults, and the files that
+describe them.
+"""

@@ -1,9 +1,10 @@
 """Entries that EKS makes by itself when access entries are switched on.
 
-The hidden creator (with AmazonEKSClusterAdminPolicy), the roles of managed node groups, of Fargate profiles and of
-capabilities (these without groups, which may be added), and EKS's own service-linked role (EKS user guide, "Access
-entries", legacy cluster access; "Migrating existing aws-auth entries"). EKS guesses a node group's type from its AMI:
-a custom Windows AMI becomes EC2_LINUX.
+The hidden creator (with AmazonEKSClusterAdminPolicy), the roles of managed node groups, of Fargate
+profiles and of capabilities (these without groups, which may be added), and EKS's own
+service-linked role (EKS user guide, "Access entries", legacy cluster access; "Migrating existing
+aws-auth entries"). EKS guesses a node group's type from its AMI: a custom Windows AMI becomes
+EC2_LINUX.
 """
 
 from datetime import datetime
@@ -29,7 +30,9 @@ def automatic_entries(world: World, cluster: LabCluster, at: datetime) -> list[L
         for group in cluster.nodegroups.values():
             if group.get("status", "ACTIVE") in _LIVE and group.get("nodeRole"):
                 windows = str(group.get("amiType", "")).startswith("WINDOWS")
-                wanted.setdefault(str(group["nodeRole"]), ("EC2_WINDOWS" if windows else "EC2_LINUX", ()))
+                wanted.setdefault(
+                    str(group["nodeRole"]), ("EC2_WINDOWS" if windows else "EC2_LINUX", ())
+                )
     if "fargate" in cluster.automatic:
         for profile in cluster.fargate_profiles.values():
             if profile.get("status", "ACTIVE") == "ACTIVE" and profile.get("podExecutionRoleArn"):
@@ -41,7 +44,9 @@ def automatic_entries(world: World, cluster: LabCluster, at: datetime) -> list[L
     if "service-linked" in cluster.automatic:
         account = world.accounts[cluster.account]
         wanted[account.arn_of(SERVICE_ROLE)] = ("STANDARD", _SERVICE_POLICIES)
-    made = (_make(world, cluster, arn, kind, policies, at) for arn, (kind, policies) in wanted.items())
+    made = (
+        _make(world, cluster, arn, kind, policies, at) for arn, (kind, policies) in wanted.items()
+    )
     return [entry for entry in made if entry is not None]
 
 

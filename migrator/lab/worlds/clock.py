@@ -1,8 +1,8 @@
 """Lab time: machine time plus an offset that can be stepped.
 
-Propagation, updates, caches, leases, logs and soak periods run on lab time, so that a soak of thirty minutes can be
-stepped over. Signatures and credentials stay on machine time (:meth:`LabClock.machine_now`), as clients sign with
-the machine's clock.
+Propagation, updates, caches, leases, logs and soak periods run on lab time, so that a soak of
+thirty minutes can be stepped over. Signatures and credentials stay on machine time
+(:meth:`LabClock.machine_now`), as clients sign with the machine's clock.
 """
 
 import threading
@@ -48,7 +48,9 @@ class LabClock:
             return self._set(self._now() + by)
 
     def advance_to(self, to: datetime) -> datetime:
-        """Step to ``to`` unless it has passed already: sleepers that run side by side do not add up."""
+        """Step to ``to`` unless it has passed already: sleepers that run side by side do not add
+        up.
+        """
         with self._lock:
             return self._set(max(to, self._now()))
 

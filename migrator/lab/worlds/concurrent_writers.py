@@ -1,7 +1,8 @@
 """Changes by another writer: just before a client's call, the lab changes the cluster.
 
-They are scheduled like every other fault (:mod:`migrator.lab.worlds.faults`) and carried out by the controls of the
-Kubernetes side (:mod:`migrator.lab.kubernetes_controls`), which may also be run at once over the control API.
+They are scheduled like every other fault (:mod:`migrator.lab.worlds.faults`) and carried out by the
+controls of the Kubernetes side (:mod:`migrator.lab.kubernetes_controls`), which may also be run at
+once over the control API.
 """
 
 from collections.abc import Mapping
@@ -28,7 +29,10 @@ def strike_meanwhile(world: World, faults: Mapping[FaultKind, Fault]) -> None:
     for kind, control in CONTROLS.items():
         if fault := faults.get(kind):
             with world.lock:
-                value: dict[str, Any] = {"cluster": _cluster_of(world, fault), "change": fault.change}
+                value: dict[str, Any] = {
+                    "cluster": _cluster_of(world, fault),
+                    "change": fault.change,
+                }
                 world.controls[control]({**value, "node": fault.node})
                 if world.oracle is not None:
                     world.oracle.look()
@@ -39,5 +43,7 @@ def _cluster_of(world: World, fault: Fault) -> str:
     if not fault.cluster and len(names) == 1:
         return names[0]
     if fault.cluster not in names:
-        raise ValueError(f"{fault.kind} needs one of the clusters: cluster=NAME, known are {', '.join(names)}")
+        raise ValueError(
+            f"{fault.kind} needs one of the clusters: cluster=NAME, known are {', '.join(names)}"
+        )
     return fault.cluster

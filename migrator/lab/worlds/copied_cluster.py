@@ -1,4 +1,6 @@
-"""What a snapshot holds of a cluster, as the lab holds it: instances, access entries, Kubernetes objects, times."""
+"""What a snapshot holds of a cluster, as the lab holds it: instances, access entries, Kubernetes
+objects, times.
+"""
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta, timezone
@@ -25,7 +27,10 @@ _RBAC_KINDS = {
 def add_nodes(raw: Raw, account: Account, cluster: LabCluster) -> None:
     """The instances behind nodes, each with a profile of its role where that is of the account."""
     for node in raw.get("nodes") or ():
-        instance, role = str(node.get("providerID") or "").rpartition("/")[2], parse_arn(node.get("roleArn") or "")
+        instance, role = (
+            str(node.get("providerID") or "").rpartition("/")[2],
+            parse_arn(node.get("roleArn") or ""),
+        )
         if not instance.startswith("i-"):
             continue
         profile = None
@@ -35,7 +40,9 @@ def add_nodes(raw: Raw, account: Account, cluster: LabCluster) -> None:
             account.instance_profiles[profile.lower()] = InstanceProfile(
                 arn, profile, "/", make_id("AIPA", arn), LONG_AGO, role.name
             )
-        account.instances[instance] = Instance(instance, cluster.region, str(node["name"]), profile, LONG_AGO)
+        account.instances[instance] = Instance(
+            instance, cluster.region, str(node["name"]), profile, LONG_AGO
+        )
 
 
 def write_entries(raw: Raw, world: World, cluster: LabCluster) -> None:
@@ -52,14 +59,18 @@ def write_entries(raw: Raw, world: World, cluster: LabCluster) -> None:
         alive = principal is not None and born <= created
         entry = LabEntry(
             principal_arn=arn_text,
-            principal_id=principal.id if principal is not None and alive else make_id("AROA", f"gone {arn}"),
+            principal_id=principal.id
+            if principal is not None and alive
+            else make_id("AROA", f"gone {arn}"),
             type=item.get("type") or "STANDARD",
             username=str(item.get("username") or ""),
             kubernetes_groups=tuple(item.get("kubernetesGroups") or ()),
             entry_arn=str(item.get("accessEntryArn") or entry_arn(cluster, arn)),
             created_at=created,
             modified_at=moment(item.get("modifiedAt") or item.get("createdAt")),
-            policies=tuple(_policy(policy) for policy in item.get("associatedAccessPolicies") or ()),
+            policies=tuple(
+                _policy(policy) for policy in item.get("associatedAccessPolicies") or ()
+            ),
             tags=dict(item.get("tags") or {}),
             automatic=arn_text == auto_mode,
         )
@@ -70,7 +81,9 @@ def _policy(item: Raw) -> LabPolicy:
     scope = item.get("accessScope") or {}
     namespaces = tuple(scope.get("namespaces") or ())
     at = moment(item.get("associatedAt"))
-    return LabPolicy(str(item["policyArn"]), AccessScope(scope.get("type") or "cluster", namespaces), at, at)
+    return LabPolicy(
+        str(item["policyArn"]), AccessScope(scope.get("type") or "cluster", namespaces), at, at
+    )
 
 
 def objects_of(raw: Raw, left_out: list[str]) -> Iterator[dict[str, Any]]:
@@ -109,5 +122,7 @@ def moment(value: object) -> datetime:
 
 def with_moments(item: Raw) -> dict[str, Any]:
     """An API object of the snapshot with its two times as moments again."""
-    times = {key: moment(item[key]) for key in ("createdAt", "modifiedAt") if item.get(key) is not None}
+    times = {
+        key: moment(item[key]) for key in ("createdAt", "modifiedAt") if item.get(key) is not None
+    }
     return {**{key: value for key, value in item.items() if value is not None}, **times}

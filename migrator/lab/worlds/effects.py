@@ -1,12 +1,14 @@
 """The log of effects, and the hook that kills a client at its n-th effect.
 
 Every state-changing call of a client, on the AWS side and on the Kubernetes side, runs inside
-:meth:`EffectLog.perform`. Effects are numbered from 1 in the order in which they happen. A kill order names the
-client's process and an effect ``k``: with ``answer-lost`` the process dies after effect ``k`` is done and before it
-is answered; with ``before-next`` it dies when effect ``k + 1`` has arrived and is not done.
+:meth:`EffectLog.perform`. Effects are numbered from 1 in the order in which they happen. A kill
+order names the client's process and an effect ``k``: with ``answer-lost`` the process dies after
+effect ``k`` is done and before it is answered; with ``before-next`` it dies when effect ``k + 1``
+has arrived and is not done.
 
-The Lease by which runs of ``migrate`` lock a cluster is no effect: it is renewed by time, and a number of an effect
-would mean another one in each run. :attr:`EffectLog.lock_writes` counts its writes.
+The Lease by which runs of ``migrate`` lock a cluster is no effect: it is renewed by time, and a
+number of an effect would mean another one in each run. :attr:`EffectLog.lock_writes` counts its
+writes.
 """
 
 import os
@@ -26,7 +28,9 @@ KillPoint: TypeAlias = Literal["answer-lost", "before-next"]
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """One change of state that a client caused. ``at`` is lab time; ``who`` the caller's ARN or Kubernetes username."""
+    """One change of state that a client caused. ``at`` is lab time; ``who`` the caller's ARN or
+    Kubernetes username.
+    """
 
     n: int
     at: datetime
@@ -57,7 +61,9 @@ class EffectLog:
         self._effects: list[Effect] = []
         self._kill: KillOrder | None = None
         self.lock_writes = 0
-        self.listeners: list[Callable[[Effect], None]] = []  # called after every effect, lock held: the oracle's place
+        self.listeners: list[
+            Callable[[Effect], None]
+        ] = []  # called after every effect, lock held: the oracle's place
 
     def __len__(self) -> int:
         return len(self._effects)
@@ -85,13 +91,20 @@ class EffectLog:
         return self._kill is not None
 
     @contextmanager
-    def perform(self, who: str, operation: str, detail: Mapping[str, Any] | None = None) -> Iterator[None]:
+    def perform(
+        self, who: str, operation: str, detail: Mapping[str, Any] | None = None
+    ) -> Iterator[None]:
         """Run one effect: counted when the body returns, not when it raises.
 
-        Raises :class:`ClientKilledError` when the kill hook fired: before the body (then nothing is done) or after
-        it (then it is done and counted). The server answers with a dropped connection.
+        Raises :class:`ClientKilledError` when the kill hook fired: before the body (then nothing is
+        done) or after it (then it is done and counted). The server answers with a dropped
+        connection.
         """
-        if detail is not None and detail.get("name") == LEASE_NAME and operation.endswith(" leases"):
+        if (
+            detail is not None
+            and detail.get("name") == LEASE_NAME
+            and operation.endswith(" leases")
+        ):
             yield
             self.lock_writes += 1
             return
@@ -99,7 +112,9 @@ class EffectLog:
             if self._due("before-next", len(self._effects)):
                 self._fire()
             yield
-            effect = Effect(len(self._effects) + 1, self._clock.now(), who, operation, dict(detail or {}))
+            effect = Effect(
+                len(self._effects) + 1, self._clock.now(), who, operation, dict(detail or {})
+            )
             self._effects.append(effect)
             for listener in self.listeners:
                 listener(effect)

@@ -1,4 +1,6 @@
-"""What EKS fills in on an access entry: fixed names of node types, defaults of STANDARD, the entry's own ARN."""
+"""What EKS fills in on an access entry: fixed names of node types, defaults of STANDARD, the
+entry's own ARN.
+"""
 
 import uuid
 from collections.abc import Mapping, Sequence
@@ -8,8 +10,9 @@ from migrator.lab.worlds.lab_cluster import LabCluster
 from migrator.model.access_entry import EntryType
 from migrator.model.principal import Arn
 
-# Fixed names and groups by type. The groups of Windows and Fargate entries, and all of HyperPod's, are not published:
-# these are the groups of the equivalent aws-auth rows without system:bootstrappers, as EC2_LINUX has it.
+# Fixed names and groups by type. The groups of Windows and Fargate entries, and all of HyperPod's,
+# are not published: these are the groups of the equivalent aws-auth rows without
+# system:bootstrappers, as EC2_LINUX has it.
 NODE_USERNAMES: Mapping[EntryType, str] = {
     "EC2_LINUX": "system:node:{{EC2PrivateDNSName}}",
     "EC2_WINDOWS": "system:node:{{EC2PrivateDNSName}}",
@@ -29,7 +32,9 @@ NODE_GROUPS: Mapping[EntryType, tuple[str, ...]] = {
 
 
 def default_username(arn: Arn) -> str:
-    """What EKS fills in for STANDARD: for a role the session's ARN without the path, for others the ARN."""
+    """What EKS fills in for STANDARD: for a role the session's ARN without the path, for others the
+    ARN.
+    """
     if arn.kind == "role":
         return f"arn:{arn.partition}:sts::{arn.account}:assumed-role/{arn.name}/{{{{SessionName}}}}"
     return str(arn)
@@ -37,16 +42,29 @@ def default_username(arn: Arn) -> str:
 
 def entry_arn(cluster: LabCluster, principal: Arn) -> str:
     """A new access entry's ARN: the principal's name without its path, and a UUID."""
-    kind = "user" if principal.kind == "user" else "role" if principal.kind == "role" else principal.kind
-    stem = f"arn:{cluster.partition}:eks:{cluster.region}:{cluster.account}:access-entry/{cluster.name}"
+    kind = (
+        "user"
+        if principal.kind == "user"
+        else "role"
+        if principal.kind == "role"
+        else principal.kind
+    )
+    place = f"arn:{cluster.partition}:eks:{cluster.region}:{cluster.account}"
+    stem = f"{place}:access-entry/{cluster.name}"
     return f"{stem}/{kind}/{principal.account}/{principal.name}/{uuid.uuid4()}"
 
 
-def names_of(entry_type: EntryType, principal: Arn, params: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
-    """Username and groups that an entry gets: fixed for node types, EKS's default where none is given."""
+def names_of(
+    entry_type: EntryType, principal: Arn, params: Mapping[str, Any]
+) -> tuple[str, tuple[str, ...]]:
+    """Username and groups that an entry gets: fixed for node types, EKS's default where none is
+    given.
+    """
     if entry_type != "STANDARD":
         return NODE_USERNAMES[entry_type], NODE_GROUPS[entry_type]
-    return params.get("username") or default_username(principal), read_groups(params.get("kubernetesGroups"))
+    return params.get("username") or default_username(principal), read_groups(
+        params.get("kubernetesGroups")
+    )
 
 
 def read_groups(raw: object) -> tuple[str, ...]:

@@ -1,8 +1,9 @@
 """Faults of a cloud, injected on a seeded schedule.
 
-A fault names calls by pattern (``eks:CreateAccessEntry``, ``eks:*``, ``kubernetes:patch configmaps``), a kind, and
-when it strikes: after ``skip`` matching calls, at most ``times`` times, each time with ``probability`` (drawn from
-the seed, so the same schedule strikes alike in every run that makes the same calls).
+A fault names calls by pattern (``eks:CreateAccessEntry``, ``eks:*``, ``kubernetes:patch
+configmaps``), a kind, and when it strikes: after ``skip`` matching calls, at most ``times`` times,
+each time with ``probability`` (drawn from the seed, so the same schedule strikes alike in every run
+that makes the same calls).
 """
 
 import fnmatch
@@ -18,10 +19,12 @@ FaultKind: TypeAlias = Literal[
     "reset",  # the connection is reset before anything is done
     "lost-answer",  # it is done, and the connection closes (or hangs `seconds`) without an answer
     "stale-read",  # a read answers from the state `seconds` of lab time ago
-    "partial-page",  # a list answers at most `page_size` items and a token; FilterLogEvents even none, with 0
+    # a list answers at most `page_size` items and a token; FilterLogEvents even none, with 0
+    "partial-page",
     "expired-credentials",  # the token included in the request is expired
     "update-fails",  # the cluster update that this call starts ends as `outcome`
-    "second-writer",  # just before the call somebody else writes aws-auth: `change` edit, recreate or delete
+    # just before the call somebody else writes aws-auth: `change` edit, recreate or delete
+    "second-writer",
     "node-stops",  # just before the call the kubelet of `node` stops renewing its lease
 ]
 Outcome: TypeAlias = Literal["Failed", "Cancelled"]
@@ -32,8 +35,9 @@ Change: TypeAlias = Literal["edit", "recreate", "delete"]
 class Fault:
     """One injected fault and how often it has struck.
 
-    ``cluster`` says where a second writer writes or a node stops; it may be left out in a world of one cluster.
-    Raises :class:`ValueError` for values that mean nothing: a schedule that never strikes hides what it should show.
+    ``cluster`` says where a second writer writes or a node stops; it may be left out in a world of
+    one cluster. Raises :class:`ValueError` for values that mean nothing: a schedule that never
+    strikes hides what it should show.
     """
 
     operation: str

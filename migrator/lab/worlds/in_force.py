@@ -1,4 +1,6 @@
-"""What of a cluster's access entries has propagated, kept until something changes or takes effect."""
+"""What of a cluster's access entries has propagated, kept until something changes or takes
+effect.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -29,7 +31,9 @@ class EntriesInForce:
         cluster.listeners.append(self._forget)
 
     def now(self) -> InForce:
-        """What is in force at this moment of lab time; the same value as long as nothing has changed."""
+        """What is in force at this moment of lab time; the same value as long as nothing has
+        changed.
+        """
         known = self._known
         if known is not None and (known.until is None or self._world.now() < known.until):
             return known
@@ -41,7 +45,11 @@ class EntriesInForce:
     def at(self, moment: datetime) -> InForce:
         """What is in force at any moment, past or to come, by all that has been done so far."""
         known = self._known
-        if known is not None and known.since <= moment and (known.until is None or moment < known.until):
+        if (
+            known is not None
+            and known.since <= moment
+            and (known.until is None or moment < known.until)
+        ):
             return known
         with self._world.lock:
             return self._look(moment)

@@ -1,9 +1,10 @@
 """A cluster of the lab: its access entries over time, its authentication mode, its updates.
 
-Time is part of the state. Every version of an entry knows when it was written (what the API shows) and when it is in
-force (what the authenticator sees, after propagation), so that "who may log in at ``t``" is a pure function of ``t``:
-:meth:`LabCluster.effective_entries` and :meth:`LabCluster.effective_mode` can be asked about the present and, by the
-oracle, about every moment at which something will change (:meth:`LabCluster.upcoming`).
+Time is part of the state. Every version of an entry knows when it was written (what the API shows)
+and when it is in force (what the authenticator sees, after propagation), so that "who may log in at
+``t``" is a pure function of ``t``: :meth:`LabCluster.effective_entries` and
+:meth:`LabCluster.effective_mode` can be asked about the present and, by the oracle, about every
+moment at which something will change (:meth:`LabCluster.upcoming`).
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -13,7 +14,12 @@ from ipaddress import ip_address, ip_network
 from typing import Any, Literal, TypeAlias
 
 from migrator.lab.worlds.log_store import LogStore
-from migrator.model.access_entry import SERVICE_LINKED_MARK, AccessScope, AuthenticationMode, EntryType
+from migrator.model.access_entry import (
+    SERVICE_LINKED_MARK,
+    AccessScope,
+    AuthenticationMode,
+    EntryType,
+)
 
 UpdateStatus: TypeAlias = Literal["InProgress", "Failed", "Cancelled", "Successful"]
 AUTOMATIC = frozenset({"creator", "nodegroups", "fargate", "capabilities", "service-linked"})
@@ -34,8 +40,9 @@ class LabPolicy:
 class LabEntry:
     """One version of an access entry. A change makes a new value; values never change.
 
-    ``principal_id`` is the unique id that was pinned when the entry was created; no API shows it. ``username`` is
-    a template. ``automatic`` entries were made by EKS itself. ``policies`` have ``policy_arn`` and ``scope``.
+    ``principal_id`` is the unique id that was pinned when the entry was created; no API shows it.
+    ``username`` is a template. ``automatic`` entries were made by EKS itself. ``policies`` have
+    ``policy_arn`` and ``scope``.
     """
 
     principal_arn: str
@@ -59,7 +66,8 @@ class LabEntry:
 
 @dataclass(frozen=True, slots=True)
 class EntryVersion:
-    """An entry from ``written_at`` on in the API, and from ``effective_from`` on in the authenticator.
+    """An entry from ``written_at`` on in the API, and from ``effective_from`` on in the
+    authenticator.
 
     ``entry`` is None for a deletion.
     """
@@ -71,7 +79,9 @@ class EntryVersion:
 
 @dataclass(slots=True)
 class LabUpdate:
-    """An update of the cluster. It is in progress until ``done_at`` and then ends as ``outcome``."""
+    """An update of the cluster. It is in progress until ``done_at`` and then ends as
+    ``outcome``.
+    """
 
     id: str
     type: str
@@ -119,15 +129,20 @@ class LabCluster:
     history: dict[str, list[EntryVersion]] = field(default_factory=dict)
     endpoint_url: str | None = None
     ca_pem: bytes | None = None
-    kubernetes_objects: list[dict[str, Any]] = field(default_factory=list)  # raw objects of the world file
+    kubernetes_objects: list[dict[str, Any]] = field(
+        default_factory=list
+    )  # raw objects of the world file
     kube: Any = None  # the Kubernetes side's store and server
     logs: LogStore = field(default_factory=LogStore)
     propagation: timedelta = timedelta(seconds=2)
     update_duration: timedelta = timedelta(seconds=3)
     status_override: str | None = None
-    # Which entries EKS makes by itself; a world can leave some out, as EKS has been seen to do with Fargate.
+    # Which entries EKS makes by itself; a world can leave some out, as EKS has been seen to do with
+    # Fargate.
     automatic: frozenset[str] = AUTOMATIC
-    listeners: list[Callable[[], None]] = field(default_factory=list)  # after every change, lock held: drop caches
+    listeners: list[Callable[[], None]] = field(
+        default_factory=list
+    )  # after every change, lock held: drop caches
 
     @property
     def arn(self) -> str:
@@ -179,12 +194,16 @@ class LabCluster:
 
     def upcoming(self, after: datetime) -> list[datetime]:
         """Moments after ``after`` at which access will change by what has been done so far."""
-        moments = {version.effective_from for versions in self.history.values() for version in versions}
+        moments = {
+            version.effective_from for versions in self.history.values() for version in versions
+        }
         moments |= {update.done_at for update in self.updates}
         return sorted(moment for moment in moments if moment > after)
 
     def vpc_config_at(self, at: datetime) -> dict[str, Any]:
-        """``resourcesVpcConfig`` at a moment: who may reach the endpoint, after the updates that have ended."""
+        """``resourcesVpcConfig`` at a moment: who may reach the endpoint, after the updates that
+        have ended.
+        """
         config: dict[str, Any] = {
             "subnetIds": ["subnet-0a1b2c3d4e5f60001", "subnet-0a1b2c3d4e5f60002"],
             "securityGroupIds": [],
@@ -201,10 +220,14 @@ class LabCluster:
         return config
 
     def admits(self, address: str, at: datetime) -> bool:
-        """Whether the endpoint answers a caller outside of the VPC: public access on, and its address in a range."""
+        """Whether the endpoint answers a caller outside of the VPC: public access on, and its
+        address in a range.
+        """
         config = self.vpc_config_at(at)
         ranges = (ip_network(text, strict=False) for text in config["publicAccessCidrs"])
-        return bool(config["endpointPublicAccess"]) and any(ip_address(address) in found for found in ranges)
+        return bool(config["endpointPublicAccess"]) and any(
+            ip_address(address) in found for found in ranges
+        )
 
     def log_types_at(self, at: datetime) -> tuple[str, ...]:
         """Control-plane log types that are on at a moment."""
@@ -226,10 +249,15 @@ class LabCluster:
 
     # Changes.
 
-    def write_entry(self, principal_arn: str, entry: LabEntry | None, now: datetime, *, delay: timedelta) -> None:
-        """Put a version of an entry (None deletes it): seen by the API now, by the authenticator after ``delay``."""
+    def write_entry(
+        self, principal_arn: str, entry: LabEntry | None, now: datetime, *, delay: timedelta
+    ) -> None:
+        """Put a version of an entry (None deletes it): seen by the API now, by the authenticator
+        after ``delay``.
+        """
         versions = self.history.setdefault(principal_arn, [])
-        # Distribution keeps the order of writes: a later version is never in force before an earlier one.
+        # Distribution keeps the order of writes: a later version is never in force before an
+        # earlier one.
         effective = max([now + delay, *(version.effective_from for version in versions[-1:])])
         versions.append(EntryVersion(now, effective, entry))
         self.changed()
@@ -247,7 +275,9 @@ class LabCluster:
     # Logs.
 
     def log(self, stream: str, message: str, at: datetime) -> None:
-        """Append a control-plane log line; ``stream`` is ``kube-apiserver-audit`` or ``authenticator``."""
+        """Append a control-plane log line; ``stream`` is ``kube-apiserver-audit`` or
+        ``authenticator``.
+        """
         self.logs.append(f"{stream}-{self.name}", message, at)
 
 

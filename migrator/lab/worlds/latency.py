@@ -8,14 +8,18 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class LatencyRule:
-    """Seconds of machine time for calls whose name (``eks:DescribeCluster``, ``kubernetes:get nodes``) matches."""
+    """Seconds of machine time for calls whose name (``eks:DescribeCluster``, ``kubernetes:get
+    nodes``) matches.
+    """
 
     pattern: str
     seconds: float
 
 
 class Latency:
-    """Latency of every call of a lab; the last rule that matches counts. Nothing is slow by default."""
+    """Latency of every call of a lab; the last rule that matches counts. Nothing is slow by
+    default.
+    """
 
     def __init__(self) -> None:
         self._rules: list[LatencyRule] = []

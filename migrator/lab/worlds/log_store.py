@@ -1,4 +1,6 @@
-"""Control-plane log lines of one cluster, as CloudWatch Logs keeps them: streams of (time, message)."""
+"""Control-plane log lines of one cluster, as CloudWatch Logs keeps them: streams of (time,
+message).
+"""
 
 import bisect
 import threading
@@ -26,7 +28,9 @@ class LogStore:
         self._lock = threading.Lock()
         self._next = 0
         self.stored_bytes = 0
-        self.before_reading: Callable[[], None] = lambda: None  # whoever writes lazily catches up here
+        self.before_reading: Callable[[], None] = lambda: (
+            None
+        )  # whoever writes lazily catches up here
 
     def __len__(self) -> int:
         return len(self._lines)
@@ -43,7 +47,9 @@ class LogStore:
                 self._lines.append(line)
 
     def between(self, start: int | None, end: int | None, skip: int = 0) -> Iterator[LogLine]:
-        """Lines with ``start <= timestamp <= end`` (milliseconds), oldest first, without the first ``skip``."""
+        """Lines with ``start <= timestamp <= end`` (milliseconds), oldest first, without the first
+        ``skip``.
+        """
         self.before_reading()
         with self._lock:
             first = 0 if start is None else bisect.bisect_left(self._lines, (start,))
@@ -68,8 +74,9 @@ class LogStore:
 class GeneratedLog(LogStore):
     """A log of many lines that are made when they are read, so that millions cost no memory.
 
-    ``make(index)`` gives ``(timestamp in milliseconds, stream, message)``; timestamps never fall. What the cluster
-    logs itself while the lab runs is kept apart and comes after the generated lines.
+    ``make(index)`` gives ``(timestamp in milliseconds, stream, message)``; timestamps never fall.
+    What the cluster logs itself while the lab runs is kept apart and comes after the generated
+    lines.
     """
 
     def __init__(self, count: int, make: Callable[[int], tuple[int, str, str]]) -> None:
@@ -101,8 +108,12 @@ class GeneratedLog(LogStore):
         return low
 
     def streams(self) -> dict[str, tuple[int, int]]:
-        """Streams of the first generated lines, with the bounds of all, and those that were appended."""
+        """Streams of the first generated lines, with the bounds of all, and those that were
+        appended.
+        """
         found: dict[str, tuple[int, int]] = {}
         for index in range(min(self._count, 1000)):
-            found.setdefault(self._make(index)[1], (self._make(0)[0], self._make(self._count - 1)[0]))
+            found.setdefault(
+                self._make(index)[1], (self._make(0)[0], self._make(self._count - 1)[0])
+            )
         return {**found, **super().streams()}

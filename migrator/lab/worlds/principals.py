@@ -1,4 +1,6 @@
-"""Accounts, their principals and their credentials. All keys are made up; none is worth anything anywhere else."""
+"""Accounts, their principals and their credentials. All keys are made up; none is worth anything
+anywhere else.
+"""
 
 import base64
 import hashlib
@@ -10,13 +12,15 @@ from typing import Any, TypeAlias
 
 from migrator.model.principal import Arn
 
-# What IAM allows in the name of a role, user or profile (IAM API Reference, CreateRole). Also what is safe in a file.
+# What IAM allows in the name of a role, user or profile (IAM API Reference, CreateRole). Also what
+# is safe in a file.
 IAM_NAME = re.compile(r"[\w+=,.@-]{1,128}", re.ASCII)
 
 
 @dataclass(slots=True)
 class Permissions:
-    """What a principal may do: everything, but for ``denied``; or only ``allowed`` when that is given.
+    """What a principal may do: everything, but for ``denied``; or only ``allowed`` when that is
+    given.
 
     Patterns as in a policy (``eks:*``, ``eks:CreateAccessEntry``), case-insensitive.
     """
@@ -32,7 +36,9 @@ class Permissions:
 
 
 def _matches(pattern: str, action: str) -> bool:
-    """IAM's action wildcards: ``*`` and ``?``, without regard to case. Iterative, so no pattern is slow."""
+    """IAM's action wildcards: ``*`` and ``?``, without regard to case. Iterative, so no pattern is
+    slow.
+    """
     text, glob, at, star, mark = action.lower(), pattern.lower(), 0, -1, 0
     i = 0
     while i < len(text):
@@ -50,7 +56,9 @@ def _matches(pattern: str, action: str) -> bool:
 
 @dataclass(slots=True)
 class IamRole:
-    """A role. ``trust_policy`` is the policy document; ``id`` (``AROA…``) is new whenever the role is made anew."""
+    """A role. ``trust_policy`` is the policy document; ``id`` (``AROA…``) is new whenever the role
+    is made anew.
+    """
 
     arn: str
     name: str
@@ -117,7 +125,9 @@ class Instance:
 
 @dataclass(slots=True)
 class Account:
-    """An AWS account. IAM names are unique without regard to case, so the keys are lower-cased names."""
+    """An AWS account. IAM names are unique without regard to case, so the keys are lower-cased
+    names.
+    """
 
     id: str
     partition: str = "aws"
@@ -154,7 +164,9 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """Keys of a principal, or of a session of a role. ``expires`` is machine time; None never expires."""
+    """Keys of a principal, or of a session of a role. ``expires`` is machine time; None never
+    expires.
+    """
 
     access_key_id: str
     secret_access_key: str = field(repr=False)
@@ -169,9 +181,10 @@ class Credential:
 class Caller:
     """Who signed a request, as STS tells it.
 
-    ``arn`` is the caller's ARN (``arn:aws:sts::A:assumed-role/NAME/SESSION`` for a session), ``principal_arn`` the
-    full IAM ARN behind it, ``principal_id`` the unique id that access entries are pinned to, ``user_id`` STS's
-    ``UserId`` (``AROA…:SESSION`` for a session). ``session_name`` is empty for users and root.
+    ``arn`` is the caller's ARN (``arn:aws:sts::A:assumed-role/NAME/SESSION`` for a session),
+    ``principal_arn`` the full IAM ARN behind it, ``principal_id`` the unique id that access entries
+    are pinned to, ``user_id`` STS's ``UserId`` (``AROA…:SESSION`` for a session). ``session_name``
+    is empty for users and root.
     """
 
     arn: str
@@ -186,7 +199,9 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class WebIdentity:
-    """What a token of an OpenID Connect provider says. ``provider_arn`` is the provider's ARN in IAM."""
+    """What a token of an OpenID Connect provider says. ``provider_arn`` is the provider's ARN in
+    IAM.
+    """
 
     provider_arn: str
     subject: str

@@ -1,7 +1,7 @@
 """Objects that name groups and usernames, made again from a snapshot's list of such places.
 
-A snapshot keeps no FlowSchemas and no admission policies, only which of their fields name whom. For a copy that a
-plan reads alike, objects with just these names in just these fields are enough.
+A snapshot keeps no FlowSchemas and no admission policies, only which of their fields name whom. For
+a copy that a plan reads alike, objects with just these names in just these fields are enough.
 """
 
 import json
@@ -45,7 +45,11 @@ def objects_for(references: Iterable[Raw]) -> tuple[list[dict[str, Any]], list[s
 
 def _flow_schema(places: list[tuple[str, str]]) -> dict[str, Any]:
     body: dict[str, Any] = {
-        "spec": {"matchingPrecedence": 1000, "priorityLevelConfiguration": {"name": "workload-low"}, "rules": []}
+        "spec": {
+            "matchingPrecedence": 1000,
+            "priorityLevelConfiguration": {"name": "workload-low"},
+            "rules": [],
+        }
     }
     for path, text in places:
         subject, _, rest = path.rpartition("].")
@@ -69,7 +73,11 @@ def _expressions(places: list[tuple[str, str]]) -> dict[str, Any] | None:
         by_path.setdefault(path, []).append(text)
     body: dict[str, Any] = {}
     for path, names in by_path.items():
-        put(body, path, " || ".join(f"request.userInfo.username == {json.dumps(name)}" for name in names))
+        put(
+            body,
+            path,
+            " || ".join(f"request.userInfo.username == {json.dumps(name)}" for name in names),
+        )
     return body
 
 
@@ -82,13 +90,16 @@ def _argo_cd(places: list[tuple[str, str]]) -> dict[str, Any] | None:
         lines.setdefault(match[1], {})[int(match[2])] = f'g, "{text}", role:readonly'
     return {
         "data": {
-            key: "\n".join(found.get(number, "") for number in range(1, max(found) + 1)) for key, found in lines.items()
+            key: "\n".join(found.get(number, "") for number in range(1, max(found) + 1))
+            for key, found in lines.items()
         }
     }
 
 
 def put(into: dict[str, Any], path: str, value: Json) -> None:
-    """Set ``spec.rules[0].name`` in a JSON object; what is missing on the way is made, list items as ``{}``."""
+    """Set ``spec.rules[0].name`` in a JSON object; what is missing on the way is made, list items
+    as ``{}``.
+    """
     steps: list[str | int] = [name or int(index) for name, index in _STEP.findall(path)]
     at: Any = into
     for step, following in zip(steps, [*steps[1:], None], strict=True):

@@ -1,7 +1,8 @@
-"""The state that both sides of the lab share: accounts, clusters, credentials, time, faults, effects.
+"""The state that both sides of the lab share: accounts, clusters, credentials, time, faults,
+effects.
 
-Whoever reads or changes a world holds ``world.lock``. Rules of AWS are in the APIs (``eks_api``, ``iam_api``, …);
-this module holds what is so, not what is allowed.
+Whoever reads or changes a world holds ``world.lock``. Rules of AWS are in the APIs (``eks_api``,
+``iam_api``, …); this module holds what is so, not what is allowed.
 """
 
 import secrets
@@ -51,7 +52,9 @@ __all__ = [
 
 @dataclass(slots=True)
 class Settings:
-    """Delays in lab time, and who operates. ``operator`` is the ARN whose keys ``lab env`` prints."""
+    """Delays in lab time, and who operates. ``operator`` is the ARN whose keys ``lab env``
+    prints.
+    """
 
     propagation: timedelta = timedelta(seconds=2)
     update_duration: timedelta = timedelta(seconds=3)
@@ -59,7 +62,9 @@ class Settings:
     token_cache: timedelta = timedelta(seconds=10)
     operator: str | None = None
     region: str = "eu-central-1"
-    caller_address: str = "203.0.113.10"  # where clients of cluster endpoints seem to come from (RFC 5737)
+    caller_address: str = (
+        "203.0.113.10"  # where clients of cluster endpoints seem to come from (RFC 5737)
+    )
 
 
 @dataclass(slots=True)
@@ -78,11 +83,16 @@ class World:
     credentials: dict[str, Credential] = field(default_factory=dict)  # by access key id
     _standing: dict[tuple[str, str | None], Credential] = field(default_factory=dict, repr=False)
     web_identities: dict[str, WebIdentity] = field(default_factory=dict)  # by token
-    portal_sessions: dict[str, str] = field(default_factory=dict)  # IAM Identity Center: who signed in, by token
-    endpoint: str | None = None  # URL of the AWS side once it is served: tokens are presigned for it
+    portal_sessions: dict[str, str] = field(
+        default_factory=dict
+    )  # IAM Identity Center: who signed in, by token
+    endpoint: str | None = (
+        None  # URL of the AWS side once it is served: tokens are presigned for it
+    )
     queries: dict[str, Any] = field(default_factory=dict)  # CloudWatch Logs Insights queries by id
     sequence: int = 0
-    # Opens a cluster's HTTPS endpoint, given by whoever serves the Kubernetes side: (URL, CA certificate in PEM).
+    # Opens a cluster's HTTPS endpoint, given by whoever serves the Kubernetes side: (URL, CA
+    # certificate in PEM).
     open_endpoint: Callable[[LabCluster], tuple[str, bytes]] | None = None
     # Further operations of the control API, by name: the Kubernetes side adds its own.
     controls: dict[str, Callable[[Mapping[str, Any]], Any]] = field(default_factory=dict)
@@ -108,21 +118,31 @@ class World:
         self.clusters[(cluster.account, cluster.region, cluster.name)] = cluster
         return cluster
 
-    def cluster(self, name: str, *, region: str | None = None, account: str | None = None) -> LabCluster:
-        """A cluster by name, and by region and account where several have it. Raises ``KeyError``."""
+    def cluster(
+        self, name: str, *, region: str | None = None, account: str | None = None
+    ) -> LabCluster:
+        """A cluster by name, and by region and account where several have it. Raises
+        ``KeyError``.
+        """
         found = [
             cluster
             for cluster in self.clusters.values()
-            if cluster.name == name and region in (None, cluster.region) and account in (None, cluster.account)
+            if cluster.name == name
+            and region in (None, cluster.region)
+            and account in (None, cluster.account)
         ]
         if len(found) != 1:
             raise KeyError(f"{len(found)} clusters are named {name}")
         return found[0]
 
     def endpoint_of(self, cluster: LabCluster) -> tuple[str, bytes]:
-        """The cluster's endpoint and CA; opened when first asked for. Without a Kubernetes side nobody listens."""
+        """The cluster's endpoint and CA; opened when first asked for. Without a Kubernetes side
+        nobody listens.
+        """
         if cluster.endpoint_url is None or cluster.ca_pem is None:
-            opened = self.open_endpoint(cluster) if self.open_endpoint else ("https://127.0.0.1:9", b"")
+            opened = (
+                self.open_endpoint(cluster) if self.open_endpoint else ("https://127.0.0.1:9", b"")
+            )
             cluster.endpoint_url, cluster.ca_pem = opened
         return cluster.endpoint_url, cluster.ca_pem
 
@@ -132,7 +152,11 @@ class World:
         """The principal that exists now under exactly this IAM ARN (path included), else None."""
         parsed = parse_arn(arn)
         account = self.accounts.get(parsed.account) if parsed else None
-        return account.find(parsed) if parsed and account and account.partition == parsed.partition else None
+        return (
+            account.find(parsed)
+            if parsed and account and account.partition == parsed.partition
+            else None
+        )
 
     def principals(self) -> Iterator[IamRole | IamUser]:
         """All roles and users of all accounts."""
@@ -140,7 +164,9 @@ class World:
             yield from account.principals()
 
     def credentials_of(self, principal_arn: str, session_name: str = "lab") -> Credential:
-        """Made-up credentials of a principal: keys of a user or root, a session of a role. Raises ``KeyError``."""
+        """Made-up credentials of a principal: keys of a user or root, a session of a role. Raises
+        ``KeyError``.
+        """
         with self.lock:
             principal = self.principal(principal_arn)
             if principal is None:
@@ -151,7 +177,9 @@ class World:
                 self._standing[key] = self.issue(principal, session, None)
             return self._standing[key]
 
-    def issue(self, principal: Principal, session_name: str | None, expires: datetime | None) -> Credential:
+    def issue(
+        self, principal: Principal, session_name: str | None, expires: datetime | None
+    ) -> Credential:
         """New keys; a session when ``session_name`` is given."""
         prefix = "ASIA" if session_name is not None else "AKIA"
         credential = Credential(
@@ -189,7 +217,8 @@ class World:
         account = parsed.account if parsed else ""
         arn, user_id = principal.arn, principal.id
         if credential.session_name is not None and parsed is not None:
-            arn = f"arn:{parsed.partition}:sts::{account}:assumed-role/{parsed.name}/{credential.session_name}"
+            session = f"assumed-role/{parsed.name}/{credential.session_name}"
+            arn = f"arn:{parsed.partition}:sts::{account}:{session}"
             user_id = f"{principal.id}:{credential.session_name}"
         return Caller(
             arn=arn,

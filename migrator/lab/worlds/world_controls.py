@@ -1,4 +1,6 @@
-"""Changes to a running world on the AWS side, for ``POST /_lab/v1/world``: what no API of AWS offers."""
+"""Changes to a running world on the AWS side, for ``POST /_lab/v1/world``: what no API of AWS
+offers.
+"""
 
 from collections.abc import Mapping
 from datetime import timedelta
@@ -12,10 +14,11 @@ from migrator.lab.worlds.world import World
 def add_aws_controls(world: World) -> None:
     """Put the AWS side's changes into ``world.controls``.
 
-    ``settings``: delays in seconds of lab time. ``permissions``: by ARN, ``{deniedActions, allowedActions}``.
-    ``automatic``: by cluster name, the kinds of entries that EKS will make by itself. ``webIdentityToken``: a new
-    token of an OpenID Connect provider (``{providerArn, subject, audience}``). ``signIn``: somebody signs in to IAM
-    Identity Center (``{userName}``); answers the access token.
+    ``settings``: delays in seconds of lab time. ``permissions``: by ARN, ``{deniedActions,
+    allowedActions}``. ``automatic``: by cluster name, the kinds of entries that EKS will make by
+    itself. ``webIdentityToken``: a new token of an OpenID Connect provider (``{providerArn,
+    subject, audience}``). ``signIn``: somebody signs in to IAM Identity Center (``{userName}``);
+    answers the access token.
     """
     world.controls["settings"] = lambda body: _settings(world, body)
     world.controls["permissions"] = lambda body: _permissions(world, body)
@@ -61,13 +64,18 @@ def _automatic(world: World, body: Mapping[str, Any]) -> Mapping[str, Any]:
     with world.lock:
         for name, kinds in body.items():
             if unknown := set(kinds) - AUTOMATIC:
-                raise ValueError(f"automatic knows {', '.join(sorted(AUTOMATIC))}, not {', '.join(sorted(unknown))}")
+                raise ValueError(
+                    f"automatic knows {', '.join(sorted(AUTOMATIC))}, not "
+                    f"{', '.join(sorted(unknown))}"
+                )
             world.cluster(name).automatic = frozenset(kinds)
     return {}
 
 
 def _web_identity(world: World, body: Mapping[str, Any]) -> Mapping[str, Any]:
     identity = WebIdentity(
-        str(body["providerArn"]), str(body["subject"]), str(body.get("audience", "sts.amazonaws.com"))
+        str(body["providerArn"]),
+        str(body["subject"]),
+        str(body.get("audience", "sts.amazonaws.com")),
     )
     return {"token": world.web_identity_token(identity)}

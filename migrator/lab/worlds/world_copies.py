@@ -1,9 +1,10 @@
 """A world from a snapshot: a copy of a real cluster, to rehearse a migration on.
 
-Everything that a plan depends on is there again: cluster, entries, principals with their unique ids and creation
-dates, node groups, instances behind nodes, RBAC, aws-auth. Keys are made up. What a snapshot does not hold cannot be
-copied: :attr:`Copy.left_out` says what that is. Principals of an account that was not read completely are made as
-aws-auth names them, since they may exist; in an account that was read, who is absent stays absent.
+Everything that a plan depends on is there again: cluster, entries, principals with their unique ids
+and creation dates, node groups, instances behind nodes, RBAC, aws-auth. Keys are made up. What a
+snapshot does not hold cannot be copied: :attr:`Copy.left_out` says what that is. Principals of an
+account that was not read completely are made as aws-auth names them, since they may exist; in an
+account that was read, who is absent stays absent.
 """
 
 import json
@@ -15,7 +16,14 @@ from typing import Any
 
 from migrator.decide.reading.read_aws_auth import read_aws_auth
 from migrator.errors import Failed
-from migrator.lab.worlds.copied_cluster import Raw, add_nodes, moment, objects_of, with_moments, write_entries
+from migrator.lab.worlds.copied_cluster import (
+    Raw,
+    add_nodes,
+    moment,
+    objects_of,
+    with_moments,
+    write_entries,
+)
 from migrator.lab.worlds.lab_cluster import LabCluster
 from migrator.lab.worlds.principals import IAM_NAME, Account, make_id
 from migrator.lab.worlds.world import IamRole, IamUser, World
@@ -55,14 +63,17 @@ def load_snapshot(path: Path, reader_roles: Iterable[str] = ()) -> Copy:
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        raise Failed("world-unreadable", f"cannot read the snapshot {path}", why=type(error).__name__) from error
+        raise Failed(
+            "world-unreadable", f"cannot read the snapshot {path}", why=type(error).__name__
+        ) from error
     return world_from_snapshot(raw, reader_roles)
 
 
 def world_from_snapshot(raw: object, reader_roles: Iterable[str] = ()) -> Copy:
     """A copy of the cluster in a snapshot document. Raises ``world-invalid``.
 
-    ``reader_roles`` are ARNs of roles through which foreign accounts are read: a snapshot does not name them.
+    ``reader_roles`` are ARNs of roles through which foreign accounts are read: a snapshot does not
+    name them.
     """
     if not isinstance(raw, Mapping) or raw.get("format") != FORMAT:
         raise Failed("world-invalid", "this is no snapshot", why=f"its format is not {FORMAT}")
@@ -70,7 +81,9 @@ def world_from_snapshot(raw: object, reader_roles: Iterable[str] = ()) -> Copy:
         return _Copier(raw).copy(reader_roles)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         why = f"{type(error).__name__}: {error}"
-        raise Failed("world-invalid", "the snapshot cannot be copied into a world", why=why) from error
+        raise Failed(
+            "world-invalid", "the snapshot cannot be copied into a world", why=why
+        ) from error
 
 
 class _Copier:
@@ -115,7 +128,9 @@ class _Copier:
         if cluster.initial_mode != "CONFIG_MAP":
             holders = {entry["principalArn"] for entry in self._raw.get("accessEntries") or ()}
             if not has_row and operator not in holders:
-                text = "no row and no entry lets it in; be somebody else with migrate lab credentials"
+                text = (
+                    "no row and no entry lets it in; be somebody else with migrate lab credentials"
+                )
                 self._copy.left_out.append(f"access of {operator}: {text}")
         elif self._raw.get("creator") is None:
             text = "the hidden creator: the snapshot does not know who made the cluster"
@@ -129,7 +144,11 @@ class _Copier:
         read = read_aws_auth((self._raw.get("configMap") or {}).get("data") or {})
         if arn is None or any(row.account == arn.account for row in read.accounts):
             return arn is not None
-        key = f"arn:{arn.partition}:iam::{arn.account}:role/{arn.name}" if arn.kind == "role" else str(arn)
+        key = (
+            f"arn:{arn.partition}:iam::{arn.account}:role/{arn.name}"
+            if arn.kind == "role"
+            else str(arn)
+        )
         return any(row.arn.lower() == key.lower() for row in read.rows)
 
     # The cluster.
@@ -151,11 +170,22 @@ class _Copier:
             nodegroups=self._named("nodegroups", "nodegroupName"),
             fargate_profiles=self._named("fargateProfiles", "fargateProfileName"),
             capabilities=self._named("capabilities", "capabilityName"),
-            identity_provider_configs=self._named("identityProviderConfigs", "identityProviderConfigName"),
+            identity_provider_configs=self._named(
+                "identityProviderConfigs", "identityProviderConfigName"
+            ),
             vpc_config=dict(raw.get("resourcesVpcConfig") or {}),
-            log_types=tuple(kind for setup in logging if setup.get("enabled") for kind in setup.get("types") or ()),
+            log_types=tuple(
+                kind
+                for setup in logging
+                if setup.get("enabled")
+                for kind in setup.get("types") or ()
+            ),
             tags=dict(raw.get("tags") or {}),
-            raw={key: value for key, value in raw.items() if key not in _OWN_FIELDS and value is not None},
+            raw={
+                key: value
+                for key, value in raw.items()
+                if key not in _OWN_FIELDS and value is not None
+            },
         )
 
     def _named(self, key: str, name_key: str) -> dict[str, dict[str, Any]]:
@@ -200,25 +230,35 @@ class _Copier:
         known = parse_arn(str(caller.get("Arn") or ""))
         if known is None or known.account != arn.account:
             return None
-        if known.resource != arn.resource and not known.resource.startswith(f"assumed-role/{arn.name}/"):
+        if known.resource != arn.resource and not known.resource.startswith(
+            f"assumed-role/{arn.name}/"
+        ):
             return None
         return str(caller.get("UserId") or "").partition(":")[0] or None
 
     def _trust(self, arn: Arn, services: Iterable[str]) -> dict[str, Any]:
-        """The services as they were, and whoever rehearses: the accounts of the role and of the cluster."""
+        """The services as they were, and whoever rehearses: the accounts of the role and of the
+        cluster.
+        """
         accounts = sorted({arn.account, self._arn.account})
         roots = [f"arn:{arn.partition}:iam::{account}:root" for account in accounts]
         statements: list[dict[str, Any]] = [
             {"Effect": "Allow", "Principal": {"AWS": roots}, "Action": "sts:AssumeRole"}
         ]
         if names := list(services):
-            statements.append({"Effect": "Allow", "Principal": {"Service": names}, "Action": "sts:AssumeRole"})
+            statements.append(
+                {"Effect": "Allow", "Principal": {"Service": names}, "Action": "sts:AssumeRole"}
+            )
         return {"Version": "2012-10-17", "Statement": statements}
 
     def _mentioned(self) -> Iterable[str]:
         """Principals by the full ARNs of EKS first, then as aws-auth spells them."""
         yield from (entry["principalArn"] for entry in self._raw.get("accessEntries") or ())
-        for key, name in (("nodegroups", "nodeRole"), ("fargateProfiles", "podExecutionRoleArn"), ("nodes", "roleArn")):
+        for key, name in (
+            ("nodegroups", "nodeRole"),
+            ("fargateProfiles", "podExecutionRoleArn"),
+            ("nodes", "roleArn"),
+        ):
             yield from (item[name] for item in self._raw.get(key) or () if item.get(name))
         if creator := (self._raw.get("creator") or {}).get("arn"):
             yield creator
@@ -251,11 +291,19 @@ class _Copier:
         self._world.settings.operator = str(arn) if account.find(arn) else None
 
     def _readers(self, arns: Iterable[str]) -> None:
-        """Roles that read IAM of foreign accounts; who may be assumed is the trust of every role of the copy."""
-        readers = [arn for text in arns if (arn := parse_arn(text)) is not None and arn.kind == "role"]
+        """Roles that read IAM of foreign accounts; who may be assumed is the trust of every role of
+        the copy.
+        """
+        readers = [
+            arn for text in arns if (arn := parse_arn(text)) is not None and arn.kind == "role"
+        ]
         for arn in readers:
             if arn.name.lower() not in self._account(arn).roles:
                 self._make(str(arn), {})
-        read = {arn.account for item in self._iam if (arn := parse_arn(str(item["arn"]))) is not None}
+        read = {
+            arn.account for item in self._iam if (arn := parse_arn(str(item["arn"]))) is not None
+        }
         for account in sorted(read - {self._arn.account} - {arn.account for arn in readers}):
-            self._copy.left_out.append(f"the role that reads account {account}: name it with --reader-role")
+            self._copy.left_out.append(
+                f"the role that reads account {account}: name it with --reader-role"
+            )

@@ -1,7 +1,8 @@
 """Worlds in files: YAML to :class:`World`.
 
-A world file names accounts with their principals, and clusters with what EKS and Kubernetes hold of them. Everything
-is made up; what is left out gets a plausible value that is the same in every run (unique ids come from the ARN).
+A world file names accounts with their principals, and clusters with what EKS and Kubernetes hold of
+them. Everything is made up; what is left out gets a plausible value that is the same in every run
+(unique ids come from the ARN).
 
 ```yaml
 format: migrator/world/v1
@@ -10,22 +11,16 @@ operator: arn:aws:iam::111122223333:role/platform/migration-operator
 settings: {region: eu-central-1, propagationSeconds: 2, updateSeconds: 3, iamPropagationSeconds: 0,
            tokenCacheSeconds: 10, callerAddress: 203.0.113.10}
 accounts:
-  - id: "111122223333"
-    roles: [{name: runner, path: /ci/, trust: {aws: [...], services: [...], federated: [...], externalId: ...}}]
-    users: [{name: alice, deniedActions: ["eks:*"], allowedActions: [...]}]
-    instanceProfiles: [{name: nodes, role: node-role}]
-    instances: [{id: i-0123456789abcdef0, region: eu-central-1, privateDnsName: ..., instanceProfile: nodes}]
-clusters:
-  - name: demo
-    account: "111122223333"
-    region: eu-central-1
-    authenticationMode: CONFIG_MAP
-    creator: arn:...
-    nodegroups: [{nodegroupName: ..., nodeRole: ..., amiType: ...}]     # DescribeNodegroup's fields
-    fargateProfiles: [{fargateProfileName: ..., podExecutionRoleArn: ...}]
-    accessEntries: [{principalArn: ..., username: ..., kubernetesGroups: [...], policies: [{policyArn: ...}]}]
-    kubernetes: [raw objects]
-```
+  - id: "111122223333" roles: [{name: runner, path: /ci/, trust: {aws: [...], services: [...],
+    federated: [...], externalId: ...}}] users: [{name: alice, deniedActions: ["eks:*"],
+    allowedActions: [...]}] instanceProfiles: [{name: nodes, role: node-role}] instances: [{id:
+    i-0123456789abcdef0, region: eu-central-1, privateDnsName: ..., instanceProfile: nodes}]
+    clusters:
+  - name: demo account: "111122223333" region: eu-central-1 authenticationMode: CONFIG_MAP creator:
+    arn:... nodegroups: [{nodegroupName: ..., nodeRole: ..., amiType: ...}]     #
+    DescribeNodegroup's fields fargateProfiles: [{fargateProfileName: ..., podExecutionRoleArn:
+    ...}] accessEntries: [{principalArn: ..., username: ..., kubernetesGroups: [...], policies:
+    [{policyArn: ...}]}] kubernetes: [raw objects] ```
 """
 
 import json
@@ -66,7 +61,9 @@ def load_world(path: Path) -> World:
 
 
 def _as_json(text: str) -> Any:  # noqa: ANN401 - what JSON gives
-    """A world that is written as JSON, which is YAML, too: thousands of clusters are read in a moment then."""
+    """A world that is written as JSON, which is YAML, too: thousands of clusters are read in a
+    moment then.
+    """
     try:
         return json.loads(text) if text.startswith("{") else None
     except (ValueError, RecursionError):
@@ -92,7 +89,9 @@ def build_world(raw: object) -> World:
 
 @dataclass
 class _Part:
-    """A mapping of the file, and where it is. Every key must be known: a misspelt one is told, not ignored."""
+    """A mapping of the file, and where it is. Every key must be known: a misspelt one is told, not
+    ignored.
+    """
 
     raw: Any
     where: str
@@ -131,7 +130,11 @@ class _Part:
     def moment(self, key: str, default: datetime) -> datetime:
         value = self.get(key, default)
         try:
-            moment = value if isinstance(value, datetime) else datetime.fromisoformat(str(value).replace("Z", "+00:00"))
+            moment = (
+                value
+                if isinstance(value, datetime)
+                else datetime.fromisoformat(str(value).replace("Z", "+00:00"))
+            )
         except ValueError:
             raise self.wrong(f"{key} must be a time such as 2024-03-01T09:00:00Z") from None
         return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
@@ -191,7 +194,8 @@ def _role(account: Account, part: _Part) -> IamRole:
         path=path,
         id=str(part.get("id", make_id("AROA", arn))),
         create_date=part.moment("createDate", LONG_AGO),
-        trust_policy=part.get("trustPolicy") or trust_policy(account, _Part(part.get("trust", {}), part.where)),
+        trust_policy=part.get("trustPolicy")
+        or trust_policy(account, _Part(part.get("trust", {}), part.where)),
         permissions=_permissions(part),
         tags={str(key): str(value) for key, value in part.get("tags", {}).items()},
         description=str(part.get("description", "")),
@@ -286,7 +290,9 @@ def _cluster(world: World, part: _Part) -> None:
         nodegroups=_named(part, "nodegroups", "nodegroupName"),
         fargate_profiles=_named(part, "fargateProfiles", "fargateProfileName"),
         capabilities=_named(part, "capabilities", "capabilityName"),
-        identity_provider_configs=_named(part, "identityProviderConfigs", "identityProviderConfigName"),
+        identity_provider_configs=_named(
+            part, "identityProviderConfigs", "identityProviderConfigName"
+        ),
         vpc_config=dict(part.get("resourcesVpcConfig", {})),
         log_types=tuple(part.get("logTypes", ("api", "audit", "authenticator"))),
         tags={str(key): str(value) for key, value in part.get("tags", {}).items()},
@@ -299,7 +305,9 @@ def _cluster(world: World, part: _Part) -> None:
     if "automatic" in part.raw:
         cluster.automatic = frozenset(part.texts("automatic"))
         if unknown := cluster.automatic - AUTOMATIC:
-            raise part.wrong(f"automatic knows {', '.join(sorted(AUTOMATIC))}, not {', '.join(sorted(unknown))}")
+            raise part.wrong(
+                f"automatic knows {', '.join(sorted(AUTOMATIC))}, not {', '.join(sorted(unknown))}"
+            )
     ensure_service_role(account)
     world.add_cluster(cluster)
     _entries(world, cluster, part)
@@ -329,7 +337,9 @@ def ensure_service_role(account: Account) -> None:
 
 
 def _entries(world: World, cluster: LabCluster, part: _Part) -> None:
-    """Entries that exist from the start: those of the file, and EKS's own where the mode has entries."""
+    """Entries that exist from the start: those of the file, and EKS's own where the mode has
+    entries.
+    """
     at = cluster.created_at
     if cluster.initial_mode != "CONFIG_MAP":
         for automatic in automatic_entries(world, cluster, at):
@@ -340,18 +350,25 @@ def _entries(world: World, cluster: LabCluster, part: _Part) -> None:
 
 
 def read_entry(world: World, cluster: LabCluster, part: _Part, at: datetime) -> LabEntry:
-    """An entry of the file. ``principalId`` may name an id that nobody has any more: a dead entry."""
+    """An entry of the file. ``principalId`` may name an id that nobody has any more: a dead
+    entry.
+    """
     text = part.need("principalArn")
     arn, principal = parse_arn(text), world.principal(text)
     if arn is None:
         raise part.wrong("principalArn is no ARN")
     entry_type = part.get("type", "STANDARD")
-    params = {"username": part.get("username"), "kubernetesGroups": list(part.texts("kubernetesGroups"))}
+    params = {
+        "username": part.get("username"),
+        "kubernetesGroups": list(part.texts("kubernetesGroups")),
+    }
     username, groups = names_of(entry_type, arn, params)
     created = part.moment("createdAt", at)
     entry = LabEntry(
         principal_arn=text,
-        principal_id=str(part.get("principalId", principal.id if principal else make_id("AROA", f"gone {text}"))),
+        principal_id=str(
+            part.get("principalId", principal.id if principal else make_id("AROA", f"gone {text}"))
+        ),
         type=entry_type,
         username=username,
         kubernetes_groups=groups,

@@ -1,1 +1,3 @@
-"""The documents at the border: snapshot, plan, decisions, journal. The only place that knows the values library."""
+"""The documents at the border: snapshot, plan, decisions, journal. The only place that knows the
+values library.
+"""

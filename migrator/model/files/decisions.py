@@ -1,7 +1,7 @@
 """decisions.yaml: the loaded document to :class:`~migrator.model.decision.Decisions`.
 
-The text is round-tripped by whoever reads the file; here a mapping is checked: unknown keys and wrong types are
-refused. Whether an answer fits the cluster is judged in ``decide``.
+The text is round-tripped by whoever reads the file; here a mapping is checked: unknown keys and
+wrong types are refused. Whether an answer fits the cluster is judged in ``decide``.
 """
 
 import re
@@ -12,7 +12,14 @@ import msgspec
 
 from migrator.errors import Failed
 from migrator.model.access_entry import AccessScope, AssociatedPolicy, EntryType
-from migrator.model.decision import Acceptance, AssumeAs, CreatorAnswer, Decisions, GroupAnswer, PrincipalAnswer
+from migrator.model.decision import (
+    Acceptance,
+    AssumeAs,
+    CreatorAnswer,
+    Decisions,
+    GroupAnswer,
+    PrincipalAnswer,
+)
 
 _STUB = re.compile(r"<.*>", re.S)  # what migrate plan --write-decisions leaves to a person
 
@@ -22,16 +29,22 @@ class _Strict(msgspec.Struct, forbid_unknown_fields=True):
 
 
 def _filled_in(**texts: str) -> None:
-    """Raises ``ValueError`` for a text that says nothing: blank, or still a stub's ``<your name>``."""
+    """Raises ``ValueError`` for a text that says nothing: blank, or still a stub's ``<your
+    name>``.
+    """
     for name, text in texts.items():
         if not text.strip() or _STUB.fullmatch(text):
             raise ValueError(f"{name} says nothing: {text!r}")
 
 
 def _no_stubs(**texts: str | None) -> None:
-    """Raises ``ValueError`` for a text that is still a stub, or an ARN with ``<path>`` in it; all may be left out."""
+    """Raises ``ValueError`` for a text that is still a stub, or an ARN with ``<path>`` in it; all
+    may be left out.
+    """
     for name, text in texts.items():
-        if text is not None and (_STUB.search if text.startswith("arn:") else _STUB.fullmatch)(text):
+        if text is not None and (_STUB.search if text.startswith("arn:") else _STUB.fullmatch)(
+            text
+        ):
             raise ValueError(f"{name} still has a place to fill in: {text!r}")
 
 
@@ -114,8 +127,8 @@ class DecisionsDocument(_Strict):
 def decode_decisions(document: Mapping[str, Any] | None) -> Decisions:
     """The answers in a loaded decisions.yaml; an empty file (None) answers nothing.
 
-    An account number without quotes is a number to YAML; its leading zeros are put back. Raises ``Failed``
-    ``decisions-malformed`` naming the field.
+    An account number without quotes is a number to YAML; its leading zeros are put back. Raises
+    ``Failed`` ``decisions-malformed`` naming the field.
     """
     if document is not None and not isinstance(document, Mapping):
         raise Failed(
@@ -131,7 +144,8 @@ def decode_decisions(document: Mapping[str, Any] | None) -> Decisions:
             "decisions-malformed",
             "The decisions file is malformed.",
             why=str(error),
-            remedy="Correct that field; `migrate plan --write-decisions` writes stubs with the right shape.",
+            remedy="Correct that field; `migrate plan --write-decisions` writes stubs with the "
+            "right shape.",
         ) from error
     return Decisions(
         accept_lost_sections=tuple(wire.accept_lost_sections),
@@ -139,24 +153,38 @@ def decode_decisions(document: Mapping[str, Any] | None) -> Decisions:
         accept_gain={key: _acceptance(value) for key, value in wire.accept_gain.items()},
         accounts={key: value.reason for key, value in wire.accounts.items()},
         principals={key: _principal(value) for key, value in wire.principals.items()},
-        groups={key: GroupAnswer(value.rename_to, value.also) for key, value in wire.groups.items()},
-        waive_verification={key: _acceptance(value) for key, value in wire.waive_verification.items()},
-        verify_as={key: AssumeAs(value.profile, value.assume_role) for key, value in wire.verify_as.items()},
+        groups={
+            key: GroupAnswer(value.rename_to, value.also) for key, value in wire.groups.items()
+        },
+        waive_verification={
+            key: _acceptance(value) for key, value in wire.waive_verification.items()
+        },
+        verify_as={
+            key: AssumeAs(value.profile, value.assume_role) for key, value in wire.verify_as.items()
+        },
         break_glass=wire.break_glass,
         expand_accounts={key: tuple(value) for key, value in wire.expand_accounts.items()},
         waive_gates={key: _acceptance(value) for key, value in wire.waive_gates.items()},
         proof_policy=dict(wire.proof_policy),
-        creator=CreatorAnswer(wire.creator.arn, wire.creator.by, wire.creator.reason) if wire.creator else None,
+        creator=CreatorAnswer(wire.creator.arn, wire.creator.by, wire.creator.reason)
+        if wire.creator
+        else None,
     )
 
 
 def _with_text_accounts(document: Mapping[str, Any]) -> dict[str, Any]:
-    """Account numbers as twelve digits of text, dates as text: the two things YAML does not leave alone."""
+    """Account numbers as twelve digits of text, dates as text: the two things YAML does not leave
+    alone.
+    """
     # a section with nothing but comments under it answers nothing
-    plain: dict[str, Any] = {str(key): _plain(value) for key, value in document.items() if value is not None}
+    plain: dict[str, Any] = {
+        str(key): _plain(value) for key, value in document.items() if value is not None
+    }
     for section in ("accounts", "expand_accounts"):
         if isinstance(plain.get(section), dict):
-            plain[section] = {key.zfill(12) if key.isdigit() else key: v for key, v in plain[section].items()}
+            plain[section] = {
+                key.zfill(12) if key.isdigit() else key: v for key, v in plain[section].items()
+            }
     return plain
 
 
@@ -175,7 +203,9 @@ def _acceptance(value: _Acceptance) -> Acceptance:
 
 
 def _principal(value: _PrincipalAnswer) -> PrincipalAnswer:
-    policies = None if value.policies is None else tuple(_policy(policy) for policy in value.policies)
+    policies = (
+        None if value.policies is None else tuple(_policy(policy) for policy in value.policies)
+    )
     return PrincipalAnswer(
         action=value.action,
         reason=value.reason,

@@ -1,7 +1,8 @@
-"""plan.json: bytes to :class:`~migrator.model.plan.Plan` and back, byte-stable, with its digest checked.
+"""plan.json: bytes to :class:`~migrator.model.plan.Plan` and back, byte-stable, with its digest
+checked.
 
-Apply uses the bytes that were approved: a plan is decoded, never re-made, and its digest tells whether somebody
-edited it by hand.
+Apply uses the bytes that were approved: a plan is decoded, never re-made, and its digest tells
+whether somebody edited it by hand.
 """
 
 import json
@@ -50,22 +51,26 @@ def plan_digest(document: dict[str, Any]) -> str:
 
 
 def encode_plan(plan: Plan) -> bytes:
-    """The bytes of plan.json: sorted, two-space indented, LF; the same plan gives the same bytes."""
+    """The bytes of plan.json: sorted, two-space indented, LF; the same plan gives the same
+    bytes.
+    """
     return pretty_bytes(plan_to_document(plan))
 
 
 def decode_plan(content: bytes) -> Plan:
     """The plan in ``content``.
 
-    Raises ``Failed``: ``plan-unreadable`` (no JSON, or another format), ``plan-malformed`` (unknown or wrong
-    fields), ``plan-edited`` (the digest does not fit), ``plan-inconsistent`` (counts or preconditions that do not
-    follow from the rest).
+    Raises ``Failed``: ``plan-unreadable`` (no JSON, or another format), ``plan-malformed`` (unknown
+    or wrong fields), ``plan-edited`` (the digest does not fit), ``plan-inconsistent`` (counts or
+    preconditions that do not follow from the rest).
     """
     return decode_plan_with_digest(content)[0]
 
 
 def decode_plan_with_digest(content: bytes) -> tuple[Plan, str]:
-    """The plan and its digest, which names it in tags, journals and tokens. Raises as :func:`decode_plan`."""
+    """The plan and its digest, which names it in tags, journals and tokens. Raises as
+    :func:`decode_plan`.
+    """
     document = _document(content)
     try:
         plan = _plan_from(wire.convert(document, wire.PlanDocument))
@@ -74,22 +79,28 @@ def decode_plan_with_digest(content: bytes) -> tuple[Plan, str]:
             "plan-malformed",
             "The plan file is malformed.",
             why=str(error),
-            remedy="Make it again with `migrate plan`; a plan is not edited by hand, decisions.yaml is.",
+            remedy="Make it again with `migrate plan`; a plan is not edited by hand, "
+            "decisions.yaml is.",
         ) from error
     if document["planDigest"] != plan_digest(document):
         raise Failed(
             "plan-edited",
             "The plan file was changed after it was made.",
             why="Its planDigest does not fit its content.",
-            remedy="Make it again with `migrate plan`; put what you want changed into decisions.yaml.",
+            remedy="Make it again with `migrate plan`; put what you want changed into "
+            "decisions.yaml.",
         )
     _refuse_other_derived_fields(plan, document)
     return plan, document["planDigest"]
 
 
 def _refuse_other_derived_fields(plan: Plan, document: dict[str, Any]) -> None:
-    """Counts and preconditions follow from the rest of the plan. Raises ``Failed`` ``plan-inconsistent``."""
-    wrong = "" if document["summary"] == plan.summary else "Its summary does not count its principals."
+    """Counts and preconditions follow from the rest of the plan. Raises ``Failed``
+    ``plan-inconsistent``.
+    """
+    wrong = (
+        "" if document["summary"] == plan.summary else "Its summary does not count its principals."
+    )
     for step, written in zip(plan.steps, document["steps"], strict=True):
         if written["preconditions"] != preconditions_of(step.effect):
             wrong = f"The preconditions of step {step.id} are not those of {step.effect.kind}."
@@ -98,7 +109,8 @@ def _refuse_other_derived_fields(plan: Plan, document: dict[str, Any]) -> None:
             "plan-inconsistent",
             "The plan contradicts itself.",
             why=wrong,
-            remedy="Make it again with `migrate plan`; put what you want changed into decisions.yaml.",
+            remedy="Make it again with `migrate plan`; put what you want changed into "
+            "decisions.yaml.",
         )
 
 
@@ -144,7 +156,11 @@ def _step_to_wire(step: Step) -> wire.Step:
 def _undo_to_wire(effect: Effect | None) -> wire.Undo | None:
     if effect is None:
         return None
-    return wire.Undo(kind=effect.kind, principal_arn=getattr(effect, "principal_arn", None), payload=payload_of(effect))
+    return wire.Undo(
+        kind=effect.kind,
+        principal_arn=getattr(effect, "principal_arn", None),
+        payload=payload_of(effect),
+    )
 
 
 def _plan_from(document: wire.PlanDocument) -> Plan:
@@ -168,5 +184,7 @@ def _step_from(step: wire.Step) -> Step:
         effect=effect_from(step.kind, step.principal_arn, step.payload),
         requires=step.requires,
         because_of=step.because_of,
-        undo=effect_from(step.undo.kind, step.undo.principal_arn, step.undo.payload) if step.undo else None,
+        undo=effect_from(step.undo.kind, step.undo.principal_arn, step.undo.payload)
+        if step.undo
+        else None,
     )

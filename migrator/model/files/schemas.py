@@ -12,14 +12,19 @@ _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
 def plan_schema() -> dict[str, Any]:
-    """The schema of plan.json; ``payload`` and ``undo`` follow ``kind``, unknown fields are refused."""
+    """The schema of plan.json; ``payload`` and ``undo`` follow ``kind``, unknown fields are
+    refused.
+    """
     payloads = [struct for struct, _ in PAYLOADS.values()]
     (root, *payload_refs), components = msgspec.json.schema_components(
         [wire.PlanDocument, *payloads], ref_template="#/$defs/{name}"
     )
     for shape in ("Step", "Undo"):
         components[shape]["allOf"] = [
-            {"if": {"properties": {"kind": {"const": kind}}}, "then": {"properties": {"payload": reference}}}
+            {
+                "if": {"properties": {"kind": {"const": kind}}},
+                "then": {"properties": {"payload": reference}},
+            }
             for kind, reference in zip(PAYLOADS, payload_refs, strict=True)
         ]
         components[shape]["properties"]["kind"] = {"enum": list(PAYLOADS)}
@@ -29,7 +34,9 @@ def plan_schema() -> dict[str, Any]:
 
 def decisions_schema() -> dict[str, Any]:
     """The schema of decisions.yaml."""
-    (root,), components = msgspec.json.schema_components([DecisionsDocument], ref_template="#/$defs/{name}")
+    (root,), components = msgspec.json.schema_components(
+        [DecisionsDocument], ref_template="#/$defs/{name}"
+    )
     return {"$schema": _DIALECT, "title": "decisions.yaml", **root, "$defs": components}
 
 
@@ -46,7 +53,11 @@ def snapshot_schema() -> dict[str, Any]:
             "format": {"const": snapshot.FORMAT},
             "takenAt": {"type": "string"},
             "callerIdentity": {"type": ["object", "null"]},
-            "cluster": {"type": "object", "required": ["arn"], "properties": {"arn": {"type": "string"}}},
+            "cluster": {
+                "type": "object",
+                "required": ["arn"],
+                "properties": {"arn": {"type": "string"}},
+            },
             "configMap": {"type": ["object", "null"]},
             "accessEntries": objects,
             "accessPolicies": texts,

@@ -1,8 +1,9 @@
 """snapshot.json: a document of raw API shapes to :class:`~migrator.model.snapshot.Snapshot`.
 
-A person can build one from ``aws … --output json`` and ``kubectl … -o json``, so it is read tolerantly: unknown
-fields are ignored, lists may be missing (unknown, and the plan says what that weakened), ``kubectl``'s ``List``
-objects stand for their items, and times may be ISO text or the AWS CLI's numbers.
+A person can build one from ``aws … --output json`` and ``kubectl … -o json``, so it is read
+tolerantly: unknown fields are ignored, lists may be missing (unknown, and the plan says what that
+weakened), ``kubectl``'s ``List`` objects stand for their items, and times may be ISO text or the
+AWS CLI's numbers.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -10,7 +11,13 @@ from datetime import datetime, timezone
 from typing import Any, TypeVar, cast, get_args
 
 from migrator.errors import Failed
-from migrator.model.access_entry import AccessEntry, AccessScope, AssociatedPolicy, AuthenticationMode, EntryType
+from migrator.model.access_entry import (
+    AccessEntry,
+    AccessScope,
+    AssociatedPolicy,
+    AuthenticationMode,
+    EntryType,
+)
 from migrator.model.plan import ClusterRef
 from migrator.model.principal import AccountRead, IamPrincipal, parse_arn
 from migrator.model.rbac import RbacState
@@ -35,8 +42,8 @@ T = TypeVar("T")
 def decode_snapshot(document: object) -> Snapshot:
     """The snapshot in a document.
 
-    Raises ``Failed``: ``snapshot-unreadable`` (another format), ``snapshot-malformed`` (a field of the wrong
-    type; the message names it).
+    Raises ``Failed``: ``snapshot-unreadable`` (another format), ``snapshot-malformed`` (a field of
+    the wrong type; the message names it).
     """
     if not isinstance(document, Mapping) or document.get("format") != FORMAT:
         found = document.get("format") if isinstance(document, Mapping) else type(document).__name__
@@ -50,7 +57,9 @@ def decode_snapshot(document: object) -> Snapshot:
 
 
 def parse_time(value: object, where: str) -> datetime:
-    """A moment as ISO 8601 text or as seconds since 1970, in UTC. Raises ``snapshot-malformed`` naming ``where``."""
+    """A moment as ISO 8601 text or as seconds since 1970, in UTC. Raises ``snapshot-malformed``
+    naming ``where``.
+    """
     try:
         if isinstance(value, bool):
             raise TypeError
@@ -60,7 +69,9 @@ def parse_time(value: object, where: str) -> datetime:
             return value.astimezone(timezone.utc)
         if isinstance(value, str):
             moment = datetime.fromisoformat(value.replace("Z", "+00:00"))
-            return (moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).astimezone(timezone.utc)
+            return (moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).astimezone(
+                timezone.utc
+            )
     except (ValueError, OverflowError, OSError, TypeError):
         pass
     raise _malformed(where, "an ISO 8601 time", value)
@@ -71,7 +82,8 @@ def _malformed(where: str, wanted: str, found: object) -> Failed:
         "snapshot-malformed",
         f"The snapshot's `{where}` is not {wanted}.",
         why=f"Found {type(found).__name__}: {str(found)[:80]!r}.",
-        remedy="Make the snapshot again with `migrate snapshot CLUSTER --out FILE`, or mend that field.",
+        remedy="Make the snapshot again with `migrate snapshot CLUSTER --out FILE`, or mend that "
+        "field.",
     )
 
 
@@ -171,7 +183,11 @@ class _Reader:
     def rbac(self, value: object) -> RbacState:
         raw = _mapping(value, "rbac")
         self.unknown += [f"rbac.{name}" for name in _RBAC_LISTS if raw.get(name) is None]
-        lists = {name: _items(raw[name], f"rbac.{name}") for name in _RBAC_LISTS if raw.get(name) is not None}
+        lists = {
+            name: _items(raw[name], f"rbac.{name}")
+            for name in _RBAC_LISTS
+            if raw.get(name) is not None
+        }
         return RbacState.from_raw(lists)
 
     def iam(self) -> dict[str, Any]:
@@ -179,18 +195,29 @@ class _Reader:
         principals = _items(iam.get("principals") or [], "iam.principals")
         accounts = _items(iam.get("accountsRead") or [], "iam.accountsRead")
         return {
-            "iam_principals": tuple(iam_principal(p, f"iam.principals[{i}]") for i, p in enumerate(principals)),
-            "accounts_read": tuple(_account_read(a, f"iam.accountsRead[{i}]") for i, a in enumerate(accounts)),
+            "iam_principals": tuple(
+                iam_principal(p, f"iam.principals[{i}]") for i, p in enumerate(principals)
+            ),
+            "accounts_read": tuple(
+                _account_read(a, f"iam.accountsRead[{i}]") for i, a in enumerate(accounts)
+            ),
         }
 
 
 def cluster_ref(cluster: Mapping[str, Any]) -> ClusterRef:
-    """Name, ARN and mode out of DescribeCluster ``.cluster``. A cluster without accessConfig is in CONFIG_MAP mode."""
+    """Name, ARN and mode out of DescribeCluster ``.cluster``. A cluster without accessConfig is in
+    CONFIG_MAP mode.
+    """
     text = _text(cluster.get("arn"), "cluster.arn")
     arn = parse_arn(text)
     if arn is None or arn.service != "eks" or not arn.resource.startswith("cluster/"):
         raise _malformed("cluster.arn", "the ARN of an EKS cluster", text)
-    mode = _mapping(cluster.get("accessConfig") or {}, "cluster.accessConfig").get("authenticationMode") or "CONFIG_MAP"
+    mode = (
+        _mapping(cluster.get("accessConfig") or {}, "cluster.accessConfig").get(
+            "authenticationMode"
+        )
+        or "CONFIG_MAP"
+    )
     if mode not in get_args(AuthenticationMode):
         raise _malformed("cluster.accessConfig.authenticationMode", "an authentication mode", mode)
     return ClusterRef(
@@ -204,7 +231,9 @@ def cluster_ref(cluster: Mapping[str, Any]) -> ClusterRef:
 
 
 def access_entry(raw: Mapping[str, Any], where: str) -> AccessEntry:
-    """DescribeAccessEntry ``.accessEntry`` with ``associatedAccessPolicies`` beside its own fields."""
+    """DescribeAccessEntry ``.accessEntry`` with ``associatedAccessPolicies`` beside its own
+    fields.
+    """
     kind = raw.get("type") or "STANDARD"
     if kind not in get_args(EntryType):
         raise _malformed(f"{where}.type", "a type of access entry that is known", kind)
@@ -214,12 +243,21 @@ def access_entry(raw: Mapping[str, Any], where: str) -> AccessEntry:
         username=_text(raw.get("username") or "", f"{where}.username"),
         kubernetes_groups=_texts(raw.get("kubernetesGroups") or [], f"{where}.kubernetesGroups"),
         access_policies=tuple(
-            _policies(raw.get("associatedAccessPolicies") or [], f"{where}.associatedAccessPolicies")
+            _policies(
+                raw.get("associatedAccessPolicies") or [], f"{where}.associatedAccessPolicies"
+            )
         ),
-        created_at=parse_time(raw["createdAt"], f"{where}.createdAt") if raw.get("createdAt") is not None else None,
-        modified_at=parse_time(raw["modifiedAt"], f"{where}.modifiedAt") if raw.get("modifiedAt") is not None else None,
+        created_at=parse_time(raw["createdAt"], f"{where}.createdAt")
+        if raw.get("createdAt") is not None
+        else None,
+        modified_at=parse_time(raw["modifiedAt"], f"{where}.modifiedAt")
+        if raw.get("modifiedAt") is not None
+        else None,
         entry_arn=_text(raw.get("accessEntryArn") or "", f"{where}.accessEntryArn"),
-        tags={k: _text(v, f"{where}.tags") for k, v in _mapping(raw.get("tags") or {}, f"{where}.tags").items()},
+        tags={
+            k: _text(v, f"{where}.tags")
+            for k, v in _mapping(raw.get("tags") or {}, f"{where}.tags").items()
+        },
     )
 
 
@@ -230,7 +268,9 @@ def _policies(value: object, where: str) -> Iterable[AssociatedPolicy]:
         kind = scope.get("type") or "cluster"
         if kind not in ("cluster", "namespace"):
             raise _malformed(f"{where}[{index}].accessScope.type", "`cluster` or `namespace`", kind)
-        namespaces = _texts(scope.get("namespaces") or [], f"{where}[{index}].accessScope.namespaces")
+        namespaces = _texts(
+            scope.get("namespaces") or [], f"{where}[{index}].accessScope.namespaces"
+        )
         yield AssociatedPolicy(
             _text(raw.get("policyArn"), f"{where}[{index}].policyArn"),
             AccessScope("cluster" if kind == "cluster" else "namespace", tuple(sorted(namespaces))),
@@ -244,7 +284,9 @@ def _raw(raw: Mapping[str, Any], where: str) -> Mapping[str, Any]:
 
 
 def _identity_provider(raw: Mapping[str, Any], where: str) -> Mapping[str, Any]:
-    """DescribeIdentityProviderConfig ``.identityProviderConfig``; the prefix of groups is compared with names."""
+    """DescribeIdentityProviderConfig ``.identityProviderConfig``; the prefix of groups is compared
+    with names.
+    """
     oidc = _mapping(raw.get("oidc") or {}, f"{where}.oidc")
     for found, at in ((raw, where), (oidc, f"{where}.oidc")):
         _text(found.get("groupsPrefix") or "", f"{at}.groupsPrefix")
@@ -254,7 +296,9 @@ def _identity_provider(raw: Mapping[str, Any], where: str) -> Mapping[str, Any]:
 def _nodegroup(raw: Mapping[str, Any], where: str) -> Nodegroup:
     return Nodegroup(
         name=_text(raw.get("nodegroupName"), f"{where}.nodegroupName"),
-        node_role=_text(raw["nodeRole"], f"{where}.nodeRole") if raw.get("nodeRole") is not None else None,
+        node_role=_text(raw["nodeRole"], f"{where}.nodeRole")
+        if raw.get("nodeRole") is not None
+        else None,
         status=_text(raw.get("status") or "", f"{where}.status"),
         ami_type=_text(raw.get("amiType") or "", f"{where}.amiType"),
     )
@@ -290,7 +334,9 @@ def _node(raw: Mapping[str, Any], where: str) -> Node:
     return Node(
         name=_text(raw.get("name") or metadata.get("name"), f"{where}.name"),
         labels={key: _text(value, f"{where}.labels") for key, value in labels.items()},
-        provider_id=_text(raw.get("providerID") or spec.get("providerID") or "", f"{where}.providerID"),
+        provider_id=_text(
+            raw.get("providerID") or spec.get("providerID") or "", f"{where}.providerID"
+        ),
         role_arn=_text(role, f"{where}.roleArn") if role is not None else None,
     )
 
@@ -323,7 +369,9 @@ def iam_principal(value: object, where: str) -> IamPrincipal:
         arn=_text(raw.get("arn"), f"{where}.arn"),
         id=_text(identifier, f"{where}.id") if identifier is not None else None,
         create_date=parse_time(created, f"{where}.createDate") if created is not None else None,
-        trusted_services=_texts(services, f"{where}.trustedServices") if services is not None else None,
+        trusted_services=_texts(services, f"{where}.trustedServices")
+        if services is not None
+        else None,
     )
 
 
@@ -340,7 +388,10 @@ def _creator(value: object) -> Creator | None:
     if value is None:
         return None
     raw = _mapping(value, "creator")
-    return Creator(arn=_text(raw.get("arn"), "creator.arn"), source=_text(raw.get("source") or "", "creator.source"))
+    return Creator(
+        arn=_text(raw.get("arn"), "creator.arn"),
+        source=_text(raw.get("source") or "", "creator.source"),
+    )
 
 
 def _before_mode_step(value: object) -> BeforeModeStep | None:
@@ -359,7 +410,9 @@ def _before_mode_step(value: object) -> BeforeModeStep | None:
 
 
 def decode_usage(value: object) -> Usage:
-    """What ``observe`` wrote: ``{from, to, complete, logins: […]}``. Raises ``snapshot-malformed``."""
+    """What ``observe`` wrote: ``{from, to, complete, logins: […]}``. Raises
+    ``snapshot-malformed``.
+    """
     raw = _mapping(value, "usage")
     logins = []
     for index, item in enumerate(_items(raw.get("logins") or [], "usage.logins")):

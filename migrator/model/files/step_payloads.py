@@ -105,14 +105,18 @@ PAYLOADS: dict[str, tuple[type[wire.Strict], type[Any]]] = {
 
 
 def payload_of(effect: steps.Effect) -> dict[str, Any]:
-    """The effect as the plan's ``payload``: everything but the principal, which stands beside it."""
+    """The effect as the plan's ``payload``: everything but the principal, which stands beside
+    it.
+    """
     struct, _ = PAYLOADS[effect.kind]
     payload: dict[str, Any] = msgspec.to_builtins(wire.struct_of(effect, struct))
     return payload
 
 
 def effect_from(kind: str, principal_arn: str | None, payload: dict[str, Any]) -> steps.Effect:
-    """The effect that ``kind`` and ``payload`` describe. Raises ``msgspec.ValidationError`` when they do not."""
+    """The effect that ``kind`` and ``payload`` describe. Raises ``msgspec.ValidationError`` when
+    they do not.
+    """
     if kind not in PAYLOADS:
         raise msgspec.ValidationError(f"unknown kind of step {kind!r}")
     struct, effect_type = PAYLOADS[kind]
@@ -120,7 +124,9 @@ def effect_from(kind: str, principal_arn: str | None, payload: dict[str, Any]) -
     fields = {name: getattr(value, name) for name in struct.__struct_fields__}
     needs_principal = "principal_arn" in effect_type.__dataclass_fields__
     if needs_principal == (principal_arn is None):
-        raise msgspec.ValidationError(f"a step of kind {kind!r} needs {'a' if needs_principal else 'no'} principalArn")
+        raise msgspec.ValidationError(
+            f"a step of kind {kind!r} needs {'a' if needs_principal else 'no'} principalArn"
+        )
     if needs_principal:
         fields["principal_arn"] = principal_arn
     wire.prepare(effect_type)

@@ -1,7 +1,8 @@
 """Shapes of the documents as they are written: camelCase structs beside the model's dataclasses.
 
-Field for field these mirror ``migrator.model``; ``msgspec.convert(…, from_attributes=True)`` carries values
-across. Plans and journals refuse unknown fields, so that a newer file is never half understood.
+Field for field these mirror ``migrator.model``; ``msgspec.convert(…, from_attributes=True)``
+carries values across. Plans and journals refuse unknown fields, so that a newer file is never half
+understood.
 """
 
 import threading
@@ -28,8 +29,8 @@ _PREPARING = threading.Lock()
 def prepare(*types: type) -> None:
     """Let msgspec learn what it must know of types, in one thread at a time.
 
-    It learns on first use and keeps what it learnt on the classes; two threads that use one class first at the same
-    time read what is half written there, and the process dies.
+    It learns on first use and keeps what it learnt on the classes; two threads that use one class
+    first at the same time read what is half written there, and the process dies.
     """
     for each in types:
         if each not in _PREPARED:
@@ -39,8 +40,9 @@ def prepare(*types: type) -> None:
 
 
 def pretty(document: Any) -> bytes:  # noqa: ANN401 - any JSON value
-    """The bytes of :func:`migrator.model.canonical.pretty_bytes`, several times faster: the standard library indents in
-    Python, which takes longer than making most plans. What msgspec does not read (a lone surrogate) is left to it.
+    """The bytes of :func:`migrator.model.canonical.pretty_bytes`, several times faster: the
+    standard library indents in Python, which takes longer than making most plans. What msgspec does
+    not read (a lone surrogate) is left to it.
     """
     try:
         return msgspec.json.format(canonical_bytes(document), indent=2) + b"\n"
@@ -142,7 +144,9 @@ class Permission(Strict, omit_defaults=True):
 
 
 class LogIns(Strict, omit_defaults=True):
-    """Log-ins of one kind of session of the principal: all, only those with these names, or all but those."""
+    """Log-ins of one kind of session of the principal: all, only those with these names, or all but
+    those.
+    """
 
     sessions: SessionKind
     names: tuple[str, ...] = ()
@@ -150,7 +154,9 @@ class LogIns(Strict, omit_defaults=True):
 
 
 class Access(Strict, omit_defaults=True):
-    """Access gained and lost: permissions, and log-ins, which are written only where there are any."""
+    """Access gained and lost: permissions, and log-ins, which are written only where there are
+    any.
+    """
 
     gained: tuple[Permission, ...]
     lost: tuple[Permission, ...]

@@ -1,9 +1,10 @@
 """YAML that people write (decisions, fleets, probes, worlds), read without trusting it.
 
-A few lines of YAML can stand for more than a machine holds: an alias repeats a whole collection, and a merge key copies
-one (the "billion laughs" attack). The document is therefore composed first, and the nodes that it stands for are
-counted with every alias taken as a copy, before any value is built. Source of what aliases and merge keys mean: YAML
-1.2.2, section 7.1, and the YAML type "merge" (yaml.org/type/merge.html).
+A few lines of YAML can stand for more than a machine holds: an alias repeats a whole collection,
+and a merge key copies one (the "billion laughs" attack). The document is therefore composed first,
+and the nodes that it stands for are counted with every alias taken as a copy, before any value is
+built. Source of what aliases and merge keys mean: YAML 1.2.2, section 7.1, and the YAML type
+"merge" (yaml.org/type/merge.html).
 """
 
 import re
@@ -21,11 +22,12 @@ class YamlError(ValueError):
 
 
 def load_yaml(content: bytes | str, *, pure: bool = True) -> Any:  # noqa: ANN401 - what YAML gives
-    """The value of the one YAML document in ``content`` (UTF-8, with or without a byte order mark); None for none.
+    """The value of the one YAML document in ``content`` (UTF-8, with or without a byte order mark);
+    None for none.
 
-    ``pure`` reads with ruamel.yaml's own parser, which takes plain scalars that libyaml refuses; False is ten times as
-    fast. Raises ``YamlError`` for text that is too long, not UTF-8, no YAML, nested too deeply, or whose aliases stand
-    for more than 200,000 nodes or for themselves.
+    ``pure`` reads with ruamel.yaml's own parser, which takes plain scalars that libyaml refuses;
+    False is ten times as fast. Raises ``YamlError`` for text that is too long, not UTF-8, no YAML,
+    nested too deeply, or whose aliases stand for more than 200,000 nodes or for themselves.
     """
     from ruamel.yaml import YAML  # noqa: PLC0415 - only where a document of this kind is read
     from ruamel.yaml.error import YAMLError  # noqa: PLC0415
@@ -44,7 +46,9 @@ def load_yaml(content: bytes | str, *, pure: bool = True) -> Any:  # noqa: ANN40
 
 
 def refuse_expansion(text: str) -> None:
-    """Raises ``YamlError`` where the aliases of a text stand for too much; text that is no YAML passes."""
+    """Raises ``YamlError`` where the aliases of a text stand for too much; text that is no YAML
+    passes.
+    """
     from ruamel.yaml import YAML  # noqa: PLC0415 - only where a document of this kind is read
     from ruamel.yaml.error import YAMLError  # noqa: PLC0415
 
@@ -70,7 +74,9 @@ def _text(content: bytes | str, most: int) -> str:
 
 
 def _most_open(text: str) -> int:
-    """The largest number of brackets that are open at one place, those inside of quoted text counted too."""
+    """The largest number of brackets that are open at one place, those inside of quoted text
+    counted too.
+    """
     depth = most = 0
     for match in re.finditer(r"[\[{]+|[\]}]+", text):
         change = len(match.group())
@@ -80,7 +86,9 @@ def _most_open(text: str) -> int:
 
 
 def _refuse_expansion(root: Any) -> None:  # noqa: ANN401 - a node of ruamel.yaml
-    """Count with every alias taken as a copy: children first, each node once, so that the count is quick."""
+    """Count with every alias taken as a copy: children first, each node once, so that the count is
+    quick.
+    """
     sizes: dict[int, int] = {}
     under_way: set[int] = set()
     stack: list[tuple[Any, bool]] = [] if root is None else [(root, False)]

@@ -13,9 +13,12 @@ GET_PODS = AccessRequest("get", "", "pods", namespace="dev")
 def test_a_policy_s_reason_names_principal_policy_and_principal_id() -> None:
     arn = "arn:aws:iam::111122223333:role/dev"
     view = POLICY_ARN + "AmazonEKSViewPolicy"
-    assert policy_allows([policy("AmazonEKSViewPolicy")], GET_PODS, principal_arn=arn, principal_id="AROAEX") == (
+    assert policy_allows(
+        [policy("AmazonEKSViewPolicy")], GET_PODS, principal_arn=arn, principal_id="AROAEX"
+    ) == (
         True,
-        f'EKS Access Policy: allowed by ClusterRoleBinding "{arn}+{view}" of ClusterRole "{view}" to User "AROAEX"',
+        f'EKS Access Policy: allowed by ClusterRoleBinding "{arn}+{view}" of ClusterRole "{view}" '
+        f'to User "AROAEX"',
     )
 
 
@@ -41,10 +44,17 @@ def test_several_policies_add_up() -> None:
 
 def test_an_opaque_policy_leaves_the_answer_open_unless_another_allows() -> None:
     opaque = policy("AmazonEKSNetworkingPolicy")
-    answer, reason = policy_allows([opaque, policy("AmazonEKSViewPolicy")], AccessRequest("delete", "", "pods"))
+    answer, reason = policy_allows(
+        [opaque, policy("AmazonEKSViewPolicy")], AccessRequest("delete", "", "pods")
+    )
     assert answer is None and "AmazonEKSNetworkingPolicy" in reason
     assert policy_allows([opaque, policy("AmazonEKSViewPolicy")], GET_PODS)[0] is True
-    assert policy_allows([policy("AmazonEKSNetworkingPolicy", "dev")], AccessRequest("get", "", "nodes"))[0] is False
+    assert (
+        policy_allows(
+            [policy("AmazonEKSNetworkingPolicy", "dev")], AccessRequest("get", "", "nodes")
+        )[0]
+        is False
+    )
 
 
 def test_tables_hold_in_every_partition_and_for_no_other_arn() -> None:
@@ -78,12 +88,18 @@ def test_tables_hold_in_every_partition_and_for_no_other_arn() -> None:
         ("dev**", "dev", None),
     ],
 )
-def test_only_a_trailing_star_of_a_scope_is_documented(pattern: str, namespace: str, answer: bool | None) -> None:
+def test_only_a_trailing_star_of_a_scope_is_documented(
+    pattern: str, namespace: str, answer: bool | None
+) -> None:
     assert namespace_matches(pattern, namespace) is answer
 
 
 def test_a_scope_of_undocumented_meaning_leaves_the_answer_open() -> None:
-    odd = [AssociatedPolicy(POLICY_ARN + "AmazonEKSViewPolicy", AccessScope("namespace", ("d*v", "prod")))]
+    odd = [
+        AssociatedPolicy(
+            POLICY_ARN + "AmazonEKSViewPolicy", AccessScope("namespace", ("d*v", "prod"))
+        )
+    ]
     assert policy_allows(odd, GET_PODS)[0] is None
     assert policy_allows(odd, AccessRequest("get", "", "pods", namespace="prod"))[0] is True
     assert policy_allows(odd, AccessRequest("delete", "", "pods", namespace="dev"))[0] is False

@@ -42,7 +42,9 @@ def test_circles_and_the_role_itself_do_no_harm() -> None:
 
 
 def test_roles_of_namespaces_are_never_aggregated() -> None:
-    state = RbacState((_aggregated("view", "to-view"), role("r", READ, namespace="dev", **{"to-view": "true"})))
+    state = RbacState(
+        (_aggregated("view", "to-view"), role("r", READ, namespace="dev", **{"to-view": "true"}))
+    )
     assert effective_rules(state) == {(None, "view"): (), ("dev", "r"): (READ,)}
 
 

@@ -26,10 +26,18 @@ def test_every_recorded_review_is_answered_as_the_api_server_did() -> None:
     assert (len(questions), wrong) == (1000, [])
 
 
-def test_recorded_reviews_are_answered_alike_where_no_controller_has_filled_aggregated_roles() -> None:
+def test_recorded_reviews_are_answered_alike_where_no_controller_has_filled_aggregated_roles() -> (
+    None
+):
     state = rbac_vectors.state()
     emptied = tuple(
-        Role(r.name, r.namespace, () if r.aggregation is not None else r.rules, r.labels, r.aggregation)
+        Role(
+            r.name,
+            r.namespace,
+            () if r.aggregation is not None else r.rules,
+            r.labels,
+            r.aggregation,
+        )
         for r in state.roles
     )
     assert emptied != state.roles
@@ -40,7 +48,11 @@ def test_recorded_reviews_are_answered_alike_where_no_controller_has_filled_aggr
 @pytest.mark.parametrize(
     ("binding", "username", "reason"),
     [
-        (bind("x", "y", group("z"), namespace="dev"), "u", 'RoleBinding "x/dev" of ClusterRole "y" to Group "z"'),
+        (
+            bind("x", "y", group("z"), namespace="dev"),
+            "u",
+            'RoleBinding "x/dev" of ClusterRole "y" to Group "z"',
+        ),
         (bind("x", "y", user("u")), "u", 'ClusterRoleBinding "x" of ClusterRole "y" to User "u"'),
         (
             bind("x", "y", Subject("ServiceAccount", "sa"), namespace="dev"),
@@ -54,13 +66,17 @@ def test_recorded_reviews_are_answered_alike_where_no_controller_has_filled_aggr
         ),
     ],
 )
-def test_the_reason_names_binding_role_and_subject(binding: Binding, username: str, reason: str) -> None:
+def test_the_reason_names_binding_role_and_subject(
+    binding: Binding, username: str, reason: str
+) -> None:
     index = _index(role("y", rule("get", "pods")), binding)
     assert index.allows(username, ("z",), GET_PODS) == (True, f"RBAC: allowed by {reason}")
 
 
 def test_the_first_subject_that_applies_is_named() -> None:
-    index = _index(role("y", rule("get", "pods")), bind("x", "y", user("other"), group("z"), user("u")))
+    index = _index(
+        role("y", rule("get", "pods")), bind("x", "y", user("other"), group("z"), user("u"))
+    )
     assert index.allows("u", ("z",), GET_PODS)[1].endswith('to Group "z"')
 
 
@@ -71,7 +87,9 @@ def test_a_service_account_without_namespace_in_a_cluster_role_binding_is_nobody
 
 
 def test_a_missing_role_is_said_and_grants_nothing() -> None:
-    index = _index(bind("x", "gone", user("u")), bind("z", "r", user("u"), namespace="dev", kind="Role"))
+    index = _index(
+        bind("x", "gone", user("u")), bind("z", "r", user("u"), namespace="dev", kind="Role")
+    )
     cluster_wide = AccessRequest("get", "", "pods")
     assert index.allows("u", (), cluster_wide) == (
         False,
@@ -79,17 +97,22 @@ def test_a_missing_role_is_said_and_grants_nothing() -> None:
     )
     assert index.allows("u", (), GET_PODS) == (
         False,
-        'RBAC: [clusterrole.rbac.authorization.k8s.io "gone" not found, role.rbac.authorization.k8s.io "r" not found]',
+        'RBAC: [clusterrole.rbac.authorization.k8s.io "gone" not found, '
+        'role.rbac.authorization.k8s.io "r" not found]',
     )
 
 
 def test_a_cluster_role_binding_cannot_reach_a_role_of_a_namespace() -> None:
-    index = _index(role("r", rule("get", "pods"), namespace="dev"), bind("x", "r", user("u"), kind="Role"))
+    index = _index(
+        role("r", rule("get", "pods"), namespace="dev"), bind("x", "r", user("u"), kind="Role")
+    )
     assert not index.allows("u", (), GET_PODS)[0]
 
 
 def test_a_role_binding_holds_in_its_namespace_only() -> None:
-    index = _index(role("y", rule("get", "pods", urls="/healthz")), bind("x", "y", user("u"), namespace="dev"))
+    index = _index(
+        role("y", rule("get", "pods", urls="/healthz")), bind("x", "y", user("u"), namespace="dev")
+    )
     assert index.allows("u", (), GET_PODS)[0]
     assert not index.allows("u", (), AccessRequest("get", "", "pods", namespace="prod"))[0]
     assert not index.allows("u", (), AccessRequest("get", "", "pods"))[0]
@@ -134,7 +157,9 @@ def test_resource_names_limit_a_rule_to_requests_with_these_names() -> None:
     ],
 )
 def test_urls_match_whole_or_by_a_trailing_star(url: str, path: str, allowed: bool) -> None:
-    index = _index(role("y", PolicyRule(("get",), non_resource_urls=(url,))), bind("x", "y", user("u")))
+    index = _index(
+        role("y", PolicyRule(("get",), non_resource_urls=(url,))), bind("x", "y", user("u"))
+    )
     assert index.allows("u", (), AccessRequest("get", path=path))[0] is allowed
     assert not index.allows("u", (), AccessRequest("post", path=path))[0]
 
@@ -157,7 +182,9 @@ def test_policies_are_asked_after_rbac() -> None:
     assert allowed is True and reason.startswith("EKS Access Policy: ")
     index = _index(role("y", rule("get", "pods")), bind("x", "y", user("u")))
     assert authorize(index, "u", (), (view,), GET_PODS)[1].startswith("RBAC: ")
-    assert authorize(_index(bind("x", "gone", user("u"))), "u", (), (view,), AccessRequest("get", "", "nodes")) == (
+    assert authorize(
+        _index(bind("x", "gone", user("u"))), "u", (), (view,), AccessRequest("get", "", "nodes")
+    ) == (
         False,
         'RBAC: clusterrole.rbac.authorization.k8s.io "gone" not found',
     )
@@ -176,7 +203,16 @@ def test_rule_sets_with_the_same_rules_are_equal() -> None:
 
 
 def test_names_are_found_by_prefix() -> None:
-    index = _index(bind("x", "y", user("dev:b"), group("dev:a"), user("ops"), Subject("ServiceAccount", "s", "dev")))
+    index = _index(
+        bind(
+            "x",
+            "y",
+            user("dev:b"),
+            group("dev:a"),
+            user("ops"),
+            Subject("ServiceAccount", "s", "dev"),
+        )
+    )
     assert list(index.names_with_prefix("users", "dev:")) == ["dev:b"]
     assert list(index.names_with_prefix("groups", "dev:")) == ["dev:a"]
     assert list(index.names_with_prefix("users", "system:")) == ["system:serviceaccount:dev:s"]

@@ -10,7 +10,13 @@ from migrator.decide.access.compare_access import (
     permissions_of_unnamed,
 )
 from migrator.decide.access.match_rules import Grant, RuleSet
-from migrator.decide.access.permission_set import EVERYTHING, NOTHING, PermissionSet, difference, is_subset
+from migrator.decide.access.permission_set import (
+    EVERYTHING,
+    NOTHING,
+    PermissionSet,
+    difference,
+    is_subset,
+)
 from migrator.model.access_entry import NOBODY, AccessScope, AssociatedPolicy, Identity
 from migrator.model.plan import AccessChange
 from migrator.model.rbac import AccessRequest, Binding, PermissionRow, RbacState, Role, Subject
@@ -28,7 +34,9 @@ def _index(*items: Role | Binding) -> RbacIndex:
     )
 
 
-def _login(username: str = "u", *groups: str, policies: tuple[AssociatedPolicy, ...] = ()) -> Identity:
+def _login(
+    username: str = "u", *groups: str, policies: tuple[AssociatedPolicy, ...] = ()
+) -> Identity:
     return Identity(username, groups, "access-entry", policies)
 
 
@@ -40,7 +48,9 @@ CLUSTER_ADMIN = policy("AmazonEKSClusterAdminPolicy")
 def test_masters_become_the_policy_without_any_difference() -> None:
     index = _index(READER, bind("b", "reader", group("system:masters"), namespace="dev"))
     before = Identity("admin", ("system:masters", "devs"), "config-map")
-    assert compare(before, _login("admin", "devs", policies=(CLUSTER_ADMIN,)), index) == AccessChange()
+    assert (
+        compare(before, _login("admin", "devs", policies=(CLUSTER_ADMIN,)), index) == AccessChange()
+    )
 
 
 def test_masters_without_the_policy_lose_everything() -> None:
@@ -55,7 +65,9 @@ def test_masters_without_the_policy_lose_everything() -> None:
 def test_a_dropped_group_is_lost_where_it_is_bound_and_only_there() -> None:
     index = _index(READER, bind("b", "reader", group("devs"), namespace="dev"))
     change = compare(_login("u", "devs", "unbound"), _login("u"), index)
-    assert change == AccessChange(lost=(PermissionRow("namespace dev", ("",), ("pods",), ("get", "list")),))
+    assert change == AccessChange(
+        lost=(PermissionRow("namespace dev", ("",), ("pods",), ("get", "list")),)
+    )
     assert compare(_login("u", "devs", "unbound"), _login("u", "devs"), index) == AccessChange()
 
 
@@ -67,7 +79,9 @@ def test_a_changed_username_loses_what_names_it() -> None:
 
 
 def test_a_username_like_a_service_account_s_is_bound_like_it() -> None:
-    index = _index(READER, bind("b", "reader", Subject("ServiceAccount", "sa", "ops"), namespace="dev"))
+    index = _index(
+        READER, bind("b", "reader", Subject("ServiceAccount", "sa", "ops"), namespace="dev")
+    )
     assert compare(_login("system:serviceaccount:ops:sa"), _login("u"), index).lost
 
 
@@ -75,7 +89,9 @@ def test_who_cannot_log_in_has_not_even_what_everybody_has() -> None:
     index = _index(READER, bind("b", "reader", group("system:authenticated")))
     assert permissions_of(NOBODY, index) == NOTHING
     assert permissions_of_unnamed(NOBODY, index) == NOTHING
-    assert compare(NOBODY, _login(), index).gained == (PermissionRow("cluster", ("",), ("pods",), ("get", "list")),)
+    assert compare(NOBODY, _login(), index).gained == (
+        PermissionRow("cluster", ("",), ("pods",), ("get", "list")),
+    )
     assert compare(NOBODY, Identity("x", ("system:masters",), "none"), index) == AccessChange()
     assert compare(Identity("u", (), "none"), _login("u"), index).gained
     assert compare(_login("u"), Identity("u", (), "none"), index).lost
@@ -83,7 +99,9 @@ def test_who_cannot_log_in_has_not_even_what_everybody_has() -> None:
 
 def test_the_same_right_in_another_namespace_is_both_lost_and_gained() -> None:
     index = _index(
-        READER, bind("a", "reader", group("a"), namespace="dev"), bind("b", "reader", group("b"), namespace="prod")
+        READER,
+        bind("a", "reader", group("a"), namespace="dev"),
+        bind("b", "reader", group("b"), namespace="prod"),
     )
     change = compare(_login("u", "a"), _login("u", "b"), index)
     assert [row.scope for row in change.lost] == ["namespace dev"]
@@ -91,7 +109,9 @@ def test_the_same_right_in_another_namespace_is_both_lost_and_gained() -> None:
 
 
 def test_a_cluster_wide_right_reaches_namespaces_that_do_not_exist_yet() -> None:
-    index = _index(READER, bind("a", "reader", group("a")), bind("b", "reader", group("b"), namespace="dev"))
+    index = _index(
+        READER, bind("a", "reader", group("a")), bind("b", "reader", group("b"), namespace="dev")
+    )
     change = compare(_login("u", "a"), _login("u", "b"), index)
     assert change == AccessChange(
         lost=(PermissionRow("cluster except namespace dev", ("",), ("pods",), ("get", "list")),)
@@ -99,7 +119,9 @@ def test_a_cluster_wide_right_reaches_namespaces_that_do_not_exist_yet() -> None
 
 
 def test_a_policy_in_all_namespaces_loses_requests_outside_of_them() -> None:
-    before, after = (_login(policies=(policy("AmazonEKSSecretReaderPolicy", *where),)) for where in ((), ("*",)))
+    before, after = (
+        _login(policies=(policy("AmazonEKSSecretReaderPolicy", *where),)) for where in ((), ("*",))
+    )
     change = compare(before, after, EMPTY)
     assert change.gained == ()
     assert {row.scope for row in change.lost} == {"cluster outside namespaces"}
@@ -192,7 +214,8 @@ def test_groups_and_policies_are_sets() -> None:
     assert compare(before, after, None) == AccessChange()
 
 
-# -- what cannot be known ------------------------------------------------------------------------------------------
+# -- what cannot be known
+# ------------------------------------------------------------------------------------------
 
 OPAQUE = policy("AmazonEKSNetworkingPolicy")
 UNKNOWN = PermissionRow(f"unknown access policy {POLICY_ARN}AmazonEKSNetworkingPolicy")
@@ -205,7 +228,9 @@ def test_an_opaque_policy_gained_or_lost_is_marked_and_never_empty() -> None:
 
 def test_an_opaque_policy_on_both_sides_hides_nothing() -> None:
     index = _index(READER, bind("b", "reader", group("g"), namespace="dev"))
-    same = compare(_login("u", "x", policies=(OPAQUE,)), _login("u", "y", policies=(OPAQUE,)), index)
+    same = compare(
+        _login("u", "x", policies=(OPAQUE,)), _login("u", "y", policies=(OPAQUE,)), index
+    )
     assert same == AccessChange()
     fewer = compare(_login("u", "g", policies=(OPAQUE,)), _login("u", policies=(OPAQUE,)), index)
     assert fewer.gained == () and [row.unknown for row in fewer.lost] == [False, True]
@@ -220,9 +245,10 @@ def test_an_opaque_policy_in_fewer_namespaces_is_lost_but_not_gained() -> None:
     beside = policy("AmazonEKSNetworkingPolicy", "de")
     assert compare(_login(policies=(prefix,)), _login(policies=(beside,)), EMPTY).gained
     other = policy("AmazonEKSNetworkingPolicy", "prod")
-    assert [row.scope for row in compare(_login(policies=(prefix,)), _login(policies=(other,)), EMPTY).gained] == [
-        f"{UNKNOWN.scope} in namespace prod"
-    ]
+    assert [
+        row.scope
+        for row in compare(_login(policies=(prefix,)), _login(policies=(other,)), EMPTY).gained
+    ] == [f"{UNKNOWN.scope} in namespace prod"]
 
 
 def test_whoever_may_do_everything_loses_nothing_unknown() -> None:
@@ -230,14 +256,24 @@ def test_whoever_may_do_everything_loses_nothing_unknown() -> None:
     assert compare(_login(policies=(OPAQUE,)), admin, EMPTY).lost == ()
     assert compare(Identity("u", ("system:masters",), "config-map"), admin, None).lost == ()
     in_dev = _login(policies=(policy("AmazonEKSClusterAdminPolicy", "dev*"),))
-    assert compare(_login(policies=(policy("AmazonEKSNetworkingPolicy", "dev"),)), in_dev, EMPTY).lost == ()
+    assert (
+        compare(_login(policies=(policy("AmazonEKSNetworkingPolicy", "dev"),)), in_dev, EMPTY).lost
+        == ()
+    )
     assert compare(_login(policies=(OPAQUE,)), in_dev, EMPTY).lost == (UNKNOWN,)
 
 
 def test_a_scope_of_undocumented_meaning_is_bounded_by_its_policy() -> None:
-    odd = _login(policies=(AssociatedPolicy(CLUSTER_ADMIN.policy_arn, AccessScope("namespace", ("dev-*-x",))),))
+    odd = _login(
+        policies=(
+            AssociatedPolicy(CLUSTER_ADMIN.policy_arn, AccessScope("namespace", ("dev-*-x",))),
+        )
+    )
     assert [row.unknown for row in compare(odd, _login(), EMPTY).lost] == [True]
-    assert compare(odd, _login(policies=(policy("AmazonEKSClusterAdminPolicy", "dev-*"),)), EMPTY).lost == ()
+    assert (
+        compare(odd, _login(policies=(policy("AmazonEKSClusterAdminPolicy", "dev-*"),)), EMPTY).lost
+        == ()
+    )
     permissions = permissions_of(odd, EMPTY)
     assert permissions.allows(AccessRequest("get", "", "pods", namespace="dev-a-x")) is None
     assert permissions.allows(AccessRequest("get", "", "pods", namespace="dev-a")) is False
@@ -257,20 +293,28 @@ def test_templates_are_compared_by_their_text_where_rbac_was_not_read() -> None:
 
 
 def test_the_node_authorizer_goes_by_username_and_group() -> None:
-    dns, session = (Identity(name, ("system:nodes",), "config-map") for name in (NODE_DNS, NODE_SESSION))
+    dns, session = (
+        Identity(name, ("system:nodes",), "config-map") for name in (NODE_DNS, NODE_SESSION)
+    )
     assert compare(dns, Identity(NODE_DNS, ("system:nodes",), "automatic"), EMPTY) == AccessChange()
     change = compare(dns, session, EMPTY)
     assert [row.scope for row in change.lost] == [f"unknown node authorizer for {NODE_DNS}"]
     assert [row.scope for row in change.gained] == [f"unknown node authorizer for {NODE_SESSION}"]
     assert compare(dns, Identity(NODE_DNS, (), "automatic"), EMPTY).lost == change.lost
-    assert compare(Identity("u", ("system:nodes",), "config-map"), _login(), EMPTY) == AccessChange()
+    assert (
+        compare(Identity("u", ("system:nodes",), "config-map"), _login(), EMPTY) == AccessChange()
+    )
 
 
-# -- templates -----------------------------------------------------------------------------------------------------
+# -- templates
+# -----------------------------------------------------------------------------------------------------
 
 
 def test_a_template_is_matched_against_the_names_it_can_become() -> None:
-    index = _index(READER, bind("b", "reader", user("dev:alice"), user("dev:a:b"), user("dev:"), namespace="dev"))
+    index = _index(
+        READER,
+        bind("b", "reader", user("dev:alice"), user("dev:a:b"), user("dev:"), namespace="dev"),
+    )
     permissions = permissions_of(_login("dev:{{SessionName}}"), index)
     assert permissions.allows(AccessRequest("get", "", "pods", namespace="dev")) is True
     unnamed = permissions_of_unnamed(_login("dev:{{SessionName}}"), index)
@@ -282,9 +326,18 @@ def test_a_template_is_matched_against_the_names_it_can_become() -> None:
 def test_a_right_that_moves_to_another_session_is_lost_and_gained() -> None:
     index = _index(READER, bind("b", "reader", user("old:alice"), user("new:bob"), namespace="dev"))
     change = compare(_login("old:{{SessionName}}"), _login("new:{{SessionName}}"), index)
-    assert [row.scope for row in change.lost] == [row.scope for row in change.gained] == ["namespace dev"]
-    together = _index(READER, bind("b", "reader", user("old:alice"), user("new:alice"), namespace="dev"))
-    assert compare(_login("old:{{SessionName}}"), _login("new:{{SessionName}}"), together) == AccessChange()
+    assert (
+        [row.scope for row in change.lost]
+        == [row.scope for row in change.gained]
+        == ["namespace dev"]
+    )
+    together = _index(
+        READER, bind("b", "reader", user("old:alice"), user("new:alice"), namespace="dev")
+    )
+    assert (
+        compare(_login("old:{{SessionName}}"), _login("new:{{SessionName}}"), together)
+        == AccessChange()
+    )
 
 
 def test_what_several_sessions_lose_is_joined() -> None:
@@ -295,7 +348,9 @@ def test_what_several_sessions_lose_is_joined() -> None:
         bind("b", "secrets", user("dev:bob"), namespace="dev"),
     )
     change = compare(_login("dev:{{SessionName}}"), _login("x"), index)
-    assert change == AccessChange(lost=(PermissionRow("namespace dev", ("",), ("pods", "secrets"), ("get",)),))
+    assert change == AccessChange(
+        lost=(PermissionRow("namespace dev", ("",), ("pods", "secrets"), ("get",)),)
+    )
 
 
 def test_both_spellings_of_a_session_are_one_session() -> None:
@@ -303,13 +358,19 @@ def test_both_spellings_of_a_session_are_one_session() -> None:
     change = compare(_login("n:{{SessionName}}"), _login("r:{{SessionNameRaw}}"), index)
     # a@b keeps its right; a-b, who is n:a-b as well, loses it
     assert [row.scope for row in change.lost] == ["namespace dev"] and change.gained == ()
-    both = _index(READER, bind("b", "reader", user("n:a-b"), user("r:a@b"), user("r:a-b"), namespace="dev"))
-    assert compare(_login("n:{{SessionName}}"), _login("r:{{SessionNameRaw}}"), both) == AccessChange()
+    both = _index(
+        READER, bind("b", "reader", user("n:a-b"), user("r:a@b"), user("r:a-b"), namespace="dev")
+    )
+    assert (
+        compare(_login("n:{{SessionName}}"), _login("r:{{SessionNameRaw}}"), both) == AccessChange()
+    )
 
 
 def test_names_with_many_dashes_have_a_spelling_that_nobody_names() -> None:
     name = "a-b-c-d-e-f-g"
-    index = _index(READER, bind("b", "reader", user(f"n:{name}"), user(f"r:{name}"), namespace="dev"))
+    index = _index(
+        READER, bind("b", "reader", user(f"n:{name}"), user(f"r:{name}"), namespace="dev")
+    )
     assert compare(_login("n:{{SessionName}}"), _login("r:{{SessionNameRaw}}"), index).lost
 
 
@@ -322,7 +383,12 @@ def test_a_group_template_that_can_become_masters_counts_as_masters() -> None:
 def test_several_variables_are_combined() -> None:
     name = "{{AccountID}}:{{SessionName}}"
     index = _index(READER, bind("b", "reader", user("111122223333:alice"), namespace="dev"))
-    assert permissions_of(_login(name), index).allows(AccessRequest("get", "", "pods", namespace="dev")) is True
+    assert (
+        permissions_of(_login(name), index).allows(
+            AccessRequest("get", "", "pods", namespace="dev")
+        )
+        is True
+    )
     assert compare(_login(name), _login("{{AccountID}}.{{SessionName}}"), index).lost
 
 
@@ -366,14 +432,18 @@ def test_bindings_of_our_own_count_after_they_are_made() -> None:
 
 def test_a_binding_in_an_impossible_namespace_is_no_prefix() -> None:
     index = _index(
-        READER, bind("b", "reader", user("u"), namespace="*"), bind("c", "reader", user("u"), namespace="dev-*")
+        READER,
+        bind("b", "reader", user("u"), namespace="*"),
+        bind("c", "reader", user("u"), namespace="dev-*"),
     )
     assert permissions_of(_login("u"), index) == NOTHING
 
 
 def test_all_rows_of_a_login_are_its_permissions() -> None:
     index = _index(READER, bind("b", "reader", user("u")))
-    assert permissions_of(_login("u"), index).rows() == (PermissionRow("cluster", ("",), ("pods",), ("get", "list")),)
+    assert permissions_of(_login("u"), index).rows() == (
+        PermissionRow("cluster", ("",), ("pods",), ("get", "list")),
+    )
 
 
 def test_somebody_at_random_loses_what_either_has_and_gains_what_neither_has() -> None:
@@ -390,9 +460,16 @@ def test_somebody_at_random_loses_what_either_has_and_gains_what_neither_has() -
     maps = PermissionRow("namespace dev", ("",), ("configmaps",), ("create",))
     either = (_login("u", "readers"), _login("u", "keepers"))
     assert compare_with_several(either, NOBODY, index, index) == AccessChange(lost=(pods, secrets))
-    assert compare_with_several(either, _login("u", "readers"), index, index) == AccessChange(lost=(secrets,))
-    assert compare_with_several(either, _login("u", "makers"), index, index) == AccessChange((maps,), (pods, secrets))
-    assert compare_with_several(either, _login("u", "readers", "keepers"), index, index) == AccessChange()
+    assert compare_with_several(either, _login("u", "readers"), index, index) == AccessChange(
+        lost=(secrets,)
+    )
+    assert compare_with_several(either, _login("u", "makers"), index, index) == AccessChange(
+        (maps,), (pods, secrets)
+    )
+    assert (
+        compare_with_several(either, _login("u", "readers", "keepers"), index, index)
+        == AccessChange()
+    )
 
 
 def test_somebody_at_random_is_judged_by_the_bindings_that_there_will_be() -> None:
@@ -423,4 +500,6 @@ def test_a_group_of_the_raw_session_name_is_told_apart_by_its_at_sign() -> None:
     assert compare(raw, _login("u"), index) == AccessChange(lost=(pods,))
     assert compare(_login("u"), raw, index) == AccessChange(gained=(pods,))
     assert compare(raw, raw, index) == AccessChange()
-    assert compare(raw, Identity("u", ("team:{{SessionName}}",), "config-map"), index) == AccessChange(lost=(pods,))
+    assert compare(
+        raw, Identity("u", ("team:{{SessionName}}",), "config-map"), index
+    ) == AccessChange(lost=(pods,))

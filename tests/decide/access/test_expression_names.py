@@ -65,7 +65,8 @@ def test_only_expressions_about_users_count(text: str, about: bool) -> None:
 
 
 @given(
-    st.text(max_size=200) | st.text("'\"`\\()+.a #/{}%*u", max_size=200), st.sampled_from(["cel", "rego", "jmespath"])
+    st.text(max_size=200) | st.text("'\"`\\()+.a #/{}%*u", max_size=200),
+    st.sampled_from(["cel", "rego", "jmespath"]),
 )
 def test_any_text_is_scanned_without_an_error(text: str, language: Language) -> None:
     for name in names_in(text, language):

@@ -15,7 +15,9 @@ def _texts(*objects: dict[str, Any]) -> list[str]:
     return [reference.text for reference in references_in(objects)]
 
 
-def _object(api_version: str, kind: str, namespace: str | None = None, **fields: object) -> dict[str, Any]:
+def _object(
+    api_version: str, kind: str, namespace: str | None = None, **fields: object
+) -> dict[str, Any]:
     metadata = {"name": "thing"} | ({"namespace": namespace} if namespace else {})
     return {"apiVersion": api_version, "kind": kind, "metadata": metadata, **fields}
 
@@ -34,14 +36,18 @@ def test_subjects_of_bindings() -> None:
         "User",
     ]
     found = references_in([_object(RBAC, "RoleBinding", "dev", subjects=subjects)])
-    assert found[0] == GroupReference(RBAC, "RoleBinding", "dev", "thing", "subjects[0].name", "alice")
+    assert found[0] == GroupReference(
+        RBAC, "RoleBinding", "dev", "thing", "subjects[0].name", "alice"
+    )
     assert [reference.text for reference in found] == [
         "alice",
         "devs",
         "system:serviceaccount:dev:sa",
         "system:serviceaccount:ops:sb",
     ]
-    assert _texts(_object(RBAC, "ClusterRoleBinding", subjects=subjects[2:3])) == ["system:serviceaccount:*:sa"]
+    assert _texts(_object(RBAC, "ClusterRoleBinding", subjects=subjects[2:3])) == [
+        "system:serviceaccount:*:sa"
+    ]
 
 
 def test_impersonate_rules_with_names() -> None:
@@ -60,7 +66,9 @@ def test_impersonate_rules_with_names() -> None:
         "bob",
         "view",
     ]
-    assert _texts(_object(RBAC, "Role", "dev", rules=rules[1:2])) == ["system:serviceaccount:dev:sa"]
+    assert _texts(_object(RBAC, "Role", "dev", rules=rules[1:2])) == [
+        "system:serviceaccount:dev:sa"
+    ]
 
 
 def test_flow_schemas_name_subjects_and_a_star_is_everybody() -> None:
@@ -82,14 +90,25 @@ def test_flow_schemas_name_subjects_and_a_star_is_everybody() -> None:
 @pytest.mark.parametrize("kind", ["ValidatingAdmissionPolicy", "MutatingAdmissionPolicy"])
 def test_admission_policies_name_users_in_cel(kind: str) -> None:
     spec = {
-        "matchConditions": [{"name": "x", "expression": "!('system:masters' in request.userInfo.groups)"}],
+        "matchConditions": [
+            {"name": "x", "expression": "!('system:masters' in request.userInfo.groups)"}
+        ],
         "variables": [{"name": "admins", "expression": '["ops", "dev:alice"]'}],
         "validations": [
-            {"expression": "request.userInfo.username.startsWith('dev:')", "message": "'ignored' is prose"},
+            {
+                "expression": "request.userInfo.username.startsWith('dev:')",
+                "message": "'ignored' is prose",
+            },
             {"expression": "'team-' + object.metadata.namespace in request.userInfo.groups"},
         ],
     }
-    assert _texts(_object(ADMISSION, kind, spec=spec)) == ["system:masters", "ops", "dev:alice", "dev:*", "team-*"]
+    assert _texts(_object(ADMISSION, kind, spec=spec)) == [
+        "system:masters",
+        "ops",
+        "dev:alice",
+        "dev:*",
+        "team-*",
+    ]
 
 
 def test_admission_policies_that_do_not_look_at_users_name_nobody() -> None:
@@ -117,11 +136,17 @@ def test_kyverno_policies_name_subjects_and_compare_users() -> None:
         "exclude": {"subjects": [{"kind": "ServiceAccount", "namespace": "ops", "name": "sa"}]},
         "preconditions": {
             "all": [
-                {"key": "{{ request.userInfo.groups }}", "operator": "AnyIn", "value": ["system:masters", "ops-*"]},
+                {
+                    "key": "{{ request.userInfo.groups }}",
+                    "operator": "AnyIn",
+                    "value": ["system:masters", "ops-*"],
+                },
                 {"key": "alice", "operator": "Equals", "value": "{{ somebody }}"},
             ]
         },
-        "validate": {"message": "it's {{ request.userInfo.groups.contains(@, 'auditors') }} for you"},
+        "validate": {
+            "message": "it's {{ request.userInfo.groups.contains(@, 'auditors') }} for you"
+        },
     }
     assert _texts(_object("kyverno.io/v1", "ClusterPolicy", spec={"rules": [rule]})) == [
         "devs-*",
@@ -134,15 +159,27 @@ def test_kyverno_policies_name_subjects_and_compare_users() -> None:
 
 
 def test_kyverno_policies_that_do_not_look_at_users_name_subjects_only() -> None:
-    condition = {"key": "{{ request.object.spec.serviceAccountName }}", "operator": "Equals", "value": "default"}
-    rule = {"match": {"subjects": [{"kind": "User", "name": "alice"}]}, "preconditions": {"all": [condition]}}
+    condition = {
+        "key": "{{ request.object.spec.serviceAccountName }}",
+        "operator": "Equals",
+        "value": "default",
+    }
+    rule = {
+        "match": {"subjects": [{"kind": "User", "name": "alice"}]},
+        "preconditions": {"all": [condition]},
+    }
     assert _texts(_object("kyverno.io/v1", "Policy", "dev", spec={"rules": [rule]})) == ["alice"]
     by_account = {**condition, "key": "{{ serviceAccountName }}"}
-    assert _texts(_object("kyverno.io/v1", "Policy", "dev", spec={"rules": [by_account]})) == ["default"]
+    assert _texts(_object("kyverno.io/v1", "Policy", "dev", spec={"rules": [by_account]})) == [
+        "default"
+    ]
 
 
 def test_kyverno_context_of_a_policy_about_users_may_hold_names() -> None:
-    context = [{"name": "a", "variable": {"value": ["alice", "{{ x }}"]}}, {"name": "b", "configMap": {"name": "m"}}]
+    context = [
+        {"name": "a", "variable": {"value": ["alice", "{{ x }}"]}},
+        {"name": "b", "configMap": {"name": "m"}},
+    ]
     about = {"context": context, "x": "{{ request.userInfo.username }}"}
     assert _texts(_object("kyverno.io/v2", "Policy", "dev", spec=about)) == ["alice", "*"]
     assert _texts(_object("kyverno.io/v2", "Policy", "dev", spec={"context": context})) == []
@@ -150,7 +187,9 @@ def test_kyverno_context_of_a_policy_about_users_may_hold_names() -> None:
 
 def test_kyverno_cel_policies_are_read_as_cel() -> None:
     spec = {"validations": [{"expression": "request.userInfo.username == 'alice'"}]}
-    assert _texts(_object("policies.kyverno.io/v1alpha1", "ValidatingPolicy", spec=spec)) == ["alice"]
+    assert _texts(_object("policies.kyverno.io/v1alpha1", "ValidatingPolicy", spec=spec)) == [
+        "alice"
+    ]
 
 
 REGO = """
@@ -190,7 +229,9 @@ def test_gatekeeper_templates_in_cel_are_read_as_cel() -> None:
 
 def test_parameters_of_gatekeeper_constraints_are_names_where_the_template_looks_at_users() -> None:
     parameters = {"exempt": ["alice", "*"], "repos": {"deep": "docker.io"}}
-    constraint = _object("constraints.gatekeeper.sh/v1beta1", "K8sUsers", spec={"parameters": parameters})
+    constraint = _object(
+        "constraints.gatekeeper.sh/v1beta1", "K8sUsers", spec={"parameters": parameters}
+    )
     assert _texts(constraint) == ["alice", "docker.io"]
     assert {"alice", "docker.io"} <= set(_texts(constraint, _template(REGO)))
     assert _texts(constraint, _template("package x")) == []
@@ -198,7 +239,8 @@ def test_parameters_of_gatekeeper_constraints_are_names_where_the_template_looks
 
 def test_argocd_policies_name_subjects() -> None:
     data = {
-        "policy.csv": 'p, role:ops, applications, *, */*, allow\ng, "platform, admins", role:admin\n# comment\n'
+        "policy.csv": 'p, role:ops, applications, *, */*, allow\ng, "platform, admins", '
+        "role:admin\n# comment\n"
         "g, dev:alice, role:readonly\np, proj:x:y, applications, get, x/*, allow\nnonsense\n",
         "policy.extra.csv": "g, auditors, role:readonly",
         "policy.default": "role:readonly",
@@ -222,7 +264,10 @@ def test_a_field_too_long_for_csv_is_still_read() -> None:
 def test_objects_of_other_kinds_name_nobody() -> None:
     spec = {"expression": "request.userInfo.username == 'alice'"}
     assert (
-        _texts(_object("v1", "ConfigMap", data={"policy.csv": "g, a, b"}), _object("apps/v1", "Deployment", spec=spec))
+        _texts(
+            _object("v1", "ConfigMap", data={"policy.csv": "g, a, b"}),
+            _object("apps/v1", "Deployment", spec=spec),
+        )
         == []
     )
     assert references_in([{}, {"apiVersion": 1, "kind": None, "metadata": []}]) == ()
@@ -249,25 +294,65 @@ def test_an_object_with_too_many_fields_says_that_any_name_may_follow() -> None:
 def test_the_same_name_a_hundred_thousand_times_is_cut_with_a_mark() -> None:
     crowd = {"expression": "request.userInfo.username in [" + "'a'," * 40_000 + "]"}
     spec = {"validations": [crowd] * 4}
-    assert _texts(_object(ADMISSION, "ValidatingAdmissionPolicy", spec=spec)) == ["a", "a", "a", "*"]
+    assert _texts(_object(ADMISSION, "ValidatingAdmissionPolicy", spec=spec)) == [
+        "a",
+        "a",
+        "a",
+        "*",
+    ]
 
 
 def test_names_and_templates_match_both_ways() -> None:
     def reference(text: str) -> GroupReference:
         return GroupReference("v1", "X", None, "x", "p", text)
 
-    references = [reference(text) for text in ("dev:alice", "dev:*", "ops", "*", "{{SessionName}}", "dev:a b")]
-    assert [r.text for r in matching(references, "dev:{{SessionName}}")] == ["dev:alice", "dev:*", "*"]
+    references = [
+        reference(text) for text in ("dev:alice", "dev:*", "ops", "*", "{{SessionName}}", "dev:a b")
+    ]
+    assert [r.text for r in matching(references, "dev:{{SessionName}}")] == [
+        "dev:alice",
+        "dev:*",
+        "*",
+    ]
     assert [r.text for r in matching(references, "dev:alice")] == ["dev:alice", "dev:*", "*"]
     assert [r.text for r in matching(references, "ops")] == ["ops", "*", "{{SessionName}}"]
 
 
 _KEYS = (
-    *("spec", "metadata", "name", "rules", "subjects", "key", "value", "operator", "expression", "rego", "data"),
-    *("policy.csv", "verbs", "resources", "resourceNames", "webhooks", "parameters", "context", "variable", "user"),
+    *(
+        "spec",
+        "metadata",
+        "name",
+        "rules",
+        "subjects",
+        "key",
+        "value",
+        "operator",
+        "expression",
+        "rego",
+        "data",
+    ),
+    *(
+        "policy.csv",
+        "verbs",
+        "resources",
+        "resourceNames",
+        "webhooks",
+        "parameters",
+        "context",
+        "variable",
+        "user",
+    ),
 )
 _VERSIONS = (
-    *(RBAC, ADMISSION, "kyverno.io/v1", "templates.gatekeeper.sh/v1", "constraints.gatekeeper.sh/v1", "v1"),
+    *(
+        RBAC,
+        ADMISSION,
+        "kyverno.io/v1",
+        "templates.gatekeeper.sh/v1",
+        "constraints.gatekeeper.sh/v1",
+        "v1",
+    ),
     "flowcontrol.apiserver.k8s.io/v1",
 )
 _json = st.recursive(
@@ -292,8 +377,15 @@ _json = st.recursive(
     st.sampled_from(["RoleBinding", "Role", "FlowSchema", "Policy", "ConfigMap"]),
     st.dictionaries(st.sampled_from(["spec", "rules", "subjects", "data", "webhooks"]), _json),
 )
-def test_any_object_is_read_without_an_error(api_version: str, kind: str, fields: dict[str, Any]) -> None:
-    raw = {"apiVersion": api_version, "kind": kind, "metadata": {"name": "argocd-rbac-cm"}, **fields}
+def test_any_object_is_read_without_an_error(
+    api_version: str, kind: str, fields: dict[str, Any]
+) -> None:
+    raw = {
+        "apiVersion": api_version,
+        "kind": kind,
+        "metadata": {"name": "argocd-rbac-cm"},
+        **fields,
+    }
     found = references_in([raw])
     assert len(set(found)) == len(found)
     assert all(reference.text and reference.name == "argocd-rbac-cm" for reference in found)
@@ -301,11 +393,33 @@ def test_any_object_is_read_without_an_error(api_version: str, kind: str, fields
 
 @pytest.mark.parametrize(
     "piece",
-    ["'", '"', "`", '\\"', "'\\", "(", ")", "a.", "{{", "}}", "'a'+", "matches('", "^", "+ '", "a" * 100, "'a' ", "# "],
+    [
+        "'",
+        '"',
+        "`",
+        '\\"',
+        "'\\",
+        "(",
+        ")",
+        "a.",
+        "{{",
+        "}}",
+        "'a'+",
+        "matches('",
+        "^",
+        "+ '",
+        "a" * 100,
+        "'a' ",
+        "# ",
+    ],
 )
 def test_hostile_text_costs_its_length(piece: str) -> None:
     text = (piece * (190_000 // len(piece))) + " userInfo"
-    spec: dict[str, Any] = {"validations": [{"expression": text}], "targets": [{"rego": text}], "x": "{{" + text}
+    spec: dict[str, Any] = {
+        "validations": [{"expression": text}],
+        "targets": [{"rego": text}],
+        "x": "{{" + text,
+    }
     start = time.process_time()
     for api_version in (ADMISSION, "templates.gatekeeper.sh/v1", "kyverno.io/v1"):
         references_in([_object(api_version, "X", spec=spec)])
@@ -323,4 +437,6 @@ def test_deeply_nested_objects_are_read() -> None:
     deep: Any = "request.userInfo == 'alice'"
     for _ in range(50_000):
         deep = [deep]
-    assert _texts(_object(ADMISSION, "ValidatingAdmissionPolicy", spec={"expression": deep})) == ["alice"]
+    assert _texts(_object(ADMISSION, "ValidatingAdmissionPolicy", spec={"expression": deep})) == [
+        "alice"
+    ]

@@ -7,7 +7,9 @@ from migrator.model.step import MANAGED_BY, MANAGED_BY_LABEL
 from tests.support.worlds import bind, group, named, rbac, reference, service_account
 
 
-def impersonate(resource: str, *names: str, verb: str = "impersonate", namespace: str | None = None) -> Role:
+def impersonate(
+    resource: str, *names: str, verb: str = "impersonate", namespace: str | None = None
+) -> Role:
     return Role("sudo", namespace, (PolicyRule((verb,), ("",), (resource,), names),), {})
 
 
@@ -18,7 +20,9 @@ def test_groups_are_found_in_bindings_once_per_binding() -> None:
 
 
 def test_impersonation_names_groups_and_users() -> None:
-    index = NameIndex(rbac(roles=[impersonate("groups", "g"), impersonate("users", "u", namespace="shop")]), ())
+    index = NameIndex(
+        rbac(roles=[impersonate("groups", "g"), impersonate("users", "u", namespace="shop")]), ()
+    )
     assert index.of_group("g") == ("impersonate rule of ClusterRole sudo",)
     assert index.of_username("u") == ("impersonate rule of Role shop/sudo",)
     assert index.of_group("u") == ()
@@ -38,15 +42,24 @@ def test_other_verbs_name_nobody() -> None:
 def test_service_accounts_are_usernames_of_their_namespace() -> None:
     bare = Subject("ServiceAccount", "robot")
     index = NameIndex(
-        rbac(bind(service_account("shop", "robot")), bind(bare, namespace="blog"), bind(bare, name="nowhere")), ()
+        rbac(
+            bind(service_account("shop", "robot")),
+            bind(bare, namespace="blog"),
+            bind(bare, name="nowhere"),
+        ),
+        (),
     )
     assert index.of_username("system:serviceaccount:shop:robot")
     assert index.of_username("system:serviceaccount:{{SessionName}}:robot")
-    assert index.of_username("system:serviceaccount:blog:robot") == ("RoleBinding blog/view-binding",)
+    assert index.of_username("system:serviceaccount:blog:robot") == (
+        "RoleBinding blog/view-binding",
+    )
 
 
 def test_templates_find_every_name_they_can_become() -> None:
-    index = NameIndex(rbac(bind(named("dev:a"), named("dev:b"), named("ops:c"), named("dev:x y"))), ())
+    index = NameIndex(
+        rbac(bind(named("dev:a"), named("dev:b"), named("ops:c"), named("dev:x y"))), ()
+    )
     assert len(index.of_username("dev:{{SessionName}}")) == 2
     assert index.of_username("dev:{{SessionName}}") is index.of_username("dev:{{SessionName}}")
     assert len(index.of_username("{{SessionName}}")) == 0
@@ -61,7 +74,12 @@ def test_references_name_groups_and_users_alike() -> None:
 
 def test_rbac_among_the_references_counts_once() -> None:
     again = GroupReference(
-        "rbac.authorization.k8s.io/v1", "ClusterRoleBinding", None, "view-binding", "subjects[0]", "a"
+        "rbac.authorization.k8s.io/v1",
+        "ClusterRoleBinding",
+        None,
+        "view-binding",
+        "subjects[0]",
+        "a",
     )
     assert len(NameIndex(rbac(bind(group("a"))), (again,)).of_group("a")) == 1
     assert len(NameIndex(None, (again,)).of_group("a")) == 1

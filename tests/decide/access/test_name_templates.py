@@ -6,14 +6,24 @@ from migrator.decide.access.name_templates import Variable, parts, readings, ren
 
 
 def test_only_the_authenticator_s_spelling_is_a_variable() -> None:
-    assert parts("a:{{SessionName}}-{{AccountID}}") == ("a:", Variable("SessionName"), "-", Variable("AccountID"))
+    assert parts("a:{{SessionName}}-{{AccountID}}") == (
+        "a:",
+        Variable("SessionName"),
+        "-",
+        Variable("AccountID"),
+    )
     assert parts("{{{SessionName}}}") == ("{", Variable("SessionName"), "}")
-    assert parts("{{ SessionName }}{{Session}}{{sessionname}}") == ("{{ SessionName }}{{Session}}{{sessionname}}",)
+    assert parts("{{ SessionName }}{{Session}}{{sessionname}}") == (
+        "{{ SessionName }}{{Session}}{{sessionname}}",
+    )
     assert parts("") == ()
 
 
 def test_variables_without_a_value_stay() -> None:
-    assert render("{{AccountID}}:{{SessionName}}", {"SessionName": "{{AccountID}}"}) == "{{AccountID}}:{{AccountID}}"
+    assert (
+        render("{{AccountID}}:{{SessionName}}", {"SessionName": "{{AccountID}}"})
+        == "{{AccountID}}:{{AccountID}}"
+    )
 
 
 @pytest.mark.parametrize(
@@ -31,7 +41,11 @@ def test_variables_without_a_value_stay() -> None:
         ("{{AccountID}}", "11112222333", []),
         ("{{SessionName}}/{{SessionName}}", "ab/ab", [{"SessionName": "ab"}]),
         ("{{SessionName}}/{{SessionName}}", "ab/cd", []),
-        ("{{SessionName}}-{{AccountID}}", "a-b-111122223333", [{"SessionName": "a-b", "AccountID": "111122223333"}]),
+        (
+            "{{SessionName}}-{{AccountID}}",
+            "a-b-111122223333",
+            [{"SessionName": "a-b", "AccountID": "111122223333"}],
+        ),
         (
             "{{EC2PrivateDNSName}}.{{SessionName}}",
             "a.b.cd",
@@ -46,10 +60,15 @@ def test_variables_without_a_value_stay() -> None:
         ("", "x", []),
     ],
 )
-def test_readings_are_all_the_values_that_give_the_name(template: str, name: str, found: list[dict[str, str]]) -> None:
+def test_readings_are_all_the_values_that_give_the_name(
+    template: str, name: str, found: list[dict[str, str]]
+) -> None:
     assert readings(template, name) == tuple(found)
 
 
 def test_too_many_readings_are_not_told() -> None:
     assert readings("{{SessionName}}" * 51, "ab" * 51) is None
-    assert readings("{{SessionName}}{{EC2PrivateDNSName}}{{AccessKeyID}}{{SessionNameRaw}}", "A" * 240) is None
+    assert (
+        readings("{{SessionName}}{{EC2PrivateDNSName}}{{AccessKeyID}}{{SessionNameRaw}}", "A" * 240)
+        is None
+    )

@@ -1,4 +1,6 @@
-"""Probes: which questions are asked, and that every expectation is what the authorizers would answer."""
+"""Probes: which questions are asked, and that every expectation is what the authorizers would
+answer.
+"""
 
 import pytest
 from hypothesis import given
@@ -31,14 +33,22 @@ U = Identity("u", (), "config-map")
 
 
 def test_each_rule_at_each_scope_is_asked_for() -> None:
-    rules = [rule("list", kind, group) for kind in ("pods", "secrets", "widgets") for group in ("core", "x.io", "y.io")]
+    rules = [
+        rule("list", kind, group)
+        for kind in ("pods", "secrets", "widgets")
+        for group in ("core", "x.io", "y.io")
+    ]
     index = _index(
-        role("r", *rules), bind("a", "r", user("u"), namespace="dev"), bind("b", "r", user("u"), namespace="prod")
+        role("r", *rules),
+        bind("a", "r", user("u"), namespace="dev"),
+        bind("b", "r", user("u"), namespace="prod"),
     )
     asked = _asked(probes_for(U, index, limit=60), expected=True)
     for request_namespace in ("dev", "prod"):
         for wanted in rules:
-            request = AccessRequest("list", wanted.api_groups[0], wanted.resources[0], namespace=request_namespace)
+            request = AccessRequest(
+                "list", wanted.api_groups[0], wanted.resources[0], namespace=request_namespace
+            )
             assert request in asked
 
 
@@ -49,7 +59,9 @@ def test_a_tight_limit_still_covers_every_scope_first() -> None:
     assert len(probes) == 12
     asked = _asked(probes, expected=True)
     assert {request.namespace for request in asked} == {f"ns{n}" for n in range(8)}
-    assert len({request.resource for request in asked}) == len(asked)  # and a different rule each time
+    assert len({request.resource for request in asked}) == len(
+        asked
+    )  # and a different rule each time
 
 
 def test_a_wildcard_is_asked_for_what_matters_most() -> None:
@@ -68,7 +80,10 @@ def test_a_wildcard_is_asked_for_what_matters_most() -> None:
 
 
 def test_installed_custom_resources_are_asked_for_under_a_wildcard() -> None:
-    asked = _asked(probes_for(EVERYTHING, custom_resources=[("cert-manager.io", "certificates")]), expected=True)
+    asked = _asked(
+        probes_for(EVERYTHING, custom_resources=[("cert-manager.io", "certificates")]),
+        expected=True,
+    )
     assert AccessRequest("list", "cert-manager.io", "certificates") in asked
 
 
@@ -79,12 +94,17 @@ def test_whoever_may_do_everything_has_no_negative_probe() -> None:
 def test_inside_a_namespace_no_cluster_wide_kind_is_asked_for() -> None:
     login = Identity("u", (), "access-entry", (policy("AmazonEKSClusterAdminPolicy", "dev"),))
     asked = _asked(probes_for(login, _index()), expected=True)
-    assert asked and not {"nodes", "users", "clusterroles", "namespaces"} & {request.resource for request in asked}
+    assert asked and not {"nodes", "users", "clusterroles", "namespaces"} & {
+        request.resource for request in asked
+    }
     assert {request.namespace for request in asked} == {"dev"}
 
 
 def test_negative_probes_are_one_step_out() -> None:
-    index = _index(role("r", rule("get list", "secrets", names="a")), bind("b", "r", user("u"), namespace="dev"))
+    index = _index(
+        role("r", rule("get list", "secrets", names="a")),
+        bind("b", "r", user("u"), namespace="dev"),
+    )
     asked = _asked(probes_for(U, index, namespaces=["dev", "prod"]), expected=False)
     inside = AccessRequest("get", "", "secrets", namespace="dev", name="a")
     for wanted in (
@@ -99,22 +119,32 @@ def test_negative_probes_are_one_step_out() -> None:
 
 
 def test_urls_are_asked_for_and_stepped_out_of() -> None:
-    index = _index(role("r", rule("get", "", urls="/healthz/*"), rule("*", "", urls="/x")), bind("b", "r", user("u")))
+    index = _index(
+        role("r", rule("get", "", urls="/healthz/*"), rule("*", "", urls="/x")),
+        bind("b", "r", user("u")),
+    )
     probes = probes_for(U, index)
-    assert {request.path for request in _asked(probes, expected=True)} == {"/healthz/migrator-probe", "/x"}
+    assert {request.path for request in _asked(probes, expected=True)} == {
+        "/healthz/migrator-probe",
+        "/x",
+    }
     assert AccessRequest("get", path="/healthz/migrator-probe") in _asked(probes, expected=True)
     assert AccessRequest("delete", path="/healthz/migrator-probe") in _asked(probes, expected=False)
     assert AccessRequest("get", path="/x-migrator-probe") in _asked(probes, expected=False)
 
 
 def test_url_rules_inside_a_namespace_ask_nothing() -> None:
-    index = _index(role("r", rule("get", "", urls="/healthz")), bind("b", "r", user("u"), namespace="dev"))
+    index = _index(
+        role("r", rule("get", "", urls="/healthz")), bind("b", "r", user("u"), namespace="dev")
+    )
     assert _asked(probes_for(U, index), expected=True) == []
 
 
 def test_a_wildcard_namespace_is_asked_by_one_that_exists() -> None:
     login = Identity("u", (), "access-entry", (policy("AmazonEKSSecretReaderPolicy", "dev-*"),))
-    existing = _asked(probes_for(login, _index(), namespaces=["prod", "dev-b", "dev-a"]), expected=True)
+    existing = _asked(
+        probes_for(login, _index(), namespaces=["prod", "dev-b", "dev-a"]), expected=True
+    )
     assert {request.namespace for request in existing} == {"dev-a"}
     made_up = _asked(probes_for(login, _index()), expected=True)
     assert {request.namespace for request in made_up} == {"dev-migrator-probe"}
@@ -141,8 +171,13 @@ def test_whoever_may_do_nothing_is_asked_what_matters_most() -> None:
 
 
 def test_a_template_is_asked_as_a_login_that_nobody_names() -> None:
-    index = _index(role("r", rule("get", "pods")), bind("b", "r", user("dev:alice"), namespace="dev"))
-    assert _asked(probes_for(Identity("dev:{{SessionName}}", (), "config-map"), index), expected=True) == []
+    index = _index(
+        role("r", rule("get", "pods")), bind("b", "r", user("dev:alice"), namespace="dev")
+    )
+    assert (
+        _asked(probes_for(Identity("dev:{{SessionName}}", (), "config-map"), index), expected=True)
+        == []
+    )
     assert _asked(probes_for(Identity("dev:alice", (), "config-map"), index), expected=True)
 
 
@@ -153,7 +188,9 @@ def test_rules_that_match_no_request_are_not_asked_for() -> None:
 
 @pytest.mark.parametrize("limit", [0, 1, 4, 30])
 def test_the_limit_holds_and_leaves_room_for_both_answers(limit: int) -> None:
-    probes = probes_for(Identity("u2", ("g1",), "config-map"), RbacIndex(rbac_vectors.state()), limit=limit)
+    probes = probes_for(
+        Identity("u2", ("g1",), "config-map"), RbacIndex(rbac_vectors.state()), limit=limit
+    )
     assert len(probes) == limit
     if limit >= 4:
         assert {probe.expected for probe in probes} == {True, False}

@@ -1,4 +1,6 @@
-"""One request for each row of a difference: inside the row, certain, and one that people recognise."""
+"""One request for each row of a difference: inside the row, certain, and one that people
+recognise.
+"""
 
 import pytest
 
@@ -12,17 +14,27 @@ from tests.support.access import bind, group, policy, role, row_allows, rule, us
 NAMESPACES = ("kube-system", "payments", "shop")
 
 
-def _lost(*rules: PolicyRule, namespace: str | None = None, kept: PolicyRule | None = None) -> tuple[Witness, ...]:
+def _lost(
+    *rules: PolicyRule, namespace: str | None = None, kept: PolicyRule | None = None
+) -> tuple[Witness, ...]:
     """Witnesses of what is lost with a role of these rules; ``kept`` stays."""
-    roles, bindings = [role("gone", *rules)], [bind("gone", "gone", group("g"), namespace=namespace)]
+    roles, bindings = (
+        [role("gone", *rules)],
+        [bind("gone", "gone", group("g"), namespace=namespace)],
+    )
     if kept is not None:
         roles.append(role("kept", kept))
         bindings.append(bind("kept", "kept", user("u")))
     index = RbacIndex(RbacState(tuple(roles), tuple(bindings)))
     change = compare(
-        Identity("u", ("g",), "config-map"), Identity("u", (), "access-entry"), index, namespaces=NAMESPACES
+        Identity("u", ("g",), "config-map"),
+        Identity("u", (), "access-entry"),
+        index,
+        namespaces=NAMESPACES,
     )
-    assert all(row.witness is not None and row_allows(row, row.witness.request) for row in change.lost)
+    assert all(
+        row.witness is not None and row_allows(row, row.witness.request) for row in change.lost
+    )
     return tuple(row.witness for row in change.lost if row.witness is not None)
 
 
@@ -31,7 +43,11 @@ def _lost(*rules: PolicyRule, namespace: str | None = None, kept: PolicyRule | N
     [
         (rule("*", "*", "*"), None, Witness("get", resource="secrets")),
         (rule("get list", "pods"), "shop", Witness("list", resource="pods", namespace="shop")),
-        (rule("get", "secrets", names="token"), "shop", Witness("get", "", "secrets", "", "token", "shop")),
+        (
+            rule("get", "secrets", names="token"),
+            "shop",
+            Witness("get", "", "secrets", "", "token", "shop"),
+        ),
         (
             rule("create get", "widgets", "example.com", names="w"),
             None,
@@ -47,7 +63,11 @@ def _lost(*rules: PolicyRule, namespace: str | None = None, kept: PolicyRule | N
             None,
             Witness("get", non_resource_url="/api/migrator-probe"),
         ),
-        (PolicyRule(("*",), non_resource_urls=("*",)), None, Witness("get", non_resource_url="/healthz")),
+        (
+            PolicyRule(("*",), non_resource_urls=("*",)),
+            None,
+            Witness("get", non_resource_url="/healthz"),
+        ),
         (PolicyRule(("get",), non_resource_urls=("",)), None, Witness("get", non_resource_url="")),
     ],
 )
@@ -88,7 +108,9 @@ def test_nothing_uncertain_is_a_witness() -> None:
     opaque = policy("AmazonEKSNetworkingPolicy")
     before = Identity("u", ("g",), "config-map")
     state = RbacState((role("r", rule("get", "pods")),), (bind("b", "r", group("g")),))
-    change = compare(before, Identity("u", (), "access-entry", (opaque,)), RbacIndex(state), namespaces=())
+    change = compare(
+        before, Identity("u", (), "access-entry", (opaque,)), RbacIndex(state), namespaces=()
+    )
     assert [(row.unknown, row.witness) for row in change.lost] == [(False, None), (True, None)]
     assert witness_of(PermissionRow("unknown RBAC"), lambda _: True) is None
     urls = PermissionRow("non-resource", verbs=("get",), non_resource_urls=("/api",))
@@ -97,7 +119,9 @@ def test_nothing_uncertain_is_a_witness() -> None:
 
 def test_a_comparison_that_needs_no_witness_has_none() -> None:
     state = RbacState((role("r", rule("get", "pods")),), (bind("b", "r", group("g")),))
-    change = compare(Identity("u", ("g",), "config-map"), Identity("u", (), "access-entry"), RbacIndex(state))
+    change = compare(
+        Identity("u", ("g",), "config-map"), Identity("u", (), "access-entry"), RbacIndex(state)
+    )
     assert [row.witness for row in change.lost] == [None]
 
 
@@ -123,12 +147,20 @@ def test_one_of_several_identities_at_random_is_compared_with_witnesses() -> Non
 
 
 def test_a_joined_row_takes_the_witness_that_every_login_shows() -> None:
-    pods, secrets = (PermissionRow("cluster", ("",), (kind,), ("get",)) for kind in ("pods", "secrets"))
+    pods, secrets = (
+        PermissionRow("cluster", ("",), (kind,), ("get",)) for kind in ("pods", "secrets")
+    )
     other = PermissionRow("cluster", ("apps",), ("pods",), ("get",))
     joined = PermissionRow("cluster", ("",), ("pods", "secrets"), ("get",))
-    everybody, alice = Witness("get", resource="pods"), Witness("get", resource="secrets", login=("SessionName=alice",))
+    everybody, alice = (
+        Witness("get", resource="pods"),
+        Witness("get", resource="secrets", login=("SessionName=alice",)),
+    )
     found = {pods: everybody, secrets: alice, other: Witness("get", "apps", "pods")}
-    assert [row.witness for row in with_witnesses([joined, PermissionRow("cluster")], found)] == [everybody, None]
+    assert [row.witness for row in with_witnesses([joined, PermissionRow("cluster")], found)] == [
+        everybody,
+        None,
+    ]
 
 
 def test_a_witness_is_the_request_that_it_was_made_of() -> None:

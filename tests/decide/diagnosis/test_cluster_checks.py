@@ -4,15 +4,34 @@ from typing import Any
 
 import pytest
 
-from migrator.decide.diagnosis.cluster_checks import address_check, cluster_checks, host_cidr, is_among
+from migrator.decide.diagnosis.cluster_checks import (
+    address_check,
+    cluster_checks,
+    host_cidr,
+    is_among,
+)
 from migrator.model.diagnosis import Check
 
-OPEN = {"endpointPublicAccess": True, "endpointPrivateAccess": True, "publicAccessCidrs": ["0.0.0.0/0"]}
-NARROW = {"endpointPublicAccess": True, "endpointPrivateAccess": False, "publicAccessCidrs": ["203.0.113.0/24"]}
+OPEN = {
+    "endpointPublicAccess": True,
+    "endpointPrivateAccess": True,
+    "publicAccessCidrs": ["0.0.0.0/0"],
+}
+NARROW = {
+    "endpointPublicAccess": True,
+    "endpointPrivateAccess": False,
+    "publicAccessCidrs": ["203.0.113.0/24"],
+}
 
 
 def checks(**changes: Any) -> dict[str, Check]:  # noqa: ANN401 - fields of DescribeCluster
-    cluster = {"status": "ACTIVE", "version": "1.34", "platformVersion": "eks.9", "resourcesVpcConfig": OPEN, **changes}
+    cluster = {
+        "status": "ACTIVE",
+        "version": "1.34",
+        "platformVersion": "eks.9",
+        "resourcesVpcConfig": OPEN,
+        **changes,
+    }
     return {check.name: check for check in cluster_checks(cluster)}
 
 
@@ -41,7 +60,9 @@ def test_a_cluster_that_is_not_active_fails(status: str) -> None:
         ("1.34", None, "unknown"),
     ],
 )
-def test_access_entries_need_a_platform_version(version: str, platform: str | None, state: str) -> None:
+def test_access_entries_need_a_platform_version(
+    version: str, platform: str | None, state: str
+) -> None:
     assert checks(version=version, platformVersion=platform)["platform"].state == state
 
 
@@ -91,7 +112,9 @@ def test_an_unknown_address_is_unknown() -> None:
     assert found.state == "unknown"
 
 
-@pytest.mark.parametrize("vpc", [OPEN, {"endpointPublicAccess": False, "publicAccessCidrs": ["203.0.113.0/24"]}, {}])
+@pytest.mark.parametrize(
+    "vpc", [OPEN, {"endpointPublicAccess": False, "publicAccessCidrs": ["203.0.113.0/24"]}, {}]
+)
 def test_without_a_filter_the_address_does_not_matter(vpc: dict[str, Any]) -> None:
     assert address_check({"resourcesVpcConfig": vpc}, "198.51.100.7") is None
 

@@ -27,13 +27,18 @@ def test_every_action_is_an_operation_of_its_service(command: str) -> None:
     without_operation = {"iam:PassRole"}
     for action, _ in needs_of(command, CLUSTER):
         service, _, name = action.partition(":")
-        client = boto3.client(service, region_name="eu-central-1", aws_access_key_id="a", aws_secret_access_key="b")
+        client = boto3.client(
+            service, region_name="eu-central-1", aws_access_key_id="a", aws_secret_access_key="b"
+        )
         assert name in client.meta.service_model.operation_names or action in without_operation
 
 
 def test_reads_change_nothing_and_apply_holds_every_write() -> None:
     reads = {action for action, _ in needs_of("plan", CLUSTER)}
-    assert all(action.partition(":")[2].startswith(("Describe", "List", "Get", "Lookup")) for action in reads)
+    assert all(
+        action.partition(":")[2].startswith(("Describe", "List", "Get", "Lookup"))
+        for action in reads
+    )
     assert reads >= ESSENTIAL
     assert {"eks:CreateAccessEntry", "eks:AssociateAccessPolicy", "iam:PassRole"} <= {
         action for action, _ in needs_of("apply", CLUSTER)
@@ -43,7 +48,10 @@ def test_reads_change_nothing_and_apply_holds_every_write() -> None:
 def test_what_belongs_to_the_cluster_is_named_in_its_own_partition() -> None:
     resources = {need.action: need.resource for need in reversed(needs_of("apply", CLUSTER))}
     assert resources["eks:CreateAccessEntry"] == ARN
-    assert resources["eks:DeleteAccessEntry"] == "arn:aws-cn:eks:cn-north-1:111122223333:access-entry/prod/*"
+    assert (
+        resources["eks:DeleteAccessEntry"]
+        == "arn:aws-cn:eks:cn-north-1:111122223333:access-entry/prod/*"
+    )
     assert resources["eks:ListAccessPolicies"] == "*"
 
 
@@ -67,7 +75,9 @@ def test_rehearsing_asks_for_every_object_of_its_timer() -> None:
 
 def test_only_commands_that_write_aws_auth_ask_to_write_it() -> None:
     def writes(command: str) -> set[str]:
-        return {need.verb for need in kubernetes_needs_of(command) if need.name == "aws-auth"} - {"get"}
+        return {need.verb for need in kubernetes_needs_of(command) if need.name == "aws-auth"} - {
+            "get"
+        }
 
     assert writes("plan") == writes("apply") == writes("cutover") == set()
     assert writes("rehearse") == {"patch"}

@@ -5,10 +5,19 @@ from pathlib import Path
 
 import pytest
 
-from migrator.decide.findings.findings_catalogue import CATALOGUE, accounts_for, catalogue_markdown, make_finding
+from migrator.decide.findings.findings_catalogue import (
+    CATALOGUE,
+    accounts_for,
+    catalogue_markdown,
+    make_finding,
+)
 
-SOURCES = sorted(path for path in Path("migrator/decide").rglob("*.py") if "finding_kinds" not in path.parts)
-NAMED_CODE = re.compile(r'(?:DraftFinding|make_finding|_cannot|self\.note|self\.block|role\.block)\(\s*"([a-z0-9-]+)"')
+SOURCES = sorted(
+    path for path in Path("migrator/decide").rglob("*.py") if "finding_kinds" not in path.parts
+)
+NAMED_CODE = re.compile(
+    r'(?:DraftFinding|make_finding|_cannot|self\.note|self\.block|role\.block)\(\s*"([a-z0-9-]+)"'
+)
 
 
 def test_every_code_says_what_why_and_what_to_do_with_a_reference() -> None:
@@ -36,8 +45,15 @@ def test_every_code_of_the_catalogue_is_used() -> None:
 
 
 def test_finding_takes_severity_remedy_and_reference_from_its_kind_unless_given() -> None:
-    made, kind = make_finding("row-shadowed", "x", source="mapRoles[0]", line=3), CATALOGUE["row-shadowed"]
-    assert (made.severity, made.remedy, made.reference) == (kind.severity, kind.remedy, kind.reference)
+    made, kind = (
+        make_finding("row-shadowed", "x", source="mapRoles[0]", line=3),
+        CATALOGUE["row-shadowed"],
+    )
+    assert (made.severity, made.remedy, made.reference) == (
+        kind.severity,
+        kind.remedy,
+        kind.reference,
+    )
     assert make_finding("row-shadowed", "x", severity="info", remedy="r").remedy == "r"
 
 

@@ -12,7 +12,8 @@ from migrator.decide.observing.log_lines import login_of, login_of_request, requ
 ARN = "arn:aws:iam::111122223333:role/sre"
 GRANTED = (
     'time="2026-11-22T08:00:00Z" level=info msg="access granted" '
-    f'arn="{ARN}" client="127.0.0.1:41236" groups="[sre-oncall team-a]" method=POST path=/authenticate '
+    f'arn="{ARN}" client="127.0.0.1:41236" groups="[sre-oncall team-a]" method=POST '
+    f"path=/authenticate "
     'uid="aws-iam-authenticator:111122223333:AROAEXAMPLE" username="sre:jo"'
 )
 
@@ -20,12 +21,19 @@ GRANTED = (
 def test_a_granted_login() -> None:
     found = login_of(GRANTED, 1_763_800_000_123)
     assert found is not None
-    assert (found.arn, found.username, found.groups, found.refused) == (ARN, "sre:jo", ("sre-oncall", "team-a"), "")
+    assert (found.arn, found.username, found.groups, found.refused) == (
+        ARN,
+        "sre:jo",
+        ("sre-oncall", "team-a"),
+        "",
+    )
     assert found.at.isoformat() == "2025-11-22T08:26:40.123000+00:00"
 
 
 def test_a_refused_login_names_its_reason() -> None:
-    line = f'level=warning msg="access denied" arn="{ARN}" error="identity is not mapped" method=POST'
+    line = (
+        f'level=warning msg="access denied" arn="{ARN}" error="identity is not mapped" method=POST'
+    )
     found = login_of(line, 0)
     assert found is not None
     assert (found.arn, found.refused, found.groups) == (ARN, "identity is not mapped", ())
@@ -67,7 +75,13 @@ def _go_quoted(char: str) -> str:
     if char.isprintable():
         return char
     code = ord(char)
-    return f"\\x{code:02x}" if code < 0x80 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+    return (
+        f"\\x{code:02x}"
+        if code < 0x80
+        else f"\\u{code:04x}"
+        if code < 0x10000
+        else f"\\U{code:08x}"
+    )
 
 
 def event(**changes: object) -> str:
@@ -127,7 +141,9 @@ def test_a_path_is_no_target() -> None:
     found = request_of(event(objectRef=None, requestURI="/metrics?x=1"), 0)
     assert found is not None
     assert found.target == ""
-    nested = request_of(event(objectRef={"apiGroup": "apps", "resource": "deployments", "subresource": "scale"}), 0)
+    nested = request_of(
+        event(objectRef={"apiGroup": "apps", "resource": "deployments", "subresource": "scale"}), 0
+    )
     assert nested is not None
     assert nested.target == "apps/deployments/scale"
 
@@ -150,7 +166,10 @@ def test_events_of_others_and_earlier_stages_are_left_out(changes: dict[str, Any
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.text(),
         lambda x: (
-            st.lists(x) | st.dictionaries(st.sampled_from(["user", "extra", "canonicalArn", "stage", "annotations"]), x)
+            st.lists(x)
+            | st.dictionaries(
+                st.sampled_from(["user", "extra", "canonicalArn", "stage", "annotations"]), x
+            )
         ),
         max_leaves=12,
     )
@@ -161,6 +180,8 @@ def test_no_json_breaks_the_reader(document: object) -> None:
     request_of(json.dumps(document), 0)
 
 
-@pytest.mark.parametrize("message", ['{"canonicalArn"', '["canonicalArn"]', "[" * 100_000 + '"canonicalArn"'])
+@pytest.mark.parametrize(
+    "message", ['{"canonicalArn"', '["canonicalArn"]', "[" * 100_000 + '"canonicalArn"']
+)
 def test_a_line_that_is_no_audit_event_tells_no_request(message: str) -> None:
     assert request_of(message, 0) is None

@@ -15,11 +15,22 @@ ARN = "arn:aws:iam::111122223333:role/sre"
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=timezone.utc)
 
 
-def login(name: str = "sre", second: int = 0, *groups: str, arn: str = ARN, refused: str = "") -> SeenLogin:
-    return SeenLogin(arn, "" if refused else name, groups, NOON + timedelta(seconds=second), "authenticator", refused)
+def login(
+    name: str = "sre", second: int = 0, *groups: str, arn: str = ARN, refused: str = ""
+) -> SeenLogin:
+    return SeenLogin(
+        arn,
+        "" if refused else name,
+        groups,
+        NOON + timedelta(seconds=second),
+        "authenticator",
+        refused,
+    )
 
 
-def request(second: int = 0, *, by: str = "rbac", allowed: bool = True, agent: str = "kubectl") -> SeenRequest:
+def request(
+    second: int = 0, *, by: str = "rbac", allowed: bool = True, agent: str = "kubectl"
+) -> SeenRequest:
     at = NOON + timedelta(seconds=second)
     return SeenRequest(ARN, "sre", ("g",), at, allowed, by, "get", "secrets", user_agent=agent)  # type: ignore[arg-type]
 
@@ -35,8 +46,13 @@ LOGINS = st.builds(
 
 
 @given(st.lists(LOGINS, max_size=40), st.randoms(), st.integers(0, 40))
-def test_neither_order_nor_a_stop_changes_the_counts(found: list[SeenLogin], random: Random, stop: int) -> None:
-    one, other = Tally(applied=milliseconds(NOON) + 50_000), Tally(applied=milliseconds(NOON) + 50_000)
+def test_neither_order_nor_a_stop_changes_the_counts(
+    found: list[SeenLogin], random: Random, stop: int
+) -> None:
+    one, other = (
+        Tally(applied=milliseconds(NOON) + 50_000),
+        Tally(applied=milliseconds(NOON) + 50_000),
+    )
     for each in found:
         one.add_login(each)
     shuffled = list(found)
@@ -47,7 +63,9 @@ def test_neither_order_nor_a_stop_changes_the_counts(found: list[SeenLogin], ran
         other.add_login(each)
     assert one.logins() == other.logins()
     assert one.denials() == other.denials()
-    assert sum(each.count for each in one.logins()) + sum(each.count for each in one.denials()) == len(found)
+    assert sum(each.count for each in one.logins()) + sum(
+        each.count for each in one.denials()
+    ) == len(found)
 
 
 def test_a_login_is_principal_name_and_groups_with_first_last_and_count() -> None:
@@ -89,7 +107,13 @@ def test_what_decided_requests_is_counted_by_principal() -> None:
         tally.add_request(request(by=by, allowed=allowed), as_login=False)
     tally.add_request(request(by="impersonated", allowed=False), as_login=False)
     (found,) = tally.decided()
-    assert (found.rbac, found.access_policy, found.other, found.denied, found.impersonated) == (1, 1, 1, 1, 1)
+    assert (found.rbac, found.access_policy, found.other, found.denied, found.impersonated) == (
+        1,
+        1,
+        1,
+        1,
+        1,
+    )
     assert tally.logins() == ()
 
 
@@ -107,7 +131,11 @@ def test_denials_since_the_first_apply_are_told_apart() -> None:
     tally.add_request(request(0, allowed=False), as_login=False)
     tally.add_login(login(second=1, refused="identity is not mapped"))
     refused, denied = tally.denials()
-    assert (refused.what, refused.why, refused.since_apply) == ("login", "identity is not mapped", 1)
+    assert (refused.what, refused.why, refused.since_apply) == (
+        "login",
+        "identity is not mapped",
+        1,
+    )
     assert (denied.what, denied.count, denied.since_apply) == ("get secrets", 2, 1)
     assert Tally().denials() == ()
 

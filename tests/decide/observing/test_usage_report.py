@@ -44,7 +44,12 @@ def report(
         tally.saw("audit", milliseconds(END - timedelta(hours=hour)))
     data = {"mapRoles": json.dumps(rows or []), "mapAccounts": accounts}
     return usage_report(
-        tally, found, aws_auth=data if known else None, entries=entries, method="filter", bytes_scanned=0
+        tally,
+        found,
+        aws_auth=data if known else None,
+        entries=entries,
+        method="filter",
+        bytes_scanned=0,
     )
 
 
@@ -63,8 +68,14 @@ def test_a_row_with_a_path_is_used_by_nobody_although_the_role_logs_in() -> None
 
 
 def test_principals_behind_an_account_are_named_and_others_are_unexplained() -> None:
-    found = report(login(role("a", FOREIGN), role("a", FOREIGN)), login(role("b"), "b"), accounts=f"- '{FOREIGN}'\n")
-    assert [(each.arn, each.account) for each in found.behind_accounts] == [(role("a", FOREIGN), FOREIGN)]
+    found = report(
+        login(role("a", FOREIGN), role("a", FOREIGN)),
+        login(role("b"), "b"),
+        accounts=f"- '{FOREIGN}'\n",
+    )
+    assert [(each.arn, each.account) for each in found.behind_accounts] == [
+        (role("a", FOREIGN), FOREIGN)
+    ]
     assert [each.arn for each in found.unexplained] == [role("b")]
 
 
@@ -81,7 +92,9 @@ def test_an_entry_explains_a_login_whatever_its_path() -> None:
 def test_what_templates_became() -> None:
     rows = [row(role("a"), "dev:{{SessionName}}", "devs", "team-{{SessionName}}")]
     found = report(
-        login(role("a"), "dev:jo", "devs", "team-jo"), login(role("a"), "dev:al", "devs", "team-al"), rows=rows
+        login(role("a"), "dev:jo", "devs", "team-jo"),
+        login(role("a"), "dev:al", "devs", "team-al"),
+        rows=rows,
     )
     assert [(each.template, each.names, each.count) for each in found.templates] == [
         ("dev:{{SessionName}}", ("dev:al", "dev:jo"), 2),
@@ -95,8 +108,12 @@ def test_without_aws_auth_nothing_is_said_of_rows() -> None:
     assert len(found.usage.logins) == 1
 
 
-def window(start: timedelta = timedelta(days=3), types: frozenset[str] = BOTH, **group: object) -> Window:
-    return Window(END - start, END, types, LogGroup(**{"stored_bytes": 0, "created": LONG_AGO, **group}))  # type: ignore[arg-type]
+def window(
+    start: timedelta = timedelta(days=3), types: frozenset[str] = BOTH, **group: object
+) -> Window:
+    return Window(
+        END - start, END, types, LogGroup(**{"stored_bytes": 0, "created": LONG_AGO, **group})  # type: ignore[arg-type]
+    )
 
 
 def test_a_whole_window_is_complete() -> None:
@@ -123,7 +140,9 @@ def test_a_silent_day_is_a_gap() -> None:
 
 def test_without_the_authenticators_log_requests_are_counted() -> None:
     assert report(window=window(types=frozenset({"audit"}))).counted == "requests"
-    assert report(window=window(types=frozenset())).gaps == ("neither the authenticator's log nor the audit log is on",)
+    assert report(window=window(types=frozenset())).gaps == (
+        "neither the authenticator's log nor the audit log is on",
+    )
 
 
 def test_a_window_within_two_days_is_silent_only_where_neither_day_has_a_line() -> None:

@@ -41,7 +41,9 @@ def test_explanation_names_rows_and_lines_before_after_reasons_and_steps() -> No
     assert told.after is not None
     assert told.after.username == "b"
     assert told.entry is not None
-    assert {"row-shadowed", "masters-becomes-policy"} <= {reason.finding.code for reason in told.reasons}
+    assert {"row-shadowed", "masters-becomes-policy"} <= {
+        reason.finding.code for reason in told.reasons
+    }
     assert all(reason.kind is CATALOGUE[reason.finding.code] for reason in told.reasons)
     assert [step.principal_arn for step in told.steps] == [DEV] * len(told.steps)
 
@@ -58,7 +60,9 @@ def test_principal_is_found_as_aws_auth_or_a_session_spells_it() -> None:
     full = role("aws-reserved/sso.amazonaws.com/eu-west-1/AWSReservedSSO_Ops_0123456789abcdef")
     written = role("AWSReservedSSO_Ops_0123456789abcdef")
     plan = planned(world([row(written, "ops")], principals=[iam(full)]))
-    session = f"arn:aws:sts::{ACCOUNT}:assumed-role/AWSReservedSSO_Ops_0123456789abcdef/ana@example.com"
+    session = (
+        f"arn:aws:sts::{ACCOUNT}:assumed-role/AWSReservedSSO_Ops_0123456789abcdef/ana@example.com"
+    )
     for arn in (full, written, session):
         assert [each.principal_arn for each in principals_of(plan, arn)] == [full]
     assert principals_of(plan, role("typo")) == ()
@@ -79,8 +83,17 @@ def test_every_action_is_explained_with_what_the_principal_is_afterwards() -> No
         ],
         entries=[entry(role("kept"), "k"), entry(role("again"), created_at=old), half],
     )
-    first = world([node_row(nodes)], nodegroups=(nodegroup(nodes),), creator=Creator(maker, "x"), mode="CONFIG_MAP")
-    told = [explain(plan, p.principal_arn) for plan in (planned(dual), planned(first)) for p in plan.principals]
+    first = world(
+        [node_row(nodes)],
+        nodegroups=(nodegroup(nodes),),
+        creator=Creator(maker, "x"),
+        mode="CONFIG_MAP",
+    )
+    told = [
+        explain(plan, p.principal_arn)
+        for plan in (planned(dual), planned(first))
+        for p in plan.principals
+    ]
     assert {each.action for each in told} == set(ACTIONS)
     for each in told:
         assert each.means == ACTION_MEANS[each.action]
@@ -125,7 +138,11 @@ def test_stub_for_a_reserved_group_proposes_a_name() -> None:
         rbac=rbac(bind(group("eks:developer"))),
     )
     (stub,) = stubs_for(planned(snapshot))
-    assert (stub.section, stub.key, stub.answer) == ("groups", "eks:developer", {"rename_to": "migrated-eks-developer"})
+    assert (stub.section, stub.key, stub.answer) == (
+        "groups",
+        "eks:developer",
+        {"rename_to": "migrated-eks-developer"},
+    )
     assert proposed_name("aws:{{x}}/y ") == "migrated-aws-x-y"
 
 
@@ -135,14 +152,20 @@ def test_stub_for_an_unverified_role_asks_for_its_full_arn() -> None:
 
 
 def test_stub_for_a_node_type() -> None:
-    instance = world([row(role("n"), SESSION_NODE, NODE_GROUPS)], principals=[iam(role("n"), "ec2")])
-    unread = world([row(role("n"), SESSION_NODE, NODE_GROUPS)], principals=[iam(role("n"), trust_read=False)])
+    instance = world(
+        [row(role("n"), SESSION_NODE, NODE_GROUPS)], principals=[iam(role("n"), "ec2")]
+    )
+    unread = world(
+        [row(role("n"), SESSION_NODE, NODE_GROUPS)], principals=[iam(role("n"), trust_read=False)]
+    )
     assert [s.answer["type"] for s in stubs_for(planned(instance))] == ["EC2"]
     assert [s.answer["type"] for s in stubs_for(planned(unread))] == ["<type>"]
 
 
 def test_stub_for_a_username_and_for_groups() -> None:
-    (bound,) = stubs_for(planned(world([row(DEV, "{{SessionName}}")], rbac=rbac(bind(named("al"))))))
+    (bound,) = stubs_for(
+        planned(world([row(DEV, "{{SessionName}}")], rbac=rbac(bind(named("al")))))
+    )
     assert bound.answer["username"] == "<username>"
     (template,) = stubs_for(planned(world([row(DEV, "x", ("a", "t:{{SessionName}}"))])))
     assert template.answer["groups"] == ["a"]
@@ -165,7 +188,9 @@ def test_stub_for_a_loss_asks_for_a_name() -> None:
 
 def test_stub_for_nodes_without_a_row() -> None:
     nodes = role("nodes")
-    assert sections(world(nodegroups=(nodegroup(nodes),), principals=[iam(nodes, "ec2")])) == [("principals", nodes)]
+    assert sections(world(nodegroups=(nodegroup(nodes),), principals=[iam(nodes, "ec2")])) == [
+        ("principals", nodes)
+    ]
 
 
 def test_what_no_answer_solves_has_no_stub() -> None:

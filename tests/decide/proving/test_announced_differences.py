@@ -23,12 +23,17 @@ from migrator.model.rbac import AccessRequest, PermissionRow, RbacState, Witness
 from tests.support.access import bind, group, policy, role, rule
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=timezone.utc)
-SECRETS, PODS = AccessRequest("get", resource="secrets", namespace="shop"), AccessRequest("list", resource="pods")
+SECRETS, PODS = (
+    AccessRequest("get", resource="secrets", namespace="shop"),
+    AccessRequest("list", resource="pods"),
+)
 NODES = AccessRequest("list", resource="nodes")
 
 
 def _row(request: AccessRequest, *login: str) -> PermissionRow:
-    return PermissionRow("cluster", ("",), (request.resource,), (request.verb,), witness=Witness.of(request, login))
+    return PermissionRow(
+        "cluster", ("",), (request.resource,), (request.verb,), witness=Witness.of(request, login)
+    )
 
 
 ALICE = _row(AccessRequest("get", resource="jobs"), "SessionName=alice")
@@ -37,7 +42,8 @@ PRINCIPAL = PlannedPrincipal(
     "create",
     Identity("dev", ("devs",), "config-map"),
     access=AccessChange(
-        gained=(_row(NODES), PermissionRow("unknown policy X")), lost=(_row(PODS), ALICE, _row(SECRETS))
+        gained=(_row(NODES), PermissionRow("unknown policy X")),
+        lost=(_row(PODS), ALICE, _row(SECRETS)),
     ),
 )
 INDEX = RbacIndex(RbacState((role("r", rule("get", "secrets")),), (bind("b", "r", group("devs")),)))
@@ -54,36 +60,59 @@ def test_losses_and_gains_are_asked_in_turn_the_most_telling_first() -> None:
 
 def test_before_the_change_the_right_answers_are_those_of_the_rules_of_today() -> None:
     found = announced_probes(PRINCIPAL, "before", INDEX, limit=10)
-    assert [(probe.request, probe.expected) for probe in found] == [(SECRETS, True), (NODES, False), (PODS, False)]
+    assert [(probe.request, probe.expected) for probe in found] == [
+        (SECRETS, True),
+        (NODES, False),
+        (PODS, False),
+    ]
     unread = announced_probes(PRINCIPAL, "before", None, limit=10)
     assert [probe.expected for probe in unread] == [True, False, True]
 
 
 def test_what_only_an_opaque_policy_could_answer_before_is_expected_as_announced() -> None:
-    unsure = replace(PRINCIPAL, before=Identity("x", (), "access-entry", (policy("AmazonEKSNetworkingPolicy"),)))
+    unsure = replace(
+        PRINCIPAL, before=Identity("x", (), "access-entry", (policy("AmazonEKSNetworkingPolicy"),))
+    )
     found = announced_probes(unsure, "before", INDEX, limit=10)
     assert [probe.expected for probe in found] == [True, False, True]
 
 
 def _result(request: AccessRequest, announced: Announced, *, allowed: bool) -> ProbeResult:
     return ProbeResult(
-        Probe(request, announced == "gained", announced), allowed, "RBAC: allowed by x" if allowed else ""
+        Probe(request, announced == "gained", announced),
+        allowed,
+        "RBAC: allowed by x" if allowed else "",
     )
 
 
 def _evidence(*results: ProbeResult) -> Evidence:
-    return Evidence(PRINCIPAL.principal_arn, "live", "after", NOW.isoformat(), "state", "api-mode", probes=results)
+    return Evidence(
+        PRINCIPAL.principal_arn,
+        "live",
+        "after",
+        NOW.isoformat(),
+        "state",
+        "api-mode",
+        probes=results,
+    )
 
 
 def test_an_announced_loss_that_is_still_allowed_is_a_failure() -> None:
-    evidence = _evidence(_result(NODES, "gained", allowed=True), _result(SECRETS, "lost", allowed=True))
+    evidence = _evidence(
+        _result(NODES, "gained", allowed=True), _result(SECRETS, "lost", allowed=True)
+    )
     verdict = verdict_of(PRINCIPAL, [evidence], current="state", now=NOW)
     assert verdict.verdict == "failed"
-    assert verdict.why == "get secrets in shop: announced as lost, and still allowed (RBAC: allowed by x)"
+    assert (
+        verdict.why
+        == "get secrets in shop: announced as lost, and still allowed (RBAC: allowed by x)"
+    )
 
 
 def test_an_announced_gain_that_is_not_there_is_no_failure() -> None:
-    evidence = _evidence(_result(NODES, "gained", allowed=False), _result(SECRETS, "lost", allowed=False))
+    evidence = _evidence(
+        _result(NODES, "gained", allowed=False), _result(SECRETS, "lost", allowed=False)
+    )
     assert evidence.holds
     assert verdict_of(PRINCIPAL, [evidence], current="state", now=NOW).verdict == "ok"
 
@@ -92,7 +121,11 @@ def test_an_announced_gain_that_is_not_there_is_no_failure() -> None:
     ("results", "before", "words"),
     [
         ((), {}, ""),
-        ([_result(SECRETS, "lost", allowed=False)], {SECRETS: True}, "1 of 1 announced losses shown"),
+        (
+            [_result(SECRETS, "lost", allowed=False)],
+            {SECRETS: True},
+            "1 of 1 announced losses shown",
+        ),
         (
             [_result(SECRETS, "lost", allowed=False)],
             {},
@@ -120,7 +153,10 @@ def test_an_announced_gain_that_is_not_there_is_no_failure() -> None:
             "0 of 1 announced gains shown (allowed before, too: list nodes)",
         ),
         (
-            [_result(AccessRequest("get", resource=kind), "gained", allowed=False) for kind in "abcde"],
+            [
+                _result(AccessRequest("get", resource=kind), "gained", allowed=False)
+                for kind in "abcde"
+            ],
             {},
             "0 of 5 announced gains shown (denied now: get a, get b, get c and 2 more)",
         ),

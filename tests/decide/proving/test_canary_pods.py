@@ -41,7 +41,9 @@ def test_a_pod_goes_where_a_selector_leads_and_into_kube_system_last() -> None:
 
 
 def test_the_role_is_found_whatever_its_path_and_spelling() -> None:
-    assert places(profile(FargateSelector("shop"), role="arn:aws:iam::111122223333:role/PODS")) == ["pods:shop"]
+    assert places(profile(FargateSelector("shop"), role="arn:aws:iam::111122223333:role/PODS")) == [
+        "pods:shop"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -53,7 +55,10 @@ def test_the_role_is_found_whatever_its_path_and_spelling() -> None:
             "no Fargate profile uses the role",
         ),
         ([profile(FargateSelector("shop"), status="DELETING")], "Fargate profile pods is DELETING"),
-        ([profile(FargateSelector("till-?"))], "no namespace is there that its Fargate profiles select (till-?)"),
+        (
+            [profile(FargateSelector("till-?"))],
+            "no namespace is there that its Fargate profiles select (till-?)",
+        ),
         ([profile()], "no namespace is there that its Fargate profiles select (they select none)"),
     ],
 )
@@ -61,7 +66,9 @@ def test_what_keeps_a_canary_away_is_said(profiles: list[FargateProfile], reason
     assert places_for(ROLE, profiles, NAMESPACES, "canary") == reason
 
 
-_PATTERNS = st.text("ab-*?", min_size=1, max_size=8).filter(lambda text: text[0] not in "-" and text[-1] not in "-")
+_PATTERNS = st.text("ab-*?", min_size=1, max_size=8).filter(
+    lambda text: text[0] not in "-" and text[-1] not in "-"
+)
 
 
 @given(_PATTERNS, _PATTERNS)
@@ -77,7 +84,9 @@ def test_the_label_matches_the_selector_that_it_is_made_for(key: str, value: str
 
 
 def test_the_pod_is_unprivileged_small_named_by_its_profile_and_ends_by_itself() -> None:
-    made = canary_manifest(CanaryPod(ROLE, "pods", "shop", "canary", {"team": "x"}), "registry.example/pause")
+    made = canary_manifest(
+        CanaryPod(ROLE, "pods", "shop", "canary", {"team": "x"}), "registry.example/pause"
+    )
     assert (
         made["metadata"]["labels"] | {"team": "x", PROFILE_LABEL: "pods", CANARY_LABEL: "true"}
         == made["metadata"]["labels"]
@@ -94,7 +103,13 @@ def test_the_pod_is_unprivileged_small_named_by_its_profile_and_ends_by_itself()
 
 
 def test_what_a_pod_and_its_events_tell() -> None:
-    blocked = {"status": {"conditions": [{"type": "PodScheduled", "status": "False", "message": "no address free"}]}}
+    blocked = {
+        "status": {
+            "conditions": [
+                {"type": "PodScheduled", "status": "False", "message": "no address free"}
+            ]
+        }
+    }
     assert look_at_pod({"spec": {"nodeName": "fargate-1"}}, [REFUSAL]).state == "placed"
     assert look_at_pod(blocked).said == "no address free"
     assert look_at_pod(blocked, ["will retry", REFUSAL]).state == "refused"

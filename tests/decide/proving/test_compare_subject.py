@@ -11,9 +11,14 @@ def test_every_published_policy_has_a_probe_that_it_allows_and_no_other_has() ->
     for name, table in ACCESS_POLICIES.items():
         policy = AssociatedPolicy(f"arn:aws:eks::aws:cluster-access-policy/{name}")
         probe = policy_probe(policy)
-        assert (probe is not None) == (table.complete and any(rule.resources for rule in table.rules))
+        assert (probe is not None) == (
+            table.complete and any(rule.resources for rule in table.rules)
+        )
         assert probe is None or policy_allows((policy,), probe)[0] is True
-    assert policy_probe(on_cluster("arn:aws:eks::aws:cluster-access-policy/AmazonEKSMadeUpPolicy")) is None
+    assert (
+        policy_probe(on_cluster("arn:aws:eks::aws:cluster-access-policy/AmazonEKSMadeUpPolicy"))
+        is None
+    )
 
 
 def test_a_policy_of_namespaces_is_asked_about_one_that_is_named_in_full() -> None:

@@ -15,7 +15,9 @@ OPAQUE = on_cluster("arn:aws:eks::aws:cluster-access-policy/AmazonEKSMadeUpPolic
 GETS, DELETES = AccessRequest("get", "", "pods"), AccessRequest("delete", "", "nodes")
 
 
-def seen(phase: str = "before", arn: str = DEV, proof: str = "live", *, allowed: bool = True) -> Evidence:
+def seen(
+    phase: str = "before", arn: str = DEV, proof: str = "live", *, allowed: bool = True
+) -> Evidence:
     results = (ProbeResult(Probe(GETS, expected=True), allowed),)
     return Evidence(arn, proof, phase, "2026-11-22T00:00:00Z", "", probes=results)  # type: ignore[arg-type]
 
@@ -32,9 +34,16 @@ def test_a_question_that_only_an_opaque_policy_could_answer_is_asked_by_baseline
     spec = EntrySpec("STANDARD", "x", (), (OPAQUE,))
     asked = probes_of(PRINCIPAL, spec, "before", INDEX)
     assert asked
-    assert not {p.request for p in probes_of(PRINCIPAL, spec, "after", INDEX)} & {p.request for p in asked}
+    assert not {p.request for p in probes_of(PRINCIPAL, spec, "after", INDEX)} & {
+        p.request for p in asked
+    }
     measured = Evidence(
-        DEV, "live", "before", "2026-11-22T00:00:00Z", "", probes=tuple(ProbeResult(p, p.expected) for p in asked)
+        DEV,
+        "live",
+        "before",
+        "2026-11-22T00:00:00Z",
+        "",
+        probes=tuple(ProbeResult(p, p.expected) for p in asked),
     )
     assert probes_of(PRINCIPAL, spec, "after", INDEX, earlier=[measured]) == asked
 
@@ -48,6 +57,9 @@ def test_the_baseline_is_the_newest_live_one_of_the_principal_itself() -> None:
 def test_rules_leave_out_what_they_cannot_answer() -> None:
     probes = (Probe(GETS, expected=True), Probe(DELETES, expected=False))
     known = evaluate(INDEX, Identity("x", ("devs",), "config-map"), probes)
-    assert [(probe.request, allowed) for probe, allowed, _ in known] == [(GETS, True), (DELETES, False)]
+    assert [(probe.request, allowed) for probe, allowed, _ in known] == [
+        (GETS, True),
+        (DELETES, False),
+    ]
     told = evaluate(INDEX, Identity("x", ("devs",), "access-entry", (OPAQUE,)), probes)
     assert [probe.request for probe, _, _ in told] == [GETS]

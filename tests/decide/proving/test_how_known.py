@@ -12,7 +12,10 @@ SHOWN = "2026-11-22 09:00:00Z"
 
 def answers(*pairs: tuple[bool, bool]) -> list[ProbeResult]:
     """Probes as ``(expected, allowed)``."""
-    return [ProbeResult(Probe(AccessRequest("get", "", "pods"), expected), allowed) for expected, allowed in pairs]
+    return [
+        ProbeResult(Probe(AccessRequest("get", "", "pods"), expected), allowed)
+        for expected, allowed in pairs
+    ]
 
 
 def test_it_says_who_when_and_what_the_probes_answered() -> None:
@@ -25,7 +28,9 @@ def test_it_says_who_when_and_what_the_probes_answered() -> None:
 
 def test_what_differs_is_counted_on_its_own_side() -> None:
     wrong = answers((True, False), (True, True), (False, True), (False, False))
-    assert how_of_login(JO, wrong, AT).endswith("; 1 of 2 probes equal; 1 of 2 negative probes denied")
+    assert how_of_login(JO, wrong, AT).endswith(
+        "; 1 of 2 probes equal; 1 of 2 negative probes denied"
+    )
 
 
 def test_a_refused_login_and_a_login_without_probes_say_so() -> None:
@@ -37,4 +42,6 @@ def test_every_attribution_but_none_is_put_into_words() -> None:
     assert set(TIES) == set(get_args(Attribution)) - {"none"}
     assert tied("none") == ""
     assert tied("marker") == "tied to the entry: its groups show the run's own marker"
-    assert tied("policy", AT) == f"tied to the entry at {SHOWN}: the decision names an access policy"
+    assert (
+        tied("policy", AT) == f"tied to the entry at {SHOWN}: the decision names an access policy"
+    )

@@ -16,14 +16,18 @@ def login(after: timedelta, *groups: str, name: str = "sre:jo", refused: str = "
 
 
 def test_a_login_with_the_marker_proves_the_entry() -> None:
-    found = judge_logins("sre:{{SessionName}}", ("oncall", MARKER), [login(SPREAD, "oncall", MARKER)], since=MADE)
+    found = judge_logins(
+        "sre:{{SessionName}}", ("oncall", MARKER), [login(SPREAD, "oncall", MARKER)], since=MADE
+    )
     assert found is not None
     assert (found.attribution, found.differences) == ("marker", ())
     assert found.how == "seen once in the authenticator's log, last at 2026-11-22 08:01:00Z"
 
 
 def test_a_login_without_it_came_through_the_row_and_so_the_entry_is_dead() -> None:
-    found = judge_logins("sre:{{SessionName}}", ("oncall", MARKER), [login(SPREAD, "oncall")], since=MADE)
+    found = judge_logins(
+        "sre:{{SessionName}}", ("oncall", MARKER), [login(SPREAD, "oncall")], since=MADE
+    )
     assert found is not None
     assert found.differences == (f"the group '{MARKER}' is missing",)
 
@@ -31,7 +35,10 @@ def test_a_login_without_it_came_through_the_row_and_so_the_entry_is_dead() -> N
 def test_before_the_entry_is_in_force_for_sure_a_login_can_only_speak_for_it() -> None:
     soon = SPREAD - timedelta(seconds=1)
     assert judge_logins("sre:jo", ("oncall", MARKER), [login(soon, "oncall")], since=MADE) is None
-    assert judge_logins("sre:jo", ("oncall", MARKER), [login(soon, "oncall", MARKER)], since=MADE) is not None
+    assert (
+        judge_logins("sre:jo", ("oncall", MARKER), [login(soon, "oncall", MARKER)], since=MADE)
+        is not None
+    )
     assert judge_logins("sre:jo", ("oncall",), [login(-soon, "oncall")], since=MADE) is None
 
 
@@ -49,15 +56,22 @@ def test_the_newest_login_decides() -> None:
     found = judge_logins("sre:{{SessionName}}", ("oncall",), [wrong, right], since=MADE)
     assert found is not None
     assert found.differences == ("the username is 'somebody', not 'sre:{{SessionName}}'",)
-    again = judge_logins("sre:{{SessionName}}", ("oncall",), [wrong, right, login(3 * SPREAD, "oncall")], since=MADE)
+    again = judge_logins(
+        "sre:{{SessionName}}", ("oncall",), [wrong, right, login(3 * SPREAD, "oncall")], since=MADE
+    )
     assert again is not None
     assert (again.differences, again.count) == ((), 3)
 
 
 def test_a_refused_login_speaks_against_the_entry() -> None:
-    found = judge_logins("sre:jo", (), [login(SPREAD, refused="identity is not mapped")], since=MADE)
+    found = judge_logins(
+        "sre:jo", (), [login(SPREAD, refused="identity is not mapped")], since=MADE
+    )
     assert found is not None
-    assert (found.subject, found.differences) == (None, ("the login was refused: identity is not mapped",))
+    assert (found.subject, found.differences) == (
+        None,
+        ("the login was refused: identity is not mapped",),
+    )
 
 
 def test_a_group_with_a_blank_is_compared_as_the_authenticator_prints_it() -> None:

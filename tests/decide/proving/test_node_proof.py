@@ -61,7 +61,12 @@ def alive(name: str = "a", after: timedelta = timedelta(minutes=3)) -> NodeState
 
 def test_a_login_without_bootstrappers_and_a_fresh_lease_prove_a_node() -> None:
     found = judge([alive()], [login("a", MADE + timedelta(seconds=20))])
-    assert (found.complete, found.attributable, found.waits, found.differences) == (True, True, False, ())
+    assert (found.complete, found.attributable, found.waits, found.differences) == (
+        True,
+        True,
+        False,
+        (),
+    )
     assert found.how == "1 of 1 nodes logged in through the entry (since 2026-11-22 08:00:00Z)"
 
 
@@ -88,7 +93,9 @@ def test_all_nodes_are_wanted() -> None:
     found = judge(nodes, [login("a", MADE + SPREAD), login("b", MADE + SPREAD)])
     assert (found.seen, found.counted, found.complete, found.waits) == (2, 3, False, True)
     assert "not seen yet: c" in found.how
-    over = judge([alive(name, PATIENCE) for name in "abc"], [login("a", MADE + SPREAD)], after=PATIENCE)
+    over = judge(
+        [alive(name, PATIENCE) for name in "abc"], [login("a", MADE + SPREAD)], after=PATIENCE
+    )
     assert (over.complete, over.waits, over.differences) == (False, False, ())
 
 
@@ -156,7 +163,11 @@ def test_a_node_that_joined_since_is_counted_as_such() -> None:
 
 def test_a_role_without_nodes_is_not_proven_and_not_waited_for() -> None:
     found = judge([], [])
-    assert (found.complete, found.waits, found.how) == (False, False, "no node runs under the role now")
+    assert (found.complete, found.waits, found.how) == (
+        False,
+        False,
+        "no node runs under the role now",
+    )
 
 
 def test_nodes_of_a_role_are_found_by_their_instance_or_their_logins() -> None:
@@ -164,14 +175,25 @@ def test_nodes_of_a_role_are_found_by_their_instance_or_their_logins() -> None:
     nameless = NodeState("n")
     now = NodesNow((node("a"), other, nameless))
     assert [each.name for each in nodes_of(ROLE, now)] == ["a"]
-    assert [each.name for each in nodes_of(ROLE, now, [login("n", MADE), login("o", MADE)])] == ["a", "n"]
+    assert [each.name for each in nodes_of(ROLE, now, [login("n", MADE), login("o", MADE)])] == [
+        "a",
+        "n",
+    ]
 
 
 def test_the_gate_hears_of_stale_leases_and_sick_profiles() -> None:
     late = MADE + LEASE_GRACE + timedelta(seconds=1)
     now = NodesNow(
-        (node("a", renewed=late), node("b", renewed=MADE), node("c"), node("d", renewed=MADE, leaving=True)),
-        (ProfileHealth("p", ROLE, "ACTIVE"), ProfileHealth("q", ROLE, "ACTIVE", ("PodExecutionRoleAlreadyInUse: x",))),
+        (
+            node("a", renewed=late),
+            node("b", renewed=MADE),
+            node("c"),
+            node("d", renewed=MADE, leaving=True),
+        ),
+        (
+            ProfileHealth("p", ROLE, "ACTIVE"),
+            ProfileHealth("q", ROLE, "ACTIVE", ("PodExecutionRoleAlreadyInUse: x",)),
+        ),
     )
     assert unhealthy_nodes(now, late) == (
         "b renewed its lease 2026-11-22 08:00:00Z",
@@ -184,19 +206,27 @@ def test_the_gate_hears_of_stale_leases_and_sick_profiles() -> None:
     st.lists(st.sampled_from(["entry", "row", "none"]), min_size=1, max_size=6),
     st.integers(min_value=0, max_value=3600),
 )
-def test_never_complete_while_a_node_is_not_seen_and_never_both_done_and_waiting(kinds: list[str], after: int) -> None:
+def test_never_complete_while_a_node_is_not_seen_and_never_both_done_and_waiting(
+    kinds: list[str], after: int
+) -> None:
     nodes = [alive(str(i), timedelta(seconds=after)) for i in range(len(kinds))]
     at = MADE + min(timedelta(seconds=after), 2 * SPREAD)
     logins = [
-        login(str(i), at, BY_ENTRY if kind == "entry" else BY_ROW) for i, kind in enumerate(kinds) if kind != "none"
+        login(str(i), at, BY_ENTRY if kind == "entry" else BY_ROW)
+        for i, kind in enumerate(kinds)
+        if kind != "none"
     ]
     found = judge(nodes, logins, after=timedelta(seconds=after))
     assert found.complete == all(kind == "entry" for kind in kinds)
     assert not (found.waits and (found.complete or found.differences))
-    assert found.waits == (not found.complete and not found.differences and timedelta(seconds=after) < PATIENCE)
+    assert found.waits == (
+        not found.complete and not found.differences and timedelta(seconds=after) < PATIENCE
+    )
 
 
-def test_a_node_without_a_lease_is_waited_for_while_it_is_new_and_was_down_before_otherwise() -> None:
+def test_a_node_without_a_lease_is_waited_for_while_it_is_new_and_was_down_before_otherwise() -> (
+    None
+):
     new, old = replace(node("new"), created=MADE + timedelta(minutes=2)), node("old")
     found = judge([new, old], [])
     assert found.named("waiting") == ("new",)
@@ -212,7 +242,9 @@ def test_without_knowing_since_when_nothing_is_told_of_it() -> None:
 def young(after: timedelta, **fields: object) -> NodeState:
     """A fresh node that joined a minute ago."""
     now = MADE + after
-    return NodeState("young", ROLE, now - timedelta(seconds=5), now - timedelta(minutes=1), **fields)  # type: ignore[arg-type]
+    return NodeState(
+        "young", ROLE, now - timedelta(seconds=5), now - timedelta(minutes=1), **fields  # type: ignore[arg-type]
+    )
 
 
 def test_a_node_that_joined_just_now_is_not_held_against_the_others() -> None:
@@ -234,11 +266,17 @@ def test_a_role_whose_only_node_joined_just_now_is_waited_for_until_the_log_must
 
 
 def test_a_fargate_node_that_joined_after_the_entry_never_had_an_older_token() -> None:
-    """A machine is made for one pod: no quarter of an hour needs to pass. An EC2 instance may have been up before."""
+    """A machine is made for one pod: no quarter of an hour needs to pass. An EC2 instance may have
+    been up before.
+    """
     after = timedelta(minutes=4)
-    assert judge([young(after, compute="fargate")], None, after=after).finding_of("young") == "alive"
+    assert (
+        judge([young(after, compute="fargate")], None, after=after).finding_of("young") == "alive"
+    )
     assert judge([young(after)], None, after=after).finding_of("young") == "waiting"
-    assert judge([young(after, compute="fargate")], [], after=after).finding_of("young") == "waiting"
+    assert (
+        judge([young(after, compute="fargate")], [], after=after).finding_of("young") == "waiting"
+    )
 
 
 def entry(type_: EntryType, *groups: str) -> AccessEntry:
@@ -249,6 +287,9 @@ def test_kube_proxy_on_windows_nodes_needs_its_group() -> None:
     nodes = [node("linux-1", system="linux"), node("win-1", system="windows"), node("old")]
     (found,) = without_kube_proxy(nodes, entry("EC2_LINUX", "system:nodes"))
     assert found.startswith("win-1: kube-proxy on Windows needs eks:kube-proxy-windows")
-    assert without_kube_proxy(nodes, entry("EC2_WINDOWS", "system:nodes", "eks:kube-proxy-windows")) == ()
+    assert (
+        without_kube_proxy(nodes, entry("EC2_WINDOWS", "system:nodes", "eks:kube-proxy-windows"))
+        == ()
+    )
     assert without_kube_proxy(nodes[:1], entry("EC2_LINUX", "system:nodes")) == ()
     assert without_kube_proxy(nodes, None) == ()

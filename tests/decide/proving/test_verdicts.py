@@ -1,4 +1,6 @@
-"""From evidence to verdicts: unknown is never ok, and a proof by the row proves nothing about the entry."""
+"""From evidence to verdicts: unknown is never ok, and a proof by the row proves nothing about the
+entry.
+"""
 
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
@@ -29,13 +31,17 @@ from migrator.model.step import ProofClass
 from tests.support.memory_runs import DEVS
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=timezone.utc)
-PRINCIPAL = PlannedPrincipal(DEVS, "create", Identity("dev", ("devs",), "config-map"), required_proof="live")
+PRINCIPAL = PlannedPrincipal(
+    DEVS, "create", Identity("dev", ("devs",), "config-map"), required_proof="live"
+)
 ENTRY = AccessEntry(DEVS, "STANDARD", "dev", ("devs",))
 STATE = state_digest(ENTRY, "API_AND_CONFIG_MAP")
 HELD = ProbeResult(Probe(AccessRequest("get", "", "pods"), expected=True), allowed=True)
 
 
-def evidence(proof: ProofClass = "live", attribution: Attribution = "marker", minutes: int = 1) -> Evidence:
+def evidence(
+    proof: ProofClass = "live", attribution: Attribution = "marker", minutes: int = 1
+) -> Evidence:
     at = (NOW - timedelta(minutes=minutes)).isoformat()
     return Evidence(DEVS, proof, "after", at, STATE, attribution, probes=(HELD,), how="seen")
 
@@ -58,7 +64,10 @@ def test_nothing_shown_is_unknown() -> None:
 def test_what_is_too_old_or_of_another_state_is_unknown() -> None:
     assert judged(evidence(minutes=60 * 25)).verdict == "unknown"
     assert judged(replace(evidence(), state_digest=state_digest(ENTRY, "API"))).verdict == "unknown"
-    assert judged(replace(evidence(), state_digest=state_digest(None, "API_AND_CONFIG_MAP"))).verdict == "unknown"
+    assert (
+        judged(replace(evidence(), state_digest=state_digest(None, "API_AND_CONFIG_MAP"))).verdict
+        == "unknown"
+    )
 
 
 def test_a_login_that_the_row_may_explain_is_partial() -> None:
@@ -84,7 +93,9 @@ def test_the_newest_evidence_decides_that_something_is_wrong() -> None:
 
 @pytest.mark.parametrize("expected", [True, False])
 def test_a_probe_with_another_answer_is_a_failure_both_ways(expected: bool) -> None:
-    result = ProbeResult(Probe(AccessRequest("get", "", "secrets"), expected=expected), allowed=not expected)
+    result = ProbeResult(
+        Probe(AccessRequest("get", "", "secrets"), expected=expected), allowed=not expected
+    )
     assert judged(replace(evidence(), probes=(HELD, result))).verdict == "failed"
 
 
@@ -95,7 +106,9 @@ def test_the_strongest_evidence_that_holds_is_named() -> None:
 def test_marker_and_bridge_groups_do_not_change_the_state() -> None:
     marked = replace(ENTRY, kubernetes_groups=("devs", "migrator-probe:0", "migrator-bridge:0"))
     assert state_digest(marked, "API_AND_CONFIG_MAP") == STATE
-    assert state_digest(replace(ENTRY, kubernetes_groups=("others",)), "API_AND_CONFIG_MAP") != STATE
+    assert (
+        state_digest(replace(ENTRY, kubernetes_groups=("others",)), "API_AND_CONFIG_MAP") != STATE
+    )
 
 
 VERDICTS: tuple[Verdict, ...] = ("ok", "partial", "failed", "unknown")
@@ -110,7 +123,11 @@ def test_the_clusters_verdict_is_the_worst_and_nothing_is_unknown(found: list[Ve
     assert sum(counts(verdicts).values()) == len(found)
 
 
-@given(st.sampled_from(PROOF_CLASSES), st.sampled_from(["marker", "policy", "none"]), st.integers(0, 3000))
+@given(
+    st.sampled_from(PROOF_CLASSES),
+    st.sampled_from(["marker", "policy", "none"]),
+    st.integers(0, 3000),
+)
 def test_unknown_is_never_ok(proof: ProofClass, attribution: Attribution, minutes: int) -> None:
     found = judged(evidence(proof, attribution, minutes))
     if found.verdict == "ok":
@@ -128,5 +145,7 @@ def test_evidence_is_read_back_as_it_was_written_and_a_torn_line_is_left_out() -
 
 def test_questions_are_named_as_kubectl_names_them() -> None:
     assert request_text(AccessRequest("get", path="/metrics")) == "get /metrics"
-    scale = AccessRequest("update", "apps", "deployments", subresource="scale", name="web", namespace="shop")
+    scale = AccessRequest(
+        "update", "apps", "deployments", subresource="scale", name="web", namespace="shop"
+    )
     assert request_text(scale) == "update apps/deployments/scale web in shop"

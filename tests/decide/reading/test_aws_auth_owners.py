@@ -9,7 +9,12 @@ def test_a_missing_map_has_no_owner() -> None:
 
 def test_field_managers_labels_and_annotations_name_their_tools_once() -> None:
     metadata = {
-        "managedFields": [{"manager": "HashiCorp"}, {"manager": "Terraform"}, {"manager": "kubectl-edit"}, None],
+        "managedFields": [
+            {"manager": "HashiCorp"},
+            {"manager": "Terraform"},
+            {"manager": "kubectl-edit"},
+            None,
+        ],
         "labels": {"argocd.argoproj.io/instance": "x", "team": "y"},
         "annotations": {"meta.helm.sh/release-name": "z", "note": "n"},
     }
@@ -22,7 +27,11 @@ def test_field_managers_labels_and_annotations_name_their_tools_once() -> None:
 
 def test_the_managed_by_label_counts_too() -> None:
     (owner,) = owners_of({"metadata": {"labels": {"app.kubernetes.io/managed-by": "Pulumi"}}}) or ()
-    assert owner == "Pulumi (label app.kubernetes.io/managed-by=Pulumi): the next pulumi up writes its aws-auth again"
+    assert (
+        owner
+        == "Pulumi (label app.kubernetes.io/managed-by=Pulumi): the next pulumi up writes its "
+        "aws-auth again"
+    )
 
 
 def test_an_object_whose_field_managers_were_cut_off_cannot_tell() -> None:

@@ -31,13 +31,19 @@ DEV = f"arn:aws:iam::{ACCOUNT}:role/dev"
 ALICE = f"arn:aws:iam::{ACCOUNT}:user/team/alice"
 
 
-def caller(arn: str = DEV, session: str = "alice@example.com", identifier: str = "AROA1", **more: str) -> Caller:
+def caller(
+    arn: str = DEV, session: str = "alice@example.com", identifier: str = "AROA1", **more: str
+) -> Caller:
     return Caller(arn, ACCOUNT, identifier, session, **more)
 
 
 def rows(*, roles: Any = (), users: Any = (), accounts: Any = ()) -> AwsAuth:  # noqa: ANN401 - plain JSON
     return read_aws_auth(
-        {"mapRoles": json.dumps(roles), "mapUsers": json.dumps(users), "mapAccounts": json.dumps(accounts)}
+        {
+            "mapRoles": json.dumps(roles),
+            "mapUsers": json.dumps(users),
+            "mapAccounts": json.dumps(accounts),
+        }
     )
 
 
@@ -62,8 +68,14 @@ def recorded_logins() -> Iterator[tuple[str, dict[str, str], Caller, dict[str, A
             resource, _, session = name.partition("@")
             arn = canonical_arn(f"arn:aws:iam::{ACCOUNT}:{resource}")
             assert arn is not None
-            # The recording calls the session of role/ops "s1" in its key; the session's own name was "sess1".
-            yield vector["case"], vector["data"], caller(arn, {"s1": "sess1"}.get(session, session)), result
+            # The recording calls the session of role/ops "s1" in its key; the session's own name
+            # was "sess1".
+            yield (
+                vector["case"],
+                vector["data"],
+                caller(arn, {"s1": "sess1"}.get(session, session)),
+                result,
+            )
 
 
 def test_every_recorded_login_through_aws_auth_is_answered_alike() -> None:
@@ -79,9 +91,15 @@ def test_every_recorded_login_in_every_mode_is_answered_alike() -> None:
     assert len(vectors) == 364
     for vector in vectors:
         row, pinned = vector["row"], vector["entry"]
-        data = {} if row is None else {"mapRoles" if "rolearn" in row else "mapUsers": json.dumps([row])}
+        data = (
+            {}
+            if row is None
+            else {"mapRoles" if "rolearn" in row else "mapUsers": json.dumps([row])}
+        )
         entries = [
-            PinnedEntry(found["principalArn"], found["pinnedId"], found["username"], tuple(found["groups"]))
+            PinnedEntry(
+                found["principalArn"], found["pinnedId"], found["username"], tuple(found["groups"])
+            )
             for found in [pinned]
             if found is not None
         ]
@@ -89,7 +107,9 @@ def test_every_recorded_login_in_every_mode_is_answered_alike() -> None:
         assert arn is not None
         who = Caller(arn, ACCOUNT, vector["id"], vector["session"] or "")
         expected = {key: value for key, value in vector["answer"].items() if key != "extra"}
-        assert answer(identity_of(who, read_aws_auth(data), entries, vector["mode"])) == expected, vector
+        assert answer(identity_of(who, read_aws_auth(data), entries, vector["mode"])) == expected, (
+            vector
+        )
 
 
 def test_an_entry_decides_before_any_row() -> None:
@@ -116,7 +136,12 @@ def test_an_entry_of_a_user_matches_with_its_path_only() -> None:
 
 @pytest.mark.parametrize(
     "pinned",
-    [entry(identifier="AROA0"), entry("nonsense"), entry("arn:mars:iam::123456789012:role/dev"), entry(f"{DEV}2")],
+    [
+        entry(identifier="AROA0"),
+        entry("nonsense"),
+        entry("arn:mars:iam::123456789012:role/dev"),
+        entry(f"{DEV}2"),
+    ],
 )
 def test_a_stale_or_mismatched_entry_falls_through_to_the_row(pinned: PinnedEntry) -> None:
     found = identity_of(caller(), rows(roles=[role()]), [pinned], "API_AND_CONFIG_MAP")
@@ -128,7 +153,9 @@ def test_a_stale_or_mismatched_entry_falls_through_to_the_row(pinned: PinnedEntr
 
 @pytest.mark.parametrize("prefix", ["system:", "eks:", "aws:", "amazon:", "iam:"])
 def test_a_reserved_username_of_an_entry_is_refused_outright(prefix: str) -> None:
-    found = identity_of(caller(), rows(roles=[role()]), [entry(username=f"{prefix}x")], "API_AND_CONFIG_MAP")
+    found = identity_of(
+        caller(), rows(roles=[role()]), [entry(username=f"{prefix}x")], "API_AND_CONFIG_MAP"
+    )
     assert isinstance(found, Denied)
     assert "reserved prefix" in found.reason
 
@@ -136,7 +163,10 @@ def test_a_reserved_username_of_an_entry_is_refused_outright(prefix: str) -> Non
 def test_node_entries_have_the_names_that_eks_gives() -> None:
     pinned = entry(username="system:node:{{EC2PrivateDNSName}}")
     who = caller(session="i-0123456789abcdef0", ec2_private_dns_name="ip-10-0-0-1.ec2.internal")
-    assert answer(identity_of(who, rows(), [pinned], "API"))["username"] == "system:node:ip-10-0-0-1.ec2.internal"
+    assert (
+        answer(identity_of(who, rows(), [pinned], "API"))["username"]
+        == "system:node:ip-10-0-0-1.ec2.internal"
+    )
 
 
 def test_a_reserved_username_of_a_row_is_fine() -> None:
@@ -146,9 +176,17 @@ def test_a_reserved_username_of_a_row_is_fine() -> None:
 
 def test_roles_before_users_before_accounts() -> None:
     users = [{"userarn": DEV, "username": "user row", "groups": []}]
-    assert answer(identity_of(caller(), rows(roles=[role()], users=users), (), "CONFIG_MAP"))["username"] == "row"
     assert (
-        answer(identity_of(caller(), rows(users=users, accounts=[ACCOUNT]), (), "CONFIG_MAP"))["username"] == "user row"
+        answer(identity_of(caller(), rows(roles=[role()], users=users), (), "CONFIG_MAP"))[
+            "username"
+        ]
+        == "row"
+    )
+    assert (
+        answer(identity_of(caller(), rows(users=users, accounts=[ACCOUNT]), (), "CONFIG_MAP"))[
+            "username"
+        ]
+        == "user row"
     )
     assert identity_of(caller(), rows(accounts=["1", ACCOUNT]), (), "CONFIG_MAP") == LoggedIn(
         DEV, (), "accounts", "mapAccounts[1]"
@@ -162,11 +200,18 @@ def test_accounts_count_in_config_map_modes_only() -> None:
 
 
 def test_nobody_maps_to_nothing() -> None:
-    assert identity_of(caller(), rows(), (), "CONFIG_MAP") == Denied("no row of aws-auth is for this principal")
+    assert identity_of(caller(), rows(), (), "CONFIG_MAP") == Denied(
+        "no row of aws-auth is for this principal"
+    )
 
 
 def test_a_user_arn_in_map_roles_works() -> None:
-    assert answer(identity_of(caller(ALICE, ""), rows(roles=[role(ALICE)]), (), "CONFIG_MAP"))["username"] == "row"
+    assert (
+        answer(identity_of(caller(ALICE, ""), rows(roles=[role(ALICE)]), (), "CONFIG_MAP"))[
+            "username"
+        ]
+        == "row"
+    )
 
 
 @pytest.mark.parametrize(
@@ -204,13 +249,18 @@ def test_an_sso_row_matches_nobody() -> None:
 )
 def test_templates_are_rendered_in_exact_spelling(template: str, rendered: str) -> None:
     found = identity_of(
-        caller(access_key_id="ASIA1"), rows(roles=[role(username=template, groups=(template,))]), (), "CONFIG_MAP"
+        caller(access_key_id="ASIA1"),
+        rows(roles=[role(username=template, groups=(template,))]),
+        (),
+        "CONFIG_MAP",
     )
     assert answer(found) == {"authenticated": True, "username": rendered, "groups": [rendered]}
 
 
 def test_a_user_has_an_empty_session_name() -> None:
-    found = identity_of(caller(ALICE, ""), rows(roles=[role(ALICE, "x{{SessionName}}")]), (), "CONFIG_MAP")
+    found = identity_of(
+        caller(ALICE, ""), rows(roles=[role(ALICE, "x{{SessionName}}")]), (), "CONFIG_MAP"
+    )
     assert answer(found)["username"] == "x"
 
 
@@ -232,7 +282,9 @@ def test_the_node_name_needs_a_session_named_after_an_instance(
     template = "{{EC2PrivateDNSName}}"
     row = role(username=template) if place == "username" else role(groups=("a", template))
     who = Caller(DEV, ACCOUNT, "AROA1", session, ec2_private_dns_name=dns)
-    found = identity_of(who, rows(roles=[row], users=[{"userarn": DEV}], accounts=[ACCOUNT]), (), "CONFIG_MAP")
+    found = identity_of(
+        who, rows(roles=[row], users=[{"userarn": DEV}], accounts=[ACCOUNT]), (), "CONFIG_MAP"
+    )
     assert isinstance(found, LoggedIn) == works
     if works:
         assert "ip-1" in answer(found)["username"] + "".join(answer(found)["groups"])
@@ -263,13 +315,17 @@ def test_a_login_that_one_spelling_denies_is_ambiguous() -> None:
 def test_an_index_answers_like_the_rows_it_was_made_of() -> None:
     aws_auth = rows(roles=[role(), role(DEV.upper(), "last")], accounts=["999999999999"])
     index = index_rows(aws_auth)
-    assert identity_of(caller(), index, (), "CONFIG_MAP") == identity_of(caller(), aws_auth, (), "CONFIG_MAP")
+    assert identity_of(caller(), index, (), "CONFIG_MAP") == identity_of(
+        caller(), aws_auth, (), "CONFIG_MAP"
+    )
     assert answer(identity_of(caller(), index, (), "CONFIG_MAP"))["username"] == "last"
 
 
 def test_an_index_of_entries_answers_like_the_entries() -> None:
     entries = [entry(), entry(identifier="AROA2", username="other")]
-    assert identity_of(caller(), rows(), index_entries(entries), "API") == identity_of(caller(), rows(), entries, "API")
+    assert identity_of(caller(), rows(), index_entries(entries), "API") == identity_of(
+        caller(), rows(), entries, "API"
+    )
 
 
 @pytest.mark.parametrize(
@@ -296,7 +352,9 @@ def test_the_canonical_arn(text: str, canonical: str | None) -> None:
 
 MODES: tuple[AuthenticationMode, ...] = ("CONFIG_MAP", "API_AND_CONFIG_MAP", "API")
 NAMES = st.sampled_from(["", "a", "system:b", "x:{{SessionName}}", "{{EC2PrivateDNSName}}"])
-ARNS = st.sampled_from([DEV, DEV.upper(), ALICE, ALICE.upper(), f"arn:aws:iam::{ACCOUNT}:role/p/dev"])
+ARNS = st.sampled_from(
+    [DEV, DEV.upper(), ALICE, ALICE.upper(), f"arn:aws:iam::{ACCOUNT}:role/p/dev"]
+)
 
 
 @given(

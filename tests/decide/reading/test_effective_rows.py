@@ -19,8 +19,13 @@ def aws_auth(*rows: tuple[str, str, str], section: str = "mapUsers") -> AwsAuth:
 
 
 def test_last_duplicate_role_wins_in_any_case() -> None:
-    found = effective_roles(aws_auth(("A", "one", "g"), ("b", "two", "g"), ("a", "three", "h"), section="mapRoles"))
-    assert {key: (row.arn, row.username) for key, row in found.items()} == {"a": ("a", "three"), "b": ("b", "two")}
+    found = effective_roles(
+        aws_auth(("A", "one", "g"), ("b", "two", "g"), ("a", "three", "h"), section="mapRoles")
+    )
+    assert {key: (row.arn, row.username) for key, row in found.items()} == {
+        "a": ("a", "three"),
+        "b": ("b", "two"),
+    }
 
 
 def test_groups_of_duplicates_are_not_merged() -> None:
@@ -41,7 +46,9 @@ def test_each_section_has_its_own_rows() -> None:
 
 def test_two_spellings_of_a_user_with_different_mappings_are_ambiguous() -> None:
     found = ambiguous_users(aws_auth(("A", "one", "g"), ("b", "x", "g"), ("a", "one", "h")))
-    assert {key: [row.source for row in rows] for key, rows in found.items()} == {"a": ["mapUsers[0]", "mapUsers[2]"]}
+    assert {key: [row.source for row in rows] for key, rows in found.items()} == {
+        "a": ["mapUsers[0]", "mapUsers[2]"]
+    }
 
 
 def test_two_spellings_of_a_user_with_the_same_mapping_are_not_ambiguous() -> None:

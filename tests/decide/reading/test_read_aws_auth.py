@@ -1,4 +1,6 @@
-"""aws-auth is read as the authenticator reads it: recorded answers of its own code, and the rules one by one."""
+"""aws-auth is read as the authenticator reads it: recorded answers of its own code, and the rules
+one by one.
+"""
 
 import gzip
 import json
@@ -61,11 +63,19 @@ def test_what_the_authenticator_makes_of_four_thousand_texts() -> None:
 
 
 def test_scalars_and_constructs_of_every_kind_are_read_as_go_reads_them_or_not_at_all() -> None:
-    """Octal, binary, infinite and huge numbers, dates, tags, anchors, merges, directives, block scalars, breaks."""
+    """Octal, binary, infinite and huge numbers, dates, tags, anchors, merges, directives, block
+    scalars, breaks.
+    """
     vectors = recorded(ODD_VECTORS)
     read = [effective_document(vector["data"]) for vector in vectors]
-    known = [(vector, ours) for vector, ours in zip(vectors, read, strict=True) if not ours["doubt"]]
-    wrong = [vector["data"] for vector, ours in known if any(ours[name] != vector[name] for name in FIELDS)]
+    known = [
+        (vector, ours) for vector, ours in zip(vectors, read, strict=True) if not ours["doubt"]
+    ]
+    wrong = [
+        vector["data"]
+        for vector, ours in known
+        if any(ours[name] != vector[name] for name in FIELDS)
+    ]
     assert wrong == []
     assert (len(vectors), len(vectors) - len(known)) == (3_739, 192)
 
@@ -83,7 +93,8 @@ def test_the_library_gives_the_same_document() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", " \n\t", "``", ' "" ', "''", "\u2003", "# a comment\n", "~", "null", "[]", "--- \n"]
+    "text",
+    ["", " \n\t", "``", ' "" ', "''", "\u2003", "# a comment\n", "~", "null", "[]", "--- \n"],
 )
 def test_nothing_is_no_error(text: str) -> None:
     for section in ("mapRoles", "mapUsers", "mapAccounts"):
@@ -97,7 +108,9 @@ def test_data_keys_are_exact() -> None:
 
 
 def test_each_section_is_lost_alone() -> None:
-    aws_auth = read_aws_auth({"mapRoles": "- {", "mapUsers": "- userarn: a\n", "mapAccounts": "[b]"})
+    aws_auth = read_aws_auth(
+        {"mapRoles": "- {", "mapUsers": "- userarn: a\n", "mapAccounts": "[b]"}
+    )
     assert [problem.section for problem in aws_auth.problems] == ["mapRoles"]
     assert [row.arn for row in aws_auth.rows] == ["a"]
     assert [row.account for row in aws_auth.accounts] == ["b"]
@@ -143,7 +156,10 @@ def test_rows_keep_their_places() -> None:
         ("mapRoles[1]", 4, 3),
         ("mapRoles[3]", 6, 5),
     ]
-    assert [(row.source, row.line) for row in aws_auth.dropped] == [("mapRoles[0]", 2), ("mapRoles[2]", 5)]
+    assert [(row.source, row.line) for row in aws_auth.dropped] == [
+        ("mapRoles[0]", 2),
+        ("mapRoles[2]", 5),
+    ]
 
 
 def test_mapped_roles_stand_before_mapped_users() -> None:
@@ -152,7 +168,19 @@ def test_mapped_roles_stand_before_mapped_users() -> None:
 
 
 @pytest.mark.parametrize(
-    "item", ["{username: x}", "x", "5", "~", "", "[a]", "{userarn: a}", "{rolearn: 5}", "{rolearn: ''}", "{rolearn: ~}"]
+    "item",
+    [
+        "{username: x}",
+        "x",
+        "5",
+        "~",
+        "",
+        "[a]",
+        "{userarn: a}",
+        "{rolearn: 5}",
+        "{rolearn: ''}",
+        "{rolearn: ~}",
+    ],
 )
 def test_a_bad_item_is_dropped_alone(item: str) -> None:
     aws_auth = roles(f"- {item}\n- rolearn: {ARN}\n")
@@ -162,7 +190,9 @@ def test_a_bad_item_is_dropped_alone(item: str) -> None:
 
 
 def test_keys_inside_a_row_match_in_any_case() -> None:
-    assert only("- {ROLEARN: a, UserName: b, gROUPS: [c]}") == RowMapping("mapRoles", 0, 1, 3, "a", "b", ("c",))
+    assert only("- {ROLEARN: a, UserName: b, gROUPS: [c]}") == RowMapping(
+        "mapRoles", 0, 1, 3, "a", "b", ("c",)
+    )
     assert only("- {rolearn: a, u\u017fername: b}").username == "b"
 
 
@@ -178,7 +208,11 @@ def test_null_leaves_what_another_spelling_set() -> None:
 
 def test_a_list_decoded_twice_keeps_elements_that_are_not_overwritten() -> None:
     assert only("- {GROUPS: [a, b], groups: [c, 5], rolearn: r}").groups == ("c", "b")
-    assert only("- {GROUPS: [a, b], Groups: [c], groups: [d, 5, 6], rolearn: r}").groups == ("d", "b", "")
+    assert only("- {GROUPS: [a, b], Groups: [c], groups: [d, 5, 6], rolearn: r}").groups == (
+        "d",
+        "b",
+        "",
+    )
     assert only("- {GROUPS: [a, b], Groups: [], groups: [5], rolearn: r}").groups == ("",)
 
 
@@ -187,8 +221,16 @@ def test_the_last_duplicate_key_of_a_row_wins() -> None:
 
 
 def test_anchors_and_merge_keys_work() -> None:
-    rows = roles("- &x {rolearn: a, groups: &g [b]}\n- {<<: *x, rolearn: c}\n- {rolearn: d, groups: *g}\n- *x\n").rows
-    assert [(row.arn, row.groups) for row in rows] == [("a", ("b",)), ("c", ("b",)), ("d", ("b",)), ("a", ("b",))]
+    rows = roles(
+        "- &x {rolearn: a, groups: &g [b]}\n- {<<: *x, rolearn: c}\n- {rolearn: d, groups: *g}\n- "
+        "*x\n"
+    ).rows
+    assert [(row.arn, row.groups) for row in rows] == [
+        ("a", ("b",)),
+        ("c", ("b",)),
+        ("d", ("b",)),
+        ("a", ("b",)),
+    ]
 
 
 def test_nil_and_empty_groups_differ() -> None:
@@ -259,19 +301,29 @@ def test_an_sso_row_is_keyed_by_its_pattern() -> None:
     aws_auth = roles("- {sso: {permissionSetName: Admin, accountID: '111122223333'}, username: u}")
     key = "arn:aws:iam::111122223333:role/awsreservedsso_admin_*"
     assert [(row.arn, row.sso) for row in aws_auth.rows] == [(key, True)]
-    document = effective_document({"mapRoles": "- {SSO: {permissionsetname: Admin, ACCOUNTID: '111122223333'}}"})
+    document = effective_document(
+        {"mapRoles": "- {SSO: {permissionsetname: Admin, ACCOUNTID: '111122223333'}}"}
+    )
     assert document["roles"] == {key: {"sso": True, "username": "", "groups": None}}
-    gov = only("- sso: {permissionSetName: A, accountID: '111122223333', partition: aws-us-gov, x: y}")
+    gov = only(
+        "- sso: {permissionSetName: A, accountID: '111122223333', partition: aws-us-gov, x: y}"
+    )
     assert gov.arn == "arn::iam::111122223333:role/awsreservedsso_a_*"
 
 
 @pytest.mark.parametrize(
     ("sso", "reason"),
     [
-        ("{permissionSetName: A, accountID: 111122223333}", "its sso accountID is no quoted number of 12 digits"),
+        (
+            "{permissionSetName: A, accountID: 111122223333}",
+            "its sso accountID is no quoted number of 12 digits",
+        ),
         ("{permissionSetName: A}", "its sso accountID is no quoted number of 12 digits"),
         ("text", "its sso accountID is no quoted number of 12 digits"),
-        ("{permissionSetName: 'A B', accountID: '111122223333'}", "its sso permissionSetName is not valid"),
+        (
+            "{permissionSetName: 'A B', accountID: '111122223333'}",
+            "its sso permissionSetName is not valid",
+        ),
         ("{accountID: '111122223333'}", "its sso permissionSetName is not valid"),
         (
             "{permissionSetName: A, accountID: '111122223333', partition: aws-us-govt}",
@@ -283,9 +335,13 @@ def test_an_sso_row_that_is_not_valid_is_dropped(sso: str, reason: str) -> None:
     assert [row.reason for row in roles(f"- sso: {sso}\n").dropped] == [reason]
 
 
-@pytest.mark.parametrize("sso", ["{}", "text", "[a]", "{permissionSetName: A, accountID: '111122223333'}"])
+@pytest.mark.parametrize(
+    "sso", ["{}", "text", "[a]", "{permissionSetName: A, accountID: '111122223333'}"]
+)
 def test_a_row_with_both_rolearn_and_sso_is_dropped(sso: str) -> None:
-    assert [row.reason for row in roles(f"- rolearn: a\n  sso: {sso}\n").dropped] == ["it has both rolearn and sso"]
+    assert [row.reason for row in roles(f"- rolearn: a\n  sso: {sso}\n").dropped] == [
+        "it has both rolearn and sso"
+    ]
 
 
 def test_a_null_sso_is_none() -> None:
@@ -304,15 +360,33 @@ def test_users_have_no_sso() -> None:
 
 def test_accounts_keep_their_literal_text() -> None:
     aws_auth = read_aws_auth(
-        {"mapAccounts": "- 012345678901\n- '1'\n- 1_0\n- 1e3\n- yes\n- ~\n- !!str 5\n- !!binary YQ==\n"}
+        {
+            "mapAccounts": "- 012345678901\n- '1'\n- 1_0\n- 1e3\n- yes\n- ~\n- !!str 5\n- !!binary "
+            "YQ==\n"
+        }
     )
-    assert [row.account for row in aws_auth.accounts] == ["012345678901", "1", "1_0", "1e3", "yes", "", "5", "a"]
-    assert [(row.source, row.line) for row in aws_auth.accounts][:2] == [("mapAccounts[0]", 1), ("mapAccounts[1]", 2)]
+    assert [row.account for row in aws_auth.accounts] == [
+        "012345678901",
+        "1",
+        "1_0",
+        "1e3",
+        "yes",
+        "",
+        "5",
+        "a",
+    ]
+    assert [(row.source, row.line) for row in aws_auth.accounts][:2] == [
+        ("mapAccounts[0]", 1),
+        ("mapAccounts[1]", 2),
+    ]
     assert not aws_auth.error
 
 
 def test_account_aliases_work() -> None:
-    assert [row.account for row in read_aws_auth({"mapAccounts": "- &a 5\n- *a\n"}).accounts] == ["5", "5"]
+    assert [row.account for row in read_aws_auth({"mapAccounts": "- &a 5\n- *a\n"}).accounts] == [
+        "5",
+        "5",
+    ]
 
 
 def test_accounts_that_are_no_scalars_are_dropped_alone() -> None:
@@ -345,7 +419,16 @@ def test_a_null_tag_on_accounts() -> None:
 
 FRAGMENTS = st.sampled_from(
     [
-        *("- ", "rolearn: ", "userarn: ", "username: ", "groups: ", "sso: ", "arn:aws:iam::1:role/x", "system:masters"),
+        *(
+            "- ",
+            "rolearn: ",
+            "userarn: ",
+            "username: ",
+            "groups: ",
+            "sso: ",
+            "arn:aws:iam::1:role/x",
+            "system:masters",
+        ),
         *(
             "\n",
             "\n  ",
@@ -366,7 +449,21 @@ FRAGMENTS = st.sampled_from(
             "<<: ",
             "? ",
         ),
-        *("!!int ", "!x ", "~", "yes", "1e3", ".nan", "0x", "|\n", ">-\n", "#", "---\n", "...\n", "%YAML 1.1\n"),
+        *(
+            "!!int ",
+            "!x ",
+            "~",
+            "yes",
+            "1e3",
+            ".nan",
+            "0x",
+            "|\n",
+            ">-\n",
+            "#",
+            "---\n",
+            "...\n",
+            "%YAML 1.1\n",
+        ),
         *("\\", "\\/", "\\'", "\ufeff", "\x00", "\x85", "\ud800", "é", "{{SessionName}}"),
         *("accountID: '111122223333'", "permissionSetName: A"),
     ]
@@ -378,7 +475,11 @@ TEXTS = (
 )
 
 
-@given(st.dictionaries(st.sampled_from(["mapRoles", "mapUsers", "mapAccounts", "other"]), TEXTS, max_size=3))
+@given(
+    st.dictionaries(
+        st.sampled_from(["mapRoles", "mapUsers", "mapAccounts", "other"]), TEXTS, max_size=3
+    )
+)
 def test_any_text_gives_mappings_and_problems_and_no_exception(data: dict[str, str]) -> None:
     aws_auth = read_aws_auth(data)
     document = effective_document(data)
@@ -393,11 +494,18 @@ def test_any_text_gives_mappings_and_problems_and_no_exception(data: dict[str, s
 
 @given(
     st.lists(
-        st.tuples(st.integers(0, 5), st.text("ab:{}- ", max_size=6), st.lists(st.text("xy:", max_size=4), max_size=3))
+        st.tuples(
+            st.integers(0, 5),
+            st.text("ab:{}- ", max_size=6),
+            st.lists(st.text("xy:", max_size=4), max_size=3),
+        )
     )
 )
 def test_rows_written_as_json_are_read_as_written(rows: list[tuple[int, str, list[str]]]) -> None:
-    written = [{"rolearn": f"arn:{number}", "username": name, "groups": groups} for number, name, groups in rows]
+    written = [
+        {"rolearn": f"arn:{number}", "username": name, "groups": groups}
+        for number, name, groups in rows
+    ]
     read = roles(json.dumps(written))
     assert [(row.arn, row.username, list(row.effective_groups)) for row in read.rows] == [
         (row["rolearn"], row["username"], row["groups"]) for row in written

@@ -21,7 +21,12 @@ def manifest(**changes: Any) -> dict[str, Any]:  # noqa: ANN401 - plain JSON
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",
-        "metadata": {"name": "aws-auth", "namespace": "kube-system", "generation": 1, "annotations": None},
+        "metadata": {
+            "name": "aws-auth",
+            "namespace": "kube-system",
+            "generation": 1,
+            "annotations": None,
+        },
         "data": {"mapRoles": ROWS},
         **changes,
     }
@@ -67,7 +72,10 @@ def test_json_is_read_as_json() -> None:
 
 
 def test_yaml_in_flow_style_is_no_json() -> None:
-    content = "{kind: ConfigMap, metadata: {name: aws-auth, namespace: kube-system}, data: {mapRoles: '[]'}}"
+    content = (
+        "{kind: ConfigMap, metadata: {name: aws-auth, namespace: kube-system}, data: "
+        "{mapRoles: '[]'}}"
+    )
     assert read_manifest(content.encode())["data"] == {"mapRoles": "[]"}
 
 
@@ -78,14 +86,21 @@ def test_the_right_object_is_taken_from_a_list() -> None:
 
 
 def test_the_right_object_is_taken_from_several_documents() -> None:
-    text = f"---\n# nothing\n---\nkind: ClusterRole\nmetadata: {{name: x}}\n---\njust text\n---\n{TEXT}"
+    text = (
+        f"---\n# nothing\n---\nkind: ClusterRole\nmetadata: {{name: x}}\n---\njust "
+        f"text\n---\n{TEXT}"
+    )
     assert read_manifest(text.encode())["data"] == {"mapRoles": ROWS}
 
 
 def test_anchors_are_resolved() -> None:
     text = HEAD + "one: &x [a, a]\ntwo: *x\nthree: [*x, 1, yes]\ndata: {mapRoles: '[]'}\n"
     read = read_manifest(text.encode())
-    assert (read["one"], read["two"], read["three"]) == (["a", "a"], ["a", "a"], [["a", "a"], 1, True])
+    assert (read["one"], read["two"], read["three"]) == (
+        ["a", "a"],
+        ["a", "a"],
+        [["a", "a"], 1, True],
+    )
 
 
 @pytest.mark.parametrize("data", ["", "data:\n", "data: {}\n"])
@@ -99,7 +114,8 @@ def test_a_map_without_data_is_an_empty_map(data: str) -> None:
         TEXT + "data:\n  mapUsers: ''\n",
         HEAD + "data:\n  mapRoles: ''\n  mapRoles: '[]'\n",
         HEAD.replace("  name: aws-auth\n", "  name: other\n  name: aws-auth\n") + "data: {}\n",
-        '{"kind": "ConfigMap", "metadata": {"name": "aws-auth", "namespace": "kube-system"}, "data": {}, "data": {}}',
+        '{"kind": "ConfigMap", "metadata": {"name": "aws-auth", "namespace": "kube-system"}, '
+        '"data": {}, "data": {}}',
         HEAD + "one: &x {a: b}\ntwo:\n  <<: *x\n  <<: *x\n",
     ],
 )
@@ -108,7 +124,14 @@ def test_a_key_twice_is_refused(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "data", ["mapRoles:\n  - rolearn: a\n", "mapAccounts: 111122223333", "mapUsers:", "mapUsers: {a: b}", "other: yes"]
+    "data",
+    [
+        "mapRoles:\n  - rolearn: a\n",
+        "mapAccounts: 111122223333",
+        "mapUsers:",
+        "mapUsers: {a: b}",
+        "other: yes",
+    ],
 )
 def test_data_that_is_no_text_is_refused(data: str) -> None:
     indented = "".join(f"  {line}\n" for line in data.splitlines())
@@ -131,7 +154,9 @@ def test_a_wrong_name_is_refused() -> None:
 
 def test_a_wrong_namespace_is_refused() -> None:
     assert "default" in refused(TEXT.replace("kube-system", "default"), "manifest-not-aws-auth")
-    assert "no namespace" in refused(TEXT.replace("  namespace: kube-system\n", ""), "manifest-not-aws-auth")
+    assert "no namespace" in refused(
+        TEXT.replace("  namespace: kube-system\n", ""), "manifest-not-aws-auth"
+    )
 
 
 def test_two_objects_of_the_name_are_refused() -> None:
@@ -179,11 +204,16 @@ def test_json_knows_no_nan() -> None:
     ],
 )
 def test_what_is_no_template_is_fine(value: str) -> None:
-    assert read_manifest(json.dumps(manifest(data={"mapRoles": value})).encode())["data"] == {"mapRoles": value}
+    assert read_manifest(json.dumps(manifest(data={"mapRoles": value})).encode())["data"] == {
+        "mapRoles": value
+    }
 
 
 def test_a_template_is_named_as_the_reason_why_a_file_does_not_parse() -> None:
-    refused(HEAD + "data:\n  mapRoles: |\n{% for r in roles %}\n    - rolearn: {{ r }}\n", "manifest-template")
+    refused(
+        HEAD + "data:\n  mapRoles: |\n{% for r in roles %}\n    - rolearn: {{ r }}\n",
+        "manifest-template",
+    )
 
 
 @pytest.mark.parametrize(
@@ -210,12 +240,16 @@ def test_an_alias_bomb_is_refused() -> None:
     assert "excessive" not in refused("\n".join(lines), "manifest-unparseable")
 
 
-@pytest.mark.parametrize("content", [b"a" * (1 << 20) + b"a", b"a" * (5 << 20), ("é" * (1 << 20)).encode("utf-16")])
+@pytest.mark.parametrize(
+    "content", [b"a" * (1 << 20) + b"a", b"a" * (5 << 20), ("é" * (1 << 20)).encode("utf-16")]
+)
 def test_more_than_a_config_map_can_hold_is_refused(content: bytes) -> None:
     refused(content, "manifest-too-large")
 
 
-@pytest.mark.parametrize("content", [b"\xff\xfe\x00", b"\xff\xff\xff", b"a: \xe9", b"\xff\xfe\x00\xdc"])
+@pytest.mark.parametrize(
+    "content", [b"\xff\xfe\x00", b"\xff\xff\xff", b"a: \xe9", b"\xff\xfe\x00\xdc"]
+)
 def test_what_is_text_in_no_encoding_is_refused(content: bytes) -> None:
     refused(content, "manifest-encoding")
 
@@ -235,7 +269,18 @@ PIECES = st.sampled_from(
             b"\n",
             b"- ",
         ),
-        *(b"kind: List\n", b"items:\n", b"${x}", b"&a ", b"*a ", b"<<: ", b"? ", b"\xff\xfe", b"\x00", b"\xe9"),
+        *(
+            b"kind: List\n",
+            b"items:\n",
+            b"${x}",
+            b"&a ",
+            b"*a ",
+            b"<<: ",
+            b"? ",
+            b"\xff\xfe",
+            b"\x00",
+            b"\xe9",
+        ),
         b"\xef\xbb\xbf",
     ]
 )
@@ -253,7 +298,12 @@ def test_any_bytes_give_a_manifest_or_a_refusal(content: bytes) -> None:
     read_aws_auth(found["data"])
 
 
-@given(st.dictionaries(st.sampled_from(["mapRoles", "mapUsers"]), st.text(st.characters(codec="utf-8"), max_size=40)))
+@given(
+    st.dictionaries(
+        st.sampled_from(["mapRoles", "mapUsers"]),
+        st.text(st.characters(codec="utf-8"), max_size=40),
+    )
+)
 def test_what_kubectl_prints_as_json_comes_back(data: dict[str, str]) -> None:
     content = json.dumps(manifest(data=data), ensure_ascii=False).encode()
     try:

@@ -59,8 +59,13 @@ def test_star_stands_for_any_text() -> None:
     assert can_become("{{SessionName}}", "*")
 
 
-@given(st.lists(st.sampled_from(["a", "b", ":", "{{SessionName}}"]), max_size=5), st.text("ab:.", max_size=8))
-def test_template_becomes_a_name_exactly_when_its_pattern_matches(parts: list[str], name: str) -> None:
+@given(
+    st.lists(st.sampled_from(["a", "b", ":", "{{SessionName}}"]), max_size=5),
+    st.text("ab:.", max_size=8),
+)
+def test_template_becomes_a_name_exactly_when_its_pattern_matches(
+    parts: list[str], name: str
+) -> None:
     pattern = "".join(r"[\w+=,.-]*" if part.startswith("{{") else re.escape(part) for part in parts)
     assert can_become("".join(parts), name) == (re.fullmatch(pattern, name, re.ASCII) is not None)
 

@@ -43,7 +43,10 @@ def test_identical_duplicate_is_not_worth_a_warning() -> None:
 
 def test_roles_are_compared_without_case() -> None:
     snapshot = world(
-        [row(role("Dev"), "first"), row(role("dEV").upper().replace("ARN:AWS:IAM", "arn:aws:iam"), "last")],
+        [
+            row(role("Dev"), "first"),
+            row(role("dEV").upper().replace("ARN:AWS:IAM", "arn:aws:iam"), "last"),
+        ],
         principals=[iam(role("Dev"))],
     )
     plan = planned(snapshot)
@@ -52,18 +55,25 @@ def test_roles_are_compared_without_case() -> None:
 
 
 def test_two_spellings_of_one_user_with_different_mappings_block() -> None:
-    plan = planned(world(users=[row(user("ana"), "a"), row(user("ANA"), "b")], principals=[iam(user("ana"))]))
+    plan = planned(
+        world(users=[row(user("ana"), "a"), row(user("ANA"), "b")], principals=[iam(user("ana"))])
+    )
     assert only(plan).action == "block"
     assert only(plan).findings == ("ambiguous-user",)
 
 
 def test_two_spellings_of_one_user_with_the_same_mapping_are_one_user() -> None:
-    plan = planned(world(users=[row(user("ana"), "a"), row(user("ANA"), "a")], principals=[iam(user("ana"))]))
+    plan = planned(
+        world(users=[row(user("ana"), "a"), row(user("ANA"), "a")], principals=[iam(user("ana"))])
+    )
     assert only(plan).action == "create"
 
 
 def test_last_exact_duplicate_user_wins() -> None:
-    assert only(planned(world(users=[row(user("ana"), "a"), row(user("ana"), "b")]))).before.username == "b"
+    assert (
+        only(planned(world(users=[row(user("ana"), "a"), row(user("ana"), "b")]))).before.username
+        == "b"
+    )
 
 
 def test_map_roles_is_asked_before_map_users() -> None:
@@ -112,7 +122,11 @@ def test_dead_row_is_skipped_and_says_why(arn: str, code: str) -> None:
 
 
 def test_sso_matcher_row_is_dead() -> None:
-    sso = {"sso": {"permissionSetName": "Admin", "accountID": ACCOUNT}, "username": "x", "groups": ["system:masters"]}
+    sso = {
+        "sso": {"permissionSetName": "Admin", "accountID": ACCOUNT},
+        "username": "x",
+        "groups": ["system:masters"],
+    }
     plan = planned(world(data={"mapRoles": f"- {sso}"}))
     assert plan.principals == ()
     assert finding(plan, "dead-sso-matcher").source == "mapRoles[0]"
@@ -137,7 +151,9 @@ def test_dead_row_beside_the_live_row_of_the_same_principal_is_one_principal() -
 
 def test_dead_row_whose_principal_logged_in_blocks() -> None:
     snapshot = world(
-        [row(role("team/dev"), "dev")], usage=usage(login(role("dev"))), principals=[iam(role("team/dev"))]
+        [row(role("team/dev"), "dev")],
+        usage=usage(login(role("dev"))),
+        principals=[iam(role("team/dev"))],
     )
     assert only(planned(snapshot)).findings == ("dead-row-logged-in",)
 
@@ -152,7 +168,9 @@ def test_login_that_a_live_row_explains_does_not_revive_a_dead_one() -> None:
 
 
 def test_login_that_map_accounts_explains_does_not_revive_a_dead_row() -> None:
-    snapshot = world([row(role("team/dev"), "dev")], accounts=[ACCOUNT], usage=usage(login(role("dev"))))
+    snapshot = world(
+        [row(role("team/dev"), "dev")], accounts=[ACCOUNT], usage=usage(login(role("dev")))
+    )
     assert one(planned(snapshot), role("team/dev")).action == "skip"
 
 
@@ -168,7 +186,9 @@ def test_ec2_template_in_a_group_of_a_user_is_dead() -> None:
 
 
 def test_ec2_template_on_a_role_that_trusts_no_ec2_is_dead() -> None:
-    snapshot = world([node_row(role("codebuild"))], principals=[iam(role("codebuild"), "codebuild")])
+    snapshot = world(
+        [node_row(role("codebuild"))], principals=[iam(role("codebuild"), "codebuild")]
+    )
     assert only(planned(snapshot)).findings == ("dead-node-template",)
 
 
@@ -177,13 +197,21 @@ def test_trusted_services_are_compared_by_label(suffix: str) -> None:
     from migrator.model.principal import IamPrincipal
 
     principal = IamPrincipal(role("nodes"), "AROA1", None, (f"ec2.{suffix}",))
-    assert only(planned(world([node_row(role("nodes"))], principals=[principal]))).action == "create"
+    assert (
+        only(planned(world([node_row(role("nodes"))], principals=[principal]))).action == "create"
+    )
 
 
 def test_ec2_template_with_an_unread_trust_policy_is_never_dead() -> None:
-    snapshot = world([row(role("odd"), "x:{{EC2PrivateDNSName}}")], principals=[iam(role("odd"), trust_read=False)])
+    snapshot = world(
+        [row(role("odd"), "x:{{EC2PrivateDNSName}}")],
+        principals=[iam(role("odd"), trust_read=False)],
+    )
     # An entry would admit every session of the role, and the row admits those of instances only.
-    assert only(planned(snapshot)).findings == ("node-template-unverified", "log-in-population-gained")
+    assert only(planned(snapshot)).findings == (
+        "node-template-unverified",
+        "log-in-population-gained",
+    )
     assert only(planned(snapshot)).action == "block"
 
 

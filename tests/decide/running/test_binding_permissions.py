@@ -33,4 +33,6 @@ def test_a_binding_in_a_namespace_is_asked_for_there_and_lesser_roles_need_no_bi
     assert [(r.verb, r.resource, r.namespace) for r in asked] == [
         (verb, "rolebindings", "shop") for verb in ("create", "patch", "delete")
     ]
-    assert AccessRequest("bind", _GROUP, "clusterroles", name="cluster-admin", namespace="shop") in plan_of(OF_ADMINS)
+    assert AccessRequest(
+        "bind", _GROUP, "clusterroles", name="cluster-admin", namespace="shop"
+    ) in plan_of(OF_ADMINS)

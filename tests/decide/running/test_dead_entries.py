@@ -36,18 +36,52 @@ def found(identifier: str, born: datetime | None) -> IamPrincipal:
     ("planned", "principal", "made", "tags", "why"),
     [
         pytest.param(PLANNED, None, NOON, {}, "was deleted", id="deleted"),
-        pytest.param(PLANNED, found(OTHER, NOON + HOUR), NOON, {}, "was created after that", id="created-again"),
-        pytest.param(None, found(OTHER, NOON + HOUR), NOON, {}, "was created after that", id="first-created-later"),
-        pytest.param(PLANNED, found(OTHER, NOON - HOUR), NOON, OURS, f"made for {PLANNED}", id="ours-for-another-id"),
-        pytest.param(PLANNED, found(OTHER, None), None, OURS, f"made for {PLANNED}", id="ours-no-dates"),
-        pytest.param(PLANNED, found(OTHER, NOON - HOUR), NOON, {}, "", id="made-by-others-for-the-new-principal"),
+        pytest.param(
+            PLANNED,
+            found(OTHER, NOON + HOUR),
+            NOON,
+            {},
+            "was created after that",
+            id="created-again",
+        ),
+        pytest.param(
+            None,
+            found(OTHER, NOON + HOUR),
+            NOON,
+            {},
+            "was created after that",
+            id="first-created-later",
+        ),
+        pytest.param(
+            PLANNED,
+            found(OTHER, NOON - HOUR),
+            NOON,
+            OURS,
+            f"made for {PLANNED}",
+            id="ours-for-another-id",
+        ),
+        pytest.param(
+            PLANNED, found(OTHER, None), None, OURS, f"made for {PLANNED}", id="ours-no-dates"
+        ),
+        pytest.param(
+            PLANNED,
+            found(OTHER, NOON - HOUR),
+            NOON,
+            {},
+            "",
+            id="made-by-others-for-the-new-principal",
+        ),
         pytest.param(PLANNED, found(PLANNED, NOON - HOUR), NOON, OURS, "", id="alive"),
         pytest.param(PLANNED, found(PLANNED, NOON + HOUR), NOON, {}, "", id="dead-when-planned"),
         pytest.param(None, None, NOON, {}, "", id="absent-when-planned"),
     ],
 )
 def test_entry_of_a_principal_that_changed_since_the_plan_is_dead(
-    planned: str | None, principal: IamPrincipal | None, made: datetime | None, tags: dict[str, str], why: str
+    planned: str | None,
+    principal: IamPrincipal | None,
+    made: datetime | None,
+    tags: dict[str, str],
+    why: str,
 ) -> None:
     dead = dict(dead_entries(plan(planned), DIGEST, [entry(made, tags)], {ALICE: principal}))
     assert (why in dead[ALICE]) if why else dead == {}

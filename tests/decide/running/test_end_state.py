@@ -1,4 +1,6 @@
-"""What the gates are told of the end: each entry as its last step leaves it, each step done, a passed rehearsal."""
+"""What the gates are told of the end: each entry as its last step leaves it, each step done, a
+passed rehearsal.
+"""
 
 from dataclasses import replace
 from datetime import datetime, timezone
@@ -23,7 +25,9 @@ END = simulate(snapshot_of(CLUSTER), PLAN.steps)
 ALL_DONE = Progress(run=RUN, states={step.id: StepState("done") for step in PLAN.steps})
 
 
-def changes(snapshot: Snapshot, plan: Plan = PLAN, progress: Progress = ALL_DONE) -> tuple[str, ...]:
+def changes(
+    snapshot: Snapshot, plan: Plan = PLAN, progress: Progress = ALL_DONE
+) -> tuple[str, ...]:
     return end_state_changes(plan, progress, snapshot, DIGEST, plan.basis)
 
 
@@ -38,7 +42,13 @@ def entry_of(arn: str) -> AccessEntry:
 
 
 def test_what_all_steps_lead_to_is_the_end() -> None:
-    assert {entry.principal_arn for entry in END.access_entries or ()} >= {ALICE, DEVS, NODES, CREATOR, OPERATOR}
+    assert {entry.principal_arn for entry in END.access_entries or ()} >= {
+        ALICE,
+        DEVS,
+        NODES,
+        CREATOR,
+        OPERATOR,
+    }
     assert changes(END) == ()
     assert changes(END, progress=replace(ALL_DONE, run=None)) == ()
 
@@ -53,7 +63,10 @@ def test_an_entry_that_is_gone_is_not_the_end(arn: str) -> None:
     [
         (DEVS, {"username": "somebody-else"}),
         (DEVS, {"kubernetes_groups": ("devs", "more")}),
-        (DEVS, {"kubernetes_groups": ("devs", f"migrator-probe:{RUN}")}),  # the marker was never taken off
+        (
+            DEVS,
+            {"kubernetes_groups": ("devs", f"migrator-probe:{RUN}")},
+        ),  # the marker was never taken off
         (DEVS, {"tags": {PLAN_TAG: "another plan"}}),
         (ALICE, {"access_policies": ()}),
         (NODES, {"type": "EC2_WINDOWS"}),
@@ -62,7 +75,9 @@ def test_an_entry_that_is_gone_is_not_the_end(arn: str) -> None:
 )
 def test_an_entry_that_somebody_changed_is_not_the_end(arn: str, change: dict[str, object]) -> None:
     changed = replace(entry_of(arn), **change)  # type: ignore[arg-type]
-    assert changes(with_entry(arn, changed)) == (f"the entry of {arn} is not what the plan ends in",)
+    assert changes(with_entry(arn, changed)) == (
+        f"the entry of {arn} is not what the plan ends in",
+    )
 
 
 def test_all_that_is_wrong_is_told_in_the_order_of_the_plan() -> None:
@@ -94,12 +109,16 @@ def test_whoever_is_skipped_or_blocked_needs_no_entry_and_hides_nobody(action: s
 def test_an_entry_that_no_step_is_about_must_be_as_planned() -> None:
     kept = f"arn:aws:iam::{ACCOUNT}:role/kept"
     spec = EntrySpec("STANDARD", "kept", ("keepers",))
-    planned = PlannedPrincipal(kept, "keep", Identity("kept", ("keepers",), "access-entry"), entry=spec)
+    planned = PlannedPrincipal(
+        kept, "keep", Identity("kept", ("keepers",), "access-entry"), entry=spec
+    )
     plan = replace(PLAN, principals=(planned, *PLAN.principals))
     right = AccessEntry(kept, "STANDARD", "kept", ("keepers",))
     assert changes(with_entry(kept, right), plan) == ()
     wrong = replace(right, kubernetes_groups=())
-    assert changes(with_entry(kept, wrong), plan) == (f"the entry of {kept} is not what the plan ends in",)
+    assert changes(with_entry(kept, wrong), plan) == (
+        f"the entry of {kept} is not what the plan ends in",
+    )
     assert changes(END, plan) == (f"the entry of {kept} is missing",)
 
 
@@ -114,7 +133,9 @@ def test_steps_that_are_not_done_are_left_with_whom_they_are_about() -> None:
     assert left[0] == "s01 enable-entries"
 
 
-@pytest.mark.parametrize("status", ["pending", "intended", "sent", "deferred", "refused", "undoing", "undone"])
+@pytest.mark.parametrize(
+    "status", ["pending", "intended", "sent", "deferred", "refused", "undoing", "undone"]
+)
 def test_only_what_is_done_or_found_done_is_not_left(status: str) -> None:
     one = PLAN.steps[0]
     states = {**ALL_DONE.states, one.id: StepState(status)}  # type: ignore[arg-type]
@@ -124,7 +145,9 @@ def test_only_what_is_done_or_found_done_is_not_left(status: str) -> None:
 
 
 def test_a_proof_that_is_left_is_no_step_that_is_left() -> None:
-    states = {step.id: StepState("done") for step in PLAN.steps if not isinstance(step.effect, Prove)}
+    states = {
+        step.id: StepState("done") for step in PLAN.steps if not isinstance(step.effect, Prove)
+    }
     assert steps_left(PLAN, Progress(run=RUN, states=states)) == ()
 
 

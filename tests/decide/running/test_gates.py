@@ -1,4 +1,6 @@
-"""Each gate of the cut-over: pass, fail, unknown; unknown does not pass; waivers are named and end."""
+"""Each gate of the cut-over: pass, fail, unknown; unknown does not pass; waivers are named and
+end.
+"""
 
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
@@ -73,8 +75,16 @@ def test_nothing_known_opens_no_gate_but_the_plans_own() -> None:
         ("no-update-running", replace(GOOD, cluster_status="UPDATING")),
         ("end-state", replace(GOOD, left=("s01 create-entry",))),
         ("end-state", replace(GOOD, changes=("something",))),
-        ("proofs", replace(GOOD, verdicts=(*(verdict(a) for a in EVERYBODY[:-1]), verdict(OPERATOR, "partial")))),
-        ("second-admin", replace(GOOD, verdicts=tuple(verdict(a, proof="attested") for a in EVERYBODY))),
+        (
+            "proofs",
+            replace(
+                GOOD, verdicts=(*(verdict(a) for a in EVERYBODY[:-1]), verdict(OPERATOR, "partial"))
+            ),
+        ),
+        (
+            "second-admin",
+            replace(GOOD, verdicts=tuple(verdict(a, proof="attested") for a in EVERYBODY)),
+        ),
         ("second-admin", replace(GOOD, callers=frozenset({ALICE, OPERATOR, CREATOR}))),
         ("rehearsal", replace(GOOD, rehearsed=NOW - timedelta(days=8))),
         ("code", replace(GOOD, owners=("Terraform",))),
@@ -102,9 +112,9 @@ def test_one_thing_unknown_closes_its_gate(name: str, changed: GateFacts) -> Non
 
 
 def test_a_principal_nobody_judged_is_unknown() -> None:
-    assert states(replace(GOOD, verdicts=tuple(verdict(arn) for arn in EVERYBODY if arn != DEVS))) == {
-        "proofs": "unknown"
-    }
+    assert states(
+        replace(GOOD, verdicts=tuple(verdict(arn) for arn in EVERYBODY if arn != DEVS))
+    ) == {"proofs": "unknown"}
 
 
 def test_a_plan_with_open_findings_or_another_target_is_not_cut_over() -> None:
@@ -116,7 +126,9 @@ def test_a_plan_with_open_findings_or_another_target_is_not_cut_over() -> None:
 @given(st.sets(st.sampled_from([gate.name for gate in cut_over_gates(PLAN, GOOD)])))
 def test_a_waiver_opens_its_own_gate_and_is_shown_by_name(names: set[str]) -> None:
     waivers = {name: Acceptance("Jo", "known") for name in names}
-    gates = cut_over_gates(replace(PLAN, target="API_AND_CONFIG_MAP"), GateFacts(now=NOW, waivers=waivers))
+    gates = cut_over_gates(
+        replace(PLAN, target="API_AND_CONFIG_MAP"), GateFacts(now=NOW, waivers=waivers)
+    )
     for gate in gates:
         assert gate.passes == (gate.name in names - NOT_WAIVABLE)
         assert (gate.waived_by == "Jo: known") == gate.passes
@@ -139,7 +151,10 @@ def test_a_waiver_ends_with_its_date(until: str | None, holds: bool) -> None:
 
 
 def test_a_waiver_of_no_gate_or_of_what_cannot_be_waived_is_named() -> None:
-    waivers = {name: Acceptance("Jo", "x") for name in ("rehearsal", "mode", "plan", "no-update-running", "everything")}
+    waivers = {
+        name: Acceptance("Jo", "x")
+        for name in ("rehearsal", "mode", "plan", "no-update-running", "everything")
+    }
     assert unknown_waivers(PLAN, waivers) == ("everything", "mode", "no-update-running", "plan")
 
 
@@ -154,12 +169,18 @@ def test_only_a_pass_or_a_waiver_passes() -> None:
 
 def words(facts: GateFacts, plan: Plan = PLAN) -> dict[str, tuple[str, str, str]]:
     """Question, what was found, and what to do, as a person reads them."""
-    return {gate.name: (gate.question, gate.detail, gate.remedy) for gate in cut_over_gates(plan, facts)}
+    return {
+        gate.name: (gate.question, gate.detail, gate.remedy) for gate in cut_over_gates(plan, facts)
+    }
 
 
 def test_every_gate_asks_in_plain_words_and_says_what_it_found() -> None:
     assert words(GOOD) == {
-        "plan": ("Is the plan decided, and does it end in API mode?", "no open finding; its target is API", ""),
+        "plan": (
+            "Is the plan decided, and does it end in API mode?",
+            "no open finding; its target is API",
+            "",
+        ),
         "mode": ("Is the cluster in API_AND_CONFIG_MAP mode?", "it is in API_AND_CONFIG_MAP", ""),
         "no-update-running": ("Is no update of the cluster running?", "the cluster is ACTIVE", ""),
         "end-state": (
@@ -169,7 +190,8 @@ def test_every_gate_asks_in_plain_words_and_says_what_it_found() -> None:
         ),
         "proofs": ("Is every principal's access proven as its policy demands?", "all 5 are", ""),
         "second-admin": (
-            "Are two administrators proven, one of them not the operator, or one and a break-glass principal?",
+            "Are two administrators proven, one of them not the operator, or one and a break-glass "
+            "principal?",
             f"proven: {CREATOR}; {ALICE}; {OPERATOR}",
             "",
         ),
@@ -181,18 +203,23 @@ def test_every_gate_asks_in_plain_words_and_says_what_it_found() -> None:
 
 def test_every_gate_that_is_unknown_says_what_was_not_read_and_what_to_do() -> None:
     read = "Check access to EKS."
-    verify = "Verify as a second administrator (verify_as in decisions.yaml), or plan with a break_glass principal."
+    verify = (
+        "Verify as a second administrator (verify_as in decisions.yaml), or plan with a "
+        "break_glass principal."
+    )
     found = {name: each[1:] for name, each in words(GateFacts(now=NOW)).items() if name != "plan"}
     assert found == {
         "mode": ("the mode was not read", read),
         "no-update-running": ("the status was not read", read),
         "end-state": (
             "it was not compared",
-            "Run `migrate apply` until nothing is left; plan again if somebody else changed the cluster.",
+            "Run `migrate apply` until nothing is left; plan again if somebody else changed the "
+            "cluster.",
         ),
         "proofs": (
             "no verdicts were made",
-            "Run `migrate verify`; for whoever cannot be logged in as, waive_verification in decisions.yaml.",
+            "Run `migrate verify`; for whoever cannot be logged in as, waive_verification in "
+            "decisions.yaml.",
         ),
         "second-admin": ("no verdicts were made", verify),
         "rehearsal": (
@@ -201,10 +228,14 @@ def test_every_gate_that_is_unknown_says_what_was_not_read_and_what_to_do() -> N
         ),
         "code": (
             "aws-auth does not tell who writes it",
-            "See who wrote it: kubectl -n kube-system get configmap aws-auth -o yaml --show-managed-fields. "
+            "See who wrote it: kubectl -n kube-system get configmap aws-auth -o yaml "
+            "--show-managed-fields. "
             "Where that shows no code, waive the gate by name in decisions.yaml.",
         ),
-        "nodes": ("the leases were not read", "Look at `kubectl get nodes` and the leases in kube-node-lease."),
+        "nodes": (
+            "the leases were not read",
+            "Look at `kubectl get nodes` and the leases in kube-node-lease.",
+        ),
     }
 
 
@@ -215,7 +246,10 @@ def test_every_gate_that_is_closed_says_why_and_what_to_do() -> None:
         cluster_status="UPDATING",
         left=("s01 create-entry",),
         changes=("something",),
-        verdicts=(verdict(ALICE, "failed"), *(verdict(a) for a in EVERYBODY if a not in (ALICE, NODES))),
+        verdicts=(
+            verdict(ALICE, "failed"),
+            *(verdict(a) for a in EVERYBODY if a not in (ALICE, NODES)),
+        ),
         owners=("Terraform", "Argo CD"),
         nodes_unhealthy=tuple(f"node-{n}" for n in range(7)),
     )
@@ -236,15 +270,22 @@ def test_every_gate_that_is_closed_says_why_and_what_to_do() -> None:
     assert remedies["plan"] == "Plan again."
     assert remedies["mode"] == "Apply the plan first."
     assert remedies["code"] == (
-        "Remove aws-auth from that code first (`migrate generate terraform` writes the removed blocks)."
+        "Remove aws-auth from that code first (`migrate generate terraform` writes the removed "
+        "blocks)."
     )
     assert remedies["no-update-running"] == "Wait for ACTIVE."
-    assert words(GOOD, replace(PLAN, target="API_AND_CONFIG_MAP"))["plan"][1] == "the plan ends at API_AND_CONFIG_MAP"
+    assert (
+        words(GOOD, replace(PLAN, target="API_AND_CONFIG_MAP"))["plan"][1]
+        == "the plan ends at API_AND_CONFIG_MAP"
+    )
 
 
 def test_five_are_named_before_the_rest_is_counted() -> None:
     five = tuple(f"node-{n}" for n in range(5))
-    assert words(replace(GOOD, nodes_unhealthy=five))["nodes"][1] == "node-0; node-1; node-2; node-3; node-4"
+    assert (
+        words(replace(GOOD, nodes_unhealthy=five))["nodes"][1]
+        == "node-0; node-1; node-2; node-3; node-4"
+    )
 
 
 def test_a_gate_that_passes_needs_no_waiver_and_shows_none() -> None:
@@ -253,7 +294,9 @@ def test_a_gate_that_passes_needs_no_waiver_and_shows_none() -> None:
 
 
 def test_a_waiver_that_ended_is_told_with_its_owner_and_its_date() -> None:
-    facts = replace(GOOD, rehearsed=None, waivers={"rehearsal": Acceptance("Jo", "x", "2026-11-21")})
+    facts = replace(
+        GOOD, rehearsed=None, waivers={"rehearsal": Acceptance("Jo", "x", "2026-11-21")}
+    )
     found = {gate.name: gate for gate in cut_over_gates(PLAN, facts)}["rehearsal"]
     assert found.waived_by is None
     assert found.detail == "there is no record of one; the waiver of Jo ended 2026-11-21"
@@ -284,7 +327,11 @@ def test_a_plan_with_nobody_to_prove_passes_the_gate_of_proofs() -> None:
 def test_everybody_that_the_plan_leaves_out_is_left_out_of_its_end() -> None:
     cluster, plan = company()
     snapshot = snapshot_of(cluster)
-    left_out = replace(plan, principals=tuple(replace(p, action="skip", entry=None) for p in plan.principals), steps=())
+    left_out = replace(
+        plan,
+        principals=tuple(replace(p, action="skip", entry=None) for p in plan.principals),
+        steps=(),
+    )
     assert end_state_changes(left_out, Progress(), snapshot, "sha256:0", plan.basis) == ()
 
 
@@ -297,21 +344,34 @@ def test_a_gate_keeps_its_number_and_its_question_whatever_it_finds() -> None:
 
 
 def test_what_to_do_about_a_gate_is_the_same_whether_it_is_closed_or_unknown() -> None:
-    closed = replace(GOOD, left=("s01",), verdicts=(), rehearsed=NOW - timedelta(days=8), nodes_unhealthy=("n",))
+    closed = replace(
+        GOOD, left=("s01",), verdicts=(), rehearsed=NOW - timedelta(days=8), nodes_unhealthy=("n",)
+    )
     names = ("end-state", "proofs", "second-admin", "rehearsal", "nodes")
     unknown = words(GateFacts(now=NOW))
-    assert {name: words(closed)[name][2] for name in names} == {name: unknown[name][2] for name in names}
+    assert {name: words(closed)[name][2] for name in names} == {
+        name: unknown[name][2] for name in names
+    }
 
 
 def test_a_plan_with_nobody_to_prove_needs_no_proof() -> None:
     nobody = replace(PLAN, principals=())
-    (gate,) = [gate for gate in cut_over_gates(nobody, replace(GOOD, verdicts=())) if gate.name == "proofs"]
-    assert (gate.number, gate.state, gate.detail, gate.remedy) == (5, "pass", "the plan has no principal to prove", "")
+    (gate,) = [
+        gate for gate in cut_over_gates(nobody, replace(GOOD, verdicts=())) if gate.name == "proofs"
+    ]
+    assert (gate.number, gate.state, gate.detail, gate.remedy) == (
+        5,
+        "pass",
+        "the plan has no principal to prove",
+        "",
+    )
     assert gate.question == words(GOOD)["proofs"][0]
 
 
 def test_whoever_is_skipped_needs_no_verdict() -> None:
-    left_out = replace(PLAN.principals[0], principal_arn="arn:aws:iam::111122223333:role/gone", action="skip")
+    left_out = replace(
+        PLAN.principals[0], principal_arn="arn:aws:iam::111122223333:role/gone", action="skip"
+    )
     assert states(GOOD, replace(PLAN, principals=(*PLAN.principals, left_out))) == {}
 
 
@@ -323,13 +383,17 @@ def test_a_verdict_that_is_unknown_leaves_the_gate_unknown() -> None:
 def test_an_administrator_whose_logins_were_observed_counts() -> None:
     watched = tuple(verdict(arn, proof="observed") for arn in EVERYBODY)
     assert states(replace(GOOD, verdicts=watched)) == {}
-    told = words(replace(GOOD, verdicts=tuple(verdict(arn, proof="simulated") for arn in EVERYBODY)))
+    told = words(
+        replace(GOOD, verdicts=tuple(verdict(arn, proof="simulated") for arn in EVERYBODY))
+    )
     assert told["second-admin"][1] == "proven: nobody"
 
 
 def test_a_rehearsal_counts_to_the_end_of_its_seventh_day() -> None:
     assert states(replace(GOOD, rehearsed=NOW - timedelta(days=7))) == {}
-    assert states(replace(GOOD, rehearsed=NOW - timedelta(days=7, seconds=1))) == {"rehearsal": "fail"}
+    assert states(replace(GOOD, rehearsed=NOW - timedelta(days=7, seconds=1))) == {
+        "rehearsal": "fail"
+    }
 
 
 def test_whoever_is_proven_by_rules_alone_is_named_where_the_gate_passes() -> None:

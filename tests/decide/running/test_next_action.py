@@ -1,4 +1,6 @@
-"""The one brain: total for any journal and any observation, and convergent however often a run dies."""
+"""The one brain: total for any journal and any observation, and convergent however often a run
+dies.
+"""
 
 from collections.abc import Mapping
 from contextlib import suppress
@@ -8,13 +10,29 @@ from datetime import datetime, timedelta, timezone
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from migrator.decide.running.actions import Adopt, Do, Finished, Observed, ReadFirst, Refuse, RunRequest, Undo, Wait
+from migrator.decide.running.actions import (
+    Adopt,
+    Do,
+    Finished,
+    Observed,
+    ReadFirst,
+    Refuse,
+    RunRequest,
+    Undo,
+    Wait,
+)
 from migrator.decide.running.next_action import next_action
 from migrator.decide.running.progress import progress_of
 from migrator.model.access_entry import AccessEntry, Identity
 from migrator.model.journal import EVENTS, Journal, next_record
 from migrator.model.plan import Plan
-from migrator.model.step import BRIDGE_BINDING, BRIDGE_GROUP, CreateBridge, DeleteEntry, RemoveBridge
+from migrator.model.step import (
+    BRIDGE_BINDING,
+    BRIDGE_GROUP,
+    CreateBridge,
+    DeleteEntry,
+    RemoveBridge,
+)
 from migrator.run.apply_plan import ApplyOptions, apply_plan
 from migrator.run.roll_back import roll_back
 from tests.support.memory_ports import OPERATOR, Cluster, Crash
@@ -34,7 +52,11 @@ ENTRIES = [
     None,
     AccessEntry(DEVS, "STANDARD", "dev", ("devs",)),
     AccessEntry(
-        DEVS, "STANDARD", "dev", ("devs", "migrator-probe:0000000000000001"), tags={"eks-access-migrator/plan": DIGEST}
+        DEVS,
+        "STANDARD",
+        "dev",
+        ("devs", "migrator-probe:0000000000000001"),
+        tags={"eks-access-migrator/plan": DIGEST},
     ),
     AccessEntry(DEVS, "STANDARD", "dev", ("devs",), tags={"eks-access-migrator/plan": DIGEST}),
     AccessEntry(DEVS, "EC2_LINUX", "system:node:{{EC2PrivateDNSName}}", ("system:nodes",)),
@@ -63,7 +85,9 @@ def journals(draw: st.DrawFn) -> Journal:
         effect = draw(st.sampled_from(EFFECTS))
         at = (NOW - timedelta(seconds=draw(st.integers(0, 7200)))).isoformat()
         at = draw(st.sampled_from([at, at, "", "no time"]))
-        record = next_record(journal, at=at, step=draw(st.sampled_from(ids)), event=event, effect=effect)
+        record = next_record(
+            journal, at=at, step=draw(st.sampled_from(ids)), event=event, effect=effect
+        )
         journal = (*journal, record)
     return journal
 
@@ -77,11 +101,15 @@ def observations(draw: st.DrawFn) -> Observed:
         mode=draw(st.sampled_from([None, "CONFIG_MAP", "API_AND_CONFIG_MAP", "API"])),
         cluster_status=draw(st.sampled_from(["ACTIVE", "UPDATING", "FAILED", ""])),
         updates=draw(
-            st.sampled_from([{}, *({"u": (s, ())} for s in ("InProgress", "Failed", "Cancelled", "Successful"))])
+            st.sampled_from(
+                [{}, *({"u": (s, ())} for s in ("InProgress", "Failed", "Cancelled", "Successful"))]
+            )
         ),
         entries={arn: draw(st.sampled_from(ENTRIES)) for arn in known},
         bindings=draw(
-            st.sampled_from([{}, {"/migrator-bridge-0000000000000001": None}, {"/migrator-bridge-": {"x": 1}}])
+            st.sampled_from(
+                [{}, {"/migrator-bridge-0000000000000001": None}, {"/migrator-bridge-": {"x": 1}}]
+            )
         ),
         rows={arn: draw(st.booleans()) for arn in known},
         callers=draw(st.sampled_from([frozenset(), frozenset({OPERATOR})])),
@@ -94,7 +122,9 @@ def test_there_is_an_answer_for_every_journal_and_observation(
     journal: Journal, observed: Observed, back: bool, keep_going: bool
 ) -> None:
     action = next_action(PLAN, journal, observed, replace(WISH, back=back, keep_going=keep_going))
-    assert repr(action) == repr(next_action(PLAN, journal, observed, replace(WISH, back=back, keep_going=keep_going)))
+    assert repr(action) == repr(
+        next_action(PLAN, journal, observed, replace(WISH, back=back, keep_going=keep_going))
+    )
     if isinstance(action, Do):
         done = progress_of(PLAN, journal)
         step = action.step
@@ -122,15 +152,22 @@ def test_nothing_is_deleted_where_no_row_answers(journal: Journal, observed: Obs
 
 @st.composite
 def worlds(draw: st.DrawFn) -> tuple[World, Plan]:
-    """A cluster and its plan: any mix of sequences, any of the principals out of reach, dead or invalid."""
+    """A cluster and its plan: any mix of sequences, any of the principals out of reach, dead or
+    invalid.
+    """
     masters, build, cluster = ("system:masters",), PlanBuilder(), Cluster(mode="API_AND_CONFIG_MAP")
-    kinds = draw(st.lists(st.sampled_from(["standard", "admin", "node", "dead"]), min_size=1, max_size=5))
+    kinds = draw(
+        st.lists(st.sampled_from(["standard", "admin", "node", "dead"]), min_size=1, max_size=5)
+    )
     rows = {OPERATOR: Identity("operator", masters, "config-map")}
     last: list[str] = []
     needs_bridge = "admin" in kinds
     bridge = ""
     if needs_bridge:
-        bridge = build.add(CreateBridge(BRIDGE_BINDING, BRIDGE_GROUP), undo=RemoveBridge(BRIDGE_BINDING, BRIDGE_GROUP))
+        bridge = build.add(
+            CreateBridge(BRIDGE_BINDING, BRIDGE_GROUP),
+            undo=RemoveBridge(BRIDGE_BINDING, BRIDGE_GROUP),
+        )
     for number, kind in enumerate(kinds):
         arn = f"arn:aws:iam::111122223333:role/p{number}"
         after_canary: bool = draw(st.booleans())
@@ -184,7 +221,9 @@ OPTIONS = ApplyOptions(keep_going=True)
 
 
 def watch(world: World) -> None:
-    """Nobody who was an administrator is none after any effect, and the other way round; everybody keeps a name."""
+    """Nobody who was an administrator is none after any effect, and the other way round; everybody
+    keeps a name.
+    """
     cluster = world.cluster
     admins = {arn for arn, row in cluster.rows.items() if "system:masters" in row.groups}
 
@@ -228,8 +267,12 @@ def test_a_run_that_dies_again_and_again_ends_where_an_undisturbed_one_does(
         if data.draw(st.integers(0, 2)) == 0:
             world.store.files["journal.jsonl"] = journal[: data.draw(st.integers(0, len(journal)))]
     assert finish(world, plan) == code
-    assert world.cluster.describe().replace(runs(world), "") == quiet.cluster.describe().replace(runs(quiet), "")
-    if not world.cluster.invalid:  # each run tries a refused principal again, and may need a bridge for it again
+    assert world.cluster.describe().replace(runs(world), "") == quiet.cluster.describe().replace(
+        runs(quiet), ""
+    )
+    if (
+        not world.cluster.invalid
+    ):  # each run tries a refused principal again, and may need a bridge for it again
         assert sorted(world.cluster.effects) == sorted(quiet.cluster.effects)
 
 
@@ -275,12 +318,18 @@ def test_a_finished_plan_is_finished() -> None:
 
 
 def test_an_update_in_progress_is_waited_for_not_fought() -> None:
-    action = next_action(PLAN, (), Observed(now=NOW, mode="CONFIG_MAP", cluster_status="UPDATING"), WISH)
+    action = next_action(
+        PLAN, (), Observed(now=NOW, mode="CONFIG_MAP", cluster_status="UPDATING"), WISH
+    )
     assert isinstance(action, Wait)
 
 
 def test_a_wait_without_end_is_refused() -> None:
-    record = next_record((), at=(NOW - timedelta(hours=2)).isoformat(), step="s01", event="intended", effect={})
-    action = next_action(PLAN, (record,), Observed(now=NOW, mode="CONFIG_MAP", cluster_status="UPDATING"), WISH)
+    record = next_record(
+        (), at=(NOW - timedelta(hours=2)).isoformat(), step="s01", event="intended", effect={}
+    )
+    action = next_action(
+        PLAN, (record,), Observed(now=NOW, mode="CONFIG_MAP", cluster_status="UPDATING"), WISH
+    )
     assert isinstance(action, Refuse)
     assert action.error.code == "timed-out"

@@ -37,7 +37,9 @@ def progresses(draw: st.DrawFn) -> Progress:
     """Any states of the rehearsal's steps."""
     states = {}
     for step in (TIMER_STEP, BLANK, RESTORE, CLEAN):
-        status: Status = draw(st.sampled_from((*STATUSES, "refused") if step == BLANK else STATUSES))
+        status: Status = draw(
+            st.sampled_from((*STATUSES, "refused") if step == BLANK else STATUSES)
+        )
         at = (NOW - timedelta(seconds=draw(st.integers(0, 4000)))).isoformat()
         if status != "pending":
             states[step] = StepState(status, draw(st.sampled_from([at, ""])))
@@ -55,12 +57,16 @@ seen = st.builds(
 
 
 @given(progresses(), seen)
-def test_a_blank_map_is_watched_or_put_back_and_never_left(progress: Progress, at: SeenRehearsal) -> None:
+def test_a_blank_map_is_watched_or_put_back_and_never_left(
+    progress: Progress, at: SeenRehearsal
+) -> None:
     action = next_rehearsal(progress, at, LENGTH)
     blanked_once = progress.of(BLANK).status not in ("pending", "refused")
     inside = blanked_once and progress.of(RESTORE).status in ("pending", "intended")
     later = at.timer == "fired" and at.map in ("foreign", "absent")
-    if inside and later:  # the timer says that it fired once the map is back: what is there was written since
+    if (
+        inside and later
+    ):  # the timer says that it fired once the map is back: what is there was written since
         assert isinstance(action, AdoptRestored)
     elif inside and at.map != "original":
         assert isinstance(action, Watch | Conclude | Restore)
@@ -83,7 +89,10 @@ def test_the_map_is_blanked_only_under_an_armed_timer_and_without_trouble(
 @given(progresses(), seen)
 def test_it_is_over_only_when_the_timer_is_gone(progress: Progress, at: SeenRehearsal) -> None:
     if isinstance(next_rehearsal(progress, at, LENGTH), Over):
-        assert progress.of(CLEAN).status in ("done", "adopted") or progress.of(TIMER_STEP).status == "pending"
+        assert (
+            progress.of(CLEAN).status in ("done", "adopted")
+            or progress.of(TIMER_STEP).status == "pending"
+        )
 
 
 @given(st.dictionaries(st.text(max_size=8), st.text(max_size=30), max_size=4))
@@ -109,11 +118,19 @@ def test_the_timers_account_may_write_aws_auth_and_one_lease_and_nothing_else() 
 def test_every_object_carries_the_label_that_one_line_removes() -> None:
     manifests = timer_objects({"data": {}}, run="r", image="i", length=LENGTH, now=NOW)
     assert all(m["metadata"]["labels"]["eks-access-migrator/rehearsal"] == "r" for m in manifests)
-    assert {m["kind"] for m in manifests} == {"ServiceAccount", "Role", "RoleBinding", "ConfigMap", "Lease", "Job"}
+    assert {m["kind"] for m in manifests} == {
+        "ServiceAccount",
+        "Role",
+        "RoleBinding",
+        "ConfigMap",
+        "Lease",
+        "Job",
+    }
 
 
 @pytest.mark.parametrize(
-    "document", [{}, {"data": {}}, {"data": {"original.json": "{"}}, {"data": {"original.json": "[]"}}]
+    "document",
+    [{}, {"data": {}}, {"data": {"original.json": "{"}}, {"data": {"original.json": "[]"}}],
 )
 def test_a_damaged_original_is_an_error_and_never_an_empty_map(document: dict[str, Any]) -> None:
     with pytest.raises(Failed) as error:
@@ -128,7 +145,9 @@ def _after_blanking(**fields: Any) -> object:  # noqa: ANN401 - any field
 
 def test_a_map_that_lost_its_timer_is_put_back_at_once() -> None:
     assert _after_blanking(map="blank", timer="none") == Restore("the timer is not there any more")
-    assert _after_blanking(map="blank", timer="armed", resumed=True) == Restore("the rehearsal was interrupted")
+    assert _after_blanking(map="blank", timer="armed", resumed=True) == Restore(
+        "the rehearsal was interrupted"
+    )
     assert _after_blanking(map="blank", timer="armed", trouble="denied") == Restore("denied")
 
 
@@ -141,5 +160,7 @@ def test_a_blanking_that_was_not_done_yet_is_done_under_the_armed_timer_alone() 
 
 def test_a_timer_that_fired_before_the_blanking_ends_the_rehearsal() -> None:
     states = {TIMER_STEP: StepState("done", NOW.isoformat())}
-    found = next_rehearsal(Progress(states=states), SeenRehearsal(now=NOW, map="original", timer="fired"), LENGTH)
+    found = next_rehearsal(
+        Progress(states=states), SeenRehearsal(now=NOW, map="original", timer="fired"), LENGTH
+    )
     assert found == RemoveTimer("the timer fired before the rehearsal began")

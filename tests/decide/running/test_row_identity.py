@@ -1,4 +1,6 @@
-"""Asked before an entry is deleted: aws-auth, as it is now, gives the principal what it had, or it does not."""
+"""Asked before an entry is deleted: aws-auth, as it is now, gives the principal what it had, or it
+does not.
+"""
 
 import pytest
 
@@ -33,7 +35,9 @@ def test_changed_row_does_not_give_what_it_gave(changed: dict[str, object]) -> N
 
 
 NOBODY_BEFORE = Identity("", (), "none")
-DOUBTFUL = {"mapRoles": "- {rolearn: x, username: 0x8000000000000000000000000000000000000000000000001}"}
+DOUBTFUL = {
+    "mapRoles": "- {rolearn: x, username: 0x8000000000000000000000000000000000000000000000001}"
+}
 
 
 def test_somebody_who_could_not_log_in_loses_nothing() -> None:
@@ -51,7 +55,10 @@ def test_what_no_row_can_give_or_is_not_read_is_not_given() -> None:
 
 
 def test_groups_by_row_are_those_that_every_way_in_gives() -> None:
-    data = world([row(role("dev"), "x", ("a", "b"))], [row(user("ana"), "x", ("a",)), row(user("ANA"), "y", ("b",))])
+    data = world(
+        [row(role("dev"), "x", ("a", "b"))],
+        [row(user("ana"), "x", ("a",)), row(user("ANA"), "y", ("b",))],
+    )
     assert groups_by_row(data.aws_auth_data, role("dev")) == frozenset({"a", "b"})
     assert groups_by_row(data.aws_auth_data, user("ana")) == frozenset()
     assert groups_by_row(data.aws_auth_data, role("ops")) is None

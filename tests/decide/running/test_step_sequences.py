@@ -1,4 +1,6 @@
-"""Single answers of the brain about one sequence, for what happens rarely: each is a state that a cluster can be in."""
+"""Single answers of the brain about one sequence, for what happens rarely: each is a state that a
+cluster can be in.
+"""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -38,7 +40,16 @@ from migrator.model.step import (
     UpdateEntry,
 )
 from tests.support.memory_ports import OPERATOR, Cluster, snapshot_of
-from tests.support.memory_runs import ADMIN_POLICY, ALICE, CREATOR, DEVS, DIGEST, PlanBuilder, company, delete
+from tests.support.memory_runs import (
+    ADMIN_POLICY,
+    ALICE,
+    CREATOR,
+    DEVS,
+    DIGEST,
+    PlanBuilder,
+    company,
+    delete,
+)
 
 NOW = datetime(2026, 11, 22, tzinfo=timezone.utc)
 LATER = NOW + timedelta(hours=3)
@@ -54,9 +65,14 @@ def answer(
     run_request: RunRequest | None = None,
     **seen: Any,  # noqa: ANN401 - any observation
 ) -> Action:
-    observed = Observed(**{"now": NOW, "mode": "API_AND_CONFIG_MAP", "cluster_status": "ACTIVE", **seen})
+    observed = Observed(
+        **{"now": NOW, "mode": "API_AND_CONFIG_MAP", "cluster_status": "ACTIVE", **seen}
+    )
     return sequence_action(
-        run_state(plan, Progress(run=RUN, states=states), observed, run_request or RunRequest(DIGEST)), key
+        run_state(
+            plan, Progress(run=RUN, states=states), observed, run_request or RunRequest(DIGEST)
+        ),
+        key,
     )
 
 
@@ -66,11 +82,16 @@ def done(*step_ids: str, at: datetime = NOW) -> dict[str, StepState]:
 
 def sent(status: str, *errors: str, now: datetime = NOW) -> Action:
     states = {"s01": StepState("sent", NOW.isoformat(), {"updateId": "u"})}
-    return answer(company()[1], MODE, states, now=now, mode="CONFIG_MAP", updates={"u": (status, errors)})
+    return answer(
+        company()[1], MODE, states, now=now, mode="CONFIG_MAP", updates={"u": (status, errors)}
+    )
 
 
 def test_a_failed_update_of_the_mode_is_refused_with_what_eks_said() -> None:
-    for status, errors, why in (("Failed", ("a", "b"), "a; b"), ("Cancelled", (), "EKS gave no reason")):
+    for status, errors, why in (
+        ("Failed", ("a", "b"), "a; b"),
+        ("Cancelled", (), "EKS gave no reason"),
+    ):
         found = sent(status, *errors)
         assert isinstance(found, Refuse)
         assert (found.error.code, found.error.why) == ("update-failed", why)
@@ -109,7 +130,9 @@ def test_a_bridge_that_nobody_crosses_is_built_and_never_taken_for_over() -> Non
 def test_a_binding_of_our_own_that_is_not_there_is_made_whoever_is_done() -> None:
     build = PlanBuilder()
     build.add(CreateBinding("migrator-b", "shop", "Role", "reader", "devs"))
-    assert isinstance(answer(build.plan(Cluster()), MODE, {}, bindings={"shop/migrator-b": None}), Do)
+    assert isinstance(
+        answer(build.plan(Cluster()), MODE, {}, bindings={"shop/migrator-b": None}), Do
+    )
 
 
 def devs_plan() -> Plan:
@@ -135,7 +158,9 @@ def test_an_entry_shown_as_before_the_last_change_is_looked_at_again_for_a_while
 
 def test_an_entry_past_a_step_is_adopted_and_one_that_fits_nothing_is_refused() -> None:
     plan = devs_plan()
-    assert isinstance(answer(plan, DEVS, {"s01": StepState("intended")}, entries={DEVS: marked()}), Adopt)
+    assert isinstance(
+        answer(plan, DEVS, {"s01": StepState("intended")}, entries={DEVS: marked()}), Adopt
+    )
     foreign = answer(plan, DEVS, done("s01", "s02"), entries={DEVS: marked("more")})
     assert isinstance(foreign, Refuse)
     assert foreign.error.why == "Somebody else changed it."
@@ -143,9 +168,16 @@ def test_an_entry_past_a_step_is_adopted_and_one_that_fits_nothing_is_refused() 
 
 def test_a_requirement_that_the_plan_does_not_have_keeps_a_step_back() -> None:
     plan = devs_plan()
-    steps = tuple(replace(step, requires=("s99",)) if step.id == "s01" else step for step in plan.steps)
-    at = run_state(replace(plan, steps=steps), Progress(run=RUN), Observed(now=NOW), RunRequest(DIGEST))
-    assert obstacle(at, at.sequences[DEVS], steps[0]) == "it requires s99, which the plan does not have"
+    steps = tuple(
+        replace(step, requires=("s99",)) if step.id == "s01" else step for step in plan.steps
+    )
+    at = run_state(
+        replace(plan, steps=steps), Progress(run=RUN), Observed(now=NOW), RunRequest(DIGEST)
+    )
+    assert (
+        obstacle(at, at.sequences[DEVS], steps[0])
+        == "it requires s99, which the plan does not have"
+    )
     ordered = run_state(plan, Progress(run=RUN), Observed(now=NOW), RunRequest(DIGEST))
     assert obstacle(ordered, ordered.sequences[DEVS], plan.steps[2]) == "s02 is not done"
 
@@ -155,7 +187,9 @@ def test_a_bridge_stays_while_a_sequence_that_came_to_its_end_is_told_of_but_not
     last = plan.steps[-1]
     assert isinstance(last.effect, RemoveBridge)
     alice = [step.id for step in plan.steps if step.principal_arn == ALICE]
-    at = run_state(plan, Progress(run=RUN, states=done(*alice)), Observed(now=NOW), RunRequest(DIGEST))
+    at = run_state(
+        plan, Progress(run=RUN, states=done(*alice)), Observed(now=NOW), RunRequest(DIGEST)
+    )
     missing = replace(last, requires=(last.requires[1],))
     assert obstacle(at, (missing,), missing) == f"{OPERATOR} may still need the bridge"
 
@@ -167,7 +201,16 @@ def back_on_the_bridge(**seen: Any) -> Action:  # noqa: ANN401 - fields of Obser
     states = done("s01", "s02", *mine, at=NOW - timedelta(hours=2))
     entry = AccessEntry(ALICE, "STANDARD", "alice", (), (ADMIN_POLICY,), tags=TAGS)
     run_request = RunRequest(DIGEST, only=frozenset({ALICE}), back=True)
-    return answer(plan, ALICE, states, run_request, entries={ALICE: entry}, rows={ALICE: True}, now=LATER, **seen)
+    return answer(
+        plan,
+        ALICE,
+        states,
+        run_request,
+        entries={ALICE: entry},
+        rows={ALICE: True},
+        now=LATER,
+        **seen,
+    )
 
 
 def test_an_admin_goes_back_over_the_bridge_only_where_it_stands() -> None:
@@ -177,8 +220,12 @@ def test_an_admin_goes_back_over_the_bridge_only_where_it_stands() -> None:
 
 
 @pytest.mark.parametrize("carrier", ["readers", BRIDGE_GROUP])
-def test_groups_that_carried_somebody_are_put_back_where_the_plan_builds_no_bridge(carrier: str) -> None:
-    """With ``--accept-gap`` there is no bridge; a group that a policy replaced is simply put back."""
+def test_groups_that_carried_somebody_are_put_back_where_the_plan_builds_no_bridge(
+    carrier: str,
+) -> None:
+    """With ``--accept-gap`` there is no bridge; a group that a policy replaced is simply put
+    back.
+    """
     build = PlanBuilder()
     carried, final = EntrySpec("STANDARD", "x", (carrier,)), EntrySpec("STANDARD", "x", ())
     made = build.add(CreateEntry(DEVS, carried), undo=delete(DEVS, carried))
@@ -187,7 +234,13 @@ def test_groups_that_carried_somebody_are_put_back_where_the_plan_builds_no_brid
     entry = AccessEntry(DEVS, "STANDARD", "x", (), tags=TAGS)
     states = done("s01", "s02", at=NOW - timedelta(hours=2))
     found = answer(
-        plan, DEVS, states, RunRequest(DIGEST, back=True), entries={DEVS: entry}, rows={DEVS: True}, now=LATER
+        plan,
+        DEVS,
+        states,
+        RunRequest(DIGEST, back=True),
+        entries={DEVS: entry},
+        rows={DEVS: True},
+        now=LATER,
     )
     assert found == Undo(plan.steps[1], first=(ReadFirst("entry", DEVS),))
 
@@ -200,7 +253,9 @@ def test_a_bridge_that_was_taken_down_is_built_again_for_whoever_is_tried_again(
     refused = next(step.id for step in plan.steps if step.principal_arn == ALICE)
     for event, step in (*steps, ("undone", refused), ("run-started", None)):
         effect = started if step is None else {}
-        records += (next_record(records, at=NOW.isoformat(), step=step, event=event, effect=effect),)  # type: ignore[arg-type]
+        records += (
+            next_record(records, at=NOW.isoformat(), step=step, event=event, effect=effect),  # type: ignore[arg-type]
+        )
     progress = progress_of(plan, records)
     bridge = next(step.id for step in plan.steps if isinstance(step.effect, CreateBridge))
     assert (progress.of(bridge).status, progress.of(bridge).attempts) == ("pending", 1)
@@ -222,9 +277,13 @@ FOUNDER = "arn:aws:iam::111122223333:role/founder"
 def test_one_entry_of_eks_own_shape_for_an_unknown_creator_is_no_surprise(
     changes: dict[str, Any], surprises: int
 ) -> None:
-    made = replace(AccessEntry(FOUNDER, "STANDARD", default_username(FOUNDER), (), (ADMIN_POLICY,)), **changes)
+    made = replace(
+        AccessEntry(FOUNDER, "STANDARD", default_username(FOUNDER), (), (ADMIN_POLICY,)), **changes
+    )
     plan = company()[1]
-    unknown = replace(plan, steps=tuple(step for step in plan.steps if step.principal_arn != CREATOR))
+    unknown = replace(
+        plan, steps=tuple(step for step in plan.steps if step.principal_arn != CREATOR)
+    )
     assert len(surprising_entries(unknown, [made], DIGEST)) == surprises
     assert len(surprising_entries(company()[1], [made], DIGEST)) == 1
 
@@ -237,7 +296,10 @@ def test_rbac_that_was_not_read_stays_unread_when_our_own_changes_are_taken_out(
 
 
 def test_how_completely_iam_was_read_is_no_change_where_the_same_principals_were_found() -> None:
-    found = {"iamPrincipals": {ALICE: {"id": "AROA1"}}, "accountsRead": {"111122223333": [False, False]}}
+    found = {
+        "iamPrincipals": {ALICE: {"id": "AROA1"}},
+        "accountsRead": {"111122223333": [False, False]},
+    }
     listed = {**found, "accountsRead": {"111122223333": [True, True]}}
     assert basis_changes(found, listed) == basis_changes(listed, found) == ()
     gone = {**listed, "iamPrincipals": {}}

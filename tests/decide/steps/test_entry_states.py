@@ -1,14 +1,30 @@
-"""The states that an entry passes through: an interrupted run is settled by which of them the entry looks like."""
+"""The states that an entry passes through: an interrupted run is settled by which of them the entry
+looks like.
+"""
 
 from dataclasses import replace
 
 from migrator.decide.planning.entries.classify_node import automatic_type
 from migrator.decide.planning.principals.plan_facts import NodeUse
 from migrator.decide.steps.bindings import binding_object
-from migrator.decide.steps.entry_states import EntryState, final_spec, matches, sequence_states, state_of
+from migrator.decide.steps.entry_states import (
+    EntryState,
+    final_spec,
+    matches,
+    sequence_states,
+    state_of,
+)
 from migrator.model.access_entry import AccessEntry, EntrySpec
 from migrator.model.snapshot import FargateProfile
-from migrator.model.step import AssociatePolicy, CreateBinding, DisassociatePolicy, Prove, Sequence, Step, UpdateEntry
+from migrator.model.step import (
+    AssociatePolicy,
+    CreateBinding,
+    DisassociatePolicy,
+    Prove,
+    Sequence,
+    Step,
+    UpdateEntry,
+)
 from tests.support.worlds import (
     ADMIN_POLICY,
     VIEW_POLICY,
@@ -67,11 +83,15 @@ def test_update_that_stands_behind_other_updates_of_policies_keeps_them() -> Non
     first = sequence_states(steps, "")[0]
     assert first is not None
     assert first.policies == frozenset(held)
-    assert final_spec(narrower, DEV) == EntrySpec("STANDARD", "x", ("devs",), (in_namespaces(VIEW_POLICY, "b"),))
+    assert final_spec(narrower, DEV) == EntrySpec(
+        "STANDARD", "x", ("devs",), (in_namespaces(VIEW_POLICY, "b"),)
+    )
 
 
 def test_nothing_is_known_of_an_entry_whose_sequence_only_changes_policies() -> None:
-    policies_only = sequence(AssociatePolicy(DEV, on_cluster(), None), DisassociatePolicy(DEV, on_cluster(VIEW_POLICY)))
+    policies_only = sequence(
+        AssociatePolicy(DEV, on_cluster(), None), DisassociatePolicy(DEV, on_cluster(VIEW_POLICY))
+    )
     assert sequence_states(policies_only, "") == (EntryState(), EntryState(), EntryState())
 
 
@@ -90,14 +110,21 @@ def test_an_entry_looks_like_a_state_by_type_name_groups_and_policies() -> None:
 def test_node_types_are_compared_by_type_and_only_policies_that_a_state_names() -> None:
     shown = AccessEntry(DEV, "EC2_LINUX", "system:node:{{EC2PrivateDNSName}}", ("system:nodes",))
     assert matches(state_of(EntrySpec("EC2_LINUX")), shown, "")
-    assert not matches(replace(state_of(EntrySpec("EC2_LINUX")), policies=frozenset({on_cluster()})), shown, "")
+    assert not matches(
+        replace(state_of(EntrySpec("EC2_LINUX")), policies=frozenset({on_cluster()})), shown, ""
+    )
 
 
 def test_binding_of_a_namespace_is_made_there() -> None:
-    made = binding_object(CreateBinding("b", "shop", "Role", "reader", "devs"), plan_digest="sha256:0", run="1")
+    made = binding_object(
+        CreateBinding("b", "shop", "Role", "reader", "devs"), plan_digest="sha256:0", run="1"
+    )
     assert (made["kind"], made["metadata"]["namespace"]) == ("RoleBinding", "shop")  # type: ignore[index]
 
 
 def test_eks_makes_a_fargate_entry_where_nothing_but_profiles_uses_the_role() -> None:
-    assert automatic_type(NodeUse(DEV, profiles=(FargateProfile("p", DEV, "ACTIVE"),))) == "FARGATE_LINUX"
+    assert (
+        automatic_type(NodeUse(DEV, profiles=(FargateProfile("p", DEV, "ACTIVE"),)))
+        == "FARGATE_LINUX"
+    )
     assert automatic_type(NodeUse(DEV)) is None

@@ -1,4 +1,6 @@
-"""Discovery over an organization in moto: which accounts are asked, by which roles, and who is left out and why."""
+"""Discovery over an organization in moto: which accounts are asked, by which roles, and who is left
+out and why.
+"""
 
 from collections.abc import Iterator
 from typing import Any
@@ -62,12 +64,20 @@ def reasons(inventory: Inventory) -> dict[str, str]:
     return {account.name: account.reason for account in inventory.left_out}
 
 
-def test_clusters_of_member_accounts_are_found_by_the_role_in_each(organization: MotoOrganization) -> None:
-    shop, idle = organization.account("shop", "/Workloads/Prod", {"stage": "prod"}), organization.account("idle")
+def test_clusters_of_member_accounts_are_found_by_the_role_in_each(
+    organization: MotoOrganization,
+) -> None:
+    shop, idle = (
+        organization.account("shop", "/Workloads/Prod", {"stage": "prod"}),
+        organization.account("idle"),
+    )
     organization.cluster("shop", "orders")
     inventory = found(own_account=organization.management)
     (cluster,) = inventory.clusters
-    assert (cluster.arn, cluster.account_name) == (f"arn:aws:eks:{REGION}:{shop}:cluster/orders", "shop")
+    assert (cluster.arn, cluster.account_name) == (
+        f"arn:aws:eks:{REGION}:{shop}:cluster/orders",
+        "shop",
+    )
     assert (cluster.unit, dict(cluster.account_tags), dict(cluster.tags)) == (
         "/Workloads/Prod",
         {"stage": "prod"},
@@ -76,14 +86,23 @@ def test_clusters_of_member_accounts_are_found_by_the_role_in_each(organization:
     answers = {answer.account: answer.status for answer in inventory.answers}
     assert answers == {shop: "answered", idle: "empty", organization.management: "empty"}
     assert (inventory.expected, inventory.answered, inventory.complete) == (3, 3, True)
-    assert {role for role, _ in assumed()} == {f"arn:aws:iam::{each}:role/{ROLE}" for each in (shop, idle)}
+    assert {role for role, _ in assumed()} == {
+        f"arn:aws:iam::{each}:role/{ROLE}" for each in (shop, idle)
+    }
 
 
-def test_a_chain_and_its_external_ids_lead_into_every_account(organization: MotoOrganization) -> None:
+def test_a_chain_and_its_external_ids_lead_into_every_account(
+    organization: MotoOrganization,
+) -> None:
     account = organization.account("shop")
     hub = {"arn": "arn:aws:iam::999999999999:role/hub", "external_id": "of-the-hub"}
     template = "arn:{partition}:iam::{account_id}:role/team/{name}-migration"
-    found(role=template, external_id="of-the-fleet", through=[hub], own_account=organization.management)
+    found(
+        role=template,
+        external_id="of-the-fleet",
+        through=[hub],
+        own_account=organization.management,
+    )
     assert assumed() == [
         (hub["arn"], "of-the-hub"),
         (f"arn:aws:iam::{account}:role/team/shop-migration", "of-the-fleet"),
@@ -92,7 +111,10 @@ def test_a_chain_and_its_external_ids_lead_into_every_account(organization: Moto
 
 def test_the_organization_is_read_by_its_reader(organization: MotoOrganization) -> None:
     organization.account("shop")
-    reader = {"arn": f"arn:aws:iam::{organization.management}:role/reader", "external_id": "of-reader"}
+    reader = {
+        "arn": f"arn:aws:iam::{organization.management}:role/reader",
+        "external_id": "of-reader",
+    }
     inventory = found(reader=[reader], own_account=organization.management)
     assert "shop" in names(inventory)
     assert (reader["arn"], "of-reader") in assumed()
@@ -109,13 +131,21 @@ def test_a_suspended_account_is_left_out_and_said_so(organization: MotoOrganizat
 
 
 LEFT_OUT: tuple[tuple[dict[str, Any], set[str], dict[str, str]], ...] = (
-    ({"not_accounts": ["sandbox-*"]}, {"shop", "bank", "lab"}, {"sandbox-1": "not_accounts leaves it out"}),
+    (
+        {"not_accounts": ["sandbox-*"]},
+        {"shop", "bank", "lab"},
+        {"sandbox-1": "not_accounts leaves it out"},
+    ),
     ({"not_units": ["/Sandbox"]}, {"shop", "bank"}, {"sandbox-1": "not_units leaves /Sandbox out"}),
     ({"not_units": ["/Sandbox"]}, {"shop", "bank"}, {"lab": "not_units leaves /Sandbox/Deep out"}),
     ({"units": ["/Workloads"]}, {"shop", "bank"}, {"lab": "units does not name /Sandbox/Deep"}),
     ({"units": ["/Workloads/Prod"]}, {"bank"}, {"shop": "units does not name /Workloads"}),
     ({"tags": {"eks": "yes"}}, {"shop", "lab"}, {"bank": "tags leaves it out"}),
-    ({"tags": {"eks": "y*"}, "units": ["/Workloads"]}, {"shop"}, {"lab": "units does not name /Sandbox/Deep"}),
+    (
+        {"tags": {"eks": "y*"}, "units": ["/Workloads"]},
+        {"shop"},
+        {"lab": "units does not name /Sandbox/Deep"},
+    ),
 )
 
 
@@ -134,12 +164,23 @@ def test_units_tags_and_ignore_lists_say_who_is_asked_and_everybody_else_is_told
         assert why.items() <= reasons(inventory).items(), source
 
 
-def test_an_account_that_the_file_names_keeps_the_files_way_into_it(organization: MotoOrganization) -> None:
+def test_an_account_that_the_file_names_keeps_the_files_way_into_it(
+    organization: MotoOrganization,
+) -> None:
     shop = organization.account("shop", "/Workloads", {"stage": "prod"})
-    own = {"account_id": shop, "role": "special", "external_id": "of-shop", "regions": ["us-east-1"]}
+    own = {
+        "account_id": shop,
+        "role": "special",
+        "external_id": "of-shop",
+        "regions": ["us-east-1"],
+    }
     inventory = found(own_account=organization.management, file={"accounts": [own]})
     (account,) = (each for each in inventory.accounts if each.id == shop)
-    assert (account.unit, dict(account.tags), account.regions) == ("/Workloads", {"stage": "prod"}, ("us-east-1",))
+    assert (account.unit, dict(account.tags), account.regions) == (
+        "/Workloads",
+        {"stage": "prod"},
+        ("us-east-1",),
+    )
     assert assumed() == [(f"arn:aws:iam::{shop}:role/special", "of-shop")]
 
 
@@ -157,7 +198,12 @@ def test_an_organization_is_read_to_its_last_page(organization: MotoOrganization
     last = organization.account("last", "/Unit-22")
     page = organization.client.list_accounts_for_parent(ParentId=organization.units["/Many"])
     assert "NextToken" in page  # there is a second page to miss
-    session = FleetSessions(AwsSettings(), (), {}, RateLimits((RateRule("*", 10_000, 10_000),)), Threads(1)).caller()
-    read = {account["id"]: account["organizationalUnit"] for account in Organization(session, Threads(1)).accounts()}
+    session = FleetSessions(
+        AwsSettings(), (), {}, RateLimits((RateRule("*", 10_000, 10_000),)), Threads(1)
+    ).caller()
+    read = {
+        account["id"]: account["organizationalUnit"]
+        for account in Organization(session, Threads(1)).accounts()
+    }
     assert accounts <= set(read)
     assert read[last] == "/Unit-22"

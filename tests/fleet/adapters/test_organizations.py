@@ -29,15 +29,23 @@ def test_accounts_come_with_their_unit_and_tags(session: AwsSession) -> None:
     client = boto3.client("organizations", region_name="us-east-1")
     client.create_organization(FeatureSet="ALL")
     root = client.list_roots()["Roots"][0]["Id"]
-    workloads = client.create_organizational_unit(ParentId=root, Name="Workloads")["OrganizationalUnit"]["Id"]
-    prod = client.create_organizational_unit(ParentId=workloads, Name="Prod")["OrganizationalUnit"]["Id"]
+    workloads = client.create_organizational_unit(ParentId=root, Name="Workloads")[
+        "OrganizationalUnit"
+    ]["Id"]
+    prod = client.create_organizational_unit(ParentId=workloads, Name="Prod")["OrganizationalUnit"][
+        "Id"
+    ]
     made = {}
     for name in ("one", "two"):
-        status = client.create_account(Email=f"{name}@example.com", AccountName=name)["CreateAccountStatus"]
+        status = client.create_account(Email=f"{name}@example.com", AccountName=name)[
+            "CreateAccountStatus"
+        ]
         made[name] = status["AccountId"]
     client.move_account(AccountId=made["two"], SourceParentId=root, DestinationParentId=prod)
     client.tag_resource(ResourceId=made["two"], Tags=[{"Key": "stage", "Value": "prod"}])
-    accounts = {account["name"]: account for account in Organization(session, Threads(4)).accounts()}
+    accounts = {
+        account["name"]: account for account in Organization(session, Threads(4)).accounts()
+    }
     assert {"one", "two"} <= set(accounts)
     assert accounts["two"] == {
         "id": made["two"],
@@ -61,7 +69,10 @@ def test_tags_that_may_not_be_read_are_missing_and_not_empty() -> None:
     with answering(session, "organizations") as stub:
         stub.add_response("list_roots", {"Roots": [{"Id": "r-1"}]})
         stub.add_response("list_organizational_units_for_parent", {"OrganizationalUnits": []})
-        stub.add_response("list_accounts_for_parent", {"Accounts": [{"Id": "111122223333", "Status": "SUSPENDED"}]})
+        stub.add_response(
+            "list_accounts_for_parent",
+            {"Accounts": [{"Id": "111122223333", "Status": "SUSPENDED"}]},
+        )
         stub.add_client_error("list_tags_for_resource", "AccessDeniedException", "no")
         (account,) = Organization(session, Threads(1)).accounts()
     assert "tags" not in account

@@ -1,4 +1,6 @@
-"""Token buckets: whatever is asked and whenever, no more is let through than burst and rate allow."""
+"""Token buckets: whatever is asked and whenever, no more is let through than burst and rate
+allow.
+"""
 
 import threading
 
@@ -35,7 +37,9 @@ def limits(*rules: RateRule, share: float = 1.0) -> tuple[RateLimits, Time]:
     burst=st.integers(1, 50),
     gaps=st.lists(st.floats(0, 3), min_size=1, max_size=80),
 )
-def test_no_stretch_of_time_sees_more_than_burst_and_rate_allow(rate: float, burst: int, gaps: list[float]) -> None:
+def test_no_stretch_of_time_sees_more_than_burst_and_rate_allow(
+    rate: float, burst: int, gaps: list[float]
+) -> None:
     time = Time()
     bucket = TokenBucket(rate, burst, time.read)
     let_through = []

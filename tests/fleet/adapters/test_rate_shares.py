@@ -42,7 +42,9 @@ def test_processes_with_a_share_each_make_no_more_calls_than_one_with_all(
     total = 0
     for _ in range(processes):
         time = Time()
-        limits = RateLimits((RateRule("*", per_second, burst),), share=1 / processes, clock=time, sleep=time.sleep)
+        limits = RateLimits(
+            (RateRule("*", per_second, burst),), share=1 / processes, clock=time, sleep=time.sleep
+        )
         total += calls_by(limits, time, seconds)
     assert total <= burst + per_second * seconds + 1e-6
     assert total >= burst + per_second * seconds - processes  # and lose less than one call each

@@ -1,4 +1,6 @@
-"""What the clusters of an account share, counted in the lab: sessions, roles assumed, clients, listings of IAM."""
+"""What the clusters of an account share, counted in the lab: sessions, roles assumed, clients,
+listings of IAM.
+"""
 
 import threading
 from collections.abc import Iterator
@@ -19,7 +21,14 @@ from migrator.lab.server import Lab
 from migrator.lab.worlds.faults import Fault
 from migrator.lab.worlds.world import World
 from migrator.lab.worlds.world_files import build_world
-from tests.support.fleet_world import EXTERNAL_ID, OPERATOR_ACCOUNT, REGIONS, ROLE, account_ids, fleet_world
+from tests.support.fleet_world import (
+    EXTERNAL_ID,
+    OPERATOR_ACCOUNT,
+    REGIONS,
+    ROLE,
+    account_ids,
+    fleet_world,
+)
 
 ONE, TWO = account_ids(2)
 READER = RoleLink(f"arn:aws:iam::{OPERATOR_ACCOUNT}:role/iam-reader")
@@ -29,7 +38,9 @@ class Calls:
     """How often each operation was asked since."""
 
     def __init__(self, world: World, *operations: str) -> None:
-        self._faults = [world.faults.add(Fault(each, "latency", probability=0.0)) for each in operations]
+        self._faults = [
+            world.faults.add(Fault(each, "latency", probability=0.0)) for each in operations
+        ]
 
     def __call__(self) -> list[int]:
         return [fault.seen for fault in self._faults]
@@ -50,21 +61,26 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
 
 
 def account(number: str) -> FleetAccount:
-    return FleetAccount(number, roles=(RoleLink(f"arn:aws:iam::{number}:role/{ROLE}", EXTERNAL_ID),))
+    return FleetAccount(
+        number, roles=(RoleLink(f"arn:aws:iam::{number}:role/{ROLE}", EXTERNAL_ID),)
+    )
 
 
 def sessions(*rules: RateRule, slept: list[float] | None = None) -> FleetSessions:
     sleep = slept.append if slept is not None else lambda _: None
     limits = RateLimits(rules, sleep=sleep)
     accounts = (account(ONE), account(TWO))
-    return FleetSessions(AwsSettings(region=REGIONS[0]), accounts, {OPERATOR_ACCOUNT: READER}, limits, Threads(4))
+    return FleetSessions(
+        AwsSettings(region=REGIONS[0]), accounts, {OPERATOR_ACCOUNT: READER}, limits, Threads(4)
+    )
 
 
 def test_all_clusters_of_an_account_come_through_one_role_assumed_once(world: World) -> None:
     calls = Calls(world, "sts:AssumeRole", "sts:GetCallerIdentity")
     fleet = sessions()
     threads = [
-        threading.Thread(target=lambda region=region: fleet.checked(account(ONE), region)) for region in REGIONS * 4
+        threading.Thread(target=lambda region=region: fleet.checked(account(ONE), region))
+        for region in REGIONS * 4
     ]
     for thread in threads:
         thread.start()
@@ -111,7 +127,9 @@ def test_a_foreign_account_is_listed_once_for_the_whole_fleet(world: World) -> N
     fleet = sessions()
     for number in range(6):
         own = account(ONE if number % 2 else TWO)
-        items, roles, users = fleet.principals(own, REGIONS[number % 3]).list_account(OPERATOR_ACCOUNT)
+        items, roles, users = fleet.principals(own, REGIONS[number % 3]).list_account(
+            OPERATOR_ACCOUNT
+        )
         assert (roles, users) == (True, True)
         assert any(item["arn"].endswith("role/shared-ci") for item in items)
     assert calls() == [1, 0]  # it is the caller's own account: no role leads into it
@@ -131,7 +149,10 @@ def test_listed_or_read_one_by_one_a_principal_is_the_same(world: World) -> None
 def test_access_policies_are_listed_once_for_an_account_and_region(world: World) -> None:
     calls = Calls(world, "eks:ListAccessPolicies")
     session = sessions().session(account(ONE), REGIONS[0])
-    lists = [EksCluster(session, f"c{number:04}", Threads(1)).list_access_policies() for number in range(4)]
+    lists = [
+        EksCluster(session, f"c{number:04}", Threads(1)).list_access_policies()
+        for number in range(4)
+    ]
     assert lists[0] and all(each == lists[0] for each in lists)
     assert calls() == [1]
 
@@ -160,7 +181,9 @@ def test_a_way_that_leads_elsewhere_is_told_before_anything_is_read(world: World
     assert caught.value.code == "wrong-account"
 
 
-def test_config_files_are_read_once_for_all_accounts(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_config_files_are_read_once_for_all_accounts(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     import botocore.configloader
 
     read: list[str] = []
@@ -178,15 +201,23 @@ def test_config_files_are_read_once_for_all_accounts(world: World, monkeypatch: 
     assert len(read) == 1
 
 
-def test_fresh_principals_read_every_account_by_its_own_way_and_again_each_time(world: World) -> None:
+def test_fresh_principals_read_every_account_by_its_own_way_and_again_each_time(
+    world: World,
+) -> None:
     calls = Calls(world, "iam:GetRole")
     fleet = sessions()
-    own, foreign = f"arn:aws:iam::{ONE}:role/team/platform", f"arn:aws:iam::{OPERATOR_ACCOUNT}:role/shared-ci"
+    own, foreign = (
+        f"arn:aws:iam::{ONE}:role/team/platform",
+        f"arn:aws:iam::{OPERATOR_ACCOUNT}:role/shared-ci",
+    )
     assert fleet.principals(account(ONE), REGIONS[0]).get(foreign) is not None
     before = calls()[0]
     for _ in range(2):
         fresh = fleet.fresh_principals(account(ONE), REGIONS[0])
-        assert [item["arn"] for arn in (own, foreign) if (item := fresh.get(arn)) is not None] == [own, foreign]
+        assert [item["arn"] for arn in (own, foreign) if (item := fresh.get(arn)) is not None] == [
+            own,
+            foreign,
+        ]
     assert calls()[0] == before + 4
 
 

@@ -1,4 +1,6 @@
-"""Several who wait on a lab's clock: nobody is flown past, and nobody waits longer than all of them must."""
+"""Several who wait on a lab's clock: nobody is flown past, and nobody waits longer than all of them
+must.
+"""
 
 import threading
 from datetime import datetime, timedelta, timezone
@@ -43,7 +45,9 @@ def test_time_stands_while_anybody_is_busy_and_goes_on_when_all_wait() -> None:
             woken.append((name, (clock.now() - START).total_seconds()))
 
     with shared.part():
-        threads = [threading.Thread(target=wait, args=each) for each in (("short", 10.0), ("long", 25.0))]
+        threads = [
+            threading.Thread(target=wait, args=each) for each in (("short", 10.0), ("long", 25.0))
+        ]
         for thread in threads:
             thread.start()
         free.wait(0.2)

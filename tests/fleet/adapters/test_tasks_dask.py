@@ -24,7 +24,10 @@ from tests.support.dask_tasks import job
 from tests.support.memory_ports import MemoryEvents
 from tests.support.tls_files import TlsFiles, tls_files
 
-NO_PAGES: dict[str, Any] = {"dashboard_address": "127.0.0.1:0", "scheduler_kwargs": {"dashboard": False}}
+NO_PAGES: dict[str, Any] = {
+    "dashboard_address": "127.0.0.1:0",
+    "scheduler_kwargs": {"dashboard": False},
+}
 OWN = DaskOptions(overall=8, per_account=8, workers=2, wait=20)
 
 
@@ -50,7 +53,9 @@ def own() -> Iterator[FleetDask]:
 
 @pytest.fixture
 def cluster() -> Iterator[LocalCluster]:
-    """A scheduler that was there before, with one worker that has a place for two clusters of vpc:prod."""
+    """A scheduler that was there before, with one worker that has a place for two clusters of
+    vpc:prod.
+    """
     with LocalCluster(
         n_workers=1,
         threads_per_worker=8,
@@ -70,7 +75,10 @@ def remote(cluster: LocalCluster) -> Iterator[Callable[..., FleetDask]]:
     def make(events: MemoryEvents | None = None, **more: Any) -> FleetDask:  # noqa: ANN401
         values: dict[str, Any] = {"overall": 8, "per_account": 8, "wait": 1.0, **more}
         made.append(
-            FleetDask(DaskOptions(scheduler=Scheduler(cluster.scheduler_address), **values), events or MemoryEvents())
+            FleetDask(
+                DaskOptions(scheduler=Scheduler(cluster.scheduler_address), **values),
+                events or MemoryEvents(),
+            )
         )
         return made[-1]
 
@@ -82,7 +90,9 @@ def remote(cluster: LocalCluster) -> Iterator[Callable[..., FleetDask]]:
 def test_jobs_are_done_by_processes_other_than_this_one(own: FleetDask) -> None:
     ends = _run(own, [job(f"c{number}", number=number, seconds=0.2) for number in range(4)])
     answers = {name: _answer(end) for name, end in ends.items()}
-    assert {name: answer["number"] for name, answer in answers.items()} == {f"c{n}": n for n in range(4)}
+    assert {name: answer["number"] for name, answer in answers.items()} == {
+        f"c{n}": n for n in range(4)
+    }
     pids = {answer["pid"] for answer in answers.values()}
     assert len(pids) == own.processes == 2
     assert os.getpid() not in pids
@@ -103,17 +113,25 @@ def test_what_breaks_is_told_without_secrets(own: FleetDask) -> None:
 def test_nothing_listens_where_another_machine_could_connect(own: FleetDask) -> None:
     own.open()
     me = psutil.Process()
-    found = [each for process in (me, *me.children(recursive=True)) for each in process.net_connections("inet")]
+    found = [
+        each
+        for process in (me, *me.children(recursive=True))
+        for each in process.net_connections("inet")
+    ]
     listening = {each.laddr.ip for each in found if each.status == psutil.CONN_LISTEN}
     assert listening == {"127.0.0.1"}
 
 
 def test_a_killed_process_loses_its_job_and_nobody_elses(own: FleetDask, tmp_path: Path) -> None:
     trace = tmp_path / "trace"
-    jobs = [job("dead", "die", file=str(trace)), *(job(f"c{number}", seconds=0.1) for number in range(6))]
+    jobs = [
+        job("dead", "die", file=str(trace)),
+        *(job(f"c{number}", seconds=0.1) for number in range(6)),
+    ]
     ends = _run(own, jobs, limit=2)
     assert ends.pop("dead").lost.startswith("its worker is gone")
-    # what ran beside it in that process would be gone as well; with two at once the other one is elsewhere
+    # what ran beside it in that process would be gone as well; with two at once the other one is
+    # elsewhere
     assert all(end.answer is not None for end in ends.values())
     assert trace.read_text() == "begun\n"
     time.sleep(1)
@@ -126,7 +144,9 @@ def test_a_killed_process_loses_its_job_and_nobody_elses(own: FleetDask, tmp_pat
     assert len(pids) == 2
 
 
-def test_the_first_interrupt_brings_what_is_under_way_to_its_end_and_the_second_is_raised(own: FleetDask) -> None:
+def test_the_first_interrupt_brings_what_is_under_way_to_its_end_and_the_second_is_raised(
+    own: FleetDask,
+) -> None:
     asked: list[int] = []
     stopped: list[bool] = []
 
@@ -148,7 +168,9 @@ def test_the_first_interrupt_brings_what_is_under_way_to_its_end_and_the_second_
         list(own.run(jobs, limit=always, interrupted=lambda: None))
 
 
-def test_what_takes_long_on_a_worker_is_told_of_the_interrupt(remote: Callable[..., FleetDask]) -> None:
+def test_what_takes_long_on_a_worker_is_told_of_the_interrupt(
+    remote: Callable[..., FleetDask],
+) -> None:
     asked: list[int] = []
 
     def limit() -> int:
@@ -165,21 +187,32 @@ def test_what_takes_long_on_a_worker_is_told_of_the_interrupt(remote: Callable[.
 
 def test_only_names_and_text_cross_the_wire() -> None:
     for function in (dask_worker.do, dask_worker.about):
-        named = [str(argument) for _, argument, _ in pickletools.genops(dumps(function)) if argument is not None]
+        named = [
+            str(argument)
+            for _, argument, _ in pickletools.genops(dumps(function))
+            if argument is not None
+        ]
         assert "cloudpickle" not in " ".join(named)
         assert {"migrator.fleet.adapters.dask_worker", function.__name__} <= set(named)
 
 
 def test_a_job_is_begun_once_and_by_the_process_that_it_was_given_to() -> None:
     me = json.loads(dask_worker.about("{}"))["process"]
-    order = {"process": me, "attempt": "a1", "task": "tests.support.dask_tasks:echo", "arguments": {"x": 1}}
+    order = {
+        "process": me,
+        "attempt": "a1",
+        "task": "tests.support.dask_tasks:echo",
+        "arguments": {"x": 1},
+    }
     assert json.loads(dask_worker.do(json.dumps(order)))["answer"]["x"] == 1
     assert "not begun twice" in json.loads(dask_worker.do(json.dumps(order)))["lost"]
     other = json.dumps({**order, "attempt": "a2", "process": "another"})
     assert "is gone" in json.loads(dask_worker.do(other))["lost"]
 
 
-def test_a_job_whose_place_nobody_has_ends_after_the_wait_and_says_so(remote: Callable[..., FleetDask]) -> None:
+def test_a_job_whose_place_nobody_has_ends_after_the_wait_and_says_so(
+    remote: Callable[..., FleetDask],
+) -> None:
     jobs = [job("here"), job("prod", placement="vpc:prod"), job("dev", placement="vpc:dev")]
     begun = time.monotonic()
     ends = _run(remote(wait=1.5), jobs)
@@ -207,15 +240,24 @@ def test_a_worker_has_no_more_jobs_of_a_place_than_it_has_room_for(
 
 
 @pytest.mark.parametrize(
-    ("limit", "more", "accounts"), [(3, {}, 1), (99, {"overall": 2}, 1), (99, {"per_account": 1}, 2)]
+    ("limit", "more", "accounts"),
+    [(3, {}, 1), (99, {"overall": 2}, 1), (99, {"per_account": 1}, 2)],
 )
 def test_no_more_jobs_at_once_than_may_be(
-    remote: Callable[..., FleetDask], tmp_path: Path, limit: int, more: dict[str, int], accounts: int
+    remote: Callable[..., FleetDask],
+    tmp_path: Path,
+    limit: int,
+    more: dict[str, int],
+    accounts: int,
 ) -> None:
     trace = tmp_path / "trace"
     jobs = [job(f"c{n}", "mark", account=f"{n % accounts:012}", file=str(trace)) for n in range(8)]
     assert len(_run(remote(**more), jobs, limit)) == 8
-    assert 1 < most_at_once(trace) <= min(limit, more.get("overall", 99), more.get("per_account", 99) * accounts)
+    assert (
+        1
+        < most_at_once(trace)
+        <= min(limit, more.get("overall", 99), more.get("per_account", 99) * accounts)
+    )
 
 
 def test_a_scheduler_that_goes_away_ends_every_job_with_a_status(
@@ -255,8 +297,12 @@ def test_a_worker_that_would_write_to_another_disk_is_turned_away(
 
 
 def test_a_scheduler_without_workers_is_told_after_the_wait() -> None:
-    with LocalCluster(n_workers=0, processes=False, protocol="tcp://", host="127.0.0.1", **NO_PAGES) as empty:
-        runner = FleetDask(DaskOptions(8, 8, Scheduler(empty.scheduler_address), wait=1.0), MemoryEvents())
+    with LocalCluster(
+        n_workers=0, processes=False, protocol="tcp://", host="127.0.0.1", **NO_PAGES
+    ) as empty:
+        runner = FleetDask(
+            DaskOptions(8, 8, Scheduler(empty.scheduler_address), wait=1.0), MemoryEvents()
+        )
         try:
             with pytest.raises(MigratorError) as caught:
                 runner.open()
@@ -290,7 +336,9 @@ def test_a_scheduler_with_tls_wants_a_certificate_of_its_authority(
         security=files.security(),
     ) as cluster:
         assert cluster.scheduler_address.startswith("tls://")
-        right = FleetDask(DaskOptions(8, 8, files.scheduler(cluster.scheduler_address), wait=5), MemoryEvents())
+        right = FleetDask(
+            DaskOptions(8, 8, files.scheduler(cluster.scheduler_address), wait=5), MemoryEvents()
+        )
         try:
             assert _answer(_run(right, [job("c", x=1)])["c"])["x"] == 1
         finally:
@@ -316,7 +364,9 @@ def test_a_scheduler_with_tls_wants_a_certificate_of_its_authority(
         ("", "scheduler-address"),
     ],
 )
-def test_an_address_that_is_not_safe_or_none_is_refused_before_anything_is_sent(address: str, code: str) -> None:
+def test_an_address_that_is_not_safe_or_none_is_refused_before_anything_is_sent(
+    address: str, code: str
+) -> None:
     with pytest.raises(MigratorError) as caught:
         Scheduler(address).check()
     assert (caught.value.code, caught.value.exit_code) == (code, 64)

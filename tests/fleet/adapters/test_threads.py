@@ -44,7 +44,9 @@ def job(number: int, account: str, **more: Any) -> Job:  # noqa: ANN401
 
 def run(jobs: list[Job], limit: int = 99, overall: int = 4, per_account: int = 2) -> list[JobEnd]:
     _MOST.clear()
-    return list(FleetThreads(overall, per_account).run(jobs, limit=lambda: limit, interrupted=lambda: None))
+    return list(
+        FleetThreads(overall, per_account).run(jobs, limit=lambda: limit, interrupted=lambda: None)
+    )
 
 
 def test_so_many_at_once_in_all_and_so_many_in_one_account() -> None:
@@ -60,31 +62,50 @@ def test_at_limit_zero_nothing_is_begun() -> None:
 
 
 def test_a_job_that_breaks_is_lost_and_no_other_is() -> None:
-    jobs = [job(number, str(number), **({"break": True} if number == 1 else {})) for number in range(4)]
+    jobs = [
+        job(number, str(number), **({"break": True} if number == 1 else {})) for number in range(4)
+    ]
     ends = {end.arn: end for end in run(jobs)}
     assert ends["arn:1"].lost == "OSError: broken"
     assert all(ends[f"arn:{number}"].answer for number in (0, 2, 3))
 
 
 def test_an_account_at_its_limit_lets_the_others_go_first() -> None:
-    waiting = Waiting([job(number, "a" if number < 4 else "b") for number in range(6)], per_account=2)
+    waiting = Waiting(
+        [job(number, "a" if number < 4 else "b") for number in range(6)], per_account=2
+    )
     assert [each.arn for each in iter(waiting.take, None)] == ["arn:0", "arn:1", "arn:4", "arn:5"]
 
 
-def test_where_nobody_chose_the_order_every_account_has_its_turn_and_large_ones_more_often() -> None:
+def test_where_nobody_chose_the_order_every_account_has_its_turn_and_large_ones_more_often() -> (
+    None
+):
     jobs = [job(number, "small" if number < 3 else "large") for number in range(9)]
     waiting = Waiting(jobs, per_account=3, in_order=False)
     begun = [each.account for each in iter(waiting.take, None)]
     assert Counter(begun) == {"small": 3, "large": 3}
-    assert begun[:3] == ["large", "small", "large"]  # 6 jobs for one slot, then 3 each for one, of which first is first
+    assert begun[:3] == [
+        "large",
+        "small",
+        "large",
+    ]  # 6 jobs for one slot, then 3 each for one, of which first is first
 
 
-@given(st.lists(st.sampled_from("abc"), max_size=20), st.integers(1, 4), st.integers(1, 6), st.booleans())
+@given(
+    st.lists(st.sampled_from("abc"), max_size=20),
+    st.integers(1, 4),
+    st.integers(1, 6),
+    st.booleans(),
+)
 def test_no_job_waits_while_there_is_room_for_it(
     accounts: list[str], per_account: int, overall: int, in_order: bool
 ) -> None:
-    """Jobs end in the order of their beginning: each is begun once, and a slot is empty only where all are full."""
-    waiting = Waiting([job(n, account) for n, account in enumerate(accounts)], per_account, in_order=in_order)
+    """Jobs end in the order of their beginning: each is begun once, and a slot is empty only where
+    all are full.
+    """
+    waiting = Waiting(
+        [job(n, account) for n, account in enumerate(accounts)], per_account, in_order=in_order
+    )
     running: list[Job] = []
     begun: list[str] = []
     while True:
@@ -134,7 +155,9 @@ def test_as_many_jobs_as_calls_make_one_each() -> None:
         return shared.map(meter, range(10))
 
     assert Threads(4).map(one_job, range(4)) == [[-item for item in range(10)]] * 4
-    assert meter.most <= 7  # a helper that has begun a call ends it; three had when the last job began
+    assert (
+        meter.most <= 7
+    )  # a helper that has begun a call ends it; three had when the last job began
 
 
 def test_what_a_job_leaves_of_its_share_another_takes() -> None:
@@ -158,7 +181,12 @@ def test_what_a_job_leaves_of_its_share_another_takes() -> None:
 
 def test_a_call_that_calls_side_by_side_itself_has_one_share() -> None:
     shared, meter = SharedThreads(calls=1, each=4), Meter()
-    assert shared.map(lambda item: shared.map(meter, range(item)), range(4)) == [[], [0], [0, -1], [0, -1, -2]]
+    assert shared.map(lambda item: shared.map(meter, range(item)), range(4)) == [
+        [],
+        [0],
+        [0, -1],
+        [0, -1, -2],
+    ]
     assert meter.most == 1
     assert shared.map(meter, []) == []
 

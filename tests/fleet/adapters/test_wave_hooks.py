@@ -1,4 +1,6 @@
-"""Hooks of a wave: the operator's own programs, without a shell, and every way in which they forbid."""
+"""Hooks of a wave: the operator's own programs, without a shell, and every way in which they
+forbid.
+"""
 
 import json
 import sys
@@ -8,7 +10,11 @@ import pytest
 
 from migrator.fleet.adapters.wave_hooks import Hooks
 
-FACTS = {"fleet": "test", "wave": "canary; rm -rf $HOME", "clusters": [{"arn": "a", "status": "done"}]}
+FACTS = {
+    "fleet": "test",
+    "wave": "canary; rm -rf $HOME",
+    "clusters": [{"arn": "a", "status": "done"}],
+}
 
 
 def test_a_hook_is_told_what_happens_on_standard_input(tmp_path: Path) -> None:
@@ -36,7 +42,11 @@ def test_another_code_than_zero_forbids_and_its_last_words_are_the_reason() -> N
 
 @pytest.mark.parametrize(
     ("command", "timeout"),
-    [(["/nowhere/at/all"], 5.0), ([sys.executable, "-c", "import time; time.sleep(30)"], 0.3), (["a\0b"], 5.0)],
+    [
+        (["/nowhere/at/all"], 5.0),
+        ([sys.executable, "-c", "import time; time.sleep(30)"], 0.3),
+        (["a\0b"], 5.0),
+    ],
 )
 def test_a_hook_that_cannot_be_asked_forbids(command: list[str], timeout: float) -> None:
     assert "did not run" in Hooks(timeout).ask("before_wave", [command], FACTS)
@@ -44,6 +54,11 @@ def test_a_hook_that_cannot_be_asked_forbids(command: list[str], timeout: float)
 
 def test_the_first_that_forbids_is_the_last_that_is_asked(tmp_path: Path) -> None:
     made = tmp_path / "made"
-    later = [sys.executable, "-c", "import pathlib,sys;pathlib.Path(sys.argv[1]).touch()", str(made)]
+    later = [
+        sys.executable,
+        "-c",
+        "import pathlib,sys;pathlib.Path(sys.argv[1]).touch()",
+        str(made),
+    ]
     assert Hooks().ask("before_wave", [[sys.executable, "-c", "raise SystemExit(1)"], later], FACTS)
     assert not made.exists()

@@ -11,7 +11,11 @@ from tests.support.fleet_values import cluster
 
 CLUSTER = cluster("orders")
 FOLDER = f"/state/aws/{CLUSTER.account}/{CLUSTER.region}/orders"
-ENDS = {"unknown", "dual", "retired"}  # stages without a way on, or whose files a person must look at
+ENDS = {
+    "unknown",
+    "dual",
+    "retired",
+}  # stages without a way on, or whose files a person must look at
 
 
 def parsed(arguments: tuple[str, ...]) -> dict[str, object]:
@@ -34,21 +38,30 @@ def parsed(arguments: tuple[str, ...]) -> dict[str, object]:
     [
         None,
         FleetAccount(CLUSTER.account, profile="orders"),
-        FleetAccount(CLUSTER.account, roles=(RoleLink("arn:aws:iam::999999999999:role/hub"), RoleLink("arn:x"))),
-        FleetAccount(CLUSTER.account, roles=(RoleLink("arn:aws:iam::999999999999:role/hub", "secret"),)),
+        FleetAccount(
+            CLUSTER.account,
+            roles=(RoleLink("arn:aws:iam::999999999999:role/hub"), RoleLink("arn:x")),
+        ),
+        FleetAccount(
+            CLUSTER.account, roles=(RoleLink("arn:aws:iam::999999999999:role/hub", "secret"),)
+        ),
     ],
 )
 def test_every_stage_that_is_not_the_end_has_a_command_that_the_program_reads(
     stage: str, account: FleetAccount | None
 ) -> None:
-    command = next_command(CLUSTER, ClusterFacts(CLUSTER.arn, folder=FOLDER), stage, "my fleet.yaml", account)
+    command = next_command(
+        CLUSTER, ClusterFacts(CLUSTER.arn, folder=FOLDER), stage, "my fleet.yaml", account
+    )
     assert parsed(command)
     assert CLUSTER.arn in command or f"{FOLDER}/plan.json" in command
 
 
 @pytest.mark.parametrize("stage", sorted(ENDS))
 def test_an_end_has_no_command(stage: str) -> None:
-    assert next_command(CLUSTER, ClusterFacts(CLUSTER.arn, folder=FOLDER), stage, "fleet.yaml") == ()
+    assert (
+        next_command(CLUSTER, ClusterFacts(CLUSTER.arn, folder=FOLDER), stage, "fleet.yaml") == ()
+    )
 
 
 def test_a_plan_in_a_bucket_is_no_argument() -> None:
@@ -57,6 +70,8 @@ def test_a_plan_in_a_bucket_is_no_argument() -> None:
 
 
 def test_the_state_directory_is_the_one_that_the_folder_is_in() -> None:
-    command = next_command(CLUSTER, ClusterFacts(CLUSTER.arn, folder=FOLDER), "cut over", "fleet.yaml")
+    command = next_command(
+        CLUSTER, ClusterFacts(CLUSTER.arn, folder=FOLDER), "cut over", "fleet.yaml"
+    )
     assert command[:3] == ("migrate", "retire", f"{FOLDER}/plan.json")
     assert command[command.index("--state-dir") + 1] == "/state"

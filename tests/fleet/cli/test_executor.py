@@ -1,4 +1,6 @@
-"""``--executor dask``: which options go together, what a job carries to a worker, and the same plans as by threads."""
+"""``--executor dask``: which options go together, what a job carries to a worker, and the same
+plans as by threads.
+"""
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -23,7 +25,11 @@ from tests.support.fleet_values import cluster, clusters, inventory
 from tests.support.fleet_world import fleet_file, fleet_world
 
 HERE = Settings()
-SECRETS = {"AWS_ACCESS_KEY_ID": "AKIDSECRET", "AWS_SECRET_ACCESS_KEY": "verysecret", "AWS_SESSION_TOKEN": "tokensecret"}
+SECRETS = {
+    "AWS_ACCESS_KEY_ID": "AKIDSECRET",
+    "AWS_SECRET_ACCESS_KEY": "verysecret",
+    "AWS_SESSION_TOKEN": "tokensecret",
+}
 
 
 @pytest.mark.parametrize(
@@ -71,7 +77,9 @@ def _job(fleet: Fleet, *, own_machine: bool = False, here: bool = False) -> Job:
     jobs: JobRunner = Elsewhere()
     ports = cast(FleetPorts, type("Ports", (), {"jobs": jobs, "here": object()}))
     found = Found(inventory(clusters(1)), {})
-    return Jobs(fleet, found, ports, own_machine=own_machine).make(cluster("c"), "plan_cluster", here=here)
+    return Jobs(fleet, found, ports, own_machine=own_machine).make(
+        cluster("c"), "plan_cluster", here=here
+    )
 
 
 def _setup(job: Job) -> Setup:
@@ -81,8 +89,12 @@ def _setup(job: Job) -> Setup:
 def test_no_credential_is_part_of_a_job(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in SECRETS.items():
         monkeypatch.setenv(name, value)
-    fleet = _fleet(Settings(region="eu-central-1", assume_role=("arn:aws:iam::111122223333:role/hub",)))
-    assert fleet.worker.sessions.caller().region == "eu-central-1"  # a session is open, with the environment's keys
+    fleet = _fleet(
+        Settings(region="eu-central-1", assume_role=("arn:aws:iam::111122223333:role/hub",))
+    )
+    assert (
+        fleet.worker.sessions.caller().region == "eu-central-1"
+    )  # a session is open, with the environment's keys
     for own_machine in (True, False):
         text = json.dumps(_job(fleet, own_machine=own_machine).arguments)
         assert "role/hub" in text
@@ -90,7 +102,9 @@ def test_no_credential_is_part_of_a_job(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_a_worker_elsewhere_has_its_own_credentials_and_a_worker_here_the_same_profile() -> None:
-    settings = Settings(profile="mine", assume_role=("arn:aws:iam::111122223333:role/hub",), log_file="log")
+    settings = Settings(
+        profile="mine", assume_role=("arn:aws:iam::111122223333:role/hub",), log_file="log"
+    )
     elsewhere = _setup(_job(_fleet(settings))).settings
     assert (elsewhere["profile"], elsewhere["log_file"]) == (None, None)
     assert list(elsewhere["assume_role"]) == ["arn:aws:iam::111122223333:role/hub"]
@@ -99,7 +113,10 @@ def test_a_worker_elsewhere_has_its_own_credentials_and_a_worker_here_the_same_p
 
 def test_the_state_is_the_same_folder_whatever_folder_a_worker_is_in() -> None:
     assert Path(_setup(_job(_fleet())).settings["state_dir"]) == Path.cwd() / ".migrate"
-    assert _setup(_job(_fleet(Settings(state_dir="s3://bucket/x")))).settings["state_dir"] == "s3://bucket/x"
+    assert (
+        _setup(_job(_fleet(Settings(state_dir="s3://bucket/x")))).settings["state_dir"]
+        == "s3://bucket/x"
+    )
 
 
 def test_the_rates_are_divided_by_the_processes_and_whole_for_what_stays_here() -> None:
@@ -127,7 +144,10 @@ def test_a_process_keeps_only_the_setups_of_the_last_commands() -> None:
 
 
 def test_the_word_to_end_early_is_for_the_jobs_of_one_command() -> None:
-    ours, theirs = _job(_fleet()).arguments, {**_job(_fleet()).arguments, "setupId": "another command's"}
+    ours, theirs = (
+        _job(_fleet()).arguments,
+        {**_job(_fleet()).arguments, "setupId": "another command's"},
+    )
     workers = [worker_of(arguments) for arguments in (ours, theirs)]
     assert wind_down(ours) == {}
     assert [worker.winding_down.is_set() for worker in workers] == [True, False]
@@ -146,7 +166,9 @@ def test_workers_make_the_plans_that_threads_make(tmp_path: Path) -> None:
     with running(tmp_path, json.dumps(fleet_world(2, 2, shapes=("plain", "pipeline")))) as lab:
         (lab.work / "fleet.yaml").write_text(json.dumps(fleet_file(2)))
         threads = lab.run("fleet", "plan", "--state-dir", "threads")
-        dask = lab.run("fleet", "plan", "--state-dir", "dask", "--executor", "dask", "--workers", "1")
+        dask = lab.run(
+            "fleet", "plan", "--state-dir", "dask", "--executor", "dask", "--workers", "1"
+        )
         assert (threads.code, dask.code) == (0, 0), dask.err
         assert "distributed" not in dask.err
         assert len(_decided(lab.work / "dask")) == 2

@@ -34,7 +34,11 @@ def _aggregate(ran: Ran) -> dict[str, Any]:
 def mixed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CliLab]:
     """Three accounts, one denied; six clusters of as many shapes, one unreachable."""
     world = fleet_world(
-        3, 9, shapes=("plain", "blocked", "pipeline"), denied=account_ids(3)[1:2], unreachable=["c0002"]
+        3,
+        9,
+        shapes=("plain", "blocked", "pipeline"),
+        denied=account_ids(3)[1:2],
+        unreachable=["c0002"],
     )
     with running(tmp_path_factory.mktemp("mixed"), json.dumps(world)) as lab:
         _write(lab, "fleet.yaml", fleet_file(3))
@@ -52,7 +56,9 @@ def test_everybody_who_is_expected_is_told_about(mixed: CliLab) -> None:
     assert "3 accounts expected, 2 answered" in mixed.run("fleet", "discover").out
 
 
-def test_a_plan_of_every_cluster_that_can_be_read_and_a_status_of_every_other(mixed: CliLab) -> None:
+def test_a_plan_of_every_cluster_that_can_be_read_and_a_status_of_every_other(
+    mixed: CliLab,
+) -> None:
     before = mixed.effects()
     ran = mixed.run("fleet", "plan", "--output", "json")
     found = _aggregate(ran)
@@ -64,7 +70,11 @@ def test_a_plan_of_every_cluster_that_can_be_read_and_a_status_of_every_other(mi
     assert mixed.effects() == before
     again = _aggregate(mixed.run("fleet", "plan", "--output", "json"))
     assert again["run"] == found["run"]
-    planned = {result["arn"]: result["at"] for result in found["results"] if result["status"] != "unreachable"}
+    planned = {
+        result["arn"]: result["at"]
+        for result in found["results"]
+        if result["status"] != "unreachable"
+    }
     assert planned == {r["arn"]: r["at"] for r in again["results"] if r["status"] != "unreachable"}
 
 
@@ -72,7 +82,8 @@ def test_a_clusters_plan_is_the_one_that_a_single_command_makes(mixed: CliLab) -
     mixed.run("fleet", "plan")
     account = account_ids(3)[0]
     (mixed.work / "aws.ini").write_text(
-        f"[profile single]\nrole_arn = arn:aws:iam::{account}:role/migration\nexternal_id = fleet-7\n"
+        f"[profile single]\nrole_arn = arn:aws:iam::{account}:role/migration\nexternal_id = "
+        f"fleet-7\n"
         "credential_source = Environment\nregion = eu-central-1\n"
     )
     environment = mixed.environment(AWS_CONFIG_FILE=str(mixed.work / "aws.ini"))
@@ -116,7 +127,9 @@ def test_status_and_report_come_from_the_files_alone(mixed: CliLab) -> None:
     found = _aggregate(status)
     assert (status.code, found["accountsExpected"], found["accountsAnswered"]) == (8, 3, 2)
     assert found["stages"]["unreachable"] == 1
-    ran = mixed.run("fleet", "report", "--markdown", "report.md", "--json", "report.json", environment=offline)
+    ran = mixed.run(
+        "fleet", "report", "--markdown", "report.md", "--json", "report.json", environment=offline
+    )
     assert ran.code == 0, ran.err
     text = (mixed.work / "report.md").read_text()
     assert "3 accounts expected, 2 answered" in text
@@ -138,7 +151,9 @@ def test_one_answer_lifts_a_question_everywhere_it_is_asked(mixed: CliLab) -> No
     assert "answers what no cluster asks" in typo.err
 
 
-def test_a_hook_a_stop_file_and_a_freeze_each_keep_the_first_wave_from_beginning(mixed: CliLab) -> None:
+def test_a_hook_a_stop_file_and_a_freeze_each_keep_the_first_wave_from_beginning(
+    mixed: CliLab,
+) -> None:
     mixed.run("fleet", "plan")
     before = mixed.effects()
     (mixed.work / "stop").touch()
@@ -150,7 +165,9 @@ def test_a_hook_a_stop_file_and_a_freeze_each_keep_the_first_wave_from_beginning
         ("frozen", {"freeze": [window]}, (), "year end"),
     ):
         _write(mixed, f"{name}.yaml", fleet_file(3, **more))
-        found = _aggregate(mixed.run("fleet", "apply", f"{name}.yaml", "--yes", *extra, "--output", "json"))
+        found = _aggregate(
+            mixed.run("fleet", "apply", f"{name}.yaml", "--yes", *extra, "--output", "json")
+        )
         assert why in found["stopped"]
         assert not [result for result in found["results"] if result["status"] == "done"]
     assert mixed.effects() == before
@@ -165,7 +182,10 @@ def test_a_fleet_file_that_is_none_is_told(mixed: CliLab) -> None:
     _write(mixed, "wrong.yaml", {"format": "migrator/fleet/v1", "acounts": []})
     assert mixed.run("fleet", "plan", "wrong.yaml").error_code == "fleet-malformed"
     assert mixed.run("fleet", "plan", "nowhere.yaml").error_code == "file-not-found"
-    assert mixed.run("fleet", "status", "fleet.yaml", "--state-dir", "elsewhere").error_code == "no-inventory"
+    assert (
+        mixed.run("fleet", "status", "fleet.yaml", "--state-dir", "elsewhere").error_code
+        == "no-inventory"
+    )
 
 
 def test_the_accounts_are_written_as_custodian_reads_them(mixed: CliLab) -> None:
@@ -203,13 +223,19 @@ def test_a_whole_fleet_from_aws_auth_to_api_mode_in_waves(tmp_path: Path) -> Non
         assert {result["detail"]["mode"] for result in _aggregate(cut)["results"]} == {"API"}
         status = lab.run("fleet", "status", "--output", "json")
         assert (status.code, _aggregate(status)["stages"]) == (0, {"cut over": 6})
-        switches = [each for each in lab.effects() if each["operation"] == "eks:UpdateClusterConfig"]
+        switches = [
+            each for each in lab.effects() if each["operation"] == "eks:UpdateClusterConfig"
+        ]
         assert lab.run("fleet", "cutover", "--confirm", "test").code == 0
-        assert switches == [each for each in lab.effects() if each["operation"] == "eks:UpdateClusterConfig"]
+        assert switches == [
+            each for each in lab.effects() if each["operation"] == "eks:UpdateClusterConfig"
+        ]
 
 
 def test_a_wave_that_needs_approval_is_not_begun_by_yes_alone(tmp_path: Path) -> None:
-    with running(tmp_path, json.dumps(fleet_world(1, 4, regions=("eu-central-1",), shapes=("plain",)))) as lab:
+    with running(
+        tmp_path, json.dumps(fleet_world(1, 4, regions=("eu-central-1",), shapes=("plain",)))
+    ) as lab:
         rules = [{"name": "canary", "size": 1}, {"name": "rest", "pause": "1h", "approve": True}]
         _write(lab, "fleet.yaml", fleet_file(1, regions=("eu-central-1",), waves=rules))
         assert lab.run("fleet", "plan").code == 0
@@ -223,11 +249,15 @@ def test_a_wave_that_needs_approval_is_not_begun_by_yes_alone(tmp_path: Path) ->
         assert lab.run("fleet", "status", "--output", "json").code == 0
 
 
-def test_a_fleet_makes_canary_pods_only_where_it_is_allowed_to_and_leaves_none(tmp_path: Path) -> None:
+def test_a_fleet_makes_canary_pods_only_where_it_is_allowed_to_and_leaves_none(
+    tmp_path: Path,
+) -> None:
     world = fleet_world(1, 2, regions=("eu-central-1",), shapes=("plain",))
     (account,) = account_ids(1)
     arn = f"arn:aws:iam::{account}:role/pods"
-    world["accounts"][1]["roles"].append({"name": "pods", "trust": {"services": ["eks-fargate-pods.amazonaws.com"]}})
+    world["accounts"][1]["roles"].append(
+        {"name": "pods", "trust": {"services": ["eks-fargate-pods.amazonaws.com"]}}
+    )
     profile = {"fargateProfileName": "pods", "podExecutionRoleArn": arn, "status": "ACTIVE"}
     row = f'- {{rolearn: "{arn}", username: "system:node:{{{{SessionName}}}}", groups: ["system:bootstrappers", '
     row += '"system:nodes", "system:node-proxier"]}\n'
@@ -242,22 +272,36 @@ def test_a_fleet_makes_canary_pods_only_where_it_is_allowed_to_and_leaves_none(t
         assert lab.effects() == before
         ran = lab.run("fleet", "verify", "--baseline", "--canary-pods", "--output", "json")
         assert ran.code == 0, ran.err
-        pods = [effect for effect in lab.effects()[len(before) :] if effect["operation"].endswith(" pods")]
-        assert Counter(each["operation"] for each in pods) == {"kubernetes:create pods": 2, "kubernetes:delete pods": 2}
+        pods = [
+            effect
+            for effect in lab.effects()[len(before) :]
+            if effect["operation"].endswith(" pods")
+        ]
+        assert Counter(each["operation"] for each in pods) == {
+            "kubernetes:create pods": 2,
+            "kubernetes:delete pods": 2,
+        }
         for name in ("c0000", "c0001"):
-            evidence = (lab.work / f".migrate/aws/{account}/eu-central-1/{name}/evidence.jsonl").read_text()
+            evidence = (
+                lab.work / f".migrate/aws/{account}/eu-central-1/{name}/evidence.jsonl"
+            ).read_text()
             assert "canary pod default/migrate-canary-" in evidence
 
 
 @pytest.fixture(scope="module")
 def planned(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CliLab]:
-    """One account with two clusters, planned as a fleet; the shell has a profile that leads into the account."""
-    with running(tmp_path_factory.mktemp("planned"), json.dumps(fleet_world(1, 2, shapes=("plain",)))) as lab:
+    """One account with two clusters, planned as a fleet; the shell has a profile that leads into
+    the account.
+    """
+    with running(
+        tmp_path_factory.mktemp("planned"), json.dumps(fleet_world(1, 2, shapes=("plain",)))
+    ) as lab:
         _write(lab, "fleet.yaml", fleet_file(1))
         _write(lab, "decisions.yaml", WAIVERS)
         assert lab.run("fleet", "plan", "--decisions", "decisions.yaml").code == 0
         (lab.work / "aws.ini").write_text(
-            f"[profile single]\nrole_arn = arn:aws:iam::{account_ids(1)[0]}:role/migration\nexternal_id = fleet-7\n"
+            f"[profile single]\nrole_arn = "
+            f"arn:aws:iam::{account_ids(1)[0]}:role/migration\nexternal_id = fleet-7\n"
             "credential_source = Environment\nregion = eu-central-1\n"
         )
         yield lab
@@ -268,10 +312,19 @@ def _folder(lab: CliLab) -> str:
     return str(plan.parent.relative_to(lab.work))
 
 
-def test_a_clusters_folder_holds_the_files_of_a_single_migration_and_nothing_else(planned: CliLab) -> None:
+def test_a_clusters_folder_holds_the_files_of_a_single_migration_and_nothing_else(
+    planned: CliLab,
+) -> None:
     folder = planned.work / _folder(planned)
-    assert {each.name for each in folder.iterdir()} <= {"plan.json", "snapshot.json", "decisions.yaml", "lock"}
-    assert {oct(each.stat().st_mode & 0o777) for each in folder.iterdir() if each.is_file()} == {"0o600"}
+    assert {each.name for each in folder.iterdir()} <= {
+        "plan.json",
+        "snapshot.json",
+        "decisions.yaml",
+        "lock",
+    }
+    assert {oct(each.stat().st_mode & 0o777) for each in folder.iterdir() if each.is_file()} == {
+        "0o600"
+    }
     above = {each.name for each in (planned.work / ".migrate").iterdir()}
     assert above == {"aws", "fleet"}
 
@@ -311,9 +364,19 @@ def test_what_a_single_command_did_is_seen_by_the_fleet(planned: CliLab) -> None
     assert stages["c0001"] == "applied"
 
 
-def test_the_dashboard_is_one_private_file_with_every_cluster_and_who_did_not_answer(mixed: CliLab) -> None:
+def test_the_dashboard_is_one_private_file_with_every_cluster_and_who_did_not_answer(
+    mixed: CliLab,
+) -> None:
     mixed.run("fleet", "plan")
-    ran = mixed.run("fleet", "report", "--html", "fleet.html", "--json", "-", environment={"PATH": "/usr/bin:/bin"})
+    ran = mixed.run(
+        "fleet",
+        "report",
+        "--html",
+        "fleet.html",
+        "--json",
+        "-",
+        environment={"PATH": "/usr/bin:/bin"},
+    )
     assert ran.code == 0, ran.err
     html = (mixed.work / "fleet.html").read_text(encoding="utf-8")
     document = json.loads(ran.out)
@@ -337,6 +400,10 @@ def test_the_answer_that_the_report_gives_lifts_the_question(mixed: CliLab) -> N
         text = json.dumps(answer["answer"]).replace("<path>/", "").replace("<why>", "reviewed")
         sections.setdefault(answer["section"], {})[answer["key"]] = json.loads(text)
     where = question["where"]
-    _write(mixed, "given.yaml", sections if where is None else {"where": [{"clusters": where, **sections}]})
+    _write(
+        mixed,
+        "given.yaml",
+        sections if where is None else {"where": [{"clusters": where, **sections}]},
+    )
     ran = mixed.run("fleet", "plan", "--decisions", "given.yaml", "--output", "json")
     assert not [r for r in _aggregate(ran)["results"] if r["status"] == "blocked"], ran.err

@@ -1,4 +1,6 @@
-"""``migrate fleet rehearse`` over the wire, with the real timer Jobs: several at once, and every map comes back."""
+"""``migrate fleet rehearse`` over the wire, with the real timer Jobs: several at once, and every
+map comes back.
+"""
 
 import json
 import signal
@@ -53,7 +55,12 @@ class Stage:
 
     def leftovers(self) -> list[tuple[str, str]]:
         """What a rehearsal has left behind."""
-        kinds = (("batch", "jobs"), ("coordination.k8s.io", "leases"), ("", "serviceaccounts"), ("", "configmaps"))
+        kinds = (
+            ("batch", "jobs"),
+            ("coordination.k8s.io", "leases"),
+            ("", "serviceaccounts"),
+            ("", "configmaps"),
+        )
         return [
             (cluster.name, plural)
             for cluster in self.lab.world.clusters.values()
@@ -66,7 +73,17 @@ class Stage:
     def begin(self, length: str) -> "subprocess.Popen[str]":
         """A rehearsal as a process; returns once every map is blank."""
         process = subprocess.Popen(
-            [sys.executable, "-m", "migrator", "fleet", *REHEARSE, "--for", length, "--output", "json"],
+            [
+                sys.executable,
+                "-m",
+                "migrator",
+                "fleet",
+                *REHEARSE,
+                "--for",
+                length,
+                "--output",
+                "json",
+            ],
             cwd=self.cli.work,
             env=self.cli.environment(),
             stdin=subprocess.DEVNULL,
@@ -106,10 +123,16 @@ def applied(place: Path, clusters: int) -> Iterator[Stage]:
     try:
         (place / "work").mkdir()
         cli = CliLab(place / "lab", place / "work")
-        (cli.work / "fleet.yaml").write_text(json.dumps(fleet_file(2, waves=[{"name": "all"}])), encoding="utf-8")
+        (cli.work / "fleet.yaml").write_text(
+            json.dumps(fleet_file(2, waves=[{"name": "all"}])), encoding="utf-8"
+        )
         (cli.work / "decisions.yaml").write_text(json.dumps(WAIVERS), encoding="utf-8")
         stage = Stage(cli, lab, _maps(lab))
-        for arguments in (("plan", "--decisions", "decisions.yaml"), ("apply", "--yes"), ("verify",)):
+        for arguments in (
+            ("plan", "--decisions", "decisions.yaml"),
+            ("apply", "--yes"),
+            ("verify",),
+        ):
             assert stage.fleet(*arguments)[0] == 0
         yield stage
     finally:
@@ -124,7 +147,10 @@ def test_a_cluster_that_cannot_be_rehearsed_takes_no_other_along(tmp_path: Path)
         code, outcome = stage.fleet(*REHEARSE, "--for", "2m")
         states = {result["arn"]: result for result in outcome["results"]}
         assert code == 8
-        assert (states[refused]["status"], states[refused]["code"]) == ("refused", "rehearsal-conditions")
+        assert (states[refused]["status"], states[refused]["code"]) == (
+            "refused",
+            "rehearsal-conditions",
+        )
         others = [result for arn, result in states.items() if arn != refused]
         assert [result["status"] for result in others] == ["done", "done"]
         assert all(result["detail"]["seconds"] >= 120 for result in others)
@@ -137,14 +163,21 @@ def test_a_cluster_that_cannot_be_rehearsed_takes_no_other_along(tmp_path: Path)
 def test_twenty_minutes_are_evidence_for_every_cluster_and_are_not_repeated(tmp_path: Path) -> None:
     with applied(tmp_path, 4) as stage:
         code, outcome = stage.fleet(*REHEARSE, "--for", "21m")
-        assert (code, {result["detail"]["evidence"] for result in outcome["results"]}) == (0, {True})
+        assert (code, {result["detail"]["evidence"] for result in outcome["results"]}) == (
+            0,
+            {True},
+        )
         assert (stage.blank(), stage.leftovers()) == ([], [])
         effects = len(stage.lab.world.effects)
         assert stage.fleet(*REHEARSE, "--for", "21m")[0] == 0
         assert len(stage.lab.world.effects) == effects
-        assert stage.fleet("cutover", "--confirm", "test")[0] == 0  # its gate "rehearsal" has no waiver
+        assert (
+            stage.fleet("cutover", "--confirm", "test")[0] == 0
+        )  # its gate "rehearsal" has no waiver
         effects = len(stage.lab.world.effects)
-        assert stage.fleet(*REHEARSE, "--for", "21m", "--fresh")[0] == 0  # in API mode nothing is left to rehearse
+        assert (
+            stage.fleet(*REHEARSE, "--for", "21m", "--fresh")[0] == 0
+        )  # in API mode nothing is left to rehearse
         assert len(stage.lab.world.effects) == effects
 
 
@@ -154,7 +187,10 @@ def test_ctrl_c_puts_every_map_back_and_ends(tmp_path: Path) -> None:
         process = stage.begin("48h")
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=PATIENCE)
-        assert (process.returncode, {result["status"] for result in json.loads(out)["results"]}) == (
+        assert (
+            process.returncode,
+            {result["status"] for result in json.loads(out)["results"]},
+        ) == (
             7,
             {"interrupted"},
         ), err
@@ -162,7 +198,9 @@ def test_ctrl_c_puts_every_map_back_and_ends(tmp_path: Path) -> None:
 
 
 @pytest.mark.crash
-def test_killed_the_timers_put_every_map_back_and_the_same_command_rehearses_all_the_same(tmp_path: Path) -> None:
+def test_killed_the_timers_put_every_map_back_and_the_same_command_rehearses_all_the_same(
+    tmp_path: Path,
+) -> None:
     with applied(tmp_path, 3) as stage:
         process = stage.begin("48h")
         process.kill()

@@ -1,7 +1,8 @@
-"""Waves over the wire: a failure in the second wave stops the fleet, and what was not begun is not touched.
+"""Waves over the wire: a failure in the second wave stops the fleet, and what was not begun is not
+touched.
 
-Eight clusters in every test run, sixty where real processes are killed. "Untouched" is what the lab counted, cluster
-by cluster, and nothing that the tool says of itself.
+Eight clusters in every test run, sixty where real processes are killed. "Untouched" is what the lab
+counted, cluster by cluster, and nothing that the tool says of itself.
 """
 
 import json
@@ -65,9 +66,9 @@ class Waves:
         """The rows as the plan found them."""
         _, _, _, region, account, name = arn.split(":")
         name = name.removeprefix("cluster/")
-        found = self.lab.document(f".migrate/aws/{account}/{region}/{name}/snapshot.json")["configMap"]["data"][
-            "mapRoles"
-        ]
+        found = self.lab.document(f".migrate/aws/{account}/{region}/{name}/snapshot.json")[
+            "configMap"
+        ]["data"]["mapRoles"]
         assert isinstance(found, str)
         return found
 
@@ -93,7 +94,9 @@ def planned(place: Path, size: Size) -> Iterator[Waves]:
             {"name": "second", "size": size.second, "concurrency": 2, "strict": False},
             {"name": "rest", "strict": False},
         ]
-        (lab.work / "fleet.yaml").write_text(json.dumps(fleet_file(size.accounts, waves=rules)), encoding="utf-8")
+        (lab.work / "fleet.yaml").write_text(
+            json.dumps(fleet_file(size.accounts, waves=rules)), encoding="utf-8"
+        )
         (lab.work / "decisions.yaml").write_text(json.dumps(WAIVERS), encoding="utf-8")
         waves = Waves(lab, size)
         code, document = waves.fleet("plan", "--decisions", "decisions.yaml")
@@ -107,19 +110,30 @@ def _name(arn: str) -> str:
 
 def _late_row(arn: str) -> str:
     account = arn.split(":")[4]
-    return f'- {{rolearn: "arn:aws:iam::{account}:role/deployer", username: late, groups: [late]}}\n'
+    return (
+        f'- {{rolearn: "arn:aws:iam::{account}:role/deployer", username: late, groups: [late]}}\n'
+    )
 
 
 def _stops(waves: Waves, command: tuple[str, ...], victim: str) -> tuple[set[str], set[str]]:
-    """The command fails at ``victim``, in the second wave; returns who is done and who was not begun."""
+    """The command fails at ``victim``, in the second wave; returns who is done and who was not
+    begun.
+    """
     before = waves.changed()
     code, stopped = waves.fleet(*command)
     after = waves.changed()
     assert code == 8
     assert "1 clusters of wave second failed, and 0 may" in stopped["stopped"]
     canary, second, rest = (waves.names(stopped, wave) for wave in ("canary", "second", "rest"))
-    assert (len(canary), len(second), len(rest)) == (waves.size.canary, waves.size.second, waves.size.rest)
-    done, waiting = waves.names(stopped, "second", "done"), waves.names(stopped, "second", "waiting")
+    assert (len(canary), len(second), len(rest)) == (
+        waves.size.canary,
+        waves.size.second,
+        waves.size.rest,
+    )
+    done, waiting = (
+        waves.names(stopped, "second", "done"),
+        waves.names(stopped, "second", "waiting"),
+    )
     assert waves.names(stopped, "canary", "done") == canary
     assert waves.names(stopped, "rest", "waiting") == rest
     assert second - done - waiting == {victim}
@@ -136,7 +150,11 @@ def _goes_on(waves: Waves, command: tuple[str, ...], done: set[str], others: set
     fixed = waves.changed()
     code, whole = waves.fleet(*command)
     finished = waves.changed()
-    assert (code, whole["stopped"], len(waves.names(whole, "rest", "done"))) == (0, "", waves.size.rest)
+    assert (code, whole["stopped"], len(waves.names(whole, "rest", "done"))) == (
+        0,
+        "",
+        waves.size.rest,
+    )
     for name in done:
         assert finished.get(name) == fixed.get(name), name
     for name in others:

@@ -40,8 +40,14 @@ def test_the_top_answers_for_all_and_where_for_those_it_means() -> None:
         {
             "waive_gates": {"code": {"by": "ana", "reason": "all"}},
             "where": [
-                {"clusters": {"tags": {"stage": "dev"}}, "waive_gates": {"rehearsal": {"by": "ana", "reason": "dev"}}},
-                {"clusters": {"clusters": ["orders"]}, "waive_gates": {"code": {"by": "ben", "reason": "orders"}}},
+                {
+                    "clusters": {"tags": {"stage": "dev"}},
+                    "waive_gates": {"rehearsal": {"by": "ana", "reason": "dev"}},
+                },
+                {
+                    "clusters": {"clusters": ["orders"]},
+                    "waive_gates": {"code": {"by": "ben", "reason": "orders"}},
+                },
             ],
         }
     )
@@ -55,7 +61,10 @@ def test_the_top_answers_for_all_and_where_for_those_it_means() -> None:
 def test_an_answer_is_left_out_where_nobody_asks_it_and_the_plan_takes_the_rest() -> None:
     everything = decode_fleet_decisions(
         {
-            "principals": {VENDOR: SKIP, f"{HOME}/OPS": {"action": "create", "reason": "x", "username": "operators"}},
+            "principals": {
+                VENDOR: SKIP,
+                f"{HOME}/OPS": {"action": "create", "reason": "x", "username": "operators"},
+            },
             "accept_loss": {VENDOR: LOSS},
             "groups": {"system:masters": {"also": "admins"}, "nobody-has-it": {"rename_to": "y"}},
             "accounts": {"123456789012": SKIP},
@@ -68,7 +77,9 @@ def test_an_answer_is_left_out_where_nobody_asks_it_and_the_plan_takes_the_rest(
     assert set(questions) == {("principals", f"{HOME}/OPS"), ("groups", "system:masters")}
     assert (list(kept.accept_loss), list(kept.waive_gates)) == ([], ["code"])
     assert migrator.plan(without, decisions_to_document(kept), now=NOW)["principals"]
-    kept, questions = asked(answers_for(everything, cluster("orders")), decode_snapshot(with_vendor))
+    kept, questions = asked(
+        answers_for(everything, cluster("orders")), decode_snapshot(with_vendor)
+    )
     assert ("accept_loss", VENDOR) in questions
     plan = migrator.plan(with_vendor, decisions_to_document(kept), now=NOW)
     actions = {p["principalArn"]: p["action"] for p in plan["principals"]}
@@ -155,6 +166,8 @@ def test_answers_are_written_as_they_are_read() -> None:
 
 def test_answers_about_no_principal_do_not_look_at_principals() -> None:
     answers = decode_fleet_decisions({"groups": {"system:masters": {"also": "admins"}}})
-    kept, questions = asked(answers_for(answers, cluster("orders")), decode_snapshot(_snapshot(ROWS)))
+    kept, questions = asked(
+        answers_for(answers, cluster("orders")), decode_snapshot(_snapshot(ROWS))
+    )
     assert questions == (("groups", "system:masters"),)
     assert kept.principals == {}

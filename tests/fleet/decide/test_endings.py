@@ -66,7 +66,9 @@ def _ended(run: str, code: int) -> FleetRecord:
         ([FleetRecord("run-started", "1", "", "apply", "x")], None),
     ],
 )
-def test_the_latest_run_with_the_same_inputs_is_gone_on_with(records: list[FleetRecord], run: str | None) -> None:
+def test_the_latest_run_with_the_same_inputs_is_gone_on_with(
+    records: list[FleetRecord], run: str | None
+) -> None:
     assert run_to_go_on_with(records, "plan", "x") == run
 
 

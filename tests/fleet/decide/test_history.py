@@ -15,12 +15,24 @@ def test_a_run_has_its_waves_in_order_with_how_clusters_ended() -> None:
             FleetRecord("cluster", "r", "3", "apply", result=result(A, wave="canary")),
             FleetRecord("wave-ended", "r", "4", "apply", wave="canary"),
             FleetRecord("wave-started", "r", "5", "apply", wave="rest"),
-            FleetRecord("cluster", "r", "6", "apply", result=result(B, status="failed", exit_code=1, wave="rest")),
+            FleetRecord(
+                "cluster",
+                "r",
+                "6",
+                "apply",
+                result=result(B, status="failed", exit_code=1, wave="rest"),
+            ),
             FleetRecord("wave-ended", "r", "7", "apply", wave="rest"),
             FleetRecord("run-ended", "r", "8", "apply", exit_code=8, why="1 failed"),
         ]
     )
-    assert (run.started, run.ended, run.exit_code, run.stopped, run.attempts) == ("1", "8", 8, "1 failed", 1)
+    assert (run.started, run.ended, run.exit_code, run.stopped, run.attempts) == (
+        "1",
+        "8",
+        8,
+        "1 failed",
+        1,
+    )
     assert [(w.name, w.started, w.ended, dict(w.counts)) for w in run.waves] == [
         ("canary", "2", "4", {"done": 1}),
         ("rest", "5", "7", {"failed": 1}),
@@ -41,7 +53,11 @@ def test_a_run_that_goes_on_is_one_run_and_the_last_try_of_a_cluster_counts() ->
         ]
     )
     assert (run.attempts, run.ended, run.exit_code, run.stopped) == (2, "", None, "")
-    assert (run.waves[0].started, run.waves[0].ended, dict(run.waves[0].counts)) == ("2", "", {"done": 1})
+    assert (run.waves[0].started, run.waves[0].ended, dict(run.waves[0].counts)) == (
+        "2",
+        "",
+        {"done": 1},
+    )
     assert run.waves[0].results == ()
 
 
@@ -55,7 +71,10 @@ def test_runs_that_mingle_in_the_record_stay_apart() -> None:
             FleetRecord("run-ended", "one", "5", "plan", exit_code=8),
         ]
     )
-    assert [(run.id, run.exit_code, len(run.waves)) for run in runs] == [("one", 8, 1), ("two", 0, 0)]
+    assert [(run.id, run.exit_code, len(run.waves)) for run in runs] == [
+        ("one", 8, 1),
+        ("two", 0, 0),
+    ]
 
 
 def test_no_record_is_no_run() -> None:

@@ -20,7 +20,10 @@ from migrator.model.decision import Stub
 from tests.support.fleet_values import cluster, inventory, result
 
 T = TypeVar("T")
-A, B, C = (cluster(name, account) for name, account in (("a", "111122223333"), ("b", "111122223333"), ("c", "2" * 12)))
+A, B, C = (
+    cluster(name, account)
+    for name, account in (("a", "111122223333"), ("b", "111122223333"), ("c", "2" * 12))
+)
 VENDOR = "arn:aws:iam::999999999999:role/vendor"
 BLOCK = FindingSeen("foreign-role-unverified", "block", VENDOR)
 WARN = FindingSeen("masters-referenced", "warn")
@@ -36,7 +39,16 @@ FACTS = (
         steps=3,
         principals=BLOCKED,
     ),
-    ClusterFacts(B.arn, "sha256:b", mode="API", target="API", blocked=False, admins=("arn:admin",), steps=3, done=3),
+    ClusterFacts(
+        B.arn,
+        "sha256:b",
+        mode="API",
+        target="API",
+        blocked=False,
+        admins=("arn:admin",),
+        steps=3,
+        done=3,
+    ),
     ClusterFacts(
         C.arn,
         "sha256:c",
@@ -48,7 +60,9 @@ FACTS = (
         principals=BLOCKED,
     ),
 )
-INVENTORY = inventory((A, B, C), silent=(Answer("333333333333", "eu-west-1", "denied", reason="no"),))
+INVENTORY = inventory(
+    (A, B, C), silent=(Answer("333333333333", "eu-west-1", "denied", reason="no"),)
+)
 
 
 def record(ended: ClusterResult, run: str = "r") -> FleetRecord:
@@ -56,7 +70,10 @@ def record(ended: ClusterResult, run: str = "r") -> FleetRecord:
 
 
 REPORT = report_of(
-    INVENTORY, FACTS, [record(result(A.arn)), record(result(A.arn, status="failed", exit_code=1))], at="now"
+    INVENTORY,
+    FACTS,
+    [record(result(A.arn)), record(result(A.arn, status="failed", exit_code=1))],
+    at="now",
 )
 
 
@@ -67,8 +84,12 @@ def test_one_question_for_the_same_principal_and_reasons_everywhere() -> None:
     assert question.where is None
 
 
-def test_an_answer_is_for_some_clusters_only_where_others_have_the_principal_or_may_have_it() -> None:
-    settled = ClusterFacts(B.arn, "sha256:b", principals={VENDOR.replace("role/", "role/team/"): "keep"})
+def test_an_answer_is_for_some_clusters_only_where_others_have_the_principal_or_may_have_it() -> (
+    None
+):
+    settled = ClusterFacts(
+        B.arn, "sha256:b", principals={VENDOR.replace("role/", "role/team/"): "keep"}
+    )
     for other in (settled, ClusterFacts(B.arn), ClusterFacts(B.arn, problem="damaged")):
         (question,) = report_of(INVENTORY, (FACTS[0], other, FACTS[2]), at="now").questions
         assert question.where == Selector(clusters=(A.arn, C.arn)), other
@@ -77,11 +98,17 @@ def test_an_answer_is_for_some_clusters_only_where_others_have_the_principal_or_
 def test_answers_that_differ_are_questions_of_their_own() -> None:
     def with_answer(facts: ClusterFacts, node_type: str) -> ClusterFacts:
         stub = Stub("principals", VENDOR, {"type": node_type}, (f"about {facts.arn}",))
-        return ClusterFacts(facts.arn, "x", findings=(BLOCK,), principals=BLOCKED, stubs={VENDOR: (stub,)})
+        return ClusterFacts(
+            facts.arn, "x", findings=(BLOCK,), principals=BLOCKED, stubs={VENDOR: (stub,)}
+        )
 
-    same = report_of(INVENTORY, (with_answer(FACTS[0], "EC2"), with_answer(FACTS[2], "EC2")), at="now")
+    same = report_of(
+        INVENTORY, (with_answer(FACTS[0], "EC2"), with_answer(FACTS[2], "EC2")), at="now"
+    )
     assert [len(each.clusters) for each in same.questions] == [2]
-    differ = report_of(INVENTORY, (with_answer(FACTS[0], "EC2"), with_answer(FACTS[2], "STANDARD")), at="now")
+    differ = report_of(
+        INVENTORY, (with_answer(FACTS[0], "EC2"), with_answer(FACTS[2], "STANDARD")), at="now"
+    )
     assert [len(each.clusters) for each in differ.questions] == [1, 1]
 
 
@@ -113,7 +140,10 @@ def test_findings_are_explained_from_the_catalogue() -> None:
 
 def test_who_administers_what() -> None:
     (admin,) = REPORT.admins
-    assert (admin.principal_arn, admin.clusters) == ("arn:admin", (C.arn, B.arn) if C.arn < B.arn else (B.arn, C.arn))
+    assert (admin.principal_arn, admin.clusters) == (
+        "arn:admin",
+        (C.arn, B.arn) if C.arn < B.arn else (B.arn, C.arn),
+    )
 
 
 def test_an_account_that_did_not_answer_is_there_with_the_reason() -> None:
@@ -141,12 +171,20 @@ def test_a_cluster_of_which_nothing_is_known_is_not_left_out() -> None:
 
 def test_a_result_of_a_cluster_that_left_the_fleet_is_history_and_no_row() -> None:
     gone = cluster("gone").arn
-    report = report_of(INVENTORY, FACTS, [record(result(gone, status="failed", exit_code=1))], at="now")
+    report = report_of(
+        INVENTORY, FACTS, [record(result(gone, status="failed", exit_code=1))], at="now"
+    )
     assert gone not in {row.cluster.arn for row in report.rows}
     assert report.runs[0].waves[0].counts == {"failed": 1}
 
 
-KNOWN = {"plan_digest": "sha256:x", "target": "API", "blocked": False, "mode": "CONFIG_MAP", "steps": 2}
+KNOWN = {
+    "plan_digest": "sha256:x",
+    "target": "API",
+    "blocked": False,
+    "mode": "CONFIG_MAP",
+    "steps": 2,
+}
 THEN = datetime(2026, 11, 23, tzinfo=timezone.utc)
 STAGED = {
     "unknown": ClusterFacts("x", problem="damaged"),
@@ -164,7 +202,9 @@ STAGED = {
 
 
 def test_every_stage_is_told_from_the_files() -> None:
-    assert {name: stage_of(facts) for name, facts in STAGED.items()} == {name: name for name in STAGED}
+    assert {name: stage_of(facts) for name, facts in STAGED.items()} == {
+        name: name for name in STAGED
+    }
     assert set(STAGES) == {*STAGED, "unreachable", "denied"}
 
 
@@ -190,18 +230,26 @@ def test_a_verdict_that_is_not_ok_verifies_nothing() -> None:
         assert stage_of(facts) == "applied"
 
 
-Fleet: TypeAlias = tuple[tuple[FleetCluster, ...], tuple[ClusterFacts, ...], tuple[FleetRecord, ...]]
+Fleet: TypeAlias = tuple[
+    tuple[FleetCluster, ...], tuple[ClusterFacts, ...], tuple[FleetRecord, ...]
+]
 
 
 @st.composite
 def fleets(draw: st.DrawFn) -> Fleet:
     """Clusters with anything that may be known of them, and results of some."""
-    tags = st.dictionaries(st.sampled_from(["stage", "team"]), st.sampled_from(["a", "b", "*", "[x]"]), max_size=2)
+    tags = st.dictionaries(
+        st.sampled_from(["stage", "team"]), st.sampled_from(["a", "b", "*", "[x]"]), max_size=2
+    )
     findings = st.builds(
         FindingSeen,
-        st.sampled_from(["foreign-role-unverified", "section-lost", "masters-referenced", "of a later version"]),
+        st.sampled_from(
+            ["foreign-role-unverified", "section-lost", "masters-referenced", "of a later version"]
+        ),
         st.sampled_from(["block", "warn", "info"]),
-        st.sampled_from([None, VENDOR, "arn:aws:iam::111122223333:role/a/x", "arn:aws:iam::111122223333:role/x"]),
+        st.sampled_from(
+            [None, VENDOR, "arn:aws:iam::111122223333:role/a/x", "arn:aws:iam::111122223333:role/x"]
+        ),
     )
     clusters, facts, records = [], [], []
     for number in range(draw(st.integers(0, 8))):
@@ -233,7 +281,9 @@ def fleets(draw: st.DrawFn) -> Fleet:
                     steps=2,
                     done=draw(st.integers(0, 2)),
                     stubs={
-                        f.principal_arn: (Stub("principals", f.principal_arn, {}),) for f in found if f.principal_arn
+                        f.principal_arn: (Stub("principals", f.principal_arn, {}),)
+                        for f in found
+                        if f.principal_arn
                     },
                 )
             )
@@ -245,7 +295,10 @@ def fleets(draw: st.DrawFn) -> Fleet:
 
 def _report(fleet: Fleet) -> FleetReport:
     clusters, facts, records = fleet
-    silent = (Answer("4" * 12, "*", "denied", reason="no"), Answer("1" * 12, "us-east-1", "unreachable"))
+    silent = (
+        Answer("4" * 12, "*", "denied", reason="no"),
+        Answer("1" * 12, "us-east-1", "unreachable"),
+    )
     return report_of(inventory(clusters, silent=silent), facts, records, at="now")
 
 
@@ -259,11 +312,15 @@ def test_every_cluster_is_in_exactly_one_group_and_counts_add_up(fleet: Fleet) -
     assert sum(report.stages.values()) == len(everything)
     assert sum(account.clusters for account in report.accounts) == len(everything)
     assert sum(account.migrated for account in report.accounts) == report.migrated
-    assert report.migrated == sum(count for stage, count in report.stages.items() if stage in MIGRATED)
+    assert report.migrated == sum(
+        count for stage, count in report.stages.items() if stage in MIGRATED
+    )
     for account in report.accounts:
         assert sum(account.stages.values()) == account.clusters
         assert sum(account.left.values()) + account.finished == account.clusters
-        assert account.answered == (account.id not in {answer.account for answer in report.inventory.silent})
+        assert account.answered == (
+            account.id not in {answer.account for answer in report.inventory.silent}
+        )
 
 
 def _shuffled(items: tuple[T, ...], dice: random.Random) -> tuple[T, ...]:
@@ -272,7 +329,9 @@ def _shuffled(items: tuple[T, ...], dice: random.Random) -> tuple[T, ...]:
 
 @given(fleets(), st.randoms(use_true_random=False))
 @settings(max_examples=60)
-def test_the_order_of_clusters_and_of_what_is_known_does_not_matter(fleet: Fleet, dice: random.Random) -> None:
+def test_the_order_of_clusters_and_of_what_is_known_does_not_matter(
+    fleet: Fleet, dice: random.Random
+) -> None:
     clusters, facts, records = fleet
     mixed = (_shuffled(clusters, dice), _shuffled(facts, dice), _shuffled(records, dice))
     first, second = _report((clusters, facts, records)), _report(mixed)
@@ -283,7 +342,9 @@ def test_the_order_of_clusters_and_of_what_is_known_does_not_matter(fleet: Fleet
 
 @given(fleets())
 @settings(max_examples=80)
-def test_an_answer_means_every_cluster_that_asks_and_no_other_that_has_the_principal_or_may(fleet: Fleet) -> None:
+def test_an_answer_means_every_cluster_that_asks_and_no_other_that_has_the_principal_or_may(
+    fleet: Fleet,
+) -> None:
     report = _report(fleet)
     asked = {
         (row.cluster.arn, finding.principal_arn)
@@ -310,7 +371,10 @@ def test_nothing_is_lost_when_a_cluster_cannot_be_reached(fleet: Fleet) -> None:
     lost = clusters[0].arn
     kept = tuple(each for each in facts if each.arn != lost)
     gone = record(result(lost, "plan", "unreachable", 1))
-    before, after = _report(fleet), _report((clusters, (*kept, ClusterFacts(lost)), (*records, gone)))
+    before, after = (
+        _report(fleet),
+        _report((clusters, (*kept, ClusterFacts(lost)), (*records, gone))),
+    )
     assert next(row.stage for row in after.rows if row.cluster.arn == lost) == "unreachable"
     assert [row for row in after.rows if row.cluster.arn != lost] == [
         row for row in before.rows if row.cluster.arn != lost

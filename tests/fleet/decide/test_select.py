@@ -6,7 +6,13 @@ from migrator.fleet.decide.select import in_unit, selects
 from migrator.fleet.model.fleet import Selector
 from tests.support.fleet_values import cluster
 
-PROD = cluster("orders", tags={"stage": "prod"}, account_tags={"owner": "shop"}, unit="/Workloads/Prod", version="1.31")
+PROD = cluster(
+    "orders",
+    tags={"stage": "prod"},
+    account_tags={"owner": "shop"},
+    unit="/Workloads/Prod",
+    version="1.31",
+)
 
 
 @pytest.mark.parametrize(

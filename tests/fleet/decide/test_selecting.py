@@ -21,11 +21,15 @@ def test_accounts_and_regions_come_before_a_list_of_names() -> None:
     here, there = cluster("a", "1" * 12), cluster("b", "2" * 12)
     assert selector_for((here,), (there,)) == Selector(accounts=("1" * 12,))
     east = cluster("c", "1" * 12, "us-east-1")
-    assert selector_for((here,), (there, east)) == Selector(accounts=("1" * 12,), regions=("eu-central-1",))
+    assert selector_for((here,), (there, east)) == Selector(
+        accounts=("1" * 12,), regions=("eu-central-1",)
+    )
 
 
 def test_without_anything_in_common_they_are_named() -> None:
-    assert selector_for(DEV[:2], DEV[2:]) == Selector(clusters=tuple(sorted(each.arn for each in DEV[:2])))
+    assert selector_for(DEV[:2], DEV[2:]) == Selector(
+        clusters=tuple(sorted(each.arn for each in DEV[:2]))
+    )
 
 
 def test_signs_of_patterns_in_names_and_tags_mean_themselves() -> None:

@@ -15,7 +15,9 @@ RULES = st.lists(
     st.builds(
         WaveRule,
         name=st.text("ab", min_size=1, max_size=3),
-        select=st.sampled_from([Selector(), Selector(clusters=("c00*",)), Selector(clusters=("nobody",))]),
+        select=st.sampled_from(
+            [Selector(), Selector(clusters=("c00*",)), Selector(clusters=("nobody",))]
+        ),
         size=st.sampled_from([None, Amount(0), Amount(3), Amount(percent=20.0)]),
         failure_tolerance=st.sampled_from([None, Amount(2), Amount(percent=50.0)]),
     ),
@@ -27,7 +29,9 @@ RULES = st.lists(
 def test_every_cluster_is_in_exactly_one_wave(count: int, rules: list[WaveRule]) -> None:
     found = clusters(count)
     waves = waves_of(found, "apply", rules)
-    assert sorted(each.arn for wave in waves for each in wave.clusters) == [each.arn for each in found]
+    assert sorted(each.arn for wave in waves for each in wave.clusters) == [
+        each.arn for each in found
+    ]
     assert all(wave.clusters and wave.tolerance >= 0 for wave in waves)
 
 
@@ -54,7 +58,9 @@ def test_reads_are_one_wave_that_nothing_stops() -> None:
 
 
 def test_clusters_that_no_rule_takes_come_last() -> None:
-    waves = waves_of(clusters(12), "apply", [WaveRule("first", Selector(clusters=("c00*",)), Amount(2))])
+    waves = waves_of(
+        clusters(12), "apply", [WaveRule("first", Selector(clusters=("c00*",)), Amount(2))]
+    )
     assert [(wave.name, len(wave.clusters)) for wave in waves] == [("first", 2), ("rest", 10)]
 
 
@@ -71,7 +77,9 @@ def test_order_is_by_tag_then_by_arn_and_unknown_values_last() -> None:
 
 
 @given(tolerance=st.integers(0, 9), overall=st.integers(1, 20), failed=st.integers(0, 12))
-def test_a_strict_wave_can_never_pass_its_tolerance_by_more_than_one(tolerance: int, overall: int, failed: int) -> None:
+def test_a_strict_wave_can_never_pass_its_tolerance_by_more_than_one(
+    tolerance: int, overall: int, failed: int
+) -> None:
     wave = Wave("w", clusters(30), tolerance, strict=True)
     running = at_once(wave, overall, failed)
     assert running <= overall
@@ -117,7 +125,11 @@ def test_a_weekly_window_is_in_its_own_time_zone(moment: str, until: str | None)
 
 
 @given(
-    st.integers(0, 7 * 24 * 60 - 1), st.integers(0, 6), st.integers(0, 1439), st.integers(0, 6), st.integers(0, 1439)
+    st.integers(0, 7 * 24 * 60 - 1),
+    st.integers(0, 6),
+    st.integers(0, 1439),
+    st.integers(0, 6),
+    st.integers(0, 1439),
 )
 def test_a_weekly_window_ends_when_it_says(minute: int, d1: int, m1: int, d2: int, m2: int) -> None:
     window = FreezeWindow(weekly_from=(d1, m1), weekly_until=(d2, m2), zone=timezone.utc)

@@ -47,7 +47,9 @@ def test_whatever_a_name_is_the_document_has_the_same_elements(text: str) -> Non
     assert terminal(text) in Reader(wild).texts
 
 
-@pytest.mark.parametrize("report", [SMALL, done(), hostile(*HOSTILE)], ids=["large", "done", "hostile"])
+@pytest.mark.parametrize(
+    "report", [SMALL, done(), hostile(*HOSTILE)], ids=["large", "done", "hostile"]
+)
 def test_the_data_cannot_end_its_element_and_says_the_same(report: object) -> None:
     text = fleet_html(report)  # type: ignore[arg-type]
     found = re.search(r'id="data">(.*?)</script>', text, re.S)
@@ -77,7 +79,11 @@ def test_the_policy_names_exactly_what_is_inline() -> None:
         assert parts[directive] == f"'sha256-{digest}'"
     assert parts["default-src"] == "'none'"
     assert "url(" not in styles[0]
-    assert not any(name.startswith("on") or name == "style" for _, names in Reader(text).structure for name in names)
+    assert not any(
+        name.startswith("on") or name == "style"
+        for _, names in Reader(text).structure
+        for name in names
+    )
 
 
 def test_the_same_report_gives_the_same_bytes() -> None:
@@ -141,7 +147,11 @@ def test_roles_of_one_name_in_many_accounts_are_asked_once_with_an_answer_for_ea
     wheres = (None, None, Selector(accounts=("3" * 12,)))
     questions = [
         OpenQuestion(
-            arn, ("role-unverified",), (f"cluster {arn}",), (Stub("principals", arn, {"action": "create"}),), where
+            arn,
+            ("role-unverified",),
+            (f"cluster {arn}",),
+            (Stub("principals", arn, {"action": "create"}),),
+            where,
         )
         for arn, where in zip(arns, wheres, strict=True)
     ]
@@ -154,19 +164,27 @@ def test_roles_of_one_name_in_many_accounts_are_asked_once_with_an_answer_for_ea
     document = YAML(typ="safe").load("\n".join(snippet(questions)))
     assert document["principals"] == {arn: {"action": "create"} for arn in arns[:2]}
     (third,) = document["where"]
-    assert third == {"principals": {arns[2]: {"action": "create"}}, "clusters": {"accounts": ["3" * 12]}}
+    assert third == {
+        "principals": {arns[2]: {"action": "create"}},
+        "clusters": {"accounts": ["3" * 12]},
+    }
 
 
 def test_every_question_is_asked_in_exactly_one_place() -> None:
     questions = large().questions
     found = [question for each in asked(questions) for question in each.questions]
     assert sorted(found, key=repr) == sorted(questions, key=repr)
-    assert [(each.principals, len(each.clusters)) for each in asked(questions)] == [(1, 120), (10, 13)]
+    assert [(each.principals, len(each.clusters)) for each in asked(questions)] == [
+        (1, 120),
+        (10, 13),
+    ]
 
 
 @given(hostile_text, hostile_text, st.booleans())
 @settings(max_examples=50)
-def test_an_answer_survives_whatever_a_principal_or_a_tag_is_called(arn: str, tag: str, everywhere: bool) -> None:
+def test_an_answer_survives_whatever_a_principal_or_a_tag_is_called(
+    arn: str, tag: str, everywhere: bool
+) -> None:
     if not arn or any("\ud800" <= char <= "\udfff" for char in arn + tag):
         return
     stubs = (
@@ -199,7 +217,9 @@ def test_of_two_answers_that_exclude_each_other_the_second_is_a_comment() -> Non
 
 def test_a_question_that_no_answer_lifts_has_none() -> None:
     assert snippet([OpenQuestion(None, ("node-os-mixed",), ("c",))]) == ()
-    asking = replace(SMALL, questions=(OpenQuestion(None, ("node-os-mixed",), (SMALL.rows[0].cluster.arn,)),))
+    asking = replace(
+        SMALL, questions=(OpenQuestion(None, ("node-os-mixed",), (SMALL.rows[0].cluster.arn,)),)
+    )
     assert "No answer in <code>decisions.yaml</code> lifts this" in fleet_html(asking)
 
 
@@ -209,5 +229,15 @@ def test_a_command_is_words_for_a_shell() -> None:
 
 
 def test_a_fleet_without_clusters_is_a_page_too() -> None:
-    empty = replace(SMALL, rows=(), stages={}, questions=(), same=(), findings=(), admins=(), accounts=(), runs=())
+    empty = replace(
+        SMALL,
+        rows=(),
+        stages={},
+        questions=(),
+        same=(),
+        findings=(),
+        admins=(),
+        accounts=(),
+        runs=(),
+    )
     assert "Nothing was run yet" in fleet_html(empty)

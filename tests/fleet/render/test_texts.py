@@ -1,4 +1,6 @@
-"""A fleet in the terminal and as Markdown: the interesting first, in bounds, however large the fleet."""
+"""A fleet in the terminal and as Markdown: the interesting first, in bounds, however large the
+fleet.
+"""
 
 import re
 from dataclasses import replace
@@ -18,7 +20,8 @@ GITHUB = 65_536  # characters of a pull request's text
 
 def test_the_sentence_says_the_whole() -> None:
     assert fleet_sentence(LARGE) == (
-        "60 of 1,000 clusters migrated. 5 of 100 accounts did not answer completely: what is in them is not known. "
+        "60 of 1,000 clusters migrated. 5 of 100 accounts did not answer completely: what is in "
+        "them is not known. "
         "120 clusters wait for a decision."
     )
     assert fleet_sentence(done()) == "12 of 12 clusters migrated. All 4 accounts answered."
@@ -29,7 +32,10 @@ def test_what_cannot_be_read_is_never_fine() -> None:
     answered = replace(LARGE.inventory, answers=())
     quiet = [replace(row, last=None, facts=replace(row.facts, problem="")) for row in LARGE.rows]
     assert fleet_tone(replace(LARGE, inventory=answered, rows=tuple(quiet))) == "bad"
-    assert fleet_tone(replace(LARGE, inventory=answered, rows=tuple(quiet), stages={"blocked": 1})) == "warn"
+    assert (
+        fleet_tone(replace(LARGE, inventory=answered, rows=tuple(quiet), stages={"blocked": 1}))
+        == "warn"
+    )
     dark = {"unreachable": 1, "retired": 999}
     figures = {each.label: each for each in fleet_figures(replace(LARGE, stages=dark))}
     assert (figures["Not read"].value, figures["Not read"].tone) == ("1", "bad")
@@ -37,12 +43,16 @@ def test_what_cannot_be_read_is_never_fine() -> None:
 
 def test_equal_reasons_are_told_once_with_everybody() -> None:
     found = {(each.what, each.why): each for each in troubles(LARGE)}
-    unreachable = found["plan: unreachable", "The API server of the cluster did not answer within 10 seconds."]
+    unreachable = found[
+        "plan: unreachable", "The API server of the cluster did not answer within 10 seconds."
+    ]
     assert len(unreachable.who) == len(unreachable.clusters) == 10
     assert len([each for each in troubles(LARGE) if each.what == "account denied"]) == 1
 
 
-@pytest.mark.parametrize("report", [LARGE, done(), hostile(*HOSTILE)], ids=["large", "done", "hostile"])
+@pytest.mark.parametrize(
+    "report", [LARGE, done(), hostile(*HOSTILE)], ids=["large", "done", "hostile"]
+)
 def test_the_terminal_keeps_to_a_hundred_columns_and_two_screens(report: object) -> None:
     lines = fleet_status_text(report).splitlines()  # type: ignore[arg-type]
     assert max(map(cell_len, lines)) <= 100
@@ -70,7 +80,9 @@ def test_a_fleet_that_is_done_says_so_and_lists_nobody() -> None:
     assert "ACCOUNT " not in text
 
 
-@pytest.mark.parametrize("report", [LARGE, done(), hostile(*HOSTILE)], ids=["large", "done", "hostile"])
+@pytest.mark.parametrize(
+    "report", [LARGE, done(), hostile(*HOSTILE)], ids=["large", "done", "hostile"]
+)
 def test_markdown_fits_a_pull_request(report: object) -> None:
     text = fleet_markdown(report)  # type: ignore[arg-type]
     assert len(text) < GITHUB

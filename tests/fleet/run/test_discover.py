@@ -1,4 +1,6 @@
-"""Discovery: who is expected and who answered; an account or Region that does not is a status with a reason."""
+"""Discovery: who is expected and who answered; an account or Region that does not is a status with
+a reason.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -81,9 +83,13 @@ def fleet(*ids: str, regions: tuple[str, ...] = (REGION,), **more: Any) -> Fleet
         ("anything-else", "failed"),
     ],
 )
-def test_an_account_that_does_not_answer_is_a_status_with_a_reason(code: str, status: AnswerStatus) -> None:
+def test_an_account_that_does_not_answer_is_a_status_with_a_reason(
+    code: str, status: AnswerStatus
+) -> None:
     error = Failed(code, "It is so.", why="Because.", remedy="Do this.")
-    inventory = found(Accounts({(ONE, REGION): [described(ONE, "a")], (TWO, REGION): error}), fleet(ONE, TWO))
+    inventory = found(
+        Accounts({(ONE, REGION): [described(ONE, "a")], (TWO, REGION): error}), fleet(ONE, TWO)
+    )
     silent = {answer.account: answer for answer in inventory.silent}[TWO]
     assert (silent.status, silent.code, silent.reason, silent.remedy) == (
         status,
@@ -132,7 +138,9 @@ def test_a_named_cluster_in_an_account_that_nobody_named_is_missing() -> None:
 
 def test_what_selectors_leave_out_is_counted_and_is_not_missing() -> None:
     clusters = [described(ONE, "a", stage="dev"), described(ONE, "b", stage="prod")]
-    inventory = found(Accounts({(ONE, REGION): clusters}), fleet(ONE, select=Selector(tags={"stage": "dev"})))
+    inventory = found(
+        Accounts({(ONE, REGION): clusters}), fleet(ONE, select=Selector(tags={"stage": "dev"}))
+    )
     assert ([cluster.name for cluster in inventory.clusters], inventory.not_selected) == (["a"], 1)
     assert inventory.complete
 
@@ -140,15 +148,37 @@ def test_what_selectors_leave_out_is_counted_and_is_not_missing() -> None:
 def test_the_organization_brings_accounts_with_their_way_in_and_says_whom_it_leaves_out() -> None:
     members = [
         {"id": ONE, "name": "payer", "status": "ACTIVE", "organizationalUnit": "/", "tags": {}},
-        {"id": TWO, "name": "team", "status": "ACTIVE", "organizationalUnit": "/Work/Prod", "tags": {"stage": "prod"}},
-        {"id": THREE, "name": "old", "status": "SUSPENDED", "organizationalUnit": "/Work", "tags": {}},
+        {
+            "id": TWO,
+            "name": "team",
+            "status": "ACTIVE",
+            "organizationalUnit": "/Work/Prod",
+            "tags": {"stage": "prod"},
+        },
+        {
+            "id": THREE,
+            "name": "old",
+            "status": "SUSPENDED",
+            "organizationalUnit": "/Work",
+            "tags": {},
+        },
     ]
     through = RoleLink(f"arn:aws:iam::{ONE}:role/hub")
     source = OrganizationSource(
-        "eks-migrator-{name}", "secret-7", (through,), regions=(REGION,), own_account=ONE, not_accounts=("nobody",)
+        "eks-migrator-{name}",
+        "secret-7",
+        (through,),
+        regions=(REGION,),
+        own_account=ONE,
+        not_accounts=("nobody",),
     )
     inventory = found(Accounts(members=members), FleetFile("test", organization=source))
     payer, team = inventory.accounts
     assert (payer.roles, team.unit, team.tags) == ((), "/Work/Prod", {"stage": "prod"})
-    assert team.roles == (through, RoleLink(f"arn:aws:iam::{TWO}:role/eks-migrator-team", "secret-7"))
-    assert [(each.id, each.reason) for each in inventory.left_out] == [(THREE, "its status is SUSPENDED")]
+    assert team.roles == (
+        through,
+        RoleLink(f"arn:aws:iam::{TWO}:role/eks-migrator-team", "secret-7"),
+    )
+    assert [(each.id, each.reason) for each in inventory.left_out] == [
+        (THREE, "its status is SUSPENDED")
+    ]

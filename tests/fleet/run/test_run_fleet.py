@@ -1,4 +1,6 @@
-"""Waves over a fleet in memory: what is begun, what is not, what is recorded, and what is gone on with."""
+"""Waves over a fleet in memory: what is begun, what is not, what is recorded, and what is gone on
+with.
+"""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -25,7 +27,14 @@ from migrator.fleet.model.outcome import ClusterResult, FleetOutcome
 from migrator.fleet.ports import FleetPorts
 from migrator.fleet.run.run_fleet import FleetOptions, run_fleet
 from tests.support.fleet_values import clusters, inventory
-from tests.support.memory_ports import START, Cluster, InTurn, MemoryClock, MemoryEvents, MemoryStore
+from tests.support.memory_ports import (
+    START,
+    Cluster,
+    InTurn,
+    MemoryClock,
+    MemoryEvents,
+    MemoryStore,
+)
 
 FILE = FleetFile("test")
 
@@ -36,7 +45,9 @@ class Killed(BaseException):
 
 @dataclass
 class Jobs:
-    """Does jobs one after the other; ``bad`` clusters fail, and after so many jobs the process dies."""
+    """Does jobs one after the other; ``bad`` clusters fail, and after so many jobs the process
+    dies.
+    """
 
     bad: set[str] = field(default_factory=set)
     lost: set[str] = field(default_factory=set)
@@ -86,7 +97,12 @@ class Jobs:
         name = _name(job.arn)
         kind = job.arguments.get("as")
         if name in self.bad:
-            return {"status": "unproven", "exitCode": 6, "message": "proof failed", "planDigest": "d"}
+            return {
+                "status": "unproven",
+                "exitCode": 6,
+                "message": "proof failed",
+                "planDigest": "d",
+            }
         if kind == "blocked":
             return {"status": "blocked", "exitCode": 3, "planDigest": "d"}
         return {"status": "done", "exitCode": 0, "planDigest": "d"}
@@ -163,11 +179,17 @@ class Fleet:
             run_id=lambda: f"r{number}",
             stop_wanted=self.stop,
         )
-        return run_fleet(self.file, self.inventory, command, self.job, ports, FleetOptions(inputs, **options))
+        return run_fleet(
+            self.file, self.inventory, command, self.job, ports, FleetOptions(inputs, **options)
+        )
 
     def job(self, cluster: FleetCluster) -> "Job | ClusterResult":
         job = Job(cluster.arn, cluster.account, "m:f", {})
-        return replace(job, first=Job(cluster.arn, cluster.account, "m:first", {})) if self.with_first else job
+        return (
+            replace(job, first=Job(cluster.arn, cluster.account, "m:first", {}))
+            if self.with_first
+            else job
+        )
 
     def by_wave(self, outcome: FleetOutcome) -> dict[str, list[str]]:
         found: dict[str, list[str]] = {}
@@ -215,7 +237,11 @@ def test_after_the_fix_the_same_command_goes_on_and_does_nothing_twice() -> None
 
 
 def test_within_its_tolerance_a_wave_goes_on() -> None:
-    fleet = Fleet(12, FleetFile("test", failure_tolerance=Amount(percent=50)), Jobs(bad={"c001", "c002", "c006"}))
+    fleet = Fleet(
+        12,
+        FleetFile("test", failure_tolerance=Amount(percent=50)),
+        Jobs(bad={"c001", "c002", "c006"}),
+    )
     outcome = fleet.run()
     assert len(fleet.jobs.done) == 12
     assert (outcome.exit_code, outcome.stopped) == (8, "")
@@ -322,7 +348,9 @@ def test_the_first_interrupt_lets_what_runs_end_and_begins_nothing() -> None:
     outcome = fleet.run()
     assert outcome.exit_code == 7
     begun = [result for result in outcome.results if result.status == "done"]
-    assert len(begun) == len(fleet.jobs.done) == 5  # the canary, and the wave of four that was under way
+    assert (
+        len(begun) == len(fleet.jobs.done) == 5
+    )  # the canary, and the wave of four that was under way
     assert fleet.run().exit_code == 0
 
 
@@ -344,14 +372,22 @@ def test_nothing_that_writes_is_begun_in_a_freeze_and_reads_are() -> None:
 
 
 def test_a_freeze_that_begins_on_the_way_stops_the_rest() -> None:
-    fleet = Fleet(9, FleetFile("test", freeze=(FreezeWindow("", START + timedelta(hours=1), START + timedelta(9)),)))
+    fleet = Fleet(
+        9,
+        FleetFile(
+            "test", freeze=(FreezeWindow("", START + timedelta(hours=1), START + timedelta(9)),)
+        ),
+    )
     fleet.jobs.seen = lambda name: fleet.clock.sleep(timedelta(hours=2)) if name == "c000" else None
     outcome = fleet.run()
     assert (len(fleet.jobs.done), outcome.exit_code) == (1, 8)
 
 
 def test_a_pause_is_kept_between_waves_also_after_a_restart() -> None:
-    rules = (WaveRule("one", size=Amount(1)), WaveRule("two", size=Amount(1), pause=timedelta(hours=2)))
+    rules = (
+        WaveRule("one", size=Amount(1)),
+        WaveRule("two", size=Amount(1), pause=timedelta(hours=2)),
+    )
     fleet = Fleet(2, FleetFile("test", waves=rules), Jobs(bad={"c001"}))
     at: dict[str, list[datetime]] = {}
     fleet.jobs.seen = lambda name: at.setdefault(name, []).append(fleet.clock.now())
@@ -359,7 +395,9 @@ def test_a_pause_is_kept_between_waves_also_after_a_restart() -> None:
     assert at["c001"][0] - at["c000"][0] == timedelta(hours=2)
     fleet.jobs.bad.clear()
     fleet.run()
-    assert at["c001"][1] - at["c001"][0] == timedelta(hours=2)  # counted from the end of the last attempt
+    assert at["c001"][1] - at["c001"][0] == timedelta(
+        hours=2
+    )  # counted from the end of the last attempt
 
 
 def test_a_stop_file_ends_a_pause() -> None:
@@ -382,12 +420,18 @@ def test_a_wave_that_needs_approval_waits_for_it() -> None:
 
 def test_a_hook_vetoes_the_wave_it_is_asked_about() -> None:
     hooks = Hooks(before_wave=(("check",),), after_wave=(("check",),))
-    fleet = Fleet(9, FleetFile("test", hooks=hooks), veto=Veto({("before_wave", "wave 2"): "the pager is on fire"}))
+    fleet = Fleet(
+        9,
+        FleetFile("test", hooks=hooks),
+        veto=Veto({("before_wave", "wave 2"): "the pager is on fire"}),
+    )
     outcome = fleet.run()
     assert (outcome.stopped, fleet.jobs.done) == ("the pager is on fire", ["c000"])
     name, facts = fleet.veto.asked[1]
     assert (name, facts["wave"], facts["clusters"][0]["status"]) == ("after_wave", "canary", "done")
-    after = Fleet(9, FleetFile("test", hooks=hooks), veto=Veto({("after_wave", "canary"): "look first"}))
+    after = Fleet(
+        9, FleetFile("test", hooks=hooks), veto=Veto({("after_wave", "canary"): "look first"})
+    )
     assert (after.run().stopped, after.jobs.done) == ("look first", ["c000"])
 
 

@@ -1,4 +1,6 @@
-"""The lab's own commands as people use them: every kind of fault by its line, profiles, and what a copy lacks."""
+"""The lab's own commands as people use them: every kind of fault by its line, profiles, and what a
+copy lacks.
+"""
 
 import contextlib
 import io
@@ -31,7 +33,8 @@ LINES: dict[str, str] = {
     "partial-page": "*:List* partial-page page_size=2",
     "expired-credentials": "sts:* expired-credentials times=1",
     "update-fails": "eks:UpdateClusterConfig update-fails outcome=Cancelled",
-    "second-writer": '"kubernetes:update configmaps" second-writer times=1 change=recreate cluster=demo',
+    "second-writer": '"kubernetes:update configmaps" second-writer times=1 change=recreate '
+    "cluster=demo",
     "node-stops": "eks:* node-stops node=ip-10-0-1-11.eu-central-1.compute.internal",
 }
 
@@ -64,7 +67,9 @@ def test_every_kind_of_fault_has_a_line_here() -> None:
 
 
 @pytest.mark.parametrize("kind", LINES)
-def test_every_kind_of_fault_is_injected_and_listed(lab: Path, capsys: pytest.CaptureFixture[str], kind: str) -> None:
+def test_every_kind_of_fault_is_injected_and_listed(
+    lab: Path, capsys: pytest.CaptureFixture[str], kind: str
+) -> None:
     code, out, err = said(capsys, lab, f"fault --clear {LINES[kind]}")
     assert (code, err) == (0, "")
     operation, _, *settings = shlex.split(LINES[kind])
@@ -95,7 +100,11 @@ def test_the_help_names_every_kind_and_key(lab: Path, capsys: pytest.CaptureFixt
         ("fault eks:* explode", 64, "'explode' is not one of 'latency', 'throttle'"),
         ("fault eks:*", 64, "OPERATION and KIND belong together"),
         ("fault eks:* throttle soon", 64, "'soon' is no KEY=VALUE"),
-        ("fault eks:* throttle probability=2", 1, "probability must be a number from 0 to 1, not 2"),
+        (
+            "fault eks:* throttle probability=2",
+            1,
+            "probability must be a number from 0 to 1, not 2",
+        ),
         ("fault eks:* throttle often=2", 1, "unknown members of a fault: often"),
         ("fault eks:* second-writer cluster=7", 1, "known are demo"),
         ("credentials alice --verify-as", 64, "leave PRINCIPAL out"),
@@ -111,7 +120,9 @@ def test_a_line_that_means_nothing_is_told_what_would(
     assert (ended, told in err) == (code, True), err
 
 
-def test_profiles_are_listed_and_written_as_decisions(lab: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_profiles_are_listed_and_written_as_decisions(
+    lab: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     _, listed, _ = said(capsys, lab, "credentials")
     assert "alice  " in listed
     assert "arn:aws:iam::111122223333:role/platform/sre" in listed
@@ -139,21 +150,40 @@ def test_a_client_is_killed_at_its_nth_effect_and_others_live_on(
         for number in range(2):
             with contextlib.suppress(ConnectionClosedError):
                 iam.create_user(UserName=f"user{len(point)}-{number}")
-        made = sum(user["UserName"].startswith(f"user{len(point)}-") for user in iam.list_users()["Users"])
+        made = sum(
+            user["UserName"].startswith(f"user{len(point)}-") for user in iam.list_users()["Users"]
+        )
         assert (made, victim.wait(10)) == (users, -9)
     assert said(capsys, lab, "kill --cancel")[2] == "+ nobody is killed\n"
 
 
-def test_a_copy_says_what_it_lacks_and_how_to_use_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_copy_says_what_it_lacks_and_how_to_use_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     cluster = {"name": "c", "arn": "arn:aws:eks:eu-central-1:111122223333:cluster/c"}
-    foreign = {"arn": "arn:aws:iam::444455556666:role/x", "id": "AROAX", "createDate": "2024-01-01T00:00:00Z"}
+    foreign = {
+        "arn": "arn:aws:iam::444455556666:role/x",
+        "id": "AROAX",
+        "createDate": "2024-01-01T00:00:00Z",
+    }
     known: dict[str, list[object]] = {
         name: [] for name in ("fargateProfiles", "capabilities", "identityProviderConfigs")
     }
     snapshot = {"cluster": cluster, "iam": {"principals": [foreign]}, "rbac": {}, **known}
-    (tmp_path / "snapshot.json").write_text(json.dumps({"format": "migrator/snapshot/v1", **snapshot}))
+    (tmp_path / "snapshot.json").write_text(
+        json.dumps({"format": "migrator/snapshot/v1", **snapshot})
+    )
     place = tmp_path / "a copy"
-    up = [sys.executable, "-m", "migrator", "lab", "up", "--detach", "--from", str(tmp_path / "snapshot.json")]
+    up = [
+        sys.executable,
+        "-m",
+        "migrator",
+        "lab",
+        "up",
+        "--detach",
+        "--from",
+        str(tmp_path / "snapshot.json"),
+    ]
     told = {}
     role = "arn:aws:iam::444455556666:role/reader"
     for reader in (False, True):

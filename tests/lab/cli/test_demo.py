@@ -1,4 +1,6 @@
-"""``migrate lab demo``, which ``make demo`` runs: from nothing to a cluster without aws-auth, in one command."""
+"""``migrate lab demo``, which ``make demo`` runs: from nothing to a cluster without aws-auth, in
+one command.
+"""
 
 import os
 import re
@@ -13,7 +15,11 @@ import pytest
 def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     place = tmp_path_factory.mktemp("demo")
     ran = subprocess.run(
-        [sys.executable, "-m", "migrator", "lab", "demo"], cwd=place, capture_output=True, text=True, check=False
+        [sys.executable, "-m", "migrator", "lab", "demo"],
+        cwd=place,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert ran.returncode == 0, ran.stdout + ran.stderr
     return place / "demo", ran.stdout + ran.stderr
@@ -21,7 +27,17 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
 
 def test_every_principal_is_shown_before_and_after(demo: tuple[Path, str]) -> None:
     flat = re.sub(r"\s+", "", demo[1][demo[1].index("BEFORE, BY AWS-AUTH") :])
-    shown = ("runner", "alice", "bob", "metrics-agent", "batch-nodes", "sre", "old-jenkins", "analyst", "developer")
+    shown = (
+        "runner",
+        "alice",
+        "bob",
+        "metrics-agent",
+        "batch-nodes",
+        "sre",
+        "old-jenkins",
+        "analyst",
+        "developer",
+    )
     assert all(name in flat for name in shown)
     assert "cannotlogincannotlogin" in flat
 
@@ -43,13 +59,24 @@ def test_a_new_row_gives_nothing_any_more(demo: tuple[Path, str]) -> None:
 
 
 def test_it_says_where_everything_lies_and_it_lies_there(demo: tuple[Path, str]) -> None:
-    for label in ("plan", "answers", "journal", "evidence", "backup", "report", "Markdown", "Terraform"):
+    for label in (
+        "plan",
+        "answers",
+        "journal",
+        "evidence",
+        "backup",
+        "report",
+        "Markdown",
+        "Terraform",
+    ):
         found = re.search(rf"^  {label} +(\S+)$", demo[1], re.M)
         assert found, label
         assert (demo[0].parent / found.group(1)).exists()
 
 
-def test_the_report_is_one_file_with_the_verdict_the_proofs_and_the_gates(demo: tuple[Path, str]) -> None:
+def test_the_report_is_one_file_with_the_verdict_the_proofs_and_the_gates(
+    demo: tuple[Path, str],
+) -> None:
     text = (demo[0] / "report.html").read_text()
     assert "<title>demo: migration to access entries, ok</title>" in text
     assert text.count("<article") == 14

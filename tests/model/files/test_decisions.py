@@ -18,7 +18,9 @@ def test_an_empty_file_answers_nothing() -> None:
 
 
 def test_an_unquoted_account_number_keeps_its_leading_zero() -> None:
-    decisions = decode_decisions({"accounts": {12345678901: {"action": "skip", "reason": "closed"}}})
+    decisions = decode_decisions(
+        {"accounts": {12345678901: {"action": "skip", "reason": "closed"}}}
+    )
     assert decisions.accounts == {"012345678901": "closed"}
 
 
@@ -40,7 +42,10 @@ def test_every_section_of_the_file_is_read() -> None:
         {
             "accept_lost_sections": ["mapRoles"],
             "accept_loss": {ARN: acceptance},
-            "groups": {"system:masters": {"also": "platform-admins"}, "eks:old": {"rename_to": "new"}},
+            "groups": {
+                "system:masters": {"also": "platform-admins"},
+                "eks:old": {"rename_to": "new"},
+            },
             "waive_verification": {ARN: acceptance},
             "verify_as": {ARN: {"profile": "ci"}},
             "break_glass": ARN,
@@ -78,7 +83,14 @@ def test_every_section_of_the_file_is_read() -> None:
         {"waive_verification": {ARN: {"by": "Ana", "reason": "<TBD: ask Bo>"}}},
         {"accounts": {"444455556666": {"action": "skip", "reason": "<why>"}}},
         {"principals": {ARN: {"action": "skip", "reason": "<why>"}}},
-        {"principals": {ARN: {"action": "create", "principal_arn": "arn:aws:iam::444455556666:role/<path>/dev"}}},
+        {
+            "principals": {
+                ARN: {
+                    "action": "create",
+                    "principal_arn": "arn:aws:iam::444455556666:role/<path>/dev",
+                }
+            }
+        },
         {"principals": {ARN: {"action": "create", "username": "<username>"}}},
         {"principals": {ARN: {"action": "create", "groups": ["viewers", "<group>"]}}},
         {"proof_policy": {"role": "attested"}},

@@ -13,14 +13,22 @@ from migrator.errors import MigratorError
 from migrator.model import step as steps
 from migrator.model.access_entry import Identity
 from migrator.model.canonical import pretty_bytes
-from migrator.model.files.plan import decode_plan, decode_plan_with_digest, encode_plan, plan_digest, plan_to_document
+from migrator.model.files.plan import (
+    decode_plan,
+    decode_plan_with_digest,
+    encode_plan,
+    plan_digest,
+    plan_to_document,
+)
 from migrator.model.files.schemas import plan_schema
 from migrator.model.files.step_payloads import PAYLOADS
 from migrator.model.plan import AccessChange, ClusterRef, Plan, PlannedPrincipal
 from migrator.model.rbac import PermissionRow
 from tests.support.strategies import plans
 
-CLUSTER = ClusterRef("demo", "arn:aws:eks:eu-central-1:111122223333:cluster/demo", "1", "r", "aws", "CONFIG_MAP")
+CLUSTER = ClusterRef(
+    "demo", "arn:aws:eks:eu-central-1:111122223333:cluster/demo", "1", "r", "aws", "CONFIG_MAP"
+)
 PLAN = Plan(
     "2026-11-22T00:00:00Z",
     CLUSTER,
@@ -47,7 +55,9 @@ def test_a_plan_survives_its_document(plan: Plan) -> None:
 
 def test_a_plan_whose_rows_have_no_witness_is_read_and_written_as_it_was() -> None:
     row = PermissionRow("cluster", ("",), ("pods",), ("get",))
-    principal = PlannedPrincipal("arn", "create", Identity("u", (), "config-map"), access=AccessChange(lost=(row,)))
+    principal = PlannedPrincipal(
+        "arn", "create", Identity("u", (), "config-map"), access=AccessChange(lost=(row,))
+    )
     document = plan_to_document(replace(PLAN, principals=(principal,)))
     assert "witness" not in document["principals"][0]["access"]["lost"][0]
     assert plan_to_document(decode_plan(pretty_bytes(document))) == document
@@ -120,7 +130,8 @@ def test_what_is_no_plan_is_refused_with_a_code(content: bytes, code: str) -> No
 
 
 @pytest.mark.parametrize(
-    ("kind", "principal"), [("no-such-step", None), ("create-entry", None), ("enable-entries", "arn:aws:iam::1:role/x")]
+    ("kind", "principal"),
+    [("no-such-step", None), ("create-entry", None), ("enable-entries", "arn:aws:iam::1:role/x")],
 )
 def test_a_step_must_have_the_fields_of_its_kind(kind: str, principal: str | None) -> None:
     document = plan_to_document(PLAN)

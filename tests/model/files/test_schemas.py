@@ -18,6 +18,8 @@ SCHEMAS = Path(__file__).parents[3] / "examples" / "schemas"
     ("name", "schema"),
     [("plan", plan_schema), ("snapshot", snapshot_schema), ("decisions", decisions_schema)],
 )
-def test_a_published_schema_is_the_one_in_force(name: str, schema: Callable[[], dict[str, Any]]) -> None:
+def test_a_published_schema_is_the_one_in_force(
+    name: str, schema: Callable[[], dict[str, Any]]
+) -> None:
     Draft202012Validator.check_schema(schema())
     assert_golden(SCHEMAS / f"{name}.schema.json", pretty_bytes(schema()))

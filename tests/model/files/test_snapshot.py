@@ -32,7 +32,11 @@ def test_an_empty_list_is_known() -> None:
 def test_a_cluster_that_shows_no_access_config_is_in_config_map_mode() -> None:
     cluster = decode_snapshot(BARE).cluster
     assert cluster.authentication_mode == "CONFIG_MAP"
-    assert (cluster.name, cluster.partition, cluster.account_id) == ("demo_1", "aws-us-gov", "111122223333")
+    assert (cluster.name, cluster.partition, cluster.account_id) == (
+        "demo_1",
+        "aws-us-gov",
+        "111122223333",
+    )
 
 
 def test_an_absent_config_map_is_said_and_a_forgotten_one_is_refused() -> None:
@@ -44,8 +48,14 @@ def test_an_absent_config_map_is_said_and_a_forgotten_one_is_refused() -> None:
 
 
 def test_kubectl_lists_stand_for_their_items() -> None:
-    role = {"metadata": {"name": "view"}, "rules": [{"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]}]}
-    node = {"metadata": {"name": "n1", "labels": {"kubernetes.io/os": "linux"}}, "spec": {"providerID": "aws:///a/i-1"}}
+    role = {
+        "metadata": {"name": "view"},
+        "rules": [{"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]}],
+    }
+    node = {
+        "metadata": {"name": "n1", "labels": {"kubernetes.io/os": "linux"}},
+        "spec": {"providerID": "aws:///a/i-1"},
+    }
     snapshot = decode_snapshot(
         BARE
         | {
@@ -91,7 +101,14 @@ def test_usage_is_read_with_its_window() -> None:
     }
     usage = decode_snapshot(
         BARE
-        | {"usage": {"from": "2026-10-22T00:00:00Z", "to": "2026-11-22T00:00:00Z", "complete": True, "logins": [login]}}
+        | {
+            "usage": {
+                "from": "2026-10-22T00:00:00Z",
+                "to": "2026-11-22T00:00:00Z",
+                "complete": True,
+                "logins": [login],
+            }
+        }
     ).usage
     assert usage is not None
     assert usage.complete
@@ -116,19 +133,36 @@ def test_times_are_iso_text_or_seconds(value: object, moment: datetime) -> None:
     [
         ({"capabilities": [5]}, "capabilities[0]"),
         ({"identityProviderConfigs": [5]}, "identityProviderConfigs[0]"),
-        ({"identityProviderConfigs": [{"oidc": {"groupsPrefix": 5}}]}, "identityProviderConfigs[0].oidc.groupsPrefix"),
+        (
+            {"identityProviderConfigs": [{"oidc": {"groupsPrefix": 5}}]},
+            "identityProviderConfigs[0].oidc.groupsPrefix",
+        ),
         ({"takenAt": "never"}, "takenAt"),
         ({"takenAt": 5}, "takenAt"),
         ({"cluster": None}, "cluster"),
         ({"cluster": {"arn": "arn:aws:iam::111122223333:role/x"}}, "cluster.arn"),
-        ({"cluster": {"arn": BARE["cluster"]["arn"], "accessConfig": {"authenticationMode": "MAYBE"}}}, "accessConfig"),
+        (
+            {
+                "cluster": {
+                    "arn": BARE["cluster"]["arn"],
+                    "accessConfig": {"authenticationMode": "MAYBE"},
+                }
+            },
+            "accessConfig",
+        ),
         ({"configMap": []}, "configMap"),
         ({"configMap": {"data": {"mapRoles": 5}}}, "configMap.data.mapRoles"),
         ({"nodegroups": {}}, "nodegroups"),
         ({"nodegroups": ["x"]}, "nodegroups[0]"),
         ({"accessEntries": [{"principalArn": "a", "type": "NEW"}]}, "accessEntries[0].type"),
-        ({"accessEntries": [{"principalArn": "a", "createdAt": "soon"}]}, "accessEntries[0].createdAt"),
-        ({"accessEntries": [{"principalArn": "a", "createdAt": True}]}, "accessEntries[0].createdAt"),
+        (
+            {"accessEntries": [{"principalArn": "a", "createdAt": "soon"}]},
+            "accessEntries[0].createdAt",
+        ),
+        (
+            {"accessEntries": [{"principalArn": "a", "createdAt": True}]},
+            "accessEntries[0].createdAt",
+        ),
         ({"iam": {"principals": [{"id": "AROA"}]}}, "iam.principals[0].arn"),
         ({"namespaces": [5]}, "namespaces[0]"),
         ({"usage": {"from": "x"}}, "usage.from"),

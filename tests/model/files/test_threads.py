@@ -24,5 +24,7 @@ print(len(read), len(set(read)))
 
 def test_the_first_use_of_a_type_may_be_in_many_threads() -> None:
     for _ in range(6):  # without preparing types, a third of such processes die
-        done = subprocess.run([sys.executable, "-c", PROGRAM, str(PLAN)], capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            [sys.executable, "-c", PROGRAM, str(PLAN)], capture_output=True, text=True, check=False
+        )
         assert (done.returncode, done.stdout.split()) == (0, ["16", "1"]), done.stderr[-400:]

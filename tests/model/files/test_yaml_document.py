@@ -48,7 +48,9 @@ def test_both_parsers_refuse_what_aliases_repeat(name: str, pure: bool) -> None:
 
 
 def test_aliases_and_merge_keys_of_an_honest_document_are_read() -> None:
-    text = "by: &me {by: sre, reason: move}\nprincipals:\n  one: *me\n  two: {<<: *me, action: skip}\n"
+    text = (
+        "by: &me {by: sre, reason: move}\nprincipals:\n  one: *me\n  two: {<<: *me, action: skip}\n"
+    )
     assert load_yaml(text) == {
         "by": {"by": "sre", "reason": "move"},
         "principals": {
@@ -58,7 +60,9 @@ def test_aliases_and_merge_keys_of_an_honest_document_are_read() -> None:
     }
 
 
-@pytest.mark.parametrize("content", [b"\xff\xfea", b"a: \x80", "a: [", "a: 1\na: 2\n", "---\na\n---\nb\n", "a: !!x y"])
+@pytest.mark.parametrize(
+    "content", [b"\xff\xfea", b"a: \x80", "a: [", "a: 1\na: 2\n", "---\na\n---\nb\n", "a: !!x y"]
+)
 def test_what_is_no_document_is_refused_in_one_line(content: bytes | str) -> None:
     with pytest.raises(YamlError) as caught:
         load_yaml(content)

@@ -1,1 +1,3 @@
-"""One set of scenarios, two clusters to ask: the embedded lab, and the real components beside the lab's AWS side."""
+"""One set of scenarios, two clusters to ask: the embedded lab, and the real components beside the
+lab's AWS side.
+"""

@@ -1,8 +1,8 @@
 """What a scenario needs of a cluster, and the embedded lab as one that has it.
 
-A scenario changes the AWS side (principals, entries, mode) through ``bed.lab``, which is the lab's for both clusters,
-and the Kubernetes side through the bed; it waits with ``settle`` and ``forget``, which step time here and take time
-there.
+A scenario changes the AWS side (principals, entries, mode) through ``bed.lab``, which is the lab's
+for both clusters, and the Kubernetes side through the bed; it waits with ``settle`` and ``forget``,
+which step time here and take time there.
 """
 
 import itertools
@@ -55,13 +55,27 @@ _EXPIRES: Iterator[int] = itertools.cycle(range(60, 900))
 
 
 def fresh_token(bed: Bed, arn: str, session: str = "s1") -> str:
-    """A token that nobody has seen: a user's two tokens of one second would be one but for how long they live."""
-    return token_of(bed.lab.world, arn, session, cluster=bed.lab.cluster.name, endpoint=STS, expires=next(_EXPIRES))
+    """A token that nobody has seen: a user's two tokens of one second would be one but for how long
+    they live.
+    """
+    return token_of(
+        bed.lab.world,
+        arn,
+        session,
+        cluster=bed.lab.cluster.name,
+        endpoint=STS,
+        expires=next(_EXPIRES),
+    )
 
 
 def who(bed: Bed, token: str) -> Json | None:
     """The caller's UserInfo, None for 401."""
-    answer = bed.ask(token, "POST", "/apis/authentication.k8s.io/v1/selfsubjectreviews", _review("SelfSubjectReview"))
+    answer = bed.ask(
+        token,
+        "POST",
+        "/apis/authentication.k8s.io/v1/selfsubjectreviews",
+        _review("SelfSubjectReview"),
+    )
     if answer.code == 401:
         return None
     assert answer.code == 201, answer
@@ -71,7 +85,10 @@ def who(bed: Bed, token: str) -> Json | None:
 
 def can(bed: Bed, token: str, **attributes: str) -> Json:
     """The status of a SelfSubjectAccessReview."""
-    body = {**_review("SelfSubjectAccessReview", "authorization.k8s.io/v1"), "spec": _spec(attributes)}
+    body = {
+        **_review("SelfSubjectAccessReview", "authorization.k8s.io/v1"),
+        "spec": _spec(attributes),
+    }
     answer = bed.ask(token, "POST", "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", body)
     assert answer.code == 201, answer
     status: Json = answer.body["status"]
@@ -79,8 +96,13 @@ def can(bed: Bed, token: str, **attributes: str) -> Json:
 
 
 def could(bed: Bed, token: str, user: Mapping[str, Any], **attributes: str) -> Json:
-    """The status of a SubjectAccessReview about ``user`` (``user``, ``groups``, ``extra``), asked with ``token``."""
-    body = {**_review("SubjectAccessReview", "authorization.k8s.io/v1"), "spec": {**user, **_spec(attributes)}}
+    """The status of a SubjectAccessReview about ``user`` (``user``, ``groups``, ``extra``), asked
+    with ``token``.
+    """
+    body = {
+        **_review("SubjectAccessReview", "authorization.k8s.io/v1"),
+        "spec": {**user, **_spec(attributes)},
+    }
     answer = bed.ask(token, "POST", "/apis/authorization.k8s.io/v1/subjectaccessreviews", body)
     assert answer.code == 201, answer
     status: Json = answer.body["status"]
@@ -93,7 +115,12 @@ def shown(user: Json | None) -> Json:
         return {"authenticated": False}
     groups = [group for group in user.get("groups", []) if group != "system:authenticated"]
     extra = sorted(user.get("extra", {}))
-    return {"authenticated": True, "username": user.get("username", ""), "groups": groups, "extra": extra}
+    return {
+        "authenticated": True,
+        "username": user.get("username", ""),
+        "groups": groups,
+        "extra": extra,
+    }
 
 
 def _review(kind: str, version: str = "authentication.k8s.io/v1") -> Json:
@@ -101,7 +128,9 @@ def _review(kind: str, version: str = "authentication.k8s.io/v1") -> Json:
 
 
 def _spec(attributes: Mapping[str, str]) -> Json:
-    return {"nonResourceAttributes" if "path" in attributes else "resourceAttributes": dict(attributes)}
+    return {
+        "nonResourceAttributes" if "path" in attributes else "resourceAttributes": dict(attributes)
+    }
 
 
 class EmbeddedBed:
@@ -150,12 +179,18 @@ class EmbeddedBed:
 
 
 def rows(mapped: Mapping[str, tuple[str, list[str]]]) -> dict[str, str]:
-    """aws-auth's data from ARN -> (username, groups), as people write rows: a role's path is left out."""
+    """aws-auth's data from ARN -> (username, groups), as people write rows: a role's path is left
+    out.
+    """
     sections: dict[str, list[Json]] = {"mapRoles": [], "mapUsers": []}
     for arn, (username, groups) in mapped.items():
         head, mark, rest = arn.partition(":role/")
         if mark:
-            row: Json = {"rolearn": f"{head}:role/{rest.rpartition('/')[2]}", "username": username, "groups": groups}
+            row: Json = {
+                "rolearn": f"{head}:role/{rest.rpartition('/')[2]}",
+                "username": username,
+                "groups": groups,
+            }
             sections["mapRoles"].append(row)
         else:
             sections["mapUsers"].append({"userarn": arn, "username": username, "groups": groups})

@@ -1,4 +1,6 @@
-"""Where the real components are, by envtest's convention: who has tested a controller has most of them already."""
+"""Where the real components are, by envtest's convention: who has tested a controller has most of
+them already.
+"""
 
 import os
 import re
@@ -36,11 +38,15 @@ def find_binaries(environment: Mapping[str, str]) -> Binaries | str:
     for name in ("kube-apiserver", "etcd", "aws-iam-authenticator"):
         variable = f"TEST_ASSET_{name.upper().replace('-', '_')}"
         path = Path(environment[variable]) if environment.get(variable) else folder / name
-        if not _runs(path) and (elsewhere := shutil.which(name, path=environment.get("PATH", os.defpath))):
+        if not _runs(path) and (
+            elsewhere := shutil.which(name, path=environment.get("PATH", os.defpath))
+        ):
             path = Path(elsewhere)
         if not _runs(path):
             missing.append(f"{name} ({path})")
-        elif name == "etcd" and (version := etcd_version(path)) is not None and version < OLDEST_ETCD:
+        elif (
+            name == "etcd" and (version := etcd_version(path)) is not None and version < OLDEST_ETCD
+        ):
             missing.append(f"etcd ({path} is {'.'.join(map(str, version))}, which is too old)")
         else:
             found[name] = path
@@ -52,7 +58,9 @@ def find_binaries(environment: Mapping[str, str]) -> Binaries | str:
 def etcd_version(path: Path) -> tuple[int, int, int] | None:
     """What an etcd says that it is; None where it does not say it."""
     try:
-        said = subprocess.run([path, "--version"], capture_output=True, text=True, check=False, timeout=10).stdout
+        said = subprocess.run(
+            [path, "--version"], capture_output=True, text=True, check=False, timeout=10
+        ).stdout
     except (OSError, subprocess.SubprocessError):
         return None
     found = re.search(r"etcd Version: (\d+)\.(\d+)\.(\d+)", said)

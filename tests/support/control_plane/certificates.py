@@ -1,4 +1,6 @@
-"""Certificates of one test run: an authority made for it, gone with it. It never enters any system's trust store."""
+"""Certificates of one test run: an authority made for it, gone with it. It never enters any
+system's trust store.
+"""
 
 import datetime as dt
 import ipaddress
@@ -53,7 +55,9 @@ class Authority:
         self.ca_file = folder / f"{name}-ca.pem"
         self.ca_file.write_bytes(self.ca_pem)
 
-    def issue(self, common_name: str, names: Sequence[str] = (), organization: str | None = None) -> Issued:
+    def issue(
+        self, common_name: str, names: Sequence[str] = (), organization: str | None = None
+    ) -> Issued:
         """A certificate: of a server with ``names`` (DNS names, addresses), else of a client."""
         key = ec.generate_private_key(ec.SECP256R1())
         subject = [x509.NameAttribute(NameOID.COMMON_NAME, common_name)]
@@ -61,7 +65,9 @@ class Authority:
             subject.append(x509.NameAttribute(NameOID.ORGANIZATION_NAME, organization))
         purpose = ExtendedKeyUsageOID.SERVER_AUTH if names else ExtendedKeyUsageOID.CLIENT_AUTH
         builder = self._builder(x509.Name(subject), key.public_key())
-        builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        builder = builder.add_extension(
+            x509.BasicConstraints(ca=False, path_length=None), critical=True
+        )
         builder = builder.add_extension(x509.ExtendedKeyUsage([purpose]), critical=False)
         if names:
             builder = builder.add_extension(
@@ -82,7 +88,9 @@ class Authority:
         context.set_alpn_protocols(["http/1.1"])
         return context
 
-    def _builder(self, subject: x509.Name, key: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
+    def _builder(
+        self, subject: x509.Name, key: ec.EllipticCurvePublicKey
+    ) -> x509.CertificateBuilder:
         return (
             x509.CertificateBuilder()
             .subject_name(subject)

@@ -1,8 +1,8 @@
 """The table of logins: mode x access entry x row x kind of principal x age of the token, 288 cases.
 
-The expectation is written from the EKS user guide, not from the code: an entry that is alive decides wherever entries
-count, a row decides where nothing else does and rows count, and a token that was accepted lives on until it is
-forgotten.
+The expectation is written from the EKS user guide, not from the code: an entry that is alive
+decides wherever entries count, a row decides where nothing else does and rows count, and a token
+that was accepted lives on until it is forgotten.
 """
 
 import itertools
@@ -45,7 +45,10 @@ def expected(case: Case) -> str | None:
 def logins(bed: Bed, mode: AuthenticationMode) -> Mapping[Case, str | None]:
     """What the cluster answers to all cases of one mode: every case has a principal of its own."""
     cases = [case for case in CASES if case.mode == mode]
-    arns = {case: _principal(bed, case, f"{mode.lower().replace('_', '-')}-{n}") for n, case in enumerate(cases)}
+    arns = {
+        case: _principal(bed, case, f"{mode.lower().replace('_', '-')}-{n}")
+        for n, case in enumerate(cases)
+    }
     bed.lab.set_mode("CONFIG_MAP")
     bed.put_aws_auth(rows({arn: ("before", []) for arn in arns.values()}))
     bed.settle()
@@ -53,20 +56,34 @@ def logins(bed: Bed, mode: AuthenticationMode) -> Mapping[Case, str | None]:
     for case, token in old.items():
         assert (who(bed, token) or {}).get("username") == "before", case
     bed.lab.set_mode(mode)
-    bed.put_aws_auth(rows({arns[case]: ("from-row", []) for case in cases if case.row == "present"}))
+    bed.put_aws_auth(
+        rows({arns[case]: ("from-row", []) for case in cases if case.row == "present"})
+    )
     for n, case in enumerate(cases):
         _entry(bed, arns[case], case.entry, n)
     bed.settle()
-    answers = {case: who(bed, token) for case, token in old.items() if case.token == "used before the change"}
-    answers |= {case: who(bed, fresh_token(bed, arns[case], "new")) for case in cases if case.token == "fresh"}
+    answers = {
+        case: who(bed, token)
+        for case, token in old.items()
+        if case.token == "used before the change"
+    }
+    answers |= {
+        case: who(bed, fresh_token(bed, arns[case], "new"))
+        for case in cases
+        if case.token == "fresh"
+    }
     bed.forget()
-    answers |= {case: who(bed, old[case]) for case in cases if case.token == "used before and forgotten"}
+    answers |= {
+        case: who(bed, old[case]) for case in cases if case.token == "used before and forgotten"
+    }
     return {case: (user or {}).get("username") for case, user in answers.items()}
 
 
 def _principal(bed: Bed, case: Case, name: str) -> str:
     path = "/team/" if "path" in case.principal else "/"
-    unique = f"{'AROA' if case.principal.startswith('role') else 'AIDA'}{name.upper().replace('-', ''):X<17}"[:21]
+    unique = f"{'AROA' if case.principal.startswith('role') else 'AIDA'}{name.upper().replace('-', ''):X<17}"[
+        :21
+    ]
     if case.principal.startswith("role"):
         return bed.lab.add_role(name, path, id=unique)
     return bed.lab.add_user(name, path, id=unique)

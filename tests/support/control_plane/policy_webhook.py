@@ -1,7 +1,8 @@
 """EKS's authorizer of access policies, as the authorization webhook of a real kube-apiserver.
 
-It stands behind RBAC (``--authorization-mode=Node,RBAC,Webhook``) and knows callers by the unique id that the
-authenticator hands on, whatever the case of the key: impersonated users and bare reviews carry none.
+It stands behind RBAC (``--authorization-mode=Node,RBAC,Webhook``) and knows callers by the unique
+id that the authenticator hands on, whatever the case of the key: impersonated users and bare
+reviews carry none.
 """
 
 import json
@@ -31,12 +32,16 @@ def reviewed(world: World, cluster: LabCluster, review: Mapping[str, Any]) -> di
     return {"apiVersion": review.get("apiVersion"), "kind": "SubjectAccessReview", "status": status}
 
 
-def _decide(world: World, cluster: LabCluster, principal_id: str, request: AccessRequest) -> tuple[bool, str]:
+def _decide(
+    world: World, cluster: LabCluster, principal_id: str, request: AccessRequest
+) -> tuple[bool, str]:
     with world.lock:
         now = world.now()
         if cluster.mode(now) == "CONFIG_MAP":
             return False, ""
-        held = [entry for entry in cluster.effective_entries(now) if entry.principal_id == principal_id]
+        held = [
+            entry for entry in cluster.effective_entries(now) if entry.principal_id == principal_id
+        ]
     for entry in held:
         policies = [AssociatedPolicy(policy.policy_arn, policy.scope) for policy in entry.policies]
         allowed, reason = policy_allows(

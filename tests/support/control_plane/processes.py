@@ -1,4 +1,6 @@
-"""Programs that run beside a test: started with a log file each, waited for, and ended for certain."""
+"""Programs that run beside a test: started with a log file each, waited for, and ended for
+certain.
+"""
 
 import os
 import signal
@@ -26,13 +28,19 @@ class Program:
     log: Path
 
     def await_ready(self, ready: Callable[[], bool], seconds: float = _PATIENCE) -> None:
-        """Wait until ``ready``. Raises :class:`NotReadyError` when it ends before, or takes too long."""
+        """Wait until ``ready``. Raises :class:`NotReadyError` when it ends before, or takes too
+        long.
+        """
         deadline = time.monotonic() + seconds
         while not ready():
             if self.process.poll() is not None:
-                raise NotReadyError(f"{self.name} ended with {self.process.returncode}:\n{self.said()}")
+                raise NotReadyError(
+                    f"{self.name} ended with {self.process.returncode}:\n{self.said()}"
+                )
             if time.monotonic() > deadline:
-                raise NotReadyError(f"{self.name} is not ready after {seconds:.0f} s:\n{self.said()}")
+                raise NotReadyError(
+                    f"{self.name} is not ready after {seconds:.0f} s:\n{self.said()}"
+                )
             time.sleep(0.05)
 
     def said(self) -> str:
@@ -62,7 +70,9 @@ class Programs:
     folder: Path
     running: list[Program] = field(default_factory=list)
 
-    def start(self, name: str, arguments: Sequence[str | Path], environment: Mapping[str, str]) -> Program:
+    def start(
+        self, name: str, arguments: Sequence[str | Path], environment: Mapping[str, str]
+    ) -> Program:
         """Start one. It gets this environment and nothing of ours but the path."""
         log = self.folder / f"{name}.log"
         with log.open("wb") as output:
@@ -72,14 +82,20 @@ class Programs:
                 stdout=output,
                 stderr=output,
                 cwd=self.folder,
-                env={"PATH": os.environ.get("PATH", os.defpath), "HOME": str(self.folder), **environment},
+                env={
+                    "PATH": os.environ.get("PATH", os.defpath),
+                    "HOME": str(self.folder),
+                    **environment,
+                },
                 start_new_session=True,  # Ctrl-C in the terminal is ours to pass on
             )
         program = Program(name, process, log)
         self.running.append(program)
         return program
 
-    def run(self, name: str, arguments: Sequence[str | Path], environment: Mapping[str, str]) -> None:
+    def run(
+        self, name: str, arguments: Sequence[str | Path], environment: Mapping[str, str]
+    ) -> None:
         """Run one to its end. Raises :class:`NotReadyError` when it fails."""
         program = self.start(name, arguments, environment)
         self.running.remove(program)

@@ -1,8 +1,10 @@
-"""The real components as one cluster: etcd, kube-apiserver, aws-iam-authenticator, and what EKS adds to them.
+"""The real components as one cluster: etcd, kube-apiserver, aws-iam-authenticator, and what EKS
+adds to them.
 
-EKS's part is played by the lab: it writes the files of entries and mode (:mod:`state_files`), answers STS through a
-proxy (:mod:`sts_proxy`) and serves the authorizer of access policies (:mod:`policy_webhook`). A bare kube-apiserver
-has no controllers, so the aggregated ClusterRoles are filled here, once.
+EKS's part is played by the lab: it writes the files of entries and mode (:mod:`state_files`),
+answers STS through a proxy (:mod:`sts_proxy`) and serves the authorizer of access policies
+(:mod:`policy_webhook`). A bare kube-apiserver has no controllers, so the aggregated ClusterRoles
+are filled here, once.
 """
 
 import base64
@@ -29,7 +31,8 @@ from tests.support.kubernetes_lab import Answer, Json, KubernetesLab, kubernetes
 
 _LOCAL = ("127.0.0.1", "localhost")
 _RESERVED = ["aws:", "system:", "eks:", "amazon:", "iam:"]
-_REMEMBERED = 11.0  # seconds: kube-apiserver's own cache of accepted tokens is ten, the webhook's one is set to one
+# seconds: kube-apiserver's own cache of accepted tokens is ten, the webhook's one is set to one
+_REMEMBERED = 11.0
 _SETTLING = 30.0
 _RELOADED = 1.0  # seconds until a changed aws-auth is certainly read: a tenth of that was measured
 _TYPES = {
@@ -63,7 +66,10 @@ class RealBed:
         self._connections: dict[bool, http.client.HTTPSConnection] = {}
         self._canary = 0
         self._with_row = True
-        self.entry_canary, self.row_canary = self.lab.add_role("entry-canary"), self.lab.add_role("row-canary")
+        self.entry_canary, self.row_canary = (
+            self.lab.add_role("entry-canary"),
+            self.lab.add_role("row-canary"),
+        )
 
     @property
     def world(self) -> World:
@@ -88,7 +94,8 @@ class RealBed:
         while self._at_stop:
             self._at_stop.pop()()
 
-    # --- a bed ---------------------------------------------------------------------------------------------------
+    # --- a bed
+    # ---------------------------------------------------------------------------------------------------
 
     def put_aws_auth(self, data: Mapping[str, str] | None) -> None:
         """A row of our own is added, by which :meth:`settle` sees that the ConfigMap was read."""
@@ -114,9 +121,11 @@ class RealBed:
         assert answer.code in (200, 201), answer
 
     def settle(self) -> None:
-        """Wait until a login by a new entry and a login by a new row are answered as the mode wants it.
+        """Wait until a login by a new entry and a login by a new row are answered as the mode wants
+        it.
 
-        Beside a section that is no JSON, or no section at all, there is no place for a row: then time must do.
+        Beside a section that is no JSON, or no section at all, there is no place for a row: then
+        time must do.
         """
         self._canary += 1
         name, mode = f"canary-{self._canary}", self.lab.cluster.mode(self.world.now())
@@ -130,11 +139,15 @@ class RealBed:
             time.sleep(_RELOADED)
         deadline = time.monotonic() + _SETTLING
         while True:
-            seen = {arn: (who(self, fresh_token(self, arn)) or {}).get("username") for arn in wanted}
+            seen = {
+                arn: (who(self, fresh_token(self, arn)) or {}).get("username") for arn in wanted
+            }
             if seen == wanted:
                 return
             if time.monotonic() > deadline:
-                raise AssertionError(f"not settled: {seen} instead of {wanted}; logs are in {self.folder}")
+                raise AssertionError(
+                    f"not settled: {seen} instead of {wanted}; logs are in {self.folder}"
+                )
             time.sleep(0.2)
 
     def forget(self) -> None:
@@ -162,21 +175,31 @@ class RealBed:
         try:
             connection.request(method, target, content, sent)
             response = connection.getresponse()
-        except (http.client.HTTPException, OSError):  # the server closed a connection that was kept alive
+        except (
+            http.client.HTTPException,
+            OSError,
+        ):  # the server closed a connection that was kept alive
             connection = self._connect(as_admin=as_admin)
             connection.request(method, target, content, sent)
             response = connection.getresponse()
         raw = response.read()
-        shown: Any = json.loads(raw) if response.getheader("content-type", "").startswith("application/json") else raw
+        shown: Any = (
+            json.loads(raw)
+            if response.getheader("content-type", "").startswith("application/json")
+            else raw
+        )
         return Answer(response.status, shown, dict(response.getheaders()))
 
-    # --- starting ------------------------------------------------------------------------------------------------
+    # --- starting
+    # ------------------------------------------------------------------------------------------------
 
     def _start(self) -> None:
         write_files(self.lab.cluster, self.world.now(), self._entries, self._mode)
         proxy = StsProxy(self.world, self._authority)
         self._at_stop.append(proxy.stop)
-        webhook = PolicyWebhook(self.world, self.lab.cluster, self._authority.server_context("policies", _LOCAL))
+        webhook = PolicyWebhook(
+            self.world, self.lab.cluster, self._authority.server_context("policies", _LOCAL)
+        )
         self._at_stop.append(webhook.stop)
         self._admin = self._authority.issue("admin", organization="system:masters")
         self._start_etcd()
@@ -188,9 +211,9 @@ class RealBed:
         self._start_api_server(webhook)
         self._fill_aggregated_roles()
         port = self._ports["authenticator"]
-        self._programs.start("authenticator", [program, "server", "-c", config], environment).await_ready(
-            lambda: answers(port)
-        )
+        self._programs.start(
+            "authenticator", [program, "server", "-c", config], environment
+        ).await_ready(lambda: answers(port))
 
     def _start_etcd(self) -> None:
         client, peer = (f"http://127.0.0.1:{self._ports[name]}" for name in ("etcd", "etcd-peer"))
@@ -204,10 +227,14 @@ class RealBed:
             f"--initial-cluster=default={peer}",
             "--unsafe-no-fsync",
         ]
-        self._programs.start("etcd", arguments, {}).await_ready(lambda: answers(self._ports["etcd"]))
+        self._programs.start("etcd", arguments, {}).await_ready(
+            lambda: answers(self._ports["etcd"])
+        )
 
     def _start_api_server(self, webhook: PolicyWebhook) -> None:
-        serving = self._authority.issue("kube-apiserver", [*_LOCAL, "kubernetes", "kubernetes.default.svc"])
+        serving = self._authority.issue(
+            "kube-apiserver", [*_LOCAL, "kubernetes", "kubernetes.default.svc"]
+        )
         signing = ec.generate_private_key(ec.SECP256R1())
         write_key(self.folder / "service-accounts.key", signing)
         (self.folder / "service-accounts.pub").write_bytes(
@@ -215,7 +242,11 @@ class RealBed:
                 serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
             )
         )
-        audit = {"apiVersion": "audit.k8s.io/v1", "kind": "Policy", "rules": [{"level": "Metadata"}]}
+        audit = {
+            "apiVersion": "audit.k8s.io/v1",
+            "kind": "Policy",
+            "rules": [{"level": "Metadata"}],
+        }
         (self.folder / "audit-policy.json").write_text(json.dumps(audit))
         self._write_kubeconfig("policies.kubeconfig", webhook.url, None)
         program = self._programs.start("kube-apiserver", self._api_server_arguments(serving), {})
@@ -273,7 +304,9 @@ class RealBed:
                 "dynamicfilepath": str(self._entries),
                 "dynamicfileUserIDStrict": True,
                 "dynamicBackendModePath": str(self._mode),
-                "reservedPrefixConfig": [{"backendMode": "DynamicFile", "usernamePrefixReserveList": _RESERVED}],
+                "reservedPrefixConfig": [
+                    {"backendMode": "DynamicFile", "usernamePrefixReserveList": _RESERVED}
+                ],
             },
         }
         path = self.folder / "authenticator.json"
@@ -282,7 +315,9 @@ class RealBed:
 
     def _authenticator_environment(self, proxy: StsProxy) -> dict[str, str]:
         self.lab.add_role("authenticator")
-        keys = self.world.credentials_of(self.world.accounts[self.lab.cluster.account].roles["authenticator"].arn)
+        keys = self.world.credentials_of(
+            self.world.accounts[self.lab.cluster.account].roles["authenticator"].arn
+        )
         return {
             "HTTPS_PROXY": proxy.url,
             "NO_PROXY": "127.0.0.1,localhost",
@@ -297,13 +332,20 @@ class RealBed:
 
     def _write_kubeconfig(self, name: str, server: str, client: Issued | None) -> None:
         user = (
-            {"client-certificate": str(client.certificate), "client-key": str(client.key)} if client is not None else {}
+            {"client-certificate": str(client.certificate), "client-key": str(client.key)}
+            if client is not None
+            else {}
         )
         authority = base64.b64encode(self._authority.ca_pem).decode()
         config = {
             "apiVersion": "v1",
             "kind": "Config",
-            "clusters": [{"name": "here", "cluster": {"server": server, "certificate-authority-data": authority}}],
+            "clusters": [
+                {
+                    "name": "here",
+                    "cluster": {"server": server, "certificate-authority-data": authority},
+                }
+            ],
             "users": [{"name": "me", "user": user}],
             "contexts": [{"name": "it", "context": {"cluster": "here", "user": "me"}}],
             "current-context": "it",
@@ -311,7 +353,9 @@ class RealBed:
         (self.folder / name).write_text(json.dumps(config))
 
     def _fill_aggregated_roles(self) -> None:
-        """What the controller manager does: rules of the roles that the selectors choose, until nothing changes."""
+        """What the controller manager does: rules of the roles that the selectors choose, until
+        nothing changes.
+        """
         place = "/apis/rbac.authorization.k8s.io/v1/clusterroles"
         for _ in range(4):  # edit aggregates into admin, view into edit
             roles = self.ask(ADMIN, "GET", place).body["items"]
@@ -320,7 +364,12 @@ class RealBed:
                 selectors = (role.get("aggregationRule") or {}).get("clusterRoleSelectors")
                 wanted = aggregated(selectors or [], roles)
                 if selectors and wanted != (role.get("rules") or []):
-                    answer = self.ask(ADMIN, "PUT", f"{place}/{role['metadata']['name']}", {**role, "rules": wanted})
+                    answer = self.ask(
+                        ADMIN,
+                        "PUT",
+                        f"{place}/{role['metadata']['name']}",
+                        {**role, "rules": wanted},
+                    )
                     assert answer.code == 200, answer
                     changed = True
             if not changed:
@@ -330,7 +379,9 @@ class RealBed:
         data = dict(self._data)
         if canary is not None and self._with_row:
             own = rows({self.row_canary: (canary, [])})["mapRoles"]
-            data["mapRoles"] = json.dumps([*json.loads(data.get("mapRoles") or "[]"), *json.loads(own)])
+            data["mapRoles"] = json.dumps(
+                [*json.loads(data.get("mapRoles") or "[]"), *json.loads(own)]
+            )
         metadata = {"name": "aws-auth", "namespace": "kube-system"}
         self.put({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data})
 
@@ -340,7 +391,9 @@ class RealBed:
         context = ssl.create_default_context(cafile=str(self._authority.ca_file))
         if as_admin:
             context.load_cert_chain(self._admin.certificate, self._admin.key)
-        connection = http.client.HTTPSConnection("127.0.0.1", self._ports["api"], context=context, timeout=30)
+        connection = http.client.HTTPSConnection(
+            "127.0.0.1", self._ports["api"], context=context, timeout=30
+        )
         self._connections[as_admin] = connection
         return connection
 
@@ -350,7 +403,11 @@ def aggregated(selectors: list[Json], roles: list[Json]) -> list[Json]:
     found: list[Json] = []
     for role in sorted(roles, key=lambda role: str(role["metadata"]["name"])):
         labels = role["metadata"].get("labels") or {}
-        if any((s.get("matchLabels") or {}).items() <= labels.items() for s in selectors if s.get("matchLabels")):
+        if any(
+            (s.get("matchLabels") or {}).items() <= labels.items()
+            for s in selectors
+            if s.get("matchLabels")
+        ):
             found += [rule for rule in role.get("rules") or [] if rule not in found]
     return found
 

@@ -1,8 +1,10 @@
-"""Refresh the recorded answers: ``python -m tests.support.control_plane.record``, where the real components are.
+"""Refresh the recorded answers: ``python -m tests.support.control_plane.record``, where the real
+components are.
 
-The questions stay as they are in ``tests/data``; each answer is replaced by what the real authenticator and the real
-kube-apiserver say now, and the files name the versions that said it. ``vectors-parse.jsonl.gz`` is not refreshed: it
-is what the authenticator's own code makes of 4,000 texts, and takes a Go program to record.
+The questions stay as they are in ``tests/data``; each answer is replaced by what the real
+authenticator and the real kube-apiserver say now, and the files name the versions that said it.
+``vectors-parse.jsonl.gz`` is not refreshed: it is what the authenticator's own code makes of 4,000
+texts, and takes a Go program to record.
 """
 
 import gzip
@@ -18,7 +20,13 @@ from tests.support.control_plane.bed import Bed, could
 from tests.support.control_plane.binaries import find_binaries
 from tests.support.control_plane.logins import MODES as ALL_MODES
 from tests.support.control_plane.real_bed import ADMIN, RealBed
-from tests.support.control_plane.recorded import AWS_AUTH, DATA, MODES, answers_by_aws_auth, answers_by_mode
+from tests.support.control_plane.recorded import (
+    AWS_AUTH,
+    DATA,
+    MODES,
+    answers_by_aws_auth,
+    answers_by_mode,
+)
 
 RBAC = DATA / "vectors-rbac.json.gz"
 _KINDS = {
@@ -32,7 +40,9 @@ _KINDS = {
 def record_modes(bed: Bed, version: str) -> dict[str, Any]:
     """``vectors-modes.json`` with the answers of this cluster."""
     document: dict[str, Any] = json.loads(MODES.read_text(encoding="utf-8"))
-    found = {id_of(vector): answer for mode in ALL_MODES for vector, answer in answers_by_mode(bed, mode)}
+    found = {
+        id_of(vector): answer for mode in ALL_MODES for vector, answer in answers_by_mode(bed, mode)
+    }
     vectors = [{**vector, "answer": found[id_of(vector)]} for vector in document["vectors"]]
     return {**document, "authenticator": version, "vectors": vectors}
 
@@ -42,7 +52,9 @@ def record_aws_auth(bed: Bed, version: str) -> dict[str, Any]:
     document: dict[str, Any] = json.loads(AWS_AUTH.read_text(encoding="utf-8"))
     results: dict[str, dict[str, Any]] = {}
     for vector, caller, answer in answers_by_aws_auth(bed):
-        kept = {key: answer[key] for key in ("authenticated", "username", "groups") if key in answer}
+        kept = {
+            key: answer[key] for key in ("authenticated", "username", "groups") if key in answer
+        }
         code = 200 if answer["authenticated"] else 403
         results.setdefault(vector["case"], {})[caller] = {"http": code, **kept}
     vectors = [{**vector, "results": results[vector["case"]]} for vector in document["vectors"]]
@@ -61,7 +73,9 @@ def record_rbac(bed: Bed, server: str) -> dict[str, Any]:
             bed.put({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": kind, **found})
     reviews = []
     for user, groups, attributes, _ in document["sars"]:
-        allowed = could(bed, bed.admin(), {"user": user, "groups": groups}, **attributes).get("allowed", False)
+        allowed = could(bed, bed.admin(), {"user": user, "groups": groups}, **attributes).get(
+            "allowed", False
+        )
         reviews.append([user, groups, attributes, allowed])
     return {**document, "server": server, "sars": reviews}
 
@@ -77,9 +91,13 @@ def id_of(vector: dict[str, Any]) -> tuple[str, str]:
     return vector["mode"], vector["principal"]
 
 
-def write(folder: Path, modes: dict[str, Any], aws_auth: dict[str, Any], rbac: dict[str, Any]) -> None:
+def write(
+    folder: Path, modes: dict[str, Any], aws_auth: dict[str, Any], rbac: dict[str, Any]
+) -> None:
     """The three files; the same answers give the same bytes."""
-    (folder / MODES.name).write_text(json.dumps(modes, separators=(", ", ": ")) + "\n", encoding="utf-8")
+    (folder / MODES.name).write_text(
+        json.dumps(modes, separators=(", ", ": ")) + "\n", encoding="utf-8"
+    )
     (folder / AWS_AUTH.name).write_text(json.dumps(aws_auth, indent=1) + "\n", encoding="utf-8")
     (folder / RBAC.name).write_bytes(gzip.compress(json.dumps(rbac).encode(), mtime=0))
 
@@ -90,13 +108,20 @@ def main() -> int:
     if isinstance(found, str):
         sys.stderr.write(found + "\n")
         return 1
-    said = subprocess.run([found.authenticator, "version"], capture_output=True, text=True, check=True)
+    said = subprocess.run(
+        [found.authenticator, "version"], capture_output=True, text=True, check=True
+    )
     with TemporaryDirectory(prefix="record-") as folder:
         bed = RealBed(Path(folder), found).start()
         try:
             server = "kube-apiserver " + str(bed.ask(ADMIN, "GET", "/version").body["gitVersion"])
             version = said.stdout.strip()
-            write(DATA, record_modes(bed, version), record_aws_auth(bed, version), record_rbac(bed, server))
+            write(
+                DATA,
+                record_modes(bed, version),
+                record_aws_auth(bed, version),
+                record_rbac(bed, server),
+            )
         finally:
             bed.stop()
     return 0

@@ -1,4 +1,6 @@
-"""The recorded answers of the real authenticator, asked again: of the lab to check it, of the real one to record."""
+"""The recorded answers of the real authenticator, asked again: of the lab to check it, of the real
+one to record.
+"""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -29,7 +31,9 @@ def answers_by_mode(bed: Bed, mode: AuthenticationMode) -> Iterator[tuple[dict[s
     for vector in found:
         add_principal(bed, vector["principal"], vector["id"])
         if entry := vector["entry"]:
-            bed.lab.add_entry(entry["principalArn"], entry["username"], entry["groups"], pinned=entry["pinnedId"])
+            bed.lab.add_entry(
+                entry["principalArn"], entry["username"], entry["groups"], pinned=entry["pinnedId"]
+            )
         if row := vector["row"]:
             sections["mapRoles" if "rolearn" in row else "mapUsers"].append(row)
     bed.lab.set_mode(mode)
@@ -50,7 +54,9 @@ def answers_by_aws_auth(bed: Bed) -> Iterator[tuple[dict[str, Any], str, Json]]:
         bed.settle()
         for caller in vector["results"]:
             name, _, session = caller.partition("@")
-            session = "sess1" if session == "s1" else session  # the recorder's label is shorter than its session
+            session = (
+                "sess1" if session == "s1" else session
+            )  # the recorder's label is shorter than its session
             token = fresh_token(bed, f"arn:aws:iam::{ACCOUNT}:{name}", session)
             yield vector, caller, shown(who(bed, token))
 

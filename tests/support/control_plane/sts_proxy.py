@@ -1,8 +1,10 @@
-"""A proxy that answers for STS and EC2 itself: what a real authenticator asks AWS is asked the lab instead.
+"""A proxy that answers for STS and EC2 itself: what a real authenticator asks AWS is asked the lab
+instead.
 
-The authenticator takes tokens for STS's own hosts only, and Go's transport takes a proxy from ``HTTPS_PROXY``. The
-proxy opens TLS with a certificate of this run's authority (``SSL_CERT_FILE``), reads the request and hands it to the
-lab's AWS side in process, host included, so that signatures are checked. No other host is reached through it.
+The authenticator takes tokens for STS's own hosts only, and Go's transport takes a proxy from
+``HTTPS_PROXY``. The proxy opens TLS with a certificate of this run's authority (``SSL_CERT_FILE``),
+reads the request and hands it to the lab's AWS side in process, host included, so that signatures
+are checked. No other host is reached through it.
 """
 
 import contextlib
@@ -13,7 +15,12 @@ import ssl
 import threading
 
 from migrator.lab.aws.api import AwsApi
-from migrator.lab.http_wire import BadRequestError, DropConnectionError, encode_response, read_request
+from migrator.lab.http_wire import (
+    BadRequestError,
+    DropConnectionError,
+    encode_response,
+    read_request,
+)
 from migrator.lab.worlds.world import World
 from tests.support.control_plane.certificates import Authority
 
@@ -21,7 +28,9 @@ _HOSTS = re.compile(r"(sts|ec2)(\.[a-z0-9-]+)?\.amazonaws\.com(\.cn)?")
 
 
 class StsProxy:
-    """Serves until it is stopped. ``asked`` holds the hosts that were asked for, those refused included."""
+    """Serves until it is stopped. ``asked`` holds the hosts that were asked for, those refused
+    included.
+    """
 
     def __init__(self, world: World, authority: Authority) -> None:
         self._api, self._authority = AwsApi(world), authority
@@ -52,14 +61,18 @@ class StsProxy:
                 connection, _ = self._listener.accept()
             except OSError:
                 return
-            threading.Thread(target=self._tunnel, args=(connection,), name="sts-proxy-tunnel", daemon=True).start()
+            threading.Thread(
+                target=self._tunnel, args=(connection,), name="sts-proxy-tunnel", daemon=True
+            ).start()
 
     def _tunnel(self, connection: socket.socket) -> None:
         with connection, contextlib.suppress(OSError, BadRequestError, DropConnectionError):
             connection.settimeout(60)
             host = self._host_asked_for(connection)
             if host is None:
-                connection.sendall(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+                connection.sendall(
+                    b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+                )
                 return
             connection.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
             with self._context(host).wrap_socket(connection, server_side=True) as tunnel:
@@ -85,7 +98,9 @@ class StsProxy:
             if request is None:
                 return
             keep = request.headers.get("connection", "").lower() != "close"
-            tunnel.sendall(encode_response(self._api(request), head=request.method == "HEAD", keep=keep))
+            tunnel.sendall(
+                encode_response(self._api(request), head=request.method == "HEAD", keep=keep)
+            )
             if not keep:
                 return
 

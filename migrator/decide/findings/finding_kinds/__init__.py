@@ -1,1 +1,3 @@
-"""The findings catalogue, one module per subject; ``decide/findings/findings_catalogue.py`` puts it together."""
+"""The findings catalogue, one module per subject; ``decide/findings/findings_catalogue.py`` puts it
+together.
+"""

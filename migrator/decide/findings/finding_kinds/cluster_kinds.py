@@ -25,22 +25,27 @@ KINDS: tuple[FindingKind, ...] = (
         "block",
         "The cluster has access entries, and they were not read.",
         "An entry that exists decides already; what would be made beside it is not known.",
-        "Let the snapshot list the access entries (eks:ListAccessEntries, eks:DescribeAccessEntry).",
+        "Let the snapshot list the access entries (eks:ListAccessEntries, "
+        "eks:DescribeAccessEntry).",
         ref.MIGRATING_ENTRIES,
     ),
     FindingKind(
         "creator-unknown",
         "warn",
-        "Who created the cluster is not known; EKS makes an entry for that principal at the first mode switch.",
+        "Who created the cluster is not known; EKS makes an entry for that principal at the first "
+        "mode switch.",
         "The creator is a hidden admin in CONFIG_MAP mode.",
-        "Allow cloudtrail:LookupEvents (it reaches back 90 days), plan with --usage from `migrate observe`, or answer "
-        "`creator` in decisions.yaml. If EKS makes the entry of a principal of the plan, the run completes it.",
+        "Allow cloudtrail:LookupEvents (it reaches back 90 days), plan with --usage from `migrate "
+        "observe`, or answer "
+        "`creator` in decisions.yaml. If EKS makes the entry of a principal of the plan, the run "
+        "completes it.",
         ref.ACCESS_ENTRIES,
     ),
     FindingKind(
         "creator-becomes-entry",
         "info",
-        "The cluster's creator is a hidden admin; EKS makes its entry, with AmazonEKSClusterAdminPolicy, itself.",
+        "The cluster's creator is a hidden admin; EKS makes its entry, with "
+        "AmazonEKSClusterAdminPolicy, itself.",
         "The first mode switch is the cut-over for the creator.",
         "Nothing. Delete the entry later, if the creator shall not be an admin.",
         ref.ACCESS_ENTRIES,
@@ -48,7 +53,8 @@ KINDS: tuple[FindingKind, ...] = (
     FindingKind(
         "creator-row-differs",
         "block",
-        "The creator's row has groups or a name that something in the cluster names; EKS's own entry has neither.",
+        "The creator's row has groups or a name that something in the cluster names; EKS's own "
+        "entry has neither.",
         "The automatic entry shadows the row at the mode switch, until it is updated.",
         "Accept the gap under accept_loss: the entry is updated right after the switch.",
         ref.ACCESS_ENTRIES,
@@ -56,9 +62,12 @@ KINDS: tuple[FindingKind, ...] = (
     FindingKind(
         "creator-entry-wider",
         "block",
-        "EKS's own entry for the cluster's creator gives AmazonEKSClusterAdminPolicy; the creator's row does not.",
-        "With a row, the creator is what the row says until the mode step. EKS's policy is never taken away silently.",
-        "Answer `creator` in decisions.yaml (arn, by, reason): the policy stays. Or answer under principals with "
+        "EKS's own entry for the cluster's creator gives AmazonEKSClusterAdminPolicy; the "
+        "creator's row does not.",
+        "With a row, the creator is what the row says until the mode step. EKS's policy is never "
+        "taken away silently.",
+        "Answer `creator` in decisions.yaml (arn, by, reason): the policy stays. Or answer under "
+        "principals with "
         "action: create and the policies that the entry shall have.",
         ref.ACCESS_ENTRIES,
         ("gain",),
@@ -90,8 +99,10 @@ KINDS: tuple[FindingKind, ...] = (
     FindingKind(
         "gap-accepted",
         "warn",
-        "Admins have no access between the creation of their entry and its access policy, as accepted.",
-        "An entry shadows its row at once, and its policy is associated by a second call. On the way back the policy "
+        "Admins have no access between the creation of their entry and its access policy, as "
+        "accepted.",
+        "An entry shadows its row at once, and its policy is associated by a second call. On the "
+        "way back the policy "
         "goes with the entry at once, and the API server remembers logins by it for two minutes.",
         "Plan without accepting the gap where bindings may be created.",
         ref.MIGRATING_ENTRIES,

@@ -33,18 +33,23 @@ KINDS: tuple[FindingKind, ...] = (
         "log-in-population-gained",
         "block",
         "The entry admits log-ins of the principal that are refused today.",
-        "A row with {{EC2PrivateDNSName}} admits only sessions that are named after an EC2 instance; an entry of type "
-        "STANDARD admits every session of the role: everyone who may assume it. What such a session may do is access "
+        "A row with {{EC2PrivateDNSName}} admits only sessions that are named after an EC2 "
+        "instance; an entry of type "
+        "STANDARD admits every session of the role: everyone who may assume it. What such a "
+        "session may do is access "
         "that it does not have today.",
-        "Accept it under accept_gain with by and reason, for example because the trust policy of the role admits EC2 "
-        "alone; or leave the principal out with action: skip and accept_loss, and it loses its access.",
+        "Accept it under accept_gain with by and reason, for example because the trust policy of "
+        "the role admits EC2 "
+        "alone; or leave the principal out with action: skip and accept_loss, and it loses its "
+        "access.",
         ref.SERVER,
     ),
     FindingKind(
         "gain-accepted",
         "warn",
         "Log-ins that are refused today are admitted, as a named person accepted.",
-        "A person answered so. It covers log-ins alone: what the principal may do is never widened.",
+        "A person answered so. It covers log-ins alone: what the principal may do is never "
+        "widened.",
         "Nothing.",
         ref.SERVER,
         ("log-in gain",),

@@ -17,14 +17,16 @@ KINDS: tuple[FindingKind, ...] = (
         "block",
         "EKS made an entry by itself that gives less than the row which it shadows.",
         "The first mode step makes such entries; the row was in force until then.",
-        "Answer under principals with action: create: the entry gets what the row gives. Or accept the loss under "
+        "Answer under principals with action: create: the entry gets what the row gives. Or accept "
+        "the loss under "
         "accept_loss: the entry stays as it is.",
         ref.ACCESS_ENTRIES,
     ),
     FindingKind(
         "automatic-entry-completed",
         "warn",
-        "EKS made an entry by itself at the mode step of an earlier run, and it gets what the row gave until then.",
+        "EKS made an entry by itself at the mode step of an earlier run, and it gets what the row "
+        "gave until then.",
         "The journal and the backup in the state folder tell that the row was in force.",
         "Nothing.",
         ref.ACCESS_ENTRIES,
@@ -32,15 +34,18 @@ KINDS: tuple[FindingKind, ...] = (
     FindingKind(
         "entry-dead",
         "warn",
-        "The access entry is older than the principal: it is pinned to a deleted one, and the row answers instead.",
-        "Entries are pinned to the unique id of the principal, which a re-created one does not have.",
+        "The access entry is older than the principal: it is pinned to a deleted one, and the row "
+        "answers instead.",
+        "Entries are pinned to the unique id of the principal, which a re-created one does not "
+        "have.",
         "Nothing: the entry is deleted and made again from the row.",
         ref.CREATING_ENTRIES,
     ),
     FindingKind(
         "orphan-dead-entry",
         "warn",
-        "An access entry that nobody can use: its principal is gone or was re-created, and no row answers.",
+        "An access entry that nobody can use: its principal is gone or was re-created, and no row "
+        "answers.",
         "Making it again would be a new grant.",
         "Delete the entry when convenient.",
         ref.CREATING_ENTRIES,
@@ -48,9 +53,11 @@ KINDS: tuple[FindingKind, ...] = (
     FindingKind(
         "node-entry-dead",
         "block",
-        "Nodes run under a role that was deleted and created again, and its access entry is pinned to the deleted one.",
+        "Nodes run under a role that was deleted and created again, and its access entry is pinned "
+        "to the deleted one.",
         "No row answers in its place: the nodes cannot log in, and new ones cannot join.",
-        "Answer under principals with action: create and the type of the entry: it is deleted and made again.",
+        "Answer under principals with action: create and the type of the entry: it is deleted and "
+        "made again.",
         ref.CREATING_ENTRIES,
     ),
     FindingKind(
@@ -58,7 +65,8 @@ KINDS: tuple[FindingKind, ...] = (
         "warn",
         "It is not known whether the access entry is older than its principal.",
         "A dead entry looks the same, and the row answers in its place until API mode.",
-        "Let the snapshot read the principal; cut-over asks for a proof that can be attributed to the entry.",
+        "Let the snapshot read the principal; cut-over asks for a proof that can be attributed to "
+        "the entry.",
         ref.CREATING_ENTRIES,
     ),
     FindingKind(
@@ -73,7 +81,8 @@ KINDS: tuple[FindingKind, ...] = (
     FindingKind(
         "half-made-without-row",
         "block",
-        "An entry of an earlier run that is not what that run meant it to be, and no row tells what that was.",
+        "An entry of an earlier run that is not what that run meant it to be, and no row tells "
+        "what that was.",
         "The run was interrupted and the row has gone since.",
         "Roll that run back, or answer under principals what the entry shall be.",
         ref.MIGRATING_ENTRIES,

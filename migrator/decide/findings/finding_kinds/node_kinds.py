@@ -25,7 +25,8 @@ KINDS: tuple[FindingKind, ...] = (
     FindingKind(
         "node-row-extra-groups",
         "block",
-        "A node row has groups that something in the cluster names; node entries carry no groups of their own.",
+        "A node row has groups that something in the cluster names; node entries carry no groups "
+        "of their own.",
         "What these groups give would be lost.",
         "Bind what is needed to a ServiceAccount, or accept the loss under accept_loss.",
         ref.CREATING_ENTRIES,
@@ -34,7 +35,8 @@ KINDS: tuple[FindingKind, ...] = (
         "node-groups-dropped",
         "info",
         "Groups of a node row are left out: the entry's type gives system:nodes by itself.",
-        "system:bootstrappers and system:node-proxier are not needed by nodes with an entry, and the others are bound "
+        "system:bootstrappers and system:node-proxier are not needed by nodes with an entry, and "
+        "the others are bound "
         "to nothing.",
         "Nothing.",
         ref.CREATING_ENTRIES,
@@ -43,7 +45,8 @@ KINDS: tuple[FindingKind, ...] = (
     FindingKind(
         "windows-group-added",
         "warn",
-        "Windows nodes run under this role, whose row does not give eks:kube-proxy-windows; the entry's type does.",
+        "Windows nodes run under this role, whose row does not give eks:kube-proxy-windows; the "
+        "entry's type does.",
         "Nodes on Windows need the group for kube-proxy, and the type EC2_WINDOWS always gives it.",
         "Nothing.",
         ref.WINDOWS,
@@ -52,8 +55,10 @@ KINDS: tuple[FindingKind, ...] = (
     FindingKind(
         "fargate-group-added",
         "warn",
-        "Fargate profiles use this role, whose row does not give system:node-proxier; the entry that EKS makes does.",
-        "kube-proxy on Fargate needs the group, and EKS makes the entry by itself at the first mode switch.",
+        "Fargate profiles use this role, whose row does not give system:node-proxier; the entry "
+        "that EKS makes does.",
+        "kube-proxy on Fargate needs the group, and EKS makes the entry by itself at the first "
+        "mode switch.",
         "Nothing, unless a binding of yours gives the group more than kube-proxy needs.",
         ref.FARGATE_ROLE,
         ("gain",),
@@ -94,7 +99,8 @@ KINDS: tuple[FindingKind, ...] = (
         "node-type-unknown",
         "block",
         "It is not known which kind of node uses this role.",
-        "The same username stands for Fargate, hybrid nodes and instance-id node names; the trust policy tells them "
+        "The same username stands for Fargate, hybrid nodes and instance-id node names; the trust "
+        "policy tells them "
         "apart, and it was not read.",
         "Allow iam:GetRole and take a new snapshot, or give the type under principals.",
         ref.CREATING_ENTRIES,
@@ -144,7 +150,8 @@ KINDS: tuple[FindingKind, ...] = (
         "fargate-profiles-unread",
         "block",
         "A Fargate row, and the cluster's Fargate profiles were not read.",
-        "While a profile uses the role EKS makes the entry itself; without one the row is left behind.",
+        "While a profile uses the role EKS makes the entry itself; without one the row is left "
+        "behind.",
         "Allow eks:ListFargateProfiles and eks:DescribeFargateProfile and take a new snapshot.",
         ref.FARGATE_ROLE,
     ),
@@ -160,7 +167,8 @@ KINDS: tuple[FindingKind, ...] = (
         "automatic-entry-differs",
         "block",
         "EKS will make an entry of another type than the nodes of this role need.",
-        "The first mode switch makes entries for managed node groups at once, and they shadow the rows.",
+        "The first mode switch makes entries for managed node groups at once, and they shadow the "
+        "rows.",
         "Give the Windows nodes a node group with an EKS Windows AMI and a role of their own.",
         ref.WINDOWS,
     ),

@@ -26,9 +26,12 @@ KINDS: tuple[FindingKind, ...] = (
     FindingKind(
         "role-unverified",
         "block",
-        "The roles of the cluster's account were not read, so that the role's full ARN is not known.",
-        "EKS wants the path that aws-auth has to leave out, and a role that does not exist is refused.",
-        "Allow iam:ListRoles or iam:GetRole and take a new snapshot, or give principal_arn under principals.",
+        "The roles of the cluster's account were not read, so that the role's full ARN is not "
+        "known.",
+        "EKS wants the path that aws-auth has to leave out, and a role that does not exist is "
+        "refused.",
+        "Allow iam:ListRoles or iam:GetRole and take a new snapshot, or give principal_arn under "
+        "principals.",
         ref.CREATING_ENTRIES,
     ),
     FindingKind(
@@ -59,14 +62,16 @@ KINDS: tuple[FindingKind, ...] = (
         "principal-ambiguous",
         "block",
         "IAM was read with two principals of this name.",
-        "Names are unique in an account whatever their case and path, so that the snapshot contradicts itself.",
+        "Names are unique in an account whatever their case and path, so that the snapshot "
+        "contradicts itself.",
         "Take a new snapshot.",
         ref.IAM_ROLES,
     ),
     FindingKind(
         "service-linked-role",
         "block",
-        "A service-linked role logs in through this row; EKS refuses entries for service-linked roles.",
+        "A service-linked role logs in through this row; EKS refuses entries for service-linked "
+        "roles.",
         "The caller may not modify access entries of service-linked roles, in any account.",
         _ANSWERS,
         ref.CREATING_ENTRIES,
@@ -90,7 +95,8 @@ KINDS: tuple[FindingKind, ...] = (
     FindingKind(
         "group-template",
         "block",
-        "A group is built from the login (a template): the caller may choose it by the session's name.",
+        "A group is built from the login (a template): the caller may choose it by the session's "
+        "name.",
         "Templates in groups are not documented for access entries.",
         "Give the groups that are meant under principals, or skip the row with accept_loss.",
         ref.SERVER,

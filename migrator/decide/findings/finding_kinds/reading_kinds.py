@@ -10,17 +10,21 @@ KINDS: tuple[FindingKind, ...] = (
     FindingKind(
         "section-lost",
         "block",
-        "A section of aws-auth does not parse: all its rows are without effect in the live cluster.",
-        "The authenticator parses each section alone and drops it whole on an error. A tool that salvages rows grants "
+        "A section of aws-auth does not parse: all its rows are without effect in the live "
+        "cluster.",
+        "The authenticator parses each section alone and drops it whole on an error. A tool that "
+        "salvages rows grants "
         "access that nobody has.",
-        "Correct the section in the cluster, or, when it is meant to be lost, list it under accept_lost_sections.",
+        "Correct the section in the cluster, or, when it is meant to be lost, list it under "
+        "accept_lost_sections.",
         ref.CONFIGMAP_MAPPER,
     ),
     FindingKind(
         "section-doubtful",
         "block",
         "A section uses a construct on which YAML parsers differ.",
-        "What the authenticator makes of it is not certain, and a guess could grant or lose access.",
+        "What the authenticator makes of it is not certain, and a guess could grant or lose "
+        "access.",
         "Write the named line plainly (block style, quoted texts), then take a new snapshot.",
         ref.CONFIGMAP_MAPPER,
     ),
@@ -28,7 +32,8 @@ KINDS: tuple[FindingKind, ...] = (
         "lost-section-nodes-unknown",
         "block",
         "mapRoles is lost and it was not read under which roles nodes run.",
-        "A role that live nodes use must not be waived, and nobody can say that none is among the lost rows.",
+        "A role that live nodes use must not be waived, and nobody can say that none is among the "
+        "lost rows.",
         "Let the snapshot read nodes, node groups and Fargate profiles, or correct the section.",
         ref.MIGRATING_ENTRIES,
     ),
@@ -53,21 +58,24 @@ KINDS: tuple[FindingKind, ...] = (
         "warn",
         "A key of the ConfigMap that the authenticator does not know.",
         "Only mapRoles, mapUsers and mapAccounts, spelled exactly so, are read.",
-        "Nothing below this key was ever in force. Delete it, or correct its name before the migration.",
+        "Nothing below this key was ever in force. Delete it, or correct its name before the "
+        "migration.",
         ref.CONFIGMAP_MAPPER,
     ),
     FindingKind(
         "row-shadowed",
         "warn",
         "A row is without effect because another row of the same principal wins.",
-        "Of several rows with one role ARN the last wins, mapRoles is asked before mapUsers, groups are not merged.",
+        "Of several rows with one role ARN the last wins, mapRoles is asked before mapUsers, "
+        "groups are not merged.",
         "Nothing, if the access of today is right: the winning row is migrated.",
         ref.ROW_MATCHING,
     ),
     FindingKind(
         "ambiguous-user",
         "block",
-        "One user has two spellings with different mappings; which of them answers is random for every login.",
+        "One user has two spellings with different mappings; which of them answers is random for "
+        "every login.",
         "Users are kept by their ARN as written and compared without case.",
         "Leave one of the rows in aws-auth, or answer under principals what the user shall be.",
         ref.ROW_MATCHING,
@@ -132,7 +140,8 @@ KINDS: tuple[FindingKind, ...] = (
         "dead-sso-matcher",
         "warn",
         "A row with `sso:` never matches on EKS.",
-        "Its feature gate is off, and its partition field builds a pattern that matches nothing. " + _MAKES_NEW_GRANT,
+        "Its feature gate is off, and its partition field builds a pattern that matches nothing. "
+        + _MAKES_NEW_GRANT,
         "Nothing is granted by it. Map the permission set's role itself if people shall log in.",
         ref.FEATURES,
     ),
@@ -147,7 +156,8 @@ KINDS: tuple[FindingKind, ...] = (
     FindingKind(
         "dead-row-logged-in",
         "block",
-        "The logs show a login that no live row explains, by the principal of a row that should be dead.",
+        "The logs show a login that no live row explains, by the principal of a row that should be "
+        "dead.",
         "What is not understood must not be dropped.",
         "Look at the login in the authenticator log, then answer under principals.",
         ref.CANONICAL_ARN,
@@ -157,7 +167,8 @@ KINDS: tuple[FindingKind, ...] = (
         "block",
         "Every principal of a whole account may log in; access entries have no equivalent.",
         "mapAccounts gives the canonical ARN as username and no groups to whoever has no row.",
-        "List the principals that need it under expand_accounts (`migrate observe` finds them), drop the account under "
+        "List the principals that need it under expand_accounts (`migrate observe` finds them), "
+        "drop the account under "
         "accounts, or stay with `--target API_AND_CONFIG_MAP`.",
         ref.MIGRATING_ENTRIES,
     ),

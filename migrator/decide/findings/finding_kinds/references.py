@@ -1,4 +1,6 @@
-"""Where the rules are written down: pages of the EKS user guide and files of the authenticator and Kubernetes."""
+"""Where the rules are written down: pages of the EKS user guide and files of the authenticator and
+Kubernetes.
+"""
 
 _GUIDE = "https://docs.aws.amazon.com/eks/latest/userguide"
 _AUTHENTICATOR = "https://github.com/kubernetes-sigs/aws-iam-authenticator/blob/master"

@@ -11,14 +11,17 @@ KINDS: tuple[FindingKind, ...] = (
         "info",
         "system:masters becomes AmazonEKSClusterAdminPolicy; the other groups stay.",
         _RESERVED + " The policy allows the same, through another authorizer.",
-        "Read what names system:masters in this cluster; `also` under groups adds an ordinary group beside it.",
+        "Read what names system:masters in this cluster; `also` under groups adds an ordinary "
+        "group beside it.",
         ref.MIGRATING_ENTRIES,
     ),
     FindingKind(
         "masters-referenced",
         "warn",
-        "Something in the cluster names system:masters; holders of the policy are no longer in that group.",
-        "Exemptions of admission policies and flow schemas, and reviews by group, do not see access policies.",
+        "Something in the cluster names system:masters; holders of the policy are no longer in "
+        "that group.",
+        "Exemptions of admission policies and flow schemas, and reviews by group, do not see "
+        "access policies.",
         "Add an ordinary group with `also` under groups, and name it in these places too.",
         ref.FLOW_CONTROL,
     ),
@@ -51,7 +54,8 @@ KINDS: tuple[FindingKind, ...] = (
         "block",
         "A group with a reserved prefix that something in the cluster names.",
         _RESERVED + " Leaving it out would lose what it gives.",
-        "Give a new name with rename_to under groups: parallel bindings of our own give the same to the new name.",
+        "Give a new name with rename_to under groups: parallel bindings of our own give the same "
+        "to the new name.",
         ref.CREATING_ENTRIES,
     ),
     FindingKind(
@@ -65,9 +69,11 @@ KINDS: tuple[FindingKind, ...] = (
     FindingKind(
         "group-name-unread",
         "block",
-        "A new group gets bindings, and it was not read which groups OIDC identity providers may give.",
+        "A new group gets bindings, and it was not read which groups OIDC identity providers may "
+        "give.",
         "Whoever gets the same group from a token would gain what the bindings give.",
-        "Let the snapshot read them (eks:ListIdentityProviderConfigs, eks:DescribeIdentityProviderConfig).",
+        "Let the snapshot read them (eks:ListIdentityProviderConfigs, "
+        "eks:DescribeIdentityProviderConfig).",
         ref.OIDC,
     ),
     FindingKind(
@@ -97,7 +103,8 @@ KINDS: tuple[FindingKind, ...] = (
     FindingKind(
         "username-default",
         "info",
-        "The username cannot be carried; EKS gives its own, and nothing in the cluster can mean either.",
+        "The username cannot be carried; EKS gives its own, and nothing in the cluster can mean "
+        "either.",
         "An entry wants a colon before the session's name, and no access key.",
         "Nothing. Audit logs show the new name.",
         ref.CREATING_ENTRIES,
@@ -105,7 +112,8 @@ KINDS: tuple[FindingKind, ...] = (
     FindingKind(
         "username-bound",
         "block",
-        "The username cannot be carried, and something in the cluster can mean the old name or the new one.",
+        "The username cannot be carried, and something in the cluster can mean the old name or the "
+        "new one.",
         "A new name loses what the old one has, or gains what others gave to it.",
         "Give a username under principals, and bind it as the old one was.",
         ref.CREATING_ENTRIES,
@@ -122,9 +130,11 @@ KINDS: tuple[FindingKind, ...] = (
         "username-ec2-template",
         "block",
         "{{EC2PrivateDNSName}} in the username of a principal that is no node.",
-        "Only sessions of EC2 instances log in today; an entry with a username of its own admits every session of the "
+        "Only sessions of EC2 instances log in today; an entry with a username of its own admits "
+        "every session of the "
         "role.",
-        "Give a username under principals and accept under accept_gain that every session of the role logs in with it; "
+        "Give a username under principals and accept under accept_gain that every session of the "
+        "role logs in with it; "
         "or leave the role out with action: skip and accept_loss: its instances then lose access.",
         ref.SERVER,
     ),
@@ -133,7 +143,8 @@ KINDS: tuple[FindingKind, ...] = (
         "block",
         "A username with a reserved prefix that is no node's.",
         "Newer authenticators may already refuse it, so that an entry could be a new grant.",
-        "Show a login with `migrate observe`, or attest with a username of your own under principals.",
+        "Show a login with `migrate observe`, or attest with a username of your own under "
+        "principals.",
         ref.SERVER,
     ),
     FindingKind(

@@ -1,7 +1,8 @@
-"""What a person decided about one principal, checked against the rules of EKS and against access today.
+"""What a person decided about one principal, checked against the rules of EKS and against access
+today.
 
-An answer may name what the plan cannot know, and accept a loss by name. It may never widen an identity that exists:
-who needs more access gets it in another change, not hidden in a migration.
+An answer may name what the plan cannot know, and accept a loss by name. It may never widen an
+identity that exists: who needs more access gets it in another change, not hidden in a migration.
 """
 
 from dataclasses import replace
@@ -15,9 +16,19 @@ from migrator.decide.planning.entries.entry_identity import identity_of_spec, sa
 from migrator.decide.planning.entries.principal_decision import PrincipalDecision
 from migrator.decide.planning.principals.find_principal import Found
 from migrator.decide.planning.principals.plan_facts import PlanFacts, quoted
-from migrator.decide.planning.principals.principal_answers import answer_for, check_same_principal, invalid, is_for
+from migrator.decide.planning.principals.principal_answers import (
+    answer_for,
+    check_same_principal,
+    invalid,
+    is_for,
+)
 from migrator.decide.reading.row_keys import row_key
-from migrator.decide.reading.templates import ACCESS_KEY, EC2_NAME, colon_before_session, templates_in
+from migrator.decide.reading.templates import (
+    ACCESS_KEY,
+    EC2_NAME,
+    colon_before_session,
+    templates_in,
+)
 from migrator.model.access_entry import NOBODY, AssociatedPolicy, EntrySpec, EntryType
 from migrator.model.decision import Acceptance, PrincipalAnswer
 from migrator.model.plan import Action
@@ -29,23 +40,33 @@ _ANSWERED_BY_LOSS = frozenset({"node-row-extra-groups", "policy-loses-rules"})
 
 def names_of(decided: PrincipalDecision) -> tuple[str, ...]:
     """The ARNs under which an answer finds this principal: its own, and its rows' as written."""
-    return tuple(dict.fromkeys((decided.candidate.arn, *(row.arn for row in decided.candidate.rows))))
+    return tuple(
+        dict.fromkeys((decided.candidate.arn, *(row.arn for row in decided.candidate.rows)))
+    )
 
 
 def accepted_loss(decided: PrincipalDecision, facts: PlanFacts) -> Acceptance | None:
     """Who accepts that this principal loses access, if anybody does."""
     names = names_of(decided) if facts.decisions.accept_loss else ()
-    return next((value for key, value in facts.decisions.accept_loss.items() if is_for(key, names)), None)
+    return next(
+        (value for key, value in facts.decisions.accept_loss.items() if is_for(key, names)), None
+    )
 
 
 def accepted_gain(decided: PrincipalDecision, facts: PlanFacts) -> Acceptance | None:
-    """The person who accepts that the entry admits log-ins of this principal that are refused today; None: no one."""
+    """The person who accepts that the entry admits log-ins of this principal that are refused
+    today; None: no one.
+    """
     names = names_of(decided) if facts.decisions.accept_gain else ()
-    return next((value for key, value in facts.decisions.accept_gain.items() if is_for(key, names)), None)
+    return next(
+        (value for key, value in facts.decisions.accept_gain.items() if is_for(key, names)), None
+    )
 
 
 def apply_answer(decided: PrincipalDecision, facts: PlanFacts) -> PrincipalDecision:
-    """The settled principal with its answer, if it has one. Raises ``Failed`` ``decision-invalid``."""
+    """The settled principal with its answer, if it has one. Raises ``Failed``
+    ``decision-invalid``.
+    """
     answer = answer_for(names_of(decided), facts.decisions) if facts.decisions.principals else None
     if answer is None:
         return _with_accepted_loss(decided, facts)
@@ -58,7 +79,12 @@ def _with_accepted_loss(decided: PrincipalDecision, facts: PlanFacts) -> Princip
     """Blocks that ask for nothing but the acceptance of a loss."""
     blocking = {note.code for note in decided.notes if is_blocking(note)}
     lives = decided.before.via == "access-entry"
-    if decided.action != "block" or lives or decided.proposed is None or not blocking <= _ANSWERED_BY_LOSS:
+    if (
+        decided.action != "block"
+        or lives
+        or decided.proposed is None
+        or not blocking <= _ANSWERED_BY_LOSS
+    ):
         return decided
     acceptance = accepted_loss(decided, facts)
     if acceptance is None:
@@ -81,7 +107,9 @@ def accepted_note(decided: PrincipalDecision, acceptance: Acceptance) -> DraftFi
 
 def _is_automatic(decided: PrincipalDecision, facts: PlanFacts) -> bool:
     use = decided.candidate.use
-    return facts.mode == "CONFIG_MAP" and bool(use.nodegroups or use.profiles or decided.candidate.is_creator)
+    return facts.mode == "CONFIG_MAP" and bool(
+        use.nodegroups or use.profiles or decided.candidate.is_creator
+    )
 
 
 def _made(decided: PrincipalDecision) -> Action:
@@ -89,42 +117,74 @@ def _made(decided: PrincipalDecision) -> Action:
     return "create" if decided.candidate.entry is None else "recreate"
 
 
-def _skipped(decided: PrincipalDecision, answer: PrincipalAnswer, facts: PlanFacts) -> PrincipalDecision:
+def _skipped(
+    decided: PrincipalDecision, answer: PrincipalAnswer, facts: PlanFacts
+) -> PrincipalDecision:
     candidate = decided.candidate
     if _is_automatic(decided, facts) and decided.action in ("await", "block"):
-        raise invalid(candidate.arn, "EKS makes this entry itself at the mode switch.", "Take the answer away.")
+        raise invalid(
+            candidate.arn,
+            "EKS makes this entry itself at the mode switch.",
+            "Take the answer away.",
+        )
     if decided.action in ("keep", "skip"):
         return decided
     if decided.before.via == "access-entry":
-        why = "Its access entry exists and decides: leaving the principal out would not end what the entry gives."
+        why = (
+            "Its access entry exists and decides: leaving the principal out would not end what "
+            "the entry gives."
+        )
         raise invalid(candidate.arn, why, "Delete the entry first, or answer with action: create.")
-    note = DraftFinding("skipped-by-decision", f"`{candidate.arn}` is left out: {answer.reason or 'no reason given'}")
+    note = DraftFinding(
+        "skipped-by-decision",
+        f"`{candidate.arn}` is left out: {answer.reason or 'no reason given'}",
+    )
     if decided.before.via == "none":
         return replace(
-            decided, action="skip", after=NOBODY, entry=None, proposed=None, notes=(*softened(decided.notes), note)
+            decided,
+            action="skip",
+            after=NOBODY,
+            entry=None,
+            proposed=None,
+            notes=(*softened(decided.notes), note),
         )
     acceptance = accepted_loss(decided, facts)
     if acceptance is None:
         missing = DraftFinding(
-            "loss-not-accepted", f"`{candidate.arn}` logs in today, and nobody accepts that it ends."
+            "loss-not-accepted",
+            f"`{candidate.arn}` logs in today, and nobody accepts that it ends.",
         )
         proposed = decided.proposed or decided.entry
         return replace(
-            decided, action="block", entry=None, proposed=proposed, notes=(*softened(decided.notes), missing)
+            decided,
+            action="block",
+            entry=None,
+            proposed=proposed,
+            notes=(*softened(decided.notes), missing),
         )
     notes = (*softened(decided.notes), note, accepted_note(decided, acceptance))
-    return replace(decided, action="skip", after=NOBODY, entry=None, proposed=None, notes=notes, bindings=())
+    return replace(
+        decided, action="skip", after=NOBODY, entry=None, proposed=None, notes=notes, bindings=()
+    )
 
 
-def _created(decided: PrincipalDecision, answer: PrincipalAnswer, facts: PlanFacts) -> PrincipalDecision:
+def _created(
+    decided: PrincipalDecision, answer: PrincipalAnswer, facts: PlanFacts
+) -> PrincipalDecision:
     candidate = decided.candidate
     blocking = {note.code for note in decided.notes if is_blocking(note)}
     if blocking & _NO_ENTRY:
         raise invalid(
-            candidate.arn, "EKS takes no entry for this principal.", "Answer with action: skip and accept_loss."
+            candidate.arn,
+            "EKS takes no entry for this principal.",
+            "Answer with action: skip and accept_loss.",
         )
     if "foreign-node-row" in blocking:
-        raise invalid(candidate.arn, "Node entries are for roles of the cluster's own account.", "Answer with skip.")
+        raise invalid(
+            candidate.arn,
+            "Node entries are for roles of the cluster's own account.",
+            "Answer with skip.",
+        )
     found = _answered_principal(decided, answer, facts)
     spec = _answered_spec(decided, answer, facts)
     entry = candidate.entry
@@ -134,7 +194,9 @@ def _created(decided: PrincipalDecision, answer: PrincipalAnswer, facts: PlanFac
         if same_entry(candidate.arn, spec_of(entry), spec):
             return decided if decided.action == "keep" else _kept(decided, spec_of(entry), note)
         if entry.type != spec.type:
-            raise invalid(candidate.arn, "The type of an entry cannot be changed.", "Delete the entry first.")
+            raise invalid(
+                candidate.arn, "The type of an entry cannot be changed.", "Delete the entry first."
+            )
         action = "update"
     if _is_automatic(decided, facts):
         return _answered_automatic(decided, spec, note, facts)
@@ -153,7 +215,14 @@ def _kept(decided: PrincipalDecision, spec: EntrySpec, note: DraftFinding) -> Pr
     """The entry is what the answer asks for."""
     notes = (*(each for each in softened(decided.notes) if each.code != "entry-half-made"), note)
     return replace(
-        decided, action="keep", after=decided.before, entry=spec, proposed=None, update=None, bindings=(), notes=notes
+        decided,
+        action="keep",
+        after=decided.before,
+        entry=spec,
+        proposed=None,
+        update=None,
+        bindings=(),
+        notes=notes,
     )
 
 
@@ -168,40 +237,89 @@ def _answered_automatic(
         expected = decided.entry or EntrySpec(automatic_type(decided.candidate.use) or "STANDARD")
     if expected.type != spec.type:
         raise invalid(
-            arn, f"EKS makes the entry of this principal itself, of type {expected.type}.", "Take the answer away."
+            arn,
+            f"EKS makes the entry of this principal itself, of type {expected.type}.",
+            "Take the answer away.",
         )
     update = None if same_entry(arn, expected, spec) else spec
     after = identity_of_spec(arn, spec)
     notes = (*softened(decided.notes), note)
-    return replace(decided, action="await", entry=expected, update=update, proposed=None, after=after, notes=notes)
+    return replace(
+        decided,
+        action="await",
+        entry=expected,
+        update=update,
+        proposed=None,
+        after=after,
+        notes=notes,
+    )
 
 
-def _answered_principal(decided: PrincipalDecision, answer: PrincipalAnswer, facts: PlanFacts) -> Found:
-    """The principal the entry is for. Raises for somebody else than the row's, and for one that does not exist."""
+def _answered_principal(
+    decided: PrincipalDecision, answer: PrincipalAnswer, facts: PlanFacts
+) -> Found:
+    """The principal the entry is for. Raises for somebody else than the row's, and for one that
+    does not exist.
+    """
     candidate = decided.candidate
     found = candidate.found
     if answer.principal_arn is not None:
         check_same_principal(candidate.arn, answer.principal_arn)
-        if found.state == "found" and found.principal and row_key(found.arn) != row_key(answer.principal_arn):
-            raise invalid(candidate.arn, f"IAM knows the principal as `{found.arn}`.", "Correct principal_arn.")
-        found = replace(found, arn=answer.principal_arn, state="found" if found.state == "unread" else found.state)
+        if (
+            found.state == "found"
+            and found.principal
+            and row_key(found.arn) != row_key(answer.principal_arn)
+        ):
+            raise invalid(
+                candidate.arn,
+                f"IAM knows the principal as `{found.arn}`.",
+                "Correct principal_arn.",
+            )
+        found = replace(
+            found,
+            arn=answer.principal_arn,
+            state="found" if found.state == "unread" else found.state,
+        )
     if found.state == "absent":
         raise invalid(
-            candidate.arn, "The principal does not exist, and EKS refuses an entry for it.", "Answer with skip."
+            candidate.arn,
+            "The principal does not exist, and EKS refuses an entry for it.",
+            "Answer with skip.",
         )
-    taken = candidate.match is not None and candidate.match.kind == "dead" and facts.is_planned_elsewhere(found.arn)
+    taken = (
+        candidate.match is not None
+        and candidate.match.kind == "dead"
+        and facts.is_planned_elsewhere(found.arn)
+    )
     if taken:
-        raise invalid(candidate.arn, f"`{found.arn}` is decided by another row or entry.", "Answer for that ARN.")
+        raise invalid(
+            candidate.arn,
+            f"`{found.arn}` is decided by another row or entry.",
+            "Answer for that ARN.",
+        )
     return found
 
 
-def _answered_spec(decided: PrincipalDecision, answer: PrincipalAnswer, facts: PlanFacts) -> EntrySpec:
-    """The entry that the answer describes; what it leaves out is as proposed, or as the entry is today."""
+def _answered_spec(
+    decided: PrincipalDecision, answer: PrincipalAnswer, facts: PlanFacts
+) -> EntrySpec:
+    """The entry that the answer describes; what it leaves out is as proposed, or as the entry is
+    today.
+    """
     base = decided.update or decided.entry or decided.proposed or EntrySpec()
     kind: EntryType = answer.type or base.type
     arn = decided.candidate.arn
-    if decided.candidate.use.any and answer.type is None and kind == "STANDARD" and decided.action == "block":
-        raise invalid(arn, "Nodes run under this role: which type of entry is meant must be said.", "Give the type.")
+    if (
+        decided.candidate.use.any
+        and answer.type is None
+        and kind == "STANDARD"
+        and decided.action == "block"
+    ):
+        raise invalid(
+            arn,
+            "Nodes run under this role: which type of entry is meant must be said.",
+            "Give the type.",
+        )
     if kind != "STANDARD":
         _check_node_type(decided, answer, kind)
         return EntrySpec(kind)
@@ -209,7 +327,9 @@ def _answered_spec(decided: PrincipalDecision, answer: PrincipalAnswer, facts: P
         base = EntrySpec()
     policies = base.access_policies
     if answer.policies is not None:
-        policies = tuple(replace(p, policy_arn=facts.policy_arn(p.policy_arn)) for p in answer.policies)
+        policies = tuple(
+            replace(p, policy_arn=facts.policy_arn(p.policy_arn)) for p in answer.policies
+        )
     spec = EntrySpec(
         "STANDARD",
         base.username if answer.username is None else answer.username,
@@ -224,10 +344,18 @@ def _answered_spec(decided: PrincipalDecision, answer: PrincipalAnswer, facts: P
 def _check_node_type(decided: PrincipalDecision, answer: PrincipalAnswer, kind: EntryType) -> None:
     candidate = decided.candidate
     if answer.username is not None or answer.groups or answer.policies:
-        raise invalid(candidate.arn, f"An entry of type {kind} has no username, groups or policies.", "Leave them out.")
+        raise invalid(
+            candidate.arn,
+            f"An entry of type {kind} has no username, groups or policies.",
+            "Leave them out.",
+        )
     is_role = candidate.match is None or candidate.match.kind in ("role", "dead")
     if not is_role or candidate.found.foreign:
-        raise invalid(candidate.arn, f"Type {kind} is for roles of the cluster's own account.", "Leave the type out.")
+        raise invalid(
+            candidate.arn,
+            f"Type {kind} is for roles of the cluster's own account.",
+            "Leave the type out.",
+        )
     named = decided.before.username.startswith("system:node:")
     if not (named or candidate.use.any):
         raise invalid(
@@ -236,34 +364,60 @@ def _check_node_type(decided: PrincipalDecision, answer: PrincipalAnswer, kind: 
             "Leave the type out.",
         )
     if kind == "FARGATE_LINUX":
-        raise invalid(candidate.arn, "Only EKS makes entries for Fargate.", "Re-create the Fargate profile.")
+        raise invalid(
+            candidate.arn, "Only EKS makes entries for Fargate.", "Re-create the Fargate profile."
+        )
 
 
 def _check_names(arn: str, spec: EntrySpec) -> None:
     name = spec.username
     if name is not None and (not name or is_reserved(name) or not colon_before_session(name)):
         raise invalid(
-            arn, f"EKS refuses the username `{name}`.", "No reserved prefix; a colon before the session's name."
+            arn,
+            f"EKS refuses the username `{name}`.",
+            "No reserved prefix; a colon before the session's name.",
         )
     if name is not None and not {ACCESS_KEY, EC2_NAME}.isdisjoint(templates_in(name)):
         raise invalid(
-            arn, f"`{name}` holds a template that an entry cannot carry.", "Use {{SessionName}} after a colon."
+            arn,
+            f"`{name}` holds a template that an entry cannot carry.",
+            "Use {{SessionName}} after a colon.",
         )
-    wrong = [group for group in spec.kubernetes_groups if not group or is_reserved(group) or templates_in(group)]
+    wrong = [
+        group
+        for group in spec.kubernetes_groups
+        if not group or is_reserved(group) or templates_in(group)
+    ]
     if wrong:
-        raise invalid(arn, f"An entry cannot carry the groups {quoted(wrong)}.", "Use names without a reserved prefix.")
-    ours = [group for group in spec.kubernetes_groups if group.startswith((BRIDGE_PREFIX, MARKER_PREFIX))]
+        raise invalid(
+            arn,
+            f"An entry cannot carry the groups {quoted(wrong)}.",
+            "Use names without a reserved prefix.",
+        )
+    ours = [
+        group
+        for group in spec.kubernetes_groups
+        if group.startswith((BRIDGE_PREFIX, MARKER_PREFIX))
+    ]
     if ours:
-        raise invalid(arn, f"Groups like {quoted(ours)} are those of a run, and go when it ends.", "Use another name.")
+        raise invalid(
+            arn,
+            f"Groups like {quoted(ours)} are those of a run, and go when it ends.",
+            "Use another name.",
+        )
 
 
 def _check_policies(arn: str, policies: tuple[AssociatedPolicy, ...], facts: PlanFacts) -> None:
     unknown = [policy.policy_arn for policy in policies if not facts.offers(policy.policy_arn)]
     if unknown:
         raise invalid(
-            arn, f"The cluster's partition does not offer {quoted(unknown)}.", "See `aws eks list-access-policies`."
+            arn,
+            f"The cluster's partition does not offer {quoted(unknown)}.",
+            "See `aws eks list-access-policies`.",
         )
     if len({policy.policy_arn for policy in policies}) != len(policies):
         raise invalid(
-            arn, "A policy is named twice; associating it again replaces its scope.", "Put all namespaces into one."
+            arn,
+            "A policy is named twice; associating it again replaces its scope.",
+            "Put all namespaces into one.",
         )

@@ -1,8 +1,10 @@
-"""Entries that EKS made by itself at the first mode step, held against the row that each of them shadows.
+"""Entries that EKS made by itself at the first mode step, held against the row that each of them
+shadows.
 
-EKS makes the creator's entry from what it knows: the default username, no group, AmazonEKSClusterAdminPolicy (EKS user
-guide, "Access entries", legacy cluster access). Where a row was in force until then, that entry is the effect of the
-mode step and not the access of before. An entry that a person made decides, whatever the row says.
+EKS makes the creator's entry from what it knows: the default username, no group,
+AmazonEKSClusterAdminPolicy (EKS user guide, "Access entries", legacy cluster access). Where a row
+was in force until then, that entry is the effect of the mode step and not the access of before. An
+entry that a person made decides, whatever the row says.
 """
 
 from datetime import datetime, timedelta
@@ -12,10 +14,20 @@ from migrator.decide.findings.draft_finding import DraftFinding
 from migrator.decide.findings.findings_catalogue import is_blocking
 from migrator.decide.planning.entries.creator import wider_notes, with_policies_of
 from migrator.decide.planning.entries.entry_for import rendered_row
-from migrator.decide.planning.entries.entry_identity import identity_of_entry, identity_of_spec, same_entry, spec_of
+from migrator.decide.planning.entries.entry_identity import (
+    identity_of_entry,
+    identity_of_spec,
+    same_entry,
+    spec_of,
+)
 from migrator.decide.planning.entries.principal_decision import PrincipalDecision
 from migrator.decide.planning.principals.candidate_principals import CandidatePrincipal
-from migrator.decide.planning.principals.plan_facts import CLUSTER_ADMIN, DesiredEntry, PlanFacts, quoted
+from migrator.decide.planning.principals.plan_facts import (
+    CLUSTER_ADMIN,
+    DesiredEntry,
+    PlanFacts,
+    quoted,
+)
 from migrator.decide.planning.principals.principal_answers import is_for
 from migrator.decide.reading.read_aws_auth import read_aws_auth
 from migrator.decide.reading.row_keys import principal_key
@@ -28,7 +40,9 @@ _AT_ONCE = timedelta(minutes=15)  # EKS makes all its own entries at one mode st
 
 
 def is_creators(entry: AccessEntry) -> bool:
-    """Whether an entry looks like the one that EKS makes for the cluster's creator: nothing of it was changed since."""
+    """Whether an entry looks like the one that EKS makes for the cluster's creator: nothing of it
+    was changed since.
+    """
     policies = [(policy.policy_name, policy.scope.type) for policy in entry.access_policies]
     return (
         entry.type == "STANDARD"
@@ -42,7 +56,9 @@ def is_creators(entry: AccessEntry) -> bool:
 def beside_automatic(
     candidate: CandidatePrincipal, entry: AccessEntry, desired: DesiredEntry, facts: PlanFacts
 ) -> PrincipalDecision | None:
-    """What becomes of an entry of EKS's own that shadows a row; None where it is somebody's own, or gives as much."""
+    """What becomes of an entry of EKS's own that shadows a row; None where it is somebody's own, or
+    gives as much.
+    """
     row = candidate.row
     if row is None or facts.mode != "API_AND_CONFIG_MAP" or not _made_by_eks(entry, facts):
         return None
@@ -57,7 +73,9 @@ def beside_automatic(
 
 
 def _made_by_eks(entry: AccessEntry, facts: PlanFacts) -> bool:
-    """Whether EKS made the entry at the mode step: the journal says so, or its shape, its principal and its time do."""
+    """Whether EKS made the entry at the mode step: the journal says so, or its shape, its principal
+    and its time do.
+    """
     history = facts.snapshot.before_mode_step
     if history is not None and entry.principal_arn in history.automatic:
         return True
@@ -73,7 +91,11 @@ def _made_by_eks(entry: AccessEntry, facts: PlanFacts) -> bool:
     made = _moment(facts.snapshot.cluster_raw.get("createdAt"))
     if made is not None and abs(entry.created_at - made) <= _AT_ONCE:
         return False  # the cluster was made with entries: no row was ever in force in its place
-    others = [e.created_at for e in facts.snapshot.access_entries or () if SERVICE_LINKED_MARK in e.principal_arn]
+    others = [
+        e.created_at
+        for e in facts.snapshot.access_entries or ()
+        if SERVICE_LINKED_MARK in e.principal_arn
+    ]
     times = [moment for moment in others if moment is not None]
     return not times or any(abs(entry.created_at - moment) <= _AT_ONCE for moment in times)
 
@@ -89,7 +111,9 @@ def _moment(value: object) -> datetime | None:
 
 
 def _was_in_force(candidate: CandidatePrincipal, row: RowMapping, facts: PlanFacts) -> bool:
-    """Whether the same row was in aws-auth when a run of this state folder began, before it switched the mode."""
+    """Whether the same row was in aws-auth when a run of this state folder began, before it
+    switched the mode.
+    """
     history = facts.snapshot.before_mode_step
     if history is None:
         return False
@@ -99,9 +123,15 @@ def _was_in_force(candidate: CandidatePrincipal, row: RowMapping, facts: PlanFac
 
 
 def _missing(
-    candidate: CandidatePrincipal, entry: AccessEntry, own: EntrySpec, row: RowMapping, facts: PlanFacts
+    candidate: CandidatePrincipal,
+    entry: AccessEntry,
+    own: EntrySpec,
+    row: RowMapping,
+    facts: PlanFacts,
 ) -> tuple[str, ...]:
-    """What the entry does not give and the row would: names that something in the cluster names, and permissions."""
+    """What the entry does not give and the row would: names that something in the cluster names,
+    and permissions.
+    """
     places = [] if entry.username == row.username else list(facts.names.of_username(row.username))
     lacking = [group for group in own.kubernetes_groups if group not in entry.kubernetes_groups]
     places += [place for group in lacking for place in facts.names.of_group(group)]
@@ -110,14 +140,22 @@ def _missing(
     if lacking and not facts.names.complete:
         return (f"the groups {quoted(lacking)}, and it was not read what names them",)
     username, groups = rendered_row(row, candidate.arn)
-    lost = compare(Identity(username, groups, "config-map"), identity_of_entry(entry), facts.index).lost
+    lost = compare(
+        Identity(username, groups, "config-map"), identity_of_entry(entry), facts.index
+    ).lost
     return ("permissions",) if lost and facts.index is not None else ()
 
 
 def _completed(
-    candidate: CandidatePrincipal, entry: AccessEntry, desired: DesiredEntry, update: EntrySpec, facts: PlanFacts
+    candidate: CandidatePrincipal,
+    entry: AccessEntry,
+    desired: DesiredEntry,
+    update: EntrySpec,
+    facts: PlanFacts,
 ) -> PrincipalDecision | None:
-    """The row was in force until our own mode step: it is the access of before, and the entry gets what it lacks."""
+    """The row was in force until our own mode step: it is the access of before, and the entry gets
+    what it lacks.
+    """
     assert candidate.row is not None  # noqa: S101 - the row was in force
     spec = spec_of(entry)
     wider = wider_notes(candidate.arn, candidate.row, spec, facts)
@@ -130,14 +168,21 @@ def _completed(
     username, groups = rendered_row(candidate.row, candidate.arn)
     before = Identity(username, groups, "config-map")
     message = (
-        f"EKS made the entry of `{candidate.arn}` when a run of this state folder switched the mode; until then its "
+        f"EKS made the entry of `{candidate.arn}` when a run of this state folder switched the "
+        f"mode; until then its "
         "row was in force. The entry gets what the row gave."
     )
-    notes = (*desired.notes, DraftFinding("automatic-entry-completed", message, row=candidate.row), *wider)
+    notes = (
+        *desired.notes,
+        DraftFinding("automatic-entry-completed", message, row=candidate.row),
+        *wider,
+    )
     if blocked or desired.action == "block":
         return PrincipalDecision(candidate, "block", before, None, proposed=update, notes=notes)
     after = identity_of_spec(candidate.arn, update)
-    return PrincipalDecision(candidate, "update", before, after, update, notes=notes, bindings=desired.bindings)
+    return PrincipalDecision(
+        candidate, "update", before, after, update, notes=notes, bindings=desired.bindings
+    )
 
 
 def _thinner(
@@ -148,12 +193,15 @@ def _thinner(
     missing: tuple[str, ...],
     facts: PlanFacts,
 ) -> PrincipalDecision:
-    """Nothing here tells when the row was in force last: a person says whether the entry gets what it gives."""
+    """Nothing here tells when the row was in force last: a person says whether the entry gets what
+    it gives.
+    """
     assert candidate.row is not None  # noqa: S101 - something of the row is missing
     now = identity_of_entry(entry)
     note = DraftFinding(
         "automatic-entry-thinner",
-        f"EKS made the entry of `{candidate.arn}`. It lacks {', '.join(missing)}, which the row gives.",
+        f"EKS made the entry of `{candidate.arn}`. It lacks {', '.join(missing)}, which the row "
+        f"gives.",
         row=candidate.row,
     )
     accept = facts.decisions.accept_loss
@@ -161,12 +209,21 @@ def _thinner(
     accepted = next((given for key, given in accept.items() if is_for(key, names)), None)
     if accepted is not None:
         told = DraftFinding(
-            "loss-accepted", f"{accepted.by} accepts what the entry of `{candidate.arn}` lacks: {accepted.reason}"
+            "loss-accepted",
+            f"{accepted.by} accepts what the entry of `{candidate.arn}` lacks: {accepted.reason}",
         )
         shadowed = DraftFinding("row-shadowed-by-entry", note.message, row=candidate.row)
-        return PrincipalDecision(candidate, "keep", now, now, spec_of(entry), notes=(shadowed, told))
+        return PrincipalDecision(
+            candidate, "keep", now, now, spec_of(entry), notes=(shadowed, told)
+        )
     return PrincipalDecision(
-        candidate, "block", now, None, proposed=update, notes=(*desired.notes, note), bindings=desired.bindings
+        candidate,
+        "block",
+        now,
+        None,
+        proposed=update,
+        notes=(*desired.notes, note),
+        bindings=desired.bindings,
     )
 
 
@@ -176,7 +233,10 @@ def _of_other_kind(
     """The row is a node's: an entry of EKS's own for the creator cannot become one."""
     if desired.entry is None:
         return None
-    message = f"EKS made an entry of type {entry.type} for `{candidate.arn}`; its row needs type {desired.entry.type}."
+    message = (
+        f"EKS made an entry of type {entry.type} for `{candidate.arn}`; its row needs type "
+        f"{desired.entry.type}."
+    )
     remedy = "Delete that entry: the row is in force again at once. Then plan again."
     note = DraftFinding("automatic-entry-thinner", message, row=row, remedy=remedy)
     return PrincipalDecision(candidate, "block", identity_of_entry(entry), None, notes=(note,))

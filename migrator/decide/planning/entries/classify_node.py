@@ -1,8 +1,9 @@
 """Node roles: which type of entry they need, whether EKS makes it, and when a person must decide.
 
-An entry has one type for ever and node types fix username and groups (EKS user guide, "Create access entries"), so
-that a role with two intents cannot be expressed. A node's username in the row, or nodes under the role, make a node;
-a trust policy alone never does: it refutes, or chooses between types.
+An entry has one type for ever and node types fix username and groups (EKS user guide, "Create
+access entries"), so that a role with two intents cannot be expressed. A node's username in the row,
+or nodes under the role, make a node; a trust policy alone never does: it refutes, or chooses
+between types.
 """
 
 from dataclasses import dataclass, replace
@@ -20,7 +21,8 @@ WINDOWS_GROUP = "eks:kube-proxy-windows"
 PROXIER_GROUP = "system:node-proxier"
 NODE_GROUPS = frozenset({"system:bootstrappers", "system:nodes", PROXIER_GROUP, WINDOWS_GROUP})
 MASTERS = "system:masters"
-# The usernames of node types. A node's name holds no @ (RFC 1123), so that the raw session's name is the same one.
+# The usernames of node types. A node's name holds no @ (RFC 1123), so that the raw session's name
+# is the same one.
 NODE_NAMES = frozenset(NODE_PREFIX + template for template in (EC2_NAME, SESSION, SESSION_RAW))
 _ALWAYS_DROPPED = frozenset({"", "system:authenticated", "system:nodes"})
 _NOT_NEEDED = frozenset({"system:bootstrappers", PROXIER_GROUP})
@@ -44,11 +46,17 @@ class _Role:
     @property
     def kinds(self) -> frozenset[str] | None:
         trusts = self.found.trusts
-        return None if trusts is None else frozenset(_TRUSTS[label] for label in trusts if label in _TRUSTS)
+        return (
+            None
+            if trusts is None
+            else frozenset(_TRUSTS[label] for label in trusts if label in _TRUSTS)
+        )
 
     @property
     def systems(self) -> frozenset[str]:
-        """Operating systems of live nodes and of the images of managed node groups (CUSTOM tells nothing)."""
+        """Operating systems of live nodes and of the images of managed node groups (CUSTOM tells
+        nothing).
+        """
         images = {
             "windows" if group.ami_type.startswith("WINDOWS") else "linux"
             for group in self.use.nodegroups
@@ -58,46 +66,73 @@ class _Role:
 
     def block(self, code: str, message: str, entry_type: EntryType | None = None) -> DesiredEntry:
         return DesiredEntry(
-            "block", EntrySpec(entry_type) if entry_type else None, (DraftFinding(code, message, row=self.row),)
+            "block",
+            EntrySpec(entry_type) if entry_type else None,
+            (DraftFinding(code, message, row=self.row),),
         )
 
 
 def is_node_template(row: RowMapping | None) -> bool:
-    """Whether the username is a node's: ``system:node:`` and a template of the instance or the session."""
+    """Whether the username is a node's: ``system:node:`` and a template of the instance or the
+    session.
+    """
     if row is None or not row.username.startswith(NODE_PREFIX):
         return False
     return not {EC2_NAME, SESSION, SESSION_RAW}.isdisjoint(templates_in(row.username))
 
 
-def classify_node(row: RowMapping | None, found: Found, use: NodeUse, facts: PlanFacts) -> DesiredEntry | None:
-    """What a node role needs; None for a principal that is no node. Dead rows and absent roles never come here."""
+def classify_node(
+    row: RowMapping | None, found: Found, use: NodeUse, facts: PlanFacts
+) -> DesiredEntry | None:
+    """What a node role needs; None for a principal that is no node. Dead rows and absent roles
+    never come here.
+    """
     if not is_node_template(row):
         return no_node_row(row, use) if use.any else None
     assert row is not None  # noqa: S101 - a row without a username has no template
     role = _Role(row, found, use, facts)
-    if found.foreign:  # first: nothing else that is wrong with it opens another answer than to leave it out
+    if (
+        found.foreign
+    ):  # first: nothing else that is wrong with it opens another answer than to leave it out
         return role.block("foreign-node-row", "The row names nodes with a role of another account.")
     if MASTERS in role.groups:
-        return role.block("node-row-with-masters", "The row names nodes and gives `system:masters`.")
+        return role.block(
+            "node-row-with-masters", "The row names nodes and gives `system:masters`."
+        )
     if row.username not in NODE_NAMES:
-        return role.block("node-name-differs", f"`{row.username}` is no name that a node entry gives.")
+        return role.block(
+            "node-name-differs", f"`{row.username}` is no name that a node entry gives."
+        )
     if "system:nodes" not in role.groups:
-        message = "The row names nodes, but the group `system:nodes` is not among the groups it really gives."
+        message = (
+            "The row names nodes, but the group `system:nodes` is not among the groups it "
+            "really gives."
+        )
         return role.block("node-row-without-nodes-group", message)
     if role.kinds is not None and len(role.kinds) > 1:
-        message = f"The trust policy names {quoted(sorted(found.trusts or ()))}: several kinds of nodes."
+        message = (
+            f"The trust policy names {quoted(sorted(found.trusts or ()))}: several kinds of nodes."
+        )
         return role.block("node-trust-ambiguous", message)
     return _of_instances(role) if EC2_NAME in row.username else _of_sessions(role)
 
 
 def no_node_row(row: RowMapping | None, use: NodeUse) -> DesiredEntry:
-    """Nodes run under a role whose row is no node's, or that has none: two intents and one immutable entry."""
+    """Nodes run under a role whose row is no node's, or that has none: two intents and one
+    immutable entry.
+    """
     who = _users_of(use)
     if row is None:
         message = f"{who} use this role, and no row gives it an identity."
     else:
-        message = f"{who} use this role, but its row gives the username `{row.username}`, which is no node's."
-    return DesiredEntry("block", None, (DraftFinding("node-role-without-node-row", message, row=row),))
+        message = (
+            f"{who} use this role, but its row gives the username `{row.username}`, which "
+            f"is "
+            f"no node's."
+        )
+    return DesiredEntry(
+        "block", None, (DraftFinding("node-role-without-node-row", message, row=row),)
+    )
 
 
 def _users_of(use: NodeUse) -> str:
@@ -116,10 +151,14 @@ def _of_instances(role: _Role) -> DesiredEntry:
         return role.block("node-template-refuted", message)
     if role.use.profiles or not role.use.computes.isdisjoint({"fargate", "hybrid"}):
         return role.block(
-            "node-trust-ambiguous", f"The row names EC2 instances, but {_users_of(role.use)} use the role."
+            "node-trust-ambiguous",
+            f"The row names EC2 instances, but {_users_of(role.use)} use the role.",
         )
     if len(role.systems) > 1:
-        return role.block("node-os-mixed", f"{_users_of(role.use)} use this role, with {quoted(sorted(role.systems))}.")
+        return role.block(
+            "node-os-mixed",
+            f"{_users_of(role.use)} use this role, with {quoted(sorted(role.systems))}.",
+        )
     if WINDOWS_GROUP in role.groups:
         return _with_type(role, "EC2_WINDOWS")
     if "windows" not in role.systems:
@@ -134,20 +173,32 @@ def _of_sessions(role: _Role) -> DesiredEntry:
     """``system:node:{{SessionName}}``: Fargate, hybrid nodes, or instance ids as node names."""
     kind = _session_kind(role)
     if kind is None:
-        return role.block("node-type-unknown", "Fargate, hybrid nodes or instance-id node names: nothing read tells.")
+        return role.block(
+            "node-type-unknown",
+            "Fargate, hybrid nodes or instance-id node names: nothing read tells.",
+        )
     if kind == "refuted":
         message = "The trust policy names no service that nodes get credentials through."
         return role.block("node-template-refuted", message)
     if _is_used_otherwise(kind, role.use):
-        message = f"The row and the trust policy tell of other nodes than {_users_of(role.use)}, which use the role."
+        message = (
+            f"The row and the trust policy tell of other nodes than {_users_of(role.use)}, "
+            f"which use the role."
+        )
         return role.block("node-trust-ambiguous", message)
     if kind == "ec2":
-        return role.block("instance-id-node-names", "Nodes are named by session on a role for EC2 instances.", "EC2")
+        return role.block(
+            "instance-id-node-names",
+            "Nodes are named by session on a role for EC2 instances.",
+            "EC2",
+        )
     return _fargate(role) if kind == "fargate" else _with_type(role, "HYBRID_LINUX")
 
 
 def _is_used_otherwise(kind: str, use: NodeUse) -> bool:
-    """Whether nodes of another kind use the role too. Nodes on EC2 have no compute type that names another place."""
+    """Whether nodes of another kind use the role too. Nodes on EC2 have no compute type that names
+    another place.
+    """
     if kind == "ec2":
         return bool(use.profiles) or not use.computes.isdisjoint({"fargate", "hybrid"})
     instances = bool(use.nodegroups) or (use.live > 0 and kind not in use.computes)
@@ -155,7 +206,9 @@ def _is_used_otherwise(kind: str, use: NodeUse) -> bool:
 
 
 def _session_kind(role: _Role) -> str | None:
-    """The kind by the trust policy; where that was not read, by who uses the role, or by Fargate's own group."""
+    """The kind by the trust policy; where that was not read, by who uses the role, or by Fargate's
+    own group.
+    """
     if role.kinds is not None:
         return next(iter(role.kinds), "refuted")
     if role.use.profiles or "fargate" in role.use.computes or PROXIER_GROUP in role.groups:
@@ -168,15 +221,22 @@ def _fargate(role: _Role) -> DesiredEntry:
     if role.use.profiles:
         if role.facts.mode != "CONFIG_MAP":
             profiles = quoted(profile.name for profile in role.use.profiles)
-            return role.block("fargate-entry-missing", f"Fargate profile {profiles} uses the role; it has no entry.")
+            return role.block(
+                "fargate-entry-missing",
+                f"Fargate profile {profiles} uses the role; it has no entry.",
+            )
         dropped = _extra_groups(role, "FARGATE_LINUX")
         if dropped.action == "block":
             return dropped
         return _awaited(role, "FARGATE_LINUX", (*dropped.notes, *_added_by_fargate(role)))
     if role.facts.snapshot.fargate_profiles is None:
-        return role.block("fargate-profiles-unread", "The row is a Fargate row, and the profiles were not read.")
+        return role.block(
+            "fargate-profiles-unread", "The row is a Fargate row, and the profiles were not read."
+        )
     note = DraftFinding(
-        "fargate-unused", "The row is a Fargate row, and no Fargate profile uses the role.", row=role.row
+        "fargate-unused",
+        "The row is a Fargate row, and no Fargate profile uses the role.",
+        row=role.row,
     )
     return DesiredEntry("skip", None, (note,))
 
@@ -189,11 +249,17 @@ def _added_by_fargate(role: _Role) -> tuple[DraftFinding, ...]:
 
 
 def _with_type(role: _Role, entry_type: EntryType) -> DesiredEntry:
-    """What EKS itself will make comes first: nobody can accept an entry of another type than the nodes need."""
+    """What EKS itself will make comes first: nobody can accept an entry of another type than the
+    nodes need.
+    """
     awaited = role.facts.mode == "CONFIG_MAP" and bool(role.use.nodegroups)
     expected = automatic_type(role.use)
     if awaited and expected != entry_type:
-        message = f"EKS will make an entry of type {expected} for {_users_of(role.use)}; needed is {entry_type}."
+        message = (
+            f"EKS will make an entry of type {expected} for {_users_of(role.use)}; needed "
+            f"is "
+            f"{entry_type}."
+        )
         return role.block("automatic-entry-differs", message, entry_type)
     checked = _extra_groups(role, entry_type)
     if checked.action == "block":
@@ -204,9 +270,11 @@ def _with_type(role: _Role, entry_type: EntryType) -> DesiredEntry:
 
 
 def automatic_type(use: NodeUse) -> EntryType | None:
-    """The type of the entry that EKS makes for who uses a role; None where that is several types, or nobody.
+    """The type of the entry that EKS makes for who uses a role; None where that is several types,
+    or nobody.
 
-    For node groups EC2_WINDOWS with EKS's own Windows images only, and EC2_LINUX for everything else, CUSTOM included.
+    For node groups EC2_WINDOWS with EKS's own Windows images only, and EC2_LINUX for everything
+    else, CUSTOM included.
     """
     windows = [group.ami_type.startswith("WINDOWS") for group in use.nodegroups]
     types: set[EntryType] = {"FARGATE_LINUX"} if use.profiles else set()
@@ -217,27 +285,38 @@ def automatic_type(use: NodeUse) -> EntryType | None:
 
 def _awaited(role: _Role, entry_type: EntryType, notes: tuple[DraftFinding, ...]) -> DesiredEntry:
     note = DraftFinding(
-        "automatic-entry", f"EKS makes an entry of type {entry_type} for {_users_of(role.use)}.", row=role.row
+        "automatic-entry",
+        f"EKS makes an entry of type {entry_type} for {_users_of(role.use)}.",
+        row=role.row,
     )
     return DesiredEntry("await", EntrySpec(entry_type), (*notes, note))
 
 
 def _extra_groups(role: _Role, entry_type: EntryType) -> DesiredEntry:
-    """Groups that a node entry cannot carry: dropped where they give nothing, else a person decides."""
+    """Groups that a node entry cannot carry: dropped where they give nothing, else a person
+    decides.
+    """
     templates = [group for group in role.row.effective_groups if templates_in(group)]
     if templates:
-        return role.block("group-template", f"Groups built from the login: {quoted(templates)}.", entry_type)
+        return role.block(
+            "group-template", f"Groups built from the login: {quoted(templates)}.", entry_type
+        )
     given = _ALWAYS_DROPPED | frozenset(NODE_IDENTITIES[entry_type][1])
     extra = [group for group in dict.fromkeys(role.row.effective_groups) if group not in given]
     further = [group for group in extra if group not in _NOT_NEEDED]
     places = {group: role.facts.names.of_group(group) for group in further}
     named = [group for group in further if places[group]]
     if further and not role.facts.names.complete:
-        message = f"The row has further groups, {quoted(further)}, and it was not read what names them."
+        message = (
+            f"The row has further groups, {quoted(further)}, and it was not read what names them."
+        )
         return role.block("node-row-extra-groups", message, entry_type)
     if named:
         where = quoted(place for group in named for place in places[group])
-        message = f"The row has further groups, {quoted(named)}, named by {where}: a node entry cannot carry them."
+        message = (
+            f"The row has further groups, {quoted(named)}, named by {where}: a node entry "
+            f"cannot carry them."
+        )
         return role.block("node-row-extra-groups", message, entry_type)
     if not extra:
         return DesiredEntry("create")

@@ -1,7 +1,8 @@
 """The cluster's hidden creator: an admin that no list shows in CONFIG_MAP mode.
 
-At the first mode switch EKS makes an entry for it, with AmazonEKSClusterAdminPolicy for the whole cluster (EKS user
-guide, "Legacy cluster access configuration"). That switch is the creator's cut-over: the entry shadows a row at once.
+At the first mode switch EKS makes an entry for it, with AmazonEKSClusterAdminPolicy for the whole
+cluster (EKS user guide, "Legacy cluster access configuration"). That switch is the creator's
+cut-over: the entry shadows a row at once.
 """
 
 from dataclasses import replace
@@ -13,7 +14,12 @@ from migrator.decide.planning.entries.entry_for import rendered_row, standard_en
 from migrator.decide.planning.entries.entry_identity import same_entry
 from migrator.decide.planning.principals.candidate_principals import CandidatePrincipal
 from migrator.decide.planning.principals.creator_evidence import HIDDEN_NAME
-from migrator.decide.planning.principals.plan_facts import CLUSTER_ADMIN, DesiredEntry, PlanFacts, quoted
+from migrator.decide.planning.principals.plan_facts import (
+    CLUSTER_ADMIN,
+    DesiredEntry,
+    PlanFacts,
+    quoted,
+)
 from migrator.decide.planning.principals.principal_answers import is_for
 from migrator.decide.reading.row_keys import principal_key
 from migrator.model.access_entry import AssociatedPolicy, EntrySpec, Identity
@@ -29,17 +35,24 @@ def automatic_entry(facts: PlanFacts) -> EntrySpec:
 
 def names_of_hidden_creator(facts: PlanFacts) -> tuple[str, ...]:
     """The places that mean the hidden creator's old name."""
-    return tuple(dict.fromkeys((*facts.names.of_username(HIDDEN_NAME), *facts.names.groups.get(HIDDEN_NAME, ()))))
+    return tuple(
+        dict.fromkeys(
+            (*facts.names.of_username(HIDDEN_NAME), *facts.names.groups.get(HIDDEN_NAME, ()))
+        )
+    )
 
 
 def creator_entry(candidate: CandidatePrincipal, facts: PlanFacts) -> DesiredEntry:
-    """The entry that EKS makes for the creator, and what it is updated to where the creator has a row."""
+    """The entry that EKS makes for the creator, and what it is updated to where the creator has a
+    row.
+    """
     expected = automatic_entry(facts)
     source = facts.snapshot.creator.source if facts.snapshot.creator else ""
     known = f" (known from {source})" if source else ""
     notes = [
         DraftFinding(
-            "creator-becomes-entry", f"`{candidate.arn}` created the cluster{known}; EKS makes its entry itself."
+            "creator-becomes-entry",
+            f"`{candidate.arn}` created the cluster{known}; EKS makes its entry itself.",
         )
     ]
     places = names_of_hidden_creator(facts) if candidate.row is None else ()
@@ -66,15 +79,33 @@ def _until_updated(
 ) -> tuple[DraftFinding, ...]:
     """What the creator lacks between the mode step and the update of EKS's entry."""
     named = places_of_row(row, own, facts)
-    if not named and (facts.names.complete or same_entry(candidate.arn, automatic_entry(facts), own)):
+    if not named and (
+        facts.names.complete or same_entry(candidate.arn, automatic_entry(facts), own)
+    ):
         return ()
     accept = facts.decisions.accept_loss
-    accepted = next((given for key, given in accept.items() if is_for(key, (candidate.arn, row.arn))), None)
+    accepted = next(
+        (given for key, given in accept.items() if is_for(key, (candidate.arn, row.arn))), None
+    )
     if accepted is not None:
-        message = f"{accepted.by} accepts what `{candidate.arn}` lacks until its entry is updated: {accepted.reason}"
+        message = (
+            f"{accepted.by} accepts what `{candidate.arn}` lacks until its entry is "
+            f"updated: "
+            f"{accepted.reason}"
+        )
         return (DraftFinding("loss-accepted", message),)
-    what = f"what {quoted(dict.fromkeys(named))} names" if named else "more, and it was not read what names it"
-    return (DraftFinding("creator-row-differs", f"The creator's row gives {what}; EKS's own entry does not.", row=row),)
+    what = (
+        f"what {quoted(dict.fromkeys(named))} names"
+        if named
+        else "more, and it was not read what names it"
+    )
+    return (
+        DraftFinding(
+            "creator-row-differs",
+            f"The creator's row gives {what}; EKS's own entry does not.",
+            row=row,
+        ),
+    )
 
 
 def places_of_row(row: RowMapping, own: EntrySpec, facts: PlanFacts) -> tuple[str, ...]:
@@ -85,10 +116,15 @@ def places_of_row(row: RowMapping, own: EntrySpec, facts: PlanFacts) -> tuple[st
 
 def with_policies_of(own: EntrySpec, automatic: EntrySpec) -> EntrySpec:
     """A row's entry with the policies of EKS's own entry on it: these stay."""
-    return replace(own, access_policies=tuple(dict.fromkeys((*automatic.access_policies, *own.access_policies))))
+    return replace(
+        own,
+        access_policies=tuple(dict.fromkeys((*automatic.access_policies, *own.access_policies))),
+    )
 
 
-def wider_notes(arn: str, row: RowMapping, automatic: EntrySpec, facts: PlanFacts) -> tuple[DraftFinding, ...]:
+def wider_notes(
+    arn: str, row: RowMapping, automatic: EntrySpec, facts: PlanFacts
+) -> tuple[DraftFinding, ...]:
     """Where EKS's entry gives more than the row: a person says whether that stays."""
     username, groups = rendered_row(row, arn)
     by_row = Identity(username, groups, "config-map")
@@ -99,5 +135,8 @@ def wider_notes(arn: str, row: RowMapping, automatic: EntrySpec, facts: PlanFact
     if answer is None or principal_key(answer.arn) != principal_key(arn):
         message = f"EKS's own entry for `{arn}` gives {what}; its row does not."
         return (DraftFinding("creator-entry-wider", message, row=row),)
-    message = f"{answer.by} accepts that `{arn}` keeps {what}, which its row does not give: {answer.reason}"
+    message = (
+        f"{answer.by} accepts that `{arn}` keeps {what}, which its row does not give: "
+        f"{answer.reason}"
+    )
     return (DraftFinding("creator-entry-wider", message, row=row, severity="warn"),)

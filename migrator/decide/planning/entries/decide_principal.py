@@ -1,4 +1,6 @@
-"""One action per principal: what its rows ask for, held against what exists and against what a person decided."""
+"""One action per principal: what its rows ask for, held against what exists and against what a
+person decided.
+"""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -15,7 +17,11 @@ from migrator.decide.planning.entries.entry_identity import (
     spec_of,
 )
 from migrator.decide.planning.entries.principal_decision import PrincipalDecision
-from migrator.decide.planning.principals.candidate_principals import CandidatePrincipal, is_owned_by_eks, liveness_of
+from migrator.decide.planning.principals.candidate_principals import (
+    CandidatePrincipal,
+    is_owned_by_eks,
+    liveness_of,
+)
 from migrator.decide.planning.principals.plan_facts import DesiredEntry, PlanFacts, quoted
 from migrator.decide.reading.who_can_match import same_mapping
 from migrator.decide.steps.entry_states import PLAN_TAG
@@ -38,7 +44,9 @@ def decide_principal(candidate: CandidatePrincipal, facts: PlanFacts) -> Princip
         return PrincipalDecision(candidate, "keep", who, who, spec_of(entry), notes=notes)
     desired = desired_entry_for(candidate, facts)
     if entry is None:
-        before = HIDDEN_CREATOR if _is_hidden(candidate, facts) else identity_of_rows(candidate, facts)
+        before = (
+            HIDDEN_CREATOR if _is_hidden(candidate, facts) else identity_of_rows(candidate, facts)
+        )
         decided = _without_entry(candidate, desired, before)
     elif liveness_of(candidate) == "dead":
         decided = _over_dead_entry(candidate, entry, desired, facts)
@@ -49,16 +57,27 @@ def decide_principal(candidate: CandidatePrincipal, facts: PlanFacts) -> Princip
 
 
 def _is_hidden(candidate: CandidatePrincipal, facts: PlanFacts) -> bool:
-    """Whether the principal is the creator and no row is for it: a creator with a row is what the row says."""
+    """Whether the principal is the creator and no row is for it: a creator with a row is what the
+    row says.
+    """
     has_row = candidate.match is not None and candidate.match.kind != "dead"
-    return candidate.is_creator and not has_row and facts.mode == "CONFIG_MAP" and candidate.found.state != "absent"
+    return (
+        candidate.is_creator
+        and not has_row
+        and facts.mode == "CONFIG_MAP"
+        and candidate.found.state != "absent"
+    )
 
 
 def _row_notes(candidate: CandidatePrincipal, facts: PlanFacts) -> tuple[DraftFinding, ...]:
-    """What is wrong with single rows of a principal, whatever becomes of it: rows that never match, rows that another
-    one overrides, and rows whose text suggests more than is read of it. In API mode no row counts.
+    """What is wrong with single rows of a principal, whatever becomes of it: rows that never match,
+    rows that another one overrides, and rows whose text suggests more than is read of it. In API
+    mode no row counts.
     """
-    never = tuple(DraftFinding(match.code, match.message, row=group.rows[-1]) for group, match in candidate.dead)
+    never = tuple(
+        DraftFinding(match.code, match.message, row=group.rows[-1])
+        for group, match in candidate.dead
+    )
     if facts.mode == "API":
         return never
     stripped = (_stripped(row) for row in candidate.rows if row.suggests)
@@ -70,16 +89,27 @@ def _overridden(candidate: CandidatePrincipal) -> tuple[DraftFinding, ...]:
     if winner is None or candidate.group is None:
         return ()
     message = f"{winner.source} wins, with the username `{winner.username}`."
-    losers = (row for row in candidate.group.rows if row is not winner and not same_mapping(row, winner))
+    losers = (
+        row for row in candidate.group.rows if row is not winner and not same_mapping(row, winner)
+    )
     return tuple(DraftFinding("row-shadowed", message, row=row) for row in losers)
 
 
 def _stripped(row: RowMapping) -> DraftFinding:
-    read = f"the username `{row.username}` and the groups {quoted(g for g in row.effective_groups if g) or 'none'}"
-    return DraftFinding("row-stripped", f"The text suggests {quoted(row.suggests)}; what is read are {read}.", row=row)
+    read = (
+        f"the username `{row.username}` and the groups "
+        f"{quoted(g for g in row.effective_groups if g) or 'none'}"
+    )
+    return DraftFinding(
+        "row-stripped",
+        f"The text suggests {quoted(row.suggests)}; what is read are {read}.",
+        row=row,
+    )
 
 
-def _without_entry(candidate: CandidatePrincipal, desired: DesiredEntry, before: Identity) -> PrincipalDecision:
+def _without_entry(
+    candidate: CandidatePrincipal, desired: DesiredEntry, before: Identity
+) -> PrincipalDecision:
     match desired.action:
         case "create" | "await":
             final = desired.update or desired.entry
@@ -96,10 +126,14 @@ def _without_entry(candidate: CandidatePrincipal, desired: DesiredEntry, before:
             )
         case "block":
             after = identity_of_spec(candidate.arn, desired.entry) if desired.entry else None
-            return PrincipalDecision(candidate, "block", before, after, proposed=desired.entry, notes=desired.notes)
+            return PrincipalDecision(
+                candidate, "block", before, after, proposed=desired.entry, notes=desired.notes
+            )
         case _:
             stays = any(note.code == "stays-in-config-map" for note in desired.notes)
-            return PrincipalDecision(candidate, "skip", before, before if stays else NOBODY, notes=desired.notes)
+            return PrincipalDecision(
+                candidate, "skip", before, before if stays else NOBODY, notes=desired.notes
+            )
 
 
 def _over_dead_entry(
@@ -109,18 +143,29 @@ def _over_dead_entry(
     before = identity_of_rows(candidate, facts)
     made = _without_entry(candidate, desired, before)
     if made.action != "skip":
-        note = DraftFinding("entry-dead", f"The access entry of `{candidate.arn}` is older than the principal.")
-        return replace(made, action="recreate" if made.action == "create" else made.action, notes=(*made.notes, note))
+        note = DraftFinding(
+            "entry-dead", f"The access entry of `{candidate.arn}` is older than the principal."
+        )
+        return replace(
+            made,
+            action="recreate" if made.action == "create" else made.action,
+            notes=(*made.notes, note),
+        )
     if candidate.use.any and candidate.found.state != "absent":
         return _dead_under_nodes(candidate, entry, made)
     reason = "is gone" if candidate.found.state == "absent" else "was re-created"
-    note = DraftFinding("orphan-dead-entry", f"`{entry.principal_arn}` {reason}; its access entry answers nobody.")
+    note = DraftFinding(
+        "orphan-dead-entry", f"`{entry.principal_arn}` {reason}; its access entry answers nobody."
+    )
     return replace(made, notes=(*made.notes, note))
 
 
-def _dead_under_nodes(candidate: CandidatePrincipal, entry: AccessEntry, made: PrincipalDecision) -> PrincipalDecision:
-    """Nodes run under a role whose entry is pinned to the id of a deleted role: they cannot log in, nor can new ones.
-    Making the entry again gives them access that they do not have now, so a person says so.
+def _dead_under_nodes(
+    candidate: CandidatePrincipal, entry: AccessEntry, made: PrincipalDecision
+) -> PrincipalDecision:
+    """Nodes run under a role whose entry is pinned to the id of a deleted role: they cannot log in,
+    nor can new ones. Making the entry again gives them access that they do not have now, so a
+    person says so.
     """
     use = candidate.use
     right = acceptable_types(candidate, DesiredEntry("none"))
@@ -130,12 +175,15 @@ def _dead_under_nodes(candidate: CandidatePrincipal, entry: AccessEntry, made: P
     parts += [f"Fargate profile `{profile.name}`" for profile in use.profiles]
     uses = "uses" if len(parts) == 1 and use.live <= 1 else "use"
     message = (
-        f"{', '.join(parts)} {uses} the role `{entry.principal_arn}`, which was deleted and created again; its access "
+        f"{', '.join(parts)} {uses} the role `{entry.principal_arn}`, which was deleted and "
+        f"created again; its access "
         f"entry is pinned to the deleted role, and no row is for it: these nodes cannot log in."
     )
     remedy = (
-        f"Answer under principals with action: create and type: {kind}: the dead entry is deleted and made again. Or "
-        f"do both yourself: delete the access entry, and create it with type {kind}. Deleting it alone does not help."
+        f"Answer under principals with action: create and type: {kind}: the dead entry is deleted "
+        f"and made again. Or "
+        f"do both yourself: delete the access entry, and create it with type {kind}. Deleting it "
+        f"alone does not help."
     )
     note = DraftFinding("node-entry-dead", message, remedy=remedy)
     return replace(made, action="block", after=None, proposed=EntrySpec(kind), notes=(note,))
@@ -144,17 +192,28 @@ def _dead_under_nodes(candidate: CandidatePrincipal, entry: AccessEntry, made: P
 def _beside_entry(
     candidate: CandidatePrincipal, entry: AccessEntry, desired: DesiredEntry, facts: PlanFacts
 ) -> PrincipalDecision:
-    """A live entry decides already, whatever the row says: keep, complete what a run left half-made, or block."""
+    """A live entry decides already, whatever the row says: keep, complete what a run left
+    half-made, or block.
+    """
     before = identity_of_entry(entry)
     spec = spec_of(entry)
     notes: list[DraftFinding] = []
     if liveness_of(candidate) == "unknown":
-        notes.append(DraftFinding("entry-liveness-unknown", f"It was not read when `{candidate.arn}` was created."))
+        notes.append(
+            DraftFinding(
+                "entry-liveness-unknown", f"It was not read when `{candidate.arn}` was created."
+            )
+        )
     right = acceptable_types(candidate, desired)
     if right and entry.type not in right:
-        message = f"The entry is of type {entry.type}; the nodes of this role need {' or '.join(sorted(right))}."
+        message = (
+            f"The entry is of type {entry.type}; the nodes of this role need "
+            f"{' or '.join(sorted(right))}."
+        )
         note = DraftFinding("entry-wrong-type", message)
-        return PrincipalDecision(candidate, "block", before, None, proposed=EntrySpec(min(right)), notes=(*notes, note))
+        return PrincipalDecision(
+            candidate, "block", before, None, proposed=EntrySpec(min(right)), notes=(*notes, note)
+        )
     if _is_half_made(entry, spec):
         return _completed(candidate, entry, desired, (*notes,))
     automatic = beside_automatic(candidate, entry, desired, facts)
@@ -174,14 +233,22 @@ def _shadowed(
     if row is None or facts.mode == "API":
         return ()
     if target is not None and same_entry(candidate.arn, spec, target):
-        return tuple(DraftFinding("row-shadowed-by-entry", text, row=row) for text in _unbound(desired, facts))
-    message = f"The entry gives {_shown(spec, candidate.arn)}; the row would give the username `{row.username}` and "
+        return tuple(
+            DraftFinding("row-shadowed-by-entry", text, row=row)
+            for text in _unbound(desired, facts)
+        )
+    message = (
+        f"The entry gives {_shown(spec, candidate.arn)}; the row would give the username "
+        f"`{row.username}` and "
+    )
     message += f"the groups {quoted(row.effective_groups) or 'none'}."
     return (DraftFinding("row-shadowed-by-entry", message, row=row),)
 
 
 def _unbound(desired: DesiredEntry, facts: PlanFacts) -> Iterator[str]:
-    """Parallel bindings that the groups of an entry need and that are not there any more, one sentence each."""
+    """Parallel bindings that the groups of an entry need and that are not there any more, one
+    sentence each.
+    """
     rbac = facts.snapshot.rbac
     if rbac is None:
         return
@@ -195,8 +262,10 @@ def _unbound(desired: DesiredEntry, facts: PlanFacts) -> Iterator[str]:
         if (each.namespace, each.role_kind, each.role_name, each.group) not in there:
             where = f"in {each.namespace}" if each.namespace else "in the whole cluster"
             yield (
-                f"Nothing binds the group `{each.group}` of the entry to {each.role_kind} {each.role_name} {where}, "
-                "which the row gives. Make that binding, or take the entry back with `migrate rollback`."
+                f"Nothing binds the group `{each.group}` of the entry to {each.role_kind} "
+                f"{each.role_name} {where}, "
+                "which the row gives. Make that binding, or take the entry back with `migrate "
+                "rollback`."
             )
 
 
@@ -204,12 +273,15 @@ def _shown(spec: EntrySpec, arn: str) -> str:
     who = identity_of_spec(arn, spec)
     policies = quoted(policy.policy_name for policy in who.policies)
     return (
-        f"the username `{who.username}`, the groups {quoted(who.groups) or 'none'}, the policies {policies or 'none'}"
+        f"the username `{who.username}`, the groups {quoted(who.groups) or 'none'}, the "
+        f"policies {policies or 'none'}"
     )
 
 
 def acceptable_types(candidate: CandidatePrincipal, desired: DesiredEntry) -> frozenset[EntryType]:
-    """The types that an entry of a role with nodes may have; empty where no nodes run under the principal."""
+    """The types that an entry of a role with nodes may have; empty where no nodes run under the
+    principal.
+    """
     use = candidate.use
     if not use.any:
         return frozenset()
@@ -229,32 +301,54 @@ def acceptable_types(candidate: CandidatePrincipal, desired: DesiredEntry) -> fr
 
 
 def _is_half_made(entry: AccessEntry, spec: EntrySpec) -> bool:
-    """Whether a run of ours was interrupted here: a group of the run is left on an entry with our tag.
+    """Whether a run of ours was interrupted here: a group of the run is left on an entry with our
+    tag.
 
-    Every state of an entry between its making and its end carries such a group. An entry of ours without one that is
-    not what its tag says was changed on purpose, by hand or by an answer that UpdateAccessEntry cannot note in the
-    tag: it decides, like any other entry, and giving back what it lacks would be a new grant.
+    Every state of an entry between its making and its end carries such a group. An entry of ours
+    without one that is not what its tag says was changed on purpose, by hand or by an answer that
+    UpdateAccessEntry cannot note in the tag: it decides, like any other entry, and giving back what
+    it lacks would be a new grant.
     """
-    return PLAN_TAG in entry.tags and any(group.startswith(_OURS_FOR_A_WHILE) for group in spec.kubernetes_groups)
+    return PLAN_TAG in entry.tags and any(
+        group.startswith(_OURS_FOR_A_WHILE) for group in spec.kubernetes_groups
+    )
 
 
 def _completed(
-    candidate: CandidatePrincipal, entry: AccessEntry, desired: DesiredEntry, notes: tuple[DraftFinding, ...]
+    candidate: CandidatePrincipal,
+    entry: AccessEntry,
+    desired: DesiredEntry,
+    notes: tuple[DraftFinding, ...],
 ) -> PrincipalDecision:
     before = identity_of_entry(entry)
-    target = (desired.update or desired.entry) if desired.action in ("create", "await", "block") else None
+    target = (
+        (desired.update or desired.entry)
+        if desired.action in ("create", "await", "block")
+        else None
+    )
     if target is None or target.type != "STANDARD":
-        note = DraftFinding("half-made-without-row", f"The entry of `{candidate.arn}` was left half-made.")
+        note = DraftFinding(
+            "half-made-without-row", f"The entry of `{candidate.arn}` was left half-made."
+        )
         return PrincipalDecision(candidate, "block", before, None, notes=(*notes, note))
     if desired.action == "block":
         note = DraftFinding(
-            "entry-half-made", f"The entry of `{candidate.arn}` was left half-made, and its row is undecided."
+            "entry-half-made",
+            f"The entry of `{candidate.arn}` was left half-made, and its row is undecided.",
         )
         return PrincipalDecision(
             candidate, "block", before, None, proposed=target, notes=(*notes, *desired.notes, note)
         )
-    note = DraftFinding("entry-half-made", f"The entry of `{candidate.arn}` was left half-made; it is completed.")
+    note = DraftFinding(
+        "entry-half-made", f"The entry of `{candidate.arn}` was left half-made; it is completed."
+    )
     after = identity_of_spec(candidate.arn, target)
     return PrincipalDecision(
-        candidate, "update", before, after, target, notes=(*notes, *desired.notes, note), bindings=desired.bindings
+        candidate,
+        "update",
+        before,
+        after,
+        target,
+        notes=(*notes, *desired.notes, note),
+        bindings=desired.bindings,
     )

@@ -1,14 +1,19 @@
 """What a principal's rows and nodes ask for, before existing entries and answers are looked at.
 
-Dead rows are skipped, because an entry made from them would be a new grant; what works today but cannot become an
-entry blocks; unknown is never dead.
+Dead rows are skipped, because an entry made from them would be a new grant; what works today but
+cannot become an entry blocks; unknown is never dead.
 """
 
 from dataclasses import replace
 
 from migrator.decide.findings.draft_finding import DraftFinding
 from migrator.decide.findings.findings_catalogue import softened
-from migrator.decide.planning.entries.classify_node import MASTERS, NODE_PREFIX, classify_node, no_node_row
+from migrator.decide.planning.entries.classify_node import (
+    MASTERS,
+    NODE_PREFIX,
+    classify_node,
+    no_node_row,
+)
 from migrator.decide.planning.entries.creator import creator_entry
 from migrator.decide.planning.entries.entry_for import rendered_row, standard_entry
 from migrator.decide.planning.entries.policies_strategy import with_policies
@@ -31,13 +36,17 @@ def desired_entry_for(candidate: CandidatePrincipal, facts: PlanFacts) -> Desire
     if candidate.match is None:
         return _without_rows(candidate, facts)
     if facts.mode == "API":
-        note = DraftFinding("row-inert", "aws-auth is not asked in API mode.", row=candidate.rows[0])
+        note = DraftFinding(
+            "row-inert", "aws-auth is not asked in API mode.", row=candidate.rows[0]
+        )
         return DesiredEntry("skip", None, (note, *_nodes_without_entry(candidate)))
     if candidate.match.kind == "dead":
         return _dead(candidate, facts)
     if candidate.row is None:
         return _staying(candidate, _ambiguous(candidate), facts)
-    return _staying(candidate, _unused(candidate, _of_row(candidate, candidate.row, facts), facts), facts)
+    return _staying(
+        candidate, _unused(candidate, _of_row(candidate, candidate.row, facts), facts), facts
+    )
 
 
 def identity_of_rows(candidate: CandidatePrincipal, facts: PlanFacts) -> Identity:
@@ -45,18 +54,31 @@ def identity_of_rows(candidate: CandidatePrincipal, facts: PlanFacts) -> Identit
     if facts.mode == "API":
         return NOBODY
     if candidate.account is not None:
-        return NOBODY if candidate.found.state == "absent" else Identity(canonical_arn(candidate.arn), (), "config-map")
+        return (
+            NOBODY
+            if candidate.found.state == "absent"
+            else Identity(canonical_arn(candidate.arn), (), "config-map")
+        )
     if candidate.group is None or candidate.match is None or candidate.match.kind == "dead":
         return NOBODY
     return _identity_of_row(candidate, candidate.row or candidate.group.rows[-1])
 
 
 def identities_at_random(candidate: CandidatePrincipal, facts: PlanFacts) -> tuple[Identity, ...]:
-    """Who the principal is at one login or another, where two spellings give different mappings; else nobody."""
-    if facts.mode == "API" or candidate.match is None or candidate.match.kind == "dead" or candidate.group is None:
+    """Who the principal is at one login or another, where two spellings give different mappings;
+    else nobody.
+    """
+    if (
+        facts.mode == "API"
+        or candidate.match is None
+        or candidate.match.kind == "dead"
+        or candidate.group is None
+    ):
         return ()
     rows = () if candidate.group.winner else candidate.group.rows
-    return tuple(_identity_of_row(candidate, row) for row in {row.arn: row for row in rows}.values())
+    return tuple(
+        _identity_of_row(candidate, row) for row in {row.arn: row for row in rows}.values()
+    )
 
 
 def _identity_of_row(candidate: CandidatePrincipal, row: RowMapping) -> Identity:
@@ -69,11 +91,18 @@ def _identity_of_row(candidate: CandidatePrincipal, row: RowMapping) -> Identity
 
 
 def _of_creator(candidate: CandidatePrincipal, desired: DesiredEntry) -> DesiredEntry:
-    """EKS's own entry for the creator shadows whatever rows and nodes the creator has, at the mode switch already."""
+    """EKS's own entry for the creator shadows whatever rows and nodes the creator has, at the mode
+    switch already.
+    """
     if candidate.use.any:
-        message = "EKS will make an entry of type STANDARD for the creator, under whose role nodes run."
+        message = (
+            "EKS will make an entry of type STANDARD for the creator, under whose role nodes run."
+        )
         note = DraftFinding(
-            "automatic-entry-differs", message, row=candidate.row, remedy="Give the nodes a role of their own."
+            "automatic-entry-differs",
+            message,
+            row=candidate.row,
+            remedy="Give the nodes a role of their own.",
         )
         return DesiredEntry("block", None, (*desired.notes, note))
     if candidate.row is not None:
@@ -85,22 +114,30 @@ def _of_creator(candidate: CandidatePrincipal, desired: DesiredEntry) -> Desired
 
 def _without_rows(candidate: CandidatePrincipal, facts: PlanFacts) -> DesiredEntry:
     if candidate.account is not None and candidate.found.state == "absent":
-        note = DraftFinding("principal-absent", f"`{candidate.arn}` does not exist in account {candidate.account}.")
+        note = DraftFinding(
+            "principal-absent", f"`{candidate.arn}` does not exist in account {candidate.account}."
+        )
         return DesiredEntry("skip", None, (note,))
-    if candidate.use.any and candidate.entry is None:  # whoever expands an account does not make nodes of people
+    if (
+        candidate.use.any and candidate.entry is None
+    ):  # whoever expands an account does not make nodes of people
         if facts.mode == "API":
             return DesiredEntry("skip", None, _nodes_without_entry(candidate))
         return no_node_row(None, candidate.use)
     if candidate.account is not None:
         return DesiredEntry("create", EntrySpec("STANDARD", canonical_arn(candidate.arn)))
     if candidate.is_creator:
-        note = DraftFinding("principal-absent", f"`{candidate.arn}`, who created the cluster, does not exist.")
+        note = DraftFinding(
+            "principal-absent", f"`{candidate.arn}`, who created the cluster, does not exist."
+        )
         return DesiredEntry("skip", None, (note,))
     return NOTHING_WANTED
 
 
 def _nodes_without_entry(candidate: CandidatePrincipal) -> tuple[DraftFinding, ...]:
-    """In API mode it is too late to block: nodes under a role without an entry are shown as a warning."""
+    """In API mode it is too late to block: nodes under a role without an entry are shown as a
+    warning.
+    """
     if candidate.entry is not None or not candidate.use.any:
         return ()
     return tuple(replace(note, severity="warn") for note in no_node_row(None, candidate.use).notes)
@@ -110,9 +147,13 @@ def _dead(candidate: CandidatePrincipal, facts: PlanFacts) -> DesiredEntry:
     assert candidate.match is not None and candidate.group is not None  # noqa: S101 - of rows
     row = candidate.group.rows[-1]
     if _unexplained_login(row, facts):
-        message = f"{candidate.match.message} Yet `{row.arn}` logged in, and no other row explains that."
+        message = (
+            f"{candidate.match.message} Yet `{row.arn}` logged in, and no other row explains that."
+        )
         return DesiredEntry("block", None, (DraftFinding("dead-row-logged-in", message, row=row),))
-    return DesiredEntry("skip", None, (DraftFinding(candidate.match.code, candidate.match.message, row=row),))
+    return DesiredEntry(
+        "skip", None, (DraftFinding(candidate.match.code, candidate.match.message, row=row),)
+    )
 
 
 def _unexplained_login(row: RowMapping, facts: PlanFacts) -> bool:
@@ -123,7 +164,9 @@ def _unexplained_login(row: RowMapping, facts: PlanFacts) -> bool:
 def _ambiguous(candidate: CandidatePrincipal) -> DesiredEntry:
     assert candidate.group is not None  # noqa: S101 - of rows
     spellings = quoted(dict.fromkeys(row.arn for row in candidate.group.rows))
-    note = DraftFinding("ambiguous-user", f"{spellings} give different mappings.", row=candidate.group.rows[-1])
+    note = DraftFinding(
+        "ambiguous-user", f"{spellings} give different mappings.", row=candidate.group.rows[-1]
+    )
     return DesiredEntry("block", None, (note,))
 
 
@@ -150,19 +193,27 @@ def _of_row(candidate: CandidatePrincipal, row: RowMapping, facts: PlanFacts) ->
         desired = replace(standard_entry(row, candidate.arn, facts), action="block", notes=(note,))
     if desired is None:
         accepted = any(is_for(key, (candidate.arn, row.arn)) for key in facts.decisions.accept_loss)
-        desired = with_policies(standard_entry(row, candidate.arn, facts), row, facts, accepted=accepted)
+        desired = with_policies(
+            standard_entry(row, candidate.arn, facts), row, facts, accepted=accepted
+        )
     return _verified(candidate, row, desired)
 
 
 def _of_one_node(candidate: CandidatePrincipal, row: RowMapping) -> DesiredEntry | None:
-    """The name of one node, written out, with the power of a node or an admin: neither entry type nor name gives it."""
+    """The name of one node, written out, with the power of a node or an admin: neither entry type
+    nor name gives it.
+    """
     username, groups = rendered_row(row, candidate.arn)
     if not username.startswith(NODE_PREFIX):
         return None
     if MASTERS in groups:
-        return _cannot("node-row-with-masters", "The row names a node and gives `system:masters`.", row)
+        return _cannot(
+            "node-row-with-masters", "The row names a node and gives `system:masters`.", row
+        )
     if "system:nodes" in groups:
-        return _cannot("node-name-differs", f"`{username}` is no name that a node entry gives.", row)
+        return _cannot(
+            "node-name-differs", f"`{username}` is no name that a node entry gives.", row
+        )
     return None
 
 
@@ -171,12 +222,14 @@ def _cannot(code: str, message: str, row: RowMapping) -> DesiredEntry:
 
 
 def is_service_linked(candidate: CandidatePrincipal) -> bool:
-    """Whether the row's role is service-linked: by its path in IAM, or by the name that IAM keeps for such roles."""
+    """Whether the row's role is service-linked: by its path in IAM, or by the name that IAM keeps
+    for such roles.
+    """
     if candidate.match is None or candidate.match.kind != "role":
         return False
-    return "/aws-service-role/" in candidate.arn or candidate.arn.rpartition("/")[2].lower().startswith(
-        _SERVICE_LINKED_NAME
-    )
+    return "/aws-service-role/" in candidate.arn or candidate.arn.rpartition("/")[
+        2
+    ].lower().startswith(_SERVICE_LINKED_NAME)
 
 
 def _absent(candidate: CandidatePrincipal, row: RowMapping, facts: PlanFacts) -> DesiredEntry:
@@ -186,10 +239,14 @@ def _absent(candidate: CandidatePrincipal, row: RowMapping, facts: PlanFacts) ->
         message = f"`{row.arn}` does not exist, but {candidate.use.live} live nodes run under it."
         return _cannot("absent-but-logged-in", message, row)
     beside = (
-        f" There is `{candidate.found.elsewhere}`, which this row never matches." if candidate.found.elsewhere else ""
+        f" There is `{candidate.found.elsewhere}`, which this row never matches."
+        if candidate.found.elsewhere
+        else ""
     )
     return DesiredEntry(
-        "skip", None, (DraftFinding("principal-absent", f"`{row.arn}` does not exist.{beside}", row=row),)
+        "skip",
+        None,
+        (DraftFinding("principal-absent", f"`{row.arn}` does not exist.{beside}", row=row),),
     )
 
 
@@ -198,16 +255,25 @@ def _needs_instance(row: RowMapping) -> bool:
 
 
 def _never_renders(candidate: CandidatePrincipal, row: RowMapping) -> bool:
-    """``{{EC2PrivateDNSName}}`` denies the login of whoever is no instance: users, and roles that trust no EC2."""
+    """``{{EC2PrivateDNSName}}`` denies the login of whoever is no instance: users, and roles that
+    trust no EC2.
+    """
     if candidate.match is None or not _needs_instance(row):
         return False
     if candidate.match.kind == "user":
         return True
     trusts = candidate.found.trusts
-    return candidate.match.kind == "role" and trusts is not None and "ec2" not in trusts and not candidate.use.any
+    return (
+        candidate.match.kind == "role"
+        and trusts is not None
+        and "ec2" not in trusts
+        and not candidate.use.any
+    )
 
 
-def _dead_template(candidate: CandidatePrincipal, row: RowMapping, facts: PlanFacts) -> DesiredEntry:
+def _dead_template(
+    candidate: CandidatePrincipal, row: RowMapping, facts: PlanFacts
+) -> DesiredEntry:
     if facts.logins.get(principal_key(row.arn)):
         message = f"`{EC2_NAME}` denies every login of `{row.arn}`, yet it logged in."
         return _cannot("dead-row-logged-in", message, row)
@@ -215,20 +281,26 @@ def _dead_template(candidate: CandidatePrincipal, row: RowMapping, facts: PlanFa
     return DesiredEntry("skip", None, (DraftFinding("dead-node-template", message, row=row),))
 
 
-def _verified(candidate: CandidatePrincipal, row: RowMapping, desired: DesiredEntry) -> DesiredEntry:
+def _verified(
+    candidate: CandidatePrincipal, row: RowMapping, desired: DesiredEntry
+) -> DesiredEntry:
     """Add what follows from how well the principal itself is known."""
     found, is_user = candidate.found, candidate.match is not None and candidate.match.kind == "user"
     if found.state == "found":
         return desired
     if found.state == "ambiguous":
-        note = DraftFinding("principal-ambiguous", f"IAM was read with several principals for `{row.arn}`.", row=row)
+        note = DraftFinding(
+            "principal-ambiguous", f"IAM was read with several principals for `{row.arn}`.", row=row
+        )
     elif is_user:
         code = "foreign-user-unverified" if found.foreign else "user-unverified"
         note = DraftFinding(code, f"It was not read whether `{row.arn}` exists.", row=row)
         return replace(desired, notes=(*desired.notes, note))
     else:
         code = "foreign-role-unverified" if found.foreign else "role-unverified"
-        note = DraftFinding(code, f"The account of `{row.arn}` was not read: the role's path is not known.", row=row)
+        note = DraftFinding(
+            code, f"The account of `{row.arn}` was not read: the role's path is not known.", row=row
+        )
     if desired.action == "skip":
         return replace(desired, notes=(*desired.notes, replace(note, severity="warn")))
     return replace(desired, action="block", notes=(*desired.notes, note))
@@ -245,15 +317,23 @@ def _unused(candidate: CandidatePrincipal, desired: DesiredEntry, facts: PlanFac
     ):
         return desired
     window = f"{usage.start:%Y-%m-%d} to {usage.end:%Y-%m-%d}"
-    note = DraftFinding("row-unused", f"Nobody logged in as `{candidate.arn}` from {window}.", row=candidate.row)
+    note = DraftFinding(
+        "row-unused", f"Nobody logged in as `{candidate.arn}` from {window}.", row=candidate.row
+    )
     return replace(desired, notes=(*desired.notes, note))
 
 
-def _staying(candidate: CandidatePrincipal, desired: DesiredEntry, facts: PlanFacts) -> DesiredEntry:
-    """With the target API_AND_CONFIG_MAP a row may stay where it is, unless EKS's own entry will shadow it."""
+def _staying(
+    candidate: CandidatePrincipal, desired: DesiredEntry, facts: PlanFacts
+) -> DesiredEntry:
+    """With the target API_AND_CONFIG_MAP a row may stay where it is, unless EKS's own entry will
+    shadow it.
+    """
     if facts.target != "API_AND_CONFIG_MAP" or desired.action != "block":
         return desired
     if facts.mode == "CONFIG_MAP" and (candidate.use.nodegroups or candidate.use.profiles):
         return desired
-    stays = DraftFinding("stays-in-config-map", "The row stays in aws-auth and keeps working.", row=candidate.row)
+    stays = DraftFinding(
+        "stays-in-config-map", "The row stays in aws-auth and keeps working.", row=candidate.row
+    )
     return DesiredEntry("skip", None, (*softened(desired.notes), stays))

@@ -1,15 +1,21 @@
 """People and pipelines: from a row's username and groups to a STANDARD access entry.
 
-Username and groups are carried one to one wherever an entry may hold them, because RBAC binds either. What an entry
-may not hold (EKS user guide, "Create access entries"): five reserved prefixes, and a session's name without a colon
-before it. ``system:masters`` becomes an access policy. Nothing else is ever replaced by a guess.
+Username and groups are carried one to one wherever an entry may hold them, because RBAC binds
+either. What an entry may not hold (EKS user guide, "Create access entries"): five reserved
+prefixes, and a session's name without a colon before it. ``system:masters`` becomes an access
+policy. Nothing else is ever replaced by a guess.
 """
 
 from migrator.decide.access.name_references import binding_place
 from migrator.decide.findings.draft_finding import DraftFinding
 from migrator.decide.planning.entries.classify_node import MASTERS, NODE_GROUPS
 from migrator.decide.planning.entries.parallel_bindings import admin_binding, parallel_bindings
-from migrator.decide.planning.principals.plan_facts import CLUSTER_ADMIN, DesiredEntry, PlanFacts, quoted
+from migrator.decide.planning.principals.plan_facts import (
+    CLUSTER_ADMIN,
+    DesiredEntry,
+    PlanFacts,
+    quoted,
+)
 from migrator.decide.reading.row_keys import principal_key
 from migrator.decide.reading.templates import (
     ACCESS_KEY,
@@ -30,7 +36,9 @@ _SILENT = frozenset({"", "system:authenticated"})
 
 
 def rendered_row(row: RowMapping, arn: str) -> tuple[str, tuple[str, ...]]:
-    """Username and groups with everything rendered that is the same for every login of this principal."""
+    """Username and groups with everything rendered that is the same for every login of this
+    principal.
+    """
     parsed = parse_arn(arn.lower())
     account = parsed.account if parsed else ""
     names = [render_account(name, account) for name in (row.username, *row.effective_groups)]
@@ -52,7 +60,9 @@ def standard_entry(row: RowMapping, arn: str, facts: PlanFacts) -> DesiredEntry:
 
 
 def is_reserved(name: str) -> bool:
-    """Whether an entry may not hold this name: the comparison is case-sensitive (``pkg/server/server.go``)."""
+    """Whether an entry may not hold this name: the comparison is case-sensitive
+    (``pkg/server/server.go``).
+    """
     return name.startswith(RESERVED_PREFIXES)
 
 
@@ -88,7 +98,9 @@ class _Work:
         beside = [group for group in groups if has_masters and group in NODE_GROUPS]
         if beside:
             message = f"{quoted(beside)} beside `system:masters` under an ordinary username."
-            self.notes.append(DraftFinding("node-groups-dropped", message, row=self.row, groups=tuple(beside)))
+            self.notes.append(
+                DraftFinding("node-groups-dropped", message, row=self.row, groups=tuple(beside))
+            )
         for group in groups:
             if group in _SILENT or group == MASTERS or group in beside or templates_in(group):
                 continue
@@ -100,13 +112,20 @@ class _Work:
         if not self.facts.offers(policy):
             self.block("policy-unavailable", f"`{policy}` is not offered.")
         self.policies.append(AssociatedPolicy(policy))
-        self.note("masters-becomes-policy", f"`system:masters` becomes {CLUSTER_ADMIN} for the whole cluster.")
+        self.note(
+            "masters-becomes-policy",
+            f"`system:masters` becomes {CLUSTER_ADMIN} for the whole cluster.",
+        )
         answer = self.facts.decisions.groups.get(MASTERS)
         if answer is None or answer.also is None:
             return []
-        self.note("masters-also-group", f"The group `{answer.also}`, bound to cluster-admin, is added.")
+        self.note(
+            "masters-also-group", f"The group `{answer.also}`, bound to cluster-admin, is added."
+        )
         made = admin_binding(answer.also, self.facts)
-        if made:  # else somebody else's binding makes admins of whoever has the group, today already
+        if (
+            made
+        ):  # else somebody else's binding makes admins of whoever has the group, today already
             self._check_new_group(answer.also)
         self.bindings += made
         return [answer.also]
@@ -125,30 +144,49 @@ class _Work:
         elif not self.facts.names.complete:
             self.block("reserved-group-unread", f"`{group}`: an entry cannot carry it.")
         else:
-            self.note("reserved-group-dropped", f"`{group}` is named by nothing, and an entry cannot carry it.")
+            self.note(
+                "reserved-group-dropped",
+                f"`{group}` is named by nothing, and an entry cannot carry it.",
+            )
         return []
 
     def _check_new_group(self, name: str) -> None:
-        """A group of ours gets bindings: who else may have it, by a token of an OIDC provider too, must be known."""
+        """A group of ours gets bindings: who else may have it, by a token of an OIDC provider too,
+        must be known.
+        """
         if not self.facts.names.rbac_known:
-            self.block("reserved-group-unread", f"`{name}`: who has or names this group already was not read.")
+            self.block(
+                "reserved-group-unread",
+                f"`{name}`: who has or names this group already was not read.",
+            )
         elif not self.facts.oidc_groups_known:
-            message = f"`{name}`: whether tokens of an OIDC identity provider may carry this group was not read."
+            message = (
+                f"`{name}`: whether tokens of an OIDC identity provider may carry this "
+                f"group "
+                f"was not read."
+            )
             self.block("group-name-unread", message)
 
     def _node_group(self, group: str) -> list[str]:
         places = self.facts.names.of_group(group)
         if places or not self.facts.names.complete:
             where = f"named by {quoted(places)}" if places else "and it was not read what names it"
-            self.block("node-groups-bound", f"`{group}` under the username `{self.row.username}`, {where}.")
+            self.block(
+                "node-groups-bound", f"`{group}` under the username `{self.row.username}`, {where}."
+            )
         else:
-            self.note("reserved-group-dropped", f"`{group}` is named by nothing, and an entry cannot carry it.")
+            self.note(
+                "reserved-group-dropped",
+                f"`{group}` is named by nothing, and an entry cannot carry it.",
+            )
         return []
 
     def _renamed(self, group: str, new_name: str, places: tuple[str, ...]) -> None:
         self._check_new_group(new_name)
         self.bindings += parallel_bindings(group, new_name, self.facts)
-        self.note("reserved-group-renamed", f"`{group}` becomes `{new_name}`, with bindings of our own.")
+        self.note(
+            "reserved-group-renamed", f"`{group}` becomes `{new_name}`, with bindings of our own."
+        )
         bound = {binding_place(binding) for binding in self.facts.names.bindings_of_group(group)}
         others = [place for place in places if place not in bound]
         if others:
@@ -164,7 +202,10 @@ class _Work:
             return None
         if is_reserved(username):
             if not self._seen(self.row.username):
-                self.block("username-reserved", f"`{username}` has a reserved prefix, and no login with it was seen.")
+                self.block(
+                    "username-reserved",
+                    f"`{username}` has a reserved prefix, and no login with it was seen.",
+                )
                 return None
             self._left_to_eks(username, "username-default", f"`{username}` has a reserved prefix")
             return None
@@ -179,9 +220,13 @@ class _Work:
 
     def _left_to_eks(self, old: str, code: str, reason: str) -> None:
         new = default_username(self.arn)
-        places = dict.fromkeys((*self.facts.names.of_username(old), *self.facts.names.of_username(new)))
+        places = dict.fromkeys(
+            (*self.facts.names.of_username(old), *self.facts.names.of_username(new))
+        )
         if places:
-            message = f"{reason}; {quoted(places)} can mean it or the name that EKS would give, `{new}`."
+            message = (
+                f"{reason}; {quoted(places)} can mean it or the name that EKS would give, `{new}`."
+            )
             self.block("username-bound", message)
         elif not self.facts.names.complete:
             self.block("username-unread", f"{reason}; the name that EKS would give is `{new}`.")
@@ -194,12 +239,16 @@ class _Work:
         return any(can_become(username, login.username) for login in logins)
 
     def report_unbound(self, username: str, groups: tuple[str, ...]) -> None:
-        """Say which groups nothing binds, and when nothing at all does: a name one letter off looks like this."""
+        """Say which groups nothing binds, and when nothing at all does: a name one letter off looks
+        like this.
+        """
         names = self.facts.names
         if not names.rbac_known:
             return
         given = [group for group in groups if group not in _SILENT]
-        loose = [g for g in given if not is_reserved(g) and not templates_in(g) and not names.of_group(g)]
+        loose = [
+            g for g in given if not is_reserved(g) and not templates_in(g) and not names.of_group(g)
+        ]
         bound = MASTERS in given or any(templates_in(g) or names.of_group(g) for g in given)
         if loose:
             self.note("grants-nothing", f"Nothing binds {quoted(loose)}.")

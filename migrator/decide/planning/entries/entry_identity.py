@@ -3,18 +3,27 @@
 from dataclasses import replace
 
 from migrator.decide.steps.entry_states import default_username
-from migrator.model.access_entry import AccessEntry, AssociatedPolicy, EntrySpec, EntryType, Identity
+from migrator.model.access_entry import (
+    AccessEntry,
+    AssociatedPolicy,
+    EntrySpec,
+    EntryType,
+    Identity,
+)
 from migrator.model.canonical import digest_of
 
 _BY_DNS = "system:node:{{EC2PrivateDNSName}}"
 _BY_SESSION = "system:node:{{SessionName}}"
 
-# Username and groups that EKS fixes (EKS user guide, "Create access entries": table of usernames; groups as seen
-# in DescribeAccessEntry).
+# Username and groups that EKS fixes (EKS user guide, "Create access entries": table of usernames;
+# groups as seen in DescribeAccessEntry).
 NODE_IDENTITIES: dict[EntryType, tuple[str, tuple[str, ...]]] = {
     "EC2_LINUX": (_BY_DNS, ("system:nodes",)),
     "EC2_WINDOWS": (_BY_DNS, ("system:nodes", "eks:kube-proxy-windows")),
-    "FARGATE_LINUX": (_BY_SESSION, ("system:node-proxier", "system:nodes")),  # not published: the row's, as EC2_LINUX
+    "FARGATE_LINUX": (
+        _BY_SESSION,
+        ("system:node-proxier", "system:nodes"),
+    ),  # not published: the row's, as EC2_LINUX
     "EC2": (_BY_SESSION, ("system:nodes",)),
     "HYBRID_LINUX": (_BY_SESSION, ("system:nodes",)),
     "HYPERPOD_LINUX": (_BY_SESSION, ("system:nodes",)),
@@ -22,7 +31,9 @@ NODE_IDENTITIES: dict[EntryType, tuple[str, tuple[str, ...]]] = {
 
 
 def spec_of(entry: AccessEntry) -> EntrySpec:
-    """An existing entry as what it is meant to be; node types carry neither name nor groups of their own."""
+    """An existing entry as what it is meant to be; node types carry neither name nor groups of
+    their own.
+    """
     if entry.type != "STANDARD":
         return EntrySpec(entry.type, None, (), entry.access_policies)
     return EntrySpec(entry.type, entry.username, entry.kubernetes_groups, entry.access_policies)
@@ -38,16 +49,23 @@ def identity_of_spec(principal_arn: str, spec: EntrySpec) -> Identity:
 
 
 def identity_of_entry(entry: AccessEntry) -> Identity:
-    """Who logs in through an existing entry. Node entries answer with what EKS shows, or with what it fixes."""
+    """Who logs in through an existing entry. Node entries answer with what EKS shows, or with what
+    it fixes.
+    """
     if entry.type != "STANDARD" and not entry.username:
         return identity_of_spec(entry.principal_arn, spec_of(entry))
     return Identity(entry.username, entry.kubernetes_groups, "access-entry", entry.access_policies)
 
 
 def normal_spec(principal_arn: str, spec: EntrySpec) -> EntrySpec:
-    """The spec written out: EKS's default username filled in, everything without an order sorted."""
+    """The spec written out: EKS's default username filled in, everything without an order
+    sorted.
+    """
     policies = tuple(
-        sorted(map(_normal_policy, spec.access_policies), key=lambda p: (p.policy_arn, p.scope.namespaces))
+        sorted(
+            map(_normal_policy, spec.access_policies),
+            key=lambda p: (p.policy_arn, p.scope.namespaces),
+        )
     )
     if spec.type != "STANDARD":
         return EntrySpec(spec.type, None, (), policies)
@@ -56,23 +74,31 @@ def normal_spec(principal_arn: str, spec: EntrySpec) -> EntrySpec:
 
 
 def _normal_policy(policy: AssociatedPolicy) -> AssociatedPolicy:
-    return replace(policy, scope=replace(policy.scope, namespaces=tuple(sorted(set(policy.scope.namespaces)))))
+    return replace(
+        policy, scope=replace(policy.scope, namespaces=tuple(sorted(set(policy.scope.namespaces))))
+    )
 
 
 def same_entry(principal_arn: str, one: EntrySpec, other: EntrySpec) -> bool:
-    """Whether two specs make the same entry. Of node types only the type counts: EKS fixes the rest."""
+    """Whether two specs make the same entry. Of node types only the type counts: EKS fixes the
+    rest.
+    """
     if one.type != "STANDARD" or other.type != "STANDARD":
         return one.type == other.type
     return normal_spec(principal_arn, one) == normal_spec(principal_arn, other)
 
 
 def entry_digest(principal_arn: str, spec: EntrySpec) -> str:
-    """What the entry's tag says it is meant to be: 32 hexadecimal digits over the spec written out."""
+    """What the entry's tag says it is meant to be: 32 hexadecimal digits over the spec written
+    out.
+    """
     normal = normal_spec(principal_arn, spec)
     document = {
         "type": normal.type,
         "username": normal.username,
         "groups": list(normal.kubernetes_groups),
-        "policies": [[p.policy_arn, p.scope.type, list(p.scope.namespaces)] for p in normal.access_policies],
+        "policies": [
+            [p.policy_arn, p.scope.type, list(p.scope.namespaces)] for p in normal.access_policies
+        ],
     }
     return digest_of(document).removeprefix("sha256:")[:32]

@@ -14,7 +14,9 @@ ADMIN_ROLE = "cluster-admin"
 
 
 def parallel_bindings(group: str, new_name: str, facts: PlanFacts) -> tuple[CreateBinding, ...]:
-    """One binding of ours for each binding of ``group``, to the same role, with ``new_name`` as the only subject."""
+    """One binding of ours for each binding of ``group``, to the same role, with ``new_name`` as the
+    only subject.
+    """
     return tuple(
         CreateBinding(
             binding_name=name_of_parallel(new_name, binding.namespace, binding.name),
@@ -28,7 +30,9 @@ def parallel_bindings(group: str, new_name: str, facts: PlanFacts) -> tuple[Crea
 
 
 def admin_binding(group: str, facts: PlanFacts) -> tuple[CreateBinding, ...]:
-    """A binding of ``group`` to cluster-admin; none where somebody else's binding gives that already."""
+    """A binding of ``group`` to cluster-admin; none where somebody else's binding gives that
+    already.
+    """
     if is_admin_group(group, facts):
         return ()
     return (admin_binding_of(group),)
@@ -36,7 +40,9 @@ def admin_binding(group: str, facts: PlanFacts) -> tuple[CreateBinding, ...]:
 
 def admin_binding_of(group: str) -> CreateBinding:
     """Our own binding of ``group`` to cluster-admin."""
-    return CreateBinding(f"migrator-{_slug(group)}-{_digest(group)}", None, "ClusterRole", ADMIN_ROLE, group)
+    return CreateBinding(
+        f"migrator-{_slug(group)}-{_digest(group)}", None, "ClusterRole", ADMIN_ROLE, group
+    )
 
 
 def is_admin_group(group: str, facts: PlanFacts) -> bool:
@@ -48,7 +54,9 @@ def is_admin_group(group: str, facts: PlanFacts) -> bool:
 
 
 def name_of_parallel(group: str, namespace: str | None, name: str) -> str:
-    """Our name for the binding of ``group`` beside the binding ``name``: it differs for every group and binding."""
+    """Our name for the binding of ``group`` beside the binding ``name``: it differs for every group
+    and binding.
+    """
     return f"migrator-{_slug(name)}-{_digest(group, namespace or '', name)}"
 
 

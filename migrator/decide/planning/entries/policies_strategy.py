@@ -1,8 +1,10 @@
-"""The opt-in strategy ``policies``: a group goes where access policies give exactly what its bindings give.
+"""The opt-in strategy ``policies``: a group goes where access policies give exactly what its
+bindings give.
 
-A group is replaced only where each of its bindings has a policy for it and nothing is gained. What would be lost is
-shown and blocks until somebody accepts it: access policies have fixed rules, without what is aggregated into the
-built-in ``view``, ``edit`` and ``admin`` (EKS user guide, "Review access policy permissions").
+A group is replaced only where each of its bindings has a policy for it and nothing is gained. What
+would be lost is shown and blocks until somebody accepts it: access policies have fixed rules,
+without what is aggregated into the built-in ``view``, ``edit`` and ``admin`` (EKS user guide,
+"Review access policy permissions").
 """
 
 from dataclasses import dataclass, replace
@@ -35,10 +37,19 @@ class Replacement:
     why_not: str = ""
 
 
-def with_policies(desired: DesiredEntry, row: RowMapping, facts: PlanFacts, *, accepted: bool) -> DesiredEntry:
-    """The wanted entry with groups replaced by policies where that is possible. ``accepted``: a loss is."""
+def with_policies(
+    desired: DesiredEntry, row: RowMapping, facts: PlanFacts, *, accepted: bool
+) -> DesiredEntry:
+    """The wanted entry with groups replaced by policies where that is possible. ``accepted``: a
+    loss is.
+    """
     entry = desired.entry
-    if facts.strategy != "policies" or desired.action != "create" or entry is None or entry.type != "STANDARD":
+    if (
+        facts.strategy != "policies"
+        or desired.action != "create"
+        or entry is None
+        or entry.type != "STANDARD"
+    ):
         return desired
     kept: list[str] = []
     policies = list(entry.access_policies)
@@ -49,16 +60,27 @@ def with_policies(desired: DesiredEntry, row: RowMapping, facts: PlanFacts, *, a
         if not replacement.policies:
             kept.append(group)
             if replacement.why_not:
-                notes.append(DraftFinding("group-kept", f"`{group}`: {replacement.why_not}.", row=row))
+                notes.append(
+                    DraftFinding("group-kept", f"`{group}`: {replacement.why_not}.", row=row)
+                )
             continue
         policies += replacement.policies
-        shown = quoted(f"{p.policy_name} ({', '.join(p.scope.namespaces) or 'cluster'})" for p in replacement.policies)
-        notes.append(DraftFinding("group-replaced-by-policy", f"`{group}` is replaced by {shown}.", row=row))
+        shown = quoted(
+            f"{p.policy_name} ({', '.join(p.scope.namespaces) or 'cluster'})"
+            for p in replacement.policies
+        )
+        notes.append(
+            DraftFinding("group-replaced-by-policy", f"`{group}` is replaced by {shown}.", row=row)
+        )
         if replacement.change.lost and not accepted:
             action = "block"
         if replacement.change.lost:
-            message = f"Without `{group}`, {len(replacement.change.lost)} blocks of permissions are lost."
-            notes.append(DraftFinding("policy-loses-rules", message, "warn" if accepted else None, row))
+            message = (
+                f"Without `{group}`, {len(replacement.change.lost)} blocks of permissions are lost."
+            )
+            notes.append(
+                DraftFinding("policy-loses-rules", message, "warn" if accepted else None, row)
+            )
     return replace(
         desired,
         action=action,
@@ -88,7 +110,9 @@ def _judge(group: str, facts: PlanFacts) -> Replacement:
         return Replacement(why_not=f"it is also named by {quoted(others)}")
     policies = [_counterpart(binding, facts) for binding in bindings]
     if None in policies:
-        strange = quoted(b.role_name for b, policy in zip(bindings, policies, strict=True) if policy is None)
+        strange = quoted(
+            b.role_name for b, policy in zip(bindings, policies, strict=True) if policy is None
+        )
         return Replacement(why_not=f"no access policy stands for {strange}")
     merged = _merged([policy for policy in policies if policy is not None])
     before = Identity(_NOBODY_NAMES, (group,), "config-map")
@@ -102,7 +126,11 @@ def _counterpart(binding: Binding, facts: PlanFacts) -> AssociatedPolicy | None:
     name = _COUNTERPARTS.get(binding.role_name) if binding.role_kind == "ClusterRole" else None
     if name is None or not facts.offers(facts.policy_arn(name)):
         return None
-    scope = AccessScope() if binding.namespace is None else AccessScope("namespace", (binding.namespace,))
+    scope = (
+        AccessScope()
+        if binding.namespace is None
+        else AccessScope("namespace", (binding.namespace,))
+    )
     return AssociatedPolicy(facts.policy_arn(name), scope)
 
 

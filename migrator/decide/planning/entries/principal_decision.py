@@ -13,7 +13,8 @@ _NO_CHANGE = AccessChange()
 
 @dataclass(frozen=True, slots=True)
 class PrincipalDecision:
-    """The action for one principal. ``after`` is None where it is not known (a block without a best answer).
+    """The action for one principal. ``after`` is None where it is not known (a block without a best
+    answer).
 
     ``entry`` is what will exist; for ``await`` what EKS makes, and ``update`` what that becomes.
     """

@@ -1,8 +1,10 @@
-"""The plan's steps, in an order in which nobody is ever without access and nobody has more than before.
+"""The plan's steps, in an order in which nobody is ever without access and nobody has more than
+before.
 
-Creating an entry shadows its row at once, so that whoever needs an access policy gets a bridge until the policy is
-proven. An entry of ours carries a marker group while it is being proven, because a login that still goes through the
-row would pass every probe. The first of each kind goes alone; whoever runs the tool goes last.
+Creating an entry shadows its row at once, so that whoever needs an access policy gets a bridge
+until the policy is proven. An entry of ours carries a marker group while it is being proven,
+because a login that still goes through the row would pass every probe. The first of each kind goes
+alone; whoever runs the tool goes last.
 """
 
 from collections.abc import Iterable, Sequence
@@ -48,7 +50,9 @@ def order_steps(decided: Sequence[PrincipalDecision], facts: PlanFacts) -> tuple
 
 
 def acting_keys(facts: PlanFacts) -> tuple[str, ...]:
-    """Canonical ARNs of whoever runs the tool and whom they arrive through; the caller itself last."""
+    """Canonical ARNs of whoever runs the tool and whom they arrive through; the caller itself
+    last.
+    """
     chain = [principal_key(arn) for arn in facts.snapshot.caller_chain or ()]
     caller = [principal_key(facts.snapshot.caller_arn)] if facts.snapshot.caller_arn else []
     return tuple(dict.fromkeys(key for key in chain if key not in caller)) + tuple(caller)
@@ -63,7 +67,9 @@ class _Order:
         self.first: tuple[str, ...] = ()  # what everything rests on
         self.bridge: tuple[str, ...] = ()  # what bridged sequences rest on besides
 
-    def add(self, effect: Effect, requires: Iterable[str] = (), because_of: tuple[str, ...] = ()) -> str:
+    def add(
+        self, effect: Effect, requires: Iterable[str] = (), because_of: tuple[str, ...] = ()
+    ) -> str:
         step_id = f"s{len(self.steps) + 1:02d}"
         needs = tuple(dict.fromkeys(requires))
         self.steps.append(Step(step_id, effect, needs, because_of, undo_of(effect)))
@@ -75,10 +81,14 @@ class _Order:
         by_arn = sorted(decided, key=lambda each: each.candidate.arn)
         awaited = [self._awaited(each) for each in by_arn if each.action == "await"]
         working = [each for each in by_arn if each.action in ("create", "recreate", "update")]
-        bindings = self._bindings([each for each in by_arn if each.action in ("await", "create", "recreate", "update")])
+        bindings = self._bindings(
+            [each for each in by_arn if each.action in ("await", "create", "recreate", "update")]
+        )
         bridged = [each for each in working if self._is_bridged(each)]
         base = (*self.first, *awaited, *bindings)
-        self.bridge = (self.add(CreateBridge(BRIDGE_BINDING, BRIDGE_GROUP), self.first),) if bridged else ()
+        self.bridge = (
+            (self.add(CreateBridge(BRIDGE_BINDING, BRIDGE_GROUP), self.first),) if bridged else ()
+        )
         acting = acting_keys(self.facts)
         others = [each for each in working if principal_key(each.candidate.arn) not in acting]
         ends = self._sequences(others, base)
@@ -97,15 +107,25 @@ class _Order:
         return needs_bridge(each) and not self.facts.accept_gap
 
     def _sequences(self, others: list[PrincipalDecision], base: tuple[str, ...]) -> list[str]:
-        """One canary of each kind, one canary at a time; everybody else after the canary of their kind."""
+        """One canary of each kind, one canary at a time; everybody else after the canary of their
+        kind.
+        """
         by_kind: dict[str, list[PrincipalDecision]] = {}
         for each in others:
             by_kind.setdefault(kind_of_entry(each.entry), []).append(each)
-        kinds = [kind for kind in _CANARIES if kind in by_kind] + sorted(by_kind.keys() - set(_CANARIES))
+        kinds = [kind for kind in _CANARIES if kind in by_kind] + sorted(
+            by_kind.keys() - set(_CANARIES)
+        )
         canaries: dict[str, str] = {}
         for kind in kinds:
-            canaries[kind] = self._sequence(by_kind[kind][0], (*base, *tuple(canaries.values())[-1:]))
-        rest = [self._sequence(each, (*base, canaries[kind])) for kind in kinds for each in by_kind[kind][1:]]
+            canaries[kind] = self._sequence(
+                by_kind[kind][0], (*base, *tuple(canaries.values())[-1:])
+            )
+        rest = [
+            self._sequence(each, (*base, canaries[kind]))
+            for kind in kinds
+            for each in by_kind[kind][1:]
+        ]
         return [*canaries.values(), *rest]
 
     def _awaited(self, each: PrincipalDecision) -> str:
@@ -131,7 +151,13 @@ class _Order:
         end = (*requires, *self.bridge) if self._is_bridged(each) else requires
         if each.action == "recreate":
             assert each.candidate.entry is not None  # noqa: S101 - the dead one
-            end = (self.add(DeleteEntry(each.candidate.entry.principal_arn, each.candidate.entry), end, sources),)
+            end = (
+                self.add(
+                    DeleteEntry(each.candidate.entry.principal_arn, each.candidate.entry),
+                    end,
+                    sources,
+                ),
+            )
         bare = replace(each.entry, access_policies=())
         if each.entry.type != "STANDARD":
             created = self.add(CreateEntry(arn, bare), end, sources)
@@ -144,12 +170,18 @@ class _Order:
             step = self.add(AssociatePolicy(arn, policy), (step,), sources)
         step = self.add(self._proof(each, marked, extra), (step,), sources)
         held = each.entry.access_policies
-        update = UpdateEntry(arn, replace(bare, access_policies=held), replace(marked, access_policies=held))
+        update = UpdateEntry(
+            arn, replace(bare, access_policies=held), replace(marked, access_policies=held)
+        )
         step = self.add(update, (step,), sources)
         return self.add(self._proof(each, each.entry, ()), (step,), sources) if held else step
 
-    def _changed(self, each: PrincipalDecision, now: EntrySpec, desired: EntrySpec, *requires: str) -> str:
-        """Change an entry in place: first what is added, then names under the marker, last what goes."""
+    def _changed(
+        self, each: PrincipalDecision, now: EntrySpec, desired: EntrySpec, *requires: str
+    ) -> str:
+        """Change an entry in place: first what is added, then names under the marker, last what
+        goes.
+        """
         arn, sources = each.candidate.arn, _sources(each)
         have = {policy.policy_arn: policy for policy in now.access_policies}
         want = {policy.policy_arn: policy for policy in desired.access_policies}
@@ -159,9 +191,15 @@ class _Order:
                 end = (self.add(AssociatePolicy(arn, policy, have.get(policy_arn)), end, sources),)
         held = _merged(have, want)
         marked = replace(_with_groups(desired, (MARKER_GROUP,)), access_policies=held)
-        end = (self.add(UpdateEntry(arn, marked, replace(now, access_policies=held)), end, sources),)
+        end = (
+            self.add(UpdateEntry(arn, marked, replace(now, access_policies=held)), end, sources),
+        )
         end = (self.add(self._proof(each, marked, (MARKER_GROUP,)), end, sources),)
-        end = (self.add(UpdateEntry(arn, replace(desired, access_policies=held), marked), end, sources),)
+        end = (
+            self.add(
+                UpdateEntry(arn, replace(desired, access_policies=held), marked), end, sources
+            ),
+        )
         for policy_arn, policy in have.items():
             if policy_arn not in want:
                 end = (self.add(DisassociatePolicy(arn, policy), end, sources),)
@@ -175,29 +213,47 @@ class _Order:
             return Prove(arn, who.username, who.groups, desired, "node")
         if MARKER_GROUP in extra:
             return Prove(arn, who.username, who.groups, desired, "marker")
-        return Prove(arn, who.username, who.groups, desired, "policy" if spec.access_policies else "rehearsal")
+        return Prove(
+            arn,
+            who.username,
+            who.groups,
+            desired,
+            "policy" if spec.access_policies else "rehearsal",
+        )
 
     def _bindings(self, working: Iterable[PrincipalDecision]) -> tuple[str, ...]:
         """Parallel bindings that are not there yet, each once."""
-        there = {(b.namespace, b.name) for b in (self.facts.snapshot.rbac.bindings if self.facts.snapshot.rbac else ())}
+        there = {
+            (b.namespace, b.name)
+            for b in (self.facts.snapshot.rbac.bindings if self.facts.snapshot.rbac else ())
+        }
         desired: dict[CreateBinding, list[str]] = {}
         for each in working:
             for binding in each.bindings:
                 if (binding.namespace, binding.binding_name) not in there:
                     desired.setdefault(binding, []).extend(_sources(each))
         return tuple(
-            self.add(binding, self.first, tuple(dict.fromkeys(sources))) for binding, sources in desired.items()
+            self.add(binding, self.first, tuple(dict.fromkeys(sources)))
+            for binding, sources in desired.items()
         )
 
     def _leftovers(self, ends: Sequence[str]) -> None:
         """Bridges of runs that were interrupted: removed when nobody can rest on them any more."""
         for binding in self.facts.snapshot.rbac.bindings if self.facts.snapshot.rbac else ():
-            if is_ours(binding) and binding.subjects and binding.subjects[0].name.startswith(BRIDGE_PREFIX):
-                self.add(RemoveBridge(binding.name, binding.subjects[0].name, binding.namespace), ends)
+            if (
+                is_ours(binding)
+                and binding.subjects
+                and binding.subjects[0].name.startswith(BRIDGE_PREFIX)
+            ):
+                self.add(
+                    RemoveBridge(binding.name, binding.subjects[0].name, binding.namespace), ends
+                )
 
 
 def kind_of_entry(entry: EntrySpec | None) -> str:
-    """The kind whose first principal goes alone: a node type, ``admin``, ``policy`` or ``standard``."""
+    """The kind whose first principal goes alone: a node type, ``admin``, ``policy`` or
+    ``standard``.
+    """
     assert entry is not None  # noqa: S101 - create, recreate and update carry the entry
     if entry.type != "STANDARD":
         return entry.type
@@ -207,8 +263,8 @@ def kind_of_entry(entry: EntrySpec | None) -> str:
 
 
 def needs_bridge(each: PrincipalDecision) -> bool:
-    """Admins whose only power tomorrow is a policy that is associated after the entry is made, because the name or
-    the group that makes them admins today cannot be carried.
+    """Admins whose only power tomorrow is a policy that is associated after the entry is made,
+    because the name or the group that makes them admins today cannot be carried.
     """
     if each.action not in ("create", "recreate") or each.entry is None or not is_admin(each.entry):
         return False
@@ -226,7 +282,10 @@ def _interim(each: PrincipalDecision) -> tuple[str, ...]:
     return tuple(
         group
         for group in each.before.groups
-        if group and not is_reserved(group) and not templates_in(group) and group not in each.entry.kubernetes_groups
+        if group
+        and not is_reserved(group)
+        and not templates_in(group)
+        and group not in each.entry.kubernetes_groups
     )
 
 
@@ -234,7 +293,9 @@ def _with_groups(spec: EntrySpec, extra: Sequence[str]) -> EntrySpec:
     return replace(spec, kubernetes_groups=tuple(dict.fromkeys((*spec.kubernetes_groups, *extra))))
 
 
-def _merged(have: dict[str, AssociatedPolicy], want: dict[str, AssociatedPolicy]) -> tuple[AssociatedPolicy, ...]:
+def _merged(
+    have: dict[str, AssociatedPolicy], want: dict[str, AssociatedPolicy]
+) -> tuple[AssociatedPolicy, ...]:
     return tuple({**have, **want}.values())
 
 

@@ -1,7 +1,8 @@
 """Which class of proof cut-over wants of a principal.
 
-Whoever logged in within the log window, and every node role, must be seen live or in the logs; the rest may be
-simulated. Without a complete window everybody counts as active. ``proof_policy`` may ask for another class by kind.
+Whoever logged in within the log window, and every node role, must be seen live or in the logs; the
+rest may be simulated. Without a complete window everybody counts as active. ``proof_policy`` may
+ask for another class by kind.
 """
 
 from collections.abc import Mapping
@@ -16,7 +17,9 @@ PROOF_KINDS = ("node", "admin", "user", "role")
 
 
 def proof_kind(principal_arn: str, entry: EntrySpec | None) -> str:
-    """``node``, ``admin``, ``user`` or ``role``: what ``proof_policy`` in decisions.yaml distinguishes."""
+    """``node``, ``admin``, ``user`` or ``role``: what ``proof_policy`` in decisions.yaml
+    distinguishes.
+    """
     if entry is not None and entry.type != "STANDARD":
         return "node"
     if entry is not None and is_admin(entry):
@@ -27,7 +30,9 @@ def proof_kind(principal_arn: str, entry: EntrySpec | None) -> str:
 
 def is_admin(entry: EntrySpec) -> bool:
     """Whether an entry holds AmazonEKSClusterAdminPolicy for the whole cluster."""
-    return any(p.policy_name == CLUSTER_ADMIN and p.scope.type == "cluster" for p in entry.access_policies)
+    return any(
+        p.policy_name == CLUSTER_ADMIN and p.scope.type == "cluster" for p in entry.access_policies
+    )
 
 
 def asked_proof(
@@ -40,7 +45,9 @@ def asked_proof(
 
 
 def required_proof(principal_arn: str, entry: EntrySpec | None, facts: PlanFacts) -> ProofClass:
-    """The weakest class that cut-over accepts for a principal with this entry; ``simulated`` where there is none."""
+    """The weakest class that cut-over accepts for a principal with this entry; ``simulated`` where
+    there is none.
+    """
     asked = asked_proof(principal_arn, entry, facts.decisions.proof_policy)
     if asked is not None:
         return asked

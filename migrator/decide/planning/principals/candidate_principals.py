@@ -1,4 +1,5 @@
-"""The principals of a plan: everybody whom a row, an entry, a node, the cluster's creation or an answer brings in.
+"""The principals of a plan: everybody whom a row, an entry, a node, the cluster's creation or an
+answer brings in.
 
 Each row belongs to exactly one of them, or, where it names nobody at all, to a finding.
 """
@@ -23,9 +24,9 @@ Liveness: TypeAlias = Literal["live", "dead", "unknown"]
 class CandidatePrincipal:
     """One principal with everything known about it.
 
-    ``arn`` is IAM's spelling where known, else the ARN as written. ``group`` holds the rows that decide, ``dead``
-    further rows that spell this principal in a way that never matches. ``account`` is set for a principal that
-    an answer brings in from mapAccounts.
+    ``arn`` is IAM's spelling where known, else the ARN as written. ``group`` holds the rows that
+    decide, ``dead`` further rows that spell this principal in a way that never matches. ``account``
+    is set for a principal that an answer brings in from mapAccounts.
     """
 
     arn: str
@@ -42,7 +43,9 @@ class CandidatePrincipal:
     def rows(self) -> tuple[RowMapping, ...]:
         """All rows of this principal, in document order."""
         groups = [group for group, _ in self.dead]
-        found = [row for group in ([self.group] if self.group else []) + groups for row in group.rows]
+        found = [
+            row for group in ([self.group] if self.group else []) + groups for row in group.rows
+        ]
         return tuple(sorted(found, key=lambda row: (row.section, row.index)))
 
     @property
@@ -55,7 +58,9 @@ class CandidatePrincipal:
 def candidates_of(facts: PlanFacts) -> tuple[CandidatePrincipal, ...]:
     """All principals: those of rows in document order, then the others by ARN."""
     partition = facts.snapshot.cluster.partition
-    groups = [(group, match_of(group.rows[0].arn, partition)) for group in row_groups(facts.aws_auth.rows)]
+    groups = [
+        (group, match_of(group.rows[0].arn, partition)) for group in row_groups(facts.aws_auth.rows)
+    ]
     candidates = {g.key: _of_rows(g, match, facts) for g, match in groups if match.kind != "dead"}
     further: dict[str, CandidatePrincipal] = {}
     _add_entries(candidates, further, facts)
@@ -63,7 +68,11 @@ def candidates_of(facts: PlanFacts) -> tuple[CandidatePrincipal, ...]:
     _add_creator(candidates, further, facts)
     _add_accounts(further, facts)
     spelled = {row_key(s.arn): s for s in (*candidates.values(), *further.values())}
-    dead = [_of_dead_rows(group, match, spelled, facts) for group, match in groups if match.kind == "dead"]
+    dead = [
+        _of_dead_rows(group, match, spelled, facts)
+        for group, match in groups
+        if match.kind == "dead"
+    ]
     final = {row_key(s.arn): s for s in (*spelled.values(), *dead)}
     ordered = sorted(final.values(), key=lambda s: s.arn)
     return tuple(sorted(ordered, key=_first_place))
@@ -94,7 +103,9 @@ def _known_otherwise(found: Found, group: RowGroup, use: NodeUse, facts: PlanFac
 
 
 def _add_entries(
-    candidates: dict[str, CandidatePrincipal], further: dict[str, CandidatePrincipal], facts: PlanFacts
+    candidates: dict[str, CandidatePrincipal],
+    further: dict[str, CandidatePrincipal],
+    facts: PlanFacts,
 ) -> None:
     for key, entries in facts.entries.items():
         for entry in entries:
@@ -110,7 +121,9 @@ def _add_entries(
 
 
 def _add_nodes(
-    candidates: dict[str, CandidatePrincipal], further: dict[str, CandidatePrincipal], facts: PlanFacts
+    candidates: dict[str, CandidatePrincipal],
+    further: dict[str, CandidatePrincipal],
+    facts: PlanFacts,
 ) -> None:
     for key, use in facts.nodes.items():
         if key not in candidates and row_key(use.arn) not in further:
@@ -118,11 +131,17 @@ def _add_nodes(
 
 
 def _add_creator(
-    candidates: dict[str, CandidatePrincipal], further: dict[str, CandidatePrincipal], facts: PlanFacts
+    candidates: dict[str, CandidatePrincipal],
+    further: dict[str, CandidatePrincipal],
+    facts: PlanFacts,
 ) -> None:
     """The hidden creator, while the mode is CONFIG_MAP; afterwards its entry is like any other."""
     creator = facts.snapshot.creator
-    if creator is None or facts.mode != "CONFIG_MAP" or not has_hidden_creator(facts.snapshot.cluster_raw):
+    if (
+        creator is None
+        or facts.mode != "CONFIG_MAP"
+        or not has_hidden_creator(facts.snapshot.cluster_raw)
+    ):
         return
     key = principal_key(creator.arn)
     is_session = ":assumed-role/" in creator.arn
@@ -149,7 +168,9 @@ def creator_is_known(facts: PlanFacts) -> bool:
 
 
 def _add_accounts(further: dict[str, CandidatePrincipal], facts: PlanFacts) -> None:
-    """Principals that an answer takes out of mapAccounts. One with a row of its own has been refused before."""
+    """Principals that an answer takes out of mapAccounts. One with a row of its own has been
+    refused before.
+    """
     mapped = {row.account for row in facts.aws_auth.accounts}
     for account, arns in facts.decisions.expand_accounts.items():
         for arn in arns if account in mapped else ():
@@ -157,13 +178,17 @@ def _add_accounts(further: dict[str, CandidatePrincipal], facts: PlanFacts) -> N
             if found.state == "unread":
                 found = replace(found, arn=arn, state="found")
             known = further.get(row_key(found.arn))
-            further[row_key(found.arn)] = replace(known or CandidatePrincipal(found.arn, found), account=account)
+            further[row_key(found.arn)] = replace(
+                known or CandidatePrincipal(found.arn, found), account=account
+            )
 
 
 def _of_dead_rows(
     group: RowGroup, match: Match, spelled: dict[str, CandidatePrincipal], facts: PlanFacts
 ) -> CandidatePrincipal:
-    """Rows that never match: beside the principal they spell, if that has other reasons to be here."""
+    """Rows that never match: beside the principal they spell, if that has other reasons to be
+    here.
+    """
     known = spelled.get(group.key)
     if known is not None:
         merged = replace(known, dead=(*known.dead, (group, match)))
@@ -176,12 +201,15 @@ def _of_dead_rows(
 def liveness_of(candidate: CandidatePrincipal) -> Liveness:
     """Whether an existing entry can still answer.
 
-    An entry is pinned to the unique id of its principal, which no API shows: one that is older than the principal
-    was made for another one of the same name (EKS user guide, "Create access entries").
+    An entry is pinned to the unique id of its principal, which no API shows: one that is older than
+    the principal was made for another one of the same name (EKS user guide, "Create access
+    entries").
     """
     entry, found = candidate.entry, candidate.found
     assert entry is not None  # noqa: S101 - asked for subjects with an entry only
-    if found.state == "absent" or (found.principal and row_key(found.arn) != row_key(entry.principal_arn)):
+    if found.state == "absent" or (
+        found.principal and row_key(found.arn) != row_key(entry.principal_arn)
+    ):
         return "dead"
     born = found.principal.create_date if found.principal else None
     if born is None or entry.created_at is None:
@@ -190,9 +218,13 @@ def liveness_of(candidate: CandidatePrincipal) -> Liveness:
 
 
 def is_owned_by_eks(entry: AccessEntry, facts: PlanFacts) -> bool:
-    """Entries that EKS keeps for itself: service-linked roles, Auto Mode's node role, capabilities. Never touched."""
+    """Entries that EKS keeps for itself: service-linked roles, Auto Mode's node role, capabilities.
+    Never touched.
+    """
     key = row_key(entry.principal_arn)
     raw = facts.snapshot.cluster_raw
     auto = (raw.get("computeConfig") or {}).get("nodeRoleArn")
     owned: Iterable[object] = (auto, *(c.get("roleArn") for c in facts.snapshot.capabilities or ()))
-    return SERVICE_LINKED_MARK in key or any(isinstance(arn, str) and row_key(arn) == key for arn in owned)
+    return SERVICE_LINKED_MARK in key or any(
+        isinstance(arn, str) and row_key(arn) == key for arn in owned
+    )

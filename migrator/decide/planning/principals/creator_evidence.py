@@ -1,7 +1,7 @@
 """Who created the cluster, by evidence: the snapshot's own, logins that were observed, an answer.
 
-No API shows the hidden creator while the mode is CONFIG_MAP. CloudTrail has CreateCluster for 90 days; later only a
-login as ``kubernetes-admin`` that no row explains tells it, or a person.
+No API shows the hidden creator while the mode is CONFIG_MAP. CloudTrail has CreateCluster for 90
+days; later only a login as ``kubernetes-admin`` that no row explains tells it, or a person.
 """
 
 from collections.abc import Mapping
@@ -42,11 +42,16 @@ def with_known_creator(snapshot: Snapshot, decisions: Decisions, aws_auth: AwsAu
 def has_hidden_creator(cluster_raw: Mapping[str, object]) -> bool:
     """Whether the cluster was made with admin permissions for its creator (the default)."""
     config = cluster_raw.get("accessConfig") or {}
-    return not isinstance(config, Mapping) or config.get("bootstrapClusterCreatorAdminPermissions") is not False
+    return (
+        not isinstance(config, Mapping)
+        or config.get("bootstrapClusterCreatorAdminPermissions") is not False
+    )
 
 
 def _observed(snapshot: Snapshot, aws_auth: AwsAuth, iam: IamIndex) -> Creator | None:
-    """The one principal that the logs show as ``kubernetes-admin`` without a row; None where it is none, or several."""
+    """The one principal that the logs show as ``kubernetes-admin`` without a row; None where it is
+    none, or several.
+    """
     if snapshot.cluster.authentication_mode != "CONFIG_MAP":
         return None  # from the mode step on the creator has an entry, like everybody else
     rows = {row_key(row.arn) for row in aws_auth.rows}
@@ -75,8 +80,13 @@ def _check(answer: CreatorAnswer, known: Creator | None, snapshot: Snapshot, iam
         why = f"`{answer.arn}` is no IAM role, IAM user or root user."
         raise invalid("creator", why, "Give the full ARN, of a role with its path.")
     if arn.partition != cluster.partition or arn.account != cluster.account_id:
-        why = f"`{answer.arn}` is of another account than the cluster, and CreateCluster makes clusters in its own."
-        raise invalid("creator", why, "Give the principal of the cluster's account that the creator acted as.")
+        why = (
+            f"`{answer.arn}` is of another account than the cluster, and CreateCluster makes "
+            f"clusters in its own."
+        )
+        raise invalid(
+            "creator", why, "Give the principal of the cluster's account that the creator acted as."
+        )
     if known is not None and principal_key(known.arn) != principal_key(answer.arn):
         why = f"The creator is `{known.arn}` by {known.source}."
         raise invalid("creator", why, "Correct the answer, or take it away.")

@@ -1,9 +1,9 @@
 """Which IAM principal a row or an entry means.
 
-A principal is looked up in its own account and nowhere else: a role of the same name in another account is
-somebody else. Roles are found by account and name, because aws-auth leaves their path out (names are unique in an
-account whatever their case, IAM user guide, "IAM identifiers"); users are found by their whole ARN. Absence counts
-only where an account was listed completely.
+A principal is looked up in its own account and nowhere else: a role of the same name in another
+account is somebody else. Roles are found by account and name, because aws-auth leaves their path
+out (names are unique in an account whatever their case, IAM user guide, "IAM identifiers"); users
+are found by their whole ARN. Absence counts only where an account was listed completely.
 """
 
 from collections.abc import Iterable
@@ -18,8 +18,9 @@ FoundState: TypeAlias = Literal["found", "absent", "unread", "ambiguous"]
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A principal as far as IAM was read. ``arn`` is IAM's spelling; where IAM was not read, the ARN as written with
-    the words that EKS takes in lower case only (``user/``, ``role/``); where it is absent, the ARN as written.
+    """A principal as far as IAM was read. ``arn`` is IAM's spelling; where IAM was not read, the
+    ARN as written with the words that EKS takes in lower case only (``user/``, ``role/``); where it
+    is absent, the ARN as written.
 
     ``elsewhere`` is a user of the same name under another path, for explanations only.
     """
@@ -34,14 +35,21 @@ class Found:
     def trusts(self) -> frozenset[str] | None:
         """Labels of the trusted services (``ec2``), None when the trust policy was not read."""
         services = self.principal.trusted_services if self.principal else None
-        return None if services is None else frozenset(service.split(".")[0].lower() for service in services)
+        return (
+            None
+            if services is None
+            else frozenset(service.split(".")[0].lower() for service in services)
+        )
 
 
 class IamIndex:
     """The principals that were read, by canonical ARN."""
 
     def __init__(
-        self, principals: Iterable[IamPrincipal], accounts: Iterable[AccountRead], cluster_account: str
+        self,
+        principals: Iterable[IamPrincipal],
+        accounts: Iterable[AccountRead],
+        cluster_account: str,
     ) -> None:
         self._by_key: dict[str, list[IamPrincipal]] = {}
         self._users_by_name: dict[tuple[str, str], str] = {}
@@ -65,17 +73,24 @@ class IamIndex:
         for principal in known.values():
             return Found(principal.arn, "found", principal, foreign)
         is_user = parsed is not None and parsed.kind == "user"
-        is_listed = is_user or (parsed is not None and parsed.kind in ("role", "service-linked-role"))
-        complete = is_listed and account in (self._users_read if is_user else self._roles_read)  # root is in no list
+        is_listed = is_user or (
+            parsed is not None and parsed.kind in ("role", "service-linked-role")
+        )
+        complete = is_listed and account in (
+            self._users_read if is_user else self._roles_read
+        )  # root is in no list
         elsewhere = self._users_by_name.get((account, parsed.name)) if parsed and is_user else None
         if complete:
             return Found(arn, "absent", None, foreign, elsewhere)
-        return Found(_fixed_words_lower(arn) if is_listed else arn, "unread", None, foreign, elsewhere)
+        return Found(
+            _fixed_words_lower(arn) if is_listed else arn, "unread", None, foreign, elsewhere
+        )
 
 
 def _fixed_words_lower(arn: str) -> str:
-    """``ARN:aws:IAM::…:USER/Alice`` as ``arn:aws:iam::…:user/Alice``: aws-auth is compared without case, and EKS's API
-    takes the words of an ARN in lower case only. The path and the name stay as written.
+    """``ARN:aws:IAM::…:USER/Alice`` as ``arn:aws:iam::…:user/Alice``: aws-auth is compared without
+    case, and EKS's API takes the words of an ARN in lower case only. The path and the name stay as
+    written.
     """
     head, slash, rest = arn.partition("/")
     return head.lower() + slash + rest

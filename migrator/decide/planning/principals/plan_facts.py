@@ -1,4 +1,6 @@
-"""Everything that deciding looks up, indexed once per plan, and the small values that decisions are made of."""
+"""Everything that deciding looks up, indexed once per plan, and the small values that decisions are
+made of.
+"""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -23,10 +25,11 @@ CLUSTER_ADMIN = "AmazonEKSClusterAdminPolicy"
 
 @dataclass(frozen=True, slots=True)
 class NodeUse:
-    """What runs under a role: managed node groups and Fargate profiles that count, and what live nodes are.
+    """What runs under a role: managed node groups and Fargate profiles that count, and what live
+    nodes are.
 
-    ``arn`` is the role's full ARN as EKS or EC2 spells it.
-    ``systems`` and ``computes`` are the labels of live nodes (``linux``, ``windows``; ``fargate``, ``hybrid``, …).
+    ``arn`` is the role's full ARN as EKS or EC2 spells it. ``systems`` and ``computes`` are the
+    labels of live nodes (``linux``, ``windows``; ``fargate``, ``hybrid``, …).
     """
 
     arn: str = ""
@@ -47,10 +50,11 @@ UNUSED = NodeUse()
 
 @dataclass(frozen=True, slots=True)
 class DesiredEntry:
-    """What follows for one principal from its row and its nodes, before existing entries and answers.
+    """What follows for one principal from its row and its nodes, before existing entries and
+    answers.
 
-    ``action`` is ``create`` (with ``entry``), ``await`` (``entry`` is EKS's own, ``update`` what it becomes),
-    ``skip``, or ``block`` (``entry`` may hold the best answer).
+    ``action`` is ``create`` (with ``entry``), ``await`` (``entry`` is EKS's own, ``update`` what it
+    becomes), ``skip``, or ``block`` (``entry`` may hold the best answer).
     """
 
     action: str
@@ -79,7 +83,9 @@ class PlanFacts:
     row_keys: frozenset[str]
     accept_gap: bool = False
     found: dict[str, Found] = field(default_factory=dict)
-    replacements: dict[str, object] = field(default_factory=dict)  # group -> what access policies stand for it
+    replacements: dict[str, object] = field(
+        default_factory=dict
+    )  # group -> what access policies stand for it
 
     @property
     def mode(self) -> AuthenticationMode:
@@ -101,15 +107,24 @@ class PlanFacts:
     def oidc_groups_known(self) -> bool:
         """Whether it is known of every OIDC identity provider which groups its tokens may carry.
 
-        A provider of which only type and name were listed (ListIdentityProviderConfigs) may carry any.
+        A provider of which only type and name were listed (ListIdentityProviderConfigs) may carry
+        any.
         """
         configs = self.snapshot.identity_provider_configs
-        return configs is not None and all(config.get("oidc") or not config.keys() <= _LISTED for config in configs)
+        return configs is not None and all(
+            config.get("oidc") or not config.keys() <= _LISTED for config in configs
+        )
 
     def explains(self, key: str) -> bool:
-        """Whether a login under this canonical ARN has a reason: a row, an entry, mapAccounts, the hidden creator."""
+        """Whether a login under this canonical ARN has a reason: a row, an entry, mapAccounts, the
+        hidden creator.
+        """
         creator = self.snapshot.creator
-        if key in self.row_keys or key in self.entries or (creator and principal_key(creator.arn) == key):
+        if (
+            key in self.row_keys
+            or key in self.entries
+            or (creator and principal_key(creator.arn) == key)
+        ):
             return True
         arn = parse_arn(key)
         return arn is not None and any(row.account == arn.account for row in self.aws_auth.accounts)
@@ -138,8 +153,12 @@ def gather(
     names: NameIndex | None = None,
     accept_gap: bool = False,
 ) -> PlanFacts:
-    """Index the snapshot. ``index`` and ``names`` may be handed in where what they hold is known to be the same."""
-    rbac_whole = snapshot.rbac is not None and not any(name.startswith("rbac.") for name in snapshot.unknown)
+    """Index the snapshot. ``index`` and ``names`` may be handed in where what they hold is known to
+    be the same.
+    """
+    rbac_whole = snapshot.rbac is not None and not any(
+        name.startswith("rbac.") for name in snapshot.unknown
+    )
     if index is None and snapshot.rbac is not None and rbac_whole:
         index = RbacIndex(snapshot.rbac)
     return PlanFacts(
@@ -202,7 +221,9 @@ def _key(arn: str, arns: dict[str, str]) -> str:
 
 
 def _entries(snapshot: Snapshot) -> dict[str, tuple[AccessEntry, ...]]:
-    """Entries by canonical ARN: roles of one name under two paths (one of them deleted) share a key."""
+    """Entries by canonical ARN: roles of one name under two paths (one of them deleted) share a
+    key.
+    """
     entries: dict[str, tuple[AccessEntry, ...]] = {}
     for entry in snapshot.access_entries or ():
         key = principal_key(entry.principal_arn)

@@ -1,4 +1,6 @@
-"""Answers about one principal: which principal an answer is for, and whether it may name the ARN it names."""
+"""Answers about one principal: which principal an answer is for, and whether it may name the ARN it
+names.
+"""
 
 from collections.abc import Iterable
 
@@ -10,11 +12,15 @@ from migrator.model.principal import Arn, parse_arn
 
 
 def answer_for(arns: Iterable[str], decisions: Decisions) -> PrincipalAnswer | None:
-    """The answer whose key is one of these ARNs (a row's, or the principal's own), whatever its case."""
+    """The answer whose key is one of these ARNs (a row's, or the principal's own), whatever its
+    case.
+    """
     if not decisions.principals:
         return None
     desired = {row_key(arn) for arn in arns}
-    return next((answer for key, answer in decisions.principals.items() if row_key(key) in desired), None)
+    return next(
+        (answer for key, answer in decisions.principals.items() if row_key(key) in desired), None
+    )
 
 
 def is_for(key: str, arns: Iterable[str]) -> bool:
@@ -25,7 +31,8 @@ def is_for(key: str, arns: Iterable[str]) -> bool:
 def answered_arn(group: RowGroup, decisions: Decisions) -> str | None:
     """The principal's ARN as a person gave it, checked against the row.
 
-    Raises ``Failed`` ``decision-invalid`` for another account or name (for users: path) than the row's.
+    Raises ``Failed`` ``decision-invalid`` for another account or name (for users: path) than the
+    row's.
     """
     answer = answer_for((row.arn for row in group.rows), decisions)
     if answer is None or answer.principal_arn is None:
@@ -35,9 +42,16 @@ def answered_arn(group: RowGroup, decisions: Decisions) -> str | None:
 
 
 def check_same_principal(written: str, answered: str) -> None:
-    """Refuse an answer that names somebody else than the row. Raises ``Failed`` ``decision-invalid``."""
+    """Refuse an answer that names somebody else than the row. Raises ``Failed``
+    ``decision-invalid``.
+    """
     row, answer = parse_arn(row_key(written)), parse_arn(row_key(answered))
-    if row is None or answer is None or _identity(row) != _identity(answer) or answer.kind not in ("role", "user"):
+    if (
+        row is None
+        or answer is None
+        or _identity(row) != _identity(answer)
+        or answer.kind not in ("role", "user")
+    ):
         raise invalid(
             written,
             f"principal_arn `{answered}` is not the principal that the row names.",
@@ -48,7 +62,8 @@ def check_same_principal(written: str, answered: str) -> None:
         raise invalid(
             written,
             f"principal_arn `{answered}` is not spelled as EKS takes it.",
-            f"Write its fixed words in lower case: `arn:{answer.partition}:iam::{answer.account}:{answer.kind}/…`.",
+            f"Write its fixed words in lower case: "
+            f"`arn:{answer.partition}:iam::{answer.account}:{answer.kind}/…`.",
         )
 
 
@@ -60,4 +75,9 @@ def _identity(arn: Arn) -> tuple[str, str, str, str]:
 
 def invalid(key: str, why: str, remedy: str) -> Failed:
     """The error for an answer that does not fit."""
-    return Failed("decision-invalid", f"The answer for `{key}` in decisions.yaml does not fit.", why=why, remedy=remedy)
+    return Failed(
+        "decision-invalid",
+        f"The answer for `{key}` in decisions.yaml does not fit.",
+        why=why,
+        remedy=remedy,
+    )

@@ -1,7 +1,7 @@
 """What decisions depend on, as one plain object: two reads of an unchanged cluster give the same.
 
-Left out on purpose: when it was read, lists of nodes, statuses, resource versions, comments and layout of the
-ConfigMap, IAM principals that nothing here names, and bindings of our own.
+Left out on purpose: when it was read, lists of nodes, statuses, resource versions, comments and
+layout of the ConfigMap, IAM principals that nothing here names, and bindings of our own.
 """
 
 from collections.abc import Iterable, Mapping
@@ -24,9 +24,11 @@ __all__ = ["aws_auth_basis", "basis_of", "digest_of"]
 
 
 def basis_of(snapshot: Snapshot, aws_auth: AwsAuth | None = None) -> dict[str, Any]:
-    """The normalised object. ``aws_auth`` may be handed in where the ConfigMap has been read already.
+    """The normalised object. ``aws_auth`` may be handed in where the ConfigMap has been read
+    already.
 
-    RBAC objects stand as ``{name: digest}``, so that a difference names the object without repeating it.
+    RBAC objects stand as ``{name: digest}``, so that a difference names the object without
+    repeating it.
     """
     rows = aws_auth if aws_auth is not None else read_aws_auth(snapshot.aws_auth_data)
     named = _named(snapshot, rows)
@@ -34,7 +36,9 @@ def basis_of(snapshot: Snapshot, aws_auth: AwsAuth | None = None) -> dict[str, A
         "cluster": snapshot.cluster.arn,
         "authenticationMode": snapshot.cluster.authentication_mode,
         "awsAuth": aws_auth_basis(rows),
-        "accessEntries": None if snapshot.access_entries is None else entries_basis(snapshot.access_entries),
+        "accessEntries": None
+        if snapshot.access_entries is None
+        else entries_basis(snapshot.access_entries),
         "accessPolicies": _sorted(snapshot.access_policies),
         "nodegroups": None
         if snapshot.nodegroups is None
@@ -44,13 +48,20 @@ def basis_of(snapshot: Snapshot, aws_auth: AwsAuth | None = None) -> dict[str, A
         },
         "fargateProfiles": None
         if snapshot.fargate_profiles is None
-        else {p.name: {"role": p.pod_execution_role, "counts": managed(p.status)} for p in snapshot.fargate_profiles},
-        "iamPrincipals": {p.arn: _principal(p) for p in snapshot.iam_principals if principal_key(p.arn) in named},
+        else {
+            p.name: {"role": p.pod_execution_role, "counts": managed(p.status)}
+            for p in snapshot.fargate_profiles
+        },
+        "iamPrincipals": {
+            p.arn: _principal(p) for p in snapshot.iam_principals if principal_key(p.arn) in named
+        },
         "accountsRead": _accounts(snapshot, named),
         "rbac": None if snapshot.rbac is None else _rbac(snapshot.rbac),
         "groupReferences": None
         if snapshot.group_references is None
-        else sorted([r.kind, r.namespace or "", r.name, r.path, r.text] for r in snapshot.group_references),
+        else sorted(
+            [r.kind, r.namespace or "", r.name, r.path, r.text] for r in snapshot.group_references
+        ),
         "identityProviders": None
         if snapshot.identity_provider_configs is None
         else sorted(digest_of(dict(config)) for config in snapshot.identity_provider_configs),
@@ -60,8 +71,8 @@ def basis_of(snapshot: Snapshot, aws_auth: AwsAuth | None = None) -> dict[str, A
 def _named(snapshot: Snapshot, aws_auth: AwsAuth) -> frozenset[str]:
     """Canonical ARNs of the principals that rows, entries and node roles name.
 
-    A creator without a row is left out: after the mode step, or to an operator who may not read CloudTrail, it is not
-    known any more, and the plan stays good.
+    A creator without a row is left out: after the mode step, or to an operator who may not read
+    CloudTrail, it is not known any more, and the plan stays good.
     """
     arns = [row.arn for row in aws_auth.rows]
     arns += [entry.principal_arn for entry in snapshot.access_entries or ()]
@@ -71,10 +82,18 @@ def _named(snapshot: Snapshot, aws_auth: AwsAuth) -> frozenset[str]:
 
 
 def aws_auth_basis(aws_auth: AwsAuth) -> dict[str, Any]:
-    """What decisions depend on of aws-auth alone: equal for two texts that differ in layout and comments only."""
+    """What decisions depend on of aws-auth alone: equal for two texts that differ in layout and
+    comments only.
+    """
     return {
         "rows": [
-            [row.source, row.arn, row.username, None if row.groups is None else list(row.groups), row.sso]
+            [
+                row.source,
+                row.arn,
+                row.username,
+                None if row.groups is None else list(row.groups),
+                row.sso,
+            ]
             for row in aws_auth.rows
         ],
         "accounts": sorted({row.account for row in aws_auth.accounts}),
@@ -117,12 +136,18 @@ def _accounts(snapshot: Snapshot, named: frozenset[str]) -> dict[str, Any]:
 
 def _rbac(rbac: RbacState) -> dict[str, str]:
     found = {_name(role, "Role"): _digest(_role(role)) for role in rbac.roles}
-    found.update({_name(b, "RoleBinding"): _digest(_binding(b)) for b in rbac.bindings if not is_ours(b)})
+    found.update(
+        {_name(b, "RoleBinding"): _digest(_binding(b)) for b in rbac.bindings if not is_ours(b)}
+    )
     return found
 
 
 def _name(item: Role | Binding, kind: str) -> str:
-    return f"Cluster{kind} {item.name}" if item.namespace is None else f"{kind} {item.namespace}/{item.name}"
+    return (
+        f"Cluster{kind} {item.name}"
+        if item.namespace is None
+        else f"{kind} {item.namespace}/{item.name}"
+    )
 
 
 def _role(role: Role) -> list[Any]:
@@ -132,13 +157,18 @@ def _role(role: Role) -> list[Any]:
     ]
     aggregation = None
     if role.aggregation is not None:
-        aggregation = [[sorted(s.match_labels), sorted(s.match_expressions)] for s in role.aggregation]
+        aggregation = [
+            [sorted(s.match_labels), sorted(s.match_expressions)] for s in role.aggregation
+        ]
     labels = [label for label in sorted(role.labels.items()) if "aggregate-to" in label[0]]
     return [rules, aggregation, labels]
 
 
 def _binding(binding: Binding) -> list[Any]:
-    candidates = sorted([candidate.kind, candidate.namespace or "", candidate.name] for candidate in binding.subjects)
+    candidates = sorted(
+        [candidate.kind, candidate.namespace or "", candidate.name]
+        for candidate in binding.subjects
+    )
     return [binding.role_kind, binding.role_name, candidates]
 
 

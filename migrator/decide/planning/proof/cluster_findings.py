@@ -21,7 +21,8 @@ from migrator.model.step import BRIDGE_PREFIX, MARKER_PREFIX
 _WEAKENS = {
     "callerIdentity": "who runs the tool is not known, so that nobody can be put last",
     "callerChain": "through whom the caller arrives is not known, so that they cannot be put last",
-    "capabilities": "which roles belong to EKS capabilities is not known, and their entries are EKS's own",
+    "capabilities": "which roles belong to EKS capabilities is not known, and their entries are "
+    "EKS's own",
     "accessPolicies": "whether the partition offers the access policies was not asked",
     "nodegroups": "managed node groups are treated as if there were none",
     "fargateProfiles": "whether Fargate uses a role is not known",
@@ -47,7 +48,8 @@ def cluster_findings(decided: Sequence[PrincipalDecision], facts: PlanFacts) -> 
     if facts.accept_gap and gap:
         yield make_finding(
             "gap-accepted",
-            "Without access for some seconds each, and for two to three minutes each if they are rolled back: "
+            "Without access for some seconds each, and for two to three minutes each if they are "
+            "rolled back: "
             f"{quoted(gap)}.",
         )
     yield from _leftovers(facts)
@@ -61,11 +63,19 @@ def _reading(facts: PlanFacts) -> Iterator[Finding]:
     if facts.mode == "API":
         return
     for problem in facts.aws_auth.problems:
-        where = f"{problem.section}, line {problem.line}, column {problem.column}: {problem.message}"
-        accepted = problem.kind == "lost" and problem.section in facts.decisions.accept_lost_sections
+        where = (
+            f"{problem.section}, line {problem.line}, column {problem.column}: {problem.message}"
+        )
+        accepted = (
+            problem.kind == "lost" and problem.section in facts.decisions.accept_lost_sections
+        )
         code = "section-lost" if problem.kind == "lost" else "section-doubtful"
         yield make_finding(
-            code, where, source=problem.section, line=problem.line, severity="warn" if accepted else None
+            code,
+            where,
+            source=problem.section,
+            line=problem.line,
+            severity="warn" if accepted else None,
         )
         snapshot = facts.snapshot
         unread = [
@@ -79,15 +89,22 @@ def _reading(facts: PlanFacts) -> Iterator[Finding]:
         ]
         unread += ["nodes.roleArn"] if _nodes_of_unknown_roles(facts) else []
         if accepted and problem.section == "mapRoles" and unread:
-            yield make_finding("lost-section-nodes-unknown", f"Not read: {quoted(unread)}.", source=problem.section)
+            yield make_finding(
+                "lost-section-nodes-unknown", f"Not read: {quoted(unread)}.", source=problem.section
+            )
     for key in facts.aws_auth.unknown_keys:
-        yield make_finding("unknown-data-key", f"`{key}` is none of mapRoles, mapUsers, mapAccounts.")
+        yield make_finding(
+            "unknown-data-key", f"`{key}` is none of mapRoles, mapUsers, mapAccounts."
+        )
 
 
 def _rows(facts: PlanFacts) -> Iterator[Finding]:
     for dropped in facts.aws_auth.dropped:
         yield make_finding(
-            "row-dropped", f"The item is dropped: {dropped.reason}", source=dropped.source, line=dropped.line
+            "row-dropped",
+            f"The item is dropped: {dropped.reason}",
+            source=dropped.source,
+            line=dropped.line,
         )
     for row in facts.aws_auth.rows:
         if row.sso:
@@ -97,13 +114,20 @@ def _rows(facts: PlanFacts) -> Iterator[Finding]:
 def _sso(row: RowMapping, facts: PlanFacts) -> Finding:
     """A row of the SSO matcher; its pattern would match the logins that start with it."""
     pattern = row_key(row.arn).removesuffix("*").partition(":iam::")[2]
-    seen = [key for key in facts.logins if key.partition(":iam::")[2].startswith(pattern) and not facts.explains(key)]
+    seen = [
+        key
+        for key in facts.logins
+        if key.partition(":iam::")[2].startswith(pattern) and not facts.explains(key)
+    ]
     if seen and facts.mode != "API":
         message = (
-            f"An SSO row never matches on EKS. Yet {quoted(sorted(seen))} logged in, and no other row explains it."
+            f"An SSO row never matches on EKS. Yet {quoted(sorted(seen))} logged in, and no "
+            f"other row explains it."
         )
         return make_finding("dead-row-logged-in", message, source=row.source, line=row.line)
-    return make_finding("dead-sso-matcher", "Its feature gate is off on EKS.", source=row.source, line=row.line)
+    return make_finding(
+        "dead-sso-matcher", "Its feature gate is off on EKS.", source=row.source, line=row.line
+    )
 
 
 def _accounts(facts: PlanFacts) -> Iterator[Finding]:
@@ -118,42 +142,63 @@ def _account(row: AccountRow, facts: PlanFacts) -> Finding:
     if not (len(row.account) == 12 and row.account.isascii() and row.account.isdigit()):
         code, message = "map-accounts-dead", f"`{row.account}` is no account number."
     elif row.account in decisions.accounts:
-        code, message = "account-skipped", f"Account {row.account}: {decisions.accounts[row.account]}"
+        code, message = (
+            "account-skipped",
+            f"Account {row.account}: {decisions.accounts[row.account]}",
+        )
     elif row.account in decisions.expand_accounts:
         arns = quoted(decisions.expand_accounts[row.account])
         code, message = "account-expanded", f"Account {row.account} becomes {arns or 'nobody'}."
     else:
-        code, message = "map-accounts", f"Every principal of account {row.account} without a row of its own may log in."
+        code, message = (
+            "map-accounts",
+            f"Every principal of account {row.account} without a row of its own may log in.",
+        )
     stays = code == "map-accounts" and facts.target == "API_AND_CONFIG_MAP"
-    return make_finding(code, message, source=row.source, line=row.line, severity="warn" if stays else None)
+    return make_finding(
+        code, message, source=row.source, line=row.line, severity="warn" if stays else None
+    )
 
 
 def _unknown(facts: PlanFacts) -> Iterator[Finding]:
     if facts.snapshot.access_entries is None and facts.mode != "CONFIG_MAP":
-        yield make_finding("entries-unread", f"The mode is {facts.mode}, and the access entries were not read.")
+        yield make_finding(
+            "entries-unread", f"The mode is {facts.mode}, and the access entries were not read."
+        )
     for name in facts.snapshot.unknown:
         weakens = _WEAKENS.get(name.partition(".")[0])
         if weakens is not None:
             yield make_finding("input-unknown", f"`{name}` was not read: {weakens}.")
     unresolved = _nodes_of_unknown_roles(facts)
     if unresolved:
-        yield make_finding("input-unknown", f"The role of {unresolved} live nodes could not be resolved.")
+        yield make_finding(
+            "input-unknown", f"The role of {unresolved} live nodes could not be resolved."
+        )
 
 
 def _nodes_of_unknown_roles(facts: PlanFacts) -> int:
-    """How many live nodes run under nobody knows which role; of those on Fargate the profiles tell it."""
+    """How many live nodes run under nobody knows which role; of those on Fargate the profiles tell
+    it.
+    """
     told = facts.snapshot.fargate_profiles is not None
     return sum(
-        node.role_arn is None and not (told and node.labels.get("eks.amazonaws.com/compute-type") == "fargate")
+        node.role_arn is None
+        and not (told and node.labels.get("eks.amazonaws.com/compute-type") == "fargate")
         for node in facts.snapshot.nodes or ()
     )
 
 
 def _creator(facts: PlanFacts) -> Iterator[Finding]:
-    if facts.mode != "CONFIG_MAP" or not has_hidden_creator(facts.snapshot.cluster_raw) or creator_is_known(facts):
+    if (
+        facts.mode != "CONFIG_MAP"
+        or not has_hidden_creator(facts.snapshot.cluster_raw)
+        or creator_is_known(facts)
+    ):
         return
     creator = facts.snapshot.creator
-    session = f" beyond `{creator.arn}`, a session of a role whose path was not read" if creator else ""
+    session = (
+        f" beyond `{creator.arn}`, a session of a role whose path was not read" if creator else ""
+    )
     yield make_finding("creator-unknown", f"The cluster's creator is not known{session}.")
     places = names_of_hidden_creator(facts)
     if places:
@@ -169,9 +214,13 @@ def _masters(decided: Sequence[PrincipalDecision], facts: PlanFacts) -> Iterator
         if each.action not in ("skip", "keep")
         for note in each.notes
     )
-    places = [p for p in facts.names.of_group("system:masters") if p != "ClusterRoleBinding cluster-admin"]
+    places = [
+        p for p in facts.names.of_group("system:masters") if p != "ClusterRoleBinding cluster-admin"
+    ]
     if changing and places:
-        yield make_finding("masters-referenced", f"`system:masters` is named by {quoted(dict.fromkeys(places))}.")
+        yield make_finding(
+            "masters-referenced", f"`system:masters` is named by {quoted(dict.fromkeys(places))}."
+        )
 
 
 def admins(decided: Iterable[PrincipalDecision]) -> tuple[str, ...]:
@@ -187,7 +236,9 @@ def admins(decided: Iterable[PrincipalDecision]) -> tuple[str, ...]:
 
 
 def _admins(decided: Sequence[PrincipalDecision], facts: PlanFacts) -> Iterator[Finding]:
-    """Admins are independent of each other when they are different principals; callers of a chain count once."""
+    """Admins are independent of each other when they are different principals; callers of a chain
+    count once.
+    """
     acting = set(acting_keys(facts))
     found = admins(decided)
     chain = [arn for arn in found if principal_key(arn) in acting]
@@ -201,24 +252,41 @@ def _pass_role(decided: Sequence[PrincipalDecision]) -> Iterator[Finding]:
     roles = [
         each.candidate.arn
         for each in decided
-        if each.action in ("create", "recreate") and each.entry and each.entry.type in ("EC2_LINUX", "EC2_WINDOWS")
+        if each.action in ("create", "recreate")
+        and each.entry
+        and each.entry.type in ("EC2_LINUX", "EC2_WINDOWS")
     ]
     if roles:
-        yield make_finding("pass-role-needed", f"Whoever runs apply needs iam:PassRole on {quoted(roles)}.")
+        yield make_finding(
+            "pass-role-needed", f"Whoever runs apply needs iam:PassRole on {quoted(roles)}."
+        )
 
 
 def _leftovers(facts: PlanFacts) -> Iterator[Finding]:
     rbac = facts.snapshot.rbac
     for binding in rbac.bindings if rbac else ():
-        names = [s.name for s in binding.subjects if s.name.startswith((BRIDGE_PREFIX, MARKER_PREFIX))]
+        names = [
+            s.name for s in binding.subjects if s.name.startswith((BRIDGE_PREFIX, MARKER_PREFIX))
+        ]
         if names and is_ours(binding):
-            yield make_finding("leftover-bridge", f"{binding_place(binding)} binds {quoted(names)}.")
+            yield make_finding(
+                "leftover-bridge", f"{binding_place(binding)} binds {quoted(names)}."
+            )
         elif names:
-            yield make_finding("bridge-name-used", f"{binding_place(binding)} binds {quoted(names)}.")
+            yield make_finding(
+                "bridge-name-used", f"{binding_place(binding)} binds {quoted(names)}."
+            )
     for entry in (facts.snapshot.access_entries or ()) if facts.mode != "API" else ():
-        names = [name for name in entry.kubernetes_groups if name.startswith((BRIDGE_PREFIX, MARKER_PREFIX))]
+        names = [
+            name
+            for name in entry.kubernetes_groups
+            if name.startswith((BRIDGE_PREFIX, MARKER_PREFIX))
+        ]
         if names and PLAN_TAG not in entry.tags:
-            message = f"The access entry of `{entry.principal_arn}`, which is not ours, gives {quoted(names)}."
+            message = (
+                f"The access entry of `{entry.principal_arn}`, which is not ours, gives "
+                f"{quoted(names)}."
+            )
             yield make_finding("bridge-name-used", message, principal_arn=entry.principal_arn)
 
 

@@ -1,4 +1,5 @@
-"""decisions.yaml held against the cluster: an answer that fits nothing, or that may not be given, is an error.
+"""decisions.yaml held against the cluster: an answer that fits nothing, or that may not be given,
+is an error.
 
 A typing mistake in an ARN must not look like an accepted risk.
 """
@@ -25,15 +26,25 @@ _MASTERS = "system:masters"
 
 
 def check_before(facts: PlanFacts) -> None:
-    """Answers that can be judged before anything is decided. Raises ``Failed``: decision-unused, decision-invalid."""
+    """Answers that can be judged before anything is decided. Raises ``Failed``: decision-unused,
+    decision-invalid.
+    """
     decisions, aws_auth = facts.decisions, facts.aws_auth
     lost = {problem.section for problem in aws_auth.problems if problem.kind == "lost"}
-    _unused("accept_lost_sections", (s for s in decisions.accept_lost_sections if s not in lost), facts)
+    _unused(
+        "accept_lost_sections", (s for s in decisions.accept_lost_sections if s not in lost), facts
+    )
     mapped = {row.account for row in aws_auth.accounts}
     _unused("accounts", (account for account in decisions.accounts if account not in mapped), facts)
-    _unused("expand_accounts", (account for account in decisions.expand_accounts if account not in mapped), facts)
+    _unused(
+        "expand_accounts",
+        (account for account in decisions.expand_accounts if account not in mapped),
+        facts,
+    )
     _unused("groups", (group for group in decisions.groups if group not in facts.row_groups), facts)
-    _unused("proof_policy", (kind for kind in decisions.proof_policy if kind not in PROOF_KINDS), facts)
+    _unused(
+        "proof_policy", (kind for kind in decisions.proof_policy if kind not in PROOF_KINDS), facts
+    )
     for group, answer in decisions.groups.items():
         _check_group(group, answer, facts)
     for account, arns in decisions.expand_accounts.items():
@@ -41,7 +52,11 @@ def check_before(facts: PlanFacts) -> None:
     if decisions.break_glass is not None:
         arn = parse_arn(decisions.break_glass)
         if arn is None or arn.kind not in ("role", "user"):
-            raise invalid("break_glass", f"`{decisions.break_glass}` is no IAM role or user.", "Give a full ARN.")
+            raise invalid(
+                "break_glass",
+                f"`{decisions.break_glass}` is no IAM role or user.",
+                "Give a full ARN.",
+            )
 
 
 def check_after(decided: Sequence[PrincipalDecision], facts: PlanFacts) -> None:
@@ -63,11 +78,14 @@ def check_after(decided: Sequence[PrincipalDecision], facts: PlanFacts) -> None:
 
 def _unused(section: str, keys: Iterable[str], facts: PlanFacts) -> None:
     left = list(keys)
-    if left and (facts.mode != "API" or section == "proof_policy"):  # in API mode aws-auth asks for nothing
+    if left and (
+        facts.mode != "API" or section == "proof_policy"
+    ):  # in API mode aws-auth asks for nothing
         raise Failed(
             "decision-unused",
             f"decisions.yaml answers what nobody asks: {section}: {quoted(left)}.",
-            why="Nothing in this cluster matches these answers; a typing mistake would look the same.",
+            why="Nothing in this cluster matches these answers; a typing mistake would look the "
+            "same.",
             remedy="Correct the names, or take the answers away.",
         )
 
@@ -76,26 +94,42 @@ def _check_group(group: str, answer: GroupAnswer, facts: PlanFacts) -> None:
     if answer.also is not None and group != _MASTERS:
         raise invalid(group, "`also` is for system:masters alone.", "Use rename_to.")
     if answer.rename_to is not None and group == _MASTERS:
-        raise invalid(group, "system:masters becomes an access policy and is not renamed.", "Use also.")
+        raise invalid(
+            group, "system:masters becomes an access policy and is not renamed.", "Use also."
+        )
     if answer.rename_to is not None and not is_reserved(group):
         raise invalid(group, "This group is carried as it is.", "Take the answer away.")
     name = answer.rename_to if answer.rename_to is not None else answer.also
     if name is None:
         raise invalid(group, "The answer says neither rename_to nor also.", "Give one of them.")
     if not name or is_reserved(name) or templates_in(name):
-        raise invalid(group, f"EKS refuses the group `{name}`.", "Choose a name without a reserved prefix.")
+        raise invalid(
+            group, f"EKS refuses the group `{name}`.", "Choose a name without a reserved prefix."
+        )
     if name.startswith((BRIDGE_PREFIX, MARKER_PREFIX)):
-        raise invalid(group, f"Groups like `{name}` are those of a run, and go when it ends.", "Use another name.")
+        raise invalid(
+            group,
+            f"Groups like `{name}` are those of a run, and go when it ends.",
+            "Use another name.",
+        )
     if answer.also is not None and is_admin_group(name, facts):
         return
-    same = [g for g, other in facts.decisions.groups.items() if g != group and name in (other.rename_to, other.also)]
+    same = [
+        g
+        for g, other in facts.decisions.groups.items()
+        if g != group and name in (other.rename_to, other.also)
+    ]
     users = (*users_of(name, facts), *(f"the answer for {other}" for other in same))
     if users:
-        raise invalid(group, f"`{name}` is used already: {quoted(users)}.", "Choose a name that nothing uses.")
+        raise invalid(
+            group, f"`{name}` is used already: {quoted(users)}.", "Choose a name that nothing uses."
+        )
 
 
 def users_of(group: str, facts: PlanFacts) -> tuple[str, ...]:
-    """Who uses a group's name already: rows, entries, bindings and references that are not ours, OIDC mappings."""
+    """Who uses a group's name already: rows, entries, bindings and references that are not ours,
+    OIDC mappings.
+    """
     rows = [row.source for row in facts.aws_auth.rows if group in row.effective_groups]
     entries = [
         entry.principal_arn
@@ -115,7 +149,8 @@ def _oidc(group: str, facts: PlanFacts) -> list[str]:
         oidc = config.get("oidc") or config
         if oidc.get("groupsClaim") and group.startswith(oidc.get("groupsPrefix") or ""):
             found.append(
-                f"OIDC provider {oidc.get('identityProviderConfigName') or oidc.get('issuerUrl') or ''}".strip()
+                f"OIDC provider "
+                f"{oidc.get('identityProviderConfigName') or oidc.get('issuerUrl') or ''}".strip()
             )
     return found
 
@@ -127,6 +162,14 @@ def _check_account(account: str, arns: Sequence[str], facts: PlanFacts) -> None:
         arn = parse_arn(text)
         fits = arn is not None and arn.kind in ("role", "user") and arn.account == account
         if arn is None or not fits or arn.partition != facts.snapshot.cluster.partition:
-            raise invalid(account, f"`{text}` is no role or user of this account.", "Give full ARNs of that account.")
+            raise invalid(
+                account,
+                f"`{text}` is no role or user of this account.",
+                "Give full ARNs of that account.",
+            )
         if row_key(str(arn.pathless) if arn.kind == "role" else text) in facts.row_keys:
-            raise invalid(account, f"`{text}` has a row of its own, which comes first.", "Take it out of the list.")
+            raise invalid(
+                account,
+                f"`{text}` has a row of its own, which comes first.",
+                "Take it out of the list.",
+            )

@@ -1,8 +1,9 @@
 """Whether each difference of access is the one that a finding tells of, cause by cause.
 
-A finding accounts for what it says and for nothing else: the groups that it names, an entry that a run of ours left
-half-made, what a named person accepts. What the findings tell of is taken out of the comparison, as if it had never
-been there; whatever difference is left then is one that nobody is told of, and the plan is not made.
+A finding accounts for what it says and for nothing else: the groups that it names, an entry that a
+run of ours left half-made, what a named person accepts. What the findings tell of is taken out of
+the comparison, as if it had never been there; whatever difference is left then is one that nobody
+is told of, and the plan is not made.
 """
 
 from collections.abc import Callable, Mapping
@@ -20,13 +21,20 @@ from migrator.model.plan import AccessChange
 _NO_CHANGE = AccessChange()
 
 
-def access_change(each: PrincipalDecision, facts: PlanFacts, later: RbacIndex | None) -> AccessChange:
+def access_change(
+    each: PrincipalDecision, facts: PlanFacts, later: RbacIndex | None
+) -> AccessChange:
     """Gained and lost by what is planned. ``later`` is RBAC with the bindings of our own."""
     if each.after is None or each.after is each.before:
         return _NO_CHANGE
     namespaces = facts.snapshot.namespaces or ()
     return compare_access(
-        _befores(each, facts), each.after, each.candidate.arn, facts.index, later, namespaces=namespaces
+        _befores(each, facts),
+        each.after,
+        each.candidate.arn,
+        facts.index,
+        later,
+        namespaces=namespaces,
     )
 
 
@@ -48,8 +56,8 @@ def unexplained(each: PrincipalDecision, facts: PlanFacts, later: RbacIndex | No
     codes = {note.code for note in each.notes}
     if "loss-accepted" in codes:
         left = replace(left, lost=(), log_ins_lost=())
-    # a cause may put an earlier identity in the place of today's (an entry that a run left half-made): what the
-    # principal does not gain today was answered for by the plan of that run
+    # a cause may put an earlier identity in the place of today's (an entry that a run left
+    # half-made): what the principal does not gain today was answered for by the plan of that run
     if "gain-accepted" in codes or not each.access.log_ins_gained:
         left = replace(left, log_ins_gained=())
     return left if each.access.log_ins_lost else replace(left, log_ins_lost=())
@@ -57,29 +65,48 @@ def unexplained(each: PrincipalDecision, facts: PlanFacts, later: RbacIndex | No
 
 def _befores(each: PrincipalDecision, facts: PlanFacts) -> tuple[Identity, ...]:
     """Who the principal is today: one identity, or one of several at random."""
-    at_random = identities_at_random(each.candidate, facts) if each.before.via == "config-map" else ()
+    at_random = (
+        identities_at_random(each.candidate, facts) if each.before.via == "config-map" else ()
+    )
     return at_random or (each.before,)
 
 
 def _in_order(notes: tuple[DraftFinding, ...]) -> list[DraftFinding]:
-    """The notes that account for something; first the one that puts another identity in the place of today's."""
-    return sorted((n for n in notes if n.code in _WITHOUT_CAUSE), key=lambda note: note.code != "entry-half-made")
+    """The notes that account for something; first the one that puts another identity in the place
+    of today's.
+    """
+    return sorted(
+        (n for n in notes if n.code in _WITHOUT_CAUSE),
+        key=lambda note: note.code != "entry-half-made",
+    )
 
 
-def _without_groups(before: Identity, note: DraftFinding, _each: PrincipalDecision, _facts: PlanFacts) -> Identity:
-    return replace(before, groups=tuple(group for group in before.groups if group not in note.groups))
+def _without_groups(
+    before: Identity, note: DraftFinding, _each: PrincipalDecision, _facts: PlanFacts
+) -> Identity:
+    return replace(
+        before, groups=tuple(group for group in before.groups if group not in note.groups)
+    )
 
 
-def _with_groups(before: Identity, note: DraftFinding, _each: PrincipalDecision, _facts: PlanFacts) -> Identity:
-    return before if before.via == "none" else replace(before, groups=(*before.groups, *note.groups))
+def _with_groups(
+    before: Identity, note: DraftFinding, _each: PrincipalDecision, _facts: PlanFacts
+) -> Identity:
+    return (
+        before if before.via == "none" else replace(before, groups=(*before.groups, *note.groups))
+    )
 
 
-def _gone(before: Identity, _note: DraftFinding, each: PrincipalDecision, _facts: PlanFacts) -> Identity:
+def _gone(
+    before: Identity, _note: DraftFinding, each: PrincipalDecision, _facts: PlanFacts
+) -> Identity:
     """The whole row is left behind; the same identity for whoever keeps an entry."""
     return NOBODY if each.action == "skip" and before.via == "config-map" else before
 
 
-def _as_by_rows(_before: Identity, _note: DraftFinding, each: PrincipalDecision, facts: PlanFacts) -> Identity:
+def _as_by_rows(
+    _before: Identity, _note: DraftFinding, each: PrincipalDecision, facts: PlanFacts
+) -> Identity:
     """What the interrupted run set out from: the rows."""
     return identity_of_rows(each.candidate, facts)
 
@@ -93,12 +120,16 @@ def _with_creators_policy(
     return replace(before, policies=tuple(dict.fromkeys((*before.policies, *extra))))
 
 
-def _granted(before: Identity, _note: DraftFinding, each: PrincipalDecision, _facts: PlanFacts) -> Identity:
+def _granted(
+    before: Identity, _note: DraftFinding, each: PrincipalDecision, _facts: PlanFacts
+) -> Identity:
     """Whoever has nothing today, and gets what a person answered."""
     return each.after if before.via == "none" and each.after is not None else before
 
 
-_WITHOUT_CAUSE: Mapping[str, Callable[[Identity, DraftFinding, PrincipalDecision, PlanFacts], Identity]] = {
+_WITHOUT_CAUSE: Mapping[
+    str, Callable[[Identity, DraftFinding, PrincipalDecision, PlanFacts], Identity]
+] = {
     "entry-half-made": _as_by_rows,
     "node-groups-dropped": _without_groups,
     "windows-group-added": _with_groups,

@@ -1,4 +1,6 @@
-"""Access before and after, compared for everybody whose identity changes, and answers judged by it."""
+"""Access before and after, compared for everybody whose identity changes, and answers judged by
+it.
+"""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -6,22 +8,35 @@ from dataclasses import replace
 from migrator.decide.access.authorize import RbacIndex
 from migrator.decide.findings.draft_finding import DraftFinding
 from migrator.decide.findings.findings_catalogue import softened
-from migrator.decide.planning.entries.answers import accepted_gain, accepted_loss, accepted_note, names_of
+from migrator.decide.planning.entries.answers import (
+    accepted_gain,
+    accepted_loss,
+    accepted_note,
+    names_of,
+)
 from migrator.decide.planning.entries.principal_decision import PrincipalDecision
 from migrator.decide.planning.principals.plan_facts import PlanFacts
 from migrator.decide.planning.principals.principal_answers import invalid
-from migrator.decide.planning.proof.explained_access import access_change, log_in_change, unexplained
+from migrator.decide.planning.proof.explained_access import (
+    access_change,
+    log_in_change,
+    unexplained,
+)
 from migrator.model.log_ins import log_in_words
 from migrator.model.plan import AccessChange
 from migrator.model.rbac import Binding, RbacState, Subject
 from migrator.model.step import MANAGED_BY, MANAGED_BY_LABEL, CreateBinding
 
 # Blockers whose question is a loss: what the best answer would lose is shown.
-_LOSES = frozenset({"node-row-extra-groups", "policy-loses-rules", "creator-row-differs", "creator-entry-wider"})
+_LOSES = frozenset(
+    {"node-row-extra-groups", "policy-loses-rules", "creator-row-differs", "creator-entry-wider"}
+)
 
 
 def judge(decided: Sequence[PrincipalDecision], facts: PlanFacts) -> Iterator[PrincipalDecision]:
-    """Each with its access change. Raises ``Failed`` ``decision-invalid`` where an answer widens what exists."""
+    """Each with its access change. Raises ``Failed`` ``decision-invalid`` where an answer widens
+    what exists.
+    """
     later = index_after(decided, facts)
     for each in decided:
         changed = replace(each, access=_change(each, facts, later))
@@ -54,13 +69,15 @@ def _binding(desired: CreateBinding) -> Binding:
 
 def _change(each: PrincipalDecision, facts: PlanFacts, later: RbacIndex | None) -> AccessChange:
     if each.action == "block" and _LOSES.isdisjoint(note.code for note in each.notes):
-        # What the entry will give is not decided yet. Which log-ins it admits is known from its type alone: no entry
-        # of type STANDARD admits fewer sessions than all.
+        # What the entry will give is not decided yet. Which log-ins it admits is known from its
+        # type alone: no entry of type STANDARD admits fewer sessions than all.
         return log_in_change(each, facts)
     return access_change(each, facts, later)
 
 
-def _accepted(each: PrincipalDecision, facts: PlanFacts, later: RbacIndex | None) -> PrincipalDecision:
+def _accepted(
+    each: PrincipalDecision, facts: PlanFacts, later: RbacIndex | None
+) -> PrincipalDecision:
     """A loss that somebody accepted by name says so, where nothing else tells of it."""
     access = each.access
     acceptance = accepted_loss(each, facts) if access.lost or access.log_ins_lost else None
@@ -76,7 +93,12 @@ def _judged(each: PrincipalDecision, facts: PlanFacts) -> PrincipalDecision:
     """An answer: it may give to whoever has nothing, may never widen, and a loss needs a name."""
     arn, access = each.candidate.arn, each.access
     if facts.index is None and (access.gained or access.lost):
-        return _blocked(each, DraftFinding("answer-unjudged", f"RBAC was not read: how `{arn}` changes is not known."))
+        return _blocked(
+            each,
+            DraftFinding(
+                "answer-unjudged", f"RBAC was not read: how `{arn}` changes is not known."
+            ),
+        )
     if (access.gained or access.log_ins_gained) and each.before.via == "none":
         note = DraftFinding("new-grant", f"`{arn}` gets access that it does not have today.")
         each = replace(each, notes=(*each.notes, note))
@@ -90,12 +112,17 @@ def _judged(each: PrincipalDecision, facts: PlanFacts) -> PrincipalDecision:
         return each
     acceptance = accepted_loss(each, facts)
     if acceptance is None:
-        return _blocked(each, DraftFinding("loss-not-accepted", f"The answer loses access that `{arn}` has today."))
+        return _blocked(
+            each,
+            DraftFinding("loss-not-accepted", f"The answer loses access that `{arn}` has today."),
+        )
     return replace(each, notes=(*each.notes, accepted_note(each, acceptance)))
 
 
 def _with_log_ins(each: PrincipalDecision, facts: PlanFacts) -> PrincipalDecision:
-    """Log-ins that are refused today and admitted by the entry: a person accepts them by name, or the plan blocks."""
+    """Log-ins that are refused today and admitted by the entry: a person accepts them by name, or
+    the plan blocks.
+    """
     # a principal that cannot log in at all today has the finding new-grant instead
     if not each.access.log_ins_gained or each.before.via == "none":
         return each
@@ -103,15 +130,25 @@ def _with_log_ins(each: PrincipalDecision, facts: PlanFacts) -> PrincipalDecisio
     acceptance = accepted_gain(each, facts)
     if acceptance is None:
         return _blocked(each, note)
-    if each.action == "block":  # another question is open: what is accepted is shown with its answer
+    if (
+        each.action == "block"
+    ):  # another question is open: what is accepted is shown with its answer
         return each
-    message = f"{acceptance.by} accepts that more log-ins of `{each.candidate.arn}` are admitted: {acceptance.reason}"
-    return replace(each, notes=(*each.notes, *softened([note]), DraftFinding("gain-accepted", message)))
+    message = (
+        f"{acceptance.by} accepts that more log-ins of `{each.candidate.arn}` are admitted: "
+        f"{acceptance.reason}"
+    )
+    return replace(
+        each, notes=(*each.notes, *softened([note]), DraftFinding("gain-accepted", message))
+    )
 
 
 def _log_ins_gained(each: PrincipalDecision) -> str:
     words = " and ".join(map(log_in_words, each.access.log_ins_gained))
-    return f"Log-ins of `{each.candidate.arn}` that are refused today and that its entry admits: {words}."
+    return (
+        f"Log-ins of `{each.candidate.arn}` that are refused today and that its entry admits: "
+        f"{words}."
+    )
 
 
 def _blocked(each: PrincipalDecision, note: DraftFinding) -> PrincipalDecision:
@@ -119,5 +156,11 @@ def _blocked(each: PrincipalDecision, note: DraftFinding) -> PrincipalDecision:
         return replace(each, notes=(*each.notes, note))
     proposed = each.update or each.entry
     return replace(
-        each, action="block", entry=None, update=None, proposed=proposed, bindings=(), notes=(*each.notes, note)
+        each,
+        action="block",
+        entry=None,
+        update=None,
+        proposed=proposed,
+        bindings=(),
+        notes=(*each.notes, note),
     )

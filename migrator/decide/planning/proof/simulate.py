@@ -65,7 +65,9 @@ class _World:
             case EnableEntries():
                 self.mode = effect.mode_to
             case AwaitEntry():
-                self._make(effect.principal_arn, effect.expected, effect.expected.access_policies, {})
+                self._make(
+                    effect.principal_arn, effect.expected, effect.expected.access_policies, {}
+                )
             case CreateEntry():
                 self._make(effect.principal_arn, effect.entry, (), {PLAN_TAG: "simulated"})
             case UpdateEntry():
@@ -79,7 +81,13 @@ class _World:
             case CreateBridge():
                 self._bind(None, effect.binding_name, "ClusterRole", "cluster-admin", effect.group)
             case CreateBinding():
-                self._bind(effect.namespace, effect.binding_name, effect.role_kind, effect.role_name, effect.group)
+                self._bind(
+                    effect.namespace,
+                    effect.binding_name,
+                    effect.role_kind,
+                    effect.role_name,
+                    effect.group,
+                )
             case RemoveBridge():
                 self._unbind(effect.namespace, effect.binding_name)
             case Prove():
@@ -99,18 +107,28 @@ class _World:
             rbac=self._rbac(),
         )
 
-    def _make(self, arn: str, spec: EntrySpec, policies: tuple[AssociatedPolicy, ...], tags: Mapping[str, str]) -> None:
+    def _make(
+        self,
+        arn: str,
+        spec: EntrySpec,
+        policies: tuple[AssociatedPolicy, ...],
+        tags: Mapping[str, str],
+    ) -> None:
         username, groups = NODE_IDENTITIES.get(spec.type, ("", ()))
         if spec.type == "STANDARD":
             username, groups = _name(arn, spec), spec.kubernetes_groups
         moments = [moment for moment in (self.now, self.born.get(arn)) if moment is not None]
         made = max(moments, default=None)
-        self.entries[arn] = AccessEntry(arn, spec.type, username, groups, policies, made, made, "", tags)
+        self.entries[arn] = AccessEntry(
+            arn, spec.type, username, groups, policies, made, made, "", tags
+        )
 
     def _update(self, effect: UpdateEntry) -> None:
         entry, spec = self.entries[effect.principal_arn], effect.entry
         self.entries[effect.principal_arn] = replace(
-            entry, username=_name(effect.principal_arn, spec), kubernetes_groups=spec.kubernetes_groups
+            entry,
+            username=_name(effect.principal_arn, spec),
+            kubernetes_groups=spec.kubernetes_groups,
         )
 
     def _set_policy(self, arn: str, policy_arn: str, policy: AssociatedPolicy | None) -> None:
@@ -139,7 +157,9 @@ class _World:
         if rbac is None or not (self.added or self.removed):
             return rbac
         gone = self.removed | self.added.keys()
-        kept = tuple(binding for binding in rbac.bindings if (binding.namespace, binding.name) not in gone)
+        kept = tuple(
+            binding for binding in rbac.bindings if (binding.namespace, binding.name) not in gone
+        )
         return replace(rbac, bindings=(*kept, *self.added.values()))
 
 

@@ -1,7 +1,9 @@
-"""What the plan's own ``basis`` says of rows, entries, IAM principals and node groups, as the planner indexes it.
+"""What the plan's own ``basis`` says of rows, entries, IAM principals and node groups, as the
+planner indexes it.
 
-The basis holds no RBAC rules (digests only), no decisions, no live nodes, no logins, and no creator. Whatever depends
-on these cannot be derived here: the checks then ask for the finding that announces it.
+The basis holds no RBAC rules (digests only), no decisions, no live nodes, no logins, and no
+creator. Whatever depends on these cannot be derived here: the checks then ask for the finding that
+announces it.
 """
 
 import re
@@ -39,8 +41,8 @@ _SOURCE = re.compile(r"(mapRoles|mapUsers)\[(\d+)\]", re.ASCII)
 
 
 def facts_of_basis(plan: Plan) -> PlanFacts:
-    """The planner's facts as far as the basis holds them. Raises ``Failed`` ``plan-inconsistent`` for a basis of
-    another shape than :func:`migrator.decide.planning.proof.basis.basis_of` gives.
+    """The planner's facts as far as the basis holds them. Raises ``Failed`` ``plan-inconsistent``
+    for a basis of another shape than :func:`migrator.decide.planning.proof.basis.basis_of` gives.
     """
     missing = sorted(_KEYS - plan.basis.keys())
     if missing:
@@ -48,7 +50,9 @@ def facts_of_basis(plan: Plan) -> PlanFacts:
     try:
         snapshot, aws_auth = _snapshot(plan), _aws_auth(plan.basis["awsAuth"])
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
-        raise refusal(Inconsistency("its basis", f"The basis has not the shape of a basis ({error!r}).")) from error
+        raise refusal(
+            Inconsistency("its basis", f"The basis has not the shape of a basis ({error!r}).")
+        ) from error
     return gather(snapshot, NO_DECISIONS, aws_auth, strategy=plan.strategy, target=plan.target)
 
 
@@ -63,9 +67,12 @@ def _snapshot(plan: Plan) -> Snapshot:
         access_policies=None if basis["accessPolicies"] is None else tuple(basis["accessPolicies"]),
         nodegroups=_optional(basis["nodegroups"], _nodegroup),
         fargate_profiles=_optional(basis["fargateProfiles"], _profile),
-        iam_principals=tuple(_principal(arn, found) for arn, found in basis["iamPrincipals"].items()),
+        iam_principals=tuple(
+            _principal(arn, found) for arn, found in basis["iamPrincipals"].items()
+        ),
         accounts_read=tuple(
-            AccountRead(account, bool(roles), bool(users)) for account, (roles, users) in basis["accountsRead"].items()
+            AccountRead(account, bool(roles), bool(users))
+            for account, (roles, users) in basis["accountsRead"].items()
         ),
     )
 
@@ -90,7 +97,9 @@ def _entry(arn: str, found: Mapping[str, Any]) -> AccessEntry:
 
 
 def _nodegroup(name: str, found: Mapping[str, Any]) -> Nodegroup:
-    return Nodegroup(name, found["role"], "ACTIVE" if found["counts"] else "DELETING", found["amiType"])
+    return Nodegroup(
+        name, found["role"], "ACTIVE" if found["counts"] else "DELETING", found["amiType"]
+    )
 
 
 def _profile(name: str, found: Mapping[str, Any]) -> FargateProfile:
@@ -99,7 +108,12 @@ def _profile(name: str, found: Mapping[str, Any]) -> FargateProfile:
 
 def _principal(arn: str, found: Mapping[str, Any]) -> IamPrincipal:
     services = found["trustedServices"]
-    return IamPrincipal(arn, found["id"], _moment(found["createDate"]), None if services is None else tuple(services))
+    return IamPrincipal(
+        arn,
+        found["id"],
+        _moment(found["createDate"]),
+        None if services is None else tuple(services),
+    )
 
 
 def _moment(text: str | None) -> datetime | None:
@@ -109,8 +123,12 @@ def _moment(text: str | None) -> datetime | None:
 def _aws_auth(found: Mapping[str, Any]) -> AwsAuth:
     return AwsAuth(
         rows=tuple(_row(*row) for row in found["rows"]),
-        accounts=tuple(AccountRow(place, 0, 0, account) for place, account in enumerate(found["accounts"])),
-        problems=tuple(SectionProblem(kind, section, 0, 0, "") for section, kind in found["problems"]),
+        accounts=tuple(
+            AccountRow(place, 0, 0, account) for place, account in enumerate(found["accounts"])
+        ),
+        problems=tuple(
+            SectionProblem(kind, section, 0, 0, "") for section, kind in found["problems"]
+        ),
     )
 
 
@@ -119,4 +137,13 @@ def _row(source: str, arn: str, username: str, groups: list[str] | None, sso: bo
     if place is None:
         raise ValueError(source)
     section: Section = "mapRoles" if place[1] == "mapRoles" else "mapUsers"
-    return RowMapping(section, int(place[2]), 0, 0, arn, username, None if groups is None else tuple(groups), bool(sso))
+    return RowMapping(
+        section,
+        int(place[2]),
+        0,
+        0,
+        arn,
+        username,
+        None if groups is None else tuple(groups),
+        bool(sso),
+    )

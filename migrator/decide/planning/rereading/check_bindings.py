@@ -1,7 +1,9 @@
-"""Bindings that a plan makes and removes: the run's own bridge, and those that a finding of a principal announces.
+"""Bindings that a plan makes and removes: the run's own bridge, and those that a finding of a
+principal announces.
 
-Nothing else is ever bound, and nothing else to cluster-admin. The basis holds digests of bindings, not their roles:
-that a parallel binding has the role of the binding it stands beside is compared with the cluster by apply.
+Nothing else is ever bound, and nothing else to cluster-admin. The basis holds digests of bindings,
+not their roles: that a parallel binding has the role of the binding it stands beside is compared
+with the cluster by apply.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -46,7 +48,9 @@ def _check_bridge(
     place = {step.id: number for number, step in enumerate(steps)}
     made = [step for step in steps if isinstance(step.effect, CreateBridge)]
     gone = [
-        step for step in steps if isinstance(step.effect, RemoveBridge) and step.effect.binding_name == BRIDGE_BINDING
+        step
+        for step in steps
+        if isinstance(step.effect, RemoveBridge) and step.effect.binding_name == BRIDGE_BINDING
     ]
     users = [
         sequences[principal.principal_arn]
@@ -56,14 +60,20 @@ def _check_bridge(
     if len(made) != bool(users) or len(gone) != bool(users):
         extra = (made[1:] or gone[1:] or made or gone)[-1:]
         where = f"step {extra[0].id} ({extra[0].effect.kind})" if extra else "its steps"
-        yield Inconsistency(where, "The bridge is made once and removed once, where a principal needs it.")
+        yield Inconsistency(
+            where, "The bridge is made once and removed once, where a principal needs it."
+        )
         return
     if not users:
         return
     if made[0].effect != CreateBridge(BRIDGE_BINDING, BRIDGE_GROUP):
-        yield Inconsistency(f"step {made[0].id} ({made[0].effect.kind})", "It is not the bridge of the run.")
+        yield Inconsistency(
+            f"step {made[0].id} ({made[0].effect.kind})", "It is not the bridge of the run."
+        )
     if gone[0].effect != RemoveBridge(BRIDGE_BINDING, BRIDGE_GROUP):
-        yield Inconsistency(f"step {gone[0].id} ({gone[0].effect.kind})", "It is not the bridge of the run.")
+        yield Inconsistency(
+            f"step {gone[0].id} ({gone[0].effect.kind})", "It is not the bridge of the run."
+        )
     bridge = 1 << place[made[0].id]
     for sequence in users:
         for step in sequence:
@@ -84,17 +94,22 @@ def _names_bridge(step: Step) -> bool:
 
 
 def _check_binding(step: Step, effect: CreateBinding, read: PlanRead) -> Iterator[Inconsistency]:
-    """A parallel binding: of a group that a finding adds or renames, beside a binding that the basis has."""
+    """A parallel binding: of a group that a finding adds or renames, beside a binding that the
+    basis has.
+    """
     where = f"step {step.id} ({effect.kind})"
     owners = [p for p in read.plan.principals if not set(p.sources).isdisjoint(step.because_of)]
     also = any(read.is_announced(principal, _ALSO, effect.group) for principal in owners)
     if also and effect == admin_binding_of(effect.group):
         return
     if not any(read.is_announced(principal, _RENAMED, effect.group) for principal in owners):
-        yield Inconsistency(where, f"No finding of a principal announces the group `{effect.group}`.")
+        yield Inconsistency(
+            where, f"No finding of a principal announces the group `{effect.group}`."
+        )
         return
     if not any(
-        name_of_parallel(effect.group, namespace, name) == effect.binding_name and namespace == effect.namespace
+        name_of_parallel(effect.group, namespace, name) == effect.binding_name
+        and namespace == effect.namespace
         for namespace, name in _bindings_of_basis(read)
     ):
         yield Inconsistency(where, "The basis has no binding that it stands beside.")
@@ -114,8 +129,12 @@ def _check_leftover(step: Step, effect: RemoveBridge, read: PlanRead) -> Iterato
     where = f"step {step.id} ({effect.kind})"
     place = f"{effect.namespace}/{effect.binding_name}" if effect.namespace else effect.binding_name
     announced = any(
-        finding.code == "leftover-bridge" and f" {place} binds " in finding.message and effect.group in finding.message
+        finding.code == "leftover-bridge"
+        and f" {place} binds " in finding.message
+        and effect.group in finding.message
         for finding in read.plan.findings
     )
     if not announced or not effect.group.startswith(BRIDGE_PREFIX):
-        yield Inconsistency(where, f"No finding says that {place} is a bridge that an earlier run left.")
+        yield Inconsistency(
+            where, f"No finding says that {place} is a bridge that an earlier run left."
+        )

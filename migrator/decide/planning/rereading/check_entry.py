@@ -1,7 +1,8 @@
 """The entry that a plan holds for a principal, against the entry that the principal's row gives.
 
-The row's username, groups and policies are derived as the planner does (:func:`standard_entry`), without RBAC. What
-differs must be announced: by an answer, by a group that a finding names, or by a policy that replaces a group.
+The row's username, groups and policies are derived as the planner does (:func:`standard_entry`),
+without RBAC. What differs must be announced: by an answer, by a group that a finding names, or by a
+policy that replaces a group.
 """
 
 from collections.abc import Iterator
@@ -23,14 +24,20 @@ _REPLACED = frozenset({"group-replaced-by-policy"})
 _BY_INSTANCE = frozenset({"EC2_LINUX", "EC2_WINDOWS"})
 
 
-def check_entry(principal: PlannedPrincipal, entry: EntrySpec, read: PlanRead) -> Iterator[Inconsistency]:
-    """What is wrong with the entry of a principal that gets one. For ``await``: of the entry that EKS makes."""
+def check_entry(
+    principal: PlannedPrincipal, entry: EntrySpec, read: PlanRead
+) -> Iterator[Inconsistency]:
+    """What is wrong with the entry of a principal that gets one. For ``await``: of the entry that
+    EKS makes.
+    """
     where = f"the entry of {principal.principal_arn}"
     if entry.type != "STANDARD":
         yield from _check_node(where, principal, entry)
         return
     if principal.action == "await":
-        if "creator-becomes-entry" not in principal.findings or entry != automatic_entry(read.facts):
+        if "creator-becomes-entry" not in principal.findings or entry != automatic_entry(
+            read.facts
+        ):
             yield Inconsistency(where, "EKS makes another entry for this principal.")
         return
     yield from check_standard(where, principal, entry, read)
@@ -42,12 +49,16 @@ def check_standard(
     """A STANDARD entry that a run makes, or completes EKS's own to."""
     yield from _check_names(where, entry)
     if "answered" in principal.findings:
-        return  # the answer itself is not in the plan: verify and the gates compare what it gives with the cluster
+        # the answer itself is not in the plan: verify and the gates compare what it gives with the
+        # cluster
+        return
     derived = _derived(principal, read)
     if (entry.username or default_username(principal.principal_arn)) != (
         derived.username or default_username(principal.principal_arn)
     ):
-        yield Inconsistency(where, f"Its username is not the one of its row: `{entry.username or ''}`.")
+        yield Inconsistency(
+            where, f"Its username is not the one of its row: `{entry.username or ''}`."
+        )
     yield from _check_groups(where, principal, entry, derived, read)
     yield from _check_policies(where, principal, entry, derived, read)
 
@@ -64,9 +75,15 @@ def _derived(principal: PlannedPrincipal, read: PlanRead) -> EntrySpec:
 
 
 def _check_names(where: str, entry: EntrySpec) -> Iterator[Inconsistency]:
-    """Names that EKS refuses, and names of runs, which are rendered when they are sent and never written out."""
+    """Names that EKS refuses, and names of runs, which are rendered when they are sent and never
+    written out.
+    """
     given = [*entry.kubernetes_groups, *([] if entry.username is None else [entry.username])]
-    wrong = [name for name in given if is_reserved(name) or name.startswith((BRIDGE_PREFIX, MARKER_PREFIX))]
+    wrong = [
+        name
+        for name in given
+        if is_reserved(name) or name.startswith((BRIDGE_PREFIX, MARKER_PREFIX))
+    ]
     if wrong:
         yield Inconsistency(where, f"An entry cannot be left with {names(wrong)}.")
 
@@ -77,11 +94,15 @@ def _check_groups(
     more = set(entry.kubernetes_groups) - set(derived.kubernetes_groups)
     unannounced = [group for group in more if not read.is_announced(principal, _NEW_GROUPS, group)]
     if unannounced:
-        yield Inconsistency(where, f"Neither its row nor a finding gives the groups {names(unannounced)}.")
+        yield Inconsistency(
+            where, f"Neither its row nor a finding gives the groups {names(unannounced)}."
+        )
     less = set(derived.kubernetes_groups) - set(entry.kubernetes_groups)
     lost = [group for group in less if not read.is_announced(principal, _REPLACED, group)]
     if lost:
-        yield Inconsistency(where, f"Its row gives the groups {names(lost)}, and no finding says that they go.")
+        yield Inconsistency(
+            where, f"Its row gives the groups {names(lost)}, and no finding says that they go."
+        )
     if len(set(entry.kubernetes_groups)) < len(entry.kubernetes_groups):
         yield Inconsistency(where, "It holds a group twice.")
 
@@ -98,19 +119,29 @@ def _check_policies(
         if policy not in given and not read.is_announced(principal, _REPLACED, policy.policy_name)
     ]
     if wrong:
-        yield Inconsistency(where, f"Neither its row nor a finding gives the access policies {names(wrong)}.")
+        yield Inconsistency(
+            where, f"Neither its row nor a finding gives the access policies {names(wrong)}."
+        )
     held = {policy.policy_arn for policy in entry.access_policies}
     lost = [policy.policy_name for policy in given if policy.policy_arn not in held]
     if lost:
-        yield Inconsistency(where, f"Its row gives the access policies {names(lost)}, and the entry lacks them.")
+        yield Inconsistency(
+            where, f"Its row gives the access policies {names(lost)}, and the entry lacks them."
+        )
     if len(held) < len(entry.access_policies):
         yield Inconsistency(where, "It holds an access policy twice.")
 
 
-def _check_node(where: str, principal: PlannedPrincipal, entry: EntrySpec) -> Iterator[Inconsistency]:
-    """A node type is for a row that names nodes, and of the kind that the row names (classify_node)."""
+def _check_node(
+    where: str, principal: PlannedPrincipal, entry: EntrySpec
+) -> Iterator[Inconsistency]:
+    """A node type is for a row that names nodes, and of the kind that the row names
+    (classify_node).
+    """
     if entry != EntrySpec(entry.type):
-        yield Inconsistency(where, f"An entry of type {entry.type} has no username, groups or policies.")
+        yield Inconsistency(
+            where, f"An entry of type {entry.type} has no username, groups or policies."
+        )
     before = principal.before
     if entry.type == "FARGATE_LINUX" and principal.action != "await":
         yield Inconsistency(where, "Only EKS makes entries for Fargate.")
@@ -120,7 +151,9 @@ def _check_node(where: str, principal: PlannedPrincipal, entry: EntrySpec) -> It
         yield Inconsistency(where, "Its row names no node.")
         return
     if (EC2_NAME in before.username) != (entry.type in _BY_INSTANCE):
-        yield Inconsistency(where, f"Nodes of the username `{before.username}` need another type than {entry.type}.")
+        yield Inconsistency(
+            where, f"Nodes of the username `{before.username}` need another type than {entry.type}."
+        )
     windows = WINDOWS_GROUP in before.groups or "windows-group-added" in principal.findings
     if entry.type in _BY_INSTANCE and windows != (entry.type == "EC2_WINDOWS"):
         yield Inconsistency(where, f"Its row names nodes of another system than {entry.type}.")

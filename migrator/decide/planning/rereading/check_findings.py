@@ -1,4 +1,5 @@
-"""Findings of a plan that was read: codes and severities of the catalogue, about what the plan knows, none missing.
+"""Findings of a plan that was read: codes and severities of the catalogue, about what the plan
+knows, none missing.
 
 A finding that blocks becomes a warning only by a decision, which leaves a finding of its own.
 """
@@ -13,21 +14,33 @@ from migrator.model.finding import Finding
 from migrator.model.plan import Plan, PlannedPrincipal
 
 # What a person's decision leaves behind on the principal whose blocker it answers.
-_DECISIONS = frozenset({"answered", "skipped-by-decision", "loss-accepted", "gain-accepted", "stays-in-config-map"})
+_DECISIONS = frozenset(
+    {"answered", "skipped-by-decision", "loss-accepted", "gain-accepted", "stays-in-config-map"}
+)
 # An answer that was judged and blocks for another reason.
 _STILL_BLOCKED = frozenset({"loss-not-accepted", "answer-unjudged", "log-in-population-gained"})
 # Blockers that are warnings where a principal is skipped anyway (decide_principal).
 _WARN_OF_SKIPPED = frozenset(
-    {"role-unverified", "foreign-role-unverified", "principal-ambiguous", "node-role-without-node-row"}
+    {
+        "role-unverified",
+        "foreign-role-unverified",
+        "principal-ambiguous",
+        "node-role-without-node-row",
+    }
 )
-# Findings about the cluster that an answer turns into a warning; the answer leaves nothing else in the plan.
+# Findings about the cluster that an answer turns into a warning; the answer leaves nothing else in
+# the plan.
 _ANSWERED_IN_PLACE = frozenset({"section-lost", "map-accounts"})
-_ACCOUNT_CODES = frozenset({"map-accounts", "map-accounts-dead", "account-skipped", "account-expanded"})
+_ACCOUNT_CODES = frozenset(
+    {"map-accounts", "map-accounts-dead", "account-skipped", "account-expanded"}
+)
 _LOST_CODES = {"lost": "section-lost", "doubtful": "section-doubtful"}
 
 
 def check_findings(read: PlanRead) -> Iterator[Inconsistency]:
-    """Severities, references, places; that principals and findings name each other; that no blocker is missing."""
+    """Severities, references, places; that principals and findings name each other; that no blocker
+    is missing.
+    """
     plan = read.plan
     principals = {principal.principal_arn: principal for principal in plan.principals}
     told: dict[str, set[str]] = {arn: set() for arn in principals}
@@ -65,55 +78,88 @@ def _check_kind(finding: Finding) -> Iterator[Inconsistency]:
 
 
 def _check_stays(finding: Finding, plan: Plan) -> Iterator[Inconsistency]:
-    """A row, or an account of mapAccounts, stays in aws-auth only where the cluster stays in API_AND_CONFIG_MAP mode:
-    in API mode it admits nobody, and no one accepted that.
+    """A row, or an account of mapAccounts, stays in aws-auth only where the cluster stays in
+    API_AND_CONFIG_MAP mode: in API mode it admits nobody, and no one accepted that.
     """
-    stays = finding.code == "stays-in-config-map" or (finding.code == "map-accounts" and finding.severity != "block")
+    stays = finding.code == "stays-in-config-map" or (
+        finding.code == "map-accounts" and finding.severity != "block"
+    )
     if stays and plan.target == "API":
-        yield Inconsistency(_place(finding), "Its row stays in aws-auth, and the target API ends aws-auth.")
+        yield Inconsistency(
+            _place(finding), "Its row stays in aws-auth, and the target API ends aws-auth."
+        )
 
 
-def _check_severity(finding: Finding, principal: PlannedPrincipal | None) -> Iterator[Inconsistency]:
+def _check_severity(
+    finding: Finding, principal: PlannedPrincipal | None
+) -> Iterator[Inconsistency]:
     kind = CATALOGUE.get(finding.code)
     if kind is None or finding.severity == kind.severity:
         return
     # only a blocker is ever softened, and to a warning (findings_catalogue.softened)
     if (kind.severity, finding.severity) != ("block", "warn"):
-        yield Inconsistency(_place(finding), f"Its severity is {finding.severity}, the catalogue's is {kind.severity}.")
+        yield Inconsistency(
+            _place(finding),
+            f"Its severity is {finding.severity}, the catalogue's is {kind.severity}.",
+        )
     elif principal is None and finding.code not in _ANSWERED_IN_PLACE:
-        yield Inconsistency(_place(finding), "It blocks, and no decision can turn it into a warning.")
+        yield Inconsistency(
+            _place(finding), "It blocks, and no decision can turn it into a warning."
+        )
     elif principal is not None and not _may_soften(principal, finding.code):
-        yield Inconsistency(_place(finding), "It blocks, and the plan shows no decision that answers it.")
+        yield Inconsistency(
+            _place(finding), "It blocks, and the plan shows no decision that answers it."
+        )
 
 
 def _may_soften(principal: PlannedPrincipal, code: str) -> bool:
-    """Whether a blocker of the principal can be a warning: an answer softened it, or nothing is done anyway."""
+    """Whether a blocker of the principal can be a warning: an answer softened it, or nothing is
+    done anyway.
+    """
     decisions = _DECISIONS | _STILL_BLOCKED if principal.action == "block" else _DECISIONS
-    return not decisions.isdisjoint(principal.findings) or (principal.action == "skip" and code in _WARN_OF_SKIPPED)
+    return not decisions.isdisjoint(principal.findings) or (
+        principal.action == "skip" and code in _WARN_OF_SKIPPED
+    )
 
 
-def _check_principal(principal: PlannedPrincipal, told: set[str], blocking: set[str]) -> Iterator[Inconsistency]:
+def _check_principal(
+    principal: PlannedPrincipal, told: set[str], blocking: set[str]
+) -> Iterator[Inconsistency]:
     arn = principal.principal_arn
     missing = set(principal.findings) - told
     if missing:
-        yield Inconsistency(f"principal {arn}", f"Its finding {min(missing)} is not among the plan's findings.")
-    unnamed = told - set(principal.findings) - {"bridge-name-used"}  # one about the cluster that names an entry
+        yield Inconsistency(
+            f"principal {arn}", f"Its finding {min(missing)} is not among the plan's findings."
+        )
+    unnamed = (
+        told - set(principal.findings) - {"bridge-name-used"}
+    )  # one about the cluster that names an entry
     if unnamed:
-        yield Inconsistency(f"principal {arn}", f"The finding {min(unnamed)} is about it, and it does not list it.")
+        yield Inconsistency(
+            f"principal {arn}", f"The finding {min(unnamed)} is about it, and it does not list it."
+        )
     if (principal.action == "block") != (arn in blocking) and "bridge-name-used" not in told:
-        why = "It is blocked, and no finding blocks it." if principal.action == "block" else "A finding blocks it."
+        why = (
+            "It is blocked, and no finding blocks it."
+            if principal.action == "block"
+            else "A finding blocks it."
+        )
         yield Inconsistency(f"principal {arn} with the action {principal.action}", why)
 
 
 def _check_aws_auth(plan: Plan, facts: PlanFacts) -> Iterator[Inconsistency]:
-    """What the basis says of lost sections and mapAccounts has its finding. In API mode aws-auth is not asked."""
+    """What the basis says of lost sections and mapAccounts has its finding. In API mode aws-auth is
+    not asked.
+    """
     if facts.mode == "API":
         return
     found = {(finding.code, finding.source) for finding in plan.findings}
     for problem in facts.aws_auth.problems:
         code = _LOST_CODES.get(problem.kind)
         if code is None or (code, problem.section) not in found:
-            yield Inconsistency(f"section {problem.section}", f"It is {problem.kind}, and no finding says so.")
+            yield Inconsistency(
+                f"section {problem.section}", f"It is {problem.kind}, and no finding says so."
+            )
     accounts = sum(finding.code in _ACCOUNT_CODES for finding in plan.findings)
     if accounts < len(facts.aws_auth.accounts):
         yield Inconsistency("mapAccounts", "An account of it has no finding.")

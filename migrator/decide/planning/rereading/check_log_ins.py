@@ -1,7 +1,9 @@
-"""Log-ins of a principal in a plan that was read: what its entry admits more than today must be announced.
+"""Log-ins of a principal in a plan that was read: what its entry admits more than today must be
+announced.
 
-What its row and its entry admit is computed again. A plan that was made before log-ins were compared announces none: it
-is refused where its entries admit more, and consistent where they do not.
+What its row and its entry admit is computed again. A plan that was made before log-ins were
+compared announces none: it is refused where its entries admit more, and consistent where they do
+not.
 """
 
 from collections.abc import Iterator
@@ -18,9 +20,17 @@ from migrator.model.plan import PlannedPrincipal
 
 
 def check_log_ins(principal: PlannedPrincipal, read: PlanRead) -> Iterator[Inconsistency]:
-    """Log-ins gained and lost by the principal's entry, against those that the plan announces, by a finding."""
-    where, arn, access = f"principal {principal.principal_arn}", principal.principal_arn, principal.access
-    if principal.action == "block":  # nothing of it is applied: what is shown is what its best answer would do
+    """Log-ins gained and lost by the principal's entry, against those that the plan announces, by a
+    finding.
+    """
+    where, arn, access = (
+        f"principal {principal.principal_arn}",
+        principal.principal_arn,
+        principal.access,
+    )
+    if (
+        principal.action == "block"
+    ):  # nothing of it is applied: what is shown is what its best answer would do
         return
     at_random = identities_at_random(read.subject_of(principal), read.facts)
     today = together(population_of(each, arn) for each in (principal.before, *at_random))
@@ -28,11 +38,17 @@ def check_log_ins(principal: PlannedPrincipal, read: PlanRead) -> Iterator[Incon
     gained, lost = without(after, today), without(today, after)
     for missing in without(gained, access.log_ins_gained):
         if principal.before.via != "none" or not accounts_for(principal.findings, "log-in gain"):
-            yield Inconsistency(where, f"Its entry admits {log_in_words(missing)}, and the plan does not say so.")
+            yield Inconsistency(
+                where, f"Its entry admits {log_in_words(missing)}, and the plan does not say so."
+            )
     for invented in without(access.log_ins_gained, gained):
-        yield Inconsistency(where, f"It announces a gain of {log_in_words(invented)}, and its entry gives none.")
+        yield Inconsistency(
+            where, f"It announces a gain of {log_in_words(invented)}, and its entry gives none."
+        )
     for invented in without(access.log_ins_lost, lost):
-        yield Inconsistency(where, f"It announces a loss of {log_in_words(invented)}, and nothing ends them.")
+        yield Inconsistency(
+            where, f"It announces a loss of {log_in_words(invented)}, and nothing ends them."
+        )
     if access.log_ins_gained and not accounts_for(principal.findings, "log-in gain"):
         yield Inconsistency(where, "It has a gain of log-ins that no finding accounts for.")
     if access.log_ins_lost and not accounts_for(principal.findings, "loss"):
@@ -44,8 +60,15 @@ def _after(principal: PlannedPrincipal, read: PlanRead, today: LogInPopulation) 
         return today
     if principal.action == "skip":
         return today if "stays-in-config-map" in principal.findings else ()
-    # only EKS's own entry may be completed by steps; looking through all steps for every principal takes long
-    spec = final_spec(read.plan, principal.principal_arn) if principal.action == "await" else principal.entry
+    # only EKS's own entry may be completed by steps; looking through all steps for every principal
+    # takes long
+    spec = (
+        final_spec(read.plan, principal.principal_arn)
+        if principal.action == "await"
+        else principal.entry
+    )
     return (
-        () if spec is None else population_of(identity_of_spec(principal.principal_arn, spec), principal.principal_arn)
+        ()
+        if spec is None
+        else population_of(identity_of_spec(principal.principal_arn, spec), principal.principal_arn)
     )

@@ -1,7 +1,8 @@
-"""Principals of a plan that was read, against what its basis says of them: rows, identity before, action, entry.
+"""Principals of a plan that was read, against what its basis says of them: rows, identity before,
+action, entry.
 
-Every row and entry of the basis belongs to exactly one principal. The entry is the one that the row gives; what it has
-besides must be announced by a finding of the principal that names it.
+Every row and entry of the basis belongs to exactly one principal. The entry is the one that the row
+gives; what it has besides must be announced by a finding of the principal that names it.
 """
 
 from collections import Counter
@@ -39,7 +40,10 @@ def check_principals(read: PlanRead) -> Iterator[Inconsistency]:
         if count > 1:
             yield Inconsistency(f"principal {arn}", "The plan has it twice.")
     for candidate in read.unplanned:
-        yield Inconsistency(f"principal {candidate.arn}", "The basis names it, and the plan has no principal for it.")
+        yield Inconsistency(
+            f"principal {candidate.arn}",
+            "The basis names it, and the plan has no principal for it.",
+        )
     for principal in read.plan.principals:
         candidate = read.subject_of(principal)
         if principal.principal_arn in read.of_basis:
@@ -66,18 +70,29 @@ def _sources(candidate: CandidatePrincipal) -> tuple[str, ...]:
 def _check_named(
     principal: PlannedPrincipal, candidate: CandidatePrincipal, facts: PlanFacts
 ) -> Iterator[Inconsistency]:
-    """A principal that the basis names: its rows, its unique id and its identity before are what the basis gives."""
+    """A principal that the basis names: its rows, its unique id and its identity before are what
+    the basis gives.
+    """
     if principal.sources != _sources(candidate):
-        yield Inconsistency(_where(principal), f"Its rows are {', '.join(_sources(candidate)) or 'none'} in the basis.")
+        yield Inconsistency(
+            _where(principal),
+            f"Its rows are {', '.join(_sources(candidate)) or 'none'} in the basis.",
+        )
     known = candidate.found.principal
     if principal.principal_id != (known.id if known else None):
         yield Inconsistency(_where(principal), "Its principalId is not the one in the basis.")
-    if not any(_same_identity(principal.before, before) for before in _befores(principal, candidate, facts)):
+    if not any(
+        _same_identity(principal.before, before) for before in _befores(principal, candidate, facts)
+    ):
         yield Inconsistency(_where(principal), "Its identity before is not what the basis gives.")
 
 
-def _befores(principal: PlannedPrincipal, candidate: CandidatePrincipal, facts: PlanFacts) -> Iterator[Identity]:
-    """Who the principal may be before, as far as the basis tells: live nodes and the creator are not in it."""
+def _befores(
+    principal: PlannedPrincipal, candidate: CandidatePrincipal, facts: PlanFacts
+) -> Iterator[Identity]:
+    """Who the principal may be before, as far as the basis tells: live nodes and the creator are
+    not in it.
+    """
     entry = candidate.entry
     if entry is not None:
         yield identity_of_entry(entry)
@@ -91,8 +106,9 @@ def _befores(principal: PlannedPrincipal, candidate: CandidatePrincipal, facts: 
 
 
 def _is_completed(principal: PlannedPrincipal, entry: AccessEntry) -> bool:
-    """Whether EKS made the entry at our own mode step, so that the row is the identity before. The state folder told
-    that when the plan was made; here the entry must at least be of the shape that EKS gives it.
+    """Whether EKS made the entry at our own mode step, so that the row is the identity before. The
+    state folder told that when the plan was made; here the entry must at least be of the shape that
+    EKS gives it.
     """
     return "automatic-entry-completed" in principal.findings and is_creators(entry)
 
@@ -113,7 +129,9 @@ def _same_identity(one: Identity, other: Identity) -> bool:
 def _check_unnamed(
     principal: PlannedPrincipal, candidate: CandidatePrincipal, facts: PlanFacts
 ) -> Iterator[Inconsistency]:
-    """A principal that neither row nor entry names: a role of live nodes, the creator, or one out of mapAccounts."""
+    """A principal that neither row nor entry names: a role of live nodes, the creator, or one out
+    of mapAccounts.
+    """
     if principal.sources:
         yield Inconsistency(_where(principal), "The basis gives its rows to another principal.")
     if _is_creator(principal, facts):
@@ -121,14 +139,18 @@ def _check_unnamed(
     else:
         allowed = (NOBODY, Identity(canonical_arn(principal.principal_arn), (), "config-map"))
     if principal.before not in allowed:
-        yield Inconsistency(_where(principal), "Its identity before comes from no row and no entry of the basis.")
+        yield Inconsistency(
+            _where(principal), "Its identity before comes from no row and no entry of the basis."
+        )
     known = candidate.found.principal
     if known is not None and principal.principal_id != known.id:
         yield Inconsistency(_where(principal), "Its principalId is not the one in the basis.")
     arn = parse_arn(candidate.arn)
     mapped = arn is not None and any(row.account == arn.account for row in facts.aws_auth.accounts)
     if principal.action == "create" and not mapped:
-        yield Inconsistency(_where(principal), "Neither a row nor mapAccounts of the basis names it.")
+        yield Inconsistency(
+            _where(principal), "Neither a row nor mapAccounts of the basis names it."
+        )
 
 
 def _check_action(
@@ -137,7 +159,9 @@ def _check_action(
     """The action against the entry that is there, and the entry that the action leaves."""
     where = _where(principal)
     if (principal.entry is None) != (principal.action in ("skip", "block")):
-        yield Inconsistency(where, "It must have an entry." if principal.entry is None else "It can have no entry.")
+        yield Inconsistency(
+            where, "It must have an entry." if principal.entry is None else "It can have no entry."
+        )
     if principal.proposed is not None and principal.action != "block":
         yield Inconsistency(where, "Only a blocked principal has a proposed entry.")
     why = _why_not(principal, candidate, facts)
@@ -174,23 +198,33 @@ def _keeps(candidate: CandidatePrincipal, entry: AccessEntry, planned: EntrySpec
         return False
     if entry.type == "STANDARD":
         return True
-    # of node types same_entry compares the type alone; such an entry has no name and no groups of its own
+    # of node types same_entry compares the type alone; such an entry has no name and no groups of
+    # its own
     bare = EntrySpec(entry.type, None, (), planned.access_policies)
     return planned == bare and policy_keys(planned) == policy_keys(spec_of(entry))
 
 
-def _made_by_eks(principal: PlannedPrincipal, candidate: CandidatePrincipal, facts: PlanFacts) -> bool:
-    """Whether EKS makes the entry at the switch: for managed node groups, Fargate profiles and the creator."""
+def _made_by_eks(
+    principal: PlannedPrincipal, candidate: CandidatePrincipal, facts: PlanFacts
+) -> bool:
+    """Whether EKS makes the entry at the switch: for managed node groups, Fargate profiles and the
+    creator.
+    """
     use = candidate.use
-    return facts.mode == "CONFIG_MAP" and bool(use.nodegroups or use.profiles or _is_creator(principal, facts))
+    return facts.mode == "CONFIG_MAP" and bool(
+        use.nodegroups or use.profiles or _is_creator(principal, facts)
+    )
 
 
 def _check_proof(principal: PlannedPrincipal) -> Iterator[Inconsistency]:
-    """The class of proof that cut-over wants: one that `proof_policy` can ask for. Which one depends on the policy and
-    on the logins that were seen, which are not in the plan: the proofs gate names who is proven by rules alone.
+    """The class of proof that cut-over wants: one that `proof_policy` can ask for. Which one
+    depends on the policy and on the logins that were seen, which are not in the plan: the proofs
+    gate names who is proven by rules alone.
     """
     if principal.required_proof not in _POLICY:
-        yield Inconsistency(_where(principal), f"No policy asks for the proof `{principal.required_proof}`.")
+        yield Inconsistency(
+            _where(principal), f"No policy asks for the proof `{principal.required_proof}`."
+        )
 
 
 def _check_access(principal: PlannedPrincipal) -> Iterator[Inconsistency]:
@@ -199,7 +233,9 @@ def _check_access(principal: PlannedPrincipal) -> Iterator[Inconsistency]:
         return
     for difference, rows in (("gain", principal.access.gained), ("loss", principal.access.lost)):
         if rows and not accounts_for(principal.findings, difference):
-            yield Inconsistency(_where(principal), f"It has a {difference} of access that no finding accounts for.")
+            yield Inconsistency(
+                _where(principal), f"It has a {difference} of access that no finding accounts for."
+            )
     if principal.action == "keep" and (principal.access.gained or principal.access.lost):
         yield Inconsistency(_where(principal), "A principal that is kept gains and loses nothing.")
 
@@ -207,6 +243,8 @@ def _check_access(principal: PlannedPrincipal) -> Iterator[Inconsistency]:
 def _check_ambiguity(
     principal: PlannedPrincipal, candidate: CandidatePrincipal, facts: PlanFacts
 ) -> Iterator[Inconsistency]:
-    """Of a principal that two spellings make different, the identity before is not compared: it must be one."""
+    """Of a principal that two spellings make different, the identity before is not compared: it
+    must be one.
+    """
     if "ambiguous-user" in principal.findings and not identities_at_random(candidate, facts):
         yield Inconsistency(_where(principal), "Its rows do not differ by spelling.")

@@ -1,7 +1,8 @@
-"""The steps of one principal, simulated from its entry in the basis: they end in its entry, by way of allowed states.
+"""The steps of one principal, simulated from its entry in the basis: they end in its entry, by way
+of allowed states.
 
-On the way an entry may carry what the identity before has, what the entry in the plan has, and the marker and bridge
-groups of the run; nothing else is ever sent.
+On the way an entry may carry what the identity before has, what the entry in the plan has, and the
+marker and bridge groups of the run; nothing else is ever sent.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,7 +13,12 @@ from migrator.decide.planning.entries.entry_identity import identity_of_spec, sa
 from migrator.decide.planning.entries.principal_decision import PrincipalDecision
 from migrator.decide.planning.order.order_steps import needs_bridge
 from migrator.decide.planning.rereading.check_entry import check_standard
-from migrator.decide.planning.rereading.inconsistency import Inconsistency, names, policy_key, policy_keys
+from migrator.decide.planning.rereading.inconsistency import (
+    Inconsistency,
+    names,
+    policy_key,
+    policy_keys,
+)
 from migrator.decide.planning.rereading.plan_read import PlanRead
 from migrator.decide.reading.templates import templates_in
 from migrator.errors import assert_never
@@ -45,10 +51,14 @@ def is_bridged(principal: PlannedPrincipal, read: PlanRead) -> bool:
     if read.gap_accepted:
         return False
     candidate = read.subject_of(principal)
-    return needs_bridge(PrincipalDecision(candidate, principal.action, principal.before, None, principal.entry))
+    return needs_bridge(
+        PrincipalDecision(candidate, principal.action, principal.before, None, principal.entry)
+    )
 
 
-def check_sequence(principal: PlannedPrincipal, steps: Sequence[Step], read: PlanRead) -> Iterator[Inconsistency]:
+def check_sequence(
+    principal: PlannedPrincipal, steps: Sequence[Step], read: PlanRead
+) -> Iterator[Inconsistency]:
     """Everything that is wrong with the steps of one principal."""
     arn = principal.principal_arn
     if principal.action not in _WITH_STEPS:
@@ -61,7 +71,10 @@ def check_sequence(principal: PlannedPrincipal, steps: Sequence[Step], read: Pla
     walk = _Walk(principal, _target(principal, steps), read)
     for place, step in enumerate(steps):
         if place and steps[place - 1].id not in step.requires:
-            yield Inconsistency(_where(step), f"It does not wait for step {steps[place - 1].id} of the same principal.")
+            yield Inconsistency(
+                _where(step),
+                f"It does not wait for step {steps[place - 1].id} of the same principal.",
+            )
         for why in walk.apply(step.effect, first=place == 0):
             yield Inconsistency(_where(step), why)
     yield from walk.end(steps)
@@ -77,8 +90,14 @@ def _target(principal: PlannedPrincipal, steps: Sequence[Step]) -> EntrySpec:
     updates = [step.effect for step in steps if isinstance(step.effect, UpdateEntry)]
     if principal.action != "await" or not updates:
         return principal.entry
-    gone = {step.effect.policy.policy_arn for step in steps if isinstance(step.effect, DisassociatePolicy)}
-    kept = tuple(policy for policy in updates[-1].entry.access_policies if policy.policy_arn not in gone)
+    gone = {
+        step.effect.policy.policy_arn
+        for step in steps
+        if isinstance(step.effect, DisassociatePolicy)
+    }
+    kept = tuple(
+        policy for policy in updates[-1].entry.access_policies if policy.policy_arn not in gone
+    )
     return replace(updates[-1].entry, access_policies=kept)
 
 
@@ -130,8 +149,12 @@ class _Walk:
         if self.state is None or not _same(arn, self.state, target):
             yield Inconsistency(f"the steps of {arn}", "They do not end in its entry.")
         if self.principal.action == "await" and target.type == "STANDARD":
-            yield from check_standard(f"the entry that {arn} ends with", self.principal, target, self.read)
-        must_prove = self.principal.action == "await" or target.type != "STANDARD" or target.access_policies
+            yield from check_standard(
+                f"the entry that {arn} ends with", self.principal, target, self.read
+            )
+        must_prove = (
+            self.principal.action == "await" or target.type != "STANDARD" or target.access_policies
+        )
         if must_prove and steps and not isinstance(steps[-1].effect, Prove):
             yield Inconsistency(f"the steps of {arn}", "They do not end with a proof.")
         if len(self.classes) > 1:
@@ -139,7 +162,10 @@ class _Walk:
         weaker = self.classes - {self.principal.required_proof}
         # of an entry that may be dead, more is required than its steps ask for (make_plan)
         if weaker and "entry-liveness-unknown" not in self.principal.findings:
-            why = f"They ask for {names(weaker)} proof, and the principal requires {self.principal.required_proof}."
+            why = (
+                f"They ask for {names(weaker)} proof, and the principal requires "
+                f"{self.principal.required_proof}."
+            )
             yield Inconsistency(f"the steps of {arn}", why)
 
     def _await(self, effect: AwaitEntry, *, first: bool) -> Iterator[str]:
@@ -157,7 +183,11 @@ class _Walk:
         yield from self._check_spec(effect.entry)
         bridged = is_bridged(self.principal, self.read)
         if bridged != (BRIDGE_GROUP in effect.entry.kubernetes_groups):
-            yield "The principal needs the bridge group." if bridged else "The principal needs no bridge group."
+            yield (
+                "The principal needs the bridge group."
+                if bridged
+                else "The principal needs no bridge group."
+            )
         if effect.entry.type == "STANDARD" and MARKER_GROUP not in effect.entry.kubernetes_groups:
             yield "A new entry carries the marker group until it is proven."
         self.state, self.proven = effect.entry, False
@@ -186,19 +216,36 @@ class _Walk:
         self.state = None
 
     def _associate(self, effect: AssociatePolicy) -> Iterator[str]:
-        held = {policy.policy_arn: policy for policy in self.state.access_policies} if self.state else {}
+        held = (
+            {policy.policy_arn: policy for policy in self.state.access_policies}
+            if self.state
+            else {}
+        )
         now = held.get(effect.policy.policy_arn)
         if self.state is None or (now is None) != (effect.before is None):
             yield "The access policy is associated in another way before this step."
-        elif now is not None and effect.before is not None and policy_key(now) != policy_key(effect.before):
+        elif (
+            now is not None
+            and effect.before is not None
+            and policy_key(now) != policy_key(effect.before)
+        ):
             yield "The access policy has another scope before this step."
         if effect.policy not in self.target.access_policies:
-            yield f"The principal's entry has no access policy {effect.policy.policy_name} with this scope."
+            yield (
+                f"The principal's entry has no access policy {effect.policy.policy_name} with "
+                f"this scope."
+            )
         self._set_policies({**held, effect.policy.policy_arn: effect.policy})
 
     def _disassociate(self, effect: DisassociatePolicy) -> Iterator[str]:
-        held = {policy.policy_arn: policy for policy in self.state.access_policies} if self.state else {}
-        if effect.policy.policy_arn in {policy.policy_arn for policy in self.target.access_policies}:
+        held = (
+            {policy.policy_arn: policy for policy in self.state.access_policies}
+            if self.state
+            else {}
+        )
+        if effect.policy.policy_arn in {
+            policy.policy_arn for policy in self.target.access_policies
+        }:
             yield f"The principal's entry keeps the access policy {effect.policy.policy_name}."
         now = held.pop(effect.policy.policy_arn, None)
         if now is None or policy_key(now) != policy_key(effect.policy):
@@ -230,16 +277,30 @@ class _Walk:
         return "policy" if self.state.access_policies else "rehearsal"
 
     def _check_spec(self, spec: EntrySpec) -> Iterator[str]:
-        """Type and name are the entry's; groups are the entry's, those of before, and the run's own."""
+        """Type and name are the entry's; groups are the entry's, those of before, and the run's
+        own.
+        """
         if spec.type != self.target.type:
-            yield f"It is of type {spec.type}, and the principal's entry is of type {self.target.type}."
+            yield (
+                f"It is of type {spec.type}, and the principal's entry is of type "
+                f"{self.target.type}."
+            )
         if spec.username != self.target.username:
-            yield f"Its username is not the one of the principal's entry: {names([spec.username or ''])}."
+            yield (
+                f"Its username is not the one of the principal's entry: "
+                f"{names([spec.username or ''])}."
+            )
         allowed = {*self.target.kubernetes_groups, MARKER_GROUP}
         if self.principal.action in _MADE and self.target.type == "STANDARD":
             allowed |= {BRIDGE_GROUP}
-        if self.principal.action in _MADE and self.target.access_policies:  # until the policies are proven
-            allowed |= {g for g in self.principal.before.groups if not is_reserved(g) and not templates_in(g)}
+        if (
+            self.principal.action in _MADE and self.target.access_policies
+        ):  # until the policies are proven
+            allowed |= {
+                g
+                for g in self.principal.before.groups
+                if not is_reserved(g) and not templates_in(g)
+            }
         more = {*spec.kubernetes_groups} - allowed
         if more:
             yield f"It gives the groups {names(more)}, which the principal's entry does not have."
@@ -249,14 +310,17 @@ class _Walk:
 
 
 def _same(arn: str, one: EntrySpec, other: EntrySpec) -> bool:
-    """Whether two specs are one entry, access policies of node types included. The basis sorts groups."""
+    """Whether two specs are one entry, access policies of node types included. The basis sorts
+    groups.
+    """
     return policy_keys(one) == policy_keys(other) and same_entry(arn, one, other)
 
 
 def _same_entry_read(found: AccessEntry, stated: AccessEntry) -> bool:
     """Whether the entry that a step holds is the one that the basis shows."""
     return (
-        (found.principal_arn, found.type, found.username) == (stated.principal_arn, stated.type, stated.username)
+        (found.principal_arn, found.type, found.username)
+        == (stated.principal_arn, stated.type, stated.username)
         and sorted(found.kubernetes_groups) == sorted(stated.kubernetes_groups)
         and policy_keys(found) == policy_keys(stated)
         and found.created_at == stated.created_at

@@ -1,8 +1,8 @@
 """Steps of a plan that was read: simulated from the basis, one principal after the other.
 
-They must end in exactly the entries of the plan's principals, give nothing on the way that neither the identity before
-nor the entry gives, hold their undo, and rest on what keeps an administrator from losing access (the bridge, the
-first principal of each kind).
+They must end in exactly the entries of the plan's principals, give nothing on the way that neither
+the identity before nor the entry gives, hold their undo, and rest on what keeps an administrator
+from losing access (the bridge, the first principal of each kind).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -37,7 +37,9 @@ def check_steps(read: PlanRead) -> Iterator[Inconsistency]:
 
 
 def closures(steps: Sequence[Step]) -> Mapping[str, int]:
-    """For each step everything that it rests on, itself included, as bits: step number N of the plan is bit N."""
+    """For each step everything that it rests on, itself included, as bits: step number N of the
+    plan is bit N.
+    """
     found: dict[str, int] = {}
     for place, step in enumerate(steps):
         bits = 1 << place
@@ -55,7 +57,9 @@ def _check_ids(plan: Plan) -> Iterator[Inconsistency]:
             yield Inconsistency(f"step {step.id}", "Two steps have this id.")
         unknown = [each for each in step.requires if each not in earlier]
         if unknown:
-            yield Inconsistency(f"step {step.id}", f"It requires {unknown[0]}, which is no step before it.")
+            yield Inconsistency(
+                f"step {step.id}", f"It requires {unknown[0]}, which is no step before it."
+            )
         earlier.add(step.id)
 
 
@@ -75,28 +79,41 @@ def _check_each(plan: Plan) -> Iterator[Inconsistency]:
         if principal is None:
             yield Inconsistency(where, f"Its principal {step.principal_arn} is none of the plan's.")
         elif step.because_of != principal.sources:
-            yield Inconsistency(f"{where} of {step.principal_arn}", "It is because of other rows than its principal's.")
+            yield Inconsistency(
+                f"{where} of {step.principal_arn}",
+                "It is because of other rows than its principal's.",
+            )
 
 
 def _check_mode(plan: Plan, rests_on: Mapping[str, int]) -> Iterator[Inconsistency]:
-    """In CONFIG_MAP mode the switch comes first and everything rests on it; in other modes there is none."""
+    """In CONFIG_MAP mode the switch comes first and everything rests on it; in other modes there is
+    none.
+    """
     switches = [step for step in plan.steps if isinstance(step.effect, EnableEntries)]
     if plan.cluster.authentication_mode != "CONFIG_MAP":
         for step in switches:
             yield Inconsistency(f"step {step.id}", "The cluster has access entries already.")
         return
-    if len(switches) != 1 or plan.steps[0] is not switches[0] or switches[0].effect != EnableEntries():
+    if (
+        len(switches) != 1
+        or plan.steps[0] is not switches[0]
+        or switches[0].effect != EnableEntries()
+    ):
         yield Inconsistency("its first step", "It must be the switch to API_AND_CONFIG_MAP, once.")
         return
     for step in plan.steps:
         if not rests_on[step.id] & 1:
-            yield Inconsistency(f"step {step.id}", "It does not wait for the switch to API_AND_CONFIG_MAP.")
+            yield Inconsistency(
+                f"step {step.id}", "It does not wait for the switch to API_AND_CONFIG_MAP."
+            )
 
 
 def _check_order(
     plan: Plan, sequences: Mapping[str, Sequence[Step]], rests_on: Mapping[str, int]
 ) -> Iterator[Inconsistency]:
-    """EKS's own entries and parallel bindings come first, then the first of each kind, alone, then the others."""
+    """EKS's own entries and parallel bindings come first, then the first of each kind, alone, then
+    the others.
+    """
     place = {step.id: number for number, step in enumerate(plan.steps)}
     base = 0
     for step in plan.steps:
@@ -121,5 +138,9 @@ def _check_order(
                 needed |= bit
             canaries[kind] = 1 << place[steps[-1].id]
         if needed & ~rests_on[steps[0].id]:
-            why = "It does not wait for EKS's own entries, the bindings and the first principal of its kind."
+            why = (
+                "It does not wait for EKS's own entries, the bindings and the first principal "
+                "of "
+                "its kind."
+            )
             yield Inconsistency(f"step {steps[0].id} of {principal.principal_arn}", why)

@@ -1,9 +1,14 @@
-"""A plan that was read beside what its basis says: what every check looks things up in, indexed once."""
+"""A plan that was read beside what its basis says: what every check looks things up in, indexed
+once.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from migrator.decide.planning.principals.candidate_principals import CandidatePrincipal, candidates_of
+from migrator.decide.planning.principals.candidate_principals import (
+    CandidatePrincipal,
+    candidates_of,
+)
 from migrator.decide.planning.principals.plan_facts import PlanFacts
 from migrator.decide.planning.rereading.basis_facts import facts_of_basis
 from migrator.decide.reading.row_keys import principal_key, row_key
@@ -13,8 +18,9 @@ from migrator.model.plan import Plan, PlannedPrincipal
 
 @dataclass(frozen=True, slots=True)
 class PlanRead:
-    """``unplanned``: principals of the basis that the plan has none for. ``of_basis``: what the basis says of each
-    principal of the plan, by ARN; principals that the basis does not name are not in it.
+    """``unplanned``: principals of the basis that the plan has none for. ``of_basis``: what the
+    basis says of each principal of the plan, by ARN; principals that the basis does not name are
+    not in it.
     """
 
     plan: Plan
@@ -30,15 +36,20 @@ class PlanRead:
         return self.of_basis.get(arn) or CandidatePrincipal(arn, self.facts.find(arn))
 
     def is_announced(self, principal: PlannedPrincipal, codes: frozenset[str], name: str) -> bool:
-        """Whether a finding of the principal with one of the codes names this group or access policy."""
+        """Whether a finding of the principal with one of the codes names this group or access
+        policy.
+        """
         return any(
-            finding.code in codes and (f"`{name}`" in finding.message or f"`{name} (" in finding.message)
+            finding.code in codes
+            and (f"`{name}`" in finding.message or f"`{name} (" in finding.message)
             for finding in self.findings.get(principal.principal_arn, ())
         )
 
 
 def read_beside_basis(plan: Plan) -> PlanRead:
-    """Index the plan and its basis. Raises ``Failed`` ``plan-inconsistent`` for a basis of another shape."""
+    """Index the plan and its basis. Raises ``Failed`` ``plan-inconsistent`` for a basis of another
+    shape.
+    """
     facts = facts_of_basis(plan)
     candidates = candidates_of(facts)
     of_basis = _matched(plan, candidates)
@@ -58,9 +69,15 @@ def read_beside_basis(plan: Plan) -> PlanRead:
 
 
 def _matched(plan: Plan, candidates: Sequence[CandidatePrincipal]) -> dict[str, CandidatePrincipal]:
-    """An answer may spell a principal with the path that its row lacks: then its rows tell which one it is."""
+    """An answer may spell a principal with the path that its row lacks: then its rows tell which
+    one it is.
+    """
     by_arn = {row_key(candidate.arn): candidate for candidate in candidates}
-    by_rows = {tuple(row.source for row in candidate.rows): candidate for candidate in candidates if candidate.rows}
+    by_rows = {
+        tuple(row.source for row in candidate.rows): candidate
+        for candidate in candidates
+        if candidate.rows
+    }
     found: dict[str, CandidatePrincipal] = {}
     for principal in plan.principals:
         arn = principal.principal_arn

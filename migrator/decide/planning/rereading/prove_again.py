@@ -1,8 +1,10 @@
-"""A plan that was read is proven again before anything trusts it: its digest finds accidents, not authors.
+"""A plan that was read is proven again before anything trusts it: its digest finds accidents, not
+authors.
 
-What a plan says twice must agree: steps with principals, principals with the basis, findings with the catalogue.
-Pure and without the cluster. What only RBAC rules can tell (how much a group gives) is compared with the cluster
-itself by verify and by the gates: :mod:`migrator.decide.proving.announced`.
+What a plan says twice must agree: steps with principals, principals with the basis, findings with
+the catalogue. Pure and without the cluster. What only RBAC rules can tell (how much a group gives)
+is compared with the cluster itself by verify and by the gates:
+:mod:`migrator.decide.proving.announced`.
 """
 
 from collections.abc import Iterator
@@ -18,13 +20,17 @@ from migrator.model.principal import parse_arn
 
 
 def prove_again(plan: Plan) -> None:
-    """Raises ``Failed`` ``plan-inconsistent``, naming the first step, principal, finding or field that does not fit."""
+    """Raises ``Failed`` ``plan-inconsistent``, naming the first step, principal, finding or field
+    that does not fit.
+    """
     for found in inconsistencies(plan):
         raise refusal(found)
 
 
 def inconsistencies(plan: Plan) -> Iterator[Inconsistency]:
-    """Everything in a plan that contradicts the rest of it, the cluster first, then principals, findings, steps."""
+    """Everything in a plan that contradicts the rest of it, the cluster first, then principals,
+    findings, steps.
+    """
     yield from _check_cluster(plan)
     read = read_beside_basis(plan)
     yield from check_principals(read)
@@ -40,6 +46,14 @@ def _check_cluster(plan: Plan) -> Iterator[Inconsistency]:
         yield Inconsistency("its cluster", "The basis was read from another cluster.")
     if plan.basis.get("authenticationMode") != cluster.authentication_mode:
         yield Inconsistency("its cluster", "The authentication mode is not that of the basis.")
-    parts = (cluster.partition, "eks", cluster.region, cluster.account_id, f"cluster/{cluster.name}")
+    parts = (
+        cluster.partition,
+        "eks",
+        cluster.region,
+        cluster.account_id,
+        f"cluster/{cluster.name}",
+    )
     if arn is None or (arn.partition, arn.service, arn.region, arn.account, arn.resource) != parts:
-        yield Inconsistency("its cluster", f"Name, account, region and partition are not those of `{cluster.arn}`.")
+        yield Inconsistency(
+            "its cluster", f"Name, account, region and partition are not those of `{cluster.arn}`."
+        )

@@ -1,8 +1,9 @@
 """libyaml's events into a tree of nodes, read as go-yaml v2 would have read them.
 
-go-yaml v2 is a port of libyaml, so events of the C library (``ruamel.yaml.clib``) are its events, but for what
-:mod:`.source` levels and for three rules of go-yaml's scanner and parser that are kept here: 10,000 levels are enough,
-only YAML 1.1 is compatible, and an empty flow collection as a key confuses its list of simple keys (``doubtful``).
+go-yaml v2 is a port of libyaml, so events of the C library (``ruamel.yaml.clib``) are its events,
+but for what :mod:`.source` levels and for three rules of go-yaml's scanner and parser that are kept
+here: 10,000 levels are enough, only YAML 1.1 is compatible, and an empty flow collection as a key
+confuses its list of simple keys (``doubtful``).
 
 Work is bounded: a text that could cost more than about a second is ``doubtful`` and unread.
 """
@@ -25,7 +26,9 @@ _MAX_FLOW_WORK: Final = 100_000_000  # libyaml looks at every open flow level fo
 
 
 class Document:
-    """The first document (``root`` None when the text holds none) and its nodes, children before parents."""
+    """The first document (``root`` None when the text holds none) and its nodes, children before
+    parents.
+    """
 
     __slots__ = ("nodes", "root")
 
@@ -42,7 +45,9 @@ def compose(text: str) -> Document:
 
 
 def compose_all(text: str) -> Iterator[Document]:
-    """Every document in turn. Raises YamlProblem, after the documents before the problem were given."""
+    """Every document in turn. Raises YamlProblem, after the documents before the problem were
+    given.
+    """
     text = text.removeprefix("\ufeff")
     check_limits(text)
     source = Source(text)
@@ -74,7 +79,9 @@ class _Composer:
         self._flow_work = 0
 
     def documents(self) -> Iterator[Document]:
-        """Documents in turn, each as soon as its end is read. Raises YamlProblem and libyaml's errors."""
+        """Documents in turn, each as soon as its end is read. Raises YamlProblem and libyaml's
+        errors.
+        """
         get_event = self._parser.get_event
         # not kept on self: that would be a cycle, and every text's nodes garbage that is looked for
         handlers: dict[type, Callable[[LibyamlEvent], None]] = {
@@ -103,7 +110,9 @@ class _Composer:
         if self.values_read > MAX_NODES:
             raise doubtful(node.line, node.column, f"it has more than {MAX_NODES:,} values")
         if self._flow_work > _MAX_FLOW_WORK:
-            raise doubtful(node.line, node.column, "its flow collections are too deep for their length")
+            raise doubtful(
+                node.line, node.column, "its flow collections are too deep for their length"
+            )
         if self._open:
             parent = self._open[-1]
             if parent.kind == "mapping" and len(parent.children) % 2 == 0:
@@ -115,7 +124,9 @@ class _Composer:
 
     def _check_key(self, node: Node, kind: Kind, event: LibyamlEvent) -> None:
         if kind == "scalar":
-            node.is_merge_key = event.value == "<<" and (event.implicit[0] or event.tag == MERGE_TAG)
+            node.is_merge_key = event.value == "<<" and (
+                event.implicit[0] or event.tag == MERGE_TAG
+            )
 
     def _on_scalar(self, event: LibyamlEvent) -> None:
         node = self._add("scalar", event)
@@ -131,7 +142,9 @@ class _Composer:
     def _check_slashes(self, event: LibyamlEvent) -> None:
         mark = event.start_mark
         if self._source.escapes_slash(mark, event.end_mark):
-            raise lost(mark.line + 1, mark.column + 1, "while parsing a quoted scalar: unknown escape \\/")
+            raise lost(
+                mark.line + 1, mark.column + 1, "while parsing a quoted scalar: unknown escape \\/"
+            )
 
     def _on_alias(self, event: LibyamlEvent) -> None:
         node = self._add("alias", event)
@@ -168,4 +181,8 @@ class _Composer:
 
     def _is_key(self, node: Node) -> bool:
         parent = self._open[-1]
-        return parent.kind == "mapping" and len(parent.children) % 2 == 1 and parent.children[-1] is node
+        return (
+            parent.kind == "mapping"
+            and len(parent.children) % 2 == 1
+            and parent.children[-1] is node
+        )

@@ -1,10 +1,11 @@
 """What go-yaml v2 decodes a document into, and whether JSON can hold it.
 
-The rules are those of go-yaml's ``decode.go`` for an untyped target and of ``sigs.k8s.io/yaml`` for the step to JSON:
-the last of two equal keys wins, a merge overwrites what stands before it and is overwritten by what stands after it,
-collections cannot be keys, aliases that blow the document up are refused, and so are, only then, keys of null, NaN,
-infinities and more than 10,000 JSON levels. Nothing is decoded twice: aliases share what they stand for, and only
-count what expanding them would have cost Go. There is no recursion.
+The rules are those of go-yaml's ``decode.go`` for an untyped target and of ``sigs.k8s.io/yaml`` for
+the step to JSON: the last of two equal keys wins, a merge overwrites what stands before it and is
+overwritten by what stands after it, collections cannot be keys, aliases that blow the document up
+are refused, and so are, only then, keys of null, NaN, infinities and more than 10,000 JSON levels.
+Nothing is decoded twice: aliases share what they stand for, and only count what expanding them
+would have cost Go. There is no recursion.
 """
 
 import math
@@ -13,9 +14,16 @@ from typing import Final
 from migrator.decide.reading.go_yaml.compose import Document
 from migrator.decide.reading.go_yaml.nodes import NULL_KEY, MapKey, Node
 from migrator.decide.reading.go_yaml.problems import doubtful, lost
-from migrator.decide.reading.go_yaml.resolve import CannotDecodeError, NotCertainError, NotText, ScalarValue, resolve
+from migrator.decide.reading.go_yaml.resolve import (
+    CannotDecodeError,
+    NotCertainError,
+    NotText,
+    ScalarValue,
+    resolve,
+)
 
-# go-yaml decode.go, allowedAliasRatio: how much of the work aliases may cause, by the size of the work.
+# go-yaml decode.go, allowedAliasRatio: how much of the work aliases may cause, by the size of the
+# work.
 _RATIO_LOW: Final = 400_000
 _RATIO_HIGH: Final = 4_000_000
 _JSON_LEVELS: Final = 10_000  # encoding/json, maxNestingDepth
@@ -69,11 +77,17 @@ class _AliasBudget:
         self.through_aliases = 0
 
     def expand(self, node: Node, size: int) -> None:
-        """Count an alias. Its own operation and those of the open collections around it have begun already."""
+        """Count an alias. Its own operation and those of the open collections around it have begun
+        already.
+        """
         self.done += size
         self.through_aliases += size
         begun = self.done + node.depth + 1
-        if self.through_aliases > 100 and begun > 1000 and self.through_aliases / begun > _allowed_ratio(begun):
+        if (
+            self.through_aliases > 100
+            and begun > 1000
+            and self.through_aliases / begun > _allowed_ratio(begun)
+        ):
             raise lost(node.line, node.column, "document contains excessive aliasing")
 
 
@@ -154,7 +168,9 @@ def _merge(value: Node, items: dict[MapKey, Node]) -> int:
 
 def _merge_one(value: Node, items: dict[MapKey, Node]) -> None:
     if value.resolved.kind != "mapping":
-        raise lost(value.line, value.column, "map merge requires map or sequence of maps as the value")
+        raise lost(
+            value.line, value.column, "map merge requires map or sequence of maps as the value"
+        )
     items.update(value.resolved.items)
 
 
@@ -169,4 +185,8 @@ def _check_jsonable(root: Node) -> None:
 
 
 def _live_children(node: Node) -> list[Node]:
-    return list(node.items.values()) if node.kind == "mapping" else [child.resolved for child in node.children]
+    return (
+        list(node.items.values())
+        if node.kind == "mapping"
+        else [child.resolved for child in node.children]
+    )

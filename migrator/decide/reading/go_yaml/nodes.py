@@ -1,11 +1,14 @@
-"""The tree of one YAML document, before and after decoding. Mutable on purpose: it never gets far from here."""
+"""The tree of one YAML document, before and after decoding. Mutable on purpose: it never gets far
+from here.
+"""
 
 from typing import ClassVar, Final, Literal, TypeAlias
 
 from migrator.decide.reading.go_yaml.resolve import ScalarValue
 
 Kind: TypeAlias = Literal["scalar", "sequence", "mapping", "alias"]
-# A Go map[interface{}]interface{} tells 1 from "1" from true; text keys, the only ones a row can use, stay str.
+# A Go map[interface{}]interface{} tells 1 from "1" from true; text keys, the only ones a row can
+# use, stay str.
 MapKey: TypeAlias = str | tuple[str, object]
 
 NULL_KEY: Final[MapKey] = ("null", None)
@@ -14,15 +17,16 @@ NULL_KEY: Final[MapKey] = ("null", None)
 class Node:
     """A scalar, collection or alias with its place (``line`` and ``column`` count from 1).
 
-    Set by :mod:`.compose`: ``text`` of scalars, ``tag`` in full or ``""``, ``implicit`` (plain, or tagged ``!``),
-    ``flow`` of collections, ``children`` (keys and values in turn for mappings), ``target`` of aliases,
-    ``is_merge_key``, ``depth`` (number of open collections around it).
-    Set by :mod:`.decode`: ``decoded``, ``value`` of scalars, ``items`` of mappings (last duplicate wins, merges
-    applied), ``size`` (decode operations, aliases expanded), ``nesting`` (JSON levels), ``refusal`` (why JSON cannot
-    hold it).
+    Set by :mod:`.compose`: ``text`` of scalars, ``tag`` in full or ``""``, ``implicit`` (plain, or
+    tagged ``!``), ``flow`` of collections, ``children`` (keys and values in turn for mappings),
+    ``target`` of aliases, ``is_merge_key``, ``depth`` (number of open collections around it). Set
+    by :mod:`.decode`: ``decoded``, ``value`` of scalars, ``items`` of mappings (last duplicate
+    wins, merges applied), ``size`` (decode operations, aliases expanded), ``nesting`` (JSON
+    levels), ``refusal`` (why JSON cannot hold it).
     """
 
-    # Defaults stand here and not in the constructor: a map has up to 120,000 nodes, most of them plain scalars.
+    # Defaults stand here and not in the constructor: a map has up to 120,000 nodes, most of them
+    # plain scalars.
     tag: str = ""
     text: str = ""
     implicit: bool = False

@@ -1,12 +1,18 @@
-"""Why a text was not read: Go refuses it (``lost``), or ours cannot be sure to read it as Go does (``doubtful``)."""
+"""Why a text was not read: Go refuses it (``lost``), or ours cannot be sure to read it as Go does
+(``doubtful``).
+"""
 
 from typing import Literal
 
 
 class YamlProblem(Exception):
-    """Ends the reading of one text. ``line`` and ``column`` count from 1; ``message`` is one line of plain text."""
+    """Ends the reading of one text. ``line`` and ``column`` count from 1; ``message`` is one line
+    of plain text.
+    """
 
-    def __init__(self, kind: Literal["lost", "doubtful"], line: int, column: int, message: str) -> None:
+    def __init__(
+        self, kind: Literal["lost", "doubtful"], line: int, column: int, message: str
+    ) -> None:
         super().__init__(message)
         self.kind = kind
         self.line = line

@@ -1,7 +1,7 @@
 """The YAML 1.1 type of a scalar, as go-yaml v2 resolves it (``resolve.go``).
 
-``yes``, ``off`` and ``y`` are booleans, ``0123`` is octal, ``1e3`` a float, ``004217`` a number and no text; dates
-stay text, because go-yaml hands them over as text for backward compatibility.
+``yes``, ``off`` and ``y`` are booleans, ``0123`` is octal, ``1e3`` a float, ``004217`` a number and
+no text; dates stay text, because go-yaml hands them over as text for backward compatibility.
 """
 
 import base64
@@ -48,19 +48,26 @@ class NotCertainError(ValueError):
 _WORDS: Final[dict[str, ScalarValue]] = {
     "": None,
     **dict.fromkeys(("~", "null", "Null", "NULL")),
-    **dict.fromkeys(("y", "Y", "yes", "Yes", "YES", "true", "True", "TRUE", "on", "On", "ON"), NotText("bool", True)),
     **dict.fromkeys(
-        ("n", "N", "no", "No", "NO", "false", "False", "FALSE", "off", "Off", "OFF"), NotText("bool", False)
+        ("y", "Y", "yes", "Yes", "YES", "true", "True", "TRUE", "on", "On", "ON"),
+        NotText("bool", True),
+    ),
+    **dict.fromkeys(
+        ("n", "N", "no", "No", "NO", "false", "False", "FALSE", "off", "Off", "OFF"),
+        NotText("bool", False),
     ),
     **dict.fromkeys((".nan", ".NaN", ".NAN"), NotText("float", math.nan)),
-    **dict.fromkeys((".inf", ".Inf", ".INF", "+.inf", "+.Inf", "+.INF"), NotText("float", math.inf)),
+    **dict.fromkeys(
+        (".inf", ".Inf", ".INF", "+.inf", "+.Inf", "+.INF"), NotText("float", math.inf)
+    ),
     **dict.fromkeys(("-.inf", "-.Inf", "-.INF"), NotText("float", -math.inf)),
 }
 # Only texts that start with one of these are looked at; everything else is a string at once.
 _WORD_STARTS: Final = frozenset("yYnNtTfFoO~")
 _NUMBER_STARTS: Final = frozenset("+-0123456789")
 
-# strconv.ParseInt with base 0, after underscores were taken out; strconv.ParseFloat of what yamlStyleFloat lets by.
+# strconv.ParseInt with base 0, after underscores were taken out; strconv.ParseFloat of what
+# yamlStyleFloat lets by.
 _INTEGER = re.compile(r"[+-]?(?:0[bB][01]+|0[oO][0-7]+|0[xX][0-9a-fA-F]+|0[0-7]*|[1-9][0-9]*)")
 _SIGNED_BINARY = re.compile(r"0b([+-][01]+)")
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
@@ -70,7 +77,8 @@ _BASES: Final = {"0b": 2, "0o": 8, "0x": 16}
 
 
 def resolve(tag: str, text: str) -> ScalarValue:
-    """The value of a plain or tagged scalar. ``tag`` is ``""`` for none, else in full (``tag:yaml.org,2002:int``).
+    """The value of a plain or tagged scalar. ``tag`` is ``""`` for none, else in full
+    (``tag:yaml.org,2002:int``).
 
     Raises CannotDecodeError where go-yaml gives up, NotCertainError where its versions differ.
     """
@@ -117,7 +125,9 @@ def _number(text: str) -> ScalarValue:
         return _float(plain, text)
     binary = _SIGNED_BINARY.fullmatch(plain)
     if binary and -(2**63) <= (number := int(binary[1], 2)) < 2**63:
-        return NotText("int", number)  # "0b-1": go-yaml cuts the prefix off and parses the rest, sign included
+        return NotText(
+            "int", number
+        )  # "0b-1": go-yaml cuts the prefix off and parses the rest, sign included
     return text
 
 

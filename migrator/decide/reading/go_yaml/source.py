@@ -1,12 +1,16 @@
-r"""A text as libyaml gets it, where libyaml and go-yaml differ over characters, and what neither is asked to read.
+r"""A text as libyaml gets it, where libyaml and go-yaml differ over characters, and what neither is
+asked to read.
 
-go-yaml v2 is a port of libyaml; its ``scannerc.go`` and ``readerc.go`` differ from libyaml 0.1 in a few places:
+go-yaml v2 is a port of libyaml; its ``scannerc.go`` and ``readerc.go`` differ from libyaml 0.1 in a
+few places:
 
-* ``[system:masters]``: libyaml refuses a colon inside a plain scalar of a flow collection, go-yaml takes it. The colon
-  is replaced by a character that the text does not have, and put back in the values.
-* ``"\'"`` is an escape of go-yaml only (a stand-in again), ``"\/"`` one of libyaml only (go-yaml refuses).
-* A byte order mark inside the text, long version directives, and damage behind the first document, which go-yaml reads
-  in smaller pieces: ``doubtful``.
+* ``[system:masters]``: libyaml refuses a colon inside a plain scalar of a flow collection, go-yaml
+  takes it. The colon is replaced by a character that the text does not have, and put back in the
+  values.
+* ``"\'"`` is an escape of go-yaml only (a stand-in again), ``"\/"`` one of libyaml only (go-yaml
+  refuses).
+* A byte order mark inside the text, long version directives, and damage behind the first document,
+  which go-yaml reads in smaller pieces: ``doubtful``.
 """
 
 import re
@@ -25,8 +29,8 @@ _BREAKS = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
 _DIRECTIVE = re.compile("(?:^|[\r\n\x85\u2028\u2029])%")
 _LONG_VERSION = re.compile(r"(?m)^%YAML[ \t]+(?:[0-9]{3,}\.|[0-9]*\.[0-9]{3,})")
 _ESCAPED_SLASH = re.compile(r"(?<!\\)(?:\\\\)*\\/")
-# A word with colons inside, at the start of a token, on a line without tags and directives: nowhere in YAML is one of
-# these colons an indicator.
+# A word with colons inside, at the start of a token, on a line without tags and directives: nowhere
+# in YAML is one of these colons an indicator.
 _COLON_WORD = re.compile(r"(?<![^\s\[{,])[A-Za-z0-9_./@=+-]+(?::(?=\S)[A-Za-z0-9_./@=+*-]*)+")
 _RISKY_LINE = re.compile("^%|!")
 _REST_OF_WORD = re.compile(r"[^\s,?\[\]{}]*")
@@ -42,7 +46,8 @@ _HINTS: Final = {
     "found character that cannot start any token": "a value that starts like this must be quoted",
     "found unexpected end of stream": "a quote that is not closed",
 }
-# Noncharacters would be refused by the reader; these are private use, in no font and in no ConfigMap.
+# Noncharacters would be refused by the reader; these are private use, in no font and in no
+# ConfigMap.
 _STAND_INS: Final = tuple(chr(code) for code in range(0xF171, 0xF171 + 32))
 
 
@@ -55,7 +60,9 @@ def check_limits(text: str) -> None:
     if size > MAX_BYTES:
         raise doubtful(1, 1, "it is longer than the 1 MiB that a ConfigMap can hold")
     if "\ufeff" in text:
-        raise doubtful(*_place(text, text.index("\ufeff")), "a byte order mark in the middle of the text")
+        raise doubtful(
+            *_place(text, text.index("\ufeff")), "a byte order mark in the middle of the text"
+        )
     if "%" in text and len(_DIRECTIVE.findall(text)) > _MAX_DIRECTIVES:
         raise doubtful(1, 1, "it has more than 100 lines that start like directives")
     if _LONG_VERSION.search(text):
@@ -88,7 +95,9 @@ class Source:
         return value.replace(colon, ":").replace(backslash + "'", "'")
 
     def escapes_slash(self, start: LibyamlMark, end: LibyamlMark) -> bool:
-        """Whether the double-quoted scalar between two marks has the escape that go-yaml does not know."""
+        """Whether the double-quoted scalar between two marks has the escape that go-yaml does not
+        know.
+        """
         return _ESCAPED_SLASH.search(self.text, self.index(start), self.index(end)) is not None
 
     def index(self, mark: LibyamlMark) -> int:
@@ -114,27 +123,42 @@ class Source:
             self._take_stand_ins()
             self.text = self.text[:at] + self._stand_ins[1] + self.text[at + 1 :]
         else:
-            raise lost(mark.line + 1, mark.column + 1, _explain(problem, message, self._line_at(at)))
+            raise lost(
+                mark.line + 1, mark.column + 1, _explain(problem, message, self._line_at(at))
+            )
         self._work += values_read + len(self.text) // 50 + 1
         if self._work > _MAX_REPAIR_WORK:
-            raise doubtful(mark.line + 1, mark.column + 1, "too many colons inside words of flow collections")
+            raise doubtful(
+                mark.line + 1, mark.column + 1, "too many colons inside words of flow collections"
+            )
 
     def _line_at(self, at: int) -> str:
-        return _BREAKS.split(self.text[max(0, at - 200) : at])[-1] + _BREAKS.split(self.text[at : at + 200])[0]
+        return (
+            _BREAKS.split(self.text[max(0, at - 200) : at])[-1]
+            + _BREAKS.split(self.text[at : at + 200])[0]
+        )
 
     def _unreadable(self, problem: LibyamlError, documents_read: int) -> YamlProblem:
-        """A character that no YAML reader takes. Behind the first document's end go-yaml may not have got there."""
+        """A character that no YAML reader takes. Behind the first document's end go-yaml may not
+        have got there.
+        """
         at = next((i for i, char in enumerate(self.text) if not _allowed(char)), 0)
         line, column = _place(self.text, at)
         message = "control characters are not allowed"
         if documents_read == 0 and re.search(r"(?m)^(?:---|\.\.\.)(?:\s|$)", self.text[:at]):
-            return doubtful(line, column, f"{message}, and this one may come after the first document")
+            return doubtful(
+                line, column, f"{message}, and this one may come after the first document"
+            )
         return lost(line, column, message)
 
     def _take_stand_ins(self) -> None:
         if not self._stand_ins:
             lowered = self.text.lower()
-            free = [mark for mark in _STAND_INS if mark not in self.text and f"{ord(mark):x}" not in lowered]
+            free = [
+                mark
+                for mark in _STAND_INS
+                if mark not in self.text and f"{ord(mark):x}" not in lowered
+            ]
             if len(free) < 2:
                 raise doubtful(1, 1, "it uses the private characters that reading it would need")
             self._stand_ins = free[:2]
@@ -142,16 +166,24 @@ class Source:
     def _replace_in_word(self, at: int) -> None:
         """All colons of the plain word that goes on at ``at``, but one that ends it."""
         end = at + len(_REST_OF_WORD.match(self.text, at)[0])  # type: ignore[index]  # it matches everywhere
-        keep = self.text[end - 1 : end] if end - 1 > at and (end == len(self.text) or self.text[end].isspace()) else ""
+        keep = (
+            self.text[end - 1 : end]
+            if end - 1 > at and (end == len(self.text) or self.text[end].isspace())
+            else ""
+        )
         word = self.text[at : end - len(keep)].replace(":", self._stand_ins[0])
         self.text = self.text[:at] + word + keep + self.text[end:]
 
     def _replace_colon_words(self) -> None:
-        """All that the first colon hints at, in one go: one repair at a time would read the text again for each."""
+        """All that the first colon hints at, in one go: one repair at a time would read the text
+        again for each.
+        """
         colon = self._stand_ins[0]
         lines = self.text.splitlines(keepends=True)
         self.text = "".join(
-            line if _RISKY_LINE.search(line) else _COLON_WORD.sub(lambda word: word[0].replace(":", colon), line)
+            line
+            if _RISKY_LINE.search(line)
+            else _COLON_WORD.sub(lambda word: word[0].replace(":", colon), line)
             for line in lines
         )
 

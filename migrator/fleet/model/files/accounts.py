@@ -1,4 +1,6 @@
-"""The accounts of a fleet file, and the ways into them: roles with templates, chains, profiles, an organization."""
+"""The accounts of a fleet file, and the ways into them: roles with templates, chains, profiles, an
+organization.
+"""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -26,11 +28,15 @@ def default_account(account_id: str, defaults: DefaultsItem) -> FleetAccount:
 
 
 def account_of(item: AccountItem, defaults: DefaultsItem) -> FleetAccount:
-    """An account with what the defaults say of it. Raises ``fleet-malformed``, as everything here."""
+    """An account with what the defaults say of it. Raises ``fleet-malformed``, as everything
+    here.
+    """
     if not _ACCOUNT.fullmatch(item.account_id):
         raise malformed(f"account_id {item.account_id[:24]!r} is not 12 digits.")
     if item.role and item.profile:
-        raise malformed(f"Account {item.account_id} has a role and a profile; one way in is enough.")
+        raise malformed(
+            f"Account {item.account_id} has a role and a profile; one way in is enough."
+        )
     partition = item.partition if item.partition != "aws" else defaults.partition
     external_id = item.external_id if item.external_id is not None else defaults.external_id
     role = item.role if item.role or item.profile else defaults.role
@@ -40,23 +46,29 @@ def account_of(item: AccountItem, defaults: DefaultsItem) -> FleetAccount:
         name=item.name,
         regions=tuple(item.regions or defaults.regions or (ALL_REGIONS,)),
         roles=tuple(
-            RoleLink(role_arn(link.arn, names), link.external_id) for link in links_of(_as_list(role), external_id)
+            RoleLink(role_arn(link.arn, names), link.external_id)
+            for link in links_of(_as_list(role), external_id)
         ),
         profile=item.profile,
         tags=_tags(item.tags),
         partition=partition,
-        placement=resource_of(item.placement, f"account {item.account_id}: placement") if item.placement else None,
+        placement=resource_of(item.placement, f"account {item.account_id}: placement")
+        if item.placement
+        else None,
     )
 
 
 def role_arn(template: str, names: Mapping[str, str]) -> str:
-    """A role's ARN from a template: placeholders filled in; a bare name becomes a role of the account.
+    """A role's ARN from a template: placeholders filled in; a bare name becomes a role of the
+    account.
 
     Raises ``fleet-malformed`` for a placeholder that nobody knows, and for what then is no role.
     """
     filled = re.sub(r"\{(\w+)\}", lambda match: _known(names, match.group(1), template), template)
     if not filled.startswith("arn:"):
-        filled = f"arn:{names['partition']}:iam::{names['account_id']}:role/{filled.removeprefix('/')}"
+        filled = (
+            f"arn:{names['partition']}:iam::{names['account_id']}:role/{filled.removeprefix('/')}"
+        )
     arn = parse_arn(filled)
     if arn is None or arn.kind != "role" or not _ACCOUNT.fullmatch(arn.account):
         raise malformed(f"{filled[:120]!r} is not the ARN of a role.")
@@ -65,7 +77,9 @@ def role_arn(template: str, names: Mapping[str, str]) -> str:
 
 def _known(names: Mapping[str, str], key: str, template: str) -> str:
     if key not in names:
-        raise malformed(f"{template[:120]!r}: {{{key}}} is not known; {', '.join(sorted(names))} are.")
+        raise malformed(
+            f"{template[:120]!r}: {{{key}}} is not known; {', '.join(sorted(names))} are."
+        )
     return names[key]
 
 
@@ -86,7 +100,9 @@ def links_of(items: "Iterable[str | RoleItem]", external_id: str | None) -> tupl
 def _external_id(text: str | None) -> str | None:
     """As AssumeRole takes it (AWS STS API reference)."""
     if text is not None and not _EXTERNAL_ID.fullmatch(text):
-        raise malformed(f"external_id {text[:40]!r} is not 2 to 1224 letters, digits and _+=,.@:/-.")
+        raise malformed(
+            f"external_id {text[:40]!r} is not 2 to 1224 letters, digits and _+=,.@:/-."
+        )
     return text
 
 
@@ -124,12 +140,18 @@ def fleet_of_custodian(found: CustodianDocument) -> FleetFile:
         if not item.role and not item.profile:
             raise malformed(f"Account {item.account_id[:24]} has neither role nor profile.")
         tags: list[str] | dict[str, str] = item.tags
-        role: str | list[str | RoleItem] | None = [*item.role] if isinstance(item.role, list) else item.role
+        role: str | list[str | RoleItem] | None = (
+            [*item.role] if isinstance(item.role, list) else item.role
+        )
         profile = None if role else item.profile  # c7n-org takes the role where both are given
-        regions = [part.strip() for text in item.regions for part in text.split(",") if part.strip()]
+        regions = [
+            part.strip() for text in item.regions for part in text.split(",") if part.strip()
+        ]
         if ALL_REGIONS in regions:
             regions = [ALL_REGIONS]
-        as_ours = AccountItem(item.account_id, item.name, role, profile, item.external_id, regions, tags)
+        as_ours = AccountItem(
+            item.account_id, item.name, role, profile, item.external_id, regions, tags
+        )
         accounts.append(account_of(as_ours, DefaultsItem(partition=_partition_of(role))))
     return FleetFile(name="fleet", accounts=unique(accounts))
 
@@ -144,7 +166,9 @@ def organization_of(item: OrganizationItem, defaults: DefaultsItem) -> Organizat
     """The organization that accounts are discovered in."""
     return OrganizationSource(
         role=item.role,
-        external_id=_external_id(item.external_id if item.external_id is not None else defaults.external_id),
+        external_id=_external_id(
+            item.external_id if item.external_id is not None else defaults.external_id
+        ),
         through=links_of(item.through, None),
         reader=links_of(item.reader, None),
         units=tuple(item.units),

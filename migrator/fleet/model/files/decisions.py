@@ -1,4 +1,5 @@
-"""decisions.yaml of a fleet: the sections of a single cluster's, and ``where``, a list of the same with a selector.
+"""decisions.yaml of a fleet: the sections of a single cluster's, and ``where``, a list of the same
+with a selector.
 
 ```yaml
 waive_gates:                     # for every cluster
@@ -52,8 +53,11 @@ def decisions_to_document(decisions: Decisions) -> dict[str, Any]:
         value = getattr(decisions, each.name)
         if value == getattr(NO_DECISIONS, each.name):
             continue
-        document[each.name] = _accounts(value) if each.name == "accounts" else _without_nothing(_builtins(value))
-    # what is written is what would be read: a section whose shape drifted apart shows here and not in use
+        document[each.name] = (
+            _accounts(value) if each.name == "accounts" else _without_nothing(_builtins(value))
+        )
+    # what is written is what would be read: a section whose shape drifted apart shows here and not
+    # in use
     wire.convert(document, DecisionsDocument)
     return document
 
@@ -81,5 +85,8 @@ def _without_nothing(value: Any) -> Any:  # noqa: ANN401 - JSON
 
 
 def _malformed(why: str) -> Failed:
-    remedy = "Each item under where has clusters (a selector as in fleet.yaml) and sections of decisions.yaml."
+    remedy = (
+        "Each item under where has clusters (a selector as in fleet.yaml) and sections of "
+        "decisions.yaml."
+    )
     return Failed("decisions-malformed", "The decisions file is malformed.", why=why, remedy=remedy)

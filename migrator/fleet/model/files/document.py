@@ -1,7 +1,8 @@
-"""What fleet.yaml and Cloud Custodian's accounts.yml look like on the wire; the schema is made of these.
+"""What fleet.yaml and Cloud Custodian's accounts.yml look like on the wire; the schema is made of
+these.
 
-Keys of fleet.yaml are all checked. Of c7n-org's accounts (their schema is in ``tools/c7n_org/c7n_org/cli.py`` of Cloud
-Custodian) those that mean nothing here are left alone.
+Keys of fleet.yaml are all checked. Of c7n-org's accounts (their schema is in
+``tools/c7n_org/c7n_org/cli.py`` of Cloud Custodian) those that mean nothing here are left alone.
 """
 
 import msgspec
@@ -38,8 +39,8 @@ class AccountItem(_Strict):
 
 
 class DefaultsItem(_Strict):
-    """What accounts get that do not say it themselves; ``role`` may hold ``{account_id}``, ``{name}``,
-    ``{partition}``.
+    """What accounts get that do not say it themselves; ``role`` may hold ``{account_id}``,
+    ``{name}``, ``{partition}``.
     """
 
     role: str | list[str | RoleItem] | None = None

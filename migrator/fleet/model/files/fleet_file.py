@@ -1,8 +1,10 @@
-"""fleet.yaml, and the accounts file of Cloud Custodian's c7n-org, to :class:`~migrator.fleet.model.fleet.FleetFile`.
+"""fleet.yaml, and the accounts file of Cloud Custodian's c7n-org, to
+:class:`~migrator.fleet.model.fleet.FleetFile`.
 
-A document with ``format: migrator/fleet/v1`` is a fleet.yaml, whose keys are all checked. One with ``accounts`` and
-no format is c7n-org's own (its schema is in ``tools/c7n_org/c7n_org/cli.py`` of Cloud Custodian): read as it is,
-keys that mean nothing here left alone, ``external_id`` given with every role of a chain as c7n-org does.
+A document with ``format: migrator/fleet/v1`` is a fleet.yaml, whose keys are all checked. One with
+``accounts`` and no format is c7n-org's own (its schema is in ``tools/c7n_org/c7n_org/cli.py`` of
+Cloud Custodian): read as it is, keys that mean nothing here left alone, ``external_id`` given with
+every role of a chain as c7n-org does.
 """
 
 import re
@@ -49,7 +51,9 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
 
 
 def decode_fleet(document: object) -> FleetFile:
-    """The fleet in a loaded YAML document. Raises ``Failed`` ``fleet-malformed``, naming the field."""
+    """The fleet in a loaded YAML document. Raises ``Failed`` ``fleet-malformed``, naming the
+    field.
+    """
     if not isinstance(document, Mapping):
         raise malformed("It holds no mapping at its top.")
     plain = _plain(document)
@@ -65,7 +69,9 @@ def decode_fleet(document: object) -> FleetFile:
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 - any YAML value
-    """YAML's values as JSON's. An account number without quotes is a number to YAML: its digits are put back."""
+    """YAML's values as JSON's. An account number without quotes is a number to YAML: its digits are
+    put back.
+    """
     if isinstance(value, Mapping):
         return {str(key): _field(str(key), item) for key, item in value.items() if item is not None}
     if isinstance(value, list | tuple):
@@ -93,19 +99,26 @@ def _text(key: str, value: Any) -> str:  # noqa: ANN401 - any YAML scalar
 
 def _fleet(found: FleetDocument) -> FleetFile:
     if not _NAME.fullmatch(found.name):
-        raise malformed("name must be letters, digits, '_', '.' and '-': it is the name of a folder.")
+        raise malformed(
+            "name must be letters, digits, '_', '.' and '-': it is the name of a folder."
+        )
     if not (found.accounts or found.organization or found.clusters):
         raise malformed("It names no accounts, no organization and no clusters.")
     file = FleetFile(
         name=found.name,
         accounts=unique([account_of(item, found.defaults) for item in found.accounts]),
-        organization=organization_of(found.organization, found.defaults) if found.organization else None,
+        organization=organization_of(found.organization, found.defaults)
+        if found.organization
+        else None,
         clusters=tuple(_cluster_arn(text) for text in found.clusters),
         select=_selector(found.select),
         placements=tuple(
-            PlacementRule(resource_of(item.resource, "placements"), _selector(item.select)) for item in found.placements
+            PlacementRule(resource_of(item.resource, "placements"), _selector(item.select))
+            for item in found.placements
         ),
-        order_by=tuple(OrderBy(item.tag, tuple(item.values), item.account) for item in found.order_by),
+        order_by=tuple(
+            OrderBy(item.tag, tuple(item.values), item.account) for item in found.order_by
+        ),
         waves=_waves(found.waves),
         concurrency=_concurrency(found.concurrency),
         rates=tuple(_rate(item) for item in found.rates),
@@ -160,7 +173,9 @@ def _waves(items: list[WaveItem]) -> tuple[WaveRule, ...]:
             name=item.name,
             select=_selector(item.select),
             size=amount_of(item.size, f"waves.{item.name}.size"),
-            failure_tolerance=amount_of(item.failure_tolerance, f"waves.{item.name}.failure_tolerance"),
+            failure_tolerance=amount_of(
+                item.failure_tolerance, f"waves.{item.name}.failure_tolerance"
+            ),
             concurrency=positive(item.concurrency, f"waves.{item.name}.concurrency"),
             strict=item.strict,
             pause=duration_of(item.pause, f"waves.{item.name}.pause"),
@@ -178,7 +193,9 @@ def _concurrency(item: ConcurrencyItem) -> Concurrency:
 
 def _rate(item: RateItem) -> RateRule:
     if item.per_second <= 0 or not re.fullmatch(r"[a-z0-9-]+:[A-Za-z*?]+|\*", item.api):
-        raise malformed(f"rates: {item.api[:60]!r} wants an API such as eks:* and more than 0 calls per second.")
+        raise malformed(
+            f"rates: {item.api[:60]!r} wants an API such as eks:* and more than 0 calls per second."
+        )
     burst = item.burst if item.burst is not None else max(1, round(item.per_second))
     if burst < 1:
         raise malformed("rates: burst must be 1 or more.")

@@ -1,7 +1,9 @@
-"""What a fleet command leaves behind: the inventory, one record a cluster and event, the aggregate, the matrix.
+"""What a fleet command leaves behind: the inventory, one record a cluster and event, the aggregate,
+the matrix.
 
-Records are lines of ``runs.jsonl`` in the fleet's own folder (``STATE-DIR/fleet/NAME``). They say what was tried and
-how it ended; where a cluster stands is in the cluster's own files, which every single-cluster command reads.
+Records are lines of ``runs.jsonl`` in the fleet's own folder (``STATE-DIR/fleet/NAME``). They say
+what was tried and how it ended; where a cluster stands is in the cluster's own files, which every
+single-cluster command reads.
 """
 
 import json
@@ -119,8 +121,8 @@ class _Record(_Tolerant, omit_defaults=True):
 
 @dataclass(frozen=True, slots=True)
 class FleetRecord:
-    """One line of ``runs.jsonl``. ``inputs`` is the digest of what the run was asked to do; a run goes on only with
-    the same inputs.
+    """One line of ``runs.jsonl``. ``inputs`` is the digest of what the run was asked to do; a run
+    goes on only with the same inputs.
     """
 
     event: Event
@@ -186,7 +188,9 @@ def encode_record(record: FleetRecord) -> bytes:
 
 
 def decode_records(content: bytes) -> tuple[FleetRecord, ...]:
-    """All records. A torn last line is dropped; any other damage raises ``fleet-record-damaged``."""
+    """All records. A torn last line is dropped; any other damage raises
+    ``fleet-record-damaged``.
+    """
     lines = content.split(b"\n")
     torn = lines.pop()  # empty where the last line is whole
     records = []
@@ -203,8 +207,13 @@ _RECORDS = msgspec.json.Decoder(_Record)
 
 
 def _damaged(why: str) -> Failed:
-    remedy = "The clusters' own files are whole without it: move runs.jsonl aside and run the command again."
-    return Failed("fleet-record-damaged", "The fleet's record of its runs is damaged.", why=why, remedy=remedy)
+    remedy = (
+        "The clusters' own files are whole without it: move runs.jsonl aside and run the "
+        "command again."
+    )
+    return Failed(
+        "fleet-record-damaged", "The fleet's record of its runs is damaged.", why=why, remedy=remedy
+    )
 
 
 def outcome_to_document(outcome: FleetOutcome) -> dict[str, Any]:
@@ -222,8 +231,12 @@ def outcome_to_document(outcome: FleetOutcome) -> dict[str, Any]:
         "accounts": {
             "expected": inventory.expected,
             "answered": inventory.answered,
-            "silent": [msgspec.to_builtins(wire.struct_of(answer, _Answer)) for answer in inventory.silent],
-            "leftOut": [msgspec.to_builtins(wire.struct_of(item, _LeftOut)) for item in inventory.left_out],
+            "silent": [
+                msgspec.to_builtins(wire.struct_of(answer, _Answer)) for answer in inventory.silent
+            ],
+            "leftOut": [
+                msgspec.to_builtins(wire.struct_of(item, _LeftOut)) for item in inventory.left_out
+            ],
         },
         "missing": [{"arn": arn, "why": why} for arn, why in inventory.missing],
         "clusters": {
@@ -254,7 +267,9 @@ class _Setup(_Tolerant):
 
 
 def setup_to_document(setup: Setup) -> dict[str, Any]:
-    """What a worker needs to come to AWS as this command does, as a JSON object. It holds no credentials."""
+    """What a worker needs to come to AWS as this command does, as a JSON object. It holds no
+    credentials.
+    """
     document: dict[str, Any] = msgspec.to_builtins(wire.struct_of(setup, _Setup))
     return document
 

@@ -9,6 +9,13 @@ from migrator.fleet.model.files.document import FORMAT, FleetDocument
 
 def fleet_schema() -> dict[str, Any]:
     """The schema of fleet.yaml."""
-    (root,), components = msgspec.json.schema_components([FleetDocument], ref_template="#/$defs/{name}")
+    (root,), components = msgspec.json.schema_components(
+        [FleetDocument], ref_template="#/$defs/{name}"
+    )
     components["FleetDocument"]["properties"]["format"] = {"const": FORMAT}
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": FORMAT, **root, "$defs": components}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": FORMAT,
+        **root,
+        "$defs": components,
+    }

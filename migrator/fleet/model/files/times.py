@@ -61,7 +61,9 @@ def freeze_of(item: FreezeItem, index: int) -> FreezeWindow:
     if item.weekly is not None or item.begin is None or item.until is None:
         raise malformed(f"{where} wants from and until, or weekly.")
     begins, ends = (_moment(text, where) for text in (item.begin, item.until))
-    begins, ends = (moment if moment.tzinfo else moment.replace(tzinfo=zone) for moment in (begins, ends))
+    begins, ends = (
+        moment if moment.tzinfo else moment.replace(tzinfo=zone) for moment in (begins, ends)
+    )
     if ends <= begins:
         raise malformed(f"{where} ends before it begins.")
     return FreezeWindow(item.reason, begins, ends)

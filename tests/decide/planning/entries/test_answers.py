@@ -96,14 +96,19 @@ def test_skip_of_a_blocked_row_without_access_needs_no_acceptance() -> None:
 
 def test_skip_of_what_is_skipped_or_kept_anyway_changes_nothing() -> None:
     snapshot = world([row(role("team/x"))], entries=[entry(DEV)], principals=[iam(DEV)])
-    decisions = Decisions(principals={DEV: PrincipalAnswer("skip"), role("team/x"): PrincipalAnswer("skip")})
+    decisions = Decisions(
+        principals={DEV: PrincipalAnswer("skip"), role("team/x"): PrincipalAnswer("skip")}
+    )
     assert {p.action for p in planned(snapshot, decisions).principals} == {"skip", "keep"}
 
 
 def test_skip_of_an_entry_that_eks_makes_itself_is_refused() -> None:
     nodes = role("nodes")
     snapshot = world(
-        [node_row(nodes)], principals=[iam(nodes, "ec2")], nodegroups=(nodegroup(nodes),), mode="CONFIG_MAP"
+        [node_row(nodes)],
+        principals=[iam(nodes, "ec2")],
+        nodegroups=(nodegroup(nodes),),
+        mode="CONFIG_MAP",
     )
     assert refused(snapshot, answers(nodes, "skip")) == "decision-invalid"
 
@@ -132,20 +137,33 @@ def test_answer_never_widens_an_entry_that_exists() -> None:
 def test_answer_that_loses_access_needs_a_named_acceptance() -> None:
     snapshot = world([row(DEV, "x", ("editors",))], rbac=READERS)
     plan = planned(snapshot, answers(DEV, groups=("readers",)))
-    assert (only(plan).action, only(plan).proposed) == ("block", EntrySpec("STANDARD", "x", ("readers",)))
+    assert (only(plan).action, only(plan).proposed) == (
+        "block",
+        EntrySpec("STANDARD", "x", ("readers",)),
+    )
     accepted = planned(snapshot, answers(DEV, groups=("readers",), accepted=True))
-    assert (only(accepted).action, only(accepted).entry) == ("create", EntrySpec("STANDARD", "x", ("readers",)))
+    assert (only(accepted).action, only(accepted).entry) == (
+        "create",
+        EntrySpec("STANDARD", "x", ("readers",)),
+    )
 
 
 def test_dead_row_may_be_granted_by_a_person_as_a_new_grant() -> None:
-    snapshot = world([row(role("team/dev"), "x", ("readers",))], principals=[iam(role("team/dev"))], rbac=READERS)
+    snapshot = world(
+        [row(role("team/dev"), "x", ("readers",))], principals=[iam(role("team/dev"))], rbac=READERS
+    )
     plan = planned(snapshot, answers(role("team/dev"), username="x", groups=("readers",)))
-    assert (only(plan).action, only(plan).entry) == ("create", EntrySpec("STANDARD", "x", ("readers",)))
+    assert (only(plan).action, only(plan).entry) == (
+        "create",
+        EntrySpec("STANDARD", "x", ("readers",)),
+    )
     assert finding(plan, "new-grant").severity == "warn"
 
 
 def test_dead_row_whose_principal_is_decided_elsewhere_cannot_be_granted() -> None:
-    snapshot = world([row(role("team/dev"), "x"), row(DEV, "y")], principals=[iam(role("other/dev"))])
+    snapshot = world(
+        [row(role("team/dev"), "x"), row(DEV, "y")], principals=[iam(role("other/dev"))]
+    )
     assert refused(snapshot, answers(role("team/dev"))) == "decision-invalid"
 
 
@@ -165,7 +183,12 @@ def test_principal_that_does_not_exist_cannot_be_created() -> None:
         {"groups": ("",)},
         {"groups": ("t:{{SessionName}}",)},
         {"policies": (on_cluster("NoSuchPolicy"),)},
-        {"policies": (on_cluster("AmazonEKSViewPolicy"), in_namespaces("AmazonEKSViewPolicy", "shop"))},
+        {
+            "policies": (
+                on_cluster("AmazonEKSViewPolicy"),
+                in_namespaces("AmazonEKSViewPolicy", "shop"),
+            )
+        },
         {"type": "EC2_LINUX", "groups": ("x",)},
     ],
 )
@@ -175,8 +198,13 @@ def test_answer_that_eks_would_refuse_is_refused(fields: dict[str, Any]) -> None
 
 def test_policy_may_be_named_without_its_arn() -> None:
     snapshot = world([row(DEV, "x", ("readers", "system:masters"))], rbac=READERS)
-    plan = planned(snapshot, answers(DEV, policies=(in_namespaces("AmazonEKSViewPolicy", "shop"),), accepted=True))
-    assert only(plan).entry == EntrySpec("STANDARD", "x", ("readers",), (in_namespaces(VIEW_POLICY, "shop"),))
+    plan = planned(
+        snapshot,
+        answers(DEV, policies=(in_namespaces("AmazonEKSViewPolicy", "shop"),), accepted=True),
+    )
+    assert only(plan).entry == EntrySpec(
+        "STANDARD", "x", ("readers",), (in_namespaces(VIEW_POLICY, "shop"),)
+    )
 
 
 def test_policy_may_be_named_by_its_arn() -> None:
@@ -186,7 +214,9 @@ def test_policy_may_be_named_by_its_arn() -> None:
 
 
 def test_ambiguous_user_may_stay_where_the_migration_ends_at_dual_mode() -> None:
-    snapshot = world(users=[row(user("ana"), "a"), row(user("ANA"), "b")], principals=[iam(user("ana"))])
+    snapshot = world(
+        users=[row(user("ana"), "a"), row(user("ANA"), "b")], principals=[iam(user("ana"))]
+    )
     assert only(planned(snapshot, target="API_AND_CONFIG_MAP")).action == "skip"
 
 
@@ -195,12 +225,17 @@ def test_answered_policy_without_masters_crosses_without_a_bridge() -> None:
     plan = planned(snapshot, answers(DEV, groups=(), policies=(on_cluster("AmazonEKSViewPolicy"),)))
     assert "create-bridge" not in kinds(plan)
     first = next(s.effect for s in plan.steps if s.effect.kind == "create-entry")
-    assert getattr(first, "entry", EntrySpec()).kubernetes_groups == ("readers", "migrator-probe:{run}")
+    assert getattr(first, "entry", EntrySpec()).kubernetes_groups == (
+        "readers",
+        "migrator-probe:{run}",
+    )
 
 
 def test_type_of_an_entry_cannot_be_answered_away() -> None:
     nodes = role("nodes")
-    snapshot = world([node_row(nodes)], principals=[iam(nodes, "ec2")], entries=[entry(nodes, type="EC2_LINUX")])
+    snapshot = world(
+        [node_row(nodes)], principals=[iam(nodes, "ec2")], entries=[entry(nodes, type="EC2_LINUX")]
+    )
     assert refused(snapshot, answers(nodes, type="STANDARD", username="x")) == "decision-invalid"
 
 
@@ -225,7 +260,9 @@ def test_answer_can_add_to_the_creators_own_entry_only() -> None:
 
 def test_managed_nodes_without_a_row_can_be_answered_by_their_type() -> None:
     nodes = role("nodes")
-    snapshot = world(principals=[iam(nodes, "ec2")], nodegroups=(nodegroup(nodes),), mode="CONFIG_MAP")
+    snapshot = world(
+        principals=[iam(nodes, "ec2")], nodegroups=(nodegroup(nodes),), mode="CONFIG_MAP"
+    )
     plan = planned(snapshot, answers(nodes, type="EC2_LINUX"))
     assert (only(plan).action, only(plan).entry) == ("await", EntrySpec("EC2_LINUX"))
     assert refused(snapshot, answers(nodes, type="STANDARD", username="x")) == "decision-invalid"
@@ -236,8 +273,12 @@ def test_answer_for_a_role_of_nodes_must_say_the_type(mode: AuthenticationMode) 
     nodes = role("nodes")
     snapshot = world(principals=[iam(nodes, "ec2")], nodes=(node(nodes, "windows"),), mode=mode)
     assert refused(snapshot, answers(nodes)) == "decision-invalid"
-    assert only(planned(snapshot, answers(nodes, type="EC2_WINDOWS"))).entry == EntrySpec("EC2_WINDOWS")
-    assert only(planned(snapshot, answers(nodes, type="STANDARD", username="x"))).entry == EntrySpec("STANDARD", "x")
+    assert only(planned(snapshot, answers(nodes, type="EC2_WINDOWS"))).entry == EntrySpec(
+        "EC2_WINDOWS"
+    )
+    assert only(
+        planned(snapshot, answers(nodes, type="STANDARD", username="x"))
+    ).entry == EntrySpec("STANDARD", "x")
 
 
 def test_fargate_entry_cannot_be_answered_into_being() -> None:
@@ -252,18 +293,27 @@ def test_fargate_entry_cannot_be_answered_into_being() -> None:
 
 def test_answer_that_changes_access_cannot_be_judged_without_rbac() -> None:
     snapshot = world([row(DEV, "{{SessionName}}", ("readers",))], rbac=None)
-    assert "answer-unjudged" in only(planned(snapshot, answers(DEV, username="sso:{{SessionName}}"))).findings
+    assert (
+        "answer-unjudged"
+        in only(planned(snapshot, answers(DEV, username="sso:{{SessionName}}"))).findings
+    )
 
 
 def test_username_that_rbac_binds_moves_only_with_an_accepted_loss() -> None:
     snapshot = world([row(DEV, "{{SessionName}}")], rbac=rbac(bind(named("alice"))))
     decisions = answers(DEV, username="sso:{{SessionName}}")
     assert "loss-not-accepted" in only(planned(snapshot, decisions)).findings
-    assert only(planned(snapshot, answers(DEV, username="sso:{{SessionName}}", accepted=True))).action == "create"
+    assert (
+        only(planned(snapshot, answers(DEV, username="sso:{{SessionName}}", accepted=True))).action
+        == "create"
+    )
 
 
 def test_ambiguous_user_can_be_answered() -> None:
-    snapshot = world(users=[row(user("ana"), "a", ("readers",)), row(user("ANA"), "b")], principals=[iam(user("ana"))])
+    snapshot = world(
+        users=[row(user("ana"), "a", ("readers",)), row(user("ANA"), "b")],
+        principals=[iam(user("ana"))],
+    )
     plan = planned(snapshot, answers(user("ana"), username="a", groups=()))
     assert only(plan).entry == EntrySpec("STANDARD", "a")
 
@@ -274,14 +324,19 @@ def test_break_glass_must_be_a_role_or_user(arn: str) -> None:
 
 
 def test_break_glass_is_named_by_the_plan() -> None:
-    plan = planned(world([row(DEV, "x", ("system:masters",))]), Decisions(break_glass=role("glass")))
+    plan = planned(
+        world([row(DEV, "x", ("system:masters",))]), Decisions(break_glass=role("glass"))
+    )
     assert plan.break_glass == role("glass")
     assert not [f for f in plan.findings if f.code == "single-admin"]
 
 
 def test_who_accepts_is_named_in_the_finding() -> None:
     snapshot = world([row(DEV, "x", ("readers",))], rbac=READERS)
-    assert "Ana" in finding(planned(snapshot, answers(DEV, "skip", accepted=True)), "loss-accepted").message
+    assert (
+        "Ana"
+        in finding(planned(snapshot, answers(DEV, "skip", accepted=True)), "loss-accepted").message
+    )
 
 
 @pytest.mark.parametrize("name", ["migrator-bridge:1", "migrator-probe:1"])

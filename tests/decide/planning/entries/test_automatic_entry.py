@@ -1,4 +1,6 @@
-"""A plan made in dual mode, held against an entry that EKS made by itself and the row that it shadows."""
+"""A plan made in dual mode, held against an entry that EKS made by itself and the row that it
+shadows.
+"""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -60,8 +62,14 @@ def history(*rows: Any, automatic: frozenset[str] = frozenset()) -> BeforeModeSt
 
 def test_entry_of_eks_that_gives_less_than_its_row_blocks() -> None:
     plan = planned(dual())
-    assert (only(plan).action, finding(plan, "automatic-entry-thinner").severity) == ("block", "block")
-    assert [(stub.section, stub.key) for stub in stubs_for(plan)] == [("principals", MAKER), ("accept_loss", MAKER)]
+    assert (only(plan).action, finding(plan, "automatic-entry-thinner").severity) == (
+        "block",
+        "block",
+    )
+    assert [(stub.section, stub.key) for stub in stubs_for(plan)] == [
+        ("principals", MAKER),
+        ("accept_loss", MAKER),
+    ]
 
 
 def test_answer_gives_the_entry_what_the_row_gives() -> None:
@@ -107,7 +115,9 @@ def test_policy_that_the_row_did_not_give_asks_even_where_the_entry_has_the_rest
         {"cluster_raw": {"createdAt": NOW.isoformat(), "accessConfig": {}}},
     ],
 )
-def test_entry_that_a_person_made_is_kept_and_the_shadowed_row_is_named(changes: dict[str, Any]) -> None:
+def test_entry_that_a_person_made_is_kept_and_the_shadowed_row_is_named(
+    changes: dict[str, Any],
+) -> None:
     plan = planned(dual(**changes))
     assert (one(plan, MAKER).action, plan.blocked) == ("keep", False)
     assert findings(plan, "row-shadowed-by-entry")
@@ -117,7 +127,9 @@ def test_time_of_the_other_entries_of_eks_tells_a_persons_entry() -> None:
     service = entry(SERVICE, "eks:managed", created_at=LONG_AGO)
     plan = planned(replace(dual(), access_entries=(automatic(), service)))
     assert one(plan, MAKER).action == "keep"
-    together = replace(dual(), access_entries=(automatic(created_at=NOW), replace(service, created_at=NOW)))
+    together = replace(
+        dual(), access_entries=(automatic(created_at=NOW), replace(service, created_at=NOW))
+    )
     assert one(planned(together), MAKER).action == "block"
 
 

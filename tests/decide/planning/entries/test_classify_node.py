@@ -53,7 +53,9 @@ def test_trust_policy_alone_never_makes_a_node() -> None:
 
 
 def test_windows_group_makes_ec2_windows() -> None:
-    assert only(planned(world([node_row(NODES, WINDOWS)], principals=EC2))).entry == EntrySpec("EC2_WINDOWS")
+    assert only(planned(world([node_row(NODES, WINDOWS)], principals=EC2))).entry == EntrySpec(
+        "EC2_WINDOWS"
+    )
 
 
 def test_live_windows_nodes_make_ec2_windows() -> None:
@@ -64,7 +66,9 @@ def test_live_windows_nodes_make_ec2_windows() -> None:
 
 
 def test_linux_and_windows_nodes_on_one_role_block() -> None:
-    snapshot = world([node_row(NODES)], principals=EC2, nodes=(node(NODES, "windows"), node(NODES, "linux")))
+    snapshot = world(
+        [node_row(NODES)], principals=EC2, nodes=(node(NODES, "windows"), node(NODES, "linux"))
+    )
     assert only(planned(snapshot)).findings == ("node-os-mixed",)
 
 
@@ -92,12 +96,18 @@ def test_session_names_with_an_unread_trust_policy_block() -> None:
 
 
 def test_live_hybrid_nodes_tell_the_type_where_the_trust_was_not_read() -> None:
-    snapshot = world([SESSION_ROW], principals=[iam(NODES, trust_read=False)], nodes=(node(NODES, compute="hybrid"),))
+    snapshot = world(
+        [SESSION_ROW],
+        principals=[iam(NODES, trust_read=False)],
+        nodes=(node(NODES, compute="hybrid"),),
+    )
     assert only(planned(snapshot)).entry == EntrySpec("HYBRID_LINUX")
 
 
 def test_node_name_on_a_role_that_no_node_can_assume_blocks() -> None:
-    assert only(planned(world([SESSION_ROW], principals=[iam(NODES)]))).findings == ("node-template-refuted",)
+    assert only(planned(world([SESSION_ROW], principals=[iam(NODES)]))).findings == (
+        "node-template-refuted",
+    )
 
 
 def test_nodes_under_a_role_whose_trust_refutes_them_block() -> None:
@@ -112,7 +122,9 @@ def test_trust_in_instances_and_a_fargate_profile_on_one_role_block() -> None:
 
 
 def test_fargate_is_awaited_while_a_profile_uses_the_role() -> None:
-    snapshot = world([FARGATE_ROW], principals=FARGATE, fargate_profiles=(profile(NODES),), mode="CONFIG_MAP")
+    snapshot = world(
+        [FARGATE_ROW], principals=FARGATE, fargate_profiles=(profile(NODES),), mode="CONFIG_MAP"
+    )
     principal = only(planned(snapshot))
     assert principal.action == "await"
     assert principal.entry == EntrySpec("FARGATE_LINUX")
@@ -141,7 +153,9 @@ def test_fargate_row_that_no_profile_uses_is_skipped_with_a_warning() -> None:
 
 
 def test_deleted_fargate_profile_does_not_count() -> None:
-    snapshot = world([FARGATE_ROW], principals=FARGATE, fargate_profiles=(profile(NODES, "DELETING"),))
+    snapshot = world(
+        [FARGATE_ROW], principals=FARGATE, fargate_profiles=(profile(NODES, "DELETING"),)
+    )
     assert only(planned(snapshot)).findings == ("fargate-unused",)
 
 
@@ -168,7 +182,9 @@ def test_fargate_row_of_an_unread_account_that_no_profile_uses_is_skipped() -> N
 
 
 def test_self_managed_node_row_may_stay_where_the_migration_ends_at_dual_mode() -> None:
-    snapshot = world([node_row(NODES, "readers")], principals=EC2, rbac=rbac(bind(group("readers"))))
+    snapshot = world(
+        [node_row(NODES, "readers")], principals=EC2, rbac=rbac(bind(group("readers")))
+    )
     assert only(planned(snapshot, target="API_AND_CONFIG_MAP")).action == "skip"
     managed = replace(
         snapshot,
@@ -185,7 +201,9 @@ def test_fargate_is_told_by_node_proxier_where_the_trust_was_not_read() -> None:
 
 
 def test_managed_node_group_is_awaited_in_config_map_mode() -> None:
-    snapshot = world([node_row(NODES)], principals=EC2, nodegroups=(nodegroup(NODES),), mode="CONFIG_MAP")
+    snapshot = world(
+        [node_row(NODES)], principals=EC2, nodegroups=(nodegroup(NODES),), mode="CONFIG_MAP"
+    )
     principal = only(planned(snapshot))
     assert (principal.action, principal.entry) == ("await", EntrySpec("EC2_LINUX"))
     assert kinds(planned(snapshot)) == ["enable-entries", "await-entry", "prove"]
@@ -204,7 +222,10 @@ def test_windows_images_make_a_windows_entry() -> None:
 @pytest.mark.parametrize("image", ["AL2023_x86_64_STANDARD", "CUSTOM"])
 def test_automatic_entry_of_another_type_than_needed_blocks(image: str) -> None:
     snapshot = world(
-        [node_row(NODES, WINDOWS)], principals=EC2, nodegroups=(nodegroup(NODES, image),), mode="CONFIG_MAP"
+        [node_row(NODES, WINDOWS)],
+        principals=EC2,
+        nodegroups=(nodegroup(NODES, image),),
+        mode="CONFIG_MAP",
     )
     assert only(planned(snapshot)).findings == ("automatic-entry-differs",)
 
@@ -228,13 +249,18 @@ def test_managed_node_group_with_the_right_entry_is_kept() -> None:
 @pytest.mark.parametrize("wrong", ["STANDARD", "HYBRID_LINUX"])
 def test_entry_of_the_wrong_type_blocks(wrong: str) -> None:
     snapshot = world(
-        [node_row(NODES)], principals=EC2, nodegroups=(nodegroup(NODES),), entries=[entry(NODES, type=wrong)]
+        [node_row(NODES)],
+        principals=EC2,
+        nodegroups=(nodegroup(NODES),),
+        entries=[entry(NODES, type=wrong)],
     )
     assert only(planned(snapshot)).findings == ("entry-wrong-type",)
 
 
 def test_windows_nodes_on_a_linux_entry_are_of_the_wrong_type() -> None:
-    snapshot = world(nodes=(node(NODES, "windows"),), principals=EC2, entries=[entry(NODES, type="EC2_LINUX")])
+    snapshot = world(
+        nodes=(node(NODES, "windows"),), principals=EC2, entries=[entry(NODES, type="EC2_LINUX")]
+    )
     assert only(planned(snapshot)).findings == ("entry-wrong-type",)
 
 
@@ -242,30 +268,48 @@ def test_windows_nodes_on_a_linux_entry_are_of_the_wrong_type() -> None:
     ("compute", "kind"), [("hybrid", "HYBRID_LINUX"), ("fargate", "FARGATE_LINUX"), ("auto", "EC2")]
 )
 def test_live_nodes_say_which_entry_is_right(compute: str, kind: str) -> None:
-    snapshot = world(nodes=(node(NODES, compute=compute),), principals=EC2, entries=[entry(NODES, type=kind)])
+    snapshot = world(
+        nodes=(node(NODES, compute=compute),), principals=EC2, entries=[entry(NODES, type=kind)]
+    )
     assert only(planned(snapshot)).action == "keep"
 
 
 @pytest.mark.parametrize("status", ["DELETING", "CREATE_FAILED", "DELETE_FAILED"])
 def test_node_group_being_deleted_or_failed_is_as_if_not_managed(status: str) -> None:
     snapshot = world(
-        [node_row(NODES)], principals=EC2, nodegroups=(nodegroup(NODES, status=status),), mode="CONFIG_MAP"
+        [node_row(NODES)],
+        principals=EC2,
+        nodegroups=(nodegroup(NODES, status=status),),
+        mode="CONFIG_MAP",
     )
     assert only(planned(snapshot)).action == "create"
 
 
 def test_unread_node_groups_are_as_if_not_managed_and_said_so() -> None:
-    snapshot = world([node_row(NODES)], principals=EC2, nodegroups=None, unknown=("nodegroups",), mode="CONFIG_MAP")
+    snapshot = world(
+        [node_row(NODES)],
+        principals=EC2,
+        nodegroups=None,
+        unknown=("nodegroups",),
+        mode="CONFIG_MAP",
+    )
     plan = planned(snapshot)
     assert only(plan).action == "create"
     assert "nodegroups" in finding(plan, "input-unknown").message
 
 
 @pytest.mark.parametrize(
-    "uses", [{"nodegroups": (nodegroup(NODES),)}, {"fargate_profiles": (profile(NODES),)}, {"nodes": (node(NODES),)}]
+    "uses",
+    [
+        {"nodegroups": (nodegroup(NODES),)},
+        {"fargate_profiles": (profile(NODES),)},
+        {"nodes": (node(NODES),)},
+    ],
 )
 @pytest.mark.parametrize("mode", ["CONFIG_MAP", "API_AND_CONFIG_MAP"])
-def test_role_of_nodes_whose_row_is_no_node_row_blocks(uses: dict[str, Any], mode: AuthenticationMode) -> None:
+def test_role_of_nodes_whose_row_is_no_node_row_blocks(
+    uses: dict[str, Any], mode: AuthenticationMode
+) -> None:
     snapshot = world([row(NODES, "admin", ("system:masters",))], principals=EC2, mode=mode, **uses)
     assert only(planned(snapshot)).findings == ("node-role-without-node-row",)
 
@@ -293,14 +337,18 @@ def test_node_row_without_the_nodes_group_blocks() -> None:
     assert "node-row-without-nodes-group" in only(planned(snapshot)).findings
 
 
-@pytest.mark.parametrize("name", ["system:node:x-{{EC2PrivateDNSName}}", "system:node:{{SessionName}}.local"])
+@pytest.mark.parametrize(
+    "name", ["system:node:x-{{EC2PrivateDNSName}}", "system:node:{{SessionName}}.local"]
+)
 def test_node_name_that_no_node_entry_gives_blocks(name: str) -> None:
     snapshot = world([row(NODES, name, NODE_GROUPS)], principals=EC2)
     assert only(planned(snapshot)).findings == ("node-name-differs",)
 
 
 def test_node_row_with_further_bound_groups_blocks_and_shows_what_would_be_lost() -> None:
-    snapshot = world([node_row(NODES, "readers")], principals=EC2, rbac=rbac(bind(group("readers"))))
+    snapshot = world(
+        [node_row(NODES, "readers")], principals=EC2, rbac=rbac(bind(group("readers")))
+    )
     principal = only(planned(snapshot))
     assert principal.findings == ("node-row-extra-groups",)
     assert principal.proposed == EntrySpec("EC2_LINUX")
@@ -308,7 +356,9 @@ def test_node_row_with_further_bound_groups_blocks_and_shows_what_would_be_lost(
 
 
 def test_loss_of_a_node_rows_further_groups_can_be_accepted() -> None:
-    snapshot = world([node_row(NODES, "readers")], principals=EC2, rbac=rbac(bind(group("readers"))))
+    snapshot = world(
+        [node_row(NODES, "readers")], principals=EC2, rbac=rbac(bind(group("readers")))
+    )
     principal = only(planned(snapshot, Decisions(accept_loss={NODES: ACCEPTED})))
     assert (principal.action, principal.entry) == ("create", EntrySpec("EC2_LINUX"))
     assert "loss-accepted" in principal.findings
@@ -327,7 +377,9 @@ def test_accepted_loss_of_a_managed_role_is_awaited() -> None:
 
 def test_node_row_with_a_group_that_only_an_admission_rule_names_blocks() -> None:
     snapshot = world(
-        [node_row(NODES, "exempt")], principals=EC2, group_references=(reference("exempt", "ClusterPolicy"),)
+        [node_row(NODES, "exempt")],
+        principals=EC2,
+        group_references=(reference("exempt", "ClusterPolicy"),),
     )
     assert only(planned(snapshot)).findings == ("node-row-extra-groups",)
 
@@ -342,7 +394,9 @@ def test_unbound_further_groups_and_bootstrappers_are_dropped_with_a_note() -> N
     plan = planned(snapshot)
     assert only(plan).action == "create"
     message = finding(plan, "node-groups-dropped").message
-    assert all(name in message for name in ("unbound", "system:node-proxier", "system:bootstrappers"))
+    assert all(
+        name in message for name in ("unbound", "system:node-proxier", "system:bootstrappers")
+    )
 
 
 def test_node_row_with_nothing_to_drop_has_no_note() -> None:
@@ -361,14 +415,19 @@ def test_node_type_is_refused_where_nothing_says_that_nodes_run() -> None:
 
 
 def test_pass_role_is_asked_for_instance_types() -> None:
-    assert NODES in finding(planned(world([node_row(NODES)], principals=EC2)), "pass-role-needed").message
+    assert (
+        NODES
+        in finding(planned(world([node_row(NODES)], principals=EC2)), "pass-role-needed").message
+    )
     hybrid = planned(world([SESSION_ROW], principals=[iam(NODES, "ssm")]))
     assert findings(hybrid, "pass-role-needed") == ()
 
 
 def test_node_role_known_from_its_node_group_needs_no_iam() -> None:
     full = role("eks/nodes")
-    snapshot = world([node_row(NODES)], principals=(), accounts_read=(), nodegroups=(nodegroup(full),))
+    snapshot = world(
+        [node_row(NODES)], principals=(), accounts_read=(), nodegroups=(nodegroup(full),)
+    )
     assert only(planned(snapshot)).principal_arn == full
     assert only(planned(snapshot)).action == "create"
 
@@ -380,7 +439,9 @@ def test_unread_node_role_blocks_with_its_best_answer() -> None:
 
 
 def test_nobody_can_accept_an_automatic_entry_of_another_type_than_the_nodes_need() -> None:
-    """An accepted loss answers for groups; the entry that EKS makes at the one-way switch is another matter."""
+    """An accepted loss answers for groups; the entry that EKS makes at the one-way switch is
+    another matter.
+    """
     snapshot = world(
         [node_row(NODES, WINDOWS, "extra")],
         nodegroups=(nodegroup(NODES, "CUSTOM"),),
@@ -410,10 +471,18 @@ def test_nodes_without_an_entry_in_api_mode_are_warned_of_whatever_the_row_says(
 
 
 def test_fargate_role_keeps_the_group_that_its_entry_has_and_is_told_of_the_others_alone() -> None:
-    """`system:node-proxier` is of Fargate's own entry: it is not dropped, whatever a binding gives it."""
-    bound = rbac(bind(group("system:node-proxier"), name="a"), bind(group("system:bootstrappers"), name="b"))
+    """`system:node-proxier` is of Fargate's own entry: it is not dropped, whatever a binding gives
+    it.
+    """
+    bound = rbac(
+        bind(group("system:node-proxier"), name="a"), bind(group("system:bootstrappers"), name="b")
+    )
     snapshot = world(
-        [FARGATE_ROW], principals=FARGATE, fargate_profiles=(profile(NODES),), rbac=bound, mode="CONFIG_MAP"
+        [FARGATE_ROW],
+        principals=FARGATE,
+        fargate_profiles=(profile(NODES),),
+        rbac=bound,
+        mode="CONFIG_MAP",
     )
     plan = planned(snapshot)
     assert only(plan).action == "await"
@@ -426,7 +495,11 @@ def test_fargate_role_keeps_the_group_that_its_entry_has_and_is_told_of_the_othe
 def test_fargate_role_whose_row_lacks_the_group_of_its_entry_is_told_of_what_it_gains() -> None:
     bound = rbac(bind(group("system:node-proxier"), name="a"))
     snapshot = world(
-        [SESSION_ROW], principals=FARGATE, fargate_profiles=(profile(NODES),), rbac=bound, mode="CONFIG_MAP"
+        [SESSION_ROW],
+        principals=FARGATE,
+        fargate_profiles=(profile(NODES),),
+        rbac=bound,
+        mode="CONFIG_MAP",
     )
     principal = only(planned(snapshot))
     assert (principal.action, "fargate-group-added" in principal.findings) == ("await", True)

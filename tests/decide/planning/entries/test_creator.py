@@ -61,7 +61,9 @@ def test_creator_is_awaited_in_config_map_mode() -> None:
 
 def test_session_that_created_the_cluster_is_its_role() -> None:
     full = role("team/maker")
-    plan = planned(made(arn=f"arn:aws:sts::{ACCOUNT}:assumed-role/maker/me", principals=[iam(full)]))
+    plan = planned(
+        made(arn=f"arn:aws:sts::{ACCOUNT}:assumed-role/maker/me", principals=[iam(full)])
+    )
     assert only(plan).principal_arn == full
 
 
@@ -90,7 +92,9 @@ def test_row_that_gives_more_is_followed_by_an_update() -> None:
     assert (only(plan).action, only(plan).entry) == ("await", OWN)
     assert kinds(plan, MAKER) == ["await-entry", "update-entry", "prove", "update-entry", "prove"]
     last = [s.effect for s in plan.steps if s.effect.kind == "update-entry"][-1]
-    assert getattr(last, "entry", None) == EntrySpec("STANDARD", "boss", ("unbound",), (on_cluster(),))
+    assert getattr(last, "entry", None) == EntrySpec(
+        "STANDARD", "boss", ("unbound",), (on_cluster(),)
+    )
 
 
 def test_creators_row_with_a_name_that_something_references_blocks_the_mode_step() -> None:
@@ -135,7 +139,10 @@ def test_creator_with_rows_at_random_blocks_the_mode_step() -> None:
         principals=[iam(ana)],
     )
     principal = only(planned(snapshot))
-    assert (principal.action, principal.findings) == ("block", ("creator-becomes-entry", "ambiguous-user"))
+    assert (principal.action, principal.findings) == (
+        "block",
+        ("creator-becomes-entry", "ambiguous-user"),
+    )
 
 
 def test_creator_under_whose_role_nodes_run_blocks_the_mode_step() -> None:
@@ -154,7 +161,9 @@ def test_creator_under_whose_role_nodes_run_blocks_the_mode_step() -> None:
 
 
 def test_a_blocked_creator_whose_row_spells_it_otherwise_is_one_blocked_principal() -> None:
-    """Until its entry is there, nothing but the row tells its spelling: the plan is blocked, and not unprovable."""
+    """Until its entry is there, nothing but the row tells its spelling: the plan is blocked, and
+    not unprovable.
+    """
     snapshot = made(
         row(user("ANA"), "alice"),
         arn=user("ana"),
@@ -162,7 +171,9 @@ def test_a_blocked_creator_whose_row_spells_it_otherwise_is_one_blocked_principa
         accounts_read=(),
         rbac=rbac(bind(named("alice"), name="b")),
     )
-    assert [(p.principal_arn, p.action) for p in planned(snapshot).principals] == [(user("ana"), "block")]
+    assert [(p.principal_arn, p.action) for p in planned(snapshot).principals] == [
+        (user("ana"), "block")
+    ]
 
 
 def test_creator_with_a_row_is_what_the_row_says() -> None:
@@ -181,7 +192,9 @@ def test_entry_of_eks_that_gives_the_creator_more_than_its_row_blocks_until_answ
     snapshot = made(row(MAKER, "boss", ("unbound",)))
     plan = planned(snapshot)
     assert (only(plan).action, finding(plan, "creator-entry-wider").severity) == ("block", "block")
-    stays = planned(snapshot, Decisions(creator=CreatorAnswer(MAKER, "Ana", "it stays an administrator")))
+    stays = planned(
+        snapshot, Decisions(creator=CreatorAnswer(MAKER, "Ana", "it stays an administrator"))
+    )
     assert (only(stays).action, finding(stays, "creator-entry-wider").severity) == ("await", "warn")
     assert "Ana" in finding(stays, "creator-entry-wider").message
     taken = planned(snapshot, answers(MAKER, policies=()))
@@ -242,7 +255,9 @@ def test_answer_against_the_evidence_is_refused() -> None:
 
 
 def test_plan_stays_good_for_whoever_does_not_know_the_creator() -> None:
-    """The fresh read of apply may not see CloudTrail, and after the mode step nothing tells the creator."""
+    """The fresh read of apply may not see CloudTrail, and after the mode step nothing tells the
+    creator.
+    """
     snapshot = made(row(role("dev"), "dev"), principals=[iam(MAKER), iam(role("dev"))])
     unread = replace(snapshot, creator=None, iam_principals=(iam(role("dev")),))
     assert planned(snapshot).basis == basis_of(unread)

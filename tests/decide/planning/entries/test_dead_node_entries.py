@@ -1,4 +1,6 @@
-"""An access entry that is pinned to a deleted role, under which nodes run, and no row that answers in its place."""
+"""An access entry that is pinned to a deleted role, under which nodes run, and no row that answers
+in its place.
+"""
 
 from datetime import timedelta
 from typing import Any
@@ -30,7 +32,12 @@ NODES = role("nodes")
 def recreated(kind: EntryType = "EC2_LINUX", **changes: Any) -> Snapshot:  # noqa: ANN401 - any field
     """The role is younger than its entry."""
     dead = entry(NODES, "", type=kind, created_at=LONG_AGO - timedelta(days=400))
-    fields: dict[str, Any] = {"principals": [iam(NODES, "ec2")], "entries": [dead], "nodes": (node(NODES),), **changes}
+    fields: dict[str, Any] = {
+        "principals": [iam(NODES, "ec2")],
+        "entries": [dead],
+        "nodes": (node(NODES),),
+        **changes,
+    }
     return world(**fields)
 
 
@@ -49,7 +56,10 @@ def test_answer_of_the_stub_makes_the_entry_again() -> None:
     (stub,) = stubs_for(planned(snapshot))
     assert (stub.section, stub.answer["type"]) == ("principals", "EC2_LINUX")
     plan = planned(snapshot, answers(NODES, type="EC2_LINUX"))
-    assert (only(plan).action, kinds(plan)) == ("recreate", ["delete-entry", "create-entry", "prove"])
+    assert (only(plan).action, kinds(plan)) == (
+        "recreate",
+        ["delete-entry", "create-entry", "prove"],
+    )
     assert finding(plan, "node-entry-dead").severity == "warn"
 
 

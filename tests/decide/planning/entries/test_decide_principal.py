@@ -53,7 +53,9 @@ def test_default_username_equals_a_row_without_one() -> None:
 
 
 def test_live_entry_already_decides_and_a_differing_row_is_reported() -> None:
-    plan = planned(world([row(DEV, "x", ("system:masters",))], entries=[entry(DEV, "y", ("viewers",))]))
+    plan = planned(
+        world([row(DEV, "x", ("system:masters",))], entries=[entry(DEV, "y", ("viewers",))])
+    )
     assert only(plan).action == "keep"
     assert only(plan).before.username == "y"
     assert only(plan).entry == EntrySpec("STANDARD", "y", ("viewers",))
@@ -62,7 +64,9 @@ def test_live_entry_already_decides_and_a_differing_row_is_reported() -> None:
 
 
 def test_entry_over_a_row_that_cannot_become_one_is_kept() -> None:
-    plan = planned(world([row(DEV, "x", ("t:{{SessionName}}",))], entries=[entry(DEV, "x", ("a",))]))
+    plan = planned(
+        world([row(DEV, "x", ("t:{{SessionName}}",))], entries=[entry(DEV, "x", ("a",))])
+    )
     assert (only(plan).action, only(plan).findings) == ("keep", ("row-shadowed-by-entry",))
 
 
@@ -77,7 +81,11 @@ def test_entry_older_than_its_principal_is_dead_and_made_again_from_the_row() ->
 
 def test_dead_entry_without_a_row_is_an_orphan_and_stays() -> None:
     plan = planned(world(entries=[entry(DEV, created_at=DEAD)], principals=[iam(DEV)]))
-    assert (only(plan).action, only(plan).findings, plan.steps) == ("skip", ("orphan-dead-entry",), ())
+    assert (only(plan).action, only(plan).findings, plan.steps) == (
+        "skip",
+        ("orphan-dead-entry",),
+        (),
+    )
 
 
 def test_entry_of_a_deleted_principal_is_an_orphan() -> None:
@@ -87,7 +95,9 @@ def test_entry_of_a_deleted_principal_is_an_orphan() -> None:
 
 
 def test_entry_of_a_principal_that_moved_to_another_path_is_dead() -> None:
-    snapshot = world([row(DEV, "x")], entries=[entry(role("old/dev"), "y")], principals=[iam(role("new/dev"))])
+    snapshot = world(
+        [row(DEV, "x")], entries=[entry(role("old/dev"), "y")], principals=[iam(role("new/dev"))]
+    )
     plan = planned(snapshot)
     assert one(plan, role("old/dev")).findings == ("orphan-dead-entry",)
     assert one(plan, role("new/dev")).action == "create"
@@ -99,7 +109,10 @@ def test_dead_entry_over_a_blocked_row_blocks() -> None:
 
 
 def test_unknown_creation_date_leaves_liveness_unknown() -> None:
-    for principals, made in (([iam(DEV, created=None)], entry(DEV)), ([iam(DEV)], entry(DEV, created_at=None))):
+    for principals, made in (
+        ([iam(DEV, created=None)], entry(DEV)),
+        ([iam(DEV)], entry(DEV, created_at=None)),
+    ):
         plan = planned(world(entries=[made], principals=principals))
         assert (only(plan).action, only(plan).findings) == ("keep", ("entry-liveness-unknown",))
 
@@ -113,7 +126,13 @@ def test_foreign_entry_gives_an_unread_role_its_full_arn() -> None:
 
 def test_dead_row_that_spells_the_entrys_arn_belongs_to_it() -> None:
     full = role("team/dev")
-    plan = planned(world([row(full, "x", ("system:masters",))], entries=[entry(full, "y")], principals=[iam(full)]))
+    plan = planned(
+        world(
+            [row(full, "x", ("system:masters",))],
+            entries=[entry(full, "y")],
+            principals=[iam(full)],
+        )
+    )
     assert (only(plan).action, only(plan).sources) == ("keep", ("mapRoles[0]",))
     assert only(plan).findings == ("dead-role-path",)
 
@@ -131,20 +150,36 @@ def test_entry_in_api_mode_is_kept_whatever_the_row_says() -> None:
 
 
 def half_made(**changes: object) -> object:
-    made = entry(DEV, "x", ("devs", "migrator-bridge:0011", "migrator-probe:0011"), tags={PLAN_TAG: "sha256:1"})
+    made = entry(
+        DEV,
+        "x",
+        ("devs", "migrator-bridge:0011", "migrator-probe:0011"),
+        tags={PLAN_TAG: "sha256:1"},
+    )
     return replace(made, **changes)  # type: ignore[arg-type]
 
 
 def test_entry_of_ours_that_still_carries_a_runs_groups_is_completed() -> None:
     plan = planned(world([MASTERS_ROW], entries=[half_made()]))  # type: ignore[list-item]
     assert (only(plan).action, only(plan).entry) == ("update", FULL)
-    assert kinds(plan, DEV) == ["associate-policy", "update-entry", "prove", "update-entry", "prove"]
+    assert kinds(plan, DEV) == [
+        "associate-policy",
+        "update-entry",
+        "prove",
+        "update-entry",
+        "prove",
+    ]
 
 
 def test_entry_of_ours_that_lost_what_its_tag_says_is_never_given_it_back() -> None:
     tags = {PLAN_TAG: "sha256:1", ENTRY_TAG: entry_digest(DEV, FULL)}
     for groups, policies in ((("devs",), ()), ((), (on_cluster(),))):
-        plan = planned(world([MASTERS_ROW], entries=[entry(DEV, "x", groups, access_policies=policies, tags=tags)]))
+        plan = planned(
+            world(
+                [MASTERS_ROW],
+                entries=[entry(DEV, "x", groups, access_policies=policies, tags=tags)],
+            )
+        )
         assert (only(plan).action, only(plan).findings) == ("keep", ("row-shadowed-by-entry",))
         assert plan.steps == ()
 
@@ -179,7 +214,10 @@ def test_half_made_entry_without_a_row_blocks() -> None:
         world(entries=[half_made()], principals=[iam(DEV)]),  # type: ignore[list-item]
         answers(DEV, username="x", groups=("devs",)),
     )
-    assert (only(answered).action, only(answered).entry) == ("update", EntrySpec("STANDARD", "x", ("devs",)))
+    assert (only(answered).action, only(answered).entry) == (
+        "update",
+        EntrySpec("STANDARD", "x", ("devs",)),
+    )
 
 
 def test_complete_entry_of_ours_is_kept() -> None:
@@ -195,7 +233,10 @@ def test_difference_that_a_person_accepted_updates_the_entry() -> None:
         rbac=rbac(bind(group("devs"))),
     )
     plan = planned(snapshot, answers(DEV, groups=("devs",), policies=(), accepted=True))
-    assert (only(plan).action, only(plan).entry) == ("update", EntrySpec("STANDARD", "x", ("devs",)))
+    assert (only(plan).action, only(plan).entry) == (
+        "update",
+        EntrySpec("STANDARD", "x", ("devs",)),
+    )
     assert kinds(plan, DEV) == ["update-entry", "prove", "update-entry", "disassociate-policy"]
 
 

@@ -47,7 +47,9 @@ def entry_of(username: object, *groups: str, **changes: Any) -> EntrySpec | None
 
 
 def test_username_and_groups_are_carried_one_to_one() -> None:
-    assert entry_of("Dev.One", "team:a", "team:b") == EntrySpec("STANDARD", "Dev.One", ("team:a", "team:b"))
+    assert entry_of("Dev.One", "team:a", "team:b") == EntrySpec(
+        "STANDARD", "Dev.One", ("team:a", "team:b")
+    )
 
 
 def test_entry_with_neither_group_nor_policy_can_be_right() -> None:
@@ -62,10 +64,14 @@ def test_masters_becomes_the_cluster_admin_policy_and_the_other_groups_stay() ->
 @pytest.mark.parametrize("partition", ["aws-cn", "aws-us-gov"])
 def test_admin_policy_is_of_the_clusters_own_partition(partition: str) -> None:
     arn = role("dev", partition=partition)
-    plan = planned(world([row(arn, "x", ("system:masters",))], partition=partition, principals=[iam(arn)]))
+    plan = planned(
+        world([row(arn, "x", ("system:masters",))], partition=partition, principals=[iam(arn)])
+    )
     found = only(plan).entry
     assert found is not None
-    assert found.access_policies[0].policy_arn == ADMIN_POLICY.replace("arn:aws:", f"arn:{partition}:")
+    assert found.access_policies[0].policy_arn == ADMIN_POLICY.replace(
+        "arn:aws:", f"arn:{partition}:"
+    )
 
 
 def test_policy_that_the_partition_does_not_offer_blocks() -> None:
@@ -79,13 +85,20 @@ def test_unread_list_of_policies_does_not_block() -> None:
 
 
 def test_authenticated_and_empty_groups_are_dropped_silently() -> None:
-    plan = planned(world([row(DEV, "x", ("", "system:authenticated", "devs"))], rbac=rbac(bind(group("devs")))))
+    plan = planned(
+        world([row(DEV, "x", ("", "system:authenticated", "devs"))], rbac=rbac(bind(group("devs"))))
+    )
     assert only(plan).entry == EntrySpec("STANDARD", "x", ("devs",))
     assert only(plan).findings == ()
 
 
 def test_node_groups_beside_masters_under_an_ordinary_username_are_dropped_with_a_note() -> None:
-    plan = planned(world([row(DEV, "x", (*NODE_GROUPS, "system:masters"))], rbac=rbac(bind(group("system:nodes")))))
+    plan = planned(
+        world(
+            [row(DEV, "x", (*NODE_GROUPS, "system:masters"))],
+            rbac=rbac(bind(group("system:nodes"))),
+        )
+    )
     assert only(plan).action == "create"
     assert "node-groups-dropped" in only(plan).findings
 
@@ -95,7 +108,11 @@ def test_also_adds_an_ordinary_group_bound_to_cluster_admin() -> None:
     plan = planned(world([row(DEV, "x", ("system:masters",))]), decisions)
     assert only(plan).entry == EntrySpec("STANDARD", "x", ("platform-admins",), (on_cluster(),))
     (binding,) = (s.effect for s in plan.steps if isinstance(s.effect, CreateBinding))
-    assert (binding.role_name, binding.group, binding.namespace) == ("cluster-admin", "platform-admins", None)
+    assert (binding.role_name, binding.group, binding.namespace) == (
+        "cluster-admin",
+        "platform-admins",
+        None,
+    )
 
 
 def test_also_uses_a_group_that_is_an_admin_already() -> None:
@@ -127,20 +144,42 @@ def test_reserved_prefixes_are_compared_with_case() -> None:
     [
         {"group_references": (reference("eks:x"),)},
         {"group_references": (reference("eks:*", "ClusterPolicy"),)},
-        {"rbac": rbac(roles=[Role("sudo", None, (PolicyRule(("impersonate",), ("",), ("groups",), ("eks:x",)),), {})])},
+        {
+            "rbac": rbac(
+                roles=[
+                    Role(
+                        "sudo",
+                        None,
+                        (PolicyRule(("impersonate",), ("",), ("groups",), ("eks:x",)),),
+                        {},
+                    )
+                ]
+            )
+        },
     ],
 )
 def test_reserved_group_named_outside_bindings_blocks(changes: dict[str, Any]) -> None:
-    assert "reserved-group-bound" in only(planned(world([row(DEV, "x", ("eks:x",))], **changes))).findings
+    assert (
+        "reserved-group-bound"
+        in only(planned(world([row(DEV, "x", ("eks:x",))], **changes))).findings
+    )
 
 
-@pytest.mark.parametrize("changes", [{"rbac": None}, {"group_references": None}, {"unknown": ("rbac.roles",)}])
+@pytest.mark.parametrize(
+    "changes", [{"rbac": None}, {"group_references": None}, {"unknown": ("rbac.roles",)}]
+)
 def test_reserved_group_with_unread_references_blocks(changes: dict[str, Any]) -> None:
-    assert "reserved-group-unread" in only(planned(world([row(DEV, "x", ("eks:x",))], **changes))).findings
+    assert (
+        "reserved-group-unread"
+        in only(planned(world([row(DEV, "x", ("eks:x",))], **changes))).findings
+    )
 
 
 def test_renamed_group_gets_parallel_bindings_and_no_binding_is_edited() -> None:
-    state = rbac(bind(group("eks:x"), group("others")), bind(group("eks:x"), role_name="edit", namespace="shop"))
+    state = rbac(
+        bind(group("eks:x"), group("others")),
+        bind(group("eks:x"), role_name="edit", namespace="shop"),
+    )
     plan = planned(world([row(DEV, "x", ("eks:x",))], rbac=state), group_answers(eks__x="team-x"))
     assert only(plan).entry == EntrySpec("STANDARD", "x", ("team-x",))
     assert only(plan).access.gained == ()
@@ -155,15 +194,22 @@ def test_renamed_group_gets_parallel_bindings_and_no_binding_is_edited() -> None
 
 def test_renamed_group_lists_what_parallel_bindings_cannot_stand_in_for() -> None:
     snapshot = world(
-        [row(DEV, "x", ("eks:x",))], rbac=rbac(bind(group("eks:x"))), group_references=(reference("eks:x"),)
+        [row(DEV, "x", ("eks:x",))],
+        rbac=rbac(bind(group("eks:x"))),
+        group_references=(reference("eks:x"),),
     )
     assert (
-        "FlowSchema" in finding(planned(snapshot, group_answers(eks__x="team-x")), "renamed-group-referenced").message
+        "FlowSchema"
+        in finding(
+            planned(snapshot, group_answers(eks__x="team-x")), "renamed-group-referenced"
+        ).message
     )
 
 
 def test_parallel_bindings_are_shared_by_all_holders_of_the_group() -> None:
-    snapshot = world([row(role(n), n, ("eks:x",)) for n in ("a", "b")], rbac=rbac(bind(group("eks:x"))))
+    snapshot = world(
+        [row(role(n), n, ("eks:x",)) for n in ("a", "b")], rbac=rbac(bind(group("eks:x")))
+    )
     assert kinds(planned(snapshot, group_answers(eks__x="team-x"))).count("create-binding") == 1
 
 
@@ -174,11 +220,20 @@ def test_parallel_bindings_are_shared_by_all_holders_of_the_group() -> None:
         ({"entries": [entry(role("e"), "e", ("team-x",))]}, []),
         ({"rbac": rbac(bind(group("eks:x")), bind(group("team-x"), name="another"))}, []),
         ({"group_references": (reference("team-x"),)}, []),
-        ({"identity_provider_configs": ({"oidc": {"groupsClaim": "groups", "groupsPrefix": "team-"}},)}, []),
+        (
+            {
+                "identity_provider_configs": (
+                    {"oidc": {"groupsClaim": "groups", "groupsPrefix": "team-"}},
+                )
+            },
+            [],
+        ),
         ({"identity_provider_configs": ({"oidc": {"groupsClaim": "groups"}},)}, []),
     ],
 )
-def test_new_name_that_something_uses_already_is_refused(changes: dict[str, Any], rows: list[Row]) -> None:
+def test_new_name_that_something_uses_already_is_refused(
+    changes: dict[str, Any], rows: list[Row]
+) -> None:
     snapshot = world([row(DEV, "x", ("eks:x",)), *rows], **changes)
     with pytest.raises(Failed) as error:
         planned(snapshot, group_answers(eks__x="team-x"))
@@ -187,15 +242,22 @@ def test_new_name_that_something_uses_already_is_refused(changes: dict[str, Any]
 
 def test_oidc_provider_without_a_groups_claim_uses_no_name() -> None:
     config = ({"oidc": {"usernameClaim": "sub"}},)
-    plan = planned(world([row(DEV, "x", ("eks:x",))], identity_provider_configs=config), group_answers(eks__x="team-x"))
+    plan = planned(
+        world([row(DEV, "x", ("eks:x",))], identity_provider_configs=config),
+        group_answers(eks__x="team-x"),
+    )
     assert only(plan).action == "create"
 
 
 @pytest.mark.parametrize("configs", [None, ({"type": "oidc", "name": "corp"},), ({"oidc": {}},)])
 def test_new_name_blocks_while_it_is_not_read_which_groups_oidc_tokens_carry(configs: Any) -> None:  # noqa: ANN401 - raw
     rows = [row(DEV, "x", ("eks:x",)), row(role("ops"), "y", ("system:masters",))]
-    decisions = Decisions(groups={"eks:x": GroupAnswer(rename_to="team-x"), "system:masters": GroupAnswer(also="adm")})
-    plan = planned(world(rows, identity_provider_configs=configs, rbac=rbac(bind(group("eks:x")))), decisions)
+    decisions = Decisions(
+        groups={"eks:x": GroupAnswer(rename_to="team-x"), "system:masters": GroupAnswer(also="adm")}
+    )
+    plan = planned(
+        world(rows, identity_provider_configs=configs, rbac=rbac(bind(group("eks:x")))), decisions
+    )
     assert [p.action for p in plan.principals] == ["block", "block"]
     assert {f.principal_arn for f in findings(plan, "group-name-unread")} == {DEV, role("ops")}
     assert plan.steps == ()
@@ -203,14 +265,18 @@ def test_new_name_blocks_while_it_is_not_read_which_groups_oidc_tokens_carry(con
 
 def test_group_that_is_an_admin_already_asks_for_no_oidc_provider() -> None:
     admins = rbac(bind(group("adm"), role_name="cluster-admin"))
-    snapshot = world([row(DEV, "x", ("system:masters",))], identity_provider_configs=None, rbac=admins)
+    snapshot = world(
+        [row(DEV, "x", ("system:masters",))], identity_provider_configs=None, rbac=admins
+    )
     plan = planned(snapshot, Decisions(groups={"system:masters": GroupAnswer(also="adm")}))
     assert only(plan).action == "create"
 
 
 def test_two_groups_must_not_be_renamed_to_one() -> None:
     with pytest.raises(Failed):
-        planned(world([row(DEV, "x", ("eks:x", "eks:y"))]), group_answers(eks__x="same", eks__y="same"))
+        planned(
+            world([row(DEV, "x", ("eks:x", "eks:y"))]), group_answers(eks__x="same", eks__y="same")
+        )
 
 
 @pytest.mark.parametrize("name", ["system:x", "eks:x", "", "team:{{SessionName}}"])
@@ -241,17 +307,26 @@ def test_node_groups_never_get_a_twin() -> None:
 
 
 def test_node_groups_that_nothing_names_are_dropped_under_an_ordinary_username() -> None:
-    assert "reserved-group-dropped" in only(planned(world([row(DEV, "x", ("system:nodes",))]))).findings
+    assert (
+        "reserved-group-dropped"
+        in only(planned(world([row(DEV, "x", ("system:nodes",))]))).findings
+    )
 
 
 def test_unread_references_of_node_groups_block() -> None:
-    assert "node-groups-bound" in only(planned(world([row(DEV, "x", ("system:nodes",))], rbac=None))).findings
+    assert (
+        "node-groups-bound"
+        in only(planned(world([row(DEV, "x", ("system:nodes",))], rbac=None))).findings
+    )
 
 
 @pytest.mark.parametrize(
-    "username", ["{{SessionName}}", "sso-{{SessionNameRaw}}", "a{{SessionName}}:b", "x:{{AccessKeyID}}"]
+    "username",
+    ["{{SessionName}}", "sso-{{SessionNameRaw}}", "a{{SessionName}}:b", "x:{{AccessKeyID}}"],
 )
-def test_username_that_cannot_be_carried_is_left_to_eks_where_nothing_can_mean_it(username: str) -> None:
+def test_username_that_cannot_be_carried_is_left_to_eks_where_nothing_can_mean_it(
+    username: str,
+) -> None:
     plan = planned(world([row(DEV, username, ("devs",))]))
     assert only(plan).entry == EntrySpec("STANDARD", None, ("devs",))
     assert "username-default" in only(plan).findings
@@ -263,12 +338,25 @@ def test_username_that_cannot_be_carried_is_left_to_eks_where_nothing_can_mean_i
         {"rbac": rbac(bind(named("alice")))},
         {"rbac": rbac(bind(named("alice@example.com")))},
         {"rbac": rbac(bind(named("arn:aws:sts::111122223333:assumed-role/dev/alice")))},
-        {"rbac": rbac(roles=[Role("sudo", None, (PolicyRule(("impersonate",), ("",), ("users",), ("alice",)),), {})])},
+        {
+            "rbac": rbac(
+                roles=[
+                    Role(
+                        "sudo",
+                        None,
+                        (PolicyRule(("impersonate",), ("",), ("users",), ("alice",)),),
+                        {},
+                    )
+                ]
+            )
+        },
         {"group_references": (reference("alice", "ValidatingAdmissionPolicy"),)},
         {"group_references": (reference("al*", "ClusterPolicy"),)},
     ],
 )
-def test_username_that_cannot_be_carried_blocks_where_something_can_mean_it(changes: dict[str, Any]) -> None:
+def test_username_that_cannot_be_carried_blocks_where_something_can_mean_it(
+    changes: dict[str, Any],
+) -> None:
     plan = planned(world([row(DEV, "{{SessionNameRaw}}")], **changes))
     assert "username-bound" in only(plan).findings
     assert only(plan).action == "block"
@@ -284,10 +372,14 @@ def test_service_account_subjects_count_as_usernames() -> None:
 
 
 def test_username_that_cannot_be_carried_and_unread_references_block() -> None:
-    assert "username-unread" in only(planned(world([row(DEV, "{{SessionName}}")], rbac=None))).findings
+    assert (
+        "username-unread" in only(planned(world([row(DEV, "{{SessionName}}")], rbac=None))).findings
+    )
 
 
-@pytest.mark.parametrize("username", ["dev:{{SessionName}}", ":{{SessionNameRaw}}", "a:b{{SessionName}}"])
+@pytest.mark.parametrize(
+    "username", ["dev:{{SessionName}}", ":{{SessionNameRaw}}", "a:b{{SessionName}}"]
+)
 def test_session_name_after_a_colon_is_carried(username: str) -> None:
     assert entry_of(username) == EntrySpec("STANDARD", username)
 
@@ -317,7 +409,9 @@ def test_person_may_attest_a_reserved_username() -> None:
 
 
 def test_literal_node_name_is_a_reserved_username() -> None:
-    assert "username-reserved" in only(planned(world([row(DEV, "system:node:ip-10-0-0-1")]))).findings
+    assert (
+        "username-reserved" in only(planned(world([row(DEV, "system:node:ip-10-0-0-1")]))).findings
+    )
 
 
 @pytest.mark.parametrize("username", ["", None, 4217])
@@ -347,7 +441,9 @@ def test_names_that_nothing_binds_are_carried_and_reported() -> None:
 def test_username_that_nothing_binds_is_reported_where_there_is_no_group() -> None:
     assert (
         "suresh"
-        in finding(planned(world([row(DEV, "suresh")], rbac=rbac(bind(named("Suresh"))))), "grants-nothing").message
+        in finding(
+            planned(world([row(DEV, "suresh")], rbac=rbac(bind(named("Suresh"))))), "grants-nothing"
+        ).message
     )
 
 
@@ -356,13 +452,20 @@ def test_nothing_is_reported_as_unbound_where_rbac_was_not_read() -> None:
 
 
 def test_whatever_names_masters_is_listed() -> None:
-    snapshot = world([row(DEV, "x", ("system:masters",))], group_references=(reference("system:masters"),))
+    snapshot = world(
+        [row(DEV, "x", ("system:masters",))], group_references=(reference("system:masters"),)
+    )
     assert "FlowSchema" in finding(planned(snapshot), "masters-referenced").message
 
 
 def test_kubernetes_own_binding_of_masters_is_not_worth_a_warning() -> None:
     state = rbac(bind(group("system:masters"), role_name="cluster-admin", name="cluster-admin"))
-    assert findings(planned(world([row(DEV, "x", ("system:masters",))], rbac=state)), "masters-referenced") == ()
+    assert (
+        findings(
+            planned(world([row(DEV, "x", ("system:masters",))], rbac=state)), "masters-referenced"
+        )
+        == ()
+    )
 
 
 def test_users_keep_their_own_default_name() -> None:
@@ -371,13 +474,17 @@ def test_users_keep_their_own_default_name() -> None:
 
 
 def test_kept_entry_whose_parallel_binding_is_gone_is_not_passed_over() -> None:
-    """An administrator deleted the binding: the entry gives nothing, and the row behind it would give `view`."""
+    """An administrator deleted the binding: the entry gives nothing, and the row behind it would
+    give `view`.
+    """
     answer = group_answers(eks__x="team-x")
     first = planned(world([row(DEV, "x", ("eks:x",))], rbac=rbac(bind(group("eks:x")))), answer)
     (made,) = (step.effect for step in first.steps if isinstance(step.effect, CreateBinding))
     ours = entry(DEV, "x", ("team-x",), tags={"eks-access-migrator/plan": "sha256:0"})
     standing = bind(
-        group("team-x"), name=made.binding_name, labels={"app.kubernetes.io/managed-by": "eks-access-migrator"}
+        group("team-x"),
+        name=made.binding_name,
+        labels={"app.kubernetes.io/managed-by": "eks-access-migrator"},
     )
     rows = [row(DEV, "x", ("eks:x",))]
     whole = planned(world(rows, entries=[ours], rbac=rbac(bind(group("eks:x")), standing)), answer)

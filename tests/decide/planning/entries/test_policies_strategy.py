@@ -28,7 +28,11 @@ DEV = role("dev")
 EDIT_POLICY = VIEW_POLICY.replace("View", "Edit")
 
 
-def with_policies(*groups: str, decisions: Decisions | None = None, **changes: Any) -> PlannedPrincipal:  # noqa: ANN401 - any field
+def with_policies(
+    *groups: str,
+    decisions: Decisions | None = None,
+    **changes: Any,  # noqa: ANN401 - any field
+) -> PlannedPrincipal:
     return only(planned(world([row(DEV, "x", groups)], **changes), decisions, strategy="policies"))
 
 
@@ -53,19 +57,27 @@ def test_group_of_many_is_judged_once_and_replaced_for_all() -> None:
 
 
 def test_namespaces_of_several_bindings_come_together() -> None:
-    state = rbac(bind(group("v"), namespace="b"), bind(group("v"), namespace="a"), bind(group("w"), namespace="c"))
+    state = rbac(
+        bind(group("v"), namespace="b"),
+        bind(group("v"), namespace="a"),
+        bind(group("w"), namespace="c"),
+    )
     expected = (in_namespaces(VIEW_POLICY, "a", "b", "c"),)
     assert with_policies("v", "w", rbac=state).entry == EntrySpec("STANDARD", "x", (), expected)
 
 
 def test_whole_cluster_beats_namespaces() -> None:
     state = rbac(bind(group("v"), namespace="b"), bind(group("v"), name="all"))
-    assert with_policies("v", rbac=state).entry == EntrySpec("STANDARD", "x", (), (on_cluster(VIEW_POLICY),))
+    assert with_policies("v", rbac=state).entry == EntrySpec(
+        "STANDARD", "x", (), (on_cluster(VIEW_POLICY),)
+    )
 
 
 def test_masters_and_a_replaced_group_stand_side_by_side() -> None:
     found = with_policies("v", "system:masters", rbac=rbac(bind(group("v"))))
-    assert found.entry == EntrySpec("STANDARD", "x", (), (on_cluster(ADMIN_POLICY), on_cluster(VIEW_POLICY)))
+    assert found.entry == EntrySpec(
+        "STANDARD", "x", (), (on_cluster(ADMIN_POLICY), on_cluster(VIEW_POLICY))
+    )
 
 
 def test_cluster_admin_has_its_policy() -> None:

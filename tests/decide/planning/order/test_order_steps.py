@@ -1,4 +1,6 @@
-"""The order of steps: no gap, no more than before, the first of each kind alone, the operator last."""
+"""The order of steps: no gap, no more than before, the first of each kind alone, the operator
+last.
+"""
 
 from collections.abc import Mapping
 
@@ -84,17 +86,27 @@ def test_no_steps_where_everything_is_done() -> None:
 
 
 def test_steps_rest_on_earlier_steps_only() -> None:
-    plan = planned(world([row(DEV, "x"), row(ADMIN, "y", MASTERS), node_row(role("n"))], mode="CONFIG_MAP"))
-    assert all(place(plan, need) < place(plan, step.id) for step in plan.steps for need in step.requires)
+    plan = planned(
+        world([row(DEV, "x"), row(ADMIN, "y", MASTERS), node_row(role("n"))], mode="CONFIG_MAP")
+    )
+    assert all(
+        place(plan, need) < place(plan, step.id) for step in plan.steps for need in step.requires
+    )
 
 
 def test_entry_carries_the_marker_while_it_is_proven_and_loses_it_by_a_full_update() -> None:
-    create, prove, update = (step.effect for step in steps_of(planned(world([row(DEV, "x", ("devs",))])), DEV))
+    create, prove, update = (
+        step.effect for step in steps_of(planned(world([row(DEV, "x", ("devs",))])), DEV)
+    )
     assert isinstance(create, CreateEntry)
     assert isinstance(prove, Prove)
     assert isinstance(update, UpdateEntry)
     assert create.entry == EntrySpec("STANDARD", "x", ("devs", "migrator-probe:{run}"))
-    assert (prove.username, prove.groups, prove.attribution) == ("x", ("devs", "migrator-probe:{run}"), "marker")
+    assert (prove.username, prove.groups, prove.attribution) == (
+        "x",
+        ("devs", "migrator-probe:{run}"),
+        "marker",
+    )
     assert update.entry == EntrySpec("STANDARD", "x", ("devs",))
     assert update.before == create.entry
 
@@ -131,7 +143,13 @@ def test_one_bridge_serves_all_admins_and_goes_after_the_last() -> None:
 
 def test_operator_who_may_not_create_bindings_accepts_a_gap_that_is_named() -> None:
     plan = planned(world([row(ADMIN, "y", MASTERS), row(DEV, "x")]), accept_gap=True)
-    assert kinds(plan, ADMIN) == ["create-entry", "associate-policy", "prove", "update-entry", "prove"]
+    assert kinds(plan, ADMIN) == [
+        "create-entry",
+        "associate-policy",
+        "prove",
+        "update-entry",
+        "prove",
+    ]
     assert not {"create-bridge", "remove-bridge"} & set(kinds(plan))
     assert ADMIN in finding(plan, "gap-accepted").message
     assert findings(planned(world([row(DEV, "x")]), accept_gap=True), "gap-accepted") == ()
@@ -148,12 +166,20 @@ def test_first_of_each_kind_goes_alone() -> None:
     rows += [row(role(f"admin{n}"), f"admin{n}", MASTERS) for n in range(2)]
     rows += [node_row(role(f"nodes{n}")) for n in range(2)]
     plan = planned(world(rows))
-    for canary, others in (("dev0", ("dev1", "dev2")), ("admin0", ("admin1",)), ("nodes0", ("nodes1",))):
+    for canary, others in (
+        ("dev0", ("dev1", "dev2")),
+        ("admin0", ("admin1",)),
+        ("nodes0", ("nodes1",)),
+    ):
         last = steps_of(plan, role(canary))[-1].id
         for other in others:
             assert last in resting_on(plan, steps_of(plan, role(other))[0])
-    assert steps_of(plan, role("dev0"))[-1].id in resting_on(plan, steps_of(plan, role("admin0"))[0])
-    assert steps_of(plan, role("admin0"))[-1].id in resting_on(plan, steps_of(plan, role("nodes0"))[0])
+    assert steps_of(plan, role("dev0"))[-1].id in resting_on(
+        plan, steps_of(plan, role("admin0"))[0]
+    )
+    assert steps_of(plan, role("admin0"))[-1].id in resting_on(
+        plan, steps_of(plan, role("nodes0"))[0]
+    )
 
 
 def test_others_of_a_kind_go_side_by_side() -> None:
@@ -164,7 +190,12 @@ def test_others_of_a_kind_go_side_by_side() -> None:
 
 def test_operator_goes_last_and_whom_it_arrives_through_just_before() -> None:
     gate = role("gate")
-    rows = [row(OPERATOR, "me", MASTERS), row(gate, "gate"), row(ADMIN, "y", MASTERS), row(DEV, "x")]
+    rows = [
+        row(OPERATOR, "me", MASTERS),
+        row(gate, "gate"),
+        row(ADMIN, "y", MASTERS),
+        row(DEV, "x"),
+    ]
     plan = planned(world(rows, caller_chain=(gate, OPERATOR)))
     mine, through = steps_of(plan, OPERATOR)[0], steps_of(plan, gate)[0]
     others = {step.id for arn in (ADMIN, DEV) for step in steps_of(plan, arn)}
@@ -173,26 +204,37 @@ def test_operator_goes_last_and_whom_it_arrives_through_just_before() -> None:
 
 
 def test_user_may_be_the_operator() -> None:
-    plan = planned(world([row(DEV, "x")], [row(user("me"), "me")], caller_arn=user("me"), caller_chain=None))
+    plan = planned(
+        world([row(DEV, "x")], [row(user("me"), "me")], caller_arn=user("me"), caller_chain=None)
+    )
     assert steps_of(plan, DEV)[-1].id in resting_on(plan, steps_of(plan, user("me"))[0])
 
 
 def test_unknown_operator_puts_nobody_last() -> None:
-    plan = planned(world([row(OPERATOR, "me")], caller_arn=None, caller_chain=None, unknown=("callerIdentity",)))
+    plan = planned(
+        world(
+            [row(OPERATOR, "me")], caller_arn=None, caller_chain=None, unknown=("callerIdentity",)
+        )
+    )
     assert steps_of(plan, OPERATOR)
     assert "callerIdentity" in finding(plan, "input-unknown").message
 
 
 def test_automatic_entries_come_before_ours() -> None:
     nodes = role("nodes")
-    snapshot = world([node_row(nodes), row(DEV, "x")], nodegroups=(nodegroup(nodes),), mode="CONFIG_MAP")
+    snapshot = world(
+        [node_row(nodes), row(DEV, "x")], nodegroups=(nodegroup(nodes),), mode="CONFIG_MAP"
+    )
     plan = planned(snapshot)
     assert kinds(plan, nodes) == ["await-entry", "prove"]
     assert steps_of(plan, nodes)[0].id in resting_on(plan, steps_of(plan, DEV)[0])
 
 
 def test_parallel_bindings_come_before_the_entries_that_need_them() -> None:
-    plan = planned(world([row(DEV, "x", ("eks:x",))], rbac=rbac(bind(group("eks:x")))), group_answers(eks__x="team"))
+    plan = planned(
+        world([row(DEV, "x", ("eks:x",))], rbac=rbac(bind(group("eks:x")))),
+        group_answers(eks__x="team"),
+    )
     binding = next(step.id for step in plan.steps if step.effect.kind == "create-binding")
     assert binding in resting_on(plan, steps_of(plan, DEV)[0])
 
@@ -209,11 +251,17 @@ def test_parallel_binding_that_is_there_is_not_made_again() -> None:
 def test_nodes_are_proven_by_being_nodes() -> None:
     prove = steps_of(planned(world([node_row(role("nodes"))])), role("nodes"))[-1].effect
     assert isinstance(prove, Prove)
-    assert (prove.username, prove.groups, prove.attribution) == (NODE_USERNAME, ("system:nodes",), "node")
+    assert (prove.username, prove.groups, prove.attribution) == (
+        NODE_USERNAME,
+        ("system:nodes",),
+        "node",
+    )
 
 
 def test_dead_entry_is_deleted_just_before_it_is_made_again() -> None:
-    plan = planned(world([row(DEV, "x")], entries=[entry(DEV, created_at=LONG_AGO.replace(year=2020))]))
+    plan = planned(
+        world([row(DEV, "x")], entries=[entry(DEV, created_at=LONG_AGO.replace(year=2020))])
+    )
     delete, create = steps_of(plan, DEV)[:2]
     assert (delete.effect.kind, create.effect.kind) == ("delete-entry", "create-entry")
     assert create.requires == (delete.id,)
@@ -226,7 +274,10 @@ def test_every_step_names_the_rows_it_comes_from() -> None:
 
 def test_leftover_bridge_is_removed_when_nobody_rests_on_it() -> None:
     left = bind(
-        group("migrator-bridge:00"), role_name="cluster-admin", name="left", labels={MANAGED_BY_LABEL: MANAGED_BY}
+        group("migrator-bridge:00"),
+        role_name="cluster-admin",
+        name="left",
+        labels={MANAGED_BY_LABEL: MANAGED_BY},
     )
     plan = planned(world([row(DEV, "x")], rbac=rbac(left)))
     assert plan.steps[-1].effect == RemoveBridge("left", "migrator-bridge:00")
@@ -276,11 +327,17 @@ def test_proof_policy_asks_for_another_class_by_kind() -> None:
 
 def test_single_admin_is_reported() -> None:
     assert finding(planned(world([row(ADMIN, "y", MASTERS)])), "single-admin").severity == "warn"
-    assert findings(planned(world([row(ADMIN, "y", MASTERS), row(DEV, "x", MASTERS)])), "single-admin") == ()
+    assert (
+        findings(planned(world([row(ADMIN, "y", MASTERS), row(DEV, "x", MASTERS)])), "single-admin")
+        == ()
+    )
 
 
 def test_operator_and_whom_it_arrives_through_are_one_admin() -> None:
-    snapshot = world([row(OPERATOR, "me", MASTERS), row(role("gate"), "gate", MASTERS)], caller_chain=(role("gate"),))
+    snapshot = world(
+        [row(OPERATOR, "me", MASTERS), row(role("gate"), "gate", MASTERS)],
+        caller_chain=(role("gate"),),
+    )
     assert findings(planned(snapshot), "single-admin")
 
 
@@ -289,7 +346,10 @@ def test_creator_and_service_linked_roles_are_told_apart_as_admins() -> None:
     kept = entry(linked, access_policies=(on_cluster(),))
     assert findings(planned(world([row(ADMIN, "y", MASTERS)], entries=[kept])), "single-admin")
     made = world(
-        [row(ADMIN, "y", MASTERS)], creator=Creator(DEV, "tags"), mode="CONFIG_MAP", principals=[iam(DEV), iam(ADMIN)]
+        [row(ADMIN, "y", MASTERS)],
+        creator=Creator(DEV, "tags"),
+        mode="CONFIG_MAP",
+        principals=[iam(DEV), iam(ADMIN)],
     )
     assert findings(planned(made), "single-admin") == ()
 

@@ -26,7 +26,11 @@ SSO = "aws-reserved/sso.amazonaws.com/eu-west-1/AWSReservedSSO_Admin_0123456789a
 
 
 def test_pathless_role_row_becomes_the_full_arn_as_iam_spells_it() -> None:
-    principal = only(planned(world([row(role("AWSReservedSSO_Admin_0123456789abcdef"))], principals=[iam(role(SSO))])))
+    principal = only(
+        planned(
+            world([row(role("AWSReservedSSO_Admin_0123456789abcdef"))], principals=[iam(role(SSO))])
+        )
+    )
     assert principal.principal_arn == role(SSO)
     assert principal.principal_id == iam(role(SSO)).id
 
@@ -44,7 +48,9 @@ def test_user_matches_with_its_path_only() -> None:
 
 
 def test_user_with_a_path_is_found() -> None:
-    assert only(planned(world(users=[row(user("staff/ana"), "ana")]))).principal_arn == user("staff/ana")
+    assert only(planned(world(users=[row(user("staff/ana"), "ana")]))).principal_arn == user(
+        "staff/ana"
+    )
 
 
 def test_role_absent_from_a_completely_read_account_is_skipped() -> None:
@@ -66,27 +72,36 @@ def test_reprovisioned_sso_role_is_never_matched_by_its_nearest_name() -> None:
 
 
 def test_role_of_an_unread_account_blocks_with_its_best_answer() -> None:
-    principal = only(planned(world([row(role("dev"), "dev", ("devs",))], principals=(), accounts_read=())))
+    principal = only(
+        planned(world([row(role("dev"), "dev", ("devs",))], principals=(), accounts_read=()))
+    )
     assert principal.action == "block"
     assert "role-unverified" in principal.findings
     assert principal.proposed == EntrySpec("STANDARD", "dev", ("devs",))
 
 
 def test_user_of_an_unread_account_is_created_with_a_warning() -> None:
-    principal = only(planned(world(users=[row(user("ana"), "ana")], principals=(), accounts_read=())))
+    principal = only(
+        planned(world(users=[row(user("ana"), "ana")], principals=(), accounts_read=()))
+    )
     assert principal.action == "create"
     assert "user-unverified" in principal.findings
 
 
 def test_roles_read_says_nothing_about_users() -> None:
     read = (AccountRead(ACCOUNT, roles=True, users=False),)
-    principal = only(planned(world(users=[row(user("ana"), "ana")], principals=(), accounts_read=read)))
+    principal = only(
+        planned(world(users=[row(user("ana"), "ana")], principals=(), accounts_read=read))
+    )
     assert principal.action == "create"
 
 
 def test_users_read_says_nothing_about_roles() -> None:
     read = (AccountRead(ACCOUNT, roles=False, users=True),)
-    assert only(planned(world([row(role("dev"))], principals=(), accounts_read=read))).action == "block"
+    assert (
+        only(planned(world([row(role("dev"))], principals=(), accounts_read=read))).action
+        == "block"
+    )
 
 
 def test_foreign_user_is_created_with_a_warning() -> None:
@@ -110,17 +125,29 @@ def test_answer_names_the_full_arn_of_a_foreign_role() -> None:
 
 
 @pytest.mark.parametrize(
-    "answered", [role("dev"), role("other", OTHER), user("dev", OTHER), role("dev", OTHER, "aws-cn"), "nonsense"]
+    "answered",
+    [
+        role("dev"),
+        role("other", OTHER),
+        user("dev", OTHER),
+        role("dev", OTHER, "aws-cn"),
+        "nonsense",
+    ],
 )
 def test_answer_that_names_another_account_or_name_is_refused(answered: str) -> None:
     with pytest.raises(Failed) as error:
-        planned(world([row(role("dev", OTHER), "dev")]), answers(role("dev", OTHER), principal_arn=answered))
+        planned(
+            world([row(role("dev", OTHER), "dev")]),
+            answers(role("dev", OTHER), principal_arn=answered),
+        )
     assert error.value.code == "decision-invalid"
 
 
 @pytest.mark.parametrize("spelled", ["role/team/dev", "ROLE/team/dev", "Role/team/DEV"])
 def test_answer_must_spell_the_fixed_words_of_an_arn_as_eks_takes_them(spelled: str) -> None:
-    """aws-auth is compared without case; CreateAccessEntry refuses `ROLE/`, long after the plan was approved."""
+    """aws-auth is compared without case; CreateAccessEntry refuses `ROLE/`, long after the plan was
+    approved.
+    """
     snapshot = world([row(f"arn:aws:iam::{OTHER}:ROLE/Dev", "dev", ("devs",))])
     chosen = answers(role("dev", OTHER), principal_arn=f"arn:aws:iam::{OTHER}:{spelled}")
     if spelled.startswith("role/"):
@@ -139,7 +166,11 @@ def test_user_of_an_unread_account_gets_an_arn_that_eks_takes_and_keeps_its_name
 
 
 def test_a_row_that_spells_role_in_capitals_is_the_role() -> None:
-    principal = only(planned(world([row(f"arn:aws:iam::{ACCOUNT}:ROLE/DEV")], principals=[iam(role("team/dev"))])))
+    principal = only(
+        planned(
+            world([row(f"arn:aws:iam::{ACCOUNT}:ROLE/DEV")], principals=[iam(role("team/dev"))])
+        )
+    )
     assert (principal.action, principal.principal_arn) == ("create", role("team/dev"))
 
 
@@ -154,7 +185,8 @@ def test_a_row_with_a_path_is_told_to_match_no_login_and_not_what_to_write() -> 
 def test_answer_for_a_user_must_name_the_path_too() -> None:
     with pytest.raises(Failed):
         planned(
-            world(users=[row(user("a/ana", OTHER))]), answers(user("a/ana", OTHER), principal_arn=user("ana", OTHER))
+            world(users=[row(user("a/ana", OTHER))]),
+            answers(user("a/ana", OTHER), principal_arn=user("ana", OTHER)),
         )
 
 

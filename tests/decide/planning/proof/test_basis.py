@@ -1,4 +1,6 @@
-"""What decisions depend on: two reads of an unchanged cluster agree, and nothing that matters is left out."""
+"""What decisions depend on: two reads of an unchanged cluster agree, and nothing that matters is
+left out.
+"""
 
 from dataclasses import replace
 from typing import Any
@@ -71,7 +73,9 @@ def test_bindings_of_ours_and_times_of_entries_change_nothing() -> None:
     ours = bind(group("z"), name="ours", labels={MANAGED_BY_LABEL: MANAGED_BY})
     assert BASE.rbac is not None
     changed = replace(BASE, rbac=replace(BASE.rbac, bindings=(*BASE.rbac.bindings, ours)))
-    touched = replace(BASE, access_entries=(replace((BASE.access_entries or ())[0], modified_at=LONG_AGO),))
+    touched = replace(
+        BASE, access_entries=(replace((BASE.access_entries or ())[0], modified_at=LONG_AGO),)
+    )
     assert same_basis(basis_of(BASE), basis_of(changed))
     assert same_basis(basis_of(BASE), basis_of(touched))
 

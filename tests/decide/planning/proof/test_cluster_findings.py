@@ -36,7 +36,10 @@ def test_accepted_lost_section_lets_the_plan_go_on_with_what_is_in_force() -> No
 
 
 def test_lost_section_can_never_waive_a_role_that_live_nodes_use() -> None:
-    plan = planned(world(data=BROKEN, nodes=(node(role("nodes")),)), Decisions(accept_lost_sections=("mapRoles",)))
+    plan = planned(
+        world(data=BROKEN, nodes=(node(role("nodes")),)),
+        Decisions(accept_lost_sections=("mapRoles",)),
+    )
     assert finding(plan, "node-role-without-node-row").severity == "block"
 
 
@@ -67,7 +70,9 @@ def test_stripped_row_is_a_user_without_those_groups_and_said_so() -> None:
 
 
 def test_unknown_data_key_is_reported() -> None:
-    assert "mapusers" in finding(planned(world(data={"mapusers": "- x"})), "unknown-data-key").message
+    assert (
+        "mapusers" in finding(planned(world(data={"mapusers": "- x"})), "unknown-data-key").message
+    )
 
 
 def test_problems_of_an_inert_config_map_do_not_block_in_api_mode() -> None:
@@ -84,7 +89,9 @@ def test_lost_rows_are_not_nothing() -> None:
     assert findings(planned(world(data=BROKEN)), "nothing-to-migrate") == ()
 
 
-@pytest.mark.parametrize("name", ["callerIdentity", "accessPolicies", "nodegroups", "nodes", "rbac.roles", "iam"])
+@pytest.mark.parametrize(
+    "name", ["callerIdentity", "accessPolicies", "nodegroups", "nodes", "rbac.roles", "iam"]
+)
 def test_what_was_not_read_is_said(name: str) -> None:
     assert name in finding(planned(world(unknown=(name,))), "input-unknown").message
 
@@ -94,20 +101,26 @@ def test_unread_lists_that_weaken_nothing_are_not_worth_a_word() -> None:
 
 
 def test_nodes_whose_role_is_not_resolved_are_counted() -> None:
-    assert "2 live nodes" in finding(planned(world(nodes=(node(None), node(None)))), "input-unknown").message
+    assert (
+        "2 live nodes"
+        in finding(planned(world(nodes=(node(None), node(None)))), "input-unknown").message
+    )
 
 
 def test_row_that_nobody_used_in_a_complete_window_is_marked_and_kept() -> None:
     plan = planned(world([row(DEV, "x")], usage=usage()))
     assert "row-unused" in plan.principals[0].findings
     assert plan.principals[0].action == "create"
-    assert findings(planned(world([row(DEV, "x")], usage=usage(complete=False))), "row-unused") == ()
+    assert (
+        findings(planned(world([row(DEV, "x")], usage=usage(complete=False))), "row-unused") == ()
+    )
     assert findings(planned(world([row(DEV, "x")], usage=usage(login(DEV)))), "row-unused") == ()
 
 
 def test_login_that_nothing_explains_is_reported() -> None:
     snapshot = world(
-        [row(DEV, "x")], usage=usage(login(DEV), login(role("ghost")), login(role("maker"), "kubernetes-admin"))
+        [row(DEV, "x")],
+        usage=usage(login(DEV), login(role("ghost")), login(role("maker"), "kubernetes-admin")),
     )
     messages = [f.message for f in findings(planned(snapshot), "login-unexplained")]
     assert len(messages) == 2

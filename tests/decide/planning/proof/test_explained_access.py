@@ -1,4 +1,6 @@
-"""A difference of access is explained by the finding that tells of its cause, and by no other one."""
+"""A difference of access is explained by the finding that tells of its cause, and by no other
+one.
+"""
 
 from dataclasses import replace
 
@@ -10,7 +12,11 @@ from migrator.decide.planning.entries.decide_principal import decide_principal
 from migrator.decide.planning.entries.principal_decision import PrincipalDecision
 from migrator.decide.planning.principals.candidate_principals import candidates_of
 from migrator.decide.planning.principals.plan_facts import PlanFacts, gather
-from migrator.decide.planning.proof.explained_access import EXPLAINED_CODES, access_change, unexplained
+from migrator.decide.planning.proof.explained_access import (
+    EXPLAINED_CODES,
+    access_change,
+    unexplained,
+)
 from migrator.decide.reading.read_aws_auth import read_aws_auth
 from migrator.model.access_entry import NOBODY, Identity
 from migrator.model.decision import Decisions
@@ -42,15 +48,27 @@ BOUND = rbac(
 )
 
 
-def judged(snapshot: Snapshot, before: Identity, after: Identity, *notes: DraftFinding) -> AccessChange:
-    """What is left unexplained of a change from one identity to another, with these findings alone."""
+def judged(
+    snapshot: Snapshot, before: Identity, after: Identity, *notes: DraftFinding
+) -> AccessChange:
+    """What is left unexplained of a change from one identity to another, with these findings
+    alone.
+    """
     facts, decided = _settled(snapshot)
     changed = replace(decided, before=before, after=after, notes=notes)
-    return unexplained(replace(changed, access=access_change(changed, facts, facts.index)), facts, facts.index)
+    return unexplained(
+        replace(changed, access=access_change(changed, facts, facts.index)), facts, facts.index
+    )
 
 
 def _settled(snapshot: Snapshot) -> tuple[PlanFacts, PrincipalDecision]:
-    facts = gather(snapshot, Decisions(), read_aws_auth(snapshot.aws_auth_data), strategy="preserve", target="API")
+    facts = gather(
+        snapshot,
+        Decisions(),
+        read_aws_auth(snapshot.aws_auth_data),
+        strategy="preserve",
+        target="API",
+    )
     return facts, decide_principal(candidates_of(facts)[0], facts)
 
 
@@ -77,18 +95,23 @@ def test_dropped_group_explains_what_that_group_gave_and_no_other_loss() -> None
 
 def test_added_group_explains_what_that_group_gives_and_no_other_gain() -> None:
     assert judged(SNAPSHOT, by_row("devs"), by_entry("devs", WINDOWS), ADDED) == NOTHING
-    assert judged(SNAPSHOT, by_row("devs"), by_entry("devs", WINDOWS, "secret-readers"), ADDED).gained
+    assert judged(
+        SNAPSHOT, by_row("devs"), by_entry("devs", WINDOWS, "secret-readers"), ADDED
+    ).gained
     assert judged(SNAPSHOT, NOBODY, by_entry(WINDOWS), ADDED).gained
 
 
 def test_unused_fargate_row_explains_its_own_end_only() -> None:
     snapshot = world(
-        [row(DEV, SESSION_NODE, (*NODE_GROUPS, "system:node-proxier"))], principals=[iam(DEV, "eks-fargate-pods")]
+        [row(DEV, SESSION_NODE, (*NODE_GROUPS, "system:node-proxier"))],
+        principals=[iam(DEV, "eks-fargate-pods")],
     )
     plan = planned(snapshot)
     assert (one(plan, DEV).action, one(plan, DEV).findings) == ("skip", ("fargate-unused",))
     assert one(plan, DEV).access.lost
-    assert judged(SNAPSHOT, by_row("secret-readers"), by_entry(), DraftFinding("fargate-unused", "-")).lost
+    assert judged(
+        SNAPSHOT, by_row("secret-readers"), by_entry(), DraftFinding("fargate-unused", "-")
+    ).lost
 
 
 def test_half_made_entry_is_held_against_the_rows_that_its_run_set_out_from() -> None:
@@ -118,13 +141,21 @@ def test_no_other_finding_explains_anything(code: str) -> None:
 
 
 def test_codes_that_name_a_difference_of_a_principal_are_those_with_a_cause() -> None:
-    of_accounts = {"account-skipped", "account-expanded"}  # of principals that no row names, so that no plan lists them
+    of_accounts = {
+        "account-skipped",
+        "account-expanded",
+    }  # of principals that no row names, so that no plan lists them
     assert {code for code, kind in CATALOGUE.items() if kind.names} == EXPLAINED_CODES | of_accounts
 
 
 def test_what_a_node_loses_by_dropped_groups_and_gains_by_windows_is_explained_together() -> None:
     bound = rbac(bind(group("system:bootstrappers")), bind(group(WINDOWS), role_name="edit"))
-    snapshot = world([node_row(NODES)], principals=[iam(NODES, "ec2")], nodes=(node(NODES, "windows"),), rbac=bound)
+    snapshot = world(
+        [node_row(NODES)],
+        principals=[iam(NODES, "ec2")],
+        nodes=(node(NODES, "windows"),),
+        rbac=bound,
+    )
     principal = one(planned(snapshot), NODES)
     assert principal.access.gained
     assert principal.findings == ("node-groups-dropped", "windows-group-added")

@@ -52,12 +52,18 @@ BINDING = CreateBinding("made", "shop", "ClusterRole", "view", "team")
 
 
 def after(*effects: Effect, **changes: Any) -> AccessEntry | None:  # noqa: ANN401 - any field
-    snapshot = simulate(world(**changes), [Step(str(n), effect) for n, effect in enumerate(effects)])
+    snapshot = simulate(
+        world(**changes), [Step(str(n), effect) for n, effect in enumerate(effects)]
+    )
     return next(iter(snapshot.access_entries or ()), None)
 
 
 def test_plan_again_after_all_steps_has_nothing_to_do() -> None:
-    rows = [row(DEV, "x", ("eks:x",)), row(role("admin"), "y", ("system:masters",)), node_row(role("nodes"))]
+    rows = [
+        row(DEV, "x", ("eks:x",)),
+        row(role("admin"), "y", ("system:masters",)),
+        node_row(role("nodes")),
+    ]
     snapshot = world(rows, mode="CONFIG_MAP", rbac=rbac(bind(group("eks:x"))))
     decisions = group_answers(eks__x="team")
     plan = make_plan(snapshot, decisions, now=NOW)
@@ -93,7 +99,9 @@ def test_snapshot_without_a_proper_time_still_simulates(taken_at: str) -> None:
 
 def test_policies_replace_each_other_by_arn() -> None:
     narrow, wide = in_namespaces(VIEW_POLICY, "shop"), on_cluster(VIEW_POLICY)
-    made = after(CreateEntry(DEV, SPEC), AssociatePolicy(DEV, narrow), AssociatePolicy(DEV, wide, narrow))
+    made = after(
+        CreateEntry(DEV, SPEC), AssociatePolicy(DEV, narrow), AssociatePolicy(DEV, wide, narrow)
+    )
     assert made is not None
     assert made.access_policies == (wide,)
     gone = after(CreateEntry(DEV, SPEC), AssociatePolicy(DEV, wide), DisassociatePolicy(DEV, wide))
@@ -115,7 +123,9 @@ def test_deleted_entry_is_gone() -> None:
 def test_rbac_is_the_same_object_where_nothing_stays_changed() -> None:
     snapshot = world()
     bridge = CreateBridge("b", "g")
-    assert simulate(snapshot, [Step("1", bridge), Step("2", RemoveBridge("b", "g"))]).rbac is not None
+    assert (
+        simulate(snapshot, [Step("1", bridge), Step("2", RemoveBridge("b", "g"))]).rbac is not None
+    )
     assert simulate(snapshot, []).rbac is snapshot.rbac
     assert simulate(replace(snapshot, rbac=None), [Step("1", bridge)]).rbac is None
 
@@ -123,7 +133,9 @@ def test_rbac_is_the_same_object_where_nothing_stays_changed() -> None:
 def test_bindings_of_ours_are_added_and_removed() -> None:
     bound = simulate(world(), [Step("1", BINDING)]).rbac
     assert bound is not None
-    assert [(b.namespace, b.name, b.role_name) for b in bound.bindings] == [("shop", "made", "view")]
+    assert [(b.namespace, b.name, b.role_name) for b in bound.bindings] == [
+        ("shop", "made", "view")
+    ]
     unbound = simulate(world(rbac=bound), [Step("1", RemoveBridge("made", "team", "shop"))]).rbac
     assert unbound is not None
     assert unbound.bindings == ()
@@ -131,7 +143,9 @@ def test_bindings_of_ours_are_added_and_removed() -> None:
 
 def test_prove_changes_nothing() -> None:
     snapshot = world(entries=[entry(DEV)])
-    assert basis_of(simulate(snapshot, [Step("1", Prove(DEV, "x", (), "live", "marker"))])) == basis_of(snapshot)
+    assert basis_of(
+        simulate(snapshot, [Step("1", Prove(DEV, "x", (), "live", "marker"))])
+    ) == basis_of(snapshot)
 
 
 @pytest.mark.parametrize(
@@ -198,13 +212,25 @@ def test_unprovable_plan_is_an_error() -> None:
     from migrator.model.rbac import PermissionRow
 
     snapshot = world([row(DEV, "x", ("devs",))], rbac=rbac(bind(group("devs"))))
-    facts = gather(snapshot, Decisions(), read_aws_auth(snapshot.aws_auth_data), strategy="preserve", target="API")
+    facts = gather(
+        snapshot,
+        Decisions(),
+        read_aws_auth(snapshot.aws_auth_data),
+        strategy="preserve",
+        target="API",
+    )
     decided = [decide_principal(candidate, facts) for candidate in candidates_of(facts)]
     with pytest.raises(Failed) as error:  # steps that do not lead to the plan's end
         _prove_end(facts, decided, (Step("s01", EnableEntries()),))
     assert error.value.code == "plan-unproven"
-    more, less = AccessChange(gained=(PermissionRow("cluster"),)), AccessChange(lost=(PermissionRow("cluster"),))
-    for changed in (replace(decided[0], access=more, before=NOBODY), replace(decided[0], access=less, after=NOBODY)):
+    more, less = (
+        AccessChange(gained=(PermissionRow("cluster"),)),
+        AccessChange(lost=(PermissionRow("cluster"),)),
+    )
+    for changed in (
+        replace(decided[0], access=more, before=NOBODY),
+        replace(decided[0], access=less, after=NOBODY),
+    ):
         with pytest.raises(Failed) as error:
             _prove_access([changed], facts)
         assert error.value.code == "plan-unproven"

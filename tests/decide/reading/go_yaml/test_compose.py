@@ -32,7 +32,12 @@ def test_nodes_know_their_place() -> None:
     root = root_of("- a: 1\n  b: [x,\n    y]\n")
     mapping = root.children[0]
     assert (root.line, root.column) == (1, 1)
-    assert [(node.line, node.column) for node in mapping.children] == [(1, 3), (1, 6), (2, 3), (2, 6)]
+    assert [(node.line, node.column) for node in mapping.children] == [
+        (1, 3),
+        (1, 6),
+        (2, 3),
+        (2, 6),
+    ]
     assert [(node.line, node.column) for node in mapping.children[3].children] == [(2, 7), (3, 5)]
     assert mapping.children[3].flow
     assert not mapping.flow
@@ -43,7 +48,9 @@ def test_children_stand_before_their_parents() -> None:
     document = compose("a: [1, {b: c}]\n")
     place = {id(node): number for number, node in enumerate(document.nodes)}
     assert document.nodes[-1] is document.root
-    assert all(place[id(child)] < place[id(node)] for node in document.nodes for child in node.children)
+    assert all(
+        place[id(child)] < place[id(node)] for node in document.nodes for child in node.children
+    )
 
 
 @pytest.mark.parametrize("text", ["", "\n", "# only a comment\n", "\ufeff"])
@@ -57,7 +64,10 @@ def test_only_the_first_document_counts() -> None:
 
 
 def test_all_documents_can_be_asked_for() -> None:
-    assert [[node.text for node in document.nodes] for document in compose_all("a\n---\n---\nb:c\n...\n")] == [
+    assert [
+        [node.text for node in document.nodes]
+        for document in compose_all("a\n---\n---\nb:c\n...\n")
+    ] == [
         ["a"],
         [""],
         ["b:c"],
@@ -70,7 +80,11 @@ def test_documents_before_a_problem_are_given_once() -> None:
         for document in compose_all("[a:b]\n---\n[c:d]\n---\n[e:f]\n---\n\t- x\n"):
             read += [node.text for node in document.nodes if node.kind == "scalar"]
     assert read == ["a:b", "c:d", "e:f"]
-    assert [len(document.nodes) for document in compose_all("a\n---\n[b :c]\n---\n[d :e]\n")] == [1, 2, 2]
+    assert [len(document.nodes) for document in compose_all("a\n---\n[b :c]\n---\n[d :e]\n")] == [
+        1,
+        2,
+        2,
+    ]
 
 
 @pytest.mark.parametrize(
@@ -95,10 +109,15 @@ def test_documents_before_a_problem_are_given_once() -> None:
         ("- a:b\n- [c:d]\n- 'e:f'\n- |\n g:h\n# i:j\n", ["a:b", "c:d", "e:f", "g:h\n"]),
         ("[a:b,\r\n c:d]", ["a:b", "c:d"]),
         ("[a*:b*:c!, d:e]", ["a*:b*:c!", "d:e"]),
-        ("[arn:aws:iam::1:role/*, arn:aws:iam::1:role/a&b]", ["arn:aws:iam::1:role/*", "arn:aws:iam::1:role/a&b"]),
+        (
+            "[arn:aws:iam::1:role/*, arn:aws:iam::1:role/a&b]",
+            ["arn:aws:iam::1:role/*", "arn:aws:iam::1:role/a&b"],
+        ),
     ],
 )
-def test_a_colon_in_a_word_of_a_flow_collection_is_part_of_it(text: str, expected: list[str]) -> None:
+def test_a_colon_in_a_word_of_a_flow_collection_is_part_of_it(
+    text: str, expected: list[str]
+) -> None:
     assert texts(text) == expected
 
 
@@ -110,7 +129,10 @@ def test_the_stand_in_for_a_colon_is_a_character_that_the_text_has_not() -> None
 
 def test_a_tag_keeps_its_colon() -> None:
     root = root_of("[!<tag:yaml.org,2002:str> a:b, !!int c:d]")
-    assert [node.tag for node in root.children] == ["tag:yaml.org,2002:str", "tag:yaml.org,2002:int"]
+    assert [node.tag for node in root.children] == [
+        "tag:yaml.org,2002:str",
+        "tag:yaml.org,2002:int",
+    ]
 
 
 def test_an_escaped_single_quote_is_one_of_go_yaml() -> None:
@@ -126,9 +148,20 @@ def test_an_escaped_slash_is_none_of_go_yaml() -> None:
     ("text", "line", "column", "message"),
     [
         ("- a: 1\n\tb: 2\n", 2, 1, "a tab cannot indent"),
-        ("- a: b: c\n", 1, 7, "not allowed in this context (a value with ': ' in it must be quoted)"),
+        (
+            "- a: b: c\n",
+            1,
+            7,
+            "not allowed in this context (a value with ': ' in it must be quoted)",
+        ),
         ("- a: {{Session}}name\n", 1, 17, "a template at the start of a value must be quoted"),
-        ("- [a\n", 2, 1, "did not find expected ',' or ']' (a bracket that is not closed, or a comma that is missing)"),
+        (
+            "- [a\n",
+            2,
+            1,
+            "did not find expected ',' or ']' (a bracket that is not closed, or a comma that is "
+            "missing)",
+        ),
         ("- 'a\n", 2, 1, "unexpected end of stream (a quote that is not closed)"),
         ('- "\\q"\n', 1, 4, "unknown escape character"),
         ("- *a\n", 1, 3, "unknown anchor 'a'"),
@@ -137,7 +170,9 @@ def test_an_escaped_slash_is_none_of_go_yaml() -> None:
         ("- !x!y z\n", 1, 3, "undefined tag handle"),
     ],
 )
-def test_what_go_refuses_is_lost_at_its_place(text: str, line: int, column: int, message: str) -> None:
+def test_what_go_refuses_is_lost_at_its_place(
+    text: str, line: int, column: int, message: str
+) -> None:
     kind, *place, said = problem_of(text)
     assert (kind, place) == ("lost", [line, column])
     assert message in said
@@ -192,9 +227,17 @@ def test_many_repairs_in_a_short_text_are_made() -> None:
     assert texts(f"[{words}]") == [f"a{n} :b" for n in range(200)]
 
 
-@given(st.lists(st.from_regex(r"[a-z]{1,4}(:[a-z0-9/*]{1,3}){0,3}", fullmatch=True), min_size=1, max_size=8))
+@given(
+    st.lists(
+        st.from_regex(r"[a-z]{1,4}(:[a-z0-9/*]{1,3}){0,3}", fullmatch=True), min_size=1, max_size=8
+    )
+)
 def test_words_mean_the_same_in_flow_and_in_block(words: list[str]) -> None:
-    assert texts("[" + ", ".join(words) + "]") == texts("".join(f"- {word}\n" for word in words)) == words
+    assert (
+        texts("[" + ", ".join(words) + "]")
+        == texts("".join(f"- {word}\n" for word in words))
+        == words
+    )
 
 
 @given(st.text(alphabet=st.sampled_from("ab:-?[]{},&*!|>'\"%#\\/ \n\t~<.0\ufeff\x01"), max_size=60))

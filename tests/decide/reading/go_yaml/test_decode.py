@@ -1,4 +1,6 @@
-"""A document is decoded as go-yaml and the step to JSON decode it, and refused where they refuse."""
+"""A document is decoded as go-yaml and the step to JSON decode it, and refused where they
+refuse.
+"""
 
 from typing import Any
 
@@ -106,7 +108,11 @@ def test_a_collection_cannot_be_a_key(text: str) -> None:
 
 
 def test_an_unquoted_template_is_named_as_the_usual_reason() -> None:
-    assert problem_of("- username: {{SessionName}}\n") == ("lost", 1, "invalid map key (an unquoted template?)")
+    assert problem_of("- username: {{SessionName}}\n") == (
+        "lost",
+        1,
+        "invalid map key (an unquoted template?)",
+    )
 
 
 @pytest.mark.parametrize("text", ["{~: a}", "{? : a}", "[{null: a}]", "[1, [{? : a}]]"])
@@ -115,11 +121,14 @@ def test_json_has_no_null_key(text: str) -> None:
 
 
 def test_json_has_no_key_for_numbers_beyond_63_bits() -> None:
-    assert problem_of("{18446744073709551615: a}")[2] == "JSON has no key for a number beyond 63 bits"
+    assert (
+        problem_of("{18446744073709551615: a}")[2] == "JSON has no key for a number beyond 63 bits"
+    )
 
 
 @pytest.mark.parametrize(
-    ("text", "line"), [("- .nan\n", 1), ("- a: 1\n  b:\n  - x\n  - .inf\n", 4), ("{a: {b: -.Inf}}", 1)]
+    ("text", "line"),
+    [("- .nan\n", 1), ("- a: 1\n  b:\n  - x\n  - .inf\n", 4), ("{a: {b: -.Inf}}", 1)],
 )
 def test_json_has_no_nan_and_no_infinities(text: str, line: int) -> None:
     kind, place, message = problem_of(text)
@@ -141,7 +150,9 @@ def test_a_scalar_that_is_not_certain_makes_the_text_doubtful() -> None:
 
 def laughs(levels: int, fan_out: int) -> str:
     lines = [f"- &l0 [{', '.join(['ha'] * fan_out)}]"]
-    lines += [f"- &l{level} [{', '.join([f'*l{level - 1}'] * fan_out)}]" for level in range(1, levels)]
+    lines += [
+        f"- &l{level} [{', '.join([f'*l{level - 1}'] * fan_out)}]" for level in range(1, levels)
+    ]
     return "\n".join(lines)
 
 

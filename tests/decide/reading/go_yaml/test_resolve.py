@@ -27,12 +27,16 @@ def test_empty_and_null_words_are_null(text: str) -> None:
     assert resolve("", text) is None
 
 
-@pytest.mark.parametrize("text", ["y", "Y", "yes", "Yes", "YES", "true", "True", "TRUE", "on", "On", "ON"])
+@pytest.mark.parametrize(
+    "text", ["y", "Y", "yes", "Yes", "YES", "true", "True", "TRUE", "on", "On", "ON"]
+)
 def test_yaml_1_1_words_are_true(text: str) -> None:
     assert resolve("", text) == NotText("bool", True)
 
 
-@pytest.mark.parametrize("text", ["n", "N", "no", "No", "NO", "false", "False", "FALSE", "off", "Off", "OFF"])
+@pytest.mark.parametrize(
+    "text", ["n", "N", "no", "No", "NO", "false", "False", "FALSE", "off", "Off", "OFF"]
+)
 def test_yaml_1_1_words_are_false(text: str) -> None:
     assert resolve("", text) == NotText("bool", False)
 
@@ -91,7 +95,9 @@ def test_only_finite_numbers_fit_json() -> None:
     assert [jsonable(resolve("", text)) for text in (".nan", ".inf", "-.inf")] == [False] * 3
 
 
-@pytest.mark.parametrize("text", ["0x" + "f" * 17, "-0x" + "f" * 17, "9" * 400, "0b" + "1" * 65, ".5_0"])
+@pytest.mark.parametrize(
+    "text", ["0x" + "f" * 17, "-0x" + "f" * 17, "9" * 400, "0b" + "1" * 65, ".5_0"]
+)
 def test_what_versions_of_go_yaml_read_differently_is_not_certain(text: str) -> None:
     with pytest.raises(NotCertainError):
         resolve("", text)

@@ -21,7 +21,9 @@ HOME = "arn:aws:iam::111122223333:role"
 
 
 def _fleet(**more: Any) -> FleetFile:  # noqa: ANN401 - parts of a fleet.yaml
-    return decode_fleet({"format": "migrator/fleet/v1", "accounts": [{"account_id": "111122223333"}], **more})
+    return decode_fleet(
+        {"format": "migrator/fleet/v1", "accounts": [{"account_id": "111122223333"}], **more}
+    )
 
 
 def test_defaults_are_filled_in_with_the_accounts_own_number() -> None:
@@ -40,7 +42,10 @@ def test_a_chain_keeps_its_order_and_each_links_external_id() -> None:
                 {
                     "account_id": "111122223333",
                     "name": "shop",
-                    "role": [{"arn": hub, "external_id": "a1"}, "arn:{partition}:iam::{account_id}:role/{name}"],
+                    "role": [
+                        {"arn": hub, "external_id": "a1"},
+                        "arn:{partition}:iam::{account_id}:role/{name}",
+                    ],
                     "external_id": "b1",
                 }
             ],
@@ -71,7 +76,9 @@ def test_an_account_number_without_quotes_keeps_its_zeros() -> None:
 
 def test_named_clusters_bring_their_accounts() -> None:
     arn = "arn:aws:eks:eu-central-1:222222222222:cluster/orders"
-    file = decode_fleet({"format": "migrator/fleet/v1", "clusters": [arn], "defaults": {"role": "migration"}})
+    file = decode_fleet(
+        {"format": "migrator/fleet/v1", "clusters": [arn], "defaults": {"role": "migration"}}
+    )
     assert [account.id for account in file.accounts] == ["222222222222"]
     assert file.accounts[0].roles[0].arn == "arn:aws:iam::222222222222:role/migration"
 
@@ -80,21 +87,36 @@ def test_waves_amounts_and_durations() -> None:
     file = _fleet(
         waves=[
             {"name": "canary", "size": 1, "approve": True},
-            {"name": "rest", "size": "10%", "failure_tolerance": "5 %", "pause": "2h", "strict": True},
+            {
+                "name": "rest",
+                "size": "10%",
+                "failure_tolerance": "5 %",
+                "pause": "2h",
+                "strict": True,
+            },
         ],
         failure_tolerance=2,
     )
     canary, rest = file.waves
     assert (canary.size, canary.approve, canary.failure_tolerance) == (Amount(1), True, None)
     assert (rest.size, rest.failure_tolerance) == (Amount(percent=10.0), Amount(percent=5.0))
-    assert (rest.pause, rest.strict, file.failure_tolerance) == (timedelta(hours=2), True, Amount(2))
+    assert (rest.pause, rest.strict, file.failure_tolerance) == (
+        timedelta(hours=2),
+        True,
+        Amount(2),
+    )
     assert (rest.size or Amount()).of(95) == 9
 
 
 def test_freeze_windows() -> None:
     file = _fleet(
         freeze=[
-            {"from": "2026-12-20", "until": "2027-01-07T08:00", "timezone": "Europe/Berlin", "reason": "year end"},
+            {
+                "from": "2026-12-20",
+                "until": "2027-01-07T08:00",
+                "timezone": "Europe/Berlin",
+                "reason": "year end",
+            },
             {"weekly": {"from": "Fri 16:00", "until": "Monday 08:00"}, "timezone": "Europe/Berlin"},
         ]
     )
@@ -119,14 +141,27 @@ def test_a_custodian_file_is_read_as_it_is() -> None:
                     "vars": {"a": {"b": 1}},
                     "profile": "ignored-because-there-is-a-role",
                 },
-                {"account_id": "222222222222", "name": "gov", "role": "arn:aws-us-gov:iam::222222222222:role/c7n"},
-                {"account_id": "333333333333", "name": "by-profile", "profile": "third", "regions": ["all"]},
+                {
+                    "account_id": "222222222222",
+                    "name": "gov",
+                    "role": "arn:aws-us-gov:iam::222222222222:role/c7n",
+                },
+                {
+                    "account_id": "333333333333",
+                    "name": "by-profile",
+                    "profile": "third",
+                    "regions": ["all"],
+                },
             ],
         }
     )
     shop, gov, third = file.accounts
     assert shop.roles == (RoleLink(f"{HOME}/hub", "x1"), RoleLink(f"{HOME}/c7n", "x1"))
-    assert (shop.regions, shop.tags["stage"], shop.profile) == (("eu-central-1", "eu-west-1"), "prod", None)
+    assert (shop.regions, shop.tags["stage"], shop.profile) == (
+        ("eu-central-1", "eu-west-1"),
+        "prod",
+        None,
+    )
     assert (gov.partition, gov.regions) == ("aws-us-gov", ("all",))
     assert (third.profile, third.roles, third.regions) == ("third", (), ("all",))
 
@@ -139,16 +174,38 @@ def test_a_custodian_file_is_read_as_it_is() -> None:
         ({"format": "migrator/fleet/v1"}, "names no accounts"),
         ({"format": "migrator/fleet/v2", "accounts": []}, "format"),
         ({"format": "migrator/fleet/v1", "acounts": []}, "acounts"),
-        ({"format": "migrator/fleet/v1", "name": "../x", "accounts": [{"account_id": "111122223333"}]}, "name"),
-        ({"format": "migrator/fleet/v1", "accounts": [{"account_id": "1"}, {"account_id": "x"}]}, "12 digits"),
+        (
+            {
+                "format": "migrator/fleet/v1",
+                "name": "../x",
+                "accounts": [{"account_id": "111122223333"}],
+            },
+            "name",
+        ),
+        (
+            {"format": "migrator/fleet/v1", "accounts": [{"account_id": "1"}, {"account_id": "x"}]},
+            "12 digits",
+        ),
         ({"format": "migrator/fleet/v1", "accounts": [{"account_id": "1" * 12}] * 2}, "twice"),
         (
-            {"format": "migrator/fleet/v1", "accounts": [{"account_id": "1" * 12, "role": "a", "profile": "b"}]},
+            {
+                "format": "migrator/fleet/v1",
+                "accounts": [{"account_id": "1" * 12, "role": "a", "profile": "b"}],
+            },
             "one way in",
         ),
-        ({"format": "migrator/fleet/v1", "accounts": [{"account_id": "1" * 12, "role": "{org}"}]}, "org"),
         (
-            {"format": "migrator/fleet/v1", "accounts": [{"account_id": "1" * 12, "role": "arn:aws:iam::1:user/x"}]},
+            {
+                "format": "migrator/fleet/v1",
+                "accounts": [{"account_id": "1" * 12, "role": "{org}"}],
+            },
+            "org",
+        ),
+        (
+            {
+                "format": "migrator/fleet/v1",
+                "accounts": [{"account_id": "1" * 12, "role": "arn:aws:iam::1:user/x"}],
+            },
             "role",
         ),
         ({"format": "migrator/fleet/v1", "clusters": ["orders"]}, "not the ARN"),
@@ -205,7 +262,9 @@ def test_a_role_name_becomes_a_role_of_the_account() -> None:
 
 def test_a_placement_rule_has_a_resource_and_a_selector() -> None:
     file = _fleet(placements=[{"resource": "vpc:prod", "select": {"tags": {"stage": "prod"}}}])
-    assert [(rule.resource, rule.select.tags) for rule in file.placements] == [("vpc:prod", {"stage": "prod"})]
+    assert [(rule.resource, rule.select.tags) for rule in file.placements] == [
+        ("vpc:prod", {"stage": "prod"})
+    ]
 
 
 def test_the_example_is_a_fleet_with_every_part() -> None:
@@ -216,7 +275,9 @@ def test_the_example_is_a_fleet_with_every_part() -> None:
         "failure_tolerance",
     }
     assert [account.placement for account in file.accounts] == ["vpc:shared", None]
-    assert file.accounts[1].roles[1] == RoleLink("arn:aws:iam::444455556666:role/eks-access-migration", "payments-7")
+    assert file.accounts[1].roles[1] == RoleLink(
+        "arn:aws:iam::444455556666:role/eks-access-migration", "payments-7"
+    )
     Draft202012Validator(fleet_schema()).validate(document)
 
 

@@ -21,7 +21,9 @@ def test_the_published_schema_is_the_one_in_force() -> None:
     assert_golden(SCHEMAS / "fleet-report.schema.json", pretty_bytes(fleet_report_schema()))
 
 
-@pytest.mark.parametrize("report", [large(6, 30), done(), hostile(*HOSTILE)], ids=["large", "done", "hostile"])
+@pytest.mark.parametrize(
+    "report", [large(6, 30), done(), hostile(*HOSTILE)], ids=["large", "done", "hostile"]
+)
 def test_every_report_is_a_document_of_the_schema(report: FleetReport) -> None:
     document = json.loads(pretty_bytes(report_document(report)))
     assert document["format"] == FORMAT
@@ -31,7 +33,9 @@ def test_every_report_is_a_document_of_the_schema(report: FleetReport) -> None:
 def test_the_document_has_every_cluster_question_and_wave() -> None:
     report = large(20, 60)
     document = report_document(report)
-    assert [each["arn"] for each in document["clusters"]] == [row.cluster.arn for row in report.rows]
+    assert [each["arn"] for each in document["clusters"]] == [
+        row.cluster.arn for row in report.rows
+    ]
     assert sorted(arn for group in document["sameFindings"] for arn in group["clusters"]) == sorted(
         each["arn"] for each in document["clusters"]
     )
