@@ -178,7 +178,7 @@ def _stuck(pod: CanaryPod, seen: PodSeen) -> str:
     )
 
 
-# --- removing
+# removing
 
 
 def clean_up_after_others(ports: RunPorts) -> None:

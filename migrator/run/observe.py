@@ -159,7 +159,7 @@ def _size(count: int) -> str:
     return f"{count} bytes"
 
 
-# --- stopping, going on, and the end
+# stopping, going on, and the end
 
 
 def _save(ports: ObservePorts, scan: Scan) -> None:

@@ -242,7 +242,7 @@ class _RehearsalRun:
         renewed = moment(str(spec.get("renewTime", "")))
         return None if renewed is None else renewed + RENEW_WITHIN
 
-    # --- effects
+    # effects
 
     def _start_timer(self) -> None:
         self._held.check()
@@ -384,7 +384,7 @@ class _RehearsalRun:
             self._objects.delete(kind, NAME)
         self._record(brain.CLEAN, "done", kinds=list(KINDS))
 
-    # --- the journal and the end
+    # the journal and the end
 
     def _record(self, step: str | None, event: Event, **effect: Any) -> None:  # noqa: ANN401 - JSON values
         """Journal it. Once it is ending, putting back does not wait for a journal that cannot be

@@ -31,7 +31,7 @@ def kubeconfig(
     tmp_path: Path,
     *,
     server: str = CLUSTER.server,
-    user: Any = None,
+    user: Any = None,  # noqa: ANN401 - YAML
     **cluster: Any,  # noqa: ANN401
 ) -> str:
     """A kubeconfig file; JSON is YAML."""

@@ -34,7 +34,7 @@ MAP_ROLES = f"""\
 - {{rolearn: "arn:aws:iam::{ACCOUNT}:role/inner", username: "inner:{{{{SessionName}}}}", groups: [a]}}
 - {{rolearn: "{WEB}", username: "web:{{{{SessionName}}}}", groups: [b]}}
 - {{rolearn: "arn:aws:iam::{ACCOUNT}:role/{SSO}", username: "sso:{{{{SessionName}}}}", groups: [c]}}
-"""
+"""  # noqa: E501
 WORLD: dict[str, Any] = {
     "format": "migrator/world/v1",
     "name": "ways",
@@ -92,7 +92,8 @@ for arn, profile, role in json.loads(sys.argv[1]):
         found = reviewers(connection, ways).as_principal(arn).who_am_i()
         print(json.dumps({"username": found.username if found else None}))
     except MigratorError as error:
-        print(json.dumps({"code": error.code, "message": error.message, "why": error.why, "remedy": error.remedy}))
+        told = {"code": error.code, "message": error.message}
+        print(json.dumps({**told, "why": error.why, "remedy": error.remedy}))
 """
 
 

@@ -73,7 +73,8 @@ def test_a_thousand_clusters_filter_without_lag(open_html: Open) -> None:
                     const search = document.getElementById("filters").elements.search;
                     search.value = text;
                     search.dispatchEvent(new Event("input", { bubbles: true }));
-                    document.body.getBoundingClientRect();  // laid out, as the next picture needs it
+                    // laid out, as the next picture needs it
+                    document.body.getBoundingClientRect();
                 }""",
                 text[:end],
             )

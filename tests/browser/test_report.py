@@ -176,14 +176,16 @@ def test_the_policy_of_the_page_lets_no_other_script_or_style_in(open_html: Open
     violated = page.evaluate(
         """() => new Promise((resolve) => {
             const seen = [];
-            document.addEventListener("securitypolicyviolation", (event) => seen.push(event.effectiveDirective));
+            document.addEventListener(
+                "securitypolicyviolation", (event) => seen.push(event.effectiveDirective));
             const script = document.createElement("script");
             script.textContent = "window.ran = 1";
             document.body.append(script);
             const image = document.createElement("img");
             image.src = "https://evil.example/pixel.png";
             document.body.append(image);
-            document.body.insertAdjacentHTML("beforeend", "<p style='color: red' onclick='window.ran = 1'>x</p>");
+            document.body.insertAdjacentHTML(
+                "beforeend", "<p style='color: red' onclick='window.ran = 1'>x</p>");
             document.body.lastElementChild.click();
             setTimeout(() => resolve(seen), 200);
         })"""

@@ -13,7 +13,7 @@ NARROW = """\
     creator: arn:aws:iam::111122223333:role/creator
     resourcesVpcConfig:
       {endpointPublicAccess: true, endpointPrivateAccess: true, publicAccessCidrs: ["198.51.100.0/24"]}
-"""
+"""  # noqa: E501
 OPEN = (
     "--open-endpoint-for-me",
     "--source-address",

@@ -28,7 +28,7 @@ def test_every_form_of_a_probe(tmp_path: Path) -> None:
 - {{verb: patch, resource: deployments.apps/scale, expected: denied}}
 - {{verb: list, resource: ingresses, group: networking.k8s.io, expected: allowed}}
 - {{verb: get, path: /metrics, expected: allowed}}
-""",
+""",  # noqa: E501
     )
     assert found == (
         OwnProbe(Probe(AccessRequest("get", "", "secrets", "", "payments"), expected=False)),

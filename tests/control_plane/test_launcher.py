@@ -45,8 +45,7 @@ def authority(lab: KubernetesLab, tmp_path: Path) -> Authority:
     return Authority(tmp_path / "pki", "test", lab.world.clock.machine_now())
 
 
-# --- files
-# ------------------------------------------------------------------------------------------------------------
+# files
 
 
 def test_the_files_hold_what_is_in_force(lab: KubernetesLab, tmp_path: Path) -> None:
@@ -75,8 +74,7 @@ def test_the_files_hold_what_is_in_force(lab: KubernetesLab, tmp_path: Path) -> 
     assert not list(tmp_path.glob("*.new"))
 
 
-# --- proxy
-# ------------------------------------------------------------------------------------------------------------
+# proxy
 
 
 @pytest.fixture
@@ -133,8 +131,7 @@ def test_the_proxy_reaches_no_other_host(authority: Authority, proxy: StsProxy) 
     assert proxy.asked == ["evil.example.com", "sts.amazonaws.com.example.com", "s3.amazonaws.com"]
 
 
-# --- webhook
-# ----------------------------------------------------------------------------------------------------------
+# webhook
 
 
 def test_the_webhook_decides_by_policies_and_by_the_principals_id(
@@ -185,8 +182,7 @@ def test_the_webhook_decides_by_policies_and_by_the_principals_id(
         webhook.stop()
 
 
-# --- launcher
-# ---------------------------------------------------------------------------------------------------------
+# launcher
 
 
 def stubs(folder: Path) -> Binaries:
@@ -300,8 +296,7 @@ def test_aggregated_roles_are_filled_as_the_controller_fills_them() -> None:
             assert sorted(map(str, filled[name])) == sorted(map(str, role["rules"])), name
 
 
-# --- recording
-# --------------------------------------------------------------------------------------------------------
+# recording
 
 
 def test_recording_what_answers_alike_changes_no_answer(tmp_path: Path) -> None:

@@ -387,7 +387,7 @@ def test_impersonated_service_account_counts_by_its_username() -> None:
 
 def test_sso_row_whose_principal_logged_in_blocks() -> None:
     sso = {
-        "mapRoles": f'[{{"sso": {{"permissionSetName": "Admin", "accountID": "{ACCOUNT}"}}, "username": "x"}}]'
+        "mapRoles": f'[{{"sso": {{"permissionSetName": "Admin", "accountID": "{ACCOUNT}"}}, "username": "x"}}]'  # noqa: E501
     }
     arn = f"arn:aws:sts::{ACCOUNT}:assumed-role/AWSReservedSSO_Admin_0123456789abcdef/ana"
     seen = planned(world(data=sso, usage=usage(login(arn))))

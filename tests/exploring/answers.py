@@ -231,8 +231,7 @@ def mishaps(
                 )
 
 
-# --- one function a call: the world after it, the value, and a key that stands for the value
-# --------------------------
+# one function a call: the world after it, the value, and a key that stands for the value
 
 _Parts = tuple[World, Any, Hashable]
 
@@ -449,8 +448,7 @@ def _sleep(world: World, place: int, call: Call, facts: Facts) -> _Parts:
     return later(world, call[1]), None, None
 
 
-# --- the lock of record
-# ---------------------------------------------------------------------------------------------
+# the lock of record
 
 
 def holds_lock(world: World, place: int) -> bool:
@@ -480,8 +478,7 @@ def _let_lock_go(world: World, place: int, call: Call, facts: Facts) -> _Parts:
     return with_lease(world, None) if holds_lock(world, place) else world, None, None
 
 
-# --- the state folder
-# ------------------------------------------------------------------------------------------------
+# the state folder
 
 
 def _read_file(world: World, place: int, call: Call, facts: Facts) -> _Parts:

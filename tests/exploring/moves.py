@@ -179,8 +179,7 @@ class Moves:
         yield from self._others(state)
         yield from self._starts(state, calm=False)
 
-    # --- processes
-    # ---------------------------------------------------------------------------------------------------
+    # processes
 
     def _step(self, state: State, i: int, *, cost: int) -> Move:
         operator = state.operators[i]
@@ -338,8 +337,7 @@ class Moves:
         base = replace(_with(base, i, begun, state.world), starts=state.starts + 1)
         return self._settle(base, i, state.world, process, kills=())
 
-    # --- administrators, IAM, EKS
-    # -------------------------------------------------------------------------------------
+    # administrators, IAM, EKS
 
     def _others(self, state: State) -> Iterator[Move]:
         scene, world = self.scene, state.world
@@ -356,7 +354,9 @@ class Moves:
                 )
         for arn in sorted(world.cluster.late):
             yield Move(
-                f"EKS makes its entry for {_name(arn)}", 1, lambda arn=arn: (_late(state, arn), ())  # type: ignore[misc]
+                f"EKS makes its entry for {_name(arn)}",
+                1,
+                lambda arn=arn: (_late(state, arn), ()),  # type: ignore[misc]
             )
         if len(world.edited) + len(world.done) >= scene.edits or state.starts == 0:
             return

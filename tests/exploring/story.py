@@ -66,7 +66,8 @@ def story(scene: Scene, choices: tuple[int, ...]) -> Iterator[str]:
             )
             yield f"{number:4} {after.world.now:4} s  {_plain(move.text)}{shown}"
         for each in endings:
-            yield f"{'':12}`{each.command.text}` ends with {each.exit.code} {each.exit.why}".rstrip()
+            ending = f"{each.exit.code} {each.exit.why}"
+            yield f"{'':12}`{each.command.text}` ends with {ending}".rstrip()
         for wrong in wrongs(state, move, after, endings):
             yield f"{'':12}WRONG ({wrong.kind}): {wrong.text}"
         state = after

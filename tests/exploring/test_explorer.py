@@ -76,8 +76,7 @@ def _worlds(name: str, merges: bool) -> set[Hashable]:
     return seen
 
 
-# --- the judge
-# -------------------------------------------------------------------------------------------------------
+# the judge
 
 
 def _world() -> World:

@@ -113,8 +113,7 @@ def test_every_recorded_login_by_aws_auth_is_answered_alike() -> None:
     assert checked > 150
 
 
-# --- what a login gives
-# -------------------------------------------------------------------------------------------
+# what a login gives
 
 
 def test_a_login_carries_uid_and_extra_of_its_principal() -> None:
@@ -230,8 +229,7 @@ def test_two_spellings_of_one_user_are_drawn_anew_at_each_login() -> None:
     assert seen == {"one", "two"}
 
 
-# --- aws-auth as watched
-# ------------------------------------------------------------------------------------------
+# aws-auth as watched
 
 
 def test_deleting_aws_auth_empties_the_map_at_once() -> None:
@@ -257,8 +255,7 @@ def test_a_section_that_does_not_parse_is_lost_and_the_other_stays() -> None:
     assert shown(lab.who(lab.token(user)))["username"] == "carol"
 
 
-# --- the cache
-# ----------------------------------------------------------------------------------------------------
+# the cache
 
 
 def test_an_old_token_lives_on_until_the_cache_forgets_it() -> None:
@@ -286,8 +283,7 @@ def test_a_refusal_is_never_remembered() -> None:
     assert lab.who(token) is not None
 
 
-# --- the token
-# ----------------------------------------------------------------------------------------------------
+# the token
 
 
 def test_a_token_for_another_cluster_is_refused() -> None:
@@ -377,8 +373,7 @@ def test_a_token_survives_a_step_of_lab_time_because_signatures_are_on_machine_t
     assert lab.who(lab.token(arn)) is not None
 
 
-# --- log lines
-# ----------------------------------------------------------------------------------------------------
+# log lines
 
 
 def lines(lab: KubernetesLab) -> list[str]:

@@ -79,8 +79,7 @@ def error(call: Client, **params: object) -> dict[str, Any]:
     return response
 
 
-# --- retries
-# ----------------------------------------------------------------------------------------------------------
+# retries
 
 FAULTS: dict[str, tuple[dict[str, Any], str]] = {
     "throttled": ({"kind": "throttle"}, "ThrottlingException"),
@@ -306,8 +305,7 @@ def test_a_conflict_is_not_retried(lab: Lab, tmp_path: Path) -> None:
     assert calls(tmp_path) == 1
 
 
-# --- waiters
-# ----------------------------------------------------------------------------------------------------------
+# waiters
 
 
 def wait(lab: Lab, name: str, params: Mapping[str, str], **settings: Any) -> None:  # noqa: ANN401 - botocore's Config
@@ -431,8 +429,7 @@ def test_a_cluster_that_is_gone_was_deleted(lab: Lab) -> None:
     wait(lab, "cluster_deleted", {"name": "demo"})
 
 
-# --- paginators
-# -------------------------------------------------------------------------------------------------------
+# paginators
 
 
 def many_entries(lab: Lab) -> set[str]:
@@ -514,13 +511,13 @@ PAGED: dict[str, tuple[str, str, str, str | None, dict[str, str], Setup]] = {
         "eks", "list_associated_access_policies", "associatedAccessPolicies", "policyArn",
         {"clusterName": "demo", "principalArn": RUNNER}, many_policies,
     ),
-    "ListAccessPolicies": ("eks", "list_access_policies", "accessPolicies", "arn", {}, all_policies),
+    "ListAccessPolicies": ("eks", "list_access_policies", "accessPolicies", "arn", {}, all_policies),  # noqa: E501
     "ListClusters": ("eks", "list_clusters", "clusters", None, {}, many_clusters),
     "ListUpdates": ("eks", "list_updates", "updateIds", None, {"name": "demo"}, many_updates),
-    "ListNodegroups": ("eks", "list_nodegroups", "nodegroups", None, {"clusterName": "demo"}, many_nodegroups),
+    "ListNodegroups": ("eks", "list_nodegroups", "nodegroups", None, {"clusterName": "demo"}, many_nodegroups),  # noqa: E501
     "ListRoles": ("iam", "list_roles", "Roles", "RoleName", {}, all_roles),
     "ListUsers": ("iam", "list_users", "Users", "UserName", {}, many_users),
-    "FilterLogEvents": ("logs", "filter_log_events", "events", "message", {"logGroupName": GROUP}, many_lines),
+    "FilterLogEvents": ("logs", "filter_log_events", "events", "message", {"logGroupName": GROUP}, many_lines),  # noqa: E501
 }  # fmt: skip
 
 
@@ -576,8 +573,7 @@ def test_an_empty_page_of_logs_is_not_the_end(lab: Lab, tmp_path: Path) -> None:
     assert set(items(pages, "events", "message")) == wanted
 
 
-# --- schedules
-# --------------------------------------------------------------------------------------------------------
+# schedules
 
 
 def test_the_same_seed_meets_the_same_calls_over_the_wire(lab: Lab, tmp_path: Path) -> None:

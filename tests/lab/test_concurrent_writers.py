@@ -142,8 +142,7 @@ def test_an_edit_changes_any_text_and_loses_no_row(text: str, times: int) -> Non
         ]
 
 
-# --- over the control API
-# ---------------------------------------------------------------------------------------------
+# over the control API
 
 
 @pytest.fixture

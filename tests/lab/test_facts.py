@@ -51,8 +51,7 @@ def test_every_fact_has_tests_that_exist() -> None:
     assert all(re.fullmatch(r"test_\w+", test) for tests in facts.values() for test in tests)
 
 
-# --- entries
-# ----------------------------------------------------------------------------------------------------------
+# entries
 
 
 def test_an_entry_changes_its_type_by_being_made_anew(lab: Lab) -> None:
@@ -114,8 +113,7 @@ def test_a_users_session_name_renders_to_nothing(cluster: KubernetesLab) -> None
     assert found["username"] == "people:"
 
 
-# --- access policies
-# --------------------------------------------------------------------------------------------------
+# access policies
 
 EVERYWHERE, TEAM = AccessScope(), AccessScope("namespace", ("team-*",))
 # (policy, scope, verb, resource, API group, namespace, allowed): the user guide's "Review access

@@ -217,8 +217,7 @@ def test_an_empty_list_of_owners_resets_all_ownership(lab: KubernetesLab, admin:
     assert owners(answer) == {}
 
 
-# --- properties
-# ---------------------------------------------------------------------------------------------------
+# properties
 
 VALUES = st.dictionaries(st.sampled_from("abcd"), st.sampled_from(["1", "2"]), max_size=4)
 STAMP = "2026-01-01T00:00:00Z"

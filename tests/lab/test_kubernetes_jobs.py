@@ -168,8 +168,7 @@ def test_a_job_without_its_account_fails_and_says_why(lab: KubernetesLab, admin:
     )
 
 
-# --- surroundings
-# -------------------------------------------------------------------------------------------------
+# surroundings
 
 
 def furnished(lab: KubernetesLab, folder: Path, container: dict[str, Any], **spec: object) -> Any:  # noqa: ANN401

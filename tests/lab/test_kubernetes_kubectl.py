@@ -44,7 +44,7 @@ clusters: [{{name: c, cluster: {{server: "{self.client.url}", certificate-author
 users: [{{name: u, user: {{token: "{token}"}}}}]
 contexts: [{{name: x, context: {{cluster: c, user: u}}}}]
 current-context: x
-"""
+"""  # noqa: E501
         (self.folder / "config").write_text(config)
 
     def file(self, name: str, text: str) -> str:

@@ -36,8 +36,7 @@ def config_map(name: str, **fields: object) -> dict[str, Any]:
     return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, **fields}
 
 
-# --- create
-# -------------------------------------------------------------------------------------------------------
+# create
 
 
 def test_create_answers_201_with_uid_version_and_owner(lab: KubernetesLab, admin: str) -> None:
@@ -142,8 +141,7 @@ def test_yaml_bodies_are_read(lab: KubernetesLab, admin: str) -> None:
     }
 
 
-# --- update and patch
-# ---------------------------------------------------------------------------------------------
+# update and patch
 
 
 def test_an_update_with_an_old_version_is_a_conflict(lab: KubernetesLab, admin: str) -> None:
@@ -238,8 +236,7 @@ def test_a_dry_run_shows_the_result_and_stores_nothing(lab: KubernetesLab, admin
     assert len(lab.world.effects) == before
 
 
-# --- delete
-# -------------------------------------------------------------------------------------------------------
+# delete
 
 
 def test_delete_obeys_preconditions(lab: KubernetesLab, admin: str) -> None:
@@ -301,8 +298,7 @@ def test_deletecollection_takes_what_the_selector_says(lab: KubernetesLab, admin
     assert [item["metadata"]["name"] for item in left] == ["aws-auth", "b"]
 
 
-# --- lists
-# --------------------------------------------------------------------------------------------------------
+# lists
 
 
 def names(answer: Answer) -> list[str]:
@@ -388,8 +384,7 @@ def test_a_list_over_all_namespaces_knows_each_objects_place(
     ]
 
 
-# --- RBAC objects
-# -------------------------------------------------------------------------------------------------
+# RBAC objects
 
 
 def test_a_binding_keeps_its_role(lab: KubernetesLab, admin: str) -> None:
@@ -521,8 +516,7 @@ def test_the_default_roles_of_kubernetes_are_there(lab: KubernetesLab, admin: st
     } <= set(bound)
 
 
-# --- custom resources
-# ---------------------------------------------------------------------------------------------
+# custom resources
 
 
 def definition(scope: str = "Namespaced") -> dict[str, Any]:
@@ -593,8 +587,7 @@ def test_a_world_that_is_a_whole_cluster_gets_no_default_roles() -> None:
     assert names(lab.ask(lab.admin(), "GET", f"{RBAC}/clusterroles")) == ["cluster-admin"]
 
 
-# --- the rest
-# -----------------------------------------------------------------------------------------------------
+# the rest
 
 
 @pytest.mark.parametrize(

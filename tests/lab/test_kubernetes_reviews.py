@@ -41,8 +41,7 @@ def subject_review(
     return status
 
 
-# --- access reviews
-# -----------------------------------------------------------------------------------------------
+# access reviews
 
 
 def test_rbac_allows_with_the_binding_as_reason(lab: KubernetesLab) -> None:
@@ -168,8 +167,7 @@ def test_a_review_asks_exactly_one_thing(lab: KubernetesLab, spec: dict[str, Any
     )
 
 
-# --- what others cannot see
-# ---------------------------------------------------------------------------------------
+# what others cannot see
 
 
 def test_a_review_of_somebody_else_sees_rbac_only(lab: KubernetesLab) -> None:
@@ -254,8 +252,7 @@ def test_who_am_i_is_served_in_every_version(lab: KubernetesLab, version: str) -
     assert answer.body["status"]["userInfo"]["username"] == "ops:jane"
 
 
-# --- impersonation
-# ------------------------------------------------------------------------------------------------
+# impersonation
 
 
 def speak_as(lab: KubernetesLab, token: str, user: str, *groups: str, **headers: str) -> Answer:
@@ -339,8 +336,7 @@ def test_a_group_without_a_user_is_refused(lab: KubernetesLab) -> None:
     assert answer.code == 500
 
 
-# --- escalation
-# ---------------------------------------------------------------------------------------------------
+# escalation
 
 
 def reference(role: str, kind: str = "ClusterRole") -> dict[str, str]:
@@ -487,8 +483,7 @@ def test_system_masters_is_exempt(lab: KubernetesLab) -> None:
     )
 
 
-# --- nodes and anonymous callers
-# ----------------------------------------------------------------------------------
+# nodes and anonymous callers
 
 
 def test_a_node_has_its_own_lease_and_what_its_pods_name(lab: KubernetesLab) -> None:

@@ -50,8 +50,7 @@ def place_of(client: WireClient) -> tuple[str, int]:
     return parsed.hostname or "", parsed.port or 0
 
 
-# --- TLS
-# ----------------------------------------------------------------------------------------------------------
+# TLS
 
 
 def test_the_certificate_is_for_this_machine_and_signed_by_the_labs_ca(
@@ -104,8 +103,7 @@ def test_clusters_of_one_lab_share_the_ca_and_two_labs_do_not(
     again.close()
 
 
-# --- HTTP
-# ---------------------------------------------------------------------------------------------------------
+# HTTP
 
 
 def test_one_connection_serves_many_requests_without_delay(
@@ -192,8 +190,7 @@ def test_a_stopped_cluster_answers_nobody_and_the_others_go_on(
         client.ask(admin, "GET", NODES)
 
 
-# --- faults
-# -------------------------------------------------------------------------------------------------------
+# faults
 
 
 def test_throttling_is_429_with_the_time_to_wait(
@@ -276,8 +273,7 @@ def test_expired_credentials_are_401_and_latency_is_felt(
     assert time.perf_counter() - start >= 0.15
 
 
-# --- kills
-# --------------------------------------------------------------------------------------------------------
+# kills
 
 WRITER = """
 import http.client, json, ssl, sys

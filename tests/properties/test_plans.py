@@ -226,7 +226,7 @@ def test_answers_never_widen_an_identity_that_exists(
 
 
 @given(worlds() | node_worlds())
-def test_what_eks_makes_itself_is_awaited_as_eks_makes_it_and_fargate_entries_are_made_by_nobody_else(
+def test_entries_of_eks_are_awaited_as_eks_makes_them_and_only_eks_makes_fargate_entries(
     snapshot: Snapshot,
 ) -> None:
     plan = plan_of(snapshot)

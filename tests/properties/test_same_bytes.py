@@ -20,7 +20,7 @@ before = Identity("u2", ("g1", "g2"), "config-map")
 after = Identity("{{SessionNameRaw}}", ("g3",), "access-entry", (policy("AmazonEKSViewPolicy", "dev*", "prod"),))
 print(compare(before, after, index))
 print(probes_for(before, index), probes_for(after, index, namespaces=["dev-a"]))
-"""
+"""  # noqa: E501
 
 
 def test_rows_and_probes_do_not_depend_on_hash_seeds() -> None:

@@ -32,7 +32,7 @@ from tests.support.aws_lab import (
 from tests.support.plans import HOSTILE, cluster, plan, principal, role
 
 # What a second parser between the plan and EKS would read as something else than this text: the AWS
-# CLI (files, addresses, options, JSON, shorthand), bash, CloudFormation, Terraform, XML, HTML,
+# CLI by files, addresses, options, JSON and shorthand; bash, CloudFormation, Terraform, XML, HTML,
 # spreadsheets, CI logs.
 SECOND_PARSERS = (
     "file:///etc/passwd",

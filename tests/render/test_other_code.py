@@ -49,11 +49,11 @@ def _assert_the_rest_is_left_out(value: Plan, text: str) -> None:
 
 
 def _policies(
-    found: Any,
+    found: Any,  # noqa: ANN401 - JSON
     arn: str,
     scope: str,
     kind: str,
-    names: str,  # noqa: ANN401
+    names: str,
 ) -> tuple[AssociatedPolicy, ...]:
     return tuple(
         AssociatedPolicy(

@@ -203,7 +203,7 @@ def test_module_imports_name_the_resources_of_the_modules() -> None:
     ours = terraform_aws_modules(company())["access_entries_import.tf"]
     assert f'to = module.eks.aws_eks_access_entry.this["{name}"]' in ours
     assert (
-        f'to = module.eks.aws_eks_access_policy_association.this["{name}_AmazonEKSClusterAdminPolicy"]'
+        f'to = module.eks.aws_eks_access_policy_association.this["{name}_AmazonEKSClusterAdminPolicy"]'  # noqa: E501
         in ours
     )
     theirs = terraform_cloudposse(company())["access_entry_map_import.tf"]

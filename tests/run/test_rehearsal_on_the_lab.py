@@ -28,7 +28,7 @@ MAP_ROLES = f"""\
 # who administers
 - {{rolearn: "arn:aws:iam::{ACCOUNT}:role/operator", username: operator, groups: ["system:masters"]}}
 - {{rolearn: "arn:aws:iam::{ACCOUNT}:role/second-admin", username: second, groups: ["system:masters"]}}
-"""
+"""  # noqa: E501
 AWS_AUTH = {
     "apiVersion": "v1",
     "kind": "ConfigMap",

@@ -143,7 +143,7 @@ def test_an_absent_aws_auth_is_null(start_lab: Start) -> None:
 
 
 def test_lists_that_may_not_be_read_are_left_out_and_told(start_lab: Start) -> None:
-    rows = f"- {{rolearn: arn:aws:iam::{ACCOUNT}:role/reader-only, username: r, groups: [system:masters]}}\n"
+    rows = f"- {{rolearn: arn:aws:iam::{ACCOUNT}:role/reader-only, username: r, groups: [system:masters]}}\n"  # noqa: E501
     config_map = {
         "apiVersion": "v1",
         "kind": "ConfigMap",

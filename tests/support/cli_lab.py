@@ -43,7 +43,7 @@ clusters:
             - {rolearn: "arn:aws:iam::111122223333:role/second-admin", username: second, groups: ["system:masters"]}
             - {rolearn: "arn:aws:iam::111122223333:role/developer", username: dev, groups: [developers]}
   - {name: empty, account: "111122223333", region: eu-central-1, creator: "arn:aws:iam::111122223333:role/operator"}
-"""
+"""  # noqa: E501
 WAIVERS = """\
 waive_gates:
   rehearsal: {by: test, reason: a lab}

@@ -1,8 +1,8 @@
 """Writes ``migrator/model/access_policy_tables.py`` from ``tests/data/access_policies.json``.
 
-Run ``python -m tests.support.generate_access_policy_tables`` after the data changes; a test compares. A policy
-whose table is not complete becomes opaque: rules that were reported in part are left out, so that nobody can
-evaluate half of them.
+Run ``python -m tests.support.generate_access_policy_tables`` after the data changes; a test
+compares. A policy whose table is not complete becomes opaque: rules that were reported in part are
+left out, so that nobody can evaluate half of them.
 """
 
 import json
@@ -25,7 +25,7 @@ from migrator.model.access_policy import AccessPolicyTable
 from migrator.model.rbac import PolicyRule
 
 ACCESS_POLICIES: Mapping[str, AccessPolicyTable] = {
-'''
+'''  # noqa: E501
 
 
 def _rule(raw: Mapping[str, Any]) -> str:

@@ -59,8 +59,7 @@ class KubernetesLab:
     cluster: LabCluster
     api: KubernetesApi
 
-    # --- principals
-    # ----------------------------------------------------------------------------------------------
+    # principals
 
     def add_role(self, name: str, path: str = "/", account: str = ACCOUNT, id: str = "") -> str:
         owner = self.world.accounts.setdefault(account, Account(account))
@@ -83,8 +82,7 @@ class KubernetesLab:
             self.world, arn, session, cluster=self.cluster.name, endpoint=endpoint, expires=expires
         )
 
-    # --- entries
-    # -------------------------------------------------------------------------------------------------
+    # entries
 
     def add_entry(
         self,
@@ -161,8 +159,7 @@ class KubernetesLab:
             subjects=shown,
         )
 
-    # --- asking in process
-    # ---------------------------------------------------------------------------------------
+    # asking in process
 
     def admin(self) -> str:
         """A token of a service account that is bound to cluster-admin."""

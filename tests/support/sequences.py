@@ -82,8 +82,7 @@ Change: TypeAlias = Literal[
 ]
 
 
-# --- worlds
-# ----------------------------------------------------------------------------------------------------------
+# worlds
 
 
 def everyone() -> CrashWorld:
@@ -156,8 +155,7 @@ WORLDS = {
 }
 
 
-# --- what is drawn
-# ---------------------------------------------------------------------------------------------------
+# what is drawn
 
 
 @dataclass(frozen=True)
@@ -259,8 +257,7 @@ def _move(draw: random.Random) -> Move:
             return move
 
 
-# --- what is played
-# --------------------------------------------------------------------------------------------------
+# what is played
 
 
 @dataclass(frozen=True)
@@ -437,8 +434,7 @@ class Play:
             if change not in ("comment", "re-create role"):
                 self.oracle.edited([arn], effect)
 
-    # --- commands
-    # ----------------------------------------------------------------------------------------------------
+    # commands
 
     def _command(self, move: Move, begun: int) -> Ran:
         operator = self.operators[move.by]
@@ -532,8 +528,7 @@ class Play:
             case "plan":
                 return self._planning()
 
-    # --- the administrator
-    # -------------------------------------------------------------------------------------------
+    # the administrator
 
     def _edit(self, edit: Edit | None) -> None:
         if edit is None:
@@ -614,8 +609,7 @@ class Play:
         finally:
             client.close()
 
-    # --- what is seen
-    # ------------------------------------------------------------------------------------------------
+    # what is seen
 
     def bridges(self) -> list[str]:
         """Bindings of ours to cluster-admin."""

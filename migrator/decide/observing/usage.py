@@ -97,7 +97,7 @@ class Tally:
         self._denials: dict[tuple[str, str, str], tuple[Span, int]] = {}
         self._left_out = 0
 
-    # --- adding
+    # adding
 
     def add_login(self, login: SeenLogin, *, count: int = 1, first: datetime | None = None) -> None:
         """A login, or ``count`` of them from ``first`` to ``login.at``."""
@@ -147,7 +147,7 @@ class Tally:
         else:
             self._left_out += count
 
-    # --- what came of it
+    # what came of it
 
     def only_own(self) -> frozenset[str]:
         """Principals that nobody but this tool was, as far as the audit log tells: whoever asked
@@ -189,7 +189,7 @@ class Tally:
         """Denials of kinds for which there was no room."""
         return self._left_out
 
-    # --- stopping and going on
+    # stopping and going on
 
     def document(self) -> dict[str, Any]:
         """Everything, as JSON."""

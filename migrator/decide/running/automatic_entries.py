@@ -196,7 +196,7 @@ def gives_more(
     )
 
 
-# --- the journal
+# the journal
 
 
 def entry_record(entry: AccessEntry) -> dict[str, Any]:

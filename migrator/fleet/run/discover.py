@@ -169,7 +169,11 @@ def _of_organization(
         names = {"account_id": account, "name": name, "partition": source.partition}
         roles = (*source.through, RoleLink(role_arn(source.role, names), source.external_id))
     return FleetAccount(
-        account, regions=source.regions, roles=roles, partition=source.partition, **about  # type: ignore[arg-type]
+        account,
+        regions=source.regions,
+        roles=roles,
+        partition=source.partition,
+        **about,  # type: ignore[arg-type]
     )
 
 

@@ -169,7 +169,7 @@ class ClusterOracle:
         for moment in self._upcoming():
             self._judge(moment, effect)
 
-    # --- who
+    # who
 
     def _log_in(self, moment: datetime) -> Iterator[tuple[Credential, User | None]]:
         for credential in logins_of(self._world, self._api):
@@ -192,7 +192,7 @@ class ClusterOracle:
             if key not in self._logins:
                 self._logins[key] = _Login(credential, self._answers(user, moment), user)
 
-    # --- what
+    # what
 
     def _judge(self, moment: datetime, effect: int) -> None:
         self._admit(moment)

@@ -132,7 +132,7 @@ class KubernetesApi:
             response.drop = DropConnectionError(hang=lost.seconds)
         return response
 
-    # --- the chain
+    # the chain
 
     def _answer(self, asking: _Asking, faults: dict[FaultKind, Fault]) -> Response:
         request, info = asking.request, asking.info
@@ -196,7 +196,7 @@ class KubernetesApi:
             return Response(404, b"404 page not found\n", "text/plain; charset=utf-8")
         return json_response(200, found)
 
-    # --- objects
+    # objects
 
     def _on_object(
         self,

@@ -192,7 +192,7 @@ class Authenticator:
             ec2_private_dns_name=name,
         )
 
-    # --- parts
+    # parts
 
     def _log_in(self, token: str) -> User | None:
         try:

@@ -151,7 +151,7 @@ class Authorizer:
             tuple(binding for binding in bindings if binding is not None),
         )
 
-    # --- access policies
+    # access policies
 
     def _by_policy(
         self, principal_id: str, request: AccessRequest, in_force: InForce
@@ -179,7 +179,7 @@ class Authorizer:
             known = self._held = (in_force, held)
         return known[1]
 
-    # --- nodes
+    # nodes
 
     def _node_allows(self, user: User, request: AccessRequest) -> bool:
         """The node authorizer: what is the node's own, what its pods refer to, and the rules of

@@ -75,7 +75,7 @@ class Jobs:
             self._threads.append(thread)
             thread.start()
 
-    # --- one job
+    # one job
 
     def _run(self, job: Json) -> None:
         spec = job["spec"]
@@ -181,7 +181,7 @@ class Jobs:
         while self._now() < end and not self._stopping.wait(_LOOK_SECONDS):
             pass
 
-    # --- status
+    # status
 
     def _is(self, condition: str, reason: str = "") -> Json:
         found: Json = {

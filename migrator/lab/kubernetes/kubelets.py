@@ -130,7 +130,7 @@ class Kubelets:
                 return self._world.accounts[self._cluster.account].roles.get(arn.name.lower())
         return None
 
-    # --- the past
+    # the past
 
     def _live(self, name: str, caller: Caller, kubelet: _Kubelet, now: datetime) -> None:
         for begin, end in self._stretches(kubelet.until, now):
@@ -205,7 +205,7 @@ class Kubelets:
             self._cluster, moment, request, asked, Response(200), user=user, decision=decision
         )
 
-    # --- what the API shows
+    # what the API shows
 
     def _show(self, node: Json, kubelet: _Kubelet, now: datetime) -> None:
         name, store = node["metadata"]["name"], self._registry.store

@@ -54,7 +54,7 @@ class Owner:
         return (self.manager, self.operation, self.api_version, self.subresource)
 
 
-# --- values to paths
+# values to paths
 
 
 def owned_fields(found: Json) -> Fields:
@@ -139,7 +139,7 @@ def _with_selves(value: Value, path: Path) -> Iterator[Path]:
             yield from _with_selves(child, (*path, f"f:{key}"))
 
 
-# --- the wire format
+# the wire format
 
 
 def read_owners(found: Json) -> list[Owner]:
@@ -209,7 +209,7 @@ def _to_wire(fields: Fields) -> Json:
     return tree
 
 
-# --- updates
+# updates
 
 
 def track_update(
@@ -244,7 +244,7 @@ def _replace_fields(owner: Owner, fields: Fields) -> Owner:
     )
 
 
-# --- server-side apply
+# server-side apply
 
 
 def apply(

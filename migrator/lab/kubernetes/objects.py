@@ -104,7 +104,7 @@ class Objects:
         )
         return json_response(code, _served(found, kind, info.version), warnings)
 
-    # --- reads
+    # reads
 
     def _get(self, kind: ResourceType, info: RequestInfo, at_revision: int | None) -> Json:
         namespace = _place(kind, info)
@@ -163,7 +163,7 @@ class Objects:
         )
         return Response(200, chunks=chunks)
 
-    # --- writes
+    # writes
 
     def _patch(
         self, request: Request, kind: ResourceType, info: RequestInfo, body: Value, write: Write

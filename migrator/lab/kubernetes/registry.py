@@ -91,7 +91,7 @@ class Registry:
         self._now = now
         self._controllers = Controllers(self.store, self.types, self.load, self._stamp)
 
-    # --- reading
+    # reading
 
     def get(self, kind: ResourceType, namespace: str, name: str) -> Json:
         """The object; raises a 404 ApiError."""
@@ -100,7 +100,7 @@ class Registry:
             raise not_found(kind.plural, kind.group, name)
         return found
 
-    # --- writing
+    # writing
 
     def create(self, kind: ResourceType, namespace: str, body: Json, write: Write) -> Json:
         """Store a new object; raises ApiError (404 no such namespace, 409 exists, 422 invalid)."""
@@ -264,7 +264,7 @@ class Registry:
                         self._delete(kind, metadata.get("namespace", ""), metadata["name"], found)
         return removed
 
-    # --- loading a world
+    # loading a world
 
     def load(self, found: Json) -> Json:
         """Put an object of a world file in, as if it had been there for long: nothing is refused,
@@ -302,7 +302,7 @@ class Registry:
         for name in _DEFAULT_NAMESPACES:
             self.ensure_namespace(name)
 
-    # --- parts
+    # parts
 
     def _stamp(self) -> str:
         return self._now().strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -214,8 +214,7 @@ def test_groups_and_policies_are_sets() -> None:
     assert compare(before, after, None) == AccessChange()
 
 
-# -- what cannot be known
-# ------------------------------------------------------------------------------------------
+# what cannot be known
 
 OPAQUE = policy("AmazonEKSNetworkingPolicy")
 UNKNOWN = PermissionRow(f"unknown access policy {POLICY_ARN}AmazonEKSNetworkingPolicy")
@@ -306,8 +305,7 @@ def test_the_node_authorizer_goes_by_username_and_group() -> None:
     )
 
 
-# -- templates
-# -----------------------------------------------------------------------------------------------------
+# templates
 
 
 def test_a_template_is_matched_against_the_names_it_can_become() -> None:

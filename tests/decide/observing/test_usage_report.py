@@ -112,7 +112,10 @@ def window(
     start: timedelta = timedelta(days=3), types: frozenset[str] = BOTH, **group: object
 ) -> Window:
     return Window(
-        END - start, END, types, LogGroup(**{"stored_bytes": 0, "created": LONG_AGO, **group})  # type: ignore[arg-type]
+        END - start,
+        END,
+        types,
+        LogGroup(**{"stored_bytes": 0, "created": LONG_AGO, **group}),  # type: ignore[arg-type]
     )
 
 

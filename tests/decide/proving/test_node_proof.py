@@ -243,7 +243,11 @@ def young(after: timedelta, **fields: object) -> NodeState:
     """A fresh node that joined a minute ago."""
     now = MADE + after
     return NodeState(
-        "young", ROLE, now - timedelta(seconds=5), now - timedelta(minutes=1), **fields  # type: ignore[arg-type]
+        "young",
+        ROLE,
+        now - timedelta(seconds=5),
+        now - timedelta(minutes=1),
+        **fields,  # type: ignore[arg-type]
     )
 
 

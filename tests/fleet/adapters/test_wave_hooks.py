@@ -19,7 +19,7 @@ FACTS = {
 
 def test_a_hook_is_told_what_happens_on_standard_input(tmp_path: Path) -> None:
     out = tmp_path / "seen"
-    code = "import os,sys,pathlib;pathlib.Path(sys.argv[1]).write_text(os.environ['MIGRATE_HOOK']+sys.stdin.read())"
+    code = "import os,sys,pathlib;pathlib.Path(sys.argv[1]).write_text(os.environ['MIGRATE_HOOK']+sys.stdin.read())"  # noqa: E501
     assert Hooks().ask("before_wave", [[sys.executable, "-c", code, str(out)]], FACTS) == ""
     text = out.read_text()
     assert text.startswith("before_wave")

@@ -259,7 +259,7 @@ def test_a_fleet_makes_canary_pods_only_where_it_is_allowed_to_and_leaves_none(
         {"name": "pods", "trust": {"services": ["eks-fargate-pods.amazonaws.com"]}}
     )
     profile = {"fargateProfileName": "pods", "podExecutionRoleArn": arn, "status": "ACTIVE"}
-    row = f'- {{rolearn: "{arn}", username: "system:node:{{{{SessionName}}}}", groups: ["system:bootstrappers", '
+    row = f'- {{rolearn: "{arn}", username: "system:node:{{{{SessionName}}}}", groups: ["system:bootstrappers", '  # noqa: E501
     row += '"system:nodes", "system:node-proxier"]}\n'
     for cluster in world["clusters"]:
         cluster["fargateProfiles"] = [{**profile, "selectors": [{"namespace": "default"}]}]

@@ -17,7 +17,7 @@ the real components are not here: {missing}.
 Get kube-apiserver and etcd with `setup-envtest use -p path` (sigs.k8s.io/controller-runtime/tools/setup-envtest) and
 aws-iam-authenticator from https://github.com/kubernetes-sigs/aws-iam-authenticator/releases; put all three into one
 folder and name it in KUBEBUILDER_ASSETS, or name each in TEST_ASSET_KUBE_APISERVER, TEST_ASSET_ETCD and
-TEST_ASSET_AWS_IAM_AUTHENTICATOR. etcd before 3.5.5 does not do: kube-apiserver's late watches fail on it."""
+TEST_ASSET_AWS_IAM_AUTHENTICATOR. etcd before 3.5.5 does not do: kube-apiserver's late watches fail on it."""  # noqa: E501
 OLDEST_ETCD = (3, 5, 5)
 
 

@@ -81,9 +81,8 @@ def logins(bed: Bed, mode: AuthenticationMode) -> Mapping[Case, str | None]:
 
 def _principal(bed: Bed, case: Case, name: str) -> str:
     path = "/team/" if "path" in case.principal else "/"
-    unique = f"{'AROA' if case.principal.startswith('role') else 'AIDA'}{name.upper().replace('-', ''):X<17}"[
-        :21
-    ]
+    prefix = "AROA" if case.principal.startswith("role") else "AIDA"
+    unique = f"{prefix}{name.upper().replace('-', ''):X<17}"[:21]
     if case.principal.startswith("role"):
         return bed.lab.add_role(name, path, id=unique)
     return bed.lab.add_user(name, path, id=unique)

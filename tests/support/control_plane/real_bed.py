@@ -94,8 +94,7 @@ class RealBed:
         while self._at_stop:
             self._at_stop.pop()()
 
-    # --- a bed
-    # ---------------------------------------------------------------------------------------------------
+    # a bed
 
     def put_aws_auth(self, data: Mapping[str, str] | None) -> None:
         """A row of our own is added, by which :meth:`settle` sees that the ConfigMap was read."""
@@ -190,8 +189,7 @@ class RealBed:
         )
         return Answer(response.status, shown, dict(response.getheaders()))
 
-    # --- starting
-    # ------------------------------------------------------------------------------------------------
+    # starting
 
     def _start(self) -> None:
         write_files(self.lab.cluster, self.world.now(), self._entries, self._mode)
