@@ -277,7 +277,7 @@ def status_ports(settings: Settings, cluster: ClusterRef) -> "StatusPorts":
     """What a status needs; where no session can be opened the cluster is not asked."""
     from migrator.adapters.eks import EksCluster
     from migrator.adapters.eks_entries import EksAuthMode
-    from migrator.adapters.kubernetes_api import KubernetesRbac
+    from migrator.adapters.kubernetes_api import KubernetesConfigMaps, KubernetesRbac
     from migrator.adapters.tasks_threads import Threads
     from migrator.run.show_status import StatusPorts
 
@@ -303,6 +303,7 @@ def status_ports(settings: Settings, cluster: ClusterRef) -> "StatusPorts":
         cluster_lock(connection, events_of(settings)),
         principals_of(settings, connection),
         tasks,
+        KubernetesConfigMaps(connection.client),
     )
 
 

@@ -35,6 +35,7 @@ from migrator.decide.running.progress import (
     refusal_of,
     sequences_of,
 )
+from migrator.decide.running.source_differences import row_differences
 from migrator.errors import MigratorError, assert_never
 from migrator.model.access_entry import AccessEntry
 from migrator.model.cluster_lock import LockSeen, describe_lock
@@ -49,6 +50,7 @@ from migrator.ports import (
     Clock,
     ClusterLock,
     ClusterReader,
+    ConfigMaps,
     Principals,
     Rbac,
     StateStore,
@@ -65,7 +67,7 @@ class StatusPorts:
     """What a status needs; it writes nothing. ``mode`` is None where the cluster cannot be asked at
     all, ``reader`` where its entries are not compared here; ``rbac`` and ``lock`` where leftovers
     and locks are not looked for; ``principals`` and ``tasks``, which asks about several at once,
-    where dead entries are not.
+    where dead entries are not; ``config_maps`` where the rows of aws-auth are not compared.
     """
 
     store: StateStore
@@ -76,14 +78,15 @@ class StatusPorts:
     lock: ClusterLock | None = None
     principals: Principals | None = None
     tasks: TaskRunner | None = None
+    config_maps: ConfigMaps | None = None
 
 
 def show_status(
     cluster: str, ports: StatusPorts, plan: Plan | None = None, plan_digest: str | None = None
 ) -> StatusOutcome:
-    """Status of a cluster, by its plan where there is one. Exit code 5 where entries are no longer
-    as they were left, 1 where something is unknown or an entry of the plan's principals is dead, 7
-    where a run was begun and is not finished, else 0.
+    """Status of a cluster, by its plan if there is one. Exit code 5 where entries are no longer as
+    they were left, or rows of aws-auth as the plan has them; 1 where something is unknown or an
+    entry of the plan's principals is dead; 7 where a run was begun and is not finished; else 0.
 
     Raises ``Failed("journal-damaged")``.
     """
@@ -187,6 +190,7 @@ def _of_plan(
     )
     astray += () if entries is None else kept_entries_astray(plan, entries, plan_digest)
     astray += _bindings_astray(plan, progress, ports, unknown, entries or ())
+    astray += _rows_astray(plan, progress, ports, seen[0], in_cluster.locks, unknown)
     dead = _dead(plan, plan_digest, entries or (), ports, unknown)
     begun = [
         s.id for s in plan.steps if progress.of(s.id).status in ("intended", "sent", "undoing")
@@ -332,6 +336,45 @@ def _bindings_astray(
     return tuple((each.subject, each.message) for each in found)
 
 
+def _rows_astray(
+    plan: Plan,
+    progress: Progress,
+    ports: StatusPorts,
+    mode: str | None,
+    locks: tuple[LockSeen, ...],
+    unknown: list[str],
+) -> tuple[tuple[str, str], ...]:
+    """Rows of aws-auth that were changed, deleted or added since the plan was made. In API mode no
+    row answers.
+    """
+    if ports.config_maps is None or mode == "API":
+        return ()
+    # A rehearsal blanks every value of aws-auth and puts them back: until then the rows say
+    # nothing.
+    if _rehearsing(progress) or any(
+        seen.record and seen.record.holder.command == REHEARSE for seen in locks
+    ):
+        unknown.append(
+            "whether the rows of aws-auth are as the plan has them: a rehearsal is not finished"
+        )
+        return ()
+    try:
+        live = ports.config_maps.read()
+    except MigratorError as error:
+        unknown.append(f"whether the rows of aws-auth are as the plan has them: {error.message}")
+        return ()
+    found = row_differences(plan, None if live is None else dict(live.get("data") or {}))
+    return tuple((each.subject, each.message) for each in found)
+
+
+def _rehearsing(progress: Progress) -> bool:
+    """Whether a rehearsal of this plan was begun here and did not put aws-auth back."""
+    return (
+        progress.of(f"{REHEARSE}-timer").status != "pending"
+        and progress.of(f"{REHEARSE}-clean").status not in SETTLED
+    )
+
+
 def _last_command(journal: Journal, plan_digest: str) -> str | None:
     started = [r for r in records_of(journal, plan_digest) if r.event == "run-started"]
     return str(started[-1].effect.get("command")) if started else None
@@ -341,10 +384,7 @@ def _next(plan: Plan, progress: Progress, actions: tuple[Action, ...], mode: str
     """One line: what the next command would do."""
     if plan.blocked:
         return "decide the open findings"
-    if (
-        progress.of(f"{REHEARSE}-timer").status != "pending"
-        and progress.of(f"{REHEARSE}-clean").status not in SETTLED
-    ):
+    if _rehearsing(progress):
         return "rehearse: put back what an interrupted rehearsal left"
     if mode == "API" and progress.of(f"{RETIRE}-delete").status in SETTLED:
         return "nothing: aws-auth is retired"

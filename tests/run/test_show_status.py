@@ -1,10 +1,13 @@
 """Status: what is done, what is next, and what is not known."""
 
+import json
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import pytest
 
-from migrator.errors import Failed
+from migrator.decide.running.progress import REHEARSE
+from migrator.errors import Failed, MigratorError
 from migrator.model.access_entry import AuthenticationMode
 from migrator.model.outcome import StatusOutcome
 from migrator.model.plan import Plan
@@ -18,8 +21,10 @@ from tests.support.memory_ports import (
     Crash,
     InTurn,
     MemoryClock,
+    MemoryConfigMaps,
     MemoryMode,
     MemoryPrincipals,
+    MemoryRbac,
     MemoryReader,
 )
 from tests.support.memory_runs import ALICE, BOB, DEVS, DIGEST, NODES, World, company
@@ -263,3 +268,159 @@ def test_an_entry_of_a_type_that_came_later_is_unknown_and_the_rest_is_still_tol
     found = show_status("prod", ports, PLAN, DIGEST)
     assert (found.exit_code, found.changed, found.done) == (1, (), found.total - 1)
     assert "whether the entries are as they were left" in found.unknown[0]
+
+
+def status_of_all(
+    world: World, config_maps: MemoryConfigMaps | None = None, plan: Plan = PLAN
+) -> StatusOutcome:
+    """The status by every port that the command has."""
+    cluster = world.cluster
+    ports = StatusPorts(
+        world.store,
+        MemoryClock(cluster),
+        MemoryMode(cluster),
+        MemoryReader(cluster),
+        MemoryRbac(cluster),
+        principals=MemoryPrincipals(cluster),
+        tasks=InTurn(),
+        config_maps=config_maps or MemoryConfigMaps(cluster),
+    )
+    return show_status("prod", ports, plan, DIGEST)
+
+
+def _rows(cluster: Cluster) -> list[dict[str, object]]:
+    found: list[dict[str, object]] = json.loads((cluster.data or {})["mapRoles"])
+    return found
+
+
+def _revoke(cluster: Cluster) -> None:
+    kept = [row for row in _rows(cluster) if not str(row["rolearn"]).endswith("/devs")]
+    cluster.data = {"mapRoles": json.dumps(kept)}
+
+
+def _thin(cluster: Cluster) -> None:
+    rows = [
+        row | {"groups": []} if str(row["rolearn"]).endswith("/devs") else row
+        for row in _rows(cluster)
+    ]
+    cluster.data = {"mapRoles": json.dumps(rows)}
+
+
+def _add(cluster: Cluster) -> None:
+    added = {"rolearn": BOB, "username": "bob", "groups": ["devs"]}
+    cluster.data = {"mapRoles": json.dumps([*_rows(cluster), added])}
+
+
+def _add_account(cluster: Cluster) -> None:
+    cluster.data = {**(cluster.data or {}), "mapAccounts": json.dumps(["444455556666"])}
+
+
+def _blank(cluster: Cluster) -> None:
+    cluster.data = {"mapRoles": ""}
+
+
+def _delete(cluster: Cluster) -> None:
+    cluster.data = None
+
+
+def _delete_entry(cluster: Cluster) -> None:
+    del cluster.entries[DEVS]
+
+
+def _thin_entry(cluster: Cluster) -> None:
+    cluster.entries[DEVS] = replace(cluster.entries[DEVS], kubernetes_groups=())
+
+
+def _recreate(cluster: Cluster) -> None:
+    cluster.ids[DEVS] = "AROANEW"
+
+
+_EDITS: tuple[tuple[Callable[[Cluster], None], str], ...] = (
+    (_revoke, DEVS),
+    (_thin, DEVS),
+    (_add, BOB),
+    (_add_account, "444455556666"),
+    (_blank, DEVS),
+    (_delete, DEVS),
+    (_delete_entry, DEVS),
+    (_thin_entry, DEVS),
+    (_recreate, DEVS),
+)
+
+
+@pytest.mark.parametrize(("edit", "who"), _EDITS)
+def test_status_names_every_change_after_which_apply_would_not_end_with_0(
+    edit: Callable[[Cluster], None], who: str
+) -> None:
+    world = World(company()[0])
+    world.cluster.unassumable.clear()
+    plan = with_ids(world.cluster)
+    apply_plan(plan, DIGEST, world.ports())
+    expected = status_of_all(world, plan=plan)
+    assert (expected.exit_code, expected.changed, expected.dead) == (0, (), ())
+    edit(world.cluster)
+    before = len(world.cluster.effects)
+    found = status_of_all(world, plan=plan)
+    assert len(world.cluster.effects) == before
+    assert found.exit_code == (1 if edit is _recreate else 5)
+    assert who in {subject for subject, _ in (*found.changed, *found.dead)}
+    assert found.next == "plan again: the new plan starts from what is there"
+    try:
+        again = apply_plan(plan, DIGEST, world.ports()).exit_code
+    except MigratorError as error:
+        again = error.exit_code
+    assert again == 5
+
+
+@pytest.mark.parametrize(("edit", "who"), [(_revoke, DEVS), (_thin, DEVS), (_add, BOB)])
+def test_row_that_changed_before_the_first_apply_is_named(
+    edit: Callable[[Cluster], None], who: str
+) -> None:
+    world = World(company()[0])
+    assert status_of_all(world).exit_code == 0
+    edit(world.cluster)
+    found = status_of_all(world)
+    assert (found.exit_code, [subject for subject, _ in found.changed]) == (5, [who])
+
+
+class DeniedConfigMaps(MemoryConfigMaps):
+    """aws-auth that the caller may not read."""
+
+    def read(self) -> Raw | None:
+        raise Failed(
+            "kubernetes-denied", "The API server does not let you read kube-system/aws-auth."
+        )
+
+
+def test_rows_that_cannot_be_read_are_unknown_and_exit_1() -> None:
+    world = World(company()[0])
+    apply_plan(PLAN, DIGEST, world.ports())
+    found = status_of_all(world, DeniedConfigMaps(world.cluster))
+    assert (found.exit_code, found.changed) == (1, ())
+    assert [
+        line
+        for line in found.unknown
+        if "rows of aws-auth" in line and "does not let you read" in line
+    ]
+
+
+def test_rows_that_a_rehearsal_blanks_are_unknown_and_not_changed() -> None:
+    world = World(company()[0])
+    apply_plan(PLAN, DIGEST, world.ports())
+    started = {"run": "00000000000000aa", "command": REHEARSE, "planDigest": DIGEST}
+    world.store.append_record(None, "run-started", started, world.cluster.now)
+    world.store.append_record(f"{REHEARSE}-timer", "done", {}, world.cluster.now)
+    _blank(world.cluster)
+    found = status_of_all(world)
+    assert (found.exit_code, found.changed) == (1, ())
+    assert (
+        "whether the rows of aws-auth are as the plan has them: a rehearsal is not finished"
+        in found.unknown
+    )
+
+
+def test_rows_are_not_asked_in_api_mode() -> None:
+    world = World(company()[0])
+    apply_plan(PLAN, DIGEST, world.ports())
+    world.cluster.mode, world.cluster.data = "API", None
+    assert status_of_all(world).changed == ()

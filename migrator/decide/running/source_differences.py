@@ -133,6 +133,16 @@ def _identity(username: str, groups: Iterable[str]) -> str:
     )
 
 
+def row_differences(plan: Plan, data: Mapping[str, str] | None) -> tuple[Difference, ...]:
+    """Rows of aws-auth that were changed, deleted or added since the plan was made."""
+    rows = (
+        row_difference(data, each)
+        for each in plan.principals
+        if each.action not in ("skip", "block")
+    )
+    return (*(each for each in rows if each is not None), *added_rows(plan, data))
+
+
 def added_rows(plan: Plan, data: Mapping[str, str] | None) -> tuple[Difference, ...]:
     """Rows in force now for principals that the plan does not know: a cut-over would take their
     access away.
