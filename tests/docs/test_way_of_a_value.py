@@ -1,0 +1,47 @@
+"""The way of a row and of a step is short enough to be read in one sitting.
+
+``python -m tests.support.trace_value`` prints both. The bounds only go down; the goal for a row is
+25 modules and 60 returns.
+"""
+
+import pytest
+
+from tests.support.trace_value import Way, follow, way_of_a_row, way_of_a_step
+
+
+def test_row_passes_few_modules_and_returns() -> None:
+    way = way_of_a_row()
+    assert "migrator.decide.planning.entries.entry_for" in way.modules, way
+    assert "migrator.decide.planning.order.order_steps" in way.modules, way
+    _assert_within(way, modules=30, returns=135)
+
+
+def test_stages_of_planning_are_passed_in_their_order() -> None:
+    stages = [
+        stage
+        for module in way_of_a_row().modules
+        for stage in ("principals", "entries", "order", "proof")
+        if f".planning.{stage}." in module
+    ]
+    first = {stage: stages.index(stage) for stage in stages}
+    assert first["principals"] < first["entries"] < first["order"]
+
+
+def test_step_passes_few_modules_and_returns() -> None:
+    way = way_of_a_step()
+    assert "migrator.run.execute_step" in way.modules, way
+    _assert_within(way, modules=20, returns=315)
+
+
+def test_return_that_holds_the_text_is_counted() -> None:
+    from migrator.model.principal import parse_arn
+
+    arn = "arn:aws:iam::111122223333:role/tracer"
+    assert dict(follow("tracer", lambda: parse_arn(arn)).returns) == {"migrator.model.principal": 1}
+    assert follow("another", lambda: parse_arn(arn)).modules == []
+
+
+def _assert_within(way: Way, *, modules: int, returns: int) -> None:
+    found = len(way.modules), sum(way.returns.values())
+    if found[0] > modules or found[1] > returns:
+        pytest.fail(f"{way}\nallowed: {modules} modules, {returns} returns")

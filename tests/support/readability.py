@@ -1,0 +1,204 @@
+"""How hard the package is to read: ``python -m tests.support.readability [FOLDER...]`` prints it.
+
+Branches are counted as in cyclomatic complexity: one for the function, one for each ``if``, loop,
+``except``, conditional expression, comprehension and match case, one for each further operand of
+``and`` and ``or``. A function is dense when it has more than ten branches and more than one in two
+lines: such code meets a bound on length by packing.
+"""
+
+import ast
+import io
+import re
+import sys
+import tokenize
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+MANY_BRANCHES = 10
+DENSE = 0.5  # branches a line
+WIDE = 100  # columns
+PROSE = 4  # words that make a string literal a message
+
+# Words of a private idiom. Each has a plain word of the field: see playbooks/glossary.md.
+IDIOMS = (
+    "whoever",
+    "whomever",
+    "nobody",
+    "somebody",
+    "anybody",
+    "everybody",
+    "anew",
+    "told",
+    "tells of",
+    "stands (?:for|there|in|alone|beside|behind|above|under)",
+    "stand (?:for|there|in|alone|beside|behind|above|under)",
+    "(?:is|are) gone",
+    "comes? to (?:an|its|their) end",
+    "lets? in",
+    "takes? back",
+    "taken back",
+    "goes? on",
+    "gone on",
+    "begun",
+    "at once",
+    "by itself",
+    "of its own",
+    "side by side",
+    "brain",
+    "room for",
+    "doors?",
+    "whose word",
+    "came about",
+    "has nothing for",
+    "in its place",
+    "for good",
+    "after all",
+    "none of",
+)
+IDIOM = re.compile(rf"\b(?:{'|'.join(IDIOMS)})\b", re.IGNORECASE)
+
+_BRANCHING = (
+    ast.If,
+    ast.For,
+    ast.AsyncFor,
+    ast.While,
+    ast.ExceptHandler,
+    ast.IfExp,
+    ast.comprehension,
+    ast.match_case,
+)
+_GENERATED = {"access_policy_tables.py"}
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionSize:
+    """A function by its place, its lines and its branches."""
+
+    place: str
+    lines: int
+    branches: int
+
+    @property
+    def is_dense(self) -> bool:
+        """More branches than a reader holds in mind, in fewer lines than they need."""
+        return self.branches > MANY_BRANCHES and self.branches > DENSE * self.lines
+
+
+@dataclass(frozen=True, slots=True)
+class Readability:
+    """What was measured of a tree of modules."""
+
+    modules: int
+    lines: int
+    comments: int
+    wide: int
+    words: int
+    idioms: int
+    local_imports: int
+    functions: tuple[FunctionSize, ...]
+
+    @property
+    def branches_per_line(self) -> float:
+        """Branches of all functions by their lines."""
+        lines = sum(each.lines for each in self.functions)
+        return sum(each.branches for each in self.functions) / lines
+
+    @property
+    def dense(self) -> tuple[FunctionSize, ...]:
+        """The dense functions, the most branches first."""
+        found = [each for each in self.functions if each.is_dense]
+        return tuple(sorted(found, key=lambda each: -each.branches))
+
+    @property
+    def comments_per_thousand(self) -> float:
+        """Lines that are a comment alone, in 1,000 lines."""
+        return 1000 * self.comments / self.lines
+
+    @property
+    def idioms_per_thousand(self) -> float:
+        """Idioms in 1,000 words of docstrings, comments and messages."""
+        return 1000 * self.idioms / max(1, self.words)
+
+
+def branches(function: ast.AST) -> int:
+    """The branches of a function, those of functions inside it included."""
+    count = 1
+    for node in ast.walk(function):
+        if isinstance(node, _BRANCHING):
+            count += 1
+        if isinstance(node, ast.BoolOp):
+            count += len(node.values) - 1
+    return count
+
+
+def prose(source: str) -> Iterator[tuple[int, str]]:
+    """Line and text of every comment, docstring and message of a module."""
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type == tokenize.COMMENT:
+            yield token.start[0], token.string.lstrip("# ")
+    for node in ast.walk(ast.parse(source)):
+        if not isinstance(node, ast.Constant) or not isinstance(node.value, str):
+            continue
+        if len(node.value.split()) >= PROSE:
+            yield node.lineno, node.value
+
+
+def modules_of(root: Path) -> list[Path]:
+    """The modules of a folder that people wrote."""
+    return sorted(each for each in root.rglob("*.py") if each.name not in _GENERATED)
+
+
+def measure(files: Iterable[Path]) -> Readability:
+    """Read the modules and count."""
+    modules = lines = comments = wide = words = idioms = local_imports = 0
+    functions: list[FunctionSize] = []
+    for path in files:
+        source = path.read_text(encoding="utf-8")
+        rows = source.splitlines()
+        modules += 1
+        lines += len(rows)
+        comments += sum(row.strip().startswith("#") for row in rows)
+        wide += sum(len(row) > WIDE for row in rows)
+        for _, text in prose(source):
+            words += len(text.split())
+            idioms += len(IDIOM.findall(text))
+        for node in ast.walk(ast.parse(source)):
+            if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                continue
+            length = (node.end_lineno or node.lineno) - node.lineno + 1
+            place = f"{path}:{node.lineno} {node.name}"
+            functions.append(FunctionSize(place, length, branches(node)))
+            local_imports += sum(
+                isinstance(inner, (ast.Import, ast.ImportFrom)) for inner in ast.walk(node)
+            )
+    return Readability(
+        modules, lines, comments, wide, words, idioms, local_imports, tuple(functions)
+    )
+
+
+def table(found: Readability) -> str:
+    """One measure a line."""
+    by_lines = sorted(each.lines for each in found.functions)
+    by_branches = sorted(each.branches for each in found.functions)
+    nine_tenths = int(0.9 * len(found.functions))
+    rows = {
+        "lines": found.lines,
+        "modules": found.modules,
+        "function p90 lines": by_lines[nine_tenths],
+        "function p90 branches": by_branches[nine_tenths],
+        "branches per function line": round(found.branches_per_line, 3),
+        "dense functions": len(found.dense),
+        "comments per 1,000 lines": round(found.comments_per_thousand, 1),
+        f"lines over {WIDE} columns": found.wide,
+        "idioms per 1,000 words": round(found.idioms_per_thousand, 2),
+        "imports inside functions": found.local_imports,
+    }
+    return "\n".join(f"{name:28} {value}" for name, value in rows.items())
+
+
+if __name__ == "__main__":
+    folders = [Path(each) for each in sys.argv[1:]] or [Path("migrator")]
+    measured = measure(path for folder in folders for path in modules_of(folder))
+    lines = [table(measured), *(f"dense: {each.place}" for each in measured.dense)]
+    sys.stdout.write("\n".join(lines) + "\n")
