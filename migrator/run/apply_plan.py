@@ -165,12 +165,8 @@ def _start(
             after_mode_step=lambda run: _look_at_automatic_entries(run, ports),
         ),
     )
-    run.record(
-        None,
-        "run-started",
-        {"run": run_id, "command": APPLY, "planDigest": plan_digest, "caller": chain[-1]},
-    )
-    run.record(None, "backed-up", {"files": files})
+    run.journal.start(APPLY, run=run_id, plan_digest=plan_digest, caller=chain[-1])
+    run.journal.backed_up(files)
     waivers = in_force(options.waive_gates, ports.clock.now())
     callers = run.run_state().observed.callers
     proven = second_admin(plan, run.progress, callers, {})
@@ -211,7 +207,7 @@ def _go(run: OneRun, ports: RunPorts, options: ApplyOptions, chain: tuple[str, .
             remedy="The same command goes on from here; nothing is lost.",
         )
     outcome = outcome_of(run.plan, run.progress, ports, finished, error)
-    run.record(None, "run-ended", {"exit": outcome.exit_code})
+    run.journal.end(outcome.exit_code)
     return outcome
 
 

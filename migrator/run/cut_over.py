@@ -7,7 +7,6 @@ account.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from migrator.decide.proving.node_proof import unhealthy_nodes
 from migrator.decide.reading.aws_auth_owners import owners_of
@@ -251,15 +250,9 @@ def _switch(
         switching,
         Observed(now=ports.clock.now()),
     )
-    start: dict[str, Any] = {
-        "run": run_id,
-        "command": CUT_OVER,
-        "planDigest": plan_digest,
-        "caller": chain[-1],
-    }
-    if gates:  # none when an earlier attempt, whose switch went through, is brought to its end
-        start["gates"] = gates_to_documents(gates)
-    run.record(None, "run-started", start)
+    # There are no gates when an earlier attempt, whose switch went through, is finished.
+    judged = {"gates": gates_to_documents(gates)} if gates else None
+    run.journal.start(CUT_OVER, run=run_id, plan_digest=plan_digest, caller=chain[-1], gates=judged)
     for gate in gates:
         if gate.waived_by is not None and gate.state != "pass":
             run.record(
@@ -275,7 +268,7 @@ def _switch(
             "interrupted", "Stopped on the way.", remedy="`migrate status` reads how far it came."
         )
         outcome = _stopped(gates, ports, stopped)
-    run.record(None, "run-ended", {"exit": outcome.exit_code})
+    run.journal.end(outcome.exit_code)
     return outcome
 
 

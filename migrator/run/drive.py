@@ -74,9 +74,7 @@ def stop(run: OneRun, action: Refuse) -> MigratorError:
     it.
     """
     if action.step is not None:
-        run.record(
-            action.step.id, "refused", {"code": action.error.code, "message": action.error.message}
-        )
+        run.journal.refuse(action.step.id, action.error)
     return action.error
 
 
@@ -213,9 +211,7 @@ def describe(kind: str, principal_arn: str | None) -> str:
 def _settled(run: OneRun, step_id: str, arn: str | None, error: MigratorError) -> bool:
     """Whether an error of the API is an answer that the sequence can go on from."""
     if error.code in PRINCIPAL_REFUSALS:
-        run.record(
-            step_id, "refused", {"code": error.code, "message": error.message, "why": error.why}
-        )
+        run.journal.refuse(step_id, error, why=error.why)
         run.ports.events.say("warn", f"{arn}: {error.message}")
         return True
     if error.code in ("entry-exists", "entry-not-found") and arn is not None:

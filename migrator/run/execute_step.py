@@ -58,20 +58,30 @@ def execute(run: OneRun, step: Step) -> None:
         case CreateBridge() | CreateBinding():
             _bind(run, step, effect)
         case RemoveBridge():
-            run.record(step.id, "intended", {"delete": effect.binding_name})
-            _unbind(run, effect)
-            run.record(step.id, "done", {"deleted": effect.binding_name})
+            run.journal.carry_out(
+                step.id,
+                intended={"delete": effect.binding_name},
+                effect=lambda: _unbind(run, effect),
+                done=lambda _: {"deleted": effect.binding_name},
+            )
         case Prove():
             prove_step(run, step, effect)
         case (
             CreateEntry() | UpdateEntry() | DeleteEntry() | AssociatePolicy() | DisassociatePolicy()
         ):
-            run.record(step.id, "intended", intention(effect))
-            send(run, effect, token=token_of(run, step))
-            entry = read_back(run, step)
-            run.record(step.id, "done", {"entry": entry_document(entry)})
+            run.journal.carry_out(
+                step.id,
+                intended=intention(effect),
+                effect=lambda: _written(run, step, effect),
+                done=lambda entry: {"entry": entry_document(entry)},
+            )
         case _:
             assert_never(effect)
+
+
+def _written(run: OneRun, step: Step, effect: Effect) -> AccessEntry | None:
+    send(run, effect, token=token_of(run, step))
+    return read_back(run, step)
 
 
 def token_of(run: OneRun, step: Step) -> str:
@@ -189,15 +199,24 @@ def _enable(run: OneRun, step: Step, effect: EnableEntries) -> None:
             "This is one-way, and EKS at once makes entries for the creator, managed node groups "
             "and Fargate."
         )
-    run.record(step.id, "intended", intention(effect))
+    run.journal.carry_out(
+        step.id,
+        intended=intention(effect),
+        effect=lambda: _switch(run, step, effect),
+        # EKS changes the mode in an update that takes minutes: it is done once it is seen.
+        done=lambda _: None,
+    )
+
+
+def _switch(run: OneRun, step: Step, effect: EnableEntries) -> None:
     run.see(mode=None)
     try:
         update_id = run.ports.mode.switch(effect.mode_to, token=token_of(run, step))
     except MigratorError as error:
-        if error.code in LOOK_AGAIN:
-            run.pause(POLL)
-            return  # whether it began is settled by looking
-        raise
+        if error.code not in LOOK_AGAIN:
+            raise
+        run.pause(POLL)
+        return
     run.record(step.id, "sent", {"updateId": update_id})
 
 
@@ -210,14 +229,15 @@ LOOK_AGAIN = frozenset(
 
 def _bind(run: OneRun, step: Step, effect: CreateBridge | CreateBinding) -> None:
     wanted = binding_object(effect, plan_digest=run.digest, run=run.run_id)
-    run.record(
-        step.id,
-        "intended",
-        {"kind": effect.kind, "binding": binding_key(effect), "group": effect.group},
+    made = {"binding": binding_key(effect), "group": effect.group}
+
+    def apply() -> None:
+        run.ports.rbac.apply_binding(wanted)
+        run.forget(ReadFirst("binding", binding_key(effect)))
+
+    run.journal.carry_out(
+        step.id, intended={"kind": effect.kind, **made}, effect=apply, done=lambda _: made
     )
-    run.ports.rbac.apply_binding(wanted)
-    run.forget(ReadFirst("binding", binding_key(effect)))
-    run.record(step.id, "done", {"binding": binding_key(effect), "group": effect.group})
 
 
 def _unbind(run: OneRun, effect: CreateBridge | CreateBinding | RemoveBridge) -> None:
@@ -232,7 +252,13 @@ def take_back(run: OneRun, action: Undo) -> None:
     if action.gone:
         run.record(step.id, "undone", {"found": _found_instead(run, step)})
         return
-    run.record(step.id, "undoing", {"kind": step.effect.kind})
+    kind = {"kind": step.effect.kind}
+    run.journal.take_back(
+        step.id, undoing=kind, effect=lambda: _reverse(run, step), undone=lambda _: kind
+    )
+
+
+def _reverse(run: OneRun, step: Step) -> None:
     match rendered(step.effect, run.run_id), step.undo:
         case (CreateBridge() | CreateBinding() as binding, _):
             _unbind(run, binding)
@@ -241,10 +267,8 @@ def take_back(run: OneRun, action: Undo) -> None:
         case (_, undo):
             send(run, rendered(undo, run.run_id), token=token_of(run, step))
             _read_back_undone(run, step)
-            run.forget(
-                ReadFirst("row", step.principal_arn or "")
-            )  # read anew before the entry goes
-    run.record(step.id, "undone", {"kind": step.effect.kind})
+            # the row is read again before the entry is deleted
+            run.forget(ReadFirst("row", step.principal_arn or ""))
 
 
 def _found_instead(run: OneRun, step: Step) -> str:

@@ -35,6 +35,7 @@ from migrator.ports import (
     StateStore,
     TaskRunner,
 )
+from migrator.run.journaled_run import JournaledRun
 
 EVIDENCE_FILE = "evidence.jsonl"
 _FIELDS = {"update": "updates", "entry": "entries", "binding": "bindings", "row": "rows"}
@@ -95,6 +96,7 @@ class OneRun:
         self.plan = plan
         self.ports = ports
         self.settings = settings
+        self.journal = JournaledRun(self.record)
         self._lock = threading.RLock()
         self._situation = run_state(plan, progress, observed, run_request)
         self._sequences = 0

@@ -87,11 +87,7 @@ def roll_back(
             observed_at_start(plan, ports, snapshot, chain),
             settings,
         )
-        run.record(
-            None,
-            "run-started",
-            {"run": run_id, "command": ROLL_BACK, "planDigest": plan_digest, "caller": chain[-1]},
-        )
+        run.journal.start(ROLL_BACK, run=run_id, plan_digest=plan_digest, caller=chain[-1])
         for step in forgotten:
             run.record(step.id, "adopted", {"why": "it is there, and the journal does not tell"})
         return with_bridges(plan, _go(run, ports), ports)
@@ -109,7 +105,7 @@ def _go(run: OneRun, ports: RunPorts) -> RunOutcome:
             "interrupted", "Stopped on the way.", remedy="The same command goes on from here."
         )
     outcome = _outcome(run.plan, run.progress, ports, finished, error)
-    run.record(None, "run-ended", {"exit": outcome.exit_code})
+    run.journal.end(outcome.exit_code)
     return outcome
 
 
