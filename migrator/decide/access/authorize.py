@@ -22,9 +22,8 @@ MASTERS = "system:masters"
 NODES = "system:nodes"
 AUTHENTICATED = "system:authenticated"
 _LAST_CHARACTER = "\U0010ffff"
-_VIEWS_KEPT = (
-    4096  # identities whose bindings are remembered; far more than a cluster's principals at once
-)
+# Identities whose bindings are remembered: more than the principals of a cluster.
+_VIEWS_KEPT = 4096
 
 Answer: TypeAlias = tuple[bool, str]
 SubjectNames: TypeAlias = Literal["users", "groups"]
@@ -97,17 +96,22 @@ class RbacIndex:
             return frozenset()
         known = self._granted.get((names, name))
         if known is None:
-            found = (
-                (self._bindings[number].namespace, self._rules[number]) for number, _ in places
-            )
-            # No namespace has a star in its name: such a binding grants nothing, and must not be
-            # read as a prefix.
-            known = self._granted[names, name] = frozenset(
-                Grant(namespace, rules)
-                for namespace, rules in found
-                if rules is not None and (namespace is None or (namespace and "*" not in namespace))
-            )
+            found = (self._grant_at(number) for number, _ in places)
+            known = frozenset(grant for grant in found if grant is not None)
+            self._granted[names, name] = known
         return known
+
+    def _grant_at(self, number: int) -> Grant | None:
+        """What a binding gives to each of its subjects."""
+        namespace, rules = self._bindings[number].namespace, self._rules[number]
+        # The role does not exist: RBAC skips the binding (VisitRulesFor).
+        if rules is None:
+            return None
+        # No namespace has an empty name or a star in its name: such a binding grants nothing, and
+        # must not be read as a prefix.
+        if namespace is not None and (not namespace or "*" in namespace):
+            return None
+        return Grant(namespace, rules)
 
     def _places(self, names: SubjectNames) -> Mapping[str, list[tuple[int, int]]]:
         return self._users if names == "users" else self._groups
@@ -123,26 +127,31 @@ class RbacIndex:
         return view
 
     def _bound_roles(self, username: str, groups: tuple[str, ...]) -> BoundRoles:
-        first: dict[int, int] = {}  # binding -> its first subject that applies
-        for places in (
-            self._users.get(username, ()),
-            *(self._groups.get(group, ()) for group in groups),
-        ):
-            for number, place in places:
-                first[number] = min(place, first.get(number, place))
         cluster: list[BoundRole] = []
         by_namespace: dict[str, list[BoundRole]] = {}
-        for number, place in sorted(first.items()):
+        for number, place in sorted(self._first_subjects(username, groups).items()):
             binding = self._bindings[number]
             bound = BoundRole(binding, binding.subjects[place], self._rules[number])
-            (
-                cluster
-                if binding.namespace is None
-                else by_namespace.setdefault(binding.namespace, [])
-            ).append(bound)
+            if binding.namespace is None:
+                cluster.append(bound)
+            else:
+                by_namespace.setdefault(binding.namespace, []).append(bound)
         return BoundRoles(
-            tuple(cluster), {namespace: tuple(found) for namespace, found in by_namespace.items()}
+            cluster=tuple(cluster),
+            by_namespace={namespace: tuple(found) for namespace, found in by_namespace.items()},
         )
+
+    def _first_subjects(self, username: str, groups: tuple[str, ...]) -> dict[int, int]:
+        """Each binding of the identity, and the first of its subjects that applies: the API server
+        names that one in its reason (appliesTo).
+        """
+        first: dict[int, int] = {}
+        for number, place in self._users.get(username, ()):
+            first[number] = min(place, first.get(number, place))
+        for group in groups:
+            for number, place in self._groups.get(group, ()):
+                first[number] = min(place, first.get(number, place))
+        return first
 
     def allows(self, username: str, groups: Sequence[str], request: AccessRequest) -> Answer:
         """RBAC's decision and its reason, for exactly these groups; ``system:masters`` means
@@ -150,6 +159,8 @@ class RbacIndex:
         """
         view = self.bound_roles(username, groups)
         candidates = view.cluster
+        # A RoleBinding holds in its namespace only, never for paths or cluster-wide requests
+        # (VisitRulesFor).
         if request.path is None and request.namespace:
             candidates = candidates + view.by_namespace.get(request.namespace, ())
         for bound in candidates:
@@ -165,12 +176,14 @@ def authorize(
     policies: Sequence[AssociatedPolicy],
     request: AccessRequest,
 ) -> PolicyAnswer:
-    """The whole chain for a logged-in identity: ``system:masters`` ahead of everything, RBAC,
-    access policies.
+    """The whole chain for a logged-in identity: ``system:masters`` before everything else, then
+    RBAC, then access policies.
 
     ``groups`` are the identity's own; ``system:authenticated`` is implied. None: only an opaque
     policy could allow it.
     """
+    # The API server allows this group everything before it asks an authorizer
+    # (authorizerfactory.NewPrivilegedGroups).
     if MASTERS in groups:
         return True, ""
     allowed, reason = index.allows(username, with_authenticated(groups), request)
@@ -186,19 +199,22 @@ def with_authenticated(groups: Sequence[str]) -> tuple[str, ...]:
 
 
 def _role_key(binding: Binding) -> tuple[str | None, str]:
-    """Where the role is looked up. A Role cannot be found from a ClusterRoleBinding: namespace ""
-    holds none.
-    """
+    """Where the role is looked up."""
     if binding.role_kind == "ClusterRole":
         return None, binding.role_name
+    # A ClusterRoleBinding cannot name a Role: namespace "" holds none (GetRoleReferenceRules).
     return binding.namespace or "", binding.role_name
 
 
 def _username_of(subject: Subject, binding: Binding) -> str | None:
     if subject.kind == "User":
         return subject.name
+    # A ServiceAccount without a namespace is one of the binding's (appliesToUser). Without either
+    # the subject matches no login.
     namespace = subject.namespace or binding.namespace
-    return f"system:serviceaccount:{namespace}:{subject.name}" if namespace else None
+    if not namespace:
+        return None
+    return f"system:serviceaccount:{namespace}:{subject.name}"
 
 
 def _describe(bound: BoundRole) -> str:
@@ -217,13 +233,19 @@ def _describe(bound: BoundRole) -> str:
 
 
 def _missing_roles(candidates: Iterable[BoundRole]) -> str:
-    """Why RBAC says no: the roles that bindings name and nobody has. Empty when none is missing."""
-    missing = dict.fromkeys(
-        f"{b.binding.role_kind.lower()}.rbac.authorization.k8s.io {quoted(b.binding.role_name)} "
-        f"not found"
-        for b in candidates
-        if b.rules is None
-    )
+    """Why RBAC says no: roles that bindings name and that do not exist. Empty without such a
+    role.
+    """
+    bindings = [bound.binding for bound in candidates if bound.rules is None]
+    missing = list(dict.fromkeys(_missing_role(binding) for binding in bindings))
     if not missing:
         return ""
-    return f"RBAC: {next(iter(missing))}" if len(missing) == 1 else f"RBAC: [{', '.join(missing)}]"
+    # The API server writes one error as it is, several as a list (utilerrors.NewAggregate).
+    if len(missing) == 1:
+        return f"RBAC: {missing[0]}"
+    return f"RBAC: [{', '.join(missing)}]"
+
+
+def _missing_role(binding: Binding) -> str:
+    kind = f"{binding.role_kind.lower()}.rbac.authorization.k8s.io"
+    return f"{kind} {quoted(binding.role_name)} not found"

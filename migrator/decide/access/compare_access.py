@@ -1,4 +1,4 @@
-"""Access before and after, gained and lost, exactly: which log-ins are admitted, and what an
+"""The exact difference of access before and after: which log-ins are admitted, and what an
 admitted login may do.
 
 A username or group with a template is as many logins as there are sessions. RBAC can name some of
@@ -23,7 +23,7 @@ from migrator.decide.access.permission_set import (
     permissions_of_login,
 )
 from migrator.decide.access.witnesses import with_witnesses, witness_of
-from migrator.decide.reading.templates import literal_prefix, templates_in
+from migrator.decide.reading.templates import SESSION_RAW, literal_prefix, templates_in
 from migrator.model.access_entry import Identity
 from migrator.model.plan import AccessChange
 from migrator.model.rbac import AccessRequest, PermissionRow, Witness
@@ -32,6 +32,7 @@ _MOST_LOGINS = 4096
 _MOST_DASHES = 5
 _ANY = "\0"  # no rendered name holds a NUL, so no subject names such a login
 _OTHER: Mapping[str, str] = dict.fromkeys(ALPHABETS, _ANY)
+_SESSION_NAMES = ("SessionName", "SessionNameRaw")
 
 
 def permissions_of(identity: Identity, index: RbacIndex | None) -> PermissionSet:
@@ -45,7 +46,10 @@ def permissions_of(identity: Identity, index: RbacIndex | None) -> PermissionSet
     found = NOTHING
     for values in logins:
         found |= _permissions(identity, values, index)
-    return found if complete else found | _too_many(identity)
+    # Logins that were not enumerated may have more: unknown is never shown as nothing.
+    if not complete:
+        found |= _too_many(identity)
+    return found
 
 
 def permissions_of_unnamed(identity: Identity, index: RbacIndex | None) -> PermissionSet:
@@ -113,17 +117,17 @@ def compare(
     if later is index and _same(before, after):
         return AccessChange()
     logins, complete = _logins((before, after), (index, later))
-    gained, lost = dict[PermissionRow, Witness | None](), dict[PermissionRow, Witness | None]()
+    gained: dict[PermissionRow, Witness | None] = {}
+    lost: dict[PermissionRow, Witness | None] = {}
     pairs: dict[tuple[PermissionSet, PermissionSet], Mapping[str, str]] = {}
-    for values in reversed(
-        logins
-    ):  # the logins that RBAC does not name come first: their witness is everybody's
-        pairs.setdefault(
-            (_permissions(before, values, index), _permissions(after, values, later)), values
-        )
+    # The logins that RBAC does not name come first: their witness is valid for every session.
+    for values in reversed(logins):
+        old, new = _permissions(before, values, index), _permissions(after, values, later)
+        pairs.setdefault((old, new), values)
     for (old, new), values in pairs.items():
         _add_rows(gained, new, old, values, namespaces)
         _add_rows(lost, old, new, values, namespaces)
+    # Logins that were not compared may differ: a difference that may exist is marked as unknown.
     if not complete:
         gained.update(dict.fromkeys(_too_many(after).rows()))
         lost.update(dict.fromkeys(_too_many(before).rows()))
@@ -141,8 +145,8 @@ def compare_with_several(
     *,
     namespaces: Sequence[str] | None = None,
 ) -> AccessChange:
-    """Against somebody who is one or the other at random: lost is what any of them has, gained what
-    none has.
+    """Against a principal that gets one of several identities at random: lost is what any of them
+    has, gained is what no identity has.
     """
     had = NOTHING
     lost: dict[PermissionRow, Witness | None] = {}
@@ -153,14 +157,10 @@ def compare_with_several(
     rows = difference(permissions_of(after, index_after), had)
     gained: dict[PermissionRow, Witness | None] = dict.fromkeys(rows)
     if rows and namespaces is not None:
-        for values in reversed(_logins((after,), (index_after,))[0]):
-            _add_witnesses(
-                gained,
-                rows,
-                _certain(_permissions(after, values, index_after), had),
-                values,
-                namespaces,
-            )
+        logins, _ = _logins((after,), (index_after,))
+        for values in reversed(logins):
+            certain = _certain(_permissions(after, values, index_after), had)
+            _add_witnesses(gained, rows, certain, values, namespaces)
     return AccessChange(
         gained=with_witnesses(rows, gained), lost=with_witnesses(arranged(lost), lost)
     )
@@ -200,13 +200,19 @@ def _add_witnesses(
 
 
 def _same(before: Identity, after: Identity) -> bool:
+    # A principal that cannot log in has no access, whatever its row or entry holds.
     if not is_login(before) and not is_login(after):
         return True
+    return _compared_parts(before) == _compared_parts(after)
+
+
+def _compared_parts(identity: Identity) -> tuple[object, ...]:
+    """What decides the access of an identity. The order of groups and policies means nothing."""
     return (
-        is_login(before) == is_login(after)
-        and before.username == after.username
-        and set(before.groups) == set(after.groups)
-        and set(before.policies) == set(after.policies)
+        is_login(identity),
+        identity.username,
+        frozenset(identity.groups),
+        frozenset(identity.policies),
     )
 
 
@@ -235,26 +241,47 @@ def _logins(
     """Values of the variables for each login that RBAC can tell apart, the unnamed ones last; False
     when cut short.
     """
-    logins = [identity for identity in identities if is_login(identity)]
-    names: set[tuple[SubjectNames, str]] = {("users", identity.username) for identity in logins}
-    names |= {("groups", group) for identity in logins for group in identity.groups}
-    templates = sorted((kind, name) for kind, name in names if templates_in(name))
+    templates = _templates_of(identities)
+    # Without a template every session has the same username and groups: there is one login.
     if not templates:
         return [{}], True
+    values, complete = _named_values(templates, indexes)
+    raw_counts = any(SESSION_RAW in name for _, name in templates)
+    combinations = list(islice(_combinations(values, raw_counts=raw_counts), _MOST_LOGINS + 1))
+    if len(combinations) > _MOST_LOGINS:
+        return combinations[:_MOST_LOGINS], False
+    return combinations, complete
+
+
+def _templates_of(identities: Iterable[Identity]) -> list[tuple[SubjectNames, str]]:
+    """The usernames and groups of the identities that hold a template."""
+    found: set[tuple[SubjectNames, str]] = set()
+    for identity in identities:
+        if not is_login(identity):
+            continue
+        found.add(("users", identity.username))
+        found.update(("groups", group) for group in identity.groups)
+    return sorted(each for each in found if templates_in(each[1]))
+
+
+def _named_values(
+    templates: Iterable[tuple[SubjectNames, str]], indexes: Iterable[RbacIndex | None]
+) -> tuple[dict[str, set[str]], bool]:
+    """The values of the variables under which a template reads as a name of RBAC; False when the
+    readings of a name are too many.
+    """
     complete = True
     values: dict[str, set[str]] = {}
     for kind, name in templates:
         for subject in _subjects(kind, name, indexes):
             found = readings(name, subject)
-            complete = complete and found is not None
-            for reading in found or ():
+            if found is None:
+                complete = False
+                continue
+            for reading in found:
                 for variable, value in reading.items():
                     values.setdefault(variable, set()).add(value)
-    raw_counts = any(
-        "SessionNameRaw" in variable for _, name in templates for variable in templates_in(name)
-    )
-    combinations = list(islice(_combinations(values, raw_counts=raw_counts), _MOST_LOGINS + 1))
-    return combinations[:_MOST_LOGINS], complete and len(combinations) <= _MOST_LOGINS
+    return values, complete
 
 
 def _subjects(kind: SubjectNames, name: str, indexes: Iterable[RbacIndex | None]) -> Iterator[str]:
@@ -275,11 +302,9 @@ def _combinations(
     """Every combination of the values found and "any other"; both spellings of the session's name
     go together.
     """
-    sessions = {(value.replace("@", "-"), value) for value in values.get("SessionNameRaw", ())}
-    for value in values.get("SessionName", ()):
-        sessions |= {(value, raw) for raw in (_spellings(value) if raw_counts else (_ANY,))}
-    others = [name for name in _OTHER if name in values and not name.startswith("SessionName")]
-    for session, raw in [*sorted(sessions), (_ANY, _ANY)]:
+    sessions = [*sorted(_sessions(values, raw_counts=raw_counts)), (_ANY, _ANY)]
+    others = [name for name in _OTHER if name in values and name not in _SESSION_NAMES]
+    for session, raw in sessions:
         for rest in product(*([*sorted(values[name]), _ANY] for name in others)):
             yield {
                 **_OTHER,
@@ -289,11 +314,23 @@ def _combinations(
             }
 
 
+def _sessions(values: Mapping[str, Iterable[str]], *, raw_counts: bool) -> set[tuple[str, str]]:
+    """The sessions that RBAC names: the name as ``SessionName`` and as ``SessionNameRaw``."""
+    # The authenticator replaces "@" by "-" in SessionName and nowhere else (renderTemplate).
+    found = {(value.replace("@", "-"), value) for value in values.get("SessionNameRaw", ())}
+    for value in values.get("SessionName", ()):
+        # No template reads the raw name: how it is spelled makes no difference.
+        spellings = _spellings(value) if raw_counts else (_ANY,)
+        found.update((value, raw) for raw in spellings)
+    return found
+
+
 def _spellings(session: str) -> Iterator[str]:
     """The raw names that a session's name can come from: each ``-`` may have been ``@``."""
     pieces = session.split("-")
+    # So many spellings that RBAC does not name some of them.
     if len(pieces) > _MOST_DASHES:
-        yield from (session, _ANY)  # so many that some spelling is not named
+        yield from (session, _ANY)
         return
     for marks in product("-@", repeat=len(pieces) - 1):
         yield "".join(f"{mark}{piece}" for mark, piece in zip(("", *marks), pieces, strict=True))

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from migrator.decide.access.rule_boxes import Box, Node, resource_boxes, url_boxes
 from migrator.model.rbac import AccessRequest, PolicyRule
 
-_Names = frozenset[str] | None  # None: every name, also the empty one of list and create
+# None: every name, also the empty one of list and create.
+_Names = frozenset[str] | None
 
 
 class RuleSet:
@@ -32,7 +33,8 @@ class RuleSet:
         return self is other or (isinstance(other, RuleSet) and self.rules == other.rules)
 
     def __hash__(self) -> int:
-        if self._hash is None:  # rules are many and hashed often
+        # Rules are many and hashed often.
+        if self._hash is None:
             self._hash = hash(self.rules)
         return self._hash
 
@@ -47,23 +49,23 @@ class RuleSet:
         return self._boxes
 
     def allows(self, request: AccessRequest) -> bool:
-        """Whether one of the rules allows the request; its namespace is the binding's affair, not
-        looked at here.
+        """Whether one of the rules allows the request. The binding decides about the namespace: it
+        is not compared here.
         """
         if self._resources is None:
             self._resources = self._compile()
         if request.path is not None:
             return self._allows_url(request.verb, request.path)
-        verb, name, sub = request.verb, request.name, request.subresource
-        if sub:
-            keys: tuple[str, ...] = (f"{request.resource}/{sub}", f"*/{sub}", "*")
-        else:
-            keys = (request.resource, "*")
-        table = self._resources
+        verb, name, table = request.verb, request.name, self._resources
+        keys = _resource_keys(request)
         for group in (request.api_group, "*"):
             for key in keys:
                 for verbs, names in table.get((group, key), ()):
-                    if (verb in verbs or "*" in verbs) and (names is None or name in names):
+                    if verb not in verbs and "*" not in verbs:
+                        continue
+                    # A rule with resource names does not hold for a request without one, as list
+                    # and create are (ResourceNameMatches).
+                    if names is None or name in names:
                         return True
         return False
 
@@ -76,6 +78,8 @@ class RuleSet:
                 for resource in rule.resources:
                     table.setdefault((group, resource), []).append((verbs, names))
             if rule.non_resource_urls:
+                # The API server cuts every trailing star of a URL and compares the rest as a prefix
+                # (NonResourceURLMatches).
                 prefixes = tuple(
                     url.rstrip("*") for url in rule.non_resource_urls if url.endswith("*")
                 )
@@ -83,10 +87,22 @@ class RuleSet:
         return table
 
     def _allows_url(self, verb: str, path: str) -> bool:
-        return any(
-            (verb in verbs or "*" in verbs) and (path in exact or path.startswith(prefixes))
-            for verbs, exact, prefixes in self._urls
-        )
+        for verbs, exact, prefixes in self._urls:
+            if verb not in verbs and "*" not in verbs:
+                continue
+            if path in exact or path.startswith(prefixes):
+                return True
+        return False
+
+
+def _resource_keys(request: AccessRequest) -> tuple[str, ...]:
+    """How a rule may write the resource of the request."""
+    resource, sub = request.resource, request.subresource
+    if not sub:
+        return resource, "*"
+    # A rule for `pods` does not hold for `pods/log`; `*/log` holds for that subresource of every
+    # resource (ResourceMatches).
+    return f"{resource}/{sub}", f"*/{sub}", "*"
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,8 +32,8 @@ _NODE_NAMES = "system:node:"
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """Something that may allow requests in ``namespace`` (None: cluster-wide), nobody can say
-    which.
+    """Something that may allow requests in ``namespace`` (None: cluster-wide); which ones is
+    unknown.
 
     ``rules`` are an upper bound where there is one: a policy whose scope is unclear gives no more
     than its rules.
@@ -58,32 +58,26 @@ class PermissionSet:
         return self.asker()(request)
 
     def asker(self) -> Callable[[AccessRequest], bool | None]:
-        """``allows`` for many requests, made ready once."""
-        where: dict[Node, list[PolicyRule]] = {}
-        for grant in self.grants:
-            where.setdefault(grant.namespace, []).extend(grant.rules.rules)
-        rules = {namespace: RuleSet(found) for namespace, found in where.items()}
-        patterns = [
-            namespace for namespace in rules if namespace is not None and namespace.endswith("*")
-        ]
+        """``allows`` for many requests: the rules are merged once, by namespace."""
+        rules = self._rules_by_namespace()
+        patterns = [place for place in rules if place is not None and place.endswith("*")]
 
         def allows(request: AccessRequest) -> bool | None:
-            places: list[Node] = [None]
-            if request.path is None and request.namespace:
-                places += [
-                    request.namespace,
-                    *(p for p in patterns if namespace_matches(p, request.namespace)),
-                ]
-            if any(place in rules and rules[place].allows(request) for place in places):
-                return True
-            doubt = any(
-                _covers(unknown.namespace, request) is not False
-                and (unknown.rules is None or unknown.rules.allows(request))
-                for unknown in self.unknown
-            )
-            return None if doubt else False
+            for place in _places(request, patterns):
+                if place in rules and rules[place].allows(request):
+                    return True
+            for unknown in self.unknown:
+                if _may_allow(unknown, request):
+                    return None
+            return False
 
         return allows
+
+    def _rules_by_namespace(self) -> dict[Node, RuleSet]:
+        found: dict[Node, list[PolicyRule]] = {}
+        for grant in self.grants:
+            found.setdefault(grant.namespace, []).extend(grant.rules.rules)
+        return {namespace: RuleSet(rules) for namespace, rules in found.items()}
 
     def rows(self) -> tuple[PermissionRow, ...]:
         """All of it as rows."""
@@ -110,16 +104,19 @@ def permissions_of_login(
 
     ``index`` None: RBAC was not read, and what it gives to each name is unknown.
     """
+    # The API server allows this group everything, whatever RBAC says.
     if MASTERS in groups:
         return EVERYTHING
     grants, unknown = set[Grant](), set[Unknown]()
     if index is None:
-        # RBAC only adds, subject by subject, so that names kept on both sides cannot hide a
+        # RBAC only adds, subject by subject, so that names kept in both states cannot hide a
         # difference.
         unknown.add(Unknown(f"RBAC of user {identity.username}"))
         unknown.update(Unknown(f"RBAC of group {group}") for group in identity.groups)
     else:
         grants.update(index.grants(username, with_authenticated(groups)))
+    # The node authorizer decides by a graph of pods, secrets and volumes, not by rules
+    # (plugin/pkg/auth/authorizer/node); a node is known by this group and this prefix.
     if NODES in groups and username.startswith(_NODE_NAMES):
         unknown.add(Unknown(f"node authorizer for {identity.username}"))
     for policy in identity.policies:
@@ -143,7 +140,8 @@ def difference(a: PermissionSet, b: PermissionSet) -> tuple[PermissionRow, ...]:
     if a.grants <= b.grants and a.unknown <= b.unknown:
         return ()
     rows = list(_known_rows(a.grants - b.grants, b.grants))
-    doubts = {u for u in a.unknown if not _covered(u, b)}
+    doubts = {unknown for unknown in a.unknown if not _covered(unknown, b)}
+    # What is unknown in b may hold some of the rows: the difference may be smaller.
     if rows:
         doubts |= b.unknown
     return arranged([*rows, *(PermissionRow(scope=_doubt(u)) for u in doubts)])
@@ -169,17 +167,34 @@ def _resource_boxes(grants: frozenset[Grant]) -> frozenset[Box]:
     where: dict[RuleSet, set[Node]] = {}
     for grant in grants:
         where.setdefault(grant.rules, set()).add(grant.namespace)
-    return frozenset(
-        (ALL if None in namespaces else frozenset(namespaces), *box)
-        for rules, namespaces in where.items()
-        for box in rules.boxes[0]
-    )
+    found: set[Box] = set()
+    for rules, namespaces in where.items():
+        # A cluster-wide grant holds every namespace: the others add nothing.
+        inside = ALL if None in namespaces else frozenset(namespaces)
+        found.update((inside, *box) for box in rules.boxes[0])
+    return frozenset(found)
 
 
 def _url_boxes(grants: frozenset[Grant]) -> frozenset[Box]:
-    return frozenset(
-        box for grant in grants if grant.namespace is None for box in grant.rules.boxes[1]
-    )
+    # A path has no namespace: only a ClusterRoleBinding can allow it (VisitRulesFor).
+    cluster_wide = [grant.rules for grant in grants if grant.namespace is None]
+    return frozenset(box for rules in cluster_wide for box in rules.boxes[1])
+
+
+def _places(request: AccessRequest, patterns: list[str]) -> list[Node]:
+    """The namespaces of grants that hold for the request."""
+    places: list[Node] = [None]
+    # Paths and cluster-wide requests have no namespace: only cluster-wide grants hold for them.
+    if request.path is None and request.namespace:
+        places.append(request.namespace)
+        places += [each for each in patterns if namespace_matches(each, request.namespace)]
+    return places
+
+
+def _may_allow(unknown: Unknown, request: AccessRequest) -> bool:
+    if _covers(unknown.namespace, request) is False:
+        return False
+    return unknown.rules is None or unknown.rules.allows(request)
 
 
 def _covers(namespace: Node, request: AccessRequest) -> bool | None:
@@ -193,42 +208,41 @@ def _covers(namespace: Node, request: AccessRequest) -> bool | None:
 def _add_policy(policy: AssociatedPolicy, grants: set[Grant], unknown: set[Unknown]) -> None:
     rules = policy_rules(policy.policy_arn)
     what = f"access policy {policy.policy_arn}"
-    namespaces: tuple[Node, ...] = (
-        (None,) if policy.scope.type == "cluster" else policy.scope.namespaces
-    )
+    namespaces: tuple[Node, ...] = policy.scope.namespaces
+    if policy.scope.type == "cluster":
+        namespaces = (None,)
     for namespace in namespaces:
+        # No namespace has an empty name.
         if namespace == "":
-            continue  # the name of no namespace
+            continue
         if rules is None:
             unknown.add(Unknown(what, namespace))
-        elif (
-            namespace is not None and "*" in namespace[:-1]
-        ):  # not published what such a pattern means
+        # The EKS user guide documents a star at the end only.
+        elif namespace is not None and "*" in namespace[:-1]:
             unknown.add(Unknown(what, namespace, rules))
         else:
             grants.add(Grant(namespace, rules))
 
 
 def _covered(unknown: Unknown, by: PermissionSet) -> bool:
-    """Whether all that the unknown thing could allow is allowed by ``by``, whatever it turns out to
-    be.
-    """
-    if any(u.what == unknown.what and _inside(unknown.namespace, u.namespace) for u in by.unknown):
+    """Whether ``by`` allows everything that the unknown thing could allow."""
+    same = [each.namespace for each in by.unknown if each.what == unknown.what]
+    if any(_inside(unknown.namespace, namespace) for namespace in same):
         return True
     rules = unknown.rules or _ALL_RULES
-    widest = frozenset({Grant(unknown.namespace and _upper(unknown.namespace), rules)})
+    namespace = unknown.namespace and _upper(unknown.namespace)
+    widest = frozenset({Grant(namespace, rules)})
     return not any(_known_rows(widest, by.grants))
 
 
 def _inside(inner: Node, outer: Node) -> bool:
     if outer is None or inner == outer:
         return True
-    return (
-        inner is not None
-        and outer.endswith("*")
-        and "*" not in outer[:-1]
-        and inner.startswith(outer[:-1])
-    )
+    if inner is None or not outer.endswith("*"):
+        return False
+    # Only a single star, at the end, is certain to be a prefix.
+    prefix = outer[:-1]
+    return "*" not in prefix and inner.startswith(prefix)
 
 
 def _upper(pattern: str) -> str:

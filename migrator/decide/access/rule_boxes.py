@@ -22,24 +22,23 @@ def resource_boxes(rules: Sequence[PolicyRule]) -> frozenset[Box]:
     """``(API groups, resources, verbs, resource names)`` of each rule that can match a resource
     request.
     """
-    return frozenset(
-        (
-            _nodes(rule.api_groups),
-            _nodes(rule.resources),
-            _nodes(rule.verbs),
-            frozenset(rule.resource_names) or ALL,
-        )
-        for rule in rules
-        if rule.api_groups and rule.resources and rule.verbs
-    )
+    found: set[Box] = set()
+    for rule in rules:
+        # An empty list matches nothing (VerbMatches, APIGroupMatches, ResourceMatches).
+        if not (rule.api_groups and rule.resources and rule.verbs):
+            continue
+        # Only resource names: an empty list matches every name (ResourceNameMatches).
+        names = frozenset(rule.resource_names) or ALL
+        groups, resources = _nodes(rule.api_groups), _nodes(rule.resources)
+        found.add((groups, resources, _nodes(rule.verbs), names))
+    return frozenset(found)
 
 
 def url_boxes(rules: Sequence[PolicyRule]) -> frozenset[Box]:
     """``(URLs, verbs)`` of each rule that can match a non-resource request."""
+    able = [rule for rule in rules if rule.non_resource_urls and rule.verbs]
     return frozenset(
-        (_nodes([_url(url) for url in rule.non_resource_urls]), _nodes(rule.verbs))
-        for rule in rules
-        if rule.non_resource_urls and rule.verbs
+        (_nodes([_url(url) for url in rule.non_resource_urls]), _nodes(rule.verbs)) for rule in able
     )
 
 
@@ -48,6 +47,7 @@ def _nodes(values: Sequence[str]) -> Nodes:
 
 
 def _url(url: str) -> str:
-    return (
-        url.rstrip("*") + "*" if url.endswith("*") else url
-    )  # the API server trims every trailing star
+    if not url.endswith("*"):
+        return url
+    # The API server cuts every trailing star (NonResourceURLMatches).
+    return url.rstrip("*") + "*"

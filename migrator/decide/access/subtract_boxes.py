@@ -54,10 +54,10 @@ def by_prefix(nodes: Iterable[str]) -> list[tuple[str, Node]]:
     first.
     """
     found: list[tuple[str, Node]] = []
-    around: list[str] = []  # the prefixes that the current node may lie in, widest first
-    for text, _, node in sorted(
-        (node.removesuffix("*"), not node.endswith("*"), node) for node in nodes
-    ):
+    # The prefixes that the current node may lie in, widest first.
+    around: list[str] = []
+    in_order = sorted((node.removesuffix("*"), not node.endswith("*"), node) for node in nodes)
+    for text, _, node in in_order:
         while around and not text.startswith(around[-1].removesuffix("*")):
             around.pop()
         found.append((node, around[-1] if around else None))
@@ -102,8 +102,12 @@ class Difference:
         """The id of the diagram of ``a`` minus ``b``; EMPTY when every request of ``a`` is in
         ``b``.
         """
-        a = a - b  # a box of both is subtracted whole
-        if not a or (ALL,) * (len(self.dimensions) - level) in b:
+        # A box that both hold is subtracted whole.
+        a = a - b
+        if not a:
+            return EMPTY
+        # b holds everything.
+        if (ALL,) * (len(self.dimensions) - level) in b:
             return EMPTY
         if level == len(self.dimensions):
             return FULL
@@ -117,12 +121,12 @@ class Difference:
         dimension = self.dimensions[level]
         own_a, own_b = _by_node(a), _by_node(b)
         nodes = {node for own in (own_a, own_b) for node in own if node is not None}
-        held: dict[Node, tuple[Tails, Tails]] = {
-            None: (own_a.get(None, frozenset()), own_b.get(None, frozenset()))
-        }
-        answers: dict[Node, int] = {
-            None: EMPTY if dimension.split else self.subtract(*held[None], level + 1)
-        }
+        root = own_a.get(None, frozenset()), own_b.get(None, frozenset())
+        held: dict[Node, tuple[Tails, Tails]] = {None: root}
+        # With a split the root has no value of its own, so that nothing is left of it.
+        answers: dict[Node, int] = {None: EMPTY}
+        if not dimension.split:
+            answers[None] = self.subtract(*root, level + 1)
         changes: dict[int, set[Node]] = {answers[None]: {None}}
         for node, parent in dimension.parents(nodes.union(dimension.split)):
             above_a, above_b = held[parent]
@@ -131,6 +135,7 @@ class Difference:
                 above_b | own_b.get(node, frozenset()),
             )
             answer = answers[node] = self.subtract(*held[node], level + 1)
+            # A node that answers as its parent is no change: equal sets get equal diagrams.
             if answer != answers[parent]:
                 changes.setdefault(answer, set()).add(node)
                 changes.setdefault(answers[parent], set()).add(node)
