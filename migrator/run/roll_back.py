@@ -3,12 +3,13 @@ until the cut-over.
 
 Each deletion waits for a look at aws-auth: where a row no longer gives a principal what it had, its
 entry stays and the outcome says so. The mode step is one-way, and automatic entries of EKS's own
-stay.
+stay: where one shadows a row, the outcome names it.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from migrator.decide.running.actions import Finished, RunRequest
+from migrator.decide.running.entries_that_stay import rows_shadowed_by_eks
 from migrator.decide.running.leftovers import what_stands
 from migrator.decide.running.progress import ROLL_BACK, Progress, sequences_of, standing
 from migrator.errors import Interrupted, MigratorError, Refused
@@ -17,6 +18,7 @@ from migrator.model.plan import Plan
 from migrator.model.step import EnableEntries, RemoveBridge
 from migrator.run.begin_run import (
     RunPorts,
+    all_entries,
     begun_run,
     observed_at_start,
     progress_in,
@@ -47,7 +49,8 @@ def roll_back(
     plan: Plan, plan_digest: str, ports: RunPorts, options: RollBackOptions = DEFAULTS
 ) -> RunOutcome:
     """Take back what runs of the plan did. Exit code 0 everything taken back, 7 a bridge of any run
-    still stands, 4 something stays because taking it back would lock somebody out, 5 somebody else
+    still stands, 4 something stays because taking it back would lock somebody out, or
+    because EKS made it, 5 somebody else
     changed an entry meanwhile, else the error's.
 
     Raises ``Refused``: ``no-way-back`` after the cut-over, another cluster, locked.
@@ -71,7 +74,8 @@ def roll_back(
         run_id = run_id_for(plan, progress, snapshot, plan_digest, ports.entropy, begun=begun)
         forgotten = what_stands(plan, progress, snapshot, plan_digest, run_id)
         if not _standing(plan, progress) and not forgotten:
-            return with_bridges(plan, _outcome(plan, progress, ports, Finished(), None), ports)
+            outcome = _outcome(plan, progress, ports, Finished(), None)
+            return _ended(plan, plan_digest, progress, outcome, ports, options)
         check = row_check(plan, ports.config_maps, api_mode=False)
         settings = RunSettings(
             max_rate=options.max_rate,
@@ -90,7 +94,8 @@ def roll_back(
         run.journal.start(ROLL_BACK, run=run_id, plan_digest=plan_digest, caller=chain[-1])
         for step in forgotten:
             run.record(step.id, "adopted", {"why": "it is there, and the journal does not tell"})
-        return with_bridges(plan, _go(run, ports), ports)
+        outcome = _go(run, ports)
+        return _ended(plan, plan_digest, run.progress, outcome, ports, options)
 
 
 def _go(run: OneRun, ports: RunPorts) -> RunOutcome:
@@ -107,6 +112,50 @@ def _go(run: OneRun, ports: RunPorts) -> RunOutcome:
     outcome = _outcome(run.plan, run.progress, ports, finished, error)
     run.journal.end(outcome.exit_code)
     return outcome
+
+
+def _ended(
+    plan: Plan,
+    plan_digest: str,
+    progress: Progress,
+    outcome: RunOutcome,
+    ports: RunPorts,
+    options: RollBackOptions,
+) -> RunOutcome:
+    """The outcome with what was found in the cluster at the end."""
+    shown = _with_shadowed_rows(plan, plan_digest, progress, outcome, ports, options)
+    return with_bridges(plan, shown, ports)
+
+
+def _with_shadowed_rows(
+    plan: Plan,
+    plan_digest: str,
+    progress: Progress,
+    outcome: RunOutcome,
+    ports: RunPorts,
+    options: RollBackOptions,
+) -> RunOutcome:
+    """The outcome of a roll-back: not 0 while an entry that EKS made keeps a row from answering."""
+    if outcome.error is not None:
+        return outcome
+    try:
+        live = ports.config_maps.read()
+        data = None if live is None else dict(live.get("data") or {})
+        entries = all_entries(ports.reader)
+    except MigratorError as error:  # an unknown is not 0
+        why = f"not known: whether an entry of EKS's own shadows a row ({error.message})"
+        return replace(outcome, exit_code=outcome.exit_code or 1, leftovers=(why,))
+    named = {each.principal_arn for each in outcome.left}
+    left = tuple(
+        StepOutcome(step.id, step.effect.kind, arn, why)
+        for step, arn, why in rows_shadowed_by_eks(plan, progress, entries, data, plan_digest)
+        if arn not in named and (not options.only or arn in options.only)
+    )
+    if not left:
+        return outcome
+    return replace(
+        outcome, exit_code=4, total=outcome.total + len(left), left=(*outcome.left, *left)
+    )
 
 
 def _standing(plan: Plan, progress: Progress) -> list[str]:

@@ -21,6 +21,7 @@ from tests.support.creator_worlds import (
     NODE,
     NODE_ROW,
     NODES,
+    OPERATOR,
     creator_world,
     entry_of,
     identities,
@@ -60,10 +61,55 @@ def test_row_of_an_unknown_creator_is_put_on_the_entry_that_eks_makes(tmp_path: 
         second = session.run("plan", CLUSTER, "--out", "plan2.json", "--quiet")
         assert "Steps: none, nothing to do" in second
         back = session.migrate("rollback", "plan.json", "--quiet")
-        assert back.returncode == 0, back.stderr
-        assert entry_of(session, FOUNDER) == OWN
+        assert back.returncode == 4, back.stderr
+        told = " ".join(back.stdout.split())
+        assert f"EKS made the entry of {FOUNDER}" in told
+        assert "aws eks delete-access-entry" in told
+        assert entry_of(session, FOUNDER) == ("STANDARD", "terraform", ("ci-approvers",), (ADMIN,))
+        assert entry_of(session, OPERATOR) is None
         oracle.stop()
         assert oracle.wrong() == []
+        delete_entry(session, FOUNDER)  # as the message says
+        done = session.migrate("rollback", "plan.json", "--quiet")
+        assert done.returncode == 0, done.stdout
+        assert identities(session, FOUNDER) == {
+            ("terraform", ("ci-approvers", "system:authenticated", MASTERS))
+        }
+
+
+def delete_entry(session: LabSession, arn: str) -> None:
+    now = session.world.now()
+    session.world.cluster(CLUSTER).write_entry(arn, None, now, delay=now - now)
+
+
+def test_rollback_names_an_entry_of_eks_that_no_run_completed(tmp_path: Path) -> None:
+    world = creator_world(row(FOUNDER, "terraform", [MASTERS, "ci-approvers"]))
+    with planned(tmp_path, world) as (session, _):
+        only = ("apply", "plan.json", "--yes", "--quiet", "--only")
+        assert session.migrate(*only, NODES).returncode in (0, 7)
+        for folder in ((), ("--state-dir", "other")):
+            back = session.migrate(*folder, "rollback", "plan.json", "--quiet")
+            assert back.returncode == 4, back.stdout + back.stderr
+            told = " ".join(back.stdout.split())
+            assert f"migrate apply PLAN --only {FOUNDER}" in told
+            assert entry_of(session, FOUNDER) == OWN
+        assert session.migrate(*only, FOUNDER).returncode == 0
+        assert entry_of(session, FOUNDER) == ("STANDARD", "terraform", ("ci-approvers",), (ADMIN,))
+        elsewhere = session.migrate("--state-dir", "third", "rollback", "plan.json", "--quiet")
+        assert elsewhere.returncode == 4, elsewhere.stdout
+        assert "a run of this plan put the username" in " ".join(elsewhere.stdout.split())
+
+
+def test_rollback_of_the_plan_that_completed_the_entry_keeps_it(tmp_path: Path) -> None:
+    world = creator_world(row(FOUNDER, "terraform", [MASTERS, "ci-approvers"]))
+    with planned(tmp_path, world) as (session, _):
+        applied = session.migrate("apply", "plan.json", "--only", NODES, "--yes", "--quiet")
+        assert applied.returncode in (0, 7)
+        session.run("plan", CLUSTER, "--out", "plan2.json", "--quiet")
+        assert session.migrate("rollback", "plan2.json", "--quiet").returncode == 4
+        assert session.migrate("apply", "plan2.json", "--yes", "--quiet").returncode == 0
+        assert session.migrate("rollback", "plan2.json", "--quiet").returncode == 4
+        assert entry_of(session, FOUNDER) == ("STANDARD", "terraform", ("ci-approvers",), (ADMIN,))
 
 
 def test_admin_policy_that_the_creators_row_does_not_give_keeps_the_cut_over_closed(
@@ -103,10 +149,7 @@ def test_creator_with_a_node_row_stops_alone_and_says_what_to_delete(tmp_path: P
             if "admin2" in line or "migration-operator" in line
         ]
         assert left == []
-        now = session.world.now()
-        session.world.cluster(CLUSTER).write_entry(
-            FOUNDER, None, now, delay=now - now
-        )  # as the message says
+        delete_entry(session, FOUNDER)  # as the message says
         done = session.migrate("apply", "plan.json", "--yes", "--quiet")
         assert done.returncode == 7, done.stderr  # its nodes are not proven yet
         found = entry_of(session, FOUNDER)

@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from tests.exploring.commands import planned, plans_encoded_once
-from tests.exploring.judge import Wrong, wanted_of, wrong_at_rest, wrong_now
+from tests.exploring.judge import Wrong, difference, wanted_of, wrong_at_rest, wrong_now
 from tests.exploring.moves import Ending, Move, Moves, Operator, Scene, State
 from tests.exploring.world import Folder, World, login_of
 
 # Ends that are no fault: a proof that only time brings, a roll-back that is to be ended first, a
 # question to a person.
-SAID = ("proof of class", "rollback-unfinished", "plan-blocked")
+SAID = ("proof of class", "rollback-unfinished", "plan-blocked", "EKS made the entry")
 # After these a trace goes on: what a command says or leaves at its end, which the next one may mend
 # or make worse.
 GOES_ON = frozenset({"stuck", "shadowed", "unfinished"})
@@ -115,6 +115,12 @@ def _left_by_roll_back(after: State) -> Iterator[Wrong]:
     for binding in after.world.cluster.bindings:
         if not busy and binding.startswith("migrator-"):
             yield Wrong("exit 0", "bridge", f"`rollback`: exit 0, and binding {binding} is left")
+    for arn in after.world.wanted:
+        missing, _ = difference(after.world, arn)
+        # An edit in the very second of the end comes after the last look.
+        if missing and after.world.edited.get(arn, -1) < after.world.now:
+            name = arn.rpartition("/")[2]
+            yield Wrong("exit 0", name, f"`rollback`: exit 0, and {name} {missing}")
 
 
 def explore(

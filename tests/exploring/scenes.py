@@ -182,7 +182,7 @@ def hidden_creator() -> Scene:
         "the creator is not known, and its row has a name and a group of its own",
         _cluster(LEAD, OPERATOR, mode="CONFIG_MAP", entries={}, automatic={LEAD: made}),
         _facts(),
-        commands=(APPLY, PLAN_APPLY),
+        commands=(APPLY, PLAN_APPLY, ROLL_BACK),
     )
 
 

@@ -20,6 +20,11 @@ from migrator.decide.running.actions import (
     Wait,
 )
 from migrator.decide.running.bridge import bridge_for, bridge_look, bridge_seen
+from migrator.decide.running.entries_that_stay import (
+    begins_from_entry_of_eks,
+    why_completed_entry_stays,
+    why_thin_entry_stays,
+)
 from migrator.decide.running.go_forward import entry_changed, shared_binding
 from migrator.decide.running.progress import SETTLED, refusal_of, standing
 from migrator.decide.running.source_differences import ROW_CHANGED
@@ -181,6 +186,8 @@ def _entry_back(at: RunState, sequence: Sequence, steps: list[PlanStep]) -> Acti
             "plan has it"
         )
         return LeaveInPlace(steps[0], why)
+    if begins_from_entry_of_eks(at.plan, sequence):
+        return _entry_of_eks_back(at, sequence, steps)
     if not isinstance(created.effect, CreateEntry) or _gone_already(at, created):
         return _undo(at, sequence, created)
     if _carried(created.effect, steps[0]):
@@ -205,6 +212,25 @@ def _entry_back(at: RunState, sequence: Sequence, steps: list[PlanStep]) -> Acti
             created, "logins without the groups that it has again may still be remembered", until
         )
     return _undo(at, sequence, created)
+
+
+def _entry_of_eks_back(at: RunState, sequence: Sequence, steps: list[PlanStep]) -> Action:
+    """What EKS made of the entry gives less than the row that it shadows: it is not restored."""
+    first = steps[-1]
+    arn = first.principal_arn or ""
+    if arn not in at.observed.entries:
+        return ReadFirst("entry", arn)
+    entry, states = at.observed.entries[arn], sequence_states(sequence, at.run)
+    place, digest = sequence.index(first), at.run_request.plan_digest
+    # Without the entry the row answers; as EKS made it, there is nothing of ours on it.
+    if entry is None or matches(states[place], entry, digest):
+        return Undo(first, gone=True)
+    if not any(matches(each, entry, digest) for each in states[place + 1 :]):
+        return Refuse(entry_changed(replace(first, effect=first.undo or first.effect), entry))
+    if matches(states[-1], entry, digest):
+        return LeaveInPlace(steps[0], why_completed_entry_stays(at.plan, arn))
+    planned = next(each for each in at.plan.principals if each.principal_arn == arn)
+    return LeaveInPlace(steps[0], why_thin_entry_stays(at.plan, planned))
 
 
 def _on_a_dead_bridge(at: RunState, sequence: Sequence) -> bool:

@@ -1,0 +1,130 @@
+"""Entries that EKS made at the mode step and that shadow a row: what roll-back leaves in place, and
+why.
+
+An entry of EKS's own cannot be taken back to "the row answers" without deleting it, and what EKS
+made of it gives less than the row: the default username and no group (EKS user guide, "Access
+entries", legacy cluster access). So an entry that a run completed stays completed, and one that no
+run completed is named.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from migrator.decide.planning.entries.automatic_entry import is_creators
+from migrator.decide.running.automatic_entries import made_by_eks
+from migrator.decide.running.progress import Progress, sequences_of
+from migrator.decide.running.row_identity import groups_by_row
+from migrator.decide.steps.entry_states import matches, sequence_states
+from migrator.model.access_entry import AccessEntry
+from migrator.model.plan import Plan, PlannedPrincipal
+from migrator.model.step import CreateEntry, DeleteEntry, EnableEntries, Sequence, Step
+
+
+def begins_from_entry_of_eks(plan: Plan, sequence: Sequence) -> bool:
+    """Whether a principal that had its access from a row has a sequence that changes an entry which
+    is there already: without the entry's steps it would still shadow the row.
+    """
+    arn = sequence[0].principal_arn
+    planned = next((each for each in plan.principals if each.principal_arn == arn), None)
+    if planned is None or planned.before.via != "config-map":
+        return False
+    return not any(isinstance(step.effect, CreateEntry | DeleteEntry) for step in sequence)
+
+
+def why_completed_entry_stays(plan: Plan, arn: str) -> str:
+    """Why the entry that a run completed is not restored to what EKS had made, and the way out."""
+    return (
+        f"EKS made the entry of {arn} at the mode step, and a run of this plan put the username "
+        "and groups of its row on it. It stays as it is: as EKS made it, it would shadow the row "
+        "without them. If the row is to answer again instead, delete the entry; the principal "
+        f"then has what the row gives, and no longer what EKS gave: `{_delete(plan, arn)}`"
+    )
+
+
+def why_thin_entry_stays(plan: Plan, planned: PlannedPrincipal) -> str:
+    """Why an entry that EKS made, and that no run completed, keeps the row from answering."""
+    arn = planned.principal_arn
+    completes = planned.entry is not None and planned.entry.type == "STANDARD"
+    ways = f"Complete it: `migrate apply PLAN --only {arn}`. Or delete" if completes else "Delete"
+    return (
+        f"EKS made the entry of {arn} at the mode step. It shadows the row and does not have all "
+        f"of the row's username and groups. {ways} it, so that the row answers again: "
+        f"`{_delete(plan, arn)}`"
+    )
+
+
+def _delete(plan: Plan, arn: str) -> str:
+    cluster = plan.cluster
+    return (
+        f"aws eks delete-access-entry --cluster-name {cluster.name} --principal-arn {arn} "
+        f"--region {cluster.region}"
+    )
+
+
+def rows_shadowed_by_eks(
+    plan: Plan,
+    progress: Progress,
+    entries: Iterable[AccessEntry],
+    data: Mapping[str, str] | None,
+    plan_digest: str,
+) -> Iterator[tuple[Step, str, str]]:
+    """``(step, principal ARN, why)`` of rows that entries of EKS's own keep from answering and that
+    no run of the plan, by this journal, has completed.
+
+    ``data`` is the live ConfigMap's: where no row lets a principal in, no row is shadowed.
+    """
+    found = {entry.principal_arn: entry for entry in entries}
+    sequences = sequences_of(plan, progress)
+    mode_step = next((s for s in plan.steps if isinstance(s.effect, EnableEntries)), None)
+    for planned in plan.principals:
+        arn = planned.principal_arn
+        sequence = sequences.get(arn, ())
+        step = sequence[0] if sequence else mode_step
+        if step is None or arn not in found or planned.before.via != "config-map":
+            continue
+        if groups_by_row(data, arn) is None:
+            continue
+        if _completed_elsewhere(plan, planned, sequence, found[arn]):
+            yield step, arn, why_completed_entry_stays(plan, arn)
+        elif _as_eks_made_it(plan, progress, planned, found[arn], plan_digest):
+            yield step, arn, why_thin_entry_stays(plan, planned)
+
+
+def _as_eks_made_it(
+    plan: Plan,
+    progress: Progress,
+    planned: PlannedPrincipal,
+    entry: AccessEntry,
+    plan_digest: str,
+) -> bool:
+    sequence = sequences_of(plan, progress).get(planned.principal_arn, ())
+    changes = [step for step in sequence if step.undo is not None]
+    if not changes:
+        # The entry that EKS makes is all that the plan wants, unless it leaves the principal out.
+        from_config_map = plan.cluster.authentication_mode == "CONFIG_MAP"
+        return planned.action == "skip" and from_config_map and is_creators(entry)
+    if isinstance(sequence[0].effect, CreateEntry):
+        # EKS's entry of a managed node group gives a node what its row gave.
+        own = made_by_eks(entry, sequence[0], plan, progress.automatic)
+        return own and entry.type == "STANDARD"
+    if not begins_from_entry_of_eks(plan, sequence):
+        return False
+    before = sequence_states(sequence, progress.run or "")[sequence.index(changes[0])]
+    return matches(before, entry, plan_digest)
+
+
+def _completed_elsewhere(
+    plan: Plan, planned: PlannedPrincipal, sequence: Sequence, entry: AccessEntry
+) -> bool:
+    """Whether a run from another state folder completed the entry: it has no tag of ours, for EKS
+    made it, and has what the plan wants besides EKS's own policy.
+    """
+    if plan.cluster.authentication_mode != "CONFIG_MAP" or planned.entry is None or entry.tags:
+        return False
+    if not sequence or not isinstance(sequence[0].effect, CreateEntry):
+        return False
+    wanted, given = planned.entry, {policy.policy_name for policy in entry.access_policies}
+    return (
+        "AmazonEKSClusterAdminPolicy" in given
+        and (entry.type, entry.username) == (wanted.type, wanted.username)
+        and set(entry.kubernetes_groups) == set(wanted.kubernetes_groups)
+    )
