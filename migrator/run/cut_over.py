@@ -251,7 +251,7 @@ def _switch(
         Observed(now=ports.clock.now()),
     )
     # There are no gates when an earlier attempt, whose switch went through, is finished.
-    judged = {"gates": gates_to_documents(gates)} if gates else None
+    judged = gates_to_documents(gates)
     run.journal.start(CUT_OVER, run=run_id, plan_digest=plan_digest, caller=chain[-1], gates=judged)
     for gate in gates:
         if gate.waived_by is not None and gate.state != "pass":

@@ -34,7 +34,7 @@ class JournaledRun:
         run: str,
         plan_digest: str,
         caller: str,
-        gates: Document | None = None,
+        gates: Sequence[Document] = (),
     ) -> None:
         """The run begins. ``gates``: the gates of a cut-over as they were judged."""
         effect: dict[str, Any] = {
@@ -43,7 +43,9 @@ class JournaledRun:
             "planDigest": plan_digest,
             "caller": caller,
         }
-        self.record(None, "run-started", {**effect, **(gates or {})})
+        if gates:
+            effect["gates"] = list(gates)
+        self.record(None, "run-started", effect)
 
     def backed_up(self, files: Sequence[str]) -> None:
         """The files that hold the state from before the run."""

@@ -2,6 +2,9 @@
 anybody.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 from migrator.decide.reading.aws_auth_owners import owners_of
 from migrator.decide.running.progress import RETIRE, Progress
 from migrator.decide.running.retirement import next_retirement
@@ -9,11 +12,13 @@ from migrator.decide.running.row_identity import groups_by_row
 from migrator.decide.running.source_differences import added_rows, row_difference
 from migrator.errors import MigratorError, Refused, assert_never
 from migrator.model.canonical import pretty_bytes
+from migrator.model.journal import Event
 from migrator.model.outcome import RunOutcome
 from migrator.model.plan import Plan
 from migrator.model.snapshot import Snapshot
 from migrator.run.begin_run import RunPorts, progress_in, refuse_other_cluster
 from migrator.run.hold_cluster import hold_cluster
+from migrator.run.journaled_run import JournaledRun
 from migrator.run.look_again import changed_since, entry_differences
 
 STEP = f"{RETIRE}-delete"
@@ -44,7 +49,7 @@ def retire(plan: Plan, plan_digest: str, ports: RunPorts) -> RunOutcome:
             case "finished":
                 return _outcome(ports, progress, None)
             case "adopt":
-                ports.store.append_record(STEP, "adopted", {"why": "it is gone"}, ports.clock.now())
+                _journal(ports).record(STEP, "adopted", {"why": "it is gone"})
                 return _outcome(ports, progress, None)
             case "delete":
                 _refuse_changed(plan, plan_digest, ports, progress, snapshot)
@@ -73,10 +78,18 @@ def _refuse_changed(
         raise error
 
 
+def _journal(ports: RunPorts) -> JournaledRun:
+    def record(step: str | None, event: Event, effect: Mapping[str, Any]) -> None:
+        ports.store.append_record(step, event, effect, ports.clock.now())
+
+    return JournaledRun(record)
+
+
 def _delete(
     plan_digest: str, ports: RunPorts, progress: Progress, found: dict[str, object], caller: str
 ) -> RunOutcome:
     now = ports.clock.now()
+    journal = _journal(ports)
     owners = owners_of(found) or ()
     again = f" It will come back: {'; '.join(owners)}." if owners else ""
     ports.approver.confirm(
@@ -84,33 +97,20 @@ def _delete(
     )
     name = f"backup/{RETIRE}-{now.strftime('%Y%m%dT%H%M%SZ')}.json"
     ports.store.write(name, pretty_bytes(found))
-    start = {
-        "run": progress.run or "",
-        "command": RETIRE,
-        "planDigest": plan_digest,
-        "caller": caller,
-    }
-    ports.store.append_record(None, "run-started", start, now)
-    ports.store.append_record(None, "backed-up", {"files": [name]}, now)
+    journal.start(RETIRE, run=progress.run or "", plan_digest=plan_digest, caller=caller)
+    journal.backed_up([name])
     metadata = found.get("metadata")
     version = str(metadata.get("resourceVersion", "")) if isinstance(metadata, dict) else ""
-    ports.store.append_record(
-        STEP, "intended", {"delete": "kube-system/aws-auth", "resourceVersion": version}, now
+    error = journal.carry_out(
+        STEP,
+        intended={"delete": "kube-system/aws-auth", "resourceVersion": version},
+        effect=lambda: ports.config_maps.delete(resource_version=version),
+        done=lambda _: {"deleted": "kube-system/aws-auth"},
+        # The next run reads the map again and decides by that alone, whatever the error was.
+        over=lambda _: True,
     )
-    error: MigratorError | None = None
-    try:
-        ports.config_maps.delete(resource_version=version)
-    except MigratorError as failed:
-        error = failed
-        ports.store.append_record(
-            STEP, "refused", {"code": failed.code, "message": failed.message}, ports.clock.now()
-        )
-    else:
-        ports.store.append_record(
-            STEP, "done", {"deleted": "kube-system/aws-auth"}, ports.clock.now()
-        )
     outcome = _outcome(ports, progress, error)
-    ports.store.append_record(None, "run-ended", {"exit": outcome.exit_code}, ports.clock.now())
+    journal.end(outcome.exit_code)
     return outcome
 
 
