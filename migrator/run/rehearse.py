@@ -39,6 +39,7 @@ from migrator.model.step import ProofClass
 from migrator.ports import Clock, ClusterObjects, ConfigMaps
 from migrator.run.begin_run import RunPorts, progress_in, refuse_blocked, refuse_other_cluster
 from migrator.run.hold_cluster import HeldCluster, hold_cluster
+from migrator.run.journaled_run import JournaledRun
 from migrator.run.look_again import refuse_differences
 from migrator.run.rehearsal_conditions import refuse_conditions
 from migrator.run.rehearsal_evidence import BEAT, BeatingClock, HeldStore
@@ -130,6 +131,7 @@ class _RehearsalRun:
         # the write is guarded by the resourceVersion.
         self._maps_back = maps
         self._watcher = Watcher(plan, ports)
+        self._journal = JournaledRun(self._record)
         self._progress = progress_in(ports.store.journal(), plan, plan_digest)
         begun = self._progress.of(brain.TIMER_STEP).status != "pending"
         self.interrupted = begun and self._progress.of(brain.CLEAN).status not in SETTLED
@@ -152,10 +154,8 @@ class _RehearsalRun:
             self.ports.store.write(BACKUP, pretty_bytes(config_map))
             self._original = original_of(config_map or {})
         run = self._progress.run or ""
-        self._record(
-            None, "run-started", run=run, command=REHEARSE, planDigest=self._digest, caller=caller
-        )
-        self._record(None, "backed-up", files=[BACKUP])
+        self._journal.start(REHEARSE, run=run, plan_digest=self._digest, caller=caller)
+        self._journal.backed_up([BACKUP])
 
     def run(self) -> RehearseOutcome:
         """Obey the brain until nothing is left in the cluster, or until it cannot be reached for
@@ -222,7 +222,7 @@ class _RehearsalRun:
                 self._stop(action.why, 4 if action.why == brain.CHANGED_AFTER else 6)
                 written = self._put_back_at(action.why)
                 known = {} if written is None else {"writtenAt": written.isoformat()}
-                self._record(brain.RESTORE, "adopted", why=action.why, **known)
+                self._record(brain.RESTORE, "adopted", {"why": action.why, **known})
             case brain.RemoveTimer(why):
                 if why:
                     self._stop(why, 4 if why == brain.CHANGED_BEFORE else 6)
@@ -246,7 +246,14 @@ class _RehearsalRun:
 
     def _start_timer(self) -> None:
         self._held.check()
-        self._record(brain.TIMER_STEP, "intended", remove=REMOVE)
+        self._journal.carry_out(
+            brain.TIMER_STEP,
+            intended={"remove": REMOVE},
+            effect=self._create_timer,
+            done=lambda kinds: {"objects": kinds},
+        )
+
+    def _create_timer(self) -> list[str]:
         manifests = timer_objects(
             self._original,
             run=self._progress.run or "none",
@@ -256,7 +263,7 @@ class _RehearsalRun:
         )
         for manifest in manifests:
             self._objects.apply(manifest)
-        self._record(brain.TIMER_STEP, "done", objects=[manifest["kind"] for manifest in manifests])
+        return [manifest["kind"] for manifest in manifests]
 
     def look_again(self, snapshot: Snapshot) -> None:
         """Raises ``Changed`` where rows, ids or entries are no longer as the plan has them: a
@@ -274,27 +281,29 @@ class _RehearsalRun:
         live = self.ports.config_maps.read()
         if live is None or brain.map_state(live, self._original["data"]) != "original":
             return  # the brain looks again
-        self._record(
+        version = _version(live)
+        refused = self._journal.carry_out(
             brain.BLANK,
-            "intended",
-            resourceVersion=_version(live),
-            keys=sorted(self._original["data"]),
+            intended={"resourceVersion": version, "keys": sorted(self._original["data"])},
+            effect=lambda: self._write_blank(version),
+            done=lambda _: {},
+            # Another writer wrote aws-auth first: nothing of this run is in it, and theirs stays.
+            over=lambda error: error.code == "aws-auth-changed",
         )
+        if refused is None:
+            self.ports.events.say("step", "aws-auth is blank: only access entries let anybody in")
+
+    def _write_blank(self, version: str) -> None:
         self._objects.patch("Lease", NAME, {"metadata": {"annotations": {BLANKED: "true"}}})
         try:
             self.ports.config_maps.write_data(
-                blanked(self._original["data"]), resource_version=_version(live)
+                blanked(self._original["data"]), resource_version=version
             )
         except MigratorError as error:
-            if error.code != "aws-auth-changed":
+            # A write whose answer was lost and that was sent again is refused: the map then is
+            # blank, and it is this run that blanked it.
+            if error.code != "aws-auth-changed" or self._map() != "blank":
                 raise
-            if (
-                self._map() != "blank"
-            ):  # somebody was quicker, nothing of ours is in the cluster, and theirs stays
-                self._record(brain.BLANK, "refused", code=error.code, message=error.message)
-                return
-        self._record(brain.BLANK, "done")
-        self.ports.events.say("step", "aws-auth is blank: only access entries let anybody in")
 
     def beat(self) -> None:
         """Renew the Lease, unless it is too late, and look at everything. Raises ``Trouble``."""
@@ -350,7 +359,7 @@ class _RehearsalRun:
         while self._progress.of(brain.RESTORE).status not in SETTLED and self._map() == "blank":
             self._restore(brain.Restore(""))
         if long_enough and self._end is None and self._progress.of(brain.RESTORE).status in SETTLED:
-            self._record(brain.PASSED, "done", seconds=seconds)
+            self._record(brain.PASSED, "done", {"seconds": seconds})
 
     def _restore(self, action: brain.Restore) -> None:
         """The exact bytes, whatever is there now; somebody else's are saved first."""
@@ -362,31 +371,46 @@ class _RehearsalRun:
         if action.save and live is not None:
             saved = f"backup/foreign-aws-auth-{self.ports.clock.now():%Y%m%dT%H%M%SZ}.json"
             self.ports.store.write(saved, pretty_bytes(dict(live)))
-        self._record(brain.RESTORE, "intended", why=action.why, saved=saved)
-        if live is None:
-            self._objects.apply(recreated(self._original))
-        else:
-            try:
-                self._maps_back.write_data(self._original["data"], resource_version=_version(live))
-            except MigratorError as error:
-                if error.code == "aws-auth-changed":
-                    return  # somebody was quicker: look again
-                raise
-        if self._map() == "original":
-            self._record(brain.RESTORE, "done", why=action.why)
+        self._journal.carry_out(
+            brain.RESTORE,
+            intended={"why": action.why, "saved": saved},
+            effect=lambda: self._write_back(live),
+            done=lambda shown: {"why": action.why} if shown else None,
+        )
+        if self._progress.of(brain.RESTORE).status in SETTLED:
             self.ports.events.say("done", "aws-auth is as it was")
 
+    def _write_back(self, live: Mapping[str, Any] | None) -> bool:
+        """Whether aws-auth, read again, is as it was."""
+        if live is None:
+            self._objects.apply(recreated(self._original))
+            return self._map() == "original"
+        try:
+            self._maps_back.write_data(self._original["data"], resource_version=_version(live))
+        except MigratorError as error:
+            if error.code != "aws-auth-changed":
+                raise
+            # Another writer was faster: the next decision reads the map again.
+            return False
+        return self._map() == "original"
+
     def _remove_timer(self) -> None:
-        self._record(brain.CLEAN, "intended", kinds=list(KINDS))
+        self._journal.carry_out(
+            brain.CLEAN,
+            intended={"kinds": list(KINDS)},
+            effect=self._delete_timer,
+            done=lambda _: {"kinds": list(KINDS)},
+        )
+
+    def _delete_timer(self) -> None:
         if self._objects.read("Lease", NAME) is not None:
             self._objects.patch("Lease", NAME, {"metadata": {"annotations": {OVER: "true"}}})
         for kind in KINDS:
             self._objects.delete(kind, NAME)
-        self._record(brain.CLEAN, "done", kinds=list(KINDS))
 
     # the journal and the end
 
-    def _record(self, step: str | None, event: Event, **effect: Any) -> None:  # noqa: ANN401 - JSON values
+    def _record(self, step: str | None, event: Event, effect: Mapping[str, Any]) -> None:
         """Journal it. Once it is ending, putting back does not wait for a journal that cannot be
         written.
         """
@@ -425,7 +449,7 @@ class _RehearsalRun:
 
     def _outcome(self, why: str, aws_auth: str) -> RehearseOutcome:
         reason, code = self._end or (why, 6 if why else 0)
-        self._record(None, "run-ended", exit=code)
+        self._journal.end(code)
         return RehearseOutcome(
             passed=code == 0,
             evidence=self._progress.of(brain.PASSED).status in SETTLED,
