@@ -6,10 +6,11 @@ closed by the next one. Only our own block is ever taken away: what others allow
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from migrator.decide.diagnosis.cluster_checks import host_cidr, is_among
 from migrator.errors import Failed
@@ -23,6 +24,7 @@ from migrator.ports import (
     SourceAddress,
     StateStore,
 )
+from migrator.run.journaled_run import JournaledRun, OpenItems
 
 RECORD = "opened-endpoint.json"
 _EVERYBODY = ("0.0.0.0/0", "::/0")
@@ -67,8 +69,12 @@ def opened_endpoint(ports: OpenPorts, *, run: str) -> Iterator[None]:
     ports.approver.confirm(
         f"Add {block} to publicAccessCidrs of the cluster until this command ends?"
     )
-    ports.store.write(RECORD, pretty_bytes({"added": block}))
-    _set(ports, (*now, block), run)
+    _journal(ports).carry_out(
+        block,
+        intended={"added": block},
+        effect=lambda: _set(ports, (*now, block), run),
+        done=lambda _: {},
+    )
     ports.events.say("done", f"publicAccessCidrs lets {block} in")
     try:
         yield
@@ -78,21 +84,40 @@ def opened_endpoint(ports: OpenPorts, *, run: str) -> Iterator[None]:
 
 def close_endpoint(ports: OpenPorts, *, run: str) -> bool:
     """Take back what an opening on record added; True when there was something to take back."""
-    block = json.loads(ports.store.read(RECORD) or b"{}").get("added")
-    if not block:
+    block = next(iter(_opened(ports)), None)
+    if block is None:
         return False
+    _journal(ports).take_back(
+        block, undoing={}, effect=lambda: _without(ports, block, run), undone=lambda _: {}
+    )
+    return True
+
+
+def _without(ports: OpenPorts, block: str, run: str) -> None:
     now = ports.access.public_cidrs()
     if block in now:
         _set(ports, tuple(cidr for cidr in now if cidr != block), run)
         ports.events.say("done", f"publicAccessCidrs is without {block} again")
-    ports.store.write(RECORD, pretty_bytes({}))
-    return True
+
+
+def _journal(ports: OpenPorts) -> JournaledRun:
+    def write(items: Mapping[str, Mapping[str, Any]]) -> None:
+        # The file holds one opening at most: the one before is closed before another is made.
+        ports.store.write(RECORD, pretty_bytes(next(iter(items.values()), {})))
+
+    return JournaledRun(OpenItems(lambda: _opened(ports), write).record)
+
+
+def _opened(ports: OpenPorts) -> dict[str, Mapping[str, Any]]:
+    """The opening on record, by its block."""
+    document = json.loads(ports.store.read(RECORD) or b"{}")
+    block = document.get("added")
+    return {str(block): document} if block else {}
 
 
 def _set(ports: OpenPorts, cidrs: Sequence[str], run: str) -> None:
-    moment = (
-        ports.clock.now().isoformat()
-    )  # the same list may be asked for twice, and is another update then
+    # The same list may be asked for twice: EKS then needs another token for another update.
+    moment = ports.clock.now().isoformat()
     token = digest_of([run, list(cidrs), moment]).removeprefix("sha256:")[:64]
     update = ports.access.set_public_cidrs(cidrs, token=token)
     until = ports.clock.now() + _PATIENCE
