@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
 
 from migrator.decide.proving.canary_pods import canary_manifest, is_canary, look_at_pod, places_for
 from migrator.decide.reading.row_keys import principal_key
@@ -19,6 +21,7 @@ from migrator.model.canonical import pretty_bytes
 from migrator.model.snapshot import FargateProfile
 from migrator.ports import Pods
 from migrator.run.begin_run import RunPorts
+from migrator.run.journaled_run import JournaledRun, OpenItems
 from migrator.run.node_evidence import read_nodes
 
 RECORD = "canary-pods.json"
@@ -99,7 +102,8 @@ def _made(
     places = places_for(role, profiles, namespaces, name)
     if isinstance(places, str):
         return places
-    refusals = []
+    refusals: list[str] = []
+    journal = _journal(ports)
     for pod in places:
         ports.events.say(
             "step",
@@ -107,16 +111,16 @@ def _made(
             f"profile {pod.profile} "
             f"of {role}; it is removed again",
         )
-        _note(ports, [*_noted(ports), pod])
-        try:
-            pods.create(canary_manifest(pod, image))
-        except MigratorError as error:
-            if error.code not in _NOT_MADE:
-                raise
-            refusals.append(f"namespace {pod.namespace}: {error.why or error.message}")
-            _note(ports, [each for each in _noted(ports) if each.full_name != pod.full_name])
-        else:
+        error = journal.carry_out(
+            pod.full_name,
+            intended=_document(pod),
+            effect=partial(pods.create, canary_manifest(pod, image)),
+            done=lambda _: {},
+            over=lambda error: error.code in _NOT_MADE,
+        )
+        if error is None:
             return pod
+        refusals.append(f"namespace {pod.namespace}: {error.why or error.message}")
     return "; ".join(refusals)
 
 
@@ -197,23 +201,27 @@ def remove_left_pods(ports: RunPorts) -> None:
     """Remove every pod on record, and wait until it is gone; what cannot be removed stays on record
     and is said.
     """
-    noted, left = _noted(ports), []
-    for pod in noted:
-        try:
-            removed = _removed(ports, pod)
-        except MigratorError as error:
-            removed = False
-            ports.events.say(
-                "warn", f"canary pod {pod.full_name} could not be removed: {error.message}"
-            )
-        if not removed:
-            left.append(pod)
-            by_hand = f"kubectl delete pod {pod.name} --namespace {pod.namespace}"
-            ports.events.say(
-                "warn", f"canary pod {pod.full_name} is still there. By hand: {by_hand}"
-            )
-    if noted:
-        _note(ports, left)
+    journal = _journal(ports)
+    for pod in _noted(ports):
+        journal.take_back(
+            pod.full_name,
+            undoing={},
+            effect=partial(_removed_or_said, ports, pod),
+            undone=lambda removed: {} if removed else None,
+        )
+
+
+def _removed_or_said(ports: RunPorts, pod: CanaryPod) -> bool:
+    try:
+        if _removed(ports, pod):
+            return True
+    except MigratorError as error:
+        ports.events.say(
+            "warn", f"canary pod {pod.full_name} could not be removed: {error.message}"
+        )
+    by_hand = f"kubectl delete pod {pod.name} --namespace {pod.namespace}"
+    ports.events.say("warn", f"canary pod {pod.full_name} is still there. By hand: {by_hand}")
+    return False
 
 
 def _removed(ports: RunPorts, pod: CanaryPod) -> bool:
@@ -251,9 +259,20 @@ def _noted(ports: RunPorts) -> list[CanaryPod]:
         return []
 
 
-def _note(ports: RunPorts, pods: Sequence[CanaryPod]) -> None:
-    found = [
-        {"role": pod.role_arn, "profile": pod.profile, "namespace": pod.namespace, "name": pod.name}
-        for pod in pods
-    ]
-    ports.store.write(RECORD, pretty_bytes({"pods": found}))
+def _journal(ports: RunPorts) -> JournaledRun:
+    def read() -> Mapping[str, Mapping[str, Any]]:
+        return {pod.full_name: _document(pod) for pod in _noted(ports)}
+
+    def write(items: Mapping[str, Mapping[str, Any]]) -> None:
+        ports.store.write(RECORD, pretty_bytes({"pods": list(items.values())}))
+
+    return JournaledRun(OpenItems(read, write).record)
+
+
+def _document(pod: CanaryPod) -> dict[str, str]:
+    return {
+        "role": pod.role_arn,
+        "profile": pod.profile,
+        "namespace": pod.namespace,
+        "name": pod.name,
+    }
