@@ -26,6 +26,16 @@ _ARN = re.compile(
 )
 
 
+# Service and first segment of the resource -> kind.
+_KINDS: dict[tuple[str, str], PrincipalKind] = {
+    ("iam", "role"): "role",
+    ("iam", "user"): "user",
+    ("iam", "group"): "group",
+    ("sts", "assumed-role"): "assumed-role",
+    ("sts", "federated-user"): "federated-user",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Arn:
     """An ARN taken apart, as written; ``str(arn)`` gives the text back."""
@@ -42,20 +52,15 @@ class Arn:
     @property
     def kind(self) -> PrincipalKind:
         """Which kind of principal the ARN names; ``other`` when it names none."""
+        if (self.service, self.resource) == ("iam", "root"):
+            return "root"
         head, _, rest = self.resource.partition("/")
-        if self.service == "iam":
-            if self.resource == "root":
-                return "root"
-            if head == "role" and rest:
-                return "service-linked-role" if rest.startswith("aws-service-role/") else "role"
-            if head in ("user", "group") and rest:
-                return "user" if head == "user" else "group"
-        if self.service == "sts" and rest:
-            if head == "assumed-role":
-                return "assumed-role"
-            if head == "federated-user":
-                return "federated-user"
-        return "other"
+        if not rest:
+            return "other"
+        # IAM puts service-linked roles under this path; no other role can have it.
+        if (self.service, head) == ("iam", "role") and rest.startswith("aws-service-role/"):
+            return "service-linked-role"
+        return _KINDS.get((self.service, head), "other")
 
     @property
     def name(self) -> str:

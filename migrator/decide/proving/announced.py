@@ -51,26 +51,30 @@ class AnnouncedAccess:
         """What the entry gives or lacks that the plan does not announce, one line each; empty where
         it is all said.
 
-        An entry that still carries a group of the run is on its way: of that only gains are told.
+        An entry that still carries a group of the run is not final: only its gains count.
         """
-        if principal.action == "block" or "ambiguous-user" in principal.findings:
-            return ()  # nothing was decided, or the identity before is another one at every login
+        # A person must decide first: there is nothing to compare with.
+        if principal.action == "block":
+            return ()
+        # The authenticator takes one of two rows at random: there is no identity before.
+        if "ambiguous-user" in principal.findings:
+            return ()
         change = self._change(principal, entry)
-        on_its_way = entry is not None and any(is_ours(group) for group in entry.kubernetes_groups)
         gained = self._unannounced(change.gained, principal.access.gained)
-        lost = [] if on_its_way else self._unannounced(change.lost, principal.access.lost)
-        return (
-            *(f"it gains what the plan does not announce: {each}" for each in _worded(gained)),
-            *(f"it loses what the plan does not announce: {each}" for each in _worded(lost)),
-        )
+        found = [f"it gains what the plan does not announce: {each}" for each in _worded(gained)]
+        # An administrator's entry gets its policy while the bridge group is on it.
+        if entry is not None and any(is_ours(group) for group in entry.kubernetes_groups):
+            return tuple(found)
+        lost = self._unannounced(change.lost, principal.access.lost)
+        found += [f"it loses what the plan does not announce: {each}" for each in _worded(lost)]
+        return tuple(found)
 
     def _change(self, principal: PlannedPrincipal, entry: AccessEntry | None) -> AccessChange:
         before = principal.before
         after = NOBODY if entry is None else _identity(entry, before)
-        same = (
-            self.after if principal.action in ("keep", "skip") else self.before
-        )  # no binding is made for these
-        return compare_access((before,), after, principal.principal_arn, same, self.after)
+        # The plan makes no binding for these.
+        earlier = self.after if principal.action in ("keep", "skip") else self.before
+        return compare_access((before,), after, principal.principal_arn, earlier, self.after)
 
     def _unannounced(
         self, rows: Iterable[PermissionRow], announced: Iterable[PermissionRow]
@@ -135,19 +139,16 @@ def _other_roles(plan: Plan, rbac: RbacState) -> Iterator[str]:
     for effect in made:
         if effect == admin_binding_of(effect.group):
             continue
-        beside = [
-            binding
+        roles = {
+            (binding.role_kind, binding.role_name)
             for binding in rbac.bindings
             if name_of_parallel(effect.group, binding.namespace, binding.name)
             == effect.binding_name
-        ]
-        if not any(
-            (b.role_kind, b.role_name) == (effect.role_kind, effect.role_name) for b in beside
-        ):
+        }
+        if (effect.role_kind, effect.role_name) not in roles:
             yield (
                 f"the binding {effect.binding_name} has another role than the binding that it "
-                f"is "
-                f"named after"
+                f"is named after"
             )
 
 
@@ -167,23 +168,23 @@ def unannounced_changes(plan: Plan, snapshot: Snapshot, plan_digest: str) -> tup
         entry.principal_arn: entry for entry in snapshot.access_entries or ()
     }
     planned = {principal.principal_arn: principal for principal in plan.principals}
+    get_entry = {arn for arn, each in planned.items() if each.action in _GETS_ENTRY}
     wrong = [
         f"the entry of {arn} carries the plan's tag, and the plan has none for it"
         for arn, entry in entries.items()
-        if entry.tags.get(PLAN_TAG) == plan_digest
-        and (arn not in planned or planned[arn].action not in _GETS_ENTRY)
+        if entry.tags.get(PLAN_TAG) == plan_digest and arn not in get_entry
     ]
     announced = announced_access(plan, snapshot)
     for arn, principal in planned.items():
         entry = entries.get(arn)
-        if entry is None or (principal.action == "skip" and _as_in_basis(plan, entry)):
-            # a dead entry that was there, and is the same, gives nothing and admits nobody
+        if entry is None:
             continue
-        if announced is not None:
-            wrong += [
-                f"the entry of {arn}: {each}" for each in announced.differences(principal, entry)
-            ]
-        wrong += [f"the entry of {arn}: {each}" for each in unannounced_log_ins(principal, entry)]
+        # A dead entry that was there, and is the same, gives nothing and admits no login.
+        if principal.action == "skip" and _as_in_basis(plan, entry):
+            continue
+        found = [] if announced is None else [*announced.differences(principal, entry)]
+        found += unannounced_log_ins(principal, entry)
+        wrong += [f"the entry of {arn}: {each}" for each in found]
     return tuple(wrong)
 
 
@@ -220,15 +221,12 @@ def _widest(rows: Iterable[PermissionRow]) -> PermissionSet:
     """A set that holds at least what the rows say: exceptions are left out."""
     grants = set()
     for row in rows:
-        fields = (
-            row.verbs,
-            row.api_groups,
-            row.resources,
-            row.resource_names,
-            row.non_resource_urls,
-        )
         rule = PolicyRule(
-            *(tuple(each for each in field if not each.startswith("!")) for field in fields)
+            verbs=_without_exceptions(row.verbs),
+            api_groups=_without_exceptions(row.api_groups),
+            resources=_without_exceptions(row.resources),
+            resource_names=_without_exceptions(row.resource_names),
+            non_resource_urls=_without_exceptions(row.non_resource_urls),
         )
         kind, _, name = row.scope.partition(" ")
         namespace = name.partition(" ")[0] if kind == "namespace" else _CLUSTER
@@ -236,11 +234,17 @@ def _widest(rows: Iterable[PermissionRow]) -> PermissionSet:
     return PermissionSet(grants=frozenset(grants))
 
 
+def _without_exceptions(tokens: Iterable[str]) -> tuple[str, ...]:
+    return tuple(each for each in tokens if not each.startswith("!"))
+
+
 def _worded(rows: list[PermissionRow]) -> list[str]:
     """The first rows in words."""
-    told = [
+    words = [
         f"{', '.join(row.verbs) or 'something'} "
         f"{', '.join(row.resources or row.non_resource_urls)} ({row.scope})"
         for row in rows[:_MOST_NAMED]
     ]
-    return told + ([f"and {len(rows) - _MOST_NAMED} more"] if len(rows) > _MOST_NAMED else [])
+    if len(rows) > _MOST_NAMED:
+        words.append(f"and {len(rows) - _MOST_NAMED} more")
+    return words

@@ -18,12 +18,10 @@ from migrator.model.step import MANAGED_BY, MANAGED_BY_LABEL
 
 PROFILE_LABEL = "eks.amazonaws.com/fargate-profile"
 CANARY_LABEL = "eks-access-migrator/canary"
-LIVES_SECONDS = 3600  # a pod that nobody removes ends by itself
-_OF_KUBERNETES = (
-    "kube-system",
-    "kube-public",
-    "kube-node-lease",
-)  # where strangers' pods are least welcome
+# Kubernetes ends the pod after this time, also when this run cannot remove it.
+LIVES_SECONDS = 3600
+# Namespaces of Kubernetes itself are the last choice for a pod of ours.
+_OF_KUBERNETES = ("kube-system", "kube-public", "kube-node-lease")
 # "Pod execution role is not found in auth config or does not have all required …"
 _REFUSAL = "pod execution role"
 _MOST_PLACES = 5
@@ -132,15 +130,18 @@ def is_canary(raw: Mapping[str, Any]) -> bool:
 def look_at_pod(raw: Mapping[str, Any], events: Sequence[str] = ()) -> PodSeen:
     """How a pod is. ``events``: what events say of it, oldest first."""
     node = str((raw.get("spec") or {}).get("nodeName") or "")
+    # The Fargate scheduler names the node once the pod execution role was accepted.
     if node:
         return PodSeen("placed", node)
-    conditions = (raw.get("status") or {}).get("conditions") or ()
-    texts = [
-        *events,
-        *(str(each.get("message") or "") for each in conditions if each.get("status") == "False"),
-    ]
-    texts = [" ".join(text.split())[:_LONGEST] for text in texts if text.strip()]
+    texts = [" ".join(text.split())[:_LONGEST] for text in (*events, *_unmet_conditions(raw))]
+    texts = [text for text in texts if text]
     refusals = [text for text in texts if _REFUSAL in text.lower()]
     if refusals:
         return PodSeen("refused", said=refusals[-1])
     return PodSeen("waiting", said=texts[-1] if texts else "")
+
+
+def _unmet_conditions(raw: Mapping[str, Any]) -> list[str]:
+    conditions = (raw.get("status") or {}).get("conditions") or ()
+    unmet = [each for each in conditions if each.get("status") == "False"]
+    return [str(each.get("message") or "") for each in unmet]

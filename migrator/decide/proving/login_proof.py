@@ -1,9 +1,10 @@
-"""Whether logins that somebody made themselves show an access entry to be right: class
+"""Whether logins that principals made themselves show an access entry to be right: class
 ``observed``.
 
-A login counts for an entry only if nothing else can have let it in: it carries the run's own group,
-or no row of aws-auth is asked. What came before the entry was in force for sure may have gone
-either way, so it can only speak for the entry, never against it.
+A login counts for an entry only if nothing else can have admitted it: it carries the run's own
+group, or no row of aws-auth is asked. A login from before the entry was certainly in force may have
+come through the row or the entry, so it can only show that the entry is right, never that it is
+wrong.
 """
 
 from collections.abc import Iterable, Sequence
@@ -20,7 +21,7 @@ from migrator.model.observation import SeenLogin, SeenRequest
 
 @dataclass(frozen=True, slots=True)
 class LoginJudgement:
-    """The newest login that tells something, how it differs from what is right, and what ties it to
+    """The newest login that shows something, how it differs from what is right, and what ties it to
     the entry.
     """
 
@@ -73,25 +74,31 @@ def with_requests(
     something, None where nothing tells. To an ``admin``, who may do everything, nothing may have
     been denied.
     """
+    # An impersonated request was decided for another identity.
     mine = [request for request in requests if request.at >= since and request.by != "impersonated"]
+    # Until the entry has reached the authenticator a denial can be due to the row.
     denied = [request for request in mine if not request.allowed and request.at >= since + SPREAD]
     if admin and denied:
-        last = max(denied, key=lambda request: request.at)
-        wrong = (
-            f"{last.verb} {last.target or 'a path'} was denied at {clock_time(last.at)}, to "
-            f"an "
-            f"administrator"
-        )
-        return replace(judged, differences=(wrong,))
+        return replace(judged, differences=(_denied_administrator(denied),))
+    # Only an entry can have an access policy: the reason in the audit log names it.
     if any(request.allowed and request.by == "access-policy" for request in mine):
         return replace(judged, attribution="policy")
     return None
 
 
+def _denied_administrator(denied: Sequence[SeenRequest]) -> str:
+    last = max(denied, key=lambda request: request.at)
+    return (
+        f"{last.verb} {last.target or 'a path'} was denied at {clock_time(last.at)}, to an "
+        f"administrator"
+    )
+
+
 def _differences(username: str, groups: Sequence[str], login: SeenLogin) -> tuple[str, ...]:
     if login.refused:
         return (f"the login was refused: {login.refused}",)
-    if login.source == "authenticator":  # its groups are told apart by blanks
+    # The authenticator's log separates groups by blanks: a group with a blank reads as two.
+    if login.source == "authenticator":
         groups = [part for group in groups for part in group.split()]
     return compare_subject(username, groups, SelfSubject(login.username, login.groups))
 

@@ -21,13 +21,15 @@ from migrator.model.node_health import LEASE_GRACE, NodesNow, NodeState
 from migrator.model.observation import SeenLogin
 
 TOKEN_LIFE = timedelta(minutes=15)
-SPREAD = timedelta(seconds=60)  # an entry takes up to 30 seconds to reach the authenticator
-LOG_DELAY = timedelta(minutes=5)  # CloudWatch Logs gets control-plane logs "within a few minutes"
+# An entry takes up to 30 seconds to reach the authenticator.
+SPREAD = timedelta(seconds=60)
+# CloudWatch Logs gets control-plane logs "within a few minutes".
+LOG_DELAY = timedelta(minutes=5)
 PATIENCE = SPREAD + TOKEN_LIFE + LOG_DELAY
-JOINING = (
-    SPREAD + LOG_DELAY
-)  # so long after a node joined, its first login may be missing in the log
-STALE = timedelta(minutes=2)  # so long without a renewal is no hiccup
+# So long after a node joined, its first login may be missing in the log.
+JOINING = SPREAD + LOG_DELAY
+# A kubelet renews its lease every 10 seconds: so long without a renewal is no short disturbance.
+STALE = timedelta(minutes=2)
 BOOTSTRAPPERS = "system:bootstrappers"
 WINDOWS_PROXY = "eks:kube-proxy-windows"
 _NODE_USER = "system:node:"
@@ -36,6 +38,15 @@ _MOST_NAMED = 3
 NodeFinding: TypeAlias = Literal[
     "proven", "alive", "joining", "waiting", "by-row", "stale", "down-before", "leaving"
 ]
+# How nodes that were not seen are described.
+_TEXTS: tuple[tuple[NodeFinding, str], ...] = (
+    ("waiting", "not seen yet"),
+    ("joining", "joined too recently for the log"),
+    ("by-row", "through aws-auth so far"),
+    ("stale", "stopped renewing its lease"),
+    ("down-before", "was down before"),
+    ("leaving", "is on its way out"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +67,7 @@ class NodeWindow:
 
     @property
     def only_entry(self) -> bool:
-        """Whether nothing but the entry can let the role in."""
+        """Whether only the entry can admit the role's logins."""
         return self.api_mode or self.row_groups is None
 
     @property
@@ -79,8 +90,8 @@ class NodeWindow:
 class NodeJudgement:
     """What is known of a role's nodes: each node's finding, and refused logins of the role.
 
-    ``proven`` counts nodes that logged in through the entry, or that are alive where only the entry
-    can let them in.
+    ``proven`` are nodes that logged in through the entry; ``alive`` are nodes that renewed their
+    lease with a token taken after it.
     """
 
     findings: tuple[tuple[NodeState, NodeFinding], ...]
@@ -120,6 +131,7 @@ class NodeJudgement:
         """Whether looking again can show more."""
         if self.complete or self.differences:
             return False
+        # No node can be seen yet, unless one joined just now.
         if self.counted == 0:
             return bool(self.named("joining"))
         return self.window.now < self.window.end
@@ -127,12 +139,9 @@ class NodeJudgement:
     @property
     def until(self) -> datetime:
         """From when on looking again shows nothing more, at the latest."""
-        joined = [
-            node.created
-            for node, finding in self.findings
-            if finding == "joining" and node.created is not None
-        ]
-        return max([self.window.end, *(moment + JOINING for moment in joined)])
+        joining = [node for node, finding in self.findings if finding == "joining"]
+        moments = [node.created + JOINING for node in joining if node.created is not None]
+        return max([self.window.end, *moments])
 
     def finding_of(self, name: str) -> NodeFinding | None:
         """What is known of one node; None where the role has no node of that name."""
@@ -151,40 +160,42 @@ def nodes_of(
     logins.
     """
     key = principal_key(role_arn)
-    named = {
-        login.username.removeprefix(_NODE_USER)
-        for login in logins
-        if principal_key(login.arn) == key
-    }
-    return tuple(
-        node
-        for node in now.nodes
-        if (
-            principal_key(node.role_arn) == key if node.role_arn is not None else node.name in named
-        )
-    )
+    mine = [login for login in logins if principal_key(login.arn) == key]
+    named = {login.username.removeprefix(_NODE_USER) for login in mine}
+
+    def under_role(node: NodeState) -> bool:
+        # The instance was not read: the node's own login names the role.
+        if node.role_arn is None:
+            return node.name in named
+        return principal_key(node.role_arn) == key
+
+    return tuple(node for node in now.nodes if under_role(node))
 
 
 def judge_nodes(nodes: Sequence[NodeState], window: NodeWindow) -> NodeJudgement:
     """Judge the nodes of one role. ``window.logins`` are the role's only."""
     logins = window.logins or ()
-    latest: dict[str, SeenLogin] = {}
-    for login in sorted((each for each in logins if not each.refused), key=lambda each: each.at):
-        if login.at >= window.begin:
-            latest[login.username.removeprefix(_NODE_USER)] = login
+    latest = _latest_by_node(logins, window)
     findings = tuple((node, _finding(node, latest.get(node.name), window)) for node in nodes)
     proven = any(finding == "proven" for _, finding in findings)
     found = {node.name for node, finding in findings if finding in ("proven", "alive")}
+    joined = [node for node in nodes if node.name in found and _joined_later(node, window)]
+    # Before the entry is in force a login can be refused without a fault of the entry.
+    refused = [each for each in logins if each.refused and each.at >= window.in_force]
     return NodeJudgement(
         findings=findings,
-        refused=tuple(each for each in logins if each.refused and each.at >= window.in_force),
+        refused=tuple(refused),
         attributable=proven or window.only_entry,
-        joined=sum(
-            node.name in found and node.created is not None and node.created > window.begin
-            for node in nodes
-        ),
+        joined=len(joined),
         window=window,
     )
+
+
+def _latest_by_node(logins: Iterable[SeenLogin], window: NodeWindow) -> dict[str, SeenLogin]:
+    """The last admitted login of each node since the entry got its present shape."""
+    admitted = [each for each in logins if not each.refused and each.at >= window.begin]
+    in_order = sorted(admitted, key=lambda each: each.at)
+    return {login.username.removeprefix(_NODE_USER): login for login in in_order}
 
 
 def _finding(node: NodeState, login: SeenLogin | None, window: NodeWindow) -> NodeFinding:
@@ -196,61 +207,77 @@ def _finding(node: NodeState, login: SeenLogin | None, window: NodeWindow) -> No
         return "by-row"
     if not fresh:
         return _why_not_fresh(node, window)
-    renewed_later = node.renewed is not None and node.renewed >= window.in_force + TOKEN_LIFE
-    if (renewed_later or _born_later(node, window)) and (
-        window.logins is None or window.only_entry
-    ):
+    # With a log, and a row that can admit the node, only the login says which of them did.
+    telling = window.logins is None or window.only_entry
+    if telling and _token_is_new(node, window):
         return "alive"
-    young = (
-        node.created is not None
-        and node.created > window.begin
-        and window.now - node.created < JOINING
-    )
-    return (
-        "joining"
-        if young and login is None and window.now >= window.in_force + TOKEN_LIFE
-        else "waiting"
-    )
+    if login is None and _may_be_missing_in_log(node, window):
+        return "joining"
+    return "waiting"
 
 
-def _born_later(node: NodeState, window: NodeWindow) -> bool:
-    """A Fargate node is a machine made for one pod: what joined after the entry was in force never
-    had a token from before it.
-    """
-    return (
-        node.compute == "fargate" and node.created is not None and node.created >= window.in_force
-    )
+def _token_is_new(node: NodeState, window: NodeWindow) -> bool:
+    """Whether the lease was renewed with a token that was taken after the entry was in force."""
+    # A token lives 15 minutes (aws-iam-authenticator pkg/token): every older one has expired.
+    if node.renewed is not None and node.renewed >= window.in_force + TOKEN_LIFE:
+        return True
+    # A Fargate node is a machine made for one pod: one that joined after the entry was in force
+    # never had an older token.
+    if node.compute != "fargate" or node.created is None:
+        return False
+    return node.created >= window.in_force
+
+
+def _may_be_missing_in_log(node: NodeState, window: NodeWindow) -> bool:
+    """Whether the node joined so recently that its first login may not be in the log yet."""
+    # Until now the other nodes are waited for too.
+    if window.now < window.in_force + TOKEN_LIFE:
+        return False
+    return _joined_later(node, window) and _younger(node, JOINING, window)
+
+
+def _joined_later(node: NodeState, window: NodeWindow) -> bool:
+    return node.created is not None and node.created > window.begin
+
+
+def _younger(node: NodeState, age: timedelta, window: NodeWindow) -> bool:
+    return node.created is not None and window.now - node.created < age
 
 
 def _why_not_fresh(node: NodeState, window: NodeWindow) -> NodeFinding:
     if node.leaving:
         return "leaving"
+    # A new node has no lease yet; an older one without a lease was never ready.
     if node.renewed is None:
-        new = node.created is not None and window.now - node.created < STALE
-        return "waiting" if new else "down-before"
+        return "waiting" if _younger(node, STALE, window) else "down-before"
+    # The lease had expired before the entry got its shape: the entry is not the cause.
     if window.since is not None and node.renewed < window.since - LEASE_GRACE:
         return "down-before"
-    return "stale" if window.now - node.renewed >= STALE else "waiting"
+    if window.now - node.renewed >= STALE:
+        return "stale"
+    return "waiting"
 
 
 def _through(login: SeenLogin, window: NodeWindow) -> Literal["entry", "row", "either"]:
-    """What let a login in. Where no row can, it was the entry as soon as that is in force for
-    sure.
-    """
+    """What admitted a login: the entry or the row."""
+    # Node rows give this group, node entries do not (EKS gives them system:nodes).
     telling = window.row_groups is not None and BOOTSTRAPPERS in window.row_groups
     if telling and BOOTSTRAPPERS not in login.groups:
         return "entry"
+    # The entry may not have reached the authenticator yet.
     if login.at < window.in_force:
         return "either"
     if window.only_entry:
         return "entry"
-    return "row" if telling else "either"  # a row without that group gives what the entry gives
+    if telling:
+        return "row"
+    # A row without that group gives what the entry gives.
+    return "either"
 
 
 def _differences(found: NodeJudgement) -> Iterable[str]:
+    # The entry works: other failures under the role have another cause.
     if found.named("proven"):
-        # the entry works: what else happens under the role is the node's own affair, or somebody
-        # else's
         return
     if found.refused:
         last = max(found.refused, key=lambda each: each.at)
@@ -270,25 +297,16 @@ def _how(found: NodeJudgement) -> str:
     window = found.window
     if not found.findings:
         return "no node runs under the role now"
-    by = (
-        "logged in through the entry"
-        if found.named("proven")
-        else "renewed the lease with a token taken after it"
-    )
+    by = "renewed the lease with a token taken after it"
+    if found.named("proven"):
+        by = "logged in through the entry"
     parts = [f"{found.seen} of {found.counted} nodes {by}"]
     if window.since is not None:
         parts[0] += f" (since {clock_time(window.since)})"
     if found.joined:
         parts.append(f"{found.joined} joined since")
-    for finding, text in (
-        ("waiting", "not seen yet"),
-        ("joining", "joined too recently for the log"),
-        ("by-row", "through aws-auth so far"),
-        ("stale", "stopped renewing its lease"),
-        ("down-before", "was down before"),
-        ("leaving", "is on its way out"),
-    ):
-        names = found.named(finding)  # type: ignore[arg-type]
+    for finding, text in _TEXTS:
+        names = found.named(finding)
         if names:
             parts.append(f"{text}: {_some(names)}")
     if not found.attributable and found.seen:
@@ -301,7 +319,9 @@ def without_kube_proxy(nodes: Iterable[NodeState], entry: AccessEntry | None) ->
     node, whose entry must give ``eks:kube-proxy-windows`` (EKS user guide, "Deploy Windows nodes on
     EKS clusters"). On Linux it has a service account of its own.
     """
-    if entry is None or entry.type == "EC2_WINDOWS" or WINDOWS_PROXY in entry.kubernetes_groups:
+    if entry is None:
+        return ()
+    if entry.type == "EC2_WINDOWS" or WINDOWS_PROXY in entry.kubernetes_groups:
         return ()
     windows = [node.name for node in nodes if node.system == "windows"]
     if not windows:
@@ -316,22 +336,23 @@ def unhealthy_nodes(now: NodesNow, at: datetime) -> tuple[str, ...]:
     """What the cut-over gate wants to know: nodes without a fresh lease, and Fargate profiles that
     are not well.
     """
-    nodes = [
-        f"{node.name} has no lease"
-        if node.renewed is None
-        else f"{node.name} renewed its lease {clock_time(node.renewed)}"
-        for node in now.nodes
-        if not node.fresh(at) and not node.leaving
-    ]
-    profiles = [
-        f"Fargate profile {profile.name} is {profile.status}"
-        + "".join(f"; {issue}" for issue in profile.issues)
-        for profile in now.profiles
-        if not profile.healthy
-    ]
-    return (*nodes, *profiles)
+    nodes = [node for node in now.nodes if not node.fresh(at) and not node.leaving]
+    found = [_last_renewal(node) for node in nodes]
+    for profile in now.profiles:
+        if not profile.healthy:
+            status = f"Fargate profile {profile.name} is {profile.status}"
+            found.append("; ".join((status, *profile.issues)))
+    return tuple(found)
+
+
+def _last_renewal(node: NodeState) -> str:
+    if node.renewed is None:
+        return f"{node.name} has no lease"
+    return f"{node.name} renewed its lease {clock_time(node.renewed)}"
 
 
 def _some(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
-    return ", ".join(names[:_MOST_NAMED]) + more
+    named = ", ".join(names[:_MOST_NAMED])
+    if len(names) <= _MOST_NAMED:
+        return named
+    return f"{named} and {len(names) - _MOST_NAMED} more"

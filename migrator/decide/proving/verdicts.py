@@ -5,7 +5,7 @@ counts in full only if it can be attributed to the entry: while the ConfigMap is
 or mistyped entry falls through to the row and every probe passes.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from migrator.decide.proving.how_known import request_text, tied
@@ -42,10 +42,11 @@ def attributable(evidence: Evidence) -> bool:
 
 
 def at_least(found: ProofClass, required: ProofClass) -> bool:
-    """Whether a class of proof is as strong as the one required; a person's word, being explicit,
-    always is.
-    """
-    return found == "attested" or PROOF_CLASSES.index(found) <= PROOF_CLASSES.index(required)
+    """Whether a class of proof is as strong as the one required."""
+    # A person attested the access by name and reason: cut-over accepts that.
+    if found == "attested":
+        return True
+    return PROOF_CLASSES.index(found) <= PROOF_CLASSES.index(required)
 
 
 def verdict_of(
@@ -64,59 +65,69 @@ def verdict_of(
     """
     demanded = required or principal.required_proof
     arn = principal.principal_arn
-    mine = [
-        e
-        for e in evidence
-        if e.principal_arn == arn and e.phase == "after" and e.proof_class != "unverified"
-    ]
+    mine = [each for each in evidence if _is_after(each, arn)]
+    # Evidence ages, and it is void once the entry or the mode has changed.
     fresh = [e for e in mine if e.state_digest == current and _age(e, now) <= max_age]
+    if not mine:
+        return PrincipalVerdict(arn, "unknown", "unverified", demanded, "nothing was shown yet")
     if not fresh:
-        why = (
-            "nothing was shown yet" if not mine else "what was shown is too old or of another state"
-        )
+        why = "what was shown is too old or of another state"
         return PrincipalVerdict(arn, "unknown", "unverified", demanded, why)
-    if not fresh[-1].holds:
-        return PrincipalVerdict(
-            arn, "failed", fresh[-1].proof_class, demanded, _failure(fresh[-1]), fresh[-1]
-        )
     newest = fresh[-1]
-    holding = [e for e in fresh if e.holds and _same_principal(e, newest)]
-    best = min(
-        reversed(holding),
-        key=lambda e: (not attributable(e), not at_least(e.proof_class, demanded), _rank(e)),
-    )
-    enough = attributable(best) and at_least(best.proof_class, demanded)
+    # The newest evidence shows the access as it is now: earlier success does not outweigh it.
+    if not newest.holds:
+        why = _failure(newest)
+        return PrincipalVerdict(arn, "failed", newest.proof_class, demanded, why, newest)
+    best = _strongest([e for e in fresh if e.holds and _same_principal(e, newest)], demanded)
     shown, how = _shown(best, newest)
-    why = (
-        how
-        if enough
-        else f"{how.rstrip('.')}; {demanded} proof, attributable to the entry, is demanded"
-    )
-    return PrincipalVerdict(
-        arn, "ok" if enough else "partial", best.proof_class, demanded, why, shown
-    )
+    # A login that falls through to the row passes every probe: a proof that cannot be attributed to
+    # the entry is not enough.
+    if attributable(best) and at_least(best.proof_class, demanded):
+        return PrincipalVerdict(arn, "ok", best.proof_class, demanded, how, shown)
+    why = f"{how.rstrip('.')}; {demanded} proof, attributable to the entry, is demanded"
+    return PrincipalVerdict(arn, "partial", best.proof_class, demanded, why, shown)
+
+
+def _is_after(evidence: Evidence, principal_arn: str) -> bool:
+    """Whether this is a proof of the principal's access after the change."""
+    if evidence.principal_arn != principal_arn or evidence.phase != "after":
+        return False
+    return evidence.proof_class != "unverified"
+
+
+def _strongest(holding: Sequence[Evidence], demanded: ProofClass) -> Evidence:
+    """Attributable before not attributable, enough before too weak, then by class; of equals the
+    newest.
+    """
+
+    def weakness(evidence: Evidence) -> tuple[bool, bool, int]:
+        enough = at_least(evidence.proof_class, demanded)
+        return not attributable(evidence), not enough, _rank(evidence)
+
+    return min(reversed(holding), key=weakness)
 
 
 def _same_principal(evidence: Evidence, newest: Evidence) -> bool:
-    """Whether two logins were of one IAM principal: a role that was made anew has another unique
-    id, and what was shown of the old one says nothing about it.
+    """Whether two logins were of one IAM principal: a role that was created again has another
+    unique id, and what was shown of the old one says nothing about it.
     """
     ids = [_principal_id(each) for each in (evidence, newest)]
     return None in ids or ids[0] == ids[1]
 
 
 def _principal_id(evidence: Evidence) -> str | None:
-    extra = evidence.subject.extra if evidence.subject is not None else {}
-    return next(
-        (values[0] for key, values in extra.items() if key.lower() == "principalid" and values),
-        None,
-    )
+    if evidence.subject is None:
+        return None
+    extra = evidence.subject.extra.items()
+    found = [values[0] for key, values in extra if key.lower() == "principalid" and values]
+    return next(iter(found), None)
 
 
 def _shown(best: Evidence, newest: Evidence) -> tuple[Evidence, str]:
     """What people are shown: the newest login, with what ties it to the entry where another one
     did.
     """
+    # Only logins are tied to an entry.
     if best.proof_class not in ("live", "observed"):
         return best, best.how
     if newest is best or newest.proof_class != "live":
@@ -133,13 +144,14 @@ def _age(evidence: Evidence, now: datetime) -> timedelta:
 
 
 def _failure(evidence: Evidence) -> str:
-    wrong = [
-        f"{request_text(r.probe.request)}: {_wrong(r)}"
-        for r in sorted(evidence.probes, key=lambda result: result.probe.announced != "lost")
-        if not r.right
-    ]
-    more = f"and {len(wrong) - _MOST_NAMED} more probes" if len(wrong) > _MOST_NAMED else ""
-    return "; ".join(filter(None, (*evidence.differences, *wrong[:_MOST_NAMED], more)))
+    results = [result for result in evidence.probes if not result.right]
+    # A permission that was announced as lost and is still there comes first.
+    results.sort(key=lambda result: result.probe.announced != "lost")
+    wrong = [f"{request_text(result.probe.request)}: {_wrong(result)}" for result in results]
+    texts = [*evidence.differences, *wrong[:_MOST_NAMED]]
+    if len(wrong) > _MOST_NAMED:
+        texts.append(f"and {len(wrong) - _MOST_NAMED} more probes")
+    return "; ".join(text for text in texts if text)
 
 
 def _wrong(result: ProbeResult) -> str:
@@ -156,7 +168,9 @@ def cluster_verdict(verdicts: Iterable[PrincipalVerdict]) -> Verdict:
     for worst in ("failed", "unknown", "partial"):
         if worst in found:
             return worst
-    return "ok" if found else "unknown"
+    if not found:
+        return "unknown"
+    return "ok"
 
 
 def counts(verdicts: Iterable[PrincipalVerdict]) -> Mapping[Verdict, int]:

@@ -2,7 +2,7 @@
 annotations.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 # Field managers and marks that the tools leave on what they write, by the documentation of each
@@ -40,25 +40,41 @@ def owners_of(config_map: Mapping[str, Any] | None) -> tuple[str, ...] | None:
         return ()
     metadata = config_map.get("metadata") or {}
     found: dict[str, str] = {}
-    for manager in _managers(metadata):
-        for mark, tool, what in _MANAGERS:
-            if mark in manager.lower():
-                found.setdefault(tool, f"{tool} (field manager {manager}): {what}")
-    for marks, kind in ((_LABELS, "labels"), (_ANNOTATIONS, "annotations")):
-        for key in metadata.get(kind) or {}:
-            for mark, tool in marks:
-                if str(key).startswith(mark):
-                    found.setdefault(tool, f"{tool} ({kind[:-1]} {key})")
-    by = str((metadata.get("labels") or {}).get("app.kubernetes.io/managed-by", ""))
-    for mark, tool, what in _MANAGERS:
-        if mark in by.lower():
-            found.setdefault(tool, f"{tool} (label app.kubernetes.io/managed-by={by}): {what}")
+    # The first sign of a tool counts: field managers say the most, the label of the tool's name the
+    # least.
+    for tool, sign in _signs(metadata):
+        found.setdefault(tool, sign)
+    # Exports and older tools cut the field managers off: then no sign does not mean no owner.
     if not found and "managedFields" not in metadata:
         return None
     return tuple(found[tool] for tool in sorted(found))
 
 
+def _signs(metadata: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Tools and what shows them, the surest signs first."""
+    for manager in _managers(metadata):
+        yield from _named(manager, f"field manager {manager}")
+    yield from _marked(metadata.get("labels"), _LABELS, "label")
+    yield from _marked(metadata.get("annotations"), _ANNOTATIONS, "annotation")
+    by = str((metadata.get("labels") or {}).get("app.kubernetes.io/managed-by", ""))
+    yield from _named(by, f"label app.kubernetes.io/managed-by={by}")
+
+
+def _named(text: str, where: str) -> Iterator[tuple[str, str]]:
+    for mark, tool, what in _MANAGERS:
+        if mark in text.lower():
+            yield tool, f"{tool} ({where}): {what}"
+
+
+def _marked(
+    keys: Mapping[str, Any] | None, marks: tuple[tuple[str, str], ...], kind: str
+) -> Iterator[tuple[str, str]]:
+    for key in keys or {}:
+        for mark, tool in marks:
+            if str(key).startswith(mark):
+                yield tool, f"{tool} ({kind} {key})"
+
+
 def _managers(metadata: Mapping[str, Any]) -> tuple[str, ...]:
-    return tuple(
-        str(entry.get("manager", "")) for entry in metadata.get("managedFields") or () if entry
-    )
+    entries = [entry for entry in metadata.get("managedFields") or () if entry]
+    return tuple(str(entry.get("manager", "")) for entry in entries)

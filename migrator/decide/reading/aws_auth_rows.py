@@ -83,6 +83,8 @@ def _read_row(section: Section, index: int, item: Node, result: RowsRead) -> Non
         result.dropped.append(DroppedRow(section, index, item.line, item.column, reason))
         result.error = True
         return
+    # A field of the wrong type keeps its zero value and the row stays (encoding/json,
+    # UnmarshalTypeError).
     result.error = result.error or row.errors
     result.rows.append(
         RowMapping(
@@ -101,8 +103,10 @@ def _read_row(section: Section, index: int, item: Node, result: RowsRead) -> Non
 
 def _why_dropped(arn_field: str, arn: str, sso: Mapping[str, str] | None) -> str | None:
     """The ``Validate`` of RoleMapping and UserMapping: None for a row that is kept."""
+    if sso is None and not arn:
+        return f"it has no {arn_field}"
     if sso is None:
-        return None if arn else f"it has no {arn_field}"
+        return None
     if arn:
         return "it has both rolearn and sso"
     if not _ACCOUNT_ID.fullmatch(sso.get("accountID", "")):
@@ -187,7 +191,11 @@ class _Struct:
         for name, value in self._seen.items():
             if name == "groups":
                 yield from _suggested_groups(value, self.groups or [])
-            elif name == "username" and not self.texts.get(name) and (meant := _meaning(value)):
+                continue
+            if name != "username" or self.texts.get(name):
+                continue
+            meant = _meaning(value)
+            if meant:
                 yield f"{name}: {meant}"
 
 
@@ -205,18 +213,22 @@ def _assign_text(texts: dict[str, str], name: str, value: Node) -> bool:
     """Decode into a string field: null leaves it as it is, anything but text is an error
     (False).
     """
-    if value.kind == "scalar":
-        if isinstance(value.value, str):
-            texts[name] = value.value
-        return value.value is None or isinstance(value.value, str)
-    return False
+    if value.kind != "scalar":
+        return False
+    if value.value is None:
+        return True
+    if not isinstance(value.value, str):
+        return False
+    texts[name] = value.value
+    return True
 
 
 def _meaning(node: Node) -> str:
-    """What somebody probably meant by a value that has the wrong type; ``""`` for nothing."""
+    """What a value of the wrong type seems to mean; ``""`` for nothing."""
     if node.kind == "scalar":
         return "" if node.value is None else node.text[:_LONGEST_MEANING]
-    if node.kind == "mapping":  # "- system: masters"
+    # "- system: masters" is a mapping: the blank after the colon makes it one.
+    if node.kind == "mapping":
         parts = [f"{key}:{value.text}" for key, value in node.items.items() if isinstance(key, str)]
     else:
         parts = [child.resolved.text for child in node.children]
@@ -225,19 +237,35 @@ def _meaning(node: Node) -> str:
 
 def _suggested_groups(value: Node, decoded: list[str]) -> Iterator[str]:
     if value.kind != "sequence":
-        words = (
-            _meaning(value).replace(" - ", " ").split()
-        )  # "-system:masters": a dash without its blank
-        meant = ", ".join(word.removeprefix("-").strip("'\"") for word in words)
+        meant = _groups_of_text(_meaning(value))
         if meant and not decoded:
             yield f"groups: {meant}"
         return
     for position, child in enumerate(value.children):
         group = decoded[position] if position < len(decoded) else ""
-        if not group and (meant := _meaning(child.resolved)):
+        meant = _meant_group(child, group)
+        if meant:
             yield f"groups[{position}]: {meant}"
-        elif " - " in group:  # a list that is indented too far is folded into one text
-            yield f"groups[{position}]: {', '.join(part for part in group.split(' - ') if part)}"
+
+
+def _groups_of_text(text: str) -> str:
+    """The groups that a text instead of a list seems to name: ``-system:masters`` is a list whose
+    dash lacks its blank.
+    """
+    words = text.replace(" - ", " ").split()
+    return ", ".join(word.removeprefix("-").strip("'\"") for word in words)
+
+
+def _meant_group(written: Node, decoded: str) -> str:
+    """What an item of the list seems to mean beyond the group that was decoded; ``""`` for
+    nothing.
+    """
+    if not decoded:
+        return _meaning(written.resolved)
+    # YAML folds a list that is indented too far into one text.
+    if " - " in decoded:
+        return ", ".join(part for part in decoded.split(" - ") if part)
+    return ""
 
 
 def read_accounts(document: Document) -> RowsRead:
@@ -259,31 +287,29 @@ def read_accounts(document: Document) -> RowsRead:
     return result
 
 
+def _account_text(node: Node) -> str:
+    """An account as yaml.v2 decodes it into a string: numbers keep their spelling, null is
+    empty.
+    """
+    value = decode_scalar(node)
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else node.text
+
+
 def _read_account_list(root: Node, result: RowsRead) -> None:
     texts: list[tuple[Node, int, str]] = []
     try:
         for index, item in enumerate(root.children):
             node = item.resolved
             if node.kind != "scalar":
+                reason = f"it is a {node.kind}, not an account id"
                 result.dropped.append(
-                    DroppedRow(
-                        "mapAccounts",
-                        index,
-                        item.line,
-                        item.column,
-                        f"it is a {node.kind}, not an account id",
-                    )
+                    DroppedRow("mapAccounts", index, item.line, item.column, reason)
                 )
                 result.error = True
                 continue
-            value = decode_scalar(node)
-            texts.append(
-                (
-                    item,
-                    index,
-                    "" if value is None else value if isinstance(value, str) else node.text,
-                )
-            )
+            texts.append((item, index, _account_text(node)))
     except YamlProblem:
         # Go made the list in its full length before it met the problem: the rest of it is empty
         # texts.

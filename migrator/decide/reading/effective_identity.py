@@ -104,11 +104,11 @@ class RowIndex:
 
 
 def index_rows(aws_auth: AwsAuth) -> RowIndex:
-    """Index what is in force. ``sso`` rows match nobody on EKS (their feature gate is off) and are
-    left out.
-    """
+    """Index what is in force."""
+    # The feature gate of the SSO matcher is off on EKS: its rows match no login.
+    roles = [row for row in effective_roles(aws_auth).values() if not row.sso]
     return RowIndex(
-        roles=_by_folded_arn(row for row in effective_roles(aws_auth).values() if not row.sso),
+        roles=_by_folded_arn(roles),
         users=_by_folded_arn(effective_users(aws_auth).values()),
         accounts={row.account: row.source for row in aws_auth.accounts},
     )
@@ -137,6 +137,7 @@ def identity_of(
     """Who ``caller`` is in a cluster with these rows and entries. Never guesses: see
     :class:`Ambiguous`.
     """
+    # An entry decides before the rows, also where it refuses the login (server.go doMapping).
     if mode != "CONFIG_MAP":
         entry = _entry_of(caller, entries)
         if entry is not None:
@@ -145,9 +146,11 @@ def identity_of(
         return Denied("no access entry is for this principal")
     index = aws_auth if isinstance(aws_auth, RowIndex) else index_rows(aws_auth)
     key = fold(caller.canonical_arn)
+    # mapRoles before mapUsers, whatever kind of ARN each holds (configmap.go).
     rows = index.roles.get(key) or index.users.get(key)
     if rows:
         return _log_in_by_rows(caller, rows)
+    # mapAccounts is asked last, and gives no groups (configmap.go).
     if caller.account_id in index.accounts:
         return LoggedIn(caller.canonical_arn, (), "accounts", index.accounts[caller.account_id])
     return Denied("no row of aws-auth is for this principal")
@@ -168,14 +171,21 @@ def _entry_of(
     caller: Caller, entries: Sequence[PinnedEntry] | Mapping[str, PinnedEntry]
 ) -> PinnedEntry | None:
     by_id = entries if isinstance(entries, Mapping) else index_entries(entries)
+    # Entries are kept by the unique id: a principal that was created again has another one
+    # (dynamicfileUserIDStrict).
     mine = by_id.get(caller.principal_id)
     if mine is None:
         return None
     arn = parse_arn(mine.principal_arn)
     if arn is None or arn.partition not in AUTHENTICATOR_PARTITIONS:
         return None
-    compared = _role_without_path(arn) if arn.resource.startswith("role/") else mine.principal_arn
-    return mine if to_lower(compared) == to_lower(caller.canonical_arn) else None
+    compared = mine.principal_arn
+    # A role is compared without its path, a user with it (dynamicfile/mapper.go, StripPath).
+    if arn.resource.startswith("role/"):
+        compared = _role_without_path(arn)
+    if to_lower(compared) != to_lower(caller.canonical_arn):
+        return None
+    return mine
 
 
 def _role_without_path(arn: Arn) -> str:
@@ -184,8 +194,11 @@ def _role_without_path(arn: Arn) -> str:
 
 def _log_in_by_entry(caller: Caller, entry: PinnedEntry) -> LoggedIn | Denied:
     outcome = _render(caller, entry.username, entry.groups, "access-entry", entry.principal_arn)
-    if isinstance(outcome, Denied) or entry.username in NAMES_OF_EKS:
+    if isinstance(outcome, Denied):
         return outcome
+    if entry.username in NAMES_OF_EKS:
+        return outcome
+    # The prefixes are compared with the rendered name, by case (server.go doMapping).
     if outcome.username.startswith(RESERVED_PREFIXES):
         return Denied(f"the entry's username {outcome.username!r} has a reserved prefix")
     return outcome
@@ -198,11 +211,14 @@ def _log_in_by_rows(caller: Caller, rows: Sequence[RowMapping]) -> Outcome:
     ]
     if len({_visible(outcome) for outcome in outcomes}) == 1:
         return outcomes[0]
+    # Spellings of one ARN in mapUsers: a Go map gives one of them at random (configmap.go).
     return Ambiguous(tuple(row.source for row in rows), tuple(outcomes))
 
 
 def _visible(outcome: LoggedIn | Denied) -> tuple[str, tuple[str, ...]] | None:
-    return (outcome.username, outcome.groups) if isinstance(outcome, LoggedIn) else None
+    if isinstance(outcome, Denied):
+        return None
+    return outcome.username, outcome.groups
 
 
 def _render(
@@ -212,6 +228,8 @@ def _render(
     via: Literal["access-entry", "config-map"],
     source: str,
 ) -> LoggedIn | Denied:
+    # The private DNS name is asked of EC2 for a session that is named after an instance; else the
+    # login is refused (server.go renderTemplates).
     if any(_NODE_NAME in template for template in (username, *groups)):
         if not INSTANCE_SESSION.fullmatch(caller.session_name):
             return Denied(f"{_NODE_NAME} needs a session that is named after an instance")
@@ -251,14 +269,21 @@ def canonical_arn(text: str) -> str | None:
     arn = parse_arn(text)
     if arn is None or arn.partition not in AUTHENTICATOR_PARTITIONS:
         return None
-    kind = arn.kind
-    if kind == "assumed-role":
-        parts = arn.resource.split("/")
-        return (
-            f"arn:{arn.partition}:iam::{arn.account}:role/{'/'.join(parts[1:-1])}"
-            if len(parts) > 2
-            else None
-        )
-    if kind in ("role", "service-linked-role"):
-        return _role_without_path(arn)
-    return text if kind in ("user", "root", "federated-user") else None
+    match arn.kind:
+        case "assumed-role":
+            return _role_of_session(arn)
+        case "role" | "service-linked-role":
+            return _role_without_path(arn)
+        case "user" | "root" | "federated-user":
+            return text
+        case _:
+            return None
+
+
+def _role_of_session(arn: Arn) -> str | None:
+    """``assumed-role/NAME/SESSION`` is the role NAME."""
+    parts = arn.resource.split("/")
+    if len(parts) < 3:
+        return None
+    name = "/".join(parts[1:-1])
+    return f"arn:{arn.partition}:iam::{arn.account}:role/{name}"

@@ -105,15 +105,14 @@ def _decode_text(content: bytes) -> str:
 
 
 def _encoding(content: bytes) -> str:
-    """PowerShell's ``>`` writes UTF-16 with a byte order mark; without one, ASCII's zero bytes
-    tell.
-    """
+    # PowerShell's ``>`` writes UTF-16 with a byte order mark.
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
         return "utf-16"
-    start = content[:4]
-    if len(start) == 4 and start[0] and not start[1] and start[2] and not start[3]:
+    # Without a mark: a manifest starts with ASCII, of which UTF-16 makes every second byte zero.
+    zeros = [byte == 0 for byte in content[:4]]
+    if zeros == [False, True, False, True]:
         return "utf-16-le"
-    if len(start) == 4 and not start[0] and start[1] and not start[2] and start[3]:
+    if zeros == [True, False, True, False]:
         return "utf-16-be"
     return "utf-8"
 

@@ -6,6 +6,7 @@ mentions is answered by comparing two patterns, never by rendering an example.
 """
 
 import re
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import TypeAlias
 
@@ -25,9 +26,8 @@ _VALUES = {
     ACCESS_KEY: r"[A-Za-z0-9_]",
 }
 _TEMPLATE = re.compile("|".join(re.escape(name) for name in _VALUES))
-_Token: TypeAlias = tuple[
-    str, re.Pattern[str] | None
-]  # a character, or a repeated class of characters
+# A character, or a repeated class of characters.
+_Token: TypeAlias = tuple[str, re.Pattern[str] | None]
 _ANY = re.compile(r".", re.DOTALL)
 
 
@@ -96,26 +96,38 @@ def _meet(left: tuple[_Token, ...], right: tuple[_Token, ...]) -> bool:
         place = queue.pop()
         if place in seen:
             continue
-        seen.add(place)
-        i, j = place
-        if i == len(left) and j == len(right):
+        if place == (len(left), len(right)):
             return True
-        if i < len(left) and left[i][1] is not None:
-            queue.append((i + 1, j))
-        if j < len(right) and right[j][1] is not None:
-            queue.append((i, j + 1))
-        if i < len(left) and j < len(right):
-            queue += _both(left[i], right[j], i, j)
+        seen.add(place)
+        queue += _steps(left, right, place)
     return False
 
 
-def _both(left: _Token, right: _Token, i: int, j: int) -> list[tuple[int, int]]:
-    """Steps that take one character from both sides."""
+def _steps(
+    left: tuple[_Token, ...], right: tuple[_Token, ...], place: tuple[int, int]
+) -> Iterator[tuple[int, int]]:
+    """The pairs of places that follow."""
+    i, j = place
+    # A repeated class may end without another character.
+    if i < len(left) and left[i][1] is not None:
+        yield i + 1, j
+    if j < len(right) and right[j][1] is not None:
+        yield i, j + 1
+    if i < len(left) and j < len(right):
+        yield from _both(left[i], right[j], i, j)
+
+
+def _both(left: _Token, right: _Token, i: int, j: int) -> Iterator[tuple[int, int]]:
+    """The step that takes one character of both patterns, if there is one."""
     (a, many_a), (b, many_b) = left, right
-    if many_a is None and many_b is None:
-        return [(i + 1, j + 1)] if a == b else []
-    if many_a is None:
-        return [(i + 1, j)] if many_b is not None and many_b.fullmatch(a) else []
-    if many_b is None:
-        return [(i, j + 1)] if many_a.fullmatch(b) else []
-    return []  # two repeated classes: each may end, which the caller tries already
+    # Two repeated classes: each may end, which is a step already.
+    if many_a is not None and many_b is not None:
+        return
+    if many_a is not None:
+        if many_a.fullmatch(b):
+            yield i, j + 1
+    elif many_b is not None:
+        if many_b.fullmatch(a):
+            yield i + 1, j
+    elif a == b:
+        yield i + 1, j + 1

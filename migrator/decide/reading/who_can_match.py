@@ -34,6 +34,14 @@ class Match:
     message: str = ""
 
 
+_MALFORMED = Match("dead", "dead-malformed-arn", "This is not the ARN of a principal.")
+_SESSION = Match(
+    "dead",
+    "dead-sts-session",
+    "The ARN of a session is looked up as its role, never as itself.",
+)
+
+
 @dataclass(frozen=True, slots=True)
 class RowGroup:
     """All rows with one ARN, in document order, and the one that answers (None: random, or none
@@ -57,58 +65,69 @@ def row_groups(rows: Iterable[RowMapping]) -> tuple[RowGroup, ...]:
 
 
 def _winner(group: list[RowMapping]) -> RowMapping | None:
-    # the last of each key that the authenticator keeps: lower-cased ARNs of roles, ARNs of users as
-    # written
-    kept = {to_lower(row.arn): row for row in group if row.section == "mapRoles"} or {
-        row.arn: row for row in group
-    }
+    # The authenticator keeps mapRoles by the lower-cased ARN: the last row wins, groups are not
+    # merged. It asks mapRoles before mapUsers.
+    kept = {to_lower(row.arn): row for row in group if row.section == "mapRoles"}
+    # It keeps mapUsers by the ARN as written: two spellings of one ARN are two rows.
+    if not kept:
+        kept = {row.arn: row for row in group}
     winners = list(kept.values())
-    return winners[-1] if all(same_mapping(winners[0], other) for other in winners[1:]) else None
+    # Rows that differ are taken at random, login by login: no row answers for certain.
+    if any(not same_mapping(winners[0], other) for other in winners[1:]):
+        return None
+    return winners[-1]
 
 
 def same_mapping(one: RowMapping, other: RowMapping) -> bool:
     """Whether two rows give the same username and groups."""
-    return one.username == other.username and set(one.effective_groups) == set(
-        other.effective_groups
-    )
+    if one.username != other.username:
+        return False
+    return set(one.effective_groups) == set(other.effective_groups)
 
 
 def match_of(written: str, partition: str) -> Match:
     """Whom an ARN in aws-auth can match, in a cluster of this partition."""
     text = row_key(written)
-    if any(character in text for character in "*?"):
+    # The authenticator compares texts for equality: a wildcard is a character as any other.
+    if "*" in text or "?" in text:
         return Match("dead", "dead-wildcard", "aws-auth knows no wildcards.")
     if re.search(r"\s", text):
         return Match("dead", "dead-blank-in-arn", "The ARN holds a blank, and nothing is trimmed.")
     arn = parse_arn(text)
-    if (
-        arn is None
-        or arn.service not in ("iam", "sts")
-        or arn.region
-        or not _ACCOUNT.fullmatch(arn.account)
-    ):
-        return Match("dead", "dead-malformed-arn", "This is not the ARN of a principal.")
+    if arn is None or not _of_principal(arn):
+        return _MALFORMED
+    # A token must name an STS host of the cluster's partition (pkg/token/token.go).
     if arn.partition != partition:
         problem = f"The ARN is of partition `{arn.partition}`, the cluster of `{partition}`."
         return Match("dead", "dead-other-partition", problem)
     return _match_of_kind(arn)
 
 
+def _of_principal(arn: Arn) -> bool:
+    """IAM and STS have no regions, and an account has twelve digits."""
+    if arn.service not in ("iam", "sts") or arn.region:
+        return False
+    return _ACCOUNT.fullmatch(arn.account) is not None
+
+
+def _well_named(arn: Arn) -> bool:
+    """Whether IAM accepts the name and the path (IAM API reference, CreateRole and CreateUser)."""
+    return _NAME.fullmatch(arn.name) is not None and _PATH.fullmatch(arn.path) is not None
+
+
 def _match_of_kind(arn: Arn) -> Match:
-    well_named = _NAME.fullmatch(arn.name) is not None and _PATH.fullmatch(arn.path) is not None
+    well_named = _well_named(arn)
     match arn.kind:
         case "root":
             return Match("root")
         case "federated-user" if arn.resource.count("/") == 1 and well_named:
             return Match("federated-user")
+        # pkg/arn/arn.go makes the role's ARN of a session's before the rows are compared.
         case "assumed-role":
-            return Match(
-                "dead",
-                "dead-sts-session",
-                "The ARN of a session is looked up as its role, never as itself.",
-            )
+            return _SESSION
         case "group":
             return Match("dead", "dead-iam-group", "An IAM group is no principal.")
+        # pkg/arn/arn.go takes the path from the caller's ARN, not from the row's.
         case "role" | "service-linked-role" if arn.path != "/":
             problem = (
                 f"The authenticator compares a role's ARN without its path `{arn.path}`: no "
@@ -120,4 +139,4 @@ def _match_of_kind(arn: Arn) -> Match:
         case "user" if well_named:
             return Match("user")
         case _:
-            return Match("dead", "dead-malformed-arn", "This is not the ARN of a principal.")
+            return _MALFORMED

@@ -20,6 +20,7 @@ from migrator.model.evidence import (
     PrincipalVerdict,
     Probe,
     ProbeResult,
+    SelfSubject,
     Verdict,
     evidence_from_document,
     evidence_in,
@@ -97,6 +98,26 @@ def test_a_probe_with_another_answer_is_a_failure_both_ways(expected: bool) -> N
         Probe(AccessRequest("get", "", "secrets"), expected=expected), allowed=not expected
     )
     assert judged(replace(evidence(), probes=(HELD, result))).verdict == "failed"
+
+
+def test_failure_names_five_probes_and_counts_the_others() -> None:
+    denied = [
+        ProbeResult(Probe(AccessRequest(verb, "", "pods"), expected=True), allowed=False)
+        for verb in ("get", "list", "watch", "create", "update", "patch", "delete")
+    ]
+    why = judged(replace(evidence(), probes=tuple(denied))).why
+    assert why.count("denied, and must be allowed") == 5
+    assert why.endswith("and 2 more probes")
+
+
+def test_evidence_of_a_role_that_was_created_again_does_not_count() -> None:
+    def login(principal_id: str, attribution: Attribution) -> Evidence:
+        subject = SelfSubject("dev", ("devs",), extra={"principalId": (principal_id,)})
+        return replace(evidence(attribution=attribution), subject=subject)
+
+    assert judged(login("AROA1", "marker"), login("AROA1", "none")).verdict == "ok"
+    assert judged(login("AROA1", "marker"), login("AROA2", "none")).verdict == "partial"
+    assert judged(evidence(), login("AROA2", "none")).verdict == "ok"
 
 
 def test_the_strongest_evidence_that_holds_is_named() -> None:

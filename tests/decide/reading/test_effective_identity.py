@@ -169,6 +169,13 @@ def test_node_entries_have_the_names_that_eks_gives() -> None:
     )
 
 
+def test_node_entry_refuses_session_that_is_not_named_after_an_instance() -> None:
+    pinned = entry(username="system:node:{{EC2PrivateDNSName}}")
+    found = identity_of(caller(session="alice"), rows(roles=[role()]), [pinned], "API")
+    assert isinstance(found, Denied)
+    assert "named after an instance" in found.reason
+
+
 def test_a_reserved_username_of_a_row_is_fine() -> None:
     found = identity_of(caller(), rows(roles=[role(username="system:x")]), (), "CONFIG_MAP")
     assert answer(found)["username"] == "system:x"

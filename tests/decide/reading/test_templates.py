@@ -51,6 +51,11 @@ def test_plain_names_are_equal_or_not() -> None:
     assert not can_become("ana", "Ana")
 
 
+def test_templates_of_both_texts_are_compared() -> None:
+    assert can_become("{{AccountID}}2", "1{{AccountID}}")
+    assert not can_become("{{AccountID}}b", "1{{AccountID}}")
+
+
 def test_star_stands_for_any_text() -> None:
     assert can_become("team/a", "team*")
     assert can_become("x{{SessionName}}", "*y")

@@ -132,12 +132,10 @@ def _number(text: str) -> ScalarValue:
 
 
 def _integer(plain: str) -> ScalarValue:
-    digits = plain.lstrip("+-")
-    base = _BASES.get(digits[:2].lower(), 8 if digits.startswith("0") and len(digits) > 1 else 10)
-    bare = digits[2:] if digits[:2].lower() in _BASES else digits
-    number = int(bare, base) if base != 10 or len(bare) <= 40 else 10**40
+    number = _whole_number(plain.lstrip("+-"))
     if plain.startswith("-"):
         number = -number
+    # go-yaml tries ParseInt, then ParseUint, then ParseFloat (resolve.go).
     if -(2**63) <= number < 2**63:
         return NotText("int", number)
     if plain[0] not in "+-" and number < 2**64:
@@ -145,6 +143,20 @@ def _integer(plain: str) -> ScalarValue:
     if _FLOAT.fullmatch(plain):
         return _float(plain, plain)
     raise NotCertainError(f"the number {plain[:40]} is out of every range")
+
+
+def _whole_number(digits: str) -> int:
+    """The digits in the base that their prefix names."""
+    base = _BASES.get(digits[:2].lower())
+    if base is not None:
+        return int(digits[2:], base)
+    # YAML 1.1: a leading zero makes an octal number.
+    if digits.startswith("0") and len(digits) > 1:
+        return int(digits, 8)
+    # Beyond every range: what matters is only that it is too large.
+    if len(digits) > 40:
+        return 10**40
+    return int(digits)
 
 
 def _float(plain: str, text: str) -> ScalarValue:
