@@ -80,5 +80,6 @@ def command(  # noqa: PLR0913 - one argument an option
         abandon_rollback=abandon_rollback,
         waive_verification=answers.waive_verification,
         waive_gates=answers.waive_gates,
+        creator=answers.creator,
     )
     return ended(settings, plan, apply_plan(plan, digest, ports, options))

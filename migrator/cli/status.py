@@ -5,10 +5,13 @@ from pathlib import Path
 
 import click
 
+from migrator.cli.answers import decisions_in
 from migrator.cli.files import read_plan
 from migrator.cli.lazy import MigrateCommand, settings_of
+from migrator.cli.options import decisions_option
 from migrator.cli.settings import Settings
 from migrator.cli.terminal import output_of
+from migrator.model.decision import CreatorAnswer
 from migrator.model.outcome import StatusOutcome
 
 _CLUSTER_NAME = re.compile(
@@ -18,8 +21,9 @@ _CLUSTER_NAME = re.compile(
 
 @click.command("status", cls=MigrateCommand, short_help="Where the migration stands.")
 @click.argument("plan_or_cluster", metavar="PLAN|CLUSTER")
+@decisions_option
 @click.pass_context
-def command(ctx: click.Context, /, plan_or_cluster: str) -> int:
+def command(ctx: click.Context, /, plan_or_cluster: str, *, decisions: str | None) -> int:
     """Show where the migration of a cluster stands: what is done, what is next, what is not known.
 
     A file is a plan; else it is the name of a cluster, whose plan is looked for in the state.
@@ -27,10 +31,11 @@ def command(ctx: click.Context, /, plan_or_cluster: str) -> int:
     from migrator.render.status import status_document, status_text
 
     settings = settings_of(ctx)
+    creator = decisions_in(decisions).creator
     status = (
-        _of_cluster(settings, plan_or_cluster)
+        _of_cluster(settings, plan_or_cluster, creator)
         if is_cluster_name(plan_or_cluster)
-        else _of_plan(settings, plan_or_cluster)
+        else _of_plan(settings, plan_or_cluster, creator)
     )
     output = output_of(settings)
     output.show(
@@ -45,15 +50,16 @@ def is_cluster_name(text: str) -> bool:
     return not Path(text).is_file() and _CLUSTER_NAME.fullmatch(text) is not None
 
 
-def _of_plan(settings: Settings, path: str) -> StatusOutcome:
+def _of_plan(settings: Settings, path: str, creator: CreatorAnswer | None) -> StatusOutcome:
     from migrator.cli.wiring import status_ports
     from migrator.run.show_status import show_status
 
     plan, digest = read_plan(path)
-    return show_status(plan.cluster.name, status_ports(settings, plan.cluster), plan, digest)
+    ports = status_ports(settings, plan.cluster)
+    return show_status(plan.cluster.name, ports, plan, digest, creator)
 
 
-def _of_cluster(settings: Settings, name: str) -> StatusOutcome:
+def _of_cluster(settings: Settings, name: str, creator: CreatorAnswer | None) -> StatusOutcome:
     from migrator.cli.wiring import describe, status_ports
     from migrator.model.files.snapshot import cluster_ref
     from migrator.run.read_plan import read_plan as proven_plan
@@ -63,4 +69,5 @@ def _of_cluster(settings: Settings, name: str) -> StatusOutcome:
     content = ports.store.read("plan.json")
     if content is None:
         return show_status(name, ports)
-    return show_status(name, ports, *proven_plan(content))
+    plan, digest = proven_plan(content)
+    return show_status(name, ports, plan, digest, creator)

@@ -17,7 +17,7 @@ from migrator.decide.running.second_admin import admins_to_prove, second_admin
 from migrator.decide.running.source_differences import CHANGED_CODES, Difference, added_rows
 from migrator.decide.running.waiting import LONG_AGO, STALE_READ_TIMEOUT, moment
 from migrator.errors import Changed, Interrupted, MigratorError, WrongUse
-from migrator.model.decision import Acceptance
+from migrator.model.decision import Acceptance, CreatorAnswer
 from migrator.model.files.plan import encode_plan
 from migrator.model.outcome import RunOutcome, StepOutcome
 from migrator.model.plan import Plan
@@ -41,6 +41,7 @@ from migrator.run.begin_run import (
 )
 from migrator.run.break_glass import look_at_break_glass
 from migrator.run.drive import POLL, drive
+from migrator.run.entries_beyond_rows import with_entries_beyond_rows
 from migrator.run.hold_cluster import HeldCluster, hold_cluster
 from migrator.run.look_again import (
     SourceReader,
@@ -70,6 +71,7 @@ class ApplyOptions:
     abandon_rollback: bool = False
     waive_verification: Mapping[str, Acceptance] = field(default_factory=dict)
     waive_gates: Mapping[str, Acceptance] = field(default_factory=dict)
+    creator: CreatorAnswer | None = None
 
 
 def apply_plan(
@@ -83,6 +85,7 @@ def apply_plan(
     _refuse_unknown(plan, options.only)
     with hold_cluster(ports, APPLY, plan_digest) as held:
         outcome = _apply(plan, plan_digest, held, options)
+        outcome = with_entries_beyond_rows(plan, outcome, held.ports, options.creator)
         return with_bridges(plan, outcome, held.ports)
 
 

@@ -39,6 +39,7 @@ from migrator.decide.running.source_differences import row_differences
 from migrator.errors import MigratorError, assert_never
 from migrator.model.access_entry import AccessEntry
 from migrator.model.cluster_lock import LockSeen, describe_lock
+from migrator.model.decision import CreatorAnswer
 from migrator.model.files.snapshot import access_entry, iam_principal
 from migrator.model.journal import Journal
 from migrator.model.leftover import Leftover
@@ -57,6 +58,7 @@ from migrator.ports import (
     TaskRunner,
 )
 from migrator.run.begin_run import progress_in
+from migrator.run.entries_beyond_rows import entries_beyond_rows
 from migrator.run.look_again import binding_differences
 from migrator.run.read_leftovers import OwnObjects, own_objects
 from migrator.run.read_principals import read_principals
@@ -82,11 +84,17 @@ class StatusPorts:
 
 
 def show_status(
-    cluster: str, ports: StatusPorts, plan: Plan | None = None, plan_digest: str | None = None
+    cluster: str,
+    ports: StatusPorts,
+    plan: Plan | None = None,
+    plan_digest: str | None = None,
+    creator: CreatorAnswer | None = None,
 ) -> StatusOutcome:
     """Status of a cluster, by its plan if there is one. Exit code 5 where entries are no longer as
     they were left, or rows of aws-auth as the plan has them; 1 where something is unknown or an
-    entry of the plan's principals is dead; 7 where a run was begun and is not finished; else 0.
+    entry of the plan's principals is dead; 7 where a run was begun and is not finished, or
+    an entry that EKS made gives more than its row did; else 0. ``creator``: what a person answered
+    about that.
 
     Raises ``Failed("journal-damaged")``.
     """
@@ -122,7 +130,18 @@ def show_status(
             state_lock=ports.store.lock_owner(),
             leftovers=seen.leftovers,
         )
+    beyond = _beyond_rows(plan, journal, ports, unknown, seen, creator)
     found = _of_plan(plan, plan_digest, ports, journal, (mode, status), unknown, seen)
+    if beyond:
+        settle = (
+            found.next if found.exit_code else "answer `creator`, or remove the policy (see Left)"
+        )
+        found = replace(
+            found,
+            left=(*found.left, *beyond),
+            next=settle,
+            exit_code=found.exit_code or 7,
+        )
     # A binding to cluster-admin that no run under way made is unfinished work, whatever the journal
     # here says: also that of this plan's own last run, which ended before it could take it away.
     unfinished = found.exit_code == 0 and any(
@@ -254,6 +273,24 @@ def _unfinished(plan: Plan, progress: Progress) -> bool:
     statuses = {progress.of(step.id).status for step in plan.steps}
     begun = statuses - {"pending", "undone"}
     return bool(begun) and not statuses <= SETTLED and progress.command == APPLY
+
+
+def _beyond_rows(
+    plan: Plan,
+    journal: Journal,
+    ports: StatusPorts,
+    unknown: list[str],
+    in_cluster: _SeenInCluster,
+    creator: CreatorAnswer | None,
+) -> tuple[StepOutcome, ...]:
+    """Entries that EKS made, that give more than the rows did, and that no person answered for."""
+    if ports.rbac is None or in_cluster.own is None:
+        return ()
+    try:
+        return entries_beyond_rows(plan, journal, in_cluster.own.entries, ports.rbac, creator)
+    except MigratorError as error:
+        unknown.append(f"whether EKS's own entries give more than the rows: {error.message}")
+        return ()
 
 
 def _elsewhere(plan: Plan, plan_digest: str, progress: Progress, seen: _SeenInCluster) -> str:

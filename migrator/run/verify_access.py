@@ -14,7 +14,7 @@ from migrator.decide.planning.order.required_proof import asked_proof
 from migrator.decide.proving.announced import announced_access
 from migrator.decide.proving.verdicts import cluster_verdict, verdict_of
 from migrator.decide.reading.row_keys import principal_key
-from migrator.decide.running.automatic_entries import automatic_in, plan_over, wider_than_before
+from migrator.decide.running.automatic_entries import automatic_in, plan_over, wider_entries
 from migrator.decide.running.progress import SETTLED
 from migrator.errors import WrongUse
 from migrator.model.canonical import canonical_bytes
@@ -236,7 +236,10 @@ def _verdicts(
 ) -> tuple[PrincipalVerdict, ...]:
     evidence = (*measure.earlier, *taken)
     now = measure.ports.clock.now()
-    wider = {p.principal_arn: why for p in chosen if (why := _wider(measure, p))}
+    entries = {p.principal_arn: entry for p in chosen if (entry := measure.entry(p.principal_arn))}
+    wider = wider_entries(
+        measure.plan, measure.automatic, entries, measure.index, measure.options.creator
+    )
     found = (
         verdict_of(
             principal,
@@ -253,25 +256,6 @@ def _verdicts(
         if each.principal_arn in wider and each.verdict != "failed"
         else each
         for each in found
-    )
-
-
-def _wider(measure: Measure, principal: PlannedPrincipal) -> str:
-    """What EKS's own entry gives a principal beyond its row, until a person answers for it; empty
-    where nothing.
-    """
-    arn, answer = principal.principal_arn, measure.options.creator
-    extra = wider_than_before(
-        principal, measure.entry(arn), measure.automatic.get(arn), measure.index
-    )
-    if not extra or (answer is not None and principal_key(answer.arn) == principal_key(arn)):
-        return ""
-    names = ", ".join(policy.policy_name for policy in extra)
-    return (
-        f"creator-entry-wider: the entry that EKS made gives {names}, and the row did not. Answer "
-        f"`creator` (arn, by, "
-        f"reason) in decisions.yaml: {names} stays; or remove it: aws eks "
-        f"disassociate-access-policy"
     )
 
 

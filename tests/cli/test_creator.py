@@ -31,6 +31,7 @@ from tests.support.lab_session import LabSession, lab_session
 
 ADMIN = "AmazonEKSClusterAdminPolicy"
 OWN_NAME = "arn:aws:sts::111122223333:assumed-role/cluster-bootstrap/{{SessionName}}"
+STATUS = ("status", "plan.json")
 OWN = ("STANDARD", OWN_NAME, (), (ADMIN,))
 
 
@@ -117,8 +118,12 @@ def test_admin_policy_that_the_creators_row_does_not_give_keeps_the_cut_over_clo
 ) -> None:
     world = creator_world(row(FOUNDER, "terraform", ["ci-approvers"]))
     with planned(tmp_path, world) as (session, oracle):
-        applied = session.migrate("apply", "plan.json", "--yes", "--quiet")
-        assert applied.returncode == 0, applied.stderr
+        remove = f"aws eks disassociate-access-policy --cluster-name {CLUSTER}"
+        for command in (("apply", "plan.json", "--yes"), ("apply", "plan.json"), STATUS):
+            said = session.migrate(*command, "--quiet")
+            assert said.returncode == 7, said.stdout + said.stderr
+            assert "creator-entry-wider" in said.stdout
+            assert remove in " ".join(said.stdout.split())
         assert entry_of(session, FOUNDER) == ("STANDARD", "terraform", ("ci-approvers",), (ADMIN,))
         assert all(
             found.kind == "allowed" and found.principal_arn == FOUNDER for found in oracle.wrong()
@@ -131,9 +136,10 @@ def test_admin_policy_that_the_creators_row_does_not_give_keeps_the_cut_over_clo
         answer = f"creator: {{arn: '{FOUNDER}', by: Ana, reason: it made the cluster}}\n"
         (tmp_path / "decisions.yaml").write_text(answer)
         with_answer = ("--decisions", "decisions.yaml", "--quiet")
-        assert (
-            session.migrate("verify", "plan.json", "--only", FOUNDER, *with_answer).returncode == 0
-        )
+        verify = ("verify", "plan.json", "--only", FOUNDER)
+        for settled in (verify, ("apply", "plan.json"), STATUS):
+            said = session.migrate(*settled, *with_answer)
+            assert said.returncode == 0, said.stdout + said.stderr
         gates = session.migrate("cutover", "plan.json", "--gates", *with_answer)
         assert "creator-entry-wider" not in gates.stdout
 

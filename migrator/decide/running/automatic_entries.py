@@ -15,6 +15,7 @@ from migrator.decide.access.authorize import RbacIndex
 from migrator.decide.access.compare_access import compare
 from migrator.decide.planning.entries.automatic_entry import is_creators
 from migrator.decide.planning.entries.entry_identity import spec_of
+from migrator.decide.reading.row_keys import principal_key
 from migrator.decide.steps.undo import undo_of
 from migrator.model.access_entry import (
     AccessEntry,
@@ -23,6 +24,7 @@ from migrator.model.access_entry import (
     EntrySpec,
     Identity,
 )
+from migrator.model.decision import CreatorAnswer
 from migrator.model.journal import Record
 from migrator.model.plan import Plan, PlannedPrincipal
 from migrator.model.step import (
@@ -156,17 +158,67 @@ def wider_than_before(
     plan leaves out keeps whatever EKS gives it; one without a row was the hidden creator, and has
     what it had.
     """
+    known = {principal.principal_arn: automatic} if automatic is not None else {}
+    extra = _beyond_plan(principal, entry, known)
+    return extra if extra and gives_more(principal.before, extra, index) else ()
+
+
+def _beyond_plan(
+    principal: PlannedPrincipal, entry: AccessEntry | None, automatic: Mapping[str, EntrySpec]
+) -> tuple[AssociatedPolicy, ...]:
+    """The policies of EKS's own entry that the plan does not have for the principal."""
     if entry is None or principal.before.via != "config-map":
         return ()
-    if automatic is None and principal.action == "skip" and is_creators(entry):
-        automatic = spec_of(entry)
-    if automatic is None:
+    spec = automatic.get(principal.principal_arn)
+    if spec is None and principal.action == "skip" and is_creators(entry):
+        spec = spec_of(entry)
+    if spec is None:
         return ()
     planned = principal.entry.access_policies if principal.entry is not None else ()
-    extra = tuple(
-        p for p in automatic.access_policies if p in entry.access_policies and p not in planned
+    return tuple(p for p in spec.access_policies if p in entry.access_policies and p not in planned)
+
+
+def wider_entries(
+    plan: Plan,
+    automatic: Mapping[str, EntrySpec],
+    entries: Mapping[str, AccessEntry],
+    index: RbacIndex | None,
+    answer: CreatorAnswer | None,
+) -> dict[str, str]:
+    """By principal ARN, what EKS's own entry gives beyond the row, until a person answers for it,
+    and how to settle it. ``entries`` are those of now, by principal ARN.
+    """
+    found: dict[str, str] = {}
+    for principal in plan.principals:
+        arn = principal.principal_arn
+        if answer is not None and principal_key(answer.arn) == principal_key(arn):
+            continue
+        extra = wider_than_before(principal, entries.get(arn), automatic.get(arn), index)
+        if extra:
+            found[arn] = _why_wider(plan, arn, extra)
+    return found
+
+
+def _why_wider(plan: Plan, arn: str, extra: tuple[AssociatedPolicy, ...]) -> str:
+    names = ", ".join(policy.policy_name for policy in extra)
+    cluster = plan.cluster
+    removals = "; ".join(
+        f"aws eks disassociate-access-policy --cluster-name {cluster.name} --principal-arn {arn} "
+        f"--policy-arn {policy.policy_arn} --region {cluster.region}"
+        for policy in extra
     )
-    return extra if extra and gives_more(principal.before, extra, index) else ()
+    return (
+        f"creator-entry-wider: the entry that EKS made gives {names}, and the row did not. Answer "
+        f"`creator` (arn, by, reason) in decisions.yaml and name that file with --decisions: "
+        f"{names} stays. Or remove it: `{removals}`"
+    )
+
+
+def may_be_wider(
+    plan: Plan, automatic: Mapping[str, EntrySpec], entries: Mapping[str, AccessEntry]
+) -> bool:
+    """Whether RBAC has to be read to say what entries of EKS's own give beyond the rows."""
+    return any(_beyond_plan(p, entries.get(p.principal_arn), automatic) for p in plan.principals)
 
 
 def without_wider(

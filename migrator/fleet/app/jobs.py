@@ -179,6 +179,7 @@ def _apply(worker: Worker, cluster: FleetCluster, arguments: Arguments) -> Clust
         keep_going=bool(arguments.get("keepGoing")),
         waive_verification=answers.waive_verification,
         waive_gates=answers.waive_gates,
+        creator=answers.creator,
     )
     outcome = apply_plan(plan, digest, ports, options)
     why = "; ".join(
