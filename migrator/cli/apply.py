@@ -7,6 +7,7 @@ import click
 from migrator.cli.answers import decisions_in, ways_to_become
 from migrator.cli.files import read_plan
 from migrator.cli.lazy import MigrateCommand, settings_of
+from migrator.cli.operator import operator_of
 from migrator.cli.options import (
     as_option,
     break_lock_option,
@@ -64,14 +65,17 @@ def command(  # noqa: PLR0913 - one argument an option
     Saves aws-auth and all entries first, switches access entries on (asked, because it is one-way),
     makes each entry in proven order, proves it, and takes it back at once when its proof fails.
     """
-    from migrator.cli.wiring import run_ports
+    from migrator.app.connect import run_ports
     from migrator.run.apply_plan import ApplyOptions, apply_plan
 
     settings = settings_of(ctx)
     plan, digest = read_plan(plan_file)
     answers = decisions_in(decisions)
     ports = run_ports(
-        settings, plan, yes=yes, ways=ways_to_become(answers, become), break_lock=break_lock
+        operator_of(settings, yes=yes),
+        plan,
+        ways=ways_to_become(answers, become),
+        break_lock=break_lock,
     )
     options = ApplyOptions(
         only=only,

@@ -7,6 +7,7 @@ import click
 from migrator.cli.answers import decisions_in, ways_to_become
 from migrator.cli.files import read_plan
 from migrator.cli.lazy import MigrateCommand, settings_of
+from migrator.cli.operator import operator_of
 from migrator.cli.options import (
     as_option,
     break_lock_option,
@@ -34,7 +35,7 @@ def command(ctx: click.Context, /, plan_file: str, **given: Any) -> int:  # noqa
     Verifies everybody, judges the gates (an unknown one is closed), asks for the cluster's name,
     switches, and verifies again.
     """
-    from migrator.cli.wiring import run_ports
+    from migrator.app.connect import run_ports
     from migrator.render.cut_over import cut_over_document, cut_over_text
     from migrator.run.cut_over import CutOverOptions, cut_over
 
@@ -43,7 +44,10 @@ def command(ctx: click.Context, /, plan_file: str, **given: Any) -> int:  # noqa
     answers = decisions_in(given["decisions"])
     ways = ways_to_become(answers, given["become"])
     ports = run_ports(
-        settings, plan, yes=False, typed=given["confirm"], ways=ways, break_lock=given["break_lock"]
+        operator_of(settings, typed=given["confirm"]),
+        plan,
+        ways=ways,
+        break_lock=given["break_lock"],
     )
     options = CutOverOptions(
         waive_gates=answers.waive_gates,

@@ -6,6 +6,7 @@ import click
 
 from migrator.cli import exit_codes
 from migrator.cli.lazy import MigrateCommand, settings_of
+from migrator.cli.operator import operator_of
 from migrator.cli.options import cluster_argument, yes_option
 from migrator.cli.terminal import output_of
 
@@ -26,7 +27,7 @@ def command(ctx: click.Context, /, cluster: str, *, yes: bool, policy: bool) -> 
     Who the caller is, the ways to the API server, IAM and Kubernetes permissions, each with what to
     do.
     """
-    from migrator.cli.wiring import connect, describe, diagnose_ports
+    from migrator.app.connect import connect, describe, diagnose_ports
     from migrator.decide.diagnosis.required_permissions import policy_document
     from migrator.model.files.snapshot import cluster_ref
     from migrator.render.diagnosis import diagnosis_document, diagnosis_text
@@ -37,8 +38,9 @@ def command(ctx: click.Context, /, cluster: str, *, yes: bool, policy: bool) -> 
         document = policy_document(DEFAULT_COMMANDS, cluster_ref(describe(settings, cluster)))
         click.echo(json.dumps(document, indent=2))
         return exit_codes.DONE
-    connection = connect(settings, cluster)
-    diagnosis = diagnose(diagnose_ports(settings, connection), described=connection.described)
+    operator = operator_of(settings, yes=yes)
+    connection = connect(settings, cluster, operator=operator)
+    diagnosis = diagnose(diagnose_ports(operator, connection), described=connection.described)
     output = output_of(settings)
     output.show(
         document=lambda: diagnosis_document(diagnosis),

@@ -10,7 +10,8 @@ from typing import Any
 
 import click
 
-from migrator.cli.settings import GLOBAL_NAMES, Settings, global_options
+from migrator.app.settings import Settings
+from migrator.cli.settings import GLOBAL_NAMES, global_options
 
 Table = Mapping[str, tuple[str, str]]
 

@@ -8,7 +8,7 @@ import logging
 import os
 import sys
 
-from migrator.cli.settings import Settings
+from migrator.app.settings import Settings
 from migrator.errors import Failed
 
 TALK = "migrator.talk"  # what the terminal was told; on a terminal it is there already

@@ -10,9 +10,10 @@ from typing import Any, NoReturn, TextIO
 import click
 
 from migrator import __version__
+from migrator.app.settings import Settings
 from migrator.cli import exit_codes
 from migrator.cli.lazy import LazyGroup
-from migrator.cli.settings import Settings, global_options
+from migrator.cli.settings import global_options
 from migrator.errors import MigratorError
 
 _FOREIGN_LIMIT = 400  # characters of a foreign error message; more hides what matters

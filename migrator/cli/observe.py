@@ -7,6 +7,7 @@ import click
 
 from migrator.cli.files import write_file
 from migrator.cli.lazy import MigrateCommand, settings_of
+from migrator.cli.operator import operator_of
 from migrator.cli.options import cluster_argument, out_option, yes_option
 from migrator.cli.terminal import output_of
 
@@ -66,13 +67,13 @@ def command(
     explains, and denials. What a scan costs is shown before it begins. One that was interrupted
     goes on with the same command.
     """
-    from migrator.cli.wiring import observe_ports
+    from migrator.app.connect import observe_ports
     from migrator.model.canonical import pretty_bytes
     from migrator.render.usage import usage_document, usage_text
     from migrator.run.observe import ObserveOptions, observe
 
     settings = settings_of(ctx)
-    ports, arn = observe_ports(settings, cluster, yes=yes)
+    ports, arn = observe_ports(operator_of(settings, yes=yes), cluster)
     report = observe(ports, ObserveOptions(since, scan, fresh))  # type: ignore[arg-type]
     if out is not None:
         write_file(out, pretty_bytes(usage_document(report, cluster=arn)))

@@ -10,11 +10,12 @@ from typing import Any
 import click
 
 import migrator
+from migrator.app.settings import Settings
 from migrator.cli import exit_codes
 from migrator.cli.files import read_bytes, read_decisions, read_json, write_file
 from migrator.cli.lazy import MigrateCommand, settings_of
+from migrator.cli.operator import operator_of
 from migrator.cli.options import out_option
-from migrator.cli.settings import Settings
 from migrator.cli.terminal import events_of, output_of
 
 
@@ -62,7 +63,7 @@ def command(ctx: click.Context, /, **given: Any) -> int:  # noqa: ANN401 - click
         raise click.UsageError("Give one of CLUSTER, --snapshot FILE or --config-map FILE.", ctx)
     if (given["config_map"] is None) != (given["cluster_arn"] is None):
         raise click.UsageError("--config-map FILE and --cluster-arn ARN belong together.", ctx)
-    from migrator.cli.wiring import now
+    from migrator.app.connect import now
 
     moment = now(os.environ)
     snapshot = _snapshot(settings, given, moment)
@@ -89,9 +90,9 @@ def _snapshot(settings: Settings, given: Mapping[str, Any], moment: datetime) ->
         taken_at = moment.strftime("%Y-%m-%dT%H:%M:%SZ")
         snapshot = snapshot_of_config_map(config_map, given["cluster_arn"], taken_at=taken_at)
     else:
-        from migrator.cli.wiring import read_cluster
+        from migrator.app.connect import read_cluster
 
-        snapshot = read_cluster(settings, given["cluster"])
+        snapshot = read_cluster(operator_of(settings), given["cluster"])
     if given["usage"] is not None:
         snapshot = {
             **snapshot,

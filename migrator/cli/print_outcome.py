@@ -1,6 +1,6 @@
 """The end of a command that runs a plan: its outcome on stdout, its error as every other one."""
 
-from migrator.cli.settings import Settings
+from migrator.app.settings import Settings
 from migrator.cli.terminal import output_of
 from migrator.model.outcome import RunOutcome
 from migrator.model.plan import Plan

@@ -8,6 +8,7 @@ import click
 from migrator.cli.answers import decisions_in, ways_to_become
 from migrator.cli.files import read_plan
 from migrator.cli.lazy import MigrateCommand, settings_of
+from migrator.cli.operator import operator_of
 from migrator.cli.options import (
     as_option,
     break_lock_option,
@@ -52,18 +53,17 @@ def command(
     """
     from migrator.adapters.clock import open_waiting_clock
     from migrator.adapters.kubernetes_objects import KubernetesObjects
-    from migrator.cli.wiring import connect, run_ports
+    from migrator.app.connect import connect, run_ports
     from migrator.render.rehearsal import rehearsal_document, rehearsal_text
     from migrator.run.rehearse import RehearseOptions, rehearse
 
     settings = settings_of(ctx)
     plan, digest = read_plan(plan_file)
     answers = decisions_in(decisions)
-    connection = connect(settings, plan.cluster.name, region=plan.cluster.region)
+    operator = operator_of(settings, yes=yes)
+    connection = connect(settings, plan.cluster.name, operator=operator, region=plan.cluster.region)
     ways = ways_to_become(answers, become)
-    ports = run_ports(
-        settings, plan, yes=yes, ways=ways, connection=connection, break_lock=break_lock
-    )
+    ports = run_ports(operator, plan, ways=ways, connection=connection, break_lock=break_lock)
     options = RehearseOptions(
         length=length,
         image=image,

@@ -5,6 +5,7 @@ import click
 from migrator.cli.answers import decisions_in
 from migrator.cli.files import read_plan, write_file
 from migrator.cli.lazy import MigrateCommand, settings_of
+from migrator.cli.operator import operator_of
 from migrator.cli.options import decisions_option, plan_argument
 from migrator.cli.terminal import events_of
 
@@ -30,7 +31,7 @@ def command(
     It is made from the journal, the evidence there is, and the cluster as it is now; nothing is
     asked anew.
     """
-    from migrator.cli.wiring import run_ports
+    from migrator.app.connect import run_ports
     from migrator.run.cut_over import CutOverOptions
     from migrator.run.make_report import make_report
 
@@ -47,7 +48,7 @@ def command(
         proof_policy=answers.proof_policy,
         creator=answers.creator,
     )
-    report = make_report(plan, digest, run_ports(settings, plan), options)
+    report = make_report(plan, digest, run_ports(operator_of(settings), plan), options)
     events = events_of(settings)
     if html is not None:
         from migrator.render.html import report_html

@@ -4,6 +4,7 @@ import click
 
 from migrator.cli.files import read_plan
 from migrator.cli.lazy import MigrateCommand, settings_of
+from migrator.cli.operator import operator_of
 from migrator.cli.options import break_lock_option, plan_argument, yes_option
 from migrator.cli.print_outcome import ended
 
@@ -19,10 +20,10 @@ def command(ctx: click.Context, /, plan_file: str, *, yes: bool, break_lock: str
     """Back up and delete the ConfigMap aws-auth of the cluster of the plan in the file PLAN, after
     the cut-over.
     """
-    from migrator.cli.wiring import run_ports
+    from migrator.app.connect import run_ports
     from migrator.run.retire import retire
 
     settings = settings_of(ctx)
     plan, digest = read_plan(plan_file)
-    ports = run_ports(settings, plan, yes=yes, break_lock=break_lock)
+    ports = run_ports(operator_of(settings, yes=yes), plan, break_lock=break_lock)
     return ended(settings, plan, retire(plan, digest, ports))

@@ -2,11 +2,12 @@
 
 import click
 
+from migrator.app.settings import Settings
 from migrator.cli.files import read_plan
 from migrator.cli.lazy import MigrateCommand, settings_of
+from migrator.cli.operator import operator_of
 from migrator.cli.options import break_lock_option, yes_option
 from migrator.cli.print_outcome import ended
-from migrator.cli.settings import Settings
 from migrator.cli.status import is_cluster_name
 from migrator.cli.terminal import output_of
 
@@ -53,7 +54,7 @@ def command(
     left, of any plan and any state folder, after it has shown them and asked. What an entry needs
     stays, and is named (exit code 7).
     """
-    from migrator.cli.wiring import run_ports
+    from migrator.app.connect import run_ports
     from migrator.run.roll_back import RollBackOptions, roll_back
 
     settings = settings_of(ctx)
@@ -61,14 +62,14 @@ def command(
         return _leftovers(settings, plan_or_cluster, yes=yes, break_lock=break_lock)
     plan, digest = read_plan(plan_or_cluster)
     options = RollBackOptions(only=only, max_rate=max_rate)
-    ports = run_ports(settings, plan, yes=yes, break_lock=break_lock)
+    ports = run_ports(operator_of(settings, yes=yes), plan, break_lock=break_lock)
     return ended(settings, plan, roll_back(plan, digest, ports, options))
 
 
 def _leftovers(
     settings: Settings, plan_or_cluster: str, *, yes: bool, break_lock: str | None
 ) -> int:
-    from migrator.cli.wiring import describe, run_ports
+    from migrator.app.connect import describe, run_ports
     from migrator.model.files.snapshot import cluster_ref
     from migrator.render.leftovers import leftovers_document, leftovers_text
     from migrator.run.read_leftovers import remove_leftovers
@@ -79,7 +80,7 @@ def _leftovers(
         if named
         else read_plan(plan_or_cluster)[0].cluster
     )
-    ports = run_ports(settings, cluster, yes=yes, break_lock=break_lock)
+    ports = run_ports(operator_of(settings, yes=yes), cluster, break_lock=break_lock)
     outcome = remove_leftovers(cluster.name, ports)
     output = output_of(settings)
     output.show(

@@ -4,6 +4,7 @@ import click
 
 from migrator.cli.files import write_file
 from migrator.cli.lazy import MigrateCommand, settings_of
+from migrator.cli.operator import operator_of
 from migrator.cli.options import cluster_argument, out_option
 from migrator.cli.terminal import events_of
 
@@ -17,11 +18,11 @@ def command(ctx: click.Context, /, cluster: str, out: str) -> None:
 
     What may not be read is left out, which means unknown, and is said on stderr.
     """
-    from migrator.cli.wiring import read_cluster
+    from migrator.app.connect import read_cluster
     from migrator.model.canonical import pretty_bytes
 
     settings = settings_of(ctx)
-    write_file(out, pretty_bytes(read_cluster(settings, cluster)))
+    write_file(out, pretty_bytes(read_cluster(operator_of(settings), cluster)))
     events_of(settings).say(
         "done", f"snapshot of {cluster} written to {'stdout' if out == '-' else out}"
     )

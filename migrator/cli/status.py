@@ -5,11 +5,12 @@ from pathlib import Path
 
 import click
 
+from migrator.app.settings import Settings
 from migrator.cli.answers import decisions_in
 from migrator.cli.files import read_plan
 from migrator.cli.lazy import MigrateCommand, settings_of
+from migrator.cli.operator import operator_of
 from migrator.cli.options import decisions_option
-from migrator.cli.settings import Settings
 from migrator.cli.terminal import output_of
 from migrator.model.decision import CreatorAnswer
 from migrator.model.outcome import StatusOutcome
@@ -51,21 +52,21 @@ def is_cluster_name(text: str) -> bool:
 
 
 def _of_plan(settings: Settings, path: str, creator: CreatorAnswer | None) -> StatusOutcome:
-    from migrator.cli.wiring import status_ports
+    from migrator.app.connect import status_ports
     from migrator.run.show_status import show_status
 
     plan, digest = read_plan(path)
-    ports = status_ports(settings, plan.cluster)
+    ports = status_ports(operator_of(settings), plan.cluster)
     return show_status(plan.cluster.name, ports, plan, digest, creator)
 
 
 def _of_cluster(settings: Settings, name: str, creator: CreatorAnswer | None) -> StatusOutcome:
-    from migrator.cli.wiring import describe, status_ports
+    from migrator.app.connect import describe, status_ports
     from migrator.model.files.snapshot import cluster_ref
     from migrator.run.read_plan import read_plan as proven_plan
     from migrator.run.show_status import show_status
 
-    ports = status_ports(settings, cluster_ref(describe(settings, name)))
+    ports = status_ports(operator_of(settings), cluster_ref(describe(settings, name)))
     content = ports.store.read("plan.json")
     if content is None:
         return show_status(name, ports)

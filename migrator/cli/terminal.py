@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Literal, TextIO
 
-from migrator.cli.settings import Settings
+from migrator.app.settings import Settings
 from migrator.errors import Refused, WrongUse
 from migrator.render.escape import json_for_log, terminal
 

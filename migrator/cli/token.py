@@ -19,7 +19,7 @@ def command(ctx: click.Context, /, cluster: str, role: str | None) -> None:
     """
     from migrator.adapters.clock import machine_time
     from migrator.adapters.eks_token import TokenMint, exec_credential
-    from migrator.cli.wiring import open_aws
+    from migrator.app.connect import open_aws
 
     settings = settings_of(ctx)
     session = open_aws(settings)

@@ -8,6 +8,7 @@ import click
 from migrator.cli.answers import decisions_in, ways_to_become
 from migrator.cli.files import read_json, read_plan, write_file
 from migrator.cli.lazy import MigrateCommand, settings_of
+from migrator.cli.operator import operator_of
 from migrator.cli.options import (
     as_option,
     break_lock_option,
@@ -61,7 +62,7 @@ def command(ctx: click.Context, /, **given: Any) -> int:  # noqa: ANN401 - click
     logs. --canary-pods shows Fargate roles without pods, and is the only way in which this command
     changes anything.
     """
-    from migrator.cli.wiring import run_ports
+    from migrator.app.connect import run_ports
     from migrator.render.verdicts import verdict_document, verdict_markdown, verdict_table
     from migrator.run.verify_access import verify_with_canaries
 
@@ -71,7 +72,9 @@ def command(ctx: click.Context, /, **given: Any) -> int:  # noqa: ANN401 - click
     options = _options(given, answers)
     ways = ways_to_become(answers, given["become"])
     _refuse_strangers(plan, set(ways) - set(answers.verify_as))
-    ports = run_ports(settings, plan, yes=given["yes"], ways=ways, break_lock=given["break_lock"])
+    ports = run_ports(
+        operator_of(settings, yes=given["yes"]), plan, ways=ways, break_lock=given["break_lock"]
+    )
     outcome = verify_with_canaries(plan, digest, ports, options)
     output = output_of(settings)
     output.show(

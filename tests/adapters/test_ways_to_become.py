@@ -80,8 +80,8 @@ WORLD: dict[str, Any] = {
 }
 SCRIPT = """\
 import json, sys
-from migrator.cli.settings import Settings
-from migrator.cli.wiring import connect, reviewers
+from migrator.app.settings import Settings
+from migrator.app.connect import connect, reviewers
 from migrator.errors import MigratorError
 from migrator.model.decision import AssumeAs
 

@@ -18,8 +18,9 @@ import pytest
 from migrator.adapters.aws_session import AwsSettings, open_session
 from migrator.adapters.clock import MachineClock
 from migrator.adapters.eks_entries import EksAccessEntries
-from migrator.cli.settings import Settings
-from migrator.cli.wiring import connect, run_ports
+from migrator.app.connect import connect, run_ports
+from migrator.app.settings import Settings
+from migrator.cli.operator import operator_of
 from migrator.lab.lab_client import control
 from migrator.model.access_entry import AccessEntry, EntrySpec, Identity
 from migrator.model.plan import Plan, PlannedPrincipal
@@ -101,12 +102,13 @@ def bed(place: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bed]:
             monkeypatch.setenv(name, value)
         settings = Settings(state_dir=str(place / "state"), quiet=True)
         session = open_session(AwsSettings(run="run"))
+        operator = operator_of(settings, yes=True)
         connection = connect(settings, "many", session=session)
-        ports = run_ports(settings, many(1), yes=True, ways={}, connection=connection)
+        ports = run_ports(operator, many(1), ways={}, connection=connection)
         snapshot = ports.read_snapshot()
         plan = replace(many(), cluster=snapshot.cluster, basis=ports.basis_of(snapshot))
         ports = replace(
-            run_ports(settings, plan, yes=True, ways={}, connection=connection),
+            run_ports(operator, plan, ways={}, connection=connection),
             clock=MachineClock(),
         )
         yield Bed(lab, ports, plan)

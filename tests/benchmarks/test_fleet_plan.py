@@ -26,8 +26,9 @@ import pytest
 
 from migrator.adapters.aws_session import AwsSession, AwsSettings, RoleToAssume, open_session
 from migrator.adapters.tasks_threads import Threads
-from migrator.cli.settings import Settings
-from migrator.cli.wiring import connect, snapshot_ports
+from migrator.app.connect import connect, snapshot_ports
+from migrator.app.settings import Settings
+from migrator.cli.operator import operator_of
 from migrator.errors import MigratorError
 from migrator.fleet.adapters.rate_limits import DEFAULT_RATES
 from migrator.fleet.adapters.sessions import load_sdks
@@ -304,7 +305,7 @@ def test_every_plan_is_the_one_that_a_single_command_makes(
                 settings, name, session=sessions[account].in_region(region), tasks=Threads(1)
             )
             moment = _moment(mine["createdAt"])
-            snapshot = take_snapshot(snapshot_ports(settings, connection), now=moment)
+            snapshot = take_snapshot(snapshot_ports(operator_of(settings), connection), now=moment)
         except MigratorError as error:
             return f"{name}: {error.message} {error.why}"
         theirs = plan_document(snapshot, None, strategy="preserve", target="API", now=moment)

@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 
 import migrator
-from migrator.cli.settings import Settings
-from migrator.cli.wiring import connect, now, run_ports, snapshot_ports
+from migrator.app.connect import connect, now, run_ports, snapshot_ports
+from migrator.app.settings import Settings
+from migrator.cli.operator import operator_of
 from migrator.errors import MigratorError
 from migrator.lab.lab_client import control, enter_lab
 from migrator.model.canonical import pretty_bytes
@@ -141,13 +142,13 @@ def test_300_principals_with_30_probes_each_take_at_most_1_3_times_the_ideal(
 ) -> None:
     settings = Settings(state_dir=str(tmp_path / "state"), quiet=True)
     connection = connect(settings, CLUSTER)
-    snapshot = take_snapshot(snapshot_ports(settings, connection), now=now())
+    snapshot = take_snapshot(snapshot_ports(operator_of(settings), connection), now=now())
     plan, _ = decode_plan_with_digest(pretty_bytes(migrator.plan(snapshot, now=now())))
     people = [
         p.principal_arn for p in plan.principals if not p.principal_arn.endswith("role/operator")
     ]
     assert len(people) == PRINCIPALS
-    ports = run_ports(settings, plan, connection=connection)
+    ports = run_ports(operator_of(settings), plan, connection=connection)
     control(lab, "POST", "latency", {"operation": "*", "seconds": LATENCY})
     begun = time.perf_counter()
     outcome = verify_access(plan, ports, VerifyOptions(only=tuple(people), probes=PROBES))

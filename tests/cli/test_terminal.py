@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from migrator.cli.settings import Settings
+from migrator.app.settings import Settings
 from migrator.cli.terminal import Output, TerminalApprover, TerminalEvents, use_color
 from migrator.errors import Refused, WrongUse
 from migrator.render.as_yaml import yaml_text

@@ -105,8 +105,8 @@ def test_a_cluster_that_changed_since_the_plan_is_5_and_says_what(lab: CliLab) -
 def _add_row(lab: CliLab) -> None:
     """Somebody else writes aws-auth."""
     script = (
-        "from migrator.cli.settings import Settings\n"
-        "from migrator.cli.wiring import connect\n"
+        "from migrator.app.settings import Settings\n"
+        "from migrator.app.connect import connect\n"
         "from migrator.adapters.kubernetes_api import KubernetesConfigMaps\n"
         "maps = KubernetesConfigMaps(connect(Settings(), 'small').client)\n"
         "found = maps.read()\n"

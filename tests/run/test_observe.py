@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from migrator.cli.settings import Settings
-from migrator.cli.wiring import observe_ports
+from migrator.app.connect import observe_ports
+from migrator.app.settings import Settings
+from migrator.cli.operator import operator_of
 from migrator.errors import Interrupted, MigratorError, Refused
 from migrator.lab.worlds.log_store import GeneratedLog
 from migrator.model.files.snapshot import decode_usage
@@ -53,7 +54,7 @@ def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SmallLab]:
 
 @pytest.fixture
 def ports(lab: SmallLab) -> ObservePorts:
-    found, _ = observe_ports(Settings(quiet=True), CLUSTER)
+    found, _ = observe_ports(operator_of(Settings(quiet=True)), CLUSTER)
     return replace(
         found, store=MemoryStore(), clock=Clock(), approver=MemoryApprover(), events=MemoryEvents()
     )
@@ -217,7 +218,7 @@ def test_logs_that_are_off_say_how_to_switch_them_on(lab: SmallLab, ports: Obser
     lab.session.call(
         "eks", "update_cluster_config", name=CLUSTER, logging={"clusterLogging": types}
     )
-    fresh, _ = observe_ports(Settings(quiet=True), CLUSTER)
+    fresh, _ = observe_ports(operator_of(Settings(quiet=True)), CLUSTER)
     with pytest.raises(MigratorError) as caught:
         observe(replace(ports, logs=fresh.logs), ObserveOptions(SINCE))
     assert caught.value.code == "logs-off"

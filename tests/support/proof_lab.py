@@ -16,8 +16,9 @@ import pytest
 
 import migrator
 from migrator.adapters.aws_session import AwsSession, AwsSettings, open_session
-from migrator.cli.settings import Settings
-from migrator.cli.wiring import Connection, connect, now, run_ports, snapshot_ports
+from migrator.app.connect import Connection, connect, now, run_ports, snapshot_ports
+from migrator.app.settings import Settings
+from migrator.cli.operator import operator_of
 from migrator.lab.lab_client import control, enter_lab, lab_state
 from migrator.lab.server import Lab
 from migrator.lab.worlds.world_files import build_world
@@ -196,7 +197,9 @@ class ProofLab:
 
     def plan(self, decisions: Mapping[str, Any] | None = None) -> tuple[Plan, str]:
         """The plan of the cluster as it is, with its digest."""
-        snapshot = take_snapshot(snapshot_ports(self.settings, self.connect()), now=now())
+        snapshot = take_snapshot(
+            snapshot_ports(operator_of(self.settings), self.connect()), now=now()
+        )
         document = migrator.plan(snapshot, decisions, now=now())
         plan, digest = decode_plan_with_digest(pretty_bytes(document))
         assert not plan.blocked, [f for f in plan.findings if f.severity == "block"]
@@ -205,7 +208,9 @@ class ProofLab:
     def ports(self, plan: Plan, ways: Mapping[str, AssumeAs] | None = None) -> RunPorts:
         """Fresh production ports, as a command has them."""
         known = ways or {ALICE: AssumeAs(profile=self.profile(ALICE))}
-        return run_ports(self.settings, plan, yes=True, ways=known, connection=self.connect())
+        return run_ports(
+            operator_of(self.settings, yes=True), plan, ways=known, connection=self.connect()
+        )
 
     def apply(self, plan: Plan, digest: str, *only: str, **options: Any) -> RunOutcome:  # noqa: ANN401
         """Apply to the end, for everybody or some."""

@@ -8,9 +8,9 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from migrator.cli.settings import Settings
+from migrator.app.connect import clock
+from migrator.app.settings import Settings
 from migrator.cli.terminal import TerminalApprover, events_of
-from migrator.cli.wiring import clock
 from migrator.errors import WrongUse
 from migrator.fleet.app.worker import CALLS, Worker, open_state, worker_from
 from migrator.fleet.model.fleet import FleetFile

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 import click
 
-from migrator.cli.settings import Settings
+from migrator.app.settings import Settings
 from migrator.cli.terminal import events_of
 from migrator.errors import WrongUse
 from migrator.fleet.app.worker import keep_worker, setup_id

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from migrator.app.operator import Operator
 from migrator.cli.exit_codes import INTERRUPTED
 from migrator.errors import Failed, MigratorError, Refused
 from migrator.fleet.app.worker import AnsweredBefore, QuietEvents, Worker, worker_of
@@ -22,7 +23,7 @@ from migrator.model.decision import NO_DECISIONS, Decisions
 from migrator.ports import AuthMode, StateStore
 
 if TYPE_CHECKING:
-    from migrator.cli.wiring import Connection
+    from migrator.app.connect import Connection
     from migrator.model.plan import Plan
     from migrator.run.begin_run import RunPorts
 
@@ -60,7 +61,7 @@ def plan_cluster(arguments: Arguments) -> dict[str, Any]:
 
 
 def _plan(worker: Worker, cluster: FleetCluster, arguments: Arguments) -> ClusterResult:
-    from migrator.cli.wiring import now, snapshot_ports
+    from migrator.app.connect import now, snapshot_ports
     from migrator.fleet.decide.answers import answers_for, asked
     from migrator.fleet.model.files.decisions import decisions_to_document, decode_fleet_decisions
     from migrator.model.files.snapshot import decode_snapshot
@@ -70,7 +71,7 @@ def _plan(worker: Worker, cluster: FleetCluster, arguments: Arguments) -> Cluste
 
     connection = worker.connect(cluster, arguments.get("described"))
     moment = now()
-    ports = snapshot_ports(worker.settings, connection, events=QuietEvents(cluster.arn))
+    ports = snapshot_ports(_operator_of(worker, cluster), connection)
     try:
         snapshot = take_snapshot(ports, now=moment, described=connection.described)
     finally:
@@ -393,8 +394,8 @@ def run_ports_of(
     """The plan in the cluster's folder with its digest, and the ports of a run of it, over
     ``connection`` where there is one. Raises ``no-plan``.
     """
+    from migrator.app.connect import run_ports
     from migrator.cli.answers import ways_to_become
-    from migrator.cli.wiring import run_ports
     from migrator.run.read_plan import read_plan
 
     store = worker.store(cluster)
@@ -403,10 +404,14 @@ def run_ports_of(
         raise Failed("no-plan", "The cluster has no plan.", remedy="Make one: migrate fleet plan.")
     plan, digest = read_plan(content)
     ports = run_ports(
-        worker.settings,
+        _operator_of(worker, cluster, typed),
         plan,
         ways=ways_to_become(answers_of(store, arguments), ()),
         connection=connection or worker.connect(cluster, arguments.get("described")),
-        events=QuietEvents(cluster.arn),
     )
-    return plan, digest, replace(ports, store=store, approver=AnsweredBefore(typed))
+    return plan, digest, replace(ports, store=store)
+
+
+def _operator_of(worker: Worker, cluster: FleetCluster, typed: str | None = None) -> Operator:
+    """The operator of one cluster's part: its questions were answered once for the whole fleet."""
+    return Operator(worker.settings, AnsweredBefore(typed), QuietEvents(cluster.arn))

@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from migrator.cli.settings import Settings
-from migrator.cli.wiring import Connection, FleetIam, connect
+from migrator.app.connect import Connection, FleetIam, connect
+from migrator.app.settings import Settings
 from migrator.errors import Refused
 from migrator.fleet.model.fleet import FleetAccount, FleetCluster
 from migrator.fleet.run.status import ref_of
@@ -35,7 +35,7 @@ _KEPT: dict[str, "Worker"] = {}
 
 
 def _lab_time() -> "SharedLabTime":
-    from migrator.cli.wiring import clock
+    from migrator.app.connect import clock
     from migrator.fleet.adapters.shared_lab_time import SharedLabTime
 
     return SharedLabTime(clock())

@@ -1,6 +1,6 @@
 """The end of a command over a fleet: its outcome on stdout."""
 
-from migrator.cli.settings import Settings
+from migrator.app.settings import Settings
 from migrator.cli.terminal import output_of
 from migrator.fleet.model.outcome import FleetOutcome
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from migrator.cli.settings import Settings
+from migrator.app.settings import Settings
 from migrator.cli.terminal import TerminalApprover
 from migrator.errors import MigratorError
 from migrator.fleet.app.connect import (

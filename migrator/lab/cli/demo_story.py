@@ -137,8 +137,8 @@ def _show_that_rows_are_inert() -> None:
     ``demo-failed``.
     """
     from migrator.adapters.kubernetes_api import KubernetesConfigMaps
-    from migrator.cli.settings import Settings
-    from migrator.cli.wiring import connect, reviewers
+    from migrator.app.connect import connect, reviewers
+    from migrator.app.settings import Settings
 
     connection = connect(Settings(), _CLUSTER)
     config_maps = KubernetesConfigMaps(connection.client)

@@ -33,7 +33,7 @@ def command(
     """
     from migrator.adapters.eks import EksCluster
     from migrator.adapters.tasks_threads import Threads
-    from migrator.cli.wiring import open_aws
+    from migrator.app.connect import open_aws
     from migrator.lab.cli.credentials import find_principal
     from migrator.lab.lab_client import control, enter_lab, lab_state
 

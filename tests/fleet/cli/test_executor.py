@@ -10,7 +10,7 @@ from typing import Any, cast
 
 import pytest
 
-from migrator.cli.settings import Settings
+from migrator.app.settings import Settings
 from migrator.errors import MigratorError
 from migrator.fleet.app.connect import Asked, Fleet
 from migrator.fleet.app.executor import Jobs, executor_of

@@ -1,22 +1,19 @@
-"""The composition root: builds the adapters that a workflow asks for, from the global options and
-the environment.
+"""The composition root: builds the adapters that a workflow asks for, from the settings, the
+operator and the environment.
 
 Adapters are imported in the function that needs them, so that a command loads boto3 and kubernetes
 only when it talks to a cluster.
 """
 
 import os
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import click
-
-from migrator.cli.settings import Settings
-from migrator.cli.terminal import TerminalApprover, events_of
+from migrator.app.operator import Operator
+from migrator.app.settings import Settings
 from migrator.errors import MigratorError, WrongUse
 from migrator.model.decision import AssumeAs
 from migrator.model.evidence import SelfSubject
@@ -29,6 +26,7 @@ if TYPE_CHECKING:
     from migrator.adapters.aws_session import AwsSession
     from migrator.adapters.eks import EksCluster
     from migrator.adapters.kubernetes_client import KubernetesClient
+    from migrator.adapters.kubernetes_errors import Endpoint
     from migrator.adapters.kubernetes_wire import KubernetesWire
     from migrator.adapters.reviewers import RealReviewers
     from migrator.adapters.state_files import StateFolder
@@ -107,8 +105,8 @@ def connect(
     settings: Settings,
     name: str,
     *,
+    operator: Operator | None = None,
     region: str | None = None,
-    run: str = "run",
     session: "AwsSession | None" = None,
     described: Mapping[str, Any] | None = None,
     iam: "FleetIam | None" = None,
@@ -116,9 +114,9 @@ def connect(
 ) -> Connection:
     """Describe the cluster, and get ready to talk to its API server; nothing is asked of it yet.
 
-    ``session``, ``described``, ``iam`` and ``tasks`` are given by who has them for many clusters at
-    once. Raises ``no-credentials``, ``cluster-not-found``, ``iam-denied``,
-    ``kubeconfig-unreadable``.
+    ``operator`` holds the tunnel or the opened endpoint that the settings ask for. ``session``,
+    ``described``, ``iam`` and ``tasks`` are given by who has them for many clusters at once.
+    Raises ``no-credentials``, ``cluster-not-found``, ``iam-denied``, ``kubeconfig-unreadable``.
     """
     from migrator.adapters.eks import EksCluster
     from migrator.adapters.eks_token import TokenMint
@@ -127,20 +125,15 @@ def connect(
     from migrator.adapters.kubernetes_wire import endpoint_of, open_wire
     from migrator.adapters.tasks_threads import Threads
 
-    session = session or open_aws(settings, region=region, run=run)
+    session = session or open_aws(settings, region=region)
     tasks = tasks or Threads(WORKERS)
     reader = EksCluster(session, name, tasks)
     described = described or reader.describe_cluster()
     if settings.open_endpoint_for_me:
-        _open_endpoint(settings, session, name, described)
+        _open_endpoint(settings, operator, session, name, described)
     endpoint = endpoint_of(described, proxy_url=settings.proxy_url)
     if settings.via is not None:
-        from migrator.adapters.tunnel_ssm import open_tunnel, parse_via
-
-        tunnel = open_tunnel(session, parse_via(settings.via), endpoint)
-        endpoint = click.get_current_context().with_resource(
-            tunnel
-        )  # closed when the command has ended
+        endpoint = _tunnelled(settings.via, operator, session, endpoint)
     wire = open_wire(endpoint)
     if settings.kubeconfig or settings.context:
         client = open_kubeconfig(endpoint, file=settings.kubeconfig, context=settings.context)
@@ -151,7 +144,11 @@ def connect(
 
 
 def _open_endpoint(
-    settings: Settings, session: "AwsSession", name: str, described: Mapping[str, Any]
+    settings: Settings,
+    operator: Operator | None,
+    session: "AwsSession",
+    name: str,
+    described: Mapping[str, Any],
 ) -> None:
     """Let this machine through publicAccessCidrs until the command has ended. ``--yes`` answers the
     question.
@@ -162,8 +159,8 @@ def _open_endpoint(
     from migrator.model.files.snapshot import cluster_ref
     from migrator.run.open_endpoint import OpenPorts, opened_endpoint
 
-    context = click.get_current_context(silent=True)
-    if context is None:  # a worker of a fleet: its commands end at different times
+    if operator is None or operator.resources is None:
+        # a worker of a fleet: its commands end at different times
         message = "--open-endpoint-for-me is for commands on one cluster."
         raise WrongUse(
             "open-endpoint-one-cluster", message, remedy="Open the endpoints of a fleet beforehand."
@@ -173,11 +170,27 @@ def _open_endpoint(
         mode=EksAuthMode(session, name),
         source=_source(settings),
         store=open_store(settings, cluster_ref(described)),
-        approver=TerminalApprover(sys.stdin, sys.stderr, yes=bool(context.params.get("yes"))),
-        events=events_of(settings),
+        approver=operator.approver,
+        events=operator.events,
         clock=clock(),
     )
-    context.with_resource(opened_endpoint(ports, run=SystemEntropy().run_id()))
+    operator.resources.enter_context(opened_endpoint(ports, run=SystemEntropy().run_id()))
+
+
+def _tunnelled(
+    via: str, operator: Operator | None, session: "AwsSession", endpoint: "Endpoint"
+) -> "Endpoint":
+    """The endpoint through a tunnel, which is closed when the command has ended."""
+    from migrator.adapters.tunnel_ssm import open_tunnel, parse_via
+
+    if operator is None or operator.resources is None:
+        # a worker of a fleet: its commands end at different times
+        raise WrongUse(
+            "option-of-one-cluster",
+            "--via is for one cluster, not for a fleet.",
+            remedy="Leave it out; endpoints come from DescribeCluster.",
+        )
+    return operator.resources.enter_context(open_tunnel(session, parse_via(via), endpoint))
 
 
 def _source(settings: Settings) -> SourceAddress:
@@ -205,21 +218,20 @@ def _fresh_principals(settings: Settings, connection: Connection) -> Principals:
     return IamPrincipals(connection.session, connection.tasks, _readers(settings))
 
 
-def snapshot_ports(
-    settings: Settings, connection: Connection, *, events: Events | None = None
-) -> "SnapshotPorts":
+def snapshot_ports(operator: Operator, connection: Connection) -> "SnapshotPorts":
     """What taking a snapshot needs."""
     from migrator.adapters.cloud_trail import CloudTrailCreation
     from migrator.adapters.kubernetes_api import KubernetesConfigMaps, KubernetesRbac
     from migrator.run.take_snapshot import SnapshotPorts
 
+    settings = operator.settings
     return SnapshotPorts(
         cluster=connection.reader,
         config_maps=KubernetesConfigMaps(connection.client),
         rbac=KubernetesRbac(connection.client, connection.tasks),
         principals=principals_of(settings, connection),
         tasks=connection.tasks,
-        events=events or events_of(settings),
+        events=operator.events,
         creation=CloudTrailCreation(connection.session),
         # a login of a kubeconfig need not be the AWS identity of this session
         who_am_i=None
@@ -251,7 +263,7 @@ def _readers(settings: Settings) -> dict[str, str]:
     return readers
 
 
-def read_cluster(settings: Settings, name: str) -> dict[str, Any]:
+def read_cluster(operator: Operator, name: str) -> dict[str, Any]:
     """The snapshot document of a live cluster, with what its state says of the time before our own
     mode step.
     """
@@ -259,10 +271,10 @@ def read_cluster(settings: Settings, name: str) -> dict[str, Any]:
     from migrator.run.read_history import with_history
     from migrator.run.take_snapshot import take_snapshot
 
-    connection = connect(settings, name)
-    ports = snapshot_ports(settings, connection)
+    connection = connect(operator.settings, name, operator=operator)
+    ports = snapshot_ports(operator, connection)
     document = take_snapshot(ports, now=now(), described=connection.described)
-    return with_history(document, open_store(settings, cluster_ref(connection.described)))
+    return with_history(document, open_store(operator.settings, cluster_ref(connection.described)))
 
 
 def describe(settings: Settings, name: str) -> Mapping[str, Any]:
@@ -273,7 +285,7 @@ def describe(settings: Settings, name: str) -> Mapping[str, Any]:
     return EksCluster(open_aws(settings), name, Threads(1)).describe_cluster()
 
 
-def status_ports(settings: Settings, cluster: ClusterRef) -> "StatusPorts":
+def status_ports(operator: Operator, cluster: ClusterRef) -> "StatusPorts":
     """What a status needs; where no session can be opened the cluster is not asked."""
     from migrator.adapters.eks import EksCluster
     from migrator.adapters.eks_entries import EksAuthMode
@@ -281,6 +293,7 @@ def status_ports(settings: Settings, cluster: ClusterRef) -> "StatusPorts":
     from migrator.adapters.tasks_threads import Threads
     from migrator.run.show_status import StatusPorts
 
+    settings = operator.settings
     store = open_store(settings, cluster)
     try:
         session = open_aws(settings, region=cluster.region)
@@ -289,7 +302,12 @@ def status_ports(settings: Settings, cluster: ClusterRef) -> "StatusPorts":
     tasks = Threads(WORKERS)
     try:
         connection = connect(
-            settings, cluster.name, region=cluster.region, session=session, tasks=tasks
+            settings,
+            cluster.name,
+            operator=operator,
+            region=cluster.region,
+            session=session,
+            tasks=tasks,
         )
     except MigratorError:  # of a cluster that cannot be described: its mode says why
         reader = EksCluster(session, cluster.name, tasks)
@@ -300,7 +318,7 @@ def status_ports(settings: Settings, cluster: ClusterRef) -> "StatusPorts":
         EksAuthMode(session, cluster.name),
         connection.reader,
         KubernetesRbac(connection.client, tasks),
-        cluster_lock(connection, events_of(settings)),
+        cluster_lock(connection, operator.events),
         principals_of(settings, connection),
         tasks,
         KubernetesConfigMaps(connection.client),
@@ -362,12 +380,13 @@ def _break_lock(
         ports.events.say("warn", f"the lock of {owner} was taken away")
 
 
-def diagnose_ports(settings: Settings, connection: Connection) -> "DiagnosePorts":
+def diagnose_ports(operator: Operator, connection: Connection) -> "DiagnosePorts":
     """What a diagnosis needs."""
     from migrator.adapters.caller_permissions import SimulatedPermissions
     from migrator.adapters.kubernetes_api import KubernetesConfigMaps, KubernetesRbac
     from migrator.run.diagnose import DiagnosePorts
 
+    settings = operator.settings
     principals = principals_of(settings, connection)
     return DiagnosePorts(
         cluster=connection.reader,
@@ -377,7 +396,7 @@ def diagnose_ports(settings: Settings, connection: Connection) -> "DiagnosePorts
         source=_source(settings),
         tasks=connection.tasks,
         rbac=KubernetesRbac(connection.client, connection.tasks),
-        lock=cluster_lock(connection, events_of(settings)),
+        lock=cluster_lock(connection, operator.events),
     )
 
 
@@ -389,14 +408,11 @@ def reviewers(connection: Connection, ways: Mapping[str, AssumeAs]) -> "RealRevi
 
 
 def run_ports(
-    settings: Settings,
+    operator: Operator,
     plan: Plan | ClusterRef,
     *,
-    yes: bool = False,
-    typed: str | None = None,
     ways: Mapping[str, AssumeAs] | None = None,
     connection: Connection | None = None,
-    events: Events | None = None,
     break_lock: str | None = None,
 ) -> "RunPorts":
     """What a run needs, on the cluster of the plan or on the one that is given, over ``connection``
@@ -415,17 +431,17 @@ def run_ports(
     from migrator.run.begin_run import RunPorts
     from migrator.run.take_snapshot import take_snapshot
 
+    settings, talk = operator.settings, operator.events
     cluster = plan.cluster if isinstance(plan, Plan) else plan
     name = cluster.name
-    connected = connection or connect(settings, name, region=cluster.region)
-    talk = events or events_of(settings)
+    connected = connection or connect(settings, name, operator=operator, region=cluster.region)
     ticking = clock()
     store = open_store(settings, cluster)
     lock = cluster_lock(connected, talk)
 
     def read_snapshot() -> Snapshot:
         return decode_snapshot(
-            take_snapshot(snapshot_ports(settings, connected, events=talk), now=ticking.now())
+            take_snapshot(snapshot_ports(operator, connected), now=ticking.now())
         )
 
     ports = RunPorts(
@@ -436,7 +452,7 @@ def run_ports(
         reviewers=reviewers(connected, ways or {}),
         store=store,
         clock=ticking,
-        approver=TerminalApprover(sys.stdin, sys.stderr, yes=yes, typed=typed),
+        approver=operator.approver,
         events=talk,
         tasks=connected.tasks,
         reader=connected.reader,
@@ -455,16 +471,15 @@ def run_ports(
     return ports
 
 
-def observe_ports(
-    settings: Settings, name: str, *, yes: bool = False
-) -> "tuple[ObservePorts, str]":
+def observe_ports(operator: Operator, name: str) -> "tuple[ObservePorts, str]":
     """What observing needs, and the cluster's ARN."""
     from migrator.adapters.audit_logs import CloudWatchAuditLogs
     from migrator.adapters.kubernetes_api import KubernetesConfigMaps
     from migrator.model.files.snapshot import cluster_ref
     from migrator.run.observe import ObservePorts
 
-    connection = connect(settings, name)
+    settings = operator.settings
+    connection = connect(settings, name, operator=operator)
     cluster = cluster_ref(connection.described)
     ports = ObservePorts(
         logs=CloudWatchAuditLogs(connection.session, name),
@@ -472,8 +487,8 @@ def observe_ports(
         config_maps=KubernetesConfigMaps(connection.client),
         store=open_store(settings, cluster),
         clock=clock(),
-        approver=TerminalApprover(sys.stdin, sys.stderr, yes=yes),
-        events=events_of(settings),
+        approver=operator.approver,
+        events=operator.events,
     )
     return ports, cluster.arn
 
