@@ -80,14 +80,14 @@ def stop(run: OneRun, action: Refuse) -> MigratorError:
 
 def _sequence_of(run: OneRun, action: Action) -> str | None:
     """The sequence that an action belongs to, None for waiting and for looks at the cluster."""
-    at = run.run_state()
+    state = run.run_state()
     match action:
         case Do() | Adopt() | Undo() | LeaveInPlace() | GiveUp() | TakeOver():
-            return at.sequence_of[action.step.id]
+            return state.sequence_of[action.step.id]
         case ReadFirst():
             return (
                 action.name
-                if action.subject in ("entry", "row", "source") and action.name in at.sequences
+                if action.subject in ("entry", "row", "source") and action.name in state.sequences
                 else None
             )
         case Wait() | Refuse() | Finished():
@@ -199,8 +199,8 @@ def _still_decided(run: OneRun, action: Do | Undo) -> bool:
         run.take_turn()
     for look in action.first:
         run.look(look)
-    at = run.run_state()
-    return sequence_action(at, at.sequence_of[action.step.id]) == action
+    state = run.run_state()
+    return sequence_action(state, state.sequence_of[action.step.id]) == action
 
 
 def describe(kind: str, principal_arn: str | None) -> str:

@@ -166,8 +166,8 @@ def read_back(run: OneRun, step: Step) -> AccessEntry | None:
     within a minute.
     """
     arn = step.principal_arn or ""
-    at = run.run_state()
-    sequence = at.sequences[at.sequence_of[step.id]]
+    state = run.run_state()
+    sequence = state.sequences[state.sequence_of[step.id]]
     wanted = sequence_states(sequence, run.run_id)[sequence.index(step) + 1]
     return _until_shown(run, arn, lambda entry: matches(wanted, entry, run.digest))
 
@@ -285,8 +285,8 @@ def _found_instead(run: OneRun, step: Step) -> str:
 
 
 def _read_back_undone(run: OneRun, step: Step) -> None:
-    at = run.run_state()
-    sequence = at.sequences[at.sequence_of[step.id]]
+    state = run.run_state()
+    sequence = state.sequences[state.sequence_of[step.id]]
     wanted = sequence_states(sequence, run.run_id)[sequence.index(step)]
     _until_shown(run, step.principal_arn or "", lambda entry: matches(wanted, entry, run.digest))
 

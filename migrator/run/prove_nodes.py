@@ -40,7 +40,7 @@ def shaped_at(run: OneRun, step: Step, entry: AccessEntry | None) -> datetime:
     """
     if entry is not None and (shown := entry.modified_at or entry.created_at) is not None:
         return shown
-    at = run.run_state()
-    sequence = at.sequences[at.sequence_of[step.id]]
-    done = (moment(at.progress.of(each.id).at) for each in sequence[: sequence.index(step)])
+    state = run.run_state()
+    sequence = state.sequences[state.sequence_of[step.id]]
+    done = (moment(state.progress.of(each.id).at) for each in sequence[: sequence.index(step)])
     return max((each for each in done if each is not None), default=run.now())

@@ -33,7 +33,7 @@ def writes_entry(effect: Effect | None) -> bool:
     )
 
 
-def bridge_for(at: RunState, effect: Effect | None) -> PlanStep | None:
+def bridge_for(state: RunState, effect: Effect | None) -> PlanStep | None:
     """The step that builds the bridge whose group a write names; None where it names none that the
     plan builds.
     """
@@ -43,37 +43,37 @@ def bridge_for(at: RunState, effect: Effect | None) -> PlanStep | None:
     return next(
         (
             s
-            for s in at.plan.steps
+            for s in state.plan.steps
             if isinstance(s.effect, CreateBridge) and s.effect.group in groups
         ),
         None,
     )
 
 
-def bridge_look(at: RunState, bridge: PlanStep) -> ReadFirst:
+def bridge_look(state: RunState, bridge: PlanStep) -> ReadFirst:
     """What to read to see a bridge."""
-    return ReadFirst("binding", binding_key(rendered(bridge.effect, at.run)))  # type: ignore[arg-type]
+    return ReadFirst("binding", binding_key(rendered(bridge.effect, state.run)))  # type: ignore[arg-type]
 
 
-def bridge_seen(at: RunState, bridge: PlanStep) -> bool:
+def bridge_seen(state: RunState, bridge: PlanStep) -> bool:
     """Whether this run's bridge binding was seen: ours by its labels, with the role and group it
     was built with.
     """
-    found = at.observed.bindings.get(bridge_look(at, bridge).name)
-    effect = rendered(bridge.effect, at.run)
+    found = state.observed.bindings.get(bridge_look(state, bridge).name)
+    effect = rendered(bridge.effect, state.run)
     assert isinstance(effect, CreateBridge)  # noqa: S101 - narrows for the checker
-    wanted = binding_object(effect, plan_digest=at.run_request.plan_digest, run=at.run)
+    wanted = binding_object(effect, plan_digest=state.run_request.plan_digest, run=state.run)
     return found is not None and same_binding(found, wanted)
 
 
-def parallel_for(at: RunState, effect: Effect | None) -> tuple[PlanStep, ...]:
+def parallel_for(state: RunState, effect: Effect | None) -> tuple[PlanStep, ...]:
     """The steps that make the parallel bindings of the groups that a write names: without them the
     entry gives less than the row did.
     """
     if not isinstance(effect, CreateEntry | UpdateEntry):
         return ()
     return tuple(
-        step for group in effect.entry.kubernetes_groups for step in at.binders.get(group, ())
+        step for group in effect.entry.kubernetes_groups for step in state.binders.get(group, ())
     )
 
 
@@ -82,24 +82,24 @@ def parallel_look(step: PlanStep) -> ReadFirst:
     return ReadFirst("binding", binding_key(step.effect))  # type: ignore[arg-type]
 
 
-def parallel_seen(at: RunState, step: PlanStep) -> bool:
+def parallel_seen(state: RunState, step: PlanStep) -> bool:
     """Whether a binding was seen that gives the group what the parallel binding gives it."""
-    effect, found = step.effect, at.observed.bindings.get(parallel_look(step).name)
+    effect, found = step.effect, state.observed.bindings.get(parallel_look(step).name)
     assert isinstance(effect, CreateBinding)  # noqa: S101 - narrows for the checker
     return binding_stands(effect, found)
 
 
-def bridge_needed(at: RunState, bridge: PlanStep) -> bool:
+def bridge_needed(state: RunState, bridge: PlanStep) -> bool:
     """Whether an entry carries the bridge group now, or a sequence that may go on is about to put
     it on one.
     """
     assert isinstance(bridge.effect, CreateBridge)  # noqa: S101 - narrows for the checker
-    group = render_run(bridge.effect.group, at.run)
-    for key, sequence in at.sequences.items():
-        entry = at.observed.entries.get(key)
+    group = render_run(bridge.effect.group, state.run)
+    for key, sequence in state.sequences.items():
+        entry = state.observed.entries.get(key)
         if entry is not None and group in entry.kubernetes_groups:
             return True
-        if _about_to_name(at, sequence, bridge):
+        if _about_to_name(state, sequence, bridge):
             return True
     return False
 
@@ -131,7 +131,7 @@ def users_of(at: RunState, group: str) -> tuple[str, ...]:
     )
 
 
-def reads_before(at: RunState, step: PlanStep) -> tuple[ReadFirst, ...]:
+def reads_before(state: RunState, step: PlanStep) -> tuple[ReadFirst, ...]:
     """What is read directly before a step's write goes forward.
 
     The principal's row and id: an administrator may have deleted or thinned the row meanwhile. The
@@ -144,7 +144,7 @@ def reads_before(at: RunState, step: PlanStep) -> tuple[ReadFirst, ...]:
     looks = [ReadFirst("source", arn)]
     if not isinstance(step.effect, CreateEntry):
         looks.append(ReadFirst("entry", arn))
-    bridge = bridge_for(at, step.effect)
+    bridge = bridge_for(state, step.effect)
     if bridge is not None:
-        looks.append(bridge_look(at, bridge))
-    return (*looks, *map(parallel_look, parallel_for(at, step.effect)))
+        looks.append(bridge_look(state, bridge))
+    return (*looks, *map(parallel_look, parallel_for(state, step.effect)))

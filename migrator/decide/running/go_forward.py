@@ -63,40 +63,40 @@ MODES: tuple[AuthenticationMode, ...] = (
 )  # one step at a time, never back
 
 
-def forward(at: RunState, sequence: Sequence) -> Action:
+def forward(state: RunState, sequence: Sequence) -> Action:
     """The first step that is not settled: begin it, adopt it, look, wait, or say why it cannot be
     begun.
     """
     place = next(
-        (i for i, step in enumerate(sequence) if at.progress.of(step.id).status not in SETTLED),
+        (i for i, step in enumerate(sequence) if state.progress.of(step.id).status not in SETTLED),
         None,
     )
     if place is None:
-        return _built_again(at, sequence) or _still_so(at, sequence)
+        return _built_again(state, sequence) or _still_so(state, sequence)
     step = sequence[place]
-    why = obstacle(at, sequence, step)
+    why = obstacle(state, sequence, step)
     if why:
         return Finished(tuple((each, why) for each in sequence[place:]))
     match step.effect:
         case EnableEntries() as effect:
-            return _enable(at, step, effect)
+            return _enable(state, step, effect)
         case CreateBridge() | CreateBinding() | RemoveBridge():
-            return _binding(at, step)
+            return _binding(state, step)
         case _:
-            return _entry(at, sequence, place)
+            return _entry(state, sequence, place)
 
 
-def _built_again(at: RunState, sequence: Sequence) -> Action | None:
+def _built_again(state: RunState, sequence: Sequence) -> Action | None:
     """A bridge that was built and is needed, but not seen: a roll-back or another operator deleted
     it.
     """
     step = sequence[0]
-    if not isinstance(step.effect, CreateBridge) or not bridge_needed(at, step):
+    if not isinstance(step.effect, CreateBridge) or not bridge_needed(state, step):
         return None
-    look = bridge_look(at, step)
-    if look.name not in at.observed.bindings:
+    look = bridge_look(state, step)
+    if look.name not in state.observed.bindings:
         return look
-    return None if bridge_seen(at, step) else _binding(at, step)
+    return None if bridge_seen(state, step) else _binding(state, step)
 
 
 def _still_so(at: RunState, sequence: Sequence) -> Action:
@@ -173,8 +173,8 @@ def _enable(at: RunState, step: PlanStep, effect: EnableEntries) -> Action:
     return Do(step)
 
 
-def _wait(at: RunState, step: PlanStep, why: str, until: datetime, look: ReadFirst) -> Action:
-    if at.observed.now < until:
+def _wait(state: RunState, step: PlanStep, why: str, until: datetime, look: ReadFirst) -> Action:
+    if state.observed.now < until:
         return Wait(step, why, until, look)
     return Refuse(
         Failed(
@@ -186,13 +186,13 @@ def _wait(at: RunState, step: PlanStep, why: str, until: datetime, look: ReadFir
     )
 
 
-def _binding(at: RunState, step: PlanStep) -> Action:
-    effect = rendered(step.effect, at.run)
+def _binding(state: RunState, step: PlanStep) -> Action:
+    effect = rendered(step.effect, state.run)
     assert isinstance(effect, CreateBridge | CreateBinding | RemoveBridge)  # noqa: S101 - narrows for the checker
     name = binding_key(effect)
-    if name not in at.observed.bindings:
+    if name not in state.observed.bindings:
         return ReadFirst("binding", name)
-    found = at.observed.bindings[name]
+    found = state.observed.bindings[name]
     if isinstance(effect, RemoveBridge):
         whose = whose_binding(found, effect.group)
         if whose == "shared":
@@ -203,21 +203,25 @@ def _binding(at: RunState, step: PlanStep) -> Action:
             )
         spread = max(
             (
-                spread_by(at, sequence)
-                for sequence in at.sequences.values()
-                if _uses(sequence, effect.group, at.run)
+                spread_by(state, sequence)
+                for sequence in state.sequences.values()
+                if _uses(sequence, effect.group, state.run)
             ),
             default=None,
         )
-        if spread is not None and at.observed.now < spread:
+        if spread is not None and state.observed.now < spread:
             return Wait(
                 step, "the last change of an entry may not have reached the authenticator", spread
             )
-        return _bridge_goes(at, step, effect, (spread or at.observed.now) + STALE_READ_TIMEOUT)
+        return _bridge_goes(
+            state, step, effect, (spread or state.observed.now) + STALE_READ_TIMEOUT
+        )
     if found is None:
-        return Adopt(step, "everybody is past needing it") if _bridge_over(at, effect) else Do(step)
+        return (
+            Adopt(step, "everybody is past needing it") if _bridge_over(state, effect) else Do(step)
+        )
     if same_binding(
-        found, binding_object(effect, plan_digest=at.run_request.plan_digest, run=at.run)
+        found, binding_object(effect, plan_digest=state.run_request.plan_digest, run=state.run)
     ):
         return Adopt(step, "it is there")
     return Refuse(
@@ -230,31 +234,33 @@ def _binding(at: RunState, step: PlanStep) -> Action:
     )
 
 
-def _bridge_goes(at: RunState, step: PlanStep, bridge: RemoveBridge, until: datetime) -> Action:
+def _bridge_goes(state: RunState, step: PlanStep, bridge: RemoveBridge, until: datetime) -> Action:
     """Delete the bridge once the entries, read again, show that none carries its group."""
     look = ReadFirst("carriers", bridge.group)
-    if bridge.group not in at.observed.carriers:
+    if bridge.group not in state.observed.carriers:
         return look
-    carriers = at.observed.carriers[bridge.group]
+    carriers = state.observed.carriers[bridge.group]
     if not carriers:
         return Do(step, (look, ReadFirst("binding", binding_key(bridge))))
     why = f"{', '.join(sorted(carriers))} still carries the bridge group"
-    return Wait(step, why, until, look) if at.observed.now < until else Finished(((step, why),))
+    return Wait(step, why, until, look) if state.observed.now < until else Finished(((step, why),))
 
 
-def _bridge_over(at: RunState, effect: CreateBridge | CreateBinding) -> bool:
+def _bridge_over(state: RunState, effect: CreateBridge | CreateBinding) -> bool:
     """Whether a bridge that is not there was built, used and taken down by a run whose journal is
     lost: every entry that crosses it is at its end already.
     """
     if not isinstance(effect, CreateBridge):
         return False
-    users = [key for key, sequence in at.sequences.items() if _uses(sequence, effect.group, at.run)]
+    users = [
+        key for key, sequence in state.sequences.items() if _uses(sequence, effect.group, state.run)
+    ]
     return bool(users) and all(
-        key in at.observed.entries
+        key in state.observed.entries
         and matches(
-            sequence_states(at.sequences[key], at.run)[-1],
-            at.observed.entries[key],
-            at.run_request.plan_digest,
+            sequence_states(state.sequences[key], state.run)[-1],
+            state.observed.entries[key],
+            state.run_request.plan_digest,
         )
         for key in users
     )
@@ -306,34 +312,34 @@ def _entry(at: RunState, sequence: Sequence, place: int) -> Action:
     return Refuse(entry_changed(step, entry))
 
 
-def _write(at: RunState, step: PlanStep) -> Action:
+def _write(state: RunState, step: PlanStep) -> Action:
     """A step whose turn it is, where its principal and the bridge are as the write needs them."""
     difference = (
-        at.observed.sources.get(step.principal_arn or "") if writes_entry(step.effect) else None
+        state.observed.sources.get(step.principal_arn or "") if writes_entry(step.effect) else None
     )
     if difference is not None:
         return GiveUp(step, difference)
-    bridge = bridge_for(at, step.effect)
+    bridge = bridge_for(state, step.effect)
     if bridge is not None:
-        look = bridge_look(at, bridge)
-        if look.name not in at.observed.bindings:
+        look = bridge_look(state, bridge)
+        if look.name not in state.observed.bindings:
             return look
-        if not bridge_seen(at, bridge):
+        if not bridge_seen(state, bridge):
             return Finished(((step, "the bridge is built first"),))
-    for parallel in parallel_for(at, step.effect):
-        if parallel_look(parallel).name not in at.observed.bindings:
+    for parallel in parallel_for(state, step.effect):
+        if parallel_look(parallel).name not in state.observed.bindings:
             return parallel_look(parallel)
-        if not parallel_seen(at, parallel):
-            return _without_parallel(at, step, parallel)
-    return Do(step, reads_before(at, step))
+        if not parallel_seen(state, parallel):
+            return _without_parallel(state, step, parallel)
+    return Do(step, reads_before(state, step))
 
 
-def _without_parallel(at: RunState, step: PlanStep, parallel: PlanStep) -> Action:
+def _without_parallel(state: RunState, step: PlanStep, parallel: PlanStep) -> Action:
     """A write whose group is not bound: the entry would give less than the row. A binding that was
     made and is gone was deleted by an administrator or by a roll-back from another folder: it is
     not made again on a guess.
     """
-    if at.progress.of(parallel.id).status not in SETTLED:
+    if state.progress.of(parallel.id).status not in SETTLED:
         return Finished(((step, "the binding of its group is made first"),))
     arn = step.principal_arn or ""
     effect = parallel.effect

@@ -35,7 +35,7 @@ def next_action(
     return next_actions(run_state(plan, progress_of(plan, journal), observed, run_request))[0]
 
 
-def next_actions(at: RunState) -> tuple[Action, ...]:
+def next_actions(state: RunState) -> tuple[Action, ...]:
     """Everything that may happen now, side by side: at most one action per sequence, never none.
 
     A refusal stands alone. Waiting comes after everything that can be done; ``Finished`` stands
@@ -44,8 +44,8 @@ def next_actions(at: RunState) -> tuple[Action, ...]:
     doing: list[Action] = []
     waiting: list[Action] = []
     left: list[tuple[PlanStep, str]] = []
-    for key in at.sequences:
-        for action in _sequence_actions(at, key):
+    for key in state.sequences:
+        for action in _sequence_actions(state, key):
             match action:
                 case Refuse():
                     return (action,)
@@ -58,16 +58,16 @@ def next_actions(at: RunState) -> tuple[Action, ...]:
     return tuple(doing + waiting) or (Finished(tuple(left)),)
 
 
-def sequence_action(at: RunState, key: str) -> Action:
+def sequence_action(state: RunState, key: str) -> Action:
     """The next action of one sequence; ``Finished`` when it has none now."""
-    return next(_sequence_actions(at, key), Finished())
+    return next(_sequence_actions(state, key), Finished())
 
 
-def _sequence_actions(at: RunState, key: str) -> Iterator[Action]:
-    sequence = at.sequences[key]
-    if at.run_request.back:
-        yield back(at, sequence)
-    elif refusal_of(sequence, at.progress) is not None:
-        yield give_up(at, sequence)
+def _sequence_actions(state: RunState, key: str) -> Iterator[Action]:
+    sequence = state.sequences[key]
+    if state.run_request.back:
+        yield back(state, sequence)
+    elif refusal_of(sequence, state.progress) is not None:
+        yield give_up(state, sequence)
     else:
-        yield forward(at, sequence)
+        yield forward(state, sequence)

@@ -20,19 +20,21 @@ PRINCIPAL_REFUSALS = frozenset(
 ONE_PRINCIPAL = PRINCIPAL_REFUSALS | CHANGED_CODES | {OTHER_TYPE}
 
 
-def obstacle(at: RunState, sequence: Sequence, step: PlanStep) -> str:
+def obstacle(state: RunState, sequence: Sequence, step: PlanStep) -> str:
     """Why the step cannot be begun now; empty when it can."""
     arn = step.principal_arn
-    if at.run_request.only is not None and arn is not None and arn not in at.run_request.only:
+    if state.run_request.only is not None and arn is not None and arn not in state.run_request.only:
         return "not asked for"
     if (
-        at.run_request.only is not None
+        state.run_request.only is not None
         and isinstance(step.effect, CreateBridge)
-        and not _crossed_now(at, step.effect.group)
+        and not _crossed_now(state, step.effect.group)
     ):
         return "not asked for"
-    if at.progress.of(step.id).status == "deferred":
-        return str(at.progress.of(step.id).effect.get("why", "")) or "the proof cannot be had now"
+    if state.progress.of(step.id).status == "deferred":
+        return (
+            str(state.progress.of(step.id).effect.get("why", "")) or "the proof cannot be had now"
+        )
     # A retry may begin in the middle of the sequence: what its earlier steps require must hold now
     # as well.
     before = sequence[: sequence.index(step)]
@@ -40,17 +42,17 @@ def obstacle(at: RunState, sequence: Sequence, step: PlanStep) -> str:
         r
         for each in before
         for r in each.requires
-        if at.sequence_of.get(r) != at.sequence_of.get(step.id)
+        if state.sequence_of.get(r) != state.sequence_of.get(step.id)
     )
     for required in (*outside, *step.requires):
-        reason = _unmet(at, sequence, step, required)
+        reason = _unmet(state, sequence, step, required)
         if reason:
             return reason
     if (
         arn is not None
-        and arn in at.observed.callers
+        and arn in state.observed.callers
         and not _only_proofs(sequence)
-        and not _second_admin(at)
+        and not _second_admin(state)
     ):
         return (
             "a second, independent administrator is not proven yet, and this run acts as this "
@@ -59,47 +61,49 @@ def obstacle(at: RunState, sequence: Sequence, step: PlanStep) -> str:
     return ""
 
 
-def _second_admin(at: RunState) -> str:
+def _second_admin(state: RunState) -> str:
     """Who was shown to administer the cluster besides the operator; empty while nobody was."""
-    return at.observed.second_admin or second_admin(at.plan, at.progress, at.observed.callers, {})
+    return state.observed.second_admin or second_admin(
+        state.plan, state.progress, state.observed.callers, {}
+    )
 
 
 def _only_proofs(sequence: Sequence) -> bool:
     return all(isinstance(step.effect, Prove | AwaitEntry) for step in sequence)
 
 
-def _unmet(at: RunState, sequence: Sequence, step: PlanStep, required: str) -> str:
+def _unmet(state: RunState, sequence: Sequence, step: PlanStep, required: str) -> str:
     """Why a required step does not let this one begin; empty when it does."""
-    if at.progress.of(required).status in SETTLED:
+    if state.progress.of(required).status in SETTLED:
         return ""
-    key = at.sequence_of.get(required)
+    key = state.sequence_of.get(required)
     if key is None:
         return f"it requires {required}, which the plan does not have"
-    other = at.sequences[key]
+    other = state.sequences[key]
     if other is sequence:
         return f"{required} is not done"
-    refusal = refusal_of(other, at.progress)
+    refusal = refusal_of(other, state.progress)
     if refusal is not None:
-        gone = not standing(other, at.progress.states)
-        if gone and (at.run_request.keep_going or refusal.effect.get("code") in ONE_PRINCIPAL):
+        gone = not standing(other, state.progress.states)
+        if gone and (state.run_request.keep_going or refusal.effect.get("code") in ONE_PRINCIPAL):
             return ""
         return f"{key} was given up: {refusal.effect.get('message', 'refused')}"
     if isinstance(step.effect, RemoveBridge):
-        stays = _parked(at, other) or _not_asked(
-            at, other
+        stays = _parked(state, other) or _not_asked(
+            state, other
         )  # a run that goes on with it builds the bridge again
-        if not stays or _on_bridge(at, other, step.effect):
+        if not stays or _on_bridge(state, other, step.effect):
             return f"{key} may still need the bridge"
-    if _parked(at, other) or _not_asked(at, other):
+    if _parked(state, other) or _not_asked(state, other):
         return ""
     return f"{required} is not done"
 
 
-def _not_asked(at: RunState, sequence: Sequence) -> bool:
+def _not_asked(state: RunState, sequence: Sequence) -> bool:
     """True for the sequence of a principal that this run was not asked for."""
-    return at.run_request.only is not None and sequence[0].principal_arn not in {
+    return state.run_request.only is not None and sequence[0].principal_arn not in {
         None,
-        *at.run_request.only,
+        *state.run_request.only,
     }
 
 
@@ -125,11 +129,11 @@ def _crossed_now(at: RunState, group: str) -> bool:
     )
 
 
-def _parked(at: RunState, sequence: Sequence) -> bool:
+def _parked(state: RunState, sequence: Sequence) -> bool:
     """True when the sequence, which is not done, waits for a proof that cannot be had now: nothing
     of it is half-made.
     """
-    states = (at.progress.of(step.id).status for step in sequence)
+    states = (state.progress.of(step.id).status for step in sequence)
     return next(status for status in states if status not in SETTLED) == "deferred"
 
 
