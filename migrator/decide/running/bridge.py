@@ -1,13 +1,13 @@
-"""When an entry may name the bridge group, when the bridge is built again, and when it may go: by
-what is seen.
+"""When an entry may name the bridge group, when the bridge is built again, and when it may be
+deleted.
 
 The journal says that the bridge was built once. A roll-back, another run or another administrator
-may have deleted its binding since, so every write that names the group asks for a look at the
-binding directly before it, and the binding is deleted only when the entries, read again, no longer
-carry the group.
+may have deleted its binding since. So every write that names the group reads the binding directly
+before it, and the binding is deleted only when the entries, read again, no longer carry the group.
 """
 
 from migrator.decide.running.actions import ReadFirst, RunState
+from migrator.decide.running.carriers import carries
 from migrator.decide.running.obstacles import obstacle
 from migrator.decide.running.progress import SETTLED, refusal_of
 from migrator.decide.steps.bindings import binding_key, binding_object, binding_stands, same_binding
@@ -34,20 +34,15 @@ def writes_entry(effect: Effect | None) -> bool:
 
 
 def bridge_for(state: RunState, effect: Effect | None) -> PlanStep | None:
-    """The step that builds the bridge whose group a write names; None where it names none that the
-    plan builds.
-    """
+    """The step that builds the bridge whose group a write names; None where it names none."""
     if not isinstance(effect, CreateEntry | UpdateEntry):
         return None
-    groups = effect.entry.kubernetes_groups
-    return next(
-        (
-            s
-            for s in state.plan.steps
-            if isinstance(s.effect, CreateBridge) and s.effect.group in groups
-        ),
-        None,
-    )
+    for step in state.plan.steps:
+        if not isinstance(step.effect, CreateBridge):
+            continue
+        if step.effect.group in effect.entry.kubernetes_groups:
+            return step
+    return None
 
 
 def bridge_look(state: RunState, bridge: PlanStep) -> ReadFirst:
@@ -104,47 +99,42 @@ def bridge_needed(state: RunState, bridge: PlanStep) -> bool:
     return False
 
 
-def _about_to_name(at: RunState, sequence: Sequence, bridge: PlanStep) -> bool:
+def _about_to_name(state: RunState, sequence: Sequence, bridge: PlanStep) -> bool:
     arn = sequence[0].principal_arn or ""
-    rest = [step for step in sequence if at.progress.of(step.id).status not in SETTLED]
-    naming = [sequence.index(step) for step in rest if bridge_for(at, step.effect) == bridge]
-    if not naming or arn not in at.observed.entries:
+    rest = [step for step in sequence if state.progress.of(step.id).status not in SETTLED]
+    naming = [step for step in rest if bridge_for(state, step.effect) == bridge]
+    if not naming or arn not in state.observed.entries:
         return False
-    # An entry that is past the write already is adopted, whatever a lost journal says.
-    entry, later = at.observed.entries[arn], sequence_states(sequence, at.run)[naming[0] + 1 :]
-    if any(matches(state, entry, at.run_request.plan_digest) for state in later):
+    # The journal may be lost: an entry that has passed the write already is adopted as it is.
+    entry, digest = state.observed.entries[arn], state.run_request.plan_digest
+    later = sequence_states(sequence, state.run)[sequence.index(naming[0]) + 1 :]
+    if any(matches(each, entry, digest) for each in later):
         return False
-    return refusal_of(sequence, at.progress) is None and not obstacle(at, sequence, rest[0])
+    return refusal_of(sequence, state.progress) is None and not obstacle(state, sequence, rest[0])
 
 
-def users_of(at: RunState, group: str) -> tuple[str, ...]:
+def users_of(state: RunState, group: str) -> tuple[str, ...]:
     """The principals whose entries carry a group at some step of their sequences. ``group`` as it
     is in the cluster.
     """
     return tuple(
-        key
-        for key, sequence in at.sequences.items()
-        if any(
-            state is not None and group in (state.groups or ())
-            for state in sequence_states(sequence, at.run)
-        )
+        key for key, sequence in state.sequences.items() if carries(sequence, state.run, group)
     )
 
 
 def reads_before(state: RunState, step: PlanStep) -> tuple[ReadFirst, ...]:
-    """What is read directly before a step's write goes forward.
-
-    The principal's row and id: an administrator may have deleted or thinned the row meanwhile. The
-    entry, where it is overwritten or deleted: EKS refuses to create one twice, but takes an update
-    of whatever is there. The bridge and the parallel bindings, where the write names their group.
-    """
+    """What is read directly before a step's write."""
     arn = step.principal_arn
     if arn is None or not writes_entry(step.effect):
         return ()
+    # An administrator may have deleted or reduced the row since it was read.
     looks = [ReadFirst("source", arn)]
+    # EKS refuses to create an entry twice, but updates and deletes whatever is there (EKS API).
     if not isinstance(step.effect, CreateEntry):
         looks.append(ReadFirst("entry", arn))
+    # A group without its binding gives nothing.
     bridge = bridge_for(state, step.effect)
     if bridge is not None:
         looks.append(bridge_look(state, bridge))
-    return (*looks, *map(parallel_look, parallel_for(state, step.effect)))
+    looks.extend(parallel_look(each) for each in parallel_for(state, step.effect))
+    return tuple(looks)

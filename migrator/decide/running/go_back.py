@@ -19,13 +19,14 @@ from migrator.decide.running.actions import (
     Undo,
     Wait,
 )
+from migrator.decide.running.binding_steps import shared_binding
 from migrator.decide.running.bridge import bridge_for, bridge_look, bridge_seen
 from migrator.decide.running.entries_that_stay import (
     begins_from_entry_of_eks,
     why_completed_entry_stays,
     why_thin_entry_stays,
 )
-from migrator.decide.running.go_forward import entry_changed, shared_binding
+from migrator.decide.running.entry_steps import entry_changed
 from migrator.decide.running.progress import SETTLED, refusal_of, standing
 from migrator.decide.running.source_differences import ROW_CHANGED
 from migrator.decide.running.waiting import LONG_AGO, REMEMBERED, moment, spread_by

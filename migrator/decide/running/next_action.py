@@ -1,12 +1,9 @@
-"""The one brain of everything that changes a cluster: what to do next, from plan, journal and what
-is seen.
+"""Pure state machine of a run: the next action, from plan, journal and observations.
 
-Pure and total: for every plan, journal and observation there is an answer, and after a crash the
-same function decides what an ``intended`` without a ``done`` means, by looking and not by
-repeating. Apply, cut-over and roll-back execute what it answers and decide nothing themselves.
+It is total: for every plan, journal and observation there is an answer. After a crash the same
+function decides, by what is seen, what an ``intended`` without a ``done`` means; it never repeats a
+write without a look. Apply, cut-over and roll-back execute what it answers and decide nothing.
 """
-
-from collections.abc import Iterator
 
 from migrator.decide.running.actions import (
     Action,
@@ -36,38 +33,32 @@ def next_action(
 
 
 def next_actions(state: RunState) -> tuple[Action, ...]:
-    """Everything that may happen now, side by side: at most one action per sequence, never none.
+    """Everything that may happen now: at most one action per sequence, never none.
 
-    A refusal stands alone. Waiting comes after everything that can be done; ``Finished`` stands
-    alone.
+    A refusal is the only action of its answer, and so is ``Finished``. Waits come last.
     """
     doing: list[Action] = []
     waiting: list[Action] = []
     left: list[tuple[PlanStep, str]] = []
     for key in state.sequences:
-        for action in _sequence_actions(state, key):
-            match action:
-                case Refuse():
-                    return (action,)
-                case Finished():
-                    left.extend(action.left)
-                case Wait():
-                    waiting.append(action)
-                case _:
-                    doing.append(action)
+        action = sequence_action(state, key)
+        match action:
+            case Refuse():
+                return (action,)
+            case Finished():
+                left.extend(action.left)
+            case Wait():
+                waiting.append(action)
+            case _:
+                doing.append(action)
     return tuple(doing + waiting) or (Finished(tuple(left)),)
 
 
 def sequence_action(state: RunState, key: str) -> Action:
     """The next action of one sequence; ``Finished`` when it has none now."""
-    return next(_sequence_actions(state, key), Finished())
-
-
-def _sequence_actions(state: RunState, key: str) -> Iterator[Action]:
     sequence = state.sequences[key]
     if state.run_request.back:
-        yield back(state, sequence)
-    elif refusal_of(sequence, state.progress) is not None:
-        yield give_up(state, sequence)
-    else:
-        yield forward(state, sequence)
+        return back(state, sequence)
+    if refusal_of(sequence, state.progress) is not None:
+        return give_up(state, sequence)
+    return forward(state, sequence)

@@ -1,9 +1,8 @@
-"""Why a step cannot be begun now: what it requires, what it waits for, and who must be proven
-first.
-"""
+"""Why a step cannot begin now: what it requires, what it waits for, who must be proven first."""
 
 from migrator.decide.running.actions import RunState
-from migrator.decide.running.progress import SETTLED, refusal_of, standing
+from migrator.decide.running.carriers import carries
+from migrator.decide.running.progress import SETTLED, Status, StepState, refusal_of, standing
 from migrator.decide.running.second_admin import second_admin
 from migrator.decide.running.source_differences import CHANGED_CODES
 from migrator.decide.steps.entry_states import render_run, sequence_states
@@ -21,39 +20,17 @@ ONE_PRINCIPAL = PRINCIPAL_REFUSALS | CHANGED_CODES | {OTHER_TYPE}
 
 
 def obstacle(state: RunState, sequence: Sequence, step: PlanStep) -> str:
-    """Why the step cannot be begun now; empty when it can."""
-    arn = step.principal_arn
-    if state.run_request.only is not None and arn is not None and arn not in state.run_request.only:
+    """Why the step cannot begin now; empty when it can."""
+    if _excluded(state, step):
         return "not asked for"
-    if (
-        state.run_request.only is not None
-        and isinstance(step.effect, CreateBridge)
-        and not _crossed_now(state, step.effect.group)
-    ):
-        return "not asked for"
-    if state.progress.of(step.id).status == "deferred":
-        return (
-            str(state.progress.of(step.id).effect.get("why", "")) or "the proof cannot be had now"
-        )
-    # A retry may begin in the middle of the sequence: what its earlier steps require must hold now
-    # as well.
-    before = sequence[: sequence.index(step)]
-    outside = (
-        r
-        for each in before
-        for r in each.requires
-        if state.sequence_of.get(r) != state.sequence_of.get(step.id)
-    )
-    for required in (*outside, *step.requires):
+    recorded = state.progress.of(step.id)
+    if recorded.status == "deferred":
+        return str(recorded.effect.get("why", "")) or "the proof cannot be had now"
+    for required in _requirements(state, sequence, step):
         reason = _unmet(state, sequence, step, required)
         if reason:
             return reason
-    if (
-        arn is not None
-        and arn in state.observed.callers
-        and not _only_proofs(sequence)
-        and not _second_admin(state)
-    ):
+    if _is_the_operators(state, sequence, step) and not _second_admin(state):
         return (
             "a second, independent administrator is not proven yet, and this run acts as this "
             "principal"
@@ -61,11 +38,45 @@ def obstacle(state: RunState, sequence: Sequence, step: PlanStep) -> str:
     return ""
 
 
+def _excluded(state: RunState, step: PlanStep) -> bool:
+    """Whether ``--only`` leaves the step out."""
+    only = state.run_request.only
+    if only is None:
+        return False
+    if step.principal_arn is not None:
+        return step.principal_arn not in only
+    # The bridge is built for those who need it in this run, and for no other principal.
+    return isinstance(step.effect, CreateBridge) and not _crossed_now(state, step.effect.group)
+
+
+def _requirements(state: RunState, sequence: Sequence, step: PlanStep) -> tuple[str, ...]:
+    """The steps that must be done before this one.
+
+    A second attempt may begin in the middle of the sequence: what its earlier steps require of
+    other sequences must hold now as well.
+    """
+    own = state.sequence_of.get(step.id)
+    outside = [
+        required
+        for each in sequence[: sequence.index(step)]
+        for required in each.requires
+        if state.sequence_of.get(required) != own
+    ]
+    return (*outside, *step.requires)
+
+
+def _is_the_operators(state: RunState, sequence: Sequence, step: PlanStep) -> bool:
+    """Whether the step changes a principal that the operator is, or arrives through: a mistake
+    there would take away the access that is needed to mend it.
+    """
+    is_caller = step.principal_arn is not None and step.principal_arn in state.observed.callers
+    return is_caller and not _only_proofs(sequence)
+
+
 def _second_admin(state: RunState) -> str:
-    """Who was shown to administer the cluster besides the operator; empty while nobody was."""
-    return state.observed.second_admin or second_admin(
-        state.plan, state.progress, state.observed.callers, {}
-    )
+    """Who was shown to administer the cluster besides the operator; empty where it is unknown."""
+    observed = state.observed
+    return observed.second_admin or second_admin(state.plan, state.progress, observed.callers, {})
 
 
 def _only_proofs(sequence: Sequence) -> bool:
@@ -73,7 +84,7 @@ def _only_proofs(sequence: Sequence) -> bool:
 
 
 def _unmet(state: RunState, sequence: Sequence, step: PlanStep, required: str) -> str:
-    """Why a required step does not let this one begin; empty when it does."""
+    """Why a required step does not permit this one to begin; empty when it does."""
     if state.progress.of(required).status in SETTLED:
         return ""
     key = state.sequence_of.get(required)
@@ -84,65 +95,63 @@ def _unmet(state: RunState, sequence: Sequence, step: PlanStep, required: str) -
         return f"{required} is not done"
     refusal = refusal_of(other, state.progress)
     if refusal is not None:
-        gone = not standing(other, state.progress.states)
-        if gone and (state.run_request.keep_going or refusal.effect.get("code") in ONE_PRINCIPAL):
-            return ""
-        return f"{key} was given up: {refusal.effect.get('message', 'refused')}"
+        return _given_up(state, key, refusal)
+    # A run that continues with the sequence builds the bridge again: it may go only while the
+    # sequence waits and its entry does not carry the group.
+    is_waiting = _parked(state, other) or _not_asked(state, other)
     if isinstance(step.effect, RemoveBridge):
-        stays = _parked(state, other) or _not_asked(
-            state, other
-        )  # a run that goes on with it builds the bridge again
-        if not stays or _on_bridge(state, other, step.effect):
-            return f"{key} may still need the bridge"
-    if _parked(state, other) or _not_asked(state, other):
+        needed = not is_waiting or _on_bridge(state, other, step.effect)
+        return f"{key} may still need the bridge" if needed else ""
+    return "" if is_waiting else f"{required} is not done"
+
+
+def _given_up(state: RunState, key: str, refusal: StepState) -> str:
+    """Why a sequence that was given up stops those that require it; empty when it does not."""
+    concerns_one = refusal.effect.get("code") in ONE_PRINCIPAL
+    undone = not standing(state.sequences[key], state.progress.states)
+    if undone and (concerns_one or state.run_request.keep_going):
         return ""
-    return f"{required} is not done"
+    return f"{key} was given up: {refusal.effect.get('message', 'refused')}"
 
 
 def _not_asked(state: RunState, sequence: Sequence) -> bool:
     """True for the sequence of a principal that this run was not asked for."""
-    return state.run_request.only is not None and sequence[0].principal_arn not in {
-        None,
-        *state.run_request.only,
-    }
+    only, arn = state.run_request.only, sequence[0].principal_arn
+    return only is not None and arn is not None and arn not in only
 
 
-def _crossed_now(at: RunState, group: str) -> bool:
-    """Whether a principal that this run was asked for still crosses the bridge with that group, or
-    is on it.
+def _crossed_now(state: RunState, group: str) -> bool:
+    """Whether an entry that this run was asked for, and that is not finished, carries the bridge
+    group at some step.
     """
-    sequences = [
-        sequence
-        for sequence in at.sequences.values()
-        if sequence[0].principal_arn is not None and not _not_asked(at, sequence)
-    ]
-    unfinished = [
-        sequence
-        for sequence in sequences
-        if any(at.progress.of(step.id).status not in SETTLED for step in sequence)
-    ]
-    return any(
-        group in (state.groups or ())
-        for sequence in unfinished
-        for state in sequence_states(sequence, "{run}")
-        if state
-    )
+    for sequence in state.sequences.values():
+        if sequence[0].principal_arn is None or _not_asked(state, sequence):
+            continue
+        if all(state.progress.of(step.id).status in SETTLED for step in sequence):
+            continue
+        if carries(sequence, "{run}", group):
+            return True
+    return False
 
 
 def _parked(state: RunState, sequence: Sequence) -> bool:
-    """True when the sequence, which is not done, waits for a proof that cannot be had now: nothing
-    of it is half-made.
+    """True when the sequence, which is not done, waits for a proof that cannot be had now: none of
+    its writes is half done.
     """
-    states = (state.progress.of(step.id).status for step in sequence)
-    return next(status for status in states if status not in SETTLED) == "deferred"
+    return _next_status(state, sequence) == "deferred"
 
 
-def _on_bridge(at: RunState, sequence: Sequence, bridge: RemoveBridge) -> bool:
-    """Whether the entry of a sequence that came to a stop still carries the bridge's group."""
-    place = next(
-        i for i, step in enumerate(sequence) if at.progress.of(step.id).status not in SETTLED
-    )
-    state = sequence_states(sequence, at.run)[place]
-    return state is not None and (
-        state.groups is None or render_run(bridge.group, at.run) in state.groups
-    )
+def _next_status(state: RunState, sequence: Sequence) -> Status:
+    statuses = (state.progress.of(step.id).status for step in sequence)
+    return next(status for status in statuses if status not in SETTLED)
+
+
+def _on_bridge(state: RunState, sequence: Sequence, bridge: RemoveBridge) -> bool:
+    """Whether the entry of a sequence that stopped still carries the bridge's group."""
+    statuses = [state.progress.of(step.id).status for step in sequence]
+    place = next(i for i, status in enumerate(statuses) if status not in SETTLED)
+    entry_state = sequence_states(sequence, state.run)[place]
+    if entry_state is None:
+        return False
+    groups = entry_state.groups
+    return groups is None or render_run(bridge.group, state.run) in groups

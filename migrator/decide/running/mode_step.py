@@ -1,0 +1,63 @@
+"""The next action of the step that changes the cluster's authentication mode."""
+
+from datetime import datetime
+
+from migrator.decide.running.actions import Action, Adopt, Do, ReadFirst, Refuse, RunState, Wait
+from migrator.decide.running.waiting import UPDATE_TIMEOUT, moment
+from migrator.errors import Failed
+from migrator.model.access_entry import AuthenticationMode
+from migrator.model.step import EnableEntries
+from migrator.model.step import Step as PlanStep
+
+# EKS changes the mode one step at a time, and never back.
+MODES: tuple[AuthenticationMode, ...] = ("CONFIG_MAP", "API_AND_CONFIG_MAP", "API")
+
+
+def change_mode(state: RunState, step: PlanStep, effect: EnableEntries) -> Action:
+    """Change the mode, adopt the change, or wait for the update that changes it."""
+    recorded, seen = state.progress.of(step.id), state.observed
+    if seen.mode is None:
+        return ReadFirst("cluster")
+    update_id = str(recorded.effect.get("updateId", "")) if recorded.status == "sent" else ""
+    if update_id and update_id not in seen.updates:
+        return ReadFirst("update", update_id)
+    update, errors = seen.updates.get(update_id, ("", ()))
+    until = (moment(recorded.at) or seen.now) + UPDATE_TIMEOUT
+    if update in ("Failed", "Cancelled"):
+        return Refuse(_update_failed(update, errors), step)
+    # EKS takes minutes for an update: what DescribeUpdate answered before a wait is out of date.
+    if update == "InProgress":
+        look = ReadFirst("update", update_id)
+        return _wait(state, step, "the update is in progress", until, look)
+    # EKS refuses an update while the cluster is not ACTIVE (EKS API, UpdateClusterConfig).
+    if seen.cluster_status != "ACTIVE":
+        why = f"the cluster is {seen.cluster_status or 'busy'}"
+        return _wait(state, step, why, until, ReadFirst("cluster"))
+    if MODES.index(seen.mode) >= MODES.index(effect.mode_to):
+        return Adopt(step, f"the cluster is in {seen.mode} mode")
+    # DescribeCluster may show the mode later than DescribeUpdate shows the end of the update.
+    if update == "Successful":
+        return _wait(state, step, "the mode is not shown yet", until, ReadFirst("cluster"))
+    return Do(step)
+
+
+def _update_failed(update: str, errors: tuple[str, ...]) -> Failed:
+    return Failed(
+        "update-failed",
+        f"The change of the authentication mode ended {update}.",
+        why="; ".join(errors) or "EKS gave no reason",
+        remedy="Run the same command again once the cause is gone.",
+    )
+
+
+def _wait(state: RunState, step: PlanStep, why: str, until: datetime, look: ReadFirst) -> Action:
+    if state.observed.now < until:
+        return Wait(step, why, until, look)
+    return Refuse(
+        Failed(
+            "timed-out",
+            f"Step {step.id} ({step.effect.kind}) did not come to an end.",
+            why=f"{why}; it was waited for until {until.isoformat()}.",
+            remedy="Look at the cluster's updates in EKS; the same command goes on from here.",
+        )
+    )
