@@ -1,4 +1,4 @@
-"""EKS's authorizer of access policies, which stands beside RBAC.
+"""EKS's authorizer of access policies, which the API server asks besides RBAC.
 
 Source: EKS user guide, "Associate access policies with access entries" and "Review access policy
 permissions". Rules come from the published tables; a policy without one is opaque, and what it
@@ -36,8 +36,11 @@ def policy_allows(
     for policy in policies:
         covered = _scope_covers(policy.scope, request)
         rules = policy_rules(policy.policy_arn)
-        if covered is False or (rules is not None and not rules.allows(request)):
+        if covered is False:
             continue
+        if rules is not None and not rules.allows(request):
+            continue
+        # No rules are published, or not what the scope's pattern means.
         if rules is None or covered is None:
             doubt = doubt or f"unknown: access policy {policy.policy_arn}"
             continue
@@ -46,15 +49,22 @@ def policy_allows(
             f"{quoted(f'{principal_arn}+{policy.policy_arn}')} "
             f"of ClusterRole {quoted(policy.policy_arn)} to User {quoted(principal_id)}"
         )
-    return (None, doubt) if doubt else (False, "")
+    if doubt:
+        return None, doubt
+    return False, ""
 
 
 @cache
 def policy_rules(policy_arn: str) -> RuleSet | None:
     """The rules of an access policy of any partition; None for an opaque or unknown one."""
     arn, mark, name = policy_arn.partition(_POLICY_MARK)
-    table = ACCESS_POLICIES.get(name) if mark and arn.startswith("arn:") else None
-    return RuleSet(table.rules) if table is not None and table.complete else None
+    if not mark or not arn.startswith("arn:"):
+        return None
+    table = ACCESS_POLICIES.get(name)
+    # AWS publishes no rules of some policies, and only a part of others.
+    if table is None or not table.complete:
+        return None
+    return RuleSet(table.rules)
 
 
 def namespace_matches(pattern: str, namespace: str) -> bool | None:
@@ -90,5 +100,9 @@ def _scope_covers(scope: AccessScope, request: AccessRequest) -> bool | None:
         return True
     if request.path is not None or not request.namespace:
         return False
-    answers = [namespace_matches(pattern, request.namespace) for pattern in scope.namespaces]
-    return True if True in answers else (None if None in answers else False)
+    answers = {namespace_matches(pattern, request.namespace) for pattern in scope.namespaces}
+    if True in answers:
+        return True
+    if None in answers:
+        return None
+    return False

@@ -4,8 +4,8 @@
 An aggregated role's rules are those of every other ClusterRole that one of its selectors matches;
 roles may aggregate aggregated roles (``view`` into ``edit`` into ``admin``). A settled cluster
 stores the result in the object itself. Both count here: stored rules are in force now, computed
-ones as soon as the controller has run (or at once, where no controller runs and the stored rules
-are empty).
+ones as soon as the controller has run (or now, where no controller runs and the stored rules are
+empty).
 """
 
 from collections.abc import Iterable, Mapping
@@ -27,9 +27,8 @@ def _expression_holds(
     match operator:
         case "In":
             return labels.get(key) in values
-        case (
-            "NotIn"
-        ):  # a missing label is not in any list (apimachinery, labels.Requirement.Matches)
+        # A missing label is not in any list (apimachinery, labels.Requirement.Matches).
+        case "NotIn":
             return bool(values) and labels.get(key) not in values
         case "Exists":
             return key in labels and not values
@@ -51,25 +50,20 @@ def effective_rules(state: RbacState) -> dict[tuple[str | None, str], tuple[Poli
         if role.aggregation is not None
     }
     for name in parts:
-        # dict.fromkeys: each rule once, in a fixed order
-        rules[None, name] = tuple(
-            dict.fromkeys(
-                rule for part in _closure(name, parts) for rule in cluster_roles[part].rules
-            )
-        )
+        # Each rule once, in a fixed order.
+        found: dict[PolicyRule, None] = {}
+        for part in _closure(name, parts):
+            found.update(dict.fromkeys(cluster_roles[part].rules))
+        rules[None, name] = tuple(found)
     return rules
 
 
 def _selected(
     name: str, selectors: tuple[LabelSelector, ...], roles: Iterable[Role]
 ) -> tuple[str, ...]:
-    return tuple(
-        sorted(
-            role.name
-            for role in roles
-            if role.name != name and any(selects(s, role.labels) for s in selectors)
-        )
-    )
+    others = [role for role in roles if role.name != name]
+    found = [role for role in others if any(selects(each, role.labels) for each in selectors)]
+    return tuple(sorted(role.name for role in found))
 
 
 def _closure(name: str, parts: Mapping[str, tuple[str, ...]]) -> list[str]:

@@ -3,7 +3,7 @@
 
 A scanner, not a parser: one pass of tokens that cannot backtrack, so hostile text costs its length
 and no more. It errs to too much: a literal that could be a name, or a part of one, counts, because
-a name that is missed could change without anybody being told.
+a name that is missed could change without a finding.
 """
 
 import re
@@ -18,9 +18,10 @@ Language: TypeAlias = Literal["cel", "rego", "jmespath"]
 _ABOUT_USERS = re.compile(r"user_?info|\{\{\s*serviceAccountName", re.IGNORECASE)
 _USER_WORDS = ("user", "group", "subject", "principal", "member", "account")
 _LONGEST_NAME = 256
-_SHORTEST_PART = (
-    3  # a shorter part of a name counts only in a call about users: contains(image, "/") is none
-)
+# A shorter part of a name counts only in a call about users: contains(image, "/") is none.
+_SHORTEST_PART = 3
+# Prefixes of CEL's raw strings.
+_RAW_MARKS = frozenset({"r", "R", "br"})
 # Each alternative ends at the end of the text at the latest, so that no quote is ever tried twice.
 _DOUBLE = r'"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)'
 _SINGLE = r"'[^'\\]*(?:\\.[^'\\]*)*(?:'|\\?\Z)"
@@ -35,9 +36,9 @@ _TOKENS: dict[Language, re.Pattern[str]] = {
         rf"(?P<comment>(?!))|(?P<text>{_DOUBLE}|{_SINGLE}|{_BACKTICK})|{_REST}", re.DOTALL
     ),
 }
-_STARTS = frozenset({"startswith", "starts_with"})
-_ENDS = frozenset({"endswith", "ends_with"})
-_CONTAINS = frozenset({"contains"})
+# Functions whose argument is a part of a name: any text may come before it, or after it.
+_OPEN_BEFORE = frozenset({"endswith", "ends_with", "contains"})
+_OPEN_AFTER = frozenset({"startswith", "starts_with", "contains"})
 _REGEXES = frozenset({"matches", "match", "re_match", "regex_match", "globs_match", "find"})
 _RUN = re.compile(r"\\[^A-Za-z0-9]|[^\\^$.|?*+()\[\]{}]")
 _ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|.)", re.DOTALL)
@@ -81,32 +82,39 @@ def names_in(text: str, language: Language) -> Iterator[str]:
 def _literals(text: str, language: Language) -> list[_Found]:
     found: list[_Found] = []
     call = _Call("", None, about_users=False)
-    last, before = (
-        "",
-        "",
-    )  # the last word if nothing came after it, and the last token; a literal's is its quote
+    # The last word if nothing came after it, and the last token; a literal's is its quote.
+    last, before = "", ""
     for token in _TOKENS[language].finditer(text):
         kind, value = token.lastgroup, token.group()
         if kind == "comment":
             continue
+        if kind == "text":
+            literals = _decoded(value, raw=last in _RAW_MARKS)
+            found += [_Found(literal, call, before == "+") for literal in literals]
+            last, before = "", '"'
+            continue
+        if kind == "word":
+            call.about_users |= _names_users(value)
+            last, before = value, value
+            continue
+        # "dev:" + x is a name that starts with the literal.
         if value == "+" and before == '"':
             found[-1].joined_after = True
-        if kind == "text":
-            found += [
-                _Found(literal, call, before == "+")
-                for literal in _decoded(value, raw=last in ("r", "R", "br"))
-            ]
-        elif kind == "word":
-            call.about_users = call.about_users or _names_users(value)
-        elif value == "(":
-            call = _Call(
-                last.rpartition(".")[2].lower(), call, call.about_users or _names_users(last)
-            )
-        elif value == ")" and call.parent is not None:
-            call.parent.about_users = call.parent.about_users or call.about_users
-            call = call.parent
-        last, before = (value if kind == "word" else ""), ('"' if kind == "text" else value)
+        call = _call_after(value, last, call)
+        last, before = "", value
     return found
+
+
+def _call_after(mark: str, last: str, call: _Call) -> _Call:
+    """The call that is open after the mark; ``last`` is the word before it."""
+    if mark == "(":
+        function = last.rpartition(".")[2].lower()
+        return _Call(function, call, call.about_users or _names_users(last))
+    if mark == ")" and call.parent is not None:
+        # What was inside the parentheses is also inside the call around them.
+        call.parent.about_users |= call.about_users
+        return call.parent
+    return call
 
 
 def _names_users(word: str) -> bool:
@@ -118,9 +126,11 @@ def _decoded(quoted: str, *, raw: bool) -> tuple[str, ...]:
     """The literal's text; with escapes also as written, because escapes differ between the
     languages.
     """
-    inner = quoted[1:-1] if len(quoted) > 1 and quoted[0] == quoted[-1] else quoted[1:]
+    closed = len(quoted) > 1 and quoted[0] == quoted[-1]
+    inner = quoted[1:-1] if closed else quoted[1:]
+    # JMESPath holds JSON between backticks.
     if quoted[0] == "`":
-        return (inner.strip('"'),)  # JMESPath holds JSON there
+        return (inner.strip('"'),)
     if raw or "\\" not in inner:
         return (inner,)
     return tuple(dict.fromkeys((_ESCAPE.sub(_unescaped, inner), inner)))
@@ -140,13 +150,18 @@ def _patterns(found: _Found) -> Iterator[str]:
     if function in _REGEXES:
         yield from _regex_parts(text, sure=sure)
         return
-    text = _VERB.sub("*", text)  # sprintf("dev:%s", …)
-    if not sure and len(text) < _SHORTEST_PART and (function in _STARTS | _ENDS | _CONTAINS):
+    # sprintf("dev:%s", …) writes any text for its verb.
+    text = _VERB.sub("*", text)
+    is_part = function in _OPEN_BEFORE | _OPEN_AFTER
+    if is_part and not sure and len(text) < _SHORTEST_PART:
         return
-    head = "*" if function in _ENDS | _CONTAINS or found.joined_before else ""
-    tail = "*" if function in _STARTS | _CONTAINS or found.joined_after else ""
-    if text.strip("*"):
-        yield f"{head}{text}{tail}"
+    if not text.strip("*"):
+        return
+    if function in _OPEN_BEFORE or found.joined_before:
+        text = f"*{text}"
+    if function in _OPEN_AFTER or found.joined_after:
+        text = f"{text}*"
+    yield text
 
 
 def _regex_parts(text: str, *, sure: bool) -> Iterator[str]:
@@ -161,4 +176,7 @@ def _regex_parts(text: str, *, sure: bool) -> Iterator[str]:
         runs[-1] += match.group()[-1]
         end = match.end()
     parts = [f"*{run}*" for run in runs if len(run) >= _SHORTEST_PART]
-    yield from parts or (["*"] if sure else [])
+    yield from parts
+    # No plain part: the expression may match any name.
+    if sure and not parts:
+        yield "*"

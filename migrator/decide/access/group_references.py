@@ -18,13 +18,15 @@ from migrator.model.snapshot import GroupReference
 
 Raw: TypeAlias = Mapping[str, Any]
 _Place: TypeAlias = tuple[str, str]  # path, text
-_MOST_REFERENCES = 2_000  # of one object, after repetitions are gone
+_MOST_REFERENCES = 2_000  # of one object, without repetitions
 _MOST_READ = 100_000  # before
 _MOST_VALUES = 200_000  # fields of one object that are looked at
 _LONGEST_PATH = 400
 _LONGEST_TEXT = 200_000  # characters of one expression
 _EXPRESSIONS = ("expression", "messageExpression", "valueExpression")
 _ANY_NAME = "*"
+# Resources whose name is what is impersonated.
+_IMPERSONATED = frozenset({"users", "groups", "nodes", "userextras", "uids", "*"})
 
 
 def references_in(objects: Iterable[Raw]) -> tuple[GroupReference, ...]:
@@ -35,15 +37,17 @@ def references_in(objects: Iterable[Raw]) -> tuple[GroupReference, ...]:
     """
     found = list(objects)
     templates = [raw for raw in found if _group(raw) == "templates.gatekeeper.sh"]
-    unconcerned = {_constraint_kind(raw) for raw in templates} - {
-        _constraint_kind(r) for r in templates if _about(r)
-    }
-    return tuple(
-        reference
-        for raw in found
-        if _group(raw) != "constraints.gatekeeper.sh" or _text(raw.get("kind")) not in unconcerned
-        for reference in _of_object(raw)
-    )
+    concerned = {_constraint_kind(raw) for raw in templates if _about(raw)}
+    unconcerned = {_constraint_kind(raw) for raw in templates} - concerned
+
+    def counts(raw: Raw) -> bool:
+        # Without its template a constraint counts: what it looks at is unknown.
+        if _group(raw) != "constraints.gatekeeper.sh":
+            return True
+        return _text(raw.get("kind")) not in unconcerned
+
+    counted = [raw for raw in found if counts(raw)]
+    return tuple(reference for raw in counted for reference in _of_object(raw))
 
 
 def matching(
@@ -64,15 +68,18 @@ def _of_object(raw: Raw) -> Iterator[GroupReference]:
         return
     read = list(islice(reader(raw), _MOST_READ))
     places = list(dict.fromkeys(read))
-    if (
-        len(places) > _MOST_REFERENCES
-        or len(read) == _MOST_READ
-        or sum(1 for _ in _nodes(raw)) == _MOST_VALUES
-    ):
+    # Cut short: any name may follow.
+    if _cut_short(raw, read, places):
         places[_MOST_REFERENCES:] = [("(more)", _ANY_NAME)]
     name, namespace = _text(metadata.get("name")), _text(metadata.get("namespace")) or None
     for path, text in places:
         yield GroupReference(version, kind, namespace, name, path, text)
+
+
+def _cut_short(raw: Raw, read: Sequence[_Place], places: Sequence[_Place]) -> bool:
+    if len(places) > _MOST_REFERENCES or len(read) == _MOST_READ:
+        return True
+    return sum(1 for _ in _nodes(raw)) == _MOST_VALUES
 
 
 def _group(raw: Raw) -> str:
@@ -135,20 +142,20 @@ def _role(raw: Raw) -> Iterator[_Place]:
     namespace = _text(_map(raw.get("metadata")).get("namespace")) or _ANY_NAME
     for at, rule in enumerate(_maps(raw.get("rules"))):
         resources = {resource.partition("/")[0] for resource in _texts(rule.get("resources"))}
-        if not any(
-            verb == "*" or verb.startswith("impersonate") for verb in _texts(rule.get("verbs"))
-        ):
+        verbs = _texts(rule.get("verbs"))
+        if not any(verb == "*" or verb.startswith("impersonate") for verb in verbs):
             continue
         for number, name in enumerate(_texts(rule.get("resourceNames"))):
             path = f"rules[{at}].resourceNames[{number}]"
-            if not {"users", "groups", "nodes", "userextras", "uids", "*"}.isdisjoint(resources):
+            if not _IMPERSONATED.isdisjoint(resources):
                 yield path, name
+            # The API server impersonates a ServiceAccount by namespace and name.
             if not {"serviceaccounts", "*"}.isdisjoint(resources):
                 yield path, f"system:serviceaccount:{namespace}:{name}"
 
 
 def _flow_schema(raw: Raw) -> Iterator[_Place]:
-    """Subjects of the rules. The name ``*`` is everybody: it depends on no name."""
+    """Subjects of the rules. The name ``*`` is every login: it depends on no name."""
     for at, rule in enumerate(_maps(_map(raw.get("spec")).get("rules"))):
         for number, subject in enumerate(_maps(rule.get("subjects"))):
             path = f"spec.rules[{at}].subjects[{number}]"
@@ -166,10 +173,10 @@ def _cel(raw: Raw) -> Iterator[_Place]:
     """
     texts = [(path, text) for path, key, text in _leaves(raw) if key in _EXPRESSIONS]
     yield from _in_expressions(texts, "cel")
-    if any(is_about_users(text) for _, text in texts) and any(
-        "params" in text for _, text in texts
-    ):
-        yield "spec.paramKind", _ANY_NAME  # the names may stand in parameter objects of any kind
+    about_users = any(is_about_users(text) for _, text in texts)
+    # The names may be in parameter objects of any kind.
+    if about_users and any("params" in text for _, text in texts):
+        yield "spec.paramKind", _ANY_NAME
 
 
 def _gatekeeper_template(raw: Raw) -> Iterator[_Place]:
@@ -198,18 +205,26 @@ def _kyverno(raw: Raw) -> Iterator[_Place]:
     about = _about(raw)
     for path, key, value in _nodes(raw.get("spec"), "spec"):
         if isinstance(value, Mapping):
-            if key == "subjects":
-                yield from ((at, text.replace("?", "*")) for at, text in _subject(path, value))
-            elif key == "context" and about:
-                yield from _context(path, value)
-            elif "key" in value and "operator" in value and about:
-                yield from _condition(path, value)
-        elif isinstance(value, str):
-            if key in _EXPRESSIONS:
-                expressions.append((path, value))
-            elif "{{" in value and about:
-                yield from _jmespath(path, value)
+            yield from _kyverno_part(path, key, value, about_users=about)
+        elif not isinstance(value, str):
+            continue
+        elif key in _EXPRESSIONS:
+            expressions.append((path, value))
+        elif about and "{{" in value:
+            yield from _jmespath(path, value)
     yield from _in_expressions(expressions, "cel")
+
+
+def _kyverno_part(path: str, key: str, part: Raw, *, about_users: bool) -> Iterator[_Place]:
+    if key == "subjects":
+        # Kyverno's wildcard for one character.
+        yield from ((at, text.replace("?", "*")) for at, text in _subject(path, part))
+    elif not about_users:
+        return
+    elif key == "context":
+        yield from _context(path, part)
+    elif "key" in part and "operator" in part:
+        yield from _condition(path, part)
 
 
 def _context(path: str, entry: Raw) -> Iterator[_Place]:
@@ -234,7 +249,7 @@ def _condition(path: str, condition: Raw) -> Iterator[_Place]:
 
 
 def _jmespath(path: str, text: str) -> Iterator[_Place]:
-    """Literals of what stands between ``{{`` and ``}}``; quotes of the text around mean nothing."""
+    """Literals between ``{{`` and ``}}``; quotes of the text around mean nothing."""
     for piece in text[: _LONGEST_TEXT * 2].split("{{")[1:]:
         yield from _names_at(path, piece.partition("}}")[0], "jmespath")
     if len(text) > _LONGEST_TEXT * 2:
@@ -246,21 +261,23 @@ def _argocd(raw: Raw) -> Iterator[_Place]:
     no names.
     """
     for key, text in _map(raw.get("data")).items():
-        if not (
-            isinstance(key, str)
-            and key.startswith("policy.")
-            and key.endswith(".csv")
-            and isinstance(text, str)
-        ):
+        if not isinstance(key, str) or not isinstance(text, str):
+            continue
+        # Argo CD joins all of these ("RBAC Configuration", Policy CSV Composition).
+        if not key.startswith("policy.") or not key.endswith(".csv"):
             continue
         for number, line in enumerate(text.splitlines(), start=1):
-            fields = _csv_fields(line)
-            if (
-                len(fields) > 1
-                and fields[0] in ("p", "g")
-                and not fields[1].startswith(("role:", "proj:"))
-            ):
-                yield f"data[{key}] line {number}", fields[1]
+            subject = _argocd_subject(_csv_fields(line))
+            if subject is not None:
+                yield f"data[{key}] line {number}", subject
+
+
+def _argocd_subject(fields: Sequence[str]) -> str | None:
+    if len(fields) < 2 or fields[0] not in ("p", "g"):
+        return None
+    if fields[1].startswith(("role:", "proj:")):
+        return None
+    return fields[1]
 
 
 def _csv_fields(line: str) -> list[str]:
@@ -280,7 +297,7 @@ def _in_expressions(texts: Sequence[_Place], language: Language) -> Iterator[_Pl
 
 
 def _names_at(path: str, text: str, language: Language) -> Iterator[_Place]:
-    """Names of one expression; one longer than anybody writes is not scanned and may hold any
+    """Names of one expression; one that is longer than any in use is not scanned and may hold any
     name.
     """
     if len(text) > _LONGEST_TEXT:
@@ -323,11 +340,9 @@ def _maps(value: object) -> list[Mapping[Any, Any]]:
 
 
 def _texts(value: object) -> list[str]:
-    return (
-        [item for item in value if isinstance(item, str)]
-        if isinstance(value, (list, tuple))
-        else []
-    )
+    if not isinstance(value, (list, tuple)):
+        return []
+    return [item for item in value if isinstance(item, str)]
 
 
 def _text(value: object) -> str:

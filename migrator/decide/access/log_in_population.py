@@ -27,10 +27,10 @@ def population_of(identity: Identity, principal_arn: str) -> LogInPopulation:
         return ()
     kinds = sessions_of(principal_arn)
     # server.go renderTemplates: the login is refused unless the session is named after an instance
-    # that EC2 knows
+    # that EC2 knows.
     if any(EC2_NAME in name for name in (identity.username, *identity.groups)):
         kinds = tuple(kind for kind in kinds if kind == "instance")
-    # rows are not held against the reserved prefixes (mapper EKSConfigMap before v0.7.17)
+    # The reserved prefixes do not count for rows (mapper EKSConfigMap before v0.7.17).
     if identity.via != "access-entry" or identity.username in NAMES_OF_EKS:
         return tuple(map(LogIns, kinds))
     return tuple(found for kind in kinds for found in _admitted_by_entry(kind, identity.username))
@@ -44,7 +44,7 @@ def sessions_of(principal_arn: str) -> tuple[SessionKind, ...]:
 
 def kind_of_session(principal_arn: str, session_name: str) -> SessionKind:
     """The kind that a session belongs to by its name. One that is named after an instance counts as
-    the instance's: whether EC2 tells its private DNS name cannot be seen from here.
+    the instance's: whether EC2 knows its private DNS name is unknown here.
     """
     if sessions_of(principal_arn) == _OF_USERS:
         return "user"
@@ -56,15 +56,16 @@ def admits(population: LogInPopulation, kind: SessionKind, session_name: str) ->
     found = next((each for each in population if each.sessions == kind), None)
     if found is None:
         return False
-    return session_name in found.names if found.names else session_name not in found.except_names
+    if found.names:
+        return session_name in found.names
+    return session_name not in found.except_names
 
 
 def without(population: LogInPopulation, other: LogInPopulation) -> LogInPopulation:
     """The log-ins of the first population that the second does not have."""
     taken = {each.sessions: each for each in other}
-    return tuple(
-        left for each in population if (left := _less(each, taken.get(each.sessions))) is not None
-    )
+    left = [_less(each, taken.get(each.sessions)) for each in population]
+    return tuple(each for each in left if each is not None)
 
 
 def together(populations: Iterable[LogInPopulation]) -> LogInPopulation:
@@ -78,15 +79,17 @@ def together(populations: Iterable[LogInPopulation]) -> LogInPopulation:
 
 
 def _admitted_by_entry(kind: SessionKind, username: str) -> Iterable[LogIns]:
-    """An entry's username is held against the reserved prefixes after it is rendered (server.go,
+    """An entry's username is compared with the reserved prefixes after it is rendered (server.go,
     doMapping).
     """
-    if kind == "user":  # an IAM user has no session: its name is filled in as nothing
+    # An IAM user has no session: its name is rendered as empty (token.go).
+    if kind == "user":
         username = render(username, {"SessionName": "", "SessionNameRaw": ""})
     refused = _names_that_reserve(username)
     if refused is None:
         return
-    # a session that is named after an instance has a dash in its name, which no reserved prefix has
+    # A session that is named after an instance has a dash in its name, which no reserved prefix
+    # has.
     yield LogIns(kind, except_names=refused if kind == "other" else ())
 
 
@@ -97,17 +100,17 @@ def _names_that_reserve(username: str) -> tuple[str, ...] | None:
     written.
     """
     head, colon, _ = username.partition(":")
+    if not colon:
+        return ()
     names: set[str] = set()
-    for prefix in RESERVED_PREFIXES if colon else ():
-        for reading in (
-            readings(head, prefix.removesuffix(":")) or ()
-        ):  # too many to tell: longer than any prefix
+    for prefix in RESERVED_PREFIXES:
+        # None, too many readings, is for texts that are longer than any prefix.
+        for reading in readings(head, prefix.removesuffix(":")) or ():
             if not reading:
                 return None
             sessions = {value for name, value in reading.items() if name.startswith("SessionName")}
-            if (
-                len(sessions) == 1
-            ):  # both spellings are one and the same: no reserved prefix has an @ or a dash
+            # Both spellings are equal: no reserved prefix has an @ or a dash.
+            if len(sessions) == 1:
                 names |= sessions
     return tuple(sorted(names))
 
@@ -127,11 +130,10 @@ def _less(each: LogIns, other: LogIns | None) -> LogIns | None:
 def _more(one: LogIns, other: LogIns) -> LogIns:
     if one.names and other.names:
         return LogIns(one.sessions, names=tuple(sorted({*one.names, *other.names})))
+    # Some names, and all but some: what both leave out is left out.
     if one.names or other.names:
         wide, narrow = (other, one) if one.names else (one, other)
-        return LogIns(
-            wide.sessions, except_names=tuple(sorted(set(wide.except_names) - set(narrow.names)))
-        )
-    return LogIns(
-        one.sessions, except_names=tuple(sorted(set(one.except_names) & set(other.except_names)))
-    )
+        excepted = set(wide.except_names) - set(narrow.names)
+        return LogIns(wide.sessions, except_names=tuple(sorted(excepted)))
+    excepted = set(one.except_names) & set(other.except_names)
+    return LogIns(one.sessions, except_names=tuple(sorted(excepted)))

@@ -39,21 +39,19 @@ class NameIndex:
         for role in rbac.roles if rbac else ():
             self._add_impersonation(role)
         for reference in references or ():
-            if not (
-                rbac is not None and reference.api_version.startswith("rbac.")
-            ):  # RBAC is read itself
-                self._add_reference(reference)
+            # RBAC that was read is indexed above.
+            if rbac is not None and reference.api_version.startswith("rbac."):
+                continue
+            self._add_reference(reference)
         self._sorted_users = sorted(self._users)
 
     def of_group(self, group: str) -> tuple[str, ...]:
         """The places that name a group: what keeping or losing it can matter for."""
-        wide = [
-            place
-            for text, places in self._patterns.items()
-            if can_become(group, text)
-            for place in places
-        ]
-        return (*self.groups.get(group, ()), *wide)
+        found = list(self.groups.get(group, ()))
+        for text, places in self._patterns.items():
+            if can_become(group, text):
+                found += places
+        return tuple(found)
 
     def bindings_of_group(self, group: str) -> tuple[Binding, ...]:
         """The bindings with the group among their subjects."""
@@ -92,19 +90,17 @@ class NameIndex:
             elif subject.kind == "User":
                 self._users.setdefault(subject.name, []).append(place)
             elif namespace := subject.namespace or binding.namespace:
-                self._users.setdefault(
-                    f"system:serviceaccount:{namespace}:{subject.name}", []
-                ).append(place)
+                account = f"system:serviceaccount:{namespace}:{subject.name}"
+                self._users.setdefault(account, []).append(place)
 
     def _add_impersonation(self, role: Role) -> None:
         for rule in role.rules:
-            # "impersonate:user-info" and the like are the constrained verbs
+            # "impersonate:user-info" and the like are the constrained verbs (Kubernetes 1.36,
+            # constrained impersonation).
             if not any(verb == "*" or verb.startswith("impersonate") for verb in rule.verbs):
                 continue
-            place = (
-                f"impersonate rule of {'ClusterRole' if role.namespace is None else 'Role'} "
-                f"{_at(role)}"
-            )
+            kind = "ClusterRole" if role.namespace is None else "Role"
+            place = f"impersonate rule of {kind} {_at(role)}"
             self._add_impersonated(rule, place, role.namespace or "*")
 
     def _add_impersonated(self, rule: PolicyRule, place: str, namespace: str) -> None:
@@ -115,9 +111,8 @@ class NameIndex:
                 self._users.setdefault(name, []).append(place)
             if not {"serviceaccounts", "*"}.isdisjoint(rule.resources):
                 account = f"system:serviceaccount:{namespace}:{name}"
-                (self._patterns if "*" in account else self._users).setdefault(account, []).append(
-                    place
-                )
+                known = self._patterns if "*" in account else self._users
+                known.setdefault(account, []).append(place)
 
     def _add_reference(self, reference: GroupReference) -> None:
         place = f"{reference.kind} {_at(reference)} ({reference.path})"

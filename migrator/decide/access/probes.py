@@ -56,9 +56,9 @@ def probes_for(
     ``custom_resources`` are ``(API group, resource)`` of installed CRDs. An identity with templates
     is asked as a login that RBAC does not name.
     """
-    permissions = (
-        before if isinstance(before, PermissionSet) else permissions_of_unnamed(before, index)
-    )
+    permissions = before
+    if not isinstance(permissions, PermissionSet):
+        permissions = permissions_of_unnamed(permissions, index)
     allows = permissions.asker()
     candidates = _candidates(permissions, namespaces, custom_resources)
     chosen = _chosen(candidates)
@@ -104,33 +104,43 @@ def _requests(
     rule: PolicyRule, namespace: str | None, custom_resources: Sequence[tuple[str, str]]
 ) -> Iterator[AccessRequest]:
     verbs = _by_rank(rule.verbs)
-    if rule.non_resource_urls and namespace is None and verbs:
-        url = min(rule.non_resource_urls)
-        path = f"{url.rstrip('*')}{PROBE_NAME}" if url.endswith("*") else url
-        yield AccessRequest(
-            "get" if verbs[0] == "*" else verbs[0],
-            path=path if path.startswith("/") else f"/{path}",
-        )
-    if not (verbs and rule.api_groups and rule.resources):
+    if not verbs:
+        return
+    # A path has no namespace: RBAC asks ClusterRoleBindings only.
+    if rule.non_resource_urls and namespace is None:
+        yield _path_request(verbs[0], min(rule.non_resource_urls))
+    if not (rule.api_groups and rule.resources):
         return
     name = min(rule.resource_names, default="")
-    resource, _, subresource = min(
-        rule.resources, key=lambda r: (_TELLING_RESOURCES.get(r, len(TELLING)), r)
-    ).partition("/")
+    resource, _, subresource = min(rule.resources, key=_by_telling).partition("/")
     asked = AccessRequest(verbs[0], min(rule.api_groups), resource, subresource, namespace, name)
     yield asked
     if "*" in rule.verbs:
         yield replace(asked, verb="delete")
-    if "*" in (*rule.verbs, *rule.api_groups, *rule.resources):
-        unnamed = RuleSet((replace(rule, resource_names=()),))
-        for telling in (
-            *TELLING,
-            *(AccessRequest("list", group, kind) for group, kind in custom_resources),
-        ):
-            if (namespace is None or telling.resource not in CLUSTER_KINDS) and unnamed.allows(
-                telling
-            ):
-                yield replace(telling, namespace=namespace, name=name)
+    if "*" not in (*rule.verbs, *rule.api_groups, *rule.resources):
+        return
+    unnamed = RuleSet((replace(rule, resource_names=()),))
+    custom = [AccessRequest("list", group, kind) for group, kind in custom_resources]
+    for telling in (*TELLING, *custom):
+        if _exists_in(namespace, telling) and unnamed.allows(telling):
+            yield replace(telling, namespace=namespace, name=name)
+
+
+def _path_request(verb: str, url: str) -> AccessRequest:
+    path = f"{url.rstrip('*')}{PROBE_NAME}" if url.endswith("*") else url
+    # A review refuses a path without its slash.
+    if not path.startswith("/"):
+        path = f"/{path}"
+    return AccessRequest("get" if verb == "*" else verb, path=path)
+
+
+def _by_telling(resource: str) -> tuple[int, str]:
+    return _TELLING_RESOURCES.get(resource, len(TELLING)), resource
+
+
+def _exists_in(namespace: str | None, request: AccessRequest) -> bool:
+    """Whether the request can have this namespace: kinds of the cluster have none."""
+    return namespace is None or request.resource not in CLUSTER_KINDS
 
 
 def _by_rank(verbs: Iterable[str]) -> list[str]:
@@ -146,8 +156,8 @@ def _example(scope: Node, namespaces: Sequence[str]) -> str | None:
 
 
 def _chosen(candidates: Sequence[_Candidate]) -> list[AccessRequest]:
-    """Every scope once, then every rule once, then the rest: what a limit cuts off has the least to
-    tell.
+    """Every scope once, then every rule once, then the rest: what a limit cuts off shows the
+    least.
     """
     by_scope: dict[str, list[_Candidate]] = {}
     for candidate in candidates:
@@ -175,24 +185,22 @@ def _outside(
     granted = sorted({request.namespace for request in chosen if request.namespace})
     covered = [grant.namespace for grant in permissions.grants if grant.namespace is not None]
     known = (*sorted(namespaces), "kube-system", "default", f"{PROBE_NAME}-elsewhere")
-    elsewhere = next(
-        (n for n in known if not any(namespace_matches(scope, n) for scope in covered)), None
-    )
-    steps = [
-        step
-        for turn in zip_longest(*(_steps(r, elsewhere) for r in chosen))
-        for step in turn
-        if step is not None
-    ]
-    places = (None, *granted[:1], elsewhere)
+    uncovered = (n for n in known if not any(namespace_matches(scope, n) for scope in covered))
+    elsewhere = next(uncovered, None)
+    steps = _in_turn(*(_steps(request, elsewhere) for request in chosen))
     telling = [
         replace(request, namespace=place)
-        for place in places
+        for place in (None, *granted[:1], elsewhere)
         for request in TELLING
-        if place is None or request.resource not in CLUSTER_KINDS
+        if _exists_in(place, request)
     ]
-    for pair in zip_longest(telling, steps):
-        yield from (request for request in pair if request is not None)
+    yield from _in_turn(telling, list(steps))
+
+
+def _in_turn(*lists: Iterable[AccessRequest]) -> Iterator[AccessRequest]:
+    """The first of each list, then the second of each, until all are used up."""
+    for turn in zip_longest(*lists):
+        yield from (request for request in turn if request is not None)
 
 
 def _steps(request: AccessRequest, elsewhere: str | None) -> Iterator[AccessRequest]:

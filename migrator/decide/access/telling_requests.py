@@ -1,12 +1,11 @@
-"""Requests that tell the most when they change hands: for probes, and for the witness of a
+"""Requests that show the most when access changes: for probes, and for the witness of a
 difference.
 """
 
 from migrator.model.rbac import AccessRequest
 
-PROBE_NAME = (
-    "migrator-probe"  # of objects, paths and namespaces that need not exist: reviews do not look
-)
+# Of objects, paths and namespaces that need not exist: an access review does not read them.
+PROBE_NAME = "migrator-probe"
 COMMON_VERBS = ("delete", "create", "patch", "update", "get", "list", "watch")
 _VERBS = (
     "impersonate",
@@ -55,8 +54,9 @@ CLUSTER_KINDS = frozenset(
 
 def rank(request: AccessRequest) -> int:
     """How much the request tells when it changes hands: 0 is the most."""
+    # Every login may read most paths (system:discovery, system:public-info-viewer).
     if request.path is not None:
-        return len(TELLING) + 1  # everybody may read most of these
+        return len(TELLING) + 1
     return _RANKS.get(
         (request.verb, request.api_group, request.resource, request.subresource), len(TELLING)
     )

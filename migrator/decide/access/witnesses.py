@@ -20,9 +20,8 @@ from migrator.decide.access.telling_requests import (
 from migrator.model.rbac import AccessRequest, PermissionRow, Witness
 
 Found: TypeAlias = Mapping[PermissionRow, Witness | None]
-_MOST_TRIED = (
-    64  # candidates of a row; the second is needed only where something unknown covers the first
-)
+# Candidates of a row; the second is needed only where something unknown covers the first.
+_MOST_TRIED = 64
 _VERBS = ("get", "list", "delete", "create", "update", "patch", "watch")
 # Requests of these verbs name no object: a rule with resource names is shown by another of its
 # verbs, if it has one.
@@ -65,18 +64,18 @@ def witness_of(
     login: Sequence[str] = (),
     namespaces: Sequence[str] = (),
 ) -> Witness | None:
-    """A request inside the row of which ``certain`` says that one side of the difference allows it
-    and the other not.
+    """A request inside the row that, as ``certain`` says, one of the two sets allows and the other
+    does not.
 
     ``login`` are the template variables of the only logins that the row is about. ``namespaces``
     exist, and are preferred.
     """
     if row.unknown:
         return None
-    found = (
-        request for request in islice(_candidates(row, namespaces), _MOST_TRIED) if certain(request)
-    )
-    return next((Witness.of(request, tuple(login)) for request in found), None)
+    for request in islice(_candidates(row, namespaces), _MOST_TRIED):
+        if certain(request):
+            return Witness.of(request, tuple(login))
+    return None
 
 
 def with_witnesses(rows: Iterable[PermissionRow], found: Found) -> tuple[PermissionRow, ...]:
@@ -102,7 +101,7 @@ def _best(row: PermissionRow, sources: Iterable[tuple[PermissionRow, Witness]]) 
         if set(source.api_groups) <= set(row.api_groups)
         and set(source.resources) <= set(row.resources)
     ]
-    # A witness that every login shows can be asked by anybody who is the principal.
+    # Every login of the principal can ask a witness that is about no login in particular.
     return min(inside, key=lambda w: (w.login, rank(w.request), order(w.request)), default=None)
 
 
@@ -115,11 +114,11 @@ def _candidates(row: PermissionRow, namespaces: Sequence[str]) -> Iterator[Acces
             yield AccessRequest(verb, path=path)
         return
     places, names = _places(row.scope, namespaces), _names(row.resource_names)
-    for group, resource, verb in _things(
-        row, verbs, places
-    ):  # one after the other: few are ever looked at
+    # One after the other: few are ever read.
+    for group, resource, verb in _things(row, verbs, places):
         parent, _, subresource = resource.partition("/")
-        if not subresource:  # also a resource that is written with a slash at its end
+        # Also a resource that is written with a slash at its end.
+        if not subresource:
             parent = resource
         for place, name in product(places, names):
             yield AccessRequest(verb, group, parent, subresource, place, name)
@@ -170,30 +169,30 @@ def _values(
     """
     listed = [each for each in tokens if not each.startswith("!")]
     patterns = [each for each in listed if (made := _made_up(each)) != each and meets(each, made)]
-    plain = sorted(
-        set(listed).difference(patterns),
-        key=lambda value: (VERB_RANKS.get(value, len(VERB_RANKS)), value),
-    )
-    made_up = (
-        _made_up(pattern, str(number or ""))
-        for pattern in patterns
-        for number in range(len(tokens))
-    )
-    found = [
-        value
-        for value in (*plain, *suggestions, *made_up)
-        if value and _holds(tokens, value, meets)
-    ]
-    return list(dict.fromkeys((*found, *(value for value in plain if not value))))
+    plain = sorted(set(listed).difference(patterns), key=_by_rank)
+    numbers = ["", *map(str, range(1, len(tokens)))]
+    made_up = [_made_up(pattern, number) for pattern in patterns for number in numbers]
+    values = [value for value in (*plain, *suggestions, *made_up) if value]
+    found = [value for value in values if _holds(tokens, value, meets)]
+    # The empty value comes last.
+    if "" in plain:
+        found.append("")
+    return list(dict.fromkeys(found))
+
+
+def _by_rank(verb: str) -> tuple[int, str]:
+    return VERB_RANKS.get(verb, len(VERB_RANKS)), verb
 
 
 def _made_up(pattern: str, number: str = "") -> str:
-    """A text that a pattern may hold and that nobody names; the same text where there is no star at
+    """A text that a pattern may hold and that is in no use; the same text where there is no star at
     an end.
     """
     if pattern.startswith("*"):
         return f"{PROBE_NAME}{number}{pattern[1:]}"
-    return f"{pattern[:-1]}{PROBE_NAME}{number}" if pattern.endswith("*") else pattern
+    if pattern.endswith("*"):
+        return f"{pattern[:-1]}{PROBE_NAME}{number}"
+    return pattern
 
 
 def _holds(tokens: Sequence[str], value: str, meets: Callable[[str, str], bool]) -> bool:
@@ -213,11 +212,14 @@ def _is(token: str, value: str) -> bool:
 
 
 def _has_subresource(token: str, value: str) -> bool:
+    if _is(token, value):
+        return True
+    # `*/log` is that subresource of every resource (ResourceMatches).
     subresource = token.removeprefix("*/")
-    return _is(token, value) or (
-        subresource not in ("", token) and value.partition("/")[2] == subresource
-    )
+    return subresource not in ("", token) and value.partition("/")[2] == subresource
 
 
 def _has_prefix(token: str, value: str) -> bool:
-    return token == value or (token.endswith("*") and value.startswith(token[:-1]))
+    if token == value:
+        return True
+    return token.endswith("*") and value.startswith(token[:-1])

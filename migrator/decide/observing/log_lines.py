@@ -23,23 +23,23 @@ _POLICY, _RBAC = "EKS Access Policy", "RBAC: allowed"
 
 
 def login_of(message: str, timestamp: int) -> SeenLogin | None:
-    """The login that an authenticator line tells; ``timestamp`` is the log event's, in milliseconds
-    since 1970.
+    """The login that an authenticator line reports; ``timestamp`` is the log event's, in
+    milliseconds since 1970.
 
-    Other lines of the authenticator, and refusals that name nobody, are None.
+    Other lines of the authenticator, and refusals that name no principal, are None.
     """
     granted = _GRANTED in message
     if not granted and _DENIED not in message:
         return None
     fields = {name: unquoted(value) for name, value in _FIELD.findall(message)}
     arn = fields.get("arn", "")
+    # STS did not accept the token: the authenticator does not know the caller.
     if not arn:
         return None
     at = moment_of(timestamp)
     if not granted:
-        return SeenLogin(
-            arn, "", (), at, "authenticator", refused=fields.get("error") or "access denied"
-        )
+        refused = fields.get("error") or "access denied"
+        return SeenLogin(arn, "", (), at, "authenticator", refused=refused)
     groups = fields.get("groups", "").removeprefix("[").removesuffix("]").split()
     return SeenLogin(arn, fields.get("username", ""), tuple(groups), at, "authenticator")
 
@@ -49,7 +49,9 @@ def unquoted(value: str) -> str:
     if not value.startswith('"'):
         return value
     inner = value[1:-1]
-    return _ESCAPE.sub(_character, inner) if "\\" in inner else inner
+    if "\\" not in inner:
+        return inner
+    return _ESCAPE.sub(_character, inner)
 
 
 def _character(match: re.Match[str]) -> str:
@@ -61,15 +63,17 @@ def _character(match: re.Match[str]) -> str:
 
 
 def request_of(message: str, timestamp: int) -> SeenRequest | None:
-    """The request that an audit event tells, of somebody who logged in through IAM; None for
-    everybody else's, for earlier stages of a request, and for what is no audit event.
+    """The request that an audit event reports, of a caller who logged in through IAM; None for
+    other callers, for earlier stages of a request, and for what is no audit event.
     """
+    # Only the authenticator gives this extra field (server.go): a cheap test before JSON is read.
     if "canonicalArn" not in message:
         return None
     try:
         event = json.loads(message)
     except (ValueError, RecursionError):
         return None
+    # A request has an event for each stage: the last one alone counts ("Auditing").
     if not isinstance(event, dict) or event.get("stage") != "ResponseComplete":
         return None
     user = _mapping(event.get("user"))
@@ -101,16 +105,21 @@ def login_of_request(request: SeenRequest) -> SeenLogin:
 
 
 def _decider(reason: str, event: Mapping[str, Any]) -> Decider:
+    # The decision is about the impersonated user, not about the one who logged in.
     if "impersonatedUser" in event:
         return "impersonated"
     if reason.startswith(_POLICY):
         return "access-policy"
-    return "rbac" if reason.startswith(_RBAC) else "other"
+    if reason.startswith(_RBAC):
+        return "rbac"
+    return "other"
 
 
 def target_of(api_group: str, resource: str, subresource: str) -> str:
     """``apps/deployments/scale``; empty where there is no resource."""
-    return "/".join(part for part in (api_group, resource, subresource) if part) if resource else ""
+    if not resource:
+        return ""
+    return "/".join(part for part in (api_group, resource, subresource) if part)
 
 
 def moment_of(timestamp: int) -> datetime:
@@ -127,7 +136,9 @@ def _text(value: object) -> str:
 
 
 def _texts(value: object) -> tuple[str, ...]:
-    return tuple(item for item in value if isinstance(item, str)) if isinstance(value, list) else ()
+    if not isinstance(value, list):
+        return ()
+    return tuple(item for item in value if isinstance(item, str))
 
 
 def _first(value: object) -> str:

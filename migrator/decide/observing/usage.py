@@ -3,8 +3,8 @@ number.
 
 The one value in this package that changes in place: a month of audit log has millions of lines. It
 depends on which lines were added and not on their order (but for which kinds of denials are left
-out when there are too many), so that a scan may stop and go on, and may ask CloudWatch to count for
-it.
+out when there are too many), so that a scan may stop and continue, and may ask CloudWatch to count
+for it.
 """
 
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ from migrator.model.observation import Decider, SeenLogin, SeenRequest
 from migrator.model.snapshot import Login
 from migrator.model.usage_report import Decided, Denial
 
-# of one principal with the same groups; with more of them only what they begin with is kept
+# Of one principal with the same groups; with more of them only their common prefix is kept.
 MOST_NAMES = 100
 MOST_DENIALS = 2_000
 OWN_USER_AGENT = "eks-access-migrator"
@@ -35,17 +35,15 @@ class Span:
 
     def add(self, first: int, last: int, count: int) -> None:
         """More of the same."""
-        self.first, self.last, self.count = (
-            min(self.first, first),
-            max(self.last, last),
-            self.count + count,
-        )
+        self.first = min(self.first, first)
+        self.last = max(self.last, last)
+        self.count += count
 
 
 @dataclass(slots=True)
 class _Names:
-    """The names of one principal with the same groups: each by itself, or folded into what all
-    begin with.
+    """The names of one principal with the same groups: each one, or folded into their common
+    prefix.
     """
 
     spans: dict[str, Span] = field(default_factory=dict)
@@ -70,9 +68,8 @@ class _Names:
         return f"{prefix}*"
 
     def _fold(self) -> None:
-        self.prefix = _common(
-            min(self.spans), max(self.spans)
-        )  # whatever lies between begins alike
+        # Every name between the first and the last has their prefix.
+        self.prefix = _common(min(self.spans), max(self.spans))
         spans = iter(self.spans.values())
         whole = next(spans)
         for span in spans:
@@ -88,9 +85,8 @@ class Tally:
     def __init__(self, applied: int | None = None) -> None:
         self.applied = applied
         self.lines = 0
-        self.days: dict[
-            str, set[int]
-        ] = {}  # log type -> days since 1970 with at least one line of it
+        # Log type -> days since 1970 with at least one line of it.
+        self.days: dict[str, set[int]] = {}
         self._logins: dict[tuple[str, tuple[str, ...]], _Names] = {}
         self._decided: dict[str, list[int]] = {}
         self._own: dict[str, int] = {}  # requests of this tool, which verifies by logging in
@@ -114,12 +110,14 @@ class Tally:
     def add_request(
         self, request: SeenRequest, *, as_login: bool, count: int = 1, first: datetime | None = None
     ) -> None:
-        """A request, or ``count`` alike. ``as_login``: nothing else tells of logins."""
+        """A request, or ``count`` alike. ``as_login``: no other log shows logins."""
+        # This tool's own requests say nothing about who uses the cluster.
         if request.user_agent.startswith(OWN_USER_AGENT):
             self._own[request.arn] = self._own.get(request.arn, 0) + count
             return
         last = milliseconds(request.at)
         begin = last if first is None else milliseconds(first)
+        # A denial of an impersonated user is no denial of the one who logged in.
         denied = not request.allowed and request.by != "impersonated"
         counts = self._decided.setdefault(request.arn, [0] * len(_DECIDERS))
         counts[_DECIDERS.index("denied" if denied else request.by)] += count
@@ -131,7 +129,7 @@ class Tally:
             names.add(request.username, begin, last, count)
 
     def saw(self, log_type: str, timestamp: int, lines: int = 1) -> None:
-        """A line of a log was there, whatever it said."""
+        """A log had a line, of whatever kind."""
         self.lines += lines
         self.days.setdefault(log_type, set()).add(timestamp // _DAY)
 
@@ -147,12 +145,10 @@ class Tally:
         else:
             self._left_out += count
 
-    # what came of it
+    # results
 
     def only_own(self) -> frozenset[str]:
-        """Principals that nobody but this tool was, as far as the audit log tells: whoever asked
-        anything else is none of them.
-        """
+        """Principals whose requests in the audit log all came from this tool."""
         return frozenset(self._own) - self._decided.keys()
 
     def logins(self) -> tuple[Login, ...]:
@@ -170,26 +166,21 @@ class Tally:
 
     def denials(self) -> tuple[Denial, ...]:
         """Refused logins and denied requests, the latest first."""
-        found = [
-            Denial(
-                *key,
-                moment_of(span.first),
-                moment_of(span.last),
-                span.count,
-                after if self.applied is not None else None,
-            )
-            for key, (span, after) in self._denials.items()
-        ]
-        return tuple(
-            sorted(found, key=lambda each: (-each.last.timestamp(), each.arn, each.what, each.why))
-        )
+        found = [self._denial(key, span, after) for key, (span, after) in self._denials.items()]
+        found.sort(key=lambda each: (-each.last.timestamp(), each.arn, each.what, each.why))
+        return tuple(found)
+
+    def _denial(self, key: tuple[str, str, str], span: Span, after: int) -> Denial:
+        # Without an applied plan there is no "after".
+        after_apply = None if self.applied is None else after
+        return Denial(*key, moment_of(span.first), moment_of(span.last), span.count, after_apply)
 
     @property
     def denials_left_out(self) -> int:
-        """Denials of kinds for which there was no room."""
+        """Denials of the kinds beyond the bound."""
         return self._left_out
 
-    # stopping and going on
+    # stopping and continuing
 
     def document(self) -> dict[str, Any]:
         """Everything, as JSON."""
@@ -240,7 +231,7 @@ class Tally:
 
 
 def _common(one: str, other: str) -> str:
-    """What two names begin with alike."""
+    """The common prefix of two names."""
     for place, (a, b) in enumerate(zip(one, other, strict=False)):
         if a != b:
             return one[:place]

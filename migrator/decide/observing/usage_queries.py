@@ -36,20 +36,18 @@ filter @logStream like /^kube-apiserver-audit-/ and {_BOUNDS}
 PARSE| {_COUNTS} arn, decision, spoken, by, own, verb, objectRef.apiGroup, objectRef.resource,\
  objectRef.subresourceNAMES
 """
+_PARSE_GROUPS = '| parse @message /"groups":(?<groups>\\[[^\\]]*\\])/\n'
 _BY: Mapping[str, Decider] = {"RBAC: allowed": "rbac", "EKS Access Policy": "access-policy"}
 
 
 def query_of(log_type: LogType, start: int, end: int, *, as_login: bool) -> str:
-    """The question about ``start <= time < end`` (milliseconds since 1970). ``as_login``: who asked
-    is told, too.
+    """The question about ``start <= time < end`` (milliseconds since 1970). ``as_login``: username
+    and groups of the caller are counted, too.
     """
-    if log_type == "authenticator":
-        text = _AUTHENTICATOR
-    else:
-        parse = '| parse @message /"groups":(?<groups>\\[[^\\]]*\\])/\n' if as_login else ""
-        text = _AUDIT.replace("PARSE", parse).replace(
-            "NAMES", ", user.username, groups" if as_login else ""
-        )
+    text = _AUTHENTICATOR
+    if log_type != "authenticator":
+        parse, names = (_PARSE_GROUPS, ", user.username, groups") if as_login else ("", "")
+        text = _AUDIT.replace("PARSE", parse).replace("NAMES", names)
     return text.replace("START", str(start)).replace("END", str(end))
 
 
@@ -60,7 +58,9 @@ def add_rows(
     for row in rows:
         arn, count = row.get("arn", ""), _number(row.get("n", ""))
         first, last = _moment(row.get("first", "")), _moment(row.get("last", ""))
-        if not arn or not count or first is None or last is None:
+        if not arn or not count:
+            continue
+        if first is None or last is None:
             continue
         for moment in dict.fromkeys((first, last)):
             tally.saw(log_type, int(moment.timestamp() * 1000), 0)
@@ -73,14 +73,8 @@ def add_rows(
 
 def _login(row: Mapping[str, str], arn: str, at: datetime) -> SeenLogin:
     if row.get("outcome") == "denied":
-        return SeenLogin(
-            arn,
-            "",
-            (),
-            at,
-            "authenticator",
-            refused=unquoted(row.get("error", "")) or "access denied",
-        )
+        refused = unquoted(row.get("error", "")) or "access denied"
+        return SeenLogin(arn, "", (), at, "authenticator", refused=refused)
     groups = unquoted(row.get("groups", "")).removeprefix("[").removesuffix("]").split()
     return SeenLogin(arn, unquoted(row.get("username", "")), tuple(groups), at, "authenticator")
 
@@ -109,7 +103,9 @@ def _groups(text: str) -> tuple[str, ...]:
         found = json.loads(text)
     except (ValueError, RecursionError):
         return ()
-    return tuple(item for item in found if isinstance(item, str)) if isinstance(found, list) else ()
+    if not isinstance(found, list):
+        return ()
+    return tuple(item for item in found if isinstance(item, str))
 
 
 def _number(text: str) -> int:

@@ -1,5 +1,5 @@
-"""From counts to a report: rows nobody used, principals behind accounts and templates, logins that
-no row explains, and whether the window is complete.
+"""From counts to a report: unused rows, principals behind accounts and templates, logins that no
+row explains, and whether the window is complete.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -33,7 +33,7 @@ _MOST_DAYS = 5
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """What was looked at: from ``start`` to ``end``, in the logs that are on (``types``) of a log
+    """What was read: from ``start`` to ``end``, in the logs that are on (``types``) of a log
     group.
     """
 
@@ -44,7 +44,7 @@ class Window:
 
     @property
     def login_log(self) -> Literal["authenticator", "audit"]:
-        """The log that tells of logins."""
+        """The log that shows logins."""
         return "authenticator" if "authenticator" in self.types else "audit"
 
 
@@ -89,7 +89,7 @@ def usage_report(
 
 
 def _gaps(tally: Tally, window: Window) -> Iterator[str]:
-    """Why the window does not say who did not log in."""
+    """Why a principal without a login in the window may still be in use."""
     if not window.types & {"authenticator", "audit"}:
         yield "neither the authenticator's log nor the audit log is on"
         return
@@ -99,9 +99,12 @@ def _gaps(tally: Tally, window: Window) -> Iterator[str]:
     if kept is not None and window.end - timedelta(days=kept) > window.start:
         yield f"lines are deleted after {kept} days"
     silent = list(_silent_days(tally.days.get(window.login_log, set()), window))
-    if silent:
-        more = f" and {len(silent) - _MOST_DAYS} more days" if len(silent) > _MOST_DAYS else ""
-        yield f"no line of the {window.login_log} log on {', '.join(silent[:_MOST_DAYS])}{more}"
+    if not silent:
+        return
+    days = ", ".join(silent[:_MOST_DAYS])
+    if len(silent) > _MOST_DAYS:
+        days += f" and {len(silent) - _MOST_DAYS} more days"
+    yield f"no line of the {window.login_log} log on {days}"
 
 
 def _silent_days(days: set[int], window: Window) -> Iterator[str]:
@@ -111,19 +114,20 @@ def _silent_days(days: set[int], window: Window) -> Iterator[str]:
     """
     day = milliseconds(_DAY + moment_of(0))
     first, last = milliseconds(window.start) // day, milliseconds(window.end) // day
-    wanted = range(first + 1, last) if last - first > 1 else range(first, last + 1)
+    # Parts of two days at the most: one line on either is enough.
     if last - first <= 1:
-        if not days & set(wanted):
+        if days.isdisjoint((first, last)):
             yield f"{window.start:%Y-%m-%d}"
         return
-    for number in wanted:
+    for number in range(first + 1, last):
         if number not in days:
             yield f"{moment_of(number * day):%Y-%m-%d}"
 
 
 def _unused(rows: AwsAuth, seen: set[str]) -> Iterator[UnusedRow]:
     for row in rows.rows:
-        if row.arn and row_key(row.arn) not in seen:  # a row with a path never matches anybody
+        # A role's row with a path matches no login, so that it is always unused.
+        if row.arn and row_key(row.arn) not in seen:
             yield UnusedRow(row.source, row.arn)
 
 
@@ -132,28 +136,25 @@ def _templates(index: RowIndex, logins: Sequence[Login]) -> Iterator[NamesOfTemp
     by_key: dict[str, list[Login]] = {}
     for login in logins:
         by_key.setdefault(principal_key(login.arn), []).append(login)
-    rows = {
-        row.source: row for found in (*index.roles.values(), *index.users.values()) for row in found
-    }
+    in_force = (*index.roles.values(), *index.users.values())
+    rows = {row.source: row for found in in_force for row in found}
     for row in sorted(rows.values(), key=lambda each: (each.section, each.index)):
         mine = by_key.get(row_key(row.arn), [])
         for template, names in _rendered(row, mine):
             found = sorted(set(names))
             if found:
-                yield NamesOfTemplate(
-                    row.source, row.arn, template, tuple(found[:_MOST_NAMES]), len(found)
-                )
+                named = tuple(found[:_MOST_NAMES])
+                yield NamesOfTemplate(row.source, row.arn, template, named, len(found))
 
 
 def _rendered(row: RowMapping, logins: Sequence[Login]) -> Iterator[tuple[str, list[str]]]:
     if templates_in(row.username):
         yield row.username, [login.username for login in logins]
-    literal = {group for group in row.effective_groups if not templates_in(group)} | {
-        "system:authenticated"
-    }
-    for group in row.effective_groups:
-        if templates_in(group):
-            yield group, [each for login in logins for each in login.groups if each not in literal]
+    templated = [group for group in row.effective_groups if templates_in(group)]
+    # Groups that a login has without any template; the API server adds the first to every login.
+    literal = {"system:authenticated", *row.effective_groups}.difference(templated)
+    for group in templated:
+        yield group, [each for login in logins for each in login.groups if each not in literal]
 
 
 def _without_row(
@@ -162,23 +163,31 @@ def _without_row(
     """The newest login of each principal that neither a row nor an entry names."""
     newest: dict[str, Login] = {}
     counts: dict[str, int] = {}
+    # aws-auth was not read: a login without a row cannot be known.
+    if index is None:
+        return
     for login in logins:
         key = principal_key(login.arn)
-        if key in entries or (index is not None and (key in index.roles or key in index.users)):
+        if key in entries or key in index.roles or key in index.users:
             continue
         counts[key] = counts.get(key, 0) + login.count
         if key not in newest or login.last > newest[key].last:
             newest[key] = login
-    if index is None:
-        return
     for key, login in sorted(newest.items()):
-        arn = parse_arn(login.arn)
         yield SeenPrincipal(
             login.arn,
             login.username,
             login.groups,
             login.last,
             counts[key],
-            account=arn.account if arn is not None and arn.account in index.accounts else None,
+            account=_mapped_account(login, index),
             hidden_creator=login.username == HIDDEN_NAME,
         )
+
+
+def _mapped_account(login: Login, index: RowIndex) -> str | None:
+    """The principal's account, if mapAccounts admits it."""
+    arn = parse_arn(login.arn)
+    if arn is None or arn.account not in index.accounts:
+        return None
+    return arn.account

@@ -244,6 +244,7 @@ def test_argocd_policies_name_subjects() -> None:
         "g, dev:alice, role:readonly\np, proj:x:y, applications, get, x/*, allow\nnonsense\n",
         "policy.extra.csv": "g, auditors, role:readonly",
         "policy.default": "role:readonly",
+        "policy.broken.csv": None,
     }
     raw = _object("v1", "ConfigMap", "argocd", data=data)
     raw["metadata"]["name"] = "argocd-rbac-cm"
