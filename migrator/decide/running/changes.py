@@ -31,6 +31,8 @@ from migrator.model.step import (
 
 _MOST_LINES = 40
 _LONGEST_TEXT = 120
+# A step in one of these was begun and did not end.
+_UNDER_WAY = frozenset({"intended", "sent", "undoing"})
 
 
 def as_before(
@@ -41,51 +43,78 @@ def as_before(
     *,
     begun: str | None = None,
 ) -> tuple[Snapshot, tuple[str, ...]]:
-    """A fresh snapshot with what runs of this plan did taken out again, and lines about entries
-    nobody expected.
+    """A fresh snapshot without what runs of this plan did, and lines about unexpected entries.
 
     ``begun`` is the id of the run that began here, even if its journal was lost.
 
-    Ours are: the first mode step, entries with this plan's tag, entries that a begun sequence
-    changes (their own state is compared step by step, when their turn comes), and bindings with our
-    label.
+    Runs of this plan did: the first mode step, entries with this plan's tag, entries that a begun
+    sequence changes (their own state is compared step by step, when their turn comes), and bindings
+    with the label of this program.
     """
-    sequences = sequences_of(plan, progress)
     run = begun or progress.run or ""
-    entries = snapshot.access_entries
-    shown = {entry.principal_arn: entry for entry in entries or ()}
-    touched = {
-        key: sequence
-        for key, sequence in sequences.items()
-        if any(progress.of(step.id).status != "pending" for step in sequence)
-        or (begun is not None and _on_its_way(sequence, shown.get(key), run, plan_digest))
-    }
+    cluster, entries = snapshot.cluster, snapshot.access_entries
     surprises: tuple[str, ...] = ()
-    cluster = snapshot.cluster
     if entries is not None:
-        entries = tuple(
-            entry
-            for found in entries
-            if found.tags.get(PLAN_TAG) != plan_digest
-            for entry in (_first(touched.get(found.principal_arn), found, run),)
-            if entry is not None
-        ) + _deleted(touched, entries, plan_digest)
-    if (
-        plan.cluster.authentication_mode == "CONFIG_MAP" != snapshot.cluster.authentication_mode
-        and (begun is not None or _enabled(plan, progress, snapshot, plan_digest))
-    ):
+        touched = _touched(plan, progress, entries, plan_digest, begun=begun)
+        kept = _entries_before(touched, entries, run, plan_digest)
+        entries = kept + _deleted(touched, entries, plan_digest)
+    if _mode_step_was_ours(plan, progress, snapshot, plan_digest, begun=begun):
         cluster = replace(cluster, authentication_mode="CONFIG_MAP")
         surprises = surprising_entries(plan, entries or (), plan_digest)
         entries = None
-    return (
-        replace(
-            snapshot,
-            cluster=cluster,
-            access_entries=_sorted(entries),
-            rbac=_without_ours(snapshot.rbac),
-        ),
-        surprises,
+    before = replace(
+        snapshot,
+        cluster=cluster,
+        access_entries=_sorted(entries),
+        rbac=_without_ours(snapshot.rbac),
     )
+    return before, surprises
+
+
+def _touched(
+    plan: Plan,
+    progress: Progress,
+    entries: Iterable[AccessEntry],
+    plan_digest: str,
+    *,
+    begun: str | None,
+) -> dict[str, Sequence]:
+    """The sequences that have begun, by the journal or, where it was lost, by their entries."""
+    shown = {entry.principal_arn: entry for entry in entries}
+    run = begun or progress.run or ""
+    touched: dict[str, Sequence] = {}
+    for key, sequence in sequences_of(plan, progress).items():
+        recorded = any(progress.of(step.id).status != "pending" for step in sequence)
+        if recorded or (
+            begun is not None and _on_its_way(sequence, shown.get(key), run, plan_digest)
+        ):
+            touched[key] = sequence
+    return touched
+
+
+def _entries_before(
+    touched: Mapping[str, Sequence],
+    entries: Iterable[AccessEntry],
+    run: str,
+    plan_digest: str,
+) -> tuple[AccessEntry, ...]:
+    """The entries that this plan did not make, as they were before their sequences began."""
+    return tuple(
+        _first(touched.get(entry.principal_arn), entry, run)
+        for entry in entries
+        if entry.tags.get(PLAN_TAG) != plan_digest
+    )
+
+
+def _mode_step_was_ours(
+    plan: Plan, progress: Progress, snapshot: Snapshot, plan_digest: str, *, begun: str | None
+) -> bool:
+    """Whether a run of this plan changed the mode from CONFIG_MAP."""
+    if plan.cluster.authentication_mode != "CONFIG_MAP":
+        return False
+    if snapshot.cluster.authentication_mode == "CONFIG_MAP":
+        return False
+    return begun is not None or _enabled(plan, progress, snapshot, plan_digest)
 
 
 def entries_astray(
@@ -93,28 +122,38 @@ def entries_astray(
 ) -> tuple[tuple[str, str], ...]:
     """``(principal ARN, what is wrong)`` of entries that are no longer as the journal says the runs
     left them.
-
-    A sequence of which nothing stands, or in which a step was begun and did not end, says nothing.
-    An entry may be ahead of its journal, never behind it.
     """
     found = {entry.principal_arn: entry for entry in entries}
     astray: list[tuple[str, str]] = []
     for arn, sequence in sequences_of(plan, progress).items():
-        statuses = [progress.of(step.id).status for step in sequence]
-        reached = [place for place, status in enumerate(statuses, 1) if status in SETTLED]
-        if (
-            sequence[0].principal_arn is None
-            or not reached
-            or {"intended", "sent", "undoing"} & {*statuses}
-        ):
+        states = _states_reached(progress, sequence)
+        if not states or any(matches(state, found.get(arn), plan_digest) for state in states):
             continue
-        *states, last = sequence_states(sequence, progress.run or "")[max(reached) :]
-        # Infrastructure code that takes a finished entry over as it is puts tags of its own on it.
-        states = [*states, last and replace(last, made_by_us=False)]
-        if not any(matches(state, found.get(arn), plan_digest) for state in states):
-            why = "it is there again" if states[0] is None else "somebody else changed it"
-            astray.append((arn, why if arn in found else "it is gone: somebody else deleted it"))
+        if arn not in found:
+            why = "it is gone: somebody else deleted it"
+        elif states[0] is None:
+            why = "it is there again"
+        else:
+            why = "somebody else changed it"
+        astray.append((arn, why))
     return tuple(astray)
+
+
+def _states_reached(progress: Progress, sequence: Sequence) -> list[EntryState | None]:
+    """The states that an entry may be in by the journal; empty where the journal does not say.
+
+    An entry may be ahead of its journal, never behind it.
+    """
+    if sequence[0].principal_arn is None:
+        return []
+    statuses = [progress.of(step.id).status for step in sequence]
+    reached = [place for place, status in enumerate(statuses, 1) if status in SETTLED]
+    # A write that was begun and did not end may have arrived or not.
+    if not reached or _UNDER_WAY & {*statuses}:
+        return []
+    *states, last = sequence_states(sequence, progress.run or "")[max(reached) :]
+    # Infrastructure code that manages a finished entry replaces the tags of this plan by its own.
+    return [*states, last and replace(last, made_by_us=False)]
 
 
 def kept_entries_astray(
@@ -139,17 +178,16 @@ def kept_entries_astray(
 
 
 def entry_left_out(plan: Plan, planned: PlannedPrincipal, entry: AccessEntry) -> bool:
-    """Whether somebody made an entry for a principal that the plan skips: it can log in, whatever
-    became of its row.
-
-    The dead entry that was there is the same as in the basis. EKS's own entry of a creator that is
-    not known gives what the creator had before.
+    """Whether another writer made an entry for a principal that the plan skips: the principal can
+    log in, whatever became of its row.
     """
     if planned.action != "skip" or SERVICE_LINKED_MARK in planned.principal_arn:
         return False
+    # The dead entry that was there when the plan was made is the same as in the basis.
     known = (plan.basis.get("accessEntries") or {}).get(planned.principal_arn)
     if known is not None and known == entries_basis([entry])[planned.principal_arn]:
         return False
+    # EKS's own entry of a creator that is not known gives what the creator had before.
     unknown_creator = any(finding.code == "creator-unknown" for finding in plan.findings)
     return not (unknown_creator and planned.before.via == "none" and is_creators(entry))
 
@@ -157,40 +195,49 @@ def entry_left_out(plan: Plan, planned: PlannedPrincipal, entry: AccessEntry) ->
 def surprising_entries(
     plan: Plan, entries: Iterable[AccessEntry], plan_digest: str
 ) -> tuple[str, ...]:
-    """Entries after the first mode step that neither we made nor the plan expects EKS to make, one
+    """Entries after the first mode step that neither this plan made nor expects EKS to make, one
     line each.
-
-    EKS's own service-linked entries are always there. Unless the plan awaits the creator's entry,
-    one entry of the shape that EKS gives it is no surprise: without a row the creator had as much
-    before; where the plan creates an entry the run takes it over. So it is with a node entry of the
-    type that the plan creates.
     """
     awaited = {
-        s.effect.principal_arn: s.effect.expected
-        for s in plan.steps
-        if isinstance(s.effect, AwaitEntry)
-    }
-    made = {
-        s.effect.principal_arn: s.effect.entry
-        for s in plan.steps
-        if isinstance(s.effect, CreateEntry)
+        step.effect.principal_arn: step.effect.expected
+        for step in plan.steps
+        if isinstance(step.effect, AwaitEntry)
     }
     unknown = [
         entry
         for entry in entries
-        if entry.principal_arn not in awaited
-        and SERVICE_LINKED_MARK not in entry.principal_arn
-        and entry.tags.get(PLAN_TAG) != plan_digest
+        if entry.principal_arn not in awaited and not _is_known(entry, plan_digest)
     ]
+    # Unless the plan awaits the creator's entry, one entry of the shape that EKS gives it is
+    # expected: without a row the creator had as much before; where the plan creates an entry the
+    # run takes it over.
     creators = [entry for entry in unknown if is_creators(entry)]
     if len(creators) == 1 and not any(spec.type == "STANDARD" for spec in awaited.values()):
         unknown.remove(creators[0])
-    nodes = {arn: spec.type for arn, spec in made.items() if spec.type != "STANDARD"}
-    unknown = [e for e in unknown if e.tags or nodes.get(e.principal_arn) != e.type]
+    # EKS makes entries for the roles of managed nodes and Fargate, without tags, of the type that
+    # the plan creates.
+    nodes = _node_types(plan)
     return tuple(
-        f"there is an access entry for {e.principal_arn} that the plan does not know"
-        for e in unknown
+        f"there is an access entry for {entry.principal_arn} that the plan does not know"
+        for entry in unknown
+        if entry.tags or nodes.get(entry.principal_arn) != entry.type
     )
+
+
+def _is_known(entry: AccessEntry, plan_digest: str) -> bool:
+    """Whether this plan made the entry, or EKS has it for a service-linked role, as always."""
+    if SERVICE_LINKED_MARK in entry.principal_arn:
+        return True
+    return entry.tags.get(PLAN_TAG) == plan_digest
+
+
+def _node_types(plan: Plan) -> dict[str, str]:
+    created = (step.effect for step in plan.steps if isinstance(step.effect, CreateEntry))
+    return {
+        effect.principal_arn: effect.entry.type
+        for effect in created
+        if effect.entry.type != "STANDARD"
+    }
 
 
 def _enabled(plan: Plan, progress: Progress, snapshot: Snapshot, plan_digest: str) -> bool:
@@ -216,27 +263,24 @@ def _on_its_way(sequence: Sequence, entry: AccessEntry | None, run: str, plan_di
     )
 
 
-def _first(sequence: Sequence | None, found: AccessEntry, run: str) -> AccessEntry | None:
+def _first(sequence: Sequence | None, found: AccessEntry, run: str) -> AccessEntry:
     """The entry as it was before the sequence began."""
-    if sequence is None:
+    if sequence is None or isinstance(sequence[0].effect, AwaitEntry):
         return found
     state = sequence_states(sequence, run)[0]
-    if state is None or isinstance(sequence[0].effect, AwaitEntry):
-        return found
-    return _restored(found, state)
+    return found if state is None else _restored(found, state)
 
 
 def _restored(found: AccessEntry, state: EntryState) -> AccessEntry:
-    return replace(
-        found,
-        username=found.username if not state.username else state.username,
-        kubernetes_groups=found.kubernetes_groups
-        if state.groups is None
-        else tuple(sorted(state.groups)),
-        access_policies=found.access_policies
-        if state.policies is None
-        else tuple(sorted(state.policies, key=lambda policy: policy.policy_arn)),
-    )
+    """The entry with everything that the state knows of it."""
+    if state.username:
+        found = replace(found, username=state.username)
+    if state.groups is not None:
+        found = replace(found, kubernetes_groups=tuple(sorted(state.groups)))
+    if state.policies is not None:
+        policies = sorted(state.policies, key=lambda policy: policy.policy_arn)
+        found = replace(found, access_policies=tuple(policies))
+    return found
 
 
 def _deleted(
@@ -244,17 +288,18 @@ def _deleted(
 ) -> tuple[AccessEntry, ...]:
     """Dead entries that a begun sequence deleted."""
     present = {entry.principal_arn for entry in entries if entry.tags.get(PLAN_TAG) != plan_digest}
-    return tuple(
-        effect.before
-        for key, sequence in touched.items()
-        if key not in present and isinstance(effect := sequence[0].effect, DeleteEntry)
-    )
+    deleted: list[AccessEntry] = []
+    for key, sequence in touched.items():
+        effect = sequence[0].effect
+        if key not in present and isinstance(effect, DeleteEntry):
+            deleted.append(effect.before)
+    return tuple(deleted)
 
 
 def _sorted(entries: tuple[AccessEntry, ...] | None) -> tuple[AccessEntry, ...] | None:
-    return (
-        None if entries is None else tuple(sorted(entries, key=lambda entry: entry.principal_arn))
-    )
+    if entries is None:
+        return None
+    return tuple(sorted(entries, key=lambda entry: entry.principal_arn))
 
 
 def _without_ours(rbac: RbacState | None) -> RbacState | None:
@@ -280,8 +325,11 @@ def not_read_again(before: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[s
 
 
 def _listed(arn: Arn | None, read: Mapping[str, Any]) -> bool:
-    roles, users = read.get(arn.account, (False, False)) if arn else (False, False)
-    return bool(users if arn and arn.kind == "user" else roles)
+    """Whether the roles, or the users, of a principal's account were listed."""
+    if arn is None:
+        return False
+    roles, users = read.get(arn.account, (False, False))
+    return bool(users if arn.kind == "user" else roles)
 
 
 def basis_changes(planned: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[str, ...]:
@@ -308,15 +356,15 @@ def describe_changes(before: Any, now: Any, path: str = "") -> tuple[str, ...]: 
 
 def _differences(before: Any, now: Any, path: str) -> list[str]:  # noqa: ANN401
     if isinstance(before, Mapping) and isinstance(now, Mapping):
-        keys = sorted({*before, *now}, key=str)
-        return [
-            line
-            for key in keys
-            for line in _member(before, now, key, f"{path}.{key}" if path else str(key))
-        ]
+        lines: list[str] = []
+        for key in sorted({*before, *now}, key=str):
+            lines += _member(before, now, key, f"{path}.{key}" if path else str(key))
+        return lines
     if isinstance(before, list | tuple) and isinstance(now, list | tuple):
         return _list_differences(list(before), list(now), path)
-    return [] if before == now else [f"{path}: was {_short(before)}, is {_short(now)}"]
+    if before == now:
+        return []
+    return [f"{path}: was {_short(before)}, is {_short(now)}"]
 
 
 def _member(before: Mapping[Any, Any], now: Mapping[Any, Any], key: Any, path: str) -> list[str]:  # noqa: ANN401
@@ -330,14 +378,13 @@ def _member(before: Mapping[Any, Any], now: Mapping[Any, Any], key: Any, path: s
 def _list_differences(before: list[Any], now: list[Any], path: str) -> list[str]:
     """Lists of equal length are compared place by place; else by what is gone and what is new."""
     if len(before) == len(now):
-        return [
-            line
-            for i, (b, n) in enumerate(zip(before, now, strict=True))
-            for line in _differences(b, n, f"{path}[{i}]")
-        ]
+        lines: list[str] = []
+        for place, (old, new) in enumerate(zip(before, now, strict=True)):
+            lines += _differences(old, new, f"{path}[{place}]")
+        return lines
     gone = [f"{path}: gone, {_short(item)}" for item in before if item not in now]
-    new = [f"{path}: new, {_short(item)}" for item in now if item not in before]
-    return gone + new or [f"{path}: {len(before)} items became {len(now)}"]
+    added = [f"{path}: new, {_short(item)}" for item in now if item not in before]
+    return gone + added or [f"{path}: {len(before)} items became {len(now)}"]
 
 
 def _short(value: Any) -> str:  # noqa: ANN401

@@ -30,6 +30,8 @@ from migrator.model.step import Prove
 REHEARSAL_AGE = timedelta(days=7)
 NOT_WAIVABLE = frozenset({"plan", "mode", "no-update-running"})
 _MOST_NAMED = 5
+# Classes of proof that a login of the principal gave.
+_BY_LOGIN = frozenset({"live", "observed"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,25 +190,34 @@ def _proofs(plan: Plan, facts: GateFacts) -> Gate:
     )
     if facts.verdicts is None:
         return _gate(5, "proofs", question, "unknown", "no verdicts were made", remedy)
-    judged = {verdict.principal_arn for verdict in facts.verdicts}
-    missing = [
-        p.principal_arn
-        for p in plan.principals
-        if p.action != "skip" and p.principal_arn not in judged
-    ]
+    missing = _without_verdict(plan, facts.verdicts)
     wrong = [
-        f"{v.principal_arn}: {v.verdict} ({v.why})" for v in facts.verdicts if v.verdict != "ok"
+        f"{verdict.principal_arn}: {verdict.verdict} ({verdict.why})"
+        for verdict in facts.verdicts
+        if verdict.verdict != "ok"
     ]
     wrong += [f"{arn}: unknown (no verdict)" for arn in missing]
-    if not judged and not missing:
-        return _gate(5, "proofs", question, "pass", "the plan has no principal to prove", remedy)
-    only_unknown = all(v.verdict in ("ok", "unknown") for v in facts.verdicts)
-    state: GateState = "pass" if not wrong else "unknown" if only_unknown else "fail"
-    weak = [v.principal_arn for v in facts.verdicts if v.proof_class not in ("live", "observed")]
-    by_rules = f"; by the rules or a person's word alone: {_some(weak)}" if weak else ""
-    return _gate(
-        5, "proofs", question, state, _some(wrong) or f"all {len(judged)} are{by_rules}", remedy
-    )
+    if wrong:
+        has_failed = any(v.verdict not in ("ok", "unknown") for v in facts.verdicts)
+        state: GateState = "fail" if has_failed else "unknown"
+        return _gate(5, "proofs", question, state, _some(wrong), remedy)
+    return _gate(5, "proofs", question, "pass", _proven(facts.verdicts), remedy)
+
+
+def _without_verdict(plan: Plan, verdicts: tuple[PrincipalVerdict, ...]) -> list[str]:
+    judged = {verdict.principal_arn for verdict in verdicts}
+    needed = (p.principal_arn for p in plan.principals if p.action != "skip")
+    return [arn for arn in needed if arn not in judged]
+
+
+def _proven(verdicts: tuple[PrincipalVerdict, ...]) -> str:
+    judged = {verdict.principal_arn for verdict in verdicts}
+    if not judged:
+        return "the plan has no principal to prove"
+    weak = [v.principal_arn for v in verdicts if v.proof_class not in _BY_LOGIN]
+    if not weak:
+        return f"all {len(judged)} are"
+    return f"all {len(judged)} are; by the rules or a person's word alone: {_some(weak)}"
 
 
 def _admins(plan: Plan, facts: GateFacts) -> Gate:
@@ -220,19 +231,33 @@ def _admins(plan: Plan, facts: GateFacts) -> Gate:
     )
     if facts.verdicts is None:
         return _gate(6, SECOND_ADMIN, question, "unknown", "no verdicts were made", remedy)
-    ok = {
-        v.principal_arn
-        for v in facts.verdicts
-        if v.verdict == "ok" and v.proof_class in ("live", "observed")
+    admins = _proven_admins(plan, facts.verdicts)
+    state: GateState = "pass" if _enough_admins(admins, facts) else "fail"
+    detail = "proven: " + (_some(admins) or "nobody")
+    if facts.break_glass is not None:
+        detail += f"; {facts.break_glass}"
+    return _gate(6, SECOND_ADMIN, question, state, detail, remedy)
+
+
+def _proven_admins(plan: Plan, verdicts: tuple[PrincipalVerdict, ...]) -> list[str]:
+    """Administrators whose access was shown by a login, in plan order."""
+    shown = {
+        verdict.principal_arn
+        for verdict in verdicts
+        if verdict.verdict == "ok" and verdict.proof_class in _BY_LOGIN
     }
-    admins = [p.principal_arn for p in plan.principals if is_admin(p) and p.principal_arn in ok]
+    return [p.principal_arn for p in plan.principals if is_admin(p) and p.principal_arn in shown]
+
+
+def _enough_admins(admins: list[str], facts: GateFacts) -> bool:
+    # An entry of the operator alone proves too little: where it is wrong, the operator cannot
+    # mend it. A second administrator can.
     independent = [arn for arn in admins if arn not in facts.callers]
+    if len(admins) >= 2 and independent:
+        return True
+    # The break-glass principal makes an access entry for itself when no login is admitted.
     glass = facts.break_glass
-    enough = bool(len(admins) >= 2 and independent) or bool(
-        admins and glass is not None and glass.shown
-    )
-    detail = "proven: " + (_some(admins) or "nobody") + (f"; {glass}" if glass is not None else "")
-    return _gate(6, SECOND_ADMIN, question, "pass" if enough else "fail", detail, remedy)
+    return bool(admins) and glass is not None and glass.shown
 
 
 def _rehearsal(facts: GateFacts) -> Gate:
@@ -285,8 +310,10 @@ def _gate(
 
 def _some(items: Iterable[str]) -> str:
     found = list(items)
-    more = f", and {len(found) - _MOST_NAMED} more" if len(found) > _MOST_NAMED else ""
-    return "; ".join(found[:_MOST_NAMED]) + more
+    text = "; ".join(found[:_MOST_NAMED])
+    if len(found) > _MOST_NAMED:
+        return f"{text}, and {len(found) - _MOST_NAMED} more"
+    return text
 
 
 def last_rehearsal(progress: Progress) -> datetime | None:
@@ -315,17 +342,15 @@ def end_state_changes(
         arn = principal.principal_arn
         if principal.entry is None or principal.action in ("skip", "block"):
             continue
-        state = (
-            sequence_states(sequences[arn], progress.run or "")[-1] if arn in sequences else None
-        )
-        wanted = (
-            state if state is not None and state.type is not None else state_of(principal.entry)
-        )
+        wanted = state_of(principal.entry)
+        if arn in sequences:
+            last = sequence_states(sequences[arn], progress.run or "")[-1]
+            # A sequence that only proves knows nothing of the entry: the plan does.
+            if last is not None and last.type is not None:
+                wanted = last
         if not matches(wanted, found.get(arn), plan_digest):
-            wrong.append(
-                f"the entry of {arn} is "
-                f"{'not what the plan ends in' if arn in found else 'missing'}"
-            )
+            what = "not what the plan ends in" if arn in found else "missing"
+            wrong.append(f"the entry of {arn} is {what}")
     judged = _without_wider(plan, progress, snapshot)
     return (
         *wrong,

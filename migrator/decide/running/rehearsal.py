@@ -1,7 +1,7 @@
-"""The brain of a rehearsal: what to do next, from the journal and what is seen. Pure and total.
+"""Pure state machine of a rehearsal: the next action, from the journal and what is seen. Total.
 
-Whatever happens between blanking and putting back (a crash, a foreign writer, trouble, a timer that
-fired), the answer is to put the exact bytes back first and to explain afterwards.
+Whatever happens between blanking and restoring (a crash, another writer, trouble, a timer that
+fired), the exact bytes are restored first, and the explanation follows.
 """
 
 from collections.abc import Mapping
@@ -10,15 +10,14 @@ from datetime import datetime, timedelta
 from typing import Any, Literal, TypeAlias
 
 from migrator.decide.running.dead_man import TIMER, blanked
-from migrator.decide.running.progress import REHEARSE, SETTLED, Progress, Status
+from migrator.decide.running.progress import REHEARSE, SETTLED, Progress, Status, StepState
 from migrator.decide.running.waiting import moment
 
 TIMER_STEP, BLANK, RESTORE, CLEAN, PASSED = (
     f"{REHEARSE}-{name}" for name in ("timer", "blank", "restore", "clean", "passed")
 )
-NEVER_BLANKED: frozenset[Status] = frozenset(
-    {"pending", "refused"}
-)  # refused: by the API server, whoever was quicker
+# Refused by the API server: another writer was faster, and the values were not blanked.
+NEVER_BLANKED: frozenset[Status] = frozenset({"pending", "refused"})
 CHANGED_BEFORE = "somebody else wrote aws-auth before the rehearsal began; theirs was left alone"
 CHANGED_AFTER = (
     "the timer put aws-auth back, and somebody else wrote it since; theirs was left alone"
@@ -113,24 +112,14 @@ Rehearsing: TypeAlias = (
 def next_rehearsal(progress: Progress, seen: SeenRehearsal, length: timedelta) -> Rehearsing:
     """The one next action."""
     blank = progress.of(BLANK)
-    if progress.of(RESTORE).status in SETTLED or blank.status in NEVER_BLANKED:
-        return _outside(progress, seen)
+    if _is_restored(progress):
+        return _after_restore(progress, seen)
+    if blank.status in NEVER_BLANKED:
+        return _before_blank(progress, seen)
     if seen.map == "original":
-        if (
-            blank.status == "intended"
-            and not (seen.resumed or seen.trouble)
-            and seen.timer == "armed"
-        ):
-            return Blank()
-        return AdoptRestored(
-            "the timer put it back" if seen.timer == "fired" else "it is as it was"
-        )
-    if seen.map in ("foreign", "absent") and seen.timer == "fired":
-        # The timer says so only once the map is back. What differs now was written later, and an
-        # administrator who took a row out means it: the saved bytes would give that access again.
-        return AdoptRestored(CHANGED_AFTER)
+        return _map_is_original(blank, seen)
     if seen.map in ("foreign", "absent"):
-        return Restore("somebody else wrote aws-auth", save=seen.map == "foreign")
+        return _map_is_foreign(seen)
     if seen.resumed:
         return Restore("the rehearsal was interrupted")
     if seen.trouble:
@@ -141,24 +130,46 @@ def next_rehearsal(progress: Progress, seen: SeenRehearsal, length: timedelta) -
     return Conclude() if seen.now >= began + length else Watch()
 
 
-def _outside(progress: Progress, seen: SeenRehearsal) -> Rehearsing:
-    """Before the map is blanked, or after it was put back."""
-    ended = progress.of(RESTORE).status in SETTLED
-    why = str(progress.of(RESTORE).effect.get("why", "")) if ended else seen.trouble
-    if not ended and seen.map != "original":
-        why = why or CHANGED_BEFORE
-    if not ended and seen.timer == "fired":
-        why = why or "the timer fired before the rehearsal began"
-    started = progress.of(TIMER_STEP)
-    if not ended and started.status != "pending" and seen.timer == "none":
-        why = why or "the timer is gone"
-    if not ended and not why and started.status != "pending" and seen.timer == "starting":
-        late = seen.now >= (moment(started.at) or seen.now) + TIMER_START
-        why = "the timer's Job did not start in time" if late else ""
-    if ended or why or seen.resumed:
-        gone = started.status == "pending" or progress.of(CLEAN).status in SETTLED
-        why = why or "the rehearsal was interrupted" * seen.resumed
-        return Over(why) if gone else RemoveTimer("" if ended else why)
+def _is_restored(progress: Progress) -> bool:
+    return progress.of(RESTORE).status in SETTLED
+
+
+def _map_is_original(blank: StepState, seen: SeenRehearsal) -> Rehearsing:
+    """The values are there although the journal has an intention to blank them."""
+    # The write did not arrive: this process sends it again while the timer guards it.
+    undisturbed = not seen.resumed and not seen.trouble
+    if blank.status == "intended" and undisturbed and seen.timer == "armed":
+        return Blank()
+    if seen.timer == "fired":
+        return AdoptRestored("the timer put it back")
+    return AdoptRestored("it is as it was")
+
+
+def _map_is_foreign(seen: SeenRehearsal) -> Rehearsing:
+    # The timer says that it fired only once the map is restored. What differs now was written
+    # later, and an administrator who deleted a row means it: the saved bytes would give that
+    # access again.
+    if seen.timer == "fired":
+        return AdoptRestored(CHANGED_AFTER)
+    return Restore("somebody else wrote aws-auth", save=seen.map == "foreign")
+
+
+def _after_restore(progress: Progress, seen: SeenRehearsal) -> Rehearsing:
+    """The map is restored: remove the timer, then end with the reason of the restore."""
+    if not _timer_is_removed(progress):
+        return RemoveTimer()
+    why = str(progress.of(RESTORE).effect.get("why", ""))
+    # The process that restored the map died before it had taken all evidence.
+    if not why and seen.resumed:
+        return Over("the rehearsal was interrupted")
+    return Over(why)
+
+
+def _before_blank(progress: Progress, seen: SeenRehearsal) -> Rehearsing:
+    """The map was not blanked: start the timer and blank it, or end."""
+    why = _ends_before_blank(progress, seen)
+    if why:
+        return Over(why) if _timer_is_removed(progress) else RemoveTimer(why)
     match seen.timer:
         case "none":
             return StartTimer()
@@ -166,6 +177,31 @@ def _outside(progress: Progress, seen: SeenRehearsal) -> Rehearsing:
             return AwaitTimer()
         case _:
             return Blank()
+
+
+def _ends_before_blank(progress: Progress, seen: SeenRehearsal) -> str:
+    """Why the rehearsal ends before the map is blanked; empty when it does not."""
+    started = progress.of(TIMER_STEP)
+    is_started = started.status != "pending"
+    late = seen.now >= (moment(started.at) or seen.now) + TIMER_START
+    if seen.trouble:
+        return seen.trouble
+    if seen.map != "original":
+        return CHANGED_BEFORE
+    if seen.timer == "fired":
+        return "the timer fired before the rehearsal began"
+    if is_started and seen.timer == "none":
+        return "the timer is gone"
+    if is_started and seen.timer == "starting" and late:
+        return "the timer's Job did not start in time"
+    if seen.resumed:
+        return "the rehearsal was interrupted"
+    return ""
+
+
+def _timer_is_removed(progress: Progress) -> bool:
+    never_started = progress.of(TIMER_STEP).status == "pending"
+    return never_started or progress.of(CLEAN).status in SETTLED
 
 
 def last_written(config_map: Mapping[str, Any] | None) -> datetime | None:
