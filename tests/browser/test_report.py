@@ -87,7 +87,7 @@ def test_filters_hide_the_same_principals_in_matrix_list_and_timeline(open_html:
     assert shown(page) == ["runner"]
     page.get_by_label("Action").select_option("create")
     assert (
-        page.locator(".sequence[data-card]:visible .who").all_inner_texts()
+        page.locator(".lane[data-card]:visible .who").all_inner_texts()
         == page.locator(".matrix tbody tr:visible th").all_inner_texts()
     )
 

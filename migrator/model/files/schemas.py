@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import msgspec
-
 from migrator.model.files import plan, snapshot, wire
 from migrator.model.files.decisions import DecisionsDocument
 from migrator.model.files.step_payloads import PAYLOADS
@@ -16,9 +14,7 @@ def plan_schema() -> dict[str, Any]:
     refused.
     """
     payloads = [struct for struct, _ in PAYLOADS.values()]
-    (root, *payload_refs), components = msgspec.json.schema_components(
-        [wire.PlanDocument, *payloads], ref_template="#/$defs/{name}"
-    )
+    (root, *payload_refs), components = wire.schema_components(wire.PlanDocument, *payloads)
     for shape in ("Step", "Undo"):
         components[shape]["allOf"] = [
             {
@@ -34,9 +30,7 @@ def plan_schema() -> dict[str, Any]:
 
 def decisions_schema() -> dict[str, Any]:
     """The schema of decisions.yaml."""
-    (root,), components = msgspec.json.schema_components(
-        [DecisionsDocument], ref_template="#/$defs/{name}"
-    )
+    (root,), components = wire.schema_components(DecisionsDocument)
     return {"$schema": _DIALECT, "title": "decisions.yaml", **root, "$defs": components}
 
 

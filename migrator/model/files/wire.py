@@ -50,6 +50,18 @@ def pretty(document: Any) -> bytes:  # noqa: ANN401 - any JSON value
         return pretty_bytes(document)
 
 
+def schema_components(*structs: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:  # noqa: ANN401 - types
+    """JSON Schema: a reference for each struct, and the definitions by name.
+
+    A description is the docstring as one line: where the source wraps it is not part of the schema.
+    """
+    references, components = msgspec.json.schema_components(structs, ref_template="#/$defs/{name}")
+    for definition in components.values():
+        if "description" in definition:
+            definition["description"] = " ".join(definition["description"].split())
+    return references, components
+
+
 def convert(value: object, to: type[T]) -> T:
     """``value``, JSON-like, as ``to``. Safe in any thread. Raises ``msgspec.ValidationError``."""
     prepare(to)

@@ -22,6 +22,7 @@ from migrator.fleet.model.report import (
 )
 from migrator.model.decision import Stub
 from migrator.model.files import wire
+from migrator.model.files.wire import schema_components
 
 FORMAT = "migrator/fleet-report/v1"
 
@@ -248,9 +249,7 @@ def report_document(report: FleetReport) -> dict[str, Any]:
 
 def fleet_report_schema() -> dict[str, Any]:
     """The document's JSON Schema."""
-    (root,), components = msgspec.json.schema_components(
-        [FleetReportDocument], ref_template="#/$defs/{name}"
-    )
+    (root,), components = schema_components(FleetReportDocument)
     components["FleetReportDocument"]["properties"]["format"] = {"const": FORMAT}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",

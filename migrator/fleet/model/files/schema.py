@@ -2,16 +2,13 @@
 
 from typing import Any
 
-import msgspec
-
 from migrator.fleet.model.files.document import FORMAT, FleetDocument
+from migrator.model.files.wire import schema_components
 
 
 def fleet_schema() -> dict[str, Any]:
     """The schema of fleet.yaml."""
-    (root,), components = msgspec.json.schema_components(
-        [FleetDocument], ref_template="#/$defs/{name}"
-    )
+    (root,), components = schema_components(FleetDocument)
     components["FleetDocument"]["properties"]["format"] = {"const": FORMAT}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
