@@ -1,0 +1,100 @@
+"""The action that undoes one step, by what is seen of its entry or binding now."""
+
+from dataclasses import replace
+
+from migrator.decide.running.actions import (
+    Action,
+    LeaveInPlace,
+    ReadFirst,
+    Refuse,
+    RunState,
+    Undo,
+)
+from migrator.decide.running.binding_steps import shared_binding
+from migrator.decide.running.bridge import bridge_for, bridge_look
+from migrator.decide.running.entry_steps import entry_changed
+from migrator.decide.running.progress import refusal_of
+from migrator.decide.running.source_differences import ROW_CHANGED
+from migrator.decide.steps.bindings import binding_key, whose_binding
+from migrator.decide.steps.entry_states import matches, render_run, rendered, sequence_states
+from migrator.model.step import (
+    CreateBinding,
+    CreateBridge,
+    CreateEntry,
+    Sequence,
+)
+from migrator.model.step import Step as PlanStep
+
+
+def row_answers(state: RunState, created: PlanStep) -> Action | None:
+    """What keeps an entry from being deleted: None where the row answers in its place."""
+    arn = created.principal_arn or ""
+    if arn not in state.observed.rows:
+        return ReadFirst("row", arn)
+    if state.observed.rows[arn]:
+        return None
+    refusal = refusal_of(state.sequences[state.sequence_of[created.id]], state.progress)
+    if refusal is not None and refusal.effect.get("code") == ROW_CHANGED:
+        # An administrator deleted or edited the row while the entry was being made, as the journal
+        # says. Where aws-auth, read again, still says so, the entry gives more than is wanted, and
+        # deleting it locks out no one who should have access.
+        if arn not in state.observed.sources:
+            return ReadFirst("source", arn)
+        now = state.observed.sources[arn]
+        if now is not None and now.code == ROW_CHANGED:
+            return None
+    return LeaveInPlace(
+        created, f"aws-auth no longer gives {arn} what it had: deleting its entry would lock it out"
+    )
+
+
+def undo_step(state: RunState, sequence: Sequence, step: PlanStep) -> Action:
+    """Undo the step, record that its effect is not there, or refuse what another writer changed."""
+    if isinstance(step.effect, CreateBridge | CreateBinding):
+        return _undo_binding(state, step, step.effect)
+    arn = step.principal_arn or ""
+    if arn not in state.observed.entries:
+        return ReadFirst("entry", arn)
+    entry, digest = state.observed.entries[arn], state.run_request.plan_digest
+    states, place = sequence_states(sequence, state.run), sequence.index(step)
+    if matches(states[place], entry, digest):
+        return Undo(step, gone=True)
+    if not any(matches(each, entry, digest) for each in states[place + 1 :]):
+        return Refuse(entry_changed(replace(step, effect=step.undo or step.effect), entry))
+    if isinstance(step.effect, CreateEntry):
+        held = row_answers(state, step)
+        if held is not None:
+            return held
+    return Undo(step, first=_reads_beforeundo_step(state, step))
+
+
+def _undo_binding(state: RunState, step: PlanStep, effect: CreateBridge | CreateBinding) -> Action:
+    name = binding_key(rendered(effect, state.run))  # type: ignore[arg-type]
+    if name not in state.observed.bindings:
+        return ReadFirst("binding", name)
+    group = render_run(effect.group, state.run)
+    whose = whose_binding(state.observed.bindings[name], group)
+    is_bridge = isinstance(effect, CreateBridge)
+    # Other subjects use the bridge by now: to delete it would take their access away.
+    if whose == "shared" and is_bridge:
+        return Refuse(shared_binding(name, group))
+    # What an administrator put under this name stays.
+    if whose != "ours":
+        return Undo(step, gone=True)
+    look = ReadFirst("binding", name)
+    first = (ReadFirst("carriers", group), look) if is_bridge else (look,)
+    return Undo(step, first=first)
+
+
+def _reads_beforeundo_step(state: RunState, step: PlanStep) -> tuple[ReadFirst, ...]:
+    """What is read directly before an entry is restored or deleted: the entry, its row, the bridge
+    it goes back on.
+    """
+    arn = step.principal_arn or ""
+    looks = [ReadFirst("entry", arn)]
+    if isinstance(step.effect, CreateEntry):
+        looks += [ReadFirst("row", arn), ReadFirst("source", arn)]
+    bridge = bridge_for(state, step.undo)
+    if bridge is not None:
+        looks.append(bridge_look(state, bridge))
+    return tuple(looks)
