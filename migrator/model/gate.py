@@ -52,16 +52,13 @@ def gates_to_documents(gates: Iterable[Gate]) -> list[dict[str, Any]]:
 
 
 def gates_from_documents(documents: object) -> tuple[Gate, ...]:
-    """The gates that a journal keeps; none where it holds something else: a journal can be older
-    than this.
+    """The gates that a journal keeps; none where it holds something else: a journal can be of an
+    earlier version.
     """
-    items = documents if isinstance(documents, list) else []
-    known = [
-        each
-        for each in items
-        if isinstance(each, Mapping) and each.get("state") in get_args(GateState)
-    ]
-    return tuple(_gate(each) for each in known)
+    if not isinstance(documents, list):
+        return ()
+    items = [each for each in documents if isinstance(each, Mapping)]
+    return tuple(_gate(each) for each in items if each.get("state") in get_args(GateState))
 
 
 def _gate(item: Mapping[str, Any]) -> Gate:

@@ -93,8 +93,8 @@ def decode_journal(content: bytes) -> tuple[Journal, int]:
     """The journal in ``content``, and how many bytes of it are whole lines.
 
     A torn last line (one without its line feed) is left out: its effect cannot have begun, because
-    effects wait for the whole line to be on disk. Whoever appends next cuts the file to the
-    returned length first. Raises ``Failed("journal-damaged")`` for any other damage: an unreadable
+    effects wait for the whole line to be on disk. The next append first cuts the file to the
+    returned length. Raises ``Failed("journal-damaged")`` for any other damage: an unreadable
     line, an unknown field or event, a digest that does not fit, a broken chain.
     """
     whole = content.rfind(b"\n") + 1
@@ -116,13 +116,7 @@ def _decode_line(line: bytes, number: int) -> Record:
         raise _damaged(number, "it is not JSON") from None
     if not isinstance(fields, dict) or fields.keys() != _FIELDS:
         raise _damaged(number, "it has not the fields of a record")
-    if (
-        type(fields["n"]) is not int
-        or fields["event"] not in EVENTS
-        or not isinstance(fields["effect"], dict)
-        or not isinstance(fields["step"], str | None)
-        or not all(isinstance(fields[name], str) for name in ("prev", "at", "digest"))
-    ):
+    if not _well_typed(fields):
         raise _damaged(number, "a field has the wrong type or an unknown value")
     record = Record(**fields)
     try:
@@ -134,11 +128,23 @@ def _decode_line(line: bytes, number: int) -> Record:
             event=record.event,
             effect=record.effect,
         )
-    except ValueError:  # NaN and its like: nothing that we write
+    # NaN and its like: Python's reader takes them, JSON has none and no run writes them.
+    except ValueError:
         raise _damaged(number, "it holds a value that is no JSON") from None
     if sealed.digest != record.digest or encode_record(sealed) != line + b"\n":
         raise _damaged(number, "its digest does not fit its content")
     return record
+
+
+def _well_typed(fields: Mapping[str, Any]) -> bool:
+    # A bool is an int to isinstance.
+    if type(fields["n"]) is not int:
+        return False
+    if fields["event"] not in EVENTS or not isinstance(fields["effect"], dict):
+        return False
+    if not isinstance(fields["step"], str | None):
+        return False
+    return all(isinstance(fields[name], str) for name in ("prev", "at", "digest"))
 
 
 def _damaged(number: int, why: str) -> Failed:

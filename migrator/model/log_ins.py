@@ -1,12 +1,13 @@
-"""Which log-ins of one principal a cluster admits: one half of access, beside what a login may do.
+"""Which log-ins of one principal a cluster admits: one half of access; the other is what a login
+may do.
 
 A role is many sessions. The authenticator admits or refuses a session by its name
 (aws-iam-authenticator ``pkg/server/server.go``): a username or group with ``{{EC2PrivateDNSName}}``
 admits only sessions that carry the id of an EC2 instance as their name and whose private DNS name
-EC2 tells; an entry's username with a reserved prefix, after its templates are filled in, is
-refused.
+EC2 knows; an entry's username with a reserved prefix, after its templates are rendered, is refused.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -44,8 +45,7 @@ def log_in_words(log_ins: LogIns) -> str:
     """
     if log_ins.names:
         return f"sessions named {', '.join(log_ins.names)}"
-    but = f", except those named {', '.join(log_ins.except_names)}" if log_ins.except_names else ""
-    return _SESSIONS[log_ins.sessions] + but
+    return _SESSIONS[log_ins.sessions] + _exception(log_ins.except_names)
 
 
 def population_words(population: LogInPopulation) -> str:
@@ -54,10 +54,17 @@ def population_words(population: LogInPopulation) -> str:
     """
     if not population:
         return "no log-in"
-    if {each.sessions for each in population} != {"instance", "other"}:
-        only = "" if population[0].sessions == "user" else "only "
-        return only + " and ".join(map(log_in_words, population))
-    excepted = [name for each in population for name in each.except_names]
-    return "every session of the role" + (
-        f", except those named {', '.join(excepted)}" if excepted else ""
-    )
+    if {each.sessions for each in population} == {"instance", "other"}:
+        excepted = [name for each in population for name in each.except_names]
+        return "every session of the role" + _exception(excepted)
+    words = " and ".join(map(log_in_words, population))
+    # A user has no sessions of which some could be excluded.
+    if population[0].sessions == "user":
+        return words
+    return f"only {words}"
+
+
+def _exception(names: Sequence[str]) -> str:
+    if not names:
+        return ""
+    return f", except those named {', '.join(names)}"

@@ -75,17 +75,13 @@ class Role:
         place = _place(raw, namespaced=namespaced)
         if place is None:
             return None
-        aggregation = None if namespaced else raw.get("aggregationRule")
         return cls(
             name=place[0],
             namespace=place[1],
             rules=tuple(PolicyRule.from_raw(rule) for rule in _objects(raw.get("rules"))),
             labels=_labels(_mapping(raw.get("metadata")).get("labels")),
-            aggregation=tuple(
-                LabelSelector.from_raw(s) for s in _objects(aggregation.get("clusterRoleSelectors"))
-            )
-            if isinstance(aggregation, Mapping)
-            else None,
+            # Only ClusterRoles are aggregated.
+            aggregation=None if namespaced else _aggregation(raw.get("aggregationRule")),
         )
 
 
@@ -100,12 +96,14 @@ class Subject:
     @classmethod
     def from_raw(cls, raw: Mapping[str, Any]) -> "Subject | None":
         """A subject; None for a kind that the authorizer does not know, or without a name: it
-        matches nobody.
+        matches no login.
         """
         kind, name, namespace = raw.get("kind"), raw.get("name"), raw.get("namespace")
         if kind not in ("User", "Group", "ServiceAccount") or not isinstance(name, str):
             return None
-        return cls(kind, name, namespace if isinstance(namespace, str) and namespace else None)
+        if not isinstance(namespace, str) or not namespace:
+            return cls(kind, name)
+        return cls(kind, name, namespace)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,16 +126,17 @@ class Binding:
         """
         place, ref = _place(raw, namespaced=namespaced), _mapping(raw.get("roleRef"))
         kind, name = ref.get("kind"), ref.get("name")
-        if place is None or kind not in ("Role", "ClusterRole") or not isinstance(name, str):
+        if place is None:
             return None
+        if kind not in ("Role", "ClusterRole") or not isinstance(name, str):
+            return None
+        subjects = map(Subject.from_raw, _objects(raw.get("subjects")))
         return cls(
             name=place[0],
             namespace=place[1],
             role_kind=kind,
             role_name=name,
-            subjects=tuple(
-                s for s in map(Subject.from_raw, _objects(raw.get("subjects"))) if s is not None
-            ),
+            subjects=tuple(subject for subject in subjects if subject is not None),
             labels=_labels(_mapping(raw.get("metadata")).get("labels")),
         )
 
@@ -169,7 +168,8 @@ class RbacState:
             for item in _objects(raw.get(key))
         ]
         return cls(
-            tuple(r for r in roles if r is not None), tuple(b for b in bindings if b is not None)
+            roles=tuple(role for role in roles if role is not None),
+            bindings=tuple(binding for binding in bindings if binding is not None),
         )
 
 
@@ -190,8 +190,8 @@ class AccessRequest:
 
 @dataclass(frozen=True, slots=True)
 class Witness:
-    """One request that shows a row of a difference: allowed on one side of the change, denied on
-    the other.
+    """One request that shows a row of a difference: allowed either before the change or after it,
+    and denied in the other case.
 
     ``non_resource_url`` set: a non-resource request. ``namespace`` None: a request without a
     namespace. ``login`` is empty where every login of the principal shows it; else it names the
@@ -245,9 +245,9 @@ class PermissionRow:
     (requests without a namespace only), or ``unknown WHAT``: how far these permissions reach cannot
     be known, and the other fields are empty.
 
-    A field that starts with ``*`` and goes on with ``!x`` means all but ``x``; so does ``*/scale``
-    with ``!deployments/scale``. Resource names are as in RBAC: none is every name, and ``*`` alone
-    is the name ``*``.
+    A field that starts with ``*`` and continues with ``!x`` means all but ``x``; so does
+    ``*/scale`` with ``!deployments/scale``. Resource names are as in RBAC: none is every name, and
+    ``*`` alone is the name ``*``.
 
     ``witness`` shows the row of a plan by one request; it is no part of what the row says, and two
     rows that differ in it alone are equal. None where no request is certain (something unknown
@@ -275,16 +275,22 @@ def _mapping(value: object) -> Mapping[Any, Any]:
 def _objects(value: object) -> Iterable[Mapping[str, Any]]:
     if isinstance(value, Mapping):
         value = value.get("items")
-    return (
-        [item for item in value if isinstance(item, Mapping)]
-        if isinstance(value, (list, tuple))
-        else []
-    )
+    if not isinstance(value, (list, tuple)):
+        return []
+    return [item for item in value if isinstance(item, Mapping)]
+
+
+def _aggregation(rule: object) -> tuple[LabelSelector, ...] | None:
+    if not isinstance(rule, Mapping):
+        return None
+    selectors = _objects(rule.get("clusterRoleSelectors"))
+    return tuple(LabelSelector.from_raw(selector) for selector in selectors)
 
 
 def _strings(value: object) -> tuple[str, ...]:
+    # Most fields of most rules are empty.
     if not value or not isinstance(value, (list, tuple)):
-        return ()  # most fields of most rules
+        return ()
     return tuple([item for item in value if isinstance(item, str)])
 
 
@@ -300,4 +306,6 @@ def _place(raw: Mapping[str, Any], *, namespaced: bool) -> tuple[str, str | None
         return None
     if not namespaced:
         return name, None
-    return (name, namespace) if isinstance(namespace, str) and namespace else None
+    if not isinstance(namespace, str) or not namespace:
+        return None
+    return name, namespace

@@ -25,7 +25,7 @@ _FIRST_PLATFORM: Final = {
     (1, 29): 1,
     (1, 30): 2,
 }
-_EVERYBODY: Final = frozenset({"0.0.0.0/0", "::/0"})
+_EVERY_ADDRESS: Final = frozenset({"0.0.0.0/0", "::/0"})
 
 
 def cluster_checks(cluster: Raw) -> tuple[Check, ...]:
@@ -37,11 +37,9 @@ def _status(cluster: Raw) -> Check:
     status = str(cluster.get("status", "unknown"))
     if status == "ACTIVE":
         return Check("cluster-status", "ok", "The cluster is ACTIVE.")
-    remedy = (
-        "Wait until it is ACTIVE."
-        if status in ("UPDATING", "CREATING")
-        else "Mend the cluster first."
-    )
+    remedy = "Mend the cluster first."
+    if status in ("UPDATING", "CREATING"):
+        remedy = "Wait until it is ACTIVE."
     return Check("cluster-status", "fail", f"The cluster is {status}.", remedy)
 
 
@@ -95,7 +93,8 @@ def _endpoint(cluster: Raw) -> Check:
     if not public:
         said = "The endpoint is private: it is reached from the VPC and what is connected to it."
         return Check("endpoint-access", "ok", said)
-    if set(cidrs) & _EVERYBODY or not cidrs:
+    # Without a list EKS allows every address ("Cluster API server endpoint").
+    if not cidrs or not _EVERY_ADDRESS.isdisjoint(cidrs):
         more = " and from inside the VPC" if private else ""
         return Check("endpoint-access", "ok", f"The endpoint is open to every address{more}.")
     said = f"The endpoint is open to {', '.join(cidrs)}"
@@ -111,10 +110,14 @@ def _endpoint(cluster: Raw) -> Check:
 
 
 def address_check(cluster: Raw, address: str | None) -> Check | None:
-    """Whether this machine's public address is let in; None where no filter asks."""
+    """Whether this machine's public address is allowed; None where every address is, or where
+    there is no public endpoint.
+    """
     vpc = cluster.get("resourcesVpcConfig") or {}
     cidrs = tuple(vpc.get("publicAccessCidrs") or ())
-    if not vpc.get("endpointPublicAccess") or not cidrs or set(cidrs) & _EVERYBODY:
+    if not vpc.get("endpointPublicAccess"):
+        return None
+    if not cidrs or not _EVERY_ADDRESS.isdisjoint(cidrs):
         return None
     if address is None:
         said = f"Whether this machine is in publicAccessCidrs ({', '.join(cidrs)}) is not known."

@@ -53,7 +53,7 @@ _WRITE: Final = (
     ("eks:DisassociateAccessPolicy", "access-entry"),
     ("eks:TagResource", "access-entry"),
 )
-# The lock of a cluster is a Lease; who may not write one locks by a tag
+# The lock of a cluster is a Lease; an operator who may not write one locks by a tag
 # (migrator.run.lock_cluster).
 _LOCK_TAG: Final = (("eks:TagResource", "cluster"), ("eks:UntagResource", "cluster"))
 _LOGS: Final = (

@@ -40,10 +40,8 @@ def places_for(
     mine = [profile for profile in profiles if principal_key(profile.pod_execution_role) == key]
     if not mine:
         return "no Fargate profile uses the role"
-    active = sorted(
-        (profile for profile in mine if profile.status == "ACTIVE"),
-        key=lambda profile: profile.name,
-    )
+    active = [profile for profile in mine if profile.status == "ACTIVE"]
+    active.sort(key=lambda profile: profile.name)
     if not active:
         return ", ".join(f"Fargate profile {profile.name} is {profile.status}" for profile in mine)
     found = [

@@ -17,9 +17,8 @@ def compare_subject(
 ) -> tuple[str, ...]:
     """How a login differs from the identity that is right; empty when it does not.
 
-    ``username`` and ``groups`` may be templates: they are rendered with what the authenticator
-    tells of the session (``extra`` of SelfSubjectReview), or compared by shape where it tells
-    nothing.
+    ``username`` and ``groups`` may be templates: they are rendered with what the authenticator says
+    about the session (``extra`` of SelfSubjectReview), or compared by shape where it says nothing.
     """
     if found is None:
         return ("the login was refused",)
@@ -38,22 +37,24 @@ def compare_subject(
 
 
 def _values(found: SelfSubject) -> dict[str, str]:
-    """What the template variables stood for in this login (aws-iam-authenticator
+    """The values of the template variables in this login (aws-iam-authenticator
     ``pkg/server/server.go``).
     """
+    values: dict[str, str] = {}
     session = next(iter(found.extra.get("sessionName", ())), None)
+    if session is not None:
+        # The authenticator replaces "@" in SessionName (renderTemplate).
+        values["SessionName"] = session.replace("@", "-")
+        values["SessionNameRaw"] = session
     key = next(iter(found.extra.get("accessKeyId", ())), None)
-    values = (
-        {}
-        if session is None
-        else {"SessionName": session.replace("@", "-"), "SessionNameRaw": session}
-    )
-    return values if key is None else values | {"AccessKeyID": key}
+    if key is not None:
+        values["AccessKeyID"] = key
+    return values
 
 
 def _fits(template: str, name: str) -> bool:
-    """Whether a template with variables left can have become the name. Too many readings to tell:
-    no.
+    """Whether a template with variables left can have become the name; no where the readings are
+    too many.
     """
     return bool(readings(template, name))
 

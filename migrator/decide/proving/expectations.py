@@ -107,16 +107,9 @@ def announced_probes(
     )
     kinds = []
     for change, rows in changes:
-        witnesses = [
-            row.witness for row in rows if row.witness is not None and not row.witness.login
-        ]
-        requests = sorted(dict.fromkeys(witness.request for witness in witnesses), key=rank)
-        kinds.append(
-            [
-                Probe(request, (change == "gained") == (phase == "after"), change)
-                for request in requests
-            ]
-        )
+        # A gain is denied before and allowed after, a loss the other way round.
+        expected = (change == "gained") == (phase == "after")
+        kinds.append([Probe(request, expected, change) for request in _witnessed(rows)])
     chosen = [probe for turn in zip_longest(*kinds) for probe in turn if probe is not None][:limit]
     if phase == "after" or index is None:
         return tuple(chosen)
@@ -126,16 +119,20 @@ def announced_probes(
     )
 
 
+def _witnessed(rows: Iterable[PermissionRow]) -> list[AccessRequest]:
+    """Requests that show the rows to every login of the principal, the most telling first."""
+    witnesses = [row.witness for row in rows if row.witness is not None]
+    requests = [witness.request for witness in witnesses if not witness.login]
+    return sorted(dict.fromkeys(requests), key=rank)
+
+
 def baseline(principal_arn: str, earlier: Iterable[Evidence]) -> Mapping[AccessRequest, bool]:
     """The answers of the newest live baseline."""
+    mine = [each for each in earlier if each.principal_arn == principal_arn]
+    live = [each for each in mine if (each.phase, each.proof_class) == ("before", "live")]
     answers: dict[AccessRequest, bool] = {}
-    for evidence in earlier:
-        if (
-            evidence.principal_arn == principal_arn
-            and evidence.phase == "before"
-            and evidence.proof_class == "live"
-        ):
-            answers |= {result.probe.request: result.allowed for result in evidence.probes}
+    for evidence in live:
+        answers |= {result.probe.request: result.allowed for result in evidence.probes}
     return answers
 
 

@@ -58,7 +58,7 @@ class ExpectedLogIn:
 def expected_log_in(
     principal: PlannedPrincipal, phase: Phase, session_name: str, earlier: Iterable[Evidence]
 ) -> ExpectedLogIn:
-    """What must become of a log-in by a session of this name.
+    """Whether a log-in by a session of this name must be admitted.
 
     ``earlier`` is the evidence on record: what a baseline saw refused must stay refused, too.
     """
@@ -67,29 +67,29 @@ def expected_log_in(
     was = admits(population_of(principal.before, arn), kind, session_name)
     if phase == "before":
         return ExpectedLogIn("admitted" if was else "refused", kind)
-    # plans of earlier versions announce a new grant by its finding alone
+    # Plans of earlier versions announce a new grant by its finding alone.
     if admits(access.log_ins_gained, kind, session_name) or "new-grant" in principal.findings:
         return ExpectedLogIn("admitted", kind)
     if not was or _refused_in_baseline(arn, kind, earlier):
         return ExpectedLogIn("refused", kind)
-    return ExpectedLogIn(
-        "ended" if admits(access.log_ins_lost, kind, session_name) else "admitted", kind
-    )
+    if admits(access.log_ins_lost, kind, session_name):
+        return ExpectedLogIn("ended", kind)
+    return ExpectedLogIn("admitted", kind)
 
 
 def unannounced_log_ins(principal: PlannedPrincipal, entry: AccessEntry | None) -> tuple[str, ...]:
     """What an entry admits, as it was read, beyond what was admitted before and what the plan
     announces.
 
-    The entry itself tells: it takes time to reach the authenticator, and many principals cannot be
-    logged in as.
+    The entry is judged, not a login: it takes time to reach the authenticator, and the credentials
+    of many principals cannot be obtained.
     """
-    # nothing was decided, or the identity before is another one at every login
-    if entry is None or principal.action == "block" or "ambiguous-user" in principal.findings:
+    # Without an entry nothing is admitted; without a decision there is nothing to compare with.
+    if entry is None or principal.action == "block":
         return ()
-    if (
-        "new-grant" in principal.findings
-    ):  # plans of earlier versions announce it by this finding alone
+    # ambiguous-user: the identity before is taken at random. new-grant: plans of earlier versions
+    # announce it by this finding alone.
+    if not {"ambiguous-user", "new-grant"}.isdisjoint(principal.findings):
         return ()
     arn = principal.principal_arn
     known = together((population_of(principal.before, arn), principal.access.log_ins_gained))
@@ -101,22 +101,21 @@ def unannounced_log_ins(principal: PlannedPrincipal, entry: AccessEntry | None) 
 
 def is_usual_refusal(principal: PlannedPrincipal, error: str) -> bool:
     """Whether a refused login of the principal is one that was refused before, too: a mapping was
-    found, and it admits only some sessions. ``error`` is the authenticator's: of a principal that
-    nothing maps it says only this.
+    found, and it admits only some sessions. ``error`` is the authenticator's.
     """
+    # No mapping was found at all: this is no refusal of one kind of session.
+    if "identity is not mapped" in error:
+        return False
     arn = principal.principal_arn
     every = tuple(map(LogIns, sessions_of(arn)))
-    return "identity is not mapped" not in error and bool(
-        without(every, population_of(principal.before, arn))
-    )
+    return bool(without(every, population_of(principal.before, arn)))
 
 
 def _refused_in_baseline(arn: str, kind: SessionKind, earlier: Iterable[Evidence]) -> bool:
     """Whether the newest baseline that tried a log-in of this kind saw it refused."""
     admitted = True
-    for evidence in earlier:
-        if evidence.principal_arn == arn and evidence.phase == "before":
-            admitted = next(
-                (each.admitted for each in evidence.log_ins if each.sessions == kind), admitted
-            )
+    mine = [each for each in earlier if each.principal_arn == arn and each.phase == "before"]
+    for evidence in mine:
+        tried = (each.admitted for each in evidence.log_ins if each.sessions == kind)
+        admitted = next(tried, admitted)
     return not admitted

@@ -4,6 +4,7 @@ answered.
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 from migrator.model.evidence import Attribution, ProbeResult, SelfSubject
 from migrator.model.rbac import AccessRequest
@@ -23,18 +24,19 @@ TIES: Mapping[Attribution, str] = {
 
 def clock_time(moment: datetime | str) -> str:
     """A time for people, in UTC; a text is one of ISO 8601."""
-    found = (
-        datetime.fromisoformat(moment.replace("Z", "+00:00")) if isinstance(moment, str) else moment
-    )
-    return found.strftime("%Y-%m-%d %H:%M:%SZ")
+    if isinstance(moment, str):
+        moment = datetime.fromisoformat(moment.replace("Z", "+00:00"))
+    return moment.strftime("%Y-%m-%d %H:%M:%SZ")
 
 
 def tied(attribution: Attribution, at: str = "") -> str:
     """``tied to the entry: …``; empty where nothing ties the proof to it. ``at``: when that was
     seen.
     """
+    if attribution not in TIES:
+        return ""
     when = f" at {clock_time(at)}" if at else ""
-    return f"tied to the entry{when}: {TIES[attribution]}" if attribution in TIES else ""
+    return f"tied to the entry{when}: {TIES[attribution]}"
 
 
 def how_of_login(subject: SelfSubject | None, results: Sequence[ProbeResult], at: str) -> str:
@@ -49,11 +51,11 @@ def how_of_login(subject: SelfSubject | None, results: Sequence[ProbeResult], at
     if asked:
         parts.append(f"{sum(each.allowed for each in asked)} of {len(asked)} probes equal")
     if negative:
-        parts.append(
-            f"{sum(not each.allowed for each in negative)} of {len(negative)} negative probes "
-            f"denied"
-        )
-    return "; ".join(parts if plain else [*parts, "no probe was asked"])
+        denied = sum(not each.allowed for each in negative)
+        parts.append(f"{denied} of {len(negative)} negative probes denied")
+    if not plain:
+        parts.append("no probe was asked")
+    return "; ".join(parts)
 
 
 def how_of_announced(results: Sequence[ProbeResult], before: Mapping[AccessRequest, bool]) -> str:
@@ -65,36 +67,57 @@ def how_of_announced(results: Sequence[ProbeResult], before: Mapping[AccessReque
     shop)``.
     """
     parts = []
-    for change, words, is_there in (("lost", "losses", False), ("gained", "gains", True)):
-        asked = [each for each in results if each.probe.announced == change]
-        there = [each for each in asked if each.allowed is is_there]
-        shown = [each for each in there if before.get(each.probe.request) is (not is_there)]
-        if not asked:
-            continue
-        unshown = [
-            *_named(
-                "allowed now" if change == "lost" else "denied now",
-                [each for each in asked if each not in there],
-            ),
-            *_named(
-                "denied before, too" if change == "lost" else "allowed before, too",
-                [each for each in there if before.get(each.probe.request) is is_there],
-            ),
-            *_named("no baseline", [each for each in there if each.probe.request not in before]),
-        ]
-        parts.append(
-            f"{len(shown)} of {len(asked)} announced {words} shown"
-            + (f" ({'; '.join(unshown)})" if unshown else "")
-        )
+    for change in _CHANGES:
+        asked = [each for each in results if each.probe.announced == change.announced]
+        if asked:
+            parts.append(_how_of_change(change, asked, before))
     return "; ".join(parts)
 
 
-def _named(why: str, results: Sequence[ProbeResult]) -> list[str]:
-    if not results:
-        return []
-    names = [request_text(each.probe.request) for each in results[:_MOST_NAMED]]
-    more = f" and {len(results) - _MOST_NAMED} more" if len(results) > _MOST_NAMED else ""
-    return [f"{why}: {', '.join(names)}{more}"]
+class _Change(NamedTuple):
+    """A kind of announced difference, and the words for answers that do not show it."""
+
+    announced: str
+    words: str
+    allowed_after: bool
+    not_yet: str
+    same_before: str
+
+
+_CHANGES = (
+    _Change("lost", "losses", False, "allowed now", "denied before, too"),
+    _Change("gained", "gains", True, "denied now", "allowed before, too"),
+)
+
+
+def _how_of_change(
+    change: _Change, asked: Sequence[ProbeResult], before: Mapping[AccessRequest, bool]
+) -> str:
+    not_yet = [each for each in asked if each.allowed is not change.allowed_after]
+    there = [each for each in asked if each.allowed is change.allowed_after]
+    same = [each for each in there if before.get(each.probe.request) is change.allowed_after]
+    unasked = [each for each in there if each.probe.request not in before]
+    unshown = [
+        f"{why}: {_named(found)}"
+        for why, found in (
+            (change.not_yet, not_yet),
+            (change.same_before, same),
+            ("no baseline", unasked),
+        )
+        if found
+    ]
+    shown = len(there) - len(same) - len(unasked)
+    text = f"{shown} of {len(asked)} announced {change.words} shown"
+    if unshown:
+        text += f" ({'; '.join(unshown)})"
+    return text
+
+
+def _named(results: Sequence[ProbeResult]) -> str:
+    names = ", ".join(request_text(each.probe.request) for each in results[:_MOST_NAMED])
+    if len(results) <= _MOST_NAMED:
+        return names
+    return f"{names} and {len(results) - _MOST_NAMED} more"
 
 
 def request_text(request: AccessRequest) -> str:
@@ -103,10 +126,10 @@ def request_text(request: AccessRequest) -> str:
     """
     if request.path is not None:
         return f"{request.verb} {request.path}"
-    what = "/".join(
-        part for part in (request.api_group, request.resource, request.subresource) if part
-    )
-    name = f" {request.name}" if request.name else ""
-    return f"{request.verb} {what}{name}" + (
-        f" in {request.namespace}" if request.namespace else ""
-    )
+    parts = (request.api_group, request.resource, request.subresource)
+    text = f"{request.verb} {'/'.join(part for part in parts if part)}"
+    if request.name:
+        text += f" {request.name}"
+    if request.namespace:
+        text += f" in {request.namespace}"
+    return text

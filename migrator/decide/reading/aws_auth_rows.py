@@ -157,23 +157,28 @@ class _Struct:
             self.errors |= not _assign_text(self.texts, name, value)
 
     def _assign_groups(self, value: Node) -> None:
+        # encoding/json: null empties a slice, another type is an error and leaves it as it is.
+        if value.kind == "scalar" and value.value is None:
+            self.groups, self._backing = None, []
+            return
         if value.kind != "sequence":
-            if value.kind == "scalar" and value.value is None:
-                self.groups, self._backing = None, []
-            else:
-                self.errors = True
+            self.errors = True
             return
         if not value.children:
             self._backing = []
         for position, child in enumerate(value.children):
-            element = child.resolved
             if position == len(self._backing):
                 self._backing.append("")
-            if element.kind == "scalar" and isinstance(element.value, str):
-                self._backing[position] = element.value
-            else:
-                self.errors |= element.kind != "scalar" or element.value is not None
+            self._assign_group(position, child.resolved)
         self.groups = self._backing[: len(value.children)]
+
+    def _assign_group(self, position: int, element: Node) -> None:
+        if element.kind == "scalar" and isinstance(element.value, str):
+            self._backing[position] = element.value
+            return
+        # null leaves the element as it is; another type is an error.
+        if element.kind != "scalar" or element.value is not None:
+            self.errors = True
 
     def _assign_sso(self, value: Node) -> None:
         if value.kind == "scalar" and value.value is None:

@@ -193,8 +193,9 @@ def _plain(value: Any) -> Any:  # noqa: ANN401 - any YAML value
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
-    if isinstance(value, str | bool | int | float) or value is None:
-        return str(value) if isinstance(value, str) else value
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    # Texts of the YAML library carry their style; dates and the like become text.
     return str(value)
 
 

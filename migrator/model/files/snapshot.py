@@ -247,18 +247,20 @@ def access_entry(raw: Mapping[str, Any], where: str) -> AccessEntry:
                 raw.get("associatedAccessPolicies") or [], f"{where}.associatedAccessPolicies"
             )
         ),
-        created_at=parse_time(raw["createdAt"], f"{where}.createdAt")
-        if raw.get("createdAt") is not None
-        else None,
-        modified_at=parse_time(raw["modifiedAt"], f"{where}.modifiedAt")
-        if raw.get("modifiedAt") is not None
-        else None,
+        created_at=_time(raw.get("createdAt"), f"{where}.createdAt"),
+        modified_at=_time(raw.get("modifiedAt"), f"{where}.modifiedAt"),
         entry_arn=_text(raw.get("accessEntryArn") or "", f"{where}.accessEntryArn"),
         tags={
             k: _text(v, f"{where}.tags")
             for k, v in _mapping(raw.get("tags") or {}, f"{where}.tags").items()
         },
     )
+
+
+def _time(value: object, where: str) -> datetime | None:
+    if value is None:
+        return None
+    return parse_time(value, where)
 
 
 def _policies(value: object, where: str) -> Iterable[AssociatedPolicy]:

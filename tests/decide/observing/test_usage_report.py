@@ -141,6 +141,11 @@ def test_a_silent_day_is_a_gap() -> None:
     assert short.gaps == ("no line of the authenticator log on 2026-11-22",)
 
 
+def test_silent_days_beyond_five_are_counted() -> None:
+    found = report(silent=True, window=window(timedelta(days=9)))
+    assert found.gaps[-1].endswith("2026-11-18 and 3 more days")
+
+
 def test_without_the_authenticators_log_requests_are_counted() -> None:
     assert report(window=window(types=frozenset({"audit"}))).counted == "requests"
     assert report(window=window(types=frozenset())).gaps == (

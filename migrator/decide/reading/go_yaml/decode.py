@@ -140,11 +140,14 @@ def _map_key(node: Node) -> MapKey:
     if key.kind in _COLLECTIONS:
         hint = " (an unquoted template?)" if key.kind == "mapping" and key.flow else ""
         raise lost(node.line, node.column, f"invalid map key{hint}")
-    if isinstance(key.value, NotText):
-        if math.isnan(key.value.value):  # Go keeps each of them
-            return (key.value.kind, id(node))
-        return (key.value.kind, key.value.value)
-    return NULL_KEY if key.value is None else key.value
+    if key.value is None:
+        return NULL_KEY
+    if not isinstance(key.value, NotText):
+        return key.value
+    # Go keeps every NaN: none equals another.
+    if math.isnan(key.value.value):
+        return (key.value.kind, id(node))
+    return (key.value.kind, key.value.value)
 
 
 def _key_refusal(key: MapKey) -> str | None:
