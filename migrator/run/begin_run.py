@@ -220,27 +220,43 @@ def run_id_for(
     *,
     begun: str | None,
 ) -> str:
-    """The id to go on with: the journal's while anything of it stands, else that on entries or
-    bindings which an earlier run of this plan left (from another folder, or with a lost journal),
-    else a fresh one.
-    """
-    if progress.run and any(
-        standing(sequence, progress.states) for sequence in sequences_of(plan).values()
-    ):
+    """The id of the run to continue, else a new one."""
+    if progress.run and _has_effects(plan, progress):
         return progress.run
+    # An earlier run of this plan left entries or bindings: it ran from another state folder, or
+    # its journal was lost.
+    left = _run_on_entries(snapshot, plan_digest) or _run_on_bindings(snapshot, plan_digest)
+    if left is not None:
+        return left
+    undone = any(state.status == "undone" for state in progress.states.values())
+    return begun if begun and not undone else entropy.run_id()
+
+
+def _has_effects(plan: Plan, progress: Progress) -> bool:
+    """Whether anything that the journal has of the run is still in the cluster."""
+    sequences = sequences_of(plan).values()
+    return any(standing(sequence, progress.states) for sequence in sequences)
+
+
+def _run_on_entries(snapshot: Snapshot, plan_digest: str) -> str | None:
+    """The run that an entry of this plan is tagged with."""
     for entry in snapshot.access_entries or ():
-        if entry.tags.get(PLAN_TAG) == plan_digest and is_run_id(entry.tags.get(RUN_TAG, "")):
-            return entry.tags[RUN_TAG]
+        run = entry.tags.get(RUN_TAG, "")
+        if entry.tags.get(PLAN_TAG) == plan_digest and is_run_id(run):
+            return run
+    return None
+
+
+def _run_on_bindings(snapshot: Snapshot, plan_digest: str) -> str | None:
+    """The run that a binding of this plan is labelled with."""
     for binding in snapshot.rbac.bindings if snapshot.rbac else ():
         labels = binding.labels
-        if labels.get(MANAGED_BY_LABEL) == MANAGED_BY and labels.get(PLAN_LABEL) == plan_label(
-            plan_digest
-        ):
-            found = labels.get(RUN_LABEL, "")
-            if is_run_id(found):
-                return found
-    taken_back = any(state.status == "undone" for state in progress.states.values())
-    return begun if begun and not taken_back else entropy.run_id()
+        if labels.get(MANAGED_BY_LABEL) != MANAGED_BY:
+            continue
+        run = labels.get(RUN_LABEL, "")
+        if labels.get(PLAN_LABEL) == plan_label(plan_digest) and is_run_id(run):
+            return run
+    return None
 
 
 def is_run_id(text: str) -> bool:

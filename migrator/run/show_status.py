@@ -423,15 +423,20 @@ def _next(plan: Plan, progress: Progress, actions: tuple[Action, ...], mode: str
         return "decide the open findings"
     if _rehearsing(progress):
         return "rehearse: put back what an interrupted rehearsal left"
-    if mode == "API" and progress.of(f"{RETIRE}-delete").status in SETTLED:
-        return "nothing: aws-auth is retired"
     if mode == "API":
-        return (
-            "verify, then retire aws-auth"
-            if progress.of(f"{CUT_OVER}-switch").status in SETTLED
-            else "verify"
-        )
-    action = actions[0]
+        return _next_after_cut_over(progress)
+    return _next_of_run(plan, actions[0])
+
+
+def _next_after_cut_over(progress: Progress) -> str:
+    if progress.of(f"{RETIRE}-delete").status in SETTLED:
+        return "nothing: aws-auth is retired"
+    if progress.of(f"{CUT_OVER}-switch").status in SETTLED:
+        return "verify, then retire aws-auth"
+    return "verify"
+
+
+def _next_of_run(plan: Plan, action: Action) -> str:
     match action:
         case Finished(left=()):
             return "cut over" if plan.target == "API" else "nothing: the plan's target is reached"

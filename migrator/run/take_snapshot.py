@@ -6,7 +6,7 @@ says "unknown" and never "empty", and ``unread`` says why. IAM is listed per acc
 principals are asked for, and asked one by one for few.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Any
@@ -196,24 +196,37 @@ def _add_node_roles(
 def _creator(
     ports: SnapshotPorts, document: Mapping[str, Any], now: datetime
 ) -> dict[str, Any] | None:
-    """``{arn, source}`` of the cluster's creator, by evidence; None where nothing tells it.
+    """``{arn, source}`` of the cluster's creator, by evidence; None where there is no evidence.
 
-    CloudTrail keeps events for 90 days: of an older cluster it is not asked. A permission that is
-    missing leaves the creator unknown, which the plan says.
+    A permission that is missing leaves the creator unknown, which the plan says.
     """
-    cluster = document["cluster"]
-    mode = (cluster.get("accessConfig") or {}).get("authenticationMode") or "CONFIG_MAP"
+    access = document["cluster"].get("accessConfig") or {}
+    mode = access.get("authenticationMode") or "CONFIG_MAP"
+    # In API mode the creator has an access entry, or no access (EKS user guide).
     if mode == "API":
         return None
-    created = _moment(cluster.get("createdAt"))
-    if ports.creation is not None and created is not None and now - created <= _EVENTS_KEPT:
-        creation, name, arn = ports.creation, str(cluster.get("name") or ""), str(cluster["arn"])
-        found = _if_allowed(lambda: creation.creator_of(name, arn, created))()
-        if isinstance(found, _Denied):
-            ports.events.say("info", f"the creator is not looked up in CloudTrail: {found.message}")
-        elif found is not None:
-            return dict(found)
+    found = _creator_by_event(ports, document["cluster"], now)
+    if found is not None:
+        return found
     return _creator_by_own_login(ports, document) if mode == "CONFIG_MAP" else None
+
+
+def _creator_by_event(
+    ports: SnapshotPorts, cluster: Mapping[str, Any], now: datetime
+) -> dict[str, Any] | None:
+    """The principal that called CreateCluster, by CloudTrail."""
+    creation, created = ports.creation, _moment(cluster.get("createdAt"))
+    if creation is None or created is None:
+        return None
+    # CloudTrail keeps events for 90 days (its user guide, "Event history").
+    if now - created > _EVENTS_KEPT:
+        return None
+    name, arn = str(cluster.get("name") or ""), str(cluster["arn"])
+    found = _if_allowed(lambda: creation.creator_of(name, arn, created))()
+    if isinstance(found, _Denied):
+        ports.events.say("info", f"the creator is not looked up in CloudTrail: {found.message}")
+        return None
+    return None if found is None else dict(found)
 
 
 def _creator_by_own_login(
@@ -225,18 +238,25 @@ def _creator_by_own_login(
     try:
         subject = ports.who_am_i()
     except MigratorError:
-        return None  # the other reads say what is in the way of a login
+        # The other reads say why a login is not possible.
+        return None
     if subject is None or subject.username != HIDDEN_NAME:
         return None
-    arn = next(
-        (values[0] for key, values in subject.extra.items() if key.lower() == "arn" and values), ""
-    )
-    arn = arn or str((document.get("callerIdentity") or {}).get("Arn") or "")
+    caller = document.get("callerIdentity") or {}
+    arn = _arn_in(subject.extra) or str(caller.get("Arn") or "")
     data = (document["configMap"] or {}).get("data") or {}
     rows = {row_key(row.arn) for row in read_aws_auth(data).rows}
     if parse_arn(arn) is None or principal_key(arn) in rows:
         return None
     return {"arn": arn, "source": f"the operator's own login as {HIDDEN_NAME} without a row"}
+
+
+def _arn_in(extra: Mapping[str, Sequence[str]]) -> str:
+    """The ARN that the authenticator adds to a login; empty where it added none."""
+    for key, values in extra.items():
+        if key.lower() == "arn" and values:
+            return values[0]
+    return ""
 
 
 def _moment(value: object) -> datetime | None:
@@ -275,21 +295,30 @@ def _read_iam(
 
 
 def _principals_of(document: Mapping[str, Any]) -> Iterable[str]:
-    """Everybody whom decisions may be about: rows, entries, node groups, Fargate profiles, live
-    nodes, the creator.
+    """Every principal that a decision may be about: of rows, entries, node groups, Fargate
+    profiles and live nodes, and the creator.
     """
     data = (document["configMap"] or {}).get("data") or {}
-    yield from (row.arn for row in read_aws_auth(data).rows)
-    yield from (entry["principalArn"] for entry in document["accessEntries"] or ())
+    for row in read_aws_auth(data).rows:
+        yield row.arn
+    for entry in document["accessEntries"] or ():
+        yield entry["principalArn"]
     for key, field in (
         ("nodegroups", "nodeRole"),
         ("fargateProfiles", "podExecutionRoleArn"),
         ("nodes", "roleArn"),
     ):
-        yield from (item[field] for item in document.get(key) or () if item.get(field))
+        for item in document.get(key) or ():
+            if item.get(field):
+                yield item[field]
     creator = (document.get("creator") or {}).get("arn")
-    if creator:
-        yield canonical_arn(creator) or creator if ":assumed-role/" in creator else creator
+    if not creator:
+        return
+    # CloudTrail names the session; rows and entries name its role.
+    if ":assumed-role/" in creator:
+        yield canonical_arn(creator) or creator
+    else:
+        yield creator
 
 
 def _readable(text: str) -> Arn | None:

@@ -181,21 +181,28 @@ def _before_blank(progress: Progress, seen: SeenRehearsal) -> Rehearsing:
 
 def _ends_before_blank(progress: Progress, seen: SeenRehearsal) -> str:
     """Why the rehearsal ends before the map is blanked; empty when it does not."""
-    started = progress.of(TIMER_STEP)
-    is_started = started.status != "pending"
-    late = seen.now >= (moment(started.at) or seen.now) + TIMER_START
     if seen.trouble:
         return seen.trouble
     if seen.map != "original":
         return CHANGED_BEFORE
     if seen.timer == "fired":
         return "the timer fired before the rehearsal began"
-    if is_started and seen.timer == "none":
+    lost = _timer_lost(progress, seen)
+    if lost:
+        return lost
+    return "the rehearsal was interrupted" if seen.resumed else ""
+
+
+def _timer_lost(progress: Progress, seen: SeenRehearsal) -> str:
+    """Why a timer that was started does not guard the map; empty when it does, or may soon."""
+    started = progress.of(TIMER_STEP)
+    if started.status == "pending":
+        return ""
+    if seen.timer == "none":
         return "the timer is gone"
-    if is_started and seen.timer == "starting" and late:
+    late = seen.now >= (moment(started.at) or seen.now) + TIMER_START
+    if seen.timer == "starting" and late:
         return "the timer's Job did not start in time"
-    if seen.resumed:
-        return "the rehearsal was interrupted"
     return ""
 
 
