@@ -1,6 +1,4 @@
-"""EKS access entries, access policies associated with them, and the identity somebody logs in
-with.
-"""
+"""EKS access entries, access policies associated with them, and the identity of a login."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -75,7 +73,7 @@ class AccessEntry:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who somebody is inside the cluster: username and groups as mapped (templates not yet
+    """Who a principal is inside the cluster: username and groups as mapped (templates not yet
     rendered) and by what.
 
     ``via`` is ``none`` for a principal that cannot log in. ``policies`` count besides RBAC.

@@ -77,7 +77,7 @@ class DroppedRow:
 
 @dataclass(frozen=True, slots=True)
 class SectionProblem:
-    """A section that does not parse (``lost``: all its rows are gone in the live cluster), or one
+    """A section that does not parse (``lost``: none of its rows is in force in the cluster), or one
     on which YAML parsers differ (``doubtful``: our reading may not equal the authenticator's).
     """
 

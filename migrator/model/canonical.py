@@ -1,8 +1,8 @@
-"""One spelling of JSON for everything that is compared or digested: sorted keys, ASCII, no room for
-taste.
+"""One spelling of JSON for everything that is compared or digested: sorted keys, ASCII, no optional
+blanks.
 
 ASCII on purpose: text from the cluster is hostile, and an escaped bidi override or lone surrogate
-harms nobody.
+does no harm.
 """
 
 import hashlib

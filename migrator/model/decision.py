@@ -12,7 +12,7 @@ from migrator.model.step import ProofClass
 
 @dataclass(frozen=True, slots=True)
 class Acceptance:
-    """Somebody, by name, accepts something, for a reason (and until a date, for gates)."""
+    """A person, by name, accepts something, for a reason (and until a date, for gates)."""
 
     by: str
     reason: str

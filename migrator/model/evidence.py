@@ -43,7 +43,7 @@ class Probe:
 
 @dataclass(frozen=True, slots=True)
 class OwnProbe:
-    """A question that a person wants asked, of one principal or (None) of everybody."""
+    """A question that a person wants asked, of one principal or (None) of every principal."""
 
     probe: Probe
     principal_arn: str | None = None

@@ -1,6 +1,4 @@
-"""One principal of a plan, told in full, as a value: what renderers and machines make their text
-of.
-"""
+"""One principal of a plan, explained in full, as a value: the source of texts and of JSON."""
 
 from dataclasses import dataclass
 

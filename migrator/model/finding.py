@@ -1,4 +1,4 @@
-"""Findings: what somebody should know, and what blocks. The catalogue of codes is in
+"""Findings: what an operator should know, and what blocks. The catalogue of codes is in
 decide/findings.
 """
 

@@ -1,4 +1,4 @@
-"""The kinds of findings: what a code stands for, for everybody who explains one."""
+"""The kinds of findings: what each code means."""
 
 from dataclasses import dataclass
 from typing import Literal, TypeAlias

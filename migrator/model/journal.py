@@ -1,9 +1,9 @@
 """The journal: what a run intended and what it did, one record a line, chained by digests.
 
 A record is ``{n, prev, at, step, event, effect, digest}``. ``intended`` is on disk before the
-effect, ``done`` after it; an ``intended`` without a ``done`` is settled by looking, never by
-repeating. The text form lives here, beside the value, so that whoever stores a journal and whoever
-judges one cannot disagree on it.
+effect, ``done`` after it; an ``intended`` without a ``done`` is decided by reading the cluster,
+never by repeating. The text form is defined here, so that the code that stores a journal and the
+code that judges one cannot disagree on it.
 """
 
 import json
@@ -22,8 +22,8 @@ Event: TypeAlias = Literal[
     "done",  # effect: what was read back
     "adopted",  # found already so: done by an earlier, interrupted attempt
     "deferred",  # a proof that cannot be had now: {class, why}
-    "undoing",  # about to be taken back
-    "undone",  # taken back, because its proof failed or by roll-back
+    "undoing",  # about to be undone
+    "undone",  # because its proof failed or by roll-back
     "refused",  # effect: {code, message}
     "waived",  # effect: {gate, by, reason}
     "run-ended",  # effect: {exit}
@@ -92,9 +92,9 @@ def encode_record(record: Record) -> bytes:
 def decode_journal(content: bytes) -> tuple[Journal, int]:
     """The journal in ``content``, and how many bytes of it are whole lines.
 
-    A torn last line (one without its line feed) is left out: its effect cannot have begun, because
-    effects wait for the whole line to be on disk. The next append first cuts the file to the
-    returned length. Raises ``Failed("journal-damaged")`` for any other damage: an unreadable
+    A torn last line (one without its line feed) is left out: its effect cannot have started,
+    because effects wait for the whole line to be on disk. The next append first cuts the file to
+    the returned length. Raises ``Failed("journal-damaged")`` for any other damage: an unreadable
     line, an unknown field or event, a digest that does not fit, a broken chain.
     """
     whole = content.rfind(b"\n") + 1
@@ -151,7 +151,7 @@ def _damaged(number: int, why: str) -> Failed:
     return Failed(
         "journal-damaged",
         f"The journal is damaged at line {number}.",
-        why=f"Line {number}: {why}. What a run did cannot be told from a damaged journal.",
+        why=f"Line {number}: {why}. A damaged journal does not show what a run did.",
         remedy="Restore it from a backup, or move it away: a run without it adopts the entries "
         "that carry its tag.",
     )

@@ -14,7 +14,7 @@ class Leftover:
     ``name`` is the binding, or the ARN of the principal; ``namespace`` that of a RoleBinding.
     ``plan`` and ``run`` are the labels: the first 16 digits of the plan's digest, and the run's id;
     empty where they are not known. ``needed_by``: the ARNs of entries that lose access without it.
-    ``locked_by``: the run that is under way, which made it. ``shared``: somebody else added
+    ``locked_by``: the run that is under way, which made it. ``shared``: another writer added
     subjects to the binding, who would lose access with it.
     """
 
@@ -30,7 +30,7 @@ class Leftover:
 
     @property
     def removable(self) -> bool:
-        """Whether no entry and nobody else needs it, and no run that is under way made it."""
+        """Whether no entry and no other subject needs it, and no run that is under way made it."""
         return not self.needed_by and not self.locked_by and not self.shared
 
     def describe(self, cluster: str, *, own_run: str = "") -> str:
@@ -56,16 +56,16 @@ class Leftover:
             )
         if self.shared:
             return (
-                f"{made}: somebody else added subjects to it; delete it yourself once none of "
-                f"them needs it"
+                f"{made}: another writer added subjects to it; delete it yourself once no subject "
+                f"needs it"
             )
         return f"{made}: no entry needs it; remove it with `migrate rollback {cluster} --leftovers`"
 
 
 @dataclass(frozen=True, slots=True)
 class LeftoversOutcome:
-    """``removed`` are gone; ``kept`` are needed. Exit code 0 nothing is left, 7 something needed
-    is.
+    """``removed`` do not exist any more; ``kept`` are needed. Exit code 0: nothing is left, 7:
+    something that is needed.
     """
 
     cluster: str

@@ -15,7 +15,7 @@ class NodeState:
     """One node as the API server shows it.
 
     ``renewed``: the last renewal of its lease, None where it has none. ``role_arn``: the role that
-    its kubelet logs in with, None where that cannot be told. ``leaving``: cordoned or being
+    its kubelet logs in with, None where that is unknown. ``leaving``: cordoned or being
     deleted, so that it may stop at any time.
     """
 

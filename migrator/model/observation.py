@@ -12,7 +12,7 @@ Decider: TypeAlias = Literal["rbac", "access-policy", "impersonated", "other"]
 class SeenLogin:
     """A login that the cluster accepted, or (``refused`` says why) did not.
 
-    ``arn`` is canonical: a role without its path. ``source`` is the log that told it. The
+    ``arn`` is canonical: a role without its path. ``source`` is the log that shows it. The
     authenticator writes groups with blanks between them, so that a group with a blank in its name
     comes as two.
     """
@@ -27,7 +27,7 @@ class SeenLogin:
 
 @dataclass(frozen=True, slots=True)
 class SeenRequest:
-    """A request in the audit log, of somebody who logged in through IAM.
+    """A request in the audit log, of a caller who logged in through IAM.
 
     ``by``: what decided it, by the annotation ``authorization.k8s.io/reason``. ``target``:
     ``apiGroup/resource`` with its subresource; empty for a path, of which there may be any number.

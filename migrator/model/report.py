@@ -20,7 +20,7 @@ class Report:
     plan's runs. ``gates_at`` is when a cut-over that went through judged the gates, None where they
     were judged for this report. ``baseline`` is the newest evidence from before, by principal.
     ``lines`` are the rows' lines in aws-auth as the plan read it; rows may be missing where that
-    text is gone.
+    text was not kept.
     """
 
     plan: Plan

@@ -2,8 +2,9 @@
 render) live elsewhere as ``match`` statements that end in ``assert_never``, so that a new kind of
 step does not type-check until each of them knows it.
 
-``{run}`` in group and binding names stands for the run's random id, chosen and journaled by apply:
-the plan of the same snapshot stays the same bytes, and nobody can guess the group beforehand.
+``{run}`` in group and binding names is replaced by the run's random id, which apply chooses and
+journals: the plan of the same snapshot stays the same bytes, and the group cannot be guessed
+beforehand.
 """
 
 from dataclasses import dataclass
@@ -136,7 +137,7 @@ class Prove:
 
 @dataclass(frozen=True, slots=True)
 class RemoveBridge:
-    """Delete a binding of ours that nobody needs any more: the bridge's, or, as undo, a parallel
+    """Delete a binding of ours that no entry needs any more: the bridge's, or, as undo, a parallel
     one's.
 
     ``namespace`` None: a ClusterRoleBinding, as the bridge's always is.

@@ -220,4 +220,4 @@ def test_binding_of_ours_with_subjects_of_others_is_named_and_stays() -> None:
     outcome = remove_leftovers("prod", World(cluster).ports())
     assert (outcome.removed, outcome.exit_code) == ((), 7)
     assert (None, "migrator-view-1") in cluster.bindings
-    assert "somebody else added subjects" in outcome.kept[0].describe("prod")
+    assert "another writer added subjects" in outcome.kept[0].describe("prod")

@@ -2,7 +2,7 @@
 admitted login may do.
 
 A username or group with a template is as many logins as there are sessions. RBAC can name some of
-these logins (``dev:alice``), so each named one is compared by itself, and all others together: a
+these logins (``dev:alice``), so each named one is compared alone, and all others together: a
 right that moves from one session's name to another's is a loss and a gain, not an equality.
 """
 

@@ -3,7 +3,7 @@
 Bindings and ``impersonate`` rules, FlowSchemas, admission policies and webhooks (CEL), Kyverno
 policies, Gatekeeper templates (Rego) and constraints, Argo CD's RBAC ConfigMap. Names in structured
 fields are taken as they are, string literals of expressions as ``expression_names`` finds them;
-``*`` in a text stands for any text. Objects are untrusted: work is bounded, and where the bound is
+``*`` in a text means any text. Objects are untrusted: work is bounded, and where the bound is
 met the reference ``*`` says that any name may follow.
 """
 

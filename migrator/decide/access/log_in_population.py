@@ -1,7 +1,7 @@
 """Which log-ins of a principal an identity admits, and how two such populations differ.
 
 The rules are those of the authenticator (:mod:`migrator.decide.reading.effective_identity`), asked
-for all sessions of a principal at once. Access policies and RBAC do not matter here: they say what
+for all sessions of a principal together. Access policies and RBAC do not matter here: they say what
 an admitted login may do.
 """
 

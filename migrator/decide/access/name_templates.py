@@ -1,5 +1,5 @@
-r"""Which values a template must take to become a given name: needed where each named login is
-looked at by itself.
+r"""Which values a template must take to become a given name: needed where named logins are compared
+one by one.
 
 What a variable can hold follows from what it is: a role session name is 2 to 64 of ``[\w+=,.@-]``
 (STS API reference, AssumeRole), and in ``{{SessionName}}`` every ``@`` has become ``-``
@@ -28,7 +28,7 @@ _LENGTHS: Mapping[str, tuple[int, int]] = {
     "AccessKeyID": (16, 128),
 }
 _VARIABLE = re.compile(r"\{\{(" + "|".join(ALPHABETS) + r")\}\}")
-# Beyond these the readings of one name are too many to tell; real names have one or two variables.
+# Beyond these the readings of one name are too many; real names have one or two variables.
 _WORK = 20_000
 _MOST_PARTS = 50
 
@@ -58,7 +58,7 @@ def render(name: str, values: Mapping[str, str]) -> str:
 
 def readings(template: str, name: str) -> tuple[dict[str, str], ...] | None:
     """Every assignment of variables under which ``template`` becomes ``name``; None when they are
-    too many to tell.
+    too many.
     """
     pieces = parts(template)
     if len(pieces) > _MOST_PARTS:

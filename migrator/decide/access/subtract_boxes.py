@@ -1,7 +1,7 @@
 """Exact difference of two unions of boxes, in one canonical shape.
 
 The values of a dimension form a tree: everything, patterns inside it, single values inside those.
-Each node stands for its values that no deeper node holds (its *class*), and every class has values,
+Each node means its values that no deeper node holds (its *class*), and every class has values,
 so a union of boxes is decided class by class: for each node the boxes that hold it, then the same
 question for the remaining dimensions. Nodes with the same answer belong together. The result is a
 decision diagram with one node per distinct answer: equal sets give equal diagrams, whatever rules
@@ -26,7 +26,7 @@ class Dimension:
     """``parents`` orders nodes, parents first, each with its nearest ancestor among them (None: the
     root).
 
-    ``split`` are nodes that together hold everything, so that the root has no value of its own.
+    ``split`` are nodes that together hold everything, so that no value is left to the root.
     """
 
     parents: Parents
@@ -123,7 +123,7 @@ class Difference:
         nodes = {node for own in (own_a, own_b) for node in own if node is not None}
         root = own_a.get(None, frozenset()), own_b.get(None, frozenset())
         held: dict[Node, tuple[Tails, Tails]] = {None: root}
-        # With a split the root has no value of its own, so that nothing is left of it.
+        # With a split no value is left to the root.
         answers: dict[Node, int] = {None: EMPTY}
         if not dimension.split:
             answers[None] = self.subtract(*root, level + 1)

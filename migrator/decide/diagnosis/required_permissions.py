@@ -1,7 +1,7 @@
 """Which IAM actions and which Kubernetes requests each command needs, and on what.
 
 Source: service authorization reference for Amazon EKS, IAM, EC2 and CloudWatch Logs. ``{cluster}``
-stands for the cluster's ARN, ``{below}`` for the ARN of what belongs to it:
+is the cluster's ARN, ``{below}`` the ARN of what belongs to it:
 ``arn:…:KIND/CLUSTER/*``.
 """
 

@@ -54,7 +54,7 @@ def query_of(log_type: LogType, start: int, end: int, *, as_login: bool) -> str:
 def add_rows(
     tally: Tally, log_type: LogType, rows: Iterable[Mapping[str, str]], *, as_login: bool
 ) -> None:
-    """Count what a query counted. Rows without an ARN or a number are none of ours."""
+    """Count what a query counted. Rows without an ARN or a number do not count."""
     for row in rows:
         arn, count = row.get("arn", ""), _number(row.get("n", ""))
         first, last = _moment(row.get("first", "")), _moment(row.get("last", ""))

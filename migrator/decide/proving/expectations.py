@@ -19,7 +19,7 @@ from migrator.model.step import BRIDGE_PREFIX, MARKER_PREFIX
 
 
 def is_ours(group: str) -> bool:
-    """Whether a group is a marker or bridge of a run, which nobody else uses."""
+    """Whether a group is a marker or bridge of a run, which no other writer uses."""
     return group.startswith((MARKER_PREFIX, BRIDGE_PREFIX))
 
 
@@ -37,7 +37,7 @@ def phase_of(principal: PlannedPrincipal, entry: AccessEntry | None, mode: str) 
 def identity_after(
     principal: PlannedPrincipal, spec: EntrySpec | None, entry: AccessEntry | None
 ) -> Identity:
-    """Who the plan means the principal to be: ``spec`` is its entry after all steps. Marker and
+    """The identity that the plan intends: ``spec`` is the entry after all steps. Marker and
     bridge groups that the entry still carries belong to it. Groups of node types are EKS's own and
     as it shows them.
     """
@@ -98,7 +98,7 @@ def announced_probes(
     gains in turn.
 
     Before, the right answers are those of today's rules. After, they are the plan's, whatever the
-    entry gives: a loss that did not come true is access that nobody announced. A witness that only
+    entry gives: a loss that did not happen is access that was not announced. A witness that only
     some logins of the principal show is not asked: the login at hand is not one of them.
     """
     changes: tuple[tuple[Announced, tuple[PermissionRow, ...]], ...] = (

@@ -18,7 +18,7 @@ TIES: Mapping[Attribution, str] = {
     "node": "its groups are those of a node entry",
     "rehearsal": "aws-auth was blank",
     "api-mode": "no row is asked in API mode",
-    "only-way": "aws-auth has nothing for it",
+    "only-way": "aws-auth does not map it",
 }
 
 

@@ -4,9 +4,9 @@ control-plane logs.
 A kubelet takes a new token at least every 15 minutes (aws-iam-authenticator ``pkg/token``: tokens
 count 15 minutes from their date, and clients give them up a minute earlier). So a lease that is
 renewed later than that after an entry came into force was renewed with a token taken after it: the
-node is let in. By what, the lease does not say: while aws-auth is asked, a dead entry falls through
-to the row. The groups of the login do: node rows give ``system:bootstrappers``, node entries do
-not.
+node is admitted. The lease does not say by what: while aws-auth is asked, a dead entry falls
+through to the row. The groups of the login do: node rows give ``system:bootstrappers``, node
+entries do not.
 """
 
 from collections.abc import Iterable, Sequence
@@ -54,7 +54,7 @@ class NodeWindow:
     """What a judgement rests on. ``since``: when the entry got its present shape, None where that
     is not known.
 
-    ``row_groups``: what aws-auth gives the role, None where it has nothing for it. ``api_mode``:
+    ``row_groups``: what aws-auth gives the role, None where no row matches it. ``api_mode``:
     aws-auth is not asked (any more). ``logins`` None: there is no log to read; else what the log
     holds since ``since``, refusals included.
     """
@@ -69,6 +69,13 @@ class NodeWindow:
     def only_entry(self) -> bool:
         """Whether only the entry can admit the role's logins."""
         return self.api_mode or self.row_groups is None
+
+    @property
+    def lease_is_enough(self) -> bool:
+        """Whether a renewed lease counts. With a log, and a row that can admit the node, only the
+        login says which of the two did.
+        """
+        return self.logins is None or self.only_entry
 
     @property
     def begin(self) -> datetime:
@@ -207,9 +214,7 @@ def _finding(node: NodeState, login: SeenLogin | None, window: NodeWindow) -> No
         return "by-row"
     if not fresh:
         return _why_not_fresh(node, window)
-    # With a log, and a row that can admit the node, only the login says which of them did.
-    telling = window.logins is None or window.only_entry
-    if telling and _token_is_new(node, window):
+    if window.lease_is_enough and _token_is_new(node, window):
         return "alive"
     if login is None and _may_be_missing_in_log(node, window):
         return "joining"

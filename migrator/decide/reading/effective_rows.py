@@ -2,8 +2,8 @@
 
 aws-iam-authenticator ``pkg/mapper/configmap/configmap.go`` (``saveMap``) and
 ``pkg/config/mapper.go`` (``Key``): roles are keyed by lower-cased ARN and users by the ARN as
-written, so the last duplicate wins and groups are never merged, but two spellings of one user stand
-side by side and each login gets one of them at random.
+written, so the last duplicate wins and groups are never merged, but two spellings of one user are
+both kept and each login gets one of them at random.
 """
 
 from collections import defaultdict
@@ -29,7 +29,8 @@ def effective_users(aws_auth: AwsAuth) -> dict[str, RowMapping]:
 def ambiguous_users(aws_auth: AwsAuth) -> dict[str, tuple[RowMapping, ...]]:
     """Lower-cased ARN -> the rows, in document order, of which each login gets one at random.
 
-    Spellings that lead to the same username and groups are left out: nobody can tell them apart.
+    Spellings that lead to the same username and groups are left out: no login shows which of them
+    was taken.
     """
     spellings: defaultdict[str, list[RowMapping]] = defaultdict(list)
     for row in effective_users(aws_auth).values():

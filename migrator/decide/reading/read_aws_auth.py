@@ -5,7 +5,7 @@ Rules of aws-iam-authenticator ``pkg/mapper/configmap/configmap.go`` (``ParseMap
 the three data keys are exact, each section is read alone and lost alone, a value that is blank or
 an empty pair of quotes is nothing, and only the first YAML document counts. Nothing is ever
 salvaged from a section that Go would not read; where ours is not certain to read like Go's, the
-section is ``doubtful`` and whoever plans with it has to stop.
+section is ``doubtful`` and a plan must not rest on it.
 """
 
 from collections.abc import Mapping

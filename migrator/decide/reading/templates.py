@@ -78,7 +78,7 @@ def _plain(text: str, wildcards: bool) -> list[_Token]:
 
 
 def can_become(template: str, name: str) -> bool:
-    """Whether a template can become a name. ``*`` in the name stands for any text, as admission
+    """Whether a template can become a name. ``*`` in the name means any text, as admission
     rules use it.
 
     Errs to yes: lengths are not looked at.

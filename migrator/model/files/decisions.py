@@ -1,7 +1,7 @@
 """decisions.yaml: the loaded document to :class:`~migrator.model.decision.Decisions`.
 
-The text is round-tripped by whoever reads the file; here a mapping is checked: unknown keys and
-wrong types are refused. Whether an answer fits the cluster is judged in ``decide``.
+The caller reads the file and keeps its text; here a mapping is checked: unknown keys and wrong
+types are refused. Whether an answer fits the cluster is judged in ``decide``.
 """
 
 import re

@@ -1,8 +1,8 @@
 """plan.json: bytes to :class:`~migrator.model.plan.Plan` and back, byte-stable, with its digest
 checked.
 
-Apply uses the bytes that were approved: a plan is decoded, never re-made, and its digest tells
-whether somebody edited it by hand.
+Apply uses the bytes that were approved: a plan is decoded, never re-made, and its digest shows
+whether it was edited by hand.
 """
 
 import json

@@ -2,7 +2,7 @@
 
 A person can build one from ``aws … --output json`` and ``kubectl … -o json``, so it is read
 tolerantly: unknown fields are ignored, lists may be missing (unknown, and the plan says what that
-weakened), ``kubectl``'s ``List`` objects stand for their items, and times may be ISO text or the
+weakened), ``kubectl``'s ``List`` objects count as their items, and times may be ISO text or the
 AWS CLI's numbers.
 """
 

@@ -105,7 +105,7 @@ PAYLOADS: dict[str, tuple[type[wire.Strict], type[Any]]] = {
 
 
 def payload_of(effect: steps.Effect) -> dict[str, Any]:
-    """The effect as the plan's ``payload``: everything but the principal, which stands beside
+    """The effect as the plan's ``payload``: everything but the principal, which is a field beside
     it.
     """
     struct, _ = PAYLOADS[effect.kind]
@@ -142,7 +142,7 @@ class _Fields:
 
 
 def preconditions_of(effect: steps.Effect) -> dict[str, Any]:
-    """What must be true before the step, for whoever runs the plan with other means."""
+    """What must be true before the step, for operators who run the plan with other means."""
     match effect:
         case steps.EnableEntries():
             return {"authenticationMode": effect.mode_from, "clusterStatus": "ACTIVE"}

@@ -222,7 +222,7 @@ class BreakGlass(Strict):
 
 
 class Undo(Strict):
-    """What takes a step back: a step of its own, without a place."""
+    """What undoes a step: another step, without a place in the order."""
 
     kind: str
     principal_arn: str | None

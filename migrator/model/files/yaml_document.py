@@ -1,8 +1,8 @@
 """YAML that people write (decisions, fleets, probes, worlds), read without trusting it.
 
-A few lines of YAML can stand for more than a machine holds: an alias repeats a whole collection,
+A few lines of YAML can expand to more than a machine holds: an alias repeats a whole collection,
 and a merge key copies one (the "billion laughs" attack). The document is therefore composed first,
-and the nodes that it stands for are counted with every alias taken as a copy, before any value is
+and the nodes that it expands to are counted with every alias taken as a copy, before any value is
 built. Source of what aliases and merge keys mean: YAML 1.2.2, section 7.1, and the YAML type
 "merge" (yaml.org/type/merge.html).
 """
@@ -27,7 +27,7 @@ def load_yaml(content: bytes | str, *, pure: bool = True) -> Any:  # noqa: ANN40
 
     ``pure`` reads with ruamel.yaml's own parser, which takes plain scalars that libyaml refuses;
     False is ten times as fast. Raises ``YamlError`` for text that is too long, not UTF-8, no YAML,
-    nested too deeply, or whose aliases stand for more than 200,000 nodes or for themselves.
+    nested too deeply, or whose aliases expand to more than 200,000 nodes or to themselves.
     """
     from ruamel.yaml import YAML  # noqa: PLC0415 - only where a document of this kind is read
     from ruamel.yaml.error import YAMLError  # noqa: PLC0415
@@ -46,7 +46,7 @@ def load_yaml(content: bytes | str, *, pure: bool = True) -> Any:  # noqa: ANN40
 
 
 def refuse_expansion(text: str) -> None:
-    """Raises ``YamlError`` where the aliases of a text stand for too much; text that is no YAML
+    """Raises ``YamlError`` where the aliases of a text expand to too much; text that is no YAML
     passes.
     """
     from ruamel.yaml import YAML  # noqa: PLC0415 - only where a document of this kind is read
@@ -99,12 +99,12 @@ def _refuse_expansion(root: Any) -> None:  # noqa: ANN401 - a node of ruamel.yam
             under_way.discard(id(node))
             sizes[id(node)] = 1 + sum(sizes[id(child)] for child in children)
             if sizes[id(node)] > MOST_NODES:
-                raise YamlError(f"its aliases stand for more than {MOST_NODES:,} values")
+                raise YamlError(f"its aliases expand to more than {MOST_NODES:,} values")
             continue
         if id(node) in sizes:
             continue
         if id(node) in under_way:
-            raise YamlError("an alias stands for a value that holds the alias itself")
+            raise YamlError("an alias names a value that holds the alias itself")
         under_way.add(id(node))
         stack.append((node, True))
         stack += [(child, False) for child in children if id(child) not in sizes]

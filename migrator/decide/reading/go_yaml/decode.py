@@ -1,10 +1,10 @@
 """What go-yaml v2 decodes a document into, and whether JSON can hold it.
 
 The rules are those of go-yaml's ``decode.go`` for an untyped target and of ``sigs.k8s.io/yaml`` for
-the step to JSON: the last of two equal keys wins, a merge overwrites what stands before it and is
-overwritten by what stands after it, collections cannot be keys, aliases that blow the document up
+the step to JSON: the last of two equal keys wins, a merge overwrites what comes before it and is
+overwritten by what comes after it, collections cannot be keys, aliases that blow the document up
 are refused, and so are, only then, keys of null, NaN, infinities and more than 10,000 JSON levels.
-Nothing is decoded twice: aliases share what they stand for, and only count what expanding them
+Nothing is decoded twice: aliases share the node that they name, and only count what expanding them
 would have cost Go. There is no recursion.
 """
 
@@ -77,16 +77,16 @@ class _AliasBudget:
         self.through_aliases = 0
 
     def expand(self, node: Node, size: int) -> None:
-        """Count an alias. Its own operation and those of the open collections around it have begun
+        """Count an alias. Its own operation and those of the open collections around it are started
         already.
         """
         self.done += size
         self.through_aliases += size
-        begun = self.done + node.depth + 1
+        started = self.done + node.depth + 1
         if (
             self.through_aliases > 100
-            and begun > 1000
-            and self.through_aliases / begun > _allowed_ratio(begun)
+            and started > 1000
+            and self.through_aliases / started > _allowed_ratio(started)
         ):
             raise lost(node.line, node.column, "document contains excessive aliasing")
 

@@ -52,5 +52,5 @@ class Node:
 
     @property
     def resolved(self) -> "Node":
-        """What an alias stands for (never another alias); any other node itself."""
+        """The node that an alias names (never another alias); any other node itself."""
         return self.target if self.target is not None else self

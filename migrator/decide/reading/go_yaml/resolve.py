@@ -62,7 +62,7 @@ _WORDS: Final[dict[str, ScalarValue]] = {
     ),
     **dict.fromkeys(("-.inf", "-.Inf", "-.INF"), NotText("float", -math.inf)),
 }
-# Only texts that start with one of these are looked at; everything else is a string at once.
+# Only texts that start with one of these can be words; everything else is a string.
 _WORD_STARTS: Final = frozenset("yYnNtTfFoO~")
 _NUMBER_STARTS: Final = frozenset("+-0123456789")
 

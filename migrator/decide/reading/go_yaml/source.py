@@ -88,7 +88,7 @@ class Source:
         self._starts: list[int] | None = None
 
     def original(self, value: str) -> str:
-        """A scalar's value with the stand-ins taken back."""
+        """A scalar's value with the original characters instead of the stand-ins."""
         if not self._stand_ins:
             return value
         colon, backslash = self._stand_ins
@@ -164,7 +164,7 @@ class Source:
             self._stand_ins = free[:2]
 
     def _replace_in_word(self, at: int) -> None:
-        """All colons of the plain word that goes on at ``at``, but one that ends it."""
+        """All colons of the plain word that continues at ``at``, but one that ends it."""
         end = at + len(_REST_OF_WORD.match(self.text, at)[0])  # type: ignore[index]  # it matches everywhere
         keep = (
             self.text[end - 1 : end]
