@@ -1,8 +1,8 @@
-"""Apply a plan: one-way mode step, entries in proven order, each journaled, each taken back when
+"""Apply a plan: one-way mode step, entries in proven order, each journaled, each undone when
 its proof fails.
 
-The same call resumes: what was begun is settled by looking. Nothing here decides what comes next;
-see :mod:`migrator.decide.running.next_action`.
+The same call resumes: what is seen decides what became of a step that was started. Nothing here
+decides what comes next; see :mod:`migrator.decide.running.next_action`.
 """
 
 from collections.abc import Iterable, Mapping
@@ -60,7 +60,7 @@ from migrator.run.read_leftovers import with_bridges
 class ApplyOptions:
     """``only``: these principals; ``mode_only``: what comes before any principal, the one-way mode
     step with it. ``max_rate``: writes per second; ``keep_going``: a failed proof does not stop the
-    others. ``abandon_rollback``: go forward although a roll-back was begun and did not finish.
+    others. ``abandon_rollback``: go forward although a roll-back was started and did not finish.
     ``waive_verification`` and ``waive_gates`` come from decisions.yaml.
     """
 
@@ -181,7 +181,7 @@ def _start(
 
 
 def _look_at_automatic_entries(run: OneRun, ports: RunPorts) -> None:
-    """All entries, right after the mode step. Raises ``Changed`` for one that nobody expected."""
+    """All entries, right after the mode step. Raises ``Changed`` for an unexpected one."""
     found = {entry.principal_arn: entry for entry in all_entries(ports.reader)}
     surprises = surprising_entries(run.plan, found.values(), run.digest)
     if surprises:

@@ -96,7 +96,7 @@ def refuse_other_cluster(plan: Plan, snapshot: Snapshot) -> None:
 
 
 def begun_run(store: StateStore, plan_digest: str) -> str | None:
-    """The id of a run of this plan that was begun here, whatever became of its journal."""
+    """The id of a run of this plan that was started here, whatever became of its journal."""
     try:
         document = json.loads(store.read(_RUN_FILE) or b"{}")
     except ValueError:
@@ -184,7 +184,7 @@ def refuse_rehearsing(progress: Progress) -> None:
 
 
 def refuse_going_back(progress: Progress, plan: Plan) -> None:
-    """Raises ``Refused`` while a roll-back that was begun has more to take back: going forward
+    """Raises ``Refused`` while a roll-back that was started has more to undo: going forward
     undoes what it did.
     """
     left = [

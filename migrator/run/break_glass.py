@@ -11,8 +11,8 @@ from migrator.run.begin_run import arrives_through
 def look_at_break_glass(
     plan: Plan, permissions: PrincipalPermissions | None, chain: tuple[str, ...]
 ) -> BreakGlass | None:
-    """What was found; None where the plan names nobody. ``chain``: who the operator is and arrives
-    through.
+    """What was found; None where the plan names no principal. ``chain``: who the operator is and
+    arrives through.
     """
     arn = plan.break_glass
     if arn is None:

@@ -2,7 +2,8 @@
 
 A Fargate node is made for one pod, so an idle profile has no node whose login could show that its
 pod execution role is let in. A pod that is about to be made is on record before it is made: what a
-killed run leaves behind is found and removed by the next one. Nobody else's pod is ever touched.
+killed run leaves behind is found and removed by the next one. A pod of another owner is never
+touched.
 """
 
 import json
@@ -198,8 +199,8 @@ def clean_up_after_others(ports: RunPorts) -> None:
 
 
 def remove_left_pods(ports: RunPorts) -> None:
-    """Remove every pod on record, and wait until it is gone; what cannot be removed stays on record
-    and is said.
+    """Remove every pod on record, and wait until it is deleted; what cannot be removed stays on
+    record and is said.
     """
     journal = _journal(ports)
     for pod in _noted(ports):

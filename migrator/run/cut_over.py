@@ -151,7 +151,7 @@ def gates_now(
     snapshot: Snapshot,
     options: CutOverOptions = DEFAULTS,
 ) -> tuple[Gate, ...]:
-    """The gates by the evidence there is, for a report: nothing is asked anew, locked or
+    """The gates by the evidence there is, for a report: nothing is asked again, locked or
     written.
     """
     progress = progress_in(ports.store.journal(), plan, plan_digest)
@@ -160,7 +160,7 @@ def gates_now(
 
 
 def _switch_plan(plan: Plan) -> Plan:
-    """The switch as a plan of one step, so that the one brain decides about it too."""
+    """The switch as a plan of one step, so that the same state machine decides about it."""
     return replace(plan, steps=(SWITCH,))
 
 
@@ -283,7 +283,7 @@ def _stopped(gates: tuple[Gate, ...], ports: RunPorts, error: MigratorError) -> 
 def _verified(
     plan: Plan, ports: RunPorts, options: CutOverOptions, gates: tuple[Gate, ...]
 ) -> CutOverOutcome:
-    """In API mode: everybody is verified again, now that no row is asked any more."""
+    """In API mode: every principal is verified again, now that EKS reads no row."""
     verification = verify_access(plan, ports, _verify_options(options))
     return CutOverOutcome(
         gates, "API", verification.exit_code, verification, None, ports.store.location

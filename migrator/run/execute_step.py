@@ -86,7 +86,7 @@ def _written(run: OneRun, step: Step, effect: Effect) -> AccessEntry | None:
 
 def token_of(run: OneRun, step: Step) -> str:
     """The clientRequestToken: the same for a repeated attempt of the same step, another after it
-    was taken back.
+    was undone.
     """
     return digest_of([run.digest, run.run_id, step.id, run.progress.of(step.id).attempts])[-64:]
 
@@ -116,7 +116,7 @@ def entry_document(entry: AccessEntry | None) -> dict[str, Any] | None:
 
 
 def send(run: OneRun, effect: Effect, *, token: str) -> None:
-    """One write to EKS. An entry that is gone already counts as deleted."""
+    """One write to EKS. An entry that is absent already counts as deleted."""
     entries = run.ports.entries
     match effect:
         case CreateEntry():
@@ -272,7 +272,7 @@ def _reverse(run: OneRun, step: Step) -> None:
 
 
 def _found_instead(run: OneRun, step: Step) -> str:
-    """What stands where the effect of a step that is gone was."""
+    """What is there instead of the effect of a step."""
     effect = rendered(step.effect, run.run_id)
     if not isinstance(effect, CreateBridge | CreateBinding):
         return "not there"

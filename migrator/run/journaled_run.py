@@ -91,7 +91,7 @@ class JournaledRun:
         effect: Callable[[], T],
         undone: Callable[[T], Document | None],
     ) -> None:
-        """Record that a step is about to be taken back, do it, record it as undone.
+        """Record that a step is about to be undone, do it, record it as undone.
 
         ``undone`` makes the document from the effect's result; None where the effect is not seen.
         """
@@ -117,7 +117,7 @@ class OpenItems:
     write: Callable[[Mapping[str, Document]], None]
 
     def record(self, step: str | None, event: Event, effect: Document) -> None:
-        """An intention is an open item until it is refused or taken back."""
+        """An intention is an open item until it is refused or undone."""
         items = dict(self.read())
         key = step or ""
         if event == "intended":

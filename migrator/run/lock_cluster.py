@@ -263,7 +263,7 @@ class Hold:
             raise self._lost
 
     def keep(self, over: threading.Event) -> None:
-        """Renew until ``over``; in a thread of its own. It also looks for a tag of another run."""
+        """Renew until ``over``; in another thread. It also looks for a tag of another run."""
         tagged = self._records is self._ports.tag
         every = TAG_RENEW_SECONDS if tagged else RENEW_SECONDS
         look = None if tagged else 0.0

@@ -1,5 +1,5 @@
 """Gather what a report says: the evidence, the journal, the gates, and the cluster as it is now.
-Nothing is asked as anybody else, and nothing is written.
+Every question is asked as the caller, and nothing is written.
 """
 
 import json

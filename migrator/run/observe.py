@@ -3,7 +3,7 @@ and go on.
 
 Logs Insights counts at the service where that is permitted, for a price by the bytes that it scans;
 else events are read page by page and counted here. Either way what was counted is kept in the
-state, so that the same command goes on where it stopped.
+state, so that the same command continues where it stopped.
 """
 
 import json
@@ -56,7 +56,7 @@ class ObserveOptions:
 def observe(ports: ObservePorts, options: ObserveOptions = ObserveOptions()) -> UsageReport:
     """Scan the logs of the window and report. Raises ``logs-off`` (with how to switch them on),
     ``iam-denied`` where neither way of reading is permitted, ``Refused`` where the cost was not
-    agreed to, and ``Interrupted``: the same command then goes on.
+    agreed to, and ``Interrupted``: the same command then continues.
     """
     types = ports.logs.log_types() & {"audit", "authenticator"}
     group = ports.logs.group()

@@ -1,5 +1,5 @@
-"""One run of one plan: the journal it writes and what it has seen, shared by the sequences that go
-side by side.
+"""One run of one plan: the journal it writes and what it has seen, shared by the sequences that run
+in parallel.
 """
 
 import threading
@@ -121,12 +121,12 @@ class OneRun:
 
     @property
     def stopping(self) -> bool:
-        """Whether it was interrupted: what has begun comes to its end, and nothing more begins."""
+        """Whether it was interrupted: what has started is finished, and nothing more starts."""
         return self._stopping
 
     @contextmanager
     def sequence_under_way(self) -> Iterator[None]:
-        """A sequence that goes on in whatever thread."""
+        """A sequence that runs in any thread."""
         with self._idle:
             self._sequences += 1
         try:

@@ -1,5 +1,5 @@
-"""Lets this machine's address through ``publicAccessCidrs`` for as long as a command runs, and
-takes it back.
+"""Adds this machine's address to ``publicAccessCidrs`` for as long as a command runs, and removes
+it again.
 
 What is added is on record before it is added, so that an interrupted command's opening is found and
 closed by the next one. Only our own block is ever taken away: what others allowed meanwhile stays.
@@ -47,7 +47,7 @@ class OpenPorts:
 
 @contextmanager
 def opened_endpoint(ports: OpenPorts, *, run: str) -> Iterator[None]:
-    """Let this machine in while the context lives. Nothing happens where it is let in already.
+    """Admit this machine while the context lives. Nothing happens where it is admitted already.
 
     Raises ``source-address-unknown``, ``endpoint-update-failed``, ``Refused`` when a person says
     no.
@@ -83,7 +83,7 @@ def opened_endpoint(ports: OpenPorts, *, run: str) -> Iterator[None]:
 
 
 def close_endpoint(ports: OpenPorts, *, run: str) -> bool:
-    """Take back what an opening on record added; True when there was something to take back."""
+    """Remove what an opening on record added; True when there was something to remove."""
     block = next(iter(_opened(ports)), None)
     if block is None:
         return False

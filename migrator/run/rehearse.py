@@ -1,9 +1,9 @@
-"""A dress rehearsal of API mode that can be taken back in seconds: aws-auth's values are blanked,
-and put back.
+"""A rehearsal of API mode that can be undone in seconds: aws-auth's values are blanked, and put
+back.
 
-On any trouble the exact bytes are back at once; a Job in the cluster puts them back if this process
-dies or cannot reach the cluster. Under 20 minutes it is no evidence: tokens live for 14, with
-caches on top. What comes next is decided by :mod:`migrator.decide.running.rehearsal`.
+On any trouble the exact bytes are put back first; a Job in the cluster puts them back if this
+process dies or cannot reach the cluster. Under 20 minutes it is no evidence: tokens live for 14,
+with caches on top. What comes next is decided by :mod:`migrator.decide.running.rehearsal`.
 """
 
 import json
@@ -82,9 +82,9 @@ def rehearse(
     and never steps time: for what takes the time that it takes, which is the start of the timer's
     Job.
 
-    Exit code 0 passed, 4 somebody else wrote the map, 6 somebody or a node would have lost access,
-    7 interrupted (now, or by an earlier process), else the error's. In all of them aws-auth is as
-    it was, or the timer in the cluster is about to see to it; the outcome says which. Raises
+    Exit code 0 passed, 4 another writer changed the map, 6 a principal or a node would have lost
+    access, 7 interrupted (now, or by an earlier process), else the error's. In all of them aws-auth
+    is as it was, or the timer in the cluster is about to see to it; the outcome says which. Raises
     ``Refused`` where a condition is not met, before anything is written.
     """
     refuse_blocked(plan)
@@ -158,8 +158,8 @@ class _RehearsalRun:
         self._journal.backed_up([BACKUP])
 
     def run(self) -> RehearseOutcome:
-        """Obey the brain until nothing is left in the cluster, or until it cannot be reached for
-        too long.
+        """Do what ``next_rehearsal`` answers until nothing is left in the cluster, or until it
+        cannot be reached for too long.
         """
         since: datetime | None = None
         while True:
@@ -233,7 +233,7 @@ class _RehearsalRun:
                 assert_never(action)
 
     def _put_back_at(self, why: str) -> datetime | None:
-        """When the map went back, None where that cannot be read. Where somebody wrote it later,
+        """When the map went back, None where that cannot be read. Where it was written later,
         the Lease tells by when the timer had fired.
         """
         if why != brain.CHANGED_AFTER:
@@ -280,7 +280,7 @@ class _RehearsalRun:
             raise Trouble("rehearsal-timer", "The timer is not armed any more.")
         live = self.ports.config_maps.read()
         if live is None or brain.map_state(live, self._original["data"]) != "original":
-            return  # the brain looks again
+            return  # the next decision reads the map again
         version = _version(live)
         refused = self._journal.carry_out(
             brain.BLANK,
@@ -310,7 +310,7 @@ class _RehearsalRun:
         if self.ports.clock.now() - self._renewed > RENEW_WITHIN:
             raise Trouble("rehearsal-late", "The Lease was not renewed in time.")
         if self._map() != "blank":
-            return  # the brain sees it, too
+            return  # the next decision sees it, too
         # a rehearsal that lost the lock of the cluster ends, and the map goes back
         self._held.check()
         self._renew()
@@ -362,7 +362,7 @@ class _RehearsalRun:
             self._record(brain.PASSED, "done", {"seconds": seconds})
 
     def _restore(self, action: brain.Restore) -> None:
-        """The exact bytes, whatever is there now; somebody else's are saved first."""
+        """The exact bytes, whatever is there now; what another writer put there is saved first."""
         live = self.ports.config_maps.read()
         written_by_others = live is None or action.save
         if action.why:

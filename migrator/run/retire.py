@@ -1,5 +1,5 @@
-"""Delete the inert aws-auth after the cut-over, with a backup: what nobody reads should not mislead
-anybody.
+"""Delete the inert aws-auth after the cut-over, with a backup: EKS no longer reads it, and it would
+mislead its readers.
 """
 
 from collections.abc import Mapping
@@ -29,7 +29,7 @@ def retire(plan: Plan, plan_digest: str, ports: RunPorts) -> RunOutcome:
 
     Raises ``Refused``: ``not-cut-over`` while the ConfigMap may still be asked, another cluster,
     locked, not confirmed. ``Changed`` (5) for rows added or entries changed since.
-    ``aws-auth-changed`` (1) when somebody wrote it in between.
+    ``aws-auth-changed`` (1) when it was written in between.
     """
     with hold_cluster(ports, RETIRE, plan_digest) as held:
         ports, chain = held.ports, held.chain

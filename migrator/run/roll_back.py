@@ -48,7 +48,7 @@ DEFAULTS = RollBackOptions()
 def roll_back(
     plan: Plan, plan_digest: str, ports: RunPorts, options: RollBackOptions = DEFAULTS
 ) -> RunOutcome:
-    """Take back what runs of the plan did. Exit code 0 everything taken back, 7 a bridge of any run
+    """Undo what runs of the plan did. Exit code 0 everything undone, 7 a bridge of any run
     still stands, 4 something stays because taking it back would lock somebody out, or
     because EKS made it, 5 somebody else
     changed an entry meanwhile, else the error's.
@@ -159,7 +159,7 @@ def _with_shadowed_rows(
 
 
 def _standing(plan: Plan, progress: Progress) -> list[str]:
-    """What is still to be taken back."""
+    """What is still to be undone."""
     return [
         step.id
         for sequence in sequences_of(plan).values()

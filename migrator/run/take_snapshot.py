@@ -1,4 +1,4 @@
-"""Reads everything that a plan depends on, side by side, into one document of raw API shapes.
+"""Reads everything that a plan depends on, in parallel, into one document of raw API shapes.
 
 Without the cluster, aws-auth and the access entries there is nothing to plan from: a missing
 permission there is an error that names it. Any other list that may not be read is left out, which

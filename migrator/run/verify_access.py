@@ -118,7 +118,7 @@ def _made(plan: Plan, ports: RunPorts, snapshot: Snapshot) -> frozenset[str]:
 
 
 def _refuse_strangers(plan: Plan, options: VerifyOptions) -> None:
-    """A question for somebody whom nobody knows would never be asked, and nobody would notice."""
+    """A question about a principal that is not in the plan would never be asked, without a sign."""
     known = {principal_key(principal.principal_arn) for principal in plan.principals}
     for arn in options.only:
         if arn not in {principal.principal_arn for principal in plan.principals}:
@@ -190,7 +190,7 @@ class _Counted:
 def current_verdicts(
     plan: Plan, ports: RunPorts, snapshot: Snapshot, options: VerifyOptions = DEFAULTS
 ) -> tuple[PrincipalVerdict, ...]:
-    """The verdicts that the evidence on disk gives now, nothing asked anew."""
+    """The verdicts that the evidence on disk gives now, nothing asked again."""
     automatic = automatic_in(ports.store.journal())
     earlier = evidence_in(ports.store.read(EVIDENCE_FILE) or b"")
     index = RbacIndex(snapshot.rbac) if snapshot.rbac is not None else None
@@ -273,7 +273,7 @@ def _asked(measure: Measure, principal: PlannedPrincipal) -> ProofClass | None:
 
 
 def _judged(measure: Measure, principal: PlannedPrincipal, evidence: tuple[Evidence, ...]) -> bool:
-    """Everybody but skipped principals; those only where a login that must not work did, or an
+    """All but skipped principals; those only where a login that must not work did, or an
     entry is there that the plan does not have: one that is gone since is settled.
     """
     if principal.action != "skip":

@@ -62,7 +62,7 @@ class Undo:
 
 @dataclass(frozen=True, slots=True)
 class LeaveInPlace:
-    """Taking a step back would take somebody's access away: leave it, and say so."""
+    """Undoing the step would take access away from its principal: leave it, and say so."""
 
     step: PlanStep
     why: str
@@ -126,7 +126,7 @@ class Observed:
     the live aws-auth or IAM differs from what the plan has of a principal, None where it does not.
     ``carriers``: by group, the principals whose entries carry it. ``callers``: principals of the
     plan that the operator is, or arrives through. ``second_admin``: who else was shown to
-    administer the cluster, and how; empty while nobody was. ``waits``: by step, until when a proof
+    administer the cluster, and how; empty where no one was. ``waits``: by step, until when a proof
     that needs time is not asked for again, and why.
     """
 

@@ -1,4 +1,4 @@
-"""Entries that EKS made by itself at the first mode step for principals for which the plan creates
+"""Entries that EKS made at the first mode step for principals for which the plan creates
 one.
 
 Such an entry shadows the principal's row at once, and gives what EKS thinks right: for the

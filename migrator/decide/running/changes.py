@@ -31,7 +31,7 @@ from migrator.model.step import (
 
 _MOST_LINES = 40
 _LONGEST_TEXT = 120
-# A step in one of these was begun and did not end.
+# A step in one of these was started and did not end.
 _UNDER_WAY = frozenset({"intended", "sent", "undoing"})
 
 
@@ -45,9 +45,9 @@ def as_before(
 ) -> tuple[Snapshot, tuple[str, ...]]:
     """A fresh snapshot without what runs of this plan did, and lines about unexpected entries.
 
-    ``begun`` is the id of the run that began here, even if its journal was lost.
+    ``begun`` is the id of the run that started here, even if its journal was lost.
 
-    Runs of this plan did: the first mode step, entries with this plan's tag, entries that a begun
+    Runs of this plan did: the first mode step, entries with this plan's tag, entries that a started
     sequence changes (their own state is compared step by step, when their turn comes), and bindings
     with the label of this program.
     """
@@ -79,7 +79,7 @@ def _touched(
     *,
     begun: str | None,
 ) -> dict[str, Sequence]:
-    """The sequences that have begun, by the journal or, where it was lost, by their entries."""
+    """The sequences that have started, by the journal or, where it was lost, by their entries."""
     shown = {entry.principal_arn: entry for entry in entries}
     run = begun or progress.run or ""
     touched: dict[str, Sequence] = {}
@@ -148,7 +148,7 @@ def _states_reached(progress: Progress, sequence: Sequence) -> list[EntryState |
         return []
     statuses = [progress.of(step.id).status for step in sequence]
     reached = [place for place, status in enumerate(statuses, 1) if status in SETTLED]
-    # A write that was begun and did not end may have arrived or not.
+    # A write that was started and did not end may have arrived or not.
     if not reached or _UNDER_WAY & {*statuses}:
         return []
     *states, last = sequence_states(sequence, progress.run or "")[max(reached) :]
@@ -286,7 +286,7 @@ def _restored(found: AccessEntry, state: EntryState) -> AccessEntry:
 def _deleted(
     touched: Mapping[str, Sequence], entries: tuple[AccessEntry, ...], plan_digest: str
 ) -> tuple[AccessEntry, ...]:
-    """Dead entries that a begun sequence deleted."""
+    """Dead entries that a started sequence deleted."""
     present = {entry.principal_arn for entry in entries if entry.tags.get(PLAN_TAG) != plan_digest}
     deleted: list[AccessEntry] = []
     for key, sequence in touched.items():
@@ -315,7 +315,7 @@ def not_read_again(before: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[s
     """ARNs of principals that the plan knows and the fresh basis does not, in accounts that were
     not read this time.
 
-    They are not gone: whoever runs this cannot see them.
+    They may exist: this caller cannot read them.
     """
     missing = [
         arn for arn in before.get("iamPrincipals", {}) if arn not in now.get("iamPrincipals", {})
@@ -376,7 +376,9 @@ def _member(before: Mapping[Any, Any], now: Mapping[Any, Any], key: Any, path: s
 
 
 def _list_differences(before: list[Any], now: list[Any], path: str) -> list[str]:
-    """Lists of equal length are compared place by place; else by what is gone and what is new."""
+    """Lists of equal length are compared place by place; else by what is missing and what is
+    new.
+    """
     if len(before) == len(now):
         lines: list[str] = []
         for place, (old, new) in enumerate(zip(before, now, strict=True)):

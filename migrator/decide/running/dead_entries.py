@@ -1,4 +1,4 @@
-"""Entries that match nobody any more, because their principal was deleted or created again since
+"""Entries that match no login any more, because their principal was deleted or created again since
 the plan was made.
 """
 

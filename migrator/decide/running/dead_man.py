@@ -157,7 +157,7 @@ def read_original(timer_config_map: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def recreated(original: Mapping[str, Any]) -> dict[str, Any]:
-    """The aws-auth ConfigMap to apply where somebody deleted it."""
+    """The aws-auth ConfigMap to apply where it was deleted."""
     kept = {key: original[key] for key in ("labels", "annotations") if original.get(key)}
     metadata = {"name": AWS_AUTH, "namespace": NAMESPACE, **kept}
     return {

@@ -153,7 +153,7 @@ def _over_automatic(step: PlanStep, entry: AccessEntry) -> Action:
 def _await(
     state: RunState, step: PlanStep, recorded: StepState, *, met: bool, missing: bool
 ) -> Action:
-    """EKS makes entries of its own after the mode step (EKS user guide, "Access entries")."""
+    """EKS makes some entries after the mode step (EKS user guide, "Access entries")."""
     arn = step.principal_arn or ""
     if met:
         return Adopt(step, "EKS made the entry")

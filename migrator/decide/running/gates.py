@@ -36,7 +36,7 @@ _BY_LOGIN = frozenset({"live", "observed"})
 
 @dataclass(frozen=True, slots=True)
 class GateFacts:
-    """What the gates judge. None stands for "not known".
+    """What the gates judge. None is "not known".
 
     ``left``: steps of the plan that are not done. ``changes``: how a fresh read differs from the
     plan's end state. ``owners``: who is known to write aws-auth from code. ``callers``: the plan's

@@ -135,8 +135,8 @@ def _crossed_now(state: RunState, group: str) -> bool:
 
 
 def _parked(state: RunState, sequence: Sequence) -> bool:
-    """True when the sequence, which is not done, waits for a proof that cannot be had now: none of
-    its writes is half done.
+    """True when the sequence, which is not done, waits for a proof that cannot be had now: no
+    write of it is half done.
     """
     return _next_status(state, sequence) == "deferred"
 

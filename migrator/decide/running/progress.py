@@ -83,8 +83,8 @@ def sequences_of(plan: Plan, progress: Progress | None = None) -> dict[str, Sequ
     """The plan's steps as sequences, in plan order: all steps of one principal, or one step about
     the cluster.
 
-    Steps of one sequence go one after the other; sequences go side by side as far as ``requires``
-    lets them. With ``progress`` a sequence whose entry EKS made is the one that is carried out: it
+    Steps of one sequence run one after the other; sequences run in parallel as far as ``requires``
+    permits. With ``progress`` a sequence whose entry EKS made is the one that is carried out: it
     begins from EKS's entry.
     """
     found: dict[str, list[Step]] = {}

@@ -30,7 +30,7 @@ TimerState: TypeAlias = Literal["none", "starting", "armed", "fired"]
 @dataclass(frozen=True, slots=True)
 class SeenRehearsal:
     """What is seen now. ``trouble``: why the rehearsal must end, empty while all is well.
-    ``resumed``: the map was blanked by a process that is gone.
+    ``resumed``: the map was blanked by a process that ended.
     """
 
     now: datetime
@@ -69,7 +69,7 @@ class Conclude:
 
 @dataclass(frozen=True, slots=True)
 class Restore:
-    """Put the exact bytes back. ``save``: what is there is somebody else's, and is saved first."""
+    """Put the exact bytes back. ``save``: what is there is another writer's, and is saved first."""
 
     why: str
     save: bool = False

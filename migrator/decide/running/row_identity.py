@@ -38,7 +38,7 @@ def row_gives(data: Mapping[str, str] | None, principal_arn: str, before: Identi
 
     ``data`` is the live ConfigMap's, None when there is no ConfigMap. In doubt (parsers differ on
     the text, two spellings of one user) the answer is False: an entry that stays locks nobody out.
-    Somebody who could not log in before loses nothing: True.
+    A principal that could not log in before loses nothing: True.
     """
     if before.via == "none":
         return True

@@ -1,6 +1,6 @@
 """Who else administers the cluster: shown before the operator's own way in is touched.
 
-Whoever runs the tool, and every principal it arrives through, goes last, and only once a second,
+The operator, and every principal the operator arrives through, comes last, and only once a second,
 independent administrator is proven, or a break-glass principal was shown to be able to make an
 access entry for itself, or a person, by name, waived that.
 """
@@ -62,8 +62,8 @@ def admins_to_prove(plan: Plan, callers: frozenset[str]) -> tuple[str, ...]:
 def second_admin(
     plan: Plan, progress: Progress, callers: frozenset[str], waivers: Mapping[str, Acceptance]
 ) -> str:
-    """Who was shown to administer the cluster besides the operator, and how; empty while nobody
-    was.
+    """Who was shown to administer the cluster besides the operator, and how; empty where no
+    one was.
     """
     admins = admins_to_prove(plan, callers)
     for step in plan.steps:

@@ -27,7 +27,7 @@ from migrator.model.step import Step as PlanStep
 
 
 def row_answers(state: RunState, created: PlanStep) -> Action | None:
-    """What keeps an entry from being deleted: None where the row answers in its place."""
+    """What keeps an entry from being deleted: None where the row gives the access."""
     arn = created.principal_arn or ""
     if arn not in state.observed.rows:
         return ReadFirst("row", arn)

@@ -11,8 +11,8 @@ from migrator.model.step import Prove, Sequence
 UPDATE_TIMEOUT = timedelta(minutes=40)
 AWAIT_TIMEOUT = timedelta(minutes=5)
 STALE_READ_TIMEOUT = timedelta(seconds=60)
-# A change of an entry takes up to 30 seconds to reach the authenticator; where nobody can ask, time
-# is the only proof.
+# A change of an entry takes up to 30 seconds to reach the authenticator; where no login can be
+# made, time is the only proof.
 SPREAD = timedelta(seconds=60)
 # After that kube-apiserver still knows whom an older token belongs to: two minutes by default
 # (--authentication-token-webhook-cache-ttl), and EKS does not publish what it sets.
@@ -21,8 +21,8 @@ LONG_AGO = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 
 
 def spread_by(at: RunState, sequence: Sequence, within: timedelta = SPREAD) -> datetime:
-    """When the last change of a sequence's entry is in force for sure: at once where a login showed
-    it since.
+    """When the last change of a sequence's entry is in force for sure: immediately where a login
+    showed it since.
     """
     latest = LONG_AGO
     for step in sequence:
@@ -36,7 +36,7 @@ def spread_by(at: RunState, sequence: Sequence, within: timedelta = SPREAD) -> d
 
 
 def _taken_back_by_an_earlier_run(state: StepState) -> bool:
-    """A new run makes a step that was taken back pending again and keeps the time at which it went:
+    """A new run makes a step that was undone pending again and keeps the time at which it went:
     a run that is killed before it has waited leaves the wait to the next one.
     """
     return state.status == "pending" and bool(state.at)
