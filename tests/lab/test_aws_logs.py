@@ -8,12 +8,15 @@ from pathlib import Path
 
 import pytest
 
+from migrator.decide.observing.usage import OWN_USER_AGENT
+from migrator.decide.observing.usage_queries import query_of
 from migrator.lab.aws.errors import AwsError
 from migrator.lab.aws.filter_pattern import compile_pattern
 from migrator.lab.aws.insights import Query
 from migrator.lab.server import Lab
 from migrator.lab.worlds.faults import Fault
 from migrator.lab.worlds.log_store import LogStore
+from migrator.model.observation import LogType
 from tests.support.aws_lab import Client, client, demo, error_of, serving, small_world
 
 GROUP = "/aws/eks/demo/cluster"
@@ -171,111 +174,160 @@ def test_a_pattern_that_is_not_understood_is_refused(lab: Lab, pattern: str) -> 
 # Insights.
 
 
-def store(count: int = 6) -> LogStore:
+def store() -> LogStore:
     logs = LogStore()
-    for number in range(count):
+    for number in range(6):
         name = f"user-{number % 2}"
-        extra = {"arn": [f"arn:aws:sts::1:assumed-role/{name}/s"]}
         event = {
-            "user": {"username": name, "extra": extra},
-            "n": number,
             "stage": "ResponseComplete",
+            "verb": "get",
+            "user": {
+                "username": name,
+                "groups": ["dev"],
+                "extra": {"canonicalArn": [f"arn:aws:iam::1:role/{name}"]},
+            },
+            "objectRef": {"apiGroup": "apps", "resource": "deployments"},
+            "userAgent": f"{OWN_USER_AGENT}/1.0" if number == 0 else "kubectl",
+            "annotations": {
+                "authorization.k8s.io/decision": "allow",
+                "authorization.k8s.io/reason": "RBAC: allowed by RoleBinding x",
+            },
         }
-        logs.append("audit", json.dumps(event), NOON + timedelta(minutes=number))
-    logs.append("authenticator", 'msg="access granted" arn="arn:x" username="system:node:a"', NOON)
+        stages = ("RequestReceived", "ResponseComplete")
+        for stage in stages:
+            line = json.dumps({**event, "stage": stage}, separators=(",", ":"))
+            logs.append("kube-apiserver-audit-demo", line, NOON + timedelta(minutes=number))
+    granted = (
+        'level=info msg="access granted" arn="arn:aws:iam::1:role/a" groups="[dev ops]" '
+        'username="alice|x"'
+    )
+    denied = 'level=warning msg="access denied" arn="arn:aws:iam::1:role/b" error="no mapping"'
+    for line in (granted, granted, denied, 'level=info msg="access granted"'):
+        logs.append("authenticator-demo", line, NOON)
     return logs
 
 
 def run(text: str, limit: int | None = None) -> list[dict[str, str]]:
-    rows = Query(text, limit).run(store().between(None, None))
-    return [{name: value for name, value in row if name != "@ptr"} for row in rows]
+    return [dict(row) for row in Query(text, limit).run(store().between(None, None))]
+
+
+def window(log_type: LogType, minutes: int, *, as_login: bool = False) -> str:
+    end = milliseconds(NOON + timedelta(minutes=minutes))
+    return query_of(log_type, milliseconds(NOON), end, as_login=as_login)
+
+
+def test_authenticator_query_of_migrate_counts_logins() -> None:
+    at = {"first": "2026-11-22 12:00:00.000", "last": "2026-11-22 12:00:00.000"}
+    assert run(window("authenticator", 1)) == [
+        {
+            "outcome": "granted",
+            "arn": "arn:aws:iam::1:role/a",
+            "username": '"alice|x"',
+            "groups": '"[dev ops]"',
+            "n": "2",
+            **at,
+        },
+        {
+            "outcome": "denied",
+            "arn": "arn:aws:iam::1:role/b",
+            "error": '"no mapping"',
+            "n": "1",
+            **at,
+        },
+    ]
+
+
+REQUEST = {
+    "decision": "allow",
+    "spoken": "False",
+    "by": "RBAC: allowed",
+    "verb": "get",
+    "objectRef.apiGroup": "apps",
+    "objectRef.resource": "deployments",
+}
+
+
+def test_audit_query_of_migrate_counts_completed_requests() -> None:
+    minute = "2026-11-22 12:0{}:00.000".format
+    assert run(window("audit", 4)) == [
+        {
+            **REQUEST,
+            "arn": "arn:aws:iam::1:role/user-0",
+            "own": OWN_USER_AGENT,
+            "n": "1",
+            "first": minute(0),
+            "last": minute(0),
+        },
+        {
+            **REQUEST,
+            "arn": "arn:aws:iam::1:role/user-1",
+            "n": "2",
+            "first": minute(1),
+            "last": minute(3),
+        },
+        {
+            **REQUEST,
+            "arn": "arn:aws:iam::1:role/user-0",
+            "n": "1",
+            "first": minute(2),
+            "last": minute(2),
+        },
+    ]
+
+
+def test_audit_query_as_login_groups_by_username_and_groups() -> None:
+    rows = run(window("audit", 1, as_login=True))
+    assert [(row["user.username"], row["groups"]) for row in rows] == [("user-0", '["dev"]')]
+
+
+def test_permission_query_of_migrate_gives_the_newest_event() -> None:
+    rows = run("fields @timestamp | limit 1")
+    assert [row["@timestamp"] for row in rows] == ["2026-11-22 12:05:00.000"]
+    assert rows[0]["@ptr"].startswith("ptr")
+
+
+def test_limit_of_the_request_bounds_the_rows() -> None:
+    assert len(run(window("audit", 6), 2)) == 2
 
 
 def test_stats_count_by_field_with_first_and_last() -> None:
     rows = run(
         "filter ispresent(user.username) | stats count(*) as n, min(@timestamp) as first, "
-        "max(@timestamp) as last"
-        " by user.username | sort user.username asc"
+        "max(@timestamp) as last by user.username"
     )
-    assert rows == [
-        {
-            "user.username": "user-0",
-            "n": "3",
-            "first": "2026-11-22 12:00:00.000",
-            "last": "2026-11-22 12:04:00.000",
-        },
-        {
-            "user.username": "user-1",
-            "n": "3",
-            "first": "2026-11-22 12:01:00.000",
-            "last": "2026-11-22 12:05:00.000",
-        },
+    assert [(row["user.username"], row["n"], row["first"][14:16]) for row in rows] == [
+        ("user-0", "6", "00"),
+        ("user-1", "6", "01"),
     ]
+    assert [row["last"][14:16] for row in rows] == ["04", "05"]
 
 
-def test_fields_of_arrays_are_numbered() -> None:
-    rows = run(
-        'fields user.extra.arn.0 as arn | filter user.username = "user-1" | sort n asc | limit 1'
-    )
-    assert rows == [{"arn": "arn:aws:sts::1:assumed-role/user-1/s"}]
-
-
-def test_conditions_combine() -> None:
-    rows = run(
-        "fields n | filter (n >= 2 and n < 5 or n = 0) and not user.username like /-1$/ | sort n "
-        "desc"
-    )
-    assert [row["n"] for row in rows] == ["4", "2", "0"]
-    assert [
-        row["n"] for row in run('fields n | filter n in [1, 3] and stage != "x" | sort n asc')
-    ] == ["1", "3"]
-
-
-def test_parse_takes_text_apart() -> None:
-    query = (
-        'filter @logStream like "authenticator" | parse @message "username=\\"*\\"" as name | '
-        "fields name"
-    )
-    assert run(query) == [{"name": "system:node:a"}]
-    assert run(
-        'parse @message /arn="(?<found>[^"]+)"/ | filter ispresent(found) | fields found'
-    ) == [{"found": "arn:x"}]
-
-
-def test_bins_distinct_counts_and_sums() -> None:
-    rows = run(
-        "filter ispresent(n) | stats count_distinct(user.username) as who, sum(n) as total by "
-        "bin(3m) as at | sort at"
-    )
-    assert rows == [
-        {"at": "2026-11-22 12:00:00.000", "who": "2", "total": "3"},
-        {"at": "2026-11-22 12:03:00.000", "who": "2", "total": "12"},
-    ]
-
-
-def test_without_an_order_the_newest_come_first_and_the_limit_holds() -> None:
-    assert [row["n"] for row in run("fields n | filter ispresent(n)", 2)] == ["5", "4"]
-
-
-def test_a_bar_inside_quotes_is_no_pipe() -> None:
-    assert run('filter @message like "a|b" | fields n') == []
-    assert run("filter @message like /granted|denied/ | fields @logStream") == [
-        {"@logStream": "authenticator"}
-    ]
+STATS = " | stats count(*) as n by @logStream"
 
 
 @pytest.mark.parametrize(
     "query",
     [
-        "nonsense",
-        "filter",
-        "filter a ==",
-        "stats median(n)",
-        "sort",
-        "limit x",
-        "filter a like b",
-        "fields a b",
-        "dedup a",
+        "",
+        "nonsense" + STATS,
+        "filter" + STATS,
+        "filter a ==" + STATS,
+        'filter a = "x" or a = "y"' + STATS,
+        'filter not a = "x"' + STATS,
+        "filter a like b" + STATS,
+        "filter a like /(/" + STATS,
+        "fields a b" + STATS,
+        "parse @message /x/" + STATS,
+        'parse @message "a=*" as a' + STATS,
+        "dedup a" + STATS,
+        "fields @message as text",
+        "stats count(*) as n",
+        "stats median(n) as n by a",
+        "stats count(*) as n by a b",
+        "stats count(*) as n by bin(3m)",
+        STATS.removeprefix(" | ") + " | sort n",
+        STATS.removeprefix(" | ") + " | limit 5",
+        STATS.removeprefix(" | ") + STATS,
     ],
 )
 def test_a_query_that_is_not_understood_is_refused(query: str) -> None:
@@ -301,9 +353,10 @@ def results(logs: Client, query: str) -> Client:
 
 def test_queries_run_over_the_wire(lab: Lab) -> None:
     write(lab, 10)
-    found = results(client(lab, "logs"), "stats count(*) as n by @logStream | sort @logStream")
+    found = results(client(lab, "logs"), "stats count(*) as n by @logStream")
     assert found["status"] == "Complete"
-    assert [{item["field"]: item["value"] for item in row} for row in found["results"]] == [
+    rows = [{item["field"]: item["value"] for item in row} for row in found["results"]]
+    assert sorted(rows, key=lambda row: row["@logStream"]) == [
         {"@logStream": "authenticator-demo", "n": "5"},
         {"@logStream": "kube-apiserver-audit-demo", "n": "10"},
     ]

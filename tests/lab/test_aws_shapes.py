@@ -136,7 +136,7 @@ CALLS: list[tuple[str, str, dict[str, Any]]] = [
             "logGroupName": "/aws/eks/demo/cluster",
             "startTime": STAMP,
             "endTime": STAMP + 60,
-            "queryString": "fields @timestamp",
+            "queryString": "fields @timestamp | limit 1",
         },
     ),
     ("logs", "GetQueryResults", {}),

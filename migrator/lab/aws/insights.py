@@ -1,32 +1,56 @@
-"""CloudWatch Logs Insights queries over a cluster's log: a pipe of commands, each from records to
-records.
+"""CloudWatch Logs Insights over a cluster's log: the queries that ``migrate`` sends.
+
+Source: CloudWatch Logs user guide, "CloudWatch Logs Insights language query syntax". The lab reads
+``filter``, ``fields``, ``parse`` with a regular expression, and one ``stats`` at the end, each in
+the forms below, and the query that tries the permission (``PROBE``). Every other query is a
+MalformedQueryException: the lab ignores no part of a query.
 """
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator
-from datetime import datetime, timezone
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import datetime, timedelta, timezone
 from itertools import islice
 from typing import Any, TypeAlias
 
-from migrator.lab.aws.insights_language import (
-    Evaluate,
-    Record,
-    Tokens,
-    flatten,
-    malformed,
-    number,
-    parse_condition,
-    parse_value,
-    timestamp_text,
-)
+from migrator.lab.aws.errors import AwsError
 from migrator.lab.worlds.log_store import LogLine
 
-Command: TypeAlias = Callable[[Iterable[Record]], Iterable[Record]]
+Record: TypeAlias = dict[str, Any]
+Records: TypeAlias = Iterable[Record]
+Command: TypeAlias = Callable[[Records], Records]
+Test: TypeAlias = Callable[[Record], bool]
+Aggregate: TypeAlias = Callable[[Any, Record], Any]
 DEFAULT_LIMIT, MAX_LIMIT = 1000, 10_000
-_PIECE = re.compile(
-    r"\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|`[^`]*`|/(?:[^/\\\n]|\\.)+/|[^|]|\|", re.S
+PROBE = "fields @timestamp | limit 1"
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_FIELD = r"(?:`[^`]+`|@?[A-Za-z_][\w.@-]*)"
+_REGEX = r"/(?:[^/\\\n]|\\.)+/"
+_PIECE = re.compile(rf'"(?:[^"\\]|\\.)*"|`[^`]*`|{_REGEX}|.', re.DOTALL)
+_TERM = re.compile(
+    rf"(?P<like>{_FIELD})\s+like\s+(?P<regex>{_REGEX})"
+    rf'|(?P<equal>{_FIELD})\s*=\s*"(?P<text>[^"\\]*)"'
+    rf"|ispresent\(\s*(?P<present>{_FIELD})\s*\)"
+    r"|toMillis\(@timestamp\)\s*(?P<operator>>=|<)\s*(?P<milliseconds>\d+)"
 )
+_COLUMN = re.compile(
+    rf"(?:ispresent\(\s*(?P<present>{_FIELD})\s*\)|(?P<field>{_FIELD}))\s+as\s+(?P<name>\w+)"
+)
+_PARSE = re.compile(rf"(?P<field>{_FIELD})\s+(?P<regex>{_REGEX})")
+_AGGREGATE = re.compile(
+    rf"(?:(?P<count>count)\(\*\)|(?P<extreme>min|max)\((?P<field>{_FIELD})\))\s+as\s+(?P<name>\w+)"
+)
+_KEY = re.compile(rf"(?P<field>{_FIELD})")
+_AND = re.compile(r"\s+and\s+")
+_BY = re.compile(r"\s+by\s+")
+_COMMA = re.compile(r"\s*,\s*")
+
+
+def malformed(query: str) -> AwsError:
+    """MalformedQueryException."""
+    return AwsError(
+        "MalformedQueryException", f"The lab does not understand this query: {query.strip()[:300]}"
+    )
 
 
 class Query:
@@ -35,186 +59,29 @@ class Query:
     """
 
     def __init__(self, text: str, limit: int | None = None) -> None:
-        self._commands: list[Command] = []
-        self._fields: list[str] = ["@timestamp", "@message"]
-        self._grouped = False
-        self._sorted = False
         self._limit = min(limit or DEFAULT_LIMIT, MAX_LIMIT)
-        lines = "\n".join(line for line in text.splitlines() if not line.lstrip().startswith("#"))
-        for part in _split(lines):
-            if part.strip():
-                self._add(part.strip())
+        self._commands: list[Command] = []
+        if text == PROBE:
+            self._fields = ["@timestamp", "@ptr"]
+            self._commands.append(_newest)
+            return
+        *before, last = _commands(text)
+        self._fields, group = _stats(last)
+        self._commands += [*map(_command, before), group]
 
     def run(self, lines: Iterable[LogLine]) -> list[list[tuple[str, str]]]:
         """Run over log events, oldest first."""
-        records: Iterable[Record] = (_record(line) for line in lines)
+        records: Records = (_record(line) for line in lines)
         for command in self._commands:
             records = command(records)
-        if not (self._sorted or self._grouped):  # newest first is Insights' own order
-            records = sorted(records, key=lambda record: str(record["@timestamp"]), reverse=True)
-        rows = []
-        for record in islice(records, self._limit):
-            row = [
-                (name, str(record[name])) for name in self._fields if record.get(name) is not None
-            ]
-            rows.append(row if self._grouped else [*row, ("@ptr", str(record["@ptr"]))])
-        return rows
-
-    def _add(self, text: str) -> None:
-        name, _, rest = text.partition(" ")
-        commands = {
-            "fields": self._add_fields,
-            "display": self._add_fields,
-            "filter": self._add_filter,
-            "parse": self._add_parse,
-            "stats": self._add_stats,
-            "sort": self._add_sort,
-            "limit": self._add_limit,
-        }
-        if name.lower() not in commands:
-            raise malformed(text)
-        commands[name.lower()](rest)
-
-    def _add_fields(self, text: str) -> None:
-        tokens, names, computed = Tokens(text), list[str](), list[tuple[str, Evaluate]]()
-        while True:
-            start = tokens.at
-            value = parse_value(tokens)
-            name = tokens.found[start][1].strip("`")
-            if tokens.word("as"):
-                name = tokens.take()[1].strip("`")
-                computed.append((name, value))
-            elif tokens.at - start > 1:
-                raise malformed(text)
-            names.append(name)
-            if not tokens.op(","):
-                break
-        if not tokens.over:
-            raise malformed(text)
-        self._fields = names
-
-        def compute(records: Iterable[Record]) -> Iterator[Record]:
-            for record in records:
-                for name, value in computed:
-                    record[name] = value(record)
-                yield record
-
-        if computed:
-            self._commands.append(compute)
-
-    def _add_filter(self, text: str) -> None:
-        tokens = Tokens(text)
-        condition = parse_condition(tokens)
-        if not tokens.over:
-            raise malformed(text)
-        self._commands.append(lambda records: (record for record in records if condition(record)))
-
-    def _add_parse(self, text: str) -> None:
-        """``parse @message "a=* b=*" as x, y`` or ``parse @message /(?<x>…)/``."""
-        tokens = Tokens(text)
-        value = parse_value(tokens)
-        kind, pattern = tokens.take()
-        names: list[str] = []
-        if kind == "regex":
-            source = re.sub(r"\(\?<(?![=!])", "(?P<", pattern[1:-1])
-        elif kind in ("double", "single"):
-            literal = re.sub(r"\\(.)", r"\1", pattern)
-            source = "(.*?)".join(re.escape(piece) for piece in literal.split("*"))
-            source += "$" if literal.endswith("*") else ""
-        else:
-            raise malformed(text)
-        if tokens.word("as"):
-            names.append(tokens.take()[1])
-            while tokens.op(","):
-                names.append(tokens.take()[1])
-        try:
-            compiled = re.compile(source, re.S)
-        except re.error:
-            raise malformed(text) from None
-        if (
-            not tokens.over
-            or (names and compiled.groups != len(names))
-            or (not names and not compiled.groupindex)
-        ):
-            raise malformed(text)
-
-        def parse(records: Iterable[Record]) -> Iterator[Record]:
-            for record in records:
-                match = compiled.search(str(value(record) or ""))
-                if match:
-                    record.update(
-                        zip(names, match.groups(), strict=True) if names else match.groupdict()
-                    )
-                yield record
-
-        self._commands.append(parse)
-
-    def _add_stats(self, text: str) -> None:
-        tokens = Tokens(text)
-        columns: list[tuple[str, Aggregate]] = []
-        keys: list[tuple[str, Evaluate]] = []
-        while not tokens.over:
-            columns.append(_aggregate(tokens))
-            if not tokens.op(","):
-                break
-        if tokens.word("by"):
-            while True:
-                start = tokens.at
-                value = parse_value(tokens)
-                name = _source(tokens.found[start : tokens.at])
-                if tokens.word("as"):
-                    name = tokens.take()[1]
-                keys.append((name, value))
-                if not tokens.op(","):
-                    break
-        if not tokens.over or not columns:
-            raise malformed(text)
-        self._fields = [name for name, _ in keys] + [name for name, _ in columns]
-        self._grouped = True
-
-        def group(records: Iterable[Record]) -> Iterator[Record]:
-            groups: dict[tuple[Any, ...], list[Any]] = {}
-            for record in records:
-                key = tuple(value(record) for _, value in keys)
-                states = groups.setdefault(key, [None] * len(columns))
-                for index, (_, aggregate) in enumerate(columns):
-                    states[index] = aggregate(states[index], record)
-            for key, states in groups.items():
-                shown = {
-                    name: _final(state) for (name, _), state in zip(columns, states, strict=True)
-                }
-                yield {**dict(zip((name for name, _ in keys), key, strict=True)), **shown}
-
-        self._commands.append(group)
-
-    def _add_sort(self, text: str) -> None:
-        tokens = Tokens(text)
-        value = parse_value(tokens)
-        reverse = tokens.word("desc")
-        if not reverse:
-            tokens.word("asc")
-        if not tokens.over:
-            raise malformed(text)
-        self._sorted = True
-
-        def key(record: Record) -> tuple[float, str]:
-            found = value(record)
-            as_number = number(found)
-            return (as_number if as_number is not None else float("inf"), str(found))
-
-        self._commands.append(lambda records: sorted(records, key=key, reverse=reverse))
-
-    def _add_limit(self, text: str) -> None:
-        if not text.strip().isdecimal() or not 1 <= int(text) <= MAX_LIMIT:
-            raise malformed(f"limit {text}")
-        self._limit = int(text)
+        return [
+            [(name, str(record[name])) for name in self._fields if record.get(name) is not None]
+            for record in islice(records, self._limit)
+        ]
 
 
-Aggregate: TypeAlias = Callable[[Any, Record], Any]
-
-
-def _split(text: str) -> list[str]:
-    """The commands of a pipe; a bar inside quotes or a regular expression belongs to its
+def _commands(text: str) -> list[str]:
+    """The commands of a pipe. A bar inside quotes or a regular expression belongs to its
     command.
     """
     commands = [""]
@@ -223,72 +90,190 @@ def _split(text: str) -> list[str]:
             commands.append("")
         else:
             commands[-1] += piece
-    return commands
+    return [command.strip() for command in commands]
 
 
-def _aggregate(tokens: Tokens) -> tuple[str, Aggregate]:
-    """One column of ``stats``, as a step from its state over a record to its next state."""
-    start = tokens.at
-    name = tokens.take()[1].lower()
-    tokens.need("(")
-    value: Evaluate = (lambda record: True) if tokens.op("*") else parse_value(tokens)
-    tokens.need(")")
-    shown = _source(tokens.found[start : tokens.at])
-    if tokens.word("as"):
-        shown = tokens.take()[1].strip("`")
-    return shown, _step(name, value, tokens.text)
+def _command(text: str) -> Command:
+    name, _, rest = text.partition(" ")
+    if name == "filter":
+        return _filter(rest.strip())
+    if name == "fields":
+        return _fields(rest.strip())
+    if name == "parse":
+        return _parse(rest.strip())
+    raise malformed(text)
 
 
-def _step(name: str, value: Evaluate, text: str) -> Aggregate:
-    def smaller(state: Any, record: Record) -> Any:  # noqa: ANN401
-        found = value(record)
-        return state if found is None or (state is not None and state <= found) else found
+def _newest(records: Records) -> Records:
+    # Insights sorts by @timestamp, newest first, where a query names no order.
+    newest: Record | None = None
+    for record in records:
+        if newest is None or record["@timestamp"] > newest["@timestamp"]:
+            newest = record
+    return [] if newest is None else [newest]
 
-    def larger(state: Any, record: Record) -> Any:  # noqa: ANN401
-        found = value(record)
-        return state if found is None or (state is not None and state >= found) else found
 
-    def collect(state: Any, record: Record) -> Any:  # noqa: ANN401
-        found = value(record)
-        return (state or set()) | ({found} if found is not None else set())
+def _items(text: str, item: re.Pattern[str], between: re.Pattern[str]) -> list[re.Match[str]]:
+    """``text`` as items with ``between`` between them, to its last character."""
+    found: list[re.Match[str]] = []
+    at = 0
+    while True:
+        match = item.match(text, at)
+        if match is None:
+            raise malformed(text)
+        found.append(match)
+        if match.end() == len(text):
+            return found
+        separator = between.match(text, match.end())
+        if separator is None:
+            raise malformed(text)
+        at = separator.end()
 
-    def total(state: Any, record: Record) -> Any:  # noqa: ANN401
-        return (state or 0) + (number(value(record)) or 0)
 
-    steps: dict[str, Aggregate] = {
-        "count": lambda state, record: (state or 0) + (value(record) is not None),
-        "count_distinct": collect,
-        "min": smaller,
-        "max": larger,
-        "sum": total,
-        "earliest": lambda state, record: state if state is not None else value(record),
-        "latest": lambda state, record: found if (found := value(record)) is not None else state,
-    }
-    if name not in steps:
+def _filter(text: str) -> Command:
+    tests = [_test(term) for term in _items(text, _TERM, _AND)]
+    return lambda records: (record for record in records if all(test(record) for test in tests))
+
+
+def _test(term: re.Match[str]) -> Test:
+    if term["like"]:
+        like, pattern = _name(term["like"]), _compiled(term["regex"])
+        return lambda record: (
+            record.get(like) is not None and pattern.search(str(record[like])) is not None
+        )
+    if term["equal"]:
+        equal, text = _name(term["equal"]), term["text"]
+        return lambda record: record.get(equal) is not None and str(record[equal]) == text
+    if term["present"]:
+        present = _name(term["present"])
+        return lambda record: record.get(present) is not None
+    milliseconds = int(term["milliseconds"])
+    if term["operator"] == "<":
+        return lambda record: _milliseconds(record) < milliseconds
+    return lambda record: _milliseconds(record) >= milliseconds
+
+
+def _fields(text: str) -> Command:
+    columns = _items(text, _COLUMN, _COMMA)
+
+    def compute(records: Records) -> Iterator[Record]:
+        for record in records:
+            for column in columns:
+                record[column["name"]] = _value(column, record)
+            yield record
+
+    return compute
+
+
+def _value(column: re.Match[str], record: Record) -> Any:  # noqa: ANN401
+    if column["present"]:
+        return record.get(_name(column["present"])) is not None
+    return record.get(_name(column["field"]))
+
+
+def _parse(text: str) -> Command:
+    """``parse FIELD /(?<name>…)/``: the named groups become fields."""
+    match = _PARSE.fullmatch(text)
+    if match is None:
         raise malformed(text)
-    return steps[name]
+    field, pattern = _name(match["field"]), _compiled(match["regex"])
+    if not pattern.groupindex:
+        raise malformed(text)
+
+    def parse(records: Records) -> Iterator[Record]:
+        for record in records:
+            found = pattern.search(str(record.get(field) or ""))
+            if found:
+                record.update(found.groupdict())
+            yield record
+
+    return parse
 
 
-def _final(state: Any) -> Any:  # noqa: ANN401
-    if isinstance(state, set):
-        return len(state)
-    return int(state) if isinstance(state, float) and state.is_integer() else state
+def _stats(text: str) -> tuple[list[str], Command]:
+    """``stats AGGREGATE as NAME, … by FIELD, …``: names of the columns, and the command."""
+    if not text.startswith("stats "):
+        raise malformed(text)
+    parts = _BY.split(text.removeprefix("stats ").strip())
+    if len(parts) != 2:
+        raise malformed(text)
+    columns = _items(parts[0], _AGGREGATE, _COMMA)
+    keys = [_name(key["field"]) for key in _items(parts[1], _KEY, _COMMA)]
+    names = [column["name"] for column in columns]
+    aggregates = [_aggregate(column) for column in columns]
+
+    def group(records: Records) -> Iterator[Record]:
+        groups: dict[tuple[Any, ...], list[Any]] = {}
+        for record in records:
+            key = tuple(record.get(name) for name in keys)
+            states = groups.setdefault(key, [None] * len(aggregates))
+            for index, aggregate in enumerate(aggregates):
+                states[index] = aggregate(states[index], record)
+        for key, states in groups.items():
+            yield {**dict(zip(keys, key, strict=True)), **dict(zip(names, states, strict=True))}
+
+    return [*keys, *names], group
 
 
-def _source(tokens: list[tuple[str, str]]) -> str:
-    return "".join(text for _, text in tokens).strip("`")
+def _aggregate(column: re.Match[str]) -> Aggregate:
+    """One column of ``stats``: from its state and a record to its next state."""
+    if column["count"]:
+        return lambda state, _: (state or 0) + 1
+    name = _name(column["field"])
+    choose = min if column["extreme"] == "min" else max
+
+    def extreme(state: Any, record: Record) -> Any:  # noqa: ANN401
+        found = record.get(name)
+        if found is None:
+            return state
+        return found if state is None else choose(state, found)
+
+    return extreme
+
+
+def _compiled(regex: str) -> re.Pattern[str]:
+    # Insights writes a named group as (?<name>…), Python as (?P<name>…); (?<= and (?<! are the same
+    # in both.
+    source = re.sub(r"\(\?<(?![=!])", "(?P<", regex[1:-1])
+    try:
+        return re.compile(source, re.DOTALL)
+    except re.error:
+        raise malformed(regex) from None
+
+
+def _name(field: str) -> str:
+    return field.strip("`")
+
+
+def _milliseconds(record: Record) -> int:
+    moment = datetime.strptime(record["@timestamp"], "%Y-%m-%d %H:%M:%S.%f")
+    return (moment.replace(tzinfo=timezone.utc) - _EPOCH) // timedelta(milliseconds=1)
 
 
 def _record(line: LogLine) -> Record:
-    moment = datetime.fromtimestamp(line.timestamp / 1000, tz=timezone.utc)
     record: Record = {}
     if line.message.startswith("{"):
         try:
-            flatten(json.loads(line.message), "", record)
+            _flatten(json.loads(line.message), "", record)
         except (ValueError, RecursionError):
             record.clear()
-    record["@timestamp"] = timestamp_text(moment)
+    moment = datetime.fromtimestamp(line.timestamp / 1000, tz=timezone.utc)
+    record["@timestamp"] = f"{moment:%Y-%m-%d %H:%M:%S}.{moment.microsecond // 1000:03d}"
     record["@message"] = line.message
     record["@logStream"] = line.stream
     record["@ptr"] = f"ptr{line.id:020d}"
     return record
+
+
+def _flatten(value: Any, prefix: str, into: Record) -> None:  # noqa: ANN401
+    """JSON fields as Insights discovers them: ``user.username``, ``user.groups.0``."""
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            _flatten(item, f"{prefix}.{key}" if prefix else str(key), into)
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            _flatten(item, f"{prefix}.{index}" if prefix else str(index), into)
+    elif isinstance(value, bool):
+        into[prefix] = str(value).lower()
+    elif value is not None:
+        into[prefix] = value
