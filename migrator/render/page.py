@@ -15,11 +15,12 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from migrator.render.escape import terminal
 
+_PACKAGE = "migrator.render"
 _STYLES = ("page.css",)
 # ISO 8601 as clocks of ours write it; the zone is UTC there, in either spelling.
 _MOMENT = re.compile(r"(\d{4}-\d{2}-\d{2})T(\d{2}:\d{2}:\d{2})(?:\.\d+)?(?:Z|\+00:00)")
@@ -28,19 +29,21 @@ _MOMENT = re.compile(r"(\d{4}-\d{2}-\d{2})T(\d{2}:\d{2}:\d{2})(?:\.\d+)?(?:Z|\+0
 def page(
     template: str,
     *,
+    package: str = _PACKAGE,
     styles: tuple[str, ...] = _STYLES,
     scripts: tuple[str, ...] = (),
     data: object = None,
     **values: object,
 ) -> str:
-    """A whole document from a template in ``templates/`` that extends ``base.html.jinja``.
+    """A whole document from a template that extends ``base.html.jinja``.
 
-    ``styles`` and ``scripts`` are files there; together they become the page's one style sheet and
-    its one script. ``data`` is a JSON value for the script, kept in an element that no browser
-    runs. Raises jinja2's errors for a template that is wrong: values cannot make it fail.
+    Templates, ``styles`` and ``scripts`` are files in ``templates/`` of ``package`` or, when it has
+    no file of that name, of :mod:`migrator.render`. The styles become the page's one style sheet,
+    the scripts its one script. ``data`` is a JSON value for the script, kept in an element that no
+    browser runs. Raises jinja2's errors for a template that is wrong: values cannot make it fail.
     """
-    style = "\n".join(_source(name) for name in styles)
-    script = "\n".join(_source(name) for name in scripts)
+    style = "\n".join(_source(package, name) for name in styles)
+    script = "\n".join(_source(package, name) for name in scripts)
     policy = "; ".join(
         (
             "default-src 'none'",
@@ -52,7 +55,7 @@ def page(
     )
     inside = "" if data is None else Markup(_data(data))  # noqa: S704 - nothing in it can end its element
     own = {"policy": policy, "style": Markup(style), "script": Markup(script), "data": inside}  # noqa: S704 - our files
-    return _environment().get_template(template).render(**own, **values)
+    return _environment(package).get_template(template).render(**own, **values)
 
 
 def _data(value: object) -> str:
@@ -96,9 +99,9 @@ def when(text: str) -> str:
 
 
 @functools.cache
-def _environment() -> Environment:
+def _environment(package: str) -> Environment:
     environment = Environment(
-        loader=PackageLoader("migrator.render"),
+        loader=ChoiceLoader([PackageLoader(package), PackageLoader(_PACKAGE)]),
         autoescape=True,
         finalize=show,
         undefined=StrictUndefined,
@@ -110,9 +113,9 @@ def _environment() -> Environment:
 
 
 @functools.cache
-def _source(name: str) -> str:
+def _source(package: str, name: str) -> str:
     """A style sheet or script as it is, not read as a template."""
-    environment = _environment()
+    environment = _environment(package)
     loader = environment.loader
     if loader is None:
         raise LookupError(name)

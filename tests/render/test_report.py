@@ -290,10 +290,13 @@ def test_what_was_evaluated_only_is_shown_with_its_class() -> None:
     )
 
 
-def test_templates_mark_nothing_as_safe() -> None:
+@pytest.mark.parametrize("package", ["migrator.render", "migrator.fleet.render"])
+def test_templates_mark_nothing_as_safe(package: str) -> None:
     from importlib.resources import files
 
-    for file in files("migrator.render").joinpath("templates").iterdir():
+    templates = [*files(package).joinpath("templates").iterdir()]
+    assert any(file.name.endswith(".jinja") for file in templates)
+    for file in templates:
         if file.name.endswith(".jinja"):
             text = file.read_text(encoding="utf-8")
             assert not re.search(

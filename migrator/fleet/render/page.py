@@ -133,6 +133,7 @@ def fleet_html(report: FleetReport) -> str:
     }
     return page(
         "fleet.html.jinja",
+        package="migrator.fleet.render",
         styles=("page.css", "fleet.css"),
         scripts=("fleet.js",),
         data=fleet_data(report, groups),
