@@ -6,7 +6,7 @@ answers as before.
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -92,9 +92,14 @@ def _log_ins(access: AccessChange) -> Cell | None:
     words = [f"gains {log_in_words(each)}" for each in gained] + [
         f"loses {log_in_words(each)}" for each in lost
     ]
-    return Cell(
-        "both" if gained and lost else "gained" if gained else "lost", len(words), "; ".join(words)
-    )
+    return Cell(_change(gained, lost), len(words), "; ".join(words))
+
+
+def _change(gained: Sequence[object], lost: Sequence[object]) -> Change:
+    """Of two sequences, of which one at least is not empty."""
+    if gained and lost:
+        return "both"
+    return "gained" if gained else "lost"
 
 
 def _scope_of(result: ProbeResult) -> str:
@@ -107,21 +112,22 @@ def _scope_of(result: ProbeResult) -> str:
 def _cell(principal: PlannedPrincipal, scope: str, asked: list[ProbeResult]) -> Cell:
     gained = [row for row in principal.access.gained if row.scope == scope]
     lost = [row for row in principal.access.lost if row.scope == scope]
-    wrong = [each for each in asked if not each.right]
-    words = "; ".join(
-        [f"gains {permission_words(row)}" for row in gained]
-        + [f"loses {permission_words(row)}" for row in lost]
-    )
-    if any(row.unknown for row in (*gained, *lost)):
-        return Cell("unknown", len(gained) + len(lost), words)
     if gained or lost:
-        change: Change = "both" if gained and lost else "gained" if gained else "lost"
-        return Cell(change, len(gained) + len(lost), words)
+        words = [f"gains {permission_words(row)}" for row in gained]
+        words += [f"loses {permission_words(row)}" for row in lost]
+        # One row that is not known makes the whole cell uncertain: the reader must not count on it.
+        uncertain = any(row.unknown for row in (*gained, *lost))
+        change: Change = "unknown" if uncertain else _change(gained, lost)
+        return Cell(change, len(words), "; ".join(words))
+    return _probes_cell(asked)
+
+
+def _probes_cell(asked: list[ProbeResult]) -> Cell:
+    """Where the rules give no difference, the API server's answers to probes decide."""
+    wrong = sum(not each.right for each in asked)
     if wrong:
         return Cell(
-            "wrong",
-            len(wrong),
-            f"{len(wrong)} of {len(asked)} probes answer otherwise than they must",
+            "wrong", wrong, f"{wrong} of {len(asked)} probes answer otherwise than they must"
         )
     return Cell("same", len(asked), f"{len(asked)} probes answer as before")
 

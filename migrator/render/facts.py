@@ -133,26 +133,32 @@ def after_facts(principal: PlannedPrincipal) -> tuple[Fact, ...]:
 
 def _entry_facts(principal: PlannedPrincipal, spec: EntrySpec) -> Iterable[Fact]:
     before = principal.before
-    name = (
-        spec.username
-        if spec.username is not None
-        else default_username(principal.principal_arn, spec)
-    )
-    same = before.via != "none" and name == before.username
-    label = "name" if spec.username is not None else "name by EKS"
-    yield Fact(label, (name or "not known",), "same" if same else "changed")
+    yield _name_fact(principal, spec)
+    # Entries of other types carry neither groups nor policies of their own (EKS CreateAccessEntry).
     if spec.type != "STANDARD":
         return
     if spec.kubernetes_groups:
         kept = set(spec.kubernetes_groups) == set(before.groups)
-        yield Fact("groups", spec.kubernetes_groups, "same" if kept else "changed")
+        yield Fact("groups", spec.kubernetes_groups, _tone(same=kept))
     for policy in spec.access_policies:
-        yield Fact(
-            "policy", (policy_words(policy),), "same" if policy in before.policies else "changed"
-        )
-    gone = tuple(group for group in before.groups if group not in spec.kubernetes_groups)
-    if gone:
-        yield Fact("without group", gone, "lost")
+        yield Fact("policy", (policy_words(policy),), _tone(same=policy in before.policies))
+    missing = tuple(group for group in before.groups if group not in spec.kubernetes_groups)
+    if missing:
+        yield Fact("without group", missing, "lost")
+
+
+def _name_fact(principal: PlannedPrincipal, spec: EntrySpec) -> Fact:
+    before = principal.before
+    label, name = "name", spec.username
+    if name is None:
+        label, name = "name by EKS", default_username(principal.principal_arn, spec)
+    # A principal that cannot log in today has no username that could stay the same.
+    same = before.via != "none" and name == before.username
+    return Fact(label, (name or "not known",), _tone(same=same))
+
+
+def _tone(*, same: bool) -> str:
+    return "same" if same else "changed"
 
 
 def permission_words(row: PermissionRow) -> str:

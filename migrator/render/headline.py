@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from migrator.model.evidence import PrincipalVerdict, Verdict
+from migrator.model.rbac import PermissionRow
 from migrator.model.report import Report
 
 WORST_FIRST: tuple[Verdict, ...] = ("failed", "unknown", "partial", "ok")
@@ -104,24 +105,21 @@ def count_words(verdicts: Iterable[PrincipalVerdict]) -> str:
 
 def _access(report: Report) -> Figure:
     changes = [each.access for each in report.plan.principals]
-    known = [[row for row in (*each.gained, *each.lost) if not row.unknown] for each in changes]
-    gained = sum(
-        bool(each.log_ins_gained) or any(not row.unknown for row in each.gained) for each in changes
-    )
-    lost = sum(
-        bool(each.log_ins_lost) or any(not row.unknown for row in each.lost) for each in changes
-    )
+    gains = [bool(each.log_ins_gained) or _any_known(each.gained) for each in changes]
+    losses = [bool(each.log_ins_lost) or _any_known(each.lost) for each in changes]
+    gained, lost = sum(gains), sum(losses)
+    changed = sum(gain or loss for gain, loss in zip(gains, losses, strict=True))
     unsure = sum(any(row.unknown for row in (*each.gained, *each.lost)) for each in changes)
-    changed = sum(
-        bool(rows or each.log_ins_gained or each.log_ins_lost)
-        for each, rows in zip(changes, known, strict=True)
-    )
     if not changed and not unsure:
         return Figure("Access changed", "0", "by the rules nobody gains or loses", "ok")
-    detail = f"by the rules {gained} gain, {lost} lose" + (
-        f", {unsure} not known" if unsure else ""
-    )
+    detail = f"by the rules {gained} gain, {lost} lose"
+    if unsure:
+        detail += f", {unsure} not known"
     return Figure("Access changed", f"{changed} of {len(changes)}", detail, "warn")
+
+
+def _any_known(rows: Iterable[PermissionRow]) -> bool:
+    return any(not row.unknown for row in rows)
 
 
 def _steps(report: Report) -> Figure:
@@ -130,13 +128,12 @@ def _steps(report: Report) -> Figure:
     open_ones = len(status.refused) + len(status.outstanding)
     if not total:
         return Figure("Steps done", "0 of 0", "nothing to do")
-    detail = (
-        f"{open_ones} given up or waiting"
-        if open_ones
-        else "all"
-        if done == total
-        else "not finished"
-    )
+    if open_ones:
+        detail = f"{open_ones} given up or waiting"
+    elif done == total:
+        detail = "all"
+    else:
+        detail = "not finished"
     return Figure("Steps done", f"{done} of {total}", detail, "ok" if done == total else "warn")
 
 

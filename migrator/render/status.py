@@ -1,4 +1,4 @@
-"""Where a migration stands, as text and as a document."""
+"""The status of a migration, as text and as a document."""
 
 from typing import Any
 
@@ -13,13 +13,28 @@ from migrator.render.text import MAX_WIDTH, foreign, text_of
 
 def status_text(status: StatusOutcome, *, width: int = MAX_WIDTH, color: bool = False) -> str:
     """What is, what is next, what is not known."""
-    rows: list[tuple[str, str]] = [
+    rows = [*_about_the_run(status), *_open_matters(status)]
+    rows += [("Next", status.next), ("State", status.state or "none")]
+    lines = [Text.assemble((f"{label:<11}", "bold"), foreign(value)) for label, value in rows]
+    return text_of(Group(*lines), width=width, color=color)
+
+
+def _about_the_run(status: StatusOutcome) -> list[tuple[str, str]]:
+    mode = status.mode or "not known"
+    cluster_status = status.cluster_status or "status not known"
+    last_run = f"{status.command or 'none'} {status.run or ''}"
+    return [
         ("Cluster", status.cluster),
-        ("Mode", f"{status.mode or 'not known'} ({status.cluster_status or 'status not known'})"),
+        ("Mode", f"{mode} ({cluster_status})"),
         ("Plan", status.plan_digest or "none"),
-        ("Last run", f"{status.command or 'none'} {status.run or ''}".strip()),
+        ("Last run", last_run.strip()),
         ("Steps", f"{status.done} of {status.total} done"),
     ]
+
+
+def _open_matters(status: StatusOutcome) -> list[tuple[str, str]]:
+    """What the run gave up, waits for, or left in the cluster; who holds its locks."""
+    rows: list[tuple[str, str]] = []
     rows += [("Given up", f"{who}: {why}") for who, why in status.refused]
     rows += [("Proof open", f"{who}: {why}") for who, why in status.outstanding]
     rows += [("Changed", f"{who}: {why}") for who, why in status.changed]
@@ -30,11 +45,10 @@ def status_text(status: StatusOutcome, *, width: int = MAX_WIDTH, color: bool = 
         for each in status.leftovers
     ]
     rows += [("Locked by", describe_lock(seen)) for seen in status.locks]
-    rows += [("Locked by", f"{status.state_lock} (state folder)")] if status.state_lock else []
+    if status.state_lock:
+        rows.append(("Locked by", f"{status.state_lock} (state folder)"))
     rows += [("Not known", what) for what in status.unknown]
-    rows += [("Next", status.next), ("State", status.state or "none")]
-    lines = [Text.assemble((f"{label:<11}", "bold"), foreign(value)) for label, value in rows]
-    return text_of(Group(*lines), width=width, color=color)
+    return rows
 
 
 def _left(status: StatusOutcome) -> list[str]:

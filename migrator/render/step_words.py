@@ -45,38 +45,45 @@ def write_words(effect: Effect) -> str:
     match effect:
         case AwaitEntry() | Prove():
             return ""
+        case CreateBridge() | CreateBinding() | RemoveBridge():
+            return _binding_words(effect)
+        case CreateEntry() | UpdateEntry() | DeleteEntry():
+            return _entry_words(effect)
         case EnableEntries():
             return (
                 f"switch the authentication mode from {effect.mode_from} to {effect.mode_to}: "
                 f"one-way"
             )
-        case CreateBridge():
-            return (
-                f"bind the group {_quoted(effect.group)} to ClusterRole cluster-admin, by "
-                f"{_binding(effect, None)}"
-            )
-        case CreateBinding():
-            role = f"{effect.role_kind} {_quoted(effect.role_name)}"
-            return (
-                f"bind the group {_quoted(effect.group)} to {role}, by "
-                f"{_binding(effect, effect.namespace)}"
-            )
-        case RemoveBridge():
-            return (
-                f"delete {_binding(effect, effect.namespace)} of the group {_quoted(effect.group)}"
-            )
-        case CreateEntry():
-            return f"create the access entry: {_entry(effect.entry)}"
-        case UpdateEntry():
-            return f"update the access entry: {_entry(effect.entry)}"
-        case DeleteEntry():
-            return f"delete the access entry: username {_quoted(effect.before.username)}"
         case AssociatePolicy():
             return f"associate {policy_words(effect.policy)}"
         case DisassociatePolicy():
             return f"disassociate {policy_words(effect.policy)}"
         case _:
             assert_never(effect)
+
+
+def _binding_words(effect: CreateBridge | CreateBinding | RemoveBridge) -> str:
+    group = _quoted(effect.group)
+    match effect:
+        case CreateBridge():
+            return (
+                f"bind the group {group} to ClusterRole cluster-admin, by {_binding(effect, None)}"
+            )
+        case CreateBinding():
+            role = f"{effect.role_kind} {_quoted(effect.role_name)}"
+            return f"bind the group {group} to {role}, by {_binding(effect, effect.namespace)}"
+        case RemoveBridge():
+            return f"delete {_binding(effect, effect.namespace)} of the group {group}"
+
+
+def _entry_words(effect: CreateEntry | UpdateEntry | DeleteEntry) -> str:
+    match effect:
+        case CreateEntry():
+            return f"create the access entry: {_entry(effect.entry)}"
+        case UpdateEntry():
+            return f"update the access entry: {_entry(effect.entry)}"
+        case DeleteEntry():
+            return f"delete the access entry: username {_quoted(effect.before.username)}"
 
 
 def _binding(effect: CreateBridge | CreateBinding | RemoveBridge, namespace: str | None) -> str:

@@ -62,28 +62,21 @@ class FleetDask:
         self._wait_for_workers(pool, wanted or 1, until)
         pool.most = wanted or len(pool)
         if not len(pool):
-            raise _nobody(pool, options.wait)
+            raise _no_workers(pool, options.wait)
         self._pool = pool
         return pool
 
     def _wait_for_workers(self, pool: DaskPool, wanted: int, until: float) -> None:
-        told = False
+        announced = self._options.scheduler is None  # workers of this process need no message
         while True:
-            try:
-                pool.look()
-            except OSError as error:
-                raise Failed(
-                    "scheduler-unreachable", "dask's scheduler stopped answering.", why=str(error)
-                ) from error
-            if (pool.settled and len(pool) >= wanted) or time.monotonic() >= until:
+            _look(pool)
+            if time.monotonic() >= until or _complete(pool, wanted):
                 return
-            if not told and self._options.scheduler is not None and not pool.settled:
-                told = True
+            if not announced and not pool.settled:
+                announced = True
                 self._events.say(
                     "info", f"waiting for workers of dask, up to {self._options.wait:g} s"
                 )
-            if pool.settled and pool.unfit and not len(pool):
-                return  # all that are there were turned away
             time.sleep(0.1)
 
     def run(
@@ -118,7 +111,25 @@ class FleetDask:
             yield from ends
 
 
-def _nobody(pool: DaskPool, wait: float) -> Failed:
+def _look(pool: DaskPool) -> None:
+    """Read the workers from the scheduler. Raises ``scheduler-unreachable``."""
+    try:
+        pool.look()
+    except OSError as error:
+        raise Failed(
+            "scheduler-unreachable", "dask's scheduler stopped answering.", why=str(error)
+        ) from error
+
+
+def _complete(pool: DaskPool, wanted: int) -> bool:
+    """Whether waiting longer changes nothing: enough workers are accepted, or all were refused."""
+    if not pool.settled:
+        return False
+    all_refused = bool(pool.unfit) and not len(pool)
+    return all_refused or len(pool) >= wanted
+
+
+def _no_workers(pool: DaskPool, wait: float) -> Failed:
     if pool.unfit:
         address, why = min(pool.unfit.items())
         return Failed(

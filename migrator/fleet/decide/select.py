@@ -1,4 +1,4 @@
-"""Which clusters a selector means."""
+"""Which clusters a selector selects."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
@@ -7,23 +7,29 @@ from migrator.fleet.model.fleet import FleetCluster, Selector
 
 
 def selects(selector: Selector, cluster: FleetCluster) -> bool:
-    """Whether every condition that is given holds. A tag that is missing meets no condition, ``*``
-    included.
+    """Whether every condition of the selector holds for the cluster.
+
+    A missing tag meets no condition, not even ``*``.
     """
     names = (cluster.arn, cluster.name)
-    return (
-        (not selector.clusters or _any(selector.clusters, names))
-        and not _any(selector.not_clusters, names)
-        and (
-            not selector.accounts
-            or _any(selector.accounts, (cluster.account, cluster.account_name))
-        )
-        and (not selector.regions or _any(selector.regions, (cluster.region,)))
-        and (not selector.units or any(in_unit(cluster.unit, unit) for unit in selector.units))
-        and (not selector.versions or _any(selector.versions, (cluster.version,)))
-        and (not selector.modes or _any(selector.modes, (cluster.mode or "",)))
-        and has_tags(cluster.tags, selector.tags)
-        and has_tags(cluster.account_tags, selector.account_tags)
+    # ``not_clusters`` excludes a cluster whatever the other conditions say, so that an exception
+    # that an operator writes down is never overruled by a broader condition.
+    if _any(selector.not_clusters, names):
+        return False
+    conditions = (
+        (selector.clusters, names),
+        (selector.accounts, (cluster.account, cluster.account_name)),
+        (selector.regions, (cluster.region,)),
+        (selector.versions, (cluster.version,)),
+        (selector.modes, (cluster.mode or "",)),
+    )
+    if not all(_met(patterns, texts) for patterns, texts in conditions):
+        return False
+    # A pattern for a unit also selects the units below it: AWS Organizations nests units.
+    if selector.units and not any(in_unit(cluster.unit, unit) for unit in selector.units):
+        return False
+    return has_tags(cluster.tags, selector.tags) and has_tags(
+        cluster.account_tags, selector.account_tags
     )
 
 
@@ -38,6 +44,11 @@ def in_unit(unit: str, pattern: str) -> bool:
     """
     pattern = pattern.rstrip("/") or "/"
     return pattern == "/" or fnmatchcase(unit, pattern) or fnmatchcase(unit, f"{pattern}/*")
+
+
+def _met(patterns: Sequence[str], texts: Sequence[str]) -> bool:
+    """Whether one pattern fits one of the texts; a condition without patterns is not given."""
+    return not patterns or _any(patterns, texts)
 
 
 def _any(patterns: Iterable[str], texts: Sequence[str]) -> bool:

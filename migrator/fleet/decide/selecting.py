@@ -1,7 +1,7 @@
-"""The shortest selector that means some clusters and certainly no other one that matters."""
+"""The shortest selector that selects given clusters and none of the others."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from migrator.fleet.decide.select import selects
 from migrator.fleet.model.fleet import FleetCluster, Selector
@@ -26,13 +26,11 @@ def selector_for(wanted: Sequence[FleetCluster], others: Iterable[FleetCluster])
 
 
 def _candidates(wanted: Sequence[FleetCluster]) -> Iterator[Selector]:
-    first = wanted[0]
-    for key, value in sorted(first.tags.items()):
-        if all(each.tags.get(key) == value for each in wanted):
-            yield Selector(tags={key: exactly(value)})
-    for key, value in sorted(first.account_tags.items()):
-        if all(each.account_tags.get(key) == value for each in wanted):
-            yield Selector(account_tags={key: exactly(value)})
+    # A tag comes first: it also selects a cluster that is created later with the same tag.
+    for key, value in _shared([each.tags for each in wanted]):
+        yield Selector(tags={key: exactly(value)})
+    for key, value in _shared([each.account_tags for each in wanted]):
+        yield Selector(account_tags={key: exactly(value)})
     accounts = tuple(sorted({each.account for each in wanted}))
     regions = tuple(sorted({each.region for each in wanted}))
     if len(regions) == 1:
@@ -40,6 +38,13 @@ def _candidates(wanted: Sequence[FleetCluster]) -> Iterator[Selector]:
     if len(accounts) <= _MOST_ACCOUNTS:
         yield Selector(accounts=accounts)
         yield Selector(accounts=accounts, regions=regions)
+
+
+def _shared(all_tags: Sequence[Mapping[str, str]]) -> Iterator[tuple[str, str]]:
+    """The tags that every mapping has with the same value, by key."""
+    for key, value in sorted(all_tags[0].items()):
+        if all(tags.get(key) == value for tags in all_tags):
+            yield key, value
 
 
 def exactly(text: str) -> str:

@@ -1,9 +1,9 @@
-"""Where a cluster of a fleet stands, by its own files, and the command that brings it on."""
+"""The stage of a cluster of a fleet, by its own files, and the command of the next stage."""
 
 from migrator.fleet.model.fleet import FleetAccount, FleetCluster, way_into
 from migrator.fleet.model.outcome import ClusterFacts, ClusterResult
 
-# In the order of the way; the first ones are not on it yet.
+# In the order of the migration; the first four come before it.
 STAGES = (
     "unknown",
     "unreachable",
@@ -31,18 +31,36 @@ def stage_of(facts: ClusterFacts, last: ClusterResult | None = None) -> str:
     ``verified`` means proven after the entries were made; ``dual`` that the plan ends with both
     ways in, and did.
     """
+    # Files that cannot be read prove no stage, whatever else is known.
     if facts.problem:
         return "unknown"
+    # In mode API the API server reads access entries alone (EKS user guide, "Authentication mode"):
+    # the plan's steps say nothing any more.
     if facts.mode == "API":
         return "retired" if facts.retired else "cut over"
     if facts.plan_digest is None:
-        return last.status if last is not None and last.status in _NOT_READ else "not planned"
+        return _without_plan(last)
+    # The plan cannot be finished before an administrator decides its blocking findings.
     if facts.blocked:
         return "blocked"
     if facts.done < facts.steps:
         return "applying" if facts.done else "planned"
+    return _after_apply(facts)
+
+
+def _without_plan(last: ClusterResult | None) -> str:
+    """The stage of a cluster without a plan: the latest result says why it has none."""
+    if last is not None and last.status in _NOT_READ:
+        return last.status
+    return "not planned"
+
+
+def _after_apply(facts: ClusterFacts) -> str:
+    """The stage of a cluster whose plan has no open step."""
+    # A plan whose target mode keeps aws-auth ends here: no cut-over follows it.
     if facts.target != "API":
         return "dual"
+    # The gates of the cut-over ask for a rehearsal, a stronger proof than verify.
     if facts.rehearsed:
         return "rehearsed"
     return "verified" if facts.verdict == "ok" else "applied"

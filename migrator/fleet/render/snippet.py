@@ -1,7 +1,7 @@
 """The answer to questions of a fleet, ready for its decisions.yaml: with the selectors that mean
 their clusters.
 
-What only a person can know stands in angle brackets.
+What only a person can know is in angle brackets.
 """
 
 from collections.abc import Sequence
@@ -66,16 +66,16 @@ def snippet(questions: Sequence[OpenQuestion]) -> tuple[str, ...]:
     helped = [question for question in questions if question.stubs]
     if not helped:
         return ()
-    lines = [stub for question in helped if question.where is None for stub in question.stubs]
-    some = [question for question in helped if question.where is not None]
     clusters = {arn for question in helped for arn in question.clusters}
-    told = f"# {count_of(len(clusters), 'cluster')}: {comment(', '.join(helped[0].codes))}"
-    return (
-        told,
-        *_body(lines),
-        *(("where:",) if some else ()),
-        *(line for each in some for line in _item(each)),
-    )
+    lines = [f"# {count_of(len(clusters), 'cluster')}: {comment(', '.join(helped[0].codes))}"]
+    everywhere = [question for question in helped if question.where is None]
+    lines += _body([stub for question in everywhere for stub in question.stubs])
+    conditional = [question for question in helped if question.where is not None]
+    if conditional:
+        lines.append("where:")
+    for question in conditional:
+        lines += _item(question)
+    return tuple(lines)
 
 
 def _item(question: OpenQuestion) -> list[str]:

@@ -130,27 +130,37 @@ def _accounts(
 
 def _left_out(raw: Raw, source: OrganizationSource) -> str:
     """Why an account of the organization is not asked; empty where it is."""
-    account, name, unit = (
-        str(raw["id"]),
-        str(raw.get("name", "")),
-        str(raw.get("organizationalUnit", "/")),
-    )
     status = str(raw.get("status", ""))
+    # A suspended or closing account refuses calls (AWS Organizations, account status).
     if status not in ("ACTIVE", ""):
         return f"its status is {status}"
-    if any(
-        fnmatchcase(text, pattern) for pattern in source.not_accounts for text in (account, name)
-    ):
+    if _named(raw, source.not_accounts):
         return "not_accounts leaves it out"
+    return _left_out_by_unit(raw, source) or _left_out_by_tags(raw, source)
+
+
+def _named(raw: Raw, patterns: Iterable[str]) -> bool:
+    """Whether a pattern fits the account's id or its name."""
+    account, name = str(raw["id"]), str(raw.get("name", ""))
+    return any(fnmatchcase(account, each) or fnmatchcase(name, each) for each in patterns)
+
+
+def _left_out_by_unit(raw: Raw, source: OrganizationSource) -> str:
+    unit = str(raw.get("organizationalUnit", "/"))
     if any(in_unit(unit, pattern) for pattern in source.not_units):
         return f"not_units leaves {unit} out"
     if source.units and not any(in_unit(unit, pattern) for pattern in source.units):
         return f"units does not name {unit}"
-    if source.tags and not isinstance(raw.get("tags"), Mapping):
-        return ""  # its tags may not be read: asking it is safer than leaving it out unseen
-    if source.tags and not has_tags(raw["tags"], source.tags):
-        return "tags leaves it out"
     return ""
+
+
+def _left_out_by_tags(raw: Raw, source: OrganizationSource) -> str:
+    if not source.tags:
+        return ""
+    # An account with unreadable tags is asked: a cluster that is overlooked is the worse error.
+    if not isinstance(raw.get("tags"), Mapping):
+        return ""
+    return "" if has_tags(raw["tags"], source.tags) else "tags leaves it out"
 
 
 def _of_organization(

@@ -135,20 +135,31 @@ def _begin(
     if going_on is None:
         run.record("run-started", inputs=options.inputs)
     if not options.fresh:
-        here = {cluster.arn for cluster in inventory.clusters}
-        earlier: Mapping[str, ClusterResult] = {}
-        if options.still_done is not None or going_on is not None:
-            earlier = results_of(records, command, None if options.still_done else going_on)
-        settled = [each for arn, each in earlier.items() if arn in here and is_settled(each)]
-        if options.still_done is not None:
-            holds = ports.tasks.map(options.still_done, settled)
-            settled = [each for each, hold in zip(settled, holds, strict=True) if hold]
-        run.results = {each.arn: each for each in settled}
-        if settled:
-            ports.events.say("info", f"{len(settled)} clusters are done already")
+        run.results = _done_before(run, inventory, records, going_on)
+    if run.results:
+        ports.events.say("info", f"{len(run.results)} clusters are done already")
     if not options.part:
         ports.store.write(INVENTORY_FILE, encode_inventory(inventory))
     return run
+
+
+def _done_before(
+    run: _Run, inventory: Inventory, records: Sequence[FleetRecord], going_on: str | None
+) -> dict[str, ClusterResult]:
+    """Results of earlier runs that are final, of clusters that the fleet still has."""
+    still_done = run.options.still_done
+    if still_done is None:
+        # Without a check of their own, results count in the run that wrote them and nowhere else.
+        earlier = {} if going_on is None else results_of(records, run.command, going_on)
+        return _final(earlier, inventory)
+    final = _final(results_of(records, run.command, None), inventory)
+    holds = run.ports.tasks.map(still_done, list(final.values()))
+    return {arn: each for (arn, each), hold in zip(final.items(), holds, strict=True) if hold}
+
+
+def _final(results: Mapping[str, ClusterResult], inventory: Inventory) -> dict[str, ClusterResult]:
+    here = {cluster.arn for cluster in inventory.clusters}
+    return {arn: each for arn, each in results.items() if arn in here and is_settled(each)}
 
 
 def _wave(run: _Run, wave: Wave, number: int, count: int, make_job: MakeJob) -> None:

@@ -1,7 +1,7 @@
 """Amounts, durations and windows of a fleet file."""
 
 import re
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta, timezone, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from migrator.fleet.model.files.document import FreezeItem, malformed
@@ -47,11 +47,9 @@ def duration_of(value: str | int, where: str) -> timedelta:
 def freeze_of(item: FreezeItem, index: int) -> FreezeWindow:
     """The window at ``freeze[index]``."""
     where = f"freeze[{index}]"
-    try:
-        zone = timezone.utc if item.timezone == "UTC" else ZoneInfo(item.timezone)
-    except (ZoneInfoNotFoundError, ValueError) as error:
-        raise malformed(f"{where}: there is no time zone {item.timezone[:60]!r}.") from error
-    if item.weekly is not None and item.begin is None and item.until is None:
+    zone = _zone(item.timezone, where)
+    has_period = item.begin is not None or item.until is not None
+    if item.weekly is not None and not has_period:
         return FreezeWindow(
             item.reason,
             weekly_from=_moment_of_week(item.weekly.begin, where),
@@ -60,20 +58,30 @@ def freeze_of(item: FreezeItem, index: int) -> FreezeWindow:
         )
     if item.weekly is not None or item.begin is None or item.until is None:
         raise malformed(f"{where} wants from and until, or weekly.")
-    begins, ends = (_moment(text, where) for text in (item.begin, item.until))
-    begins, ends = (
-        moment if moment.tzinfo else moment.replace(tzinfo=zone) for moment in (begins, ends)
-    )
+    begins = _moment(item.begin, zone, where)
+    ends = _moment(item.until, zone, where)
     if ends <= begins:
         raise malformed(f"{where} ends before it begins.")
     return FreezeWindow(item.reason, begins, ends)
 
 
-def _moment(text: str, where: str) -> datetime:
+def _zone(name: str, where: str) -> tzinfo:
+    # UTC needs no time zone database: a slim container image has none.
+    if name == "UTC":
+        return timezone.utc
     try:
-        return datetime.fromisoformat(text.strip().replace("Z", "+00:00"))
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise malformed(f"{where}: there is no time zone {name[:60]!r}.") from error
+
+
+def _moment(text: str, zone: tzinfo, where: str) -> datetime:
+    """A moment; one without an offset is in the time zone of its window."""
+    try:
+        moment = datetime.fromisoformat(text.strip().replace("Z", "+00:00"))
     except ValueError as error:
         raise malformed(f"{where}: {text[:40]!r} is no time such as 2026-12-20T18:00.") from error
+    return moment if moment.tzinfo else moment.replace(tzinfo=zone)
 
 
 def _moment_of_week(text: str, where: str) -> tuple[int, int]:
