@@ -85,7 +85,6 @@ def apply_plan(
     _refuse_unknown(plan, options.only)
     with hold_cluster(ports, APPLY, plan_digest) as held:
         outcome = _apply(plan, plan_digest, held, options)
-        outcome = with_entries_beyond_rows(plan, outcome, held.ports, options.creator)
         return with_bridges(plan, outcome, held.ports)
 
 
@@ -103,7 +102,8 @@ def _apply(plan: Plan, plan_digest: str, held: HeldCluster, options: ApplyOption
             OneRun(plan, ports, RunRequest(plan_digest), progress, observed)
         )  # only looks: is it still so?
         error = changed_since(plan, differences_now(plan, plan_digest, progress, ports, snapshot))
-        return outcome_of(plan, progress, ports, finished, error)
+        outcome = outcome_of(plan, progress, ports, finished, error)
+        return with_entries_beyond_rows(plan, outcome, ports, progress.automatic, options.creator)
     begun = begun_run(ports.store, plan_digest)
     run_id = run_id_for(plan, progress, snapshot, plan_digest, ports.entropy, begun=begun)
     refuse_changed(
@@ -209,7 +209,13 @@ def _go(run: OneRun, ports: RunPorts, options: ApplyOptions, chain: tuple[str, .
             "Stopped on the way.",
             remedy="The same command goes on from here; nothing is lost.",
         )
-    outcome = outcome_of(run.plan, run.progress, ports, finished, error)
+    outcome = with_entries_beyond_rows(
+        run.plan,
+        outcome_of(run.plan, run.progress, ports, finished, error),
+        ports,
+        run.progress.automatic,
+        options.creator,
+    )
     run.journal.end(outcome.exit_code)
     return outcome
 

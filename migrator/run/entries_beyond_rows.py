@@ -2,15 +2,14 @@
 it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from migrator.decide.access.authorize import RbacIndex
-from migrator.decide.running.automatic_entries import automatic_in, may_be_wider, wider_entries
+from migrator.decide.running.automatic_entries import may_be_wider, wider_entries
 from migrator.errors import Failed, MigratorError
-from migrator.model.access_entry import AccessEntry
+from migrator.model.access_entry import AccessEntry, EntrySpec
 from migrator.model.decision import CreatorAnswer
-from migrator.model.journal import Journal
 from migrator.model.outcome import RunOutcome, StepOutcome
 from migrator.model.plan import Plan
 from migrator.model.rbac import RbacState
@@ -21,15 +20,15 @@ from migrator.run.begin_run import RunPorts, all_entries
 
 def entries_beyond_rows(
     plan: Plan,
-    journal: Journal,
+    automatic: Mapping[str, EntrySpec],
     entries: Iterable[AccessEntry],
     rbac: Rbac,
     answer: CreatorAnswer | None,
 ) -> tuple[StepOutcome, ...]:
     """What is left because EKS's own entries give more than the rows, by principal. RBAC is read
-    only where such an entry is there. Raises what keeps RBAC from being read.
+    only where such an entry is there. ``automatic``: entries that EKS made and that runs took over,
+    as EKS made them. Raises what keeps RBAC from being read.
     """
-    automatic = automatic_in(journal)
     found = {entry.principal_arn: entry for entry in entries}
     if not may_be_wider(plan, automatic, found):
         return ()
@@ -48,20 +47,32 @@ def entries_beyond_rows(
 
 
 def with_entries_beyond_rows(
-    plan: Plan, outcome: RunOutcome, ports: RunPorts, answer: CreatorAnswer | None
+    plan: Plan,
+    outcome: RunOutcome,
+    ports: RunPorts,
+    automatic: Mapping[str, EntrySpec],
+    answer: CreatorAnswer | None,
 ) -> RunOutcome:
     """The outcome of apply: not 0 while an entry of EKS's own gives more than the row did and no
     person has answered for it, as verify and the proofs gate have it.
     """
     if outcome.error is not None or outcome.exit_code not in (0, 7):
         return outcome
+    if not _may_have_any(plan, automatic):
+        return outcome
     try:
-        left = entries_beyond_rows(
-            plan, ports.store.journal(), all_entries(ports.reader), ports.rbac, answer
-        )
+        left = entries_beyond_rows(plan, automatic, all_entries(ports.reader), ports.rbac, answer)
     except MigratorError as error:  # an unknown is not 0
         why = f"not known: whether EKS's own entries give more than the rows ({error.message})"
         return replace(outcome, exit_code=1, leftovers=(why,))
     if not left:
         return outcome
     return replace(outcome, exit_code=7, left=(*outcome.left, *left))
+
+
+def _may_have_any(plan: Plan, automatic: Mapping[str, EntrySpec]) -> bool:
+    """Whether an entry of EKS's own was taken over, or may shadow a row that the plan leaves out:
+    else no entry has to be read for this question.
+    """
+    left_out = any(p.action == "skip" and p.before.via == "config-map" for p in plan.principals)
+    return left_out or bool(automatic)

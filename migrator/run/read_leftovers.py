@@ -94,7 +94,7 @@ def with_bridges(plan: Plan, outcome: RunOutcome, ports: RunPorts) -> RunOutcome
     other run is under way while this one has the lock; this one leaves its own where a principal
     that crosses it is not proven.
     """
-    if outcome.error is not None or outcome.exit_code not in (0, 7):
+    if outcome.error is not None or outcome.exit_code not in (0, 4, 7):
         return outcome
     try:
         if not bridges(find_leftovers(own_bindings(ports.rbac), ())):
@@ -102,6 +102,9 @@ def with_bridges(plan: Plan, outcome: RunOutcome, ports: RunPorts) -> RunOutcome
         left = bridges(own_objects(ports.rbac, ports.reader).leftovers())
     except MigratorError as error:  # an unknown is not 0
         why = f"not known: whether a run left a binding to cluster-admin ({error.message})"
-        return replace(outcome, exit_code=1, leftovers=(why,))
+        exit_code = 4 if outcome.exit_code == 4 else 1
+        return replace(outcome, exit_code=exit_code, leftovers=(why,))
     lines = tuple(each.describe(plan.cluster.name, own_run=outcome.run) for each in left)
-    return replace(outcome, exit_code=7 if left else outcome.exit_code, leftovers=lines)
+    # What has to stay (4) is settled by a person, and the leftover is named beside it.
+    exit_code = 7 if left and outcome.exit_code == 0 else outcome.exit_code
+    return replace(outcome, exit_code=exit_code, leftovers=lines)

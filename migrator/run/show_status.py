@@ -20,6 +20,7 @@ from migrator.decide.running.actions import (
     Wait,
     run_state,
 )
+from migrator.decide.running.automatic_entries import automatic_in
 from migrator.decide.running.changes import entries_astray, kept_entries_astray
 from migrator.decide.running.cluster_leftovers import bridges, plan_made_elsewhere
 from migrator.decide.running.dead_entries import dead_entries, principals_to_read
@@ -287,7 +288,9 @@ def _beyond_rows(
     if ports.rbac is None or in_cluster.own is None:
         return ()
     try:
-        return entries_beyond_rows(plan, journal, in_cluster.own.entries, ports.rbac, creator)
+        return entries_beyond_rows(
+            plan, automatic_in(journal), in_cluster.own.entries, ports.rbac, creator
+        )
     except MigratorError as error:
         unknown.append(f"whether EKS's own entries give more than the rows: {error.message}")
         return ()

@@ -305,3 +305,18 @@ def test_rollback_does_not_say_0_while_a_bridge_of_another_run_stands() -> None:
     outcome = roll_back(plan, DIGEST, world.ports())
     assert outcome.exit_code == 7
     assert "migrator-bridge-00000000000000ff" in outcome.leftovers[0]
+
+
+def test_bridge_of_another_run_is_named_beside_an_entry_that_has_to_stay() -> None:
+    cluster, plan = company()
+    world = World(cluster)
+    apply_plan(plan, DIGEST, world.ports())
+    cluster.data = {"mapRoles": "[]"}
+    cluster.bindings[None, "migrator-bridge-00000000000000ff"] = binding_object(
+        CreateBridge("migrator-bridge-00000000000000ff", "migrator-bridge:00000000000000ff"),
+        plan_digest="sha256:" + "cd" * 32,
+        run="00000000000000ff",
+    )
+    outcome = roll_back(plan, DIGEST, world.ports())
+    assert outcome.exit_code == 4
+    assert "migrator-bridge-00000000000000ff" in outcome.leftovers[0]
