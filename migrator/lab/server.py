@@ -148,7 +148,7 @@ def write_profiles(world: World, directory: Path) -> dict[str, str]:
 
 
 def _kubernetes_side(world: World) -> Callable[[LabCluster], tuple[str, bytes]] | None:
-    """Whoever opens clusters' endpoints; None where the lab's extra is not installed."""
+    """What opens clusters' endpoints; None where the lab's extra is not installed."""
     if importlib.util.find_spec("cryptography") is None:
         return None
     from migrator.lab.kubernetes_api import KubernetesServers, start_cluster_server  # noqa: PLC0415

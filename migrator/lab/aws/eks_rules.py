@@ -70,34 +70,46 @@ def check_names(params: Mapping[str, Any], entry_type: EntryType) -> None:
     username, groups = params.get("username"), params.get("kubernetesGroups") or []
     if username is not None and not isinstance(username, str):
         raise invalid("The username parameter format is not valid")
-    for prefix in RESERVED_PREFIXES:
-        if username and username.startswith(prefix):
-            raise invalid(f"The username must not begin with {prefix}")
+    if username:
+        _refuse_reserved_username(username)
     for group in groups:
-        for prefix in RESERVED_PREFIXES:
-            if str(group).startswith(prefix):
-                raise invalid(
-                    f"The kubernetes group name {group} is invalid, it cannot start with {prefix}"
-                )
-    if username and entry_type == "STANDARD":
-        for template in _TEMPLATES:
-            at = username.find(template)
-            # The rule is the user guide's ("Create access entries"); the API's own text is not
-            # known.
-            if at >= 0 and ":" not in username[:at]:
-                raise invalid(f"The username must include a colon before {template}")
-    if entry_type != "STANDARD":
-        if username:
+        _refuse_reserved_group(str(group))
+    if entry_type == "STANDARD":
+        _refuse_template_without_colon(username or "")
+        return
+    # Only STANDARD entries take a username and groups (EKS user guide, "Create access entries").
+    if username:
+        raise invalid(
+            f"The specified username is invalid: setting username is not allowed when the type "
+            f'is "{entry_type}"'
+        )
+    if groups:
+        raise invalid(
+            "The specified kubernetesGroups is invalid: setting kubernetesGroups is not "
+            f'allowed when the type is "{entry_type}"'
+        )
+
+
+def _refuse_reserved_username(username: str) -> None:
+    for prefix in RESERVED_PREFIXES:
+        if username.startswith(prefix):
+            raise invalid(f"The username must not begin with {prefix}")
+
+
+def _refuse_reserved_group(group: str) -> None:
+    for prefix in RESERVED_PREFIXES:
+        if group.startswith(prefix):
             raise invalid(
-                f"The specified username is invalid: setting username is not allowed when the type "
-                f'is "{entry_type}"'
+                f"The kubernetes group name {group} is invalid, it cannot start with {prefix}"
             )
-        if groups:
-            raise invalid(
-                "The specified kubernetesGroups is invalid: setting kubernetesGroups is not "
-                "allowed when the type is "
-                f'"{entry_type}"'
-            )
+
+
+def _refuse_template_without_colon(username: str) -> None:
+    for template in _TEMPLATES:
+        at = username.find(template)
+        # The rule is the user guide's ("Create access entries"); the API's own text is not known.
+        if at >= 0 and ":" not in username[:at]:
+            raise invalid(f"The username must include a colon before {template}")
 
 
 def check_principal_form(text: str, entry_type: EntryType, account: str) -> Arn:
@@ -122,7 +134,7 @@ def check_principal_form(text: str, entry_type: EntryType, account: str) -> Arn:
 
 
 def refuse_service_linked(principal_arn: str) -> None:
-    """Nobody but EKS touches entries of service-linked roles; the ARN's shape alone decides."""
+    """Only EKS changes entries of service-linked roles; the ARN's shape alone decides."""
     if SERVICE_LINKED_MARK in principal_arn:
         raise invalid(
             "The caller is not allowed to modify access entries with a principalArn value of a "

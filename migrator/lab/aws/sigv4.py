@@ -1,6 +1,6 @@
 """Signature Version 4, checked as AWS checks it: signed headers and presigned URLs.
 
-The signed text is built anew from the request as it arrived (AWS general reference, "Create a
+The signed text is built again from the request as it arrived (AWS general reference, "Create a
 signed AWS API request"). Signatures are on machine time, whatever lab time says. For presigned
 GetCallerIdentity, X-Amz-Expires is bounded but not obeyed: STS lets such a URL live for 15 minutes
 (aws-iam-authenticator ``pkg/token/token.go``).

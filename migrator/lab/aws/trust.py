@@ -33,7 +33,7 @@ def trusts(policy: Mapping[str, Any], caller: Caller, external_id: str | None) -
 
 
 def trusts_web_identity(policy: Mapping[str, Any], identity: WebIdentity) -> bool:
-    """Whether whoever holds a provider's token may assume a role with this trust policy."""
+    """Whether the holder of a provider's token may assume a role with this trust policy."""
     issuer = identity.provider_arn.partition(":oidc-provider/")[2].lower()
     context: dict[str, str | None] = {
         f"{issuer}:sub": identity.subject,

@@ -1,4 +1,4 @@
-"""Nobody grants by RBAC what RBAC has not given to them.
+"""A user grants by RBAC only what RBAC gives to that user.
 
 Source: kubernetes ``pkg/registry/rbac`` (``escalation_check.go``, ``policybased`` storages) and
 ``pkg/registry/rbac/validation/policy_compact.go``. What an identity holds is resolved from RBAC

@@ -89,7 +89,7 @@ class Response:
     content_type: str = "application/json"
     headers: Mapping[str, str] = field(default_factory=dict)
     chunks: Iterator[bytes] | None = None
-    drop: DropConnectionError | None = None  # it is done, but nobody is told
+    drop: DropConnectionError | None = None  # the effect exists, the answer is lost
 
 
 Handler = Callable[[Request], Response]
@@ -254,7 +254,8 @@ def _one(reader: IO[bytes], connection: socket.socket, client: str, handler: Han
         if chunk:
             connection.sendall(b"%x\r\n%b\r\n" % (len(chunk), chunk))
         elif _has_ended(connection):
-            return False  # whoever watches sends nothing more: what can be read now is the end
+            # A client that watches sends nothing more: readable means that it closed.
+            return False
     connection.sendall(b"0\r\n\r\n")
     return not close
 

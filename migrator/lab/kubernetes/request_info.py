@@ -61,11 +61,12 @@ def request_info(request: Request) -> RequestInfo:
     """Take a request's method, path and query apart."""
     parts = [part for part in request.path.split("/") if part]
     method = request.method
-    if not parts or parts[0] not in ("api", "apis") or len(parts) < (3 if parts[0] == "api" else 4):
+    if parts[:1] == ["api"] and len(parts) >= 3:
+        group, version, rest = "", parts[1], parts[2:]
+    elif parts[:1] == ["apis"] and len(parts) >= 4:
+        group, version, rest = parts[1], parts[2], parts[3:]
+    else:
         return RequestInfo(request.path, method.lower())
-    group, version, rest = (
-        ("", parts[1], parts[2:]) if parts[0] == "api" else (parts[1], parts[2], parts[3:])
-    )
     namespace = ""
     if rest[0] == "namespaces" and len(rest) > 1:
         namespace = rest[1]

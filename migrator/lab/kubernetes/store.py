@@ -36,7 +36,7 @@ class Change:
 
 
 class ObjectStore:
-    """Thread-safe. Whoever reads and then writes holds :attr:`lock` in between."""
+    """Thread-safe. A caller that reads and then writes holds :attr:`lock` in between."""
 
     def __init__(self, now: Callable[[], datetime], history: int = _HISTORY) -> None:
         self._now = now

@@ -7,7 +7,9 @@ aws-auth entries"). EKS guesses a node group's type from its AMI: a custom Windo
 EC2_LINUX.
 """
 
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
+from typing import TypeAlias
 
 from migrator.lab.worlds.entry_shapes import entry_arn, names_of
 from migrator.lab.worlds.lab_cluster import LabCluster, LabEntry, LabPolicy
@@ -21,26 +23,19 @@ _SERVICE_POLICIES = ("AmazonEKSClusterInsightsPolicy", "AmazonEKSEventPolicy")
 _LIVE = ("CREATING", "ACTIVE", "UPDATING", "DEGRADED")
 
 
+_Shape: TypeAlias = tuple[EntryType, tuple[str, ...]]  # type and names of access policies
+
+
 def automatic_entries(world: World, cluster: LabCluster, at: datetime) -> list[LabEntry]:
     """What EKS would make at ``at``: one entry a principal, for principals that exist."""
-    wanted: dict[str, tuple[EntryType, tuple[str, ...]]] = {}
+    wanted: dict[str, _Shape] = {}
     if cluster.creator_arn and "creator" in cluster.automatic:
         wanted[cluster.creator_arn] = ("STANDARD", ("AmazonEKSClusterAdminPolicy",))
-    if "nodegroups" in cluster.automatic:
-        for group in cluster.nodegroups.values():
-            if group.get("status", "ACTIVE") in _LIVE and group.get("nodeRole"):
-                windows = str(group.get("amiType", "")).startswith("WINDOWS")
-                wanted.setdefault(
-                    str(group["nodeRole"]), ("EC2_WINDOWS" if windows else "EC2_LINUX", ())
-                )
-    if "fargate" in cluster.automatic:
-        for profile in cluster.fargate_profiles.values():
-            if profile.get("status", "ACTIVE") == "ACTIVE" and profile.get("podExecutionRoleArn"):
-                wanted.setdefault(str(profile["podExecutionRoleArn"]), ("FARGATE_LINUX", ()))
-    if "capabilities" in cluster.automatic:
-        for capability in cluster.capabilities.values():
-            if capability.get("status", "ACTIVE") in _LIVE and capability.get("roleArn"):
-                wanted.setdefault(str(capability["roleArn"]), ("STANDARD", ()))
+    # A principal has one entry: the creator's comes first, then the first resource that names it.
+    for source, roles in _ROLES.items():
+        if source in cluster.automatic:
+            for arn, shape in roles(cluster):
+                wanted.setdefault(arn, shape)
     if "service-linked" in cluster.automatic:
         account = world.accounts[cluster.account]
         wanted[account.arn_of(SERVICE_ROLE)] = ("STANDARD", _SERVICE_POLICIES)
@@ -48,6 +43,33 @@ def automatic_entries(world: World, cluster: LabCluster, at: datetime) -> list[L
         _make(world, cluster, arn, kind, policies, at) for arn, (kind, policies) in wanted.items()
     )
     return [entry for entry in made if entry is not None]
+
+
+def _node_roles(cluster: LabCluster) -> Iterator[tuple[str, _Shape]]:
+    for group in cluster.nodegroups.values():
+        if group.get("status", "ACTIVE") not in _LIVE or not group.get("nodeRole"):
+            continue
+        windows = str(group.get("amiType", "")).startswith("WINDOWS")
+        yield str(group["nodeRole"]), ("EC2_WINDOWS" if windows else "EC2_LINUX", ())
+
+
+def _fargate_roles(cluster: LabCluster) -> Iterator[tuple[str, _Shape]]:
+    for profile in cluster.fargate_profiles.values():
+        if profile.get("status", "ACTIVE") == "ACTIVE" and profile.get("podExecutionRoleArn"):
+            yield str(profile["podExecutionRoleArn"]), ("FARGATE_LINUX", ())
+
+
+def _capability_roles(cluster: LabCluster) -> Iterator[tuple[str, _Shape]]:
+    for capability in cluster.capabilities.values():
+        if capability.get("status", "ACTIVE") in _LIVE and capability.get("roleArn"):
+            yield str(capability["roleArn"]), ("STANDARD", ())
+
+
+_ROLES: Mapping[str, Callable[[LabCluster], Iterator[tuple[str, _Shape]]]] = {
+    "nodegroups": _node_roles,
+    "fargate": _fargate_roles,
+    "capabilities": _capability_roles,
+}
 
 
 def _make(
