@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from migrator.fleet.model.outcome import ClusterResult
 from migrator.fleet.model.report import AccountProgress, FleetReport
-from migrator.fleet.render.names import count_of, short_cluster, without_name
+from migrator.fleet.model.short_texts import short_cluster
+from migrator.fleet.render.names import count_of, without_name
 from migrator.fleet.render.snippet import asked
 from migrator.render.headline import Figure
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from migrator.fleet.model.report import RunSeen, WaveSeen
-from migrator.fleet.render.names import short_cluster
+from migrator.fleet.model.short_texts import short_cluster
 from migrator.render.run_chart import Axis, axis_of, duration, moment
 
 _THINNEST = 0.4  # percent: a bar that can still be seen

@@ -8,14 +8,9 @@ cluster. However large the fleet, it stays below what GitHub takes as the text o
 from collections.abc import Iterable, Sequence
 
 from migrator.fleet.model.report import FleetReport, RunSeen
+from migrator.fleet.model.short_texts import short_cluster
 from migrator.fleet.render.headline import account_urgency, fleet_figures, fleet_sentence, troubles
-from migrator.fleet.render.names import (
-    accounts_line,
-    count_of,
-    short_cluster,
-    short_principal,
-    some,
-)
+from migrator.fleet.render.names import accounts_line, count_of, short_principal, some
 from migrator.fleet.render.snippet import Asked, asked, snippet
 from migrator.render.escape import markdown, markdown_code
 from migrator.render.page import when

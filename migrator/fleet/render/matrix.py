@@ -5,7 +5,7 @@ from typing import Any
 
 from migrator.fleet.model.fleet import FleetFile, way_into
 from migrator.fleet.model.outcome import FleetOutcome
-from migrator.fleet.render.names import short_cluster
+from migrator.fleet.model.short_texts import short_cluster
 
 
 def matrix(

@@ -5,12 +5,6 @@ from collections.abc import Iterable
 from migrator.fleet.model.fleet import Inventory
 
 
-def short_cluster(arn: str) -> str:
-    """``ACCOUNT/REGION/NAME``, as the folders of the state are."""
-    parts = arn.split(":", 5)
-    return f"{parts[4]}/{parts[3]}/{parts[5].removeprefix('cluster/')}" if len(parts) == 6 else arn
-
-
 def short_principal(arn: str) -> str:
     """``ACCOUNT:role/path/name``; anything that is no ARN as it is."""
     parts = arn.split(":", 5)

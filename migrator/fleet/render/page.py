@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from migrator.fleet.model.report import AccountProgress, ClusterRow, FleetReport
+from migrator.fleet.model.short_texts import short_cluster
 from migrator.fleet.render.data import TONES, Groups, fleet_data, tags_of
 from migrator.fleet.render.headline import (
     account_urgency,
@@ -19,7 +20,7 @@ from migrator.fleet.render.headline import (
     troubles,
 )
 from migrator.fleet.render.history import run_lines
-from migrator.fleet.render.names import short_cluster, short_principal, some
+from migrator.fleet.render.names import short_principal, some
 from migrator.fleet.render.snippet import Asked, asked, snippet
 from migrator.render.cards import Name, name_of
 from migrator.render.facts import is_link

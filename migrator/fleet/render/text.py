@@ -8,7 +8,8 @@ from rich.text import Text
 
 from migrator.fleet.model.fleet import Answer, Inventory
 from migrator.fleet.model.outcome import STATUSES, ClusterResult, FleetOutcome
-from migrator.fleet.render.names import accounts_line, short_cluster, without_name
+from migrator.fleet.model.short_texts import short_cluster
+from migrator.fleet.render.names import accounts_line, without_name
 from migrator.render.text import MAX_WIDTH, foreign, text_of
 
 SHOWN = 20  # lines of one list; --output json has all

@@ -7,7 +7,6 @@ the reason.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import timezone
 from fnmatch import fnmatchcase
 from typing import get_args
 
@@ -26,6 +25,7 @@ from migrator.fleet.model.fleet import (
     OrganizationSource,
     RoleLink,
 )
+from migrator.fleet.model.short_texts import utc_seconds
 from migrator.fleet.ports import DiscoverPorts
 from migrator.model.access_entry import AuthenticationMode
 from migrator.model.principal import Arn, parse_arn
@@ -80,10 +80,7 @@ def discover(file: FleetFile, ports: DiscoverPorts, only: Sequence[str] = ()) ->
     ]
     chosen = [(cluster, raw) for cluster, raw in clusters if selects(file.select, cluster)]
     inventory = Inventory(
-        taken_at=ports.clock.now()
-        .astimezone(timezone.utc)
-        .isoformat(timespec="seconds")
-        .replace("+00:00", "Z"),
+        taken_at=utc_seconds(ports.clock.now()),
         fleet=file.name,
         accounts=_in_use(accounts, asked),
         answers=tuple(each.answer for each in asked),

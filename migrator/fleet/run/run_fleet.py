@@ -9,7 +9,7 @@ irreversible is done by this process; the rest by whatever executor the ports br
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 from typing import TypeAlias
 
 from migrator.errors import MigratorError
@@ -28,6 +28,7 @@ from migrator.fleet.model.files.records import (
 from migrator.fleet.model.fleet import WRITING, Command, FleetCluster, FleetFile, Inventory, Wave
 from migrator.fleet.model.job import Job, JobEnd
 from migrator.fleet.model.outcome import ClusterResult, FleetOutcome
+from migrator.fleet.model.short_texts import short_cluster, utc_seconds
 from migrator.fleet.ports import FleetPorts
 
 LOOK = timedelta(seconds=5)  # how often a pause looks whether somebody wants to stop
@@ -69,7 +70,7 @@ class _Run:
         self.ports.store.append_line(RUNS_FILE, encode_record(record))
 
     def now_text(self) -> str:
-        return _text(self.ports.clock.now())
+        return utc_seconds(self.ports.clock.now())
 
     def keep(self, result: ClusterResult) -> None:
         self.results[result.arn] = result
@@ -211,7 +212,9 @@ def _stop(run: _Run) -> str:
     if run.command in WRITING and run.file.freeze:
         window = frozen(run.file.freeze, run.ports.clock.now())
         if window is not None:
-            return f"nothing is begun until {_text(window[1])}: {window[0] or 'a freeze window'}"
+            return (
+                f"nothing is begun until {utc_seconds(window[1])}: {window[0] or 'a freeze window'}"
+            )
     return ""
 
 
@@ -227,7 +230,7 @@ def _pause(run: _Run, wave: Wave) -> str:
         return ""
     until = datetime.fromisoformat(ends[-1].replace("Z", "+00:00")) + wave.pause
     if run.ports.clock.now() < until:
-        run.ports.events.say("info", f"wave {wave.name} begins at {_text(until)}")
+        run.ports.events.say("info", f"wave {wave.name} begins at {utc_seconds(until)}")
     while (left := until - run.ports.clock.now()) > timedelta(0):
         if run.ports.stop_wanted():
             return "the stop file is there"
@@ -280,7 +283,7 @@ def _work(
             if not is_settled(result):
                 failed += 1
                 run.ports.events.say(
-                    "warn", f"{_short(result.arn)}: {result.status}: {result.message}"
+                    "warn", f"{short_cluster(result.arn)}: {result.status}: {result.message}"
                 )
             run.ports.events.progress(label if last else f"{label}: mode", done, len(left))
     return failed, stopped
@@ -351,13 +354,3 @@ def _facts(run: _Run, wave: Wave, todo: Sequence[FleetCluster]) -> Mapping[str, 
             for cluster in todo
         ],
     }
-
-
-def _short(arn: str) -> str:
-    """``ACCOUNT/REGION/NAME``."""
-    parts = arn.split(":", 5)
-    return f"{parts[4]}/{parts[3]}/{parts[5].removeprefix('cluster/')}" if len(parts) == 6 else arn
-
-
-def _text(moment: datetime) -> str:
-    return moment.astimezone(timezone.utc).isoformat(timespec="seconds").replace("+00:00", "Z")

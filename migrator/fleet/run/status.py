@@ -7,7 +7,7 @@ is a problem of that cluster and of no other.
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 
 from migrator.decide.planning.stubs import stubs_for
 from migrator.decide.running.gates import last_rehearsal
@@ -25,6 +25,7 @@ from migrator.fleet.model.files.records import (
 from migrator.fleet.model.fleet import FleetCluster
 from migrator.fleet.model.outcome import ClusterFacts, ClusterResult, FindingSeen
 from migrator.fleet.model.report import FleetReport
+from migrator.fleet.model.short_texts import utc_seconds
 from migrator.model.decision import Stub
 from migrator.model.plan import ClusterRef, Plan
 from migrator.model.step import EnableEntries
@@ -91,7 +92,7 @@ def fleet_report(ports: FleetStatusPorts, file: str = "fleet.yaml") -> FleetRepo
             return ClusterFacts(cluster.arn, problem=f"{error.message} {error.why}".strip())
 
     found = ports.tasks.map(facts, inventory.clusters)
-    at = now.astimezone(timezone.utc).isoformat(timespec="seconds").replace("+00:00", "Z")
+    at = utc_seconds(now)
     return report_of(inventory, found, records, at=at, state=ports.store.location, file=file)
 
 
