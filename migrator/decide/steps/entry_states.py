@@ -1,8 +1,9 @@
 """What an entry looks like before and after each step of its sequence, and whether an entry read
 now looks like that.
 
-This is how an ``intended`` without a ``done`` is settled: the entry is compared with the states
-that the sequence passes through, and shows by itself how far an interrupted run came.
+A step that the journal holds as ``intended`` without ``done`` is decided here: the entry is
+compared with the states that the sequence passes through, which shows how far an interrupted run
+came.
 """
 
 from dataclasses import dataclass, replace
@@ -40,10 +41,10 @@ ENTRY_TAG = "eks-access-migrator/entry"
 
 @dataclass(frozen=True, slots=True)
 class EntryState:
-    """What is known of an entry between two steps. None stands for "not known, so anything fits".
+    """What is known of an entry between two steps. None is "not known": every value fits.
 
-    ``username`` ``""`` leaves the name to EKS. ``made_by_us``: this plan's tag is on it;
-    ``made_by_others``: it is not, so that a dead entry is told from the living one that replaced
+    ``username`` ``""`` leaves the name to EKS. ``made_by_us``: the entry has this plan's tag;
+    ``made_by_others``: it has not, which tells a dead entry from the living entry that replaced
     it, however alike they are.
     """
 
@@ -72,8 +73,10 @@ def sequence_states(sequence: Sequence, run: str) -> tuple[State, ...]:
 def _first_state(sequence: Sequence, run: str) -> State:
     for place, step in enumerate(sequence):
         match step.effect:
+            # EKS API: CreateAccessEntry is refused where the principal has an entry.
             case CreateEntry() | AwaitEntry():
                 return ABSENT
+            # Policies may change before the update: their steps are undone to find the first state.
             case UpdateEntry(before=spec):
                 policies = _before_policies(frozenset(spec.access_policies), sequence[:place])
                 return _state_of(spec, run, policies, made_by_us=False)
@@ -106,27 +109,32 @@ def _before_policies(
 
 
 def final_spec(plan: Plan, principal_arn: str) -> EntrySpec | None:
-    """What the plan means an entry to be in the end, after every step about it; None where it means
-    none.
-    """
+    """The entry after every step about it; None where the plan has no entry for the principal."""
     planned = next((p.entry for p in plan.principals if p.principal_arn == principal_arn), None)
     sequence = tuple(step for step in plan.steps if step.principal_arn == principal_arn)
     state = sequence_states(sequence, "")[-1]
     if state is None or state.type is None:
         return planned
-    groups = tuple(sorted(state.groups or ()))
-    order = planned.kubernetes_groups if planned else ()
-    policies = (
-        planned.access_policies
-        if planned and state.policies is None
-        else tuple(state.policies or ())
-    )
+    policies = _final_policies(state, planned)
     return EntrySpec(
         type=state.type,
         username=state.username or None,
-        kubernetes_groups=order if set(order) == set(groups) else groups,
+        kubernetes_groups=_final_groups(state, planned),
         access_policies=tuple(sorted(policies, key=lambda policy: policy.policy_arn)),
     )
+
+
+def _final_groups(state: EntryState, planned: EntrySpec | None) -> tuple[str, ...]:
+    groups = tuple(sorted(state.groups or ()))
+    order = planned.kubernetes_groups if planned else ()
+    # The plan shows the groups in the row's order: the same groups are written in that order.
+    return order if set(order) == set(groups) else groups
+
+
+def _final_policies(state: EntryState, planned: EntrySpec | None) -> tuple[AssociatedPolicy, ...]:
+    # A sequence that only updates an entry may know nothing of its policies: the plan knows them.
+    known = planned.access_policies if planned else ()
+    return known if state.policies is None else tuple(state.policies)
 
 
 def after(state: State, effect: Effect, run: str) -> State:
@@ -185,26 +193,45 @@ def matches(state: State, entry: AccessEntry | None, plan_digest: str) -> bool:
     """
     if state is None or entry is None:
         return state is None and entry is None
-    ours = entry.tags.get(PLAN_TAG) == plan_digest
-    if (state.made_by_us and not ours) or (state.made_by_others and ours):
+    if not _has_expected_maker(state, entry, plan_digest):
         return False
+    # EKS API: the type is fixed when the entry is created, so another type is another entry.
     if state.type is not None and state.type != entry.type:
         return False
+    # EKS API: username and groups of a node type cannot be set. What EKS puts there is no sign of
+    # a step, and only policies that a step associated are compared.
     if entry.type != "STANDARD":
-        return (
-            state.policies is None
-            or state.policies == frozenset(entry.access_policies)
-            or not state.policies
-        )
-    if state.username is not None and entry.username != (
-        state.username or default_username(entry.principal_arn)
-    ):
-        return False
-    if state.groups is not None and state.groups != frozenset(entry.kubernetes_groups):
-        return False
-    return state.policies is None or _normal(state.policies) == _normal(
-        frozenset(entry.access_policies)
-    )
+        return not state.policies or state.policies == frozenset(entry.access_policies)
+    return _has_username(state, entry) and _has_groups(state, entry) and _has_policies(state, entry)
+
+
+def _has_expected_maker(state: EntryState, entry: AccessEntry, plan_digest: str) -> bool:
+    ours = entry.tags.get(PLAN_TAG) == plan_digest
+    # Every entry that a run creates is tagged with the digest of its plan: without the tag,
+    # another writer made it, and the run must not take it for its own.
+    if state.made_by_us:
+        return ours
+    # A dead entry is deleted and created again. With the tag, the new entry is there already.
+    if state.made_by_others:
+        return not ours
+    return True
+
+
+def _has_username(state: EntryState, entry: AccessEntry) -> bool:
+    # EKS API: an entry created without a username gets the default one, and is read with it.
+    expected = state.username or default_username(entry.principal_arn)
+    return state.username is None or entry.username == expected
+
+
+def _has_groups(state: EntryState, entry: AccessEntry) -> bool:
+    # EKS API: the order of an entry's groups has no meaning.
+    return state.groups is None or state.groups == frozenset(entry.kubernetes_groups)
+
+
+def _has_policies(state: EntryState, entry: AccessEntry) -> bool:
+    # EKS API: the order of the namespaces in an access scope has no meaning either.
+    read = _normal(frozenset(entry.access_policies))
+    return state.policies is None or _normal(state.policies) == read
 
 
 def _normal(policies: frozenset[AssociatedPolicy]) -> frozenset[tuple[str, str, frozenset[str]]]:

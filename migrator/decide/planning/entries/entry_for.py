@@ -85,27 +85,52 @@ class _Work:
 
     def groups(self, groups: tuple[str, ...], written: tuple[str, ...]) -> tuple[str, ...]:
         """The groups that the entry carries; policies, bindings and notes on the way."""
+        self._block_uncarried(groups, written)
+        kept: list[str] = []
+        beside: tuple[str, ...] = ()
+        if MASTERS in groups:
+            kept += self._masters()
+            beside = self._nodes_beside_masters(groups)
+        for group in groups:
+            if group not in beside:
+                kept += self._carried(group)
+        return tuple(dict.fromkeys(kept))
+
+    def _block_uncarried(self, groups: tuple[str, ...], written: tuple[str, ...]) -> None:
+        # The authenticator renders groups for each login; an entry's groups are the same for all.
         templates = [group for group in written if templates_in(group)]
         if templates:
             self.block("group-template", f"Groups built from the login: {quoted(templates)}.")
+        # A run binds its bridge groups to cluster-admin: a row with such a name would get that.
         ours = [group for group in groups if group.startswith((BRIDGE_PREFIX, MARKER_PREFIX))]
         if ours:
             self.block("bridge-name-used", f"The row gives {quoted(ours)}.")
-        has_masters = MASTERS in groups
-        kept: list[str] = []
-        if has_masters:
-            kept += self._masters()
-        beside = [group for group in groups if has_masters and group in NODE_GROUPS]
+
+    def _nodes_beside_masters(self, groups: tuple[str, ...]) -> tuple[str, ...]:
+        # Rule of the plan: an administrator under an ordinary username is no node. The node groups
+        # add nothing to cluster-admin, so they are dropped with a finding.
+        beside = tuple(group for group in groups if group in NODE_GROUPS)
         if beside:
             message = f"{quoted(beside)} beside `system:masters` under an ordinary username."
             self.notes.append(
-                DraftFinding("node-groups-dropped", message, row=self.row, groups=tuple(beside))
+                DraftFinding("node-groups-dropped", message, row=self.row, groups=beside)
             )
-        for group in groups:
-            if group in _SILENT or group == MASTERS or group in beside or templates_in(group):
-                continue
-            kept += self._reserved(group) if is_reserved(group) else [group]
-        return tuple(dict.fromkeys(kept))
+        return beside
+
+    def _carried(self, group: str) -> list[str]:
+        # Kubernetes adds system:authenticated to every login; an empty name is no group.
+        if group in _SILENT:
+            return []
+        # The access policy of an administrator is in the entry already.
+        if group == MASTERS:
+            return []
+        # The row is blocked: a group built from the login is the same for no two logins.
+        if templates_in(group):
+            return []
+        # EKS API: an entry's group must not have a reserved prefix.
+        if is_reserved(group):
+            return self._reserved(group)
+        return [group]
 
     def _masters(self) -> list[str]:
         policy = self.facts.policy_arn(CLUSTER_ADMIN)
@@ -123,21 +148,24 @@ class _Work:
             "masters-also-group", f"The group `{answer.also}`, bound to cluster-admin, is added."
         )
         made = admin_binding(answer.also, self.facts)
-        if (
-            made
-        ):  # else somebody else's binding makes admins of whoever has the group, today already
+        # Without a binding of ours, a binding of another writer makes every holder of the group an
+        # administrator today already: no holder gains anything.
+        if made:
             self._check_new_group(answer.also)
         self.bindings += made
         return [answer.also]
 
     def _reserved(self, group: str) -> list[str]:
         answer = self.facts.decisions.groups.get(group)
+        # Rule of the plan: a node group never gets a twin under another name.
         if group in NODE_GROUPS:
             return self._node_group(group)
         places = self.facts.names.of_group(group)
         if answer is not None and answer.rename_to is not None:
             self._renamed(group, answer.rename_to, places)
             return [answer.rename_to]
+        # Rule of the plan: a binding, a FlowSchema or an admission rule that names the group gives
+        # it power. Without the group that power is lost, so an administrator decides.
         if places:
             message = f"`{group}` is named by {quoted(places)}; an entry cannot carry it."
             self.block("reserved-group-bound", message)
@@ -194,12 +222,16 @@ class _Work:
 
     def username(self, username: str) -> str | None:
         """The entry's username; None leaves it to EKS."""
+        # The authenticator renders this template for sessions of EC2 instances alone; it denies
+        # every other login.
         if EC2_NAME in username:
             self.block("username-ec2-template", f"`{username}` lets only EC2 instances in.")
             return None
         if not username:
             self._left_to_eks(username, "username-empty", "The row has no username")
             return None
+        # Newer authenticators refuse reserved prefixes in aws-auth too: without an observed login,
+        # the row may give nothing today, and an entry would be a new grant.
         if is_reserved(username):
             if not self._seen(self.row.username):
                 self.block(
@@ -209,9 +241,11 @@ class _Work:
                 return None
             self._left_to_eks(username, "username-default", f"`{username}` has a reserved prefix")
             return None
+        # The EKS user guide names no access key among the templates of an entry.
         if ACCESS_KEY in username:
             self._left_to_eks(username, "username-default", f"`{username}` holds the access key")
             return None
+        # EKS API: an entry's username needs a colon before the session's name.
         if not colon_before_session(username):
             reason = f"`{username}` has no colon before the session's name"
             self._left_to_eks(username, "username-default", reason)
@@ -246,12 +280,17 @@ class _Work:
         if not names.rbac_known:
             return
         given = [group for group in groups if group not in _SILENT]
-        loose = [
-            g for g in given if not is_reserved(g) and not templates_in(g) and not names.of_group(g)
-        ]
-        bound = MASTERS in given or any(templates_in(g) or names.of_group(g) for g in given)
+        # The groups of a template are unknown until a login: they count as named.
+        unnamed = [g for g in given if not templates_in(g) and not names.of_group(g)]
+        # A reserved group that nothing names has its own finding.
+        loose = [group for group in unnamed if not is_reserved(group)]
         if loose:
             self.note("grants-nothing", f"Nothing binds {quoted(loose)}.")
-        elif not bound and not names.of_username(username):
-            none = "the row has no group" if not given else "none of its groups is named either"
-            self.note("grants-nothing", f"Nothing binds the username `{username}`, and {none}.")
+            return
+        # The API server grants everything to system:masters without a binding.
+        if MASTERS in given or len(unnamed) < len(given):
+            return
+        if names.of_username(username):
+            return
+        none = "none of its groups is named either" if given else "the row has no group"
+        self.note("grants-nothing", f"Nothing binds the username `{username}`, and {none}.")

@@ -4,7 +4,7 @@ is an error.
 A typing mistake in an ARN must not look like an accepted risk.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 
 from migrator.decide.access.name_references import binding_place, is_ours
 from migrator.decide.planning.entries.answers import names_of
@@ -31,24 +31,21 @@ def check_before(facts: PlanFacts) -> None:
     """
     decisions, aws_auth = facts.decisions, facts.aws_auth
     lost = {problem.section for problem in aws_auth.problems if problem.kind == "lost"}
-    _unused(
-        "accept_lost_sections", (s for s in decisions.accept_lost_sections if s not in lost), facts
-    )
     mapped = {row.account for row in aws_auth.accounts}
-    _unused("accounts", (account for account in decisions.accounts if account not in mapped), facts)
-    _unused(
-        "expand_accounts",
-        (account for account in decisions.expand_accounts if account not in mapped),
-        facts,
+    answered: tuple[tuple[str, Iterable[str], Container[str]], ...] = (
+        ("accept_lost_sections", decisions.accept_lost_sections, lost),
+        ("accounts", decisions.accounts, mapped),
+        ("expand_accounts", decisions.expand_accounts, mapped),
+        ("groups", decisions.groups, facts.row_groups),
+        ("proof_policy", decisions.proof_policy, PROOF_KINDS),
     )
-    _unused("groups", (group for group in decisions.groups if group not in facts.row_groups), facts)
-    _unused(
-        "proof_policy", (kind for kind in decisions.proof_policy if kind not in PROOF_KINDS), facts
-    )
+    for section, keys, known in answered:
+        _unused(section, (key for key in keys if key not in known), facts)
     for group, answer in decisions.groups.items():
         _check_group(group, answer, facts)
     for account, arns in decisions.expand_accounts.items():
         _check_account(account, arns, facts)
+    # The break-glass principal must be able to get an entry: EKS takes roles and users alone.
     if decisions.break_glass is not None:
         arn = parse_arn(decisions.break_glass)
         if arn is None or arn.kind not in ("role", "user"):
@@ -78,9 +75,11 @@ def check_after(decided: Sequence[PrincipalDecision], facts: PlanFacts) -> None:
 
 def _unused(section: str, keys: Iterable[str], facts: PlanFacts) -> None:
     left = list(keys)
-    if left and (
-        facts.mode != "API" or section == "proof_policy"
-    ):  # in API mode aws-auth asks for nothing
+    # In API mode aws-auth asks nothing, and answers of earlier runs may remain. A kind of proof
+    # does not depend on the mode.
+    if facts.mode == "API" and section != "proof_policy":
+        return
+    if left:
         raise Failed(
             "decision-unused",
             f"decisions.yaml answers what nobody asks: {section}: {quoted(left)}.",
@@ -91,39 +90,66 @@ def _unused(section: str, keys: Iterable[str], facts: PlanFacts) -> None:
 
 
 def _check_group(group: str, answer: GroupAnswer, facts: PlanFacts) -> None:
+    name = _new_group(group, answer)
+    _check_name(group, name)
+    # Rule of the plan: a group that is bound to cluster-admin already gives an administrator no
+    # more than the policy gives: other holders of the group gain nothing.
+    if answer.also is not None and is_admin_group(name, facts):
+        return
+    # Rule of the plan: a new group gets bindings, so each other user of its name would gain access.
+    users = (*users_of(name, facts), *_other_answers(group, name, facts))
+    if users:
+        raise invalid(
+            group, f"`{name}` is used already: {quoted(users)}.", "Choose a name that nothing uses."
+        )
+
+
+def _new_group(group: str, answer: GroupAnswer) -> str:
+    """The group that the answer adds. Raises ``Failed``: decision-invalid."""
+    # Only the groups of an administrator are joined by a second one, bound to cluster-admin.
     if answer.also is not None and group != _MASTERS:
         raise invalid(group, "`also` is for system:masters alone.", "Use rename_to.")
-    if answer.rename_to is not None and group == _MASTERS:
+    if answer.rename_to is not None:
+        _check_renamed(group)
+        return answer.rename_to
+    if answer.also is None:
+        raise invalid(group, "The answer says neither rename_to nor also.", "Give one of them.")
+    return answer.also
+
+
+def _check_renamed(group: str) -> None:
+    # The API server knows system:masters by its name: an entry gives its power by a policy.
+    if group == _MASTERS:
         raise invalid(
             group, "system:masters becomes an access policy and is not renamed.", "Use also."
         )
-    if answer.rename_to is not None and not is_reserved(group):
+    # Rule of the plan: every group that an entry can hold is carried one to one.
+    if not is_reserved(group):
         raise invalid(group, "This group is carried as it is.", "Take the answer away.")
-    name = answer.rename_to if answer.rename_to is not None else answer.also
-    if name is None:
-        raise invalid(group, "The answer says neither rename_to nor also.", "Give one of them.")
+
+
+def _check_name(group: str, name: str) -> None:
+    # EKS API: an entry's group has a name, no reserved prefix and no template.
     if not name or is_reserved(name) or templates_in(name):
         raise invalid(
             group, f"EKS refuses the group `{name}`.", "Choose a name without a reserved prefix."
         )
+    # A run removes its bridge and marker groups from every entry when it ends.
     if name.startswith((BRIDGE_PREFIX, MARKER_PREFIX)):
         raise invalid(
             group,
             f"Groups like `{name}` are those of a run, and go when it ends.",
             "Use another name.",
         )
-    if answer.also is not None and is_admin_group(name, facts):
-        return
-    same = [
-        g
-        for g, other in facts.decisions.groups.items()
-        if g != group and name in (other.rename_to, other.also)
-    ]
-    users = (*users_of(name, facts), *(f"the answer for {other}" for other in same))
-    if users:
-        raise invalid(
-            group, f"`{name}` is used already: {quoted(users)}.", "Choose a name that nothing uses."
-        )
+
+
+def _other_answers(group: str, name: str, facts: PlanFacts) -> list[str]:
+    """The answers for other groups that give the same name."""
+    found = []
+    for other, answer in facts.decisions.groups.items():
+        if other != group and name in (answer.rename_to, answer.also):
+            found.append(f"the answer for {other}")
+    return found
 
 
 def users_of(group: str, facts: PlanFacts) -> tuple[str, ...]:
