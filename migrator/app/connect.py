@@ -13,14 +13,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from migrator.app.operator import Operator
+from migrator.app.preflight import preflight, readers_of
 from migrator.app.settings import Settings
 from migrator.errors import MigratorError, WrongUse
 from migrator.model.decision import AssumeAs
 from migrator.model.evidence import SelfSubject
 from migrator.model.plan import ClusterRef, Plan
-from migrator.model.principal import parse_arn
 from migrator.model.snapshot import Snapshot
-from migrator.ports import Clock, Events, NodeHealth, Principals, SourceAddress, TaskRunner
+from migrator.ports import (
+    AuthMode,
+    Clock,
+    Events,
+    NodeHealth,
+    Principals,
+    SourceAddress,
+    StateStore,
+    TaskRunner,
+)
 
 if TYPE_CHECKING:
     from migrator.adapters.aws_session import AwsSession
@@ -89,7 +98,12 @@ class FleetIam:
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """Everything that talks to one cluster, as the operator."""
+    """Everything that talks to one cluster, as the operator.
+
+    ``iam``: how a fleet reads IAM; None: read it for this cluster alone. ``store`` and ``mode``:
+    the state, and the authentication mode as far as this process may change it; None: as the
+    settings say, and without limits.
+    """
 
     name: str
     session: "AwsSession"
@@ -98,7 +112,9 @@ class Connection:
     described: Mapping[str, Any]
     wire: "KubernetesWire"
     client: "KubernetesClient"
-    iam: "FleetIam | None" = None  # how a fleet reads IAM; None: read it for this cluster alone
+    iam: "FleetIam | None" = None
+    store: StateStore | None = None
+    mode: AuthMode | None = None
 
 
 def connect(
@@ -215,7 +231,7 @@ def _fresh_principals(settings: Settings, connection: Connection) -> Principals:
 
     if connection.iam is not None:
         return connection.iam.fresh()
-    return IamPrincipals(connection.session, connection.tasks, _readers(settings))
+    return IamPrincipals(connection.session, connection.tasks, readers_of(settings))
 
 
 def snapshot_ports(operator: Operator, connection: Connection) -> "SnapshotPorts":
@@ -244,23 +260,6 @@ def _own_login(connection: Connection) -> SelfSubject | None:
     """Who the operator is inside the cluster, by a fresh token."""
     caller = connection.reader.caller_chain()[-1]
     return reviewers(connection, {}).as_principal(caller).who_am_i()
-
-
-def _readers(settings: Settings) -> dict[str, str]:
-    """Which role reads IAM of which foreign account: the account that the role is in."""
-    readers: dict[str, str] = {}
-    for text in settings.reader_role:
-        arn = parse_arn(text)
-        if arn is None or arn.kind != "role":
-            why, remedy = f"Found {text!r}.", "Give the ARN of a role in the account that it reads."
-            raise WrongUse(
-                "reader-role-malformed",
-                "--reader-role wants the ARN of a role.",
-                why=why,
-                remedy=remedy,
-            )
-        readers[arn.account] = text
-    return readers
 
 
 def read_cluster(operator: Operator, name: str) -> dict[str, Any]:
@@ -432,11 +431,12 @@ def run_ports(
     from migrator.run.take_snapshot import take_snapshot
 
     settings, talk = operator.settings, operator.events
+    preflight(settings)
     cluster = plan.cluster if isinstance(plan, Plan) else plan
     name = cluster.name
     connected = connection or connect(settings, name, operator=operator, region=cluster.region)
     ticking = clock()
-    store = open_store(settings, cluster)
+    store = connected.store or open_store(settings, cluster)
     lock = cluster_lock(connected, talk)
 
     def read_snapshot() -> Snapshot:
@@ -446,7 +446,7 @@ def run_ports(
 
     ports = RunPorts(
         entries=EksAccessEntries(connected.session, name),
-        mode=EksAuthMode(connected.session, name),
+        mode=connected.mode or EksAuthMode(connected.session, name),
         config_maps=KubernetesConfigMaps(connected.client),
         rbac=KubernetesRbac(connected.client, connected.tasks),
         reviewers=reviewers(connected, ways or {}),
@@ -467,7 +467,7 @@ def run_ports(
         lock=lock,
     )
     if break_lock is not None:
-        _break_lock(break_lock, store, lock, ports)
+        _break_lock(break_lock, open_store(settings, cluster), lock, ports)
     return ports
 
 

@@ -17,11 +17,9 @@ def decisions_in(path: str | None) -> Decisions:
     return decode_decisions(read_decisions(path))
 
 
-def ways_to_become(decisions: Decisions, given: Iterable[str]) -> dict[str, AssumeAs]:
-    """How to log in as whom: ``verify_as`` of the decisions, and ``PRINCIPAL=PROFILE`` of the
-    command line.
-    """
-    ways = dict(decisions.verify_as)
+def ways_given(given: Iterable[str]) -> dict[str, AssumeAs]:
+    """How to log in as whom, as ``PRINCIPAL=PROFILE`` on the command line say."""
+    ways: dict[str, AssumeAs] = {}
     for item in given:
         arn, equals, profile = item.rpartition("=")
         if not equals or not arn or not profile:

@@ -4,7 +4,7 @@ interruption.
 
 import click
 
-from migrator.cli.answers import decisions_in, ways_to_become
+from migrator.cli.answers import decisions_in, ways_given
 from migrator.cli.files import read_plan
 from migrator.cli.lazy import MigrateCommand, settings_of
 from migrator.cli.operator import operator_of
@@ -65,25 +65,20 @@ def command(  # noqa: PLR0913 - one argument an option
     Saves aws-auth and all entries first, switches access entries on (asked, because it is one-way),
     makes each entry in proven order, proves it, and takes it back at once when its proof fails.
     """
-    from migrator.app.connect import run_ports
-    from migrator.run.apply_plan import ApplyOptions, apply_plan
+    from migrator.app.apply import ApplyRequest, apply
 
     settings = settings_of(ctx)
     plan, digest = read_plan(plan_file)
     answers = decisions_in(decisions)
-    ports = run_ports(
-        operator_of(settings, yes=yes),
-        plan,
-        ways=ways_to_become(answers, become),
+    request = ApplyRequest(
+        plan=plan,
+        digest=digest,
+        answers=answers,
+        become=ways_given(become),
         break_lock=break_lock,
-    )
-    options = ApplyOptions(
         only=only,
         max_rate=max_rate,
         keep_going=keep_going,
         abandon_rollback=abandon_rollback,
-        waive_verification=answers.waive_verification,
-        waive_gates=answers.waive_gates,
-        creator=answers.creator,
     )
-    return ended(settings, plan, apply_plan(plan, digest, ports, options))
+    return ended(settings, plan, apply(request, operator_of(settings, yes=yes)))

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from migrator.cli.answers import decisions_in, ways_to_become
+from migrator.cli.answers import decisions_in, ways_given
 from migrator.cli.files import read_plan
 from migrator.cli.lazy import MigrateCommand, settings_of
 from migrator.cli.operator import operator_of
@@ -35,29 +35,22 @@ def command(ctx: click.Context, /, plan_file: str, **given: Any) -> int:  # noqa
     Verifies everybody, judges the gates (an unknown one is closed), asks for the cluster's name,
     switches, and verifies again.
     """
-    from migrator.app.connect import run_ports
+    from migrator.app.cut_over import CutOverRequest, cut_over
     from migrator.render.cut_over import cut_over_document, cut_over_text
-    from migrator.run.cut_over import CutOverOptions, cut_over
 
     settings = settings_of(ctx)
     plan, digest = read_plan(plan_file)
     answers = decisions_in(given["decisions"])
-    ways = ways_to_become(answers, given["become"])
-    ports = run_ports(
-        operator_of(settings, typed=given["confirm"]),
-        plan,
-        ways=ways,
+    request = CutOverRequest(
+        plan=plan,
+        digest=digest,
+        answers=answers,
+        become=ways_given(given["become"]),
         break_lock=given["break_lock"],
-    )
-    options = CutOverOptions(
-        waive_gates=answers.waive_gates,
-        waive_verification=answers.waive_verification,
-        proof_policy=answers.proof_policy,
-        creator=answers.creator,
         gates_only=given["gates"],
         canary_image=canary_image(given),
     )
-    outcome = cut_over(plan, digest, ports, options)
+    outcome = cut_over(request, operator_of(settings, typed=given["confirm"]))
     output = output_of(settings)
     output.show(
         document=lambda: cut_over_document(plan, outcome),

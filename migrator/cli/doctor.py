@@ -27,20 +27,14 @@ def command(ctx: click.Context, /, cluster: str, *, yes: bool, policy: bool) -> 
     Who the caller is, the ways to the API server, IAM and Kubernetes permissions, each with what to
     do.
     """
-    from migrator.app.connect import connect, describe, diagnose_ports
-    from migrator.decide.diagnosis.required_permissions import policy_document
-    from migrator.model.files.snapshot import cluster_ref
+    from migrator.app.diagnose import diagnose, required_policy
     from migrator.render.diagnosis import diagnosis_document, diagnosis_text
-    from migrator.run.diagnose import DEFAULT_COMMANDS, diagnose
 
     settings = settings_of(ctx)
     if policy:
-        document = policy_document(DEFAULT_COMMANDS, cluster_ref(describe(settings, cluster)))
-        click.echo(json.dumps(document, indent=2))
+        click.echo(json.dumps(required_policy(cluster, settings), indent=2))
         return exit_codes.DONE
-    operator = operator_of(settings, yes=yes)
-    connection = connect(settings, cluster, operator=operator)
-    diagnosis = diagnose(diagnose_ports(operator, connection), described=connection.described)
+    diagnosis = diagnose(cluster, operator_of(settings, yes=yes))
     output = output_of(settings)
     output.show(
         document=lambda: diagnosis_document(diagnosis),

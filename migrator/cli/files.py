@@ -106,7 +106,7 @@ def read_plan(path: str) -> tuple[Plan, str]:
     """The plan in a file, proven again, and its digest. Raises as
     :func:`migrator.run.read_plan.read_plan`.
     """
-    from migrator.run.read_plan import read_plan as proven_plan
+    from migrator.app.read_plan import read_plan as proven_plan
 
     return proven_plan(read_bytes(path, "The plan file"))
 

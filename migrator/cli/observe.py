@@ -67,14 +67,13 @@ def command(
     explains, and denials. What a scan costs is shown before it begins. One that was interrupted
     goes on with the same command.
     """
-    from migrator.app.connect import observe_ports
+    from migrator.app.observe import ObserveRequest, observe
     from migrator.model.canonical import pretty_bytes
     from migrator.render.usage import usage_document, usage_text
-    from migrator.run.observe import ObserveOptions, observe
 
     settings = settings_of(ctx)
-    ports, arn = observe_ports(operator_of(settings, yes=yes), cluster)
-    report = observe(ports, ObserveOptions(since, scan, fresh))  # type: ignore[arg-type]
+    request = ObserveRequest(cluster=cluster, since=since, scan=scan, fresh=fresh)  # type: ignore[arg-type]
+    report, arn = observe(request, operator_of(settings, yes=yes))
     if out is not None:
         write_file(out, pretty_bytes(usage_document(report, cluster=arn)))
     if out == "-":

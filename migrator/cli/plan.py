@@ -83,16 +83,14 @@ def _snapshot(settings: Settings, given: Mapping[str, Any], moment: datetime) ->
     if given["snapshot"] is not None:
         snapshot = read_json(given["snapshot"], "The snapshot file", "snapshot-unreadable")
     elif given["config_map"] is not None:
-        from migrator.decide.reading.read_manifest import read_manifest
-        from migrator.run.write_plan import snapshot_of_config_map
+        from migrator.app.snapshot import snapshot_of_manifest
 
-        config_map = read_manifest(read_bytes(given["config_map"], "The ConfigMap file"))
-        taken_at = moment.strftime("%Y-%m-%dT%H:%M:%SZ")
-        snapshot = snapshot_of_config_map(config_map, given["cluster_arn"], taken_at=taken_at)
+        content = read_bytes(given["config_map"], "The ConfigMap file")
+        snapshot = snapshot_of_manifest(content, given["cluster_arn"], now=moment)
     else:
-        from migrator.app.connect import read_cluster
+        from migrator.app.snapshot import snapshot as read_cluster
 
-        snapshot = read_cluster(operator_of(settings), given["cluster"])
+        snapshot = read_cluster(given["cluster"], operator_of(settings))
     if given["usage"] is not None:
         snapshot = {
             **snapshot,

@@ -1,11 +1,10 @@
 """``migrate rehearse``: a reversible dress rehearsal of API mode."""
 
-import os
 from datetime import timedelta
 
 import click
 
-from migrator.cli.answers import decisions_in, ways_to_become
+from migrator.cli.answers import decisions_in, ways_given
 from migrator.cli.files import read_plan
 from migrator.cli.lazy import MigrateCommand, settings_of
 from migrator.cli.operator import operator_of
@@ -51,27 +50,22 @@ def command(
     its lease, a refused login or somebody else's write it is back at once. Under 20 minutes it is
     no evidence.
     """
-    from migrator.adapters.clock import open_waiting_clock
-    from migrator.adapters.kubernetes_objects import KubernetesObjects
-    from migrator.app.connect import connect, run_ports
+    from migrator.app.rehearse import RehearseRequest, rehearse
     from migrator.render.rehearsal import rehearsal_document, rehearsal_text
-    from migrator.run.rehearse import RehearseOptions, rehearse
 
     settings = settings_of(ctx)
     plan, digest = read_plan(plan_file)
     answers = decisions_in(decisions)
-    operator = operator_of(settings, yes=yes)
-    connection = connect(settings, plan.cluster.name, operator=operator, region=plan.cluster.region)
-    ways = ways_to_become(answers, become)
-    ports = run_ports(operator, plan, ways=ways, connection=connection, break_lock=break_lock)
-    options = RehearseOptions(
+    request = RehearseRequest(
+        plan=plan,
+        digest=digest,
+        answers=answers,
+        become=ways_given(become),
+        break_lock=break_lock,
         length=length,
         image=image,
-        waive_verification=answers.waive_verification,
-        proof_policy=answers.proof_policy,
     )
-    objects, waiting = KubernetesObjects(connection.client), open_waiting_clock(os.environ)
-    outcome = rehearse(plan, digest, ports, objects, options, waiting=waiting)
+    outcome = rehearse(request, operator_of(settings, yes=yes))
     output = output_of(settings)
     output.show(
         document=lambda: rehearsal_document(plan, outcome),

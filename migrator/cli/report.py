@@ -31,9 +31,8 @@ def command(
     It is made from the journal, the evidence there is, and the cluster as it is now; nothing is
     asked anew.
     """
-    from migrator.app.connect import run_ports
-    from migrator.run.cut_over import CutOverOptions
-    from migrator.run.make_report import make_report
+    from migrator.app.report import ReportRequest
+    from migrator.app.report import report as make_report
 
     if html is None and markdown is None:
         raise click.UsageError("Name a file for the report: --html FILE, --markdown FILE, or both.")
@@ -41,14 +40,8 @@ def command(
         raise click.UsageError("The two forms cannot go to the same place.")
     settings = settings_of(ctx)
     plan, digest = read_plan(plan_file)
-    answers = decisions_in(decisions)
-    options = CutOverOptions(
-        waive_gates=answers.waive_gates,
-        waive_verification=answers.waive_verification,
-        proof_policy=answers.proof_policy,
-        creator=answers.creator,
-    )
-    report = make_report(plan, digest, run_ports(operator_of(settings), plan), options)
+    request = ReportRequest(plan=plan, digest=digest, answers=decisions_in(decisions))
+    report = make_report(request, operator_of(settings))
     events = events_of(settings)
     if html is not None:
         from migrator.render.html import report_html

@@ -20,10 +20,9 @@ def command(ctx: click.Context, /, plan_file: str, *, yes: bool, break_lock: str
     """Back up and delete the ConfigMap aws-auth of the cluster of the plan in the file PLAN, after
     the cut-over.
     """
-    from migrator.app.connect import run_ports
-    from migrator.run.retire import retire
+    from migrator.app.retire import RetireRequest, retire
 
     settings = settings_of(ctx)
     plan, digest = read_plan(plan_file)
-    ports = run_ports(operator_of(settings, yes=yes), plan, break_lock=break_lock)
-    return ended(settings, plan, retire(plan, digest, ports))
+    request = RetireRequest(plan=plan, digest=digest, break_lock=break_lock)
+    return ended(settings, plan, retire(request, operator_of(settings, yes=yes)))

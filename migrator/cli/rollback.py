@@ -54,25 +54,25 @@ def command(
     left, of any plan and any state folder, after it has shown them and asked. What an entry needs
     stays, and is named (exit code 7).
     """
-    from migrator.app.connect import run_ports
-    from migrator.run.roll_back import RollBackOptions, roll_back
+    from migrator.app.roll_back import RollBackRequest, roll_back
 
     settings = settings_of(ctx)
     if leftovers:
         return _leftovers(settings, plan_or_cluster, yes=yes, break_lock=break_lock)
     plan, digest = read_plan(plan_or_cluster)
-    options = RollBackOptions(only=only, max_rate=max_rate)
-    ports = run_ports(operator_of(settings, yes=yes), plan, break_lock=break_lock)
-    return ended(settings, plan, roll_back(plan, digest, ports, options))
+    request = RollBackRequest(
+        plan=plan, digest=digest, break_lock=break_lock, only=only, max_rate=max_rate
+    )
+    return ended(settings, plan, roll_back(request, operator_of(settings, yes=yes)))
 
 
 def _leftovers(
     settings: Settings, plan_or_cluster: str, *, yes: bool, break_lock: str | None
 ) -> int:
-    from migrator.app.connect import describe, run_ports
+    from migrator.app.connect import describe
+    from migrator.app.roll_back import LeftoversRequest, remove_leftovers
     from migrator.model.files.snapshot import cluster_ref
     from migrator.render.leftovers import leftovers_document, leftovers_text
-    from migrator.run.read_leftovers import remove_leftovers
 
     named = is_cluster_name(plan_or_cluster)
     cluster = (
@@ -80,8 +80,8 @@ def _leftovers(
         if named
         else read_plan(plan_or_cluster)[0].cluster
     )
-    ports = run_ports(operator_of(settings, yes=yes), cluster, break_lock=break_lock)
-    outcome = remove_leftovers(cluster.name, ports)
+    request = LeftoversRequest(cluster=cluster, break_lock=break_lock)
+    outcome = remove_leftovers(request, operator_of(settings, yes=yes))
     output = output_of(settings)
     output.show(
         document=lambda: leftovers_document(outcome),

@@ -18,11 +18,11 @@ def command(ctx: click.Context, /, cluster: str, out: str) -> None:
 
     What may not be read is left out, which means unknown, and is said on stderr.
     """
-    from migrator.app.connect import read_cluster
+    from migrator.app.snapshot import snapshot
     from migrator.model.canonical import pretty_bytes
 
     settings = settings_of(ctx)
-    write_file(out, pretty_bytes(read_cluster(operator_of(settings), cluster)))
+    write_file(out, pretty_bytes(snapshot(cluster, operator_of(settings))))
     events_of(settings).say(
         "done", f"snapshot of {cluster} written to {'stdout' if out == '-' else out}"
     )

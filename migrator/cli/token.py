@@ -17,13 +17,7 @@ def command(ctx: click.Context, /, cluster: str, role: str | None) -> None:
 
     The token is a credential: it is for kubectl's exec plugin, and is written nowhere else.
     """
-    from migrator.adapters.clock import machine_time
-    from migrator.adapters.eks_token import TokenMint, exec_credential
-    from migrator.app.connect import open_aws
+    from migrator.app.token import TokenRequest, token
 
-    settings = settings_of(ctx)
-    session = open_aws(settings)
-    if role is not None:
-        session = session.assume(role)
-    token = TokenMint(session, cluster).mint()
-    click.echo(json.dumps(exec_credential(token, machine_time())))
+    request = TokenRequest(cluster=cluster, role=role)
+    click.echo(json.dumps(token(request, settings_of(ctx))))

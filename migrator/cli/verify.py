@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from migrator.cli.answers import decisions_in, ways_to_become
+from migrator.cli.answers import decisions_in, ways_given
 from migrator.cli.files import read_json, read_plan, write_file
 from migrator.cli.lazy import MigrateCommand, settings_of
 from migrator.cli.operator import operator_of
@@ -19,11 +19,11 @@ from migrator.cli.options import (
     yes_option,
 )
 from migrator.cli.terminal import output_of
-from migrator.model.decision import Decisions
+from migrator.model.decision import AssumeAs, Decisions
 
 if TYPE_CHECKING:
+    from migrator.app.verify import VerifyRequest
     from migrator.model.plan import Plan
-    from migrator.run.verify_access import VerifyOptions
 
 
 @click.command("verify", cls=MigrateCommand, short_help="Prove access as each principal.")
@@ -62,20 +62,16 @@ def command(ctx: click.Context, /, **given: Any) -> int:  # noqa: ANN401 - click
     logs. --canary-pods shows Fargate roles without pods, and is the only way in which this command
     changes anything.
     """
-    from migrator.app.connect import run_ports
+    from migrator.app.verify import verify
     from migrator.render.verdicts import verdict_document, verdict_markdown, verdict_table
-    from migrator.run.verify_access import verify_with_canaries
 
     settings = settings_of(ctx)
     plan, digest = read_plan(given["plan_file"])
     answers = decisions_in(given["decisions"])
-    options = _options(given, answers)
-    ways = ways_to_become(answers, given["become"])
-    _refuse_strangers(plan, set(ways) - set(answers.verify_as))
-    ports = run_ports(
-        operator_of(settings, yes=given["yes"]), plan, ways=ways, break_lock=given["break_lock"]
-    )
-    outcome = verify_with_canaries(plan, digest, ports, options)
+    become = ways_given(given["become"])
+    request = _request(given, (plan, digest), answers, become)
+    _refuse_strangers(plan, set(become) - set(answers.verify_as))
+    outcome = verify(request, operator_of(settings, yes=given["yes"]))
     output = output_of(settings)
     output.show(
         document=lambda: verdict_document(plan, outcome),
@@ -101,22 +97,30 @@ def _refuse_strangers(plan: "Plan", arns: Iterable[str]) -> None:
             raise click.UsageError(f"--as names {arn}, and the plan has no such principal.")
 
 
-def _options(given: Mapping[str, Any], answers: Decisions) -> "VerifyOptions":
+def _request(
+    given: Mapping[str, Any],
+    proven: "tuple[Plan, str]",
+    answers: Decisions,
+    become: Mapping[str, AssumeAs],
+) -> "VerifyRequest":
+    from migrator.app.verify import VerifyRequest
     from migrator.cli.own_probes import read_probes
     from migrator.model.files.snapshot import decode_usage
-    from migrator.run.verify_access import VerifyOptions
 
     usage = None
     if given["usage"] is not None:
         usage = decode_usage(read_json(given["usage"], "The usage file", "usage-unreadable"))
-    return VerifyOptions(
+    plan, digest = proven
+    return VerifyRequest(
+        plan=plan,
+        digest=digest,
+        answers=answers,
+        become=become,
+        break_lock=given["break_lock"],
         only=given["only"],
         baseline=given["baseline"],
         probes=given["max_probes"],
         own_probes=read_probes(given["probes"]) if given["probes"] is not None else (),
         usage=usage,
-        waive_verification=answers.waive_verification,
-        proof_policy=answers.proof_policy,
-        creator=answers.creator,
         canary_image=canary_image(given),
     )

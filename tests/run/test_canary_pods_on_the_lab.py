@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from migrator.cli.operator import operator_of
 from migrator.errors import Failed, Refused
 from migrator.fleet.app import jobs
 from migrator.lab.worlds.effects import KillPoint
@@ -17,6 +18,7 @@ from migrator.lab.worlds.faults import Fault
 from migrator.lab.worlds.world_files import build_world
 from migrator.model.canary_pod import CANARY_IMAGE
 from migrator.model.canonical import pretty_bytes
+from migrator.model.decision import NO_DECISIONS
 from migrator.model.evidence import PrincipalVerdict
 from migrator.model.plan import Plan
 from migrator.run.canary_pods import RECORD
@@ -287,7 +289,10 @@ def test_fleet_verify_is_refused_while_another_run_holds_the_lock(
 ) -> None:
     plan, digest = lab.plan()
     ports = lab.ports(plan)
-    monkeypatch.setattr(jobs, "run_ports_of", lambda *_given, **_more: (plan, digest, ports))
+    connection = lab.connect()
+    operator = operator_of(lab.settings, yes=True)
+    part = jobs.Part(plan, digest, NO_DECISIONS, operator, replace(connection, store=ports.store))
+    monkeypatch.setattr(jobs, "part_of", lambda *_given, **_more: part)
     with lab.ports(plan).store.lock("another run"):
         ports.store.write(RECORD, pretty_bytes(record("theirs")))
         with pytest.raises(Refused) as raised:

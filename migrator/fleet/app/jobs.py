@@ -25,7 +25,6 @@ from migrator.ports import AuthMode, StateStore
 if TYPE_CHECKING:
     from migrator.app.connect import Connection
     from migrator.model.plan import Plan
-    from migrator.run.begin_run import RunPorts
 
 PLAN_FILE = "plan.json"
 SNAPSHOT_FILE = "snapshot.json"
@@ -168,21 +167,18 @@ def apply_cluster(arguments: Arguments) -> dict[str, Any]:
 
 
 def _apply(worker: Worker, cluster: FleetCluster, arguments: Arguments) -> ClusterResult:
-    from migrator.run.apply_plan import ApplyOptions, apply_plan
+    from migrator.app.apply import ApplyRequest, apply
 
-    plan, digest, ports = run_ports_of(worker, cluster, arguments)
-    if arguments.get("reversible"):
-        ports = replace(ports, mode=_NoSwitch(ports.mode))
-    answers = answers_of(ports.store, arguments)
-    options = ApplyOptions(
+    part = part_of(worker, cluster, arguments, may_switch=not arguments.get("reversible"))
+    request = ApplyRequest(
+        plan=part.plan,
+        digest=part.digest,
+        answers=part.answers,
         mode_only=bool(arguments.get("modeOnly")),
         max_rate=arguments.get("maxRate"),
         keep_going=bool(arguments.get("keepGoing")),
-        waive_verification=answers.waive_verification,
-        waive_gates=answers.waive_gates,
-        creator=answers.creator,
     )
-    outcome = apply_plan(plan, digest, ports, options)
+    outcome = apply(request, part.operator, part.connection)
     why = "; ".join(
         f"{who}: {reason}" for who, reason in (*outcome.refused, *outcome.outstanding)[:5]
     )
@@ -190,11 +186,11 @@ def _apply(worker: Worker, cluster: FleetCluster, arguments: Arguments) -> Clust
     # tell of it. After the round of the mode step a bridge stands for the principals, who come
     # next.
     waits = outcome.exit_code == INTERRUPTED and outcome.error is None
-    exit_code = 0 if waits and (options.mode_only or not outcome.leftovers) else outcome.exit_code
+    exit_code = 0 if waits and (request.mode_only or not outcome.leftovers) else outcome.exit_code
     return ended(
         cluster,
         "apply",
-        digest,
+        part.digest,
         (exit_code, outcome.error),
         message=f"{outcome.done} of {outcome.total} steps done." if exit_code else "",
         why=why,
@@ -236,22 +232,21 @@ def verify_cluster(arguments: Arguments) -> dict[str, Any]:
 
 
 def _verify(worker: Worker, cluster: FleetCluster, arguments: Arguments) -> ClusterResult:
-    from migrator.run.verify_access import VerifyOptions, verify_with_canaries
+    from migrator.app.verify import VerifyRequest, verify
 
-    plan, digest, ports = run_ports_of(worker, cluster, arguments)
-    answers = answers_of(ports.store, arguments)
-    options = VerifyOptions(
+    part = part_of(worker, cluster, arguments)
+    request = VerifyRequest(
+        plan=part.plan,
+        digest=part.digest,
+        answers=part.answers,
         baseline=bool(arguments.get("baseline")),
         probes=int(arguments.get("probes", 30)),
-        waive_verification=answers.waive_verification,
-        proof_policy=answers.proof_policy,
-        creator=answers.creator,
         canary_image=arguments.get("canaryImage"),
     )
-    outcome = verify_with_canaries(plan, digest, ports, options)
+    outcome = verify(request, part.operator, part.connection)
     too_late = (
         "No baseline was taken in time: entries are in force."
-        if options.baseline and not outcome.evidence
+        if request.baseline and not outcome.evidence
         else ""
     )
     bad = [
@@ -262,7 +257,7 @@ def _verify(worker: Worker, cluster: FleetCluster, arguments: Arguments) -> Clus
     return ended(
         cluster,
         "verify",
-        digest,
+        part.digest,
         (outcome.exit_code, None),
         message=too_late or f"{len(bad)} of {len(outcome.verdicts)} principals are not proven."
         if outcome.exit_code
@@ -294,30 +289,30 @@ def judge_gates(arguments: Arguments) -> dict[str, Any]:
 def _cut_over(
     worker: Worker, cluster: FleetCluster, arguments: Arguments, *, gates_only: bool
 ) -> ClusterResult:
-    from migrator.run.cut_over import CutOverOptions, cut_over
+    from migrator.app.cut_over import CutOverRequest, cut_over
 
     command: Command = "gates" if gates_only else "cutover"
-    plan, digest, ports = run_ports_of(
-        worker, cluster, arguments, typed=None if gates_only else cluster.name
+    part = part_of(
+        worker,
+        cluster,
+        arguments,
+        typed=None if gates_only else cluster.name,
+        may_switch=not gates_only,
     )
-    if gates_only:
-        ports = replace(ports, mode=_NoSwitch(ports.mode))
-    answers = answers_of(ports.store, arguments)
-    options = CutOverOptions(
-        waive_gates=answers.waive_gates,
-        waive_verification=answers.waive_verification,
-        proof_policy=answers.proof_policy,
-        creator=answers.creator,
+    request = CutOverRequest(
+        plan=part.plan,
+        digest=part.digest,
+        answers=part.answers,
         gates_only=gates_only,
         canary_image=arguments.get("canaryImage"),
     )
-    outcome = cut_over(plan, digest, ports, options)
+    outcome = cut_over(request, part.operator, part.connection)
     closed = [f"{gate.name}: {gate.detail}" for gate in outcome.gates if not gate.passes]
     verdict = outcome.verification.verdict if outcome.verification is not None else ""
     return ended(
         cluster,
         command,
-        digest,
+        part.digest,
         (outcome.exit_code, outcome.error),
         message=f"Switched to {outcome.mode}; the verification is {verdict or 'open'}."
         if outcome.exit_code
@@ -383,33 +378,47 @@ def answers_of(store: StateStore, arguments: Arguments) -> Decisions:
     return decode_decisions(given) if given is not None else decisions_of(store)
 
 
-def run_ports_of(
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One cluster's part of a fleet command: its proven plan, the answers, and the way to it."""
+
+    plan: "Plan"
+    digest: str
+    answers: Decisions
+    operator: Operator
+    connection: "Connection"
+
+
+def part_of(
     worker: Worker,
     cluster: FleetCluster,
     arguments: Arguments,
     *,
     typed: str | None = None,
+    may_switch: bool = True,
     connection: "Connection | None" = None,
-) -> "tuple[Plan, str, RunPorts]":
-    """The plan in the cluster's folder with its digest, and the ports of a run of it, over
-    ``connection`` where there is one. Raises ``no-plan``.
+) -> Part:
+    """The plan in the cluster's folder, over ``connection`` where there is one. ``may_switch``:
+    whether the mode may be switched. Raises ``no-plan``.
     """
-    from migrator.app.connect import run_ports
-    from migrator.cli.answers import ways_to_become
-    from migrator.run.read_plan import read_plan
+    from migrator.adapters.eks_entries import EksAuthMode
+    from migrator.app.read_plan import read_plan
 
     store = worker.store(cluster)
     content = store.read(PLAN_FILE)
     if content is None:
         raise Failed("no-plan", "The cluster has no plan.", remedy="Make one: migrate fleet plan.")
     plan, digest = read_plan(content)
-    ports = run_ports(
-        _operator_of(worker, cluster, typed),
+    answers = answers_of(store, arguments)
+    connected = connection or worker.connect(cluster, arguments.get("described"))
+    mode = EksAuthMode(connected.session, connected.name)
+    return Part(
         plan,
-        ways=ways_to_become(answers_of(store, arguments), ()),
-        connection=connection or worker.connect(cluster, arguments.get("described")),
+        digest,
+        answers,
+        _operator_of(worker, cluster, typed),
+        replace(connected, store=store, mode=mode if may_switch else _NoSwitch(mode)),
     )
-    return plan, digest, replace(ports, store=store)
 
 
 def _operator_of(worker: Worker, cluster: FleetCluster, typed: str | None = None) -> Operator:

@@ -8,11 +8,12 @@ quarter of a minute.
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from threading import Event
 
-from migrator.fleet.app.jobs import Arguments, answers_of, ended, run_ports_of
+from migrator.app.rehearse import Clocks
+from migrator.fleet.app.jobs import Arguments, ended, part_of
 from migrator.fleet.app.worker import CALLS, Worker
 from migrator.fleet.model.fleet import FleetCluster
 from migrator.fleet.model.outcome import ClusterResult
@@ -24,30 +25,28 @@ def rehearse_one(worker: Worker, cluster: FleetCluster, arguments: Arguments) ->
     """Blank aws-auth for ``seconds``, watch, put it back. What a dead process left is put back
     first, and then it is rehearsed all the same.
     """
-    from migrator.adapters.kubernetes_objects import KubernetesObjects
     from migrator.adapters.tasks_threads import Threads
-    from migrator.run.rehearse import RehearseOptions, rehearse
+    from migrator.app.rehearse import RehearseRequest, rehearse
 
     # with threads of its own: a login that waits for another cluster's call may be one that comes
     # too late
     connection = worker.connect(cluster, arguments.get("described"), tasks=Threads(CALLS))
-    plan, digest, ports = run_ports_of(worker, cluster, arguments, connection=connection)
-    if ports.mode.read()[0] == "API":
-        return _nothing_left(cluster, digest)
-    answers = answers_of(ports.store, arguments)
-    options = RehearseOptions(
+    part = part_of(worker, cluster, arguments, connection=connection)
+    mode = part.connection.mode
+    if mode is not None and mode.read()[0] == "API":
+        return _nothing_left(cluster, part.digest)
+    request = RehearseRequest(
+        plan=part.plan,
+        digest=part.digest,
+        answers=part.answers,
         length=timedelta(seconds=int(arguments["seconds"])),
         image=str(arguments["image"]),
-        waive_verification=answers.waive_verification,
-        proof_policy=answers.proof_policy,
     )
-    objects = KubernetesObjects(connection.client)
-    with _clocks(worker) as (clock, waiting):
-        ports = replace(ports, clock=clock)
-        outcome = rehearse(plan, digest, ports, objects, options, waiting=waiting)
+    with _clocks(worker) as clocks:
+        outcome = rehearse(request, part.operator, part.connection, clocks)
         if outcome.exit_code == 7 and not worker.winding_down.is_set():
-            outcome = rehearse(plan, digest, ports, objects, options, waiting=waiting)
-    return _rehearsed(cluster, digest, outcome)
+            outcome = rehearse(request, part.operator, part.connection, clocks)
+    return _rehearsed(cluster, part.digest, outcome)
 
 
 def _rehearsed(cluster: FleetCluster, digest: str, outcome: RehearseOutcome) -> ClusterResult:
@@ -74,7 +73,7 @@ def _nothing_left(cluster: FleetCluster, digest: str) -> ClusterResult:
 
 
 @contextmanager
-def _clocks(worker: Worker) -> Iterator[tuple[Clock, Clock]]:
+def _clocks(worker: Worker) -> Iterator[Clocks]:
     """The clock of a rehearsal, and the one for waiting on what takes its own time; both notice
     Ctrl-C.
     """
@@ -83,10 +82,10 @@ def _clocks(worker: Worker) -> Iterator[tuple[Clock, Clock]]:
     waiting = open_waiting_clock(os.environ)
     stop = _Told(worker.winding_down)
     if VARIABLE not in os.environ:
-        yield _Stoppable(open_clock(os.environ), stop), _Stoppable(waiting, stop)
+        yield Clocks(_Stoppable(open_clock(os.environ), stop), _Stoppable(waiting, stop))
         return
     with worker.lab_time.part() as shared:
-        yield _Stoppable(shared, stop), _Stoppable(waiting, stop)
+        yield Clocks(_Stoppable(shared, stop), _Stoppable(waiting, stop))
 
 
 @dataclass

@@ -1,0 +1,50 @@
+"""Make the access entries of a plan. The same request goes on after any interruption."""
+
+from dataclasses import dataclass
+
+from migrator.app.connect import Connection, run_ports
+from migrator.app.on_plan import OnPlan
+from migrator.app.operator import Operator
+from migrator.model.outcome import RunOutcome
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApplyRequest(OnPlan):
+    """``only``: these principals; ``max_rate``: writes per second; ``keep_going``: a failed proof
+    does not stop the others. ``abandon_rollback``: go forward although a roll-back did not finish.
+    ``mode_only``: what comes before any principal, the one-way mode step with it.
+    """
+
+    only: tuple[str, ...] = ()
+    max_rate: float | None = None
+    keep_going: bool = False
+    abandon_rollback: bool = False
+    mode_only: bool = False
+
+
+def apply(
+    request: ApplyRequest, operator: Operator, connection: Connection | None = None
+) -> RunOutcome:
+    """Apply the plan, over ``connection`` where there is one. Raises what
+    :func:`migrator.run.apply_plan.apply_plan` raises.
+    """
+    from migrator.run.apply_plan import ApplyOptions, apply_plan
+
+    ports = run_ports(
+        operator,
+        request.plan,
+        ways=request.ways,
+        connection=connection,
+        break_lock=request.break_lock,
+    )
+    options = ApplyOptions(
+        only=request.only,
+        mode_only=request.mode_only,
+        max_rate=request.max_rate,
+        keep_going=request.keep_going,
+        abandon_rollback=request.abandon_rollback,
+        waive_verification=request.answers.waive_verification,
+        waive_gates=request.answers.waive_gates,
+        creator=request.answers.creator,
+    )
+    return apply_plan(request.plan, request.digest, ports, options)

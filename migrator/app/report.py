@@ -1,0 +1,30 @@
+"""Everything that is known about a plan and its runs, in one value."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from migrator.app.connect import run_ports
+from migrator.app.on_plan import OnPlan
+from migrator.app.operator import Operator
+
+if TYPE_CHECKING:
+    from migrator.model.report import Report
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportRequest(OnPlan):
+    """The plan that the report is about, and the answers that its gates are judged by."""
+
+
+def report(request: ReportRequest, operator: Operator) -> "Report":
+    """Make the report. Raises what :func:`migrator.run.make_report.make_report` raises."""
+    from migrator.run.cut_over import CutOverOptions
+    from migrator.run.make_report import make_report
+
+    options = CutOverOptions(
+        waive_gates=request.answers.waive_gates,
+        waive_verification=request.answers.waive_verification,
+        proof_policy=request.answers.proof_policy,
+        creator=request.answers.creator,
+    )
+    return make_report(request.plan, request.digest, run_ports(operator, request.plan), options)

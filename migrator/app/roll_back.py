@@ -1,0 +1,54 @@
+"""Until the cut-over: back to what was there."""
+
+from dataclasses import dataclass
+
+from migrator.app.connect import Connection, run_ports
+from migrator.app.on_plan import OnPlan
+from migrator.app.operator import Operator
+from migrator.model.leftover import LeftoversOutcome
+from migrator.model.outcome import RunOutcome
+from migrator.model.plan import ClusterRef
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RollBackRequest(OnPlan):
+    """``only``: these principals; ``max_rate``: writes per second."""
+
+    only: tuple[str, ...] = ()
+    max_rate: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeftoversRequest:
+    """``break_lock``: whose lock on the cluster is taken away first."""
+
+    cluster: ClusterRef
+    break_lock: str | None = None
+
+
+def roll_back(
+    request: RollBackRequest, operator: Operator, connection: Connection | None = None
+) -> RunOutcome:
+    """Take back what runs of the plan made, over ``connection`` where there is one. Raises what
+    :func:`migrator.run.roll_back.roll_back` raises.
+    """
+    from migrator.run.roll_back import RollBackOptions
+    from migrator.run.roll_back import roll_back as take_back
+
+    options = RollBackOptions(only=request.only, max_rate=request.max_rate)
+    ports = run_ports(operator, request.plan, connection=connection, break_lock=request.break_lock)
+    return take_back(request.plan, request.digest, ports, options)
+
+
+def remove_leftovers(
+    request: LeftoversRequest, operator: Operator, connection: Connection | None = None
+) -> LeftoversOutcome:
+    """Remove what runs of any plan left and no entry needs. Raises what
+    :func:`migrator.run.read_leftovers.remove_leftovers` raises.
+    """
+    from migrator.run.read_leftovers import remove_leftovers as remove
+
+    ports = run_ports(
+        operator, request.cluster, connection=connection, break_lock=request.break_lock
+    )
+    return remove(request.cluster.name, ports)

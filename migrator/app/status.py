@@ -1,0 +1,36 @@
+"""Where a migration stands, from the journal and the cluster."""
+
+from dataclasses import dataclass
+
+from migrator.app.connect import describe, status_ports
+from migrator.app.operator import Operator
+from migrator.model.decision import CreatorAnswer
+from migrator.model.outcome import StatusOutcome
+from migrator.model.plan import Plan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatusRequest:
+    """``of``: a cluster's name, whose plan is looked for in the state, or a plan and its digest."""
+
+    of: str | tuple[Plan, str]
+    creator: CreatorAnswer | None = None
+
+
+def status(request: StatusRequest, operator: Operator) -> StatusOutcome:
+    """The status. Raises what :func:`migrator.run.show_status.show_status` raises."""
+    from migrator.model.files.snapshot import cluster_ref
+    from migrator.run.read_plan import read_plan
+    from migrator.run.show_status import show_status
+
+    if not isinstance(request.of, str):
+        plan, digest = request.of
+        ports = status_ports(operator, plan.cluster)
+        return show_status(plan.cluster.name, ports, plan, digest, request.creator)
+    name = request.of
+    ports = status_ports(operator, cluster_ref(describe(operator.settings, name)))
+    content = ports.store.read("plan.json")
+    if content is None:
+        return show_status(name, ports)
+    plan, digest = read_plan(content)
+    return show_status(name, ports, plan, digest, request.creator)

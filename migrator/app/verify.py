@@ -1,0 +1,54 @@
+"""Prove access as each principal, by logging in as it."""
+
+from dataclasses import dataclass
+
+from migrator.app.connect import Connection, run_ports
+from migrator.app.on_plan import OnPlan
+from migrator.app.operator import Operator
+from migrator.model.evidence import OwnProbe
+from migrator.model.outcome import VerifyOutcome
+from migrator.model.snapshot import Usage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerifyRequest(OnPlan):
+    """``only``: these principals; ``baseline``: take what is before apply, and judge nothing;
+    ``probes``: how many are chosen per principal. ``own_probes``: questions of the operator's own,
+    and ``usage``: logins that were observed. ``canary_image``: canary pods are allowed.
+    """
+
+    only: tuple[str, ...] = ()
+    baseline: bool = False
+    probes: int = 30
+    own_probes: tuple[OwnProbe, ...] = ()
+    usage: Usage | None = None
+    canary_image: str | None = None
+
+
+def verify(
+    request: VerifyRequest, operator: Operator, connection: Connection | None = None
+) -> VerifyOutcome:
+    """Verify the plan, over ``connection`` where there is one. Raises what
+    :func:`migrator.run.verify_access.verify_with_canaries` raises.
+    """
+    from migrator.run.verify_access import VerifyOptions, verify_with_canaries
+
+    ports = run_ports(
+        operator,
+        request.plan,
+        ways=request.ways,
+        connection=connection,
+        break_lock=request.break_lock,
+    )
+    options = VerifyOptions(
+        only=request.only,
+        baseline=request.baseline,
+        probes=request.probes,
+        own_probes=request.own_probes,
+        usage=request.usage,
+        waive_verification=request.answers.waive_verification,
+        proof_policy=request.answers.proof_policy,
+        creator=request.answers.creator,
+        canary_image=request.canary_image,
+    )
+    return verify_with_canaries(request.plan, request.digest, ports, options)
