@@ -13,11 +13,12 @@ import secrets
 import stat
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
-from datetime import datetime, timezone
+from datetime import datetime
 from pathlib import Path, PurePath
 from typing import Any, TypeVar
 
 from migrator.adapters.foreign_text import foreign
+from migrator.adapters.utc import utc_text
 from migrator.errors import Failed, MigratorError, Refused
 from migrator.model.journal import Event, Record, decode_journal, encode_record, next_record
 from migrator.model.plan import ClusterRef
@@ -113,7 +114,7 @@ class StateFolder:
         """Append to the journal, chained; on disk when this returns. Raises ``journal-damaged``."""
         with self._appending(JOURNAL) as descriptor:
             size, last = self._end_of_journal(descriptor)
-            moment = at.astimezone(timezone.utc).isoformat().replace("+00:00", "Z")
+            moment = utc_text(at)
             record = next_record(
                 (last,) if last else (), at=moment, step=step, event=event, effect=effect
             )

@@ -13,7 +13,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 from pathlib import PurePosixPath
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -22,6 +22,7 @@ from migrator.adapters.aws_session import AwsSession
 from migrator.adapters.clock import machine_time
 from migrator.adapters.foreign_text import foreign
 from migrator.adapters.state_files import JOURNAL, cluster_folder, file_parts, lock_of_another
+from migrator.adapters.utc import utc_text
 from migrator.errors import Failed, MigratorError, Refused, WrongUse
 from migrator.model.journal import Event, Record, decode_journal, encode_record, next_record
 from migrator.model.plan import ClusterRef
@@ -118,7 +119,7 @@ class StateBucket:
             if self._last is None:
                 records = self.journal()
                 self._last = records[-1] if records else None
-            moment = at.astimezone(timezone.utc).isoformat().replace("+00:00", "Z")
+            moment = utc_text(at)
             before = (self._last,) if self._last else ()
             record = next_record(before, at=moment, step=step, event=event, effect=effect)
             if not self._put_new(f"{self._key(JOURNAL)}/{record.n:08}", encode_record(record)):
