@@ -14,7 +14,7 @@ from migrator.decide.steps.entry_states import (
     sequence_states,
     state_of,
 )
-from migrator.model.access_entry import SERVICE_LINKED_MARK, AccessEntry
+from migrator.model.access_entry import SERVICE_LINKED_MARK, AccessEntry, AssociatedPolicy
 from migrator.model.plan import Plan, PlannedPrincipal
 from migrator.model.principal import Arn, parse_arn
 from migrator.model.rbac import RbacState
@@ -273,14 +273,17 @@ def _first(sequence: Sequence | None, found: AccessEntry, run: str) -> AccessEnt
 
 def _restored(found: AccessEntry, state: EntryState) -> AccessEntry:
     """The entry with everything that the state knows of it."""
-    if state.username:
-        found = replace(found, username=state.username)
-    if state.groups is not None:
-        found = replace(found, kubernetes_groups=tuple(sorted(state.groups)))
-    if state.policies is not None:
-        policies = sorted(state.policies, key=lambda policy: policy.policy_arn)
-        found = replace(found, access_policies=tuple(policies))
-    return found
+    groups, policies = found.kubernetes_groups, found.access_policies
+    return replace(
+        found,
+        username=state.username or found.username,
+        kubernetes_groups=groups if state.groups is None else tuple(sorted(state.groups)),
+        access_policies=policies if state.policies is None else _by_arn(state.policies),
+    )
+
+
+def _by_arn(policies: Iterable[AssociatedPolicy]) -> tuple[AssociatedPolicy, ...]:
+    return tuple(sorted(policies, key=lambda policy: policy.policy_arn))
 
 
 def _deleted(

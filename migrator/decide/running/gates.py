@@ -342,12 +342,10 @@ def end_state_changes(
         arn = principal.principal_arn
         if principal.entry is None or principal.action in ("skip", "block"):
             continue
-        wanted = state_of(principal.entry)
-        if arn in sequences:
-            last = sequence_states(sequences[arn], progress.run or "")[-1]
-            # A sequence that only proves knows nothing of the entry: the plan does.
-            if last is not None and last.type is not None:
-                wanted = last
+        last = sequence_states(sequences[arn], progress.run or "")[-1] if arn in sequences else None
+        # A sequence that only proves knows nothing of the entry: the plan does.
+        is_known = last is not None and last.type is not None
+        wanted = last if is_known else state_of(principal.entry)
         if not matches(wanted, found.get(arn), plan_digest):
             what = "not what the plan ends in" if arn in found else "missing"
             wrong.append(f"the entry of {arn} is {what}")
