@@ -212,9 +212,7 @@ def _has_expected_maker(state: EntryState, entry: AccessEntry, plan_digest: str)
     if state.made_by_us:
         return ours
     # A dead entry is deleted and created again. With the tag, the new entry is there already.
-    if state.made_by_others:
-        return not ours
-    return True
+    return not (state.made_by_others and ours)
 
 
 def _has_username(state: EntryState, entry: AccessEntry) -> bool:
