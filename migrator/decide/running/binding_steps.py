@@ -65,14 +65,13 @@ def _create(
 def _remove(
     state: RunState, step: PlanStep, bridge: RemoveBridge, found: Mapping[str, Any] | None
 ) -> Action:
-    if found is None:
-        return Adopt(step, "it is gone")
     whose = whose_binding(found, bridge.group)
     # Other subjects use the binding by now: to delete it would take their access away.
     if whose == "shared":
         return Refuse(shared_binding(binding_key(bridge), bridge.group))
     if whose != "ours":
-        return Adopt(step, "the binding that has its name is not ours")
+        why = "it is gone" if found is None else "the binding that has its name is not ours"
+        return Adopt(step, why)
     now = state.observed.now
     changes = [spread_by(state, state.sequences[key]) for key in users_of(state, bridge.group)]
     spread = max(changes, default=now)

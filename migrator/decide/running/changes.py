@@ -131,10 +131,8 @@ def entries_astray(
             continue
         if arn not in found:
             why = "it is gone: somebody else deleted it"
-        elif states[0] is None:
-            why = "it is there again"
         else:
-            why = "somebody else changed it"
+            why = "it is there again" if states[0] is None else "somebody else changed it"
         astray.append((arn, why))
     return tuple(astray)
 

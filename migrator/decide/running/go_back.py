@@ -141,9 +141,8 @@ def _carriers_gone(state: RunState, step: PlanStep) -> Action | None:
     if group not in state.observed.carriers:
         return ReadFirst("carriers", group)
     carriers = state.observed.carriers[group]
-    if not carriers:
-        return None
-    return Finished(((step, f"{', '.join(sorted(carriers))} still carries the bridge group"),))
+    why = f"{', '.join(sorted(carriers))} still carries the bridge group"
+    return Finished(((step, why),)) if carriers else None
 
 
 def _asked_for(state: RunState, arn: str | None) -> bool:
@@ -308,9 +307,8 @@ def _returns(state: RunState, sequence: Sequence) -> bool:
     # The row does not give the access: the entry stays as it is.
     if not state.observed.rows.get(arn, True):
         return False
-    if any(state.progress.of(step.id).held for step in steps):
-        return False
-    return _carried(created, steps[0])
+    is_held = any(state.progress.of(step.id).held for step in steps)
+    return _carried(created, steps[0]) and not is_held
 
 
 def _bridge_missing(state: RunState, created: CreateEntry) -> Action | None:
