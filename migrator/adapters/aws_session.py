@@ -18,6 +18,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from migrator.adapters.aws_errors import translate
 from migrator.adapters.foreign_logs import log_call, mute_sdk_debug
+from migrator.adapters.utc import utc_text
 from migrator.errors import MigratorError
 from migrator.model.principal import parse_arn
 
@@ -245,7 +246,7 @@ class AwsSession:
                 "access_key": keys["AccessKeyId"],
                 "secret_key": keys["SecretAccessKey"],
                 "token": keys["SessionToken"],
-                "expiry_time": _iso(keys["Expiration"]),
+                "expiry_time": utc_text(keys["Expiration"]),
             }
 
         credentials = DeferredRefreshableCredentials(refresh_using=fetch, method="sts-assume-role")
@@ -432,13 +433,7 @@ def jsonable(value: Any) -> Any:
         return {str(key): jsonable(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [jsonable(item) for item in value]
-    return _iso(value) if isinstance(value, datetime) else value
-
-
-def _iso(moment: datetime) -> str:
-    from datetime import timezone
-
-    return moment.astimezone(timezone.utc).isoformat().replace("+00:00", "Z")
+    return utc_text(value) if isinstance(value, datetime) else value
 
 
 def _names(client: Any, method: str) -> tuple[str, str]:
