@@ -20,6 +20,7 @@ from migrator.fleet.model.outcome import ClusterResult
 from migrator.model.access_entry import AuthenticationMode
 from migrator.model.canonical import canonical_bytes
 from migrator.model.decision import NO_DECISIONS, Decisions
+from migrator.model.outcome import RunOutcome
 from migrator.ports import AuthMode, StateStore
 
 if TYPE_CHECKING:
@@ -322,6 +323,59 @@ def _cut_over(
             "mode": outcome.mode,
             "verdict": verdict,
             "closed": [gate.name for gate in outcome.gates if not gate.passes],
+        },
+    )
+
+
+def roll_back_cluster(arguments: Arguments) -> dict[str, Any]:
+    """Undo what runs of the plan in the cluster's folder made, until the cut-over."""
+    return task("rollback", arguments, _roll_back)
+
+
+def _roll_back(worker: Worker, cluster: FleetCluster, arguments: Arguments) -> ClusterResult:
+    from migrator.app.roll_back import RollBackRequest, roll_back
+
+    part = part_of(worker, cluster, arguments, may_switch=False)
+    request = RollBackRequest(
+        plan=part.plan,
+        digest=part.digest,
+        answers=part.answers,
+        max_rate=arguments.get("maxRate"),
+    )
+    return _of_run(cluster, "rollback", part, roll_back(request, part.operator, part.connection))
+
+
+def retire_cluster(arguments: Arguments) -> dict[str, Any]:
+    """Back up and delete the aws-auth of a cluster that was cut over. For the coordinator."""
+    return task("retire", arguments, _retire)
+
+
+def _retire(worker: Worker, cluster: FleetCluster, arguments: Arguments) -> ClusterResult:
+    from migrator.app.retire import RetireRequest, retire
+
+    part = part_of(worker, cluster, arguments, may_switch=False)
+    request = RetireRequest(plan=part.plan, digest=part.digest, answers=part.answers)
+    return _of_run(cluster, "retire", part, retire(request, part.operator, part.connection))
+
+
+def _of_run(
+    cluster: FleetCluster, command: Command, part: "Part", outcome: RunOutcome
+) -> ClusterResult:
+    """The result of a run whose every exit code but 0 leaves the cluster not done."""
+    named = [f"{who}: {reason}" for who, reason in (*outcome.refused, *outcome.outstanding)]
+    return ended(
+        cluster,
+        command,
+        part.digest,
+        (outcome.exit_code, outcome.error),
+        message=f"{outcome.done} of {outcome.total} steps done." if outcome.exit_code else "",
+        why="; ".join((*named, *outcome.leftovers)[:5]),
+        detail={
+            "done": outcome.done,
+            "total": outcome.total,
+            "refused": len(outcome.refused),
+            "left": len(outcome.left),
+            "leftovers": len(outcome.leftovers),
         },
     )
 

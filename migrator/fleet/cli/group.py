@@ -20,6 +20,14 @@ COMMANDS = {
         "migrator.fleet.cli.cutover",
         "Switch to access entries only, wave by wave. One-way.",
     ),
+    "retire": (
+        "migrator.fleet.cli.retire",
+        "Delete the inert aws-auth after the cut-over, wave by wave.",
+    ),
+    "rollback": (
+        "migrator.fleet.cli.rollback",
+        "Until the cut-over: back to what was there, wave by wave.",
+    ),
     "status": ("migrator.fleet.cli.status", "Where every cluster stands."),
     "report": ("migrator.fleet.cli.report", "What repeats, what is open, what is left."),
 }

@@ -14,11 +14,11 @@ from migrator.fleet.cli.options import fleet_argument, run_options
 @run_options
 @click.option("--baseline", is_flag=True, help="Take what is before apply, and judge nothing.")
 @click.option(
-    "--probes",
+    "--max-probes",
     type=click.IntRange(1, 500),
     default=30,
     show_default=True,
-    help="Questions per principal.",
+    help="Chosen per principal.",
 )
 @canary_options
 @decisions_option
@@ -33,7 +33,7 @@ def command(ctx: click.Context, /, fleet_file: str, **given: Any) -> int:  # noq
 
     more = {
         "baseline": given["baseline"],
-        "probes": given["probes"],
+        "probes": given["max_probes"],
         "canaryImage": canary_image(given),
     }
     return run_plans(

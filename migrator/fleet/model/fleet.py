@@ -11,11 +11,13 @@ from typing import Literal, TypeAlias
 
 from migrator.model.access_entry import AuthenticationMode
 
-Command: TypeAlias = Literal["plan", "apply", "verify", "rehearse", "gates", "cutover"]
+Command: TypeAlias = Literal[
+    "plan", "apply", "verify", "rehearse", "gates", "cutover", "rollback", "retire"
+]
 AnswerStatus: TypeAlias = Literal[
     "answered", "empty", "denied", "unreachable", "region-disabled", "failed"
 ]
-WRITING: frozenset[Command] = frozenset({"apply", "rehearse", "cutover"})
+WRITING: frozenset[Command] = frozenset({"apply", "rehearse", "cutover", "rollback", "retire"})
 
 
 @dataclass(frozen=True, slots=True)
