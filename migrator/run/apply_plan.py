@@ -282,9 +282,9 @@ def _drive_to_the_end(
 def outcome_of(
     plan: Plan, progress: Progress, ports: RunPorts, finished: Finished, error: MigratorError | None
 ) -> RunOutcome:
-    """The outcome as a value, and the exit code that says so: 0 everything that was asked for is
-    done and proven; 1 a principal was refused; 6 a proof failed; 7 not finished, the same command
-    goes on (a proof that a later observation gives); else the error's own.
+    """The outcome as a value, and its exit code: 0 everything that was asked for is done and
+    proven; 1 a principal was refused; 6 a proof failed; 7 not finished, the same command continues
+    it (a later observation gives the proof); else the error's own.
     """
     sequences = sequences_of(plan)
     refused = {
@@ -331,5 +331,6 @@ def _exit_code(outcome: RunOutcome, codes: set[str]) -> int:
     ]
     if unexplained:
         return 6
-    # A principal that is not proven yet is no end: the same command goes on when it can be proven.
+    # A principal that is not proven yet is no end: the same command continues when it can be
+    # proven.
     return 7 if outcome.outstanding else 0

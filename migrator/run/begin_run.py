@@ -46,7 +46,7 @@ from migrator.run.one_run import StepPorts
 
 _MOST_NAMED = 5
 _RUN_ID_LENGTH = 16
-_RUN_FILE = "run.json"  # which plan a run was begun for, and its id: survives a damaged journal
+_RUN_FILE = "run.json"  # which plan a run was started for, and its id: survives a damaged journal
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,8 +138,7 @@ def refuse_changed(
     begun: str | None,
 ) -> None:
     """Raises ``Changed``, naming what changed, when the cluster is no longer the one that was
-    planned for, and ``Failed`` when whoever runs this cannot read the IAM principals that the plan
-    read.
+    planned for, and ``Failed`` when the operator cannot read the IAM principals that the plan read.
     """
     before, surprises = as_before(snapshot, plan, progress, plan_digest, begun=begun)
     basis = basis_of(before)
@@ -343,8 +342,8 @@ def _canonical(text: str) -> str:
 
 
 def chain_of(reader: ClusterReader) -> tuple[str, ...]:
-    """Who the operator is and arrives through; the identity alone where the chain cannot be
-    told.
+    """The operator's principal and those through which it arrives; only its own where the chain
+    cannot be read.
     """
     try:
         chain = tuple(reader.caller_chain())

@@ -1,9 +1,8 @@
 """Canary pods on Fargate: made where a person allowed it, waited for, and removed whatever happens.
 
-A Fargate node is made for one pod, so an idle profile has no node whose login could show that its
-pod execution role is let in. A pod that is about to be made is on record before it is made: what a
-killed run leaves behind is found and removed by the next one. A pod of another owner is never
-touched.
+A Fargate node is made for one pod. So an idle profile has no node whose login could show that its
+pod execution role is admitted. A pod is recorded before it is made: the next run finds and removes
+what a killed run leaves behind. A pod of another owner is never touched.
 """
 
 import json

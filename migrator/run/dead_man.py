@@ -31,7 +31,9 @@ _MOST_FOREIGN = 200_000  # bytes; an object's annotations hold 256 KiB
 
 @dataclass(frozen=True, slots=True)
 class TimerPorts:
-    """What the timer needs: the map, the Lease, a clock that only waits, and somebody to tell."""
+    """What the timer needs: the map, the Lease, a clock that only waits, and a place for its
+    events.
+    """
 
     config_maps: ConfigMaps
     objects: ClusterObjects
@@ -76,8 +78,8 @@ def hold(ports: TimerPorts, within: timedelta = RENEW_WITHIN) -> str:
 def _put_back(ports: TimerPorts, original: Mapping[str, Any]) -> None:
     """Until aws-auth is what it was; whatever fails is tried again.
 
-    Where the operator never began to blank it, there is nothing to put back: whatever it is now,
-    somebody wanted so.
+    Where the operator never began to blank it, there is nothing to put back: another writer made it
+    what it is now.
     """
     notes: dict[str, str] = {TIMER: "fired"}
     while True:

@@ -97,8 +97,8 @@ def _sequence_of(run: OneRun, action: Action) -> str | None:
 
 
 def _side_by_side(run: OneRun, keys: Sequence[str]) -> None:
-    """Each sequence as far as it goes. The first error, or an interruption, is raised after all
-    have come to a stop.
+    """Each sequence as far as it can run. The first error, or an interruption, is raised when all
+    sequences have stopped.
     """
     try:
         errors = run.ports.tasks.map(lambda key: _sequence(run, key), keys)

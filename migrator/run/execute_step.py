@@ -220,8 +220,8 @@ def _switch(run: OneRun, step: Step, effect: EnableEntries) -> None:
     run.record(step.id, "sent", {"updateId": update_id})
 
 
-# After these the switch may have begun, or something else runs: look, never send again on their
-# account.
+# After these answers the switch may have started, or another update runs: look, never send again on
+# their account.
 LOOK_AGAIN = frozenset(
     {"update-in-progress", "unsupported-change", "aws-no-answer", "aws-server-error"}
 )

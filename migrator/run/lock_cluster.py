@@ -38,7 +38,7 @@ _TRIES = 5  # that find the record changed between look and write
 
 @dataclass(frozen=True, slots=True)
 class LockPorts:
-    """What the lock needs of the world. ``runs`` tells of a mark of :class:`LockHolder` whether its
+    """What the lock needs from outside. ``runs`` says of a mark of :class:`LockHolder` whether its
     process runs.
     """
 
@@ -101,9 +101,8 @@ class LeasedLock:
         finally:
             over.set()
             held.release()
-            renewing.join(
-                1.0
-            )  # it ends by itself; a request of it that hangs keeps no command from its end
+            # the thread ends now; a request of it that hangs does not keep the command from its end
+            renewing.join(1.0)
 
     def acquire(self, holder: LockHolder) -> "Hold":
         """By a Lease; else by a tag, which is said. Raises ``locked``, ``lock-not-possible``."""
@@ -343,8 +342,8 @@ class Hold:
         self._lost = self._taken(seen)
 
     def release(self) -> None:
-        """Let it go, if it is still ours; nothing of another run is touched. Failures pass: it
-        expires by itself.
+        """Release the lock, if it is still ours; nothing of another run is touched. Failures are
+        ignored: the lock expires.
         """
         with self._lock:
             if self._released:

@@ -1,5 +1,5 @@
-"""Logins of one principal, read from the control-plane logs: what somebody did, where nobody can be
-it.
+"""Logins of one principal, read from the control-plane logs: what it did, where the tool cannot log
+in as it.
 """
 
 from dataclasses import dataclass

@@ -64,8 +64,8 @@ class SourceReader:
         return self._row(planned, self.rows_now()) or self._id(planned)
 
     def read_ids(self) -> None:
-        """Read the unique ids before the first effect: who may not read them is told before
-        anything is changed.
+        """Read the unique ids before the first effect: an operator who may not read them learns it
+        before anything is changed.
 
         Raises ``iam-denied``, ``account-unreadable``.
         """

@@ -15,8 +15,8 @@ from migrator.ports import Reviewers
 def refuse_without_bindings(
     plan: Plan, progress: Progress, reviewers: Reviewers, caller: str
 ) -> None:
-    """Raises ``Blocked`` ``bindings-not-allowed`` where the API server says no, or nobody can ask
-    it.
+    """Raises ``Blocked`` ``bindings-not-allowed`` where the API server says no, or cannot be asked
+    as ``caller``.
     """
     requests = requests_for_bindings(plan, progress)
     if not requests:

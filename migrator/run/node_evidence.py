@@ -109,7 +109,7 @@ def baseline_of_nodes(looked: Looked, role_arn: str, *, state: str) -> Evidence:
 
 
 def progress_line(role_arn: str, found: NodeJudgement) -> str:
-    """How far the nodes are: one line for whoever waits."""
+    """How far the proof by nodes is: one line for the operator who waits."""
     name = role_arn.rpartition("/")[2]
     return f"nodes of {name}: {found.how}; until {found.until:%H:%M:%SZ} at most"
 

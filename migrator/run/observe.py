@@ -22,7 +22,7 @@ from migrator.ports import Approver, AuditLogs, Clock, ClusterReader, ConfigMaps
 from migrator.run.scan_logs import Scan, Scanner
 
 CHECKPOINT_FILE = "observe.json"
-KEEPS = timedelta(hours=24)  # how long a scan that stopped can be gone on with
+KEEPS = timedelta(hours=24)  # how long a scan that stopped can be continued
 ASK_FROM = 1 << 30  # bytes: below this a scan costs less than a cent
 PRICE_PER_GB = 0.005  # USD, CloudWatch Logs Insights in most Regions (CloudWatch pricing)
 ScanWish: TypeAlias = Literal["auto", "insights", "filter"]

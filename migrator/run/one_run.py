@@ -238,7 +238,7 @@ class OneRun:
         )
 
     def mode_step_done(self) -> None:
-        """What the workflow wants looked at once the mode has changed. Raises what it finds."""
+        """Check what the workflow wants checked after the mode change. Raises what it finds."""
         self.settings.after_mode_step(self)
 
     def take_turn(self) -> None:

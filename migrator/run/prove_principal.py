@@ -2,9 +2,9 @@
 
 A proof after a write is asked for with fresh tokens until it holds twice in a row or 120 seconds
 have passed: a new entry takes up to 30 seconds to reach the authenticator. Nodes are watched: their
-leases, and their own logins in the control-plane logs; that takes as long as kubelets keep a token,
-so the run goes on with others meanwhile. Whoever cannot be logged in as is looked for in the logs,
-and else gets the best other class, recorded as what it is.
+leases, and their own logins in the control-plane logs. That takes as long as kubelets keep a token,
+so the run continues with other principals meanwhile. A principal as which the tool cannot log in is
+looked for in the logs; else it gets the best other class, recorded as what it is.
 """
 
 from collections.abc import Iterable

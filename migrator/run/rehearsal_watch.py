@@ -1,5 +1,5 @@
-"""What is looked at while no row lets anybody in: nodes' leases, refused logins, everybody who can
-be logged in as.
+"""What is watched while no row admits a principal: nodes' leases, refused logins, and each
+principal as which the tool can log in.
 """
 
 from datetime import datetime, timedelta

@@ -335,7 +335,7 @@ class _RehearsalRun:
         self._renewed = now
 
     def _conclude(self) -> None:
-        """Evidence while no row is asked; each pause of it goes on watching. Then the map goes
+        """Evidence while no row is asked; each pause of it continues the watch. Then the map is put
         back.
         """
         self.beat()

@@ -48,10 +48,11 @@ DEFAULTS = RollBackOptions()
 def roll_back(
     plan: Plan, plan_digest: str, ports: RunPorts, options: RollBackOptions = DEFAULTS
 ) -> RunOutcome:
-    """Undo what runs of the plan did. Exit code 0 everything undone, 7 a bridge of any run
-    still stands, 4 something stays because taking it back would lock somebody out, or
-    because EKS made it, 5 somebody else
-    changed an entry meanwhile, else the error's.
+    """Undo what runs of the plan did.
+
+    Exit code 0: everything is undone. 7: a bridge of any run is still there. 4: something stays,
+    because to undo it would take access from a principal, or because EKS made it. 5: another writer
+    changed an entry meanwhile. Else the error's.
 
     Raises ``Refused``: ``no-way-back`` after the cut-over, another cluster, locked.
     """

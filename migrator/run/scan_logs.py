@@ -83,7 +83,7 @@ class Scanner:
         while at < end:
             until = min(end, at + SLICE // timedelta(milliseconds=1))
             if scan.tally.applied is not None and at < scan.tally.applied < until:
-                until = scan.tally.applied  # what was denied since then is told apart
+                until = scan.tally.applied  # what was denied since then is counted separately
             self._ask_slice(scan, log_type, at, until)
             at = until
             scan.cursors[log_type] = (at, [])
@@ -95,7 +95,8 @@ class Scanner:
         halves.
         """
         as_login = scan.window.login_log == "audit"
-        # a query's own bounds are whole seconds; lines at the borders are told apart inside it
+        # a query's own bounds are whole seconds; a filter in its text separates the lines at the
+        # borders
         text = query_of(log_type, start, end, as_login=as_login)
         found = self.logs.query(text, moment_of(start), moment_of(end) + timedelta(seconds=1))
         scan.bytes_scanned += found.bytes_scanned

@@ -69,8 +69,9 @@ from migrator.run.read_principals import read_principals
 class StatusPorts:
     """What a status needs; it writes nothing. ``mode`` is None where the cluster cannot be asked at
     all, ``reader`` where its entries are not compared here; ``rbac`` and ``lock`` where leftovers
-    and locks are not looked for; ``principals`` and ``tasks``, which asks about several at once,
-    where dead entries are not; ``config_maps`` where the rows of aws-auth are not compared.
+    and locks are not looked for; ``principals`` and ``tasks``, which ask about several principals
+    in parallel, where dead entries are not looked for; ``config_maps`` where the rows of aws-auth
+    are not compared.
     """
 
     store: StateStore
@@ -91,11 +92,12 @@ def show_status(
     plan_digest: str | None = None,
     creator: CreatorAnswer | None = None,
 ) -> StatusOutcome:
-    """Status of a cluster, by its plan if there is one. Exit code 5 where entries are no longer as
-    they were left, or rows of aws-auth as the plan has them; 1 where something is unknown or an
-    entry of the plan's principals is dead; 7 where a run was begun and is not finished, or
-    an entry that EKS made gives more than its row did; else 0. ``creator``: what a person answered
-    about that.
+    """Status of a cluster, by its plan if there is one.
+
+    Exit code 5 where entries are no longer as they were left, or rows of aws-auth no longer as the
+    plan has them; 1 where something is unknown or an entry of the plan's principals is dead; 7
+    where a run was started and is not finished, or an entry that EKS made gives more than its row
+    did; else 0. ``creator``: what a person answered about such an entry.
 
     Raises ``Failed("journal-damaged")``.
     """
@@ -270,7 +272,7 @@ def _exit_code(*, astray: bool, unknown: bool, unfinished: bool) -> int:
 
 
 def _unfinished(plan: Plan, progress: Progress) -> bool:
-    """Whether a run was begun, was not taken back, and has steps or proofs left."""
+    """Whether a run was started, was not undone, and has steps or proofs left."""
     statuses = {progress.of(step.id).status for step in plan.steps}
     begun = statuses - {"pending", "undone"}
     return bool(begun) and not statuses <= SETTLED and progress.command == APPLY
@@ -365,7 +367,7 @@ def _bindings_astray(
     unknown: list[str],
     entries: tuple[AccessEntry, ...],
 ) -> tuple[tuple[str, str], ...]:
-    """Parallel bindings that an entry needs and that somebody else changed or deleted."""
+    """Parallel bindings that an entry needs and that another writer changed or deleted."""
     if ports.rbac is None:
         return ()
     try:
@@ -408,7 +410,7 @@ def _rows_astray(
 
 
 def _rehearsing(progress: Progress) -> bool:
-    """Whether a rehearsal of this plan was begun here and did not put aws-auth back."""
+    """Whether a rehearsal of this plan was started here and did not put aws-auth back."""
     return (
         progress.of(f"{REHEARSE}-timer").status != "pending"
         and progress.of(f"{REHEARSE}-clean").status not in SETTLED

@@ -100,9 +100,8 @@ class Measure:
         None  # None: RBAC was not read, and nothing is compared by it
     )
     automatic: Mapping[str, EntrySpec] = field(default_factory=dict)
-    made: frozenset[str] = (
-        frozenset()
-    )  # principals whose entry a run of this plan made and did not take back
+    # principals whose entry a run of this plan made and did not undo
+    made: frozenset[str] = frozenset()
 
     def phase(self, principal: PlannedPrincipal) -> Phase:
         """``before`` while the principal has not been moved. An entry that was made and is missing
@@ -139,7 +138,9 @@ class Measure:
 
 
 def there_is_something_to_ask(measure: Measure, principal: PlannedPrincipal) -> bool:
-    """Not of whoever a person must decide about, and no baseline of what is changed already."""
+    """Not for a principal about which a person must decide, and no baseline of what is changed
+    already.
+    """
     if principal.action == "block":
         return False
     return not (measure.options.baseline and measure.phase(principal) == "after")
@@ -193,7 +194,7 @@ def take_evidence(measure: Measure, principal: PlannedPrincipal) -> Evidence | N
 
 
 def _left_out(measure: Measure, arn: str, entry: AccessEntry, phase: Phase) -> Evidence:
-    """An entry that the plan does not have: EKS shows it, so that nobody has to log in by it."""
+    """An entry that the plan does not have: EKS shows it, so no login is needed as evidence."""
     at = measure.ports.clock.now().isoformat()
     return Evidence(
         principal_arn=arn,
@@ -333,7 +334,7 @@ def _dead(
     measure: Measure, principal: PlannedPrincipal, entry: AccessEntry | None, phase: Phase
 ) -> tuple[str, ...]:
     """An entry is pinned to its principal's unique id (EKS user guide, "Create access entries"):
-    one that is older than the principal matches nobody, and while aws-auth is asked the row hides
+    one that is older than the principal matches no login, and while aws-auth is asked the row hides
     that.
     """
     if entry is None or entry.created_at is None or phase == "before":
@@ -448,8 +449,8 @@ def _without_login(
     why: str,
     nodes: Evidence | None,
 ) -> Evidence:
-    """The best that can be had of somebody whom nobody can be: the logs, then the nodes, then the
-    rules.
+    """The best evidence on a principal as which the tool cannot log in: the logs, then the nodes,
+    then the rules.
     """
     if nodes is not None:
         why = f"{nodes.how}; {why}"

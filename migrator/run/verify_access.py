@@ -48,10 +48,10 @@ DEFAULTS = VerifyOptions()
 def verify_access(plan: Plan, ports: RunPorts, options: VerifyOptions = DEFAULTS) -> VerifyOutcome:
     """Verify every principal of the plan, or those of ``options.only``.
 
-    Exit code 0 only where the verdict on the cluster is ``ok`` (for a baseline: where it could be
-    taken of everybody who can be logged in as, or was taken earlier and everybody has crossed
-    since), else 6. Raises ``Refused`` for another cluster, ``WrongUse`` for a principal that the
-    plan does not have, and whatever keeps the cluster from being read at all.
+    Exit code 0 only where the verdict on the cluster is ``ok``, else 6. For a baseline: 0 where it
+    could be taken of every principal as which the tool can log in, or was taken earlier and every
+    principal has crossed since; else 6. Raises ``Refused`` for another cluster, ``WrongUse`` for a
+    principal that the plan does not have, and any error that prevents the cluster from being read.
     """
     _refuse_strangers(plan, options)
     snapshot = ports.read_snapshot()
@@ -90,8 +90,8 @@ def verify_with_canaries(
     plan: Plan, plan_digest: str, ports: RunPorts, options: VerifyOptions
 ) -> VerifyOutcome:
     """Verify, with canary pods where ``options.canary_image`` allows them; what an earlier run left
-    of them is removed either way. Whoever makes pods holds the cluster's lock. Raises ``Refused``
-    (``locked``) while another run does.
+    of them is removed either way. A verification that makes pods holds the cluster's lock. Raises
+    ``Refused`` (``locked``) while another run holds it.
     """
     if options.canary_image is None:
         return verify_access(plan, ports, options)
@@ -101,7 +101,7 @@ def verify_with_canaries(
 
 def _made(plan: Plan, ports: RunPorts, snapshot: Snapshot) -> frozenset[str]:
     """Principals without an entry for which the journal has one that a run of this plan made and
-    did not take back.
+    did not undo.
     """
     there = {entry.principal_arn for entry in snapshot.access_entries or ()}
     steps = [
@@ -159,7 +159,7 @@ def _canaries(measure: Measure, chosen: list[PlannedPrincipal]) -> AbstractConte
 
 
 def _asked_by_login(measure: Measure, chosen: list[PlannedPrincipal]) -> list[str]:
-    """Whom somebody will log in as: all but nodes, which are watched first."""
+    """The principals as which the tool will log in: all but nodes, which are watched first."""
     return [
         principal.principal_arn
         for principal in chosen
@@ -273,8 +273,9 @@ def _asked(measure: Measure, principal: PlannedPrincipal) -> ProofClass | None:
 
 
 def _judged(measure: Measure, principal: PlannedPrincipal, evidence: tuple[Evidence, ...]) -> bool:
-    """All but skipped principals; those only where a login that must not work did, or an
-    entry is there that the plan does not have: one that is gone since is settled.
+    """All but skipped principals. A skipped principal counts only where a login that must not work
+    did, or where it has an entry that the plan does not have: an entry that was deleted since is
+    settled.
     """
     if principal.action != "skip":
         return True

@@ -126,9 +126,7 @@ def _findings(decided: Sequence[PrincipalDecision], facts: PlanFacts) -> Iterabl
 
 
 def _prove_access(decided: Sequence[PrincipalDecision], facts: PlanFacts) -> None:
-    """No silent gain, no silent loss: each difference is the one that a finding of the principal
-    tells of.
-    """
+    """No silent gain, no silent loss: a finding of the principal explains each difference."""
     later = index_after(decided, facts)
     for each in decided:
         if each.action == "block":
@@ -151,7 +149,7 @@ def _prove_access(decided: Sequence[PrincipalDecision], facts: PlanFacts) -> Non
 def _prove_end(
     facts: PlanFacts, decided: Iterable[PrincipalDecision], steps: tuple[Step, ...]
 ) -> None:
-    """Simulate every step and plan again: nothing may be left to do for anybody who is decided."""
+    """Simulate every step and plan again: no step may be left for a principal that is decided."""
     if not steps:
         return
     after = simulate(facts.snapshot, steps)

@@ -1,10 +1,9 @@
-"""Entries that EKS made at the first mode step for principals for which the plan creates
-one.
+"""Entries that EKS made at the first mode step for principals for which the plan creates one.
 
-Such an entry shadows the principal's row at once, and gives what EKS thinks right: for the
-cluster's creator its default username, no group, and AmazonEKSClusterAdminPolicy (EKS user guide,
-"Access entries", legacy cluster access). The run that switched the mode changes it to what the plan
-has for the principal; EKS's own policy stays on it.
+Such an entry shadows the principal's row immediately, and gives what EKS assumes: for the cluster's
+creator its default username, no group, and AmazonEKSClusterAdminPolicy (EKS user guide, "Access
+entries", legacy cluster access). The run that switched the mode changes it to what the plan has for
+the principal; EKS's own policy stays on it.
 """
 
 from collections.abc import Iterable, Mapping
@@ -227,7 +226,7 @@ def without_wider(
     automatic: EntrySpec | None,
     index: RbacIndex | None,
 ) -> AccessEntry:
-    """The entry without what EKS gave beyond the row: that has a question of its own,
+    """The entry without what EKS gave beyond the row: a separate finding asks about that,
     ``creator-entry-wider``.
     """
     extra = wider_than_before(principal, entry, automatic, index)

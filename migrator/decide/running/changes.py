@@ -48,8 +48,8 @@ def as_before(
     ``begun`` is the id of the run that started here, even if its journal was lost.
 
     Runs of this plan did: the first mode step, entries with this plan's tag, entries that a started
-    sequence changes (their own state is compared step by step, when their turn comes), and bindings
-    with the label of this program.
+    sequence changes (a run compares their own state step by step, when it reaches them), and
+    bindings with the label of this program.
     """
     run = begun or progress.run or ""
     cluster, entries = snapshot.cluster, snapshot.access_entries

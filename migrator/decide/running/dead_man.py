@@ -21,7 +21,7 @@ AWS_AUTH = "aws-auth"
 LABEL = "eks-access-migrator/rehearsal"
 ORIGINAL_KEY = "original.json"
 TIMER = "eks-access-migrator/timer"  # annotation of the Lease: armed, fired
-FOREIGN = "eks-access-migrator/foreign-data"  # what somebody else had written when the timer fired
+FOREIGN = "eks-access-migrator/foreign-data"  # what another writer had written when the timer fired
 BLANKED = (
     "eks-access-migrator/blanked"  # annotation by the operator, directly before the map is blanked
 )
@@ -136,8 +136,8 @@ def _job(labels: Mapping[str, str], image: str, length: timedelta) -> dict[str, 
 
 
 def original_of(config_map: Mapping[str, Any]) -> dict[str, Any]:
-    """What is put back: the data exactly, and what a new object would need if somebody deleted the
-    map.
+    """What is put back: the data exactly, and the fields that a new object needs if another writer
+    deleted the map.
     """
     metadata = config_map.get("metadata") or {}
     kept = {key: dict(metadata[key]) for key in ("labels", "annotations") if metadata.get(key)}
@@ -169,9 +169,7 @@ def recreated(original: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def blanked(data: Mapping[str, str]) -> dict[str, str]:
-    """The map with every value empty: the logins that API mode would give, and nobody's object is
-    deleted.
-    """
+    """The map with every value empty: logins are those of API mode, and no object is deleted."""
     return dict.fromkeys(data, "")
 
 

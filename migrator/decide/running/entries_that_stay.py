@@ -1,10 +1,10 @@
-"""Entries that EKS made at the mode step and that shadow a row: what roll-back leaves in place, and
+"""Entries that EKS made at the mode step and that shadow a row: what roll-back leaves as it is, and
 why.
 
-An entry of EKS's own cannot be taken back to "the row answers" without deleting it, and what EKS
-made of it gives less than the row: the default username and no group (EKS user guide, "Access
-entries", legacy cluster access). So an entry that a run completed stays completed, and one that no
-run completed is named.
+To undo an entry that EKS made, so that the row is in force again, roll-back would have to delete
+it. What EKS made gives less than the row: the default username and no group (EKS user guide,
+"Access entries", legacy cluster access). So an entry that a run completed stays completed, and one
+that no run completed is named.
 """
 
 from collections.abc import Iterable, Iterator, Mapping

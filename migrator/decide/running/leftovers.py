@@ -24,13 +24,13 @@ from migrator.model.step import (
 def what_stands(
     plan: Plan, progress: Progress, snapshot: Snapshot, plan_digest: str, run: str
 ) -> tuple[Step, ...]:
-    """Steps whose effect is there and that the journal does not tell of; in plan order.
+    """Steps whose effect is in the cluster and that the journal does not record; in plan order.
 
     A run that journals them may be killed between two lines. So the rest of an entry's sequence
-    counts, too, where the journal tells of its beginning: without the last steps, an
-    administrator's entry would be deleted at once instead of over the bridge. Only what is
-    certainly ours counts: entries with this plan's tag, bindings with our labels. What the plan
-    changed on somebody else's entry is not recognised without its journal.
+    counts, too, where the journal records its beginning: without the last steps, an administrator's
+    entry would be deleted immediately instead of over the bridge. Only what is certainly ours
+    counts: entries with this plan's tag, bindings with our labels. What the plan changed on an
+    entry of another owner is not recognised without its journal.
     """
     entries = {entry.principal_arn: entry for entry in snapshot.access_entries or ()}
     bindings = {(b.namespace, b.name): b for b in (snapshot.rbac.bindings if snapshot.rbac else ())}

@@ -58,7 +58,7 @@ PENDING = StepState()
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """The state of every step of one plan. ``run`` is the id that ``{run}`` stands for, None before
+    """The state of every step of one plan. ``run`` is the id that replaces ``{run}``, None before
     the first run.
 
     ``automatic``: entries that EKS made for principals of the plan and that its runs take over, as
@@ -70,7 +70,7 @@ class Progress:
     states: Mapping[str, StepState] = field(default_factory=dict)
     ended: int | None = None
     running: str = ""  # the command that was started last, whatever it carries out
-    going_back: bool = False  # a roll-back was begun and did not come to its end
+    going_back: bool = False  # a roll-back was started and did not finish
     waived: tuple[Mapping[str, Any], ...] = ()
     automatic: Mapping[str, EntrySpec] = field(default_factory=dict)
 
@@ -140,8 +140,8 @@ def advance(progress: Progress, sequences: Mapping[str, Sequence], record: Recor
 
 
 def _ended(progress: Progress, exit_code: int | None) -> Progress:
-    """A roll-back that took back everything that can be taken back (0, or 4: entries that must
-    stay) is over.
+    """A roll-back is over when it undid everything that can be undone: exit code 0, or 4 where
+    entries must stay.
     """
     over = progress.running == ROLL_BACK and exit_code in (0, 4)
     return replace(progress, ended=exit_code, going_back=progress.going_back and not over)
@@ -165,7 +165,7 @@ def _step_recorded(
         )
     if record.event == "intended":
         for each in _removals_of(sequences, step_id):
-            if states.get(each, PENDING).status in SETTLED:  # built anew, so removed anew
+            if states.get(each, PENDING).status in SETTLED:  # built again, so removed again
                 states[each] = replace(
                     states[each], status="pending", attempts=states[each].attempts + 1
                 )
@@ -209,8 +209,8 @@ def _after(sequences: Mapping[str, Sequence], step_id: str) -> tuple[str, ...]:
 
 
 def _started(progress: Progress, sequences: Mapping[str, Sequence], record: Record) -> Progress:
-    """A new attempt: proofs are asked for again, and whatever was taken back completely is tried
-    again.
+    """A new attempt: proofs are asked for again, and every sequence that was undone completely is
+    tried again.
     """
     run, command = record.effect.get("run"), str(record.effect.get("command", ""))
     if command not in ENTRY_COMMANDS:
@@ -245,9 +245,7 @@ def _started(progress: Progress, sequences: Mapping[str, Sequence], record: Reco
 def _bridges_needed_again(
     sequences: Mapping[str, Sequence], states: Mapping[str, StepState]
 ) -> tuple[str, ...]:
-    """Steps of bridges that were taken down although somebody, tried again now, will still cross
-    them.
-    """
+    """Steps of bridges that were removed although a principal, tried again, still needs them."""
     crossing = {
         group
         for sequence in sequences.values()
@@ -280,10 +278,10 @@ def _removed(
 
 
 def _own_again(states: Mapping[str, StepState], command: str) -> dict[str, StepState]:
-    """The steps of a command that is not the plan's own (``cutover-…``), those that ended without
-    being done anew.
+    """The states after a command with steps outside the plan (``cutover-…``) starts again: its
+    steps that were refused or undone are pending.
 
-    A rehearsal whose timer is gone is over: the next one begins with nothing.
+    A rehearsal whose timer was removed is over: the next rehearsal starts without states.
     """
     if command == REHEARSE and states.get(f"{REHEARSE}-clean", PENDING).status in SETTLED:
         return {
@@ -300,8 +298,8 @@ def _own_again(states: Mapping[str, StepState], command: str) -> dict[str, StepS
 
 
 def standing(sequence: Sequence, states: Mapping[str, StepState]) -> tuple[Step, ...]:
-    """The steps of a sequence that changed the cluster, or may have, and that can be taken back;
-    last one first.
+    """The steps of a sequence that changed the cluster, or may have, and that can be undone; last
+    one first.
     """
     return tuple(
         step
@@ -313,7 +311,7 @@ def standing(sequence: Sequence, states: Mapping[str, StepState]) -> tuple[Step,
 
 
 def refusal_of(sequence: Sequence, progress: Progress) -> StepState | None:
-    """The refusal that made the run give this sequence up, None while it goes on."""
+    """The refusal that made the run give this sequence up, None while the sequence continues."""
     for step in sequence:
         state = progress.of(step.id)
         if state.status == "refused":

@@ -6,10 +6,10 @@ from datetime import datetime, timedelta
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """``rate`` writes per second on average, at most ``burst`` at once. ``tokens`` were left at
-    ``at``.
+    """``rate`` writes per second on average, at most ``burst`` without a pause. ``tokens`` were
+    left at ``at``.
 
-    ``tokens`` may be negative: that many writes have been promised a place and wait for it.
+    ``tokens`` may be negative: that many writes are promised and wait.
     """
 
     rate: float

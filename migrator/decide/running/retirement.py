@@ -9,8 +9,8 @@ Retirement: TypeAlias = Literal["delete", "adopt", "finished", "refuse"]
 
 
 def next_retirement(mode: AuthenticationMode, present: bool, status: Status) -> Retirement:
-    """Delete it only where it is not asked; an intention whose ConfigMap is gone was carried
-    out.
+    """Delete it only where the authenticator does not read it. An intention whose ConfigMap is
+    absent was carried out.
     """
     if mode != "API":
         return "refuse"

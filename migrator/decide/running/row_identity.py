@@ -37,8 +37,8 @@ def row_gives(data: Mapping[str, str] | None, principal_arn: str, before: Identi
     """True when every login through the map would have the username and groups of ``before``.
 
     ``data`` is the live ConfigMap's, None when there is no ConfigMap. In doubt (parsers differ on
-    the text, two spellings of one user) the answer is False: an entry that stays locks nobody out.
-    A principal that could not log in before loses nothing: True.
+    the text, two spellings of one user) the answer is False: an entry that stays takes access from
+    no principal. A principal that could not log in before loses nothing: True.
     """
     if before.via == "none":
         return True

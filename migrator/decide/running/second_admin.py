@@ -21,9 +21,9 @@ _SHOWN = frozenset({"live", "observed", "attested"})
 
 @dataclass(frozen=True, slots=True)
 class BreakGlass:
-    """The IAM principal that a plan names for when nobody can log in any more, and whether it was
-    shown that IAM would let it in (EKS user guide, "Create access entries": CreateAccessEntry,
-    AssociateAccessPolicy).
+    """The IAM principal that a plan names for the case that no principal can log in any more, and
+    whether it was shown that IAM would let it make an entry (EKS user guide, "Create access
+    entries": CreateAccessEntry, AssociateAccessPolicy).
     """
 
     principal_arn: str

@@ -22,7 +22,7 @@ ROW_CHANGED = "row-changed"
 AWS_AUTH_LOST = "aws-auth-lost"
 PRINCIPAL_RECREATED, PRINCIPAL_DELETED = "principal-recreated", "principal-deleted"
 ROW_ADDED = "row-added"
-# A parallel binding that a run made is gone or was changed: the group of an entry gives no longer
+# A parallel binding that a run made was deleted or changed: the group of an entry no longer gives
 # what the row gave.
 BINDING_CHANGED = "binding-changed"
 ENTRY_CHANGED = "entry-changed"
@@ -94,8 +94,9 @@ def row_difference(data: Mapping[str, str] | None, planned: PlannedPrincipal) ->
 def _lost(data: Mapping[str, str] | None) -> str:
     """Why aws-auth as a whole says nothing certain about one principal; empty where it does.
 
-    An administrator who wants less for one principal edits its row. A ConfigMap that is gone, blank
-    or broken is an accident or somebody's rehearsal, and no decision about this principal.
+    An administrator who wants less for one principal edits its row. A ConfigMap that is deleted,
+    blank or broken is an accident or a rehearsal of another operator, and no decision about this
+    principal.
     """
     if data is None:
         return "The ConfigMap aws-auth was deleted."

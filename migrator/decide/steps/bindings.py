@@ -58,8 +58,8 @@ def same_binding(found: Mapping[str, object], wanted: Mapping[str, object]) -> b
 
 
 def binding_stands(effect: CreateBinding, found: Mapping[str, object] | None) -> bool:
-    """Whether a binding as read gives the group what a parallel binding gives it, whoever made it
-    or added subjects.
+    """Whether a binding as read gives the group what a parallel binding gives it, whether or not a
+    run made it and whatever subjects were added.
     """
     if found is None:
         return False
@@ -74,13 +74,12 @@ def binding_stands(effect: CreateBinding, found: Mapping[str, object] | None) ->
 def whose_binding(
     found: Mapping[str, object] | None, group: str
 ) -> Literal["nobody's", "ours", "shared", "other's"]:
-    """Whose the binding is that stands under a name of ours, for the group that a run of ours bound
-    by it.
+    """The owner of a binding that has a name of ours, for the group that a run of ours bound by it.
 
     ``ours``: the group is its only subject, and it has our label; the bridge group of a run needs
-    none, because no one else uses that group. ``shared``: it binds the group, and somebody else put
-    it, or another subject, there. ``other's``: it does not bind the group. ``nobody's``: there is
-    none.
+    no label, because no one else uses that group. ``shared``: it binds the group, and another
+    writer put it, or another subject, there. ``other's``: it does not bind the group. ``nobody's``:
+    there is no binding.
     """
     if found is None:
         return "nobody's"

@@ -1,4 +1,4 @@
-"""How a step is taken back. Stored in the plan beside the step, never guessed later."""
+"""How a step is undone. The plan stores the undo beside the step; no run guesses it later."""
 
 from migrator.decide.steps.entry_states import default_username
 from migrator.errors import assert_never

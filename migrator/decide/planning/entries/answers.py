@@ -46,7 +46,7 @@ def names_of(decided: PrincipalDecision) -> tuple[str, ...]:
 
 
 def accepted_loss(decided: PrincipalDecision, facts: PlanFacts) -> Acceptance | None:
-    """Who accepts that this principal loses access, if anybody does."""
+    """The person who accepts that this principal loses access; None: no one."""
     names = names_of(decided) if facts.decisions.accept_loss else ()
     return next(
         (value for key, value in facts.decisions.accept_loss.items() if is_for(key, names)), None
@@ -258,8 +258,8 @@ def _answered_automatic(
 def _answered_principal(
     decided: PrincipalDecision, answer: PrincipalAnswer, facts: PlanFacts
 ) -> Found:
-    """The principal the entry is for. Raises for somebody else than the row's, and for one that
-    does not exist.
+    """The principal that the entry is for. Raises where the answer names another principal than the
+    row, and where the principal does not exist.
     """
     candidate = decided.candidate
     found = candidate.found

@@ -1,5 +1,4 @@
-"""Entries that EKS made by itself at the first mode step, held against the row that each of them
-shadows.
+"""Entries that EKS made at the first mode step, compared with the row that each of them shadows.
 
 EKS makes the creator's entry from what it knows: the default username, no group,
 AmazonEKSClusterAdminPolicy (EKS user guide, "Access entries", legacy cluster access). Where a row
@@ -56,8 +55,8 @@ def is_creators(entry: AccessEntry) -> bool:
 def beside_automatic(
     candidate: CandidatePrincipal, entry: AccessEntry, desired: DesiredEntry, facts: PlanFacts
 ) -> PrincipalDecision | None:
-    """What becomes of an entry of EKS's own that shadows a row; None where it is somebody's own, or
-    gives as much.
+    """The decision on an entry that EKS made and that shadows a row; None where EKS did not make
+    the entry, or where it gives as much as the row.
     """
     row = candidate.row
     if row is None or facts.mode != "API_AND_CONFIG_MAP" or not _made_by_eks(entry, facts):
@@ -90,7 +89,7 @@ def _made_by_eks(entry: AccessEntry, facts: PlanFacts) -> bool:
         return history.at <= entry.created_at <= history.at + _AT_ONCE
     made = _moment(facts.snapshot.cluster_raw.get("createdAt"))
     if made is not None and abs(entry.created_at - made) <= _AT_ONCE:
-        return False  # the cluster was made with entries: no row was ever in force in its place
+        return False  # the cluster was made with entries: no row was ever in force before it
     others = [
         e.created_at
         for e in facts.snapshot.access_entries or ()

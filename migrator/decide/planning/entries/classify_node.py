@@ -217,7 +217,7 @@ def _session_kind(role: _Role) -> str | None:
 
 
 def _fargate(role: _Role) -> DesiredEntry:
-    """Entries for Fargate are made by EKS and by nobody else."""
+    """Only EKS makes entries for Fargate."""
     if role.use.profiles:
         if role.facts.mode != "CONFIG_MAP":
             profiles = quoted(profile.name for profile in role.use.profiles)
@@ -249,8 +249,8 @@ def _added_by_fargate(role: _Role) -> tuple[DraftFinding, ...]:
 
 
 def _with_type(role: _Role, entry_type: EntryType) -> DesiredEntry:
-    """What EKS itself will make comes first: nobody can accept an entry of another type than the
-    nodes need.
+    """The entry that EKS itself will make is compared first: an entry of another type than the
+    nodes need cannot be accepted.
     """
     awaited = role.facts.mode == "CONFIG_MAP" and bool(role.use.nodegroups)
     expected = automatic_type(role.use)
@@ -270,8 +270,8 @@ def _with_type(role: _Role, entry_type: EntryType) -> DesiredEntry:
 
 
 def automatic_type(use: NodeUse) -> EntryType | None:
-    """The type of the entry that EKS makes for who uses a role; None where that is several types,
-    or nobody.
+    """The type of the entry that EKS makes for the node groups and Fargate profiles that use a
+    role; None where there are several types, or no such use.
 
     For node groups EC2_WINDOWS with EKS's own Windows images only, and EC2_LINUX for everything
     else, CUSTOM included.

@@ -2,7 +2,7 @@
 
 At the first mode switch EKS makes an entry for it, with AmazonEKSClusterAdminPolicy for the whole
 cluster (EKS user guide, "Legacy cluster access configuration"). That switch is the creator's
-cut-over: the entry shadows a row at once.
+cut-over: the entry shadows a row immediately.
 """
 
 from dataclasses import replace

@@ -139,7 +139,7 @@ def _without_entry(
 def _over_dead_entry(
     candidate: CandidatePrincipal, entry: AccessEntry, desired: DesiredEntry, facts: PlanFacts
 ) -> PrincipalDecision:
-    """The entry answers nobody: the row does, where there is one."""
+    """The entry matches no log-in: the row does, where there is one."""
     before = identity_of_rows(candidate, facts)
     made = _without_entry(candidate, desired, before)
     if made.action != "skip":

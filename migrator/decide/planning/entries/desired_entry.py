@@ -50,7 +50,7 @@ def desired_entry_for(candidate: CandidatePrincipal, facts: PlanFacts) -> Desire
 
 
 def identity_of_rows(candidate: CandidatePrincipal, facts: PlanFacts) -> Identity:
-    """Who the principal is through aws-auth today; nobody where no row answers."""
+    """The identity that aws-auth gives the principal today; an empty one where no row matches."""
     if facts.mode == "API":
         return NOBODY
     if candidate.account is not None:
@@ -65,8 +65,8 @@ def identity_of_rows(candidate: CandidatePrincipal, facts: PlanFacts) -> Identit
 
 
 def identities_at_random(candidate: CandidatePrincipal, facts: PlanFacts) -> tuple[Identity, ...]:
-    """Who the principal is at one login or another, where two spellings give different mappings;
-    else nobody.
+    """The identities that the principal may get at a login, where two spellings give different
+    mappings; else none.
     """
     if (
         facts.mode == "API"
@@ -118,9 +118,8 @@ def _without_rows(candidate: CandidatePrincipal, facts: PlanFacts) -> DesiredEnt
             "principal-absent", f"`{candidate.arn}` does not exist in account {candidate.account}."
         )
         return DesiredEntry("skip", None, (note,))
-    if (
-        candidate.use.any and candidate.entry is None
-    ):  # whoever expands an account does not make nodes of people
+    # a role that nodes use is judged as one, also where an answer expands its account
+    if candidate.use.any and candidate.entry is None:
         if facts.mode == "API":
             return DesiredEntry("skip", None, _nodes_without_entry(candidate))
         return no_node_row(None, candidate.use)
@@ -171,7 +170,7 @@ def _ambiguous(candidate: CandidatePrincipal) -> DesiredEntry:
 
 
 def _of_row(candidate: CandidatePrincipal, row: RowMapping, facts: PlanFacts) -> DesiredEntry:
-    """A live row: who it means decides first, then nodes, then everybody else."""
+    """A live row: the principal that it means decides first, then nodes, then all others."""
     assert candidate.match is not None  # noqa: S101 - of rows
     if candidate.match.kind == "root":
         return _cannot("root-user", "The row means the account's root user alone.", row)
@@ -255,8 +254,8 @@ def _needs_instance(row: RowMapping) -> bool:
 
 
 def _never_renders(candidate: CandidatePrincipal, row: RowMapping) -> bool:
-    """``{{EC2PrivateDNSName}}`` denies the login of whoever is no instance: users, and roles that
-    trust no EC2.
+    """``{{EC2PrivateDNSName}}`` denies the login of every principal that is no instance: users, and
+    roles that do not trust EC2.
     """
     if candidate.match is None or not _needs_instance(row):
         return False
@@ -307,7 +306,7 @@ def _verified(
 
 
 def _unused(candidate: CandidatePrincipal, desired: DesiredEntry, facts: PlanFacts) -> DesiredEntry:
-    """Mark a row that nobody used within a complete log window; it is never dropped for that."""
+    """Mark a row that no login used within a complete log window; it is never dropped for that."""
     usage = facts.snapshot.usage
     if (
         usage is None

@@ -1,4 +1,4 @@
-"""Who somebody is through an access entry, and what an entry looks like written out in full."""
+"""The identity that an access entry gives, and what an entry looks like written out in full."""
 
 from dataclasses import replace
 

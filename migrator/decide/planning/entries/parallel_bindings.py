@@ -30,7 +30,7 @@ def parallel_bindings(group: str, new_name: str, facts: PlanFacts) -> tuple[Crea
 
 
 def admin_binding(group: str, facts: PlanFacts) -> tuple[CreateBinding, ...]:
-    """A binding of ``group`` to cluster-admin; none where somebody else's binding gives that
+    """A binding of ``group`` to cluster-admin; none where a binding of another owner gives that
     already.
     """
     if is_admin_group(group, facts):

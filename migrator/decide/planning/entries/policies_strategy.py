@@ -1,8 +1,8 @@
-"""The opt-in strategy ``policies``: a group goes where access policies give exactly what its
+"""The opt-in strategy ``policies``: a group is replaced where access policies give exactly what its
 bindings give.
 
 A group is replaced only where each of its bindings has a policy for it and nothing is gained. What
-would be lost is shown and blocks until somebody accepts it: access policies have fixed rules,
+would be lost is shown, and it blocks until a person accepts it: access policies have fixed rules,
 without what is aggregated into the built-in ``view``, ``edit`` and ``admin`` (EKS user guide,
 "Review access policy permissions").
 """
@@ -30,7 +30,7 @@ _NOBODY_NAMES = "\0"  # a username that no subject can name
 
 @dataclass(frozen=True, slots=True)
 class Replacement:
-    """What would stand for a group: policies and what changes, or why there are none."""
+    """What would replace a group: the policies and what changes, or why there are no policies."""
 
     policies: tuple[AssociatedPolicy, ...] = ()
     change: AccessChange = _NO_CHANGE

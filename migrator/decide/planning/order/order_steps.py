@@ -1,10 +1,10 @@
-"""The plan's steps, in an order in which nobody is ever without access and nobody has more than
-before.
+"""The plan's steps, in an order in which no principal is ever without access and no principal has
+more than before.
 
-Creating an entry shadows its row at once, so that whoever needs an access policy gets a bridge
-until the policy is proven. An entry of ours carries a marker group while it is being proven,
-because a login that still goes through the row would pass every probe. The first of each kind goes
-alone; whoever runs the tool goes last.
+Creating an entry shadows its row immediately. So a principal that needs an access policy gets a
+bridge until the policy is proven. An entry of ours carries a marker group while it is being proven,
+because a login that still goes through the row would pass every probe. The first principal of each
+kind is migrated alone; the operator is migrated last.
 """
 
 from collections.abc import Iterable, Sequence
@@ -50,8 +50,8 @@ def order_steps(decided: Sequence[PrincipalDecision], facts: PlanFacts) -> tuple
 
 
 def acting_keys(facts: PlanFacts) -> tuple[str, ...]:
-    """Canonical ARNs of whoever runs the tool and whom they arrive through; the caller itself
-    last.
+    """Canonical ARNs of the operator and of the principals through which the operator arrives; the
+    caller itself last.
     """
     chain = [principal_key(arn) for arn in facts.snapshot.caller_chain or ()]
     caller = [principal_key(facts.snapshot.caller_arn)] if facts.snapshot.caller_arn else []
@@ -107,8 +107,8 @@ class _Order:
         return needs_bridge(each) and not self.facts.accept_gap
 
     def _sequences(self, others: list[PrincipalDecision], base: tuple[str, ...]) -> list[str]:
-        """One canary of each kind, one canary at a time; everybody else after the canary of their
-        kind.
+        """One canary of each kind, one canary at a time; every other principal after the canary of
+        its kind.
         """
         by_kind: dict[str, list[PrincipalDecision]] = {}
         for each in others:
@@ -238,7 +238,7 @@ class _Order:
         )
 
     def _leftovers(self, ends: Sequence[str]) -> None:
-        """Bridges of runs that were interrupted: removed when nobody can rest on them any more."""
+        """Bridges of interrupted runs: removed when no principal can depend on them any more."""
         for binding in self.facts.snapshot.rbac.bindings if self.facts.snapshot.rbac else ():
             if (
                 is_ours(binding)

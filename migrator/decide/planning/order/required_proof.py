@@ -1,8 +1,8 @@
-"""Which class of proof cut-over wants of a principal.
+"""The class of proof that the cut-over requires for a principal.
 
-Whoever logged in within the log window, and every node role, must be seen live or in the logs; the
-rest may be simulated. Without a complete window everybody counts as active. ``proof_policy`` may
-ask for another class by kind.
+A principal that logged in within the log window, and every node role, must be seen live or in the
+logs; the rest may be simulated. Without a complete window every principal counts as active.
+``proof_policy`` may ask for another class by kind.
 """
 
 from collections.abc import Mapping
@@ -40,7 +40,7 @@ def asked_proof(
 ) -> ProofClass | None:
     """What ``proof_policy`` asks for this principal; None where it says nothing."""
     if entry is None or SERVICE_LINKED_MARK in principal_arn:
-        return "simulated"  # nobody can be EKS's own role, and EKS keeps its entry
+        return "simulated"  # no login as EKS's own role is possible, and EKS keeps its entry
     return proof_policy.get(proof_kind(principal_arn, entry))
 
 

@@ -1,7 +1,7 @@
-"""The principals of a plan: everybody whom a row, an entry, a node, the cluster's creation or an
-answer brings in.
+"""The principals of a plan: each principal that a row, an entry, a node, the cluster's creation or
+an answer names.
 
-Each row belongs to exactly one of them, or, where it names nobody at all, to a finding.
+Each row belongs to exactly one of them, or, where it names no principal, to a finding.
 """
 
 from collections.abc import Iterable
@@ -168,8 +168,8 @@ def creator_is_known(facts: PlanFacts) -> bool:
 
 
 def _add_accounts(further: dict[str, CandidatePrincipal], facts: PlanFacts) -> None:
-    """Principals that an answer takes out of mapAccounts. One with a row of its own has been
-    refused before.
+    """Principals that an answer takes out of mapAccounts. A principal that also has a row was
+    refused earlier.
     """
     mapped = {row.account for row in facts.aws_auth.accounts}
     for account, arns in facts.decisions.expand_accounts.items():

@@ -53,7 +53,7 @@ def _observed(snapshot: Snapshot, aws_auth: AwsAuth, iam: IamIndex) -> Creator |
     none, or several.
     """
     if snapshot.cluster.authentication_mode != "CONFIG_MAP":
-        return None  # from the mode step on the creator has an entry, like everybody else
+        return None  # from the mode step on the creator has an entry, like other principals
     rows = {row_key(row.arn) for row in aws_auth.rows}
     logins = snapshot.usage.logins if snapshot.usage is not None else ()
     keys = {principal_key(login.arn) for login in logins if login.username == HIDDEN_NAME} - rows

@@ -1,9 +1,9 @@
 """Which IAM principal a row or an entry means.
 
 A principal is looked up in its own account and nowhere else: a role of the same name in another
-account is somebody else. Roles are found by account and name, because aws-auth leaves their path
-out (names are unique in an account whatever their case, IAM user guide, "IAM identifiers"); users
-are found by their whole ARN. Absence counts only where an account was listed completely.
+account is another principal. Roles are found by account and name, because aws-auth leaves their
+path out (names are unique in an account whatever their case, IAM user guide, "IAM identifiers");
+users are found by their whole ARN. Absence counts only where an account was listed completely.
 """
 
 from collections.abc import Iterable

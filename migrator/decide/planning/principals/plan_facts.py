@@ -83,9 +83,8 @@ class PlanFacts:
     row_keys: frozenset[str]
     accept_gap: bool = False
     found: dict[str, Found] = field(default_factory=dict)
-    replacements: dict[str, object] = field(
-        default_factory=dict
-    )  # group -> what access policies stand for it
+    # group -> the access policies that replace it
+    replacements: dict[str, object] = field(default_factory=dict)
 
     @property
     def mode(self) -> AuthenticationMode:

@@ -42,7 +42,7 @@ def answered_arn(group: RowGroup, decisions: Decisions) -> str | None:
 
 
 def check_same_principal(written: str, answered: str) -> None:
-    """Refuse an answer that names somebody else than the row. Raises ``Failed``
+    """Refuse an answer that names another principal than the row. Raises ``Failed``
     ``decision-invalid``.
     """
     row, answer = parse_arn(row_key(written)), parse_arn(row_key(answered))

@@ -102,7 +102,7 @@ def aws_auth_basis(aws_auth: AwsAuth) -> dict[str, Any]:
 
 
 def entries_basis(entries: Iterable[AccessEntry]) -> dict[str, Any]:
-    """Entries by principal, as they stand in the basis."""
+    """Entries by principal, in the form of the basis."""
     return {
         entry.principal_arn: {
             "type": entry.type,

@@ -177,8 +177,8 @@ def _unknown(facts: PlanFacts) -> Iterator[Finding]:
 
 
 def _nodes_of_unknown_roles(facts: PlanFacts) -> int:
-    """How many live nodes run under nobody knows which role; of those on Fargate the profiles tell
-    it.
+    """How many live nodes have a role that is not known. Nodes on Fargate are not counted where the
+    profiles were read: the profiles name their role.
     """
     told = facts.snapshot.fargate_profiles is not None
     return sum(

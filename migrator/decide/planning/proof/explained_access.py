@@ -1,9 +1,9 @@
-"""Whether each difference of access is the one that a finding tells of, cause by cause.
+"""Whether a finding explains each difference of access, cause by cause.
 
-A finding accounts for what it says and for nothing else: the groups that it names, an entry that a
-run of ours left half-made, what a named person accepts. What the findings tell of is taken out of
-the comparison, as if it had never been there; whatever difference is left then is one that nobody
-is told of, and the plan is not made.
+A finding explains what it says and nothing else: the groups that it names, an entry that a run of
+ours left half-made, what a named person accepts. The comparison leaves out what the findings
+explain, as if it had never existed. No finding explains a difference that is left: then the plan is
+not made.
 """
 
 from collections.abc import Callable, Mapping
@@ -46,7 +46,7 @@ def log_in_change(each: PrincipalDecision, facts: PlanFacts) -> AccessChange:
 
 
 def unexplained(each: PrincipalDecision, facts: PlanFacts, later: RbacIndex | None) -> AccessChange:
-    """What of the principal's access change no finding of its own tells of."""
+    """The part of the principal's access change that no finding of this principal explains."""
     if each.access == _NO_CHANGE or each.after is None:
         return _NO_CHANGE
     befores = _befores(each, facts)
@@ -100,7 +100,7 @@ def _with_groups(
 def _gone(
     before: Identity, _note: DraftFinding, each: PrincipalDecision, _facts: PlanFacts
 ) -> Identity:
-    """The whole row is left behind; the same identity for whoever keeps an entry."""
+    """The whole row is left behind; a principal that keeps an entry keeps its identity."""
     return NOBODY if each.action == "skip" and before.via == "config-map" else before
 
 
@@ -123,7 +123,7 @@ def _with_creators_policy(
 def _granted(
     before: Identity, _note: DraftFinding, each: PrincipalDecision, _facts: PlanFacts
 ) -> Identity:
-    """Whoever has nothing today, and gets what a person answered."""
+    """A principal that has no access today and gets what a person answered."""
     return each.after if before.via == "none" and each.after is not None else before
 
 

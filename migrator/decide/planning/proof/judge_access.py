@@ -1,5 +1,5 @@
-"""Access before and after, compared for everybody whose identity changes, and answers judged by
-it.
+"""Access before and after, compared for every principal whose identity changes, and answers judged
+by it.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -78,7 +78,7 @@ def _change(each: PrincipalDecision, facts: PlanFacts, later: RbacIndex | None) 
 def _accepted(
     each: PrincipalDecision, facts: PlanFacts, later: RbacIndex | None
 ) -> PrincipalDecision:
-    """A loss that somebody accepted by name says so, where nothing else tells of it."""
+    """Note a loss that a named person accepted, where no other finding explains it."""
     access = each.access
     acceptance = accepted_loss(each, facts) if access.lost or access.log_ins_lost else None
     if acceptance is None or each.action == "block":
@@ -90,7 +90,9 @@ def _accepted(
 
 
 def _judged(each: PrincipalDecision, facts: PlanFacts) -> PrincipalDecision:
-    """An answer: it may give to whoever has nothing, may never widen, and a loss needs a name."""
+    """An answer: it may give access to a principal that has none, may never widen access, and a
+    loss needs the name of a person.
+    """
     arn, access = each.candidate.arn, each.access
     if facts.index is None and (access.gained or access.lost):
         return _blocked(

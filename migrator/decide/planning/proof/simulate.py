@@ -32,7 +32,7 @@ from migrator.model.step import (
 
 
 def simulate(snapshot: Snapshot, steps: Iterable[Step]) -> Snapshot:
-    """The snapshot as it would be read after all the steps."""
+    """The snapshot as it would be read when all the steps are done."""
     world = _World(snapshot)
     for step in steps:
         world.apply(step)

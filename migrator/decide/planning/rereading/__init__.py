@@ -1,1 +1,1 @@
-"""Proving a plan again when it is read: a plan file is a document that anybody may have written."""
+"""Proving a plan again when it is read: any person may have written a plan file."""

@@ -2,8 +2,8 @@
 principal announces.
 
 Nothing else is ever bound, and nothing else to cluster-admin. The basis holds digests of bindings,
-not their roles: that a parallel binding has the role of the binding it stands beside is compared
-with the cluster by apply.
+not their roles. So apply compares with the cluster that a parallel binding has the role of the
+binding that it copies.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,7 +1,7 @@
 """Findings of a plan that was read: codes and severities of the catalogue, about what the plan
 knows, none missing.
 
-A finding that blocks becomes a warning only by a decision, which leaves a finding of its own.
+A finding that blocks becomes a warning only by a decision, which leaves a separate finding.
 """
 
 from collections.abc import Iterator
@@ -79,7 +79,7 @@ def _check_kind(finding: Finding) -> Iterator[Inconsistency]:
 
 def _check_stays(finding: Finding, plan: Plan) -> Iterator[Inconsistency]:
     """A row, or an account of mapAccounts, stays in aws-auth only where the cluster stays in
-    API_AND_CONFIG_MAP mode: in API mode it admits nobody, and no one accepted that.
+    API_AND_CONFIG_MAP mode: in API mode it admits no principal, and no one accepted that.
     """
     stays = finding.code == "stays-in-config-map" or (
         finding.code == "map-accounts" and finding.severity != "block"

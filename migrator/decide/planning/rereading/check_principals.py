@@ -107,8 +107,8 @@ def _befores(
 
 def _is_completed(principal: PlannedPrincipal, entry: AccessEntry) -> bool:
     """Whether EKS made the entry at our own mode step, so that the row is the identity before. The
-    state folder told that when the plan was made; here the entry must at least be of the shape that
-    EKS gives it.
+    state folder recorded that when the plan was made; here the entry must at least have the shape
+    that EKS gives it.
     """
     return "automatic-entry-completed" in principal.findings and is_creators(entry)
 
@@ -198,8 +198,7 @@ def _keeps(candidate: CandidatePrincipal, entry: AccessEntry, planned: EntrySpec
         return False
     if entry.type == "STANDARD":
         return True
-    # of node types same_entry compares the type alone; such an entry has no name and no groups of
-    # its own
+    # same_entry compares only the type for node types; such an entry has no username and no groups
     bare = EntrySpec(entry.type, None, (), planned.access_policies)
     return planned == bare and policy_keys(planned) == policy_keys(spec_of(entry))
 
