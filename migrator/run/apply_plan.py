@@ -1,8 +1,8 @@
-"""Apply a plan: one-way mode step, entries in proven order, each journaled, each undone when
-its proof fails.
+"""Apply a plan: one-way mode step, entries in proven order, each journaled, each undone when its
+proof fails.
 
-The same call resumes: what is seen decides what became of a step that was started. Nothing here
-decides what comes next; see :mod:`migrator.decide.running.next_action`.
+The same call resumes: what is seen decides what happened to a step that was started. Nothing here
+decides the next step; see :mod:`migrator.decide.running.next_action`.
 """
 
 from collections.abc import Iterable, Mapping
@@ -77,9 +77,9 @@ class ApplyOptions:
 def apply_plan(
     plan: Plan, plan_digest: str, ports: RunPorts, options: ApplyOptions = ApplyOptions()
 ) -> RunOutcome:
-    """Apply, or go on applying. Before anything is written it raises ``Blocked`` (3), ``Refused``
-    (4: another cluster, locked), ``Changed`` (5) or ``WrongUse``; what stops it later is in the
-    outcome's ``error``.
+    """Apply, or continue to apply. Before anything is written it raises ``Blocked`` (3),
+    ``Refused`` (4: another cluster, locked), ``Changed`` (5) or ``WrongUse``; what stops it later
+    is in the outcome's ``error``.
     """
     refuse_blocked(plan)
     _refuse_unknown(plan, options.only)
@@ -110,8 +110,8 @@ def _apply(plan: Plan, plan_digest: str, held: HeldCluster, options: ApplyOption
         plan, plan_digest, snapshot, progress, ports.basis_of, begun=run_id if begun else None
     )
     if not any(progress.of(step.id).status in SETTLED for step in plan.steps):
-        # Later the cluster is not the one that the plan's access was compared on: bridges have come
-        # and gone.
+        # Later the cluster differs from the one on which the plan's access was compared: bridges
+        # were made and removed.
         refuse_unannounced(plan, snapshot)
     refuse_without_bindings(plan, progress, ports.reviewers, chain[-1])
     run = _start(plan, plan_digest, ports, options, snapshot, progress, chain, run_id)
@@ -221,8 +221,7 @@ def _go(run: OneRun, ports: RunPorts, options: ApplyOptions, chain: tuple[str, .
 
 
 def _last_look(run: OneRun, ports: RunPorts) -> MigratorError | None:
-    """Rows, unique ids and entries of all principals once more: what changed while the run was on
-    its way.
+    """Rows, unique ids and entries of all principals once more: what changed during the run.
 
     Principals whose sequence ended for such a change come first. A read of EKS may lag behind the
     run's own last writes: an entry that differs is read again for as long as that can be.
@@ -256,8 +255,8 @@ def _one_each(differences: Iterable[Difference]) -> tuple[Difference, ...]:
 def _drive_to_the_end(
     run: OneRun, ports: RunPorts, options: ApplyOptions, chain: tuple[str, ...]
 ) -> Finished:
-    """Drive; where only the operator's own principal is left for want of a second admin, try to
-    prove one, then to show the break-glass principal's way in.
+    """Drive the run. Where only the operator's own principal is left because no second admin is
+    proven, try to prove one; then try to show that the break-glass principal can make its entry.
     """
     finished = drive(run)
     observed = run.run_state().observed

@@ -96,7 +96,7 @@ def refuse_other_cluster(plan: Plan, snapshot: Snapshot) -> None:
 
 
 def begun_run(store: StateStore, plan_digest: str) -> str | None:
-    """The id of a run of this plan that was started here, whatever became of its journal."""
+    """The id of a run of this plan that was started here, whatever happened to its journal."""
     try:
         document = json.loads(store.read(_RUN_FILE) or b"{}")
     except ValueError:
@@ -356,8 +356,8 @@ def chain_of(reader: ClusterReader) -> tuple[str, ...]:
 def observed_at_start(
     plan: Plan, ports: RunPorts, snapshot: Snapshot, chain: tuple[str, ...]
 ) -> Observed:
-    """What the fresh snapshot shows. Entries that EKS will make itself are looked for when their
-    turn comes.
+    """What the fresh snapshot shows. Entries that EKS will make itself are read when the run
+    reaches them.
     """
     entries = None
     if snapshot.access_entries is not None:

@@ -1,4 +1,4 @@
-"""Asks IAM whether the break-glass principal of a plan could make its own way into the cluster."""
+"""Asks IAM whether the break-glass principal of a plan could make its own access entry."""
 
 from migrator.decide.running.second_admin import BreakGlass, break_glass_needs
 from migrator.errors import MigratorError

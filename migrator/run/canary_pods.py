@@ -26,9 +26,8 @@ from migrator.run.node_evidence import read_nodes
 
 RECORD = "canary-pods.json"
 PATIENCE = timedelta(minutes=5)  # a pod on Fargate starts within one or two minutes
-REFUSED_FOR = timedelta(
-    minutes=2
-)  # so long a refusal must last: an entry takes up to 30 seconds to be in force
+# how long a refusal must last: an entry takes up to 30 seconds to be in force
+REFUSED_FOR = timedelta(minutes=2)
 GONE = timedelta(minutes=2)
 POLL = timedelta(seconds=5)
 _NOT_MADE = frozenset({"kubernetes-denied", "kubernetes-refused", "not-found"})
@@ -49,8 +48,8 @@ class Canaries:
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """What became of a canary: ``node`` is where it runs, ``refused`` why its node may not log in;
-    ``how`` says it.
+    """What happened to a canary: ``node`` is where it runs, ``refused`` why its node may not log
+    in; ``how`` says it.
     """
 
     how: str
@@ -155,7 +154,7 @@ def await_arrival(ports: RunPorts, pod: CanaryPod) -> Arrival:
 
 
 def _on_node(ports: RunPorts, pod: CanaryPod, name: str, now: datetime) -> Arrival | None:
-    """What the pod's node tells; None while that is nothing."""
+    """What the pod's node shows; None while it shows nothing."""
     found = read_nodes(ports.nodes)
     if found is None:
         return Arrival(f"canary pod {pod.full_name} is on {name}, whose lease may not be read")
@@ -198,8 +197,8 @@ def clean_up_after_others(ports: RunPorts) -> None:
 
 
 def remove_left_pods(ports: RunPorts) -> None:
-    """Remove every pod on record, and wait until it is deleted; what cannot be removed stays on
-    record and is said.
+    """Remove every recorded pod, and wait until it is deleted. A pod that cannot be removed stays
+    recorded and is reported.
     """
     journal = _journal(ports)
     for pod in _noted(ports):

@@ -1,8 +1,8 @@
 """The cut-over: all gates, the cluster's name typed again, the switch to API mode, the wait,
 verification again.
 
-There is no way back from API mode. After a time-out the update is read, never sent again on its
-account.
+The switch to API mode cannot be undone. After a time-out the update is read, never sent again on
+its account.
 """
 
 from collections.abc import Mapping
@@ -120,9 +120,9 @@ def cut_over(
 def _changed_since_the_gates(
     plan: Plan, plan_digest: str, ports: RunPorts, judged: Snapshot, progress: Progress
 ) -> MigratorError | None:
-    """What changed while proofs were taken and the name was typed: the switch has no way back, and
+    """What changed while proofs were taken and the name was typed: the switch cannot be undone, and
     the gates judged an older read. A row added meanwhile would be lost with the switch. What a
-    waiver let pass then still passes.
+    waiver permitted then is still permitted.
     """
     now = ports.read_snapshot()
     lines = describe_changes(ports.basis_of(judged), ports.basis_of(now))
@@ -250,7 +250,7 @@ def _switch(
         switching,
         Observed(now=ports.clock.now()),
     )
-    # There are no gates when an earlier attempt, whose switch went through, is finished.
+    # There are no gates when an earlier attempt, whose switch succeeded, is finished.
     judged = gates_to_documents(gates)
     run.journal.start(CUT_OVER, run=run_id, plan_digest=plan_digest, caller=chain[-1], gates=judged)
     for gate in gates:

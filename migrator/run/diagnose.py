@@ -1,8 +1,8 @@
 """Can this machine reach the API server, and may this caller do the job: what ``doctor`` asks,
 changing nothing.
 
-Checks are independent: one that cannot be answered is ``unknown`` and says why, and the others go
-on.
+Checks are independent: one that cannot be answered is ``unknown`` and says why, and the others
+continue.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -151,7 +151,7 @@ def _writes(action: str) -> bool:
 def _in_the_cluster(
     ports: DiagnosePorts, cluster: ClusterRef, commands: Sequence[str]
 ) -> list[Check]:
-    """Who the caller is inside, and what it may do there, asked as itself."""
+    """The caller's identity in the cluster, and what it may do there, asked as itself."""
     caller = ports.cluster.caller_chain()[-1]
     try:
         reviewer = ports.reviewers.as_principal(caller)

@@ -31,8 +31,8 @@ TRIES = 20  # how often one step may meet an answer that has to be looked at aga
 
 
 def drive(run: OneRun) -> Finished:
-    """Run until nothing more can be done now. Raises the error that stopped it; the journal says
-    how far it came.
+    """Run until no more can be done now. Raises the error that stopped it; the journal shows how
+    far it got.
     """
     while True:
         actions = next_actions(run.run_state())
@@ -63,7 +63,7 @@ def drive(run: OneRun) -> Finished:
 
 
 def _pause(run: OneRun, waits: Sequence[Wait]) -> timedelta:
-    """Until it is worth looking again: a moment, or all the time that only has to pass."""
+    """How long to wait until a look is useful: a moment, or the whole time that has to pass."""
     if any(wait.look is not None for wait in waits):
         return POLL
     return max(POLL, min(wait.until for wait in waits) - run.now())
@@ -178,8 +178,8 @@ def one_action(
 
 
 def _taken_over(entry: AccessEntry) -> str:
-    """What becomes of an entry that EKS made: policies of it stay, which may be more than the row
-    gave.
+    """Say what happens to an entry that EKS made: policies of it stay, which may be more than the
+    row gave.
     """
     policies = ", ".join(policy.policy_name for policy in entry.access_policies)
     stays = (
@@ -191,9 +191,9 @@ def _taken_over(entry: AccessEntry) -> str:
 
 
 def _still_decided(run: OneRun, action: Do | Undo) -> bool:
-    """Whether the decision is the same once everything it rests on has been read again.
+    """Whether the decision is the same when everything that it depends on has been read again.
 
-    The turn is taken before: the rate limit may hold a write back for seconds.
+    The wait for the rate limit comes before: it may hold a write back for seconds.
     """
     if writes_entry(action.step.effect):
         run.take_turn()
@@ -209,13 +209,13 @@ def describe(kind: str, principal_arn: str | None) -> str:
 
 
 def _settled(run: OneRun, step_id: str, arn: str | None, error: MigratorError) -> bool:
-    """Whether an error of the API is an answer that the sequence can go on from."""
+    """Whether the sequence can continue after this error of the API."""
     if error.code in PRINCIPAL_REFUSALS:
         run.journal.refuse(step_id, error, why=error.why)
         run.ports.events.say("warn", f"{arn}: {error.message}")
         return True
     if error.code in ("entry-exists", "entry-not-found") and arn is not None:
-        run.ports.clock.sleep(POLL)  # a read may lag behind the write that this answer knows of
+        run.ports.clock.sleep(POLL)  # a read may lag behind the write that this answer shows
         run.forget(ReadFirst("entry", arn))
         return True
     return False

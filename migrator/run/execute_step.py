@@ -45,7 +45,7 @@ READ_BACK = timedelta(seconds=60)
 
 
 def execute(run: OneRun, step: Step) -> None:
-    """Execute one step whose turn it is. Raises ``MigratorError``; the journal then holds the
+    """Execute the next step of a sequence. Raises ``MigratorError``; the journal then holds the
     intention.
     """
     effect = rendered(step.effect, run.run_id)
@@ -150,8 +150,8 @@ def send(run: OneRun, effect: Effect, *, token: str) -> None:
 
 
 def tags_of(run: OneRun, effect: CreateEntry) -> dict[str, str]:
-    """By these a run from another folder knows what was made, by which run, and what it is meant to
-    become.
+    """By these a run from another folder knows what was made, by which run, and what its final
+    state is.
     """
     final = final_spec(run.plan, effect.principal_arn) or effect.entry
     return {
@@ -247,7 +247,7 @@ def _unbind(run: OneRun, effect: CreateBridge | CreateBinding | RemoveBridge) ->
 
 
 def take_back(run: OneRun, action: Undo) -> None:
-    """Take one step back by its stored undo, journaled before and after."""
+    """Undo one step by its stored undo, journaled before and after."""
     step = action.step
     if action.gone:
         run.record(step.id, "undone", {"found": _found_instead(run, step)})

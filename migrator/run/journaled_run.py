@@ -107,10 +107,10 @@ class JournaledRun:
 
 @dataclass(frozen=True, slots=True)
 class OpenItems:
-    """A recorder for effects that last as long as one command: what is on record is what the next
-    command finds and removes after this process was killed.
+    """A recorder for effects that last as long as one command: the next command finds and removes
+    what is recorded after this process was killed.
 
-    ``read`` and ``write`` keep the items, by step, in a file of their own.
+    ``read`` and ``write`` keep the items, by step, in a separate file.
     """
 
     read: Callable[[], Mapping[str, Document]]

@@ -89,7 +89,7 @@ class LeasedLock:
 
     @contextmanager
     def hold(self, holder: LockHolder) -> "Iterator[Hold]":
-        """Hold the lock, renewed while held, let go at the end."""
+        """Hold the lock, renewed while held, released at the end."""
         held = self.acquire(replace(holder, since=_stamp(self._ports.time.now())))
         over = threading.Event()
         renewing = threading.Thread(
@@ -314,8 +314,9 @@ class Hold:
             self._looked.set()
 
     def look_for_tag(self, *, first: bool) -> None:
-        """A run that may not write the Lease locks by a tag. One that was there first wins; a later
-        one is seen while it settles, and both stop rather than both go on.
+        """A run that may not write the Lease locks by a tag. A tag that was there first wins; a
+        later one is seen while it settles, and then both runs stop, so that they never both
+        continue.
         """
         sent = self._ports.time.seconds()
         try:
@@ -388,7 +389,7 @@ def _stamp(now: datetime) -> str:
 def await_end(
     ports: LockPorts, records: LockRecords, token: str, seen: LockSeen
 ) -> LockSeen | None:
-    """Watch another run's lock: what is there once it is over or was let go. Raises ``locked`` as
+    """Watch another run's lock: what is there when it expired or was released. Raises ``locked`` as
     soon as it is renewed.
     """
     time, watched, found = ports.time, None, seen

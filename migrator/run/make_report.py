@@ -67,7 +67,7 @@ def make_report(
 
 
 def _gates_at_the_switch(journal: Journal) -> tuple[tuple[Gate, ...], str | None]:
-    """The gates as the last cut-over that got through them found them, and when."""
+    """The gates as the last cut-over that passed them judged them, and when."""
     for record in reversed(journal):
         if record.event == "run-started" and record.effect.get("command") == CUT_OVER:
             gates = gates_from_documents(record.effect.get("gates"))

@@ -1,7 +1,7 @@
 """Whether the operator may make the bindings of a plan: asked before anything is written.
 
-The bridge comes after the mode step, which is one-way: who learns only then that it cannot be built
-has no way back.
+The bridge comes after the mode step, which is one-way: an operator who learns only then that it
+cannot be built cannot undo the mode step.
 """
 
 from migrator.decide.proving.how_known import request_text

@@ -35,7 +35,7 @@ class Looked:
 
 
 def read_nodes(nodes: NodeHealth | None) -> NodesNow | None:
-    """How all nodes are, None where that may not be read."""
+    """The state of all nodes, None where that may not be read."""
     if nodes is None:
         return None
     try:

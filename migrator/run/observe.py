@@ -1,5 +1,5 @@
-"""Observe who really uses a cluster, from its control-plane logs, in bounded memory; stop anywhere
-and go on.
+"""Observe who really uses a cluster, from its control-plane logs, in bounded memory; a scan can
+stop anywhere and continue.
 
 Logs Insights counts at the service where that is permitted, for a price by the bytes that it scans;
 else events are read page by page and counted here. Either way what was counted is kept in the
@@ -31,7 +31,7 @@ _LOG_TYPES: tuple[LogType, ...] = ("authenticator", "audit")
 
 @dataclass(frozen=True, slots=True)
 class ObservePorts:
-    """What observing needs; ``config_maps`` and ``reader`` tell what rows and entries there are."""
+    """What observing needs; ``config_maps`` and ``reader`` show what rows and entries there are."""
 
     logs: AuditLogs
     reader: ClusterReader
@@ -45,7 +45,7 @@ class ObservePorts:
 @dataclass(frozen=True, slots=True)
 class ObserveOptions:
     """``since``: how long ago the window begins. ``scan``: by which operations. ``fresh``: do not
-    go on with a scan that stopped.
+    continue a scan that stopped.
     """
 
     since: timedelta = timedelta(days=30)
@@ -104,7 +104,7 @@ def _types_off() -> Failed:
 
 
 def _method(ports: ObservePorts, options: ObserveOptions, window: Window) -> ScanMethod:
-    """Queries where they may be started: an empty one tells."""
+    """Queries where they may be started: an empty query shows it."""
     if options.scan != "auto":
         return options.scan
     try:
@@ -130,7 +130,7 @@ def _applied(ports: ObservePorts) -> int | None:
 
 
 def _agree(ports: ObservePorts, scan: Scan) -> None:
-    """Show what the scan costs, and ask where that is something. Raises ``Refused``."""
+    """Show what the scan costs, and ask where it costs something. Raises ``Refused``."""
     window = scan.window
     age = max(window.end - window.group.created, timedelta(seconds=1))
     if window.group.retention_days is not None:
@@ -159,7 +159,7 @@ def _size(count: int) -> str:
     return f"{count} bytes"
 
 
-# stopping, going on, and the end
+# stopping, continuing, and the end
 
 
 def _save(ports: ObservePorts, scan: Scan) -> None:
@@ -181,8 +181,8 @@ def _save(ports: ObservePorts, scan: Scan) -> None:
 def _stopped(
     ports: ObservePorts, options: ObserveOptions, types: frozenset[str], group: LogGroup
 ) -> Scan | None:
-    """The scan of the same wish that stopped less than a day ago; None where there is none to go on
-    with.
+    """The scan of the same request that stopped less than a day ago; None where there is none to
+    continue.
     """
     content = ports.store.read(CHECKPOINT_FILE)
     if not content:

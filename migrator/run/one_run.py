@@ -137,13 +137,13 @@ class OneRun:
                 self._idle.notify_all()
 
     def stop_sequences(self) -> None:
-        """Let no sequence begin anything more; returns when all have come to a stop."""
+        """Let no sequence begin another step; returns when all have stopped."""
         with self._idle:
             self._stopping = True
             self._idle.wait_for(lambda: self._sequences == 0)
 
     def pause(self, duration: timedelta) -> None:
-        """Let time pass between two looks. Raises ``Interrupted`` where the run is to stop."""
+        """Wait between two looks. Raises ``Interrupted`` where the run is to stop."""
         self.ports.clock.sleep(duration)
         if self._stopping:
             raise Interrupted(
@@ -185,7 +185,7 @@ class OneRun:
         self._keep("waits", step_id, (until, why))
 
     def forget(self, what: ReadFirst) -> None:
-        """What was known no longer counts: look again before the next decision."""
+        """What was known is no longer valid: look again before the next decision."""
         with self._lock:
             name = _FIELDS[what.subject]
             known = getattr(self._situation.observed, name)
@@ -242,7 +242,7 @@ class OneRun:
         self.settings.after_mode_step(self)
 
     def take_turn(self) -> None:
-        """Wait until the rate lets one more write be sent."""
+        """Wait until the rate permits one more write."""
         if self._bucket is None:
             return
         with self._lock:

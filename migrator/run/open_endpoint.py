@@ -1,8 +1,8 @@
 """Adds this machine's address to ``publicAccessCidrs`` for as long as a command runs, and removes
 it again.
 
-What is added is on record before it is added, so that an interrupted command's opening is found and
-closed by the next one. Only our own block is ever taken away: what others allowed meanwhile stays.
+The address is recorded before it is added, so that the next command finds and removes what an
+interrupted one added. Only our own block is ever removed: what others allowed meanwhile stays.
 """
 
 import json
@@ -83,7 +83,7 @@ def opened_endpoint(ports: OpenPorts, *, run: str) -> Iterator[None]:
 
 
 def close_endpoint(ports: OpenPorts, *, run: str) -> bool:
-    """Remove what an opening on record added; True when there was something to remove."""
+    """Remove the block that a recorded opening added; True when there was something to remove."""
     block = next(iter(_opened(ports)), None)
     if block is None:
         return False

@@ -1,5 +1,5 @@
-"""Prove a node role within a run: watch its nodes, and let the run go on with others while kubelets
-keep old tokens.
+"""Prove a node role within a run: watch its nodes, while the run continues with others as long as
+kubelets keep old tokens.
 """
 
 from datetime import datetime
@@ -14,7 +14,7 @@ from migrator.run.one_run import OneRun
 
 
 class Waiting:
-    """Nothing can be said yet: the step is asked for again later."""
+    """No result yet: the step is asked for again later."""
 
 
 def nodes_evidence(

@@ -93,8 +93,8 @@ def prove_step(run: OneRun, step: Step, effect: Prove) -> None:
 def _by_login_or_logs(
     run: OneRun, step: Step, effect: Prove, entry: AccessEntry | None, nodes: Evidence | None
 ) -> Evidence:
-    """Log in as the principal; where that cannot be, what the logs or the nodes tell, or the
-    rules.
+    """Log in as the principal; where that is not possible, use what the logs or the nodes show, or
+    the rules.
     """
     try:
         reviewer = run.ports.reviewers.as_principal(effect.principal_arn)
@@ -116,8 +116,8 @@ def _by_login_or_logs(
 
 
 def _expected_log_in(run: OneRun, arn: str, reviewer: AccessReviewer) -> ExpectedLogIn | None:
-    """What must become of a login as the principal with the session at hand; None for who is not in
-    the plan.
+    """What the result of a login as the principal with the session at hand must be; None for a
+    principal that is not in the plan.
     """
     principal = _planned(run, arn)
     return (

@@ -90,9 +90,9 @@ def _without_groups(ports: RunPorts, entry: AccessEntry, groups: frozenset[str])
 
 
 def with_bridges(plan: Plan, outcome: RunOutcome, ports: RunPorts) -> RunOutcome:
-    """The outcome of a run at its end: not 0 while a cluster-admin binding of any run stands. No
+    """The outcome of a run at its end: not 0 while a cluster-admin binding of any run exists. No
     other run is under way while this one has the lock; this one leaves its own where a principal
-    that crosses it is not proven.
+    that needs it is not proven.
     """
     if outcome.error is not None or outcome.exit_code not in (0, 4, 7):
         return outcome
@@ -105,6 +105,6 @@ def with_bridges(plan: Plan, outcome: RunOutcome, ports: RunPorts) -> RunOutcome
         exit_code = 4 if outcome.exit_code == 4 else 1
         return replace(outcome, exit_code=exit_code, leftovers=(why,))
     lines = tuple(each.describe(plan.cluster.name, own_run=outcome.run) for each in left)
-    # What has to stay (4) is settled by a person, and the leftover is named beside it.
+    # A person settles what has to stay (4), and the leftover is named beside it.
     exit_code = 7 if left and outcome.exit_code == 0 else outcome.exit_code
     return replace(outcome, exit_code=exit_code, leftovers=lines)

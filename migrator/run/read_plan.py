@@ -1,5 +1,5 @@
-"""The one way to read a plan: its bytes are decoded, and what they say is proven again, before
-anything trusts it.
+"""The one way to read a plan: its bytes are decoded, and its content is proven again, before it is
+used.
 """
 
 from migrator.decide.planning.rereading.prove_again import prove_again

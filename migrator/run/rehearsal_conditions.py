@@ -1,5 +1,5 @@
-"""When a rehearsal is one and no outage: the conditions, all of them looked at before anything is
-written.
+"""The conditions under which a rehearsal causes no outage: all of them are checked before anything
+is written.
 """
 
 from migrator.decide.proving.verdicts import state_digest

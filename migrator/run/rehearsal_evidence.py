@@ -1,5 +1,5 @@
-"""What a verification is given while aws-auth is blank: its pauses go on watching, its evidence
-waits to be sure.
+"""The clock and the store of a verification while aws-auth is blank: its pauses continue the watch,
+its evidence is kept back until it is certain.
 """
 
 from collections.abc import Callable
@@ -13,7 +13,7 @@ BEAT = timedelta(seconds=15)
 
 @dataclass(frozen=True, slots=True)
 class BeatingClock:
-    """:class:`migrator.ports.Clock` whose every pause keeps the rehearsal alive: ``watch`` raises
+    """:class:`migrator.ports.Clock` whose every pause keeps the rehearsal running: ``watch`` raises
     what ends it.
     """
 
@@ -33,7 +33,7 @@ class BeatingClock:
 
 
 class HeldStore:
-    """A state store that keeps evidence back until it is sure that no row was asked meanwhile."""
+    """A state store that keeps evidence back until it is certain that no row was asked."""
 
     def __init__(self, store: StateStore) -> None:
         self._store = store

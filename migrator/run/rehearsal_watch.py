@@ -25,7 +25,7 @@ class Trouble(MigratorError):
 
 
 class Watcher:
-    """Notes who and what is well at the start, and looks again and again."""
+    """Notes which nodes and principals are well at the start, and looks again and again."""
 
     def __init__(self, plan: Plan, ports: RunPorts) -> None:
         self._plan, self._ports = plan, ports
@@ -115,5 +115,5 @@ class Watcher:
                 raise Trouble("rehearsal-login", f"{arn} cannot log in.")
 
     def _lets_in(self, arn: str) -> bool:
-        """Whether the principal can log in; one refusal alone may be a hiccup."""
+        """Whether the principal can log in; a single refusal may be transient."""
         return any(self._reviewers[arn].who_am_i() is not None for _ in range(2))

@@ -3,7 +3,7 @@ back.
 
 On any trouble the exact bytes are put back first; a Job in the cluster puts them back if this
 process dies or cannot reach the cluster. Under 20 minutes it is no evidence: tokens live for 14,
-with caches on top. What comes next is decided by :mod:`migrator.decide.running.rehearsal`.
+with caches on top. :mod:`migrator.decide.running.rehearsal` decides the next action.
 """
 
 import json
@@ -79,12 +79,11 @@ def rehearse(
     waiting: Clock | None = None,
 ) -> RehearseOutcome:
     """Rehearse API mode, or put back what an interrupted rehearsal left. ``waiting`` only waits,
-    and never steps time: for what takes the time that it takes, which is the start of the timer's
-    Job.
+    and never steps time: it is for the start of the timer's Job, which takes real time.
 
     Exit code 0 passed, 4 another writer changed the map, 6 a principal or a node would have lost
     access, 7 interrupted (now, or by an earlier process), else the error's. In all of them aws-auth
-    is as it was, or the timer in the cluster is about to see to it; the outcome says which. Raises
+    is as it was, or the timer in the cluster is about to restore it; the outcome says which. Raises
     ``Refused`` where a condition is not met, before anything is written.
     """
     refuse_blocked(plan)
@@ -176,7 +175,7 @@ class _RehearsalRun:
                 since = None
             except Trouble as trouble:
                 self._stop(" ".join(part for part in (trouble.message, trouble.why) if part), 6)
-            except Exception as raised:  # whatever it is, the map goes back first
+            except Exception as raised:  # whatever it is, the map is restored first
                 error = raised if isinstance(raised, MigratorError) else _unexpected(raised)
                 self._error = self._error or error
                 self._stop(error.message, error.exit_code)
@@ -233,8 +232,8 @@ class _RehearsalRun:
                 assert_never(action)
 
     def _put_back_at(self, why: str) -> datetime | None:
-        """When the map went back, None where that cannot be read. Where it was written later,
-        the Lease tells by when the timer had fired.
+        """When the map was restored, None where that cannot be read. Where it was written later,
+        the Lease shows by when the timer had fired.
         """
         if why != brain.CHANGED_AFTER:
             return brain.last_written(self.ports.config_maps.read())
@@ -272,7 +271,9 @@ class _RehearsalRun:
         refuse_differences(self._plan, self._digest, self._progress, self.ports, snapshot)
 
     def _blank(self) -> None:
-        """Note who is well; with a Lease just renewed and the timer armed, the values go."""
+        """Note which nodes and principals are well; with a Lease just renewed and the timer armed,
+        blank the values.
+        """
         self.look_again(self.ports.read_snapshot())
         self._watcher.note_start()
         self._renew()
@@ -311,7 +312,7 @@ class _RehearsalRun:
             raise Trouble("rehearsal-late", "The Lease was not renewed in time.")
         if self._map() != "blank":
             return  # the next decision sees it, too
-        # a rehearsal that lost the lock of the cluster ends, and the map goes back
+        # a rehearsal that lost the lock of the cluster ends, and the map is restored
         self._held.check()
         self._renew()
         self._watcher.look(self._began())
@@ -319,8 +320,8 @@ class _RehearsalRun:
         self.ports.events.progress("rehearsed", min(self._seconds(), length), length)
 
     def still_blank(self) -> None:
-        """Raises ``Trouble`` where a row may answer again: nothing that is seen now is due to an
-        entry alone.
+        """Raises ``Trouble`` where a row may be in force again: then what is seen now is not due to
+        an entry alone.
         """
         if self._map() != "blank":
             raise Trouble("rehearsal-written", "Somebody wrote aws-auth.")
@@ -437,7 +438,7 @@ class _RehearsalRun:
         return int(brain.time_blank(self._progress, self.ports.clock.now()).total_seconds())
 
     def _unreachable(self, error: MigratorError) -> RehearseOutcome:
-        """Nothing more can be done from here; the timer in the cluster can."""
+        """Nothing more can be done from here; the timer in the cluster can restore the map."""
         inside = self._progress.of(brain.BLANK).status not in brain.NEVER_BLANKED
         blank = inside and self._progress.of(brain.RESTORE).status not in SETTLED
         where = (

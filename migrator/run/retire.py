@@ -25,7 +25,7 @@ STEP = f"{RETIRE}-delete"
 
 
 def retire(plan: Plan, plan_digest: str, ports: RunPorts) -> RunOutcome:
-    """Back up and delete kube-system/aws-auth. Exit code 0 gone, now or before.
+    """Back up and delete kube-system/aws-auth. Exit code 0 deleted, now or before.
 
     Raises ``Refused``: ``not-cut-over`` while the ConfigMap may still be asked, another cluster,
     locked, not confirmed. ``Changed`` (5) for rows added or entries changed since.

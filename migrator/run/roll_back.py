@@ -1,9 +1,9 @@
-"""Back to what was there: delete what runs of the plan made, restore what they changed. Possible
+"""Back to the state before: delete what runs of the plan made, restore what they changed. Possible
 until the cut-over.
 
 Each deletion waits for a look at aws-auth: where a row no longer gives a principal what it had, its
-entry stays and the outcome says so. The mode step is one-way, and automatic entries of EKS's own
-stay: where one shadows a row, the outcome names it.
+entry stays and the outcome says so. The mode step is one-way, and entries that EKS made stay: where
+one shadows a row, the outcome names it.
 """
 
 from dataclasses import dataclass, replace
@@ -136,7 +136,7 @@ def _with_shadowed_rows(
     ports: RunPorts,
     options: RollBackOptions,
 ) -> RunOutcome:
-    """The outcome of a roll-back: not 0 while an entry that EKS made keeps a row from answering."""
+    """The outcome of a roll-back: not 0 while an entry that EKS made shadows a row."""
     if outcome.error is not None:
         return outcome
     try:

@@ -25,9 +25,9 @@ PATTERNS: Mapping[LogType, str] = {
 
 @dataclass(slots=True)
 class Scan:
-    """A scan on its way. ``cursors``: by log type how far it came: for queries the time up to which
-    slices are done, for events also the ids that were read of the last millisecond. ``cut``: what
-    could not be read to the end.
+    """A scan in progress. ``cursors``: how far it came, by log type: for queries the time up to
+    which slices are done, for events also the ids that were read of the last millisecond. ``cut``:
+    what could not be read to the end.
     """
 
     window: Window

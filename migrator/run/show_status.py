@@ -1,5 +1,5 @@
-"""Where a migration stands: the journal, and the cluster as it is read now. What is not known is
-said to be unknown.
+"""The state of a migration: the journal, and the cluster as it is read now. What is not known is
+shown as unknown.
 """
 
 from dataclasses import dataclass, replace
@@ -146,7 +146,8 @@ def show_status(
             exit_code=found.exit_code or 7,
         )
     # A binding to cluster-admin that no run under way made is unfinished work, whatever the journal
-    # here says: also that of this plan's own last run, which ended before it could take it away.
+    # here says: also that of this plan's own last run, which ended before it could delete the
+    # binding.
     unfinished = found.exit_code == 0 and any(
         not each.locked_by for each in bridges(seen.leftovers)
     )
@@ -387,7 +388,7 @@ def _rows_astray(
     unknown: list[str],
 ) -> tuple[tuple[str, str], ...]:
     """Rows of aws-auth that were changed, deleted or added since the plan was made. In API mode no
-    row answers.
+    row is in force.
     """
     if ports.config_maps is None or mode == "API":
         return ()

@@ -130,7 +130,7 @@ class Measure:
         return state_digest(entry, self.snapshot.cluster.authentication_mode)
 
     def only_entry(self, arn: str) -> Attribution:
-        """Why nothing but an entry can let a principal in; ``none`` where aws-auth may."""
+        """Why only an entry can admit a principal; ``none`` where aws-auth may."""
         if self.mode == "API":
             return "api-mode"
         data = None if self.snapshot.config_map is None else self.snapshot.aws_auth_data
@@ -320,9 +320,9 @@ def _entry_differences(
     entry: AccessEntry | None,
     phase: Phase,
 ) -> tuple[str, ...]:
-    """The entry itself beside the login: while aws-auth is asked, a login that misses its entry
-    falls through to the row and gives every right answer (facts of the platform: precedence of
-    entries over rows).
+    """The entry itself beside the login: while aws-auth is asked, a login that does not match its
+    entry gets the identity of the row, and every answer is right (facts of the platform: precedence
+    of entries over rows).
     """
     spec = measure.spec(principal.principal_arn)
     if phase == "before" or spec is None:
@@ -378,7 +378,7 @@ def _attribution(
     subject: SelfSubject | None,
     results: tuple[ProbeResult, ...],
 ) -> Attribution:
-    """What ties the login to the entry and to nothing else."""
+    """What attributes the login to the entry and to nothing else."""
     if measure.mode == "API":
         return "api-mode"
     if subject is not None and any(is_ours(group) for group in subject.groups):
@@ -391,7 +391,7 @@ def _attribution(
 
 
 def _canary(measure: Measure, arn: str) -> Arrival:
-    """What became of the role's canary pod; nothing where none was asked for."""
+    """What happened to the role's canary pod; nothing where none was asked for."""
     pod = measure.canaries.of(arn)
     return Arrival(pod) if isinstance(pod, str) else await_arrival(measure.ports, pod)
 
@@ -508,7 +508,7 @@ def _logins(measure: Measure, arn: str, start: datetime, end: datetime) -> Login
 def _by_rules(
     measure: Measure, principal: PlannedPrincipal, entry: AccessEntry | None, phase: Phase, why: str
 ) -> Evidence:
-    """Rules evaluated, or a person's word where decisions.yaml gives one."""
+    """Rules evaluated, or the statement of a person where decisions.yaml gives one."""
     expected = _expected(measure, principal, entry, phase)
     differences: tuple[str, ...] = ()
     found = principal.before if phase == "before" else None

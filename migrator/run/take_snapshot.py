@@ -42,8 +42,8 @@ _NOT_ALLOWED = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class SnapshotPorts:
-    """What taking a snapshot needs of the world. ``creation`` and ``who_am_i``, the operator's own
-    login to the cluster, tell the creator; None where they are not asked.
+    """What taking a snapshot needs from outside. ``creation`` and ``who_am_i``, the operator's own
+    login to the cluster, show the creator; None where they are not asked.
     """
 
     cluster: ClusterReader
@@ -322,7 +322,7 @@ def _principals_of(document: Mapping[str, Any]) -> Iterable[str]:
 
 
 def _readable(text: str) -> Arn | None:
-    """The ARN of a role or user in an account; service-linked roles are EKS's own affair."""
+    """The ARN of a role or user in an account; EKS manages service-linked roles itself."""
     arn = parse_arn(text) or parse_arn(text.lower())
     if (
         arn is None
@@ -338,9 +338,9 @@ def _read_account(
 ) -> tuple[list[Raw], bool, bool, _Denied | None]:
     """``(items, roles complete, users complete, what was not allowed)`` of one account.
 
-    A principal that a single read does not find is looked for in a listing: only that tells absence
-    for sure, because names are compared without case where principals are made, and with case where
-    they are read.
+    A principal that a single read does not find is looked for in a listing: only a listing shows
+    absence for certain, because names are compared without case where principals are made, and with
+    case where they are read.
     """
     denied: _Denied | None = None
     found: list[Raw] = []

@@ -118,7 +118,9 @@ def _made(plan: Plan, ports: RunPorts, snapshot: Snapshot) -> frozenset[str]:
 
 
 def _refuse_strangers(plan: Plan, options: VerifyOptions) -> None:
-    """A question about a principal that is not in the plan would never be asked, without a sign."""
+    """Refuse an ARN that is not in the plan: a question about it would never be asked, and nothing
+    would show that.
+    """
     known = {principal_key(principal.principal_arn) for principal in plan.principals}
     for arn in options.only:
         if arn not in {principal.principal_arn for principal in plan.principals}:

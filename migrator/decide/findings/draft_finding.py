@@ -1,4 +1,4 @@
-"""A finding in the making: what deciding notes about a principal on the way."""
+"""A draft of a finding: what a decision about a principal notes."""
 
 from dataclasses import dataclass
 

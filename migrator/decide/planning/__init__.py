@@ -1,1 +1,1 @@
-"""From a snapshot and answers to a plan that proves itself."""
+"""Make a plan from a snapshot and answers, and prove it."""

@@ -1,5 +1,5 @@
-"""Why a principal ends as it does: rows and lines, today and after, findings with their sources,
-steps.
+"""Why a principal gets its action: rows and lines, identity today and after, findings with their
+sources, steps.
 """
 
 from collections.abc import Mapping

@@ -101,7 +101,7 @@ def _principal(each: PrincipalDecision, facts: PlanFacts) -> PlannedPrincipal:
 def _required_proof(
     each: PrincipalDecision, shown: EntrySpec | None, facts: PlanFacts
 ) -> ProofClass:
-    """Of an entry that may be dead, rules that are evaluated prove nothing: a login must be tied to
+    """For an entry that may be dead, evaluated rules prove nothing: a login must be attributed to
     it.
     """
     required = required_proof(each.candidate.arn, each.update or shown, facts)
@@ -164,8 +164,8 @@ def _prove_end(
         names=facts.names,
         accept_gap=facts.accept_gap,
     )
-    # by key: without the entry that tells its spelling, the same principal may be named as its row
-    # spells it
+    # by key: without the entry that shows its spelling, the same principal may be named as in its
+    # row
     undecided = {principal_key(each.candidate.arn) for each in decided if each.action == "block"}
     left = order_steps(
         [

@@ -27,7 +27,7 @@ _LOSES = (
     "its "
     "instances end too."
 )
-# Blockers that the acceptance of a loss answers, and those that only leaving the principal out
+# Blockers that the acceptance of a loss answers, and blockers that only leaving the principal out
 # answers.
 _BY_LOSS = frozenset(
     {"node-row-extra-groups", "policy-loses-rules", "loss-not-accepted", "creator-row-differs"}
@@ -49,7 +49,7 @@ _BY_ARN = frozenset({"role-unverified", "foreign-role-unverified"})
 _BY_TYPE = frozenset(
     {"node-entry-dead", "instance-id-node-names", "node-type-unknown", "node-trust-ambiguous"}
 )
-# Nothing but a change of the cluster, the ConfigMap or the snapshot answers these.
+# Only a change of the cluster, the ConfigMap or the snapshot answers these.
 UNANSWERABLE = frozenset(
     {
         "section-doubtful",

@@ -50,7 +50,7 @@ class Adopt:
 
 @dataclass(frozen=True, slots=True)
 class Undo:
-    """Take the step back by its stored undo. ``gone``: it is not there (any more), only journal it.
+    """Undo the step by its stored undo. ``gone``: its effect is no longer there, only journal it.
 
     ``first`` is read directly before, as for :class:`Do`.
     """
@@ -71,7 +71,7 @@ class LeaveInPlace:
 @dataclass(frozen=True, slots=True)
 class GiveUp:
     """End the principal's sequence before this step: what the plan was made for has changed. Other
-    principals go on.
+    principals continue.
     """
 
     step: PlanStep
@@ -100,7 +100,7 @@ class Refuse:
 
 @dataclass(frozen=True, slots=True)
 class TakeOver:
-    """EKS made the entry that ``step`` would create: journal it, and go on from it."""
+    """EKS made the entry that ``step`` would create: journal it, and continue from it."""
 
     step: PlanStep
     entry: AccessEntry
@@ -146,8 +146,8 @@ class Observed:
 
 @dataclass(frozen=True, slots=True)
 class RunRequest:
-    """What the operator asked for. ``only``: these principals (None: all). ``back``: take
-    everything back.
+    """What the operator asked for. ``only``: these principals (None: all). ``back``: undo
+    everything.
     """
 
     plan_digest: str

@@ -65,7 +65,7 @@ def sequence_over(sequence: Sequence, automatic: EntrySpec, base: tuple[str, ...
     """The steps of a principal that would create its entry, changed to begin from the entry that
     EKS made.
 
-    ``base``: what the first step rests on instead of the canaries: until it is done the principal
+    ``base``: what the first step requires instead of the canaries: until it is done the principal
     lacks what its row gave. The bridge is not used, because EKS's policy is on the entry already.
     """
     first = sequence[0]
@@ -118,8 +118,8 @@ def _spec(spec: EntrySpec, held: Mapping[str, AssociatedPolicy]) -> EntrySpec:
 
 
 def base_of(plan: Plan) -> tuple[str, ...]:
-    """What a changed sequence rests on: the mode step, and bindings of our own that give its groups
-    their meaning.
+    """What a changed sequence requires: the mode step, and the bindings of ours that give its
+    groups their permissions.
     """
     return tuple(
         step.id for step in plan.steps if isinstance(step.effect, EnableEntries | CreateBinding)

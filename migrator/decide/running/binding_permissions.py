@@ -1,5 +1,5 @@
-"""What the operator must be allowed to ask of the API server, so that the bindings of a plan can be
-made and go again.
+"""The permissions of the API server that the operator needs to make and delete the bindings of a
+plan.
 
 A binding is applied by the server (``patch``, and ``create`` where it is not there yet). Making one
 needs ``bind`` on its role or everything that the role allows (Kubernetes, "Using RBAC

@@ -102,7 +102,7 @@ def _remove_unused(
 
 def _bridge_over(state: RunState, effect: CreateBridge | CreateBinding) -> bool:
     """Whether a run whose journal is lost built, used and deleted the bridge: every entry that
-    needs it is in its final state already.
+    needs the bridge is in its final state already.
     """
     if not isinstance(effect, CreateBridge):
         return False

@@ -51,8 +51,8 @@ def bridge_look(state: RunState, bridge: PlanStep) -> ReadFirst:
 
 
 def bridge_seen(state: RunState, bridge: PlanStep) -> bool:
-    """Whether this run's bridge binding was seen: ours by its labels, with the role and group it
-    was built with.
+    """Whether this run's bridge binding was seen: it has our labels, and the role and group with
+    which it was built.
     """
     found = state.observed.bindings.get(bridge_look(state, bridge).name)
     effect = rendered(bridge.effect, state.run)
@@ -85,8 +85,8 @@ def parallel_seen(state: RunState, step: PlanStep) -> bool:
 
 
 def bridge_needed(state: RunState, bridge: PlanStep) -> bool:
-    """Whether an entry carries the bridge group now, or a sequence that may go on is about to put
-    it on one.
+    """Whether an entry carries the bridge group now, or a sequence that may continue will add it
+    next.
     """
     assert isinstance(bridge.effect, CreateBridge)  # noqa: S101 - narrows for the checker
     group = render_run(bridge.effect.group, state.run)

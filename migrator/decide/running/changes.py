@@ -31,7 +31,7 @@ from migrator.model.step import (
 
 _MOST_LINES = 40
 _LONGEST_TEXT = 120
-# A step in one of these was started and did not end.
+# A step with one of these statuses was started and did not end.
 _UNDER_WAY = frozenset({"intended", "sent", "undoing"})
 
 
@@ -157,8 +157,8 @@ def _states_reached(progress: Progress, sequence: Sequence) -> list[EntryState |
 def kept_entries_astray(
     plan: Plan, entries: Iterable[AccessEntry], plan_digest: str
 ) -> tuple[tuple[str, str], ...]:
-    """``(principal ARN, what is wrong)`` of entries that the plan keeps as they were, and that are
-    not so any more, and of principals that it leaves without an entry and that have one.
+    """``(principal ARN, what is wrong)`` of entries that the plan keeps and that were changed, and
+    of principals that the plan leaves without an entry and that have one.
     """
     found = {entry.principal_arn: entry for entry in entries}
     sequences, astray = sequences_of(plan), []
@@ -177,7 +177,7 @@ def kept_entries_astray(
 
 def entry_left_out(plan: Plan, planned: PlannedPrincipal, entry: AccessEntry) -> bool:
     """Whether another writer made an entry for a principal that the plan skips: the principal can
-    log in, whatever became of its row.
+    log in, whether or not its row still exists.
     """
     if planned.action != "skip" or SERVICE_LINKED_MARK in planned.principal_arn:
         return False
@@ -193,8 +193,8 @@ def entry_left_out(plan: Plan, planned: PlannedPrincipal, entry: AccessEntry) ->
 def surprising_entries(
     plan: Plan, entries: Iterable[AccessEntry], plan_digest: str
 ) -> tuple[str, ...]:
-    """Entries after the first mode step that neither this plan made nor expects EKS to make, one
-    line each.
+    """Entries after the first mode step that this plan did not make and does not expect EKS to
+    make, one line each.
     """
     awaited = {
         step.effect.principal_arn: step.effect.expected

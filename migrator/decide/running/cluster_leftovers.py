@@ -1,7 +1,7 @@
-"""What runs of any plan, from any state folder, left in a cluster, and who needs it: found by
-label, tag and group.
+"""What runs of any plan, from any state folder, left in a cluster, and which entries need it: found
+by label, tag and group.
 
-No journal is asked: a run from another folder, or whose folder is lost, has none here.
+No journal is read: the journal of a run from another folder, or of a lost folder, is not here.
 """
 
 from collections.abc import Iterable, Sequence
@@ -76,7 +76,7 @@ def find_leftovers(
 
 
 def bridges(leftovers: Iterable[Leftover], *, but: str = "") -> tuple[Leftover, ...]:
-    """Those that give cluster-admin, but for those of the run ``but``."""
+    """Those that give cluster-admin, except those of the run ``but``."""
     return tuple(
         each for each in leftovers if each.kind == "bridge" and (not but or each.run != but)
     )

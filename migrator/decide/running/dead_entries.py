@@ -22,12 +22,12 @@ def dead_entries(
     entries: Iterable[AccessEntry],
     principals: Mapping[str, IamPrincipal | None],
 ) -> tuple[tuple[str, str], ...]:
-    """The principal's ARN and the reason, for each entry of the plan's principals that is dead by
-    what changed in IAM.
+    """The principal's ARN and the reason, for each entry of the plan's principals that is dead
+    because IAM changed.
 
     ``principals``: those that IAM was asked about, None for one that does not exist. Entries that
     were dead when the plan was made are left out: the plan names them, and its steps or findings
-    say what becomes of them.
+    handle them.
     """
     found = {entry.principal_arn: entry for entry in entries}
     dead = []

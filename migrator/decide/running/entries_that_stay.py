@@ -41,7 +41,7 @@ def why_completed_entry_stays(plan: Plan, arn: str) -> str:
 
 
 def why_thin_entry_stays(plan: Plan, planned: PlannedPrincipal) -> str:
-    """Why an entry that EKS made, and that no run completed, keeps the row from answering."""
+    """Why an entry that EKS made, and that no run completed, still shadows its row."""
     arn = planned.principal_arn
     completes = planned.entry is not None and planned.entry.type == "STANDARD"
     ways = f"Complete it: `migrate apply PLAN --only {arn}`. Or delete" if completes else "Delete"
@@ -67,10 +67,10 @@ def rows_shadowed_by_eks(
     data: Mapping[str, str] | None,
     plan_digest: str,
 ) -> Iterator[tuple[Step, str, str]]:
-    """``(step, principal ARN, why)`` of rows that entries of EKS's own keep from answering and that
-    no run of the plan, by this journal, has completed.
+    """``(step, principal ARN, why)`` of rows that EKS's own entries shadow and that, by this
+    journal, no run of the plan has completed.
 
-    ``data`` is the live ConfigMap's: where no row lets a principal in, no row is shadowed.
+    ``data`` is the live ConfigMap's: where no row admits a principal, no row is shadowed.
     """
     found = {entry.principal_arn: entry for entry in entries}
     sequences = sequences_of(plan, progress)

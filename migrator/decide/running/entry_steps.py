@@ -94,11 +94,11 @@ def not_shown_yet(step: PlanStep, arn: str, until: datetime) -> Wait:
 
 
 def _write(state: RunState, step: PlanStep) -> Action:
-    """A step whose turn it is, where its principal and the bridge are as the write needs them."""
+    """The action of the next step where its principal and the bridge are as the write needs."""
     difference = None
     if writes_entry(step.effect):
         difference = state.observed.sources.get(step.principal_arn or "")
-    # aws-auth or IAM no longer has of the principal what the plan was made for.
+    # aws-auth or IAM no longer gives the principal what the plan was made for.
     if difference is not None:
         return GiveUp(step, difference)
     bridge = bridge_for(state, step.effect)

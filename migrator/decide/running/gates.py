@@ -1,4 +1,4 @@
-"""The gates of the cut-over, in one place: every irreversible step is behind all of them.
+"""The gates of the cut-over, in one place: all of them must pass before an irreversible step.
 
 A gate that was not evaluated is ``unknown``, and unknown does not pass. A named person may waive a
 gate, with a reason and until a date, in decisions.yaml; the waiver is journaled. Three gates cannot
@@ -105,7 +105,7 @@ def in_force(waivers: Mapping[str, Acceptance], now: datetime) -> dict[str, Acce
 
 
 def _expired(until: str, now: datetime) -> bool:
-    """A date holds to its end, UTC; a text that is no date has ended."""
+    """A waiver is valid to the end of its date, UTC; a text that is no date counts as expired."""
     try:
         end = datetime.fromisoformat(until.replace("Z", "+00:00"))
     except ValueError:
@@ -375,7 +375,7 @@ def _without_wider(plan: Plan, progress: Progress, snapshot: Snapshot) -> Snapsh
 
 
 def steps_left(plan: Plan, progress: Progress) -> tuple[str, ...]:
-    """Steps that are not done. A proof that is left is the affair of the proofs gate."""
+    """Steps that are not done. The proofs gate judges a proof that is left."""
     return tuple(
         f"{step.id} {step.effect.kind} {step.principal_arn or ''}".rstrip()
         for step in plan.steps

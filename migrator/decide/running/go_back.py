@@ -1,10 +1,10 @@
 """The next action of a sequence that is undone, because one of its steps was refused or by
 roll-back.
 
-Deleting an entry deletes its access policies with it, and kube-apiserver still knows a recent login
-by the username and groups that the entry gave. So a principal that has only a policy first gets
-back the groups that carried it on the way there, and its entry is deleted once every older token is
-forgotten.
+Deleting an entry deletes its access policies with it, and kube-apiserver still caches a recent
+login with the username and groups that the entry gave. So a principal that has only a policy first
+gets back the groups that it had before, and its entry is deleted when every older token has expired
+from the cache.
 """
 
 from collections.abc import Iterable
@@ -53,7 +53,7 @@ _RUN = "{run}"
 
 
 def give_up(state: RunState, sequence: Sequence) -> Action:
-    """Undo a sequence after one of its steps was refused, so that the row answers again."""
+    """Undo a sequence after one of its steps was refused, so that the row is in force again."""
     progress = state.progress
     refusal = refusal_of(sequence, progress)
     reason = str(refusal.effect.get("message", "")) if refusal else ""
@@ -90,7 +90,7 @@ def back(state: RunState, sequence: Sequence) -> Action:
 
 
 def _binding_back(state: RunState, sequence: Sequence, step: PlanStep) -> Action:
-    """Delete a binding that no entry and no remembered login needs."""
+    """Delete a binding that no entry and no cached login needs."""
     if any(_needs(state, key, step) for key in state.sequences):
         return Finished(((step, "entries that need it are still there"),))
     spread = _remembered_until(state, step)
@@ -102,7 +102,7 @@ def _binding_back(state: RunState, sequence: Sequence, step: PlanStep) -> Action
 
 
 def _remembered_until(state: RunState, step: PlanStep) -> datetime:
-    """When kube-apiserver has forgotten every login by an entry that was deleted."""
+    """When no login by a deleted entry is left in the cache of kube-apiserver."""
     entries = [each for each in state.sequences.values() if each[0].principal_arn]
     spread = max((spread_by(state, each, REMEMBERED) for each in entries), default=LONG_AGO)
     found = state.progress.of(step.id)
@@ -176,12 +176,12 @@ def _created_in(steps: Iterable[PlanStep]) -> CreateEntry | None:
 
 
 def _entry_back(state: RunState, sequence: Sequence, steps: list[PlanStep]) -> Action:
-    """First what the entry carried beside its policies, then, when no older login is remembered,
-    the entry itself.
+    """First restore the groups that the entry had beside its policies; then, when no older login is
+    cached, delete the entry.
     """
     created = _shortest(steps)
-    # A write whose groups name a bridge goes only while that bridge is seen, and the run of this
-    # one is over.
+    # A write whose groups name a bridge is sent only while that bridge is seen. Here the run that
+    # made the bridge is over.
     if _on_a_dead_bridge(state, sequence):
         why = (
             f"another run had left the entry of {created.principal_arn} half-made when this plan "
@@ -208,7 +208,9 @@ def _entry_back(state: RunState, sequence: Sequence, steps: list[PlanStep]) -> A
 def _groups_back(
     state: RunState, sequence: Sequence, last: PlanStep, created: PlanStep, effect: CreateEntry
 ) -> Action:
-    """Put the groups back that carried the principal, where the row and the bridge permit it."""
+    """Restore the groups that gave the principal its access, where the row and the bridge permit
+    it.
+    """
     row = row_answers(state, created)
     if row is not None:
         return row
@@ -221,7 +223,9 @@ def _groups_back(
 def _groups_remembered_until(
     state: RunState, sequence: Sequence, steps: list[PlanStep]
 ) -> datetime:
-    """When kube-apiserver has forgotten the logins from before the groups were put back."""
+    """When the logins from before the groups were restored have expired from the cache of
+    kube-apiserver.
+    """
     until = LONG_AGO
     for step in sequence:
         if not isinstance(step.effect, UpdateEntry) or step in steps:
@@ -233,14 +237,14 @@ def _groups_remembered_until(
 
 
 def _entry_of_eks_back(state: RunState, sequence: Sequence, steps: list[PlanStep]) -> Action:
-    """What EKS made of the entry gives less than the row that it shadows: it is not restored."""
+    """The entry as EKS made it gives less than the row that it shadows: it is not restored."""
     first = steps[-1]
     arn = first.principal_arn or ""
     if arn not in state.observed.entries:
         return ReadFirst("entry", arn)
     entry, states = state.observed.entries[arn], sequence_states(sequence, state.run)
     place, digest = sequence.index(first), state.run_request.plan_digest
-    # Without the entry the row answers; as EKS made it, there is nothing of ours on it.
+    # Without the entry the row is in force; as EKS made it, the entry has nothing of ours.
     if entry is None or matches(states[place], entry, digest):
         return Undo(first, gone=True)
     if not any(matches(each, entry, digest) for each in states[place + 1 :]):
@@ -268,8 +272,8 @@ def _gone_already(state: RunState, arn: str) -> bool:
 
 
 def _carried(created: CreateEntry, last: PlanStep) -> bool:
-    """Whether the last change removed groups that carried the principal until its policies were
-    proven.
+    """Whether the last change removed groups that gave the principal its access until its policies
+    were proven.
     """
     if not isinstance(last.effect, UpdateEntry):
         return False
@@ -312,7 +316,7 @@ def _returns(state: RunState, sequence: Sequence) -> bool:
 
 
 def _bridge_missing(state: RunState, created: CreateEntry) -> Action | None:
-    """What stops the bridge's group from being put back on an entry; None where nothing does."""
+    """Why the bridge's group cannot be restored on an entry; None where it can."""
     step = bridge_for(state, created)
     if step is None:
         return None

@@ -1,5 +1,5 @@
-"""The next action of a sequence towards the plan's end: what is seen decides what became of a step
-that was recorded as intended.
+"""The next action of a sequence towards the plan's end: what is seen decides what happened to a
+step that was recorded as intended.
 """
 
 from dataclasses import replace

@@ -1,5 +1,5 @@
-"""What runs of a plan left in a cluster although their journal does not tell: found by tag, label
-and state.
+"""What runs of a plan left in a cluster although their journal does not record it: found by tag,
+label and state.
 """
 
 from collections.abc import Mapping

@@ -1,8 +1,8 @@
-"""When a lock may be taken, and how long a holder may count on it.
+"""When a lock may be taken, and how long a holder may rely on it.
 
-The rules of client-go's leader election: a lock is over when its record has not changed for as long
-as the record says, by the clock of the reader since it first saw that record. No two clocks are
-compared. A holder stops a margin earlier, by its own clock since it sent its last renewal.
+The rules of client-go's leader election: a lock is over when its record has not changed for the
+time that the record names, by the clock of the reader since it first saw that record. No two clocks
+are compared. A holder stops a margin earlier, by its own clock since it sent its last renewal.
 """
 
 from dataclasses import dataclass
@@ -12,19 +12,18 @@ from typing import Literal, TypeAlias
 from migrator.errors import Refused
 from migrator.model.cluster_lock import LockRecord, LockSeen, describe_lock, expires
 
-LEASE_SECONDS = 30  # a lock outlives its last renewal by so long
+LEASE_SECONDS = 30  # how long a lock outlives its last renewal
 RENEW_SECONDS = 5.0
-MARGIN_SECONDS = (
-    10.0  # a holder stops counting on its lock so much earlier: a request may be on its way so long
-)
-TAG_SECONDS = (
-    120  # a tag is renewed less often: each renewal is a write of the EKS API, seen in CloudTrail
-)
+# a holder stops this long before its lock expires: a request may take that long to arrive
+MARGIN_SECONDS = 10.0
+# a tag is renewed less often: each renewal is a write of the EKS API, seen in CloudTrail
+TAG_SECONDS = 120
 TAG_RENEW_SECONDS = 20.0
 TAG_SETTLE_SECONDS = (
     30.0  # a tag has no compare-and-set: what was written counts once it was read back after this
 )
-# a holder of the Lease looks so often for a tag; a tag in its settling time is seen for sure
+# a holder of the Lease looks for a tag at this interval; a tag in its settling time is certainly
+# seen
 TAG_LOOK_SECONDS = 8.0
 _CLOCKS_DIFFER = timedelta(minutes=10)  # two of them, each five minutes wrong
 LONGEST_SECONDS = 3600  # a record that says more is not believed

@@ -1,8 +1,8 @@
 """Pure state machine of a run: the next action, from plan, journal and observations.
 
-It is total: for every plan, journal and observation there is an answer. After a crash the same
+It is total: for every plan, journal and observation there is an action. After a crash the same
 function decides, by what is seen, what an ``intended`` without a ``done`` means; it never repeats a
-write without a look. Apply, cut-over and roll-back execute what it answers and decide nothing.
+write without a look. Apply, cut-over and roll-back execute its actions and decide nothing.
 """
 
 from migrator.decide.running.actions import (

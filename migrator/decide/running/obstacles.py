@@ -1,4 +1,6 @@
-"""Why a step cannot begin now: what it requires, what it waits for, who must be proven first."""
+"""Why a step cannot begin now: what it requires, what it waits for, which principal must be proven
+first.
+"""
 
 from migrator.decide.running.actions import RunState
 from migrator.decide.running.carriers import carries
@@ -11,7 +13,7 @@ from migrator.model.step import Step as PlanStep
 
 # EKS made the principal's entry, of a type that the plan does not have
 OTHER_TYPE = "automatic-entry-of-other-type"
-# Refusals of the API that concern one principal alone: the others go on.
+# Refusals of the API that concern one principal alone: the others continue.
 PRINCIPAL_REFUSALS = frozenset(
     {"invalid-principal", "invalid-entry", "invalid-policy", "policy-not-found"}
 )
@@ -96,8 +98,8 @@ def _unmet(state: RunState, sequence: Sequence, step: PlanStep, required: str) -
     refusal = refusal_of(other, state.progress)
     if refusal is not None:
         return _given_up(state, key, refusal)
-    # A run that continues with the sequence builds the bridge again: it may go only while the
-    # sequence waits and its entry does not carry the group.
+    # A run that continues with the sequence builds the bridge again. The bridge may be removed only
+    # while the sequence waits and its entry does not carry the group.
     is_waiting = _parked(state, other) or _not_asked(state, other)
     if isinstance(step.effect, RemoveBridge):
         needed = not is_waiting or _on_bridge(state, other, step.effect)

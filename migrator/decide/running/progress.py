@@ -29,8 +29,7 @@ Status: TypeAlias = Literal[
 ]
 
 SETTLED: frozenset[Status] = frozenset({"done", "adopted"})
-# Commands that carry out the plan's own steps, or take them back; others only read how far these
-# came.
+# Commands that carry out the plan's own steps, or undo them; others only read how far these came.
 APPLY, ROLL_BACK, CUT_OVER, RETIRE, REHEARSE = "apply", "rollback", "cutover", "retire", "rehearse"
 ENTRY_COMMANDS = frozenset({APPLY, ROLL_BACK})
 # What may have changed the cluster and is still there.
@@ -200,7 +199,7 @@ def _status_of(event: Event) -> Status:
 
 
 def _after(sequences: Mapping[str, Sequence], step_id: str) -> tuple[str, ...]:
-    """The later steps of the same sequence: they rest on this one, and fall with it."""
+    """The later steps of the same sequence: they require this one, and are undone with it."""
     for sequence in sequences.values():
         ids = [step.id for step in sequence]
         if step_id in ids:

@@ -1,7 +1,7 @@
 """Pure state machine of a rehearsal: the next action, from the journal and what is seen. Total.
 
 Whatever happens between blanking and restoring (a crash, another writer, trouble, a timer that
-fired), the exact bytes are restored first, and the explanation follows.
+fired), the exact bytes are restored first; then the reason is given.
 """
 
 from collections.abc import Mapping
@@ -84,7 +84,7 @@ class AdoptRestored:
 
 @dataclass(frozen=True, slots=True)
 class RemoveTimer:
-    """Delete the timer's objects. ``why``: the rehearsal ends before it began."""
+    """Delete the timer's objects. ``why``: the reason, where the rehearsal ends before it began."""
 
     why: str = ""
 
@@ -146,9 +146,9 @@ def _map_is_original(blank: StepState, seen: SeenRehearsal) -> Rehearsing:
 
 
 def _map_is_foreign(seen: SeenRehearsal) -> Rehearsing:
-    # The timer says that it fired only once the map is restored. What differs now was written
-    # later, and an administrator who deleted a row means it: the saved bytes would give that
-    # access again.
+    # The timer says that it fired only when the map is restored. A difference now was written
+    # later. An administrator who deleted a row intended that: the saved bytes would give the access
+    # again.
     if seen.timer == "fired":
         return AdoptRestored(CHANGED_AFTER)
     return Restore("somebody else wrote aws-auth", save=seen.map == "foreign")

@@ -64,11 +64,12 @@ def row_gives(data: Mapping[str, str] | None, principal_arn: str, before: Identi
 
 
 def groups_by_row(data: Mapping[str, str] | None, principal_arn: str) -> frozenset[str] | None:
-    """The groups that aws-auth, as it is now, surely gives a principal; None where nothing in it
-    can let it in.
+    """The groups that aws-auth, as it is now, certainly gives a principal; None where nothing in it
+    can admit the principal.
 
-    Where it may let it in and the groups are not sure (several rows, a whole account, a text on
-    which parsers differ), they are those that every way in gives, which may be none.
+    Where it may admit the principal and the groups are not certain (several rows, a whole account,
+    a text on which parsers differ), they are those that every row or account that may admit it
+    gives, which may be none.
     """
     canonical = canonical_arn(principal_arn)
     if data is None:

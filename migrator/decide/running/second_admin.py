@@ -1,8 +1,8 @@
-"""Who else administers the cluster: shown before the operator's own way in is touched.
+"""Who else administers the cluster: shown before the operator's own access is changed.
 
-The operator, and every principal the operator arrives through, comes last, and only once a second,
-independent administrator is proven, or a break-glass principal was shown to be able to make an
-access entry for itself, or a person, by name, waived that.
+The operator, and every principal through which the operator arrives, is migrated last. Before that
+a second, independent administrator must be proven, or a break-glass principal must be shown to be
+able to make an access entry for itself, or a named person must waive that.
 """
 
 from collections.abc import Mapping

@@ -26,7 +26,7 @@ ROW_ADDED = "row-added"
 # what the row gave.
 BINDING_CHANGED = "binding-changed"
 ENTRY_CHANGED = "entry-changed"
-# What ends one principal's sequence with exit code 5, while the others go on.
+# What ends one principal's sequence with exit code 5, while the others continue.
 CHANGED_CODES = frozenset(
     {ROW_CHANGED, AWS_AUTH_LOST, PRINCIPAL_RECREATED, PRINCIPAL_DELETED, BINDING_CHANGED}
 )
@@ -66,8 +66,8 @@ def row_difference(data: Mapping[str, str] | None, planned: PlannedPrincipal) ->
     it does not.
 
     ``data`` is the live ConfigMap's, None when there is none. A principal that does not log in by a
-    row (its entry decides, or it is the creator of EKS's own) has no row to compare: its entry is
-    compared instead.
+    row (its entry decides, or it is the creator with EKS's own entry) has no row to compare: its
+    entry is compared instead.
     """
     arn, before = planned.principal_arn, planned.before
     if before.via != "config-map" or row_gives(data, arn, before):
@@ -114,7 +114,7 @@ def _lost(data: Mapping[str, str] | None) -> str:
 
 
 def _given(data: Mapping[str, str] | None, principal_arn: str) -> tuple[str, ...]:
-    """What the live rows give a principal, one text for each way in."""
+    """What the live rows give a principal, one text for each row or account that may admit it."""
     canonical = canonical_arn(principal_arn)
     if data is None or canonical is None:
         return ()

@@ -35,9 +35,9 @@ def row_answers(state: RunState, created: PlanStep) -> Action | None:
         return None
     refusal = refusal_of(state.sequences[state.sequence_of[created.id]], state.progress)
     if refusal is not None and refusal.effect.get("code") == ROW_CHANGED:
-        # An administrator deleted or edited the row while the entry was being made, as the journal
-        # says. Where aws-auth, read again, still says so, the entry gives more than is wanted, and
-        # deleting it locks out no one who should have access.
+        # By the journal, an administrator deleted or edited the row while the entry was being made.
+        # Where aws-auth, read again, still shows that, the entry gives more than is wanted, and
+        # deleting it takes access from no principal that should have it.
         if arn not in state.observed.sources:
             return ReadFirst("source", arn)
         now = state.observed.sources[arn]

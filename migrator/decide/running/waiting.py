@@ -1,4 +1,4 @@
-"""How long is waited for what, and when a change is in force for sure."""
+"""How long to wait for what, and when a change is certainly in force."""
 
 from datetime import datetime, timedelta
 
@@ -21,7 +21,7 @@ LONG_AGO = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 
 
 def spread_by(at: RunState, sequence: Sequence, within: timedelta = SPREAD) -> datetime:
-    """When the last change of a sequence's entry is in force for sure: immediately where a login
+    """When the last change of a sequence's entry is certainly in force: immediately where a login
     showed it since.
     """
     latest = LONG_AGO
@@ -36,8 +36,8 @@ def spread_by(at: RunState, sequence: Sequence, within: timedelta = SPREAD) -> d
 
 
 def _taken_back_by_an_earlier_run(state: StepState) -> bool:
-    """A new run makes a step that was undone pending again and keeps the time at which it went:
-    a run that is killed before it has waited leaves the wait to the next one.
+    """A new run makes a step that was undone pending again and keeps the time at which it was
+    undone: a run that is killed before it has waited leaves the wait to the next one.
     """
     return state.status == "pending" and bool(state.at)
 

@@ -1,9 +1,8 @@
-"""What an entry looks like before and after each step of its sequence, and whether an entry read
-now looks like that.
+"""What an entry looks like before and after each step of its sequence, and whether an entry that
+was read looks like that.
 
 A step that the journal holds as ``intended`` without ``done`` is decided here: the entry is
-compared with the states that the sequence passes through, which shows how far an interrupted run
-came.
+compared with the states of the sequence, which shows how far an interrupted run got.
 """
 
 from dataclasses import dataclass, replace
@@ -43,9 +42,9 @@ ENTRY_TAG = "eks-access-migrator/entry"
 class EntryState:
     """What is known of an entry between two steps. None is "not known": every value fits.
 
-    ``username`` ``""`` leaves the name to EKS. ``made_by_us``: the entry has this plan's tag;
-    ``made_by_others``: it has not, which tells a dead entry from the living entry that replaced
-    it, however alike they are.
+    ``username`` ``""`` leaves the name to EKS. ``made_by_us``: the entry has this plan's tag.
+    ``made_by_others``: it does not, which distinguishes a dead entry from the living entry that
+    replaced it, even where all else is equal.
     """
 
     type: EntryType | None = None
@@ -61,7 +60,7 @@ State: TypeAlias = EntryState | None  # None: there is no entry
 
 
 def sequence_states(sequence: Sequence, run: str) -> tuple[State, ...]:
-    """The states a sequence passes through: one before each step and one after the last."""
+    """The states of a sequence: one before each step and one after the last."""
     state = _first_state(sequence, run)
     states = [state]
     for step in sequence:

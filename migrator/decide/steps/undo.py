@@ -20,11 +20,11 @@ from migrator.model.step import (
 
 
 def undo_of(effect: Effect) -> Effect | None:
-    """The effect that takes ``effect`` back; None where nothing has to be, or can be.
+    """The effect that undoes ``effect``; None where nothing has to be undone, or can be.
 
-    The mode never goes back (EKS user guide, "Change authentication mode"). Entries of EKS's own
-    stay. A dead entry is never pinned again: the row answered before it was deleted, and answers
-    after.
+    EKS never changes the mode back (EKS user guide, "Change authentication mode"). Entries that EKS
+    made stay. A dead entry is never pinned again: the row was in force before it was deleted, and
+    is in force after.
     """
     match effect:
         case EnableEntries() | AwaitEntry() | DeleteEntry() | Prove() | RemoveBridge():

@@ -1,4 +1,4 @@
-"""Findings about who a row means, and whether an entry can be made for that principal."""
+"""Findings about which principal a row means, and whether an entry can be made for it."""
 
 from migrator.decide.findings.finding_kinds import references as ref
 from migrator.model.finding_kind import FindingKind

@@ -2,7 +2,8 @@
 today.
 
 An answer may name what the plan cannot know, and accept a loss by name. It may never widen an
-identity that exists: who needs more access gets it in another change, not hidden in a migration.
+identity that exists: a principal that needs more access gets it in another change, not hidden in a
+migration.
 """
 
 from dataclasses import replace
@@ -76,7 +77,7 @@ def apply_answer(decided: PrincipalDecision, facts: PlanFacts) -> PrincipalDecis
 
 
 def _with_accepted_loss(decided: PrincipalDecision, facts: PlanFacts) -> PrincipalDecision:
-    """Blocks that ask for nothing but the acceptance of a loss."""
+    """Blockers that ask only for the acceptance of a loss."""
     blocking = {note.code for note in decided.notes if is_blocking(note)}
     lives = decided.before.via == "access-entry"
     if (

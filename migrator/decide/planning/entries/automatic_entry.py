@@ -39,8 +39,8 @@ _AT_ONCE = timedelta(minutes=15)  # EKS makes all its own entries at one mode st
 
 
 def is_creators(entry: AccessEntry) -> bool:
-    """Whether an entry looks like the one that EKS makes for the cluster's creator: nothing of it
-    was changed since.
+    """Whether an entry looks like the one that EKS makes for the cluster's creator: it was not
+    changed since.
     """
     policies = [(policy.policy_name, policy.scope.type) for policy in entry.access_policies]
     return (
@@ -192,8 +192,8 @@ def _thinner(
     missing: tuple[str, ...],
     facts: PlanFacts,
 ) -> PrincipalDecision:
-    """Nothing here tells when the row was in force last: a person says whether the entry gets what
-    it gives.
+    """Nothing here shows when the row was in force last: a person says whether the entry gets what
+    the row gives.
     """
     assert candidate.row is not None  # noqa: S101 - something of the row is missing
     now = identity_of_entry(entry)
@@ -229,7 +229,7 @@ def _thinner(
 def _of_other_kind(
     candidate: CandidatePrincipal, entry: AccessEntry, desired: DesiredEntry, row: RowMapping
 ) -> PrincipalDecision | None:
-    """The row is a node's: an entry of EKS's own for the creator cannot become one."""
+    """The row is a node's: the entry that EKS made for the creator cannot become a node entry."""
     if desired.entry is None:
         return None
     message = (

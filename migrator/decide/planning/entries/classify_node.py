@@ -1,9 +1,9 @@
 """Node roles: which type of entry they need, whether EKS makes it, and when a person must decide.
 
-An entry has one type for ever and node types fix username and groups (EKS user guide, "Create
-access entries"), so that a role with two intents cannot be expressed. A node's username in the row,
-or nodes under the role, make a node; a trust policy alone never does: it refutes, or chooses
-between types.
+The type of an entry cannot be changed, and node types fix username and groups (EKS user guide,
+"Create access entries"). So a role with two intents cannot be expressed. A role is a node role by
+the username in its row, or by nodes that run under it. A trust policy alone never makes a node
+role: it refutes one, or chooses between types.
 """
 
 from dataclasses import dataclass, replace
@@ -32,7 +32,7 @@ _TRUSTS = {"ec2": "ec2", "eks-fargate-pods": "fargate", "ssm": "hybrid", "rolesa
 
 @dataclass(frozen=True, slots=True)
 class _Role:
-    """One role with everything that its type follows from."""
+    """One role with everything that decides its type."""
 
     row: RowMapping
     found: Found
@@ -54,8 +54,8 @@ class _Role:
 
     @property
     def systems(self) -> frozenset[str]:
-        """Operating systems of live nodes and of the images of managed node groups (CUSTOM tells
-        nothing).
+        """Operating systems of live nodes and of the images of managed node groups (CUSTOM names no
+        system).
         """
         images = {
             "windows" if group.ami_type.startswith("WINDOWS") else "linux"
@@ -84,16 +84,15 @@ def is_node_template(row: RowMapping | None) -> bool:
 def classify_node(
     row: RowMapping | None, found: Found, use: NodeUse, facts: PlanFacts
 ) -> DesiredEntry | None:
-    """What a node role needs; None for a principal that is no node. Dead rows and absent roles
-    never come here.
+    """What a node role needs; None for a principal that is no node. It is not called for dead rows
+    and absent roles.
     """
     if not is_node_template(row):
         return no_node_row(row, use) if use.any else None
     assert row is not None  # noqa: S101 - a row without a username has no template
     role = _Role(row, found, use, facts)
-    if (
-        found.foreign
-    ):  # first: nothing else that is wrong with it opens another answer than to leave it out
+    # first: whatever else is wrong with the row, the only answer is to leave it out
+    if found.foreign:
         return role.block("foreign-node-row", "The row names nodes with a role of another account.")
     if MASTERS in role.groups:
         return role.block(
@@ -146,7 +145,7 @@ def _users_of(use: NodeUse) -> str:
 def _of_instances(role: _Role) -> DesiredEntry:
     """``system:node:{{EC2PrivateDNSName}}``: EC2_LINUX or EC2_WINDOWS."""
     if role.kinds is not None and "ec2" not in role.kinds:
-        # without nodes under it the row is dead, which was seen before
+        # without nodes under it the row is dead, and was classified before
         message = f"{_users_of(role.use)} use this role, but its trust policy names no EC2 service."
         return role.block("node-template-refuted", message)
     if role.use.profiles or not role.use.computes.isdisjoint({"fargate", "hybrid"}):

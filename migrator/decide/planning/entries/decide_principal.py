@@ -1,5 +1,5 @@
-"""One action per principal: what its rows ask for, held against what exists and against what a
-person decided.
+"""One action per principal: what its rows ask for, compared with what exists and with what a person
+decided.
 """
 
 from collections.abc import Iterator
@@ -57,8 +57,8 @@ def decide_principal(candidate: CandidatePrincipal, facts: PlanFacts) -> Princip
 
 
 def _is_hidden(candidate: CandidatePrincipal, facts: PlanFacts) -> bool:
-    """Whether the principal is the creator and no row is for it: a creator with a row is what the
-    row says.
+    """Whether the principal is the creator and has no row: a creator with a row is decided by the
+    row.
     """
     has_row = candidate.match is not None and candidate.match.kind != "dead"
     return (
@@ -70,7 +70,7 @@ def _is_hidden(candidate: CandidatePrincipal, facts: PlanFacts) -> bool:
 
 
 def _row_notes(candidate: CandidatePrincipal, facts: PlanFacts) -> tuple[DraftFinding, ...]:
-    """What is wrong with single rows of a principal, whatever becomes of it: rows that never match,
+    """What is wrong with single rows of a principal, whatever its action is: rows that never match,
     rows that another one overrides, and rows whose text suggests more than is read of it. In API
     mode no row counts.
     """
@@ -228,7 +228,7 @@ def _beside_entry(
 def _shadowed(
     candidate: CandidatePrincipal, entry: AccessEntry, desired: DesiredEntry, facts: PlanFacts
 ) -> tuple[DraftFinding, ...]:
-    """The row that a live entry stands before, where it would give something else."""
+    """The row that a live entry shadows, where the row would give something else."""
     row, spec, target = candidate.row, spec_of(entry), desired.update or desired.entry
     if row is None or facts.mode == "API":
         return ()

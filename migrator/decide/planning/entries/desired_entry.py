@@ -30,7 +30,7 @@ _SERVICE_LINKED_NAME = "awsservicerolefor"
 
 
 def desired_entry_for(candidate: CandidatePrincipal, facts: PlanFacts) -> DesiredEntry:
-    """What should become of a principal, as far as rows, IAM and nodes tell."""
+    """The desired entry of a principal, as far as rows, IAM and nodes show it."""
     if candidate.is_creator and candidate.found.state != "absent":
         return _of_creator(candidate, creator_entry(candidate, facts))
     if candidate.match is None:
@@ -91,9 +91,7 @@ def _identity_of_row(candidate: CandidatePrincipal, row: RowMapping) -> Identity
 
 
 def _of_creator(candidate: CandidatePrincipal, desired: DesiredEntry) -> DesiredEntry:
-    """EKS's own entry for the creator shadows whatever rows and nodes the creator has, at the mode
-    switch already.
-    """
+    """At the mode switch, EKS's own entry for the creator shadows the creator's rows and nodes."""
     if candidate.use.any:
         message = (
             "EKS will make an entry of type STANDARD for the creator, under whose role nodes run."
@@ -199,8 +197,8 @@ def _of_row(candidate: CandidatePrincipal, row: RowMapping, facts: PlanFacts) ->
 
 
 def _of_one_node(candidate: CandidatePrincipal, row: RowMapping) -> DesiredEntry | None:
-    """The name of one node, written out, with the power of a node or an admin: neither entry type
-    nor name gives it.
+    """The name of one node, written out, with the permissions of a node or an admin: neither entry
+    type nor name gives it.
     """
     username, groups = rendered_row(row, candidate.arn)
     if not username.startswith(NODE_PREFIX):

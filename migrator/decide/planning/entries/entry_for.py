@@ -157,7 +157,7 @@ class _Work:
 
     def _reserved(self, group: str) -> list[str]:
         answer = self.facts.decisions.groups.get(group)
-        # Rule of the plan: a node group never gets a twin under another name.
+        # Rule of the plan: a node group never gets a parallel group under another name.
         if group in NODE_GROUPS:
             return self._node_group(group)
         places = self.facts.names.of_group(group)
@@ -165,7 +165,7 @@ class _Work:
             self._renamed(group, answer.rename_to, places)
             return [answer.rename_to]
         # Rule of the plan: a binding, a FlowSchema or an admission rule that names the group gives
-        # it power. Without the group that power is lost, so an administrator decides.
+        # it permissions. Without the group they are lost, so an administrator decides.
         if places:
             message = f"`{group}` is named by {quoted(places)}; an entry cannot carry it."
             self.block("reserved-group-bound", message)
@@ -179,8 +179,8 @@ class _Work:
         return []
 
     def _check_new_group(self, name: str) -> None:
-        """A group of ours gets bindings: who else may have it, by a token of an OIDC provider too,
-        must be known.
+        """A group of ours gets bindings. So it must be known which principals, and which tokens of
+        an OIDC provider, may have the group already.
         """
         if not self.facts.names.rbac_known:
             self.block(
@@ -273,8 +273,8 @@ class _Work:
         return any(can_become(username, login.username) for login in logins)
 
     def report_unbound(self, username: str, groups: tuple[str, ...]) -> None:
-        """Say which groups nothing binds, and when nothing at all does: a name one letter off looks
-        like this.
+        """Note the groups that nothing binds, and the case that no group is bound: a name with one
+        wrong letter looks like this.
         """
         names = self.facts.names
         if not names.rbac_known:

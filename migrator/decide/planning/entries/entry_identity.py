@@ -31,16 +31,14 @@ NODE_IDENTITIES: dict[EntryType, tuple[str, tuple[str, ...]]] = {
 
 
 def spec_of(entry: AccessEntry) -> EntrySpec:
-    """An existing entry as what it is meant to be; node types carry neither name nor groups of
-    their own.
-    """
+    """The spec of an existing entry; node types have neither a username nor groups to set."""
     if entry.type != "STANDARD":
         return EntrySpec(entry.type, None, (), entry.access_policies)
     return EntrySpec(entry.type, entry.username, entry.kubernetes_groups, entry.access_policies)
 
 
 def identity_of_spec(principal_arn: str, spec: EntrySpec) -> Identity:
-    """Who logs in through an entry like this."""
+    """The identity of a log-in through an entry with this spec."""
     if spec.type != "STANDARD":
         username, groups = NODE_IDENTITIES[spec.type]
         return Identity(username, groups, "access-entry", spec.access_policies)
@@ -49,8 +47,8 @@ def identity_of_spec(principal_arn: str, spec: EntrySpec) -> Identity:
 
 
 def identity_of_entry(entry: AccessEntry) -> Identity:
-    """Who logs in through an existing entry. Node entries answer with what EKS shows, or with what
-    it fixes.
+    """The identity of a log-in through an existing entry. For node entries it is what EKS shows, or
+    what EKS fixes.
     """
     if entry.type != "STANDARD" and not entry.username:
         return identity_of_spec(entry.principal_arn, spec_of(entry))

@@ -1,4 +1,5 @@
-"""Bindings of our own beside those of a reserved group, so that a new name gives the same.
+"""Bindings of our own beside those of a reserved group, so that a new group name gives the same
+permissions.
 
 Existing bindings are never edited: Helm, Argo CD and EKS add-ons would revert that.
 """

@@ -64,8 +64,8 @@ class _Order:
     def __init__(self, facts: PlanFacts) -> None:
         self.facts = facts
         self.steps: list[Step] = []
-        self.first: tuple[str, ...] = ()  # what everything rests on
-        self.bridge: tuple[str, ...] = ()  # what bridged sequences rest on besides
+        self.first: tuple[str, ...] = ()  # what every step requires
+        self.bridge: tuple[str, ...] = ()  # what bridged sequences require in addition
 
     def add(
         self, effect: Effect, requires: Iterable[str] = (), because_of: tuple[str, ...] = ()
@@ -138,7 +138,7 @@ class _Order:
         return self.add(self._proof(each, each.update or each.entry, ()), (end,), sources)
 
     def _sequence(self, each: PrincipalDecision, requires: tuple[str, ...]) -> str:
-        """The steps of one principal, each resting on the one before. Returns the last one's id."""
+        """The steps of one principal; each requires the one before. Returns the last one's id."""
         assert each.entry is not None  # noqa: S101 - create, recreate and update carry the entry
         if each.action == "update":
             assert each.candidate.entry is not None  # noqa: S101 - there is something to update
@@ -179,9 +179,7 @@ class _Order:
     def _changed(
         self, each: PrincipalDecision, now: EntrySpec, desired: EntrySpec, *requires: str
     ) -> str:
-        """Change an entry in place: first what is added, then names under the marker, last what
-        goes.
-        """
+        """Change an entry in place: first add, then change names under the marker, then remove."""
         arn, sources = each.candidate.arn, _sources(each)
         have = {policy.policy_arn: policy for policy in now.access_policies}
         want = {policy.policy_arn: policy for policy in desired.access_policies}
@@ -263,8 +261,8 @@ def kind_of_entry(entry: EntrySpec | None) -> str:
 
 
 def needs_bridge(each: PrincipalDecision) -> bool:
-    """Admins whose only power tomorrow is a policy that is associated after the entry is made,
-    because the name or the group that makes them admins today cannot be carried.
+    """Admins that will be admins only by a policy, which is associated after the entry is made: the
+    name or the group that makes them admins today cannot be carried.
     """
     if each.action not in ("create", "recreate") or each.entry is None or not is_admin(each.entry):
         return False

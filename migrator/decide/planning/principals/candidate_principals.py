@@ -50,7 +50,7 @@ class CandidatePrincipal:
 
     @property
     def row(self) -> RowMapping | None:
-        """The row that answers today, as far as rows go."""
+        """The row that decides today, as far as rows do."""
         live = self.match is not None and self.match.kind != "dead"
         return self.group.winner if live and self.group else None
 
@@ -95,7 +95,7 @@ def _of_rows(group: RowGroup, match: Match, facts: PlanFacts) -> CandidatePrinci
 
 
 def _known_otherwise(found: Found, group: RowGroup, use: NodeUse, facts: PlanFacts) -> Found:
-    """A principal that IAM was not asked for, whose full ARN an answer, EKS or an entry tells."""
+    """A principal that IAM was not asked for, whose full ARN an answer, EKS or an entry shows."""
     answered = answered_arn(group, facts.decisions)
     entries = facts.entries.get(group.key, ())
     known = answered or use.arn or (entries[0].principal_arn if len(entries) == 1 else "")
@@ -147,7 +147,7 @@ def _add_creator(
     is_session = ":assumed-role/" in creator.arn
     candidate = candidates.get(key)
     found = candidate.found if candidate else facts.find(key if is_session else creator.arn)
-    if found.state == "unread" and not is_session:  # the full ARN is what the source tells
+    if found.state == "unread" and not is_session:  # the full ARN is what the source shows
         found = replace(found, arn=creator.arn, state="found")
     arn = found.arn if found.state == "found" else creator.arn
     if candidate is not None:
@@ -159,7 +159,9 @@ def _add_creator(
 
 
 def creator_is_known(facts: PlanFacts) -> bool:
-    """Whether the hidden creator's full ARN is known: a session tells no path of its role."""
+    """Whether the hidden creator's full ARN is known: the ARN of a session does not show the path
+    of its role.
+    """
     creator = facts.snapshot.creator
     if creator is None or ":assumed-role/" not in creator.arn:
         return creator is not None
@@ -186,8 +188,8 @@ def _add_accounts(further: dict[str, CandidatePrincipal], facts: PlanFacts) -> N
 def _of_dead_rows(
     group: RowGroup, match: Match, spelled: dict[str, CandidatePrincipal], facts: PlanFacts
 ) -> CandidatePrincipal:
-    """Rows that never match: beside the principal they spell, if that has other reasons to be
-    here.
+    """Rows that never match. They are added to the principal that they spell, if that is in the
+    plan for other reasons.
     """
     known = spelled.get(group.key)
     if known is not None:
@@ -199,7 +201,7 @@ def _of_dead_rows(
 
 
 def liveness_of(candidate: CandidatePrincipal) -> Liveness:
-    """Whether an existing entry can still answer.
+    """Whether an existing entry can still match a log-in.
 
     An entry is pinned to the unique id of its principal, which no API shows: one that is older than
     the principal was made for another one of the same name (EKS user guide, "Create access

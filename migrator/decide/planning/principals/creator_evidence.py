@@ -1,7 +1,8 @@
 """Who created the cluster, by evidence: the snapshot's own, logins that were observed, an answer.
 
 No API shows the hidden creator while the mode is CONFIG_MAP. CloudTrail has CreateCluster for 90
-days; later only a login as ``kubernetes-admin`` that no row explains tells it, or a person.
+days. Later only a login as ``kubernetes-admin`` that no row explains shows the creator, or a person
+names it.
 """
 
 from collections.abc import Mapping
@@ -20,7 +21,7 @@ HIDDEN_NAME = "kubernetes-admin"  # as authenticator logs show the hidden creato
 
 
 def with_known_creator(snapshot: Snapshot, decisions: Decisions, aws_auth: AwsAuth) -> Snapshot:
-    """The snapshot with its creator, as far as evidence or an answer tells it.
+    """The snapshot with its creator, as far as evidence or an answer shows it.
 
     Raises ``Failed`` ``decision-invalid`` for an answer that cannot be right.
     """

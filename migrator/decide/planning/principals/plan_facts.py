@@ -1,5 +1,5 @@
-"""Everything that deciding looks up, indexed once per plan, and the small values that decisions are
-made of.
+"""Everything that decisions look up, indexed once per plan, and the small values that decisions
+consist of.
 """
 
 from collections.abc import Iterable, Mapping
@@ -152,8 +152,8 @@ def gather(
     names: NameIndex | None = None,
     accept_gap: bool = False,
 ) -> PlanFacts:
-    """Index the snapshot. ``index`` and ``names`` may be handed in where what they hold is known to
-    be the same.
+    """Index the snapshot. The caller may pass ``index`` and ``names`` where their content is known
+    to be the same.
     """
     rbac_whole = snapshot.rbac is not None and not any(
         name.startswith("rbac.") for name in snapshot.unknown

@@ -1,6 +1,4 @@
-"""Answers about one principal: which principal an answer is for, and whether it may name the ARN it
-names.
-"""
+"""Answers about one principal: which principal an answer is for, and which ARN it may name."""
 
 from collections.abc import Iterable
 

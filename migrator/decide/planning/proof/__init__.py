@@ -1,1 +1,1 @@
-"""Stage 4: is the plan right: simulated, compared with what was before, and checked."""
+"""Stage 4: is the plan right: simulated, compared with the access before, and checked."""

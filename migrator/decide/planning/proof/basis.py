@@ -72,7 +72,7 @@ def _named(snapshot: Snapshot, aws_auth: AwsAuth) -> frozenset[str]:
     """Canonical ARNs of the principals that rows, entries and node roles name.
 
     A creator without a row is left out: after the mode step, or to an operator who may not read
-    CloudTrail, it is not known any more, and the plan stays good.
+    CloudTrail, it is no longer known, and the plan stays valid.
     """
     arns = [row.arn for row in aws_auth.rows]
     arns += [entry.principal_arn for entry in snapshot.access_entries or ()]
@@ -129,7 +129,7 @@ def _principal(principal: IamPrincipal) -> dict[str, Any]:
 
 
 def _accounts(snapshot: Snapshot, named: frozenset[str]) -> dict[str, Any]:
-    """How completely the accounts were read that something named lives in."""
+    """How completely each account of a named principal was read."""
     accounts = {arn.account for arn in map(parse_arn, named) if arn is not None}
     return {r.account: [r.roles, r.users] for r in snapshot.accounts_read if r.account in accounts}
 

@@ -17,7 +17,7 @@ from migrator.model.aws_auth import AccountRow, RowMapping
 from migrator.model.finding import Finding
 from migrator.model.step import BRIDGE_PREFIX, MARKER_PREFIX
 
-# What a missing list of the snapshot weakens, in words.
+# What a snapshot without this list weakens, in words.
 _WEAKENS = {
     "callerIdentity": "who runs the tool is not known, so that nobody can be put last",
     "callerChain": "through whom the caller arrives is not known, so that they cannot be put last",

@@ -1,5 +1,5 @@
-"""decisions.yaml held against the cluster: an answer that fits nothing, or that may not be given,
-is an error.
+"""decisions.yaml checked against the cluster: an answer that fits nothing, or that may not be
+given, is an error.
 
 A typing mistake in an ARN must not look like an accepted risk.
 """
@@ -75,7 +75,7 @@ def check_after(decided: Sequence[PrincipalDecision], facts: PlanFacts) -> None:
 
 def _unused(section: str, keys: Iterable[str], facts: PlanFacts) -> None:
     left = list(keys)
-    # In API mode aws-auth asks nothing, and answers of earlier runs may remain. A kind of proof
+    # In API mode no row of aws-auth counts, and answers of earlier runs may remain. A kind of proof
     # does not depend on the mode.
     if facts.mode == "API" and section != "proof_policy":
         return

@@ -56,8 +56,8 @@ def unexplained(each: PrincipalDecision, facts: PlanFacts, later: RbacIndex | No
     codes = {note.code for note in each.notes}
     if "loss-accepted" in codes:
         left = replace(left, lost=(), log_ins_lost=())
-    # a cause may put an earlier identity in the place of today's (an entry that a run left
-    # half-made): what the principal does not gain today was answered for by the plan of that run
+    # a cause may replace today's identity by an earlier one (an entry that a run left half-made):
+    # the plan of that run accounted for what the principal does not gain today
     if "gain-accepted" in codes or not each.access.log_ins_gained:
         left = replace(left, log_ins_gained=())
     return left if each.access.log_ins_lost else replace(left, log_ins_lost=())
@@ -72,8 +72,8 @@ def _befores(each: PrincipalDecision, facts: PlanFacts) -> tuple[Identity, ...]:
 
 
 def _in_order(notes: tuple[DraftFinding, ...]) -> list[DraftFinding]:
-    """The notes that account for something; first the one that puts another identity in the place
-    of today's.
+    """The notes that account for something; first the one that replaces today's identity by another
+    one.
     """
     return sorted(
         (n for n in notes if n.code in _WITHOUT_CAUSE),
@@ -107,14 +107,14 @@ def _gone(
 def _as_by_rows(
     _before: Identity, _note: DraftFinding, each: PrincipalDecision, facts: PlanFacts
 ) -> Identity:
-    """What the interrupted run set out from: the rows."""
+    """The identity before the interrupted run: that of the rows."""
     return identity_of_rows(each.candidate, facts)
 
 
 def _with_creators_policy(
     before: Identity, _note: DraftFinding, each: PrincipalDecision, _facts: PlanFacts
 ) -> Identity:
-    """The policy that EKS gives the creator's entry, where it stays on it."""
+    """The policy that EKS gives the creator's entry, where the entry keeps it."""
     kept = each.after.policies if each.after is not None else ()
     extra = (p for p in kept if p.policy_name == CLUSTER_ADMIN and p.scope.type == "cluster")
     return replace(before, policies=tuple(dict.fromkeys((*before.policies, *extra))))

@@ -1,4 +1,5 @@
-"""The cluster after a plan's steps, on paper: how a plan proves that it ends where it says.
+"""The cluster after a plan's steps, simulated: a plan proves by it that its steps lead to the
+planned state.
 
 Only what a later plan looks at is carried: the mode, entries, and RBAC bindings of our own.
 """

@@ -1,5 +1,5 @@
-"""What the plan's own ``basis`` says of rows, entries, IAM principals and node groups, as the
-planner indexes it.
+"""Rows, entries, IAM principals and node groups of the plan's own ``basis``, as the planner indexes
+them.
 
 The basis holds no RBAC rules (digests only), no decisions, no live nodes, no logins, and no
 creator. Whatever depends on these cannot be derived here: the checks then ask for the finding that

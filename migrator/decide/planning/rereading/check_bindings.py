@@ -32,7 +32,7 @@ _KINDS = {"RoleBinding": True, "ClusterRoleBinding": False}  # whether it has a 
 def check_bindings(
     read: PlanRead, sequences: Mapping[str, Sequence[Step]], rests_on: Mapping[str, int]
 ) -> Iterator[Inconsistency]:
-    """The bridge around those who need it, and every other binding."""
+    """The bridge of the principals that need it, and every other binding."""
     yield from _check_bridge(read, sequences, rests_on)
     for step in read.plan.steps:
         if isinstance(step.effect, CreateBinding):

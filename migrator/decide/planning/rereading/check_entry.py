@@ -1,4 +1,5 @@
-"""The entry that a plan holds for a principal, against the entry that the principal's row gives.
+"""The entry that a plan holds for a principal, compared with the entry that the principal's row
+gives.
 
 The row's username, groups and policies are derived as the planner does (:func:`standard_entry`),
 without RBAC. What differs must be announced: by an answer, by a group that a finding names, or by a

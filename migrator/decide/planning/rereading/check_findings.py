@@ -13,7 +13,7 @@ from migrator.decide.planning.rereading.plan_read import PlanRead
 from migrator.model.finding import Finding
 from migrator.model.plan import Plan, PlannedPrincipal
 
-# What a person's decision leaves behind on the principal whose blocker it answers.
+# The findings that a decision leaves on the principal whose blocker it answers.
 _DECISIONS = frozenset(
     {"answered", "skipped-by-decision", "loss-accepted", "gain-accepted", "stays-in-config-map"}
 )
@@ -113,8 +113,8 @@ def _check_severity(
 
 
 def _may_soften(principal: PlannedPrincipal, code: str) -> bool:
-    """Whether a blocker of the principal can be a warning: an answer softened it, or nothing is
-    done anyway.
+    """Whether a blocker of the principal can be a warning: an answer softened it, or the principal
+    is not changed.
     """
     decisions = _DECISIONS | _STILL_BLOCKED if principal.action == "block" else _DECISIONS
     return not decisions.isdisjoint(principal.findings) or (
@@ -148,8 +148,8 @@ def _check_principal(
 
 
 def _check_aws_auth(plan: Plan, facts: PlanFacts) -> Iterator[Inconsistency]:
-    """What the basis says of lost sections and mapAccounts has its finding. In API mode aws-auth is
-    not asked.
+    """Lost sections and mapAccounts in the basis must have their finding. In API mode EKS does not
+    read aws-auth.
     """
     if facts.mode == "API":
         return

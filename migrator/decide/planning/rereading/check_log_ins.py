@@ -1,5 +1,5 @@
-"""Log-ins of a principal in a plan that was read: what its entry admits more than today must be
-announced.
+"""Log-ins of a principal in a plan that was read: each log-in that its entry admits and that is
+refused today must be announced.
 
 What its row and its entry admit is computed again. A plan that was made before log-ins were
 compared announces none: it is refused where its entries admit more, and consistent where they do
@@ -20,8 +20,8 @@ from migrator.model.plan import PlannedPrincipal
 
 
 def check_log_ins(principal: PlannedPrincipal, read: PlanRead) -> Iterator[Inconsistency]:
-    """Log-ins gained and lost by the principal's entry, against those that the plan announces, by a
-    finding.
+    """Log-ins gained and lost by the principal's entry, compared with those that a finding of the
+    plan announces.
     """
     where, arn, access = (
         f"principal {principal.principal_arn}",

@@ -1,5 +1,5 @@
-"""Principals of a plan that was read, against what its basis says of them: rows, identity before,
-action, entry.
+"""Principals of a plan that was read, compared with the basis: rows, identity before, action,
+entry.
 
 Every row and entry of the basis belongs to exactly one principal. The entry is the one that the row
 gives; what it has besides must be announced by a finding of the principal that names it.
@@ -90,8 +90,8 @@ def _check_named(
 def _befores(
     principal: PlannedPrincipal, candidate: CandidatePrincipal, facts: PlanFacts
 ) -> Iterator[Identity]:
-    """Who the principal may be before, as far as the basis tells: live nodes and the creator are
-    not in it.
+    """The identities that the principal may have before, as far as the basis shows: live nodes and
+    the creator are not in it.
     """
     entry = candidate.entry
     if entry is not None:
@@ -156,7 +156,7 @@ def _check_unnamed(
 def _check_action(
     principal: PlannedPrincipal, candidate: CandidatePrincipal, facts: PlanFacts
 ) -> Iterator[Inconsistency]:
-    """The action against the entry that is there, and the entry that the action leaves."""
+    """The action compared with the existing entry, and the entry that the action leaves."""
     where = _where(principal)
     if (principal.entry is None) != (principal.action in ("skip", "block")):
         yield Inconsistency(
@@ -170,7 +170,7 @@ def _check_action(
 
 
 def _why_not(principal: PlannedPrincipal, candidate: CandidatePrincipal, facts: PlanFacts) -> str:
-    """Why the action cannot be the one for what is there; empty where it can."""
+    """Why the action cannot fit the existing entry; empty where it can."""
     entry, found = candidate.entry, {*principal.findings}
     match principal.action:
         case "create" if entry is not None:
@@ -216,9 +216,9 @@ def _made_by_eks(
 
 
 def _check_proof(principal: PlannedPrincipal) -> Iterator[Inconsistency]:
-    """The class of proof that cut-over wants: one that `proof_policy` can ask for. Which one
+    """The class of proof that cut-over requires: one that `proof_policy` can ask for. Which one
     depends on the policy and on the logins that were seen, which are not in the plan: the proofs
-    gate names who is proven by rules alone.
+    gate names the principals that are proven by rules alone.
     """
     if principal.required_proof not in _POLICY:
         yield Inconsistency(
@@ -242,8 +242,8 @@ def _check_access(principal: PlannedPrincipal) -> Iterator[Inconsistency]:
 def _check_ambiguity(
     principal: PlannedPrincipal, candidate: CandidatePrincipal, facts: PlanFacts
 ) -> Iterator[Inconsistency]:
-    """Of a principal that two spellings make different, the identity before is not compared: it
-    must be one.
+    """Where two spellings give a principal different identities, the identity before is not
+    compared: it must be one of them.
     """
     if "ambiguous-user" in principal.findings and not identities_at_random(candidate, facts):
         yield Inconsistency(_where(principal), "Its rows do not differ by spelling.")

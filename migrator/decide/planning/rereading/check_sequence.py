@@ -1,7 +1,7 @@
-"""The steps of one principal, simulated from its entry in the basis: they end in its entry, by way
-of allowed states.
+"""The steps of one principal, simulated from its entry in the basis: they end in its entry, through
+allowed states.
 
-On the way an entry may carry what the identity before has, what the entry in the plan has, and the
+In between an entry may carry what the identity before has, what the entry in the plan has, and the
 marker and bridge groups of the run; nothing else is ever sent.
 """
 
@@ -47,7 +47,7 @@ _MADE = frozenset({"create", "recreate"})
 
 
 def is_bridged(principal: PlannedPrincipal, read: PlanRead) -> bool:
-    """Whether the principal has nothing between its entry and its policy but the bridge."""
+    """Whether the principal has no access but the bridge between its entry and its policy."""
     if read.gap_accepted:
         return False
     candidate = read.subject_of(principal)
@@ -160,7 +160,7 @@ class _Walk:
         if len(self.classes) > 1:
             yield Inconsistency(f"the steps of {arn}", "They ask for different classes of proof.")
         weaker = self.classes - {self.principal.required_proof}
-        # of an entry that may be dead, more is required than its steps ask for (make_plan)
+        # for an entry that may be dead, more is required than its steps ask for (make_plan)
         if weaker and "entry-liveness-unknown" not in self.principal.findings:
             why = (
                 f"They ask for {names(weaker)} proof, and the principal requires "

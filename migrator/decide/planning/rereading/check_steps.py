@@ -1,8 +1,8 @@
 """Steps of a plan that was read: simulated from the basis, one principal after the other.
 
-They must end in exactly the entries of the plan's principals, give nothing on the way that neither
-the identity before nor the entry gives, hold their undo, and rest on what keeps an administrator
-from losing access (the bridge, the first principal of each kind).
+They must end in exactly the entries of the plan's principals. In between they must give nothing
+that neither the identity before nor the entry gives. Each must hold its undo, and must require what
+keeps an administrator from losing access (the bridge, the first principal of each kind).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -37,8 +37,8 @@ def check_steps(read: PlanRead) -> Iterator[Inconsistency]:
 
 
 def closures(steps: Sequence[Step]) -> Mapping[str, int]:
-    """For each step everything that it rests on, itself included, as bits: step number N of the
-    plan is bit N.
+    """For each step all steps that it requires, itself included, as bits: step number N of the plan
+    is bit N.
     """
     found: dict[str, int] = {}
     for place, step in enumerate(steps):
@@ -50,7 +50,7 @@ def closures(steps: Sequence[Step]) -> Mapping[str, int]:
 
 
 def _check_ids(plan: Plan) -> Iterator[Inconsistency]:
-    """Each id once; each step rests on earlier steps only, so that no two wait for each other."""
+    """Each id once; each step requires earlier steps only, so that no two wait for each other."""
     earlier: set[str] = set()
     for step in plan.steps:
         if step.id in earlier:
@@ -86,7 +86,7 @@ def _check_each(plan: Plan) -> Iterator[Inconsistency]:
 
 
 def _check_mode(plan: Plan, rests_on: Mapping[str, int]) -> Iterator[Inconsistency]:
-    """In CONFIG_MAP mode the switch comes first and everything rests on it; in other modes there is
+    """In CONFIG_MAP mode the switch comes first and every step requires it; in other modes there is
     none.
     """
     switches = [step for step in plan.steps if isinstance(step.effect, EnableEntries)]

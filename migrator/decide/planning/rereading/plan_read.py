@@ -1,6 +1,4 @@
-"""A plan that was read beside what its basis says: what every check looks things up in, indexed
-once.
-"""
+"""A plan that was read, with its basis: the index in which every check looks things up."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,9 +16,9 @@ from migrator.model.plan import Plan, PlannedPrincipal
 
 @dataclass(frozen=True, slots=True)
 class PlanRead:
-    """``unplanned``: principals of the basis that the plan has none for. ``of_basis``: what the
-    basis says of each principal of the plan, by ARN; principals that the basis does not name are
-    not in it.
+    """``unplanned``: principals of the basis that are not in the plan. ``of_basis``: what the basis
+    says of each principal of the plan, by ARN; principals that the basis does not name are not in
+    it.
     """
 
     plan: Plan
@@ -31,7 +29,7 @@ class PlanRead:
     gap_accepted: bool
 
     def subject_of(self, principal: PlannedPrincipal) -> CandidatePrincipal:
-        """What is known of a principal; of one that the basis does not name, what IAM says."""
+        """What is known of a principal; for one that the basis does not name, what IAM says."""
         arn = principal.principal_arn
         return self.of_basis.get(arn) or CandidatePrincipal(arn, self.facts.find(arn))
 
@@ -69,8 +67,8 @@ def read_beside_basis(plan: Plan) -> PlanRead:
 
 
 def _matched(plan: Plan, candidates: Sequence[CandidatePrincipal]) -> dict[str, CandidatePrincipal]:
-    """An answer may spell a principal with the path that its row lacks: then its rows tell which
-    one it is.
+    """An answer may spell a principal with the path that its row lacks: then its rows show which
+    principal it is.
     """
     by_arn = {row_key(candidate.arn): candidate for candidate in candidates}
     by_rows = {

@@ -1,9 +1,9 @@
-"""A plan that was read is proven again before anything trusts it: its digest finds accidents, not
-authors.
+"""A plan that was read is proven again before it is used: its digest shows accidents, not
+deliberate changes.
 
 What a plan says twice must agree: steps with principals, principals with the basis, findings with
-the catalogue. Pure and without the cluster. What only RBAC rules can tell (how much a group gives)
-is compared with the cluster itself by verify and by the gates:
+the catalogue. Pure and without the cluster. What depends on RBAC rules (how much a group gives) is
+compared with the cluster itself by verify and by the gates:
 :mod:`migrator.decide.proving.announced`.
 """
 
