@@ -220,7 +220,7 @@ def encode_response(response: Response, *, head: bool, keep: bool) -> bytes:
     ]
     if not keep:
         lines.append("Connection: close")
-    # ARNs and cluster names reach headers (error messages do not): a line break in one would be a
-    # header of its own.
+    # Headers contain ARNs and cluster names, but no error messages. A line break in one would
+    # start another header.
     text = "\r\n".join(line.replace("\r", " ").replace("\n", " ") for line in lines) + "\r\n\r\n"
     return text.encode("latin-1", "replace") + (b"" if head else response.body)

@@ -34,8 +34,8 @@ class KubernetesServers:
 
 
 def _inside(world: World, servers: KubernetesServers, api: KubernetesApi) -> Surroundings:
-    """What pods have around them: the API by a port of its own, since no filter on addresses is
-    between them.
+    """The surroundings of the pods. They reach the API on a separate port, without a filter on
+    addresses.
     """
     port, stop_listening = servers.tls.listen(api.handle)
     api.at_stop.append(stop_listening)

@@ -52,8 +52,8 @@ def add_controls(world: World) -> None:
 
 
 def _write_aws_auth(world: World, api: KubernetesApi, value: Change) -> str | None:
-    """``{data: {mapRoles: …} | null, manager}``: somebody else writes the ConfigMap, or deletes
-    it.
+    """``{data: {mapRoles: …} | null, manager}``: another writer writes the ConfigMap, or deletes it
+    (null).
     """
     if value.get("data") is None:
         api.registry.store.remove(("", "configmaps"), "kube-system", "aws-auth")
@@ -69,8 +69,8 @@ def _write_aws_auth(world: World, api: KubernetesApi, value: Change) -> str | No
 
 
 def _touch_aws_auth(world: World, api: KubernetesApi, value: Change) -> str | None:
-    """``{change, manager}``: somebody else edits it (one row more), deletes it, or deletes it and
-    makes it again.
+    """``{change, manager}``: another writer edits aws-auth (one row more), deletes it, or deletes
+    it and creates it again.
     """
     change = value.get("change", "edit")
     if change not in ("edit", "recreate", "delete"):
@@ -89,8 +89,8 @@ def _touch_aws_auth(world: World, api: KubernetesApi, value: Change) -> str | No
 
 
 def _one_row_more(data: Mapping[str, str], roles: str) -> str:
-    """``mapRoles`` with a row more for a role that nobody has; a comment more where the text takes
-    no row.
+    """``mapRoles`` with one row more, for a role that does not exist. Where the text cannot take a
+    row, it gets a comment.
     """
     text = data.get("mapRoles", "")
     rows, body = len(read_aws_auth(data).rows), text.rstrip()
@@ -110,7 +110,7 @@ def _one_row_more(data: Mapping[str, str], roles: str) -> str:
 
 
 def _put_object(world: World, api: KubernetesApi, value: Change) -> str:
-    """``{object, manager}``: somebody else makes or replaces an object; returns its
+    """``{object, manager}``: another writer creates or replaces an object. Returns its
     resourceVersion.
     """
     found = dict(value["object"])
@@ -132,8 +132,8 @@ def _put_object(world: World, api: KubernetesApi, value: Change) -> str:
 
 
 def _delete_object(world: World, api: KubernetesApi, value: Change) -> bool:
-    """``{apiVersion, kind, namespace, name}``: somebody else deletes it; tells whether it was
-    there.
+    """``{apiVersion, kind, namespace, name}``: another writer deletes the object. Returns whether
+    it existed.
     """
     kind = api.registry.types.of_kind(str(value["apiVersion"]), str(value["kind"]))
     if kind is None:

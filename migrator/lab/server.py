@@ -33,7 +33,7 @@ CREDENTIALS_FILE = "credentials"
 CONFIG_FILE = "config"
 CA_FILE = "ca.pem"
 FORMAT = "migrator/lab/v1"
-_FILES = 16_384  # open at once
+_FILES = 16_384  # open at the same time
 
 
 class Lab:
@@ -123,7 +123,7 @@ def write_profiles(world: World, directory: Path) -> dict[str, str]:
     with world.lock:
         for principal in world.principals():
             account = principal.arn.split(":")[4]
-            # The files' format has no quotes: a line break in a name would be a setting of its own.
+            # The files' format has no quotes: a line break in a name would start another setting.
             safe = principal.name if IAM_NAME.fullmatch(principal.name) else "unnamed"
             wanted = (safe, f"{safe}-{account}", f"{safe}-{account}-{len(taken)}")
             name = next(name for name in wanted if name not in taken)
@@ -178,7 +178,7 @@ def _allow_many_ports() -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a lab in the foreground until it is told to stop."""
+    """Run a lab in the foreground until a signal stops it."""
     parser = argparse.ArgumentParser(
         prog="python -m migrator.lab.server", description="An EKS on this machine."
     )

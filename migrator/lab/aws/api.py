@@ -31,12 +31,12 @@ from migrator.lab.worlds.effects import ClientKilledError
 from migrator.lab.worlds.faults import Fault, FaultKind
 from migrator.lab.worlds.world import Caller, World
 
-# What anybody with valid credentials may do, or what the handler itself authorises by a trust
-# policy.
+# Operations that every caller with valid credentials may call, or that the handler itself
+# authorises by a trust policy.
 _UNSIGNED = {"sts:AssumeRoleWithWebIdentity", "sso:GetRoleCredentials"}
 _NOT_AUTHORISED_HERE = {"sts:GetCallerIdentity", "sts:AssumeRole", *_UNSIGNED}
 _PORTAL = "/federation/credentials"  # of IAM Identity Center, whose requests are not signed
-NOBODY = Caller("", "", "", "", "", "", "")  # who asks without a signature
+NOBODY = Caller("", "", "", "", "", "", "")  # the caller of an unsigned request
 _READS = ("Describe", "List", "Get", "Filter")
 
 
@@ -163,7 +163,7 @@ def resource_of(call: Call) -> str:
 
 
 def _sts_as_json(operation: str, result: Mapping[str, Any], request_id: str) -> Response:
-    """STS answers JSON to whoever accepts it: the authenticator does, as it reads nothing else."""
+    """The answer of STS as JSON, for callers that accept it. The authenticator reads only JSON."""
     document = {
         f"{operation}Response": {
             f"{operation}Result": dict(result),

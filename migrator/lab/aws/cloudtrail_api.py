@@ -1,8 +1,8 @@
 """CloudTrail: the CreateCluster events of the last 90 days, one for each cluster whose creator the
 world names.
 
-A world's clusters were there before the lab: what made them is told as CloudTrail would tell it,
-and no longer than it would (CloudTrail API reference, LookupEvents).
+A world's clusters exist before the lab starts. The lab reports who created them as CloudTrail does,
+and for no longer than CloudTrail does (CloudTrail API reference, LookupEvents).
 """
 
 import json

@@ -1,8 +1,7 @@
-"""IAM of one account: roles, users and instance profiles, so that a world can be read and changed
-as in life.
+"""IAM of one account: roles, users and instance profiles.
 
-Names are unique without regard to case. Whatever is made anew gets a new unique id, as an access
-entry's owner has reason to know.
+A client reads and changes them as in a real account. Names are unique without regard to case. A
+principal that is deleted and created again gets a new unique id: its old access entry is dead.
 """
 
 import json

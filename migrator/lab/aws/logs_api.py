@@ -137,7 +137,7 @@ class RunningQuery:
         try:
             self.rows = query.run(self._counted(lines))
             self.status = "Complete" if self.status == "Running" else self.status
-        except Exception:  # a thread has nobody to raise to
+        except Exception:  # no caller receives an exception of this thread
             self.status = "Failed"
             raise
 

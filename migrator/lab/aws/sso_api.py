@@ -1,9 +1,9 @@
-"""The portal of IAM Identity Center: role credentials for whoever is signed in
+"""The portal of IAM Identity Center: role credentials for a signed-in user
 (``sso:GetRoleCredentials``).
 
-Requests are not signed; the access token of a sign-in says who asks. The role of a permission set
-is ``AWSReservedSSO_NAME_SUFFIX`` in the account (IAM Identity Center user guide, "Reference
-permission sets in resource policies").
+Requests are not signed. The access token of a sign-in identifies the caller. The role of a
+permission set is ``AWSReservedSSO_NAME_SUFFIX`` in the account (IAM Identity Center user guide,
+"Reference permission sets in resource policies").
 """
 
 from collections.abc import Mapping

@@ -1,10 +1,11 @@
-"""The oracle: whether, after every change, everybody may do what they could at the start, and
-nothing more.
+"""The oracle checks, after every change, that every principal may do what it could do at the
+start, and nothing more.
 
-It looks from inside, where nothing is missed: at every effect of a client, and at every moment at
-which a change comes into force by itself, it logs every principal in and asks every probe, by the
-same authenticator and authorizer that answer requests. A gap of a millisecond counts. Tokens from
-before a change are asked about, too, as long as the API server would remember them.
+It runs inside the lab and so misses nothing. It checks at every effect of a client, and at every
+moment at which a delayed change comes into force. Each time it logs in every principal and
+evaluates every probe, with the authenticator and the authorizer that answer requests. A gap of one
+millisecond counts. It also checks tokens from before a change, as long as the API server would
+remember them.
 """
 
 from collections import Counter
@@ -63,7 +64,7 @@ class Oracle:
                 self._world.effects.listeners.remove(self._after)
 
     def look(self) -> None:
-        """Judge now, and every moment since the last look. Called by itself after effects and
+        """Judge now, and every moment since the last look. The lab calls this after effects and
         control requests.
         """
         with self._world.lock:
@@ -118,10 +119,10 @@ class Oracle:
 
 
 def control_oracle(world: World, body: Mapping[str, Any]) -> Mapping[str, Any]:
-    """``{on: true, clusters, each, most, stated: {ARN: [denied, allowed]}}`` begins (anew); ``{on:
-    false}`` ends.
+    """``{on: true, clusters, each, most, stated: {ARN: [denied, allowed]}}`` starts (or restarts)
+    the oracle; ``{on: false}`` ends it.
 
-    Answers the report: of the oracle that has begun, or of the one that has ended.
+    Returns the report of the oracle that was started or ended.
     """
     known = {"on", "clusters", "each", "most", "stated"}
     if unknown := set(body) - known:

@@ -80,7 +80,7 @@ class _Login:
 
 
 class ClusterOracle:
-    """Judges one cluster; the world's lock is held by whoever calls.
+    """Judges one cluster. The caller holds the world's lock.
 
     ``stated`` gives, by principal ARN, the kinds of differences that were announced.
     """
@@ -117,9 +117,10 @@ class ClusterOracle:
         return len(self._logins)
 
     def look(self, now: datetime, effect: int) -> None:
-        """Judge every moment since the last look at which access changed by itself, then this one.
+        """Judge every moment since the last look at which a delayed change of access came into
+        force, then this one.
 
-        RBAC is as it was at the last look until now: it has no delay, and whoever changes it looks.
+        RBAC has not changed since the last look: it has no delay, and each change of it calls this.
         """
         self._catch_up(now, effect)
         self._rbac = self._api.authorizer.rbac
@@ -137,8 +138,8 @@ class ClusterOracle:
             answers = [
                 self._answers(self._user(login.credential, moment), moment) for moment in moments
             ]
-            # A token from before keeps its name and groups, and loses at once the policies of an
-            # entry that is gone.
+            # A token from before keeps its name and groups. It loses the policies of a deleted
+            # entry immediately.
             remembered = [self._answers(login.user, moment) for moment in moments]
             login.also_right = (*login.also_right, login.right, *answers[:-1], *remembered)
             login.right = answers[-1]
@@ -263,7 +264,7 @@ class ClusterOracle:
         if known is not None and known[0] == state:
             return known
         if self._world.caller_of(login.credential) is None:
-            return state, frozenset()  # nobody can be a principal that is gone
+            return state, frozenset()  # no caller can log in as a deleted principal
         answers = self._answers(user, moment)
         return state, frozenset(
             ("allowed" if answer else "denied", probe, age)

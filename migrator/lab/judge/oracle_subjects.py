@@ -1,8 +1,8 @@
-"""Whom the oracle asks, and what: every login that a world's principals can have, and probes that
-tell a difference.
+"""The subjects and the probes of the oracle: every login that a world's principals can have, and
+requests that show a difference of access.
 
-A probe is put to everybody, not only to those whom it was made for: what is everyday for one is a
-wrong allow for another.
+The oracle evaluates each probe for every login, not only for the login that it was made for: a
+request that is normal for one login is a wrong allow for another.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -19,7 +19,8 @@ from migrator.model.rbac import AccessRequest
 SESSION = "oracle"
 _SESSIONS = 6  # of one role: more tell nothing new
 _RBAC = "rbac.authorization.k8s.io"
-# Asked of everybody, whatever the world is: the rights that matter most when they change hands.
+# Probes for every login in every world: the rights that matter most when a principal gains or
+# loses them.
 _ALWAYS = (
     AccessRequest("*", "*", "*"),
     *(
@@ -44,14 +45,14 @@ _ALWAYS = (
 
 
 def logins_of(world: World, api: KubernetesApi) -> Iterator[Credential]:
-    """Credentials of every login to be asked about. They are signed with nothing and stand in no
-    list of keys.
+    """Credentials of every login to check. They have no secret key, and no list of keys contains
+    them.
     """
     names = list(_names_in_rbac(api))
     for account in world.accounts.values():
         for principal in (*account.principals(), account.root):
             if SERVICE_LINKED_MARK in principal.arn:
-                continue  # EKS's own; nobody else can be it
+                continue  # only EKS can assume a service-linked role
             if isinstance(principal, IamRole):
                 nodes = _nodes_of(account, principal, api.cluster)
                 for session in list(dict.fromkeys((SESSION, *nodes, *names)))[:_SESSIONS]:
@@ -72,8 +73,8 @@ def probes_of(
     each: int,
     most: int,
 ) -> tuple[AccessRequest, ...]:
-    """The requests that everybody is asked about: ``each`` for every different kind of user,
-    ``most`` in all.
+    """The requests to evaluate for every login: ``each`` for every different kind of user, ``most``
+    in all.
     """
     index, namespaces = api.authorizer.rbac, _namespaces(api)
     turns = []

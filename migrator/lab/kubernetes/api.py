@@ -83,12 +83,12 @@ class KubernetesApi:
             self.at_stop.pop()()
 
     def user_at(self, caller: Caller, moment: datetime) -> User | None:
-        """Whom a principal would log in as at a moment, past or (by what is done so far) to come;
-        nothing is logged.
+        """The user that a principal would log in as at a moment. Nothing is logged.
 
+        The moment may be in the past, or in the future as far as the changes so far determine it.
         Of rows that contradict each other the first counts. :meth:`Authorizer.decide` with the same
-        ``moment`` says what that user may do: together they judge access at every moment, for
-        whoever must not miss a gap.
+        ``moment`` decides what that user may do. Together they judge access at every moment, so
+        that a check misses no gap.
         """
         outcome = self.authenticator.outcome_at(self.authenticator.asker_of(caller), moment)
         if isinstance(outcome, Ambiguous):
@@ -98,7 +98,7 @@ class KubernetesApi:
         )
 
     def catch_up(self) -> None:
-        """Let happen what happens by itself: Fargate starts pods, kubelets renew leases."""
+        """Apply the changes that need no request: Fargate starts pods, kubelets renew leases."""
         with self._world.lock, self.registry.store.lock:
             self.fargate.catch_up()
             self.kubelets.catch_up()

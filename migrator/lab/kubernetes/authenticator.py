@@ -79,7 +79,7 @@ class Authenticator:
     """Authenticates for one cluster. Thread-safe.
 
     Accepted tokens are remembered for ``world.settings.token_cache`` of lab time, as kube-apiserver
-    does: an old token lives on for a while after its mapping is gone. Refusals are never
+    does: an old token stays valid for a while after its mapping was deleted. Refusals are never
     remembered.
     """
 
@@ -138,7 +138,7 @@ class Authenticator:
         outcome = self.outcome_at(asker, moment)
         if isinstance(
             outcome, Ambiguous
-        ):  # the real one iterates over a Go map: any row, anew at each login
+        ):  # the real one iterates over a Go map: each login may get another row
             outcome = random.choice(outcome.outcomes)  # noqa: S311 - no secret
         if isinstance(outcome, Denied):
             self._say(
@@ -228,8 +228,8 @@ class Authenticator:
         return (found or {}).get("data") or {}
 
     def _notice(self, change: Change) -> None:
-        """The watch on aws-auth: rows of the newest version count at once, those before are kept
-        for the past.
+        """The watch on aws-auth: rows of the newest version count immediately. Older versions are
+        kept to decide about past moments.
         """
         if (change.key, *change.place) == _AWS_AUTH:
             self._history = [

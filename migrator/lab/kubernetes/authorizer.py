@@ -3,8 +3,8 @@ is ahead of all.
 
 Access policies are keyed by the unique id of the IAM principal that the token names (EKS user
 guide, "Associate access policies with access entries": they do not count for impersonated users),
-so whoever asks without that id - by impersonation, or by a SubjectAccessReview with name and groups
-only - sees RBAC only.
+so for a request without that id RBAC alone decides. Such a request is an impersonation, or a
+SubjectAccessReview with name and groups only.
 """
 
 import threading

@@ -1,4 +1,4 @@
-"""What the controllers of a real cluster do after a write or a removal, done at once.
+"""What the controllers of a real cluster do after a write or a removal, here without delay.
 
 kube-controller-manager's garbage collector, namespace, service account and ClusterRole aggregation
 controllers, and the API server's own for custom resource definitions. The store's lock is held.

@@ -1,4 +1,4 @@
-"""What a new cluster holds before anybody touches it: namespaces, RBAC of kube-apiserver and EKS,
+"""The objects of a new cluster before the first change: namespaces, RBAC of kube-apiserver and EKS,
 FlowSchemas.
 """
 
@@ -38,8 +38,8 @@ def new_registry(now: Callable[[], datetime], objects: Iterable[Json] = ()) -> R
 
 @functools.cache
 def _furnished(*, with_defaults: bool) -> ObjectStore:
-    """Made once for all clusters of a process: stores share objects, as nobody changes one in
-    place.
+    """Made once for all clusters of a process: stores share objects, as no code changes an object
+    in place.
     """
     registry = Registry(lambda: _BORN)
     registry.ensure_default_namespaces()

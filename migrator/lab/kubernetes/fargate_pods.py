@@ -44,7 +44,7 @@ class FargatePods:
         self.room = True  # False: no machine is to be had, as where a subnet has no free address
 
     def catch_up(self) -> None:
-        """Start what waits, and take the nodes of pods away that are gone."""
+        """Start the pods that wait, and remove the nodes of deleted pods."""
         if not self._cluster.fargate_profiles:
             return
         store = self._registry.store
@@ -165,8 +165,8 @@ class FargatePods:
 
 
 def _selects(profile: Mapping[str, Any], pod: Json) -> bool:
-    """Whether one of the profile's selectors takes the pod; ``*`` and ``?`` stand for any
-    characters and for one.
+    """Whether one of the profile's selectors takes the pod; ``*`` matches any
+    characters, ``?`` matches one.
     """
     labels = pod["metadata"].get("labels") or {}
     return any(

@@ -166,7 +166,7 @@ class Jobs:
         )  # a program that ends politely was still ended
 
     def _over(self, job: Json) -> bool:
-        """Whether the job is gone, or the lab goes down."""
+        """Whether the job was deleted, or the lab stops."""
         metadata = job["metadata"]
         found = self._registry.store.get(JOBS, metadata["namespace"], metadata["name"])
         return (
@@ -255,8 +255,8 @@ def _pod_of(job: Json) -> Json:
 
 
 def _end(child: "subprocess.Popen[bytes]") -> None:
-    """End everything in the container, as a kubelet does: politely first. The child leads a group
-    of its own.
+    """End every process of the container, as a kubelet does: SIGTERM first, then SIGKILL. The child
+    leads a separate process group.
     """
     for number in (signal.SIGTERM, signal.SIGKILL):
         with contextlib.suppress(ProcessLookupError):

@@ -8,5 +8,5 @@ from typing import Any, TypeAlias
 Json: TypeAlias = dict[str, Any]  # an object
 Value: TypeAlias = Any  # anything that JSON holds
 
-# Made once: json.dumps with separators of its own makes an encoder for every call.
+# Made once: json.dumps with other separators makes an encoder for every call.
 compact_json = json.JSONEncoder(separators=(",", ":")).encode

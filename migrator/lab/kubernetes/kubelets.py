@@ -1,11 +1,10 @@
-"""What the kubelets of a cluster do, caught up with when somebody looks: logins, lease renewals,
-Ready conditions.
+"""What the kubelets of a cluster do: logins, lease renewals, Ready conditions. It is computed when
+a request reads them.
 
 A kubelet renews its lease every 10 seconds (Kubernetes documentation, "Leases", "Node heartbeats")
-with a token that it takes anew every 14 minutes, under the role of its instance and with the
-instance id as session name. It is not a thread here: between two looks nothing but entries and
-aws-auth can change what it may do, and both remember when they changed, so its past is computed
-from them.
+with a token that it renews every 14 minutes, under the role of its instance and with the instance
+id as session name. It is not a thread here. Between two reads only entries and aws-auth can change
+what it may do. Both record when they changed, so the kubelet's past is computed from them.
 """
 
 from collections.abc import Iterator
@@ -35,8 +34,8 @@ NODES, LEASES, NAMESPACE = ("", "nodes"), ("coordination.k8s.io", "leases"), "ku
 
 @dataclass(slots=True)
 class _Kubelet:
-    """One kubelet, known up to ``until``. ``user`` is who it was let in as last, None when it was
-    refused.
+    """One kubelet, computed up to ``until``. ``user`` is the user of its last login, None when that
+    was refused.
     """
 
     until: datetime
@@ -89,7 +88,7 @@ class Kubelets:
         self._known[node] = _Kubelet(self._world.now())
 
     def may_register(self, node: Json) -> bool:
-        """Whether the kubelet of a new machine is let in as this node; the attempt is logged."""
+        """Whether the kubelet of a new machine may log in as this node. The attempt is logged."""
         caller = self.caller_of(node)
         if caller is None:
             return False
@@ -142,7 +141,7 @@ class Kubelets:
         kubelet.until = now
 
     def _stretches(self, since: datetime, now: datetime) -> Iterator[tuple[datetime, datetime]]:
-        """Stretches of time in which nothing changes for anybody; an end belongs to the stretch."""
+        """Stretches of time without a change of access. The end belongs to the stretch."""
         changes = {moment for moment in self._cluster.upcoming(since) if moment < now}
         changes |= {moment for moment in self._authenticator.changes_of_rows(since) if moment < now}
         begin = since
@@ -182,7 +181,7 @@ class Kubelets:
         kubelet.refused = False
         if (
             user != kubelet.user
-        ):  # the token is the old one; who it stands for is found out at the next request
+        ):  # the token is the old one; the next request maps it to a user again
             self._log_in(name, caller, user, first)
             kubelet.token_at = kubelet.token_at or first
         kubelet.user = user

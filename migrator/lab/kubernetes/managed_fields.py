@@ -18,7 +18,7 @@ from migrator.lab.kubernetes.status import ApiError, apply_conflict
 Path: TypeAlias = tuple[str, ...]
 Fields: TypeAlias = frozenset[Path]
 
-# metadata that belongs to the server: nobody owns it (apimachinery's stripMeta).
+# metadata that belongs to the server: no manager owns it (apimachinery's stripMeta).
 _OF_THE_SERVER = (
     "name",
     "namespace",
@@ -253,8 +253,8 @@ def apply(
     """The object after ``manager`` applied its configuration.
 
     Raises a 409 ApiError that names every field which another manager owns with another value,
-    unless ``force``: then those fields change hands. Fields that this manager applied before and no
-    longer names are removed when nobody else owns them.
+    unless ``force``: then this manager owns those fields. Fields that this manager applied before
+    and no longer names are removed when no other manager owns them.
     """
     mine = Owner(manager, "Apply", api_version, owned_fields(applied))
     owners = read_owners(live or {})

@@ -24,7 +24,7 @@ from migrator.lab.kubernetes.watch import Watched, watch
 from migrator.model.files.yaml_document import load_yaml
 
 APPLY = "application/apply-patch+yaml"
-# Objects that change while nobody writes them: whoever reads them first lets the cluster catch up.
+# Objects that change without a request: before each read the cluster catches up.
 FOLLOWED = frozenset(
     (("", "nodes"), ("coordination.k8s.io", "leases"), ("", "pods"), ("batch", "jobs"))
 )

@@ -267,8 +267,8 @@ class Registry:
     # loading a world
 
     def load(self, found: Json) -> Json:
-        """Put an object of a world file in, as if it had been there for long: nothing is refused,
-        nobody owns it.
+        """Store an object of a world file as one that has existed for long: nothing is refused, and
+        no manager owns its fields.
 
         A kind that no definition announces becomes a custom resource; its namespace appears if it
         is missing.

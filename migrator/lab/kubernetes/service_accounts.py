@@ -1,7 +1,9 @@
-"""Service account tokens: JSON web tokens that the cluster signs and only the cluster believes.
+"""Service account tokens: JSON web tokens that the cluster signs and only the cluster accepts.
 
-EKS signs with RSA; nobody but the API server checks, so here an HMAC does. They live on machine
-time, as every signature does. Source: Kubernetes documentation, "Managing Service Accounts".
+EKS signs with RSA. Only the API server verifies them, so an HMAC is enough here. They expire in
+machine time, as every signature does.
+
+Source: Kubernetes documentation, "Managing Service Accounts".
 """
 
 import base64
@@ -56,8 +58,8 @@ class ServiceAccountTokens:
         return f"{signed}.{self._signature(signed)}", now + seconds
 
     def user_of(self, token: str) -> User | None:
-        """The account behind a token; None when it is not ours, has ended, or the account is gone
-        or made anew.
+        """The account behind a token. None when the cluster did not sign the token, when it has
+        expired, or when the account was deleted, even if it was created again.
         """
         signed, _, signature = token.rpartition(".")
         if not signed or not hmac.compare_digest(_raw(signature), _raw(self._signature(signed))):

@@ -22,7 +22,7 @@ _FIRST_REVISION = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One write: what watchers are told. ``before`` is None for an object that was not there;
+    """One write, as watchers receive it. ``before`` is None for an object that did not exist;
     ``at`` is lab time.
     """
 
@@ -92,8 +92,8 @@ class ObjectStore:
             return self.oldest
 
     def copy(self, now: Callable[[], datetime]) -> "ObjectStore":
-        """A store with the same objects (shared, as nobody changes them in place) and a history of
-        its own.
+        """A store with the same objects and a separate history. The objects are shared, as no code
+        changes them in place.
         """
         with self.lock:
             twin = ObjectStore(now, self._changes.maxlen or _HISTORY)

@@ -20,8 +20,8 @@ _PRINCIPAL_ID_KEYS = ("sigs.k8s.io/aws-iam-authenticator/principalid", "principa
 class User:
     """A user. ``groups`` are complete (``system:authenticated`` included).
 
-    ``impersonated`` is True where somebody else speaks under this name: access policies do not
-    count then.
+    ``impersonated`` is True where another user impersonates this one: access policies do not count
+    then.
     """
 
     username: str
@@ -32,7 +32,7 @@ class User:
 
     @property
     def principal_id(self) -> str:
-        """The unique id of the IAM principal behind the token; empty for everybody else."""
+        """The unique id of the IAM principal behind the token; empty for all other users."""
         if self.impersonated:
             return ""
         lowered = {key.lower(): values for key, values in self.extra.items()}

@@ -85,8 +85,8 @@ def watch(
 
 
 def _event(change: Change, namespace: str | None, chosen: Matcher) -> tuple[str, Json] | None:
-    """What a watcher with a selector sees of a change: an object that no longer matches is gone for
-    it.
+    """What a watcher with a selector sees of a change. An object that no longer matches is deleted
+    for the watcher.
     """
     if namespace is not None and change.place[0] != namespace:
         return None

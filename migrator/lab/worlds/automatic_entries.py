@@ -1,4 +1,4 @@
-"""Entries that EKS makes by itself when access entries are switched on.
+"""Entries that EKS makes automatically when access entries are switched on.
 
 The hidden creator (with AmazonEKSClusterAdminPolicy), the roles of managed node groups, of Fargate
 profiles and of capabilities (these without groups, which may be added), and EKS's own

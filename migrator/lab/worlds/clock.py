@@ -48,7 +48,7 @@ class LabClock:
             return self._set(self._now() + by)
 
     def advance_to(self, to: datetime) -> datetime:
-        """Step to ``to`` unless it has passed already: sleepers that run side by side do not add
+        """Step to ``to`` unless it has passed already: the times of concurrent sleeps do not add
         up.
         """
         with self._lock:

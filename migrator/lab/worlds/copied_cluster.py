@@ -55,7 +55,7 @@ def write_entries(raw: Raw, world: World, cluster: LabCluster) -> None:
             continue
         created = moment(item.get("createdAt"))
         born = getattr(principal, "create_date", LONG_AGO)
-        # Older than its principal, or without one: it is pinned to an id that nobody has any more.
+        # Older than its principal, or without one: it is pinned to an id that no longer exists.
         alive = principal is not None and born <= created
         entry = LabEntry(
             principal_arn=arn_text,
@@ -87,7 +87,7 @@ def _policy(item: Raw) -> LabPolicy:
 
 
 def objects_of(raw: Raw, left_out: list[str]) -> Iterator[dict[str, Any]]:
-    """The Kubernetes objects; ``left_out`` gets what there is none of."""
+    """The Kubernetes objects. What the copy will lack is added to ``left_out``."""
     for name in raw.get("namespaces") or ():
         yield {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
     if raw.get("configMap") is not None:

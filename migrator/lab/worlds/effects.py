@@ -130,5 +130,5 @@ class EffectLog:
             try:
                 os.kill(order.pid, signal.SIGKILL)
             except ProcessLookupError:
-                return  # it is gone already: the effect goes on
+                return  # the process has already ended: the effect continues
             raise ClientKilledError

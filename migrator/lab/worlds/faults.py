@@ -23,7 +23,7 @@ FaultKind: TypeAlias = Literal[
     "partial-page",
     "expired-credentials",  # the token included in the request is expired
     "update-fails",  # the cluster update that this call starts ends as `outcome`
-    # just before the call somebody else writes aws-auth: `change` edit, recreate or delete
+    # just before the call another writer writes aws-auth: `change` edit, recreate or delete
     "second-writer",
     "node-stops",  # just before the call the kubelet of `node` stops renewing its lease
 ]

@@ -13,7 +13,7 @@ from migrator.model.access_entry import AuthenticationMode
 class InForce:
     """Mode and entries that the control plane sees from one moment of lab time to another.
 
-    ``until`` None: until somebody changes them.
+    ``until`` None: until the next change of them.
     """
 
     mode: AuthenticationMode

@@ -60,7 +60,7 @@ class LabEntry:
 
     @property
     def service_linked(self) -> bool:
-        """Whether it belongs to a service-linked role: EKS owns it, nobody may touch it."""
+        """Whether it belongs to a service-linked role: EKS owns it, and no client may change it."""
         return SERVICE_LINKED_MARK in self.principal_arn
 
 
@@ -137,8 +137,8 @@ class LabCluster:
     propagation: timedelta = timedelta(seconds=2)
     update_duration: timedelta = timedelta(seconds=3)
     status_override: str | None = None
-    # Which entries EKS makes by itself; a world can leave some out, as EKS has been seen to do with
-    # Fargate.
+    # Which entries EKS makes automatically. A world can leave some out: EKS was observed to do so
+    # with Fargate.
     automatic: frozenset[str] = AUTOMATIC
     listeners: list[Callable[[], None]] = field(
         default_factory=list

@@ -28,9 +28,7 @@ class LogStore:
         self._lock = threading.Lock()
         self._next = 0
         self.stored_bytes = 0
-        self.before_reading: Callable[[], None] = lambda: (
-            None
-        )  # whoever writes lazily catches up here
+        self.before_reading: Callable[[], None] = lambda: None  # a lazy writer adds its lines here
 
     def __len__(self) -> int:
         return len(self._lines)

@@ -57,7 +57,7 @@ def _matches(pattern: str, action: str) -> bool:
 @dataclass(slots=True)
 class IamRole:
     """A role. ``trust_policy`` is the policy document; ``id`` (``AROA…``) is new whenever the role
-    is made anew.
+    is created again.
     """
 
     arn: str

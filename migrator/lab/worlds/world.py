@@ -1,8 +1,8 @@
 """The state that both sides of the lab share: accounts, clusters, credentials, time, faults,
 effects.
 
-Whoever reads or changes a world holds ``world.lock``. Rules of AWS are in the APIs (``eks_api``,
-``iam_api``, …); this module holds what is so, not what is allowed.
+Code that reads or changes a world holds ``world.lock``. Rules of AWS are in the APIs (``eks_api``,
+``iam_api``, …). This module holds the state, not what is allowed.
 """
 
 import secrets
@@ -91,13 +91,13 @@ class World:
     )
     queries: dict[str, Any] = field(default_factory=dict)  # CloudWatch Logs Insights queries by id
     sequence: int = 0
-    # Opens a cluster's HTTPS endpoint, given by whoever serves the Kubernetes side: (URL, CA
-    # certificate in PEM).
+    # Opens a cluster's HTTPS endpoint: (URL, CA certificate in PEM). The server of the Kubernetes
+    # side sets it.
     open_endpoint: Callable[[LabCluster], tuple[str, bytes]] | None = None
     # Further operations of the control API, by name: the Kubernetes side adds its own.
     controls: dict[str, Callable[[Mapping[str, Any]], Any]] = field(default_factory=dict)
     kubernetes: Any = None  # the Kubernetes side's servers: one CA a lab
-    oracle: Any = None  # who judges everybody's access after every change, while somebody wants it
+    oracle: Any = None  # judges every principal's access after every change; None when off
 
     def __post_init__(self) -> None:
         self.effects = EffectLog(self.clock, self.lock)
@@ -136,8 +136,8 @@ class World:
         return found[0]
 
     def endpoint_of(self, cluster: LabCluster) -> tuple[str, bytes]:
-        """The cluster's endpoint and CA; opened when first asked for. Without a Kubernetes side
-        nobody listens.
+        """The cluster's endpoint and CA. The first call opens the endpoint. Without a Kubernetes
+        side no server listens.
         """
         if cluster.endpoint_url is None or cluster.ca_pem is None:
             opened = (
@@ -202,14 +202,16 @@ class World:
         return token
 
     def sign_in(self, user_name: str) -> str:
-        """Somebody signs in to IAM Identity Center's portal; the access token."""
+        """Sign a user in to IAM Identity Center's portal. Returns the access token."""
         token = f"lab-portal.{secrets.token_urlsafe(48)}"
         with self.lock:
             self.portal_sessions[token] = user_name
         return token
 
     def caller_of(self, credential: Credential) -> Caller | None:
-        """Who uses these credentials; None when the principal is gone or was made anew since."""
+        """The caller with these credentials. None when the principal was deleted, even if it was
+        created again.
+        """
         principal = self.principal(credential.principal_arn)
         if principal is None or principal.id != credential.principal_id:
             return None

@@ -15,10 +15,10 @@ def add_aws_controls(world: World) -> None:
     """Put the AWS side's changes into ``world.controls``.
 
     ``settings``: delays in seconds of lab time. ``permissions``: by ARN, ``{deniedActions,
-    allowedActions}``. ``automatic``: by cluster name, the kinds of entries that EKS will make by
-    itself. ``webIdentityToken``: a new token of an OpenID Connect provider (``{providerArn,
-    subject, audience}``). ``signIn``: somebody signs in to IAM Identity Center (``{userName}``);
-    answers the access token.
+    allowedActions}``. ``automatic``: by cluster name, the kinds of entries that EKS will make
+    automatically. ``webIdentityToken``: a new token of an OpenID Connect provider (``{providerArn,
+    subject, audience}``). ``signIn``: a user signs in to IAM Identity Center (``{userName}``);
+    returns the access token.
     """
     world.controls["settings"] = lambda body: _settings(world, body)
     world.controls["permissions"] = lambda body: _permissions(world, body)

@@ -32,7 +32,7 @@ from migrator.model.principal import Arn, parse_arn
 
 FORMAT = "migrator/snapshot/v1"
 _LABEL = re.compile(r"[a-z0-9-]+")
-# What the lab answers by itself, from its own state.
+# Fields that the lab answers from its own state.
 _OWN_FIELDS = {
     "name",
     "arn",
@@ -123,7 +123,7 @@ class _Copier:
         return self._copy
 
     def _access_of_the_operator(self, cluster: LabCluster) -> None:
-        """Whoever read the cluster had access to it: without a row, only as its hidden creator."""
+        """The operator who read the cluster had access: without a row, only as hidden creator."""
         operator, has_row = self._world.settings.operator, self._operator_has_a_row()
         if cluster.initial_mode != "CONFIG_MAP":
             holders = {entry["principalArn"] for entry in self._raw.get("accessEntries") or ()}
@@ -225,7 +225,7 @@ class _Copier:
         )
 
     def _id_of_the_caller(self, arn: Arn) -> str | None:
-        """The unique id of whoever took the snapshot, where it is this principal: STS tells it."""
+        """The unique id from STS of the principal that took the snapshot, if ``arn`` is its ARN."""
         caller = self._raw.get("callerIdentity") or {}
         known = parse_arn(str(caller.get("Arn") or ""))
         if known is None or known.account != arn.account:
@@ -237,8 +237,8 @@ class _Copier:
         return str(caller.get("UserId") or "").partition(":")[0] or None
 
     def _trust(self, arn: Arn, services: Iterable[str]) -> dict[str, Any]:
-        """The services as they were, and whoever rehearses: the accounts of the role and of the
-        cluster.
+        """A trust policy for the same services, and for the accounts of the role and of the
+        cluster, so that an operator can rehearse.
         """
         accounts = sorted({arn.account, self._arn.account})
         roots = [f"arn:{arn.partition}:iam::{account}:root" for account in accounts]
@@ -275,7 +275,7 @@ class _Copier:
             self._make(text, {})
 
     def _operator(self) -> None:
-        """Whoever took the snapshot operates the copy."""
+        """The principal that took the snapshot is the operator of the copy."""
         arn = parse_arn(str((self._raw.get("callerIdentity") or {}).get("Arn") or ""))
         if arn is None:
             arn = Arn(self._arn.partition, "iam", "", self._arn.account, "user/lab-operator")

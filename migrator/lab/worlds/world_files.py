@@ -89,8 +89,8 @@ def build_world(raw: object) -> World:
 
 @dataclass
 class _Part:
-    """A mapping of the file, and where it is. Every key must be known: a misspelt one is told, not
-    ignored.
+    """A mapping of the file, and its position. Every key must be known: a misspelt key is an error,
+    it is not ignored.
     """
 
     raw: Any
@@ -350,7 +350,7 @@ def _entries(world: World, cluster: LabCluster, part: _Part) -> None:
 
 
 def read_entry(world: World, cluster: LabCluster, part: _Part, at: datetime) -> LabEntry:
-    """An entry of the file. ``principalId`` may name an id that nobody has any more: a dead
+    """An entry of the file. ``principalId`` may name an id that no longer exists: a dead
     entry.
     """
     text = part.need("principalArn")
