@@ -34,8 +34,8 @@ class KubernetesServers:
 
 
 def _inside(world: World, servers: KubernetesServers, api: KubernetesApi) -> Surroundings:
-    """The surroundings of the pods. They reach the API on a separate port, without a filter on
-    addresses.
+    """The surroundings of the pods. They reach the API on a separate port, because no filter on
+    addresses is between pods and API.
     """
     port, stop_listening = servers.tls.listen(api.handle)
     api.at_stop.append(stop_listening)

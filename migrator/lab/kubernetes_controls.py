@@ -90,7 +90,7 @@ def _touch_aws_auth(world: World, api: KubernetesApi, value: Change) -> str | No
 
 def _one_row_more(data: Mapping[str, str], roles: str) -> str:
     """``mapRoles`` with one row more, for a role that does not exist. Where the text cannot take a
-    row, it gets a comment.
+    row, one comment more.
     """
     text = data.get("mapRoles", "")
     rows, body = len(read_aws_auth(data).rows), text.rstrip()

@@ -120,7 +120,8 @@ class ClusterOracle:
         """Judge every moment since the last look at which a delayed change of access came into
         force, then this one.
 
-        RBAC has not changed since the last look: it has no delay, and each change of it calls this.
+        Until ``now`` RBAC is as at the last look: it has no delay, and each change of it calls
+        this.
         """
         self._catch_up(now, effect)
         self._rbac = self._api.authorizer.rbac
@@ -148,8 +149,8 @@ class ClusterOracle:
         self._state = ()
 
     def _catch_up(self, now: datetime, effect: int) -> None:
-        """Judge every moment since the last look at which access changed, or what is right, by
-        itself.
+        """Judge every moment since the last look at which a delayed change came into force, or at
+        which what is right changed with time.
         """
         for moment in self._upcoming():
             if moment < now:

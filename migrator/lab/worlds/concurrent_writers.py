@@ -1,8 +1,8 @@
 """Changes by another writer: just before a client's call, the lab changes the cluster.
 
 They are scheduled like every other fault (:mod:`migrator.lab.worlds.faults`) and carried out by the
-controls of the Kubernetes side (:mod:`migrator.lab.kubernetes_controls`), which may also be run at
-once over the control API.
+controls of the Kubernetes side (:mod:`migrator.lab.kubernetes_controls`), which the control API
+can also run immediately.
 """
 
 from collections.abc import Mapping
