@@ -189,7 +189,7 @@ class AwsSession:
         return self._guard(client, method, subject, read)
 
     def once(self, key: str, read: Callable[[], R]) -> R:
-        """What is the same for everything in this account and Region: read by whoever asks first,
+        """What is the same for everything in this account and Region: read by the first caller,
         kept for the rest.
         """
         with self._keeping:
@@ -369,7 +369,7 @@ class AwsSession:
 
     def _profile_chain(self) -> tuple[str, ...]:
         """What a profile with role_arn and source_profile arrives through: botocore assumes that
-        role by itself.
+        role without our call.
         """
         profiles = (self._config_files() or {}).get("profiles", {})
         name = self.profile or (self.boto.profile_name if self.boto is not None else "default")

@@ -1,5 +1,5 @@
-"""What IAM would refuse somebody (``iam:SimulatePrincipalPolicy``), and where the caller's packets
-come from.
+"""What IAM would refuse a principal (``iam:SimulatePrincipalPolicy``), and where the caller's
+packets come from.
 """
 
 import ipaddress
@@ -84,7 +84,7 @@ class SimulatedPermissions:
 
 
 class KnownAddress:
-    """:class:`migrator.ports.SourceAddress` that somebody told. Raises
+    """:class:`migrator.ports.SourceAddress` that the operator stated. Raises
     ``source-address-malformed``.
     """
 

@@ -49,7 +49,7 @@ class SystemEntropy:
     """:class:`migrator.ports.Entropy` from the operating system."""
 
     def run_id(self) -> str:
-        """16 lower-case hexadecimal digits that nobody can guess."""
+        """16 lower-case hexadecimal digits that cannot be guessed."""
         return secrets.token_hex(8)
 
 
@@ -60,7 +60,9 @@ def open_clock(environment: Mapping[str, str]) -> Clock:
 
 
 def open_waiting_clock(environment: Mapping[str, str]) -> Clock:
-    """A clock for whoever only watches: its pauses take machine time and never step a lab on."""
+    """A clock for a process that only watches: its pauses take machine time and never step a lab
+    on.
+    """
     url = environment.get(VARIABLE)
     return WaitingClock(LabTimeClock(url)) if url else MachineClock()
 
@@ -95,10 +97,10 @@ class MachineClock:
 
 
 class LabTimeClock:
-    """Lab time, asked from a lab on this machine: ``GET`` tells it, ``POST`` steps it.
+    """Lab time, asked from a lab on this machine: ``GET`` reads it, ``POST`` steps it.
 
-    Sleeping steps the lab to the moment when the sleep would end, so that sleeps side by side do
-    not add up.
+    Sleeping steps the lab to the moment when the sleep would end, so that concurrent sleeps do not
+    add up.
     """
 
     def __init__(self, url: str) -> None:

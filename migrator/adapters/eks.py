@@ -1,7 +1,7 @@
 """What the EKS API tells about one cluster: raw shapes for the snapshot.
 
-Listings are read to their last page; what has to be described item by item is described side by
-side. Source of the shapes: botocore's service model of EKS. Writes are in
+Listings are read to their last page; what has to be described item by item is described
+concurrently. Source of the shapes: botocore's service model of EKS. Writes are in
 :mod:`migrator.adapters.eks_entries`.
 """
 
@@ -14,8 +14,8 @@ from migrator.ports import Raw, TaskRunner
 
 
 class EksCluster:
-    """:class:`migrator.ports.ClusterReader`. ``tasks`` bounds how many describes run side by
-    side.
+    """:class:`migrator.ports.ClusterReader`. ``tasks`` bounds how many describes run
+    concurrently.
     """
 
     def __init__(self, session: AwsSession, name: str, tasks: TaskRunner) -> None:

@@ -157,7 +157,7 @@ class EksAuthMode:
         """UpdateClusterConfig, sent exactly once; returns the update id. One-way.
 
         Raises ``update-in-progress``, ``unsupported-change``. After ``aws-no-answer`` and
-        ``aws-server-error`` the switch may have begun: look, do not send it again.
+        ``aws-server-error`` the switch may have started: look, do not send it again.
         """
         client = self._session.client("eks", retries=False)
         answer = self._session.call_on(

@@ -30,9 +30,7 @@ LIFETIME = timedelta(minutes=14)  # what clients may count on
 
 
 class Token:
-    """A bearer token. Printing it shows nothing; :meth:`reveal` is called where it goes on the
-    wire.
-    """
+    """A bearer token. Printing it shows nothing; :meth:`reveal` is called where it is sent."""
 
     __slots__ = ("_text",)
 

@@ -3,7 +3,7 @@ characters.
 
 Error bodies quote what was sent. A SignatureDoesNotMatch answer, for example, repeats the canonical
 request with the session token in it. What looks like a credential is therefore removed before the
-text goes anywhere. Escaping for a terminal, Markdown or HTML is the affair of whoever prints it.
+text goes anywhere. Escaping for a terminal, Markdown or HTML is done by the code that prints it.
 """
 
 import re

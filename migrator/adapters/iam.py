@@ -128,7 +128,7 @@ class IamPrincipals:
         }
 
     def _profiles_of(self, instance_ids: Sequence[str]) -> dict[str, str]:
-        """A filter, and not InstanceIds: one id that is gone would fail the whole call."""
+        """A filter, and not InstanceIds: one id that no longer exists would fail the whole call."""
         reservations = self._session.pages(
             "ec2",
             "describe_instances",

@@ -40,7 +40,7 @@ class KubernetesConfigMaps:
     def write_data(self, data: Mapping[str, str], *, resource_version: str) -> Raw:
         """Replace ``data`` and nothing else, in one request that fails when the object is no longer
         the one with ``resource_version``. Raises ``aws-auth-changed`` (``Changed``); so it does
-        when the object is gone.
+        when the object no longer exists.
         """
         patch = [
             {"op": "replace", "path": "/metadata/resourceVersion", "value": resource_version},
@@ -101,7 +101,7 @@ def _gone(error: MigratorError) -> MigratorError:
 
 
 class KubernetesRbac:
-    """:class:`migrator.ports.Rbac`. ``tasks`` reads independent listings side by side."""
+    """:class:`migrator.ports.Rbac`. ``tasks`` reads independent listings concurrently."""
 
     def __init__(self, client: KubernetesClient, tasks: TaskRunner) -> None:
         self._client = client

@@ -1,7 +1,7 @@
 """What went wrong on the way to an API server of EKS, or in its answer, as our errors.
 
 Source of the endpoint modes: EKS user guide, "Cluster API server endpoint". A filtered source
-address is not told so: the connection just times out, which is why a time-out names
+address gets no answer that says so: the connection just times out, which is why a time-out names
 ``publicAccessCidrs`` first.
 """
 

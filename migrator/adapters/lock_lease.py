@@ -128,8 +128,8 @@ def _version(lease: Raw) -> str:
 
 
 def _changed(error: MigratorError) -> MigratorError:
-    """A guarded write that met another writer: the Lease is there already, was changed, or is
-    gone.
+    """A guarded write that met another writer: the Lease is there already, was changed, or was
+    deleted.
     """
     if error.code not in ("kubernetes-conflict", "not-found"):
         return error

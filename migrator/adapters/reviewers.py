@@ -1,5 +1,5 @@
-"""Logging in to the cluster as somebody else, for real: their credentials, a fresh token, their own
-questions.
+"""Logging in to the cluster as another principal, for real: their credentials, a fresh token, their
+own questions.
 
 Impersonation and SubjectAccessReview do not see access policies (EKS user guide, "Review access
 policy permissions"), so the only faithful test of a principal is to be it: by assuming the role,
@@ -54,13 +54,13 @@ class RealReviewers:
 
     def prepare(self, principal_arns: Sequence[str]) -> None:
         """Become these principals beside what else is done, in this order: STS and the API server
-        are waited for at the same time. Nothing is raised; :meth:`as_principal` tells of each what
-        came of it.
+        are waited for at the same time. Nothing is raised; :meth:`as_principal` reports the result
+        for each.
         """
         ahead = threading.Thread(
             target=self._prepare, args=(tuple(principal_arns),), name="migrate-become"
         )
-        ahead.daemon = True  # whoever is interrupted does not wait for it
+        ahead.daemon = True  # an interrupted process does not wait for it
         ahead.start()
 
     def _prepare(self, principal_arns: Sequence[str]) -> None:
@@ -80,8 +80,8 @@ class RealReviewers:
         return self._reviewer(principal_arn, told=True)
 
     def _reviewer(self, principal_arn: str, *, told: bool) -> "Reviewer":
-        """One thread becomes the principal, others wait for it. A failure is told once, then it is
-        tried anew.
+        """One thread becomes the principal, others wait for it. A failure is reported once, then it
+        is tried again.
         """
         key = _key(principal_arn)
         with self._lock:
@@ -178,7 +178,7 @@ class RealReviewers:
 class Reviewer:
     """:class:`migrator.ports.AccessReviewer`: questions asked as one principal.
 
-    :meth:`who_am_i` begins a login with a token that nobody has seen before; :meth:`can` asks
+    :meth:`who_am_i` begins a login with a new token that was never used before; :meth:`can` asks
     within that login for at most a minute, in memory only, and else begins one. So what is asked
     after a ``who_am_i`` is answered for the same identity, and what a cache knew of an earlier
     login does not count.
@@ -191,9 +191,7 @@ class Reviewer:
         self._lock = threading.Lock()
         self._login: tuple[float, Token] | None = None
         self._version = 0
-        self.refused = (
-            False  # the last login was; credentials may belong to a principal that is gone
-        )
+        self.refused = False  # the last login was; credentials may belong to a deleted principal
 
     def session_name(self) -> str:
         """The name of the role session, empty for a user."""

@@ -177,7 +177,7 @@ class StateFolder:
 
     def break_lock(self, owner: str) -> bool:
         """Take the lock away from ``owner``. A lock in a folder lives and dies with its process, so
-        there is never one to take: False where nobody holds it, and one that is held raises
+        there is never one to take: False where it is not held, and one that is held raises
         ``locked`` or ``lock-owner-differs``.
         """
         holder = foreign((self.read("lock.owner") or b"").decode(errors="replace"))
@@ -220,7 +220,7 @@ class StateFolder:
 
     @contextmanager
     def _appending(self, name: str) -> Iterator[int]:
-        """A descriptor of a file to append to, made if need be, that nobody else appends to
+        """A descriptor of a file to append to, made if need be, that no other writer appends to
         meanwhile.
         """
         path = self._path(name)

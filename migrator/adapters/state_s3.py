@@ -1,9 +1,9 @@
 """The state of one cluster in S3: ``s3://BUCKET/PREFIX/<partition>/<account>/<region>/<cluster>/``.
 
 The same promises as in a folder, by conditional writes (Amazon S3 user guide, "Add preconditions to
-S3 operations"). Each record of the journal is an object of its own that may only be written where
-none is, so two runs cannot both write record 17, whatever became of their locks. The lock is an
-object with an owner and an expiry, kept fresh while the run goes on; whoever finds it expired takes
+S3 operations"). Each record of the journal is a separate object that may only be written where none
+is, so two runs cannot both write record 17, whatever became of their locks. The lock is an object
+with an owner and an expiry, kept fresh while the run continues; a run that finds it expired takes
 it over.
 """
 
@@ -134,8 +134,8 @@ class StateBucket:
         return decode_journal(b"".join(self._lines(JOURNAL)))[0]
 
     def append_line(self, name: str, line: bytes) -> None:
-        """Add one line to a ``.jsonl``, as an object of its own; lines are read in the order of
-        their times.
+        """Add one line to a ``.jsonl``, as a separate object; lines are read in the order of their
+        times.
         """
         if b"\n" in line.rstrip(b"\n"):
             raise Failed("state-unwritable", "One line was to be appended, and it is several.")
@@ -155,8 +155,8 @@ class StateBucket:
 
     def break_lock(self, owner: str) -> bool:
         """Take the lock away from ``owner``, as the refusal spells it; True when there was one. A
-        run that still lives is refused its next record. Raises ``lock-owner-differs`` where
-        somebody else holds it.
+        run that still lives is refused its next record. Raises ``lock-owner-differs`` where another
+        owner holds it.
         """
         key = self._key(_LOCK)
         found = self._get(key)
@@ -171,14 +171,14 @@ class StateBucket:
                 raise
             raise self._held(
                 self._get(key)
-            ) from error  # renewed, or taken by somebody, this very moment
+            ) from error  # renewed, or taken by another writer, this very moment
         return True
 
     @contextmanager
     def _locked(self, owner: str) -> Iterator[None]:
         tag = self._take(owner)
         self._lost.clear()
-        self._last = None  # whoever held the lock before may have gone on with the journal
+        self._last = None  # the previous lock holder may have continued the journal
         over = threading.Event()
         holder = [tag]
         renewing = threading.Thread(
@@ -190,7 +190,7 @@ class StateBucket:
         finally:
             over.set()
             renewing.join()
-            with suppress(MigratorError):  # somebody else's by now, or it expires by itself
+            with suppress(MigratorError):  # another owner's by now, or it expires without a call
                 self._call("delete_object", Key=self._key(_LOCK), IfMatch=holder[0])
 
     def _take(self, owner: str) -> str:
@@ -211,7 +211,7 @@ class StateBucket:
         raise self._held(found)
 
     def _renew(self, owner: str, holder: list[str], over: threading.Event) -> None:
-        """Keep the lock fresh. Once it is somebody else's, the next record is refused."""
+        """Keep the lock fresh. Once another owner has it, the next record is refused."""
         while not over.wait(self._lease.total_seconds() / 5):
             try:
                 answer = self._call(

@@ -1,4 +1,4 @@
-"""Independent calls side by side, in a bounded pool of threads."""
+"""Independent concurrent calls, in a bounded pool of threads."""
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -13,8 +13,8 @@ R = TypeVar("R")
 class Threads:
     """A :class:`migrator.ports.TaskRunner` on threads.
 
-    Each ``map`` has a pool of its own of at most ``workers`` threads, so that a call that maps
-    again cannot wait for itself; one item, or one worker, runs in the caller's thread.
+    Each ``map`` has a separate pool of at most ``workers`` threads, so that a call that maps again
+    cannot wait for itself; one item, or one worker, runs in the caller's thread.
     """
 
     def __init__(self, workers: int = 8) -> None:
@@ -24,8 +24,8 @@ class Threads:
         """Results in the order of the items; the first error, in that order, is raised after all
         have ended.
 
-        An interruption is raised at once: items that have not begun never do, and those that have
-        go on meanwhile.
+        An interruption is raised immediately: items that have not started never do, and those that
+        have continue meanwhile.
         """
         if len(items) <= 1 or self._workers == 1:
             part = _Part(call, items)
@@ -43,12 +43,12 @@ class Threads:
 
 class SharedThreads:
     """A :class:`migrator.ports.TaskRunner` for many jobs in one process, which share ``calls``
-    calls at once.
+    concurrent calls.
 
-    A job that is alone makes up to ``each`` calls side by side. Sixteen jobs make one each, in
-    their own threads; what one of them leaves of its share while it computes, or waits, another
-    takes. More calls than that would not end sooner: it would be hundreds of threads in turn, and
-    bursts that are throttled.
+    A job that is alone makes up to ``each`` concurrent calls. Sixteen jobs make one each, in their
+    own threads; what one of them leaves of its share while it computes, or waits, another takes.
+    More calls than that would not end sooner: it would be hundreds of threads in turn, and bursts
+    that are throttled.
     """
 
     def __init__(self, calls: int = 16, each: int = 8) -> None:
@@ -70,7 +70,7 @@ class SharedThreads:
                         helpers.append(self._pool.submit(self._help, part))
                     part.do_next()
         finally:
-            part.stop()  # an interruption is raised at once
+            part.stop()  # an interruption is raised immediately
         wait(helpers)
         return part.results()
 
@@ -91,7 +91,7 @@ class SharedThreads:
             self._count(1)
 
     def _help(self, part: "_Part[Any, Any]") -> None:
-        """Side by side with the job, until its items are gone or the jobs' own threads take all
+        """Concurrently with the job, until no items are left or the jobs' own threads take all
         shares.
         """
         self._counted.yes = True
@@ -114,7 +114,7 @@ class SharedThreads:
 
 
 class _Part(Generic[T, R]):
-    """The items of one ``map``, for whoever has time."""
+    """The items of one ``map``, for any thread that has time."""
 
     def __init__(self, call: Callable[[T], R], items: Sequence[T]) -> None:
         self._call = call
@@ -125,7 +125,7 @@ class _Part(Generic[T, R]):
 
     @property
     def waiting(self) -> int:
-        """How many items nobody has begun."""
+        """How many items are not started."""
         return self._left
 
     def do_next(self) -> None:
@@ -143,7 +143,7 @@ class _Part(Generic[T, R]):
                 raise
 
     def stop(self) -> None:
-        """Items that have not begun never do."""
+        """Items that have not started never do."""
         with self._lock:
             self._left = 0
 

@@ -1,4 +1,4 @@
-"""Trust policies of roles: which services they name, and who they let in, said for people.
+"""Trust policies of roles: which services they name, and whom they permit, in text for people.
 
 Source: IAM user guide, "AWS JSON policy elements: Principal".
 """
@@ -36,8 +36,8 @@ def trusted_services(document: object) -> list[str] | None:
 
 
 def who_may_assume(document: object) -> str:
-    """One line for people: everybody the policy lets in, and on which conditions. It judges
-    nothing.
+    """One line for people: every principal that the policy permits, and on which conditions. It
+    judges nothing.
     """
     if not isinstance(document, Mapping):
         return "its trust policy could not be read"

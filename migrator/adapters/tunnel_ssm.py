@@ -97,7 +97,7 @@ def open_tunnel(
             )
     finally:
         _stop(process)
-        with suppress(MigratorError):  # Session Manager ends idle sessions by itself
+        with suppress(MigratorError):  # Session Manager ends idle sessions without a call
             session.call("ssm", "terminate_session", SessionId=started["SessionId"])
 
 

@@ -37,7 +37,7 @@ class Accounts(Protocol):
 
 
 class JobRunner(Protocol):
-    """Does jobs, several at once."""
+    """Does jobs, several concurrently."""
 
     @property
     def processes(self) -> int:
@@ -53,8 +53,9 @@ class JobRunner(Protocol):
         in_order: bool = True,
     ) -> Iterator[JobEnd]:
         """Ends as they come. No job begins while ``limit()`` jobs are under way; at 0 those are
-        waited for, and the rest is not begun. The first Ctrl-C calls ``interrupted``; a second one
-        is raised. ``in_order``: somebody chose the order of the jobs; else it is the runner's.
+        waited for, and the rest is not started. The first Ctrl-C calls ``interrupted``; a second
+        one is raised. ``in_order``: the caller chose the order of the jobs; else it is the
+        runner's.
         """
         ...
 
@@ -69,7 +70,9 @@ class Veto(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class DiscoverPorts:
-    """What discovery needs. ``tasks`` bounds how many accounts and Regions are asked at once."""
+    """What discovery needs. ``tasks`` bounds how many accounts and Regions are asked
+    concurrently.
+    """
 
     accounts: Accounts
     clock: Clock

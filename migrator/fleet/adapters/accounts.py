@@ -16,7 +16,7 @@ _FIRST_REGION = {"aws": "us-east-1", "aws-cn": "cn-north-1", "aws-us-gov": "us-g
 class FleetAccounts:
     """:class:`migrator.fleet.ports.Accounts`. ``reader`` are the roles through which the
     organization is read; ``describing`` bounds how many clusters of one account and Region are
-    described at once.
+    described concurrently.
     """
 
     def __init__(

@@ -41,7 +41,7 @@ def connected(scheduler: Scheduler) -> Iterator[Any]:
         )
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # other versions: told below, and by each worker
+            warnings.simplefilter("ignore")  # other versions: reported below, and by each worker
             client = distributed.Client(
                 scheduler.address, security=security, timeout=CONNECT_SECONDS, set_as_default=False
             )
@@ -62,10 +62,10 @@ def connected(scheduler: Scheduler) -> Iterator[Any]:
 
 @contextmanager
 def embedded(workers: int, threads: int) -> Iterator[Any]:
-    """A client of a cluster of our own: ``workers`` processes with ``threads`` threads each, gone
-    at the end.
+    """A client of a cluster of our own: ``workers`` processes with ``threads`` threads each. It is
+    stopped at the end.
 
-    A process that dies is replaced; a job that it had is lost, and not begun again.
+    A process that dies is replaced; a job that it had is lost, and is not started again.
     """
     distributed = _distributed()
     import dask
@@ -133,7 +133,7 @@ def _distributed() -> Any:
         raise _missing(error) from error
     logging.getLogger("distributed").setLevel(
         logging.CRITICAL + 1
-    )  # what matters is told as an error of ours
+    )  # what matters is reported as an error of ours
     return distributed
 
 

@@ -1,9 +1,9 @@
 """The processes of a dask cluster that jobs may be given to: who they are, what they have, who is
 free.
 
-At most as many as the rates of AWS calls were divided by; another one takes the place of one that
-is gone. A process is asked who it is before it gets any work: another version, or another disk, is
-told and turned away.
+At most as many as the rates of AWS calls were divided by; a new process replaces one that has
+ended. A process is asked for its identity before it gets any work. One with another version or
+another disk is reported and refused.
 """
 
 import json
@@ -28,9 +28,9 @@ _FETCH_SECONDS = 10
 @dataclass(eq=False)
 class PoolWorker:
     """A process with ``threads`` places, and the ``resources`` it was started with (``vpc:prod``:
-    how many at once).
+    how many concurrently).
 
-    ``anything``: it stands on this machine, where a resource means nothing.
+    ``anything``: it runs on this machine, where a resource means nothing.
     """
 
     address: str
@@ -82,7 +82,7 @@ class DaskPool:
 
     @property
     def settled(self) -> bool:
-        """Whether everybody who was asked has answered, and somebody was."""
+        """Whether at least one process was asked and all that were asked have answered."""
         return not self._asked and bool(self._workers or self.unfit)
 
     def there(self, worker: PoolWorker) -> bool:
@@ -110,8 +110,8 @@ class DaskPool:
             self.client.run(dask_worker.tell, text, workers=[worker.address], on_error="ignore")
 
     def look(self) -> None:
-        """See who is there: forget who is gone, ask newcomers who they are, take on those that are
-        fit.
+        """Update the processes: drop those that have ended, ask new ones for their identity, add
+        those that are fit.
 
         Raises ``OSError`` where the scheduler does not answer.
         """
@@ -180,7 +180,7 @@ class DaskPool:
 
 
 class Bell:
-    """Wakes whoever waits for something to happen in other threads."""
+    """Wakes the thread that waits for an event in other threads."""
 
     def __init__(self) -> None:
         self._rings: queue.SimpleQueue[str] = queue.SimpleQueue()

@@ -1,7 +1,7 @@
 """Some jobs on a pool of workers, from the first to the last: handed out, watched, given up.
 
-A job is bound to one process and lost with it; one for which no worker is there is given up after a
-stated wait; and when the scheduler is gone nothing is waited for any more.
+A job is bound to one process and lost with it; one without an available worker is given up after a
+stated wait; and when the scheduler is unreachable nothing is waited for any more.
 """
 
 import json
@@ -58,8 +58,8 @@ class DaskRun:
         self._bell = Bell()
         self._waiting = Waiting(jobs, options.per_account, in_order=in_order)
         self._begun: dict[str, _Begun] = {}
-        self._alone: dict[str | None, float] = {}  # since when nobody is there for a placement
-        self._looked = -_LOOK_SECONDS  # at once: much may have changed since the last run
+        self._alone: dict[str | None, float] = {}  # since when a placement has no worker
+        self._looked = -_LOOK_SECONDS  # immediately: much may have changed since the last run
         self._silent: float | None = None  # since when the scheduler has not answered
 
     def go_on(self, allowed: int) -> list[JobEnd] | None:
@@ -135,7 +135,7 @@ class DaskRun:
         return JobEnd(begun.job.arn, **how)
 
     def _look(self) -> list[JobEnd]:
-        """See who is there, and give up what cannot come to an end."""
+        """Update the workers, and give up jobs that cannot end."""
         self._looked = now = time.monotonic()
         try:
             self._pool.look()
@@ -152,13 +152,15 @@ class DaskRun:
         return ends + self._unplaced(now)
 
     def _let_go(self, attempt: str) -> JobEnd:
-        """The process is gone; dask is told not to begin the job elsewhere."""
+        """The process has ended; the job is cancelled in dask so that dask does not start it
+        elsewhere.
+        """
         begun = self._begun[attempt]
         begun.future.cancel()
         return self._end(attempt, lost=f"{GONE} ({begun.worker.address})")
 
     def _unplaced(self, now: float) -> list[JobEnd]:
-        """Jobs for which nobody has been there for as long as was said."""
+        """Jobs that have had no available worker for the whole stated wait."""
         wanted = {job.placement for job in self._waiting}
         missing = {each for each in wanted if not any(worker.has(each) for worker in self._pool)}
         self._alone = {placement: self._alone.get(placement, now) for placement in missing}
@@ -182,7 +184,7 @@ class DaskRun:
         return "; ".join(told)
 
     def _without_scheduler(self, now: float) -> list[JobEnd]:
-        """Nobody knows what becomes of what was begun, once the scheduler is gone for good."""
+        """The end of a started job is unknown once the scheduler is permanently unreachable."""
         if (
             self._pool.client.status != "closed"
             and now - (self._silent or now) < self._options.wait

@@ -1,7 +1,7 @@
 """The address of a dask scheduler, and whether it may be connected to.
 
-Whoever reaches a scheduler can run code on its workers, with their credentials. Connections to
-another machine are therefore TLS with certificates on both sides, unless the operator says
+A client that reaches a scheduler can run code on its workers, with their credentials. Connections
+to another machine are therefore TLS with certificates on both sides, unless the operator says
 otherwise.
 """
 

@@ -3,7 +3,7 @@ is.
 
 Only text crosses the wire, in both directions, so that no code of ours is pickled. A job is done by
 the very process it was handed to, and once: dask itself moves work to another worker when one is
-lost, whatever it had begun.
+lost, whatever that worker had started.
 """
 
 import json

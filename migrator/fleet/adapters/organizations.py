@@ -12,7 +12,7 @@ from migrator.ports import Raw, TaskRunner
 
 
 class Organization:
-    """Reads the tree of an organization. ``tasks`` bounds how many calls run side by side."""
+    """Reads the tree of an organization. ``tasks`` bounds how many calls run concurrently."""
 
     def __init__(self, session: AwsSession, tasks: TaskRunner) -> None:
         self._session = session
@@ -28,7 +28,7 @@ class Organization:
         roots = [(root["Id"], "") for root in self._pages("list_roots", "Roots")]
         found: list[dict[str, Any]] = []
         level = roots
-        while level:  # breadth first: each level of the tree is read side by side
+        while level:  # breadth first: each level of the tree is read concurrently
             read = self._tasks.map(self._children, level)
             level = [unit for units, _ in read for unit in units]
             found += [account for _, accounts in read for account in accounts]

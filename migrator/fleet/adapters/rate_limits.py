@@ -1,4 +1,4 @@
-"""How fast AWS is asked: a token bucket for each account, Region and rule, shared by everybody in
+"""How fast AWS is asked: a token bucket for each account, Region and rule, shared by all callers in
 this process.
 
 botocore's adaptive retries slow one client down after it was throttled, and know nothing of its
@@ -21,8 +21,8 @@ _GLOBAL = frozenset({"iam", "organizations"})  # one endpoint for all Regions
 
 @dataclass(eq=False)
 class TokenBucket:
-    """``burst`` tokens at first, ``per_second`` more in each second. Whoever takes one that is not
-    there yet waits for it, in the order of asking.
+    """``burst`` tokens at first, ``per_second`` more in each second. A caller that takes one that
+    is not there yet waits for it, in the order of asking.
     """
 
     per_second: float
@@ -48,7 +48,7 @@ class TokenBucket:
 
 class RateLimits:
     """The buckets of this process. ``share`` is its part of each rate where several processes work
-    side by side.
+    concurrently.
     """
 
     def __init__(

@@ -29,8 +29,8 @@ _COLLECT_AFTER = (
 
 
 def load_sdks() -> None:
-    """Import the SDKs in one thread: threads that import them at once meet in the middle of their
-    import cycles.
+    """Import the SDKs in one thread: threads that import them concurrently meet in the middle of
+    their import cycles.
 
     What is loaded then stays, and garbage is looked for less often: the SDKs' service models are
     very many objects, and looking through them at every plan stops all threads and takes a quarter
@@ -204,7 +204,7 @@ class FleetPrincipals:
 
 
 class FreshPrincipals:
-    """:class:`migrator.ports.Principals` of one cluster, read anew by each object of this class.
+    """:class:`migrator.ports.Principals` of one cluster, read again by each object of this class.
 
     A run asks through it directly before it writes, so that a role that was deleted and made again
     since the plan is not taken for the old one.

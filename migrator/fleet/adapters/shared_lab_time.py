@@ -1,7 +1,7 @@
-"""Lab time for several who wait side by side in one process.
+"""Lab time for several callers that wait concurrently in one process.
 
-Whoever sleeps on a lab's clock steps it. One that steps it alone may; of several, each would fly
-past what the others are in the middle of, and a Lease that somebody renews every quarter of a
+A caller that sleeps on a lab's clock steps it. One that steps it alone may; of several, each would
+fly past what the others are in the middle of, and a Lease that a holder renews every quarter of a
 minute would be late. So it is stepped when all of them wait, to the first moment that any of them
 waits for.
 """
@@ -17,7 +17,7 @@ _NO_TIME = timedelta(0)
 
 
 class SharedLabTime:
-    """:class:`migrator.ports.Clock` for everybody inside of :meth:`part`. ``clock`` steps when it
+    """:class:`migrator.ports.Clock` for all callers inside of :meth:`part`. ``clock`` steps when it
     sleeps.
     """
 

@@ -1,6 +1,6 @@
 """The state of a fleet itself: ``STATE-DIR/fleet/NAME/``, beside the folders of its clusters.
 
-The same store as a cluster's, in a folder of its own; what is in it is in
+The same store as a cluster's, in a separate folder; what is in it is in
 :mod:`migrator.fleet.model.files.records`.
 """
 

@@ -1,9 +1,9 @@
-"""Jobs of a fleet on workers of dask: placed by us, begun once, and given up with a reason rather
+"""Jobs of a fleet on workers of dask: placed by us, started once, and given up with a reason rather
 than waited for.
 
 dask would move a job whose worker died to another one and begin it again. Each job is therefore
 bound to one process (:mod:`migrator.fleet.adapters.dask_worker` holds to that, whatever the
-scheduler does), and is lost when that is gone.
+scheduler does), and is lost when that process ends.
 """
 
 import time
@@ -88,9 +88,9 @@ class FleetDask:
         in_order: bool = True,
     ) -> Iterator[JobEnd]:
         """Ends as they come. No job begins while ``limit()`` jobs are under way; at 0 those are
-        waited for, and the rest is not begun. The first Ctrl-C calls ``interrupted``; a second one
-        is raised. A job for which no worker is there within the wait is unplaced; one whose worker
-        is gone is lost.
+        waited for, and the rest is not started. The first Ctrl-C calls ``interrupted``; a second
+        one is raised. A job without an available worker within the wait is unplaced; one whose
+        worker has ended is lost.
         """
         if not jobs:
             return

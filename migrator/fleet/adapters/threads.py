@@ -1,7 +1,9 @@
-"""Jobs of a fleet on threads of this process: so many at once in all, so many in one account.
+"""Jobs of a fleet on threads of this process: a bounded number concurrently in all, and in one
+account.
 
-Each job works on one cluster and calls side by side inside itself; threads are enough, because all
-of it is waiting for AWS. A job that fails is an answer, so that it cannot take another one's along.
+Each job works on one cluster and makes concurrent calls inside itself; threads are enough, because
+all of it is waiting for AWS. A job that fails is an answer, so that it cannot take another one's
+along.
 """
 
 import importlib
@@ -45,8 +47,8 @@ class FleetThreads:
         in_order: bool = True,
     ) -> Iterator[JobEnd]:
         """Ends as they come. No job begins while ``limit()`` jobs are under way; at 0 those are
-        waited for, and the rest is not begun. The first Ctrl-C calls ``interrupted``; a second one
-        is raised.
+        waited for, and the rest is not started. The first Ctrl-C calls ``interrupted``; a second
+        one is raised.
         """
         waiting = Waiting(jobs, self._per_account, in_order=in_order)
         ended: queue.SimpleQueue[tuple[Job, Future[Mapping[str, Any]]]] = queue.SimpleQueue()
@@ -77,12 +79,11 @@ class FleetThreads:
 
 
 class Waiting:
-    """Jobs that were not begun. An account at its limit lets the others go first.
+    """Jobs that were not started. An account at its limit lets the others go first.
 
-    Where nobody chose the order, the next is of the account that has most jobs left for each slot
-    it would then have: the accounts end together instead of one after the other, and are asked
-    evenly. AWS throttles by account, and botocore then holds back every cluster of the one that
-    was.
+    Where no order was chosen, the next is of the account that has most jobs left for each slot it
+    would then have: the accounts end together instead of one after the other, and are asked evenly.
+    AWS throttles by account, and botocore then holds back every cluster of the one that was.
     """
 
     def __init__(self, jobs: Sequence[Job], per_account: int, *, in_order: bool = True) -> None:

@@ -1,9 +1,9 @@
 """Which answers of a fleet's decisions.yaml are whose.
 
-One file answers for all clusters: what stands at its top holds everywhere, what stands under
-``where`` for the clusters that its selector means, and a later answer to the same question replaces
-an earlier one. An answer about a principal that a cluster does not have is left out there; one that
-fits no cluster at all is an error of the fleet, as it is of a single cluster.
+One file answers for all clusters: an entry at its top holds everywhere, one under ``where`` for the
+clusters that its selector means, and a later answer to the same question replaces an earlier one.
+An answer about a principal that a cluster does not have is left out there; one that fits no cluster
+at all is an error of the fleet, as it is of a single cluster.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -64,7 +64,7 @@ def asked(decisions: Decisions, snapshot: Snapshot) -> tuple[Decisions, tuple[Qu
         kept[section] = (
             {key: value[key] for key in keys} if isinstance(value, Mapping) else tuple(keys)
         )
-    if decisions.creator is not None:  # whoever creates a cluster does so in its account
+    if decisions.creator is not None:  # a cluster is created by a principal of its account
         arn = parse_arn(decisions.creator.arn)
         if arn is None or arn.account == snapshot.cluster.account_id:
             questions.append(("creator", decisions.creator.arn))
@@ -114,9 +114,7 @@ def _names(
 
 
 def questions_of(answers: FleetAnswers) -> tuple[Question, ...]:
-    """Every question that the file answers for somebody: each of them must be asked by some
-    cluster.
-    """
+    """Every question that the file answers: each of them must be asked by some cluster."""
     found: dict[Question, None] = {}
     for decisions in (answers.everywhere, *(each.answers for each in answers.selected)):
         for each in fields(Decisions):

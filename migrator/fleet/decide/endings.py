@@ -73,7 +73,7 @@ def result_of_error(
 
 def is_settled(result: ClusterResult) -> bool:
     """Whether the same command with the same inputs need not try this cluster again. A blocked plan
-    is a plan: it is made anew when somebody has answered, which is another input.
+    is a plan: it is made again after an answer, which is another input.
     """
     return result.done or (result.command == "plan" and result.status == "blocked")
 

@@ -28,7 +28,7 @@ class _Run:
 
     def take(self, record: FleetRecord) -> None:
         if self.ended and record.event != "run-ended":
-            # a run that goes on has no second beginning in the record
+            # a run that is continued has no second beginning in the record
             self.attempts += 1
             self.ended, self.exit_code, self.stopped = "", None, ""
         if record.event == "wave-started":

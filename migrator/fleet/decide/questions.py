@@ -1,8 +1,8 @@
 """Open questions of a fleet: who blocks which clusters, and which selector means exactly these.
 
 An answer must never mean a cluster by accident: another one that has the principal, or that could
-not be read and may have it, is kept out of the selector. Whoever answers for it, too, says so by
-hand.
+not be read and may have it, is kept out of the selector. An operator who answers for it, too, says
+so by hand.
 """
 
 from collections.abc import Iterable
@@ -63,7 +63,7 @@ def _answers(facts: ClusterFacts, principal: str | None) -> bytes:
 
 
 def _may_concern(facts: ClusterFacts, principal: str | None) -> bool:
-    """Whether an answer about the principal could mean this cluster: it has it, or nobody knows.
+    """Whether an answer about the principal could mean this cluster: it has it, or that is unknown.
     None: an answer about groups or sections, which any cluster may have.
     """
     if principal is None or facts.plan_digest is None:

@@ -1,4 +1,4 @@
-"""The shortest selector that selects given clusters and none of the others."""
+"""The shortest selector that selects given clusters and no others."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -10,7 +10,7 @@ _MOST_ACCOUNTS = 8  # more of them are no shorter than the clusters
 
 
 def selector_for(wanted: Sequence[FleetCluster], others: Iterable[FleetCluster]) -> Selector | None:
-    """A selector that selects every one of ``wanted`` and none of ``others``; None: it holds
+    """A selector that selects every one of ``wanted`` and no cluster of ``others``; None: it holds
     everywhere.
 
     What people would write comes first: a tag of the clusters, a tag of their accounts, the

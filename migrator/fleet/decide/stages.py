@@ -21,7 +21,7 @@ STAGES = (
 )
 MIGRATED = frozenset({"dual", "cut over", "retired"})
 FINISHED = frozenset({"dual", "retired"})
-DEFAULT_STATE = ".migrate"  # where commands look that are told nothing else
+DEFAULT_STATE = ".migrate"  # where commands look without another setting
 _NOT_READ = ("unreachable", "denied")
 
 

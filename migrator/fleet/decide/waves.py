@@ -3,7 +3,7 @@ well.
 
 A wave's ``failure_tolerance`` is how many of its clusters may fail. A strict wave never has more
 clusters under way than may still fail, so that the tolerance holds whatever happens to those (as
-CloudFormation StackSets' STRICT mode). Nothing that writes is begun in a freeze window.
+CloudFormation StackSets' STRICT mode). Nothing that writes is started in a freeze window.
 """
 
 from collections.abc import Iterable, Sequence
@@ -56,9 +56,9 @@ def waves_of(
 ) -> tuple[Wave, ...]:
     """The waves of a command, every cluster in exactly one. Reads are one wave that nothing stops.
 
-    ``tolerance`` is the file's, for waves that say none; without either nobody may fail. Clusters
-    that no rule takes come last, in a wave named ``rest``. Without rules: one cluster, then 4, 16,
-    64, ...
+    ``tolerance`` is the file's, for waves that say none; without either no cluster may fail.
+    Clusters that no rule takes come last, in a wave named ``rest``. Without rules: one cluster,
+    then 4, 16, 64, ...
     """
     left = list(ordered(clusters, order_by))
     if command not in WRITING:
@@ -114,7 +114,7 @@ def at_once(wave: Wave, overall: int, failed: int) -> int:
 
 def frozen(windows: Sequence[FreezeWindow], now: datetime) -> tuple[str, datetime] | None:
     """Why nothing may begin now, and until when; None where no window holds. The longest one is
-    told.
+    reported.
     """
     found = [
         (window.reason, until)

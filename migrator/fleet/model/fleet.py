@@ -122,7 +122,7 @@ class Inventory:
     not_selected: int = 0
     missing: tuple[
         tuple[str, str], ...
-    ] = ()  # clusters that the file names and nobody found: (ARN, why)
+    ] = ()  # clusters that the file names and discovery did not find: (ARN, why)
 
     @property
     def expected(self) -> int:
@@ -212,8 +212,8 @@ class WaveRule:
     """How a wave is made: of the clusters that ``select`` means and no earlier wave has, at most
     ``size``.
 
-    ``failure_tolerance``: so many clusters may fail and the wave still goes on. ``strict``: never
-    more clusters at once than may still fail. None: the command's default.
+    ``failure_tolerance``: so many clusters may fail and the wave still continues. ``strict``: never
+    more clusters concurrently than may still fail. None: the command's default.
     """
 
     name: str
@@ -241,7 +241,7 @@ class Wave:
 
 @dataclass(frozen=True, slots=True)
 class FreezeWindow:
-    """A time in which nothing is begun that writes: from one moment to another, or every week.
+    """A time in which nothing is started that writes: from one moment to another, or every week.
 
     ``weekly_from`` and ``weekly_until`` are (weekday, minute of the day) in ``zone``; Monday is 0.
     """
@@ -267,7 +267,7 @@ class RateRule:
 
 @dataclass(frozen=True, slots=True)
 class Concurrency:
-    """How many clusters are worked on at once: in all, and in one account."""
+    """How many clusters are worked on concurrently: in all, and in one account."""
 
     overall: int = 16
     per_account: int = 8
@@ -285,7 +285,7 @@ class Hooks:
 
 @dataclass(frozen=True, slots=True)
 class OrderBy:
-    """Clusters in the order of a tag's values; those with none of them come last. ``account``: the
+    """Clusters in the order of a tag's values; those without the tag come last. ``account``: the
     account's tag.
     """
 

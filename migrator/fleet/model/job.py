@@ -26,8 +26,8 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class JobEnd:
-    """What a job gave; ``lost`` says why it gave nothing: its worker is gone, or it broke.
-    ``unplaced``: it was not begun, as nobody was there to do it.
+    """What a job gave; ``lost`` says why it gave nothing: its worker has ended, or it broke.
+    ``unplaced``: it was not started, as no worker was available.
     """
 
     arn: str

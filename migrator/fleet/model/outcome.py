@@ -20,7 +20,7 @@ ClusterStatus: TypeAlias = Literal[
     "denied",  # not allowed to
     "interrupted",
     "failed",
-    "waiting",  # not begun, for a reason: an earlier wave failed, a freeze, a stop
+    "waiting",  # not started, for a reason: an earlier wave failed, a freeze, a stop
 ]
 STATUSES: tuple[ClusterStatus, ...] = (
     "done",
@@ -38,8 +38,8 @@ STATUSES: tuple[ClusterStatus, ...] = (
 
 @dataclass(frozen=True, slots=True)
 class FindingSeen:
-    """A finding as patterns across clusters need it; ``source`` and ``message`` are for whoever
-    reads about one.
+    """A finding as patterns across clusters need it; ``source`` and ``message`` are for a person
+    who reads about one.
     """
 
     code: str
@@ -105,7 +105,7 @@ class ClusterResult:
 
 @dataclass(frozen=True, slots=True)
 class FleetOutcome:
-    """How a command ended on a fleet. ``stopped``: why later clusters were not begun."""
+    """How a command ended on a fleet. ``stopped``: why later clusters were not started."""
 
     fleet: str
     command: Command

@@ -85,7 +85,7 @@ class AccountProgress:
 
 @dataclass(frozen=True, slots=True)
 class WaveSeen:
-    """What happened in one wave of a run. ``ended`` is empty where it did not come to its end.
+    """What happened in one wave of a run. ``ended`` is empty where it did not end.
 
     ``counts``: clusters by how they ended. ``results`` are those that are not done.
     """
@@ -99,10 +99,9 @@ class WaveSeen:
 
 @dataclass(frozen=True, slots=True)
 class RunSeen:
-    """One run of a command over the fleet, interrupted and gone on with as often as it was.
+    """One run of a command over the fleet, with all its interruptions and continuations.
 
-    ``exit_code`` is None where its last attempt did not come to its end; ``stopped`` says why it
-    stopped early.
+    ``exit_code`` is None where its last attempt did not end; ``stopped`` says why it stopped early.
     """
 
     id: str

@@ -52,7 +52,7 @@ class Groups:
         self._found: dict[tuple[str, tuple[int, ...]], str] = {}
 
     def of(self, name: str, clusters: Sequence[str]) -> str:
-        """The id of a group; empty where none of its clusters is in the table."""
+        """The id of a group; empty where the table has no cluster of it."""
         places = tuple(sorted(self._places[arn] for arn in clusters if arn in self._places))
         return self._found.setdefault((name, places), f"g{len(self._found) + 1}") if places else ""
 

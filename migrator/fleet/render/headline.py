@@ -15,12 +15,12 @@ from migrator.render.headline import Figure
 
 _QUIET = frozenset(
     {"done", "waiting", "blocked"}
-)  # results that are no trouble: blocked ones are told by their questions
+)  # results that are no trouble: blocked ones are reported by their questions
 
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """One reason, told once, with everybody whom it concerns: ``who`` are accounts with Regions, or
+    """One reason, reported once, with all that it concerns: ``who`` are accounts with Regions, or
     clusters.
 
     ``clusters`` are ARNs where it is about clusters.
@@ -46,7 +46,7 @@ def fleet_tone(report: FleetReport) -> str:
 
 
 def fleet_sentence(report: FleetReport) -> str:
-    """The state of the whole, for somebody who reads nothing else."""
+    """The state of the whole, for a person who reads nothing else."""
     inventory = report.inventory
     accounts, silent = (
         count_of(inventory.expected, "account"),
@@ -122,7 +122,7 @@ def fleet_figures(report: FleetReport) -> tuple[Figure, ...]:
 
 
 def account_urgency(account: AccountProgress) -> tuple[bool, int, int, str]:
-    """For sorting: silent accounts, then those with most clusters that need somebody, then those
+    """For sorting: silent accounts, then those with most clusters that need an operator, then those
     with most left.
     """
     stuck = sum(

@@ -1,6 +1,6 @@
 """What is known about a fleet, as Markdown: for a pull request, a change ticket, a wiki.
 
-Everything that repeats is told once, with how often; the JSON form and the dashboard have every
+Everything that repeats is reported once, with how often; the JSON form and the dashboard have every
 cluster. However large the fleet, it stays below what GitHub takes as the text of a pull request
 (65,536 characters).
 """

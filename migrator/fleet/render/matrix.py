@@ -1,4 +1,6 @@
-"""A planned fleet as jobs, one a cluster: for whoever runs ``migrate`` in many containers."""
+"""A planned fleet as jobs, one a cluster: for an operator who runs ``migrate`` in many
+containers.
+"""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -15,7 +17,7 @@ def matrix(
     ``apply``).
 
     ``arn`` is what ``migrate fleet … --cluster`` takes; ``name`` with ``options`` what the commands
-    for one cluster take (the way into the account, for whoever runs this command's caller);
+    for one cluster take (the way into the account, for an operator who runs this command's caller);
     ``plan`` is a path below ``state``.
     """
     clusters = {cluster.arn: cluster for cluster in outcome.inventory.clusters}

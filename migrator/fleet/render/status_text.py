@@ -1,5 +1,5 @@
-"""Where a fleet stands, for the terminal: the whole first, then what needs somebody. At most 100
-columns.
+"""The status of a fleet, for the terminal: the whole first, then what needs an operator. At most
+100 columns.
 """
 
 from collections.abc import Mapping, Sequence
@@ -52,7 +52,7 @@ def fleet_status_text(report: FleetReport, *, width: int = MAX_WIDTH, color: boo
 
 
 def _stages(stages: Mapping[str, int], total: int) -> RenderableType:
-    """A line for each stage with a bar, so that the whole is seen at once."""
+    """A line for each stage with a bar, so that the whole is seen in one view."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=False)
     table.add_column(no_wrap=True)
     table.add_column(justify="right")
@@ -108,7 +108,7 @@ def _questions(report: FleetReport) -> list[RenderableType]:
 
 
 def _progress(report: FleetReport) -> list[RenderableType]:
-    """Accounts that are not done, those that need somebody first."""
+    """Accounts that are not done, those that need an operator first."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     table.add_column("ACCOUNT", no_wrap=True)
     table.add_column("NAME", overflow="fold", ratio=1)

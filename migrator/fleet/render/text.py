@@ -113,7 +113,7 @@ def fleet_outcome_text(
 
 
 def _left(results: Sequence[ClusterResult]) -> list[RenderableType]:
-    """Clusters that are not done, each reason once with everybody whom it concerns."""
+    """Clusters that are not done, each reason once with all that it concerns."""
     groups: dict[tuple[str, str], list[ClusterResult]] = {}
     for result in results:
         why = without_name(result.message or result.code, result.arn)

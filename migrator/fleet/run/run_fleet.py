@@ -1,7 +1,7 @@
 """One command over a fleet: wave after wave, one cluster's failure never another's, everything
 recorded as it ends.
 
-The record is appended and synced as each cluster ends, so that a command that was killed goes on
+The record is appended and synced as each cluster ends, so that a command that was killed continues
 where it was: the same command with the same inputs does no cluster again that is done. What is
 irreversible is done by this process; the rest by whatever executor the ports bring.
 """
@@ -31,7 +31,7 @@ from migrator.fleet.model.outcome import ClusterResult, FleetOutcome
 from migrator.fleet.model.short_texts import short_cluster, utc_seconds
 from migrator.fleet.ports import FleetPorts
 
-LOOK = timedelta(seconds=5)  # how often a pause looks whether somebody wants to stop
+LOOK = timedelta(seconds=5)  # how often a pause looks for a request to stop
 MakeJob: TypeAlias = Callable[[FleetCluster], "Job | ClusterResult"]
 
 
@@ -39,7 +39,7 @@ MakeJob: TypeAlias = Callable[[FleetCluster], "Job | ClusterResult"]
 class FleetOptions:
     """``inputs``: digest of everything that makes this command another one. ``fresh``: begin a new
     run. ``approved``: waves that need no question. ``part``: only named clusters are worked on, and
-    several such commands may run side by side. ``in_coordinator``: the jobs may not leave this
+    several such commands may run concurrently. ``in_coordinator``: the jobs may not leave this
     process. ``still_done`` judges a result of an earlier run, where the cluster's own files can
     show that it holds; None: only results of the same run count.
     """
@@ -241,7 +241,7 @@ def _pause(run: _Run, wave: Wave) -> str:
 def _work(
     run: _Run, wave: Wave, todo: Sequence[FleetCluster], make_job: MakeJob, label: str
 ) -> tuple[int, str]:
-    """Do the clusters; returns how many failed, and why no more were begun.
+    """Do the clusters; returns how many failed, and why no more were started.
 
     A cluster on which nothing could be tried is not done, and did not fail: no attempt shows that
     others are in danger.
@@ -320,7 +320,7 @@ def _result(run: _Run, end: JobEnd) -> ClusterResult:
 
 
 def _leave_waiting(run: _Run, waves: Sequence[Wave]) -> None:
-    """Clusters that were not begun are results, too: waiting, and for what."""
+    """Clusters that were not started are results, too: waiting, and for what."""
     why = run.stopped or "it was not begun"
     at = run.now_text()
     for wave in waves:
@@ -340,7 +340,7 @@ def _leave_waiting(run: _Run, waves: Sequence[Wave]) -> None:
 
 
 def _facts(run: _Run, wave: Wave, todo: Sequence[FleetCluster]) -> Mapping[str, object]:
-    """What a hook is told."""
+    """What a hook receives."""
     return {
         "fleet": run.file.name,
         "command": run.command,

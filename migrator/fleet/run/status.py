@@ -176,7 +176,7 @@ def _next(mode: str, told: str) -> str:
 
 
 def _latest_mode(cluster: FleetCluster, plan: Plan, progress: Progress) -> str:
-    """The furthest mode that anybody has seen: discovery, the plan, or the journal of what was done
+    """The furthest mode that was seen: discovery, the plan, or the journal of what was done
     since.
     """
     seen: list[str] = [plan.cluster.authentication_mode, cluster.mode or _MODES[0]]
