@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.rooms_picture import COMMAND, ROOMS, picture, shown
+from tests.support.rooms_picture import COMMAND, ROOMS, cycles, picture, shown
 
 ROOT = Path(__file__).resolve().parents[2]
 # The changelog names files as they were when it was written.
@@ -23,6 +23,10 @@ NAMED = re.compile(
 
 def test_picture_of_the_rooms_is_the_import_graph() -> None:
     assert shown() == picture(), f"The imports changed. Run `{COMMAND}` and review the difference."
+
+
+def test_no_modules_import_each_other() -> None:
+    assert cycles() == []
 
 
 def test_every_room_is_explained() -> None:

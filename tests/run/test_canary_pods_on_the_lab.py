@@ -13,6 +13,7 @@ import pytest
 from migrator.cli.operator import operator_of
 from migrator.errors import Failed, Refused
 from migrator.fleet.app import jobs
+from migrator.fleet.app.part import Part
 from migrator.lab.worlds.effects import KillPoint
 from migrator.lab.worlds.faults import Fault
 from migrator.lab.worlds.world_files import build_world
@@ -291,7 +292,7 @@ def test_fleet_verify_is_refused_while_another_run_holds_the_lock(
     ports = lab.ports(plan)
     connection = lab.connect()
     operator = operator_of(lab.settings, yes=True)
-    part = jobs.Part(plan, digest, NO_DECISIONS, operator, replace(connection, store=ports.store))
+    part = Part(plan, digest, NO_DECISIONS, operator, replace(connection, store=ports.store))
     monkeypatch.setattr(jobs, "part_of", lambda *_given, **_more: part)
     with lab.ports(plan).store.lock("another run"):
         ports.store.write(RECORD, pretty_bytes(record("theirs")))

@@ -6,6 +6,7 @@ compares it with the import graph (grimp, the reader behind import-linter).
 
 import re
 from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import grimp
@@ -58,6 +59,21 @@ def _lines() -> Iterator[str]:
         targets = [other for other in ROOMS if (room, other) in edges]
         for other in targets:
             yield f"  {room} --> {other}"
+
+
+def cycles() -> list[list[str]]:
+    """The first group of modules that import each other, directly or through others.
+
+    An import inside a function counts: it defers the cycle and does not remove it.
+    """
+    graph = grimp.build_graph("migrator", cache_dir=None)
+    imports = {each: graph.find_modules_directly_imported_by(each) for each in graph.modules}
+    sorter = TopologicalSorter(imports)
+    try:
+        sorter.prepare()
+    except CycleError as error:
+        return [list(error.args[1])]
+    return []
 
 
 def _room(module: str) -> str:

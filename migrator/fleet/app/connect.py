@@ -3,8 +3,8 @@ state.
 """
 
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,53 +12,15 @@ from migrator.app.connect import clock
 from migrator.app.settings import Settings
 from migrator.cli.terminal import TerminalApprover, events_of
 from migrator.errors import WrongUse
-from migrator.fleet.app.worker import CALLS, Worker, open_state, worker_from
+from migrator.fleet.app.asked import Asked
+from migrator.fleet.app.executor import executor_of
+from migrator.fleet.app.opened_fleet import Fleet, fleet_store
+from migrator.fleet.app.worker import CALLS, open_state, worker_from
 from migrator.fleet.model.fleet import FleetFile
 from migrator.fleet.model.job import Setup
 from migrator.fleet.ports import FleetPorts
 from migrator.fleet.run.discover import Found
 from migrator.fleet.run.status import FleetStatusPorts
-from migrator.ports import StateStore
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What the options of a fleet command say: which clusters, how many at once, by whom."""
-
-    clusters: tuple[str, ...] = ()
-    concurrency: int | None = None
-    fresh: bool = False
-    stop_file: str | None = None
-    executor: str = "threads"
-    scheduler: str | None = None
-    tls_ca: str | None = None
-    tls_cert: str | None = None
-    tls_key: str | None = None
-    insecure_scheduler: bool = False
-    workers: int | None = None
-    worker_wait: float | None = None
-
-    @classmethod
-    def of(cls, given: Mapping[str, Any]) -> "Asked":
-        """From click's parameters. Raises ``WrongUse`` where they do not go together; nothing was
-        sent by then.
-        """
-        from migrator.fleet.app.executor import check_options
-
-        asked = cls(**{name: given[name] for name in cls.__slots__ if name in given})
-        check_options(asked)
-        return asked
-
-
-@dataclass(frozen=True, slots=True)
-class Fleet:
-    """A fleet file with the way to its accounts. ``worker`` knows the accounts once they were
-    discovered.
-    """
-
-    settings: Settings
-    file: FleetFile
-    worker: Worker
 
 
 def open_fleet(settings: Settings, file: FleetFile) -> Fleet:
@@ -103,19 +65,6 @@ def discover_fleet(fleet: Fleet, asked: Asked) -> tuple[Fleet, Found]:
     return replace(fleet, worker=worker), found
 
 
-def fleet_store(fleet: Fleet) -> StateStore:
-    """The state of the fleet itself."""
-    place = fleet.settings.state_dir or ".migrate"
-    if "://" in place:
-        from migrator.adapters.tasks_threads import Threads
-        from migrator.fleet.adapters.state import FleetBucket
-
-        return FleetBucket(fleet.worker.sessions.caller(), place, fleet.file.name, Threads(32))
-    from migrator.fleet.adapters.state import FleetFolder
-
-    return FleetFolder(Path(place), fleet.file.name)
-
-
 def fleet_ports(fleet: Fleet, asked: Asked, *, typed: str | None = None) -> FleetPorts:
     """What a command over the fleet needs. Its approver is asked about waves, which ``--yes`` does
     not answer: who wrote ``approve`` into the fleet file wants somebody to have looked at the waves
@@ -125,7 +74,6 @@ def fleet_ports(fleet: Fleet, asked: Asked, *, typed: str | None = None) -> Flee
     from migrator.adapters.tasks_threads import Threads
     from migrator.fleet.adapters.threads import FleetThreads
     from migrator.fleet.adapters.wave_hooks import Hooks
-    from migrator.fleet.app.executor import executor_of
 
     limits = fleet.file.concurrency
     here = FleetThreads(asked.concurrency or limits.overall, limits.per_account)

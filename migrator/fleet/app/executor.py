@@ -9,7 +9,7 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
 import click
@@ -17,62 +17,20 @@ import click
 from migrator.app.settings import Settings
 from migrator.cli.terminal import events_of
 from migrator.errors import WrongUse
+from migrator.fleet.app.asked import Asked, scheduler_of
+from migrator.fleet.app.opened_fleet import Fleet, fleet_store
 from migrator.fleet.app.worker import keep_worker, setup_id
 from migrator.fleet.model.fleet import FleetCluster
 from migrator.fleet.model.job import Job, Setup
 from migrator.fleet.ports import FleetPorts, JobRunner
 from migrator.fleet.run.discover import Found
 
-if TYPE_CHECKING:
-    from migrator.fleet.adapters.dask_scheduler import Scheduler
-    from migrator.fleet.app.connect import Asked, Fleet
-
 WAIT_SECONDS = 60.0
 _STATE_DIR = ".migrate"
 _CHECK = "workers.check"
-_OF_DASK = (
-    "scheduler",
-    "tls_ca",
-    "tls_cert",
-    "tls_key",
-    "insecure_scheduler",
-    "workers",
-    "worker_wait",
-)
 
 
-def check_options(asked: "Asked") -> None:
-    """Raises ``option-without-dask``, ``option-without-scheduler``, and what the scheduler's
-    address and files give reason to.
-    """
-    scheduler = _scheduler(asked)
-    if asked.executor == "threads":
-        given = [f"--{name.replace('_', '-')}" for name in _OF_DASK if getattr(asked, name)]
-        if given:
-            raise WrongUse("option-without-dask", f"{', '.join(given)}: only with --executor dask.")
-    elif scheduler is not None:
-        scheduler.check()
-    elif asked.tls_ca or asked.tls_cert or asked.tls_key or asked.insecure_scheduler:
-        raise WrongUse(
-            "option-without-scheduler", "There are options for a scheduler, and no --scheduler."
-        )
-
-
-def _scheduler(asked: "Asked") -> "Scheduler | None":
-    from migrator.fleet.adapters.dask_scheduler import Scheduler
-
-    if asked.scheduler is None:
-        return None
-    return Scheduler(
-        asked.scheduler,
-        asked.tls_ca,
-        asked.tls_cert,
-        asked.tls_key,
-        insecure=asked.insecure_scheduler,
-    )
-
-
-def executor_of(fleet: "Fleet", asked: "Asked", here: JobRunner) -> JobRunner:
+def executor_of(fleet: Fleet, asked: Asked, here: JobRunner) -> JobRunner:
     """The runner for what may leave this process; nothing is connected or started before it is
     needed.
     """
@@ -82,7 +40,7 @@ def executor_of(fleet: "Fleet", asked: "Asked", here: JobRunner) -> JobRunner:
     from migrator.fleet.adapters.tasks_dask import FleetDask
 
     _no_secrets(fleet.settings)
-    scheduler = _scheduler(asked)
+    scheduler = scheduler_of(asked)
     events = events_of(fleet.settings)
     if scheduler is not None and fleet.settings.profile:
         events.say("info", "workers use their own credentials; --profile is for this machine alone")
@@ -114,10 +72,8 @@ def _no_secrets(settings: Settings) -> None:
         )
 
 
-def _shared(fleet: "Fleet") -> tuple[str, str] | None:
+def _shared(fleet: Fleet) -> tuple[str, str] | None:
     """A file of the state that every worker has to find, if the state is a folder."""
-    from migrator.fleet.app.connect import fleet_store
-
     if "://" in (fleet.settings.state_dir or ""):
         return None
     store, content = fleet_store(fleet), secrets.token_hex(16)
@@ -132,9 +88,7 @@ class Jobs:
     its sessions.
     """
 
-    def __init__(
-        self, fleet: "Fleet", found: Found, ports: FleetPorts, *, own_machine: bool
-    ) -> None:
+    def __init__(self, fleet: Fleet, found: Found, ports: FleetPorts, *, own_machine: bool) -> None:
         self._fleet = fleet
         self._described = found.described
         self._accounts = found.inventory.accounts

@@ -6,31 +6,34 @@ Every error is an answer: a cluster that fails says so and takes nothing else al
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from migrator.app.operator import Operator
 from migrator.cli.exit_codes import INTERRUPTED
-from migrator.errors import Failed, MigratorError, Refused
-from migrator.fleet.app.worker import AnsweredBefore, QuietEvents, Worker, worker_of
+from migrator.errors import Failed, MigratorError
+from migrator.fleet.app.part import (
+    DECISIONS_FILE,
+    PLAN_FILE,
+    Arguments,
+    Part,
+    ended,
+    operator_of,
+    part_of,
+)
+from migrator.fleet.app.rehearsal import rehearse_one
+from migrator.fleet.app.worker import Worker, worker_of
 from migrator.fleet.decide.endings import result_of_error, status_of
 from migrator.fleet.model.files.records import cluster_from_document, result_to_document
 from migrator.fleet.model.fleet import Command, FleetCluster
 from migrator.fleet.model.outcome import ClusterResult
-from migrator.model.access_entry import AuthenticationMode
 from migrator.model.canonical import canonical_bytes
-from migrator.model.decision import NO_DECISIONS, Decisions
+from migrator.model.decision import NO_DECISIONS
 from migrator.model.outcome import RunOutcome
-from migrator.ports import AuthMode, StateStore
+from migrator.ports import StateStore
 
 if TYPE_CHECKING:
-    from migrator.app.connect import Connection
-    from migrator.model.plan import Plan
+    pass
 
-PLAN_FILE = "plan.json"
 SNAPSHOT_FILE = "snapshot.json"
-DECISIONS_FILE = "decisions.yaml"
-Arguments = Mapping[str, Any]
 Work = Callable[[Worker, FleetCluster, Arguments], ClusterResult]
 
 
@@ -71,7 +74,7 @@ def _plan(worker: Worker, cluster: FleetCluster, arguments: Arguments) -> Cluste
 
     connection = worker.connect(cluster, arguments.get("described"))
     moment = now()
-    ports = snapshot_ports(_operator_of(worker, cluster), connection)
+    ports = snapshot_ports(operator_of(worker, cluster), connection)
     try:
         snapshot = take_snapshot(ports, now=moment, described=connection.described)
     finally:
@@ -205,28 +208,6 @@ def _apply(worker: Worker, cluster: FleetCluster, arguments: Arguments) -> Clust
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _NoSwitch:
-    """:class:`migrator.ports.AuthMode` that never switches: irreversible steps are the
-    coordinator's alone.
-    """
-
-    mode: AuthMode
-
-    def read(self) -> tuple[AuthenticationMode, str]:
-        return self.mode.read()
-
-    def switch(self, to: AuthenticationMode, *, token: str) -> str:
-        del token
-        raise Refused(
-            "irreversible-on-worker",
-            f"A worker never switches a cluster to {to}; the coordinator does.",
-        )
-
-    def update_status(self, update_id: str) -> tuple[str, list[str]]:
-        return self.mode.update_status(update_id)
-
-
 def verify_cluster(arguments: Arguments) -> dict[str, Any]:
     """Prove access as each principal; ``baseline``: take what is before apply."""
     return task("verify", arguments, _verify)
@@ -270,8 +251,6 @@ def _verify(worker: Worker, cluster: FleetCluster, arguments: Arguments) -> Clus
 
 def rehearse_cluster(arguments: Arguments) -> dict[str, Any]:
     """Blank aws-auth for ``seconds``, watch, put it back."""
-    from migrator.fleet.app.rehearsal import rehearse_one
-
     return task("rehearse", arguments, rehearse_one)
 
 
@@ -359,7 +338,7 @@ def _retire(worker: Worker, cluster: FleetCluster, arguments: Arguments) -> Clus
 
 
 def _of_run(
-    cluster: FleetCluster, command: Command, part: "Part", outcome: RunOutcome
+    cluster: FleetCluster, command: Command, part: Part, outcome: RunOutcome
 ) -> ClusterResult:
     """The result of a run whose every exit code but 0 leaves the cluster not done."""
     named = [f"{who}: {reason}" for who, reason in (*outcome.refused, *outcome.outstanding)]
@@ -378,103 +357,3 @@ def _of_run(
             "leftovers": len(outcome.leftovers),
         },
     )
-
-
-def ended(
-    cluster: FleetCluster,
-    command: Command,
-    digest: str,
-    ending: tuple[int, MigratorError | None],
-    *,
-    message: str,
-    why: str,
-    detail: Mapping[str, Any],
-) -> ClusterResult:
-    """The result of a run: its error's words where there is one, else what the outcome says."""
-    exit_code, error = ending
-    return ClusterResult(
-        arn=cluster.arn,
-        command=command,
-        status=status_of(exit_code, error.code if error else ""),
-        exit_code=exit_code,
-        at="",
-        code=error.code if error else "",
-        message=error.message if error else message,
-        why=(error.why if error else "") or why,
-        remedy=error.remedy if error else "",
-        plan_digest=digest,
-        detail=detail,
-    )
-
-
-def decisions_of(store: StateStore) -> Decisions:
-    """The answers in a cluster's folder."""
-    from migrator.model.files.decisions import decode_decisions
-    from migrator.model.files.yaml_document import YamlError, load_yaml
-
-    content = store.read(DECISIONS_FILE)
-    if content is None:
-        return NO_DECISIONS
-    try:
-        return decode_decisions(load_yaml(content))
-    except YamlError as error:
-        message = f"{DECISIONS_FILE} in {store.location} is not YAML that can be used."
-        raise Failed(
-            "decisions-unreadable", message, why=str(error), remedy="Plan again."
-        ) from error
-
-
-def answers_of(store: StateStore, arguments: Arguments) -> Decisions:
-    """The answers that came with the command, else those that the plan was made with."""
-    from migrator.model.files.decisions import decode_decisions
-
-    given = arguments.get("answers")
-    return decode_decisions(given) if given is not None else decisions_of(store)
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """One cluster's part of a fleet command: its proven plan, the answers, and the way to it."""
-
-    plan: "Plan"
-    digest: str
-    answers: Decisions
-    operator: Operator
-    connection: "Connection"
-
-
-def part_of(
-    worker: Worker,
-    cluster: FleetCluster,
-    arguments: Arguments,
-    *,
-    typed: str | None = None,
-    may_switch: bool = True,
-    connection: "Connection | None" = None,
-) -> Part:
-    """The plan in the cluster's folder, over ``connection`` where there is one. ``may_switch``:
-    whether the mode may be switched. Raises ``no-plan``.
-    """
-    from migrator.adapters.eks_entries import EksAuthMode
-    from migrator.app.read_plan import read_plan
-
-    store = worker.store(cluster)
-    content = store.read(PLAN_FILE)
-    if content is None:
-        raise Failed("no-plan", "The cluster has no plan.", remedy="Make one: migrate fleet plan.")
-    plan, digest = read_plan(content)
-    answers = answers_of(store, arguments)
-    connected = connection or worker.connect(cluster, arguments.get("described"))
-    mode = EksAuthMode(connected.session, connected.name)
-    return Part(
-        plan,
-        digest,
-        answers,
-        _operator_of(worker, cluster, typed),
-        replace(connected, store=store, mode=mode if may_switch else _NoSwitch(mode)),
-    )
-
-
-def _operator_of(worker: Worker, cluster: FleetCluster, typed: str | None = None) -> Operator:
-    """The operator of one cluster's part: its questions were answered once for the whole fleet."""
-    return Operator(worker.settings, AnsweredBefore(typed), QuietEvents(cluster.arn))

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from threading import Event
 
 from migrator.app.rehearse import Clocks
-from migrator.fleet.app.jobs import Arguments, ended, part_of
+from migrator.fleet.app.part import Arguments, ended, part_of
 from migrator.fleet.app.worker import CALLS, Worker
 from migrator.fleet.model.fleet import FleetCluster
 from migrator.fleet.model.outcome import ClusterResult

@@ -42,7 +42,9 @@ def command(
     missing.
     """
     from migrator.cli.terminal import output_of
-    from migrator.fleet.app.connect import Asked, discover_fleet, fleet_store, open_fleet
+    from migrator.fleet.app.asked import Asked
+    from migrator.fleet.app.connect import discover_fleet, open_fleet
+    from migrator.fleet.app.opened_fleet import fleet_store
     from migrator.fleet.cli.files import read_fleet
     from migrator.fleet.model.files.records import (
         INVENTORY_FILE,

@@ -42,8 +42,8 @@ def command(ctx: click.Context, /, fleet_file: str, **given: Any) -> int:  # noq
     Actions or an AWS Step Functions Distributed Map; it is kept in the state as
     fleet/NAME/matrix.jsonl, too.
     """
+    from migrator.fleet.app.asked import Asked
     from migrator.fleet.app.connect import (
-        Asked,
         discover_fleet,
         fleet_ports,
         inputs_of,

@@ -11,9 +11,8 @@ from typing import Any
 from migrator.app.settings import Settings
 from migrator.cli.terminal import TerminalApprover
 from migrator.errors import MigratorError
+from migrator.fleet.app.asked import Asked
 from migrator.fleet.app.connect import (
-    Asked,
-    Fleet,
     discover_fleet,
     fleet_ports,
     inputs_of,
@@ -21,6 +20,7 @@ from migrator.fleet.app.connect import (
     selection_of,
 )
 from migrator.fleet.app.executor import Jobs
+from migrator.fleet.app.opened_fleet import Fleet
 from migrator.fleet.cli.files import read_fleet, read_fleet_decisions
 from migrator.fleet.cli.print_outcome import fleet_ended
 from migrator.fleet.model.fleet import WRITING, Command, FleetCluster, Inventory

@@ -12,8 +12,9 @@ import pytest
 
 from migrator.app.settings import Settings
 from migrator.errors import MigratorError
-from migrator.fleet.app.connect import Asked, Fleet
+from migrator.fleet.app.asked import Asked
 from migrator.fleet.app.executor import Jobs, executor_of
+from migrator.fleet.app.opened_fleet import Fleet
 from migrator.fleet.app.worker import wind_down, worker_from, worker_of
 from migrator.fleet.model.files.fleet_file import decode_fleet
 from migrator.fleet.model.files.records import setup_from_document
