@@ -119,7 +119,7 @@ class AuthMode(Protocol):
     def switch(self, to: AuthenticationMode, *, token: str) -> str:
         """UpdateClusterConfig, sent once; returns the update id. One-way. Raises
         ``update-in-progress``, ``unsupported-change``; after ``aws-no-answer`` and
-        ``aws-server-error`` it may have begun: look.
+        ``aws-server-error`` it may have started: look.
         """
         ...
 
@@ -446,8 +446,8 @@ class ClusterLock(Protocol):
         ...
 
     def current(self) -> tuple[LockSeen, ...]:
-        """The locks that are written down now, whoever holds them. Raises what keeps them from
-        being read.
+        """The locks that are written down now, of any holder. Raises what keeps them from being
+        read.
         """
         ...
 
@@ -459,7 +459,7 @@ class ClusterLock(Protocol):
 
 
 class MachineTime(Protocol):
-    """Time of this machine that goes on while the machine sleeps, in the lab too: for locks."""
+    """Time of this machine that continues while the machine sleeps, in the lab too: for locks."""
 
     def seconds(self) -> float:
         """Seconds since some moment; never goes back."""
@@ -536,7 +536,7 @@ class Entropy(Protocol):
     """The one source of randomness."""
 
     def run_id(self) -> str:
-        """A fresh run id: 16 lower-case hexadecimal digits, which nobody can guess."""
+        """A fresh run id: 16 lower-case hexadecimal digits, which cannot be guessed."""
         ...
 
 
@@ -553,7 +553,7 @@ class Approver(Protocol):
 
 
 class Events(Protocol):
-    """Progress for whoever listens; silence is the default."""
+    """Progress for a listener; silence is the default."""
 
     def say(self, kind: Literal["info", "step", "done", "warn"], message: str) -> None:
         """One line about what happens."""
@@ -565,8 +565,10 @@ class Events(Protocol):
 
 
 class TaskRunner(Protocol):
-    """Runs independent calls side by side."""
+    """Runs independent calls concurrently."""
 
     def map(self, call: Callable[[T], R], items: Sequence[T]) -> list[R]:
-        """Results in the order of the items; the first error is raised after all have ended."""
+        """Results in the order of the items; the first error is raised after every item has
+        ended.
+        """
         ...

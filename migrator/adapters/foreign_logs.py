@@ -27,5 +27,5 @@ def mute_sdk_debug() -> None:
         logger = logging.getLogger(name)
         if logger.level < logging.WARNING:
             logger.setLevel(logging.WARNING)
-    # a role that may not be assumed is our own error; botocore would add a traceback to it
+    # a role that may not be assumed is reported by our error; botocore would add a traceback to it
     logging.getLogger("botocore.credentials").setLevel(logging.ERROR)

@@ -100,7 +100,7 @@ class IamPrincipals:
                 session.call("iam", "get_role", subject=str(arn), RoleName=arn.name)["Role"]
             )
         except MigratorError as error:
-            # a name that no role can have (a blank, a wildcard) is refused as invalid: nobody has
+            # a name that no role can have (a blank, a wildcard) is refused as invalid: no role has
             # it
             if error.code == "principal-not-found" or (
                 error.code == "aws-refused" and not _could_be_name(arn.name)

@@ -154,7 +154,7 @@ def _refuse_other_cluster(server: str, ca_pem: str, cluster: Endpoint) -> None:
             return
         why = "Its certificate authority is not the one in DescribeCluster."
     else:
-        # Without an authority of its own it is checked by that of DescribeCluster.
+        # Without a separate authority it is checked by that of DescribeCluster.
         if server == cluster.server and trusted:
             return
         why = (

@@ -16,7 +16,8 @@ from migrator.errors import Changed, Failed, MigratorError
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where an API server is, and what DescribeCluster tells of the ways to it (None: not known).
+    """Where an API server is, and what DescribeCluster reports about the ways to it (None: not
+    known).
 
     ``ca_pem`` None means the certificate authorities of the system. ``proxy_url`` wins over
     ``HTTPS_PROXY``.

@@ -142,7 +142,7 @@ class KubernetesWire:
         if endpoint.ca_pem is not None:  # not through Configuration: older ones take files only
             self._pool.connection_pool_kw["ca_cert_data"] = endpoint.ca_pem
         server = urlsplit(endpoint.server)
-        # one pool for the one host, instead of finding it anew for each of thousands of reviews; a
+        # one pool for the one host, instead of finding it again for each of thousands of reviews; a
         # proxy for plain HTTP wants whole URLs, and the manager to make them
         self._host: urllib3.PoolManager | urllib3.HTTPConnectionPool = self._pool
         self._prefix = endpoint.server

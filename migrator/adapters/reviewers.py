@@ -50,7 +50,7 @@ class RealReviewers:
         self._ways = {_key(arn): way for arn, way in (ways or {}).items()}
         self._lock = threading.Lock()
         self._known: dict[str, Future[Reviewer]] = {}
-        self._untold: set[str] = set()  # prepared, and nobody has asked what came of it
+        self._untold: set[str] = set()  # prepared, and the result was not read yet
 
     def prepare(self, principal_arns: Sequence[str]) -> None:
         """Become these principals beside what else is done, in this order: STS and the API server

@@ -32,7 +32,7 @@ LEASE = timedelta(minutes=10)  # how long a lock outlives a run that died
 _LOCK = "lock"
 _MADE_ANEW = frozenset(
     {"matrix.jsonl"}
-)  # whole each time, for readers who know nothing of us; nobody appends
+)  # whole each time, for readers who know nothing of us; no writer appends
 
 
 class _Stored(NamedTuple):
@@ -123,7 +123,7 @@ class StateBucket:
             before = (self._last,) if self._last else ()
             record = next_record(before, at=moment, step=step, event=event, effect=effect)
             if not self._put_new(f"{self._key(JOURNAL)}/{record.n:08}", encode_record(record)):
-                # for good: what goes on beside this call must not go on behind the other's records
+                # permanent: concurrent work must not continue after the other writer's records
                 self._lost.set()
                 raise self._taken(f"record {record.n} of the journal is somebody else's")
             self._last = record
@@ -207,7 +207,7 @@ class StateBucket:
                 raise
         found = self._get(key)
         if found is not None and found.content == content:
-            return found.tag  # ours after all: the first answer was lost
+            return found.tag  # our own write: only the first answer was lost
         raise self._held(found)
 
     def _renew(self, owner: str, holder: list[str], over: threading.Event) -> None:

@@ -1,4 +1,4 @@
-"""Independent concurrent calls, in a bounded pool of threads."""
+"""Independent calls, run concurrently in a bounded pool of threads."""
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -21,8 +21,8 @@ class Threads:
         self._workers = max(1, workers)
 
     def map(self, call: Callable[[T], R], items: Sequence[T]) -> list[R]:
-        """Results in the order of the items; the first error, in that order, is raised after all
-        have ended.
+        """Results in the order of the items; the first error, in that order, is raised after every
+        item has ended.
 
         An interruption is raised immediately: items that have not started never do, and those that
         have continue meanwhile.

@@ -4,8 +4,8 @@ the VPC.
 ``ssm:INSTANCE`` forwards straight to the cluster's endpoint, whose name stays the TLS server name;
 ``ssm:INSTANCE:HOST:PORT`` forwards to a proxy there. The data channel is the business of AWS's own
 ``session-manager-plugin``; the session's token goes to it by environment, because arguments are
-seen by everybody on the machine (plugin 1.2.497 and later; Systems Manager user guide, "Install the
-Session Manager plugin").
+visible to all users of the machine (plugin 1.2.497 and later; Systems Manager user guide, "Install
+the Session Manager plugin").
 """
 
 import json

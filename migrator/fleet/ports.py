@@ -54,8 +54,7 @@ class JobRunner(Protocol):
     ) -> Iterator[JobEnd]:
         """Ends as they come. No job begins while ``limit()`` jobs are under way; at 0 those are
         waited for, and the rest is not started. The first Ctrl-C calls ``interrupted``; a second
-        one is raised. ``in_order``: the caller chose the order of the jobs; else it is the
-        runner's.
+        one is raised. ``in_order``: the given order of the jobs is kept; else it is the runner's.
         """
         ...
 

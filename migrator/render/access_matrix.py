@@ -83,7 +83,7 @@ def _cells(principal: PlannedPrincipal, verdict: PrincipalVerdict | None) -> dic
 
 
 def _log_ins(access: AccessChange) -> Cell | None:
-    """Which log-ins are admitted, where that changes: a column of its own, because it is no
+    """Which log-ins are admitted, where that changes: a separate column, because it is no
     permission.
     """
     gained, lost = access.log_ins_gained, access.log_ins_lost

@@ -1,5 +1,5 @@
-"""Each principal before and after, side by side: the shortest proof that nothing changed, or what
-did.
+"""Each principal before and after, next to each other: the shortest proof that nothing changed, or
+what did.
 """
 
 from collections.abc import Mapping
@@ -61,7 +61,7 @@ def before_after(
 
 
 def _who(username: str, groups: Any) -> Text:  # noqa: ANN401 - a list or a tuple of texts
-    shown = [group for group in groups if group != "system:authenticated"]  # everybody has it
+    shown = [group for group in groups if group != "system:authenticated"]  # every principal has it
     return stack([foreign(username or "(no name)", "bold"), *(foreign(group) for group in shown)])
 
 

@@ -17,7 +17,7 @@ def can_i(witness: Witness) -> str:
     Source: kubectl ``pkg/cmd/auth/cani.go``. It takes a second argument that starts with ``/`` for
     a non-resource URL, splits another one at its first ``/`` (kind and name) and its first ``.``
     (kind and API group), makes the kind lower case, and asks in the namespace of the kubeconfig
-    unless told otherwise.
+    unless an option says otherwise.
     """
     flags, target = _flags(witness), _target(witness)
     words = [witness.verb, target]

@@ -249,7 +249,7 @@ def _sorted(findings: Sequence[Finding]) -> list[Finding]:
 
 
 def note_of(finding: Finding, report: Report, *, about_cluster: bool) -> FindingCard:
-    """A finding as a note; it names its principal only where the note does not stand beside it."""
+    """A finding as a note; it names its principal only where the note is not shown next to it."""
     lines = {} if finding.line is None or finding.source is None else {finding.source: finding.line}
     where = [] if finding.source is None else [place(finding.source, lines)]
     if about_cluster and finding.principal_arn is not None:

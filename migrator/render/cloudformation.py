@@ -2,7 +2,7 @@
 
 Existing entries come into a stack by an import change set, whose input is the second file. Imported
 resources need a DeletionPolicy (CloudFormation user guide, "Import existing resources"); ``Retain``
-also keeps a deleted stack from locking everybody out.
+also keeps a deleted stack from locking all principals out.
 
 ``{{resolve:...}}`` is replaced wherever it is in a template and cannot be escaped, so that an entry
 with such a text is left out. ``${...}`` is literal outside ``Fn::Sub``, which these templates do

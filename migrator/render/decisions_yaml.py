@@ -104,8 +104,8 @@ def _asked(text: str, stub: Stub) -> bool:
 
 
 def _insert(text: str, section: str, stubs: Sequence[Stub]) -> str:
-    """Put stubs under their section's line, in their order; a section that is not there is begun at
-    the end.
+    """Put stubs under their section's line, in their order; a missing section is added at the
+    end.
     """
     document, lines = _load(text), text.splitlines(keepends=True)
     value = document.get(section)
@@ -138,7 +138,7 @@ def _under_section(stub: Stub) -> dict[str, Any]:
 
 
 def _is_closed(document: CommentedMap, text: str) -> bool:
-    """Whether no section can be begun at the end: the whole file is written in braces, or ends with
+    """Whether no section can be added at the end: the whole file is written in braces, or ends with
     ``...``.
     """
     braces = bool(document.fa.flow_style()) or (

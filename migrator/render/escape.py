@@ -1,10 +1,10 @@
 """Foreign text made harmless, once for each language that it is written into.
 
-Usernames, groups and ARNs come from whoever may edit the ConfigMap. In a terminal they could move
-the cursor or turn the reading direction round (CVE-2021-42574, "Trojan Source"), in Markdown and
-HTML add links and scripts, in HCL and shell run code. Every renderer passes foreign text through
-the function of its target; none of them drops anything, so that two different names never look
-alike because of us.
+Usernames, groups and ARNs come from any principal that may edit the ConfigMap. In a terminal they
+could move the cursor or turn the reading direction round (CVE-2021-42574, "Trojan Source"), in
+Markdown and HTML add links and scripts, in HCL and shell run code. Every renderer passes foreign
+text through the function of its target; no function drops anything, so that two different names
+never look alike because of us.
 """
 
 import html as _html
@@ -75,13 +75,13 @@ def terminal(text: str) -> str:
 
 def markdown(text: str) -> str:
     """Prose for Markdown (GitHub's, and in table cells): no markup, no links, no HTML, no mention
-    of anybody.
+    of a user.
     """
     shown = terminal(text)
     shown = _MENTION.sub(lambda match: f"\x00{match.group()}", shown)
     shown = shown.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     shown = _MARKDOWN.sub(r"\\\1", shown)
-    # GitHub looks for @name and #12 in the rendered text, where a backslash is gone already.
+    # GitHub looks for @name and #12 in the rendered text, where no backslash is left.
     return re.sub(r"\x00(\\?[@#!]|GH)", r"\1&#8203;", shown, flags=re.IGNORECASE)
 
 
@@ -160,8 +160,7 @@ def json_for_log(text: str) -> str:
 
 
 def survives_cloudformation(text: str) -> bool:
-    """False for text with a dynamic reference: CloudFormation puts a secret or parameter in its
-    place.
+    """False for text with a dynamic reference: CloudFormation replaces it by a secret or parameter.
 
     A reference is ``{{resolve:service:key}}``, also inside longer text, and there is no escape for
     it (CloudFormation user guide, "Get values stored in other services using dynamic references").

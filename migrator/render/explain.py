@@ -1,4 +1,4 @@
-"""One principal of a plan, told in full: what it is today, what it will be, what changes, and
+"""One principal of a plan, described in full: what it is today, what it will be, what changes, and
 why.
 """
 

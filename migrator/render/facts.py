@@ -1,7 +1,7 @@
 """What is said of a principal, in words but without a form: terminal, Markdown and HTML say the
 same things.
 
-Values here are foreign text as it is; whoever writes them out escapes them.
+Values here are foreign text as it is; the code that writes them out escapes them.
 """
 
 from collections.abc import Iterable, Mapping
@@ -119,7 +119,7 @@ def before_facts(identity: Identity) -> tuple[Fact, ...]:
 
 
 def after_facts(principal: PlannedPrincipal) -> tuple[Fact, ...]:
-    """Who the principal will be, each fact told apart from today's."""
+    """Who the principal will be, each fact distinguished from today's."""
     if principal.action == "skip":
         return (Fact("nothing", ()),)
     spec = principal.entry or principal.proposed

@@ -13,8 +13,8 @@ def comments(*lines: str) -> str:
 
 
 def body(texts: Mapping[str, str], lists: Mapping[str, Iterable[str]]) -> list[str]:
-    """Attributes as parts of a block: all that fit a line in one part, each longer list in a part
-    of its own.
+    """Attributes as parts of a block: all that fit a line in one part, each longer list in a
+    separate part.
     """
     short, long = dict(texts), []
     for key, values in lists.items():

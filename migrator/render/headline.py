@@ -26,7 +26,7 @@ class Figure:
 
 
 def sentence(report: Report) -> str:
-    """What the verdict means, for somebody who reads nothing else."""
+    """What the verdict means, for a person who reads nothing else."""
     blocking = sum(finding.severity == "block" for finding in report.plan.findings)
     findings = "1 finding" if blocking == 1 else f"{blocking} findings"
     blocked = (
@@ -51,7 +51,7 @@ def _means(report: Report) -> str:
 
 
 def _asked(report: Report) -> str:
-    """Whether rows still let anybody in, which is what the mode is about."""
+    """Whether rows still admit any principal, which is what the mode is about."""
     mode = report.verification.mode
     if mode == "API":
         return "aws-auth is not asked any more."
@@ -96,7 +96,7 @@ def _proven(report: Report) -> Figure:
 
 
 def count_words(verdicts: Iterable[PrincipalVerdict]) -> str:
-    """``2 ok, 1 failed``; empty for nobody."""
+    """``2 ok, 1 failed``; empty where nothing is counted."""
     found = [each.verdict for each in verdicts]
     return ", ".join(
         f"{found.count(name)} {name}" for name in reversed(WORST_FIRST) if name in found

@@ -1,7 +1,7 @@
 """The report for a change ticket as one HTML file: no network, light and dark, keyboard, paper.
 
-Verdict first, then what needs somebody, the access difference as a matrix, every principal with its
-proof, the gates, and the timeline of the runs. What is written here is values; how it looks is
+Verdict first, then what needs an operator, the access difference as a matrix, every principal with
+its proof, the gates, and the timeline of the runs. What is written here is values; how it looks is
 ``templates/``.
 """
 
@@ -25,7 +25,7 @@ _MOST_NAMED = 20
 
 @dataclass(frozen=True, slots=True)
 class Attention:
-    """Something that a person should look at, told once for everybody whom it concerns.
+    """Something that a person should look at, reported once for all that it concerns.
 
     ``who`` are ``(anchor, name)``, the anchor empty where there is no place to go to; ``more`` are
     not named.
@@ -80,7 +80,7 @@ def report_html(report: Report) -> str:
 
 
 def _attention(report: Report, places: dict[str, Card]) -> Iterable[Attention]:
-    """Each reason once, the worst first, with everybody whom it concerns."""
+    """Each reason once, the worst first, with all that it concerns."""
     found: dict[tuple[str, str, str], list[tuple[str, str]]] = {}
     for tone, what, why, arn in _worries(report):
         names = found.setdefault((tone, what, why), [])

@@ -64,7 +64,7 @@ def outcome_text(
 
 
 def _by_reason(plan: Plan, items: Sequence[tuple[str, str]]) -> RenderableType:
-    """Each reason once, with everybody whom it concerns under it."""
+    """Each reason once, with all that it concerns under it."""
     reasons: dict[str, list[str]] = {}
     for who, why in items:
         names = reasons.setdefault(why, [])

@@ -59,9 +59,7 @@ def page(
 
 
 def _data(value: object) -> str:
-    """JSON in which every text shows itself, and that holds none of the characters HTML is made
-    of.
-    """
+    """JSON in which every text shows itself, and that contains no HTML markup characters."""
     text = json.dumps(_shown(value), separators=(",", ":"), allow_nan=False)
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
@@ -88,7 +86,7 @@ def spans(text: str) -> tuple[tuple[bool, str], ...]:
     backticks.
     """
     parts = text.split("`")
-    if len(parts) % 2 == 0:  # a name with a backtick of its own: shown as it stands
+    if len(parts) % 2 == 0:  # a name that contains a backtick: shown unchanged
         return ((False, text),)
     return tuple((bool(place % 2), part) for place, part in enumerate(parts) if part or place % 2)
 

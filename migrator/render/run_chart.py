@@ -1,7 +1,8 @@
 """The timeline of each run as a chart: one lane per principal, from its entry being made to its
 access being proven.
 
-Numbers here are places in percent of the run's length, so that whoever draws needs no arithmetic.
+Numbers here are places in percent of the run's length, so that the code that draws needs no
+arithmetic.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

@@ -2,7 +2,7 @@
 sees it all.
 
 Names are quoted as JSON strings, so that no name can look like a part of the sentence. The words
-are foreign text: whoever writes them out escapes them.
+are foreign text: the code that writes them out escapes them.
 """
 
 import json

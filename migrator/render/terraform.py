@@ -3,8 +3,8 @@
 Three files. ``access_entries.tf`` holds the resources. ``access_entries_import.tf`` holds an
 ``import`` block for each (Terraform 1.5), because every entry exists already or will after apply;
 the files may go once imported. ``aws_auth_removed.tf`` holds ``removed`` blocks (Terraform 1.7), so
-that taking the aws-auth resource out of the code forgets it instead of deleting the ConfigMap under
-everybody's feet.
+that taking the aws-auth resource out of the code forgets it instead of deleting the ConfigMap while
+principals still use it.
 
 Import ids: ``CLUSTER:PRINCIPAL`` and ``CLUSTER#PRINCIPAL#POLICY`` (provider documentation of the
 two resources). The output is as ``terraform fmt`` writes it.
@@ -84,7 +84,7 @@ def _entry(cluster: str, entry: CodeEntry) -> str:
         "type": hcl(spec.type),
     }
     lists: dict[str, tuple[str, ...]] = {}
-    if spec.type == "STANDARD":  # node types have a username and groups that nobody may set
+    if spec.type == "STANDARD":  # node types have a username and groups that may not be set
         if spec.username is not None:
             texts["user_name"] = hcl(spec.username)
         if spec.kubernetes_groups:

@@ -99,7 +99,7 @@ def _import(to: str, identity: str) -> str:
 
 
 def _identity(entry: CodeEntry) -> list[str]:
-    """Username and groups, for STANDARD entries only: node types have their own, which nobody may
+    """Username and groups, for STANDARD entries only: node types have their own, which may not be
     set.
     """
     spec = entry.spec

@@ -162,7 +162,7 @@ def _same_version(client: Any, here: str) -> None:
 
 
 def _close(client: Any) -> None:
-    with suppress(Exception):  # what could not be said goodbye to is gone already
+    with suppress(Exception):  # a connection that cannot be closed has ended already
         client.close(timeout=_CLOSE_SECONDS)
 
 

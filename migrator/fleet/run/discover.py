@@ -67,7 +67,7 @@ def discover(file: FleetFile, ports: DiscoverPorts, only: Sequence[str] = ()) ->
     """The inventory of the fleet. ``only``: ARNs of clusters; nothing else is asked then.
 
     Raises ``no-organization`` and ``iam-denied`` where the organization itself cannot be read:
-    without it it is unknown how many accounts to expect.
+    without it the number of accounts to expect is unknown.
     """
     accounts, left_out = _accounts(file, ports)
     wanted = tuple(only) or file.clusters
