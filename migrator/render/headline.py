@@ -96,7 +96,7 @@ def _proven(report: Report) -> Figure:
 
 
 def count_words(verdicts: Iterable[PrincipalVerdict]) -> str:
-    """``2 ok, 1 failed``; empty where nothing is counted."""
+    """``2 ok, 1 failed``; empty without principals."""
     found = [each.verdict for each in verdicts]
     return ", ".join(
         f"{found.count(name)} {name}" for name in reversed(WORST_FIRST) if name in found
