@@ -6,9 +6,11 @@ from tests.support.readability import measure, modules_of
 
 ROOT = Path(__file__).resolve().parents[2]
 
-# The bounds only go down; the goals are 0.30 branches a line and no dense function.
-BRANCHES_PER_LINE = 0.345
-DENSE_FUNCTIONS = 83
+# The bounds only go down; the goals are 0.30 branches a line, no dense function, and 25 comments in
+# 1,000 lines of the rooms that decide.
+BRANCHES_PER_LINE = 0.34
+DENSE_FUNCTIONS = 38
+COMMENTS_WHERE_RULES_ARE = 19
 
 
 def test_branches_have_lines_to_be_read_in() -> None:
@@ -21,6 +23,11 @@ def test_no_function_is_denser_than_allowed() -> None:
     found = measure(modules_of(ROOT / "migrator"))
     places = "\n".join(each.place for each in found.dense)
     assert len(found.dense) <= DENSE_FUNCTIONS, places
+
+
+def test_rooms_that_decide_say_why() -> None:
+    found = measure(modules_of(ROOT / "migrator" / "decide"))
+    assert found.comments_per_thousand >= COMMENTS_WHERE_RULES_ARE
 
 
 def test_each_way_through_a_function_counts(tmp_path: Path) -> None:
