@@ -87,7 +87,9 @@ def dishonest(play: Play, ran: Ran, earlier: list[Ran]) -> list[str]:
     others = play.edited or any(
         each.move.by != ran.move.by or each.code != 0 for each in play.ran if each is not ran
     )
-    if not others and (ran.move.verb, ran.code) not in ALONE and play.prepared.after is not None:
+    kept = ran.move.verb == "rollback" and ran.code == 4 and "EKS made the entry of" in ran.text
+    alone = (ran.move.verb, ran.code) in ALONE or kept
+    if not others and not alone and play.prepared.after is not None:
         faults.append("nobody has disturbed it")
     if ran.error == "locked" and ran.move.by == earlier_holder(play, ran, earlier):
         faults.append("it is locked by an operator's own former run")

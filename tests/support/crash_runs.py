@@ -203,10 +203,27 @@ def goes_back(prepared: Prepared, folder: Path, after: int, point: KillPoint) ->
     with session_of(prepared.world, folder, prepared.files) as session:
         oracle = Oracle(session.world, stated=prepared.stated)
         assert session.migrate(*APPLY, kill=(after, point)).returncode == KILLED
-        session.run("rollback", "plan.json")
+        ended = session.migrate("rollback", "plan.json", "--output", "json")
         oracle.stop()
         nothing_wrong(prepared, oracle, session.effects())
         assert lasting(session) == prepared.before
+        assert ended.returncode == _exit_of_roll_back(session, ended.stdout), ended.stderr
+
+
+def _exit_of_roll_back(session: LabSession, out: str) -> int:
+    """0, or 4 where all that is left is an entry that EKS made and that still is in force."""
+    left = json.loads(out)["left"]
+    if not left:
+        return 0
+    now = session.world.now()
+    made_by_eks = {
+        arn
+        for cluster in session.world.clusters.values()
+        for arn, entry in cluster.entries(now).items()
+        if entry.automatic
+    }
+    assert {each["principalArn"] for each in left} <= made_by_eks, left
+    return 4
 
 
 def lasting(session: LabSession) -> object:
