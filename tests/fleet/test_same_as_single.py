@@ -61,7 +61,7 @@ MANY_CLUSTERS = {
 }
 MANY_CLUSTERS_IN = {
     ("plan", "--output"): "adds jsonl and matrix for pipelines",
-    ("report", "--json"): "is the machine's form; a single report's is that of status",
+    ("report", "--json"): "is one document for programs; the files of a single migration are JSON",
 }
 
 # Fields of requests that jobs do not set, with the option that they are.

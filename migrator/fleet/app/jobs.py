@@ -342,6 +342,9 @@ def _of_run(
 ) -> ClusterResult:
     """The result of a run whose every exit code but 0 leaves the cluster not done."""
     named = [f"{who}: {reason}" for who, reason in (*outcome.refused, *outcome.outstanding)]
+    # A roll-back that leaves an entry of EKS's own in force says why, and which command settles it,
+    # at the step that is left.
+    named += [f"{each.principal_arn or each.kind}: {each.why}" for each in outcome.left]
     return ended(
         cluster,
         command,
