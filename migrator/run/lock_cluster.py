@@ -89,7 +89,11 @@ class LeasedLock:
 
     @contextmanager
     def hold(self, holder: LockHolder) -> "Iterator[Hold]":
-        """Hold the lock, renewed while held, released at the end."""
+        """Hold the lock, renewed while held, released at the end.
+
+        Raises ``cluster-lock-lost`` at the end, too: what a run says of the cluster is not certain
+        once another run may have written to it.
+        """
         held = self.acquire(replace(holder, since=_stamp(self._ports.time.now())))
         over = threading.Event()
         renewing = threading.Thread(
@@ -103,6 +107,7 @@ class LeasedLock:
             held.release()
             # the thread ends now; a request of it that hangs does not keep the command from its end
             renewing.join(1.0)
+        held.raise_if_lost_at_the_end()
 
     def acquire(self, holder: LockHolder) -> "Hold":
         """By a Lease; else by a tag, which is said. Raises ``locked``, ``lock-not-possible``."""
@@ -221,6 +226,7 @@ class Hold:
         self._lock = threading.Lock()
         self._looked = threading.Event()  # for a tag of another run, once
         self._released = False
+        self._told = False  # whether a write was refused because the lock is lost
         if records is ports.tag:
             self._clear = float("inf")
             self._looked.set()
@@ -248,6 +254,7 @@ class Hold:
 
     def _raise_lost(self) -> None:
         if self._lost is not None:
+            self._told = True
             raise self._lost
 
     def _renew_now(self) -> None:
@@ -258,8 +265,7 @@ class Hold:
                 raise self._unsure(error.message) from error
         if self._lost is None and self._records.settle_seconds:
             self._lost = self._unsure("It was not renewed in time.")
-        if self._lost is not None:
-            raise self._lost
+        self._raise_lost()
 
     def keep(self, over: threading.Event) -> None:
         """Renew until ``over``; in another thread. It also looks for a tag of another run."""
@@ -351,7 +357,40 @@ class Hold:
                 return
             self._released = True
             with suppress(MigratorError):
-                self._records.clear(version=self._version)
+                self._clear_record()
+
+    def raise_if_lost_at_the_end(self) -> None:
+        """Raises ``cluster-lock-lost`` where the lock was another run's before it was released, and
+        no write was refused for it.
+        """
+        if self._lost is not None and not self._told:
+            raise Interrupted(
+                "cluster-lock-lost",
+                f"Another run may have written to the cluster before this run ended. "
+                f"{self._lost.message}",
+                why="What this run did is in its journal; what it says of the cluster may no "
+                "longer be so.",
+                remedy="Once the other run has ended, run the same command again: it looks at "
+                "everything, and does only what is left.",
+            )
+
+    def _clear_record(self) -> None:
+        try:
+            self._records.clear(version=self._version)
+        except MigratorError as error:
+            if error.code != "lock-changed":
+                raise
+            found = self._records.read()
+            if found is not None and found.record is not None:
+                if found.record.holder.token == self._holder.token:
+                    # the answer to a renewal was lost
+                    self._records.clear(version=found.version)
+                    return
+                self._lost = self._taken(found)
+            # No run takes a lock before it has expired: until then, what is gone is what the
+            # request, whose answer was lost, removed.
+            elif self._ports.time.seconds() >= self._until:
+                self._lost = self._taken(found)
 
     def _taken(self, found: LockSeen | None) -> Interrupted:
         now = (

@@ -213,6 +213,23 @@ def changed_since(plan: Plan, differences: Iterable[Difference]) -> Changed | No
     )
 
 
+def rows_changed(differences: Iterable[Difference]) -> Changed | None:
+    """The error that names rows which were edited while a roll-back deleted the entries over them;
+    None where there are none.
+    """
+    found = list(differences)
+    if not found:
+        return None
+    return Changed(
+        found[0].code,
+        f"aws-auth was edited while its rows came into force again. {found[0].message}",
+        why=" ".join(each.message for each in found[1:]),
+        remedy="The roll-back is done, and the rows are in force as they are now. If the edit was "
+        "meant, nothing is left to do; if not, restore the row from the backup of aws-auth in "
+        "the state.",
+    )
+
+
 def refuse_differences(
     plan: Plan, plan_digest: str, progress: Progress, ports: RunPorts, snapshot: Snapshot
 ) -> None:

@@ -6,16 +6,18 @@ entry stays and the outcome says so. The mode step is one-way, and entries that 
 one shadows a row, the outcome names it.
 """
 
+from collections.abc import Callable, Set
 from dataclasses import dataclass, replace
 
 from migrator.decide.running.actions import Finished, RunRequest
 from migrator.decide.running.entries_that_stay import rows_shadowed_by_eks
 from migrator.decide.running.leftovers import what_stands
 from migrator.decide.running.progress import ROLL_BACK, Progress, sequences_of, standing
+from migrator.decide.running.source_differences import row_difference
 from migrator.errors import Interrupted, MigratorError, Refused
 from migrator.model.outcome import RunOutcome, StepOutcome
 from migrator.model.plan import Plan
-from migrator.model.step import EnableEntries, RemoveBridge
+from migrator.model.step import CreateEntry, EnableEntries, RemoveBridge
 from migrator.run.begin_run import (
     RunPorts,
     all_entries,
@@ -29,7 +31,7 @@ from migrator.run.begin_run import (
 )
 from migrator.run.drive import drive
 from migrator.run.hold_cluster import hold_cluster
-from migrator.run.look_again import SourceReader
+from migrator.run.look_again import SourceReader, rows_changed
 from migrator.run.one_run import OneRun, RunSettings
 from migrator.run.read_leftovers import with_bridges
 
@@ -43,6 +45,23 @@ class RollBackOptions:
 
 
 DEFAULTS = RollBackOptions()
+
+
+class _Rows:
+    """The looks at aws-auth before entries are deleted; ``answered``: whose row gave what they had
+    before the run.
+    """
+
+    def __init__(self, check: Callable[[str], bool]) -> None:
+        self.answered: set[str] = set()
+        self._check = check
+
+    def give_before(self, principal_arn: str) -> bool:
+        """Whether the row, read now, gives a principal what it had."""
+        gives = self._check(principal_arn)
+        if gives:
+            self.answered.add(principal_arn)
+        return gives
 
 
 def roll_back(
@@ -77,10 +96,10 @@ def roll_back(
         if not _standing(plan, progress) and not forgotten:
             outcome = _outcome(plan, progress, ports, Finished(), None)
             return _ended(plan, plan_digest, progress, outcome, ports, options)
-        check = row_check(plan, ports.config_maps, api_mode=False)
+        rows = _Rows(row_check(plan, ports.config_maps, api_mode=False))
         settings = RunSettings(
             max_rate=options.max_rate,
-            row_gives_before=check,
+            row_gives_before=rows.give_before,
             difference_of=SourceReader(plan, ports).difference,
         )
         run_request = RunRequest(plan_digest, frozenset(options.only) or None, back=True)
@@ -95,15 +114,16 @@ def roll_back(
         run.journal.start(ROLL_BACK, run=run_id, plan_digest=plan_digest, caller=chain[-1])
         for step in forgotten:
             run.record(step.id, "adopted", {"why": "it is there, and the journal does not tell"})
-        outcome = _go(run, ports)
+        outcome = _go(run, ports, rows)
         return _ended(plan, plan_digest, run.progress, outcome, ports, options)
 
 
-def _go(run: OneRun, ports: RunPorts) -> RunOutcome:
+def _go(run: OneRun, ports: RunPorts, rows: _Rows) -> RunOutcome:
     error: MigratorError | None = None
     finished = Finished()
     try:
         finished = drive(run)
+        error = _rows_changed_meanwhile(run, ports, rows.answered)
     except MigratorError as stopped:
         error = stopped
     except KeyboardInterrupt:
@@ -113,6 +133,28 @@ def _go(run: OneRun, ports: RunPorts) -> RunOutcome:
     outcome = _outcome(run.plan, run.progress, ports, finished, error)
     run.journal.end(outcome.exit_code)
     return outcome
+
+
+def _rows_changed_meanwhile(
+    run: OneRun, ports: RunPorts, answered: Set[str]
+) -> MigratorError | None:
+    """The error that names principals whose row gave what they had when this run looked, and no
+    longer does: between that look and the deletion of the entry, an edit can go unseen.
+    """
+    deleted = {
+        step.principal_arn
+        for step in run.plan.steps
+        if isinstance(step.effect, CreateEntry) and run.progress.of(step.id).status == "undone"
+    }
+    if not answered & deleted:
+        return None
+    data = SourceReader(run.plan, ports).rows_now()
+    return rows_changed(
+        difference
+        for each in run.plan.principals
+        if each.principal_arn in answered & deleted
+        if (difference := row_difference(data, each)) is not None
+    )
 
 
 def _ended(

@@ -2,7 +2,8 @@
 neither may.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -11,9 +12,10 @@ from migrator.adapters.clock import SteadyTime
 from migrator.adapters.lock_lease import LeaseRecords
 from migrator.adapters.lock_tag import TagRecords
 from migrator.adapters.this_process import process_mark, still_runs, this_holder
-from migrator.errors import Failed, Refused
+from migrator.errors import Failed, Interrupted, Refused
 from migrator.lab.worlds.principals import Permissions
 from migrator.model.cluster_lock import LOCK_TAG, LockHolder, LockRecord
+from migrator.ports import MachineTime
 from migrator.run.lock_cluster import LeasedLock, LockPorts
 from tests.support.memory_ports import MemoryEvents
 from tests.support.small_lab import ACCOUNT, ALICE, CLUSTER, SmallLab, adapters
@@ -28,13 +30,32 @@ def tags(lab: SmallLab) -> dict[str, Any]:
     return dict(lab.cluster.describe_cluster()["tags"])
 
 
-def lock_of(lab: SmallLab, decide_principal: float = 30.0) -> tuple[LeasedLock, MemoryEvents]:
+@dataclass
+class Slept:
+    """MachineTime that can be put forward."""
+
+    inner: SteadyTime
+    seconds_more: float = 0.0
+
+    def seconds(self) -> float:
+        return self.inner.seconds() + self.seconds_more
+
+    def wait(self, seconds: float) -> None:
+        self.inner.wait(seconds)
+
+    def now(self) -> datetime:
+        return self.inner.now()
+
+
+def lock_of(
+    lab: SmallLab, settle_seconds: float = 30.0, time: MachineTime | None = None
+) -> tuple[LeasedLock, MemoryEvents]:
     arn = lab.cluster.describe_cluster()["arn"]
     events = MemoryEvents()
     ports = LockPorts(
         lease=LeaseRecords(lab.kubernetes),
-        tag=TagRecords(lab.session, CLUSTER, arn, settle_seconds=decide_principal),
-        time=SteadyTime(),
+        tag=TagRecords(lab.session, CLUSTER, arn, settle_seconds=settle_seconds),
+        time=time or SteadyTime(),
         events=events,
         runs=still_runs,
         this_holder=this_holder,
@@ -103,8 +124,49 @@ def test_lease_is_held_by_the_process_that_runs_and_refuses_another(lab: SmallLa
         held.check()
 
 
+@pytest.mark.parametrize("theirs", ["held", "over"])
+def test_lock_that_another_run_took_before_the_end_is_told_at_the_end(
+    lab: SmallLab, theirs: str
+) -> None:
+    """A machine that slept longer than the lock lasts: another run may be at work, or be done."""
+    slept = Slept(SteadyTime())
+    lock, _ = lock_of(lab, time=slept)
+    records = LeaseRecords(lab.kubernetes)
+    with pytest.raises(Interrupted) as caught, lock.hold(lock.holder("arn:me")):
+        found = records.read()
+        assert found is not None
+        taken = records.write(RECORD, over=found.version)
+        if theirs == "over":
+            records.clear(version=taken)
+            slept.seconds_more = 3600
+    assert caught.value.code == "cluster-lock-lost"
+    assert caught.value.remedy.startswith("Once the other run has ended, run the same command")
+    left = records.read()
+    assert (left is not None) == (theirs == "held")
+
+
+def test_lock_whose_removal_got_no_answer_is_not_told_as_lost(lab: SmallLab) -> None:
+    lock, _ = lock_of(lab)
+    records = LeaseRecords(lab.kubernetes)
+    with lock.hold(lock.holder("arn:me")):
+        found = records.read()
+        assert found is not None
+        records.clear(version=found.version)
+    assert records.read() is None
+
+
+def test_error_of_the_run_is_told_before_a_lost_lock(lab: SmallLab) -> None:
+    lock, _ = lock_of(lab)
+    records = LeaseRecords(lab.kubernetes)
+    with pytest.raises(Refused, match="its own"), lock.hold(lock.holder("arn:me")):
+        found = records.read()
+        assert found is not None
+        records.write(RECORD, over=found.version)
+        raise Refused("blocked", "its own")
+
+
 def test_caller_who_may_write_no_lease_locks_by_a_tag(alice: SmallLab, lab: SmallLab) -> None:
-    lock, events = lock_of(alice, decide_principal=0.3)
+    lock, events = lock_of(alice, settle_seconds=0.3)
     with lock.hold(replace(lock.holder("arn:alice"), command="apply")) as held:
         held.check()
         assert "by=arn:alice@" in tags(lab)[LOCK_TAG]
@@ -123,7 +185,7 @@ def test_caller_who_may_write_neither_lease_nor_tag_is_refused(
     lab.lab.world.accounts[ACCOUNT].users["alice"].permissions = Permissions(
         ("eks:TagResource",), None
     )
-    lock, _ = lock_of(alice, decide_principal=0.3)
+    lock, _ = lock_of(alice, settle_seconds=0.3)
     with pytest.raises(Refused) as caught, lock.hold(lock.holder("arn:alice")):
         pass
     assert caught.value.code == "lock-not-possible"

@@ -475,7 +475,10 @@ def _check_lock(world: World, place: int, call: Call, facts: Facts) -> _Parts:
 
 
 def _let_lock_go(world: World, place: int, call: Call, facts: Facts) -> _Parts:
-    return with_lease(world, None) if holds_lock(world, place) else world, None, None
+    """What was taken over meanwhile stays, and the run says that it had lost it."""
+    if not holds_lock(world, place):
+        raise Interrupted("cluster-lock-lost", "Another run may have written to the cluster.")
+    return with_lease(world, None), None, None
 
 
 # the state folder

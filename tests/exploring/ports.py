@@ -5,13 +5,13 @@ workflow that calls is stopped at every look and every effect until a move lets 
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from typing import Any, Protocol
 
 from migrator.decide.planning.proof.basis import basis_of
-from migrator.errors import MigratorError
+from migrator.errors import Interrupted, MigratorError
 from migrator.model.access_entry import AccessEntry, AssociatedPolicy, AuthenticationMode, EntrySpec
 from migrator.model.cluster_lock import LockHolder, LockSeen
 from migrator.model.evidence import SelfSubject
@@ -293,8 +293,12 @@ class Lock:
         self.wire.call("take lock")
         try:
             yield Held(self.wire)
-        finally:
-            self.wire.call("let lock go")
+        except BaseException:
+            with suppress(Interrupted):
+                self.wire.call("let lock go")
+            raise
+        # raises where the lock is another run's by now
+        self.wire.call("let lock go")
 
     def current(self) -> tuple[LockSeen, ...]:
         return ()

@@ -257,3 +257,21 @@ def test_finished_roll_back_lets_apply_go_forward_again() -> None:
     applied(plan, world)
     assert roll_back(plan, DIGEST, world.ports()).exit_code == 0
     assert applied(plan, world).exit_code == 7
+
+
+@pytest.mark.parametrize("groups", [None, ("readers",)])
+@pytest.mark.parametrize("arn", [ALICE, DEVS])
+def test_roll_back_names_a_row_that_was_edited_while_its_entry_was_deleted(
+    arn: str, groups: tuple[str, ...] | None
+) -> None:
+    """Between the look at the row and the deletion of the entry over it, an edit goes unseen."""
+    cluster, plan = company()
+    world = World(cluster)
+    applied(plan, world)
+    meanwhile(cluster, f"delete {arn}", lambda: edit_row(cluster, arn, groups))
+    outcome = roll_back(plan, DIGEST, world.ports())
+    assert (outcome.exit_code, set(cluster.entries) & {ALICE, DEVS}) == (5, set())
+    assert outcome.error is not None
+    assert (outcome.error.code, arn in outcome.error.message) == ("row-changed", True)
+    assert "roll-back is done" in outcome.error.remedy
+    assert roll_back(plan, DIGEST, world.ports()).exit_code == 0  # nothing is left to do

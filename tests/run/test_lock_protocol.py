@@ -33,7 +33,7 @@ class Died(BaseException):
 class Place:
     """Where a lock is written down: with compare-and-set as a Lease, without as a tag."""
 
-    decide_principal: float
+    settle_seconds: float
     value: LockSeen | None = None
     writes: int = 0
 
@@ -162,11 +162,11 @@ class Records:
 
     @property
     def place(self) -> str:
-        return "tag" if self.where.decide_principal else "Lease"
+        return "tag" if self.where.settle_seconds else "Lease"
 
     @property
     def settle_seconds(self) -> float:
-        return self.where.decide_principal
+        return self.where.settle_seconds
 
     def read(self) -> LockSeen | None:
         self.owner.request()
@@ -179,7 +179,7 @@ class Records:
     def write(self, record: LockRecord, *, over: str | None) -> str:
         if self.may != "writes":
             raise Failed("kubernetes-denied", "create leases")
-        if self.where.decide_principal:  # look, then write: no compare-and-set
+        if self.where.settle_seconds:  # look, then write: no compare-and-set
             self._expect(over)
             self.owner.request()
         else:

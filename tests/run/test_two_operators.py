@@ -90,6 +90,26 @@ def test_run_whose_lock_was_taken_away_stops_before_its_next_write(at: int) -> N
     assert apply_plan(plan, DIGEST, first.ports()).exit_code == 7  # the same command goes on
 
 
+@pytest.mark.parametrize("command", [apply_plan, roll_back])
+def test_run_whose_lock_was_taken_after_its_last_look_does_not_end_with_0(
+    command: Callable[..., object],
+) -> None:
+    """The machine slept between the last look and the end: another run may be at work by now."""
+    cluster, plan = company()
+    world = World(cluster)
+    apply_plan(plan, DIGEST, world.ports())
+    theirs = LockSeen(LockRecord(LockHolder("other@there/1", token="t"), "", 30), "t", "memory")
+
+    def taken(line: bytes) -> None:
+        if b'"run-ended"' in line:
+            cluster.lock = theirs
+
+    world.store.watch = taken
+    with pytest.raises(Interrupted) as caught:
+        command(plan, DIGEST, world.ports())
+    assert (caught.value.code, cluster.lock) == ("cluster-lock-lost", theirs)
+
+
 def test_lock_is_let_go_after_an_error() -> None:
     cluster, plan = company()
     world = World(cluster)

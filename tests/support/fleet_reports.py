@@ -145,7 +145,7 @@ def _history(
     kinds = {each.arn: _kind(number) for number, each in enumerate(clusters)}
 
     def run(
-        command: Command, chosen: Sequence[FleetCluster], stop: str = "", decide_principal: str = ""
+        command: Command, chosen: Sequence[FleetCluster], stop: str = "", settles: str = ""
     ) -> None:
         def tell(event: Event, **more: object) -> None:
             records.append(FleetRecord(event, f"{command}-1", clock(3), command, **more))  # type: ignore[arg-type]
@@ -157,8 +157,8 @@ def _history(
                 result = _result(
                     cluster, command, kinds[cluster.arn], clock(dice.randrange(1, 9)), wave.name
                 )
-                if decide_principal and result.done:
-                    kinds[cluster.arn] = decide_principal
+                if settles and result.done:
+                    kinds[cluster.arn] = settles
                 tell("cluster", result=result)
             tell("wave-ended", wave=wave.name)
             clock(1800 if command in ("apply", "cutover") else 0)
@@ -167,12 +167,12 @@ def _history(
     run("plan", clusters)
     ready = [each for each in clusters if kinds[each.arn] == "planned"]
     stopped = "6 clusters of wave 5 failed, and 2 may"
-    run("apply", ready[:320], stopped, decide_principal="applied")
+    run("apply", ready[:320], stopped, settles="applied")
     applied = [each for each in ready if kinds[each.arn] == "applied"]
-    run("verify", applied[:240], decide_principal="verified")
+    run("verify", applied[:240], settles="verified")
     for cluster in applied[:90]:
         kinds[cluster.arn] = "rehearsed"
-    run("cutover", applied[:60], decide_principal="cut over")
+    run("cutover", applied[:60], settles="cut over")
     for cluster in applied[:25]:
         kinds[cluster.arn] = "retired"
     for cluster in ready[320:326]:

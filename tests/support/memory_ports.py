@@ -631,19 +631,24 @@ class MemoryLock:
             LockRecord(holder, self.cluster.now.isoformat(), 30), holder.token, "memory"
         )
         self.cluster.lock = mine
+        held = MemoryHold(self.cluster, mine)
         try:
-            yield MemoryHold(self.cluster, mine)
+            yield held
         except Crash:
             raise
         except BaseException:
             self._release(mine)
             raise
         else:
-            self._release(mine)
+            if not self._release(mine) and not held.told:
+                raise Interrupted("cluster-lock-lost", "another run has it")
 
-    def _release(self, mine: LockSeen) -> None:
-        if self.cluster.lock is mine:
+    def _release(self, mine: LockSeen) -> bool:
+        """Whether it was ours until now."""
+        ours = self.cluster.lock is mine
+        if ours:
             self.cluster.lock = None
+        return ours
 
     def release_dead(self) -> None:
         """The process of this operator that held it is dead."""
@@ -666,9 +671,11 @@ class MemoryHold:
 
     cluster: Cluster
     mine: LockSeen
+    told: bool = False
 
     def check(self) -> None:
         if self.cluster.lock is not self.mine:
+            self.told = True
             raise Interrupted("cluster-lock-lost", "another run has it")
 
 
