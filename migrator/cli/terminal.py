@@ -187,7 +187,7 @@ class Output:
 
                 text = json_for_log(pretty_bytes(document()).decode("ascii"))
             case "yaml":
-                from migrator.render.as_yaml import yaml_text
+                from migrator.model.files.yaml_text import yaml_text
 
                 text = yaml_text(document())
             case "markdown":

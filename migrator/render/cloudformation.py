@@ -12,8 +12,8 @@ not use.
 import json
 from typing import Any
 
+from migrator.model.files.yaml_text import yaml_lines
 from migrator.model.plan import Plan
-from migrator.render.as_yaml import yaml_lines
 from migrator.render.code_entries import (
     DYNAMIC_REFERENCE,
     CodeEntry,

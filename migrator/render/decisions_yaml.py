@@ -19,7 +19,7 @@ from ruamel.yaml.error import YAMLError
 from migrator.errors import Failed
 from migrator.model.decision import Stub
 from migrator.model.files.yaml_document import refuse_expansion
-from migrator.render.as_yaml import yaml_key, yaml_lines
+from migrator.model.files.yaml_text import yaml_key, yaml_lines
 from migrator.render.escape import comment
 
 _HEAD = (

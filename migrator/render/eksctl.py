@@ -7,8 +7,8 @@ CloudFormation, which replaces dynamic references in it: such an entry is left o
 
 from typing import Any
 
+from migrator.model.files.yaml_text import yaml_lines
 from migrator.model.plan import Plan
-from migrator.render.as_yaml import yaml_lines
 from migrator.render.code_entries import (
     DYNAMIC_REFERENCE,
     CodeEntry,

@@ -12,12 +12,8 @@ import re
 import shlex
 import unicodedata
 
-# Characters that Unicode calls printable but that show nothing, or only change what stands before
-# them: Hangul fillers, the braille blank. Marks (Mn, Me) are shown as code points too, because
-# Kubernetes compares names byte by byte: a composed and a decomposed letter are two names that look
-# the same.
-_BLANKS = frozenset("\u115f\u1160\u2800\u3164\uffa0")
-_SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
+from migrator.model.plain_characters import SHORT, code_point, is_plain
+
 # What opens markup inside a line of GitHub's Markdown; a colon does where a scheme or an emoji's
 # name follows, a full stop after www. Nothing here stands at the start of a line, where more would.
 _MARKDOWN = re.compile(
@@ -38,27 +34,6 @@ _LOG_COMMAND = re.compile(
 _DYNAMIC_REFERENCE = re.compile(r"\{\s*\{\s*resolve", re.IGNORECASE)
 
 
-def _is_plain(char: str) -> bool:
-    """True for a character that shows itself and nothing else."""
-    if char.isascii():
-        return char.isprintable()
-    return (
-        char.isprintable()
-        and char not in _BLANKS
-        and unicodedata.category(char) not in ("Mn", "Me")
-    )
-
-
-def _code_point(char: str) -> str:
-    r"""The escape of one character: ``\n``, ``\x1b``, ``\u202e`` or ``\U000e0001``."""
-    number = ord(char)
-    if char in _SHORT:
-        return _SHORT[char]
-    if number < 0x100:
-        return f"\\x{number:02x}"
-    return f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"
-
-
 def terminal(text: str) -> str:
     """One line in which every character shows itself: control, bidi, invisible and combining ones
     as code points.
@@ -67,7 +42,7 @@ def terminal(text: str) -> str:
     """
     shown = text
     if not (text.isascii() and text.isprintable()):
-        shown = "".join(char if _is_plain(char) else _code_point(char) for char in text)
+        shown = "".join(char if is_plain(char) else code_point(char) for char in text)
     return _LOG_COMMAND.sub(
         lambda match: f"{match.group()[0]}\\x{ord(match.group()[0]):02x}", shown
     )
@@ -117,13 +92,13 @@ def hcl(text: str) -> str:
     for index, char in enumerate(text):
         if char in ('"', "\\"):
             out.append("\\" + char)
-        elif char in _SHORT:
-            out.append(_SHORT[char])
+        elif char in SHORT:
+            out.append(SHORT[char])
         elif char in "$%" and text[index + 1 : index + 2] == "{":
             # A doubled sign is HCL's own escape, but not after another such sign: there only the
             # code point is.
             out.append(f"\\u{ord(char):04x}" if index and text[index - 1] == char else char * 2)
-        elif _is_plain(char):
+        elif is_plain(char):
             out.append(char)
         else:
             out.append(f"\\u{ord(char):04x}" if ord(char) < 0x10000 else f"\\U{ord(char):08x}")
@@ -133,23 +108,6 @@ def hcl(text: str) -> str:
 def survives_hcl(text: str) -> bool:
     """True when Terraform reads back exactly ``text``: it normalises strings to form C."""
     return unicodedata.is_normalized("NFC", text)
-
-
-def yaml(text: str) -> str:
-    r"""A double-quoted YAML scalar, which no YAML version reads as anything but this string.
-
-    ``##`` is written ``#\x23``: read back it is the same, and in the log of a pipeline it begins no
-    command.
-    """
-    out = []
-    for char in text:
-        if char in ('"', "\\"):
-            out.append("\\" + char)
-        elif char in _SHORT or not _is_plain(char):
-            out.append(_code_point(char))
-        else:
-            out.append(char)
-    return f'"{"".join(out)}"'.replace("##", "#\\x23")
 
 
 def json_for_log(text: str) -> str:
@@ -184,13 +142,13 @@ def shell(text: str) -> str:
     """
     if "\0" in text:
         raise ValueError("an argument of a command cannot hold a NUL character")
-    if all(_is_plain(char) for char in text):
+    if all(is_plain(char) for char in text):
         return shlex.quote(text)
     out = []
     for char in text:
         if char in ("'", "\\"):
             out.append("\\" + char)
-        elif _is_plain(char):
+        elif is_plain(char):
             out.append(char)
         else:
             out.extend(f"\\x{byte:02x}" for byte in char.encode("utf-8", "surrogateescape"))

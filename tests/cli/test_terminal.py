@@ -13,7 +13,7 @@ from ruamel.yaml import YAML
 from migrator.app.settings import Settings
 from migrator.cli.terminal import Output, TerminalApprover, TerminalEvents, use_color
 from migrator.errors import Refused, WrongUse
-from migrator.render.as_yaml import yaml_text
+from migrator.model.files.yaml_text import yaml_text
 
 
 class Terminal(io.StringIO):

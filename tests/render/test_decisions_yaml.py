@@ -10,7 +10,7 @@ from ruamel.yaml import YAML
 
 from migrator.errors import Failed
 from migrator.model.decision import Stub
-from migrator.render.as_yaml import yaml_text
+from migrator.model.files.yaml_text import yaml_text
 from migrator.render.decisions_yaml import write_questions
 from tests.support.plans import hostile_text, role
 

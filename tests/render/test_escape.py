@@ -18,7 +18,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from migrator.render import as_yaml, escape
+from migrator.model.files import yaml_text
+from migrator.render import escape
 from tests.support.plans import HOSTILE, hostile_text
 
 no_surrogates = st.text(alphabet=st.characters(exclude_categories=["Cs"]))
@@ -93,7 +94,7 @@ def test_no_line_of_folded_text_is_a_command_for_a_pipeline(text: str, width: in
 @given(hostile_text | _LOG_COMMANDS)
 def test_yaml_and_json_in_a_log_read_the_same_and_are_no_command(text: str) -> None:
     document = {"key": [text, {text: text}]}
-    written = as_yaml.yaml_text(document)
+    written = yaml_text.yaml_text(document)
     assert YAML(typ="safe").load(written) == document
     in_json = escape.json_for_log(json.dumps(document, indent=2))
     assert json.loads(in_json) == document
@@ -165,12 +166,12 @@ def test_html_stays_text_in_content_and_attributes(text: str) -> None:
 
 @given(no_surrogates | hostile_text)
 def test_yaml_reads_back_the_same_string(text: str) -> None:
-    assert YAML(typ="safe").load(f"key: {escape.yaml(text)}\n") == {"key": text}
+    assert YAML(typ="safe").load(f"key: {yaml_text.quoted(text)}\n") == {"key": text}
 
 
 @given(hostile_text)
 def test_yaml_and_hcl_stay_on_one_line(text: str) -> None:
-    for written in (escape.yaml(text), escape.hcl(text), escape.comment(text)):
+    for written in (yaml_text.quoted(text), escape.hcl(text), escape.comment(text)):
         assert len(written.splitlines()) <= 1
 
 

@@ -102,7 +102,7 @@ def _keep(
     one.
     """
     from migrator.model.files.wire import pretty
-    from migrator.render.as_yaml import yaml_text
+    from migrator.model.files.yaml_text import yaml_text
 
     with store.lock("migrate fleet plan"):
         before = store.read(PLAN_FILE)

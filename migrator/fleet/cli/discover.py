@@ -65,7 +65,7 @@ def command(
     if accounts_out is not None:
         from migrator.cli.files import write_file
         from migrator.fleet.render.accounts import accounts_document
-        from migrator.render.as_yaml import yaml_text
+        from migrator.model.files.yaml_text import yaml_text
 
         write_file(accounts_out, yaml_text(accounts_document(inventory)).encode())
     output = output_of(settings)

@@ -91,8 +91,8 @@ def _matrix(
     command.
     """
     from migrator.fleet.decide.waves import waves_of
+    from migrator.fleet.model.files.matrix import matrix
     from migrator.fleet.model.files.records import MATRIX_FILE, jsonl
-    from migrator.fleet.render.matrix import matrix
 
     clusters = outcome.inventory.clusters
     waves = waves_of(

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from migrator.fleet.model.report import OpenQuestion
 from migrator.fleet.render.names import count_of, short_principal
 from migrator.model.decision import Stub
-from migrator.render.as_yaml import yaml_lines
+from migrator.model.files.yaml_text import yaml_lines
 from migrator.render.escape import comment
 
 _OTHERWISE = {

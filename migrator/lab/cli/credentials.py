@@ -64,11 +64,13 @@ def ways_to_log_in(directory: Path) -> str:
     role.
     """
     from migrator.lab.lab_client import lab_state
-    from migrator.render.escape import yaml
+    from migrator.model.files.yaml_text import quoted
 
     profiles = dict(lab_state(directory)["profiles"])
     ways = sorted((arn, name) for arn, name in profiles.items() if _is_a_person(arn))
-    return "\n".join(f"  {yaml(arn)}: {{profile: {yaml(name)}}}" for arn, name in ways) or "  {}"
+    return (
+        "\n".join(f"  {quoted(arn)}: {{profile: {quoted(name)}}}" for arn, name in ways) or "  {}"
+    )
 
 
 def _is_a_person(arn: str) -> bool:

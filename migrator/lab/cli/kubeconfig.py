@@ -44,7 +44,7 @@ def command(
     arn = state["operator"] if principal is None else find_principal(directory, principal)
     described = EksCluster(open_aws(settings_of(ctx)), name, Threads(1)).describe_cluster()
     kubeconfig = _kubeconfig(described, name, _login(state, arn))
-    from migrator.render.as_yaml import yaml_text
+    from migrator.model.files.yaml_text import yaml_text
 
     output_of(settings_of(ctx)).show(
         document=lambda: kubeconfig, table=lambda: yaml_text(kubeconfig)

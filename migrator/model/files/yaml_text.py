@@ -5,7 +5,7 @@ its quotes.
 import re
 from typing import Any
 
-from migrator.render.escape import yaml
+from migrator.model.plain_characters import SHORT, code_point, is_plain
 
 # What YAML 1.1 reads as a boolean or null, in any case.
 _WORDS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})
@@ -43,12 +43,12 @@ def _item(value: Any, sort: bool) -> list[str]:  # noqa: ANN401 - any JSON value
 def yaml_key(key: str) -> str:
     """A key of a mapping, quoted unless it is a word that every YAML version reads as text."""
     bare = re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]*", key) is not None and key.lower() not in _WORDS
-    return key if bare else yaml(key)
+    return key if bare else quoted(key)
 
 
 def _scalar(value: Any) -> str:  # noqa: ANN401 - any JSON value
     if isinstance(value, str):
-        return yaml(value)
+        return quoted(value)
     if isinstance(value, dict):
         return "{}"
     if isinstance(value, (list, tuple)):
@@ -60,3 +60,20 @@ def _scalar(value: Any) -> str:  # noqa: ANN401 - any JSON value
     if isinstance(value, (int, float)):
         return repr(value)
     raise TypeError(f"not a JSON value: {type(value).__name__}")
+
+
+def quoted(text: str) -> str:
+    r"""A double-quoted YAML scalar, which no YAML version reads as anything but this string.
+
+    ``##`` is written ``#\x23``: read back it is the same, and in the log of a pipeline it begins no
+    command.
+    """
+    out = []
+    for char in text:
+        if char in ('"', "\\"):
+            out.append("\\" + char)
+        elif char in SHORT or not is_plain(char):
+            out.append(code_point(char))
+        else:
+            out.append(char)
+    return f'"{"".join(out)}"'.replace("##", "#\\x23")

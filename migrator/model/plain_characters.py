@@ -1,0 +1,29 @@
+"""Which characters of a text show themselves, and the escape of the others."""
+
+import unicodedata
+
+# Characters that Unicode calls printable but that show nothing, or only change what stands before
+# them: Hangul fillers, the braille blank. Marks (Mn, Me) are shown as code points too, because
+# Kubernetes compares names byte by byte: a composed and a decomposed letter are two names that look
+# the same.
+BLANKS = frozenset("\u115f\u1160\u2800\u3164\uffa0")
+SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
+
+
+def is_plain(char: str) -> bool:
+    """True for a character that shows itself and nothing else."""
+    if char.isascii():
+        return char.isprintable()
+    return (
+        char.isprintable() and char not in BLANKS and unicodedata.category(char) not in ("Mn", "Me")
+    )
+
+
+def code_point(char: str) -> str:
+    r"""The escape of one character: ``\n``, ``\x1b``, ``\u202e`` or ``\U000e0001``."""
+    number = ord(char)
+    if char in SHORT:
+        return SHORT[char]
+    if number < 0x100:
+        return f"\\x{number:02x}"
+    return f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"
