@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from migrator.app.connect import Connection, run_ports
-from migrator.app.on_plan import OnPlan
+from migrator.app.connect import Connection
+from migrator.app.on_plan import OnPlan, ports_for
 from migrator.app.operator import Operator
 from migrator.model.outcome import RunOutcome
 
@@ -30,13 +30,7 @@ def apply(
     """
     from migrator.run.apply_plan import ApplyOptions, apply_plan
 
-    ports = run_ports(
-        operator,
-        request.plan,
-        ways=request.ways,
-        connection=connection,
-        break_lock=request.break_lock,
-    )
+    ports = ports_for(request, operator, connection)
     options = ApplyOptions(
         only=request.only,
         mode_only=request.mode_only,

@@ -48,7 +48,6 @@ if TYPE_CHECKING:
     from migrator.run.take_snapshot import SnapshotPorts
 
 WORKERS = 8  # calls side by side
-_STATE_DIR = ".migrate"
 
 
 def clock(environment: Mapping[str, str] = os.environ) -> Clock:
@@ -73,7 +72,7 @@ def open_aws(settings: Settings, *, region: str | None = None, run: str = "run")
 
 def open_store(settings: Settings, cluster: ClusterRef) -> "StateFolder | StateBucket":
     """The state of one cluster, in ``--state-dir``: a folder, or ``s3://BUCKET/PREFIX``."""
-    place = settings.state_dir or _STATE_DIR
+    place = settings.state_place
     if "://" in place:
         from migrator.adapters.state_s3 import open_bucket_state
         from migrator.adapters.tasks_threads import Threads

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from migrator.app.connect import Connection, run_ports
-from migrator.app.on_plan import OnPlan
+from migrator.app.connect import Connection
+from migrator.app.on_plan import OnPlan, ports_for
 from migrator.app.operator import Operator
 from migrator.model.outcome import CutOverOutcome
 
@@ -27,13 +27,7 @@ def cut_over(
     from migrator.run.cut_over import CutOverOptions
     from migrator.run.cut_over import cut_over as switch
 
-    ports = run_ports(
-        operator,
-        request.plan,
-        ways=request.ways,
-        connection=connection,
-        break_lock=request.break_lock,
-    )
+    ports = ports_for(request, operator, connection)
     options = CutOverOptions(
         waive_gates=request.answers.waive_gates,
         waive_verification=request.answers.waive_verification,

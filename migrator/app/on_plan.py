@@ -1,10 +1,16 @@
-"""What every command on a plan is asked with."""
+"""What every command on a plan is asked with, and the ports that carry it out."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
+from migrator.app.connect import Connection, run_ports
+from migrator.app.operator import Operator
 from migrator.model.decision import NO_DECISIONS, AssumeAs, Decisions
 from migrator.model.plan import Plan
+
+if TYPE_CHECKING:
+    from migrator.run.begin_run import RunPorts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,3 +30,18 @@ class OnPlan:
     def ways(self) -> dict[str, AssumeAs]:
         """How to log in as whom."""
         return {**self.answers.verify_as, **self.become}
+
+
+def ports_for(
+    request: OnPlan, operator: Operator, connection: Connection | None = None
+) -> "RunPorts":
+    """What the run of a request needs, over ``connection`` where there is one. The lock that
+    ``break_lock`` names is taken away before this returns.
+    """
+    return run_ports(
+        operator,
+        request.plan,
+        ways=request.ways,
+        connection=connection,
+        break_lock=request.break_lock,
+    )

@@ -4,8 +4,8 @@ import os
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from migrator.app.connect import Connection, clock, connect, run_ports
-from migrator.app.on_plan import OnPlan
+from migrator.app.connect import Connection, clock, connect
+from migrator.app.on_plan import OnPlan, ports_for
 from migrator.app.operator import Operator
 from migrator.app.preflight import preflight
 from migrator.model.outcome import RehearseOutcome
@@ -53,9 +53,7 @@ def rehearse(
     connected = connection or connect(
         operator.settings, plan.cluster.name, operator=operator, region=plan.cluster.region
     )
-    ports = run_ports(
-        operator, plan, ways=request.ways, connection=connected, break_lock=request.break_lock
-    )
+    ports = ports_for(request, operator, connected)
     options = RehearseOptions(
         length=request.length,
         image=request.image,

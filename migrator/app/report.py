@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from migrator.app.connect import run_ports
-from migrator.app.on_plan import OnPlan
+from migrator.app.on_plan import OnPlan, ports_for
 from migrator.app.operator import Operator
 
 if TYPE_CHECKING:
@@ -27,4 +26,4 @@ def report(request: ReportRequest, operator: Operator) -> "Report":
         proof_policy=request.answers.proof_policy,
         creator=request.answers.creator,
     )
-    return make_report(request.plan, request.digest, run_ports(operator, request.plan), options)
+    return make_report(request.plan, request.digest, ports_for(request, operator), options)

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from migrator.app.connect import Connection, run_ports
-from migrator.app.on_plan import OnPlan
+from migrator.app.connect import Connection
+from migrator.app.on_plan import OnPlan, ports_for
 from migrator.app.operator import Operator
 from migrator.model.outcome import RunOutcome
 
@@ -21,5 +21,5 @@ def retire(
     """
     from migrator.run.retire import retire as delete_map
 
-    ports = run_ports(operator, request.plan, connection=connection, break_lock=request.break_lock)
+    ports = ports_for(request, operator, connection)
     return delete_map(request.plan, request.digest, ports)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from migrator.app.connect import Connection, run_ports
-from migrator.app.on_plan import OnPlan
+from migrator.app.on_plan import OnPlan, ports_for
 from migrator.app.operator import Operator
 from migrator.model.leftover import LeftoversOutcome
 from migrator.model.outcome import RunOutcome
@@ -36,7 +36,7 @@ def roll_back(
     from migrator.run.roll_back import roll_back as take_back
 
     options = RollBackOptions(only=request.only, max_rate=request.max_rate)
-    ports = run_ports(operator, request.plan, connection=connection, break_lock=request.break_lock)
+    ports = ports_for(request, operator, connection)
     return take_back(request.plan, request.digest, ports, options)
 
 

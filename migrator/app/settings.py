@@ -1,6 +1,6 @@
 """What holds for every command: credentials, the way to the cluster, and where state is kept.
 
-This module is loaded for ``migrate --help``: the standard library only.
+This module is loaded for ``migrate --help``: it imports nothing of weight.
 """
 
 from collections.abc import Mapping
@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from migrator.errors import WrongUse
+from migrator.model.state_folder import DEFAULT_STATE_DIR
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,11 @@ class Settings:
     verbose: int = 0
     log_file: str | None = None
     traceback: bool = False
+
+    @property
+    def state_place(self) -> str:
+        """Where state is kept: a folder, or ``s3://BUCKET/PREFIX``."""
+        return self.state_dir or DEFAULT_STATE_DIR
 
     @property
     def role_chain(self) -> tuple[tuple[str, str | None], ...]:

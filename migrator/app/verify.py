@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from migrator.app.connect import Connection, run_ports
-from migrator.app.on_plan import OnPlan
+from migrator.app.connect import Connection
+from migrator.app.on_plan import OnPlan, ports_for
 from migrator.app.operator import Operator
 from migrator.model.evidence import OwnProbe
 from migrator.model.outcome import VerifyOutcome
@@ -33,13 +33,7 @@ def verify(
     """
     from migrator.run.verify_access import VerifyOptions, verify_with_canaries
 
-    ports = run_ports(
-        operator,
-        request.plan,
-        ways=request.ways,
-        connection=connection,
-        break_lock=request.break_lock,
-    )
+    ports = ports_for(request, operator, connection)
     options = VerifyOptions(
         only=request.only,
         baseline=request.baseline,

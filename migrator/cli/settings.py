@@ -8,6 +8,7 @@ from dataclasses import fields
 import click
 
 from migrator.app.settings import Settings
+from migrator.model.state_folder import DEFAULT_STATE_DIR
 
 OUTPUTS = ("table", "json", "yaml", "markdown")
 
@@ -44,7 +45,8 @@ def global_options() -> list[click.Option]:
             ["--state-dir"],
             metavar="PATH|s3://…",
             envvar="MIGRATE_STATE_DIR",
-            help="Where plans, journals and backups are kept. [MIGRATE_STATE_DIR, else .migrate]",
+            help="Where plans, journals and backups are kept. [MIGRATE_STATE_DIR, else "
+            f"{DEFAULT_STATE_DIR}]",
         ),
         click.Option(
             ["--kubeconfig"], metavar="FILE", help="Reach the API server as this file says."

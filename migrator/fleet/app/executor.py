@@ -26,7 +26,6 @@ from migrator.fleet.ports import FleetPorts, JobRunner
 from migrator.fleet.run.discover import Found
 
 WAIT_SECONDS = 60.0
-_STATE_DIR = ".migrate"
 _CHECK = "workers.check"
 
 
@@ -135,7 +134,7 @@ class Jobs:
     def _for_workers(self) -> Settings:
         """The global options as they hold in another process, whatever folder it is in."""
         settings = self._fleet.settings
-        place = settings.state_dir or _STATE_DIR
+        place = settings.state_place
         if "://" not in place:
             place = str(Path(place).absolute())
         profile = settings.profile if self._own_machine else None

@@ -22,7 +22,7 @@ class Fleet:
 
 def fleet_store(fleet: Fleet) -> StateStore:
     """The state of the fleet itself."""
-    place = fleet.settings.state_dir or ".migrate"
+    place = fleet.settings.state_place
     if "://" in place:
         from migrator.adapters.tasks_threads import Threads
         from migrator.fleet.adapters.state import FleetBucket

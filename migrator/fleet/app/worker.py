@@ -150,7 +150,7 @@ def open_state(settings: Settings, sessions: "FleetSessions", cluster: ClusterRe
     """The state of a cluster: in a folder, or in S3 over the caller's own session."""
     from pathlib import Path
 
-    place = settings.state_dir or ".migrate"
+    place = settings.state_place
     if "://" in place:
         from migrator.adapters.state_s3 import open_bucket_state
         from migrator.adapters.tasks_threads import Threads

@@ -12,7 +12,6 @@ from migrator.decide.findings.findings_catalogue import CATALOGUE
 from migrator.fleet.decide.history import runs_of
 from migrator.fleet.decide.questions import open_questions
 from migrator.fleet.decide.stages import (
-    DEFAULT_STATE,
     FINISHED,
     MIGRATED,
     STAGES,
@@ -31,6 +30,7 @@ from migrator.fleet.model.report import (
     FleetReport,
     SameFindings,
 )
+from migrator.model.state_folder import DEFAULT_STATE_DIR
 
 _SEVERITIES = ("block", "warn", "info")
 
@@ -50,7 +50,7 @@ def report_of(
     found = {each.arn: each for each in facts}
     last = {record.result.arn: record.result for record in records if record.result is not None}
     accounts = {account.id: account for account in inventory.accounts}
-    root = state.removesuffix(f"/fleet/{inventory.fleet}") or DEFAULT_STATE
+    root = state.removesuffix(f"/fleet/{inventory.fleet}") or DEFAULT_STATE_DIR
     rows = []
     for cluster in sorted(inventory.clusters, key=_place):
         known = found.get(cluster.arn) or ClusterFacts(

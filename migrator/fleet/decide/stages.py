@@ -2,6 +2,7 @@
 
 from migrator.fleet.model.fleet import FleetAccount, FleetCluster, way_into
 from migrator.fleet.model.outcome import ClusterFacts, ClusterResult
+from migrator.model.state_folder import DEFAULT_STATE_DIR
 
 # In the order of the migration; the first four come before it.
 STAGES = (
@@ -21,7 +22,6 @@ STAGES = (
 )
 MIGRATED = frozenset({"dual", "cut over", "retired"})
 FINISHED = frozenset({"dual", "retired"})
-DEFAULT_STATE = ".migrate"  # where commands look without another setting
 _NOT_READ = ("unreachable", "denied")
 
 
@@ -93,7 +93,7 @@ def next_command(
     fleet_file: str,
     account: FleetAccount | None = None,
     *,
-    state: str = DEFAULT_STATE,
+    state: str = DEFAULT_STATE_DIR,
 ) -> tuple[str, ...]:
     """The command that brings the cluster on, as arguments; empty where there is none, or none is
     known to fit.
@@ -145,4 +145,4 @@ def _retire(
 
 
 def _in(state: str) -> tuple[str, ...]:
-    return () if state == DEFAULT_STATE else ("--state-dir", state)
+    return () if state == DEFAULT_STATE_DIR else ("--state-dir", state)

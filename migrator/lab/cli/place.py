@@ -7,12 +7,15 @@ from typing import Any, TypeVar
 
 import click
 
+from migrator.model.state_folder import DEFAULT_STATE_DIR
+
+_DEFAULT = f"{DEFAULT_STATE_DIR}/lab"
 F = TypeVar("F", bound=Callable[..., Any])
 
 
 def default_directory() -> str:
     """Where a lab is when nobody says where."""
-    return os.environ.get("MIGRATE_LAB_DIR") or ".migrate/lab"
+    return os.environ.get("MIGRATE_LAB_DIR") or _DEFAULT
 
 
 def lab_directory_option(function: F) -> F:
@@ -21,7 +24,7 @@ def lab_directory_option(function: F) -> F:
         "--lab-dir",
         metavar="DIR",
         default=default_directory,
-        help="Where the lab keeps its state. [MIGRATE_LAB_DIR, else .migrate/lab]",
+        help=f"Where the lab keeps its state. [MIGRATE_LAB_DIR, else {_DEFAULT}]",
     )(function)
 
 
