@@ -41,8 +41,9 @@ def plan(
 ) -> dict[str, Any]:
     """The plan document (``migrator/plan/v1``) for a snapshot document (``migrator/snapshot/v1``).
 
-    A blocked plan is returned, not raised. ``now`` is used to judge the age of evidence only;
-    ``createdAt`` is the snapshot's ``takenAt``, so that the same input gives the same bytes.
+    A blocked plan is returned, not raised. ``now`` (with a time zone) says which answers of
+    ``decisions`` have ended (``until``), and nothing else: ``createdAt`` is the snapshot's
+    ``takenAt``, so that the same input gives the same bytes.
     ``accept_gap`` builds no bridge for administrators, for operators who may not create bindings:
     the plan says who has nothing for a moment. Raises :class:`MigratorError` for a document that is
     malformed or a decision that answers nothing.

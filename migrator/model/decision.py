@@ -4,6 +4,7 @@ error.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from migrator.model.access_entry import AssociatedPolicy, EntryType
@@ -12,11 +13,25 @@ from migrator.model.step import ProofClass
 
 @dataclass(frozen=True, slots=True)
 class Acceptance:
-    """A person, by name, accepts something, for a reason (and until a date, for gates)."""
+    """A person, by name, accepts something, for a reason, and until a date where one is given."""
 
     by: str
     reason: str
     until: str | None = None
+
+    def ended(self, now: datetime) -> bool:
+        """Whether its date has passed. It is valid to the end of that date, UTC; a text that is no
+        date counts as one that has passed.
+        """
+        if self.until is None:
+            return False
+        try:
+            end = datetime.fromisoformat(self.until.replace("Z", "+00:00"))
+        except ValueError:
+            return True
+        if len(self.until) == len("2026-11-22"):
+            end += timedelta(days=1)
+        return now >= (end if end.tzinfo else end.replace(tzinfo=now.tzinfo))
 
 
 @dataclass(frozen=True, slots=True)

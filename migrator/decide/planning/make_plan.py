@@ -44,22 +44,21 @@ def make_plan(
     now: datetime,
     accept_gap: bool = False,
 ) -> Plan:
-    """The proven plan for a snapshot. ``now`` judges the age of answers only; the plan's time is
-    the snapshot's.
+    """The proven plan for a snapshot. ``now`` says which answers have ended (``until``), and
+    nothing else: the plan's time is the snapshot's.
 
     ``accept_gap``: no bridge is built, and admins have nothing between their entry and its policy;
     for operators who may not create bindings.
 
-    A blocked plan is returned. Raises ``Failed``: ``decision-unused``, ``decision-invalid``,
-    ``plan-unproven``.
+    A blocked plan is returned. Raises ``Failed``: ``decision-expired``, ``decision-unused``,
+    ``decision-invalid``, ``plan-unproven``.
     """
-    del now  # nothing in a plan ages yet: the snapshot's own time is what counts
     aws_auth = read_aws_auth(snapshot.aws_auth_data)
     snapshot = with_known_creator(snapshot, decisions, aws_auth)
     facts = gather(
         snapshot, decisions, aws_auth, strategy=strategy, target=target, accept_gap=accept_gap
     )
-    check_before(facts)
+    check_before(facts, now)
     decided = tuple(
         judge([decide_principal(candidate, facts) for candidate in candidates_of(facts)], facts)
     )

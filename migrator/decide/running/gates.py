@@ -88,7 +88,7 @@ def _waived(gate: Gate, facts: GateFacts) -> Gate:
     waiver = facts.waivers.get(gate.name)
     if waiver is None or gate.state == "pass" or gate.name in NOT_WAIVABLE:
         return gate
-    if waiver.until is not None and _expired(waiver.until, facts.now):
+    if waiver.ended(facts.now):
         return replace(
             gate, detail=f"{gate.detail}; the waiver of {waiver.by} ended {waiver.until}"
         )
@@ -97,22 +97,7 @@ def _waived(gate: Gate, facts: GateFacts) -> Gate:
 
 def in_force(waivers: Mapping[str, Acceptance], now: datetime) -> dict[str, Acceptance]:
     """The waivers whose date has not passed."""
-    return {
-        name: each
-        for name, each in waivers.items()
-        if each.until is None or not _expired(each.until, now)
-    }
-
-
-def _expired(until: str, now: datetime) -> bool:
-    """A waiver is valid to the end of its date, UTC; a text that is no date counts as expired."""
-    try:
-        end = datetime.fromisoformat(until.replace("Z", "+00:00"))
-    except ValueError:
-        return True
-    if len(until) == len("2026-11-22"):
-        end += timedelta(days=1)
-    return now >= (end if end.tzinfo else end.replace(tzinfo=now.tzinfo))
+    return {name: each for name, each in waivers.items() if not each.ended(now)}
 
 
 def _plan_gate(plan: Plan) -> Gate:

@@ -5,6 +5,7 @@ A typing mistake in an ARN must not look like an accepted risk.
 """
 
 from collections.abc import Container, Iterable, Sequence
+from datetime import datetime
 
 from migrator.decide.access.name_references import binding_place, is_ours
 from migrator.decide.planning.entries.answers import names_of
@@ -18,17 +19,18 @@ from migrator.decide.reading.row_keys import row_key
 from migrator.decide.reading.templates import templates_in
 from migrator.decide.steps.entry_states import PLAN_TAG
 from migrator.errors import Failed
-from migrator.model.decision import GroupAnswer
+from migrator.model.decision import Acceptance, GroupAnswer
 from migrator.model.principal import parse_arn
 from migrator.model.step import BRIDGE_PREFIX, MARKER_PREFIX
 
 _MASTERS = "system:masters"
 
 
-def check_before(facts: PlanFacts) -> None:
-    """Answers that can be judged before anything is decided. Raises ``Failed``: decision-unused,
-    decision-invalid.
+def check_before(facts: PlanFacts, now: datetime) -> None:
+    """Answers that can be judged before anything is decided. Raises ``Failed``: decision-expired,
+    decision-unused, decision-invalid.
     """
+    _check_dates(facts, now)
     decisions, aws_auth = facts.decisions, facts.aws_auth
     lost = {problem.section for problem in aws_auth.problems if problem.kind == "lost"}
     mapped = {row.account for row in aws_auth.accounts}
@@ -71,6 +73,32 @@ def check_after(decided: Sequence[PrincipalDecision], facts: PlanFacts) -> None:
     known = {row_key(name) for each in decided for name in names_of(each)}
     for section, answers in sections.items():
         _unused(section, (key for key in answers if row_key(key) not in known), facts)
+
+
+def _check_dates(facts: PlanFacts, now: datetime) -> None:
+    # In API mode no row of aws-auth counts: what was accepted has happened, and the answer may
+    # remain.
+    if facts.mode == "API":
+        return
+    decisions = facts.decisions
+    for section, answers in (
+        ("accept_loss", decisions.accept_loss),
+        ("accept_gain", decisions.accept_gain),
+    ):
+        for name, answer in answers.items():
+            if answer.ended(now):
+                raise _ended(section, name, answer, now)
+
+
+def _ended(section: str, name: str, answer: Acceptance, now: datetime) -> Failed:
+    return Failed(
+        "decision-expired",
+        f"The answer of {answer.by} in decisions.yaml ended {answer.until}: {section}: "
+        f"{quoted([name])}.",
+        why=f"An acceptance is valid to the end of its date, UTC; this plan is made on "
+        f"{now:%Y-%m-%d}.",
+        remedy="Give a later date as YYYY-MM-DD, or take the answer away.",
+    )
 
 
 def _unused(section: str, keys: Iterable[str], facts: PlanFacts) -> None:

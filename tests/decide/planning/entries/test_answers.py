@@ -6,7 +6,7 @@ import pytest
 
 from migrator.errors import Failed
 from migrator.model.access_entry import AuthenticationMode, EntrySpec
-from migrator.model.decision import AssumeAs, Decisions, GroupAnswer, PrincipalAnswer
+from migrator.model.decision import Acceptance, AssumeAs, Decisions, GroupAnswer, PrincipalAnswer
 from migrator.model.snapshot import Creator, Snapshot
 from tests.support.worlds import (
     ACCEPTED,
@@ -70,6 +70,37 @@ def test_answer_that_matches_nothing_is_an_error(decisions: Decisions) -> None:
 
 def test_answers_to_a_finished_migration_are_no_error() -> None:
     decisions = Decisions(accounts={OTHER: "x"}, principals={DEV: PrincipalAnswer("skip")})
+    assert planned(world(mode="API"), decisions).steps == ()
+
+
+ENDED = [
+    ("2026-11-21", True),
+    ("2026-11-22", False),
+    ("2026-11-22T00:00:00Z", True),
+    ("next week", True),
+    (None, False),
+]
+
+
+@pytest.mark.parametrize(("until", "ended"), ENDED)
+@pytest.mark.parametrize("section", ["accept_loss", "accept_gain"])
+def test_acceptance_whose_date_has_passed_is_an_error(
+    section: str, until: str | None, *, ended: bool
+) -> None:
+    given = {DEV: Acceptance("Eve", "in a hurry", until)}
+    decisions = {
+        "accept_loss": Decisions(accept_loss=given),
+        "accept_gain": Decisions(accept_gain=given),
+    }[section]
+    snapshot = world([row(DEV, "x")])
+    if ended:
+        assert refused(snapshot, decisions) == "decision-expired"
+    else:
+        assert planned(snapshot, decisions).steps
+
+
+def test_acceptance_whose_date_has_passed_is_no_error_after_the_cut_over() -> None:
+    decisions = Decisions(accept_loss={DEV: Acceptance("Eve", "in a hurry", "2026-11-01")})
     assert planned(world(mode="API"), decisions).steps == ()
 
 
