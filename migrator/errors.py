@@ -1,4 +1,4 @@
-"""What can go wrong, said so that somebody can act on it at 3 a.m.
+"""What can go wrong, written so that an operator can act on it at 3 a.m.
 
 One root, :class:`MigratorError`: what happened, why, what to do, a stable code and the exit code.
 Every subclass is one exit code of the command line, so an error is born with the answer a pipeline
@@ -36,7 +36,7 @@ class MigratorError(Exception):
 
     ``code`` is stable (kebab-case, for example ``cluster-not-found``); ``message`` says what,
     ``why`` says why, ``remedy`` says what to do. Each is one line of plain text; foreign text in
-    them is escaped by whoever prints them, never here.
+    them is escaped by the code that prints them, never here.
     """
 
     exit_code: ClassVar[int] = 1
@@ -77,13 +77,15 @@ class Changed(MigratorError):
 
 
 class Unproven(MigratorError):
-    """Verification failed: somebody's access differs, or could not be shown (exit code 6)."""
+    """Verification failed: the access of a principal differs, or could not be shown (exit code
+    6).
+    """
 
     exit_code = 6
 
 
 class Interrupted(MigratorError):
-    """Stopped on the way; the same command goes on from here (exit code 7)."""
+    """Stopped on the way; the same command continues from here (exit code 7)."""
 
     exit_code = 7
 

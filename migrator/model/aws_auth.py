@@ -77,7 +77,7 @@ class DroppedRow:
 
 @dataclass(frozen=True, slots=True)
 class SectionProblem:
-    """A section that does not parse (``lost``: none of its rows is in force in the cluster), or one
+    """A section that does not parse (``lost``: the cluster uses no row of it), or one
     on which YAML parsers differ (``doubtful``: our reading may not equal the authenticator's).
     """
 

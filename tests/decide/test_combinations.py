@@ -364,7 +364,7 @@ def test_row_with_groups_is_never_said_to_have_none() -> None:
     )
     assert findings(renamed, "grants-nothing") == ()
     dropped = planned(world([row(DEV, "x", ("eks:free",))]))
-    assert "none of its groups is named" in finding(dropped, "grants-nothing").message
+    assert "nothing names its groups" in finding(dropped, "grants-nothing").message
 
 
 def test_constrained_impersonation_of_a_group_is_power_of_that_group() -> None:

@@ -113,8 +113,8 @@ def test_an_entry_that_somebody_deleted_or_changed_since_is_exit_5_by_name() -> 
     )
     found = status(world)
     assert dict(found.changed) == {
-        gone: "it is gone: somebody else deleted it",
-        other: "somebody else changed it",
+        gone: "another writer deleted it",
+        other: "another writer changed it",
     }
     assert (found.exit_code, found.next) == (
         5,

@@ -433,7 +433,7 @@ class MemoryConfigMaps:
 
     def _guard(self, resource_version: str) -> None:
         if self.cluster.data is None or resource_version != str(self.cluster.resource_version):
-            raise Failed("aws-auth-changed", "somebody else wrote aws-auth")
+            raise Failed("aws-auth-changed", "another writer changed aws-auth")
 
 
 @dataclass

@@ -484,7 +484,7 @@ class Play:
         error says.
         """
         done = operator.migrate(*self._planning())
-        if done.returncode == 1 and "answers what nobody asks" in done.stderr:
+        if done.returncode == 1 and "answers what the plan does not ask" in done.stderr:
             answers = json.loads((operator.folder / "decisions.yaml").read_text(encoding="utf-8"))
             said = " ".join(done.stderr.split())
             answers["verify_as"] = {

@@ -1,8 +1,8 @@
 """Questions to CloudWatch Logs Insights that count what ``usage.Tally`` counts, and their rows.
 
 Source: CloudWatch Logs user guide, "CloudWatch Logs Insights language query syntax". Inside quoted
-values of the authenticator's lines and of JSON every quote is escaped, so that ``name="`` only ever
-begins a field of its own.
+values of the authenticator's lines and of JSON every quote is escaped, so that ``name="`` always
+begins a field.
 """
 
 import json

@@ -178,7 +178,7 @@ def _prove_end(
         kinds = ", ".join(
             f"{step.effect.kind} {step.principal_arn or ''}".strip() for step in left[:5]
         )
-        raise _unproven(f"After all steps there would still be something to do: {kinds}.")
+        raise _unproven(f"After the last step of the plan these steps are still needed: {kinds}.")
 
 
 def _unproven(why: str) -> Failed:

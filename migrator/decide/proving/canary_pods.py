@@ -1,5 +1,5 @@
-"""Canary pods on Fargate: where one can go, what it is, and what its state tells of the pod
-execution role.
+"""Canary pods on Fargate: where one can run, what it is, and what its state shows about the
+pod execution role.
 
 Sources: EKS user guide, "Define which Pods use Fargate when launched" (selectors and their
 wildcards; where several profiles select a pod, its label ``eks.amazonaws.com/fargate-profile``

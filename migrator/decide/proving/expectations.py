@@ -37,9 +37,9 @@ def phase_of(principal: PlannedPrincipal, entry: AccessEntry | None, mode: str) 
 def identity_after(
     principal: PlannedPrincipal, spec: EntrySpec | None, entry: AccessEntry | None
 ) -> Identity:
-    """The identity that the plan intends: ``spec`` is the entry after all steps. Marker and
-    bridge groups that the entry still carries belong to it. Groups of node types are EKS's own and
-    as it shows them.
+    """The identity that the plan intends: ``spec`` is the entry after the last step. Marker
+    and bridge groups that the entry still carries belong to it. Groups of node types are EKS's own
+    and as it shows them.
     """
     if spec is None:
         return Identity("", (), "none")

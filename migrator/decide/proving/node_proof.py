@@ -322,7 +322,7 @@ def _how(found: NodeJudgement) -> str:
 def without_kube_proxy(nodes: Iterable[NodeState], entry: AccessEntry | None) -> tuple[str, ...]:
     """Windows nodes whose kube-proxy cannot work: it is a Windows service there and logs in as the
     node, whose entry must give ``eks:kube-proxy-windows`` (EKS user guide, "Deploy Windows nodes on
-    EKS clusters"). On Linux it has a service account of its own.
+    EKS clusters"). On Linux it logs in by its service account.
     """
     if entry is None:
         return ()

@@ -47,7 +47,7 @@ def _create(
 ) -> Action:
     if found is None:
         if _bridge_over(state, effect):
-            return Adopt(step, "everybody is past needing it")
+            return Adopt(step, "bridge not needed: every entry that used it is final")
         return Do(step)
     wanted = binding_object(effect, plan_digest=state.run_request.plan_digest, run=state.run)
     if same_binding(found, wanted):
@@ -56,7 +56,7 @@ def _create(
         Changed(
             "binding-exists",
             f"There is a binding named {binding_key(effect)} already, and it is not ours.",
-            why="A binding of somebody else is never changed.",
+            why="Another writer made it, and a run never changes the binding of another writer.",
             remedy="Remove or rename it, then run the same command again.",
         )
     )
@@ -123,6 +123,6 @@ def shared_binding(name: str, group: str) -> Changed:
         "binding-changed",
         f"The binding {name} is not as this run made it: it has other subjects beside the group "
         f"{group}.",
-        why="Somebody else changed it, and what others use is never deleted.",
+        why="Another writer changed it, and a run never deletes what others use.",
         remedy=f"Take the group {group} out of it, or delete it, then run the same command again.",
     )

@@ -130,9 +130,9 @@ def entries_astray(
         if not states or any(matches(state, found.get(arn), plan_digest) for state in states):
             continue
         if arn not in found:
-            why = "it is gone: somebody else deleted it"
+            why = "another writer deleted it"
         else:
-            why = "it is there again" if states[0] is None else "somebody else changed it"
+            why = "it is there again" if states[0] is None else "another writer changed it"
         astray.append((arn, why))
     return tuple(astray)
 

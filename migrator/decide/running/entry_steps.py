@@ -145,7 +145,7 @@ def _over_automatic(step: PlanStep, entry: AccessEntry) -> Action:
             f"creator; "
             f"the plan has type {step.effect.entry.type}, and an entry keeps its type. Delete that "
             f"entry "
-            "(its row in aws-auth is in force again at once), then run the same command again.",
+            "(its row in aws-auth is in force again immediately), then run the same command again.",
         ),
     )
 
@@ -185,12 +185,12 @@ def entry_changed(step: PlanStep, entry: AccessEntry | None) -> Changed:
     """The error for an entry that is in no state of its sequence: another writer changed it."""
     arn = step.principal_arn or ""
     if entry is None:
-        what, why = f"The entry of {arn} is gone.", "Somebody else deleted it."
+        what, why = f"The entry of {arn} does not exist any more.", "Another writer deleted it."
     elif isinstance(step.effect, CreateEntry):
         what = f"There is an entry for {arn} that this plan did not make."
-        why = "EKS or somebody else made it."
+        why = "EKS or another writer made it."
     else:
-        what, why = f"The entry of {arn} is not as the plan has it.", "Somebody else changed it."
+        what, why = f"The entry of {arn} is not as the plan has it.", "Another writer changed it."
     return Changed(
         "entry-changed", what, why=why, remedy="Plan again: the new plan starts from what is there."
     )

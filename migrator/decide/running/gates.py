@@ -150,7 +150,7 @@ def _update(facts: GateFacts) -> Gate:
 def _end_state(facts: GateFacts) -> Gate:
     question = "Is the cluster, read afresh, what the plan ends in?"
     remedy = (
-        "Run `migrate apply` until nothing is left; plan again if somebody else changed the "
+        "Run `migrate apply` until nothing is left; plan again if another writer changed the "
         "cluster."
     )
     if facts.left is None or facts.changes is None:
@@ -170,8 +170,8 @@ def _end_state(facts: GateFacts) -> Gate:
 def _proofs(plan: Plan, facts: GateFacts) -> Gate:
     question = "Is every principal's access proven as its policy demands?"
     remedy = (
-        "Run `migrate verify`; for whoever cannot be logged in as, waive_verification in "
-        "decisions.yaml."
+        "Run `migrate verify`. For a principal that migrate cannot log in as, use "
+        "waive_verification in decisions.yaml."
     )
     if facts.verdicts is None:
         return _gate(5, "proofs", question, "unknown", "no verdicts were made", remedy)

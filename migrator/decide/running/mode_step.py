@@ -46,7 +46,7 @@ def _update_failed(update: str, errors: tuple[str, ...]) -> Failed:
         "update-failed",
         f"The change of the authentication mode ended {update}.",
         why="; ".join(errors) or "EKS gave no reason",
-        remedy="Run the same command again once the cause is gone.",
+        remedy="Run the same command again once the cause is removed.",
     )
 
 
@@ -56,8 +56,8 @@ def _wait(state: RunState, step: PlanStep, why: str, until: datetime, look: Read
     return Refuse(
         Failed(
             "timed-out",
-            f"Step {step.id} ({step.effect.kind}) did not come to an end.",
-            why=f"{why}; it was waited for until {until.isoformat()}.",
-            remedy="Look at the cluster's updates in EKS; the same command goes on from here.",
+            f"Step {step.id} ({step.effect.kind}) did not end in time.",
+            why=f"{why}; this run waited until {until.isoformat()}.",
+            remedy="Look at the cluster's updates in EKS; the same command continues from here.",
         )
     )

@@ -18,9 +18,12 @@ TIMER_STEP, BLANK, RESTORE, CLEAN, PASSED = (
 )
 # Refused by the API server: another writer was faster, and the values were not blanked.
 NEVER_BLANKED: frozenset[Status] = frozenset({"pending", "refused"})
-CHANGED_BEFORE = "somebody else wrote aws-auth before the rehearsal began; theirs was left alone"
+CHANGED_BEFORE = (
+    "another writer changed aws-auth before the rehearsal began; their version was left in place"
+)
 CHANGED_AFTER = (
-    "the timer put aws-auth back, and somebody else wrote it since; theirs was left alone"
+    "the timer put aws-auth back, and another writer changed it since; their version was left in "
+    "place"
 )
 TIMER_START = timedelta(minutes=3)  # pulling an image and starting a pod
 MapState: TypeAlias = Literal["original", "blank", "foreign", "absent"]
@@ -151,7 +154,7 @@ def _map_is_foreign(seen: SeenRehearsal) -> Rehearsing:
     # again.
     if seen.timer == "fired":
         return AdoptRestored(CHANGED_AFTER)
-    return Restore("somebody else wrote aws-auth", save=seen.map == "foreign")
+    return Restore("another writer changed aws-auth", save=seen.map == "foreign")
 
 
 def _after_restore(progress: Progress, seen: SeenRehearsal) -> Rehearsing:
@@ -199,7 +202,7 @@ def _timer_lost(progress: Progress, seen: SeenRehearsal) -> str:
     if started.status == "pending":
         return ""
     if seen.timer == "none":
-        return "the timer is gone"
+        return "the timer was deleted"
     late = seen.now >= (moment(started.at) or seen.now) + TIMER_START
     if seen.timer == "starting" and late:
         return "the timer's Job did not start in time"

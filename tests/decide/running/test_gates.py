@@ -213,13 +213,13 @@ def test_every_gate_that_is_unknown_says_what_was_not_read_and_what_to_do() -> N
         "no-update-running": ("the status was not read", read),
         "end-state": (
             "it was not compared",
-            "Run `migrate apply` until nothing is left; plan again if somebody else changed the "
+            "Run `migrate apply` until nothing is left; plan again if another writer changed the "
             "cluster.",
         ),
         "proofs": (
             "no verdicts were made",
-            "Run `migrate verify`; for whoever cannot be logged in as, waive_verification in "
-            "decisions.yaml.",
+            "Run `migrate verify`. For a principal that migrate cannot log in as, use "
+            "waive_verification in decisions.yaml.",
         ),
         "second-admin": ("no verdicts were made", verify),
         "rehearsal": (

@@ -153,7 +153,7 @@ def test_an_entry_shown_as_before_the_last_change_is_looked_at_again_for_a_while
     assert found.look == ReadFirst("entry", DEVS)
     gone = answer(plan, DEVS, states, entries={DEVS: None}, now=LATER)
     assert isinstance(gone, Refuse)
-    assert gone.error.why == "Somebody else deleted it."
+    assert gone.error.why == "Another writer deleted it."
 
 
 def test_an_entry_past_a_step_is_adopted_and_one_that_fits_nothing_is_refused() -> None:
@@ -163,7 +163,7 @@ def test_an_entry_past_a_step_is_adopted_and_one_that_fits_nothing_is_refused() 
     )
     foreign = answer(plan, DEVS, done("s01", "s02"), entries={DEVS: marked("more")})
     assert isinstance(foreign, Refuse)
-    assert foreign.error.why == "Somebody else changed it."
+    assert foreign.error.why == "Another writer changed it."
 
 
 def test_a_requirement_that_the_plan_does_not_have_keeps_a_step_back() -> None:

@@ -8,7 +8,7 @@ KINDS: tuple[FindingKind, ...] = (
         "nothing-to-migrate",
         "info",
         "There is no aws-auth ConfigMap, or nothing in it is in force.",
-        "That is a valid state: nobody logs in through it.",
+        "That is a valid state: no principal logs in through aws-auth.",
         "Nothing.",
         ref.AUTH_CONFIGMAP,
     ),
@@ -84,16 +84,17 @@ KINDS: tuple[FindingKind, ...] = (
         "single-admin",
         "warn",
         "After the migration there are not two independent admins.",
-        "The one who runs the tool goes last, and needs somebody who can help if that fails.",
+        "The principal that runs the tool is migrated last. If that step fails, a second admin "
+        "must repair it.",
         "Add an admin, or name under break_glass an IAM principal that may create access entries.",
         ref.ACCESS_ENTRIES,
     ),
     FindingKind(
         "login-unexplained",
         "warn",
-        "Somebody logged in whom no row and no entry explains.",
-        "The hidden creator, or a row that has been changed since.",
-        "Find out who that is before cut-over: that access may end there.",
+        "The logs show a login that no row and no access entry explains.",
+        "It was the hidden creator, or the row was changed or deleted since.",
+        "Find out which principal that is before cut-over: its access may end there.",
         ref.ACCESS_ENTRIES,
     ),
     FindingKind(
@@ -101,16 +102,16 @@ KINDS: tuple[FindingKind, ...] = (
         "warn",
         "Admins have no access between the creation of their entry and its access policy, as "
         "accepted.",
-        "An entry shadows its row at once, and its policy is associated by a second call. On the "
-        "way back the policy "
-        "goes with the entry at once, and the API server remembers logins by it for two minutes.",
+        "An entry shadows its row immediately, and its policy is associated by a second call. On "
+        "roll-back EKS deletes the policy together with the entry, and the API server caches "
+        "logins by the entry for two minutes.",
         "Plan without accepting the gap where bindings may be created.",
         ref.MIGRATING_ENTRIES,
     ),
     FindingKind(
         "leftover-bridge",
         "warn",
-        "A bridge of an earlier run still stands.",
+        "A bridge of an earlier run still exists.",
         "The run was interrupted before it could remove it.",
         "Nothing: it is removed at the end.",
         ref.RBAC,
@@ -119,7 +120,7 @@ KINDS: tuple[FindingKind, ...] = (
         "bridge-name-used",
         "block",
         "Something in the cluster uses a name that is kept for a run's own groups.",
-        "Whoever has that group would be an admin while a run goes on.",
+        "Every principal with that group would be an admin during a run.",
         "Rename that group or remove it.",
         ref.RBAC,
     ),

@@ -25,7 +25,7 @@ KINDS: tuple[FindingKind, ...] = (
         "loss-not-accepted",
         "block",
         "The answer would lose access that exists today.",
-        "A loss needs the name of whoever accepts it.",
+        "A loss needs the name of the person who accepts it.",
         "Add the principal under accept_loss with by and reason, or change the answer.",
         ref.MIGRATING_ENTRIES,
     ),
@@ -74,7 +74,7 @@ KINDS: tuple[FindingKind, ...] = (
     FindingKind(
         "answer-unjudged",
         "block",
-        "The answer changes access, and RBAC was not read, so that nobody can say how.",
+        "The answer changes access. How is unknown, because RBAC was not read.",
         "An answer may not widen what exists.",
         "Let the snapshot read RBAC.",
         ref.RBAC,

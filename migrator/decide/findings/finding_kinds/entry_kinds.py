@@ -8,14 +8,14 @@ KINDS: tuple[FindingKind, ...] = (
         "row-shadowed-by-entry",
         "warn",
         "An access entry exists, decides already, and differs from the row.",
-        "An entry wins over aws-auth at once and completely; nothing is merged.",
+        "An entry overrides its row immediately and completely; nothing is merged.",
         "Nothing, if the access of today is right. To change the entry, answer under principals.",
         ref.MIGRATING_ENTRIES,
     ),
     FindingKind(
         "automatic-entry-thinner",
         "block",
-        "EKS made an entry by itself that gives less than the row which it shadows.",
+        "EKS made an automatic entry that gives less than the row which it shadows.",
         "The first mode step makes such entries; the row was in force until then.",
         "Answer under principals with action: create: the entry gets what the row gives. Or accept "
         "the loss under "
@@ -25,9 +25,9 @@ KINDS: tuple[FindingKind, ...] = (
     FindingKind(
         "automatic-entry-completed",
         "warn",
-        "EKS made an entry by itself at the mode step of an earlier run, and it gets what the row "
-        "gave until then.",
-        "The journal and the backup in the state folder tell that the row was in force.",
+        "EKS made an automatic entry at the mode step of an earlier run. The entry gets what the "
+        "row gave until then.",
+        "The journal and the backup in the state folder show that the row was in force.",
         "Nothing.",
         ref.ACCESS_ENTRIES,
     ),
@@ -44,8 +44,8 @@ KINDS: tuple[FindingKind, ...] = (
     FindingKind(
         "orphan-dead-entry",
         "warn",
-        "An access entry that nobody can use: its principal is gone or was re-created, and no row "
-        "answers.",
+        "An access entry that matches no login: its principal was deleted or re-created, and no "
+        "row answers.",
         "Making it again would be a new grant.",
         "Delete the entry when convenient.",
         ref.CREATING_ENTRIES,
@@ -55,7 +55,7 @@ KINDS: tuple[FindingKind, ...] = (
         "block",
         "Nodes run under a role that was deleted and created again, and its access entry is pinned "
         "to the deleted one.",
-        "No row answers in its place: the nodes cannot log in, and new ones cannot join.",
+        "No row answers instead: the nodes cannot log in, and new ones cannot join.",
         "Answer under principals with action: create and the type of the entry: it is deleted and "
         "made again.",
         ref.CREATING_ENTRIES,
@@ -64,7 +64,7 @@ KINDS: tuple[FindingKind, ...] = (
         "entry-liveness-unknown",
         "warn",
         "It is not known whether the access entry is older than its principal.",
-        "A dead entry looks the same, and the row answers in its place until API mode.",
+        "A dead entry looks the same, and until API mode the row answers instead.",
         "Let the snapshot read the principal; cut-over asks for a proof that can be attributed to "
         "the entry.",
         ref.CREATING_ENTRIES,
@@ -81,7 +81,7 @@ KINDS: tuple[FindingKind, ...] = (
     FindingKind(
         "half-made-without-row",
         "block",
-        "An entry of an earlier run that is not what that run meant it to be, and no row tells "
+        "An entry of an earlier run that is not what that run meant it to be, and no row shows "
         "what that was.",
         "The run was interrupted and the row has gone since.",
         "Roll that run back, or answer under principals what the entry shall be.",

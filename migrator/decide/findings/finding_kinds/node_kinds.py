@@ -19,7 +19,7 @@ KINDS: tuple[FindingKind, ...] = (
         "block",
         "A node's username together with system:masters: nodes and an admin in one row.",
         _ONE_TYPE,
-        "Give the admin a role of its own, then correct the row.",
+        "Give the admin a separate role, then correct the row.",
         ref.CREATING_ENTRIES,
     ),
     FindingKind(
@@ -34,7 +34,7 @@ KINDS: tuple[FindingKind, ...] = (
     FindingKind(
         "node-groups-dropped",
         "info",
-        "Groups of a node row are left out: the entry's type gives system:nodes by itself.",
+        "Groups of a node row are left out: the entry's type already gives system:nodes.",
         "system:bootstrappers and system:node-proxier are not needed by nodes with an entry, and "
         "the others are bound "
         "to nothing.",
@@ -57,8 +57,8 @@ KINDS: tuple[FindingKind, ...] = (
         "warn",
         "Fargate profiles use this role, whose row does not give system:node-proxier; the entry "
         "that EKS makes does.",
-        "kube-proxy on Fargate needs the group, and EKS makes the entry by itself at the first "
-        "mode switch.",
+        "kube-proxy on Fargate needs the group, and EKS itself makes the entry at the first mode "
+        "switch.",
         "Nothing, unless a binding of yours gives the group more than kube-proxy needs.",
         ref.FARGATE_ROLE,
         ("gain",),
@@ -99,9 +99,8 @@ KINDS: tuple[FindingKind, ...] = (
         "node-type-unknown",
         "block",
         "It is not known which kind of node uses this role.",
-        "The same username stands for Fargate, hybrid nodes and instance-id node names; the trust "
-        "policy tells them "
-        "apart, and it was not read.",
+        "Rows for Fargate, hybrid nodes and nodes named by instance id have the same username. "
+        "The role's trust policy distinguishes them, and it was not read.",
         "Allow iam:GetRole and take a new snapshot, or give the type under principals.",
         ref.CREATING_ENTRIES,
     ),
@@ -117,7 +116,8 @@ KINDS: tuple[FindingKind, ...] = (
         "node-template-refuted",
         "block",
         "A node's username on a role that no kind of node can assume.",
-        "Whoever may assume the role is a node to Kubernetes, under any name they choose.",
+        "Kubernetes takes every principal that may assume the role for a node, under any name "
+        "that the principal chooses.",
         "Correct the row, or skip the principal with accept_loss.",
         ref.NODE_AUTHORIZER,
     ),
@@ -133,7 +133,7 @@ KINDS: tuple[FindingKind, ...] = (
         "fargate-unused",
         "warn",
         "No Fargate profile uses this role.",
-        "EKS makes entries for Fargate itself, when a profile is created; nobody else can.",
+        "Only EKS can make entries for Fargate. It makes them when a profile is created.",
         "Nothing; delete the row when convenient.",
         ref.FARGATE_ROLE,
         ("loss",),
@@ -167,8 +167,8 @@ KINDS: tuple[FindingKind, ...] = (
         "automatic-entry-differs",
         "block",
         "EKS will make an entry of another type than the nodes of this role need.",
-        "The first mode switch makes entries for managed node groups at once, and they shadow the "
-        "rows.",
+        "At the first mode switch EKS makes entries for managed node groups, and they shadow the "
+        "rows immediately.",
         "Give the Windows nodes a node group with an EKS Windows AMI and a role of their own.",
         ref.WINDOWS,
     ),
@@ -176,7 +176,7 @@ KINDS: tuple[FindingKind, ...] = (
         "automatic-entry",
         "info",
         "EKS makes this entry itself when access entries are switched on.",
-        "It shadows the row at once.",
+        "It shadows the row immediately.",
         "Nothing.",
         ref.CREATING_ENTRIES,
     ),
@@ -193,7 +193,7 @@ KINDS: tuple[FindingKind, ...] = (
         "info",
         "Entries of type EC2_LINUX and EC2_WINDOWS need iam:PassRole on the node role.",
         "EKS checks it when the entry is created.",
-        "Allow iam:PassRole on these roles to whoever runs apply.",
+        "Allow iam:PassRole on these roles to the principal that runs apply.",
         ref.PASS_ROLE,
     ),
 )

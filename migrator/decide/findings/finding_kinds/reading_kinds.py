@@ -13,8 +13,7 @@ KINDS: tuple[FindingKind, ...] = (
         "A section of aws-auth does not parse: all its rows are without effect in the live "
         "cluster.",
         "The authenticator parses each section alone and drops it whole on an error. A tool that "
-        "salvages rows grants "
-        "access that nobody has.",
+        "salvages rows grants access that no principal has.",
         "Correct the section in the cluster, or, when it is meant to be lost, list it under "
         "accept_lost_sections.",
         ref.CONFIGMAP_MAPPER,
@@ -32,8 +31,8 @@ KINDS: tuple[FindingKind, ...] = (
         "lost-section-nodes-unknown",
         "block",
         "mapRoles is lost and it was not read under which roles nodes run.",
-        "A role that live nodes use must not be waived, and nobody can say that none is among the "
-        "lost rows.",
+        "A role that live nodes use must not be waived, and it is unknown whether one is among "
+        "the lost rows.",
         "Let the snapshot read nodes, node groups and Fargate profiles, or correct the section.",
         ref.MIGRATING_ENTRIES,
     ),
@@ -99,8 +98,8 @@ KINDS: tuple[FindingKind, ...] = (
     FindingKind(
         "dead-iam-group",
         "warn",
-        "An IAM group is no principal: nobody logs in as one.",
-        "STS tells who called, never of which IAM group. " + _MAKES_NEW_GRANT,
+        "An IAM group is no principal: no login is possible as one.",
+        "STS reports the caller, never the caller's IAM groups. " + _MAKES_NEW_GRANT,
         _NOTHING,
         ref.AUTH_CONFIGMAP,
     ),
@@ -166,7 +165,8 @@ KINDS: tuple[FindingKind, ...] = (
         "map-accounts",
         "block",
         "Every principal of a whole account may log in; access entries have no equivalent.",
-        "mapAccounts gives the canonical ARN as username and no groups to whoever has no row.",
+        "mapAccounts gives each principal without a row the canonical ARN as username and no "
+        "groups.",
         "List the principals that need it under expand_accounts (`migrate observe` finds them), "
         "drop the account under "
         "accounts, or stay with `--target API_AND_CONFIG_MAP`.",
@@ -175,7 +175,7 @@ KINDS: tuple[FindingKind, ...] = (
     FindingKind(
         "map-accounts-dead",
         "info",
-        "An element of mapAccounts that is no account number matches nobody.",
+        "An element of mapAccounts that is no account number matches no login.",
         "Accounts are compared as text with the caller's twelve digits.",
         _NOTHING,
         ref.SERVER,
@@ -184,7 +184,7 @@ KINDS: tuple[FindingKind, ...] = (
         "account-skipped",
         "warn",
         "An account of mapAccounts is dropped, as decided.",
-        "Whoever logs in through it loses access at cut-over.",
+        "Every principal that logs in through it loses access at cut-over.",
         "Nothing, if that is meant.",
         ref.MIGRATING_ENTRIES,
         ("loss",),
@@ -193,7 +193,7 @@ KINDS: tuple[FindingKind, ...] = (
         "account-expanded",
         "warn",
         "An account of mapAccounts is replaced by the listed principals.",
-        "Whoever else of the account logs in today loses access at cut-over.",
+        "Every other principal of the account that logs in today loses access at cut-over.",
         "Compare the list with `migrate observe` over a complete log window.",
         ref.MIGRATING_ENTRIES,
         ("loss",),

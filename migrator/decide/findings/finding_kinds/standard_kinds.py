@@ -36,7 +36,8 @@ KINDS: tuple[FindingKind, ...] = (
     FindingKind(
         "masters-also-group",
         "info",
-        "An ordinary group bound to cluster-admin stands beside the access policy, as decided.",
+        "The entry has an ordinary group bound to cluster-admin besides the access policy, as "
+        "decided.",
         "It keeps exemptions, reviews by group and tools that cannot see access policies working.",
         "Nothing.",
         ref.RBAC,
@@ -71,7 +72,7 @@ KINDS: tuple[FindingKind, ...] = (
         "block",
         "A new group gets bindings, and it was not read which groups OIDC identity providers may "
         "give.",
-        "Whoever gets the same group from a token would gain what the bindings give.",
+        "Every user that gets the same group from an OIDC token would gain what the bindings give.",
         "Let the snapshot read them (eks:ListIdentityProviderConfigs, "
         "eks:DescribeIdentityProviderConfig).",
         ref.OIDC,
@@ -88,7 +89,7 @@ KINDS: tuple[FindingKind, ...] = (
         "renamed-group-referenced",
         "warn",
         "Something other than a binding names a group that gets a new name.",
-        "Parallel bindings cannot stand in for these places.",
+        "Parallel bindings have no effect in these places.",
         "Name the new group there too, before apply.",
         ref.CREATING_ENTRIES,
     ),
@@ -130,9 +131,8 @@ KINDS: tuple[FindingKind, ...] = (
         "username-ec2-template",
         "block",
         "{{EC2PrivateDNSName}} in the username of a principal that is no node.",
-        "Only sessions of EC2 instances log in today; an entry with a username of its own admits "
-        "every session of the "
-        "role.",
+        "Only sessions of EC2 instances log in today; an access entry of type STANDARD admits "
+        "every session of the role.",
         "Give a username under principals and accept under accept_gain that every session of the "
         "role logs in with it; "
         "or leave the role out with action: skip and accept_loss: its instances then lose access.",
@@ -151,7 +151,7 @@ KINDS: tuple[FindingKind, ...] = (
         "username-empty",
         "info",
         "The row has no username; EKS gives its own.",
-        "Everybody with such a row is the user with the empty name today.",
+        "Every principal with such a row is the user with the empty name today.",
         "Nothing. Audit logs show the new name.",
         ref.CREATING_ENTRIES,
     ),

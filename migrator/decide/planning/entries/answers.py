@@ -153,7 +153,7 @@ def _skipped(
     if acceptance is None:
         missing = DraftFinding(
             "loss-not-accepted",
-            f"`{candidate.arn}` logs in today, and nobody accepts that it ends.",
+            f"`{candidate.arn}` logs in today, and accept_loss does not name it.",
         )
         proposed = decided.proposed or decided.entry
         return replace(

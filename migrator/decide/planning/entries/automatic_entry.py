@@ -236,6 +236,6 @@ def _of_other_kind(
         f"EKS made an entry of type {entry.type} for `{candidate.arn}`; its row needs type "
         f"{desired.entry.type}."
     )
-    remedy = "Delete that entry: the row is in force again at once. Then plan again."
+    remedy = "Delete that entry: the row is in force again immediately. Then plan again."
     note = DraftFinding("automatic-entry-thinner", message, row=row, remedy=remedy)
     return PrincipalDecision(candidate, "block", identity_of_entry(entry), None, notes=(note,))

@@ -153,9 +153,9 @@ def _over_dead_entry(
         )
     if candidate.use.any and candidate.found.state != "absent":
         return _dead_under_nodes(candidate, entry, made)
-    reason = "is gone" if candidate.found.state == "absent" else "was re-created"
+    reason = "does not exist" if candidate.found.state == "absent" else "was re-created"
     note = DraftFinding(
-        "orphan-dead-entry", f"`{entry.principal_arn}` {reason}; its access entry answers nobody."
+        "orphan-dead-entry", f"`{entry.principal_arn}` {reason}; its access entry matches no login."
     )
     return replace(made, notes=(*made.notes, note))
 

@@ -315,7 +315,9 @@ def _unused(candidate: CandidatePrincipal, desired: DesiredEntry, facts: PlanFac
         return desired
     window = f"{usage.start:%Y-%m-%d} to {usage.end:%Y-%m-%d}"
     note = DraftFinding(
-        "row-unused", f"Nobody logged in as `{candidate.arn}` from {window}.", row=candidate.row
+        "row-unused",
+        f"The logs show no login as `{candidate.arn}` from {window}.",
+        row=candidate.row,
     )
     return replace(desired, notes=(*desired.notes, note))
 

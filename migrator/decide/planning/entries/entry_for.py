@@ -292,5 +292,5 @@ class _Work:
             return
         if names.of_username(username):
             return
-        none = "none of its groups is named either" if given else "the row has no group"
+        none = "nothing names its groups either" if given else "the row has no group"
         self.note("grants-nothing", f"Nothing binds the username `{username}`, and {none}.")

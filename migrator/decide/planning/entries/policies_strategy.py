@@ -113,7 +113,7 @@ def _judge(group: str, facts: PlanFacts) -> Replacement:
         strange = quoted(
             b.role_name for b, policy in zip(bindings, policies, strict=True) if policy is None
         )
-        return Replacement(why_not=f"no access policy stands for {strange}")
+        return Replacement(why_not=f"no access policy is equivalent to {strange}")
     merged = _merged([policy for policy in policies if policy is not None])
     before = Identity(_NOBODY_NAMES, (group,), "config-map")
     change = compare(before, Identity(_NOBODY_NAMES, (), "access-entry", merged), facts.index)

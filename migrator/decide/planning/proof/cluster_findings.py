@@ -19,7 +19,8 @@ from migrator.model.step import BRIDGE_PREFIX, MARKER_PREFIX
 
 # What a snapshot without this list weakens, in words.
 _WEAKENS = {
-    "callerIdentity": "who runs the tool is not known, so that nobody can be put last",
+    "callerIdentity": "which principal runs the tool is not known, so that it cannot be "
+    "migrated last",
     "callerChain": "through whom the caller arrives is not known, so that they cannot be put last",
     "capabilities": "which roles belong to EKS capabilities is not known, and their entries are "
     "EKS's own",
@@ -93,9 +94,7 @@ def _reading(facts: PlanFacts) -> Iterator[Finding]:
                 "lost-section-nodes-unknown", f"Not read: {quoted(unread)}.", source=problem.section
             )
     for key in facts.aws_auth.unknown_keys:
-        yield make_finding(
-            "unknown-data-key", f"`{key}` is none of mapRoles, mapUsers, mapAccounts."
-        )
+        yield make_finding("unknown-data-key", f"`{key}` is not mapRoles, mapUsers or mapAccounts.")
 
 
 def _rows(facts: PlanFacts) -> Iterator[Finding]:
@@ -148,11 +147,12 @@ def _account(row: AccountRow, facts: PlanFacts) -> Finding:
         )
     elif row.account in decisions.expand_accounts:
         arns = quoted(decisions.expand_accounts[row.account])
-        code, message = "account-expanded", f"Account {row.account} becomes {arns or 'nobody'}."
+        code = "account-expanded"
+        message = f"Account {row.account} becomes {arns or 'no principal'}."
     else:
         code, message = (
             "map-accounts",
-            f"Every principal of account {row.account} without a row of its own may log in.",
+            f"Every principal of account {row.account} that has no row may log in.",
         )
     stays = code == "map-accounts" and facts.target == "API_AND_CONFIG_MAP"
     return make_finding(
@@ -258,7 +258,8 @@ def _pass_role(decided: Sequence[PrincipalDecision]) -> Iterator[Finding]:
     ]
     if roles:
         yield make_finding(
-            "pass-role-needed", f"Whoever runs apply needs iam:PassRole on {quoted(roles)}."
+            "pass-role-needed",
+            f"The principal that runs apply needs iam:PassRole on {quoted(roles)}.",
         )
 
 

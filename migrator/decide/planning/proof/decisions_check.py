@@ -110,7 +110,7 @@ def _unused(section: str, keys: Iterable[str], facts: PlanFacts) -> None:
     if left:
         raise Failed(
             "decision-unused",
-            f"decisions.yaml answers what nobody asks: {section}: {quoted(left)}.",
+            f"decisions.yaml answers what the plan does not ask: {section}: {quoted(left)}.",
             why="Nothing in this cluster matches these answers; a typing mistake would look the "
             "same.",
             remedy="Correct the names, or take the answers away.",
@@ -224,6 +224,6 @@ def _check_account(account: str, arns: Sequence[str], facts: PlanFacts) -> None:
         if row_key(str(arn.pathless) if arn.kind == "role" else text) in facts.row_keys:
             raise invalid(
                 account,
-                f"`{text}` has a row of its own, which comes first.",
+                f"`{text}` has a row in aws-auth, which comes first.",
                 "Take it out of the list.",
             )

@@ -108,7 +108,7 @@ def _judged(each: PrincipalDecision, facts: PlanFacts) -> PrincipalDecision:
         raise invalid(
             names_of(each)[-1],
             "The answer gives access that the principal does not have today.",
-            "Narrow the answer; widen access in a change of its own.",
+            "Narrow the answer; widen access in a separate change.",
         )
     if not access.lost and not access.log_ins_lost:
         return each

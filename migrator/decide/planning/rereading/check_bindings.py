@@ -112,7 +112,7 @@ def _check_binding(step: Step, effect: CreateBinding, read: PlanRead) -> Iterato
         and namespace == effect.namespace
         for namespace, name in _bindings_of_basis(read)
     ):
-        yield Inconsistency(where, "The basis has no binding that it stands beside.")
+        yield Inconsistency(where, "The basis has no binding that it copies.")
 
 
 def _bindings_of_basis(read: PlanRead) -> Iterator[tuple[str | None, str]]:

@@ -53,7 +53,7 @@ def check_findings(read: PlanRead) -> Iterator[Inconsistency]:
             continue
         principal = principals.get(finding.principal_arn)
         if principal is None:
-            yield Inconsistency(_place(finding), "Its principal is none of the plan's.")
+            yield Inconsistency(_place(finding), "Its principal is not in the plan.")
             continue
         told[principal.principal_arn].add(finding.code)
         if finding.severity == "block":

@@ -77,7 +77,7 @@ def _check_each(plan: Plan) -> Iterator[Inconsistency]:
             continue
         principal = principals.get(step.principal_arn)
         if principal is None:
-            yield Inconsistency(where, f"Its principal {step.principal_arn} is none of the plan's.")
+            yield Inconsistency(where, f"Its principal {step.principal_arn} is not in the plan.")
         elif step.because_of != principal.sources:
             yield Inconsistency(
                 f"{where} of {step.principal_arn}",

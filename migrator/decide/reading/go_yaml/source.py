@@ -40,7 +40,7 @@ _HINTS: Final = {
     "did not find expected key": "the indentation differs from the keys before",
     "did not find expected '-' indicator": "the indentation differs from the items before",
     "mapping values are not allowed in this context": "a value with ': ' in it must be quoted",
-    "block sequence entries are not allowed in this context": "a list starts on a line of its own",
+    "block sequence entries are not allowed in this context": "a list starts on a new line",
     "did not find expected ',' or ']'": "a bracket that is not closed, or a comma that is missing",
     "did not find expected ',' or '}'": "a brace that is not closed, or a comma that is missing",
     "found character that cannot start any token": "a value that starts like this must be quoted",
