@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from migrator.decide.running.waiting import REMEMBERED
-from migrator.run.apply_plan import apply_plan
+from migrator.run.apply_plan import ApplyOptions, apply_plan
 from migrator.run.roll_back import roll_back
 from tests.run.test_apply_plan import oracle
 from tests.support.memory_ports import OPERATOR, Crash, MemoryClock
@@ -87,3 +87,23 @@ def test_entry_goes_over_the_bridge_wherever_a_roll_back_from_another_folder_was
         assert seen["bind migrator-bridge"] <= seen[f"update {arn}"]
         assert seen[f"delete {arn}"] - seen[f"update {arn}"] >= REMEMBERED
         assert seen["unbind migrator-bridge"] - seen[f"delete {arn}"] >= REMEMBERED
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("k", range(1, 11))
+def test_apply_after_a_roll_back_that_was_killed_at_any_effect_ends_as_an_apply_alone(
+    k: int, when: str
+) -> None:
+    """An entry that is made again needs every later write and proof again."""
+    cluster, plan = company()
+    world = World(cluster)
+    oracle(cluster)
+    alone = apply_plan(plan, DIGEST, world.ports())
+    end = cluster.describe()
+    cluster.crash_at = (len(cluster.effects) + k, when)
+    with pytest.raises(Crash):
+        roll_back(plan, DIGEST, world.ports())
+    cluster.crash_at = None
+    outcome = apply_plan(plan, DIGEST, world.ports(), ApplyOptions(abandon_rollback=True))
+    assert (outcome.exit_code, outcome.error) == (alone.exit_code, None)
+    assert cluster.describe() == end

@@ -163,8 +163,10 @@ def _step_recorded(
             before, status=_status_of(record.event), at=record.at, effect=record.effect
         )
     if record.event == "intended":
-        for each in _removals_of(sequences, step_id):
-            if states.get(each, PENDING).status in SETTLED:  # built again, so removed again
+        # A bridge that is built again is removed again. An entry that is made again, after a
+        # roll-back that died while it deleted it, needs every later write and proof again.
+        for each in (*_removals_of(sequences, step_id), *_after(sequences, step_id)):
+            if states.get(each, PENDING).status in SETTLED:
                 states[each] = replace(
                     states[each], status="pending", attempts=states[each].attempts + 1
                 )
