@@ -60,16 +60,16 @@ class ControlApi:
             return _json(400, {"error": f"{type(error).__name__}: {error}"})
 
     def _answer(self, request: Request) -> Answer:
-        name = request.path[len(PREFIX) :]
-        host = request.headers.get("host", "").rpartition(":")[0]
+        name = request.raw_path[len(PREFIX) :]
+        host = request.joined("host").rpartition(":")[0]
         if "origin" in request.headers or host not in ("127.0.0.1", "localhost", "[::1]"):
             raise ControlError("the lab is controlled from this machine only", 403)
         if name != "clock" and not hmac.compare_digest(
-            request.headers.get(TOKEN_HEADER, "").encode("utf-8", "replace"), self._token.encode()
+            request.joined(TOKEN_HEADER).encode("utf-8", "replace"), self._token.encode()
         ):
             raise ControlError(f"the control token is missing or wrong ({TOKEN_HEADER})", 403)
         if request.method == "GET":
-            return self._get(name, dict(parse_qsl(request.query)))
+            return self._get(name, dict(parse_qsl(request.raw_query)))
         if request.method != "POST" or name not in self._posts:
             raise ControlError(f"no control {request.method} {name}", 404)
         body = json.loads(request.body or b"{}")

@@ -1,53 +1,105 @@
-"""A small HTTP/1.1 server on plain sockets: one thread a connection, keep-alive, no Nagle.
+"""HTTP/1.1 as bytes: one request and one response for both sides of the lab, read and written.
 
 The standard library's handler parses headers through the e-mail package, which costs more than
-verifying a signature does. This one reads what SDKs send: a request line, headers, and a body by
-Content-Length or in chunks.
+verifying a signature or answering an access review does. This module reads what SDKs and kubectl
+send: a request line, headers, and a body by Content-Length or in chunks.
 """
 
-import contextlib
 import io
-import socket
-import struct
-import threading
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
+from urllib.parse import parse_qs, unquote
 
 Reader: TypeAlias = "io.BufferedReader[Any]"
-MAX_HEADER_BYTES = 256 * 1024
-MAX_BODY_BYTES = 8 * 1024 * 1024
+# As Go's net/http words them (``status.go``): kube-apiserver answers with these.
 REASONS = {
     200: "OK",
+    201: "Created",
+    202: "Accepted",
     400: "Bad Request",
+    401: "Unauthorized",
     403: "Forbidden",
     404: "Not Found",
+    405: "Method Not Allowed",
+    406: "Not Acceptable",
+    409: "Conflict",
+    410: "Gone",
+    413: "Request Entity Too Large",
+    415: "Unsupported Media Type",
+    422: "Unprocessable Entity",
+    429: "Too Many Requests",
     500: "Internal Server Error",
+    503: "Service Unavailable",
 }
+_EMPTY_LINES = (b"\r\n", b"\n")
+_END_OF_TRAILERS = (*_EMPTY_LINES, b"")
 
 
 @dataclass(slots=True)
 class Request:
-    """One request as sent: ``path`` and ``query`` are still percent-encoded, header names are lower
-    case.
+    """One request as sent: ``raw_path`` and ``raw_query`` are still percent-encoded, because
+    signatures cover them so. Header names are lower case, with every value that came, in order.
     """
 
     method: str
-    path: str
-    query: str
-    headers: dict[str, str]
+    raw_path: str
+    raw_query: str
+    headers: Mapping[str, list[str]]
     body: bytes = b""
+    client: str = ""
+    _query: dict[str, list[str]] | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def path(self) -> str:
+        """The path, decoded."""
+        return unquote(self.raw_path) if "%" in self.raw_path else self.raw_path
+
+    def header(self, name: str) -> str:
+        """The first value of a header; empty when it was not sent."""
+        values = self.headers.get(name)
+        return values[0] if values else ""
+
+    def joined(self, name: str) -> str:
+        """Every value of a header as one (RFC 9110, 5.3); empty when it was not sent."""
+        return ",".join(self.headers.get(name, ()))
+
+    @property
+    def query(self) -> dict[str, list[str]]:
+        """The query parameters, decoded."""
+        if self._query is None:
+            self._query = parse_qs(self.raw_query, keep_blank_values=True) if self.raw_query else {}
+        return self._query
+
+    def parameter(self, name: str, default: str = "") -> str:
+        """The first value of a query parameter."""
+        values = self.query.get(name)
+        return values[0] if values else default
 
 
 @dataclass(slots=True)
 class Response:
-    """What is answered."""
+    """What is answered: ``body`` as a whole, or ``chunks`` as they come (a watch)."""
 
     status: int
     body: bytes = b""
     content_type: str = "application/json"
     headers: Mapping[str, str] = field(default_factory=dict)
+    chunks: Iterator[bytes] | None = None
+
+
+Handler = Callable[[Request], Response]
+
+
+@dataclass(frozen=True, slots=True)
+class WireRules:
+    """What a port accepts, and what it adds to an answer. The defaults are the AWS side's."""
+
+    header_bytes: int = 256 * 1024
+    body_bytes: int = 8 * 1024 * 1024
+    headers: Mapping[str, str] = field(default_factory=dict)  # of every answer
+    explains_refusals: bool = False  # what is no HTTP gets an answer before the connection closes
+    idle_seconds: float | None = None  # an open connection may say nothing for so long
 
 
 class DropConnectionError(Exception):
@@ -62,165 +114,117 @@ class DropConnectionError(Exception):
 
 
 class BadRequestError(Exception):
-    """What came is no HTTP request that this server reads."""
+    """What came is no HTTP request that this port reads."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
 
 
-Handler = Callable[[Request], Response]
+class CutRequestError(BadRequestError):
+    """The peer closed in the middle of a request, so no answer would reach it."""
+
+    def __init__(self) -> None:
+        super().__init__(400, "the request is cut")
 
 
-class HttpServer:
-    """Serves a handler on 127.0.0.1 until :meth:`stop`."""
-
-    def __init__(self, handler: Handler, port: int = 0) -> None:
-        self._handler = handler
-        self._listener = socket.create_server(("127.0.0.1", port), backlog=512, reuse_port=False)
-        self._connections: set[socket.socket] = set()
-        self._lock = threading.Lock()
-        self._stopping = False
-        self._thread = threading.Thread(target=self._accept, name="lab-aws", daemon=True)
-
-    @property
-    def port(self) -> int:
-        """The port that was given or found."""
-        return int(self._listener.getsockname()[1])
-
-    def start(self) -> None:
-        """Accept connections from now on."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Close the port and every connection."""
-        self._stopping = True
-        # A thread blocked in accept() keeps the socket alive: shutting it down wakes the thread.
-        with contextlib.suppress(OSError):
-            self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-        with self._lock:
-            connections = list(self._connections)
-        for connection in connections:
-            with contextlib.suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
-        if self._thread.is_alive():
-            self._thread.join(timeout=5)
-
-    def _accept(self) -> None:
-        while not self._stopping:
-            try:
-                connection, _ = self._listener.accept()
-            except OSError:
-                return
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            with self._lock:
-                self._connections.add(connection)
-            threading.Thread(
-                target=self._serve, args=(connection,), name="lab-aws-connection", daemon=True
-            ).start()
-
-    def _serve(self, connection: socket.socket) -> None:
-        reader = io.BufferedReader(socket.SocketIO(connection, "r"), 64 * 1024)
-        try:
-            while self._one(connection, reader):
-                pass
-        except (OSError, BadRequestError):
-            pass
-        except DropConnectionError as dropped:
-            if dropped.hang:
-                time.sleep(dropped.hang)
-            if dropped.reset:  # linger 0: the peer sees RST instead of FIN
-                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        finally:
-            with self._lock:
-                self._connections.discard(connection)
-            reader.close()
-            connection.close()
-
-    def _one(self, connection: socket.socket, reader: Reader) -> bool:
-        """Read and answer one request; False ends the connection."""
-        request = read_request(reader, lambda: connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n"))
-        if request is None:
-            return False
-        response = self._handler(request)
-        keep = request.headers.get("connection", "").lower() != "close" and not self._stopping
-        connection.sendall(encode_response(response, head=request.method == "HEAD", keep=keep))
-        return keep
-
-
-def read_request(reader: Reader, send_continue: Callable[[], None]) -> Request | None:
+def read_request(
+    reader: Reader, rules: WireRules, send_continue: Callable[[], None], client: str = ""
+) -> Request | None:
     """The next request, None when the peer has closed. Raises :class:`BadRequestError`."""
-    line = reader.readline(MAX_HEADER_BYTES)
+    line = reader.readline(rules.header_bytes)
+    # A client may send an empty line after a body (RFC 9112, 2.2).
+    if line in _EMPTY_LINES:
+        line = reader.readline(rules.header_bytes)
     if not line:
         return None
     parts = line.decode("latin-1").split()
     if len(parts) != 3 or not parts[2].startswith("HTTP/1."):
-        raise BadRequestError("no request line")
-    headers: dict[str, str] = {}
-    size = len(line)
-    while True:
-        line = reader.readline(MAX_HEADER_BYTES)
-        size += len(line)
-        if line in (b"\r\n", b"\n"):
-            break
-        if not line or size > MAX_HEADER_BYTES:
-            raise BadRequestError("headers too long or cut")
-        name, colon, value = line.decode("utf-8", "surrogateescape").partition(":")
-        if not colon:
-            raise BadRequestError("no header")
-        name, value = name.lower(), value.strip()
-        headers[name] = f"{headers[name]},{value}" if name in headers else value
-    target = parts[1]
-    if "://" in target.partition("?")[0]:  # absolute form, as a client behind a proxy sends it
-        target = "/" + target.partition("://")[2].partition("/")[2]
-    path, _, query = target.partition("?")
-    if headers.get("expect", "").lower() == "100-continue":
+        raise BadRequestError(400, "no request line")
+    path, _, query = _origin_form(parts[1]).partition("?")
+    request = Request(parts[0], path, query, _read_headers(reader, rules), client=client)
+    if request.header("expect").lower() == "100-continue":
         send_continue()
-    return Request(parts[0], path, query, headers, _read_body(reader, headers))
+    request.body = _read_body(reader, request, rules)
+    return request
 
 
-def _read_body(reader: Reader, headers: Mapping[str, str]) -> bytes:
-    if "chunked" in headers.get("transfer-encoding", "").lower():
-        return _read_chunks(reader)
-    try:
-        length = int(headers.get("content-length", "0") or "0")
-    except ValueError:
-        raise BadRequestError("Content-Length is no number") from None
-    if not 0 <= length <= MAX_BODY_BYTES:
-        raise BadRequestError("body too long")
-    body = reader.read(length) if length else b""
-    if len(body) != length:
-        raise BadRequestError("body cut")
-    return body
+def _origin_form(target: str) -> str:
+    """The path and query of a target, which a client behind a proxy sends with scheme and host."""
+    if target.startswith("/") or "://" not in target.partition("?")[0]:
+        return target
+    return "/" + target.partition("://")[2].partition("/")[2]
 
 
-def _read_chunks(reader: Reader) -> bytes:
-    chunks: list[bytes] = []
-    total = 0
+def _read_headers(reader: Reader, rules: WireRules) -> dict[str, list[str]]:
+    headers: dict[str, list[str]] = {}
+    size = 0
+    while True:
+        line = reader.readline(rules.header_bytes)
+        if line in _EMPTY_LINES:
+            return headers
+        if not line:
+            raise CutRequestError
+        size += len(line)
+        if size > rules.header_bytes:
+            raise BadRequestError(413, "headers too long")
+        name, colon, value = line.decode("utf-8", "replace").partition(":")
+        if not colon:
+            raise BadRequestError(400, "no header")
+        headers.setdefault(name.lower(), []).append(value.strip())
+
+
+def _read_body(reader: Reader, request: Request, rules: WireRules) -> bytes:
+    if "chunked" in request.joined("transfer-encoding").lower():
+        return _read_chunks(reader, rules.body_bytes)
+    length = request.joined("content-length") or "0"
+    if not length.isdecimal():
+        raise BadRequestError(400, "Content-Length is no number")
+    return _read_exactly(reader, int(length), rules.body_bytes)
+
+
+def _read_chunks(reader: Reader, allowed: int) -> bytes:
+    body = bytearray()
     while True:
         try:
             size = int(reader.readline(1024).split(b";")[0], 16)
         except ValueError:
-            raise BadRequestError("chunk without a size") from None
-        total += size
-        if size < 0 or total > MAX_BODY_BYTES:
-            raise BadRequestError("body too long")
+            raise BadRequestError(400, "chunk without a size") from None
+        if size < 0:
+            raise BadRequestError(400, "chunk with a negative size")
         if size == 0:
-            while reader.readline(MAX_HEADER_BYTES) not in (b"\r\n", b"\n", b""):
+            while reader.readline(1024) not in _END_OF_TRAILERS:
                 pass
-            return b"".join(chunks)
-        chunks.append(reader.read(size))
-        reader.readline(8)
+            return bytes(body)
+        body += _read_exactly(reader, size, allowed - len(body))
+        reader.readline(8)  # the line break after the chunk
 
 
-def encode_response(response: Response, *, head: bool, keep: bool) -> bytes:
-    """Status line, headers and body in one piece: one packet for a small answer."""
+def _read_exactly(reader: Reader, length: int, allowed: int) -> bytes:
+    if not length:
+        return b""
+    if length > allowed:
+        raise BadRequestError(413, "body too long")
+    body = reader.read(length)
+    if len(body) != length:
+        raise CutRequestError
+    return body
+
+
+def encode_head(response: Response, rules: WireRules, *, keep: bool) -> bytes:
+    """Status line and headers of an answer, with the empty line that ends them."""
     lines = [
-        f"HTTP/1.1 {response.status} {REASONS.get(response.status, 'Status')}",
+        f"HTTP/1.1 {response.status} {REASONS.get(response.status, 'Unknown')}",
         f"Content-Type: {response.content_type}",
-        f"Content-Length: {len(response.body)}",
-        *(f"{name}: {value}" for name, value in response.headers.items()),
+        *(f"{name}: {value}" for name, value in rules.headers.items()),
     ]
+    if response.chunks is None:
+        lines.append(f"Content-Length: {len(response.body)}")
+    else:
+        lines.append("Transfer-Encoding: chunked")
+    # Headers contain ARNs and names of objects. A line break in one would start another header.
+    for name, value in response.headers.items():
+        lines.append(f"{name}: {value}".replace("\r", " ").replace("\n", " "))
     if not keep:
         lines.append("Connection: close")
-    # Headers contain ARNs and cluster names, but no error messages. A line break in one would
-    # start another header.
-    text = "\r\n".join(line.replace("\r", " ").replace("\n", " ") for line in lines) + "\r\n\r\n"
-    return text.encode("latin-1", "replace") + (b"" if head else response.body)
+    return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1", "replace")

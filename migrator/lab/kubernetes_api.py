@@ -4,17 +4,30 @@ A cluster's API is made when it is first asked for, which is its first DescribeC
 """
 
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from migrator.lab.control_api import PREFIX
+from migrator.lab.http_server import HttpServer
+from migrator.lab.http_wire import Handler, WireRules
 from migrator.lab.kubernetes.api import KubernetesApi
 from migrator.lab.kubernetes.cluster_api import kubernetes_api
-from migrator.lab.kubernetes.http import TlsServers
 from migrator.lab.kubernetes.pod_sandbox import Surroundings
 from migrator.lab.pki import make_pki
 from migrator.lab.worlds.world import LabCluster, World
 
 __all__ = ["KubernetesApi", "kubernetes_api", "start_cluster_server"]
+
+# As kube-apiserver: Go's net/http answers what is no HTTP with 400 or 413, a body has at most 3 MiB
+# (apiserver ``pkg/server/config.go``, MaxRequestBodyBytes), and no answer may be kept by a cache
+# (``pkg/endpoints/filters/cachecontrol.go``).
+_RULES = WireRules(
+    header_bytes=64 * 1024,
+    body_bytes=3 * 1024 * 1024,
+    headers={"Cache-Control": "no-cache, private"},
+    explains_refusals=True,
+    idle_seconds=600.0,
+)
 
 
 class KubernetesServers:
@@ -22,10 +35,16 @@ class KubernetesServers:
 
     def __init__(self, world: World) -> None:
         self._pki = make_pki(world.clock.machine_now())
-        with tempfile.TemporaryDirectory(
-            prefix="lab-pki-"
-        ) as name:  # 0700; gone once OpenSSL has read the key
-            self.tls = TlsServers(self._pki.server_context(Path(name)))
+        # The directory has mode 0700. OpenSSL reads the key once, so it need not stay.
+        with tempfile.TemporaryDirectory(prefix="lab-pki-") as name:
+            self._tls = self._pki.server_context(Path(name))
+        self._server = HttpServer()
+
+    def listen(
+        self, handler: Handler, admits: Callable[[], bool] | None = None
+    ) -> tuple[int, Callable[[], None]]:
+        """Serve a cluster's API on a free port; returns the port and what closes it."""
+        return self._server.listen(handler, _RULES, tls=self._tls, admits=admits)
 
     @property
     def ca_pem(self) -> bytes:
@@ -37,7 +56,7 @@ def _inside(world: World, servers: KubernetesServers, api: KubernetesApi) -> Sur
     """The surroundings of the pods. They reach the API on a separate port, because no filter on
     addresses is between pods and API.
     """
-    port, stop_listening = servers.tls.listen(api.handle)
+    port, stop_listening = servers.listen(api.handle)
     api.at_stop.append(stop_listening)
     clock = f"{world.endpoint}{PREFIX}clock" if world.endpoint is not None else None
     return Surroundings(
@@ -56,7 +75,7 @@ def start_cluster_server(world: World, cluster: LabCluster) -> tuple[str, bytes]
             world.kubernetes = KubernetesServers(world)
         servers: KubernetesServers = world.kubernetes
         api = kubernetes_api(world, cluster)
-    port, stop_listening = servers.tls.listen(
+    port, stop_listening = servers.listen(
         api.handle, admits=lambda: cluster.admits(world.settings.caller_address, world.now())
     )
     api.at_stop.append(stop_listening)

@@ -18,7 +18,8 @@ from pathlib import Path
 
 from migrator.lab.aws.api import AwsApi
 from migrator.lab.control_api import PREFIX, ControlApi
-from migrator.lab.http_wire import HttpServer, Request, Response
+from migrator.lab.http_server import HttpServer
+from migrator.lab.http_wire import Request, Response, WireRules
 from migrator.lab.kubernetes_controls import add_controls
 from migrator.lab.worlds.lab_cluster import LabCluster
 from migrator.lab.worlds.principals import IAM_NAME
@@ -42,14 +43,15 @@ class Lab:
     def __init__(self, world: World, directory: Path) -> None:
         self.world = world
         self.directory = directory
-        self._server: HttpServer | None = None
+        self._port = 0  # not running
+        self._close: Callable[[], None] | None = None
 
     @property
     def endpoint(self) -> str:
         """URL of the AWS side and of the control API."""
-        if self._server is None:
+        if self._close is None:
             raise RuntimeError("the lab is not running")
-        return f"http://127.0.0.1:{self._server.port}"
+        return f"http://127.0.0.1:{self._port}"
 
     def start(self, port: int = 0) -> str:
         """Serve the world; returns :attr:`endpoint`. Files in the directory are 0600."""
@@ -58,15 +60,16 @@ class Lab:
         aws, control = AwsApi(self.world), ControlApi(self.world, token)
 
         def handle(request: Request) -> Response:
-            return control(request) if request.path.startswith(PREFIX) else aws(request)
+            return control(request) if request.raw_path.startswith(PREFIX) else aws(request)
 
         add_aws_controls(self.world)
-        self._server = HttpServer(handle, port)
-        self.world.endpoint = self.endpoint
-        if self.world.open_endpoint is None:
-            self.world.open_endpoint = _kubernetes_side(self.world)
         add_controls(self.world)
-        self._server.start()
+        # A request that comes now waits for the lock, so that it finds the world complete.
+        with self.world.lock:
+            self._port, self._close = HttpServer().listen(handle, WireRules(), port=port)
+            self.world.endpoint = self.endpoint
+            if self.world.open_endpoint is None:
+                self.world.open_endpoint = _kubernetes_side(self.world)
         self._write_state(token)
         return self.endpoint
 
@@ -78,9 +81,9 @@ class Lab:
             stop = getattr(cluster.kube, "stop", None)
             if callable(stop):
                 stop()
-        if self._server is not None:
-            self._server.stop()
-            self._server = None
+        if self._close is not None:
+            self._close()
+            self._close = None
 
     def _write_state(self, token: str) -> None:
         write_private(self.directory / TOKEN_FILE, token)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from migrator.lab.kubernetes.http import Request
+from migrator.lab.http_wire import Request
 from migrator.lab.worlds.principals import Instance, InstanceProfile
 from tests.support.kubernetes_lab import ACCOUNT, LONG_AGO, KubernetesLab, kubernetes_lab
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from migrator.lab.kubernetes.http import Request
+from migrator.lab.http_wire import Request
 from tests.support.kubernetes_lab import KubernetesLab, WireClient, kubernetes_lab
 
 CONFIG_MAPS = "/api/v1/namespaces/kube-system/configmaps"

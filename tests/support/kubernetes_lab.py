@@ -16,8 +16,8 @@ from botocore.auth import SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
+from migrator.lab.http_wire import Request
 from migrator.lab.kubernetes.api import KubernetesApi
-from migrator.lab.kubernetes.http import Request
 from migrator.lab.kubernetes_api import kubernetes_api, start_cluster_server
 from migrator.lab.worlds.clock import LabClock
 from migrator.lab.worlds.lab_cluster import LabCluster, LabEntry, LabPolicy, LabUpdate
@@ -194,7 +194,7 @@ class KubernetesLab:
             if response.content_type == "application/json" and content
             else content
         )
-        return Answer(response.code, shown, response.headers)
+        return Answer(response.status, shown, response.headers)
 
     def can(
         self,

@@ -60,14 +60,12 @@ class AwsApi:
         given.
         """
         request_id = str(uuid.uuid4())
-        protocol = (
-            "query"
-            if request.method == "POST" and request.body.startswith(b"Action=")
-            else "rest-json"
-        )
+        protocol = "rest-json"
+        if request.method == "POST" and request.body.startswith(b"Action="):
+            protocol = "query"
         try:
             parts = read_signature(request)
-            service = parts.scope.service if parts else "sso" if request.path == _PORTAL else "sts"
+            service = _service_of(parts, request)
             if service not in SERVICES:
                 raise AwsError("UnknownService", f"the lab has no service {service}", 404)
             if parts is None and protocol != "query" and service != "sso":
@@ -118,9 +116,16 @@ class AwsApi:
             result = handler(call)
         if lost := faults.get("lost-answer"):
             raise DropConnectionError(hang=lost.seconds)
-        if service == "sts" and request.headers.get("accept", "").startswith("application/json"):
+        if service == "sts" and request.joined("accept").startswith("application/json"):
             return _sts_as_json(operation, result, request_id)
         return write_response(service, operation, result, request_id)
+
+
+def _service_of(parts: SignedParts | None, request: Request) -> str:
+    """The service that a request is for. Unsigned requests go to the portal and to STS only."""
+    if parts is not None:
+        return parts.scope.service
+    return "sso" if request.raw_path == _PORTAL else "sts"
 
 
 def strike_before(faults: Mapping[FaultKind, Fault]) -> None:

@@ -61,17 +61,17 @@ def parse_request(service: str, request: Request) -> tuple[str, dict[str, Any]]:
 
 
 def _parse_rest_json(service: str, request: Request) -> tuple[str, dict[str, Any]]:
-    operation, labels = _route(service, request.method, request.path)
+    operation, labels = _route(service, request.method, request.raw_path)
     model = operation_model(service, operation)
     params: dict[str, Any] = dict(labels)
     shape = model.input_shape
     if shape is None:
         return operation, params
-    if request.query:
-        _read_query_string(_query_members(service, operation), request.query, params)
+    if request.raw_query:
+        _read_query_string(_query_members(service, operation), request.raw_query, params)
     for name, key in _header_members(service, operation):
         if name in request.headers:
-            params[key] = request.headers[name]
+            params[key] = request.joined(name)
     if request.body:
         params.update(_json_body(request, shape, "InvalidRequestException"))
     return operation, params
@@ -140,7 +140,7 @@ def _route(service: str, method: str, path: str) -> tuple[str, tuple[tuple[str, 
 
 
 def _parse_json(service: str, request: Request) -> tuple[str, dict[str, Any]]:
-    operation = request.headers.get("x-amz-target", "").rpartition(".")[2]
+    operation = request.joined("x-amz-target").rpartition(".")[2]
     if operation not in service_model(service).operation_names:
         raise AwsError("UnknownOperationException", "", 400)
     shape = operation_model(service, operation).input_shape
@@ -161,7 +161,7 @@ def _json_body(request: Request, shape: StructureShape, code: str) -> dict[str, 
 
 
 def _parse_query(service: str, request: Request) -> tuple[str, dict[str, Any]]:
-    text = request.body.decode("utf-8", "replace") if request.body else request.query
+    text = request.body.decode("utf-8", "replace") if request.body else request.raw_query
     form = dict(parse_qsl(text, keep_blank_values=True))
     operation = form.get("Action", "")
     if operation not in service_model(service).operation_names:

@@ -54,18 +54,18 @@ def read_signature(request: Request) -> SignedParts | None:
     """The signature of a request, None when it has none. Raises :class:`CommonError` when it cannot
     be read.
     """
-    authorization = request.headers.get("authorization", "")
+    authorization = request.joined("authorization")
     if authorization.startswith(ALGORITHM):
         fields = dict(_AUTHORIZATION.findall(authorization))
         return _parts(
             fields.get("Credential", ""),
             fields.get("SignedHeaders", ""),
             fields.get("Signature", ""),
-            request.headers.get("x-amz-date") or "",
-            request.headers.get("x-amz-security-token"),
+            request.joined("x-amz-date"),
+            request.joined("x-amz-security-token") or None,
         )
-    if "X-Amz-Signature=" in request.query:
-        query = {name: unquote(value) for name, value in _pairs(request.query)}
+    if "X-Amz-Signature=" in request.raw_query:
+        query = {name: unquote(value) for name, value in _pairs(request.raw_query)}
         if query.get("X-Amz-Algorithm") != ALGORITHM:
             raise CommonError("bad-signature", BAD_SIGNATURE)
         return _parts(
@@ -105,7 +105,7 @@ def _parts(
 def verify(world: World, request: Request, parts: SignedParts) -> Caller:
     """Who signed the request. Raises :class:`CommonError`: unknown key, wrong signature, expired.
 
-    ``request.headers["host"]`` is part of what is signed.
+    The header ``host`` is part of what is signed.
     """
     with world.lock:
         credential = world.credentials.get(parts.scope.access_key_id)
@@ -164,10 +164,10 @@ def _check_date(parts: SignedParts, now: datetime) -> None:
 def _string_to_sign(request: Request, parts: SignedParts) -> str:
     lines = [
         request.method,
-        canonical_path(request.path),
-        _canonical_query(request.query, parts.presigned),
+        canonical_path(request.raw_path),
+        _canonical_query(request.raw_query, parts.presigned),
         *(
-            f"{name}:{_SPACES.sub(' ', request.headers.get(name, '').strip())}"
+            f"{name}:{_SPACES.sub(' ', request.joined(name).strip())}"
             for name in parts.signed_headers
         ),
         "",
@@ -187,7 +187,7 @@ def _string_to_sign(request: Request, parts: SignedParts) -> str:
 
 
 def _payload_hash(request: Request, presigned: bool) -> str:
-    declared = request.headers.get("x-amz-content-sha256")
+    declared = request.joined("x-amz-content-sha256")
     if declared == "UNSIGNED-PAYLOAD":
         return declared
     return (
@@ -259,7 +259,7 @@ def verify_presigned_url(
         "GET",
         "/" + path,
         bare_query if question else query,
-        {"host": host, **{name.lower(): value for name, value in (headers or {}).items()}},
+        {"host": [host], **{name.lower(): [value] for name, value in (headers or {}).items()}},
     )
     parts = read_signature(request)
     if parts is None or not parts.presigned:

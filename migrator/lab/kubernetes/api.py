@@ -9,17 +9,16 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from migrator.decide.reading.effective_identity import Ambiguous, LoggedIn
-from migrator.lab.http_wire import DropConnectionError
+from migrator.lab.http_wire import DropConnectionError, Request, Response
 from migrator.lab.kubernetes import audit
 from migrator.lab.kubernetes.authenticator import Authenticator
 from migrator.lab.kubernetes.authorizer import Authorizer, Decision
 from migrator.lab.kubernetes.discovery import discover, version_info
 from migrator.lab.kubernetes.escalation import check_escalation
 from migrator.lab.kubernetes.fargate_pods import FargatePods
-from migrator.lab.kubernetes.http import Request, Response, json_response
 from migrator.lab.kubernetes.impersonation import denial, impersonated
 from migrator.lab.kubernetes.jobs import Jobs
-from migrator.lab.kubernetes.json_types import Json
+from migrator.lab.kubernetes.json_types import Json, json_response
 from migrator.lab.kubernetes.kubelets import Kubelets
 from migrator.lab.kubernetes.objects import FOLLOWED, Objects, read_body
 from migrator.lab.kubernetes.openapi import openapi_document
@@ -104,7 +103,9 @@ class KubernetesApi:
             self.kubelets.catch_up()
 
     def handle(self, request: Request) -> Response:
-        """Answer a request; never raises."""
+        """Answer a request. Raises :class:`DropConnectionError` where no answer is to be given, and
+        nothing else.
+        """
         info = request_info(request)
         self._world.latency.wait(info.operation)
         faults = self._world.faults.draw(info.operation)
@@ -121,7 +122,7 @@ class KubernetesApi:
             )
             response = json_response(error.code, error.body(), headers)
         except ClientKilledError:
-            return Response(500, drop=DropConnectionError())
+            raise DropConnectionError from None
         except (
             Exception
         ) as error:  # a defect of the lab must look like one, not like a network that fails
@@ -129,7 +130,7 @@ class KubernetesApi:
             response = json_response(500, ApiError(500, "InternalError", text).body())
         self._log(asking, response)
         if lost := faults.get("lost-answer"):
-            response.drop = DropConnectionError(hang=lost.seconds)
+            raise DropConnectionError(hang=lost.seconds)
         return response
 
     # the chain
@@ -306,7 +307,7 @@ def _strike(faults: dict[FaultKind, Fault]) -> Response | None:
     if latency := faults.get("latency"):
         time.sleep(latency.seconds)
     if "reset" in faults:
-        return Response(500, drop=DropConnectionError(reset=True))
+        raise DropConnectionError(reset=True)
     if throttle := faults.get("throttle"):
         error = ApiError(
             429,

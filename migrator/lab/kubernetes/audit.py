@@ -9,8 +9,8 @@ import json
 import uuid
 from datetime import datetime
 
+from migrator.lab.http_wire import Request, Response
 from migrator.lab.kubernetes.authorizer import Decision
-from migrator.lab.kubernetes.http import Request, Response
 from migrator.lab.kubernetes.json_types import Json, Value, compact_json
 from migrator.lab.kubernetes.request_info import RequestInfo
 from migrator.lab.kubernetes.user import User
@@ -47,7 +47,7 @@ def log_request(
         "user": user.to_wire() if user else {},
         "sourceIPs": [request.client.rpartition(":")[0]],
         "userAgent": request.header("user-agent"),
-        "responseStatus": {"metadata": {}, "code": response.code},
+        "responseStatus": {"metadata": {}, "code": response.status},
         "requestReceivedTimestamp": stamp,
         "stageTimestamp": stamp,
     }

@@ -5,8 +5,8 @@ Source: apiserver ``pkg/endpoints/filters/impersonation.go``.
 
 from urllib.parse import unquote
 
+from migrator.lab.http_wire import Request
 from migrator.lab.kubernetes.authorizer import Authorizer
-from migrator.lab.kubernetes.http import Request
 from migrator.lab.kubernetes.status import ApiError, forbidden
 from migrator.lab.kubernetes.user import AUTHENTICATED, UNAUTHENTICATED, User
 from migrator.model.rbac import AccessRequest

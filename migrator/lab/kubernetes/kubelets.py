@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from migrator.decide.reading.effective_identity import LoggedIn
+from migrator.lab.http_wire import Request, Response
 from migrator.lab.kubernetes import audit
 from migrator.lab.kubernetes.authenticator import Authenticator
 from migrator.lab.kubernetes.authorizer import Authorizer
-from migrator.lab.kubernetes.http import Request, Response
 from migrator.lab.kubernetes.json_types import Json
 from migrator.lab.kubernetes.registry import Registry
 from migrator.lab.kubernetes.request_info import request_info

@@ -5,10 +5,10 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 
+from migrator.lab.http_wire import Request, Response
 from migrator.lab.kubernetes import protobuf
 from migrator.lab.kubernetes.by_identity import ByIdentity
-from migrator.lab.kubernetes.http import Request, Response, json_response
-from migrator.lab.kubernetes.json_types import Json, Value, compact_json
+from migrator.lab.kubernetes.json_types import Json, Value, compact_json, json_response
 from migrator.lab.kubernetes.registry import Registry, Write
 from migrator.lab.kubernetes.request_info import RequestInfo
 from migrator.lab.kubernetes.resources import ResourceType

@@ -5,7 +5,7 @@
 import re
 from dataclasses import dataclass
 
-from migrator.lab.kubernetes.http import Request
+from migrator.lab.http_wire import Request
 from migrator.model.rbac import AccessRequest
 
 _NAMESPACE_SUBRESOURCES = frozenset(("status", "finalize"))

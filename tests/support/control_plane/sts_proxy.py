@@ -8,19 +8,14 @@ are checked. No other host is reached through it.
 """
 
 import contextlib
-import io
 import re
 import socket
 import ssl
 import threading
 
 from migrator.lab.aws.api import AwsApi
-from migrator.lab.http_wire import (
-    BadRequestError,
-    DropConnectionError,
-    encode_response,
-    read_request,
-)
+from migrator.lab.http_server import serve_connection
+from migrator.lab.http_wire import DropConnectionError, WireRules
 from migrator.lab.worlds.world import World
 from tests.support.control_plane.certificates import Authority
 
@@ -66,7 +61,7 @@ class StsProxy:
             ).start()
 
     def _tunnel(self, connection: socket.socket) -> None:
-        with connection, contextlib.suppress(OSError, BadRequestError, DropConnectionError):
+        with connection, contextlib.suppress(OSError, DropConnectionError):
             connection.settimeout(60)
             host = self._host_asked_for(connection)
             if host is None:
@@ -76,7 +71,7 @@ class StsProxy:
                 return
             connection.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
             with self._context(host).wrap_socket(connection, server_side=True) as tunnel:
-                self._answer(tunnel)
+                serve_connection(tunnel, self._api, WireRules())
 
     def _host_asked_for(self, connection: socket.socket) -> str | None:
         """Read CONNECT and nothing behind it: what follows is TLS, and not ours to buffer."""
@@ -90,19 +85,6 @@ class StsProxy:
         host, _, port = rest.partition(" ")[0].partition(":")
         self.asked.append(host)
         return host if method == "CONNECT" and port == "443" and _HOSTS.fullmatch(host) else None
-
-    def _answer(self, tunnel: ssl.SSLSocket) -> None:
-        reader = io.BufferedReader(socket.SocketIO(tunnel, "r"))
-        while not self._stopping:
-            request = read_request(reader, lambda: tunnel.sendall(b"HTTP/1.1 100 Continue\r\n\r\n"))
-            if request is None:
-                return
-            keep = request.headers.get("connection", "").lower() != "close"
-            tunnel.sendall(
-                encode_response(self._api(request), head=request.method == "HEAD", keep=keep)
-            )
-            if not keep:
-                return
 
     def _context(self, host: str) -> ssl.SSLContext:
         with self._lock:
