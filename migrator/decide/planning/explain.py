@@ -9,7 +9,7 @@ from migrator.decide.findings.findings_catalogue import CATALOGUE
 from migrator.decide.planning.entries.entry_identity import identity_of_spec
 from migrator.decide.reading.row_keys import principal_key, row_key
 from migrator.errors import WrongUse
-from migrator.model.access_entry import NOBODY, Identity
+from migrator.model.access_entry import NOBODY, EntrySpec, Identity
 from migrator.model.explanation import ExplainedRow, Explanation, Reason
 from migrator.model.finding import Finding
 from migrator.model.plan import AccessChange, Action, Plan, PlannedPrincipal
@@ -37,8 +37,7 @@ def explain(
     """
     principal = _find(plan, principal_arn)
     findings = tuple(finding for finding in plan.findings if _is_about(finding, principal))
-    known = {f.source: f.line for f in plan.findings if f.source is not None and f.line is not None}
-    known.update(lines or {})
+    known = _lines_of_findings(plan) | dict(lines or {})
     after = _after(plan, principal)
     return Explanation(
         principal_arn=principal.principal_arn,
@@ -57,6 +56,15 @@ def explain(
     )
 
 
+def _lines_of_findings(plan: Plan) -> dict[str, int]:
+    """The lines of the rows that a finding is about: a plan does not keep the ConfigMap's text."""
+    lines: dict[str, int] = {}
+    for finding in plan.findings:
+        if finding.source is not None and finding.line is not None:
+            lines[finding.source] = finding.line
+    return lines
+
+
 def _means(plan: Plan, principal: PlannedPrincipal) -> str:
     """What the action means for this principal: that a new entry gives the same is said only where
     it does.
@@ -65,10 +73,10 @@ def _means(plan: Plan, principal: PlannedPrincipal) -> str:
         return ACTION_MEANS[principal.action]
     if principal.access != AccessChange():
         return (
-            "A new access entry. It does not give the same as today: what is gained and lost "
-            "is "
+            "A new access entry. It does not give the same as today: what is gained and lost is "
             "below."
         )
+    # An empty comparison proves nothing where there was nothing to compare with.
     if plan.basis.get("rbac") is None:
         return (
             "A new access entry. RBAC was not read, so that what it gives is not compared with "
@@ -99,24 +107,31 @@ def _find(plan: Plan, principal_arn: str) -> PlannedPrincipal:
 
 
 def _is_about(finding: Finding, principal: PlannedPrincipal) -> bool:
-    return finding.principal_arn == principal.principal_arn or finding.source in principal.sources
+    # A finding of a row that never matches has no principal, only its place.
+    if finding.principal_arn == principal.principal_arn:
+        return True
+    return finding.source in principal.sources
 
 
 def _after(plan: Plan, principal: PlannedPrincipal) -> Identity | None:
     """Who the principal is when all steps are done."""
-    match principal.action:
-        case "keep":
-            return principal.before
-        case "skip":
-            return principal.before if "stays-in-config-map" in principal.findings else NOBODY
-        case "await":
-            updates = [
-                step.effect.entry
-                for step in plan.steps
-                if isinstance(step.effect, UpdateEntry)
-                and step.principal_arn == principal.principal_arn
-            ]
-            spec = updates[-1] if updates else principal.entry
-        case _:
-            spec = principal.entry or principal.proposed
-    return identity_of_spec(principal.principal_arn, spec) if spec else None
+    if principal.action == "keep":
+        return principal.before
+    # In API mode aws-auth is not asked: what is skipped loses its row, except where the plan's
+    # target leaves the ConfigMap in force.
+    if principal.action == "skip":
+        return principal.before if "stays-in-config-map" in principal.findings else NOBODY
+    spec = _last_spec(plan, principal)
+    return None if spec is None else identity_of_spec(principal.principal_arn, spec)
+
+
+def _last_spec(plan: Plan, principal: PlannedPrincipal) -> EntrySpec | None:
+    """The entry that the principal ends with, or the one that is proposed to a person."""
+    if principal.action != "await":
+        return principal.entry or principal.proposed
+    # EKS makes the entry, and updates complete it to what the row gave.
+    spec = principal.entry
+    for step in plan.steps:
+        if step.principal_arn == principal.principal_arn and isinstance(step.effect, UpdateEntry):
+            spec = step.effect.entry
+    return spec

@@ -46,6 +46,9 @@ _BY_SKIP = frozenset(
     }
 )
 _BY_ARN = frozenset({"role-unverified", "foreign-role-unverified"})
+_BY_GROUPS = frozenset({"group-template", "ambiguous-user", "node-groups-bound"})
+# These have counterparts of their own: node types, an access policy, or every login has them.
+_NEVER_RENAMED = NODE_GROUPS | {MASTERS, "system:authenticated"}
 _BY_TYPE = frozenset(
     {"node-entry-dead", "instance-id-node-names", "node-type-unknown", "node-trust-ambiguous"}
 )
@@ -82,13 +85,11 @@ def stubs_for(plan: Plan) -> tuple[Stub, ...]:
 
 
 def _stubs(finding: Finding, principal: PlannedPrincipal | None) -> Iterator[Stub]:
-    about = (
-        f"{finding.code} ({finding.source})" if finding.source else finding.code,
-        finding.message,
-        finding.remedy,
-    )
+    title = f"{finding.code} ({finding.source})" if finding.source else finding.code
+    about = (title, finding.message, finding.remedy)
     if finding.code == "section-lost":
         yield Stub("accept_lost_sections", None, [finding.source], about)
+    # An entry names one principal: an account is answered by its principals, or is left out.
     elif finding.code == "map-accounts":
         account = re.sub(r"\D", "", finding.message)[:12]
         yield Stub("expand_accounts", account, [f"arn:aws:iam::{account}:role/<name>"], about)
@@ -99,53 +100,70 @@ def _stubs(finding: Finding, principal: PlannedPrincipal | None) -> Iterator[Stu
 
 def _of_principal(code: str, principal: PlannedPrincipal, about: tuple[str, ...]) -> Iterator[Stub]:
     arn = principal.principal_arn
-    if code == "reserved-group-bound":
-        for group in principal.before.groups:
-            if is_reserved(group) and group not in NODE_GROUPS | {MASTERS, "system:authenticated"}:
-                yield Stub("groups", group, {"rename_to": proposed_name(group)}, about)
-        return
-    if code == "automatic-entry-thinner":
-        if principal.proposed is not None:
-            yield Stub("principals", arn, {"action": "create", "reason": _WHY}, about)
+    match code:
+        case "reserved-group-bound":
+            yield from _new_names(principal, about)
+        case "automatic-entry-thinner":
+            yield from _of_thinner_entry(principal, about)
+        case "creator-entry-wider":
+            yield from _of_creator(principal, about)
+        case "log-in-population-gained":
+            yield Stub("accept_gain", arn, dict(_ACCEPTED), (*about, _GAINS))
+        # The answer that keeps the access of today comes first, the one that loses it is marked.
+        case "username-ec2-template":
+            yield Stub("principals", arn, _answer(code, principal), (*about, _GAINS, _LOSES))
+        # Leaving out a principal that can log in is a loss, and is accepted by name.
+        case _ if code in _BY_SKIP:
+            yield Stub("principals", arn, {"action": "skip", "reason": _WHY}, about)
             yield Stub("accept_loss", arn, dict(_ACCEPTED), about)
+        case _ if code in _BY_LOSS:
+            yield Stub("accept_loss", arn, dict(_ACCEPTED), about)
+        case _:
+            yield Stub("principals", arn, _answer(code, principal), about)
+
+
+def _new_names(principal: PlannedPrincipal, about: tuple[str, ...]) -> Iterator[Stub]:
+    """An ordinary name for each reserved group that an entry cannot carry."""
+    for group in principal.before.groups:
+        if is_reserved(group) and group not in _NEVER_RENAMED:
+            yield Stub("groups", group, {"rename_to": proposed_name(group)}, about)
+
+
+def _of_thinner_entry(principal: PlannedPrincipal, about: tuple[str, ...]) -> Iterator[Stub]:
+    """Give the entry what the row gives, or accept that it does not."""
+    # Where nothing is proposed, the entry is of another type than the row needs: no answer changes
+    # the type of an entry (EKS API).
+    if principal.proposed is None:
         return
-    if code == "creator-entry-wider":
-        yield Stub("creator", None, {"arn": arn, **_ACCEPTED}, about)
-        policies = principal.proposed.access_policies if principal.proposed else ()
-        own = [
-            {"policy": policy.policy_name}
-            for policy in policies
-            if policy.policy_name != CLUSTER_ADMIN
-        ]
-        yield Stub("principals", arn, {"action": "create", "policies": own, "reason": _WHY}, about)
-        return
-    if code == "log-in-population-gained":
-        yield Stub("accept_gain", arn, dict(_ACCEPTED), (*about, _GAINS))
-    elif code == "username-ec2-template":
-        yield Stub("principals", arn, _answer(code, principal), (*about, _GAINS, _LOSES))
-    elif code in _BY_SKIP:
-        yield Stub("principals", arn, {"action": "skip", "reason": _WHY}, about)
-    elif code not in _BY_LOSS:
-        yield Stub("principals", arn, _answer(code, principal), about)
-    if code in _BY_LOSS | _BY_SKIP:
-        yield Stub("accept_loss", arn, dict(_ACCEPTED), about)
+    arn = principal.principal_arn
+    yield Stub("principals", arn, {"action": "create", "reason": _WHY}, about)
+    yield Stub("accept_loss", arn, dict(_ACCEPTED), about)
+
+
+def _of_creator(principal: PlannedPrincipal, about: tuple[str, ...]) -> Iterator[Stub]:
+    """Confirm the creator, or give it the policies that its row gives and not the admin's."""
+    arn = principal.principal_arn
+    yield Stub("creator", None, {"arn": arn, **_ACCEPTED}, about)
+    policies = principal.proposed.access_policies if principal.proposed else ()
+    names = [policy.policy_name for policy in policies]
+    own = [{"policy": name} for name in names if name != CLUSTER_ADMIN]
+    yield Stub("principals", arn, {"action": "create", "policies": own, "reason": _WHY}, about)
 
 
 def _answer(code: str, principal: PlannedPrincipal) -> dict[str, Any]:
     """``create`` with what is proposed; what is missing in angle brackets."""
     answer: dict[str, Any] = {"action": "create"}
-    arn = principal.principal_arn
+    proposed = principal.proposed
+    # aws-auth has no paths, and an entry needs the path (EKS user guide, "Create access entries").
     if code in _BY_ARN:
-        head, _, name = arn.rpartition("/")
+        head, _, name = principal.principal_arn.rpartition("/")
         answer["principal_arn"] = f"{head}/<path>/{name}"
     if code in _BY_TYPE:
-        answer["type"] = principal.proposed.type if principal.proposed else "<type>"
+        answer["type"] = proposed.type if proposed else "<type>"
     if code.startswith("username-"):
         answer["username"] = "<username>"
-    if code in ("group-template", "ambiguous-user", "node-groups-bound"):
-        answer["groups"] = (
-            list(principal.proposed.kubernetes_groups) if principal.proposed else ["<group>"]
-        )
+    if code in _BY_GROUPS:
+        answer["groups"] = list(proposed.kubernetes_groups) if proposed else ["<group>"]
     return answer | {"reason": _WHY}
 
 

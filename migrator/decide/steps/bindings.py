@@ -25,9 +25,12 @@ def binding_object(
     effect: CreateBridge | CreateBinding, *, plan_digest: str, run: str
 ) -> Mapping[str, object]:
     """The (Cluster)RoleBinding of a rendered effect, labelled as ours."""
-    namespace = effect.namespace if isinstance(effect, CreateBinding) else None
-    role_kind = effect.role_kind if isinstance(effect, CreateBinding) else "ClusterRole"
-    role_name = effect.role_name if isinstance(effect, CreateBinding) else "cluster-admin"
+    # A bridge replaces AmazonEKSClusterAdminPolicy until the policy is in force.
+    namespace: str | None = None
+    role_kind, role_name = "ClusterRole", "cluster-admin"
+    if isinstance(effect, CreateBinding):
+        namespace = effect.namespace
+        role_kind, role_name = effect.role_kind, effect.role_name
     metadata: dict[str, object] = {
         "name": effect.binding_name,
         "labels": {
@@ -51,10 +54,18 @@ def binding_object(
 
 def same_binding(found: Mapping[str, object], wanted: Mapping[str, object]) -> bool:
     """Whether a binding as read is the one wanted: role, subjects, and our label on it."""
+    return _has_our_label(found) and _role_and_subjects(found) == _role_and_subjects(wanted)
+
+
+def _has_our_label(found: Mapping[str, object]) -> bool:
+    # Kubernetes API: metadata.labels is left out of an object without labels.
     metadata = found.get("metadata")
-    labels = metadata.get("labels") if isinstance(metadata, Mapping) else None
-    ours = isinstance(labels, Mapping) and labels.get(MANAGED_BY_LABEL) == MANAGED_BY
-    return ours and _role_and_subjects(found) == _role_and_subjects(wanted)
+    if not isinstance(metadata, Mapping):
+        return False
+    labels = metadata.get("labels")
+    if not isinstance(labels, Mapping):
+        return False
+    return bool(labels.get(MANAGED_BY_LABEL) == MANAGED_BY)
 
 
 def binding_stands(effect: CreateBinding, found: Mapping[str, object] | None) -> bool:
@@ -64,11 +75,9 @@ def binding_stands(effect: CreateBinding, found: Mapping[str, object] | None) ->
     if found is None:
         return False
     kind, name, subjects = _role_and_subjects(found)
-    return (kind, name) == (effect.role_kind, effect.role_name) and (
-        "Group",
-        "",
-        effect.group,
-    ) in subjects
+    if (kind, name) != (effect.role_kind, effect.role_name):
+        return False
+    return ("Group", "", effect.group) in subjects
 
 
 def whose_binding(
@@ -83,31 +92,45 @@ def whose_binding(
     """
     if found is None:
         return "nobody's"
-    subjects = found.get("subjects")
-    names = [(s.get("kind"), s.get("name")) for s in subjects] if isinstance(subjects, list) else []
+    names = [(subject.get("kind"), subject.get("name")) for subject in _subjects(found)]
     if ("Group", group) not in names:
         return "other's"
-    metadata = found.get("metadata")
-    labels = metadata.get("labels") if isinstance(metadata, Mapping) else None
-    labelled = isinstance(labels, Mapping) and labels.get(MANAGED_BY_LABEL) == MANAGED_BY
-    return "ours" if len(names) == 1 and (labelled or group.startswith(BRIDGE_PREFIX)) else "shared"
+    if len(names) > 1:
+        return "shared"
+    # A bridge group has a random name of one run: no other writer knows it.
+    if group.startswith(BRIDGE_PREFIX) or _has_our_label(found):
+        return "ours"
+    return "shared"
+
+
+def _subjects(binding: Mapping[str, object]) -> list[Mapping[str, object]]:
+    # Kubernetes API: subjects may be left out, and a binding without any binds nothing.
+    subjects = binding.get("subjects")
+    return subjects if isinstance(subjects, list) else []
 
 
 def _role_and_subjects(
     binding: Mapping[str, object],
 ) -> tuple[object, object, list[tuple[str, str, str]]]:
-    role, subjects = binding.get("roleRef"), binding.get("subjects")
-    role = role if isinstance(role, Mapping) else {}
-    subjects = subjects if isinstance(subjects, list) else []
-    names = sorted(
-        (str(s.get("kind")), str(s.get("namespace") or ""), str(s.get("name"))) for s in subjects
-    )
-    return (role.get("kind"), role.get("name"), names)
+    role = binding.get("roleRef")
+    if not isinstance(role, Mapping):
+        role = {}
+    names = [
+        (
+            str(subject.get("kind")),
+            str(subject.get("namespace") or ""),
+            str(subject.get("name")),
+        )
+        for subject in _subjects(binding)
+    ]
+    return (role.get("kind"), role.get("name"), sorted(names))
 
 
 def binding_key(effect: CreateBridge | CreateBinding | RemoveBridge) -> str:
     """``namespace/name``, or ``/name`` for a ClusterRoleBinding: how observations name a
     binding.
     """
-    namespace = None if isinstance(effect, CreateBridge) else effect.namespace
-    return f"{namespace or ''}/{effect.binding_name}"
+    # A bridge is an administrator's: its binding is always a ClusterRoleBinding.
+    if isinstance(effect, CreateBridge):
+        return f"/{effect.binding_name}"
+    return f"{effect.namespace or ''}/{effect.binding_name}"

@@ -5,6 +5,7 @@ A step that the journal holds as ``intended`` without ``done`` is decided here: 
 compared with the states of the sequence, which shows how far an interrupted run got.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
@@ -96,22 +97,27 @@ def _before_policies(
     policies: frozenset[AssociatedPolicy], steps: Sequence
 ) -> frozenset[AssociatedPolicy]:
     """The policies before steps that came to ``policies``."""
+    found = set(policies)
     for step in reversed(steps):
         match step.effect:
             case AssociatePolicy(policy=policy, before=before):
-                policies = (policies - {policy}) | ({before} if before else set())
+                found.discard(policy)
+                # EKS API: a policy that was associated already got another scope by the step.
+                if before is not None:
+                    found.add(before)
             case DisassociatePolicy(policy=policy):
-                policies = policies | {policy}
+                found.add(policy)
             case _:
                 continue
-    return policies
+    return frozenset(found)
 
 
 def final_spec(plan: Plan, principal_arn: str) -> EntrySpec | None:
     """The entry after every step about it; None where the plan has no entry for the principal."""
-    planned = next((p.entry for p in plan.principals if p.principal_arn == principal_arn), None)
+    planned = _planned_entry(plan, principal_arn)
     sequence = tuple(step for step in plan.steps if step.principal_arn == principal_arn)
     state = sequence_states(sequence, "")[-1]
+    # Steps that make or update no entry show nothing of it: the plan's entry is the whole answer.
     if state is None or state.type is None:
         return planned
     policies = _final_policies(state, planned)
@@ -123,22 +129,32 @@ def final_spec(plan: Plan, principal_arn: str) -> EntrySpec | None:
     )
 
 
+def _planned_entry(plan: Plan, principal_arn: str) -> EntrySpec | None:
+    for principal in plan.principals:
+        if principal.principal_arn == principal_arn:
+            return principal.entry
+    return None
+
+
 def _final_groups(state: EntryState, planned: EntrySpec | None) -> tuple[str, ...]:
     groups = tuple(sorted(state.groups or ()))
-    order = planned.kubernetes_groups if planned else ()
     # The plan shows the groups in the row's order: the same groups are written in that order.
-    return order if set(order) == set(groups) else groups
+    if planned is not None and set(planned.kubernetes_groups) == set(groups):
+        return planned.kubernetes_groups
+    return groups
 
 
 def _final_policies(state: EntryState, planned: EntrySpec | None) -> tuple[AssociatedPolicy, ...]:
+    if state.policies is not None:
+        return tuple(state.policies)
     # A sequence that only updates an entry may know nothing of its policies: the plan knows them.
-    known = planned.access_policies if planned else ()
-    return known if state.policies is None else tuple(state.policies)
+    return planned.access_policies if planned else ()
 
 
 def after(state: State, effect: Effect, run: str) -> State:
     """The entry's state after an effect on it."""
     match effect:
+        # EKS API: CreateAccessEntry takes no policies. Steps of their own associate them.
         case CreateEntry():
             return _state_of(effect.entry, run, frozenset(), made_by_us=True)
         case AwaitEntry():
@@ -146,10 +162,7 @@ def after(state: State, effect: Effect, run: str) -> State:
                 effect.expected, run, frozenset(effect.expected.access_policies), made_by_us=False
             )
         case UpdateEntry():
-            made_by_us = state is not None and state.made_by_us
-            return _state_of(
-                effect.entry, run, state.policies if state else None, made_by_us=made_by_us
-            )
+            return _updated(state, effect.entry, run)
         case DeleteEntry():
             return ABSENT
         case AssociatePolicy():
@@ -160,6 +173,13 @@ def after(state: State, effect: Effect, run: str) -> State:
             return state
         case _:
             assert_never(effect)
+
+
+def _updated(state: State, spec: EntrySpec, run: str) -> EntryState:
+    if state is None:
+        return _state_of(spec, run, None, made_by_us=False)
+    # EKS API: UpdateAccessEntry changes neither policies nor tags.
+    return _state_of(spec, run, state.policies, made_by_us=state.made_by_us)
 
 
 def _state_of(
@@ -182,26 +202,39 @@ def state_of(spec: EntrySpec) -> EntryState:
 def _with_policy(state: State, policy_arn: str, policy: AssociatedPolicy | None) -> State:
     if state is None or state.policies is None:
         return state
-    kept = frozenset(each for each in state.policies if each.policy_arn != policy_arn)
-    return replace(state, policies=kept | {policy} if policy else kept)
+    # EKS API: an entry has each policy once, with one scope.
+    policies = {each for each in state.policies if each.policy_arn != policy_arn}
+    if policy is not None:
+        policies.add(policy)
+    return replace(state, policies=frozenset(policies))
 
 
 def matches(state: State, entry: AccessEntry | None, plan_digest: str) -> bool:
     """Whether the entry as read looks like ``state``. Node types are compared by type alone: EKS
     fixes the rest.
     """
-    if state is None or entry is None:
-        return state is None and entry is None
+    if entry is None:
+        return state is ABSENT
+    if state is None:
+        return False
     if not _has_expected_maker(state, entry, plan_digest):
         return False
     # EKS API: the type is fixed when the entry is created, so another type is another entry.
     if state.type is not None and state.type != entry.type:
         return False
+    if entry.type != "STANDARD":
+        return _has_node_policies(state, entry)
+    if not _has_username(state, entry):
+        return False
+    return _has_groups(state, entry) and _has_policies(state, entry)
+
+
+def _has_node_policies(state: EntryState, entry: AccessEntry) -> bool:
     # EKS API: username and groups of a node type cannot be set. What EKS puts there is no sign of
     # a step, and only policies that a step associated are compared.
-    if entry.type != "STANDARD":
-        return not state.policies or state.policies == frozenset(entry.access_policies)
-    return _has_username(state, entry) and _has_groups(state, entry) and _has_policies(state, entry)
+    if not state.policies:
+        return True
+    return state.policies == frozenset(entry.access_policies)
 
 
 def _has_expected_maker(state: EntryState, entry: AccessEntry, plan_digest: str) -> bool:
@@ -215,24 +248,33 @@ def _has_expected_maker(state: EntryState, entry: AccessEntry, plan_digest: str)
 
 
 def _has_username(state: EntryState, entry: AccessEntry) -> bool:
+    if state.username is None:
+        return True
     # EKS API: an entry created without a username gets the default one, and is read with it.
-    expected = state.username or default_username(entry.principal_arn)
-    return state.username is None or entry.username == expected
+    return entry.username == (state.username or default_username(entry.principal_arn))
 
 
 def _has_groups(state: EntryState, entry: AccessEntry) -> bool:
+    if state.groups is None:
+        return True
     # EKS API: the order of an entry's groups has no meaning.
-    return state.groups is None or state.groups == frozenset(entry.kubernetes_groups)
+    return state.groups == frozenset(entry.kubernetes_groups)
 
 
 def _has_policies(state: EntryState, entry: AccessEntry) -> bool:
+    if state.policies is None:
+        return True
+    return _normal(state.policies) == _normal(entry.access_policies)
+
+
+def _normal(
+    policies: Iterable[AssociatedPolicy],
+) -> frozenset[tuple[str, str, frozenset[str]]]:
     # EKS API: the order of the namespaces in an access scope has no meaning either.
-    read = _normal(frozenset(entry.access_policies))
-    return state.policies is None or _normal(state.policies) == read
-
-
-def _normal(policies: frozenset[AssociatedPolicy]) -> frozenset[tuple[str, str, frozenset[str]]]:
-    return frozenset((p.policy_arn, p.scope.type, frozenset(p.scope.namespaces)) for p in policies)
+    return frozenset(
+        (policy.policy_arn, policy.scope.type, frozenset(policy.scope.namespaces))
+        for policy in policies
+    )
 
 
 def default_username(principal_arn: str) -> str:
@@ -240,6 +282,8 @@ def default_username(principal_arn: str) -> str:
     entries").
     """
     arn = parse_arn(principal_arn)
+    # A user's ARN is its name, with the path. A role's sessions are named, and the path is left
+    # out.
     if arn is None or arn.kind != "role":
         return principal_arn
     return f"arn:{arn.partition}:sts::{arn.account}:assumed-role/{arn.name}/{{{{SessionName}}}}"
@@ -247,7 +291,9 @@ def default_username(principal_arn: str) -> str:
 
 def render_run(text: str, run: str) -> str:
     """A name of ours with the run's id in it; every other name as it is, whatever it contains."""
-    return text.removesuffix(RUN) + run if text in _OURS else text
+    if text not in _OURS:
+        return text
+    return text.removesuffix(RUN) + run
 
 
 def rendered(effect: Effect, run: str) -> Effect:

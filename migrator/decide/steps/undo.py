@@ -29,6 +29,7 @@ def undo_of(effect: Effect) -> Effect | None:
     match effect:
         case EnableEntries() | AwaitEntry() | DeleteEntry() | Prove() | RemoveBridge():
             return None
+        # A bridge is a binding of ours like the others, so that one effect removes both.
         case CreateBridge():
             return RemoveBridge(effect.binding_name, effect.group)
         case CreateBinding():
@@ -37,6 +38,8 @@ def undo_of(effect: Effect) -> Effect | None:
             return DeleteEntry(effect.principal_arn, _as_made(effect))
         case UpdateEntry():
             return UpdateEntry(effect.principal_arn, entry=effect.before, before=effect.entry)
+        # EKS API: to associate a policy again replaces its scope. A policy that was there before
+        # gets its old scope again, and is not taken away.
         case AssociatePolicy(before=None):
             return DisassociatePolicy(effect.principal_arn, effect.policy)
         case AssociatePolicy():
@@ -50,10 +53,14 @@ def undo_of(effect: Effect) -> Effect | None:
 
 def _as_made(effect: CreateEntry) -> AccessEntry:
     entry = effect.entry
-    standard = default_username(effect.principal_arn) if entry.type == "STANDARD" else ""
+    username = entry.username
+    # EKS names an entry that was made without a name. The names of node types are EKS's own, and
+    # are not compared.
+    if username is None:
+        username = default_username(effect.principal_arn) if entry.type == "STANDARD" else ""
     return AccessEntry(
         principal_arn=effect.principal_arn,
         type=entry.type,
-        username=standard if entry.username is None else entry.username,
+        username=username,
         kubernetes_groups=entry.kubernetes_groups,
     )

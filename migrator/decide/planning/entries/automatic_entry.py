@@ -42,14 +42,15 @@ def is_creators(entry: AccessEntry) -> bool:
     """Whether an entry looks like the one that EKS makes for the cluster's creator: it was not
     changed since.
     """
+    if entry.type != "STANDARD" or entry.kubernetes_groups:
+        return False
+    # EKS tags no entry that it makes itself: a tag is a person's or a tool's.
+    if entry.tags:
+        return False
+    if entry.username not in ("", default_username(entry.principal_arn)):
+        return False
     policies = [(policy.policy_name, policy.scope.type) for policy in entry.access_policies]
-    return (
-        entry.type == "STANDARD"
-        and not entry.kubernetes_groups
-        and not entry.tags
-        and entry.username in ("", default_username(entry.principal_arn))
-        and policies == [(CLUSTER_ADMIN, "cluster")]
-    )
+    return policies == [(CLUSTER_ADMIN, "cluster")]
 
 
 def beside_automatic(
@@ -59,16 +60,21 @@ def beside_automatic(
     the entry, or where it gives as much as the row.
     """
     row = candidate.row
-    if row is None or facts.mode != "API_AND_CONFIG_MAP" or not _made_by_eks(entry, facts):
+    # In API_AND_CONFIG_MAP alone, an entry and a row can compete for one principal.
+    if row is None or facts.mode != "API_AND_CONFIG_MAP":
         return None
-    spec = spec_of(entry)
+    if not _made_by_eks(entry, facts):
+        return None
+    # EKS API: the type of an entry cannot be changed.
     if desired.entry is None or desired.entry.type != "STANDARD":
         return _of_other_kind(candidate, entry, desired, row)
-    update = with_policies_of(desired.entry, spec)
+    update = with_policies_of(desired.entry, spec_of(entry))
     if _was_in_force(candidate, row, facts):
         return _completed(candidate, entry, desired, update, facts)
     missing = _missing(candidate, entry, desired.entry, row, facts)
-    return _thinner(candidate, entry, desired, update, missing, facts) if missing else None
+    if not missing:
+        return None
+    return _thinner(candidate, entry, desired, update, missing, facts)
 
 
 def _made_by_eks(entry: AccessEntry, facts: PlanFacts) -> bool:
@@ -83,20 +89,33 @@ def _made_by_eks(entry: AccessEntry, facts: PlanFacts) -> bool:
     creator = facts.snapshot.creator
     if creator is not None:
         return principal_key(creator.arn) == principal_key(entry.principal_arn)
+    # Without a time the shape alone decides, and a person is asked rather than a row lost.
     if entry.created_at is None:
         return True
     if history is not None:
         return history.at <= entry.created_at <= history.at + _AT_ONCE
+    return _is_of_a_mode_step(entry.created_at, facts)
+
+
+def _is_of_a_mode_step(created_at: datetime, facts: PlanFacts) -> bool:
+    """Whether an entry of this time may come from a mode step that no journal here has."""
+    # An entry as old as the cluster was made with it: no row was ever in force before it.
     made = _moment(facts.snapshot.cluster_raw.get("createdAt"))
-    if made is not None and abs(entry.created_at - made) <= _AT_ONCE:
-        return False  # the cluster was made with entries: no row was ever in force before it
-    others = [
-        e.created_at
-        for e in facts.snapshot.access_entries or ()
-        if SERVICE_LINKED_MARK in e.principal_arn
-    ]
-    times = [moment for moment in others if moment is not None]
-    return not times or any(abs(entry.created_at - moment) <= _AT_ONCE for moment in times)
+    if made is not None and abs(created_at - made) <= _AT_ONCE:
+        return False
+    # EKS makes the entries of its service-linked roles at the same step: their time is the step's.
+    times = _times_of_service_entries(facts)
+    if not times:
+        return True
+    return any(abs(created_at - moment) <= _AT_ONCE for moment in times)
+
+
+def _times_of_service_entries(facts: PlanFacts) -> list[datetime]:
+    times: list[datetime] = []
+    for entry in facts.snapshot.access_entries or ():
+        if SERVICE_LINKED_MARK in entry.principal_arn and entry.created_at is not None:
+            times.append(entry.created_at)
+    return times
 
 
 def _moment(value: object) -> datetime | None:
@@ -116,9 +135,13 @@ def _was_in_force(candidate: CandidatePrincipal, row: RowMapping, facts: PlanFac
     history = facts.snapshot.before_mode_step
     if history is None:
         return False
+    if candidate.group is None:
+        return False
     groups = {group.key: group for group in row_groups(read_aws_auth(history.data).rows)}
-    found = groups.get(candidate.group.key) if candidate.group is not None else None
-    return found is not None and found.winner is not None and same_mapping(found.winner, row)
+    found = groups.get(candidate.group.key)
+    if found is None or found.winner is None:
+        return False
+    return same_mapping(found.winner, row)
 
 
 def _missing(
@@ -131,18 +154,25 @@ def _missing(
     """What the entry does not give and the row would: names that something in the cluster names,
     and permissions.
     """
-    places = [] if entry.username == row.username else list(facts.names.of_username(row.username))
+    places: list[str] = []
+    if entry.username != row.username:
+        places += facts.names.of_username(row.username)
     lacking = [group for group in own.kubernetes_groups if group not in entry.kubernetes_groups]
-    places += [place for group in lacking for place in facts.names.of_group(group)]
+    for group in lacking:
+        places += facts.names.of_group(group)
     if places:
         return (f"what {quoted(dict.fromkeys(places))} names",)
     if lacking and not facts.names.complete:
         return (f"the groups {quoted(lacking)}, and it was not read what names them",)
+    # Without RBAC, what was read names nothing that the entry lacks, and permissions cannot be
+    # compared.
+    if facts.index is None:
+        return ()
     username, groups = rendered_row(row, candidate.arn)
-    lost = compare(
-        Identity(username, groups, "config-map"), identity_of_entry(entry), facts.index
-    ).lost
-    return ("permissions",) if lost and facts.index is not None else ()
+    before = Identity(username, groups, "config-map")
+    if compare(before, identity_of_entry(entry), facts.index).lost:
+        return ("permissions",)
+    return ()
 
 
 def _completed(
@@ -159,6 +189,7 @@ def _completed(
     spec = spec_of(entry)
     wider = wider_notes(candidate.arn, candidate.row, spec, facts)
     blocked = any(is_blocking(note) for note in wider)
+    # The row and the entry give the same: the mode step changed nothing for this principal.
     if same_entry(candidate.arn, spec, update):
         now = identity_of_entry(entry)
         if blocked:
@@ -206,6 +237,7 @@ def _thinner(
     accept = facts.decisions.accept_loss
     names = (candidate.arn, *(row.arn for row in candidate.rows))
     accepted = next((given for key, given in accept.items() if is_for(key, names)), None)
+    # The entry is in force already: with the loss accepted, there is nothing to do.
     if accepted is not None:
         told = DraftFinding(
             "loss-accepted",

@@ -22,19 +22,26 @@ from migrator.decide.planning.principals.candidate_principals import (
     is_owned_by_eks,
     liveness_of,
 )
-from migrator.decide.planning.principals.plan_facts import DesiredEntry, PlanFacts, quoted
+from migrator.decide.planning.principals.plan_facts import DesiredEntry, NodeUse, PlanFacts, quoted
 from migrator.decide.reading.who_can_match import same_mapping
 from migrator.decide.steps.entry_states import PLAN_TAG
 from migrator.model.access_entry import NOBODY, AccessEntry, EntrySpec, EntryType, Identity
 from migrator.model.aws_auth import RowMapping
-from migrator.model.step import BRIDGE_PREFIX, MARKER_PREFIX
+from migrator.model.rbac import Binding
+from migrator.model.snapshot import Nodegroup
+from migrator.model.step import BRIDGE_PREFIX, MARKER_PREFIX, CreateBinding
 
 _OURS_FOR_A_WHILE = (BRIDGE_PREFIX, MARKER_PREFIX)
+_OTHER_LINUX: frozenset[EntryType] = frozenset({"FARGATE_LINUX", "HYBRID_LINUX"})
+_ANY_NODE_TYPE: frozenset[EntryType] = frozenset(
+    {"EC2_LINUX", "EC2_WINDOWS", "EC2", "HYBRID_LINUX", "HYPERPOD_LINUX"}
+)
 
 
 def decide_principal(candidate: CandidatePrincipal, facts: PlanFacts) -> PrincipalDecision:
     """The principal's action, its identity before and after, and why."""
     entry = candidate.entry
+    # EKS user guide, "Access entries": a customer cannot change the entries that EKS owns.
     if entry is not None and is_owned_by_eks(entry, facts):
         who = identity_of_entry(entry)
         notes = (
@@ -44,10 +51,12 @@ def decide_principal(candidate: CandidatePrincipal, facts: PlanFacts) -> Princip
         return PrincipalDecision(candidate, "keep", who, who, spec_of(entry), notes=notes)
     desired = desired_entry_for(candidate, facts)
     if entry is None:
-        before = (
-            HIDDEN_CREATOR if _is_hidden(candidate, facts) else identity_of_rows(candidate, facts)
-        )
+        before = identity_of_rows(candidate, facts)
+        if _is_hidden(candidate, facts):
+            before = HIDDEN_CREATOR
         decided = _without_entry(candidate, desired, before)
+    # EKS pins an entry to the unique id of its principal (EKS user guide, "Create access entries"):
+    # a principal made again under the same name does not match it, and the row decides.
     elif liveness_of(candidate) == "dead":
         decided = _over_dead_entry(candidate, entry, desired, facts)
     else:
@@ -60,13 +69,12 @@ def _is_hidden(candidate: CandidatePrincipal, facts: PlanFacts) -> bool:
     """Whether the principal is the creator and has no row: a creator with a row is decided by the
     row.
     """
-    has_row = candidate.match is not None and candidate.match.kind != "dead"
-    return (
-        candidate.is_creator
-        and not has_row
-        and facts.mode == "CONFIG_MAP"
-        and candidate.found.state != "absent"
-    )
+    # With the switch of the mode, the hidden identity becomes an entry that is listed like others.
+    if not candidate.is_creator or facts.mode != "CONFIG_MAP":
+        return False
+    if candidate.match is not None and candidate.match.kind != "dead":
+        return False
+    return candidate.found.state != "absent"
 
 
 def _row_notes(candidate: CandidatePrincipal, facts: PlanFacts) -> tuple[DraftFinding, ...]:
@@ -89,22 +97,22 @@ def _overridden(candidate: CandidatePrincipal) -> tuple[DraftFinding, ...]:
     if winner is None or candidate.group is None:
         return ()
     message = f"{winner.source} wins, with the username `{winner.username}`."
-    losers = (
-        row for row in candidate.group.rows if row is not winner and not same_mapping(row, winner)
-    )
-    return tuple(DraftFinding("row-shadowed", message, row=row) for row in losers)
+    losers: list[DraftFinding] = []
+    # The last row of an ARN wins, and groups are not merged (authenticator,
+    # pkg/mapper/configmap/configmap.go). A row that repeats the winner loses nothing.
+    for row in candidate.group.rows:
+        if not same_mapping(row, winner):
+            losers.append(DraftFinding("row-shadowed", message, row=row))
+    return tuple(losers)
 
 
 def _stripped(row: RowMapping) -> DraftFinding:
-    read = (
-        f"the username `{row.username}` and the groups "
-        f"{quoted(g for g in row.effective_groups if g) or 'none'}"
+    groups = quoted(group for group in row.effective_groups if group) or "none"
+    message = (
+        f"The text suggests {quoted(row.suggests)}; what is read are the username "
+        f"`{row.username}` and the groups {groups}."
     )
-    return DraftFinding(
-        "row-stripped",
-        f"The text suggests {quoted(row.suggests)}; what is read are {read}.",
-        row=row,
-    )
+    return DraftFinding("row-stripped", message, row=row)
 
 
 def _without_entry(
@@ -143,14 +151,12 @@ def _over_dead_entry(
     before = identity_of_rows(candidate, facts)
     made = _without_entry(candidate, desired, before)
     if made.action != "skip":
-        note = DraftFinding(
-            "entry-dead", f"The access entry of `{candidate.arn}` is older than the principal."
-        )
-        return replace(
-            made,
-            action="recreate" if made.action == "create" else made.action,
-            notes=(*made.notes, note),
-        )
+        message = f"The access entry of `{candidate.arn}` is older than the principal."
+        noted = replace(made, notes=(*made.notes, DraftFinding("entry-dead", message)))
+        # EKS API: a principal has one entry, so that the dead one must be deleted first.
+        if made.action == "create":
+            return replace(noted, action="recreate")
+        return noted
     if candidate.use.any and candidate.found.state != "absent":
         return _dead_under_nodes(candidate, entry, made)
     reason = "does not exist" if candidate.found.state == "absent" else "was re-created"
@@ -170,7 +176,11 @@ def _dead_under_nodes(
     use = candidate.use
     right = acceptable_types(candidate, DesiredEntry("none"))
     kind = entry.type if entry.type in right else min(right)
-    parts = [f"{use.live} live node{'s' if use.live != 1 else ''}"] if use.live else []
+    parts: list[str] = []
+    if use.live == 1:
+        parts.append("1 live node")
+    if use.live > 1:
+        parts.append(f"{use.live} live nodes")
     parts += [f"node group `{group.name}`" for group in use.nodegroups]
     parts += [f"Fargate profile `{profile.name}`" for profile in use.profiles]
     uses = "uses" if len(parts) == 1 and use.live <= 1 else "use"
@@ -198,13 +208,13 @@ def _beside_entry(
     before = identity_of_entry(entry)
     spec = spec_of(entry)
     notes: list[DraftFinding] = []
+    # EKS does not show the unique id that an entry is pinned to: only the age of the principal
+    # tells whether the entry is dead.
     if liveness_of(candidate) == "unknown":
-        notes.append(
-            DraftFinding(
-                "entry-liveness-unknown", f"It was not read when `{candidate.arn}` was created."
-            )
-        )
+        message = f"It was not read when `{candidate.arn}` was created."
+        notes.append(DraftFinding("entry-liveness-unknown", message))
     right = acceptable_types(candidate, desired)
+    # EKS API: the type of an entry cannot be changed. Under a wrong one, nodes become NotReady.
     if right and entry.type not in right:
         message = (
             f"The entry is of type {entry.type}; the nodes of this role need "
@@ -229,9 +239,10 @@ def _shadowed(
     candidate: CandidatePrincipal, entry: AccessEntry, desired: DesiredEntry, facts: PlanFacts
 ) -> tuple[DraftFinding, ...]:
     """The row that a live entry shadows, where the row would give something else."""
-    row, spec, target = candidate.row, spec_of(entry), desired.update or desired.entry
+    row, spec = candidate.row, spec_of(entry)
     if row is None or facts.mode == "API":
         return ()
+    target = desired.update or desired.entry
     if target is not None and same_entry(candidate.arn, spec, target):
         return tuple(
             DraftFinding("row-shadowed-by-entry", text, row=row)
@@ -239,9 +250,8 @@ def _shadowed(
         )
     message = (
         f"The entry gives {_shown(spec, candidate.arn)}; the row would give the username "
-        f"`{row.username}` and "
+        f"`{row.username}` and the groups {quoted(row.effective_groups) or 'none'}."
     )
-    message += f"the groups {quoted(row.effective_groups) or 'none'}."
     return (DraftFinding("row-shadowed-by-entry", message, row=row),)
 
 
@@ -252,21 +262,26 @@ def _unbound(desired: DesiredEntry, facts: PlanFacts) -> Iterator[str]:
     rbac = facts.snapshot.rbac
     if rbac is None:
         return
-    there = {
-        (binding.namespace, binding.role_kind, binding.role_name, candidate.name)
-        for binding in rbac.bindings
-        for candidate in binding.subjects
-        if candidate.kind == "Group"
-    }
     for each in desired.bindings:
-        if (each.namespace, each.role_kind, each.role_name, each.group) not in there:
-            where = f"in {each.namespace}" if each.namespace else "in the whole cluster"
-            yield (
-                f"Nothing binds the group `{each.group}` of the entry to {each.role_kind} "
-                f"{each.role_name} {where}, "
-                "which the row gives. Make that binding, or take the entry back with `migrate "
-                "rollback`."
-            )
+        if any(_does_bind(binding, each) for binding in rbac.bindings):
+            continue
+        where = f"in {each.namespace}" if each.namespace else "in the whole cluster"
+        yield (
+            f"Nothing binds the group `{each.group}` of the entry to {each.role_kind} "
+            f"{each.role_name} {where}, "
+            "which the row gives. Make that binding, or take the entry back with `migrate "
+            "rollback`."
+        )
+
+
+def _does_bind(binding: Binding, wanted: CreateBinding) -> bool:
+    """Whether a binding gives the wanted group the wanted role; its own name does not matter."""
+    if binding.namespace != wanted.namespace:
+        return False
+    if (binding.role_kind, binding.role_name) != (wanted.role_kind, wanted.role_name):
+        return False
+    groups = {subject.name for subject in binding.subjects if subject.kind == "Group"}
+    return wanted.group in groups
 
 
 def _shown(spec: EntrySpec, arn: str) -> str:
@@ -285,19 +300,35 @@ def acceptable_types(candidate: CandidatePrincipal, desired: DesiredEntry) -> fr
     use = candidate.use
     if not use.any:
         return frozenset()
-    right: set[EntryType] = set()
+    right = _types_shown_by(use)
     if desired.entry is not None and desired.entry.type != "STANDARD":
         right.add(desired.entry.type)
+    # Fargate and hybrid nodes run Linux too: what they show says nothing about EC2.
+    if "linux" in _systems_of(use) and right.isdisjoint(_OTHER_LINUX):
+        right |= {"EC2_LINUX", "EC2"}
+    # Nodes that show nothing contradict no node type, except that only EKS makes FARGATE_LINUX.
+    return frozenset(right) or _ANY_NODE_TYPE
+
+
+def _types_shown_by(use: NodeUse) -> set[EntryType]:
+    right: set[EntryType] = set()
     if use.profiles or "fargate" in use.computes:
         right.add("FARGATE_LINUX")
     if "hybrid" in use.computes:
         right.add("HYBRID_LINUX")
-    images = {"windows" if g.ami_type.startswith("WINDOWS") else "linux" for g in use.nodegroups}
-    if "windows" in use.systems | images:
+    if "windows" in _systems_of(use):
         right.add("EC2_WINDOWS")
-    if "linux" in use.systems | images and not right & {"FARGATE_LINUX", "HYBRID_LINUX"}:
-        right |= {"EC2_LINUX", "EC2"}
-    return frozenset(right or {"EC2_LINUX", "EC2_WINDOWS", "EC2", "HYBRID_LINUX", "HYPERPOD_LINUX"})
+    return right
+
+
+def _systems_of(use: NodeUse) -> frozenset[str]:
+    """The operating systems of the live nodes and of the node groups under a role."""
+    return use.systems | {_system_of(group) for group in use.nodegroups}
+
+
+def _system_of(group: Nodegroup) -> str:
+    """The operating system of a node group by its AMI type (EKS API: WINDOWS_CORE_2022_x86_64)."""
+    return "windows" if group.ami_type.startswith("WINDOWS") else "linux"
 
 
 def _is_half_made(entry: AccessEntry, spec: EntrySpec) -> bool:
@@ -321,16 +352,15 @@ def _completed(
     notes: tuple[DraftFinding, ...],
 ) -> PrincipalDecision:
     before = identity_of_entry(entry)
-    target = (
-        (desired.update or desired.entry)
-        if desired.action in ("create", "await", "block")
-        else None
-    )
+    # Without a row that asks for an entry, nothing says what this one was to become. Node entries
+    # carry no groups (EKS API), so that no run leaves one half-made.
+    target = desired.update or desired.entry
     if target is None or target.type != "STANDARD":
         note = DraftFinding(
             "half-made-without-row", f"The entry of `{candidate.arn}` was left half-made."
         )
         return PrincipalDecision(candidate, "block", before, None, notes=(*notes, note))
+    # What the entry gives now was part of a run: completing it needs a decision about the row.
     if desired.action == "block":
         note = DraftFinding(
             "entry-half-made",

@@ -31,10 +31,15 @@ _SERVICE_LINKED_NAME = "awsservicerolefor"
 
 def desired_entry_for(candidate: CandidatePrincipal, facts: PlanFacts) -> DesiredEntry:
     """The desired entry of a principal, as far as rows, IAM and nodes show it."""
+    # EKS makes the creator's entry at the mode switch, whatever aws-auth says (EKS user guide,
+    # "Access entries"): its rows are judged against that entry. EKS makes none for a principal
+    # that IAM does not have.
     if candidate.is_creator and candidate.found.state != "absent":
         return _of_creator(candidate, creator_entry(candidate, facts))
     if candidate.match is None:
         return _without_rows(candidate, facts)
+    # In API mode the authenticator does not ask the ConfigMap: a row made into an entry would be a
+    # new grant.
     if facts.mode == "API":
         note = DraftFinding(
             "row-inert", "aws-auth is not asked in API mode.", row=candidate.rows[0]
@@ -42,11 +47,12 @@ def desired_entry_for(candidate: CandidatePrincipal, facts: PlanFacts) -> Desire
         return DesiredEntry("skip", None, (note, *_nodes_without_entry(candidate)))
     if candidate.match.kind == "dead":
         return _dead(candidate, facts)
+    # Users are keyed by the ARN as written, so that two spellings are two mappings, and the
+    # authenticator takes either at random (pkg/mapper/configmap/configmap.go).
     if candidate.row is None:
         return _staying(candidate, _ambiguous(candidate), facts)
-    return _staying(
-        candidate, _unused(candidate, _of_row(candidate, candidate.row, facts), facts), facts
-    )
+    desired = _of_row(candidate, candidate.row, facts)
+    return _staying(candidate, _unused(candidate, desired, facts), facts)
 
 
 def identity_of_rows(candidate: CandidatePrincipal, facts: PlanFacts) -> Identity:
@@ -54,44 +60,51 @@ def identity_of_rows(candidate: CandidatePrincipal, facts: PlanFacts) -> Identit
     if facts.mode == "API":
         return NOBODY
     if candidate.account is not None:
-        return (
-            NOBODY
-            if candidate.found.state == "absent"
-            else Identity(canonical_arn(candidate.arn), (), "config-map")
-        )
-    if candidate.group is None or candidate.match is None or candidate.match.kind == "dead":
+        return _identity_of_account(candidate)
+    if candidate.group is None or not _has_live_rows(candidate):
         return NOBODY
     return _identity_of_row(candidate, candidate.row or candidate.group.rows[-1])
+
+
+def _identity_of_account(candidate: CandidatePrincipal) -> Identity:
+    if candidate.found.state == "absent":
+        return NOBODY
+    # mapAccounts gives the canonical ARN as username and no group (authenticator,
+    # pkg/server/server.go).
+    return Identity(canonical_arn(candidate.arn), (), "config-map")
+
+
+def _has_live_rows(candidate: CandidatePrincipal) -> bool:
+    return candidate.match is not None and candidate.match.kind != "dead"
 
 
 def identities_at_random(candidate: CandidatePrincipal, facts: PlanFacts) -> tuple[Identity, ...]:
     """The identities that the principal may get at a login, where two spellings give different
     mappings; else none.
     """
-    if (
-        facts.mode == "API"
-        or candidate.match is None
-        or candidate.match.kind == "dead"
-        or candidate.group is None
-    ):
+    if facts.mode == "API" or candidate.group is None or not _has_live_rows(candidate):
         return ()
-    rows = () if candidate.group.winner else candidate.group.rows
-    return tuple(
-        _identity_of_row(candidate, row) for row in {row.arn: row for row in rows}.values()
-    )
+    if candidate.group.winner:
+        return ()
+    # Rows of one spelling are one mapping, and the last of them counts.
+    last_of_spelling = {row.arn: row for row in candidate.group.rows}
+    return tuple(_identity_of_row(candidate, row) for row in last_of_spelling.values())
 
 
 def _identity_of_row(candidate: CandidatePrincipal, row: RowMapping) -> Identity:
     if candidate.found.state == "absent" or _never_renders(candidate, row):
         return NOBODY
     username, groups = rendered_row(row, row.arn)
+    # {{SessionName}} differs from the raw name by @ alone, and a node's name holds no @.
     if username == NODE_PREFIX + SESSION_RAW:
-        username = NODE_PREFIX + SESSION  # a node's name holds no @: the same name
+        username = NODE_PREFIX + SESSION
     return Identity(username, groups, "config-map")
 
 
 def _of_creator(candidate: CandidatePrincipal, desired: DesiredEntry) -> DesiredEntry:
     """At the mode switch, EKS's own entry for the creator shadows the creator's rows and nodes."""
+    # A principal has one entry of one type: the creator's is STANDARD, and nodes cannot log in by
+    # it.
     if candidate.use.any:
         message = (
             "EKS will make an entry of type STANDARD for the creator, under whose role nodes run."
@@ -105,7 +118,8 @@ def _of_creator(candidate: CandidatePrincipal, desired: DesiredEntry) -> Desired
         return DesiredEntry("block", None, (*desired.notes, note))
     if candidate.row is not None:
         return _verified(candidate, candidate.row, desired)
-    if candidate.match is not None and candidate.match.kind != "dead":  # rows, and none that wins
+    # Live rows, and no row that wins: what the creator has today is random.
+    if _has_live_rows(candidate):
         return DesiredEntry("block", desired.entry, (*desired.notes, *_ambiguous(candidate).notes))
     return desired
 
@@ -116,11 +130,13 @@ def _without_rows(candidate: CandidatePrincipal, facts: PlanFacts) -> DesiredEnt
             "principal-absent", f"`{candidate.arn}` does not exist in account {candidate.account}."
         )
         return DesiredEntry("skip", None, (note,))
-    # a role that nodes use is judged as one, also where an answer expands its account
+    # A role that nodes use is judged as a node's, also where an answer expands its account.
     if candidate.use.any and candidate.entry is None:
         if facts.mode == "API":
             return DesiredEntry("skip", None, _nodes_without_entry(candidate))
         return no_node_row(None, candidate.use)
+    # An entry has no counterpart of mapAccounts: each principal gets an entry with the identity
+    # that mapAccounts gives it.
     if candidate.account is not None:
         return DesiredEntry("create", EntrySpec("STANDARD", canonical_arn(candidate.arn)))
     if candidate.is_creator:
@@ -143,6 +159,8 @@ def _nodes_without_entry(candidate: CandidatePrincipal) -> tuple[DraftFinding, .
 def _dead(candidate: CandidatePrincipal, facts: PlanFacts) -> DesiredEntry:
     assert candidate.match is not None and candidate.group is not None  # noqa: S101 - of rows
     row = candidate.group.rows[-1]
+    # What the log shows stands above what the rules say: the row may be alive in a way that the
+    # rules do not know.
     if _unexplained_login(row, facts):
         message = (
             f"{candidate.match.message} Yet `{row.arn}` logged in, and no other row explains that."
@@ -170,30 +188,51 @@ def _ambiguous(candidate: CandidatePrincipal) -> DesiredEntry:
 def _of_row(candidate: CandidatePrincipal, row: RowMapping, facts: PlanFacts) -> DesiredEntry:
     """A live row: the principal that it means decides first, then nodes, then all others."""
     assert candidate.match is not None  # noqa: S101 - of rows
+    # In aws-auth `:root` matches the root user, and not all principals of the account.
     if candidate.match.kind == "root":
         return _cannot("root-user", "The row means the account's root user alone.", row)
+    # EKS API: an STS ARN is no principal of an access entry.
     if candidate.match.kind == "federated-user":
         return _cannot("federated-user", f"`{row.arn}` is a federated user.", row)
+    # EKS API: the caller may not make an entry for a service-linked role.
     if is_service_linked(candidate):
         return _cannot("service-linked-role", f"`{candidate.arn}` is a service-linked role.", row)
     if candidate.found.state == "absent":
         return _absent(candidate, row, facts)
     if _never_renders(candidate, row):
         return _dead_template(candidate, row, facts)
-    is_role = candidate.match.kind == "role"
-    desired = classify_node(row, candidate.found, candidate.use, facts) if is_role else None
-    desired = desired or _of_one_node(candidate, row)
-    if desired is not None and any(note.code == "foreign-node-row" for note in desired.notes):
-        return desired
-    if desired is None and _needs_instance(row) and candidate.found.trusts is None:
+    of_node = _of_node(candidate, row, facts)
+    # EKS API: node types need a role of the cluster's own account. What IAM of the other account
+    # says changes nothing.
+    if of_node is not None and _has_note(of_node, "foreign-node-row"):
+        return of_node
+    if of_node is not None:
+        return _verified(candidate, row, of_node)
+    desired = standard_entry(row, candidate.arn, facts)
+    # The authenticator renders {{EC2PrivateDNSName}} for EC2 instances alone. Whether the role is
+    # one of instances is in its trust policy: unread, the row may be alive or dead.
+    if _needs_instance(row) and candidate.found.trusts is None:
         note = DraftFinding("node-template-unverified", "The trust policy was not read.", row=row)
-        desired = replace(standard_entry(row, candidate.arn, facts), action="block", notes=(note,))
-    if desired is None:
-        accepted = any(is_for(key, (candidate.arn, row.arn)) for key in facts.decisions.accept_loss)
-        desired = with_policies(
-            standard_entry(row, candidate.arn, facts), row, facts, accepted=accepted
-        )
-    return _verified(candidate, row, desired)
+        return _verified(candidate, row, replace(desired, action="block", notes=(note,)))
+    accepted = any(is_for(key, (candidate.arn, row.arn)) for key in facts.decisions.accept_loss)
+    return _verified(candidate, row, with_policies(desired, row, facts, accepted=accepted))
+
+
+def _has_note(desired: DesiredEntry, code: str) -> bool:
+    return any(note.code == code for note in desired.notes)
+
+
+def _of_node(
+    candidate: CandidatePrincipal, row: RowMapping, facts: PlanFacts
+) -> DesiredEntry | None:
+    """What a row of nodes asks for; None for a row of people and pipelines."""
+    assert candidate.match is not None  # noqa: S101 - of rows
+    # EKS API: the node types take IAM roles alone.
+    if candidate.match.kind == "role":
+        desired = classify_node(row, candidate.found, candidate.use, facts)
+        if desired is not None:
+            return desired
+    return _of_one_node(candidate, row)
 
 
 def _of_one_node(candidate: CandidatePrincipal, row: RowMapping) -> DesiredEntry | None:
@@ -201,12 +240,15 @@ def _of_one_node(candidate: CandidatePrincipal, row: RowMapping) -> DesiredEntry
     type nor name gives it.
     """
     username, groups = rendered_row(row, candidate.arn)
+    # EKS API: an entry's username must not start with `system:`.
     if not username.startswith(NODE_PREFIX):
         return None
     if MASTERS in groups:
         return _cannot(
             "node-row-with-masters", "The row names a node and gives `system:masters`.", row
         )
+    # The node authorizer decides by the name together with this group. A node entry gives the
+    # group, and names each node by its instance or session.
     if "system:nodes" in groups:
         return _cannot(
             "node-name-differs", f"`{username}` is no name that a node entry gives.", row
@@ -224,27 +266,26 @@ def is_service_linked(candidate: CandidatePrincipal) -> bool:
     """
     if candidate.match is None or candidate.match.kind != "role":
         return False
-    return "/aws-service-role/" in candidate.arn or candidate.arn.rpartition("/")[
-        2
-    ].lower().startswith(_SERVICE_LINKED_NAME)
+    if "/aws-service-role/" in candidate.arn:
+        return True
+    # aws-auth leaves the path out. IAM keeps this beginning of a name for service-linked roles.
+    name = candidate.arn.rpartition("/")[2]
+    return name.lower().startswith(_SERVICE_LINKED_NAME)
 
 
 def _absent(candidate: CandidatePrincipal, row: RowMapping, facts: PlanFacts) -> DesiredEntry:
+    # A login or a node shows that the list of the account's principals was wrong or is old.
     if facts.logins.get(principal_key(row.arn)):
         return _cannot("absent-but-logged-in", f"`{row.arn}` does not exist, but logged in.", row)
     if candidate.use.live:
         message = f"`{row.arn}` does not exist, but {candidate.use.live} live nodes run under it."
         return _cannot("absent-but-logged-in", message, row)
-    beside = (
-        f" There is `{candidate.found.elsewhere}`, which this row never matches."
-        if candidate.found.elsewhere
-        else ""
-    )
-    return DesiredEntry(
-        "skip",
-        None,
-        (DraftFinding("principal-absent", f"`{row.arn}` does not exist.{beside}", row=row),),
-    )
+    # EKS API: CreateAccessEntry refuses a principal that IAM does not have.
+    message = f"`{row.arn}` does not exist."
+    # The path is part of a user's ARN for the authenticator, so that another path is another user.
+    if candidate.found.elsewhere:
+        message += f" There is `{candidate.found.elsewhere}`, which this row never matches."
+    return DesiredEntry("skip", None, (DraftFinding("principal-absent", message, row=row),))
 
 
 def _needs_instance(row: RowMapping) -> bool:
@@ -259,13 +300,13 @@ def _never_renders(candidate: CandidatePrincipal, row: RowMapping) -> bool:
         return False
     if candidate.match.kind == "user":
         return True
+    if candidate.match.kind != "role":
+        return False
+    # Nodes under the role prove that instances have it, whatever was read of its trust policy.
+    if candidate.use.any:
+        return False
     trusts = candidate.found.trusts
-    return (
-        candidate.match.kind == "role"
-        and trusts is not None
-        and "ec2" not in trusts
-        and not candidate.use.any
-    )
+    return trusts is not None and "ec2" not in trusts
 
 
 def _dead_template(
@@ -282,22 +323,27 @@ def _verified(
     candidate: CandidatePrincipal, row: RowMapping, desired: DesiredEntry
 ) -> DesiredEntry:
     """Add what follows from how well the principal itself is known."""
-    found, is_user = candidate.found, candidate.match is not None and candidate.match.kind == "user"
+    found = candidate.found
     if found.state == "found":
         return desired
     if found.state == "ambiguous":
-        note = DraftFinding(
-            "principal-ambiguous", f"IAM was read with several principals for `{row.arn}`.", row=row
-        )
-    elif is_user:
+        message = f"IAM was read with several principals for `{row.arn}`."
+        return _doubted(desired, DraftFinding("principal-ambiguous", message, row=row))
+    # A user's row holds the whole ARN: an entry can be made of it, and EKS refuses it where the
+    # user does not exist.
+    if candidate.match is not None and candidate.match.kind == "user":
         code = "foreign-user-unverified" if found.foreign else "user-unverified"
         note = DraftFinding(code, f"It was not read whether `{row.arn}` exists.", row=row)
         return replace(desired, notes=(*desired.notes, note))
-    else:
-        code = "foreign-role-unverified" if found.foreign else "role-unverified"
-        note = DraftFinding(
-            code, f"The account of `{row.arn}` was not read: the role's path is not known.", row=row
-        )
+    # A role's row has no path, and an entry needs the path (EKS user guide, "Create access
+    # entries").
+    code = "foreign-role-unverified" if found.foreign else "role-unverified"
+    message = f"The account of `{row.arn}` was not read: the role's path is not known."
+    return _doubted(desired, DraftFinding(code, message, row=row))
+
+
+def _doubted(desired: DesiredEntry, note: DraftFinding) -> DesiredEntry:
+    """A doubt about the principal blocks what would be made; where nothing is made, it warns."""
     if desired.action == "skip":
         return replace(desired, notes=(*desired.notes, replace(note, severity="warn")))
     return replace(desired, action="block", notes=(*desired.notes, note))
@@ -306,12 +352,10 @@ def _verified(
 def _unused(candidate: CandidatePrincipal, desired: DesiredEntry, facts: PlanFacts) -> DesiredEntry:
     """Mark a row that no login used within a complete log window; it is never dropped for that."""
     usage = facts.snapshot.usage
-    if (
-        usage is None
-        or not usage.complete
-        or desired.action == "skip"
-        or facts.logins.get(principal_key(candidate.arn))
-    ):
+    # In a window with gaps, a login may have been in the part that was not read.
+    if usage is None or not usage.complete:
+        return desired
+    if desired.action == "skip" or facts.logins.get(principal_key(candidate.arn)):
         return desired
     window = f"{usage.start:%Y-%m-%d} to {usage.end:%Y-%m-%d}"
     note = DraftFinding(
@@ -330,6 +374,8 @@ def _staying(
     """
     if facts.target != "API_AND_CONFIG_MAP" or desired.action != "block":
         return desired
+    # At the mode switch EKS makes entries for managed node groups and Fargate profiles, and an
+    # entry decides before the row (EKS user guide, "Migrating to access entries").
     if facts.mode == "CONFIG_MAP" and (candidate.use.nodegroups or candidate.use.profiles):
         return desired
     stays = DraftFinding(

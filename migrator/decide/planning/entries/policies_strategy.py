@@ -7,6 +7,7 @@ without what is aggregated into the built-in ``view``, ``edit`` and ``admin`` (E
 "Review access policy permissions").
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from migrator.decide.access.compare_access import compare
@@ -44,12 +45,10 @@ def with_policies(
     loss is.
     """
     entry = desired.entry
-    if (
-        facts.strategy != "policies"
-        or desired.action != "create"
-        or entry is None
-        or entry.type != "STANDARD"
-    ):
+    if facts.strategy != "policies" or desired.action != "create":
+        return desired
+    # EKS API: access policies are associated with entries of type STANDARD alone.
+    if entry is None or entry.type != "STANDARD":
         return desired
     kept: list[str] = []
     policies = list(entry.access_policies)
@@ -60,32 +59,33 @@ def with_policies(
         if not replacement.policies:
             kept.append(group)
             if replacement.why_not:
-                notes.append(
-                    DraftFinding("group-kept", f"`{group}`: {replacement.why_not}.", row=row)
-                )
+                message = f"`{group}`: {replacement.why_not}."
+                notes.append(DraftFinding("group-kept", message, row=row))
             continue
         policies += replacement.policies
-        shown = quoted(
-            f"{p.policy_name} ({', '.join(p.scope.namespaces) or 'cluster'})"
-            for p in replacement.policies
-        )
-        notes.append(
-            DraftFinding("group-replaced-by-policy", f"`{group}` is replaced by {shown}.", row=row)
-        )
-        if replacement.change.lost and not accepted:
+        message = f"`{group}` is replaced by {_shown(replacement.policies)}."
+        notes.append(DraftFinding("group-replaced-by-policy", message, row=row))
+        lost = len(replacement.change.lost)
+        if not lost:
+            continue
+        message = f"Without `{group}`, {lost} blocks of permissions are lost."
+        if accepted:
+            notes.append(DraftFinding("policy-loses-rules", message, "warn", row))
+        else:
             action = "block"
-        if replacement.change.lost:
-            message = (
-                f"Without `{group}`, {len(replacement.change.lost)} blocks of permissions are lost."
-            )
-            notes.append(
-                DraftFinding("policy-loses-rules", message, "warn" if accepted else None, row)
-            )
+            notes.append(DraftFinding("policy-loses-rules", message, None, row))
     return replace(
         desired,
         action=action,
         entry=replace(entry, kubernetes_groups=tuple(kept), access_policies=_merged(policies)),
         notes=tuple(notes),
+    )
+
+
+def _shown(policies: Iterable[AssociatedPolicy]) -> str:
+    return quoted(
+        f"{policy.policy_name} ({', '.join(policy.scope.namespaces) or 'cluster'})"
+        for policy in policies
     )
 
 
@@ -99,39 +99,53 @@ def _replacement(group: str, facts: PlanFacts) -> Replacement:
 
 
 def _judge(group: str, facts: PlanFacts) -> Replacement:
-    bindings = facts.names.bindings_of_group(group)
     if facts.index is None or not facts.names.complete:
         return Replacement(why_not="it was not read what names it")
+    bindings = facts.names.bindings_of_group(group)
+    # A group that nothing binds stays: it costs nothing, and a later binding may name it.
     if not bindings:
         return Replacement()
-    bound = {binding_place(binding) for binding in bindings}
-    others = [place for place in facts.names.of_group(group) if place not in bound]
+    others = _named_elsewhere(group, bindings, facts)
     if others:
         return Replacement(why_not=f"it is also named by {quoted(others)}")
-    policies = [_counterpart(binding, facts) for binding in bindings]
-    if None in policies:
-        strange = quoted(
-            b.role_name for b, policy in zip(bindings, policies, strict=True) if policy is None
-        )
-        return Replacement(why_not=f"no access policy is equivalent to {strange}")
-    merged = _merged([policy for policy in policies if policy is not None])
+    policies: list[AssociatedPolicy] = []
+    strange: list[str] = []
+    for binding in bindings:
+        policy = _counterpart(binding, facts)
+        if policy is None:
+            strange.append(binding.role_name)
+        else:
+            policies.append(policy)
+    if strange:
+        return Replacement(why_not=f"no access policy is equivalent to {quoted(strange)}")
+    merged = _merged(policies)
     before = Identity(_NOBODY_NAMES, (group,), "config-map")
     change = compare(before, Identity(_NOBODY_NAMES, (), "access-entry", merged), facts.index)
+    # A built-in role that was changed in this cluster may give less than the policy.
     if change.gained:
         return Replacement(why_not="the access policies would give more")
     return Replacement(merged, change)
 
 
+def _named_elsewhere(group: str, bindings: Iterable[Binding], facts: PlanFacts) -> list[str]:
+    """Places besides bindings that name the group, such as admission rules: an access policy does
+    not put its holder into any group.
+    """
+    bound = {binding_place(binding) for binding in bindings}
+    return [place for place in facts.names.of_group(group) if place not in bound]
+
+
 def _counterpart(binding: Binding, facts: PlanFacts) -> AssociatedPolicy | None:
-    name = _COUNTERPARTS.get(binding.role_name) if binding.role_kind == "ClusterRole" else None
+    # A Role may have the name of a built-in ClusterRole: its rules are its own.
+    if binding.role_kind != "ClusterRole":
+        return None
+    name = _COUNTERPARTS.get(binding.role_name)
     if name is None or not facts.offers(facts.policy_arn(name)):
         return None
-    scope = (
-        AccessScope()
-        if binding.namespace is None
-        else AccessScope("namespace", (binding.namespace,))
-    )
-    return AssociatedPolicy(facts.policy_arn(name), scope)
+    arn = facts.policy_arn(name)
+    if binding.namespace is None:
+        return AssociatedPolicy(arn, AccessScope())
+    return AssociatedPolicy(arn, AccessScope("namespace", (binding.namespace,)))
 
 
 def _merged(policies: list[AssociatedPolicy]) -> tuple[AssociatedPolicy, ...]:
@@ -139,6 +153,7 @@ def _merged(policies: list[AssociatedPolicy]) -> tuple[AssociatedPolicy, ...]:
     scopes: dict[str, AccessScope] = {}
     for policy in policies:
         known = scopes.get(policy.policy_arn)
+        # EKS API: a policy has one scope per entry. To associate it again replaces that scope.
         if known is None:
             scopes[policy.policy_arn] = policy.scope
         elif "cluster" in (known.type, policy.scope.type):

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from migrator.decide.reading.row_keys import principal_key
-from migrator.model.principal import AccountRead, IamPrincipal, parse_arn
+from migrator.model.principal import AccountRead, Arn, IamPrincipal, parse_arn
 
 FoundState: TypeAlias = Literal["found", "absent", "unread", "ambiguous"]
+_LISTED = frozenset({"user", "role", "service-linked-role"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +36,10 @@ class Found:
     def trusts(self) -> frozenset[str] | None:
         """Labels of the trusted services (``ec2``), None when the trust policy was not read."""
         services = self.principal.trusted_services if self.principal else None
-        return (
-            None
-            if services is None
-            else frozenset(service.split(".")[0].lower() for service in services)
-        )
+        if services is None:
+            return None
+        # The suffix is the partition's: `ec2.amazonaws.com`, and `ec2.amazonaws.com.cn` in China.
+        return frozenset(service.split(".")[0].lower() for service in services)
 
 
 class IamIndex:
@@ -65,26 +65,29 @@ class IamIndex:
     def find(self, arn: str) -> Found:
         """The principal that a canonical ARN (or a full one) means."""
         parsed = parse_arn(arn.lower())
-        account = parsed.account if parsed else ""
-        foreign = account != self._cluster_account
+        foreign = parsed is None or parsed.account != self._cluster_account
         known = {principal.arn: principal for principal in self._by_key.get(principal_key(arn), ())}
+        # One key and two ARNs: roles of one name under two paths, of which IAM can have one only.
+        # Which of them is old is in no list.
         if len(known) > 1:
             return Found(arn, "ambiguous", foreign=foreign)
         for principal in known.values():
             return Found(principal.arn, "found", principal, foreign)
-        is_user = parsed is not None and parsed.kind == "user"
-        is_listed = is_user or (
-            parsed is not None and parsed.kind in ("role", "service-linked-role")
-        )
-        complete = is_listed and account in (
-            self._users_read if is_user else self._roles_read
-        )  # root is in no list
-        elsewhere = self._users_by_name.get((account, parsed.name)) if parsed and is_user else None
-        if complete:
+        # ListRoles and ListUsers hold neither root nor federated users.
+        if parsed is None or parsed.kind not in _LISTED:
+            return Found(arn, "unread", foreign=foreign)
+        elsewhere = None
+        if parsed.kind == "user":
+            elsewhere = self._users_by_name.get((parsed.account, parsed.name))
+        if self._was_listed(parsed):
             return Found(arn, "absent", None, foreign, elsewhere)
-        return Found(
-            _fixed_words_lower(arn) if is_listed else arn, "unread", None, foreign, elsewhere
-        )
+        return Found(_fixed_words_lower(arn), "unread", None, foreign, elsewhere)
+
+    def _was_listed(self, arn: Arn) -> bool:
+        """Whether all principals of the ARN's kind and account were read."""
+        if arn.kind == "user":
+            return arn.account in self._users_read
+        return arn.account in self._roles_read
 
 
 def _fixed_words_lower(arn: str) -> str:

@@ -2,7 +2,7 @@
 consist of.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from migrator.decide.access.authorize import RbacIndex
@@ -15,11 +15,12 @@ from migrator.model.aws_auth import AwsAuth
 from migrator.model.decision import Decisions
 from migrator.model.plan import Strategy, Target
 from migrator.model.principal import parse_arn
-from migrator.model.snapshot import FargateProfile, Login, Nodegroup, Snapshot
+from migrator.model.snapshot import FargateProfile, Login, Node, Nodegroup, Snapshot
 from migrator.model.step import CreateBinding
 
 _NOT_MANAGED = frozenset({"DELETING", "CREATE_FAILED", "DELETE_FAILED"})
 _LISTED = frozenset({"type", "name", "oidc"})
+_SHOWN_NAMES = 8
 CLUSTER_ADMIN = "AmazonEKSClusterAdminPolicy"
 
 
@@ -110,23 +111,23 @@ class PlanFacts:
         any.
         """
         configs = self.snapshot.identity_provider_configs
-        return configs is not None and all(
-            config.get("oidc") or not config.keys() <= _LISTED for config in configs
-        )
+        if configs is None:
+            return False
+        return all(_is_described(config) for config in configs)
 
     def explains(self, key: str) -> bool:
         """Whether a login under this canonical ARN has a reason: a row, an entry, mapAccounts, the
         hidden creator.
         """
+        if key in self.row_keys or key in self.entries:
+            return True
         creator = self.snapshot.creator
-        if (
-            key in self.row_keys
-            or key in self.entries
-            or (creator and principal_key(creator.arn) == key)
-        ):
+        if creator is not None and principal_key(creator.arn) == key:
             return True
         arn = parse_arn(key)
-        return arn is not None and any(row.account == arn.account for row in self.aws_auth.accounts)
+        if arn is None:
+            return False
+        return arn.account in {row.account for row in self.aws_auth.accounts}
 
     def is_planned_elsewhere(self, arn: str) -> bool:
         """Whether a live row or an entry decides about this principal."""
@@ -155,9 +156,9 @@ def gather(
     """Index the snapshot. The caller may pass ``index`` and ``names`` where their content is known
     to be the same.
     """
-    rbac_whole = snapshot.rbac is not None and not any(
-        name.startswith("rbac.") for name in snapshot.unknown
-    )
+    # What a group may do is the sum of all bindings: from a part of them nothing follows.
+    is_part_unread = any(name.startswith("rbac.") for name in snapshot.unknown)
+    rbac_whole = snapshot.rbac is not None and not is_part_unread
     if index is None and snapshot.rbac is not None and rbac_whole:
         index = RbacIndex(snapshot.rbac)
     return PlanFacts(
@@ -178,56 +179,76 @@ def gather(
     )
 
 
+def _is_described(config: Mapping[str, object]) -> bool:
+    """Whether more than the name of an OIDC identity provider was read."""
+    return bool(config.get("oidc")) or not config.keys() <= _LISTED
+
+
 def managed(status: str) -> bool:
     """Whether a node group or profile of this status counts: not being deleted, not failed."""
     return status.upper() not in _NOT_MANAGED
 
 
+@dataclass(slots=True)
+class _RoleUse:
+    """What was found so far under one role."""
+
+    arn: str
+    nodegroups: list[Nodegroup] = field(default_factory=list)
+    profiles: list[FargateProfile] = field(default_factory=list)
+    nodes: list[Node] = field(default_factory=list)
+
+    def as_value(self) -> NodeUse:
+        return NodeUse(
+            self.arn,
+            tuple(self.nodegroups),
+            tuple(self.profiles),
+            systems=self._labels("kubernetes.io/os"),
+            computes=self._labels("eks.amazonaws.com/compute-type"),
+            live=len(self.nodes),
+        )
+
+    def _labels(self, name: str) -> frozenset[str]:
+        values = {node.labels.get(name, "").lower() for node in self.nodes}
+        return frozenset(values - {""})
+
+
 def _node_use(snapshot: Snapshot) -> dict[str, NodeUse]:
-    groups: dict[str, list[Nodegroup]] = {}
-    profiles: dict[str, list[FargateProfile]] = {}
-    labels: dict[str, list[tuple[str, str]]] = {}
-    arns: dict[str, str] = {}
-    for group in snapshot.nodegroups or ():
-        if group.node_role and managed(group.status):
-            groups.setdefault(_key(group.node_role, arns), []).append(group)
+    roles: dict[str, _RoleUse] = {}
+    for role, group in _managed_groups(snapshot):
+        _under(roles, role).nodegroups.append(group)
     for profile in snapshot.fargate_profiles or ():
         if managed(profile.status):
-            profiles.setdefault(_key(profile.pod_execution_role, arns), []).append(profile)
+            _under(roles, profile.pod_execution_role).profiles.append(profile)
+    # Where the instance profile of a node was not read, its role is unknown.
     for node in snapshot.nodes or ():
         if node.role_arn:
-            system = node.labels.get("kubernetes.io/os", "").lower()
-            compute = node.labels.get("eks.amazonaws.com/compute-type", "").lower()
-            labels.setdefault(_key(node.role_arn, arns), []).append((system, compute))
-    return {
-        key: NodeUse(
-            arn,
-            tuple(groups.get(key, ())),
-            tuple(profiles.get(key, ())),
-            frozenset(system for system, _ in labels.get(key, ()) if system),
-            frozenset(compute for _, compute in labels.get(key, ()) if compute),
-            len(labels.get(key, ())),
-        )
-        for key, arn in arns.items()
-    }
+            _under(roles, node.role_arn).nodes.append(node)
+    return {key: role.as_value() for key, role in roles.items()}
 
 
-def _key(arn: str, arns: dict[str, str]) -> str:
-    """The role's key; its spelling is noted."""
-    key = principal_key(arn)
-    arns.setdefault(key, arn)
-    return key
+def _managed_groups(snapshot: Snapshot) -> Iterator[tuple[str, Nodegroup]]:
+    """Node groups that EKS manages, each with its role."""
+    # EKS takes the role of a deleted node group out of aws-auth (EKS user guide, "Delete a managed
+    # node group"): such a group is no reason to expect an entry.
+    for group in snapshot.nodegroups or ():
+        if group.node_role and managed(group.status):
+            yield group.node_role, group
+
+
+def _under(roles: dict[str, _RoleUse], arn: str) -> _RoleUse:
+    """What was found under a role, in the spelling that was seen first."""
+    return roles.setdefault(principal_key(arn), _RoleUse(arn))
 
 
 def _entries(snapshot: Snapshot) -> dict[str, tuple[AccessEntry, ...]]:
     """Entries by canonical ARN: roles of one name under two paths (one of them deleted) share a
     key.
     """
-    entries: dict[str, tuple[AccessEntry, ...]] = {}
+    entries: dict[str, list[AccessEntry]] = {}
     for entry in snapshot.access_entries or ():
-        key = principal_key(entry.principal_arn)
-        entries[key] = (*entries.get(key, ()), entry)
-    return entries
+        entries.setdefault(principal_key(entry.principal_arn), []).append(entry)
+    return {key: tuple(found) for key, found in entries.items()}
 
 
 def _logins(snapshot: Snapshot) -> dict[str, tuple[Login, ...]]:
@@ -240,5 +261,7 @@ def _logins(snapshot: Snapshot) -> dict[str, tuple[Login, ...]]:
 def quoted(names: Iterable[str]) -> str:
     """Names in a message: each in backquotes, a long list cut."""
     listed = [f"`{name}`" for name in names]
-    rest = f" and {len(listed) - 8} more" if len(listed) > 8 else ""
-    return ", ".join(listed[:8]) + rest
+    if len(listed) <= _SHOWN_NAMES:
+        return ", ".join(listed)
+    more = len(listed) - _SHOWN_NAMES
+    return f"{', '.join(listed[:_SHOWN_NAMES])} and {more} more"

@@ -7,6 +7,7 @@ Only what a later plan looks at is carried: the mode, entries, and RBAC bindings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import TypeAlias
 
 from migrator.decide.planning.entries.entry_identity import NODE_IDENTITIES
 from migrator.decide.steps.entry_states import PLAN_TAG, default_username
@@ -29,6 +30,10 @@ from migrator.model.step import (
     RemoveBridge,
     Step,
     UpdateEntry,
+)
+
+EntryEffect: TypeAlias = (
+    AwaitEntry | CreateEntry | UpdateEntry | DeleteEntry | AssociatePolicy | DisassociatePolicy
 )
 
 
@@ -65,20 +70,25 @@ class _World:
         match effect:
             case EnableEntries():
                 self.mode = effect.mode_to
-            case AwaitEntry():
-                self._make(
-                    effect.principal_arn, effect.expected, effect.expected.access_policies, {}
-                )
-            case CreateEntry():
-                self._make(effect.principal_arn, effect.entry, (), {PLAN_TAG: "simulated"})
-            case UpdateEntry():
-                self._update(effect)
-            case DeleteEntry():
-                self.entries.pop(effect.principal_arn, None)
-            case AssociatePolicy():
-                self._set_policy(effect.principal_arn, effect.policy.policy_arn, effect.policy)
-            case DisassociatePolicy():
-                self._set_policy(effect.principal_arn, effect.policy.policy_arn, None)
+            case CreateBridge() | CreateBinding() | RemoveBridge():
+                self._apply_to_bindings(effect)
+            case (
+                AwaitEntry()
+                | CreateEntry()
+                | UpdateEntry()
+                | DeleteEntry()
+                | AssociatePolicy()
+                | DisassociatePolicy()
+            ):
+                self._apply_to_entries(effect)
+            # A proof reads, and changes nothing.
+            case Prove():
+                pass
+            case _:
+                assert_never(effect)
+
+    def _apply_to_bindings(self, effect: CreateBridge | CreateBinding | RemoveBridge) -> None:
+        match effect:
             case CreateBridge():
                 self._bind(None, effect.binding_name, "ClusterRole", "cluster-admin", effect.group)
             case CreateBinding():
@@ -91,14 +101,33 @@ class _World:
                 )
             case RemoveBridge():
                 self._unbind(effect.namespace, effect.binding_name)
-            case Prove():
-                pass
+            case _:
+                assert_never(effect)
+
+    def _apply_to_entries(self, effect: EntryEffect) -> None:
+        arn = effect.principal_arn
+        match effect:
+            # EKS makes this entry together with its policies; it has no tag of ours.
+            case AwaitEntry():
+                self._make(arn, effect.expected, effect.expected.access_policies, {})
+            # EKS API: CreateAccessEntry takes no policies.
+            case CreateEntry():
+                self._make(arn, effect.entry, (), {PLAN_TAG: "simulated"})
+            case UpdateEntry():
+                self._update(effect)
+            case DeleteEntry():
+                self.entries.pop(arn, None)
+            case AssociatePolicy():
+                self._set_policy(arn, effect.policy.policy_arn, effect.policy)
+            case DisassociatePolicy():
+                self._set_policy(arn, effect.policy.policy_arn, None)
             case _:
                 assert_never(effect)
 
     def snapshot(self) -> Snapshot:
         raw = self.before.cluster_raw
         config = {**(raw.get("accessConfig") or {}), "authenticationMode": self.mode}
+        # EKS API: in CONFIG_MAP mode ListAccessEntries is refused, which is not an empty list.
         listed = self.before.access_entries is not None or self.mode != "CONFIG_MAP"
         return replace(
             self.before,
@@ -115,9 +144,11 @@ class _World:
         policies: tuple[AssociatedPolicy, ...],
         tags: Mapping[str, str],
     ) -> None:
+        # EKS fixes username and groups of the node types (EKS user guide, "Create access entries").
         username, groups = NODE_IDENTITIES.get(spec.type, ("", ()))
         if spec.type == "STANDARD":
             username, groups = _name(arn, spec), spec.kubernetes_groups
+        # A new entry is pinned to the principal of now: it is never older than that principal.
         moments = [moment for moment in (self.now, self.born.get(arn)) if moment is not None]
         made = max(moments, default=None)
         self.entries[arn] = AccessEntry(
@@ -134,8 +165,11 @@ class _World:
 
     def _set_policy(self, arn: str, policy_arn: str, policy: AssociatedPolicy | None) -> None:
         entry = self.entries[arn]
-        kept = tuple(each for each in entry.access_policies if each.policy_arn != policy_arn)
-        self.entries[arn] = replace(entry, access_policies=(*kept, policy) if policy else kept)
+        # EKS API: an entry has each policy once; to associate it again replaces its scope.
+        policies = [each for each in entry.access_policies if each.policy_arn != policy_arn]
+        if policy is not None:
+            policies.append(policy)
+        self.entries[arn] = replace(entry, access_policies=tuple(policies))
 
     def _bind(self, namespace: str | None, name: str, kind: str, role: str, group: str) -> None:
         self.removed.discard((namespace, name))
@@ -170,7 +204,9 @@ def _name(arn: str, spec: EntrySpec) -> str:
 
 def _moment(text: str) -> datetime | None:
     try:
+        # Python 3.10 does not read the Z.
         moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
     except ValueError:
         return None
+    # A time without a zone cannot be compared with one that has it.
     return moment if moment.tzinfo else None

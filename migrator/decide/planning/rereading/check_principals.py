@@ -29,7 +29,7 @@ _ONE_LIVE_NODE = NodeUse(live=1)
 _GETS_ENTRY = frozenset({"create", "recreate", "update", "await"})
 _POLICY = frozenset({"live", "observed", "simulated"})
 _UPDATES = frozenset({"entry-half-made", "answered", "automatic-entry-completed"})
-# Why a principal that can log in today gets no entry (settle, classify_node, answers).
+# Why a principal that can log in today gets no entry (desired_entry, classify_node, answers).
 _LEAVES_OUT = frozenset({"stays-in-config-map", "loss-accepted", "fargate-unused"})
 
 
@@ -81,9 +81,8 @@ def _check_named(
     known = candidate.found.principal
     if principal.principal_id != (known.id if known else None):
         yield Inconsistency(_where(principal), "Its principalId is not the one in the basis.")
-    if not any(
-        _same_identity(principal.before, before) for before in _befores(principal, candidate, facts)
-    ):
+    befores = _befores(principal, candidate, facts)
+    if not any(_same_identity(principal.before, before) for before in befores):
         yield Inconsistency(_where(principal), "Its identity before is not what the basis gives.")
 
 
@@ -96,9 +95,12 @@ def _befores(
     entry = candidate.entry
     if entry is not None:
         yield identity_of_entry(entry)
+        # A live entry decides before the row. A dead one matches no log-in, and one that EKS made
+        # at our own mode step shadows the row only since then.
         if liveness_of(candidate) != "dead" and not _is_completed(principal, entry):
             return
     yield identity_of_rows(candidate, facts)
+    # Live nodes are not in the basis: they make a row alive that the trust policy refutes.
     yield identity_of_rows(replace(candidate, use=_ONE_LIVE_NODE), facts)
     yield from identities_at_random(candidate, facts)
     if _is_creator(principal, facts):
@@ -119,11 +121,11 @@ def _is_creator(principal: PlannedPrincipal, facts: PlanFacts) -> bool:
 
 def _same_identity(one: Identity, other: Identity) -> bool:
     """The basis sorts groups and policies."""
-    return (
-        (one.username, one.via) == (other.username, other.via)
-        and sorted(one.groups) == sorted(other.groups)
-        and policy_keys(one) == policy_keys(other)
-    )
+    if (one.username, one.via) != (other.username, other.via):
+        return False
+    if sorted(one.groups) != sorted(other.groups):
+        return False
+    return policy_keys(one) == policy_keys(other)
 
 
 def _check_unnamed(
@@ -134,6 +136,7 @@ def _check_unnamed(
     """
     if principal.sources:
         yield Inconsistency(_where(principal), "The basis gives its rows to another principal.")
+    # NOBODY is a role of live nodes that has no row; the other one is what mapAccounts gives.
     if _is_creator(principal, facts):
         allowed = (HIDDEN_CREATOR, NOBODY)
     else:
@@ -145,12 +148,18 @@ def _check_unnamed(
     known = candidate.found.principal
     if known is not None and principal.principal_id != known.id:
         yield Inconsistency(_where(principal), "Its principalId is not the one in the basis.")
-    arn = parse_arn(candidate.arn)
-    mapped = arn is not None and any(row.account == arn.account for row in facts.aws_auth.accounts)
-    if principal.action == "create" and not mapped:
+    # A new entry for a principal that nothing lets log in today would be a new grant.
+    if principal.action == "create" and not _is_of_mapped_account(candidate, facts):
         yield Inconsistency(
             _where(principal), "Neither a row nor mapAccounts of the basis names it."
         )
+
+
+def _is_of_mapped_account(candidate: CandidatePrincipal, facts: PlanFacts) -> bool:
+    arn = parse_arn(candidate.arn)
+    if arn is None:
+        return False
+    return arn.account in {row.account for row in facts.aws_auth.accounts}
 
 
 def _check_action(
@@ -158,10 +167,11 @@ def _check_action(
 ) -> Iterator[Inconsistency]:
     """The action compared with the existing entry, and the entry that the action leaves."""
     where = _where(principal)
-    if (principal.entry is None) != (principal.action in ("skip", "block")):
-        yield Inconsistency(
-            where, "It must have an entry." if principal.entry is None else "It can have no entry."
-        )
+    is_left_out = principal.action in ("skip", "block")
+    if principal.entry is None and not is_left_out:
+        yield Inconsistency(where, "It must have an entry.")
+    if principal.entry is not None and is_left_out:
+        yield Inconsistency(where, "It can have no entry.")
     if principal.proposed is not None and principal.action != "block":
         yield Inconsistency(where, "Only a blocked principal has a proposed entry.")
     why = _why_not(principal, candidate, facts)
@@ -171,30 +181,58 @@ def _check_action(
 
 def _why_not(principal: PlannedPrincipal, candidate: CandidatePrincipal, facts: PlanFacts) -> str:
     """Why the action cannot fit the existing entry; empty where it can."""
-    entry, found = candidate.entry, {*principal.findings}
+    by_eks = _made_by_eks(principal, candidate, facts)
     match principal.action:
-        case "create" if entry is not None:
-            return "The basis has an access entry for it."
-        case "create" if _made_by_eks(principal, candidate, facts):
-            return "EKS makes this entry itself at the mode switch."
-        case "recreate" if entry is None or liveness_of(candidate) != "dead":
+        case "create":
+            return _why_not_create(candidate, by_eks=by_eks)
+        case "recreate" if not _has_dead_entry(candidate):
             return "The basis has no dead access entry for it."
-        case "update" if entry is None or found.isdisjoint(_UPDATES):
+        case "update" if not _has_reason_to_update(principal, candidate):
             return "No access entry and no finding asks for an update."
-        case "keep" if entry is None or not _keeps(candidate, entry, principal.entry):
+        case "keep" if not _keeps(candidate, principal.entry):
             return "Its entry is not the one in the basis."
-        case "await" if not _made_by_eks(principal, candidate, facts):
+        case "await" if not by_eks:
             return "Nothing says that EKS makes an entry for it."
-        case "skip" if principal.before.via != "none" and found.isdisjoint(_LEAVES_OUT):
-            return "It can log in today, and no finding says why it is left out."
-        case "skip" if principal.before.via != "none" and _made_by_eks(principal, candidate, facts):
-            return "EKS makes an entry for it at the mode switch, so that it cannot be left out."
+        case "skip":
+            return _why_not_skip(principal, by_eks=by_eks)
         case _:
             return ""
 
 
-def _keeps(candidate: CandidatePrincipal, entry: AccessEntry, planned: EntrySpec | None) -> bool:
-    if planned is None or not same_entry(candidate.arn, spec_of(entry), planned):
+def _has_dead_entry(candidate: CandidatePrincipal) -> bool:
+    return candidate.entry is not None and liveness_of(candidate) == "dead"
+
+
+def _has_reason_to_update(principal: PlannedPrincipal, candidate: CandidatePrincipal) -> bool:
+    # An entry that exists decides already: changing it is a change of access, and is announced.
+    return candidate.entry is not None and not _UPDATES.isdisjoint(principal.findings)
+
+
+def _why_not_create(candidate: CandidatePrincipal, *, by_eks: bool) -> str:
+    # EKS API: a principal has one entry; CreateAccessEntry is refused where there is one.
+    if candidate.entry is not None:
+        return "The basis has an access entry for it."
+    if by_eks:
+        return "EKS makes this entry itself at the mode switch."
+    return ""
+
+
+def _why_not_skip(principal: PlannedPrincipal, *, by_eks: bool) -> str:
+    if principal.before.via == "none":
+        return ""
+    if _LEAVES_OUT.isdisjoint(principal.findings):
+        return "It can log in today, and no finding says why it is left out."
+    # EKS's entry decides before the row from the mode switch on, whatever the plan leaves out.
+    if by_eks:
+        return "EKS makes an entry for it at the mode switch, so that it cannot be left out."
+    return ""
+
+
+def _keeps(candidate: CandidatePrincipal, planned: EntrySpec | None) -> bool:
+    entry = candidate.entry
+    if entry is None or planned is None:
+        return False
+    if not same_entry(candidate.arn, spec_of(entry), planned):
         return False
     if entry.type == "STANDARD":
         return True
@@ -209,10 +247,11 @@ def _made_by_eks(
     """Whether EKS makes the entry at the switch: for managed node groups, Fargate profiles and the
     creator.
     """
-    use = candidate.use
-    return facts.mode == "CONFIG_MAP" and bool(
-        use.nodegroups or use.profiles or _is_creator(principal, facts)
-    )
+    if facts.mode != "CONFIG_MAP":
+        return False
+    if candidate.use.nodegroups or candidate.use.profiles:
+        return True
+    return _is_creator(principal, facts)
 
 
 def _check_proof(principal: PlannedPrincipal) -> Iterator[Inconsistency]:
@@ -228,6 +267,7 @@ def _check_proof(principal: PlannedPrincipal) -> Iterator[Inconsistency]:
 
 def _check_access(principal: PlannedPrincipal) -> Iterator[Inconsistency]:
     """Announced gains and losses have a finding that accounts for them."""
+    # A blocked principal gets no entry: what it would gain or lose is shown for the decision.
     if principal.action == "block":
         return
     for difference, rows in (("gain", principal.access.gained), ("loss", principal.access.lost)):

@@ -60,24 +60,30 @@ def check_sequence(
     principal: PlannedPrincipal, steps: Sequence[Step], read: PlanRead
 ) -> Iterator[Inconsistency]:
     """Everything that is wrong with the steps of one principal."""
-    arn = principal.principal_arn
     if principal.action not in _WITH_STEPS:
-        if steps:
-            why = f"The action of {arn} is {principal.action}, which has no steps."
-            yield Inconsistency(f"step {steps[0].id} ({steps[0].effect.kind})", why)
+        yield from _check_stepless(principal, steps)
         return
+    # check_principals says that the entry is missing.
     if principal.entry is None:
-        return  # said by check_principals
+        return
     walk = _Walk(principal, _target(principal, steps), read)
-    for place, step in enumerate(steps):
-        if place and steps[place - 1].id not in step.requires:
-            yield Inconsistency(
-                _where(step),
-                f"It does not wait for step {steps[place - 1].id} of the same principal.",
-            )
-        for why in walk.apply(step.effect, first=place == 0):
+    earlier: Step | None = None
+    for step in steps:
+        # A run may work on several principals at a time: order is what `requires` says.
+        if earlier is not None and earlier.id not in step.requires:
+            why = f"It does not wait for step {earlier.id} of the same principal."
             yield Inconsistency(_where(step), why)
+        for why in walk.apply(step.effect, first=earlier is None):
+            yield Inconsistency(_where(step), why)
+        earlier = step
     yield from walk.end(steps)
+
+
+def _check_stepless(principal: PlannedPrincipal, steps: Sequence[Step]) -> Iterator[Inconsistency]:
+    if not steps:
+        return
+    why = f"The action of {principal.principal_arn} is {principal.action}, which has no steps."
+    yield Inconsistency(f"step {steps[0].id} ({steps[0].effect.kind})", why)
 
 
 def _where(step: Step) -> str:
@@ -87,18 +93,21 @@ def _where(step: Step) -> str:
 def _target(principal: PlannedPrincipal, steps: Sequence[Step]) -> EntrySpec:
     """What the steps must end in: the entry; for ``await`` what the last update completes it to."""
     assert principal.entry is not None  # noqa: S101 - asked for principals with an entry only
-    updates = [step.effect for step in steps if isinstance(step.effect, UpdateEntry)]
-    if principal.action != "await" or not updates:
+    if principal.action != "await":
         return principal.entry
-    gone = {
-        step.effect.policy.policy_arn
-        for step in steps
-        if isinstance(step.effect, DisassociatePolicy)
-    }
-    kept = tuple(
-        policy for policy in updates[-1].entry.access_policies if policy.policy_arn not in gone
-    )
-    return replace(updates[-1].entry, access_policies=kept)
+    # An update changes names alone: which policies go is in steps of their own.
+    last: UpdateEntry | None = None
+    removed: set[str] = set()
+    for step in steps:
+        if isinstance(step.effect, UpdateEntry):
+            last = step.effect
+        if isinstance(step.effect, DisassociatePolicy):
+            removed.add(step.effect.policy.policy_arn)
+    if last is None:
+        return principal.entry
+    held = last.entry.access_policies
+    kept = tuple(policy for policy in held if policy.policy_arn not in removed)
+    return replace(last.entry, access_policies=kept)
 
 
 @dataclass(slots=True)
@@ -146,27 +155,45 @@ class _Walk:
     def end(self, steps: Sequence[Step]) -> Iterator[Inconsistency]:
         """Where the steps end, and whether that was proven."""
         arn, target = self.principal.principal_arn, self.target
-        if self.state is None or not _same(arn, self.state, target):
-            yield Inconsistency(f"the steps of {arn}", "They do not end in its entry.")
+        where = f"the steps of {arn}"
+        if not self._is_at(target):
+            yield Inconsistency(where, "They do not end in its entry.")
+        # EKS makes an awaited entry, so that the rules of a new one hold for its end alone.
         if self.principal.action == "await" and target.type == "STANDARD":
             yield from check_standard(
                 f"the entry that {arn} ends with", self.principal, target, self.read
             )
-        must_prove = (
-            self.principal.action == "await" or target.type != "STANDARD" or target.access_policies
-        )
-        if must_prove and steps and not isinstance(steps[-1].effect, Prove):
-            yield Inconsistency(f"the steps of {arn}", "They do not end with a proof.")
+        if self._must_prove() and steps and not isinstance(steps[-1].effect, Prove):
+            yield Inconsistency(where, "They do not end with a proof.")
+        for why in self._wrong_classes():
+            yield Inconsistency(where, why)
+
+    def _is_at(self, spec: EntrySpec) -> bool:
+        """Whether the entry after the steps so far is this one."""
+        if self.state is None:
+            return False
+        return _same(self.principal.principal_arn, self.state, spec)
+
+    def _must_prove(self) -> bool:
+        """Whether the last step must be a proof. An entry with groups alone is proven under its
+        marker group, and the update that takes the marker away is its last step.
+        """
+        if self.principal.action == "await" or self.target.type != "STANDARD":
+            return True
+        return bool(self.target.access_policies)
+
+    def _wrong_classes(self) -> Iterator[str]:
         if len(self.classes) > 1:
-            yield Inconsistency(f"the steps of {arn}", "They ask for different classes of proof.")
+            yield "They ask for different classes of proof."
+        # For an entry that may be dead, more is required than its steps ask for (make_plan).
+        if "entry-liveness-unknown" in self.principal.findings:
+            return
         weaker = self.classes - {self.principal.required_proof}
-        # for an entry that may be dead, more is required than its steps ask for (make_plan)
-        if weaker and "entry-liveness-unknown" not in self.principal.findings:
-            why = (
+        if weaker:
+            yield (
                 f"They ask for {names(weaker)} proof, and the principal requires "
                 f"{self.principal.required_proof}."
             )
-            yield Inconsistency(f"the steps of {arn}", why)
 
     def _await(self, effect: AwaitEntry, *, first: bool) -> Iterator[str]:
         if self.principal.action != "await" or not first:
@@ -176,24 +203,26 @@ class _Walk:
         self.state, self.proven = effect.expected, False
 
     def _create(self, effect: CreateEntry) -> Iterator[str]:
+        groups = effect.entry.kubernetes_groups
         if self.principal.action not in _MADE or self.state is not None:
             yield "There is an entry already, or none is to be made."
+        # EKS API: CreateAccessEntry takes no policy; AssociateAccessPolicy is a call of its own.
         if effect.entry.access_policies:
             yield "Access policies are associated by steps of their own."
         yield from self._check_spec(effect.entry)
-        bridged = is_bridged(self.principal, self.read)
-        if bridged != (BRIDGE_GROUP in effect.entry.kubernetes_groups):
-            yield (
-                "The principal needs the bridge group."
-                if bridged
-                else "The principal needs no bridge group."
-            )
-        if effect.entry.type == "STANDARD" and MARKER_GROUP not in effect.entry.kubernetes_groups:
+        is_needed = is_bridged(self.principal, self.read)
+        if is_needed and BRIDGE_GROUP not in groups:
+            yield "The principal needs the bridge group."
+        if not is_needed and BRIDGE_GROUP in groups:
+            yield "The principal needs no bridge group."
+        # The row gives the same until the entry is in force: only the marker shows which of them
+        # answered. Node entries take no group (EKS API).
+        if effect.entry.type == "STANDARD" and MARKER_GROUP not in groups:
             yield "A new entry carries the marker group until it is proven."
         self.state, self.proven = effect.entry, False
 
     def _update(self, effect: UpdateEntry) -> Iterator[str]:
-        if self.state is None or not _same(self.principal.principal_arn, self.state, effect.before):
+        if not self._is_at(effect.before):
             yield "The entry is another one before this step."
         yield from self._check_spec(effect.entry)
         if {*effect.entry.access_policies} != {*(self.state or effect.before).access_policies}:
@@ -216,19 +245,12 @@ class _Walk:
         self.state = None
 
     def _associate(self, effect: AssociatePolicy) -> Iterator[str]:
-        held = (
-            {policy.policy_arn: policy for policy in self.state.access_policies}
-            if self.state
-            else {}
-        )
-        now = held.get(effect.policy.policy_arn)
-        if self.state is None or (now is None) != (effect.before is None):
+        held = self._held()
+        now, stated = held.get(effect.policy.policy_arn), effect.before
+        if self.state is None or (now is None) != (stated is None):
             yield "The access policy is associated in another way before this step."
-        elif (
-            now is not None
-            and effect.before is not None
-            and policy_key(now) != policy_key(effect.before)
-        ):
+        # EKS API: to associate a policy again replaces its scope.
+        elif now and stated and policy_key(now) != policy_key(stated):
             yield "The access policy has another scope before this step."
         if effect.policy not in self.target.access_policies:
             yield (
@@ -238,19 +260,20 @@ class _Walk:
         self._set_policies({**held, effect.policy.policy_arn: effect.policy})
 
     def _disassociate(self, effect: DisassociatePolicy) -> Iterator[str]:
-        held = (
-            {policy.policy_arn: policy for policy in self.state.access_policies}
-            if self.state
-            else {}
-        )
-        if effect.policy.policy_arn in {
-            policy.policy_arn for policy in self.target.access_policies
-        }:
+        held = self._held()
+        kept = {policy.policy_arn for policy in self.target.access_policies}
+        if effect.policy.policy_arn in kept:
             yield f"The principal's entry keeps the access policy {effect.policy.policy_name}."
         now = held.pop(effect.policy.policy_arn, None)
         if now is None or policy_key(now) != policy_key(effect.policy):
             yield "The entry has no such access policy before this step."
         self._set_policies(held)
+
+    def _held(self) -> dict[str, AssociatedPolicy]:
+        """The policies of the entry by their ARN: an entry has each of them once (EKS API)."""
+        if self.state is None:
+            return {}
+        return {policy.policy_arn: policy for policy in self.state.access_policies}
 
     def _set_policies(self, held: dict[str, AssociatedPolicy]) -> None:
         if self.state is not None:
@@ -270,11 +293,16 @@ class _Walk:
 
     def _attribution(self) -> str:
         assert self.state is not None  # noqa: S101 - asked for an entry that exists only
+        # A node entry does not give `system:bootstrappers`, which the row gives.
         if self.state.type != "STANDARD":
             return "node"
         if MARKER_GROUP in self.state.kubernetes_groups:
             return "marker"
-        return "policy" if self.state.access_policies else "rehearsal"
+        # The authorizer names the access policy in the reason of what it allows.
+        if self.state.access_policies:
+            return "policy"
+        # Only without rows does a login show that the entry answers.
+        return "rehearsal"
 
     def _check_spec(self, spec: EntrySpec) -> Iterator[str]:
         """Type and name are the entry's; groups are the entry's, those of before, and the run's
@@ -290,23 +318,28 @@ class _Walk:
                 f"Its username is not the one of the principal's entry: "
                 f"{names([spec.username or ''])}."
             )
-        allowed = {*self.target.kubernetes_groups, MARKER_GROUP}
-        if self.principal.action in _MADE and self.target.type == "STANDARD":
-            allowed |= {BRIDGE_GROUP}
-        if (
-            self.principal.action in _MADE and self.target.access_policies
-        ):  # until the policies are proven
-            allowed |= {
-                g
-                for g in self.principal.before.groups
-                if not is_reserved(g) and not templates_in(g)
-            }
-        more = {*spec.kubernetes_groups} - allowed
+        more = {*spec.kubernetes_groups} - self._allowed_groups()
         if more:
             yield f"It gives the groups {names(more)}, which the principal's entry does not have."
         less = {*self.target.kubernetes_groups} - {*spec.kubernetes_groups}
         if less:
             yield f"It lacks the groups {names(less)} of the principal's entry."
+
+    def _allowed_groups(self) -> set[str]:
+        allowed = {*self.target.kubernetes_groups, MARKER_GROUP}
+        if self.principal.action not in _MADE:
+            return allowed
+        if self.target.type == "STANDARD":
+            allowed.add(BRIDGE_GROUP)
+        # Until the policies are proven, a new entry keeps the groups that they replace. EKS API:
+        # it takes neither reserved names nor templates.
+        if self.target.access_policies:
+            allowed.update(group for group in self.principal.before.groups if _can_keep(group))
+        return allowed
+
+
+def _can_keep(group: str) -> bool:
+    return not is_reserved(group) and not templates_in(group)
 
 
 def _same(arn: str, one: EntrySpec, other: EntrySpec) -> bool:
@@ -318,10 +351,13 @@ def _same(arn: str, one: EntrySpec, other: EntrySpec) -> bool:
 
 def _same_entry_read(found: AccessEntry, stated: AccessEntry) -> bool:
     """Whether the entry that a step holds is the one that the basis shows."""
-    return (
-        (found.principal_arn, found.type, found.username)
-        == (stated.principal_arn, stated.type, stated.username)
-        and sorted(found.kubernetes_groups) == sorted(stated.kubernetes_groups)
-        and policy_keys(found) == policy_keys(stated)
-        and found.created_at == stated.created_at
-    )
+    if (found.principal_arn, found.type) != (stated.principal_arn, stated.type):
+        return False
+    if found.username != stated.username:
+        return False
+    if sorted(found.kubernetes_groups) != sorted(stated.kubernetes_groups):
+        return False
+    if policy_keys(found) != policy_keys(stated):
+        return False
+    # An entry that was made again in the meantime is alive: only its time differs.
+    return found.created_at == stated.created_at
