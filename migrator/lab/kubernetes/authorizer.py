@@ -8,7 +8,7 @@ SubjectAccessReview with name and groups only.
 """
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, TypeAlias
@@ -37,6 +37,17 @@ _NODE_USER, _NODE_GROUP = "system:node:", "system:nodes"
 _GRAPH = frozenset(
     (("", "configmaps"), ("", "secrets"), ("", "persistentvolumeclaims"), ("", "persistentvolumes"))
 )
+_OWN_LEASE_VERBS = frozenset(("get", "create", "update", "patch", "delete"))
+# Where the spec of a pod names an object of a resource: as a volume, as environment.
+_VOLUME_SOURCES = {
+    "configmaps": ("configMap", "name"),
+    "secrets": ("secret", "secretName"),
+    "persistentvolumeclaims": ("persistentVolumeClaim", "claimName"),
+}
+_ENVIRONMENT_SOURCES = {
+    "configmaps": ("configMapRef", "configMapKeyRef"),
+    "secrets": ("secretRef", "secretKeyRef"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +58,8 @@ class Decision:
     reason: str = ""
 
 
-Held: TypeAlias = Mapping[
-    str, tuple[str, tuple[AssociatedPolicy, ...]]
-]  # unique id -> (ARN, policies)
+# By unique id: the ARN and its policies.
+Held: TypeAlias = Mapping[str, tuple[str, tuple[AssociatedPolicy, ...]]]
 
 
 class Authorizer:
@@ -185,23 +195,29 @@ class Authorizer:
         """The node authorizer: what is the node's own, what its pods refer to, and the rules of
         ``system:node``.
         """
-        node, place = user.username.removeprefix(_NODE_USER), (request.api_group, request.resource)
         if request.path is not None:
             return False
+        node = user.username.removeprefix(_NODE_USER)
+        place = (request.api_group, request.resource)
+        is_own_name = request.name in ("", node)
+        # A kubelet renews the lease of its own node (node_authorizer.go, authorizeLease).
         if place == ("coordination.k8s.io", "leases"):
-            own = request.namespace == "kube-node-lease" and request.name in ("", node)
-            return own and request.verb in ("get", "create", "update", "patch", "delete")
-        if place in _GRAPH and request.verb in ("get", "list", "watch") and not request.subresource:
+            if request.namespace != "kube-node-lease" or not is_own_name:
+                return False
+            return request.verb in _OWN_LEASE_VERBS
+        # What its pods refer to, by name (node_authorizer.go, authorizeReadNamespacedObject).
+        is_read = request.verb in ("get", "list", "watch") and not request.subresource
+        if place in _GRAPH and is_read:
             return bool(request.name) and self._pods_refer(node, request)
-        if place == ("", "nodes") and request.name not in ("", node):
+        if place == ("", "nodes") and not is_own_name:
             return False
         return self._rules_of_nodes().allows(request)
 
     def _pods_refer(self, node: str, request: AccessRequest) -> bool:
         for pod in self._store.items(("", "pods"), request.namespace)[0]:
-            if pod.get("spec", {}).get("nodeName") == node and _refers(
-                pod, request.resource, request.name
-            ):
+            if pod.get("spec", {}).get("nodeName") != node:
+                continue
+            if _refers(pod, request.resource, request.name):
                 return True
         return False
 
@@ -237,30 +253,21 @@ def _associated(entry: LabEntry) -> tuple[AssociatedPolicy, ...]:
 
 def _refers(pod: Mapping[str, Any], resource: str, name: str) -> bool:
     """Whether a pod names a ConfigMap, Secret or claim as volume, environment or pull secret."""
-    spec = pod.get("spec", {})
-    source, key = {
-        "configmaps": ("configMap", "name"),
-        "secrets": ("secret", "secretName"),
-        "persistentvolumeclaims": ("persistentVolumeClaim", "claimName"),
-    }.get(resource, ("", ""))
-    if any(volume.get(source, {}).get(key) == name for volume in spec.get("volumes") or ()):
-        return True
-    if resource == "secrets" and any(
-        ref.get("name") == name for ref in spec.get("imagePullSecrets") or ()
-    ):
-        return True
-    from_key, env_key = {
-        "configmaps": ("configMapRef", "configMapKeyRef"),
-        "secrets": ("secretRef", "secretKeyRef"),
-    }.get(resource, ("", ""))
-    for container in (*(spec.get("containers") or ()), *(spec.get("initContainers") or ())):
-        if any(
-            item.get(from_key, {}).get("name") == name for item in container.get("envFrom") or ()
-        ):
-            return True
-        if any(
-            (item.get("valueFrom") or {}).get(env_key, {}).get("name") == name
-            for item in container.get("env") or ()
-        ):
-            return True
-    return False
+    return name in _references(pod.get("spec", {}), resource)
+
+
+def _references(spec: Mapping[str, Any], resource: str) -> Iterator[str | None]:
+    """The names of a resource that a pod refers to (kubernetes ``pkg/api/v1/pod/util.go``)."""
+    source, key = _VOLUME_SOURCES.get(resource, ("", ""))
+    for volume in spec.get("volumes") or ():
+        yield volume.get(source, {}).get(key)
+    if resource == "secrets":
+        for reference in spec.get("imagePullSecrets") or ():
+            yield reference.get("name")
+    from_key, env_key = _ENVIRONMENT_SOURCES.get(resource, ("", ""))
+    for kind in ("containers", "initContainers"):
+        for container in spec.get(kind) or ():
+            for item in container.get("envFrom") or ():
+                yield item.get(from_key, {}).get("name")
+            for item in container.get("env") or ():
+                yield (item.get("valueFrom") or {}).get(env_key, {}).get("name")

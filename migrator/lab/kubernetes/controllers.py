@@ -13,6 +13,8 @@ from migrator.lab.kubernetes.resources import ResourceType, ResourceTypes, type_
 from migrator.lab.kubernetes.store import ObjectStore
 from migrator.model.rbac import LabelSelector
 
+_NAMESPACES = ("", "namespaces")
+_DEFINITIONS = ("apiextensions.k8s.io", "customresourcedefinitions")
 _CLUSTER_ROLES = ("rbac.authorization.k8s.io", "clusterroles")
 
 
@@ -34,51 +36,61 @@ class Controllers:
         """What the controllers of a real cluster do after a removal: contents of namespaces and
         owned objects go.
         """
-        if kind.key == ("", "namespaces"):
-            for other in self._types.all():
-                if other.namespaced:
-                    for found in self._store.items(other.key, name)[0]:
-                        self._store.remove(other.key, name, found["metadata"]["name"])
-        if kind.key == ("apiextensions.k8s.io", "customresourcedefinitions"):
-            announced = type_of_definition(before)
-            if announced is not None:
-                for found in self._store.items(announced.key)[0]:
-                    metadata = found["metadata"]
-                    self._store.remove(
-                        announced.key, metadata.get("namespace", ""), metadata["name"]
-                    )
-                self._types.remove(announced.group, announced.plural)
+        if kind.key == _NAMESPACES:
+            self._empty_namespace(name)
+        if kind.key == _DEFINITIONS:
+            self._end_definition(before)
         if kind.key == _CLUSTER_ROLES:
             self._aggregate()
-        uid = before["metadata"]["uid"]
+        self._collect_garbage(before["metadata"]["uid"])
+
+    def _empty_namespace(self, name: str) -> None:
+        for kind in self._types.all():
+            if kind.namespaced:
+                for found in self._store.items(kind.key, name)[0]:
+                    self._remove(kind.key, found)
+
+    def _end_definition(self, definition: Json) -> None:
+        """Custom objects end with their definition."""
+        announced = type_of_definition(definition)
+        if announced is None:
+            return
+        for found in self._store.items(announced.key)[0]:
+            self._remove(announced.key, found)
+        self._types.remove(announced.group, announced.plural)
+
+    def _collect_garbage(self, uid: str) -> None:
+        """An object ends with the last of its owners (Kubernetes documentation, "Garbage
+        Collection", "Owners and dependents").
+        """
         for key in tuple(self._store.keys()):
             for found in self._store.items(key)[0]:
                 owners = found["metadata"].get("ownerReferences") or ()
                 if owners and all(owner.get("uid") == uid for owner in owners):
-                    self._store.remove(
-                        key, found["metadata"].get("namespace", ""), found["metadata"]["name"]
-                    )
+                    self._remove(key, found)
+
+    def _remove(self, key: tuple[str, str], found: Json) -> None:
+        metadata = found["metadata"]
+        self._store.remove(key, metadata.get("namespace", ""), metadata["name"])
 
     def after_write(self, kind: ResourceType, stored: Json) -> None:
         """What the controllers of a real cluster do after a write: definitions serve, namespaces
         are furnished.
         """
-        if kind.key == ("apiextensions.k8s.io", "customresourcedefinitions"):
+        if kind.key == _DEFINITIONS:
             announced = type_of_definition(stored)
             if announced is not None:
                 self._types.add(announced)
         if kind.key == _CLUSTER_ROLES:
             self._aggregate()
-        if kind.key == ("", "namespaces"):
-            name = stored["metadata"]["name"]
-            if self._store.get(("", "serviceaccounts"), name, "default") is None:
-                self._load(
-                    {
-                        "apiVersion": "v1",
-                        "kind": "ServiceAccount",
-                        "metadata": {"name": "default", "namespace": name},
-                    }
-                )
+        if kind.key == _NAMESPACES:
+            self._furnish_namespace(stored["metadata"]["name"])
+
+    def _furnish_namespace(self, name: str) -> None:
+        if self._store.get(("", "serviceaccounts"), name, "default") is not None:
+            return
+        metadata = {"name": "default", "namespace": name}
+        self._load({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata})
 
     def _aggregate(self) -> None:
         """What the aggregation controller does: rules of aggregated ClusterRoles follow the roles
@@ -88,12 +100,8 @@ class Controllers:
         for name, found in roles.items():
             if "aggregationRule" not in found:
                 continue
-            rules: list[Json] = []
-            for selector in (found["aggregationRule"] or {}).get("clusterRoleSelectors") or ():
-                chosen = LabelSelector.from_raw(selector)
-                for other, role in roles.items():
-                    if other != name and selects(chosen, role["metadata"].get("labels") or {}):
-                        rules += [rule for rule in role.get("rules") or () if rule not in rules]
+            others = [role for other, role in roles.items() if other != name]
+            rules = _aggregated_rules(found["aggregationRule"] or {}, others)
             if rules != (found.get("rules") or []):
                 self._put_aggregated(name, {**found, "rules": rules})
                 return
@@ -109,3 +117,16 @@ class Controllers:
         )
         self._store.put(_CLUSTER_ROLES, "", name, found)
         self._aggregate()  # roles may aggregate aggregated roles: until nothing changes
+
+
+def _aggregated_rules(aggregation: Json, others: list[Json]) -> list[Json]:
+    """The rules of the roles that an aggregation rule selects, each once, in the order of its
+    selectors.
+    """
+    rules: list[Json] = []
+    for selector in aggregation.get("clusterRoleSelectors") or ():
+        chosen = LabelSelector.from_raw(selector)
+        for role in others:
+            if selects(chosen, role["metadata"].get("labels") or {}):
+                rules += [rule for rule in role.get("rules") or () if rule not in rules]
+    return rules

@@ -108,27 +108,40 @@ def _atoms(rule: PolicyRule) -> Iterable[PolicyRule]:
 
 
 def _covers(owner: PolicyRule, atom: PolicyRule) -> bool:
-    if not ("*" in owner.verbs or atom.verbs[0] in owner.verbs):
+    """Whether a rule holds all that an atom allows (kubernetes
+    ``pkg/registry/rbac/validation/policy_comparator.go``, ruleCovers).
+    """
+    if not _has(owner.verbs, atom.verbs[0]):
         return False
     if atom.non_resource_urls:
         url = atom.non_resource_urls[0]
-        return any(
-            spec in ("*", url) or (spec.endswith("*") and url.startswith(spec.rstrip("*")))
-            for spec in owner.non_resource_urls
-        )
-    resource = atom.resources[0]
-    _, slash, sub = resource.partition("/")
-    in_group = "*" in owner.api_groups or atom.api_groups[0] in owner.api_groups
-    in_resource = (
-        "*" in owner.resources
-        or resource in owner.resources
-        or (slash and f"*/{sub}" in owner.resources)
-    )
-    if not (in_group and in_resource):
+        return any(_covers_url(spec, url) for spec in owner.non_resource_urls)
+    if not _has(owner.api_groups, atom.api_groups[0]):
         return False
-    if not atom.resource_names:
-        return not owner.resource_names
-    return not owner.resource_names or atom.resource_names[0] in owner.resource_names
+    if not _covers_resource(owner, atom.resources[0]):
+        return False
+    # A rule without names holds every name; a rule with names never holds all of them.
+    if not owner.resource_names:
+        return True
+    return bool(atom.resource_names) and atom.resource_names[0] in owner.resource_names
+
+
+def _has(held: Sequence[str], wanted: str) -> bool:
+    return "*" in held or wanted in held
+
+
+def _covers_url(spec: str, url: str) -> bool:
+    if spec in ("*", url):
+        return True
+    return spec.endswith("*") and url.startswith(spec.rstrip("*"))
+
+
+def _covers_resource(owner: PolicyRule, resource: str) -> bool:
+    if _has(owner.resources, resource):
+        return True
+    # ``*/scale`` is the subresource of every resource.
+    _, slash, sub = resource.partition("/")
+    return bool(slash) and f"*/{sub}" in owner.resources
 
 
 def _compact(atoms: Sequence[PolicyRule]) -> list[PolicyRule]:

@@ -47,14 +47,21 @@ class FargatePods:
         """Start the pods that wait, and remove the nodes of deleted pods."""
         if not self._cluster.fargate_profiles:
             return
-        store = self._registry.store
-        waiting = [
-            pod for pod in store.items(PODS)[0] if not (pod.get("spec") or {}).get("nodeName")
-        ]
-        for pod in waiting:
+        self._start_waiting()
+        self._remove_nodes()
+
+    def _start_waiting(self) -> None:
+        for pod in self._registry.store.items(PODS)[0]:
+            spec, status = pod.get("spec") or {}, pod.get("status") or {}
+            if spec.get("nodeName") or status.get("containerStatuses"):
+                continue
             profile = self._profile_of(pod)
-            if profile is not None and not (pod.get("status") or {}).get("containerStatuses"):
+            if profile is not None:
                 self._start(pod, profile)
+
+    def _remove_nodes(self) -> None:
+        """A node of Fargate ends with its pod."""
+        store = self._registry.store
         uids = {pod["metadata"]["uid"] for pod in store.items(PODS)[0]}
         for node in store.items(NODES)[0]:
             owner = (node["metadata"].get("annotations") or {}).get("lab/pod")

@@ -108,27 +108,43 @@ def _compare(
     before: Value, after: Value, path: Path, written: set[Path], removed: set[Path]
 ) -> None:
     if path in _SETS:
-        old, new = set(_leaves(before or [], path)), set(_leaves(after or [], path))
-        written |= new - old
-        removed |= old - new
-        if new and not old:
-            written.add((*path, _SELF))
+        _compare_sets(before or [], after or [], path, written, removed)
         return
-    if isinstance(after, dict) and (after or isinstance(before, dict)) and path not in _ATOMIC:
-        if isinstance(before, dict):
-            for key in before.keys() - after.keys():
-                removed.update(_with_selves(before[key], (*path, f"f:{key}")))
-        elif before is not None:
+    was_map = isinstance(before, dict)
+    # An empty map that appears is a leaf: it has no fields that could be owned.
+    if isinstance(after, dict) and (after or was_map) and path not in _ATOMIC:
+        _compare_maps(before, after, path, written, removed)
+        return
+    if before == after:
+        return
+    if was_map:
+        removed.update(_with_selves(before, path))
+    written.add(path)
+
+
+def _compare_sets(
+    before: Value, after: Value, path: Path, written: set[Path], removed: set[Path]
+) -> None:
+    old, new = set(_leaves(before, path)), set(_leaves(after, path))
+    written |= new - old
+    removed |= old - new
+    if new and not old:
+        written.add((*path, _SELF))
+
+
+def _compare_maps(
+    before: Value, after: Json, path: Path, written: set[Path], removed: set[Path]
+) -> None:
+    known = before if isinstance(before, dict) else {}
+    for key in known.keys() - after.keys():
+        removed.update(_with_selves(known[key], (*path, f"f:{key}")))
+    if not isinstance(before, dict):
+        if before is not None:
             removed.add(path)
-        if path and not isinstance(before, dict):
+        if path:
             written.add((*path, _SELF))
-        for key, child in after.items():
-            known = before.get(key) if isinstance(before, dict) else None
-            _compare(known, child, (*path, f"f:{key}"), written, removed)
-    elif before != after:
-        if isinstance(before, dict):
-            removed.update(_with_selves(before, path))
-        written.add(path)
+    for key, child in after.items():
+        _compare(known.get(key), child, (*path, f"f:{key}"), written, removed)
 
 
 def _with_selves(value: Value, path: Path) -> Iterator[Path]:
@@ -263,25 +279,45 @@ def apply(
     base = live or {"apiVersion": applied["apiVersion"], "kind": applied["kind"], "metadata": {}}
     merged = _merge(base, _without_server_fields(applied), ())
     written, _ = changed_fields(live, merged)
-    contested = {owner.key: owner.fields & written for owner in others}
-    if any(contested.values()):
-        if not force:
-            raise _conflicts(
-                [(owner, sorted(contested[owner.key])) for owner in others if contested[owner.key]]
-            )
-        others = [_replace_fields(owner, owner.fields - contested[owner.key]) for owner in others]
-    abandoned = before.fields - mine.fields if before else frozenset()
-    for path in sorted(abandoned, key=len, reverse=True):
-        if not any(kept[: len(path)] == path for owner in (mine, *others) for kept in owner.fields):
-            merged = _without(merged, path)
-    unchanged = (
-        before is not None and before.fields == mine.fields and _ownable(merged) == _ownable(base)
-    )
-    stamped = Owner(
-        manager, "Apply", api_version, mine.fields, before.time if unchanged and before else time
-    )
+    others = _others_after(others, written, force=force)
+    stamp: str | None = time
+    if before is not None:
+        merged = _without_abandoned(merged, before.fields - mine.fields, [mine, *others])
+        # An apply that changes nothing leaves the entry's time as it is (apimachinery
+        # ``pkg/util/managedfields/internal/managedfieldsupdater.go``).
+        if before.fields == mine.fields and _ownable(merged) == _ownable(base):
+            stamp = before.time
+    stamped = Owner(manager, "Apply", api_version, mine.fields, stamp)
     kept = [owner for owner in others if owner.fields or owner.operation == "Apply"]
     return write_owners(merged, [*kept, stamped])
+
+
+def _others_after(others: list[Owner], written: Fields, *, force: bool) -> list[Owner]:
+    """The other owners after fields were written: with ``force`` they lose those fields, else it is
+    a conflict (structured-merge-diff ``merge/update.go``).
+    """
+    contested = [(owner, owner.fields & written) for owner in others]
+    found = [(owner, sorted(fields)) for owner, fields in contested if fields]
+    if not found:
+        return others
+    if not force:
+        raise _conflicts(found)
+    return [_replace_fields(owner, owner.fields - fields) for owner, fields in contested]
+
+
+def _without_abandoned(found: Json, abandoned: Fields, owners: list[Owner]) -> Json:
+    """An object without the fields that its applier no longer names. What another owner holds, or
+    anything below it, stays (structured-merge-diff ``merge/update.go``, prune).
+    """
+    held = {kept[:length] for owner in owners for kept in owner.fields for length in _depths(kept)}
+    for path in sorted(abandoned, key=len, reverse=True):
+        if path not in held:
+            found = _without(found, path)
+    return found
+
+
+def _depths(path: Path) -> range:
+    return range(1, len(path) + 1)
 
 
 def _without_server_fields(applied: Json) -> Json:
@@ -311,12 +347,18 @@ def _without(value: Value, path: Path) -> Value:
     key = step[2:]
     if not isinstance(value, dict) or key not in value:
         return value
+    remaining = {name: child for name, child in value.items() if name != key}
     if not rest:
-        return {name: child for name, child in value.items() if name != key}
+        return remaining
     child = _without(value[key], rest)
-    if child in ({}, []) and value[key] not in ({}, []):
-        return {name: other for name, other in value.items() if name != key}
+    # What has lost its last field goes too; what was empty before stays.
+    if _is_empty(child) and not _is_empty(value[key]):
+        return remaining
     return {**value, key: child}
+
+
+def _is_empty(value: Value) -> bool:
+    return value in ({}, [])
 
 
 def _conflicts(found: list[tuple[Owner, list[Path]]]) -> ApiError:

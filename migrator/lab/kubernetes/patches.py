@@ -29,6 +29,9 @@ _MERGE_KEYS = {
     "webhooks": "name",
 }
 _PRIMITIVE_MERGE = {"finalizers"}
+# Directives in the name of a key; the rest of the name is the list that they are about.
+_ORDER = "$setElementOrder/"
+_DELETE_FROM = "$deleteFromPrimitiveList/"
 _MISSING = object()
 
 
@@ -160,25 +163,29 @@ def _merge_map(target: Value, patch: Json) -> Value:
     if directive == "delete":
         return {}
     merged = dict(target) if isinstance(target, dict) else {}
-    if (retain := patch.get("$retainKeys")) is not None:
+    retain = patch.get("$retainKeys")
+    if retain is not None:
         merged = {key: value for key, value in merged.items() if key in retain}
     for key, value in patch.items():
-        if key.startswith("$setElementOrder/") or key in ("$patch", "$retainKeys"):
+        # An order is read where its list is merged; the other two are obeyed above.
+        if key.startswith(_ORDER) or key in ("$patch", "$retainKeys"):
             continue
-        if key.startswith("$deleteFromPrimitiveList/"):
-            field = key.partition("/")[2]
+        if key.startswith(_DELETE_FROM):
+            field = key.removeprefix(_DELETE_FROM)
             merged[field] = [item for item in merged.get(field) or [] if item not in value]
         elif value is None:
             merged.pop(key, None)
-        elif isinstance(value, dict):
-            merged[key] = _merge_map(merged.get(key), value)
-        elif isinstance(value, list):
-            merged[key] = _merge_list(
-                key, merged.get(key), value, patch.get(f"$setElementOrder/{key}")
-            )
         else:
-            merged[key] = value
+            merged[key] = _merge_value(key, merged.get(key), value, patch.get(f"{_ORDER}{key}"))
     return merged
+
+
+def _merge_value(key: str, target: Value, value: Value, order: Value) -> Value:
+    if isinstance(value, dict):
+        return _merge_map(target, value)
+    if isinstance(value, list):
+        return _merge_list(key, target, value, order)
+    return value
 
 
 def _merge_list(field: str, target: Value, patch: list[Any], order: Value) -> list[Any]:
@@ -186,24 +193,31 @@ def _merge_list(field: str, target: Value, patch: list[Any], order: Value) -> li
     if field in _PRIMITIVE_MERGE:
         return present + [item for item in patch if item not in present]
     merge_key = _MERGE_KEYS.get(field)
+    # Without a merge key the patch's list replaces what is there (``x-kubernetes-patch-strategy``).
     if merge_key is None or not all(isinstance(item, dict) for item in (*present, *patch)):
-        return [
-            copy.deepcopy(item)
-            for item in patch
-            if not (isinstance(item, dict) and "$patch" in item)
-        ]
+        return [copy.deepcopy(item) for item in patch if not _is_directive(item)]
     if any(item.get("$patch") == "replace" for item in patch):
         return [copy.deepcopy(item) for item in patch if item.get("$patch") != "replace"]
     for item in patch:
         present = _merge_item(present, item, merge_key)
     if isinstance(order, list):
-        names = [item.get(merge_key) if isinstance(item, dict) else item for item in order]
-        present.sort(
-            key=lambda item: (
-                names.index(item[merge_key]) if item.get(merge_key) in names else len(names)
-            )
-        )
+        _sort_as(order, present, merge_key)
     return present
+
+
+def _is_directive(item: Value) -> bool:
+    return isinstance(item, dict) and "$patch" in item
+
+
+def _sort_as(order: list[Any], present: list[Any], merge_key: str) -> None:
+    """Put items in the order that the patch names; items that it does not name come last."""
+    names = [item.get(merge_key) if isinstance(item, dict) else item for item in order]
+
+    def rank(item: Json) -> int:
+        name = item.get(merge_key)
+        return names.index(name) if name in names else len(names)
+
+    present.sort(key=rank)
 
 
 def _merge_item(present: list[Any], item: Json, merge_key: str) -> list[Any]:

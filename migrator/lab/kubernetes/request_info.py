@@ -59,27 +59,41 @@ class RequestInfo:
 
 def request_info(request: Request) -> RequestInfo:
     """Take a request's method, path and query apart."""
-    parts = [part for part in request.path.split("/") if part]
-    method = request.method
-    if parts[:1] == ["api"] and len(parts) >= 3:
+    path = request.path
+    parts = [part for part in path.split("/") if part]
+    prefix = parts[0] if parts else ""
+    if prefix == "api" and len(parts) >= 3:
         group, version, rest = "", parts[1], parts[2:]
-    elif parts[:1] == ["apis"] and len(parts) >= 4:
+    elif prefix == "apis" and len(parts) >= 4:
         group, version, rest = parts[1], parts[2], parts[3:]
     else:
-        return RequestInfo(request.path, method.lower())
+        return RequestInfo(path, request.method.lower())
+    namespace, (resource, name, subresource) = _place(rest)
+    verb = _VERBS.get(request.method, "")
+    if not name and verb == "get":
+        verb = "watch" if request.parameter("watch") in ("1", "true") else "list"
+        name = _name_selected(request)
+    elif not name and verb == "delete":
+        verb = "deletecollection"
+    return RequestInfo(path, verb, group, version, resource, subresource, namespace, name)
+
+
+def _place(rest: list[str]) -> tuple[str, tuple[str, str, str]]:
+    """Namespace, then resource, name and subresource: what is behind the version in a path."""
     namespace = ""
     if rest[0] == "namespaces" and len(rest) > 1:
         namespace = rest[1]
         if len(rest) > 2 and rest[2] not in _NAMESPACE_SUBRESOURCES:
             rest = rest[2:]
-    resource = rest[0]
-    name = rest[1] if len(rest) > 1 else ""
-    subresource = rest[2] if len(rest) > 2 else ""
-    verb = _VERBS.get(method, "")
-    if not name and verb == "get":
-        verb = "watch" if request.parameter("watch") in ("1", "true") else "list"
-        if request.raw_query and (match := _NAME_FIELD.search(request.parameter("fieldSelector"))):
-            name = match[1]
-    elif not name and verb == "delete":
-        verb = "deletecollection"
-    return RequestInfo(request.path, verb, group, version, resource, subresource, namespace, name)
+    resource, name, subresource, *_ = *rest, "", ""
+    return namespace, (resource, name, subresource)
+
+
+def _name_selected(request: Request) -> str:
+    """The name that a field selector asks for: a list of one object is authorised as that object,
+    so that ``resourceNames`` of a rule can allow it.
+    """
+    if not request.raw_query:
+        return ""
+    match = _NAME_FIELD.search(request.parameter("fieldSelector"))
+    return match[1] if match is not None else ""

@@ -275,19 +275,32 @@ def check_shape(kind: ResourceType, found: Value) -> str | None:
             f"metadata is no object"
         )
     if kind.key == ("", "configmaps"):
-        for field in ("data", "binaryData"):
-            values = found.get(field)
-            if values is not None and not isinstance(values, dict):
-                return _unreadable(kind, values, f"{field} of type map[string]string")
-            for value in (values or {}).values():
-                if not isinstance(value, str):
-                    return _unreadable(kind, value, f"{field} of type string")
-    for field in ("rules", "subjects") if kind.group == _RBAC else ():
+        return _check_texts(kind, found)
+    if kind.group == _RBAC:
+        return _check_lists(kind, found)
+    return None
+
+
+def _check_texts(kind: ResourceType, found: Json) -> str | None:
+    """``data`` and ``binaryData`` of a ConfigMap are maps of texts."""
+    for field in ("data", "binaryData"):
         values = found.get(field)
-        if not isinstance(values or [], list) or not all(
-            isinstance(item, dict) for item in values or ()
-        ):
-            return _unreadable(kind, values, f"{field} of type []struct")
+        if values is None:
+            continue
+        if not isinstance(values, dict):
+            return _unreadable(kind, values, f"{field} of type map[string]string")
+        for value in values.values():
+            if not isinstance(value, str):
+                return _unreadable(kind, value, f"{field} of type string")
+    return None
+
+
+def _check_lists(kind: ResourceType, found: Json) -> str | None:
+    """``rules`` and ``subjects`` of RBAC's kinds are lists of objects."""
+    for field in ("rules", "subjects"):
+        values = found.get(field) or []
+        if not isinstance(values, list) or not all(isinstance(item, dict) for item in values):
+            return _unreadable(kind, found.get(field), f"{field} of type []struct")
     return None
 
 
