@@ -59,14 +59,16 @@ def _terms(text: str) -> Predicate:
         term = re.sub(r"\\(.)", r"\1", quoted) if quoted is not None else word
         found[sign].append(term)
         at = match.end()
-        while at < len(text) and text[at].isspace():
-            at += 1
     every, some, none = found.values()
-    return lambda message: (
-        all(term in message for term in every)
-        and (not some or any(term in message for term in some))
-        and not any(term in message for term in none)
-    )
+
+    def matches(message: str) -> bool:
+        if any(term in message for term in none):
+            return False
+        if some and not any(term in message for term in some):
+            return False
+        return all(term in message for term in every)
+
+    return matches
 
 
 def _json_matches(condition: Condition, message: str) -> bool:
@@ -166,30 +168,41 @@ class _Parser:
 def _comparer(operator: str, kind: str, wanted: str) -> Condition | None:
     """A test of one value; None when the comparison is not understood."""
     number = _number(wanted) if kind == "word" else None
-    if operator in ("<", ">", "<=", ">="):
-        if number is None:
-            return None
-        limit = number
-        compare = _ORDERS[operator]
-        return lambda value: (
-            isinstance(value, int | float)
-            and not isinstance(value, bool)
-            and compare(float(value), limit)
-        )
-    if kind == "regex":
-        searched = re.compile(wanted)
-        equal: Condition = lambda value: isinstance(value, str) and bool(searched.search(value))  # noqa: E731
-    elif number is not None:
-        equal = lambda value: not isinstance(value, bool) and value in (number, wanted)  # noqa: E731
-    elif kind in ("text", "word"):
-        text = re.sub(r"\\(.)", r"\1", wanted)
-        glob = re.compile(translate(text.replace("[", "[[]").replace("?", "[?]")))
-        equal = lambda value: isinstance(value, str) and bool(glob.match(value))  # noqa: E731
-    else:
-        return None
-    if operator == "=":
+    if operator in _ORDERS:
+        return _ordered(operator, number) if number is not None else None
+    equal = _equal(kind, wanted, number)
+    if equal is None or operator == "=":
         return equal
-    return (lambda value: not equal(value)) if operator == "!=" else None
+    if operator == "!=":
+        return lambda value: not equal(value)
+    return None
+
+
+def _ordered(operator: str, limit: float) -> Condition:
+    compare = _ORDERS[operator]
+
+    def test(value: object) -> bool:
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return False
+        return compare(float(value), limit)
+
+    return test
+
+
+def _equal(kind: str, wanted: str, number: float | None) -> Condition | None:
+    if kind == "regex":
+        return _text_test(re.compile(wanted).search)
+    if number is not None:
+        return lambda value: not isinstance(value, bool) and value in (number, wanted)
+    if kind in ("text", "word"):
+        text = re.sub(r"\\(.)", r"\1", wanted)
+        # Of the characters that fnmatch reads, only ``*`` has a meaning in a pattern.
+        return _text_test(re.compile(translate(text.replace("[", "[[]").replace("?", "[?]"))).match)
+    return None
+
+
+def _text_test(match: Callable[[str], re.Match[str] | None]) -> Condition:
+    return lambda value: isinstance(value, str) and match(value) is not None
 
 
 def _number(text: str) -> float | None:
@@ -203,13 +216,19 @@ def _select(document: object, path: str) -> list[Any]:
     """The values at a path; none when it is not there."""
     values: list[Any] = [document]
     for index, star, quoted, name in _STEP.findall(path):
-        found: list[Any] = []
-        for value in values:
-            if index and isinstance(value, list) and int(index) < len(value):
-                found.append(value[int(index)])
-            elif star and isinstance(value, list):
-                found.extend(value)
-            elif (quoted or name) and isinstance(value, dict) and (quoted or name) in value:
-                found.append(value[quoted or name])
-        values = found
+        if index:
+            values = [at for value in values for at in _item_at(value, int(index))]
+        elif star:
+            values = [at for value in values if isinstance(value, list) for at in value]
+        else:
+            values = _members(values, quoted or name)
     return values
+
+
+def _item_at(value: object, index: int) -> list[Any]:
+    """The item of a list as a list of one; empty when it is not there."""
+    return value[index : index + 1] if isinstance(value, list) else []
+
+
+def _members(values: list[Any], key: str) -> list[Any]:
+    return [value[key] for value in values if isinstance(value, dict) and key in value]

@@ -176,29 +176,43 @@ def _parse_query(service: str, request: Request) -> tuple[str, dict[str, Any]]:
 
 
 def _read_form(shape: Shape, form: Mapping[str, str], prefix: str, ec2: bool) -> Value:
-    """The value under ``prefix`` in a form, None when it is not there."""
+    """The value under ``prefix`` in a form, None when it is not there (botocore ``serialize.py``,
+    QuerySerializer and EC2Serializer).
+    """
     if isinstance(shape, StructureShape):
-        if prefix and not any(key.startswith(prefix) for key in form):
-            return None
-        value = {}
-        for key, member in shape.members.items():
-            found = _read_form(
-                member, form, f"{prefix}.{_form_name(key, member, ec2)}".lstrip("."), ec2
-            )
-            if found is not None:
-                value[key] = found
-        return value or None
+        return _read_form_structure(shape, form, prefix, ec2)
     if isinstance(shape, ListShape):
-        flat = ec2 or shape.serialization.get("flattened")
-        stem = prefix if flat else f"{prefix}.{shape.member.serialization.get('name', 'member')}"
-        items: list[Value] = []
-        while (item := _read_form(shape.member, form, f"{stem}.{len(items) + 1}", ec2)) is not None:
-            items.append(item)
-        return items or None
+        return _read_form_list(shape, form, prefix, ec2)
     return _scalar(shape, form[prefix]) if prefix in form else None
 
 
+def _read_form_structure(
+    shape: StructureShape, form: Mapping[str, str], prefix: str, ec2: bool
+) -> Value:
+    if prefix and not any(key.startswith(prefix) for key in form):
+        return None
+    value = {}
+    for key, member in shape.members.items():
+        place = f"{prefix}.{_form_name(key, member, ec2)}".lstrip(".")
+        found = _read_form(member, form, place, ec2)
+        if found is not None:
+            value[key] = found
+    return value or None
+
+
+def _read_form_list(shape: ListShape, form: Mapping[str, str], prefix: str, ec2: bool) -> Value:
+    stem = prefix
+    if not ec2 and not shape.serialization.get("flattened"):
+        stem = f"{prefix}.{shape.member.serialization.get('name', 'member')}"
+    items: list[Value] = []
+    # Items are numbered from one.
+    while (item := _read_form(shape.member, form, f"{stem}.{len(items) + 1}", ec2)) is not None:
+        items.append(item)
+    return items or None
+
+
 def _form_name(key: str, member: Shape, ec2: bool) -> str:
+    # EC2 capitalises the first letter (botocore ``serialize.py``, EC2Serializer).
     if ec2:
         name = member.serialization.get("queryName") or member.serialization.get("name", key)
         return str(name[0].upper() + name[1:])
@@ -280,21 +294,27 @@ def write_error(protocol: str, error: AwsError, request_id: str) -> Response:
 
 def _to_json(shape: Shape, value: Value) -> Value:
     if isinstance(shape, StructureShape):
-        members = shape.members
-        return {
-            members[key].serialization.get("name", key): _to_json(members[key], item)
-            for key, item in value.items()
-            if key in members and item is not None
-        }
+        return _to_json_members(shape, value)
     if isinstance(shape, ListShape):
         return [_to_json(shape.member, item) for item in value]
     if isinstance(shape, MapShape):
         return {str(key): _to_json(shape.value, item) for key, item in value.items()}
+    # Seconds since 1970 are the default of rest-json and json (botocore ``parsers.py``).
     if shape.type_name == "timestamp" and isinstance(value, datetime):
         return round(value.timestamp(), 3)
     if shape.type_name == "blob":
-        return base64.b64encode(value if isinstance(value, bytes) else str(value).encode()).decode()
+        raw = value if isinstance(value, bytes) else str(value).encode()
+        return base64.b64encode(raw).decode()
     return value
+
+
+def _to_json_members(shape: StructureShape, value: Mapping[str, Any]) -> dict[str, Any]:
+    found = {}
+    for key, item in value.items():
+        member = shape.members.get(key)
+        if member is not None and item is not None:
+            found[member.serialization.get("name", key)] = _to_json(member, item)
+    return found
 
 
 def _to_xml_members(shape: StructureShape, value: Mapping[str, Any], ec2: bool) -> Iterable[str]:
@@ -308,21 +328,28 @@ def _to_xml(shape: Shape, name: str, value: Value, ec2: bool) -> str:
     if isinstance(shape, StructureShape):
         return f"<{name}>{''.join(_to_xml_members(shape, value, ec2))}</{name}>"
     if isinstance(shape, ListShape):
-        inner_name = shape.member.serialization.get("name", "item" if ec2 else "member")
-        if shape.serialization.get("flattened"):
-            return "".join(_to_xml(shape.member, name, item, ec2) for item in value)
-        items = "".join(_to_xml(shape.member, inner_name, item, ec2) for item in value)
-        return f"<{name}>{items}</{name}>"
+        return _to_xml_list(shape, name, value, ec2)
     if isinstance(shape, MapShape):
         entries = "".join(_to_xml_entry(shape, key, item, ec2) for key, item in value.items())
         return f"<{name}>{entries}</{name}>"
+    return f"<{name}>{_xml(_xml_text(shape, value))}</{name}>"
+
+
+def _to_xml_list(shape: ListShape, name: str, value: Iterable[Value], ec2: bool) -> str:
+    # A flattened list has no element of its own (botocore ``parsers.py``, _handle_list).
+    if shape.serialization.get("flattened"):
+        return "".join(_to_xml(shape.member, name, item, ec2) for item in value)
+    inner_name = shape.member.serialization.get("name", "item" if ec2 else "member")
+    items = "".join(_to_xml(shape.member, inner_name, item, ec2) for item in value)
+    return f"<{name}>{items}</{name}>"
+
+
+def _xml_text(shape: Shape, value: Value) -> str:
     if shape.type_name == "timestamp" and isinstance(value, datetime):
-        text = value.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
-    elif shape.type_name == "boolean":
-        text = "true" if value else "false"
-    else:
-        text = str(value)
-    return f"<{name}>{_xml(text)}</{name}>"
+        return value.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    if shape.type_name == "boolean":
+        return "true" if value else "false"
+    return str(value)
 
 
 def _to_xml_entry(shape: MapShape, key: str, item: Value, ec2: bool) -> str:

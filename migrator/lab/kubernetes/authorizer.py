@@ -37,6 +37,7 @@ _NODE_USER, _NODE_GROUP = "system:node:", "system:nodes"
 _GRAPH = frozenset(
     (("", "configmaps"), ("", "secrets"), ("", "persistentvolumeclaims"), ("", "persistentvolumes"))
 )
+_READS = frozenset(("get", "list", "watch"))
 _OWN_LEASE_VERBS = frozenset(("get", "create", "update", "patch", "delete"))
 # Where the spec of a pod names an object of a resource: as a volume, as environment.
 _VOLUME_SOURCES = {
@@ -202,13 +203,11 @@ class Authorizer:
         is_own_name = request.name in ("", node)
         # A kubelet renews the lease of its own node (node_authorizer.go, authorizeLease).
         if place == ("coordination.k8s.io", "leases"):
-            if request.namespace != "kube-node-lease" or not is_own_name:
-                return False
-            return request.verb in _OWN_LEASE_VERBS
+            return is_own_name and _is_node_lease(request)
         # What its pods refer to, by name (node_authorizer.go, authorizeReadNamespacedObject).
-        is_read = request.verb in ("get", "list", "watch") and not request.subresource
-        if place in _GRAPH and is_read:
+        if place in _GRAPH and request.verb in _READS and not request.subresource:
             return bool(request.name) and self._pods_refer(node, request)
+        # A kubelet reads and writes its own node.
         if place == ("", "nodes") and not is_own_name:
             return False
         return self._rules_of_nodes().allows(request)
@@ -251,6 +250,10 @@ def _associated(entry: LabEntry) -> tuple[AssociatedPolicy, ...]:
     return tuple(AssociatedPolicy(policy.policy_arn, policy.scope) for policy in entry.policies)
 
 
+def _is_node_lease(request: AccessRequest) -> bool:
+    return request.namespace == "kube-node-lease" and request.verb in _OWN_LEASE_VERBS
+
+
 def _refers(pod: Mapping[str, Any], resource: str, name: str) -> bool:
     """Whether a pod names a ConfigMap, Secret or claim as volume, environment or pull secret."""
     return name in _references(pod.get("spec", {}), resource)
@@ -264,10 +267,14 @@ def _references(spec: Mapping[str, Any], resource: str) -> Iterator[str | None]:
     if resource == "secrets":
         for reference in spec.get("imagePullSecrets") or ():
             yield reference.get("name")
-    from_key, env_key = _ENVIRONMENT_SOURCES.get(resource, ("", ""))
     for kind in ("containers", "initContainers"):
         for container in spec.get(kind) or ():
-            for item in container.get("envFrom") or ():
-                yield item.get(from_key, {}).get("name")
-            for item in container.get("env") or ():
-                yield (item.get("valueFrom") or {}).get(env_key, {}).get("name")
+            yield from _environment_references(container, resource)
+
+
+def _environment_references(container: Mapping[str, Any], resource: str) -> Iterator[str | None]:
+    from_key, env_key = _ENVIRONMENT_SOURCES.get(resource, ("", ""))
+    for item in container.get("envFrom") or ():
+        yield item.get(from_key, {}).get("name")
+    for item in container.get("env") or ():
+        yield (item.get("valueFrom") or {}).get(env_key, {}).get("name")

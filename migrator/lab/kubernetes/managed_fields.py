@@ -34,6 +34,7 @@ _SERVER_METADATA = frozenset(
 _ATOMIC = frozenset((("f:roleRef",),))
 _SETS = frozenset((("f:metadata", "f:finalizers"),))
 _SELF = "."
+_EMPTY: tuple[Value, Value] = ({}, [])
 MANAGER_LIMIT = 128
 
 
@@ -342,23 +343,22 @@ def _without(value: Value, path: Path) -> Value:
     step, rest = path[0], path[1:]
     if step == _SELF:
         return value
-    if step.startswith("v:") and isinstance(value, list):
-        return [item for item in value if json.dumps(item) != step[2:]]
-    key = step[2:]
+    kind, key = step[:2], step[2:]
+    if kind == "v:" and isinstance(value, list):
+        return [item for item in value if json.dumps(item) != key]
     if not isinstance(value, dict) or key not in value:
         return value
-    remaining = {name: child for name, child in value.items() if name != key}
     if not rest:
-        return remaining
+        return _without_key(value, key)
     child = _without(value[key], rest)
     # What has lost its last field goes too; what was empty before stays.
-    if _is_empty(child) and not _is_empty(value[key]):
-        return remaining
+    if child in _EMPTY and value[key] not in _EMPTY:
+        return _without_key(value, key)
     return {**value, key: child}
 
 
-def _is_empty(value: Value) -> bool:
-    return value in ({}, [])
+def _without_key(value: Json, key: str) -> Json:
+    return {name: child for name, child in value.items() if name != key}
 
 
 def _conflicts(found: list[tuple[Owner, list[Path]]]) -> ApiError:

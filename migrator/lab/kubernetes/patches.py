@@ -32,6 +32,8 @@ _PRIMITIVE_MERGE = {"finalizers"}
 # Directives in the name of a key; the rest of the name is the list that they are about.
 _ORDER = "$setElementOrder/"
 _DELETE_FROM = "$deleteFromPrimitiveList/"
+# An order is read where its list is merged, the other two where their map begins.
+_OBEYED_ELSEWHERE = (_ORDER, "$patch", "$retainKeys")
 _MISSING = object()
 
 
@@ -162,13 +164,9 @@ def _merge_map(target: Value, patch: Json) -> Value:
         return {key: copy.deepcopy(value) for key, value in patch.items() if key != "$patch"}
     if directive == "delete":
         return {}
-    merged = dict(target) if isinstance(target, dict) else {}
-    retain = patch.get("$retainKeys")
-    if retain is not None:
-        merged = {key: value for key, value in merged.items() if key in retain}
+    merged = _retained(target, patch)
     for key, value in patch.items():
-        # An order is read where its list is merged; the other two are obeyed above.
-        if key.startswith(_ORDER) or key in ("$patch", "$retainKeys"):
+        if key.startswith(_OBEYED_ELSEWHERE):
             continue
         if key.startswith(_DELETE_FROM):
             field = key.removeprefix(_DELETE_FROM)
@@ -180,6 +178,15 @@ def _merge_map(target: Value, patch: Json) -> Value:
     return merged
 
 
+def _retained(target: Value, patch: Json) -> Json:
+    """What a patch starts from: the target, or the keys of it that ``$retainKeys`` names."""
+    present = target if isinstance(target, dict) else {}
+    retain = patch.get("$retainKeys")
+    if retain is None:
+        return dict(present)
+    return {key: value for key, value in present.items() if key in retain}
+
+
 def _merge_value(key: str, target: Value, value: Value, order: Value) -> Value:
     if isinstance(value, dict):
         return _merge_map(target, value)
@@ -189,20 +196,29 @@ def _merge_value(key: str, target: Value, value: Value, order: Value) -> Value:
 
 
 def _merge_list(field: str, target: Value, patch: list[Any], order: Value) -> list[Any]:
-    present = list(target) if isinstance(target, list) else []
+    present: list[Any] = list(target) if isinstance(target, list) else []
     if field in _PRIMITIVE_MERGE:
         return present + [item for item in patch if item not in present]
     merge_key = _MERGE_KEYS.get(field)
     # Without a merge key the patch's list replaces what is there (``x-kubernetes-patch-strategy``).
-    if merge_key is None or not all(isinstance(item, dict) for item in (*present, *patch)):
+    if merge_key is None or not _are_maps(present) or not _are_maps(patch):
         return [copy.deepcopy(item) for item in patch if not _is_directive(item)]
-    if any(item.get("$patch") == "replace" for item in patch):
-        return [copy.deepcopy(item) for item in patch if item.get("$patch") != "replace"]
+    replacing = [item for item in patch if item.get("$patch") == "replace"]
+    if replacing:
+        return [copy.deepcopy(item) for item in patch if item not in replacing]
+    return _merge_by_key(merge_key, present, patch, order)
+
+
+def _merge_by_key(merge_key: str, present: list[Any], patch: list[Any], order: Value) -> list[Any]:
     for item in patch:
         present = _merge_item(present, item, merge_key)
     if isinstance(order, list):
         _sort_as(order, present, merge_key)
     return present
+
+
+def _are_maps(items: list[Any]) -> bool:
+    return all(isinstance(item, dict) for item in items)
 
 
 def _is_directive(item: Value) -> bool:

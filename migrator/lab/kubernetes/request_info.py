@@ -61,14 +61,15 @@ def request_info(request: Request) -> RequestInfo:
     """Take a request's method, path and query apart."""
     path = request.path
     parts = [part for part in path.split("/") if part]
-    prefix = parts[0] if parts else ""
-    if prefix == "api" and len(parts) >= 3:
-        group, version, rest = "", parts[1], parts[2:]
-    elif prefix == "apis" and len(parts) >= 4:
-        group, version, rest = parts[1], parts[2], parts[3:]
-    else:
+    # The group of the core API is empty, and its paths have none.
+    if parts[:1] == ["api"]:
+        parts.insert(1, "")
+    elif parts[:1] != ["apis"]:
+        parts.clear()
+    if len(parts) < 4:
         return RequestInfo(path, request.method.lower())
-    namespace, (resource, name, subresource) = _place(rest)
+    group, version = parts[1:3]
+    namespace, (resource, name, subresource) = _place(parts[3:])
     verb = _VERBS.get(request.method, "")
     if not name and verb == "get":
         verb = "watch" if request.parameter("watch") in ("1", "true") else "list"

@@ -4,7 +4,7 @@ Source: Kubernetes documentation, "API concepts", "Efficient detection of change
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from migrator.lab.kubernetes.json_types import Json, compact_json
@@ -51,14 +51,8 @@ def watch(
     called before each look.
     """
     end = time.monotonic() + seconds
-    if since in ("", "0"):
-        with store.lock:
-            present, revision = store.items(watched.kind.key, watched.namespace)
-        for found in present:
-            if watched.chosen(found):
-                yield watched.line("ADDED", found)
-    else:
-        revision = int(since)
+    revision, present = _start(store, watched, since)
+    yield from present
     marked = time.monotonic()
     while store.is_open():
         beat()
@@ -69,10 +63,7 @@ def watch(
                 "ERROR", expired(f"too old resource version: {revision} ({store.oldest})").body()
             )
             return
-        for change in changes:
-            event = _event(change, watched.namespace, watched.chosen)
-            if event is not None:
-                yield watched.line(*event)
+        yield from _lines(changes, watched)
         revision = max(revision, newest)
         left = end - time.monotonic()
         if bookmarks and (left <= 0 or time.monotonic() - marked > _BOOKMARK_SECONDS):
@@ -82,6 +73,22 @@ def watch(
             return
         if not store.wait(revision, min(left, _BEAT_SECONDS)):
             yield b""
+
+
+def _start(store: ObjectStore, watched: Watched, since: str) -> tuple[int, list[bytes]]:
+    """The revision that a watch starts after, and the lines of what is there already."""
+    if since not in ("", "0"):
+        return int(since), []
+    with store.lock:
+        present, revision = store.items(watched.kind.key, watched.namespace)
+    return revision, [watched.line("ADDED", found) for found in present if watched.chosen(found)]
+
+
+def _lines(changes: Iterable[Change], watched: Watched) -> Iterator[bytes]:
+    for change in changes:
+        event = _event(change, watched.namespace, watched.chosen)
+        if event is not None:
+            yield watched.line(*event)
 
 
 def _event(change: Change, namespace: str | None, chosen: Matcher) -> tuple[str, Json] | None:

@@ -49,32 +49,36 @@ def write_entries(raw: Raw, world: World, cluster: LabCluster) -> None:
     """Access entries with their policies, in force from their creation on."""
     auto_mode = (raw["cluster"].get("computeConfig") or {}).get("nodeRoleArn")
     for item in raw.get("accessEntries") or ():
-        arn_text = item["principalArn"]
-        arn, principal = parse_arn(arn_text), world.principal(arn_text)
+        arn = parse_arn(item["principalArn"])
         if arn is None:
             continue
         created = moment(item.get("createdAt"))
-        born = getattr(principal, "create_date", LONG_AGO)
-        # Older than its principal, or without one: it is pinned to an id that no longer exists.
-        alive = principal is not None and born <= created
+        found = {key: value for key, value in item.items() if value}
+        policies = found.get("associatedAccessPolicies", ())
         entry = LabEntry(
-            principal_arn=arn_text,
-            principal_id=principal.id
-            if principal is not None and alive
-            else make_id("AROA", f"gone {arn}"),
-            type=item.get("type") or "STANDARD",
-            username=str(item.get("username") or ""),
-            kubernetes_groups=tuple(item.get("kubernetesGroups") or ()),
-            entry_arn=str(item.get("accessEntryArn") or entry_arn(cluster, arn)),
+            principal_arn=item["principalArn"],
+            principal_id=_pinned_id(world, item["principalArn"], created),
+            type=found.get("type", "STANDARD"),
+            username=str(found.get("username", "")),
+            kubernetes_groups=tuple(found.get("kubernetesGroups", ())),
+            entry_arn=str(found.get("accessEntryArn", entry_arn(cluster, arn))),
             created_at=created,
-            modified_at=moment(item.get("modifiedAt") or item.get("createdAt")),
-            policies=tuple(
-                _policy(policy) for policy in item.get("associatedAccessPolicies") or ()
-            ),
-            tags=dict(item.get("tags") or {}),
-            automatic=arn_text == auto_mode,
+            modified_at=moment(found.get("modifiedAt", item.get("createdAt"))),
+            policies=tuple(_policy(policy) for policy in policies),
+            tags=dict(found.get("tags", {})),
+            automatic=item["principalArn"] == auto_mode,
         )
         cluster.write_entry(entry.principal_arn, entry, created, delay=timedelta(0))
+
+
+def _pinned_id(world: World, arn: str, created: datetime) -> str:
+    """The unique id that an entry is pinned to: that of its principal, or one that no longer exists
+    when the principal is missing or younger than the entry.
+    """
+    principal = world.principal(arn)
+    if principal is None or getattr(principal, "create_date", LONG_AGO) > created:
+        return make_id("AROA", f"gone {parse_arn(arn)}")
+    return principal.id
 
 
 def _policy(item: Raw) -> LabPolicy:
@@ -92,22 +96,29 @@ def objects_of(raw: Raw, left_out: list[str]) -> Iterator[dict[str, Any]]:
         yield {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
     if raw.get("configMap") is not None:
         yield {"apiVersion": "v1", "kind": "ConfigMap", **raw["configMap"]}
-    rbac = raw.get("rbac")
-    if rbac is None:
+    if raw.get("rbac") is None:
         left_out.append("rbac: not in the snapshot")
-    for key, kind in _RBAC_KINDS.items():
-        for item in (rbac or {}).get(key) or ():
-            yield {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": kind, **item}
-    for node in raw.get("nodes") or ():
-        yield {
-            "apiVersion": "v1",
-            "kind": "Node",
-            "metadata": {"name": node["name"], "labels": dict(node.get("labels") or {})},
-            "spec": {"providerID": node.get("providerID") or ""},
-        }
+    else:
+        yield from _rbac_objects(raw["rbac"])
+    yield from (_node(node) for node in raw.get("nodes") or ())
     objects, unknown = objects_for(raw.get("groupReferences") or ())
     left_out += unknown
     yield from objects
+
+
+def _rbac_objects(rbac: Raw) -> Iterator[dict[str, Any]]:
+    for key, kind in _RBAC_KINDS.items():
+        for item in rbac.get(key) or ():
+            yield {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": kind, **item}
+
+
+def _node(node: Raw) -> dict[str, Any]:
+    return {
+        "apiVersion": "v1",
+        "kind": "Node",
+        "metadata": {"name": node["name"], "labels": dict(node.get("labels") or {})},
+        "spec": {"providerID": node.get("providerID") or ""},
+    }
 
 
 def moment(value: object) -> datetime:

@@ -7,6 +7,7 @@ a copy that a plan reads alike, objects with just these names in just these fiel
 import json
 import re
 from collections.abc import Iterable, Mapping
+from itertools import pairwise
 from typing import Any, TypeAlias
 
 Raw: TypeAlias = Mapping[str, Any]
@@ -102,17 +103,25 @@ def put(into: dict[str, Any], path: str, value: Json) -> None:
     """
     steps: list[str | int] = [name or int(index) for name, index in _STEP.findall(path)]
     at: Any = into
-    for step, following in zip(steps, [*steps[1:], None], strict=True):
-        if isinstance(step, int):
-            while len(at) <= step:
-                at.append({})
-        if following is None:
-            at[step] = value
-            return
-        empty: Any = [] if isinstance(following, int) else {}
-        if isinstance(step, int):
-            if not at[step] and isinstance(following, int):
-                at[step] = empty
-        elif step not in at:
-            at[step] = empty
+    for step, following in pairwise(steps):
+        _lengthen(at, step)
+        # An index follows: what is made here is a list. A list item was made as ``{}``.
+        if isinstance(following, int) and not _present(at, step):
+            at[step] = []
+        elif isinstance(step, str):
+            at.setdefault(step, {})
         at = at[step]
+    _lengthen(at, steps[-1])
+    at[steps[-1]] = value
+
+
+def _lengthen(at: Json, step: str | int) -> None:
+    """Add items to a list, until it has the index."""
+    if isinstance(step, int):
+        while len(at) <= step:
+            at.append({})
+
+
+def _present(at: Json, step: str | int) -> bool:
+    """Whether something is at the step; an empty item of a list was only made to have its index."""
+    return bool(at[step]) if isinstance(step, int) else step in at

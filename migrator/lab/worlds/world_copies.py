@@ -31,6 +31,13 @@ from migrator.lab.worlds.world_files import ensure_service_role
 from migrator.model.principal import Arn, parse_arn
 
 FORMAT = "migrator/snapshot/v1"
+# Where a snapshot names principals by the full ARNs of EKS.
+_PRINCIPALS_OF = (
+    ("accessEntries", "principalArn"),
+    ("nodegroups", "nodeRole"),
+    ("fargateProfiles", "podExecutionRoleArn"),
+    ("nodes", "roleArn"),
+)
 _LABEL = re.compile(r"[a-z0-9-]+")
 # Fields that the lab answers from its own state.
 _OWN_FIELDS = {
@@ -253,17 +260,16 @@ class _Copier:
 
     def _mentioned(self) -> Iterable[str]:
         """Principals by the full ARNs of EKS first, then as aws-auth spells them."""
-        yield from (entry["principalArn"] for entry in self._raw.get("accessEntries") or ())
-        for key, name in (
-            ("nodegroups", "nodeRole"),
-            ("fargateProfiles", "podExecutionRoleArn"),
-            ("nodes", "roleArn"),
-        ):
-            yield from (item[name] for item in self._raw.get(key) or () if item.get(name))
-        if creator := (self._raw.get("creator") or {}).get("arn"):
-            yield creator
-        data = (self._raw.get("configMap") or {}).get("data") or {}
-        yield from (row.arn for row in read_aws_auth(data).rows)
+        for key, name in _PRINCIPALS_OF:
+            for item in self._raw.get(key) or ():
+                if item.get(name):
+                    yield item[name]
+        creator = self._raw.get("creator") or {}
+        if creator.get("arn"):
+            yield creator["arn"]
+        config_map = self._raw.get("configMap") or {}
+        for row in read_aws_auth(config_map.get("data") or {}).rows:
+            yield row.arn
 
     def _make_if_unknown(self, text: str) -> None:
         arn = parse_arn(text)
