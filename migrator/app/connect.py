@@ -261,18 +261,25 @@ def _own_login(connection: Connection) -> SelfSubject | None:
     return reviewers(connection, {}).as_principal(caller).who_am_i()
 
 
-def read_cluster(operator: Operator, name: str) -> dict[str, Any]:
+def read_cluster(
+    operator: Operator,
+    name: str,
+    connection: Connection | None = None,
+    *,
+    moment: datetime | None = None,
+) -> dict[str, Any]:
     """The snapshot document of a live cluster, with what its state says of the time before our own
-    mode step.
+    mode step. ``moment``: when it is taken, None: now.
     """
     from migrator.model.files.snapshot import cluster_ref
     from migrator.run.read_history import with_history
     from migrator.run.take_snapshot import take_snapshot
 
-    connection = connect(operator.settings, name, operator=operator)
-    ports = snapshot_ports(operator, connection)
-    document = take_snapshot(ports, now=now(), described=connection.described)
-    return with_history(document, open_store(operator.settings, cluster_ref(connection.described)))
+    connected = connection or connect(operator.settings, name, operator=operator)
+    ports = snapshot_ports(operator, connected)
+    document = take_snapshot(ports, now=moment or now(), described=connected.described)
+    store = connected.store or open_store(operator.settings, cluster_ref(connected.described))
+    return with_history(document, store)
 
 
 def describe(settings: Settings, name: str) -> Mapping[str, Any]:

@@ -4,13 +4,21 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from migrator.app.connect import read_cluster
+from migrator.app.connect import Connection, read_cluster
 from migrator.app.operator import Operator
 
 
-def snapshot(cluster: str, operator: Operator) -> dict[str, Any]:
-    """The snapshot document of a live cluster; nothing is changed."""
-    return read_cluster(operator, cluster)
+def snapshot(
+    cluster: str,
+    operator: Operator,
+    connection: Connection | None = None,
+    *,
+    moment: datetime | None = None,
+) -> dict[str, Any]:
+    """The snapshot document of a live cluster, over ``connection`` where there is one; nothing is
+    changed. ``moment``: when it is taken, None: now.
+    """
+    return read_cluster(operator, cluster, connection, moment=moment)
 
 
 def snapshot_of_manifest(content: bytes, cluster_arn: str, *, now: datetime) -> dict[str, Any]:

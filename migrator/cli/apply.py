@@ -2,9 +2,11 @@
 interruption.
 """
 
+from typing import Any
+
 import click
 
-from migrator.cli.answers import decisions_in, ways_given
+from migrator.cli.answers import decisions_in
 from migrator.cli.files import read_plan
 from migrator.cli.lazy import MigrateCommand, settings_of
 from migrator.cli.operator import operator_of
@@ -16,6 +18,7 @@ from migrator.cli.options import (
     yes_option,
 )
 from migrator.cli.print_outcome import ended
+from migrator.cli.request_fields import request_fields
 
 
 @click.command(
@@ -46,20 +49,7 @@ from migrator.cli.print_outcome import ended
 @as_option
 @break_lock_option
 @click.pass_context
-def command(  # noqa: PLR0913 - one argument an option
-    ctx: click.Context,
-    /,
-    plan_file: str,
-    *,
-    yes: bool,
-    only: tuple[str, ...],
-    max_rate: float | None,
-    keep_going: bool,
-    abandon_rollback: bool,
-    decisions: str | None,
-    become: tuple[str, ...],
-    break_lock: str | None,
-) -> int:
+def command(ctx: click.Context, /, **given: Any) -> int:  # noqa: ANN401 - click's parameters
     """Make the access entries of the plan in the file PLAN.
 
     Saves aws-auth and all entries first, switches access entries on (asked, because it is one-way),
@@ -68,17 +58,9 @@ def command(  # noqa: PLR0913 - one argument an option
     from migrator.app.apply import ApplyRequest, apply
 
     settings = settings_of(ctx)
-    plan, digest = read_plan(plan_file)
-    answers = decisions_in(decisions)
+    plan, digest = read_plan(given["plan_file"])
+    answers = decisions_in(given["decisions"])
     request = ApplyRequest(
-        plan=plan,
-        digest=digest,
-        answers=answers,
-        become=ways_given(become),
-        break_lock=break_lock,
-        only=only,
-        max_rate=max_rate,
-        keep_going=keep_going,
-        abandon_rollback=abandon_rollback,
+        plan=plan, digest=digest, answers=answers, **request_fields(ApplyRequest, given)
     )
-    return ended(settings, plan, apply(request, operator_of(settings, yes=yes)))
+    return ended(settings, plan, apply(request, operator_of(settings, yes=given["yes"])))

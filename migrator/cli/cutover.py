@@ -4,25 +4,27 @@ from typing import Any
 
 import click
 
-from migrator.cli.answers import decisions_in, ways_given
+from migrator.cli.answers import decisions_in
 from migrator.cli.files import read_plan
 from migrator.cli.lazy import MigrateCommand, settings_of
 from migrator.cli.operator import operator_of
 from migrator.cli.options import (
     as_option,
     break_lock_option,
-    canary_image,
     canary_options,
     decisions_option,
     plan_argument,
 )
+from migrator.cli.request_fields import request_fields
 from migrator.cli.terminal import output_of
 
 
 @click.command("cutover", cls=MigrateCommand, short_help="Switch to access entries only. One-way.")
 @plan_argument
 @click.option("--confirm", metavar="NAME", help="The cluster's name, for where nobody can type it.")
-@click.option("--gates", is_flag=True, help="Judge and show the gates, and switch nothing.")
+@click.option(
+    "--gates", "gates_only", is_flag=True, help="Judge and show the gates, and switch nothing."
+)
 @canary_options
 @decisions_option
 @as_option
@@ -42,13 +44,7 @@ def command(ctx: click.Context, /, plan_file: str, **given: Any) -> int:  # noqa
     plan, digest = read_plan(plan_file)
     answers = decisions_in(given["decisions"])
     request = CutOverRequest(
-        plan=plan,
-        digest=digest,
-        answers=answers,
-        become=ways_given(given["become"]),
-        break_lock=given["break_lock"],
-        gates_only=given["gates"],
-        canary_image=canary_image(given),
+        plan=plan, digest=digest, answers=answers, **request_fields(CutOverRequest, given)
     )
     outcome = cut_over(request, operator_of(settings, typed=given["confirm"]))
     output = output_of(settings)

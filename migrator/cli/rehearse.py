@@ -1,10 +1,10 @@
 """``migrate rehearse``: a reversible dress rehearsal of API mode."""
 
-from datetime import timedelta
+from typing import Any
 
 import click
 
-from migrator.cli.answers import decisions_in, ways_given
+from migrator.cli.answers import decisions_in
 from migrator.cli.files import read_plan
 from migrator.cli.lazy import MigrateCommand, settings_of
 from migrator.cli.operator import operator_of
@@ -16,6 +16,7 @@ from migrator.cli.options import (
     rehearsal_options,
     yes_option,
 )
+from migrator.cli.request_fields import request_fields
 from migrator.cli.terminal import output_of
 
 
@@ -31,18 +32,7 @@ from migrator.cli.terminal import output_of
 @break_lock_option
 @yes_option
 @click.pass_context
-def command(
-    ctx: click.Context,
-    /,
-    plan_file: str,
-    *,
-    length: timedelta,
-    image: str,
-    decisions: str | None,
-    become: tuple[str, ...],
-    break_lock: str | None,
-    yes: bool,
-) -> int:
+def command(ctx: click.Context, /, **given: Any) -> int:  # noqa: ANN401 - click's parameters
     """Blank aws-auth on the cluster of the plan in the file PLAN, watch, and put it back: the
     logins are those of API mode.
 
@@ -54,18 +44,12 @@ def command(
     from migrator.render.rehearsal import rehearsal_document, rehearsal_text
 
     settings = settings_of(ctx)
-    plan, digest = read_plan(plan_file)
-    answers = decisions_in(decisions)
+    plan, digest = read_plan(given["plan_file"])
+    answers = decisions_in(given["decisions"])
     request = RehearseRequest(
-        plan=plan,
-        digest=digest,
-        answers=answers,
-        become=ways_given(become),
-        break_lock=break_lock,
-        length=length,
-        image=image,
+        plan=plan, digest=digest, answers=answers, **request_fields(RehearseRequest, given)
     )
-    outcome = rehearse(request, operator_of(settings, yes=yes))
+    outcome = rehearse(request, operator_of(settings, yes=given["yes"]))
     output = output_of(settings)
     output.show(
         document=lambda: rehearsal_document(plan, outcome),

@@ -1,5 +1,7 @@
 """``migrate retire``: delete the aws-auth that nobody asks any more."""
 
+from typing import Any
+
 import click
 
 from migrator.cli.files import read_plan
@@ -7,6 +9,7 @@ from migrator.cli.lazy import MigrateCommand, settings_of
 from migrator.cli.operator import operator_of
 from migrator.cli.options import break_lock_option, plan_argument, yes_option
 from migrator.cli.print_outcome import ended
+from migrator.cli.request_fields import request_fields
 
 
 @click.command(
@@ -16,13 +19,13 @@ from migrator.cli.print_outcome import ended
 @yes_option
 @break_lock_option
 @click.pass_context
-def command(ctx: click.Context, /, plan_file: str, *, yes: bool, break_lock: str | None) -> int:
+def command(ctx: click.Context, /, **given: Any) -> int:  # noqa: ANN401 - click's parameters
     """Back up and delete the ConfigMap aws-auth of the cluster of the plan in the file PLAN, after
     the cut-over.
     """
     from migrator.app.retire import RetireRequest, retire
 
     settings = settings_of(ctx)
-    plan, digest = read_plan(plan_file)
-    request = RetireRequest(plan=plan, digest=digest, break_lock=break_lock)
-    return ended(settings, plan, retire(request, operator_of(settings, yes=yes)))
+    plan, digest = read_plan(given["plan_file"])
+    request = RetireRequest(plan=plan, digest=digest, **request_fields(RetireRequest, given))
+    return ended(settings, plan, retire(request, operator_of(settings, yes=given["yes"])))

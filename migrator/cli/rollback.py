@@ -1,5 +1,8 @@
 """``migrate rollback``: until the cut-over, back to what was there."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import click
 
 from migrator.app.settings import Settings
@@ -8,6 +11,7 @@ from migrator.cli.lazy import MigrateCommand, settings_of
 from migrator.cli.operator import operator_of
 from migrator.cli.options import break_lock_option, yes_option
 from migrator.cli.print_outcome import ended
+from migrator.cli.request_fields import request_fields
 from migrator.cli.status import is_cluster_name
 from migrator.cli.terminal import output_of
 
@@ -34,17 +38,7 @@ from migrator.cli.terminal import output_of
 )
 @break_lock_option
 @click.pass_context
-def command(
-    ctx: click.Context,
-    /,
-    plan_or_cluster: str,
-    *,
-    leftovers: bool,
-    yes: bool,
-    only: tuple[str, ...],
-    max_rate: float | None,
-    break_lock: str | None,
-) -> int:
+def command(ctx: click.Context, /, **given: Any) -> int:  # noqa: ANN401 - click's parameters
     """Take back what runs of the plan in the file PLAN made, and restore what they changed.
 
     Nothing is deleted that a principal would miss: before each deletion aws-auth must give it what
@@ -57,31 +51,28 @@ def command(
     from migrator.app.roll_back import RollBackRequest, roll_back
 
     settings = settings_of(ctx)
-    if leftovers:
-        return _leftovers(settings, plan_or_cluster, yes=yes, break_lock=break_lock)
-    plan, digest = read_plan(plan_or_cluster)
-    request = RollBackRequest(
-        plan=plan, digest=digest, break_lock=break_lock, only=only, max_rate=max_rate
-    )
-    return ended(settings, plan, roll_back(request, operator_of(settings, yes=yes)))
+    if given["leftovers"]:
+        return _leftovers(settings, given)
+    plan, digest = read_plan(given["plan_or_cluster"])
+    request = RollBackRequest(plan=plan, digest=digest, **request_fields(RollBackRequest, given))
+    return ended(settings, plan, roll_back(request, operator_of(settings, yes=given["yes"])))
 
 
-def _leftovers(
-    settings: Settings, plan_or_cluster: str, *, yes: bool, break_lock: str | None
-) -> int:
+def _leftovers(settings: Settings, given: Mapping[str, Any]) -> int:
     from migrator.app.connect import describe
     from migrator.app.roll_back import LeftoversRequest, remove_leftovers
     from migrator.model.files.snapshot import cluster_ref
     from migrator.render.leftovers import leftovers_document, leftovers_text
 
+    plan_or_cluster = given["plan_or_cluster"]
     named = is_cluster_name(plan_or_cluster)
     cluster = (
         cluster_ref(describe(settings, plan_or_cluster))
         if named
         else read_plan(plan_or_cluster)[0].cluster
     )
-    request = LeftoversRequest(cluster=cluster, break_lock=break_lock)
-    outcome = remove_leftovers(request, operator_of(settings, yes=yes))
+    request = LeftoversRequest(cluster=cluster, break_lock=given["break_lock"])
+    outcome = remove_leftovers(request, operator_of(settings, yes=given["yes"]))
     output = output_of(settings)
     output.show(
         document=lambda: leftovers_document(outcome),

@@ -5,24 +5,22 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from migrator.cli.answers import decisions_in, ways_given
+from migrator.cli.answers import decisions_in
 from migrator.cli.files import read_json, read_plan, write_file
 from migrator.cli.lazy import MigrateCommand, settings_of
 from migrator.cli.operator import operator_of
 from migrator.cli.options import (
     as_option,
     break_lock_option,
-    canary_image,
     canary_options,
     decisions_option,
     plan_argument,
     yes_option,
 )
+from migrator.cli.request_fields import request_fields
 from migrator.cli.terminal import output_of
-from migrator.model.decision import AssumeAs, Decisions
 
 if TYPE_CHECKING:
-    from migrator.app.verify import VerifyRequest
     from migrator.model.plan import Plan
 
 
@@ -32,9 +30,12 @@ if TYPE_CHECKING:
     "--only", metavar="ARN", multiple=True, help="These principals only; may be repeated."
 )
 @click.option("--baseline", is_flag=True, help="Take what is before apply, and judge nothing.")
-@click.option("--probes", metavar="FILE", help="Ask these questions, too (YAML or JSON).")
+@click.option(
+    "--probes", "own_probes", metavar="FILE", help="Ask these questions, too (YAML or JSON)."
+)
 @click.option(
     "--max-probes",
+    "probes",
     type=click.IntRange(1, 500),
     default=30,
     show_default=True,
@@ -62,15 +63,14 @@ def command(ctx: click.Context, /, **given: Any) -> int:  # noqa: ANN401 - click
     logs. --canary-pods shows Fargate roles without pods, and is the only way in which this command
     changes anything.
     """
-    from migrator.app.verify import verify
+    from migrator.app.verify import VerifyRequest, verify
     from migrator.render.verdicts import verdict_document, verdict_markdown, verdict_table
 
     settings = settings_of(ctx)
     plan, digest = read_plan(given["plan_file"])
     answers = decisions_in(given["decisions"])
-    become = ways_given(given["become"])
-    request = _request(given, (plan, digest), answers, become)
-    _refuse_strangers(plan, set(become) - set(answers.verify_as))
+    request = VerifyRequest(plan=plan, digest=digest, answers=answers, **_fields(given))
+    _refuse_strangers(plan, set(request.become) - set(answers.verify_as))
     outcome = verify(request, operator_of(settings, yes=given["yes"]))
     output = output_of(settings)
     output.show(
@@ -97,30 +97,17 @@ def _refuse_strangers(plan: "Plan", arns: Iterable[str]) -> None:
             raise click.UsageError(f"--as names {arn}, and the plan has no such principal.")
 
 
-def _request(
-    given: Mapping[str, Any],
-    proven: "tuple[Plan, str]",
-    answers: Decisions,
-    become: Mapping[str, AssumeAs],
-) -> "VerifyRequest":
+def _fields(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of the request; files that options name are read."""
     from migrator.app.verify import VerifyRequest
     from migrator.cli.own_probes import read_probes
     from migrator.model.files.snapshot import decode_usage
 
-    usage = None
+    found = request_fields(VerifyRequest, given)
     if given["usage"] is not None:
-        usage = decode_usage(read_json(given["usage"], "The usage file", "usage-unreadable"))
-    plan, digest = proven
-    return VerifyRequest(
-        plan=plan,
-        digest=digest,
-        answers=answers,
-        become=become,
-        break_lock=given["break_lock"],
-        only=given["only"],
-        baseline=given["baseline"],
-        probes=given["max_probes"],
-        own_probes=read_probes(given["probes"]) if given["probes"] is not None else (),
-        usage=usage,
-        canary_image=canary_image(given),
-    )
+        found["usage"] = decode_usage(
+            read_json(given["usage"], "The usage file", "usage-unreadable")
+        )
+    questions = given["own_probes"]
+    found["own_probes"] = () if questions is None else read_probes(questions)
+    return found

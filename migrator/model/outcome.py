@@ -108,7 +108,8 @@ class CutOverOutcome:
 @dataclass(frozen=True, slots=True)
 class RehearseOutcome:
     """How a rehearsal ended. ``evidence``: it was long enough to count. ``aws_auth`` says how the
-    map is now; ``why`` is empty when it passed.
+    map is now; ``why`` is empty when it passed. Not passed with exit code 0: there was nothing to
+    rehearse.
     """
 
     passed: bool

@@ -13,7 +13,7 @@ def rehearsal_text(
 ) -> str:
     """The outcome for a terminal."""
     minutes, seconds = divmod(outcome.seconds, 60)
-    lines = [f"rehearsal on {plan.cluster.name}: {'passed' if outcome.passed else 'not passed'}"]
+    lines = [f"rehearsal on {plan.cluster.name}: {_word(outcome)}"]
     lines.append(f"aws-auth was blank for {minutes} min {seconds} s, and is {outcome.aws_auth}")
     if outcome.why:
         lines.append(f"why: {outcome.why}")
@@ -27,6 +27,12 @@ def rehearsal_text(
     if outcome.verification is None:
         return text
     return verdict_table(plan, outcome.verification, width=width, color=color) + "\n" + text
+
+
+def _word(outcome: RehearseOutcome) -> str:
+    if outcome.passed:
+        return "passed"
+    return "not passed" if outcome.exit_code else "not needed"
 
 
 def rehearsal_document(plan: Plan, outcome: RehearseOutcome) -> dict[str, Any]:

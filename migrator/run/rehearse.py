@@ -81,9 +81,10 @@ def rehearse(
     """Rehearse API mode, or put back what an interrupted rehearsal left. ``waiting`` only waits,
     and never steps time: it is for the start of the timer's Job, which takes real time.
 
-    Exit code 0 passed, 4 another writer changed the map, 6 a principal or a node would have lost
-    access, 7 interrupted (now, or by an earlier process), else the error's. In all of them aws-auth
-    is as it was, or the timer in the cluster is about to restore it; the outcome says which. Raises
+    Exit code 0 passed, or the cluster is in API mode and there is nothing to rehearse, 4 another
+    writer changed the map, 6 a principal or a node would have lost access, 7 interrupted (now, or
+    by an earlier process), else the error's. In all of them aws-auth is as it was, or the timer in
+    the cluster is about to restore it; the outcome says which. Raises
     ``Refused`` where a condition is not met, before anything is written.
     """
     refuse_blocked(plan)
@@ -94,10 +95,25 @@ def rehearse(
             plan, plan_digest, held, ports.config_maps, objects, options, waiting or ports.clock
         )
         if not show.interrupted:
+            if snapshot.cluster.authentication_mode == "API":
+                # As every command that is run again: what it is for is over, and nothing is sent.
+                return _nothing_to_rehearse(held.ports)
             refuse_conditions(plan, plan_digest, held.ports, snapshot, held.chain)
             show.look_again(snapshot)
         show.begin(held.caller, snapshot.config_map)
         return show.run()
+
+
+def _nothing_to_rehearse(ports: RunPorts) -> RehearseOutcome:
+    return RehearseOutcome(
+        passed=False,
+        evidence=False,
+        seconds=0,
+        aws_auth="not asked any more: API mode",
+        why="the cluster is in API mode, and there is nothing to rehearse",
+        exit_code=0,
+        state=ports.store.location,
+    )
 
 
 def _unexpected(raised: Exception) -> Failed:

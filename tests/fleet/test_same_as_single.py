@@ -1,22 +1,17 @@
 """A fleet's command is the single command on many clusters: same options, or a reason why not."""
 
-import ast
 import dataclasses
 import importlib
-import inspect
+from typing import cast
 
 import click
 import pytest
 
-from migrator.app.apply import ApplyRequest
-from migrator.app.cut_over import CutOverRequest
-from migrator.app.rehearse import RehearseRequest
-from migrator.app.retire import RetireRequest
-from migrator.app.roll_back import RollBackRequest
-from migrator.app.verify import VerifyRequest
 from migrator.cli.main import COMMANDS
-from migrator.fleet.app import jobs, rehearsal
+from migrator.cli.request_fields import request_fields
+from migrator.fleet.app.jobs import ON_PLANS
 from migrator.fleet.cli.group import COMMANDS as FLEET_COMMANDS
+from migrator.fleet.model.fleet import Command
 
 # Options of a single command that its fleet counterpart does not have.
 ONE_CLUSTER_ONLY = {
@@ -64,7 +59,10 @@ MANY_CLUSTERS_IN = {
     ("report", "--json"): "is one document for programs; the files of a single migration are JSON",
 }
 
-# Fields of requests that jobs do not set, with the option that they are.
+# Fields of requests that come from the state, from decisions.yaml, or from the fleet's workflow.
+PLAN_AND_ANSWERS = {"plan", "digest", "answers"}
+NO_OPTION = {"mode_only"}
+# Fields of requests that no option of a fleet sets, with the option that they are.
 NOT_IN_A_FLEET = {
     "become": "--as",
     "break_lock": "--break-lock",
@@ -118,30 +116,25 @@ def test_no_reason_is_left_over() -> None:
     assert set(ONE_CLUSTER_ONLY_IN) <= missing
 
 
-@pytest.mark.parametrize(
-    "request_class",
-    [
-        ApplyRequest,
-        VerifyRequest,
-        RehearseRequest,
-        CutOverRequest,
-        RetireRequest,
-        RollBackRequest,
-    ],
-)
-def test_job_sets_every_field_of_the_request_or_leaves_an_option_out(request_class: type) -> None:
-    given = _given_in_jobs()[request_class.__name__]
-    left_out = {each.name for each in dataclasses.fields(request_class)} - given
+@pytest.mark.parametrize("name", sorted(set(PAIRS) & set(ON_PLANS)))
+def test_options_set_every_field_of_the_request_or_have_a_reason(name: str) -> None:
+    request = ON_PLANS[cast(Command, name)].request
+    given = {option: None for option in _parameters(FLEET_COMMANDS[name][0])}
+    fields = {each.name for each in dataclasses.fields(request)}
+    left_out = fields - set(request_fields(request, given)) - PLAN_AND_ANSWERS - NO_OPTION
     assert left_out <= set(NOT_IN_A_FLEET)
-    assert all(NOT_IN_A_FLEET[name] in ONE_CLUSTER_ONLY for name in left_out)
+    assert all(NOT_IN_A_FLEET[field] in ONE_CLUSTER_ONLY for field in left_out)
 
 
-def _given_in_jobs() -> dict[str, set[str]]:
-    """Class of a request -> the fields that the jobs of a fleet give it."""
-    found: dict[str, set[str]] = {}
-    for module in (jobs, rehearsal):
-        for node in ast.walk(ast.parse(inspect.getsource(module))):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-                names = {keyword.arg for keyword in node.keywords if keyword.arg}
-                found.setdefault(node.func.id, set()).update(names)
-    return found
+def test_single_command_and_fleet_make_the_same_fields_of_the_same_options() -> None:
+    for name in sorted(set(PAIRS) & set(ON_PLANS)):
+        request = ON_PLANS[cast(Command, name)].request
+        fields = {each.name for each in dataclasses.fields(request)}
+        single, fleet = (_parameters(table[name][0]) for table in (COMMANDS, FLEET_COMMANDS))
+        assert fleet & fields <= single & fields, name
+
+
+def _parameters(module: str) -> set[str]:
+    """The names by which click gives the options of a command."""
+    command = importlib.import_module(module).command
+    return {str(each.name) for each in command.params if isinstance(each, click.Option)}

@@ -14,6 +14,7 @@ from migrator.cli.operator import operator_of
 from migrator.errors import Failed, Refused
 from migrator.fleet.app import jobs
 from migrator.fleet.app.part import Part
+from migrator.fleet.model.job import JobRequest
 from migrator.lab.worlds.effects import KillPoint
 from migrator.lab.worlds.faults import Fault
 from migrator.lab.worlds.world_files import build_world
@@ -294,10 +295,11 @@ def test_fleet_verify_is_refused_while_another_run_holds_the_lock(
     operator = operator_of(lab.settings, yes=True)
     part = Part(plan, digest, NO_DECISIONS, operator, replace(connection, store=ports.store))
     monkeypatch.setattr(jobs, "part_of", lambda *_given, **_more: part)
+    request = JobRequest({"canary_image": CANARY_IMAGE})
     with lab.ports(plan).store.lock("another run"):
         ports.store.write(RECORD, pretty_bytes(record("theirs")))
         with pytest.raises(Refused) as raised:
-            jobs._verify(None, cluster(CLUSTER), {"canaryImage": CANARY_IMAGE})  # type: ignore[arg-type]
+            jobs.do("verify", cluster(CLUSTER), request, None)  # type: ignore[arg-type]
     assert raised.value.code == "locked"
     assert pod_writes(lab) == []
     assert json.loads(ports.store.read(RECORD) or b"{}") == record("theirs")

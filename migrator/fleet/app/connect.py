@@ -2,19 +2,20 @@
 state.
 """
 
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from migrator.app.connect import clock
+from migrator.app.operator import Operator
 from migrator.app.settings import Settings
-from migrator.cli.terminal import TerminalApprover, events_of
 from migrator.errors import WrongUse
 from migrator.fleet.app.asked import Asked
 from migrator.fleet.app.executor import executor_of
 from migrator.fleet.app.opened_fleet import Fleet, fleet_store
+from migrator.fleet.app.operator import FleetOperator
+from migrator.fleet.app.request import FleetRequest
 from migrator.fleet.app.worker import CALLS, open_state, worker_from
 from migrator.fleet.model.fleet import FleetFile
 from migrator.fleet.model.job import Setup
@@ -40,14 +41,14 @@ def open_fleet(settings: Settings, file: FleetFile) -> Fleet:
     return Fleet(settings, file, worker)
 
 
-def discover_fleet(fleet: Fleet, asked: Asked) -> tuple[Fleet, Found]:
+def discover_fleet(fleet: Fleet, request: FleetRequest, operator: Operator) -> tuple[Fleet, Found]:
     """Ask every account; the fleet that is returned knows those that the organization has."""
     from migrator.adapters.tasks_threads import Threads
     from migrator.fleet.adapters.accounts import FleetAccounts
     from migrator.fleet.ports import DiscoverPorts
     from migrator.fleet.run.discover import discover
 
-    file, sessions = fleet.file, fleet.worker.sessions
+    file, asked, sessions = request.file, request.asked, fleet.worker.sessions
     tasks = Threads(asked.concurrency or file.concurrency.overall)
     reader = file.organization.reader if file.organization else ()
     ports = DiscoverPorts(
@@ -55,7 +56,7 @@ def discover_fleet(fleet: Fleet, asked: Asked) -> tuple[Fleet, Found]:
             sessions, reader, tasks, Threads(min(CALLS, file.concurrency.per_account))
         ),
         clock=clock(),
-        events=events_of(fleet.settings),
+        events=operator.events,
         tasks=tasks,
     )
     found = discover(file, ports, asked.clusters)
@@ -65,10 +66,9 @@ def discover_fleet(fleet: Fleet, asked: Asked) -> tuple[Fleet, Found]:
     return replace(fleet, worker=worker), found
 
 
-def fleet_ports(fleet: Fleet, asked: Asked, *, typed: str | None = None) -> FleetPorts:
-    """What a command over the fleet needs. Its approver is asked about waves, which ``--yes`` does
-    not answer: who wrote ``approve`` into the fleet file wants somebody to have looked at the waves
-    before.
+def fleet_ports(fleet: Fleet, asked: Asked, operator: FleetOperator) -> FleetPorts:
+    """What a command over the fleet needs. ``--yes`` does not approve waves: ``approve`` in the
+    fleet file says that a person looks at the waves before.
     """
     from migrator.adapters.clock import SystemEntropy
     from migrator.adapters.tasks_threads import Threads
@@ -80,12 +80,12 @@ def fleet_ports(fleet: Fleet, asked: Asked, *, typed: str | None = None) -> Flee
     return FleetPorts(
         store=fleet_store(fleet),
         store_of=lambda cluster: open_state(fleet.settings, fleet.worker.sessions, cluster),
-        jobs=executor_of(fleet, asked, here),
+        jobs=executor_of(fleet, asked, here, operator),
         here=here,
         hooks=Hooks(),
         clock=clock(),
-        approver=TerminalApprover(sys.stdin, sys.stderr, typed=typed),
-        events=events_of(fleet.settings),
+        approver=operator.waves,
+        events=operator.events,
         tasks=Threads(CALLS),
         run_id=SystemEntropy().run_id,
         stop_wanted=lambda: asked.stop_file is not None and Path(asked.stop_file).exists(),

@@ -12,24 +12,23 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import click
-
+from migrator.app.operator import Operator
 from migrator.app.settings import Settings
-from migrator.cli.terminal import events_of
 from migrator.errors import WrongUse
 from migrator.fleet.app.asked import Asked, scheduler_of
 from migrator.fleet.app.opened_fleet import Fleet, fleet_store
 from migrator.fleet.app.worker import keep_worker, setup_id
-from migrator.fleet.model.fleet import FleetCluster
-from migrator.fleet.model.job import Job, Setup
+from migrator.fleet.model.fleet import Command, FleetCluster
+from migrator.fleet.model.job import Job, JobRequest, Setup
 from migrator.fleet.ports import FleetPorts, JobRunner
 from migrator.fleet.run.discover import Found
 
 WAIT_SECONDS = 60.0
 _CHECK = "workers.check"
+_TASK = "migrator.fleet.app.jobs:do_job"
 
 
-def executor_of(fleet: Fleet, asked: Asked, here: JobRunner) -> JobRunner:
+def executor_of(fleet: Fleet, asked: Asked, here: JobRunner, operator: Operator) -> JobRunner:
     """The runner for what may leave this process; nothing is connected or started before it is
     needed.
     """
@@ -40,7 +39,7 @@ def executor_of(fleet: Fleet, asked: Asked, here: JobRunner) -> JobRunner:
 
     _no_secrets(fleet.settings)
     scheduler = scheduler_of(asked)
-    events = events_of(fleet.settings)
+    events = operator.events
     if scheduler is not None and fleet.settings.profile:
         events.say("info", "workers use their own credentials; --profile is for this machine alone")
     limits = fleet.file.concurrency
@@ -54,7 +53,8 @@ def executor_of(fleet: Fleet, asked: Asked, here: JobRunner) -> JobRunner:
         wind_down="migrator.fleet.app.worker:wind_down",
     )
     runner = FleetDask(options, events)
-    click.get_current_context().call_on_close(runner.close)
+    if operator.resources is not None:
+        operator.resources.callback(runner.close)
     return runner
 
 
@@ -95,26 +95,23 @@ class Jobs:
         self._own_machine = own_machine
         self._setups: dict[bool, tuple[Mapping[str, Any], str]] = {}
 
-    def make(self, cluster: FleetCluster, task: str, *, here: bool = False, **more: Any) -> Job:  # noqa: ANN401 - JSON
+    def make(
+        self, cluster: FleetCluster, command: Command, request: JobRequest, *, here: bool = False
+    ) -> Job:
         """A job of :mod:`migrator.fleet.app.jobs`. ``here``: it does not leave this process."""
         from migrator.adapters.aws_session import jsonable
         from migrator.fleet.model.files.records import cluster_to_document
 
         setup, name = self._setup(here=here or self._ports.jobs is self._ports.here)
+        described = jsonable(self._described.get(cluster.arn))
         arguments = {
             "setup": setup,
             "setupId": name,
+            "command": command,
             "cluster": cluster_to_document(cluster),
-            "described": jsonable(self._described.get(cluster.arn)),
-            **more,
+            "request": asdict(replace(request, described=described)),
         }
-        return Job(
-            cluster.arn,
-            cluster.account,
-            f"migrator.fleet.app.jobs:{task}",
-            arguments,
-            cluster.placement,
-        )
+        return Job(cluster.arn, cluster.account, _TASK, arguments, cluster.placement)
 
     def _setup(self, *, here: bool) -> tuple[Mapping[str, Any], str]:
         from migrator.fleet.model.files.records import setup_to_document

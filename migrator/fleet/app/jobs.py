@@ -1,47 +1,45 @@
-"""One cluster's part of each fleet command: what jobs name by import path. Arguments and answers
-are JSON.
+"""One cluster's part of each fleet command: ``do(command, cluster, request)``.
 
+It calls the function of :mod:`migrator.app` that the command on one cluster calls.
 Every error is an answer: a cluster that fails says so and takes nothing else along.
 """
 
-import json
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
 
-from migrator.cli.exit_codes import INTERRUPTED
-from migrator.errors import Failed, MigratorError
-from migrator.fleet.app.part import (
-    DECISIONS_FILE,
-    PLAN_FILE,
-    Arguments,
-    Part,
-    ended,
-    operator_of,
-    part_of,
-)
-from migrator.fleet.app.rehearsal import rehearse_one
+from migrator.app.apply import ApplyRequest, apply
+from migrator.app.cut_over import CutOverRequest, cut_over
+from migrator.app.on_plan import OnPlan
+from migrator.app.rehearse import RehearseRequest
+from migrator.app.retire import RetireRequest, retire
+from migrator.app.roll_back import RollBackRequest, roll_back
+from migrator.app.verify import VerifyRequest, verify
+from migrator.errors import Failed, Interrupted, MigratorError
+from migrator.fleet.app.part import Ending, Part, part_of, result_of
+from migrator.fleet.app.plan_one import plan_one
+from migrator.fleet.app.rehearsal import own_tasks, rehearse_one
 from migrator.fleet.app.worker import Worker, worker_of
-from migrator.fleet.decide.endings import result_of_error, status_of
+from migrator.fleet.decide.endings import result_of_error
+from migrator.fleet.model.files.job_options import options_from_document
 from migrator.fleet.model.files.records import cluster_from_document, result_to_document
 from migrator.fleet.model.fleet import Command, FleetCluster
+from migrator.fleet.model.job import JobRequest
 from migrator.fleet.model.outcome import ClusterResult
-from migrator.model.canonical import canonical_bytes
-from migrator.model.decision import NO_DECISIONS
-from migrator.model.outcome import RunOutcome
-from migrator.ports import StateStore
+from migrator.model.outcome import CutOverOutcome, RehearseOutcome, RunOutcome, VerifyOutcome
 
-if TYPE_CHECKING:
-    pass
-
-SNAPSHOT_FILE = "snapshot.json"
-Work = Callable[[Worker, FleetCluster, Arguments], ClusterResult]
+CarryOut: TypeAlias = Callable[[Any, Part, Worker], Any]
 
 
-def task(command: Command, arguments: Arguments, work: Work) -> dict[str, Any]:
-    """Do a cluster's part; however it ends, the answer is a result document."""
+def do_job(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """What executors call, with JSON: :func:`do`. However it ends, the answer is a result
+    document.
+    """
+    command: Command = arguments["command"]
     cluster = cluster_from_document(arguments["cluster"])
     try:
-        result = work(worker_of(arguments), cluster, arguments)
+        request = JobRequest(**arguments["request"])
+        result = do(command, cluster, request, worker_of(arguments))
     except MigratorError as error:
         result = result_of_error(cluster.arn, command, error)
     except Exception as error:
@@ -56,146 +54,52 @@ def task(command: Command, arguments: Arguments, work: Work) -> dict[str, Any]:
     return result_to_document(result)
 
 
-def plan_cluster(arguments: Arguments) -> dict[str, Any]:
-    """Read the cluster and plan it; snapshot, plan and its share of the answers go into its
-    folder.
-    """
-    return task("plan", arguments, _plan)
-
-
-def _plan(worker: Worker, cluster: FleetCluster, arguments: Arguments) -> ClusterResult:
-    from migrator.app.connect import now, snapshot_ports
-    from migrator.fleet.decide.answers import answers_for, asked
-    from migrator.fleet.model.files.decisions import decisions_to_document, decode_fleet_decisions
-    from migrator.model.files.snapshot import decode_snapshot
-    from migrator.run.read_history import with_history
-    from migrator.run.take_snapshot import take_snapshot
-    from migrator.run.write_plan import plan_document
-
-    connection = worker.connect(cluster, arguments.get("described"))
-    moment = now()
-    ports = snapshot_ports(operator_of(worker, cluster), connection)
-    try:
-        snapshot = take_snapshot(ports, now=moment, described=connection.described)
-    finally:
-        connection.wire.close()  # the next clusters want the sockets
-    snapshot = with_history(snapshot, worker.store(cluster))
-    questions: tuple[tuple[str, str], ...] = ()
-    decisions = answers_for(decode_fleet_decisions(arguments.get("decisions")), cluster)
-    if decisions != NO_DECISIONS:
-        decisions, questions = asked(decisions, decode_snapshot(snapshot))
-    answered = decisions_to_document(decisions)
-    document = plan_document(
-        snapshot, answered, strategy=arguments["strategy"], target=arguments["target"], now=moment
-    )
-    _keep(worker.store(cluster), snapshot, document, answered)
-    return _planned(cluster, document, snapshot, questions)
-
-
-def _keep(
-    store: StateStore,
-    snapshot: Mapping[str, Any],
-    document: Mapping[str, Any],
-    answered: Mapping[str, Any],
-) -> None:
-    """Write the files of a single migration. A plan that a journal tells about stays beside the new
-    one.
-    """
-    from migrator.model.files.wire import pretty
-    from migrator.model.files.yaml_text import yaml_text
-
-    with store.lock("migrate fleet plan"):
-        before = store.read(PLAN_FILE)
-        digest = _digest_in(before)
-        if (
-            before is not None
-            and digest
-            and digest != document["planDigest"]
-            and store.read("journal.jsonl")
-        ):
-            store.write(f"plans/{digest.removeprefix('sha256:')[:16]}.json", before)
-        store.write(
-            SNAPSHOT_FILE, canonical_bytes(snapshot)
-        )  # one line: it is large, and read by machines
-        if answered or store.read(DECISIONS_FILE) is not None:
-            store.write(DECISIONS_FILE, yaml_text(answered).encode())
-        store.write(PLAN_FILE, pretty(document))
-
-
-def _digest_in(content: bytes | None) -> str:
-    try:
-        return str(json.loads(content or b"{}").get("planDigest", ""))
-    except (ValueError, AttributeError):
-        return ""
-
-
-def _planned(
-    cluster: FleetCluster,
-    document: Mapping[str, Any],
-    snapshot: Mapping[str, Any],
-    questions: tuple[tuple[str, str], ...],
+def do(
+    command: Command, cluster: FleetCluster, request: JobRequest, worker: Worker
 ) -> ClusterResult:
-    blocking = sorted({f["code"] for f in document["findings"] if f["severity"] == "block"})
-    detail = {
-        "summary": document["summary"],
-        "mode": document["cluster"]["authenticationMode"],
-        "steps": len(document["steps"]),
-        "blocking": blocking,
-        "unread": [item["what"] for item in snapshot.get("unread", ())],
-        "asked": [list(question) for question in questions],
-    }
-    exit_code = 3 if blocking else 0
-    return ClusterResult(
-        arn=cluster.arn,
-        command="plan",
-        status=status_of(exit_code),
-        exit_code=exit_code,
-        at="",
-        code="plan-blocked" if blocking else "",
-        message=f"A person must decide first: {', '.join(blocking)}." if blocking else "",
-        remedy="Answer in decisions.yaml (migrate plan --write-decisions adds stubs) and plan "
-        "again."
-        if blocking
-        else "",
-        plan_digest=document["planDigest"],
-        detail=detail,
+    """The command on one cluster. Raises what the command on this cluster alone raises."""
+    if command == "plan":
+        return plan_one(cluster, request, worker)
+    way = ON_PLANS[command]
+    part = part_of(
+        worker,
+        cluster,
+        request,
+        typed=cluster.name if way.name_was_typed else None,
+        may_switch=way.may_switch and not request.reversible,
+        tasks=own_tasks() if way.watches else None,
     )
-
-
-def apply_cluster(arguments: Arguments) -> dict[str, Any]:
-    """Apply the plan in the cluster's folder, or go on applying. ``modeOnly``: the one-way mode
-    step and what comes before any principal; ``reversible``: everything else, and the mode step is
-    refused.
-    """
-    return task("apply", arguments, _apply)
-
-
-def _apply(worker: Worker, cluster: FleetCluster, arguments: Arguments) -> ClusterResult:
-    from migrator.app.apply import ApplyRequest, apply
-
-    part = part_of(worker, cluster, arguments, may_switch=not arguments.get("reversible"))
-    request = ApplyRequest(
+    asked = way.request(
         plan=part.plan,
         digest=part.digest,
         answers=part.answers,
-        mode_only=bool(arguments.get("modeOnly")),
-        max_rate=arguments.get("maxRate"),
-        keep_going=bool(arguments.get("keepGoing")),
+        **options_from_document(way.request, request.options),
     )
-    outcome = apply(request, part.operator, part.connection)
+    outcome = way.carry_out(asked, part, worker)
+    return result_of(cluster, command, part.digest, way.ending(asked, outcome))
+
+
+def _over_part(function: Callable[..., Any]) -> CarryOut:
+    """A function of :mod:`migrator.app` over the connection of the part."""
+
+    def carry_out(request: OnPlan, part: Part, _worker: Worker) -> Any:  # noqa: ANN401 - outcomes
+        return function(request, part.operator, part.connection)
+
+    return carry_out
+
+
+def _applied(request: ApplyRequest, outcome: RunOutcome) -> Ending:
     why = "; ".join(
         f"{who}: {reason}" for who, reason in (*outcome.refused, *outcome.outstanding)[:5]
     )
     # A cluster that only waits for proofs is no failure that stops a wave; `outstanding` and `left`
     # tell of it. After the round of the mode step a bridge stands for the principals, who come
     # next.
-    waits = outcome.exit_code == INTERRUPTED and outcome.error is None
+    waits = outcome.exit_code == Interrupted.exit_code and outcome.error is None
     exit_code = 0 if waits and (request.mode_only or not outcome.leftovers) else outcome.exit_code
-    return ended(
-        cluster,
-        "apply",
-        part.digest,
-        (exit_code, outcome.error),
+    return Ending(
+        exit_code,
+        outcome.error,
         message=f"{outcome.done} of {outcome.total} steps done." if exit_code else "",
         why=why,
         detail={
@@ -208,24 +112,7 @@ def _apply(worker: Worker, cluster: FleetCluster, arguments: Arguments) -> Clust
     )
 
 
-def verify_cluster(arguments: Arguments) -> dict[str, Any]:
-    """Prove access as each principal; ``baseline``: take what is before apply."""
-    return task("verify", arguments, _verify)
-
-
-def _verify(worker: Worker, cluster: FleetCluster, arguments: Arguments) -> ClusterResult:
-    from migrator.app.verify import VerifyRequest, verify
-
-    part = part_of(worker, cluster, arguments)
-    request = VerifyRequest(
-        plan=part.plan,
-        digest=part.digest,
-        answers=part.answers,
-        baseline=bool(arguments.get("baseline")),
-        probes=int(arguments.get("probes", 30)),
-        canary_image=arguments.get("canaryImage"),
-    )
-    outcome = verify(request, part.operator, part.connection)
+def _verified(request: VerifyRequest, outcome: VerifyOutcome) -> Ending:
     too_late = (
         "No baseline was taken in time: entries are in force."
         if request.baseline and not outcome.evidence
@@ -236,11 +123,9 @@ def _verify(worker: Worker, cluster: FleetCluster, arguments: Arguments) -> Clus
         for each in outcome.verdicts
         if each.verdict != "ok"
     ]
-    return ended(
-        cluster,
-        "verify",
-        part.digest,
-        (outcome.exit_code, None),
+    return Ending(
+        outcome.exit_code,
+        None,
         message=too_late or f"{len(bad)} of {len(outcome.verdicts)} principals are not proven."
         if outcome.exit_code
         else "",
@@ -249,51 +134,28 @@ def _verify(worker: Worker, cluster: FleetCluster, arguments: Arguments) -> Clus
     )
 
 
-def rehearse_cluster(arguments: Arguments) -> dict[str, Any]:
-    """Blank aws-auth for ``seconds``, watch, put it back."""
-    return task("rehearse", arguments, rehearse_one)
-
-
-def cut_over_cluster(arguments: Arguments) -> dict[str, Any]:
-    """All gates, the switch, verification. One-way: for the coordinator, after the fleet's name was
-    typed again.
-    """
-    return task("cutover", arguments, lambda *given: _cut_over(*given, gates_only=False))
-
-
-def judge_gates(arguments: Arguments) -> dict[str, Any]:
-    """All gates of a cut-over, judged; nothing is switched."""
-    return task("gates", arguments, lambda *given: _cut_over(*given, gates_only=True))
-
-
-def _cut_over(
-    worker: Worker, cluster: FleetCluster, arguments: Arguments, *, gates_only: bool
-) -> ClusterResult:
-    from migrator.app.cut_over import CutOverRequest, cut_over
-
-    command: Command = "gates" if gates_only else "cutover"
-    part = part_of(
-        worker,
-        cluster,
-        arguments,
-        typed=None if gates_only else cluster.name,
-        may_switch=not gates_only,
+def _rehearsed(_request: RehearseRequest, outcome: RehearseOutcome) -> Ending:
+    return Ending(
+        outcome.exit_code,
+        outcome.error,
+        message=f"The rehearsal did not pass; aws-auth is {outcome.aws_auth}."
+        if outcome.exit_code
+        else "",
+        why=outcome.why,
+        detail={
+            "seconds": outcome.seconds,
+            "evidence": outcome.evidence,
+            "awsAuth": outcome.aws_auth,
+        },
     )
-    request = CutOverRequest(
-        plan=part.plan,
-        digest=part.digest,
-        answers=part.answers,
-        gates_only=gates_only,
-        canary_image=arguments.get("canaryImage"),
-    )
-    outcome = cut_over(request, part.operator, part.connection)
+
+
+def _cut_over(_request: CutOverRequest, outcome: CutOverOutcome) -> Ending:
     closed = [f"{gate.name}: {gate.detail}" for gate in outcome.gates if not gate.passes]
     verdict = outcome.verification.verdict if outcome.verification is not None else ""
-    return ended(
-        cluster,
-        command,
-        part.digest,
-        (outcome.exit_code, outcome.error),
+    return Ending(
+        outcome.exit_code,
+        outcome.error,
         message=f"Switched to {outcome.mode}; the verification is {verdict or 'open'}."
         if outcome.exit_code
         else "",
@@ -306,50 +168,15 @@ def _cut_over(
     )
 
 
-def roll_back_cluster(arguments: Arguments) -> dict[str, Any]:
-    """Undo what runs of the plan in the cluster's folder made, until the cut-over."""
-    return task("rollback", arguments, _roll_back)
-
-
-def _roll_back(worker: Worker, cluster: FleetCluster, arguments: Arguments) -> ClusterResult:
-    from migrator.app.roll_back import RollBackRequest, roll_back
-
-    part = part_of(worker, cluster, arguments, may_switch=False)
-    request = RollBackRequest(
-        plan=part.plan,
-        digest=part.digest,
-        answers=part.answers,
-        max_rate=arguments.get("maxRate"),
-    )
-    return _of_run(cluster, "rollback", part, roll_back(request, part.operator, part.connection))
-
-
-def retire_cluster(arguments: Arguments) -> dict[str, Any]:
-    """Back up and delete the aws-auth of a cluster that was cut over. For the coordinator."""
-    return task("retire", arguments, _retire)
-
-
-def _retire(worker: Worker, cluster: FleetCluster, arguments: Arguments) -> ClusterResult:
-    from migrator.app.retire import RetireRequest, retire
-
-    part = part_of(worker, cluster, arguments, may_switch=False)
-    request = RetireRequest(plan=part.plan, digest=part.digest, answers=part.answers)
-    return _of_run(cluster, "retire", part, retire(request, part.operator, part.connection))
-
-
-def _of_run(
-    cluster: FleetCluster, command: Command, part: Part, outcome: RunOutcome
-) -> ClusterResult:
-    """The result of a run whose every exit code but 0 leaves the cluster not done."""
+def _run_ended(_request: OnPlan, outcome: RunOutcome) -> Ending:
+    """Of a run whose every exit code but 0 leaves the cluster not done."""
     named = [f"{who}: {reason}" for who, reason in (*outcome.refused, *outcome.outstanding)]
     # A roll-back that leaves an entry of EKS's own in force says why, and which command settles it,
     # at the step that is left.
     named += [f"{each.principal_arn or each.kind}: {each.why}" for each in outcome.left]
-    return ended(
-        cluster,
-        command,
-        part.digest,
-        (outcome.exit_code, outcome.error),
+    return Ending(
+        outcome.exit_code,
+        outcome.error,
         message=f"{outcome.done} of {outcome.total} steps done." if outcome.exit_code else "",
         why="; ".join((*named, *outcome.leftovers)[:5]),
         detail={
@@ -360,3 +187,34 @@ def _of_run(
             "leftovers": len(outcome.leftovers),
         },
     )
+
+
+@dataclass(frozen=True, slots=True)
+class OnPlans:
+    """A command on the plan of a cluster.
+
+    ``request`` and ``carry_out`` are those of the command on one cluster, ``ending`` says how it
+    ended. ``may_switch``: it may switch the mode. ``name_was_typed``: the fleet's name was typed
+    for that of each cluster. ``watches``: it has threads of its own, because a login that waits for
+    another cluster's call may come too late.
+    """
+
+    request: type[OnPlan]
+    carry_out: CarryOut
+    ending: Callable[[Any, Any], Ending]
+    may_switch: bool = False
+    name_was_typed: bool = False
+    watches: bool = False
+
+
+_GATES = OnPlans(CutOverRequest, _over_part(cut_over), _cut_over)
+ON_PLANS: Mapping[Command, OnPlans] = {
+    "apply": OnPlans(ApplyRequest, _over_part(apply), _applied, may_switch=True),
+    "verify": OnPlans(VerifyRequest, _over_part(verify), _verified),
+    "rehearse": OnPlans(RehearseRequest, rehearse_one, _rehearsed, watches=True),
+    "gates": _GATES,
+    # One-way: for the coordinator, after the fleet's name was typed again.
+    "cutover": replace(_GATES, may_switch=True, name_was_typed=True),
+    "rollback": OnPlans(RollBackRequest, _over_part(roll_back), _run_ended),
+    "retire": OnPlans(RetireRequest, _over_part(retire), _run_ended),
+}

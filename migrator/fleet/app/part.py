@@ -5,14 +5,16 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from migrator.app.operator import Operator
+from migrator.app.read_plan import read_plan
 from migrator.errors import Failed, MigratorError, Refused
 from migrator.fleet.app.worker import AnsweredBefore, QuietEvents, Worker
 from migrator.fleet.decide.endings import status_of
 from migrator.fleet.model.fleet import Command, FleetCluster
+from migrator.fleet.model.job import JobRequest
 from migrator.fleet.model.outcome import ClusterResult
 from migrator.model.access_entry import AuthenticationMode
 from migrator.model.decision import NO_DECISIONS, Decisions
-from migrator.ports import AuthMode, StateStore
+from migrator.ports import AuthMode, StateStore, TaskRunner
 
 if TYPE_CHECKING:
     from migrator.app.connect import Connection
@@ -20,7 +22,6 @@ if TYPE_CHECKING:
 
 PLAN_FILE = "plan.json"
 DECISIONS_FILE = "decisions.yaml"
-Arguments = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,33 +38,37 @@ class Part:
 def part_of(
     worker: Worker,
     cluster: FleetCluster,
-    arguments: Arguments,
+    request: JobRequest,
     *,
     typed: str | None = None,
-    may_switch: bool = True,
-    connection: "Connection | None" = None,
+    may_switch: bool = False,
+    tasks: TaskRunner | None = None,
 ) -> Part:
-    """The plan in the cluster's folder, over ``connection`` where there is one. ``may_switch``:
-    whether the mode may be switched. Raises ``no-plan``.
+    """The plan in the cluster's folder, and the way to the cluster. ``may_switch``: whether the
+    mode may be switched. ``tasks``: not those that the jobs share. Raises ``no-plan``.
     """
     from migrator.adapters.eks_entries import EksAuthMode
-    from migrator.app.read_plan import read_plan
 
     store = worker.store(cluster)
     content = store.read(PLAN_FILE)
     if content is None:
-        raise Failed("no-plan", "The cluster has no plan.", remedy="Make one: migrate fleet plan.")
+        raise no_plan()
     plan, digest = read_plan(content)
-    answers = answers_of(store, arguments)
-    connected = connection or worker.connect(cluster, arguments.get("described"))
-    mode = EksAuthMode(connected.session, connected.name)
+    answers = answers_of(store, request)
+    connection = worker.connect(cluster, request.described, tasks=tasks)
+    mode = EksAuthMode(connection.session, connection.name)
     return Part(
         plan,
         digest,
         answers,
         operator_of(worker, cluster, typed),
-        replace(connected, store=store, mode=mode if may_switch else _NoSwitch(mode)),
+        replace(connection, store=store, mode=mode if may_switch else _NoSwitch(mode)),
     )
+
+
+def no_plan() -> Failed:
+    """A folder of the state without a plan."""
+    return Failed("no-plan", "The cluster has no plan.", remedy="Make one: migrate fleet plan.")
 
 
 def operator_of(worker: Worker, cluster: FleetCluster, typed: str | None = None) -> Operator:
@@ -93,12 +98,11 @@ class _NoSwitch:
         return self.mode.update_status(update_id)
 
 
-def answers_of(store: StateStore, arguments: Arguments) -> Decisions:
+def answers_of(store: StateStore, request: JobRequest) -> Decisions:
     """The answers that came with the command, else those that the plan was made with."""
     from migrator.model.files.decisions import decode_decisions
 
-    given = arguments.get("answers")
-    return decode_decisions(given) if given is not None else decisions_of(store)
+    return decisions_of(store) if request.answers is None else decode_decisions(request.answers)
 
 
 def decisions_of(store: StateStore) -> Decisions:
@@ -118,28 +122,32 @@ def decisions_of(store: StateStore) -> Decisions:
         ) from error
 
 
-def ended(
-    cluster: FleetCluster,
-    command: Command,
-    digest: str,
-    ending: tuple[int, MigratorError | None],
-    *,
-    message: str,
-    why: str,
-    detail: Mapping[str, Any],
-) -> ClusterResult:
-    """The result of a run: its error's words where there is one, else what the outcome says."""
-    exit_code, error = ending
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a command ended on one cluster: its error's words where there is one, else what the
+    outcome says.
+    """
+
+    exit_code: int
+    error: MigratorError | None
+    message: str
+    why: str
+    detail: Mapping[str, Any]
+
+
+def result_of(cluster: FleetCluster, command: Command, digest: str, end: Ending) -> ClusterResult:
+    """The ending as the fleet's record has it."""
+    error = end.error
     return ClusterResult(
         arn=cluster.arn,
         command=command,
-        status=status_of(exit_code, error.code if error else ""),
-        exit_code=exit_code,
+        status=status_of(end.exit_code, error.code if error else ""),
+        exit_code=end.exit_code,
         at="",
         code=error.code if error else "",
-        message=error.message if error else message,
-        why=(error.why if error else "") or why,
+        message=error.message if error else end.message,
+        why=(error.why if error else "") or end.why,
         remedy=error.remedy if error else "",
         plan_digest=digest,
-        detail=detail,
+        detail=end.detail,
     )

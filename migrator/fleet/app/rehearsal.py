@@ -12,64 +12,30 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from threading import Event
 
-from migrator.app.rehearse import Clocks
-from migrator.fleet.app.part import Arguments, ended, part_of
+from migrator.app.rehearse import Clocks, RehearseRequest, rehearse
+from migrator.errors import Interrupted
+from migrator.fleet.app.part import Part
 from migrator.fleet.app.worker import CALLS, Worker
-from migrator.fleet.model.fleet import FleetCluster
-from migrator.fleet.model.outcome import ClusterResult
 from migrator.model.outcome import RehearseOutcome
-from migrator.ports import Clock
+from migrator.ports import Clock, TaskRunner
 
 
-def rehearse_one(worker: Worker, cluster: FleetCluster, arguments: Arguments) -> ClusterResult:
-    """Blank aws-auth for ``seconds``, watch, put it back. What a dead process left is put back
-    first, and then it is rehearsed all the same.
-    """
+def own_tasks() -> TaskRunner:
+    """The calls of one rehearsal, which wait for no other cluster's."""
     from migrator.adapters.tasks_threads import Threads
-    from migrator.app.rehearse import RehearseRequest, rehearse
 
-    # with threads of its own: a login that waits for another cluster's call may be one that comes
-    # too late
-    connection = worker.connect(cluster, arguments.get("described"), tasks=Threads(CALLS))
-    part = part_of(worker, cluster, arguments, connection=connection)
-    mode = part.connection.mode
-    if mode is not None and mode.read()[0] == "API":
-        return _nothing_left(cluster, part.digest)
-    request = RehearseRequest(
-        plan=part.plan,
-        digest=part.digest,
-        answers=part.answers,
-        length=timedelta(seconds=int(arguments["seconds"])),
-        image=str(arguments["image"]),
-    )
+    return Threads(CALLS)
+
+
+def rehearse_one(request: RehearseRequest, part: Part, worker: Worker) -> RehearseOutcome:
+    """Rehearse. What a dead process left is put back first, and then it is rehearsed all the
+    same.
+    """
     with _clocks(worker) as clocks:
         outcome = rehearse(request, part.operator, part.connection, clocks)
-        if outcome.exit_code == 7 and not worker.winding_down.is_set():
+        if outcome.exit_code == Interrupted.exit_code and not worker.winding_down.is_set():
             outcome = rehearse(request, part.operator, part.connection, clocks)
-    return _rehearsed(cluster, part.digest, outcome)
-
-
-def _rehearsed(cluster: FleetCluster, digest: str, outcome: RehearseOutcome) -> ClusterResult:
-    return ended(
-        cluster,
-        "rehearse",
-        digest,
-        (outcome.exit_code, outcome.error),
-        message=f"The rehearsal did not pass; aws-auth is {outcome.aws_auth}."
-        if outcome.exit_code
-        else "",
-        why=outcome.why,
-        detail={
-            "seconds": outcome.seconds,
-            "evidence": outcome.evidence,
-            "awsAuth": outcome.aws_auth,
-        },
-    )
-
-
-def _nothing_left(cluster: FleetCluster, digest: str) -> ClusterResult:
-    detail = {"seconds": 0, "evidence": False, "awsAuth": "not asked any more: API mode"}
-    return ended(cluster, "rehearse", digest, (0, None), message="", why="", detail=detail)
+    return outcome
 
 
 @contextmanager

@@ -9,8 +9,9 @@ import json
 import logging
 import os
 import threading
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from migrator.app.connect import Connection, FleetIam, connect
@@ -88,6 +89,17 @@ class Worker:
             ),
             tasks=tasks or self.calls,
         )
+
+    @contextmanager
+    def connected(
+        self, cluster: FleetCluster, described: Mapping[str, Any] | None, store: StateStore
+    ) -> Iterator[Connection]:
+        """Ready to read a cluster whose state is ``store``; the next clusters want the sockets."""
+        connection = replace(self.connect(cluster, described), store=store)
+        try:
+            yield connection
+        finally:
+            connection.wire.close()
 
 
 def worker_of(arguments: Mapping[str, Any]) -> Worker:

@@ -8,12 +8,6 @@ from migrator.cli.lazy import MigrateCommand, settings_of
 from migrator.cli.options import decisions_option, yes_option
 from migrator.fleet.cli.options import fleet_argument, run_options, wave_options
 
-QUESTION = (
-    "Apply the plans of {clusters} clusters of fleet {fleet}? Clusters in CONFIG_MAP mode get "
-    "access entries switched "
-    "on, and there is no way back from that."
-)
-
 
 @click.command(
     "apply", cls=MigrateCommand, short_help="Make the access entries of the plans, wave by wave."
@@ -35,17 +29,14 @@ QUESTION = (
 )
 @decisions_option
 @click.pass_context
-def command(ctx: click.Context, /, fleet_file: str, **given: Any) -> int:  # noqa: ANN401 - click's parameters
+def command(ctx: click.Context, /, **given: Any) -> int:  # noqa: ANN401 - click's parameters
     """Apply the plans that `migrate fleet plan` put into the state, wave by wave: a canary first.
 
     When more clusters of a wave fail than may, no further one is begun, and those under way are
     brought to an end. The same command goes on from there; clusters that are done are not done
     again.
     """
-    from migrator.fleet.cli.run import RunOfPlans, run_plans
+    from migrator.app.apply import ApplyRequest
+    from migrator.fleet.cli.on_plans import on_plans
 
-    more = {"maxRate": given["max_rate"], "keepGoing": given["keep_going"]}
-    what = RunOfPlans(
-        "apply", "apply_cluster", more, QUESTION, holds=lambda facts, _: facts.done == facts.steps
-    )
-    return run_plans(settings_of(ctx), fleet_file, given, what)
+    return on_plans(settings_of(ctx), given, "apply", ApplyRequest)

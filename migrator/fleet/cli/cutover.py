@@ -7,8 +7,9 @@ from typing import Any
 import click
 
 from migrator.cli.lazy import MigrateCommand, settings_of
-from migrator.cli.options import canary_image, canary_options, decisions_option
+from migrator.cli.options import canary_options, decisions_option
 from migrator.fleet.cli.options import fleet_argument, run_options, wave_options
+from migrator.fleet.model.fleet import Command
 
 
 @click.command(
@@ -20,11 +21,16 @@ from migrator.fleet.cli.options import fleet_argument, run_options, wave_options
 @run_options
 @wave_options
 @click.option("--confirm", metavar="FLEET", help="The fleet's name, for where nobody can type it.")
-@click.option("--gates", is_flag=True, help="Judge the gates of every cluster, and switch nothing.")
+@click.option(
+    "--gates",
+    "gates_only",
+    is_flag=True,
+    help="Judge the gates of every cluster, and switch nothing.",
+)
 @canary_options
 @decisions_option
 @click.pass_context
-def command(ctx: click.Context, /, fleet_file: str, **given: Any) -> int:  # noqa: ANN401 - click's parameters
+def command(ctx: click.Context, /, **given: Any) -> int:  # noqa: ANN401 - click's parameters
     """Switch the clusters of FLEET to API mode, wave by wave: aws-auth is not asked any more. There
     is no way back.
 
@@ -32,18 +38,9 @@ def command(ctx: click.Context, /, fleet_file: str, **given: Any) -> int:  # noq
     fail, and so one is switched at a time. Only this process switches clusters, whatever executor
     does the rest.
     """
-    from migrator.fleet.cli.run import RunOfPlans, run_plans
+    from migrator.app.cut_over import CutOverRequest
+    from migrator.fleet.cli.on_plans import on_plans
 
-    more = {"canaryImage": canary_image(given)}
-    if given["gates"]:
-        what = RunOfPlans("gates", "judge_gates", more)
-    else:
-        what = RunOfPlans(
-            "cutover",
-            "cut_over_cluster",
-            more,
-            type_again=True,
-            in_coordinator=True,
-            holds=lambda facts, _: facts.mode == "API",
-        )
-    return run_plans(settings_of(ctx), fleet_file, given, what)
+    # The gates alone are a command of their own in the record of the fleet.
+    name: Command = "gates" if given["gates_only"] else "cutover"
+    return on_plans(settings_of(ctx), given, name, CutOverRequest)

@@ -41,27 +41,18 @@ def command(
     An account that is denied, unreachable or empty says so, with the reason: it is never just
     missing.
     """
+    from migrator.cli.operator import operator_of
     from migrator.cli.terminal import output_of
     from migrator.fleet.app.asked import Asked
-    from migrator.fleet.app.connect import discover_fleet, open_fleet
-    from migrator.fleet.app.opened_fleet import fleet_store
+    from migrator.fleet.app.discover import discover
+    from migrator.fleet.app.request import FleetRequest
     from migrator.fleet.cli.files import read_fleet
-    from migrator.fleet.model.files.records import (
-        INVENTORY_FILE,
-        encode_inventory,
-        inventory_to_document,
-    )
+    from migrator.fleet.model.files.records import inventory_to_document
     from migrator.fleet.render.text import inventory_text
 
     settings = settings_of(ctx)
-    fleet, found = discover_fleet(
-        open_fleet(settings, read_fleet(fleet_file)), Asked(clusters, concurrency)
-    )
-    inventory = found.inventory
-    if not clusters:
-        store = fleet_store(fleet)
-        with store.lock("fleet discover"):
-            store.write(INVENTORY_FILE, encode_inventory(inventory))
+    request = FleetRequest(file=read_fleet(fleet_file), asked=Asked(clusters, concurrency))
+    inventory = discover(request, operator_of(settings))
     if accounts_out is not None:
         from migrator.cli.files import write_file
         from migrator.fleet.render.accounts import accounts_document

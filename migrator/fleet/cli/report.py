@@ -25,10 +25,11 @@ def command(ctx: click.Context, /, fleet_file: str, **files: str | None) -> None
     It is made from the state; nothing is asked of AWS. A file named - is standard output.
     """
     from migrator.cli.files import write_file
+    from migrator.cli.operator import operator_of
     from migrator.cli.terminal import events_of
-    from migrator.fleet.app.connect import fleet_status_ports
+    from migrator.fleet.app.report import FleetReportRequest
+    from migrator.fleet.app.report import report as report_on
     from migrator.fleet.cli.files import read_fleet
-    from migrator.fleet.run.status import fleet_report
 
     places = [place for place in files.values() if place]
     if not places:
@@ -36,7 +37,8 @@ def command(ctx: click.Context, /, fleet_file: str, **files: str | None) -> None
     if len(set(places)) < len(places):
         raise click.UsageError("Two forms cannot go to the same place.", ctx)
     settings = settings_of(ctx)
-    report = fleet_report(fleet_status_ports(settings, read_fleet(fleet_file)), fleet_file)
+    request = FleetReportRequest(file=read_fleet(fleet_file), named=fleet_file)
+    report = report_on(request, operator_of(settings))
     for form, place in files.items():
         if place:
             write_file(place, _form(form, report))

@@ -8,11 +8,6 @@ from migrator.cli.lazy import MigrateCommand, settings_of
 from migrator.cli.options import yes_option
 from migrator.fleet.cli.options import fleet_argument, run_options, wave_options
 
-QUESTION = (
-    "Roll back the plans of {clusters} clusters of fleet {fleet}? Their entries are deleted or "
-    "restored, and their principals log in through aws-auth again."
-)
-
 
 @click.command(
     "rollback",
@@ -30,14 +25,14 @@ QUESTION = (
     help="Writes a second, each.",
 )
 @click.pass_context
-def command(ctx: click.Context, /, fleet_file: str, **given: Any) -> int:  # noqa: ANN401 - click's parameters
+def command(ctx: click.Context, /, **given: Any) -> int:  # noqa: ANN401 - click's parameters
     """Undo what runs of the plans in the state made, and restore what they changed, wave by wave.
 
     Each cluster is rolled back as `migrate rollback` does it: no entry is deleted before aws-auth
     gives its principal what it had. Entries that EKS made stay, and so does the mode. A cluster
     that was cut over is refused. `--cluster ARN` rolls back one cluster.
     """
-    from migrator.fleet.cli.run import RunOfPlans, run_plans
+    from migrator.app.roll_back import RollBackRequest
+    from migrator.fleet.cli.on_plans import on_plans
 
-    what = RunOfPlans("rollback", "roll_back_cluster", {"maxRate": given["max_rate"]}, QUESTION)
-    return run_plans(settings_of(ctx), fleet_file, given, what)
+    return on_plans(settings_of(ctx), given, "rollback", RollBackRequest)

@@ -17,16 +17,18 @@ def command(ctx: click.Context, /, fleet_file: str) -> int:
     It is read from the state, and nothing is asked of AWS; `migrate fleet discover` asks who
     answers now.
     """
+    from migrator.cli.operator import operator_of
     from migrator.cli.terminal import output_of
-    from migrator.fleet.app.connect import fleet_status_ports
+    from migrator.fleet.app.report import FleetReportRequest
+    from migrator.fleet.app.report import report as report_on
     from migrator.fleet.cli.files import read_fleet
     from migrator.fleet.model.files.report import report_document
     from migrator.fleet.render.markdown import fleet_markdown
     from migrator.fleet.render.status_text import fleet_status_text
-    from migrator.fleet.run.status import fleet_report
 
     settings = settings_of(ctx)
-    report = fleet_report(fleet_status_ports(settings, read_fleet(fleet_file)), fleet_file)
+    request = FleetReportRequest(file=read_fleet(fleet_file), named=fleet_file)
+    report = report_on(request, operator_of(settings))
     output = output_of(settings)
     output.show(
         document=lambda: report_document(report),

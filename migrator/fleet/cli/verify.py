@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from migrator.cli.lazy import MigrateCommand, settings_of
-from migrator.cli.options import canary_image, canary_options, decisions_option
+from migrator.cli.options import canary_options, decisions_option
 from migrator.fleet.cli.options import fleet_argument, run_options
 
 
@@ -15,6 +15,7 @@ from migrator.fleet.cli.options import fleet_argument, run_options
 @click.option("--baseline", is_flag=True, help="Take what is before apply, and judge nothing.")
 @click.option(
     "--max-probes",
+    "probes",
     type=click.IntRange(1, 500),
     default=30,
     show_default=True,
@@ -23,19 +24,13 @@ from migrator.fleet.cli.options import fleet_argument, run_options
 @canary_options
 @decisions_option
 @click.pass_context
-def command(ctx: click.Context, /, fleet_file: str, **given: Any) -> int:  # noqa: ANN401 - click's parameters
+def command(ctx: click.Context, /, **given: Any) -> int:  # noqa: ANN401 - click's parameters
     """Log in as each principal of each plan, and ask what it may do. Nothing is changed, unless
     --canary-pods allows a small pod for each Fargate role, which is removed again.
 
     Evidence goes into each cluster's folder, where the cut-over looks for it.
     """
-    from migrator.fleet.cli.run import RunOfPlans, run_plans
+    from migrator.app.verify import VerifyRequest
+    from migrator.fleet.cli.on_plans import on_plans
 
-    more = {
-        "baseline": given["baseline"],
-        "probes": given["max_probes"],
-        "canaryImage": canary_image(given),
-    }
-    return run_plans(
-        settings_of(ctx), fleet_file, given, RunOfPlans("verify", "verify_cluster", more)
-    )
+    return on_plans(settings_of(ctx), given, "verify", VerifyRequest)

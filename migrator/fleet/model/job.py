@@ -3,7 +3,7 @@ import path, and JSON.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from migrator.fleet.model.fleet import FleetAccount, RateRule, RoleLink
@@ -22,6 +22,22 @@ class Job:
     arguments: Mapping[str, Any]
     placement: str | None = None
     first: "Job | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class JobRequest:
+    """What a command is to do on one cluster, in JSON values.
+
+    ``options``: fields of the request that the same command on one cluster makes; for a plan,
+    strategy and target. ``answers``: decisions.yaml that came with the command; None: the one that
+    the plan was made with. ``reversible``: the one-way mode step is refused. ``described``:
+    DescribeCluster, None where it is to be asked.
+    """
+
+    options: Mapping[str, Any] = field(default_factory=dict)
+    answers: Mapping[str, Any] | None = None
+    reversible: bool = False
+    described: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)

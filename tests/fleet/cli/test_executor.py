@@ -11,6 +11,7 @@ from typing import Any, cast
 import pytest
 
 from migrator.app.settings import Settings
+from migrator.cli.operator import operator_of
 from migrator.errors import MigratorError
 from migrator.fleet.app.asked import Asked
 from migrator.fleet.app.executor import Jobs, executor_of
@@ -18,7 +19,7 @@ from migrator.fleet.app.opened_fleet import Fleet
 from migrator.fleet.app.worker import wind_down, worker_from, worker_of
 from migrator.fleet.model.files.fleet_file import decode_fleet
 from migrator.fleet.model.files.records import setup_from_document
-from migrator.fleet.model.job import Job, JobEnd, Setup
+from migrator.fleet.model.job import Job, JobEnd, JobRequest, Setup
 from migrator.fleet.ports import FleetPorts, JobRunner
 from migrator.fleet.run.discover import Found
 from tests.support.cli_lab import running
@@ -79,7 +80,7 @@ def _job(fleet: Fleet, *, own_machine: bool = False, here: bool = False) -> Job:
     ports = cast(FleetPorts, type("Ports", (), {"jobs": jobs, "here": object()}))
     found = Found(inventory(clusters(1)), {})
     return Jobs(fleet, found, ports, own_machine=own_machine).make(
-        cluster("c"), "plan_cluster", here=here
+        cluster("c"), "plan", JobRequest(), here=here
     )
 
 
@@ -131,7 +132,7 @@ def test_the_rates_are_divided_by_the_processes_and_whole_for_what_stays_here() 
 def test_a_password_for_a_proxy_is_not_sent_to_workers() -> None:
     settings = Settings(proxy_url="http://me:secret@proxy:3128")
     with pytest.raises(MigratorError) as caught:
-        executor_of(_fleet(settings), Asked(executor="dask"), Elsewhere())
+        executor_of(_fleet(settings), Asked(executor="dask"), Elsewhere(), operator_of(settings))
     assert (caught.value.code, caught.value.exit_code) == ("secret-for-workers", 64)
 
 

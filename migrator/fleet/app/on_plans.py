@@ -1,0 +1,199 @@
+"""A command on the plans of a fleet: plans from the state, one job each, wave by wave."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from migrator.app.read_plan import read_plan
+from migrator.errors import MigratorError
+from migrator.fleet.app.connect import (
+    discover_fleet,
+    fleet_ports,
+    inputs_of,
+    open_fleet,
+    selection_of,
+)
+from migrator.fleet.app.executor import Jobs
+from migrator.fleet.app.operator import FleetOperator
+from migrator.fleet.app.part import PLAN_FILE, no_plan
+from migrator.fleet.app.request import FleetRequest
+from migrator.fleet.decide.endings import result_of_error
+from migrator.fleet.model.files.job_options import options_to_document
+from migrator.fleet.model.fleet import Command, FleetCluster, Inventory
+from migrator.fleet.model.job import Job, JobRequest
+from migrator.fleet.model.outcome import ClusterFacts, ClusterResult, FleetOutcome
+from migrator.fleet.ports import FleetPorts
+from migrator.fleet.run.run_fleet import FleetOptions, run_fleet
+from migrator.fleet.run.status import facts_of, ref_of
+from migrator.model.plan import Plan
+from migrator.model.step import EnableEntries
+
+Holds = Callable[[ClusterFacts, datetime], bool]
+
+# Asked once, with the number of clusters.
+_QUESTIONS: Mapping[Command, str] = {
+    "apply": "Apply the plans of {clusters} clusters of fleet {fleet}? Clusters in CONFIG_MAP mode "
+    "get access entries switched on, and there is no way back from that.",
+    "rehearse": "Rehearse API mode on {clusters} clusters of fleet {fleet}? On each, aws-auth is "
+    "blank meanwhile; a Job in the cluster puts it back if this process dies.",
+    "retire": "Delete aws-auth in {clusters} clusters of fleet {fleet}? A backup of each is kept "
+    "in the state.",
+    "rollback": "Roll back the plans of {clusters} clusters of fleet {fleet}? Their entries are "
+    "deleted or restored, and their principals log in through aws-auth again.",
+}
+# One-way: the fleet's name is typed again, and only this process does it.
+_TYPED: frozenset[Command] = frozenset({"cutover"})
+_IN_COORDINATOR: frozenset[Command] = frozenset({"cutover", "retire"})
+_REFUSE_BLOCKED: frozenset[Command] = frozenset({"apply", "rehearse", "gates", "cutover"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OnPlansRequest(FleetRequest):
+    """``options``: the fields of the request that the same command on one cluster makes of the same
+    options. ``approved``: waves that need no question.
+    """
+
+    command: Command
+    options: Mapping[str, Any]
+    approved: tuple[str, ...] = ()
+
+
+def run_on_plans(request: OnPlansRequest, operator: FleetOperator) -> FleetOutcome:
+    """Discover, ask once, do it wave by wave. Raises what
+    :func:`migrator.fleet.run.run_fleet.run_fleet` raises, and ``Refused`` without an answer.
+    """
+    file, asked, command = request.file, request.asked, request.command
+    fleet, found = discover_fleet(open_fleet(operator.settings, file), request, operator)
+    ports = fleet_ports(fleet, asked, operator)
+    maker = _Maker(Jobs(fleet, found, ports, own_machine=asked.scheduler is None), ports, request)
+    _ask(found.inventory, request, operator)
+    options = FleetOptions(
+        inputs=inputs_of(
+            command,
+            options_to_document(request.options),
+            request.decisions or {},
+            selection_of(file, asked.clusters),
+        ),
+        fresh=asked.fresh,
+        approved=request.approved,
+        part=bool(asked.clusters),
+        in_coordinator=command in _IN_COORDINATOR,
+        still_done=maker.still_done(found.inventory),
+    )
+    return run_fleet(file, found.inventory, command, maker.job, ports, options)
+
+
+def _ask(inventory: Inventory, request: OnPlansRequest, operator: FleetOperator) -> None:
+    """The question of the whole command. Raises ``Refused``."""
+    name = request.file.name
+    question = _QUESTIONS.get(request.command)
+    if question is not None:
+        operator.approver.confirm(question.format(clusters=len(inventory.clusters), fleet=name))
+    if request.command in _TYPED:
+        operator.approver.type_again("the fleet's name", name)
+
+
+def _holds(request: OnPlansRequest) -> Holds | None:
+    """Whether the cluster's own files show, at a moment, that the command was done on it; None: it
+    is done again unless a run is gone on with.
+    """
+    from migrator.run.rehearse import EVIDENCE_AFTER
+
+    match request.command:
+        case "apply":
+            return lambda facts, _: facts.done == facts.steps
+        case "cutover":
+            return lambda facts, _: facts.mode == "API"
+        case "retire":
+            return lambda facts, _: facts.retired
+        # A shorter rehearsal leaves nothing that would hold.
+        case "rehearse" if request.options.get("length", timedelta()) >= EVIDENCE_AFTER:
+            return _passed_lately
+        case _:
+            return None
+
+
+def _passed_lately(facts: ClusterFacts, now: datetime) -> bool:
+    """Whether the cut-over's gate would count the rehearsal, or has no use for one any more."""
+    from migrator.decide.running.gates import REHEARSAL_AGE
+
+    if facts.mode == "API":
+        return True
+    return facts.rehearsed is not None and now - facts.rehearsed <= REHEARSAL_AGE
+
+
+class _Maker:
+    """Makes the job of one cluster from the plan in its folder."""
+
+    def __init__(self, jobs: Jobs, ports: FleetPorts, request: OnPlansRequest) -> None:
+        from migrator.fleet.model.files.decisions import decode_fleet_decisions
+
+        self._jobs = jobs
+        self._ports = ports
+        self._request = request
+        self._command = request.command
+        self._options = options_to_document(request.options)
+        given = request.decisions
+        self._answers = None if given is None else decode_fleet_decisions(given)
+        self._remote = ports.jobs is not ports.here
+
+    def job(self, cluster: FleetCluster) -> "Job | ClusterResult":
+        """What is to be done on the cluster, or why nothing can be: the error is the one that the
+        command on this cluster alone ends with.
+        """
+        try:
+            plan = self._plan_of(cluster)
+        except MigratorError as error:
+            return result_of_error(cluster.arn, self._command, error)
+        asked = JobRequest(self._options, self._given(cluster))
+        if self._command != "apply" or not self._remote:
+            here = self._command in _IN_COORDINATOR
+            return self._jobs.make(cluster, self._command, asked, here=here)
+        mode_only = replace(asked, options={**self._options, "mode_only": True})
+        first = self._jobs.make(cluster, "apply", mode_only, here=True)
+        main = self._jobs.make(cluster, "apply", replace(asked, reversible=True))
+        one_way = any(isinstance(step.effect, EnableEntries) for step in plan.steps)
+        return replace(main, first=first if one_way else None)
+
+    def _plan_of(self, cluster: FleetCluster) -> Plan:
+        """The plan that the cluster's folder has. Raises where it cannot be used: nothing is tried
+        on the cluster then, and a wave does not fail for it.
+        """
+        from migrator.run.begin_run import refuse_blocked
+
+        content = self._ports.store_of(ref_of(cluster)).read(PLAN_FILE)
+        if content is None:
+            raise no_plan()
+        plan, _ = read_plan(content)
+        if self._command in _REFUSE_BLOCKED:
+            refuse_blocked(plan)
+        return plan
+
+    def _given(self, cluster: FleetCluster) -> dict[str, Any] | None:
+        from migrator.fleet.decide.answers import answers_for
+        from migrator.fleet.model.files.decisions import decisions_to_document
+
+        if self._answers is None:
+            return None
+        return decisions_to_document(answers_for(self._answers, cluster))
+
+    def still_done(self, inventory: Inventory) -> "Callable[[ClusterResult], bool] | None":
+        """Whether an earlier result of this command holds, by the cluster's own files and for the
+        same plan.
+        """
+        judge = _holds(self._request)
+        if judge is None:
+            return None
+        clusters = {cluster.arn: cluster for cluster in inventory.clusters}
+        now = self._ports.clock.now()
+
+        def holds(result: ClusterResult) -> bool:
+            cluster = clusters[result.arn]
+            try:
+                facts = facts_of(cluster, self._ports.store_of(ref_of(cluster)), self._ports.clock)
+            except MigratorError:
+                return False
+            return facts.plan_digest == result.plan_digest and judge(facts, now)
+
+        return holds

@@ -1,0 +1,111 @@
+"""One cluster of a fleet read and planned."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import migrator
+from migrator.app.connect import now
+from migrator.app.snapshot import snapshot as read_cluster
+from migrator.fleet.app.part import DECISIONS_FILE, PLAN_FILE, operator_of
+from migrator.fleet.app.worker import Worker
+from migrator.fleet.decide.answers import answers_for, asked
+from migrator.fleet.decide.endings import status_of
+from migrator.fleet.model.files.decisions import decisions_to_document, decode_fleet_decisions
+from migrator.fleet.model.fleet import FleetCluster
+from migrator.fleet.model.job import JobRequest
+from migrator.fleet.model.outcome import ClusterResult
+from migrator.model.canonical import canonical_bytes
+from migrator.model.decision import NO_DECISIONS
+from migrator.model.files.snapshot import decode_snapshot
+from migrator.model.files.wire import pretty
+from migrator.model.files.yaml_text import yaml_text
+from migrator.ports import StateStore
+
+SNAPSHOT_FILE = "snapshot.json"
+
+
+def plan_one(cluster: FleetCluster, request: JobRequest, worker: Worker) -> ClusterResult:
+    """Read the cluster and plan it; snapshot, plan and its share of the answers go into its
+    folder.
+    """
+    moment = now()
+    store = worker.store(cluster)
+    with worker.connected(cluster, request.described, store) as connection:
+        operator = operator_of(worker, cluster)
+        snapshot = read_cluster(cluster.name, operator, connection, moment=moment)
+    questions: tuple[tuple[str, str], ...] = ()
+    decisions = answers_for(decode_fleet_decisions(request.answers), cluster)
+    if decisions != NO_DECISIONS:
+        decisions, questions = asked(decisions, decode_snapshot(snapshot))
+    answered = decisions_to_document(decisions)
+    document = migrator.plan(snapshot, answered, **request.options, now=moment)
+    _keep(store, snapshot, document, answered)
+    return _planned(cluster, document, snapshot, questions)
+
+
+def _keep(
+    store: StateStore,
+    snapshot: Mapping[str, Any],
+    document: Mapping[str, Any],
+    answered: Mapping[str, Any],
+) -> None:
+    """Write the files of a single migration. A plan that a journal tells about stays beside the new
+    one.
+    """
+    with store.lock("migrate fleet plan"):
+        before = store.read(PLAN_FILE)
+        digest = _digest_in(before)
+        if (
+            before is not None
+            and digest
+            and digest != document["planDigest"]
+            and store.read("journal.jsonl")
+        ):
+            store.write(f"plans/{digest.removeprefix('sha256:')[:16]}.json", before)
+        store.write(
+            SNAPSHOT_FILE, canonical_bytes(snapshot)
+        )  # one line: it is large, and read by machines
+        if answered or store.read(DECISIONS_FILE) is not None:
+            store.write(DECISIONS_FILE, yaml_text(answered).encode())
+        store.write(PLAN_FILE, pretty(document))
+
+
+def _digest_in(content: bytes | None) -> str:
+    try:
+        return str(json.loads(content or b"{}").get("planDigest", ""))
+    except (ValueError, AttributeError):
+        return ""
+
+
+def _planned(
+    cluster: FleetCluster,
+    document: Mapping[str, Any],
+    snapshot: Mapping[str, Any],
+    questions: tuple[tuple[str, str], ...],
+) -> ClusterResult:
+    blocking = sorted({f["code"] for f in document["findings"] if f["severity"] == "block"})
+    detail = {
+        "summary": document["summary"],
+        "mode": document["cluster"]["authenticationMode"],
+        "steps": len(document["steps"]),
+        "blocking": blocking,
+        "unread": [item["what"] for item in snapshot.get("unread", ())],
+        "asked": [list(question) for question in questions],
+    }
+    exit_code = 3 if blocking else 0
+    return ClusterResult(
+        arn=cluster.arn,
+        command="plan",
+        status=status_of(exit_code),
+        exit_code=exit_code,
+        at="",
+        code="plan-blocked" if blocking else "",
+        message=f"A person must decide first: {', '.join(blocking)}." if blocking else "",
+        remedy="Answer in decisions.yaml (migrate plan --write-decisions adds stubs) and plan "
+        "again."
+        if blocking
+        else "",
+        plan_digest=document["planDigest"],
+        detail=detail,
+    )
