@@ -4,6 +4,11 @@ the matrix.
 Records are lines of ``runs.jsonl`` in the fleet's own folder (``STATE-DIR/fleet/NAME``). They say
 what was tried and how it ended; where a cluster stands is in the cluster's own files, which every
 single-cluster command reads.
+
+They are no journal of effects, as :mod:`migrator.run.journaled_run` writes one: a record of a
+cluster is written once, after it has ended, and no record is an intention whose outcome a later
+command has to find out. What was intended in a cluster is in its own journal, which the job wrote
+through that helper.
 """
 
 import json
