@@ -9,9 +9,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from migrator.adapters.group_reference_objects import list_group_reference_objects
-from migrator.adapters.kubernetes_client import FIELD_MANAGER, KubernetesClient
+from migrator.adapters.kubernetes_client import KubernetesClient
 from migrator.adapters.kubernetes_wire import query
 from migrator.errors import Failed, MigratorError
+from migrator.model.aws_auth import FIELD_MANAGER
 from migrator.model.step import MANAGED_BY, MANAGED_BY_LABEL
 from migrator.ports import Raw, TaskRunner
 

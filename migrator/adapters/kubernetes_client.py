@@ -12,9 +12,9 @@ from migrator.adapters.eks_token import TokenMint
 from migrator.adapters.kubernetes_errors import Endpoint, refused
 from migrator.adapters.kubernetes_wire import Answer, KubernetesWire, open_wire, query
 from migrator.errors import Failed
+from migrator.model.aws_auth import FIELD_MANAGER
 from migrator.ports import Raw
 
-FIELD_MANAGER = "eks-access-migrator"
 PAGE = 500  # objects; what kubectl asks for
 _KEEP_SECONDS = 300.0  # a token counts for 14 minutes
 

@@ -2,9 +2,10 @@
 reference).
 """
 
-from migrator.adapters.kubernetes_client import FIELD_MANAGER, KubernetesClient
+from migrator.adapters.kubernetes_client import KubernetesClient
 from migrator.adapters.kubernetes_wire import query
 from migrator.errors import Failed
+from migrator.model.aws_auth import FIELD_MANAGER
 from migrator.ports import Raw
 
 _IN = "namespaces/kube-system"

@@ -7,6 +7,8 @@ from typing import Literal, TypeAlias
 
 Section: TypeAlias = Literal["mapRoles", "mapUsers", "mapAccounts"]
 SECTIONS: tuple[Section, ...] = ("mapRoles", "mapUsers", "mapAccounts")
+# The field manager of this tool's writes to the Kubernetes API.
+FIELD_MANAGER = "eks-access-migrator"
 # The partitions the authenticator knows: aws-iam-authenticator pkg/endpoints/partitions.go.
 AUTHENTICATOR_PARTITIONS: frozenset[str] = frozenset(
     {"aws", "aws-cn", "aws-us-gov", "aws-iso", "aws-iso-b", "aws-iso-e", "aws-iso-f"}

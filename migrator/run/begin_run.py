@@ -283,6 +283,18 @@ def back_up(
     return sorted(wanted)
 
 
+def aws_auth_backups(store: StateStore) -> tuple[Mapping[str, Any] | None, ...]:
+    """The ConfigMap as each run and rehearsal saved it before its first write, oldest first."""
+    files = [
+        str(name)
+        for record in store.journal()
+        if record.event == "backed-up"
+        for name in record.effect.get("files", ())
+    ]
+    saved = (store.read(name) for name in dict.fromkeys(files) if name.endswith("aws-auth.json"))
+    return tuple(json.loads(content) for content in saved if content is not None)
+
+
 def _names_of_bindings(snapshot: Snapshot) -> list[dict[str, Any]] | None:
     if snapshot.rbac is None:
         return None

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from migrator.decide.proving.node_proof import unhealthy_nodes
-from migrator.decide.reading.aws_auth_owners import owners_of
+from migrator.decide.reading.aws_auth_owners import writers_of
 from migrator.decide.running.actions import Observed, RunRequest
 from migrator.decide.running.changes import as_before, describe_changes
 from migrator.decide.running.gates import (
@@ -30,6 +30,7 @@ from migrator.model.snapshot import Snapshot
 from migrator.model.step import EnableEntries, ProofClass, Step
 from migrator.run.begin_run import (
     RunPorts,
+    aws_auth_backups,
     callers_in,
     chain_of,
     progress_in,
@@ -192,7 +193,7 @@ def _gates(
         callers=callers_in(plan, chain),
         break_glass=look_at_break_glass(plan, ports.permissions, chain),
         rehearsed=last_rehearsal(progress),
-        owners=owners_of(ports.config_maps.read()),
+        writers=writers_of((ports.config_maps.read(), *aws_auth_backups(ports.store))),
         nodes_unhealthy=_unhealthy(ports),
         waivers=options.waive_gates,
     )

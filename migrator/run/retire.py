@@ -5,7 +5,7 @@ mislead its readers.
 from collections.abc import Mapping
 from typing import Any
 
-from migrator.decide.reading.aws_auth_owners import owners_of
+from migrator.decide.reading.aws_auth_owners import AwsAuthWriters, writers_of
 from migrator.decide.running.progress import RETIRE, Progress
 from migrator.decide.running.retirement import next_retirement
 from migrator.decide.running.row_identity import groups_by_row
@@ -16,7 +16,12 @@ from migrator.model.journal import Event
 from migrator.model.outcome import RunOutcome
 from migrator.model.plan import Plan
 from migrator.model.snapshot import Snapshot
-from migrator.run.begin_run import RunPorts, progress_in, refuse_other_cluster
+from migrator.run.begin_run import (
+    RunPorts,
+    aws_auth_backups,
+    progress_in,
+    refuse_other_cluster,
+)
 from migrator.run.hold_cluster import hold_cluster
 from migrator.run.journaled_run import JournaledRun
 from migrator.run.look_again import changed_since, entry_differences
@@ -90,8 +95,7 @@ def _delete(
 ) -> RunOutcome:
     now = ports.clock.now()
     journal = _journal(ports)
-    owners = owners_of(found) or ()
-    again = f" It will come back: {'; '.join(owners)}." if owners else ""
+    again = _what_comes_back(writers_of((found, *aws_auth_backups(ports.store))))
     ports.approver.confirm(
         f"Delete the ConfigMap kube-system/aws-auth, which is not asked any more?{again}"
     )
@@ -112,6 +116,17 @@ def _delete(
     outcome = _outcome(ports, progress, error)
     journal.end(outcome.exit_code)
     return outcome
+
+
+def _what_comes_back(writers: AwsAuthWriters | None) -> str:
+    """What the question adds where code may write aws-auth again."""
+    if writers is None:
+        return " It does not tell whether code writes it again."
+    if writers.owners:
+        return f" It will come back: {'; '.join(writers.owners)}."
+    if writers.unknown:
+        return f" It may come back, written by {'; '.join(writers.unknown)}."
+    return ""
 
 
 def _outcome(ports: RunPorts, progress: Progress, error: MigratorError | None) -> RunOutcome:

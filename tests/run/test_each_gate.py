@@ -12,6 +12,7 @@ import pytest
 from migrator.decide.running.gates import NOT_WAIVABLE
 from migrator.decide.running.rehearsal import PASSED
 from migrator.errors import WrongUse
+from migrator.model.aws_auth import FIELD_MANAGER
 from migrator.model.decision import Acceptance
 from migrator.model.outcome import CutOverOutcome
 from migrator.model.plan import Plan
@@ -140,6 +141,33 @@ def test_one_thing_wrong_refuses_the_cut_over_before_the_name_is_asked(
     )
     assert outcome.error is not None
     assert name in outcome.error.why
+
+
+def _gate_8(ready: Ready) -> tuple[str, str]:
+    looking = replace(ready.options, gates_only=True)
+    outcome = cut_over(ready.plan, DIGEST, ready.ports(), looking)
+    (gate,) = (each for each in outcome.gates if each.name == "code")
+    return gate.state, gate.detail
+
+
+def test_writer_that_no_list_knows_closes_gate_8_by_its_name(ready: Ready) -> None:
+    ready.world.cluster.managers = ["team-sync"]
+    assert ready.cut_over().exit_code == 4
+    assert _gate_8(ready) == ("unknown", "field manager team-sync")
+
+
+def test_writer_from_before_the_rehearsal_closes_gate_8(ready: Ready) -> None:
+    """A rehearsal writes every row, and the field managers from before are in its backup only."""
+    ready.world.cluster.managers = [FIELD_MANAGER]
+    assert _gate_8(ready) == ("pass", "no sign of any")
+    files = ready.world.store.files
+    backups = [each for each in files if each.endswith("aws-auth.json")]
+    for each in backups:
+        files[each] = files[each].replace(b"vpcLambda", b"Terraform")
+    assert _gate_8(ready)[0] == "fail"
+    for each in backups:
+        del files[each]
+    assert _gate_8(ready)[0] == "unknown"  # only the tool's own write is seen
 
 
 def test_every_gate_but_the_mode_has_its_test_and_the_mode_closes_too(ready: Ready) -> None:

@@ -58,7 +58,7 @@ class Cluster:
     bindings: dict[tuple[str | None, str], Raw] = field(default_factory=dict)
     data: dict[str, str] | None = None
     resource_version: int = 1
-    managers: list[str] = field(default_factory=lambda: ["eks"])
+    managers: list[str] = field(default_factory=lambda: ["vpcLambda"])
     written: datetime | None = None  # when aws-auth was written last
     ids: dict[str, str] = field(
         default_factory=dict

@@ -1,9 +1,23 @@
-"""Who writes aws-auth from code, as far as the object itself tells: field managers, labels,
-annotations.
+"""Who writes aws-auth from code, as far as the object itself shows: field managers, labels,
+annotations, owner references.
+
+A writer that no list knows is not proof of absence: it is named as unknown. Writes of this tool are
+no evidence, and they hide who wrote before: a write takes over the fields that it changes
+(Kubernetes documentation, "Server-Side Apply", managers). So backups from before the first write
+are read as well.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
+
+from migrator.model.aws_auth import FIELD_MANAGER
+
+# EKS writes the rows of managed node groups and Fargate profiles under this name.
+_EKS = frozenset({"vpcLambda"})
+# Programs by which a person edits: kubectl names each command (kubectl-edit, kubectl-patch), a
+# browser is the console.
+_PERSONS = ("kubectl", "k9s", "Mozilla")
 
 # Field managers and marks that the tools leave on what they write, by the documentation of each
 # tool.
@@ -16,6 +30,24 @@ _MANAGERS: tuple[tuple[str, str, str], ...] = (
     ("kustomize-controller", "Flux", "Flux reconciles its aws-auth within minutes"),
     ("helm-controller", "Flux", "Flux reconciles its aws-auth within minutes"),
     ("crossplane", "Crossplane", "Crossplane reconciles its aws-auth within minutes"),
+    ("kapp", "kapp", "the next kapp deploy writes its aws-auth again"),
+    (
+        "aws-eks-iam-auth-controller",
+        "aws-eks-iam-auth-controller",
+        "it writes a row for each IAMIdentityMapping again",
+    ),
+    ("aws-auth-operator", "aws-auth-operator", "it reconciles aws-auth"),
+    ("aws-auth-manager", "aws-auth-manager", "it reconciles aws-auth"),
+    (
+        "aws-iam-authenticator-sso-wrapper",
+        "aws-iam-authenticator-sso-wrapper",
+        "it writes the rows of Identity Center roles again",
+    ),
+    (
+        "cluster-api-provider-aws",
+        "Cluster API Provider AWS",
+        "it reconciles aws-auth from the control plane object",
+    ),
 )
 _LABELS: tuple[tuple[str, str], ...] = (
     ("helm.sh/chart", "Helm"),
@@ -23,41 +55,110 @@ _LABELS: tuple[tuple[str, str], ...] = (
     ("kustomize.toolkit.fluxcd.io/name", "Flux"),
     ("helm.toolkit.fluxcd.io/name", "Flux"),
     ("aws.cdk.eks/prune-", "CDK"),
+    ("kapp.k14s.io/app", "kapp"),
+    ("objectset.rio.cattle.io/", "Rancher Fleet"),
 )
 _ANNOTATIONS: tuple[tuple[str, str], ...] = (
     ("meta.helm.sh/release-name", "Helm"),
     ("argocd.argoproj.io/tracking-id", "Argo CD"),
+    ("objectset.rio.cattle.io/", "Rancher Fleet"),
+    ("moniker.spinnaker.io/", "Spinnaker"),
+    ("artifact.spinnaker.io/", "Spinnaker"),
+    ("fluxcd.io/sync-checksum", "Flux"),
 )
+# What a name that stands for several programs may be.
+_MAY_BE = {
+    "eksctl": "a person, or a pipeline with a ClusterConfig file",
+    "OpenAPI-Generator": "a program of the Kubernetes Python client, such as Ansible",
+    "manager": "a controller of unknown name",
+}
+# Argo CD tracks by this label by default before version 3; Helm charts set it as well.
+_INSTANCE = "app.kubernetes.io/instance"
+_MANAGED_BY = "app.kubernetes.io/managed-by"
 
 
-def owners_of(config_map: Mapping[str, Any] | None) -> tuple[str, ...] | None:
-    """The tools that own aws-auth, each with what it will do; empty when the object shows none.
-
-    None when the object cannot tell: its field managers were cut off and no label or annotation
-    names a tool. No ConfigMap has no owner.
+@dataclass(frozen=True, slots=True)
+class AwsAuthWriters:
+    """Who writes aws-auth. ``owners``: known tools, each with what it will do. ``unknown``: signs
+    of a writer that no list knows, one text each.
     """
-    if config_map is None:
-        return ()
-    metadata = config_map.get("metadata") or {}
+
+    owners: tuple[str, ...] = ()
+    unknown: tuple[str, ...] = ()
+
+
+def writers_of(objects: Iterable[Mapping[str, Any] | None]) -> AwsAuthWriters | None:
+    """The writers that aws-auth shows, in any of ``objects``: the live one, and backups of it from
+    before this tool wrote.
+
+    None when the objects cannot tell: field managers were cut off, or this tool wrote the data last
+    and no backup is there, and no other sign names a tool. No ConfigMap has no writer.
+    """
     found: dict[str, str] = {}
-    # The first sign of a tool counts: field managers say the most, the label of the tool's name the
-    # least.
-    for tool, sign in _signs(metadata):
-        found.setdefault(tool, sign)
-    # Exports and older tools cut the field managers off: then no sign does not mean no owner.
-    if not found and "managedFields" not in metadata:
+    unknown: list[str] = []
+    tells = False
+    for config_map in objects:
+        metadata = {} if config_map is None else config_map.get("metadata") or {}
+        # The first sign of a tool counts: field managers say the most, the label of the tool's name
+        # the least.
+        for tool, sign in _signs(metadata):
+            found.setdefault(tool, sign)
+        unknown += _unknown_signs(metadata)
+        tells = tells or config_map is None or _tells(metadata)
+    if not found and not unknown and not tells:
         return None
-    return tuple(found[tool] for tool in sorted(found))
+    owners = tuple(found[tool] for tool in sorted(found))
+    return AwsAuthWriters(owners, tuple(dict.fromkeys(unknown)))
+
+
+def _tells(metadata: Mapping[str, Any]) -> bool:
+    """Whether no sign of a writer means that there is none."""
+    # Exports and older tools cut the field managers off.
+    if "managedFields" not in metadata:
+        return False
+    return FIELD_MANAGER not in _data_managers(metadata)
 
 
 def _signs(metadata: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Tools and what shows them, the surest signs first."""
+    """Known tools and what shows them, the surest signs first."""
     for manager in _managers(metadata):
         yield from _named(manager, f"field manager {manager}")
     yield from _marked(metadata.get("labels"), _LABELS, "label")
     yield from _marked(metadata.get("annotations"), _ANNOTATIONS, "annotation")
-    by = str((metadata.get("labels") or {}).get("app.kubernetes.io/managed-by", ""))
-    yield from _named(by, f"label app.kubernetes.io/managed-by={by}")
+    by = _label(metadata, _MANAGED_BY)
+    yield from _named(by, f"label {_MANAGED_BY}={by}")
+
+
+def _unknown_signs(metadata: Mapping[str, Any]) -> Iterator[str]:
+    """What shows a writer that is no known tool, nor EKS, nor this tool, nor a person."""
+    for manager in _data_managers(metadata):
+        if not _is_known(manager):
+            yield f"field manager {manager}{_may_be(manager)}"
+    by = _label(metadata, _MANAGED_BY)
+    if by and not tuple(_named(by, "")):
+        yield f"label {_MANAGED_BY}={by}"
+    instance = _label(metadata, _INSTANCE)
+    if instance and not tuple(_signs(metadata)):
+        yield f"label {_INSTANCE}={instance} (Argo CD before version 3, or a Helm chart)"
+    for owner in metadata.get("ownerReferences") or ():
+        yield f"owner reference {owner.get('kind', '')} {owner.get('name', '')}"
+
+
+def _may_be(manager: str) -> str:
+    meaning = _MAY_BE.get(manager)
+    return "" if meaning is None else f" ({meaning})"
+
+
+def _is_known(manager: str) -> bool:
+    if manager == FIELD_MANAGER or manager in _EKS:
+        return True
+    if manager.startswith(_PERSONS):
+        return True
+    return bool(tuple(_named(manager, "")))
+
+
+def _label(metadata: Mapping[str, Any], name: str) -> str:
+    return str((metadata.get("labels") or {}).get(name, ""))
 
 
 def _named(text: str, where: str) -> Iterator[tuple[str, str]]:
@@ -78,3 +179,13 @@ def _marked(
 def _managers(metadata: Mapping[str, Any]) -> tuple[str, ...]:
     entries = [entry for entry in metadata.get("managedFields") or () if entry]
     return tuple(str(entry.get("manager", "")) for entry in entries)
+
+
+def _data_managers(metadata: Mapping[str, Any]) -> tuple[str, ...]:
+    """Field managers that wrote rows: of an entry whose fields are cut off, that is assumed."""
+    found = []
+    for entry in metadata.get("managedFields") or ():
+        fields = (entry or {}).get("fieldsV1")
+        if entry and (not fields or "f:data" in fields):
+            found.append(str(entry.get("manager", "")))
+    return tuple(found)

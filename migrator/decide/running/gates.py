@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 
 from migrator.decide.access.authorize import RbacIndex
 from migrator.decide.proving.announced import unannounced_changes
+from migrator.decide.reading.aws_auth_owners import AwsAuthWriters
 from migrator.decide.running.automatic_entries import without_wider
 from migrator.decide.running.changes import basis_changes
 from migrator.decide.running.progress import REHEARSE, SETTLED, Progress, sequences_of
@@ -39,8 +40,8 @@ class GateFacts:
     """What the gates judge. None is "not known".
 
     ``left``: steps of the plan that are not done. ``changes``: how a fresh read differs from the
-    plan's end state. ``owners``: who is known to write aws-auth from code. ``callers``: the plan's
-    principals that the operator is. ``break_glass``: what was found of the principal that the plan
+    plan's end state. ``writers``: who writes aws-auth from code. ``callers``: the plan's principals
+    that the operator is. ``break_glass``: what was found of the principal that the plan
     names, None where it names none. ``rehearsed``: when a rehearsal last passed.
     ``nodes_unhealthy``: nodes with a stale lease or not ready.
     """
@@ -54,7 +55,7 @@ class GateFacts:
     callers: frozenset[str] = frozenset()
     break_glass: BreakGlass | None = None
     rehearsed: datetime | None = None
-    owners: tuple[str, ...] | None = None
+    writers: AwsAuthWriters | None = None
     nodes_unhealthy: tuple[str, ...] | None = None
     waivers: Mapping[str, Acceptance] = field(default_factory=dict)
 
@@ -267,15 +268,23 @@ def _code(facts: GateFacts) -> Gate:
         "Remove aws-auth from that code first (`migrate generate terraform` writes the "
         "removed blocks)."
     )
-    if facts.owners is None:
+    if facts.writers is None:
         look = (
             "See who wrote it: kubectl -n kube-system get configmap aws-auth -o yaml "
             "--show-managed-fields. "
             "Where that shows no code, waive the gate by name in decisions.yaml."
         )
         return _gate(8, "code", question, "unknown", "aws-auth does not tell who writes it", look)
-    state: GateState = "fail" if facts.owners else "pass"
-    return _gate(8, "code", question, state, _some(facts.owners) or "no sign of any", remedy)
+    if facts.writers.owners:
+        return _gate(8, "code", question, "fail", _some(facts.writers.owners), remedy)
+    # A writer that is on no list may be a controller: it is named, and a person decides.
+    if facts.writers.unknown:
+        who = (
+            "Find out what that is. If it writes aws-auth again, remove aws-auth from it; if it "
+            "was a person or a script that has run once, waive the gate by name in decisions.yaml."
+        )
+        return _gate(8, "code", question, "unknown", _some(facts.writers.unknown), who)
+    return _gate(8, "code", question, "pass", "no sign of any", remedy)
 
 
 def _nodes(facts: GateFacts) -> Gate:

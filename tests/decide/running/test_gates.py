@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from migrator.decide.reading.aws_auth_owners import AwsAuthWriters
 from migrator.decide.running.gates import (
     NOT_WAIVABLE,
     GateFacts,
@@ -45,7 +46,7 @@ GOOD = GateFacts(
     verdicts=tuple(verdict(arn) for arn in EVERYBODY),
     callers=frozenset({OPERATOR}),
     rehearsed=NOW - timedelta(days=1),
-    owners=(),
+    writers=AwsAuthWriters(),
     nodes_unhealthy=(),
 )
 
@@ -87,7 +88,7 @@ def test_nothing_known_opens_no_gate_but_the_plans_own() -> None:
         ),
         ("second-admin", replace(GOOD, callers=frozenset({ALICE, OPERATOR, CREATOR}))),
         ("rehearsal", replace(GOOD, rehearsed=NOW - timedelta(days=8))),
-        ("code", replace(GOOD, owners=("Terraform",))),
+        ("code", replace(GOOD, writers=AwsAuthWriters(("Terraform",)))),
         ("nodes", replace(GOOD, nodes_unhealthy=("ip-10-0-0-1",))),
     ],
 )
@@ -103,7 +104,8 @@ def test_one_thing_wrong_closes_its_gate_and_no_other(name: str, changed: GateFa
         ("end-state", replace(GOOD, left=None)),
         ("end-state", replace(GOOD, changes=None)),
         ("rehearsal", replace(GOOD, rehearsed=None)),
-        ("code", replace(GOOD, owners=None)),
+        ("code", replace(GOOD, writers=None)),
+        ("code", replace(GOOD, writers=AwsAuthWriters((), ("field manager sync",)))),
         ("nodes", replace(GOOD, nodes_unhealthy=None)),
     ],
 )
@@ -250,7 +252,7 @@ def test_every_gate_that_is_closed_says_why_and_what_to_do() -> None:
             verdict(ALICE, "failed"),
             *(verdict(a) for a in EVERYBODY if a not in (ALICE, NODES)),
         ),
-        owners=("Terraform", "Argo CD"),
+        writers=AwsAuthWriters(("Terraform", "Argo CD"), ("field manager sync",)),
         nodes_unhealthy=tuple(f"node-{n}" for n in range(7)),
     )
     blocked = replace(PLAN, findings=(Finding("x", "block", "m", "r", "https://x"),))
