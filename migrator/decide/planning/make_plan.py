@@ -82,13 +82,15 @@ def make_plan(
 
 
 def _principal(each: PrincipalDecision, facts: PlanFacts) -> PlannedPrincipal:
-    shown = each.entry if each.action not in ("skip", "block") else None
+    # What is skipped or blocked gets no entry: a blocked one has a proposal instead.
+    shown = None if each.action in ("skip", "block") else each.entry
+    known = each.candidate.found.principal
     return PlannedPrincipal(
         principal_arn=each.candidate.arn,
         action=each.action,
         before=each.before,
         sources=tuple(row.source for row in each.candidate.rows),
-        principal_id=each.candidate.found.principal.id if each.candidate.found.principal else None,
+        principal_id=known.id if known else None,
         entry=shown,
         proposed=each.proposed if each.action == "block" else None,
         required_proof=_required_proof(each, shown, facts),
@@ -104,8 +106,11 @@ def _required_proof(
     it.
     """
     required = required_proof(each.candidate.arn, each.update or shown, facts)
-    unknown = any(note.code == "entry-liveness-unknown" for note in each.notes)
-    return "observed" if unknown and required not in ("live", "observed") else required
+    if required in ("live", "observed"):
+        return required
+    if any(note.code == "entry-liveness-unknown" for note in each.notes):
+        return "observed"
+    return required
 
 
 def _findings(decided: Sequence[PrincipalDecision], facts: PlanFacts) -> Iterable[Finding]:
@@ -128,20 +133,20 @@ def _prove_access(decided: Sequence[PrincipalDecision], facts: PlanFacts) -> Non
     """No silent gain, no silent loss: a finding of the principal explains each difference."""
     later = index_after(decided, facts)
     for each in decided:
+        # Nothing of a blocked principal is applied.
         if each.action == "block":
             continue
         left = unexplained(each, facts, later)
-        for difference, rows in (("gain", left.gained), ("loss", left.lost)):
-            if rows:
+        differences = {
+            "gain of access": left.gained,
+            "loss of access": left.lost,
+            "gain of log-ins": left.log_ins_gained,
+            "loss of log-ins": left.log_ins_lost,
+        }
+        for difference, found in differences.items():
+            if found:
                 raise _unproven(
-                    f"`{each.candidate.arn}` would have a {difference} of access that no finding "
-                    f"names."
-                )
-        for difference, log_ins in (("gain", left.log_ins_gained), ("loss", left.log_ins_lost)):
-            if log_ins:
-                raise _unproven(
-                    f"`{each.candidate.arn}` would have a {difference} of log-ins that no finding "
-                    f"names."
+                    f"`{each.candidate.arn}` would have a {difference} that no finding names."
                 )
 
 
@@ -152,6 +157,7 @@ def _prove_end(
     if not steps:
         return
     after = simulate(facts.snapshot, steps)
+    # The simulation gives the same object where no step changes RBAC: then the index holds too.
     index: RbacIndex | None = facts.index if after.rbac is facts.snapshot.rbac else None
     later = gather(
         after,
@@ -163,17 +169,15 @@ def _prove_end(
         names=facts.names,
         accept_gap=facts.accept_gap,
     )
-    # by key: without the entry that shows its spelling, the same principal may be named as in its
-    # row
+    # By key: without the entry that shows its spelling, the same principal may be named as in its
+    # row.
     undecided = {principal_key(each.candidate.arn) for each in decided if each.action == "block"}
-    left = order_steps(
-        [
-            decide_principal(s, later)
-            for s in candidates_of(later)
-            if principal_key(s.arn) not in undecided
-        ],
-        later,
-    )
+    again = [
+        decide_principal(candidate, later)
+        for candidate in candidates_of(later)
+        if principal_key(candidate.arn) not in undecided
+    ]
+    left = order_steps(again, later)
     if left:
         kinds = ", ".join(
             f"{step.effect.kind} {step.principal_arn or ''}".strip() for step in left[:5]

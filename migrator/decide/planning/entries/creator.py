@@ -35,11 +35,10 @@ def automatic_entry(facts: PlanFacts) -> EntrySpec:
 
 def names_of_hidden_creator(facts: PlanFacts) -> tuple[str, ...]:
     """The places that mean the hidden creator's old name."""
-    return tuple(
-        dict.fromkeys(
-            (*facts.names.of_username(HIDDEN_NAME), *facts.names.groups.get(HIDDEN_NAME, ()))
-        )
-    )
+    # A place that does not say whether it names a user or a group is in both lists.
+    places = list(facts.names.of_username(HIDDEN_NAME))
+    places += facts.names.groups.get(HIDDEN_NAME, ())
+    return tuple(dict.fromkeys(places))
 
 
 def creator_entry(candidate: CandidatePrincipal, facts: PlanFacts) -> DesiredEntry:
@@ -49,17 +48,15 @@ def creator_entry(candidate: CandidatePrincipal, facts: PlanFacts) -> DesiredEnt
     expected = automatic_entry(facts)
     source = facts.snapshot.creator.source if facts.snapshot.creator else ""
     known = f" (known from {source})" if source else ""
-    notes = [
-        DraftFinding(
-            "creator-becomes-entry",
-            f"`{candidate.arn}` created the cluster{known}; EKS makes its entry itself.",
-        )
-    ]
-    places = names_of_hidden_creator(facts) if candidate.row is None else ()
-    if places:
-        message = f"`{HIDDEN_NAME}` is named by {quoted(places)}."
-        notes.append(DraftFinding("creator-name-referenced", message))
+    message = f"`{candidate.arn}` created the cluster{known}; EKS makes its entry itself."
+    notes = [DraftFinding("creator-becomes-entry", message)]
+    # Without a row the creator logs in under the hidden name today, and under the name of its
+    # entry after the switch.
     if candidate.row is None:
+        places = names_of_hidden_creator(facts)
+        if places:
+            message = f"`{HIDDEN_NAME}` is named by {quoted(places)}."
+            notes.append(DraftFinding("creator-name-referenced", message))
         return DesiredEntry("await", expected, tuple(notes))
     own = standard_entry(candidate.row, candidate.arn, facts)
     notes += own.notes
@@ -70,6 +67,7 @@ def creator_entry(candidate: CandidatePrincipal, facts: PlanFacts) -> DesiredEnt
         notes += _until_updated(candidate, candidate.row, own.entry, facts)
     if own.action == "block" or any(is_blocking(note) for note in notes):
         return DesiredEntry("block", update, tuple(notes), own.bindings)
+    # EKS's own entry stays as it is where it gives what the row gives.
     changed = None if same_entry(candidate.arn, expected, update) else update
     return DesiredEntry("await", expected, tuple(notes), own.bindings, changed)
 
@@ -78,15 +76,12 @@ def _until_updated(
     candidate: CandidatePrincipal, row: RowMapping, own: EntrySpec, facts: PlanFacts
 ) -> tuple[DraftFinding, ...]:
     """What the creator lacks between the mode step and the update of EKS's entry."""
-    named = places_of_row(row, own, facts)
-    if not named and (
-        facts.names.complete or same_entry(candidate.arn, automatic_entry(facts), own)
-    ):
+    what = _lacking(candidate, row, own, facts)
+    if not what:
         return ()
     accept = facts.decisions.accept_loss
-    accepted = next(
-        (given for key, given in accept.items() if is_for(key, (candidate.arn, row.arn))), None
-    )
+    names = (candidate.arn, row.arn)
+    accepted = next((given for key, given in accept.items() if is_for(key, names)), None)
     if accepted is not None:
         message = (
             f"{accepted.by} accepts what `{candidate.arn}` lacks until its entry is "
@@ -94,32 +89,37 @@ def _until_updated(
             f"{accepted.reason}"
         )
         return (DraftFinding("loss-accepted", message),)
-    what = (
-        f"what {quoted(dict.fromkeys(named))} names"
-        if named
-        else "more, and it was not read what names it"
-    )
-    return (
-        DraftFinding(
-            "creator-row-differs",
-            f"The creator's row gives {what}; EKS's own entry does not.",
-            row=row,
-        ),
-    )
+    message = f"The creator's row gives {what}; EKS's own entry does not."
+    return (DraftFinding("creator-row-differs", message, row=row),)
+
+
+def _lacking(
+    candidate: CandidatePrincipal, row: RowMapping, own: EntrySpec, facts: PlanFacts
+) -> str:
+    """What EKS's own entry does not give and the row does, in words; empty for nothing."""
+    named = places_of_row(row, own, facts)
+    if named:
+        return f"what {quoted(dict.fromkeys(named))} names"
+    # A username or a group that nothing names gives nothing.
+    if facts.names.complete:
+        return ""
+    if same_entry(candidate.arn, automatic_entry(facts), own):
+        return ""
+    return "more, and it was not read what names it"
 
 
 def places_of_row(row: RowMapping, own: EntrySpec, facts: PlanFacts) -> tuple[str, ...]:
     """What in the cluster names the row's username, or a group that its entry would carry."""
-    by_group = (place for group in own.kubernetes_groups for place in facts.names.of_group(group))
-    return (*facts.names.of_username(row.username), *by_group)
+    places = list(facts.names.of_username(row.username))
+    for group in own.kubernetes_groups:
+        places += facts.names.of_group(group)
+    return tuple(places)
 
 
 def with_policies_of(own: EntrySpec, automatic: EntrySpec) -> EntrySpec:
     """A row's entry with the policies of EKS's own entry on it: these stay."""
-    return replace(
-        own,
-        access_policies=tuple(dict.fromkeys((*automatic.access_policies, *own.access_policies))),
-    )
+    policies = dict.fromkeys((*automatic.access_policies, *own.access_policies))
+    return replace(own, access_policies=tuple(policies))
 
 
 def wider_notes(
@@ -128,10 +128,12 @@ def wider_notes(
     """Where EKS's entry gives more than the row: a person says whether that stays."""
     username, groups = rendered_row(row, arn)
     by_row = Identity(username, groups, "config-map")
-    if not compare(by_row, replace(by_row, policies=automatic.access_policies), facts.index).gained:
+    with_policies = replace(by_row, policies=automatic.access_policies)
+    if not compare(by_row, with_policies, facts.index).gained:
         return ()
     what = quoted(policy.policy_name for policy in automatic.access_policies)
     answer = facts.decisions.creator
+    # Who confirms the creator confirms what EKS gives it.
     if answer is None or principal_key(answer.arn) != principal_key(arn):
         message = f"EKS's own entry for `{arn}` gives {what}; its row does not."
         return (DraftFinding("creator-entry-wider", message, row=row),)

@@ -20,10 +20,8 @@ _BY_SESSION = "system:node:{{SessionName}}"
 NODE_IDENTITIES: dict[EntryType, tuple[str, tuple[str, ...]]] = {
     "EC2_LINUX": (_BY_DNS, ("system:nodes",)),
     "EC2_WINDOWS": (_BY_DNS, ("system:nodes", "eks:kube-proxy-windows")),
-    "FARGATE_LINUX": (
-        _BY_SESSION,
-        ("system:node-proxier", "system:nodes"),
-    ),  # not published: the row's, as EC2_LINUX
+    # The groups of this entry are not published: they are those of the row, as for EC2_LINUX.
+    "FARGATE_LINUX": (_BY_SESSION, ("system:node-proxier", "system:nodes")),
     "EC2": (_BY_SESSION, ("system:nodes",)),
     "HYBRID_LINUX": (_BY_SESSION, ("system:nodes",)),
     "HYPERPOD_LINUX": (_BY_SESSION, ("system:nodes",)),
@@ -50,6 +48,7 @@ def identity_of_entry(entry: AccessEntry) -> Identity:
     """The identity of a log-in through an existing entry. For node entries it is what EKS shows, or
     what EKS fixes.
     """
+    # DescribeAccessEntry may show no name for a node type.
     if entry.type != "STANDARD" and not entry.username:
         return identity_of_spec(entry.principal_arn, spec_of(entry))
     return Identity(entry.username, entry.kubernetes_groups, "access-entry", entry.access_policies)
@@ -59,12 +58,9 @@ def normal_spec(principal_arn: str, spec: EntrySpec) -> EntrySpec:
     """The spec written out: EKS's default username filled in, everything without an order
     sorted.
     """
-    policies = tuple(
-        sorted(
-            map(_normal_policy, spec.access_policies),
-            key=lambda p: (p.policy_arn, p.scope.namespaces),
-        )
-    )
+    normal = [_normal_policy(policy) for policy in spec.access_policies]
+    policies = tuple(sorted(normal, key=lambda each: (each.policy_arn, each.scope.namespaces)))
+    # EKS API: nothing but the type of a node entry can be set.
     if spec.type != "STANDARD":
         return EntrySpec(spec.type, None, (), policies)
     username = default_username(principal_arn) if spec.username is None else spec.username
@@ -72,9 +68,8 @@ def normal_spec(principal_arn: str, spec: EntrySpec) -> EntrySpec:
 
 
 def _normal_policy(policy: AssociatedPolicy) -> AssociatedPolicy:
-    return replace(
-        policy, scope=replace(policy.scope, namespaces=tuple(sorted(set(policy.scope.namespaces))))
-    )
+    namespaces = tuple(sorted(set(policy.scope.namespaces)))
+    return replace(policy, scope=replace(policy.scope, namespaces=namespaces))
 
 
 def same_entry(principal_arn: str, one: EntrySpec, other: EntrySpec) -> bool:

@@ -48,10 +48,14 @@ def admin_binding_of(group: str) -> CreateBinding:
 
 def is_admin_group(group: str, facts: PlanFacts) -> bool:
     """Whether a binding that is not ours gives the group cluster-admin for the whole cluster."""
-    return any(
-        binding.namespace is None and binding.role_name == ADMIN_ROLE and not is_ours(binding)
-        for binding in facts.names.bindings_of_group(group)
-    )
+    for binding in facts.names.bindings_of_group(group):
+        # A RoleBinding gives the role in one namespace alone. A binding of ours goes with a
+        # roll-back.
+        if binding.namespace is not None or is_ours(binding):
+            continue
+        if binding.role_name == ADMIN_ROLE:
+            return True
+    return False
 
 
 def name_of_parallel(group: str, namespace: str | None, name: str) -> str:

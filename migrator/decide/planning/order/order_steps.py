@@ -20,6 +20,7 @@ from migrator.decide.reading.row_keys import principal_key
 from migrator.decide.reading.templates import templates_in
 from migrator.decide.steps.undo import undo_of
 from migrator.model.access_entry import AssociatedPolicy, EntrySpec
+from migrator.model.rbac import Binding
 from migrator.model.step import (
     BRIDGE_BINDING,
     BRIDGE_GROUP,
@@ -42,6 +43,8 @@ from migrator.model.step import (
 
 _EVERYBODY = "system:authenticated"
 _CANARIES = ("standard", "policy", "admin")  # node types follow, in alphabetical order
+_WORKS = frozenset({"create", "recreate", "update"})
+_BINDS = _WORKS | {"await"}
 
 
 def order_steps(decided: Sequence[PrincipalDecision], facts: PlanFacts) -> tuple[Step, ...]:
@@ -54,8 +57,11 @@ def acting_keys(facts: PlanFacts) -> tuple[str, ...]:
     caller itself last.
     """
     chain = [principal_key(arn) for arn in facts.snapshot.caller_chain or ()]
-    caller = [principal_key(facts.snapshot.caller_arn)] if facts.snapshot.caller_arn else []
-    return tuple(dict.fromkeys(key for key in chain if key not in caller)) + tuple(caller)
+    if not facts.snapshot.caller_arn:
+        return tuple(dict.fromkeys(chain))
+    caller = principal_key(facts.snapshot.caller_arn)
+    through = [key for key in chain if key != caller]
+    return tuple(dict.fromkeys([*through, caller]))
 
 
 class _Order:
@@ -76,29 +82,27 @@ class _Order:
         return step_id
 
     def all(self, decided: Sequence[PrincipalDecision]) -> tuple[Step, ...]:
+        # EKS API: in CONFIG_MAP mode every call about access entries is refused.
         if self.facts.mode == "CONFIG_MAP":
             self.first = (self.add(EnableEntries()),)
         by_arn = sorted(decided, key=lambda each: each.candidate.arn)
         awaited = [self._awaited(each) for each in by_arn if each.action == "await"]
-        working = [each for each in by_arn if each.action in ("create", "recreate", "update")]
-        bindings = self._bindings(
-            [each for each in by_arn if each.action in ("await", "create", "recreate", "update")]
-        )
-        bridged = [each for each in working if self._is_bridged(each)]
+        working = [each for each in by_arn if each.action in _WORKS]
+        # A group is bound before an entry gives it, so that no principal loses what it gives.
+        bindings = self._bindings(each for each in by_arn if each.action in _BINDS)
         base = (*self.first, *awaited, *bindings)
-        self.bridge = (
-            (self.add(CreateBridge(BRIDGE_BINDING, BRIDGE_GROUP), self.first),) if bridged else ()
-        )
-        acting = acting_keys(self.facts)
-        others = [each for each in working if principal_key(each.candidate.arn) not in acting]
+        is_bridge_needed = any(self._is_bridged(each) for each in working)
+        if is_bridge_needed:
+            self.bridge = (self.add(CreateBridge(BRIDGE_BINDING, BRIDGE_GROUP), self.first),)
+        places = {key: place for place, key in enumerate(acting_keys(self.facts))}
+        others = [each for each in working if principal_key(each.candidate.arn) not in places]
+        acting = [each for each in working if principal_key(each.candidate.arn) in places]
         ends = self._sequences(others, base)
-        last = sorted(
-            (each for each in working if principal_key(each.candidate.arn) in acting),
-            key=lambda each: acting.index(principal_key(each.candidate.arn)),
-        )
-        for each in last:
+        # The operator goes last, when every other principal is proven: a wrong entry of its own
+        # would end the run.
+        for each in sorted(acting, key=lambda each: places[principal_key(each.candidate.arn)]):
             ends.append(self._sequence(each, (*base, *ends)))
-        if bridged:
+        if is_bridge_needed:
             self.add(RemoveBridge(BRIDGE_BINDING, BRIDGE_GROUP), ends)
         self._leftovers(ends)
         return tuple(self.steps)
@@ -113,20 +117,18 @@ class _Order:
         by_kind: dict[str, list[PrincipalDecision]] = {}
         for each in others:
             by_kind.setdefault(kind_of_entry(each.entry), []).append(each)
-        kinds = [kind for kind in _CANARIES if kind in by_kind] + sorted(
-            by_kind.keys() - set(_CANARIES)
-        )
+        known = [kind for kind in _CANARIES if kind in by_kind]
+        kinds = [*known, *sorted(by_kind.keys() - set(_CANARIES))]
         canaries: dict[str, str] = {}
+        requires = base
         for kind in kinds:
-            canaries[kind] = self._sequence(
-                by_kind[kind][0], (*base, *tuple(canaries.values())[-1:])
-            )
-        rest = [
-            self._sequence(each, (*base, canaries[kind]))
-            for kind in kinds
-            for each in by_kind[kind][1:]
-        ]
-        return [*canaries.values(), *rest]
+            canaries[kind] = self._sequence(by_kind[kind][0], requires)
+            requires = (*base, canaries[kind])
+        ends = list(canaries.values())
+        for kind in kinds:
+            for each in by_kind[kind][1:]:
+                ends.append(self._sequence(each, (*base, canaries[kind])))
+        return ends
 
     def _awaited(self, each: PrincipalDecision) -> str:
         """EKS's own entry: waited for, proven, and completed where the row gave more."""
@@ -141,29 +143,22 @@ class _Order:
         """The steps of one principal; each requires the one before. Returns the last one's id."""
         assert each.entry is not None  # noqa: S101 - create, recreate and update carry the entry
         if each.action == "update":
-            assert each.candidate.entry is not None  # noqa: S101 - there is something to update
-            now = spec_of(each.candidate.entry)
-            changed = self._changed(each, now, each.entry, *requires)
-            if not each.entry.access_policies:
-                return changed
-            return self.add(self._proof(each, each.entry, ()), (changed,), _sources(each))
+            return self._updated(each, each.entry, requires)
         arn, sources = each.candidate.arn, _sources(each)
-        end = (*requires, *self.bridge) if self._is_bridged(each) else requires
+        end = requires
+        if self._is_bridged(each):
+            end = (*requires, *self.bridge)
+        # EKS API: a principal has one entry, and an entry cannot be pinned to another id.
         if each.action == "recreate":
-            assert each.candidate.entry is not None  # noqa: S101 - the dead one
-            end = (
-                self.add(
-                    DeleteEntry(each.candidate.entry.principal_arn, each.candidate.entry),
-                    end,
-                    sources,
-                ),
-            )
+            dead = each.candidate.entry
+            assert dead is not None  # noqa: S101 - what is made again
+            end = (self.add(DeleteEntry(dead.principal_arn, dead), end, sources),)
         bare = replace(each.entry, access_policies=())
+        # EKS API: node types take neither groups nor policies, so that nothing marks the login.
         if each.entry.type != "STANDARD":
             created = self.add(CreateEntry(arn, bare), end, sources)
             return self.add(self._proof(each, bare, ()), (created,), sources)
-        bridge = (BRIDGE_GROUP,) if self._is_bridged(each) else ()
-        extra = (*_interim(each), *bridge, MARKER_GROUP)
+        extra = self._extra_groups(each)
         marked = _with_groups(bare, extra)
         step = self.add(CreateEntry(arn, marked), end, sources)
         for policy in each.entry.access_policies:
@@ -174,7 +169,24 @@ class _Order:
             arn, replace(bare, access_policies=held), replace(marked, access_policies=held)
         )
         step = self.add(update, (step,), sources)
-        return self.add(self._proof(each, each.entry, ()), (step,), sources) if held else step
+        if not held:
+            return step
+        # Without the bridge group, only the policy can allow what is asked.
+        return self.add(self._proof(each, each.entry, ()), (step,), sources)
+
+    def _extra_groups(self, each: PrincipalDecision) -> tuple[str, ...]:
+        """What a new entry carries until it is proven: interim groups, bridge and marker."""
+        extra = list(_interim(each))
+        if self._is_bridged(each):
+            extra.append(BRIDGE_GROUP)
+        return (*extra, MARKER_GROUP)
+
+    def _updated(self, each: PrincipalDecision, entry: EntrySpec, requires: tuple[str, ...]) -> str:
+        assert each.candidate.entry is not None  # noqa: S101 - there is something to update
+        changed = self._changed(each, spec_of(each.candidate.entry), entry, *requires)
+        if not entry.access_policies:
+            return changed
+        return self.add(self._proof(each, entry, ()), (changed,), _sources(each))
 
     def _changed(
         self, each: PrincipalDecision, now: EntrySpec, desired: EntrySpec, *requires: str
@@ -184,20 +196,18 @@ class _Order:
         have = {policy.policy_arn: policy for policy in now.access_policies}
         want = {policy.policy_arn: policy for policy in desired.access_policies}
         end: tuple[str, ...] = requires
+        # EKS API: to associate a policy again replaces its scope.
         for policy_arn, policy in want.items():
             if have.get(policy_arn) != policy:
                 end = (self.add(AssociatePolicy(arn, policy, have.get(policy_arn)), end, sources),)
         held = _merged(have, want)
+        before = replace(now, access_policies=held)
         marked = replace(_with_groups(desired, (MARKER_GROUP,)), access_policies=held)
-        end = (
-            self.add(UpdateEntry(arn, marked, replace(now, access_policies=held)), end, sources),
-        )
+        end = (self.add(UpdateEntry(arn, marked, before), end, sources),)
         end = (self.add(self._proof(each, marked, (MARKER_GROUP,)), end, sources),)
-        end = (
-            self.add(
-                UpdateEntry(arn, replace(desired, access_policies=held), marked), end, sources
-            ),
-        )
+        unmarked = replace(desired, access_policies=held)
+        end = (self.add(UpdateEntry(arn, unmarked, marked), end, sources),)
+        # What goes, goes after the proof: until then the principal has both.
         for policy_arn, policy in have.items():
             if policy_arn not in want:
                 end = (self.add(DisassociatePolicy(arn, policy), end, sources),)
@@ -207,24 +217,20 @@ class _Order:
         arn = each.candidate.arn
         who = identity_of_spec(arn, spec)
         desired = required_proof(arn, each.update or each.entry, self.facts)
+        # A node entry does not give `system:bootstrappers`, which the row gives.
         if spec.type != "STANDARD":
             return Prove(arn, who.username, who.groups, desired, "node")
         if MARKER_GROUP in extra:
             return Prove(arn, who.username, who.groups, desired, "marker")
-        return Prove(
-            arn,
-            who.username,
-            who.groups,
-            desired,
-            "policy" if spec.access_policies else "rehearsal",
-        )
+        # The authorizer names the access policy in the reason of what it allows.
+        if spec.access_policies:
+            return Prove(arn, who.username, who.groups, desired, "policy")
+        # Entry and row give the same: only without rows does a login show which of them answers.
+        return Prove(arn, who.username, who.groups, desired, "rehearsal")
 
     def _bindings(self, working: Iterable[PrincipalDecision]) -> tuple[str, ...]:
         """Parallel bindings that are not there yet, each once."""
-        there = {
-            (b.namespace, b.name)
-            for b in (self.facts.snapshot.rbac.bindings if self.facts.snapshot.rbac else ())
-        }
+        there = {(binding.namespace, binding.name) for binding in self._bound()}
         desired: dict[CreateBinding, list[str]] = {}
         for each in working:
             for binding in each.bindings:
@@ -237,15 +243,17 @@ class _Order:
 
     def _leftovers(self, ends: Sequence[str]) -> None:
         """Bridges of interrupted runs: removed when no principal can depend on them any more."""
-        for binding in self.facts.snapshot.rbac.bindings if self.facts.snapshot.rbac else ():
-            if (
-                is_ours(binding)
-                and binding.subjects
-                and binding.subjects[0].name.startswith(BRIDGE_PREFIX)
-            ):
-                self.add(
-                    RemoveBridge(binding.name, binding.subjects[0].name, binding.namespace), ends
-                )
+        for binding in self._bound():
+            # Without our label the binding is another writer's, whatever it binds.
+            if not is_ours(binding) or not binding.subjects:
+                continue
+            group = binding.subjects[0].name
+            if group.startswith(BRIDGE_PREFIX):
+                self.add(RemoveBridge(binding.name, group, binding.namespace), ends)
+
+    def _bound(self) -> tuple[Binding, ...]:
+        rbac = self.facts.snapshot.rbac
+        return () if rbac is None else rbac.bindings
 
 
 def kind_of_entry(entry: EntrySpec | None) -> str:
@@ -264,12 +272,22 @@ def needs_bridge(each: PrincipalDecision) -> bool:
     """Admins that will be admins only by a policy, which is associated after the entry is made: the
     name or the group that makes them admins today cannot be carried.
     """
-    if each.action not in ("create", "recreate") or each.entry is None or not is_admin(each.entry):
+    if each.action not in ("create", "recreate"):
         return False
+    if each.entry is None or not is_admin(each.entry):
+        return False
+    # The hidden creator and a principal without access lose nothing that a row gives.
     if each.before.via != "config-map":
         return False
-    lost = any(is_reserved(group) and group != _EVERYBODY for group in each.before.groups)
-    return lost or each.before.username != each.entry.username
+    # Bindings name users: under another username those of today do not hold.
+    if each.before.username != each.entry.username:
+        return True
+    return any(_is_left_out(group) for group in each.before.groups)
+
+
+def _is_left_out(group: str) -> bool:
+    """Whether an entry cannot carry the group. Every login has system:authenticated anyway."""
+    return is_reserved(group) and group != _EVERYBODY
 
 
 def _interim(each: PrincipalDecision) -> tuple[str, ...]:
@@ -277,14 +295,14 @@ def _interim(each: PrincipalDecision) -> tuple[str, ...]:
     assert each.entry is not None  # noqa: S101 - create and recreate carry the entry
     if not each.entry.access_policies:
         return ()
-    return tuple(
-        group
-        for group in each.before.groups
-        if group
-        and not is_reserved(group)
-        and not templates_in(group)
-        and group not in each.entry.kubernetes_groups
-    )
+    replaced = [group for group in each.before.groups if group not in each.entry.kubernetes_groups]
+    return tuple(group for group in replaced if _can_carry(group))
+
+
+def _can_carry(group: str) -> bool:
+    # EKS API: a group of an entry has a name, and no reserved prefix. A template is one group for
+    # each login.
+    return bool(group) and not is_reserved(group) and not templates_in(group)
 
 
 def _with_groups(spec: EntrySpec, extra: Sequence[str]) -> EntrySpec:

@@ -25,22 +25,26 @@ def proof_kind(principal_arn: str, entry: EntrySpec | None) -> str:
     if entry is not None and is_admin(entry):
         return "admin"
     arn = parse_arn(principal_arn)
-    return "user" if arn is not None and arn.kind == "user" else "role"
+    if arn is not None and arn.kind == "user":
+        return "user"
+    return "role"
 
 
 def is_admin(entry: EntrySpec) -> bool:
     """Whether an entry holds AmazonEKSClusterAdminPolicy for the whole cluster."""
-    return any(
-        p.policy_name == CLUSTER_ADMIN and p.scope.type == "cluster" for p in entry.access_policies
-    )
+    # EKS API: the same policy with a namespace as its scope gives everything in that namespace
+    # alone.
+    held = {(policy.policy_name, policy.scope.type) for policy in entry.access_policies}
+    return (CLUSTER_ADMIN, "cluster") in held
 
 
 def asked_proof(
     principal_arn: str, entry: EntrySpec | None, proof_policy: Mapping[str, ProofClass]
 ) -> ProofClass | None:
     """What ``proof_policy`` asks for this principal; None where it says nothing."""
+    # No login as EKS's own role is possible, and EKS keeps its entry.
     if entry is None or SERVICE_LINKED_MARK in principal_arn:
-        return "simulated"  # no login as EKS's own role is possible, and EKS keeps its entry
+        return "simulated"
     return proof_policy.get(proof_kind(principal_arn, entry))
 
 

@@ -4,7 +4,7 @@ an answer names.
 Each row belongs to exactly one of them, or, where it names no principal, to a finding.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
@@ -42,64 +42,79 @@ class CandidatePrincipal:
     @property
     def rows(self) -> tuple[RowMapping, ...]:
         """All rows of this principal, in document order."""
-        groups = [group for group, _ in self.dead]
-        found = [
-            row for group in ([self.group] if self.group else []) + groups for row in group.rows
-        ]
+        found: list[RowMapping] = []
+        if self.group is not None:
+            found += self.group.rows
+        for group, _ in self.dead:
+            found += group.rows
         return tuple(sorted(found, key=lambda row: (row.section, row.index)))
 
     @property
     def row(self) -> RowMapping | None:
         """The row that decides today, as far as rows do."""
-        live = self.match is not None and self.match.kind != "dead"
-        return self.group.winner if live and self.group else None
+        if self.group is None or self.match is None or self.match.kind == "dead":
+            return None
+        return self.group.winner
 
 
 def candidates_of(facts: PlanFacts) -> tuple[CandidatePrincipal, ...]:
     """All principals: those of rows in document order, then the others by ARN."""
     partition = facts.snapshot.cluster.partition
-    groups = [
-        (group, match_of(group.rows[0].arn, partition)) for group in row_groups(facts.aws_auth.rows)
-    ]
-    candidates = {g.key: _of_rows(g, match, facts) for g, match in groups if match.kind != "dead"}
+    candidates: dict[str, CandidatePrincipal] = {}
+    dead: list[tuple[RowGroup, Match]] = []
+    for group in row_groups(facts.aws_auth.rows):
+        match = match_of(group.rows[0].arn, partition)
+        if match.kind == "dead":
+            dead.append((group, match))
+        else:
+            candidates[group.key] = _of_rows(group, match, facts)
     further: dict[str, CandidatePrincipal] = {}
     _add_entries(candidates, further, facts)
     _add_nodes(candidates, further, facts)
     _add_creator(candidates, further, facts)
     _add_accounts(further, facts)
-    spelled = {row_key(s.arn): s for s in (*candidates.values(), *further.values())}
-    dead = [
-        _of_dead_rows(group, match, spelled, facts)
-        for group, match in groups
-        if match.kind == "dead"
-    ]
-    final = {row_key(s.arn): s for s in (*spelled.values(), *dead)}
-    ordered = sorted(final.values(), key=lambda s: s.arn)
+    spelled = {row_key(each.arn): each for each in (*candidates.values(), *further.values())}
+    # Dead rows come last: they are added to the principal that they spell, if there is one.
+    of_dead = [_of_dead_rows(group, match, spelled, facts) for group, match in dead]
+    final = {row_key(each.arn): each for each in (*spelled.values(), *of_dead)}
+    ordered = sorted(final.values(), key=lambda each: each.arn)
     return tuple(sorted(ordered, key=_first_place))
 
 
 def _first_place(candidate: CandidatePrincipal) -> tuple[bool, str, int]:
     rows = candidate.rows
-    return (False, rows[0].section, rows[0].index) if rows else (True, "", 0)
+    # Principals without a row come after all others.
+    if not rows:
+        return (True, "", 0)
+    return (False, rows[0].section, rows[0].index)
 
 
 def _of_rows(group: RowGroup, match: Match, facts: PlanFacts) -> CandidatePrincipal:
     row = group.winner or group.rows[-1]
-    found = facts.find(row.arn) if match.kind in ("role", "user") else Found(row.arn, "unread")
+    found = Found(row.arn, "unread")
+    # Root and federated users are in no list of IAM.
+    if match.kind in ("role", "user"):
+        found = facts.find(row.arn)
     use = facts.nodes.get(group.key, UNUSED)
     if found.state == "unread":
         found = _known_otherwise(found, group, use, facts)
+    arn = row.arn
     # An entry may be made for a user that was not read: its ARN must be one that EKS takes.
-    takes_entry = found.state == "found" or (found.state == "unread" and match.kind == "user")
-    return CandidatePrincipal(found.arn if takes_entry else row.arn, found, match, group, use=use)
+    if found.state == "found" or (found.state == "unread" and match.kind == "user"):
+        arn = found.arn
+    return CandidatePrincipal(arn, found, match, group, use=use)
 
 
 def _known_otherwise(found: Found, group: RowGroup, use: NodeUse, facts: PlanFacts) -> Found:
     """A principal that IAM was not asked for, whose full ARN an answer, EKS or an entry shows."""
-    answered = answered_arn(group, facts.decisions)
+    known = answered_arn(group, facts.decisions) or use.arn
     entries = facts.entries.get(group.key, ())
-    known = answered or use.arn or (entries[0].principal_arn if len(entries) == 1 else "")
-    return replace(found, arn=known, state="found") if known else found
+    # Two entries under one key are roles under two paths: which of them the row means is unknown.
+    if not known and len(entries) == 1:
+        known = entries[0].principal_arn
+    if not known:
+        return found
+    return replace(found, arn=known, state="found")
 
 
 def _add_entries(
@@ -108,16 +123,16 @@ def _add_entries(
     facts: PlanFacts,
 ) -> None:
     for key, entries in facts.entries.items():
+        # Where two roles of one name have entries, nodes show the name and not which role it is.
+        use = facts.nodes.get(key, UNUSED) if len(entries) == 1 else UNUSED
         for entry in entries:
+            arn = entry.principal_arn
             candidate = candidates.get(key)
-            if candidate is not None and row_key(candidate.arn) == row_key(entry.principal_arn):
+            if candidate is not None and row_key(candidate.arn) == row_key(arn):
                 candidates[key] = replace(candidate, entry=entry)
-            else:
-                use = facts.nodes.get(key, UNUSED) if len(entries) == 1 else UNUSED
-                found = facts.find(entry.principal_arn)
-                further[row_key(entry.principal_arn)] = CandidatePrincipal(
-                    entry.principal_arn, found, entry=entry, use=use
-                )
+                continue
+            found = facts.find(arn)
+            further[row_key(arn)] = CandidatePrincipal(arn, found, entry=entry, use=use)
 
 
 def _add_nodes(
@@ -137,25 +152,37 @@ def _add_creator(
 ) -> None:
     """The hidden creator, while the mode is CONFIG_MAP; afterwards its entry is like any other."""
     creator = facts.snapshot.creator
-    if (
-        creator is None
-        or facts.mode != "CONFIG_MAP"
-        or not has_hidden_creator(facts.snapshot.cluster_raw)
-    ):
+    if creator is None or facts.mode != "CONFIG_MAP":
+        return
+    if not has_hidden_creator(facts.snapshot.cluster_raw):
         return
     key = principal_key(creator.arn)
-    is_session = ":assumed-role/" in creator.arn
     candidate = candidates.get(key)
-    found = candidate.found if candidate else facts.find(key if is_session else creator.arn)
-    if found.state == "unread" and not is_session:  # the full ARN is what the source shows
-        found = replace(found, arn=creator.arn, state="found")
-    arn = found.arn if found.state == "found" else creator.arn
     if candidate is not None:
+        found = _found_creator(candidate.found, creator.arn)
         arn = found.arn if found.state == "found" else candidate.arn
         candidates[key] = replace(candidate, arn=arn, found=found, is_creator=True)
-    elif found.state != "unread":
-        known = further.get(row_key(arn)) or CandidatePrincipal(arn, found)
-        further[row_key(arn)] = replace(known, is_creator=True)
+        return
+    found = _found_creator(
+        facts.find(key if _is_session(creator.arn) else creator.arn), creator.arn
+    )
+    # A session whose role was not read shows no path: cluster_findings says that it is not known.
+    if found.state == "unread":
+        return
+    arn = found.arn if found.state == "found" else creator.arn
+    known = further.get(row_key(arn)) or CandidatePrincipal(arn, found)
+    further[row_key(arn)] = replace(known, is_creator=True)
+
+
+def _found_creator(found: Found, arn: str) -> Found:
+    # CloudTrail shows the full ARN of a principal, and of a session the role without its path.
+    if found.state == "unread" and not _is_session(arn):
+        return replace(found, arn=arn, state="found")
+    return found
+
+
+def _is_session(arn: str) -> bool:
+    return ":assumed-role/" in arn
 
 
 def creator_is_known(facts: PlanFacts) -> bool:
@@ -163,8 +190,10 @@ def creator_is_known(facts: PlanFacts) -> bool:
     of its role.
     """
     creator = facts.snapshot.creator
-    if creator is None or ":assumed-role/" not in creator.arn:
-        return creator is not None
+    if creator is None:
+        return False
+    if not _is_session(creator.arn):
+        return True
     key = principal_key(creator.arn)
     return key in facts.row_keys or facts.find(key).state != "unread"
 
@@ -175,14 +204,16 @@ def _add_accounts(further: dict[str, CandidatePrincipal], facts: PlanFacts) -> N
     """
     mapped = {row.account for row in facts.aws_auth.accounts}
     for account, arns in facts.decisions.expand_accounts.items():
-        for arn in arns if account in mapped else ():
+        # In API mode an answer may remain when mapAccounts is no longer read.
+        if account not in mapped:
+            continue
+        for arn in arns:
             found = facts.find(arn)
             if found.state == "unread":
                 found = replace(found, arn=arn, state="found")
-            known = further.get(row_key(found.arn))
-            further[row_key(found.arn)] = replace(
-                known or CandidatePrincipal(found.arn, found), account=account
-            )
+            key = row_key(found.arn)
+            known = further.get(key) or CandidatePrincipal(found.arn, found)
+            further[key] = replace(known, account=account)
 
 
 def _of_dead_rows(
@@ -209,11 +240,15 @@ def liveness_of(candidate: CandidatePrincipal) -> Liveness:
     """
     entry, found = candidate.entry, candidate.found
     assert entry is not None  # noqa: S101 - asked for subjects with an entry only
-    if found.state == "absent" or (
-        found.principal and row_key(found.arn) != row_key(entry.principal_arn)
-    ):
+    if found.state == "absent":
         return "dead"
-    born = found.principal.create_date if found.principal else None
+    if found.principal is None:
+        return "unknown"
+    # Names are unique in an account (IAM user guide, "IAM identifiers"): under another path, the
+    # role of the entry was deleted.
+    if row_key(found.arn) != row_key(entry.principal_arn):
+        return "dead"
+    born = found.principal.create_date
     if born is None or entry.created_at is None:
         return "unknown"
     return "dead" if entry.created_at < born else "live"
@@ -224,9 +259,13 @@ def is_owned_by_eks(entry: AccessEntry, facts: PlanFacts) -> bool:
     Never touched.
     """
     key = row_key(entry.principal_arn)
-    raw = facts.snapshot.cluster_raw
-    auto = (raw.get("computeConfig") or {}).get("nodeRoleArn")
-    owned: Iterable[object] = (auto, *(c.get("roleArn") for c in facts.snapshot.capabilities or ()))
-    return SERVICE_LINKED_MARK in key or any(
-        isinstance(arn, str) and row_key(arn) == key for arn in owned
-    )
+    if SERVICE_LINKED_MARK in key:
+        return True
+    return key in {row_key(arn) for arn in _roles_of_eks(facts) if isinstance(arn, str)}
+
+
+def _roles_of_eks(facts: PlanFacts) -> Iterator[object]:
+    """Roles of Auto Mode and of EKS capabilities, as the API shows them."""
+    yield (facts.snapshot.cluster_raw.get("computeConfig") or {}).get("nodeRoleArn")
+    for capability in facts.snapshot.capabilities or ():
+        yield capability.get("roleArn")

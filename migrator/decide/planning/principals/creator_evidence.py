@@ -14,7 +14,7 @@ from migrator.decide.reading.row_keys import principal_key, row_key
 from migrator.model.access_entry import SERVICE_LINKED_MARK
 from migrator.model.aws_auth import AwsAuth
 from migrator.model.decision import CreatorAnswer, Decisions
-from migrator.model.principal import parse_arn
+from migrator.model.principal import Arn, parse_arn
 from migrator.model.snapshot import Creator, Snapshot
 
 HIDDEN_NAME = "kubernetes-admin"  # as authenticator logs show the hidden creator
@@ -25,6 +25,7 @@ def with_known_creator(snapshot: Snapshot, decisions: Decisions, aws_auth: AwsAu
 
     Raises ``Failed`` ``decision-invalid`` for an answer that cannot be right.
     """
+    # EKS API: without bootstrapClusterCreatorAdminPermissions the creator has no access of its own.
     if not has_hidden_creator(snapshot.cluster_raw):
         if decisions.creator is not None and snapshot.cluster.authentication_mode == "CONFIG_MAP":
             why = "The cluster was made without admin permissions for its creator."
@@ -42,22 +43,25 @@ def with_known_creator(snapshot: Snapshot, decisions: Decisions, aws_auth: AwsAu
 
 def has_hidden_creator(cluster_raw: Mapping[str, object]) -> bool:
     """Whether the cluster was made with admin permissions for its creator (the default)."""
-    config = cluster_raw.get("accessConfig") or {}
-    return (
-        not isinstance(config, Mapping)
-        or config.get("bootstrapClusterCreatorAdminPermissions") is not False
-    )
+    config = cluster_raw.get("accessConfig")
+    # DescribeCluster may leave the field out for clusters from before access entries, which all
+    # have a hidden creator.
+    if not isinstance(config, Mapping):
+        return True
+    return config.get("bootstrapClusterCreatorAdminPermissions") is not False
 
 
 def _observed(snapshot: Snapshot, aws_auth: AwsAuth, iam: IamIndex) -> Creator | None:
     """The one principal that the logs show as ``kubernetes-admin`` without a row; None where it is
     none, or several.
     """
+    # From the mode step on the creator has an entry, like other principals.
     if snapshot.cluster.authentication_mode != "CONFIG_MAP":
-        return None  # from the mode step on the creator has an entry, like other principals
+        return None
     rows = {row_key(row.arn) for row in aws_auth.rows}
     logins = snapshot.usage.logins if snapshot.usage is not None else ()
     keys = {principal_key(login.arn) for login in logins if login.username == HIDDEN_NAME} - rows
+    # A cluster has one creator. With several such logins, the log does not show which it is.
     if len(keys) != 1:
         return None
     key = keys.pop()
@@ -70,14 +74,20 @@ def _observed(snapshot: Snapshot, aws_auth: AwsAuth, iam: IamIndex) -> Creator |
 def _session(key: str) -> str:
     """The ARN of a session: what is known of a role whose path was not read."""
     arn = parse_arn(key)
+    # Users keep their path in every log: the key is the whole ARN.
     if arn is None or arn.kind != "role":
         return key
     return f"arn:{arn.partition}:sts::{arn.account}:assumed-role/{arn.name}/{HIDDEN_NAME}"
 
 
+def _can_create_clusters(arn: Arn) -> bool:
+    """Whether a person can act as the principal: a service-linked role is a service's own."""
+    return arn.kind in ("role", "user", "root") and SERVICE_LINKED_MARK not in str(arn)
+
+
 def _check(answer: CreatorAnswer, known: Creator | None, snapshot: Snapshot, iam: IamIndex) -> None:
     arn, cluster = parse_arn(answer.arn), snapshot.cluster
-    if arn is None or arn.kind not in ("role", "user", "root") or SERVICE_LINKED_MARK in answer.arn:
+    if arn is None or not _can_create_clusters(arn):
         why = f"`{answer.arn}` is no IAM role, IAM user or root user."
         raise invalid("creator", why, "Give the full ARN, of a role with its path.")
     if arn.partition != cluster.partition or arn.account != cluster.account_id:

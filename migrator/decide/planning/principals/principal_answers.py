@@ -8,6 +8,8 @@ from migrator.errors import Failed
 from migrator.model.decision import Decisions, PrincipalAnswer
 from migrator.model.principal import Arn, parse_arn
 
+_ENTRY_KINDS = frozenset({"role", "user"})
+
 
 def answer_for(arns: Iterable[str], decisions: Decisions) -> PrincipalAnswer | None:
     """The answer whose key is one of these ARNs (a row's, or the principal's own), whatever its
@@ -15,10 +17,11 @@ def answer_for(arns: Iterable[str], decisions: Decisions) -> PrincipalAnswer | N
     """
     if not decisions.principals:
         return None
-    desired = {row_key(arn) for arn in arns}
-    return next(
-        (answer for key, answer in decisions.principals.items() if row_key(key) in desired), None
-    )
+    asked = {row_key(arn) for arn in arns}
+    for key, answer in decisions.principals.items():
+        if row_key(key) in asked:
+            return answer
+    return None
 
 
 def is_for(key: str, arns: Iterable[str]) -> bool:
@@ -44,19 +47,16 @@ def check_same_principal(written: str, answered: str) -> None:
     ``decision-invalid``.
     """
     row, answer = parse_arn(row_key(written)), parse_arn(row_key(answered))
-    if (
-        row is None
-        or answer is None
-        or _identity(row) != _identity(answer)
-        or answer.kind not in ("role", "user")
-    ):
+    # A role of the same name in another account is another principal: an entry for it is a grant.
+    if row is None or answer is None or not _is_same_principal(row, answer):
         raise invalid(
             written,
             f"principal_arn `{answered}` is not the principal that the row names.",
             "Give the full ARN of the same account and name; for users the path counts too.",
         )
     as_written = parse_arn(answered)
-    if as_written is None or as_written.kind not in ("role", "user") or as_written.service != "iam":
+    # EKS API: the words of an ARN are in lower case, and CreateAccessEntry refuses other spellings.
+    if as_written is None or as_written.kind not in _ENTRY_KINDS or as_written.service != "iam":
         raise invalid(
             written,
             f"principal_arn `{answered}` is not spelled as EKS takes it.",
@@ -65,10 +65,16 @@ def check_same_principal(written: str, answered: str) -> None:
         )
 
 
+def _is_same_principal(row: Arn, answer: Arn) -> bool:
+    return answer.kind in _ENTRY_KINDS and _identity(row) == _identity(answer)
+
+
 def _identity(arn: Arn) -> tuple[str, str, str, str]:
-    name = arn.resource.partition("/")[2] if arn.kind == "user" else arn.name
+    # aws-auth knows users by their path and name, and roles by their name alone.
+    if arn.kind == "user":
+        return arn.partition, arn.account, arn.kind, arn.resource.partition("/")[2]
     kind = "role" if arn.kind == "service-linked-role" else arn.kind
-    return arn.partition, arn.account, kind, name
+    return arn.partition, arn.account, kind, arn.name
 
 
 def invalid(key: str, why: str, remedy: str) -> Failed:

@@ -4,9 +4,9 @@ Left out on purpose: when it was read, lists of nodes, statuses, resource versio
 layout of the ConfigMap, IAM principals that nothing here names, and bindings of our own.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from migrator.decide.access.name_references import is_ours
 from migrator.decide.planning.principals.plan_facts import managed
@@ -18,9 +18,12 @@ from migrator.model.aws_auth import AwsAuth
 from migrator.model.canonical import digest_of
 from migrator.model.principal import IamPrincipal, parse_arn
 from migrator.model.rbac import Binding, RbacState, Role
-from migrator.model.snapshot import Snapshot
+from migrator.model.snapshot import FargateProfile, GroupReference, Nodegroup, Snapshot
 
 __all__ = ["aws_auth_basis", "basis_of", "digest_of"]
+
+_Part = TypeVar("_Part")
+_InBasis = TypeVar("_InBasis")
 
 
 def basis_of(snapshot: Snapshot, aws_auth: AwsAuth | None = None) -> dict[str, Any]:
@@ -32,40 +35,54 @@ def basis_of(snapshot: Snapshot, aws_auth: AwsAuth | None = None) -> dict[str, A
     """
     rows = aws_auth if aws_auth is not None else read_aws_auth(snapshot.aws_auth_data)
     named = _named(snapshot, rows)
+    # None, which was not read, is another state than an empty list: each part keeps the two apart.
     return {
         "cluster": snapshot.cluster.arn,
         "authenticationMode": snapshot.cluster.authentication_mode,
         "awsAuth": aws_auth_basis(rows),
-        "accessEntries": None
-        if snapshot.access_entries is None
-        else entries_basis(snapshot.access_entries),
+        "accessEntries": _if_read(snapshot.access_entries, entries_basis),
         "accessPolicies": _sorted(snapshot.access_policies),
-        "nodegroups": None
-        if snapshot.nodegroups is None
-        else {
-            g.name: {"role": g.node_role, "counts": managed(g.status), "amiType": g.ami_type}
-            for g in snapshot.nodegroups
-        },
-        "fargateProfiles": None
-        if snapshot.fargate_profiles is None
-        else {
-            p.name: {"role": p.pod_execution_role, "counts": managed(p.status)}
-            for p in snapshot.fargate_profiles
-        },
-        "iamPrincipals": {
-            p.arn: _principal(p) for p in snapshot.iam_principals if principal_key(p.arn) in named
-        },
+        "nodegroups": _if_read(snapshot.nodegroups, _nodegroups),
+        "fargateProfiles": _if_read(snapshot.fargate_profiles, _profiles),
+        "iamPrincipals": _principals(snapshot, named),
         "accountsRead": _accounts(snapshot, named),
-        "rbac": None if snapshot.rbac is None else _rbac(snapshot.rbac),
-        "groupReferences": None
-        if snapshot.group_references is None
-        else sorted(
-            [r.kind, r.namespace or "", r.name, r.path, r.text] for r in snapshot.group_references
-        ),
-        "identityProviders": None
-        if snapshot.identity_provider_configs is None
-        else sorted(digest_of(dict(config)) for config in snapshot.identity_provider_configs),
+        "rbac": _if_read(snapshot.rbac, _rbac),
+        "groupReferences": _if_read(snapshot.group_references, _references),
+        "identityProviders": _if_read(snapshot.identity_provider_configs, _providers),
     }
+
+
+def _if_read(part: _Part | None, in_basis: Callable[[_Part], _InBasis]) -> _InBasis | None:
+    return None if part is None else in_basis(part)
+
+
+def _nodegroups(groups: Iterable[Nodegroup]) -> dict[str, Any]:
+    # A status that changes nothing (UPDATING, ACTIVE) must not end a plan.
+    return {
+        group.name: {
+            "role": group.node_role,
+            "counts": managed(group.status),
+            "amiType": group.ami_type,
+        }
+        for group in groups
+    }
+
+
+def _profiles(profiles: Iterable[FargateProfile]) -> dict[str, Any]:
+    return {
+        profile.name: {"role": profile.pod_execution_role, "counts": managed(profile.status)}
+        for profile in profiles
+    }
+
+
+def _references(references: Iterable[GroupReference]) -> list[list[str]]:
+    return sorted(
+        [each.kind, each.namespace or "", each.name, each.path, each.text] for each in references
+    )
+
+
+def _providers(configs: Iterable[Mapping[str, Any]]) -> list[str]:
+    return sorted(digest_of(dict(config)) for config in configs)
 
 
 def _named(snapshot: Snapshot, aws_auth: AwsAuth) -> frozenset[str]:
@@ -120,6 +137,15 @@ def _policy(policy: AssociatedPolicy) -> list[Any]:
     return [policy.policy_arn, policy.scope.type, sorted(policy.scope.namespaces)]
 
 
+def _principals(snapshot: Snapshot, named: frozenset[str]) -> dict[str, Any]:
+    # Principals that nothing names are read too: a change of them changes no decision.
+    found = {}
+    for principal in snapshot.iam_principals:
+        if principal_key(principal.arn) in named:
+            found[principal.arn] = _principal(principal)
+    return found
+
+
 def _principal(principal: IamPrincipal) -> dict[str, Any]:
     return {
         "id": principal.id,
@@ -131,23 +157,26 @@ def _principal(principal: IamPrincipal) -> dict[str, Any]:
 def _accounts(snapshot: Snapshot, named: frozenset[str]) -> dict[str, Any]:
     """How completely each account of a named principal was read."""
     accounts = {arn.account for arn in map(parse_arn, named) if arn is not None}
-    return {r.account: [r.roles, r.users] for r in snapshot.accounts_read if r.account in accounts}
+    found = {}
+    for read in snapshot.accounts_read:
+        if read.account in accounts:
+            found[read.account] = [read.roles, read.users]
+    return found
 
 
 def _rbac(rbac: RbacState) -> dict[str, str]:
     found = {_name(role, "Role"): _digest(_role(role)) for role in rbac.roles}
-    found.update(
-        {_name(b, "RoleBinding"): _digest(_binding(b)) for b in rbac.bindings if not is_ours(b)}
-    )
+    for binding in rbac.bindings:
+        # A run makes and removes bindings of its own: they must not end its plan.
+        if not is_ours(binding):
+            found[_name(binding, "RoleBinding")] = _digest(_binding(binding))
     return found
 
 
 def _name(item: Role | Binding, kind: str) -> str:
-    return (
-        f"Cluster{kind} {item.name}"
-        if item.namespace is None
-        else f"{kind} {item.namespace}/{item.name}"
-    )
+    if item.namespace is None:
+        return f"Cluster{kind} {item.name}"
+    return f"{kind} {item.namespace}/{item.name}"
 
 
 def _role(role: Role) -> list[Any]:
@@ -158,18 +187,17 @@ def _role(role: Role) -> list[Any]:
     aggregation = None
     if role.aggregation is not None:
         aggregation = [
-            [sorted(s.match_labels), sorted(s.match_expressions)] for s in role.aggregation
+            [sorted(each.match_labels), sorted(each.match_expressions)] for each in role.aggregation
         ]
+    # Aggregation selects roles by labels (Kubernetes, "Aggregated ClusterRoles"); others are notes.
     labels = [label for label in sorted(role.labels.items()) if "aggregate-to" in label[0]]
     return [rules, aggregation, labels]
 
 
 def _binding(binding: Binding) -> list[Any]:
-    candidates = sorted(
-        [candidate.kind, candidate.namespace or "", candidate.name]
-        for candidate in binding.subjects
-    )
-    return [binding.role_kind, binding.role_name, candidates]
+    # The order of subjects has no meaning.
+    subjects = sorted([each.kind, each.namespace or "", each.name] for each in binding.subjects)
+    return [binding.role_kind, binding.role_name, subjects]
 
 
 def _digest(document: list[Any]) -> str:

@@ -13,10 +13,15 @@ from migrator.decide.planning.principals.creator_evidence import has_hidden_crea
 from migrator.decide.planning.principals.plan_facts import PlanFacts, quoted
 from migrator.decide.reading.row_keys import principal_key, row_key
 from migrator.decide.steps.entry_states import PLAN_TAG
-from migrator.model.aws_auth import AccountRow, RowMapping
-from migrator.model.finding import Finding
+from migrator.model.aws_auth import AccountRow, RowMapping, SectionProblem
+from migrator.model.finding import Finding, Severity
 from migrator.model.step import BRIDGE_PREFIX, MARKER_PREFIX
 
+_ACCOUNT_DIGITS = 12
+# Kubernetes' own binding of system:masters.
+_OWN_BINDING = "ClusterRoleBinding cluster-admin"
+# Notes of principals that get a policy in exchange for system:masters.
+_FROM_MASTERS = frozenset({"masters-becomes-policy", "creator-becomes-entry"})
 # What a snapshot without this list weakens, in words.
 _WEAKENS = {
     "callerIdentity": "which principal runs the tool is not known, so that it cannot be "
@@ -54,47 +59,62 @@ def cluster_findings(decided: Sequence[PrincipalDecision], facts: PlanFacts) -> 
             f"{quoted(gap)}.",
         )
     yield from _leftovers(facts)
+    yield from _strange_entries(facts)
     yield from _logins(facts)
-    in_force = facts.mode != "API" and (facts.aws_auth.rows or facts.aws_auth.accounts)
-    if not in_force and not any(p.kind for p in facts.aws_auth.problems):
+    if _has_no_row_in_force(facts):
         yield make_finding("nothing-to-migrate", "No row of aws-auth is in force.")
+
+
+def _has_no_row_in_force(facts: PlanFacts) -> bool:
+    # A section that cannot be read may hold rows.
+    if any(problem.kind for problem in facts.aws_auth.problems):
+        return False
+    if facts.mode == "API":
+        return True
+    return not facts.aws_auth.rows and not facts.aws_auth.accounts
 
 
 def _reading(facts: PlanFacts) -> Iterator[Finding]:
     if facts.mode == "API":
         return
     for problem in facts.aws_auth.problems:
-        where = (
-            f"{problem.section}, line {problem.line}, column {problem.column}: {problem.message}"
-        )
-        accepted = (
-            problem.kind == "lost" and problem.section in facts.decisions.accept_lost_sections
-        )
-        code = "section-lost" if problem.kind == "lost" else "section-doubtful"
-        yield make_finding(
-            code,
-            where,
-            source=problem.section,
-            line=problem.line,
-            severity="warn" if accepted else None,
-        )
-        snapshot = facts.snapshot
-        unread = [
-            name
-            for name, value in (
-                ("nodes", snapshot.nodes),
-                ("nodegroups", snapshot.nodegroups),
-                ("fargateProfiles", snapshot.fargate_profiles),
-            )
-            if value is None
-        ]
-        unread += ["nodes.roleArn"] if _nodes_of_unknown_roles(facts) else []
-        if accepted and problem.section == "mapRoles" and unread:
-            yield make_finding(
-                "lost-section-nodes-unknown", f"Not read: {quoted(unread)}.", source=problem.section
-            )
+        yield from _problem(problem, facts)
+    # The authenticator reads three keys, spelled exactly so (pkg/mapper/configmap/configmap.go).
     for key in facts.aws_auth.unknown_keys:
         yield make_finding("unknown-data-key", f"`{key}` is not mapRoles, mapUsers or mapAccounts.")
+
+
+def _problem(problem: SectionProblem, facts: PlanFacts) -> Iterator[Finding]:
+    """A section without effect: the authenticator drops all of it where its YAML is wrong."""
+    section, line = problem.section, problem.line
+    where = f"{section}, line {line}, column {problem.column}: {problem.message}"
+    # YAML parsers differ here, and it is not certain what the authenticator's makes of it: no
+    # answer can know that either.
+    if problem.kind != "lost":
+        yield make_finding("section-doubtful", where, source=section, line=line)
+        return
+    if section not in facts.decisions.accept_lost_sections:
+        yield make_finding("section-lost", where, source=section, line=line)
+        return
+    yield make_finding("section-lost", where, source=section, line=line, severity="warn")
+    # The acceptance never covers a role that live nodes use: that must be known.
+    unread = _unread_of_nodes(facts)
+    if section == "mapRoles" and unread:
+        message = f"Not read: {quoted(unread)}."
+        yield make_finding("lost-section-nodes-unknown", message, source=section)
+
+
+def _unread_of_nodes(facts: PlanFacts) -> list[str]:
+    snapshot = facts.snapshot
+    parts = {
+        "nodes": snapshot.nodes,
+        "nodegroups": snapshot.nodegroups,
+        "fargateProfiles": snapshot.fargate_profiles,
+    }
+    unread = [name for name, part in parts.items() if part is None]
+    if _nodes_of_unknown_roles(facts):
+        unread.append("nodes.roleArn")
+    return unread
 
 
 def _rows(facts: PlanFacts) -> Iterator[Finding]:
@@ -113,11 +133,10 @@ def _rows(facts: PlanFacts) -> Iterator[Finding]:
 def _sso(row: RowMapping, facts: PlanFacts) -> Finding:
     """A row of the SSO matcher; its pattern would match the logins that start with it."""
     pattern = row_key(row.arn).removesuffix("*").partition(":iam::")[2]
-    seen = [
-        key
-        for key in facts.logins
-        if key.partition(":iam::")[2].startswith(pattern) and not facts.explains(key)
-    ]
+    seen: list[str] = []
+    for key in facts.logins:
+        if key.partition(":iam::")[2].startswith(pattern) and not facts.explains(key):
+            seen.append(key)
     if seen and facts.mode != "API":
         message = (
             f"An SSO row never matches on EKS. Yet {quoted(sorted(seen))} logged in, and no "
@@ -137,30 +156,32 @@ def _accounts(facts: PlanFacts) -> Iterator[Finding]:
 
 
 def _account(row: AccountRow, facts: PlanFacts) -> Finding:
-    decisions = facts.decisions
-    if not (len(row.account) == 12 and row.account.isascii() and row.account.isdigit()):
-        code, message = "map-accounts-dead", f"`{row.account}` is no account number."
-    elif row.account in decisions.accounts:
-        code, message = (
-            "account-skipped",
-            f"Account {row.account}: {decisions.accounts[row.account]}",
-        )
-    elif row.account in decisions.expand_accounts:
-        arns = quoted(decisions.expand_accounts[row.account])
-        code = "account-expanded"
-        message = f"Account {row.account} becomes {arns or 'no principal'}."
-    else:
-        code, message = (
-            "map-accounts",
-            f"Every principal of account {row.account} that has no row may log in.",
-        )
-    stays = code == "map-accounts" and facts.target == "API_AND_CONFIG_MAP"
-    return make_finding(
-        code, message, source=row.source, line=row.line, severity="warn" if stays else None
-    )
+    account, decisions = row.account, facts.decisions
+    source, line = row.source, row.line
+    # The authenticator compares texts: a text that is no account number is no login's account.
+    if not _is_account_number(account):
+        message = f"`{account}` is no account number."
+        return make_finding("map-accounts-dead", message, source=source, line=line)
+    if account in decisions.accounts:
+        message = f"Account {account}: {decisions.accounts[account]}"
+        return make_finding("account-skipped", message, source=source, line=line)
+    if account in decisions.expand_accounts:
+        arns = quoted(decisions.expand_accounts[account])
+        message = f"Account {account} becomes {arns or 'no principal'}."
+        return make_finding("account-expanded", message, source=source, line=line)
+    # Entries name principals one by one: nothing expresses an account (EKS user guide, "Create
+    # access entries"). It keeps working where the ConfigMap stays in force.
+    message = f"Every principal of account {account} that has no row may log in."
+    severity: Severity | None = "warn" if facts.target == "API_AND_CONFIG_MAP" else None
+    return make_finding("map-accounts", message, source=source, line=line, severity=severity)
+
+
+def _is_account_number(text: str) -> bool:
+    return len(text) == _ACCOUNT_DIGITS and text.isascii() and text.isdigit()
 
 
 def _unknown(facts: PlanFacts) -> Iterator[Finding]:
+    # EKS API: in CONFIG_MAP mode ListAccessEntries is refused, so that there is nothing to read.
     if facts.snapshot.access_entries is None and facts.mode != "CONFIG_MAP":
         yield make_finding(
             "entries-unread", f"The mode is {facts.mode}, and the access entries were not read."
@@ -180,25 +201,25 @@ def _nodes_of_unknown_roles(facts: PlanFacts) -> int:
     """How many live nodes have a role that is not known. Nodes on Fargate are not counted where the
     profiles were read: the profiles name their role.
     """
-    told = facts.snapshot.fargate_profiles is not None
-    return sum(
-        node.role_arn is None
-        and not (told and node.labels.get("eks.amazonaws.com/compute-type") == "fargate")
-        for node in facts.snapshot.nodes or ()
-    )
+    are_profiles_read = facts.snapshot.fargate_profiles is not None
+    count = 0
+    for node in facts.snapshot.nodes or ():
+        is_fargate = node.labels.get("eks.amazonaws.com/compute-type") == "fargate"
+        if node.role_arn is None and not (is_fargate and are_profiles_read):
+            count += 1
+    return count
 
 
 def _creator(facts: PlanFacts) -> Iterator[Finding]:
-    if (
-        facts.mode != "CONFIG_MAP"
-        or not has_hidden_creator(facts.snapshot.cluster_raw)
-        or creator_is_known(facts)
-    ):
+    # From the mode step on the creator has an entry that is listed.
+    if facts.mode != "CONFIG_MAP" or creator_is_known(facts):
+        return
+    if not has_hidden_creator(facts.snapshot.cluster_raw):
         return
     creator = facts.snapshot.creator
-    session = (
-        f" beyond `{creator.arn}`, a session of a role whose path was not read" if creator else ""
-    )
+    session = ""
+    if creator is not None:
+        session = f" beyond `{creator.arn}`, a session of a role whose path was not read"
     yield make_finding("creator-unknown", f"The cluster's creator is not known{session}.")
     places = names_of_hidden_creator(facts)
     if places:
@@ -208,31 +229,32 @@ def _creator(facts: PlanFacts) -> Iterator[Finding]:
 
 def _masters(decided: Sequence[PrincipalDecision], facts: PlanFacts) -> Iterator[Finding]:
     """What names system:masters besides Kubernetes' own binding of it."""
-    changing = any(
-        note.code in ("masters-becomes-policy", "creator-becomes-entry")
-        for each in decided
-        if each.action not in ("skip", "keep")
-        for note in each.notes
-    )
-    places = [
-        p for p in facts.names.of_group("system:masters") if p != "ClusterRoleBinding cluster-admin"
-    ]
-    if changing and places:
+    places = [place for place in facts.names.of_group("system:masters") if place != _OWN_BINDING]
+    if places and any(_leaves_masters(each) for each in decided):
         yield make_finding(
             "masters-referenced", f"`system:masters` is named by {quoted(dict.fromkeys(places))}."
         )
 
 
+def _leaves_masters(each: PrincipalDecision) -> bool:
+    """Whether the principal's logins lose the group: holders of the policy are not in it."""
+    if each.action in ("skip", "keep"):
+        return False
+    return not _FROM_MASTERS.isdisjoint(note.code for note in each.notes)
+
+
 def admins(decided: Iterable[PrincipalDecision]) -> tuple[str, ...]:
     """Principals that hold AmazonEKSClusterAdminPolicy for the cluster when the plan is done."""
-    return tuple(
-        each.candidate.arn
-        for each in decided
-        if each.action not in ("skip", "block")
-        and each.entry is not None
-        and is_admin(each.update or each.entry)
-        and "/aws-service-role/" not in each.candidate.arn
-    )
+    return tuple(each.candidate.arn for each in decided if _will_be_admin(each))
+
+
+def _will_be_admin(each: PrincipalDecision) -> bool:
+    if each.action in ("skip", "block") or each.entry is None:
+        return False
+    # A service's own role is no person who can repair the cluster.
+    if "/aws-service-role/" in each.candidate.arn:
+        return False
+    return is_admin(each.update or each.entry)
 
 
 def _admins(decided: Sequence[PrincipalDecision], facts: PlanFacts) -> Iterator[Finding]:
@@ -249,13 +271,7 @@ def _admins(decided: Sequence[PrincipalDecision], facts: PlanFacts) -> Iterator[
 
 
 def _pass_role(decided: Sequence[PrincipalDecision]) -> Iterator[Finding]:
-    roles = [
-        each.candidate.arn
-        for each in decided
-        if each.action in ("create", "recreate")
-        and each.entry
-        and each.entry.type in ("EC2_LINUX", "EC2_WINDOWS")
-    ]
+    roles = [each.candidate.arn for each in decided if _needs_pass_role(each)]
     if roles:
         yield make_finding(
             "pass-role-needed",
@@ -263,26 +279,31 @@ def _pass_role(decided: Sequence[PrincipalDecision]) -> Iterator[Finding]:
         )
 
 
+def _needs_pass_role(each: PrincipalDecision) -> bool:
+    # EKS user guide, "Create access entries": iam:PassRole is needed for these two types alone.
+    if each.action not in ("create", "recreate") or each.entry is None:
+        return False
+    return each.entry.type in ("EC2_LINUX", "EC2_WINDOWS")
+
+
 def _leftovers(facts: PlanFacts) -> Iterator[Finding]:
     rbac = facts.snapshot.rbac
     for binding in rbac.bindings if rbac else ():
-        names = [
-            s.name for s in binding.subjects if s.name.startswith((BRIDGE_PREFIX, MARKER_PREFIX))
-        ]
-        if names and is_ours(binding):
-            yield make_finding(
-                "leftover-bridge", f"{binding_place(binding)} binds {quoted(names)}."
-            )
-        elif names:
-            yield make_finding(
-                "bridge-name-used", f"{binding_place(binding)} binds {quoted(names)}."
-            )
-    for entry in (facts.snapshot.access_entries or ()) if facts.mode != "API" else ():
-        names = [
-            name
-            for name in entry.kubernetes_groups
-            if name.startswith((BRIDGE_PREFIX, MARKER_PREFIX))
-        ]
+        names = _names_of_runs(subject.name for subject in binding.subjects)
+        if names:
+            # Our label shows an interrupted run, which a plan cleans up. Another writer's binding
+            # would give a run's group what no plan says.
+            code = "leftover-bridge" if is_ours(binding) else "bridge-name-used"
+            yield make_finding(code, f"{binding_place(binding)} binds {quoted(names)}.")
+
+
+def _strange_entries(facts: PlanFacts) -> Iterator[Finding]:
+    """Entries of other writers that give groups of runs: a bridge would give them cluster-admin."""
+    # In API mode no row is left to migrate, so that no run makes a bridge.
+    if facts.mode == "API":
+        return
+    for entry in facts.snapshot.access_entries or ():
+        names = _names_of_runs(entry.kubernetes_groups)
         if names and PLAN_TAG not in entry.tags:
             message = (
                 f"The access entry of `{entry.principal_arn}`, which is not ours, gives "
@@ -291,9 +312,16 @@ def _leftovers(facts: PlanFacts) -> Iterator[Finding]:
             yield make_finding("bridge-name-used", message, principal_arn=entry.principal_arn)
 
 
+def _names_of_runs(names: Iterable[str]) -> list[str]:
+    """The names that only a run gives: of bridge groups and marker groups."""
+    return [name for name in names if name.startswith((BRIDGE_PREFIX, MARKER_PREFIX))]
+
+
 def _logins(facts: PlanFacts) -> Iterator[Finding]:
     for key, logins in sorted(facts.logins.items()):
-        hidden = any(login.username == HIDDEN_CREATOR.username for login in logins)
-        if not facts.explains(key):
-            who = "the hidden creator's name" if hidden else f"`{logins[-1].username}`"
-            yield make_finding("login-unexplained", f"`{logins[-1].arn}` logged in as {who}.")
+        if facts.explains(key):
+            continue
+        who = f"`{logins[-1].username}`"
+        if any(login.username == HIDDEN_CREATOR.username for login in logins):
+            who = "the hidden creator's name"
+        yield make_finding("login-unexplained", f"`{logins[-1].arn}` logged in as {who}.")

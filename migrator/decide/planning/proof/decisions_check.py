@@ -6,6 +6,7 @@ A typing mistake in an ARN must not look like an accepted risk.
 
 from collections.abc import Container, Iterable, Sequence
 from datetime import datetime
+from itertools import chain
 
 from migrator.decide.access.name_references import binding_place, is_ours
 from migrator.decide.planning.entries.answers import names_of
@@ -20,7 +21,7 @@ from migrator.decide.reading.templates import templates_in
 from migrator.decide.steps.entry_states import PLAN_TAG
 from migrator.errors import Failed
 from migrator.model.decision import Acceptance, GroupAnswer
-from migrator.model.principal import parse_arn
+from migrator.model.principal import Arn, parse_arn
 from migrator.model.step import BRIDGE_PREFIX, MARKER_PREFIX
 
 _MASTERS = "system:masters"
@@ -184,16 +185,15 @@ def users_of(group: str, facts: PlanFacts) -> tuple[str, ...]:
     """Who uses a group's name already: rows, entries, bindings and references that are not ours,
     OIDC mappings.
     """
-    rows = [row.source for row in facts.aws_auth.rows if group in row.effective_groups]
-    entries = [
-        entry.principal_arn
-        for found in facts.entries.values()
-        for entry in found
-        if group in entry.kubernetes_groups and PLAN_TAG not in entry.tags
-    ]
-    ours = {binding_place(b) for b in facts.names.bindings_of_group(group) if is_ours(b)}
-    places = [place for place in facts.names.of_group(group) if place not in ours]
-    return tuple(dict.fromkeys((*rows, *entries, *places, *_oidc(group, facts))))
+    users = [row.source for row in facts.aws_auth.rows if group in row.effective_groups]
+    for entry in chain.from_iterable(facts.entries.values()):
+        # An entry of ours got the group by the same answer, in an earlier run.
+        if group in entry.kubernetes_groups and PLAN_TAG not in entry.tags:
+            users.append(entry.principal_arn)
+    bindings = facts.names.bindings_of_group(group)
+    ours = {binding_place(binding) for binding in bindings if is_ours(binding)}
+    users += [place for place in facts.names.of_group(group) if place not in ours]
+    return tuple(dict.fromkeys((*users, *_oidc(group, facts))))
 
 
 def _oidc(group: str, facts: PlanFacts) -> list[str]:
@@ -201,12 +201,20 @@ def _oidc(group: str, facts: PlanFacts) -> list[str]:
     found = []
     for config in facts.snapshot.identity_provider_configs or ():
         oidc = config.get("oidc") or config
-        if oidc.get("groupsClaim") and group.startswith(oidc.get("groupsPrefix") or ""):
-            found.append(
-                f"OIDC provider "
-                f"{oidc.get('identityProviderConfigName') or oidc.get('issuerUrl') or ''}".strip()
-            )
+        # Without a claim for groups, no token carries any (EKS API, OidcIdentityProviderConfig).
+        if not oidc.get("groupsClaim"):
+            continue
+        if group.startswith(oidc.get("groupsPrefix") or ""):
+            name = oidc.get("identityProviderConfigName") or oidc.get("issuerUrl") or ""
+            found.append(f"OIDC provider {name}".strip())
     return found
+
+
+def _is_of_account(arn: Arn, account: str, facts: PlanFacts) -> bool:
+    if arn.kind not in ("role", "user"):
+        return False
+    # No principal of another partition can call this partition's STS.
+    return (arn.account, arn.partition) == (account, facts.snapshot.cluster.partition)
 
 
 def _check_account(account: str, arns: Sequence[str], facts: PlanFacts) -> None:
@@ -214,14 +222,15 @@ def _check_account(account: str, arns: Sequence[str], facts: PlanFacts) -> None:
         raise invalid(account, "The account is both skipped and expanded.", "Give one answer.")
     for text in arns:
         arn = parse_arn(text)
-        fits = arn is not None and arn.kind in ("role", "user") and arn.account == account
-        if arn is None or not fits or arn.partition != facts.snapshot.cluster.partition:
+        if arn is None or not _is_of_account(arn, account, facts):
             raise invalid(
                 account,
                 f"`{text}` is no role or user of this account.",
                 "Give full ARNs of that account.",
             )
-        if row_key(str(arn.pathless) if arn.kind == "role" else text) in facts.row_keys:
+        # The authenticator asks the rows before mapAccounts, which counts for all other principals.
+        written = str(arn.pathless) if arn.kind == "role" else text
+        if row_key(written) in facts.row_keys:
             raise invalid(
                 account,
                 f"`{text}` has a row in aws-auth, which comes first.",

@@ -56,52 +56,54 @@ def unexplained(each: PrincipalDecision, facts: PlanFacts, later: RbacIndex | No
     codes = {note.code for note in each.notes}
     if "loss-accepted" in codes:
         left = replace(left, lost=(), log_ins_lost=())
-    # a cause may replace today's identity by an earlier one (an entry that a run left half-made):
-    # the plan of that run accounted for what the principal does not gain today
+    # A cause may replace today's identity by an earlier one (an entry that a run left half-made):
+    # the plan of that run accounted for what the principal does not gain or lose today.
     if "gain-accepted" in codes or not each.access.log_ins_gained:
         left = replace(left, log_ins_gained=())
-    return left if each.access.log_ins_lost else replace(left, log_ins_lost=())
+    if not each.access.log_ins_lost:
+        left = replace(left, log_ins_lost=())
+    return left
 
 
 def _befores(each: PrincipalDecision, facts: PlanFacts) -> tuple[Identity, ...]:
     """Who the principal is today: one identity, or one of several at random."""
-    at_random = (
-        identities_at_random(each.candidate, facts) if each.before.via == "config-map" else ()
-    )
-    return at_random or (each.before,)
+    # Only rows can compete: an entry is one per principal.
+    if each.before.via != "config-map":
+        return (each.before,)
+    return identities_at_random(each.candidate, facts) or (each.before,)
 
 
 def _in_order(notes: tuple[DraftFinding, ...]) -> list[DraftFinding]:
     """The notes that account for something; first the one that replaces today's identity by another
     one.
     """
-    return sorted(
-        (n for n in notes if n.code in _WITHOUT_CAUSE),
-        key=lambda note: note.code != "entry-half-made",
-    )
+    causes = [note for note in notes if note.code in _WITHOUT_CAUSE]
+    return sorted(causes, key=lambda note: note.code != "entry-half-made")
 
 
 def _without_groups(
     before: Identity, note: DraftFinding, _each: PrincipalDecision, _facts: PlanFacts
 ) -> Identity:
-    return replace(
-        before, groups=tuple(group for group in before.groups if group not in note.groups)
-    )
+    kept = tuple(group for group in before.groups if group not in note.groups)
+    return replace(before, groups=kept)
 
 
 def _with_groups(
     before: Identity, note: DraftFinding, _each: PrincipalDecision, _facts: PlanFacts
 ) -> Identity:
-    return (
-        before if before.via == "none" else replace(before, groups=(*before.groups, *note.groups))
-    )
+    # Who cannot log in has no groups.
+    if before.via == "none":
+        return before
+    return replace(before, groups=(*before.groups, *note.groups))
 
 
 def _gone(
     before: Identity, _note: DraftFinding, each: PrincipalDecision, _facts: PlanFacts
 ) -> Identity:
     """The whole row is left behind; a principal that keeps an entry keeps its identity."""
-    return NOBODY if each.action == "skip" and before.via == "config-map" else before
+    if each.action == "skip" and before.via == "config-map":
+        return NOBODY
+    return before
 
 
 def _as_by_rows(
@@ -115,16 +117,20 @@ def _with_creators_policy(
     before: Identity, _note: DraftFinding, each: PrincipalDecision, _facts: PlanFacts
 ) -> Identity:
     """The policy that EKS gives the creator's entry, where the entry keeps it."""
-    kept = each.after.policies if each.after is not None else ()
-    extra = (p for p in kept if p.policy_name == CLUSTER_ADMIN and p.scope.type == "cluster")
-    return replace(before, policies=tuple(dict.fromkeys((*before.policies, *extra))))
+    policies = dict.fromkeys(before.policies)
+    for policy in each.after.policies if each.after is not None else ():
+        if (policy.policy_name, policy.scope.type) == (CLUSTER_ADMIN, "cluster"):
+            policies[policy] = None
+    return replace(before, policies=tuple(policies))
 
 
 def _granted(
     before: Identity, _note: DraftFinding, each: PrincipalDecision, _facts: PlanFacts
 ) -> Identity:
     """A principal that has no access today and gets what a person answered."""
-    return each.after if before.via == "none" and each.after is not None else before
+    if before.via == "none" and each.after is not None:
+        return each.after
+    return before
 
 
 _WITHOUT_CAUSE: Mapping[

@@ -47,13 +47,19 @@ def judge(decided: Sequence[PrincipalDecision], facts: PlanFacts) -> Iterator[Pr
 
 def index_after(decided: Iterable[PrincipalDecision], facts: PlanFacts) -> RbacIndex | None:
     """RBAC with the parallel bindings of our own; the same index where there are none."""
-    desired = dict.fromkeys(binding for each in decided for binding in each.bindings)
     rbac = facts.snapshot.rbac
-    if not desired or facts.index is None or rbac is None:
+    if facts.index is None or rbac is None:
         return facts.index
     there = {(binding.namespace, binding.name) for binding in rbac.bindings}
-    new = [_binding(b) for b in desired if (b.namespace, b.binding_name) not in there]
-    return RbacIndex(RbacState(rbac.roles, (*rbac.bindings, *new))) if new else facts.index
+    new: dict[CreateBinding, Binding] = {}
+    for each in decided:
+        for desired in each.bindings:
+            if (desired.namespace, desired.binding_name) not in there:
+                new[desired] = _binding(desired)
+    # An index is costly, and the one of what was read is the same where nothing is added.
+    if not new:
+        return facts.index
+    return RbacIndex(RbacState(rbac.roles, (*rbac.bindings, *new.values())))
 
 
 def _binding(desired: CreateBinding) -> Binding:
@@ -68,9 +74,9 @@ def _binding(desired: CreateBinding) -> Binding:
 
 
 def _change(each: PrincipalDecision, facts: PlanFacts, later: RbacIndex | None) -> AccessChange:
+    # What the entry will give is not decided yet. Which log-ins it admits is known from its type
+    # alone: no entry of type STANDARD admits fewer sessions than all.
     if each.action == "block" and _LOSES.isdisjoint(note.code for note in each.notes):
-        # What the entry will give is not decided yet. Which log-ins it admits is known from its
-        # type alone: no entry of type STANDARD admits fewer sessions than all.
         return log_in_change(each, facts)
     return access_change(each, facts, later)
 
@@ -79,10 +85,14 @@ def _accepted(
     each: PrincipalDecision, facts: PlanFacts, later: RbacIndex | None
 ) -> PrincipalDecision:
     """Note a loss that a named person accepted, where no other finding explains it."""
-    access = each.access
-    acceptance = accepted_loss(each, facts) if access.lost or access.log_ins_lost else None
-    if acceptance is None or each.action == "block":
+    if each.action == "block":
         return each
+    if not each.access.lost and not each.access.log_ins_lost:
+        return each
+    acceptance = accepted_loss(each, facts)
+    if acceptance is None:
+        return each
+    # A person is named for what no rule explains, and for nothing else.
     left = unexplained(each, facts, later)
     if not left.lost and not left.log_ins_lost:
         return each
@@ -125,16 +135,15 @@ def _with_log_ins(each: PrincipalDecision, facts: PlanFacts) -> PrincipalDecisio
     """Log-ins that are refused today and admitted by the entry: a person accepts them by name, or
     the plan blocks.
     """
-    # a principal that cannot log in at all today has the finding new-grant instead
+    # A principal that cannot log in at all today has the finding new-grant instead.
     if not each.access.log_ins_gained or each.before.via == "none":
         return each
     note = DraftFinding("log-in-population-gained", _log_ins_gained(each), row=each.candidate.row)
     acceptance = accepted_gain(each, facts)
     if acceptance is None:
         return _blocked(each, note)
-    if (
-        each.action == "block"
-    ):  # another question is open: what is accepted is shown with its answer
+    # Another question is open: what is accepted is shown with its answer.
+    if each.action == "block":
         return each
     message = (
         f"{acceptance.by} accepts that more log-ins of `{each.candidate.arn}` are admitted: "

@@ -78,7 +78,10 @@ def _snapshot(plan: Plan) -> Snapshot:
 
 
 def _optional(found: Mapping[str, Any] | None, make: Any) -> tuple[Any, ...] | None:  # noqa: ANN401 - JSON values
-    return None if found is None else tuple(make(name, value) for name, value in found.items())
+    # None is "not read": that is no empty list.
+    if found is None:
+        return None
+    return tuple(make(name, value) for name, value in found.items())
 
 
 def _entry(arn: str, found: Mapping[str, Any]) -> AccessEntry:
@@ -97,13 +100,16 @@ def _entry(arn: str, found: Mapping[str, Any]) -> AccessEntry:
 
 
 def _nodegroup(name: str, found: Mapping[str, Any]) -> Nodegroup:
-    return Nodegroup(
-        name, found["role"], "ACTIVE" if found["counts"] else "DELETING", found["amiType"]
-    )
+    return Nodegroup(name, found["role"], _status(found), found["amiType"])
 
 
 def _profile(name: str, found: Mapping[str, Any]) -> FargateProfile:
-    return FargateProfile(name, found["role"], "ACTIVE" if found["counts"] else "DELETING")
+    return FargateProfile(name, found["role"], _status(found))
+
+
+def _status(found: Mapping[str, Any]) -> str:
+    # The basis holds whether the status counts, and not which status it was.
+    return "ACTIVE" if found["counts"] else "DELETING"
 
 
 def _principal(arn: str, found: Mapping[str, Any]) -> IamPrincipal:

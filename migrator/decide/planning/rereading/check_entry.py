@@ -23,6 +23,7 @@ from migrator.model.step import BRIDGE_PREFIX, MARKER_PREFIX
 _NEW_GROUPS = frozenset({"masters-also-group", "reserved-group-renamed"})
 _REPLACED = frozenset({"group-replaced-by-policy"})
 _BY_INSTANCE = frozenset({"EC2_LINUX", "EC2_WINDOWS"})
+_OF_RUNS = (BRIDGE_PREFIX, MARKER_PREFIX)
 
 
 def check_entry(
@@ -35,13 +36,13 @@ def check_entry(
     if entry.type != "STANDARD":
         yield from _check_node(where, principal, entry)
         return
-    if principal.action == "await":
-        if "creator-becomes-entry" not in principal.findings or entry != automatic_entry(
-            read.facts
-        ):
-            yield Inconsistency(where, "EKS makes another entry for this principal.")
+    if principal.action != "await":
+        yield from check_standard(where, principal, entry, read)
         return
-    yield from check_standard(where, principal, entry, read)
+    # EKS makes an entry of type STANDARD for the creator alone, and always the same.
+    is_creator = "creator-becomes-entry" in principal.findings
+    if not is_creator or entry != automatic_entry(read.facts):
+        yield Inconsistency(where, "EKS makes another entry for this principal.")
 
 
 def check_standard(
@@ -49,14 +50,14 @@ def check_standard(
 ) -> Iterator[Inconsistency]:
     """A STANDARD entry that a run makes, or completes EKS's own to."""
     yield from _check_names(where, entry)
+    # The answer itself is not in the plan: verify and the gates compare what it gives with the
+    # cluster.
     if "answered" in principal.findings:
-        # the answer itself is not in the plan: verify and the gates compare what it gives with the
-        # cluster
         return
     derived = _derived(principal, read)
-    if (entry.username or default_username(principal.principal_arn)) != (
-        derived.username or default_username(principal.principal_arn)
-    ):
+    # EKS gives its default name to an entry without one: to write it out changes nothing.
+    default = default_username(principal.principal_arn)
+    if (entry.username or default) != (derived.username or default):
         yield Inconsistency(
             where, f"Its username is not the one of its row: `{entry.username or ''}`."
         )
@@ -71,7 +72,7 @@ def _derived(principal: PlannedPrincipal, read: PlanRead) -> EntrySpec:
         return standard_entry(row, principal.principal_arn, read.facts).entry or EntrySpec()
     if "creator-becomes-entry" in principal.findings:
         return automatic_entry(read.facts)
-    # out of mapAccounts: its username is the canonical ARN, and it has no group (decide_principal)
+    # Out of mapAccounts: its username is the canonical ARN, and it has no group (desired_entry).
     return EntrySpec("STANDARD", canonical_arn(principal.principal_arn))
 
 
@@ -79,12 +80,10 @@ def _check_names(where: str, entry: EntrySpec) -> Iterator[Inconsistency]:
     """Names that EKS refuses, and names of runs, which are rendered when they are sent and never
     written out.
     """
-    given = [*entry.kubernetes_groups, *([] if entry.username is None else [entry.username])]
-    wrong = [
-        name
-        for name in given
-        if is_reserved(name) or name.startswith((BRIDGE_PREFIX, MARKER_PREFIX))
-    ]
+    given = list(entry.kubernetes_groups)
+    if entry.username is not None:
+        given.append(entry.username)
+    wrong = [name for name in given if is_reserved(name) or name.startswith(_OF_RUNS)]
     if wrong:
         yield Inconsistency(where, f"An entry cannot be left with {names(wrong)}.")
 
@@ -112,13 +111,11 @@ def _check_policies(
     where: str, principal: PlannedPrincipal, entry: EntrySpec, derived: EntrySpec, read: PlanRead
 ) -> Iterator[Inconsistency]:
     given = {*derived.access_policies}
+    # What EKS associates with the creator's entry stays.
     if "creator-becomes-entry" in principal.findings:
         given |= {*automatic_entry(read.facts).access_policies}
-    wrong = [
-        policy.policy_name
-        for policy in entry.access_policies
-        if policy not in given and not read.is_announced(principal, _REPLACED, policy.policy_name)
-    ]
+    more = [policy.policy_name for policy in entry.access_policies if policy not in given]
+    wrong = [name for name in more if not read.is_announced(principal, _REPLACED, name)]
     if wrong:
         yield Inconsistency(
             where, f"Neither its row nor a finding gives the access policies {names(wrong)}."
@@ -148,9 +145,11 @@ def _check_node(
         yield Inconsistency(where, "Only EKS makes entries for Fargate.")
     if "answered" in principal.findings:
         return
+    # The node authorizer knows a node by this prefix together with this group.
     if not before.username.startswith(NODE_PREFIX) or "system:nodes" not in before.groups:
         yield Inconsistency(where, "Its row names no node.")
         return
+    # EKS names the nodes of these two types by their instance, and all others by their session.
     if (EC2_NAME in before.username) != (entry.type in _BY_INSTANCE):
         yield Inconsistency(
             where, f"Nodes of the username `{before.username}` need another type than {entry.type}."

@@ -43,7 +43,7 @@ def check_findings(read: PlanRead) -> Iterator[Inconsistency]:
     """
     plan = read.plan
     principals = {principal.principal_arn: principal for principal in plan.principals}
-    told: dict[str, set[str]] = {arn: set() for arn in principals}
+    about: dict[str, set[str]] = {arn: set() for arn in principals}
     blocking: set[str] = set()
     for finding in plan.findings:
         yield from _check_kind(finding)
@@ -55,12 +55,12 @@ def check_findings(read: PlanRead) -> Iterator[Inconsistency]:
         if principal is None:
             yield Inconsistency(_place(finding), "Its principal is not in the plan.")
             continue
-        told[principal.principal_arn].add(finding.code)
+        about[principal.principal_arn].add(finding.code)
         if finding.severity == "block":
             blocking.add(principal.principal_arn)
         yield from _check_severity(finding, principal)
     for principal in plan.principals:
-        yield from _check_principal(principal, told[principal.principal_arn], blocking)
+        yield from _check_principal(principal, about[principal.principal_arn], blocking)
     yield from _check_aws_auth(plan, read.facts)
 
 
@@ -81,13 +81,17 @@ def _check_stays(finding: Finding, plan: Plan) -> Iterator[Inconsistency]:
     """A row, or an account of mapAccounts, stays in aws-auth only where the cluster stays in
     API_AND_CONFIG_MAP mode: in API mode it admits no principal, and no one accepted that.
     """
-    stays = finding.code == "stays-in-config-map" or (
-        finding.code == "map-accounts" and finding.severity != "block"
-    )
-    if stays and plan.target == "API":
+    if plan.target == "API" and _stays(finding):
         yield Inconsistency(
             _place(finding), "Its row stays in aws-auth, and the target API ends aws-auth."
         )
+
+
+def _stays(finding: Finding) -> bool:
+    if finding.code == "stays-in-config-map":
+        return True
+    # mapAccounts blocks, except where it stays.
+    return finding.code == "map-accounts" and finding.severity != "block"
 
 
 def _check_severity(
@@ -96,7 +100,7 @@ def _check_severity(
     kind = CATALOGUE.get(finding.code)
     if kind is None or finding.severity == kind.severity:
         return
-    # only a blocker is ever softened, and to a warning (findings_catalogue.softened)
+    # Only a blocker is ever softened, and to a warning (findings_catalogue.softened).
     if (kind.severity, finding.severity) != ("block", "warn"):
         yield Inconsistency(
             _place(finding),
@@ -116,35 +120,38 @@ def _may_soften(principal: PlannedPrincipal, code: str) -> bool:
     """Whether a blocker of the principal can be a warning: an answer softened it, or the principal
     is not changed.
     """
-    decisions = _DECISIONS | _STILL_BLOCKED if principal.action == "block" else _DECISIONS
-    return not decisions.isdisjoint(principal.findings) or (
-        principal.action == "skip" and code in _WARN_OF_SKIPPED
-    )
+    found = principal.findings
+    if not _DECISIONS.isdisjoint(found):
+        return True
+    # The answer softened the first blocker, and then blocked for a reason of its own.
+    if principal.action == "block" and not _STILL_BLOCKED.isdisjoint(found):
+        return True
+    # No entry is made, so that the doubt about the principal can do no harm.
+    return principal.action == "skip" and code in _WARN_OF_SKIPPED
 
 
 def _check_principal(
-    principal: PlannedPrincipal, told: set[str], blocking: set[str]
+    principal: PlannedPrincipal, about: set[str], blocking: set[str]
 ) -> Iterator[Inconsistency]:
     arn = principal.principal_arn
-    missing = set(principal.findings) - told
+    missing = set(principal.findings) - about
     if missing:
         yield Inconsistency(
             f"principal {arn}", f"Its finding {min(missing)} is not among the plan's findings."
         )
-    unnamed = (
-        told - set(principal.findings) - {"bridge-name-used"}
-    )  # one about the cluster that names an entry
+    # cluster_findings makes this one about the cluster, and it names an entry.
+    unnamed = about - set(principal.findings) - {"bridge-name-used"}
     if unnamed:
         yield Inconsistency(
             f"principal {arn}", f"The finding {min(unnamed)} is about it, and it does not list it."
         )
-    if (principal.action == "block") != (arn in blocking) and "bridge-name-used" not in told:
-        why = (
-            "It is blocked, and no finding blocks it."
-            if principal.action == "block"
-            else "A finding blocks it."
-        )
-        yield Inconsistency(f"principal {arn} with the action {principal.action}", why)
+    if "bridge-name-used" in about:
+        return
+    where = f"principal {arn} with the action {principal.action}"
+    if principal.action == "block" and arn not in blocking:
+        yield Inconsistency(where, "It is blocked, and no finding blocks it.")
+    if principal.action != "block" and arn in blocking:
+        yield Inconsistency(where, "A finding blocks it.")
 
 
 def _check_aws_auth(plan: Plan, facts: PlanFacts) -> Iterator[Inconsistency]:

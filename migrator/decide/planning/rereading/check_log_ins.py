@@ -23,14 +23,10 @@ def check_log_ins(principal: PlannedPrincipal, read: PlanRead) -> Iterator[Incon
     """Log-ins gained and lost by the principal's entry, compared with those that a finding of the
     plan announces.
     """
-    where, arn, access = (
-        f"principal {principal.principal_arn}",
-        principal.principal_arn,
-        principal.access,
-    )
-    if (
-        principal.action == "block"
-    ):  # nothing of it is applied: what is shown is what its best answer would do
+    arn, access = principal.principal_arn, principal.access
+    where = f"principal {arn}"
+    # Nothing of it is applied: what is shown is what its best answer would do.
+    if principal.action == "block":
         return
     at_random = identities_at_random(read.subject_of(principal), read.facts)
     today = together(population_of(each, arn) for each in (principal.before, *at_random))
@@ -60,15 +56,12 @@ def _after(principal: PlannedPrincipal, read: PlanRead, today: LogInPopulation) 
         return today
     if principal.action == "skip":
         return today if "stays-in-config-map" in principal.findings else ()
-    # only EKS's own entry may be completed by steps; looking through all steps for every principal
-    # takes long
-    spec = (
-        final_spec(read.plan, principal.principal_arn)
-        if principal.action == "await"
-        else principal.entry
-    )
-    return (
-        ()
-        if spec is None
-        else population_of(identity_of_spec(principal.principal_arn, spec), principal.principal_arn)
-    )
+    arn = principal.principal_arn
+    spec = principal.entry
+    # Only EKS's own entry may be completed by steps; looking through all steps for every principal
+    # takes long.
+    if principal.action == "await":
+        spec = final_spec(read.plan, arn)
+    if spec is None:
+        return ()
+    return population_of(identity_of_spec(arn, spec), arn)

@@ -69,6 +69,7 @@ def _check_each(plan: Plan) -> Iterator[Inconsistency]:
     sources = {source for principal in plan.principals for source in principal.sources}
     for step in plan.steps:
         where = f"step {step.id} ({step.effect.kind})"
+        # The undo is stored in the plan, and a run that goes back trusts it.
         if step.undo != undo_of(step.effect):
             yield Inconsistency(where, "Its undo does not take it back.")
         if step.principal_arn is None:
@@ -90,15 +91,13 @@ def _check_mode(plan: Plan, rests_on: Mapping[str, int]) -> Iterator[Inconsisten
     none.
     """
     switches = [step for step in plan.steps if isinstance(step.effect, EnableEntries)]
+    # EKS API: a mode cannot be switched to itself or back.
     if plan.cluster.authentication_mode != "CONFIG_MAP":
         for step in switches:
             yield Inconsistency(f"step {step.id}", "The cluster has access entries already.")
         return
-    if (
-        len(switches) != 1
-        or plan.steps[0] is not switches[0]
-        or switches[0].effect != EnableEntries()
-    ):
+    # EKS API: before the switch, every call about access entries is refused.
+    if len(switches) != 1 or not _is_switch(plan.steps[0]):
         yield Inconsistency("its first step", "It must be the switch to API_AND_CONFIG_MAP, once.")
         return
     for step in plan.steps:
@@ -108,6 +107,35 @@ def _check_mode(plan: Plan, rests_on: Mapping[str, int]) -> Iterator[Inconsisten
             )
 
 
+def _is_switch(step: Step) -> bool:
+    return step.effect == EnableEntries()
+
+
+def _base(plan: Plan, sequences: Mapping[str, Sequence[Step]], place: Mapping[str, int]) -> int:
+    """What every other step waits for, as bits: parallel bindings, and EKS's own entries."""
+    base = 0
+    for step in plan.steps:
+        if isinstance(step.effect, CreateBinding):
+            base |= 1 << place[step.id]
+    for principal in plan.principals:
+        steps = sequences.get(principal.principal_arn)
+        if steps and principal.action == "await":
+            base |= 1 << place[steps[-1].id]
+    return base
+
+
+def _in_order(
+    plan: Plan, sequences: Mapping[str, Sequence[Step]], place: Mapping[str, int]
+) -> list[PlannedPrincipal]:
+    """The principals that the run works on, in the order of their first steps."""
+    first: dict[int, PlannedPrincipal] = {}
+    for principal in plan.principals:
+        steps = sequences.get(principal.principal_arn)
+        if steps and principal.action in _WORKS:
+            first[place[steps[0].id]] = principal
+    return [principal for _, principal in sorted(first.items(), key=lambda item: item[0])]
+
+
 def _check_order(
     plan: Plan, sequences: Mapping[str, Sequence[Step]], rests_on: Mapping[str, int]
 ) -> Iterator[Inconsistency]:
@@ -115,22 +143,13 @@ def _check_order(
     the others.
     """
     place = {step.id: number for number, step in enumerate(plan.steps)}
-    base = 0
-    for step in plan.steps:
-        if isinstance(step.effect, CreateBinding):
-            base |= 1 << place[step.id]
-    working: list[PlannedPrincipal] = []
-    for principal in plan.principals:
-        steps = sequences.get(principal.principal_arn)
-        if steps and principal.action == "await":
-            base |= 1 << place[steps[-1].id]
-        elif steps and principal.action in _WORKS:
-            working.append(principal)
+    base = _base(plan, sequences, place)
     canaries: dict[str, int] = {}
-    for principal in sorted(working, key=lambda each: place[sequences[each.principal_arn][0].id]):
+    for principal in _in_order(plan, sequences, place):
         steps = sequences[principal.principal_arn]
         kind = kind_of_entry(principal.entry)
         needed = base
+        # The first of a kind goes alone: it waits for the first of each kind before it.
         if kind in canaries:
             needed |= canaries[kind]
         else:

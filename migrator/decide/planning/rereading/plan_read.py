@@ -37,11 +37,13 @@ class PlanRead:
         """Whether a finding of the principal with one of the codes names this group or access
         policy.
         """
-        return any(
-            finding.code in codes
-            and (f"`{name}`" in finding.message or f"`{name} (" in finding.message)
-            for finding in self.findings.get(principal.principal_arn, ())
-        )
+        # Findings name a group as `name`, and a policy with its scope as `name (scope)`.
+        for finding in self.findings.get(principal.principal_arn, ()):
+            if finding.code not in codes:
+                continue
+            if f"`{name}`" in finding.message or f"`{name} (" in finding.message:
+                return True
+        return False
 
 
 def read_beside_basis(plan: Plan) -> PlanRead:
@@ -71,15 +73,15 @@ def _matched(plan: Plan, candidates: Sequence[CandidatePrincipal]) -> dict[str, 
     principal it is.
     """
     by_arn = {row_key(candidate.arn): candidate for candidate in candidates}
-    by_rows = {
-        tuple(row.source for row in candidate.rows): candidate
-        for candidate in candidates
-        if candidate.rows
-    }
+    by_rows: dict[tuple[str, ...], CandidatePrincipal] = {}
+    for candidate in candidates:
+        if candidate.rows:
+            by_rows[tuple(row.source for row in candidate.rows)] = candidate
     found: dict[str, CandidatePrincipal] = {}
     for principal in plan.principals:
         arn = principal.principal_arn
-        candidate = by_arn.get(row_key(arn)) or by_rows.get(principal.sources)
-        if candidate is not None and principal_key(candidate.arn) == principal_key(arn):
-            found[arn] = candidate
+        matched = by_arn.get(row_key(arn)) or by_rows.get(principal.sources)
+        # The rows of another principal are no reason to take it for this one.
+        if matched is not None and principal_key(matched.arn) == principal_key(arn):
+            found[arn] = matched
     return found
