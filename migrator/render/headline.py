@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from migrator.model.evidence import PrincipalVerdict, Verdict
+from migrator.model.gate import Gate
+from migrator.model.plan import AccessChange
 from migrator.model.rbac import PermissionRow
 from migrator.model.report import Report
 
@@ -27,12 +29,12 @@ class Figure:
 
 def sentence(report: Report) -> str:
     """What the verdict means, for a person who reads nothing else."""
+    text = f"{_means(report)} {_asked(report)}"
     blocking = sum(finding.severity == "block" for finding in report.plan.findings)
+    if not blocking:
+        return text
     findings = "1 finding" if blocking == 1 else f"{blocking} findings"
-    blocked = (
-        f" The plan is blocked: {findings} must be decided by a person first." if blocking else ""
-    )
-    return f"{_means(report)} {_asked(report)}{blocked}"
+    return f"{text} The plan is blocked: {findings} must be decided by a person first."
 
 
 def _means(report: Report) -> str:
@@ -46,8 +48,10 @@ def _means(report: Report) -> str:
             return f"Nothing is wrong, but {who} must be proven more strongly."
         case "failed":
             return f"The access of {who} is not what it was."
+        case "unknown" if verdicts:
+            return f"Of {who} nothing is known yet."
         case "unknown":
-            return f"Of {who} nothing is known yet." if verdicts else "Nobody's access was proven."
+            return "Nobody's access was proven."
 
 
 def _asked(report: Report) -> str:
@@ -83,16 +87,21 @@ def _proven(report: Report) -> Figure:
     verdicts = report.verification.verdicts
     good = sum(each.verdict == "ok" for each in verdicts)
     rest = count_words(each for each in verdicts if each.verdict != "ok")
-    tone = (
-        "ok"
-        if verdicts and good == len(verdicts)
-        else "bad"
-        if report.verification.verdict == "failed"
-        else "warn"
-    )
     return Figure(
-        "Proven", f"{good} of {len(verdicts)}", rest or "each as its policy demands", tone
+        "Proven",
+        f"{good} of {len(verdicts)}",
+        rest or "each as its policy demands",
+        _tone_of_proof(report, good),
     )
+
+
+def _tone_of_proof(report: Report, good: int) -> str:
+    verdicts = report.verification.verdicts
+    if verdicts and good == len(verdicts):
+        return "ok"
+    if report.verification.verdict == "failed":
+        return "bad"
+    return "warn"
 
 
 def count_words(verdicts: Iterable[PrincipalVerdict]) -> str:
@@ -105,17 +114,28 @@ def count_words(verdicts: Iterable[PrincipalVerdict]) -> str:
 
 def _access(report: Report) -> Figure:
     changes = [each.access for each in report.plan.principals]
-    gains = [bool(each.log_ins_gained) or _any_known(each.gained) for each in changes]
-    losses = [bool(each.log_ins_lost) or _any_known(each.lost) for each in changes]
-    gained, lost = sum(gains), sum(losses)
-    changed = sum(gain or loss for gain, loss in zip(gains, losses, strict=True))
-    unsure = sum(any(row.unknown for row in (*each.gained, *each.lost)) for each in changes)
+    gained = sum(map(_gains, changes))
+    lost = sum(map(_loses, changes))
+    changed = sum(_gains(change) or _loses(change) for change in changes)
+    unsure = sum(map(_is_unsure, changes))
     if not changed and not unsure:
         return Figure("Access changed", "0", "by the rules nobody gains or loses", "ok")
     detail = f"by the rules {gained} gain, {lost} lose"
     if unsure:
         detail += f", {unsure} not known"
     return Figure("Access changed", f"{changed} of {len(changes)}", detail, "warn")
+
+
+def _gains(change: AccessChange) -> bool:
+    return bool(change.log_ins_gained) or _any_known(change.gained)
+
+
+def _loses(change: AccessChange) -> bool:
+    return bool(change.log_ins_lost) or _any_known(change.lost)
+
+
+def _is_unsure(change: AccessChange) -> bool:
+    return any(row.unknown for row in change.gained + change.lost)
 
 
 def _any_known(rows: Iterable[PermissionRow]) -> bool:
@@ -142,19 +162,24 @@ def _gates(report: Report) -> Figure:
     if not gates:
         return Figure("Gates open", "none", "not judged here")
     passing = sum(gate.passes for gate in gates)
-    waived = sum(gate.waived_by is not None and gate.state != "pass" for gate in gates)
-    when = "at the cut-over" if report.gates_at else "now"
-    detail = f"{when}, {waived} of them waived" if waived else when
-    return Figure(
-        "Gates open",
-        f"{passing} of {len(gates)}",
-        detail,
-        "ok" if passing == len(gates) else "warn",
-    )
+    waived = sum(_needs_its_waiver(gate) for gate in gates)
+    detail = "at the cut-over" if report.gates_at else "now"
+    if waived:
+        detail += f", {waived} of them waived"
+    tone = "ok" if passing == len(gates) else "warn"
+    return Figure("Gates open", f"{passing} of {len(gates)}", detail, tone)
+
+
+def _needs_its_waiver(gate: Gate) -> bool:
+    return gate.waived_by is not None and gate.state != "pass"
 
 
 def _findings(report: Report) -> Figure:
     found = [finding.severity for finding in report.plan.findings]
-    detail = ", ".join(f"{found.count(name)} {name}" for name in _SEVERITIES if name in found)
+    counts = []
+    for severity in _SEVERITIES:
+        if severity in found:
+            counts.append(f"{found.count(severity)} {severity}")
+    detail = ", ".join(counts) or "nothing to know"
     tone = "bad" if "block" in found else "plain"
-    return Figure("Findings", str(len(found)), detail or "nothing to know", tone)
+    return Figure("Findings", str(len(found)), detail, tone)

@@ -1,5 +1,6 @@
 """The status of a migration, as text and as a document."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from rich.console import Group
@@ -35,20 +36,25 @@ def _about_the_run(status: StatusOutcome) -> list[tuple[str, str]]:
 def _open_matters(status: StatusOutcome) -> list[tuple[str, str]]:
     """What the run gave up, waits for, or left in the cluster; who holds its locks."""
     rows: list[tuple[str, str]] = []
-    rows += [("Given up", f"{who}: {why}") for who, why in status.refused]
-    rows += [("Proof open", f"{who}: {why}") for who, why in status.outstanding]
-    rows += [("Changed", f"{who}: {why}") for who, why in status.changed]
-    rows += [("Dead", f"{who}: {why}") for who, why in status.dead]
-    rows += [("Left", what) for what in _left(status)]
-    rows += [
-        ("Leftover", each.describe(status.cluster, own_run=status.run or ""))
-        for each in status.leftovers
-    ]
-    rows += [("Locked by", describe_lock(seen)) for seen in status.locks]
+    rows += _labelled("Given up", status.refused)
+    rows += _labelled("Proof open", status.outstanding)
+    rows += _labelled("Changed", status.changed)
+    rows += _labelled("Dead", status.dead)
+    for what in _left(status):
+        rows.append(("Left", what))
+    for leftover in status.leftovers:
+        rows.append(("Leftover", leftover.describe(status.cluster, own_run=status.run or "")))
+    for seen in status.locks:
+        rows.append(("Locked by", describe_lock(seen)))
     if status.state_lock:
         rows.append(("Locked by", f"{status.state_lock} (state folder)"))
-    rows += [("Not known", what) for what in status.unknown]
+    for unknown in status.unknown:
+        rows.append(("Not known", unknown))
     return rows
+
+
+def _labelled(label: str, principals: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    return [(label, f"{who}: {why}") for who, why in principals]
 
 
 def _left(status: StatusOutcome) -> list[str]:

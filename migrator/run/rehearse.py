@@ -233,19 +233,31 @@ class _RehearsalRun:
                 self._conclude()
             case brain.Restore():
                 self._restore(action)
-            case brain.AdoptRestored():
-                self._stop(action.why, 4 if action.why == brain.CHANGED_AFTER else 6)
-                written = self._put_back_at(action.why)
-                known = {} if written is None else {"writtenAt": written.isoformat()}
-                self._record(brain.RESTORE, "adopted", {"why": action.why, **known})
+            case brain.AdoptRestored(why):
+                self._adopt_restored(why)
             case brain.RemoveTimer(why):
-                if why:
-                    self._stop(why, 4 if why == brain.CHANGED_BEFORE else 6)
+                self._end_without_blank(why)
                 self._remove_timer()
             case brain.Over():
                 raise AssertionError("the end is not an effect")
             case _:
                 assert_never(action)
+
+    def _adopt_restored(self, why: str) -> None:
+        """Journal a restore that this process did not make."""
+        # A difference that was written later stays: exit 4, a person looks at it.
+        self._stop(why, 4 if why == brain.CHANGED_AFTER else 6)
+        written = self._put_back_at(why)
+        outcome = {"why": why}
+        if written is not None:
+            outcome["writtenAt"] = written.isoformat()
+        self._record(brain.RESTORE, "adopted", outcome)
+
+    def _end_without_blank(self, why: str) -> None:
+        """Remember why the rehearsal ends before it blanked the map; no reason after a restore."""
+        if not why:
+            return
+        self._stop(why, 4 if why == brain.CHANGED_BEFORE else 6)
 
     def _put_back_at(self, why: str) -> datetime | None:
         """When the map was restored, None where that cannot be read. Where it was written later,

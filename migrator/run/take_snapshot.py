@@ -6,7 +6,7 @@ says "unknown" and never "empty", and ``unread`` says why. IAM is listed per acc
 principals are asked for, and asked one by one for few.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Any
@@ -233,22 +233,40 @@ def _creator_by_own_login(
     ports: SnapshotPorts, document: Mapping[str, Any]
 ) -> dict[str, Any] | None:
     """The operator, where it logs in as ``kubernetes-admin`` and no row gives it that name."""
+    subject = _own_login(ports)
+    if subject is None:
+        return None
+    if subject.username != HIDDEN_NAME:
+        return None
+    arn = _arn_in(subject.extra) or _caller_arn(document)
+    if parse_arn(arn) is None:
+        return None
+    # A row can give the name too: then the login says nothing about who made the cluster.
+    if principal_key(arn) in {row_key(row_arn) for row_arn in _arns_of_rows(document)}:
+        return None
+    return {"arn": arn, "source": f"the operator's own login as {HIDDEN_NAME} without a row"}
+
+
+def _own_login(ports: SnapshotPorts) -> SelfSubject | None:
+    """Whom the API server sees in the operator; None where it is not asked, or not possible."""
     if ports.who_am_i is None:
         return None
     try:
-        subject = ports.who_am_i()
+        return ports.who_am_i()
     except MigratorError:
         # The other reads say why a login is not possible.
         return None
-    if subject is None or subject.username != HIDDEN_NAME:
-        return None
+
+
+def _caller_arn(document: Mapping[str, Any]) -> str:
     caller = document.get("callerIdentity") or {}
-    arn = _arn_in(subject.extra) or str(caller.get("Arn") or "")
-    data = (document["configMap"] or {}).get("data") or {}
-    rows = {row_key(row.arn) for row in read_aws_auth(data).rows}
-    if parse_arn(arn) is None or principal_key(arn) in rows:
-        return None
-    return {"arn": arn, "source": f"the operator's own login as {HIDDEN_NAME} without a row"}
+    return str(caller.get("Arn") or "")
+
+
+def _arns_of_rows(document: Mapping[str, Any]) -> list[str]:
+    """The ARNs of aws-auth's rows, as they are written there."""
+    config_map = document["configMap"] or {}
+    return [row.arn for row in read_aws_auth(config_map.get("data") or {}).rows]
 
 
 def _arn_in(extra: Mapping[str, Sequence[str]]) -> str:
@@ -294,23 +312,16 @@ def _read_iam(
     }
 
 
-def _principals_of(document: Mapping[str, Any]) -> Iterable[str]:
+def _principals_of(document: Mapping[str, Any]) -> Iterator[str]:
     """Every principal that a decision may be about: of rows, entries, node groups, Fargate
     profiles and live nodes, and the creator.
     """
-    data = (document["configMap"] or {}).get("data") or {}
-    for row in read_aws_auth(data).rows:
-        yield row.arn
+    yield from _arns_of_rows(document)
     for entry in document["accessEntries"] or ():
         yield entry["principalArn"]
-    for key, field in (
-        ("nodegroups", "nodeRole"),
-        ("fargateProfiles", "podExecutionRoleArn"),
-        ("nodes", "roleArn"),
-    ):
-        for item in document.get(key) or ():
-            if item.get(field):
-                yield item[field]
+    yield from _arns_in(document, "nodegroups", "nodeRole")
+    yield from _arns_in(document, "fargateProfiles", "podExecutionRoleArn")
+    yield from _arns_in(document, "nodes", "roleArn")
     creator = (document.get("creator") or {}).get("arn")
     if not creator:
         return
@@ -321,14 +332,21 @@ def _principals_of(document: Mapping[str, Any]) -> Iterable[str]:
         yield creator
 
 
+def _arns_in(document: Mapping[str, Any], section: str, field: str) -> Iterator[str]:
+    """The ARNs in a field of a section's items, where the section was read."""
+    for item in document.get(section) or ():
+        if item.get(field):
+            yield item[field]
+
+
 def _readable(text: str) -> Arn | None:
     """The ARN of a role or user in an account; EKS manages service-linked roles itself."""
     arn = parse_arn(text) or parse_arn(text.lower())
-    if (
-        arn is None
-        or arn.kind not in ("role", "user")
-        or not (arn.account.isdigit() and len(arn.account) == 12)
-    ):
+    if arn is None:
+        return None
+    if arn.kind not in ("role", "user"):
+        return None
+    if len(arn.account) != 12 or not arn.account.isdigit():
         return None
     return arn
 

@@ -144,48 +144,66 @@ def explore(
 
 
 def _explored(scene: Scene, depth: int, seconds: float, watch: Callable[[State], None]) -> Found:
-    found, moves = Found(scene.name), Moves(scene)
-    start = first_state(scene)
+    search = _Search(scene, depth, watch)
     began = time.process_time()
-    seen: set[int] = set()
-    levels: list[deque[tuple[State, _Place]]] = [deque([(start, _Place(None, 0))])]
-    level, cut = 0, False
-    while level < len(levels) and level <= depth:
-        queue = levels[level]
+    level = 0
+    while level < len(search.levels) and level <= depth:
+        queue = search.levels[level]
         while queue:
-            state, place = queue.popleft()
-            if state.key in seen:
-                continue
-            seen.add(state.key)
             if time.process_time() - began > seconds:
-                return _done(found, scene, began)
-            found.states += 1
-            watch(state)
-            found.longest = max(found.longest, place.steps)
-            for choice, move in enumerate(moves.of(state)):
-                if level + move.cost > depth:
-                    cut = True
-                    continue
-                after, endings = move.go()
-                found.transitions += 1
-                there = _Place(place, choice)
-                wrong = list(wrongs(state, move, after, endings))
-                for each in wrong:
-                    name = (each.kind, each.who)
-                    if name not in found.traces:
-                        found.traces[name] = Trace(there.choices(), each)
-                if any(each.kind not in GOES_ON for each in wrong) or after.key in seen:
-                    continue
-                if move.cost == 0:
-                    queue.append((after, there))
-                    continue
-                while len(levels) <= level + move.cost:
-                    levels.append(deque())
-                levels[level + move.cost].append((after, there))
-        found.depth = level
+                return _done(search.found, scene, began)
+            state, place = queue.popleft()
+            search.visit(state, place, level)
+        search.found.depth = level
         level += 1
-    found.complete = level >= len(levels) and not cut
-    return _done(found, scene, began)
+    search.found.complete = level >= len(search.levels) and not search.cut
+    return _done(search.found, scene, began)
+
+
+class _Search:
+    """The states that were visited, and those that wait, by the disturbances on the way to them."""
+
+    def __init__(self, scene: Scene, depth: int, watch: Callable[[State], None]) -> None:
+        self.found = Found(scene.name)
+        self.levels: list[deque[tuple[State, _Place]]] = [
+            deque([(first_state(scene), _Place(None, 0))])
+        ]
+        # A move was left out because it disturbs once more than the depth allows.
+        self.cut = False
+        self._moves = Moves(scene)
+        self._depth = depth
+        self._watch = watch
+        self._seen: set[int] = set()
+
+    def visit(self, state: State, place: _Place, level: int) -> None:
+        """Make every move of a state that was not visited yet."""
+        if state.key in self._seen:
+            return
+        self._seen.add(state.key)
+        self.found.states += 1
+        self._watch(state)
+        self.found.longest = max(self.found.longest, place.steps)
+        for choice, move in enumerate(self._moves.of(state)):
+            if level + move.cost > self._depth:
+                self.cut = True
+            else:
+                self._make(state, move, _Place(place, choice), level)
+
+    def _make(self, state: State, move: Move, there: _Place, level: int) -> None:
+        after, endings = move.go()
+        self.found.transitions += 1
+        wrong = list(wrongs(state, move, after, endings))
+        for each in wrong:
+            name = (each.kind, each.who)
+            if name not in self.found.traces:
+                self.found.traces[name] = Trace(there.choices(), each)
+        if any(each.kind not in GOES_ON for each in wrong):
+            return
+        if after.key in self._seen:
+            return
+        while len(self.levels) <= level + move.cost:
+            self.levels.append(deque())
+        self.levels[level + move.cost].append((after, there))
 
 
 def _done(found: Found, scene: Scene, began: float) -> Found:

@@ -340,54 +340,72 @@ class Moves:
     # administrators, IAM, EKS
 
     def _others(self, state: State) -> Iterator[Move]:
-        scene, world = self.scene, state.world
-        for i, operator in enumerate(state.operators):
-            if len(state.operators) > 1 and operator.holds and holds_lock(world, operator.folder):
-                slept = replace(
-                    _disturbed(state),
-                    world=with_lease(later(world, LEASE), Lease(operator.folder, world.now)),
-                )
-                yield Move(
-                    f"{_who(i)}'s machine sleeps until its lock has run out",
-                    1,
-                    lambda slept=slept: (slept, ()),  # type: ignore[misc]
-                )
+        yield from self._sleeps(state)
+        world = state.world
         for arn in sorted(world.cluster.late):
             yield Move(
                 f"EKS makes its entry for {_name(arn)}",
                 1,
                 lambda arn=arn: (_late(state, arn), ()),  # type: ignore[misc]
             )
-        if len(world.edited) + len(world.done) >= scene.edits or state.starts == 0:
+        if state.starts == 0:
             return
-        for arn, rows in scene.rows.items():
-            for row in rows:
-                if arn in world.cluster.rows and world.cluster.rows[arn] != row:
-                    what = (
-                        "deletes the row"
-                        if row is None
-                        else f"changes the row to {_groups(row.groups)}"
-                    )
-                    yield self._edit(
-                        state,
-                        arn,
-                        f"an administrator {what} of {_name(arn)}",
-                        with_row(world, arn, row),
-                    )
-        for arn, entries in scene.entries.items():
-            for entry in entries:
-                if arn in world.cluster.entries and world.cluster.entries[arn] != entry:
-                    what = (
-                        "deletes the entry"
-                        if entry is None
-                        else f"changes the entry to {_groups(entry.groups)}"
-                    )
-                    after = with_entry(world, arn, entry)
-                    yield self._edit(state, arn, f"an administrator {what} of {_name(arn)}", after)
-        for arn in scene.born_again:
+        if len(world.edited) + len(world.done) >= self.scene.edits:
+            return
+        yield from self._row_edits(state)
+        yield from self._entry_edits(state)
+        for arn in self.scene.born_again:
             lives = {**world.cluster.lives, arn: world.cluster.lives[arn] + 1}
             after = changed(world, lives=lives)
             yield self._edit(state, arn, f"{_name(arn)} is deleted and created again in IAM", after)
+
+    def _sleeps(self, state: State) -> Iterator[Move]:
+        world = state.world
+        # Without another operator, no process finds the lock that has run out.
+        if len(state.operators) < 2:
+            return
+        for i, operator in enumerate(state.operators):
+            if not operator.holds:
+                continue
+            if not holds_lock(world, operator.folder):
+                continue
+            slept = replace(
+                _disturbed(state),
+                world=with_lease(later(world, LEASE), Lease(operator.folder, world.now)),
+            )
+            yield Move(
+                f"{_who(i)}'s machine sleeps until its lock has run out",
+                1,
+                lambda slept=slept: (slept, ()),  # type: ignore[misc]
+            )
+
+    def _row_edits(self, state: State) -> Iterator[Move]:
+        world = state.world
+        for arn, rows in self.scene.rows.items():
+            if arn not in world.cluster.rows:
+                continue
+            for row in rows:
+                if row == world.cluster.rows[arn]:
+                    continue
+                what = "deletes the row"
+                if row is not None:
+                    what = f"changes the row to {_groups(row.groups)}"
+                text = f"an administrator {what} of {_name(arn)}"
+                yield self._edit(state, arn, text, with_row(world, arn, row))
+
+    def _entry_edits(self, state: State) -> Iterator[Move]:
+        world = state.world
+        for arn, entries in self.scene.entries.items():
+            if arn not in world.cluster.entries:
+                continue
+            for entry in entries:
+                if entry == world.cluster.entries[arn]:
+                    continue
+                what = "deletes the entry"
+                if entry is not None:
+                    what = f"changes the entry to {_groups(entry.groups)}"
+                text = f"an administrator {what} of {_name(arn)}"
+                yield self._edit(state, arn, text, with_entry(world, arn, entry))
 
     def _edit(self, state: State, arn: str, text: str, world: World) -> Move:
         def go() -> Step:

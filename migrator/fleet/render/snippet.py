@@ -4,9 +4,10 @@ their clusters.
 What only a person can know is in angle brackets.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from migrator.fleet.model.fleet import Selector
 from migrator.fleet.model.report import OpenQuestion
 from migrator.fleet.render.names import count_of, short_principal
 from migrator.model.decision import Stub
@@ -40,7 +41,7 @@ class Asked:
     @property
     def clusters(self) -> tuple[str, ...]:
         """All clusters that ask one of them."""
-        return tuple(sorted({arn for question in self.questions for arn in question.clusters}))
+        return tuple(sorted(_clusters_of(self.questions)))
 
 
 def asked(questions: Sequence[OpenQuestion]) -> tuple[Asked, ...]:
@@ -54,11 +55,12 @@ def asked(questions: Sequence[OpenQuestion]) -> tuple[Asked, ...]:
 
 
 def _name(name: str, questions: Sequence[OpenQuestion]) -> str:
-    arns = {question.principal_arn for question in questions}
-    if arns == {None}:
+    arns = sorted({question.principal_arn or "" for question in questions})
+    if arns == [""]:
         return "the cluster itself"
-    (first, *others) = sorted(arn or "" for arn in arns)
-    return name if others else short_principal(first)
+    if len(arns) == 1:
+        return short_principal(arns[0])
+    return name
 
 
 def snippet(questions: Sequence[OpenQuestion]) -> tuple[str, ...]:
@@ -66,22 +68,28 @@ def snippet(questions: Sequence[OpenQuestion]) -> tuple[str, ...]:
     helped = [question for question in questions if question.stubs]
     if not helped:
         return ()
-    clusters = {arn for question in helped for arn in question.clusters}
-    lines = [f"# {count_of(len(clusters), 'cluster')}: {comment(', '.join(helped[0].codes))}"]
-    everywhere = [question for question in helped if question.where is None]
-    lines += _body([stub for question in everywhere for stub in question.stubs])
-    conditional = [question for question in helped if question.where is not None]
+    clusters = _clusters_of(helped)
+    codes = comment(", ".join(helped[0].codes))
+    everywhere: list[Stub] = []
+    conditional: list[str] = []
+    for question in helped:
+        if question.where is None:
+            everywhere.extend(question.stubs)
+        else:
+            conditional += _item(question.where, question.stubs)
+    lines = [f"# {count_of(len(clusters), 'cluster')}: {codes}", *_body(everywhere)]
     if conditional:
-        lines.append("where:")
-    for question in conditional:
-        lines += _item(question)
+        lines += ["where:", *conditional]
     return tuple(lines)
 
 
-def _item(question: OpenQuestion) -> list[str]:
+def _clusters_of(questions: Iterable[OpenQuestion]) -> set[str]:
+    return {arn for question in questions for arn in question.clusters}
+
+
+def _item(where: Selector, stubs: Sequence[Stub]) -> list[str]:
     # what is to be completed comes first: there may be very many clusters
-    conditions = question.where.conditions if question.where is not None else {}
-    first, *rest = (*_body(question.stubs), *yaml_lines({"clusters": conditions}))
+    first, *rest = [*_body(stubs), *yaml_lines({"clusters": where.conditions})]
     return [f"  - {first}", *(f"    {line}" for line in rest)]
 
 
@@ -89,10 +97,17 @@ def _body(stubs: Sequence[Stub]) -> list[str]:
     if not stubs:
         return []
     given = {stub.section for stub in stubs}
-    instead = [stub for stub in stubs if _OTHERWISE.get(stub.section) in given]
-    lines = yaml_lines(_sections([stub for stub in stubs if stub not in instead]))
+    main: list[Stub] = []
+    instead: list[Stub] = []
+    for stub in stubs:
+        if _OTHERWISE.get(stub.section) in given:
+            instead.append(stub)
+        else:
+            main.append(stub)
+    lines = yaml_lines(_sections(main))
     if instead:
-        lines += ["# or instead:", *(f"# {line}" for line in yaml_lines(_sections(instead)))]
+        lines.append("# or instead:")
+        lines += [f"# {line}" for line in yaml_lines(_sections(instead))]
     return lines
 
 
