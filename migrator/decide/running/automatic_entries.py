@@ -45,20 +45,22 @@ JOURNAL_KEY = "automaticEntries"  # in the effect of a ``backed-up`` record
 def made_by_eks(
     entry: AccessEntry, step: Step, plan: Plan, automatic: Mapping[str, EntrySpec]
 ) -> bool:
-    """Whether an entry that is met where the plan creates one is EKS's own.
-
-    A cluster in CONFIG_MAP mode has no entries, so that every entry which such a plan meets is
-    younger than the mode step. One cluster has one creator. A node entry without tags that is of
-    the planned type needs no other sign: EKS fixes everything else.
-    """
-    if plan.cluster.authentication_mode != "CONFIG_MAP" or not isinstance(step.effect, CreateEntry):
+    """Whether an entry that is met where the plan creates one is EKS's own."""
+    # A cluster in CONFIG_MAP mode has no entries, so that every entry which such a plan meets is
+    # younger than the mode step. In another mode an entry can be of any age and owner.
+    if plan.cluster.authentication_mode != "CONFIG_MAP":
         return False
+    if not isinstance(step.effect, CreateEntry):
+        return False
+    # A node entry without tags that is of the planned type needs no other sign: EKS fixes
+    # everything else.
     if step.effect.entry.type != "STANDARD" and entry.type == step.effect.entry.type:
         return not entry.tags
-    known = {arn for arn, spec in automatic.items() if spec.type == "STANDARD"} - {
-        entry.principal_arn
-    }
-    return is_creators(entry) and not known
+    if not is_creators(entry):
+        return False
+    # One cluster has one creator.
+    others = [arn for arn, spec in automatic.items() if spec.type == "STANDARD"]
+    return all(arn == entry.principal_arn for arn in others)
 
 
 def sequence_over(sequence: Sequence, automatic: EntrySpec, base: tuple[str, ...]) -> Sequence:
@@ -132,15 +134,14 @@ def plan_over(plan: Plan, automatic: Mapping[str, EntrySpec]) -> Plan:
     """
     if not automatic:
         return plan
-    sequences = {
-        arn: tuple(step for step in plan.steps if step.principal_arn == arn) for arn in automatic
-    }
-    changed = {
-        step.id: step
-        for arn, sequence in sequences.items()
-        if sequence
-        for step in sequence_over(sequence, automatic[arn], base_of(plan))
-    }
+    changed: dict[str, Step] = {}
+    for arn, spec in automatic.items():
+        sequence = tuple(step for step in plan.steps if step.principal_arn == arn)
+        # The plan may only prove this principal, or leave it out.
+        if not sequence:
+            continue
+        for step in sequence_over(sequence, spec, base_of(plan)):
+            changed[step.id] = step
     return replace(plan, steps=tuple(changed.get(step.id, step) for step in plan.steps))
 
 
@@ -157,24 +158,30 @@ def wider_than_before(
     plan leaves out keeps whatever EKS gives it; one without a row was the hidden creator, and has
     what it had.
     """
-    known = {principal.principal_arn: automatic} if automatic is not None else {}
-    extra = _beyond_plan(principal, entry, known)
-    return extra if extra and gives_more(principal.before, extra, index) else ()
+    extra = _beyond_plan(principal, entry, automatic)
+    if extra and gives_more(principal.before, extra, index):
+        return extra
+    return ()
 
 
 def _beyond_plan(
-    principal: PlannedPrincipal, entry: AccessEntry | None, automatic: Mapping[str, EntrySpec]
+    principal: PlannedPrincipal, entry: AccessEntry | None, automatic: EntrySpec | None
 ) -> tuple[AssociatedPolicy, ...]:
     """The policies of EKS's own entry that the plan does not have for the principal."""
-    if entry is None or principal.before.via != "config-map":
+    if entry is None:
         return ()
-    spec = automatic.get(principal.principal_arn)
-    if spec is None and principal.action == "skip" and is_creators(entry):
-        spec = spec_of(entry)
-    if spec is None:
+    if principal.before.via != "config-map":
+        return ()
+    # No run takes over the entry of a principal that the plan leaves out: what EKS made is still
+    # there to be read.
+    if automatic is None and principal.action == "skip" and is_creators(entry):
+        automatic = spec_of(entry)
+    if automatic is None:
         return ()
     planned = principal.entry.access_policies if principal.entry is not None else ()
-    return tuple(p for p in spec.access_policies if p in entry.access_policies and p not in planned)
+    # An administrator may have removed one of EKS's policies since.
+    still_there = [each for each in automatic.access_policies if each in entry.access_policies]
+    return tuple(policy for policy in still_there if policy not in planned)
 
 
 def wider_entries(
@@ -217,7 +224,11 @@ def may_be_wider(
     plan: Plan, automatic: Mapping[str, EntrySpec], entries: Mapping[str, AccessEntry]
 ) -> bool:
     """Whether RBAC has to be read to say what entries of EKS's own give beyond the rows."""
-    return any(_beyond_plan(p, entries.get(p.principal_arn), automatic) for p in plan.principals)
+    for principal in plan.principals:
+        arn = principal.principal_arn
+        if _beyond_plan(principal, entries.get(arn), automatic.get(arn)):
+            return True
+    return False
 
 
 def without_wider(

@@ -100,17 +100,28 @@ def bridge_needed(state: RunState, bridge: PlanStep) -> bool:
 
 
 def _about_to_name(state: RunState, sequence: Sequence, bridge: PlanStep) -> bool:
-    arn = sequence[0].principal_arn or ""
+    """Whether a sequence will write the bridge's group on its entry next, or may."""
+    if (sequence[0].principal_arn or "") not in state.observed.entries:
+        return False
     rest = [step for step in sequence if state.progress.of(step.id).status not in SETTLED]
     naming = [step for step in rest if bridge_for(state, step.effect) == bridge]
-    if not naming or arn not in state.observed.entries:
+    if not naming:
         return False
     # The journal may be lost: an entry that has passed the write already is adopted as it is.
-    entry, digest = state.observed.entries[arn], state.run_request.plan_digest
-    later = sequence_states(sequence, state.run)[sequence.index(naming[0]) + 1 :]
-    if any(matches(each, entry, digest) for each in later):
+    if _is_past(state, sequence, naming[0]):
         return False
-    return refusal_of(sequence, state.progress) is None and not obstacle(state, sequence, rest[0])
+    # A sequence that was given up, or that cannot begin now, writes nothing.
+    if refusal_of(sequence, state.progress) is not None:
+        return False
+    return not obstacle(state, sequence, rest[0])
+
+
+def _is_past(state: RunState, sequence: Sequence, step: PlanStep) -> bool:
+    """Whether the entry, as it was read, is at a state after the step."""
+    entry = state.observed.entries[sequence[0].principal_arn or ""]
+    digest = state.run_request.plan_digest
+    later = sequence_states(sequence, state.run)[sequence.index(step) + 1 :]
+    return any(matches(each, entry, digest) for each in later)
 
 
 def users_of(state: RunState, group: str) -> tuple[str, ...]:

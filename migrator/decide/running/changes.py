@@ -84,10 +84,10 @@ def _touched(
     run = begun or progress.run or ""
     touched: dict[str, Sequence] = {}
     for key, sequence in sequences_of(plan, progress).items():
-        recorded = any(progress.of(step.id).status != "pending" for step in sequence)
-        if recorded or (
-            begun is not None and _on_its_way(sequence, shown.get(key), run, plan_digest)
-        ):
+        has_started = any(progress.of(step.id).status != "pending" for step in sequence)
+        if not has_started and begun is not None:
+            has_started = _on_its_way(sequence, shown.get(key), run, plan_digest)
+        if has_started:
             touched[key] = sequence
     return touched
 
@@ -127,14 +127,20 @@ def entries_astray(
     astray: list[tuple[str, str]] = []
     for arn, sequence in sequences_of(plan, progress).items():
         states = _states_reached(progress, sequence)
-        if not states or any(matches(state, found.get(arn), plan_digest) for state in states):
+        if not states:
             continue
-        if arn not in found:
-            why = "another writer deleted it"
-        else:
-            why = "it is there again" if states[0] is None else "another writer changed it"
-        astray.append((arn, why))
+        if any(matches(state, found.get(arn), plan_digest) for state in states):
+            continue
+        astray.append((arn, _what_is_astray(found.get(arn), states[0])))
     return tuple(astray)
+
+
+def _what_is_astray(entry: AccessEntry | None, wanted: EntryState | None) -> str:
+    if entry is None:
+        return "another writer deleted it"
+    if wanted is None:
+        return "it is there again"
+    return "another writer changed it"
 
 
 def _states_reached(progress: Progress, sequence: Sequence) -> list[EntryState | None]:
@@ -145,13 +151,17 @@ def _states_reached(progress: Progress, sequence: Sequence) -> list[EntryState |
     if sequence[0].principal_arn is None:
         return []
     statuses = [progress.of(step.id).status for step in sequence]
-    reached = [place for place, status in enumerate(statuses, 1) if status in SETTLED]
     # A write that was started and did not end may have arrived or not.
-    if not reached or _UNDER_WAY & {*statuses}:
+    if _UNDER_WAY.intersection(statuses):
         return []
-    *states, last = sequence_states(sequence, progress.run or "")[max(reached) :]
+    reached = [place for place, status in enumerate(statuses, 1) if status in SETTLED]
+    if not reached:
+        return []
+    states = list(sequence_states(sequence, progress.run or "")[max(reached) :])
     # Infrastructure code that manages a finished entry replaces the tags of this plan by its own.
-    return [*states, last and replace(last, made_by_us=False)]
+    if states[-1] is not None:
+        states[-1] = replace(states[-1], made_by_us=False)
+    return states
 
 
 def kept_entries_astray(
@@ -164,30 +174,52 @@ def kept_entries_astray(
     sequences, astray = sequences_of(plan), []
     for planned in plan.principals:
         arn = planned.principal_arn
-        if arn in found and entry_left_out(plan, planned, found[arn]):
+        entry = found.get(arn)
+        if entry is not None and entry_left_out(plan, planned, entry):
             astray.append((arn, "it has an access entry; the plan leaves it without one"))
-        if planned.action != "keep" or planned.entry is None or arn in sequences:
+        # The steps of a sequence look at their entry themselves.
+        if arn in sequences:
             continue
-        if arn not in found:
-            astray.append((arn, "it was deleted; the plan keeps it"))
-        elif not matches(state_of(planned.entry), found[arn], plan_digest):
-            astray.append((arn, "it was changed; the plan keeps it as it was"))
+        why = _kept_astray(planned, entry, plan_digest)
+        if why:
+            astray.append((arn, why))
     return tuple(astray)
+
+
+def _kept_astray(planned: PlannedPrincipal, entry: AccessEntry | None, plan_digest: str) -> str:
+    """How an entry differs that the plan keeps; empty where it does not, or is not kept."""
+    if planned.action != "keep" or planned.entry is None:
+        return ""
+    if entry is None:
+        return "it was deleted; the plan keeps it"
+    if not matches(state_of(planned.entry), entry, plan_digest):
+        return "it was changed; the plan keeps it as it was"
+    return ""
 
 
 def entry_left_out(plan: Plan, planned: PlannedPrincipal, entry: AccessEntry) -> bool:
     """Whether another writer made an entry for a principal that the plan skips: the principal can
     log in, whether or not its row still exists.
     """
-    if planned.action != "skip" or SERVICE_LINKED_MARK in planned.principal_arn:
+    if planned.action != "skip":
+        return False
+    # EKS manages the entries of service-linked roles.
+    if SERVICE_LINKED_MARK in planned.principal_arn:
         return False
     # The dead entry that was there when the plan was made is the same as in the basis.
     known = (plan.basis.get("accessEntries") or {}).get(planned.principal_arn)
     if known is not None and known == entries_basis([entry])[planned.principal_arn]:
         return False
-    # EKS's own entry of a creator that is not known gives what the creator had before.
-    unknown_creator = any(finding.code == "creator-unknown" for finding in plan.findings)
-    return not (unknown_creator and planned.before.via == "none" and is_creators(entry))
+    return not _is_unknown_creators(plan, planned, entry)
+
+
+def _is_unknown_creators(plan: Plan, planned: PlannedPrincipal, entry: AccessEntry) -> bool:
+    """Whether the entry is EKS's own for a creator that the plan does not know: it gives what the
+    creator had before.
+    """
+    if not any(finding.code == "creator-unknown" for finding in plan.findings):
+        return False
+    return planned.before.via == "none" and is_creators(entry)
 
 
 def surprising_entries(
@@ -240,13 +272,11 @@ def _node_types(plan: Plan) -> dict[str, str]:
 
 def _enabled(plan: Plan, progress: Progress, snapshot: Snapshot, plan_digest: str) -> bool:
     """Whether a run of this plan switched the mode: by its journal, or by an entry with its tag."""
-    begun = any(
-        isinstance(step.effect, EnableEntries) and progress.of(step.id).status != "pending"
-        for step in plan.steps
-    )
-    return begun or any(
-        entry.tags.get(PLAN_TAG) == plan_digest for entry in snapshot.access_entries or ()
-    )
+    for step in plan.steps:
+        if isinstance(step.effect, EnableEntries) and progress.of(step.id).status != "pending":
+            return True
+    entries = snapshot.access_entries or ()
+    return any(entry.tags.get(PLAN_TAG) == plan_digest for entry in entries)
 
 
 def _on_its_way(sequence: Sequence, entry: AccessEntry | None, run: str, plan_digest: str) -> bool:
@@ -256,9 +286,9 @@ def _on_its_way(sequence: Sequence, entry: AccessEntry | None, run: str, plan_di
     if sequence[0].principal_arn is None:
         return False
     before, *later = sequence_states(sequence, run)
-    return not matches(before, entry, plan_digest) and any(
-        matches(state, entry, plan_digest) for state in later
-    )
+    if matches(before, entry, plan_digest):
+        return False
+    return any(matches(state, entry, plan_digest) for state in later)
 
 
 def _first(sequence: Sequence | None, found: AccessEntry, run: str) -> AccessEntry:
@@ -291,8 +321,10 @@ def _deleted(
     present = {entry.principal_arn for entry in entries if entry.tags.get(PLAN_TAG) != plan_digest}
     deleted: list[AccessEntry] = []
     for key, sequence in touched.items():
+        if key in present:
+            continue
         effect = sequence[0].effect
-        if key not in present and isinstance(effect, DeleteEntry):
+        if isinstance(effect, DeleteEntry):
             deleted.append(effect.before)
     return tuple(deleted)
 
@@ -357,15 +389,19 @@ def describe_changes(before: Any, now: Any, path: str = "") -> tuple[str, ...]: 
 
 def _differences(before: Any, now: Any, path: str) -> list[str]:  # noqa: ANN401
     if isinstance(before, Mapping) and isinstance(now, Mapping):
-        lines: list[str] = []
-        for key in sorted({*before, *now}, key=str):
-            lines += _member(before, now, key, f"{path}.{key}" if path else str(key))
-        return lines
+        return _mapping_differences(before, now, path)
     if isinstance(before, list | tuple) and isinstance(now, list | tuple):
         return _list_differences(list(before), list(now), path)
     if before == now:
         return []
     return [f"{path}: was {_short(before)}, is {_short(now)}"]
+
+
+def _mapping_differences(before: Mapping[Any, Any], now: Mapping[Any, Any], path: str) -> list[str]:
+    lines: list[str] = []
+    for key in sorted({*before, *now}, key=str):
+        lines += _member(before, now, key, f"{path}.{key}" if path else str(key))
+    return lines
 
 
 def _member(before: Mapping[Any, Any], now: Mapping[Any, Any], key: Any, path: str) -> list[str]:  # noqa: ANN401
@@ -391,5 +427,7 @@ def _list_differences(before: list[Any], now: list[Any], path: str) -> list[str]
 
 
 def _short(value: Any) -> str:  # noqa: ANN401
-    text = repr(value) if not isinstance(value, Mapping) else repr(dict(value))
-    return text if len(text) <= _LONGEST_TEXT else text[: _LONGEST_TEXT - 1] + "…"
+    text = repr(dict(value)) if isinstance(value, Mapping) else repr(value)
+    if len(text) <= _LONGEST_TEXT:
+        return text
+    return text[: _LONGEST_TEXT - 1] + "…"

@@ -25,6 +25,7 @@ def begins_from_entry_of_eks(plan: Plan, sequence: Sequence) -> bool:
     """
     arn = sequence[0].principal_arn
     planned = next((each for each in plan.principals if each.principal_arn == arn), None)
+    # A step about the cluster has no principal; without a row there is nothing to shadow.
     if planned is None or planned.before.via != "config-map":
         return False
     return not any(isinstance(step.effect, CreateEntry | DeleteEntry) for step in sequence)
@@ -74,19 +75,28 @@ def rows_shadowed_by_eks(
     """
     found = {entry.principal_arn: entry for entry in entries}
     sequences = sequences_of(plan, progress)
-    mode_step = next((s for s in plan.steps if isinstance(s.effect, EnableEntries)), None)
     for planned in plan.principals:
         arn = planned.principal_arn
-        sequence = sequences.get(arn, ())
-        step = sequence[0] if sequence else mode_step
-        if step is None or arn not in found or planned.before.via != "config-map":
+        if arn not in found or planned.before.via != "config-map":
             continue
         if groups_by_row(data, arn) is None:
+            continue
+        sequence = sequences.get(arn, ())
+        # EKS made the entry of a principal without steps at the mode step.
+        step = sequence[0] if sequence else _mode_step(plan)
+        if step is None:
             continue
         if _completed_elsewhere(plan, planned, sequence, found[arn]):
             yield step, arn, why_completed_entry_stays(plan, arn)
         elif _as_eks_made_it(plan, progress, planned, found[arn], plan_digest):
             yield step, arn, why_thin_entry_stays(plan, planned)
+
+
+def _mode_step(plan: Plan) -> Step | None:
+    for step in plan.steps:
+        if isinstance(step.effect, EnableEntries):
+            return step
+    return None
 
 
 def _as_eks_made_it(
@@ -96,6 +106,7 @@ def _as_eks_made_it(
     entry: AccessEntry,
     plan_digest: str,
 ) -> bool:
+    """Whether the entry is as EKS made it, without the username and groups of the row."""
     sequence = sequences_of(plan, progress).get(planned.principal_arn, ())
     changes = [step for step in sequence if step.undo is not None]
     if not changes:
@@ -118,13 +129,15 @@ def _completed_elsewhere(
     """Whether a run from another state folder completed the entry: it has no tag of ours, for EKS
     made it, and has what the plan wants besides EKS's own policy.
     """
-    if plan.cluster.authentication_mode != "CONFIG_MAP" or planned.entry is None or entry.tags:
+    if plan.cluster.authentication_mode != "CONFIG_MAP" or entry.tags:
         return False
     if not sequence or not isinstance(sequence[0].effect, CreateEntry):
         return False
-    wanted, given = planned.entry, {policy.policy_name for policy in entry.access_policies}
-    return (
-        "AmazonEKSClusterAdminPolicy" in given
-        and (entry.type, entry.username) == (wanted.type, wanted.username)
-        and set(entry.kubernetes_groups) == set(wanted.kubernetes_groups)
-    )
+    # What EKS gives the creator of a cluster (EKS user guide, "Access entries").
+    given = [policy.policy_name for policy in entry.access_policies]
+    if "AmazonEKSClusterAdminPolicy" not in given:
+        return False
+    wanted = planned.entry
+    if wanted is None or (entry.type, entry.username) != (wanted.type, wanted.username):
+        return False
+    return set(entry.kubernetes_groups) == set(wanted.kubernetes_groups)

@@ -28,7 +28,7 @@ from migrator.decide.running.bridge import (
     writes_entry,
 )
 from migrator.decide.running.obstacles import OTHER_TYPE
-from migrator.decide.running.progress import SETTLED, StepState
+from migrator.decide.running.progress import SETTLED
 from migrator.decide.running.source_differences import Difference, binding_difference
 from migrator.decide.running.waiting import AWAIT_TIMEOUT, STALE_READ_TIMEOUT, moment
 from migrator.decide.steps.entry_states import matches, sequence_states
@@ -45,18 +45,16 @@ def settle_entry(state: RunState, sequence: Sequence, place: int) -> Action:
     if arn not in state.observed.entries:
         return ReadFirst("entry", arn)
     entry = state.observed.entries[arn]
-    fits = [
-        matches(each, entry, state.run_request.plan_digest)
-        for each in sequence_states(sequence, state.run)
-    ]
+    digest, states = state.run_request.plan_digest, sequence_states(sequence, state.run)
+    fits = [matches(each, entry, digest) for each in states]
     is_before, is_after = fits[place], fits[place + 1]
     if isinstance(step.effect, AwaitEntry):
-        recorded = state.progress.of(step.id)
-        return _await(state, step, recorded, met=is_after, missing=entry is None)
+        return _await(state, step, met=is_after, missing=entry is None)
     if is_before and _changes_nothing(step):
         return Adopt(step, "the policy is on the entry")
     if is_before:
         return _write_or_wait(state, step)
+    # The write arrived, and the process died before its `done`; or the journal was lost.
     if any(fits[place + 1 :]):
         return Adopt(step, "the entry is at this step or past it")
     # A read of EKS may be older than the last write of this run.
@@ -95,26 +93,48 @@ def not_shown_yet(step: PlanStep, arn: str, until: datetime) -> Wait:
 
 def _write(state: RunState, step: PlanStep) -> Action:
     """The action of the next step where its principal and the bridge are as the write needs."""
-    difference = None
-    if writes_entry(step.effect):
-        difference = state.observed.sources.get(step.principal_arn or "")
+    difference = _source_difference(state, step)
     # aws-auth or IAM no longer gives the principal what the plan was made for.
     if difference is not None:
         return GiveUp(step, difference)
+    lacking = _bridge_lacking(state, step) or _parallel_lacking(state, step)
+    if lacking is not None:
+        return lacking
+    return Do(step, reads_before(state, step))
+
+
+def _source_difference(state: RunState, step: PlanStep) -> Difference | None:
+    """How the principal's row or its id in IAM differs from the plan; a proof does not ask."""
+    if not writes_entry(step.effect):
+        return None
+    return state.observed.sources.get(step.principal_arn or "")
+
+
+def _bridge_lacking(state: RunState, step: PlanStep) -> Action | None:
+    """What comes before a write that names the bridge group; None where nothing does."""
     bridge = bridge_for(state, step.effect)
-    if bridge is not None:
-        look = bridge_look(state, bridge)
+    if bridge is None:
+        return None
+    look = bridge_look(state, bridge)
+    if look.name not in state.observed.bindings:
+        return look
+    # A group without its binding gives nothing: an administrator would lose access.
+    if not bridge_seen(state, bridge):
+        return Finished(((step, "the bridge is built first"),))
+    return None
+
+
+def _parallel_lacking(state: RunState, step: PlanStep) -> Action | None:
+    """What comes before a write that names groups with parallel bindings; None where nothing
+    does.
+    """
+    for parallel in parallel_for(state, step.effect):
+        look = parallel_look(parallel)
         if look.name not in state.observed.bindings:
             return look
-        # A group without its binding gives nothing: an administrator would lose access.
-        if not bridge_seen(state, bridge):
-            return Finished(((step, "the bridge is built first"),))
-    for parallel in parallel_for(state, step.effect):
-        if parallel_look(parallel).name not in state.observed.bindings:
-            return parallel_look(parallel)
         if not parallel_seen(state, parallel):
             return _without_parallel(state, step, parallel)
-    return Do(step, reads_before(state, step))
+    return None
 
 
 def _without_parallel(state: RunState, step: PlanStep, parallel: PlanStep) -> Action:
@@ -150,11 +170,10 @@ def _over_automatic(step: PlanStep, entry: AccessEntry) -> Action:
     )
 
 
-def _await(
-    state: RunState, step: PlanStep, recorded: StepState, *, met: bool, missing: bool
-) -> Action:
+def _await(state: RunState, step: PlanStep, *, met: bool, missing: bool) -> Action:
     """EKS makes some entries after the mode step (EKS user guide, "Access entries")."""
     arn = step.principal_arn or ""
+    recorded = state.progress.of(step.id)
     if met:
         return Adopt(step, "EKS made the entry")
     if not missing:
@@ -166,6 +185,7 @@ def _await(
                 remedy="Plan again: the new plan starts from the entry as it is.",
             )
         )
+    # The first look starts the time that the entry may take; nothing is written.
     if recorded.status != "intended":
         return Do(step)
     until = (moment(recorded.at) or state.observed.now) + AWAIT_TIMEOUT
@@ -185,12 +205,14 @@ def entry_changed(step: PlanStep, entry: AccessEntry | None) -> Changed:
     """The error for an entry that is in no state of its sequence: another writer changed it."""
     arn = step.principal_arn or ""
     if entry is None:
-        what, why = f"The entry of {arn} does not exist any more.", "Another writer deleted it."
+        what = f"The entry of {arn} does not exist any more."
+        why = "Another writer deleted it."
     elif isinstance(step.effect, CreateEntry):
         what = f"There is an entry for {arn} that this plan did not make."
         why = "EKS or another writer made it."
     else:
-        what, why = f"The entry of {arn} is not as the plan has it.", "Another writer changed it."
+        what = f"The entry of {arn} is not as the plan has it."
+        why = "Another writer changed it."
     return Changed(
         "entry-changed", what, why=why, remedy="Plan again: the new plan starts from what is there."
     )

@@ -19,14 +19,14 @@ from migrator.decide.running.progress import REHEARSE, SETTLED, Progress, sequen
 from migrator.decide.running.second_admin import GATE as SECOND_ADMIN
 from migrator.decide.running.second_admin import BreakGlass, is_admin
 from migrator.decide.running.waiting import moment
-from migrator.decide.steps.entry_states import matches, sequence_states, state_of
-from migrator.model.access_entry import AuthenticationMode
+from migrator.decide.steps.entry_states import EntryState, matches, sequence_states, state_of
+from migrator.model.access_entry import AccessEntry, AuthenticationMode
 from migrator.model.decision import Acceptance
 from migrator.model.evidence import PrincipalVerdict
 from migrator.model.gate import Gate, GateState
 from migrator.model.plan import Plan
 from migrator.model.snapshot import Snapshot
-from migrator.model.step import Prove
+from migrator.model.step import Prove, Sequence
 
 REHEARSAL_AGE = timedelta(days=7)
 NOT_WAIVABLE = frozenset({"plan", "mode", "no-update-running"})
@@ -87,12 +87,15 @@ _EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 
 def _waived(gate: Gate, facts: GateFacts) -> Gate:
     waiver = facts.waivers.get(gate.name)
-    if waiver is None or gate.state == "pass" or gate.name in NOT_WAIVABLE:
+    if waiver is None:
+        return gate
+    if gate.state == "pass":
+        return gate
+    if gate.name in NOT_WAIVABLE:
         return gate
     if waiver.ended(facts.now):
-        return replace(
-            gate, detail=f"{gate.detail}; the waiver of {waiver.by} ended {waiver.until}"
-        )
+        detail = f"{gate.detail}; the waiver of {waiver.by} ended {waiver.until}"
+        return replace(gate, detail=detail)
     return replace(gate, waived_by=f"{waiver.by}: {waiver.reason}")
 
 
@@ -176,16 +179,18 @@ def _proofs(plan: Plan, facts: GateFacts) -> Gate:
     )
     if facts.verdicts is None:
         return _gate(5, "proofs", question, "unknown", "no verdicts were made", remedy)
-    missing = _without_verdict(plan, facts.verdicts)
-    wrong = [
-        f"{verdict.principal_arn}: {verdict.verdict} ({verdict.why})"
-        for verdict in facts.verdicts
-        if verdict.verdict != "ok"
-    ]
-    wrong += [f"{arn}: unknown (no verdict)" for arn in missing]
+    wrong: list[str] = []
+    # A proof that could not be had is unknown; one that shows too little or another access fails.
+    state: GateState = "unknown"
+    for verdict in facts.verdicts:
+        if verdict.verdict == "ok":
+            continue
+        wrong.append(f"{verdict.principal_arn}: {verdict.verdict} ({verdict.why})")
+        if verdict.verdict != "unknown":
+            state = "fail"
+    for arn in _without_verdict(plan, facts.verdicts):
+        wrong.append(f"{arn}: unknown (no verdict)")
     if wrong:
-        has_failed = any(v.verdict not in ("ok", "unknown") for v in facts.verdicts)
-        state: GateState = "fail" if has_failed else "unknown"
         return _gate(5, "proofs", question, state, _some(wrong), remedy)
     return _gate(5, "proofs", question, "pass", _proven(facts.verdicts), remedy)
 
@@ -227,23 +232,25 @@ def _admins(plan: Plan, facts: GateFacts) -> Gate:
 
 def _proven_admins(plan: Plan, verdicts: tuple[PrincipalVerdict, ...]) -> list[str]:
     """Administrators whose access was shown by a login, in plan order."""
-    shown = {
-        verdict.principal_arn
-        for verdict in verdicts
-        if verdict.verdict == "ok" and verdict.proof_class in _BY_LOGIN
-    }
-    return [p.principal_arn for p in plan.principals if is_admin(p) and p.principal_arn in shown]
+    shown = {each.principal_arn for each in verdicts if _is_proven_by_login(each)}
+    admins = [principal.principal_arn for principal in plan.principals if is_admin(principal)]
+    return [arn for arn in admins if arn in shown]
+
+
+def _is_proven_by_login(verdict: PrincipalVerdict) -> bool:
+    return verdict.verdict == "ok" and verdict.proof_class in _BY_LOGIN
 
 
 def _enough_admins(admins: list[str], facts: GateFacts) -> bool:
+    if not admins:
+        return False
     # An entry of the operator alone proves too little: where it is wrong, the operator cannot
     # mend it. A second administrator can.
     independent = [arn for arn in admins if arn not in facts.callers]
     if len(admins) >= 2 and independent:
         return True
     # The break-glass principal makes an access entry for itself when no login is admitted.
-    glass = facts.break_glass
-    return bool(admins) and glass is not None and glass.shown
+    return facts.break_glass is not None and facts.break_glass.shown
 
 
 def _rehearsal(facts: GateFacts) -> Gate:
@@ -331,18 +338,18 @@ def end_state_changes(
     """
     sequences = sequences_of(plan, progress)
     found = {entry.principal_arn: entry for entry in snapshot.access_entries or ()}
-    wrong = []
+    wrong: list[str] = []
     for principal in plan.principals:
-        arn = principal.principal_arn
-        if principal.entry is None or principal.action in ("skip", "block"):
+        if principal.action in ("skip", "block"):
             continue
-        last = sequence_states(sequences[arn], progress.run or "")[-1] if arn in sequences else None
-        # A sequence that only proves knows nothing of the entry: the plan does.
-        is_known = last is not None and last.type is not None
-        wanted = last if is_known else state_of(principal.entry)
-        if not matches(wanted, found.get(arn), plan_digest):
-            what = "not what the plan ends in" if arn in found else "missing"
-            wrong.append(f"the entry of {arn} is {what}")
+        if principal.entry is None:
+            continue
+        arn = principal.principal_arn
+        wanted = _last_state(sequences.get(arn), progress) or state_of(principal.entry)
+        if matches(wanted, found.get(arn), plan_digest):
+            continue
+        what = "not what the plan ends in" if arn in found else "missing"
+        wrong.append(f"the entry of {arn} is {what}")
     judged = _without_wider(plan, progress, snapshot)
     return (
         *wrong,
@@ -351,27 +358,46 @@ def end_state_changes(
     )
 
 
+def _last_state(sequence: Sequence | None, progress: Progress) -> EntryState | None:
+    """What a sequence leaves of its entry; None where it has no steps, or steps that only prove and
+    know nothing of the entry.
+    """
+    if sequence is None:
+        return None
+    last = sequence_states(sequence, progress.run or "")[-1]
+    if last is None or last.type is None:
+        return None
+    return last
+
+
 def _without_wider(plan: Plan, progress: Progress, snapshot: Snapshot) -> Snapshot:
     """The snapshot without what EKS's own entries give beyond the rows: the proofs gate asks about
     that.
     """
-    if not snapshot.access_entries or plan.cluster.authentication_mode != "CONFIG_MAP":
+    if not snapshot.access_entries:
+        return snapshot
+    # Only a cluster that had no entries gets one from EKS at the mode step.
+    if plan.cluster.authentication_mode != "CONFIG_MAP":
         return snapshot
     index = RbacIndex(snapshot.rbac) if snapshot.rbac is not None else None
     planned = {principal.principal_arn: principal for principal in plan.principals}
-    entries = tuple(
-        without_wider(planned[e.principal_arn], e, progress.automatic.get(e.principal_arn), index)
-        if e.principal_arn in planned
-        else e
-        for e in snapshot.access_entries
-    )
-    return replace(snapshot, access_entries=entries)
+    entries: list[AccessEntry] = []
+    for entry in snapshot.access_entries:
+        arn = entry.principal_arn
+        if arn not in planned:
+            entries.append(entry)
+            continue
+        automatic = progress.automatic.get(arn)
+        entries.append(without_wider(planned[arn], entry, automatic, index))
+    return replace(snapshot, access_entries=tuple(entries))
 
 
 def steps_left(plan: Plan, progress: Progress) -> tuple[str, ...]:
     """Steps that are not done. The proofs gate judges a proof that is left."""
-    return tuple(
-        f"{step.id} {step.effect.kind} {step.principal_arn or ''}".rstrip()
-        for step in plan.steps
-        if progress.of(step.id).status not in SETTLED and not isinstance(step.effect, Prove)
-    )
+    left: list[str] = []
+    for step in plan.steps:
+        if isinstance(step.effect, Prove):
+            continue
+        if progress.of(step.id).status not in SETTLED:
+            left.append(f"{step.id} {step.effect.kind} {step.principal_arn or ''}".rstrip())
+    return tuple(left)

@@ -55,14 +55,15 @@ _RUN = "{run}"
 def give_up(state: RunState, sequence: Sequence) -> Action:
     """Undo a sequence after one of its steps was refused, so that the row is in force again."""
     progress = state.progress
-    refusal = refusal_of(sequence, progress)
-    reason = str(refusal.effect.get("message", "")) if refusal else ""
     steps = list(standing(sequence, progress.states))
     is_held = any(progress.of(step.id).held for step in sequence)
-    if is_held or not steps:
-        left = [step for step in sequence if progress.of(step.id).status not in SETTLED]
-        return Finished(tuple((step, reason) for step in left))
-    return undo_step(state, sequence, _shortest(steps))
+    if steps and not is_held:
+        return undo_step(state, sequence, _shortest(steps))
+    # An undo that was refused is not tried again in the same run: the cluster says the same.
+    refusal = refusal_of(sequence, progress)
+    reason = str(refusal.effect.get("message", "")) if refusal is not None else ""
+    left = [step for step in sequence if progress.of(step.id).status not in SETTLED]
+    return Finished(tuple((step, reason) for step in left))
 
 
 def back(state: RunState, sequence: Sequence) -> Action:
@@ -73,12 +74,7 @@ def back(state: RunState, sequence: Sequence) -> Action:
     asked = _asked_for(state, sequence[0].principal_arn)
     if not asked and not _bridge_of_the_asked(state, sequence):
         return Finished()
-    # EKS never changes the mode back, and a bridge that was removed is nothing to undo.
-    steps = [
-        step
-        for step in standing(sequence, state.progress.states)
-        if not isinstance(step.effect, EnableEntries | RemoveBridge)
-    ]
+    steps = _to_undo(state, sequence)
     held = [step for step in steps if state.progress.of(step.id).held]
     if held:
         return Finished(tuple((step, state.progress.of(step.id).held) for step in held))
@@ -87,6 +83,12 @@ def back(state: RunState, sequence: Sequence) -> Action:
     if isinstance(steps[0].effect, CreateBridge | CreateBinding):
         return _binding_back(state, sequence, steps[0])
     return _entry_back(state, sequence, steps)
+
+
+def _to_undo(state: RunState, sequence: Sequence) -> list[PlanStep]:
+    # EKS never changes the mode back, and a bridge that was removed is nothing to undo.
+    steps = standing(sequence, state.progress.states)
+    return [step for step in steps if not isinstance(step.effect, EnableEntries | RemoveBridge)]
 
 
 def _binding_back(state: RunState, sequence: Sequence, step: PlanStep) -> Action:
@@ -103,14 +105,17 @@ def _binding_back(state: RunState, sequence: Sequence, step: PlanStep) -> Action
 
 def _remembered_until(state: RunState, step: PlanStep) -> datetime:
     """When no login by a deleted entry is left in the cache of kube-apiserver."""
-    entries = [each for each in state.sequences.values() if each[0].principal_arn]
-    spread = max((spread_by(state, each, REMEMBERED) for each in entries), default=LONG_AGO)
+    until = LONG_AGO
+    for sequence in state.sequences.values():
+        if sequence[0].principal_arn:
+            until = max(until, spread_by(state, sequence, REMEMBERED))
     found = state.progress.of(step.id)
-    if found.status != "adopted":
-        return spread
     # A run from another state folder made the binding, and may have deleted entries a moment ago:
     # this journal does not have the times.
-    return max(spread, (moment(found.at) or state.observed.now) + REMEMBERED)
+    if found.status == "adopted":
+        adopted = moment(found.at) or state.observed.now
+        until = max(until, adopted + REMEMBERED)
+    return until
 
 
 def _needs(state: RunState, key: str, step: PlanStep) -> bool:
@@ -118,10 +123,13 @@ def _needs(state: RunState, key: str, step: PlanStep) -> bool:
     of this run.
     """
     sequence = state.sequences[key]
-    if sequence[0].principal_arn is None or not _asked_for(state, key):
+    if sequence[0].principal_arn is None:
+        return False
+    if not _asked_for(state, key):
         return False
     if not standing(sequence, state.progress.states):
         return False
+    # A parallel binding is for a group of the rows, which any entry may have.
     if not isinstance(step.effect, CreateBridge):
         return True
     # A bridge is not kept for an entry that never has its group, nor for one that has to stay: the
@@ -141,8 +149,9 @@ def _carriers_gone(state: RunState, step: PlanStep) -> Action | None:
     if group not in state.observed.carriers:
         return ReadFirst("carriers", group)
     carriers = state.observed.carriers[group]
-    why = f"{', '.join(sorted(carriers))} still carries the bridge group"
-    return Finished(((step, why),)) if carriers else None
+    if not carriers:
+        return None
+    return Finished(((step, f"{', '.join(sorted(carriers))} still carries the bridge group"),))
 
 
 def _asked_for(state: RunState, arn: str | None) -> bool:
@@ -160,6 +169,7 @@ def _bridge_of_the_asked(state: RunState, sequence: Sequence) -> bool:
 
 
 def _on_bridge(state: RunState, sequence: Sequence) -> bool:
+    """Whether the entry has the bridge group now: created with it, and not yet without it."""
     steps = standing(sequence, state.progress.states)
     created = _created_in(steps)
     if created is None or BRIDGE_GROUP not in created.entry.kubernetes_groups:
@@ -244,8 +254,11 @@ def _entry_of_eks_back(state: RunState, sequence: Sequence, steps: list[PlanStep
         return ReadFirst("entry", arn)
     entry, states = state.observed.entries[arn], sequence_states(sequence, state.run)
     place, digest = sequence.index(first), state.run_request.plan_digest
-    # Without the entry the row is in force; as EKS made it, the entry has nothing of ours.
-    if entry is None or matches(states[place], entry, digest):
+    # Without the entry the row is in force.
+    if entry is None:
+        return Undo(first, gone=True)
+    # As EKS made it, the entry has nothing of ours.
+    if matches(states[place], entry, digest):
         return Undo(first, gone=True)
     if not any(matches(each, entry, digest) for each in states[place + 1 :]):
         return Refuse(entry_changed(replace(first, effect=first.undo or first.effect), entry))
@@ -258,10 +271,11 @@ def _entry_of_eks_back(state: RunState, sequence: Sequence, steps: list[PlanStep
 def _on_a_dead_bridge(state: RunState, sequence: Sequence) -> bool:
     """Whether the entry, as the plan found it, carried the bridge group of another run."""
     first = sequence_states(sequence, state.run)[0]
+    if first is None:
+        return False
     own = render_run(BRIDGE_GROUP, state.run)
-    return first is not None and any(
-        group.startswith(BRIDGE_PREFIX) and group != own for group in first.groups or ()
-    )
+    bridges = [group for group in first.groups or () if group.startswith(BRIDGE_PREFIX)]
+    return any(group != own for group in bridges)
 
 
 def _gone_already(state: RunState, arn: str) -> bool:
@@ -293,7 +307,9 @@ def _bridge_again(state: RunState, sequence: Sequence) -> Action | None:
     look = bridge_look(state, step)
     if look.name not in state.observed.bindings:
         return look
-    return Do(step) if state.observed.bindings[look.name] is None else None
+    if state.observed.bindings[look.name] is None:
+        return Do(step)
+    return None
 
 
 def _returns(state: RunState, sequence: Sequence) -> bool:
@@ -301,18 +317,26 @@ def _returns(state: RunState, sequence: Sequence) -> bool:
     arn = sequence[0].principal_arn
     if arn is None or not _asked_for(state, arn):
         return False
-    steps = standing(sequence, state.progress.states)
-    created = _created_in(steps)
-    if created is None or BRIDGE_GROUP not in created.entry.kubernetes_groups:
-        return False
     # Another operator deleted the entry: there is nothing to put a group on.
     if _gone_already(state, arn):
         return False
     # The row does not give the access: the entry stays as it is.
     if not state.observed.rows.get(arn, True):
         return False
-    is_held = any(state.progress.of(step.id).held for step in steps)
-    return _carried(created, steps[0]) and not is_held
+    steps = standing(sequence, state.progress.states)
+    if any(state.progress.of(step.id).held for step in steps):
+        return False
+    return _gets_the_group_back(steps)
+
+
+def _gets_the_group_back(steps: Sequence) -> bool:
+    """Whether to undo the last of these steps restores the bridge group, with which the entry was
+    created.
+    """
+    created = _created_in(steps)
+    if created is None or BRIDGE_GROUP not in created.entry.kubernetes_groups:
+        return False
+    return _carried(created, steps[0])
 
 
 def _bridge_missing(state: RunState, created: CreateEntry) -> Action | None:
@@ -323,11 +347,16 @@ def _bridge_missing(state: RunState, created: CreateEntry) -> Action | None:
     look = bridge_look(state, step)
     if look.name not in state.observed.bindings:
         return look
-    return None if bridge_seen(state, step) else Finished()
+    if bridge_seen(state, step):
+        return None
+    return Finished()
 
 
 def _shortest(steps: list[PlanStep]) -> PlanStep:
     """The step to undo: where the sequence created the entry, deleting it undoes everything on it
     in one write, without a state in between.
     """
-    return next((step for step in steps if isinstance(step.effect, CreateEntry)), steps[0])
+    for step in steps:
+        if isinstance(step.effect, CreateEntry):
+            return step
+    return steps[0]

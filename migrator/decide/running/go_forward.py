@@ -25,6 +25,7 @@ def forward(state: RunState, sequence: Sequence) -> Action:
         return _built_again(state, sequence) or _still_so(state, sequence)
     step = sequence[place]
     why = obstacle(state, sequence, step)
+    # The later steps of a sequence wait for this one.
     if why:
         return Finished(tuple((each, why) for each in sequence[place:]))
     match step.effect:
@@ -48,7 +49,9 @@ def _built_again(state: RunState, sequence: Sequence) -> Action | None:
     it.
     """
     step = sequence[0]
-    if not isinstance(step.effect, CreateBridge) or not bridge_needed(state, step):
+    if not isinstance(step.effect, CreateBridge):
+        return None
+    if not bridge_needed(state, step):
         return None
     look = bridge_look(state, step)
     if look.name not in state.observed.bindings:

@@ -33,20 +33,36 @@ def what_stands(
     entry of another owner is not recognised without its journal.
     """
     entries = {entry.principal_arn: entry for entry in snapshot.access_entries or ()}
-    bindings = {(b.namespace, b.name): b for b in (snapshot.rbac.bindings if snapshot.rbac else ())}
+    bindings = _bindings_of(snapshot)
     found: list[Step] = []
     for key, sequence in sequences_of(plan).items():
         if sequence[0].principal_arn is None:
-            stands = [
-                step for step in sequence if _binding_stands(step, bindings, plan_digest, run)
-            ]
+            stands = _bindings_stand(sequence, bindings, plan_digest, run)
         elif key in entries:
-            stands = list(_sequence_stands(sequence, entries[key], plan_digest, run))
+            stands = _sequence_stands(sequence, entries[key], plan_digest, run)
         else:
             continue
-        known = bool(standing(sequence, progress.states))
-        found += [step for step in stands if not known or progress.of(step.id).status == "pending"]
+        # Where the journal records the beginning, it is believed about what it records.
+        if standing(sequence, progress.states):
+            stands = tuple(step for step in stands if progress.of(step.id).status == "pending")
+        found += stands
     return tuple(found)
+
+
+def _bindings_of(snapshot: Snapshot) -> dict[tuple[str | None, str], Binding]:
+    """The bindings by namespace and name; empty where they were not read."""
+    if snapshot.rbac is None:
+        return {}
+    return {(binding.namespace, binding.name): binding for binding in snapshot.rbac.bindings}
+
+
+def _bindings_stand(
+    sequence: Sequence,
+    bindings: Mapping[tuple[str | None, str], Binding],
+    plan_digest: str,
+    run: str,
+) -> tuple[Step, ...]:
+    return tuple(step for step in sequence if _binding_stands(step, bindings, plan_digest, run))
 
 
 def _sequence_stands(
@@ -68,11 +84,11 @@ def _binding_stands(
     effect = rendered(step.effect, run)
     if not isinstance(effect, CreateBridge | CreateBinding):
         return False
+    # A bridge binds a ClusterRole for the whole cluster.
     namespace = effect.namespace if isinstance(effect, CreateBinding) else None
     found = bindings.get((namespace, effect.binding_name))
     if found is None or found.labels.get(MANAGED_BY_LABEL) != MANAGED_BY:
         return False
-    return (found.labels.get(PLAN_LABEL), found.labels.get(RUN_LABEL)) == (
-        plan_label(plan_digest),
-        run,
-    )
+    if found.labels.get(PLAN_LABEL) != plan_label(plan_digest):
+        return False
+    return found.labels.get(RUN_LABEL) == run

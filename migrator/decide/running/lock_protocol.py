@@ -61,11 +61,14 @@ def judge(
         return "dead"
     if runs:
         return "alive"
+    # The first look starts the time: the record's own times are by another clock.
     if watched is None:
         return "wait"
     if watched.seen.version != seen.version:
         return "alive"
-    return "over" if now - watched.at >= lasts(seen.record) else "wait"
+    if now - watched.at < lasts(seen.record):
+        return "wait"
+    return "over"
 
 
 def long_expired(record: LockRecord, now: datetime) -> bool:
@@ -74,10 +77,10 @@ def long_expired(record: LockRecord, now: datetime) -> bool:
     "Timestamps").
     """
     until = expires(record)
-    return (
-        until is not None
-        and datetime.fromisoformat(until.replace("Z", "+00:00")) + _CLOCKS_DIFFER < now
-    )
+    if until is None:
+        return False
+    end = datetime.fromisoformat(until.replace("Z", "+00:00"))
+    return end + _CLOCKS_DIFFER < now
 
 
 def counts_until(sent: float, seconds: int) -> float:
@@ -96,18 +99,18 @@ def clear_until(sent: float, settle_seconds: float) -> float:
 
 def locked(seen: LockSeen) -> Refused:
     """The refusal of a run that meets another one's lock."""
-    holder = seen.record.holder if seen.record else None
-    what = (
-        f" ({holder.command} since {holder.since})" if holder is not None and holder.command else ""
-    )
+    owner, placeholder, what = "its owner is not known", "OWNER", ""
+    if seen.record is not None:
+        holder = seen.record.holder
+        owner = placeholder = holder.identity
+        if holder.command:
+            what = f" ({holder.command} since {holder.since})"
     return Refused(
         "locked",
-        f"Another run works on this cluster: "
-        f"{holder.identity if holder else 'its owner is not known'}{what}.",
+        f"Another run works on this cluster: {owner}{what}.",
         why=f"It holds the lock in the cluster ({seen.place}) and renews it.",
         remedy="Wait until it has ended. If its process cannot be ended, give "
-        f"--break-lock {holder.identity if holder else 'OWNER'}: it then stops before its next "
-        f"write.",
+        f"--break-lock {placeholder}: it then stops before its next write.",
     )
 
 

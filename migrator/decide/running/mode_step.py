@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from migrator.decide.running.actions import Action, Adopt, Do, ReadFirst, Refuse, RunState, Wait
+from migrator.decide.running.progress import StepState
 from migrator.decide.running.waiting import UPDATE_TIMEOUT, moment
 from migrator.errors import Failed
 from migrator.model.access_entry import AuthenticationMode
@@ -18,7 +19,7 @@ def change_mode(state: RunState, step: PlanStep, effect: EnableEntries) -> Actio
     recorded, seen = state.progress.of(step.id), state.observed
     if seen.mode is None:
         return ReadFirst("cluster")
-    update_id = str(recorded.effect.get("updateId", "")) if recorded.status == "sent" else ""
+    update_id = _update_sent(recorded)
     if update_id and update_id not in seen.updates:
         return ReadFirst("update", update_id)
     update, errors = seen.updates.get(update_id, ("", ()))
@@ -39,6 +40,13 @@ def change_mode(state: RunState, step: PlanStep, effect: EnableEntries) -> Actio
     if update == "Successful":
         return _wait(state, step, "the mode is not shown yet", until, ReadFirst("cluster"))
     return Do(step)
+
+
+def _update_sent(recorded: StepState) -> str:
+    """The id of the update that a run has sent and whose end it has not seen; empty without one."""
+    if recorded.status != "sent":
+        return ""
+    return str(recorded.effect.get("updateId", ""))
 
 
 def _update_failed(update: str, errors: tuple[str, ...]) -> Failed:

@@ -4,7 +4,7 @@ first.
 
 from migrator.decide.running.actions import RunState
 from migrator.decide.running.carriers import carries
-from migrator.decide.running.progress import SETTLED, Status, StepState, refusal_of, standing
+from migrator.decide.running.progress import SETTLED, StepState, refusal_of, standing
 from migrator.decide.running.second_admin import second_admin
 from migrator.decide.running.source_differences import CHANGED_CODES
 from migrator.decide.steps.entry_states import render_run, sequence_states
@@ -28,15 +28,22 @@ def obstacle(state: RunState, sequence: Sequence, step: PlanStep) -> str:
     recorded = state.progress.of(step.id)
     if recorded.status == "deferred":
         return str(recorded.effect.get("why", "")) or "the proof cannot be had now"
-    for required in _requirements(state, sequence, step):
-        reason = _unmet(state, sequence, step, required)
-        if reason:
-            return reason
+    unmet = _first_unmet(state, sequence, step)
+    if unmet:
+        return unmet
     if _is_the_operators(state, sequence, step) and not _second_admin(state):
         return (
             "a second, independent administrator is not proven yet, and this run acts as this "
             "principal"
         )
+    return ""
+
+
+def _first_unmet(state: RunState, sequence: Sequence, step: PlanStep) -> str:
+    for required in _requirements(state, sequence, step):
+        reason = _unmet(state, sequence, step, required)
+        if reason:
+            return reason
     return ""
 
 
@@ -58,12 +65,11 @@ def _requirements(state: RunState, sequence: Sequence, step: PlanStep) -> tuple[
     other sequences must hold now as well.
     """
     own = state.sequence_of.get(step.id)
-    outside = [
-        required
-        for each in sequence[: sequence.index(step)]
-        for required in each.requires
-        if state.sequence_of.get(required) != own
-    ]
+    outside: list[str] = []
+    for earlier in sequence[: sequence.index(step)]:
+        for required in earlier.requires:
+            if state.sequence_of.get(required) != own:
+                outside.append(required)
     return (*outside, *step.requires)
 
 
@@ -71,8 +77,11 @@ def _is_the_operators(state: RunState, sequence: Sequence, step: PlanStep) -> bo
     """Whether the step changes a principal that the operator is, or arrives through: a mistake
     there would take away the access that is needed to mend it.
     """
-    is_caller = step.principal_arn is not None and step.principal_arn in state.observed.callers
-    return is_caller and not _only_proofs(sequence)
+    if step.principal_arn is None:
+        return False
+    if step.principal_arn not in state.observed.callers:
+        return False
+    return not _only_proofs(sequence)
 
 
 def _second_admin(state: RunState) -> str:
@@ -98,22 +107,27 @@ def _unmet(state: RunState, sequence: Sequence, step: PlanStep, required: str) -
     refusal = refusal_of(other, state.progress)
     if refusal is not None:
         return _given_up(state, key, refusal)
+    is_waiting = _parked(state, other) or _not_asked(state, other)
+    if not is_waiting:
+        if isinstance(step.effect, RemoveBridge):
+            return f"{key} may still need the bridge"
+        return f"{required} is not done"
     # A run that continues with the sequence builds the bridge again. The bridge may be removed only
     # while the sequence waits and its entry does not carry the group.
-    is_waiting = _parked(state, other) or _not_asked(state, other)
-    if isinstance(step.effect, RemoveBridge):
-        needed = not is_waiting or _on_bridge(state, other, step.effect)
-        return f"{key} may still need the bridge" if needed else ""
-    return "" if is_waiting else f"{required} is not done"
+    if isinstance(step.effect, RemoveBridge) and _on_bridge(state, other, step.effect):
+        return f"{key} may still need the bridge"
+    return ""
 
 
 def _given_up(state: RunState, key: str, refusal: StepState) -> str:
     """Why a sequence that was given up stops those that require it; empty when it does not."""
-    concerns_one = refusal.effect.get("code") in ONE_PRINCIPAL
-    undone = not standing(state.sequences[key], state.progress.states)
-    if undone and (concerns_one or state.run_request.keep_going):
+    message = f"{key} was given up: {refusal.effect.get('message', 'refused')}"
+    # Its row is not in force again yet.
+    if standing(state.sequences[key], state.progress.states):
+        return message
+    if refusal.effect.get("code") in ONE_PRINCIPAL:
         return ""
-    return f"{key} was given up: {refusal.effect.get('message', 'refused')}"
+    return "" if state.run_request.keep_going else message
 
 
 def _not_asked(state: RunState, sequence: Sequence) -> bool:
@@ -129,31 +143,38 @@ def _crossed_now(state: RunState, group: str) -> bool:
     for sequence in state.sequences.values():
         if sequence[0].principal_arn is None or _not_asked(state, sequence):
             continue
-        if all(state.progress.of(step.id).status in SETTLED for step in sequence):
+        if _is_finished(state, sequence):
             continue
         if carries(sequence, "{run}", group):
             return True
     return False
 
 
+def _is_finished(state: RunState, sequence: Sequence) -> bool:
+    return all(state.progress.of(step.id).status in SETTLED for step in sequence)
+
+
 def _parked(state: RunState, sequence: Sequence) -> bool:
     """True when the sequence, which is not done, waits for a proof that cannot be had now: no
     write of it is half done.
     """
-    return _next_status(state, sequence) == "deferred"
+    step = sequence[_first_unsettled(state, sequence)]
+    return state.progress.of(step.id).status == "deferred"
 
 
-def _next_status(state: RunState, sequence: Sequence) -> Status:
-    statuses = (state.progress.of(step.id).status for step in sequence)
-    return next(status for status in statuses if status not in SETTLED)
+def _first_unsettled(state: RunState, sequence: Sequence) -> int:
+    """The place of the first step that is not done, in a sequence that is not finished."""
+    statuses = [state.progress.of(step.id).status for step in sequence]
+    return next(place for place, status in enumerate(statuses) if status not in SETTLED)
 
 
 def _on_bridge(state: RunState, sequence: Sequence, bridge: RemoveBridge) -> bool:
     """Whether the entry of a sequence that stopped still carries the bridge's group."""
-    statuses = [state.progress.of(step.id).status for step in sequence]
-    place = next(i for i, status in enumerate(statuses) if status not in SETTLED)
+    place = _first_unsettled(state, sequence)
     entry_state = sequence_states(sequence, state.run)[place]
     if entry_state is None:
         return False
-    groups = entry_state.groups
-    return groups is None or render_run(bridge.group, state.run) in groups
+    # Groups that the sequence does not know may have the bridge's among them.
+    if entry_state.groups is None:
+        return True
+    return render_run(bridge.group, state.run) in entry_state.groups

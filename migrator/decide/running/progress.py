@@ -125,17 +125,14 @@ def advance(progress: Progress, sequences: Mapping[str, Sequence], record: Recor
         case "run-ended":
             return _ended(progress, record.effect.get("exit"))
         case "backed-up":
-            return replace(
-                progress, automatic={**progress.automatic, **automatic_of(record.effect)}
-            )
+            automatic = {**progress.automatic, **automatic_of(record.effect)}
+            return replace(progress, automatic=automatic)
         case "waived":
             return replace(progress, waived=(*progress.waived, record.effect))
+        case _ if record.step is not None:
+            return _step_recorded(progress, sequences, record, record.step)
         case _:
-            return (
-                progress
-                if record.step is None
-                else _step_recorded(progress, sequences, record, record.step)
-            )
+            return progress
 
 
 def _ended(progress: Progress, exit_code: int | None) -> Progress:
@@ -152,12 +149,10 @@ def _step_recorded(
     states = dict(progress.states)
     before = progress.of(step_id)
     if record.event == "refused" and record.effect.get("undo"):
+        # The step stays what it was: its undo alone was refused.
         states[step_id] = replace(before, held=str(record.effect.get("message", "")) or "refused")
     elif record.event == "undone":
-        for each in (step_id, *_after(sequences, step_id)):
-            state = progress.of(each)
-            if each == step_id or state.status not in ("pending", "refused"):
-                states[each] = replace(state, status="undone", at=record.at, effect=record.effect)
+        _undone(states, sequences, record, step_id)
     else:
         states[step_id] = replace(
             before, status=_status_of(record.event), at=record.at, effect=record.effect
@@ -167,25 +162,48 @@ def _step_recorded(
         # roll-back that died while it deleted it, needs every later write and proof again.
         for each in (*_removals_of(sequences, step_id), *_after(sequences, step_id)):
             if states.get(each, PENDING).status in SETTLED:
-                states[each] = replace(
-                    states[each], status="pending", attempts=states[each].attempts + 1
-                )
+                states[each] = _again(states[each])
     return replace(progress, states=states)
+
+
+def _undone(
+    states: dict[str, StepState], sequences: Mapping[str, Sequence], record: Record, step_id: str
+) -> None:
+    """Record that a step, and with it the later ones of its sequence, were undone."""
+    states[step_id] = replace(
+        states.get(step_id, PENDING), status="undone", at=record.at, effect=record.effect
+    )
+    for later in _after(sequences, step_id):
+        state = states.get(later, PENDING)
+        # Nothing of these was in the cluster.
+        if state.status in ("pending", "refused"):
+            continue
+        states[later] = replace(state, status="undone", at=record.at, effect=record.effect)
+
+
+def _again(state: StepState) -> StepState:
+    """The state of a step that is attempted again; its attempt has a new idempotency token."""
+    return replace(state, status="pending", attempts=state.attempts + 1)
 
 
 def _removals_of(sequences: Mapping[str, Sequence], step_id: str) -> tuple[str, ...]:
     """The steps that remove the bridge which a step builds."""
-    steps = [step for sequence in sequences.values() for step in sequence]
-    built = {
-        step.effect.group
-        for step in steps
-        if step.id == step_id and isinstance(step.effect, CreateBridge)
-    }
-    return tuple(
-        step.id
-        for step in steps
-        if isinstance(step.effect, RemoveBridge) and step.effect.group in built
-    )
+    built = _bridge_of(sequences, step_id)
+    found: list[str] = []
+    for sequence in sequences.values():
+        for step in sequence:
+            if isinstance(step.effect, RemoveBridge) and step.effect.group == built:
+                found.append(step.id)
+    return tuple(found)
+
+
+def _bridge_of(sequences: Mapping[str, Sequence], step_id: str) -> str | None:
+    """The group of the bridge that a step builds; None for another step."""
+    for sequence in sequences.values():
+        for step in sequence:
+            if step.id == step_id and isinstance(step.effect, CreateBridge):
+                return step.effect.group
+    return None
 
 
 def _status_of(event: Event) -> Status:
@@ -219,19 +237,9 @@ def _started(progress: Progress, sequences: Mapping[str, Sequence], record: Reco
         return replace(progress, run=run, ended=None, running=command, states=states)
     states = {step_id: replace(state, held="") for step_id, state in progress.states.items()}
     for sequence in sequences.values():
-        known = [(step.id, states[step.id]) for step in sequence if step.id in states]
-        going_back = any(state.status == "refused" for _, state in known) and standing(
-            sequence, states
-        )
-        for step_id, state in known:
-            if state.status == "deferred":
-                states[step_id] = replace(state, status="pending")
-            elif state.status in ("refused", "undone") and not going_back:
-                states[step_id] = replace(state, status="pending", attempts=state.attempts + 1)
+        _start_again(sequence, states)
     for step_id in _bridges_needed_again(sequences, states):
-        states[step_id] = replace(
-            states[step_id], status="pending", attempts=states[step_id].attempts + 1
-        )
+        states[step_id] = _again(states[step_id])
     return Progress(
         run=run,
         command=command,
@@ -243,39 +251,38 @@ def _started(progress: Progress, sequences: Mapping[str, Sequence], record: Reco
     )
 
 
+def _start_again(sequence: Sequence, states: dict[str, StepState]) -> None:
+    """Make the steps of a sequence pending that a new attempt begins again."""
+    known = [step.id for step in sequence if step.id in states]
+    refused = any(states[step_id].status == "refused" for step_id in known)
+    # A sequence that was given up is undone to its beginning before it is tried again.
+    going_back = refused and bool(standing(sequence, states))
+    for step_id in known:
+        state = states[step_id]
+        if state.status == "deferred":
+            states[step_id] = replace(state, status="pending")
+        elif state.status in ("refused", "undone") and not going_back:
+            states[step_id] = _again(state)
+
+
 def _bridges_needed_again(
     sequences: Mapping[str, Sequence], states: Mapping[str, StepState]
 ) -> tuple[str, ...]:
     """Steps of bridges that were removed although a principal, tried again, still needs them."""
-    crossing = {
-        group
-        for sequence in sequences.values()
-        for step in sequence
-        if isinstance(step.effect, CreateEntry | UpdateEntry)
-        and states.get(step.id, PENDING).status not in SETTLED
-        for group in step.effect.entry.kubernetes_groups
-    }
-    return tuple(
-        step.id
-        for sequence in sequences.values()
-        for step in sequence
-        if isinstance(step.effect, CreateBridge | RemoveBridge)
-        and step.effect.group in crossing
-        and _removed(sequences, states, step.effect.group)
-        and step.id in states
-    )
-
-
-def _removed(
-    sequences: Mapping[str, Sequence], states: Mapping[str, StepState], group: str
-) -> bool:
-    return any(
-        isinstance(step.effect, RemoveBridge)
-        and step.effect.group == group
-        and states.get(step.id, PENDING).status in SETTLED
-        for sequence in sequences.values()
-        for step in sequence
-    )
+    crossing: set[str] = set()
+    removed: set[str] = set()
+    bridges: list[tuple[str, str]] = []
+    for sequence in sequences.values():
+        for step in sequence:
+            is_settled = states.get(step.id, PENDING).status in SETTLED
+            if isinstance(step.effect, CreateEntry | UpdateEntry) and not is_settled:
+                crossing.update(step.effect.entry.kubernetes_groups)
+            if isinstance(step.effect, RemoveBridge) and is_settled:
+                removed.add(step.effect.group)
+            if isinstance(step.effect, CreateBridge | RemoveBridge):
+                bridges.append((step.id, step.effect.group))
+    needed = crossing & removed
+    return tuple(step_id for step_id, group in bridges if group in needed and step_id in states)
 
 
 def _own_again(states: Mapping[str, StepState], command: str) -> dict[str, StepState]:
@@ -284,31 +291,33 @@ def _own_again(states: Mapping[str, StepState], command: str) -> dict[str, StepS
 
     A rehearsal whose timer was removed is over: the next rehearsal starts without states.
     """
-    if command == REHEARSE and states.get(f"{REHEARSE}-clean", PENDING).status in SETTLED:
-        return {
-            step_id: state
-            for step_id, state in states.items()
-            if not step_id.startswith(f"{REHEARSE}-")
-        }
-    return {
-        step_id: replace(state, status="pending", attempts=state.attempts + 1)
-        if step_id.startswith(f"{command}-") and state.status in ("refused", "undone")
-        else state
-        for step_id, state in states.items()
-    }
+    own = [step_id for step_id in states if step_id.startswith(f"{command}-")]
+    after = dict(states)
+    is_over = states.get(f"{REHEARSE}-clean", PENDING).status in SETTLED
+    if command == REHEARSE and is_over:
+        for step_id in own:
+            del after[step_id]
+        return after
+    for step_id in own:
+        if states[step_id].status in ("refused", "undone"):
+            after[step_id] = _again(states[step_id])
+    return after
 
 
 def standing(sequence: Sequence, states: Mapping[str, StepState]) -> tuple[Step, ...]:
     """The steps of a sequence that changed the cluster, or may have, and that can be undone; last
     one first.
     """
-    return tuple(
-        step
-        for step in reversed(sequence)
-        if step.undo is not None
-        and not isinstance(step.effect, Prove | AwaitEntry)
-        and states.get(step.id, PENDING).status in STANDING
-    )
+    found: list[Step] = []
+    for step in reversed(sequence):
+        if step.undo is None:
+            continue
+        # A proof only reads, and EKS itself made an entry that was awaited.
+        if isinstance(step.effect, Prove | AwaitEntry):
+            continue
+        if states.get(step.id, PENDING).status in STANDING:
+            found.append(step)
+    return tuple(found)
 
 
 def refusal_of(sequence: Sequence, progress: Progress) -> StepState | None:

@@ -123,14 +123,18 @@ def next_rehearsal(progress: Progress, seen: SeenRehearsal, length: timedelta) -
         return _map_is_original(blank, seen)
     if seen.map in ("foreign", "absent"):
         return _map_is_foreign(seen)
+    # No process looked at the cluster while the map was blank.
     if seen.resumed:
         return Restore("the rehearsal was interrupted")
     if seen.trouble:
         return Restore(seen.trouble)
+    # Without the timer, a process that dies would leave the map blank.
     if seen.timer != "armed":
         return Restore("the timer is not there any more")
     began = moment(blank.at) or seen.now
-    return Conclude() if seen.now >= began + length else Watch()
+    if seen.now >= began + length:
+        return Conclude()
+    return Watch()
 
 
 def _is_restored(progress: Progress) -> bool:
@@ -139,12 +143,12 @@ def _is_restored(progress: Progress) -> bool:
 
 def _map_is_original(blank: StepState, seen: SeenRehearsal) -> Rehearsing:
     """The values are there although the journal has an intention to blank them."""
-    # The write did not arrive: this process sends it again while the timer guards it.
-    undisturbed = not seen.resumed and not seen.trouble
-    if blank.status == "intended" and undisturbed and seen.timer == "armed":
-        return Blank()
     if seen.timer == "fired":
         return AdoptRestored("the timer put it back")
+    # The write did not arrive: this process sends it again while the timer guards it.
+    undisturbed = not seen.resumed and not seen.trouble
+    if undisturbed and blank.status == "intended" and seen.timer == "armed":
+        return Blank()
     return AdoptRestored("it is as it was")
 
 
@@ -171,8 +175,10 @@ def _after_restore(progress: Progress, seen: SeenRehearsal) -> Rehearsing:
 def _before_blank(progress: Progress, seen: SeenRehearsal) -> Rehearsing:
     """The map was not blanked: start the timer and blank it, or end."""
     why = _ends_before_blank(progress, seen)
+    if why and _timer_is_removed(progress):
+        return Over(why)
     if why:
-        return Over(why) if _timer_is_removed(progress) else RemoveTimer(why)
+        return RemoveTimer(why)
     match seen.timer:
         case "none":
             return StartTimer()
@@ -193,7 +199,9 @@ def _ends_before_blank(progress: Progress, seen: SeenRehearsal) -> str:
     lost = _timer_lost(progress, seen)
     if lost:
         return lost
-    return "the rehearsal was interrupted" if seen.resumed else ""
+    if seen.resumed:
+        return "the rehearsal was interrupted"
+    return ""
 
 
 def _timer_lost(progress: Progress, seen: SeenRehearsal) -> str:
@@ -203,8 +211,11 @@ def _timer_lost(progress: Progress, seen: SeenRehearsal) -> str:
         return ""
     if seen.timer == "none":
         return "the timer was deleted"
-    late = seen.now >= (moment(started.at) or seen.now) + TIMER_START
-    if seen.timer == "starting" and late:
+    if seen.timer != "starting":
+        return ""
+    # A pod starts late where its image cannot be pulled, or where it fits on no node.
+    latest = (moment(started.at) or seen.now) + TIMER_START
+    if seen.now >= latest:
         return "the timer's Job did not start in time"
     return ""
 
@@ -221,10 +232,12 @@ def last_written(config_map: Mapping[str, Any] | None) -> datetime | None:
     "Server-Side Apply").
     """
     metadata: Mapping[str, Any] = (config_map or {}).get("metadata") or {}
-    times = (
-        moment(str(field.get("time", ""))) for field in metadata.get("managedFields") or () if field
-    )
-    return max((time for time in times if time is not None), default=None)
+    times: list[datetime] = []
+    for field in metadata.get("managedFields") or ():
+        time = moment(str((field or {}).get("time", "")))
+        if time is not None:
+            times.append(time)
+    return max(times, default=None)
 
 
 def time_blank(progress: Progress, now: datetime) -> timedelta:
@@ -250,14 +263,19 @@ def map_state(config_map: Mapping[str, Any] | None, original: Mapping[str, str])
     data = dict(config_map.get("data") or {})
     if data == dict(original):
         return "original"
-    return "blank" if data == blanked(original) else "foreign"
+    if data == blanked(original):
+        return "blank"
+    return "foreign"
 
 
 def timer_state(lease: Mapping[str, Any] | None) -> TimerState:
     """What the timer says of itself in the Lease's annotations."""
     if lease is None:
         return "none"
-    said = ((lease.get("metadata") or {}).get("annotations") or {}).get(TIMER)
+    annotations = (lease.get("metadata") or {}).get("annotations") or {}
+    said = annotations.get(TIMER)
     if said == "armed":
         return "armed"
-    return "fired" if said == "fired" else "starting"
+    if said == "fired":
+        return "fired"
+    return "starting"

@@ -12,7 +12,7 @@ from migrator.decide.reading.read_aws_auth import read_aws_auth
 from migrator.decide.reading.templates import SESSION, SESSION_RAW
 from migrator.decide.reading.text_folding import fold
 from migrator.model.access_entry import Identity
-from migrator.model.aws_auth import AwsAuth
+from migrator.model.aws_auth import AwsAuth, RowMapping
 from migrator.model.principal import parse_arn
 
 
@@ -42,25 +42,40 @@ def row_gives(data: Mapping[str, str] | None, principal_arn: str, before: Identi
     """
     if before.via == "none":
         return True
+    if before.via != "config-map" or data is None:
+        return False
     canonical = canonical_arn(principal_arn)
-    if before.via != "config-map" or data is None or canonical is None:
+    if canonical is None:
         return False
     aws_auth, index = rows_in(data)
     if aws_auth.doubt:
         return False
-    rows = index.roles.get(fold(canonical)) or index.users.get(fold(canonical))
+    rows = rows_of(index, canonical)
     if rows:
-        wanted = (_one_spelling(before.username), _groups(before.groups))
-        given = [rendered_row(row, principal_arn) for row in rows]
-        return all(
-            (_one_spelling(username), _groups(groups)) == wanted for username, groups in given
-        )
+        return all(_gives_the_same(row, principal_arn, before) for row in rows)
+    # `mapAccounts` gives every principal of an account its ARN as the username, and no group
+    # (aws-iam-authenticator, configmap.go).
+    if not _in_mapped_account(index, canonical):
+        return False
+    return (before.username, before.groups) == (canonical, ())
+
+
+def rows_of(index: RowIndex, canonical: str) -> tuple[RowMapping, ...]:
+    """The rows in force for a principal; empty where there is none."""
+    key = fold(canonical)
+    return index.roles.get(key) or index.users.get(key) or ()
+
+
+def _gives_the_same(row: RowMapping, principal_arn: str, before: Identity) -> bool:
+    username, groups = rendered_row(row, principal_arn)
+    if _one_spelling(username) != _one_spelling(before.username):
+        return False
+    return _groups(groups) == _groups(before.groups)
+
+
+def _in_mapped_account(index: RowIndex, canonical: str) -> bool:
     arn = parse_arn(canonical)
-    return (
-        arn is not None
-        and arn.account in index.accounts
-        and (before.username, before.groups) == (canonical, ())
-    )
+    return arn is not None and arn.account in index.accounts
 
 
 def groups_by_row(data: Mapping[str, str] | None, principal_arn: str) -> frozenset[str] | None:
@@ -71,17 +86,18 @@ def groups_by_row(data: Mapping[str, str] | None, principal_arn: str) -> frozens
     a text on which parsers differ), they are those that every row or account that may admit it
     gives, which may be none.
     """
-    canonical = canonical_arn(principal_arn)
     if data is None:
         return None
     aws_auth, index = rows_in(data)
+    canonical = canonical_arn(principal_arn)
     if canonical is None or aws_auth.doubt:
         return frozenset()
-    arn = parse_arn(canonical)
-    rows = index.roles.get(fold(canonical)) or index.users.get(fold(canonical))
+    rows = rows_of(index, canonical)
     if rows:
         return frozenset.intersection(*(_groups(row.effective_groups) for row in rows))
-    return frozenset() if arn is None or arn.account in index.accounts else None
+    if _in_mapped_account(index, canonical):
+        return frozenset()
+    return None
 
 
 def _one_spelling(username: str) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from migrator.decide.running.progress import SETTLED, Progress
+from migrator.model.access_entry import AssociatedPolicy
 from migrator.model.decision import Acceptance
 from migrator.model.plan import ClusterRef, Plan, PlannedPrincipal
 from migrator.model.step import Prove
@@ -45,18 +46,19 @@ def break_glass_needs(cluster: ClusterRef) -> tuple[tuple[str, str], ...]:
 
 def is_admin(principal: PlannedPrincipal) -> bool:
     """Whether the principal administers the whole cluster, before and after."""
-    after = principal.entry is not None and any(
-        policy.policy_name == CLUSTER_ADMIN and policy.scope.type == "cluster"
-        for policy in principal.entry.access_policies
-    )
-    return after and principal.action not in ("skip", "block")
+    if principal.entry is None or principal.action in ("skip", "block"):
+        return False
+    return any(_administers(policy) for policy in principal.entry.access_policies)
+
+
+def _administers(policy: AssociatedPolicy) -> bool:
+    return policy.policy_name == CLUSTER_ADMIN and policy.scope.type == "cluster"
 
 
 def admins_to_prove(plan: Plan, callers: frozenset[str]) -> tuple[str, ...]:
     """Administrators other than the operator, in plan order."""
-    return tuple(
-        p.principal_arn for p in plan.principals if is_admin(p) and p.principal_arn not in callers
-    )
+    admins = [principal.principal_arn for principal in plan.principals if is_admin(principal)]
+    return tuple(arn for arn in admins if arn not in callers)
 
 
 def second_admin(
@@ -67,13 +69,14 @@ def second_admin(
     """
     admins = admins_to_prove(plan, callers)
     for step in plan.steps:
-        state = progress.of(step.id)
-        if (
-            isinstance(step.effect, Prove)
-            and step.principal_arn in admins
-            and state.status in SETTLED
-            and state.effect.get("class") in _SHOWN
-        ):
-            return f"{step.principal_arn} ({state.effect.get('class')})"
+        if not isinstance(step.effect, Prove) or step.principal_arn not in admins:
+            continue
+        proof = progress.of(step.id)
+        proof_class = proof.effect.get("class")
+        # What the rules alone say of a principal is not shown.
+        if proof.status in SETTLED and proof_class in _SHOWN:
+            return f"{step.principal_arn} ({proof_class})"
     waiver = waivers.get(GATE)
-    return f"waived by {waiver.by}: {waiver.reason}" if waiver else ""
+    if waiver is None:
+        return ""
+    return f"waived by {waiver.by}: {waiver.reason}"

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from migrator.decide.planning.entries.entry_for import rendered_row
 from migrator.decide.reading.effective_identity import canonical_arn
 from migrator.decide.reading.text_folding import fold
-from migrator.decide.running.row_identity import row_gives, rows_in
+from migrator.decide.running.row_identity import row_gives, rows_in, rows_of
 from migrator.model.access_entry import Identity
 from migrator.model.plan import Plan, PlannedPrincipal
 from migrator.model.step import CreateBinding
@@ -47,17 +47,15 @@ def binding_difference(binding: CreateBinding, subject: str) -> Difference:
     """That a parallel binding is not there as a run made it. ``subject``: the principal whose entry
     has its group.
     """
-    name = (
-        f"{binding.namespace}/{binding.binding_name}" if binding.namespace else binding.binding_name
-    )
-    what = (
-        f"The binding {name} of the group {binding.group} to {binding.role_kind} "
-        f"{binding.role_name}"
-    )
+    name = binding.binding_name
+    if binding.namespace:
+        name = f"{binding.namespace}/{name}"
+    role = f"{binding.role_kind} {binding.role_name}"
     return Difference(
         BINDING_CHANGED,
         subject,
-        f"{what}, by which {subject} has its access, was deleted or changed.",
+        f"The binding {name} of the group {binding.group} to {role}, by which {subject} has its "
+        f"access, was deleted or changed.",
     )
 
 
@@ -119,8 +117,13 @@ def _given(data: Mapping[str, str] | None, principal_arn: str) -> tuple[str, ...
     if data is None or canonical is None:
         return ()
     _, index = rows_in(data)
-    rows = index.roles.get(fold(canonical)) or index.users.get(fold(canonical)) or ()
-    return tuple(dict.fromkeys(_identity(*rendered_row(row, principal_arn)) for row in rows))
+    texts: list[str] = []
+    for row in rows_of(index, canonical):
+        text = _identity(*rendered_row(row, principal_arn))
+        # Two rows of one principal may give the same.
+        if text not in texts:
+            texts.append(text)
+    return tuple(texts)
 
 
 def _who(before: Identity) -> str:
@@ -128,20 +131,25 @@ def _who(before: Identity) -> str:
 
 
 def _identity(username: str, groups: Iterable[str]) -> str:
-    named = [group for group in groups if group]
-    return f"username {username!r}, " + (
-        f"groups {', '.join(map(repr, named))}" if named else "no groups"
-    )
+    named = [repr(group) for group in groups if group]
+    groups_text = f"groups {', '.join(named)}" if named else "no groups"
+    return f"username {username!r}, {groups_text}"
 
 
 def row_differences(plan: Plan, data: Mapping[str, str] | None) -> tuple[Difference, ...]:
     """Rows of aws-auth that were changed, deleted or added since the plan was made."""
-    rows = (
-        row_difference(data, each)
-        for each in plan.principals
-        if each.action not in ("skip", "block")
-    )
-    return (*(each for each in rows if each is not None), *added_rows(plan, data))
+    found: list[Difference] = []
+    for principal in plan.principals:
+        if _is_left_out(principal):
+            continue
+        difference = row_difference(data, principal)
+        if difference is not None:
+            found.append(difference)
+    return (*found, *added_rows(plan, data))
+
+
+def _is_left_out(principal: PlannedPrincipal) -> bool:
+    return principal.action in ("skip", "block")
 
 
 def added_rows(plan: Plan, data: Mapping[str, str] | None) -> tuple[Difference, ...]:
@@ -151,33 +159,23 @@ def added_rows(plan: Plan, data: Mapping[str, str] | None) -> tuple[Difference, 
     if data is None:
         return ()
     _, index = rows_in(data)
-    known = {
-        fold(canonical_arn(p.principal_arn) or p.principal_arn)
-        for p in plan.principals
-        if p.action not in ("skip", "block")
-    }
+    planned = [each.principal_arn for each in plan.principals if not _is_left_out(each)]
+    known = {fold(canonical_arn(arn) or arn) for arn in planned}
     had, accounts = _rows_of_basis(plan)
-    found = []
+    found: list[Difference] = []
     for key, rows in {**index.users, **index.roles}.items():
+        if key in known:
+            continue
         given = {(row.username, tuple(row.effective_groups)) for row in rows}
-        if key not in known and not given <= had.get(key, set()):
-            who = " or ".join(sorted(_identity(*each) for each in given))
-            arn = rows[0].arn
-            found.append(
-                Difference(
-                    ROW_ADDED,
-                    arn,
-                    f"aws-auth has a row for {arn} ({who}) that the plan does not know.",
-                )
-            )
-    found += [
-        Difference(
-            ROW_ADDED,
-            account,
-            f"mapAccounts of aws-auth has account {account}, which the plan does not know.",
-        )
-        for account in sorted(set(index.accounts) - accounts)
-    ]
+        # The plan left the principal out with this row there: a person has seen it.
+        if given <= had.get(key, set()):
+            continue
+        arn, who = rows[0].arn, " or ".join(sorted(_identity(*each) for each in given))
+        message = f"aws-auth has a row for {arn} ({who}) that the plan does not know."
+        found.append(Difference(ROW_ADDED, arn, message))
+    for account in sorted(set(index.accounts) - accounts):
+        message = f"mapAccounts of aws-auth has account {account}, which the plan does not know."
+        found.append(Difference(ROW_ADDED, account, message))
     return tuple(found)
 
 

@@ -33,8 +33,7 @@ def row_answers(state: RunState, created: PlanStep) -> Action | None:
         return ReadFirst("row", arn)
     if state.observed.rows[arn]:
         return None
-    refusal = refusal_of(state.sequences[state.sequence_of[created.id]], state.progress)
-    if refusal is not None and refusal.effect.get("code") == ROW_CHANGED:
+    if _given_up_for_its_row(state, created):
         # By the journal, an administrator deleted or edited the row while the entry was being made.
         # Where aws-auth, read again, still shows that, the entry gives more than is wanted, and
         # deleting it takes access from no principal that should have it.
@@ -48,6 +47,12 @@ def row_answers(state: RunState, created: PlanStep) -> Action | None:
     )
 
 
+def _given_up_for_its_row(state: RunState, created: PlanStep) -> bool:
+    sequence = state.sequences[state.sequence_of[created.id]]
+    refusal = refusal_of(sequence, state.progress)
+    return refusal is not None and refusal.effect.get("code") == ROW_CHANGED
+
+
 def undo_step(state: RunState, sequence: Sequence, step: PlanStep) -> Action:
     """Undo the step, record that its effect is not there, or refuse what another writer changed."""
     if isinstance(step.effect, CreateBridge | CreateBinding):
@@ -57,15 +62,16 @@ def undo_step(state: RunState, sequence: Sequence, step: PlanStep) -> Action:
         return ReadFirst("entry", arn)
     entry, digest = state.observed.entries[arn], state.run_request.plan_digest
     states, place = sequence_states(sequence, state.run), sequence.index(step)
+    # The write did not arrive, or an undo before a crash did.
     if matches(states[place], entry, digest):
         return Undo(step, gone=True)
     if not any(matches(each, entry, digest) for each in states[place + 1 :]):
         return Refuse(entry_changed(replace(step, effect=step.undo or step.effect), entry))
-    if isinstance(step.effect, CreateEntry):
-        held = row_answers(state, step)
-        if held is not None:
-            return held
-    return Undo(step, first=_reads_beforeundo_step(state, step))
+    # An entry is deleted only where the row gives the access again.
+    held = row_answers(state, step) if isinstance(step.effect, CreateEntry) else None
+    if held is not None:
+        return held
+    return Undo(step, first=_reads_before_undo(state, step))
 
 
 def _undo_binding(state: RunState, step: PlanStep, effect: CreateBridge | CreateBinding) -> Action:
@@ -86,7 +92,7 @@ def _undo_binding(state: RunState, step: PlanStep, effect: CreateBridge | Create
     return Undo(step, first=first)
 
 
-def _reads_beforeundo_step(state: RunState, step: PlanStep) -> tuple[ReadFirst, ...]:
+def _reads_before_undo(state: RunState, step: PlanStep) -> tuple[ReadFirst, ...]:
     """What is read directly before an entry is restored or deleted: the entry, its row, the bridge
     it goes back on.
     """

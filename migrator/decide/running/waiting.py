@@ -28,11 +28,22 @@ def spread_by(at: RunState, sequence: Sequence, within: timedelta = SPREAD) -> d
     for step in sequence:
         state = at.progress.of(step.id)
         if isinstance(step.effect, Prove):
-            if state.status in SETTLED and state.effect.get("class") in ("live", "observed"):
+            if _showed_by_login(state):
                 latest = LONG_AGO
-        elif state.status in (*SETTLED, "undone") or _taken_back_by_an_earlier_run(state):
-            latest = max(latest, (moment(state.at) or at.observed.now) + within)
+        elif _changed_its_entry(state):
+            changed = moment(state.at) or at.observed.now
+            latest = max(latest, changed + within)
     return latest
+
+
+def _showed_by_login(proof: StepState) -> bool:
+    return proof.status in SETTLED and proof.effect.get("class") in ("live", "observed")
+
+
+def _changed_its_entry(state: StepState) -> bool:
+    if state.status in SETTLED or state.status == "undone":
+        return True
+    return _taken_back_by_an_earlier_run(state)
 
 
 def _taken_back_by_an_earlier_run(state: StepState) -> bool:
