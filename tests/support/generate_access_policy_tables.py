@@ -1,14 +1,16 @@
 """Writes ``migrator/model/access_policy_tables.py`` from ``tests/data/access_policies.json``.
 
 Run ``python -m tests.support.generate_access_policy_tables`` after the data changes; a test
-compares. A policy whose table is not complete becomes opaque: rules that were reported in part are
-left out, so that nobody can evaluate half of them.
+compares. A policy whose table is neither complete nor an upper bound becomes opaque: rules that
+were reported in part are left out, so that they are never evaluated as if they were all.
 """
 
 import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from migrator.model.access_policy import Published
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE = ROOT / "tests/data/access_policies.json"
@@ -43,17 +45,24 @@ def _rule(raw: Mapping[str, Any]) -> str:
     )
 
 
+def _published(policy: Mapping[str, Any]) -> Published:
+    if policy["complete"]:
+        return "exact"
+    return "upper-bound" if policy.get("upper_bound") else "nothing"
+
+
 def generate(source: str) -> str:
     """The module's text for the JSON text of ``access_policies.json``."""
     lines = [_HEAD]
     for policy in sorted(json.loads(source)["policies"], key=lambda p: str(p["name"])):
-        rules = policy["rules"] if policy["complete"] else []
+        published = _published(policy)
+        rules = [] if published == "nothing" else policy["rules"]
         body = "".join(f"            {_rule(rule)},\n" for rule in rules)
         lines.append(
             f"    {policy['name']!r}: AccessPolicyTable(\n"
             f"        name={policy['name']!r},\n"
             f"        rules=({chr(10) + body + '        ' if body else ''}),\n"
-            f"        complete={policy['complete']!r},\n"
+            f"        published={published!r},\n"
             f"        associable={policy['associable_by_customer']!r},\n"
             "    ),\n"
         )

@@ -105,7 +105,7 @@ def grants_of(state: RbacState, identity: Identity) -> Grants:
                 found += [(binding.namespace, rule) for rule in role.rules]
     for policy in identity.policies:
         table = ACCESS_POLICIES[policy.policy_arn.partition(_MARK)[2]]
-        assert table.complete, f"nobody knows the rules of {table.name}"
+        assert table.exact, f"nobody knows the rules of {table.name}"
         places: Sequence[str | None] = (
             (None,) if policy.scope.type == "cluster" else policy.scope.namespaces
         )

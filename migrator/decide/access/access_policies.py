@@ -1,13 +1,13 @@
 """EKS's authorizer of access policies, which the API server asks besides RBAC.
 
 Source: EKS user guide, "Associate access policies with access entries" and "Review access policy
-permissions". Rules come from the published tables; a policy without one is opaque, and what it
-allows is unknown, never guessed.
+permissions". Rules come from the published tables. What a policy without a table allows is unknown;
+what one with an upper bound allows inside that bound is unknown too. Neither is ever guessed.
 """
 
 from collections.abc import Sequence
 from functools import cache
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from migrator.decide.access.match_rules import RuleSet
 from migrator.decide.access.quoting import quoted
@@ -17,6 +17,16 @@ from migrator.model.rbac import AccessRequest
 
 _POLICY_MARK = ":eks::aws:cluster-access-policy/"
 PolicyAnswer: TypeAlias = tuple[bool | None, str]
+
+
+class PolicyRules(NamedTuple):
+    """The most that a policy allows (None: anything), and whether it allows exactly that."""
+
+    at_most: RuleSet | None
+    exact: bool
+
+
+_OPAQUE = PolicyRules(None, exact=False)
 
 
 def policy_allows(
@@ -29,8 +39,8 @@ def policy_allows(
     """Whether associated access policies allow the request, with the reason that EKS's audit log
     shows.
 
-    None: a policy without a published rule table, or a scope pattern of undocumented meaning, may
-    or may not allow it; the reason names it.
+    None: a policy without an exact rule table, or a scope pattern of undocumented meaning, may or
+    may not allow it; the reason names it.
     """
     doubt = ""
     for policy in policies:
@@ -38,10 +48,10 @@ def policy_allows(
         rules = policy_rules(policy.policy_arn)
         if covered is False:
             continue
-        if rules is not None and not rules.allows(request):
+        if rules.at_most is not None and not rules.at_most.allows(request):
             continue
-        # No rules are published, or not what the scope's pattern means.
-        if rules is None or covered is None:
+        # No exact rules are published, or not what the scope's pattern means.
+        if not rules.exact or covered is None:
             doubt = doubt or f"unknown: access policy {policy.policy_arn}"
             continue
         return True, (
@@ -55,16 +65,15 @@ def policy_allows(
 
 
 @cache
-def policy_rules(policy_arn: str) -> RuleSet | None:
-    """The rules of an access policy of any partition; None for an opaque or unknown one."""
+def policy_rules(policy_arn: str) -> PolicyRules:
+    """The published rules of an access policy of any partition."""
     arn, mark, name = policy_arn.partition(_POLICY_MARK)
     if not mark or not arn.startswith("arn:"):
-        return None
+        return _OPAQUE
     table = ACCESS_POLICIES.get(name)
-    # AWS publishes no rules of some policies, and only a part of others.
-    if table is None or not table.complete:
-        return None
-    return RuleSet(table.rules)
+    if table is None or table.published == "nothing":
+        return _OPAQUE
+    return PolicyRules(RuleSet(table.rules), table.exact)
 
 
 def namespace_matches(pattern: str, namespace: str) -> bool | None:

@@ -125,7 +125,7 @@ def compare(
         old, new = _permissions(before, values, index), _permissions(after, values, later)
         pairs.setdefault((old, new), values)
     for (old, new), values in pairs.items():
-        _add_rows(gained, new, old, values, namespaces)
+        _add_rows(gained, new, old, values, namespaces, with_bounds=True)
         _add_rows(lost, old, new, values, namespaces)
     # Logins that were not compared may differ: a difference that may exist is marked as unknown.
     if not complete:
@@ -154,7 +154,7 @@ def compare_with_several(
         had |= permissions_of(before, index)
         change = compare(before, after, index, index_after=index_after, namespaces=namespaces)
         lost.update({row: row.witness for row in change.lost if lost.get(row) is None})
-    rows = difference(permissions_of(after, index_after), had)
+    rows = difference(permissions_of(after, index_after), had, with_bounds=True)
     gained: dict[PermissionRow, Witness | None] = dict.fromkeys(rows)
     if rows and namespaces is not None:
         logins, _ = _logins((after,), (index_after,))
@@ -172,9 +172,13 @@ def _add_rows(
     b: PermissionSet,
     values: Mapping[str, str],
     namespaces: Sequence[str] | None,
+    *,
+    with_bounds: bool = False,
 ) -> None:
-    """The rows of ``a`` without ``b``, which are about the logins with these values."""
-    rows = difference(a, b)
+    """The rows of ``a`` without ``b``, which are about the logins with these values.
+    ``with_bounds`` as in ``difference``.
+    """
+    rows = difference(a, b, with_bounds=with_bounds)
     found.update({row: None for row in rows if row not in found})
     if rows and namespaces is not None:
         _add_witnesses(found, rows, _certain(a, b), values, namespaces)

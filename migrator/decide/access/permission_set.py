@@ -10,7 +10,7 @@ not read, the node authorizer. It is compared by name, and a difference that it 
 never shown as empty.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from migrator.decide.access.access_policies import namespace_matches, policy_rules
@@ -28,6 +28,8 @@ from migrator.model.access_entry import AssociatedPolicy, Identity
 from migrator.model.rbac import AccessRequest, PermissionRow, PolicyRule
 
 _NODE_NAMES = "system:node:"
+# Said of a policy beside the rows of its bound.
+_UPPER_BOUND = "(AWS publishes an upper bound of its rules: it may give less than what is shown)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +37,8 @@ class Unknown:
     """Something that may allow requests in ``namespace`` (None: cluster-wide); which ones is
     unknown.
 
-    ``rules`` are an upper bound where there is one: a policy whose scope is unclear gives no more
-    than its rules.
+    ``rules`` are an upper bound where there is one: a policy whose scope is unclear, or of which
+    AWS publishes an upper bound, gives no more than its rules.
     """
 
     what: str
@@ -129,18 +131,25 @@ def is_login(identity: Identity) -> bool:
     return identity.via != "none"
 
 
-def difference(a: PermissionSet, b: PermissionSet) -> tuple[PermissionRow, ...]:
+def difference(
+    a: PermissionSet, b: PermissionSet, *, with_bounds: bool = False
+) -> tuple[PermissionRow, ...]:
     """The requests that ``a`` allows and ``b`` does not, as rows: disjoint, compact, sorted, the
     same for equal sets.
 
     Empty only where every request of ``a`` is known to be in ``b``. Rows whose scope is ``unknown
     WHAT`` say that the difference may be larger than the rows (WHAT is in ``a``) or smaller (WHAT
     is in ``b``).
+
+    ``with_bounds``: the rows hold what policies of ``a`` give at most by their published bounds,
+    beside the row that says so. For what is gained: a bound may over-state a gain and never hides
+    one. It proves nothing of what an identity has, so it is never for what is lost.
     """
     if a.grants <= b.grants and a.unknown <= b.unknown:
         return ()
-    rows = list(_known_rows(a.grants - b.grants, b.grants))
     doubts = {unknown for unknown in a.unknown if not _covered(unknown, b)}
+    grants = a.grants | _bounds(doubts) if with_bounds else a.grants
+    rows = list(_known_rows(grants - b.grants, b.grants))
     # What is unknown in b may hold some of the rows: the difference may be smaller.
     if rows:
         doubts |= b.unknown
@@ -206,8 +215,10 @@ def _covers(namespace: Node, request: AccessRequest) -> bool | None:
 
 
 def _add_policy(policy: AssociatedPolicy, grants: set[Grant], unknown: set[Unknown]) -> None:
-    rules = policy_rules(policy.policy_arn)
+    rules, exact = policy_rules(policy.policy_arn)
     what = f"access policy {policy.policy_arn}"
+    if rules is not None and not exact:
+        what = f"{what} {_UPPER_BOUND}"
     namespaces: tuple[Node, ...] = policy.scope.namespaces
     if policy.scope.type == "cluster":
         namespaces = (None,)
@@ -215,13 +226,26 @@ def _add_policy(policy: AssociatedPolicy, grants: set[Grant], unknown: set[Unkno
         # No namespace has an empty name.
         if namespace == "":
             continue
-        if rules is None:
-            unknown.add(Unknown(what, namespace))
-        # The EKS user guide documents a star at the end only.
-        elif namespace is not None and "*" in namespace[:-1]:
+        if rules is None or not exact or _unclear(namespace):
             unknown.add(Unknown(what, namespace, rules))
         else:
             grants.add(Grant(namespace, rules))
+
+
+def _bounds(unknown: Iterable[Unknown]) -> frozenset[Grant]:
+    """The most that policies give where their scope is clear."""
+    return frozenset(
+        Grant(each.namespace, each.rules)
+        for each in unknown
+        if each.rules is not None and not _unclear(each.namespace)
+    )
+
+
+def _unclear(namespace: Node) -> bool:
+    """Whether the namespace of a scope is a pattern that the EKS user guide does not document: it
+    documents a star at the end only.
+    """
+    return namespace is not None and "*" in namespace[:-1]
 
 
 def _covered(unknown: Unknown, by: PermissionSet) -> bool:

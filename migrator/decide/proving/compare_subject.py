@@ -60,11 +60,11 @@ def _fits(template: str, name: str) -> bool:
 
 
 def policy_probe(policy: AssociatedPolicy) -> AccessRequest | None:
-    """A request that the policy allows, None where its rules are not published or its scope names
-    no namespace.
+    """A request that the policy allows, None where its exact rules are not published or its scope
+    names no namespace.
     """
     table = ACCESS_POLICIES.get(policy.policy_name)
-    if table is None or not table.complete:
+    if table is None or not table.exact:
         return None
     namespace = None
     if policy.scope.type == "namespace":

@@ -57,15 +57,23 @@ def test_an_opaque_policy_leaves_the_answer_open_unless_another_allows() -> None
     )
 
 
+def test_an_upper_bound_denies_outside_and_leaves_the_answer_open_inside() -> None:
+    kro = [policy("AmazonEKSKROPolicy", "dev")]
+    assert policy_allows(kro, GET_PODS) == (False, "")
+    lease = AccessRequest("delete", "coordination.k8s.io", "leases", namespace="dev")
+    answer, reason = policy_allows(kro, lease)
+    assert answer is None and "AmazonEKSKROPolicy" in reason
+
+
 def test_tables_hold_in_every_partition_and_for_no_other_arn() -> None:
-    assert policy_rules("arn:aws-cn:eks::aws:cluster-access-policy/AmazonEKSViewPolicy") is not None
+    assert policy_rules("arn:aws-cn:eks::aws:cluster-access-policy/AmazonEKSViewPolicy").exact
     for arn in (
         "arn:aws:eks::aws:cluster-access-policy/SomethingNew",
         "arn:aws:iam::aws:policy/AmazonEKSViewPolicy",
         "AmazonEKSViewPolicy",
         ":eks::aws:cluster-access-policy/AmazonEKSViewPolicy",
     ):
-        assert policy_rules(arn) is None
+        assert policy_rules(arn) == (None, False)
         assert policy_allows([AssociatedPolicy(arn)], GET_PODS)[0] is None
 
 

@@ -225,6 +225,62 @@ def test_an_opaque_policy_gained_or_lost_is_marked_and_never_empty() -> None:
     assert compare(_login(policies=(OPAQUE,)), _login(), EMPTY) == AccessChange(lost=(UNKNOWN,))
 
 
+BOUND = policy("AmazonEKSKROPolicy")
+
+
+def test_an_upper_bound_may_overstate_a_gain_and_says_so() -> None:
+    change = compare(_login(), _login(policies=(BOUND,)), EMPTY, namespaces=("dev",))
+    *known, doubt = change.gained
+    assert {group for row in known for group in row.api_groups} == {
+        "",
+        "apiextensions.k8s.io",
+        "coordination.k8s.io",
+        "kro.run",
+    }
+    assert doubt.unknown and "upper bound" in doubt.scope and "may give less" in doubt.scope
+    # No request is certain to be allowed.
+    assert all(row.witness is None for row in change.gained)
+    assert change.lost == ()
+
+
+def test_no_loss_is_claimed_from_an_upper_bound() -> None:
+    change = compare(_login(policies=(BOUND,)), _login(), EMPTY)
+    assert change.gained == ()
+    assert [row.unknown for row in change.lost] == [True]
+    # What holds the whole bound loses nothing, whatever the policy gives.
+    admin = _login(policies=(CLUSTER_ADMIN,))
+    assert compare(_login(policies=(BOUND,)), admin, EMPTY).lost == ()
+    # A grant inside the bound is no proof that the policy gives it too.
+    index = _index(
+        role("kro", rule("get", "leases", "coordination.k8s.io")), bind("b", "kro", group("g"))
+    )
+    kept = compare(_login("u", "g"), _login(policies=(BOUND,)), index)
+    assert [row.unknown for row in kept.lost] == [False, True]
+
+
+def test_the_same_upper_bound_on_both_sides_is_no_difference() -> None:
+    index = _index(READER, bind("b", "reader", group("g"), namespace="dev"))
+    change = compare(_login("u", policies=(BOUND,)), _login("u", "g", policies=(BOUND,)), index)
+    assert change.lost == ()
+    assert change.gained[0].scope == "namespace dev"
+    assert all(row.unknown for row in change.gained[1:])
+
+
+def test_one_of_several_identities_has_the_upper_bound_counted_as_a_gain() -> None:
+    change = compare_with_several(
+        (_login("u"), _login("v")), _login(policies=(BOUND,)), EMPTY, EMPTY, namespaces=()
+    )
+    assert [row.unknown for row in change.gained][-2:] == [False, True]
+    assert change.lost == ()
+
+
+def test_two_opaque_policies_are_not_equal() -> None:
+    other = policy("AmazonEKSNetworkingClusterPolicy")
+    change = compare(_login(policies=(OPAQUE,)), _login(policies=(other,)), EMPTY)
+    assert [row.unknown for row in change.gained] == [True]
+    assert [row.unknown for row in change.lost] == [True]
+
+
 def test_an_opaque_policy_on_both_sides_hides_nothing() -> None:
     index = _index(READER, bind("b", "reader", group("g"), namespace="dev"))
     same = compare(
