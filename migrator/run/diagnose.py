@@ -8,6 +8,8 @@ continue.
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from migrator.decide.diagnosis.access_policies_known import NAME as ACCESS_POLICIES
+from migrator.decide.diagnosis.access_policies_known import access_policies_check
 from migrator.decide.diagnosis.cluster_checks import address_check, cluster_checks
 from migrator.decide.diagnosis.required_permissions import (
     ESSENTIAL,
@@ -75,6 +77,7 @@ def diagnose(
         lambda: cluster_checks(cluster),
         lambda: _way_in(ports, cluster),
         lambda: _iam(ports, reference, commands),
+        lambda: _access_policies(ports),
     ]
     groups = ports.tasks.map(lambda ask: tuple(ask()), asks)
     checks = [check for group in groups for check in group]
@@ -88,6 +91,16 @@ def _caller(ports: DiagnosePorts) -> Iterable[Check]:
     chain = list(ports.cluster.caller_chain())
     through = f", through {' and '.join(chain[:-1])}" if len(chain) > 1 else ""
     yield Check("caller", "ok", f"You are {ports.cluster.caller_identity()['Arn']}{through}.")
+
+
+def _access_policies(ports: DiagnosePorts) -> Iterable[Check]:
+    try:
+        offered = ports.cluster.list_access_policies()
+    except MigratorError as error:
+        said = f"Which access policies EKS offers is not known. {error.message} {error.why}"
+        yield Check(ACCESS_POLICIES, "unknown", said.strip(), error.remedy)
+        return
+    yield access_policies_check(offered)
 
 
 def _way_in(ports: DiagnosePorts, cluster: Raw) -> Iterable[Check]:

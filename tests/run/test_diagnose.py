@@ -112,6 +112,37 @@ def test_a_caller_who_may_not_simulate_gets_unknown_and_the_policy(start_lab: St
     assert not found.healthy
 
 
+@dataclass
+class NewPolicies:
+    """A Region that offers a policy which no table has."""
+
+    lab: SmallLab
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - the lab's own cluster
+        return getattr(self.lab.cluster, name)
+
+    def list_access_policies(self) -> list[str]:
+        stem = "arn:aws:eks::aws:cluster-access-policy"
+        return [*self.lab.cluster.list_access_policies(), f"{stem}/AmazonEKSTomorrowPolicy"]
+
+
+def test_access_policies_of_the_region_are_compared_with_the_tables(start_lab: Start) -> None:
+    lab = start_lab()
+    check = by_name(diagnose(ports(lab)))["access-policies"]
+    assert (check.state, check.said[:21]) == ("ok", "This version knows al")
+    offering: Any = NewPolicies(lab)
+    found = diagnose(replace(ports(lab), cluster=offering))
+    assert "AmazonEKSTomorrowPolicy" in by_name(found)["access-policies"].said
+    assert found.healthy
+    fresh = adapters(lab.lab, lab.session.with_profile(lab.profile(ALICE)))
+    lab.lab.world.accounts[ACCOUNT].users["alice"].permissions = LabPermissions(
+        ("eks:ListAccessPolicies",), None
+    )
+    check = by_name(diagnose(ports(fresh)))["access-policies"]
+    assert check.state == "unknown"
+    assert "eks:ListAccessPolicies" in check.said
+
+
 def test_simulation_that_is_denied_is_unknown(start_lab: Start) -> None:
     lab = start_lab()
     lab.lab.world.accounts[ACCOUNT].roles["operator"].permissions = LabPermissions(
