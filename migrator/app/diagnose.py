@@ -20,8 +20,7 @@ def diagnose(cluster: str, operator: Operator) -> "Diagnosis":
 
 def required_policy(cluster: str, settings: Settings) -> dict[str, Any]:
     """An IAM policy document that allows everything; nothing is checked."""
-    from migrator.decide.diagnosis.required_permissions import policy_document
+    from migrator.decide.diagnosis.required_permissions import COMMANDS, policy_document
     from migrator.model.files.snapshot import cluster_ref
-    from migrator.run.diagnose import DEFAULT_COMMANDS
 
-    return policy_document(DEFAULT_COMMANDS, cluster_ref(describe(settings, cluster)))
+    return policy_document(COMMANDS, cluster_ref(describe(settings, cluster)))

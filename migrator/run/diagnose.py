@@ -13,13 +13,12 @@ from migrator.decide.diagnosis.access_policies_known import access_policies_chec
 from migrator.decide.diagnosis.cluster_checks import address_check, cluster_checks
 from migrator.decide.diagnosis.required_permissions import (
     ESSENTIAL,
-    LOCK_REQUESTS,
     LOCKING,
     Need,
-    kubernetes_needs_of,
     lock_tag_needs,
     needs_of,
 )
+from migrator.decide.diagnosis.required_requests import LOCK_REQUESTS, kubernetes_needs_of
 from migrator.errors import MigratorError
 from migrator.model.cluster_lock import describe_lock
 from migrator.model.diagnosis import Check, CheckState, Diagnosis
@@ -41,6 +40,7 @@ from migrator.ports import (
 from migrator.run.read_leftovers import own_objects
 
 DEFAULT_COMMANDS = ("plan", "apply", "verify", "cutover")
+_READS = ("Describe", "List", "Get", "Lookup", "Filter")
 # Policies allow these for named roles as a rule, so that a refusal on "*" says little.
 _ON_NAMED_ROLES = frozenset({"iam:PassRole", "sts:AssumeRole"})
 
@@ -158,7 +158,7 @@ def _writes(action: str) -> bool:
     """Whether a command fails without the action; other reads only make its answers weaker."""
     if action in _ON_NAMED_ROLES:
         return False
-    return not action.partition(":")[2].startswith(("Describe", "List", "Get", "Lookup"))
+    return not action.partition(":")[2].startswith(_READS)
 
 
 def _in_the_cluster(

@@ -104,6 +104,15 @@ def test_missing_writes_fail_and_missing_reads_warn(start_lab: Start) -> None:
     assert checks["iam-permissions-cutover"].state == "warn"
 
 
+def test_the_log_is_a_read_that_only_makes_answers_weaker(start_lab: Start) -> None:
+    lab = start_lab()
+    denied = LabPermissions(("logs:FilterLogEvents",), None)
+    lab.lab.world.accounts[ACCOUNT].roles["operator"].permissions = denied
+    check = by_name(diagnose(ports(lab)))["iam-permissions-apply"]
+    assert check.state == "warn"
+    assert "logs:FilterLogEvents" in check.said
+
+
 def test_a_caller_who_may_not_simulate_gets_unknown_and_the_policy(start_lab: Start) -> None:
     found = diagnose(replace(ports(start_lab()), permissions=NobodyAsks()))
     check = by_name(found)["iam-permissions"]

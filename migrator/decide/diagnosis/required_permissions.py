@@ -1,18 +1,15 @@
-"""Which IAM actions and which Kubernetes requests each command needs, and on what.
+"""Which IAM actions each command needs, and on what.
 
-Source: service authorization reference for Amazon EKS, IAM, EC2 and CloudWatch Logs. ``{cluster}``
-is the cluster's ARN, ``{below}`` the ARN of what belongs to it:
-``arn:…:KIND/CLUSTER/*``.
+A test runs every command on the lab with exactly these permissions and compares what it asks for
+(``tests/cli/test_stated_permissions.py``). Source of the resources: service authorization reference
+for Amazon EKS, IAM, EC2 and CloudWatch Logs. ``cluster`` is the cluster's ARN; other kinds are
+the ARN of what belongs to it: ``arn:…:KIND/CLUSTER/*``.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
-from migrator.decide.running.dead_man import NAME as TIMER_NAME
-from migrator.decide.running.dead_man import NAMESPACE as TIMER_NAMESPACE
-from migrator.model.cluster_lock import LEASE_NAME, LOCK_NAMESPACE
 from migrator.model.plan import ClusterRef
-from migrator.model.rbac import AccessRequest
 
 
 class Need(NamedTuple):
@@ -22,11 +19,16 @@ class Need(NamedTuple):
     resource: str
 
 
-_READ: Final = (
-    ("eks:DescribeCluster", "cluster"),
+_CLUSTER: Final = (("eks:DescribeCluster", "cluster"),)
+_ENTRIES: Final = (
     ("eks:ListAccessEntries", "cluster"),
     ("eks:DescribeAccessEntry", "access-entry"),
     ("eks:ListAssociatedAccessPolicies", "access-entry"),
+)
+_PRINCIPALS: Final = (("iam:GetRole", "*"), ("iam:GetUser", "*"))
+_READ: Final = (
+    *_CLUSTER,
+    *_ENTRIES,
     ("eks:ListAccessPolicies", "*"),
     ("eks:ListNodegroups", "cluster"),
     ("eks:DescribeNodegroup", "nodegroup"),
@@ -36,8 +38,7 @@ _READ: Final = (
     ("eks:DescribeCapability", "capability"),
     ("eks:ListIdentityProviderConfigs", "cluster"),
     ("eks:DescribeIdentityProviderConfig", "identityproviderconfig"),
-    ("iam:GetRole", "*"),
-    ("iam:GetUser", "*"),
+    *_PRINCIPALS,
     ("iam:ListRoles", "*"),
     ("iam:ListUsers", "*"),
     ("iam:GetInstanceProfile", "*"),
@@ -52,10 +53,13 @@ _WRITE: Final = (
     ("eks:AssociateAccessPolicy", "access-entry"),
     ("eks:DisassociateAccessPolicy", "access-entry"),
     ("eks:TagResource", "access-entry"),
+    ("iam:PassRole", "*"),
 )
 # The lock of a cluster is a Lease; an operator who may not write one locks by a tag
 # (migrator.run.lock_cluster).
 _LOCK_TAG: Final = (("eks:TagResource", "cluster"), ("eks:UntagResource", "cluster"))
+# Log-ins as principals, and the log-ins of nodes and people in the control plane's log.
+_PROVE: Final = (("sts:AssumeRole", "*"), ("logs:FilterLogEvents", "*"))
 _LOGS: Final = (
     ("logs:DescribeLogGroups", "*"),
     ("logs:FilterLogEvents", "*"),
@@ -65,41 +69,66 @@ _LOGS: Final = (
 _COMMANDS: Final[dict[str, tuple[tuple[str, str], ...]]] = {
     "snapshot": _READ,
     "plan": _READ,
-    "verify": (*_READ, ("sts:AssumeRole", "*")),
-    "apply": (*_READ, *_MODE, *_WRITE, *_LOCK_TAG, ("iam:PassRole", "*"), ("sts:AssumeRole", "*")),
-    "rehearse": (*_READ, *_LOCK_TAG, ("sts:AssumeRole", "*")),
-    "cutover": (*_READ, *_MODE, *_LOCK_TAG, ("sts:AssumeRole", "*")),
+    "verify": (*_READ, *_PROVE),
+    "verify --canary-pods": (*_READ, *_PROVE, *_LOCK_TAG),
+    "apply": (*_READ, *_PROVE, *_MODE, *_WRITE, *_LOCK_TAG),
+    "rehearse": (*_READ, *_PROVE, *_LOCK_TAG),
+    "cutover": (*_READ, *_PROVE, *_MODE, *_LOCK_TAG),
     "rollback": (*_READ, *_WRITE, *_LOCK_TAG),
     "retire": (*_READ, *_LOCK_TAG),
-    "observe": (("eks:DescribeCluster", "cluster"), *_LOGS),
+    "status": (*_CLUSTER, *_ENTRIES, *_PRINCIPALS),
+    "report": _READ,
+    "observe": (*_CLUSTER, *_ENTRIES, *_LOGS),
+    "doctor": (
+        *_CLUSTER,
+        *_ENTRIES,
+        *_PRINCIPALS,
+        ("eks:ListAccessPolicies", "*"),
+        ("iam:SimulatePrincipalPolicy", "*"),
+    ),
 }
 COMMANDS: Final = tuple(_COMMANDS)
-LOCKING: Final = frozenset({"apply", "rehearse", "cutover", "rollback", "retire"})
-# Requests by which a run takes, renews and releases the lock. ``create`` cannot be allowed by name
-# (Kubernetes documentation, "Using RBAC Authorization", "Referring to resources").
-LOCK_REQUESTS: Final = (
-    AccessRequest("create", "coordination.k8s.io", "leases", namespace=LOCK_NAMESPACE),
-    *(
-        AccessRequest(
-            verb, "coordination.k8s.io", "leases", namespace=LOCK_NAMESPACE, name=LEASE_NAME
-        )
-        for verb in ("get", "update", "delete")
-    ),
+LOCKING: Final = frozenset(
+    {"verify --canary-pods", "apply", "rehearse", "cutover", "rollback", "retire"}
 )
+# Actions that not every run takes, and when one does.
+ONLY_WHERE: Final[Mapping[tuple[str, str], str]] = {
+    ("iam:GetRole", "*"): "for principals that no list shows",
+    ("iam:GetUser", "*"): "for principals that no list shows",
+    ("cloudtrail:LookupEvents", "*"): "for a cluster of at most 90 days: who created it",
+    ("eks:DescribeNodegroup", "nodegroup"): "where there are managed node groups",
+    ("eks:DescribeFargateProfile", "fargateprofile"): "where there are Fargate profiles",
+    ("eks:DescribeCapability", "capability"): "where there are capabilities",
+    ("eks:DescribeIdentityProviderConfig", "identityproviderconfig"): "where there are providers",
+    ("iam:GetInstanceProfile", "*"): "where there are nodes on EC2",
+    ("ec2:DescribeInstances", "*"): "where there are nodes on EC2",
+    ("eks:UpdateClusterConfig", "cluster"): "apply: for a cluster in CONFIG_MAP mode",
+    ("eks:DescribeUpdate", "cluster"): "apply: for a cluster in CONFIG_MAP mode",
+    ("eks:CreateAccessEntry", "cluster"): "rollback: to make an entry again that a run deleted",
+    ("eks:AssociateAccessPolicy", "access-entry"): "rollback: to give back a policy",
+    ("eks:DeleteAccessEntry", "access-entry"): "apply: to make an entry of another type",
+    ("eks:DisassociateAccessPolicy", "access-entry"): "to take a policy from an existing entry",
+    ("eks:TagResource", "access-entry"): "EKS asks it when an entry with tags is made",
+    ("iam:PassRole", "*"): "for entries of type EC2_LINUX and EC2_WINDOWS",
+    ("eks:TagResource", "cluster"): "where no Lease may be written: the lock is a tag",
+    ("eks:UntagResource", "cluster"): "where no Lease may be written: the lock is a tag",
+    ("logs:FilterLogEvents", "*"): "where the control plane's log is on",
+    ("logs:StartQuery", "*"): "observe --scan insights, or auto",
+    ("logs:GetQueryResults", "*"): "observe --scan insights, or auto",
+}
+# Besides, of each command that gets --reader-role: to read IAM of another account.
+READER_ROLE: Final = Need("sts:AssumeRole", "*")
 # What a run cannot do without: the other reads are weaker answers, not failures.
 ESSENTIAL: Final = frozenset(
     {"eks:DescribeCluster", "eks:ListAccessEntries", "eks:DescribeAccessEntry"}
 )
-_AWS_AUTH: Final = {"resource": "configmaps", "namespace": "kube-system", "name": "aws-auth"}
-_RBAC: Final = "rbac.authorization.k8s.io"
-_TIMER: Final = (
-    ("", "serviceaccounts"),
-    (_RBAC, "roles"),
-    (_RBAC, "rolebindings"),
-    ("", "configmaps"),
-    ("coordination.k8s.io", "leases"),
-    ("batch", "jobs"),
-)
+
+
+def actions_of(command: str) -> tuple[tuple[str, str], ...]:
+    """IAM actions of a command, each with the kind of resource. Raises ``KeyError`` for no
+    command.
+    """
+    return _COMMANDS[command]
 
 
 def needs_of(command: str, cluster: ClusterRef) -> tuple[Need, ...]:
@@ -137,43 +166,3 @@ def policy_document(commands: Iterable[str], cluster: ClusterRef) -> dict[str, A
         for resource in sorted(actions)
     ]
     return {"Version": "2012-10-17", "Statement": statements}
-
-
-def _timer() -> Iterator[AccessRequest]:
-    """What making and removing the objects of a rehearsal's timer takes; server-side apply of a new
-    object is asked as ``patch`` and as ``create`` (Kubernetes documentation, "Server-Side Apply").
-    """
-    for group, resource in _TIMER:
-        for verb in ("create", "patch", "delete"):
-            yield AccessRequest(verb, group, resource, namespace=TIMER_NAMESPACE, name=TIMER_NAME)
-
-
-def kubernetes_needs_of(command: str) -> tuple[AccessRequest, ...]:
-    """Requests to the API server that a command makes as the caller."""
-    reads = (
-        AccessRequest("get", **_AWS_AUTH),
-        AccessRequest("list", resource="namespaces"),
-        AccessRequest("list", resource="nodes"),
-        *(
-            AccessRequest("list", _RBAC, resource)
-            for resource in ("roles", "rolebindings", "clusterroles", "clusterrolebindings")
-        ),
-    )
-    writes = tuple(
-        AccessRequest(verb, _RBAC, "clusterrolebindings") for verb in ("create", "patch", "delete")
-    )
-    match command:
-        case "apply" | "rollback":
-            return (
-                *reads,
-                *writes,
-                AccessRequest("bind", _RBAC, "clusterroles", name="cluster-admin"),
-            )
-        case "rehearse":
-            return (*reads, AccessRequest("patch", **_AWS_AUTH), *_timer())
-        case "retire":
-            return (*reads, AccessRequest("delete", **_AWS_AUTH))
-        case "observe":
-            return ()
-        case _:
-            return reads

@@ -11,9 +11,7 @@ def test_every_published_policy_has_a_probe_that_it_allows_and_no_other_has() ->
     for name, table in ACCESS_POLICIES.items():
         policy = AssociatedPolicy(f"arn:aws:eks::aws:cluster-access-policy/{name}")
         probe = policy_probe(policy)
-        assert (probe is not None) == (
-            table.exact and any(rule.resources for rule in table.rules)
-        )
+        assert (probe is not None) == (table.exact and any(rule.resources for rule in table.rules))
         assert probe is None or policy_allows((policy,), probe)[0] is True
     assert (
         policy_probe(on_cluster("arn:aws:eks::aws:cluster-access-policy/AmazonEKSMadeUpPolicy"))

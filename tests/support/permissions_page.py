@@ -1,0 +1,119 @@
+"""Writes ``playbooks/permissions.md``: what each command needs, from the program's own lists.
+
+A test compares; ``UPDATE_GOLDEN=1 python -m pytest tests/docs/test_permissions_page.py`` writes it.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from migrator.decide.diagnosis.required_permissions import (
+    COMMANDS,
+    LOCKING,
+    ONLY_WHERE,
+    actions_of,
+)
+from migrator.decide.diagnosis.required_requests import (
+    LOCK_REQUESTS,
+    conditional_requests_of,
+    kubernetes_needs_of,
+)
+from migrator.model.rbac import AccessRequest
+
+_HEAD = """\
+# Permissions
+
+What the caller of each command needs. The page is generated from the lists that `migrate doctor`
+checks, and a test runs every command with exactly these permissions.
+
+`migrate doctor CLUSTER --policy` prints an IAM policy for all commands on one cluster, and
+`migrate doctor CLUSTER` says what the caller lacks. A read that is not allowed makes an answer
+weaker: what was not read is said to be unknown.
+
+Commands that read files alone (`show`, `explain`, `generate`) need nothing; "all" leaves them out.
+
+## IAM
+
+Each command that gets `--reader-role ROLE` needs `sts:AssumeRole` on that role, and the role
+`iam:GetRole`, `iam:GetUser`, `iam:ListRoles` and `iam:ListUsers` in its account.
+State in a bucket (`--state-dir s3://…`) and a tunnel (`--via ssm:…`) need more.
+`iam:PassRole` and `sts:AssumeRole` can be limited to the roles of the plan.
+
+"""
+_KUBERNETES = """
+## Kubernetes
+
+Requests to the API server as the caller. Every login may ask its own reviews (`can-i`). An
+administrator of the cluster has all of these.
+
+"""
+
+
+def permissions_page() -> str:
+    """The page."""
+    return "".join(
+        (
+            _HEAD,
+            _table(("action", "on", "commands", "when"), _action_rows()),
+            _KUBERNETES,
+            _table(("request", "commands", "when"), _request_rows()),
+        )
+    )
+
+
+def _action_rows() -> Iterator[Sequence[str]]:
+    commands: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for command in COMMANDS:
+        for need in actions_of(command):
+            commands[need].append(command)
+    for (action, kind), users in sorted(commands.items()):
+        when = ONLY_WHERE.get((action, kind), "")
+        yield f"`{action}`", kind.replace("*", "`*`"), _names(users), when
+
+
+def _request_rows() -> Iterator[Sequence[str]]:
+    commands: dict[tuple[AccessRequest, str], list[str]] = defaultdict(list)
+    for command in COMMANDS:
+        lock = LOCK_REQUESTS if command in LOCKING else ()
+        # A request may be a need of the command and of its lock.
+        for request in dict.fromkeys((*kubernetes_needs_of(command), *lock)):
+            commands[request, ""].append(command)
+        for each in conditional_requests_of(command):
+            commands[each.request, each.when].append(command)
+    grouped = _by_verbs(commands)
+    for thing, verbs, users, when in sorted(grouped):
+        yield f"{', '.join(verbs)} {thing}", users, when
+
+
+def _by_verbs(
+    commands: Mapping[tuple[AccessRequest, str], list[str]],
+) -> list[tuple[str, tuple[str, ...], str, str]]:
+    """Requests that differ in their verb alone, as one."""
+    found: dict[tuple[str, str, str], set[str]] = defaultdict(set)
+    for (request, when), users in commands.items():
+        found[_thing(request), _names(users), when].add(request.verb)
+    return [
+        (thing, tuple(sorted(verbs)), users, when) for (thing, users, when), verbs in found.items()
+    ]
+
+
+def _thing(request: AccessRequest) -> str:
+    resource = request.resource
+    if request.api_group:
+        resource = f"{resource}.{request.api_group}"
+    name = f" `{request.name}`" if request.name else ""
+    where = f" in `{request.namespace}`" if request.namespace else ""
+    return f"`{resource}`{name}{where}"
+
+
+def _names(commands: Sequence[str]) -> str:
+    others = [command for command in COMMANDS if command not in commands]
+    if not others:
+        return "all"
+    if len(others) < len(commands):
+        return f"all but {', '.join(others)}"
+    return ", ".join(commands)
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
