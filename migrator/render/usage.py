@@ -8,8 +8,9 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from migrator.model.long_lists import and_more
 from migrator.model.snapshot import Login
-from migrator.model.usage_report import Denial, SeenPrincipal, UsageReport
+from migrator.model.usage_report import Denial, NamesOfTemplate, SeenPrincipal, UsageReport
 from migrator.render.text import MAX_WIDTH, foreign, stack, text_of
 
 FORMAT = "migrator/usage/v1"
@@ -156,11 +157,7 @@ def _sections(report: UsageReport) -> Iterator[tuple[str, Iterable[str]]]:
     )
     yield (
         "What templates became:",
-        (
-            f"{each.source} {each.template}: {', '.join(each.names[:_MOST_NAMES])}"
-            + (f" and {each.count - _MOST_NAMES} more" if each.count > _MOST_NAMES else "")
-            for each in report.templates
-        ),
+        (f"{each.source} {each.template}: {_names(each)}" for each in report.templates),
     )
     yield "Left out, because only this tool logged in as them:", report.own
     yield "Rows nobody used in this time:", (f"{row.source} {row.arn}" for row in report.unused)
@@ -174,6 +171,13 @@ def _sections(report: UsageReport) -> Iterator[tuple[str, Iterable[str]]]:
         ),
     )
     yield "Denied, the latest first:", _denials(report)
+
+
+def _names(template: NamesOfTemplate) -> str:
+    names = ", ".join(template.names[:_MOST_NAMES])
+    # The report holds the first names of a template, and how many there are in all.
+    rest = and_more(template.count, _MOST_NAMES)
+    return f"{names} {rest}" if rest else names
 
 
 def _denials(report: UsageReport) -> Iterator[str]:

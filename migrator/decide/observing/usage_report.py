@@ -15,6 +15,7 @@ from migrator.decide.reading.read_aws_auth import read_aws_auth
 from migrator.decide.reading.row_keys import principal_key, row_key
 from migrator.decide.reading.templates import templates_in
 from migrator.model.aws_auth import AwsAuth, RowMapping
+from migrator.model.long_lists import some_of
 from migrator.model.principal import parse_arn
 from migrator.model.snapshot import Login, Usage
 from migrator.model.usage_report import (
@@ -95,15 +96,14 @@ def _gaps(tally: Tally, window: Window) -> Iterator[str]:
         return
     if window.group.created > window.start:
         yield f"the log begins {window.group.created:%Y-%m-%d %H:%MZ}"
+    # None: CloudWatch Logs keeps the lines for ever (its API, DescribeLogGroups).
     kept = window.group.retention_days
     if kept is not None and window.end - timedelta(days=kept) > window.start:
         yield f"lines are deleted after {kept} days"
     silent = list(_silent_days(tally.days.get(window.login_log, set()), window))
     if not silent:
         return
-    days = ", ".join(silent[:_MOST_DAYS])
-    if len(silent) > _MOST_DAYS:
-        days += f" and {len(silent) - _MOST_DAYS} more days"
+    days = some_of(silent, _MOST_DAYS, "days")
     yield f"no line of the {window.login_log} log on {days}"
 
 
@@ -136,25 +136,32 @@ def _templates(index: RowIndex, logins: Sequence[Login]) -> Iterator[NamesOfTemp
     by_key: dict[str, list[Login]] = {}
     for login in logins:
         by_key.setdefault(principal_key(login.arn), []).append(login)
-    in_force = (*index.roles.values(), *index.users.values())
-    rows = {row.source: row for found in in_force for row in found}
+    rows: dict[str, RowMapping] = {}
+    for found in (*index.roles.values(), *index.users.values()):
+        rows.update((row.source, row) for row in found)
     for row in sorted(rows.values(), key=lambda each: (each.section, each.index)):
         mine = by_key.get(row_key(row.arn), [])
         for template, names in _rendered(row, mine):
-            found = sorted(set(names))
-            if found:
-                named = tuple(found[:_MOST_NAMES])
-                yield NamesOfTemplate(row.source, row.arn, template, named, len(found))
+            # No login came by this row in the window.
+            if not names:
+                continue
+            shown = tuple(sorted(names)[:_MOST_NAMES])
+            yield NamesOfTemplate(row.source, row.arn, template, shown, len(names))
 
 
-def _rendered(row: RowMapping, logins: Sequence[Login]) -> Iterator[tuple[str, list[str]]]:
+def _rendered(row: RowMapping, logins: Sequence[Login]) -> Iterator[tuple[str, set[str]]]:
+    """Each template of a row, with the names that its logins had in its place."""
     if templates_in(row.username):
-        yield row.username, [login.username for login in logins]
+        yield row.username, {login.username for login in logins}
     templated = [group for group in row.effective_groups if templates_in(group)]
     # Groups that a login has without any template; the API server adds the first to every login.
     literal = {"system:authenticated", *row.effective_groups}.difference(templated)
+    rendered: set[str] = set()
+    for login in logins:
+        rendered.update(login.groups)
+    # Which of several templated groups a name came from cannot be seen in it.
     for group in templated:
-        yield group, [each for login in logins for each in login.groups if each not in literal]
+        yield group, rendered - literal
 
 
 def _without_row(

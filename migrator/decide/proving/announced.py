@@ -24,6 +24,7 @@ from migrator.decide.proving.expectations import is_ours
 from migrator.decide.proving.expected_log_in import unannounced_log_ins
 from migrator.decide.steps.entry_states import PLAN_TAG, final_spec
 from migrator.model.access_entry import NOBODY, AccessEntry, Identity
+from migrator.model.long_lists import first_lines
 from migrator.model.plan import AccessChange, Plan, PlannedPrincipal
 from migrator.model.rbac import Binding, PermissionRow, PolicyRule, RbacState, Subject
 from migrator.model.snapshot import Snapshot
@@ -243,8 +244,6 @@ def _worded(rows: list[PermissionRow]) -> list[str]:
     words = [
         f"{', '.join(row.verbs) or 'something'} "
         f"{', '.join(row.resources or row.non_resource_urls)} ({row.scope})"
-        for row in rows[:_MOST_NAMED]
+        for row in rows
     ]
-    if len(rows) > _MOST_NAMED:
-        words.append(f"and {len(rows) - _MOST_NAMED} more")
-    return words
+    return first_lines(words, _MOST_NAMED)

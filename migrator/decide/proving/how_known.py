@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from migrator.model.evidence import Attribution, ProbeResult, SelfSubject
+from migrator.model.long_lists import some_of
 from migrator.model.rbac import AccessRequest
 
 _MOST_NAMED = 3
@@ -114,10 +115,7 @@ def _how_of_change(
 
 
 def _named(results: Sequence[ProbeResult]) -> str:
-    names = ", ".join(request_text(each.probe.request) for each in results[:_MOST_NAMED])
-    if len(results) <= _MOST_NAMED:
-        return names
-    return f"{names} and {len(results) - _MOST_NAMED} more"
+    return some_of([request_text(each.probe.request) for each in results], _MOST_NAMED)
 
 
 def request_text(request: AccessRequest) -> str:

@@ -17,6 +17,7 @@ from typing import Literal, TypeAlias
 from migrator.decide.proving.how_known import clock_time
 from migrator.decide.reading.row_keys import principal_key
 from migrator.model.access_entry import AccessEntry
+from migrator.model.long_lists import some_of
 from migrator.model.node_health import LEASE_GRACE, NodesNow, NodeState
 from migrator.model.observation import SeenLogin
 
@@ -357,7 +358,4 @@ def _last_renewal(node: NodeState) -> str:
 
 
 def _some(names: Sequence[str]) -> str:
-    named = ", ".join(names[:_MOST_NAMED])
-    if len(names) <= _MOST_NAMED:
-        return named
-    return f"{named} and {len(names) - _MOST_NAMED} more"
+    return some_of(names, _MOST_NAMED)

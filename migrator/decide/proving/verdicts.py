@@ -12,6 +12,7 @@ from migrator.decide.proving.how_known import request_text, tied
 from migrator.model.access_entry import AccessEntry, AuthenticationMode
 from migrator.model.canonical import digest_of
 from migrator.model.evidence import PROOF_CLASSES, Evidence, PrincipalVerdict, ProbeResult, Verdict
+from migrator.model.long_lists import first_lines
 from migrator.model.plan import PlannedPrincipal
 from migrator.model.step import BRIDGE_PREFIX, MARKER_PREFIX, ProofClass
 
@@ -148,9 +149,7 @@ def _failure(evidence: Evidence) -> str:
     # A permission that was announced as lost and is still there comes first.
     results.sort(key=lambda result: result.probe.announced != "lost")
     wrong = [f"{request_text(result.probe.request)}: {_wrong(result)}" for result in results]
-    texts = [*evidence.differences, *wrong[:_MOST_NAMED]]
-    if len(wrong) > _MOST_NAMED:
-        texts.append(f"and {len(wrong) - _MOST_NAMED} more probes")
+    texts = [*evidence.differences, *first_lines(wrong, _MOST_NAMED, "probes")]
     return "; ".join(text for text in texts if text)
 
 

@@ -15,6 +15,7 @@ from migrator.decide.steps.entry_states import (
     state_of,
 )
 from migrator.model.access_entry import SERVICE_LINKED_MARK, AccessEntry, AssociatedPolicy
+from migrator.model.long_lists import first_lines
 from migrator.model.plan import Plan, PlannedPrincipal
 from migrator.model.principal import Arn, parse_arn
 from migrator.model.rbac import RbacState
@@ -381,10 +382,7 @@ def describe_changes(before: Any, now: Any, path: str = "") -> tuple[str, ...]: 
     """Two JSON values compared, one line a difference, at most 40 lines; empty when they are
     equal.
     """
-    lines = list(_differences(before, now, path))
-    if len(lines) > _MOST_LINES:
-        return (*lines[:_MOST_LINES], f"and {len(lines) - _MOST_LINES} more differences")
-    return tuple(lines)
+    return tuple(first_lines(_differences(before, now, path), _MOST_LINES, "differences"))
 
 
 def _differences(before: Any, now: Any, path: str) -> list[str]:  # noqa: ANN401

@@ -24,6 +24,7 @@ from migrator.model.access_entry import AccessEntry, AuthenticationMode
 from migrator.model.decision import Acceptance
 from migrator.model.evidence import PrincipalVerdict
 from migrator.model.gate import Gate, GateState
+from migrator.model.long_lists import some_of
 from migrator.model.plan import Plan
 from migrator.model.snapshot import Snapshot
 from migrator.model.step import Prove, Sequence
@@ -310,11 +311,7 @@ def _gate(
 
 
 def _some(items: Iterable[str]) -> str:
-    found = list(items)
-    text = "; ".join(found[:_MOST_NAMED])
-    if len(found) > _MOST_NAMED:
-        return f"{text}, and {len(found) - _MOST_NAMED} more"
-    return text
+    return some_of(list(items), _MOST_NAMED, between="; ", last=", ")
 
 
 def last_rehearsal(progress: Progress) -> datetime | None:

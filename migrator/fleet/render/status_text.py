@@ -10,9 +10,9 @@ from rich.text import Text
 
 from migrator.fleet.model.report import FleetReport
 from migrator.fleet.render.headline import account_urgency, fleet_sentence, fleet_tone, troubles
-from migrator.fleet.render.names import some
 from migrator.fleet.render.snippet import asked
 from migrator.fleet.render.text import SHOWN
+from migrator.model.long_lists import and_more, some_of
 from migrator.render.text import MAX_WIDTH, foreign, text_of
 
 STAGE_STYLE: Mapping[str, str] = {
@@ -74,8 +74,9 @@ def _troubles(report: FleetReport) -> list[RenderableType]:
         parts.append(foreign(f"  {_some(trouble.who)}"))
         if trouble.remedy:
             parts.append(foreign(f"  do: {trouble.remedy}", "dim"))
-    if len(found) > SHOWN:
-        parts.append(Text(f"and {len(found) - SHOWN} more reasons (--output json has all)"))
+    rest = and_more(len(found), SHOWN, "reasons")
+    if rest:
+        parts.append(Text(f"{rest} (--output json has all)"))
     return parts
 
 
@@ -96,8 +97,9 @@ def _questions(report: FleetReport) -> list[RenderableType]:
         Text("\nOne answer lifts each of these in all its clusters", style="bold"),
         table,
     ]
-    if len(found) > _QUESTIONS:
-        parts.append(Text(f"and {len(found) - _QUESTIONS} more"))
+    rest = and_more(len(found), _QUESTIONS)
+    if rest:
+        parts.append(Text(rest))
     return [
         *parts,
         Text(
@@ -134,11 +136,11 @@ def _progress(report: FleetReport) -> list[RenderableType]:
     ]
     if open_ones:
         parts.append(table)
-    if len(open_ones) > SHOWN:
-        parts.append(Text(f"and {len(open_ones) - SHOWN} more accounts (--output json has all)"))
+    rest = and_more(len(open_ones), SHOWN, "accounts")
+    if rest:
+        parts.append(Text(f"{rest} (--output json has all)"))
     return parts
 
 
 def _some(names: Sequence[str]) -> str:
-    shown, more = some(names, _FEW)
-    return ", ".join(shown) + (f", and {more} more" if more else "")
+    return some_of(names, _FEW, last=", ")

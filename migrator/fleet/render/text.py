@@ -10,6 +10,7 @@ from migrator.fleet.model.fleet import Answer, Inventory
 from migrator.fleet.model.outcome import STATUSES, ClusterResult, FleetOutcome
 from migrator.fleet.model.short_texts import short_cluster
 from migrator.fleet.render.names import accounts_line, without_name
+from migrator.model.long_lists import and_more
 from migrator.render.text import MAX_WIDTH, foreign, text_of
 
 SHOWN = 20  # lines of one list; --output json has all
@@ -63,8 +64,9 @@ def _silent(answers: Sequence[Answer]) -> RenderableType:
     for (account, status, _), found in list(groups.items())[:SHOWN]:
         regions = Text("\n".join(answer.region for answer in found))
         table.add_row(account, regions, Text(status, style="red"), foreign(found[0].reason))
-    if len(groups) > SHOWN:
-        table.add_row("…", "", "", f"and {len(groups) - SHOWN} more")
+    rest = and_more(len(groups), SHOWN)
+    if rest:
+        table.add_row("…", "", "", rest)
     return table
 
 
@@ -128,8 +130,9 @@ def _left(results: Sequence[ClusterResult]) -> list[RenderableType]:
             Text.assemble((f"{status}: ", STATUS_STYLE[status]), foreign(f"{why} {count}"))
         )
         parts += [foreign(f"  {short_cluster(result.arn)}") for result in found[:SHOWN]]
-        if len(found) > SHOWN:
-            parts.append(Text(f"  and {len(found) - SHOWN} more"))
+        rest = and_more(len(found), SHOWN)
+        if rest:
+            parts.append(Text(f"  {rest}"))
         first = found[0]
         parts += [
             foreign(f"  {name}: {text}", "dim")
@@ -144,5 +147,7 @@ def _list(title: str, items: Iterable[tuple[str, str]]) -> list[RenderableType]:
     if not found:
         return []
     lines = [foreign(f"  {name}: {why}") for name, why in found[:SHOWN]]
-    more = [Text(f"  and {len(found) - SHOWN} more")] if len(found) > SHOWN else []
-    return [Text(f"{title}:", style="yellow"), *lines, *more]
+    rest = and_more(len(found), SHOWN)
+    if rest:
+        lines.append(Text(f"  {rest}"))
+    return [Text(f"{title}:", style="yellow"), *lines]

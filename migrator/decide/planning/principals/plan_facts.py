@@ -13,6 +13,7 @@ from migrator.decide.reading.row_keys import principal_key, row_key
 from migrator.model.access_entry import AccessEntry, AuthenticationMode, EntrySpec
 from migrator.model.aws_auth import AwsAuth
 from migrator.model.decision import Decisions
+from migrator.model.long_lists import some_of
 from migrator.model.plan import Strategy, Target
 from migrator.model.principal import parse_arn
 from migrator.model.snapshot import FargateProfile, Login, Node, Nodegroup, Snapshot
@@ -260,8 +261,4 @@ def _logins(snapshot: Snapshot) -> dict[str, tuple[Login, ...]]:
 
 def quoted(names: Iterable[str]) -> str:
     """Names in a message: each in backquotes, a long list cut."""
-    listed = [f"`{name}`" for name in names]
-    if len(listed) <= _SHOWN_NAMES:
-        return ", ".join(listed)
-    more = len(listed) - _SHOWN_NAMES
-    return f"{', '.join(listed[:_SHOWN_NAMES])} and {more} more"
+    return some_of([f"`{name}`" for name in names], _SHOWN_NAMES)
