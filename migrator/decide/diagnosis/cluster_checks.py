@@ -38,6 +38,7 @@ def _status(cluster: Raw) -> Check:
     if status == "ACTIVE":
         return Check("cluster-status", "ok", "The cluster is ACTIVE.")
     remedy = "Mend the cluster first."
+    # These two end without an operator (EKS API reference, Cluster, "status").
     if status in ("UPDATING", "CREATING"):
         remedy = "Wait until it is ACTIVE."
     return Check("cluster-status", "fail", f"The cluster is {status}.", remedy)
@@ -54,6 +55,7 @@ def _platform(cluster: Raw) -> Check:
     version = _numbers(cluster.get("version"))[:2]
     platform = _numbers(cluster.get("platformVersion"))[:1]
     said = f"Kubernetes {cluster.get('version')}, platform {cluster.get('platformVersion')}"
+    # EKS may write versions in another form one day: that is no reason to call them too old.
     if len(version) < 2 or not platform:
         return Check(
             "platform",
@@ -61,6 +63,7 @@ def _platform(cluster: Raw) -> Check:
             f"{said}: not a version that is understood.",
             "Look it up by hand.",
         )
+    # Each Kubernetes version has platform versions of its own, counted from 1.
     first = _FIRST_PLATFORM.get((version[0], version[1]), 0)
     if version < (1, 23) or platform[0] < first:
         return Check(
@@ -93,13 +96,14 @@ def _endpoint(cluster: Raw) -> Check:
     if not public:
         said = "The endpoint is private: it is reached from the VPC and what is connected to it."
         return Check("endpoint-access", "ok", said)
-    # Without a list EKS allows every address ("Cluster API server endpoint").
-    if not cidrs or not _EVERY_ADDRESS.isdisjoint(cidrs):
+    if _is_open_to_all(cidrs):
         more = " and from inside the VPC" if private else ""
         return Check("endpoint-access", "ok", f"The endpoint is open to every address{more}.")
     said = f"The endpoint is open to {', '.join(cidrs)}"
     if private:
         return Check("endpoint-access", "ok", f"{said}, and from inside the VPC.")
+    # Without private access, traffic of nodes leaves the VPC and comes to the public endpoint
+    # ("Cluster API server endpoint").
     return Check(
         "endpoint-access",
         "warn",
@@ -107,6 +111,13 @@ def _endpoint(cluster: Raw) -> Check:
         f"addresses.",
         "Switch private access on, or allow the addresses that nodes leave the VPC with.",
     )
+
+
+def _is_open_to_all(cidrs: Sequence[str]) -> bool:
+    # Without a list EKS allows every address ("Cluster API server endpoint").
+    if not cidrs:
+        return True
+    return not _EVERY_ADDRESS.isdisjoint(cidrs)
 
 
 def address_check(cluster: Raw, address: str | None) -> Check | None:
@@ -117,7 +128,7 @@ def address_check(cluster: Raw, address: str | None) -> Check | None:
     cidrs = tuple(vpc.get("publicAccessCidrs") or ())
     if not vpc.get("endpointPublicAccess"):
         return None
-    if not cidrs or not _EVERY_ADDRESS.isdisjoint(cidrs):
+    if _is_open_to_all(cidrs):
         return None
     if address is None:
         said = f"Whether this machine is in publicAccessCidrs ({', '.join(cidrs)}) is not known."
@@ -150,7 +161,8 @@ def is_among(address: str, cidrs: Sequence[str]) -> bool:
         networks = [ipaddress.ip_network(cidr, strict=False) for cidr in cidrs]
     except ValueError:
         return False
-    return any(wanted.version == network.version and wanted in network for network in networks)
+    # A block of the other version holds no such address (Python's ipaddress says so, too).
+    return any(wanted in network for network in networks)
 
 
 def host_cidr(address: str) -> str:

@@ -59,7 +59,10 @@ def _character(match: re.Match[str]) -> str:
     if code is None:
         return _ESCAPED.get(match[4], match[4])
     number = int(code, 16)
-    return chr(number) if number <= 0x10FFFF else "\ufffd"
+    # Eight digits can be more than the last code point of Unicode.
+    if number > 0x10FFFF:
+        return "\ufffd"
+    return chr(number)
 
 
 def request_of(message: str, timestamp: int) -> SeenRequest | None:

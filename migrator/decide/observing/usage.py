@@ -56,6 +56,7 @@ class _Names:
             self.spans[key] = Span(first, last, count)
         else:
             span.add(first, last, count)
+        # Sessions may each have a name of their own: what is kept must not grow with their number.
         if self.prefix is None and len(self.spans) > MOST_NAMES:
             self._fold()
 
@@ -135,7 +136,7 @@ class Tally:
 
     def _deny(self, arn: str, what: str, why: str, first: int, last: int, count: int) -> None:
         key = (arn, what, why)
-        after = count if self.applied is not None and first >= self.applied else 0
+        after = self._after_apply(first, count)
         known = self._denials.get(key)
         if known is not None:
             known[0].add(first, last, count)
@@ -144,6 +145,13 @@ class Tally:
             self._denials[key] = (Span(first, last, count), after)
         else:
             self._left_out += count
+
+    def _after_apply(self, first: int, count: int) -> int:
+        """How many of so many events are certainly after the first apply."""
+        # Of events that CloudWatch counted, only the first and the last time are known.
+        if self.applied is None or first < self.applied:
+            return 0
+        return count
 
     # results
 

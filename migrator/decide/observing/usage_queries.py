@@ -56,12 +56,16 @@ def add_rows(
 ) -> None:
     """Count what a query counted. Rows without an ARN or a number do not count."""
     for row in rows:
-        arn, count = row.get("arn", ""), _number(row.get("n", ""))
-        first, last = _moment(row.get("first", "")), _moment(row.get("last", ""))
-        if not arn or not count:
+        arn = row.get("arn", "")
+        if not arn:
             continue
+        count = _number(row.get("n", ""))
+        if not count:
+            continue
+        first, last = _moment(row.get("first", "")), _moment(row.get("last", ""))
         if first is None or last is None:
             continue
+        # A row says of the lines between these two only how many there were.
         for moment in dict.fromkeys((first, last)):
             tally.saw(log_type, int(moment.timestamp() * 1000), 0)
         tally.lines += count
