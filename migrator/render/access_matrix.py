@@ -58,13 +58,22 @@ def access_matrix(report: Report) -> Matrix:
     one column.
     """
     verdicts = {each.principal_arn: each for each in report.verification.verdicts}
-    found = [
-        (each, _cells(each, verdicts.get(each.principal_arn))) for each in report.plan.principals
-    ]
+    found: list[tuple[str, dict[str, Cell]]] = []
+    for principal in report.plan.principals:
+        arn = principal.principal_arn
+        found.append((arn, _cells(principal, verdicts.get(arn))))
     columns = _columns(cells for _, cells in found)
-    lines = tuple(Line(each.principal_arn, _line(cells, columns)) for each, cells in found)
-    changed = sum(any(cell.change not in ("same", "none") for cell in line.cells) for line in lines)
-    return Matrix(tuple(_label(column) for column in columns), lines, changed)
+    lines = tuple(Line(arn, _line(cells, columns)) for arn, cells in found)
+    changed = sum(_has_difference(line) for line in lines)
+    return Matrix(tuple(map(_label, columns)), lines, changed)
+
+
+def _has_difference(line: Line) -> bool:
+    return any(_differs(cell) for cell in line.cells)
+
+
+def _differs(cell: Cell) -> bool:
+    return cell.change not in ("same", "none")
 
 
 def _label(scope: str) -> str:
@@ -72,14 +81,25 @@ def _label(scope: str) -> str:
 
 
 def _cells(principal: PlannedPrincipal, verdict: PrincipalVerdict | None) -> dict[str, Cell]:
-    evidence = verdict.evidence if verdict is not None else None
-    asked: dict[str, list[ProbeResult]] = {}
-    for result in evidence.probes if evidence is not None else ():
-        asked.setdefault(_scope_of(result), []).append(result)
-    changed = dict.fromkeys(row.scope for row in (*principal.access.gained, *principal.access.lost))
-    cells = {scope: _cell(principal, scope, asked.get(scope, [])) for scope in (*changed, *asked)}
+    """The cells of one principal by scope: changes of the rules first, then what was only asked."""
+    found: dict[str, Cell] = {}
     log_ins = _log_ins(principal.access)
-    return cells if log_ins is None else {LOG_INS: log_ins, **cells}
+    if log_ins is not None:
+        found[LOG_INS] = log_ins
+    asked = _probes_by_scope(verdict)
+    changed = [row.scope for row in principal.access.gained + principal.access.lost]
+    for scope in (*changed, *asked):
+        found[scope] = _cell(principal, scope, asked.get(scope, []))
+    return found
+
+
+def _probes_by_scope(verdict: PrincipalVerdict | None) -> dict[str, list[ProbeResult]]:
+    if verdict is None or verdict.evidence is None:
+        return {}
+    asked: dict[str, list[ProbeResult]] = {}
+    for result in verdict.evidence.probes:
+        asked.setdefault(_scope_of(result), []).append(result)
+    return asked
 
 
 def _log_ins(access: AccessChange) -> Cell | None:
@@ -89,9 +109,8 @@ def _log_ins(access: AccessChange) -> Cell | None:
     gained, lost = access.log_ins_gained, access.log_ins_lost
     if not gained and not lost:
         return None
-    words = [f"gains {log_in_words(each)}" for each in gained] + [
-        f"loses {log_in_words(each)}" for each in lost
-    ]
+    words = [f"gains {log_in_words(each)}" for each in gained]
+    words += [f"loses {log_in_words(each)}" for each in lost]
     return Cell(_change(gained, lost), len(words), "; ".join(words))
 
 
@@ -112,14 +131,15 @@ def _scope_of(result: ProbeResult) -> str:
 def _cell(principal: PlannedPrincipal, scope: str, asked: list[ProbeResult]) -> Cell:
     gained = [row for row in principal.access.gained if row.scope == scope]
     lost = [row for row in principal.access.lost if row.scope == scope]
-    if gained or lost:
-        words = [f"gains {permission_words(row)}" for row in gained]
-        words += [f"loses {permission_words(row)}" for row in lost]
-        # One row that is not known makes the whole cell uncertain: the reader must not count on it.
-        uncertain = any(row.unknown for row in (*gained, *lost))
-        change: Change = "unknown" if uncertain else _change(gained, lost)
-        return Cell(change, len(words), "; ".join(words))
-    return _probes_cell(asked)
+    if not gained and not lost:
+        return _probes_cell(asked)
+    words = [f"gains {permission_words(row)}" for row in gained]
+    words += [f"loses {permission_words(row)}" for row in lost]
+    change = _change(gained, lost)
+    # One row that is not known makes the whole cell uncertain: the reader must not count on it.
+    if any(row.unknown for row in gained + lost):
+        change = "unknown"
+    return Cell(change, len(words), "; ".join(words))
 
 
 def _probes_cell(asked: list[ProbeResult]) -> Cell:
@@ -141,23 +161,24 @@ def _columns(lines: Iterable[dict[str, Cell]]) -> tuple[str, ...]:
     for cells in lines:
         for scope, cell in cells.items():
             weight[scope] += 1
-            if cell.change not in ("same", "none"):
+            if _differs(cell):
                 differing.add(scope)
     fixed = [scope for scope in (LOG_INS, CLUSTER, URLS) if scope in weight]
-    rest = sorted(
-        (s for s in weight if s not in fixed), key=lambda s: (s not in differing, -weight[s], s)
-    )
-    shown = [
-        scope for place, scope in enumerate(rest) if scope in differing or place < _MOST_COLUMNS
-    ]
-    return (*fixed, *shown, *([_OTHERS] if len(shown) < len(rest) else []))
+    rest = [scope for scope in weight if scope not in fixed]
+    rest.sort(key=lambda scope: (scope not in differing, -weight[scope], scope))
+    # However many columns that makes: a namespace with a difference has its own.
+    shown = rest[: max(_MOST_COLUMNS, len(differing.intersection(rest)))]
+    if len(shown) < len(rest):
+        shown.append(_OTHERS)
+    return (*fixed, *shown)
 
 
 def _line(cells: dict[str, Cell], columns: tuple[str, ...]) -> tuple[Cell, ...]:
     shown = [cells.get(column, Cell("none")) for column in columns]
-    if columns and columns[-1] == _OTHERS:
-        hidden = sum(cell.count for scope, cell in cells.items() if scope not in columns)
-        shown[-1] = (
-            Cell("same", hidden, f"{hidden} probes answer as before") if hidden else Cell("none")
-        )
+    if _OTHERS not in columns:
+        return tuple(shown)
+    # Only scopes without a difference share a column: their probes are added up.
+    hidden = sum(cell.count for scope, cell in cells.items() if scope not in columns)
+    if hidden:
+        shown[-1] = Cell("same", hidden, f"{hidden} probes answer as before")
     return tuple(shown)

@@ -19,23 +19,30 @@ def can_i(witness: Witness) -> str:
     (kind and API group), makes the kind lower case, and asks in the namespace of the kubeconfig
     unless an option says otherwise.
     """
-    flags, target = _flags(witness), _target(witness)
-    words = [witness.verb, target]
-    if not all(words) or any(not _is_argument(word) for word in (*words, *flags)):
+    flags = _flags(witness)
+    words = [witness.verb, _target(witness)]
+    if not all(words):
+        return ""
+    if not all(_is_argument(word) for word in (*words, *flags)):
         return ""
     # A word that starts with a dash would be read as an option.
-    asked = (
-        [*flags, "--", *words] if any(word.startswith("-") for word in words) else [*words, *flags]
-    )
+    if any(word.startswith("-") for word in words):
+        asked = [*flags, "--", *words]
+    else:
+        asked = [*words, *flags]
     return " ".join(map(shell, ("kubectl", "auth", "can-i", *asked)))
 
 
 def question(witness: Witness | None) -> str:
     """The command, with the logins that it is about; empty where there is none."""
-    command = "" if witness is None else can_i(witness)
-    if witness is None or not command:
+    if witness is None:
         return ""
-    return f"{command}  # in a login with {', '.join(witness.login)}" if witness.login else command
+    command = can_i(witness)
+    if not command:
+        return ""
+    if not witness.login:
+        return command
+    return f"{command}  # in a login with {', '.join(witness.login)}"
 
 
 def _is_argument(word: str) -> bool:
@@ -44,23 +51,37 @@ def _is_argument(word: str) -> bool:
 
 
 def _target(witness: Witness) -> str:
+    """The second argument of kubectl; empty where it would be read as another one."""
     if witness.non_resource_url is not None:
+        # Without the slash it would be read as a kind.
         return witness.non_resource_url if witness.non_resource_url.startswith("/") else ""
-    kind = witness.resource
-    if (
-        not kind
-        or kind != kind.lower()
-        or "/" in kind
-        or "." in kind
-        or witness.api_group != witness.api_group.lower()
-    ):
+    if not _is_kind(witness.resource):
         return ""
-    qualified = f"{kind}.{witness.api_group}" if witness.api_group else kind
-    return f"{qualified}/{witness.name}" if witness.name else qualified
+    if witness.api_group != witness.api_group.lower():
+        return ""
+    target = witness.resource
+    if witness.api_group:
+        target += f".{witness.api_group}"
+    if witness.name:
+        target += f"/{witness.name}"
+    return target
+
+
+def _is_kind(resource: str) -> bool:
+    """Whether kubectl reads the text back as the same kind."""
+    if not resource or resource != resource.lower():
+        return False
+    return "/" not in resource and "." not in resource
 
 
 def _flags(witness: Witness) -> list[str]:
     if witness.non_resource_url is not None:
         return []
-    where = ["--all-namespaces"] if witness.namespace is None else ["-n", witness.namespace]
-    return [*([f"--subresource={witness.subresource}"] if witness.subresource else []), *where]
+    flags = []
+    if witness.subresource:
+        flags.append(f"--subresource={witness.subresource}")
+    if witness.namespace is None:
+        flags.append("--all-namespaces")
+    else:
+        flags += ["-n", witness.namespace]
+    return flags

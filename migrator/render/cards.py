@@ -20,6 +20,7 @@ from migrator.render.facts import (
     is_link,
     lines_of_findings,
     place,
+    place_of,
     short_arn,
 )
 
@@ -136,6 +137,7 @@ def _card(
     lines: Mapping[str, int],
 ) -> Card:
     evidence = verdict.evidence if verdict is not None else None
+    probes = evidence.probes if evidence is not None else ()
     baseline = report.baseline.get(principal.principal_arn)
     return Card(
         anchor=anchor,
@@ -155,9 +157,7 @@ def _card(
         gained=_changes(principal, "gains"),
         lost=_changes(principal, "loses"),
         notes=tuple(notes),
-        questions=tuple(
-            _question(each) for each in (evidence.probes if evidence is not None else ())
-        ),
+        questions=tuple(map(_question, probes)),
     )
 
 
@@ -187,11 +187,9 @@ def _judged(principal: PlannedPrincipal, verdict: PrincipalVerdict | None) -> Ju
 def _why(principal: PlannedPrincipal, verdict: PrincipalVerdict | None) -> str:
     if verdict is not None:
         return verdict.why
-    return (
-        "nothing is migrated, so there is nothing to prove"
-        if principal.action == "skip"
-        else "nothing was shown"
-    )
+    if principal.action == "skip":
+        return "nothing is migrated, so there is nothing to prove"
+    return "nothing was shown"
 
 
 def _login(evidence: Evidence | None) -> Login | None:
@@ -211,13 +209,16 @@ def request_words(request: AccessRequest) -> str:
     """``create pods/exec in namespace shop``, ``get /healthz``."""
     if request.path is not None:
         return f"{request.verb} {request.path}"
-    thing = f"{request.resource}.{request.api_group}" if request.api_group else request.resource
-    thing = f"{thing}/{request.subresource}" if request.subresource else thing
-    thing = f"{thing} {request.name}" if request.name else thing
-    where = (
-        "in the whole cluster" if request.namespace is None else f"in namespace {request.namespace}"
-    )
-    return f"{request.verb} {thing} {where}"
+    thing = request.resource
+    if request.api_group:
+        thing += f".{request.api_group}"
+    if request.subresource:
+        thing += f"/{request.subresource}"
+    if request.name:
+        thing += f" {request.name}"
+    if request.namespace is None:
+        return f"{request.verb} {thing} in the whole cluster"
+    return f"{request.verb} {thing} in namespace {request.namespace}"
 
 
 def _notes_by_principal(report: Report) -> dict[str | None, list[FindingCard]]:
@@ -225,16 +226,14 @@ def _notes_by_principal(report: Report) -> dict[str | None, list[FindingCard]]:
     cluster (None).
     """
     planned = {each.principal_arn for each in report.plan.principals}
-    by_row = {
-        source: each.principal_arn for each in report.plan.principals for source in each.sources
-    }
+    by_row: dict[str, str] = {}
+    for principal in report.plan.principals:
+        by_row.update(dict.fromkeys(principal.sources, principal.principal_arn))
     found: dict[str | None, list[FindingCard]] = {}
     for finding in _sorted(report.plan.findings):
-        owner = (
-            finding.principal_arn
-            if finding.principal_arn in planned
-            else by_row.get(finding.source or "")
-        )
+        owner = finding.principal_arn
+        if owner not in planned:
+            owner = by_row.get(finding.source or "")
         found.setdefault(owner, []).append(note_of(finding, report, about_cluster=owner is None))
     return found
 
@@ -250,11 +249,16 @@ def _sorted(findings: Sequence[Finding]) -> list[Finding]:
 
 def note_of(finding: Finding, report: Report, *, about_cluster: bool) -> FindingCard:
     """A finding as a note; it names its principal only where the note is not shown next to it."""
-    lines = {} if finding.line is None or finding.source is None else {finding.source: finding.line}
-    where = [] if finding.source is None else [place(finding.source, lines)]
+    where: list[str] = []
+    if finding.source is not None:
+        where.append(place_of(finding.source, finding.line))
     if about_cluster and finding.principal_arn is not None:
         where.append(short_arn(finding.principal_arn, report.plan))
-    link = finding.reference if is_link(finding.reference) else ""
     return FindingCard(
-        finding.severity, finding.code, finding.message, finding.remedy, ", ".join(where), link
+        finding.severity,
+        finding.code,
+        finding.message,
+        finding.remedy,
+        ", ".join(where),
+        finding.reference if is_link(finding.reference) else "",
     )

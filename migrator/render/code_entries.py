@@ -40,16 +40,11 @@ class CodeEntry:
     @property
     def texts(self) -> tuple[str, ...]:
         """Every text of the entry that is not the generator's own."""
-        policies = self.spec.access_policies
-        namespaces = (name for policy in policies for name in policy.scope.namespaces)
-        arns = (policy.policy_arn for policy in policies)
-        return (
-            self.principal_arn,
-            self.spec.username or "",
-            *self.spec.kubernetes_groups,
-            *arns,
-            *namespaces,
-        )
+        found = [self.principal_arn, self.spec.username or "", *self.spec.kubernetes_groups]
+        for policy in self.spec.access_policies:
+            found.append(policy.policy_arn)
+            found.extend(policy.scope.namespaces)
+        return tuple(found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,8 +127,6 @@ def stable_name(arn: str) -> str:
 
 def origin(entry: CodeEntry) -> str:
     """``from mapRoles[3]``, for a comment beside the entry."""
-    return (
-        f"from {', '.join(entry.sources)}"
-        if entry.sources
-        else "from the cluster: no row in aws-auth"
-    )
+    if not entry.sources:
+        return "from the cluster: no row in aws-auth"
+    return f"from {', '.join(entry.sources)}"

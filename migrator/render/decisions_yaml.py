@@ -50,12 +50,14 @@ def write_questions(text: str, questions: Sequence[Stub]) -> Written:
         text += "\n"
     open_ones: dict[str, list[Stub]] = {}
     for stub in questions:
-        if not (
-            _answered(before, stub) or _asked(text, stub) or stub in open_ones.get(stub.section, ())
-        ):
-            open_ones.setdefault(stub.section, []).append(stub)
-    for section, stubs in open_ones.items():
-        text = _insert(text, section, stubs)
+        if _answered(before, stub) or _asked(text, stub):
+            continue
+        section = open_ones.setdefault(stub.section, [])
+        # Two findings may ask the same.
+        if stub not in section:
+            section.append(stub)
+    for name, stubs in open_ones.items():
+        text = _insert(text, name, stubs)
     if _plain(_load(text)) != _plain(before):  # pragma: no cover - shown by a property test
         raise Failed(
             "decisions-unreadable",
@@ -109,28 +111,42 @@ def _insert(text: str, section: str, stubs: Sequence[Stub]) -> str:
     """
     document, lines = _load(text), text.splitlines(keepends=True)
     value = document.get(section)
-    closed = _is_closed(document, text)
-    if closed or stubs[0].key is None or (value and value.fa.flow_style()):
-        hint = (
-            f"# (the section {section} is written in braces: add this inside them)\n"
-            if value
-            else ""
-        )
+    if _is_apart(document, text, section, stubs):
+        hint = ""
+        if value:
+            hint = f"# (the section {section} is written in braces: add this inside them)\n"
         return text + hint + "".join(_lines_of(stub, "", _under_section(stub)) for stub in stubs)
     if section not in document:
-        return f"{text}\n{section}:\n" + "".join(
-            _lines_of(stub, "  ", {stub.key: stub.answer}) for stub in stubs
-        )
+        return f"{text}\n{section}:\n{_block(stubs, '  ')}"
     at: int = document.lc.key(section)[0]
     indent = "  "
     if value:
         indent = " " * value.lc.key(next(iter(value)))[1]
-    # nothing yet, or an empty pair of braces: an empty block in which comments have their place
     else:
-        tail = re.search(r"#.*$", lines[at])
-        lines[at] = f"{section}:{'  ' + tail.group() if tail else ''}\n"
-    block = "".join(_lines_of(stub, indent, {stub.key: stub.answer}) for stub in stubs)
-    return "".join([*lines[: at + 1], block, *lines[at + 1 :]])
+        lines[at] = _opened(section, lines[at])
+    return "".join([*lines[: at + 1], _block(stubs, indent), *lines[at + 1 :]])
+
+
+def _is_apart(document: CommentedMap, text: str, section: str, stubs: Sequence[Stub]) -> bool:
+    """Whether the stubs cannot be put into the section: it is written in braces, or has no keys."""
+    if _is_closed(document, text) or stubs[0].key is None:
+        return True
+    value = document.get(section)
+    return bool(value) and bool(value.fa.flow_style())
+
+
+def _opened(section: str, line: str) -> str:
+    """The line of a section without anything, or with an empty pair of braces, as the beginning of
+    a block in which comments have their place.
+    """
+    tail = re.search(r"#.*$", line)
+    if tail is None:
+        return f"{section}:\n"
+    return f"{section}:  {tail.group()}\n"
+
+
+def _block(stubs: Sequence[Stub], indent: str) -> str:
+    return "".join(_lines_of(stub, indent, {stub.key: stub.answer}) for stub in stubs)
 
 
 def _under_section(stub: Stub) -> dict[str, Any]:
@@ -148,7 +164,8 @@ def _is_closed(document: CommentedMap, text: str) -> bool:
 
 
 def _lines_of(stub: Stub, indent: str, answer: Mapping[Any, Any]) -> str:
-    told = [line for text in stub.about for line in textwrap.wrap(comment(text), _WIDTH)]
-    return "".join(
-        f"{indent}# {line}".rstrip() + "\n" for line in (*told, *yaml_lines(dict(answer)))
-    )
+    lines: list[str] = []
+    for text in stub.about:
+        lines += textwrap.wrap(comment(text), _WIDTH)
+    lines += yaml_lines(dict(answer))
+    return "".join(f"{indent}# {line}".rstrip() + "\n" for line in lines)

@@ -40,10 +40,14 @@ def differences(before: dict[str, Any], after: dict[str, Any]) -> tuple[str, ...
 
 
 def _line(sign: str, path: list[Any], old: Any, new: Any) -> str:  # noqa: ANN401 - any JSON value
-    name = ".".join(str(part) for part in path if not isinstance(part, int)) or "entry"
+    # Places in a list say nothing: the order is ignored.
+    keys = [str(part) for part in path if not isinstance(part, int)]
+    name = ".".join(keys) or "entry"
     if sign == "~":
         return f"~ {name}: {_value(old)} -> {_value(new)}"
-    return f"{sign} {name}: {_value(old if sign == '-' else new)}"
+    if sign == "-":
+        return f"- {name}: {_value(old)}"
+    return f"{sign} {name}: {_value(new)}"
 
 
 def _value(value: Any) -> str:  # noqa: ANN401 - any JSON value

@@ -65,15 +65,18 @@ def markdown_code(text: str, *, cell: bool = False) -> str:
     cell.
     """
     shown = terminal(text)
-    longest = max((len(run) for run in re.findall(r"`+", shown)), default=0)
+    if not shown:
+        return "*(empty)*"
+    # A fence is longer than every run of backticks inside it (CommonMark, "Code spans").
+    longest = max(map(len, re.findall(r"`+", shown)), default=0)
     fence = "`" * (longest + 1)
     # CommonMark takes one blank off both ends unless the span is all blanks, so padding is given
     # where it is needed.
     edge = shown.startswith(("`", " ")) or shown.endswith(("`", " "))
     pad = " " if edge and shown.strip(" ") else ""
-    if not shown:
-        return "*(empty)*"
-    return fence + pad + (shown.replace("|", "\\|") if cell else shown) + pad + fence
+    if cell:
+        shown = shown.replace("|", "\\|")
+    return fence + pad + shown + pad + fence
 
 
 def html(text: str) -> str:
@@ -95,14 +98,21 @@ def hcl(text: str) -> str:
         elif char in SHORT:
             out.append(SHORT[char])
         elif char in "$%" and text[index + 1 : index + 2] == "{":
+            before = text[index - 1] if index else ""
             # A doubled sign is HCL's own escape, but not after another such sign: there only the
             # code point is.
-            out.append(f"\\u{ord(char):04x}" if index and text[index - 1] == char else char * 2)
+            out.append(_hcl_code_point(char) if before == char else char * 2)
         elif is_plain(char):
             out.append(char)
         else:
-            out.append(f"\\u{ord(char):04x}" if ord(char) < 0x10000 else f"\\U{ord(char):08x}")
+            out.append(_hcl_code_point(char))
     return f'"{"".join(out)}"'
+
+
+def _hcl_code_point(char: str) -> str:
+    if ord(char) < 0x10000:
+        return f"\\u{ord(char):04x}"
+    return f"\\U{ord(char):08x}"
 
 
 def survives_hcl(text: str) -> bool:

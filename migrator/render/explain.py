@@ -50,13 +50,18 @@ def explain(plan: Plan, told: Explanation, *, width: int = MAX_WIDTH, color: boo
 def _changes(told: Explanation, label: str) -> list[RenderableType]:
     """The rows, and under each the command that asks for it; who must ask it is said once."""
     lines: list[RenderableType] = []
-    asked = False
+    has_command = False
     for which, words, command in access_questions(told.access):
-        if which == label:
-            asked = asked or bool(command)
-            lines += [foreign(words), *([foreign(f"  {command}", "dim")] if command else [])]
-    answers = "no today, yes after" if label == "gains" else "yes today, no after"
-    return [*lines, Text(f"The answers are {answers}. {ASK_AS}", style="dim")] if asked else lines
+        if which != label:
+            continue
+        lines.append(foreign(words))
+        if command:
+            lines.append(foreign(f"  {command}", "dim"))
+            has_command = True
+    if has_command:
+        answers = "no today, yes after" if label == "gains" else "yes today, no after"
+        lines.append(Text(f"The answers are {answers}. {ASK_AS}", style="dim"))
+    return lines
 
 
 def _who_after(told: Explanation) -> list[RenderableType]:
@@ -70,15 +75,15 @@ def find_principal(plan: Plan, wanted: str) -> tuple[PlannedPrincipal, ...]:
     """The principals that ``wanted`` can mean: the ARN, else its end (``role/ci/runner``,
     ``runner``), else a row.
     """
-    exact = tuple(each for each in plan.principals if each.principal_arn == wanted)
+    principals = plan.principals
+    exact = tuple(each for each in principals if each.principal_arn == wanted)
     if exact:
         return exact
-    ends = tuple(
-        each
-        for each in plan.principals
-        if each.principal_arn.endswith(("/" + wanted, ":" + wanted))
-    )
-    return ends or tuple(each for each in plan.principals if wanted in each.sources)
+    ends = (f"/{wanted}", f":{wanted}")
+    by_end = tuple(each for each in principals if each.principal_arn.endswith(ends))
+    if by_end:
+        return by_end
+    return tuple(each for each in principals if wanted in each.sources)
 
 
 def _section(title: str, lines: Iterable[RenderableType]) -> RenderableType:
@@ -93,10 +98,9 @@ def _section(title: str, lines: Iterable[RenderableType]) -> RenderableType:
 def _fact(fact: Fact) -> Text:
     if not fact.values:
         return Text(fact.label)
+    values = ", ".join(value or '""' for value in fact.values)
     same = " (same)" if fact.tone == "same" else ""
-    return Text.assemble(
-        (f"{fact.label} ", "dim"), foreign(", ".join(v or '""' for v in fact.values)), (same, "dim")
-    )
+    return Text.assemble((f"{fact.label} ", "dim"), foreign(values), (same, "dim"))
 
 
 def _reason(reason: Reason) -> Iterable[RenderableType]:

@@ -49,13 +49,21 @@ def short_arn(arn: str, plan: Plan) -> str:
 
 def place(source: str, lines: Mapping[str, int]) -> str:
     """``mapRoles[3] line 14``, or without the line where it is not known."""
-    line = lines.get(source)
+    return place_of(source, lines.get(source))
+
+
+def place_of(source: str, line: int | None) -> str:
+    """:func:`place`, of a row whose line is at hand."""
     return source if line is None else f"{source} line {line}"
 
 
 def lines_of_findings(plan: Plan) -> dict[str, int]:
     """The lines of those rows that a finding is about."""
-    return {f.source: f.line for f in plan.findings if f.source is not None and f.line is not None}
+    lines: dict[str, int] = {}
+    for finding in plan.findings:
+        if finding.source is not None and finding.line is not None:
+            lines[finding.source] = finding.line
+    return lines
 
 
 def policy_words(policy: AssociatedPolicy) -> str:
@@ -63,12 +71,9 @@ def policy_words(policy: AssociatedPolicy) -> str:
     cluster``.
     """
     scope = policy.scope
-    where = (
-        "the whole cluster"
-        if scope.type == "cluster"
-        else ", ".join(scope.namespaces) or "no namespace"
-    )
-    return f"{policy.policy_name} in {where}"
+    if scope.type == "cluster":
+        return f"{policy.policy_name} in the whole cluster"
+    return f"{policy.policy_name} in {', '.join(scope.namespaces) or 'no namespace'}"
 
 
 def default_username(arn: str, spec: EntrySpec) -> str:
@@ -97,14 +102,14 @@ def access_words(access: AccessChange) -> Iterable[tuple[str, str]]:
 
 def access_questions(access: AccessChange) -> Iterable[tuple[str, str, str]]:
     """:func:`access_words`, each with the command that asks for it; empty where there is none."""
-    yield from (
-        ("gains", f"log-ins: {log_in_words(log_ins)}", "") for log_ins in access.log_ins_gained
-    )
-    yield from (("gains", permission_words(row), question(row.witness)) for row in access.gained)
-    yield from (
-        ("loses", f"log-ins: {log_in_words(log_ins)}", "") for log_ins in access.log_ins_lost
-    )
-    yield from (("loses", permission_words(row), question(row.witness)) for row in access.lost)
+    for log_ins in access.log_ins_gained:
+        yield "gains", f"log-ins: {log_in_words(log_ins)}", ""
+    for row in access.gained:
+        yield "gains", permission_words(row), question(row.witness)
+    for log_ins in access.log_ins_lost:
+        yield "loses", f"log-ins: {log_in_words(log_ins)}", ""
+    for row in access.lost:
+        yield "loses", permission_words(row), question(row.witness)
 
 
 def before_facts(identity: Identity) -> tuple[Fact, ...]:
@@ -125,7 +130,9 @@ def after_facts(principal: PlannedPrincipal) -> tuple[Fact, ...]:
     spec = principal.entry or principal.proposed
     if spec is None:
         return (Fact("undecided", ()),)
-    facts = [Fact("proposed only", ())] if principal.entry is None else []
+    facts: list[Fact] = []
+    if principal.entry is None:
+        facts.append(Fact("proposed only", ()))
     facts.append(Fact("type", (spec.type,)))
     facts.extend(_entry_facts(principal, spec))
     return tuple(facts)
@@ -168,15 +175,18 @@ def permission_words(row: PermissionRow) -> str:
     verbs = ", ".join(row.verbs)
     if row.non_resource_urls:
         return f"{verbs} {', '.join(row.non_resource_urls)}"
-    groups = row.api_groups or ("",)
-    things = [
-        f"{resource}.{group}" if group else resource
-        for group in groups
-        for resource in row.resources
-    ]
-    only = f" only {', '.join(row.resource_names)}" if row.resource_names else ""
+    what = ", ".join(_resources_of(row))
+    if row.resource_names:
+        what += f" only {', '.join(row.resource_names)}"
     where = "the whole cluster" if row.scope == "cluster" else row.scope
-    return f"{verbs} {', '.join(things)}{only} in {where}"
+    return f"{verbs} {what} in {where}"
+
+
+def _resources_of(row: PermissionRow) -> Iterable[str]:
+    """``deployments.apps``, each resource in each API group; those of the core group alone."""
+    for group in row.api_groups or ("",):
+        for resource in row.resources:
+            yield f"{resource}.{group}" if group else resource
 
 
 def step_counts(plan: Plan) -> dict[str, int]:
@@ -189,6 +199,10 @@ def step_counts(plan: Plan) -> dict[str, int]:
 
 def is_link(text: str) -> bool:
     """References come from our catalogue; a plan file can still hold anything."""
-    return text.startswith("https://") and all(
-        (char.isascii() and char.isalnum()) or char in "-._~/:?#=&%" for char in text
-    )
+    return text.startswith("https://") and all(map(_is_plain_in_link, text))
+
+
+def _is_plain_in_link(char: str) -> bool:
+    if char in "-._~/:?#=&%":
+        return True
+    return char.isascii() and char.isalnum()

@@ -84,22 +84,24 @@ def _attention(report: Report, places: dict[str, Card]) -> Iterable[Attention]:
     found: dict[tuple[str, str, str], list[tuple[str, str]]] = {}
     for tone, what, why, arn in _worries(report):
         names = found.setdefault((tone, what, why), [])
-        card = places.get(arn)
-        name = (card.anchor, f"{card.name.path}{card.name.name}") if card is not None else ("", arn)
+        name = _linked_name(arn, places)
         if arn and name not in names:
             names.append(name)
     for (tone, what, why), names in found.items():
-        yield Attention(
-            tone, what, why, tuple(names[:_MOST_NAMED]), max(len(names) - _MOST_NAMED, 0)
-        )
+        more = max(len(names) - _MOST_NAMED, 0)
+        yield Attention(tone, what, why, tuple(names[:_MOST_NAMED]), more)
     for gate in report.gates:
         if not gate.passes:
-            yield Attention(
-                "warn",
-                "closed gate",
-                _closed(gate),
-                ((f"g{gate.number}", f"{gate.number} {gate.name}"),),
-            )
+            link = (f"g{gate.number}", f"{gate.number} {gate.name}")
+            yield Attention("warn", "closed gate", _closed(gate), (link,))
+
+
+def _linked_name(arn: str, places: dict[str, Card]) -> tuple[str, str]:
+    """``(anchor, name)``; a principal without a card has no anchor."""
+    card = places.get(arn)
+    if card is None:
+        return "", arn
+    return card.anchor, f"{card.name.path}{card.name.name}"
 
 
 def _worries(report: Report) -> Iterable[tuple[str, str, str, str]]:
@@ -109,21 +111,21 @@ def _worries(report: Report) -> Iterable[tuple[str, str, str, str]]:
     for finding in report.plan.findings:
         if finding.severity == "block":
             yield "bad", finding.code, finding.message, finding.principal_arn or ""
-    for judged in WORST_FIRST[:-1]:
-        for verdict in report.verification.verdicts:
-            if verdict.verdict == judged:
-                yield (
-                    "bad" if judged == "failed" else "warn",
-                    judged,
-                    verdict.why,
-                    verdict.principal_arn,
-                )
+    yield from _weak_verdicts(report)
     for arn, why in report.status.refused:
         yield "bad", "given up", why, arn
     for arn, why in report.status.outstanding:
         yield "warn", "proof outstanding", why, arn
     for why in report.status.unknown:
         yield "warn", "not known", why, ""
+
+
+def _weak_verdicts(report: Report) -> Iterable[tuple[str, str, str, str]]:
+    for judged in WORST_FIRST[:-1]:
+        tone = "bad" if judged == "failed" else "warn"
+        for verdict in report.verification.verdicts:
+            if verdict.verdict == judged:
+                yield tone, judged, verdict.why, verdict.principal_arn
 
 
 def _closed(gate: Gate) -> str:

@@ -20,6 +20,7 @@ from migrator.render.facts import (
     before_facts,
     lines_of_findings,
     place,
+    place_of,
     short_arn,
     step_counts,
 )
@@ -130,18 +131,17 @@ def _code_style(plan: Plan, code: str) -> str:
 
 
 def _facts(facts: Iterable[Fact]) -> Text:
-    lines = []
-    for fact in facts:
-        style = _TONE_STYLE[fact.tone]
-        same = " (same)" if fact.tone == "same" else ""
-        if not fact.values:
-            lines.append(Text(fact.label, style="dim"))
-        else:
-            values = ", ".join(value or '""' for value in fact.values)
-            lines.append(
-                Text.assemble((f"{fact.label} ", "dim"), foreign(values, style), (same, "dim"))
-            )
-    return stack(lines)
+    return stack([_fact(fact) for fact in facts])
+
+
+def _fact(fact: Fact) -> Text:
+    if not fact.values:
+        return Text(fact.label, style="dim")
+    values = ", ".join(value or '""' for value in fact.values)
+    same = " (same)" if fact.tone == "same" else ""
+    return Text.assemble(
+        (f"{fact.label} ", "dim"), foreign(values, _TONE_STYLE[fact.tone]), (same, "dim")
+    )
 
 
 def _access(principal: PlannedPrincipal) -> list[Text]:
@@ -180,15 +180,18 @@ def findings_list(plan: Plan, findings: Sequence[Finding]) -> RenderableType:
 
 
 def _finding(plan: Plan, finding: Finding, *, remedy: bool) -> RenderableType:
-    where = []
+    where: list[str] = []
     if finding.source is not None:
-        where.append(
-            place(finding.source, {} if finding.line is None else {finding.source: finding.line})
-        )
+        where.append(place_of(finding.source, finding.line))
     if finding.principal_arn is not None:
         where.append(short_arn(finding.principal_arn, plan))
-    lines = [foreign("  ".join(where), "dim")] if where else []
-    return stack([*lines, foreign(finding.message), *([_remedy(finding)] if remedy else [])])
+    lines: list[Text] = []
+    if where:
+        lines.append(foreign("  ".join(where), "dim"))
+    lines.append(foreign(finding.message))
+    if remedy:
+        lines.append(_remedy(finding))
+    return stack(lines)
 
 
 def _remedy(finding: Finding) -> Text:
@@ -218,12 +221,14 @@ def _steps(plan: Plan) -> Text:
 
 def _summary(plan: Plan) -> Text:
     counts = ", ".join(f"{count} {action}" for action, count in plan.summary.items() if count)
-    line = Text(f"Principals: {len(plan.principals)}" + (f" ({counts})" if counts else ""))
-    blockers = sum(finding.severity == "block" for finding in plan.findings)
+    words = f"Principals: {len(plan.principals)}"
+    if counts:
+        words += f" ({counts})"
+    line = Text(words)
     if plan.break_glass is not None:
-        line = Text.assemble(
-            line, "\n", foreign(f"Break-glass: {short_arn(plan.break_glass, plan)}")
-        )
+        break_glass = foreign(f"Break-glass: {short_arn(plan.break_glass, plan)}")
+        line = Text.assemble(line, "\n", break_glass)
+    blockers = sum(finding.severity == "block" for finding in plan.findings)
     if blockers:
         word = "finding blocks" if blockers == 1 else "findings block"
         ask = "Answer in decisions.yaml: --write-decisions FILE writes the questions"

@@ -8,6 +8,7 @@ from migrator.model.gate import Gate
 from migrator.model.journal import Record
 from migrator.model.plan import Plan
 from migrator.model.report import Report
+from migrator.model.step import Step
 from migrator.render.escape import markdown, markdown_code
 from migrator.render.facts import short_arn
 from migrator.render.headline import figures, sentence
@@ -77,15 +78,17 @@ def _timeline(plan: Plan, journal: Sequence[Record]) -> str:
     if not journal:
         return "## Timeline\n\nNothing was run yet.\n"
     steps = {step.id: step for step in plan.steps}
-    rows = []
-    for record in journal:
-        step = steps.get(record.step or "")
-        what = record.step or ""
-        if step is not None:
-            who = f" {short_arn(step.principal_arn, plan)}" if step.principal_arn else ""
-            what = f"{step.id} {step.effect.kind}{who}"
-        rows.append(
-            f"| {record.n} | {markdown_code(record.at, cell=True)} | {record.event} | "
-            f"{markdown(what)} |\n"
-        )
-    return "## Timeline\n\n| | Time | Event | Step |\n|---|---|---|---|\n" + "".join(rows)
+    rows = "".join(_record(plan, record, steps.get(record.step or "")) for record in journal)
+    return f"## Timeline\n\n| | Time | Event | Step |\n|---|---|---|---|\n{rows}"
+
+
+def _record(plan: Plan, record: Record, step: Step | None) -> str:
+    what = record.step or ""
+    if step is not None:
+        what = f"{step.id} {step.effect.kind}"
+        if step.principal_arn:
+            what += f" {short_arn(step.principal_arn, plan)}"
+    return (
+        f"| {record.n} | {markdown_code(record.at, cell=True)} | {record.event} | "
+        f"{markdown(what)} |\n"
+    )

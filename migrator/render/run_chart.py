@@ -74,13 +74,18 @@ class Run:
 
 def run_charts(plan: Plan, journal: Sequence[Record]) -> tuple[Run, ...]:
     """The runs in the journal, oldest first."""
+    steps = {step.id: step for step in plan.steps}
+    return tuple(_run(records, steps) for records in _by_run(journal))
+
+
+def _by_run(journal: Sequence[Record]) -> list[list[Record]]:
     runs: list[list[Record]] = []
     for record in journal:
+        # The beginning of a journal may be lost.
         if record.event == "run-started" or not runs:
             runs.append([])
         runs[-1].append(record)
-    steps = {step.id: step for step in plan.steps}
-    return tuple(_run(records, steps) for records in runs)
+    return runs
 
 
 def _run(records: Sequence[Record], steps: Mapping[str, Step]) -> Run:
@@ -142,7 +147,8 @@ def _lanes(records: Iterable[Record], steps: Mapping[str, Step], axis: Axis) -> 
         if record.step is None:
             continue
         step = steps.get(record.step)
-        found.setdefault(step.principal_arn if step is not None else None, []).append(record)
+        arn = None if step is None else step.principal_arn
+        found.setdefault(arn, []).append(record)
     for arn, mine in found.items():
         if mine:
             yield _lane(arn, mine, steps, axis)
@@ -158,35 +164,41 @@ def _lane(
     before: Record | None = None
     for record in records:
         step_id = record.step or ""
-        kind = steps[step_id].effect.kind if step_id in steps else step_id
         if record.event in ("intended", "undoing"):
             begun[step_id] = record
         elif record.event == "sent":
             begun.setdefault(step_id, record)
         else:
-            start = begun.pop(step_id, None)
+            kind = _kind_of(step_id, steps)
             ending = _ending(kind, record)
             text = f"{kind} {ending} {axis.since(record.at)}"
-            tone: Tone = (
-                "undo"
-                if ending in ("undone", "refused")
-                else "proof"
-                if kind == "prove"
-                else "change"
-            )
-            since = start or (before if kind == "prove" else None)
+            since = begun.pop(step_id, None)
+            # A proof without an intention in the journal took the time since the record before it.
+            if since is None and kind == "prove":
+                since = before
             if since is not None:
-                bars.append(_bar(axis, since, record, tone, text))
+                bars.append(_bar(axis, since, record, _tone(kind, ending), text))
             if since is None or ending != "done":
                 marks.append(Mark(axis.place(record.at), ending, text))
             words.append(text)
         before = record
     for step_id, record in begun.items():
-        kind = steps[step_id].effect.kind if step_id in steps else step_id
-        text = f"{kind} begun {axis.since(record.at)}, its end was not recorded"
+        text = f"{_kind_of(step_id, steps)} begun {axis.since(record.at)}, its end was not recorded"
         marks.append(Mark(axis.place(record.at), "open", text))
         words.append(text)
     return Lane(arn, tuple(bars), tuple(marks), "; ".join(words))
+
+
+def _kind_of(step_id: str, steps: Mapping[str, Step]) -> str:
+    """The kind of a step; the id itself for one that the plan does not have."""
+    step = steps.get(step_id)
+    return step_id if step is None else step.effect.kind
+
+
+def _tone(kind: str, ending: Shape) -> Tone:
+    if ending in ("undone", "refused"):
+        return "undo"
+    return "proof" if kind == "prove" else "change"
 
 
 def _ending(kind: str, record: Record) -> Shape:
