@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, TypeAlias
 
+from migrator.model.principal import last_part
+
 EntryType: TypeAlias = Literal[
     "STANDARD", "EC2_LINUX", "EC2_WINDOWS", "FARGATE_LINUX", "EC2", "HYBRID_LINUX", "HYPERPOD_LINUX"
 ]
@@ -37,7 +39,7 @@ class AssociatedPolicy:
     @property
     def policy_name(self) -> str:
         """``AmazonEKSClusterAdminPolicy``."""
-        return self.policy_arn.rpartition("/")[2]
+        return last_part(self.policy_arn)
 
 
 @dataclass(frozen=True, slots=True)

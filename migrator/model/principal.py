@@ -65,7 +65,7 @@ class Arn:
     @property
     def name(self) -> str:
         """Last segment of the resource: the role's or user's name without its path."""
-        return self.resource.rpartition("/")[2]
+        return last_part(self.resource)
 
     @property
     def path(self) -> str:
@@ -78,6 +78,11 @@ class Arn:
         """The same principal without its path, as aws-auth has to spell a role."""
         head = self.resource.partition("/")[0]
         return Arn(self.partition, self.service, self.region, self.account, f"{head}/{self.name}")
+
+
+def last_part(arn: str) -> str:
+    """What people call a thing by: ``runner`` of ``arn:aws:iam::111122223333:role/ci/runner``."""
+    return arn.rpartition("/")[2]
 
 
 def parse_arn(text: str) -> Arn | None:

@@ -15,6 +15,7 @@ from migrator.errors import MigratorError
 from migrator.model.access_entry import AccessEntry
 from migrator.model.evidence import Attribution, Evidence
 from migrator.model.node_health import NodesNow
+from migrator.model.principal import last_part
 from migrator.ports import NodeHealth
 from migrator.run.login_evidence import logins_of
 from migrator.run.one_run import StepPorts
@@ -110,8 +111,7 @@ def baseline_of_nodes(looked: Looked, role_arn: str, *, state: str) -> Evidence:
 
 def progress_line(role_arn: str, found: NodeJudgement) -> str:
     """How far the proof by nodes is: one line for the operator who waits."""
-    name = role_arn.rpartition("/")[2]
-    return f"nodes of {name}: {found.how}; until {found.until:%H:%M:%SZ} at most"
+    return f"nodes of {last_part(role_arn)}: {found.how}; until {found.until:%H:%M:%SZ} at most"
 
 
 def watch_nodes(

@@ -54,17 +54,18 @@ def asked(decisions: Decisions, snapshot: Snapshot) -> tuple[Decisions, tuple[Qu
     each of them.
     """
     aws_auth = read_aws_auth(snapshot.aws_auth_data)
-    fits = _fitting(decisions, snapshot, aws_auth)
     kept: dict[str, Any] = {}
     questions: list[Question] = []
-    for section, fit in fits.items():
+    for section, fit in _fitting(decisions, snapshot, aws_auth).items():
         value = getattr(decisions, section)
         keys = [key for key in value if fit(key)]
         questions += [(section, key) for key in keys]
-        kept[section] = (
-            {key: value[key] for key in keys} if isinstance(value, Mapping) else tuple(keys)
-        )
-    if decisions.creator is not None:  # a cluster is created by a principal of its account
+        if isinstance(value, Mapping):
+            kept[section] = {key: value[key] for key in keys}
+        else:
+            kept[section] = tuple(keys)
+    if decisions.creator is not None:
+        # A cluster is created by a principal of its account.
         arn = parse_arn(decisions.creator.arn)
         if arn is None or arn.account == snapshot.cluster.account_id:
             questions.append(("creator", decisions.creator.arn))
@@ -76,18 +77,22 @@ def asked(decisions: Decisions, snapshot: Snapshot) -> tuple[Decisions, tuple[Qu
 def _fitting(
     decisions: Decisions, snapshot: Snapshot, aws_auth: AwsAuth
 ) -> dict[str, Callable[[str], bool]]:
+    """By section, which keys of answers fit the cluster."""
     lost = {problem.section for problem in aws_auth.problems if problem.kind == "lost"}
     mapped = {row.account for row in aws_auth.accounts}
-    groups = {group for row in aws_auth.rows for group in row.effective_groups}
+    groups: set[str] = set()
+    for row in aws_auth.rows:
+        groups.update(row.effective_groups)
     fits: dict[str, Callable[[str], bool]] = {
         "accept_lost_sections": lost.__contains__,
         "accounts": mapped.__contains__,
         "expand_accounts": mapped.__contains__,
         "groups": groups.__contains__,
     }
+    # The principals are found only where an answer asks for one: that takes a while.
     if any(getattr(decisions, section) for section in _ABOUT_PRINCIPALS):
         known = {row_key(name) for name in _names(decisions, snapshot, aws_auth, mapped)}
-        fits |= {section: lambda key: row_key(key) in known for section in _ABOUT_PRINCIPALS}
+        fits |= dict.fromkeys(_ABOUT_PRINCIPALS, lambda key: row_key(key) in known)
     return fits
 
 
@@ -115,11 +120,17 @@ def _names(
 
 def questions_of(answers: FleetAnswers) -> tuple[Question, ...]:
     """Every question that the file answers: each of them must be asked by some cluster."""
-    found: dict[Question, None] = {}
-    for decisions in (answers.everywhere, *(each.answers for each in answers.selected)):
-        for each in fields(Decisions):
-            if each.name not in _EVERYWHERE:
-                found.update(((each.name, key), None) for key in getattr(decisions, each.name))
-        if decisions.creator is not None:
-            found["creator", decisions.creator.arn] = None
-    return tuple(found)
+    found: list[Question] = _questions(answers.everywhere)
+    for selected in answers.selected:
+        found += _questions(selected.answers)
+    return tuple(dict.fromkeys(found))
+
+
+def _questions(decisions: Decisions) -> list[Question]:
+    found: list[Question] = []
+    for each in fields(Decisions):
+        if each.name not in _EVERYWHERE:
+            found += [(each.name, key) for key in getattr(decisions, each.name)]
+    if decisions.creator is not None:
+        found.append(("creator", decisions.creator.arn))
+    return found

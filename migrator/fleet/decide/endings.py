@@ -82,12 +82,14 @@ def run_to_go_on_with(records: Iterable[FleetRecord], command: Command, inputs: 
     """The latest run of this command, if it had these inputs and is not finished; None: begin a new
     one.
     """
-    run, finished = None, True
+    run: str | None = None
+    finished = True
     for record in records:
         if record.command != command:
             continue
         if record.event == "run-started":
-            run, finished = (record.run, False) if record.inputs == inputs else (None, True)
+            run = record.run if record.inputs == inputs else None
+            finished = False
         elif record.event == "run-ended" and record.run == run:
             finished = record.exit_code == 0
     return None if finished else run
@@ -108,4 +110,6 @@ def exit_code_of(results: Iterable[ClusterResult], *, complete: bool, interrupte
     """0 where every account answered and every cluster is done, 7 interrupted, else 8."""
     if interrupted:
         return 7
-    return 0 if complete and all(result.done for result in results) else 8
+    if not complete:
+        return 8
+    return 0 if all(result.done for result in results) else 8

@@ -27,8 +27,11 @@ class _Run:
         return self.waves.setdefault(name, _Wave(name, at))
 
     def take(self, record: FleetRecord) -> None:
-        if self.ended and record.event != "run-ended":
-            # a run that is continued has no second beginning in the record
+        if record.event == "run-ended":
+            self.ended, self.exit_code, self.stopped = record.at, record.exit_code, record.why
+            return
+        # A run that is continued has no second beginning in the record.
+        if self.ended:
             self.attempts += 1
             self.ended, self.exit_code, self.stopped = "", None, ""
         if record.event == "wave-started":
@@ -37,8 +40,6 @@ class _Run:
             self.wave(record.wave, record.at).ended = record.at
         elif record.event == "cluster" and record.result is not None:
             self.wave(record.result.wave, record.at).results[record.result.arn] = record.result
-        elif record.event == "run-ended":
-            self.ended, self.exit_code, self.stopped = record.at, record.exit_code, record.why
 
 
 @dataclass

@@ -12,6 +12,8 @@ from migrator.fleet.model.fleet import FleetCluster
 from migrator.fleet.model.outcome import ClusterFacts
 from migrator.fleet.model.report import OpenQuestion
 from migrator.model.canonical import canonical_bytes
+from migrator.model.decision import Stub
+from migrator.model.principal import last_part
 
 _ABOUT_ONE = frozenset({"principals", "accept_loss", "accept_gain"})  # sections whose keys are ARNs
 
@@ -28,21 +30,44 @@ def open_questions(
     for each in everything:
         for principal, codes in _blocking(each).items():
             groups.setdefault((principal, codes, _answers(each, principal)), []).append(each)
-    found = []
+    found: list[OpenQuestion] = []
     for (principal, codes, _), asking in groups.items():
-        arns = {each.arn for each in asking}
+        arns = sorted({each.arn for each in asking})
         stubs = min(asking, key=lambda each: each.arn).stubs.get(principal or "", ())
-        about = principal if all(stub.section in _ABOUT_ONE for stub in stubs) else None
-        others = [
-            by_arn[each.arn]
-            for each in everything
-            if each.arn not in arns and _may_concern(each, about)
-        ]
-        where = selector_for([by_arn[arn] for arn in sorted(arns)], others)
-        found.append(OpenQuestion(principal, codes, tuple(sorted(arns)), stubs, where))
-    return tuple(
-        sorted(found, key=lambda q: (-len(q.clusters), q.codes, q.principal_arn or "", q.clusters))
+        others = _others(everything, set(arns), _about(principal, stubs))
+        where = selector_for([by_arn[arn] for arn in arns], [by_arn[arn] for arn in others])
+        found.append(OpenQuestion(principal, codes, tuple(arns), stubs, where))
+    found.sort(key=_most_clusters_first)
+    return tuple(found)
+
+
+def _most_clusters_first(
+    question: OpenQuestion,
+) -> tuple[int, tuple[str, ...], str, tuple[str, ...]]:
+    return (
+        -len(question.clusters),
+        question.codes,
+        question.principal_arn or "",
+        question.clusters,
     )
+
+
+def _about(principal: str | None, stubs: Iterable[Stub]) -> str | None:
+    """The principal that the answers are about; None where one is about more than that."""
+    if all(stub.section in _ABOUT_ONE for stub in stubs):
+        return principal
+    return None
+
+
+def _others(facts: Iterable[ClusterFacts], asking: set[str], about: str | None) -> list[str]:
+    """The ARNs of the clusters that do not ask, and that the answer could mean."""
+    found: list[str] = []
+    for each in facts:
+        if each.arn in asking:
+            continue
+        if _may_concern(each, about):
+            found.append(each.arn)
+    return found
 
 
 def _blocking(facts: ClusterFacts) -> dict[str | None, tuple[str, ...]]:
@@ -76,4 +101,4 @@ def _name(arn: str) -> tuple[str, str]:
     path for a role.
     """
     account = arn.split(":")[4] if arn.count(":") >= 5 else ""
-    return account, arn.rpartition("/")[2].lower()
+    return account, last_part(arn).lower()

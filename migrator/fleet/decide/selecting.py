@@ -31,13 +31,18 @@ def _candidates(wanted: Sequence[FleetCluster]) -> Iterator[Selector]:
         yield Selector(tags={key: exactly(value)})
     for key, value in _shared([each.account_tags for each in wanted]):
         yield Selector(account_tags={key: exactly(value)})
-    accounts = tuple(sorted({each.account for each in wanted}))
-    regions = tuple(sorted({each.region for each in wanted}))
+    accounts = _sorted(each.account for each in wanted)
+    regions = _sorted(each.region for each in wanted)
     if len(regions) == 1:
         yield Selector(regions=regions)
     if len(accounts) <= _MOST_ACCOUNTS:
         yield Selector(accounts=accounts)
         yield Selector(accounts=accounts, regions=regions)
+
+
+def _sorted(names: Iterable[str]) -> tuple[str, ...]:
+    """Each name once."""
+    return tuple(sorted(set(names)))
 
 
 def _shared(all_tags: Sequence[Mapping[str, str]]) -> Iterator[tuple[str, str]]:

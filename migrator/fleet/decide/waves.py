@@ -42,8 +42,12 @@ def ordered(
 
 
 def _rank(cluster: FleetCluster, order: OrderBy) -> int:
-    value = (cluster.account_tags if order.account else cluster.tags).get(order.tag)
-    return order.values.index(value) if value in order.values else len(order.values)
+    tags = cluster.account_tags if order.account else cluster.tags
+    value = tags.get(order.tag)
+    # Clusters without a listed value come last.
+    if value not in order.values:
+        return len(order.values)
+    return order.values.index(value)
 
 
 def waves_of(
@@ -109,30 +113,36 @@ def at_once(wave: Wave, overall: int, failed: int) -> int:
     if failed > wave.tolerance:
         return 0
     limit = min(overall, wave.concurrency or overall)
-    return min(limit, wave.tolerance - failed + 1) if wave.strict else limit
+    # Where all of those under way fail, the tolerance still holds.
+    if wave.strict:
+        limit = min(limit, wave.tolerance - failed + 1)
+    return limit
 
 
 def frozen(windows: Sequence[FreezeWindow], now: datetime) -> tuple[str, datetime] | None:
     """Why nothing may begin now, and until when; None where no window holds. The longest one is
     reported.
     """
-    found = [
-        (window.reason, until)
-        for window in windows
-        if (until := _frozen_until(window, now)) is not None
-    ]
+    found: list[tuple[str, datetime]] = []
+    for window in windows:
+        until = _frozen_until(window, now)
+        if until is not None:
+            found.append((window.reason, until))
     return max(found, key=lambda item: item[1], default=None)
 
 
 def _frozen_until(window: FreezeWindow, now: datetime) -> datetime | None:
+    """When a window ends that holds now; None where it does not hold."""
     if window.begins is not None and window.ends is not None:
         return window.ends if window.begins <= now < window.ends else None
     if window.weekly_from is None or window.weekly_until is None:
         return None
     local = now.astimezone(window.zone or timezone.utc)
-    minute = local.weekday() * 1440 + local.hour * 60 + local.minute
-    begin, end = (day * 1440 + of_day for day, of_day in (window.weekly_from, window.weekly_until))
+    begin = _minute_of_week(*window.weekly_from)
+    end = _minute_of_week(*window.weekly_until)
+    # A window may go over the end of the week; one that ends where it begins is a whole week.
     length = (end - begin) % _WEEK or _WEEK
+    minute = _minute_of_week(local.weekday(), local.hour * 60 + local.minute)
     passed = (minute - begin) % _WEEK
     if passed >= length:
         return None
@@ -140,3 +150,7 @@ def _frozen_until(window: FreezeWindow, now: datetime) -> datetime | None:
     # wall-clock arithmetic in the window's own zone: 08:00 is 08:00 on both sides of a change of
     # summer time
     return (start_of_minute + timedelta(minutes=length - passed)).astimezone(timezone.utc)
+
+
+def _minute_of_week(day: int, minute_of_day: int) -> int:
+    return day * 1440 + minute_of_day

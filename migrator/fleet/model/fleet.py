@@ -58,9 +58,11 @@ def way_into(account: FleetAccount, region: str) -> list[str]:
         options += ["--profile", account.profile]
     for link in account.roles:
         options += ["--assume-role", link.arn]
-    if any(link.external_id for link in account.roles):
-        for link in account.roles:
-            options += ["--external-id", link.external_id or ""]
+    external_ids = [link.external_id or "" for link in account.roles]
+    # The options are matched by place: where one role has an id, each has one, which may be empty.
+    if any(external_ids):
+        for external_id in external_ids:
+            options += ["--external-id", external_id]
     return options
 
 

@@ -26,8 +26,12 @@ def _account(account: FleetAccount) -> dict[str, Any]:
     if account.unit:
         item["tags"].append(f"path:{account.unit}")
     if account.profile:
-        return {**item, "profile": account.profile}
+        item["profile"] = account.profile
+        return item
     arns = [link.arn for link in account.roles]
     item["role"] = arns[0] if len(arns) == 1 else arns
+    # c7n-org gives one external id with every role of a chain.
     ids = {link.external_id for link in account.roles if link.external_id}
-    return {**item, "external_id": ids.pop()} if len(ids) == 1 else item
+    if len(ids) == 1:
+        item["external_id"] = ids.pop()
+    return item

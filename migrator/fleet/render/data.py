@@ -54,7 +54,9 @@ class Groups:
     def of(self, name: str, clusters: Sequence[str]) -> str:
         """The id of a group; empty where the table has no cluster of it."""
         places = tuple(sorted(self._places[arn] for arn in clusters if arn in self._places))
-        return self._found.setdefault((name, places), f"g{len(self._found) + 1}") if places else ""
+        if not places:
+            return ""
+        return self._found.setdefault((name, places), f"g{len(self._found) + 1}")
 
     def document(self) -> dict[str, Any]:
         """``{id: {name, clusters: [place]}}``."""
@@ -110,13 +112,19 @@ def tags_of(cluster: FleetCluster) -> list[str]:
 def _facts(row: ClusterRow) -> list[tuple[str, str]]:
     facts = row.facts
     counts = ", ".join(f"{count} {action}" for action, count in facts.summary.items() if count)
+    steps = ""
+    if facts.plan_digest:
+        steps = f"{facts.done} of {facts.steps} done"
+    rehearsed = ""
+    if facts.rehearsed:
+        rehearsed = when(facts.rehearsed.isoformat())
     return [
         ("Plan", facts.plan_digest or ""),
         ("Planned", when(facts.planned_at or "")),
         ("Principals", counts),
-        ("Steps", f"{facts.done} of {facts.steps} done" if facts.plan_digest else ""),
+        ("Steps", steps),
         ("Proof", facts.verdict),
-        ("Rehearsed", when(facts.rehearsed.isoformat() if facts.rehearsed else "")),
+        ("Rehearsed", rehearsed),
         ("Administrators", ", ".join(facts.admins)),
         ("Folder", facts.folder),
     ]

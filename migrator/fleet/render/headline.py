@@ -38,11 +38,15 @@ def fleet_tone(report: FleetReport) -> str:
     """``bad`` where something is not known or went wrong, ``warn`` where people must decide, else
     ``ok``.
     """
-    if not report.known or any(each.tone == "bad" for each in troubles(report)):
+    if not report.known:
+        return "bad"
+    if any(each.tone == "bad" for each in troubles(report)):
         return "bad"
     if report.stages.get("blocked"):
         return "warn"
-    return "ok" if report.migrated == len(report.rows) else "plain"
+    if report.migrated == len(report.rows):
+        return "ok"
+    return "plain"
 
 
 def fleet_sentence(report: FleetReport) -> str:

@@ -5,6 +5,7 @@ cluster. However large the fleet, it stays below what GitHub takes as the text o
 (65,536 characters).
 """
 
+import re
 from collections.abc import Iterable, Sequence
 
 from migrator.fleet.model.report import FleetReport, RunSeen
@@ -27,12 +28,12 @@ def fleet_markdown(report: FleetReport) -> str:
     """One document: who answered, how far everything is, what is open, what repeats, what
     happened.
     """
-    parts = [_head(report), *_tables(report), _answers(report)]
-    text = ""
-    for part in parts:
+    text = _head(report)
+    for part in (*_tables(report), _answers(report)):
         if len(text) + len(part) > LIMIT:
             return f"{text}\nMore does not fit here: `migrate fleet report --json` has all.\n"
-        text += f"\n{part}" if text and part else part
+        if part:
+            text += f"\n{part}"
     return text
 
 
@@ -135,26 +136,25 @@ def _waves(run: RunSeen) -> str:
 
 def _answers(report: FleetReport) -> str:
     """The answers that lift most, to copy."""
-    found = [
-        (each, lines) for each in asked(report.questions) if (lines := snippet(each.questions))
-    ]
-    found = [(each, lines) for each, lines in found if len(lines) <= _LONG]
-    if not found:
+    blocks: list[str] = []
+    for question in asked(report.questions):
+        lines = snippet(question.questions)
+        if lines and len(lines) <= _LONG:
+            blocks.append(_answer(question, lines))
+    if not blocks:
         return ""
-    blocks = []
-    for question, lines in found[:_SNIPPETS]:
-        fence = "`" * max(
-            3, 1 + max((len(run) for line in lines for run in _ticks(line)), default=0)
-        )
-        blocks.append(
-            f"<details><summary>{markdown(_asking(question))}</summary>\n\n"
-            f"{fence}yaml\n" + "\n".join(lines) + f"\n{fence}\n\n</details>\n"
-        )
-    return "## Answers for decisions.yaml\n\n" + "\n".join(blocks)
+    return "## Answers for decisions.yaml\n\n" + "\n".join(blocks[:_SNIPPETS])
 
 
-def _ticks(line: str) -> list[str]:
-    return ["`" * len(part) for part in "".join(c if c == "`" else " " for c in line).split()]
+def _answer(question: Asked, lines: Sequence[str]) -> str:
+    text = "\n".join(lines)
+    # A fence is longer than every run of backticks inside it (CommonMark, "Fenced code blocks").
+    longest = max(map(len, re.findall(r"`+", text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return (
+        f"<details><summary>{markdown(_asking(question))}</summary>\n\n"
+        f"{fence}yaml\n{text}\n{fence}\n\n</details>\n"
+    )
 
 
 def _asking(question: Asked) -> str:
@@ -168,7 +168,9 @@ def _clusters(arns: Sequence[str]) -> str:
 
 def _some(names: Iterable[str]) -> str:
     shown, more = some(names, _NAMED)
-    return ", ".join(shown) + (f", and {more:,} more" if more else "")
+    text = ", ".join(shown)
+    # Here thousands are grouped, as in the rest of this document.
+    return f"{text}, and {more:,} more" if more else text
 
 
 def _table(title: str, head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

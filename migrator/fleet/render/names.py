@@ -3,12 +3,18 @@
 from collections.abc import Iterable
 
 from migrator.fleet.model.fleet import Inventory
+from migrator.model.principal import last_part
 
 
 def short_principal(arn: str) -> str:
     """``ACCOUNT:role/path/name``; anything that is no ARN as it is."""
     parts = arn.split(":", 5)
     return f"{parts[4]}:{parts[5]}" if len(parts) == 6 and parts[0] == "arn" else arn
+
+
+def resource_of(arn: str) -> str:
+    """``role/path/name``, which is the same in every account; anything that is no ARN as it is."""
+    return arn.split(":", 5)[-1]
 
 
 def accounts_line(inventory: Inventory) -> str:
@@ -29,5 +35,5 @@ def some(names: Iterable[str], most: int) -> tuple[tuple[str, ...], int]:
 
 def without_name(text: str, arn: str) -> str:
     """A message without its cluster's own name, so that equal reasons look equal."""
-    name = arn.rpartition("/")[2]
+    name = last_part(arn)
     return text.replace(arn, "the cluster").replace(f" {name} ", " the cluster ") if name else text

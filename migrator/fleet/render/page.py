@@ -9,7 +9,7 @@ scripts the same rows are a plain table. What is written here is values; how it 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from migrator.fleet.model.report import AccountProgress, ClusterRow, FleetReport
+from migrator.fleet.model.report import AccountProgress, AdminAcross, ClusterRow, FleetReport
 from migrator.fleet.model.short_texts import short_cluster
 from migrator.fleet.render.data import TONES, Groups, fleet_data, tags_of
 from migrator.fleet.render.headline import (
@@ -20,7 +20,7 @@ from migrator.fleet.render.headline import (
     troubles,
 )
 from migrator.fleet.render.history import run_lines
-from migrator.fleet.render.names import short_principal, some
+from migrator.fleet.render.names import resource_of, short_principal, some
 from migrator.fleet.render.snippet import Asked, asked, snippet
 from migrator.render.cards import Name, name_of
 from migrator.render.facts import is_link
@@ -163,16 +163,11 @@ def _codes(row: ClusterRow) -> str:
 
 
 def _left(account: AccountProgress) -> str:
-    left = [f"{count} \u00d7 {what}" for what, count in account.left.items()]
-    if not left:
-        return (
-            "nothing is known"
-            if not account.answered
-            else "nothing"
-            if account.clusters
-            else "no clusters"
-        )
-    return "; ".join(left)
+    if account.left:
+        return "; ".join(f"{count} \u00d7 {what}" for what, count in account.left.items())
+    if not account.answered:
+        return "nothing is known"
+    return "nothing" if account.clusters else "no clusters"
 
 
 def _asking(number: int, question: Asked, report: FleetReport, groups: Groups) -> Asking:
@@ -201,40 +196,46 @@ def _same(report: FleetReport, groups: Groups) -> Iterable[Row]:
     for each in report.same:
         if not each.codes:
             continue
-        words = tuple(
-            sorted((severity.get(code, "warn"), code) for code in each.codes)
-        )  # block comes before warn
+        # "block" comes before "warn" in the alphabet, too.
+        words = sorted((severity.get(code, "warn"), code) for code in each.codes)
         named, more = some(map(short_cluster, each.clusters), _NAMED)
         group = groups.of(f"with {', '.join(each.codes)}", each.clusters)
-        yield Row(words, len(each.clusters), named, more, group)
+        yield Row(tuple(words), len(each.clusters), named, more, group)
 
 
 def _findings(report: FleetReport, groups: Groups) -> Iterable[Row]:
     for each in report.findings:
+        detail, link = "", ""
         kind = report.kinds.get(each.code)
+        if kind is not None:
+            detail = f"{kind.what} {kind.remedy}"
+            link = kind.reference if is_link(kind.reference) else ""
         yield Row(
             words=((each.severity, each.code),),
             clusters=len(each.clusters),
             named=(),
             more=each.principals,
             group=groups.of(f"with {each.code}", each.clusters),
-            detail="" if kind is None else f"{kind.what} {kind.remedy}",
-            link=kind.reference if kind is not None and is_link(kind.reference) else "",
+            detail=detail,
+            link=link,
         )
 
 
 def _admins(report: FleetReport, groups: Groups) -> Iterable[Admin]:
     """One line for roles of the same name in many accounts."""
-    by_name: dict[str, list[tuple[str, tuple[str, ...]]]] = {}
+    by_name: dict[str, list[AdminAcross]] = {}
     for each in report.admins:
-        name = each.principal_arn.split(":", 5)[-1]
-        by_name.setdefault(name, []).append((each.principal_arn, each.clusters))
-    found = []
-    for name, admins in by_name.items():
-        clusters = tuple(dict.fromkeys(arn for _, arns in admins for arn in arns))
-        told = short_principal(admins[0][0]) if len(admins) == 1 else name
-        group = groups.of(f"administered by {told}", clusters)
-        found.append(
-            Admin(told, tuple((arn, len(arns)) for arn, arns in admins), len(clusters), group)
-        )
+        by_name.setdefault(resource_of(each.principal_arn), []).append(each)
+    found = [_admin(name, admins, groups) for name, admins in by_name.items()]
     return sorted(found, key=lambda admin: (-admin.clusters, admin.name))
+
+
+def _admin(name: str, admins: list[AdminAcross], groups: Groups) -> Admin:
+    # The account says nothing of a name that several accounts have.
+    if len(admins) == 1:
+        name = short_principal(admins[0].principal_arn)
+    clusters: dict[str, None] = {}
+    for admin in admins:
+        clusters.update(dict.fromkeys(admin.clusters))
+    arns = tuple((admin.principal_arn, len(admin.clusters)) for admin in admins)
+    return Admin(name, arns, len(clusters), groups.of(f"administered by {name}", tuple(clusters)))

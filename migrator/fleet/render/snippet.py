@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from migrator.fleet.model.fleet import Selector
 from migrator.fleet.model.report import OpenQuestion
-from migrator.fleet.render.names import count_of, short_principal
+from migrator.fleet.render.names import count_of, resource_of, short_principal
 from migrator.model.decision import Stub
 from migrator.model.files.yaml_text import yaml_lines
 from migrator.render.escape import comment
@@ -48,7 +48,7 @@ def asked(questions: Sequence[OpenQuestion]) -> tuple[Asked, ...]:
     """Every question in one place, those that lift most first."""
     groups: dict[tuple[str, tuple[str, ...]], list[OpenQuestion]] = {}
     for question in questions:
-        name = "" if question.principal_arn is None else question.principal_arn.split(":", 5)[-1]
+        name = resource_of(question.principal_arn or "")
         groups.setdefault((name, question.codes), []).append(question)
     found = [Asked(_name(name, mine), tuple(mine)) for (name, _), mine in groups.items()]
     return tuple(sorted(found, key=lambda each: (-len(each.clusters), each.codes, each.name)))

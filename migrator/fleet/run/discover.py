@@ -73,23 +73,30 @@ def discover(file: FleetFile, ports: DiscoverPorts, only: Sequence[str] = ()) ->
     wanted = tuple(only) or file.clusters
     asked = _ask_named(accounts, wanted, ports) if wanted else _ask_all(accounts, ports)
     by_id = {account.id: account for account in accounts}
-    clusters = [
-        (_placed(cluster_of(raw, by_id[each.answer.account]), file), raw)
-        for each in asked
-        for raw in each.clusters
-    ]
-    chosen = [(cluster, raw) for cluster, raw in clusters if selects(file.select, cluster)]
+    clusters: list[FleetCluster] = []
+    described: dict[str, Raw] = {}
+    missing: list[tuple[str, str]] = []
+    not_selected = 0
+    for each in asked:
+        missing += each.missing
+        for raw in each.clusters:
+            cluster = _placed(cluster_of(raw, by_id[each.answer.account]), file)
+            if selects(file.select, cluster):
+                clusters.append(cluster)
+                described[cluster.arn] = raw
+            else:
+                not_selected += 1
     inventory = Inventory(
         taken_at=utc_seconds(ports.clock.now()),
         fleet=file.name,
         accounts=_in_use(accounts, asked),
         answers=tuple(each.answer for each in asked),
-        clusters=tuple(cluster for cluster, _ in chosen),
+        clusters=tuple(clusters),
         left_out=left_out,
-        not_selected=len(clusters) - len(chosen),
-        missing=tuple(item for each in asked for item in each.missing),
+        not_selected=not_selected,
+        missing=tuple(missing),
     )
-    return Found(inventory, {cluster.arn: raw for cluster, raw in chosen})
+    return Found(inventory, described)
 
 
 def _placed(cluster: FleetCluster, file: FleetFile) -> FleetCluster:
@@ -144,11 +151,15 @@ def _named(raw: Raw, patterns: Iterable[str]) -> bool:
 
 def _left_out_by_unit(raw: Raw, source: OrganizationSource) -> str:
     unit = str(raw.get("organizationalUnit", "/"))
-    if any(in_unit(unit, pattern) for pattern in source.not_units):
+    if _is_in_one_of(unit, source.not_units):
         return f"not_units leaves {unit} out"
-    if source.units and not any(in_unit(unit, pattern) for pattern in source.units):
+    if source.units and not _is_in_one_of(unit, source.units):
         return f"units does not name {unit}"
     return ""
+
+
+def _is_in_one_of(unit: str, patterns: Iterable[str]) -> bool:
+    return any(in_unit(unit, pattern) for pattern in patterns)
 
 
 def _left_out_by_tags(raw: Raw, source: OrganizationSource) -> str:

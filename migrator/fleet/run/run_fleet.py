@@ -186,21 +186,25 @@ def _before(run: _Run, wave: Wave, number: int, todo: Sequence[FleetCluster]) ->
     """Why the wave may not begin; empty where it may. The pause before it is kept here."""
     if run.command not in WRITING:
         return _stop(run)
-    if number and wave.pause:
-        why = _pause(run, wave)
-        if why:
-            return why
-    why = _stop(run)
+    # Nothing comes before the first wave.
+    paused = _pause(run, wave) if number and wave.pause else ""
+    why = paused or _stop(run) or _unapproved(run, wave, todo)
     if why:
         return why
-    if wave.approve and wave.name not in run.options.approved:
-        try:
-            run.ports.approver.confirm(
-                f"Begin wave {wave.name}: {run.command} on {len(todo)} clusters?"
-            )
-        except MigratorError as error:
-            return f"wave {wave.name} waits for approval (--approve {wave.name}): {error.message}"
     return run.ports.hooks.ask("before_wave", run.file.hooks.before_wave, _facts(run, wave, todo))
+
+
+def _unapproved(run: _Run, wave: Wave, todo: Sequence[FleetCluster]) -> str:
+    """Why a wave that needs approval has none; empty where it has, or needs none."""
+    if not wave.approve or wave.name in run.options.approved:
+        return ""
+    try:
+        run.ports.approver.confirm(
+            f"Begin wave {wave.name}: {run.command} on {len(todo)} clusters?"
+        )
+    except MigratorError as error:
+        return f"wave {wave.name} waits for approval (--approve {wave.name}): {error.message}"
+    return ""
 
 
 def _stop(run: _Run) -> str:
@@ -209,26 +213,24 @@ def _stop(run: _Run) -> str:
         return "it was interrupted"
     if run.ports.stop_wanted():
         return "the stop file is there"
-    if run.command in WRITING and run.file.freeze:
-        window = frozen(run.file.freeze, run.ports.clock.now())
-        if window is not None:
-            return (
-                f"nothing is begun until {utc_seconds(window[1])}: {window[0] or 'a freeze window'}"
-            )
-    return ""
+    # A freeze is of changes: reads go on.
+    if run.command not in WRITING or not run.file.freeze:
+        return ""
+    window = frozen(run.file.freeze, run.ports.clock.now())
+    if window is None:
+        return ""
+    reason, until = window
+    return f"nothing is begun until {utc_seconds(until)}: {reason or 'a freeze window'}"
 
 
 def _pause(run: _Run, wave: Wave) -> str:
     """Wait until the pause since the last wave is over, counted from when that ended, in this
     process or before.
     """
-    records = decode_records(run.ports.store.read(RUNS_FILE) or b"")
-    ends = [
-        record.at for record in records if record.run == run.id and record.event == "wave-ended"
-    ]
-    if not ends:
+    ended = _last_wave_ended(run)
+    if ended is None:
         return ""
-    until = datetime.fromisoformat(ends[-1].replace("Z", "+00:00")) + wave.pause
+    until = ended + wave.pause
     if run.ports.clock.now() < until:
         run.ports.events.say("info", f"wave {wave.name} begins at {utc_seconds(until)}")
     while (left := until - run.ports.clock.now()) > timedelta(0):
@@ -236,6 +238,14 @@ def _pause(run: _Run, wave: Wave) -> str:
             return "the stop file is there"
         run.ports.clock.sleep(min(left, LOOK))
     return ""
+
+
+def _last_wave_ended(run: _Run) -> datetime | None:
+    ended = None
+    for record in decode_records(run.ports.store.read(RUNS_FILE) or b""):
+        if record.run == run.id and record.event == "wave-ended":
+            ended = datetime.fromisoformat(record.at.replace("Z", "+00:00"))
+    return ended
 
 
 def _work(

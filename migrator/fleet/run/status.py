@@ -154,16 +154,14 @@ def _stubs(plan: Plan) -> dict[str, tuple[Stub, ...]]:
     """The answers that could be given, by who blocks: the ARN, or nothing for the cluster
     itself.
     """
-    who = dict.fromkeys(
-        finding.principal_arn for finding in plan.findings if finding.severity == "block"
-    )
-    found = {
-        arn or "": stubs_for(
-            replace(plan, findings=tuple(f for f in plan.findings if f.principal_arn == arn))
-        )
-        for arn in who
-    }
-    return {arn: stubs for arn, stubs in found.items() if stubs}
+    blocking = [finding for finding in plan.findings if finding.severity == "block"]
+    found: dict[str, tuple[Stub, ...]] = {}
+    for arn in dict.fromkeys(finding.principal_arn for finding in blocking):
+        about = tuple(finding for finding in plan.findings if finding.principal_arn == arn)
+        stubs = stubs_for(replace(plan, findings=about))
+        if stubs:
+            found[arn or ""] = stubs
+    return found
 
 
 def _next(mode: str, told: str) -> str:
@@ -182,9 +180,7 @@ def _latest_mode(cluster: FleetCluster, plan: Plan, progress: Progress) -> str:
     seen: list[str] = [plan.cluster.authentication_mode, cluster.mode or _MODES[0]]
     if progress.of(f"{CUT_OVER}-switch").status in SETTLED:
         seen.append("API")
-    if any(
-        isinstance(s.effect, EnableEntries) and progress.of(s.id).status in SETTLED
-        for s in plan.steps
-    ):
-        seen.append("API_AND_CONFIG_MAP")
+    for step in plan.steps:
+        if isinstance(step.effect, EnableEntries) and progress.of(step.id).status in SETTLED:
+            seen.append("API_AND_CONFIG_MAP")
     return max(seen, key=_MODES.index)

@@ -42,10 +42,15 @@ def _no_stubs(**texts: str | None) -> None:
     may be left out.
     """
     for name, text in texts.items():
-        if text is not None and (_STUB.search if text.startswith("arn:") else _STUB.fullmatch)(
-            text
-        ):
+        if text is not None and _is_stub(text):
             raise ValueError(f"{name} still has a place to fill in: {text!r}")
+
+
+def _is_stub(text: str) -> bool:
+    # Angle brackets can be part of a name, but not of an ARN.
+    if text.startswith("arn:"):
+        return _STUB.search(text) is not None
+    return _STUB.fullmatch(text) is not None
 
 
 class _Acceptance(_Strict):
@@ -176,16 +181,21 @@ def _with_text_accounts(document: Mapping[str, Any]) -> dict[str, Any]:
     """Account numbers as twelve digits of text, dates as text: the two things YAML does not leave
     alone.
     """
-    # a section with nothing but comments under it answers nothing
-    plain: dict[str, Any] = {
-        str(key): _plain(value) for key, value in document.items() if value is not None
-    }
+    plain: dict[str, Any] = {}
+    for key, value in document.items():
+        # A section with nothing but comments under it answers nothing.
+        if value is not None:
+            plain[str(key)] = _plain(value)
     for section in ("accounts", "expand_accounts"):
-        if isinstance(plain.get(section), dict):
-            plain[section] = {
-                key.zfill(12) if key.isdigit() else key: v for key, v in plain[section].items()
-            }
+        answers = plain.get(section)
+        if isinstance(answers, dict):
+            plain[section] = {_account_number(key): answer for key, answer in answers.items()}
     return plain
+
+
+def _account_number(key: str) -> str:
+    """YAML reads a number without quotes without its leading zeros."""
+    return key.zfill(12) if key.isdigit() else key
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 - any YAML value

@@ -212,12 +212,8 @@ def cluster_ref(cluster: Mapping[str, Any]) -> ClusterRef:
     arn = parse_arn(text)
     if arn is None or arn.service != "eks" or not arn.resource.startswith("cluster/"):
         raise _malformed("cluster.arn", "the ARN of an EKS cluster", text)
-    mode = (
-        _mapping(cluster.get("accessConfig") or {}, "cluster.accessConfig").get(
-            "authenticationMode"
-        )
-        or "CONFIG_MAP"
-    )
+    access = _mapping(cluster.get("accessConfig") or {}, "cluster.accessConfig")
+    mode = access.get("authenticationMode") or "CONFIG_MAP"
     if mode not in get_args(AuthenticationMode):
         raise _malformed("cluster.accessConfig.authenticationMode", "an authentication mode", mode)
     return ClusterRef(
@@ -266,17 +262,17 @@ def _time(value: object, where: str) -> datetime | None:
 def _policies(value: object, where: str) -> Iterable[AssociatedPolicy]:
     for index, item in enumerate(_items(value, where)):
         raw = _mapping(item, f"{where}[{index}]")
-        scope = _mapping(raw.get("accessScope") or {}, f"{where}[{index}].accessScope")
-        kind = scope.get("type") or "cluster"
-        if kind not in ("cluster", "namespace"):
-            raise _malformed(f"{where}[{index}].accessScope.type", "`cluster` or `namespace`", kind)
-        namespaces = _texts(
-            scope.get("namespaces") or [], f"{where}[{index}].accessScope.namespaces"
-        )
-        yield AssociatedPolicy(
-            _text(raw.get("policyArn"), f"{where}[{index}].policyArn"),
-            AccessScope("cluster" if kind == "cluster" else "namespace", tuple(sorted(namespaces))),
-        )
+        scope = _scope(raw.get("accessScope") or {}, f"{where}[{index}].accessScope")
+        yield AssociatedPolicy(_text(raw.get("policyArn"), f"{where}[{index}].policyArn"), scope)
+
+
+def _scope(value: object, where: str) -> AccessScope:
+    raw = _mapping(value, where)
+    kind = raw.get("type") or "cluster"
+    if kind not in ("cluster", "namespace"):
+        raise _malformed(f"{where}.type", "`cluster` or `namespace`", kind)
+    namespaces = tuple(sorted(_texts(raw.get("namespaces") or [], f"{where}.namespaces")))
+    return AccessScope("cluster" if kind == "cluster" else "namespace", namespaces)
 
 
 def _raw(raw: Mapping[str, Any], where: str) -> Mapping[str, Any]:
@@ -332,15 +328,17 @@ def _node(raw: Mapping[str, Any], where: str) -> Node:
     metadata = _mapping(raw.get("metadata") or {}, f"{where}.metadata")
     spec = _mapping(raw.get("spec") or {}, f"{where}.spec")
     labels = _mapping(raw.get("labels") or metadata.get("labels") or {}, f"{where}.labels")
-    role = raw.get("roleArn")
+    provider_id = raw.get("providerID") or spec.get("providerID") or ""
     return Node(
         name=_text(raw.get("name") or metadata.get("name"), f"{where}.name"),
         labels={key: _text(value, f"{where}.labels") for key, value in labels.items()},
-        provider_id=_text(
-            raw.get("providerID") or spec.get("providerID") or "", f"{where}.providerID"
-        ),
-        role_arn=_text(role, f"{where}.roleArn") if role is not None else None,
+        provider_id=_text(provider_id, f"{where}.providerID"),
+        role_arn=_text_or_none(raw.get("roleArn"), f"{where}.roleArn"),
     )
+
+
+def _text_or_none(value: object, where: str) -> str | None:
+    return None if value is None else _text(value, where)
 
 
 def _namespaces(value: object) -> tuple[str, ...]:
@@ -352,28 +350,28 @@ def _namespaces(value: object) -> tuple[str, ...]:
 
 
 def _group_reference(raw: Mapping[str, Any], where: str) -> GroupReference:
-    namespace = raw.get("namespace")
+    def text(field: str) -> str:
+        return _text(raw.get(field) or "", f"{where}.{field}")
+
     return GroupReference(
-        api_version=_text(raw.get("apiVersion") or "", f"{where}.apiVersion"),
-        kind=_text(raw.get("kind") or "", f"{where}.kind"),
-        namespace=_text(namespace, f"{where}.namespace") if namespace is not None else None,
-        name=_text(raw.get("name") or "", f"{where}.name"),
-        path=_text(raw.get("path") or "", f"{where}.path"),
-        text=_text(raw.get("text") or "", f"{where}.text"),
+        api_version=text("apiVersion"),
+        kind=text("kind"),
+        namespace=_text_or_none(raw.get("namespace"), f"{where}.namespace"),
+        name=text("name"),
+        path=text("path"),
+        text=text("text"),
     )
 
 
 def iam_principal(value: object, where: str) -> IamPrincipal:
     """One item of ``iam.principals``. Raises ``Failed``, naming ``where``."""
     raw = _mapping(value, where)
-    identifier, created, services = raw.get("id"), raw.get("createDate"), raw.get("trustedServices")
+    services = raw.get("trustedServices")
     return IamPrincipal(
         arn=_text(raw.get("arn"), f"{where}.arn"),
-        id=_text(identifier, f"{where}.id") if identifier is not None else None,
-        create_date=parse_time(created, f"{where}.createDate") if created is not None else None,
-        trusted_services=_texts(services, f"{where}.trustedServices")
-        if services is not None
-        else None,
+        id=_text_or_none(raw.get("id"), f"{where}.id"),
+        create_date=_time(raw.get("createDate"), f"{where}.createDate"),
+        trusted_services=None if services is None else _texts(services, f"{where}.trustedServices"),
     )
 
 

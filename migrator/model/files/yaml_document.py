@@ -63,14 +63,20 @@ def refuse_expansion(text: str) -> None:
 def _text(content: bytes | str, most: int) -> str:
     if len(content) > most:
         raise YamlError(f"it is larger than {most // 1024 // 1024} MiB")
-    try:
-        text = content if isinstance(content, str) else content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise YamlError(f"it is not UTF-8: byte {error.start}") from error
-    # The parser needs a time that grows with the square of the brackets that are open.
-    if text.count("[") + text.count("{") > _MOST_BRACKETS and _most_open(text) > _MOST_BRACKETS:
+    text = content if isinstance(content, str) else _decoded(content)
+    # The parser needs a time that grows with the square of the brackets that are open. Counting
+    # all of them first is quick, and enough for most documents.
+    brackets = text.count("[") + text.count("{")
+    if brackets > _MOST_BRACKETS and _most_open(text) > _MOST_BRACKETS:
         raise YamlError("it is nested too deeply")
     return text
+
+
+def _decoded(content: bytes) -> str:
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise YamlError(f"it is not UTF-8: byte {error.start}") from error
 
 
 def _most_open(text: str) -> int:
@@ -114,6 +120,7 @@ def _children(node: Any) -> list[Any]:  # noqa: ANN401 - nodes of ruamel.yaml
     value = node.value
     if not isinstance(value, list):
         return []
+    # A mapping's items are pairs of key and value.
     if value and isinstance(value[0], tuple):
         return [part for pair in value for part in pair]
     return value

@@ -37,25 +37,38 @@ def account_of(item: AccountItem, defaults: DefaultsItem) -> FleetAccount:
         raise malformed(
             f"Account {item.account_id} has a role and a profile; one way in is enough."
         )
-    partition = item.partition if item.partition != "aws" else defaults.partition
-    external_id = item.external_id if item.external_id is not None else defaults.external_id
-    role = item.role if item.role or item.profile else defaults.role
-    names = {"account_id": item.account_id, "name": item.name, "partition": partition}
+    partition = _partition(item, defaults)
+    roles = _roles(item, defaults, partition)
+    placement = None
+    if item.placement:
+        placement = resource_of(item.placement, f"account {item.account_id}: placement")
     return FleetAccount(
         id=item.account_id,
         name=item.name,
         regions=tuple(item.regions or defaults.regions or (ALL_REGIONS,)),
-        roles=tuple(
-            RoleLink(role_arn(link.arn, names), link.external_id)
-            for link in links_of(_as_list(role), external_id)
-        ),
+        roles=roles,
         profile=item.profile,
         tags=_tags(item.tags),
         partition=partition,
-        placement=resource_of(item.placement, f"account {item.account_id}: placement")
-        if item.placement
-        else None,
+        placement=placement,
     )
+
+
+def _partition(item: AccountItem | OrganizationItem, defaults: DefaultsItem) -> str:
+    return item.partition if item.partition != "aws" else defaults.partition
+
+
+def _roles(item: AccountItem, defaults: DefaultsItem, partition: str) -> tuple[RoleLink, ...]:
+    """The chain of roles into an account; empty where a profile is the way."""
+    role = item.role
+    if not role and not item.profile:
+        role = defaults.role
+    external_id = item.external_id
+    if external_id is None:
+        external_id = defaults.external_id
+    names = {"account_id": item.account_id, "name": item.name, "partition": partition}
+    links = links_of(_as_list(role), external_id)
+    return tuple(RoleLink(role_arn(link.arn, names), link.external_id) for link in links)
 
 
 def role_arn(template: str, names: Mapping[str, str]) -> str:
@@ -84,17 +97,20 @@ def _known(names: Mapping[str, str], key: str, template: str) -> str:
 
 
 def _as_list(role: "str | Sequence[str | RoleItem] | None") -> "Sequence[str | RoleItem]":
-    return [role] if isinstance(role, str) else role or []
+    if isinstance(role, str):
+        return [role]
+    return role or []
 
 
 def links_of(items: "Iterable[str | RoleItem]", external_id: str | None) -> tuple[RoleLink, ...]:
     """A chain of roles; links without an external id of their own take ``external_id``."""
-    return tuple(
-        RoleLink(item, _external_id(external_id))
-        if isinstance(item, str)
-        else RoleLink(item.arn, _external_id(item.external_id or external_id))
-        for item in items
-    )
+    return tuple(_link(item, external_id) for item in items)
+
+
+def _link(item: "str | RoleItem", external_id: str | None) -> RoleLink:
+    if isinstance(item, str):
+        return RoleLink(item, _external_id(external_id))
+    return RoleLink(item.arn, _external_id(item.external_id or external_id))
 
 
 def _external_id(text: str | None) -> str | None:
@@ -133,9 +149,9 @@ def unique(accounts: list[FleetAccount]) -> tuple[FleetAccount, ...]:
 
 def fleet_of_custodian(found: CustodianDocument) -> FleetFile:
     """A fleet of c7n-org's accounts, with every role of a chain taking the external id as there."""
-    accounts = []
     if not found.accounts:
         raise malformed("It names no accounts.")
+    accounts: list[FleetAccount] = []
     for item in found.accounts:
         if not item.role and not item.profile:
             raise malformed(f"Account {item.account_id[:24]} has neither role nor profile.")
@@ -143,17 +159,30 @@ def fleet_of_custodian(found: CustodianDocument) -> FleetFile:
         role: str | list[str | RoleItem] | None = (
             [*item.role] if isinstance(item.role, list) else item.role
         )
-        profile = None if role else item.profile  # c7n-org takes the role where both are given
-        regions = [
-            part.strip() for text in item.regions for part in text.split(",") if part.strip()
-        ]
-        if ALL_REGIONS in regions:
-            regions = [ALL_REGIONS]
+        # c7n-org takes the role where both are given.
+        profile = None if role else item.profile
         as_ours = AccountItem(
-            item.account_id, item.name, role, profile, item.external_id, regions, tags
+            item.account_id,
+            item.name,
+            role,
+            profile,
+            item.external_id,
+            _regions(item.regions),
+            tags,
         )
         accounts.append(account_of(as_ours, DefaultsItem(partition=_partition_of(role))))
     return FleetFile(name="fleet", accounts=unique(accounts))
+
+
+def _regions(texts: Iterable[str]) -> list[str]:
+    """The Regions in texts that may each name several, with commas between them."""
+    regions: list[str] = []
+    for text in texts:
+        parts = [part.strip() for part in text.split(",")]
+        regions += [part for part in parts if part]
+    if ALL_REGIONS in regions:
+        return [ALL_REGIONS]
+    return regions
 
 
 def _partition_of(role: "str | list[str | RoleItem] | None") -> str:
@@ -164,11 +193,12 @@ def _partition_of(role: "str | list[str | RoleItem] | None") -> str:
 
 def organization_of(item: OrganizationItem, defaults: DefaultsItem) -> OrganizationSource:
     """The organization that accounts are discovered in."""
+    external_id = item.external_id
+    if external_id is None:
+        external_id = defaults.external_id
     return OrganizationSource(
         role=item.role,
-        external_id=_external_id(
-            item.external_id if item.external_id is not None else defaults.external_id
-        ),
+        external_id=_external_id(external_id),
         through=links_of(item.through, None),
         reader=links_of(item.reader, None),
         units=tuple(item.units),
@@ -176,7 +206,7 @@ def organization_of(item: OrganizationItem, defaults: DefaultsItem) -> Organizat
         not_accounts=tuple(item.not_accounts),
         tags=dict(item.tags),
         regions=tuple(item.regions or defaults.regions or (ALL_REGIONS,)),
-        partition=item.partition if item.partition != "aws" else defaults.partition,
+        partition=_partition(item, defaults),
         own_account=item.own_account,
     )
 

@@ -34,16 +34,21 @@ def decode_fleet_decisions(document: Mapping[str, Any] | None) -> FleetAnswers:
     """
     plain = dict(document or {})
     some = plain.pop("where", None)
-    some = [] if some is None else some
+    if some is None:
+        some = []
     if not isinstance(some, list):
         raise _malformed("where must be a list.")
-    selected = []
-    for index, item in enumerate(some):
-        if not isinstance(item, Mapping) or not isinstance(item.get("clusters"), Mapping):
-            raise _malformed(f"where[{index}] must be a mapping with clusters: a selector.")
-        rest = {key: value for key, value in item.items() if key != "clusters"}
-        selected.append(SelectedAnswers(selector_from(item["clusters"]), decode_decisions(rest)))
-    return FleetAnswers(decode_decisions(plain), tuple(selected))
+    selected = tuple(_selected(index, item) for index, item in enumerate(some))
+    return FleetAnswers(decode_decisions(plain), selected)
+
+
+def _selected(index: int, item: object) -> SelectedAnswers:
+    """The answers of ``where[index]``."""
+    clusters = item.get("clusters") if isinstance(item, Mapping) else None
+    if not isinstance(item, Mapping) or not isinstance(clusters, Mapping):
+        raise _malformed(f"where[{index}] must be a mapping with clusters: a selector.")
+    rest = {key: value for key, value in item.items() if key != "clusters"}
+    return SelectedAnswers(selector_from(clusters), decode_decisions(rest))
 
 
 def decisions_to_document(decisions: Decisions) -> dict[str, Any]:
@@ -53,9 +58,10 @@ def decisions_to_document(decisions: Decisions) -> dict[str, Any]:
         value = getattr(decisions, each.name)
         if value == getattr(NO_DECISIONS, each.name):
             continue
-        document[each.name] = (
-            _accounts(value) if each.name == "accounts" else _without_nothing(_builtins(value))
-        )
+        if each.name == "accounts":
+            document[each.name] = _accounts(value)
+        else:
+            document[each.name] = _without_nothing(_builtins(value))
     # what is written is what would be read: a section whose shape drifted apart shows here and not
     # in use
     wire.convert(document, DecisionsDocument)

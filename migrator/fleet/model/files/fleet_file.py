@@ -28,7 +28,10 @@ from migrator.fleet.model.files.document import (
     FORMAT,
     ConcurrencyItem,
     CustodianDocument,
+    DefaultsItem,
     FleetDocument,
+    OrderByItem,
+    PlacementItem,
     RateItem,
     SelectorItem,
     WaveItem,
@@ -48,6 +51,11 @@ from migrator.fleet.model.fleet import (
 from migrator.model.principal import parse_arn
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
+_API = re.compile(r"[a-z0-9-]+:[A-Za-z*?]+|\*")
+# Fields in which YAML reads a text without quotes as a number or a truth value.
+_ACCOUNT_NUMBERS = frozenset({"account_id", "own_account"})
+_LISTS_OF_TEXTS = frozenset({"accounts", "not_accounts", "versions"})
+_TAGS = frozenset({"tags", "account_tags"})
 
 
 def decode_fleet(document: object) -> FleetFile:
@@ -73,28 +81,46 @@ def _plain(value: Any) -> Any:  # noqa: ANN401 - any YAML value
     put back.
     """
     if isinstance(value, Mapping):
-        return {str(key): _field(str(key), item) for key, item in value.items() if item is not None}
+        return _fields(value)
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
-    if isinstance(value, str):
-        return str(value)
-    return value if isinstance(value, bool | int | float) else str(value)
+    if isinstance(value, bool | int | float):
+        return value
+    return str(value)
+
+
+def _fields(value: Mapping[Any, Any]) -> dict[str, Any]:
+    """A key without a value is as if it were not there."""
+    fields: dict[str, Any] = {}
+    for key, item in value.items():
+        if item is not None:
+            fields[str(key)] = _field(str(key), item)
+    return fields
 
 
 def _field(key: str, value: Any) -> Any:  # noqa: ANN401 - any YAML value
-    if key in ("account_id", "own_account") and isinstance(value, int):
+    if key in _ACCOUNT_NUMBERS and isinstance(value, int):
         return f"{value:012}"
-    if key in ("accounts", "not_accounts", "versions") and isinstance(value, list):
-        return [_plain(item) if isinstance(item, Mapping) else _text(key, item) for item in value]
-    if key in ("tags", "account_tags") and isinstance(value, Mapping):
+    if key in _LISTS_OF_TEXTS and isinstance(value, list):
+        return [_item(key, item) for item in value]
+    if key in _TAGS and isinstance(value, Mapping):
         return {str(name): _text(key, item) for name, item in value.items()}
     return _plain(value)
+
+
+def _item(key: str, value: Any) -> Any:  # noqa: ANN401 - any YAML value
+    # The accounts of a fleet.yaml are mappings, those of a selector are numbers.
+    if isinstance(value, Mapping):
+        return _plain(value)
+    return _text(key, value)
 
 
 def _text(key: str, value: Any) -> str:  # noqa: ANN401 - any YAML scalar
     if isinstance(value, bool):
         return str(value).lower()
-    return f"{value:012}" if key.endswith("accounts") and isinstance(value, int) else str(value)
+    if isinstance(value, int) and key.endswith("accounts"):
+        return f"{value:012}"
+    return str(value)
 
 
 def _fleet(found: FleetDocument) -> FleetFile:
@@ -102,42 +128,53 @@ def _fleet(found: FleetDocument) -> FleetFile:
         raise malformed(
             "name must be letters, digits, '_', '.' and '-': it is the name of a folder."
         )
-    if not (found.accounts or found.organization or found.clusters):
+    if not found.accounts and not found.organization and not found.clusters:
         raise malformed("It names no accounts, no organization and no clusters.")
+    organization = None
+    if found.organization:
+        organization = organization_of(found.organization, found.defaults)
     file = FleetFile(
         name=found.name,
         accounts=unique([account_of(item, found.defaults) for item in found.accounts]),
-        organization=organization_of(found.organization, found.defaults)
-        if found.organization
-        else None,
-        clusters=tuple(_cluster_arn(text) for text in found.clusters),
+        organization=organization,
+        clusters=tuple(map(_cluster_arn, found.clusters)),
         select=_selector(found.select),
-        placements=tuple(
-            PlacementRule(resource_of(item.resource, "placements"), _selector(item.select))
-            for item in found.placements
-        ),
-        order_by=tuple(
-            OrderBy(item.tag, tuple(item.values), item.account) for item in found.order_by
-        ),
+        placements=tuple(map(_placement, found.placements)),
+        order_by=tuple(map(_order_by, found.order_by)),
         waves=_waves(found.waves),
         concurrency=_concurrency(found.concurrency),
-        rates=tuple(_rate(item) for item in found.rates),
+        rates=tuple(map(_rate, found.rates)),
         failure_tolerance=amount_of(found.failure_tolerance, "failure_tolerance"),
         freeze=tuple(freeze_of(item, index) for index, item in enumerate(found.freeze)),
         hooks=Hooks(_commands(found.hooks.before_wave), _commands(found.hooks.after_wave)),
         reader_roles={role_account(link.arn): link for link in links_of(found.reader_roles, None)},
     )
+    return _with_accounts_of_clusters(file, found.defaults)
+
+
+def _with_accounts_of_clusters(file: FleetFile, defaults: DefaultsItem) -> FleetFile:
+    """The fleet with the accounts that only its clusters name."""
+    # An organization has its own list of accounts.
+    if file.organization is not None:
+        return file
     known = {account.id for account in file.accounts}
     missing = {arn.split(":")[4] for arn in file.clusters} - known
-    if missing and file.organization is None:
-        further = tuple(default_account(account, found.defaults) for account in sorted(missing))
-        file = replace(file, accounts=(*file.accounts, *further))
-    return file
+    further = tuple(default_account(account, defaults) for account in sorted(missing))
+    return replace(file, accounts=file.accounts + further)
+
+
+def _placement(item: PlacementItem) -> PlacementRule:
+    return PlacementRule(resource_of(item.resource, "placements"), _selector(item.select))
+
+
+def _order_by(item: OrderByItem) -> OrderBy:
+    return OrderBy(item.tag, tuple(item.values), item.account)
 
 
 def _cluster_arn(text: str) -> str:
     arn = parse_arn(text)
-    if arn is None or arn.service != "eks" or not arn.resource.startswith("cluster/"):
+    is_cluster = arn is not None and arn.service == "eks" and arn.resource.startswith("cluster/")
+    if not is_cluster:
         raise malformed(f"clusters: {text[:120]!r} is not the ARN of an EKS cluster.")
     return text
 
@@ -192,11 +229,13 @@ def _concurrency(item: ConcurrencyItem) -> Concurrency:
 
 
 def _rate(item: RateItem) -> RateRule:
-    if item.per_second <= 0 or not re.fullmatch(r"[a-z0-9-]+:[A-Za-z*?]+|\*", item.api):
+    if item.per_second <= 0 or not _API.fullmatch(item.api):
         raise malformed(
             f"rates: {item.api[:60]!r} wants an API such as eks:* and more than 0 calls per second."
         )
-    burst = item.burst if item.burst is not None else max(1, round(item.per_second))
+    burst = item.burst
+    if burst is None:
+        burst = max(1, round(item.per_second))
     if burst < 1:
         raise malformed("rates: burst must be 1 or more.")
     return RateRule(item.api, item.per_second, burst)

@@ -81,14 +81,20 @@ def _moment(text: str, zone: tzinfo, where: str) -> datetime:
         moment = datetime.fromisoformat(text.strip().replace("Z", "+00:00"))
     except ValueError as error:
         raise malformed(f"{where}: {text[:40]!r} is no time such as 2026-12-20T18:00.") from error
-    return moment if moment.tzinfo else moment.replace(tzinfo=zone)
+    if moment.tzinfo is None:
+        return moment.replace(tzinfo=zone)
+    return moment
 
 
 def _moment_of_week(text: str, where: str) -> tuple[int, int]:
+    """The day of the week, Monday 0, and the minute of the day."""
     match = _MOMENT_OF_WEEK.fullmatch(text.strip())
-    if match is None or match.group(1).lower() not in _DAYS:
+    day = "" if match is None else match.group(1).lower()
+    if match is None or day not in _DAYS:
         raise malformed(f"{where}: {text[:40]!r} is no time of the week such as 'Fri 16:00'.")
     hour, minute = int(match.group(2)), int(match.group(3))
-    if hour > 24 or minute > 59 or (hour == 24 and minute):
+    minute_of_day = hour * 60 + minute
+    # 24:00 is the end of the day.
+    if minute > 59 or minute_of_day > 24 * 60:
         raise malformed(f"{where}: {text[:40]!r} is no time of the day.")
-    return _DAYS.index(match.group(1).lower()), hour * 60 + minute
+    return _DAYS.index(day), minute_of_day
