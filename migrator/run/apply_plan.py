@@ -260,8 +260,9 @@ def _drive_to_the_end(
     """
     finished = drive(run)
     observed = run.run_state().observed
-    waiting = any(step.principal_arn in observed.callers for step, _ in finished.left)
-    if not waiting or observed.second_admin:
+    if observed.second_admin:
+        return finished
+    if not any(step.principal_arn in observed.callers for step, _ in finished.left):
         return finished
     for arn in admins_to_prove(run.plan, observed.callers):
         shown = prove_admin(run, arn)
@@ -270,12 +271,19 @@ def _drive_to_the_end(
             return drive(run)
     waivers = in_force(options.waive_gates, ports.clock.now())
     found = second_admin(run.plan, run.progress, observed.callers, waivers)
-    glass = None if found else look_at_break_glass(run.plan, ports.permissions, chain)
-    if glass is not None:
-        ports.events.say("info" if glass.shown else "warn", str(glass))
-        found = str(glass) if glass.shown else ""
+    if not found:
+        found = _shown_break_glass(run.plan, ports, chain)
     run.see(second_admin=found)
     return drive(run) if found else finished
+
+
+def _shown_break_glass(plan: Plan, ports: RunPorts, chain: tuple[str, ...]) -> str:
+    """The break-glass principal, where it was shown that it can make its entry; else empty."""
+    glass = look_at_break_glass(plan, ports.permissions, chain)
+    if glass is None:
+        return ""
+    ports.events.say("info" if glass.shown else "warn", str(glass))
+    return str(glass) if glass.shown else ""
 
 
 def outcome_of(
@@ -322,14 +330,19 @@ def _exit_code(outcome: RunOutcome, codes: set[str]) -> int:
         return 6
     if codes:
         return 1
-    waiting = {arn for arn, _ in outcome.outstanding}
-    unexplained = [
-        s
-        for s in outcome.left
-        if s.why != "not asked for" and s.principal_arn not in {None, *waiting}
-    ]
-    if unexplained:
+    if _has_unexplained(outcome):
         return 6
     # A principal that is not proven yet is no end: the same command continues when it can be
     # proven.
     return 7 if outcome.outstanding else 0
+
+
+def _has_unexplained(outcome: RunOutcome) -> bool:
+    """Whether a step of a principal is left that was asked for and waits for no proof."""
+    waiting = {arn for arn, _ in outcome.outstanding}
+    for step in outcome.left:
+        if step.why == "not asked for" or step.principal_arn is None:
+            continue
+        if step.principal_arn not in waiting:
+            return True
+    return False

@@ -101,12 +101,14 @@ def begun_run(store: StateStore, plan_digest: str) -> str | None:
         document = json.loads(store.read(_RUN_FILE) or b"{}")
     except ValueError:
         return None
-    run = (
-        document.get("run")
-        if isinstance(document, dict) and document.get("planDigest") == plan_digest
-        else None
-    )
-    return run if isinstance(run, str) and is_run_id(run) else None
+    if not isinstance(document, dict):
+        return None
+    if document.get("planDigest") != plan_digest:
+        return None
+    run = document.get("run")
+    if isinstance(run, str) and is_run_id(run):
+        return run
+    return None
 
 
 def note_run(store: StateStore, plan_digest: str, run: str) -> None:
@@ -248,7 +250,9 @@ def _run_on_entries(snapshot: Snapshot, plan_digest: str) -> str | None:
 
 def _run_on_bindings(snapshot: Snapshot, plan_digest: str) -> str | None:
     """The run that a binding of this plan is labelled with."""
-    for binding in snapshot.rbac.bindings if snapshot.rbac else ():
+    if snapshot.rbac is None:
+        return None
+    for binding in snapshot.rbac.bindings:
         labels = binding.labels
         if labels.get(MANAGED_BY_LABEL) != MANAGED_BY:
             continue
@@ -314,7 +318,9 @@ def row_check(plan: Plan, config_maps: ConfigMaps, *, api_mode: bool) -> Callabl
         if api_mode or arn not in before:
             return False
         live = config_maps.read()
-        return row_gives(None if live is None else dict(live.get("data") or {}), arn, before[arn])
+        if live is None:
+            return row_gives(None, arn, before[arn])
+        return row_gives(dict(live.get("data") or {}), arn, before[arn])
 
     return gives
 
@@ -371,17 +377,26 @@ def observed_at_start(
     """What the fresh snapshot shows. Entries that EKS will make itself are read when the run
     reaches them.
     """
-    entries = None
-    if snapshot.access_entries is not None:
-        found = {entry.principal_arn: entry for entry in snapshot.access_entries}
-        entries = {key: found.get(key) for key in sequences_of(plan) if not key.startswith("step ")}
-    elif snapshot.cluster.authentication_mode == "CONFIG_MAP":
-        entries = {p.principal_arn: None for p in plan.principals if p.action == "create"}
     status = str(snapshot.cluster_raw.get("status") or "")
     return Observed(
         now=ports.clock.now(),
         mode=snapshot.cluster.authentication_mode if status else None,
         cluster_status=status,
-        entries=entries or {},
+        entries=_entries_at_start(plan, snapshot),
         callers=callers_in(plan, chain),
     )
+
+
+def _entries_at_start(plan: Plan, snapshot: Snapshot) -> dict[str, AccessEntry | None]:
+    """The entries of the plan's sequences, None for one that is not there; empty where they were
+    not read.
+    """
+    if snapshot.access_entries is not None:
+        found = {entry.principal_arn: entry for entry in snapshot.access_entries}
+        keys = [key for key in sequences_of(plan) if not key.startswith("step ")]
+        return {key: found.get(key) for key in keys}
+    # In this mode a cluster has no entries (EKS user guide, "Authentication mode").
+    if snapshot.cluster.authentication_mode == "CONFIG_MAP":
+        created = [each for each in plan.principals if each.action == "create"]
+        return {principal.principal_arn: None for principal in created}
+    return {}

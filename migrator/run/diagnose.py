@@ -21,8 +21,9 @@ from migrator.decide.diagnosis.required_permissions import (
 from migrator.decide.diagnosis.required_requests import LOCK_REQUESTS, kubernetes_needs_of
 from migrator.errors import MigratorError
 from migrator.model.cluster_lock import describe_lock
-from migrator.model.diagnosis import Check, CheckState, Diagnosis
+from migrator.model.diagnosis import Check, Diagnosis
 from migrator.model.files.snapshot import cluster_ref
+from migrator.model.leftover import Leftover
 from migrator.model.plan import ClusterRef
 from migrator.model.rbac import AccessRequest
 from migrator.ports import (
@@ -255,11 +256,18 @@ def _leftovers(ports: DiagnosePorts, cluster: ClusterRef) -> list[Check]:
     ]
     if not left:
         checks.append(Check("leftovers", "ok", "No run left a binding or a group in the cluster."))
-    for each in left:
-        state: CheckState = "fail" if each.kind == "bridge" and not each.locked_by else "warn"
-        remedy = f"`migrate rollback {cluster.name} --leftovers`" if each.removable else ""
-        checks.append(Check("leftovers", state, each.describe(cluster.name), remedy))
+    checks += [_leftover(each, cluster) for each in left]
     return checks
+
+
+def _leftover(left: Leftover, cluster: ClusterRef) -> Check:
+    remedy = ""
+    if left.removable:
+        remedy = f"`migrate rollback {cluster.name} --leftovers`"
+    # A group that is bound to cluster-admin, and no run that would remove it.
+    if left.kind == "bridge" and not left.locked_by:
+        return Check("leftovers", "fail", left.describe(cluster.name), remedy)
+    return Check("leftovers", "warn", left.describe(cluster.name), remedy)
 
 
 def _asking(reviewer: AccessReviewer) -> Callable[[AccessRequest], bool]:
@@ -270,14 +278,16 @@ def _kubernetes_check(
     command: str, needs: Sequence[AccessRequest], answers: dict[AccessRequest, bool]
 ) -> Check:
     name = f"kubernetes-permissions-{command}"
-    missing = [_spelled(need) for need in needs if not answers[need]]
-    if not missing:
+    refused = [need for need in needs if not answers[need]]
+    if not refused:
         return Check(name, "ok", f"The API server allows what `{command}` needs.")
-    hard = any(not answers[need] and (need.verb != "list") for need in needs)
-    said = f"The API server does not allow you to {', '.join(missing)} (`{command}`)."
-    return Check(
-        name, "fail" if hard else "warn", said, "Bind the caller to a role that allows it."
-    )
+    missing = ", ".join(map(_spelled, refused))
+    said = f"The API server does not allow you to {missing} (`{command}`)."
+    remedy = "Bind the caller to a role that allows it."
+    # Without a list the answers are weaker; without anything else the command fails.
+    if all(need.verb == "list" for need in refused):
+        return Check(name, "warn", said, remedy)
+    return Check(name, "fail", said, remedy)
 
 
 def _spelled(need: AccessRequest) -> str:

@@ -1,6 +1,6 @@
 """The loop: ask ``next_action`` what is next, do exactly that, until there is nothing left."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
 from migrator.decide.running.actions import (
@@ -41,16 +41,11 @@ def drive(run: OneRun) -> Finished:
             raise stop(run, first)
         if isinstance(first, Finished):
             return first
+        looks, keys = _by_sequence(run, actions)
         # What belongs to no principal is read first: a sequence that waits for it would else wait
         # for all the others.
-        looks = [
-            action
-            for action in actions
-            if isinstance(action, ReadFirst) and _sequence_of(run, action) is None
-        ]
-        for look in dict.fromkeys(looks):
+        for look in looks:
             run.look(look)
-        keys = [key for action in actions if (key := _sequence_of(run, action)) is not None]
         if keys:
             _side_by_side(run, keys)
         if keys or looks:
@@ -60,6 +55,19 @@ def drive(run: OneRun) -> Finished:
         run.ports.clock.sleep(_pause(run, waits))
         for look in dict.fromkeys(wait.look for wait in waits if wait.look is not None):
             run.look(look)
+
+
+def _by_sequence(run: OneRun, actions: Iterable[Action]) -> tuple[list[ReadFirst], list[str]]:
+    """What is read for the whole cluster, each once, and the sequences that can go on."""
+    looks: dict[ReadFirst, None] = {}
+    keys: list[str] = []
+    for action in actions:
+        key = _sequence_of(run, action)
+        if key is not None:
+            keys.append(key)
+        elif isinstance(action, ReadFirst):
+            looks[action] = None
+    return list(looks), keys
 
 
 def _pause(run: OneRun, waits: Sequence[Wait]) -> timedelta:
@@ -84,13 +92,9 @@ def _sequence_of(run: OneRun, action: Action) -> str | None:
     match action:
         case Do() | Adopt() | Undo() | LeaveInPlace() | GiveUp() | TakeOver():
             return state.sequence_of[action.step.id]
-        case ReadFirst():
-            return (
-                action.name
-                if action.subject in ("entry", "row", "source") and action.name in state.sequences
-                else None
-            )
-        case Wait() | Refuse() | Finished():
+        case ReadFirst(subject="entry" | "row" | "source", name=name) if name in state.sequences:
+            return name
+        case ReadFirst() | Wait() | Refuse() | Finished():
             return None
         case _:
             assert_never(action)
@@ -122,17 +126,16 @@ def _along(run: OneRun, key: str) -> MigratorError | None:
     met_again = 0
     while not run.stopping:
         action = sequence_action(run.run_state(), key)
+        if isinstance(action, Finished | Wait):
+            return None
         try:
-            match action:
-                case Finished() | Wait():
-                    return None
-                case Refuse():
-                    return stop(run, action)
-                case _:
-                    one_action(run, action)
+            if isinstance(action, Refuse):
+                return stop(run, action)
+            one_action(run, action)
         except MigratorError as error:
-            step = action.step if isinstance(action, Do) else None
-            if step is None or not _settled(run, step.id, step.principal_arn, error):
+            if not isinstance(action, Do):
+                return error
+            if not _settled(run, action.step.id, action.step.principal_arn, error):
                 return error
             met_again += 1
             if met_again > TRIES:

@@ -157,17 +157,26 @@ def binding_differences(
     """
     steps = [step for step in plan.steps if progress.of(step.id).status in SETTLED]
     made = [step.effect for step in steps if isinstance(step.effect, CreateBinding)]
+    if not made:
+        return ()
+    carriers = _first_carriers(entries)
+    found: list[Difference] = []
+    for effect in made:
+        if effect.group not in carriers:
+            continue
+        binding = rbac.read_binding(effect.binding_name, effect.namespace)
+        if not binding_stands(effect, binding):
+            found.append(binding_difference(effect, carriers[effect.group]))
+    return tuple(found)
+
+
+def _first_carriers(entries: Iterable[AccessEntry]) -> dict[str, str]:
+    """By group, the first principal whose entry has it."""
     carriers: dict[str, str] = {}
-    for entry in entries if made else ():
-        carriers |= {
-            group: entry.principal_arn for group in entry.kubernetes_groups if group not in carriers
-        }
-    return tuple(
-        binding_difference(effect, carriers[effect.group])
-        for effect in made
-        if effect.group in carriers
-        and not binding_stands(effect, rbac.read_binding(effect.binding_name, effect.namespace))
-    )
+    for entry in entries:
+        for group in entry.kubernetes_groups:
+            carriers.setdefault(group, entry.principal_arn)
+    return carriers
 
 
 def differences_now(

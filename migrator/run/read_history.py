@@ -14,7 +14,7 @@ from migrator.decide.reading.read_aws_auth import read_aws_auth
 from migrator.decide.reading.row_keys import principal_key, row_key
 from migrator.decide.running.automatic_entries import automatic_in
 from migrator.model.evidence import evidence_in
-from migrator.model.journal import Journal
+from migrator.model.journal import Journal, Record
 from migrator.ports import StateStore
 from migrator.run.one_run import EVIDENCE_FILE
 
@@ -23,18 +23,20 @@ def with_history(document: Mapping[str, Any], store: StateStore) -> dict[str, An
     """The snapshot document with what the state of its cluster adds: ``beforeModeStep`` and, from a
     baseline, ``creator``. Raises ``Failed("journal-damaged")``.
     """
-    added: dict[str, Any] = {}
     mode = (document["cluster"].get("accessConfig") or {}).get("authenticationMode")
+    added: dict[str, Any] | None = None
     if mode == "API_AND_CONFIG_MAP":
-        history = _before_mode_step(store)
-        if history is not None:
-            added["beforeModeStep"] = history
+        key, added = "beforeModeStep", _before_mode_step(store)
     elif document.get("creator") is None:
-        data = (document.get("configMap") or {}).get("data") or {}
-        creator = _by_baseline(store, {row_key(row.arn) for row in read_aws_auth(data).rows})
-        if creator is not None:
-            added["creator"] = creator
-    return {**document, **added}
+        key, added = "creator", _by_baseline(store, _keys_of_rows(document))
+    if added is None:
+        return dict(document)
+    return {**document, key: added}
+
+
+def _keys_of_rows(document: Mapping[str, Any]) -> set[str]:
+    data = (document.get("configMap") or {}).get("data") or {}
+    return {row_key(row.arn) for row in read_aws_auth(data).rows}
 
 
 def _before_mode_step(store: StateStore) -> dict[str, Any] | None:
@@ -59,27 +61,33 @@ def _before_mode_step(store: StateStore) -> dict[str, Any] | None:
 
 
 def _switch(journal: Journal) -> tuple[str, str] | None:
+    """The run that switched the mode first, and when it began to."""
     run = ""
     for record in journal:
         if record.event == "run-started":
             run = str(record.effect.get("run") or "")
-        is_switch = record.event == "intended" and record.effect.get("kind") == "enable-entries"
-        if is_switch and record.effect.get("mode_to") == "API_AND_CONFIG_MAP":
+        if _is_switch(record):
             return run, record.at
     return None
 
 
-def _by_baseline(store: StateStore, rows: set[str]) -> dict[str, str] | None:
+def _is_switch(record: Record) -> bool:
+    if record.event != "intended" or record.effect.get("kind") != "enable-entries":
+        return False
+    return bool(record.effect.get("mode_to") == "API_AND_CONFIG_MAP")
+
+
+def _by_baseline(store: StateStore, rows: set[str]) -> dict[str, Any] | None:
     """The one principal that a baseline saw log in as ``kubernetes-admin`` and that has no row."""
-    taken = evidence_in(store.read(EVIDENCE_FILE) or b"")
-    seen = {
-        each.principal_arn: each.at
-        for each in taken
-        if each.phase == "before"
-        and each.subject is not None
-        and each.subject.username == HIDDEN_NAME
-        and principal_key(each.principal_arn) not in rows
-    }
+    seen: dict[str, str] = {}
+    for evidence in evidence_in(store.read(EVIDENCE_FILE) or b""):
+        if evidence.phase != "before" or evidence.subject is None:
+            continue
+        if evidence.subject.username != HIDDEN_NAME:
+            continue
+        if principal_key(evidence.principal_arn) not in rows:
+            seen[evidence.principal_arn] = evidence.at
+    # Of several, all but one have the name in another way.
     if len(seen) != 1:
         return None
     ((arn, at),) = seen.items()

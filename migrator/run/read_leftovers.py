@@ -2,6 +2,7 @@
 --leftovers``).
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from migrator.decide.running.cluster_leftovers import bridges, find_leftovers
@@ -67,18 +68,24 @@ def remove_leftovers(cluster: str, ports: RunPorts) -> LeftoversOutcome:
                 f"Remove {len(gone)} of {len(left)} leftovers from cluster {cluster}?"
             )
         entries = {entry.principal_arn: entry for entry in found.entries}
-        for arn in dict.fromkeys(each.name for each in gone if each.kind == "group"):
-            groups = frozenset(
-                each.group for each in gone if each.kind == "group" and each.name == arn
-            )
-            _without_groups(held.ports, entries[arn], groups)
+        # One update for all groups of an entry.
+        for arn, groups in _groups_by_entry(gone).items():
+            _without_groups(held.ports, entries[arn], frozenset(groups))
         for each in gone:
-            if each.kind != "group":
-                held.ports.rbac.delete_binding(each.name, each.namespace)
-            ports.events.say(
-                "done", f"removed: {each.group if each.kind == 'group' else each.name}"
-            )
+            if each.kind == "group":
+                ports.events.say("done", f"removed: {each.group}")
+                continue
+            held.ports.rbac.delete_binding(each.name, each.namespace)
+            ports.events.say("done", f"removed: {each.name}")
     return LeftoversOutcome(cluster, gone, tuple(each for each in left if not each.removable))
+
+
+def _groups_by_entry(leftovers: Iterable[Leftover]) -> dict[str, set[str]]:
+    groups: dict[str, set[str]] = {}
+    for each in leftovers:
+        if each.kind == "group":
+            groups.setdefault(each.name, set()).add(each.group)
+    return groups
 
 
 def _without_groups(ports: RunPorts, entry: AccessEntry, groups: frozenset[str]) -> None:

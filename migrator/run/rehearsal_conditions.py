@@ -60,14 +60,18 @@ def _operator_proven(
     entries = {entry.principal_arn: entry for entry in snapshot.access_entries or ()}
     mode = snapshot.cluster.authentication_mode
     callers = callers_in(plan, chain[-1:])
-    return any(
-        e.principal_arn in callers
-        and e.holds
-        and e.proof_class in ("live", "observed")
-        and e.attribution != "none"
-        and e.state_digest == state_digest(entries.get(e.principal_arn), mode)
-        for e in evidence_in(ports.store.read(EVIDENCE_FILE) or b"")
-    )
+    for evidence in evidence_in(ports.store.read(EVIDENCE_FILE) or b""):
+        arn = evidence.principal_arn
+        if arn not in callers or not evidence.holds:
+            continue
+        if evidence.proof_class not in ("live", "observed"):
+            continue
+        # The row can explain the login, too: it says nothing of API mode.
+        if evidence.attribution == "none":
+            continue
+        if evidence.state_digest == state_digest(entries.get(arn), mode):
+            return True
+    return False
 
 
 def authenticator_log_is_on(ports: RunPorts) -> bool:

@@ -74,8 +74,13 @@ class Watcher:
 
     def _look_at_nodes(self, now: datetime) -> None:
         found = read_nodes(self._ports.nodes)
-        for node in found.nodes if found else ():
-            if node.name in self._healthy and not node.leaving and not node.fresh(now):
+        if found is None:
+            return
+        for node in found.nodes:
+            # A node that was not healthy before, or that is drained, shows nothing of API mode.
+            if node.name not in self._healthy or node.leaving:
+                continue
+            if not node.fresh(now):
                 raise Trouble(
                     "rehearsal-node", f"The lease of node {node.name} is not renewed any more."
                 )

@@ -303,18 +303,22 @@ def _elsewhere(plan: Plan, plan_digest: str, progress: Progress, seen: _SeenInCl
     """That a run from another state folder made entries or bindings of this plan; empty where none
     did.
     """
-    if seen.own is None or any(progress.of(step.id).status != "pending" for step in plan.steps):
+    if seen.own is None:
+        return ""
+    if any(progress.of(step.id).status != "pending" for step in plan.steps):
         return ""
     runs = plan_made_elsewhere(plan_digest, seen.own.bindings, seen.own.entries)
     if not runs:
         return ""
-    at_work = [
-        describe_lock(lock)
-        for lock in seen.locks
-        if lock.record is not None and lock.record.holder.plan_digest == plan_digest
-    ]
-    who = f"; it is under way: {', '.join(at_work)}" if at_work else ""
-    return f"how far this plan is: another state folder has this run ({', '.join(runs)}){who}"
+    words = f"how far this plan is: another state folder has this run ({', '.join(runs)})"
+    at_work = [describe_lock(lock) for lock in seen.locks if _is_of_plan(lock, plan_digest)]
+    if at_work:
+        words += f"; it is under way: {', '.join(at_work)}"
+    return words
+
+
+def _is_of_plan(lock: LockSeen, plan_digest: str) -> bool:
+    return lock.record is not None and lock.record.holder.plan_digest == plan_digest
 
 
 def _entries(
@@ -444,8 +448,10 @@ def _next_after_cut_over(progress: Progress) -> str:
 
 def _next_of_run(plan: Plan, action: Action) -> str:
     match action:
+        case Finished(left=()) if plan.target == "API":
+            return "cut over"
         case Finished(left=()):
-            return "cut over" if plan.target == "API" else "nothing: the plan's target is reached"
+            return "nothing: the plan's target is reached"
         case Finished():
             return "prove who is outstanding, then apply again"
         case Do() | Adopt() | Undo() | LeaveInPlace() | GiveUp() | TakeOver() | Wait():

@@ -160,27 +160,22 @@ def take_evidence(measure: Measure, principal: PlannedPrincipal) -> Evidence | N
     if spec is not None and spec.type != "STANDARD":
         canary = _canary(measure, arn)
         nodes = _by_nodes(measure, principal, entry, phase, canary)
-        if nodes is not None and (nodes.proof_class == "observed" or nodes.differences):
-            return nodes
+    if nodes is not None and _settles_it(nodes):
+        return nodes
     try:
         reviewer = measure.ports.reviewers.as_principal(arn)
     except MigratorError as error:
         if error.code != "cannot-become":
             raise
-        said = "" if nodes is not None or not canary.how else f"{canary.how};"
-        why = " ".join(part for part in (said, error.message, error.why) if part)
-        return (
-            None
-            if principal.action == "skip"
-            else _without_login(measure, principal, entry, phase, why, nodes)
-        )
+        if principal.action == "skip":
+            return None
+        why = _why_no_login(error, nodes, canary)
+        return _without_login(measure, principal, entry, phase, why, nodes)
     expected = expected_log_in(principal, phase, reviewer.session_name(), measure.earlier)
+    if principal.action == "skip" and expected.expectation != "refused":
+        return None
     if principal.action == "skip":
-        return (
-            None
-            if expected.expectation != "refused"
-            else _refused_login(measure, arn, phase, reviewer, expected)
-        )
+        return _refused_login(measure, arn, phase, reviewer, expected)
     if expected.expectation == "admitted":
         return _by_login(measure, principal, entry, phase, reviewer, expected)
     refused = _refused_login(measure, arn, phase, reviewer, expected)
@@ -191,6 +186,19 @@ def take_evidence(measure: Measure, principal: PlannedPrincipal) -> Evidence | N
     why = f"{refused.how}, as it must be ({expected.words})"
     shown = _without_login(measure, principal, entry, phase, why, nodes)
     return replace(shown, log_ins=refused.log_ins)
+
+
+def _settles_it(nodes: Evidence) -> bool:
+    """Whether the nodes show enough: that they work, or what is wrong."""
+    return nodes.proof_class == "observed" or bool(nodes.differences)
+
+
+def _why_no_login(error: MigratorError, nodes: Evidence | None, canary: Arrival) -> str:
+    parts = [error.message, error.why]
+    # The evidence by nodes says of the canary what there is to say.
+    if nodes is None and canary.how:
+        parts.insert(0, f"{canary.how};")
+    return " ".join(part for part in parts if part)
 
 
 def _left_out(measure: Measure, arn: str, entry: AccessEntry, phase: Phase) -> Evidence:
@@ -379,15 +387,21 @@ def _attribution(
     results: tuple[ProbeResult, ...],
 ) -> Attribution:
     """What attributes the login to the entry and to nothing else."""
+    # aws-auth is not asked in this mode (EKS user guide, "Authentication mode").
     if measure.mode == "API":
         return "api-mode"
     if subject is not None and any(is_ours(group) for group in subject.groups):
         return "marker"
     if "system:bootstrappers" in principal.before.groups and by_node_entry(subject):
         return "node"
-    if any(r.allowed and r.reason.startswith("EKS Access Policy") for r in results):
+    if any(_is_allowed_by_policy(result) for result in results):
         return "policy"
     return measure.only_entry(principal.principal_arn)
+
+
+def _is_allowed_by_policy(result: ProbeResult) -> bool:
+    # Only an access entry can have an access policy.
+    return result.allowed and result.reason.startswith("EKS Access Policy")
 
 
 def _canary(measure: Measure, arn: str) -> Arrival:

@@ -104,29 +104,29 @@ def _made(plan: Plan, ports: RunPorts, snapshot: Snapshot) -> frozenset[str]:
     did not undo.
     """
     there = {entry.principal_arn for entry in snapshot.access_entries or ()}
-    steps = [
-        step
-        for step in plan.steps
-        if isinstance(step.effect, CreateEntry) and step.principal_arn not in there
-    ]
+    creating = [step for step in plan.steps if isinstance(step.effect, CreateEntry)]
+    steps = [step for step in creating if step.principal_arn not in there]
     if not steps:
         return frozenset()
     progress = progress_in(ports.store.journal(), plan, str(plan_to_document(plan)["planDigest"]))
-    return frozenset(
-        str(step.principal_arn) for step in steps if progress.of(step.id).status in SETTLED
-    )
+    made = [step for step in steps if progress.of(step.id).status in SETTLED]
+    return frozenset(str(step.principal_arn) for step in made)
 
 
 def _refuse_strangers(plan: Plan, options: VerifyOptions) -> None:
     """Refuse an ARN that is not in the plan: a question about it would never be asked, and nothing
     would show that.
     """
-    known = {principal_key(principal.principal_arn) for principal in plan.principals}
+    arns = {principal.principal_arn for principal in plan.principals}
     for arn in options.only:
-        if arn not in {principal.principal_arn for principal in plan.principals}:
+        if arn not in arns:
             raise _stranger(arn, "principal-not-in-plan")
+    keys = set(map(principal_key, arns))
     for each in options.own_probes:
-        if each.principal_arn is not None and principal_key(each.principal_arn) not in known:
+        # A probe without a principal is asked of all.
+        if each.principal_arn is None:
+            continue
+        if principal_key(each.principal_arn) not in keys:
             raise _stranger(each.principal_arn, "probe-for-nobody")
 
 
@@ -146,28 +146,32 @@ def _canaries(measure: Measure, chosen: list[PlannedPrincipal]) -> AbstractConte
     image = measure.options.canary_image
     if image is None:
         return nullcontext(Canaries())
-    roles = [
-        principal.principal_arn
-        for principal in chosen
-        if (spec := measure.spec(principal.principal_arn)) is not None
-        and spec.type == "FARGATE_LINUX"
-        and principal.action != "skip"
-        and there_is_something_to_ask(measure, principal)
-    ]
+    roles = [each.principal_arn for each in chosen if _wants_canary(measure, each)]
     snapshot = measure.snapshot
     return canary_pods(
         measure.ports, roles, snapshot.fargate_profiles, snapshot.namespaces, image=image
     )
 
 
+def _wants_canary(measure: Measure, principal: PlannedPrincipal) -> bool:
+    if principal.action == "skip":
+        return False
+    spec = measure.spec(principal.principal_arn)
+    if spec is None or spec.type != "FARGATE_LINUX":
+        return False
+    return there_is_something_to_ask(measure, principal)
+
+
 def _asked_by_login(measure: Measure, chosen: list[PlannedPrincipal]) -> list[str]:
     """The principals as which the tool will log in: all but nodes, which are watched first."""
-    return [
-        principal.principal_arn
-        for principal in chosen
-        if there_is_something_to_ask(measure, principal)
-        and ((spec := measure.spec(principal.principal_arn)) is None or spec.type == "STANDARD")
-    ]
+    arns: list[str] = []
+    for principal in chosen:
+        spec = measure.spec(principal.principal_arn)
+        if spec is not None and spec.type != "STANDARD":
+            continue
+        if there_is_something_to_ask(measure, principal):
+            arns.append(principal.principal_arn)
+    return arns
 
 
 class _Counted:
@@ -205,19 +209,28 @@ def current_verdicts(
 def _outcome(
     measure: Measure, chosen: list[PlannedPrincipal], taken: tuple[Evidence, ...]
 ) -> VerifyOutcome:
-    phase: Phase = (
-        "before" if measure.options.baseline or all(e.phase == "before" for e in taken) else "after"
-    )
+    phase = _phase_of(measure, taken)
     verdicts = _verdicts(measure, chosen, taken)
     verdict = cluster_verdict(verdicts)
     if phase == "before":
-        held = taken or _taken_before(measure, chosen)
-        exit_code = 0 if held and all(e.holds for e in held) else 6
+        is_good = _all_hold(taken or _taken_before(measure, chosen))
     else:
-        exit_code = 0 if verdict == "ok" else 6
+        is_good = verdict == "ok"
+    exit_code = 0 if is_good else 6
     return VerifyOutcome(
         phase, measure.mode, verdicts, verdict, taken, exit_code, measure.ports.store.location
     )
+
+
+def _phase_of(measure: Measure, taken: tuple[Evidence, ...]) -> Phase:
+    if measure.options.baseline:
+        return "before"
+    return "before" if all(evidence.phase == "before" for evidence in taken) else "after"
+
+
+def _all_hold(evidence: tuple[Evidence, ...]) -> bool:
+    """No evidence shows nothing."""
+    return bool(evidence) and all(each.holds for each in evidence)
 
 
 def _taken_before(measure: Measure, chosen: list[PlannedPrincipal]) -> tuple[Evidence, ...]:
@@ -225,11 +238,10 @@ def _taken_before(measure: Measure, chosen: list[PlannedPrincipal]) -> tuple[Evi
     if not measure.options.baseline:
         return ()
     arns = {principal.principal_arn for principal in chosen}
-    newest = {
-        e.principal_arn: e
-        for e in measure.earlier
-        if e.phase == "before" and e.principal_arn in arns
-    }
+    newest: dict[str, Evidence] = {}
+    for evidence in measure.earlier:
+        if evidence.phase == "before" and evidence.principal_arn in arns:
+            newest[evidence.principal_arn] = evidence
     return tuple(newest.values())
 
 
@@ -242,23 +254,23 @@ def _verdicts(
     wider = wider_entries(
         measure.plan, measure.automatic, entries, measure.index, measure.options.creator
     )
-    found = (
-        verdict_of(
+    found: list[PrincipalVerdict] = []
+    for principal in chosen:
+        why = wider.get(principal.principal_arn)
+        if why is None and not _judged(measure, principal, evidence):
+            continue
+        verdict = verdict_of(
             principal,
             evidence,
             current=measure.digest(measure.entry(principal.principal_arn)),
             now=now,
             required=_asked(measure, principal),
         )
-        for principal in chosen
-        if principal.principal_arn in wider or _judged(measure, principal, evidence)
-    )
-    return tuple(
-        replace(each, verdict="partial", why=wider[each.principal_arn])
-        if each.principal_arn in wider and each.verdict != "failed"
-        else each
-        for each in found
-    )
+        # What EKS's own entry gives beyond the row is no proof of more than a part.
+        if why is not None and verdict.verdict != "failed":
+            verdict = replace(verdict, verdict="partial", why=why)
+        found.append(verdict)
+    return tuple(found)
 
 
 def _asked(measure: Measure, principal: PlannedPrincipal) -> ProofClass | None:
@@ -269,9 +281,9 @@ def _asked(measure: Measure, principal: PlannedPrincipal) -> ProofClass | None:
         return None
     arn = principal.principal_arn
     asked = asked_proof(arn, measure.spec(arn), measure.options.proof_policy)
-    return (
-        None if asked == "simulated" and "entry-liveness-unknown" in principal.findings else asked
-    )
+    if asked == "simulated" and "entry-liveness-unknown" in principal.findings:
+        return None
+    return asked
 
 
 def _judged(measure: Measure, principal: PlannedPrincipal, evidence: tuple[Evidence, ...]) -> bool:
@@ -282,10 +294,11 @@ def _judged(measure: Measure, principal: PlannedPrincipal, evidence: tuple[Evide
     if principal.action != "skip":
         return True
     now = measure.digest(measure.entry(principal.principal_arn))
-    return any(
-        e.principal_arn == principal.principal_arn
-        and e.phase == "after"
-        and not e.holds
-        and (e.proof_class == "live" or e.state_digest == now)
-        for e in evidence
-    )
+    for each in evidence:
+        if each.principal_arn != principal.principal_arn or each.phase != "after":
+            continue
+        if each.holds:
+            continue
+        if each.proof_class == "live" or each.state_digest == now:
+            return True
+    return False
